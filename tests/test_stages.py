@@ -18,7 +18,7 @@ from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.views import Shown
 from runwatch.watcher.protocol import View
-from runwatch.watcher.sources.member import METRICS, Member
+from runwatch.watcher.sources.member import METRICS, WANDB, Member
 
 
 def base(steps: int = 60) -> str:
@@ -227,3 +227,19 @@ def test_a_run_that_is_silent_for_longer_than_its_steps_explain_has_no_eta():
     assert eta(1010.0) is not None
     assert eta(1031.0) is None
     assert document(engine, 1031.0)["runs"][0]["eta_seconds"] is None
+
+
+def test_a_trackers_run_is_of_the_stage_whose_log_names_it():
+    log, tracked = LogParser(), LogParser()
+    name = "offline-run-20260101_000000-abcd1234"
+    engine = Engine()
+    engine.add_source("log", "speedrun", "speedrun.log", Member(group="runs"))
+    path = f"/runs/wandb/{name}/run-abcd1234.wandb"
+    engine.add_source(path, "speedrun", path, Member(kind=WANDB, group="runs"))
+    saved = f"wandb: Run data is saved locally in /runs/wandb/{name}\n"
+    text = base() + END + "=== Stage 2: SFT ===\n" + saved + chat() + END + "=== Stage 3: RL ===\n" + base()
+    engine.fold("log", log.feed(text.encode()))
+    rows = "".join(f"{i},{2 - i / 40:.6f},{i / 100}\n" for i in range(40))
+    engine.fold(path, tracked.feed(f"step,loss,val_accuracy\n{rows}".encode()))
+    names = [[name for name in watched.run.series if "val" in name] for watched in engine.groups["runs"].runs]
+    assert names == [[], ["val/loss", "val/accuracy"], []]

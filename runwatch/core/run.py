@@ -211,8 +211,8 @@ class Run:
             if event.kind == "facts":
                 self.tell(event.data)
                 continue
-            if event.kind == "result":
-                continue  # see results
+            if event.kind in ("result", "tracker"):
+                continue  # see stage
             self.events.append(event)
             if event.kind == "checkpoint":
                 self._marks.extend([] if self.last_step is None else [float(self.last_step)])

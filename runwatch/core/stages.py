@@ -77,6 +77,10 @@ class Stage:
     """The line that announced it, if one did."""
     announced: tuple[Header, ...] = ()
     """Stages announced since its newest training record: those that nobody trains in, and the next one."""
+    trackers: tuple[str, ...] = ()
+    """Names of the directories of trackers' runs that its log told of."""
+    next_trackers: tuple[str, ...] = ()
+    """Those told since its newest training record: its own, or of the stage that follows."""
     results: dict[str, float] = field(default_factory=dict)
     """What was evaluated since its newest training record: metric -> newest value."""
     newest: dict[str, int] = field(default_factory=dict)
@@ -90,6 +94,7 @@ class Stage:
     def observe(self, block: Block, *, first: bool) -> None:
         """Take in a block of the run; `first` if it has no training record so far."""
         told = [header_of(event) for event in block.events if event.kind == "stage"]
+        trackers = [(event.data["id"], event.offset) for event in block.events if event.kind == "tracker"]
         if block.progress is not None:
             begin, end = float(block.progress.offset[0]), float(block.progress.offset[-1])
             if first:
@@ -98,14 +103,24 @@ class Stage:
                 self.header = trained[-1] if trained else None
             told = [header for header in told if header.offset > end]
             self.announced = ()
+            before = [name for name, offset in trackers if offset < end]
+            self.trackers = (*self.trackers, *self.next_trackers, *before)[-MAX_HEADERS:]
+            trackers, self.next_trackers = [each for each in trackers if each[1] > end], ()
             self.results.clear()
         self.announced = (*self.announced, *told)[-MAX_HEADERS:]
+        self.next_trackers = (*self.next_trackers, *(name for name, _ in trackers))[-MAX_HEADERS:]
         for name, value in block.results.items():
             if name in self.results or len(self.results) < MAX_RESULTS:
                 self.results[name] = value
         behind = max((block.marks.get(kind, -1) for kind in _EVALUATES), default=-1)
         if behind >= 0:
             self.newest[block.source] = behind
+
+    def follow(self, before: Stage) -> None:
+        """Take over what was announced behind the stage before."""
+        self.announced = (*before.announced, *self.announced)
+        self.next_trackers = (*before.next_trackers, *self.next_trackers)
+        before.announced = before.next_trackers = ()
 
     def named(self, paths: Iterable[str | None]) -> str:
         """Return what it is called, if need be by the newest of the paths of its checkpoints that tells."""

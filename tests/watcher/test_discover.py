@@ -286,3 +286,23 @@ def test_a_pipe_without_a_writer_is_not_waited_for(tmp_path):
         discover.find([str(tmp_path)])
     assert not kinds.is_binary(str(tmp_path / "train.log"))
     assert not is_packed(str(tmp_path / "train.log"))
+
+
+def test_what_stands_beside_several_logs_is_of_the_one_that_names_it(tmp_path):
+    for number in (1, 2):
+        name = f"offline-run-2026010{number}_000000-abc{number}"
+        (tmp_path / "wandb" / name).mkdir(parents=True)
+        (tmp_path / "wandb" / name / f"run-abc{number}.wandb").write_bytes(b":W&B" + bytes(30))
+        saves = tmp_path / "out" / f"{'ab'[number - 1]}_checkpoints"
+        saves.mkdir(parents=True)
+        (saves / "model_000010.pt").write_bytes(b"PK\x03\x04")
+        log = f"wandb: Run data is saved locally in wandb/{name}\nstep 1 loss 2.0\nstep 2 loss 1.9\nstep 3 loss 1.8\nSaved to out/{saves.name}/model_000010.pt\n"
+        (tmp_path / f"{'ab'[number - 1]}.log").write_text(log)
+    groups: dict[str, set[str]] = {}
+    for found in find([str(tmp_path)]):
+        groups.setdefault(found.member.group, set()).add(os.path.relpath(found.path, tmp_path))
+    wandb = "wandb/offline-run-2026010{0}_000000-abc{0}/run-abc{0}.wandb"
+    assert sorted(map(sorted, groups.values())) == [
+        ["a.log", "out/a_checkpoints", wandb.format(1)],
+        ["b.log", "out/b_checkpoints", wandb.format(2)],
+    ]

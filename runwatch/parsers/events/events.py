@@ -30,7 +30,7 @@ _REDRAWN = frozenset({"eval_begin", "load", "compile"})
 _BLIND = re.compile(rb"%\||[Ee]valuati|[Vv]alidati|[Tt]raining|[Cc]heckpoint|Load")
 """Words of bars; what tells events by them alone looks at no digits."""
 _DIGIT = re.compile(rb"\d")
-_TOLD = {"stage": stages.stage, "result": stages.result}
+_TOLD = {"stage": stages.stage, "tracker": stages.tracker, "result": stages.result}
 """Kinds of line that are read for what they name."""
 _COUNTED = frozenset({"retry", "compile"})
 _APART = 100

@@ -306,6 +306,7 @@ MILESTONES = Signs(
         ),
     ),
     _sign("stage", stages.STAGE, needles=stages.STAGE_NEEDLES),
+    _sign("tracker", stages.TRACKER, needles=stages.TRACKER_NEEDLES),
     _sign("result", stages.RESULT, needles=stages.RESULT_NEEDLES),
     _sign("plan", PLAN.pattern, needles=_PLANS),
 )
@@ -314,6 +315,7 @@ MILESTONES = Signs(
 _TRIGGERS = (
     _PLANS,
     stages.STAGE_NEEDLES,
+    stages.TRACKER_NEEDLES,
     stages.RESULT_NEEDLES,
     (rb"%\|", b"bad_alloc", b"gnal", b"kill", b"med out", b"quota", b"ut of ", b"watchdog", b"xit"),
     (b"ccl", b"checkpoint", b"compil", b"cess to finish", b"completed in", b"core dumped", rb"config\."),

@@ -1,4 +1,4 @@
-"""Lines of a pipeline beside its training: headers of stages, and scores of an evaluation.
+"""Lines of a pipeline beside its training: headers of stages, trackers' runs, scores of an evaluation.
 
 A header numbers a stage or is a banner that names a kind of training: `=== Stage 2/4: SFT ===`,
 `==> mid-training`. A score stands alone on its line: `MMLU accuracy: 31.65%`.
@@ -38,9 +38,11 @@ RESULT = (
     rb"(?P<value>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?) ?(?P<share>%)?(?: ?\(\d+ ?/ ?\d+\))?[\s.!]*\Z"
 )  # fmt: skip
 RESULT_NEEDLES = _SCORES
+TRACKER = rb"Run data is saved locally in \S*?(?P<id>(?:offline-)?run-\d{8}_\d{6}-[\w-]+)"
+TRACKER_NEEDLES = (b"Run data",)
 _LEAST = re.compile(rb"(?i)min(?:imum)?\b|lowest\b")
 """What says again the best of what was told before."""
-_STAGE, _RESULT = re.compile(STAGE), re.compile(RESULT)
+_STAGE, _RESULT, _TRACKER = re.compile(STAGE), re.compile(RESULT), re.compile(TRACKER)
 
 
 def stage(line: bytes) -> dict[str, str]:
@@ -50,6 +52,12 @@ def stage(line: bytes) -> dict[str, str]:
         return {}
     told = {"name": found["name"] or found["title"], "number": found["number"], "of": found["of"]}
     return {key: decode(value.partition(b"(")[0].strip(), 60) for key, value in told.items() if value}
+
+
+def tracker(line: bytes) -> dict[str, str]:
+    """Return the name of the directory of a tracker's run that begins."""
+    found = _TRACKER.search(line)
+    return {} if found is None else {"id": decode(found["id"], 100)}
 
 
 def result(line: bytes) -> dict[str, str]:

@@ -504,8 +504,7 @@ def _follow(group: Group) -> None:
     group.launches -= 1
     stage.follows, stage.number, stage.run.name = True, before.number + 1, before.run.name
     stage.incidents.rename(stage.run.name)
-    told, before.run.stage.announced = before.run.stage.announced, ()
-    stage.run.stage.announced = (*told, *stage.run.stage.announced)
+    stage.run.stage.follow(before.run.stage)
 
 
 def _is_news(batch: Batch) -> bool:

@@ -45,7 +45,7 @@ KINDS = {
     METRICS: "metrics",
     DIRECTORY: "checkpoints and facts",
 }
-_OF_STAGES = frozenset({"stage", "result"})
+_OF_STAGES = frozenset({"stage", "tracker", "result"})
 """Events that are read with the steps of their own source."""
 _SAID_BY_LEADER = frozenset({"finished", "over", "early_stop"}) | _OF_STAGES
 """Events that are about the run only where its leader tells them: one rank may end before the others."""
@@ -248,8 +248,13 @@ class Group:
     def run_told(self, source: Source, block: Block) -> WatchedRun:
         """Return the run that a block of a source that does not lead tells of.
 
-        A tracker writes late: what goes on with the steps of a stage that is over is still of that stage.
+        It is the one whose log names the tracker's run. A tracker writes late: what goes on with the steps of
+        a stage that is over is still of that stage.
         """
+        for watched in self.runs:
+            stage = watched.run.stage
+            if any(f"/{name}/" in source.path for name in (*stage.trackers, *stage.next_trackers)):
+                return watched
         steps = [samples.step for samples in block.samples.values() if len(samples)]
         first, last = min((s[0] for s in steps), default=-1.0), max((s[-1] for s in steps), default=-1.0)
         former = next((w for w in self.runs[:-1] if w.run.id == source.tells and w.closed), None)

@@ -32,6 +32,8 @@ MAX_RUNS = 4096
 """Runs that they may be of, or what looks like runs: each takes 60 KB and a judgement now and then."""
 _SOUNDED = 1 << 16
 """Bytes at each end of a log that are looked into to see whether it tells of a run."""
+_NAMING = 8 << 20
+"""Bytes at the beginning of a log in which it may name the directories of its run."""
 _MAX_SOUNDED = 64
 _BLOCK = 4096
 
@@ -211,9 +213,37 @@ def _not_yet(entry: os.DirEntry[str]) -> str:
 def _sounded(files: Sequence[File]) -> list[File]:
     """Look into logs where that decides whose the files beside them are."""
     logs = [file for file in files if file.kind == LOG]
-    if not 1 < len(logs) <= _MAX_SOUNDED or len(logs) == len(files):
+    homes = _homes(files)
+    if len(logs) > _MAX_SOUNDED or not homes or (len(logs) == 1 and len(homes) == 1):
         return list(files)
-    return [replace(file, tells=file.kind != LOG or _tells(file.path)) for file in files]
+    return [
+        replace(file, tells=len(logs) == 1 or _tells(file.path), mentions=_mentioned(file.path, homes))
+        if file.kind == LOG
+        else file
+        for file in files
+    ]
+
+
+def _homes(files: Sequence[File]) -> dict[str, bytes]:
+    """Return the directories of trackers' runs and of checkpoints, and by which words a log names each."""
+    homes: dict[str, bytes] = {}
+    for file in nlargest(_MAX_SOUNDED, files, key=lambda file: file.written if file.kind != LOG else 0.0):
+        home = file.path if file.kind == DIRECTORY else os.path.dirname(file.path)
+        if file.kind != LOG:
+            homes[home] = os.fsencode("/".join(home.split("/")[-2 if file.kind == DIRECTORY else -1 :]))
+    return homes
+
+
+def _mentioned(path: str, homes: Mapping[str, bytes]) -> frozenset[str]:
+    """Return which of these directories a log names, in its beginning or at its end."""
+    try:
+        with open(path, "rb", opener=at_once) as file:
+            told = file.read(_NAMING)
+            file.seek(max(_NAMING, os.fstat(file.fileno()).st_size - _SOUNDED))
+            told += file.read(_SOUNDED)
+    except OSError:
+        return frozenset()
+    return frozenset(home for home, words in homes.items() if words in told)
 
 
 def _tells(path: str) -> bool:

@@ -72,6 +72,8 @@ class File:
     """Unix time of its last change."""
     tells: bool = True
     """Whether it may tell of a run: False for a text in which none was found."""
+    mentions: frozenset[str] = frozenset()
+    """Directories of trackers' runs and of checkpoints that its text names, of those found beside it."""
 
 
 @dataclass(frozen=True)
@@ -277,7 +279,8 @@ def _join(logs: Sequence[_Unit], others: Sequence[File], note: Callable[[str], o
         # The newest first: of several launches it is the one that a log is still written by.
         for home, files in sorted(clusters.items(), key=lambda item: -max(f.written for f in item[1])):
             near, how = _owners(home, files, units, silent)
-            if len(near) == 1 and (kind == DIRECTORY or not _has(near[0], kind)):
+            free = len(near) == 1 and (kind == DIRECTORY or not _has(near[0], kind))
+            if free or (len(near) == 1 and _mentions(near[0], home)):
                 if near[0] in silent:
                     silent.remove(near[0])
                     units.append(near[0])
@@ -299,15 +302,18 @@ def _owners(
 ) -> tuple[Sequence[_Unit], str]:
     """Return the runs that what stands in `home` may belong to, and how that was found out, for people.
 
-    Of several that are as near it is the one that was written at the same time, if need be a
-    `silent` one, which may only have begun. One that was written at quite another time than all
-    of them is a run of its own, if it is no older than a day.
+    Of several that are as near it is the one whose log names it, else the one that was written at the
+    same time, if need be a `silent` one, which may only have begun. One that was written at quite
+    another time than all of them is a run of its own, if it is no older than a day.
     """
     own = home
     while _INSIDE.fullmatch(os.path.basename(own)):
         own = os.path.dirname(own)
     within = [unit for unit in units if any(file.path.startswith(own + "/") for file in unit.files)]
     near = within if len(within) == 1 else _nearest(_home(home), units)
+    named = [unit for unit in near if _mentions(unit, home)]
+    if len(near) > 1 and len(named) == 1:
+        return named, ", which names it"
     written = max(file.written for file in files)
     apart = [abs(written - unit.written) for unit in near]
     together = [unit for unit, seconds in zip(near, apart, strict=True) if seconds <= _TOGETHER]
@@ -367,6 +373,10 @@ def _nearest(home: str, units: Sequence[_Unit]) -> list[_Unit]:
         home = os.path.dirname(home)
         here = [unit for unit in units if unit.home == home]
     return here
+
+
+def _mentions(unit: _Unit, home: str) -> bool:
+    return any(home in file.mentions for file in unit.files)
 
 
 def _has(unit: _Unit, kind: str) -> bool:
