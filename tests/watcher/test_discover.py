@@ -292,11 +292,12 @@ def test_what_stands_beside_several_logs_is_of_the_one_that_names_it(tmp_path):
     for number in (1, 2):
         name = f"offline-run-2026010{number}_000000-abc{number}"
         (tmp_path / "wandb" / name).mkdir(parents=True)
-        (tmp_path / "wandb" / name / f"run-abc{number}.wandb").write_bytes(b":W&B" + bytes(30))
+        (tmp_path / "wandb" / name / f"run-abc{number}.wandb").write_bytes(trackers.wandb_log(2))
         saves = tmp_path / "out" / f"{'ab'[number - 1]}_checkpoints"
         saves.mkdir(parents=True)
         (saves / "model_000010.pt").write_bytes(b"PK\x03\x04")
-        log = f"wandb: Run data is saved locally in wandb/{name}\nstep 1 loss 2.0\nstep 2 loss 1.9\nstep 3 loss 1.8\nSaved to out/{saves.name}/model_000010.pt\n"
+        steps = "".join(f"step {i} loss {2 - i / 40:.4f}\n" for i in range(40))
+        log = f"wandb: Run data is saved locally in wandb/{name}\n{steps}Saved to out/{saves.name}/model_000010.pt\n"
         (tmp_path / f"{'ab'[number - 1]}.log").write_text(log)
     groups: dict[str, set[str]] = {}
     for found in find([str(tmp_path)]):

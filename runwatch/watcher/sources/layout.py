@@ -306,14 +306,14 @@ def _owners(
     same time, if need be a `silent` one, which may only have begun. One that was written at quite
     another time than all of them is a run of its own, if it is no older than a day.
     """
+    named = [unit for unit in units if home.startswith(unit.home + "/") and _mentions(unit, home)]
+    if len(named) == 1:
+        return named, ", which names it"
     own = home
     while _INSIDE.fullmatch(os.path.basename(own)):
         own = os.path.dirname(own)
     within = [unit for unit in units if any(file.path.startswith(own + "/") for file in unit.files)]
     near = within if len(within) == 1 else _nearest(_home(home), units)
-    named = [unit for unit in near if _mentions(unit, home)]
-    if len(near) > 1 and len(named) == 1:
-        return named, ", which names it"
     written = max(file.written for file in files)
     apart = [abs(written - unit.written) for unit in near]
     together = [unit for unit, seconds in zip(near, apart, strict=True) if seconds <= _TOGETHER]
