@@ -16,6 +16,7 @@ from runwatch.parsers.log import LogParser
 from runwatch.watcher.engine import views
 from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.surroundings import looks
 from runwatch.watcher.engine.views import Shown
 from runwatch.watcher.protocol import View
 from runwatch.watcher.sources.member import METRICS, WANDB, Member
@@ -243,3 +244,15 @@ def test_a_trackers_run_is_of_the_stage_whose_log_names_it():
     engine.fold(path, tracked.feed(f"step,loss,val_accuracy\n{rows}".encode()))
     names = [[name for name in watched.run.series if "val" in name] for watched in engine.groups["runs"].runs]
     assert names == [[], ["val/loss", "val/accuracy"], []]
+
+
+def test_the_message_about_the_end_tells_the_results_of_each_stage():
+    engine = folded(PIPELINE, live=True)
+    (evaluating,) = looks(engine, 1010.0, "")
+    assert (evaluating.phase, evaluating.stage, evaluating.records) == ("evaluating", "SFT", 100)
+    (ended,) = looks(engine, 1100.0, "")
+    assert (ended.id, ended.phase) == (evaluating.id, "finished")
+    assert ended.metrics()[-2:] == (
+        "Results of pretraining: CORE metric 0.2086, MMLU accuracy 0.25",
+        "Results of SFT: MMLU accuracy 0.3165, GSM8K accuracy 0.0417",
+    )
