@@ -269,6 +269,8 @@ class Checkpoints:
         self._free: dict[str, int] = {}
         self.problems: dict[str, str] = {}
         """Directory -> why it cannot be seen."""
+        self.version = 0
+        """How often it was looked."""
         self._summary: Summary | None = None
 
     def fold(self, look: Look, first: float | None = None) -> None:
@@ -278,6 +280,7 @@ class Checkpoints:
         there: what is not among it was deleted meanwhile.
         """
         self._summary = None
+        self.version += 1
         if first is not None and not look.problem:
             look = self._compared(look, first)
         self.problems.pop(look.directory, None)

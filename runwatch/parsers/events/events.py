@@ -16,7 +16,7 @@ from runwatch.core.planned import NAMES
 from runwatch.core.text import decode
 from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.envelope.stamps import stamped
-from runwatch.parsers.events import signatures
+from runwatch.parsers.events import saves, signatures
 from runwatch.parsers.events.failures import ROOT_CAUSE, FailureTables, Root
 from runwatch.parsers.events.tracebacks import HEAD, Ended, Tracebacks
 
@@ -31,6 +31,7 @@ _BLIND = re.compile(rb"%\||[Ee]valuati|[Vv]alidati|[Tt]raining|[Cc]heckpoint|Loa
 """Words of bars; what tells events by them alone looks at no digits."""
 _DIGIT = re.compile(rb"\d")
 _COUNTED = frozenset({"retry", "compile"})
+_OF_CHECKPOINTS = frozenset({saves.CHECKPOINT, saves.FAILED, "load", "resume"})
 _APART = 100
 """Records between two lines of a kind from which the later begins a count of its own."""
 _AFTERMATH = 1000
@@ -223,13 +224,11 @@ class EventScanner:
             if count is None:
                 return []
             data["count"] = str(count)
-        if kind in ("checkpoint", "load", "resume"):
-            if path := signatures.path(line.text):
-                data["path"] = decode(path, 1000)
-            if kind == "checkpoint":
-                data["state"] = "saved" if signatures.DONE.search(line.text) else "saving"
-            steps = signatures.STEP.findall(line.text)
-            step = int(b"".join(steps[-1])) if steps else None
+        if kind in _OF_CHECKPOINTS:
+            save = saves.read(line.text)
+            data, step = data | save.data(), save.step
+            if kind not in ("load", "resume"):
+                kind, data["state"] = save.kind, save.state
         return [Event(kind, line.offset, line.number, decode(line.text.strip(), 300), line.rank, step, data)]
 
 

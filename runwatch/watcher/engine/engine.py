@@ -165,7 +165,7 @@ class Engine:
             if segment.begins_run and leads and group.runs:
                 changes += self._close(group.runs[-1], arrival)
                 self._begin(group)
-            whole = source.with_early(segment.block)
+            whole = source.with_early(source.placed(segment))
             if not group.runs:
                 if not _tells(whole):
                     source.keep_early(whole)

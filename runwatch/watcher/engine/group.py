@@ -239,6 +239,7 @@ class Group:
             self.runs[-1].source = source.path
             run.take_over(block.samples)
             return block if rank is None else replace(block, lead=rank)
+        block = replace(block, events=[event for event in block.events if not run.saves.repeats(event)])
         if rank is not None and self.leader is not None and rank != self.leader.member.rank:
             events = [event for event in block.events if event.kind not in _SAID_BY_LEADER]
             return replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +11,8 @@ import msgspec
 from runwatch.core.batch import BAR, EVAL, RANK, TRAIN, Batch, Event
 from runwatch.core.block import Block
 from runwatch.core.readability import FEWER, KNOWN, LAYOUT, Lost, misread
-from runwatch.core.run_boundaries import Splitter
+from runwatch.core.run_boundaries import Segment, Splitter
+from runwatch.core.saves import AFTER, KIND
 from runwatch.watcher.engine.agreement import Telling
 from runwatch.watcher.sources.member import Member
 
@@ -54,6 +56,8 @@ class Source:
     """What it told before a run was known: of that run, when it comes."""
     early_total: int | None = None
     """The planned number of steps that it told before."""
+    step: int | None = None
+    """Newest training step of the run that it tells of."""
     strength: int = NOTHING
     """What it has told so far: nothing of a run, bars, or records."""
     lost: Lost | None = None
@@ -78,6 +82,24 @@ class Source:
         if self.early_total is not None and block.total is None:
             block = replace(block, total=self.early_total)
         return replace(block, events=[*self.early, *block.events]) if self.early else block
+
+    def placed(self, segment: Segment) -> Block:
+        """Return the next block; each checkpoint it tells of says the newest step before it."""
+        block = segment.block
+        if block.rank is not None:
+            return block
+        self.step = None if segment.begins_run else self.step
+        offsets: list[float] = []
+        steps = [self.step]
+        if block.progress is not None:
+            known = block.progress.step == block.progress.step  # no NaN
+            offsets = block.progress.offset[known].tolist()
+            steps += [int(step) for step in block.progress.step[known].tolist()]
+        self.step = steps[-1]
+        if not any(event.kind == KIND for event in block.events):
+            return block
+        events = [_placed(event, steps[bisect_left(offsets, event.offset)]) for event in block.events]
+        return replace(block, events=events)
 
     def take(self, batch: Batch, written: float | None, read: float = 0.0) -> Batch:
         """Count a batch in; return it with its events told by their rank.
@@ -123,6 +145,12 @@ class Source:
             self.drift = None
         elif self.drift is None:
             self.drift = misread(self.path, self.strange_from, now)
+
+
+def _placed(event: Event, after: int | None) -> Event:
+    if event.kind != KIND or after is None:
+        return event
+    return msgspec.structs.replace(event, data={**event.data, AFTER: str(after)})
 
 
 def _of_rank(event: Event, rank: int) -> Event:

@@ -1,0 +1,217 @@
+"""The checkpoints that logs tell of, each once, and which of them a directory shows.
+
+One save is told by many lines: that it begins and that it is done, by every rank, by a tracker's copy
+of the console. They are of one save if they name the same step; where a line names none, if no training
+record stands between them. Where directories are seen they are the truth: logs add what is not seen there.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from runwatch.core.batch import Event
+from runwatch.core.checkpoint import Checkpoint
+
+MAX_SAVES = 256
+KIND = "checkpoint"
+"""Kind of the events that tell of one."""
+AFTER = "after"
+"""What such an event says of the newest step that its own log told before it."""
+_DIGITS = re.compile(r"\d+")
+_DEEP = 3
+"""Last parts of a path in which the name of a checkpoint is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """A checkpoint that a log says was saved."""
+
+    step: int | None
+    """As a line names it."""
+    after: int | None
+    """The newest step before it in the same log."""
+    epoch: int | None
+    line: int
+    path: str = ""
+    source: str = ""
+    again: int = 0
+    """Line that told it anew, after the run had gone back."""
+
+    @classmethod
+    def of(cls, event: Event) -> Save:
+        """Return what an event tells."""
+        after, epoch = (int(data) if (data := event.data.get(name)) else None for name in (AFTER, "epoch"))
+        path, source = event.data.get("path", ""), event.data.get("source", "")
+        return cls(event.step, after, epoch, event.line, path, source)
+
+    @property
+    def at(self) -> int | None:
+        """The step it was made at, as far as known."""
+        return self.after if self.step is None else self.step
+
+    def is_same(self, other: Save) -> bool:
+        """Return whether two lines tell of the same save."""
+        if self.step is not None and other.step is not None:
+            return self.step == other.step
+        if self.epoch is not None and other.epoch is not None and self.epoch != other.epoch:
+            return False
+        if self.after is not None and self.after == other.after:
+            return True
+        named = bool(self.path and other.path) and _agree(self.path, other.path)
+        numbered = _DIGITS.search(_parts(self.path)[-1]) if named else None
+        return named and (numbered is not None or None in (self.after, other.after))
+
+    @property
+    def placeless(self) -> bool:
+        """Whether nothing tells which save is meant."""
+        return self.step is None and self.after is None and self.epoch is None and not self.path
+
+
+class Saves:
+    """All that logs told of one run's checkpoints, oldest first; the newest are kept."""
+
+    def __init__(self) -> None:
+        self._known: deque[Save] = deque(maxlen=MAX_SAVES)
+        self.version = 0
+        """How often anything was new."""
+
+    def __iter__(self) -> Iterator[Save]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def newest(self, line: int | None = None) -> list[Save]:
+        """Return them, the newest first: all, or those told up to a line, as they stood then."""
+        if line is None:
+            return list(self._known)[::-1]
+        told = [save for save in self._known if save.line <= line]
+        return sorted(told, key=lambda save: save.again if save.line < save.again <= line else save.line)[
+            ::-1
+        ]
+
+    def repeats(self, event: Event) -> bool:
+        """Return whether an event tells what another source has told."""
+        if event.kind != KIND:
+            return False
+        save = Save.of(event)
+        known = self._find(save)
+        return (known is None and save.placeless and bool(self._known)) or (
+            known is not None and known.source != save.source
+        )
+
+    def add(self, event: Event) -> Save:
+        """Take in an event; return the save it is of, with all that is known of it."""
+        save = Save.of(event)
+        known = self._find(save)
+        if known is None:
+            self._known.append(save)
+            self.version += 1
+            return save
+        whole = replace(
+            known,
+            step=save.step if known.step is None else known.step,
+            after=save.after if known.after is None else known.after,
+            epoch=save.epoch if known.epoch is None else known.epoch,
+            path=known.path or save.path,
+        )
+        newest = self._known[-1]
+        again = known is not newest and known.source == save.source and (save.after or 0) < (newest.at or 0)
+        if again:  # the run went back and saved it once more
+            self._known.remove(known)
+            self._known.append(replace(whole, again=save.line))
+        elif whole != known:
+            self._known[self._known.index(known)] = whole
+        self.version += again or whole != known
+        return whole
+
+    def _find(self, save: Save) -> Save | None:
+        return next((known for known in reversed(self._known) if known.is_same(save)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What logs tell, laid over what directories show."""
+
+    unseen: tuple[Save, ...] = ()
+    """Saves that only logs tell of, oldest first."""
+    steps: Mapping[str, int] = field(default_factory=dict)
+    """Id of a checkpoint whose name tells no place -> the step at which it was written last."""
+    marks: frozenset[int] = frozenset()
+    """Steps of saves that are not among the checkpoints that directories show at a step."""
+
+
+def reconcile(saves: Iterable[Save], seen: Iterable[Checkpoint], interval: float | None) -> Reconciled:
+    """Return which saves no directory shows; `interval` is the usual distance of those seen, in steps.
+
+    One that a directory would show among others like it, if it were still there, is gone; one that is
+    newer than all of those may not have been seen yet.
+    """
+    told, disk = list(saves), _Disk(list(seen), interval)
+    if not disk.known:
+        return Reconciled(tuple(told), {}, frozenset(save.at for save in told if save.at is not None))
+    unseen: list[Save] = []
+    steps: dict[str, int] = {}
+    marks: set[int] = set()
+    for save in told:
+        named = disk.named(save)
+        if named is not None and named.at is None and save.at is not None:
+            steps[named.id] = save.at
+        elif named is not None or disk.shows(save):
+            continue
+        elif not disk.would_show(save):
+            unseen.append(save)
+        marks.update([] if save.at is None else [save.at])
+    return Reconciled(tuple(unseen), steps, frozenset(marks))
+
+
+class _Disk:
+    """The checkpoints that directories show, deleted ones included, by what lines may say of them."""
+
+    def __init__(self, seen: Sequence[Checkpoint], interval: float | None) -> None:
+        self.known = bool(seen)
+        self._names = {_parts(c.path)[-1]: c for c in seen if _parts(c.path)}
+        self._shapes = {_DIGITS.sub("0", name) for name in self._names}
+        self._steps = sorted({c.step for c in seen if c.step is not None})
+        self._epochs = {c.epoch for c in seen if c.epoch is not None and c.step is None}
+        self._near = max(1.0, (interval or 0.0) / 2)
+
+    def named(self, save: Save) -> Checkpoint | None:
+        """Return the checkpoint that the path of a save names."""
+        parts = reversed(_parts(save.path)[-_DEEP:])
+        return next((self._names[part] for part in parts if part in self._names), None)
+
+    def shows(self, save: Save) -> bool:
+        """Return whether one is of the save's step, or of its epoch."""
+        if save.epoch is not None and save.epoch in self._epochs:
+            return True
+        at = save.at
+        if at is None or not self._steps:
+            return False
+        i = bisect_left(self._steps, at)
+        apart = min(abs(step - at) for step in self._steps[max(0, i - 1) : i + 1])
+        return apart == 0 or (save.step is None and apart <= self._near)
+
+    def would_show(self, save: Save) -> bool:
+        """Return whether the save would be seen if it was still there."""
+        alike = (_DIGITS.sub("0", part) in self._shapes for part in _parts(save.path)[-_DEEP:])
+        if save.path and not any(alike):
+            return False
+        if self._steps and save.at is not None:
+            return save.at <= self._steps[-1]
+        return save.epoch is None or not self._epochs or save.epoch <= max(self._epochs)
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
+
+
+def _agree(one: str, two: str) -> bool:
+    """Return whether two paths may be the same: one may be relative, or seen from another mount."""
+    first, second = _parts(one), _parts(two)
+    count = min(len(first), len(second))
+    return count > 0 and first[-count:] == second[-count:]
