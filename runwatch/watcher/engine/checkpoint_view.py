@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from runwatch.core.checkpoint import Checkpoint, State, Summary
+from runwatch.core.checkpoint import LOOK_EVERY, Checkpoint, State, Summary
 from runwatch.core.run import Run
 from runwatch.core.saves import Save
 from runwatch.core.snapshot import CheckpointRow, Saving
 from runwatch.render.states import ended
-from runwatch.watcher.ingest.directories import LOOK_EVERY
 
 _JITTER = 0.05
 """Part of the usual distance by which one may come later than usual without being late."""
@@ -55,7 +54,8 @@ def _due(summary: Summary, now: float) -> float | None:
     """Return the seconds until the next one is due; 0 where it may be there by now, not seen yet."""
     if summary.next_time is None:
         return None
-    due, unseen = summary.next_time - now, max(2 * LOOK_EVERY, _JITTER * (summary.interval_seconds or 0.0))
+    due, every = summary.next_time - now, max(LOOK_EVERY, summary.every)
+    unseen = max(2 * every, _JITTER * (summary.interval_seconds or 0.0))
     return 0.0 if -unseen <= due < 0 else due
 
 
