@@ -461,8 +461,7 @@ class Run:
         """Return what logs tell of checkpoints, laid over what was seen of them."""
         version = self.saves.version, self.checkpoints.version
         if self._reconciled is None or self._reconciled[0] != version:
-            interval = self.checkpoints.summary().interval
-            self._reconciled = version, reconcile(self.saves, self.checkpoints, interval)
+            self._reconciled = version, reconcile(self.saves, self.checkpoints)
         return self._reconciled[1]
 
     def facts(self) -> Mapping[str, str]:

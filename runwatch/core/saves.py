@@ -7,6 +7,7 @@ record stands between them. Where directories are seen they are the truth: logs 
 
 from __future__ import annotations
 
+import posixpath
 import re
 from bisect import bisect_left
 from collections import deque
@@ -21,6 +22,8 @@ KIND = "checkpoint"
 """Kind of the events that tell of one."""
 AFTER = "after"
 """What such an event says of the newest step that its own log told before it."""
+UNTIL = "until"
+"""And of the step that its log tells next, if records go on as far apart."""
 _DIGITS = re.compile(r"\d+")
 _DEEP = 3
 """Last parts of a path in which the name of a checkpoint is looked for."""
@@ -38,15 +41,18 @@ class Save:
     line: int
     path: str = ""
     source: str = ""
+    until: int | None = None
+    """The step that the log tells next, about."""
     again: int = 0
     """Line that told it anew, after the run had gone back."""
 
     @classmethod
     def of(cls, event: Event) -> Save:
         """Return what an event tells."""
-        after, epoch = (int(data) if (data := event.data.get(name)) else None for name in (AFTER, "epoch"))
+        numbers = (event.data.get(name) for name in (AFTER, UNTIL, "epoch"))
+        after, until, epoch = (int(number) if number else None for number in numbers)
         path, source = event.data.get("path", ""), event.data.get("source", "")
-        return cls(event.step, after, epoch, event.line, path, source)
+        return cls(event.step, after, epoch, event.line, path, source, until)
 
     @property
     def at(self) -> int | None:
@@ -116,6 +122,7 @@ class Saves:
             known,
             step=save.step if known.step is None else known.step,
             after=save.after if known.after is None else known.after,
+            until=save.until if known.after is None else known.until,
             epoch=save.epoch if known.epoch is None else known.epoch,
             path=known.path or save.path,
         )
@@ -145,13 +152,13 @@ class Reconciled:
     """Steps of saves that are not among the checkpoints that directories show at a step."""
 
 
-def reconcile(saves: Iterable[Save], seen: Iterable[Checkpoint], interval: float | None) -> Reconciled:
-    """Return which saves no directory shows; `interval` is the usual distance of those seen, in steps.
+def reconcile(saves: Iterable[Save], seen: Iterable[Checkpoint]) -> Reconciled:
+    """Return which saves no directory shows.
 
     One that a directory would show among others like it, if it were still there, is gone; one that is
     newer than all of those may not have been seen yet.
     """
-    told, disk = list(saves), _Disk(list(seen), interval)
+    told, disk = list(saves), _Disk(list(seen))
     if not disk.known:
         return Reconciled(tuple(told), {}, frozenset(save.at for save in told if save.at is not None))
     unseen: list[Save] = []
@@ -172,13 +179,13 @@ def reconcile(saves: Iterable[Save], seen: Iterable[Checkpoint], interval: float
 class _Disk:
     """The checkpoints that directories show, deleted ones included, by what lines may say of them."""
 
-    def __init__(self, seen: Sequence[Checkpoint], interval: float | None) -> None:
+    def __init__(self, seen: Sequence[Checkpoint]) -> None:
         self.known = bool(seen)
         self._names = {_parts(c.path)[-1]: c for c in seen if _parts(c.path)}
         self._shapes = {_DIGITS.sub("0", name) for name in self._names}
+        self._directories = {posixpath.dirname(c.path) for c in seen}
         self._steps = sorted({c.step for c in seen if c.step is not None})
         self._epochs = {c.epoch for c in seen if c.epoch is not None and c.step is None}
-        self._near = max(1.0, (interval or 0.0) / 2)
 
     def named(self, save: Save) -> Checkpoint | None:
         """Return the checkpoint that the path of a save names."""
@@ -189,17 +196,16 @@ class _Disk:
         """Return whether one is of the save's step, or of its epoch."""
         if save.epoch is not None and save.epoch in self._epochs:
             return True
-        at = save.at
-        if at is None or not self._steps:
-            return False
-        i = bisect_left(self._steps, at)
-        apart = min(abs(step - at) for step in self._steps[max(0, i - 1) : i + 1])
-        return apart == 0 or (save.step is None and apart <= self._near)
+        if save.step is not None or save.after is None:
+            return save.step in self._steps
+        first = bisect_left(self._steps, save.after - 1)  # some count from 0
+        return first < len(self._steps) and self._steps[first] <= (save.until or save.after + 1)
 
     def would_show(self, save: Save) -> bool:
         """Return whether the save would be seen if it was still there."""
         alike = (_DIGITS.sub("0", part) in self._shapes for part in _parts(save.path)[-_DEEP:])
-        if save.path and not any(alike):
+        inside = (_agree(save.path, directory) for directory in self._directories)
+        if save.path and not any(alike) and not any(inside):
             return False
         if self._steps and save.at is not None:
             return save.at <= self._steps[-1]

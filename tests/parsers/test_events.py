@@ -235,6 +235,41 @@ def test_a_checkpoint_tells_its_step_and_whether_it_is_complete(line, step, stat
     assert (event.kind, event.step, event.data["state"]) == ("checkpoint", step, state)
 
 
+@pytest.mark.parametrize(
+    ("line", "kind", "step"),
+    [
+        (
+            b"manager - INFO - Saved optimizer state to: /x/d20/optim_021400_rank0.pt",
+            "checkpoint_part",
+            21400,
+        ),
+        (b"[Torch] Saved /r/global_step5/zero_pp_rank_0_mp_rank_00_optim_states.pt.", "checkpoint_part", 5),
+        (b"[Torch] Saved /r/global_step5/mp_rank_00_model_states.pt.", "checkpoint", 5),
+        (b"saving checkpoint to /r/iter_0000300/mp_rank_00/model_optim_rng.pt", "checkpoint", 300),
+        (b"Saving Optimizer state to out/checkpoint-5/optimizer_0", "checkpoint_part", 5),
+        (b"Saving model to out/checkpoint-5/pytorch_model_fsdp_0", "checkpoint", 5),
+        (b"Saving current state to out/checkpoint-5 (state)", "checkpoint", 5),
+        (b"Model weights saved in out/checkpoint-5/model-00001-of-00004.safetensors", "checkpoint", 5),
+        (b"Saved model shard 1 to out/step-30/__1_0.distcp", "checkpoint", 30),
+        (b"Saved optimizer shard 1 to out/step-30/__1_0.distcp", "checkpoint_part", 30),
+        (b"Saving model and optimizer state to out/ckpt.pt", "checkpoint", None),
+        (b"Saved optimizer state of checkpoint 300 to /x/optim.pt", "checkpoint_part", None),
+        (b"Step 1000/5000: Saved best model to best.pt", "checkpoint", 1000),
+        (b"Model saved to runs/d20/model.pt", "checkpoint", None),
+        (b"Model saved to ./model_epoch_3.pth", "checkpoint", None),
+        (b"Saving checkpoint to /ckpt/1000", "checkpoint", 1000),
+        (b"Skipped saving checkpoint at step 300 because storage is slow", "checkpoint_failed", 300),
+        (b"Saving checkpoint to out/step_300.pt failed: [Errno 5]", "checkpoint_failed", 300),
+        (b"Error saving checkpoint at step 5", "checkpoint_failed", 5),
+        (b"Could not save checkpoint at step 5", "checkpoint_failed", 5),
+        (b"Saved checkpoint to out/step_300.pt (skipped optimizer)", "checkpoint", 300),
+    ],
+)
+def test_which_file_a_line_about_saving_tells_of_and_of_which_step(line, kind, step):
+    (event,) = parse(line + b"\n").events
+    assert (event.kind, event.step) == (kind, step)
+
+
 def test_a_resume_tells_its_step():
     (event,) = parse(b"  Resuming training from checkpoint with epoch 2 and global step 1500\n").events
     assert (event.kind, event.step) == ("resume", 1500)

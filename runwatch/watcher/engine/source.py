@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -12,7 +13,7 @@ from runwatch.core.batch import BAR, EVAL, RANK, TRAIN, Batch, Event
 from runwatch.core.block import Block
 from runwatch.core.readability import FEWER, KNOWN, LAYOUT, Lost, misread
 from runwatch.core.run_boundaries import Segment, Splitter
-from runwatch.core.saves import AFTER, KIND
+from runwatch.core.saves import AFTER, KIND, UNTIL
 from runwatch.watcher.engine.agreement import Telling
 from runwatch.watcher.sources.member import Member
 
@@ -56,8 +57,8 @@ class Source:
     """What it told before a run was known: of that run, when it comes."""
     early_total: int | None = None
     """The planned number of steps that it told before."""
-    step: int | None = None
-    """Newest training step of the run that it tells of."""
+    steps: tuple[int, ...] = ()
+    """Up to two newest training steps of the run that it tells of."""
     strength: int = NOTHING
     """What it has told so far: nothing of a run, bars, or records."""
     lost: Lost | None = None
@@ -88,17 +89,16 @@ class Source:
         block = segment.block
         if block.rank is not None:
             return block
-        self.step = None if segment.begins_run else self.step
-        offsets: list[float] = []
-        steps = [self.step]
+        before = [] if segment.begins_run else list(self.steps)
+        offsets = [-1.0] * len(before)
         if block.progress is not None:
             known = block.progress.step == block.progress.step  # no NaN
-            offsets = block.progress.offset[known].tolist()
-            steps += [int(step) for step in block.progress.step[known].tolist()]
-        self.step = steps[-1]
+            before += [int(step) for step in block.progress.step[known].tolist()]
+            offsets += block.progress.offset[known].tolist()
+        self.steps = tuple(before[-2:])
         if not any(event.kind == KIND for event in block.events):
             return block
-        events = [_placed(event, steps[bisect_left(offsets, event.offset)]) for event in block.events]
+        events = [_placed(event, before[: bisect_left(offsets, event.offset)]) for event in block.events]
         return replace(block, events=events)
 
     def take(self, batch: Batch, written: float | None, read: float = 0.0) -> Batch:
@@ -147,10 +147,13 @@ class Source:
             self.drift = misread(self.path, self.strange_from, now)
 
 
-def _placed(event: Event, after: int | None) -> Event:
-    if event.kind != KIND or after is None:
+def _placed(event: Event, steps: Sequence[int]) -> Event:
+    """Return an event about a checkpoint with what the steps told before it say of its own."""
+    if event.kind != KIND or not steps:
         return event
-    return msgspec.structs.replace(event, data={**event.data, AFTER: str(after)})
+    apart = max(1, steps[-1] - steps[-2]) if len(steps) > 1 else 1
+    near = {AFTER: str(steps[-1]), UNTIL: str(steps[-1] + apart)}
+    return msgspec.structs.replace(event, data={**event.data, **near})
 
 
 def _of_rank(event: Event, rank: int) -> Event:
