@@ -100,6 +100,8 @@ class Look(msgspec.Struct, frozen=True):
     """How many more there are than are kept track of."""
     free: int | None = None
     """Bytes free for the user on this file system."""
+    settings: dict[str, str] = {}
+    """What the newest one says the run was trained with, where that is new."""
     every: float = LOOK_EVERY
     """Seconds until the next one."""
     problem: str = ""

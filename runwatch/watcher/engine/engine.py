@@ -20,6 +20,7 @@ from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.core.batch import Batch
 from runwatch.core.block import Block, Reference, Status
 from runwatch.core.checkpoint import Look
+from runwatch.core.planned import of_checkpoint
 from runwatch.core.readability import Lost
 from runwatch.core.run import DONE, Run
 from runwatch.core.sample import MachineEvent, Message
@@ -224,7 +225,7 @@ class Engine:
             self._begin(group)
         for watched in group.runs[-1:]:
             watched.run.checkpoints.fold(look, None if live or partial else arrival)
-            for facts in beside.facts.values():
+            for facts in (*beside.facts.values(), of_checkpoint(look.settings)):
                 watched.run.tell(facts)
         changes: list[Change] = []
         for batch in beside.batches.values():

@@ -61,7 +61,8 @@ class DirectorySource:
             told = (self._begun or {}) | {change.id: change for change in look.changes}
             look = msgspec.structs.replace(look, changes=tuple(told.values()))
             self._begun = told if partial else {}
-        if look.changes or beside.facts or beside.batches or look.problem != self._problem or not self._live:
+        news = look.changes or look.settings or beside.facts or beside.batches
+        if news or look.problem != self._problem or not self._live:
             files = {
                 name: wire.Resume(None, offset, line, None, told)
                 for name, told, offset, line in self._beside.places()
