@@ -17,7 +17,7 @@ from runwatch.core.checkpoint import Checkpoint, Checkpoints, last_good
 from runwatch.core.eta import Estimate, Pace
 from runwatch.core.metrics import EPOCH, STEP_TIME
 from runwatch.core.planned import planned_steps
-from runwatch.core.saves import Reconciled, Saves, reconcile
+from runwatch.core.saves import Reconciled, Saves, reconcile, tells
 from runwatch.core.series import FULL, Detail, Series
 from runwatch.core.snapshot import Progress
 
@@ -206,6 +206,8 @@ class Run:
             if event.kind == "checkpoint":
                 save = self.saves.add(event)
                 self._marks.extend([] if save.at is None else [float(save.at)])
+            elif tells(event):
+                self.saves.withdraw(event)
 
     def _advance(self, block: Block) -> None:
         assert block.progress is not None
@@ -441,7 +443,7 @@ class Run:
         """
         if len(self.checkpoints):
             good = self.last_good(None if step is None else step + 1)
-            return None if good is None else good.step
+            return None if good is None else good.at
         told = self.saves.newest(line) or self.saves.newest()
         steps = (save.at for save in told if save.at is not None)
         return next((at for at in steps if step is None or at <= step), None)

@@ -20,6 +20,8 @@ from runwatch.core.checkpoint import Checkpoint
 MAX_SAVES = 256
 KIND = "checkpoint"
 """Kind of the events that tell of one."""
+FAILED = "failed"
+"""State of one, in an event of any kind, that came to nothing."""
 AFTER = "after"
 """What such an event says of the newest step that its own log told before it."""
 UNTIL = "until"
@@ -27,6 +29,11 @@ UNTIL = "until"
 _DIGITS = re.compile(r"\d+")
 _DEEP = 3
 """Last parts of a path in which the name of a checkpoint is looked for."""
+
+
+def tells(event: Event) -> bool:
+    """Return whether an event tells of a save, or of one that failed."""
+    return event.kind == KIND or event.data.get("state") == FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,8 @@ class Save:
     source: str = ""
     until: int | None = None
     """The step that the log tells next, about."""
+    done: bool = False
+    """A line said so, not only that it began."""
     again: int = 0
     """Line that told it anew, after the run had gone back."""
 
@@ -52,7 +61,8 @@ class Save:
         numbers = (event.data.get(name) for name in (AFTER, UNTIL, "epoch"))
         after, until, epoch = (int(number) if number else None for number in numbers)
         path, source = event.data.get("path", ""), event.data.get("source", "")
-        return cls(event.step, after, epoch, event.line, path, source, until)
+        done = event.data.get("state") == "saved"
+        return cls(event.step, after, epoch, event.line, path, source, until, done)
 
     @property
     def at(self) -> int | None:
@@ -125,6 +135,7 @@ class Saves:
             until=save.until if known.after is None else known.until,
             epoch=save.epoch if known.epoch is None else known.epoch,
             path=known.path or save.path,
+            done=known.done or save.done,
         )
         newest = self._known[-1]
         again = known is not newest and known.source == save.source and (save.after or 0) < (newest.at or 0)
@@ -135,6 +146,13 @@ class Saves:
             self._known[self._known.index(known)] = whole
         self.version += again or whole != known
         return whole
+
+    def withdraw(self, event: Event) -> None:
+        """Take in that a save failed: one that had only begun is none."""
+        known = self._find(Save.of(event))
+        if known is not None and not known.done:
+            self._known.remove(known)
+            self.version += 1
 
     def _find(self, save: Save) -> Save | None:
         return next((known for known in reversed(self._known) if known.is_same(save)), None)

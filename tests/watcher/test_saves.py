@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -241,6 +242,26 @@ def test_a_line_does_not_get_its_step_from_what_comes_after_it():
     for piece in text.splitlines(keepends=True):
         pieces.read("log", piece)
     assert whole.shown == pieces.shown == ([(29, None)], 29)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "Failed to save checkpoint: disk full\n",
+        "Saving checkpoint to out/step_40 failed: Input/output error\n",
+        'Traceback (most recent call last):\n  File "t.py", line 1, in save\nRuntimeError: '
+        "[enforce fail at inline_container.cc:603] . unexpected pos 64 vs 0\n",
+    ],
+)
+@pytest.mark.parametrize("copy", [False, True])
+def test_a_save_that_began_and_failed_is_no_checkpoint(error, copy):
+    fold = Fold("log", "copy")
+    save = "Saving checkpoint to out/step_{}\n"
+    text = steps(0, 20) + save.format(20) + steps(20, 40) + save.format(40) + error + steps(40, 45)
+    fold.read("log", text)
+    if copy:
+        fold.read("copy", text)
+    assert fold.shown == ([(20, None)], 20)
 
 
 def test_a_save_that_failed_or_was_left_out_is_no_checkpoint():

@@ -195,7 +195,7 @@ class EventScanner:
         self._trouble = line.ordinal
         # the scheduler's word may stand behind half a step line
         told = line.text[words.start() :] if kind == "scheduler" else line.text
-        rank, data = line.rank, line.data()
+        rank, data = line.rank, line.data() | saves.broken_off(told)
         if kind == "xid" and (xid := _XID.search(told)):
             data |= {"gpu": decode(xid[1], 80), "xid": xid[2].decode()}
         if code := _EXIT.search(told):
@@ -254,6 +254,7 @@ def _of_traceback(ended: Ended) -> Event:
             "traceback", ended.offset, ended.line, "Traceback without its last line", rank, data=data
         )
     kind = (signatures.TROUBLE.first(ended.raised) or ("traceback",))[0]
+    data |= saves.broken_off(ended.raised)
     return Event(kind, ended.offset, ended.line, decode(ended.raised.strip(), 300), rank, data=data)
 
 

@@ -42,6 +42,11 @@ NOT_SAVED_NEEDLES = (b"heckpoint", b"aving")
 
 _FAILED = re.compile(b"|".join(NOT_SAVED))
 _SKIPPED = re.compile(rb"[Ss]kip")
+_BROKEN_OFF = re.compile(
+    rb"inline_container|PytorchStreamWriter|SafetensorError|No space left|quota exceeded|Input/output error"
+    rb"|[Ff]ailed to (?:save|write)"
+)
+"""What an error says that ends a save in its midst."""
 DONE = re.compile(rb"[Ss]aved\b|[Ff]inished|written|success|writing took")
 """A checkpoint that is complete, where others begin."""
 _OBJECT = re.compile(
@@ -107,6 +112,11 @@ def read(line: bytes) -> Save:
         return Save(FAILED, step, epoch, where, "skipped" if _SKIPPED.search(line) else "failed")
     kind = PART if _is_part(line, where.rstrip("/").rpartition("/")[2]) else CHECKPOINT
     return Save(kind, step, epoch, where, "saved" if DONE.search(line) else "saving")
+
+
+def broken_off(error: bytes) -> dict[str, str]:
+    """Return what an event tells of an error that a save may have ended with."""
+    return {"state": "failed"} if _BROKEN_OFF.search(error) else {}
 
 
 def _is_part(line: bytes, name: str) -> bool:

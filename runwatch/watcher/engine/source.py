@@ -13,7 +13,7 @@ from runwatch.core.batch import BAR, EVAL, RANK, TRAIN, Batch, Event
 from runwatch.core.block import Block
 from runwatch.core.readability import FEWER, KNOWN, LAYOUT, Lost, misread
 from runwatch.core.run_boundaries import Segment, Splitter
-from runwatch.core.saves import AFTER, KIND, UNTIL
+from runwatch.core.saves import AFTER, UNTIL, tells
 from runwatch.watcher.engine.agreement import Telling
 from runwatch.watcher.sources.member import Member
 
@@ -96,7 +96,7 @@ class Source:
             before += [int(step) for step in block.progress.step[known].tolist()]
             offsets += block.progress.offset[known].tolist()
         self.steps = tuple(before[-2:])
-        if not any(event.kind == KIND for event in block.events):
+        if not any(map(tells, block.events)):
             return block
         events = [_placed(event, before[: bisect_left(offsets, event.offset)]) for event in block.events]
         return replace(block, events=events)
@@ -148,8 +148,8 @@ class Source:
 
 
 def _placed(event: Event, steps: Sequence[int]) -> Event:
-    """Return an event about a checkpoint with what the steps told before it say of its own."""
-    if event.kind != KIND or not steps:
+    """Return an event about a save with what the steps told before it say of its own."""
+    if not tells(event) or not steps:
         return event
     apart = max(1, steps[-1] - steps[-2]) if len(steps) > 1 else 1
     near = {AFTER: str(steps[-1]), UNTIL: str(steps[-1] + apart)}

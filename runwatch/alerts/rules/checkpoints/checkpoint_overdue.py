@@ -40,7 +40,7 @@ from runwatch.core.batch import Event
 from runwatch.core.block import Block, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import VAL_BPB, VAL_LOSS
-from runwatch.core.saves import Save
+from runwatch.core.saves import FAILED, Save, tells
 
 _ADVICE = "Check that saving works and the disk has room; all since then would be lost."
 _ALIKE = 0.1
@@ -107,7 +107,7 @@ class CheckpointOverdue(RunRule):
         progress = block.progress
         offsets = progress.offset if progress is not None else np.empty(0)
         marks: list[tuple[float, Event | float | None]] = [(offset, None) for offset in block.restarts]
-        marks += [(event.offset, event) for event in block.events if event.kind == "checkpoint"]
+        marks += [(event.offset, event) for event in block.events if tells(event)]
         for samples in (block.samples.get(VAL_LOSS), block.samples.get(VAL_BPB)):
             if samples is not None:
                 marks += zip(samples.offset.tolist(), samples.value.tolist(), strict=True)
@@ -125,6 +125,9 @@ class CheckpointOverdue(RunRule):
                 found += self._end(
                     place(progress, min(upto, len(offsets) - 1)) if progress else Place(None, None)
                 )
+            elif event.data.get("state") == FAILED:
+                if self._saved and self._saved[-1][0] == self._row:  # it had only begun
+                    self._saved.pop()
             else:
                 self._choice.save(self._row)
                 self._newest = Save.of(event).at
