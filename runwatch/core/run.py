@@ -50,7 +50,7 @@ _PHASES = {
     "eval_begin": "evaluating",
     "eval_end": "training",
     "checkpoint": "checkpointing",
-    "checkpoint_part": "checkpointing",
+    "save_part": "checkpointing",
     "finished": "finished",
     "over": "finished",
     "early_stop": "finished",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import posixpath
 import re
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -75,11 +74,21 @@ class Save:
             return self.step == other.step
         if self.epoch is not None and other.epoch is not None and self.epoch != other.epoch:
             return False
+        if self.placeless and other.placeless:
+            return True
         if self.after is not None and self.after == other.after:
             return True
         named = bool(self.path and other.path) and _agree(self.path, other.path)
         numbered = _DIGITS.search(_parts(self.path)[-1]) if named else None
         return named and (numbered is not None or None in (self.after, other.after))
+
+    def words(self) -> Iterator[tuple[str, int | str]]:
+        """Yield what another line about the same save may have in common with this one."""
+        names = _parts(self.path)[-1:]
+        known = {"step": self.step, "name": names[0] if names else None, "after": self.after}
+        yield from ((word, value) for word, value in known.items() if value is not None)
+        if self.placeless:
+            yield "placeless", 0
 
     @property
     def placeless(self) -> bool:
@@ -91,12 +100,15 @@ class Saves:
     """All that logs told of one run's checkpoints, oldest first; the newest are kept."""
 
     def __init__(self) -> None:
-        self._known: deque[Save] = deque(maxlen=MAX_SAVES)
+        self._known: dict[int, Save] = {}
+        self._where: dict[tuple[str, int | str], int] = {}
+        """What tells a save from others -> its key; may tell of some that are forgotten."""
+        self._count = 0
         self.version = 0
         """How often anything was new."""
 
     def __iter__(self) -> Iterator[Save]:
-        return iter(self._known)
+        return iter(self._known.values())
 
     def __len__(self) -> int:
         return len(self._known)
@@ -104,30 +116,29 @@ class Saves:
     def newest(self, line: int | None = None) -> list[Save]:
         """Return them, the newest first: all, or those told up to a line, as they stood then."""
         if line is None:
-            return list(self._known)[::-1]
-        told = [save for save in self._known if save.line <= line]
-        return sorted(told, key=lambda save: save.again if save.line < save.again <= line else save.line)[
-            ::-1
-        ]
+            return list(self)[::-1]
+        told = [save for save in self if save.line <= line]
+        told.sort(key=lambda save: save.again if save.line < save.again <= line else save.line)
+        return told[::-1]
 
     def repeats(self, event: Event) -> bool:
         """Return whether an event tells what another source has told."""
         if event.kind != KIND:
             return False
         save = Save.of(event)
-        known = self._find(save)
-        return (known is None and save.placeless and bool(self._known)) or (
-            known is not None and known.source != save.source
-        )
+        key = self._find(save)
+        if key is None:
+            return save.placeless and bool(self._known)
+        return self._known[key].source != save.source
 
     def add(self, event: Event) -> Save:
         """Take in an event; return the save it is of, with all that is known of it."""
         save = Save.of(event)
-        known = self._find(save)
-        if known is None:
-            self._known.append(save)
-            self.version += 1
+        key = self._find(save)
+        if key is None:
+            self._put(save)
             return save
+        known, newest = self._known[key], next(reversed(self._known.values()))
         whole = replace(
             known,
             step=save.step if known.step is None else known.step,
@@ -137,25 +148,36 @@ class Saves:
             path=known.path or save.path,
             done=known.done or save.done,
         )
-        newest = self._known[-1]
-        again = known is not newest and known.source == save.source and (save.after or 0) < (newest.at or 0)
-        if again:  # the run went back and saved it once more
-            self._known.remove(known)
-            self._known.append(replace(whole, again=save.line))
+        if known is not newest and known.source == save.source and (save.after or 0) < (newest.at or 0):
+            del self._known[key]  # the run went back and saved it once more
+            self._put(replace(whole, again=save.line))
         elif whole != known:
-            self._known[self._known.index(known)] = whole
-        self.version += again or whole != known
+            self._put(whole, key)
         return whole
 
     def withdraw(self, event: Event) -> None:
         """Take in that a save failed: one that had only begun is none."""
-        known = self._find(Save.of(event))
-        if known is not None and not known.done:
-            self._known.remove(known)
+        key = self._find(Save.of(event))
+        if key is not None and not self._known[key].done:
+            del self._known[key]
             self.version += 1
 
-    def _find(self, save: Save) -> Save | None:
-        return next((known for known in reversed(self._known) if known.is_same(save)), None)
+    def _find(self, save: Save) -> int | None:
+        keys = (self._where.get(word) for word in save.words())
+        return next(
+            (k for k in keys if k is not None and k in self._known and self._known[k].is_same(save)), None
+        )
+
+    def _put(self, save: Save, key: int | None = None) -> None:
+        self.version += 1
+        self._count += key is None
+        key = self._count if key is None else key
+        self._known[key] = save
+        self._where.update((word, key) for word in save.words())
+        if len(self._known) > MAX_SAVES:
+            del self._known[next(iter(self._known))]
+        if len(self._where) > 8 * MAX_SAVES:
+            self._where = {word: key for key, save in self._known.items() for word in save.words()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from runwatch.core.text import decode
 from runwatch.parsers.lexicon.places import place_of
 
 CHECKPOINT = "checkpoint"
-PART = "checkpoint_part"
+PART = "save_part"
 """A file of a checkpoint beside its weights."""
-FAILED = "checkpoint_failed"
+FAILED = "save_failed"
 """A save that failed, or was left out."""
 
 PATTERNS = (
