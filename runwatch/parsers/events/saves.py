@@ -22,12 +22,14 @@ PATTERNS = (
     rb"(?:[Ss]av(?:ed|ing)|Preparing to save) (?:the |current )?(?:\w+ )?"
     rb"(?:model|checkpoints?|optimizer|state|weights)\b.*?(?:\b(?:to|in|at|for|from)\b|\()",
     rb"(?:[Cc]heckpoint|weights|[Mm]odel) (?:is )?(?:saved|written)\b",
+    rb"\b[Ss]av(?:ed|ing) (?:the )?(?:\w+ )?(?:model|checkpoint|weights): \S*[/.]\S",
+    rb"[Cc]heckpoint (?:\S{1,40} ){1,5}saved (?:to|in|at)\b|(?:\A|[-:\]] )[Ss]ave checkpoint (?:to|at) \S*/",
     rb"(?:Writing|Wrote) (?:the |a )?(?:\w+ )?checkpoint\b|Checkpoint \S+ is ready now",
     rb"\b[Ss]av(?:ed|ing):? \S*(?:\.(?:pt|pth|ckpt|bin|h5|keras|safetensors)\b|checkpoint)",
 )
 AT_END = rb"\b[Ss]av(?:ed|ing) (?:the |a |new |best ){0,3}(?:model|checkpoint|weights)\W{0,8}\Z"
 """Words that tell it at the end of a line, unless that tells something else."""
-NEEDLES = (b"aved", b"aving", b"eparing", b"ritten", b"riting ", b"rote ", b"ready now")
+NEEDLES = (b"aved", b"aving", b"ave c", b"eparing", b"ritten", b"riting ", b"rote ", b"ready now")
 """What tells that something of a checkpoint is saved."""
 NOT_SAVED = (
     rb"[Ss]kip(?:s|ped|ping)? (?:\w+ ){0,3}(?:[Cc]heckpoint(?:ing|s)?|[Ss]aving)\b",
@@ -76,8 +78,8 @@ _STEP = re.compile(
 )
 _EPOCH = re.compile(rb"(?i)\bepochs?[_=:]? *\[?0*(\d{1,9})\b|\b(?:at|after) 0*(\d{1,9}) epochs?\b")
 _PLACE = re.compile(
-    rb"(?:\b(?:to|in|at|from|[Ss]av(?:ed|ing)|[Cc]heckpoint|file|path)(?:[:=] *| +)|[-=]> *)"
-    rb"[\"']?(?=([^\s\"',]{1,1000}))"
+    rb"(?:\b(?:to|in|at|from|[Ss]av(?:ed|ing)|[Cc]heckpoint|file|path)(?:[:=] *| +)|[-=]> *"
+    rb"|(?:[Mm]odel|weights)[:=] *)[\"']?(?=([^\s\"',]{1,1000}))"
 )
 _NAME = re.compile(rb"[A-Za-z_][^/.]{0,200}[/.]|/[^/]{0,200}[A-Za-z_]")
 
