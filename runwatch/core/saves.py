@@ -25,6 +25,7 @@ AFTER = "after"
 """What such an event says of the newest step that its own log told before it."""
 UNTIL = "until"
 """And of the step that its log tells next, if records go on as far apart."""
+_FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,15}$")
 _DIGITS = re.compile(r"\d+")
 _DEEP = 3
 """Last parts of a path in which the name of a checkpoint is looked for."""
@@ -114,12 +115,14 @@ class Saves:
         return len(self._known)
 
     def newest(self, line: int | None = None) -> list[Save]:
-        """Return them, the newest first: all, or those told up to a line, as they stood then."""
-        if line is None:
-            return list(self)[::-1]
-        told = [save for save in self if save.line <= line]
-        told.sort(key=lambda save: save.again if save.line < save.again <= line else save.line)
-        return told[::-1]
+        """Return those that were not overwritten, the newest first.
+
+        All, or those told up to a line, as they stood then.
+        """
+        told = [save for save in self if line is None or save.line <= line]
+        if line is not None:
+            told.sort(key=lambda save: save.again if save.line < save.again <= line else save.line)
+        return _standing(told)[::-1]
 
     def repeats(self, event: Event) -> bool:
         """Return whether an event tells what another source has told."""
@@ -199,8 +202,7 @@ def reconcile(saves: Iterable[Save], seen: Iterable[Checkpoint]) -> Reconciled:
     newer than all of those may not have been seen yet.
     """
     told, disk = list(saves), _Disk(list(seen))
-    if not disk.known:
-        return Reconciled(tuple(told), {}, frozenset(save.at for save in told if save.at is not None))
+    standing = set(_standing(told))
     unseen: list[Save] = []
     steps: dict[str, int] = {}
     marks: set[int] = set()
@@ -210,7 +212,7 @@ def reconcile(saves: Iterable[Save], seen: Iterable[Checkpoint]) -> Reconciled:
             steps[named.id] = save.at
         elif named is not None or disk.shows(save):
             continue
-        elif not disk.would_show(save):
+        elif save in standing and not disk.would_show(save):
             unseen.append(save)
         marks.update([] if save.at is None else [save.at])
     return Reconciled(tuple(unseen), steps, frozenset(marks))
@@ -220,7 +222,7 @@ class _Disk:
     """The checkpoints that directories show, deleted ones included, by what lines may say of them."""
 
     def __init__(self, seen: Sequence[Checkpoint]) -> None:
-        self.known = bool(seen)
+        self._known = bool(seen)
         self._names = {_parts(c.path)[-1]: c for c in seen if _parts(c.path)}
         self._shapes = {_DIGITS.sub("0", name) for name in self._names}
         self._directories = {posixpath.dirname(c.path) for c in seen}
@@ -243,6 +245,8 @@ class _Disk:
 
     def would_show(self, save: Save) -> bool:
         """Return whether the save would be seen if it was still there."""
+        if not self._known:
+            return False
         alike = (_DIGITS.sub("0", part) in self._shapes for part in _parts(save.path)[-_DEEP:])
         inside = (_agree(save.path, directory) for directory in self._directories)
         if save.path and not any(alike) and not any(inside):
@@ -250,6 +254,12 @@ class _Disk:
         if self._steps and save.at is not None:
             return save.at <= self._steps[-1]
         return save.epoch is None or not self._epochs or save.epoch <= max(self._epochs)
+
+
+def _standing(saves: Sequence[Save]) -> list[Save]:
+    """Return saves, oldest first, but those into whose file a later one was written."""
+    files = {save.path: save for save in saves if _FILE.search(save.path)}
+    return [save for save in saves if files.get(save.path, save) is save]
 
 
 def _parts(path: str) -> list[str]:

@@ -205,10 +205,12 @@ def test_a_file_that_is_written_again_and_again_is_one_checkpoint_of_the_newest_
     fold = Fold("log")
     fold.read("log", steps(0, 50) + "saving checkpoint to out/ckpt.pt\n" + steps(50, 100))
     assert fold.shown == ([(49, None)], 49)
+    fold.read("log", "saving checkpoint to out/ckpt.pt\n" + steps(100, 120))
+    assert fold.shown == ([(99, None)], 99)
     fold.look(disk("ckpt.pt", None))
-    assert fold.shown == ([(49, "complete")], 49)
-    fold.read("log", "saving checkpoint to out/ckpt.pt\n")
     assert fold.shown == ([(99, "complete")], 99)
+    fold.read("log", "saving checkpoint to out/ckpt.pt\n")
+    assert fold.shown == ([(119, "complete")], 119)
 
 
 def test_what_was_saved_since_the_last_look_is_told_by_the_log_until_it_is_seen():
