@@ -126,13 +126,18 @@ class Saves:
 
     def repeats(self, event: Event) -> bool:
         """Return whether an event tells what another source has told."""
-        if event.kind != KIND:
-            return False
         save = Save.of(event)
-        key = self._find(save)
+        key = self._find(save) if event.kind == KIND else None
         if key is None:
-            return save.placeless and bool(self._known)
+            return event.kind == KIND and save.placeless and bool(self._known)
         return self._known[key].source != save.source
+
+    def holds(self, event: Event) -> bool:
+        """Return whether an event tells of a save of this run, and of no other's: it names the same path."""
+        save = Save.of(event)
+        key = self._find(save) if event.kind == KIND and save.path else None
+        known = None if key is None else self._known[key]
+        return known is not None and known.source != save.source and _agree(known.path, save.path)
 
     def add(self, event: Event) -> Save:
         """Take in an event; return the save it is of, with all that is known of it."""

@@ -237,6 +237,19 @@ def test_a_step_that_is_saved_again_after_a_restart_is_one_checkpoint():
     assert fold.shown == ([(20, None), (40, None)], 40)
 
 
+@pytest.mark.parametrize("step", [20, 30])
+def test_a_copy_that_comes_late_tells_the_next_run_nothing_of_the_one_before(step):
+    save = "Saved model parameters to: {}/model_{:06d}.pt\n"
+    first = steps(0, 30) + save.format("base", 30) + "Total training time: 1.00m\nTraining finished\n"
+    second = steps(0, 25) + save.format("sft", step) + steps(25, 28)
+    fold = Fold("log", "copy")
+    fold.read("log", first + second)
+    fold.read("copy", first + second)
+    runs = document(fold.engine, NOW)["runs"]
+    paths = [[row["path"] for row in run["checkpoints"]] for run in runs]
+    assert paths == [["base/model_000030.pt"], [f"sft/model_{step:06d}.pt"]]
+
+
 def test_a_line_does_not_get_its_step_from_what_comes_after_it():
     text = steps(0, 30) + "Validation loss decreased (0.5 --> 0.4).  Saving model ...\n" + steps(30, 60)
     whole, pieces = Fold("log"), Fold("log")
