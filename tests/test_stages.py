@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.core.checkpoint import Checkpoint, Look, State
 from runwatch.parsers.events import stages
 from runwatch.parsers.log import LogParser
 from runwatch.watcher.engine import views
@@ -19,7 +20,8 @@ from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.surroundings import looks
 from runwatch.watcher.engine.views import Shown
 from runwatch.watcher.protocol import View
-from runwatch.watcher.sources.member import METRICS, WANDB, Member
+from runwatch.watcher.sources.member import DIRECTORY, METRICS, WANDB, Member
+from runwatch.watcher.sources.sidecar_facts import Beside
 
 
 def base(steps: int = 60) -> str:
@@ -256,3 +258,32 @@ def test_the_message_about_the_end_tells_the_results_of_each_stage():
         "Results of pretraining: CORE metric 0.2086, MMLU accuracy 0.25",
         "Results of SFT: MMLU accuracy 0.3165, GSM8K accuracy 0.0417",
     )
+
+
+@pytest.mark.parametrize("looked", ["first", "last"])
+def test_each_stage_has_the_checkpoints_that_its_log_names_or_whose_folder_is_called_like_it(looked):
+    engine, parser = Engine(), LogParser()
+    engine.add_source("log", "speedrun", "speedrun.log", Member(group="runs"))
+    engine.add_source("out", "speedrun", "out", Member(kind=DIRECTORY, group="runs"))
+
+    def look() -> None:
+        for step, folder in ((60, "base_checkpoints"), (40, "sft_checkpoints")):
+            path = f"/runs/out/{folder}/model_{step:06d}.pt"
+            seen = Checkpoint(path, path, "torch", State.COMPLETE, step=step)
+            engine.look("out", Look(f"/runs/out/{folder}", (seen,), 1), Beside())
+
+    if looked == "first":
+        look()
+    text = (
+        base()
+        + "Saved model to out/base_checkpoints/model_000060.pt\n"
+        + END
+        + "=== Stage 2: SFT ===\n"
+        + chat()
+    )
+    engine.fold("log", parser.feed((text + END).encode()))
+    if looked == "last":
+        look()
+    (run,) = document(engine, 2000.0)["runs"]
+    stages = [[(c["step"], c["state"]) for c in s["checkpoints"]] for s in run["stages"]]
+    assert stages == [[(60, "complete")], [(40, "complete")]]

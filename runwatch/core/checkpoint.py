@@ -15,6 +15,8 @@ import msgspec
 
 MAX_KNOWN = 20_000
 """Checkpoints remembered; of more, those deleted longest ago are forgotten first."""
+LOOK_EVERY = 5.0
+"""Seconds between two looks at a directory of checkpoints; longer where a look takes long."""
 _RECENT = 16
 """Newest gaps, sizes and durations that make up what is usual."""
 _ALIKE = 3
@@ -98,6 +100,10 @@ class Look(msgspec.Struct, frozen=True):
     """How many more there are than are kept track of."""
     free: int | None = None
     """Bytes free for the user on this file system."""
+    settings: dict[str, str] = {}
+    """What the newest one says the run was trained with, where that is new."""
+    every: float = LOOK_EVERY
+    """Seconds until the next one."""
     problem: str = ""
     """Why the directory cannot be seen; what was known stays, neither good nor deleted."""
 
@@ -132,6 +138,8 @@ class Summary(msgspec.Struct, frozen=True):
     """How many more of the usual size fit into the free space."""
     full_time: float | None = None
     """When the first one that does not fit is due; None where old ones make room."""
+    every: float = 0.0
+    """Seconds between two looks; what was saved since the last one is not seen."""
 
 
 def in_order(checkpoints: Iterable[Checkpoint]) -> list[Checkpoint]:
@@ -160,8 +168,8 @@ def last_good(checkpoints: Iterable[Checkpoint], before: int | None = None) -> C
     return placed[-1] if placed else None
 
 
-def summarise(checkpoints: Iterable[Checkpoint], free: int | None = None) -> Summary:
-    """Return what the checkpoints of one directory say together; `free` is in bytes."""
+def summarise(checkpoints: Iterable[Checkpoint], free: int | None = None, every: float = 0.0) -> Summary:
+    """Return what the checkpoints of one directory, looked at so often, say together; `free` is in bytes."""
     everything = in_order(checkpoints)
     present = [c for c in everything if c.state is not State.DELETED]
     series = [c for c in everything if c.at is not None]  # last.ckpt and best.pt are copies of others
@@ -196,6 +204,7 @@ def summarise(checkpoints: Iterable[Checkpoint], free: int | None = None) -> Sum
         size_ratio=_size_ratio(everything),
         room=room,
         full_time=full,
+        every=every,
     )
 
 
@@ -267,8 +276,11 @@ class Checkpoints:
     def __init__(self) -> None:
         self._known: dict[str, Checkpoint] = {}
         self._free: dict[str, int] = {}
+        self._every: dict[str, float] = {}
         self.problems: dict[str, str] = {}
         """Directory -> why it cannot be seen."""
+        self.version = 0
+        """How often it was looked."""
         self._summary: Summary | None = None
 
     def fold(self, look: Look, first: float | None = None) -> None:
@@ -278,11 +290,13 @@ class Checkpoints:
         there: what is not among it was deleted meanwhile.
         """
         self._summary = None
+        self.version += 1
         if first is not None and not look.problem:
             look = self._compared(look, first)
         self.problems.pop(look.directory, None)
         if look.problem:
             self.problems[look.directory] = look.problem
+        self._every[look.directory] = look.every
         if look.free is not None:
             self._free[look.directory] = look.free
         for change in look.changes:
@@ -292,6 +306,18 @@ class Checkpoints:
             gone = [key for key, c in self._known.items() if c.state is State.DELETED]
             for key in (gone + list(self._known))[: len(self._known) - MAX_KNOWN]:
                 self._known.pop(key, None)
+
+    def release(self, ids: Iterable[str]) -> list[Checkpoint]:
+        """Return those of these ids, and forget them."""
+        self._summary = None
+        self.version += 1
+        return [known for key in ids if (known := self._known.pop(key, None)) is not None]
+
+    def adopt(self, checkpoints: Iterable[Checkpoint]) -> None:
+        """Take over what another run released."""
+        self._summary = None
+        self.version += 1
+        self._known.update((known.id, known) for known in checkpoints)
 
     def _compared(self, look: Look, now: float) -> Look:
         """Return a look at everything as the changes since the last one."""
@@ -317,7 +343,8 @@ class Checkpoints:
     def summary(self) -> Summary:
         """Return what they say together; free space is that of the fullest directory."""
         if self._summary is None:
-            self._summary = summarise(self._known.values(), min(self._free.values(), default=None))
+            free, every = min(self._free.values(), default=None), max(self._every.values(), default=0.0)
+            self._summary = summarise(self._known.values(), free, every)
         return self._summary
 
 

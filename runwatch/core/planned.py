@@ -14,16 +14,31 @@ NAMES = frozenset({
 """Settings that say so, as programs call them."""
 
 
+_SAVED = "checkpoint/"
+"""Begins the names of settings that a checkpoint tells."""
+
+
+def of_checkpoint(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return settings that a checkpoint tells, under names that say so."""
+    return {_SAVED + name: value for name, value in settings.items()}
+
+
 def planned_steps(settings: Mapping[str, str]) -> tuple[int, str] | None:
     """Return the planned number of steps and the setting that says so; None if none does, or they differ.
 
-    Names may be paths, such as `trainer/max_steps`; a value below 1 stands for no limit.
+    Names may be paths, such as `trainer/max_steps`; a value below 1 stands for no limit. What
+    checkpoints tell counts where nothing else does: they may be of an earlier launch.
     """
-    found = {}
+    said: dict[int, str] = {}
+    saved: dict[int, str] = {}
     for path, text in settings.items():
         name = path.rpartition("/")[2].replace("-", "_").lower()
         if name in NAMES and (value := _count(text)) is not None:
-            found[value] = name
+            if path.startswith(_SAVED):
+                saved[value] = f"{name} in its checkpoint"
+            else:
+                said[value] = name
+    found = said or saved
     return next(iter(found.items())) if len(found) == 1 else None
 
 

@@ -9,13 +9,15 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec.structs import replace
 
 from runwatch.core.batch import EVAL, RANK, TRAIN, Event
 from runwatch.core.block import Block
-from runwatch.core.checkpoint import Checkpoints
+from runwatch.core.checkpoint import Checkpoint, Checkpoints, last_good
 from runwatch.core.eta import Estimate, Pace
 from runwatch.core.metrics import EPOCH, STEP_TIME
 from runwatch.core.planned import planned_steps
+from runwatch.core.saves import Reconciled, Saves, reconcile, tells
 from runwatch.core.series import FULL, Detail, Series
 from runwatch.core.snapshot import Progress
 from runwatch.core.stages import Stage
@@ -24,7 +26,6 @@ MAX_SERIES = 512
 """Metrics kept per run; a log that prints ever new names cannot exhaust memory."""
 MAX_RANKS = 8192
 MAX_RANK_METRICS = 32
-MAX_CHECKPOINTS = 256
 MAX_FACTS = 1024
 MAX_EVENTS = 200
 DONE = 0.98
@@ -50,21 +51,13 @@ _PHASES = {
     "eval_begin": "evaluating",
     "eval_end": "training",
     "checkpoint": "checkpointing",
+    "save_part": "checkpointing",
     "finished": "finished",
     "over": "finished",
     "early_stop": "finished",
 }
 _ENDS = ("finished", "over", "early_stop")
 """Kinds of events that say that training is over. Only after the first does another run begin."""
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """A checkpoint that the log says was saved."""
-
-    step: int | None
-    line: int
-    path: str | None
 
 
 @dataclass(slots=True)
@@ -128,8 +121,8 @@ class Run:
     ranks: dict[int, RankState] = field(default_factory=dict)
     lead: int | None = None
     """The rank whose records make the series, where the log tells."""
-    saved: deque[Saved] = field(default_factory=lambda: deque(maxlen=MAX_CHECKPOINTS))
-    """Checkpoints of which the log tells."""
+    saves: Saves = field(default_factory=Saves)
+    """Checkpoints of which logs tell."""
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     """Checkpoints that were seen in directories."""
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=MAX_EVENTS))
@@ -162,6 +155,8 @@ class Run:
     """Its lines tell that themselves."""
     _marks: deque[float] = field(default_factory=lambda: deque(maxlen=64))
     """Steps at which it was evaluated or saved."""
+    _reconciled: tuple[tuple[int, int], Reconciled] | None = None
+    """Of which versions of saves and checkpoints it is."""
     _paced: tuple[Series, int, tuple[float, float] | None] | None = None
     """The pace that the step times printed last give: of thousands of runs, few have changed."""
 
@@ -215,8 +210,10 @@ class Run:
                 continue  # see stage
             self.events.append(event)
             if event.kind == "checkpoint":
-                self._marks.extend([] if self.last_step is None else [float(self.last_step)])
-                self._save(Saved(event.step, event.line, event.data.get("path")))
+                save = self.saves.add(event)
+                self._marks.extend([] if save.at is None else [float(save.at)])
+            elif tells(event):
+                self.saves.withdraw(event)
 
     def _advance(self, block: Block) -> None:
         assert block.progress is not None
@@ -300,7 +297,7 @@ class Run:
     def led_anew(self, before: str | None) -> Run:
         """Return this run without the steps told so far: another source tells them from the first.
 
-        It keeps what was seen in directories, the facts, and the metrics that others tell.
+        It keeps checkpoints, the facts, and the metrics that others tell.
         The source that led, `before`, is one of them from now on, unless that is None.
         """
         owners = {name: owner or before for name, owner in self.owners.items()}
@@ -311,17 +308,12 @@ class Run:
             self.name,
             title=self.title,
             series=series,
+            saves=self.saves,
             checkpoints=self.checkpoints,
             about=self.about,
             owners=kept,
             detail=self.detail,
         )
-
-    def _save(self, saved: Saved) -> None:
-        """Note a checkpoint; a line about another file of the same step is the same checkpoint."""
-        step = saved.step if saved.step is not None else self.last_step
-        if not self.saved or self.saved[-1].step != step:
-            self.saved.append(Saved(step, saved.line, saved.path))
 
     def tell(self, facts: Mapping[str, str]) -> None:
         """Learn facts about the run; a newer one of the same name replaces the older."""
@@ -343,7 +335,7 @@ class Run:
     @property
     def stage_name(self) -> str:
         """What its stage of a pipeline is called; "" if nothing says so."""
-        return self.stage.named(saved.path for saved in reversed(self.saved))
+        return self.stage.named(save.path for save in self.saves.newest())
 
     @property
     def results(self) -> Mapping[str, float]:
@@ -472,19 +464,35 @@ class Run:
         not after `line`: what was saved again after a restart is no place to go back to from before it.
         """
         if len(self.checkpoints):
-            good = self.checkpoints.last_good(None if step is None else step + 1)
-            return None if good is None else good.step
-        told = [saved for saved in reversed(self.saved) if line is None or saved.line <= line]
-        steps = (saved.step for saved in told or reversed(self.saved) if saved.step is not None)
+            good = self.last_good(None if step is None else step + 1)
+            return None if good is None else good.at
+        told = self.saves.newest(line) or self.saves.newest()
+        steps = (save.at for save in told if save.at is not None)
         return next((at for at in steps if step is None or at <= step), None)
+
+    def last_good(self, before: int | None = None) -> Checkpoint | None:
+        """Return the newest complete checkpoint that was seen, of those made before a step if that is given.
+
+        Where its name tells no step, logs may.
+        """
+        steps = self.reconciled().steps
+        if not steps:
+            return self.checkpoints.last_good(before)
+        placed = (replace(c, step=steps[c.id]) if c.id in steps else c for c in self.checkpoints)
+        return last_good(placed, before)
+
+    def reconciled(self) -> Reconciled:
+        """Return what logs tell of checkpoints, laid over what was seen of them."""
+        version = self.saves.version, self.checkpoints.version
+        if self._reconciled is None or self._reconciled[0] != version:
+            self._reconciled = version, reconcile(self.saves, self.checkpoints)
+        return self._reconciled[1]
 
     def facts(self) -> Mapping[str, str]:
         """Return what rules may name in their findings."""
-        good = self.checkpoints.summary().last_good
-        if good is not None and good.at is not None:
-            return {"last_checkpoint": str(good.at)}
-        newest = self.saved[-1] if self.saved and not len(self.checkpoints) else None
-        return {"last_checkpoint": str(newest.step)} if newest and newest.step is not None else {}
+        seen = self.checkpoints.summary().last_good
+        good = seen.at if seen is not None and seen.at is not None else self.good_before(None)
+        return {} if good is None else {"last_checkpoint": str(good)}
 
 
 def _printed_pace(series: Series) -> tuple[float, float] | None:

@@ -209,6 +209,37 @@ def test_not_every_delay_is_one(why):
     assert rule.tick(status) == []
 
 
+def test_saves_that_come_faster_than_directories_are_looked_at_are_not_overdue():
+    rule, looked = CheckpointOverdue(), every(10, gap=1)
+    found = {}
+    for step in range(10, 40):
+        status = Status(
+            now=NOW + step, phase="training", last_step=step, checkpoints=summarise(looked, None, every=5.0)
+        )
+        found |= {step: told(rule.tick(status))}
+        if step < 25 and not step % 5:
+            looked = every(step, gap=1)
+    # the look at 25 found none after 20; nothing came after it either
+    assert {step: each for step, each in found.items() if each} == {
+        32: [("firing", "warning")],
+        34: [("firing", "critical")],
+    }
+
+
+@pytest.mark.parametrize("names", [True, False])
+def test_what_the_log_tells_counts_though_no_directory_shows_it_yet(names):
+    rule, log = CheckpointOverdue(), healthy(31)
+    log.events = [
+        Event(
+            "checkpoint", row * 100 - 50, row, "saved", step=row if names else None, data={"after": str(row)}
+        )
+        for row in range(3, 31, 3)
+    ]
+    log.judge(rule, end=False)
+    status = Status(now=NOW + 30, phase="training", last_step=30, checkpoints=summarise(every(18, gap=3)))
+    assert rule.tick(status) == []
+
+
 def test_a_directory_ends_what_the_log_began():
     log = healthy(1000)
     log.events = [Event("checkpoint", row * 100 - 50, row, "saved", step=row) for row in range(100, 600, 100)]

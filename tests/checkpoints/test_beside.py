@@ -10,10 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.core.checkpoint import Checkpoint, State
+from runwatch.core.planned import of_checkpoint
+from runwatch.core.run import Run
 from runwatch.parsers.checkpoints import notes
 from runwatch.parsers.structured import run_facts
+from runwatch.watcher.checkpoints.directory import CheckpointSource
 from runwatch.watcher.sources.sidecars import BesideSource
-from tests.checkpoints.made import put
+from tests.checkpoints.made import archive, put, tensors
+from tests.checkpoints.watched import NOW
 
 # -- facts --------------------------------------------------------------------------------------
 
@@ -262,3 +266,54 @@ def test_numbers_of_checkpoints_are_a_series():
 def test_notes_of_any_bytes_are_no_error(data):
     notes.notes(data)
     notes.listed(data)
+
+
+# -- settings in checkpoints ------------------------------------------------------------------------
+
+
+def planned(top, told=()):
+    """How many steps are planned, and what says so, going by what the checkpoints below `top` tell."""
+    run = Run("run", "run")
+    run.tell(dict(told))
+    run.tell(of_checkpoint(CheckpointSource(str(top)).look(NOW).settings))
+    return run.configured
+
+
+def test_the_newest_checkpoint_tells_what_the_run_was_trained_with(tmp_path):
+    for step, most in ((10, 100), (20, 600)):
+        here = tmp_path / f"checkpoint-{step}"
+        put(here / "model.safetensors", tensors())
+        put(
+            here / "trainer_state.json",
+            json.dumps({"max_steps": most, "log_history": []}).encode(),
+            now=NOW - 90 + step,
+        )
+    source = CheckpointSource(str(tmp_path))
+    assert source.look(NOW).settings == {"max_steps": "600"}
+    assert source.look(NOW + 5).settings == {}
+    assert planned(tmp_path) == (600, "max_steps in its checkpoint")
+    assert planned(tmp_path, {"max_iters": "900"}) == (900, "max_iters")  # this launch says otherwise
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("step-10/hyperparameters.yaml", b"train:\n  max_steps: 600\n"),
+        ("step-10/training_args.json", b'{"max_steps": 600, "hub_token": "hf_abcdefghijklmnop"}'),
+        ("lora-step00000010.safetensors", None),
+    ],
+)
+def test_settings_are_read_where_nothing_is_unpickled(tmp_path, name, data):
+    if data is None:
+        header = b'{"__metadata__":{"ss_max_train_steps":"600","format":"pt"},"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+        data = len(header).to_bytes(8, "little") + header + bytes(4)
+    else:
+        put(tmp_path / "step-10/__0_0.distcp", archive())
+        put(tmp_path / "step-10/.metadata", b"")
+    put(tmp_path / name, data)
+    found = planned(tmp_path)
+    assert found is not None
+    assert found[0] == 600
+    assert "hf_abc" not in str(CheckpointSource(str(tmp_path)).look(NOW).settings)
+    put(tmp_path / name, data[: len(data) // 3])  # cut in its midst
+    assert planned(tmp_path) is None

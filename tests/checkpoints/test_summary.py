@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from runwatch.core.checkpoint import Checkpoint, Checkpoints, Look, State, in_order, last_good, summarise
+from runwatch.core.checkpoint import (
+    LOOK_EVERY,
+    Checkpoint,
+    Checkpoints,
+    Look,
+    State,
+    in_order,
+    last_good,
+    summarise,
+)
 from runwatch.core.run import Run
 from runwatch.watcher.engine.checkpoint_view import saving
-from runwatch.watcher.ingest.directories import LOOK_EVERY
 
 
 def saved(step, when=None, state=State.COMPLETE, **more):

@@ -158,6 +158,8 @@ def test_telling_lines(line, kind):
         b"the killed process list is empty",
         b"Paddle compiled with cuda: True",
         b"Saving checkpoints every 500 steps",
+        b"Checkpoints will be saved as safetensors",
+        b"saved model: resnet",
         b'    print0("saving checkpoint to", out_dir)',
         b"# every how many steps to save the checkpoint",
         b"TrainingArguments(resume_from_checkpoint=None, save_steps=500)",
@@ -233,6 +235,50 @@ def test_the_step_of_a_checkpoint():
 def test_a_checkpoint_tells_its_step_and_whether_it_is_complete(line, step, state):
     (event,) = parse(line + b"\n").events
     assert (event.kind, event.step, event.data["state"]) == ("checkpoint", step, state)
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "step"),
+    [
+        (
+            b"manager - INFO - Saved optimizer state to: /x/d20/optim_021400_rank0.pt",
+            "save_part",
+            21400,
+        ),
+        (b"[Torch] Saved /r/global_step5/zero_pp_rank_0_mp_rank_00_optim_states.pt.", "save_part", 5),
+        (b"[Torch] Saved /r/global_step5/mp_rank_00_model_states.pt.", "checkpoint", 5),
+        (b"saving checkpoint to /r/iter_0000300/mp_rank_00/model_optim_rng.pt", "checkpoint", 300),
+        (b"Saving Optimizer state to out/checkpoint-5/optimizer_0", "save_part", 5),
+        (b"Saving model to out/checkpoint-5/pytorch_model_fsdp_0", "checkpoint", 5),
+        (b"Saving current state to out/checkpoint-5 (state)", "checkpoint", 5),
+        (b"Model weights saved in out/checkpoint-5/model-00001-of-00004.safetensors", "checkpoint", 5),
+        (b"Saved model shard 1 to out/step-30/__1_0.distcp", "checkpoint", 30),
+        (b"Saved optimizer shard 1 to out/step-30/__1_0.distcp", "save_part", 30),
+        (b"Saving model and optimizer state to out/ckpt.pt", "checkpoint", None),
+        (b"Saved optimizer state of checkpoint 300 to /x/optim.pt", "save_part", None),
+        (b"Step 1000/5000: Saved best model to best.pt", "checkpoint", 1000),
+        (b"Model saved to runs/d20/model.pt", "checkpoint", None),
+        (b"Model saved to ./model_epoch_3.pth", "checkpoint", None),
+        (b"Saving checkpoint to /ckpt/1000", "checkpoint", 1000),
+        (
+            b"[Rank 0] Saving model checkpoint: /r/global_step300/mp_rank_00_model_states.pt",
+            "checkpoint",
+            300,
+        ),
+        (b"Model checkpoint of size 2.5 GiB saved to /t/step_300/model.safetensors", "checkpoint", 300),
+        (b"save checkpoint at out/0", "checkpoint", None),
+        (b"Saved state to out/checkpoint-500", "checkpoint", 500),
+        (b"Saving model checkpoint to logs/rl_model_1000_steps", "checkpoint", 1000),
+        (b"Skipped saving checkpoint at step 300 because storage is slow", "save_failed", 300),
+        (b"Saving checkpoint to out/step_300.pt failed: [Errno 5]", "save_failed", 300),
+        (b"Error saving checkpoint at step 5", "save_failed", 5),
+        (b"Could not save checkpoint at step 5", "save_failed", 5),
+        (b"Saved checkpoint to out/step_300.pt (skipped optimizer)", "checkpoint", 300),
+    ],
+)
+def test_which_file_a_line_about_saving_tells_of_and_of_which_step(line, kind, step):
+    (event,) = parse(line + b"\n").events
+    assert (event.kind, event.step) == (kind, step)
 
 
 def test_a_resume_tells_its_step():

@@ -1,19 +1,26 @@
-"""What the metadata beside a checkpoint says: numbers, and which files there should be."""
+"""What the metadata of a checkpoint says: numbers, settings, and which files there should be."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from runwatch.core.batch import EVAL, Table
 from runwatch.core.checkpoint import Checkpoint
 from runwatch.parsers.checkpoints import nanochat, plain
 from runwatch.parsers.lexicon.names import canonical
+from runwatch.parsers.structured import run_facts
 from runwatch.parsers.structured.keyed_records import flatten
+from runwatch.parsers.structured.run_facts import Facts
 
 NOTES = re.compile(r"meta_\d+\.json|trainer_state\.json")
 """Files whose numbers belong to the checkpoint."""
+SETTINGS = re.compile(
+    r"(?:training_)?args\.json|h(?:yper)?param(?:eter)?s\.(?:json|ya?ml)|train(?:ing)?_config\.(?:json|ya?ml)"
+)
+"""Files that tell the settings it was trained with."""
 INDEXES = re.compile(r"(?:.*/)?[\w.]+\.index\.json")
 HEAD = 1 << 16
 """Bytes of a file of notes that are read; behind them a Trainer's state has its history."""
@@ -24,6 +31,32 @@ _NO_METRIC = frozenset({"step", "global_step", "max_steps"})
 
 def notes(head: bytes) -> dict[str, float]:
     """Return the numbers of a file of notes (its first HEAD bytes), by canonical name; none if it is cut."""
+    kept = {key: item for key, item in _object(head).items() if not _SETTINGS.fullmatch(key)}
+    found: dict[str, float] = {}
+    for key, number in flatten(kept, _SETTINGS).items():
+        last = key.rpartition("/")[2]
+        name = canonical(last)
+        if last not in _NO_METRIC and len(name) <= 64 and name.isprintable() and len(found) < _MAX_METRICS:
+            found.setdefault(name, number)
+    return found
+
+
+def tells_settings(name: str) -> bool:
+    """Return whether a file of this name may tell settings."""
+    return name.endswith((".safetensors", "trainer_state.json")) or SETTINGS.fullmatch(name) is not None
+
+
+def settings(name: str, head: bytes) -> Facts:
+    """Return the settings that a file called `name` tells, by its first HEAD bytes."""
+    if SETTINGS.fullmatch(name):
+        return run_facts.of_file(name, head) or {}
+    if name.endswith(".safetensors"):
+        return run_facts.from_object(_metadata(head))
+    return run_facts.from_object({k: v for k, v in _object(head).items() if isinstance(v, (int, float, str))})
+
+
+def _object(head: bytes) -> dict[str, Any]:
+    """Return the JSON object in the head of a file, without a Trainer's history; {} if it is cut."""
     text = head.decode("utf-8", "replace")
     cut = text.find('"log_history"')
     if cut > 0:
@@ -32,16 +65,19 @@ def notes(head: bytes) -> dict[str, float]:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(value, dict):
+    return value if isinstance(value, dict) else {}
+
+
+def _metadata(head: bytes) -> dict[str, str]:
+    """Return what a safetensors file says of itself, where that stands first in its header."""
+    key = b'{"__metadata__":'
+    if not head[8:].startswith(key):
         return {}
-    kept = {key: item for key, item in value.items() if not _SETTINGS.fullmatch(key)}
-    found: dict[str, float] = {}
-    for key, number in flatten(kept, _SETTINGS).items():
-        last = key.rpartition("/")[2]
-        name = canonical(last)
-        if last not in _NO_METRIC and len(name) <= 64 and name.isprintable() and len(found) < _MAX_METRICS:
-            found.setdefault(name, number)
-    return found
+    try:
+        value, _ = json.JSONDecoder().raw_decode(head[8 + len(key) :].decode("utf-8", "replace").lstrip())
+    except (ValueError, RecursionError):
+        return {}
+    return {name.removeprefix("ss_"): text for name, text in value.items() if name != "format"}  # of kohya-ss
 
 
 def listed(index: bytes) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from runwatch.parsers.checkpoints.layout import Layout, Part
+from runwatch.parsers.lexicon import places
 from runwatch.parsers.lexicon.names import canonical
 
 _ANY = (Part("file", re.compile(r".*")),)
@@ -45,24 +46,8 @@ CALLED = re.compile(
 _ENDING = re.compile(r"(?P<stem>.+?)(?P<ending>\.pth\.tar|\.pt|\.pth|\.ckpt|\.bin|\.npz|\.safetensors)")
 _SURE = (".pt", ".pth", ".pth.tar", ".ckpt")
 """Endings that checkpoints have; of the others a word must say so."""
-_STEP = re.compile(
-    r"(?:^|[^a-zA-Z])(?:global[_-]?)?(?:steps?|iters?|iterations?|it|updates?)[_=.-]{0,2}(\d{1,15})(?!\d)",
-    re.IGNORECASE,
-)
-_COUNTED = re.compile(r"(?<!\d)(\d{1,15})[_-]?(?:steps?|iters?|its?)(?![a-zA-Z])", re.IGNORECASE)
-_EPOCH = re.compile(r"(?:^|[^a-zA-Z])(?:epochs?|ep|e)[_=.-]{0,2}(\d{1,9})(?!\d)", re.IGNORECASE)
-_SAVED = re.compile(
-    r"(?:^|[^a-zA-Z])(?:model|checkpoint|ckpt|chkpt|weights?|snapshot|net|ema|state)[a-zA-Z]*[_=.-]{0,2}(\d{1,15})$"
-    r"|^[a-zA-Z](?:[a-zA-Z_.-]*?|.*[_=.-])(\d{2,15})$|^(\d{3,15})$",
-    re.IGNORECASE,
-)
 _WITHOUT = re.compile(
     r"(?:.*[_.-])?(?:last|latest|best|final|ckpt|checkpoint|model)(?:[_.-](?:best|last|latest|final|model))?(?:-v\d+)?",
-    re.IGNORECASE,
-)
-_DATA = re.compile(
-    r"(?:^|[^a-zA-Z])(?:data|dataset|shard|train|val|valid|test|split|part|chunk|rank|cache|batch|tokens?|fold"
-    r"|sample|image|feature|embed\w*|fineweb|corpus|\d+[_-]of[_-]\d+)(?:$|[^a-zA-Z])",
     re.IGNORECASE,
 )
 _METRIC = re.compile(r"([A-Za-z][\w/.]*?)=(-?\d+\.\d+(?:e[+-]?\d+)?)(?=$|[-_=]|\.)")
@@ -75,20 +60,14 @@ def single(name: str) -> tuple[Layout, int | None, int | None] | None:
         return None
     stem, ending = match["stem"], match["ending"]
     layout = SAFETENSORS if ending == ".safetensors" else LIGHTNING if ending == ".ckpt" else TORCH
-    step, epoch = place(stem)
+    step, epoch = places.place(stem)
     if step is not None or epoch is not None:
         return layout, step, epoch
-    saved = None if _DATA.search(stem) else _SAVED.search(stem)
-    if saved and (saved[1] or ending in _SURE):
-        return layout, int(saved[1] or saved[2] or saved[3]), None
-    named = ending in _SURE and _WITHOUT.fullmatch(stem) and not _DATA.search(stem)
+    saved = places.numbered(stem)
+    if saved is not None and (saved[1] or ending in _SURE):
+        return layout, saved[0], None
+    named = ending in _SURE and _WITHOUT.fullmatch(stem) and not places.DATA.search(stem)
     return (layout, None, None) if named else None
-
-
-def place(stem: str) -> tuple[int | None, int | None]:
-    """Return the step and the epoch that a name states in words."""
-    step, epoch = _STEP.search(stem) or _COUNTED.search(stem), _EPOCH.search(stem)
-    return int(step[1]) if step else None, int(epoch[1]) if epoch else None
 
 
 def metrics(name: str) -> dict[str, float]:

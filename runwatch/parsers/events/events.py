@@ -16,7 +16,7 @@ from runwatch.core.planned import NAMES
 from runwatch.core.text import decode
 from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.envelope.stamps import stamped
-from runwatch.parsers.events import signatures, stages
+from runwatch.parsers.events import saves, signatures, stages
 from runwatch.parsers.events.failures import ROOT_CAUSE, FailureTables, Root
 from runwatch.parsers.events.tracebacks import HEAD, Ended, Tracebacks
 
@@ -33,6 +33,7 @@ _DIGIT = re.compile(rb"\d")
 _TOLD = {"stage": stages.stage, "tracker": stages.tracker, "result": stages.result}
 """Kinds of line that are read for what they name."""
 _COUNTED = frozenset({"retry", "compile"})
+_OF_CHECKPOINTS = frozenset({saves.CHECKPOINT, saves.FAILED, "load", "resume"})
 _APART = 100
 """Records between two lines of a kind from which the later begins a count of its own."""
 _AFTERMATH = 1000
@@ -196,7 +197,7 @@ class EventScanner:
         self._trouble = line.ordinal
         # the scheduler's word may stand behind half a step line
         told = line.text[words.start() :] if kind == "scheduler" else line.text
-        rank, data = line.rank, line.data()
+        rank, data = line.rank, line.data() | saves.broken_off(told)
         if kind == "xid" and (xid := _XID.search(told)):
             data |= {"gpu": decode(xid[1], 80), "xid": xid[2].decode()}
         if code := _EXIT.search(told):
@@ -229,13 +230,11 @@ class EventScanner:
             if count is None:
                 return []
             data["count"] = str(count)
-        if kind in ("checkpoint", "load", "resume"):
-            if path := signatures.path(line.text):
-                data["path"] = decode(path, 1000)
-            if kind == "checkpoint":
-                data["state"] = "saved" if signatures.DONE.search(line.text) else "saving"
-            steps = signatures.STEP.findall(line.text)
-            step = int(b"".join(steps[-1])) if steps else None
+        if kind in _OF_CHECKPOINTS:
+            save = saves.read(line.text)
+            data, step = data | save.data(), save.step
+            if kind not in ("load", "resume"):
+                kind, data["state"] = save.kind, save.state
         return [Event(kind, line.offset, line.number, decode(line.text.strip(), 300), line.rank, step, data)]
 
 
@@ -261,6 +260,7 @@ def _of_traceback(ended: Ended) -> Event:
             "traceback", ended.offset, ended.line, "Traceback without its last line", rank, data=data
         )
     kind = (signatures.TROUBLE.first(ended.raised) or ("traceback",))[0]
+    data |= saves.broken_off(ended.raised)
     return Event(kind, ended.offset, ended.line, decode(ended.raised.strip(), 300), rank, data=data)
 
 

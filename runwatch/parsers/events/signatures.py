@@ -13,7 +13,7 @@ from functools import cache
 from itertools import chain
 from typing import NamedTuple
 
-from runwatch.parsers.events import stages
+from runwatch.parsers.events import saves, stages
 
 
 class Sign(NamedTuple):
@@ -219,15 +219,8 @@ MILESTONES = Signs(
         rb"Loading states from|Finished loading the checkpoint",
         needles=(b"heckpoint", b"states from"),
     ),
-    _sign(
-        "checkpoint",
-        rb"(?:[Ss]av(?:ed|ing)|Preparing to save) (?:the |current )?(?:\w+ )?"
-        rb"(?:model|checkpoints?|optimizer|state|weights)\b.*?(?:\b(?:to|in|at|for|from)\b|\()",
-        rb"(?:[Cc]heckpoint|weights|[Mm]odel) (?:is )?(?:saved|written)\b",
-        rb"(?:Writing|Wrote) (?:the |a )?(?:\w+ )?checkpoint\b|Checkpoint \S+ is ready now",
-        rb"\b[Ss]av(?:ed|ing):? \S*(?:\.(?:pt|pth|ckpt|bin|h5|keras|safetensors)\b|checkpoint)",
-        needles=(b"aved", b"aving", b"eparing", b"ritten", b"riting ", b"rote ", b"ready now"),
-    ),
+    _sign(saves.FAILED, *saves.NOT_SAVED, needles=saves.NOT_SAVED_NEEDLES),
+    _sign(saves.CHECKPOINT, *saves.PATTERNS, needles=saves.NEEDLES),
     _sign(
         "finished",
         rb"^Training completed|^\d+ epochs completed in |done training in",
@@ -266,6 +259,7 @@ MILESTONES = Signs(
         rb"EarlyStopping counter: (\d+) out of \1\b|^Stopping\. Best iteration",
         needles=(b"arly", b"ARLY", b"Stopping. Best"),
     ),
+    _sign(saves.CHECKPOINT, saves.AT_END, needles=saves.NEEDLES),
     _sign(
         "eval_end",
         rb"(?:[Ee]valuation|[Vv]alidation) (?:is )?(?:done|finished|completed?|took)\b",
@@ -354,17 +348,6 @@ _CODE_HEAD = re.compile(rb"\s*(?:#|//|(?:def|if|raise|self\.|assert|return)\b)")
 _CODE = re.compile(rb"print\w*\(|\blog\w*\.\w+\(|\w=\w+,.*\w=| every ")
 """Source code and dumps of settings, which name milestones without reaching them."""
 
-STEP = re.compile(
-    rb"(?:model|checkpoint|global_step|step|iter|ckpt)[_=-]?0*(\d{1,15})\b"
-    rb"|(?:iteration|step|iter|global step|update)[:=]? +0*(\d{1,15})\b"
-    rb"|\b0*(\d{1,15}) (?:iterations|steps|updates)\b"
-)
-"""The step that a line about a checkpoint names; the last one counts: directories come before the file."""
-_PLACE = re.compile(rb"\b(?:to|in|at|from|[Ss]av(?:ed|ing)):? +[\"']?(?=([^\s\"',]{1,1000}))")
-_NAME = re.compile(rb"[A-Za-z_][^/.]{0,200}[/.]|/[^/]{0,200}[A-Za-z_]")
-DONE = re.compile(rb"[Ss]aved\b|[Ff]inished|written|success|writing took")
-"""A checkpoint that is complete, where others begin."""
-
 
 def trouble(line: bytes) -> tuple[str, re.Match[bytes]] | None:
     """Return the kind of trouble that a line tells, and the words that told it."""
@@ -386,11 +369,6 @@ def _denied(line: bytes, words: re.Match[bytes]) -> bool:
     """Return whether a line says that something has not happened, or no times."""
     before = line[max(0, words.start() - 24) : words.start()]
     return _DENIED.search(before) is not None or _NONE.match(line, words.end()) is not None
-
-
-def path(line: bytes) -> bytes | None:
-    """Return the file or directory that a line about a checkpoint names, or None."""
-    return next((m[1].rstrip(b".") for m in _PLACE.finditer(line) if _NAME.search(m[1])), None)
 
 
 def _is_code(line: bytes) -> bool:

@@ -27,6 +27,8 @@ class Inside:
     listed: tuple[str, ...] = ()
     """Paths that an index names."""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What it was trained with."""
     opened: int = 0
 
 
@@ -65,7 +67,21 @@ def inspect(top: str, held: Mapping[str, Size], before: Inside) -> Inside:
             verdict = Verdict(Whole.UNKNOWN, f"cannot be read: {error.strerror}")
         if verdict.whole is not Whole.YES:
             verdicts[name] = verdict
-    return Inside(dict(held), verdicts, tuple(listed), metrics, opened)
+    return Inside(dict(held), verdicts, tuple(listed), metrics, _settings(top, held, before), opened)
+
+
+def _settings(top: str, held: Mapping[str, Size], before: Inside) -> dict[str, str]:
+    """Return the settings that the files below `top` tell; those that are as `before` are not read again."""
+    found = dict(before.settings)
+    for name, size in held.items():
+        plain = os.path.basename(name)
+        if not notes.tells_settings(plain) or before.sizes.get(name) == size:
+            continue
+        try:
+            found.update(notes.settings(plain, files.contents(os.path.join(top, name), notes.HEAD)))
+        except OSError:
+            continue  # what cannot be read is told elsewhere
+    return found
 
 
 def _check(path: str, name: str, size: Size) -> Verdict:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -108,6 +108,8 @@ class CheckpointSource:
         self._left_out = 0
         self._device: int | None = None
         self._pointers = Pointers()
+        self._settings: Mapping[str, str] = {}
+        """Those that were told last."""
 
     def look(self, now: float) -> Look:
         """Return what is new or has changed since the last look; `now` is Unix time."""
@@ -125,11 +127,12 @@ class CheckpointSource:
         self._open(now)
         self._read_pointers()
         changes += self._judge(now)
+        settings = self._new_settings()
         self._settle(now)
         self._looks += 1
         waiting = sum(not record.checked and record.layout is not None for record in self._records.values())
         free = files.free_bytes(self.directory)
-        return Look(where, tuple(changes), self._present(), waiting, self._left_out, free)
+        return Look(where, tuple(changes), self._present(), waiting, self._left_out, free, settings)
 
     def widen(self) -> None:
         """Keep track of as many checkpoints as there may be; those that come in now were there before."""
@@ -261,6 +264,15 @@ class CheckpointSource:
                 record.inside = inspect(self._top(record), record.files, record.inside)
                 record.checked = True
                 left -= max(1, record.inside.opened)
+
+    def _new_settings(self) -> dict[str, str]:
+        """Return the settings that the newest checkpoint tells, if they are not those told last."""
+        telling = (record for record in self._records.values() if record.inside.settings)
+        newest = max(telling, key=lambda record: record.changed, default=None)
+        if newest is None or newest.inside.settings == self._settings:
+            return {}
+        self._settings = newest.inside.settings
+        return {text.plain(name, 300): text.plain(value, 300) for name, value in self._settings.items()}
 
     def _read_pointers(self) -> None:
         """Read which checkpoint the files beside them name as the newest."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from runwatch.core.checkpoint import Checkpoint, State, Summary
-from runwatch.core.run import Run, Saved
+from runwatch.core.checkpoint import LOOK_EVERY, Checkpoint, State, Summary
+from runwatch.core.run import Run
+from runwatch.core.saves import Save
 from runwatch.core.snapshot import CheckpointRow, Saving
 from runwatch.render.states import ended
-from runwatch.watcher.ingest.directories import LOOK_EVERY
 
 _JITTER = 0.05
 """Part of the usual distance by which one may come later than usual without being late."""
@@ -16,10 +16,12 @@ _JITTER = 0.05
 
 def rows(run: Run, now: float, limit: int) -> tuple[CheckpointRow, ...]:
     """Return up to `limit` checkpoints, the newest first; `now` is Unix time."""
-    seen = [_seen(saved, now) for saved in reversed(list(run.checkpoints))]
-    steps = {saved.at for saved in run.checkpoints}
-    told = [_told(saved) for saved in reversed(run.saved) if saved.step not in steps]
-    return tuple((seen + told)[:limit])
+    told = run.reconciled()
+    seen = [_seen(each, told.steps.get(each.id, each.at), now) for each in reversed(list(run.checkpoints))]
+    unseen = [_told(save) for save in reversed(told.unseen)]
+    newest = max((row.at for row in seen if row.at is not None), default=-1)
+    early = [row for row in unseen if row.at is not None and row.at > newest]  # not looked at yet
+    return tuple([*early, *seen, *(row for row in unseen if row not in early)][:limit])
 
 
 def saving(run: Run, phase: str, now: float, sound: int | None = None) -> Saving:
@@ -28,7 +30,7 @@ def saving(run: Run, phase: str, now: float, sound: int | None = None) -> Saving
     Those after step `sound` are not good, however complete.
     """
     summary = run.checkpoints.summary()
-    good = summary.last_good if sound is None else run.checkpoints.last_good(sound + 1)
+    good = run.last_good(None if sound is None else sound + 1)
     beyond = run.planned is not None and (summary.next_at or 0) > run.planned
     if ended(phase) or beyond:
         summary = structs.replace(summary, next_at=None, next_time=None, full_time=None)
@@ -52,14 +54,15 @@ def _due(summary: Summary, now: float) -> float | None:
     """Return the seconds until the next one is due; 0 where it may be there by now, not seen yet."""
     if summary.next_time is None:
         return None
-    due, unseen = summary.next_time - now, max(2 * LOOK_EVERY, _JITTER * (summary.interval_seconds or 0.0))
+    due, every = summary.next_time - now, max(LOOK_EVERY, summary.every)
+    unseen = max(2 * every, _JITTER * (summary.interval_seconds or 0.0))
     return 0.0 if -unseen <= due < 0 else due
 
 
-def _seen(saved: Checkpoint, now: float) -> CheckpointRow:
+def _seen(saved: Checkpoint, at: int | None, now: float) -> CheckpointRow:
     return CheckpointRow(
         name=saved.path.rpartition("/")[2] or saved.path,
-        at=saved.at,
+        at=at,
         kind=saved.kind,
         state=saved.state.value,
         reason=saved.reason,
@@ -71,5 +74,5 @@ def _seen(saved: Checkpoint, now: float) -> CheckpointRow:
     )
 
 
-def _told(saved: Saved) -> CheckpointRow:
-    return CheckpointRow(name=saved.path or f"line {saved.line}", at=saved.step)
+def _told(save: Save) -> CheckpointRow:
+    return CheckpointRow(name=save.path or f"line {save.line}", at=save.at)

@@ -94,21 +94,20 @@ def _rank_total(run: Run, state: RankState) -> int | None:
 
 def _checkpoints(run: Run) -> list[dict[str, Any]]:
     """Return the checkpoints that were seen, and those that only the log tells of."""
+    told = run.reconciled()
     seen = [saved for saved in run.checkpoints if saved.state is not State.DELETED]
-    steps = {saved.step for saved in run.checkpoints}
-    out = [_checkpoint(each) for each in seen]
+    out = [_checkpoint(each, told.steps.get(each.id, each.at)) for each in seen]
     out += [
-        {"step": saved.step, "path": saved.path, "bytes": None, "complete": None, "state": None}
-        for saved in run.saved
-        if saved.step not in steps
+        {"step": save.at, "path": save.path or None, "bytes": None, "complete": None, "state": None}
+        for save in told.unseen
     ]
     return sorted(out, key=lambda row: row["step"] if isinstance(row["step"], int) else -1)
 
 
-def _checkpoint(seen: Checkpoint) -> dict[str, Any]:
+def _checkpoint(seen: Checkpoint, step: int | None) -> dict[str, Any]:
     """Return what its files tell; how long it took is known better by who saw it written."""
     return {
-        "step": seen.at,
+        "step": step,
         "path": seen.path,
         "bytes": seen.bytes,
         "complete": seen.state is State.COMPLETE,

@@ -20,6 +20,7 @@ from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.core.batch import Batch
 from runwatch.core.block import Block, Reference, Status
 from runwatch.core.checkpoint import Look
+from runwatch.core.planned import of_checkpoint
 from runwatch.core.readability import Lost
 from runwatch.core.run import DONE, Run
 from runwatch.core.sample import MachineEvent, Message
@@ -27,7 +28,7 @@ from runwatch.core.series import FULL, Detail
 from runwatch.watcher.engine.endings import event_of, orphaned
 from runwatch.watcher.engine.group import ENDED_OR_BLIND, Group, title_of
 from runwatch.watcher.engine.judging import Judging, adapted
-from runwatch.watcher.engine.pipelines import Pipeline, pipelines
+from runwatch.watcher.engine.pipelines import Pipeline, pipelines, settle_checkpoints
 from runwatch.watcher.engine.provisional import Provisional
 from runwatch.watcher.engine.reference import beside
 from runwatch.watcher.engine.source import Source
@@ -168,7 +169,7 @@ class Engine:
                 self._begin(group)
             if segment.is_stage and leads:
                 _follow(group)
-            whole = source.with_early(segment.block)
+            whole = source.with_early(source.placed(segment))
             if not group.runs:
                 if not _tells(whole):
                     source.keep_early(whole)
@@ -183,6 +184,8 @@ class Engine:
             watched.run.printed.update(batch.printed)
             watched.run.fold(block)
             changes += self._judging.judge(watched, block)
+        if any(event.kind == "checkpoint" for event in batch.events):
+            settle_checkpoints(group)
         self._sight(group, arrival)
         if source.member.rank is not None and group.runs:
             rank = group.runs[-1].run.rank(source.member.rank)
@@ -227,8 +230,9 @@ class Engine:
             self._begin(group)
         for watched in group.runs[-1:]:
             watched.run.checkpoints.fold(look, None if live or partial else arrival)
-            for facts in beside.facts.values():
+            for facts in (*beside.facts.values(), of_checkpoint(look.settings)):
                 watched.run.tell(facts)
+        settle_checkpoints(group)
         changes: list[Change] = []
         for batch in beside.batches.values():
             changes += self.fold(source_id, batch, live=live, arrival=arrival)

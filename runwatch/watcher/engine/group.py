@@ -280,6 +280,7 @@ class Group:
             self.runs[-1].source = source.path
             run.take_over(block.samples)
             return block if rank is None else replace(block, lead=rank)
+        block = replace(block, events=[event for event in block.events if not self._repeats(event)])
         if rank is not None and self.leader is not None and rank != self.leader.member.rank:
             events = [event for event in block.events if event.kind not in _SAID_BY_LEADER]
             return replace(
@@ -298,6 +299,11 @@ class Group:
             block, samples=samples, events=events, progress=None, restarts=(), marks=marks, bar=bar,
             results={},
         )  # fmt: skip
+
+    def _repeats(self, event: Event) -> bool:
+        """Return whether an event tells of a checkpoint that another source has told, of an older run too."""
+        *older, newest = self.runs
+        return newest.run.saves.repeats(event) or any(each.run.saves.holds(event) for each in older)
 
     def clocks_apart(self, source: Source, batch: Batch) -> Iterator[Event]:
         """Compare when steps were made with what the leader says; yield an event if that differs, once."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -10,7 +12,8 @@ import msgspec
 from runwatch.core.batch import BAR, EVAL, RANK, TRAIN, Batch, Event
 from runwatch.core.block import Block
 from runwatch.core.readability import FEWER, KNOWN, LAYOUT, Lost, misread
-from runwatch.core.run_boundaries import Splitter
+from runwatch.core.run_boundaries import Segment, Splitter
+from runwatch.core.saves import AFTER, UNTIL, tells
 from runwatch.watcher.engine.agreement import Telling
 from runwatch.watcher.sources.member import Member
 
@@ -58,6 +61,8 @@ class Source:
     """What it told before a run was known: of that run, when it comes."""
     early_total: int | None = None
     """The planned number of steps that it told before."""
+    steps: tuple[int, ...] = ()
+    """Up to two newest training steps of the run that it tells of."""
     strength: int = NOTHING
     """What it has told so far: nothing of a run, bars, or records."""
     lost: Lost | None = None
@@ -82,6 +87,23 @@ class Source:
         if self.early_total is not None and block.total is None:
             block = replace(block, total=self.early_total)
         return replace(block, events=[*self.early, *block.events]) if self.early else block
+
+    def placed(self, segment: Segment) -> Block:
+        """Return the next block; each checkpoint it tells of says the newest step before it."""
+        block = segment.block
+        if block.rank is not None:
+            return block
+        before = [] if segment.begins_run else list(self.steps)
+        offsets = [-1.0] * len(before)
+        if block.progress is not None:
+            known = block.progress.step == block.progress.step  # no NaN
+            before += [int(step) for step in block.progress.step[known].tolist()]
+            offsets += block.progress.offset[known].tolist()
+        self.steps = tuple(before[-2:])
+        if not any(map(tells, block.events)):
+            return block
+        events = [_placed(event, before[: bisect_left(offsets, event.offset)]) for event in block.events]
+        return replace(block, events=events)
 
     def take(self, batch: Batch, written: float | None, read: float = 0.0) -> Batch:
         """Count a batch in; return it with its events told by their rank.
@@ -127,6 +149,15 @@ class Source:
             self.drift = None
         elif self.drift is None:
             self.drift = misread(self.path, self.strange_from, now)
+
+
+def _placed(event: Event, steps: Sequence[int]) -> Event:
+    """Return an event about a save with what the steps told before it say of its own."""
+    if not tells(event) or not steps:
+        return event
+    apart = max(1, steps[-1] - steps[-2]) if len(steps) > 1 else 1
+    near = {AFTER: str(steps[-1]), UNTIL: str(steps[-1] + apart)}
+    return msgspec.structs.replace(event, data={**event.data, **near})
 
 
 def _of_rank(event: Event, rank: int) -> Event:

@@ -41,7 +41,7 @@ def around(engine: Engine, change: Change) -> Surroundings:
         if watched.run.id != change.run:
             continue
         bound = sound(watched.incidents.rows())
-        good = watched.run.checkpoints.last_good(None if bound is None else bound + 1)
+        good = watched.run.last_good(None if bound is None else bound + 1)
         series = watched.run.series.get(change.row.metric or "")
         trend: tuple[float, ...] = ()
         span = None

@@ -384,7 +384,7 @@ def _latest(run: Run, name: str) -> Latest:
 
 def _marks(watched: WatchedRun | None, run: Run) -> list[Mark]:
     marks = [Mark("restart", step, "restart") for step in run.restarts]
-    saved = {c.step for c in run.saved} | {c.step for c in run.checkpoints}
+    saved = {*run.reconciled().marks, *(c.step for c in run.checkpoints)}
     marks += [Mark("checkpoint", step, "checkpoint") for step in sorted(s for s in saved if s is not None)]
     marks += [Mark("eval", step, "evaluation") for step in _evaluations(run)]
     if watched is not None:

@@ -7,15 +7,13 @@ from collections.abc import Callable
 
 import msgspec
 
-from runwatch.core.checkpoint import Checkpoint
+from runwatch.core.checkpoint import LOOK_EVERY, Checkpoint
 from runwatch.watcher.checkpoints.directory import CheckpointSource
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.ingest.feeds import Send, source_id
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.sidecars import BesideSource
 
-LOOK_EVERY = 5.0
-"""Seconds between two looks at a directory of checkpoints; longer where a look takes long."""
 FIRST_LOOK = 64
 """Checkpoints of the first look at a directory, the newest: all of thousands take seconds."""
 
@@ -56,12 +54,15 @@ class DirectorySource:
             return False
         now = time.time()
         look, beside = self._checkpoints.look(now), self._beside.look()
+        every = max(LOOK_EVERY, 20 * (time.monotonic() - begun))
+        look = msgspec.structs.replace(look, every=every)
         partial = self._begun is None and look.left_out > 0
         if not self._live:
             told = (self._begun or {}) | {change.id: change for change in look.changes}
             look = msgspec.structs.replace(look, changes=tuple(told.values()))
             self._begun = told if partial else {}
-        if look.changes or beside.facts or beside.batches or look.problem != self._problem or not self._live:
+        news = look.changes or look.settings or beside.facts or beside.batches
+        if news or look.problem != self._problem or not self._live:
             files = {
                 name: wire.Resume(None, offset, line, None, told)
                 for name, told, offset, line in self._beside.places()
@@ -72,5 +73,5 @@ class DirectorySource:
         if partial:
             self._checkpoints.widen()
             return True
-        self._due = begun + max(LOOK_EVERY, 20 * (time.monotonic() - begun))
+        self._due = begun + every
         return False

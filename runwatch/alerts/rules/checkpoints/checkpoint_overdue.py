@@ -19,8 +19,9 @@ other, as when each epoch is a row; those that evaluate at equal distances and t
 what is best save each time as long as each evaluation is: if three of four checkpoints
 followed one that was, none is expected but after another; lines about several files of
 one checkpoint count once; slow steps do not matter, as rows or steps are counted; steps
-that a log and a file count differently do not, as seconds must agree; nothing is expected
-before the first ones.
+that a log and a file count differently do not, as seconds must agree; what a log says was
+saved counts, though no directory shows it yet, and so does the time between two looks at
+directories; nothing is expected before the first ones.
 
 Source: NVRx's watcher, which misses checkpoints by a fixed time.
 """
@@ -39,6 +40,7 @@ from runwatch.core.batch import Event
 from runwatch.core.block import Block, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import VAL_BPB, VAL_LOSS
+from runwatch.core.saves import FAILED, Save, tells
 
 _ADVICE = "Check that saving works and the disk has room; all since then would be lost."
 _ALIKE = 0.1
@@ -93,6 +95,8 @@ class CheckpointOverdue(RunRule):
     """Row numbers and places of the newest checkpoints."""
     _told: int = field(default=0, init=False, repr=False)
     """Row number of the newest line about one."""
+    _newest: int | None = field(default=None, init=False, repr=False)
+    """Step of the checkpoint that the log told of last."""
     _choice: _Choice = field(default_factory=_Choice, init=False, repr=False)
     _firing: Severity | None = field(default=None, init=False, repr=False)
     _known: int | None = field(default=None, init=False, repr=False)
@@ -103,7 +107,7 @@ class CheckpointOverdue(RunRule):
         progress = block.progress
         offsets = progress.offset if progress is not None else np.empty(0)
         marks: list[tuple[float, Event | float | None]] = [(offset, None) for offset in block.restarts]
-        marks += [(event.offset, event) for event in block.events if event.kind == "checkpoint"]
+        marks += [(event.offset, event) for event in block.events if tells(event)]
         for samples in (block.samples.get(VAL_LOSS), block.samples.get(VAL_BPB)):
             if samples is not None:
                 marks += zip(samples.offset.tolist(), samples.value.tolist(), strict=True)
@@ -117,12 +121,16 @@ class CheckpointOverdue(RunRule):
                 self._choice.evaluate(event, self._row)
             elif event is None:
                 self._saved.clear()
-                self._choice = _Choice()
+                self._choice, self._newest = _Choice(), None
                 found += self._end(
                     place(progress, min(upto, len(offsets) - 1)) if progress else Place(None, None)
                 )
+            elif event.data.get("state") == FAILED:
+                if self._saved and self._saved[-1][0] == self._row:  # it had only begun
+                    self._saved.pop()
             else:
                 self._choice.save(self._row)
+                self._newest = Save.of(event).at
                 if not self._saved or self._row - self._told >= _LEAST:
                     self._saved.append((self._row, Place(event.step, event.line)))
                 elif self._row - self._saved[-1][0] >= _LEAST:  # always some more: there is no distance
@@ -144,13 +152,14 @@ class CheckpointOverdue(RunRule):
         elif self._firing is not None and self._known is not None and newest > self._known:
             self._saved.append((self._row, Place(newest, None)))  # the log tells of them no longer
             return self._end(where)
-        told = self._saved[-1][1].step if self._saved else None
+        told = self._newest
         if status.finished or not seen.regular or (told is not None and told > newest):
             return ()
         if not seen.interval or not seen.interval_seconds or seen.newest.written is None:
             return ()
-        waited = status.now - status.log_silent_for - seen.newest.written
+        waited, unseen = status.now - status.log_silent_for - seen.newest.written, 2 * seen.every
         late = min((step - newest) / seen.interval, waited / seen.interval_seconds)
+        late -= unseen / seen.interval_seconds
         severity = Severity.CRITICAL if late >= self.very_late else Severity.WARNING
         if late < self.late or (self._firing is not None and severity.rank <= self._firing.rank):
             return ()
