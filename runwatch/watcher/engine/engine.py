@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from runwatch.alerts.incidents.incidents import Change, IncidentBook
+from runwatch.alerts.incidents.incidents import Change
 from runwatch.alerts.rules.common.signatures import CRASH_KINDS
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.core.batch import Batch
@@ -25,20 +25,20 @@ from runwatch.core.readability import Lost
 from runwatch.core.run import DONE, Run
 from runwatch.core.sample import MachineEvent, Message
 from runwatch.core.series import FULL, Detail
+from runwatch.watcher.engine.beginnings import begin, follow, led_anew, rename
 from runwatch.watcher.engine.endings import event_of, orphaned
 from runwatch.watcher.engine.group import ENDED_OR_BLIND, Group, title_of
 from runwatch.watcher.engine.judging import Judging, adapted
 from runwatch.watcher.engine.pipelines import Pipeline, pipelines, settle_checkpoints
 from runwatch.watcher.engine.provisional import Provisional
 from runwatch.watcher.engine.reference import beside
+from runwatch.watcher.engine.sight import sight, status_of, why_unseen
 from runwatch.watcher.engine.source import Source
 from runwatch.watcher.engine.supposing import put_aside, take_back, unreported, withdrawn
 from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.sources.member import LOG, ORDER, Member
 from runwatch.watcher.sources.sidecar_facts import Beside
 
-MAX_RUNS = 64
-"""Runs kept per group; of a longer pipeline the oldest are forgotten."""
 GONE = 10.0
 """Seconds after the end of a run's last process until nothing more is expected of it."""
 SWITCHED_OFF = "its rule was switched off"
@@ -79,7 +79,7 @@ class Engine:
         group = self.groups[group_id]
         self._take_back(group)
         if member.kind == LOG and group.sources and all(s.member.kind != LOG for s in group.sources.values()):
-            self._rename(group, name)  # as it is called where the log was there at first
+            rename(group, name, self.rules)  # as it is called where the log was there at first
         source = Source(source_id, name, path, member, opened=len(group.sources))
         source.log = deque(maxlen=self._detail.lines)
         source.read_when = deque(maxlen=self._detail.lines)
@@ -158,23 +158,23 @@ class Engine:
         before = group.leader
         if group.elect(source) and group.runs:
             follower = before.id if before is not None and before.member.rank is None else None
-            group.runs[-1] = self._led_anew(group.runs[-1], follower)
+            group.runs[-1] = led_anew(group.runs[-1], self.rules, follower)
         changes: list[Change] = []
         for segment in source.splitter.split(batch, live=live, arrival=arrival):
             leads = source is group.leader or group.leader is None
             if segment.leads_anew and leads and group.runs:
-                group.runs[-1] = self._led_anew(group.runs[-1], None)
+                group.runs[-1] = led_anew(group.runs[-1], self.rules, None)
             if segment.begins_run and leads and group.runs:
                 changes += self._close(group.runs[-1], arrival)
-                self._begin(group)
+                begin(group, self.rules, self._detail)
             if segment.is_stage and leads:
-                _follow(group)
+                follow(group)
             whole = source.with_early(source.placed(segment))
             if not group.runs:
                 if not _tells(whole):
                     source.keep_early(whole)
                     continue
-                self._begin(group)
+                begin(group, self.rules, self._detail)
             source.early, source.early_total = (), None
             watched = group.runs[-1] if leads else group.run_told(source, whole)
             told = replace(whole, late=True) if late else whole
@@ -186,7 +186,7 @@ class Engine:
             changes += self._judging.judge(watched, block)
         if any(event.kind == "checkpoint" for event in batch.events):
             settle_checkpoints(group)
-        self._sight(group, arrival)
+        sight(group, arrival)
         if source.member.rank is not None and group.runs:
             rank = group.runs[-1].run.rank(source.member.rank)
             rank.seen = arrival if live and batch.lines else rank.seen
@@ -200,14 +200,14 @@ class Engine:
             brief = known.brief and lost.brief
             lost = msgspec.structs.replace(lost, since=min(known.since, lost.since), brief=brief)
         source.lost = lost
-        self._sight(group, now)
+        sight(group, now)
 
     def see(self, source_id: str, now: float) -> None:
         """Note at Unix time `now` that a source can be read."""
         group, source = self.sources[source_id]
         if source.lost is not None:
             source.lost = None
-            self._sight(group, now)
+            sight(group, now)
 
     def look(
         self,
@@ -227,7 +227,7 @@ class Engine:
         source.looked = source.looked or not partial
         if not group.lasting.runs and (look.present or beside.batches):
             self._take_back(group)
-            self._begin(group)
+            begin(group, self.rules, self._detail)
         for watched in group.runs[-1:]:
             watched.run.checkpoints.fold(look, None if live or partial else arrival)
             for facts in (*beside.facts.values(), of_checkpoint(look.settings)):
@@ -264,18 +264,18 @@ class Engine:
             if group.provisional and group.settled is None:
                 changes += self._fold_provisional(group)
             changes += withdrawn(group, now)
-            if self._sight(group, now) is not None and not group.lasting.runs:
+            if sight(group, now) is not None and not group.lasting.runs:
                 self._take_back(group)
-                self._begin(group)
+                begin(group, self.rules, self._detail)
                 group.runs[-1].begun_blind = True
-                self._sight(group, now)
+                sight(group, now)
             for watched in group.runs[-1:]:
-                lost = self._lost(group)
+                lost = why_unseen(group)
                 if lost is None and (group.machine.ended is None or group.machine.ended.inferred):
                     group.machine.ended = orphaned(group, watched.run, now)
                 if lost is None:
                     _end(group, watched, now)
-                status = self._status(group, watched.run, now, live=True)
+                status = status_of(group, watched.run, now, self._reference(watched.run), live=True)
                 send = group.lived or lost is not None
                 if (twin := group.twin) is not None:
                     self._elapse(twin, status, now, send=send)
@@ -290,11 +290,11 @@ class Engine:
         """Judge every group as sources that are complete: nothing more will come."""
         changes: list[Change] = []
         for group in self.groups.values():
-            if self._sight(group, now) is not None and not group.runs:
-                self._begin(group)
-                self._sight(group, now)
+            if sight(group, now) is not None and not group.runs:
+                begin(group, self.rules, self._detail)
+                sight(group, now)
             for watched in group.runs[-1:]:
-                status = self._status(group, watched.run, now, live=False)
+                status = status_of(group, watched.run, now, self._reference(watched.run), live=False)
                 name = self.rules.reference(watched.run.name)
                 if name and status.reference is None:
                     self.troubles.append(f"there is no run {name!r} to compare {watched.run.name} with")
@@ -402,59 +402,6 @@ class Engine:
         take_back(group, now)
         self.sources.update((key, (group, source)) for key, source in group.sources.items())
 
-    def _lost(self, group: Group) -> Lost | None:
-        """Return why the newest run of a group, which may go on, cannot be seen; None if it can."""
-        lost = group.lost
-        if lost is None:
-            return None
-        expected = lost.always or group.lives(lost.since)
-        if not group.runs:
-            return lost if expected and not lost.gone else None
-        watched = group.runs[-1]
-        over = watched.phase == "crashed" or (watched.run.finished and not lost.grows)
-        over |= lost.gone and watched.phase == "stalled"
-        return lost if (expected or group.lived) and not over else None
-
-    def _sight(self, group: Group, now: float) -> Lost | None:
-        """See at Unix time `now` whether the newest run of a group can be seen; return why not."""
-        lost = self._lost(group)
-        if lost is not None:
-            group.dark_since = lost.since
-        elif group.dark_since is not None:
-            group.dark.append((group.dark_since, now))
-            group.dark_since = None
-        for watched in group.runs[-1:]:
-            watched.blind = lost if lost is not None and lost.counts(now) else None
-        return lost
-
-    def _begin(self, group: Group) -> None:
-        if group.aside is not None:
-            group.runs.append(group.aside)
-            group.aside = None
-            return
-        group.begun += 1
-        group.launches += 1
-        name = group.name if group.launches <= 1 else f"{group.name}#{group.launches}"
-        group.runs.append(self._watch(Run(f"{group.id}#{group.begun}", name, detail=self._detail)))
-        del group.runs[:-MAX_RUNS]
-
-    def _rename(self, group: Group, name: str) -> None:
-        """Call a group and its runs by another name; what rules have learned stays."""
-        before, group.name = group.name, name
-        for watched in group.runs:
-            watched.run.name = name + watched.run.name.removeprefix(before)
-            watched.incidents.rename(watched.run.name)
-            watched.rules = adapted(watched.rules, self.rules.build(watched.run.name))
-
-    def _led_anew(self, watched: WatchedRun, follower: str | None) -> WatchedRun:
-        """Return a run whose steps another source tells from the first; `follower` led before."""
-        anew = self._watch(watched.run.led_anew(follower))
-        anew.number, anew.follows = watched.number, watched.follows
-        return anew
-
-    def _watch(self, run: Run) -> WatchedRun:
-        return WatchedRun(run, self.rules.build(run.name), IncidentBook(run.id, run.name))
-
     def _close(self, watched: WatchedRun, now: float) -> list[Change]:
         """Judge a run whose successor has begun: it will not go on."""
         watched.closed = True
@@ -467,48 +414,6 @@ class Engine:
         name = self.rules.reference(run.name) if self.rules.references else ""
         others = (watched.run for _, watched in self.runs() if watched.run.name == name) if name else ()
         return next((beside(run, other) for other in others if other is not run), None)
-
-    def _status(self, group: Group, run: Run, now: float, *, live: bool) -> Status:
-        machine = group.machine
-        deadlines = [group.deadline, machine.job.deadline if machine.job is not None else None]
-        written = group.written if group.written is not None else now
-        moved_at = run.progressed if run.progressed is not None else written
-        silent_for = max(0.0, now - moved_at - group.unseen_for(moved_at, now))
-        lost = self._lost(group)
-        # An epoch's end that is watched may be followed by another.
-        if lost is None and (not live or run.planned is not None):
-            run.rest(silent_for)
-        return Status(
-            now=now,
-            phase=run.phase,
-            silent_for=silent_for,
-            log_silent_for=max(0.0, now - written - group.unseen_for(written, now)),
-            live=live,
-            finished=run.finished,
-            fraction=run.covered,
-            epoch=run.fraction if run.planned is None else None,
-            last_step=run.last_step,
-            last_line=run.last_line,
-            total=run.planned,
-            deadline=min((told for told in deadlines if told is not None), default=None),
-            eta=run.progress().eta_seconds,
-            checkpoints=run.checkpoints.summary() if len(run.checkpoints) else None,
-            facts=run.facts(),
-            machine=machine if live else None,
-            lived=group.lived,
-            reference=self._reference(run),
-            blind=lost,
-            blind_ranks=lost is None and group.lost_ranks,
-        )
-
-
-def _follow(group: Group) -> None:
-    """Make the newest run of a group a further stage of the run before it."""
-    before, stage = group.runs[-2:]
-    group.launches -= 1
-    stage.follows, stage.number, stage.run.name = True, before.number + 1, before.run.name
-    stage.incidents.rename(stage.run.name)
-    stage.run.stage.follow(before.run.stage)
 
 
 def _is_news(batch: Batch) -> bool:

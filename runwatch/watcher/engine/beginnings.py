@@ -1,0 +1,56 @@
+"""How runs of a group begin: by themselves, as a stage of the one before, or told anew by another source."""
+
+from __future__ import annotations
+
+from runwatch.alerts.incidents.incidents import IncidentBook
+from runwatch.alerts.rules.ruleset import Ruleset
+from runwatch.core.run import Run
+from runwatch.core.series import Detail
+from runwatch.watcher.engine.group import Group
+from runwatch.watcher.engine.judging import adapted
+from runwatch.watcher.engine.watched import WatchedRun
+
+MAX_RUNS = 64
+"""Runs kept per group; of a longer pipeline the oldest are forgotten."""
+
+
+def begin(group: Group, rules: Ruleset, detail: Detail) -> None:
+    """Begin another run of a group; the one that was put aside, if there is one."""
+    if group.aside is not None:
+        group.runs.append(group.aside)
+        group.aside = None
+        return
+    group.begun += 1
+    group.launches += 1
+    name = group.name if group.launches <= 1 else f"{group.name}#{group.launches}"
+    group.runs.append(_watched(Run(f"{group.id}#{group.begun}", name, detail=detail), rules))
+    del group.runs[:-MAX_RUNS]
+
+
+def follow(group: Group) -> None:
+    """Make the newest run of a group a further stage of the run before it."""
+    before, stage = group.runs[-2:]
+    group.launches -= 1
+    stage.follows, stage.number, stage.run.name = True, before.number + 1, before.run.name
+    stage.incidents.rename(stage.run.name)
+    stage.run.stage.follow(before.run.stage)
+
+
+def led_anew(watched: WatchedRun, rules: Ruleset, follower: str | None) -> WatchedRun:
+    """Return a run whose steps another source tells from the first; `follower` led before."""
+    anew = _watched(watched.run.led_anew(follower), rules)
+    anew.number, anew.follows = watched.number, watched.follows
+    return anew
+
+
+def rename(group: Group, name: str, rules: Ruleset) -> None:
+    """Call a group and its runs by another name; what rules have learned stays."""
+    before, group.name = group.name, name
+    for watched in group.runs:
+        watched.run.name = name + watched.run.name.removeprefix(before)
+        watched.incidents.rename(watched.run.name)
+        watched.rules = adapted(watched.rules, rules.build(watched.run.name))
+
+
+def _watched(run: Run, rules: Ruleset) -> WatchedRun:
+    return WatchedRun(run, rules.build(run.name), IncidentBook(run.id, run.name))

@@ -1,0 +1,70 @@
+"""Whether the runs of a group can be seen, and how the newest stands at a moment, for the rules."""
+
+from __future__ import annotations
+
+from runwatch.core.block import Reference, Status
+from runwatch.core.readability import Lost
+from runwatch.core.run import Run
+from runwatch.watcher.engine.group import Group
+
+
+def why_unseen(group: Group) -> Lost | None:
+    """Return why the newest run of a group, which may go on, cannot be seen; None if it can."""
+    lost = group.lost
+    if lost is None:
+        return None
+    expected = lost.always or group.lives(lost.since)
+    if not group.runs:
+        return lost if expected and not lost.gone else None
+    watched = group.runs[-1]
+    over = watched.phase == "crashed" or (watched.run.finished and not lost.grows)
+    over |= lost.gone and watched.phase == "stalled"
+    return lost if (expected or group.lived) and not over else None
+
+
+def sight(group: Group, now: float) -> Lost | None:
+    """See at Unix time `now` whether the newest run of a group can be seen; return why not."""
+    lost = why_unseen(group)
+    if lost is not None:
+        group.dark_since = lost.since
+    elif group.dark_since is not None:
+        group.dark.append((group.dark_since, now))
+        group.dark_since = None
+    for watched in group.runs[-1:]:
+        watched.blind = lost if lost is not None and lost.counts(now) else None
+    return lost
+
+
+def status_of(group: Group, run: Run, now: float, reference: Reference | None, *, live: bool) -> Status:
+    """Return how a run of the group stands at Unix time `now`; `live`: it is watched."""
+    machine = group.machine
+    deadlines = [group.deadline, machine.job.deadline if machine.job is not None else None]
+    written = group.written if group.written is not None else now
+    moved_at = run.progressed if run.progressed is not None else written
+    silent_for = max(0.0, now - moved_at - group.unseen_for(moved_at, now))
+    lost = why_unseen(group)
+    # An epoch's end that is watched may be followed by another.
+    if lost is None and (not live or run.planned is not None):
+        run.rest(silent_for)
+    return Status(
+        now=now,
+        phase=run.phase,
+        silent_for=silent_for,
+        log_silent_for=max(0.0, now - written - group.unseen_for(written, now)),
+        live=live,
+        finished=run.finished,
+        fraction=run.covered,
+        epoch=run.fraction if run.planned is None else None,
+        last_step=run.last_step,
+        last_line=run.last_line,
+        total=run.planned,
+        deadline=min((told for told in deadlines if told is not None), default=None),
+        eta=run.progress().eta_seconds,
+        checkpoints=run.checkpoints.summary() if len(run.checkpoints) else None,
+        facts=run.facts(),
+        machine=machine if live else None,
+        lived=group.lived,
+        reference=reference,
+        blind=lost,
+        blind_ranks=lost is None and group.lost_ranks,
+    )
