@@ -127,8 +127,8 @@ def phase(engine: Engine, now: float) -> tuple[str, str]:
 def test_behind_its_end_a_run_is_evaluating_while_its_log_grows_and_starting_before_the_next_stage():
     before = PIPELINE[: PIPELINE.index("=== Stage 3/3")]
     evaluating = folded(before, live=True)
-    assert phase(evaluating, 1010.0) == ("evaluating", "pretraining")
-    assert phase(evaluating, 1100.0) == ("finished", "pretraining")
+    assert phase(evaluating, 1010.0) == ("evaluating", "pretraining 2/3")
+    assert phase(evaluating, 1100.0) == ("finished", "pretraining 2/3")
     assert phase(folded(before + "=== Stage 3/3: SFT ===\n", live=True), 1010.0) == (
         "starting",
         "pretraining",
@@ -251,7 +251,7 @@ def test_a_trackers_run_is_of_the_stage_whose_log_names_it():
 def test_the_message_about_the_end_tells_the_results_of_each_stage():
     engine = folded(PIPELINE, live=True)
     (evaluating,) = looks(engine, 1010.0, "")
-    assert (evaluating.phase, evaluating.stage, evaluating.records) == ("evaluating", "SFT", 100)
+    assert (evaluating.phase, evaluating.stage, evaluating.records) == ("evaluating", "SFT 3/3", 100)
     (ended,) = looks(engine, 1100.0, "")
     assert (ended.id, ended.phase) == (evaluating.id, "finished")
     assert ended.metrics()[-2:] == (

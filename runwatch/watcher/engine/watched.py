@@ -58,7 +58,10 @@ class WatchedRun:
     @property
     def stage_now(self) -> str:
         """The stage of a pipeline that it is; "" where nothing says that there are several."""
-        return self.stage if self.follows or self.run.stage.header is not None else ""
+        header = self.run.stage.header
+        if header is not None and header.number is not None and header.of is not None:
+            return f"{self.stage} {header.number}/{header.of}"
+        return self.stage if self.follows or header is not None else ""
 
     def progress(self) -> Progress:
         """Return how far the run is; one that stands still, or cannot be seen, has no ETA."""
