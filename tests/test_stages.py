@@ -131,7 +131,7 @@ def test_behind_its_end_a_run_is_evaluating_while_its_log_grows_and_starting_bef
     assert phase(evaluating, 1100.0) == ("finished", "pretraining 2/3")
     assert phase(folded(before + "=== Stage 3/3: SFT ===\n", live=True), 1010.0) == (
         "starting",
-        "pretraining",
+        "pretraining 2/3",
     )
     assert phase(folded(base() + END, live=True), 1010.0) == ("finished", "")
 
