@@ -315,3 +315,29 @@ def test_a_table_of_tensors():
     parsed = parse(f"Epoch,Train_loss,Val_loss\n{rows}".encode())
     assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("val/loss").tolist() == VALS
+
+
+def test_losses_below_headings_of_epochs_are_of_the_epoch_above_them():
+    lines = []
+    for i, loss in enumerate(LOSSES):
+        if i % 5 == 0:
+            lines += [f"**** EPOCH {i // 5:03d} ****", "2030-01-02 03:04:05.678901"]
+        lines.append(f"mean loss: {loss:.6f}")
+        if i % 5 == 4:
+            lines += [f"eval mean loss: {VALS[i]:.6f}", "eval accuracy: 0.886953"]
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("step").tolist() == [i // 5 for i in range(N)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "iter {step}:, hard_loss_metric=0.436, full_loss_metric={loss}, full_loss_num=186494.125, lr=0.0001",
+        "Epoch: {step} avg_loss_tgt: {loss} origin_loss_tgt: 30.171 cluster_loss_tgt: 1.413 time: 12.5s",
+        "ITER {step} TRAINING (phase 1). loss_vae: {loss}; loss_recon: 3.4916; loss_kl: 1.93; loss_mmd: -1.96",
+    ],
+)
+def test_of_losses_with_words_in_common_the_whole_is_the_loss(line):
+    parsed = parse(_log(line))
+    assert parsed.column("train/loss").tolist() == LOSSES

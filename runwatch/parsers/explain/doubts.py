@@ -1,0 +1,157 @@
+"""How far a reading is to be believed: what in this very log speaks against it.
+
+A reading begins as certain, and each doubt takes away a share of what is left. `sure` is what no doubt of
+weight was found in. The weights come from 240 public logs whose truth was written down before they were
+read: they are such that of the logs with a doubt, about that share was read wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from runwatch.parsers.explain.course import Course
+from runwatch.parsers.lexicon.words import is_quality
+
+SLIGHT = 0.005
+"""Weight below which a doubt is not worth a word."""
+_REPEATED = 0.01
+"""Share of records that may repeat the step before: one redrawn at the end, or written twice."""
+_IRREGULAR = 0.5
+"""Share of the steps that are as far apart as most, below which the steps are irregular."""
+_MANY = 8
+"""Records from which on irregular steps are no chance."""
+_EPOCHS = re.compile(
+    rb"(?i)(?<![a-z])"
+    rb"(?:(?:total|max(?:imum)?|num(?:ber)?(?:[_ ]of)?|n|nb)[_ -]?(?:train(?:ing)?[_ -]?)?epochs?"
+    rb"|epochs?[_ -](?:num|total|max)|(?<![_ ])epochs)['\"]?\s{0,30}[:=( ]\s{0,3}(\d{1,6})(?![\w.]|,\d)"
+)
+"""How many epochs are planned, as settings tell it."""
+
+
+class Doubt(NamedTuple):
+    """What speaks against a reading."""
+
+    weight: float
+    """The share of such readings that are wrong, in [0, 1]."""
+    reason: str
+
+
+class Evidence(NamedTuple):
+    """What a reading is judged by."""
+
+    courses: Sequence[Course]
+    records: int
+    head_start: int
+    """So many records does a format count for whose lines no other prints."""
+    learned: float | None
+    """How sure the learner is of its own reading; None where the format is known."""
+    weak: bool
+    """Whether other formats print such lines, too."""
+    unread: float
+    """Half the share of what looks like a record that was not read, in [0, 1]."""
+    missed: Sequence[int]
+    """Numbers of these lines."""
+    counted: bool
+    """Whether the step is printed nowhere, but counted by epochs."""
+    drawn: bool
+    """Whether the records are redraws of a bar."""
+
+
+def doubts(evidence: Evidence, data: bytes) -> list[Doubt]:
+    """Return what speaks against a reading of `data`, the gravest first."""
+    found = [*_of_format(evidence)]
+    if evidence.courses:
+        found += [*_of_runs(evidence), *_of_steps(evidence), *_of_values(evidence)]
+        found += _of_total(max(evidence.courses, key=lambda course: course.run.records), data)
+    return sorted(found, reverse=True)
+
+
+def certainty(found: Sequence[Doubt]) -> float:
+    """Return what doubts leave, from 0 to 1."""
+    left = 1.0
+    for doubt in found:
+        left *= 1.0 - doubt.weight
+    return left
+
+
+def _of_format(evidence: Evidence) -> Iterator[Doubt]:
+    few = 1 / (evidence.records + evidence.head_start + 1)
+    yield Doubt(few, f"{_count(evidence.records, 'record')} may be too few")
+    if evidence.learned is not None and evidence.learned < 1:
+        yield Doubt(1 - evidence.learned, f"learnt from this log with a certainty of {evidence.learned:.0%}")
+    if evidence.weak:
+        yield Doubt(0.01, "other formats print such lines too, but nothing else of theirs was found")
+    if evidence.unread:
+        lines = _count(len(evidence.missed), "line")
+        yield Doubt(evidence.unread, f"{lines} not read that may be a record: line {evidence.missed[0]:,}")
+
+
+def _of_runs(evidence: Evidence) -> Iterator[Doubt]:
+    courses = evidence.courses
+    if len(courses) > 1:
+        yield Doubt(0.15, f"{len(courses):,} runs stand in it, if each was told from the next")
+    falls = sum(gap < 0 for course in courses for gap in course.gaps)
+    if falls:
+        share = falls / sum(len(course.steps) for course in courses)
+        weight = 0.02 + share / 2 if evidence.learned is None else min(1.0, 0.06 + 4 * share)
+        times = "once" if falls == 1 else f"{falls:,} times"
+        yield Doubt(weight, f"the step goes back {times}: restarts, or no step")
+
+
+def _of_steps(evidence: Evidence) -> Iterator[Doubt]:
+    courses = evidence.courses
+    steps = [step for course in courses for step in course.steps]
+    stepless = sum(course.stepless for course in courses)
+    if stepless:
+        share = stepless / (stepless + len(steps))
+        yield Doubt(0.1 + 0.3 * share, f"{_count(stepless, 'record')} without a step")
+    gaps = [gap for course in courses for gap in course.gaps]
+    same = gaps.count(0) / len(gaps) if gaps else 0.0
+    if same > _REPEATED:
+        reason = (
+            f"{same:.0%} of the records tell the step of the one before: of several processes, or no step"
+        )
+        yield Doubt(min(0.5, 0.05 + same), reason)
+    usual, often = next(iter(Counter(gap for gap in gaps if gap > 0).most_common(1)), (0.0, 0))
+    if len(gaps) >= _MANY and often < _IRREGULAR * len(gaps):
+        yield Doubt(0.03, "the steps are not evenly apart")
+    if evidence.counted and steps and usual and steps[0] > 1.5 * usual:
+        yield Doubt(0.06, f"it begins at step {steps[0]:,.0f}, as counted by epochs whose first was not seen")
+    if evidence.drawn:
+        yield Doubt(0.03, "its records are what a bar showed last at each step")
+
+
+def _of_values(evidence: Evidence) -> Iterator[Doubt]:
+    records = sum(course.run.records for course in evidence.courses)
+    losses = sum(course.losses for course in evidence.courses)
+    names = {name for course in evidence.courses for name in course.run.series}
+    if not losses and evidence.learned is None and any(is_quality(name.encode()) for name in names):
+        yield Doubt(0.02, "no loss of training was found, but other measures of how it goes")
+    elif not losses:
+        yield Doubt(0.2, "no loss of training was found")
+    elif losses < 0.9 * records:
+        weight = 0.03 if 2 * losses > records else 0.15
+        yield Doubt(weight, f"only {losses / records:.0%} of the records tell the loss of training")
+
+
+def _of_total(course: Course, data: bytes) -> Iterator[Doubt]:
+    run = course.run
+    if run.planned is None:
+        told = _EPOCHS.search(data)
+        if told is not None:
+            yield Doubt(0.3, f"{int(told[1]):,} epochs are planned, and how many steps these are is unknown")
+        elif run.rolls:
+            yield Doubt(0.03, "how many epochs are planned is unknown")
+    elif run.last_step is not None and run.last_step > run.planned:
+        yield Doubt(0.2, f"the step {run.last_step:,} is beyond the total of {run.planned:,}")
+    elif run.first_step == 0 and run.last_step == run.planned and len(course.steps) > 1:
+        yield Doubt(
+            0.03, f"it counts from 0 and reaches its total, {run.planned:,}: one of the two is off by one"
+        )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
