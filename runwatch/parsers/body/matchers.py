@@ -11,6 +11,7 @@ from runwatch.core.metrics import EPOCH, STEP_TIME, VAL_LOSS, Unit
 from runwatch.core.text import decode
 from runwatch.parsers.api import Epochs, Layout, Match, Matcher
 from runwatch.parsers.counters.nesting import WITHIN
+from runwatch.parsers.lexicon.counters import OF_RUN, WITHIN_EPOCH
 from runwatch.parsers.lexicon.names import columns, meaning, unit_of
 
 NUMBER = (
@@ -46,11 +47,10 @@ _OURS = frozenset({"offset", "line", "time"})
 """Columns that no printed name may take."""
 _PLACES = META_COLUMNS - _OURS | {WITHIN}
 _WITHIN = WITHIN.encode()
-_COUNTERS = (b"global_step", b"global_steps", b"iteration")
+_COUNTERS = tuple(name.encode() for name in (*OF_RUN, "iteration"))
 """Names of the run's step in dicts."""
 _PLACED = frozenset((b"epoch", b"step", *_COUNTERS))
-_BATCHES = (b"batch", b"batch_idx", b"iter", b"iteration")
-"""Keys of a dict that count within the epoch beside them, as far as it tells no step."""
+_BATCHES = tuple(name.encode() for name in WITHIN_EPOCH)
 _ODD_NONFINITE = {b"1.#QNAN": "nan", b"1.#IND": "nan", b"1.#INF": "inf"}
 
 

@@ -149,7 +149,7 @@ def _of_total(course: Course, data: bytes) -> Iterator[Doubt]:
         yield Doubt(0.2, f"the step {run.last_step:,} is beyond the total of {run.planned:,}")
     elif run.first_step == 0 and run.last_step == run.planned and len(course.steps) > 1:
         yield Doubt(
-            0.03, f"it counts from 0 and reaches its total, {run.planned:,}: one of the two is off by one"
+            0.06, f"it counts from 0 and reaches its total, {run.planned:,}: one of the two is off by one"
         )
 
 
