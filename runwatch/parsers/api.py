@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from runwatch.core.metrics import Unit
@@ -84,6 +85,12 @@ class Layout:
             units=(*self.units, *(Unit() for _ in range(stamp.width))),
             epochs=Stamped(stamp, len(self.units), self.epochs),
         )
+
+
+@lru_cache(4096)
+def as_printed(kind: str, pattern: str, names: tuple[str, ...]) -> Layout:
+    """Return the layout of numbers that keep their names and values; lines of one shape share it."""
+    return Layout(kind, pattern, names, (Unit(),) * len(names))
 
 
 class Match(NamedTuple):

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import Unit
-from runwatch.parsers.api import Layout, Match, Matcher, Row
+from runwatch.parsers.api import Layout, Match, Matcher, Row, as_printed
 from runwatch.parsers.body.matchers import VALUE, values
 from runwatch.parsers.body.readers import FoldingReader, RowMaker
 
@@ -37,48 +36,36 @@ _FILLING = re.compile(rb"\[[=>.]{10,80}\]")
 _HEAVY = re.compile(rb"\xe2\x94[\x80-\xbf\xe2]{4,300}")
 HEADLINE, DRAWN, _UNKNOWN, _WHOLE = "headline", "drawn", "unknown", "whole"
 """What a line shows: an epoch's headline, a bar, a bar without a total, a bar that is printed once."""
+_HEADLINE = as_printed("picture", HEADLINE, ("epoch", "epochs"))
 
 
 class _KerasPictures(Matcher):
     """Matches headlines (epoch and epochs) and bars with a loss (done and total where drawn, then values)."""
 
-    def __init__(self) -> None:
-        self._layouts: dict[tuple[str, tuple[bytes, ...]], Layout] = {}
-
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return what a line shows."""
         if b"Epoch " in line[:11]:
             head = _EPOCH.match(line)
-            return head and Match(self._layout(HEADLINE, (b"epoch", b"epochs")), (head.span(1), head.span(2)))
+            return head and Match(_HEADLINE, (head.span(1), head.span(2)))
         found = _BAR.match(line, _last_bar(line)) if b" - " in line else None
         if found is None:
             return None
         drawn = found["rest"] is not None
         before = found.start("rest" if drawn else "whole") - 3
         items = list(_ITEM.finditer(b" - " + found["rest" if drawn else "whole"]))
-        names = tuple(m[1] for m in items)
-        ended = int(found["all"] or 1) >= int(found["of"] or 1) or any(n[:4] == b"val_" for n in names)
-        if not ended or not any(name.endswith(b"loss") for name in names):
+        names = tuple(m[1].decode("ascii") for m in items)
+        ended = int(found["all"] or 1) >= int(found["of"] or 1) or any(n[:4] == "val_" for n in names)
+        if not ended or not any(name.endswith("loss") for name in names):
             return None
         if found["total"] == b"Unknown":
-            return Match(self._layout(_UNKNOWN, ()), ())
+            return Match(as_printed("picture", _UNKNOWN, ()), ())
         spans = tuple((before + m.start(2), before + m.end(2)) for m in items)
         if drawn:
             place = found.span("done"), found.span("total")
-            return Match(self._layout(DRAWN, (b"done", b"total", *names)), (*place, *spans))
+            return Match(as_printed("picture", DRAWN, ("done", "total", *names)), (*place, *spans))
         # what is printed twice is no number that may change
         form = f"{_WHOLE} {(found['all'] or b'1').decode()}"
-        return Match(self._layout(form, names), spans)
-
-    def _layout(self, form: str, printed: tuple[bytes, ...]) -> Layout:
-        layout = self._layouts.get((form, printed))
-        if layout is None:
-            if len(self._layouts) > 1024:
-                self._layouts.clear()
-            names = tuple(name.decode("ascii") for name in printed)
-            layout = Layout("picture", form, names, (Unit(),) * len(names))
-            self._layouts[form, printed] = layout
-        return layout
+        return Match(as_printed("picture", form, names), spans)
 
 
 def _last_bar(line: bytes) -> int:
