@@ -317,17 +317,21 @@ def test_a_table_of_tensors():
     assert parsed.column("val/loss").tolist() == VALS
 
 
-def test_losses_below_headings_of_epochs_are_of_the_epoch_above_them():
-    lines = []
-    for i, loss in enumerate(LOSSES):
-        if i % 5 == 0:
-            lines += [f"**** EPOCH {i // 5:03d} ****", "2030-01-02 03:04:05.678901"]
-        lines.append(f"mean loss: {loss:.6f}")
-        if i % 5 == 4:
-            lines += [f"eval mean loss: {VALS[i]:.6f}", "eval accuracy: 0.886953"]
-    parsed = parse("\n".join([*lines, ""]).encode())
-    assert parsed.column("train/loss").tolist() == LOSSES
-    assert parsed.column("step").tolist() == [i // 5 for i in range(N)]
+@pytest.mark.parametrize("per", [5, 25])
+def test_losses_below_headings_of_epochs_are_of_the_epoch_above_them(per):
+    lines, losses = [], [round(3 / (i + 1), 6) for i in range(4 * N)]
+    for i in range(4 * N):
+        if i % per == 0:
+            lines += [f"**** EPOCH {i // per:03d} ****", "2030-01-02 03:04:05.678901"]
+        lines.append(f"mean loss: {losses[i]:.6f}")
+        if i % per == per - 1:
+            lines += [f"eval mean loss: {VALS[i % N]:.6f}", "eval accuracy: 0.886953"]
+    text = "\n".join([*lines, ""]).encode()
+    parsed = parse(text)
+    assert parsed.column("train/loss").tolist() == losses
+    assert parsed.column("step").tolist() == [i // per for i in range(4 * N)]
+    for cuts in (range(1, len(text), 7), [len(text) // 2], range(0, len(text), 200)):
+        parse(text, cuts).same_as(parsed)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ from runwatch.parsers.lexicon.words import (
 _NO_HEADING = SAVES | VAL | {b"early", b"stop", b"stopping", b"stopped"}
 """Words of lines that tell what was done then, not that a record begins."""
 
+_RIGHT_BELOW = 3
+"""Lines within which the first loss stands below the only heading seen yet."""
 _NO_EPOCH = _NO_HEADING | TOLD_AGAIN
 """Words of lines that stand below an epoch, or tell another one."""
 
@@ -123,7 +125,8 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
             continue
         offsets = [kept.offset for kept in heads]
         above = all(any(a < offset < b for offset in offsets) for a, b in falls)
-        above = above and (main.counter is not None or len(heads) > 1)
+        if main.counter is None and len(heads) == 1:
+            above = lines[0].seen - heads[0].seen <= _RIGHT_BELOW
         if above and offsets[0] < at[0][0] and all(map(_places_alone, heads)):
             return {head: Plan(head, None, epoch=epoch, main=False)}
     return {}
