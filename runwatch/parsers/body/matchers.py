@@ -9,7 +9,7 @@ from functools import cached_property
 from runwatch.core.batch import BAR, EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import EPOCH, STEP_TIME, VAL_LOSS, Unit
 from runwatch.core.text import decode
-from runwatch.parsers.api import Epochs, Layout, Match, Matcher
+from runwatch.parsers.api import Epochs, Known, Layout, Match, Matcher
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import OF_RUN, WITHIN_EPOCH
 from runwatch.parsers.lexicon.names import columns, meaning, unit_of
@@ -88,18 +88,14 @@ class Layouts:
         self._aliases = aliases
         self._units = units or {}
         self._first_epoch = first_epoch
-        self._known: dict[tuple[object, ...], Layout] = {}
+        self._known = Known(self._build, 4096)
 
     def get(self, kind: str, printed: tuple[bytes, ...], suffixes: tuple[bytes, ...]) -> Layout:
         """Return the layout of printed names with the units behind their values."""
-        key = (kind, printed, suffixes)
-        if key not in self._known:
-            if len(self._known) > 4096:  # names that hold random text: never grow without bound
-                self._known.clear()
-            self._known[key] = self._build(kind, printed, suffixes)
-        return self._known[key]
+        return self._known[kind, printed, suffixes]
 
-    def _build(self, kind: str, printed: tuple[bytes, ...], suffixes: tuple[bytes, ...]) -> Layout:
+    def _build(self, key: tuple[str, tuple[bytes, ...], tuple[bytes, ...]]) -> Layout:
+        kind, printed, suffixes = key
         units: list[Unit] = []
         shown: dict[str, str] = {}
         texts = [decode(raw, _NAME) for raw in printed]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.parsers.api import Layout, Match, Matcher, Row, as_printed
+from runwatch.parsers.api import Known, Layout, Match, Matcher, Row, as_printed
 from runwatch.parsers.body.matchers import VALUE, values
 from runwatch.parsers.body.readers import FoldingReader, RowMaker
 
@@ -165,7 +165,7 @@ class KerasReader(FoldingReader):
     def __init__(self, pictures: Matcher | None = None) -> None:
         self.pictures = (pictures or _KerasPictures(),)
         self._row = RowMaker(self.pattern, {"epoch": "step"})
-        self._values: dict[Layout, _Values] = {}
+        self._values = Known(self._values_of)
         self.epoch: tuple[float, float] | None = None
         """Epoch and epochs of the newest headline; None before the first."""
         self._open = True
@@ -212,23 +212,18 @@ class KerasReader(FoldingReader):
     def _lost(self, layout: Layout, epoch: float) -> bool:
         """Whether a bar without a headline is of the epoch before the next one, of another run."""
         begins_anew = self.epoch is not None and epoch <= self.epoch[0]
-        return begins_anew and not self._open and bool(self._of(layout).validation)
+        return begins_anew and not self._open and bool(self._values[layout].validation)
 
     def _closes(self, layout: Layout) -> bool:
         """Whether a full bar below a full one is its last picture, which tells more, as of the validation."""
-        return self._full is not None and self._of(self._full.layout).names < self._of(layout).names
+        return self._full is not None and self._values[self._full.layout].names < self._values[layout].names
 
-    def _of(self, layout: Layout) -> _Values:
-        found = self._values.get(layout)
-        if found is None:
-            if len(self._values) > 1024:
-                self._values.clear()
-            found = self._values[layout] = _Values(self._row, layout, self.evaluation)
-        return found
+    def _values_of(self, layout: Layout) -> _Values:
+        return _Values(self._row, layout, self.evaluation)
 
     def _first(self, layout: Layout, shown: Sequence[float]) -> tuple[str, float]:
         """Return name and value of the first number that has a name."""
-        first = self._of(layout).first
+        first = self._values[layout].first
         return layout.names[first], shown[first]
 
     def _complete(self, *, headline: bool = False) -> list[Row]:
@@ -238,15 +233,15 @@ class KerasReader(FoldingReader):
             return []
         trains, self._open = self._open, False
         if self.epoch is None:
-            if headline and not self._of(full.layout).validation and not self._headless.epochs:
+            if headline and not self._values[full.layout].validation and not self._headless.epochs:
                 return self._evaluated(full)  # before training
-            evaluated, trained = self._headless.take(full, self._of(full.layout))
+            evaluated, trained = self._headless.take(full, self._values[full.layout])
             rows = [row for one in evaluated for row in self._evaluated(one)]
             return [*rows, *(row for epoch, one in trained for row in self._trained(one, (epoch, epoch)))]
         return self._trained(full, self.epoch) if trains else self._evaluated(full)
 
     def _trained(self, full: _Full, epoch: tuple[float, float]) -> list[Row]:
-        of = self._of(full.layout)
+        of = self._values[full.layout]
         rows = [Row(of.train_row, full.line, [*epoch, *(full.shown[i] for i in of.train)])]
         if of.validation:
             rows.append(
@@ -255,7 +250,7 @@ class KerasReader(FoldingReader):
         return rows
 
     def _evaluated(self, full: _Full) -> list[Row]:
-        of = self._of(full.layout)
+        of = self._values[full.layout]
         return [Row(of.every_row, full.line, [full.shown[i] for i in of.every])]
 
     # -- many pictures at once ---------------------------------------------------------------------
@@ -329,7 +324,7 @@ class KerasReader(FoldingReader):
         for part in pictures.parts:
             if part.layout.pattern in (HEADLINE, _UNKNOWN):
                 continue
-            of = self._of(part.layout)
+            of = self._values[part.layout]
             epochs = [*place[:, part.at]]
             for layout, chosen, columns in (
                 (of.train_row, trains, [*epochs, *part.columns[of.train]]),
@@ -342,7 +337,7 @@ class KerasReader(FoldingReader):
     def _may_train(self, pictures: Pictures) -> NDArray[np.bool_]:
         """Return which pictures tell values of validation, as only those of training do."""
         named = [part for part in pictures.parts if part.layout.pattern not in (HEADLINE, _UNKNOWN)]
-        return pictures.spread([(part, bool(self._of(part.layout).validation)) for part in named]) > 0
+        return pictures.spread([(part, bool(self._values[part.layout].validation)) for part in named]) > 0
 
     def _beginnings(
         self, pictures: Pictures, bars: Ints, heads: Ints, done: Floats, total: Floats
@@ -351,10 +346,10 @@ class KerasReader(FoldingReader):
         import numpy as np
 
         named = [part for part in pictures.parts if part.layout.pattern not in (HEADLINE, _UNKNOWN)]
-        told = [self._of(part.layout).names for part in named]
+        told = [self._values[part.layout].names for part in named]
         closes = np.array([[full < of for of in told] for full in told])
         names = sorted({self._first_name(part.layout) for part in named})
-        firsts = [(part, part.columns[self._of(part.layout).first]) for part in named]
+        firsts = [(part, part.columns[self._values[part.layout].first]) for part in named]
         loss = pictures.spread(firsts)[bars]
         name = pictures.spread([(p, names.index(self._first_name(p.layout))) for p in named])[bars]
         whole = pictures.spread([(p, p.layout.pattern != DRAWN) for p in named])[bars] > 0
@@ -368,4 +363,4 @@ class KerasReader(FoldingReader):
         return np.append(True, begins | whole[1:])
 
     def _first_name(self, layout: Layout) -> str:
-        return layout.names[self._of(layout).first]
+        return layout.names[self._values[layout].first]
