@@ -1,8 +1,8 @@
 """How far a reading is to be believed: what in this very log speaks against it.
 
 A reading begins as certain, and each doubt takes away a share of what is left. `sure` is what no doubt of
-weight was found in. The weights come from 240 public logs whose truth was written down before they were
-read: they are such that of the logs with a doubt, about that share was read wrong.
+weight was found in. The weights were set on public logs whose truth was written down before they were read, so
+that those read wrong are not called sure, and few others lose the word.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Doubt(NamedTuple):
     """What speaks against a reading."""
 
     weight: float
-    """The share of such readings that are wrong, in [0, 1]."""
+    """The share of what is left that it takes away, in [0, 1]."""
     reason: str
 
 
-class Evidence(NamedTuple):
+class Grounds(NamedTuple):
     """What a reading is judged by."""
 
     courses: Sequence[Course]
@@ -60,12 +60,12 @@ class Evidence(NamedTuple):
     """Whether the records are redraws of a bar."""
 
 
-def doubts(evidence: Evidence, data: bytes) -> list[Doubt]:
+def doubts(grounds: Grounds, data: bytes) -> list[Doubt]:
     """Return what speaks against a reading of `data`, the gravest first."""
-    found = [*_of_format(evidence)]
-    if evidence.courses:
-        found += [*_of_runs(evidence), *_of_steps(evidence), *_of_values(evidence)]
-        found += _of_total(max(evidence.courses, key=lambda course: course.run.records), data)
+    found = [*_of_format(grounds)]
+    if grounds.courses:
+        found += [*_of_runs(grounds), *_of_steps(grounds), *_of_values(grounds)]
+        found += _of_total(max(grounds.courses, key=lambda course: course.run.records), data)
     return sorted(found, reverse=True)
 
 
@@ -77,32 +77,32 @@ def certainty(found: Sequence[Doubt]) -> float:
     return left
 
 
-def _of_format(evidence: Evidence) -> Iterator[Doubt]:
-    few = 1 / (evidence.records + evidence.head_start + 1)
-    yield Doubt(few, f"{_count(evidence.records, 'record')} may be too few")
-    if evidence.learned is not None and evidence.learned < 1:
-        yield Doubt(1 - evidence.learned, f"learnt from this log with a certainty of {evidence.learned:.0%}")
-    if evidence.weak:
+def _of_format(grounds: Grounds) -> Iterator[Doubt]:
+    few = 1 / (grounds.records + grounds.head_start + 1)
+    yield Doubt(few, f"{_count(grounds.records, 'record')} may be too few")
+    if grounds.learned is not None and grounds.learned < 1:
+        yield Doubt(1 - grounds.learned, f"learnt from this log with a certainty of {grounds.learned:.0%}")
+    if grounds.weak:
         yield Doubt(0.01, "other formats print such lines too, but nothing else of theirs was found")
-    if evidence.unread:
-        lines = _count(len(evidence.missed), "line")
-        yield Doubt(evidence.unread, f"{lines} not read that may be a record: line {evidence.missed[0]:,}")
+    if grounds.unread:
+        lines = _count(len(grounds.missed), "line")
+        yield Doubt(grounds.unread, f"{lines} not read that may be a record: line {grounds.missed[0]:,}")
 
 
-def _of_runs(evidence: Evidence) -> Iterator[Doubt]:
-    courses = evidence.courses
+def _of_runs(grounds: Grounds) -> Iterator[Doubt]:
+    courses = grounds.courses
     if len(courses) > 1:
         yield Doubt(0.15, f"{len(courses):,} runs stand in it, if each was told from the next")
     falls = sum(gap < 0 for course in courses for gap in course.gaps)
     if falls:
         share = falls / sum(len(course.steps) for course in courses)
-        weight = 0.02 + share / 2 if evidence.learned is None else min(1.0, 0.06 + 4 * share)
+        weight = 0.02 + share / 2 if grounds.learned is None else min(1.0, 0.06 + 4 * share)
         times = "once" if falls == 1 else f"{falls:,} times"
         yield Doubt(weight, f"the step goes back {times}: restarts, or no step")
 
 
-def _of_steps(evidence: Evidence) -> Iterator[Doubt]:
-    courses = evidence.courses
+def _of_steps(grounds: Grounds) -> Iterator[Doubt]:
+    courses = grounds.courses
     steps = [step for course in courses for step in course.steps]
     stepless = sum(course.stepless for course in courses)
     if stepless:
@@ -118,17 +118,17 @@ def _of_steps(evidence: Evidence) -> Iterator[Doubt]:
     usual, often = next(iter(Counter(gap for gap in gaps if gap > 0).most_common(1)), (0.0, 0))
     if len(gaps) >= _MANY and often < _IRREGULAR * len(gaps):
         yield Doubt(0.03, "the steps are not evenly apart")
-    if evidence.counted and steps and usual and steps[0] > 1.5 * usual:
+    if grounds.counted and steps and usual and steps[0] > 1.5 * usual:
         yield Doubt(0.06, f"it begins at step {steps[0]:,.0f}, as counted by epochs whose first was not seen")
-    if evidence.drawn:
+    if grounds.drawn:
         yield Doubt(0.03, "its records are what a bar showed last at each step")
 
 
-def _of_values(evidence: Evidence) -> Iterator[Doubt]:
-    records = sum(course.run.records for course in evidence.courses)
-    losses = sum(course.losses for course in evidence.courses)
-    names = {name for course in evidence.courses for name in course.run.series}
-    if not losses and evidence.learned is None and any(is_quality(name.encode()) for name in names):
+def _of_values(grounds: Grounds) -> Iterator[Doubt]:
+    records = sum(course.run.records for course in grounds.courses)
+    losses = sum(course.losses for course in grounds.courses)
+    names = {name for course in grounds.courses for name in course.run.series}
+    if not losses and grounds.learned is None and any(is_quality(name.encode()) for name in names):
         yield Doubt(0.02, "no loss of training was found, but other measures of how it goes")
     elif not losses:
         yield Doubt(0.2, "no loss of training was found")

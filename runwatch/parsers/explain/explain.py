@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from runwatch.core.batch import BAR, PLAN, TRAIN, Batch
 from runwatch.parsers.api import Format
 from runwatch.parsers.explain.course import courses
-from runwatch.parsers.explain.doubts import SLIGHT, Doubt, Evidence, certainty, doubts
+from runwatch.parsers.explain.doubts import SLIGHT, Doubt, Grounds, certainty, doubts
 from runwatch.parsers.explain.samples import Sample, sample, template
 from runwatch.parsers.inference.fields import fields
 from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, counters, relevant
@@ -194,7 +194,7 @@ def _doubts(
     rows, learned, missed = reading.training(), reading.parser.certainty, _missed(reading)
     first = next((found for found in records if found.kind == TRAIN), None)
     told = {} if first is None else {taken.name: taken.text for taken in first.sample.taken}
-    evidence = Evidence(
+    grounds = Grounds(
         courses=courses(data, formats),
         records=len(rows),
         head_start=10 if fmt is None or fmt.weak else 20,
@@ -205,7 +205,7 @@ def _doubts(
         counted=told.get("step") == "",
         drawn=fmt is not None and fmt.weak and bool(fmt.readers),
     )
-    return doubts(evidence, data)
+    return doubts(grounds, data)
 
 
 def _unread(reading: _Reading, rows: list[Row], missed: list[int]) -> float:
