@@ -7,17 +7,17 @@ decided here, once, for tables in stream order:
 - An inner counter that falls while the epoch moves on is nested: its steps follow those of the epoch that
   has ended. One that goes on counts the steps of all epochs.
 - The length of an epoch is what lines print (`5/200`), else what the ended epoch was seen to have.
+- Records that tell no place below headings of epochs are of the epoch above them.
 - An epoch that goes back is a restart: its steps are those it had before.
 - Where the epoch is told when it has ended, the lines behind that are of the next one.
 - Where no line tells an epoch, a counter that falls at its printed end has begun the next one.
-- Records that tell no place below headings of epochs are of the epoch above them.
 """
 
 from __future__ import annotations
 
+import bisect
 import math
 from array import array
-from bisect import bisect
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -222,7 +222,7 @@ class Nests(msgspec.Struct):
         for head in tables:
             if head.kind == HEADING:
                 heads += zip(_column(head, "offset"), _column(head, EPOCH), strict=True)
-        steps = array("d", [heads[bisect(heads, (at,)) - 1][1] for at in _column(table, "offset")])
+        steps = array("d", [heads[bisect.bisect(heads, (at,)) - 1][1] for at in _column(table, "offset")])
         known = [i for i, step in enumerate(steps) if step != _UNKNOWN]
         if len(known) < len(steps):
             rest = _rows(table, [i for i, step in enumerate(steps) if step == _UNKNOWN])

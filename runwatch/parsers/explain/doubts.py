@@ -143,7 +143,7 @@ def _of_total(course: Course, data: bytes) -> Iterator[Doubt]:
         told = _EPOCHS.search(data)
         if told is not None:
             yield Doubt(0.3, f"{int(told[1]):,} epochs are planned, and how many steps these are is unknown")
-        elif run.rolls:
+        elif run.total is not None:
             yield Doubt(0.03, "how many epochs are planned is unknown")
     elif run.last_step is not None and run.last_step > run.planned:
         yield Doubt(0.2, f"the step {run.last_step:,} is beyond the total of {run.planned:,}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import EPOCH, STEP_TIME, Unit
-from runwatch.parsers.api import Known, Layout, Match, Matcher
+from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.progress.epochs import Counts, Place
@@ -37,6 +37,8 @@ _RANK = re.compile(
     rb"[ _:=#]{0,3}(\d{1,5})(?!\d)"
 )
 _EPOCHS = ("epoch", "epochs")
+_MOST = 1024
+"""Layouts remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +133,20 @@ class BarPictures(Matcher):
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._row = RowMaker(pattern, ALIASES)
-        self._layouts = Known(self._layout)
-        self._columns = Known(self._made)
+        self._layouts: dict[tuple[Any, ...], BarLayout | None] = {}
+        self._columns: dict[tuple[BarLayout, bool, bool, bool], Columns] = {}
 
     def columns(
         self, layout: BarLayout, *, placed: bool = False, timed: bool = False, ranked: bool = False
     ) -> Columns:
         """Return how the numbers of pictures of a layout become records."""
-        return self._columns[layout, placed, timed, ranked]
-
-    def _made(self, key: tuple[BarLayout, bool, bool, bool]) -> Columns:
-        return Columns(self._row, *key)
+        key = layout, placed, timed, ranked
+        found = self._columns.get(key)
+        if found is None:
+            if len(self._columns) > _MOST:
+                self._columns.clear()
+            found = self._columns[key] = Columns(self._row, *key)
+        return found
 
     def losses(self, layout: BarLayout) -> tuple[str, ...]:
         """Return the names of what a layout's pictures tell of training."""
@@ -203,6 +208,10 @@ class BarPictures(Matcher):
             *(not epochs and _OUTER.search(text) is not None, spans_run(text), bar.scales, bar.redrawn),
             line.count(UP),
         )
+        if key not in self._layouts:
+            if len(self._layouts) > _MOST:
+                self._layouts.clear()
+            self._layouts[key] = self._layout(*key)
         layout = self._layouts[key]
         if layout is None:
             return None
@@ -212,8 +221,19 @@ class BarPictures(Matcher):
             layout, spans if rank is None else (*spans, (begin + rank.start(1), begin + rank.end(1)))
         )
 
-    def _layout(self, key: tuple[Any, ...]) -> BarLayout | None:
-        epochs, rate, printed, ranked, open_, outer, run_wide, scales, redrawn, position = key
+    def _layout(
+        self,
+        epochs: int,
+        rate: bytes,
+        printed: tuple[bytes, ...],
+        ranked: bool,
+        open_: bool,
+        outer: bool,
+        run_wide: bool,
+        scales: tuple[float, float, float],
+        redrawn: bool,
+        position: int,
+    ) -> BarLayout | None:
         values = tuple(name.decode("ascii") for name in printed)
         if not any(map(is_loss, values)):
             return None
