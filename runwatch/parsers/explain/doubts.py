@@ -1,8 +1,8 @@
 """How far a reading is to be believed: what in this very log speaks against it.
 
 A reading begins as certain, and each doubt takes away a share of what is left. `sure` is what no doubt of
-weight was found in. The weights were set on public logs whose truth was written down before they were read, so
-that those read wrong are not called sure, and few others lose the word.
+weight was found in. The weights were set on public logs whose truth was written down before they were read:
+those read wrong are not called sure, and few others lose the word.
 """
 
 from __future__ import annotations
