@@ -345,3 +345,8 @@ def test_losses_below_headings_of_epochs_are_of_the_epoch_above_them(per):
 def test_of_losses_with_words_in_common_the_whole_is_the_loss(line):
     parsed = parse(_log(line))
     assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_the_loss_of_one_of_two_networks_is_not_the_sum_of_the_others():
+    parsed = parse(_log("step {step} l1_loss: 0.5 adv_loss: 0.25 d_loss: {loss} lr: 0.001"))
+    assert parsed.column("d_loss").tolist() == LOSSES

@@ -59,6 +59,8 @@ _PARTS = frozenset(
     b"reconstruction adv adversarial perceptual reg regularization l box cls obj dfl dice mmd loss".split()
 )
 """Words of the parts of a loss."""
+_PLAYERS = frozenset(b"d g dis disc discriminator gen generator critic actor policy value fake real".split())
+"""Words of losses that stand against, or beside, each other: none is the sum of the others."""
 _SEVERAL = 2
 """The most losses that need not be parts of one."""
 _PLAIN = _LOSSES - {b"all"}
@@ -247,7 +249,7 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
         shared = frozenset.intersection(*(frozenset(words(n)) for n in losses)) if losses[1:] else frozenset()
         whole = [n for n in losses if _LOSSES.issuperset(shared.symmetric_difference(words(n)))]
         whole.sort(key=lambda name: (_WHOLE.isdisjoint(words(name)), b"train" not in words(name)))
-        sums = [name for name in losses if not is_part(name)]
+        sums = [n for n in losses if not is_part(n) and _PLAYERS.isdisjoint(words(n))]
         losses = sums if len(losses) > _SEVERAL else losses  # what has no name of a part is their sum
         lone = part and len(losses) == 1 and not any(map(_is_of_training, names))
         best = whole[:1] or (losses if lone else [])
