@@ -15,6 +15,26 @@ from typing import NamedTuple
 from runwatch.parsers.explain.course import Course
 from runwatch.parsers.lexicon.words import is_quality
 
+_WEIGHTS = {
+    "weak format": 0.01,
+    "several runs": 0.15,
+    "falls": 0.02,  # and half of the share of records at which the step falls
+    "falls, learnt": 0.06,  # and four times the share: what was taken for the step may be none
+    "stepless": 0.1,  # and as much as 0.3 by their share
+    "step again": 0.05,  # and the share of the records
+    "uneven steps": 0.03,
+    "first epoch unseen": 0.06,
+    "bar": 0.03,
+    "no loss": 0.2,
+    "no loss, other measures": 0.02,
+    "loss in most records": 0.03,
+    "loss in few records": 0.15,
+    "epochs without a total": 0.3,
+    "unknown epochs": 0.03,
+    "beyond the total": 0.2,
+    "off by one": 0.06,
+}
+"""How much each doubt takes away. Few records, lines not read and the learner say it themselves."""
 SLIGHT = 0.005
 """Weight below which a doubt is not worth a word."""
 _REPEATED = 0.01
@@ -83,7 +103,10 @@ def _of_format(grounds: Grounds) -> Iterator[Doubt]:
     if grounds.learned is not None and grounds.learned < 1:
         yield Doubt(1 - grounds.learned, f"learnt from this log with a certainty of {grounds.learned:.0%}")
     if grounds.weak:
-        yield Doubt(0.01, "other formats print such lines too, but nothing else of theirs was found")
+        yield Doubt(
+            _WEIGHTS["weak format"],
+            "other formats print such lines too, but nothing else of theirs was found",
+        )
     if grounds.unread:
         lines = _count(len(grounds.missed), "line")
         yield Doubt(grounds.unread, f"{lines} not read that may be a record: line {grounds.missed[0]:,}")
@@ -92,11 +115,15 @@ def _of_format(grounds: Grounds) -> Iterator[Doubt]:
 def _of_runs(grounds: Grounds) -> Iterator[Doubt]:
     courses = grounds.courses
     if len(courses) > 1:
-        yield Doubt(0.15, f"{len(courses):,} runs stand in it, if each was told from the next")
+        yield Doubt(
+            _WEIGHTS["several runs"], f"{len(courses):,} runs stand in it, if each was told from the next"
+        )
     falls = sum(gap < 0 for course in courses for gap in course.gaps)
     if falls:
         share = falls / sum(len(course.steps) for course in courses)
-        weight = 0.02 + share / 2 if grounds.learned is None else min(1.0, 0.06 + 4 * share)
+        weight = _WEIGHTS["falls"] + share / 2
+        if grounds.learned is not None:
+            weight = min(1.0, _WEIGHTS["falls, learnt"] + 4 * share)
         times = "once" if falls == 1 else f"{falls:,} times"
         yield Doubt(weight, f"the step goes back {times}: restarts, or no step")
 
@@ -107,21 +134,22 @@ def _of_steps(grounds: Grounds) -> Iterator[Doubt]:
     stepless = sum(course.stepless for course in courses)
     if stepless:
         share = stepless / (stepless + len(steps))
-        yield Doubt(0.1 + 0.3 * share, f"{_count(stepless, 'record')} without a step")
+        yield Doubt(_WEIGHTS["stepless"] + 0.3 * share, f"{_count(stepless, 'record')} without a step")
     gaps = [gap for course in courses for gap in course.gaps]
     same = gaps.count(0) / len(gaps) if gaps else 0.0
     if same > _REPEATED:
         reason = (
             f"{same:.0%} of the records tell the step of the one before: of several processes, or no step"
         )
-        yield Doubt(min(0.5, 0.05 + same), reason)
+        yield Doubt(min(0.5, _WEIGHTS["step again"] + same), reason)
     usual, often = next(iter(Counter(gap for gap in gaps if gap > 0).most_common(1)), (0.0, 0))
     if len(gaps) >= _MANY and often < _IRREGULAR * len(gaps):
-        yield Doubt(0.03, "the steps are not evenly apart")
+        yield Doubt(_WEIGHTS["uneven steps"], "the steps are not evenly apart")
     if grounds.counted and steps and usual and steps[0] > 1.5 * usual:
-        yield Doubt(0.06, f"it begins at step {steps[0]:,.0f}, as counted by epochs whose first was not seen")
+        reason = f"it begins at step {steps[0]:,.0f}, as counted by epochs whose first was not seen"
+        yield Doubt(_WEIGHTS["first epoch unseen"], reason)
     if grounds.drawn:
-        yield Doubt(0.03, "its records are what a bar showed last at each step")
+        yield Doubt(_WEIGHTS["bar"], "its records are what a bar showed last at each step")
 
 
 def _of_values(grounds: Grounds) -> Iterator[Doubt]:
@@ -129,11 +157,13 @@ def _of_values(grounds: Grounds) -> Iterator[Doubt]:
     losses = sum(course.losses for course in grounds.courses)
     names = {name for course in grounds.courses for name in course.run.series}
     if not losses and grounds.learned is None and any(is_quality(name.encode()) for name in names):
-        yield Doubt(0.02, "no loss of training was found, but other measures of how it goes")
+        reason = "no loss of training was found, but other measures of how it goes"
+        yield Doubt(_WEIGHTS["no loss, other measures"], reason)
     elif not losses:
-        yield Doubt(0.2, "no loss of training was found")
+        yield Doubt(_WEIGHTS["no loss"], "no loss of training was found")
     elif losses < 0.9 * records:
-        weight = 0.03 if 2 * losses > records else 0.15
+        share = "most" if 2 * losses > records else "few"
+        weight = _WEIGHTS[f"loss in {share} records"]
         yield Doubt(weight, f"only {losses / records:.0%} of the records tell the loss of training")
 
 
@@ -142,15 +172,16 @@ def _of_total(course: Course, data: bytes) -> Iterator[Doubt]:
     if run.planned is None:
         told = _EPOCHS.search(data)
         if told is not None:
-            yield Doubt(0.3, f"{int(told[1]):,} epochs are planned, and how many steps these are is unknown")
+            reason = f"{int(told[1]):,} epochs are planned, and how many steps these are is unknown"
+            yield Doubt(_WEIGHTS["epochs without a total"], reason)
         elif run.total is not None:
-            yield Doubt(0.03, "how many epochs are planned is unknown")
+            yield Doubt(_WEIGHTS["unknown epochs"], "how many epochs are planned is unknown")
     elif run.last_step is not None and run.last_step > run.planned:
-        yield Doubt(0.2, f"the step {run.last_step:,} is beyond the total of {run.planned:,}")
+        reason = f"the step {run.last_step:,} is beyond the total of {run.planned:,}"
+        yield Doubt(_WEIGHTS["beyond the total"], reason)
     elif run.first_step == 0 and run.last_step == run.planned and len(course.steps) > 1:
-        yield Doubt(
-            0.06, f"it counts from 0 and reaches its total, {run.planned:,}: one of the two is off by one"
-        )
+        reason = f"it counts from 0 and reaches its total, {run.planned:,}: one of the two is off by one"
+        yield Doubt(_WEIGHTS["off by one"], reason)
 
 
 def _count(number: int, what: str) -> str:
