@@ -249,7 +249,8 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
         shared = frozenset.intersection(*(frozenset(words(n)) for n in losses)) if losses[1:] else frozenset()
         whole = [n for n in losses if _LOSSES.issuperset(shared.symmetric_difference(words(n)))]
         whole.sort(key=lambda name: (_WHOLE.isdisjoint(words(name)), b"train" not in words(name)))
-        sums = [n for n in losses if not is_part(n) and _PLAYERS.isdisjoint(words(n))]
+        sums = [n for n in losses if not is_part(n)]
+        sums = sums if all(_PLAYERS.isdisjoint(words(n)) for n in sums) else losses
         losses = sums if len(losses) > _SEVERAL else losses  # what has no name of a part is their sum
         lone = part and len(losses) == 1 and not any(map(_is_of_training, names))
         best = whole[:1] or (losses if lone else [])
