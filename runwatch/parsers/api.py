@@ -14,10 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
 
 from runwatch.core.metrics import Unit
 from runwatch.parsers.envelope.stamps import Stamp, Stamped
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 MAX_LINE = 1 << 16
 """Of a longer line the first bytes are parsed; the rest is dropped."""
@@ -84,6 +88,26 @@ class Layout:
             units=(*self.units, *(Unit() for _ in range(stamp.width))),
             epochs=Stamped(stamp, len(self.units), self.epochs),
         )
+
+
+class Known(dict[_K, _V]):
+    """What `make` made of keys. Those that hold random text are ever new: of `most`, all are forgotten."""
+
+    def __init__(self, make: Callable[[_K], _V], most: int = 1024) -> None:
+        super().__init__()
+        self._make, self._most = make, most
+
+    def __missing__(self, key: _K) -> _V:
+        if len(self) >= self._most:
+            self.clear()
+        made = self[key] = self._make(key)
+        return made
+
+
+@lru_cache(4096)
+def as_printed(kind: str, pattern: str, names: tuple[str, ...]) -> Layout:
+    """Return the layout of numbers that keep their names and values; lines of one shape share it."""
+    return Layout(kind, pattern, names, (Unit(),) * len(names))
 
 
 class Match(NamedTuple):

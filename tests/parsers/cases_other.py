@@ -172,7 +172,7 @@ CASES = [
     Case(
         "swin",
         "[2030-01-02 03:04:05 ViT] (main.py 188): INFO Train: [1/50][3/20]\teta 0:08:30 lr 0.000125\ttime 1.5 (1.5)\ttot_loss 0.75 (0.75)\tmem 0MB\n",
-        {"step": [23], "total": [1000], "train/loss": [0.75]},
+        {"step": [3], "total": [1000], "train/loss": [0.75]},  # its first line is of epoch 1
     ),
     Case(
         "openpcdet",

@@ -123,3 +123,40 @@ def test_what_was_not_read_makes_a_learnt_reading_less_sure():
     assert _told(record, glued + "\n").certainty < 0.8
     other = "the loss: 0.5 in the epoch 7 of it\n" * 40
     assert _told("epoch: {i}, train_loss: {x:.4f}\n", other).certainty < 0.8
+
+
+def _lines(line: str, count: int = 100, *, ranks: int = 1) -> str:
+    """Return lines of `count` steps, of processes that see other data."""
+    return "".join(
+        line.format(i=i, e=i // 20 + 1, b=i % 20, x=4 / (i + 2) + (7 * i + 3 * rank) % 5 / 9, t=count)
+        for i in range(1, count + 1)
+        for rank in range(ranks)
+    )
+
+
+STEP = "step {i}/{t} | loss: {x:.4f} | lr: 1.0e-03\n"
+DOUBTFUL = {
+    "two processes without a tag": _lines(STEP, ranks=2),
+    "two processes that print epochs": _lines("Epoch {i}/{t}: loss={x:.4f} acc=0.5\n", ranks=2),
+    "no step": _lines("{{'loss': {x:.4f}, 'grad_norm': 1.5, 'learning_rate': 0.001, 'epoch': {e}}}\n"),
+    "another launch": _lines(STEP) + "Training finished\n" + _lines(STEP, 50),
+    "epochs without a length": "num_epochs: 30\n" + _lines("Epoch {e} Batch {i} Loss {x:.4f}\n"),
+    "few": _lines(STEP, 3),
+    "beyond its total": _lines(STEP).replace("/100", "/50"),
+    "no loss": _lines("step {i}: foo {x:.4f} lr 1.0e-03\n"),
+}
+
+
+@pytest.mark.parametrize("name", DOUBTFUL)
+def test_what_speaks_against_a_reading_is_said_and_makes_it_less_than_sure(name):
+    told = explain(DOUBTFUL[name].encode(), builtin())
+    assert told.format is not None
+    assert told.words != "sure"
+    assert len(told.reasons) > 2 or name == "no step"
+
+
+def test_a_reading_without_doubts_is_sure_whoever_printed_it():
+    for line in (STEP, "iter {i}: loss {x:.4f}, time 100.00ms, mfu 30.00%\n"):
+        told = explain(_lines(line).encode(), builtin())
+        assert told.words == "sure", told
+        assert told.reasons[:2] == ("100 records of training read", "the step goes from 1 to 100")

@@ -315,3 +315,44 @@ def test_a_table_of_tensors():
     parsed = parse(f"Epoch,Train_loss,Val_loss\n{rows}".encode())
     assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("val/loss").tolist() == VALS
+
+
+@pytest.mark.parametrize("per", [5, 25])
+def test_losses_below_headings_of_epochs_are_of_the_epoch_above_them(per):
+    lines, losses = [], [round(3 / (i + 1), 6) for i in range(4 * N)]
+    for i in range(4 * N):
+        if i % per == 0:
+            lines += [f"**** EPOCH {i // per:03d} ****", "2030-01-02 03:04:05.678901"]
+        lines.append(f"mean loss: {losses[i]:.6f}")
+        if i % per == per - 1:
+            lines += [f"eval mean loss: {VALS[i % N]:.6f}", "eval accuracy: 0.886953"]
+    text = "\n".join([*lines, ""]).encode()
+    parsed = parse(text)
+    assert parsed.column("train/loss").tolist() == losses
+    assert parsed.column("step").tolist() == [i // per for i in range(4 * N)]
+    for cuts in (range(1, len(text), 7), [len(text) // 2], range(0, len(text), 200)):
+        parse(text, cuts).same_as(parsed)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "iter {step}:, hard_loss_metric=0.436, full_loss_metric={loss}, full_loss_num=186494.125, lr=0.0001",
+        "Epoch: {step} avg_loss_tgt: {loss} origin_loss_tgt: 30.171 cluster_loss_tgt: 1.413 time: 12.5s",
+        "ITER {step} TRAINING (phase 1). loss_vae: {loss}; loss_recon: 3.4916; loss_kl: 1.93; loss_mmd: -1.96",
+    ],
+)
+def test_of_losses_with_words_in_common_the_whole_is_the_loss(line):
+    parsed = parse(_log(line))
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "step {step} l1_loss: 0.5 adv_loss: 0.25 d_loss: {loss} lr: 0.001",
+        "Iteration: {step}, Generator Loss : {loss}, Discriminator Loss : 2.141, domain_classifier_loss: 1.5",
+    ],
+)
+def test_the_loss_of_one_of_several_networks_is_not_the_sum_of_the_others(line):
+    assert all("train/loss" not in names for _, _, names in parse(_log(line)).tables)

@@ -9,8 +9,9 @@ from functools import cached_property
 from runwatch.core.batch import BAR, EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import EPOCH, STEP_TIME, VAL_LOSS, Unit
 from runwatch.core.text import decode
-from runwatch.parsers.api import Epochs, Layout, Match, Matcher
+from runwatch.parsers.api import Epochs, Known, Layout, Match, Matcher
 from runwatch.parsers.counters.nesting import WITHIN
+from runwatch.parsers.lexicon.counters import OF_RUN, WITHIN_EPOCH
 from runwatch.parsers.lexicon.names import columns, meaning, unit_of
 
 NUMBER = (
@@ -46,11 +47,10 @@ _OURS = frozenset({"offset", "line", "time"})
 """Columns that no printed name may take."""
 _PLACES = META_COLUMNS - _OURS | {WITHIN}
 _WITHIN = WITHIN.encode()
-_COUNTERS = (b"global_step", b"global_steps", b"iteration")
+_COUNTERS = tuple(name.encode() for name in (*OF_RUN, "iteration"))
 """Names of the run's step in dicts."""
 _PLACED = frozenset((b"epoch", b"step", *_COUNTERS))
-_BATCHES = (b"batch", b"batch_idx", b"iter", b"iteration")
-"""Keys of a dict that count within the epoch beside them, as far as it tells no step."""
+_BATCHES = tuple(name.encode() for name in WITHIN_EPOCH)
 _ODD_NONFINITE = {b"1.#QNAN": "nan", b"1.#IND": "nan", b"1.#INF": "inf"}
 
 
@@ -88,18 +88,14 @@ class Layouts:
         self._aliases = aliases
         self._units = units or {}
         self._first_epoch = first_epoch
-        self._known: dict[tuple[object, ...], Layout] = {}
+        self._known = Known(self._build, 4096)
 
     def get(self, kind: str, printed: tuple[bytes, ...], suffixes: tuple[bytes, ...]) -> Layout:
         """Return the layout of printed names with the units behind their values."""
-        key = (kind, printed, suffixes)
-        if key not in self._known:
-            if len(self._known) > 4096:  # names that hold random text: never grow without bound
-                self._known.clear()
-            self._known[key] = self._build(kind, printed, suffixes)
-        return self._known[key]
+        return self._known[kind, printed, suffixes]
 
-    def _build(self, kind: str, printed: tuple[bytes, ...], suffixes: tuple[bytes, ...]) -> Layout:
+    def _build(self, key: tuple[str, tuple[bytes, ...], tuple[bytes, ...]]) -> Layout:
+        kind, printed, suffixes = key
         units: list[Unit] = []
         shown: dict[str, str] = {}
         texts = [decode(raw, _NAME) for raw in printed]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from runwatch.core.batch import META_COLUMNS
 from runwatch.core.metrics import Unit
-from runwatch.parsers.api import Layout, Matcher, Reader, Row
+from runwatch.parsers.api import Known, Layout, Matcher, Reader, Row
 from runwatch.parsers.lexicon.names import columns, unit_of
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class RowMaker:
     def __init__(self, pattern: str, aliases: Mapping[str, str] | None = None) -> None:
         self._pattern = pattern
         self._aliases = aliases or {}
-        self._layouts: dict[tuple[str, tuple[str, ...]], Layout] = {}
+        self._layouts = Known(self._make)
 
     def __call__(self, kind: str, number: int, items: Iterable[tuple[str, float]]) -> Row:
         """Return the row of `items`; of two values of one name the first counts."""
@@ -79,15 +79,10 @@ class RowMaker:
 
     def layout(self, kind: str, printed: tuple[str, ...]) -> Layout:
         """Return the layout of rows of these printed names, each of which stands once."""
-        key = (kind, printed)
-        layout = self._layouts.get(key)
-        if layout is None:
-            if len(self._layouts) > 1024:
-                self._layouts.clear()
-            layout = self._layouts[key] = self._make(kind, printed)
-        return layout
+        return self._layouts[kind, printed]
 
-    def _make(self, kind: str, printed: tuple[str, ...]) -> Layout:
+    def _make(self, key: tuple[str, tuple[str, ...]]) -> Layout:
+        kind, printed = key
         places = {name: name for name in printed if name in META_COLUMNS}
         known = columns(printed, {**places, **self._aliases})
         # a value that is not printed in our unit keeps its name: rows hold the numbers as they are printed

@@ -7,6 +7,7 @@ decided here, once, for tables in stream order:
 - An inner counter that falls while the epoch moves on is nested: its steps follow those of the epoch that
   has ended. One that goes on counts the steps of all epochs.
 - The length of an epoch is what lines print (`5/200`), else what the ended epoch was seen to have.
+- Records that tell no place below headings of epochs are of the epoch above them.
 - An epoch that goes back is a restart: its steps are those it had before.
 - Where the epoch is told when it has ended, the lines behind that are of the next one.
 - Where no line tells an epoch, a counter that falls at its printed end has begun the next one.
@@ -14,6 +15,7 @@ decided here, once, for tables in stream order:
 
 from __future__ import annotations
 
+import bisect
 import math
 from array import array
 from itertools import pairwise
@@ -21,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from runwatch.core.batch import NODE, TRAIN, Table
+from runwatch.core.batch import BY_EPOCH, NODE, TRAIN, Table
 from runwatch.core.metrics import EPOCH
 
 if TYPE_CHECKING:
@@ -191,6 +193,8 @@ class Nests(msgspec.Struct):
 
     def placed(self, tables: tuple[Table, ...]) -> tuple[Table, ...]:
         """Return tables with the run's steps in place of nested counters."""
+        if self.heading[0] != _UNKNOWN or any(t.kind == HEADING for t in tables):
+            tables = tuple(part for table in tables for part in self._headed(table, tables))
         if not any(_is_head(t) or WITHIN in t.names for t in tables):
             return tables
         nested = [t for t in tables if _is_head(t) or (t.kind == TRAIN and WITHIN in t.names)]
@@ -209,6 +213,26 @@ class Nests(msgspec.Struct):
             else:
                 out += self._evaluations(table)
         return tuple(out)
+
+    def _headed(self, table: Table, tables: tuple[Table, ...]) -> list[Table]:
+        """Return records by epoch that tell no place with the epoch of the heading above them."""
+        if table.kind != TRAIN or not table.pattern.endswith(BY_EPOCH) or "step" in table.names:
+            return [table]
+        heads = [(-1.0, self.heading[0])]
+        for head in tables:
+            if head.kind == HEADING:
+                heads += zip(_column(head, "offset"), _column(head, EPOCH), strict=True)
+        steps = array("d", [heads[bisect.bisect(heads, (at,)) - 1][1] for at in _column(table, "offset")])
+        known = [i for i, step in enumerate(steps) if step != _UNKNOWN]
+        if len(known) < len(steps):
+            rest = _rows(table, [i for i, step in enumerate(steps) if step == _UNKNOWN])
+            table, steps = _rows(table, known), array("d", [steps[i] for i in known])
+        else:
+            rest = None
+        placed = msgspec.structs.replace(
+            table, names=(*table.names, "step"), data=table.data + steps.tobytes()
+        )
+        return [part for part in (rest, placed) if part is not None and part.rows]
 
     def _evaluations(self, table: Table) -> list[Table]:
         """Return the rows of evaluations: while the step is of all epochs, they have it; then, none."""

@@ -1,13 +1,4 @@
-"""What a log was found to be, how sure that is, and what was read from which lines: for people.
-
-The figure is a share with a head start. Of the lines that look like a training
-step it counts those that were read (n) and those that were not (m, at most n):
-(n + k) / (n + k + 1 + w m). A format whose lines no other prints has k = 4 and
-w = 1/4, for its records speak for themselves; others have k = w = 1. A step
-that falls is evidence against, the more so where the format is learnt.
-A learnt format says itself how sure it is (at most "likely" where it reads no
-loss of training); of n records that is n / (n + 1), less half the share of the lines that were not read.
-"""
+"""What a log was found to be, how sure that is, and what was read from which lines: for people."""
 
 from __future__ import annotations
 
@@ -15,10 +6,11 @@ import codecs
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from runwatch.core.batch import BAR, PLAN, TRAIN, Batch
 from runwatch.parsers.api import Format
+from runwatch.parsers.explain.course import courses
+from runwatch.parsers.explain.doubts import SLIGHT, Doubt, Grounds, certainty, doubts
 from runwatch.parsers.explain.samples import Sample, sample, template
 from runwatch.parsers.inference.fields import fields
 from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, counters, relevant
@@ -28,8 +20,6 @@ from runwatch.parsers.stream import StreamParser
 WORDS = ((0.95, "sure"), (0.8, "fairly sure"), (0.6, "likely"), (0.0, "unsure"))
 """What a certainty of at least so much is called."""
 _SPOKE = 3
-_FALL = 4
-"""So many records of a learnt format does a step that falls weigh."""
 _LONGEST = 4096
 """Bytes of a line that are looked at, to see whether it should have been read."""
 
@@ -57,6 +47,7 @@ class Explanation:
     certainty: float
     """From 0 to 1."""
     reasons: tuple[str, ...]
+    """What was read, and what speaks against it, the gravest first."""
     lines: int
     understood: int
     spoke: tuple[tuple[int, str], ...]
@@ -129,13 +120,15 @@ def explain(data: bytes, formats: Sequence[Format]) -> Explanation:
     )
     name = reading.parser.format
     fmt = next((fmt for fmt in formats if fmt.name == name), None)
-    certainty, reasons = _certainty(reading, fmt) if name else (0.0, ())
+    found = _doubts(reading, data, fmt, records, formats) if name else []
     own = fmt is not None and fmt.own
     return Explanation(
         format=name,
         title=fmt.title if fmt else "learnt from this log" if name else "",
-        certainty=certainty,
-        reasons=reasons,
+        certainty=certainty(found) if name else 0.0,
+        reasons=(*_basis(reading, fmt), *(doubt.reason for doubt in found if doubt.weight >= SLIGHT))
+        if name
+        else (),
         lines=len(reading.lines),
         understood=len(reading.lines) - reading.unparsed,
         spoke=reading.evidence(),
@@ -182,51 +175,47 @@ def _template(reading: _Reading, records: Records) -> str:
     return template(records.sample, set(rows[0]).intersection(*rows))
 
 
-def _certainty(reading: _Reading, fmt: Format | None) -> tuple[float, tuple[str, ...]]:
-    """Return how sure the format is, from 0 to 1, and why."""
+def _basis(reading: _Reading, fmt: Format | None) -> list[str]:
+    """Return what a reading is made of."""
     rows = reading.training()
-    missed = _missed(reading)
-    learned = reading.parser.certainty
-    head_start, weight = (1, 1.0) if fmt is None or fmt.weak else (4, 0.25)
-    known = len(rows) + head_start
-    sure = known / (known + 1 + weight * min(len(missed), len(rows)))
     steps = [row["step"] for row in rows if "step" in row]
-    falls = sum(after < before for before, after in pairwise(steps))
-    if learned is not None:
-        sure = learned * len(rows) / (len(rows) + 1) * _read_share(reading, rows, missed)
-    if falls:  # a run restarts now and then; what falls more often was taken for its step
-        sure *= max(0.0, 1 - (1 if learned is None else _FALL) * falls / len(steps))
-    return sure, (f"{len(rows):,} records of training read", *_reasons(fmt, learned, missed, steps, falls))
+    said = [f"{len(rows):,} records of training read"]
+    if steps:
+        said.append(f"the step goes from {steps[0]:,.0f} to {steps[-1]:,.0f}")
+    if fmt is not None and fmt.own:
+        said.append("as you described it in runwatch.toml")
+    return said
 
 
-def _read_share(reading: _Reading, rows: list[Row], missed: list[int]) -> float:
-    """Return 1, less half the share that lines not read have of the bytes of all that speak of training.
+def _doubts(
+    reading: _Reading, data: bytes, fmt: Format | None, records: Sequence[Records], formats: Sequence[Format]
+) -> list[Doubt]:
+    """Return what speaks against a reading."""
+    rows, learned, missed = reading.training(), reading.parser.certainty, _missed(reading)
+    first = next((found for found in records if found.kind == TRAIN), None)
+    told = {} if first is None else {taken.name: taken.text for taken in first.sample.taken}
+    grounds = Grounds(
+        courses=courses(data, formats),
+        records=len(rows),
+        head_start=10 if fmt is None or fmt.weak else 20,
+        learned=learned,
+        weak=learned is None and fmt is not None and fmt.weak,
+        unread=_unread(reading, rows, missed),
+        missed=missed,
+        counted=told.get("step") == "",
+        drawn=fmt is not None and fmt.weak and bool(fmt.readers),
+    )
+    return doubts(grounds, data)
+
+
+def _unread(reading: _Reading, rows: list[Row], missed: list[int]) -> float:
+    """Return half the share that lines not read have of the bytes of all that look like records.
 
     By bytes, for the records that a program printed without a line's end between them are one line.
     """
     read = sum(len(reading.lines[n - 1]) for n in {int(row["line"]) for row in rows})
     unread = sum(len(reading.lines[number - 1]) for number in missed)
-    return 1 - unread / (2 * (read + unread or 1))
-
-
-def _reasons(
-    fmt: Format | None, learned: float | None, missed: list[int], steps: list[float], falls: int
-) -> list[str]:
-    said = []
-    if falls:
-        said.append(f"the step falls {'once' if falls == 1 else f'{falls:,} times'} among them")
-    elif steps:
-        said.append(f"the step goes from {steps[0]:,.0f} to {steps[-1]:,.0f}")
-    if learned is not None:
-        said.append(f"learnt from this log with a certainty of {learned:.0%}")
-    elif fmt is not None and fmt.own:
-        said.append("as you described it in runwatch.toml")
-    elif fmt is not None and fmt.weak:
-        said.append("other formats print such lines too, but nothing else of theirs was found")
-    if missed:
-        lines = f"{len(missed):,} lines behind them were" if len(missed) > 1 else "one line behind them was"
-        said.append(f"{lines} not read that might be one: line {missed[0]:,}")
-    return said
+    return unread / (2 * (read + unread or 1))
 
 
 def _missed(reading: _Reading) -> list[int]:

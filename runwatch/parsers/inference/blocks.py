@@ -11,6 +11,7 @@ from runwatch.parsers.inference.places import ENOUGH, Kept, Place, counter_of, g
 from runwatch.parsers.inference.roles import EPOCH_RANK, is_bare_score, is_boxed, is_time, place
 from runwatch.parsers.inference.scoring import aliases, interleaved, usual_of
 from runwatch.parsers.inference.template import Plan
+from runwatch.parsers.inference.turns import takes_turns
 from runwatch.parsers.lexicon.words import (
     SAVES,
     TOLD_AGAIN,
@@ -26,6 +27,8 @@ from runwatch.parsers.lexicon.words import (
 _NO_HEADING = SAVES | VAL | {b"early", b"stop", b"stopping", b"stopped"}
 """Words of lines that tell what was done then, not that a record begins."""
 
+_RIGHT_BELOW = 3
+"""Lines within which the first loss stands below the only heading seen yet."""
 _NO_EPOCH = _NO_HEADING | TOLD_AGAIN
 """Words of lines that stand below an epoch, or tell another one."""
 
@@ -66,7 +69,7 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
         return None
     boxed = is_boxed(steps[0].line)  # there, each name stands by itself and means what it says
     meant = {} if boxed else aliases(every, frozenset().union(*map(usual_of, values)))
-    nested = epoch is not None
+    nested = epoch is not None or takes_turns(steps, counted)
     plans = {steps[0].head: Plan(steps[0].head, counted, epoch, alone=True, nested=nested)}
     for lines in values:
         plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=meant, main=False))
@@ -102,16 +105,18 @@ def _tells_training(kept: Kept) -> bool:
 
 
 def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
-    """Return the plan of the lines that head the epochs whose lines tell only the step, if there are any.
+    """Return the plan of the lines that head the epochs whose lines tell but the step, or no place at all.
 
     One stands above the first line, and one wherever the step falls; a later launch begins at the same epoch.
     """
-    if main.counter is None or main.epoch is not None or is_epoch(main.counter[1]):
-        return {}
-    if main.nested and ratio(lines, main.counter):  # its end tells where an epoch ends
-        return {}
-    at = [(kept.offset, step) for kept in lines if (step := kept.at(main.counter)) is not None]
-    falls = [(a[0], b[0]) for a, b in pairwise(at) if b[1] <= a[1]]
+    at = [(kept.offset, 0.0) for kept in lines]
+    if main.counter is not None:
+        if main.epoch is not None or is_epoch(main.counter[1]):
+            return {}
+        if main.nested and ratio(lines, main.counter):  # its end tells where an epoch ends
+            return {}
+        at = [(kept.offset, step) for kept in lines if (step := kept.at(main.counter)) is not None]
+    falls = [(a[0], b[0]) for a, b in pairwise(at) if b[1] <= a[1] and main.counter]
     for head, heads in families.items():
         epoch = place(EPOCH_RANK, heads[0].found[heads[0].ranked[0][1]].name) if heads[0].ranked else None
         told = [kept.at(epoch) for kept in heads] if epoch and is_epoch(epoch[1]) else [None]
@@ -120,6 +125,8 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
             continue
         offsets = [kept.offset for kept in heads]
         above = all(any(a < offset < b for offset in offsets) for a, b in falls)
+        if main.counter is None and len(heads) == 1:
+            above = lines[0].seen - heads[0].seen <= _RIGHT_BELOW
         if above and offsets[0] < at[0][0] and all(map(_places_alone, heads)):
             return {head: Plan(head, None, epoch=epoch, main=False)}
     return {}

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from runwatch.core.batch import TRAIN
+from runwatch.core.batch import BY_EPOCH, TRAIN
 from runwatch.core.text import decode
 from runwatch.parsers.api import Format, Matcher
 from runwatch.parsers.body.enveloped import Placing
@@ -341,6 +341,8 @@ def _within_epochs(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]
     heads = headings(main, families[main.head], families)
     if not heads:
         return plans
+    if main.counter is None:
+        return {**plans, main.head: replace(main, pattern=NAME + BY_EPOCH)} | heads
     nested = {head: replace(p, nested=p.nested or p.counter == main.counter) for head, p in plans.items()}
     return nested | heads
 

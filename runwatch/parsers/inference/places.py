@@ -14,12 +14,12 @@ from runwatch.parsers.inference.fields import Field
 from runwatch.parsers.inference.roles import (
     EPOCH_RANK,
     INNER,
-    ITERATION,
     RATIO,
     STEP_RANK,
     UNKNOWN,
     place,
 )
+from runwatch.parsers.lexicon.counters import ITERATION
 from runwatch.parsers.lexicon.units import SCALES
 
 Place = tuple[int, bytes]

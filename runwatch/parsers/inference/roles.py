@@ -6,12 +6,12 @@ Everything here looks at one line, at its words and never at its digits.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
 
 from runwatch.parsers.envelope.header import before as header_before
 from runwatch.parsers.inference.fields import Field, masked
+from runwatch.parsers.lexicon import counters as counted
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.names import meaning
 from runwatch.parsers.lexicon.words import (
@@ -25,19 +25,9 @@ from runwatch.parsers.lexicon.words import (
     words,
 )
 
-ITERATION = 2
-_STEP_RANKS: Mapping[bytes, int] = {
-    **dict.fromkeys(b"step steps updates timesteps".split(), 1),
-    **dict.fromkeys(b"iteration iterations iter iters it itr".split(), ITERATION),
-    **dict.fromkeys(b"update batch minibatch tick round episode episodes generation count".split(), 3),
-    **dict.fromkeys(b"epoch epochs ep eps".split(), 7),
-    b"train": 8,
-    b"training": 8,
-}
-_GLOBAL = frozenset(
-    (b"global_step", b"global_steps", b"total_timesteps", b"num_updates", b"nupdates", b"current_steps")
-)
-STEP_RANK, INNER, RATIO, LEADING, EPOCH_RANK, UNKNOWN = 3, 4, 5, 6, 7, 9
+_STEP_RANKS = {word.encode(): rank for word, rank in counted.RANKS.items()}
+_GLOBAL = frozenset(name.encode() for name in counted.OF_RUN)
+STEP_RANK, INNER, RATIO, LEADING, EPOCH_RANK, UNKNOWN = 3, 4, 5, 6, counted.EPOCH, 9
 """Ranks, lower is better: the worst of a named step, the second of two nameless counters as in `[1, 200]`,
 a nameless `12/500`, a number that begins the line, an epoch, and of what no known word names."""
 VAL_LED = b" val?"
@@ -166,7 +156,7 @@ def place(rank: int, name: bytes) -> tuple[int, bytes]:
     last = name.rpartition(b" ")[2].lower().rstrip(b".")
     if last not in _STEP_RANKS or not TOLD_AGAIN.isdisjoint(words(name)):
         return rank, name
-    return rank, b"iter" if _STEP_RANKS[last] == ITERATION else last
+    return rank, b"iter" if _STEP_RANKS[last] == counted.ITERATION else last
 
 
 def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:

@@ -45,7 +45,7 @@ from runwatch.parsers.lexicon.words import (
 
 _WHOLE = frozenset(b"total tot all overall sum combined joint full final".split())
 _LOSSES = _WHOLE | frozenset(
-    b"main train training trn batch avr avg average mean running current loss losses cost".split()
+    b"main train training trn batch avr avg average mean running current loss losses cost metric".split()
 )
 """Words of the names of the loss itself where others are its parts; those of its sum before others."""
 _BARE = _LOSSES | frozenset(
@@ -56,9 +56,13 @@ _DENSE = 512
 """So many of these lines right below each other are enough."""
 _PARTS = frozenset(
     b"pde ode bc bcs ic ics residual physics boundary initial data energy mse ce bce nll kl kld recon rec "
-    b"reconstruction adv adversarial perceptual reg regularization l box cls obj dfl dice loss".split()
+    b"reconstruction adv adversarial perceptual reg regularization l box cls obj dfl dice mmd loss".split()
 )
 """Words of the parts of a loss."""
+_PLAYERS = frozenset(b"d g dis disc discriminator gen generator critic actor policy value fake real".split())
+"""Words of losses that stand against, or beside, each other: none is the sum of the others."""
+_SEVERAL = 2
+"""The most losses that need not be parts of one."""
 _PLAIN = _LOSSES - {b"all"}
 """The same where each stands on a line of its own; `all` is then one of several sets of data."""
 _TESTED = _PLAIN - {b"train", b"training", b"trn"} | frozenset(b"test set data global".split())
@@ -242,8 +246,12 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
         losses = [n for n in sorted(names) if (is_loss(n) or n.lower() == b"total") and not is_val(n)]
         shares = {f.name for kept in lines for f in kept.found if f.suffix == b"%"}
         losses = [name for name in losses if _TOLD.isdisjoint(words(name)) and name not in shares]
-        whole = [n for n in losses if _LOSSES.issuperset(words(n))]
+        shared = frozenset.intersection(*(frozenset(words(n)) for n in losses)) if losses[1:] else frozenset()
+        whole = [n for n in losses if _LOSSES.issuperset(shared.symmetric_difference(words(n)))]
         whole.sort(key=lambda name: (_WHOLE.isdisjoint(words(name)), b"train" not in words(name)))
+        sums = [n for n in losses if not is_part(n)]
+        sums = sums if all(_PLAYERS.isdisjoint(words(n)) for n in sums) else losses
+        losses = sums if len(losses) > _SEVERAL else losses  # what has no name of a part is their sum
         lone = part and len(losses) == 1 and not any(map(_is_of_training, names))
         best = whole[:1] or (losses if lone else [])
         meant.update(dict.fromkeys(best, LOSS))

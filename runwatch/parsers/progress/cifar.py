@@ -13,8 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from runwatch.core.metrics import Unit
-from runwatch.parsers.api import Layout, Match, Matcher, Row
+from runwatch.parsers.api import Layout, Match, Matcher, Row, as_printed
 from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.progress.keras import DRAWN, HEADLINE, KerasReader
 
@@ -31,10 +30,7 @@ _FILLING = re.compile(rb"(?<=[=>.\[])[=>.]{2,200}(?=[\]= ])")
 class _Pictures(Matcher):
     """Matches the headline of an epoch and bars with a loss (done and total, then values)."""
 
-    _headline = Layout("picture", HEADLINE, ("epoch",), (Unit(),))
-
-    def __init__(self) -> None:
-        self._layouts: dict[tuple[bytes, ...], Layout] = {}
+    _headline = as_printed("picture", HEADLINE, ("epoch",))
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return what a line shows."""
@@ -45,20 +41,12 @@ class _Pictures(Matcher):
         if found is None or (found["in"] is None) == (found["at"] is None):
             return None
         items = list(_ITEM.finditer(line, *found.span("told")))
-        names = tuple(item[1] for item in items)
-        if b"Loss" not in names:
+        names = tuple(item[1].decode("ascii").lower() for item in items)
+        if "loss" not in names:
             return None
         place = (found.span("in"), found.span("of")) if found["in"] else (found.span("at"), found.span("all"))
-        return Match(self._layout(names), (*place, *(item.span(2) for item in items)))
-
-    def _layout(self, printed: tuple[bytes, ...]) -> Layout:
-        layout = self._layouts.get(printed)
-        if layout is None:
-            if len(self._layouts) > 256:
-                self._layouts.clear()
-            names = ("done", "total", *(name.decode("ascii").lower() for name in printed))
-            layout = self._layouts[printed] = Layout("picture", DRAWN, names, (Unit(),) * len(names))
-        return layout
+        layout = as_printed("picture", DRAWN, ("done", "total", *names))
+        return Match(layout, (*place, *(item.span(2) for item in items)))
 
 
 class CifarReader(KerasReader):

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import Unit
-from runwatch.parsers.api import Layout, Match, Matcher, Row
+from runwatch.parsers.api import Known, Layout, Match, Matcher, Row, as_printed
 from runwatch.parsers.body.matchers import VALUE, values
 from runwatch.parsers.body.readers import FoldingReader, RowMaker
 
@@ -37,48 +36,36 @@ _FILLING = re.compile(rb"\[[=>.]{10,80}\]")
 _HEAVY = re.compile(rb"\xe2\x94[\x80-\xbf\xe2]{4,300}")
 HEADLINE, DRAWN, _UNKNOWN, _WHOLE = "headline", "drawn", "unknown", "whole"
 """What a line shows: an epoch's headline, a bar, a bar without a total, a bar that is printed once."""
+_HEADLINE = as_printed("picture", HEADLINE, ("epoch", "epochs"))
 
 
 class _KerasPictures(Matcher):
     """Matches headlines (epoch and epochs) and bars with a loss (done and total where drawn, then values)."""
 
-    def __init__(self) -> None:
-        self._layouts: dict[tuple[str, tuple[bytes, ...]], Layout] = {}
-
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return what a line shows."""
         if b"Epoch " in line[:11]:
             head = _EPOCH.match(line)
-            return head and Match(self._layout(HEADLINE, (b"epoch", b"epochs")), (head.span(1), head.span(2)))
+            return head and Match(_HEADLINE, (head.span(1), head.span(2)))
         found = _BAR.match(line, _last_bar(line)) if b" - " in line else None
         if found is None:
             return None
         drawn = found["rest"] is not None
         before = found.start("rest" if drawn else "whole") - 3
         items = list(_ITEM.finditer(b" - " + found["rest" if drawn else "whole"]))
-        names = tuple(m[1] for m in items)
-        ended = int(found["all"] or 1) >= int(found["of"] or 1) or any(n[:4] == b"val_" for n in names)
-        if not ended or not any(name.endswith(b"loss") for name in names):
+        names = tuple(m[1].decode("ascii") for m in items)
+        ended = int(found["all"] or 1) >= int(found["of"] or 1) or any(n[:4] == "val_" for n in names)
+        if not ended or not any(name.endswith("loss") for name in names):
             return None
         if found["total"] == b"Unknown":
-            return Match(self._layout(_UNKNOWN, ()), ())
+            return Match(as_printed("picture", _UNKNOWN, ()), ())
         spans = tuple((before + m.start(2), before + m.end(2)) for m in items)
         if drawn:
             place = found.span("done"), found.span("total")
-            return Match(self._layout(DRAWN, (b"done", b"total", *names)), (*place, *spans))
+            return Match(as_printed("picture", DRAWN, ("done", "total", *names)), (*place, *spans))
         # what is printed twice is no number that may change
         form = f"{_WHOLE} {(found['all'] or b'1').decode()}"
-        return Match(self._layout(form, names), spans)
-
-    def _layout(self, form: str, printed: tuple[bytes, ...]) -> Layout:
-        layout = self._layouts.get((form, printed))
-        if layout is None:
-            if len(self._layouts) > 1024:
-                self._layouts.clear()
-            names = tuple(name.decode("ascii") for name in printed)
-            layout = Layout("picture", form, names, (Unit(),) * len(names))
-            self._layouts[form, printed] = layout
-        return layout
+        return Match(as_printed("picture", form, names), spans)
 
 
 def _last_bar(line: bytes) -> int:
@@ -178,7 +165,7 @@ class KerasReader(FoldingReader):
     def __init__(self, pictures: Matcher | None = None) -> None:
         self.pictures = (pictures or _KerasPictures(),)
         self._row = RowMaker(self.pattern, {"epoch": "step"})
-        self._values: dict[Layout, _Values] = {}
+        self._values = Known(self._values_of)
         self.epoch: tuple[float, float] | None = None
         """Epoch and epochs of the newest headline; None before the first."""
         self._open = True
@@ -225,23 +212,18 @@ class KerasReader(FoldingReader):
     def _lost(self, layout: Layout, epoch: float) -> bool:
         """Whether a bar without a headline is of the epoch before the next one, of another run."""
         begins_anew = self.epoch is not None and epoch <= self.epoch[0]
-        return begins_anew and not self._open and bool(self._of(layout).validation)
+        return begins_anew and not self._open and bool(self._values[layout].validation)
 
     def _closes(self, layout: Layout) -> bool:
         """Whether a full bar below a full one is its last picture, which tells more, as of the validation."""
-        return self._full is not None and self._of(self._full.layout).names < self._of(layout).names
+        return self._full is not None and self._values[self._full.layout].names < self._values[layout].names
 
-    def _of(self, layout: Layout) -> _Values:
-        found = self._values.get(layout)
-        if found is None:
-            if len(self._values) > 1024:
-                self._values.clear()
-            found = self._values[layout] = _Values(self._row, layout, self.evaluation)
-        return found
+    def _values_of(self, layout: Layout) -> _Values:
+        return _Values(self._row, layout, self.evaluation)
 
     def _first(self, layout: Layout, shown: Sequence[float]) -> tuple[str, float]:
         """Return name and value of the first number that has a name."""
-        first = self._of(layout).first
+        first = self._values[layout].first
         return layout.names[first], shown[first]
 
     def _complete(self, *, headline: bool = False) -> list[Row]:
@@ -251,15 +233,15 @@ class KerasReader(FoldingReader):
             return []
         trains, self._open = self._open, False
         if self.epoch is None:
-            if headline and not self._of(full.layout).validation and not self._headless.epochs:
+            if headline and not self._values[full.layout].validation and not self._headless.epochs:
                 return self._evaluated(full)  # before training
-            evaluated, trained = self._headless.take(full, self._of(full.layout))
+            evaluated, trained = self._headless.take(full, self._values[full.layout])
             rows = [row for one in evaluated for row in self._evaluated(one)]
             return [*rows, *(row for epoch, one in trained for row in self._trained(one, (epoch, epoch)))]
         return self._trained(full, self.epoch) if trains else self._evaluated(full)
 
     def _trained(self, full: _Full, epoch: tuple[float, float]) -> list[Row]:
-        of = self._of(full.layout)
+        of = self._values[full.layout]
         rows = [Row(of.train_row, full.line, [*epoch, *(full.shown[i] for i in of.train)])]
         if of.validation:
             rows.append(
@@ -268,7 +250,7 @@ class KerasReader(FoldingReader):
         return rows
 
     def _evaluated(self, full: _Full) -> list[Row]:
-        of = self._of(full.layout)
+        of = self._values[full.layout]
         return [Row(of.every_row, full.line, [full.shown[i] for i in of.every])]
 
     # -- many pictures at once ---------------------------------------------------------------------
@@ -342,7 +324,7 @@ class KerasReader(FoldingReader):
         for part in pictures.parts:
             if part.layout.pattern in (HEADLINE, _UNKNOWN):
                 continue
-            of = self._of(part.layout)
+            of = self._values[part.layout]
             epochs = [*place[:, part.at]]
             for layout, chosen, columns in (
                 (of.train_row, trains, [*epochs, *part.columns[of.train]]),
@@ -355,7 +337,7 @@ class KerasReader(FoldingReader):
     def _may_train(self, pictures: Pictures) -> NDArray[np.bool_]:
         """Return which pictures tell values of validation, as only those of training do."""
         named = [part for part in pictures.parts if part.layout.pattern not in (HEADLINE, _UNKNOWN)]
-        return pictures.spread([(part, bool(self._of(part.layout).validation)) for part in named]) > 0
+        return pictures.spread([(part, bool(self._values[part.layout].validation)) for part in named]) > 0
 
     def _beginnings(
         self, pictures: Pictures, bars: Ints, heads: Ints, done: Floats, total: Floats
@@ -364,10 +346,10 @@ class KerasReader(FoldingReader):
         import numpy as np
 
         named = [part for part in pictures.parts if part.layout.pattern not in (HEADLINE, _UNKNOWN)]
-        told = [self._of(part.layout).names for part in named]
+        told = [self._values[part.layout].names for part in named]
         closes = np.array([[full < of for of in told] for full in told])
         names = sorted({self._first_name(part.layout) for part in named})
-        firsts = [(part, part.columns[self._of(part.layout).first]) for part in named]
+        firsts = [(part, part.columns[self._values[part.layout].first]) for part in named]
         loss = pictures.spread(firsts)[bars]
         name = pictures.spread([(p, names.index(self._first_name(p.layout))) for p in named])[bars]
         whole = pictures.spread([(p, p.layout.pattern != DRAWN) for p in named])[bars] > 0
@@ -381,4 +363,4 @@ class KerasReader(FoldingReader):
         return np.append(True, begins | whole[1:])
 
     def _first_name(self, layout: Layout) -> str:
-        return layout.names[self._of(layout).first]
+        return layout.names[self._values[layout].first]

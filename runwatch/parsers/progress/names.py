@@ -6,11 +6,12 @@ import re
 
 from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS
 from runwatch.parsers.lexicon.names import meaning, of_validation
+from runwatch.parsers.lexicon.words import VAL
 
 ALIASES = {"reduced_train_loss": LOSS, "Tot": LOSS}
 """NeMo's, beside a `train_loss` that is the mean of the epoch; a sum of losses that is called no loss."""
 
-_HELD_OUT = r"val(?:id(?:ation)?)?|eval(?:uation)?|dev|test"
+_HELD_OUT = "|".join(sorted((word.decode() for word in VAL), key=len, reverse=True))
 _HELD_OUT_NAME = re.compile(rf"(?i)\b(?:{_HELD_OUT})(?:[ _/-].*)?$")
 _HELD_OUT_LOSS = re.compile(rf"(?i:\b(?:{_HELD_OUT})(?:[ _/-]\w{{1,20}})?[ _/-]loss)".encode())
 _REPEATED = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)|%\||\{['\"]")

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.core.batch import TRAIN
-from runwatch.core.metrics import STEP_TIME, Unit
-from runwatch.parsers.api import Layout, Match, Matcher, Row
+from runwatch.core.metrics import STEP_TIME
+from runwatch.parsers.api import Layout, Match, Matcher, Row, as_printed
 from runwatch.parsers.body.matchers import NUMBER, values
 from runwatch.parsers.body.readers import FoldingReader, RowMaker
 from runwatch.parsers.framing.ansi import UP
@@ -39,8 +39,8 @@ _PLACE = ("done", "total")
 class _Counting(Matcher):
     """What the bar of an epoch shows: done, total, and if not rounded the iterations of all epochs."""
 
-    exact = Layout("picture", "pcdet-train", (*_PLACE, "at"), (Unit(),) * 3)
-    rounded = Layout("picture", "pcdet-train", _PLACE, (Unit(),) * 2)
+    exact = as_printed("picture", "pcdet-train", (*_PLACE, "at"))
+    rounded = as_printed("picture", "pcdet-train", _PLACE)
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         found = _COUNTS.match(line, start) if b"total_it=" in line else None
@@ -55,9 +55,6 @@ class _Counting(Matcher):
 class _Telling(Matcher):
     """What the bar of the epochs shows: done, total, and what has a name."""
 
-    def __init__(self) -> None:
-        self._layouts: dict[tuple[str, ...], Layout] = {}
-
     def match(self, line: bytes, start: int = 0) -> Match | None:
         found = _TELLS.match(line, start) if b"loss=" in line else None
         if found is None:
@@ -67,12 +64,10 @@ class _Telling(Matcher):
         if took is not None:
             spans[STEP_TIME] = took.span(1)
         names = (*_PLACE, *(name for name in spans if name not in _PLACE))
-        if names not in self._layouts:
-            if len(self._layouts) > 256:
-                self._layouts.clear()
-            self._layouts[names] = Layout("picture", "pcdet-epochs", names, (Unit(),) * len(names))
         place = (found.span("done"), found.span("total"))
-        return Match(self._layouts[names], (*place, *(spans[name] for name in names[2:])))
+        return Match(
+            as_printed("picture", "pcdet-epochs", names), (*place, *(spans[name] for name in names[2:]))
+        )
 
 
 class PcdetReader(FoldingReader):

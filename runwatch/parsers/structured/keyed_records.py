@@ -19,46 +19,10 @@ from runwatch.core.text import shown
 from runwatch.parsers.api import Layout, Match
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import WITHIN
+from runwatch.parsers.lexicon.counters import EPISODES, EPOCHS, STEPS, TIMES, TOTALS
 from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, promoted, unit_of
 from runwatch.parsers.lexicon.words import is_val
 
-STEPS = (
-    "step",
-    "global_step",
-    "current_steps",
-    "iteration",
-    "iter",
-    "num_updates",
-    "num_update",
-    "training_iteration",
-    "trainer/global_step",
-    "train/global_step",
-    "steps",
-    "iters",
-    "iterations",
-    "update",
-    "_step",
-    "total_timesteps",
-    "timesteps_total",
-    "consumed_samples",
-    "samples_seen",
-    "examples_seen",
-    "consumed_tokens",
-    "tokens_seen",
-    "num_input_tokens_seen",
-    "batch",
-    "batch_idx",
-    "minibatch",
-    "epoch",
-    "epochs",
-)
-"""Keys that place a record: updates before what they consume, an epoch only where there is nothing finer."""
-_EPOCHS = ("epoch", "epochs")
-_EPISODES = ("episode", "episodes")
-"""Beside one of these, `steps` are how long the episode was."""
-TOTALS = ("total_steps", "max_steps", "total_iters", "max_iters", "num_steps", "total_iterations")
-TIMES = ("_timestamp", "timestamp", "wall_time", "unix_time")
-"""Keys whose number says when a record was written, in Unix seconds."""
 MODES = ("split", "mode", "phase", "stage", "set", "subset", "dataset", "type", "_type", "part", "kind")
 """Keys whose word may say which part of the data a record is about."""
 
@@ -128,7 +92,7 @@ class Schema:
     def step_key(self, keys: Mapping[str, object] | frozenset[str]) -> str | None:
         """Return the key that places a record with these keys."""
         found = {key.lower(): key for key in keys}
-        if "steps" in found and (episode := next(filter(found.get, _EPISODES), None)) in self.steps:
+        if "steps" in found and (episode := next(filter(found.get, EPISODES), None)) in self.steps:
             return found[episode]
         return next((found[name.lower()] for name in self.steps if name.lower() in found), None)
 
@@ -228,8 +192,8 @@ class Reader:
             return None
         columns: dict[str, str] = {}
         step = schema.step_key(keys)
-        epoch = next((key for key in keys if key.lower() in _EPOCHS), None) if schema.nested else None
-        place = WITHIN if epoch and step and step.lower() not in _EPOCHS else "step"
+        epoch = next((key for key in keys if key.lower() in EPOCHS), None) if schema.nested else None
+        place = WITHIN if epoch and step and step.lower() not in EPOCHS else "step"
         if step and (kind == TRAIN or schema.eval_step):
             columns[place] = step
         total = next((key for key in schema.totals if key in keys), None)
@@ -265,7 +229,7 @@ class Reader:
         if not schema.ends & keys and not columns.keys() - META_COLUMNS - {WITHIN}:
             return None
         ended = "finished" if schema.ends & keys else None
-        pattern = schema.name + BY_EPOCH * (step in _EPOCHS)  # one process writes those
+        pattern = schema.name + BY_EPOCH * (step in EPOCHS)  # one process writes those
         layout = Layout(
             EVAL if mode == BESIDE else kind, pattern, tuple(columns), tuple(units), printed, ended
         )

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import VAL_LOSS, Unit
-from runwatch.parsers.api import Layout, Match, Matcher, Row
+from runwatch.core.metrics import VAL_LOSS
+from runwatch.parsers.api import Layout, Match, Matcher, Row, as_printed
 from runwatch.parsers.body.matchers import VALUE, values
 from runwatch.parsers.body.readers import FoldingReader, RowMaker
 
@@ -48,45 +48,29 @@ _BLOCK_HEADS = (
 class _BlockLines(Matcher):
     """Matches an epoch's headline and the lines of its block. Once one was seen, `inside` is to be set."""
 
-    def __init__(self) -> None:
-        self.inside = False
-        self._layouts: dict[tuple[str, tuple[bytes, ...]], Layout] = {}
+    inside = False
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return what a line shows."""
         found = _BLOCK_EPOCH.match(line, start) if len(line) - start < 64 else None
         if found is not None:
             spans = [found.span(i) for i in (1, 2) if found[i] is not None]
-            return Match(self._layout("epoch", (b"epoch", b"total")[: len(spans)]), tuple(spans))
+            return Match(as_printed("epoch", "block", ("epoch", "total")[: len(spans)]), tuple(spans))
         head = _begin(line, start)
         if not self.inside or not head.startswith(_BLOCK_HEADS):
             return None
-        items: dict[bytes, tuple[int, int]] = {}
+        items: dict[str, tuple[int, int]] = {}
         for m in _BLOCK_PART.finditer(line, start):
-            items.setdefault(b" ".join(m[1].split()), m.span(2))
+            items.setdefault(" ".join(m[1].decode("ascii").split()), m.span(2))
         if not items:
             return None
-        kind = (
-            "validation"
-            if head.startswith((b"val", b"test"))
-            else "train"
-            if head.startswith(b"train")
-            else "note"
-        )
-        return Match(self._layout(kind, tuple(items)), tuple(items.values()))
-
-    def _layout(self, kind: str, printed: tuple[bytes, ...]) -> Layout:
-        layout = self._layouts.get((kind, printed))
-        if layout is None:
-            if len(self._layouts) > 1024:
-                self._layouts.clear()
-            names = tuple(name.decode("ascii") for name in printed)
-            if (
-                kind == "validation"
-            ):  # `Val loss: 0.5; Acc: 0.9`: the other numbers of the line are its own too
-                names = tuple(n if n[:3].lower() in ("val", "tes") else f"val/{n}" for n in names)
-            layout = self._layouts[kind, printed] = Layout(kind, "block", names, (Unit(),) * len(names))
-        return layout
+        kind, names = "train" if head.startswith(b"train") else "note", tuple(items)
+        if head.startswith((b"val", b"test")):  # `Val loss: 0.5; Acc: 0.9`: the other numbers are its own too
+            kind, names = (
+                "validation",
+                tuple(n if n[:3].lower() in ("val", "tes") else f"val/{n}" for n in names),
+            )
+        return Match(as_printed(kind, "block", names), tuple(items.values()))
 
 
 def _begin(line: bytes, start: int = 0) -> bytes:

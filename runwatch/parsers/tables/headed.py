@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import EPOCH, STEP_TIME, Unit
-from runwatch.parsers.api import Layout, Match, Matcher, Row
+from runwatch.core.metrics import EPOCH, STEP_TIME
+from runwatch.parsers.api import Layout, Match, Matcher, Row, as_printed
 from runwatch.parsers.body.matchers import VALUE, values
 from runwatch.parsers.body.readers import FoldingReader, RowMaker, same_until
 
@@ -159,20 +159,11 @@ class _EpochRows(_Rows[tuple[str, int, int]]):
 
     held = (b"train_loss",)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._layouts: dict[tuple[int, ...], Layout] = {}
-
     def head(self, line: bytes) -> tuple[tuple[str, int, int], ...]:
         """See _Rows."""
         if self.held[0] not in line or len(line) > _WIDEST or not _EPOCH_HEAD.match(line):
             return ()
         return tuple((word[0].decode("ascii"), *word.span()) for word in _WORD.finditer(line))
-
-    def use(self, columns: tuple[tuple[str, int, int], ...]) -> None:
-        """See _Rows."""
-        super().use(columns)
-        self._layouts.clear()
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """See _Rows."""
@@ -192,16 +183,8 @@ class _EpochRows(_Rows[tuple[str, int, int]]):
             at += 1
         if len(kept) < 2 or kept[0] != 0 or not line[slice(*spans[0])].isdigit():
             return None
-        return Match(self._layout(tuple(kept)), tuple(spans))
-
-    def _layout(self, kept: tuple[int, ...]) -> Layout:
-        layout = self._layouts.get(kept)
-        if layout is None:
-            if len(self._layouts) > 256:
-                self._layouts.clear()
-            names = tuple(self.columns[i][0] for i in kept)
-            layout = self._layouts[kept] = Layout("picture", "epochs", names, (Unit(),) * len(names))
-        return layout
+        names = tuple(self.columns[at][0] for at in kept)
+        return Match(as_printed("picture", "epochs", names), tuple(spans))
 
 
 class EpochTableReader(_Reader):

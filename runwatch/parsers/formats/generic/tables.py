@@ -6,7 +6,8 @@ import re
 
 from runwatch.core.metrics import LEARNING_RATE, LOSS, STEP_TIME, VAL_LOSS
 from runwatch.parsers.api import Format
-from runwatch.parsers.structured.keyed_records import STEPS, Schema
+from runwatch.parsers.lexicon.counters import EPISODES, EPOCHS, FRAMES, STEPS
+from runwatch.parsers.structured.keyed_records import Schema
 from runwatch.parsers.tables.delimited import Columns
 
 _LOSS = re.compile(
@@ -112,7 +113,7 @@ YOLO = Format(
 FLAIR = Format(
     name="flair-loss-tsv",
     title="Flair's loss.tsv",
-    example="EPOCH\tTIMESTAMP\tBAD_EPOCHS\tLEARNING_RATE\tTRAIN_LOSS\tDEV_LOSS",
+    example="EPOCH\tTIMESTAMP\tBADEPOCHS\tLEARNING_RATE\tTRAIN_LOSS\tDEV_LOSS",
     matchers=(
         Columns(
             Schema(
@@ -146,16 +147,10 @@ CATBOOST = Format(
     ),
 )
 
-_EPOCHS = ("epoch", "epochs")
-_FRAMES = (
-    *("frame", "frames", "num_frames", "total_frames", "timestep", "timesteps", "Timesteps", "env_steps"),
-    *("TotalEnvInteracts", "TimestepsSoFar", "TotalEnvSteps"),
-)
-"""What tables of reinforcement learning count: Spinning Up's, Baselines', rllab's and of scripts."""
 _STEPS = (
-    *(name for name in STEPS if name not in _EPOCHS),
+    *(name for name in STEPS if name not in EPOCHS),
     *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "round", "generation", "ep"),
-    *(*_FRAMES, *_EPOCHS, "episode", "episodes", "num episodes", "num_episodes"),
+    *(*FRAMES, *EPOCHS, *EPISODES, "num episodes", "num_episodes"),
 )
 
 GENERIC = Format(

@@ -80,7 +80,7 @@ SWIN = Format(
     title="Swin Transformer and repositories like it",
     example="Train: [2/90][40/900]\teta 0:07:20 lr 0.000125\ttime 0.5120 (0.5200)\tloss 2.1250 (2.2500)",
     matchers=(
-        LinePattern(
+        EpochLine(
             "train",
             TRAIN,
             rb"Train: \[(?P<epoch>\d+)/(?P<epochs>\d+)\]\[(?P<within>\d+)/(?P<per>\d+)\]\s",

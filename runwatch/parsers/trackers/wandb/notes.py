@@ -15,7 +15,8 @@ from runwatch.core.metrics import Unit
 from runwatch.parsers.api import Layout
 from runwatch.parsers.framing.protobuf import Value, fields, message
 from runwatch.parsers.framing.protobuf import text as field_text
-from runwatch.parsers.structured.keyed_records import TOTALS, numeric
+from runwatch.parsers.lexicon.counters import TOTALS
+from runwatch.parsers.structured.keyed_records import numeric
 
 if TYPE_CHECKING:
     from runwatch.parsers.events.events import EventScanner

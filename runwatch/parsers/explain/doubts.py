@@ -1,0 +1,188 @@
+"""How far a reading is to be believed: what in this very log speaks against it.
+
+A reading begins as certain, and each doubt takes away a share of what is left. `sure` is what no doubt of
+weight was found in. The weights were set on public logs whose truth was written down before they were read:
+those read wrong are not called sure, and few others lose the word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from runwatch.parsers.explain.course import Course
+from runwatch.parsers.lexicon.words import is_quality
+
+_WEIGHTS = {
+    "weak format": 0.01,
+    "several runs": 0.15,
+    "falls": 0.02,  # and half of the share of records at which the step falls
+    "falls, learnt": 0.06,  # and four times the share: what was taken for the step may be none
+    "stepless": 0.1,  # and as much as 0.3 by their share
+    "step again": 0.05,  # and the share of the records
+    "uneven steps": 0.03,
+    "first epoch unseen": 0.06,
+    "bar": 0.03,
+    "no loss": 0.2,
+    "no loss, other measures": 0.02,
+    "loss in most records": 0.03,
+    "loss in few records": 0.15,
+    "epochs without a total": 0.3,
+    "unknown epochs": 0.03,
+    "beyond the total": 0.2,
+    "off by one": 0.06,
+}
+"""How much each doubt takes away. Few records, lines not read and the learner say it themselves."""
+SLIGHT = 0.005
+"""Weight below which a doubt is not worth a word."""
+_REPEATED = 0.01
+"""Share of records that may repeat the step before: one redrawn at the end, or written twice."""
+_IRREGULAR = 0.5
+"""Share of the steps that are as far apart as most, below which the steps are irregular."""
+_MANY = 8
+"""Records from which on irregular steps are no chance."""
+_EPOCHS = re.compile(
+    rb"(?i)(?<![a-z])"
+    rb"(?:(?:total|max(?:imum)?|num(?:ber)?(?:[_ ]of)?|n|nb)[_ -]?(?:train(?:ing)?[_ -]?)?epochs?"
+    rb"|epochs?[_ -](?:num|total|max)|(?<![_ ])epochs)['\"]?\s{0,30}[:=( ]\s{0,3}(\d{1,6})(?![\w.]|,\d)"
+)
+"""How many epochs are planned, as settings tell it."""
+
+
+class Doubt(NamedTuple):
+    """What speaks against a reading."""
+
+    weight: float
+    """The share of what is left that it takes away, in [0, 1]."""
+    reason: str
+
+
+class Grounds(NamedTuple):
+    """What a reading is judged by."""
+
+    courses: Sequence[Course]
+    records: int
+    head_start: int
+    """So many records does a format count for whose lines no other prints."""
+    learned: float | None
+    """How sure the learner is of its own reading; None where the format is known."""
+    weak: bool
+    """Whether other formats print such lines, too."""
+    unread: float
+    """Half the share of what looks like a record that was not read, in [0, 1]."""
+    missed: Sequence[int]
+    """Numbers of these lines."""
+    counted: bool
+    """Whether the step is printed nowhere, but counted by epochs."""
+    drawn: bool
+    """Whether the records are redraws of a bar."""
+
+
+def doubts(grounds: Grounds, data: bytes) -> list[Doubt]:
+    """Return what speaks against a reading of `data`, the gravest first."""
+    found = [*_of_format(grounds)]
+    if grounds.courses:
+        found += [*_of_runs(grounds), *_of_steps(grounds), *_of_values(grounds)]
+        found += _of_total(max(grounds.courses, key=lambda course: course.run.records), data)
+    return sorted(found, reverse=True)
+
+
+def certainty(found: Sequence[Doubt]) -> float:
+    """Return what doubts leave, from 0 to 1."""
+    left = 1.0
+    for doubt in found:
+        left *= 1.0 - doubt.weight
+    return left
+
+
+def _of_format(grounds: Grounds) -> Iterator[Doubt]:
+    few = 1 / (grounds.records + grounds.head_start + 1)
+    yield Doubt(few, f"{_count(grounds.records, 'record')} may be too few")
+    if grounds.learned is not None and grounds.learned < 1:
+        yield Doubt(1 - grounds.learned, f"learnt from this log with a certainty of {grounds.learned:.0%}")
+    if grounds.weak:
+        yield Doubt(
+            _WEIGHTS["weak format"],
+            "other formats print such lines too, but nothing else of theirs was found",
+        )
+    if grounds.unread:
+        lines = _count(len(grounds.missed), "line")
+        yield Doubt(grounds.unread, f"{lines} not read that may be a record: line {grounds.missed[0]:,}")
+
+
+def _of_runs(grounds: Grounds) -> Iterator[Doubt]:
+    courses = grounds.courses
+    if len(courses) > 1:
+        yield Doubt(
+            _WEIGHTS["several runs"], f"{len(courses):,} runs stand in it, if each was told from the next"
+        )
+    falls = sum(gap < 0 for course in courses for gap in course.gaps)
+    if falls:
+        share = falls / sum(len(course.steps) for course in courses)
+        weight = _WEIGHTS["falls"] + share / 2
+        if grounds.learned is not None:
+            weight = min(1.0, _WEIGHTS["falls, learnt"] + 4 * share)
+        times = "once" if falls == 1 else f"{falls:,} times"
+        yield Doubt(weight, f"the step goes back {times}: restarts, or no step")
+
+
+def _of_steps(grounds: Grounds) -> Iterator[Doubt]:
+    courses = grounds.courses
+    steps = [step for course in courses for step in course.steps]
+    stepless = sum(course.stepless for course in courses)
+    if stepless:
+        share = stepless / (stepless + len(steps))
+        yield Doubt(_WEIGHTS["stepless"] + 0.3 * share, f"{_count(stepless, 'record')} without a step")
+    gaps = [gap for course in courses for gap in course.gaps]
+    same = gaps.count(0) / len(gaps) if gaps else 0.0
+    if same > _REPEATED:
+        reason = (
+            f"{same:.0%} of the records tell the step of the one before: of several processes, or no step"
+        )
+        yield Doubt(min(0.5, _WEIGHTS["step again"] + same), reason)
+    usual, often = next(iter(Counter(gap for gap in gaps if gap > 0).most_common(1)), (0.0, 0))
+    if len(gaps) >= _MANY and often < _IRREGULAR * len(gaps):
+        yield Doubt(_WEIGHTS["uneven steps"], "the steps are not evenly apart")
+    if grounds.counted and steps and usual and steps[0] > 1.5 * usual:
+        reason = f"it begins at step {steps[0]:,.0f}, as counted by epochs whose first was not seen"
+        yield Doubt(_WEIGHTS["first epoch unseen"], reason)
+    if grounds.drawn:
+        yield Doubt(_WEIGHTS["bar"], "its records are what a bar showed last at each step")
+
+
+def _of_values(grounds: Grounds) -> Iterator[Doubt]:
+    records = sum(course.run.records for course in grounds.courses)
+    losses = sum(course.losses for course in grounds.courses)
+    names = {name for course in grounds.courses for name in course.run.series}
+    if not losses and grounds.learned is None and any(is_quality(name.encode()) for name in names):
+        reason = "no loss of training was found, but other measures of how it goes"
+        yield Doubt(_WEIGHTS["no loss, other measures"], reason)
+    elif not losses:
+        yield Doubt(_WEIGHTS["no loss"], "no loss of training was found")
+    elif losses < 0.9 * records:
+        share = "most" if 2 * losses > records else "few"
+        weight = _WEIGHTS[f"loss in {share} records"]
+        yield Doubt(weight, f"only {losses / records:.0%} of the records tell the loss of training")
+
+
+def _of_total(course: Course, data: bytes) -> Iterator[Doubt]:
+    run = course.run
+    if run.planned is None:
+        told = _EPOCHS.search(data)
+        if told is not None:
+            reason = f"{int(told[1]):,} epochs are planned, and how many steps these are is unknown"
+            yield Doubt(_WEIGHTS["epochs without a total"], reason)
+        elif run.total is not None:
+            yield Doubt(_WEIGHTS["unknown epochs"], "how many epochs are planned is unknown")
+    elif run.last_step is not None and run.last_step > run.planned:
+        reason = f"the step {run.last_step:,} is beyond the total of {run.planned:,}"
+        yield Doubt(_WEIGHTS["beyond the total"], reason)
+    elif run.first_step == 0 and run.last_step == run.planned and len(course.steps) > 1:
+        reason = f"it counts from 0 and reaches its total, {run.planned:,}: one of the two is off by one"
+        yield Doubt(_WEIGHTS["off by one"], reason)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"

@@ -1,0 +1,47 @@
+"""What the numbers are called that place a record in its run: its step, what it consumed, its epoch."""
+
+from __future__ import annotations
+
+EPOCHS = ("epoch", "epochs")
+EPISODES = ("episode", "episodes")
+"""Beside one of these, `steps` are how long the episode was."""
+FRAMES = (
+    *("frame", "frames", "num_frames", "total_frames", "timestep", "timesteps", "Timesteps", "env_steps"),
+    *("TotalEnvInteracts", "TimestepsSoFar", "TotalEnvSteps"),
+)
+"""What reinforcement learning counts: Spinning Up, Baselines, rllab, and scripts."""
+STEPS = (
+    *(
+        "step",
+        "global_step",
+        "global_steps",
+        "current_steps",
+        "iteration",
+        "iter",
+        "num_updates",
+        "num_update",
+    ),
+    *("training_iteration", "trainer/global_step", "train/global_step", "steps", "iters", "iterations"),
+    *("update", "_step", "total_timesteps", "timesteps_total", "consumed_samples", "samples_seen"),
+    *("examples_seen", "consumed_tokens", "tokens_seen", "num_input_tokens_seen"),
+    *("batch", "batch_idx", "minibatch", *EPOCHS),
+)
+"""Keys that place a record: updates before what they consume, an epoch only where there is nothing finer."""
+OF_RUN = ("global_step", "global_steps", "total_timesteps", "num_updates", "nupdates", "current_steps")
+"""Names of the run's step, whatever else counts beside it."""
+WITHIN_EPOCH = ("batch", "batch_idx", "iter", "iteration")
+"""Names of what counts within the epoch beside it, where nothing else tells the step."""
+TOTALS = ("total_steps", "max_steps", "total_iters", "max_iters", "num_steps", "total_iterations")
+TIMES = ("_timestamp", "timestamp", "wall_time", "unix_time")
+"""Keys whose number says when a record was written, in Unix seconds."""
+
+ITERATION, EPOCH = 2, 7
+_RANKED = {
+    1: "step steps updates timesteps",
+    ITERATION: "iteration iterations iter iters it itr",
+    3: "update batch minibatch tick round episode episodes generation count",
+    EPOCH: "epoch epochs ep eps",
+    8: "train training",
+}
+RANKS = {word: rank for rank, words in _RANKED.items() for word in words.split()}
+"""How likely the last word of a name makes its number the step: 1 is likeliest."""
