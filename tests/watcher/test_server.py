@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections import deque
+from collections.abc import Iterator
 
 from runwatch.parsers.log import LogParser
+from runwatch.watcher import protocol
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.views import Shown, unrecognised
 from runwatch.watcher.ingest import wire
+from runwatch.watcher.service.connection import after
 from runwatch.watcher.service.launch import Assignment
 from runwatch.watcher.service.server import Server
 
@@ -44,3 +50,24 @@ async def test_a_source_that_is_read_no_longer_is_forgotten_and_its_name_is_free
     server.receive(wire.Opened(first, "train", os.fsencode(first), 0))
     assert server.engine.groups[first].name == "train"
     assert server.notices == ()
+
+
+def test_no_end_is_told_before_the_incident_that_led_to_it():
+    waiting: deque[protocol.Reply] = deque()
+
+    def progress() -> Iterator[protocol.Line]:
+        yield protocol.Line({"type": "run"})
+        waiting.append(protocol.Line({"type": "incident"}))  # comes while a client takes what was written
+        yield protocol.Line({"type": "end"})
+
+    told = [reply.body["type"] for reply in after(waiting, progress()) if isinstance(reply, protocol.Line)]
+    assert told == ["run", "incident", "end"]
+
+
+def test_that_nothing_is_recognised_is_said_of_what_is_open_for_a_while():
+    engine = Engine()
+    shown = Shown(engine.add_source("-", "stdin", "-"))
+    assert unrecognised([shown], 1000.0, 5.0) == unrecognised([shown], 1060.0, 5.0) == ""
+    shown.opened("-", 0, None)
+    assert unrecognised([shown], 1061.0, 5.0) == ""
+    assert unrecognised([shown], 1067.0, 5.0).startswith("no line yet in stdin")

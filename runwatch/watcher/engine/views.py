@@ -123,9 +123,9 @@ class Shown:
             self.group.sources[source].written = written
 
     def waited(self, now: float) -> float:
-        """Return the seconds since this was first asked: how long nothing was recognised."""
-        self._since = now if self._since is None else self._since
-        return now - self._since
+        """Return the seconds since this was first asked of what is open: how long nothing was recognised."""
+        self._since = now if self._since is None and self.backlogs else self._since
+        return 0.0 if self._since is None else now - self._since
 
     @property
     def quiet(self) -> bool:

@@ -14,7 +14,7 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
 from typing import Protocol, TypeVar
@@ -230,7 +230,8 @@ class Connection:
         if self._left_out:
             waiting.appendleft(protocol.Notice(f"{self._left_out} lines were left out: they were not read"))
             self._left_out = 0
-        lines = chain(waiting, () if self._headless is None else self._progress(self._headless, now))
+        progress = () if self._headless is None else self._progress(self._headless, now)
+        lines = chain(waiting, after(self._waiting, progress))
         if waiting or self._headless is not None:
             while data := await self._turn(partial(_some, lines), patient=True):
                 self._send(data)
@@ -265,6 +266,14 @@ def _next(replies: Iterator[protocol.Reply]) -> bytes:
     """Return the next part of an answer, encoded; nothing after the last."""
     reply = next(replies, None)
     return b"" if reply is None else protocol.encode(reply)
+
+
+def after(waiting: deque[protocol.Reply], progress: Iterable[protocol.Line]) -> Iterator[protocol.Reply]:
+    """Yield each object of the progress behind what came meanwhile: no end is told before what led to it."""
+    for line in progress:
+        while waiting:
+            yield waiting.popleft()
+        yield line
 
 
 def _some(lines: Iterator[protocol.Reply]) -> bytes:
