@@ -189,10 +189,10 @@ class AboveStart(LossRule, RankRule):
             return self._clear(here)
         self._over = self._over + 1 if excess > margin else 0
         falls = level < self._highest + log(_FALLEN)
-        if self._over < self.persist or (falls and self._over < 3 * self.persist and not self._firing):
+        if not self._firing and (self._over < self.persist or (falls and self._over < 3 * self.persist)):
             return []
         severity = self._severity(excess, lasts=True)
-        if self._firing and severity.rank <= self._firing.rank:
+        if not self._over or (self._firing and severity.rank <= self._firing.rank):
             return []
         return [self._fire(level, lasts=True)]
 

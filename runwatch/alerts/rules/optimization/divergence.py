@@ -160,6 +160,7 @@ class Divergence(LossRule, RankRule):
     waves: float = threshold(2.0, "multiple of the second highest rise so far that was lost again")
 
     _windows: Windows = field(default_factory=lambda: Windows(32, _HOP), init=False, repr=False)
+    _loss: Recent = field(default_factory=Recent, init=False, repr=False)
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
     _rate: Recent = field(default_factory=Recent, init=False, repr=False)
     _best: _Best = field(default_factory=_Best, init=False, repr=False)
@@ -171,6 +172,7 @@ class Divergence(LossRule, RankRule):
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge a block, with what it says beside the loss."""
+        self._loss.push(block.samples.get(LOSS))
         self._grad.push(block.samples.get(GRAD_NORM))
         self._rate.push(block.samples.get(LEARNING_RATE))
         return super().judge(block)
@@ -260,10 +262,17 @@ class Divergence(LossRule, RankRule):
         sound = until[0, until[1] <= self._best.level + margin / 2]
         step = self._best.where and self._best.where.step
         step = int(sound[-1]) if len(sound) and np.isfinite(sound[-1]) else step
-        self._rise = _Rise(place(rows, row), cause, level, margin, step)
+        self._rise = _Rise(self._onset(rows, row, margin), cause, level, margin, step)
         if self.persist <= 1:
             return [self._fire(self._rise, level)]
         return [self._finding(self._rise, Verdict.PENDING, level)]
+
+    def _onset(self, rows: Samples, row: int, margin: float) -> Place:
+        """Return the first row of a rise: the one behind the last that stood near the best."""
+        newest = self._loss.until(float(rows.offset[row]), 128)
+        near = np.flatnonzero(newest.value <= grow(self._best.level + margin / 2))
+        begin = int(near[-1]) + 1 if len(near) else 0
+        return place(newest, begin) if begin < len(newest) else place(rows, row)
 
     def _follow(self, rise: _Rise, level: float, here: Place) -> list[Finding]:
         excess = level - self._best.level

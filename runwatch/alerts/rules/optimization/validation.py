@@ -10,7 +10,7 @@ the best. Two in a row that stand `jump` times, and 8 s, above the two before th
 told sooner, unless single ones have risen half as high twice. All in logarithms. Sooner too
 where the gap is wide: the training loss fell by half since the best, to less than half of
 each of as many evaluations and `gap` below them, which are `rise` above it. All are warnings, reported anew
-when the rise has doubled, and end with an evaluation near the best.
+when the rise has grown by half, and end with an evaluation near the best.
 s is the noise of one evaluation: the 90th percentile of how far one stands above the line
 between its neighbours, of the newest 12 or 48, whichever is more, times 1 + 4 / n for the
 few that n are. Only evaluations before the rise count, or those of a rise that was lost
@@ -59,6 +59,8 @@ _FEW = 8
 """Evaluations before a rise of which the noise can be told without those of the rise."""
 _NEWEST = 12
 """Evaluations that tell the noise of now."""
+_ANEW = 1.5
+"""Multiple of the rise reported last that is news."""
 _LONGEST = 24
 """The most evaluations in a row that a rise must last."""
 
@@ -171,9 +173,9 @@ class Validation(RankRule):
         return self._begins(metric, watch, where, value, jumped=jumped)
 
     def _grows(self, metric: str, watch: _Watch, value: float) -> list[Finding]:
-        """Report a rise anew once it has doubled."""
+        """Report a rise anew once it has grown by half."""
         rise = log(value / watch.best)
-        if rise < 2 * watch.told:
+        if rise < _ANEW * watch.told:
             return []
         watch.told = rise
         return [self._tell(metric, watch, watch.since or Place(None, None), value, rising=True)]
