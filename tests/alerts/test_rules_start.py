@@ -8,7 +8,9 @@ import pytest
 from runwatch.alerts.rules.optimization.above_start import AboveStart
 from runwatch.alerts.rules.optimization.divergence import Divergence
 from runwatch.alerts.rules.optimization.grad_vanish import GradVanish
+from runwatch.alerts.rules.optimization.loss_spike import LossSpike
 from runwatch.alerts.rules.optimization.never_learns import NeverLearns
+from runwatch.alerts.rules.optimization.oscillation import Oscillation
 from runwatch.alerts.rules.optimization.plateau import Plateau
 from runwatch.core.block import Status
 from runwatch.core.findings import Verdict
@@ -189,3 +191,34 @@ def test_rows_that_stand_for_many_steps_end_the_warm_up():
     assert fired(log.judge(GradVanish())) == [("warning", 2500.0)]
     log.steps = log.steps / 50
     assert log.judge(GradVanish()) == []
+
+
+# -- rates that are too high -------------------------------------------------------------------------
+
+
+def test_a_loss_that_begins_to_oscillate_is_a_note_and_above_its_best_a_warning():
+    log = healthy()
+    swings = np.where(np.arange(1500) % 2, 1.6, 0.66) * noise(1500, 0.1)
+    log.columns[LOSS][1500:] *= swings
+    found = log.judge(Oscillation())
+    assert [s for s, _ in fired(found)] == ["info"]
+    assert 1500 <= found[0].step < 1750
+    log.columns[LOSS][1500:] *= 1.6
+    assert [s for s, _ in fired(log.judge(Oscillation()))][-1] == "warning"
+    assert log.judge(Oscillation(), range(0, 3000, 37)) == log.judge(Oscillation())
+
+
+def test_noise_that_was_there_from_the_beginning_or_falls_with_the_loss_is_none():
+    noisy = healthy()
+    noisy.columns[LOSS] *= noise(3000, 0.5)
+    falling = Log(train__loss=10 * np.exp(-np.arange(2000) / 1000) * noise(2000) ** np.linspace(1, 60, 2000))
+    assert noisy.judge(Oscillation()) == healthy().judge(Oscillation()) == []
+    assert {s for s, _ in fired(falling.judge(Oscillation()))} <= {"info"}
+
+
+def test_first_rows_that_scatter_tenfold_are_no_spike():
+    loss = 60 * noise(400, 1.3, seed=2)
+    loss[:2] = 19, 528
+    assert {s for s, _ in fired(Log(train__loss=loss).judge(LossSpike()))} <= {"info"}
+    loss = np.append(6.7, (99 - 80 * (1 - np.exp(-np.arange(99) / 3))) * noise(99))
+    assert [s for s, _ in fired(Log(train__loss=loss).judge(LossSpike()))] == ["warning", "critical"]

@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _LOSS = frozenset(
-    {"above_start", "divergence", "loss_spike", "loss_drop", "grad_spike", "validation", "plateau"}
+    {
+        "above_start",
+        "divergence",
+        "loss_spike",
+        "loss_drop",
+        "oscillation",
+        "grad_spike",
+        "validation",
+        "plateau",
+    }
 )
 _POLICY = frozenset({"policy_shift", "policy_collapse", "reward_collapse"})
 _SPEED = frozenset({"throughput", "step_time", "jitter", "stalls"})

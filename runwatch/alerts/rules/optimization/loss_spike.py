@@ -54,6 +54,7 @@ from runwatch.alerts.rules.baseline import (
     Windows,
     grow,
     median,
+    middle,
 )
 from runwatch.alerts.rules.common.context import Recent, lr_jump, surge
 from runwatch.alerts.rules.common.epoch_mean import EpochMean
@@ -64,6 +65,11 @@ from runwatch.alerts.rules.metric_rule import LossRule
 from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
+
+_FIRST, _EARLY = 16, 64
+"""Rows that tell the untrained loss, and how rows scatter while there is no baseline."""
+_SCATTER = 3.4
+"""Deviations of the first rows that a spike among them must be high."""
 
 
 @dataclass
@@ -85,6 +91,8 @@ class _Spike:
     back: Place | None = None
     """First of the present run of recovered rows."""
     firing: Severity | None = None
+    early: bool = False
+    """Whether there was no baseline yet."""
     survived: float = 0.0
     """By how much ln(loss) had risen, and come back, twice before."""
     old: bool = False
@@ -131,6 +139,8 @@ class LossSpike(LossRule, RankRule):
     """(row, peak) of the newest spikes."""
     _first: list[float] = field(default_factory=list, init=False, repr=False)
     """ln(loss) of the first rows."""
+    _early: list[float] = field(default_factory=list, init=False, repr=False)
+    """ln(loss) of the rows before there can be a baseline."""
     _highest: float = field(default=-np.inf, init=False, repr=False)
     """Highest ln(loss) while there is no baseline."""
 
@@ -144,7 +154,7 @@ class LossSpike(LossRule, RankRule):
     def restart(self, where: Place) -> Sequence[Finding]:
         """Begin anew."""
         self._baseline, self._highest = Baseline(floor=0.002), -np.inf
-        self._levels, self._waves = Windows(32, 16), Waves()
+        self._levels, self._waves, self._early = Windows(32, 16), Waves(), []
         self._past.clear()
         spike, self._spike = self._spike, None
         return [self._clear(spike, where)] if spike else []
@@ -162,7 +172,8 @@ class LossSpike(LossRule, RankRule):
         """Judge the next rows."""
         start = self._baseline.rows
         y = np.log(rows.value)
-        self._first += y[: 16 - len(self._first)].tolist()
+        self._first += y[: _FIRST - len(self._first)].tolist()
+        self._early += y[: _EARLY - len(self._early)].tolist()
         usual, sigma = self._baseline.judge(y)
         survived = self._survived(y)
         excess = y - usual
@@ -195,7 +206,7 @@ class LossSpike(LossRule, RankRule):
             if not cause and jump > 1.5:
                 cause = f"the learning rate had risen {jump:.1f}x within 100 rows"
             self._spike = _Spike(at, place(rows, row), float(usual[row]), level, float(least[row]), cause)
-            self._spike.survived = float(survived[row])
+            self._spike.survived, self._spike.early = float(survived[row]), row < little
         return found
 
     def _survived(self, y: Floats) -> Floats:
@@ -263,6 +274,11 @@ class LossSpike(LossRule, RankRule):
         small = spike.rise < self.large or spike.peak - spike.usual < 2 * spike.least
         return Severity.INFO if small else Severity.WARNING
 
+    def _scatter(self, spike: _Spike) -> float:
+        """Return the deviation of the first rows up to now, as their successive differences show it."""
+        first = self._early[: spike.row + spike.rows]
+        return middle(np.abs(np.diff(first))) * 1.4826 / sqrt(2) if len(first) > 2 else 0.0
+
     def _growing(self, spike: _Spike) -> bool:
         peaks = [peak for row, peak in self._past if row > spike.row - 200] + [spike.peak]
         return len(peaks) >= 3 and peaks == sorted(peaks)
@@ -279,6 +295,7 @@ class LossSpike(LossRule, RankRule):
     def _fire(self, spike: _Spike, severity: Severity, ending: str) -> Finding:
         meant = spike.peak < max(self._first) + log(self.low)
         meant |= spike.peak - spike.usual < self.waves * spike.survived
+        meant |= spike.early and spike.peak - spike.usual < _SCATTER * self._scatter(spike)
         if meant or (severity is Severity.WARNING and self._regular(spike)):
             severity = Severity.INFO
         spike.firing = severity
