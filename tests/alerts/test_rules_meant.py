@@ -13,6 +13,7 @@ from runwatch.alerts.rules.nonfinite.nonfinite import NonFinite
 from runwatch.alerts.rules.optimization.divergence import Divergence
 from runwatch.alerts.rules.optimization.loss_drop import LossDrop
 from runwatch.alerts.rules.optimization.loss_spike import LossSpike
+from runwatch.alerts.rules.optimization.lr_anomaly import LrAnomaly
 from runwatch.alerts.rules.optimization.validation import Validation
 from runwatch.alerts.rules.policies.policy_shift import PolicyShift
 from runwatch.alerts.rules.ruleset import Ruleset
@@ -154,6 +155,14 @@ def test_values_that_have_nothing_to_divide_by_are_notes(name):
     values[50] = np.nan
     log = Log(train__loss=np.ones(100)).set(name, values)
     assert {severity for severity, _ in fired(log.judge(NonFinite()))} == {"info"}
+
+
+def test_a_warm_up_at_a_constant_rate_ends_in_a_jump():
+    rate = np.where(np.arange(200) < 10, 0.00083, 0.0025)
+    assert Log(train__learning_rate=rate).judge(LrAnomaly()) == []
+    assert fired(Log(train__learning_rate=np.where(np.arange(200) < 50, 1e-4, 2e-3)).judge(LrAnomaly())) != []
+    rate[100:] = 0.0099  # again: that is no warm-up
+    assert fired(Log(train__learning_rate=rate).judge(LrAnomaly())) == [("warning", 100)]
 
 
 # -- stalls ----------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ Formula, in y = ln(loss): s is the 90th percentile of successive differences of 
 Gaussian's deviation, and f the median of the last 20, both taken every 16 rows. Fires when s
 is above `least` and `times` the lowest s so far, and f is not below the best f so far, at
 `persist` such points in a row. A note; a warning when f is also above the best by ln(1 +
-`rise`): `divergence` cannot tell that from such noise. Ends when s is below half of that.
+`rise`): `divergence` cannot tell that from such noise. Ends when s is below half
+of that, or f below that best by ln(1 + `rise`).
 
 Example: 'loss oscillates by 45% from row to row, 9 times as much as it did, and no longer falls'.
 
@@ -57,6 +58,8 @@ class Oscillation(LossRule, RankRule):
     _calm: float = field(default=np.inf, init=False, repr=False)
     """The lowest deviation so far."""
     _best: float = field(default=np.inf, init=False, repr=False)
+    _then: float = field(default=np.inf, init=False, repr=False)
+    """The best when it fired."""
     _over: int = field(default=0, init=False, repr=False)
     _high: int = field(default=0, init=False, repr=False)
     """Points in a row that were also above the best."""
@@ -90,12 +93,13 @@ class Oscillation(LossRule, RankRule):
         self._high = self._high + 1 if over and level > self._best + log(1 + self.rise) else 0
         if self._over == 1 and not self._firing:
             self._since = here
-        if self._firing and noise < max(self.least, self.times * self._calm) / 2:
+        calm = noise < max(self.least, self.times * self._calm) / 2
+        if self._firing and (calm or level < self._then - log(1 + self.rise)):
             return self._clear(here)
         severity = Severity.WARNING if self._high >= self.persist else Severity.INFO
         if self._over < self.persist or (self._firing and severity.rank <= self._firing.rank):
             return []
-        self._firing = severity
+        self._firing, self._then = severity, self._best
         return [
             self.say(
                 Verdict.FIRING,
