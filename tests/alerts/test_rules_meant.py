@@ -7,7 +7,7 @@ import pytest
 
 from runwatch.alerts.incidents.incidents import IncidentBook
 from runwatch.alerts.rules.checkpoints.checkpoint_failed import FAILED, CheckpointFailed
-from runwatch.alerts.rules.common.wording import above, longer, rose
+from runwatch.alerts.rules.common.wording import above, fold, higher, longer, rose
 from runwatch.alerts.rules.nonfinite.masked_nan import MaskedNan
 from runwatch.alerts.rules.nonfinite.nonfinite import NonFinite
 from runwatch.alerts.rules.optimization.divergence import Divergence
@@ -46,6 +46,8 @@ def test_large_rises_are_factors_and_larger_ones_overflowed():
         "rose to 1,234 times the usual",
         "overflowed",
     ]
+    assert [higher(0.2), higher(29.0)] == ["20% higher", "30 times as high"]
+    assert [fold(45.2), fold(1e9)] == ["45x", "over a million times"]
     assert [longer(0.56), longer(31.0)] == ["take 56% longer", "take 32 times as long"]
 
 

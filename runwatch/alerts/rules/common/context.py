@@ -6,6 +6,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import place
 from runwatch.alerts.rules.baseline import take
+from runwatch.alerts.rules.common.wording import fold
 from runwatch.core.block import Samples
 from runwatch.core.metrics import label
 
@@ -74,7 +75,7 @@ def surge(recent: Recent, metric: str, offset: float, factor: float = 5.0, lead:
         return ""
     where = place(samples, len(samples) - lead + best)
     peak = float(last[best])
-    return f"{label(metric)} was {peak:.4g} ({peak / usual:.0f}x its median) at {where}"
+    return f"{label(metric)} was {peak:.4g} ({fold(peak / usual)} its median) at {where}"
 
 
 def newest(recent: Recent, offset: float) -> float | None:

@@ -29,6 +29,15 @@ def longer(rise: float) -> str:
     return f"take {rise:.0%} longer" if rise < _FACTOR else f"take {_times(rise)} as long"
 
 
+def higher(rise: float) -> str:
+    """Return "24% higher" or "12 times as high"."""
+    return f"{rise:.0%} higher" if rise < _FACTOR else f"{_times(rise)} as high"
+
+
+def fold(factor: float) -> str:
+    """Return "45x" or "over a million times"."""
+    return f"{factor:.0f}x" if factor < _OVERFLOW else "over a million times"
+
+
 def _times(rise: float) -> str:
-    factor = rise + 1
-    return f"{factor:,.0f} times"
+    return f"{rise + 1:,.0f} times" if rise < _OVERFLOW else "over a million times"
