@@ -199,6 +199,13 @@ def test_stalls_that_cost_little_or_came_once_are_not_told():
     assert healthy().judge(Stalls()) == []
 
 
+def test_a_fading_mean_that_forgets_a_pause_is_no_stall():
+    times = 0.4 * noise(700)
+    for row in range(99, 680, 100):
+        times[row : row + 12] *= 1 + 30 * 0.7 ** np.arange(12)
+    assert Log(perf__step_time=times).judge(Stalls()) == []
+
+
 def test_stalls_end_when_they_no_longer_come():
     times = 0.4 * noise(900)
     times[24:300:25] = 6.0

@@ -2,7 +2,8 @@
 
 Reason: a step of a minute in every hundred is one row of a hundred, and more than half of the
 time: what a stall costs is not how often it comes.
-Formula: a row stalls when it takes `times` the rolling median of 64 rows. Of the newest
+Formula: a row stalls when it takes `times` the rolling median of 64 rows, and the rows beside
+it take less than the root of that. Of the newest
 `count` stalls or more, up to eight, the time above the usual is at least `cost` of all time
 between the first and the last of them. A warning; a note where evaluations or checkpoints
 were printed beside most of them. Ends when as many rows as between the first and the last of
@@ -15,7 +16,8 @@ What to do: look at what happens at those steps: a data loader that reads a new 
 its workers again, writing to a slow disk, a garbage collector.
 
 Traps: what is meant to pause training, and prints nothing, is not known to be meant; rows
-at the start compile; a slowdown of all steps is no stall.
+at the start compile; a slowdown of all steps is no stall; a rate that is printed as a fading
+mean shows one pause in many rows.
 
 Source: our own.
 """
@@ -30,7 +32,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Baseline, Floats, grow, middle
+from runwatch.alerts.rules.baseline import Baseline, Floats, grow, middle, take
+from runwatch.alerts.rules.common.context import copied, join
 from runwatch.alerts.rules.common.speed import Speed
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -61,8 +64,9 @@ class _Track:
 
     baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.006))
     stalls: deque[_Stall] = field(default_factory=lambda: deque(maxlen=_MOST))
-    before: tuple[float, float] = (-np.inf, -np.inf)
-    """Offsets of the newest two rows."""
+    rows: Samples | None = None
+    """The newest two rows, and below how far they were above the usual, ln."""
+    excess: Floats = field(default_factory=lambda: np.empty(0))
     firing: Severity | None = None
 
 
@@ -102,13 +106,15 @@ class Stalls(RankRule):
     def _walk(self, metric: str, track: _Track, rows: Samples, y: Floats) -> list[Finding]:
         start = track.baseline.rows
         usual, _ = track.baseline.judge(y)
-        excess = y - usual
-        offsets = np.concatenate([track.before, rows.offset])
-        track.before = (float(offsets[-2]), float(offsets[-1]))
+        excess = np.concatenate([track.excess, y - usual])
+        start -= len(track.excess)
+        rows = rows if track.rows is None else join(track.rows, rows)
+        track.rows, track.excess = copied(take(rows, slice(-2, None))), excess[-2:].copy()
+        slow, calm = excess > np.log(self.times), excess < np.log(self.times) / 2
         found: list[Finding] = []
-        for row in np.flatnonzero(excess > np.log(self.times)).tolist():
+        for row in (np.flatnonzero(calm[:-2] & slow[1:-1] & calm[2:]) + 1).tolist():
             found += self._over(metric, track, rows, row, start)
-            low, high = np.searchsorted(self._marks, [offsets[row], rows.offset[row]], "right")
+            low, high = np.searchsorted(self._marks, [rows.offset[row - 1], rows.offset[row]], "right")
             lost = grow(float(excess[row])) - 1
             track.stalls.append(_Stall(start + row, lost, bool(low < high), place(rows, row)))
             found += self._judge(metric, track)
