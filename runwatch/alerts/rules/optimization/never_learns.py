@@ -4,12 +4,12 @@ Reason: labels that do not fit, a detached graph or a rate far too small look
 like training: numbers move, and nothing is learned.
 Formula, after `rows` rows, after an eighth of them that stand for `epochs` epochs, or a
 quarter that stand for ten times `rows` steps: the median loss of the last quarter of them
-is not lower than that of the first by more than max(`least`, 2 standard errors of the
-two medians). A warning where that costs the run: the loss stands at chance, within
-`chance` of ln(k) for a usual number of classes or tokens k; no learning rate was above
-`rate`; or it is flat to 1 % through all those epochs. Elsewhere a note, unless the rows are
-noisy: fine-tuning may rightly begin where it ends. Ends when the median of 64 rows has
-fallen by 3 %.
+is not lower than that of the first by more than max(`least`, 2 standard errors of the two
+medians). A warning where that costs the run: the loss stands at chance, within `chance` of
+ln(k) for a usual number of classes or tokens k; no learning rate was above `rate`; or it is
+flat to 1 % through all those epochs. Elsewhere a note, unless rows are noisy, or all alike
+as they are printed: fine-tuning may rightly begin where it ends. Ends when the median of 64
+rows has fallen by 3 %.
 
 Example: 'loss has not fallen in the first 400 rows: 10.83', which is ln(50257).
 
@@ -144,7 +144,7 @@ class NeverLearns(RankRule):
             return None
         cause = self._cause(float(end), offset)
         flat = epochs and float(np.ptp(first)) < 4 * _FLAT
-        if not cause and not flat and (noise > _NOISY or count < self.rows):
+        if not cause and not flat and (not 0 < noise <= _NOISY or count < self.rows):
             return None
         self._done, self._windows, self._level = True, Windows(64, 16), float(start)
         self._firing = Severity.WARNING if cause or flat else Severity.INFO

@@ -43,6 +43,8 @@ _MOST = 8
 _PAUSES = frozenset({"checkpoint", "eval_begin", "eval_end"})
 """Kinds of events at which a pause is meant."""
 _MARKS = 64
+_RARE = 8
+"""Rows that stalls are apart, at least."""
 _EVEN = 0.05
 """Part of the distance between stalls by which those at equal distances may differ."""
 
@@ -114,7 +116,7 @@ class Stalls(RankRule):
         found: list[Finding] = []
         for row in (np.flatnonzero(calm[:-2] & slow[1:-1] & calm[2:]) + 1).tolist():
             found += self._over(metric, track, rows, row, start)
-            low, high = np.searchsorted(self._marks, [rows.offset[row - 1], rows.offset[row]], "right")
+            low, high = np.searchsorted(self._marks, [rows.offset[row - 1], rows.offset[row + 1]], "right")
             lost = grow(float(excess[row])) - 1
             track.stalls.append(_Stall(start + row, lost, bool(low < high), place(rows, row)))
             found += self._judge(metric, track)
@@ -133,7 +135,8 @@ class Stalls(RankRule):
         rest = lost - max(stall.lost for stall in newest[1:])
         meant = sum(stall.meant for stall in newest) > len(newest) / 2
         severity = Severity.INFO if meant else Severity.WARNING
-        known = track.firing is not None and severity.rank <= track.firing.rank
+        frequent = middle(gaps.tolist()) < _RARE  # those are for `jitter` to judge
+        known = frequent or (track.firing is not None and severity.rank <= track.firing.rank)
         if cost < self.cost or rest < self.cost / 2 * (rest + span) or known:
             return []
         track.firing = severity
