@@ -40,15 +40,16 @@ class _Work:
 
     def divide(self, times: Samples, work: Samples | None) -> Samples:
         """Return times as they would be with the first amount of work, where the log prints it."""
-        first, newest = self._first, self._newest
-        if work is None or not len(work):
+        work = None if work is None else positive(work)
+        if work is not None and len(work):
+            newest, self._newest = self._newest, float(work.value[-1])
+            self._first = float(work.value[0]) if np.isnan(self._first) else self._first
+            size = np.append(newest, work.value)[np.searchsorted(work.offset, times.offset, "right")]
+        else:
+            size = np.full(len(times), self._newest)
+        if (size == self._first).all() or np.isnan(self._first):
             return times
-        first = float(work.value[0]) if np.isnan(first) else first
-        size = np.append(newest, work.value)[np.searchsorted(work.offset, times.offset, "right")]
-        self._first, self._newest = first, float(work.value[-1])
-        if not first > 0 or (size == first).all():
-            return times
-        value = np.where(size > 0, times.value * first / size, times.value)
+        value = np.where(size > 0, times.value * self._first / size, times.value)
         return Samples(times.offset, times.line, times.step, value)
 
 

@@ -135,10 +135,10 @@ class MaskedNan(MetricRule, RankRule):
             self._now.above |= bool((np.abs(values) > 0.05).any())
             steps = np.abs(np.diff(values, prepend=self._now.value))
             self._now.finest = min(self._now.finest, float(steps[steps > 0].min(initial=np.inf)))
+            known = np.append(self._now.value, values)
+            known = known[np.isfinite(known) & (known != 0)]
+            self._now.before = abs(float(known[-1])) if len(known) else self._now.before
             self._now.value = float(values[-1])
-            self._now.before = (
-                abs(float(values[values != 0][-1])) if (values != 0).any() else self._now.before
-            )
             self._now.rows = 1
 
     def _close(self) -> None:

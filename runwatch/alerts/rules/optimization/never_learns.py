@@ -103,7 +103,7 @@ class NeverLearns(RankRule):
                 self._done = True
             found += self._walk(positive(judged))
             if signed:
-                found += self._end(piece)
+                found += self._end(take(piece, slice(len(judged), None)))
                 self._done = True
         return found
 

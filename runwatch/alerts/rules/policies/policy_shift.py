@@ -105,20 +105,26 @@ class PolicyShift(RunRule):
 
     def _walk(self, metric: str, shift: _Shift, rows: Samples) -> list[tuple[float, Finding]]:
         start = shift.windows.rows
-        early = self._early(metric, shift, rows)
-        ends, windows = shift.windows.add(np.abs(rows.value))
-        if not len(ends):
-            return early
+        values = np.abs(rows.value)
+        shift.first += values[: _FEW - len(shift.first)].tolist()
+        absurd = len(shift.first) == _FEW and bool(shift.absurd or values.max(initial=0.0) > self.absurd)
+        ends, windows = shift.windows.add(values)
+        if not absurd and not len(ends):
+            return []
         usual = median(np.sort(windows[:, :_BEFORE], axis=1))
         now = median(np.sort(windows[:, _BEFORE:], axis=1))
-        found = early
+        found: list[tuple[float, Finding]] = []
         over = now > np.maximum(self.times * usual, self.least)
-        if shift.firing is None and not shift.over and not over.any():
-            return found
+        if not absurd and shift.firing is None and not shift.over and not over.any():
+            return []
+        done = 0
         for end, before, level, far in zip(
             ends.tolist(), usual.tolist(), now.tolist(), over.tolist(), strict=True
         ):
             row = end - start - 1
+            if absurd:
+                found += self._early(metric, shift, rows, start, range(done, row + 1))
+                done = row + 1
             here, offset = place(rows, row), float(rows.offset[row])
             if shift.firing is not None:
                 low = level < max(self.times**0.5 * shift.usual, self.least)
@@ -134,22 +140,22 @@ class PolicyShift(RunRule):
             if shift.over >= self.persist and self._rewards.known(offset):
                 shift.fired = end
                 found.append((offset, self._fire(metric, shift, level, offset)))
+        if absurd:
+            found += self._early(metric, shift, rows, start, range(done, len(rows)))
         return found
 
-    def _early(self, metric: str, shift: _Shift, rows: Samples) -> list[tuple[float, Finding]]:
-        """Judge by absolute values, which needs no long past."""
-        start, values = shift.windows.rows, np.abs(rows.value)
-        shift.first += values[: _FEW - len(shift.first)].tolist()
-        if len(shift.first) < _FEW or (not shift.absurd and values.max(initial=0.0) < self.absurd):
-            return []
+    def _early(
+        self, metric: str, shift: _Shift, rows: Samples, start: int, which: range
+    ) -> list[tuple[float, Finding]]:
+        """Judge some rows by absolute values, which needs no long past."""
         usual = middle(shift.first)
         found: list[tuple[float, Finding]] = []
-        for row, value in enumerate(values.tolist()):
+        for row in which:
+            value, offset = abs(float(rows.value[row])), float(rows.offset[row])
             absurd = start + row >= _FEW and value > max(self.absurd, self.absurd * usual)
             shift.absurd = shift.absurd + 1 if absurd else 0
             if shift.absurd == 1 and shift.firing is None:
                 shift.since, shift.usual = place(rows, row), usual
-            offset = float(rows.offset[row])
             severity = Severity.CRITICAL if value > _OVERFLOW else Severity.WARNING
             known = shift.firing is not None and shift.firing.rank >= severity.rank
             if shift.absurd < _SURE or known or not self._rewards.known(offset):
