@@ -136,6 +136,9 @@ def test_a_divergence_no_policy_survives_is_reported_at_once():
     found = log.set("train/kl", kl).judge(PolicyShift())
     assert fired(found)[:2] == [("warning", 34), ("critical", 34)]
     assert found == log.judge(PolicyShift(), range(1, 120))
+    wild = 10 ** np.random.default_rng(43).uniform(-200, 200, 131)
+    log = Log(train__loss=-np.ones(131)).set("reward", np.ones(131)).set("train/kl", wild)
+    assert log.judge(PolicyShift(), range(1, 131)) == log.judge(PolicyShift())
 
 
 # -- zeros and NaN that are meant ----------------------------------------------------------------------
@@ -212,6 +215,14 @@ def test_stalls_end_when_they_no_longer_come():
     found = Log(perf__step_time=times).judge(Stalls())
     assert [f.verdict.value for f in found] == ["firing", "clear"]
     assert 300 < found[1].step < 500
+
+
+@pytest.mark.parametrize("rule", [Stalls, StepTime, Throughput])
+def test_pieces_do_not_matter_where_a_size_is_printed(rule):
+    rng = np.random.default_rng(90)
+    log = Log(perf__step_time=0.4 * noise(200, 1.5)).set("num_points", 10 ** rng.uniform(-290, 290, 200))
+    log.columns["num_points"][:3] = np.nan, 0.0, 1e-295
+    assert log.judge(rule(), range(1, 200)) == log.judge(rule())
 
 
 def test_a_model_that_grows_may_slow_down_as_much():

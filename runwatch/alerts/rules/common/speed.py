@@ -49,7 +49,7 @@ class _Work:
             size = np.full(len(times), self._newest)
         if (size == self._first).all() or np.isnan(self._first):
             return times
-        value = np.where(size > 0, times.value * self._first / size, times.value)
+        value = np.where(size > 0, times.value * (self._first / size), times.value)
         return Samples(times.offset, times.line, times.step, value)
 
 
