@@ -192,7 +192,7 @@ def test_a_loss_that_never_falls_from_chance():
     assert fired(log.judge(NeverLearns())) == [("warning", 399)]
     log.steps += 5000  # it began elsewhere
     assert log.judge(NeverLearns()) == []
-    assert Log(train__loss=1.7 * noise).judge(NeverLearns()) == []  # fine-tuning
+    assert fired(Log(train__loss=1.7 * noise).judge(NeverLearns())) == [("info", 399)]  # fine-tuning
     assert healthy().judge(NeverLearns()) == []
 
 
@@ -281,7 +281,7 @@ def test_the_training_loss_of_the_run_before_does_not_count():
     log.steps[60:] -= 60
     log.set(VAL, np.full(190, np.nan))
     log.columns[VAL][9::10] = values
-    assert [severity for severity, _ in fired(log.judge(Validation()))] == ["warning"]
+    assert {severity for severity, _ in fired(log.judge(Validation()))} == {"warning"}
 
 
 def test_lines_of_one_evaluation_are_one():

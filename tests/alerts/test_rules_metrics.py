@@ -271,7 +271,7 @@ def test_a_slow_rise_of_the_loss_diverges():
     log.columns[LOSS][2000:] *= np.exp(np.arange(1000) / 2500)
     found = log.judge(Divergence())
     assert brief(found)[1][:2] == ("firing", "warning")
-    assert 2200 < found[1].step < 2500
+    assert 2000 < found[1].step < 2250  # where it began to rise, not where that was sure
     assert "critical" in {severity for _, severity, _ in brief(found)}  # it lasts
     assert found[-1].evidence["rise"] > 0.3
     assert all(f.verdict is not Verdict.CLEAR for f in found[1:])

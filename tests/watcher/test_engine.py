@@ -114,7 +114,7 @@ def test_an_exception_that_training_survives_is_no_crash():
 def test_an_exception_behind_the_last_step_is_a_crash_where_nothing_says_that_it_finished():
     """An epoch's bar ends at its total also where more epochs were to come."""
     bars = b"".join(
-        b"\rEpoch 2: %d%%|##| %d/20 [00:01<00:00, 9.99it/s, v_num=0, loss=%d.5]" % (5 * i, i, i)
+        b"\rEpoch 2: %d%%|##| %d/20 [00:01<00:00, 9.99it/s, v_num=0, loss=%d.5]" % (5 * i, i, 30 - i)
         for i in range(1, 21)
     )
     run = only_run(fold(bars + b"\n" + TRACE.encode() + b"\n"))

@@ -140,7 +140,7 @@ def test_a_checkpoint_saved_during_a_slow_rise_is_none_to_go_back_to():
     rise = [2.0 * (1 + 0.003 * max(0, step - 300)) + 0.01 * (step % 3) for step in range(600)]
     fold.read("log", "".join(steps(step, step + 1, f"{loss:.4f}") for step, loss in enumerate(rise)))
     found = fold.found("divergence")
-    assert found["step"] > 330
+    assert 300 < found["step"] < 350  # where it began to rise
     assert found["evidence"]["last_checkpoint"] == 300
 
 

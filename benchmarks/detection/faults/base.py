@@ -79,9 +79,11 @@ def fault(
     return register
 
 
-OPTIMISER = "nonfinite masked_nan loss_spike grad_spike divergence lr_anomaly loss_scale grad_vanish"
+OPTIMISER = (
+    "above_start nonfinite masked_nan loss_spike grad_spike divergence lr_anomaly loss_scale grad_vanish"
+)
 
-SPEED = "step_time throughput jitter hang"
+SPEED = "step_time throughput jitter stalls hang"
 
 FRAMES = (
     "Traceback (most recent call last):",

@@ -64,6 +64,39 @@ def hot_start(t: Trace, at: int) -> None:
     t.columns["grad"][at:] *= 1 + np.minimum(after / 5, 20)
 
 
+@fault(
+    "above_start loss_spike",
+    r"began with|rose",
+    group="optimisation",
+    rows=100,
+    least=0,
+    also=OPTIMISER,
+)
+def hot_from_the_first_row(t: Trace, at: int) -> None:
+    """Break the untrained model within a few steps, with a rate 1,000 times too high."""
+    start, rows = np.log(t.rng.choice([10, 256, 1000, 4000, 50257])), np.arange(t.rows)
+    height = t.rng.uniform(1.3, 6)
+    rise = 1 + (height - 1) * (1 - np.exp(-rows / t.rng.uniform(0.3, 5)))
+    t.columns["loss"] = start * rise * np.exp(0.03 * heavy(t.rng, t.rows))
+    t.columns["loss"][0] = start
+    t.val = {row: float(t.columns["loss"][row]) for row in t.val}
+    t.columns["grad"] *= rise**2
+
+
+@fault(
+    "oscillation divergence",
+    r"oscillates|above its best",
+    group="optimisation",
+    rows=250,
+    also=OPTIMISER,
+    info=True,
+)
+def oscillates(t: Trace, at: int) -> None:
+    after = np.arange(t.rows - at)
+    swing = t.rng.uniform(0.45, 0.8) * np.where(after % 2, 1, -1) + 0.2 * heavy(t.rng, len(after))
+    t.lift("loss", slice(at, None), np.exp(0.15 + swing))
+
+
 @fault("loss_spike divergence", r"rose|above its best", needs="grad", group="optimisation", also=OPTIMISER)
 def corrupt_data(t: Trace, at: int) -> None:
     t.lift("loss", slice(at, None), t.rng.uniform(1.6, 4))

@@ -55,6 +55,15 @@ def every_nth_step_is_slow(t: Trace, at: int) -> None:
         slower(t, slice(row, row + 1), 4.0)
 
 
+@fault("stalls", r"of the time", needs="seconds", group="speed", rows=350, also=SPEED, room=360, least=100)
+def rare_steps_stall(t: Trace, at: int) -> None:
+    """Lose a third of the time, or more, in one step of many."""
+    period = int(t.rng.integers(25, 80))
+    factor = 1 + period * t.rng.uniform(0.5, 2)
+    for row in range(at, t.rows, period):
+        slower(t, slice(row, row + 1), factor)
+
+
 @fault(
     "throughput step_time",
     r"longer|fell|slower",

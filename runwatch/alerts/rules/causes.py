@@ -8,14 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_LOSS = frozenset({"divergence", "loss_spike", "grad_spike", "validation", "plateau"})
+_LOSS = frozenset(
+    {
+        "above_start",
+        "divergence",
+        "loss_spike",
+        "loss_drop",
+        "oscillation",
+        "grad_spike",
+        "validation",
+        "plateau",
+    }
+)
 _POLICY = frozenset({"policy_shift", "policy_collapse", "reward_collapse"})
-_SPEED = frozenset({"throughput", "step_time", "jitter"})
+_SPEED = frozenset({"throughput", "step_time", "jitter", "stalls"})
 
 FOLLOWS: Mapping[str, frozenset[str]] = {
     "gpu_fault": _SPEED | {"gpu_links", "crash", "hang", "silent_rank", "gpu_underuse", "ended"},
     "host_memory": _SPEED | {"crash", "hang", "ended"},
-    "disk_full": frozenset({"crash", "checkpoint_overdue", "checkpoint_broken", "checkpoint_space"}),
+    "disk_full": frozenset(
+        {"crash", "ended", "checkpoint_failed", "checkpoint_overdue", "checkpoint_broken", "checkpoint_space"}
+    ),
     "gpu_links": _SPEED | {"crash", "hang", "silent_rank"},
     "host_limits": frozenset({"crash", "ended", "hang", "checkpoint_broken"}),
     "data_bound": _SPEED | {"gpu_underuse"},
@@ -28,25 +41,29 @@ FOLLOWS: Mapping[str, frozenset[str]] = {
         {"checkpoint_broken", "checkpoint_overdue", "checkpoint_shrunken", "retries"}
     ),
     "checkpoint_broken": frozenset({"checkpoint_shrunken"}),
+    "checkpoint_failed": frozenset({"checkpoint_overdue"}),
     "rank_divergence": _LOSS | _POLICY | {"nonfinite", "grad_vanish"},
     "silent_rank": frozenset({"hang", "straggler"}),
     "restart_loop": frozenset({"crash", "resume", "lost_work", "lr_anomaly"}),
     "nonfinite": _LOSS | _POLICY | {"nonfinite", "grad_vanish", "never_learns", "masked_nan"},
-    "masked_nan": _LOSS | {"nonfinite", "grad_vanish", "loss_drop"},
+    "masked_nan": _LOSS | {"nonfinite", "grad_vanish", "never_learns"},
     "loss_scale": _LOSS | {"nonfinite", "skipped_steps"},
     "skipped_steps": _LOSS | {"nonfinite", "grad_vanish"},
     "lr_anomaly": _LOSS
     | _POLICY
-    | {"behind_reference", "nonfinite", "loss_drop", "grad_vanish", "masked_nan"},
-    "resume": _LOSS | _POLICY | {"lr_anomaly", "loss_drop", "behind_reference"},
-    "divergence": _LOSS | {"behind_reference"},
-    "loss_spike": frozenset({"grad_spike"}),
+    | {"behind_reference", "nonfinite", "grad_vanish", "masked_nan", "never_learns"},
+    "resume": _LOSS | _POLICY | {"lr_anomaly", "behind_reference"},
+    "above_start": _LOSS | {"never_learns", "grad_vanish"},
+    "divergence": _LOSS | {"behind_reference", "never_learns"},
+    "loss_spike": frozenset({"grad_spike", "loss_drop"}),
     "loss_drop": frozenset({"validation", "grad_vanish"}),
-    "grad_vanish": frozenset({"plateau"}),
+    "grad_vanish": frozenset({"plateau", "never_learns"}),
+    "never_learns": frozenset({"plateau"}),
     "retries": _SPEED | {"data_bound", "hang", "checkpoint_overdue", "checkpoint_broken", "checkpoint_slow"},
     "straggler": _SPEED,
     "throughput": _SPEED,
-    "step_time": frozenset({"jitter"}),
+    "step_time": frozenset({"jitter", "stalls"}),
+    "stalls": frozenset({"jitter"}),
     "policy_shift": frozenset({"policy_collapse", "reward_collapse"}),
     "policy_collapse": frozenset({"policy_collapse", "reward_collapse", "plateau"}),
     "reward_collapse": frozenset({"reward_collapse"}),
@@ -54,8 +71,19 @@ FOLLOWS: Mapping[str, frozenset[str]] = {
 }
 """Rule -> the rules whose findings may follow from it."""
 
-LASTING = frozenset({"crash", "nonfinite", "masked_nan"})
-"""Rules whose condition explains whatever follows, however late."""
+LASTING = frozenset(
+    {
+        "crash",
+        "nonfinite",
+        "masked_nan",
+        "above_start",
+        "divergence",
+        "restart_loop",
+        "disk_full",
+        "host_memory",
+    }
+)
+"""Rules whose condition explains whatever follows while it lasts, however late."""
 _NEAR = 200
 _NEAR_PART = 0.05
 

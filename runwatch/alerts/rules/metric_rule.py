@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from runwatch.alerts.rules.base import Place, RunRule, place
 from runwatch.alerts.rules.baseline import Segments, before_negative, positive
+from runwatch.alerts.rules.common.players import Players, limited
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding
 from runwatch.core.metrics import LOSS
@@ -41,18 +42,30 @@ class MetricRule(RunRule):
 
 @dataclass
 class LossRule(MetricRule):
-    """Judges the positive rows of the training loss, up to the first negative one: that has no logarithm."""
+    """Judges the positive rows of the training loss, up to the first negative one: that has no logarithm.
+
+    The loss of players is no distance from a goal: of adversaries nothing is said, of agents notes alone.
+    """
 
     about = LOSS
 
     _signed: bool = field(default=False, init=False, repr=False)
+    _players: Players = field(default_factory=Players, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge the loss in a block."""
+        self._players.push(block)
+        return super().judge(block)
 
     def walk(self, rows: Samples) -> Sequence[Finding]:
         """Judge the next rows up to the first negative one."""
         if self._signed:
             return ()
         judged, self._signed = before_negative(rows)
-        return self.walk_positive(positive(judged))
+        found: list[Finding] = []
+        for most, piece in self._players.split(positive(judged)):
+            found += limited(self.walk_positive(piece), most)
+        return found
 
     def walk_positive(self, rows: Samples) -> Sequence[Finding]:
         """Judge the next rows, all of them positive."""

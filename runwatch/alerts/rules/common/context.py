@@ -6,6 +6,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import place
 from runwatch.alerts.rules.baseline import take
+from runwatch.alerts.rules.common.wording import fold
 from runwatch.core.block import Samples
 from runwatch.core.metrics import label
 
@@ -29,9 +30,9 @@ class Recent:
         if samples is None or not len(samples):
             return
         if len(self._newest) >= self._size:
-            self._older = _copy(take(self._newest, slice(-self._size, None)))
+            self._older = copied(take(self._newest, slice(-self._size, None)))
         else:
-            self._older = _copy(take(_join(self._older, self._newest), slice(-self._size, None)))
+            self._older = copied(take(join(self._older, self._newest), slice(-self._size, None)))
         self._newest = samples
 
     def until(self, offset: float, count: int) -> Samples:
@@ -41,15 +42,16 @@ class Recent:
             return take(self._newest, slice(end - count, end))
         old = int(np.searchsorted(self._older.offset, offset, "right"))
         older = take(self._older, slice(max(0, old - (count - end)), old))
-        return _join(older, take(self._newest, slice(0, end)))
+        return join(older, take(self._newest, slice(0, end)))
 
 
-def _copy(samples: Samples) -> Samples:
+def copied(samples: Samples) -> Samples:
     """Return samples that keep no whole block alive."""
     return Samples(*(np.array(getattr(samples, name)) for name in ("offset", "line", "step", "value")))
 
 
-def _join(first: Samples, second: Samples) -> Samples:
+def join(first: Samples, second: Samples) -> Samples:
+    """Return the first samples, then the second."""
     if not len(first):
         return second
     names = ("offset", "line", "step", "value")
@@ -74,7 +76,7 @@ def surge(recent: Recent, metric: str, offset: float, factor: float = 5.0, lead:
         return ""
     where = place(samples, len(samples) - lead + best)
     peak = float(last[best])
-    return f"{label(metric)} was {peak:.4g} ({peak / usual:.0f}x its median) at {where}"
+    return f"{label(metric)} was {peak:.4g} ({fold(peak / usual)} its median) at {where}"
 
 
 def newest(recent: Recent, offset: float) -> float | None:

@@ -24,10 +24,14 @@ LENGTH = "reply length"
 KL = "divergence"
 JUDGE = "discriminator loss"
 FORGER = "generator loss"
+AGENT = "loss of an agent"
+RIVAL = "strength against oneself"
+SIZE = "size of a model that grows"
 
 _NAMES = {
     REWARD: """reward rewards return mean_reward reward_mean avg_reward mean_return episode_reward
         episode_return episodic_return ep_rew_mean ep_ret_mean episode_reward_mean episode_return_mean
+        rew avg_rew mean_rew
         average_return reward/mean rewards/mean score/mean objective/scores objective/rlhf_reward
         mean_scores mean_episode_reward""",
     SPREAD: "reward_std reward/std rewards/std score/std",
@@ -39,6 +43,11 @@ _NAMES = {
         kl_divergence kl_div kl_loss""",
     JUDGE: """d_loss loss_d lossd errd disc_loss discriminator_loss loss_disc loss_discriminator
         d_a d_b d_fake""",
+    AGENT: """policy_loss pi_loss policy_gradient_loss pg_loss actor_loss value_loss vf_loss critic_loss
+        q_loss td_loss epsilon ε eps_greedy exploration_rate""",
+    SIZE: """num_gaussians n_gaussians number_of_gaussians gaussians num_gs num_splats splats num_points
+        n_points points total_points""",
+    RIVAL: "elo elo_rating win_rate winrate winning_rate self_play selfplay self_play_games",
     FORGER: "g_loss loss_g lossg errg gen_loss generator_loss loss_gen loss_generator g_gan g_a g_b",
 }
 _ROLES = {name: role for role, names in _NAMES.items() for name in names.split()}

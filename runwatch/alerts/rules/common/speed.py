@@ -8,6 +8,7 @@ import numpy as np
 
 from runwatch.alerts.rules.baseline import Floats, Segments, positive, take
 from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.roles import SIZE, role
 from runwatch.core.block import Block, Samples
 from runwatch.core.metrics import SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC
 
@@ -31,14 +32,34 @@ class Piece(NamedTuple):
     """ln(seconds) of `rows`, or ln(seconds per work): what grows when the run slows down."""
 
 
+class _Work:
+    """How much a step has to do, as a series of the log tells."""
+
+    def __init__(self) -> None:
+        self._first, self._newest = np.nan, np.nan
+
+    def divide(self, times: Samples, work: Samples | None) -> Samples:
+        """Return times as they would be with the first amount of work, where the log prints it."""
+        work = None if work is None else positive(work)
+        if work is not None and len(work):
+            newest, self._newest = self._newest, float(work.value[-1])
+            self._first = float(work.value[0]) if np.isnan(self._first) else self._first
+            size = np.append(newest, work.value)[np.searchsorted(work.offset, times.offset, "right")]
+        else:
+            size = np.full(len(times), self._newest)
+        if (size == self._first).all() or np.isnan(self._first):
+            return times
+        value = np.where(size > 0, times.value * (self._first / size), times.value)
+        return Samples(times.offset, times.line, times.step, value)
+
+
 class Speed:
-    """Chooses the source, cuts it at restarts, and takes out what a larger batch explains."""
+    """Chooses the source, cuts it at restarts, and takes out what a larger batch or model explains."""
 
     def __init__(self) -> None:
         self._source = len(SOURCES)
         self._segments: dict[str, Segments] = {}
-        self._batch = (np.nan, np.nan)
-        """The first and the newest batch size."""
+        self._batch, self._size = _Work(), _Work()
         self._tokens = Recent(_TOKENS)
         self._skipped: dict[str, int] = {}
 
@@ -54,7 +75,8 @@ class Speed:
                 segments = self._segments.setdefault(metric, Segments())
                 chosen = samples if until == np.inf else take(samples, samples.offset < until)
                 if metric == STEP_TIME:
-                    chosen = self._per_work(chosen, block.samples.get(BATCH))
+                    chosen = self._batch.divide(chosen, block.samples.get(BATCH))
+                    chosen = self._size.divide(chosen, _size(block))
                 for restarted, piece in segments.split(chosen, block.restarts):
                     found.append(self._piece(metric, restarted, piece, skip))
                 until = min(until, float(samples.offset[0]))
@@ -70,23 +92,15 @@ class Speed:
         slowness = np.log(rows.value)
         return Piece(metric, restarted, piece, rows, slowness if metric == STEP_TIME else -slowness)
 
-    def _per_work(self, samples: Samples, batch: Samples | None) -> Samples:
-        """Return times as they would be with the first batch size, where the log prints it."""
-        first, newest = self._batch
-        if batch is None or not len(batch):
-            return samples
-        first = float(batch.value[0]) if np.isnan(first) else first
-        size = np.append(newest, batch.value)[np.searchsorted(batch.offset, samples.offset, "right")]
-        self._batch = (first, float(batch.value[-1]))
-        if not first > 0 or (size == first).all():
-            return samples
-        value = np.where(size > 0, samples.value * first / size, samples.value)
-        return Samples(samples.offset, samples.line, samples.step, value)
-
     def tokens(self, offset: float, count: int, skip: int = 0) -> float:
         """Return the median tokens per second of `count` rows up to `offset`, without the last `skip`."""
         values = self._tokens.until(offset, min(count + skip, _TOKENS)).value
         return usual(values[: len(values) - skip])
+
+
+def _size(block: Block) -> Samples | None:
+    """Return how many points or splats the model has, where it grows by design."""
+    return next((samples for name, samples in block.samples.items() if role(name) == SIZE), None)
 
 
 def usual(values: Floats) -> float:

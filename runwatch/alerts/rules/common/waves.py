@@ -24,6 +24,11 @@ class Waves:
         """Height of the highest wave so far."""
         return self._highest[1]
 
+    @property
+    def second(self) -> float:
+        """Height of the second highest wave so far."""
+        return self._highest[0]
+
     def add(self, levels: Floats) -> Floats:
         """Take new levels (n,); return the height (n,) that waves had before each."""
         return np.array([self.take(level) for level in levels.tolist()])

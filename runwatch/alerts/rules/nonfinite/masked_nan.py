@@ -4,7 +4,7 @@ Reason: trainers that filter NaN print 0.0 (Hugging Face's logging_nan_inf_filte
 averages bad losses away), and a loop whose every step is skipped prints the
 same loss for ever. Nothing in such a log is NaN, and nothing is learned.
 Formula: `zeros` rows of exactly 0, after losses above 0.05 or beside gradient
-norms that are zero or not finite (`early` rows where no loss has been seen);
+norms that are zero or not finite (`early` rows where no loss has been seen, and norms must be);
 or `same` rows of one value, after a window in which values differed, and at
 least four times the longest such stretch so far. Ends at the third other value.
 
@@ -15,7 +15,9 @@ zero, stop and go back to a checkpoint from before. Switch the trainer's NaN fil
 to see it next time.
 
 Traps: losses rounded to few digits repeat, and set their own measure: a value that
-never changes by less than half a per cent is not judged; losses of
+never changes by less than half a per cent is not judged; one that falls to the last
+printed digit is 0 by rounding; a column that is 0 from its first row is of a part that is
+switched off, or of an agent that only looks around yet; losses of
 preferences may truly be zero, with gradients that are finite and not zero; those of
 policies are zero where all answers of a group earn the same: a loss that has been
 negative, or has rewards beside it, is masked NaN only with norms that are not finite.
@@ -40,6 +42,9 @@ from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, LOSS, label
 
 _OTHER = 3
+_DIGITS = 10
+"""Least changes of value below which a loss is near its last printed digit."""
+_SMALL = 0.05
 
 
 @dataclass
@@ -57,6 +62,8 @@ class _Stretch:
     """Least change of value so far: what the printed digits allow for."""
     above: bool = False
     """Whether there was a loss above 0.05."""
+    before: float = np.inf
+    """The newest loss that was not zero."""
 
 
 @dataclass
@@ -128,6 +135,9 @@ class MaskedNan(MetricRule, RankRule):
             self._now.above |= bool((np.abs(values) > 0.05).any())
             steps = np.abs(np.diff(values, prepend=self._now.value))
             self._now.finest = min(self._now.finest, float(steps[steps > 0].min(initial=np.inf)))
+            known = np.append(self._now.value, values)
+            known = known[np.isfinite(known) & (known != 0)]
+            self._now.before = abs(float(known[-1])) if len(known) else self._now.before
             self._now.value = float(values[-1])
             self._now.rows = 1
 
@@ -140,6 +150,7 @@ class MaskedNan(MetricRule, RankRule):
         self._close()
         step = abs(float(rows.value[row]) - now.value)
         now.finest = min(now.finest, step) if step > 0 else now.finest
+        now.before = abs(now.value) if now.value != 0 and np.isfinite(now.value) else now.before
         now.value, now.rows, now.where = float(rows.value[row]), 0, place(rows, row)
         now.number += 1
 
@@ -160,7 +171,7 @@ class MaskedNan(MetricRule, RankRule):
         if not was < needed <= now.rows and not (now.value == 0 and now.rows >= needed):
             return []
         row = max(low, low + needed - was - 1)
-        if now.value == 0 and not self._is_dead(rows, row):
+        if now.value == 0 and (self._rounded() or not self._is_dead(rows, row)):
             return []
         self._open = "zero" if now.value == 0 else "same"
         return [self._finding(float(rows.offset[min(row, high - 1)]), was + row - low + 1)]
@@ -173,6 +184,10 @@ class MaskedNan(MetricRule, RankRule):
             return 1 << 62
         return max(self.same, 4 * self._now.longest)
 
+    def _rounded(self) -> bool:
+        """Whether the loss had fallen to its last printed digits before it was zero."""
+        return self._now.before <= _DIGITS * self._now.finest and self._now.before <= _SMALL
+
     def _contradicts(self) -> bool:
         return self._now.value != 0 if self._open == "zero" else self._now.rows < self.same
 
@@ -182,7 +197,9 @@ class MaskedNan(MetricRule, RankRule):
         norms = self._grad.until(offset, self.zeros).value
         if self._signed or bool((rows.value[:row] < 0).any()) or self._rewards.known(offset):
             return bool((~np.isfinite(norms)).any())
-        return not len(norms) or bool((~np.isfinite(norms) | (norms == 0)).any())
+        if not len(norms):
+            return self._now.above
+        return bool((~np.isfinite(norms) | (norms == 0)).any())
 
     def _here(self) -> Place:
         return self._now.where or Place(None, None)

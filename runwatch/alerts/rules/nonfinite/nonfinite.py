@@ -16,7 +16,8 @@ Traps: fp16 loss scaling overflows by design (an info while the scale searches
 its level); metrics that are non-finite from their first sample were never
 computed (z-scores, averages over no steps); a perplexity overflows although
 its loss is finite; what follows from a NaN loss is not news; means over the episodes
-that ended are NaN in an interval in which none did, which is a note.
+that ended are NaN in an interval in which none did, and a share of a variance is where
+nothing varies, which are notes.
 
 Sources: Megatron-LM's and Lightning's own NaN checks.
 """
@@ -40,6 +41,8 @@ from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, LOSS_SCALE, VA
 
 _FATAL = frozenset({LOSS, VAL_LOSS, VAL_BPB})
 _CONTEXT = (LOSS, GRAD_NORM, LEARNING_RATE, LOSS_SCALE)
+_HARMLESS = ("ppl", "perplexity", "explained_variance", "explained variance", "decreased", "improved")
+"""Parts of names of what overflows, has nothing to divide by, or tells the best so far, at first infinite."""
 _MAX_METRICS = 1024
 """Metrics that are watched; a log may print any number of names."""
 
@@ -177,8 +180,8 @@ class NonFinite(RankRule):
                 # the scaler skips the step and halves its scale
                 return Severity.CRITICAL if many and not searching else Severity.INFO
             return Severity.CRITICAL if many or loss_bad else Severity.WARNING
-        overflow = "ppl" in metric.lower() or "perplexity" in metric.lower()
-        return Severity.INFO if loss_bad or overflow or over_episodes(metric) else Severity.WARNING
+        harmless = any(word in metric.lower() for word in _HARMLESS) or over_episodes(metric)
+        return Severity.INFO if loss_bad or harmless else Severity.WARNING
 
     def _is_bad(self, metric: str, offset: float) -> bool:
         value: Floats = self._recent[metric].until(offset, 1).value

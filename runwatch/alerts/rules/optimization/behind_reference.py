@@ -30,6 +30,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, RunRule, threshold
 from runwatch.alerts.rules.baseline import grow, jitter
+from runwatch.alerts.rules.common.wording import above
 from runwatch.core.block import Block, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LOSS, label
@@ -91,7 +92,7 @@ class BehindReference(RunRule):
             self.say(
                 Verdict.FIRING,
                 severity,
-                f"{label(LOSS)} is {rise:.0%} above that of {name} at step {steps[-1]:.0f}",
+                f"{label(LOSS)} {above(rise, f'that of {name}')} at step {steps[-1]:.0f}",
                 here,
                 metric=LOSS,
                 advice="Compare configuration and data of the two runs.",

@@ -12,6 +12,9 @@ than from one kind to the other), and, at the best, the deviation of the rows th
 is about twice 6 standard errors of a median of 20. A warning; critical when the loss has
 risen by `grave`, or after `long` points, because slow rises do not recover. Clears when
 f is back below half of that. While firing, a further rise by the same margin confirms it.
+At the end of a run the lowest of the last `last` rows is compared with the lowest level at
+which as many stood: a run that ends `grave` above it, and by z * s, is critical, however short,
+unless it is below a tenth of what it was untrained.
 
 Example: 'loss is 24% above its best of 2.31 at step 5210', and 40 rows later
 still is.
@@ -37,6 +40,7 @@ from math import log
 from typing import ClassVar
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
@@ -45,17 +49,26 @@ from runwatch.alerts.rules.baseline import (
     Windows,
     deviation,
     grow,
+    jitter,
     median,
     swing,
 )
 from runwatch.alerts.rules.common.context import Recent, lr_jump, surge
+from runwatch.alerts.rules.common.players import limited
 from runwatch.alerts.rules.common.waves import Waves
+from runwatch.alerts.rules.common.wording import above
 from runwatch.alerts.rules.metric_rule import LossRule
-from runwatch.core.block import Block, Samples
+from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
 
 _HOP = 16
+_TAIL = 32
+"""Newest rows that tell the noise at the end."""
+_FIRST, _LOW = 16, 0.1
+"""Rows that tell the untrained loss, and the part of it below which a loss jumps by ratios."""
+_KNOWN = 5
+"""Rows before the last ones that must be known."""
 _SMOOTH = 20
 _KEPT = 64
 """Points among which it is looked where a rise began."""
@@ -87,6 +100,51 @@ class _Rise:
 
 
 @dataclass
+class _Ending:
+    """What the last rows of a run are compared with, should no more come."""
+
+    tail: Floats = field(default_factory=lambda: np.empty(0))
+    """ln(loss) of the newest rows."""
+    best: float = np.inf
+    """The lowest level that as many rows in a row had not been above."""
+    where: Place | None = None
+    untrained: float = -np.inf
+    """The highest of the first rows."""
+    rows: int = 0
+    begin: Place | None = None
+    """The first of the newest rows that are far above the best."""
+
+    def push(self, rows: Samples, y: Floats, last: int, rise: float) -> None:
+        """Take new rows."""
+        self.untrained = max(self.untrained, float(y[: max(0, _FIRST - self.rows)].max(initial=-np.inf)))
+        self.rows += len(y)
+        known = len(self.tail)
+        data = np.concatenate([self.tail, y])
+        levels = np.full(len(data), np.inf)
+        if len(data) >= last:
+            levels[last - 1 :] = sliding_window_view(data, last).max(axis=1)
+        lowest = np.minimum.accumulate(np.append(self.best, levels[known:]))
+        holders = np.flatnonzero(lowest[1:] < lowest[:-1])
+        if len(holders):
+            self.best, self.where = float(lowest[-1]), place(rows, int(holders[-1]))
+        low = np.flatnonzero(y < lowest[1:] + rise)
+        first = int(low[-1]) + 1 if len(low) else 0
+        self.begin = None if len(low) else self.begin
+        if self.begin is None and first < len(y):
+            self.begin = place(rows, first)
+        self.tail = data[-_TAIL:].copy()
+
+    def risen(self, last: int, rise: float, z: float) -> float | None:
+        """Return the level at the end, if it is far above the best."""
+        if len(self.tail) < last + _KNOWN or self.begin is None:
+            return None
+        level, noise = float(self.tail[-last:].min()), float(jitter(self.tail[None, :])[0])
+        if level < self.untrained + log(_LOW):
+            return None
+        return level if level - self.best > max(rise, z * noise) else None
+
+
+@dataclass
 class Divergence(LossRule, RankRule):
     """Fires when the smoothed training loss stays above its best."""
 
@@ -98,19 +156,23 @@ class Divergence(LossRule, RankRule):
     persist: int = threshold(2, "evaluations in a row, 16 rows apart, that must agree")
     grave: float = threshold(1.0, "rise from which it is critical at once, as a fraction")
     long: int = threshold(8, "evaluations in a row from which it is critical")
+    last: int = threshold(3, "last rows of a run that are judged at its end")
     waves: float = threshold(2.0, "multiple of the second highest rise so far that was lost again")
 
     _windows: Windows = field(default_factory=lambda: Windows(32, _HOP), init=False, repr=False)
+    _loss: Recent = field(default_factory=Recent, init=False, repr=False)
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
     _rate: Recent = field(default_factory=Recent, init=False, repr=False)
     _best: _Best = field(default_factory=_Best, init=False, repr=False)
     _waves: Waves = field(default_factory=Waves, init=False, repr=False)
     _rise: _Rise | None = field(default=None, init=False, repr=False)
+    _ending: _Ending = field(default_factory=_Ending, init=False, repr=False)
     _newest: Floats = field(default_factory=lambda: np.empty((2, 0)), init=False, repr=False)
     """Step and level of the newest points, shape (2, n)."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge a block, with what it says beside the loss."""
+        self._loss.push(block.samples.get(LOSS))
         self._grad.push(block.samples.get(GRAD_NORM))
         self._rate.push(block.samples.get(LEARNING_RATE))
         return super().judge(block)
@@ -118,13 +180,14 @@ class Divergence(LossRule, RankRule):
     def restart(self, where: Place) -> Sequence[Finding]:
         """Begin anew."""
         self._windows, self._best, self._waves = Windows(32, _HOP), _Best(), Waves()
-        self._newest = np.empty((2, 0))
+        self._newest, self._ending = np.empty((2, 0)), _Ending()
         return [self._clear(where)] if self._rise else []
 
     def walk_positive(self, rows: Samples) -> list[Finding]:
         """Judge the next rows."""
-        start = self._windows.rows
-        ends, windows = self._windows.add(np.log(rows.value))
+        start, y = self._windows.rows, np.log(rows.value)
+        self._ending.push(rows, y, self.last, log(1 + self.grave))
+        ends, windows = self._windows.add(y)
         if not len(ends):
             return []
         points = ends - start - 1
@@ -154,6 +217,19 @@ class Divergence(LossRule, RankRule):
                 found += self._open(rows, int(points[at]), float(level[at]), margin, until)
             at += 1
         return found
+
+    def elapse(self, status: Status) -> Sequence[Finding]:
+        """When no more rows can come, the last ones are certain."""
+        if (self._rise and self._rise.firing) or (status.live and not status.finished):
+            return ()
+        ending, least = self._ending, log(1 + self.grave)
+        level = ending.risen(self.last, least, max(self.z, self.waves))
+        if level is None or ending.begin is None or level - ending.best < self.waves * self._waves.second:
+            return ()
+        if ending.best < self._best.level:
+            self._best = _Best(ending.best, 0.0, ending.where)
+        self._rise = self._rise or _Rise(ending.begin, "", level, least, None)
+        return limited([self._fire(self._rise, level, grave=True)], self._players.most)
 
     def _search(
         self, rows: Samples, points: NDArray[np.int64], level: Floats, least: Floats, sigma: Floats
@@ -186,10 +262,17 @@ class Divergence(LossRule, RankRule):
         sound = until[0, until[1] <= self._best.level + margin / 2]
         step = self._best.where and self._best.where.step
         step = int(sound[-1]) if len(sound) and np.isfinite(sound[-1]) else step
-        self._rise = _Rise(place(rows, row), cause, level, margin, step)
+        self._rise = _Rise(self._onset(rows, row, margin), cause, level, margin, step)
         if self.persist <= 1:
             return [self._fire(self._rise, level)]
         return [self._finding(self._rise, Verdict.PENDING, level)]
+
+    def _onset(self, rows: Samples, row: int, margin: float) -> Place:
+        """Return the first row of a rise: the one behind the last that stood near the best."""
+        newest = self._loss.until(float(rows.offset[row]), 128)
+        near = np.flatnonzero(newest.value <= grow(self._best.level + margin / 2))
+        begin = int(near[-1]) + 1 if len(near) else 0
+        return place(newest, begin) if begin < len(newest) else place(rows, row)
 
     def _follow(self, rise: _Rise, level: float, here: Place) -> list[Finding]:
         excess = level - self._best.level
@@ -218,10 +301,11 @@ class Divergence(LossRule, RankRule):
     def _finding(self, rise: _Rise, verdict: Verdict, level: float) -> Finding:
         height = grow(level - self._best.level) - 1
         best = self._best
+        usual = f"its best of {grow(best.level):.4g} at {best.where}"
         return self.say(
             verdict,
             rise.firing or Severity.WARNING,
-            f"{label(LOSS)} is {height:.0%} above its best of {grow(best.level):.4g} at {best.where}",
+            f"{label(LOSS)} {above(height, usual)}",
             rise.where,
             metric=LOSS,
             cause=rise.cause,

@@ -36,6 +36,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Baseline, grow, positive
+from runwatch.alerts.rules.common.wording import fold
 from runwatch.alerts.rules.metric_rule import MetricRule
 from runwatch.core.block import Samples
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -138,7 +139,7 @@ class GradSpike(MetricRule, RankRule):
             self.say(
                 Verdict.FIRING,
                 severity,
-                f"{label(GRAD_NORM)} rose to {spike.peak:.0f}x its median at {spike.where}{more}",
+                f"{label(GRAD_NORM)} rose to {fold(spike.peak)} its median at {spike.where}{more}",
                 spike.where,
                 metric=GRAD_NORM,
                 advice="" if severity is Severity.INFO else _ADVICE,

@@ -2,10 +2,11 @@
 
 Reason: a detached graph, frozen parameters or steps that are all skipped leave
 gradients of zero; the loss then stands still, and the log looks calm.
-Formula: a norm of exactly 0 in `zeros` rows in a row after a median above 0.05:
-critical. A norm below the rolling median by z robust deviations and by `factor`
-in `rows` rows in a row: a warning. Ends when it is above half of that median
-for as many rows, or after 512 rows, when the new level is the usual one.
+Formula: a norm of exactly 0 in `zeros` rows in a row, and in four times as many as ever
+before, after norms whose median is above 0.05: critical, from the first rows on. A norm
+below the rolling median by z robust deviations and by `factor` in `rows` rows in a row: a
+warning. Ends when it is above half of that median for as many rows, or, unless it is 0,
+after 512 rows, when the new level is the usual one.
 
 Example: 'grad norm is exactly 0 since step 77': the graph was cut by a detach.
 
@@ -13,14 +14,16 @@ What to do: at zero, stop: nothing is learned. Look for a detached graph, frozen
 parameters, or steps that are all skipped.
 
 Traps: norms that are 0 from the first row were never computed; small norms
-print as 0.000, so the median must be well above the last digit; norms fall by
-themselves in the first rows (`warmup`).
+print as 0.000, so the median must be well above the last digit; where only each n-th row
+updates the weights, the others print 0; norms fall by themselves in the first rows
+(`warmup`, or ten times as many steps).
 
 Source: issues in which frozen or detached parameters printed a norm of 0.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import log
@@ -29,12 +32,17 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Baseline, Floats, grow, take
+from runwatch.alerts.rules.baseline import Baseline, Floats, grow, middle, take
+from runwatch.alerts.rules.common.warmup import WarmUp
 from runwatch.alerts.rules.metric_rule import MetricRule
 from runwatch.core.block import Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, label
 
+_KNOWN = 3
+"""Norms above zero that must have been seen before zeros mean anything."""
+_REAL = 0.05
+"""Median norm above which a zero is no rounding."""
 _TINY = -60.0
 """ln of what stands for zero."""
 
@@ -49,9 +57,36 @@ class _Low:
     rows: int = 0
     low: int = 0
     """Of them, the newest in a row that are low."""
-    zero: int = 0
+    zero: bool = False
+    """Whether the norm is zero, not merely low."""
     back: int = 0
     firing: Severity | None = None
+
+
+@dataclass
+class _Zeros:
+    """Norms of exactly zero in a row."""
+
+    rows: int = 0
+    where: Place | None = None
+    longest: int = 0
+    """Most of them in a row that ended."""
+    norms: deque[float] = field(default_factory=lambda: deque(maxlen=16))
+    """The newest norms above zero."""
+
+    def pass_by(self, norms: Floats) -> None:
+        """Take norms that are all above zero."""
+        if len(norms):
+            self.longest, self.rows = max(self.longest, self.rows), 0
+            self.norms.extend(norms[-16:].tolist())
+
+    def take(self, samples: Samples, row: int, least: int) -> bool:
+        """Take a norm of zero; return whether the stretch is now as long as it takes to be sure."""
+        self.rows += 1
+        if self.rows == 1:
+            self.where = place(samples, row)
+        known = len(self.norms) >= _KNOWN and middle(self.norms) > _REAL
+        return known and self.rows == max(least, 4 * self.longest + 1 if self.longest else least)
 
 
 @dataclass
@@ -68,59 +103,74 @@ class GradVanish(MetricRule, RankRule):
     zeros: int = threshold(3, "rows in a row of exactly zero that are critical")
     settle: ClassVar[int] = 512
     """Rows after which a new level counts as usual."""
-    warmup: int = threshold(100, "first rows of a run, which are not judged")
+    warmup: int = threshold(100, "first rows of a run in which a low norm is not judged")
 
     _baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.05), init=False, repr=False)
+    _warm: WarmUp = field(default_factory=WarmUp, init=False, repr=False)
+    _zeros: _Zeros = field(default_factory=_Zeros, init=False, repr=False)
     _low: _Low | None = field(default=None, init=False, repr=False)
 
     def restart(self, where: Place) -> Sequence[Finding]:
         """Begin anew."""
-        self._baseline = Baseline(floor=0.05)
+        self._baseline, self._warm, self._zeros = Baseline(floor=0.05), WarmUp(), _Zeros()
         return self._end(self._low, where) if self._low else []
 
     def walk(self, rows: Samples) -> list[Finding]:
         """Judge the next rows."""
         keep = np.isfinite(rows.value) & (rows.value >= 0)
         rows = rows if keep.all() else take(rows, keep)
-        start = self._baseline.rows
         y = np.where(rows.value > 0, np.log(rows.value), _TINY)
         usual, sigma = self._baseline.judge(y)
         below = usual - y > np.maximum(self.z * sigma, log(self.factor))
-        below &= (rows.value > 0) | (usual > log(0.05))
-        below &= usual > _TINY / 2
-        below[: max(0, self.warmup - start)] = False
-        candidates = np.flatnonzero(below)
+        below &= (rows.value > 0) & (usual > _TINY / 2) & self._warm.over(rows, self.warmup)
+        dead = self._dead(rows)
+        events = np.union1d(np.flatnonzero(below), np.array([*dead], np.int64))
         found: list[Finding] = []
         row = 0
         while row < len(rows):
             if self._low is None:
-                ahead = candidates[np.searchsorted(candidates, row) :]
+                ahead = events[np.searchsorted(events, row) :]
                 if not len(ahead):
                     break
                 row = int(ahead[0])
                 self._low = _Low(place(rows, row), float(usual[row]))
+            if row in dead:
+                self._low.zero, self._low.where = True, dead[row][0]
+                self._low.level = dead[row][1]
             found += self._follow(self._low, y, rows, row)
             row += 1
+        return found
+
+    def _dead(self, rows: Samples) -> dict[int, tuple[Place, float]]:
+        """Return the rows at which norms are known to be zero -> where that began, and ln of the usual."""
+        found: dict[int, tuple[Place, float]] = {}
+        begin = 0
+        for row in np.flatnonzero(rows.value == 0).tolist():
+            self._zeros.pass_by(rows.value[begin:row])
+            begin = row + 1
+            if self._zeros.take(rows, row, self.zeros) and self._zeros.where:
+                found[row] = (self._zeros.where, log(middle(self._zeros.norms)))
+        self._zeros.pass_by(rows.value[begin:])
         return found
 
     def _follow(self, low: _Low, y: Floats, rows: Samples, row: int) -> list[Finding]:
         height = float(y[row]) - low.level
         low.rows += 1
         low.low = low.low + 1 if height < -log(self.factor) else 0
-        low.zero = low.zero + 1 if rows.value[row] == 0 else 0
         low.back = low.back + 1 if height > -log(2) else 0
-        if (not low.firing and not low.low) or low.back >= self.rows or low.rows >= self.settle:
+        settled = low.rows >= self.settle and not low.zero
+        if (not low.firing and not low.low) or low.back >= self.rows or settled:
             return self._end(low, place(rows, row))
         severity = low.firing
-        if low.zero >= self.zeros:
+        if low.zero:
             severity = Severity.CRITICAL
-        elif low.low >= self.rows:
+        elif low.low >= self.rows and rows.value[row] > 0:
             severity = low.firing or Severity.WARNING
         if severity is None or severity is low.firing:
             return []
         low.firing = severity
         usual = grow(low.level)
-        zero = severity is Severity.CRITICAL
+        zero = low.zero
         what = "is exactly 0" if zero else f"fell to 1/{grow(min(-height, 30)):.0f} of its median"
         return [
             self.say(

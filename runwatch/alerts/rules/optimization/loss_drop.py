@@ -4,7 +4,8 @@ Reason: labels that leak into the inputs, a mask that hides all tokens, or data
 that was seen before make a loss collapse; the run looks its best then.
 Formula, in y = ln(loss) against the rolling baseline (median m, deviation s): m - y
 > max(z * s, -ln(1 - fall)) in `rows` rows in a row: a warning. It ends when the
-loss is above half of the fall for as many rows, or after 256 rows.
+loss is above half of the fall for as many rows, or after 256 rows. As many rows must
+never have been as low before: a loss that comes back from a spike only returns.
 
 Example: 'loss fell 58% at step 2100, and stays there': labels had leaked into the
 inputs.
@@ -27,9 +28,10 @@ from math import log
 from typing import ClassVar
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Baseline, grow
+from runwatch.alerts.rules.baseline import Baseline, Floats, grow
 from runwatch.alerts.rules.common.epoch_mean import EpochMean
 from runwatch.alerts.rules.metric_rule import LossRule
 from runwatch.core.block import Block, Samples
@@ -49,6 +51,10 @@ class _Fall:
     low: int = 0
     back: int = 0
     firing: bool = False
+    known: float = np.inf
+    """The lowest level at which as many rows had stood before."""
+    highest: float = -np.inf
+    """Highest of the newest rows in a row that are low."""
 
 
 @dataclass
@@ -68,6 +74,9 @@ class LossDrop(LossRule, RankRule):
     _baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.002), init=False, repr=False)
     _means: EpochMean = field(default_factory=EpochMean, init=False, repr=False)
     _fall: _Fall | None = field(default=None, init=False, repr=False)
+    _tail: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
+    """ln(loss) of the newest rows."""
+    _lowest: float = field(default=np.inf, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge a block, with what it says beside the loss."""
@@ -88,6 +97,7 @@ class LossDrop(LossRule, RankRule):
         low = usual - y > least
         low[: max(0, self.warmup - start)] = False
         candidates = np.flatnonzero(low)
+        known = self._known(y)
         found: list[Finding] = []
         row = 0
         while row < len(rows):
@@ -98,19 +108,32 @@ class LossDrop(LossRule, RankRule):
                 row = int(ahead[0])
                 border = self._means.border(float(rows.offset[row]), self.settle)
                 level = min(float(usual[row]), log(border.level)) if border else float(usual[row])
-                self._fall = _Fall(place(rows, row), level, float(least[row]))
+                self._fall = _Fall(place(rows, row), level, float(least[row]), known=float(known[row]))
             found += self._follow(self._fall, float(y[row]), place(rows, row))
             row += 1
         return found
+
+    def _known(self, y: Floats) -> Floats:
+        """Return for each row the lowest level at which `rows` rows in a row had stood before it."""
+        data = np.concatenate([self._tail, y])
+        self._tail = data[-self.rows :].copy()
+        levels = np.full(len(data), np.inf)
+        if len(data) >= self.rows:
+            levels[self.rows - 1 :] = sliding_window_view(data, self.rows).max(axis=1)
+        lowest = np.minimum.accumulate(np.append(self._lowest, levels))
+        self._lowest = float(lowest[-1])
+        before: Floats = lowest[len(data) - len(y) : -1]
+        return before
 
     def _follow(self, fall: _Fall, y: float, here: Place) -> list[Finding]:
         depth = fall.level - y
         fall.rows += 1
         fall.low = fall.low + 1 if depth > fall.least else 0
+        fall.highest = max(fall.highest, y) if fall.low else -np.inf
         fall.back = fall.back + 1 if depth < fall.least / 2 else 0
         if (not fall.firing and not fall.low) or fall.back >= self.rows or fall.rows >= self.settle:
             return self._end(fall, here)
-        if fall.firing or fall.low < self.rows:
+        if fall.firing or fall.low < self.rows or fall.highest > fall.known - fall.least / 2:
             return []
         fall.firing = True
         return [

@@ -28,7 +28,8 @@ rounding; the last row of a run may be an outlier, so that a spike is certain at
 only if a second row was up too; a loss that is printed as the mean since its epoch began
 starts each epoch from a few rows, which scatter; spikes at equal distances (opacities
 that are reset, cycles of data) that were survived twice are notes from the third on,
-unless they are 1.5 times as high or stay.
+unless they are 1.5 times as high or stay; so is, even if it stays, what is less than `waves`
+times as high as the loss has risen, and come back from, twice.
 
 Sources: the spikes that PaLM, OPT and BLOOM report; Megatron-LM's rerun machine, which
 calls ten times the highest of the first hundred losses a spike. Measured: 9 spikes, all real, in
@@ -50,14 +51,25 @@ from runwatch.alerts.rules.baseline import (
     Baseline,
     Floats,
     Rounding,
+    Windows,
     grow,
+    median,
+    middle,
 )
 from runwatch.alerts.rules.common.context import Recent, lr_jump, surge
 from runwatch.alerts.rules.common.epoch_mean import EpochMean
+from runwatch.alerts.rules.common.players import limited
+from runwatch.alerts.rules.common.waves import Waves
+from runwatch.alerts.rules.common.wording import rose
 from runwatch.alerts.rules.metric_rule import LossRule
 from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
+
+_FIRST, _EARLY = 16, 64
+"""Rows that tell the untrained loss, and how rows scatter while there is no baseline."""
+_SCATTER = 3.4
+"""Deviations of the first rows that a spike among them must be high."""
 
 
 @dataclass
@@ -79,6 +91,10 @@ class _Spike:
     back: Place | None = None
     """First of the present run of recovered rows."""
     firing: Severity | None = None
+    early: bool = False
+    """Whether there was no baseline yet."""
+    survived: float = 0.0
+    """By how much ln(loss) had risen, and come back, twice before."""
     old: bool = False
     """Whether it lasts for longer than `long`."""
 
@@ -99,6 +115,7 @@ class LossSpike(LossRule, RankRule):
     rise: float = threshold(0.10, "least rise over the rolling median, as a fraction")
     large: float = threshold(0.5, "rise from which even a spike that recovers is a warning")
     low: float = threshold(0.1, "of the untrained loss, below which a spike is a note")
+    waves: float = threshold(2.0, "multiple of the second highest rise so far that was lost again")
     early: ClassVar[float] = 10.0
     """Multiple of the highest loss so far that is told while little is known."""
     brief: int = threshold(5, "rows within which a spike should recover")
@@ -115,11 +132,15 @@ class LossSpike(LossRule, RankRule):
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
     _rate: Recent = field(default_factory=Recent, init=False, repr=False)
     _means: EpochMean = field(default_factory=EpochMean, init=False, repr=False)
+    _levels: Windows = field(default_factory=lambda: Windows(32, 16), init=False, repr=False)
+    _waves: Waves = field(default_factory=Waves, init=False, repr=False)
     _spike: _Spike | None = field(default=None, init=False, repr=False)
     _past: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=3), init=False, repr=False)
     """(row, peak) of the newest spikes."""
     _first: list[float] = field(default_factory=list, init=False, repr=False)
     """ln(loss) of the first rows."""
+    _early: list[float] = field(default_factory=list, init=False, repr=False)
+    """ln(loss) of the rows before there can be a baseline."""
     _highest: float = field(default=-np.inf, init=False, repr=False)
     """Highest ln(loss) while there is no baseline."""
 
@@ -133,6 +154,7 @@ class LossSpike(LossRule, RankRule):
     def restart(self, where: Place) -> Sequence[Finding]:
         """Begin anew."""
         self._baseline, self._highest = Baseline(floor=0.002), -np.inf
+        self._levels, self._waves, self._early = Windows(32, 16), Waves(), []
         self._past.clear()
         spike, self._spike = self._spike, None
         return [self._clear(spike, where)] if spike else []
@@ -144,14 +166,16 @@ class LossSpike(LossRule, RankRule):
             return ()
         lasts = spike.rows - spike.calm > 1
         severity = Severity.WARNING if lasts else self._severity(spike)
-        return [self._fire(spike, severity, "and had not recovered at the end")]
+        return limited([self._fire(spike, severity, "and had not recovered at the end")], self._players.most)
 
     def walk_positive(self, rows: Samples) -> list[Finding]:
         """Judge the next rows."""
         start = self._baseline.rows
         y = np.log(rows.value)
-        self._first += y[: 16 - len(self._first)].tolist()
+        self._first += y[: _FIRST - len(self._first)].tolist()
+        self._early += y[: _EARLY - len(self._early)].tolist()
         usual, sigma = self._baseline.judge(y)
+        survived = self._survived(y)
         excess = y - usual
         least = np.maximum(self.z * sigma, log(1 + self.rise))
         least = np.maximum(least, np.log1p(1.5 * self._rounding.add(rows.value) / np.exp(usual)))
@@ -182,7 +206,20 @@ class LossSpike(LossRule, RankRule):
             if not cause and jump > 1.5:
                 cause = f"the learning rate had risen {jump:.1f}x within 100 rows"
             self._spike = _Spike(at, place(rows, row), float(usual[row]), level, float(least[row]), cause)
+            self._spike.survived, self._spike.early = float(survived[row]), row < little
         return found
+
+    def _survived(self, y: Floats) -> Floats:
+        """Return for each row by how much ln(loss) had risen and come back twice before it."""
+        start, before = self._levels.rows, self._waves.second
+        ends, windows = self._levels.add(y)
+        if not len(ends):
+            return np.full(len(y), before)
+        heights = [before]
+        for level in median(np.sort(windows[:, -20:], axis=1)).tolist():
+            self._waves.take(level)
+            heights.append(self._waves.second)
+        return np.repeat(heights, np.diff(np.concatenate([[start], ends, [start + len(y)]])))
 
     def _compare(self, y: Floats, usual: Floats, sigma: Floats, excess: Floats, least: Floats) -> None:
         """Put the highest row so far where there is no baseline yet."""
@@ -237,6 +274,11 @@ class LossSpike(LossRule, RankRule):
         small = spike.rise < self.large or spike.peak - spike.usual < 2 * spike.least
         return Severity.INFO if small else Severity.WARNING
 
+    def _scatter(self, spike: _Spike) -> float:
+        """Return the deviation of the first rows up to now, as their successive differences show it."""
+        first = self._early[: spike.row + spike.rows]
+        return middle(np.abs(np.diff(first))) * 1.4826 / sqrt(2) if len(first) > 2 else 0.0
+
     def _growing(self, spike: _Spike) -> bool:
         peaks = [peak for row, peak in self._past if row > spike.row - 200] + [spike.peak]
         return len(peaks) >= 3 and peaks == sorted(peaks)
@@ -251,8 +293,10 @@ class LossSpike(LossRule, RankRule):
         return abs(gap - usual) <= max(2, 0.02 * usual) and spike.peak < highest + log(1.5)
 
     def _fire(self, spike: _Spike, severity: Severity, ending: str) -> Finding:
-        near_zero = spike.peak < max(self._first) + log(self.low)
-        if near_zero or (severity is Severity.WARNING and self._regular(spike)):
+        meant = spike.peak < max(self._first) + log(self.low)
+        meant |= spike.peak - spike.usual < self.waves * spike.survived
+        meant |= spike.early and spike.peak - spike.usual < _SCATTER * self._scatter(spike)
+        if meant or (severity is Severity.WARNING and self._regular(spike)):
             severity = Severity.INFO
         spike.firing = severity
         return self._finding(spike, Verdict.FIRING, severity, self._title(spike, ending))
@@ -267,7 +311,7 @@ class LossSpike(LossRule, RankRule):
         return self.say(Verdict.CLEAR, severity, "the spike is over", where, metric=LOSS)
 
     def _title(self, spike: _Spike, ending: str) -> str:
-        return f"{label(LOSS)} rose {spike.rise:.0%} at {spike.where} {ending}".rstrip()
+        return f"{label(LOSS)} {rose(spike.rise)} at {spike.where} {ending}".rstrip()
 
     def _finding(self, spike: _Spike, verdict: Verdict, severity: Severity, title: str) -> Finding:
         return self.say(

@@ -20,9 +20,10 @@ whether the scheduler's state and step were loaded; if not, stop and resume agai
 before the weights follow.
 
 Traps: warm-up multiplies tiny rates, so a jump must come after it and set a
-record; warm restarts return to a rate that was there before, and are no jump;
-schedules that end at zero come down to it slowly, in the few digits that are
-printed; what begins again at the first step is another run, not resumed.
+record; a warm-up at a constant rate, a third of the usual one say, ends in a jump; warm
+restarts return to a rate that was there before, and are no jump; schedules that end at zero
+come down to it slowly, in the few digits that are printed; what begins again at the first
+step is another run, not resumed.
 
 Source: IDEFICS' logs, where a restart began the schedule anew.
 """
@@ -41,6 +42,9 @@ from runwatch.alerts.rules.common.history import History
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LEARNING_RATE
+
+_WARM = 4.0
+"""Multiple of a constant rate to which a warm-up rises."""
 
 
 @dataclass
@@ -159,10 +163,18 @@ class LrAnomaly(RankRule):
                 title = f"the learning rate is 0 since {where}"
                 found.append(self._fire(severity, title, where, (0.0, np.inf)))
         elif value > self.jump * before and value > 1.5 * peak > 0 and flat >= self.steady:
+            if self._warmed_up(rows, row, before, peak):
+                return found
             where = place(rows, row)
             title = f"the learning rate jumped {value / before:.3g}x to {value:.3g} at {where}"
             found.append(self._fire(Severity.WARNING, title, where, (-1.0, 1.5 * peak)))
         return found
+
+    def _warmed_up(self, rows: Samples, row: int, before: float, peak: float) -> bool:
+        """Whether the rate was constant from the first row, and rises once by as much as warm-ups do."""
+        earlier = rows.value[:row]
+        constant = before == peak == min(self._least, float(earlier[earlier > 0].min(initial=np.inf)))
+        return constant and float(rows.value[row]) <= _WARM * before
 
     def _compare(self, rows: Samples, row: int) -> list[Finding]:
         """Compare a row after a restart with the rate at its step before it."""

@@ -2,20 +2,23 @@
 
 Reason: labels that do not fit, a detached graph or a rate far too small look
 like training: numbers move, and nothing is learned.
-Formula, once, after `rows` rows: the median loss of the last quarter of them is
-not lower than that of the first by more than max(`least`, 2 standard errors of
-the two medians), and the loss stands at chance: within `chance` of ln(k) for a
-usual number of classes or tokens k: a warning. Elsewhere nothing is said, since
-fine-tuning may rightly begin where it ends. Ends when the median of 64 rows has
-fallen by 3 %.
+Formula, after `rows` rows, after an eighth of them that stand for `epochs` epochs, or a
+quarter that stand for ten times `rows` steps: the median loss of the last quarter of them
+is not lower than that of the first by more than max(`least`, 2 standard errors of the two
+medians). A warning where that costs the run: the loss stands at chance, within `chance` of
+ln(k) for a usual number of classes or tokens k; no learning rate was above `rate`; or it is
+flat to 1 % through all those epochs. Elsewhere a note, unless rows are noisy, or all alike
+as they are printed: fine-tuning may rightly begin where it ends. Ends when the median of 64
+rows has fallen by 3 %.
 
 Example: 'loss has not fallen in the first 400 rows: 10.83', which is ln(50257).
 
 What to do: stop and check, in this order: whether the parameters are in the optimiser,
 labels that fit their inputs, the learning rate, a single batch that it can overfit.
 
-Traps: a run that is resumed begins at its level; losses of both signs have no
-level to fall from; warm-up holds the first rows up, which the length allows for.
+Traps: a run that is resumed begins at its level; losses of both signs, of adversaries and
+of agents have no level to fall from; warm-up holds the first rows up, which the length
+allows for.
 
 Source: the loss of guessing among k classes is ln(k).
 """
@@ -29,7 +32,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import RankRule, place, threshold
+from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import (
     Floats,
     Segments,
@@ -40,16 +43,21 @@ from runwatch.alerts.rules.baseline import (
     spread,
     take,
 )
+from runwatch.alerts.rules.common.chance import guessing
+from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.epochs import Epochs
+from runwatch.alerts.rules.common.players import Players
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import LOSS, label
+from runwatch.core.metrics import LEARNING_RATE, LOSS, label
 
-_CLASSES = (2, 10, 100, 256, 1000, 10000, 21841)
-_VOCABULARIES = (30522, 32000, 32128, 49152, 50257, 50304, 65024, 65536, 100277, 128000, 128256, 131072)
-_VOCABULARIES_OF_LATE = (151643, 151936, 152064, 200064, 256000, 262144)
-_CHANCE = np.log(np.array(_CLASSES + _VOCABULARIES + _VOCABULARIES_OF_LATE))
 _EARLY = 50
-"""Steps from which a first row shows that the run began elsewhere."""
+"""Steps from which a first row shows that the run began elsewhere, unless rows are as far apart."""
+_STEPS = 10
+"""Steps that say as much as one row."""
+_NOISY = 0.1
+"""Deviation of single rows, in ln, from which nothing is said of a loss that merely stands."""
+_FLAT = 0.01
 
 
 @dataclass
@@ -59,33 +67,43 @@ class NeverLearns(RankRule):
     name: ClassVar[str] = "never_learns"
     summary: ClassVar[str] = "The training loss has not fallen since the run began."
 
-    rows: int = threshold(400, "first rows that are judged")
+    rows: int = threshold(400, "first rows that are judged", least=64)
+    epochs: float = threshold(50.0, "epochs for which an eighth of the rows is enough")
     least: float = threshold(0.005, "fall of the loss that is enough, as a fraction")
     chance: float = threshold(0.01, "distance from ln(k) that counts as chance level, as a fraction")
+    rate: float = threshold(1e-7, "learning rate that is too low to learn anything")
     escape: ClassVar[float] = 0.03
     """Fall of the loss that ends it, as a fraction."""
 
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
+    _players: Players = field(default_factory=Players, init=False, repr=False)
+    _epochs: Epochs = field(default_factory=Epochs, init=False, repr=False)
+    _rate: Recent = field(default_factory=lambda: Recent(512), init=False, repr=False)
     _first: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
     """ln(loss) of the first rows, until judged."""
+    _steps: list[float] = field(default_factory=list, init=False, repr=False)
+    """The first two steps."""
     _done: bool = field(default=False, init=False, repr=False)
     _windows: Windows | None = field(default=None, init=False, repr=False)
+    _firing: Severity = field(default=Severity.WARNING, init=False, repr=False)
     _level: float = field(default=0.0, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the training loss of a block."""
         if self._done and self._windows is None:
             return ()
+        self._epochs.push(block)
+        self._rate.push(block.samples.get(LEARNING_RATE))
+        self._players.push(block)
         found: list[Finding] = []
         for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
             judged, signed = before_negative(piece)
-            elsewhere = not len(self._first) and not self._done and float(piece.step[0]) > _EARLY
-            if restarted or elsewhere:
+            if restarted:
                 found += self._end(piece)
                 self._done = True
             found += self._walk(positive(judged))
             if signed:
-                found += self._end(piece)
+                found += self._end(take(piece, slice(len(judged), None)))
                 self._done = True
         return found
 
@@ -93,35 +111,65 @@ class NeverLearns(RankRule):
         y = np.log(rows.value)
         if self._windows is not None:
             return self._watch(rows, y)
-        if self._done:
-            return []
-        missing = self.rows - len(self._first)
-        self._first = np.append(self._first, y[:missing])
-        if len(self._first) < self.rows:
-            return []
-        self._done = True
-        quarter = self.rows // 4
-        (start, end), (sigma, noise) = spread(np.stack([self._first[:quarter], self._first[-quarter:]]), 0.0)
-        self._first = np.empty(0)
+        self._steps += rows.step[: 2 - len(self._steps)].tolist()
+        for count in (self.rows // 8, self.rows // 4, self.rows // 2, self.rows):
+            missing = count - len(self._first)
+            if self._done or missing <= 0 or len(y) < missing:
+                continue
+            row = missing - 1
+            first = np.append(self._first, y[:missing])
+            finding = self._judge(first, float(rows.offset[row]), place(rows, row), float(rows.step[row]))
+            if finding is not None:
+                rest = slice(missing, None)
+                return [finding, *self._watch(take(rows, rest), y[rest])]
+        if not self._done:
+            self._first = np.append(self._first, y[: self.rows - len(self._first)])
+        return []
+
+    def _judge(self, first: Floats, offset: float, here: Place, step: float) -> Finding | None:
+        """Judge the first rows, if they are as many as it takes."""
+        count = len(first)
+        epochs = self._epochs.passed(offset) >= self.epochs
+        steps = count >= self.rows // 4 and step - self._steps[0] >= _STEPS * self.rows
+        self._done = count == self.rows
+        if not (self._done or epochs or steps) or self._elsewhere() or offset >= self._players.first:
+            return None
+        quarter = count // 4
+        (start, end), (sigma, noise) = spread(np.stack([first[:quarter], first[-quarter:]]), 0.0)
         error = 1.2533 * float(np.hypot(sigma, noise)) / quarter**0.5
-        fallen, risen = start - end > max(log1p(self.least), 2 * error), end - start > log1p(0.05)
-        if fallen or risen:
-            return []
-        if np.abs(grow(float(end)) / _CHANCE - 1).min() > self.chance:
-            return []
-        self._windows, self._level = Windows(64, 16), float(start)
-        finding = self.say(
+        self._done = self._done or bool(start - end > log1p(self.least) or end - start > log1p(0.05))
+        if abs(start - end) > max(log1p(self.least), 2 * error) and (
+            start > end or end - start > log1p(0.05)
+        ):
+            return None
+        cause = self._cause(float(end), offset)
+        flat = epochs and float(np.ptp(first)) < 4 * _FLAT
+        if not cause and not flat and (not 0 < noise <= _NOISY or count < self.rows):
+            return None
+        self._done, self._windows, self._level = True, Windows(64, 16), float(start)
+        self._firing = Severity.WARNING if cause or flat else Severity.INFO
+        return self.say(
             Verdict.FIRING,
-            Severity.WARNING,
-            f"{label(LOSS)} has not fallen in the first {self.rows} rows: {grow(float(end)):.4g}",
-            place(rows, missing - 1),
+            self._firing,
+            f"{label(LOSS)} has not fallen in the first {count} rows: {grow(float(end)):.4g}",
+            here,
             metric=LOSS,
-            cause="it stands at the level of guessing",
+            cause=cause,
             advice="Check that labels match inputs, that gradients reach the weights, and the learning rate.",
             evidence={"first": grow(float(start)), "now": grow(float(end))},
         )
-        rest = slice(missing, None)
-        return [finding, *self._watch(take(rows, rest), y[rest])]
+
+    def _cause(self, level: float, offset: float) -> str:
+        if guessing(grow(level), self.chance):
+            return "it stands at the level of guessing"
+        rates = self._rate.until(offset, 512).value
+        highest = float(np.max(rates, initial=0.0, where=np.isfinite(rates)))
+        return f"the learning rate was never above {highest:.2g}" if 0 < highest < self.rate else ""
+
+    def _elsewhere(self) -> bool:
+        """Whether the first rows are not those of a run's beginning."""
+        begin, second = self._steps
+        return begin > max(_EARLY, 2 * (second - begin))
 
     def _watch(self, rows: Samples, y: Floats) -> list[Finding]:
         """Look whether it learns after all."""
@@ -136,11 +184,11 @@ class NeverLearns(RankRule):
         row = int(ends[fallen[0]]) - start - 1
         self._windows = None
         title = f"{label(LOSS)} falls after all"
-        return [self.say(Verdict.CLEAR, Severity.WARNING, title, place(rows, row), metric=LOSS)]
+        return [self.say(Verdict.CLEAR, self._firing, title, place(rows, row), metric=LOSS)]
 
     def _end(self, rows: Samples) -> list[Finding]:
         if self._windows is None:
             return []
         self._windows = None
         title = "the run started again"
-        return [self.say(Verdict.CLEAR, Severity.WARNING, title, place(rows, 0), metric=LOSS)]
+        return [self.say(Verdict.CLEAR, self._firing, title, place(rows, 0), metric=LOSS)]

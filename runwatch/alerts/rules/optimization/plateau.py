@@ -1,10 +1,12 @@
 """The training loss has stopped improving.
 
 Reason: a plateau is often fine, and often the moment to lower the rate or stop;
-nobody has to be woken for it, so it is a note.
+nobody has to be woken for it, so it is a note. One at the level of guessing has learned nothing.
 Formula: of medians of 64 rows, taken every 64, none of the last max(`rows`, a
 quarter of the run so far) is below the best before them by max(`least`, half of
-the noise). Ends at the next such improvement.
+the noise). A warning where the loss began at less than twice that level, rows hardly
+scatter, and it is within `chance` of ln(k) for a usual number of classes k. Ends at the
+next such improvement.
 
 Example: 'loss has not improved for 896 rows, since step 26240'.
 
@@ -28,12 +30,15 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Windows, grow, spread
+from runwatch.alerts.rules.common.chance import guessing
 from runwatch.alerts.rules.metric_rule import LossRule
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LOSS, label
 
 _WIDTH = 64
+_SCATTER = 0.02
+"""Deviation of single rows, in ln, that guessing does not exceed."""
 
 
 @dataclass
@@ -41,11 +46,14 @@ class Plateau(LossRule, RankRule):
     """Notes when the training loss stands still for long."""
 
     name: ClassVar[str] = "plateau"
-    summary: ClassVar[str] = "The training loss has not improved for a long time (a note)."
+    summary: ClassVar[str] = (
+        "The training loss has not improved for a long time (a note, unless it is that of guessing)."
+    )
 
     rows: int = threshold(512, "rows without improvement, at least")
     part: float = threshold(0.25, "of the rows so far, at least")
     least: float = threshold(0.005, "improvement that counts, as a fraction")
+    chance: float = threshold(0.005, "distance from ln(k) that counts as guessing, as a fraction")
 
     _windows: Windows = field(default_factory=lambda: Windows(_WIDTH, _WIDTH), init=False, repr=False)
     _best: tuple[float, int, Place] | None = field(default=None, init=False, repr=False)
@@ -53,7 +61,9 @@ class Plateau(LossRule, RankRule):
     _total: int | None = field(default=None, init=False, repr=False)
     _rolls: bool = field(default=False, init=False, repr=False)
     """The totals are but where epochs end."""
-    _open: bool = field(default=False, init=False, repr=False)
+    _first: float = field(default=np.nan, init=False, repr=False)
+    """ln(loss) of the first row."""
+    _open: Severity | None = field(default=None, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge a block, with what it says beside the loss."""
@@ -69,6 +79,7 @@ class Plateau(LossRule, RankRule):
     def walk_positive(self, rows: Samples) -> list[Finding]:
         """Judge the next rows."""
         start = self._windows.rows
+        self._first = log(float(rows.value[0])) if len(rows) and not start else self._first
         ends, windows = self._windows.add(np.log(rows.value))
         if not len(ends):
             return []
@@ -88,23 +99,30 @@ class Plateau(LossRule, RankRule):
                 continue  # it is nearly over
             if level > self._best[0] + log(1.05):
                 continue  # that is no plateau
-            self._open = True
+            guess = self._guess(level, sigma)
+            self._open = Severity.WARNING if guess else Severity.INFO
             best = self._best
             title = f"{label(LOSS)} has not improved for {flat} rows, since {best[2]}"
             found.append(
                 self.say(
                     Verdict.FIRING,
-                    Severity.INFO,
+                    self._open,
                     title,
                     where,
                     metric=LOSS,
+                    cause=f"it stands at the level of guessing among {guess:,}" if guess else "",
                     evidence={"best": grow(best[0]), "best_step": best[2].step, "now": grow(level)},
                 )
             )
         return found
 
+    def _guess(self, level: float, sigma: float) -> int:
+        """Return the number of classes among which a level is the guess, 0 if it is none."""
+        near = sigma < _SCATTER and self._first < level + log(2)
+        return guessing(grow(level), self.chance) if near else 0
+
     def _end(self, where: Place) -> list[Finding]:
         if not self._open:
             return []
-        self._open = False
-        return [self.say(Verdict.CLEAR, Severity.INFO, f"{label(LOSS)} improves again", where, metric=LOSS)]
+        severity, self._open = self._open, None
+        return [self.say(Verdict.CLEAR, severity, f"{label(LOSS)} improves again", where, metric=LOSS)]

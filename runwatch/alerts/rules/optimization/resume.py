@@ -41,6 +41,7 @@ from runwatch.alerts.rules.baseline import (
     take,
     went_on,
 )
+from runwatch.alerts.rules.common.wording import higher
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LOSS, label
@@ -136,7 +137,7 @@ class Resume(RankRule):
             self.say(
                 Verdict.FIRING,
                 severity,
-                f"{label(LOSS)} is {rise:.0%} higher after the restart at {self._where} than before it",
+                f"{label(LOSS)} is {higher(rise)} after the restart at {self._where} than before it",
                 here,
                 metric=LOSS,
                 cause="the restart did not restore the weights, the optimiser or the data as they were",

@@ -7,8 +7,10 @@ most), above the lowest median of three (the best of many is low by chance) by m
 `rise`), 4 s) and by `waves` times the highest rise that was lost again by half; after at
 least `least` evaluations, while the median training loss of 64 rows has not risen since
 the best. Two in a row that stand `jump` times, and 8 s, above the two before them are
-told sooner, unless single ones have risen half as high twice. All in logarithms. Both
-are warnings, and end with an evaluation near the best.
+told sooner, unless single ones have risen half as high twice. All in logarithms. Sooner too
+where the gap is wide: the training loss fell by half since the best, to less than half of
+each of as many evaluations and `gap` below them, which are `rise` above it. All are warnings, reported anew
+when the rise has grown by half, and end with an evaluation near the best.
 s is the noise of one evaluation: the 90th percentile of how far one stands above the line
 between its neighbours, of the newest 12 or 48, whichever is more, times 1 + 4 / n for the
 few that n are. Only evaluations before the rise count, or those of a rise that was lost
@@ -46,6 +48,7 @@ from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import grow, middle
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.waves import Waves
+from runwatch.alerts.rules.common.wording import above
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS, label
@@ -56,6 +59,8 @@ _FEW = 8
 """Evaluations before a rise of which the noise can be told without those of the rise."""
 _NEWEST = 12
 """Evaluations that tell the noise of now."""
+_ANEW = 1.5
+"""Multiple of the rise reported last that is news."""
 _LONGEST = 24
 """The most evaluations in a row that a rise must last."""
 
@@ -112,6 +117,9 @@ class _Watch:
     """Rises of single evaluations, and of as many in a row as a rise must last, that came back."""
     noise: _Noise = field(default_factory=_Noise)
     open: bool = False
+    told: float = 0.0
+    """Rise, in ln, that was reported last."""
+    since: Place | None = None
 
 
 @dataclass
@@ -126,6 +134,7 @@ class Validation(RankRule):
     part: float = threshold(0.1, "part of all evaluations that must be above it, where that is more")
     least: int = threshold(5, "evaluations before anything is said")
     jump: float = threshold(1.5, "times the evaluations before that two in a row must be")
+    gap: float = threshold(0.3, "least gap between validation and training loss that is wide")
     waves: float = threshold(2.0, "multiple of the highest rise so far that was lost again")
 
     _recent: Recent = field(default_factory=Recent, init=False, repr=False)
@@ -157,19 +166,43 @@ class Validation(RankRule):
             watch.best, watch.where, watch.above = value, where, 0
             watch.train = self._train(watch)
             return self._end(metric, watch, where)
+        if watch.open and log(value / watch.best) < margin / 2:
+            return self._end(metric, watch, where)
         if watch.open:
-            return self._end(metric, watch, where) if log(value / watch.best) < margin / 2 else []
-        learns = not self._train(watch) > 1.03 * watch.train
-        rising = watch.above >= self._long(watch) and watch.count >= self.least and learns
-        if not jumped and not rising:
+            return self._grows(metric, watch, value)
+        return self._begins(metric, watch, where, value, jumped=jumped)
+
+    def _grows(self, metric: str, watch: _Watch, value: float) -> list[Finding]:
+        """Report a rise anew once it has grown by half."""
+        rise = log(value / watch.best)
+        if rise < _ANEW * watch.told:
             return []
-        watch.open = True
-        return [self._tell(metric, watch, where, value, rising=rising)]
+        watch.told = rise
+        return [self._tell(metric, watch, watch.since or Place(None, None), value, rising=True)]
+
+    def _begins(
+        self, metric: str, watch: _Watch, where: Place, value: float, *, jumped: bool
+    ) -> list[Finding]:
+        train = self._train(watch)
+        learns = not train > 1.03 * watch.train
+        long = self._long(watch)
+        rising = watch.above >= long and watch.count >= self.least and learns
+        apart = watch.count >= self.least and self._apart(watch, train, long)
+        if not jumped and not rising and not apart:
+            return []
+        watch.open, watch.told, watch.since = True, log(value / watch.best), where
+        return [self._tell(metric, watch, where, value, rising=rising or apart)]
+
+    def _apart(self, watch: _Watch, train: float, long: int) -> bool:
+        """Whether the newest evaluations are above the best and far above a training loss that fell."""
+        newest = [grow(level) for level in list(watch.newest)[-long:]]
+        fell = train < watch.train / 2 and train < min(newest) / 2
+        return fell and train < min(newest) - self.gap and min(newest) > (1 + self.rise) * watch.best
 
     def _tell(self, metric: str, watch: _Watch, where: Place, value: float, *, rising: bool) -> Finding:
         if rising:
-            rise = f"{label(metric)} is {value / watch.best - 1:.0%} above its best"
-            title = f"{rise} of {watch.best:.4g} at {watch.where}"
+            best = f"its best of {watch.best:.4g} at {watch.where}"
+            title = f"{label(metric)} {above(value / watch.best - 1, best)}"
             cause = "it overfits: the training loss did not rise" if watch.train > 0 else ""
         else:
             times = value / grow(watch.newest[-3])

@@ -3,7 +3,9 @@
 Reason: one update that goes too far breaks a policy, and the reward follows some steps
 later; a policy that runs away from its reference is often exploiting the reward model.
 Formula: the median of the last 16 rows is above `times` the median of the 64 rows before
-them and above `least`, at `persist` such points in a row, 8 rows apart. A warning, or a
+them and above `least`, at `persist` such points in a row, 8 rows apart. From the first
+rows on where three in a row are above `absurd` and as many times their median so far, which is
+critical above a million: that is no policy any more. Else a warning, or a
 note while a reward is above what it was in those 64 rows by two standard errors. Ends
 below the root of `times` of that level, or after 512 rows.
 
@@ -26,10 +28,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import msgspec
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
-from runwatch.alerts.rules.baseline import Segments, Windows, median
+from runwatch.alerts.rules.baseline import Segments, Windows, median, middle
 from runwatch.alerts.rules.common.rewards import Rewards
 from runwatch.alerts.rules.common.roles import KL, cast
 from runwatch.core.block import Block, Samples
@@ -38,6 +41,10 @@ from runwatch.core.metrics import label
 
 _NOW, _BEFORE, _HOP = 16, 64, 8
 _MOST = 8
+_FEW = 8
+"""First rows that tell what is usual while little is known."""
+_SURE = 3
+_OVERFLOW = 1e6
 
 
 @dataclass
@@ -52,6 +59,10 @@ class _Shift:
     fired: int = 0
     """Row at which it fired."""
     firing: Severity | None = None
+    first: list[float] = field(default_factory=list)
+    """The first rows."""
+    absurd: int = 0
+    """Rows in a row that are absurd."""
 
 
 @dataclass
@@ -65,6 +76,7 @@ class PolicyShift(RunRule):
     least: float = threshold(0.1, "divergence below which nothing is said")
     persist: int = threshold(2, "evaluations in a row, 8 rows apart, that must agree")
     warmup: int = threshold(128, "rows after a start that are not judged")
+    absurd: float = threshold(1000.0, "divergence, and times the usual, that no policy survives")
     settle: ClassVar[int] = 512
     """Rows after which a new level counts as usual."""
 
@@ -93,19 +105,26 @@ class PolicyShift(RunRule):
 
     def _walk(self, metric: str, shift: _Shift, rows: Samples) -> list[tuple[float, Finding]]:
         start = shift.windows.rows
-        ends, windows = shift.windows.add(np.abs(rows.value))
-        if not len(ends):
+        values = np.abs(rows.value)
+        shift.first += values[: _FEW - len(shift.first)].tolist()
+        absurd = len(shift.first) == _FEW and bool(shift.absurd or values.max(initial=0.0) > self.absurd)
+        ends, windows = shift.windows.add(values)
+        if not absurd and not len(ends):
             return []
         usual = median(np.sort(windows[:, :_BEFORE], axis=1))
         now = median(np.sort(windows[:, _BEFORE:], axis=1))
         found: list[tuple[float, Finding]] = []
         over = now > np.maximum(self.times * usual, self.least)
-        if shift.firing is None and not shift.over and not over.any():
+        if not absurd and shift.firing is None and not shift.over and not over.any():
             return []
+        done = 0
         for end, before, level, far in zip(
             ends.tolist(), usual.tolist(), now.tolist(), over.tolist(), strict=True
         ):
             row = end - start - 1
+            if absurd:
+                found += self._early(metric, shift, rows, start, range(done, row + 1))
+                done = row + 1
             here, offset = place(rows, row), float(rows.offset[row])
             if shift.firing is not None:
                 low = level < max(self.times**0.5 * shift.usual, self.least)
@@ -121,11 +140,37 @@ class PolicyShift(RunRule):
             if shift.over >= self.persist and self._rewards.known(offset):
                 shift.fired = end
                 found.append((offset, self._fire(metric, shift, level, offset)))
+        if absurd:
+            found += self._early(metric, shift, rows, start, range(done, len(rows)))
+        return found
+
+    def _early(
+        self, metric: str, shift: _Shift, rows: Samples, start: int, which: range
+    ) -> list[tuple[float, Finding]]:
+        """Judge some rows by absolute values, which needs no long past."""
+        usual = middle(shift.first)
+        found: list[tuple[float, Finding]] = []
+        for row in which:
+            value, offset = abs(float(rows.value[row])), float(rows.offset[row])
+            absurd = start + row >= _FEW and value > max(self.absurd, self.absurd * usual)
+            shift.absurd = shift.absurd + 1 if absurd else 0
+            if shift.absurd == 1 and shift.firing is None:
+                shift.since, shift.usual = place(rows, row), usual
+            severity = Severity.CRITICAL if value > _OVERFLOW else Severity.WARNING
+            known = shift.firing is not None and shift.firing.rank >= severity.rank
+            if shift.absurd < _SURE or known or not self._rewards.known(offset):
+                continue
+            shift.fired = start + row
+            finding = self._fire(metric, shift, value, offset)
+            shift.firing = severity
+            found.append((offset, msgspec.structs.replace(finding, severity=severity)))
         return found
 
     def _fire(self, metric: str, shift: _Shift, level: float, offset: float) -> Finding:
         shift.firing = Severity.INFO if self._rewards.rises(offset) else Severity.WARNING
-        times = f"{level / shift.usual:.0f}x its usual {shift.usual:.3g}" if shift.usual > 0 else "usually 0"
+        times = f"{level / shift.usual:,.0f}x its usual {shift.usual:.3g}" if shift.usual > 0 else "usually 0"
+        if level > _OVERFLOW * shift.usual > 0:
+            times = f"overflowed: its usual was {shift.usual:.3g}"
         return self.say(
             Verdict.FIRING,
             shift.firing,

@@ -38,6 +38,7 @@ from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Windows, grow, median, spread
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.speed import Speed
+from runwatch.alerts.rules.common.wording import longer
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import STEP_TIME, label
@@ -194,7 +195,7 @@ class StepTime(RankRule):
         usual = track.usual.level
         more = grow(level - usual) - 1
         if metric == STEP_TIME:
-            title = f"steps take {more:.0%} longer: {grow(level):.3g} s, usually {grow(usual):.3g} s"
+            title = f"steps {longer(more)}: {grow(level):.3g} s, usually {grow(usual):.3g} s"
         else:
             less = 1 - grow(usual - level)
             title = f"{label(metric)} fell {less:.0%}: {grow(-level):.4g}, usually {grow(-usual):.4g}"

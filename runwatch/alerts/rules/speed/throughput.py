@@ -33,11 +33,14 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Baseline, Floats, grow
+from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.speed import Speed
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import STEP_TIME, label
 
+_BACK = 32
+"""Newest rows among which it is looked where a collapse began."""
 _FADES = 0.6
 """Of the slowest of the rows judged, below which one of the newest two is, where a mean forgets a pause."""
 
@@ -55,6 +58,7 @@ class _Track:
     under: int = 0
     rows: int = 0
     where: Place | None = None
+    recent: Recent = field(default_factory=lambda: Recent(_BACK))
 
 
 @dataclass
@@ -83,6 +87,7 @@ class Throughput(RankRule):
                 found += self._end(metric, track, place(whole, 0))
                 track = self._tracks[metric] = _Track()
             if len(rows):
+                track.recent.push(Samples(rows.offset, rows.line, rows.step, slowness))
                 found += self._walk(metric, track, rows, slowness)
         return found
 
@@ -129,7 +134,7 @@ class Throughput(RankRule):
             offset = float(rows.offset[row])
             if track.over < self.persist or fades or self._does_more(metric, excess, offset):
                 return []
-            track.where = place(rows, row)
+            track.where = self._onset(track, offset)
             usual, seconds = grow(track.level), grow(now)
             if metric == STEP_TIME:
                 title = f"steps take {grow(excess):.1f} times longer: {seconds:.3g} s, usually {usual:.3g} s"
@@ -152,6 +157,12 @@ class Throughput(RankRule):
         if track.under < self.persist and track.rows < self.settle:
             return []
         return self._end(metric, track, place(rows, row))
+
+    def _onset(self, track: _Track, offset: float) -> Place:
+        """Return the first row of a collapse: the one behind the last that was hardly slower than usual."""
+        newest = track.recent.until(offset, min(self.rows + self.persist, _BACK))
+        fast = np.flatnonzero(newest.value <= track.level + log(self.times) / 2)
+        return place(newest, min(int(fast[-1]) + 1 if len(fast) else 0, len(newest) - 1))
 
     def _does_more(self, metric: str, excess: float, offset: float) -> bool:
         """Whether tokens per second fell by less than half of it: the steps do more work."""

@@ -1,0 +1,84 @@
+"""Checkpoints fail to be saved, or are left out, and training goes on.
+
+Reason: a loop that catches the error of a save goes on as if nothing had happened; what
+is lost shows only when the run dies.
+Formula: lines that say that a save failed, or was skipped because of an error: a warning at
+the first; saves that were skipped for another reason, `skips` in a row without any that
+went well. Ends at the next checkpoint.
+
+Example: '3 checkpoints in a row were not saved: checkpoint save skipped (RuntimeError)'.
+
+What to do: look at the space, the rights and the mount of the directory, and save elsewhere
+now: nothing newer than the last good checkpoint is left of a run that dies.
+
+Traps: trainers skip saves that are not the best, which says nothing of an error.
+
+Source: training loops that catch everything around `torch.save`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from runwatch.alerts.rules.base import Place, RunRule, threshold
+from runwatch.core.batch import Event
+from runwatch.core.block import Block
+from runwatch.core.findings import Finding, Severity, Verdict
+
+FAILED = "checkpoint_failed"
+"""Kind of the events that tell of a save that failed, or was left out."""
+_ERROR = re.compile(r"Error|Exception|No space|denied|failed|aborted|timed out")
+
+
+@dataclass
+class CheckpointFailed(RunRule):
+    """Warns while checkpoints are not saved."""
+
+    name: ClassVar[str] = "checkpoint_failed"
+    summary: ClassVar[str] = "Checkpoints could not be saved, and training goes on."
+
+    skips: int = threshold(3, "saves in a row skipped for no error that are a warning")
+
+    _failed: int = field(default=0, init=False, repr=False)
+    """Saves that failed in a row."""
+    _first: Place = field(default=Place(None, None), init=False, repr=False)
+    _open: bool = field(default=False, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge the saves of a block."""
+        found: list[Finding] = []
+        for event in block.events:
+            if event.kind == FAILED:
+                found += self._fail(event)
+            elif event.kind == "checkpoint" and event.data.get("state") != "saving":
+                found += self._saved(event)
+        return found
+
+    def _fail(self, event: Event) -> list[Finding]:
+        self._failed += 1
+        if self._failed == 1:
+            self._first = Place(event.step, event.line)
+        if not self._open and not _ERROR.search(event.title) and self._failed < self.skips:
+            return []
+        self._open = True
+        what = "a checkpoint was" if self._failed == 1 else f"{self._failed} checkpoints in a row were"
+        return [
+            self.say(
+                Verdict.FIRING,
+                Severity.WARNING,
+                f"{what} not saved: {event.title[:100]}",
+                self._first,
+                advice="Check the space and the rights of the directory; save elsewhere before the run dies.",
+                evidence={"failed": self._failed},
+            )
+        ]
+
+    def _saved(self, event: Event) -> list[Finding]:
+        was, self._open, self._failed = self._open, False, 0
+        if not was:
+            return []
+        where = Place(event.step, event.line)
+        return [self.say(Verdict.CLEAR, Severity.WARNING, "a checkpoint was saved again", where)]

@@ -1,0 +1,26 @@
+"""The loss of guessing: ln(k) among k classes, or tokens of a vocabulary."""
+
+from __future__ import annotations
+
+import numpy as np
+
+_CLASSES = (2, 10, 100, 256, 1000, 10000, 21841)
+_VOCABULARIES = (30522, 32000, 32128, 49152, 50257, 50304, 65024, 65536, 100277, 128000, 128256, 131072)
+_VOCABULARIES_OF_LATE = (151643, 151936, 152064, 200064, 256000, 262144)
+_USUAL = np.array(_CLASSES + _VOCABULARIES + _VOCABULARIES_OF_LATE)
+_FEW = np.arange(3, 10)
+"""Numbers of classes whose levels are so close to each other that a loss must be nearer."""
+_NEARER = 0.2
+
+
+def guessing(loss: float, within: float) -> int:
+    """Return the usual number of classes or tokens that a loss is the guess among; 0 if there is none.
+
+    `within` is how far the loss may be from ln(k), as a fraction.
+    """
+    for counts, part in ((_USUAL, 1.0), (_FEW, _NEARER)):
+        away = np.abs(loss / np.log(counts) - 1)
+        nearest = int(away.argmin())
+        if away[nearest] <= within * part:
+            return int(counts[nearest])
+    return 0

@@ -1,0 +1,55 @@
+"""How many passes over the data a run has made, as far as its log tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from runwatch.alerts.rules.baseline import Floats
+from runwatch.alerts.rules.common.context import Recent, newest
+from runwatch.core.block import Block
+from runwatch.core.metrics import EPOCH, LOSS, VAL_LOSS
+
+_LEAST = 8
+"""Rows from which it can be seen that each has an evaluation."""
+_EACH = 0.9
+
+
+@dataclass
+class _Count:
+    """How many rows of a metric there were at any place of the newest block."""
+
+    before: int = 0
+    offsets: Floats = field(default_factory=lambda: np.empty(0))
+
+    def push(self, offsets: Floats) -> None:
+        """Take the rows of a new block."""
+        self.before, self.offsets = self.before + len(self.offsets), offsets
+
+    def until(self, offset: float) -> int:
+        """Return how many there were up to `offset`."""
+        return self.before + int(np.searchsorted(self.offsets, offset, "right"))
+
+
+@dataclass
+class Epochs:
+    """Counts epochs: as they are printed, or rows, where each has an evaluation of its own."""
+
+    _epoch: Recent = field(default_factory=lambda: Recent(1))
+    _losses: _Count = field(default_factory=_Count)
+    _evaluations: _Count = field(default_factory=_Count)
+
+    def push(self, block: Block) -> None:
+        """Take what a new block prints."""
+        self._epoch.push(block.samples.get(EPOCH))
+        for count, metric in ((self._losses, LOSS), (self._evaluations, VAL_LOSS)):
+            samples = block.samples.get(metric)
+            count.push(np.empty(0) if samples is None else samples.offset)
+
+    def passed(self, offset: float) -> float:
+        """Return the epochs up to `offset`; 0 where nothing tells of them."""
+        printed = newest(self._epoch, offset) or 0.0
+        rows = self._losses.until(offset)
+        each = rows >= _LEAST and self._evaluations.until(offset) >= _EACH * rows - 1
+        return max(printed, float(rows)) if each else printed

@@ -1,0 +1,271 @@
+"""What is a symptom, or meant: losses that come back, adversaries, models that grow, digits that end, saves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from runwatch.alerts.incidents.incidents import IncidentBook
+from runwatch.alerts.rules.checkpoints.checkpoint_failed import FAILED, CheckpointFailed
+from runwatch.alerts.rules.common.wording import above, fold, higher, longer, rose
+from runwatch.alerts.rules.nonfinite.masked_nan import MaskedNan
+from runwatch.alerts.rules.nonfinite.nonfinite import NonFinite
+from runwatch.alerts.rules.optimization.divergence import Divergence
+from runwatch.alerts.rules.optimization.loss_drop import LossDrop
+from runwatch.alerts.rules.optimization.loss_spike import LossSpike
+from runwatch.alerts.rules.optimization.lr_anomaly import LrAnomaly
+from runwatch.alerts.rules.optimization.validation import Validation
+from runwatch.alerts.rules.policies.policy_shift import PolicyShift
+from runwatch.alerts.rules.ruleset import Ruleset
+from runwatch.alerts.rules.speed.stalls import Stalls
+from runwatch.alerts.rules.speed.step_time import StepTime
+from runwatch.alerts.rules.speed.throughput import Throughput
+from runwatch.core.batch import Event
+from runwatch.core.findings import Finding, Severity, Verdict
+
+from .columns import END, LOSS, TIME, Log, brief, healthy
+
+
+def noise(count, sigma=0.01, seed=0):
+    return np.exp(sigma * np.random.default_rng(seed).normal(size=count))
+
+
+def fired(findings):
+    return [(f.severity.value, f.step) for f in findings if f.verdict is Verdict.FIRING]
+
+
+# -- words -----------------------------------------------------------------------------------------
+
+
+def test_large_rises_are_factors_and_larger_ones_overflowed():
+    assert above(0.24, "its best of 2") == "is 24% above its best of 2"
+    assert above(39.0, "its best of 2") == "is 40 times its best of 2"
+    assert above(1e21, "its best of 2") == "overflowed: it is over a million times its best of 2"
+    assert [rose(0.63), rose(1233.0), rose(1e22)] == [
+        "rose 63%",
+        "rose to 1,234 times the usual",
+        "overflowed",
+    ]
+    assert [higher(0.2), higher(29.0)] == ["20% higher", "30 times as high"]
+    assert [fold(45.2), fold(1e9)] == ["45x", "over a million times"]
+    assert [longer(0.56), longer(31.0)] == ["take 56% longer", "take 32 times as long"]
+
+
+def test_no_title_holds_per_cent_that_nobody_can_read():
+    log = healthy()
+    log.columns[LOSS][1500:] *= np.exp(np.minimum(np.arange(1500), 48))
+    titles = [f.title for rule in (LossSpike(), Divergence()) for f in log.judge(rule)]
+    assert any("overflowed" in title for title in titles)
+    assert max(len(title) for title in titles) < 100
+
+
+# -- symptoms --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("factor", [3.0, 12.0, 1e6])
+def test_a_loss_that_comes_back_does_not_fall(factor):
+    log = healthy()
+    log.columns[LOSS][1500:1640] *= factor
+    assert log.judge(LossDrop()) == []
+    log.columns[LOSS][1640:] *= 0.4  # to where it never was
+    assert fired(log.judge(LossDrop())) == [("warning", 1640)]
+
+
+def test_means_that_begin_anew_with_each_epoch_do_not_fall():
+    mean = 2.0 * (1 - np.exp(-np.arange(160) / 20)) + 0.02
+    log = Log(train__loss=np.tile(mean, 8) * noise(1280))
+    assert log.judge(LossDrop()) == []
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 1000])
+def test_what_follows_from_nan_or_divergence_is_a_symptom_however_it_is_cut(size):
+    log = healthy(1000)
+    log.columns[LOSS][500:540] *= np.exp(np.arange(40))
+    log.columns[LOSS][540:600] = np.nan
+    book, rules = IncidentBook("r", "r"), Ruleset().build()
+    for low in range(0, 1000, size):
+        for rule in rules:
+            for finding in rule.observe(log.block(low, min(low + size, 1000))):
+                book.apply(finding, now=None, live=True)
+    leading = [row for row in book.rows() if row.severity != "info"]
+    assert [row.rule for row in leading if row.step and row.step >= 530] == ["nonfinite"]
+    assert "loss_drop" not in {row.rule for row in book.every()}
+
+
+def test_levels_that_a_loss_has_survived_twice_are_notes():
+    loss = np.where(np.arange(2000) % 400 < 200, 3.0, 5.0)  # data of two kinds, in long turns
+    log = Log(train__loss=loss * noise(2000))
+    severities = [severity for severity, _ in fired(log.judge(LossSpike()))]
+    assert severities[0] == "warning"
+    assert set(severities[-2:]) == {"info"}
+
+
+def test_a_full_disk_leads_the_crash_that_follows_much_later():
+    book = IncidentBook("r", "r")
+    for rule, step in (("disk_full", 1000), ("crash", 90_000)):
+        book.apply(Finding(rule, Verdict.FIRING, Severity.CRITICAL, rule, step=step), now=None, live=True)
+    (row,) = book.rows()
+    assert (row.rule, row.symptoms) == ("disk_full", ("crash",))
+
+
+# -- adversaries and agents --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["g_loss", "Loss_D", "elo", "win_rate"])
+def test_nothing_is_said_of_a_loss_of_adversaries(name):
+    loss = (1 + np.arange(800) / 200) * noise(800, 0.1)
+    loss[400:430] *= 20
+    log = Log(train__loss=loss).set(name, noise(800, 0.3))
+    for rule in (Divergence(), LossSpike(), LossDrop()):
+        assert fired(log.judge(rule)) == []
+    del log.columns[name]
+    assert fired(log.judge(Divergence()))
+
+
+@pytest.mark.parametrize("name", ["reward", "Rew", "value_loss", "epsilon"])
+def test_the_loss_of_an_agent_is_at_most_a_note(name):
+    log = Log(train__loss=(1 + np.arange(800) / 200) * noise(800, 0.1)).set(name, noise(800, 0.3))
+    assert {severity for severity, _ in fired(log.judge(Divergence()))} == {"info"}
+    assert log.judge(Divergence(), range(0, 800, 7)) == log.judge(Divergence())
+
+
+def test_a_divergence_no_policy_survives_is_reported_at_once():
+    kl = 0.01 * noise(120, 0.3)
+    kl[30:] = 10.0 ** np.minimum(np.arange(90), 12)
+    log = Log(train__loss=0.1 * np.random.default_rng(1).normal(size=120)).set("reward", np.ones(120))
+    found = log.set("train/kl", kl).judge(PolicyShift())
+    assert fired(found)[:2] == [("warning", 34), ("critical", 34)]
+    assert found == log.judge(PolicyShift(), range(1, 120))
+    wild = 10 ** np.random.default_rng(43).uniform(-200, 200, 131)
+    log = Log(train__loss=-np.ones(131)).set("reward", np.ones(131)).set("train/kl", wild)
+    assert log.judge(PolicyShift(), range(1, 131)) == log.judge(PolicyShift())
+
+
+# -- zeros and NaN that are meant ----------------------------------------------------------------------
+
+
+def test_a_loss_that_falls_to_its_last_digit_is_zero_by_rounding():
+    loss = np.round(0.12 / (1 + np.arange(600) ** 1.4), 4)
+    assert loss[-1] == 0.0
+    assert Log(train__loss=loss).judge(MaskedNan()) == []
+
+
+def test_a_column_of_zeros_from_the_first_row_is_none_that_trains():
+    assert Log(train__loss=np.zeros(300)).judge(MaskedNan()) == []
+
+
+@pytest.mark.parametrize("name", ["train/explained_variance", "Test loss decreased"])
+def test_values_that_have_nothing_to_divide_by_are_notes(name):
+    values = np.ones(100)
+    values[50] = np.nan
+    log = Log(train__loss=np.ones(100)).set(name, values)
+    assert {severity for severity, _ in fired(log.judge(NonFinite()))} == {"info"}
+
+
+def test_a_warm_up_at_a_constant_rate_ends_in_a_jump():
+    rate = np.where(np.arange(200) < 10, 0.00083, 0.0025)
+    assert Log(train__learning_rate=rate).judge(LrAnomaly()) == []
+    assert fired(Log(train__learning_rate=np.where(np.arange(200) < 50, 1e-4, 2e-3)).judge(LrAnomaly())) != []
+    rate[100:] = 0.0099  # again: that is no warm-up
+    assert fired(Log(train__learning_rate=rate).judge(LrAnomaly())) == [("warning", 100)]
+
+
+# -- stalls ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("every", "seconds"), [(100, 60.0), (50, 20.0), (25, 6.0)])
+def test_rare_stalls_are_weighed_by_the_time_they_cost(every, seconds):
+    times = 0.4 * noise(700)
+    times[every - 1 :: every] = seconds
+    log = Log(perf__step_time=times)
+    found = log.judge(Stalls())
+    assert [severity for severity, _ in fired(found)] == ["warning"]
+    assert found[0].title.startswith(f"one row in {every} takes ")
+    assert log.judge(Stalls(), range(0, 700, 9)) == found
+
+
+def test_stalls_beside_evaluations_or_checkpoints_are_a_note():
+    times = 0.4 * noise(700)
+    times[99::100] = 60.0
+    log = Log(perf__step_time=times)
+    log.events = [Event("checkpoint", row * 100 - 50, row, "Saving") for row in range(99, 700, 100)]
+    assert [severity for severity, _ in fired(log.judge(Stalls()))] == ["info"]
+
+
+def test_stalls_that_cost_little_or_came_once_are_not_told():
+    times = 0.4 * noise(700)
+    times[99::100] = 6.0
+    assert Log(perf__step_time=times).judge(Stalls()) == []
+    times = 0.4 * noise(700)
+    times[[100, 200, 300, 400]] = 2.0, 900.0, 2.0, 2.0
+    assert Log(perf__step_time=times).judge(Stalls()) == []
+    assert healthy().judge(Stalls()) == []
+
+
+def test_a_fading_mean_that_forgets_a_pause_is_no_stall():
+    times = 0.4 * noise(700)
+    for row in range(99, 680, 100):
+        times[row : row + 12] *= 1 + 30 * 0.7 ** np.arange(12)
+    assert Log(perf__step_time=times).judge(Stalls()) == []
+
+
+def test_stalls_end_when_they_no_longer_come():
+    times = 0.4 * noise(900)
+    times[24:300:25] = 6.0
+    found = Log(perf__step_time=times).judge(Stalls())
+    assert [f.verdict.value for f in found] == ["firing", "clear"]
+    assert 300 < found[1].step < 500
+
+
+@pytest.mark.parametrize("rule", [Stalls, StepTime, Throughput])
+def test_pieces_do_not_matter_where_a_size_is_printed(rule):
+    rng = np.random.default_rng(90)
+    log = Log(perf__step_time=0.4 * noise(200, 1.5)).set("num_points", 10 ** rng.uniform(-290, 290, 200))
+    log.columns["num_points"][:3] = np.nan, 0.0, 1e-295
+    assert log.judge(rule(), range(1, 200)) == log.judge(rule())
+
+
+def test_a_model_that_grows_may_slow_down_as_much():
+    size = 1e5 * (1 + np.arange(1500) / 100)
+    log = Log(perf__step_time=0.2e-6 * size * noise(1500)).set("num_gaussians", size)
+    assert log.judge(StepTime()) == log.judge(Throughput()) == []
+    log.columns[TIME][1000:] *= 4
+    assert fired(log.judge(Throughput())) == [("critical", 1000)]
+
+
+# -- overfitting -------------------------------------------------------------------------------------
+
+
+def test_a_wide_gap_needs_no_long_rise():
+    train = [1.0, 0.7, 0.45, 0.28, 0.16, 0.09, 0.05, 0.03]
+    val = [0.9, 0.8, 0.82, 0.95, 1.1, 1.3, 1.5, 1.7]
+    found = Log(train__loss=train, val__loss=val).judge(Validation())
+    assert fired(found)[0] == ("warning", 5)
+    assert fired(found)[-1] == ("warning", 5)  # reported anew as it grows
+    assert "112% above its best of 0.8" in found[-1].title
+    narrow = Log(train__loss=np.array(train) / 100, val__loss=np.array(val) / 100)
+    assert [f.step for f in narrow.judge(Validation())] == [7]
+
+
+# -- checkpoints -------------------------------------------------------------------------------------
+
+
+def saves(*titles):
+    events = [Event(kind, row * 100 + 50, row, title) for row, (kind, title) in enumerate(titles)]
+    return brief(Log(train__loss=np.ones(len(titles)), events=events).judge(CheckpointFailed())), events
+
+
+def test_saves_that_fail_are_reported_until_one_goes_well():
+    skipped = (FAILED, "checkpoint save skipped (RuntimeError: enforce fail)")
+    found, _ = saves(skipped, skipped, skipped, ("checkpoint", "saved"))
+    assert [entry[:2] for entry in found] == [("firing", "warning")] * 3 + [("clear", "warning")]
+
+
+def test_saves_that_are_skipped_by_choice_must_be_three_in_a_row():
+    skip, save = (FAILED, "Skipping checkpoint: not the best"), ("checkpoint", "saved")
+    assert saves(skip, skip, save, skip, skip, save)[0] == []
+    assert saves(skip, skip, skip)[0] != []
+
+
+def test_the_end_of_a_log_changes_nothing_here():
+    assert list(CheckpointFailed().tick(END)) == []

@@ -1,0 +1,226 @@
+"""Rules about the first rows: a loss above its start, one that never falls, and the level of guessing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from runwatch.alerts.rules.optimization.above_start import AboveStart
+from runwatch.alerts.rules.optimization.divergence import Divergence
+from runwatch.alerts.rules.optimization.grad_vanish import GradVanish
+from runwatch.alerts.rules.optimization.loss_spike import LossSpike
+from runwatch.alerts.rules.optimization.never_learns import NeverLearns
+from runwatch.alerts.rules.optimization.oscillation import Oscillation
+from runwatch.alerts.rules.optimization.plateau import Plateau
+from runwatch.core.block import Status
+from runwatch.core.findings import Verdict
+
+from .columns import GRAD, LOSS, Log, brief, healthy
+
+VAL, EPOCH = "val/loss", "train/epoch"
+
+
+def noise(count, sigma=0.01, seed=0):
+    return np.exp(sigma * np.random.default_rng(seed).normal(size=count))
+
+
+def fired(findings):
+    return [(f.severity.value, f.step) for f in findings if f.verdict is Verdict.FIRING]
+
+
+def hot(start, end, rows, rate=4.0):
+    """A loss that rises from its first row to a level at which it stays."""
+    return (end - (end - start) * np.exp(-np.arange(rows) / rate)) * noise(rows)
+
+
+# -- above the start ---------------------------------------------------------------------------------
+
+
+def test_a_loss_far_above_its_start_is_reported_within_a_few_rows_and_gets_critical():
+    found = Log(train__loss=hot(4.3, 19, 60)).judge(AboveStart())
+    assert fired(found) == [("warning", 1), ("critical", 1)]
+    assert found[0].title.startswith("loss is ")
+    assert "what it began with (4.3" in found[0].title
+
+
+def test_a_small_rise_that_stays_is_a_warning_where_it_began_as_a_vocabularys():
+    assert fired(Log(train__loss=hot(8.3, 9.9, 100)).judge(AboveStart())) == [("warning", 2)]
+    assert fired(Log(train__loss=hot(0.9, 1.2, 100)).judge(AboveStart())) == [("info", 2)]  # as queues do
+
+
+def test_epochs_make_any_rise_that_lasts_a_warning():
+    log = Log(train__loss=hot(1.7, 2.2, 100), val__loss=hot(1.8, 2.2, 100))
+    assert [s for s, _ in fired(log.judge(AboveStart()))] == ["warning"]
+    log = Log(train__loss=hot(1.7, 2.2, 100)).set(EPOCH, np.arange(100.0))
+    assert [s for s, _ in fired(log.judge(AboveStart()))] == ["warning"]
+
+
+def test_few_rows_are_judged_for_good_at_the_end():
+    log = Log(train__loss=hot(4.4, 35, 12, rate=3.0))
+    assert fired(log.judge(AboveStart(), end=False)) == [("warning", 1)]
+    assert fired(log.judge(AboveStart())) == [("warning", 1), ("critical", 1)]
+    running = AboveStart()
+    running.observe(log.block(0, 12))
+    assert running.tick(Status(now=0.0)) == []
+
+
+def test_the_evaluation_before_the_first_row_is_a_reference():
+    log = Log(train__loss=100 * noise(20), val__loss=np.full(20, np.log(50257)))
+    log.columns[LOSS][0] = np.nan  # only evaluated
+    assert fired(log.judge(AboveStart(), end=False)) == [("warning", 1)]
+    log.columns[VAL][:] = 1.3  # of another kind than the training loss
+    assert log.judge(AboveStart()) == []
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        np.concatenate([0.2 * (1 - 0.9 ** np.arange(1, 20)), 0.2 * np.exp(-np.arange(300) / 100)]),
+        20 * noise(300, 1.0, seed=4),  # single rows that scatter tenfold
+        hot(6.0, 9.0, 40)[:40].tolist() + (9 * np.exp(-np.arange(400) / 40)).tolist(),  # and soon falls
+        healthy().columns[LOSS],
+    ],
+    ids=["a mean that begins at zero", "noise", "warm-up", "healthy"],
+)
+def test_losses_that_are_not_above_their_start(loss):
+    assert not [
+        f for f in Log(train__loss=np.asarray(loss)).judge(AboveStart()) if f.severity.value != "info"
+    ]
+
+
+def test_a_loss_that_falls_below_its_start_ends_it_for_good():
+    loss = np.concatenate([hot(4.3, 19, 100), 3 * noise(100), 19 * noise(100)])
+    found = Log(train__loss=loss).judge(AboveStart())
+    assert brief(found)[-1][:2] == ("clear", "critical")
+    assert found[-1].step == 111
+
+
+@pytest.mark.parametrize("cuts", [(1, 2, 3), (5, 33, 40), range(1, 60)])
+def test_pieces_do_not_matter_above_the_start(cuts):
+    log = Log(train__loss=hot(4.3, 19, 60))
+    assert log.judge(AboveStart(), cuts) == log.judge(AboveStart())
+
+
+# -- the end ---------------------------------------------------------------------------------------
+
+
+def test_a_run_that_ends_far_above_its_best_diverged_however_short():
+    loss = np.append(4 * np.exp(-np.arange(24) / 40), [90.0, 95, 92]) * noise(27)
+    found = Log(train__loss=loss).judge(Divergence())
+    assert fired(found) == [("critical", 24)]
+    assert "38 times its best of" in found[0].title
+    assert Log(train__loss=loss).judge(Divergence(), end=False) == []  # the next rows may recover
+    assert Log(train__loss=loss[:25]).judge(Divergence()) == []  # a single row may be an outlier
+
+
+def test_a_loss_next_to_zero_ends_where_it_likes():
+    loss = np.append(4 * np.exp(-np.arange(24) / 2), [1e-3, 1.2e-3, 1.1e-3])
+    assert Log(train__loss=loss).judge(Divergence()) == []
+
+
+def test_a_divergence_begins_at_its_first_row():
+    log = healthy()
+    log.columns[LOSS][1507:] *= 3
+    assert fired(log.judge(Divergence()))[0] == ("critical", 1507)
+
+
+# -- nothing is learned ------------------------------------------------------------------------------
+
+
+def test_epochs_shorten_the_wait_for_a_loss_that_never_falls():
+    log = Log(train__loss=2.304 * noise(60, 0.002), val__loss=2.31 * noise(60, 0.002))
+    found = log.judge(NeverLearns())
+    assert fired(found) == [("warning", 49)]
+    assert found[0].cause == "it stands at the level of guessing"
+    flat = Log(train__loss=0.2512 * noise(60, 0.002)).set(EPOCH, np.arange(60.0) + 1)
+    assert fired(flat.judge(NeverLearns())) == [("warning", 49)]  # anywhere, if it is flat
+
+
+def test_steps_shorten_the_wait_too():
+    log = Log(np.arange(150) * 100.0, train__loss=np.log(10) * noise(150))
+    assert fired(log.judge(NeverLearns())) == [("warning", 9900.0)]
+
+
+def test_a_rate_that_is_far_too_low_is_the_cause():
+    loss = 5.7 * (1 - 1e-6 * np.arange(500)) * noise(500, 0.02)
+    found = Log(train__loss=loss, train__learning_rate=np.full(500, 1e-8)).judge(NeverLearns())
+    assert fired(found) == [("warning", 399)]
+    assert found[0].cause == "the learning rate was never above 1e-08"
+    low = Log(train__loss=loss, train__learning_rate=np.full(500, 1e-6))
+    assert [s for s, _ in fired(low.judge(NeverLearns()))] == ["info"]  # fine-tuning
+
+
+def test_a_plateau_at_the_level_of_guessing_is_a_warning():
+    loss = (np.log(10) + 0.3 * np.exp(-np.arange(1200) / 100)) * noise(1200, 0.003)
+    found = Log(train__loss=loss).judge(Plateau())
+    assert [s for s, _ in fired(found)] == ["warning"]
+    assert found[0].cause == "it stands at the level of guessing among 10"
+    far = Log(train__loss=np.log(10) * (1 + 4 * np.exp(-np.arange(1200) / 20)) * noise(1200, 0.003))
+    assert [s for s, _ in fired(far.judge(Plateau()))] == ["info"]  # it came from far above
+
+
+# -- gradients of zero -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at", [5, 70])
+def test_a_norm_of_zero_needs_no_warm_up_and_names_its_first_step(at):
+    log = healthy(300)
+    log.columns[GRAD][at:] = 0.0
+    found = log.judge(GradVanish())
+    assert fired(found) == [("critical", at)]
+    assert found[0].title == f"grad norm is exactly 0 since step {at}"
+    assert log.judge(GradVanish(), range(1, 300)) == found
+
+
+def test_a_norm_of_zero_stays_critical():
+    log = healthy(1500)
+    log.columns[GRAD][200:] = 0.0
+    assert brief(log.judge(GradVanish())) == [("firing", "critical", 200)]
+
+
+def test_norms_of_updates_alone_are_zero_between_them():
+    log = healthy(400)
+    log.columns[GRAD][np.arange(400) % 8 != 7] = 0.0
+    assert log.judge(GradVanish()) == []
+
+
+def test_rows_that_stand_for_many_steps_end_the_warm_up():
+    log = healthy(80)
+    log.steps = log.steps * 50
+    log.columns[GRAD] = np.where(np.arange(80) < 50, 1.0, 1e-4) * noise(80, 0.1)
+    assert fired(log.judge(GradVanish())) == [("warning", 2500.0)]
+    log.steps = log.steps / 50
+    assert log.judge(GradVanish()) == []
+
+
+# -- rates that are too high -------------------------------------------------------------------------
+
+
+def test_a_loss_that_begins_to_oscillate_is_a_note_and_above_its_best_a_warning():
+    log = healthy()
+    swings = np.where(np.arange(1500) % 2, 1.6, 0.66) * noise(1500, 0.1)
+    log.columns[LOSS][1500:] *= swings
+    found = log.judge(Oscillation())
+    assert [s for s, _ in fired(found)] == ["info"]
+    assert 1500 <= found[0].step < 1750
+    log.columns[LOSS][1500:] *= 1.6
+    assert [s for s, _ in fired(log.judge(Oscillation()))][-1] == "warning"
+    assert log.judge(Oscillation(), range(0, 3000, 37)) == log.judge(Oscillation())
+    log.columns[LOSS][2500:] *= 0.5  # it learns again, to and fro
+    assert Verdict.CLEAR in {f.verdict for f in log.judge(Oscillation())}
+
+
+def test_noise_that_was_there_from_the_beginning_or_falls_with_the_loss_is_none():
+    noisy = healthy()
+    noisy.columns[LOSS] *= noise(3000, 0.5)
+    falling = Log(train__loss=10 * np.exp(-np.arange(2000) / 1000) * noise(2000) ** np.linspace(1, 60, 2000))
+    assert noisy.judge(Oscillation()) == healthy().judge(Oscillation()) == []
+    assert {s for s, _ in fired(falling.judge(Oscillation()))} <= {"info"}
+
+
+def test_first_rows_that_scatter_tenfold_are_no_spike():
+    loss = 60 * noise(400, 1.3, seed=2)
+    loss[:2] = 19, 528
+    assert {s for s, _ in fired(Log(train__loss=loss).judge(LossSpike()))} <= {"info"}
+    loss = np.append(6.7, (99 - 80 * (1 - np.exp(-np.arange(99) / 3))) * noise(99))
+    assert [s for s, _ in fired(Log(train__loss=loss).judge(LossSpike()))] == ["warning", "critical"]
