@@ -15,7 +15,7 @@ from runwatch.parsers.lexicon.places import place_of
 CHECKPOINT = "checkpoint"
 PART = "save_part"
 """A file of a checkpoint beside its weights."""
-FAILED = "save_failed"
+FAILED = "checkpoint_failed"
 """A save that failed, or was left out."""
 
 PATTERNS = (
