@@ -15,7 +15,7 @@ from runwatch.core.block import Block
 from runwatch.core.checkpoint import Checkpoints
 from runwatch.core.eta import Estimate, Pace
 from runwatch.core.metrics import EPOCH, STEP_TIME
-from runwatch.core.planned import planned_steps
+from runwatch.core.planned import planned_epochs, planned_steps
 from runwatch.core.series import FULL, Detail, Series
 from runwatch.core.snapshot import Progress
 
@@ -120,8 +120,10 @@ class Run:
     total: int | None = None
     configured: tuple[int, str] | None = None
     """How many steps its configuration plans, and the setting that says so."""
-    rolls: bool = False
-    """The total is but where the epoch ends; how many there will be is not told."""
+    epochs: tuple[int, str] | None = None
+    """How many epochs it plans, likewise."""
+    epoch_steps: int | None = None
+    """Steps of an epoch, where the total is but where the newest one ends."""
     finished: bool = False
     series: dict[str, Series] = field(default_factory=dict)
     ranks: dict[int, RankState] = field(default_factory=dict)
@@ -178,13 +180,12 @@ class Run:
         if block.progress is not None:
             self._advance(block)
         if block.bar is not None and not self._is_of_the_next(block):
-            first, self.last_step, self.total = block.bar
+            (first, self.last_step, self.total), self.epoch_steps = block.bar, None
             if self.records:  # of steps that nobody told: at 0 the bar stands before the first
                 first = min(max(first, 1), self.last_step)
             self.first_step = self.first_step if self.stepped else first
         elif block.total is not None:
-            self.total = block.total
-        self.rolls |= block.rolls
+            self.total, self.epoch_steps = block.total, block.epoch_steps
         self._follow_phase(block)
         self._take_ranks(block)
         self.lead = self.lead if block.lead is None else block.lead
@@ -322,7 +323,7 @@ class Run:
         for name, value in facts.items():
             if name in self.about or len(self.about) < MAX_FACTS:
                 self.about[name] = value
-        self.configured = planned_steps(self.about)
+        self.configured, self.epochs = planned_steps(self.about), planned_epochs(self.about)
 
     # -- what others ask -----------------------------------------------------------------------
 
@@ -356,23 +357,28 @@ class Run:
 
         Settings that say less than was done count something else.
         """
-        if self.total is not None and (self.finished or not self.rolls):
+        if self.total is not None and self.epoch_steps is None:
             return self.total, ""
-        if self.configured is not None and (self.last_step or 0) <= self.configured[0]:
-            return self.configured
-        return None, ""
+        of_epochs = None
+        if self.epochs is not None and self.epoch_steps is not None:
+            epochs, name = self.epochs
+            of_epochs = epochs * self.epoch_steps, f"{name} x {self.epoch_steps} steps of an epoch"
+        for plan in (self.configured, of_epochs):
+            if plan is not None and (self.last_step or 0) <= plan[0]:
+                return plan
+        return (self.total if self.finished else None), ""
 
     @property
     def fraction(self) -> float | None:
         """Progress in [0, 1], if need be of the epoch; None if the total or the step is not known."""
-        return self._share(self.total if self.total is not None else self.planned)
+        if self.total is None or self.epoch_steps is None or self.last_step is None:
+            return self.covered
+        return 1.0 if self.epoch_steps <= 0 else 1.0 - max(0, self.total - self.last_step) / self.epoch_steps
 
     @property
     def covered(self) -> float | None:
         """Progress in [0, 1] of the whole run; None also where only the epoch's end is known."""
-        return self._share(self.planned)
-
-    def _share(self, total: int | None) -> float | None:
+        total = self.planned
         if total is None or total <= 0 or self.last_step is None:
             return None
         done = self.last_step + (self.first_step == 0 and self.last_step < total and self.records > 0)

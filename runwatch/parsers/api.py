@@ -28,7 +28,8 @@ class Epochs:
     """How epoch, place within the epoch and epoch length become a step and a total.
 
     Each field but `first` is the index of a printed number. Where the log does not
-    say how many epochs are planned, the total is the step at which this one ends.
+    say how many epochs are planned, the total is the step at which this one ends,
+    and how many steps an epoch has follows it.
     """
 
     epoch: int
@@ -46,8 +47,10 @@ class Epochs:
         per = columns[self.per]
         within = columns[self.within] if self.within is not None else 0.0
         step = done * per + within if self.step is None else columns[self.step]
-        total = (done + 1.0 if self.epochs is None else columns[self.epochs]) * per
-        return [step, total, *(columns[i] for i in self.rest)]
+        rest = [columns[i] for i in self.rest]
+        if self.epochs is None:
+            return [step, (done + 1.0) * per, per, *rest]
+        return [step, columns[self.epochs] * per, *rest]
 
 
 @dataclass(frozen=True, slots=True)

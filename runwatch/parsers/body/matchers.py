@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from runwatch.core.batch import BAR, EVAL, META_COLUMNS, TRAIN
+from runwatch.core.batch import BAR, EPOCH_STEPS, EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import EPOCH, STEP_TIME, VAL_LOSS, Unit
 from runwatch.core.text import decode
 from runwatch.parsers.api import Epochs, Layout, Match, Matcher
@@ -114,7 +114,8 @@ class Layouts:
         event = "finished" if b"train_runtime" in printed and b"loss" not in printed else None
         epochs = self._epochs(names)
         if epochs is not None:
-            names = ["step", "total", *(names[i] for i in epochs.rest)]
+            place = ("step", "total") if epochs.epochs is not None else ("step", "total", EPOCH_STEPS)
+            names = [*place, *(names[i] for i in epochs.rest)]
         return Layout(kind, self._pattern, tuple(names), tuple(units), shown, event, epochs)
 
     def _epochs(self, names: Sequence[str]) -> Epochs | None:

@@ -35,12 +35,7 @@ def run_object(engine: Engine, group: Group, watched: WatchedRun, now: float) ->
         "reason": watched.reason or None,
         "lines": group.lines,
         "unparsed_lines": group.unparsed,
-        "steps": {
-            "records": run.records,
-            "first": run.first_step,
-            "last": run.last_step,
-            "total": run.planned,
-        },
+        "steps": _steps(run),
         "progress": finite(progress.fraction),
         "eta_seconds": finite(progress.eta_seconds),
         "eta_spread": finite(progress.eta_spread),
@@ -59,6 +54,14 @@ def run_object(engine: Engine, group: Group, watched: WatchedRun, now: float) ->
             if source.unseen is not None
         ],
     }
+
+
+def _steps(run: Run) -> dict[str, int | None]:
+    """Return the steps of a run; a total that but ends its first epoch is told with what is planned."""
+    steps = {"records": run.records, "first": run.first_step, "last": run.last_step, "total": run.planned}
+    if run.epoch_steps is not None and run.total == run.epoch_steps:
+        steps |= {"total": run.total, "epoch_steps": run.epoch_steps, "planned": run.planned}
+    return steps
 
 
 def _rank_total(run: Run, state: RankState) -> int | None:
