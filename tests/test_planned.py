@@ -138,3 +138,39 @@ def test_epochs_in_the_line_go_before():
 
 def test_more_epochs_than_the_settings_say_count_something_else():
     assert folded("max_epochs: 2\n" + drawn(*NESTED["plain"], 2.5)).planned is None
+
+
+def litgpt(left: float, seconds: float = 0.5) -> str:
+    """Return what LitGPT prints in 20 steps, of which each is said to leave so much less, from 100 s on."""
+    lines = ""
+    for step in range(20):
+        rest = max(0, int(100 - left * step))
+        lines += (
+            f"Epoch 1 | iter {step} step {step} | loss train: {4 - step / 10:.3f}, val: n/a | iter time: "
+            f"{seconds * 1000:.2f} ms (step) remaining time: 0:{rest // 60:02d}:{rest % 60:02d}\n"
+        )
+    return lines
+
+
+def test_the_remaining_time_that_a_program_prints():
+    progress = folded(litgpt(0.5)).progress()
+    assert progress.eta_seconds == 90
+    assert progress.eta_source == "the remaining time that it prints"
+    assert (progress.total, progress.fraction) == (None, None)
+
+
+@pytest.mark.parametrize("left", [0.0, 2.0, -1.0])
+def test_a_remaining_time_that_does_not_pass_as_time_does(left):
+    progress = folded(litgpt(left)).progress()
+    assert (progress.eta_seconds, progress.eta_source) == (None, "")
+
+
+def test_a_share_that_is_printed_without_a_total():
+    lines = [
+        f"step {step:05d} ({step / 2.5:.2f}%) | loss: {3 - step / 100:.6f} | lrm: 1.00 | dt: 100.00ms | "
+        f"tok/sec: 1,051,311 | mfu: 63.45 | epoch: 1 | total time: 0.46m\n"
+        for step in range(1, 101)
+    ]
+    progress = folded("".join(lines)).progress()
+    assert (progress.step, progress.total, progress.fraction) == (100, None, pytest.approx(0.4))
+    assert progress.eta_seconds == pytest.approx(15.0, rel=0.02)

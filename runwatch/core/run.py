@@ -14,7 +14,8 @@ from runwatch.core.batch import EVAL, RANK, TRAIN, Event
 from runwatch.core.block import Block
 from runwatch.core.checkpoint import Checkpoints
 from runwatch.core.eta import Estimate, Pace
-from runwatch.core.metrics import EPOCH, STEP_TIME
+from runwatch.core.metrics import DONE as SHARE_DONE
+from runwatch.core.metrics import EPOCH, REMAINING, STEP_TIME
 from runwatch.core.planned import planned_epochs, planned_steps
 from runwatch.core.series import FULL, Detail, Series
 from runwatch.core.snapshot import Progress
@@ -36,6 +37,10 @@ _RECENT = 1024
 """Newest printed step times that the pace is taken from."""
 _COMPILES = 32
 """First rows that are no part of it; half of the rows while there are fewer than twice as many."""
+_OWN = 64
+"""Newest remaining times that a program printed which must agree with its pace."""
+_OWN_SECONDS = 4.0
+"""Seconds that they span at least: some are printed in whole seconds."""
 _BLANK = re.compile(
     r"(?:.*[._-])?(?:train(?:ing|er)?|main|run|logs?|out(?:put)?|std(?:out|err)|console|nohup|debug|job)"
     r"|(?:slurm-)?[\d_]+|(?:offline-)?run-[^/]*",
@@ -379,6 +384,9 @@ class Run:
     def covered(self) -> float | None:
         """Progress in [0, 1] of the whole run; None also where only the epoch's end is known."""
         total = self.planned
+        share = None if total is not None else self.latest(SHARE_DONE)
+        if share is not None and 0.0 <= share <= 1.0:
+            return 1.0 if self.finished and share >= DONE else share
         if total is None or total <= 0 or self.last_step is None:
             return None
         done = self.last_step + (self.first_step == 0 and self.last_step < total and self.records > 0)
@@ -392,7 +400,9 @@ class Run:
         eta = spread = rate = None
         if estimate is not None:
             rate = 1.0 / estimate.pace if estimate.pace > 0 else None
-            if self.covered is not None and not self.finished:
+            if self.covered is None:
+                estimate, source = self._own_estimate(estimate.pace)
+            if estimate is not None and not self.finished:
                 eta, spread = estimate.seconds, estimate.half_width
         if self.finished:
             eta, spread = 0.0, None
@@ -423,7 +433,7 @@ class Run:
         """
         printed = self._printed_pace()
         if self.last_step is not None:
-            total = self.planned if self.planned is not None else self.last_step
+            total = self._ends_at or self.last_step
             done = self.last_step + (self.first_step == 0 and self.last_step < total)
             observed = self._pace.estimate(done, total, self._marks)
             if observed is not None and (self._stamped or printed is None or self._pace.seconds >= _WATCHED):
@@ -431,9 +441,29 @@ class Run:
         if printed is None:
             return None, ""
         left = 0.0
-        if self.covered is not None and self.planned is not None:
-            left = max(0.0, self.planned * (1.0 - self.covered))
+        if self.covered is not None and self._ends_at is not None:
+            left = max(0.0, self._ends_at * (1.0 - self.covered))
         return Estimate(left * printed[0], left * printed[1], printed[0]), "printed step times"
+
+    @property
+    def _ends_at(self) -> int | None:
+        """The planned number of steps; where only a share is printed, what that comes to."""
+        share = self.latest(SHARE_DONE)
+        if self.planned is not None or self.last_step is None or not share or not 0.0 < share <= 1.0:
+            return self.planned
+        return round(self.last_step / share)
+
+    def _own_estimate(self, pace: float) -> tuple[Estimate | None, str]:
+        """Return the remaining time that the program prints, while it falls as time goes by at this pace."""
+        series = self.series.get(REMAINING)
+        steps, left = series.newest() if series is not None else (np.empty(0), np.empty(0))
+        steps, left = steps[-_OWN:], left[-_OWN:]
+        passed = float(steps[-1] - steps[0]) * pace if np.isfinite(left).all() and len(left) else 0.0
+        error = abs(float(left[0] - left[-1]) - passed) if passed else math.inf
+        if not passed >= _OWN_SECONDS or error > 0.25 * passed + 1.0:
+            return None, ""
+        half = float(left[-1]) * max(0.1, error / max(passed, 1.0))
+        return Estimate(float(left[-1]), half, pace), "the remaining time that it prints"
 
     def _printed_pace(self) -> tuple[float, float] | None:
         series = self.series.get(STEP_TIME)

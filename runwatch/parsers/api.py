@@ -54,6 +54,19 @@ class Epochs:
 
 
 @dataclass(frozen=True, slots=True)
+class Summed:
+    """How the parts of a time, such as hours and minutes, become its seconds, the first column."""
+
+    parts: tuple[int, ...]
+    rest: tuple[int, ...]
+    """The numbers kept as they are."""
+
+    def apply(self, columns: Sequence[Any]) -> list[Any]:
+        """Return the seconds and the rest, for floats and for columns of them alike."""
+        return [sum(columns[i] for i in self.parts), *(columns[i] for i in self.rest)]
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """The columns that a kind of line yields; rows of one layout make one table."""
 
@@ -65,7 +78,7 @@ class Layout:
     printed: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
     event: str | None = None
     """Kind of the event that such a record also is."""
-    epochs: Epochs | Stamped | None = None
+    epochs: Epochs | Summed | Stamped | None = None
     """What turns the printed numbers into columns, where they are not the columns themselves."""
 
     def __hash__(self) -> int:  # as every record asks for it, by the little that tells most apart

@@ -202,7 +202,6 @@ _PLANS = (
     b"epochs:",
     b"epochs'",
     b'epochs"',
-    b"--epochs",
     b"epoch_num",
 )
 PLAN = re.compile(
