@@ -195,14 +195,14 @@ _PLANS = (
     b"_ITER",
     b"_STEP",
     b"niter",
-    b"_epoch",
-    b"-epoch",
-    b"nepoch",
-    b"epochs=",
-    b"epochs:",
-    b"epochs'",
-    b'epochs"',
-    b"epoch_num",
+    b"_epo",
+    b"-epo",
+    b"nepo",
+    b"pochs=",
+    b"pochs:",
+    b"pochs'",
+    b'pochs"',
+    b"och_num",
 )
 PLAN = re.compile(
     rb"(?<![A-Za-z0-9_])((?:max|total|num|train|training)[_-](?:[a-z]{5,8}[_-])?(?:iter|(?:time)?step|update)[a-z]{0,6}"
