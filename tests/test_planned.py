@@ -122,7 +122,9 @@ def test_where_an_epoch_ends_is_no_total(program, epochs):
     assert (progress.total, progress.fraction, progress.eta_seconds) == (None, None, None)
 
 
-@pytest.mark.parametrize("head", ["max_epochs: 8", "python train.py --epochs 8", "{'lr': 0.1, 'epochs': 8}"])
+@pytest.mark.parametrize(
+    "head", ["max_epochs: 8", "python train.py --epochs 8", "{'lr': 0.1, 'epochs': 8}", "    epochs: 8"]
+)
 @pytest.mark.parametrize("program", NESTED)
 def test_epochs_of_the_settings_times_steps_of_an_epoch(program, head):
     progress = folded(head + "\n" + drawn(*NESTED[program], 2.5)).progress()

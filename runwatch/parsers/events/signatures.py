@@ -207,7 +207,7 @@ _PLANS = (
 PLAN = re.compile(
     rb"(?<![A-Za-z0-9_])((?:max|total|num|train|training)[_-](?:[a-z]{5,8}[_-])?(?:iter|(?:time)?step|update)[a-z]{0,6}"
     rb"|MAX_(?:ITER|STEP)S?|niter|(?:(?:max|num|n|total|train|training|num[_-]train(?:ing)?)[_-]|n)epochs?"
-    rb"|epoch_num|(?:(?<=--)|(?<=[(,'\"] )|(?<=[('\"]))epochs)['\"]?(?: ?[=:] ?| \.{3,60} | {1,40})"
+    rb"|epoch_num|(?:^|(?<=--)|(?<=  )|(?<=[(,'\"] )|(?<=[('\"]))epochs)['\"]?(?: ?[=:] ?| \.{3,60} | {1,40})"
     rb"(\d[\d_]{0,14}(?:,\d{3}){0,4})(?:\.0)?(?![\d.eE*/])"
 )
 """A setting that may say how many steps or epochs are planned, and its value."""
