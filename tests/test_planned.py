@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runwatch.core.planned import planned_steps
+from runwatch.core.planned import planned_epochs, planned_steps
 from runwatch.core.run import Run
 from runwatch.core.run_boundaries import Splitter
 from runwatch.parsers.log import LogParser
@@ -13,7 +13,12 @@ from runwatch.parsers.log import LogParser
 def run_of(head: str, steps: int = 200, size: int = 1 << 20) -> Run:
     """Return the run of a log with a head, whose step lines print no total; read in pieces."""
     lines = [f"iter {step}: loss {4 - step / 300:.4f}, time 20.10ms, mfu 6.95%\n" for step in range(steps)]
-    data = (head + "\n" + "".join(lines)).encode()
+    return folded(head + "\n" + "".join(lines), size)
+
+
+def folded(text: str, size: int = 1 << 20) -> Run:
+    """Return the run of a log, read in pieces."""
+    data = text.encode()
     parser, splitter, run = LogParser(), Splitter(), Run("run", "run")
     for batch in (*(parser.feed(data[at : at + size]) for at in range(0, len(data), size)), parser.flush()):
         for segment in splitter.split(batch):
@@ -77,3 +82,97 @@ def test_configurations_beside_the_log():
         (10, "total_steps"),
     }
     assert planned_steps({"max_steps": "none"}) is None
+    assert planned_epochs({"trainer/max_epochs": "10", "max_steps": "-1"}) == (10, "max_epochs")
+
+
+def drawn(line: str, end: str, epochs: float, per: int = 50) -> str:
+    """Return what a program prints that counts batches within epochs, of which none but these are over."""
+    places = [(step // per, step % per + 1) for step in range(int(epochs * per))]
+    return "".join(
+        line.format(epoch=epoch, n=n, per=per, pct=100 * n // per, loss=3 - epoch / 4 - n / 100)
+        + ("\n" if n == per else end)
+        for epoch, n in places
+    )
+
+
+NESTED = {
+    "lightning": (
+        "Epoch {epoch}: {pct:3d}%|###  | {n}/{per} [00:01<00:02, 9.8it/s, v_num=0, train_loss={loss:.3f}]",
+        "\r",
+    ),
+    "tqdm": ("Epoch {epoch}: {pct:3d}%|###  | {n}/{per} [00:01<00:02,  9.8it/s, loss={loss:.3f}]", "\r"),
+    "plain": ("Epoch {epoch} Batch {n}/{per} Loss {loss:.4f}", "\n"),
+    "timm": (
+        "Train: {epoch} [{n:4d}/{per} ({pct:3d}%)]  Loss: {loss:.2f} ({loss:.2f})  Time: 0.316s,  405.65/s"
+        "  (0.344s,  371.84/s)  LR: 1.0e-01  Data: 0.010 (0.020)",
+        "\n",
+    ),
+    "openmmlab": (
+        "2030-01-02 03:04:05,678 - mmdet - INFO - Epoch [{epoch}][{n}/{per}]\tlr: 1.250e-03, eta: 0:01:02,"
+        " time: 0.512, data_time: 0.010, memory: 100, loss: {loss:.4f}",
+        "\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("epochs", [0.5, 1.5, 2.5])
+@pytest.mark.parametrize("program", NESTED)
+def test_where_an_epoch_ends_is_no_total(program, epochs):
+    progress = folded(drawn(*NESTED[program], epochs)).progress()
+    assert (progress.total, progress.fraction, progress.eta_seconds) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "head", ["max_epochs: 8", "python train.py --epochs 8", "{'lr': 0.1, 'epochs': 8}", "    epochs: 8"]
+)
+@pytest.mark.parametrize("program", NESTED)
+def test_epochs_of_the_settings_times_steps_of_an_epoch(program, head):
+    progress = folded(head + "\n" + drawn(*NESTED[program], 2.5)).progress()
+    assert progress.total == 400
+    assert progress.total_source in ("max_epochs x 50 steps of an epoch", "epochs x 50 steps of an epoch")
+
+
+def test_epochs_in_the_line_go_before():
+    line = "Epoch {epoch}/3: {pct:3d}%|###  | {n}/{per} [00:01<00:02,  9.8it/s, loss={loss:.3f}]"
+    progress = folded("max_epochs: 8\n" + drawn(line, "\r", 1.5)).progress()
+    assert (progress.total, progress.total_source) == (200, "")
+
+
+def test_more_epochs_than_the_settings_say_count_something_else():
+    assert folded("max_epochs: 2\n" + drawn(*NESTED["plain"], 2.5)).planned is None
+
+
+def litgpt(left: float, seconds: float = 0.5) -> str:
+    """Return what LitGPT prints in 20 steps, of which each is said to leave so much less, from 100 s on."""
+    lines = ""
+    for step in range(20):
+        rest = max(0, int(100 - left * step))
+        lines += (
+            f"Epoch 1 | iter {step} step {step} | loss train: {4 - step / 10:.3f}, val: n/a | iter time: "
+            f"{seconds * 1000:.2f} ms (step) remaining time: 0:{rest // 60:02d}:{rest % 60:02d}\n"
+        )
+    return lines
+
+
+def test_the_remaining_time_that_a_program_prints():
+    progress = folded(litgpt(0.5)).progress()
+    assert progress.eta_seconds == 90
+    assert progress.eta_source == "the remaining time that it prints"
+    assert (progress.total, progress.fraction) == (None, None)
+
+
+@pytest.mark.parametrize("left", [0.0, 2.0, -1.0])
+def test_a_remaining_time_that_does_not_pass_as_time_does(left):
+    progress = folded(litgpt(left)).progress()
+    assert (progress.eta_seconds, progress.eta_source) == (None, "")
+
+
+def test_a_share_that_is_printed_without_a_total():
+    lines = [
+        f"step {step:05d} ({step / 2.5:.2f}%) | loss: {3 - step / 100:.6f} | lrm: 1.00 | dt: 100.00ms | "
+        f"tok/sec: 1,051,311 | mfu: 63.45 | epoch: 1 | total time: 0.46m\n"
+        for step in range(1, 101)
+    ]
+    progress = folded("".join(lines)).progress()
+    assert (progress.step, progress.total, progress.fraction) == (100, None, pytest.approx(0.4))
+    assert progress.eta_seconds == pytest.approx(15.0, rel=0.02)

@@ -62,8 +62,8 @@ class Block:
     """Kind of record or event -> offset of its newest one: what tells the phase."""
     total: int | None = None
     """Newest planned number of steps that a record printed."""
-    rolls: bool = False
-    """That number is but where an epoch ends: the next epoch was seen to move it."""
+    epoch_steps: int | None = None
+    """Steps of an epoch where that number is but where the epoch ends."""
     bar: tuple[int, int, int] | None = None
     """First step, last step and total of the training bar, where records print no step."""
     rank: int | None = None

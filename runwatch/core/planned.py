@@ -1,17 +1,24 @@
-"""How many steps a run plans, where its step lines do not print it: its configuration says so."""
+"""How many steps or epochs a run plans, where its step lines do not print it: its configuration says so."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-NAMES = frozenset({
+STEPS = frozenset({
     "max_iter", "max_iters", "max_iterations", "max_steps", "max_train_steps", "max_training_steps",
     "max_timesteps", "max_update", "max_updates", "niter", "num_iterations", "num_timesteps",
     "num_train_steps", "num_training_steps", "total_iter", "total_timesteps",
     "total_iters", "total_iterations", "total_steps", "total_train_steps", "total_training_steps",
     "train_iters", "train_steps", "training_steps",
 })  # fmt: skip
-"""Settings that say so, as programs call them."""
+"""Settings that say how many steps, as programs call them."""
+EPOCHS = frozenset({
+    "epoch_num", "epochs", "max_epoch", "max_epochs", "n_epochs", "nepochs", "num_epoch", "num_epochs",
+    "num_train_epochs", "num_training_epochs", "total_epoch", "total_epochs", "train_epochs",
+    "training_epochs",
+})  # fmt: skip
+"""Settings that say how many epochs."""
+NAMES = STEPS | EPOCHS
 
 
 _SAVED = "checkpoint/"
@@ -29,11 +36,20 @@ def planned_steps(settings: Mapping[str, str]) -> tuple[int, str] | None:
     Names may be paths, such as `trainer/max_steps`; a value below 1 stands for no limit. What
     checkpoints tell counts where nothing else does: they may be of an earlier launch.
     """
+    return _planned(settings, STEPS)
+
+
+def planned_epochs(settings: Mapping[str, str]) -> tuple[int, str] | None:
+    """Return the planned number of epochs likewise."""
+    return _planned(settings, EPOCHS)
+
+
+def _planned(settings: Mapping[str, str], names: frozenset[str]) -> tuple[int, str] | None:
     said: dict[int, str] = {}
     saved: dict[int, str] = {}
     for path, text in settings.items():
         name = path.rpartition("/")[2].replace("-", "_").lower()
-        if name in NAMES and (value := _count(text)) is not None:
+        if name in names and (value := _count(text)) is not None:
             if path.startswith(_SAVED):
                 saved[value] = f"{name} in its checkpoint"
             else:

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.core.batch import NODE, RANK, TRAIN, Batch, Table
+from runwatch.core.batch import EPOCH_STEPS, NODE, RANK, TRAIN, Batch, Table
 from runwatch.core.block import RankProgress, Samples
 from runwatch.core.metrics import STEP_TIME
 
@@ -29,6 +29,8 @@ class Rows:
     line: Floats
     step: Floats
     total: Floats
+    epoch_steps: Floats
+    """Steps of an epoch, where the total is but where that ends."""
     seconds: Floats
     """Step time, for bars."""
     time: Floats
@@ -40,10 +42,10 @@ class Rows:
         """Return the records of one kind."""
         tables = [table for table in batch.tables if table.kind == kind]
         offset, line, seconds = (column_of(tables, name) for name in ("offset", "line", STEP_TIME))
-        step, total = (counts(column_of(tables, name)) for name in ("step", "total"))
+        step, total, per = (counts(column_of(tables, name)) for name in ("step", "total", EPOCH_STEPS))
         time = column_of(tables, "time")
         patterns = np.concatenate([np.empty(0, "U1"), *(np.full(t.rows, t.pattern) for t in tables)])
-        rows = cls(offset, line, step, total, seconds, time, patterns)
+        rows = cls(offset, line, step, total, per, seconds, time, patterns)
         return rows if len(tables) < 2 else rows.take(np.argsort(offset, kind="stable"))
 
     def take(self, index: NDArray[np.int64] | slice) -> Rows:
@@ -53,6 +55,7 @@ class Rows:
             self.line[index],
             self.step[index],
             self.total[index],
+            self.epoch_steps[index],
             self.seconds[index],
             self.time[index],
             self.pattern[index],

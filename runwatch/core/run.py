@@ -15,8 +15,9 @@ from runwatch.core.batch import EVAL, RANK, TRAIN, Event
 from runwatch.core.block import Block
 from runwatch.core.checkpoint import Checkpoint, Checkpoints, last_good
 from runwatch.core.eta import Estimate, Pace
-from runwatch.core.metrics import EPOCH, STEP_TIME
-from runwatch.core.planned import planned_steps
+from runwatch.core.metrics import DONE as SHARE_DONE
+from runwatch.core.metrics import EPOCH, REMAINING, STEP_TIME
+from runwatch.core.planned import planned_epochs, planned_steps
 from runwatch.core.saves import Reconciled, Saves, reconcile, tells
 from runwatch.core.series import FULL, Detail, Series
 from runwatch.core.snapshot import Progress
@@ -38,6 +39,10 @@ _RECENT = 1024
 """Newest printed step times that the pace is taken from."""
 _COMPILES = 32
 """First rows that are no part of it; half of the rows while there are fewer than twice as many."""
+_OWN = 64
+"""Newest remaining times that a program printed which must agree with its pace."""
+_OWN_SECONDS = 4.0
+"""Seconds that they span at least: some are printed in whole seconds."""
 _BLANK = re.compile(
     r"(?:.*[._-])?(?:train(?:ing|er)?|main|run|logs?|out(?:put)?|std(?:out|err)|console|nohup|debug|job)"
     r"|(?:slurm-)?[\d_]+|(?:offline-)?run-[^/]*",
@@ -114,8 +119,10 @@ class Run:
     total: int | None = None
     configured: tuple[int, str] | None = None
     """How many steps its configuration plans, and the setting that says so."""
-    rolls: bool = False
-    """The total is but where the epoch ends; how many there will be is not told."""
+    epochs: tuple[int, str] | None = None
+    """How many epochs it plans, likewise."""
+    epoch_steps: int | None = None
+    """Steps of an epoch, where the total is but where the newest one ends."""
     finished: bool = False
     series: dict[str, Series] = field(default_factory=dict)
     ranks: dict[int, RankState] = field(default_factory=dict)
@@ -177,13 +184,12 @@ class Run:
         if block.progress is not None:
             self._advance(block)
         if block.bar is not None and not self._is_of_the_next(block):
-            first, self.last_step, self.total = block.bar
+            (first, self.last_step, self.total), self.epoch_steps = block.bar, None
             if self.records:  # of steps that nobody told: at 0 the bar stands before the first
                 first = min(max(first, 1), self.last_step)
             self.first_step = self.first_step if self.stepped else first
         elif block.total is not None:
-            self.total = block.total
-        self.rolls |= block.rolls
+            self.total, self.epoch_steps = block.total, block.epoch_steps
         self._follow_phase(block)
         self._take_ranks(block)
         self.lead = self.lead if block.lead is None else block.lead
@@ -320,7 +326,7 @@ class Run:
         for name, value in facts.items():
             if name in self.about or len(self.about) < MAX_FACTS:
                 self.about[name] = value
-        self.configured = planned_steps(self.about)
+        self.configured, self.epochs = planned_steps(self.about), planned_epochs(self.about)
 
     # -- what others ask -----------------------------------------------------------------------
 
@@ -370,23 +376,31 @@ class Run:
 
         Settings that say less than was done count something else.
         """
-        if self.total is not None and (self.finished or not self.rolls):
+        if self.total is not None and self.epoch_steps is None:
             return self.total, ""
-        if self.configured is not None and (self.last_step or 0) <= self.configured[0]:
-            return self.configured
-        return None, ""
+        of_epochs = None
+        if self.epochs is not None and self.epoch_steps is not None:
+            epochs, name = self.epochs
+            of_epochs = epochs * self.epoch_steps, f"{name} x {self.epoch_steps} steps of an epoch"
+        for plan in (self.configured, of_epochs):
+            if plan is not None and (self.last_step or 0) <= plan[0]:
+                return plan
+        return (self.total if self.finished else None), ""
 
     @property
     def fraction(self) -> float | None:
         """Progress in [0, 1], if need be of the epoch; None if the total or the step is not known."""
-        return self._share(self.total if self.total is not None else self.planned)
+        if self.total is None or self.epoch_steps is None or self.last_step is None:
+            return self.covered
+        return 1.0 if self.epoch_steps <= 0 else 1.0 - max(0, self.total - self.last_step) / self.epoch_steps
 
     @property
     def covered(self) -> float | None:
         """Progress in [0, 1] of the whole run; None also where only the epoch's end is known."""
-        return self._share(self.planned)
-
-    def _share(self, total: int | None) -> float | None:
+        total = self.planned
+        share = None if total is not None else self.latest(SHARE_DONE)
+        if share is not None and 0.0 <= share <= 1.0:
+            return 1.0 if self.finished and share >= DONE else share
         if total is None or total <= 0 or self.last_step is None:
             return None
         done = self.last_step + (self.first_step == 0 and self.last_step < total and self.records > 0)
@@ -400,7 +414,9 @@ class Run:
         eta = spread = rate = None
         if estimate is not None:
             rate = 1.0 / estimate.pace if estimate.pace > 0 else None
-            if self.covered is not None and not self.finished:
+            if self.covered is None:
+                estimate, source = self._own_estimate(estimate.pace)
+            if estimate is not None and not self.finished:
                 eta, spread = estimate.seconds, estimate.half_width
         if self.finished:
             eta, spread = 0.0, None
@@ -431,7 +447,7 @@ class Run:
         """
         printed = self._printed_pace()
         if self.last_step is not None:
-            total = self.planned if self.planned is not None else self.last_step
+            total = self._ends_at or self.last_step
             done = self.last_step + (self.first_step == 0 and self.last_step < total)
             observed = self._pace.estimate(done, total, self._marks)
             if observed is not None and (self._stamped or printed is None or self._pace.seconds >= _WATCHED):
@@ -439,9 +455,29 @@ class Run:
         if printed is None:
             return None, ""
         left = 0.0
-        if self.covered is not None and self.planned is not None:
-            left = max(0.0, self.planned * (1.0 - self.covered))
+        if self.covered is not None and self._ends_at is not None:
+            left = max(0.0, self._ends_at * (1.0 - self.covered))
         return Estimate(left * printed[0], left * printed[1], printed[0]), "printed step times"
+
+    @property
+    def _ends_at(self) -> int | None:
+        """The planned number of steps; where only a share is printed, what that comes to."""
+        share = self.latest(SHARE_DONE)
+        if self.planned is not None or self.last_step is None or not share or not 0.0 < share <= 1.0:
+            return self.planned
+        return round(self.last_step / share)
+
+    def _own_estimate(self, pace: float) -> tuple[Estimate | None, str]:
+        """Return the remaining time that the program prints, while it falls as time goes by at this pace."""
+        series = self.series.get(REMAINING)
+        steps, left = series.newest() if series is not None else (np.empty(0), np.empty(0))
+        steps, left = steps[-_OWN:], left[-_OWN:]
+        passed = float(steps[-1] - steps[0]) * pace if np.isfinite(left).all() and len(left) else 0.0
+        error = abs(float(left[0] - left[-1]) - passed) if passed else math.inf
+        if not passed >= _OWN_SECONDS or error > 0.25 * passed + 1.0:
+            return None, ""
+        half = float(left[-1]) * max(0.1, error / max(passed, 1.0))
+        return Estimate(float(left[-1]), half, pace), "the remaining time that it prints"
 
     def _printed_pace(self) -> tuple[float, float] | None:
         series = self.series.get(STEP_TIME)

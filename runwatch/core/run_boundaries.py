@@ -21,7 +21,7 @@ from runwatch.core.bar_steps import Redraws, without_unrelated
 from runwatch.core.batch import BAR, EVAL, PLAN, SYSTEM, TRAIN, Batch, Table
 from runwatch.core.block import Block, Samples
 from runwatch.core.duplicate_records import DuplicateRecords
-from runwatch.core.metrics import EPOCH, STEP_TIME
+from runwatch.core.metrics import STEP_TIME
 from runwatch.core.rank_dedup import Echoes
 from runwatch.core.rows import (
     Floats,
@@ -100,8 +100,6 @@ class Splitter:
     _prints_steps: bool = False
     _plan: int | None = None
     """Newest planned total that stood outside of step lines."""
-    _ends: float = np.nan
-    """Newest total that a training record printed."""
     _rank: float = np.inf
     """Lowest rank (of the lowest node) whose records were seen: only its records make series."""
     _led_from: float = np.nan
@@ -140,6 +138,7 @@ class Splitter:
                 self._former = begins[low]
             rows = train.between(low, high)
             self._count_bars(bars.between(low, high), rows, stepless)
+            total, epoch_steps = self._newest_total(rows, plans.between(low, high))
             block = Block(
                 samples={name: cut for name, s in samples.items() if len(cut := part_of(s, low, high))},
                 progress=Samples(rows.offset, rows.line, rows.step, rows.step) if len(rows) else None,
@@ -148,8 +147,8 @@ class Splitter:
                 restarts=[int(offset) for offset in restarts if low <= offset < high],
                 ranks=ranks_of(batch, low, high),
                 marks=marks_of(batch, low, high),
-                rolls=EPOCH in samples and self._rolls(rows, anew=index > 0),
-                total=self._newest_total(rows, plans.between(low, high)),
+                total=total,
+                epoch_steps=epoch_steps,
                 bar=None if self._prints_steps else self._training_bar(),
                 lead=int(self._rank) if math.isfinite(self._rank) else None,
                 results=results_of(batch, samples, low, high, rows.offset[-1] if len(rows) else low),
@@ -172,23 +171,18 @@ class Splitter:
         self._former = None
         return former.announced or former.pattern != str(train.pattern[0])
 
-    def _newest_total(self, train: Rows, plans: Rows) -> int | None:
-        """Return the newest total: as steps print it, else as planned, be it before this batch."""
+    def _newest_total(self, train: Rows, plans: Rows) -> tuple[int | None, int | None]:
+        """Return the newest total, and the steps of an epoch where it but ends one.
+
+        As steps print it, else as planned, be it before this batch.
+        """
         planned = newest_of(plans.total)
         if planned is not None:
             self._plan = planned
-        printed = newest_of(train.total)
-        return self._plan if printed is None and (len(train) or planned is not None) else printed
-
-    def _rolls(self, train: Rows, *, anew: bool) -> bool:
-        """Return True if a total moved on by an epoch as the steps reached it: it is no run's."""
-        told = ~np.isnan(train.total) & ~np.isnan(train.step)
-        step, total = train.step[told], train.total[told]
-        before = np.append(np.nan if anew else self._ends, total)[:-1]
-        self._ends = float(total[-1]) if len(total) else np.nan if anew else self._ends
-        per = total - before
-        moved = (per > 0) & (step >= before) & (step <= total)
-        return bool(np.any(np.mod(before[moved], per[moved]) == 0))
+        known = np.flatnonzero(~np.isnan(train.total))[-1:]
+        if len(known):
+            return newest_of(train.total[known]), newest_of(train.epoch_steps[known])
+        return (self._plan if len(train) or planned is not None else None), None
 
     def _of_lowest_rank(self, batch: Batch) -> tuple[Batch, list[Table], bool]:
         """Return the batch with the records of the lowest rank seen so far, and those of the others.

@@ -32,7 +32,8 @@ class Epochs:
     """How epoch, place within the epoch and epoch length become a step and a total.
 
     Each field but `first` is the index of a printed number. Where the log does not
-    say how many epochs are planned, the total is the step at which this one ends.
+    say how many epochs are planned, the total is the step at which this one ends,
+    and how many steps an epoch has follows it.
     """
 
     epoch: int
@@ -50,8 +51,23 @@ class Epochs:
         per = columns[self.per]
         within = columns[self.within] if self.within is not None else 0.0
         step = done * per + within if self.step is None else columns[self.step]
-        total = (done + 1.0 if self.epochs is None else columns[self.epochs]) * per
-        return [step, total, *(columns[i] for i in self.rest)]
+        rest = [columns[i] for i in self.rest]
+        if self.epochs is None:
+            return [step, (done + 1.0) * per, per, *rest]
+        return [step, columns[self.epochs] * per, *rest]
+
+
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """How the parts of a time, such as hours and minutes, become its seconds, the first column."""
+
+    parts: tuple[int, ...]
+    rest: tuple[int, ...]
+    """The numbers kept as they are."""
+
+    def apply(self, columns: Sequence[Any]) -> list[Any]:
+        """Return the seconds and the rest, for floats and for columns of them alike."""
+        return [sum(columns[i] for i in self.parts), *(columns[i] for i in self.rest)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +82,7 @@ class Layout:
     printed: Mapping[str, str] = field(default_factory=dict, hash=False, compare=False)
     event: str | None = None
     """Kind of the event that such a record also is."""
-    epochs: Epochs | Stamped | None = None
+    epochs: Epochs | Summed | Stamped | None = None
     """What turns the printed numbers into columns, where they are not the columns themselves."""
 
     def __hash__(self) -> int:  # as every record asks for it, by the little that tells most apart

@@ -15,7 +15,7 @@ import msgspec
 from runwatch.wrap.launch import MAX_MESSAGE, Broken, Busy, Done, Ended, Last, Message, Setup, Streams, decode
 from runwatch.wrap.logfile import LogFile
 from runwatch.wrap.relay import Relay
-from runwatch.wrap.watch import SETTLE, Watch, has_channel, stderr_says
+from runwatch.wrap.watch import CATCH_UP, SETTLE, STARTING, Watch, has_channel, stderr_says
 
 _READ = 1 << 20
 _STEP = 0.25
@@ -191,8 +191,8 @@ class Keeper:
             send = self._sends(last)
             if send:
                 _tell(control, Busy(SETTLE + _DELIVERY))
-            if watch.ready or send:
-                watch.catch_up(last.line, settle=send)
+            if watch.ready or last.failed or send:  # what fails at once, before the engine is ready
+                watch.catch_up(last.line, settle=send, seconds=STARTING if last.failed else CATCH_UP)
             if send:
                 watch.close()
             severities = list(watch.found.values())

@@ -20,6 +20,8 @@ PACE = 5.0
 """Seconds between two words about progress."""
 CATCH_UP = 2.0
 """Seconds the engine has, at the command's end, to read the log to its end."""
+STARTING = 6.0
+"""The same where the command failed, perhaps before the engine had started."""
 SETTLE = 8.0
 """Seconds until a crash that only silence proves must be certain."""
 
@@ -98,11 +100,11 @@ class Watch:
             for line in lines:
                 self._take(protocol.decode_reply(line))
 
-    def catch_up(self, last: str, *, settle: bool) -> None:
+    def catch_up(self, last: str, *, settle: bool, seconds: float = CATCH_UP) -> None:
         """Wait until the engine has read the log's last line; with `settle`, until a crash is certain."""
         self._ask(protocol.Subscribe(protocol.View(log_lines=8, interval=0.05)))
         words = plain(last)
-        self._until(lambda: self._view is not None and any(t == words for _, t in self._view.log), CATCH_UP)
+        self._until(lambda: self._view is not None and any(t == words for _, t in self._view.log), seconds)
         if settle:
             self._until(self._certain, SETTLE)
 

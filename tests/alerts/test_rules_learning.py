@@ -208,17 +208,17 @@ def test_the_last_steps_of_an_epoch_are_not_those_of_the_run():
     loss = 2.5 * np.exp(0.005 * np.random.default_rng(0).normal(size=3000))
     at = np.arange(3000.0)
 
-    def judged(*, rolls: bool) -> list[str]:
+    def judged(epoch_steps: int | None) -> list[str]:
         rule = Plateau()
         found = []
         for low in range(0, 3000, 100):  # an epoch each
             part = at[low : low + 100]
             samples = {LOSS: Samples(part, part, part, loss[low : low + 100])}
-            found += rule.observe(Block(samples, samples[LOSS], total=low + 100, rolls=rolls and low == 100))
+            found += rule.observe(Block(samples, samples[LOSS], total=low + 100, epoch_steps=epoch_steps))
         return [f.severity.value for f in found if f.verdict is Verdict.FIRING]
 
-    assert judged(rolls=True) == ["info"]
-    assert judged(rolls=False) == [], "each of them told the run's length"
+    assert judged(100) == ["info"]
+    assert judged(None) == [], "each of them told the run's length"
 
 
 def evaluated(values):

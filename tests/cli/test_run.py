@@ -491,6 +491,14 @@ def test_no_heavy_import_in_the_wrapper():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"\n"
 
 
+def test_the_last_line_says_what_a_command_died_of_at_once(log):
+    """Before anything could begin to watch it."""
+    done = run("--log", log, "--", *python("raise ValueError('bad data')"))
+    last = done.stderr.splitlines()[-1].decode()
+    assert last.startswith("runwatch: exit code 1 after ")
+    assert "; crashed: ValueError: bad data (line 3)" in last
+
+
 def test_the_last_line_says_what_the_command_died_of(log, start):
     code = STEPS.format(first=0, last=50, loss="nan") + "input()\nraise RuntimeError('out of luck')\n"
     process = start("--say", "--log", log, "--", *python(code))

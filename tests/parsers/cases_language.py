@@ -52,7 +52,8 @@ CASES = [
         "Epoch 1 | iter 1 step 0 | loss train: 1.625, val: n/a | iter time: 820.50 ms\n"
         "Epoch 1 | iter 2 step 1 | loss train: 1.500, val: 1.750 | iter time: 500.00 ms (step) remaining time: 0:01:02\n"
         "iter 2: val loss 1.7500, val time: 125.00 ms\n",
-        {"step": [0, 1], "iter": [1, 2], "train/loss": [1.625, 1.5], "perf/step_time": [0.8205, 0.5]},
+        {"step": [0, 1], "iter": [1, 2], "train/loss": [1.625, 1.5], "perf/step_time": [0.8205, 0.5],
+         "perf/remaining": [62]},
         {"val/loss": [1.75]},
     ),
     Case(

@@ -78,8 +78,10 @@ CASES = [
     Case(
         "catboost",  # AUC is not computed on what is learnt from
         "0:\ttest: 0.6250000\tbest: 0.6250000 (0)\ttotal: 58.5ms\tremaining: 58.4s\n"
-        "100:\ttest: 0.7500000\tbest: 0.8125000 (99)\ttotal: 1.5s\tremaining: 10s\n",
-        {"step": [0, 100], "test": [0.625, 0.75]},
+        "100:\ttest: 0.7500000\tbest: 0.8125000 (99)\ttotal: 1.5s\tremaining: 1h 2m 10s\n"
+        "101:\ttest: 0.7500000\tbest: 0.8125000 (99)\ttotal: 1.5s\tremaining: 2m 10s\n"
+        "102:\ttest: 0.7500000\tbest: 0.8125000 (99)\ttotal: 1.5s\tremaining: 500ms\n",
+        {"step": [0, 100, 101, 102], "test": [0.625, 0.75, 0.75, 0.75], "perf/remaining": [58.4, 3730, 130, 0.5]},
     ),
     Case(
         "dl4j",

@@ -32,7 +32,7 @@ CASES = [
     Case(
         "litgpt",
         "iter 4 | step 1: loss 1.6250, iter time: 820.50 ms (step) remaining time: 1:02:03\n",
-        {"step": [1], "iter": [4], "train/loss": [1.625], "perf/step_time": [0.8205]},
+        {"step": [1], "iter": [4], "train/loss": [1.625], "perf/step_time": [0.8205], "perf/remaining": [3723]},
     ),
     Case(
         "torchtitan",  # of its first weeks

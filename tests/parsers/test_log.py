@@ -144,7 +144,7 @@ def test_every_field_of_a_pretraining_line():
     expected = {
         "step": 5567, "total": 5568, "train/loss": 2.336916, "train/lr_multiplier": 0.05,
         "perf/step_time": 0.9974, "perf/tokens_per_sec": 1051311, "perf/mfu": 0.6345, "train/epoch": 1,
-        "pq": 122, "rg": 80, "total time": 92.46 * 60, "eta": 0.0, "line": 1,
+        "pq": 122, "rg": 80, "total time": 92.46 * 60, "perf/remaining": 0.0, "line": 1,
     }  # fmt: skip
     assert {name: parsed.column(name)[0] for name in expected} == pytest.approx(expected)
     assert parsed.format == "nanochat"

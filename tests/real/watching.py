@@ -99,8 +99,7 @@ def watch(
     config.write_text(IMPATIENT if kill else "")
     os.mkfifo(gate)
     options = ("--config", config, "--wait", "--interval", "0.2")
-    environment = {**os.environ, "GATE": str(gate), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-    environment |= {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "WANDB_DIR": str(top)}
+    environment = environment_of(top, GATE=str(gate))
     with ExitStack() as stack:
         before = stack.enter_context(Follower(top, *options))
         out = stack.enter_context(open(top / log if log else os.devnull, "wb"))
@@ -109,22 +108,29 @@ def watch(
             subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=top.parent)
         )
         stack.callback(lambda: program.poll() is None and program.kill())
-        opened = _reach(gate, program)
+        opened = reach(gate, program)
         during = stack.enter_context(Follower(top, *options))
         for follower in (before, during):
-            _until(follower, lambda o: o["type"] == "progress" and bool(o["step"]))
+            until(follower, lambda o: o["type"] == "progress" and bool(o["step"]))
         if kill:
             program.kill()
             program.wait()
         os.close(opened)
         code = program.wait(SLOW)
-        told = [_ends(follower, ending) for follower in (before, during)]
+        told = [ends(follower, ending) for follower in (before, during)]
         if kill:
             _grow_old(top)
         after = stack.enter_context(Follower(top, "--config", config))
-        told.append(_ends(after, ending))
+        told.append(ends(after, ending))
     checked, _ = check(top, "--config", config)
     return Watched(*told, checked=checked, seen=before.seen, code=code)
+
+
+def environment_of(top: Path, **more: str) -> dict[str, str]:
+    """Return what a program is started with."""
+    offline = {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "WANDB_DIR": str(top), "HF_HUB_OFFLINE": "1"}
+    quick = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, **offline, **quick, **more}
 
 
 def check(top: Path, *options: str | Path) -> tuple[dict[str, Object], int]:
@@ -135,7 +141,7 @@ def check(top: Path, *options: str | Path) -> tuple[dict[str, Object], int]:
     return {run["name"]: run for run in json.loads(done.stdout)["runs"]}, done.returncode
 
 
-def _reach(gate: Path, program: subprocess.Popen[bytes]) -> int:
+def reach(gate: Path, program: subprocess.Popen[bytes]) -> int:
     """Wait until the program opens its gate; return what holds it there until it is closed."""
     deadline = time.monotonic() + SLOW
     while time.monotonic() < deadline:
@@ -159,11 +165,11 @@ def _grow_old(top: Path) -> None:
         os.utime(path, (then, then), follow_symlinks=False)
 
 
-def _until(follower: Follower, wanted: Callable[[Object], bool]) -> Object:
+def until(follower: Follower, wanted: Callable[[Object], bool]) -> Object:
     return next((o for o in follower.seen if wanted(o)), None) or follower.until(wanted, SLOW)
 
 
-def _ends(follower: Follower, state: str) -> dict[str, Object]:
+def ends(follower: Follower, state: str) -> dict[str, Object]:
     """Wait until every run it told of has ended in `state`; return their summaries."""
 
     def over(_: Object) -> bool:

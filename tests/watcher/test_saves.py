@@ -289,5 +289,7 @@ def test_a_save_that_failed_or_was_left_out_is_no_checkpoint():
     fold.read("log", "Saving checkpoint to out/model_000080.pt failed: Input/output error\n" + steps(80, 90))
     assert fold.shown == ([(20, None)], 20)
     ((_, watched),) = fold.engine.runs()
-    states = {event.step: event.data["state"] for event in watched.run.events if event.kind == "checkpoint_failed"}
+    states = {
+        event.step: event.data["state"] for event in watched.run.events if event.kind == "checkpoint_failed"
+    }
     assert states == {60: "skipped", 80: "failed"}

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from runwatch.core.batch import BAR, EVAL, META_COLUMNS, TRAIN
+from runwatch.core.batch import BAR, EPOCH_STEPS, EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import EPOCH, STEP_TIME, VAL_LOSS, Unit
 from runwatch.core.text import decode
-from runwatch.parsers.api import Epochs, Known, Layout, Match, Matcher
+from runwatch.parsers.api import Epochs, Known, Layout, Match, Matcher, Summed
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import OF_RUN, WITHIN_EPOCH
 from runwatch.parsers.lexicon.names import columns, meaning, unit_of
@@ -100,6 +100,7 @@ class Layouts:
         shown: dict[str, str] = {}
         texts = [decode(raw, _NAME) for raw in printed]
         known = {text: name for text in texts if (name := self._aliases.get(text))}
+        parts = [i for i, text in enumerate(texts) if [*known.values()].count(known.get(text, "")) > 1]
         places = {text: text for text in texts if text in _PLACES}
         names = [f"printed/{n}" if n in _OURS else n for n in columns(texts, {**places, **known})]
         for text, name, suffix in zip(texts, names, suffixes, strict=True):
@@ -110,8 +111,13 @@ class Layouts:
         event = "finished" if b"train_runtime" in printed and b"loss" not in printed else None
         epochs = self._epochs(names)
         if epochs is not None:
-            names = ["step", "total", *(names[i] for i in epochs.rest)]
-        return Layout(kind, self._pattern, tuple(names), tuple(units), shown, event, epochs)
+            place = ("step", "total") if epochs.epochs is not None else ("step", "total", EPOCH_STEPS)
+            names = [*place, *(names[i] for i in epochs.rest)]
+        if not parts:
+            return Layout(kind, self._pattern, tuple(names), tuple(units), shown, event, epochs)
+        rest = tuple(i for i in range(len(names)) if i not in parts)
+        summed = (known[texts[parts[0]]], *(names[i] for i in rest))
+        return Layout(kind, self._pattern, summed, tuple(units), {}, event, Summed(tuple(parts), rest))
 
     def _epochs(self, names: Sequence[str]) -> Epochs | None:
         if self._first_epoch is None or EPOCH not in names or "per" not in names:

@@ -11,6 +11,7 @@ decided here, once, for tables in stream order:
 - An epoch that goes back is a restart: its steps are those it had before.
 - Where the epoch is told when it has ended, the lines behind that are of the next one.
 - Where no line tells an epoch, a counter that falls at its printed end has begun the next one.
+- Where no line tells how many epochs there will be, the total is but where the epoch ends, and marked so.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from __future__ import annotations
 import bisect
 import math
 from array import array
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from runwatch.core.batch import BY_EPOCH, NODE, TRAIN, Table
+from runwatch.core.batch import BY_EPOCH, EPOCH_STEPS, NODE, TRAIN, Table
 from runwatch.core.metrics import EPOCH
 
 if TYPE_CHECKING:
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+_Placed: TypeAlias = "tuple[float, float, float]"
+"""A step, its total, and the steps of an epoch where that is but its end."""
+_Columns: TypeAlias = "tuple[array[float], ...]"
+"""The same of a table's rows."""
 WITHIN, PER, PLANNED = "step in epoch", "steps per epoch", "epochs planned"
 """Columns of a nested counter: the step within the epoch, the steps of an epoch, the epochs of the run."""
 HEADING = "heading"
@@ -45,6 +52,7 @@ _MAX_EPOCHS = 512
 """Epochs whose first step is remembered."""
 _MOST = 2.0**53
 _MAX_RANKS = 4096
+_KNOWN = ("step", "total", EPOCH_STEPS)
 _PLACES = (EPOCH, WITHIN, PER, PLANNED, "rank", "node")
 _MANY = 256
 """Lines that numpy is quicker with."""
@@ -78,23 +86,24 @@ class Nest(msgspec.Struct):
     since: float = _NEVER
     """Offset of the line that told that the step starts again with each epoch."""
 
-    def place(self, at: float, epoch: float, step: float, per: float, planned: float) -> tuple[float, float]:
-        """Return the step and the total of the line at an offset; the latter is NaN if none is known.
+    def place(self, at: float, epoch: float, step: float, per: float, planned: float) -> _Placed:
+        """Return the step and the total of the line at an offset, and the steps of its epoch.
 
+        The total is NaN if none is known, the last unless the total is but where the epoch ends.
         A number that the line does not tell is -1.
         """
         self._begin(at, epoch, step, per)
         self._follow(step, step - self.newest, step - self.newest)
-        return self.base + step, self._total(planned)
+        return self.base + step, *self._total(planned)
 
     def place_many(self, places: Floats) -> Floats:
-        """Return steps and totals (2, n) of lines in stream order; `places` (5, n) are what place() takes."""
+        """Return what place() does, (3, n), of lines in stream order; `places` (5, n) are what it takes."""
         import numpy as np
 
         fell = places[2, 1:] < places[2, :-1]
         other = (places[1::2, 1:] != places[1::2, :-1]).any(axis=0)
         edges = [0, *(np.flatnonzero(fell | other) + 1).tolist(), places.shape[1]]
-        shift = np.empty((2, len(edges) - 1))
+        shift = np.empty((3, len(edges) - 1))
         for which, (begin, end) in enumerate(pairwise(edges)):
             at, epoch, first, per, planned = places[:, begin].tolist()
             self._begin(at, epoch, first, per)
@@ -103,7 +112,7 @@ class Nest(msgspec.Struct):
             gap, longest = (float(gaps[-1]), float(gaps.max())) if len(gaps) else (0.0, 0.0)
             self.zero = self.zero or first == 0
             self._follow(float(places[2, end - 1]), gap, longest)
-            shift[:, which] = self.base, self._total(planned)
+            shift[:, which] = self.base, *self._total(planned)
         placed = np.repeat(shift, np.diff(edges), axis=1)
         placed[0] += places[2]
         return placed
@@ -113,14 +122,16 @@ class Nest(msgspec.Struct):
         if self.epoch == _UNKNOWN and self.newest != _UNKNOWN:
             self.epoch, self.origin = epoch, min(epoch, 1.0)
 
-    def _total(self, planned: float) -> float:
-        """Return the planned steps of the run, as far as they are known; else NaN."""
-        if self.per != _UNKNOWN:
-            if self.nested is False:
-                return self.per
-            return self.base + self.per if planned == _UNKNOWN else planned * self.per
-        known = planned != _UNKNOWN and self.length > 0 and self.nested
-        return planned * self.length if known else math.nan
+    def _total(self, planned: float) -> tuple[float, float]:
+        """Return the planned steps of the run, and of an epoch where they but end it; NaN if not known."""
+        if planned != _UNKNOWN and self.nested is not False:
+            per = self.per if self.per != _UNKNOWN else self.length if self.nested else 0.0
+            return (planned * per if per > 0 else math.nan), math.nan
+        if self.per == _UNKNOWN:
+            return math.nan, math.nan
+        if self.nested is False or (self.epoch == _UNKNOWN and not self.base):
+            return self.per, math.nan
+        return self.base + self.per, self.per
 
     def _begin(self, at: float, epoch: float, step: float, per: float) -> None:
         """Take the first line of a stretch: of an epoch, or of what follows a step that fell."""
@@ -209,7 +220,7 @@ class Nests(msgspec.Struct):
             elif WITHIN not in table.names:
                 out.append(table)
             elif table.kind == TRAIN:
-                out += _with(table, *next(placed))
+                out += _with(table, next(placed))
             else:
                 out += self._evaluations(table)
         return tuple(out)
@@ -240,12 +251,12 @@ class Nests(msgspec.Struct):
         offsets = _column(table, "offset")
         early = _rows(table, [i for i, offset in enumerate(offsets) if offset < since])
         late = _rows(table, [i for i, offset in enumerate(offsets) if offset >= since])
-        placed = [_without(early, _column(early, WITHIN).tobytes()), _without(late)]
+        placed = [_without(early, {"step": _column(early, WITHIN)}), _without(late)]
         return [part for part in placed if part.rows]
 
-    def _place(self, tables: list[Table]) -> list[tuple[array[float], array[float]]]:
-        """Return steps and totals of some tables."""
-        placed = [(array("d", bytes(8 * t.rows)), array("d", bytes(8 * t.rows))) for t in tables]
+    def _place(self, tables: list[Table]) -> list[_Columns]:
+        """Return steps, totals and steps of epochs of some tables."""
+        placed = [tuple(array("d", bytes(8 * t.rows)) for _ in range(3)) for t in tables]
         columns = [[_column(t, _known_by(t, name)) for name in ("offset", *_PLACES)] for t in tables]
         rows = sorted(
             (row, which, at)
@@ -263,10 +274,11 @@ class Nests(msgspec.Struct):
             if self.below and per != _UNKNOWN:  # its end tells more: a later launch ends the same epochs
                 of = epoch
             nest = self._nest(rank + NODE * node)
-            placed[which][0][at], placed[which][1][at] = nest.place(offset, of, step, per, ends)
+            for column, value in zip(placed[which], nest.place(offset, of, step, per, ends), strict=True):
+                column[at] = value
         return placed
 
-    def _place_many(self, tables: list[Table]) -> list[tuple[array[float], array[float]]]:
+    def _place_many(self, tables: list[Table]) -> list[_Columns]:
         """Return the same for many lines at once."""
         import numpy as np
 
@@ -280,14 +292,12 @@ class Nests(msgspec.Struct):
             known = np.concatenate((np.array([self.heading]).T, places[1::3, heads]), axis=1)
             places[1::3] = np.where(headed, known[:, np.cumsum(heads)], places[1::3])
             self.heading = float(known[0, -1]), float(known[1, -1])
-        placed = np.empty((2, len(order)))
+        placed = np.empty((3, len(order)))
         for rank in np.unique(who[~heads]).tolist():
             own = np.flatnonzero((who == rank) & ~heads)
             placed[:, order[own]] = self._nest(rank).place_many(places[:, own])
         ends = np.cumsum([table.rows for table in tables])[:-1]
-        return [
-            (array("d", p[0].tobytes()), array("d", p[1].tobytes())) for p in np.split(placed, ends, axis=1)
-        ]
+        return [tuple(array("d", row.tobytes()) for row in p) for p in np.split(placed, ends, axis=1)]
 
     def _nest(self, rank: float) -> Nest:
         if rank not in self.ranks and len(self.ranks) >= _MAX_RANKS:
@@ -320,33 +330,28 @@ def _column(table: Table, name: str) -> array[float]:
     return array("d", table.data[begin : begin + 8 * table.rows])
 
 
-def _without(table: Table, step: bytes = b"", total: bytes = b"") -> Table:
-    """Return a table with a step, and a total if there is one, in place of its nested counter."""
-    names: list[str] = []
-    data: list[bytes] = []
+def _without(table: Table, place: Mapping[str, array[float]] = MappingProxyType({})) -> Table:
+    """Return a table with columns that place its rows in the run, in place of its nested counter."""
+    columns: dict[str, array[float]] = {}
     for name in table.names:
         if name == WITHIN:
-            names += ["step"] * bool(step) + ["total"] * bool(total)
-            data += [step, total]
+            columns |= place
         elif name not in (PER, PLANNED):
-            names.append(name)
-            data.append(_column(table, name).tobytes())
-    return msgspec.structs.replace(table, names=tuple(names), data=b"".join(data))
+            columns[name] = _column(table, name)
+    data = b"".join(column.tobytes() for column in columns.values())
+    return msgspec.structs.replace(table, names=tuple(columns), data=data)
 
 
-def _with(table: Table, steps: array[float], totals: array[float]) -> list[Table]:
-    """Return the rows of a table without a total, and those with one."""
-    known = sum(map(math.isfinite, totals))
-    if not known or known == len(totals):
-        return [_without(table, steps.tobytes(), totals.tobytes() if known else b"")]
-    return [
-        part
-        for wanted in (False, True)
-        for rows in [[i for i, total in enumerate(totals) if math.isfinite(total) == wanted]]
-        for part in _with(
-            _rows(table, rows), array("d", [steps[i] for i in rows]), array("d", [totals[i] for i in rows])
-        )
-    ]
+def _with(table: Table, placed: _Columns) -> list[Table]:
+    """Return the rows of a table that know no total, those that know one, those that know the epoch's end."""
+    known = [sum(map(math.isfinite, row)) for row in zip(*placed, strict=True)]
+    out = []
+    for kind in sorted(set(known)):
+        rows = [i for i, count in enumerate(known) if count == kind]
+        part = table if len(rows) == len(known) else _rows(table, rows)
+        columns = (array("d", [column[i] for i in rows]) for column in placed)
+        out.append(_without(part, dict(zip(_KNOWN[:kind], columns, strict=False))))
+    return out
 
 
 def _rows(table: Table, rows: list[int]) -> Table:

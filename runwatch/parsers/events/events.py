@@ -239,7 +239,7 @@ class EventScanner:
 
 
 def _plan(line: Line) -> list[Event]:
-    """Return the settings of a line that say how many steps are planned."""
+    """Return the settings of a line that say how many steps or epochs are planned."""
     found = signatures.PLAN.findall(line.text)
     named = {name.decode().replace("-", "_").lower(): value.decode() for name, value in found}
     data = {name: value for name, value in named.items() if name in NAMES}

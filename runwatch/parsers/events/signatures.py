@@ -197,13 +197,22 @@ _PLANS = (
     b"_ITER",
     b"_STEP",
     b"niter",
+    b"_epo",
+    b"-epo",
+    b"nepo",
+    b"pochs=",
+    b"pochs:",
+    b"pochs'",
+    b'pochs"',
+    b"och_num",
 )
 PLAN = re.compile(
     rb"(?<![A-Za-z0-9_])((?:max|total|num|train|training)[_-](?:[a-z]{5,8}[_-])?(?:iter|(?:time)?step|update)[a-z]{0,6}"
-    rb"|MAX_(?:ITER|STEP)S?|niter)['\"]?(?: ?[=:] ?| \.{3,60} | {1,40})"
+    rb"|MAX_(?:ITER|STEP)S?|niter|(?:(?:max|num|n|total|train|training|num[_-]train(?:ing)?)[_-]|n)epochs?"
+    rb"|epoch_num|(?:^|(?<=--)|(?<=  )|(?<=[(,'\"] )|(?<=[('\"]))epochs)['\"]?(?: ?[=:] ?| \.{3,60} | {1,40})"
     rb"(\d[\d_]{0,14}(?:,\d{3}){0,4})(?:\.0)?(?![\d.eE*/])"
 )
-"""A setting that may say how many steps are planned, and its value."""
+"""A setting that may say how many steps or epochs are planned, and its value."""
 MILESTONES = Signs(
     _sign(
         "resume",

@@ -22,6 +22,7 @@ from runwatch.core.metrics import (
     LOSS_SCALE,
     LR_MULTIPLIER,
     MFU,
+    REMAINING,
     SHARE,
     STEP_TIME,
     TFLOPS,
@@ -111,6 +112,7 @@ KINDS = (
         + _cores("step latency,batch cost"),
         _words("elapsed"),
     ),
+    Kind(REMAINING, "duration", _cores("remaining time,time remaining,time left")),
     Kind(
         DATA_TIME,
         "duration",

@@ -78,6 +78,8 @@ class Place(NamedTuple):
     """Steps of the run; -1 where none are known."""
     epoch: float
     """-1 where none is known."""
+    epoch_steps: float
+    """Steps of an epoch where the total is but where the epoch ends, else -1."""
 
 
 class Epochs:
@@ -127,19 +129,21 @@ class Epochs:
                 self.first = int(epoch == 1 or (epochs >= 0 and epoch > 0))
             self._watch(counts)
         if math.isinf(total):
-            return Place(self._open.take(n, epoch), -1.0, epoch)
+            return Place(self._open.take(n, epoch), -1.0, epoch, -1.0)
         if epoch < 0 or (self._around.run_wide if counted else self._run_wide):
-            return Place(0.0, total, epoch)
+            return Place(0.0, total, epoch, -1.0)
         first = self.first or 0
-        planned = epochs + 1 - first if epochs >= 0 else epoch - first + 1
-        return Place((epoch - first) * total, planned * total, epoch)
+        before = (epoch - first) * total
+        if epochs < 0:
+            return Place(before, before + total, epoch, total)
+        return Place(before, (epochs + 1 - first) * total, epoch, -1.0)
 
     def fold(self, counts: Floats) -> Floats:
         """Take pictures (as Counts, n), each as if by itself; return their places (as Place, n)."""
         import numpy as np
 
         changes = (counts[1:, 1:] != counts[1:, :-1]).any(axis=0) | (counts[0, 1:] < counts[0, :-1])
-        places = np.empty((3, counts.shape[1]))
+        places = np.empty((len(Place._fields), counts.shape[1]))
         for begin, end in pairwise([0, *(np.flatnonzero(changes) + 1).tolist(), counts.shape[1]]):
             places[:, begin:end] = np.array([self.take(Counts(*counts[:, begin].tolist()))]).T
             if end > begin + 1:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.batch import EPOCH_STEPS, EVAL, TRAIN
 from runwatch.core.metrics import EPOCH, STEP_TIME, Unit
 from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.body.readers import RowMaker
@@ -92,14 +92,19 @@ class BarLayout(Layout):
 class Columns:
     """How the numbers that bars of one layout show become records, for floats and for columns alike."""
 
-    def __init__(self, row: RowMaker, layout: BarLayout, placed: bool, timed: bool, ranked: bool) -> None:
-        """`placed`: whether the epoch is known; `timed`: whether the rate tells a time; `ranked`: a rank."""
+    def __init__(
+        self, row: RowMaker, layout: BarLayout, placed: bool, rolls: bool, timed: bool, ranked: bool
+    ) -> None:
+        """`placed`: whether the epoch is known; `rolls`: whether the total is but its end.
+
+        `timed`: whether the rate tells a time; `ranked`: whether there is a rank.
+        """
         first, names = layout.first, layout.values
         self._rate = [first - 1] * timed
         self._per_second = layout.rate == b"it/s"
-        self._open, self._placed = layout.open, placed
+        self._kept = [True, not layout.open, placed, rolls]
         rank = ("rank",) * ranked
-        place = ("step", *("total",) * (not layout.open), *(EPOCH,) * placed, *rank, *(STEP_TIME,) * timed)
+        place = (*self._known(("step", "total", EPOCH, EPOCH_STEPS)), *rank, *(STEP_TIME,) * timed)
         validation = {name: i for i, name in enumerate(names, first) if is_validation(name)}
         metrics = {n: i for i, n in enumerate(names, first) if n not in validation and n not in place}
         self.validation = tuple(validation)
@@ -108,11 +113,14 @@ class Columns:
         self.eval = row.layout(EVAL, ("step", *rank, *validation))
 
     def trained(self, place: Iterable[Any], shown: _Values, rank: int | None) -> list[Any]:
-        """Return the values of training at a place: step, total and epoch."""
-        step, total, epoch = place
+        """Return the values of training at a place: step, total, epoch and the steps of an epoch."""
+        known = self._known(place)
         took = [1.0 / shown[i] if self._per_second else shown[i] for i in self._rate]
-        known = [step, *(() if self._open else (total,)), *((epoch,) if self._placed else ())]
-        return [*known, *_ranks(step, rank), *took, *(shown[i] for i in self._metrics)]
+        return [*known, *_ranks(known[0], rank), *took, *(shown[i] for i in self._metrics)]
+
+    def _known(self, place: Iterable[Any]) -> list[Any]:
+        """Return those parts of a place that are known."""
+        return [part for part, kept in zip(place, self._kept, strict=True) if kept]
 
     def validated(self, step: Any, shown: _Values, rank: int | None) -> list[Any]:
         """Return the values of validation at a step."""
@@ -134,13 +142,19 @@ class BarPictures(Matcher):
         self._pattern = pattern
         self._row = RowMaker(pattern, ALIASES)
         self._layouts: dict[tuple[Any, ...], BarLayout | None] = {}
-        self._columns: dict[tuple[BarLayout, bool, bool, bool], Columns] = {}
+        self._columns: dict[tuple[BarLayout, bool, bool, bool, bool], Columns] = {}
 
     def columns(
-        self, layout: BarLayout, *, placed: bool = False, timed: bool = False, ranked: bool = False
+        self,
+        layout: BarLayout,
+        *,
+        placed: bool = False,
+        rolls: bool = False,
+        timed: bool = False,
+        ranked: bool = False,
     ) -> Columns:
         """Return how the numbers of pictures of a layout become records."""
-        key = layout, placed, timed, ranked
+        key = layout, placed, rolls, timed, ranked
         found = self._columns.get(key)
         if found is None:
             if len(self._columns) > _MOST:
@@ -155,23 +169,25 @@ class BarPictures(Matcher):
     def columns_of(self, layout: BarLayout, place: Place, shown: _Values, *, ranked: bool) -> Columns:
         """Return the same of one picture; a rate of zero steps a second tells no time."""
         timed = bool(layout.rate) and (layout.rate == b"s/it" or shown[layout.first - 1] != 0)
-        return self.columns(layout, placed=place.epoch >= 0, timed=timed, ranked=ranked)
+        rolls = place.epoch_steps >= 0
+        return self.columns(layout, placed=place.epoch >= 0, rolls=rolls, timed=timed, ranked=ranked)
 
     def cut(self, part: Part, places: Floats, *, ranked: bool) -> list[tuple[Columns, Part]]:
-        """Return pictures apart whose epoch is known or not, and whose rate tells a time or not."""
+        """Return pictures apart whose epoch or total is known or not, and whose rate tells a time or not."""
         import numpy as np
 
         layout = part.layout
         assert isinstance(layout, BarLayout)
-        placed = places[2, part.at] >= 0
+        placed, rolls = places[2:, part.at] >= 0
         timed = np.full(len(part.at), bool(layout.rate))
         if layout.rate == b"it/s":
             timed = part.columns[layout.first - 1] != 0
-        kinds = 2 * placed + timed
+        kinds = 4 * rolls + 2 * placed + timed
         cuts = []
         for kind in np.unique(kinds).tolist():
             own = kinds == kind
-            columns = self.columns(layout, placed=kind > 1, timed=bool(kind % 2), ranked=ranked)
+            told = {"placed": bool(kind & 2), "rolls": bool(kind & 4), "timed": bool(kind & 1)}
+            columns = self.columns(layout, **told, ranked=ranked)
             kept = part if own.all() else part._replace(at=part.at[own], columns=part.columns[:, own])
             cuts.append((columns, kept))
         return cuts

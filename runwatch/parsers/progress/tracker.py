@@ -25,7 +25,7 @@ _MAX_RANKS = 1024
 _NAN = -sys.float_info.max
 """Stands for NaN where values are compared: one NaN is like another."""
 _Key = tuple[float, ...]
-"""Step, total and epoch; -1 where they are not known."""
+"""Step, total, epoch and, where the total is but its end, its steps; -1 where they are not known."""
 
 
 class BarReader(FoldingReader):

@@ -68,7 +68,11 @@ def run_object(engine: Engine, pipeline: Pipeline, now: float) -> dict[str, Any]
 
 
 def _steps(run: Run) -> dict[str, int | None]:
-    return {"records": run.records, "first": run.first_step, "last": run.last_step, "total": run.planned}
+    """Return the steps of a run; a total that but ends its first epoch is told with what is planned."""
+    steps = {"records": run.records, "first": run.first_step, "last": run.last_step, "total": run.planned}
+    if run.epoch_steps is not None and run.total == run.epoch_steps:
+        steps |= {"total": run.total, "epoch_steps": run.epoch_steps, "planned": run.planned}
+    return steps
 
 
 def _stage(engine: Engine, pipeline: Pipeline, stage: WatchedRun, now: float) -> dict[str, Any]:

@@ -59,16 +59,14 @@ class Plateau(LossRule, RankRule):
     _best: tuple[float, int, Place] | None = field(default=None, init=False, repr=False)
     """The best median of ln(loss), its row number and its place."""
     _total: int | None = field(default=None, init=False, repr=False)
-    _rolls: bool = field(default=False, init=False, repr=False)
-    """The totals are but where epochs end."""
     _first: float = field(default=np.nan, init=False, repr=False)
     """ln(loss) of the first row."""
     _open: Severity | None = field(default=None, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge a block, with what it says beside the loss."""
-        self._rolls |= block.rolls
-        self._total = None if self._rolls else block.total or self._total
+        if block.total is not None:  # not where it is but an epoch's end
+            self._total = block.total if block.epoch_steps is None else None
         return super().judge(block)
 
     def restart(self, where: Place) -> Sequence[Finding]:

@@ -3,6 +3,7 @@
 import re
 
 from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import REMAINING
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import VALUE, LinePattern
 
@@ -21,7 +22,13 @@ _TAB = rb"\s{1,16}"  # spaces where it was pasted
 _TESTS = b"".join(
     rb"(?:" + _TAB + name + rb":? (?P<" + name + rb">" + VALUE + rb"))?" for name in (b"test", b"test1")
 )
-_TOTAL = rb"[^\r\n]{0,200}\stotal: "
+_UNITS = {"left h": "h", "left m": "min", "left s": "s", "left ms": "ms", "left us": "us"}
+_LEFT = dict.fromkeys(_UNITS, REMAINING)
+_TOTAL = (
+    rb"[^\r\n]{0,200}\stotal: "
+    rb"(?:[^\r\n]{0,60}\sremaining: (?=\d)(?:(?P<left_h>\d+)h ?)?(?:(?P<left_m>\d+)m ?)?"
+    rb"(?:(?P<left_s>\d+(?:\.\d+)?)s|(?P<left_ms>\d+(?:\.\d+)?)ms|(?P<left_us>\d+(?:\.\d+)?)us)?\s*$)?"
+)
 
 XGBOOST = Format(
     name="xgboost",
@@ -92,6 +99,8 @@ CATBOOST = Format(
             + rb")",
             needle=b"learn",
             sign=rb"\d:" + _TAB + rb"learn:? ",
+            aliases=_LEFT,
+            units=_UNITS,
         ),
         LinePattern(  # where a metric is too dear to be computed on what is learnt from, as AUC
             "train",
@@ -106,6 +115,8 @@ CATBOOST = Format(
             + rb")",
             needle=b"test",
             sign=rb"\d:" + _TAB + rb"test:? ",
+            aliases=_LEFT,
+            units=_UNITS,
         ),
     ),
 )

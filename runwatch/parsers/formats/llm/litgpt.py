@@ -4,9 +4,13 @@ Several iterations make one step. The validation loss is repeated until there is
 """
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import STEP_TIME
+from runwatch.core.metrics import REMAINING, STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern
+
+_LEFT = {"left h": REMAINING, "left m": REMAINING, "left s": REMAINING}
+_PARTS = {"left h": "h", "left m": "min", "left s": "s"}
+_CLOCK = rb"(?:[^\r\n]{0,20} remaining time: (?P<left_h>\d+):(?P<left_m>\d\d):(?P<left_s>\d\d))?"
 
 FORMAT = Format(
     name="litgpt",
@@ -22,18 +26,20 @@ FORMAT = Format(
             + VALUE
             + rb"|n/a) ?\| iter time: (?P<iter_time>"
             + NUMBER
-            + rb") ?ms",
+            + rb") ?ms"
+            + _CLOCK,
             prefix=b"Epoch ",
-            units={"iter time": "ms"},
+            aliases=_LEFT,
+            units={"iter time": "ms", **_PARTS},
         ),
         LinePattern(
             "train-older",
             TRAIN,
             rb"iter (?P<iter>\d+)(?:(?: \|)? step (?P<step>\d+))?: loss (?P<loss>" + VALUE + rb"),"
-            rb"(?: iter)? time: (?P<time>" + NUMBER + rb") ?ms",
+            rb"(?: iter)? time: (?P<time>" + NUMBER + rb") ?ms" + _CLOCK,
             prefix=b"iter ",
-            aliases={"time": STEP_TIME},
-            units={"time": "ms"},
+            aliases={"time": STEP_TIME, **_LEFT},
+            units={"time": "ms", **_PARTS},
         ),
         LinePattern(
             "final",

@@ -6,6 +6,7 @@ loss`. The loss is a debiased moving average, not a raw value.
 """
 
 from runwatch.core.batch import EVAL, RANK, TRAIN
+from runwatch.core.metrics import DONE, REMAINING
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import VALUE, LinePattern
 
@@ -22,15 +23,17 @@ FORMAT = Format(
             rb"step (?P<step>\d+)/(?P<total>\d+) \(\d+(?:\.\d+)?%\) \|",
             prefix=b"step ",
             fields=True,
+            aliases={"eta": REMAINING},
             units=_UNITS,
         ),
         LinePattern(
             "sft",
             TRAIN,
-            rb"step (?P<step>\d+) \(\d+(?:\.\d+)?%\) \|",
+            rb"step (?P<step>\d+) \((?P<done>\d+(?:\.\d+)?)%\) \|",
             prefix=b"step ",
             fields=True,
-            units=_UNITS,
+            aliases={"done": DONE, "eta": REMAINING},
+            units=_UNITS | {"done": "%"},
         ),
         LinePattern(
             "chat-sft",
