@@ -16,6 +16,7 @@ from runwatch.watcher import protocol
 from runwatch.watcher.engine import parallel, views
 from runwatch.watcher.engine.attention import goes_on
 from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.sight import status_of
 from runwatch.watcher.ingest.record_times import newest
 from runwatch.watcher.service.sampling import LIBRARY, Samplers, has_driver
 from runwatch.watcher.sources.member import Member
@@ -138,7 +139,7 @@ def test_a_job_that_ends_before_the_run_is_late():
         for i, data in enumerate(log(300).splitlines(keepends=True)[:100]):  # one in 2 s: 400 s are left
             engine.fold("run", LogParser().feed(data), live=True, arrival=NOW + 2 * i, written=NOW + 2 * i)
         engine.sample("run", Job(NOW, "17", deadline=job_ends))
-        status = engine._status(engine.groups["run"], only(engine).run, NOW + 200, live=True)
+        status = status_of(engine.groups["run"], only(engine).run, NOW + 200, None, live=True)
         return status.deadline
 
     assert late(NOW + 300) == NOW + 300
