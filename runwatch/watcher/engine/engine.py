@@ -222,6 +222,8 @@ class Engine:
         if not group.lasting.runs and (look.present or beside.batches):
             self._take_back(group)
             self._begin(group)
+        for facts in () if group.lasting.runs else beside.facts.values():
+            group.facts |= facts
         for watched in group.runs[-1:]:
             watched.run.checkpoints.fold(look, None if live or partial else arrival)
             for facts in beside.facts.values():
@@ -422,7 +424,9 @@ class Engine:
             return
         group.begun += 1
         name = group.name if group.begun == 1 else f"{group.name}#{group.begun}"
-        group.runs.append(self._watch(Run(f"{group.id}#{group.begun}", name, detail=self._detail)))
+        run = Run(f"{group.id}#{group.begun}", name, detail=self._detail)
+        run.tell(group.facts if group.begun == 1 else {})
+        group.runs.append(self._watch(run))
         del group.runs[:-MAX_RUNS]
 
     def _rename(self, group: Group, name: str) -> None:
