@@ -176,3 +176,10 @@ def test_a_share_that_is_printed_without_a_total():
     progress = folded("".join(lines)).progress()
     assert (progress.step, progress.total, progress.fraction) == (100, None, pytest.approx(0.4))
     assert progress.eta_seconds == pytest.approx(15.0, rel=0.02)
+
+
+def test_a_run_that_another_source_leads_anew_keeps_its_plan():
+    run = Run("run", "run")
+    run.tell({"trainer/max_epochs": "8", "max_steps": "400"})
+    anew = run.led_anew(None)
+    assert (anew.plan.epochs, anew.plan.steps) == ((8, "max_epochs"), (400, "max_steps"))

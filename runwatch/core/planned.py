@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 STEPS = frozenset({
     "max_iter", "max_iters", "max_iterations", "max_steps", "max_train_steps", "max_training_steps",
@@ -19,6 +20,18 @@ EPOCHS = frozenset({
 })  # fmt: skip
 """Settings that say how many epochs."""
 NAMES = STEPS | EPOCHS
+
+
+@dataclass(slots=True)
+class Plan:
+    """What the settings of a run plan: numbers, and the settings that say so."""
+
+    steps: tuple[int, str] | None = None
+    epochs: tuple[int, str] | None = None
+
+    def learn(self, settings: Mapping[str, str]) -> None:
+        """Take all that is known of the settings."""
+        self.steps, self.epochs = planned_steps(settings), planned_epochs(settings)
 
 
 _SAVED = "checkpoint/"

@@ -17,7 +17,7 @@ from runwatch.core.checkpoint import Checkpoint, Checkpoints, last_good
 from runwatch.core.eta import Estimate, Pace
 from runwatch.core.metrics import DONE as SHARE_DONE
 from runwatch.core.metrics import EPOCH, REMAINING, STEP_TIME
-from runwatch.core.planned import planned_epochs, planned_steps
+from runwatch.core.planned import Plan
 from runwatch.core.saves import Reconciled, Saves, reconcile, tells
 from runwatch.core.series import FULL, Detail, Series
 from runwatch.core.snapshot import Progress
@@ -117,10 +117,8 @@ class Run:
     first_step: int | None = None
     last_step: int | None = None
     total: int | None = None
-    configured: tuple[int, str] | None = None
-    """How many steps its configuration plans, and the setting that says so."""
-    epochs: tuple[int, str] | None = None
-    """How many epochs it plans, likewise."""
+    plan: Plan = field(default_factory=Plan)
+    """What its configuration plans, of which `about` tells."""
     epoch_steps: int | None = None
     """Steps of an epoch, where the total is but where the newest one ends."""
     finished: bool = False
@@ -316,6 +314,7 @@ class Run:
             series=series,
             saves=self.saves,
             checkpoints=self.checkpoints,
+            plan=self.plan,
             about=self.about,
             owners=kept,
             detail=self.detail,
@@ -326,7 +325,7 @@ class Run:
         for name, value in facts.items():
             if name in self.about or len(self.about) < MAX_FACTS:
                 self.about[name] = value
-        self.configured, self.epochs = planned_steps(self.about), planned_epochs(self.about)
+        self.plan.learn(self.about)
 
     # -- what others ask -----------------------------------------------------------------------
 
@@ -379,10 +378,10 @@ class Run:
         if self.total is not None and self.epoch_steps is None:
             return self.total, ""
         of_epochs = None
-        if self.epochs is not None and self.epoch_steps is not None:
-            epochs, name = self.epochs
+        if self.plan.epochs is not None and self.epoch_steps is not None:
+            epochs, name = self.plan.epochs
             of_epochs = epochs * self.epoch_steps, f"{name} x {self.epoch_steps} steps of an epoch"
-        for plan in (self.configured, of_epochs):
+        for plan in (self.plan.steps, of_epochs):
             if plan is not None and (self.last_step or 0) <= plan[0]:
                 return plan
         return (self.total if self.finished else None), ""

@@ -119,7 +119,7 @@ def watch(
         code = program.wait(SLOW)
         told = [ends(follower, ending) for follower in (before, during)]
         if kill:
-            _grow_old(top)
+            grow_old(top)
         after = stack.enter_context(Follower(top, "--config", config))
         told.append(ends(after, ending))
     checked, _ = check(top, "--config", config)
@@ -158,7 +158,7 @@ def reach(gate: Path, program: subprocess.Popen[bytes]) -> int:
     raise AssertionError("the program never came to its gate")
 
 
-def _grow_old(top: Path) -> None:
+def grow_old(top: Path) -> None:
     """Date all files back, so that a run that just ends is not taken for one that goes on."""
     then = time.time() - 3600
     for path in top.rglob("*"):

@@ -7,11 +7,14 @@ import random
 
 import pytest
 
+from runwatch.core.checkpoint import Look
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.persistence import frozen
+from runwatch.watcher.sources.member import Member
+from runwatch.watcher.sources.sidecar_facts import Beside
 
 from ..parsers import trackers
 from ..parsers.logs import hf, nanochat
@@ -180,3 +183,26 @@ def test_what_was_told_of_a_line_that_went_on_is_taken_back():
     nan = follower.parser.feed(b"step 41 loss nan grad 1.5\n")
     (again,) = (change for change in engine.fold("/logs/run.log", nan, live=True, arrival=NOW) if change.send)
     assert again.row.id != told[0].row.id
+
+
+@pytest.mark.parametrize("when", ["first", "resting", "between"])
+def test_settings_beside_the_log_are_kept_whenever_they_are_found(when):
+    engine, parser = Engine(), StreamParser(FORMATS)
+    engine.add_source("log", "run", "/logs/run.log", Member("g"))
+    engine.add_source("top", "run", "/logs", Member("g", kind="directory"))
+    bar = "Epoch 0: {:3d}%|###  | {}/50 [00:01<00:02,  9.8it/s, v_num=0, train_loss=0.5{}]\r"
+    bars = [bar.format(2 * n, n, n).encode() for n in range(1, 30)]
+    found = Beside("/logs", facts={"hparams.yaml": {"max_epochs": "8"}})
+    if when == "first":
+        engine.look("top", Look("/logs"), found)
+    for part in (bars[:1], bars[1:20], bars[20:]):
+        engine.fold("log", parser.feed(b"".join(part)), live=True, arrival=NOW)
+        if when == "between" and part is not bars[:1]:
+            engine.look("top", Look("/logs"), found)
+        engine.suppose("log", parser.provisional(), live=True, arrival=NOW)
+        engine.tick(NOW)
+        if when == "resting":
+            engine.look("top", Look("/logs"), found)
+            found = Beside("/logs")
+    ((_, watched),) = engine.runs()
+    assert (watched.run.about, watched.run.planned) == ({"max_epochs": "8"}, 400)

@@ -23,7 +23,9 @@ def begin(group: Group, rules: Ruleset, detail: Detail) -> None:
     group.begun += 1
     group.launches += 1
     name = group.name if group.launches <= 1 else f"{group.name}#{group.launches}"
-    group.runs.append(_watched(Run(f"{group.id}#{group.begun}", name, detail=detail), rules))
+    run = Run(f"{group.id}#{group.begun}", name, detail=detail)
+    run.tell(group.facts if group.begun == 1 else {})
+    group.runs.append(_watched(run, rules))
     del group.runs[:-MAX_RUNS]
 
 

@@ -228,6 +228,8 @@ class Engine:
         if not group.lasting.runs and (look.present or beside.batches):
             self._take_back(group)
             begin(group, self.rules, self._detail)
+        for facts in () if group.lasting.runs else beside.facts.values():
+            group.facts |= facts
         for watched in group.runs[-1:]:
             watched.run.checkpoints.fold(look, None if live or partial else arrival)
             for facts in (*beside.facts.values(), of_checkpoint(look.settings)):

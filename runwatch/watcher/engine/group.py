@@ -82,6 +82,8 @@ class Group:
     """When it could not be seen, from and until Unix time, the newest last."""
     aside: WatchedRun | None = None
     """A run of which nothing was read, begun because its log could not be."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """What files beside it told before its first run began."""
     provisional: dict[str, Provisional] = field(default_factory=dict)
     """Source id -> what it tells while it rests, and may yet change."""
     settled: Settled | None = None
