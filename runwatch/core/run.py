@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import deque
 from collections.abc import Container, Iterable, Mapping
@@ -14,35 +13,26 @@ from msgspec.structs import replace
 from runwatch.core.batch import EVAL, RANK, TRAIN, Event
 from runwatch.core.block import Block
 from runwatch.core.checkpoint import Checkpoint, Checkpoints, last_good
-from runwatch.core.eta import Estimate, Pace
+from runwatch.core.eta import Estimate
 from runwatch.core.metrics import DONE as SHARE_DONE
 from runwatch.core.metrics import EPOCH, REMAINING, STEP_TIME
 from runwatch.core.planned import Plan
+from runwatch.core.rank_state import RankState
 from runwatch.core.saves import Reconciled, Saves, reconcile, tells
 from runwatch.core.series import FULL, Detail, Series
 from runwatch.core.snapshot import Progress
 from runwatch.core.stages import Stage
+from runwatch.core.timing import Timing, remaining
 
 MAX_SERIES = 512
 """Metrics kept per run; a log that prints ever new names cannot exhaust memory."""
 MAX_RANKS = 8192
-MAX_RANK_METRICS = 32
 MAX_FACTS = 1024
 MAX_EVENTS = 200
 DONE = 0.98
 """Progress from which a run that fell silent counts as finished."""
 REST = 60.0
 """Seconds of silence after which it does; a quarter of it after its very last step."""
-_WATCHED = 20.0
-"""Seconds of arrivals that say more than printed step times."""
-_RECENT = 1024
-"""Newest printed step times that the pace is taken from."""
-_COMPILES = 32
-"""First rows that are no part of it; half of the rows while there are fewer than twice as many."""
-_OWN = 64
-"""Newest remaining times that a program printed which must agree with its pace."""
-_OWN_SECONDS = 4.0
-"""Seconds that they span at least: some are printed in whole seconds."""
 _BLANK = re.compile(
     r"(?:.*[._-])?(?:train(?:ing|er)?|main|run|logs?|out(?:put)?|std(?:out|err)|console|nohup|debug|job)"
     r"|(?:slurm-)?[\d_]+|(?:offline-)?run-[^/]*",
@@ -63,46 +53,6 @@ _PHASES = {
 }
 _ENDS = ("finished", "over", "early_stop")
 """Kinds of events that say that training is over. Only after the first does another run begin."""
-
-
-@dataclass(slots=True)
-class RankState:
-    """What is known of one rank."""
-
-    done: int | None = None
-    """Its newest training step, or how far it is in an evaluation; None if it never told."""
-    total: int | None = None
-    """What an evaluation has for it to do, where printed."""
-    training: bool = False
-    """`done` is a training step."""
-    seen: float | None = None
-    """Unix time at which it last said anything, as far as known."""
-    latest: dict[str, float] = field(default_factory=dict)
-    """Newest value of each metric it prints."""
-    _moves: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=32))
-
-    def fold(self, block: Block) -> None:
-        """Take in records of this rank."""
-        for name, samples in block.samples.items():
-            if len(samples) and (name in self.latest or len(self.latest) < MAX_RANK_METRICS):
-                self.latest[name] = float(samples.value[-1])
-        if block.progress is not None:
-            step = float(block.progress.step[-1])
-            self.done, self.total, self.training = int(step) if math.isfinite(step) else self.done, None, True
-            if block.live and self.done is not None:
-                self._moves.append((block.arrival, self.done))
-        if block.live:
-            self.seen = block.arrival
-
-    @property
-    def step_time(self) -> float | None:
-        """Seconds per step: as printed, else between arrivals."""
-        if STEP_TIME in self.latest:
-            return self.latest[STEP_TIME]
-        if len(self._moves) < 2:
-            return None
-        (t0, s0), (t1, s1) = self._moves[0], self._moves[-1]
-        return (t1 - t0) / (s1 - s0) if s1 > s0 else None
 
 
 @dataclass(slots=True)
@@ -154,16 +104,10 @@ class Run:
     _phase: str = "starting"
     _ended: tuple[str, int] = ("", -1)
     """Where its end was told last, and it has not gone on since: path of the source, and offset."""
-    _pace: Pace = field(default_factory=Pace)
+    _timing: Timing = field(default_factory=Timing)
     """When its steps were reached."""
-    _stamped: bool = False
-    """Its lines tell that themselves."""
-    _marks: deque[float] = field(default_factory=lambda: deque(maxlen=64))
-    """Steps at which it was evaluated or saved."""
     _reconciled: tuple[tuple[int, int], Reconciled] | None = None
     """Of which versions of saves and checkpoints it is."""
-    _paced: tuple[Series, int, tuple[float, float] | None] | None = None
-    """The pace that the step times printed last give: of thousands of runs, few have changed."""
 
     def fold(self, block: Block) -> None:
         """Take in the next block."""
@@ -195,7 +139,7 @@ class Run:
             self._fold_rank(self.lead, block)
         self._note(block.events)
         moved = (self.records, self.last_step) != before
-        self._observe_time(block, moved=moved)
+        self._timing.observe(block, self.last_step, moved=moved)
         if block.live and moved:
             self.progressed = block.arrival
 
@@ -215,7 +159,7 @@ class Run:
             self.events.append(event)
             if event.kind == "checkpoint":
                 save = self.saves.add(event)
-                self._marks.extend([] if save.at is None else [float(save.at)])
+                self._timing.mark(save.at)
             elif tells(event):
                 self.saves.withdraw(event)
 
@@ -414,7 +358,7 @@ class Run:
         if estimate is not None:
             rate = 1.0 / estimate.pace if estimate.pace > 0 else None
             if self.covered is None:
-                estimate, source = self._own_estimate(estimate.pace)
+                estimate, source = remaining(self.series.get(REMAINING), estimate.pace)
             if estimate is not None and not self.finished:
                 eta, spread = estimate.seconds, estimate.half_width
         if self.finished:
@@ -424,33 +368,18 @@ class Run:
             self.last_step, self.planned, self.covered, eta, spread, rate, epoch, source, self._plan[1]
         )
 
-    def _observe_time(self, block: Block, *, moved: bool) -> None:
-        """Take in when steps were reached: as lines tell it, else as they arrived."""
-        for name, samples in block.samples.items():
-            if name.startswith("val/"):
-                self._marks.extend(np.unique(samples.step[~np.isnan(samples.step)]).tolist())
-        if block.moments is not None:
-            if not self._stamped:
-                self._pace, self._stamped = Pace(), True
-            self._pace.observe(block.moments.step, block.moments.value)
-        elif not self._stamped and moved:
-            if not block.live or block.late or block.restarts:
-                self._pace.interrupt()
-            if block.live and self.last_step is not None:
-                self._pace.observe(np.array([float(self.last_step)]), np.array([block.arrival]))
-
     def _estimate(self) -> tuple[Estimate | None, str]:
         """Return how long the rest takes, and what says so.
 
         Moments count pauses, printed step times do not, but are known at once.
         """
-        printed = self._printed_pace()
+        printed = self._timing.printed(self.series.get(STEP_TIME))
         if self.last_step is not None:
             total = self._ends_at or self.last_step
             done = self.last_step + (self.first_step == 0 and self.last_step < total)
-            observed = self._pace.estimate(done, total, self._marks)
-            if observed is not None and (self._stamped or printed is None or self._pace.seconds >= _WATCHED):
-                return observed, "the times of its lines" if self._stamped else "when its lines came"
+            observed, source = self._timing.observed(done, total, printed=printed is not None)
+            if observed is not None:
+                return observed, source
         if printed is None:
             return None, ""
         left = 0.0
@@ -465,26 +394,6 @@ class Run:
         if self.planned is not None or self.last_step is None or not share or not 0.0 < share <= 1.0:
             return self.planned
         return round(self.last_step / share)
-
-    def _own_estimate(self, pace: float) -> tuple[Estimate | None, str]:
-        """Return the remaining time that the program prints, while it falls as time goes by at this pace."""
-        series = self.series.get(REMAINING)
-        steps, left = series.newest() if series is not None else (np.empty(0), np.empty(0))
-        steps, left = steps[-_OWN:], left[-_OWN:]
-        passed = float(steps[-1] - steps[0]) * pace if np.isfinite(left).all() and len(left) else 0.0
-        error = abs(float(left[0] - left[-1]) - passed) if passed else math.inf
-        if not passed >= _OWN_SECONDS or error > 0.25 * passed + 1.0:
-            return None, ""
-        half = float(left[-1]) * max(0.1, error / max(passed, 1.0))
-        return Estimate(float(left[-1]), half, pace), "the remaining time that it prints"
-
-    def _printed_pace(self) -> tuple[float, float] | None:
-        series = self.series.get(STEP_TIME)
-        if series is None:
-            return None
-        if self._paced is None or self._paced[:2] != (series, len(series)):
-            self._paced = series, len(series), _printed_pace(series)
-        return self._paced[2]
 
     def latest(self, metric: str) -> float | None:
         """Return the newest value of `metric` (it may be NaN), or None if there is none."""
@@ -528,17 +437,3 @@ class Run:
         seen = self.checkpoints.summary().last_good
         good = seen.at if seen is not None and seen.at is not None else self.good_before(None)
         return {} if good is None else {"last_checkpoint": str(good)}
-
-
-def _printed_pace(series: Series) -> tuple[float, float] | None:
-    """Return (seconds per step, half width of its likely range) from printed step times."""
-    recent = series.tail(_RECENT)
-    if len(series) <= _RECENT:  # the first steps compile: one of them may take as long as forty others
-        recent = recent[min(len(recent) // 2, _COMPILES) :]
-    recent = recent[np.isfinite(recent)]
-    if not len(recent):
-        return None
-    means = [float(np.mean(part)) for part in np.array_split(recent, 8) if len(part)]
-    low, high = np.percentile(means, (10, 90))
-    typical = float(np.median(recent))
-    return max(typical, min(float(np.mean(recent)), 2 * typical)), float(high - low) / 2

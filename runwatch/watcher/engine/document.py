@@ -7,7 +7,8 @@ from typing import Any
 
 from runwatch.core.checkpoint import Checkpoint, State
 from runwatch.core.findings import Severity
-from runwatch.core.run import RankState, Run
+from runwatch.core.rank_state import RankState
+from runwatch.core.run import Run
 from runwatch.core.snapshot import IncidentRow
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.evidence import sound

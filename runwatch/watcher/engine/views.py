@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from runwatch.core.batch import NODE, Batch
 from runwatch.core.machine import Machine
 from runwatch.core.metrics import LOSS
-from runwatch.core.run import RankState, Run
+from runwatch.core.rank_state import RankState
+from runwatch.core.run import Run
 from runwatch.core.run_boundaries import Splitter
 from runwatch.core.snapshot import (
     Columns,

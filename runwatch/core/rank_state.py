@@ -1,0 +1,52 @@
+"""How one rank of a run stands."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+from runwatch.core.block import Block
+from runwatch.core.metrics import STEP_TIME
+
+MAX_RANK_METRICS = 32
+
+
+@dataclass(slots=True)
+class RankState:
+    """What is known of one rank."""
+
+    done: int | None = None
+    """Its newest training step, or how far it is in an evaluation; None if it never told."""
+    total: int | None = None
+    """What an evaluation has for it to do, where printed."""
+    training: bool = False
+    """`done` is a training step."""
+    seen: float | None = None
+    """Unix time at which it last said anything, as far as known."""
+    latest: dict[str, float] = field(default_factory=dict)
+    """Newest value of each metric it prints."""
+    _moves: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=32))
+
+    def fold(self, block: Block) -> None:
+        """Take in records of this rank."""
+        for name, samples in block.samples.items():
+            if len(samples) and (name in self.latest or len(self.latest) < MAX_RANK_METRICS):
+                self.latest[name] = float(samples.value[-1])
+        if block.progress is not None:
+            step = float(block.progress.step[-1])
+            self.done, self.total, self.training = int(step) if math.isfinite(step) else self.done, None, True
+            if block.live and self.done is not None:
+                self._moves.append((block.arrival, self.done))
+        if block.live:
+            self.seen = block.arrival
+
+    @property
+    def step_time(self) -> float | None:
+        """Seconds per step: as printed, else between arrivals."""
+        if STEP_TIME in self.latest:
+            return self.latest[STEP_TIME]
+        if len(self._moves) < 2:
+            return None
+        (t0, s0), (t1, s1) = self._moves[0], self._moves[-1]
+        return (t1 - t0) / (s1 - s0) if s1 > s0 else None
