@@ -135,7 +135,7 @@ def surroundings(server: Server, tmp_path: Path) -> dict[str, str]:
 
 def online_rows(first: int, last: int) -> list[dict[str, float]]:
     now = time.time()
-    return [{"_step": s, "train/loss": 0.1 * s + 0.05, "_timestamp": now} for s in range(first, last)]
+    return [{"_step": s, "train/loss": 9.0 - 0.1 * s, "_timestamp": now} for s in range(first, last)]
 
 
 @pytest.mark.deep
@@ -147,7 +147,7 @@ def test_a_run_on_a_server_is_followed_and_a_killed_reader_repeats_nothing(serve
     with Follower(ONLINE, *options, env=surroundings(server, tmp_path)) as follower:
         run = follower.until(lambda o: o["type"] == "run")
         assert (run["run"], run["format"], run["sources"]) == ("abc", "wandb", [ONLINE])
-        assert follower.records(40)["metrics"]["train/loss"] == 0.1 * 39 + 0.05
+        assert follower.records(40)["metrics"]["train/loss"] == 9.0 - 0.1 * 39
         server.rows += online_rows(40, 43)
         assert follower.records(43)["step"] == 42
         server.refusals = [(404, {})] * 3

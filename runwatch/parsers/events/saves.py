@@ -32,7 +32,7 @@ AT_END = rb"\b[Ss]av(?:ed|ing) (?:the |a |new |best ){0,3}(?:model|checkpoint|we
 NEEDLES = (b"aved", b"aving", b"ave c", b"eparing", b"ritten", b"riting ", b"rote ", b"ready now")
 """What tells that something of a checkpoint is saved."""
 NOT_SAVED = (
-    rb"[Ss]kip(?:s|ped|ping)? (?:\w+ ){0,3}(?:[Cc]heckpoint(?:ing|s)?|[Ss]aving)\b",
+    rb"[Ss]kip(?:s|ped|ping)? (?:\w+ ){0,3}(?:[Cc]heckpoint(?:ing|s)?\b|[Ss]aving[ :])",
     rb"(?:[Ff]ailed to|[Uu]nable to|[Cc]ould(?: not|n't)|[Cc]annot|[Ee]rror (?:while |when |in |during )?)"
     rb"(?: ?\w+){0,2} ?(?:sav|writ)(?:e|ing) (?:\w+ ){0,3}[Cc]heckpoint",
     rb"\b[Ss]aving (?:\S+ ){0,8}(?:was |has |been )?(?:skipped|failed|aborted|timed out)\b",
