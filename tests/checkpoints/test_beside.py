@@ -276,7 +276,7 @@ def planned(top, told=()):
     run = Run("run", "run")
     run.tell(dict(told))
     run.tell(of_checkpoint(CheckpointSource(str(top)).look(NOW).settings))
-    return run.configured
+    return run.plan.steps
 
 
 def test_the_newest_checkpoint_tells_what_the_run_was_trained_with(tmp_path):
