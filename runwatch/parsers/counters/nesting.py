@@ -344,6 +344,10 @@ def _without(table: Table, place: Mapping[str, array[float]] = MappingProxyType(
 
 def _with(table: Table, placed: _Columns) -> list[Table]:
     """Return the rows of a table that know no total, those that know one, those that know the epoch's end."""
+    known_of = [sum(map(math.isfinite, column)) for column in placed]
+    if table.rows and {0, table.rows}.issuperset(known_of):  # all rows alike, as nearly always
+        kind = sum(map(bool, known_of))
+        return [_without(table, dict(zip(_KNOWN[:kind], placed, strict=False)))]
     known = [sum(map(math.isfinite, row)) for row in zip(*placed, strict=True)]
     out = []
     for kind in sorted(set(known)):
