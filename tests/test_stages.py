@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.core.checkpoint import Checkpoint, Look, State
+from runwatch.core.stages import Header
 from runwatch.parsers.events import stages
 from runwatch.parsers.log import LogParser
 from runwatch.watcher.engine import views
@@ -102,6 +103,13 @@ def test_another_launch_of_the_same_training_is_no_stage():
 def test_a_header_makes_a_stage_of_the_same_kind_of_lines():
     (run,) = document(folded(base() + "==> further training\n" + base()), 2000.0)["runs"]
     assert [s["name"] for s in run["stages"]] == ["stage 1", "further training"]
+
+
+@pytest.mark.parametrize(
+    ("name", "trains"), [("chat SFT", True), ("RL", True), ("evaluation", False), ("data preparation", False)]
+)
+def test_what_is_no_training_is_known_by_its_name(name, trains):
+    assert Header(name, 0).trains == trains
 
 
 def test_banners_of_evaluations_do_not_cut_a_run():

@@ -20,7 +20,7 @@ MAX_RESULTS = 64
 """Results of a stage that are kept."""
 _NO_TRAINING = re.compile(
     r"(?i)\b(?:eval\w*|test\w*|valid\w*|report\w*|token\w*|data\w*|download\w*|prepar\w*|export\w*|deploy\w*|"
-    r"infer\w*|benchmark\w*|merge\w*|setup|install\w*|chat|serve|upload\w*|convert\w*|inference|sampl\w*)\b"
+    r"infer\w*|benchmark\w*|merge\w*|setup|install\w*|serve|upload\w*|convert\w*|inference|sampl\w*)\b"
 )
 """What the name of a stage begins with or says in which nothing is trained."""
 _EVALUATES = (EVAL, RANK, BAR, "eval_begin", "result", "stage")
