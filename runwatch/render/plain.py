@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -34,10 +35,14 @@ def _steps(progress: Progress, ended: bool) -> str:
     return f"step {numbers.step(progress.step)}{total}"
 
 
-def results(told: Mapping[str, float]) -> str:
-    """Return what the evaluation behind the end of training gave: `val/loss 0.41, MMLU accuracy 0.3165`."""
-    more = f", and {len(told) - _RESULTS} more" if len(told) > _RESULTS else ""
-    return ", ".join(f"{label(name)} {value:.4g}" for name, value in list(told.items())[:_RESULTS]) + more
+def results(values: Mapping[str, float | None]) -> str:
+    """Return what the evaluation behind the end of training gave: `val loss 0.41, MMLU accuracy 0.3165`.
+
+    None is a value that is not finite: JSON has no word for it.
+    """
+    shown = [(name, math.nan if value is None else value) for name, value in values.items()]
+    more = f", and {len(shown) - _RESULTS} more" if len(shown) > _RESULTS else ""
+    return ", ".join(f"{label(name)} {value:.4g}" for name, value in shown[:_RESULTS]) + more
 
 
 def eta(progress: Progress, glyphs: Glyphs = UNICODE) -> str:

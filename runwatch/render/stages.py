@@ -28,8 +28,8 @@ def table(stages: Sequence[StageRow], here: str, width: int, glyphs: Glyphs = UN
             (cells.pad(stage.name, names, glyphs.ellipsis), "title" if marked else ""),
             (f" {told:>{_STEPS}} {loss:>{_LOSS}}", ""),
         ])  # fmt: skip
-        if results := {name: value for name, value in stage.results.items() if value is not None}:
-            lines = cells.wrapped(plain.results(results), max(8, width - 6), 3, glyphs.ellipsis)
+        if stage.results:
+            lines = cells.wrapped(plain.results(stage.results), max(8, width - 6), 3, glyphs.ellipsis)
             rows += [[("      ", ""), (line, "value")] for line in lines]
     return rows
 

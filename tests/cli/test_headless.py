@@ -184,3 +184,9 @@ def test_check_in_ascii(tmp_path):
     log.steps(3, loss="nan")
     assert called("check", "--ascii", log.path).stdout.isascii()
     assert not called("check", log.path).stdout.isascii()
+
+
+def test_a_result_that_is_no_number_is_said_at_the_end():
+    summary = {"results": {"val/loss": None, "MMLU accuracy": 0.3165}}
+    end = {"type": "end", "run": "r", "state": "finished", "exit_code": 0, "summary": summary}
+    assert "results: val loss nan, MMLU accuracy 0.3165" in Printer(as_json=False).text(end)
