@@ -307,3 +307,12 @@ def test_what_stands_beside_several_logs_is_of_the_one_that_names_it(tmp_path):
         ["a.log", "out/a_checkpoints", wandb.format(1)],
         ["b.log", "out/b_checkpoints", wandb.format(2)],
     ]
+
+
+def test_a_word_that_a_log_happens_to_say_gives_it_no_metrics(tmp_path):
+    steps = "".join(f"step {i} loss {2 - i / 40:.4f}\n" for i in range(40))
+    write(tmp_path / "exp" / "a.log", "metrics are kept\n" + steps)
+    write(tmp_path / "exp" / "b.log", steps)
+    rows = "".join(f"{i},{2 - i / 40},0.5\n" for i in range(40))
+    write(tmp_path / "exp" / "metrics" / "metrics.csv", "step,loss,accuracy\n" + rows)
+    assert [os.path.basename(found.path) for found in find([str(tmp_path)])] == ["a.log", "b.log"]

@@ -214,7 +214,8 @@ def _sounded(files: Sequence[File]) -> list[File]:
     """Look into logs where that decides whose the files beside them are."""
     logs = [file for file in files if file.kind == LOG]
     homes = _homes(files)
-    if len(logs) > _MAX_SOUNDED or not homes or (len(logs) == 1 and len(homes) == 1):
+    alone = len(logs) == 1 and len(homes) <= 1
+    if alone or not 0 < len(logs) <= _MAX_SOUNDED or len(logs) == len(files):
         return list(files)
     return [
         replace(file, tells=len(logs) == 1 or _tells(file.path), mentions=_mentioned(file.path, homes))
@@ -225,12 +226,12 @@ def _sounded(files: Sequence[File]) -> list[File]:
 
 
 def _homes(files: Sequence[File]) -> dict[str, bytes]:
-    """Return the directories of trackers' runs and of checkpoints, and by which words a log names each."""
+    """Return the newest directories of W&B runs and of checkpoints, each with the words that name it."""
+    named = [file for file in files if file.kind in (DIRECTORY, WANDB)]  # others are called like anything
     homes: dict[str, bytes] = {}
-    for file in nlargest(_MAX_SOUNDED, files, key=lambda file: file.written if file.kind != LOG else 0.0):
-        home = file.path if file.kind == DIRECTORY else os.path.dirname(file.path)
-        if file.kind != LOG:
-            homes[home] = os.fsencode("/".join(home.split("/")[-2 if file.kind == DIRECTORY else -1 :]))
+    for file in nlargest(_MAX_SOUNDED, named, key=lambda file: file.written):
+        home, parts = (file.path, 2) if file.kind == DIRECTORY else (os.path.dirname(file.path), 1)
+        homes[home] = os.fsencode("/".join(home.split("/")[-parts:]))
     return homes
 
 
@@ -238,12 +239,12 @@ def _mentioned(path: str, homes: Mapping[str, bytes]) -> frozenset[str]:
     """Return which of these directories a log names, in its beginning or at its end."""
     try:
         with open(path, "rb", opener=at_once) as file:
-            told = file.read(_NAMING)
+            text = file.read(_NAMING)
             file.seek(max(_NAMING, os.fstat(file.fileno()).st_size - _SOUNDED))
-            told += file.read(_SOUNDED)
+            text += file.read(_SOUNDED)
     except OSError:
         return frozenset()
-    return frozenset(home for home, words in homes.items() if words in told)
+    return frozenset(home for home, words in homes.items() if words in text)
 
 
 def _tells(path: str) -> bool:
