@@ -7,6 +7,8 @@ fractions. Non-finite floats cannot cross JSON, so series carry them apart.
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 _STALE = 30.0
@@ -34,6 +36,16 @@ class Progress(msgspec.Struct, frozen=True):
     """The setting that tells the total, where step lines do not."""
     stage: str = ""
     """The stage of a pipeline that it is in, where it has several."""
+
+
+def finite(value: float | None) -> float | None:
+    """Return the value, or None where JSON has no word for it."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def not_finite(value: float | None) -> str:
+    """Return `nan`, `inf` or `-inf` where a value is one of these, else ""."""
+    return "" if value is None or math.isfinite(value) else str(value)
 
 
 def stale(progress: Progress, age: float | None) -> bool:

@@ -14,19 +14,18 @@ _STATE, _STEPS, _LOSS = 13, 22, 8
 
 def table(stages: Sequence[StageRow], here: str, width: int, glyphs: Glyphs = UNICODE) -> list[Row]:
     """Return a row for each stage and, below it, its results; the stage of id `here` is marked."""
-    names = max((cells.width(cells.settled(stage.name)) for stage in stages), default=0) + 1
-    names = min(names, max(8, width - _STATE - _STEPS - _LOSS - 6))
+    names = _names(stages, width)
     rows: list[Row] = []
     for number, stage in enumerate(stages, 1):
         word = f"{states.phase_sign(stage.phase, glyphs)} {states.phase_word(stage.phase)}"
-        told = plain.steps(stage.progress, states.ended(stage.phase)).rpartition(": ")[2]
+        steps = plain.steps(stage.progress, states.ended(stage.phase))
         loss = stage.loss_text or ("" if stage.loss is None else numbers.loss(stage.loss))
         marked = stage.id == here
         rows.append([
             (f"{glyphs.pointer if marked else ' '} {number} ", "key"),
             (cells.pad(word, _STATE, glyphs.ellipsis), states.phase_role(stage.phase)),
             (cells.pad(stage.name, names, glyphs.ellipsis), "title" if marked else ""),
-            (f" {told:>{_STEPS}} {loss:>{_LOSS}}", ""),
+            (f" {steps:>{_STEPS}} {loss:>{_LOSS}}", ""),
         ])  # fmt: skip
         if stage.results:
             lines = cells.wrapped(plain.results(stage.results), max(8, width - 6), 3, glyphs.ellipsis)
@@ -36,6 +35,11 @@ def table(stages: Sequence[StageRow], here: str, width: int, glyphs: Glyphs = UN
 
 def heading(stages: Sequence[StageRow], width: int) -> Row:
     """Return what the columns are."""
-    names = max((cells.width(cells.settled(stage.name)) for stage in stages), default=0) + 1
-    names = min(names, max(8, width - _STATE - _STEPS - _LOSS - 6))
+    names = _names(stages, width)
     return [(f"    {'state':<{_STATE}}{'stage':<{names}} {'step':>{_STEPS}} {'loss':>{_LOSS}}", "dim")]
+
+
+def _names(stages: Sequence[StageRow], width: int) -> int:
+    """Return how wide the names are."""
+    longest = max((cells.width(cells.settled(stage.name)) for stage in stages), default=0)
+    return min(longest + 1, max(8, width - _STATE - _STEPS - _LOSS - 6))

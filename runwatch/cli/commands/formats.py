@@ -202,7 +202,7 @@ def _object(file: str, told: Explanation) -> dict[str, Any]:
 
 
 def _records_object(records: Records) -> dict[str, Any]:
-    from runwatch.watcher.engine.document import finite
+    from runwatch.core.snapshot import finite
 
     return {
         "kind": records.kind,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from runwatch.core.checkpoint import Checkpoint, State
 from runwatch.core.findings import Severity
 from runwatch.core.rank_state import RankState
 from runwatch.core.run import Run
-from runwatch.core.snapshot import IncidentRow
+from runwatch.core.snapshot import IncidentRow, finite, not_finite
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.evidence import sound
 from runwatch.watcher.engine.pipelines import Pipeline
@@ -160,15 +159,10 @@ def place(row: IncidentRow) -> tuple[int, int, str, str]:
     return (-Severity(row.severity).rank, row.line or 0, row.rule, row.metric or "")
 
 
-def finite(value: float | None) -> float | None:
-    """Return the value, or None where JSON has no word for it."""
-    return value if value is not None and math.isfinite(value) else None
-
-
 def _newest(run: Run, name: str) -> float | str | None:
     """Return the newest value of a metric; a word where it is no number: nan, inf or -inf."""
     value = run.latest(name)
-    return value if value is None or math.isfinite(value) else str(value)
+    return not_finite(value) or value
 
 
 def _metric(run: Run, name: str) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Any
 from runwatch.alerts.incidents.incidents import Change
 from runwatch.core.errors import ExitCode
 from runwatch.core.run import Run
-from runwatch.core.snapshot import Progress
-from runwatch.watcher.engine.document import finite, incident_object, run_object
+from runwatch.core.snapshot import Progress, finite
+from runwatch.watcher.engine.document import incident_object, run_object
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.group import FRESH, Group
 from runwatch.watcher.engine.pipelines import Pipeline

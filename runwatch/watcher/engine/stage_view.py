@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from msgspec.structs import replace
 
 from runwatch.core.metrics import LOSS
-from runwatch.core.snapshot import IncidentRow, StageRow
+from runwatch.core.snapshot import IncidentRow, StageRow, finite, not_finite
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import pipeline_of
 from runwatch.watcher.engine.watched import WatchedRun
@@ -37,19 +35,9 @@ def _row(group: Group, watched: WatchedRun, now: float) -> StageRow:
         run.id,
         watched.stage,
         group.shown_phase(watched, now) if watched is group.runs[-1] else watched.phase,
-        watched.progress(),
+        replace(watched.progress(), stage=""),
         run.records,
         finite(run.latest(LOSS)),
         not_finite(run.latest(LOSS)),
         {name: finite(value) for name, value in run.results.items()},
     )
-
-
-def finite(value: float | None) -> float | None:
-    """Return the value, or None where it is no finite number."""
-    return value if value is not None and math.isfinite(value) else None
-
-
-def not_finite(value: float | None) -> str:
-    """Return `nan`, `inf` or `-inf` where a value is one of these, else ""."""
-    return "" if value is None or math.isfinite(value) else str(value)

@@ -27,6 +27,8 @@ from runwatch.core.snapshot import (
     RunRow,
     RunView,
     Snapshot,
+    finite,
+    not_finite,
 )
 from runwatch.core.text import plain
 from runwatch.watcher.engine import checkpoint_view, machine_view, parallel, stage_view
@@ -34,7 +36,6 @@ from runwatch.watcher.engine.evidence import sound
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import pipelines
 from runwatch.watcher.engine.source import Source
-from runwatch.watcher.engine.stage_view import finite, not_finite
 from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.protocol import Chart, View
 
