@@ -6,77 +6,19 @@ import contextlib
 import hashlib
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import psutil
 import pytest
 
-from runwatch.wrap.watch import MAX_STARTS
-
-from ..alerts.slack_server import SlackServer
-from ..wrap.command import QUIET, RUN, WAIT, part, python, run, started, wait_for
-
-STEPS = (
-    "for s in range({first}, {last}): print(f'step {{s:05d}}/10000 (0.10%) | loss: {loss} | dt: 10.00ms')\n"
-)
-SPEAKS = (
-    "import signal, sys\n"
-    "def told(number, _): print(signal.Signals(number).name)\n"
-    "for n in (1, 2, 3, 10, 12, 15, 18, 28): signal.signal(n, told)\n"
-    "print('ready')\n"
-    "for line in sys.stdin: print('line', line, end='')\n"
-)
+from ..wrap.command import QUIET, RUN, SPEAKS, WAIT, close, part, python, reads, run, until, wait_for
 
 
 @pytest.fixture
 def log(tmp_path):
     return tmp_path / "logs" / "it.log"
-
-
-@pytest.fixture
-def start():
-    """Start `runwatch run ARGUMENTS`; what is left of it goes at the end."""
-    begun = []
-
-    def begin(*arguments, **options):
-        begun.append(started(*arguments, **options))
-        return begun[-1]
-
-    yield begin
-    for process in begun:
-        family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-        for member in (process, *family):
-            with contextlib.suppress(psutil.Error):
-                member.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            pipe.close()
-
-
-def reads(process, size=1 << 16, stream="stdout"):
-    """Return what comes next; fail if nothing does."""
-    pipe = getattr(process, stream)
-    assert select.select([pipe], [], [], WAIT)[0], "nothing came"
-    return os.read(pipe.fileno(), size)
-
-
-def until(process, words, stream="stdout"):
-    seen = b""
-    while words not in seen:
-        data = reads(process, stream=stream)
-        assert data, f"ended: {seen!r}"
-        seen += data
-    return seen
-
-
-def close(process):
-    """End it and what it left; return what it said."""
-    out, err = process.communicate(timeout=WAIT)
-    return out, err.decode()
 
 
 # -- codes ---------------------------------------------------------------------------------------------
@@ -354,93 +296,6 @@ def test_what_the_command_leaves_behind_is_read_on(log, tmp_path, start):
     close(process)
 
 
-# -- watching ------------------------------------------------------------------------------------------
-
-
-def test_findings_and_the_last_step_are_told(log, start):
-    code = (
-        STEPS.format(first=0, last=50, loss="2.5") + "input()\n" + STEPS.format(first=50, last=52, loss="nan")
-    )
-    process = start("--say", "--log", log, "--", *python(code + "input()\n"))
-    until(process, b"step 00049/")
-    process.stdin.write(b"\n")
-    until(process, b"CRITICAL nonfinite: loss is NaN since step 50", "stderr")
-    process.stdin.write(b"\n")
-    _, err = close(process)
-    assert err.splitlines()[-1].startswith("runwatch: exit code 0 after ")
-    assert f"; step 51/10,000; 1 critical; log: {log}" in err
-
-
-def test_nothing_is_said_between_where_nobody_looks(log, start):
-    code = (
-        STEPS.format(first=0, last=50, loss="2.5") + STEPS.format(first=50, last=52, loss="nan") + "input()\n"
-    )
-    process = start("--log", log, "--", *python(code))
-    part(process, "runwatch.watcher.ingest.worker")
-    process.stdin.write(b"\n")
-    assert len(close(process)[1].splitlines()) == 1
-
-
-def test_an_engine_that_was_killed_is_replaced(log, start):
-    code = (
-        STEPS.format(first=0, last=50, loss="2.5") + "input()\n" + STEPS.format(first=50, last=52, loss="nan")
-    )
-    process = start("--say", "--log", log, "--", *python(code + "input()\n"))
-    part(process, "runwatch.watcher.ingest.worker")
-    part(process, "runwatch.watcher.service.private").kill()
-    until(process, b"runwatch: the engine ended; started again\n", "stderr")
-    part(process, "runwatch.watcher.ingest.worker")
-    process.stdin.write(b"\n")
-    assert b"CRITICAL nonfinite" in until(process, b"NaN since step 50", "stderr")
-    process.stdin.write(b"\n")
-    close(process)
-
-
-@pytest.mark.deep
-def test_an_engine_that_always_dies_is_given_up(log, start):
-    process = start("--log", log, "--", *python(SPEAKS))
-    for _ in range(MAX_STARTS - 1):
-        part(process, "runwatch.watcher.service.private").kill()
-        until(process, b"started again\n", "stderr")
-    part(process, "runwatch.watcher.service.private").kill()
-    until(process, b"again and again: the command goes on unwatched\n", "stderr")
-    process.stdin.close()
-    process.wait(WAIT)
-
-
-def test_the_processes_of_the_command_are_watched_and_not_ours(log, start):
-    process = start("--log", log, "--", *python(STEPS.format(first=0, last=50, loss="2.5") + "input()\n"))
-    command = wait_for(lambda: next(filter(_runs_code, psutil.Process(process.pid).children()), None))
-    sampler = part(process, "runwatch.watcher.samplers.sampler")
-    wait_for(lambda: command.pid in _whose_end(sampler))
-    assert _whose_end(sampler) <= {process.pid, command.pid}
-
-
-def _runs_code(process):
-    """Whether this is the command, and not a child of ours that was forked and still has our arguments."""
-    return process.cmdline()[1:3] == ["-u", "-c"]
-
-
-def _whose_end(sampler):
-    """The processes a sampler holds a pidfd of."""
-    told = []
-    for path in Path(f"/proc/{sampler.pid}/fdinfo").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-            told.append(path.read_text())
-    return {int(found[1]) for text in told if (found := re.search(r"^Pid:\s+(\d+)", text, re.M))}
-
-
-def test_a_kill_is_sent_to_the_channel(log, start):
-    with SlackServer() as slack:
-        code = STEPS.format(first=0, last=50, loss="2.5") + "import os; input(); os.kill(os.getpid(), 9)"
-        process = start("--log", log, "--", *python(code), env={**QUIET, "RUNWATCH_SLACK_WEBHOOK": slack.url})
-        part(process, "runwatch.watcher.ingest.worker")
-        process.stdin.write(b"\n")
-        close(process)
-        assert process.returncode == 137
-        assert any("crash" in str(post).lower() for post in slack.shown)
-
-
 # -- restart -------------------------------------------------------------------------------------------
 
 
@@ -489,24 +344,3 @@ def test_never_again_once_somebody_asked_for_the_end(log, start):
 def test_no_heavy_import_in_the_wrapper():
     code = "import sys, runwatch.cli.commands.run, runwatch.wrap.wrapper; print(*{'numpy', 'asyncio', 'textual', 'rich'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"\n"
-
-
-def test_the_last_line_says_what_a_command_died_of_at_once(log):
-    """Before anything could begin to watch it."""
-    done = run("--log", log, "--", *python("raise ValueError('bad data')"))
-    last = done.stderr.splitlines()[-1].decode()
-    assert last.startswith("runwatch: exit code 1 after ")
-    assert "; crashed: ValueError: bad data (line 3)" in last
-
-
-def test_the_last_line_says_what_the_command_died_of(log, start):
-    code = STEPS.format(first=0, last=50, loss="nan") + "input()\nraise RuntimeError('out of luck')\n"
-    process = start("--say", "--log", log, "--", *python(code))
-    until(process, b"CRITICAL nonfinite", "stderr")
-    process.stdin.write(b"\n")
-    _, err = close(process)
-    last = err.splitlines()[-1]
-    assert last.startswith("runwatch: exit code 1 after ")
-    assert "; crashed: RuntimeError: out of luck (line 5" in last
-    assert "; step 49/10,000; " in last
-    assert last.endswith(f"; log: {log}")

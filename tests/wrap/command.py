@@ -76,6 +76,16 @@ def _words(process: psutil.Process) -> str:
     return ""
 
 
+SPEAKS = (
+    "import signal, sys\n"
+    "def caught(number, _): print(signal.Signals(number).name)\n"
+    "for n in (1, 2, 3, 10, 12, 15, 18, 28): signal.signal(n, caught)\n"
+    "print('ready')\n"
+    "for line in sys.stdin: print('line', line, end='')\n"
+)
+"""A program that says which signals reach it, and repeats its input."""
+
+
 class Terminal:
     """A terminal in which a program runs as its session's leader."""
 
@@ -130,3 +140,25 @@ class Terminal:
 
 def self_size(descriptor: int, rows: int, columns: int) -> None:
     fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def reads(process, size=1 << 16, stream="stdout"):
+    """Return what comes next; fail if nothing does."""
+    pipe = getattr(process, stream)
+    assert select.select([pipe], [], [], WAIT)[0], "nothing came"
+    return os.read(pipe.fileno(), size)
+
+
+def until(process, words, stream="stdout"):
+    seen = b""
+    while words not in seen:
+        data = reads(process, stream=stream)
+        assert data, f"ended: {seen!r}"
+        seen += data
+    return seen
+
+
+def close(process):
+    """End it and what it left; return what it said."""
+    out, err = process.communicate(timeout=WAIT)
+    return out, err.decode()
