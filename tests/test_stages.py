@@ -63,7 +63,7 @@ def folded(text: str, cuts: tuple[int, ...] = (), *, live: bool = False) -> Engi
     return engine
 
 
-def told(engine: Engine) -> list[tuple[object, ...]]:
+def stages_of(engine: Engine) -> list[tuple[object, ...]]:
     (run,) = document(engine, 2000.0)["runs"]
     return [(s["name"], s["state"], s["steps"]["records"], s["results"]) for s in run["stages"]]
 
@@ -79,20 +79,20 @@ def test_a_pipeline_is_one_run_with_stages_and_their_results():
     (run,) = document(engine, 2000.0)["runs"]
     assert (run["name"], run["state"], run["steps"]["records"]) == ("speedrun", "finished", 60)
     assert run["results"] == STAGES[1][3]
-    assert told(engine) == STAGES
+    assert stages_of(engine) == STAGES
     assert [[c["step"] for c in s["checkpoints"]] for s in run["stages"]] == [[60], []]
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.tuples(st.integers(1, len(PIPELINE)), st.integers(1, len(PIPELINE)), st.integers(1, len(PIPELINE))))
 def test_stages_are_the_same_however_the_bytes_come(cuts):
-    assert told(folded(PIPELINE, cuts)) == STAGES
+    assert stages_of(folded(PIPELINE, cuts)) == STAGES
 
 
 def test_a_stage_without_a_header_is_named_by_the_folder_of_its_checkpoints_or_by_its_number():
     saved = "Saved model file to: /data/mid_checkpoints/d4/model_000040.pt\n"
     engine = folded(base() + END + chat() + saved + END)
-    assert [name for name, *_ in told(engine)] == ["stage 1", "mid"]
+    assert [name for name, *_ in stages_of(engine)] == ["stage 1", "mid"]
 
 
 def test_another_launch_of_the_same_training_is_no_stage():
@@ -187,8 +187,8 @@ def test_headers(line, name):
     ],
 )
 def test_scores(line, found):
-    told = stages.result(line)
-    assert ((told["name"], float(told["value"])) if told else None) == found
+    score = stages.result(line)
+    assert ((score["name"], float(score["value"])) if score else None) == found
 
 
 def test_check_shows_the_stages(tmp_path):

@@ -39,7 +39,7 @@ SYSTEM = "system"
 """Table kind: what a tracker noted of the machine, columns `time` and metrics; no step."""
 
 EPOCH_STEPS = "epoch_steps"
-"""Column of training records whose total is but where their epoch ends: the steps that an epoch has."""
+"""Column of training records whose total is only where their epoch ends: the steps that an epoch has."""
 
 META_COLUMNS = frozenset({"offset", "line", "step", "total", EPOCH_STEPS, "rank", "node", "time"})
 """Columns that place a row; every other column is a metric."""

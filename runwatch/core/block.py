@@ -63,7 +63,7 @@ class Block:
     total: int | None = None
     """Newest planned number of steps that a record printed."""
     epoch_steps: int | None = None
-    """Steps of an epoch where that number is but where the epoch ends."""
+    """Steps of an epoch where that number is only where the epoch ends."""
     bar: tuple[int, int, int] | None = None
     """First step, last step and total of the training bar, where records print no step."""
     rank: int | None = None

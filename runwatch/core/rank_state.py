@@ -17,7 +17,7 @@ class RankState:
     """What is known of one rank."""
 
     done: int | None = None
-    """Its newest training step, or how far it is in an evaluation; None if it never told."""
+    """Its newest training step, or how far it is in an evaluation; None if it never said."""
     total: int | None = None
     """What an evaluation has for it to do, where printed."""
     training: bool = False

@@ -87,7 +87,7 @@ class Splitter:
     _total: float = np.nan
     _finished: bool = False
     _announced: bool = False
-    """A line announced a stage of training, and no step was told since."""
+    """A line announced a stage of training, and no step was printed since."""
     _former: _Former | None = None
     """How the run before ended, until the first training record of the one that has begun."""
     _beside: tuple[float, float, float] = (np.nan, np.nan, np.nan)

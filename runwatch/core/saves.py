@@ -1,6 +1,6 @@
 """The checkpoints that logs tell of, each once, and which of them a directory shows.
 
-One save is told by many lines: that it begins and that it is done, by every rank, by a tracker's copy
+One save is reported by many lines: that it begins and that it is done, by every rank, by a tracker's copy
 of the console. They are of one save if they name the same step; where a line names none, if no training
 record stands between them. Where directories are seen they are the truth: logs add what is not seen there.
 """
@@ -22,7 +22,7 @@ KIND = "checkpoint"
 FAILED = "failed"
 """State of one, in an event of any kind, that came to nothing."""
 AFTER = "after"
-"""What such an event says of the newest step that its own log told before it."""
+"""What such an event says of the newest step that its own log printed before it."""
 UNTIL = "until"
 """And of the step that its log tells next, if records go on as far apart."""
 _FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,15}$")
@@ -53,7 +53,7 @@ class Save:
     done: bool = False
     """A line said so, not only that it began."""
     again: int = 0
-    """Line that told it anew, after the run had gone back."""
+    """Line that reported it again, after the run had gone back."""
 
     @classmethod
     def of(cls, event: Event) -> Save:
@@ -98,7 +98,7 @@ class Save:
 
 
 class Saves:
-    """All that logs told of one run's checkpoints, oldest first; the newest are kept."""
+    """All that logs reported of one run's checkpoints, oldest first; the newest are kept."""
 
     def __init__(self) -> None:
         self._known: dict[int, Save] = {}
@@ -117,15 +117,15 @@ class Saves:
     def newest(self, line: int | None = None) -> list[Save]:
         """Return those that were not overwritten, the newest first.
 
-        All, or those told up to a line, as they stood then.
+        All, or those reported up to a line, as they were then.
         """
-        told = [save for save in self if line is None or save.line <= line]
+        reported = [save for save in self if line is None or save.line <= line]
         if line is not None:
-            told.sort(key=lambda save: save.again if save.line < save.again <= line else save.line)
-        return _standing(told)[::-1]
+            reported.sort(key=lambda save: save.again if save.line < save.again <= line else save.line)
+        return _standing(reported)[::-1]
 
     def repeats(self, event: Event) -> bool:
-        """Return whether an event tells what another source has told."""
+        """Return whether an event repeats what another source has reported."""
         save = Save.of(event)
         key = self._find(save) if event.kind == KIND else None
         if key is None:
@@ -206,12 +206,12 @@ def reconcile(saves: Iterable[Save], seen: Iterable[Checkpoint]) -> Reconciled:
     One that a directory would show among others like it, if it were still there, is gone; one that is
     newer than all of those may not have been seen yet.
     """
-    told, disk = list(saves), _Disk(list(seen))
-    standing = set(_standing(told))
+    reported, disk = list(saves), _Disk(list(seen))
+    standing = set(_standing(reported))
     unseen: list[Save] = []
     steps: dict[str, int] = {}
     marks: set[int] = set()
-    for save in told:
+    for save in reported:
         named = disk.named(save)
         if named is not None and named.at is None and save.at is not None:
             steps[named.id] = save.at

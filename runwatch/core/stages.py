@@ -54,7 +54,7 @@ class Header:
 
 def header_of(event: Event) -> Header:
     """Return what an event of kind `stage` announces."""
-    number, of = (int(told) if (told := event.data.get(key)) else None for key in ("number", "of"))
+    number, of = (int(digits) if (digits := event.data.get(key)) else None for key in ("number", "of"))
     return Header(event.data.get("name", event.title), event.offset, number, of)
 
 
@@ -78,9 +78,9 @@ class Stage:
     announced: tuple[Header, ...] = ()
     """Stages announced since its newest training record: those that nobody trains in, and the next one."""
     trackers: tuple[str, ...] = ()
-    """Names of the directories of trackers' runs that its log told of."""
+    """Names of the directories of trackers' runs that its log names."""
     next_trackers: tuple[str, ...] = ()
-    """Those told since its newest training record: its own, or of the stage that follows."""
+    """Those named since its newest training record: its own, or of the stage that follows."""
     results: dict[str, float] = field(default_factory=dict)
     """What was evaluated since its newest training record: metric -> newest value."""
     newest: dict[str, int] = field(default_factory=dict)
@@ -93,21 +93,21 @@ class Stage:
 
     def observe(self, block: Block, *, first: bool) -> None:
         """Take in a block of the run; `first` if it has no training record so far."""
-        told = [header_of(event) for event in block.events if event.kind == "stage"]
+        headers = [header_of(event) for event in block.events if event.kind == "stage"]
         trackers = [(event.data["id"], event.offset) for event in block.events if event.kind == "tracker"]
         if block.progress is not None:
             begin, end = float(block.progress.offset[0]), float(block.progress.offset[-1])
             if first:
-                headers = [*self.announced, *(header for header in told if header.offset < begin)]
-                trained = [header for header in headers if header.trains]
+                before = [*self.announced, *(header for header in headers if header.offset < begin)]
+                trained = [header for header in before if header.trains]
                 self.header = trained[-1] if trained else None
-            told = [header for header in told if header.offset > end]
+            headers = [header for header in headers if header.offset > end]
             self.announced = ()
-            before = [name for name, offset in trackers if offset < end]
-            self.trackers = (*self.trackers, *self.next_trackers, *before)[-MAX_HEADERS:]
+            named = [name for name, offset in trackers if offset < end]
+            self.trackers = (*self.trackers, *self.next_trackers, *named)[-MAX_HEADERS:]
             trackers, self.next_trackers = [each for each in trackers if each[1] > end], ()
             self.results.clear()
-        self.announced = (*self.announced, *told)[-MAX_HEADERS:]
+        self.announced = (*self.announced, *headers)[-MAX_HEADERS:]
         self.next_trackers = (*self.next_trackers, *(name for name, _ in trackers))[-MAX_HEADERS:]
         for name, value in block.results.items():
             if name in self.results or len(self.results) < MAX_RESULTS:
@@ -135,9 +135,9 @@ def results_of(
         event.kind == "result" for event in batch.events
     ):
         return {}
-    told = {name for table in batch.tables if table.kind == EVAL for name in table.names}
+    evaluated = {name for table in batch.tables if table.kind == EVAL for name in table.names}
     found: dict[str, float] = {}
-    for name in (name for name in samples if name in told):
+    for name in (name for name in samples if name in evaluated):
         here = (samples[name].offset >= max(low, after)) & (samples[name].offset < high)
         if here.any() and name != EPOCH and not _NO_RESULT.search(name):
             found[name] = float(samples[name].value[here][-1])

@@ -153,8 +153,8 @@ class Scene:
 
     def progress(self) -> Progress:
         """Return how far the run is; where it is stale there is no ETA."""
-        told = self.run.progress if self.run is not None else Progress()
-        return msgspec.structs.replace(told, eta_seconds=None, eta_spread=None) if self.stale() else told
+        known = self.run.progress if self.run is not None else Progress()
+        return msgspec.structs.replace(known, eta_seconds=None, eta_spread=None) if self.stale() else known
 
     def _newest(self) -> int | None:
         """Return the newest step of any metric."""

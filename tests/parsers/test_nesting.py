@@ -235,7 +235,7 @@ def test_the_same_bytes_give_the_same_steps_in_any_pieces(name, epochs, per, eve
 
 
 def _ended(first: int, epochs: int, per: int, every: int) -> bytes:
-    """A log whose batches tell no epoch, and whose epochs are told when they have ended."""
+    """A log whose batches print no epoch, and whose epochs are printed when they have ended."""
     lines = ["Loading the data"]
     for e in range(first, epochs + first):
         lines += [f"batch {b} loss {_loss(e * per + b)}" for b in range(0, per, every)]

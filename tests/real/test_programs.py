@@ -159,7 +159,7 @@ def reached(program: Program, said: Object, done: int) -> bool:
 
 
 def at_quarter(program: Program, follower: Follower, noted: Noted, quarter: int) -> None:
-    """Wait until the newest step that was printed is told, and compare how far it is said to be."""
+    """Wait until the newest step that was printed is reported, and compare how far it is said to be."""
 
     def wanted(said: Object) -> bool:
         if said["type"] != "progress" or not reached(program, said, noted.done):

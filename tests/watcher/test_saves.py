@@ -67,7 +67,7 @@ PARTS = [
 
 @st.composite
 def trainings(draw):
-    """A training, and which of its saves are told by its log and seen in a directory."""
+    """A training, and which of its saves its log reports and a directory shows."""
     name = draw(st.sampled_from(NAMES))
     saves = sorted(draw(st.sets(st.integers(1, 12), min_size=1, max_size=8)))
     looked = draw(st.integers(0, len(saves)))

@@ -70,7 +70,7 @@ class Stories:
     def take(self, alert: Alert, now: float, unreported: Container[str]) -> Alert:
         """Note a change; return the alert under the name of its story.
 
-        `unreported` holds the names whose end was not told.
+        `unreported` holds the names whose end was not reported.
         """
         if not alert.scope or not (self._damping.count or self._damping.resolve_delay):
             return alert

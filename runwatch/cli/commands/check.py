@@ -130,8 +130,8 @@ def _print(engine: Engine, now: float, glyphs: Glyphs) -> None:
         for number, stage in enumerate(pipeline.stages, 1):
             if pipeline.many:
                 name = "" if stage.stage == f"stage {number}" else f", {stage.stage}"
-                told = f" {glyphs.dot} ".join([engine.state(group, stage, now), *_steps(stage)])
-                print(f"  stage {number}{name}: {told}")
+                steps = f" {glyphs.dot} ".join([engine.state(group, stage, now), *_steps(stage)])
+                print(f"  stage {number}{name}: {steps}")
             if stage.run.results:
                 print(f"{'      ' if pipeline.many else '  '}results: {results(stage.run.results)}")
         rows = sorted((row for stage in pipeline.stages for row in stage.incidents.rows()), key=place)

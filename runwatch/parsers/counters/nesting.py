@@ -9,9 +9,9 @@ decided here, once, for tables in stream order:
 - The length of an epoch is what lines print (`5/200`), else what the ended epoch was seen to have.
 - Records that tell no place below headings of epochs are of the epoch above them.
 - An epoch that goes back is a restart: its steps are those it had before.
-- Where the epoch is told when it has ended, the lines behind that are of the next one.
+- Where the epoch is printed when it has ended, the lines behind that are of the next one.
 - Where no line tells an epoch, a counter that falls at its printed end has begun the next one.
-- Where no line tells how many epochs there will be, the total is but where the epoch ends, and marked so.
+- Where no line tells how many epochs there will be, the total is only where the epoch ends, and marked so.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Nest(msgspec.Struct):
     def place(self, at: float, epoch: float, step: float, per: float, planned: float) -> _Placed:
         """Return the step and the total of the line at an offset, and the steps of its epoch.
 
-        The total is NaN if none is known, the last unless the total is but where the epoch ends.
+        The total is NaN if none is known, the last unless the total is only where the epoch ends.
         A number that the line does not tell is -1.
         """
         self._begin(at, epoch, step, per)
@@ -200,7 +200,7 @@ class Nests(msgspec.Struct):
     heading: tuple[float, float] = (_UNKNOWN, _UNKNOWN)
     """Epoch of the newest heading, and how many are planned."""
     below: bool = False
-    """Whether it was told below its batches: then it is the one after."""
+    """Whether it was printed below its batches: then it is the one after."""
 
     def placed(self, tables: tuple[Table, ...]) -> tuple[Table, ...]:
         """Return tables with the run's steps in place of nested counters."""

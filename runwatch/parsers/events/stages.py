@@ -41,7 +41,7 @@ RESULT_NEEDLES = _SCORES
 TRACKER = rb"Run data is saved locally in \S*?(?P<id>(?:offline-)?run-\d{8}_\d{6}-[\w-]+)"
 TRACKER_NEEDLES = (b"Run data",)
 _LEAST = re.compile(rb"(?i)min(?:imum)?\b|lowest\b")
-"""What says again the best of what was told before."""
+"""Words of names that repeat the best of what was printed before."""
 _STAGE, _RESULT, _TRACKER = re.compile(STAGE), re.compile(RESULT), re.compile(TRACKER)
 
 
@@ -50,8 +50,8 @@ def stage(line: bytes) -> dict[str, str]:
     found = _STAGE.search(line)
     if found is None:
         return {}
-    told = {"name": found["name"] or found["title"], "number": found["number"], "of": found["of"]}
-    return {key: decode(value.partition(b"(")[0].strip(), 60) for key, value in told.items() if value}
+    parts = {"name": found["name"] or found["title"], "number": found["number"], "of": found["of"]}
+    return {key: decode(value.partition(b"(")[0].strip(), 60) for key, value in parts.items() if value}
 
 
 def tracker(line: bytes) -> dict[str, str]:

@@ -79,7 +79,7 @@ class Place(NamedTuple):
     epoch: float
     """-1 where none is known."""
     epoch_steps: float
-    """Steps of an epoch where the total is but where the epoch ends, else -1."""
+    """Steps of an epoch where the total is only where the epoch ends, else -1."""
 
 
 class Epochs:

@@ -80,7 +80,7 @@ def _settings(top: str, held: Mapping[str, Size], before: Inside) -> dict[str, s
         try:
             found.update(notes.settings(plain, files.contents(os.path.join(top, name), notes.HEAD)))
         except OSError:
-            continue  # what cannot be read is told elsewhere
+            continue  # what cannot be read is reported elsewhere
     return found
 
 

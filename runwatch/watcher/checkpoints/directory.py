@@ -109,7 +109,7 @@ class CheckpointSource:
         self._device: int | None = None
         self._pointers = Pointers()
         self._settings: Mapping[str, str] = {}
-        """Those that were told last."""
+        """Those that were reported last."""
 
     def look(self, now: float) -> Look:
         """Return what is new or has changed since the last look; `now` is Unix time."""
@@ -266,7 +266,7 @@ class CheckpointSource:
                 left -= max(1, record.inside.opened)
 
     def _new_settings(self) -> dict[str, str]:
-        """Return the settings that the newest checkpoint tells, if they are not those told last."""
+        """Return the settings that the newest checkpoint holds, if they are not those reported last."""
         telling = (record for record in self._records.values() if record.inside.settings)
         newest = max(telling, key=lambda record: record.changed, default=None)
         if newest is None or newest.inside.settings == self._settings:

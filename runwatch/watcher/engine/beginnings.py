@@ -1,4 +1,4 @@
-"""How runs of a group begin: by themselves, as a stage of the one before, or told anew by another source."""
+"""How runs of a group begin: by themselves, as a stage of the one before, or anew from another source."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def run_object(engine: Engine, pipeline: Pipeline, now: float) -> dict[str, Any]
         "last_good_checkpoint": watched.run.good_before(sound(watched.incidents.rows())),
         "incidents": [
             incident_object(row, stage.stage if pipeline.many else "")
-            for stage, row in sorted(incidents, key=lambda told: place(told[1]))
+            for stage, row in sorted(incidents, key=lambda pair: place(pair[1]))
         ],
         "unseen": [
             {"path": source.id, "reason": source.unseen.reason}
@@ -68,7 +68,7 @@ def run_object(engine: Engine, pipeline: Pipeline, now: float) -> dict[str, Any]
 
 
 def _steps(run: Run) -> dict[str, int | None]:
-    """Return the steps of a run; a total that but ends its first epoch is told with what is planned."""
+    """Return the steps of a run; a total that only ends its first epoch stands beside what is planned."""
     steps = {"records": run.records, "first": run.first_step, "last": run.last_step, "total": run.planned}
     if run.epoch_steps is not None and run.total == run.epoch_steps:
         steps |= {"total": run.total, "epoch_steps": run.epoch_steps, "planned": run.planned}
@@ -128,8 +128,7 @@ def _checkpoint(seen: Checkpoint, step: int | None) -> dict[str, Any]:
 
 def incident_object(row: IncidentRow, stage: str = "") -> dict[str, Any]:
     """Return one incident of the document, with the stage of a pipeline in which it arose."""
-    told = {"stage": stage} if stage else {}
-    return told | {
+    return ({"stage": stage} if stage else {}) | {
         "rule": row.rule,
         "severity": row.severity,
         "state": row.state,

@@ -83,7 +83,7 @@ class Group:
     aside: WatchedRun | None = None
     """A run of which nothing was read, begun because its log could not be."""
     facts: dict[str, str] = field(default_factory=dict)
-    """What files beside it told before its first run began."""
+    """What files beside it said before its first run began."""
     provisional: dict[str, Provisional] = field(default_factory=dict)
     """Source id -> what it tells while it rests, and may yet change."""
     settled: Settled | None = None
@@ -303,7 +303,7 @@ class Group:
         )  # fmt: skip
 
     def _repeats(self, event: Event) -> bool:
-        """Return whether an event tells of a checkpoint that another source has told, of an older run too."""
+        """Return whether another source has reported the same checkpoint, of an older run too."""
         *older, newest = self.runs
         return newest.run.saves.repeats(event) or any(each.run.saves.holds(event) for each in older)
 

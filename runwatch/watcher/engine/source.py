@@ -52,9 +52,9 @@ class Source:
     looked: bool = False
     """A directory: it was looked at."""
     tells: str = ""
-    """Id of the run that it told of last, where another source leads."""
+    """Id of the run that its newest records were of, where another source leads."""
     reached: float = -1.0
-    """The newest step that it told of that."""
+    """The newest step of these records."""
     opened: int = 0
     """How many sources of its group were there before it."""
     early: tuple[Event, ...] = ()
@@ -152,7 +152,7 @@ class Source:
 
 
 def _placed(event: Event, steps: Sequence[int]) -> Event:
-    """Return an event about a save with what the steps told before it say of its own."""
+    """Return an event about a save with the steps between which it stands."""
     if not tells(event) or not steps:
         return event
     apart = max(1, steps[-1] - steps[-2]) if len(steps) > 1 else 1

@@ -9,7 +9,7 @@ from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.ingest import wire
 
 REST = 1.0
-"""Seconds without a new byte after which what the parser holds back is told provisionally."""
+"""Seconds without a new byte after which what the parser holds back is sent provisionally."""
 SHARE = 0.1
 """Part of the time that all sources of a worker take for that, at most."""
 BURST = 0.5
@@ -46,7 +46,7 @@ class Resting:
         self._read_at = 0.0
         self._live, self._arrival, self._late = False, 0.0, False
         self._told = False
-        """Whether something was told, and nothing was read since."""
+        """Whether something was sent, and nothing was read since."""
 
     def begin(self, *, live: bool, arrival: float, late: bool = False) -> None:
         """Take note that bytes were read, at Unix time `arrival`."""

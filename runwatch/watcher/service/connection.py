@@ -269,7 +269,7 @@ def _next(replies: Iterator[protocol.Reply]) -> bytes:
 
 
 def after(waiting: deque[protocol.Reply], progress: Iterable[protocol.Line]) -> Iterator[protocol.Reply]:
-    """Yield each object of the progress behind what came meanwhile: no end is told before what led to it."""
+    """Yield each object of the progress behind what came meanwhile: no end is sent before what led to it."""
     for line in progress:
         while waiting:
             yield waiting.popleft()

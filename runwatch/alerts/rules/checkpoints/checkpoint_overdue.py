@@ -96,7 +96,7 @@ class CheckpointOverdue(RunRule):
     _told: int = field(default=0, init=False, repr=False)
     """Row number of the newest line about one."""
     _newest: int | None = field(default=None, init=False, repr=False)
-    """Step of the checkpoint that the log told of last."""
+    """Step of the checkpoint that the log reported last."""
     _choice: _Choice = field(default_factory=_Choice, init=False, repr=False)
     _firing: Severity | None = field(default=None, init=False, repr=False)
     _known: int | None = field(default=None, init=False, repr=False)

@@ -42,13 +42,13 @@ class Players:
 
     @property
     def most(self) -> Severity | None:
-        """The gravest that may be said of the newest row."""
+        """The highest severity that may be reported of the newest row."""
         if self.silent < np.inf:
             return None
         return Severity.INFO if self.noted < np.inf else Severity.CRITICAL
 
     def split(self, rows: Samples) -> list[tuple[Severity | None, Samples]]:
-        """Return (gravest that may be said of them, rows) in stream order; None for nothing."""
+        """Return (highest severity that may be reported of them, rows) in stream order; None for nothing."""
         end = rows.offset[-1] if len(rows) else -np.inf
         if end < self.noted and end < self.silent:
             return [(Severity.CRITICAL, rows)]
@@ -63,7 +63,7 @@ class Players:
 
 
 def limited(findings: Iterable[Finding], most: Severity | None) -> list[Finding]:
-    """Return findings no graver than `most`; of None only ends are left."""
+    """Return findings no more severe than `most`; of None only ends are left."""
     if most is Severity.CRITICAL:
         return list(findings)
     kept = [f for f in findings if most is not None or f.verdict is Verdict.CLEAR]

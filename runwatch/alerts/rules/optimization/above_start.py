@@ -11,7 +11,7 @@ fewer rows: when each of the newest five, of `early` at least, is `grave` above 
 a likelihood's, or at the end of the run. A note below `grave`, or from a lower start, unless
 that is as high as the guess among 200 tokens or `epochs` epochs have passed: queues and
 teachers raise a loss by design. Else a warning, and critical when it is `grave` above the start and lasts.
-Ends for good when f is below the start: from then on `divergence` has a best to compare with.
+Ends, and stays ended, when f is below the start: from then on `divergence` has a best to compare with.
 
 Example: 'loss is 4.4 times what it began with (4.31 at step 0)', at a rate 1,000 times too high.
 

@@ -24,7 +24,7 @@ class TrialReader(Reader):
         self._row = RowMaker("tune", _NAMES)
         self._names: list[str] = []
         self._told: tuple[bytes, float] | None = None
-        """The trial and the iteration that were told last."""
+        """The trial and the iteration that were printed last."""
 
     @property
     def awake(self) -> bool:

@@ -54,7 +54,7 @@ class DetectionReader(Reader):
         return self._tell(self._items, number_) if item["end"] == b"}" else []
 
     def _tell(self, items: list[tuple[str, float]], number_: int) -> list[Row]:
-        """Return the record of the step that is open, if it was not told."""
+        """Return the record of the step that is open, if it was not emitted."""
         self._left, self._items = 0, []
         if self._place[0][1] == self._told:
             return []
