@@ -95,7 +95,8 @@ class Session:
         view = self.view
         if self.scene.link == "lost" or view is None or not self.app.is_running:
             return True
-        return view.wanted() == self.engine.view and not view._layout_required
+        covered = view is not self.app.screen  # it gets its layout when it is seen again
+        return view.wanted() == self.engine.view and (covered or not view._layout_required)
 
     async def press(self, *keys):
         await self.pilot.press(*keys)

@@ -198,14 +198,15 @@ def places(state: Path) -> dict[str, ReadPlace]:
 
 
 def is_committed(state: Path, path: Path) -> bool:
-    """Whether a file was read to its end, and that is committed."""
+    """Whether a file was read to its last byte, and that is committed."""
     place = places(state).get(str(path))
     position = place.resume.position if place is not None and place.resume is not None else None
     if position is None:
         return False
     status = path.stat()
-    held = len(path.read_bytes().rpartition(b"\n")[2])
-    return (position.inode, position.offset) == (status.st_ino, status.st_size - held)
+    held = path.read_bytes().rpartition(b"\n")[2]
+    there = status.st_ino, status.st_size - len(held), held
+    return (position.inode, position.offset, place.resume.unfinished) == there
 
 
 def kept_document(state: Path) -> list[dict[str, Any]]:
