@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 REAL := $(VENV)/.installed-real
 SERVICES := $(VENV)/.installed-services
 
-.PHONY: help demo test test-more test-web test-real test-services install-real lint types check bench bench-sources soak corpus detection detection-real format clean
+.PHONY: help demo test test-more test-again test-web test-real test-services install-real lint types check bench bench-sources soak corpus detection detection-real format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: $(STAMP)  ## Run the tests
 
 test-more: $(STAMP)  ## Run the tests that take longer: every size, view and cut, all examples
 	RUNWATCH_DEEP=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m 'deep or hypothesis'
+
+test-again: $(STAMP)  ## Run again, one after the other, the tests that failed last
+	RUNWATCH_DEEP=1 $(BIN)/python -m pytest -v --last-failed --last-failed-no-failures none -m 'not services and not browser'
 
 $(REAL): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,real]'
