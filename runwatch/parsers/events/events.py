@@ -14,7 +14,7 @@ from typing import NamedTuple
 from runwatch.core.batch import Event
 from runwatch.core.planned import NAMES
 from runwatch.core.text import decode
-from runwatch.parsers.envelope.header import opened
+from runwatch.parsers.envelope.header import message, opened
 from runwatch.parsers.envelope.stamps import stamped
 from runwatch.parsers.events import saves, signatures, stages
 from runwatch.parsers.events.failures import ROOT_CAUSE, FailureTables, Root
@@ -196,7 +196,7 @@ class EventScanner:
         kind, words = sign
         self._trouble = line.ordinal
         # the scheduler's word may stand behind half a step line
-        told = line.text[words.start() :] if kind == "scheduler" else line.text
+        told = line.text[words.start() :] if kind == "scheduler" else message(line.text)
         rank, data = line.rank, line.data() | saves.broken_off(told)
         if kind == "xid" and (xid := _XID.search(told)):
             data |= {"gpu": decode(xid[1], 80), "xid": xid[2].decode()}

@@ -263,7 +263,7 @@ MILESTONES = Signs(
     _sign(
         "early_stop",
         rb"[Ee]arly stop(?:ping|ped) (?:triggered|at|after|conditioned)|\d: early stopping",
-        rb"Stopping training early|[Ee]arly stopping, best iteration is",
+        rb"Stopping training early|[Ee]arly stopping, best iteration is|\bstopping_early: ",
         rb"(?:\A|[^\w\s]\s*)(?:[Ee]arly ?[Ss]top|EARLY STOP)(?:ping|ped|PING|PED)[.!]*\s*\Z",
         rb"EarlyStopping counter: (\d+) out of \1\b|^Stopping\. Best iteration",
         needles=(b"arly", b"ARLY", b"Stopping. Best"),
@@ -324,7 +324,7 @@ _TRIGGERS = (
     (b"ccl", b"checkpoint", b"compil", b"cess to finish", b"completed in", b"core dumped", rb"config\."),
     (b"continuing", b"connection"),
     (b"rror", b"reempt", b"reset", b"resum", b"restoring", rb"raining\b", b"retry", rb"rly ?[sS]top"),
-    (b"run_stop", b"run_final", b"ruption", b"ritten"),
+    (b"ping_early", b"run_stop", b"run_final", b"ruption", b"ritten"),
     (rb"ved\b", b"ving[ :]", b"valuat", b"validat", b"vice-side"),
     (b"ALLOC_F", b"ARLY STOP", b"AUTOTUNE", b"CANCELLED", b"CUDA ERR", b"Checkpoint", b"Compil"),
     (b"Connection", b"Continuing", b"DUE TO", b"Device-side", b"DataLoader w", b"ECC", b"ERR"),

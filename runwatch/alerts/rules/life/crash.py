@@ -1,4 +1,4 @@
-"""The run died, and what killed it.
+"""The run ended before its end, and why: it died, or was stopped.
 
 Reason: the first error of many ranks explains the rest, and it is rarely the last
 line of the log.
@@ -14,6 +14,10 @@ then what can begin a crash, then what only follows from another (a collective t
 aborts); among equals the first. Where a launcher's table says
 which rank failed first, what that rank said, or the signal that killed it, goes before
 what others said, unless it only ended because of others (SIGTERM, SIGABRT).
+What ended it decides the severity: a crash is critical; a time limit, a preemption and
+a SIGTERM from somebody unknown are warnings; an interrupt by hand is a note; so is
+nothing that stands in the way of a relaunch. A failure behind the word that training is
+over is a warning.
 
 Example: 'crashed on rank 2: torch.OutOfMemoryError: CUDA out of memory', though 63
 other ranks print NCCL errors below it.
@@ -22,7 +26,8 @@ What to do: read the cause that is named, not the last line of the log; do what 
 advice beneath it says; resume from the last complete checkpoint.
 
 Traps: ranks print at their own pace, so a row or two may follow the error of
-another rank; a process group that complains after the finish line is no crash.
+another rank; a process group that complains after the finish line is no crash;
+a program that is told to end does not know by whom: the scheduler's word goes first.
 
 Source: the causal roles of NVIDIA's restart agent.
 """
@@ -47,6 +52,7 @@ from runwatch.alerts.rules.common.signatures import (
 )
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Status
+from runwatch.core.ending import End
 from runwatch.core.findings import Finding, Severity, Verdict
 
 _KEPT = 16
@@ -80,6 +86,8 @@ class _Death:
     over: bool = False
     """Whether the launcher itself has ended, and with it all ranks."""
     relaunched: bool = False
+    behind: bool = False
+    """It came after the word that training is over."""
     firing: bool = False
     path: str = ""
     """What the newest event was read from."""
@@ -91,7 +99,7 @@ class _Death:
         self.count += 1
         self.rows = 0
         self.over |= event.kind == "killed" or event.title.startswith(LAUNCHER_ENDS)
-        if signature.role > self.signature.role:
+        if signature.outranks(self.signature):
             self._add_symptom(self.signature)
             self.root, self.signature = event, signature
         elif signature.name != self.signature.name:
@@ -104,7 +112,7 @@ class _Death:
         elif event.rank not in self.by_rank:
             if len(self.by_rank) < _KEPT:
                 self.by_rank[event.rank] = event, signature
-        elif signature.role > self.by_rank[event.rank][1].role:
+        elif signature.outranks(self.by_rank[event.rank][1]):
             self.by_rank[event.rank] = event, signature
 
     def _add_symptom(self, signature: Signature) -> None:
@@ -131,7 +139,7 @@ class Crash(RunRule):
     """Fires when the run died, and names the first cause."""
 
     name: ClassVar[str] = "crash"
-    summary: ClassVar[str] = "The run died; names the first cause, not the last line."
+    summary: ClassVar[str] = "The run ended before its end; names the first cause, not the last line."
 
     settle: float = threshold(5.0, "seconds of silence after an error that make it a crash")
     survive: int = threshold(3, "training rows after an error that show it was handled")
@@ -217,12 +225,12 @@ class Crash(RunRule):
             found.append(self._clear("relaunched", Place(event.step, event.line)))
             return [*found, *self._take(event, block)]
         signature = classify(event)
-        if self._finished and signature.role is Role.CASCADE:
+        if self._finished and (signature.role is Role.CASCADE or signature.end is End.INTERRUPTED):
             return []
         before = death.explanation() if death is not None else None
         if death is None:
             step = event.step if event.step is not None else self._last.step
-            death = self._death = _Death(block.rank, event, signature, step)
+            death = self._death = _Death(block.rank, event, signature, step, behind=self._finished)
         death.take(event, signature)
         if death.source == block.rank:
             death.path, death.at = block.source, event.offset
@@ -238,9 +246,6 @@ class Crash(RunRule):
         death = self._death
         if death is None or death.firing:
             return ()
-        if status.finished and self._finished:  # not only its last step, or that of an epoch, was told
-            self._death = None
-            return [self._clear("it finished", Place(status.last_step, status.last_line))]
         if status.live and status.log_silent_for < max(self.settle, 2 * self._pace.median):
             return ()
         death.firing = True
@@ -255,8 +260,10 @@ class Crash(RunRule):
     def _finding(self, death: _Death, verdict: Verdict, *, mild: bool = False) -> Finding:
         root, signature, rank = death.explanation()
         rank = rank if rank is not None else self.rank
-        by = "" if rank is None or root is death.first else f" on rank {rank}"
+        end = End.FINISHED if death.behind else signature.end
         evidence: dict[str, float | int | str | None] = {
+            "ending": end.value,
+            "told_by": _told_by(root),
             "signature": signature.name,
             "kind": root.kind,
             "failed_rank": rank,
@@ -273,15 +280,29 @@ class Crash(RunRule):
             }
         if "frames" in root.data:
             evidence["frames"] = root.data["frames"][-2000:]
+        severity = signature.severity
+        if severity is Severity.CRITICAL and (mild or death.behind):
+            severity = Severity.WARNING
+        by = "" if rank is None or root is death.first else f" on rank {rank}"
+        said = "failed after training was over" if death.behind else signature.said
         return self.say(
             verdict,
-            Severity.WARNING if mild or signature.name == "user" else Severity.CRITICAL,
-            f"{'crashed' if verdict is Verdict.FIRING else 'error'}{by}: {_short(root.title)}",
+            severity,
+            f"{said if verdict is Verdict.FIRING else 'error'}{by}: {_short(root.title)}",
             Place(death.last_step, root.line),
             cause=signature.cause + _elsewhere(death.first, rank),
             advice=signature.advice,
             evidence=evidence,
         )
+
+
+def _told_by(event: Event) -> str:
+    """Return who says how it ended."""
+    if event.kind in ("xid", "host_oom"):
+        return "kernel"
+    if event.kind in ("scheduler", "elastic"):
+        return "launcher" if event.kind == "elastic" else "scheduler"
+    return "process" if "pid" in event.data else "log"
 
 
 def _elsewhere(first: Event | None, rank: int | None) -> str:
