@@ -312,5 +312,7 @@ def _elsewhere(first: Event | None, rank: int | None) -> str:
 
 
 def _short(title: str, limit: int = 160) -> str:
-    title = title.removeprefix("runwatch: ")
+    for prefix in ("runwatch: ", "slurmstepd: error: "):
+        title = title.removeprefix(prefix)
+    title = title.strip("* ")
     return title if len(title) <= limit else title[: limit - 1] + "…"
