@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.detection.logs.kinds import BAD, ENDS, RULES, SILENT
 from benchmarks.detection.logs.labels import PARTS, Label, Launch, Trouble, part_of
-from benchmarks.detection.logs.observe import Incident, Observed, Run
+from benchmarks.detection.logs.observe import Incident, Observed, Run, observe_apart
 from benchmarks.detection.logs.report import disagreements, tables, wilson
 from benchmarks.detection.logs.score import between, judge, names
 from runwatch.alerts.rules import CATALOGUE
@@ -91,10 +91,10 @@ def test_certain_troubles_of_a_warning_or_above_must_be_told():
     noted = [trouble(severity="note"), trouble(certain=False)]
     labelled = [*noted, trouble("plateau", 100), trouble("nan", 500), trouble("nan", 800)]
     told = [incident("plateau", 200, "info"), incident(line=550), incident("divergence", 500)]
-    assert [(f.kind, f.told, f.delay) for f in result(labelled, told).failures] == [
-        ("plateau", False, None),
-        ("nan", True, 5),
-        ("nan", True, 0),  # the first incident lasts
+    assert [(f.kind, f.told, f.noted, f.delay) for f in result(labelled, told).failures] == [
+        ("plateau", False, True, None),
+        ("nan", True, False, 5),
+        ("nan", True, False, 0),  # the first incident lasts
     ]
     assert not result([trouble("nan", 800)], [incident(line=100)]).failures[0].told, "what lasts was false"
     assert result([trouble("spike")], [incident("divergence", symptom=True)]).failures[0].told
@@ -173,8 +173,9 @@ def test_logs_of_one_repository_are_in_one_part():
 
 
 def test_a_folder_of_labelled_logs(tmp_path):
-    def log(name, losses, *last, **label):
-        text = "".join(f"iter {n}: loss {x}, time 250.00ms, mfu 40.00%\n" for n, x in enumerate(losses))
+    def log(name, losses, *last, start=0, **label):
+        rows = enumerate(losses, start)
+        text = "".join(f"iter {n}: loss {x}, time 250.00ms, mfu 40.00%\n" for n, x in rows)
         (tmp_path / "logs" / name).write_text(text + "".join(f"{line}\n" for line in last))
         sha = hashlib.sha256((tmp_path / "logs" / name).read_bytes()).hexdigest()
         return {"path": name, "sha256": sha, "launches": [{"end": "cut_off"}], "troubles": []} | label
@@ -186,7 +187,7 @@ def test_a_folder_of_labelled_logs(tmp_path):
     trace = ("Traceback (most recent call last):", "KeyError: 'labels'")
     nan = {"kind": "nan", "from_line": 41, "severity": "critical", "certain": True}
     entries = [
-        log("nan.log", broken, troubles=[nan], part="test"),
+        log("nan.log", broken, start=60, troubles=[nan], part="test"),
         log("crash.log", fine, *trace, launches=[end], part="test"),
         log("alarm.log", broken, health="healthy", part="tune"),
         log("other.log", fine, sha256="0" * 64),
@@ -194,6 +195,7 @@ def test_a_folder_of_labelled_logs(tmp_path):
         log("typo.log", fine, launches=[{"end": "exploded"}]),
         log("typo.log", fine, troubles=[nan | {"kind": "naan"}]),
     ]
+    log("nan.log.1", fine)  # rotated: not what was labelled
     (tmp_path / "index.jsonl").write_text("\n".join(json.dumps(entry) for entry in entries) + "\n")
     command = [sys.executable, "-m", "benchmarks.detection.logs", tmp_path, "--files", tmp_path / "logs"]
     command += ["--jobs", "2", "--json", tmp_path / "out.json"]
@@ -217,3 +219,14 @@ def test_a_folder_of_labelled_logs(tmp_path):
         ("crashed", True, None),
     ]
     assert results[1]["causes"][0]["right"]
+    assert [r["error"] for r in results] == ["", "", ""]
+
+
+def test_a_log_that_takes_too_long_is_said_and_what_failed_in_it_is_missed(tmp_path):
+    (tmp_path / "slow.log").write_text("iter 0: loss 2.0000, time 250.00ms, mfu 40.00%\n")
+    seen = observe_apart(tmp_path / "slow.log", 0.001)
+    assert seen.error == "no answer within 0.001 s"
+    label = Label("slow.log", "", (Launch("crashed", end_line=9),), (trouble(),), health="healthy")
+    late = judge("slow.log", "tune", label, seen)
+    assert [line.split()[0] for line in disagreements([late])] == ["NOTE", "MISSED", "MISSED"]
+    assert "| tune | 1 | - | - | 0 | - | 0.000 (0.00 to 0.79; 0 of 1) |" in tables([late])

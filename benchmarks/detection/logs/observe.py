@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import msgspec
@@ -108,12 +109,18 @@ def _run(run: dict[str, Any]) -> Run:
 
 
 def observe_apart(path: Path, limit: float) -> Observed:
-    """Return what a process of its own says of a log, within `limit` seconds."""
-    command = [sys.executable, "-m", __spec__.name, str(path)]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=limit, check=False)
-    except subprocess.TimeoutExpired:
-        return Observed(error=f"no answer within {limit:g} s")
+    """Return what a process of its own says of a log, within `limit` seconds.
+
+    It sees the log alone: rotated files and others beside it were not labelled.
+    """
+    with TemporaryDirectory() as alone:
+        link = Path(alone) / path.name
+        link.symlink_to(path.absolute())
+        try:
+            command = [sys.executable, "-m", __spec__.name, str(link)]
+            done = subprocess.run(command, capture_output=True, timeout=limit, check=False)
+        except subprocess.TimeoutExpired:
+            return Observed(error=f"no answer within {limit:g} s")
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         return Observed(error=f"exit code {done.returncode}: {''.join(last)}")

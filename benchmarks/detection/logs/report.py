@@ -107,7 +107,9 @@ def disagreements(results: Iterable[Result]) -> Iterator[str]:
                 yield f"{alarm.verdict.upper():9}  {result.path}:{what.line or 1}: {said}"
         for failure in result.failures:
             if not failure.told:
-                yield f"MISSED     {result.path}:{failure.line or 1}: {failure.kind}: {failure.why!r}"
+                where = f"{result.path}:{failure.line or 1}"
+                noted = ", told as a note" if failure.noted else ""
+                yield f"MISSED     {where}: {failure.kind}{noted}: {failure.why!r}"
         for cause in result.causes:
             if not cause.right:
                 yield f"CAUSE      {result.path}:{cause.line or 1}: {cause.wanted!r}, said: {cause.said!r}"

@@ -40,6 +40,8 @@ class Failure(msgspec.Struct, frozen=True):
     delay: int | None = None
     """Training records between its first line and the incident's."""
     why: str = ""
+    noted: bool = False
+    """It was told as a note, which is not enough."""
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -162,7 +164,8 @@ def _in_end(incident: Incident, label: Label, number: int, rows: Sequence[int]) 
 
 def _failure(trouble: Trouble, label: Label, seen: Observed) -> Failure:
     """Return whether a trouble was told, also as a symptom, or by what was told before and lasts."""
-    about = [i for i in seen.incidents if _about(i, trouble) and i.severity != "info"]
+    every = [i for i in seen.incidents if _about(i, trouble)]
+    about = [i for i in every if i.severity != "info"]
     here = [i for i in about if _in_trouble(i, trouble, seen.rows)]
     lasts = [
         i
@@ -171,7 +174,9 @@ def _failure(trouble: Trouble, label: Label, seen: Observed) -> Failure:
     ]
     lines = [i.line for i in (*here, *lasts) if i.line is not None]
     delay = between(trouble.from_line, min(lines), seen.rows) if lines else None
-    return Failure(trouble.kind, trouble.from_line, bool(here or lasts), delay, trouble.why)
+    told = bool(here or lasts)
+    noted = not told and any(_in_trouble(i, trouble, seen.rows) for i in every)
+    return Failure(trouble.kind, trouble.from_line, told, delay, trouble.why, noted)
 
 
 def _run(label: Label, number: int, seen: Observed) -> Run | None:
