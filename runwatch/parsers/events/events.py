@@ -23,6 +23,7 @@ from runwatch.parsers.events.tracebacks import HEAD, Ended, Tracebacks
 _XID = re.compile(rb"Xid \(([^)]*)\): (\d+)")
 _EXIT = re.compile(rb"(?:code\s*[:=]? *|exitcode: *)(-?\d+)")
 _TASK = re.compile(rb"\btask (\d+): ")
+_COMMAND = re.compile(rb"(?<=CalledProcessError: )Command ('.{60}).*'(?= (?:died with|returned))")
 _LOOK = 4096
 """Bytes of a line in which words are looked for, so that no line takes long."""
 _REDRAWN = frozenset({"eval_begin", "load", "compile"})
@@ -254,6 +255,7 @@ def _redrawn(line: bytes) -> bytes:
 
 def _of_traceback(ended: Ended) -> Event:
     header, data = opened(ended.tag + b" {", lenient=True), {"frames": ended.frames}
+    data |= {"caught": "1"} if ended.caught else {}
     rank = header.rank(ended.tag) if header is not None else None
     if not ended.raised:
         return Event(
@@ -261,7 +263,12 @@ def _of_traceback(ended: Ended) -> Event:
         )
     kind = (signatures.TROUBLE.first(ended.raised) or ("traceback",))[0]
     data |= saves.broken_off(ended.raised)
-    return Event(kind, ended.offset, ended.line, decode(ended.raised.strip(), 300), rank, data=data)
+    return Event(kind, ended.offset, ended.line, _title(ended.raised), rank, data=data)
+
+
+def _title(raised: bytes) -> str:
+    """Return an exception as text; of a failed command how it ended, not all of its arguments."""
+    return decode(_COMMAND.sub(rb"Command \1...'", raised[:_LOOK].strip()), 300)
 
 
 def _of_root(root: Root) -> Event:

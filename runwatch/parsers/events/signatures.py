@@ -113,6 +113,7 @@ TROUBLE = Signs(
         "segfault",
         rb"Segmentation fault(?! (?!in\b|at\b)[a-z])|SIGSEGV|Fatal Python error|\(core dumped\)",
         rb"^zsh: (?:segmentation fault|bus error|illegal hardware instruction) |!!! Segfault",
+        rb"FatalError: `(?!Termination)[^`]{5,60}` is detected",  # paddle's words for signals
         rb"^\s*Bus error\s*$|: line \d+: +\d+ Bus error {2,}\S|task\S* \S+: Bus error\s*$",
         needles=(
             b"Segmentation",
@@ -122,6 +123,7 @@ TROUBLE = Signs(
             b"core dumped",
             b"zsh: ",
             b"Bus error",
+            b"FatalError",
         ),
     ),
     _sign(
@@ -150,6 +152,7 @@ TROUBLE = Signs(
         rb"(?:[Rr]eceiv(?:ed|ing)|[Gg]ot|[Cc]aught|[Hh]andling) (?:a |the )?(?:[Ss]ignal:? |Signals\.)?"
         rb"SIG" + _TOLD_TO_END + rb"\b|\bSIG" + _TOLD_TO_END + rb" (?:was )?(?:received|caught|detected)\b",
         rb"(?:[Rr]eceived|[Gg]ot|[Cc]aught|called with) signal:? (?:2|10|12|15)\b",
+        rb"FatalError: `Termination signal`",  # paddle's words
         rb"Received \d+ death signal|^\s*Terminated\s*$|task\S* \S+: Terminated\s*$",
         rb"[Pp]reemption (?:notice|signal|warning|event)|being preempted|[Ss]pot (?:instance )?interruption",
         rb"(?:[Ww]all ?time|(?:[Jj]ob|SLURM) time limit) (?:limit )?(?:is )?(?:reached|exceeded|approach)",

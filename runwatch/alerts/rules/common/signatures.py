@@ -10,7 +10,7 @@ Source: the roles are those of NVIDIA's restart-agent registry.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from runwatch.core.batch import Event
@@ -228,7 +228,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         Role.CASCADE,
         "it was told to end (SIGTERM), by whom the log does not tell",
         _RELAUNCH,
-        pattern=r"SIGTERM|signal:? 15\b|^Terminated$",
+        pattern=r"SIGTERM|signal:? 15\b|\b15 death signal|Termination signal|^Terminated$",
         end=End.INTERRUPTED,
         severity=Severity.WARNING,
         said="told to end",
@@ -241,6 +241,14 @@ SIGNATURES: tuple[Matcher, ...] = (
         pattern=r"Broken ?pipe|Connection (reset|refused|closed)|TCPStore|Rendezvous\w*Error|DistStoreError"
         r"|DistNetworkError|destroy_process_group|remote process (exited|has)|ncclRemoteError|NCCL.*\babort"
         r"|EOFError|ChildFailedError|SignalException|PythonFinalizationError|interpreter shutdown",
+    ),
+    _signature(
+        "exit",
+        Role.CASCADE,
+        "a program that it started failed",
+        "Look at what that program said before.",
+        kinds="traceback",
+        pattern=r"^subprocess\.CalledProcessError: .*(non-zero exit status|SIGTERM)",
     ),
     _signature(
         "nccl_timeout",
@@ -326,5 +334,15 @@ SIGNATURES: tuple[Matcher, ...] = (
 
 
 def classify(event: Event) -> Signature:
-    """Return the signature of an event whose kind is in CRASH_KINDS."""
-    return next(matcher.signature for matcher in SIGNATURES if matcher.matches(event))
+    """Return the signature of an event whose kind is in CRASH_KINDS.
+
+    What was caught and printed explains less than what nobody caught.
+    """
+    found = next(matcher.signature for matcher in SIGNATURES if matcher.matches(event))
+    late = found.role is Role.ROOT and is_caught(event)
+    return replace(found, role=Role.LATE_ROOT) if late else found
+
+
+def is_caught(event: Event) -> bool:
+    """Return whether an event is an exception that the program itself caught and printed."""
+    return "caught" in event.data

@@ -7,8 +7,9 @@ leaves no way on (killed, segmentation fault, cancelled by the scheduler), else 
 the log has been silent for `settle` seconds and two usual gaps between training
 rows, or has ended. `survive` training rows after it whose steps go on clear it: the
 exception was handled. A restart after it makes it certain, and over: it fires and
-resolves where training went on, or at the next launch's own error: when the launcher
-itself had ended, and something compiled or loaded since, that is another crash.
+resolves where training went on, or at the next launch's own error. A launch begins where
+the first words of the log come again, or something compiles or loads after the launcher's end.
+An exception that begins inside the program was caught there: a launch after it proves nothing.
 Cause: of all errors since training last moved, what the kernel or the driver says wins,
 then what can begin a crash, then what only follows from another (a collective that
 aborts); among equals the first. Where a launcher's table says
@@ -49,6 +50,7 @@ from runwatch.alerts.rules.common.signatures import (
     Role,
     Signature,
     classify,
+    is_caught,
 )
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Status
@@ -59,8 +61,9 @@ _KEPT = 16
 """Distinct later symptoms that are remembered by name, and ranks whose errors are."""
 _TOLD = ("source", "host", "exitcode")
 """What an event tells that is worth keeping."""
-_STARTS = frozenset({"start", "resume", "load", "compile"})
+_STARTS = frozenset({"start", "resume", "load", "compile", "launch"})
 """Kinds of events of a program that begins."""
+_ANEW = _STARTS - {"load"}  # what an evaluation behind the end does too
 _JUDGED = CRASH_KINDS | _STARTS | {"finished", "over"}
 """Kinds of event that change anything here."""
 _ENDED_BY_OTHERS = frozenset({"-6", "-15"})
@@ -86,6 +89,8 @@ class _Death:
     over: bool = False
     """Whether the launcher itself has ended, and with it all ranks."""
     relaunched: bool = False
+    sure: bool = False
+    """Whether anything of it was not caught by the program itself."""
     behind: bool = False
     """It came after the word that training is over."""
     firing: bool = False
@@ -98,6 +103,7 @@ class _Death:
         """Note one more event; the best role wins, among equals the first."""
         self.count += 1
         self.rows = 0
+        self.sure |= not is_caught(event)
         self.over |= event.kind == "killed" or event.title.startswith(LAUNCHER_ENDS)
         if signature.outranks(self.signature):
             self._add_symptom(self.signature)
@@ -199,9 +205,7 @@ class Crash(RunRule):
         restart = next((row for row in starts if low <= row < high and row <= survived), None)
         if restart is not None:
             where = place(progress, restart)
-            found = [] if death.firing else [self._finding(death, Verdict.FIRING)]
-            self._death = None
-            return [*found, self._clear("relaunched", where)]
+            return self._relaunched(death, where)
         if survived < high:
             self._death = None
             return [self._clear("training went on", place(progress, survived))]
@@ -215,14 +219,15 @@ class Crash(RunRule):
             where = Place(event.step or self._last.step, event.line)
             return [self._clear("it finished", where)] if death else []
         death = self._death
+        self._finished &= event.kind not in _ANEW
+        if death is not None and event.kind == "launch":
+            death.over = True
         if death and (event.kind == "resume" or (death.over and event.kind in _STARTS)):
             death.relaunched = True
         if event.kind not in CRASH_KINDS:
             return []
         if death and death.over and death.relaunched:
-            found = [] if death.firing else [self._finding(death, Verdict.FIRING)]
-            self._death = None
-            found.append(self._clear("relaunched", Place(event.step, event.line)))
+            found = self._relaunched(death, Place(event.step, event.line))
             return [*found, *self._take(event, block)]
         signature = classify(event)
         if self._finished and (signature.role is Role.CASCADE or signature.end is End.INTERRUPTED):
@@ -240,6 +245,12 @@ class Crash(RunRule):
         if certain or changed:
             return [self._finding(death, Verdict.FIRING if death.firing else Verdict.PENDING)]
         return []
+
+    def _relaunched(self, death: _Death, where: Place) -> list[Finding]:
+        """Another launch has begun: the one before had ended, unless its error was one that it caught."""
+        self._death = None
+        certain = [] if death.firing or not death.sure else [self._finding(death, Verdict.FIRING)]
+        return [*certain, self._clear("relaunched", where)]
 
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Silence after an error, or the end of the log, makes it certain."""
