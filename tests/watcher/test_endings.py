@@ -108,6 +108,66 @@ def test_a_later_launch_takes_over():
     assert told["title"] == "told to end: Received SIGTERM, saving"  # without time, logger and level
 
 
+def test_each_launch_of_a_log_has_its_own_crash_and_the_last_is_the_runs():
+    banner = "args: Namespace(config='a.yaml', batch_size={})\n" + "building the model layer by layer\n" * 40
+    text = ""
+    for number, error in enumerate(("FileNotFoundError: a.bin", "ImportError: lanms", "ValueError: b"), 1):
+        text += banner.format(number) + TRACE.format(error)
+    run = judged(banner.format(0) + steps(0, 20) + text)
+    titles = {row["title"]: row["state"] for row in run["incidents"] if row["rule"] == "crash"}
+    assert titles == {
+        "crashed: FileNotFoundError: a.bin": "resolved",
+        "crashed: ImportError: lanms": "resolved",
+        "crashed: ValueError: b": "firing",
+    }
+    assert run["reason"] == "crashed: ValueError: b"
+
+
+def test_launches_that_fail_again_and_again_are_a_loop_and_their_crashes_its_symptoms():
+    banner = "args: Namespace(config='a.yaml', batch_size=8)\n" + "building the model layer by layer\n" * 40
+    text = banner + (TRACE.format("ImportError: lanms") + banner) * 4
+    rows = judged(text)["incidents"]
+    assert [(row["rule"], row["state"]) for row in rows if row["state"] == "firing"] == [
+        ("restart_loop", "firing")
+    ]
+    (loop,) = [row for row in rows if row["rule"] == "restart_loop"]
+    assert loop["title"] == "3 launches in a row failed before their first step"
+    rows = judged(text + steps(0, 20))["incidents"]
+    assert {row["state"] for row in rows if row["rule"] in ("restart_loop", "crash")} == {"resolved"}
+
+
+def test_an_exception_that_was_caught_explains_less_and_proves_no_end():
+    caught = TRACE.replace("<module>", "__getitem__").format("IndexError: too many indices")
+    run = judged(steps(0, 200) + caught + "other words\n" + TRACE.format("KeyError: 'x'"))
+    assert run["reason"] == "crashed: KeyError: 'x'"
+    run = judged(steps(0, 200) + caught + "Resuming from checkpoint at step 200\n" + steps(200, 400))
+    assert [row for row in run["incidents"] if row["rule"] == "crash"] == []
+    assert judged(steps(0, 200) + caught)["reason"] == "crashed: IndexError: too many indices"
+
+
+def test_the_message_of_an_exception_may_stand_on_the_next_line():
+    run = judged(steps(0, 200) + TRACE.format("RuntimeError:\n   Failed to run stage backward:\n   Output"))
+    assert run["reason"] == "crashed: RuntimeError: Failed to run stage backward:"
+    run = judged(steps(0, 200) + TRACE.format("RuntimeError:\nbye"))
+    assert run["reason"] == "crashed: RuntimeError:"
+
+
+def test_of_a_failed_command_it_is_told_how_it_ended():
+    command = (
+        f"Command '{['python', '-u', 'train.py', *map(str, range(100))]}' died with <Signals.SIGKILL: 9>."
+    )
+    run = judged(steps(0, 200) + TRACE.format(f"subprocess.CalledProcessError: {command}"))
+    assert run["ending"]["kind"] == "killed"
+    assert run["reason"].endswith("...' died with <Signals.SIGKILL: 9>.")
+
+
+def test_a_log_that_ends_in_other_words_may_have_ended_by_itself():
+    report = "".join(f"class {at}: precision 0.5\n" for at in range(8))
+    for last, tail, severity in ((380, report, "info"), (380, "", "warning"), (200, report, "warning")):
+        (row,) = judged(steps(0, last) + tail)["incidents"]
+        assert (row["rule"], row["severity"]) == ("hang", severity), (last, tail)
+
+
 def test_an_early_stop_that_training_passes_is_none():
     run = judged(steps(0, 200) + "Early stopping triggered\n" + steps(200, 400) + "Training completed\n")
     assert run["ending"]["kind"] == "finished"

@@ -246,7 +246,7 @@ MILESTONES = Signs(
         _WHOLE + rb"(?:[Ee]nd of training|TRAINING (?:COMPLETED?|FINISHED|DONE)"
         rb"|[Tt]raining (?:is |has )?(?:[Cc]ompleted?|COMPLETED?|[Ff]inished|FINISHED|[Dd]one|DONE))\b"
         + _NOT_OF,
-        rb"Finished Training|Total training time: *\d",
+        rb"Finished Training|Total training time: *\d|^Finished\. Total (?:elapsed )?time",
         rb"\b(?:[Tt]raining run|Run) (?:finished|completed?)(?: successfully)?[.!]*\s*$",
         # launchers and trackers that saw it end well, and MLPerf
         rb"\bProcess \d+ exits successfully|W&B process to finish\.\.\. \(success\)",

@@ -61,6 +61,8 @@ class _Open:
     """Whether it is of an exception group: a bar stands before each line."""
     frames: list[str] = field(default_factory=list)
     stray: int = 0
+    raised: bytes = b""
+    """Its last line, whose message stands on the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +108,33 @@ class Tracebacks:
     ) -> tuple[bool, Ended | None]:
         """Return whether `text` belongs to the open traceback of its tag, and that if it has ended."""
         open_ = self._open.get(tag)
-        if open_ is None:
-            return False, None
-        if ordinal - open_.next > (_APART if tag else 0):
-            return False, self._end(tag)
+        if open_ is None or ordinal - open_.next > (_APART if tag else 0):
+            return False, None if open_ is None else self._end(tag)
         text = _inner(text, open_)
         open_.next = ordinal + 1
+        if open_.raised:
+            return self._say_what(tag, open_.raised, text, line)
         if _FRAME.match(text) or _CAUGHT.match(text):
             open_.stray, open_.offset = 0, offset
             if len(open_.frames) < _MAX_FRAMES:
                 open_.frames.append(decode(text, 200))
             return True, None
         if _RAISED.match(text):
+            if text.rstrip()[-1:] == b":":
+                open_.raised, open_.offset = text.rstrip() + b" ", offset
+                return True, None
             return True, self._end(tag, text, offset, line)
         open_.stray += 1
         open_.offset = offset
         return False, self._end(tag) if open_.stray > _STRAY else None
+
+    def _say_what(self, tag: bytes, raised: bytes, text: bytes, line: int) -> tuple[bool, Ended | None]:
+        """Take the line behind `raised`, which has no message: it is that if it is indented."""
+        more = text.strip()
+        if not more:
+            return True, None
+        inside = text[:1] == b" "
+        return inside, self._end(tag, raised + more if inside else raised, self._open[tag].offset, line)
 
     def flush(self) -> list[Ended]:
         """End all tracebacks: the log ends or breaks here."""
@@ -132,8 +145,9 @@ class Tracebacks:
         frames = "\n".join(open_.frames[-20:])
         first = _FILE.match(open_.frames[0]) if open_.frames else None
         caught = first is not None and not _OUTERMOST.match(open_.frames[0], first.end())
+        raised = raised or open_.raised
         if raised:
-            return Ended(tag, offset, line, raised, frames, caught)
+            return Ended(tag, offset or open_.offset, line or open_.line, raised, frames, caught)
         return Ended(tag, open_.offset, open_.line, b"", frames)
 
 

@@ -214,10 +214,7 @@ class Crash(RunRule):
 
     def _take(self, event: Event, block: Block) -> list[Finding]:
         if event.kind in {"finished", "over"}:
-            self._finished = True
-            death, self._death = self._death, None
-            where = Place(event.step or self._last.step, event.line)
-            return [self._clear("it finished", where)] if death else []
+            return self._finish(Place(event.step or self._last.step, event.line))
         death = self._death
         self._finished &= event.kind not in _ANEW
         if death is not None and event.kind == "launch":
@@ -245,6 +242,14 @@ class Crash(RunRule):
         if certain or changed:
             return [self._finding(death, Verdict.FIRING if death.firing else Verdict.PENDING)]
         return []
+
+    def _finish(self, where: Place) -> list[Finding]:
+        """Take the log's word that training is over."""
+        self._finished = True
+        death, self._death = self._death, None
+        if death is not None and death.over:  # what finished is another launch
+            return self._relaunched(death, where)
+        return [self._clear("it finished", where)] if death else []
 
     def _relaunched(self, death: _Death, where: Place) -> list[Finding]:
         """Another launch has begun: the one before had ended, unless its error was one that it caught."""
