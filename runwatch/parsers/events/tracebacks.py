@@ -41,6 +41,8 @@ _MAX_FRAMES = 60
 _MAX_OPEN = 64
 _APART = 512
 """So many records may stand between two lines of a tagged traceback."""
+_CHAINED = 4
+"""Lines behind a traceback within which one begins that was raised because of it."""
 _STRAY = 3
 """So many lines of others may stand between two lines of one without a tag."""
 
@@ -63,6 +65,8 @@ class _Open:
     stray: int = 0
     raised: bytes = b""
     """Its last line, whose message stands on the next."""
+    chained: bool = False
+    """Whether it was raised because of one right before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,8 @@ class Ended:
     frames: str
     caught: bool = False
     """Whether it begins inside the program, as one does that was caught there and printed."""
+    chained: bool = False
+    """Whether it was raised because of the one before it."""
 
 
 class Tracebacks:
@@ -84,6 +90,8 @@ class Tracebacks:
 
     def __init__(self) -> None:
         self._open: dict[bytes, _Open] = {}
+        self._ended: dict[bytes, int] = {}
+        """Tag -> line at which its newest one ended."""
 
     def __bool__(self) -> bool:
         return bool(self._open)
@@ -100,7 +108,9 @@ class Tracebacks:
         before = b"" if head["before"][:1] >= b"\x80" else head["before"]
         barred = bool(head["group"]) or before == b"| "
         before = b"" if barred else _shape(before)
-        self._open[tag] = _Open(line, offset, ordinal + 1, before, len(head["indent"]), barred)
+        chained = 0 < line - self._ended.pop(tag, line) <= (_APART if tag else _CHAINED)
+        indent = len(head["indent"])
+        self._open[tag] = _Open(line, offset, ordinal + 1, before, indent, barred, chained=chained)
         return True
 
     def feed(
@@ -145,9 +155,11 @@ class Tracebacks:
         frames = "\n".join(open_.frames[-20:])
         first = _FILE.match(open_.frames[0]) if open_.frames else None
         caught = first is not None and not _OUTERMOST.match(open_.frames[0], first.end())
-        raised = raised or open_.raised
+        raised, offset, line = raised or open_.raised, offset or open_.offset, line or open_.line
         if raised:
-            return Ended(tag, offset or open_.offset, line or open_.line, raised, frames, caught)
+            if len(self._ended) < _MAX_OPEN:
+                self._ended[tag] = line
+            return Ended(tag, offset, line, raised, frames, caught, open_.chained)
         return Ended(tag, open_.offset, open_.line, b"", frames)
 
 

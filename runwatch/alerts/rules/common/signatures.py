@@ -336,11 +336,13 @@ SIGNATURES: tuple[Matcher, ...] = (
 def classify(event: Event) -> Signature:
     """Return the signature of an event whose kind is in CRASH_KINDS.
 
-    What was caught and printed explains less than what nobody caught.
+    What was caught and printed explains less than what nobody caught, and what was raised because of
+    another exception less than that.
     """
     found = next(matcher.signature for matcher in SIGNATURES if matcher.matches(event))
-    late = found.role is Role.ROOT and is_caught(event)
-    return replace(found, role=Role.LATE_ROOT) if late else found
+    if found.role is not Role.ROOT or not (is_caught(event) or "chained" in event.data):
+        return found
+    return replace(found, role=Role.LATE_ROOT)
 
 
 def is_caught(event: Event) -> bool:
