@@ -42,7 +42,7 @@ _MAX_OPEN = 64
 _APART = 512
 """So many records may stand between two lines of a tagged traceback."""
 _CHAINED = 4
-"""Lines behind a traceback within which one begins that was raised because of it."""
+"""Lines behind a traceback at which one begins that was raised because of it; more where ranks mix."""
 _STRAY = 3
 """So many lines of others may stand between two lines of one without a tag."""
 
@@ -108,7 +108,7 @@ class Tracebacks:
         before = b"" if head["before"][:1] >= b"\x80" else head["before"]
         barred = bool(head["group"]) or before == b"| "
         before = b"" if barred else _shape(before)
-        chained = 0 < line - self._ended.pop(tag, line) <= (_APART if tag else _CHAINED)
+        chained = _CHAINED <= line - self._ended.pop(tag, line) <= (_APART if tag else _CHAINED)
         indent = len(head["indent"])
         self._open[tag] = _Open(line, offset, ordinal + 1, before, indent, barred, chained=chained)
         return True
