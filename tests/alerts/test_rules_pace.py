@@ -58,6 +58,15 @@ def test_a_larger_batch_is_no_collapse():
     assert log.judge(Throughput()) + log.judge(StepTime()) + log.judge(Jitter()) == []
 
 
+def test_a_smaller_batch_need_not_be_faster():
+    log = healthy().set("global batch size", np.where(np.arange(3000) < 1500, 32.0, 8.0))
+    assert log.judge(Throughput()) + log.judge(StepTime()) + log.judge(Jitter()) == []
+    log.columns[TIME][1500:] /= 4
+    log.set("global batch size", np.where(np.arange(3000) % 1500 < 1000, 8.0, 32.0))
+    log.columns[TIME][:] = 0.1 * log.columns["global batch size"]
+    assert log.judge(Throughput()) + log.judge(StepTime()) + log.judge(Jitter()) == []
+
+
 def test_steps_that_stall_now_and_then_are_a_warning():
     log = healthy()
     rows = np.flatnonzero(np.random.default_rng(0).random(1500) < 0.15) + 1500
