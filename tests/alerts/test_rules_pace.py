@@ -30,12 +30,46 @@ def fired(findings):
 # -- speed -----------------------------------------------------------------------------------------
 
 
-def test_throughput_that_collapses_is_critical_within_a_few_rows():
+def test_throughput_that_collapses_is_a_warning_within_a_few_rows_and_critical_if_it_lasts():
     log = healthy()
     log.columns[TIME][1500:1600] *= 5
     found = log.judge(Throughput())
-    assert fired(found) == [("critical", 1500)]  # the first slow row
+    assert fired(found) == [("warning", 1500)]  # the first slow row
     assert found[-1].verdict is Verdict.CLEAR
+    log.columns[TIME][1600:1900] *= 5
+    found = log.judge(Throughput())
+    assert fired(found) == [("warning", 1500), ("critical", 1500)]
+    assert log.judge(Throughput(), range(1500, 1900, 7)) == found
+
+
+@pytest.mark.parametrize(("rule", "factor"), [(Throughput, 5), (StepTime, 2), (StepTime, 5)])
+def test_a_slowdown_that_came_and_went_before_is_a_note_until_it_lasts_longer(rule, factor):
+    log = healthy(8000)
+    for low in (3000, 5000):
+        log.columns[TIME][low : low + 100] *= factor
+    assert [severity for severity, _ in fired(log.judge(rule()))] == ["warning", "info"]
+    log.columns[TIME][5100:6000] *= factor
+    found = log.judge(rule())
+    severities = [severity for severity, _ in fired(found)]
+    assert (severities[:2], severities[-1]) == (["warning", "info"], "critical")
+    assert log.judge(rule(), range(3000, 6000, 11)) == found
+
+
+@pytest.mark.parametrize("rule", [Throughput, StepTime])
+def test_as_slow_as_in_much_of_the_run_is_a_note(rule):
+    log = healthy(6000)
+    log.columns[TIME][:200] *= 5
+    log.columns[TIME][2000:] *= 5
+    assert {severity for severity, _ in fired(log.judge(rule()))} == {"info"}
+
+
+def test_what_a_few_milliseconds_a_step_cost_is_a_note_until_it_is_much():
+    log = healthy(20_000)
+    log.columns[TIME][20:] /= 33  # 15 ms
+    log.columns[TIME][1500:] *= 1.4
+    found = fired(log.judge(StepTime()))
+    assert [severity for severity, _ in found] == ["info", "warning"]
+    assert [severity for severity, _ in fired(log.judge(StepTime(lost=1e4)))] == ["info"]
 
 
 def test_a_rate_that_forgets_a_pause_is_no_collapse():
