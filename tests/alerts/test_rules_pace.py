@@ -105,9 +105,18 @@ def test_steps_that_stall_now_and_then_are_a_warning():
     log = healthy()
     rows = np.flatnonzero(np.random.default_rng(0).random(1500) < 0.15) + 1500
     log.columns[TIME][rows] *= 4
-    ((severity, step),) = fired(log.judge(Jitter()))
+    (_, first), (severity, step) = fired(log.judge(Jitter()))
     assert severity == "warning"
-    assert 1500 < step < 1700
+    assert 1500 < first < step < 1700
+
+
+def test_stalls_that_cost_little_are_a_note():
+    log = healthy()
+    rows = np.flatnonzero(np.random.default_rng(0).random(1500) < 0.1) + 1500
+    log.columns[TIME][rows] *= 2.1
+    found = log.judge(Jitter())
+    assert {severity for severity, _ in fired(found)} == {"info"}
+    assert log.judge(Jitter(), range(1500, 3000, 17)) == found
 
 
 def test_every_nth_step_that_is_slow_is_a_note_and_old_habits_are_silent():
@@ -155,7 +164,9 @@ def test_stalls_at_random_are_not_called_regular(seed):
     log = healthy(1000, seed)
     log.columns[TIME][:] = 0.5
     log.columns[TIME][300:][rng.random(700) < 0.15] = 1.5
-    assert fired(log.judge(Jitter()))[0][0] == "warning"
+    found = log.judge(Jitter())
+    assert fired(found)[-1][0] == "warning"
+    assert "every" not in found[0].title
 
 
 def test_a_slow_rank_is_named():
