@@ -71,7 +71,7 @@ class Jitter(RankRule):
     worse: ClassVar[float] = 4.0
     """Times the share of stalls before."""
     cost: float = threshold(0.08, "share of the time that the stalls cost")
-    notable: float = threshold(0.15, "share of the time below which it is a note")
+    notable: float = threshold(0.2, "share of the time below which it is a note")
     persist: int = threshold(2, "evaluations in a row, 16 rows apart, that must agree")
     skip: int = threshold(10, "rows after a start or restart that are not judged")
 
