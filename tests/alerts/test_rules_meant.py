@@ -239,7 +239,7 @@ def test_a_model_that_grows_may_slow_down_as_much():
     log = Log(perf__step_time=0.2e-6 * size * noise(1500)).set("num_gaussians", size)
     assert log.judge(StepTime()) == log.judge(Throughput()) == []
     log.columns[TIME][1000:] *= 4
-    assert fired(log.judge(Throughput()))[0] == ("warning", 1000)
+    assert ("warning", 1000) in fired(log.judge(Throughput()))
 
 
 # -- overfitting -------------------------------------------------------------------------------------

@@ -42,6 +42,15 @@ def test_throughput_that_collapses_is_a_warning_within_a_few_rows_and_critical_i
     assert log.judge(Throughput(), range(1500, 1900, 7)) == found
 
 
+def test_a_collapse_of_a_second_is_a_note():
+    log = healthy()
+    log.columns[TIME][20:] /= 33  # 15 ms
+    log.columns[TIME][1500:1513] *= 5
+    found = log.judge(Throughput())
+    assert [f.severity.value for f in found] == ["info", "info"]
+    assert log.judge(Throughput(), range(1500, 1520)) == found
+
+
 @pytest.mark.parametrize(("rule", "factor"), [(Throughput, 5), (StepTime, 2), (StepTime, 5)])
 def test_a_slowdown_that_came_and_went_before_is_a_note_until_it_lasts_longer(rule, factor):
     log = healthy(8000)

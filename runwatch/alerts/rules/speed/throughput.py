@@ -4,9 +4,9 @@ Reason: a slowdown to a third is no drift that statistics must confirm; at that
 pace the run will not end, and minutes count.
 Formula: the median of `rows` rows in a row is above `times` the rolling median
 of 64 rows before, and `persist` such rows stand in a row. A warning; critical when
-it has lasted `critical_seconds`; a note while the run was as slow before, for a
-twentieth of its rows or half as long. Ends when it is below the root of `times` for
-as long, or after 1024 rows.
+it has lasted `critical_seconds`; a note while it has lasted less than `seconds`, or the
+run was as slow before, for a twentieth of its rows or half as long. Ends when it is
+below the root of `times` for as long, or after 1024 rows.
 
 Example: 'steps take 5.1 times longer: 1.43 s, usually 0.28 s'.
 
@@ -79,6 +79,7 @@ class Throughput(RankRule):
     times: float = threshold(3.0, "multiple of the usual step time")
     rows: int = threshold(5, "rows whose median is judged")
     persist: int = threshold(3, "such medians in a row")
+    seconds: float = threshold(5.0, "seconds a collapse must last, else it is a note")
     critical_seconds: float = threshold(600.0, "seconds a collapse must last to be critical")
     settle: ClassVar[int] = 1024
     """Rows after which a new level counts as usual."""
@@ -168,6 +169,8 @@ class Throughput(RankRule):
         onset = track.where.step if track.where else None
         steps = track.rows if onset is None or not step > onset else step - onset
         lasted = steps * grow(now) if metric == STEP_TIME else track.rows
+        if lasted < self.seconds:
+            return Severity.INFO
         return Severity.CRITICAL if lasted >= self.critical_seconds else Severity.WARNING
 
     def _fire(self, metric: str, track: _Track, where: Place, now: float) -> Finding:
