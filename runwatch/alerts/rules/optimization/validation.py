@@ -25,14 +25,15 @@ What to do: keep the checkpoint of the best evaluation. If it overfits, stop or 
 or regularisation; if it jumped, look at the evaluation's data and at the weights loaded
 for it.
 
-Traps: most runs overfit a little, and keep their best checkpoint; an evaluation on a
-small or random subset is noisy, at times only once the loss has begun to fall, and a median of few differences does not see it; a descent bends too,
-but only downwards; a single evaluation several times as high as the others is common and
-came back at the next in every log where one was seen; the more often a run evaluates, the
-more often three in a row are high by chance, so that a rise must last for a part of the
-run; losses near zero wander by ratios, and come back, which no overfitting does; lines of
-one evaluation that goes on (the same step, no training between) are one evaluation; when
-the training loss rises too it diverges, and other rules say so.
+Traps: most runs overfit a little, and keep their best checkpoint; an evaluation on a small
+or random subset is noisy, at times only once the loss has begun to fall, and a median of
+few differences does not see it; a descent bends too, but only downwards; a single
+evaluation several times as high as the others is common and came back at the next in every
+log where one was seen; the more often a run evaluates, the more often three in a row are
+high by chance, so that a rise must last for a part of the run; losses near zero wander by
+ratios, and come back, which no overfitting does; lines of one evaluation that goes on (the
+same step, no training between) are one evaluation; when the training loss rises too it
+diverges, and other rules say so.
 
 Source: early stopping as in Prechelt, 1998, with the noise measured.
 """
@@ -211,7 +212,7 @@ class Validation(RankRule):
         )
 
     def _costs(self, watch: _Watch) -> bool:
-        """Whether the newest evaluations are all so high that keeping the best checkpoint is no small matter."""
+        """Whether the newest evaluations are all so high that the rise is no small matter."""
         return min(list(watch.newest)[-self._long(watch) :]) - watch.low > log(1 + self.costly)
 
     def _tell(self, metric: str, watch: _Watch, where: Place, value: float, *, rising: bool) -> Finding:
