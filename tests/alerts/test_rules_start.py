@@ -136,6 +136,25 @@ def test_epochs_shorten_the_wait_for_a_loss_that_never_falls():
     assert fired(flat.judge(NeverLearns())) == [("warning", 49)]  # anywhere, if it is flat
 
 
+def test_three_epochs_at_the_guess_of_two_are_enough():
+    slow = np.linspace(0.693, 0.687, 160) * noise(160, 0.003)
+    epochs = np.arange(160.0) / 30
+    found = Log(train__loss=slow).set(EPOCH, epochs).judge(NeverLearns())
+    assert fired(found) == [("warning", 99)]
+    assert Log(train__loss=slow).set(EPOCH, epochs / 3).judge(NeverLearns()) == []
+    learns = Log(train__loss=np.linspace(0.693, 0.67, 160) * noise(160, 0.003)).set(EPOCH, epochs)
+    assert learns.judge(NeverLearns()) == []
+
+
+def test_a_run_that_is_started_again_is_judged_anew():
+    learns = np.linspace(2.3, 0.5, 200)
+    loss = np.append(learns, np.log(10) * noise(450))
+    again = Log(np.append(np.arange(200), np.arange(450)), restarts=[200], train__loss=loss)
+    assert fired(again.judge(NeverLearns())) == [("warning", 399)]
+    resumed = Log(np.append(np.arange(200), np.arange(150, 600)), restarts=[200], train__loss=loss)
+    assert resumed.judge(NeverLearns()) == []
+
+
 def test_steps_shorten_the_wait_too():
     log = Log(np.arange(150) * 100.0, train__loss=np.log(10) * noise(150))
     assert fired(log.judge(NeverLearns())) == [("warning", 9900.0)]
