@@ -124,6 +124,15 @@ def test_a_divergence_begins_at_its_first_row():
     assert fired(log.judge(Divergence()))[0] == ("critical", 1507)
 
 
+def test_a_first_loss_beyond_all_measure_is_told_at_once():
+    found = Log(train__loss=[2.2e32, 3.7e32]).judge(AboveStart())
+    assert fired(found) == [("warning", 0)]
+    assert found[0].title == "loss begins with 2.2e+32 at step 0"
+    comes_down = Log(train__loss=[2.2e32, *5 * noise(100)]).judge(AboveStart())
+    assert [f.verdict.value for f in comes_down] == ["firing", "clear"]
+    assert Log(train__loss=[3.6e5, 3.7e5]).judge(AboveStart()) == []
+
+
 # -- nothing is learned ------------------------------------------------------------------------------
 
 
