@@ -325,10 +325,10 @@ def test_a_rise_seen_once_is_only_pending():
 
 def test_more_patience_fires_later():
     log = healthy()
-    log.columns[LOSS][2000:] *= 1.5
+    log.columns[LOSS] *= np.interp(np.arange(3000), [1940, 2040], [1, 1.5])
     at = [f.evidence["now"] for f in log.judge(Divergence(persist=3, long=100))]
-    assert len(at) == 2
-    log.columns[LOSS][2035:] /= 1.5
+    assert len(at) == 3
+    log.columns[LOSS][2002:] = healthy().columns[LOSS][2002:]
     assert [f.verdict.value for f in log.judge(Divergence(persist=2))] == ["pending", "firing", "clear"]
     assert [f.verdict.value for f in log.judge(Divergence(persist=3))] == ["pending", "clear"]
 
