@@ -145,11 +145,14 @@ def test_an_exception_that_was_caught_explains_less_and_proves_no_end():
     assert judged(steps(0, 200) + caught)["reason"] == "crashed: IndexError: too many indices"
 
 
-def test_of_chained_exceptions_the_first_is_the_cause():
+def test_of_exceptions_the_direct_cause_explains_the_next_and_while_handling_one_the_next_itself():
     inner = TRACE.replace("<module>", "load").format("KeyError: 'weights'")
     because = "\nThe above exception was the direct cause of the following exception:\n\n"
     run = judged(steps(0, 200) + inner + because + TRACE.format("RuntimeError: cannot restore"))
     assert run["reason"] == "crashed: KeyError: 'weights'"
+    during = "\nDuring handling of the above exception, another exception occurred:\n\n"
+    run = judged(steps(0, 200) + inner + during + TRACE.format("RuntimeError: cannot restore"))
+    assert run["reason"] == "crashed: RuntimeError: cannot restore"
 
 
 def test_the_message_of_an_exception_may_stand_on_the_next_line():

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from runwatch.core.text import decode
 
 HEAD = b"Traceback (most recent call last)"
+BECAUSE = b"direct cause of the following"
+"""Stands between a traceback and one that was raised because of it."""
 _HEAD = re.compile(
     rb"(?P<indent> *)(?P<before>(?:(?!\+ Exc|>+ )[^\s'\"`].{0,200}?[\s>:|\]-])?)"
     rb"(?P<group>(?:\+ Exception Group )?)Traceback \(most recent call last\)(?::\s*$| [\x80-\xff]+\s*$)"
@@ -41,8 +43,6 @@ _MAX_FRAMES = 60
 _MAX_OPEN = 64
 _APART = 512
 """So many records may stand between two lines of a tagged traceback."""
-_CHAINED = 4
-"""Lines behind a traceback at which one begins that was raised because of it; more where ranks mix."""
 _STRAY = 3
 """So many lines of others may stand between two lines of one without a tag."""
 
@@ -90,11 +90,16 @@ class Tracebacks:
 
     def __init__(self) -> None:
         self._open: dict[bytes, _Open] = {}
-        self._ended: dict[bytes, int] = {}
-        """Tag -> line at which its newest one ended."""
+        self._because: set[bytes] = set()
+        """Tags of which the next one was raised because of the one before it."""
 
     def __bool__(self) -> bool:
         return bool(self._open)
+
+    def link(self, tag: bytes) -> None:
+        """Take the words that the next traceback of a tag was raised because of the one before it."""
+        if len(self._because) < _MAX_OPEN:
+            self._because.add(tag)
 
     def begin(self, text: bytes, tag: bytes, offset: int, line: int, ordinal: int) -> bool:
         """Return whether `text` is the first line of a traceback, which then is open."""
@@ -108,7 +113,8 @@ class Tracebacks:
         before = b"" if head["before"][:1] >= b"\x80" else head["before"]
         barred = bool(head["group"]) or before == b"| "
         before = b"" if barred else _shape(before)
-        chained = _CHAINED <= line - self._ended.pop(tag, line) <= (_APART if tag else _CHAINED)
+        chained = tag in self._because
+        self._because.discard(tag)
         indent = len(head["indent"])
         self._open[tag] = _Open(line, offset, ordinal + 1, before, indent, barred, chained=chained)
         return True
@@ -157,8 +163,6 @@ class Tracebacks:
         caught = first is not None and not _OUTERMOST.match(open_.frames[0], first.end())
         raised, offset, line = raised or open_.raised, offset or open_.offset, line or open_.line
         if raised:
-            if len(self._ended) < _MAX_OPEN:
-                self._ended[tag] = line
             return Ended(tag, offset, line, raised, frames, caught, open_.chained)
         return Ended(tag, open_.offset, open_.line, b"", frames)
 
