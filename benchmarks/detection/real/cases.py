@@ -79,13 +79,11 @@ FAULTS = {
     "competitor": Expected(SLOWER, "longer|slower|stall", "", "finished"),
 }
 NUISANCES = {
-    **dict.fromkeys(
-        "plain noisy jitter evaluation long_saves sparse warmup warm_restarts long_start preempted".split(),
-        Expected(endings="finished"),
-    ),
+    **dict.fromkeys(["plain", "noisy", "jitter", "evaluation", "long_saves"], Expected(endings="finished")),
+    **dict.fromkeys(["sparse", "warmup", "warm_restarts", "long_start"], Expected(endings="finished")),
+    **dict.fromkeys(["preempted", "resume"], Expected(endings="finished")),
     "early_stopping": Expected(endings="stopped_early finished"),
     "interrupt": Expected(endings="interrupted"),
-    "resume": Expected(endings="finished"),
     "elastic": Expected(besides="crash", endings="finished"),
 }
 EVENTS = {**FAULTS, **NUISANCES}

@@ -21,13 +21,14 @@ def main() -> None:
         injector.work()
 
     event.before_iteration = True  # type: ignore[attr-defined]
-    train = lightgbm.Dataset(*injector.batch(0, *Points(plan.seed, 600, 2.5).batch(0)))
-    valid = lightgbm.Dataset(*Points(1, 600, 2.5).batch(0), reference=train)
+    size, spread = (600, 2.5) if plan.what == "early_stopping" else (6000, 1.0)  # few overfit soon
+    train = lightgbm.Dataset(*Points(plan.seed, size, spread).batch(0))
+    valid = lightgbm.Dataset(*Points(1, 600, spread).batch(0), reference=train)
     callbacks = [event, lightgbm.log_evaluation(1)]
-    if plan.event == "early_stopping":
+    if plan.what == "early_stopping":
         callbacks.append(lightgbm.early_stopping(20))
     parameters = {
-        "objective": "multiclass", "num_class": CLASSES, "learning_rate": 0.08, "num_leaves": 4,
+        "objective": "multiclass", "num_class": CLASSES, "learning_rate": 0.05, "num_leaves": 4,
         "num_threads": 1, "verbosity": 1, "seed": plan.seed,
     }  # fmt: skip
     lightgbm.train(parameters, train, plan.steps, [train, valid], ["train", "valid"], callbacks=callbacks)

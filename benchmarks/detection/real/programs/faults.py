@@ -45,7 +45,7 @@ class Injector:
 
     def __init__(self, plan: Plan, rank: int = 0, victim: int = 0) -> None:
         """Prepare it for one rank; an event that meets one rank meets `victim`."""
-        self.plan, self.event, self.rank = plan, plan.event, rank
+        self.plan, self.event, self.rank = plan, plan.what, rank
         self.at = 0 if self.event.endswith("_from_start") else plan.at
         self._met = rank == victim and (not plan.attempt or self.event == "crash_again")
         self._rng = np.random.default_rng([plan.seed, rank, 7])
@@ -194,7 +194,7 @@ class Disk:
         with path.open("wb", buffering=0) as pipe:
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PAGE)  # no batch is read ahead
             for batch in range(plan.steps + 1):
-                if batch >= plan.at and plan.event == "blocked_read":
+                if batch >= plan.at and plan.what == "blocked_read":
                     threading.Event().wait()  # the writer lives, and writes nothing any more
                 time.sleep(4 * plan.pause if batch >= plan.at else 0)
                 pipe.write(b"x" * PAGE)

@@ -91,8 +91,8 @@ def main() -> None:
     """Train as the command line says."""
     plan = Plan.read()
     injector = Injector(plan)
-    early = plan.event == "early_stopping"
-    if plan.event == "disk_full" and not os.path.ismount(plan.dir / "checkpoints"):
+    early = plan.what == "early_stopping"
+    if plan.what == "disk_full" and not os.path.ismount(plan.dir / "checkpoints"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, resource.RLIM_INFINITY))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     arguments = TrainingArguments(
@@ -100,7 +100,7 @@ def main() -> None:
         max_steps=plan.steps,
         per_device_train_batch_size=SIZE,
         learning_rate=3e-3,
-        logging_steps=5 if plan.event == "sparse" else 1,
+        logging_steps=5 if plan.what == "sparse" else 1,
         logging_nan_inf_filter=plan.draw("filter", "none") == "filter",
         eval_strategy="steps",
         eval_steps=EVERY,

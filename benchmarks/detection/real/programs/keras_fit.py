@@ -65,7 +65,7 @@ def main() -> None:
     folder = plan.dir / "checkpoints"
     folder.mkdir(exist_ok=True)
     callbacks = [Events(injector), keras.callbacks.ModelCheckpoint(folder / "model_{epoch}.keras")]
-    if plan.event == "early_stopping":
+    if plan.what == "early_stopping":
         callbacks.append(keras.callbacks.EarlyStopping("val_loss", 0.05, 3, verbose=1))
     model.fit(
         Batches(plan, injector),

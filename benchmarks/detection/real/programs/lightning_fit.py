@@ -40,10 +40,10 @@ class Module(lightning.LightningModule):
 
     def validation_step(self, batch: Any, index: int) -> None:
         """Log the loss of one batch."""
-        if self.plan.event == "evaluation":
+        if self.plan.what == "evaluation":
             time.sleep(0.6)
         loss = nn.functional.cross_entropy(self.net(batch[0]), batch[1])
-        stuck = self.plan.event == "early_stopping" and self.global_step > self.plan.at
+        stuck = self.plan.what == "early_stopping" and self.global_step > self.plan.at
         self.log("val_loss", loss + (0.5 if stuck else 0), prog_bar=True)
 
     def configure_optimizers(self) -> Any:
@@ -91,7 +91,7 @@ def main() -> None:
         save_top_k=-1,
         every_n_epochs=1,
     )
-    stopping = [EarlyStopping("val_loss", patience=2)] if plan.event == "early_stopping" else []
+    stopping = [EarlyStopping("val_loss", patience=2)] if plan.what == "early_stopping" else []
     trainer = lightning.Trainer(
         default_root_dir=plan.dir,
         max_epochs=plan.steps // EPOCH,

@@ -18,8 +18,8 @@ from benchmarks.detection.real.programs.faults import Injector
 from benchmarks.detection.real.programs.plan import Plan
 from benchmarks.detection.real.programs.task import CLASSES, HIDDEN, WIDTH, Points
 
-RATE, EVERY, EVALUATED = 0.05, 40, 60
-"""Learning rate, steps between checkpoints, steps between evaluations."""
+RATE, EVERY = 0.05, 40
+"""Learning rate, steps between checkpoints."""
 
 
 class Perceptron:
@@ -101,18 +101,18 @@ class Run:
     def __init__(self, plan: Plan) -> None:
         self.plan, self.injector = plan, Injector(plan)
         self.style = plan.draw("plain", "logger", "json")
-        noisy = plan.event == "noisy"
+        noisy = plan.what == "noisy"
         self.points = Points(plan.seed, 12 if noisy else 128)
         self.model, self.scaler = Perceptron(plan.seed), Scaler()
         self.folder = plan.dir / "checkpoints"
-        self.evaluates = plan.event in ("evaluation", "early_stopping")
+        self.evaluated = {"evaluation": 60, "early_stopping": 20}.get(plan.what, 1 << 60)
         self.best, self.worse = math.inf, 0
 
     def rate(self, step: int) -> float:
         """Return the learning rate: a cosine, once or again and again, with a warm-up or without."""
-        length = self.plan.steps // 4 if self.plan.event == "warm_restarts" else self.plan.steps
+        length = self.plan.steps // 4 if self.plan.what == "warm_restarts" else self.plan.steps
         rate = RATE * (0.02 + 0.98 * (1 + math.cos(math.pi * ((step - 1) % length) / length)) / 2)
-        if self.plan.event == "warmup":
+        if self.plan.what == "warmup":
             rate *= min(1.0, (step + 1) / 100)
         return self.injector.rate(rate)
 
@@ -121,15 +121,15 @@ class Run:
         saved = sorted(self.folder.glob("*/model.safetensors"), key=lambda p: int(p.parent.name[11:]))
         if not saved or not self.plan.attempt:
             return 0
-        path = saved[0 if self.plan.event == "old_checkpoint" else -1]
-        if self.plan.event != "lost_state":
+        path = saved[0 if self.plan.what == "old_checkpoint" else -1]
+        if self.plan.what != "lost_state":
             load(path, self.model)
         print(f"Resuming from checkpoint {path.parent}", flush=True)
         return int(path.parent.name[11:])
 
     def train(self) -> None:
         """Train to the end, or to that of the fault."""
-        if self.plan.event == "long_start":
+        if self.plan.what == "long_start":
             print("Tokenizing the dataset", flush=True)
             time.sleep(9)
         for step in range(self.begin() + 1, self.plan.steps + 1):
@@ -138,15 +138,15 @@ class Run:
             x, y = self.injector.batch(step, *self.points.batch(step))
             loss, gradients = self.model.gradients(x, y)
             finite, rate = True, self.rate(step)
-            if self.plan.event == "large_values":
+            if self.plan.what == "large_values":
                 gradients, finite = self.scaler.through_half(gradients)
             norm = math.sqrt(sum(float((g**2).sum()) for g in gradients))
             if finite:
                 self.model.update(gradients, rate)
             self.injector.work()
-            if step % (20 if self.plan.event == "sparse" else 1) == 0:
+            if step % (20 if self.plan.what == "sparse" else 1) == 0:
                 self.tell(step, loss, norm, rate, time.perf_counter() - before)
-            if self.evaluates and step % EVALUATED == 0 and self.evaluate(step):
+            if step % self.evaluated == 0 and self.evaluate(step):
                 print(f"Early stopping at step {step}: no better for 3 evaluations", flush=True)
                 return
             if step % EVERY == 0:
@@ -156,7 +156,7 @@ class Run:
     def tell(self, step: int, loss: float, norm: float, rate: float, spent: float) -> None:
         """Print what the step gave, in the run's style."""
         row = {"loss": round(loss, 5), "grad_norm": round(norm, 5), "lr": float(f"{rate:.5g}")}
-        if self.plan.event == "large_values":
+        if self.plan.what == "large_values":
             row["loss_scale"] = self.scaler.scale
         row["step_time"] = round(spent, 4)
         if self.style == "json":
@@ -168,13 +168,13 @@ class Run:
 
     def evaluate(self, step: int) -> bool:
         """Take some time to evaluate; return whether to stop early."""
-        time.sleep(2.0 if self.plan.event == "evaluation" else 0.5)
-        stuck = self.plan.event == "early_stopping" and step >= self.plan.at
+        time.sleep(2.0 if self.plan.what == "evaluation" else 0.5)
+        stuck = self.plan.what == "early_stopping" and step >= self.plan.at
         loss, _ = self.model.gradients(*Points(self.plan.seed + 1, 512).batch(0))
         print(f"eval step: {step}  val_loss: {loss:.5f}", flush=True)
         self.worse = 0 if loss < 0.97 * self.best and not stuck else self.worse + 1
         self.best = min(loss, self.best)
-        return self.plan.event == "early_stopping" and self.worse >= 3
+        return self.plan.what == "early_stopping" and self.worse >= 3
 
     def save(self, step: int) -> None:
         """Save a checkpoint; where that fails by plan, go on."""
@@ -182,7 +182,7 @@ class Run:
             save(self.folder, step, self.model, self.injector)
         except OSError as error:
             self.injector.begins()
-            if self.plan.event != "save_fails":
+            if self.plan.what != "save_fails":
                 raise
             print(f"WARNING: failed to save checkpoint-{step}: {error}", flush=True)
 
@@ -195,11 +195,11 @@ def main() -> None:
     """Train as the command line says; leave in good order where that is the plan."""
     np.seterr(all="ignore")
     plan = Plan.read()
-    if plan.event in ("disk_full", "save_fails") and not os.path.ismount(plan.dir / "checkpoints"):
+    if plan.what in ("disk_full", "save_fails") and not os.path.ismount(plan.dir / "checkpoints"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     run = Run(plan)
-    if plan.event == "preempted":
+    if plan.what == "preempted":
         signal.signal(signal.SIGTERM, _leave)
     try:
         run.train()

@@ -14,7 +14,7 @@ class Plan:
     """How a program is to train, and what happens to it at which step."""
 
     dir: Path
-    event: str
+    what: str
     steps: int
     at: int
     pause: float
@@ -28,7 +28,7 @@ class Plan:
         """Return the plan of the command line."""
         parser = argparse.ArgumentParser()
         parser.add_argument("--dir", type=Path, required=True)
-        parser.add_argument("--event", default="plain")
+        parser.add_argument("--what", default="plain")
         parser.add_argument("--steps", type=int, default=300)
         parser.add_argument("--at", type=int, default=200)
         parser.add_argument("--pause", type=float, default=0.05)

@@ -46,7 +46,7 @@ def network(seed: int) -> nn.Sequential:
 
 def newest(folder: Path) -> Path | None:
     """Return the checkpoint of the highest step."""
-    return max(folder.glob("step_*.pt"), key=lambda path: int(path.stem[5:]), default=None)
+    return max(folder.glob("step_*.*"), key=lambda path: int(path.stem[5:]), default=None)
 
 
 def loss_of(net: nn.Module, x: Any, y: Any, *, detached: bool) -> Any:
@@ -61,13 +61,13 @@ def main() -> None:
     plan = Plan.read()
     injector = Injector(plan)
     net = network(plan.seed)
-    learner = network(plan.seed + 1) if plan.event == "wrong_parameters_from_start" else net
+    learner = network(plan.seed + 1) if plan.what == "wrong_parameters_from_start" else net
     optimizer = torch.optim.AdamW(learner.parameters(), lr=RATE)
     folder = plan.dir / "checkpoints"
     folder.mkdir(exist_ok=True)
     first = 1
     if plan.attempt and (saved := newest(folder)):
-        if plan.event != "lost_state":
+        if plan.what != "lost_state":
             state = torch.load(saved)
             net.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
