@@ -1,7 +1,7 @@
 """Watches small real trainings, live, with `tail` and with the daemon, and scores what each reported.
 
 usage: python -m benchmarks.detection.real [--seed N] [--python PYTHON] [--only REGEX] [--jobs N]
-       [--healthy] [--json FILE] [--write]
+       [--healthy] [--json FILE] [--keep DIR] [--write]
 
 Seeds, and the step of each fault, are drawn from --seed; without one, from the clock. PYTHON is one
 that has torch and the like, if this one has not; programs whose library it lacks are left out.
@@ -41,10 +41,11 @@ def plan(case: Case, seed: int, top: Path) -> Plan:
     return Plan(top / "run", case.event, case.steps, at, case.pause, drawn.randrange(10_000), 0)
 
 
-def run(python: str, case: Case, seed: int) -> list[Result]:
-    """Train, watch, and return what each watcher made of it."""
+def run(python: str, case: Case, seed: int, keep: Path | None = None) -> list[Result]:
+    """Train, watch, and return what each watcher made of it; keep logs and states below `keep`."""
     with tempfile.TemporaryDirectory(prefix=f"{case.name}-") as name:
-        top = Path(name)
+        top = Path(name) if keep is None else keep / case.name
+        top.mkdir(parents=True, exist_ok=True)
         launcher = Launcher(python, case, plan(case, seed, top))
         watchers: list[Watcher] = [Tail(top), Daemon(top)]
         try:
@@ -91,6 +92,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", type=Path, help="where to write every result")
+    parser.add_argument("--keep", type=Path, help="a new directory in which logs and states are left")
     parser.add_argument("--write", action="store_true")
     chosen = parser.parse_args()
     known = installed(chosen.python)
@@ -102,7 +104,7 @@ def main() -> None:
     cases = tuple(case for case in cases if PROGRAMS[case.program] in known)
 
     def one(case: Case) -> list[Result]:
-        results = run(chosen.python, case, chosen.seed)
+        results = run(chosen.python, case, chosen.seed, chosen.keep)
         print(json.dumps({"case": case.name, "results": list(map(dataclasses.asdict, results))}), flush=True)
         return results
 

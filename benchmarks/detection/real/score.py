@@ -28,6 +28,8 @@ class Result:
     """Seconds from the fault to it; None for what is there from the beginning."""
     cause: bool
     """Whether a report names the cause."""
+    reports: tuple[Report, ...]
+    """All that was reported."""
     false: tuple[Report, ...]
     """Warnings and worse that are wrong."""
     real: tuple[Report, ...]
@@ -58,6 +60,7 @@ def judge(case: Case, watcher: str, reports: list[Report], endings: list[Ending]
         caught=caught,
         delay=None if caught is None or onset is None else max(caught.time - onset, 0.0),
         cause=bool(rules and named),
+        reports=tuple(reports),
         false=tuple(r for r in wrong if r not in real),
         real=tuple(real),
         ending=last,
