@@ -34,6 +34,8 @@ class Expected:
     """Rules that may warn too."""
     endings: str = ""
     """Kinds of ending that are right; any, if none is named."""
+    foreseen: str = ""
+    """Rules that may warn before it happens."""
 
 
 FAULTS = {
@@ -69,8 +71,10 @@ FAULTS = {
     "detached": Expected("grad_vanish", "grad", ROSE, "finished"),
     "wrong_parameters_from_start": Expected("never_learns plateau masked_nan", "not fallen", "", "finished"),
     # files
-    "disk_full": Expected("crash disk_full", "space|too large|full|quota", f"{GONE} {SAVING}", "crashed"),
-    "save_fails": Expected("checkpoint_failed disk_full", "sav|space|full", SAVING, "finished"),
+    "disk_full": Expected(
+        "crash disk_full", "space|too large|full|quota", f"{GONE} {SAVING}", "crashed", SPACE
+    ),
+    "save_fails": Expected("checkpoint_failed disk_full", "sav|space|full", SAVING, "finished", SPACE),
     "truncated": Expected("checkpoint_broken", "damaged|truncated|short", SAVING, "finished"),
     "slow_saves": Expected("checkpoint_slow stalls", "sav|checkpoint|stall", "stalls throughput", "finished"),
     "lost_state": Expected("resume", "restart", f"lost_work {GONE} {ROSE}", "finished"),
@@ -132,8 +136,8 @@ CASES = (
     *(Case("numpy_loop", event) for event in ("truncated", "slow_saves", "competitor")),
     Case("numpy_loop", "rate_from_start", **LONG),
     Case("numpy_loop", "crash_again", launches=6),
-    Case("numpy_loop", "disk_full", tmpfs=1 << 20),
-    Case("numpy_loop", "save_fails", tmpfs=1 << 20),
+    Case("numpy_loop", "disk_full", tmpfs=1_500_000),
+    Case("numpy_loop", "save_fails", tmpfs=1_500_000),
     Case("numpy_loop", "lost_state", launches=2),
     Case("numpy_loop", "old_checkpoint", launches=2),
     *(

@@ -43,14 +43,15 @@ def judge(case: Case, watcher: str, reports: list[Report], endings: list[Ending]
     """Compare what was reported with what happened."""
     onset = _onset(top)
     rules, besides = set(case.expected.rules.split()), set(case.expected.besides.split())
-    found = [r for r in reports if r.rule in rules and (onset is None or r.time >= onset - 0.5)]
+    early = set(case.expected.foreseen.split())
+    found = [r for r in reports if r.rule in rules and not _before(r, onset)]
     named = [r for r in found if re.search(case.expected.words, r.text, re.IGNORECASE)]
     caught = next(iter(found), None) if rules else None
     wrong = [
         r
         for r in reports
         if r.severity != "info"
-        and (r.rule not in rules | besides or (onset is not None and r.time < onset - 0.5))
+        and (r.rule not in rules | besides or (_before(r, onset) and r.rule not in early))
     ]
     real = [r for r in wrong if r.rule in PACE and _slower(top / "times", r.time)]
     last = endings[-1] if endings else None
@@ -66,6 +67,10 @@ def judge(case: Case, watcher: str, reports: list[Report], endings: list[Ending]
         ending=last,
         ended_right=None if not kinds or last is None or not last.kind else last.kind in kinds,
     )
+
+
+def _before(report: Report, onset: float | None) -> bool:
+    return onset is not None and report.time < onset - 0.5
 
 
 def _onset(top: Path) -> float | None:

@@ -63,7 +63,9 @@ def _found(case: Case, result: Result) -> str:
     if result.caught is None:
         return "**missed**"
     after = "" if result.delay is None else f" after {result.delay:.1f} s"
-    return f"{result.caught.rule}{after}" + ("" if result.cause else ", **cause not named**")
+    return f"{result.caught.rule} ({result.caught.severity}){after}" + (
+        "" if result.cause else ", **cause not named**"
+    )
 
 
 def _ended(result: Result) -> str:

@@ -24,6 +24,8 @@ seconds = 2.0
 seconds = 6.0
 [rules.ended]
 settle = 3.0
+[rules.checkpoint_slow]
+least = 2.0
 """
 """Seconds stand for minutes."""
 HOOK = """

@@ -18,7 +18,7 @@ from benchmarks.detection.real.programs.faults import Injector
 from benchmarks.detection.real.programs.plan import Plan
 from benchmarks.detection.real.programs.task import CLASSES, HIDDEN, WIDTH, Points
 
-RATE, EVERY = 0.05, 40
+RATE, EVERY = 0.05, 25
 """Learning rate, steps between checkpoints."""
 
 
