@@ -17,6 +17,7 @@ PROGRAMS = {
 GONE = "crash ended hang checkpoint_overdue silent_rank"
 ROSE = "divergence loss_spike nonfinite grad_spike above_start lr_anomaly masked_nan validation never_learns"
 SLOWER = "step_time throughput jitter stalls data_bound"
+SPACE = "checkpoint_space disk_full"
 SAVING = (
     "checkpoint_failed checkpoint_broken checkpoint_space checkpoint_overdue checkpoint_shrunken disk_full"
 )
