@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 REAL := $(VENV)/.installed-real
 SERVICES := $(VENV)/.installed-services
 
-.PHONY: help demo test test-more test-again test-web test-real test-services install-real lint types check bench bench-sources soak corpus detection detection-real format clean
+.PHONY: help demo test test-more test-again test-web test-real test-services install-real lint types check bench bench-sources soak corpus detection detection-logs detection-real format clean
 
 help:  ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -82,6 +82,11 @@ test-web: $(STAMP)  ## Run the tests of the screen in a browser, with textual-se
 
 detection: $(STAMP)  ## Measure what is caught and what is raised for nothing (docs/detection.md)
 	$(BIN)/python -m benchmarks.detection --split test --seeds 2 --shapes 7 --write
+
+detection-logs: $(STAMP)  ## Compare with labelled logs: DIR=DIR [PART=tune|validation|test] [ONLY=words] [FILES=DIR2]
+	@test -n "$(DIR)" || { echo 'usage: make detection-logs DIR=DIR [PART=..] [ONLY=words] [FILES=DIR2] [JOBS=N]'; exit 2; }
+	$(BIN)/python -m benchmarks.detection.logs "$(DIR)" $(if $(PART),--part $(PART)) $(if $(ONLY),--only "$(ONLY)") \
+		$(if $(FILES),--files "$(FILES)") $(if $(JOBS),--jobs $(JOBS))
 
 detection-real: $(STAMP)  ## Watch small real runs whose faults really happen (docs/detection.md)
 	$(BIN)/python -m benchmarks.detection.real --write

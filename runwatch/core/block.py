@@ -107,6 +107,7 @@ class Status:
     live: bool = True
     """False when judging a finished file (check)."""
     finished: bool = False
+    stopped_early: bool = False
     fraction: float | None = None
     """Progress in [0, 1], if the total is known."""
     epoch: float | None = None

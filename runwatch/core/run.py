@@ -104,6 +104,8 @@ class Run:
     _phase: str = "starting"
     _ended: tuple[str, int] = ("", -1)
     """Where its end was told last, and it has not gone on since: path of the source, and offset."""
+    _early: tuple[str, int] = ("", -1)
+    """Where it said that it stops early, and it has not gone on since."""
     _timing: Timing = field(default_factory=Timing)
     """When its steps were reached."""
     _reconciled: tuple[tuple[int, int], Reconciled] | None = None
@@ -197,6 +199,12 @@ class Run:
             self.finished, self._ended = False, ("", -1)
         elif ended >= 0 and (self.records or block.bar):
             self.finished = True
+
+        if "early_stop" in block.marks:
+            self._early = block.source, block.marks["early_stop"]
+        source, early = self._early
+        if TRAIN in block.marks and (source != block.source or early <= block.marks[TRAIN]):
+            self._early = ("", -1)
 
     def _take_ranks(self, block: Block) -> None:
         for rank, progress in block.ranks.items():
@@ -292,6 +300,11 @@ class Run:
         return self.stage.results if self.finished else {}
 
     @property
+    def stopped_early(self) -> bool:
+        """Whether it has finished by its own word before its end."""
+        return self.finished and self._early[1] >= 0
+
+    @property
     def goes_on(self) -> bool:
         """Whether something is evaluated or drawn behind the end of its training."""
         source, ended = self._ended
@@ -305,7 +318,7 @@ class Run:
 
     @property
     def phase(self) -> str:
-        """Phase as the log tells it; incidents (crashed, stalled) are laid over it elsewhere."""
+        """Phase as the log tells it; ends that incidents tell of are laid over it elsewhere."""
         return "finished" if self.finished else self._phase
 
     @property

@@ -290,7 +290,8 @@ class RunRow(msgspec.Struct, frozen=True):
     id: str
     name: str
     phase: str
-    """starting, warmup, training, evaluating, checkpointing, finished, crashed, stalled or blind."""
+    """starting, warmup, training, evaluating, checkpointing, finished, crashed, interrupted, preempted,
+    time_limit, vanished, stalled, blind or unknown."""
     progress: Progress
     critical: int = 0
     warning: int = 0
@@ -302,7 +303,7 @@ class RunRow(msgspec.Struct, frozen=True):
     age: float | None = None
     """Seconds since its newest line was written, as far as known."""
     reason: str = ""
-    """Why it is blind and what to do, on one line; "" if it is not."""
+    """Why it is blind and what to do, or what is wrong with it though it has finished; one line, else ""."""
 
 
 class StageRow(msgspec.Struct, frozen=True):

@@ -27,6 +27,7 @@ from runwatch.parsers.detect.evidence import Evidence
 from runwatch.parsers.envelope.containers import unwrapped
 from runwatch.parsers.envelope.line import Line
 from runwatch.parsers.events.events import EventScanner
+from runwatch.parsers.events.opening import Opening
 from runwatch.parsers.framing.ansi import UP, bare, rows
 from runwatch.parsers.framing.chunks import Chunk, Framing
 
@@ -43,6 +44,7 @@ class Pipeline:
         """See LogParser."""
         ranks = Ranks()
         self.framing, self.events = Framing(start), EventScanner()
+        self.opening = Opening(from_begin=not start)
         self.evidence = Evidence(formats, self.events, ranks, bulk=bulk, learn=learn)
         self._body = Body(self.evidence, ranks)
         self.blocks = BlockReader(self, first_line)
@@ -54,9 +56,17 @@ class Pipeline:
         """Read the next bytes of the stream; return the records that are whole, and what they tell."""
         chunk = self.framing.feed(data)
         piece = Piece(chunk.start)
-        if chunk.end:
-            self.blocks.read(chunk.text, chunk.end, piece)  # comes back to `read` for single records
+        self._read_chunk(chunk, piece)
         return chunk, piece
+
+    def _read_chunk(self, chunk: Chunk, piece: Piece) -> None:
+        """Read whole records."""
+        if not chunk.end:
+            return
+        launches = list(self.opening.launches(chunk.text, chunk.end, chunk.start, self.blocks.line))
+        self.blocks.read(chunk.text, chunk.end, piece)  # comes back to `read` for single records
+        if launches:
+            piece.events = sorted([*launches, *piece.events], key=lambda event: event.offset)
 
     def end_overlong(self, piece: Piece) -> None:
         """Read the beginning of an unfinished line that is too long to wait for its end."""
@@ -68,8 +78,7 @@ class Pipeline:
         """Take the unfinished line as all there will be of it: the stream ends or breaks here."""
         chunk, text, cut = self.framing.flush()
         piece = Piece(chunk.start)
-        if chunk.end:
-            self.blocks.read(chunk.text, chunk.end, piece)
+        self._read_chunk(chunk, piece)
         if cut:
             self.blocks.begin_inside()
         elif text:

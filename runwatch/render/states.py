@@ -5,6 +5,7 @@ Roles: "good", "busy", "warn", "crit", "dim".
 
 from __future__ import annotations
 
+from runwatch.core.ending import OVER
 from runwatch.core.snapshot import IncidentRow, RunRow, RunView
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
@@ -17,6 +18,10 @@ _PHASES: dict[str, tuple[str, str]] = {
     "checkpointing": ("SAVING", "busy"),
     "finished": ("FINISHED", "good"),
     "crashed": ("CRASHED", "crit"),
+    "interrupted": ("INTERRUPTED", "dim"),
+    "preempted": ("PREEMPTED", "warn"),
+    "time_limit": ("TIME LIMIT", "warn"),
+    "vanished": ("ENDED", "warn"),
     "stalled": ("STALLED", "warn"),
     "blind": ("BLIND", "warn"),
 }
@@ -53,7 +58,7 @@ def phase_sign(phase: str, glyphs: Glyphs = UNICODE) -> str:
 
 def ended(phase: str) -> bool:
     """Return whether a run in this phase prints nothing more."""
-    return phase in {"finished", "crashed"}
+    return phase in OVER or phase == "vanished"
 
 
 def urgency(row: IncidentRow) -> tuple[int, int, float]:

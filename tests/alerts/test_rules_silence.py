@@ -241,7 +241,7 @@ def test_a_handled_exception_clears_after_three_rows():
 
 def test_rows_that_are_read_late_do_not_clear_it():
     rule = Crash()
-    assert brief(rule.observe(only(event("signal", 2550)))) == [("pending", "critical")]
+    assert brief(rule.observe(only(event("signal", 2550)))) == [("pending", "warning")]
     assert list(rule.observe(rows(0, 25))) == []  # a learnt format is believed late: they stand before it
     (found,) = rule.tick(quiet(30))
     assert (found.verdict.value, found.step) == ("firing", 24)
@@ -280,16 +280,61 @@ def test_an_error_after_the_finish_line_is_no_crash():
     rule = Crash()
     events = [event("finished", 9910), event("elastic", 9950), event("signal", 9960, "Received SIGTERM")]
     assert list(rule.observe(rows(0, 100, events=events))) == []
-    rule.observe(only(event("traceback", 9970)))
-    assert brief(rule.tick(quiet(60, finished=True))) == [("clear", "critical")]
+    assert rule.tick(quiet(60, finished=True)) == []
 
 
-def test_an_interrupt_by_hand_is_a_warning():
+def test_a_failure_behind_the_finish_line_is_told_and_the_run_has_finished():
     rule = Crash()
-    rule.observe(only(event("signal", 10, "KeyboardInterrupt")))
-    (found,) = rule.tick(quiet(6))
+    rule.observe(rows(0, 100, events=[event("finished", 9910)]))
+    rule.observe(only(event("traceback", 9970, "KeyError: 'test'")))
+    (found,) = rule.tick(quiet(60, finished=True))
     assert brief([found]) == [("firing", "warning")]
-    assert found.cause == "somebody interrupted it"
+    assert found.title == "failed after training was over: KeyError: 'test'"
+    assert found.evidence["ending"] == "finished"
+
+
+@pytest.mark.parametrize(
+    ("kind", "title", "severity", "ending", "begins"),
+    [
+        ("signal", "KeyboardInterrupt", "info", "interrupted", "interrupted: Key"),
+        ("signal", "Received SIGTERM, saving", "warning", "interrupted", "told to end: Rec"),
+        ("signal", "Preemption notice received", "warning", "preempted", "preempted: Pre"),
+        ("signal", "wall time limit reached", "warning", "time_limit", "hit its time limit: wall"),
+        ("scheduler", "CANCELLED AT x DUE TO TIME LIMIT ***", "warning", "time_limit", "hit its time limit:"),
+        ("scheduler", "CANCELLED AT x DUE TO PREEMPTION ***", "warning", "preempted", "preempted: CAN"),
+        ("scheduler", "*** JOB 1 ON n1 CANCELLED AT x ***", "info", "interrupted", "cancelled: "),
+        ("scheduler", "Node failure on n1", "critical", "crashed", "crashed: Node"),
+        ("killed", "Killed", "critical", "killed", "crashed: Killed"),
+        ("host_oom", "Killed process 7", "critical", "killed", "crashed: Killed process"),
+        ("traceback", "ValueError: x", "critical", "crashed", "crashed: ValueError"),
+    ],
+)
+def test_severity_and_words_follow_from_the_kind_of_end(kind, title, severity, ending, begins):
+    rule = Crash()
+    found = [*rule.observe(only(event(kind, 10, title))), *rule.tick(quiet(6))][-1]
+    assert (found.verdict.value, found.severity.value, found.evidence["ending"]) == (
+        "firing",
+        severity,
+        ending,
+    )
+    assert found.title.startswith(begins)
+
+
+def test_a_program_that_is_told_to_end_does_not_know_by_whom():
+    rule = Crash()
+    rule.observe(only(event("signal", 10, "KeyboardInterrupt"), event("signal", 20, "Received SIGTERM")))
+    last = "slurmstepd: error: *** JOB 1 CANCELLED AT x DUE TO PREEMPTION ***"
+    found = rule.observe(only(event("scheduler", 30, last)))[-1]
+    assert (found.evidence["ending"], found.evidence["told_by"]) == ("preempted", "scheduler")
+
+
+def test_an_error_long_before_the_time_limit_is_the_cause():
+    rule = Crash()
+    rule.observe(only(event("traceback", 10, "ValueError: x", rank=1)))
+    rule.tick(quiet(600))
+    last = "slurmstepd: error: *** JOB 1 CANCELLED AT x DUE TO TIME LIMIT ***"
+    rule.observe(only(event("scheduler", 30, last)))
+    assert rule._death.signature.name == "exception"
 
 
 def test_the_first_root_wins_over_later_ones_and_cascades():
@@ -343,7 +388,7 @@ def test_the_kernels_word_outranks_the_programs():
         (
             "scheduler",
             "slurmstepd: error: *** JOB 1 CANCELLED AT x DUE TO TIME LIMIT ***",
-            "scheduler",
+            "time_limit",
             Role.ROOT,
         ),
         (

@@ -114,7 +114,7 @@ def test_a_good_exit_is_the_end_of_a_run_of_unknown_length_and_not_of_one_in_its
     engine = engine_with(half(), MAIN)
     engine.sample("run", died(exit_code=0))
     engine.tick(NOW + 30)
-    assert (only(engine).phase, incidents(engine)) == ("stalled", [("ended", "warning", "firing")])
+    assert (only(engine).phase, incidents(engine)) == ("vanished", [("ended", "warning", "firing")])
 
 
 def test_an_end_that_the_kernel_does_not_tell_is_unknown_and_not_a_crash():

@@ -64,10 +64,12 @@ def test_no_end_is_told_before_the_incident_that_led_to_it():
     assert told == ["run", "incident", "end"]
 
 
-def test_that_nothing_is_recognised_is_said_of_what_is_open_for_a_while():
+def test_that_nothing_is_recognised_is_said_of_what_was_looked_at_for_a_while():
     engine = Engine()
     shown = Shown(engine.add_source("-", "stdin", "-"))
     assert unrecognised([shown], 1000.0, 5.0) == unrecognised([shown], 1060.0, 5.0) == ""
     shown.opened("-", 0, None)
-    assert unrecognised([shown], 1061.0, 5.0) == ""
-    assert unrecognised([shown], 1067.0, 5.0).startswith("no line yet in stdin")
+    assert unrecognised([shown], 1061.0, 5.0) == unrecognised([shown], 1067.0, 5.0) == ""
+    shown.read("-", 0)
+    assert unrecognised([shown], 1068.0, 5.0) == ""
+    assert unrecognised([shown], 1074.0, 5.0).startswith("no line yet in stdin")

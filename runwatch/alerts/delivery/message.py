@@ -33,6 +33,9 @@ _WORDS = {
     "started": "▶ Started",
     "finished": "✓ Finished",
     "crashed": "✗ Crashed",
+    "interrupted": "✗ Interrupted",
+    "preempted": "✗ Preempted",
+    "time_limit": "✗ Time limit",
     "digest": "☰ Digest",
 }
 _GLYPHS = {Severity.CRITICAL: "▲", Severity.WARNING: "●", Severity.INFO: "○"}

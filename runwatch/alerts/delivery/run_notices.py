@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from runwatch.alerts.routing.notification import Notification, digest
+from runwatch.core.ending import CUT_SHORT
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers
 
@@ -17,7 +18,14 @@ YOUNG = 200
 """Records up to which a run that is seen for the first time has just begun."""
 KEY = "run/"
 """Begins the keys under which it is kept what was told."""
-_ENDS = {"finished": "finished", "crashed": "crashed"}
+_ENDS = {
+    "finished": ("finished", "info"),
+    "crashed": ("crashed", "critical"),
+    "interrupted": ("interrupted", "info"),
+    "preempted": ("preempted", "warning"),
+    "time_limit": ("hit its time limit", "warning"),
+}
+"""Phase -> what a notice says of it, and how grave it is."""
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -35,6 +43,10 @@ class Look(msgspec.Struct, frozen=True):
     stage: str = ""
     """The stage of a pipeline that it is in."""
     total: int | None = None
+    health: str = "ok"
+    """What it is worth as it stands: ok, warning or critical."""
+    reason: str = ""
+    """What is wrong with it though it has finished."""
     eta: float | None = None
     """Seconds."""
     metrics: Callable[[], tuple[str, ...]] = tuple
@@ -92,7 +104,7 @@ class Lifecycle:
                 if look.live and known.began is None:
                     known.began = now
                 if ended:
-                    notices.append(self._notice(look, _ENDS[look.phase], known, now))
+                    notices.append(self._notice(look, look.phase, known, now))
         self._groups |= dict.fromkeys(complete)
         while len(self._groups) > 4 * MOST_RUNS:
             del self._groups[next(iter(self._groups))]
@@ -117,11 +129,13 @@ class Lifecycle:
         return known
 
     def _notice(self, look: Look, what: str, known: Known, now: float) -> Notification:
-        grave = "critical" if what == "crashed" else "info"
+        said, grave = _ENDS.get(what, (what, "info"))
         at = "" if look.step is None else f" at step {look.step:,}"
         of = "" if look.total is None else f" of {look.total:,}"
-        stage = f" in {look.stage}" if look.stage and what == "crashed" else ""
-        title = f"{look.name} {what}{'' if what == 'started' and not look.step else stage + at + of}"
+        stage = f" in {look.stage}" if look.stage and what in CUT_SHORT else ""
+        title = f"{look.name} {said}{'' if what == 'started' and not look.step else stage + at + of}"
+        if what == "finished" and look.reason:
+            title, grave = f"{look.name} {look.reason}", look.health
         lines = []
         if known.began is not None and what != "started":
             lines.append(f"Watched for: {numbers.duration(now - known.began)}")

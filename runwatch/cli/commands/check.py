@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from runwatch.core.snapshot import IncidentRow
     from runwatch.render.glyphs import Glyphs
     from runwatch.watcher.engine.engine import Engine
+    from runwatch.watcher.engine.group import Group
     from runwatch.watcher.engine.watched import WatchedRun
 
 
@@ -122,15 +123,17 @@ def _print(engine: Engine, now: float, glyphs: Glyphs) -> None:
 
     for pipeline in engine.pipelines():
         group, watched = pipeline.group, pipeline.newest
-        parts = [watched.run.format or "unknown format", engine.state(group, watched, now)]
+        parts = [watched.run.format or "unknown format", _state(engine, group, watched, now)]
         parts += [f"{len(pipeline.stages)} stages"] if pipeline.many else _steps(watched)
         print(f"{watched.run.name}: " + f" {glyphs.dot} ".join(parts))
         if about := group.about:
             print(f"  read from {about}")
+        if watched.reason:
+            print(f"  {watched.reason}")
         for number, stage in enumerate(pipeline.stages, 1):
             if pipeline.many:
                 name = "" if stage.stage == f"stage {number}" else f", {stage.stage}"
-                steps = f" {glyphs.dot} ".join([engine.state(group, stage, now), *_steps(stage)])
+                steps = f" {glyphs.dot} ".join([_state(engine, group, stage, now), *_steps(stage)])
                 print(f"  stage {number}{name}: {steps}")
             if stage.run.results:
                 print(f"{'      ' if pipeline.many else '  '}results: {results(stage.run.results)}")
@@ -147,6 +150,14 @@ def _print(engine: Engine, now: float, glyphs: Glyphs) -> None:
                 print(f"      with it: {symptom}")
         if not rows:
             print(f"  {glyphs.states['resolved']} no findings")
+
+
+def _state(engine: Engine, group: Group, watched: WatchedRun, now: float) -> str:
+    """Return how a run stands, in words; how it was cut short says more than its state."""
+    from runwatch.core.ending import HALTED, phase_of
+
+    state, ending = engine.state(group, watched, now), watched.ending
+    return phase_of(ending.kind).replace("_", " ") if ending is not None and state in HALTED else state
 
 
 def _steps(watched: WatchedRun) -> list[str]:

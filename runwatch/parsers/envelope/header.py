@@ -102,6 +102,10 @@ _TASK_ENDS = {False: rb"(?= )" + SPEAKS, True: rb"(?= |$)"}
 _FIRST, _LATER = (
     {lenient: _pieces(ends, logged) for lenient, ends in _TASK_ENDS.items()} for logged in (_ICEFALL, _LOGGED)
 )
+_ALARMED = re.compile(
+    rb"(?:[\w.]{1,60} - )?\[?" + LEVEL + rb"\b\]?(?: - [\w.]{1,60}(?= -|:))?(?::| -|(?= ))\s{0,8}"
+)
+"""Any level behind a time, with the logger's name."""
 _MAY = re.compile(
     rb"[\[(<\d]| {0,4}\d{1,5}: |[Rr]ank ?\d|[A-Z][a-z]{2} [ \d]\d |[IWEF]\d{4}|[A-Z]{4,6}(?::| - \d)"
     rb"|[A-Za-z][\w.-]{0,62}(?:: | {1,20}\| )"
@@ -185,6 +189,15 @@ def opened(line: bytes, *, lenient: bool = False) -> Header | None:
         found |= {name: piece.span(name) for name in _RANKS if piece[name] is not None and name not in found}
         pieces = _LATER[lenient] if kind == "timed" else pieces
     return _header(line, at, found, launched, b" ".join(process)) if at else None
+
+
+def message(line: bytes) -> bytes:
+    """Return the message of a line that says something, without time, logger and level of any kind."""
+    header = opened(line, lenient=True)
+    if header is None:
+        return line
+    level = _ALARMED.match(line, header.end)
+    return line[level.end() if level else header.end :]
 
 
 def before(line: bytes, end: int) -> Header | None:

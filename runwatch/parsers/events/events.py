@@ -14,7 +14,7 @@ from typing import NamedTuple
 from runwatch.core.batch import Event
 from runwatch.core.planned import NAMES
 from runwatch.core.text import decode
-from runwatch.parsers.envelope.header import opened
+from runwatch.parsers.envelope.header import message, opened
 from runwatch.parsers.envelope.stamps import stamped
 from runwatch.parsers.events import saves, signatures, stages
 from runwatch.parsers.events.failures import ROOT_CAUSE, FailureTables, Root
@@ -23,6 +23,7 @@ from runwatch.parsers.events.tracebacks import HEAD, Ended, Tracebacks
 _XID = re.compile(rb"Xid \(([^)]*)\): (\d+)")
 _EXIT = re.compile(rb"(?:code\s*[:=]? *|exitcode: *)(-?\d+)")
 _TASK = re.compile(rb"\btask (\d+): ")
+_COMMAND = re.compile(rb"(?<=CalledProcessError: )Command ('.{60}).*'(?= (?:died with|returned))")
 _LOOK = 4096
 """Bytes of a line in which words are looked for, so that no line takes long."""
 _REDRAWN = frozenset({"eval_begin", "load", "compile"})
@@ -196,7 +197,7 @@ class EventScanner:
         kind, words = sign
         self._trouble = line.ordinal
         # the scheduler's word may stand behind half a step line
-        told = line.text[words.start() :] if kind == "scheduler" else line.text
+        told = line.text[words.start() :] if kind == "scheduler" else message(line.text)
         rank, data = line.rank, line.data() | saves.broken_off(told)
         if kind == "xid" and (xid := _XID.search(told)):
             data |= {"gpu": decode(xid[1], 80), "xid": xid[2].decode()}
@@ -254,6 +255,7 @@ def _redrawn(line: bytes) -> bytes:
 
 def _of_traceback(ended: Ended) -> Event:
     header, data = opened(ended.tag + b" {", lenient=True), {"frames": ended.frames}
+    data |= {"caught": "1"} if ended.caught else {}
     rank = header.rank(ended.tag) if header is not None else None
     if not ended.raised:
         return Event(
@@ -261,7 +263,12 @@ def _of_traceback(ended: Ended) -> Event:
         )
     kind = (signatures.TROUBLE.first(ended.raised) or ("traceback",))[0]
     data |= saves.broken_off(ended.raised)
-    return Event(kind, ended.offset, ended.line, decode(ended.raised.strip(), 300), rank, data=data)
+    return Event(kind, ended.offset, ended.line, _title(ended.raised), rank, data=data)
+
+
+def _title(raised: bytes) -> str:
+    """Return an exception as text; of a failed command how it ended, not all of its arguments."""
+    return decode(_COMMAND.sub(rb"Command \1...'", raised[:_LOOK].strip()), 300)
 
 
 def _of_root(root: Root) -> Event:

@@ -113,6 +113,7 @@ TROUBLE = Signs(
         "segfault",
         rb"Segmentation fault(?! (?!in\b|at\b)[a-z])|SIGSEGV|Fatal Python error|\(core dumped\)",
         rb"^zsh: (?:segmentation fault|bus error|illegal hardware instruction) |!!! Segfault",
+        rb"FatalError: `(?!Termination)[^`]{5,60}` is detected",  # paddle's words for signals
         rb"^\s*Bus error\s*$|: line \d+: +\d+ Bus error {2,}\S|task\S* \S+: Bus error\s*$",
         needles=(
             b"Segmentation",
@@ -122,6 +123,7 @@ TROUBLE = Signs(
             b"core dumped",
             b"zsh: ",
             b"Bus error",
+            b"FatalError",
         ),
     ),
     _sign(
@@ -150,6 +152,7 @@ TROUBLE = Signs(
         rb"(?:[Rr]eceiv(?:ed|ing)|[Gg]ot|[Cc]aught|[Hh]andling) (?:a |the )?(?:[Ss]ignal:? |Signals\.)?"
         rb"SIG" + _TOLD_TO_END + rb"\b|\bSIG" + _TOLD_TO_END + rb" (?:was )?(?:received|caught|detected)\b",
         rb"(?:[Rr]eceived|[Gg]ot|[Cc]aught|called with) signal:? (?:2|10|12|15)\b",
+        rb"FatalError: `Termination signal`",  # paddle's words
         rb"Received \d+ death signal|^\s*Terminated\s*$|task\S* \S+: Terminated\s*$",
         rb"[Pp]reemption (?:notice|signal|warning|event)|being preempted|[Ss]pot (?:instance )?interruption",
         rb"(?:[Ww]all ?time|(?:[Jj]ob|SLURM) time limit) (?:limit )?(?:is )?(?:reached|exceeded|approach)",
@@ -263,7 +266,7 @@ MILESTONES = Signs(
     _sign(
         "early_stop",
         rb"[Ee]arly stop(?:ping|ped) (?:triggered|at|after|conditioned)|\d: early stopping",
-        rb"Stopping training early|[Ee]arly stopping, best iteration is",
+        rb"Stopping training early|[Ee]arly stopping, best iteration is|\bstopping_early: ",
         rb"(?:\A|[^\w\s]\s*)(?:[Ee]arly ?[Ss]top|EARLY STOP)(?:ping|ped|PING|PED)[.!]*\s*\Z",
         rb"EarlyStopping counter: (\d+) out of \1\b|^Stopping\. Best iteration",
         needles=(b"arly", b"ARLY", b"Stopping. Best"),
@@ -324,7 +327,7 @@ _TRIGGERS = (
     (b"ccl", b"checkpoint", b"compil", b"cess to finish", b"completed in", b"core dumped", rb"config\."),
     (b"continuing", b"connection"),
     (b"rror", b"reempt", b"reset", b"resum", b"restoring", rb"raining\b", b"retry", rb"rly ?[sS]top"),
-    (b"run_stop", b"run_final", b"ruption", b"ritten"),
+    (b"ping_early", b"run_stop", b"run_final", b"ruption", b"ritten"),
     (rb"ved\b", b"ving[ :]", b"valuat", b"validat", b"vice-side"),
     (b"ALLOC_F", b"ARLY STOP", b"AUTOTUNE", b"CANCELLED", b"CUDA ERR", b"Checkpoint", b"Compil"),
     (b"Connection", b"Continuing", b"DUE TO", b"Device-side", b"DataLoader w", b"ECC", b"ERR"),

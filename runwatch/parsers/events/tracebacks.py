@@ -19,6 +19,13 @@ _HEAD = re.compile(
 )
 _GLUED = re.compile(rb"(?<=[\w%)])Traceback \(most recent call last\):\s*$")
 """Behind a bar or another line that was not ended."""
+_NATIVE = re.compile(rb"(?:^|\s)C\+\+ $")
+"""Stands before the head of what native code prints; its error has a line of its own."""
+_OUTERMOST = re.compile(
+    r"(?:<module>|(?:main|_?run\w*|_bootstrap\w*|_wrap\w*|\w*wrapper|spawn_main|_main|\w*worker)\b)"
+)
+"""Functions in which a process or a thread begins."""
+_FILE = re.compile(r"\s*(?:> )?File \".*\", line \d+, in ")
 _FRAME = re.compile(
     rb"\s|[\x80-\xff>|]|$|\^|During handling of|The above exception|(?:Original )?Traceback \(most"
     rb"|During task with name"
@@ -66,6 +73,8 @@ class Ended:
     raised: bytes
     """Its last line; empty where it was cut off."""
     frames: str
+    caught: bool = False
+    """Whether it begins inside the program, as one does that was caught there and printed."""
 
 
 class Tracebacks:
@@ -84,7 +93,7 @@ class Tracebacks:
         head = _HEAD.match(text)
         if head is None and _GLUED.search(text):
             head = _HEAD.match(text, text.rfind(b"Traceback"))
-        if head is None:
+        if head is None or _NATIVE.search(head["before"]):
             return False
         before = b"" if head["before"][:1] >= b"\x80" else head["before"]
         barred = bool(head["group"]) or before == b"| "
@@ -121,8 +130,10 @@ class Tracebacks:
     def _end(self, tag: bytes, raised: bytes = b"", offset: int = 0, line: int = 0) -> Ended:
         open_ = self._open.pop(tag)
         frames = "\n".join(open_.frames[-20:])
+        first = _FILE.match(open_.frames[0]) if open_.frames else None
+        caught = first is not None and not _OUTERMOST.match(open_.frames[0], first.end())
         if raised:
-            return Ended(tag, offset, line, raised, frames)
+            return Ended(tag, offset, line, raised, frames, caught)
         return Ended(tag, open_.offset, open_.line, b"", frames)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from operator import itemgetter
 
+from runwatch.core.ending import OVER
 from runwatch.watcher.engine.group import FRESH, Group
 
 SLOWEST = 30.0
@@ -51,7 +52,7 @@ def goes_on(group: Group, now: float) -> bool:
     nobody = group.machine.note and not group.machine.processes
     if nobody and not group.lived and silent > SOUGHT:
         return False  # it had ended before: others are worth the look
-    over = not group.runs or group.runs[-1].phase in ("finished", "crashed")
+    over = not group.runs or group.runs[-1].phase in OVER
     return silent < FRESH or not (over or silent > IDLE)
 
 

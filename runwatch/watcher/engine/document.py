@@ -38,7 +38,9 @@ def run_object(engine: Engine, pipeline: Pipeline, now: float) -> dict[str, Any]
         "sources": list(group.paths),
         "format": run.format,
         "state": engine.state(group, watched, now),
-        "reason": watched.reason or None,
+        "ending": _ending(watched),
+        "health": watched.health,
+        "reason": watched.reason or (watched.ending.story if watched.ending is not None else None),
         "lines": group.lines,
         "unparsed_lines": group.unparsed,
         "steps": _steps(run),
@@ -64,6 +66,20 @@ def run_object(engine: Engine, pipeline: Pipeline, now: float) -> dict[str, Any]
             for source in group.sources.values()
             if source.unseen is not None
         ],
+    }
+
+
+def _ending(watched: WatchedRun) -> dict[str, Any] | None:
+    """Return how a run ended, in finer words than its state has; None while it goes on."""
+    ending = watched.ending
+    if ending is None:
+        return None
+    return {
+        "kind": ending.kind.value,
+        "story": ending.story,
+        "told_by": ending.told_by or None,
+        "step": ending.step,
+        "line": ending.line,
     }
 
 

@@ -20,6 +20,7 @@ from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.core.batch import Batch
 from runwatch.core.block import Block, Reference, Status
 from runwatch.core.checkpoint import Look
+from runwatch.core.ending import state_of
 from runwatch.core.planned import of_checkpoint
 from runwatch.core.readability import Lost
 from runwatch.core.run import DONE, Run
@@ -363,7 +364,7 @@ class Engine:
     def state(self, group: Group, watched: WatchedRun, now: float) -> str:
         """Return running, stalled, crashed, finished, blind or unknown."""
         if watched.phase in ENDED_OR_BLIND and not group.goes_on(watched, now):
-            return watched.phase
+            return state_of(watched.phase)
         return "running" if group.lives(now) and not watched.closed else "unknown"
 
     # -- inside ----------------------------------------------------------------------------------
@@ -408,7 +409,14 @@ class Engine:
         """Judge a run whose successor has begun: it will not go on."""
         watched.closed = True
         watched.run.rest(silent_for=math.inf)
-        status = Status(now=now, phase=watched.run.phase, live=False, finished=watched.run.finished)
+        run = watched.run
+        status = Status(
+            now=now,
+            phase=run.phase,
+            live=False,
+            finished=run.finished,
+            stopped_early=run.stopped_early,
+        )
         return self._judging.tick(watched, status, None, send=False)
 
     def _reference(self, run: Run) -> Reference | None:

@@ -17,6 +17,7 @@ import msgspec
 from runwatch.alerts.incidents.incidents import Doubt
 from runwatch.core.batch import BAR, NODE, TRAIN, Batch, Event
 from runwatch.core.block import Block, Samples
+from runwatch.core.ending import HALTED
 from runwatch.core.machine import Machine
 from runwatch.core.metrics import label
 from runwatch.core.readability import Lost
@@ -36,7 +37,7 @@ YOUNG = 64
 """Training records until which a source that ought to lead may still take over."""
 MOST_DARK = 64
 """Times in which a group could not be seen that are remembered."""
-ENDED_OR_BLIND = ("finished", "crashed", "stalled", "blind")
+ENDED_OR_BLIND = HALTED | {"blind"}
 """Phases that a run keeps when nobody has seen it alive."""
 KINDS = {
     LOG: "log",

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from runwatch.alerts.incidents.incidents import Change
+from runwatch.core.ending import HALTED
 from runwatch.core.errors import ExitCode
 from runwatch.core.run import Run
 from runwatch.core.snapshot import Progress, finite
@@ -133,7 +134,7 @@ class Headless:
         quiet = group.written is None or now - group.written >= settle
         if group.goes_on(watched, now):
             return False
-        return quiet and watched.phase in ("finished", "crashed", "stalled")
+        return quiet and watched.phase in HALTED
 
     def _is_nothing(self, now: float) -> bool:
         """Return whether there is no run and none will come: all is closed, or was written long ago."""

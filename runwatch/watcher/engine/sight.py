@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runwatch.core.block import Reference, Status
+from runwatch.core.ending import CUT_SHORT
 from runwatch.core.readability import Lost
 from runwatch.core.run import Run
 from runwatch.watcher.engine.group import Group
@@ -17,8 +18,8 @@ def why_unseen(group: Group) -> Lost | None:
     if not group.runs:
         return lost if expected and not lost.gone else None
     watched = group.runs[-1]
-    over = watched.phase == "crashed" or (watched.run.finished and not lost.grows)
-    over |= lost.gone and watched.phase == "stalled"
+    over = watched.phase in CUT_SHORT or (watched.run.finished and not lost.grows)
+    over |= lost.gone and watched.phase in ("stalled", "vanished")
     return lost if (expected or group.lived) and not over else None
 
 
@@ -53,6 +54,7 @@ def status_of(group: Group, run: Run, now: float, reference: Reference | None, *
         log_silent_for=max(0.0, now - written - group.unseen_for(written, now)),
         live=live,
         finished=run.finished,
+        stopped_early=run.stopped_early,
         fraction=run.covered,
         epoch=run.fraction if run.planned is None else None,
         last_step=run.last_step,

@@ -73,18 +73,20 @@ def looks(engine: Engine, now: float, command: str) -> list[Look]:
     for pipeline in engine.pipelines():
         group, watched = pipeline.group, pipeline.newest
         run, progress = watched.run, watched.progress()
-        phase = engine.state(group, watched, now)
+        state = engine.state(group, watched, now)
         found.append(
             Look(
                 id=pipeline.stages[0].run.id,
                 group=group.id,
                 name=run.name,
-                phase=group.shown_phase(watched, now) if phase == "running" else phase,
-                live=run.progressed is not None or phase == "running",
+                phase=state if state in ("blind", "unknown") else group.shown_phase(watched, now),
+                live=run.progressed is not None or state == "running",
                 records=sum(stage.run.records for stage in pipeline.stages),
                 stage=progress.stage,
                 step=run.last_step,
                 total=run.planned,
+                health=watched.health,
+                reason=watched.reason,
                 eta=progress.eta_seconds,
                 metrics=partial(_metrics, pipeline),
                 checkpoint=partial(_checkpoint, watched),

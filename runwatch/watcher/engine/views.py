@@ -79,6 +79,7 @@ class Shown:
         """Source id -> bytes of it that were there before anyone watched."""
         self.lefts: dict[str, int] = {}
         """Source id -> how many of them are still unread."""
+        self._looked_at: set[str] = set()
         self._previewed = ""
         self._since: float | None = None
 
@@ -100,9 +101,14 @@ class Shown:
         """Bytes of the backlog still unread."""
         return sum(self.lefts.values())
 
+    def looked_at(self, source: str) -> None:
+        """Note that what there is of a source was seen, be it nothing."""
+        self._looked_at.add(source)
+
     def read(self, source: str, left: int) -> bool:
         """Note how much of a source is still to be read; return whether this was the last of the history."""
         before, self.lefts[source] = self.left, left
+        self.looked_at(source)
         if not left and source == self._previewed:
             self.preview = None
         return bool(before and not self.left)
@@ -125,8 +131,9 @@ class Shown:
             self.group.sources[source].written = written
 
     def waited(self, now: float) -> float:
-        """Return the seconds since this was first asked of what is open: how long nothing was recognised."""
-        self._since = now if self._since is None and self.backlogs else self._since
+        """Return for how many seconds nothing was recognised, at Unix time `now`, though all was looked at."""
+        looked_at = bool(self.backlogs) and self._looked_at >= self.backlogs.keys()
+        self._since = now if self._since is None and looked_at else self._since
         return 0.0 if self._since is None else now - self._since
 
     @property

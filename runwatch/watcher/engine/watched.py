@@ -8,9 +8,16 @@ import msgspec
 
 from runwatch.alerts.incidents.incidents import IncidentBook
 from runwatch.alerts.rules.base import Rule
+from runwatch.core.ending import CUT_SHORT, HALTED, End, Ending, finished, phase_of
+from runwatch.core.findings import Severity
 from runwatch.core.readability import Lost
 from runwatch.core.run import Run
-from runwatch.core.snapshot import Progress
+from runwatch.core.snapshot import IncidentRow, Progress
+
+_OPEN = ("firing", "acknowledged")
+_DONE = (End.FINISHED, End.STOPPED_EARLY)
+_SILENT = ("ended", "hang")
+"""Rules that judge silence, the surer first."""
 
 
 @dataclass(slots=True)
@@ -37,18 +44,49 @@ class WatchedRun:
 
     @property
     def reason(self) -> str:
-        """Why it is blind and what to do, on one line; "" if it is not."""
-        return self.blind.reason if self.blind is not None and self.phase == "blind" else ""
+        """Why it is blind and what to do, or what is wrong with a run that has finished; else ""."""
+        if self.phase == "blind" and self.blind is not None:
+            return self.blind.reason
+        ending, worst = self.ending, self._worst
+        if ending is None or ending.kind not in _DONE or worst is None:
+            return ""
+        return f"{ending.story}, but {worst.title}"
+
+    @property
+    def ending(self) -> Ending | None:
+        """How it ended, or that it stands still; None while it goes on."""
+        rows = {row.rule: row for row in self.incidents.every() if row.state in _OPEN}
+        crash, run = rows.get("crash"), self.run
+        if crash is not None and (end := _end(crash, End.CRASHED)) not in _DONE:
+            told_by = str(crash.evidence.get("told_by", ""))
+            return Ending(end, crash.title, told_by, crash.step, crash.line)
+        if run.finished:
+            end = End.STOPPED_EARLY if run.stopped_early else End.FINISHED
+            story = finished(run.last_step, run.planned, early=run.stopped_early)
+            return Ending(end, story, "log", run.last_step, run.last_line)
+        for row in filter(None, map(rows.get, _SILENT)):
+            return Ending(_end(row, End.HUNG), row.title, "", row.step, row.line)
+        return None
 
     @property
     def phase(self) -> str:
         """Phase for people: what the incidents say goes before what the log says."""
-        firing = {row.rule for row in self.incidents.rows() if row.state in ("firing", "acknowledged")}
-        if "crash" in firing:
-            return "crashed"
-        if self.blind is not None:
-            return "blind"
-        return "stalled" if firing & {"hang", "ended"} and not self.run.finished else self.run.phase
+        ending = self.ending
+        phase = self.run.phase if ending is None else phase_of(ending.kind)
+        return "blind" if self.blind is not None and phase not in CUT_SHORT else phase
+
+    @property
+    def health(self) -> str:
+        """What it is worth as it stands: ok, warning or critical."""
+        return "ok" if self._worst is None else self._worst.severity
+
+    @property
+    def _worst(self) -> IncidentRow | None:
+        """The gravest incident that wants somebody and is not over."""
+        for row in self.incidents.rows():  # the gravest first
+            if row.state in _OPEN:
+                return row if row.severity != Severity.INFO.value else None
+        return None
 
     @property
     def stage(self) -> str:
@@ -66,6 +104,11 @@ class WatchedRun:
     def progress(self) -> Progress:
         """Return how far the run is; one that stands still, or cannot be seen, has no ETA."""
         progress = msgspec.structs.replace(self.run.progress(), stage=self.stage_now)
-        if self.phase in ("crashed", "stalled", "blind"):
+        if self.phase in HALTED - {"finished"} or self.phase == "blind":
             return msgspec.structs.replace(progress, eta_seconds=None, eta_spread=None, rate=None)
         return progress
+
+
+def _end(row: IncidentRow, otherwise: End) -> End:
+    """Return the kind of end that an incident says there was; one of an older version does not say."""
+    return End(row.evidence.get("ending", otherwise))

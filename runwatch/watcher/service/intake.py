@@ -120,7 +120,10 @@ class Intake:
             group.stale = stale and (group.stale or len(group.sources) == 1)
             self.shown.setdefault(group.id, Shown(group))
             self._listener.found(message.source, group.name)
-        self._shown(message.source).opened(message.source, message.backlog, message.written)
+        shown = self._shown(message.source)
+        shown.opened(message.source, message.backlog, message.written)
+        if message.problem:  # which is told by itself
+            shown.looked_at(message.source)
         group = self._engine.sources[message.source][0]
         self.places.setdefault(group.id, {})[message.source] = message.path
         self._keeper.opened(message)
@@ -150,6 +153,7 @@ class Intake:
         self._listener.changed(self._keeper.late(changes, late=message.late))
 
     def _look(self, message: wire.Looked) -> None:
+        self._shown(message.source).looked_at(message.source)
         self._keeper.took(message)
         changes = self._engine.look(
             message.source,

@@ -10,10 +10,12 @@ Source: the roles are those of NVIDIA's restart-agent registry.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from runwatch.core.batch import Event
+from runwatch.core.ending import End
+from runwatch.core.findings import Severity
 
 CRASH_KINDS = frozenset({
     "traceback", "oom", "host_oom", "nccl", "cuda_error", "xid",
@@ -50,6 +52,18 @@ class Signature:
     role: Role
     cause: str
     advice: str
+    end: End = End.CRASHED
+    severity: Severity = Severity.CRITICAL
+    said: str = "crashed"
+    """What happened, in the words that begin a title."""
+
+    def outranks(self, other: Signature) -> bool:
+        """Return whether this explains better than the other, which was seen before.
+
+        A program that is told to end does not know by whom: the scheduler does.
+        """
+        told_to_end = other.end is End.INTERRUPTED and self.end in (End.TIME_LIMIT, End.PREEMPTED)
+        return self.role > other.role or told_to_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +84,20 @@ class Matcher:
 
 
 def _signature(
-    name: str, role: Role, cause: str, advice: str, *, kinds: str = "", pattern: str = ""
+    name: str,
+    role: Role,
+    cause: str,
+    advice: str,
+    *,
+    kinds: str = "",
+    pattern: str = "",
+    end: End = End.CRASHED,
+    severity: Severity = Severity.CRITICAL,
+    said: str = "crashed",
 ) -> Matcher:
     compiled = re.compile(pattern, re.IGNORECASE) if pattern else None
-    return Matcher(Signature(name, role, cause, advice), frozenset(kinds.split()), compiled)
+    signature = Signature(name, role, cause, advice, end, severity, said)
+    return Matcher(signature, frozenset(kinds.split()), compiled)
 
 
 _MEMORY = "Lower the micro batch or sequence length, or shard or recompute more."
@@ -85,7 +109,12 @@ _CODE = "Read the traceback of the first rank that failed; later ones follow fro
 
 SIGNATURES: tuple[Matcher, ...] = (
     _signature(
-        "host_oom", Role.PROOF, "the kernel killed it for want of host memory", _HOST, kinds="host_oom"
+        "host_oom",
+        Role.PROOF,
+        "the kernel killed it for want of host memory",
+        _HOST,
+        kinds="host_oom",
+        end=End.KILLED,
     ),
     _signature(
         "xid_of_application",
@@ -97,10 +126,60 @@ SIGNATURES: tuple[Matcher, ...] = (
     ),
     _signature("xid", Role.PROOF, "the GPU driver reported a fault (Xid)", _HARDWARE, kinds="xid"),
     _signature(
+        "time_limit",
+        Role.ROOT,
+        "the job's time was up",
+        "Resume it from the last checkpoint; ask for more time, or save when the scheduler warns.",
+        kinds="scheduler signal",
+        pattern=r"time limit|TERM_RUNLIMIT|wall ?time",
+        end=End.TIME_LIMIT,
+        severity=Severity.WARNING,
+        said="hit its time limit",
+    ),
+    _signature(
+        "preempted",
+        Role.ROOT,
+        "the scheduler or the provider took the machine for others",
+        "It goes on when the job is queued again; if not, resume it from the last checkpoint.",
+        kinds="scheduler signal",
+        pattern=r"preempt|\bspot (instance )?interruption|\brequeue",
+        end=End.PREEMPTED,
+        severity=Severity.WARNING,
+        said="preempted",
+    ),
+    _signature(
+        "node_failure",
+        Role.PROOF,
+        "a node of the job failed",
+        _HARDWARE,
+        kinds="scheduler",
+        pattern=r"node failure",
+    ),
+    _signature(
+        "host_oom",
+        Role.PROOF,
+        "the scheduler killed it for want of host memory",
+        _HOST,
+        kinds="scheduler",
+        pattern=r"TERM_MEMLIMIT",
+        end=End.KILLED,
+    ),
+    _signature(
+        "cancelled",
+        Role.LATE_ROOT,
+        "somebody cancelled the job",
+        "",
+        kinds="scheduler",
+        pattern=r"CANCELLED AT|TERM_OWNER",
+        end=End.INTERRUPTED,
+        severity=Severity.INFO,
+        said="cancelled",
+    ),
+    _signature(
         "scheduler",
         Role.ROOT,
         "the scheduler ended the job",
-        "Relaunch it; ask for more time or save on the signal.",
+        "Read what the scheduler says of the job; then resume it from the last checkpoint.",
         kinds="scheduler",
     ),
     _signature("cuda_oom", Role.ROOT, "a GPU ran out of memory", _MEMORY, kinds="oom"),
@@ -145,6 +224,16 @@ SIGNATURES: tuple[Matcher, ...] = (
     ),
     _signature("elastic", Role.CASCADE, "a worker process failed", _CODE, kinds="elastic"),
     _signature(
+        "terminated",
+        Role.CASCADE,
+        "it was told to end (SIGTERM), by whom the log does not tell",
+        _RELAUNCH,
+        pattern=r"SIGTERM|signal:? 15\b|\b15 death signal|Termination signal|^Terminated$",
+        end=End.INTERRUPTED,
+        severity=Severity.WARNING,
+        said="told to end",
+    ),
+    _signature(
         "teardown",
         Role.CASCADE,
         "another process failed first",
@@ -152,6 +241,14 @@ SIGNATURES: tuple[Matcher, ...] = (
         pattern=r"Broken ?pipe|Connection (reset|refused|closed)|TCPStore|Rendezvous\w*Error|DistStoreError"
         r"|DistNetworkError|destroy_process_group|remote process (exited|has)|ncclRemoteError|NCCL.*\babort"
         r"|EOFError|ChildFailedError|SignalException|PythonFinalizationError|interpreter shutdown",
+    ),
+    _signature(
+        "exit",
+        Role.CASCADE,
+        "a program that it started failed",
+        "Look at what that program said before.",
+        kinds="traceback",
+        pattern=r"^subprocess\.CalledProcessError: .*(non-zero exit status|SIGTERM)",
     ),
     _signature(
         "nccl_timeout",
@@ -196,12 +293,29 @@ SIGNATURES: tuple[Matcher, ...] = (
         Role.ROOT,
         "somebody interrupted it",
         "",
-        pattern=r"KeyboardInterrupt|SIGINT|scancel",
+        pattern=r"KeyboardInterrupt|SIGINT|signal:? 2\b|scancel",
+        end=End.INTERRUPTED,
+        severity=Severity.INFO,
+        said="interrupted",
     ),
-    _signature("terminated", Role.CASCADE, "it was told to end", _RELAUNCH, kinds="signal"),
+    _signature(
+        "terminated",
+        Role.CASCADE,
+        "it was told to end, by whom the log does not tell",
+        _RELAUNCH,
+        kinds="signal",
+        end=End.INTERRUPTED,
+        severity=Severity.WARNING,
+        said="told to end",
+    ),
     _signature("segfault", Role.ROOT, "native code crashed", _CODE, kinds="segfault"),
     _signature(
-        "killed", Role.LATE_ROOT, "it was killed; by whom the log does not tell", _WHO, kinds="killed"
+        "killed",
+        Role.LATE_ROOT,
+        "it was killed; by whom the log does not tell",
+        _WHO,
+        kinds="killed",
+        end=End.KILLED,
     ),
     _signature("worker", Role.ROOT, "a data loader worker died", _HOST, kinds="worker"),
     _signature("cuda_error", Role.ROOT, "a CUDA call failed", _RELAUNCH, kinds="cuda_error"),
@@ -220,5 +334,15 @@ SIGNATURES: tuple[Matcher, ...] = (
 
 
 def classify(event: Event) -> Signature:
-    """Return the signature of an event whose kind is in CRASH_KINDS."""
-    return next(matcher.signature for matcher in SIGNATURES if matcher.matches(event))
+    """Return the signature of an event whose kind is in CRASH_KINDS.
+
+    What was caught and printed explains less than what nobody caught.
+    """
+    found = next(matcher.signature for matcher in SIGNATURES if matcher.matches(event))
+    late = found.role is Role.ROOT and is_caught(event)
+    return replace(found, role=Role.LATE_ROOT) if late else found
+
+
+def is_caught(event: Event) -> bool:
+    """Return whether an event is an exception that the program itself caught and printed."""
+    return "caught" in event.data

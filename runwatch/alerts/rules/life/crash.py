@@ -1,4 +1,4 @@
-"""The run died, and what killed it.
+"""The run ended before its end, and why: it died, or was stopped.
 
 Reason: the first error of many ranks explains the rest, and it is rarely the last
 line of the log.
@@ -7,13 +7,18 @@ leaves no way on (killed, segmentation fault, cancelled by the scheduler), else 
 the log has been silent for `settle` seconds and two usual gaps between training
 rows, or has ended. `survive` training rows after it whose steps go on clear it: the
 exception was handled. A restart after it makes it certain, and over: it fires and
-resolves where training went on, or at the next launch's own error: when the launcher
-itself had ended, and something compiled or loaded since, that is another crash.
+resolves where training went on, or at the next launch's own error. A launch begins where
+the first words of the log come again, or something compiles or loads after the launcher's end.
+An exception that begins inside the program was caught there: a launch after it proves nothing.
 Cause: of all errors since training last moved, what the kernel or the driver says wins,
 then what can begin a crash, then what only follows from another (a collective that
 aborts); among equals the first. Where a launcher's table says
 which rank failed first, what that rank said, or the signal that killed it, goes before
 what others said, unless it only ended because of others (SIGTERM, SIGABRT).
+What ended it decides the severity: a crash is critical; a time limit, a preemption and
+a SIGTERM from somebody unknown are warnings; an interrupt by hand is a note; so is
+nothing that stands in the way of a relaunch. A failure behind the word that training is
+over is a warning.
 
 Example: 'crashed on rank 2: torch.OutOfMemoryError: CUDA out of memory', though 63
 other ranks print NCCL errors below it.
@@ -22,7 +27,8 @@ What to do: read the cause that is named, not the last line of the log; do what 
 advice beneath it says; resume from the last complete checkpoint.
 
 Traps: ranks print at their own pace, so a row or two may follow the error of
-another rank; a process group that complains after the finish line is no crash.
+another rank; a process group that complains after the finish line is no crash;
+a program that is told to end does not know by whom: the scheduler's word goes first.
 
 Source: the causal roles of NVIDIA's restart agent.
 """
@@ -44,17 +50,20 @@ from runwatch.alerts.rules.common.signatures import (
     Role,
     Signature,
     classify,
+    is_caught,
 )
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Status
+from runwatch.core.ending import End
 from runwatch.core.findings import Finding, Severity, Verdict
 
 _KEPT = 16
 """Distinct later symptoms that are remembered by name, and ranks whose errors are."""
 _TOLD = ("source", "host", "exitcode")
 """What an event tells that is worth keeping."""
-_STARTS = frozenset({"start", "resume", "load", "compile"})
+_STARTS = frozenset({"start", "resume", "load", "compile", "launch"})
 """Kinds of events of a program that begins."""
+_ANEW = _STARTS - {"load"}  # what an evaluation behind the end does too
 _JUDGED = CRASH_KINDS | _STARTS | {"finished", "over"}
 """Kinds of event that change anything here."""
 _ENDED_BY_OTHERS = frozenset({"-6", "-15"})
@@ -80,6 +89,10 @@ class _Death:
     over: bool = False
     """Whether the launcher itself has ended, and with it all ranks."""
     relaunched: bool = False
+    sure: bool = False
+    """Whether anything of it was not caught by the program itself."""
+    behind: bool = False
+    """It came after the word that training is over."""
     firing: bool = False
     path: str = ""
     """What the newest event was read from."""
@@ -90,8 +103,9 @@ class _Death:
         """Note one more event; the best role wins, among equals the first."""
         self.count += 1
         self.rows = 0
+        self.sure |= not is_caught(event)
         self.over |= event.kind == "killed" or event.title.startswith(LAUNCHER_ENDS)
-        if signature.role > self.signature.role:
+        if signature.outranks(self.signature):
             self._add_symptom(self.signature)
             self.root, self.signature = event, signature
         elif signature.name != self.signature.name:
@@ -104,7 +118,7 @@ class _Death:
         elif event.rank not in self.by_rank:
             if len(self.by_rank) < _KEPT:
                 self.by_rank[event.rank] = event, signature
-        elif signature.role > self.by_rank[event.rank][1].role:
+        elif signature.outranks(self.by_rank[event.rank][1]):
             self.by_rank[event.rank] = event, signature
 
     def _add_symptom(self, signature: Signature) -> None:
@@ -131,7 +145,7 @@ class Crash(RunRule):
     """Fires when the run died, and names the first cause."""
 
     name: ClassVar[str] = "crash"
-    summary: ClassVar[str] = "The run died; names the first cause, not the last line."
+    summary: ClassVar[str] = "The run ended before its end; names the first cause, not the last line."
 
     settle: float = threshold(5.0, "seconds of silence after an error that make it a crash")
     survive: int = threshold(3, "training rows after an error that show it was handled")
@@ -191,9 +205,7 @@ class Crash(RunRule):
         restart = next((row for row in starts if low <= row < high and row <= survived), None)
         if restart is not None:
             where = place(progress, restart)
-            found = [] if death.firing else [self._finding(death, Verdict.FIRING)]
-            self._death = None
-            return [*found, self._clear("relaunched", where)]
+            return self._relaunched(death, where)
         if survived < high:
             self._death = None
             return [self._clear("training went on", place(progress, survived))]
@@ -207,22 +219,23 @@ class Crash(RunRule):
             where = Place(event.step or self._last.step, event.line)
             return [self._clear("it finished", where)] if death else []
         death = self._death
+        self._finished &= event.kind not in _ANEW
+        if death is not None and event.kind == "launch":
+            death.over = True
         if death and (event.kind == "resume" or (death.over and event.kind in _STARTS)):
             death.relaunched = True
         if event.kind not in CRASH_KINDS:
             return []
         if death and death.over and death.relaunched:
-            found = [] if death.firing else [self._finding(death, Verdict.FIRING)]
-            self._death = None
-            found.append(self._clear("relaunched", Place(event.step, event.line)))
+            found = self._relaunched(death, Place(event.step, event.line))
             return [*found, *self._take(event, block)]
         signature = classify(event)
-        if self._finished and signature.role is Role.CASCADE:
+        if self._finished and (signature.role is Role.CASCADE or signature.end is End.INTERRUPTED):
             return []
         before = death.explanation() if death is not None else None
         if death is None:
             step = event.step if event.step is not None else self._last.step
-            death = self._death = _Death(block.rank, event, signature, step)
+            death = self._death = _Death(block.rank, event, signature, step, behind=self._finished)
         death.take(event, signature)
         if death.source == block.rank:
             death.path, death.at = block.source, event.offset
@@ -233,14 +246,17 @@ class Crash(RunRule):
             return [self._finding(death, Verdict.FIRING if death.firing else Verdict.PENDING)]
         return []
 
+    def _relaunched(self, death: _Death, where: Place) -> list[Finding]:
+        """Another launch has begun: the one before had ended, unless its error was one that it caught."""
+        self._death = None
+        certain = [] if death.firing or not death.sure else [self._finding(death, Verdict.FIRING)]
+        return [*certain, self._clear("relaunched", where)]
+
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Silence after an error, or the end of the log, makes it certain."""
         death = self._death
         if death is None or death.firing:
             return ()
-        if status.finished and self._finished:  # not only its last step, or that of an epoch, was told
-            self._death = None
-            return [self._clear("it finished", Place(status.last_step, status.last_line))]
         if status.live and status.log_silent_for < max(self.settle, 2 * self._pace.median):
             return ()
         death.firing = True
@@ -255,8 +271,10 @@ class Crash(RunRule):
     def _finding(self, death: _Death, verdict: Verdict, *, mild: bool = False) -> Finding:
         root, signature, rank = death.explanation()
         rank = rank if rank is not None else self.rank
-        by = "" if rank is None or root is death.first else f" on rank {rank}"
+        end = End.FINISHED if death.behind else signature.end
         evidence: dict[str, float | int | str | None] = {
+            "ending": end.value,
+            "told_by": _told_by(root),
             "signature": signature.name,
             "kind": root.kind,
             "failed_rank": rank,
@@ -273,15 +291,29 @@ class Crash(RunRule):
             }
         if "frames" in root.data:
             evidence["frames"] = root.data["frames"][-2000:]
+        severity = signature.severity
+        if severity is Severity.CRITICAL and (mild or death.behind):
+            severity = Severity.WARNING
+        by = "" if rank is None or root is death.first else f" on rank {rank}"
+        said = "failed after training was over" if death.behind else signature.said
         return self.say(
             verdict,
-            Severity.WARNING if mild or signature.name == "user" else Severity.CRITICAL,
-            f"{'crashed' if verdict is Verdict.FIRING else 'error'}{by}: {_short(root.title)}",
+            severity,
+            f"{said if verdict is Verdict.FIRING else 'error'}{by}: {_short(root.title)}",
             Place(death.last_step, root.line),
             cause=signature.cause + _elsewhere(death.first, rank),
             advice=signature.advice,
             evidence=evidence,
         )
+
+
+def _told_by(event: Event) -> str:
+    """Return who says how it ended."""
+    if event.kind in ("xid", "host_oom"):
+        return "kernel"
+    if event.kind in ("scheduler", "elastic"):
+        return "launcher" if event.kind == "elastic" else "scheduler"
+    return "process" if "pid" in event.data else "log"
 
 
 def _elsewhere(first: Event | None, rank: int | None) -> str:
@@ -291,5 +323,7 @@ def _elsewhere(first: Event | None, rank: int | None) -> str:
 
 
 def _short(title: str, limit: int = 160) -> str:
-    title = title.removeprefix("runwatch: ")
+    for prefix in ("runwatch: ", "slurmstepd: error: "):
+        title = title.removeprefix(prefix)
+    title = title.strip("* ")
     return title if len(title) <= limit else title[: limit - 1] + "…"

@@ -31,6 +31,7 @@ from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.alerts.rules.life.lastwords import LastWords
 from runwatch.alerts.rules.life.milestone import Milestone
 from runwatch.core.block import Block, Status
+from runwatch.core.ending import End
 from runwatch.core.findings import Finding, Severity, Verdict
 
 
@@ -80,7 +81,12 @@ class Ended(RunRule):
                 here,
                 time=ended.time,
                 advice="If it did not stop on purpose, see the scheduler's record and dmesg.",
-                evidence={"ended": ended.time, "exit_code": ended.exit_code, "progress": status.fraction},
+                evidence={
+                    "ending": End.VANISHED.value,
+                    "ended": ended.time,
+                    "exit_code": ended.exit_code,
+                    "progress": status.fraction,
+                },
             )
         ]
 

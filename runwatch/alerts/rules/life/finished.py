@@ -23,6 +23,7 @@ from typing import ClassVar
 
 from runwatch.alerts.rules.base import Place, RunRule, place
 from runwatch.core.block import Block, Status
+from runwatch.core.ending import finished
 from runwatch.core.findings import Finding, Severity, Verdict
 
 
@@ -56,10 +57,7 @@ class Finished(RunRule):
         if not status.finished or not status.live or self._open or not self._watched:
             return ()
         self._open = True
-        title = "finished" if status.last_step is None else f"finished at step {status.last_step}"
-        if status.total:
-            # Where steps count from 0, the last one is one less than the total.
-            early = status.last_step is not None and status.last_step + 1 < self.complete * status.total
-            title += f" of {status.total}" + (", before its end" if early else "")
+        early = status.stopped_early
+        title = finished(status.last_step, status.total, early=early, whole=self.complete)
         where = Place(status.last_step, status.last_line)
         return [self.say(Verdict.FIRING, Severity.INFO, title, where, time=status.now)]

@@ -44,6 +44,7 @@ from runwatch.alerts.rules.common.pace import Pace
 from runwatch.alerts.rules.common.witness import witness
 from runwatch.alerts.rules.life.lastwords import LastWords
 from runwatch.core.block import Block, Status
+from runwatch.core.ending import End
 from runwatch.core.findings import Finding, Verdict
 from runwatch.core.findings import Severity as Sev
 
@@ -176,7 +177,7 @@ class Hang(RunRule):
             return ()
         if status.fraction is not None and status.fraction < self.complete:
             title = f"log ends at step {status.last_step} of {status.total} without an error or a finish line"
-            severity = Sev.CRITICAL if self._rows >= self.excerpt else Sev.INFO
+            severity = Sev.WARNING if self._rows >= self.excerpt else Sev.INFO
         elif self._within(status):
             title = f"log ends within an epoch, at step {status.last_step}, without an error or a finish line"
             severity = Sev.WARNING if self._rows >= self.excerpt else Sev.INFO
@@ -218,6 +219,7 @@ class Hang(RunRule):
             cause=seen.cause,
             advice=seen.advice or advice,
             evidence={
+                "ending": (End.HUNG if status.live else End.VANISHED).value,
                 "silent_for": status.silent_for,
                 "log_silent_for": status.log_silent_for,
                 "timeout": limit,

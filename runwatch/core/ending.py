@@ -1,0 +1,87 @@
+"""How the life of a run ends: the kinds of end, the phase that each is shown as, and who is believed.
+
+What explains best is believed, in this order:
+
+1. what the kernel or the GPU driver says: it ran out of memory, the GPU failed;
+2. what the scheduler says of a job that was told to end: its time limit, preemption;
+3. the first error of the program itself;
+4. the exit status or signal of a process;
+5. what only follows from another end: a launcher's summary, a collective that aborts;
+6. silence: the processes are gone, or nothing moves.
+
+The program's own word that training is over makes later failures failures behind the end.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+
+class End(str, Enum):
+    """A kind of end."""
+
+    FINISHED = "finished"
+    STOPPED_EARLY = "stopped_early"
+    """On purpose, by the program: early stopping, or a budget that was used up."""
+    INTERRUPTED = "interrupted"
+    """By a person, or by somebody unknown who told it to end."""
+    PREEMPTED = "preempted"
+    TIME_LIMIT = "time_limit"
+    """The scheduler's."""
+    CRASHED = "crashed"
+    KILLED = "killed"
+    VANISHED = "vanished"
+    """Its processes have ended, and nothing says how."""
+    HUNG = "hung"
+    """No end: it stands still."""
+
+
+CUT_SHORT = frozenset({"crashed", "interrupted", "preempted", "time_limit"})
+"""Phases of a run that ended before its end."""
+OVER = CUT_SHORT | {"finished"}
+"""Phases of a run of which nothing more will come."""
+HALTED = OVER | {"vanished", "stalled"}
+"""Phases of a run that does not go on by itself."""
+
+_PHASES = {
+    End.STOPPED_EARLY: "finished",
+    End.KILLED: "crashed",
+    End.HUNG: "stalled",
+}
+_STATES = {"interrupted": "crashed", "preempted": "crashed", "time_limit": "crashed", "vanished": "stalled"}
+
+
+def phase_of(end: End) -> str:
+    """Return the phase in which a run is that ended so."""
+    return _PHASES.get(end, end.value)
+
+
+def state_of(phase: str) -> str:
+    """Return the state of the JSON documents for a phase of HALTED: finer words stand in `ending`."""
+    return _STATES.get(phase, phase)
+
+
+def finished(last_step: int | None, total: int | None, *, early: bool = False, whole: float = 0.98) -> str:
+    """Return the story of a run that has finished; `early`: by its own word before its end."""
+    story = "stopped early" if early else "finished"
+    if last_step is not None:
+        story += f" at step {last_step}"
+    if total:
+        # Where steps count from 0, the last one is one less than the total.
+        short = not early and last_step is not None and last_step + 1 < whole * total
+        story += f" of {total}" + (", before its end" if short else "")
+    return story
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """How a run ended."""
+
+    kind: End
+    story: str
+    """One line."""
+    told_by: str = ""
+    """Who says so: the log, the launcher, the process, the kernel, the scheduler; "" for silence."""
+    step: int | None = None
+    line: int | None = None

@@ -1,0 +1,79 @@
+"""Launches: how a log begins, so that the same words further on tell that the program was started again.
+
+A program that is started again into the same log, by a loop or by hand, begins with the words with
+which it began before: its arguments, its banner. The first line of the log that tells enough, and
+stands only once at its beginning, is remembered without its time, level and digits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from runwatch.core.batch import Event
+from runwatch.core.text import decode
+from runwatch.parsers.envelope.header import message
+
+HEAD = 1024
+"""Bytes of a log that are its beginning; a launch within them is not told."""
+_FIRST = 5
+"""Lines with text that are looked at: what comes later may come again as training goes on."""
+_LETTERS = 12
+"""Letters that a line has, at least, that tells enough."""
+_NEEDLE = 64
+_NUMBER = re.compile(rb"\d+")
+_PLAIN = re.compile(rb"[^\d\r\x1b]{8,}")
+_COMMON = re.compile(rb"[{\[]\s*['\"]|Traceback|File \"|.*\b[Ll]oss\b\W{0,4}\d|.*%\|")
+"""Begins what is no program's beginning, but a record, a bar or an error: they come again and again."""
+
+
+class Opening:
+    """The line by which the beginning of one log is known. It is settled once its head was seen."""
+
+    def __init__(self, *, from_begin: bool) -> None:
+        """`from_begin`: the stream is read from its first byte; else `learn` is to be called."""
+        self._head: bytes | None = b"" if from_begin else None
+        self._key = self._needle = b""
+
+    def learn(self, head: bytes) -> None:
+        """Take how the log begins, where it is read from its middle."""
+        self._head = None
+        if len(head) >= HEAD:
+            self._settle(head[:HEAD])
+
+    def launches(self, text: bytes, end: int, start: int, line: int) -> Iterator[Event]:
+        """Yield an event for each launch in text[:end]: whole lines from offset `start` and `line` on."""
+        if self._head is not None:
+            self._head += text[: min(end, HEAD - len(self._head))]
+            if len(self._head) >= HEAD:
+                self._settle(self._head)
+                self._head = None
+        if not self._needle:
+            return
+        at = text.find(self._needle, max(0, HEAD - start), end)
+        while at >= 0:
+            begin = text.rfind(b"\n", 0, at) + 1
+            stop = text.find(b"\n", at, end)
+            stop = end if stop < 0 else stop
+            said = text[begin:stop].rstrip(b"\r")
+            if _key(said) == self._key:
+                number = line + text.count(b"\n", 0, begin)
+                yield Event("launch", start + begin, number, decode(message(said).strip(), 300))
+            at = text.find(self._needle, stop, end)
+
+    def _settle(self, head: bytes) -> None:
+        """Choose the line of the beginning by which it is known again, if there is one."""
+        counts = Counter(map(_key, head.split(b"\n")))
+        for key in list(counts)[:_FIRST]:
+            if _COMMON.match(key):
+                return
+            needle = max(_PLAIN.findall(key), key=len, default=b"")[:_NEEDLE]
+            letters = sum(chr(byte).isalpha() for byte in needle)
+            if counts[key] == 1 and letters >= _LETTERS:
+                self._key, self._needle = key, needle
+                return
+
+
+def _key(line: bytes) -> bytes:
+    return _NUMBER.sub(b"0", message(line.rstrip(b"\r"))).strip()

@@ -1,0 +1,119 @@
+"""How a run ended: in its JSON, on one line, from the words of logs."""
+
+from __future__ import annotations
+
+import pytest
+
+from runwatch.core.ending import HALTED, End, phase_of, state_of
+from runwatch.parsers.formats import catalogue
+from runwatch.parsers.stream import StreamParser
+from runwatch.watcher.engine.document import document
+from runwatch.watcher.engine.engine import Engine
+
+NOW = 1.9e9
+
+
+def steps(first: int, last: int, total: int = 400, loss: float = 3.0) -> str:
+    rows = (
+        f"step {at:05d}/{total:05d} ({100 * at / total:.2f}%) | loss: {loss - at * 0.002:.6f} | dt: 100.00ms"
+        for at in range(first, last)
+    )
+    return "\n".join(rows) + "\n"
+
+
+def judged(text: str) -> dict:
+    """Return what is said of a log that is complete."""
+    engine, parser = Engine(), StreamParser(catalogue())
+    engine.add_source("run", "run", "run.log")
+    for batch in (parser.feed(text.encode()), parser.flush()):
+        engine.fold("run", batch, written=NOW - 1e6)
+    engine.finish(NOW)
+    (run,) = document(engine, NOW)["runs"]
+    return run
+
+
+TRACE = 'Traceback (most recent call last):\n  File "train.py", line 3, in <module>\n    main()\n{}\n'
+SLURM = "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2030-01-02T03:04:05{} ***\n"
+
+
+@pytest.mark.parametrize(
+    ("tail", "kind", "state", "health", "told_by"),
+    [
+        ("Training completed\n", "finished", "finished", "ok", "log"),
+        ("Early stopping triggered\n", "stopped_early", "finished", "ok", "log"),
+        ("stopping_early: wallclock\n", "stopped_early", "finished", "ok", "log"),
+        (TRACE.format("KeyboardInterrupt"), "interrupted", "crashed", "ok", "log"),
+        (SLURM.format(""), "interrupted", "crashed", "ok", "scheduler"),
+        ("Received SIGTERM, saving and exiting\n", "interrupted", "crashed", "warning", "log"),
+        (
+            TRACE.format("KeyboardInterrupt") + SLURM.format(" DUE TO TIME LIMIT"),
+            "time_limit",
+            "crashed",
+            "warning",
+            "scheduler",
+        ),
+        (SLURM.format(" DUE TO PREEMPTION"), "preempted", "crashed", "warning", "scheduler"),
+        (TRACE.format("ValueError: bad shard"), "crashed", "crashed", "critical", "log"),
+        ("Killed\n", "killed", "crashed", "critical", "log"),
+    ],
+)
+def test_each_kind_of_end_is_told(tail, kind, state, health, told_by):
+    run = judged(steps(0, 200) + tail)
+    assert (run["ending"]["kind"], run["state"], run["health"]) == (kind, state, health)
+    assert run["ending"]["told_by"] == told_by
+    assert run["reason"] == run["ending"]["story"]
+
+
+def test_of_a_log_that_just_ends_nobody_knows_how():
+    run = judged(steps(0, 200))
+    assert (run["ending"]["kind"], run["state"], run["health"]) == ("vanished", "stalled", "warning")
+    assert run["reason"] == "log ends at step 199 of 400 without an error or a finish line"
+    assert run["ending"]["told_by"] is None
+
+
+def test_a_run_that_goes_on_has_no_end():
+    engine = Engine()
+    engine.add_source("run", "run", "run.log")
+    engine.fold(
+        "run", StreamParser(catalogue()).feed(steps(0, 200).encode()), live=True, arrival=NOW, written=NOW
+    )
+    (run,) = document(engine, NOW + 1)["runs"]
+    assert (run["state"], run["ending"], run["reason"], run["health"]) == ("running", None, None, "ok")
+
+
+def test_a_finished_run_tells_what_is_wrong_with_it():
+    run = judged(steps(0, 390) + steps(390, 400).replace("loss: 2", "loss: nan ") + "Training completed\n")
+    assert (run["state"], run["ending"]["kind"], run["health"]) == ("finished", "finished", "critical")
+    assert run["ending"]["story"] == "finished at step 399 of 400"
+    assert run["reason"].startswith("finished at step 399 of 400, but ")
+    assert "NaN" in run["reason"]
+
+
+def test_a_failure_behind_the_end_leaves_it_finished():
+    run = judged(steps(0, 400) + "Training completed\n" + TRACE.format("KeyError: 'test'"))
+    assert (run["ending"]["kind"], run["health"]) == ("finished", "warning")
+    assert run["reason"] == (
+        "finished at step 399 of 400, but failed after training was over: KeyError: 'test'"
+    )
+
+
+def test_a_later_launch_takes_over():
+    stopped = steps(0, 200) + "2030-01-02 03:04:05,678 - trainer - WARNING - Received SIGTERM, saving\n"
+    run = judged(
+        stopped + "Resuming from checkpoint at step 200\n" + steps(200, 400) + "Training completed\n"
+    )
+    assert (run["ending"]["kind"], run["health"]) == ("finished", "ok")
+    (told,) = [row for row in run["incidents"] if row["rule"] == "crash"]
+    assert (told["state"], told["severity"]) == ("resolved", "warning")
+    assert told["title"] == "told to end: Received SIGTERM, saving"  # without time, logger and level
+
+
+def test_an_early_stop_that_training_passes_is_none():
+    run = judged(steps(0, 200) + "Early stopping triggered\n" + steps(200, 400) + "Training completed\n")
+    assert run["ending"]["kind"] == "finished"
+
+
+def test_every_end_has_a_phase_and_every_phase_a_state():
+    phases = {phase_of(end) for end in End}
+    assert phases == HALTED
+    assert {state_of(phase) for phase in phases} == {"finished", "crashed", "stalled"}
