@@ -51,15 +51,15 @@ FAULTS = {
     "terminate_launcher": Expected(
         "crash ended", "SIGTERM|terminated|signal 15", GONE, "killed preempted interrupted"
     ),
-    "stop": Expected("hang silent_rank", "no progress|stopped|printed nothing", "ended", "hung killed"),
-    "stop_worker": Expected("hang", "no progress|stopped", "ended", "hung killed"),
+    "stop": Expected("hang silent_rank", "stopped by a signal", GONE, "hung killed"),
+    "stop_worker": Expected("hang", "stopped by a signal", GONE, "hung killed"),
     "raise": Expected("crash", "bad sample", GONE, "crashed"),
     "crash_again": Expected("restart_loop", "restart", f"{GONE} resume lost_work", "crashed"),
     "memory": Expected("crash host_memory", "memory|alloc", f"{GONE} {SLOWER}", "crashed"),
     "slow_rank": Expected("straggler", r"rank \d", SLOWER, "finished"),
     # data
     "slow_disk": Expected(SLOWER, "longer|slower|stall|data", "", "finished"),
-    "blocked_read": Expected("hang", "no progress", "ended", "hung killed"),
+    "blocked_read": Expected("hang", "in read|pipe", GONE, "hung killed"),
     "stalls": Expected(SLOWER, "stall|longer|data", "", "finished"),
     "bad_batches": Expected("loss_spike grad_spike", "rose|jumped|above", ROSE, "finished"),
     "wrong_labels": Expected("loss_spike divergence grad_spike", "rose|jumped|above", ROSE, "finished"),

@@ -23,7 +23,7 @@ class Result:
 
     watcher: str
     caught: Report | None
-    """The first report by a rule that should."""
+    """The first warning by a rule that should, or the first note where there is none."""
     delay: float | None
     """Seconds from the fault to it; None for what is there from the beginning."""
     cause: bool
@@ -46,7 +46,7 @@ def judge(case: Case, watcher: str, reports: list[Report], endings: list[Ending]
     early = set(case.expected.foreseen.split())
     found = [r for r in reports if r.rule in rules and not _before(r, onset)]
     named = [r for r in found if re.search(case.expected.words, r.text, re.IGNORECASE)]
-    caught = next(iter(found), None) if rules else None
+    caught = next((r for r in found if r.severity != "info"), found[0] if found else None)
     wrong = [
         r
         for r in reports
@@ -60,7 +60,7 @@ def judge(case: Case, watcher: str, reports: list[Report], endings: list[Ending]
         watcher=watcher,
         caught=caught,
         delay=None if caught is None or onset is None else max(caught.time - onset, 0.0),
-        cause=bool(rules and named),
+        cause=bool(named),
         reports=tuple(reports),
         false=tuple(r for r in wrong if r not in real),
         real=tuple(real),

@@ -160,7 +160,7 @@ class Injector:
         elif self.event == "slow_saves":
             if late:
                 self.begins()
-            time.sleep(4.0 if late else 0.4)
+            time.sleep(6.5 if late else 0.4)
         elif self.event == "long_saves":
             time.sleep(1.5)
 
