@@ -36,7 +36,7 @@ class Result:
     """Reports of a slowdown that the machine really had."""
     ending: Ending | None
     ended_right: bool | None
-    """None where it is not said, or does not matter."""
+    """None where any will do."""
 
 
 def judge(case: Case, watcher: str, reports: list[Report], endings: list[Ending], top: Path) -> Result:
@@ -65,7 +65,7 @@ def judge(case: Case, watcher: str, reports: list[Report], endings: list[Ending]
         false=tuple(r for r in wrong if r not in real),
         real=tuple(real),
         ending=last,
-        ended_right=None if not kinds or last is None or not last.kind else last.kind in kinds,
+        ended_right=None if not kinds else last is not None and last.kind in kinds,
     )
 
 

@@ -69,9 +69,7 @@ def _found(case: Case, result: Result) -> str:
 
 
 def _ended(result: Result) -> str:
-    if result.ending is None:
-        return "-"
-    name = result.ending.kind or result.ending.state
+    name = "-" if result.ending is None else result.ending.kind or result.ending.state
     return f"**{name}**" if result.ended_right is False else name
 
 
