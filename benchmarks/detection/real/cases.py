@@ -67,7 +67,7 @@ FAULTS = {
     "broken_shard": Expected("crash", "reshape|ValueError|EOF", GONE, "crashed"),
     # optimisation
     "rate_jump": Expected(ROSE, "rate|above|rose|NaN|infinite", "", "finished"),
-    "rate_from_start": Expected(ROSE, "rate|above|rose|NaN|infinite|not fallen", "", "finished"),
+    "rate_from_start": Expected(ROSE, "rate|above|began|rose|NaN|infinite|not fallen", "", "finished"),
     "large_values": Expected("loss_scale nonfinite skipped_steps", "infinite|NaN|scale", ROSE, "finished"),
     "detached": Expected("grad_vanish", "grad", ROSE, "finished"),
     "wrong_parameters_from_start": Expected("never_learns plateau masked_nan", "not fallen", "", "finished"),
