@@ -88,8 +88,9 @@ detection-logs: $(STAMP)  ## Compare with labelled logs: DIR=DIR [PART=tune|vali
 	$(BIN)/python -m benchmarks.detection.logs "$(DIR)" $(if $(PART),--part $(PART)) $(if $(ONLY),--only "$(ONLY)") \
 		$(if $(FILES),--files "$(FILES)") $(if $(JOBS),--jobs $(JOBS))
 
-detection-real: $(STAMP)  ## Watch small real runs whose faults really happen (docs/detection.md)
-	$(BIN)/python -m benchmarks.detection.real --write
+detection-real: $(STAMP)  ## Watch small real runs whose faults really happen: [SEED=N] [ONLY=words] [REAL_PYTHON=python]
+	$(BIN)/python -m benchmarks.detection.real --write $(if $(REAL_PYTHON),--python "$(REAL_PYTHON)") \
+		$(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)")
 
 format: $(STAMP)  ## Format the code
 	$(BIN)/ruff format .

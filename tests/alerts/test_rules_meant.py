@@ -276,5 +276,20 @@ def test_saves_that_are_skipped_by_choice_must_be_three_in_a_row():
     assert saves(skip, skip, skip)[0] != []
 
 
+def test_an_error_that_ends_a_save_is_reported_when_training_goes_on():
+    full = Event("error", 250, 2, "Failed to save checkpoint: disk full", data={"state": "failed"})
+    found = brief(Log(train__loss=np.ones(8), events=[full]).judge(CheckpointFailed()))
+    assert [entry[:2] for entry in found] == [("firing", "warning")]
+    assert (
+        brief(Log(train__loss=np.ones(5), events=[full]).judge(CheckpointFailed())) == []
+    )  # it may have died
+    resumed = Event("resume", 350, 3, "Resuming from step 0")
+    assert brief(Log(train__loss=np.ones(9), events=[full, resumed]).judge(CheckpointFailed())) == []
+    told = Event(FAILED, 250, 2, "could not save checkpoint: quota", data={"state": "failed"})
+    assert [
+        entry[:2] for entry in brief(Log(train__loss=np.ones(3), events=[told]).judge(CheckpointFailed()))
+    ] == [("firing", "warning")]
+
+
 def test_the_end_of_a_log_changes_nothing_here():
     assert list(CheckpointFailed().tick(END)) == []

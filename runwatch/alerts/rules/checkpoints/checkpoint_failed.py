@@ -4,7 +4,8 @@ Reason: a loop that catches the error of a save goes on as if nothing had happen
 is lost shows only when the run dies.
 Formula: lines that say that a save failed, or was skipped because of an error: a warning at
 the first; saves that were skipped for another reason, `skips` in a row without any that
-went well. Ends at the next checkpoint.
+went well. An error that ends a save, such as a full disk, is one when `survive` training
+rows have followed it. Ends at the next checkpoint.
 
 Example: '3 checkpoints in a row were not saved: checkpoint save skipped (RuntimeError)'.
 
@@ -21,7 +22,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import ClassVar
+
+import numpy as np
 
 from runwatch.alerts.rules.base import Place, RunRule, threshold
 from runwatch.core.batch import Event
@@ -41,27 +45,54 @@ class CheckpointFailed(RunRule):
     summary: ClassVar[str] = "Checkpoints could not be saved, and training goes on."
 
     skips: int = threshold(3, "saves in a row skipped for no error that are a warning")
+    survive: ClassVar[int] = 3
+    """Training rows after an error that show it did not end the run."""
 
     _failed: int = field(default=0, init=False, repr=False)
     """Saves that failed in a row."""
     _first: Place = field(default=Place(None, None), init=False, repr=False)
     _open: bool = field(default=False, init=False, repr=False)
+    _error: Event | None = field(default=None, init=False, repr=False)
+    """An error of a save, while it may yet be the end of the run."""
+    _rows: int = field(default=0, init=False, repr=False)
+    """Training rows since."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the saves of a block."""
+        rows = block.progress.offset if block.progress is not None else np.empty(0)
         found: list[Finding] = []
-        for event in block.events:
-            if event.kind == FAILED:
+        done = 0
+        told: list[tuple[float, Event | None]] = [(event.offset, event) for event in block.events]
+        for offset, event in sorted([*told, *((at, None) for at in block.restarts)], key=itemgetter(0)):
+            upto = int(np.searchsorted(rows, offset))
+            found += self._survived(upto - done)
+            done = max(done, upto)
+            if event is None or event.kind == "resume":
+                self._error = None  # it was the end
+            elif event.kind == FAILED:
                 found += self._fail(event)
+            elif event.kind == "error" and event.data.get("state") == "failed" and self._error is None:
+                self._error, self._rows = event, 0
             elif event.kind == "checkpoint" and event.data.get("state") != "saving":
                 found += self._saved(event)
-        return found
+        return found + self._survived(len(rows) - done)
+
+    def _survived(self, rows: int) -> list[Finding]:
+        """So many training rows follow: an error before them was that of a save alone."""
+        if self._error is None or rows <= 0:
+            return []
+        self._rows += rows
+        if self._rows < self.survive:
+            return []
+        error, self._error = self._error, None
+        return self._fail(error)
 
     def _fail(self, event: Event) -> list[Finding]:
         self._failed += 1
         if self._failed == 1:
             self._first = Place(event.step, event.line)
-        if not self._open and not _ERROR.search(event.title) and self._failed < self.skips:
+        by_error = event.data.get("state") == "failed" or _ERROR.search(event.title)
+        if not self._open and not by_error and self._failed < self.skips:
             return []
         self._open = True
         what = "a checkpoint was" if self._failed == 1 else f"{self._failed} checkpoints in a row were"
@@ -77,7 +108,7 @@ class CheckpointFailed(RunRule):
         ]
 
     def _saved(self, event: Event) -> list[Finding]:
-        was, self._open, self._failed = self._open, False, 0
+        was, self._open, self._failed, self._error = self._open, False, 0, None
         if not was:
             return []
         where = Place(event.step, event.line)
