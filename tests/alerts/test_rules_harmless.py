@@ -94,6 +94,11 @@ def test_a_jump_that_decays_is_no_divergence():
     assert "critical" in [s for s, _ in fired(Log(train__loss=stays * noise(2000, 0.08)).judge(Divergence()))]
 
 
+def test_a_loss_that_rises_soon_after_its_first_descent_diverges():
+    loss = np.interp(np.arange(600), [0, 120, 160, 600], [11, 3, 3, 4.2]) * noise(600, 0.01)
+    assert "critical" in [severity for severity, _ in fired(Log(train__loss=loss).judge(Divergence()))]
+
+
 def test_a_loss_that_rises_in_the_warm_up_and_falls_below_is_no_divergence():
     rows = np.arange(3000)
     loss = np.interp(rows, [0, 30, 170, 260, 1000, 3000], [11, 10.9, 7.1, 10.8, 8.2, 4]) * noise(3000, 0.01)

@@ -77,7 +77,7 @@ _SMOOTH = 20
 _COMING_BACK = 0.95
 """Part of the highest of the newest points below which a loss is on its way back."""
 _NEWEST, _AFTER = 4, 16
-"""Newest points that tell whether it falls, and those in which a higher rise still counts as this one."""
+"""Newest points that tell whether it falls, and those since the best in which a higher rise is this one."""
 _RAMP = 32
 """Rows over which, twice in a row, the rate rises in a warm-up, and by how much at most."""
 _STEEPEST = 3.0
@@ -289,7 +289,8 @@ class Divergence(LossRule, RankRule):
         step = int(sound[-1]) if len(sound) and np.isfinite(sound[-1]) else step
         sudden = bool(until.size) and level - until[1, -1] > (level - self._best.level) / 2
         self._rise = _Rise(self._onset(rows, row, margin), cause, level, margin, step, sudden)
-        self._rise.highest = float(until[1, -_AFTER:].max(initial=level))
+        since = until[1, int(np.argmin(until[1])) if until.size else 0 :]
+        self._rise.highest = float(since[-_AFTER:].max(initial=level))
         self._rise.comes_back(level, self._best.level)
         if self.persist <= 1:
             return [self._fire(self._rise, level)]
