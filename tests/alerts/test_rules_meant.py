@@ -250,8 +250,8 @@ def test_a_wide_gap_needs_no_long_rise():
     val = [0.9, 0.8, 0.82, 0.95, 1.1, 1.3, 1.5, 1.7]
     found = Log(train__loss=train, val__loss=val).judge(Validation())
     assert fired(found)[0] == ("info", 5)
-    assert fired(found)[-1] == ("warning", 5)  # half above its best
-    assert "112% above its best of 0.8" in found[-1].title
+    assert fired(found)[-1] == ("warning", 5)  # by then it costs a third
+    assert "88% above its best of 0.8" in found[-1].title
     narrow = Log(train__loss=np.array(train) / 100, val__loss=np.array(val) / 100)
     assert [f.step for f in narrow.judge(Validation())] == [7]
 
