@@ -45,6 +45,8 @@ class Opening:
 
     def launches(self, text: bytes, end: int, start: int, line: int) -> Iterator[Event]:
         """Yield an event for each launch in text[:end]: whole lines from offset `start` and `line` on."""
+        if self._head is not None and start != len(self._head):
+            self._head = None  # it begins with a line that is too long to be read
         if self._head is not None:
             self._head += text[: min(end, HEAD - len(self._head))]
             if len(self._head) >= HEAD:
