@@ -71,7 +71,8 @@ def _wait(case: Case, launcher: Launcher, watchers: list[Watcher], top: Path) ->
         lasting = case.event.startswith(("stop", "blocked"))  # it never ends by itself
         if settled is None and ((over and (found or case.healthy)) or (found and lasting)):
             settled = now
-        if (settled and now > settled + CALM) or (over and now > over + PATIENCE):
+        calm = CALM if watchers[0].endings else 2 * CALM  # that it is over may take longer to be known
+        if (settled and now > settled + calm) or (over and now > over + PATIENCE):
             return
 
 

@@ -15,7 +15,10 @@ PROGRAMS = {
 }
 """Program -> the library that it needs."""
 GONE = "crash ended hang checkpoint_overdue silent_rank"
-ROSE = "divergence loss_spike nonfinite grad_spike above_start lr_anomaly masked_nan validation never_learns"
+ROSE = (
+    "divergence loss_spike nonfinite grad_spike above_start lr_anomaly masked_nan validation never_learns "
+    "oscillation"
+)
 SLOWER = "step_time throughput jitter stalls data_bound"
 SPACE = "checkpoint_space disk_full"
 SAVING = (
@@ -86,7 +89,8 @@ FAULTS = {
 NUISANCES = {
     **dict.fromkeys(["plain", "noisy", "jitter", "evaluation", "long_saves"], Expected(endings="finished")),
     **dict.fromkeys(["sparse", "warmup", "warm_restarts", "long_start"], Expected(endings="finished")),
-    **dict.fromkeys(["preempted", "resume"], Expected(endings="finished")),
+    "preempted": Expected(besides="crash", endings="finished"),
+    "resume": Expected(endings="finished"),
     "early_stopping": Expected(endings="stopped_early finished"),
     "interrupt": Expected(endings="interrupted"),
     "elastic": Expected(besides="crash", endings="finished"),

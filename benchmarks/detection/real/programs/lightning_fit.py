@@ -7,7 +7,7 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -96,7 +96,13 @@ def main() -> None:
         default_root_dir=plan.dir,
         max_epochs=plan.steps // EPOCH,
         accelerator="cpu",
-        callbacks=[checkpoints, Count(), Saved(), *stopping],
+        callbacks=[
+            checkpoints,
+            Count(),
+            Saved(),
+            TQDMProgressBar(),
+            *stopping,
+        ],  # the other bar needs a terminal
         log_every_n_steps=1,
         enable_model_summary=False,
         logger=lightning.pytorch.loggers.CSVLogger(str(plan.dir))

@@ -25,7 +25,9 @@ def main() -> None:
     attempt = plan.attempt or int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
     plan = Plan(**{**vars(plan), "attempt": attempt})
     injector = Injector(plan, rank, plan.seed % world)
-    dist.init_process_group("gloo")
+    # the launcher's own store still holds the addresses of the attempt before
+    store = f"file://{plan.beside(f'store-{attempt}')}" if attempt else None
+    dist.init_process_group("gloo", store, rank=rank, world_size=world)
     net = network(plan.seed)
     ranks = nn.parallel.DistributedDataParallel(net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=RATE)
