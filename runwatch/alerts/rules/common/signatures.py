@@ -197,8 +197,14 @@ SIGNATURES: tuple[Matcher, ...] = (
         Role.ROOT,
         "the host ran out of memory",
         _HOST,
-        pattern=r"\bMemoryError|std::bad_alloc|Cannot allocate memory"
-        r"|DataLoader worker .* killed by signal: Killed",
+        pattern=r"\bMemoryError|std::bad_alloc|Cannot allocate memory",
+    ),
+    _signature(
+        "worker_killed",
+        Role.ROOT,
+        "a data loader worker was killed, mostly for want of host memory",
+        _HOST,
+        pattern=r"DataLoader worker .* killed by signal: Killed",
     ),
     _signature(
         "gpu_hardware",
