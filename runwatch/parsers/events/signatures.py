@@ -128,7 +128,7 @@ TROUBLE = Signs(
     ),
     _sign(
         "killed",
-        rb"^\s*Killed\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
+        rb"^\s*Killed\s*$|(?:s/it|it/s)\]Killed\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
         rb"^zsh: killed {2,}\S|^\[\d+\][+-]? +(?:\d+ )?[Kk]illed {2,}\S",
         rb"killed by signal: Killed|\bSIGKILL\b",
         needles=(b"illed", b"SIG", b"zsh: "),
@@ -172,9 +172,10 @@ TROUBLE = Signs(
     ),
     _sign(
         "error",
+        rb"\b(?:PANIC => |thread '[^']{1,60}' (?:\(\d+\) )?)panicked at ",  # Rust
         rb"No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc",
         rb"[Ff]ailed to (?:save|write) (?:the |a )?(?:\w+ )?checkpoint\b|^terminate called after throwing",
-        needles=(b"No space", b"quota", b"Stale file", b"bad_alloc", b"ailed to ", b"te called"),
+        needles=(b"panicked", b"No space", b"quota", b"Stale file", b"bad_alloc", b"ailed to ", b"te called"),
     ),
     # of a program that does not even begin, Python prints no traceback
     _sign(
@@ -237,7 +238,7 @@ MILESTONES = Signs(
         rb"[Tt]raining stopped early|Exiting from training early|[Ee]arly [Ss]topping in epoch \d",
         rb"Stopping training early|[Ee]arly stopping, best iteration is|\bstopping_early: ",
         rb"(?:\A|[^\w\s]\s*)(?:[Ee]arly ?[Ss]top|EARLY STOP)(?:ping|ped|PING|PED)[.!]*\s*\Z",
-        rb"EarlyStopping counter: (\d+) out of \1\b|^Stopping\. Best iteration",
+        rb"\[EARLY STOP\] |EarlyStopping counter: (\d+) out of \1\b|^Stopping\. Best iteration",
         needles=(b"arly", b"ARLY", b"Stopping. Best"),
     ),
     _sign(saves.FAILED, *saves.NOT_SAVED, needles=saves.NOT_SAVED_NEEDLES),
@@ -330,6 +331,9 @@ _TRIGGERS = (
     (b"rror", b"reempt", b"reset", b"resum", b"restoring", rb"raining\b", b"retry", rb"rly ?[sS]top"),
     (
         b"direct cause",
+        b"panicked",
+        b"EARLY STOP",
+        b"]Killed",
         b"ping_early",
         b"Exiting from",
         b"stopped early",

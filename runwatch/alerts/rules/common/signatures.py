@@ -234,7 +234,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         Role.CASCADE,
         "it was told to end (SIGTERM), by whom the log does not tell",
         _RELAUNCH,
-        pattern=r"SIGTERM|signal:? 15\b|\b15 death signal|Termination signal|^Terminated$",
+        pattern=r"SIGTERM|signal:? 15\b|\b15 death signal|Termination signal|signal: Terminated|^Terminated$",
         end=End.INTERRUPTED,
         severity=Severity.WARNING,
         said="told to end",
@@ -246,7 +246,8 @@ SIGNATURES: tuple[Matcher, ...] = (
         _CODE,
         pattern=r"Broken ?pipe|Connection (reset|refused|closed)|TCPStore|Rendezvous\w*Error|DistStoreError"
         r"|DistNetworkError|destroy_process_group|remote process (exited|has)|ncclRemoteError|NCCL.*\babort"
-        r"|EOFError|ChildFailedError|SignalException|PythonFinalizationError|interpreter shutdown",
+        r"|EOFError|ChildFailedError|Process(Raised|Exited)Exception|SignalException"
+        r"|PythonFinalizationError|interpreter shutdown",
     ),
     _signature(
         "exit",
@@ -280,6 +281,13 @@ SIGNATURES: tuple[Matcher, ...] = (
         pattern=r"Input/output error|Stale file handle|Read-only file system|Transport endpoint",
     ),
     _signature(
+        "write",
+        Role.ROOT,
+        "a file could not be written, mostly because a disk or quota is full",
+        "Free space or raise the quota; check the newest checkpoint.",
+        pattern=r"PytorchStreamWriter failed|file write failed|iostream error|unexpected pos \d+ vs",
+    ),
+    _signature(
         "shared_memory",
         Role.ROOT,
         "shared memory ran out",
@@ -299,7 +307,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         Role.ROOT,
         "somebody interrupted it",
         "",
-        pattern=r"KeyboardInterrupt|SIGINT|signal:? 2\b|scancel",
+        pattern=r"KeyboardInterrupt|SIGINT|signal:? 2\b|\b2 death signal|scancel",
         end=End.INTERRUPTED,
         severity=Severity.INFO,
         said="interrupted",
@@ -326,6 +334,14 @@ SIGNATURES: tuple[Matcher, ...] = (
     _signature("worker", Role.ROOT, "a data loader worker died", _HOST, kinds="worker"),
     _signature("cuda_error", Role.ROOT, "a CUDA call failed", _RELAUNCH, kinds="cuda_error"),
     _signature(
+        "cut_off",
+        Role.LATE_ROOT,
+        "the program raised an exception, whose last line is not there",
+        _CODE,
+        kinds="traceback",
+        pattern=r"^Traceback without its last line",
+    ),
+    _signature(
         "exceptions",
         Role.LATE_ROOT,
         "several exceptions were raised at once",
@@ -342,13 +358,12 @@ SIGNATURES: tuple[Matcher, ...] = (
 def classify(event: Event) -> Signature:
     """Return the signature of an event whose kind is in CRASH_KINDS.
 
-    What was caught and printed explains less than what nobody caught, and what was raised because of
-    another exception less than that.
+    An exception that says nothing more explains less if it was caught and printed, or was raised because
+    of another one.
     """
     found = next(matcher.signature for matcher in SIGNATURES if matcher.matches(event))
-    if found.role is not Role.ROOT or not (is_caught(event) or "chained" in event.data):
-        return found
-    return replace(found, role=Role.LATE_ROOT)
+    late = found.name == "exception" and (is_caught(event) or "chained" in event.data)
+    return replace(found, role=Role.LATE_ROOT) if late else found
 
 
 def is_caught(event: Event) -> bool:

@@ -238,7 +238,8 @@ class Crash(RunRule):
         before = death.explanation() if death is not None else None
         if death is None:
             step = event.step if event.step is not None else self._last.step
-            death = self._death = _Death(block.rank, event, signature, step, behind=self._finished)
+            behind = self._finished and self._last.line is not None  # else what finished was no training
+            death = self._death = _Death(block.rank, event, signature, step, behind=behind)
         death.take(event, signature)
         if death.source == block.rank:
             death.path, death.at = block.source, event.offset

@@ -27,7 +27,7 @@ silence is asked for. A crash explains silence and is not a hang, nor is a run w
 processes have ended. What they do goes along as evidence (where they stand in their
 code only if `stack` is set, since it reads their memory). Of a log at rest
 that just ends a warning says so, if it is known how far it should go, or within an
-epoch; where lines of another kind stand behind its last row, near its end, a note: it
+epoch; where lines of another kind stand behind its last row, a note: it
 may have ended by itself.
 
 Sources: NVIDIA's resiliency extension, whose timeouts are multiples of the longest
@@ -77,8 +77,6 @@ class Hang(RunRule):
     """Training rows below which a log that ends may be an excerpt, and it is a note."""
     closing: ClassVar[int] = 3
     """Lines behind the last training row from which the program seems to have ended by itself."""
-    nearly: ClassVar[float] = 0.9
-    """Progress from which that is believed."""
     complete: ClassVar[float] = 0.98
     """Progress from which a log that ends is finished."""
 
@@ -180,11 +178,11 @@ class Hang(RunRule):
         """Judge a log that nobody writes any more, and that tells no end."""
         if status.silent_for <= limit or self._open is Verdict.FIRING:
             return ()
-        closing = status.behind > self.closing  # what a program says when it ends by itself
+        closing = status.behind >= self.closing  # what a program says when it ends by itself
         severity = Sev.WARNING if self._rows >= self.excerpt else Sev.INFO
         if status.fraction is not None and status.fraction < self.complete:
             title = f"log ends at step {status.last_step} of {status.total} without an error or a finish line"
-            severity = Sev.INFO if closing and status.fraction >= self.nearly else severity
+            severity = Sev.INFO if closing else severity
         elif self._within(status):
             title = f"log ends within an epoch, at step {status.last_step}, without an error or a finish line"
             severity = Sev.INFO if closing else severity
