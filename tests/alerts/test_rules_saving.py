@@ -20,8 +20,11 @@ EVERY = 20
 """Rows between two checkpoints."""
 
 
-def watch(pauses, live=True, rule=None):
-    """Return what is found while rows arrive each second, with a pause after every 20th."""
+def watch(pauses, live=True, rule=None, held=False):
+    """Return what is found while rows arrive each second, with a pause after every 20th.
+
+    `held`: the row before a pause is held back, and arrives with the row behind it.
+    """
     count = EVERY * (len(pauses) + 1)
     saves = [EVERY * number for number in range(1, len(pauses) + 1)]
     events = [Event("checkpoint", row * 100 - 50, row, "Saving checkpoint") for row in saves]
@@ -29,8 +32,11 @@ def watch(pauses, live=True, rule=None):
     one, clock, found = rule or CheckpointSlow(), 1000.0, []
     for row in range(count):
         clock += 1.0 + (pauses[saves.index(row)] if row in saves else 0.0)
-        block = log.block(row, row + 1)
-        said = [event for event in events if row * 100 - 100 <= event.offset < row * 100]
+        if held and row + 1 in saves:
+            continue
+        first = row - 1 if held and row in saves else row
+        block = log.block(first, row + 1)
+        said = [event for event in events if first * 100 - 100 <= event.offset < row * 100]
         found += one.observe(replace(block, events=said, live=live, arrival=clock if live else 0.0))
     return found
 
@@ -39,6 +45,14 @@ def test_saves_that_get_slow_are_told_and_end():
     found = watch([90, 10, 11, 9, 100, 110, 120, 10])
     assert brief(found) == [("firing", "warning", 120), ("clear", "warning", 160)]
     assert found[0].title == "training waited 1m 50s for the last checkpoint, usually 10 s"
+
+
+def test_a_save_may_arrive_between_two_rows_of_one_block():
+    found = watch([90, 10, 11, 9, 100, 110, 120, 10], held=True)
+    assert [(f.verdict.value, f.title) for f in found] == [
+        ("firing", "training waited 1m 50s for the last checkpoint, usually 10 s"),
+        ("clear", "training waited 10 s for the last checkpoint, usually 10 s"),
+    ]
 
 
 @pytest.mark.parametrize(

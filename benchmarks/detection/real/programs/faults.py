@@ -53,6 +53,8 @@ class Injector:
         self.step, self._computed = -1, time.process_time()
         self._times = plan.beside("times").open("a") if rank == 0 else None
         self._disk = Disk(plan) if self._met and self.event in ("slow_disk", "blocked_read") else None
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         if self.event == "competitor":
             os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 

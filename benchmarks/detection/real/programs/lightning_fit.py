@@ -91,7 +91,7 @@ def main() -> None:
         save_top_k=-1,
         every_n_epochs=1,
     )
-    stopping = [EarlyStopping("val_loss", patience=2)] if plan.what == "early_stopping" else []
+    stopping = [EarlyStopping("val_loss", patience=2, verbose=True)] if plan.what == "early_stopping" else []
     trainer = lightning.Trainer(
         default_root_dir=plan.dir,
         max_epochs=plan.steps // EPOCH,

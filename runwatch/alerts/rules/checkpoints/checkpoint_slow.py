@@ -66,12 +66,13 @@ class CheckpointSlow(RunRule):
         saves = [event.offset for event in block.events if event.kind == "checkpoint"]
         rows = block.progress
         if rows is not None and len(rows):
-            early = [offset for offset in saves if offset < rows.offset[0]]
+            early = [offset for offset in saves if offset < rows.offset[-1]]
             saved = max([self._saved, *early])
             if block.restarts:
                 self._moved = None
             if self._moved is not None and saved > self._moved[0] and block.live:
-                pause = block.arrival - self._moved[1] - self._pace.median
+                # The row before the save may have been held back, and arrive with those behind it.
+                pause = block.arrival - self._moved[1] - len(rows) * self._pace.median
                 found += self._judge(max(0.0, pause), block)
             self._moved = (float(rows.offset[-1]), block.arrival) if block.live else None
         self._pace.push(block)
