@@ -9,7 +9,8 @@ the greatest of the 90th percentile of successive differences, as a Gaussian's d
 shift or a slow rise does not inflate it; data of two kinds in turn do, and no median can
 move further than from one kind to the other), and, at the best, the deviation of the rows
 there; 3.4 is about twice 6 standard errors of a median of 20. A warning; critical when the
-loss has risen by `grave`, or after `long` points, because slow rises do not recover.
+loss has risen by `grave`, or after `long` points, because slow rises do not recover; not
+below a tenth of the untrained loss, where ratios say little.
 Neither while it comes back: 5 % below the highest of the last four points, or by a third of
 the rise, unless for 3 * `long` points; nor before four points where half of it came at
 once, as a spike's; nor in a warm-up, while the rate rises gradually and the loss is below
@@ -322,6 +323,7 @@ class Divergence(LossRule, RankRule):
         if waits or (rise.sudden and rise.over < _NEWEST):
             return []
         grave = excess > log(1 + self.grave) or rise.over >= self.long
+        grave &= level >= self._ending.untrained + log(_LOW)
         if not rise.firing:
             told = rise.over >= self.persist
         else:
