@@ -103,6 +103,7 @@ def _signature(
 _MEMORY = "Lower the micro batch or sequence length, or shard or recompute more."
 _HOST = "Lower data loader workers or what they cache, or ask for more host memory."
 _WHO = "See whether dmesg or the scheduler says who killed it; mostly it is for want of host memory."
+_GO_ON = "Resume it from the last checkpoint, if it is to go on."
 _RELAUNCH = "Relaunch from the last complete checkpoint."
 _HARDWARE = "Take the node out of the job and look at the kernel log; then relaunch from the last checkpoint."
 _CODE = "Read the traceback of the first rank that failed; later ones follow from it."
@@ -168,7 +169,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         "cancelled",
         Role.LATE_ROOT,
         "somebody cancelled the job",
-        "",
+        _GO_ON,
         kinds="scheduler",
         pattern=r"CANCELLED AT|TERM_OWNER",
         end=End.INTERRUPTED,
@@ -306,7 +307,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         "user",
         Role.ROOT,
         "somebody interrupted it",
-        "",
+        _GO_ON,
         pattern=r"KeyboardInterrupt|SIGINT|signal:? 2\b|\b2 death signal|scancel",
         end=End.INTERRUPTED,
         severity=Severity.INFO,
