@@ -197,7 +197,7 @@ class Run:
         source, ended = self._ended  # rows may be read late, though they stand before it
         if TRAIN in block.marks and (source != block.source or ended <= block.marks[TRAIN]):
             self.finished, self._ended = False, ("", -1)
-        elif ended >= 0 and (self.records or block.bar):
+        elif self._ended[1] >= 0 and (self.records or block.bar):
             self.finished = True
 
         if "early_stop" in block.marks:

@@ -308,7 +308,7 @@ def test_the_training_loss_of_the_run_before_does_not_count():
     log.steps[60:] -= 60
     log.set(VAL, np.full(190, np.nan))
     log.columns[VAL][9::10] = values
-    assert {severity for severity, _ in fired(log.judge(Validation()))} == {"info"}
+    assert {severity for severity, _ in fired(log.judge(Validation()))} == {"info", "warning"}
 
 
 def test_lines_of_one_evaluation_are_one():

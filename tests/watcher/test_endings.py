@@ -40,6 +40,7 @@ SLURM = "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2030-01-02T03:04:05{} *
     ("tail", "kind", "state", "health", "told_by"),
     [
         ("Training completed\n", "finished", "finished", "ok", "log"),
+        ("Finished. Total elapsed time (h:m:s): 0:08:43\n", "finished", "finished", "ok", "log"),
         ("Early stopping triggered\n", "stopped_early", "finished", "ok", "log"),
         ("stopping_early: wallclock\n", "stopped_early", "finished", "ok", "log"),
         (TRACE.format("KeyboardInterrupt"), "interrupted", "crashed", "ok", "log"),
@@ -97,6 +98,18 @@ def test_a_finished_run_tells_what_is_wrong_with_it():
     assert run["ending"]["story"] == "finished at step 399 of 400"
     assert run["reason"].startswith("finished at step 399 of 400, but ")
     assert "NaN" in run["reason"]
+
+
+def test_an_end_is_believed_though_the_rows_before_it_are_read_later():
+    rows = "".join(f"Round {at}: fit={900 - at:.3f}  held={950 - at:.3f}\n" for at in range(1, 13))
+    engine, parser = Engine(), StreamParser(catalogue())
+    engine.add_source("run", "run", "run.log")
+    late, first = parser.feed((rows + "Training complete!\n").encode()), parser.flush()
+    for batch in (late, first):
+        engine.fold("run", batch, written=NOW - 1e6)
+    engine.finish(NOW)
+    runs = document(engine, NOW)["runs"]
+    assert [run["state"] for run in runs if run["steps"]["records"]] in ([], ["finished"])
 
 
 def test_a_failure_behind_the_end_leaves_it_finished():

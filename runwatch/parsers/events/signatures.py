@@ -267,6 +267,7 @@ MILESTONES = Signs(
             b"Run fini",
             b"Run complete",
             b"xits successfully",
+            b"Finished. Total",
             b"(success)",
             b"run_stop",
             b"run_final",

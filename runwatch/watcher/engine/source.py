@@ -86,7 +86,12 @@ class Source:
         """Return a block with what was told before it."""
         if self.early_total is not None and block.total is None:
             block = replace(block, total=self.early_total)
-        return replace(block, events=[*self.early, *block.events]) if self.early else block
+        if not self.early:
+            return block
+        marks = dict(block.marks)
+        for event in self.early:  # rows may be read after what stands behind them
+            marks[event.kind] = max(event.offset, marks.get(event.kind, -1))
+        return replace(block, events=[*self.early, *block.events], marks=marks)
 
     def placed(self, segment: Segment) -> Block:
         """Return the next block; each checkpoint it tells of says the newest step before it."""

@@ -138,7 +138,7 @@ class Validation(RankRule):
     part: float = threshold(0.1, "part of all evaluations that must be above it, where that is more")
     least: int = threshold(5, "evaluations before anything is said")
     jump: float = threshold(1.5, "times the evaluations before that two in a row must be")
-    costly: float = threshold(0.3, "rise from which it is a warning, as a fraction")
+    costly: float = threshold(0.2, "rise from which it is a warning, as a fraction")
     gap: float = threshold(0.3, "least gap between validation and training loss that is wide")
     waves: float = threshold(2.0, "multiple of the highest rise so far that was lost again")
 
