@@ -118,6 +118,19 @@ def test_a_bar_that_ended_within_another_tells_no_step(size):
 
 
 @pytest.mark.parametrize("size", [1, 50, 10_000])
+def test_behind_a_bar_that_ended_within_another_the_newest_of_that_counts(size):
+    """transformers draws its bar once more before and behind an evaluation."""
+    log = b"".join(bar(step, 30) + b"{'loss': '4.1', 'epoch': '1'}\n" for step in range(1, 20))
+    log += b"{'loss': '4.1', 'epoch': '1'}\n"  # of step 20, beside the bar of 19
+    log += (
+        bar(20, 30) + bar(0, 5) + bar(20, 30) + bar(5, 5) + b"{'loss': '4.1', 'epoch': '1'}\n" + bar(22, 30)
+    )
+    found = segments(*(log[i : i + size] for i in range(0, len(log), size)))
+    assert steps_of_runs(found) == [[*range(1, 20), 19, 20]]
+    assert not any(segment.block.restarts for segment in found)
+
+
+@pytest.mark.parametrize("size", [1, 50, 10_000])
 def test_a_run_resumed_with_more_steps_to_do_is_as_far_as_its_newest_bar(size):
     log = b"".join(bar(step, 12) + record(4.0) for step in range(1, 13))
     log += b"{'train_runtime': 1.5, 'train_loss': 4.0, 'epoch': 1.0}\n" + bar(0, 20)

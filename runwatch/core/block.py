@@ -114,6 +114,8 @@ class Status:
     """Progress in [0, 1] of the epoch, where only the step at which that ends is known."""
     last_step: int | None = None
     last_line: int | None = None
+    behind: int = 0
+    """Lines of its log behind the newest training record."""
     total: int | None = None
     eta: float | None = None
     """Seconds until the end at the present pace, if known."""

@@ -251,7 +251,7 @@ class Splitter:
                     strict=True,
                 )
             ]
-            beside = self._without_inner(shown[:3])
+            beside = self._without_inner(shown[:3], bars, at)
             if len(bars):
                 beside[0] = self._redraws.steps(beside, shown[2:], train, bars, at)
             step, total, seconds = (
@@ -269,13 +269,15 @@ class Splitter:
         if len(bars):
             self._beside = (bars.step[-1], bars.total[-1], bars.seconds[-1])
             self._drawn = (bars.offset[-1], bars.line[-1])
+            for last in np.flatnonzero(bars.total == self._outer[1])[-1:].tolist():
+                self._outer = (float(bars.step[last]), self._outer[1], float(bars.seconds[last]))
         return train, stepless
 
-    def _without_inner(self, beside: list[Floats]) -> list[Floats]:
+    def _without_inner(self, beside: list[Floats], bars: Rows, at: NDArray[np.int64]) -> list[Floats]:
         """Replace what a bar shows that ended in the midst of another: of an evaluation, of files written.
 
-        `beside` are step, total and seconds per step by record, arrays of shape (n,). A
-        training that steps faster than its bar is redrawn prints a record after such a bar.
+        `beside` are step, total and seconds per step by record, arrays of shape (n,); `at` is the bar
+        behind each. A training that steps faster than its bar is redrawn prints a record after such a bar.
         """
         step, total, _ = beside
         under_way = step < total
@@ -285,6 +287,12 @@ class Splitter:
             for before, column in zip(self._outer, beside, strict=True)
         ]
         inner = ~under_way & ~np.isnan(total) & ~np.isnan(outer[1]) & (total != outer[1])
+        for whole in np.unique(outer[1][inner]):  # the bar of the training may have been drawn since
+            those = np.flatnonzero(inner & (outer[1] == whole))
+            drawn = np.flatnonzero(bars.total == whole)
+            newest = np.searchsorted(drawn, at[those]) - 1
+            those, newest = those[newest >= 0], drawn[newest[newest >= 0]]
+            outer[0][those], outer[2][those] = bars.step[newest], bars.seconds[newest]
         self._outer = (float(outer[0][-1]), float(outer[1][-1]), float(outer[2][-1]))
         return [np.where(inner, own, shown) for own, shown in zip(outer, beside, strict=True)]
 

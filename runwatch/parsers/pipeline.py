@@ -187,7 +187,7 @@ class Pipeline:
     def _tell(self, line: Line, piece: Piece) -> bool:
         """Take the events of a line that is no record; return whether it told any or belongs to one."""
         found = self.events.feed(line.text, line.offset, line.number, line.ordinal)
-        if found and any(event.kind in {"finished", "over"} for event in found):
+        if found and any(event.kind in {"finished", "over", "early_stop"} for event in found):
             self._body.flush_readers(
                 line.offset - 1, piece, line
             )  # what was read is of the run that has ended

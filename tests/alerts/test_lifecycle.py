@@ -57,6 +57,21 @@ def test_a_run_is_told_to_begin_once_and_to_end_once():
     assert titles(life, NOW + 13_000, look("finished", 5000)) == []
 
 
+def test_an_end_is_told_in_its_own_words_and_with_what_is_wrong_with_it():
+    wrong = "finished at step 5000 of 5000, but loss is NaN since step 812"
+    ends = {
+        "interrupted": ("✗ Interrupted: a interrupted at step 20 of 5,000 (a)", "info", {}),
+        "preempted": ("✗ Preempted: a preempted at step 20 of 5,000 (a)", "warning", {}),
+        "time_limit": ("✗ Time limit: a hit its time limit at step 20 of 5,000 (a)", "warning", {}),
+        "finished": (f"✓ Finished: a {wrong} (a)", "critical", {"health": "critical", "reason": wrong}),
+    }
+    for phase, (subject, severity, more) in ends.items():
+        life = Lifecycle("e", "node1")
+        fold(life, NOW, look("training", name="a"))
+        (notice,) = fold(life, NOW + 60, look(phase, 20, name="a", **more))
+        assert (compose(notice).subject, notice.incident.severity) == (subject, severity)
+
+
 def test_a_crash_is_told_and_the_next_attempt_may_crash_again():
     life = Lifecycle("e", "node1")
     fold(life, NOW, look("training"))

@@ -112,7 +112,7 @@ def test_a_rate_of_zero_is_critical_and_a_decay_to_zero_is_not():
 def test_a_rate_that_is_never_above_zero():
     log = healthy()
     log.columns[LR][:] = 0.0
-    assert fired(log.judge(LrAnomaly())) == [("warning", 0)]
+    assert fired(log.judge(LrAnomaly())) == [("info", 0)]
 
 
 def test_a_jump_is_a_warning_and_warm_restarts_and_warm_up_are_not():
@@ -231,10 +231,34 @@ def evaluated(values):
 def test_validation_that_rises_while_training_falls_is_overfitting():
     log = evaluated([3, 2.8, 2.6, 2.5, 2.45, 2.4, 2.5, 2.6, 2.7, 2.8, 2.9, 3.0])
     found = log.judge(Validation())
-    assert fired(found) == [("warning", 999)]
+    assert fired(found) == [("info", 999)]
     assert "best of 2.4 at step 599" in found[0].title
     noisy = 2.5 + 0.1 * np.random.default_rng(0).normal(size=30)
     assert evaluated(noisy).judge(Validation()) == []
+
+
+def test_overfitting_is_a_warning_once_it_costs_half_of_the_best():
+    values = [3, 2.8, 2.6, 2.5, 2.45, 2.4, *np.arange(2.6, 5.0, 0.2)]
+    found = fired(evaluated(values).judge(Validation()))
+    assert found[0][0] == "info"
+    assert {severity for severity, _ in found} == {"info", "warning"}
+    below = evaluated(np.array(values) / 3)  # the training loss is 2.5
+    assert {severity for severity, _ in fired(below.judge(Validation()))} == {"info"}
+
+
+def test_a_wide_gap_says_nothing_of_evaluations_that_scatter():
+    rng = np.random.default_rng(3)
+    log = Log(train__loss=6 * np.exp(-np.arange(600) / 150) + 0.3)
+    log.set(VAL, np.full(600, np.nan))
+    log.columns[VAL][9::10] = 4.2 * np.exp(0.35 * rng.normal(size=60))
+    log.columns[VAL][59] = 1.3  # the best of many is low by chance
+    assert log.judge(Validation()) == []
+
+
+def test_a_jump_below_the_training_loss_is_a_note():
+    before = np.array([3, 2.8, 2.7, 2.65, 2.6, 2.55])
+    found = evaluated([*before / 6, 0.87, 0.87]).judge(Validation())
+    assert fired(found) == [("info", 799)]
 
 
 def test_validation_that_jumps_is_told_when_it_stays():
@@ -250,13 +274,16 @@ def test_evaluations_that_rose_and_came_back_must_rise_further():
     found = fired(evaluated([2.4, 2.3, 2.2, 2.1, *4 * wave]).judge(Validation()))
     assert [step // 1000 for _, step in found] == [0]
     found = fired(evaluated([2.4, 2.3, 2.2, 2.1, *3 * wave, *np.arange(2, 4, 0.1)]).judge(Validation()))
-    assert [step // 1000 for _, step in found] == [0, 4]
+    assert [(severity, step // 1000) for severity, step in found] == [
+        ("info", 0),
+        ("warning", 4),
+    ]
 
 
 def test_the_few_evaluations_before_a_rise_may_be_calm_by_chance():
     calm = [0.0368, 0.0321, 0.0322, 0.0324, 0.0329]
     assert evaluated([*calm, 0.0365, 0.0387, 0.0356]).judge(Validation()) == []
-    assert fired(evaluated([*calm, 0.035, 0.037, 0.039, 0.041]).judge(Validation())) == [("warning", 799)]
+    assert fired(evaluated([*calm, 0.035, 0.037, 0.039, 0.041]).judge(Validation())) == [("info", 799)]
 
 
 def test_a_rise_lasts_for_a_part_of_the_evaluations_so_far():
@@ -272,7 +299,7 @@ def test_noise_that_begins_late_is_noise():
 
 def test_a_steep_descent_is_no_noise():
     values = [10.9, 4.2, 3.0, 2.6, 2.45, 2.4, 2.45, 2.55, 2.65, 2.75, 2.85]
-    assert fired(evaluated(values).judge(Validation())) == [("warning", 1099)]
+    assert fired(evaluated(values).judge(Validation())) == [("info", 1099)]
 
 
 def test_the_training_loss_of_the_run_before_does_not_count():
@@ -281,7 +308,7 @@ def test_the_training_loss_of_the_run_before_does_not_count():
     log.steps[60:] -= 60
     log.set(VAL, np.full(190, np.nan))
     log.columns[VAL][9::10] = values
-    assert {severity for severity, _ in fired(log.judge(Validation()))} == {"warning"}
+    assert {severity for severity, _ in fired(log.judge(Validation()))} == {"info"}
 
 
 def test_lines_of_one_evaluation_are_one():
@@ -296,7 +323,7 @@ def test_lines_of_one_evaluation_are_one():
     more.columns = {VAL: more.columns[VAL]}  # nothing was trained in between
     assert more.judge(Validation()) == []
     more.steps[rows] += np.arange(len(values))
-    assert fired(more.judge(Validation())) == [("warning", 503)]
+    assert fired(more.judge(Validation())) == [("info", 503)]
 
 
 def means(levels, length=300, noise=0.02):

@@ -375,25 +375,37 @@ def died(t, **more):
     return [MachineEvent("process_died", T0 + t, "", pid=pid, role="rank", **more) for pid in (100, 101)]
 
 
+def silent(t, since=10, **more):
+    """The status of a run of which no row came since."""
+    return {"silent_for": max(0.0, t - since), **more}
+
+
 def test_processes_that_ended_in_the_middle():
-    (found,) = watch(Ended(), 30, lambda t, v: died(t) if t == 10 else [])
+    (found,) = watch(Ended(), 30, lambda t, v: died(t) if t == 10 else [], more=silent)
     assert found.title == "the run's processes ended at step 7 of 1000; how is unknown"
     assert found.severity.value == "warning"
-    (found,) = watch(Ended(), 30, lambda t, v: died(t, exit_code=0) if t == 10 else [])
+    (found,) = watch(Ended(), 30, lambda t, v: died(t, exit_code=0) if t == 10 else [], more=silent)
     assert found.title == "the run's processes ended at step 7 of 1000 with exit code 0"
-    assert watch(Ended(), 30, lambda t, v: died(t, signal=9) if t == 10 else []) == [], "that is a crash"
-    done = {"fraction": 0.999}
-    assert watch(Ended(), 30, lambda t, v: died(t) if t == 10 else [], more=lambda t: done) == []
+    killed = watch(Ended(), 30, lambda t, v: died(t, signal=9) if t == 10 else [], more=silent)
+    assert killed == [], "that is a crash"
+    done = watch(
+        Ended(), 30, lambda t, v: died(t) if t == 10 else [], more=lambda t: silent(t, fraction=0.999)
+    )
+    assert done == []
+    moves = watch(Ended(), 30, lambda t, v: died(t) if t == 10 else [], more=lambda t: silent(t, since=20))
+    assert moves == [], "the next launch trains, though no process of it is known yet"
 
 
 def test_processes_that_ended_in_a_run_of_unknown_length():
     def ended(step, exit_code=None):
-        unknown = {"fraction": None, "last_step": step, "total": None}
+        def unknown(t):
+            return silent(t, fraction=None, last_step=step, total=None)
+
         found = watch(
             Ended(),
             30,
             lambda t, v: died(t, exit_code=exit_code) if t == 10 else [],
-            more=lambda t: unknown,
+            more=unknown,
         )
         return [finding.severity.value for finding in found]
 

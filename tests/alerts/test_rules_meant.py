@@ -202,6 +202,15 @@ def test_stalls_that_cost_little_or_came_once_are_not_told():
     assert healthy().judge(Stalls()) == []
 
 
+def test_a_few_pauses_here_and_there_are_a_note_until_they_are_many():
+    times = 0.4 * noise(900)
+    times[[100, 145, 260, 290]] = 20.0
+    assert [severity for severity, _ in fired(Log(perf__step_time=times).judge(Stalls()))] == ["info"]
+    times[[330, 400, 424, 470]] = 20.0
+    found = [severity for severity, _ in fired(Log(perf__step_time=times).judge(Stalls()))]
+    assert found == ["info", "warning"]
+
+
 def test_a_fading_mean_that_forgets_a_pause_is_no_stall():
     times = 0.4 * noise(700)
     for row in range(99, 680, 100):
@@ -230,7 +239,7 @@ def test_a_model_that_grows_may_slow_down_as_much():
     log = Log(perf__step_time=0.2e-6 * size * noise(1500)).set("num_gaussians", size)
     assert log.judge(StepTime()) == log.judge(Throughput()) == []
     log.columns[TIME][1000:] *= 4
-    assert fired(log.judge(Throughput())) == [("critical", 1000)]
+    assert ("warning", 1000) in fired(log.judge(Throughput()))
 
 
 # -- overfitting -------------------------------------------------------------------------------------
@@ -240,9 +249,9 @@ def test_a_wide_gap_needs_no_long_rise():
     train = [1.0, 0.7, 0.45, 0.28, 0.16, 0.09, 0.05, 0.03]
     val = [0.9, 0.8, 0.82, 0.95, 1.1, 1.3, 1.5, 1.7]
     found = Log(train__loss=train, val__loss=val).judge(Validation())
-    assert fired(found)[0] == ("warning", 5)
-    assert fired(found)[-1] == ("warning", 5)  # reported anew as it grows
-    assert "112% above its best of 0.8" in found[-1].title
+    assert fired(found)[0] == ("info", 5)
+    assert fired(found)[-1] == ("warning", 5)  # by then it costs a third
+    assert "88% above its best of 0.8" in found[-1].title
     narrow = Log(train__loss=np.array(train) / 100, val__loss=np.array(val) / 100)
     assert [f.step for f in narrow.judge(Validation())] == [7]
 

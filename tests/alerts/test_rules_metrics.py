@@ -296,6 +296,15 @@ def test_a_loss_that_has_doubled_is_critical_at_once():
     assert brief(log.judge(Divergence()))[1][:2] == ("firing", "critical")
 
 
+def test_a_loss_that_has_all_but_vanished_does_not_wake_anybody():
+    log = healthy()
+    log.columns[LOSS][1000:] /= 1000
+    log.columns[LOSS][2000:] *= 5
+    found = brief(log.judge(Divergence()))
+    assert ("firing", "warning") in {each[:2] for each in found}
+    assert "critical" not in {severity for _, severity, _ in found}
+
+
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
 def test_data_of_two_kinds_do_not_diverge(share):
     rng = np.random.default_rng(5)
@@ -325,10 +334,10 @@ def test_a_rise_seen_once_is_only_pending():
 
 def test_more_patience_fires_later():
     log = healthy()
-    log.columns[LOSS][2000:] *= 1.5
+    log.columns[LOSS] *= np.interp(np.arange(3000), [1940, 2040], [1, 1.5])
     at = [f.evidence["now"] for f in log.judge(Divergence(persist=3, long=100))]
-    assert len(at) == 2
-    log.columns[LOSS][2035:] /= 1.5
+    assert len(at) == 3
+    log.columns[LOSS][2002:] = healthy().columns[LOSS][2002:]
     assert [f.verdict.value for f in log.judge(Divergence(persist=2))] == ["pending", "firing", "clear"]
     assert [f.verdict.value for f in log.judge(Divergence(persist=3))] == ["pending", "clear"]
 

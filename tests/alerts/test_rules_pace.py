@@ -30,12 +30,55 @@ def fired(findings):
 # -- speed -----------------------------------------------------------------------------------------
 
 
-def test_throughput_that_collapses_is_critical_within_a_few_rows():
+def test_throughput_that_collapses_is_a_warning_within_a_few_rows_and_critical_if_it_lasts():
     log = healthy()
     log.columns[TIME][1500:1600] *= 5
     found = log.judge(Throughput())
-    assert fired(found) == [("critical", 1500)]  # the first slow row
+    assert fired(found) == [("warning", 1500)]  # the first slow row
     assert found[-1].verdict is Verdict.CLEAR
+    log.columns[TIME][1600:1900] *= 5
+    found = log.judge(Throughput())
+    assert fired(found) == [("warning", 1500), ("critical", 1500)]
+    assert log.judge(Throughput(), range(1500, 1900, 7)) == found
+
+
+def test_a_collapse_of_a_second_is_a_note():
+    log = healthy()
+    log.columns[TIME][20:] /= 33  # 15 ms
+    log.columns[TIME][1500:1513] *= 5
+    found = log.judge(Throughput())
+    assert [f.severity.value for f in found] == ["info", "info"]
+    assert log.judge(Throughput(), range(1500, 1520)) == found
+
+
+@pytest.mark.parametrize(("rule", "factor"), [(Throughput, 5), (StepTime, 2), (StepTime, 5)])
+def test_a_slowdown_that_came_and_went_before_is_a_note_until_it_lasts_longer(rule, factor):
+    log = healthy(8000)
+    for low in (3000, 5000):
+        log.columns[TIME][low : low + 100] *= factor
+    assert [severity for severity, _ in fired(log.judge(rule()))] == ["warning", "info"]
+    log.columns[TIME][5100:6000] *= factor
+    found = log.judge(rule())
+    severities = [severity for severity, _ in fired(found)]
+    assert (severities[:2], severities[-1]) == (["warning", "info"], "critical")
+    assert log.judge(rule(), range(3000, 6000, 11)) == found
+
+
+@pytest.mark.parametrize("rule", [Throughput, StepTime])
+def test_as_slow_as_in_much_of_the_run_is_a_note(rule):
+    log = healthy(6000)
+    log.columns[TIME][:200] *= 5
+    log.columns[TIME][2000:] *= 5
+    assert {severity for severity, _ in fired(log.judge(rule()))} == {"info"}
+
+
+def test_what_a_few_milliseconds_a_step_cost_is_a_note_until_it_is_much():
+    log = healthy(20_000)
+    log.columns[TIME][20:] /= 33  # 15 ms
+    log.columns[TIME][1500:] *= 1.4
+    found = fired(log.judge(StepTime()))
+    assert [severity for severity, _ in found] == ["info", "warning"]
+    assert [severity for severity, _ in fired(log.judge(StepTime(lost=1e4)))] == ["info"]
 
 
 def test_a_rate_that_forgets_a_pause_is_no_collapse():
@@ -58,13 +101,31 @@ def test_a_larger_batch_is_no_collapse():
     assert log.judge(Throughput()) + log.judge(StepTime()) + log.judge(Jitter()) == []
 
 
+def test_a_smaller_batch_need_not_be_faster():
+    log = healthy().set("global batch size", np.where(np.arange(3000) < 1500, 32.0, 8.0))
+    assert log.judge(Throughput()) + log.judge(StepTime()) + log.judge(Jitter()) == []
+    log.columns[TIME][1500:] /= 4
+    log.set("global batch size", np.where(np.arange(3000) % 1500 < 1000, 8.0, 32.0))
+    log.columns[TIME][:] = 0.1 * log.columns["global batch size"]
+    assert log.judge(Throughput()) + log.judge(StepTime()) + log.judge(Jitter()) == []
+
+
 def test_steps_that_stall_now_and_then_are_a_warning():
     log = healthy()
     rows = np.flatnonzero(np.random.default_rng(0).random(1500) < 0.15) + 1500
     log.columns[TIME][rows] *= 4
-    ((severity, step),) = fired(log.judge(Jitter()))
+    (_, first), (severity, step) = fired(log.judge(Jitter()))
     assert severity == "warning"
-    assert 1500 < step < 1700
+    assert 1500 < first < step < 1700
+
+
+def test_stalls_that_cost_little_are_a_note():
+    log = healthy()
+    rows = np.flatnonzero(np.random.default_rng(0).random(1500) < 0.1) + 1500
+    log.columns[TIME][rows] *= 2.1
+    found = log.judge(Jitter())
+    assert {severity for severity, _ in fired(found)} == {"info"}
+    assert log.judge(Jitter(), range(1500, 3000, 17)) == found
 
 
 def test_every_nth_step_that_is_slow_is_a_note_and_old_habits_are_silent():
@@ -112,7 +173,9 @@ def test_stalls_at_random_are_not_called_regular(seed):
     log = healthy(1000, seed)
     log.columns[TIME][:] = 0.5
     log.columns[TIME][300:][rng.random(700) < 0.15] = 1.5
-    assert fired(log.judge(Jitter()))[0][0] == "warning"
+    found = log.judge(Jitter())
+    assert fired(found)[-1][0] == "warning"
+    assert "every" not in found[0].title
 
 
 def test_a_slow_rank_is_named():

@@ -213,6 +213,18 @@ def test_waiting_for_data_is_a_warning_where_it_began_and_a_note_where_it_always
     assert found[-1].verdict is Verdict.CLEAR
 
 
+def test_waiting_for_nearly_all_of_the_time_is_a_warning_from_the_beginning():
+    log = Log(perf__step_time=np.full(45, 110.0), data_time=np.full(45, 109.0))
+    found = log.judge(DataBound())
+    assert fired(found) == [("warning", "data_time")]
+    assert found[0].title == "99% of the step time is spent waiting for data"
+    assert log.judge(DataBound(), range(45)) == found
+    log.columns["data_time"][30::10] = 80.0
+    assert log.judge(DataBound()) == []
+    detected = Log(perf__step_time=np.full(45, 110.0), dt_data=np.full(45, 109.0))
+    assert fired(detected.judge(DataBound())) == [("warning", "dt_data")]
+
+
 # -- skipped steps ---------------------------------------------------------------------------------
 
 

@@ -381,6 +381,7 @@ def test_the_kernels_word_outranks_the_programs():
             Role.CASCADE,
         ),
         ("traceback", "KeyError: 'x'", "exception", Role.ROOT),
+        ("worker", "DataLoader worker (pid 7) is killed by signal: Killed.", "worker_killed", Role.ROOT),
         ("nccl", "Watchdog caught collective operation timeout: WorkNCCL", "nccl_timeout", Role.LATE_ROOT),
         ("nccl", "NCCL error in: x.cpp, unhandled system error", "nccl", Role.CASCADE),
         ("xid", "NVRM: Xid (PCI:0000:81:00): 79, pid=1, GPU has fallen off the bus.", "xid", Role.PROOF),

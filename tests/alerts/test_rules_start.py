@@ -124,6 +124,15 @@ def test_a_divergence_begins_at_its_first_row():
     assert fired(log.judge(Divergence()))[0] == ("critical", 1507)
 
 
+def test_a_first_loss_beyond_all_measure_is_told_at_once():
+    found = Log(train__loss=[2.2e32, 3.7e32]).judge(AboveStart())
+    assert fired(found) == [("warning", 0)]
+    assert found[0].title == "loss begins with 2.2e+32 at step 0"
+    comes_down = Log(train__loss=[2.2e32, *5 * noise(100)]).judge(AboveStart())
+    assert [f.verdict.value for f in comes_down] == ["firing", "clear"]
+    assert Log(train__loss=[3.6e5, 3.7e5]).judge(AboveStart()) == []
+
+
 # -- nothing is learned ------------------------------------------------------------------------------
 
 
@@ -134,6 +143,25 @@ def test_epochs_shorten_the_wait_for_a_loss_that_never_falls():
     assert found[0].cause == "it stands at the level of guessing"
     flat = Log(train__loss=0.2512 * noise(60, 0.002)).set(EPOCH, np.arange(60.0) + 1)
     assert fired(flat.judge(NeverLearns())) == [("warning", 49)]  # anywhere, if it is flat
+
+
+def test_three_epochs_at_the_guess_of_two_are_enough():
+    slow = np.linspace(0.693, 0.687, 160) * noise(160, 0.003)
+    epochs = np.arange(160.0) / 30
+    found = Log(train__loss=slow).set(EPOCH, epochs).judge(NeverLearns())
+    assert fired(found) == [("warning", 99)]
+    assert Log(train__loss=slow).set(EPOCH, epochs / 3).judge(NeverLearns()) == []
+    learns = Log(train__loss=np.linspace(0.693, 0.67, 160) * noise(160, 0.003)).set(EPOCH, epochs)
+    assert learns.judge(NeverLearns()) == []
+
+
+def test_a_run_that_is_started_again_is_judged_anew():
+    learns = np.linspace(2.3, 0.5, 200)
+    loss = np.append(learns, np.log(10) * noise(450))
+    again = Log(np.append(np.arange(200), np.arange(450)), restarts=[200], train__loss=loss)
+    assert fired(again.judge(NeverLearns())) == [("warning", 399)]
+    resumed = Log(np.append(np.arange(200), np.arange(150, 600)), restarts=[200], train__loss=loss)
+    assert resumed.judge(NeverLearns()) == []
 
 
 def test_steps_shorten_the_wait_too():

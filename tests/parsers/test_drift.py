@@ -36,3 +36,13 @@ def test_line_ends_of_windows_count_the_same_however_they_are_cut(cuts: list[int
 @given(st.lists(st.integers(0, 1000), max_size=12))
 def test_of_a_redrawn_line_only_what_stays_counts(cuts: list[int]) -> None:
     assert strange(CHANGED.replace(b"\n", b"\r") + b"[trainer] step=9 loss=2.59\nbye 1.0\n", cuts) == 1
+
+
+def test_a_printed_network_is_no_new_layout() -> None:
+    layers = b"".join(
+        b"    (bn%d): BatchNorm2d(64, eps=1e-05, momentum=0.1, affine=True)\n"
+        b"      (0): Dropout(p=0.1, inplace=False)\n" % i
+        for i in range(9)
+    )
+    assert strange(layers, []) == 0
+    assert strange(layers + CHANGED, []) == 9

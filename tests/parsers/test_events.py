@@ -86,6 +86,13 @@ from .logs import parse
         (b"`Trainer.fit` stopped: `max_epochs=3` reached.", "finished"),
         (b"Training time 1:02:03", "finished"),
         (b"Epoch 7: early stopping", "early_stop"),
+        (
+            b"EarlyStopping: Training stopped early as nothing improved, best model saved as a.pt",
+            "early_stop",
+        ),
+        (b"2030-01-02 03:04:05,678 Exiting from training early.", "early_stop"),
+        (b"INFO - Early Stopping in epoch 43...", "early_stop"),
+        (b"stopping_early: wallclock", "early_stop"),
         (b"2030-01-02 03:04:05,678 - INFO - Training completed in 12.50 seconds", "over"),
         (b"TRAINING COMPLETE", "over"),
         (b"03:04:05.678 [main] INFO a.b.Train - Training is Done", "over"),

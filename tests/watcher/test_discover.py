@@ -28,6 +28,13 @@ def test_a_directory_is_searched_and_its_runs_are_named(tmp_path):
     assert [(found.path, found.name) for found in find([str(tmp_path)])] == [(a, "a/train"), (b, "b/train")]
 
 
+def test_what_runwatch_says_of_runs_is_no_run(tmp_path):
+    log = write(tmp_path / "train.log")
+    for name in ("daemon.log", "daemon.log.1", "state.db"):
+        write(tmp_path / "state" / name)
+    assert [found.path for found in find([str(tmp_path)])] == [log]
+
+
 def test_ranks_share_one_name(tmp_path):
     paths = [write(tmp_path / "job7" / f"rank_{rank}.log") for rank in (0, 1, 2)]
     found = find([str(tmp_path)])

@@ -55,6 +55,16 @@ SLURM = "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2030-01-02T03:04:05{} *
         (SLURM.format(" DUE TO PREEMPTION"), "preempted", "crashed", "warning", "scheduler"),
         (TRACE.format("ValueError: bad shard"), "crashed", "crashed", "critical", "log"),
         ("Killed\n", "killed", "crashed", "critical", "log"),
+        (" 68%|##### | 15/22 [00:19<00:09,  1.29s/it]Killed\n", "killed", "crashed", "critical", "log"),
+        ("thread 'main' panicked at src/tensor.rs:1447:13:\n", "crashed", "crashed", "critical", "log"),
+        (
+            "^CWARNING: Received 2 death signal, shutting down workers\n",
+            "interrupted",
+            "crashed",
+            "ok",
+            "log",
+        ),
+        ("[EARLY STOP] No improvement, stopping training.\n", "stopped_early", "finished", "ok", "log"),
     ],
 )
 def test_each_kind_of_end_is_told(tail, kind, state, health, told_by):
@@ -106,6 +116,76 @@ def test_a_later_launch_takes_over():
     (told,) = [row for row in run["incidents"] if row["rule"] == "crash"]
     assert (told["state"], told["severity"]) == ("resolved", "warning")
     assert told["title"] == "told to end: Received SIGTERM, saving"  # without time, logger and level
+
+
+def test_each_launch_of_a_log_has_its_own_crash_and_the_last_is_the_runs():
+    banner = "args: Namespace(config='a.yaml', batch_size={})\n" + "building the model layer by layer\n" * 40
+    text = ""
+    for number, error in enumerate(("FileNotFoundError: a.bin", "ImportError: lanms", "ValueError: b"), 1):
+        text += banner.format(number) + TRACE.format(error)
+    run = judged(banner.format(0) + steps(0, 20) + text)
+    titles = {row["title"]: row["state"] for row in run["incidents"] if row["rule"] == "crash"}
+    assert titles == {
+        "crashed: FileNotFoundError: a.bin": "resolved",
+        "crashed: ImportError: lanms": "resolved",
+        "crashed: ValueError: b": "firing",
+    }
+    assert run["reason"] == "crashed: ValueError: b"
+
+
+def test_launches_that_fail_again_and_again_are_a_loop_and_their_crashes_its_symptoms():
+    banner = "args: Namespace(config='a.yaml', batch_size=8)\n" + "building the model layer by layer\n" * 40
+    text = banner + (TRACE.format("ImportError: lanms") + banner) * 4
+    rows = judged(text)["incidents"]
+    assert [(row["rule"], row["state"]) for row in rows if row["state"] == "firing"] == [
+        ("restart_loop", "firing")
+    ]
+    (loop,) = [row for row in rows if row["rule"] == "restart_loop"]
+    assert loop["title"] == "3 launches in a row failed before their first step"
+    rows = judged(text + steps(0, 20))["incidents"]
+    assert {row["state"] for row in rows if row["rule"] in ("restart_loop", "crash")} == {"resolved"}
+
+
+def test_an_exception_that_was_caught_explains_less_and_proves_no_end():
+    caught = TRACE.replace("<module>", "__getitem__").format("IndexError: too many indices")
+    run = judged(steps(0, 200) + caught + "other words\n" + TRACE.format("KeyError: 'x'"))
+    assert run["reason"] == "crashed: KeyError: 'x'"
+    run = judged(steps(0, 200) + caught + "Resuming from checkpoint at step 200\n" + steps(200, 400))
+    assert [row for row in run["incidents"] if row["rule"] == "crash"] == []
+    assert judged(steps(0, 200) + caught)["reason"] == "crashed: IndexError: too many indices"
+
+
+def test_of_exceptions_the_direct_cause_explains_the_next_and_while_handling_one_the_next_itself():
+    inner = TRACE.replace("<module>", "load").format("KeyError: 'weights'")
+    because = "\nThe above exception was the direct cause of the following exception:\n\n"
+    run = judged(steps(0, 200) + inner + because + TRACE.format("RuntimeError: cannot restore"))
+    assert run["reason"] == "crashed: KeyError: 'weights'"
+    during = "\nDuring handling of the above exception, another exception occurred:\n\n"
+    run = judged(steps(0, 200) + inner + during + TRACE.format("RuntimeError: cannot restore"))
+    assert run["reason"] == "crashed: RuntimeError: cannot restore"
+
+
+def test_the_message_of_an_exception_may_stand_on_the_next_line():
+    run = judged(steps(0, 200) + TRACE.format("RuntimeError:\n   Failed to run stage backward:\n   Output"))
+    assert run["reason"] == "crashed: RuntimeError: Failed to run stage backward:"
+    run = judged(steps(0, 200) + TRACE.format("RuntimeError:\nbye"))
+    assert run["reason"] == "crashed: RuntimeError:"
+
+
+def test_of_a_failed_command_it_is_told_how_it_ended():
+    command = (
+        f"Command '{['python', '-u', 'train.py', *map(str, range(100))]}' died with <Signals.SIGKILL: 9>."
+    )
+    run = judged(steps(0, 200) + TRACE.format(f"subprocess.CalledProcessError: {command}"))
+    assert run["ending"]["kind"] == "killed"
+    assert run["reason"].endswith("...' died with <Signals.SIGKILL: 9>.")
+
+
+def test_a_log_that_ends_in_other_words_may_have_ended_by_itself():
+    report = "".join(f"class {at}: precision 0.5\n" for at in range(8))
+    for last, tail, severity in ((380, report, "info"), (380, "", "warning"), (200, report, "info")):
+        (row,) = judged(steps(0, last) + tail)["incidents"]
+        assert (row["rule"], row["severity"]) == ("hang", severity), (last, tail)
 
 
 def test_an_early_stop_that_training_passes_is_none():

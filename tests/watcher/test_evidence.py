@@ -149,7 +149,7 @@ def test_overfitting_names_the_checkpoint_of_the_best_evaluation():
     fold.see(*(saved(step) for step in range(50, 601, 50)))
     told = ""
     for step in range(0, 600, 50):
-        loss = 3.0 - step / 200 if step <= 300 else 1.5 + (step - 300) / 300
+        loss = 3.0 - step / 200 if step <= 300 else 1.5 + (step - 300) / 100
         told += (
             steps(step, step + 50, f"{2 - step / 1000:.4f}")
             + f"Step {step + 49:05d} | Validation bpb: {loss:.4f}\n"

@@ -104,6 +104,28 @@ def test_helpers_do_not_end_a_run(more):
     assert engine.sample("run", died(signal=9, **more)) == []
 
 
+@pytest.mark.parametrize("number", [15, 9, 11])
+def test_rows_that_are_read_after_their_process_has_died_do_not_survive_its_death(number):
+    data = half(400)
+    cut = data.rindex(b"\n", 0, data.rindex(b"\n", 0, len(data) // 2)) + 1
+    engine = Engine()
+    engine.add_source("run", "run", "run.log")
+    parser = LogParser()
+    engine.fold("run", parser.feed(data[:cut]), live=True, arrival=NOW, written=NOW)
+    engine.sample("run", Processes(NOW, (MAIN,)))
+    engine.sample("run", died(signal=number))
+    engine.fold("run", parser.feed(data[cut:]), live=True, arrival=NOW + 1, written=NOW)
+    engine.sample("run", Processes(NOW + 2, ()))
+    engine.tick(NOW + 60)
+    assert ("crash", "warning" if number == 15 else "critical", "firing") in incidents(engine)
+    assert only(engine).phase == ("interrupted" if number == 15 else "crashed")
+    relaunched = Process(**{**{f: getattr(MAIN, f) for f in MAIN.__struct_fields__}, "pid": 4712})
+    engine.sample("run", Processes(NOW + 70, (relaunched,)))
+    engine.fold("run", parser.feed(log(400)[len(data) :]), live=True, arrival=NOW + 80, written=NOW + 80)
+    engine.tick(NOW + 81)
+    assert next(row for row in incidents(engine) if row[0] == "crash")[2] == "resolved"
+
+
 def test_a_good_exit_is_the_end_of_a_run_of_unknown_length_and_not_of_one_in_its_middle():
     engine = engine_with(endless(), MAIN)
     engine.sample("run", died(exit_code=0))

@@ -188,7 +188,7 @@ def plateau(t: Trace, at: int) -> None:
     t.total *= 3
 
 
-@fault("validation", r"best", needs="val", group="optimisation", rows=600, least=150, room=620)
+@fault("validation", r"best", needs="val", group="optimisation", rows=600, least=150, room=620, info=True)
 def overfits(t: Trace, at: int) -> None:
     t.val = {row: value for row, value in t.val.items() if row < at}
     start = list(t.val.values())[-1] if t.val else float(t.columns["loss"][at])

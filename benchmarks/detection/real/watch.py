@@ -18,6 +18,8 @@ CONFIG = """
 least = 6.0
 unfamiliar = 6.0
 longest = 2.0
+[rules.throughput]
+seconds = 1.0
 [rules.step_time]
 seconds = 2.0
 [rules.silent_rank]

@@ -1,7 +1,8 @@
 """Lines that look like records of training and are read as nothing: a sign that the layout has changed.
 
 It goes by words and numbers alone, so that the same bytes give the same count however they are cut:
-a counter, a loss with its number, and no word of validation, of a summary or of what is saved.
+a counter, a loss with its number, and no word of validation, of a summary or of what is saved. A printed
+network is no such line.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _OTHER = re.compile(
     rb"(?<![a-z])(?:val|valid|validat\w*|eval\w*|test\w*|dev|best|final|summary|result\w*|sav\w+"
     rb"|checkpoint\w*|load\w*|warn\w*|config\w*|param\w*|arg\w*)(?![a-z])"
 )
+_PRINTED_MODEL = re.compile(rb"\A\s*\([\w.-]{1,60}\): \w")
+"""A part of a network, as PyTorch prints it: `(bn): BatchNorm2d(64, eps=1e-05, momentum=0.1)`."""
 _LINE_END = re.compile(rb"[\r\n]")
 _DECIMAL = re.compile(rb"\d\.\d")
 _WORDS = (b"loss", b"nll", b"ppl", b"perplexity", b"reward")
@@ -73,7 +76,8 @@ def _is_record(text: bytes) -> bool:
     """Return whether a line in lower case looks like a record of training."""
     if not any(word in text for word in _WORDS) and text.count(b"=") < 2 and text.count(b":") < 2:
         return False  # at the cost of a glance, as most lines
-    return bool(_LOSS.search(text) and _COUNTER.search(text)) and not _OTHER.search(text)
+    known = _OTHER.search(text) or _PRINTED_MODEL.match(text)
+    return not known and bool(_LOSS.search(text) and _COUNTER.search(text))
 
 
 def _below(block: bytes, end: int, start: int, tables: Iterable[Table]) -> int:

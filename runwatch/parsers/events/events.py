@@ -18,7 +18,7 @@ from runwatch.parsers.envelope.header import message, opened
 from runwatch.parsers.envelope.stamps import stamped
 from runwatch.parsers.events import saves, signatures, stages
 from runwatch.parsers.events.failures import ROOT_CAUSE, FailureTables, Root
-from runwatch.parsers.events.tracebacks import HEAD, Ended, Tracebacks
+from runwatch.parsers.events.tracebacks import BECAUSE, HEAD, Ended, Tracebacks
 
 _XID = re.compile(rb"Xid \(([^)]*)\): (\d+)")
 _EXIT = re.compile(rb"(?:code\s*[:=]? *|exitcode: *)(-?\d+)")
@@ -183,6 +183,8 @@ class EventScanner:
 
     def _begin(self, line: Line) -> bool:
         """Return whether something that spans lines begins with this one."""
+        if BECAUSE in line.text:
+            self._tracebacks.link(line.tag)
         if not (HEAD in line.text or line.text.startswith(ROOT_CAUSE)):
             return False
         begun = self._tracebacks.begin(*line[:2], *line[3:6]) or self._failures.begin(*line[:2], *line[3:6])
@@ -256,6 +258,7 @@ def _redrawn(line: bytes) -> bytes:
 def _of_traceback(ended: Ended) -> Event:
     header, data = opened(ended.tag + b" {", lenient=True), {"frames": ended.frames}
     data |= {"caught": "1"} if ended.caught else {}
+    data |= {"chained": "1"} if ended.chained else {}
     rank = header.rank(ended.tag) if header is not None else None
     if not ended.raised:
         return Event(

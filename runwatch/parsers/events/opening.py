@@ -21,7 +21,8 @@ _FIRST = 5
 """Lines with text that are looked at: what comes later may come again as training goes on."""
 _LETTERS = 12
 """Letters that a line has, at least, that tells enough."""
-_NEEDLE = 64
+_ALIKE = 64
+"""Bytes in which two beginnings agree: arguments may differ behind them."""
 _NUMBER = re.compile(rb"\d+")
 _PLAIN = re.compile(rb"[^\d\r\x1b]{8,}")
 _COMMON = re.compile(rb"[{\[]\s*['\"]|Traceback|File \"|.*\b[Ll]oss\b\W{0,4}\d|.*%\|")
@@ -44,6 +45,8 @@ class Opening:
 
     def launches(self, text: bytes, end: int, start: int, line: int) -> Iterator[Event]:
         """Yield an event for each launch in text[:end]: whole lines from offset `start` and `line` on."""
+        if self._head is not None and start != len(self._head):
+            self._head = None  # it begins with a line that is too long to be read
         if self._head is not None:
             self._head += text[: min(end, HEAD - len(self._head))]
             if len(self._head) >= HEAD:
@@ -57,18 +60,18 @@ class Opening:
             stop = text.find(b"\n", at, end)
             stop = end if stop < 0 else stop
             said = text[begin:stop].rstrip(b"\r")
-            if _key(said) == self._key:
+            if _key(said)[:_ALIKE] == self._key[:_ALIKE]:
                 number = line + text.count(b"\n", 0, begin)
                 yield Event("launch", start + begin, number, decode(message(said).strip(), 300))
             at = text.find(self._needle, stop, end)
 
     def _settle(self, head: bytes) -> None:
         """Choose the line of the beginning by which it is known again, if there is one."""
-        counts = Counter(map(_key, head.split(b"\n")))
+        counts = Counter(map(_key, head.split(b"\n")[:-1]))
         for key in list(counts)[:_FIRST]:
             if _COMMON.match(key):
                 return
-            needle = max(_PLAIN.findall(key), key=len, default=b"")[:_NEEDLE]
+            needle = max(_PLAIN.findall(key[:_ALIKE]), key=len, default=b"")
             letters = sum(chr(byte).isalpha() for byte in needle)
             if counts[key] == 1 and letters >= _LETTERS:
                 self._key, self._needle = key, needle

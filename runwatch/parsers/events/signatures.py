@@ -128,7 +128,7 @@ TROUBLE = Signs(
     ),
     _sign(
         "killed",
-        rb"^\s*Killed\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
+        rb"^\s*Killed\s*$|(?:s/it|it/s)\]Killed\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
         rb"^zsh: killed {2,}\S|^\[\d+\][+-]? +(?:\d+ )?[Kk]illed {2,}\S",
         rb"killed by signal: Killed|\bSIGKILL\b",
         needles=(b"illed", b"SIG", b"zsh: "),
@@ -172,9 +172,10 @@ TROUBLE = Signs(
     ),
     _sign(
         "error",
+        rb"\b(?:PANIC => |thread '[^']{1,60}' (?:\(\d+\) )?)panicked at ",  # Rust
         rb"No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc",
         rb"[Ff]ailed to (?:save|write) (?:the |a )?(?:\w+ )?checkpoint\b|^terminate called after throwing",
-        needles=(b"No space", b"quota", b"Stale file", b"bad_alloc", b"ailed to ", b"te called"),
+        needles=(b"panicked", b"No space", b"quota", b"Stale file", b"bad_alloc", b"ailed to ", b"te called"),
     ),
     # of a program that does not even begin, Python prints no traceback
     _sign(
@@ -231,6 +232,15 @@ MILESTONES = Signs(
         rb"Loading states from|Finished loading the checkpoint",
         needles=(b"heckpoint", b"states from"),
     ),
+    _sign(
+        "early_stop",
+        rb"[Ee]arly stop(?:ping|ped) (?:triggered|at|after|conditioned)|\d: early stopping",
+        rb"[Tt]raining stopped early|Exiting from training early|[Ee]arly [Ss]topping in epoch \d",
+        rb"Stopping training early|[Ee]arly stopping, best iteration is|\bstopping_early: ",
+        rb"(?:\A|[^\w\s]\s*)(?:[Ee]arly ?[Ss]top|EARLY STOP)(?:ping|ped|PING|PED)[.!]*\s*\Z",
+        rb"\[EARLY STOP\] |EarlyStopping counter: (\d+) out of \1\b|^Stopping\. Best iteration",
+        needles=(b"arly", b"ARLY", b"Stopping. Best"),
+    ),
     _sign(saves.FAILED, *saves.NOT_SAVED, needles=saves.NOT_SAVED_NEEDLES),
     _sign(saves.CHECKPOINT, *saves.PATTERNS, needles=saves.NEEDLES),
     _sign(
@@ -246,7 +256,7 @@ MILESTONES = Signs(
         _WHOLE + rb"(?:[Ee]nd of training|TRAINING (?:COMPLETED?|FINISHED|DONE)"
         rb"|[Tt]raining (?:is |has )?(?:[Cc]ompleted?|COMPLETED?|[Ff]inished|FINISHED|[Dd]one|DONE))\b"
         + _NOT_OF,
-        rb"Finished Training|Total training time: *\d",
+        rb"Finished Training|Total training time: *\d|^Finished\. Total (?:elapsed )?time",
         rb"\b(?:[Tt]raining run|Run) (?:finished|completed?)(?: successfully)?[.!]*\s*$",
         # launchers and trackers that saw it end well, and MLPerf
         rb"\bProcess \d+ exits successfully|W&B process to finish\.\.\. \(success\)",
@@ -263,14 +273,6 @@ MILESTONES = Signs(
         ),
     ),
     _sign("left", rb"^wandb: +Run summary:", needles=(b"Run summary",)),
-    _sign(
-        "early_stop",
-        rb"[Ee]arly stop(?:ping|ped) (?:triggered|at|after|conditioned)|\d: early stopping",
-        rb"Stopping training early|[Ee]arly stopping, best iteration is|\bstopping_early: ",
-        rb"(?:\A|[^\w\s]\s*)(?:[Ee]arly ?[Ss]top|EARLY STOP)(?:ping|ped|PING|PED)[.!]*\s*\Z",
-        rb"EarlyStopping counter: (\d+) out of \1\b|^Stopping\. Best iteration",
-        needles=(b"arly", b"ARLY", b"Stopping. Best"),
-    ),
     _sign(saves.CHECKPOINT, saves.AT_END, needles=saves.NEEDLES),
     _sign(
         "eval_end",
@@ -327,7 +329,19 @@ _TRIGGERS = (
     (b"ccl", b"checkpoint", b"compil", b"cess to finish", b"completed in", b"core dumped", rb"config\."),
     (b"continuing", b"connection"),
     (b"rror", b"reempt", b"reset", b"resum", b"restoring", rb"raining\b", b"retry", rb"rly ?[sS]top"),
-    (b"ping_early", b"run_stop", b"run_final", b"ruption", b"ritten"),
+    (
+        b"direct cause",
+        b"panicked",
+        b"EARLY STOP",
+        b"]Killed",
+        b"ping_early",
+        b"Exiting from",
+        b"stopped early",
+        b"run_stop",
+        b"run_final",
+        b"ruption",
+        b"ritten",
+    ),
     (rb"ved\b", b"ving[ :]", b"valuat", b"validat", b"vice-side"),
     (b"ALLOC_F", b"ARLY STOP", b"AUTOTUNE", b"CANCELLED", b"CUDA ERR", b"Checkpoint", b"Compil"),
     (b"Connection", b"Continuing", b"DUE TO", b"Device-side", b"DataLoader w", b"ECC", b"ERR"),

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from runwatch.core.text import decode
 
 HEAD = b"Traceback (most recent call last)"
+BECAUSE = b"direct cause of the following"
+"""Stands between a traceback and one that was raised because of it."""
 _HEAD = re.compile(
     rb"(?P<indent> *)(?P<before>(?:(?!\+ Exc|>+ )[^\s'\"`].{0,200}?[\s>:|\]-])?)"
     rb"(?P<group>(?:\+ Exception Group )?)Traceback \(most recent call last\)(?::\s*$| [\x80-\xff]+\s*$)"
@@ -61,6 +63,10 @@ class _Open:
     """Whether it is of an exception group: a bar stands before each line."""
     frames: list[str] = field(default_factory=list)
     stray: int = 0
+    raised: bytes = b""
+    """Its last line, whose message stands on the next."""
+    chained: bool = False
+    """Whether it was raised because of one right before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,8 @@ class Ended:
     frames: str
     caught: bool = False
     """Whether it begins inside the program, as one does that was caught there and printed."""
+    chained: bool = False
+    """Whether it was raised because of the one before it."""
 
 
 class Tracebacks:
@@ -82,9 +90,16 @@ class Tracebacks:
 
     def __init__(self) -> None:
         self._open: dict[bytes, _Open] = {}
+        self._because: set[bytes] = set()
+        """Tags of which the next one was raised because of the one before it."""
 
     def __bool__(self) -> bool:
         return bool(self._open)
+
+    def link(self, tag: bytes) -> None:
+        """Take the words that the next traceback of a tag was raised because of the one before it."""
+        if len(self._because) < _MAX_OPEN:
+            self._because.add(tag)
 
     def begin(self, text: bytes, tag: bytes, offset: int, line: int, ordinal: int) -> bool:
         """Return whether `text` is the first line of a traceback, which then is open."""
@@ -98,7 +113,10 @@ class Tracebacks:
         before = b"" if head["before"][:1] >= b"\x80" else head["before"]
         barred = bool(head["group"]) or before == b"| "
         before = b"" if barred else _shape(before)
-        self._open[tag] = _Open(line, offset, ordinal + 1, before, len(head["indent"]), barred)
+        chained = tag in self._because
+        self._because.discard(tag)
+        indent = len(head["indent"])
+        self._open[tag] = _Open(line, offset, ordinal + 1, before, indent, barred, chained=chained)
         return True
 
     def feed(
@@ -106,22 +124,33 @@ class Tracebacks:
     ) -> tuple[bool, Ended | None]:
         """Return whether `text` belongs to the open traceback of its tag, and that if it has ended."""
         open_ = self._open.get(tag)
-        if open_ is None:
-            return False, None
-        if ordinal - open_.next > (_APART if tag else 0):
-            return False, self._end(tag)
+        if open_ is None or ordinal - open_.next > (_APART if tag else 0):
+            return False, None if open_ is None else self._end(tag)
         text = _inner(text, open_)
         open_.next = ordinal + 1
+        if open_.raised:
+            return self._say_what(tag, open_.raised, text, line)
         if _FRAME.match(text) or _CAUGHT.match(text):
             open_.stray, open_.offset = 0, offset
             if len(open_.frames) < _MAX_FRAMES:
                 open_.frames.append(decode(text, 200))
             return True, None
         if _RAISED.match(text):
+            if text.rstrip()[-1:] == b":":
+                open_.raised, open_.offset = text.rstrip() + b" ", offset
+                return True, None
             return True, self._end(tag, text, offset, line)
         open_.stray += 1
         open_.offset = offset
         return False, self._end(tag) if open_.stray > _STRAY else None
+
+    def _say_what(self, tag: bytes, raised: bytes, text: bytes, line: int) -> tuple[bool, Ended | None]:
+        """Take the line behind `raised`, which has no message: it is that if it is indented."""
+        more = text.strip()
+        if not more:
+            return True, None
+        inside = text[:1] == b" "
+        return inside, self._end(tag, raised + more if inside else raised, self._open[tag].offset, line)
 
     def flush(self) -> list[Ended]:
         """End all tracebacks: the log ends or breaks here."""
@@ -132,8 +161,9 @@ class Tracebacks:
         frames = "\n".join(open_.frames[-20:])
         first = _FILE.match(open_.frames[0]) if open_.frames else None
         caught = first is not None and not _OUTERMOST.match(open_.frames[0], first.end())
+        raised, offset, line = raised or open_.raised, offset or open_.offset, line or open_.line
         if raised:
-            return Ended(tag, offset, line, raised, frames, caught)
+            return Ended(tag, offset, line, raised, frames, caught, open_.chained)
         return Ended(tag, open_.offset, open_.line, b"", frames)
 
 

@@ -25,6 +25,7 @@ MAX_BYTES = 4 << 20
 KEPT = 3
 """Older files kept."""
 _LOGGER = logging.getLogger("runwatch.daemon")
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of children that others reaped
 _LEVELS = {"notice": logging.WARNING, "incident": logging.WARNING, "error": logging.ERROR}
 _PRIORITIES = {logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6}
 _BARE = re.compile(r"[\w./:@+-]+")

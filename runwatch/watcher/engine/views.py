@@ -131,7 +131,7 @@ class Shown:
             self.group.sources[source].written = written
 
     def waited(self, now: float) -> float:
-        """Return for how many seconds nothing was recognised, at Unix time `now`, though all was looked at."""
+        """Return for how many seconds nothing was recognised, though all was looked at."""
         looked_at = bool(self.backlogs) and self._looked_at >= self.backlogs.keys()
         self._since = now if self._since is None and looked_at else self._since
         return 0.0 if self._since is None else now - self._since

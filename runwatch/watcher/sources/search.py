@@ -22,6 +22,8 @@ from runwatch.watcher.sources.sidecars import FACTS
 
 _SKIPPED = re.compile(r"\..*|__pycache__|node_modules|site-packages|venv|env")
 """Directories in which no run is looked for."""
+_OWN = frozenset({"daemon.log", "state.db"})
+"""What a state directory of ours holds: what is said of runs is no run."""
 _KERNEL = frozenset({"/proc", "/sys", "/dev"})
 _WANDB_RUN = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-.*")
 _BEGUN = 60.0
@@ -53,6 +55,8 @@ def search(
                 note(f"the search ended after {MAX_ENTRIES:,} entries, at {where}: name what lies behind it")
                 return out, True
             inside, names = _parted(entries)
+            if _OWN.issubset(names):
+                continue
             if not _is_wandb_run(directory, entries):
                 worth = _without_old(directory, names, inside)
                 below += [os.path.join(directory, n) for n in worth if not _SKIPPED.fullmatch(n)]

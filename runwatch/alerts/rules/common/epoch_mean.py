@@ -3,6 +3,7 @@
 Keras' bars, and loops that keep a running average, print such means. At an epoch's border they
 jump to where the loss of single rows has been all along; the jump is no event. The mean m over
 k rows, and the one w rows before, give the mean of the last w rows: m + (k - w) / w * (m - before).
+Where no epoch is printed, rows that share a step are of one epoch: the step counts epochs.
 """
 
 from __future__ import annotations
@@ -37,6 +38,31 @@ class Border(NamedTuple):
 
 
 @dataclass
+class _Borders:
+    """Where one counter of epochs grew."""
+
+    first: float = np.inf
+    """Offset of its first value."""
+    epoch: float = np.nan
+    begin: int = 0
+    """Losses before the newest epoch."""
+    newest: list[tuple[float, int, float, float]] = field(default_factory=list)
+    """(offset, losses before it, level, noise) of the newest block's borders, and of one before."""
+
+    def changes(self, offsets: Floats, counter: Floats) -> Floats:
+        """Take the newest values of the counter; return the offsets at which it changed."""
+        del self.newest[:-1]
+        finite = np.isfinite(counter)
+        if not finite.any():
+            return np.empty(0)
+        whole, at = np.floor(counter[finite]), offsets[finite]
+        self.first = min(self.first, float(at[0]))
+        changed: Floats = at[whole != np.append(self.epoch, whole[:-1])]
+        self.epoch = float(whole[-1])
+        return changed
+
+
+@dataclass
 class EpochMean:
     """Remembers where epochs began, and what the loss was before."""
 
@@ -45,11 +71,8 @@ class EpochMean:
     """Losses before the newest block."""
     _offsets: Floats = field(default_factory=lambda: np.empty(0))
     """Where the newest block's losses are."""
-    _epoch: float = np.nan
-    _begin: int = 0
-    """Losses before the newest epoch."""
-    _borders: list[tuple[float, int, float, float]] = field(default_factory=list)
-    """(offset, losses before it, level, noise) of the newest block's borders, and of one before."""
+    _printed: _Borders = field(default_factory=_Borders)
+    _stepped: _Borders = field(default_factory=_Borders)
 
     def push(self, block: Block) -> None:
         """Take the losses and epochs of a new block."""
@@ -57,23 +80,24 @@ class EpochMean:
         self._rows += len(self._offsets)
         self._offsets = np.empty(0) if loss is None else loss.offset
         self._loss.push(loss)
-        del self._borders[:-1]
-        finite = None if epoch is None else np.isfinite(epoch.value)
-        if epoch is None or finite is None or not finite.any():
-            return
-        whole, offsets = np.floor(epoch.value[finite]), epoch.offset[finite]
-        changes = offsets[whole != np.append(self._epoch, whole[:-1])]
-        self._epoch = float(whole[-1])
+        if epoch is not None:
+            self._take(self._printed, self._printed.changes(epoch.offset, epoch.value))
+        if loss is not None:
+            self._take(self._stepped, self._stepped.changes(loss.offset, loss.step))
+
+    def _take(self, borders: _Borders, changes: Floats) -> None:
+        """Judge the epochs that ended where a counter changed."""
         begins = self._rows + np.searchsorted(self._offsets, changes)
-        counts = np.diff(begins, prepend=self._begin)
-        self._begin = int(begins[-1]) if len(begins) else self._begin
+        counts = np.diff(begins, prepend=borders.begin)
+        borders.begin = int(begins[-1]) if len(begins) else borders.begin
         for number in np.flatnonzero(counts >= _LEAST).tolist():
             level, noise = self._ended(float(changes[number]), int(counts[number]))
-            self._borders.append((float(changes[number]), int(begins[number]), level, noise))
+            borders.newest.append((float(changes[number]), int(begins[number]), level, noise))
 
     def border(self, offset: float, within: int) -> Border | None:
         """Return the border up to `within` rows before the loss at `offset`, if means are printed."""
-        known = [border for border in self._borders if border[0] <= offset]
+        borders = self._printed if self._printed.first <= offset else self._stepped
+        known = [border for border in borders.newest if border[0] <= offset]
         _, begin, level, noise = known[-1] if known else (0.0, 0, 0.0, 0.0)
         rows = self._rows + int(np.searchsorted(self._offsets, offset, "right")) - begin
         return Border(rows, level, noise) if level > 0 and rows <= within else None

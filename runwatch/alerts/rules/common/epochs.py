@@ -47,9 +47,13 @@ class Epochs:
             samples = block.samples.get(metric)
             count.push(np.empty(0) if samples is None else samples.offset)
 
+    def printed(self, offset: float) -> float:
+        """Return the epoch that was printed last up to `offset`; 0 if none was."""
+        return newest(self._epoch, offset) or 0.0
+
     def passed(self, offset: float) -> float:
         """Return the epochs up to `offset`; 0 where nothing tells of them."""
-        printed = newest(self._epoch, offset) or 0.0
+        printed = self.printed(offset)
         rows = self._losses.until(offset)
         each = rows >= _LEAST and self._evaluations.until(offset) >= _EACH * rows - 1
         return max(printed, float(rows)) if each else printed

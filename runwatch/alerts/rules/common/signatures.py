@@ -103,6 +103,7 @@ def _signature(
 _MEMORY = "Lower the micro batch or sequence length, or shard or recompute more."
 _HOST = "Lower data loader workers or what they cache, or ask for more host memory."
 _WHO = "See whether dmesg or the scheduler says who killed it; mostly it is for want of host memory."
+_GO_ON = "Resume it from the last checkpoint, if it is to go on."
 _RELAUNCH = "Relaunch from the last complete checkpoint."
 _HARDWARE = "Take the node out of the job and look at the kernel log; then relaunch from the last checkpoint."
 _CODE = "Read the traceback of the first rank that failed; later ones follow from it."
@@ -168,7 +169,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         "cancelled",
         Role.LATE_ROOT,
         "somebody cancelled the job",
-        "",
+        _GO_ON,
         kinds="scheduler",
         pattern=r"CANCELLED AT|TERM_OWNER",
         end=End.INTERRUPTED,
@@ -197,8 +198,14 @@ SIGNATURES: tuple[Matcher, ...] = (
         Role.ROOT,
         "the host ran out of memory",
         _HOST,
-        pattern=r"\bMemoryError|std::bad_alloc|Cannot allocate memory"
-        r"|DataLoader worker .* killed by signal: Killed",
+        pattern=r"\bMemoryError|std::bad_alloc|Cannot allocate memory",
+    ),
+    _signature(
+        "worker_killed",
+        Role.ROOT,
+        "a data loader worker was killed, mostly for want of host memory",
+        _HOST,
+        pattern=r"DataLoader worker .* killed by signal: Killed",
     ),
     _signature(
         "gpu_hardware",
@@ -228,7 +235,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         Role.CASCADE,
         "it was told to end (SIGTERM), by whom the log does not tell",
         _RELAUNCH,
-        pattern=r"SIGTERM|signal:? 15\b|\b15 death signal|Termination signal|^Terminated$",
+        pattern=r"SIGTERM|signal:? 15\b|\b15 death signal|Termination signal|signal: Terminated|^Terminated$",
         end=End.INTERRUPTED,
         severity=Severity.WARNING,
         said="told to end",
@@ -240,7 +247,8 @@ SIGNATURES: tuple[Matcher, ...] = (
         _CODE,
         pattern=r"Broken ?pipe|Connection (reset|refused|closed)|TCPStore|Rendezvous\w*Error|DistStoreError"
         r"|DistNetworkError|destroy_process_group|remote process (exited|has)|ncclRemoteError|NCCL.*\babort"
-        r"|EOFError|ChildFailedError|SignalException|PythonFinalizationError|interpreter shutdown",
+        r"|EOFError|ChildFailedError|Process(Raised|Exited)Exception|SignalException"
+        r"|PythonFinalizationError|interpreter shutdown",
     ),
     _signature(
         "exit",
@@ -274,6 +282,13 @@ SIGNATURES: tuple[Matcher, ...] = (
         pattern=r"Input/output error|Stale file handle|Read-only file system|Transport endpoint",
     ),
     _signature(
+        "write",
+        Role.ROOT,
+        "a file could not be written, mostly because a disk or quota is full",
+        "Free space or raise the quota; check the newest checkpoint.",
+        pattern=r"PytorchStreamWriter failed|file write failed|iostream error|unexpected pos \d+ vs",
+    ),
+    _signature(
         "shared_memory",
         Role.ROOT,
         "shared memory ran out",
@@ -292,8 +307,8 @@ SIGNATURES: tuple[Matcher, ...] = (
         "user",
         Role.ROOT,
         "somebody interrupted it",
-        "",
-        pattern=r"KeyboardInterrupt|SIGINT|signal:? 2\b|scancel",
+        _GO_ON,
+        pattern=r"KeyboardInterrupt|SIGINT|signal:? 2\b|\b2 death signal|scancel",
         end=End.INTERRUPTED,
         severity=Severity.INFO,
         said="interrupted",
@@ -320,6 +335,14 @@ SIGNATURES: tuple[Matcher, ...] = (
     _signature("worker", Role.ROOT, "a data loader worker died", _HOST, kinds="worker"),
     _signature("cuda_error", Role.ROOT, "a CUDA call failed", _RELAUNCH, kinds="cuda_error"),
     _signature(
+        "cut_off",
+        Role.LATE_ROOT,
+        "the program raised an exception, whose last line is not there",
+        _CODE,
+        kinds="traceback",
+        pattern=r"^Traceback without its last line",
+    ),
+    _signature(
         "exceptions",
         Role.LATE_ROOT,
         "several exceptions were raised at once",
@@ -336,10 +359,11 @@ SIGNATURES: tuple[Matcher, ...] = (
 def classify(event: Event) -> Signature:
     """Return the signature of an event whose kind is in CRASH_KINDS.
 
-    What was caught and printed explains less than what nobody caught.
+    An exception that says nothing more explains less if it was caught and printed, or was raised because
+    of another one.
     """
     found = next(matcher.signature for matcher in SIGNATURES if matcher.matches(event))
-    late = found.role is Role.ROOT and is_caught(event)
+    late = found.name == "exception" and (is_caught(event) or "chained" in event.data)
     return replace(found, role=Role.LATE_ROOT) if late else found
 
 

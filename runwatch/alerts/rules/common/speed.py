@@ -36,20 +36,26 @@ class _Work:
     """How much a step has to do, as a series of the log tells."""
 
     def __init__(self) -> None:
-        self._first, self._newest = np.nan, np.nan
+        self._least, self._newest = np.nan, np.nan
 
     def divide(self, times: Samples, work: Samples | None) -> Samples:
-        """Return times as they would be with the first amount of work, where the log prints it."""
+        """Return times as they would be with the least work so far, where the log prints it.
+
+        More work may take longer; less need not be faster.
+        """
         work = None if work is None else positive(work)
         if work is not None and len(work):
-            newest, self._newest = self._newest, float(work.value[-1])
-            self._first = float(work.value[0]) if np.isnan(self._first) else self._first
-            size = np.append(newest, work.value)[np.searchsorted(work.offset, times.offset, "right")]
+            sizes = np.append(self._newest, work.value)
+            leasts = np.fmin.accumulate(np.append(self._least, work.value))
+            at = np.searchsorted(work.offset, times.offset, "right")
+            self._newest, self._least = float(sizes[-1]), float(leasts[-1])
+            size, least = sizes[at], leasts[at]
         else:
-            size = np.full(len(times), self._newest)
-        if (size == self._first).all() or np.isnan(self._first):
+            size, least = np.full(len(times), self._newest), np.full(len(times), self._least)
+        more = size > least  # not where neither is known
+        if not more.any():
             return times
-        value = np.where(size > 0, times.value * (self._first / size), times.value)
+        value = np.where(more, times.value * (least / size), times.value)
         return Samples(times.offset, times.line, times.step, value)
 
 

@@ -39,7 +39,7 @@ def witness(machine: Machine | None, now: float, since: float = math.inf) -> Tes
     own = list(machine.own())
     seen: dict[str, float | int | str | None] = {}
     causes: list[tuple[str, str]] = []
-    if stopped := [process for process in own if process.state == "stopped"]:
+    if stopped := [process for process in machine.processes if process.state == "stopped"]:
         seen["stopped"] = _names(stopped)
         pids = " ".join(str(process.pid) for process in stopped[:_NAMED])
         causes.append(

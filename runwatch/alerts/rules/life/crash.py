@@ -6,10 +6,12 @@ Formula: an event that may end a run is pending. It fires at once when its kind
 leaves no way on (killed, segmentation fault, cancelled by the scheduler), else when
 the log has been silent for `settle` seconds and two usual gaps between training
 rows, or has ended. `survive` training rows after it whose steps go on clear it: the
-exception was handled. A restart after it makes it certain, and over: it fires and
-resolves where training went on, or at the next launch's own error. A launch begins where
-the first words of the log come again, or something compiles or loads after the launcher's end.
-An exception that begins inside the program was caught there: a launch after it proves nothing.
+exception was handled. Rows may be read after a process has died that wrote them
+before: its death is survived only while another process of the run lives. A restart
+after it makes it certain, and over: it fires and resolves where training went on, or
+at the next launch's own error. A launch begins where the first words of the log come
+again, or something compiles or loads after the launcher's end. An exception that
+begins inside the program was caught there: a launch after it proves nothing.
 Cause: of all errors since training last moved, what the kernel or the driver says wins,
 then what can begin a crash, then what only follows from another (a collective that
 aborts); among equals the first. Where a launcher's table says
@@ -89,6 +91,8 @@ class _Death:
     over: bool = False
     """Whether the launcher itself has ended, and with it all ranks."""
     relaunched: bool = False
+    pids: set[int] = field(default_factory=set)
+    """Processes that were seen to die."""
     sure: bool = False
     """Whether anything of it was not caught by the program itself."""
     behind: bool = False
@@ -104,6 +108,8 @@ class _Death:
         self.count += 1
         self.rows = 0
         self.sure |= not is_caught(event)
+        if _is_seen(event):
+            self.pids.add(int(event.data["pid"]))
         self.over |= event.kind == "killed" or event.title.startswith(LAUNCHER_ENDS)
         if signature.outranks(self.signature):
             self._add_symptom(self.signature)
@@ -206,7 +212,7 @@ class Crash(RunRule):
         if restart is not None:
             where = place(progress, restart)
             return self._relaunched(death, where)
-        if survived < high:
+        if survived < high and not death.pids:
             self._death = None
             return [self._clear("training went on", place(progress, survived))]
         death.rows += high - low
@@ -214,10 +220,7 @@ class Crash(RunRule):
 
     def _take(self, event: Event, block: Block) -> list[Finding]:
         if event.kind in {"finished", "over"}:
-            self._finished = True
-            death, self._death = self._death, None
-            where = Place(event.step or self._last.step, event.line)
-            return [self._clear("it finished", where)] if death else []
+            return self._finish(Place(event.step or self._last.step, event.line))
         death = self._death
         self._finished &= event.kind not in _ANEW
         if death is not None and event.kind == "launch":
@@ -235,7 +238,8 @@ class Crash(RunRule):
         before = death.explanation() if death is not None else None
         if death is None:
             step = event.step if event.step is not None else self._last.step
-            death = self._death = _Death(block.rank, event, signature, step, behind=self._finished)
+            behind = self._finished and self._last.line is not None  # else what finished was no training
+            death = self._death = _Death(block.rank, event, signature, step, behind=behind)
         death.take(event, signature)
         if death.source == block.rank:
             death.path, death.at = block.source, event.offset
@@ -246,6 +250,14 @@ class Crash(RunRule):
             return [self._finding(death, Verdict.FIRING if death.firing else Verdict.PENDING)]
         return []
 
+    def _finish(self, where: Place) -> list[Finding]:
+        """Take the log's word that training is over."""
+        self._finished = True
+        death, self._death = self._death, None
+        if death is not None and death.over:  # what finished is another launch
+            return self._relaunched(death, where)
+        return [self._clear("it finished", where)] if death else []
+
     def _relaunched(self, death: _Death, where: Place) -> list[Finding]:
         """Another launch has begun: the one before had ended, unless its error was one that it caught."""
         self._death = None
@@ -255,6 +267,9 @@ class Crash(RunRule):
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Silence after an error, or the end of the log, makes it certain."""
         death = self._death
+        if death is not None and death.rows >= self.survive and _others_live(death, status):
+            self._death = None
+            return [self._clear("training went on", Place(status.last_step, status.last_line))]
         if death is None or death.firing:
             return ()
         if status.live and status.log_silent_for < max(self.settle, 2 * self._pace.median):
@@ -313,7 +328,18 @@ def _told_by(event: Event) -> str:
         return "kernel"
     if event.kind in ("scheduler", "elastic"):
         return "launcher" if event.kind == "elastic" else "scheduler"
-    return "process" if "pid" in event.data else "log"
+    return "process" if _is_seen(event) else "log"
+
+
+def _is_seen(event: Event) -> bool:
+    """Return whether a process was seen to die, be there words of it or not."""
+    return "pid" in event.data and "exitcode" not in event.data
+
+
+def _others_live(death: _Death, status: Status) -> bool:
+    """Return whether a process of the run lives, though some were seen to die."""
+    own = status.machine.own() if death.pids and status.machine is not None else ()
+    return any(process.pid not in death.pids for process in own)
 
 
 def _elsewhere(first: Event | None, rank: int | None) -> str:

@@ -46,6 +46,9 @@ class Ended(RunRule):
     complete: ClassVar[float] = 0.98
     """Progress from which it has finished."""
 
+    behind: ClassVar[float] = 2.0
+    """Seconds by which rows are read at most after the process that wrote them has ended."""
+
     _words: LastWords = field(default_factory=LastWords, init=False, repr=False)
     _milestone: Milestone = field(default_factory=Milestone, init=False, repr=False)
     _firing: Severity | None = field(default=None, init=False, repr=False)
@@ -67,7 +70,11 @@ class Ended(RunRule):
             return [self._clear(here)] if self._firing is not None else ()
         told = ended.signal is not None or bool(ended.exit_code)
         whole = status.fraction is not None and status.fraction >= self.complete
-        if self._firing or self._words.fatal or told or whole or status.now - ended.time < self.settle:
+        moves = (
+            status.now - status.silent_for > ended.time + self.behind
+        )  # another one trains, not linked yet
+        due = not moves and status.now - ended.time >= self.settle
+        if self._firing or self._words.fatal or told or whole or not due:
             return ()
         self._firing = Severity.INFO if self._may_be_complete(status, ended.exit_code) else Severity.WARNING
         how = "how is unknown" if ended.exit_code is None else "with exit code 0"

@@ -25,9 +25,10 @@ did not grow since it is watched: it had ended before. Buffered output
 arrives in bursts and fakes silence; while other lines still arrive, three times the
 silence is asked for. A crash explains silence and is not a hang, nor is a run whose
 processes have ended. What they do goes along as evidence (where they stand in their
-code only if `stack` is set, since it reads their memory). A finished log hangs only if
-it is known how far it should go; where it is not, one that ends in an evaluation gets a
-note.
+code only if `stack` is set, since it reads their memory). Of a log at rest
+that just ends a warning says so, if it is known how far it should go, or within an
+epoch; where lines of another kind stand behind its last row, a note: it
+may have ended by itself.
 
 Sources: NVIDIA's resiliency extension, whose timeouts are multiples of the longest
 gap; measured on 628 hours of real runs.
@@ -74,6 +75,8 @@ class Hang(RunRule):
     stopped: float = threshold(15.0, "seconds for which a process of the run may be stopped by a signal")
     excerpt: ClassVar[int] = 10
     """Training rows below which a log that ends may be an excerpt, and it is a note."""
+    closing: ClassVar[int] = 3
+    """Lines behind the last training row from which the program seems to have ended by itself."""
     complete: ClassVar[float] = 0.98
     """Progress from which a log that ends is finished."""
 
@@ -175,12 +178,14 @@ class Hang(RunRule):
         """Judge a log that nobody writes any more, and that tells no end."""
         if status.silent_for <= limit or self._open is Verdict.FIRING:
             return ()
+        closing = status.behind >= self.closing  # what a program says when it ends by itself
+        severity = Sev.WARNING if self._rows >= self.excerpt else Sev.INFO
         if status.fraction is not None and status.fraction < self.complete:
             title = f"log ends at step {status.last_step} of {status.total} without an error or a finish line"
-            severity = Sev.WARNING if self._rows >= self.excerpt else Sev.INFO
+            severity = Sev.INFO if closing else severity
         elif self._within(status):
             title = f"log ends within an epoch, at step {status.last_step}, without an error or a finish line"
-            severity = Sev.WARNING if self._rows >= self.excerpt else Sev.INFO
+            severity = Sev.INFO if closing else severity
         elif status.fraction is None and status.phase == "evaluating":
             title = f"log ends in an evaluation after step {status.last_step}, and tells no result or end"
             severity = Sev.INFO  # what came of it may be written in words that nobody knows

@@ -7,6 +7,8 @@ not passed by more than `gain` of the steps that were done again. Critical. A st
 that goes back is a restart here only if an error or a line about resuming stands
 before it.
 Ends when training has passed the highest step by as many steps as one attempt took.
+Also `starts` launches in a row that failed before their first step; it ends with the
+next step.
 
 Example: '4 restarts without getting past step 1200'.
 
@@ -54,14 +56,61 @@ class RestartLoop(RankRule):
     _told: bool = field(default=False, init=False, repr=False)
     """Whether an error or a line about resuming came since training last moved."""
     _open: bool = field(default=False, init=False, repr=False)
+    _failed: bool = field(default=False, init=False, repr=False)
+    """Whether an error came in the present launch, and no step."""
+    _barren: int = field(default=0, init=False, repr=False)
+    """Launches in a row that failed before their first step."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge how far each attempt came."""
+        return [*self._launches(block), *self._attempts(block)]
+
+    def _launches(self, block: Block) -> list[Finding]:
+        """Count launches that fail before their first step."""
+        told = [event for event in block.events if event.kind in CRASH_KINDS or event.kind == "launch"]
+        if not told and not self._barren:
+            self._failed &= block.progress is None
+            return []
+        moved = block.progress.offset if block.progress is not None else np.empty(0)
+        found: list[Finding] = []
+        at = 0
+        for event in sorted(told, key=lambda event: event.offset):
+            upto = int(np.searchsorted(moved, event.offset))
+            found += self._moved(block, at, upto)
+            at = upto
+            if event.kind != "launch":
+                self._failed = True
+                continue
+            self._barren, self._failed = self._barren + self._failed, False
+            if self._barren == self.starts:
+                found.append(self._vainly(Place(event.step, event.line)))
+        return [*found, *self._moved(block, at, len(moved))]
+
+    def _moved(self, block: Block, low: int, high: int) -> list[Finding]:
+        """Take rows [low, high): a launch that trains is no failed one."""
+        if block.progress is None or low >= high:
+            return []
+        over = self._barren >= self.starts
+        self._barren, self._failed = 0, False
+        return [self.say(Verdict.CLEAR, Severity.CRITICAL, "it trains", place(block.progress, low))] * over
+
+    def _vainly(self, where: Place) -> Finding:
+        return self.say(
+            Verdict.FIRING,
+            Severity.CRITICAL,
+            f"{self._barren} launches in a row failed before their first step",
+            where,
+            advice="Stop the launcher and read the error of the newest launch.",
+            evidence={"launches": self._barren},
+        )
+
+    def _attempts(self, block: Block) -> list[Finding]:
+        """Judge how far each attempt that trained came."""
         rows = block.progress
         signs = [event.offset for event in block.events if event.kind in CRASH_KINDS | {"resume"}]
         if rows is None or not len(rows):
             self._told |= bool(signs)
-            return ()
+            return []
         cuts = np.searchsorted(rows.offset, np.sort(np.asarray(block.restarts, np.float64))).tolist()
         found: list[Finding] = []
         edges = [0, *cuts, len(rows)]

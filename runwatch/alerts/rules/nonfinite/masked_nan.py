@@ -16,7 +16,8 @@ to see it next time.
 
 Traps: losses rounded to few digits repeat, and set their own measure: a value that
 never changes by less than half a per cent is not judged; one that falls to the last
-printed digit is 0 by rounding; a column that is 0 from its first row is of a part that is
+printed digit, or from below 0.1, is 0 by rounding; one that is 0 while the validation loss falls is
+only a part of what is trained; a column that is 0 from its first row is of a part that is
 switched off, or of an agent that only looks around yet; losses of
 preferences may truly be zero, with gradients that are finite and not zero; those of
 policies are zero where all answers of a group earn the same: a loss that has been
@@ -39,12 +40,15 @@ from runwatch.alerts.rules.common.rewards import Rewards
 from runwatch.alerts.rules.metric_rule import MetricRule
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import GRAD_NORM, LOSS, label
+from runwatch.core.metrics import GRAD_NORM, LOSS, VAL_LOSS, label
 
 _OTHER = 3
 _DIGITS = 10
 """Least changes of value below which a loss is near its last printed digit."""
-_SMALL = 0.05
+_SMALL = 0.1
+"""Loss that may fall to its last printed digit from one row to the next."""
+_LEARNT = 0.97
+"""Of the validation loss before the zeros, below which something is learned beside them."""
 
 
 @dataclass
@@ -54,6 +58,10 @@ class _Stretch:
     value: float = np.nan
     rows: int = 0
     where: Place | None = None
+    offset: float = np.nan
+    """Where it begins in the log."""
+    learns: bool = False
+    """Whether the validation loss has fallen while the loss was zero."""
     number: int = 0
     """Stretches so far: how many times the value changed."""
     longest: int = 1
@@ -79,6 +87,7 @@ class MaskedNan(MetricRule, RankRule):
     same: int = threshold(24, "rows of one and the same value")
 
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
+    _evaluated: Recent = field(default_factory=Recent, init=False, repr=False)
     _rewards: Rewards = field(default_factory=Rewards, init=False, repr=False)
     _now: _Stretch = field(default_factory=_Stretch, init=False, repr=False)
     _signed: bool = field(default=False, init=False, repr=False)
@@ -90,6 +99,7 @@ class MaskedNan(MetricRule, RankRule):
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge a block, with what it says beside the loss."""
         self._grad.push(block.samples.get(GRAD_NORM))
+        self._evaluated.push(block.samples.get(VAL_LOSS))
         self._rewards.push(block)
         return super().judge(block)
 
@@ -152,6 +162,7 @@ class MaskedNan(MetricRule, RankRule):
         now.finest = min(now.finest, step) if step > 0 else now.finest
         now.before = abs(now.value) if now.value != 0 and np.isfinite(now.value) else now.before
         now.value, now.rows, now.where = float(rows.value[row]), 0, place(rows, row)
+        now.offset, now.learns = float(rows.offset[row]), False
         now.number += 1
 
     def _extend(self, rows: Samples, low: int, high: int) -> list[Finding]:
@@ -171,7 +182,9 @@ class MaskedNan(MetricRule, RankRule):
         if not was < needed <= now.rows and not (now.value == 0 and now.rows >= needed):
             return []
         row = max(low, low + needed - was - 1)
-        if now.value == 0 and (self._rounded() or not self._is_dead(rows, row)):
+        if now.value == 0 and was < needed and self._learns(float(rows.offset[min(row, high - 1)])):
+            now.learns = True
+        if now.value == 0 and (now.learns or self._rounded() or not self._is_dead(rows, row)):
             return []
         self._open = "zero" if now.value == 0 else "same"
         return [self._finding(float(rows.offset[min(row, high - 1)]), was + row - low + 1)]
@@ -187,6 +200,11 @@ class MaskedNan(MetricRule, RankRule):
     def _rounded(self) -> bool:
         """Whether the loss had fallen to its last printed digits before it was zero."""
         return self._now.before <= _DIGITS * self._now.finest and self._now.before <= _SMALL
+
+    def _learns(self, offset: float) -> bool:
+        """Whether evaluations got better while the loss was zero: then another part of it is trained."""
+        before, now = (self._evaluated.until(at, 1).value for at in (self._now.offset, offset))
+        return bool(len(before) and 0 < now[0] < _LEARNT * before[0] < np.inf)
 
     def _contradicts(self) -> bool:
         return self._now.value != 0 if self._open == "zero" else self._now.rows < self.same

@@ -1,17 +1,19 @@
 """The training loss is above where it began.
 
 Reason: a rate that is far too high breaks a model within its first steps. There is no best
-to rise from then, and the loss is flat, or even falls, high above that of the untrained model.
-Formula, in y = ln(loss): the start is the median of the first three rows, or the first, where
-that is lower but 2 or more, as a likelihood's is, or an evaluation before them that is the
-guess among a vocabulary; f is the median of the last 20 rows, taken every 16 rows. Fires when
-f is above the start by max(ln(1 + `rise`), z * s), s the noise of single rows now, at `persist`
-such points in a row, and is not falling (near its highest, or for three times as long). With
-fewer rows: when each of the newest five, of `early` at least, is `grave` above a start that was
-a likelihood's, or at the end of the run. A note below `grave`, or from a lower start, unless
-that is as high as the guess among 200 tokens or `epochs` epochs have passed: queues and
-teachers raise a loss by design. Else a warning, and critical when it is `grave` above the start and lasts.
-Ends, and stays ended, when f is below the start: from then on `divergence` has a best to compare with.
+to rise from then, and the loss is flat, or even falls, high above that of the untrained
+model. Formula, in y = ln(loss): the start is the median of the first three rows, or the
+first, where that is lower but 2 or more, as a likelihood's is, or an evaluation before them
+that is the guess among a vocabulary; f is the median of the last 20 rows, taken every 16
+rows. Fires when f is above the start by max(ln(1 + `rise`), z * s), s the noise of single
+rows now, at `persist` such points in a row, and is not falling (near its highest, or for
+three times as long). With fewer rows: when each of the newest five, of `early` at least, is
+`grave` above a start that was a likelihood's, or at the end of the run. A note below
+`grave`, or from a lower start, unless that is as high as the guess among 200 tokens or
+`epochs` epochs have passed: queues and teachers raise a loss by design. A first row above
+1e15 is a warning by itself. Else a warning, and critical when it is `grave` above the start
+and lasts. Ends, and stays ended, when f is below the start: from then on `divergence` has a
+best to compare with.
 
 Example: 'loss is 4.4 times what it began with (4.31 at step 0)', at a rate 1,000 times too high.
 
@@ -51,6 +53,8 @@ _LIKELIHOOD = 2.0
 """Start from which a loss is that of guessing, not a mean that began at zero."""
 _FALLEN = 0.8
 """Of the highest median so far, below which the loss is on its way down."""
+_ABSURD = 1e15
+"""Loss that no model begins with: its squares overflow."""
 _NEAR = 0.03
 """How near to ln(k) an untrained model begins, as a fraction."""
 _TOKENS = 200
@@ -141,6 +145,7 @@ class AboveStart(LossRule, RankRule):
         for row, height in enumerate(y[: max(0, 32 - start)].tolist()):
             if not self._first:
                 self._begin = place(rows, row)
+                found += [self._absurd(height)] if height > log(_ABSURD) else []
                 self._reference = self._evaluated[1] if self._evaluated[0] < rows.offset[row] else np.inf
             if len(self._first) < _FIRST:
                 self._first.append(height)
@@ -217,6 +222,19 @@ class AboveStart(LossRule, RankRule):
             cause=f"it began with the loss of guessing among {guess:,}" if guess >= _TOKENS else "",
             advice="Stop; lower the learning rate by ten or lengthen the warm-up, and start anew.",
             evidence={"start": grow(self._start), "now": grow(level)},
+        )
+
+    def _absurd(self, height: float) -> Finding:
+        self._firing = Severity.WARNING
+        return self.say(
+            Verdict.FIRING,
+            self._firing,
+            f"{label(LOSS)} begins with {grow(height):.4g} at {self._begin}",
+            self._begin,
+            metric=LOSS,
+            cause="inputs, targets or the first weights are far out of range",
+            advice="Stop; look at the scale of inputs and targets, and at the weights that were loaded.",
+            evidence={"start": grow(height)},
         )
 
     def _clear(self, where: Place) -> list[Finding]:

@@ -1,20 +1,23 @@
 """The training loss has risen from its best and stays up.
 
-Reason: spikes recover, slow rises do not; a run that has lost 10 % for dozens of
-rows rarely comes back without a restart.
-Formula, in y = ln(loss): f is the median of the last 20 rows, taken every 16 rows;
-best is the lowest f so far. Fires when f - best is above all of these at `persist` such
-points in a row: ln(1 + rise); z * s, with s the noise now or at the best; and `waves`
-times the second highest rise of f that was lost again by half. s is the greatest of the
-90th percentile of successive differences, as a Gaussian's deviation (a shift or a slow
-rise does not inflate it; data of two kinds in turn do, and no median can move further
-than from one kind to the other), and, at the best, the deviation of the rows there; 3.4
-is about twice 6 standard errors of a median of 20. A warning; critical when the loss has
-risen by `grave`, or after `long` points, because slow rises do not recover. Clears when
-f is back below half of that. While firing, a further rise by the same margin confirms it.
-At the end of a run the lowest of the last `last` rows is compared with the lowest level at
-which as many stood: a run that ends `grave` above it, and by z * s, is critical, however short,
-unless it is below a tenth of what it was untrained.
+Reason: spikes recover, slow rises do not; a run that has lost 10 % for dozens of rows
+rarely comes back without a restart. Formula, in y = ln(loss): f is the median of the last
+20 rows, taken every 16 rows; best is the lowest f so far. Fires when f - best is above all
+of these at `persist` such points in a row: ln(1 + rise); z * s, with s the noise now or at
+the best; and `waves` times the second highest rise of f that was lost again by half. s is
+the greatest of the 90th percentile of successive differences, as a Gaussian's deviation (a
+shift or a slow rise does not inflate it; data of two kinds in turn do, and no median can
+move further than from one kind to the other), and, at the best, the deviation of the rows
+there; 3.4 is about twice 6 standard errors of a median of 20. A warning; critical when the
+loss has risen by `grave`, or after `long` points, because slow rises do not recover; not
+below a tenth of the untrained loss, where ratios say little.
+Neither while it comes back: 5 % below the highest of the last four points, or by a third of
+the rise, unless for 3 * `long` points; nor before four points where half of it came at
+once, as a spike's; nor in a warm-up, while the rate rises gradually and the loss is below
+the untrained. Clears when f is back below half of that. While firing, a further rise by the
+same margin confirms it. At the end of a run the lowest of the last `last` rows is compared
+with the lowest level at which as many stood: a run that ends `grave` above it, and by z *
+s, is critical, however short, unless it is below a tenth of what it was untrained.
 
 Example: 'loss is 24% above its best of 2.31 at step 5210', and 40 rows later
 still is.
@@ -27,13 +30,15 @@ Traps: the margin doubles for 100 rows after the learning rate rose 1.5x
 (restarts, re-warming); a loss that has been negative has no ratio and is not
 judged; a restart that goes back in steps begins anew. What oscillates, as an
 adversary's loss, must rise twice as high as it has twice; the first two waves of a run
-cannot be told from divergence, and are warnings.
+cannot be told from divergence, and are warnings; the loss of a student that teaches itself
+first falls as its outputs collapse, and rises with the rate until they differ.
 
 Source: IDEFICS' logs, where instant spikes recovered and slow rises did not.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import log
@@ -70,6 +75,15 @@ _FIRST, _LOW = 16, 0.1
 _KNOWN = 5
 """Rows before the last ones that must be known."""
 _SMOOTH = 20
+_COMING_BACK = 0.95
+"""Part of the highest of the newest points below which a loss is on its way back."""
+_NEWEST, _AFTER = 4, 16
+"""Newest points that tell whether it falls, and those since the best in which a higher rise is this one."""
+_RAMP = 32
+"""Rows over which, twice in a row, the rate rises in a warm-up, and by how much at most."""
+_STEEPEST = 3.0
+_ALWAYS = 3
+"""Multiple of `long` after which it counts even on its way back."""
 _KEPT = 64
 """Points among which it is looked where a rise began."""
 
@@ -94,9 +108,20 @@ class _Rise:
     margin: float
     sound: int | None
     """The last step at which it had not begun to rise."""
+    sudden: bool = False
+    """Whether half of it came from one point to the next, as a spike's."""
     over: int = 1
     under: int = 0
+    highest: float = -np.inf
+    newest: deque[float] = field(default_factory=lambda: deque(maxlen=_NEWEST))
+    """The newest levels."""
     firing: Severity | None = None
+
+    def comes_back(self, level: float, best: float) -> bool:
+        """Take the next level; return whether the loss is falling again, or has lost a third of the rise."""
+        self.newest.append(level)
+        self.highest = max(self.highest, level)
+        return level < max(self.newest) + log(_COMING_BACK) or level - best < 2 / 3 * (self.highest - best)
 
 
 @dataclass
@@ -204,7 +229,8 @@ class Divergence(LossRule, RankRule):
         while at < len(points):
             row = int(points[at])
             if self._rise is not None:
-                found += self._follow(self._rise, float(level[at]), place(rows, row))
+                warms = self._warms_up(float(rows.offset[row]), float(level[at]))
+                found += self._follow(self._rise, float(level[at]), place(rows, row), warms=warms)
             else:
                 ahead = slice(at, None)
                 least = self._least(noise[ahead], height[ahead])
@@ -262,7 +288,11 @@ class Divergence(LossRule, RankRule):
         sound = until[0, until[1] <= self._best.level + margin / 2]
         step = self._best.where and self._best.where.step
         step = int(sound[-1]) if len(sound) and np.isfinite(sound[-1]) else step
-        self._rise = _Rise(self._onset(rows, row, margin), cause, level, margin, step)
+        sudden = bool(until.size) and level - until[1, -1] > (level - self._best.level) / 2
+        self._rise = _Rise(self._onset(rows, row, margin), cause, level, margin, step, sudden)
+        since = until[1, int(np.argmin(until[1])) if until.size else 0 :]
+        self._rise.highest = float(since[-_AFTER:].max(initial=level))
+        self._rise.comes_back(level, self._best.level)
         if self.persist <= 1:
             return [self._fire(self._rise, level)]
         return [self._finding(self._rise, Verdict.PENDING, level)]
@@ -274,13 +304,26 @@ class Divergence(LossRule, RankRule):
         begin = int(near[-1]) + 1 if len(near) else 0
         return place(newest, begin) if begin < len(newest) else place(rows, row)
 
-    def _follow(self, rise: _Rise, level: float, here: Place) -> list[Finding]:
+    def _warms_up(self, offset: float, level: float) -> bool:
+        """Whether the rate rises gradually while the loss is no higher than that of the untrained model."""
+        rates = self._rate.until(offset, 2 * _RAMP + 1).value
+        if len(rates) <= 2 * _RAMP or level > self._ending.untrained:
+            return False
+        first, middle, last = rates[0], rates[_RAMP], rates[-1]
+        return bool(0 < first < middle < last < _STEEPEST * middle)
+
+    def _follow(self, rise: _Rise, level: float, here: Place, *, warms: bool) -> list[Finding]:
         excess = level - self._best.level
+        lasting = rise.over + 1 >= _ALWAYS * self.long
+        waits = warms or (rise.comes_back(level, self._best.level) and not lasting)
         rise.over = rise.over + 1 if excess > rise.margin else 0
         rise.under = rise.under + 1 if excess < rise.margin / 2 else 0
         if (not rise.firing and not rise.over) or rise.under >= self.persist:
             return [self._clear(here)]
+        if waits or (rise.sudden and rise.over < _NEWEST):
+            return []
         grave = excess > log(1 + self.grave) or rise.over >= self.long
+        grave &= level >= self._ending.untrained + log(_LOW)
         if not rise.firing:
             told = rise.over >= self.persist
         else:

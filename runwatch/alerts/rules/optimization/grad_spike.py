@@ -7,8 +7,8 @@ at least 0.05): a row spikes when y - m > z * s and norm >= `factor` medians.
 By itself a note, since most spikes are clipped and forgotten. A warning when it
 is `huge`, and half as many deviations again above the median as a spike must be,
 or when `several` rows in a row are above `high` medians; critical when
-`sustained` are. It ends after 20 rows below `factor` medians, or after
-256 rows, when the new level is the usual one.
+`sustained` are, and the norm is not below a tenth of its peak again. It ends after 20 rows
+below `factor` medians, or after 256 rows, when the new level is the usual one.
 
 Example: 'grad norm rose to 38x its median at step 1602', three rows before the
 loss.
@@ -41,6 +41,9 @@ from runwatch.alerts.rules.metric_rule import MetricRule
 from runwatch.core.block import Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, label
+
+_FADED = 0.1
+"""Part of the peak below which a spike is fading."""
 
 
 @dataclass
@@ -129,7 +132,7 @@ class GradSpike(MetricRule, RankRule):
         huge = spike.peak >= self.huge and log(spike.peak) > 1.5 * self.z * spike.sigma
         if severity is Severity.INFO and (huge or spike.high >= self.several):
             severity = Severity.WARNING
-        if spike.high >= self.sustained:
+        if spike.high >= self.sustained and multiple > _FADED * spike.peak:
             severity = Severity.CRITICAL
         if severity is spike.firing:
             return []

@@ -14,7 +14,8 @@ What to do: do not trust the run before you know why: look for labels in the inp
 mask that hides all tokens, or data read twice.
 
 Traps: the first rows of a run fall fast (`warmup`); a decay of the learning
-rate lowers a loss by a few per cent, and a new epoch by ten; a loss that is printed as
+rate lowers a loss by a few per cent, and a new epoch by ten; a loss of few printed digits
+halves in a single step of rounding; a loss that is printed as
 the mean since its epoch began jumps at each border to where single rows were before.
 
 Source: ml-engineering's notes on data read twice.
@@ -31,7 +32,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Baseline, Floats, grow
+from runwatch.alerts.rules.baseline import Baseline, Floats, Rounding, grow
 from runwatch.alerts.rules.common.epoch_mean import EpochMean
 from runwatch.alerts.rules.metric_rule import LossRule
 from runwatch.core.block import Block, Samples
@@ -73,6 +74,7 @@ class LossDrop(LossRule, RankRule):
 
     _baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.002), init=False, repr=False)
     _means: EpochMean = field(default_factory=EpochMean, init=False, repr=False)
+    _rounding: Rounding = field(default_factory=Rounding, init=False, repr=False)
     _fall: _Fall | None = field(default=None, init=False, repr=False)
     _tail: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
     """ln(loss) of the newest rows."""
@@ -94,6 +96,8 @@ class LossDrop(LossRule, RankRule):
         y = np.log(rows.value)
         usual, sigma = self._baseline.judge(y)
         least = np.maximum(self.z * sigma, -log(1 - min(self.fall, 0.99)))
+        rounded = 1.5 * self._rounding.add(rows.value) / np.exp(usual)
+        least = np.maximum(least, -np.log1p(-np.minimum(rounded, 1 - 1e-9)))
         low = usual - y > least
         low[: max(0, self.warmup - start)] = False
         candidates = np.flatnonzero(low)

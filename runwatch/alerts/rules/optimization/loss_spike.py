@@ -1,18 +1,16 @@
 """The training loss jumped above its recent level.
 
-Reason: spikes that recover within a few steps are part of large-scale training and
-worth a note; spikes that stay, double the loss, or come in growing series precede
-divergence.
-Formula, in y = ln(loss) against the rolling baseline (median m, deviation s): a row
-spikes when y - m > z * s and y - m > ln(1 + rise), and by two steps of rounding. The
-spike is pending until it is known whether it recovers (3 rows back below m + max(3
-s, half of ln(1 + rise))). Recovered within `brief` rows: info, or a warning when it is both `large`
-and twice as high as a spike must be. A note, however long, when the loss stays
-below `low` of what it was untrained, the highest of its first 16 rows: losses near zero
-jump by ratios. Not recovered: a
-warning; critical after `long` rows. After 512 rows the new level is the usual
-one. While there is no baseline, a row spikes when it is 10 times the highest so
-far, if that was above 0.5.
+Reason: spikes that recover within a few steps are part of large-scale training and worth a
+note; spikes that stay, double the loss, or come in growing series precede divergence.
+Formula, in y = ln(loss) against the rolling baseline (median m, deviation s): a row spikes
+when y - m > z * s and y - m > ln(1 + rise), and by two steps of rounding. The spike is
+pending until it is known whether it recovers (3 rows back below m + max(3 s, half of ln(1 +
+rise))). Recovered within `brief` rows: info, or a warning when it is both `large` and twice
+as high as a spike must be. A note, however long, when the loss stays below `low` of what it
+was untrained, the highest of its first 16 rows: losses near zero jump by ratios. Not
+recovered: a warning; critical after `long` rows, unless half of the rise is lost by then.
+After 512 rows the new level is the usual one. While there is no baseline, a row spikes when
+it is 10 times the highest so far, if that was above 0.5, or above 2 in the first five rows.
 
 Example: 'loss rose 63% at step 1605 and did not recover at once'; a single bad
 batch is a note.
@@ -28,7 +26,8 @@ rounding; the last row of a run may be an outlier, so that a spike is certain at
 only if a second row was up too; a loss that is printed as the mean since its epoch began
 starts each epoch from a few rows, which scatter; spikes at equal distances (opacities
 that are reset, cycles of data) that were survived twice are notes from the third on,
-unless they are 1.5 times as high or stay; so is, even if it stays, what is less than `waves`
+unless they are 1.5 times as high or stay; where no step is printed, a rise to where the loss
+began is another fold, and a note; so is, even if it stays, what is less than `waves`
 times as high as the loss has risen, and come back from, twice.
 
 Sources: the spikes that PaLM, OPT and BLOOM report; Megatron-LM's rerun machine, which
@@ -68,6 +67,8 @@ from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
 
 _FIRST, _EARLY = 16, 64
 """Rows that tell the untrained loss, and how rows scatter while there is no baseline."""
+_KNOWN, _LIKELIHOOD = 5, 2.0
+"""Rows before which nothing is usual yet, unless the loss is as high as that of guessing."""
 _SCATTER = 3.4
 """Deviations of the first rows that a spike among them must be high."""
 
@@ -181,7 +182,7 @@ class LossSpike(LossRule, RankRule):
         least = np.maximum(least, np.log1p(1.5 * self._rounding.add(rows.value) / np.exp(usual)))
         little = int(np.isnan(usual).sum())  # the first rows of a start
         if little:
-            self._compare(y[:little], usual, sigma, excess, least)
+            self._compare(y[:little], start, usual, sigma, excess, least)
         candidates = np.flatnonzero(excess > least)
         found: list[Finding] = []
         row = 0
@@ -221,12 +222,15 @@ class LossSpike(LossRule, RankRule):
             heights.append(self._waves.second)
         return np.repeat(heights, np.diff(np.concatenate([[start], ends, [start + len(y)]])))
 
-    def _compare(self, y: Floats, usual: Floats, sigma: Floats, excess: Floats, least: Floats) -> None:
+    def _compare(
+        self, y: Floats, start: int, usual: Floats, sigma: Floats, excess: Floats, least: Floats
+    ) -> None:
         """Put the highest row so far where there is no baseline yet."""
         highest = np.maximum.accumulate(np.append(self._highest, y))
         self._highest = float(highest[-1])
         before, here = highest[:-1], slice(0, len(y))
-        usual[here] = np.where(before > log(0.5), before, np.nan)
+        known = start + np.arange(len(y)) >= _KNOWN
+        usual[here] = np.where(before > np.where(known, log(0.5), log(_LIKELIHOOD)), before, np.nan)
         excess[here], least[here] = y - usual[here], log(self.early)
         sigma[here] = log(2) / 3
 
@@ -259,7 +263,9 @@ class LossSpike(LossRule, RankRule):
             found.append(self._end(spike, place(rows, row)))
         elif lasted > self.long and not spike.old:
             spike.old = True
-            found.append(self._fire(spike, Severity.CRITICAL, f"and has not recovered in {self.long} rows"))
+            returns = height - spike.usual < (spike.peak - spike.usual) / 2
+            severity = Severity.WARNING if returns and not spike.early else Severity.CRITICAL
+            found.append(self._fire(spike, severity, f"and has not recovered in {self.long} rows"))
         elif not spike.firing and lasted > self.brief:
             grows = self._growing(spike)
             severity = Severity.CRITICAL if grows else Severity.WARNING
@@ -296,6 +302,7 @@ class LossSpike(LossRule, RankRule):
         meant = spike.peak < max(self._first) + log(self.low)
         meant |= spike.peak - spike.usual < self.waves * spike.survived
         meant |= spike.early and spike.peak - spike.usual < _SCATTER * self._scatter(spike)
+        meant |= spike.where.step is None and abs(spike.peak - max(self._first)) < log(1 + self.rise)
         if meant or (severity is Severity.WARNING and self._regular(spike)):
             severity = Severity.INFO
         spike.firing = severity

@@ -5,7 +5,7 @@ cost IDEFICS weeks), a rate of zero, or a jump explain most of what follows in
 the loss.
 Formula, each a warning unless said otherwise:
 - zero: exactly 0 in `zeros` rows in a row, after a rate that was above a tenth of
-  its peak (critical), or from the first row on for `never` rows;
+  its peak (critical), or from the first row on for `never` rows (a note: it may be rounded away);
 - jump: from one row to the next `jump` times higher, and above 1.5 times the
   highest so far, when it had not risen for 10 rows;
 - resumed: in `agree` rows after a restart the rate differs by more than
@@ -159,8 +159,8 @@ class LrAnomaly(RankRule):
             least = min(self._least, float(earlier[earlier > 0].min(initial=np.inf)))
             sudden = rate > 0.5 * peak > 0 or (rate > 0.1 * peak > 0 and rate > 3 * least)
             if (sudden and zeros == self.zeros) or (peak == 0 and zeros == self.never):
-                severity = Severity.CRITICAL if sudden else Severity.WARNING
-                title = f"the learning rate is 0 since {where}"
+                severity = Severity.CRITICAL if sudden else Severity.INFO
+                title = f"the learning rate is {'' if sudden else 'printed as '}0 since {where}"
                 found.append(self._fire(severity, title, where, (0.0, np.inf)))
         elif value > self.jump * before and value > 1.5 * peak > 0 and flat >= self.steady:
             if self._warmed_up(rows, row, before, peak):

@@ -1,22 +1,24 @@
 """The loss has not fallen since the beginning.
 
-Reason: labels that do not fit, a detached graph or a rate far too small look
-like training: numbers move, and nothing is learned.
-Formula, after `rows` rows, after an eighth of them that stand for `epochs` epochs, or a
-quarter that stand for ten times `rows` steps: the median loss of the last quarter of them
-is not lower than that of the first by more than max(`least`, 2 standard errors of the two
-medians). A warning where that costs the run: the loss stands at chance, within `chance` of
-ln(k) for a usual number of classes or tokens k; no learning rate was above `rate`; or it is
-flat to 1 % through all those epochs. Elsewhere a note, unless rows are noisy, or all alike
-as they are printed: fine-tuning may rightly begin where it ends. Ends when the median of 64
-rows has fallen by 3 %.
+Reason: labels that do not fit, a detached graph or a rate far too small look like training:
+numbers move, and nothing is learned. Formula, after `rows` rows, after an eighth of them
+that stand for `epochs` epochs, a quarter that stand for ten times `rows` steps, or a
+quarter that stand for `seen` epochs where the loss is still at chance: the median loss of
+the last quarter of them is not lower than that of the first by more than max(`least`, 2
+standard errors of the two medians), or both stand at ln(k) of fewer than ten classes. A
+warning where that costs the run: the loss stands at chance, within `chance` of ln(k) for a
+usual number of classes or tokens k; no learning rate was above `rate`; or it is flat to 1 %
+through all those epochs. Elsewhere a note, unless rows are noisy, or all alike as they are
+printed: fine-tuning may rightly begin where it ends. Ends when the median of 64 rows has
+fallen by 3 %.
 
 Example: 'loss has not fallen in the first 400 rows: 10.83', which is ln(50257).
 
 What to do: stop and check, in this order: whether the parameters are in the optimiser,
 labels that fit their inputs, the learning rate, a single batch that it can overfit.
 
-Traps: a run that is resumed begins at its level; losses of both signs, of adversaries and
+Traps: a run that is resumed begins at its level, and one that is started again from its
+first step is judged anew; losses of both signs, of adversaries and
 of agents have no level to fall from; warm-up holds the first rows up, which the length
 allows for.
 
@@ -39,6 +41,7 @@ from runwatch.alerts.rules.baseline import (
     Windows,
     before_negative,
     grow,
+    middle,
     positive,
     spread,
     take,
@@ -58,6 +61,8 @@ _STEPS = 10
 _NOISY = 0.1
 """Deviation of single rows, in ln, from which nothing is said of a loss that merely stands."""
 _FLAT = 0.01
+_FEW = 9
+"""Most classes among which a loss within `chance` of guessing has learned next to nothing."""
 
 
 @dataclass
@@ -69,6 +74,7 @@ class NeverLearns(RankRule):
 
     rows: int = threshold(400, "first rows that are judged", least=64)
     epochs: float = threshold(50.0, "epochs for which an eighth of the rows is enough")
+    seen: float = threshold(3.0, "epochs for which a quarter of the rows is enough at chance")
     least: float = threshold(0.005, "fall of the loss that is enough, as a fraction")
     chance: float = threshold(0.01, "distance from ln(k) that counts as chance level, as a fraction")
     rate: float = threshold(1e-7, "learning rate that is too low to learn anything")
@@ -84,14 +90,16 @@ class NeverLearns(RankRule):
     _steps: list[float] = field(default_factory=list, init=False, repr=False)
     """The first two steps."""
     _done: bool = field(default=False, init=False, repr=False)
+    _signed: bool = field(default=False, init=False, repr=False)
+    """Whether there was a loss below zero."""
     _windows: Windows | None = field(default=None, init=False, repr=False)
+    _begin: float = field(default=-np.inf, init=False, repr=False)
+    """Where the newest launch began in the log."""
     _firing: Severity = field(default=Severity.WARNING, init=False, repr=False)
     _level: float = field(default=0.0, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the training loss of a block."""
-        if self._done and self._windows is None:
-            return ()
         self._epochs.push(block)
         self._rate.push(block.samples.get(LEARNING_RATE))
         self._players.push(block)
@@ -100,14 +108,17 @@ class NeverLearns(RankRule):
             judged, signed = before_negative(piece)
             if restarted:
                 found += self._end(piece)
-                self._done = True
+                self._first, self._steps, self._done = np.empty(0), [], self._signed
+                self._begin = float(piece.offset[0])
             found += self._walk(positive(judged))
             if signed:
                 found += self._end(take(piece, slice(len(judged), None)))
-                self._done = True
+                self._done = self._signed = True
         return found
 
     def _walk(self, rows: Samples) -> list[Finding]:
+        if self._done and self._windows is None:
+            return []
         y = np.log(rows.value)
         if self._windows is not None:
             return self._watch(rows, y)
@@ -129,18 +140,22 @@ class NeverLearns(RankRule):
     def _judge(self, first: Floats, offset: float, here: Place, step: float) -> Finding | None:
         """Judge the first rows, if they are as many as it takes."""
         count = len(first)
-        epochs = self._epochs.passed(offset) >= self.epochs
+        passed = self._epochs.passed(offset) if self._begin < 0 else self._epochs.printed(offset)
+        epochs = passed >= self.epochs
         steps = count >= self.rows // 4 and step - self._steps[0] >= _STEPS * self.rows
         self._done = count == self.rows
-        if not (self._done or epochs or steps) or self._elsewhere() or offset >= self._players.first:
-            return None
         quarter = count // 4
+        chance = self._at_chance(first[:quarter], first[-quarter:])
+        seen = bool(chance) and count >= self.rows // 4 and passed >= self.seen
+        enough = self._done or epochs or steps or seen
+        if not enough or self._elsewhere() or offset >= self._players.first:
+            return None
         (start, end), (sigma, noise) = spread(np.stack([first[:quarter], first[-quarter:]]), 0.0)
         error = 1.2533 * float(np.hypot(sigma, noise)) / quarter**0.5
-        self._done = self._done or bool(start - end > log1p(self.least) or end - start > log1p(0.05))
-        if abs(start - end) > max(log1p(self.least), 2 * error) and (
-            start > end or end - start > log1p(0.05)
-        ):
+        stays = 0 < chance <= _FEW
+        fell = not stays and start - end > log1p(self.least)
+        self._done = self._done or bool(fell or end - start > log1p(0.05))
+        if abs(start - end) > max(log1p(self.least), 2 * error) and (fell or end - start > log1p(0.05)):
             return None
         cause = self._cause(float(end), offset)
         flat = epochs and float(np.ptp(first)) < 4 * _FLAT
@@ -159,10 +174,16 @@ class NeverLearns(RankRule):
             evidence={"first": grow(float(start)), "now": grow(float(end))},
         )
 
+    def _at_chance(self, first: Floats, last: Floats) -> int:
+        """Return the number of classes at whose guess both the first rows and the last stand; 0 if none."""
+        before, now = (guessing(grow(middle(part.tolist())), self.chance) for part in (first, last))
+        return now if before == now else 0
+
     def _cause(self, level: float, offset: float) -> str:
         if guessing(grow(level), self.chance):
             return "it stands at the level of guessing"
-        rates = self._rate.until(offset, 512).value
+        recent = self._rate.until(offset, 512)
+        rates = recent.value[recent.offset >= self._begin]
         highest = float(np.max(rates, initial=0.0, where=np.isfinite(rates)))
         return f"the learning rate was never above {highest:.2g}" if 0 < highest < self.rate else ""
 

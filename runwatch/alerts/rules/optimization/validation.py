@@ -9,8 +9,11 @@ least `least` evaluations, while the median training loss of 64 rows has not ris
 the best. Two in a row that stand `jump` times, and 8 s, above the two before them are
 told sooner, unless single ones have risen half as high twice. All in logarithms. Sooner too
 where the gap is wide: the training loss fell by half since the best, to less than half of
-each of as many evaluations and `gap` below them, which are `rise` above it. All are warnings, reported anew
-when the rise has grown by half, and end with an evaluation near the best.
+each of as many evaluations and `gap` below them, which are above the lowest median by `rise`
+and by what single ones have risen twice, and as many once, and lost again. A note; a
+warning where they jumped, or as many are `costly` above the lowest median, unless the
+training loss is higher. Reported anew when the rise has grown by half or becomes a
+warning; ends with an evaluation near the best.
 s is the noise of one evaluation: the 90th percentile of how far one stands above the line
 between its neighbours, of the newest 12 or 48, whichever is more, times 1 + 4 / n for the
 few that n are. Only evaluations before the rise count, or those of a rise that was lost
@@ -22,14 +25,15 @@ What to do: keep the checkpoint of the best evaluation. If it overfits, stop or 
 or regularisation; if it jumped, look at the evaluation's data and at the weights loaded
 for it.
 
-Traps: an evaluation on a small or random subset is noisy, at times only once the loss
-has begun to fall, and a median of few differences does not see it; a descent bends too,
-but only downwards; a single evaluation several times as high as the others is common and
-came back at the next in every log where one was seen; the more often a run evaluates, the
-more often three in a row are high by chance, so that a rise must last for a part of the
-run; losses near zero wander by ratios, and come back, which no overfitting does; lines of
-one evaluation that goes on (the same step, no training between) are one evaluation; when
-the training loss rises too it diverges, and other rules say so.
+Traps: most runs overfit a little, and keep their best checkpoint; an evaluation on a small
+or random subset is noisy, at times only once the loss has begun to fall, and a median of
+few differences does not see it; a descent bends too, but only downwards; a single
+evaluation several times as high as the others is common and came back at the next in every
+log where one was seen; the more often a run evaluates, the more often three in a row are
+high by chance, so that a rise must last for a part of the run; losses near zero wander by
+ratios, and come back, which no overfitting does; lines of one evaluation that goes on (the
+same step, no training between) are one evaluation; when the training loss rises too it
+diverges, and other rules say so.
 
 Source: early stopping as in Prechelt, 1998, with the noise measured.
 """
@@ -116,7 +120,7 @@ class _Watch:
     lasting: Waves = field(default_factory=Waves)
     """Rises of single evaluations, and of as many in a row as a rise must last, that came back."""
     noise: _Noise = field(default_factory=_Noise)
-    open: bool = False
+    firing: Severity | None = None
     told: float = 0.0
     """Rise, in ln, that was reported last."""
     since: Place | None = None
@@ -134,6 +138,7 @@ class Validation(RankRule):
     part: float = threshold(0.1, "part of all evaluations that must be above it, where that is more")
     least: int = threshold(5, "evaluations before anything is said")
     jump: float = threshold(1.5, "times the evaluations before that two in a row must be")
+    costly: float = threshold(0.3, "rise from which it is a warning, as a fraction")
     gap: float = threshold(0.3, "least gap between validation and training loss that is wide")
     waves: float = threshold(2.0, "multiple of the highest rise so far that was lost again")
 
@@ -166,18 +171,20 @@ class Validation(RankRule):
             watch.best, watch.where, watch.above = value, where, 0
             watch.train = self._train(watch)
             return self._end(metric, watch, where)
-        if watch.open and log(value / watch.best) < margin / 2:
+        if watch.firing and log(value / watch.best) < margin / 2:
             return self._end(metric, watch, where)
-        if watch.open:
+        if watch.firing:
             return self._grows(metric, watch, value)
         return self._begins(metric, watch, where, value, jumped=jumped)
 
     def _grows(self, metric: str, watch: _Watch, value: float) -> list[Finding]:
-        """Report a rise anew once it has grown by half."""
+        """Report a rise anew once it has grown by half, or costs enough for a warning."""
         rise = log(value / watch.best)
-        if rise < _ANEW * watch.told:
+        worse = watch.firing is Severity.INFO and self._costs(watch) and not value < self._train(watch)
+        if rise < _ANEW * watch.told and not worse:
             return []
         watch.told = rise
+        watch.firing = Severity.WARNING if worse else watch.firing
         return [self._tell(metric, watch, watch.since or Place(None, None), value, rising=True)]
 
     def _begins(
@@ -190,14 +197,23 @@ class Validation(RankRule):
         apart = watch.count >= self.least and self._apart(watch, train, long)
         if not jumped and not rising and not apart:
             return []
-        watch.open, watch.told, watch.since = True, log(value / watch.best), where
+        grave = (jumped or self._costs(watch)) and not value < train
+        watch.firing = Severity.WARNING if grave else Severity.INFO
+        watch.told, watch.since = log(value / watch.best), where
         return [self._tell(metric, watch, where, value, rising=rising or apart)]
 
     def _apart(self, watch: _Watch, train: float, long: int) -> bool:
-        """Whether the newest evaluations are above the best and far above a training loss that fell."""
-        newest = [grow(level) for level in list(watch.newest)[-long:]]
-        fell = train < watch.train / 2 and train < min(newest) / 2
-        return fell and train < min(newest) - self.gap and min(newest) > (1 + self.rise) * watch.best
+        """Whether the newest evaluations are above the lowest and far above a training loss that fell."""
+        level = min(list(watch.newest)[-long:])
+        lowest = grow(level)
+        fell = train < watch.train / 2 and train < lowest / 2 and train < lowest - self.gap
+        return fell and level - watch.low > max(
+            log(1 + self.rise), watch.single.second, watch.lasting.highest
+        )
+
+    def _costs(self, watch: _Watch) -> bool:
+        """Whether the newest evaluations are all so high that the rise is no small matter."""
+        return min(list(watch.newest)[-self._long(watch) :]) - watch.low > log(1 + self.costly)
 
     def _tell(self, metric: str, watch: _Watch, where: Place, value: float, *, rising: bool) -> Finding:
         if rising:
@@ -210,7 +226,7 @@ class Validation(RankRule):
             cause = ""
         return self.say(
             Verdict.FIRING,
-            Severity.WARNING,
+            watch.firing or Severity.INFO,
             title,
             where,
             metric=metric,
@@ -258,8 +274,8 @@ class Validation(RankRule):
         return middle(values.tolist()) if len(values) else np.nan
 
     def _end(self, metric: str, watch: _Watch, where: Place) -> list[Finding]:
-        if not watch.open:
+        if watch.firing is None:
             return []
-        watch.open, watch.above = False, 0
+        severity, watch.firing, watch.above = watch.firing, None, 0
         title = f"{label(metric)} is near its best again"
-        return [self.say(Verdict.CLEAR, Severity.WARNING, title, where, metric=metric)]
+        return [self.say(Verdict.CLEAR, severity, title, where, metric=metric)]

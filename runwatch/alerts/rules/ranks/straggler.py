@@ -37,10 +37,9 @@ from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import STEP_TIME, TOKENS_PER_SEC
 
 _ROUNDS = 5
+_PARTS = ("compute", "forward", "fwd")
 _COMPUTE = (
-    "compute_time",
-    "forward_time",
-    "fwd_time",
+    *(f"{part}{unit}" for part in _PARTS for unit in ("_time", "_ms", "_time_ms", "_s", "_sec", "_seconds")),
     "data_time",
     "forward-compute",
     STEP_TIME,

@@ -4,8 +4,9 @@ Reason: a loader that cannot keep up makes every GPU wait, and is the commonest 
 slow training; the log often has the number, and nobody looks at it.
 Formula: the share of the step time that is data time, as its median over 64 rows, taken
 every 16, is above `high` at `persist` such points in a row. A warning if that is `times`
-its lowest such median so far, else a note: it was so from the beginning. Ends below half
-of `high`, or half of what it was.
+its lowest such median so far, else a note: it was so from the beginning. A warning too
+after `rows` rows in a row above `most`: nearly all of the time is lost. Ends below half of
+`high`, or half of what it was.
 
 Example: '46% of the step time is spent waiting for data, 2% before', since step 5200.
 
@@ -27,9 +28,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
-from runwatch.alerts.rules.baseline import Segments, Windows, median, take
+from runwatch.alerts.rules.baseline import Floats, Segments, Windows, median, take
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import STEP_TIME
@@ -37,6 +39,7 @@ from runwatch.core.metrics import STEP_TIME
 _NAMES = (
     "data_time", "data time", "time/data", "reader_cost", "data_cost", "dataloader_time", "data_loading_time",
     "data_load_time", "time_data", "dataload_time", "perf/data_time", "train/data_time", "data_wait_time",
+    "dt_data",
 )  # fmt: skip
 _WIDTH, _HOP = 64, 16
 
@@ -50,6 +53,8 @@ class DataBound(RunRule):
 
     high: float = threshold(0.2, "share of the step time that is told")
     times: float = threshold(2.0, "times its lowest share so far that make it a warning")
+    most: float = threshold(0.9, "share of the step time that is a warning from the beginning", most=1.0)
+    rows: int = threshold(16, "rows in a row above that", least=1)
     persist: int = threshold(2, "evaluations in a row, 16 rows apart, that must agree")
     skip: int = threshold(20, "rows after a start or restart that are not judged")
 
@@ -59,6 +64,8 @@ class DataBound(RunRule):
     _skipped: int = field(default=0, init=False, repr=False)
     _least: float = field(default=np.inf, init=False, repr=False)
     _over: int = field(default=0, init=False, repr=False)
+    _starved: int = field(default=0, init=False, repr=False)
+    """Rows in a row, up to the newest, that waited for nearly all of their time."""
     _since: Place | None = field(default=None, init=False, repr=False)
     _told: float = field(default=0.0, init=False, repr=False)
     """Share at which it fired."""
@@ -74,7 +81,7 @@ class DataBound(RunRule):
         found: list[Finding] = []
         for restarted, piece in self._segments.split(self._shares(block), block.restarts):
             if restarted:
-                self._windows, self._skipped = Windows(_WIDTH, _HOP), 0
+                self._windows, self._skipped, self._starved = Windows(_WIDTH, _HOP), 0, 0
             drop = min(max(0, self.skip - self._skipped), len(piece))
             self._skipped += drop
             found += self._walk(take(piece, slice(drop, None)))
@@ -94,41 +101,61 @@ class DataBound(RunRule):
 
     def _walk(self, rows: Samples) -> list[Finding]:
         start = self._windows.rows
+        starved = self._starve(rows.value)
         ends, windows = self._windows.add(rows.value)
-        if not len(ends):
+        if not len(ends) and not len(starved):
             return []
         levels = median(np.sort(windows, axis=1))
-        if self._firing is None and levels.max() <= self.high:
+        if self._firing is None and not len(starved) and levels.max() <= self.high:
             self._least, self._over = min(self._least, float(levels.min())), 0
             return []
         found: list[Finding] = []
-        for end, level in zip(ends.tolist(), levels.tolist(), strict=True):
-            finding = self._step(level, place(rows, end - start - 1))
-            found += [finding] if finding is not None else []
+        points = [(row, True, float(rows.value[row])) for row in starved.tolist()]
+        points += zip((ends - start - 1).tolist(), [False] * len(ends), levels.tolist(), strict=True)
+        for row, most, level in sorted(points):
+            here = place(rows, row)
+            found += self._waits(level, here) if most else self._step(level, here)
         return found
 
-    def _step(self, level: float, here: Place) -> Finding | None:
+    def _starve(self, shares: Floats) -> NDArray[np.int64]:
+        """Return the rows with which so many in a row have waited for nearly all of their time."""
+        number = np.arange(len(shares))
+        over = shares > self.most
+        count = number - np.maximum.accumulate(np.where(over, -1 - self._starved, number))
+        self._starved = int(count[-1]) if len(count) else self._starved
+        return np.flatnonzero(over & (count == self.rows))
+
+    def _waits(self, level: float, here: Place) -> list[Finding]:
+        """Judge the last of many rows that waited for nearly all of their time."""
+        return [] if self._firing is Severity.WARNING else [self._fire(level, Severity.WARNING, "", here)]
+
+    def _step(self, level: float, here: Place) -> list[Finding]:
         """Judge one level."""
         self._least = min(self._least, level)
         if self._firing is not None:
             if level >= max(self.high, self._told) / 2:
-                return None
+                return []
             severity, self._firing, self._over = self._firing, None, 0
-            return self.say(Verdict.CLEAR, severity, "steps wait less for data", here, metric=self._metric)
+            title = "steps wait less for data"
+            return [self.say(Verdict.CLEAR, severity, title, here, metric=self._metric)]
         self._over = self._over + 1 if level > self.high else 0
         self._since = here if self._over == 1 else self._since
         if self._over < self.persist:
-            return None
+            return []
         rose = level >= self.times * self._least
-        self._firing, self._told = (Severity.WARNING if rose else Severity.INFO), level
         before = f", {self._least:.0%} before" if rose else ""
+        return [self._fire(level, Severity.WARNING if rose else Severity.INFO, before, self._since or here)]
+
+    def _fire(self, level: float, severity: Severity, before: str, where: Place) -> Finding:
+        self._firing, self._told = severity, level
+        least = min(level, self._least)
         return self.say(
             Verdict.FIRING,
-            self._firing,
+            severity,
             f"{level:.0%} of the step time is spent waiting for data{before}",
-            self._since or here,
+            where,
             metric=self._metric,
-            cause="the data loader does not keep up" if rose else "",
+            cause="the data loader does not keep up" if severity is Severity.WARNING else "",
             advice="Add data loader workers, prepare the data beforehand, or look at the storage it reads.",
-            evidence={"share": level, "least_share": self._least},
+            evidence={"share": level, "least_share": least},
         )

@@ -5,9 +5,10 @@ cost a tenth of a run, and leave the median step time where it was.
 Formula: a row stalls when it takes `times` the rolling median of 64 rows, and the
 five rows up to it as a whole do not. Of every 128 rows, judged every 16: the stalls
 are at least `part` of the rows, more than 4 times and 5 binomial deviations
-above the share of stalls before them, and cost at least `cost` of the time. A
-warning, at `persist` points in a row. When most stalls stand at equal distances it
-is a note that names the distance. Ends below half of `part`.
+above the share of stalls before them, and cost at least `cost` of the time, at
+`persist` points in a row. A note; a warning when they cost at least `notable` of the
+time at as many. When most stalls stand at equal distances it is a note that names the
+distance. Ends below half of `part`.
 
 Example: '19 of 128 rows stall: they take 3.1 times the usual, and 24% of the time'.
 
@@ -53,6 +54,8 @@ class _Track:
     rows: int = 0
     """How many rows those are."""
     over: int = 0
+    costly: int = 0
+    """Evaluations in a row, up to the newest, at which the stalls cost much."""
     firing: Severity | None = None
 
 
@@ -68,6 +71,7 @@ class Jitter(RankRule):
     worse: ClassVar[float] = 4.0
     """Times the share of stalls before."""
     cost: float = threshold(0.08, "share of the time that the stalls cost")
+    notable: float = threshold(0.2, "share of the time below which it is a note")
     persist: int = threshold(2, "evaluations in a row, 16 rows apart, that must agree")
     skip: int = threshold(10, "rows after a start or restart that are not judged")
 
@@ -113,11 +117,12 @@ class Jitter(RankRule):
         for at, end in enumerate(ends.tolist()):
             over = many[at] and self._more(track, counts[at])
             track.over = track.over + 1 if over else 0
+            track.costly = track.costly + 1 if over and cost[at] >= self.notable else 0
             if track.firing and counts[at] < self.part * _WIDTH / 2:
                 found += self._end(metric, track, place(rows, end - start - 1))
-            elif not track.firing and track.over >= self.persist:
+            elif track.over >= self.persist and track.firing in (None, Severity.INFO):
                 where = place(rows, end - start - 1)
-                found.append(self._fire(metric, track, windows[at], float(cost[at]), where))
+                found += self._fire(metric, track, windows[at], float(cost[at]), where)
             if not track.over:
                 track.before, track.rows = track.before + float(oldest[at]), track.rows + _HOP
         return found
@@ -130,24 +135,30 @@ class Jitter(RankRule):
             count > self.worse * usual and count > usual + 5 * (usual * (1 - share)) ** 0.5
         )
 
-    def _fire(self, metric: str, track: _Track, window: Floats, cost: float, where: Place) -> Finding:
+    def _fire(self, metric: str, track: _Track, window: Floats, cost: float, where: Place) -> list[Finding]:
         rows = np.flatnonzero(window >= self.times)
         gap = _period(rows)
         regular = gap > 1
-        track.firing = Severity.INFO if regular else Severity.WARNING
+        grave = track.costly >= self.persist and not regular
+        severity = Severity.WARNING if grave else Severity.INFO
+        if severity is track.firing:
+            return []
+        track.firing = severity
         times = float(np.median(window[rows]))
         title = f"every {gap}th row is slow" if regular else f"{len(rows)} of {_WIDTH} rows stall"
-        return self.say(
-            Verdict.FIRING,
-            track.firing,
-            f"{title}: they take {times:.1f} times the usual, and {cost:.0%} of the time",
-            where,
-            metric=metric,
-            advice=""
-            if regular
-            else "Look for a data loader that runs dry, retries of storage or network, other jobs.",
-            evidence={"stalls": len(rows), "times": times, "cost": cost},
-        )
+        return [
+            self.say(
+                Verdict.FIRING,
+                severity,
+                f"{title}: they take {times:.1f} times the usual, and {cost:.0%} of the time",
+                where,
+                metric=metric,
+                advice=""
+                if regular
+                else "Look for a data loader that runs dry, retries of storage or network, other jobs.",
+                evidence={"stalls": len(rows), "times": times, "cost": cost},
+            )
+        ]
 
     def _end(self, metric: str, track: _Track, where: Place) -> list[Finding]:
         if track.firing is None:

@@ -5,9 +5,10 @@ time: what a stall costs is not how often it comes.
 Formula: a row stalls when it takes `times` the rolling median of 64 rows, and the rows beside
 it take less than the root of that. Of the newest
 `count` stalls or more, up to eight, the time above the usual is at least `cost` of all time
-between the first and the last of them. A warning; a note where evaluations or checkpoints
-were printed beside most of them. Ends when as many rows as between the first and the last of
-them have passed without one.
+between the first and the last of them. A warning where they stand at equal distances or are
+`many`, else a note: a machine that slept a few times is no habit. A note too where
+evaluations or checkpoints were printed beside most of them. Ends when as many rows as
+between the first and the last of them have passed without one.
 
 Example: 'one row in 100 takes 150 times the usual: 60% of the time is lost', by a loader that
 fills its buffer.
@@ -82,6 +83,7 @@ class Stalls(RankRule):
     times: float = threshold(4.0, "multiple of the rolling median at which a row stalls")
     cost: float = threshold(0.25, "share of the time that the stalls cost")
     count: int = threshold(4, "stalls that are needed", least=2, most=_MOST)
+    many: int = threshold(8, "stalls that are needed for a warning at unequal distances", most=_MOST)
     skip: int = threshold(10, "rows after a start or restart that are not judged")
 
     _tracks: dict[str, _Track] = field(default_factory=dict, init=False, repr=False)
@@ -134,14 +136,15 @@ class Stalls(RankRule):
         # one stall is no habit: the others must cost enough without the longest
         rest = lost - max(stall.lost for stall in newest[1:])
         meant = sum(stall.meant for stall in newest) > len(newest) / 2
-        severity = Severity.INFO if meant else Severity.WARNING
-        frequent = middle(gaps.tolist()) < _RARE  # those are for `jitter` to judge
+        gap = middle(gaps.tolist())
+        even = gap > 1 and bool((np.abs(gaps - gap) <= max(1.0, _EVEN * gap)).all())
+        few = not even and len(newest) < self.many
+        severity = Severity.INFO if meant or few else Severity.WARNING
+        frequent = gap < _RARE  # those are for `jitter` to judge
         known = frequent or (track.firing is not None and severity.rank <= track.firing.rank)
         if cost < self.cost or rest < self.cost / 2 * (rest + span) or known:
             return []
         track.firing = severity
-        gap = middle(gaps.tolist())
-        even = gap > 1 and bool((np.abs(gaps - gap) <= max(1.0, _EVEN * gap)).all())
         times = middle([stall.lost + 1 for stall in newest])
         every = f"one row in {gap:.0f} takes" if even else f"{len(newest)} of {span + 1} rows take"
         return [

@@ -7,8 +7,10 @@ Formula, in y = ln(seconds per step), every 16 rows: `now` is the median of the 
 shift must reach D = max(ln(1 + rise), 2 s, 0.6 * (q95 - q50)), with the deviation s
 and the quantiles of the window that set `usual`, and 70 % of the 24 rows must stand
 above usual + D / 2, at `persist` points in a row and for `seconds`. A note below
-`notable`, a warning above. Critical when the shift is `critical` or more and has
-lasted `critical_seconds`. Clears below D / 2. Single slow steps and pauses cannot move a
+`notable`, a warning above. Critical when the shift is `critical` or more, so that most
+of the time is lost, and has lasted `critical_seconds`. A note too while the run was as
+slow before, in a twentieth of its rows or for half as long, and where less than 20 ms a
+step and `lost` seconds in all are lost. Clears below D / 2. Single slow steps and pauses cannot move a
 median.
 
 Example: 'steps take 22% longer: 0.334 s, usually 0.274 s, since step 940'.
@@ -18,7 +20,8 @@ listed beneath the alarm says so where it is known. The run itself is sound.
 
 Traps: the first rows after a start or restart compile and warm caches (up to 80
 times slower) and are skipped; a larger batch takes longer and is no slowdown:
-when tokens per second did not fall, the new time becomes the usual one.
+when tokens per second did not fall, the new time becomes the usual one; a shared
+machine's pace comes and goes.
 Without step times, tokens or samples per second are judged, inverted.
 
 Source: FALCON, which verifies a proposed change before it is reported.
@@ -37,6 +40,7 @@ from numpy.typing import NDArray
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Windows, grow, median, spread
 from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.levels import Levels
 from runwatch.alerts.rules.common.speed import Speed
 from runwatch.alerts.rules.common.wording import longer
 from runwatch.core.block import Block, Samples
@@ -44,6 +48,8 @@ from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import STEP_TIME, label
 
 _WIDTH, _HOP, _NOW = 64, 16, 24
+_TINY = 0.02
+"""Seconds a step below which whatever else the machine does is seen."""
 
 
 @dataclass
@@ -68,6 +74,7 @@ class _Shift:
     """By how much the newest of them were above the usual, ln."""
     under: int = 0
     firing: Severity | None = None
+    levels: Levels = field(default_factory=Levels)
 
 
 @dataclass
@@ -78,6 +85,8 @@ class _Track:
     usual: _Usual = field(default_factory=_Usual)
     shift: _Shift | None = None
     recent: Recent = field(default_factory=lambda: Recent(_WIDTH))
+    levels: Levels = field(default_factory=Levels)
+    """What it has shown before the slowdown that is not over."""
 
 
 @dataclass
@@ -88,10 +97,11 @@ class StepTime(RankRule):
     summary: ClassVar[str] = "Steps take longer than they did, and it lasts."
 
     rise: float = threshold(0.10, "least slowdown, as a fraction")
-    critical: float = threshold(0.5, "slowdown that is critical when it lasts")
+    critical: float = threshold(1.0, "slowdown that is critical when it lasts")
     seconds: float = threshold(30.0, "seconds a slowdown must last")
     critical_seconds: float = threshold(600.0, "seconds a critical slowdown must last")
     persist: int = threshold(2, "evaluations in a row, 16 rows apart, that must agree")
+    lost: float = threshold(60.0, "seconds that a slowdown by less than 20 ms a step must cost, else a note")
     notable: float = threshold(0.2, "slowdown below which it is a note")
     skip: int = threshold(10, "rows after a start or restart that are not judged")
 
@@ -123,12 +133,15 @@ class StepTime(RankRule):
         tail = ordered[:, int(0.95 * (_WIDTH - 1))] - middle
         shift = np.maximum(np.maximum(log1p(self.rise), 2 * sigma), 0.6 * tail)
         now = median(np.sort(windows[:, -_NOW:], axis=1))
+        if ends[0] == _WIDTH:
+            track.levels.add(middle[:1], _WIDTH - _HOP)
         found: list[tuple[float, Finding]] = []
         at = 0
         while at < len(ends):
             if track.shift is None:
                 ahead = slice(at, None)
                 stop = _search(track, windows[ahead], middle[ahead], shift[ahead], now[ahead])
+                track.levels.add(middle[ahead][:stop], _HOP)
                 if stop is None:
                     break
                 at += stop
@@ -137,6 +150,7 @@ class StepTime(RankRule):
             offset = float(rows.offset[row])
             if track.shift is None:
                 track.shift = self._begin(track, offset)
+            track.shift.levels.add(now[at : at + 1], _HOP)
             finding = self._follow(metric, track, track.shift, float(now[at]), offset, over=over)
             if finding is not None:
                 found.append((offset, finding))
@@ -168,15 +182,22 @@ class StepTime(RankRule):
             track.usual.level = level
             return self._clear(metric, track, place(here, 0))
         sure = grow(min(slow.newest)) - 1  # what makes it graver must persist too
-        grave = sure >= self.critical and lasted >= self.critical_seconds
-        notable = sure >= self.notable
-        severity = Severity.CRITICAL if grave else Severity.WARNING if notable else Severity.INFO
+        severity = Severity.INFO
+        if sure >= self.notable and not self._passes(metric, track, slow, level, lasted):
+            grave = sure >= self.critical and lasted >= self.critical_seconds
+            severity = Severity.CRITICAL if grave else Severity.WARNING
         if slow.firing is not None and severity.rank < slow.firing.rank:
             severity = slow.firing
         if severity is slow.firing:
             return None
         slow.firing = severity
         return self._finding(metric, track, slow, Verdict.FIRING, level)
+
+    def _passes(self, metric: str, track: _Track, slow: _Shift, level: float, lasted: float) -> bool:
+        """Whether a slowdown is no news or costs next to nothing."""
+        part = 1 - grow(track.usual.level - level)  # of the time
+        little = metric == STEP_TIME and part * grow(level) < _TINY and part * lasted < self.lost
+        return little or track.levels.shown(level, level - track.usual.level, slow.points * _HOP)
 
     def _does_more(self, metric: str, slow: _Shift, excess: float, offset: float) -> bool:
         """Whether tokens per second fell by less than half of the slowdown: the steps do more work."""
@@ -187,6 +208,8 @@ class StepTime(RankRule):
 
     def _clear(self, metric: str, track: _Track, here: Place) -> Finding:
         severity = (track.shift and track.shift.firing) or Severity.WARNING
+        if track.shift:
+            track.levels.merge(track.shift.levels)
         track.shift = None
         title = f"{label(metric)} is near its best again"
         return self.say(Verdict.CLEAR, severity, title, here, metric=metric)

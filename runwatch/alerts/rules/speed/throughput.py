@@ -3,8 +3,10 @@
 Reason: a slowdown to a third is no drift that statistics must confirm; at that
 pace the run will not end, and minutes count.
 Formula: the median of `rows` rows in a row is above `times` the rolling median
-of 64 rows before, and `persist` such rows stand in a row. Critical. Ends when
-it is below the root of `times` for as long, or after 1024 rows.
+of 64 rows before, and `persist` such rows stand in a row. A warning; critical when
+it has lasted `critical_seconds`; a note while it has lasted less than `seconds`, or the
+run was as slow before, for a twentieth of its rows or half as long. Ends when it is
+below the root of `times` for as long, or after 1024 rows.
 
 Example: 'steps take 5.1 times longer: 1.43 s, usually 0.28 s'.
 
@@ -34,6 +36,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Baseline, Floats, grow
 from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.levels import Levels
 from runwatch.alerts.rules.common.speed import Speed
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -59,6 +62,11 @@ class _Track:
     rows: int = 0
     where: Place | None = None
     recent: Recent = field(default_factory=lambda: Recent(_BACK))
+    levels: Levels = field(default_factory=Levels)
+    """What was usual so far, and in collapses that are over."""
+    newest: Levels = field(default_factory=Levels)
+    """What it was in the collapse that is open."""
+    firing: Severity | None = None
 
 
 @dataclass
@@ -71,6 +79,8 @@ class Throughput(RankRule):
     times: float = threshold(3.0, "multiple of the usual step time")
     rows: int = threshold(5, "rows whose median is judged")
     persist: int = threshold(3, "such medians in a row")
+    seconds: float = threshold(5.0, "seconds a collapse must last, else it is a note")
+    critical_seconds: float = threshold(600.0, "seconds a collapse must last to be critical")
     settle: ClassVar[int] = 1024
     """Rows after which a new level counts as usual."""
     skip: int = threshold(10, "rows after a start or restart that are not judged")
@@ -103,7 +113,7 @@ class Throughput(RankRule):
             now = self._medians(data[len(data) - len(y) - known :], len(y))
         high = now - usual > log(self.times)
         found: list[Finding] = []
-        row = 0
+        row = counted = 0
         while row < len(y):
             if track.where is None and not track.over:
                 ahead = np.flatnonzero(high[row:])
@@ -111,10 +121,17 @@ class Throughput(RankRule):
                     break
                 row += int(ahead[0])
                 track.level = float(usual[row])
+            if track.where is None:
+                track.levels.add(usual[counted:row], 1)
+                counted = row
+            else:
+                track.newest.add(now[row : row + 1], 1)
+                counted = row + 1
             seen = data[: len(data) - len(y) + row + 1][-self.rows :]
             fades = float(seen[-2:].min() - seen.max()) < log(_FADES)
             found += self._follow(metric, track, float(now[row]), rows, row, fades=fades)
             row += 1
+        track.levels.add(usual[counted:], 1)
         return found
 
     def _medians(self, data: Floats, count: int) -> Floats:
@@ -135,28 +152,42 @@ class Throughput(RankRule):
             if track.over < self.persist or fades or self._does_more(metric, excess, offset):
                 return []
             track.where = self._onset(track, offset)
-            usual, seconds = grow(track.level), grow(now)
-            if metric == STEP_TIME:
-                title = f"steps take {grow(excess):.1f} times longer: {seconds:.3g} s, usually {usual:.3g} s"
-            else:
-                what = f"{label(metric)} fell to 1/{grow(excess):.1f}"
-                title = f"{what}: {1 / seconds:.4g}, usually {1 / usual:.4g}"
-            return [
-                self.say(
-                    Verdict.FIRING,
-                    Severity.CRITICAL,
-                    title,
-                    track.where,
-                    metric=metric,
-                    advice="Look for a throttled or shared GPU, storage that stalls, a network that is down.",
-                    evidence={"usual": usual, "now": seconds, "times": grow(excess)},
-                )
-            ]
+        else:
+            track.under = track.under + 1 if excess < log(self.times) / 2 else 0
+            if track.under >= self.persist or track.rows >= self.settle:
+                return self._end(metric, track, place(rows, row))
         track.rows += 1
-        track.under = track.under + 1 if excess < log(self.times) / 2 else 0
-        if track.under < self.persist and track.rows < self.settle:
+        severity = self._severity(metric, track, now, rows.step[row])
+        if track.firing is not None and severity.rank <= track.firing.rank:
             return []
-        return self._end(metric, track, place(rows, row))
+        track.firing = severity
+        return [self._fire(metric, track, track.where, now)]
+
+    def _severity(self, metric: str, track: _Track, now: float, step: float) -> Severity:
+        if track.levels.shown(now, now - track.level, track.rows):
+            return Severity.INFO
+        onset = track.where.step if track.where else None
+        steps = track.rows if onset is None or not step > onset else step - onset
+        lasted = steps * grow(now) if metric == STEP_TIME else track.rows
+        if lasted < self.seconds:
+            return Severity.INFO
+        return Severity.CRITICAL if lasted >= self.critical_seconds else Severity.WARNING
+
+    def _fire(self, metric: str, track: _Track, where: Place, now: float) -> Finding:
+        usual, seconds, times = grow(track.level), grow(now), grow(now - track.level)
+        if metric == STEP_TIME:
+            title = f"steps take {times:.1f} times longer: {seconds:.3g} s, usually {usual:.3g} s"
+        else:
+            title = f"{label(metric)} fell to 1/{times:.1f}: {1 / seconds:.4g}, usually {1 / usual:.4g}"
+        return self.say(
+            Verdict.FIRING,
+            track.firing or Severity.WARNING,
+            title,
+            where,
+            metric=metric,
+            advice="Look for a throttled or shared GPU, storage that stalls, a network that is down.",
+            evidence={"usual": usual, "now": seconds, "times": times},
+        )
 
     def _onset(self, track: _Track, offset: float) -> Place:
         """Return the first row of a collapse: the one behind the last that was hardly slower than usual."""
@@ -177,6 +208,8 @@ class Throughput(RankRule):
     def _end(self, metric: str, track: _Track, where: Place) -> list[Finding]:
         if track.where is None:
             return []
-        track.where, track.over, track.under, track.rows = None, 0, 0, 0
-        title = f"{label(metric)} is usual again"
-        return [self.say(Verdict.CLEAR, Severity.CRITICAL, title, where, metric=metric)]
+        severity = track.firing or Severity.WARNING
+        track.where, track.firing, track.over, track.under, track.rows = None, None, 0, 0, 0
+        track.levels.merge(track.newest)
+        track.newest = Levels()
+        return [self.say(Verdict.CLEAR, severity, f"{label(metric)} is usual again", where, metric=metric)]

@@ -1,0 +1,126 @@
+"""What looks like a fault of learning and is none: rounding, folds, means of epochs, warm-up, decaying jumps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from runwatch.alerts.rules.nonfinite.masked_nan import MaskedNan
+from runwatch.alerts.rules.optimization.divergence import Divergence
+from runwatch.alerts.rules.optimization.grad_spike import GradSpike
+from runwatch.alerts.rules.optimization.loss_drop import LossDrop
+from runwatch.alerts.rules.optimization.loss_spike import LossSpike
+from runwatch.alerts.rules.optimization.lr_anomaly import LrAnomaly
+from runwatch.core.findings import Verdict
+
+from .columns import GRAD, LR, Log, healthy
+
+VAL = "val/loss"
+
+
+def fired(findings):
+    return [(f.severity.value, f.step) for f in findings if f.verdict is Verdict.FIRING]
+
+
+def noise(count, sigma=0.02, seed=0):
+    return np.exp(sigma * np.random.default_rng(seed).normal(size=count))
+
+
+# -- rounding --------------------------------------------------------------------------------------
+
+
+def test_a_rate_that_was_never_above_zero_may_be_rounded_away():
+    log = healthy(400)
+    log.columns[LR] = np.round(3e-7 * np.ones(400), 6)
+    (found,) = log.judge(LrAnomaly())
+    assert (found.severity.value, found.title) == ("info", "the learning rate is printed as 0 since step 0")
+
+
+def test_a_loss_that_goes_to_its_last_printed_digit_has_not_collapsed():
+    loss = np.round(0.1 * np.exp(-np.arange(900) / 80) + 0.0001 * (np.arange(900) < 850) + 0.0001, 4)
+    assert (loss[840], loss[899]) == (0.0002, 0.0001)
+    assert Log(train__loss=loss).judge(LossDrop()) == []
+
+
+def test_a_small_loss_that_is_rounded_to_zero_is_no_masked_nan():
+    loss = np.array([0.095, 0.052, *np.zeros(60)])
+    assert Log(train__loss=loss).judge(MaskedNan()) == []
+    assert fired(Log(train__loss=10 * loss).judge(MaskedNan())) == [("critical", 2)]
+
+
+def test_zeros_beside_a_validation_loss_that_falls_are_no_masked_nan():
+    loss = np.array([0.46, *np.zeros(30)])
+    val = 0.4 * np.exp(-np.arange(31) / 5)
+    assert Log(train__loss=loss).set(VAL, val).judge(MaskedNan()) == []
+    assert fired(Log(train__loss=loss).set(VAL, 0.4 + 0 * val).judge(MaskedNan())) == [("critical", 1)]
+
+
+# -- another beginning -----------------------------------------------------------------------------
+
+
+def test_a_loss_without_steps_that_begins_again_is_another_fold():
+    fold = (0.34 + 0.43 * np.exp(-np.arange(300) / 40)) * noise(300, 0.005)
+    folds = Log(steps=np.full(600, np.nan), train__loss=np.tile(fold, 2))
+    assert {severity for severity, _ in fired(folds.judge(LossSpike()))} == {"info"}
+    steps = Log(train__loss=np.tile(fold, 2))
+    assert fired(steps.judge(LossSpike()))[0][0] == "warning"
+
+
+def test_the_second_row_of_a_small_loss_is_no_spike():
+    agent = [0.66, 16.1, 26.9, 28.3, 41.2, 34.0, 31.2, 23.8, 20.1, 22.0]
+    assert Log(train__loss=agent).judge(LossSpike()) == []
+    guess = [6.7, 99, 51, 26, 98, 99, 97, 99, 98, 99]
+    assert fired(Log(train__loss=guess).judge(LossSpike())) != []
+
+
+def test_means_of_epochs_that_only_the_step_counts_jump_at_borders():
+    single = np.interp(np.arange(1200), [0, 300, 600, 900, 1200], [4, 2.9, 1.0, 0.4, 0.2]) * noise(1200, 0.02)
+    means = np.concatenate([np.cumsum(part) / np.arange(1, 301) for part in np.split(single, 4)])
+    log = Log(steps=np.repeat([1, 2, 3, 4], 300), train__loss=means)
+    assert log.judge(LossDrop()) == []
+    fallen = means.copy()
+    fallen[700:] /= 4
+    assert fired(Log(steps=np.arange(1200), train__loss=fallen).judge(LossDrop())) != []
+
+
+# -- what comes back, and what is meant to rise ----------------------------------------------------
+
+
+def test_a_jump_that_decays_is_no_divergence():
+    rows = np.arange(2000)
+    level = 30 + 80 * np.exp(-rows / 200) + np.where(rows >= 1200, 50 * np.exp(-(rows - 1200) / 120), 0)
+    for seed in range(8):
+        assert fired(Log(train__loss=level * noise(2000, 0.08, seed)).judge(Divergence())) == []
+    stays = 30 + 80 * np.exp(-rows / 200) + np.where(rows >= 1200, 50, 0)
+    assert "critical" in [s for s, _ in fired(Log(train__loss=stays * noise(2000, 0.08)).judge(Divergence()))]
+
+
+def test_a_loss_that_rises_soon_after_its_first_descent_diverges():
+    loss = np.interp(np.arange(600), [0, 120, 160, 600], [11, 3, 3, 4.2]) * noise(600, 0.01)
+    assert "critical" in [severity for severity, _ in fired(Log(train__loss=loss).judge(Divergence()))]
+
+
+def test_a_loss_that_rises_in_the_warm_up_and_falls_below_is_no_divergence():
+    rows = np.arange(3000)
+    loss = np.interp(rows, [0, 30, 170, 260, 1000, 3000], [11, 10.9, 7.1, 10.8, 8.2, 4]) * noise(3000, 0.01)
+    warm = Log(train__loss=loss, train__learning_rate=1e-4 * np.minimum(1, (rows + 1) / 1600))
+    assert fired(warm.judge(Divergence())) == []
+    steady = Log(train__loss=loss, train__learning_rate=np.full(3000, 1e-4))
+    assert fired(steady.judge(Divergence())) != []
+
+
+def test_a_spike_that_has_lost_half_of_its_rise_is_not_critical():
+    rows = np.arange(1500)
+    loss = (3.8 + np.where(rows >= 1000, 3 * np.exp(-(rows - 1000) / 35), 0)) * noise(1500, 0.01)
+    found = fired(Log(train__loss=loss).judge(LossSpike()))
+    assert {severity for severity, _ in found} == {"warning"}
+    loss[1000:] = 6.5
+    assert "critical" in [s for s, _ in fired(Log(train__loss=loss).judge(LossSpike()))]
+
+
+def test_gradients_that_fade_are_not_critical():
+    log = healthy()
+    usual = float(np.median(log.columns[GRAD][800:1000]))
+    log.columns[GRAD][1000:1014] = usual * np.array([50, 35, 240, 35, 33, 17, 21, 20, 21, 14, 12, 9, 8, 6])
+    assert {severity for severity, _ in fired(log.judge(GradSpike()))} == {"info", "warning"}
+    log.columns[GRAD][1000:1014] = usual * 240
+    assert "critical" in [severity for severity, _ in fired(log.judge(GradSpike()))]

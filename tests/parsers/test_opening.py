@@ -1,0 +1,72 @@
+"""A program that is started again into the same log."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runwatch.parsers.formats import catalogue
+from runwatch.parsers.stream import StreamParser
+
+BANNER = "2030-01-02 03:04:{:02d} - INFO - args: Namespace(batch_size={}, config='a.yaml', out='runs')\n"
+ROWS = "".join(f"step {at}/100 | loss {3 - at / 50:.4f}\n" for at in range(1, 60))
+
+
+def launch(number: int) -> str:
+    return BANNER.format(number, 8 * number) + "loading data\n" * 3 + ROWS
+
+
+def launches(*pieces: bytes) -> list[tuple[int, str]]:
+    parser = StreamParser(catalogue())
+    batches = [*map(parser.feed, pieces), parser.flush()]
+    return [
+        (event.line, event.title) for batch in batches for event in batch.events if event.kind == "launch"
+    ]
+
+
+def test_the_first_words_of_a_log_begin_another_launch():
+    text = "".join(map(launch, (1, 2, 3)))
+    lines = [line for line, _ in launches(text.encode())]
+    size = launch(1).count("\n")
+    assert lines == [size + 1, 2 * size + 1]
+    assert launches(text.encode())[0][1].startswith("args: Namespace(batch_size=16")  # without its time
+
+
+@given(cuts=st.lists(st.integers(0, 6000), max_size=6))
+def test_however_it_is_cut(cuts):
+    text = "".join(map(launch, (1, 2, 3))).encode()
+    edges = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    pieces = [text[a:b] for a, b in pairwise(edges)]
+    assert launches(*pieces) == launches(text)
+
+
+def test_a_reader_that_goes_on_in_the_middle_knows_how_it_began():
+    text = "".join(map(launch, (1, 2))).encode()
+    cut = text.index(b"step 40/")
+    parser = StreamParser(catalogue(), start=cut, first_line=44)
+    parser.prime(text[:4096], text[:cut])
+    events = [event for event in parser.feed(text[cut:]).events if event.kind == "launch"]
+    assert [event.line for event in events] == [launch(1).count("\n") + 1]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "epoch 1 train loss: 0.5 accuracy of the model\n",  # a record: it comes with each epoch
+        "--------\n",
+        '{"step": 1, "train_loss_of_this": 0.5}\n',
+        "Traceback (most recent call last):\n",
+    ],
+)
+def test_what_comes_again_anyway_is_no_beginning(first):
+    rest = "some other words\n" if first == "--------\n" else ""
+    text = (first + ROWS) * 3 if not rest else first + ROWS * 3
+    assert launches(text.encode()) == []
+
+
+def test_a_line_that_each_process_prints_is_no_beginning():
+    text = "Setting ds_accelerator to cuda (auto detect)\n" * 8 + ROWS
+    assert launches((text * 2).encode()) == []
