@@ -60,19 +60,17 @@ def run(python: str, case: Case, seed: int, keep: Path | None = None) -> list[Re
 
 def _wait(case: Case, launcher: Launcher, watchers: list[Watcher], top: Path) -> None:
     """Return once the run is over or both have found what is wrong, and some time passed."""
-    began, settled = time.monotonic(), None
-    over = None
+    began, over, settled = time.monotonic(), None, None
     while time.monotonic() < began + LONGEST:
         time.sleep(0.2)
         now = time.monotonic()
         over = over or (now if launcher.over else None)
         results = [judge(case, "", w.reports, w.endings, top) for w in watchers]
-        found = all(result.cause for result in results)
+        found = case.healthy or all(result.cause for result in results)
         lasting = case.event.startswith(("stop", "blocked"))  # it never ends by itself
-        if settled is None and ((over and (found or case.healthy)) or (found and lasting)):
-            settled = now
-        calm = CALM if watchers[0].endings else 2 * CALM  # that it is over may take longer to be known
-        if (settled and now > settled + calm) or (over and now > over + PATIENCE):
+        known = lasting or (over and (watchers[0].endings or now > over + 2 * CALM))  # how it ended
+        settled = settled or (now if found and known else None)
+        if (settled and now > settled + CALM) or (over and now > over + PATIENCE):
             return
 
 

@@ -13,7 +13,7 @@ from benchmarks.detection.real.watch import Ending, Report
 
 PACE = frozenset(["step_time", "throughput", "jitter", "stalls"])
 """Rules that may report what the machine really did."""
-SLOWER, RECENT = 1.1, 12.0
+SLOWER, RECENT = 1.2, 12.0
 """Ratio of medians of step times that is slower, and seconds before a report that are compared."""
 
 
