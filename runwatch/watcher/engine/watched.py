@@ -110,5 +110,6 @@ class WatchedRun:
 
 
 def _end(row: IncidentRow, otherwise: End) -> End:
-    """Return the kind of end that an incident says there was; one of an older version does not say."""
-    return End(row.evidence.get("ending", otherwise))
+    """Return the kind of end that an incident says there was; one of another version may not say."""
+    told = row.evidence.get("ending")
+    return next((end for end in End if end.value == told), otherwise)
