@@ -116,7 +116,8 @@ class Watch:
             told = row.title.partition(": ")[2]
             if row.rule == "crash" and row.state != "resolved" and told and told not in words:
                 at = f" (line {row.line})" if row.line is not None else ""
-                return f"crashed{row.title.removeprefix('crashed').removeprefix('error')}{at}"
+                pending = row.title.startswith("error")  # it is certain now that the command has ended
+                return f"{'crashed' + row.title.removeprefix('error') if pending else row.title}{at}"
         return ""
 
     def close(self) -> None:

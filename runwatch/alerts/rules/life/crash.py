@@ -311,10 +311,12 @@ class Crash(RunRule):
             severity = Severity.WARNING
         by = "" if rank is None or root is death.first else f" on rank {rank}"
         said = "failed after training was over" if death.behind else signature.said
+        if verdict is Verdict.PENDING and said == "crashed":  # it may be one that is handled
+            said = "error"
         return self.say(
             verdict,
             severity,
-            f"{said if verdict is Verdict.FIRING else 'error'}{by}: {_short(root.title)}",
+            f"{said}{by}: {_short(root.title)}",
             Place(death.last_step, root.line),
             cause=signature.cause + _elsewhere(death.first, rank),
             advice=signature.advice,
