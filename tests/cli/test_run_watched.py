@@ -116,6 +116,11 @@ def test_the_last_line_says_what_a_command_died_of_at_once(log):
     assert "; crashed: ValueError: bad data (line 3)" in last
 
 
+def test_the_last_line_calls_an_interrupt_one(log):
+    last = run("--log", log, "--", *python("raise KeyboardInterrupt")).stderr.splitlines()[-1].decode()
+    assert "; interrupted: KeyboardInterrupt (line 3)" in last
+
+
 def test_the_last_line_says_what_the_command_died_of(log, start):
     code = STEPS.format(first=0, last=50, loss="nan") + "input()\nraise RuntimeError('out of luck')\n"
     process = start("--say", "--log", log, "--", *python(code))
