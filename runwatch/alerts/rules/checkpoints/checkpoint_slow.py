@@ -33,6 +33,9 @@ from runwatch.core.block import Block
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.render.numbers import duration
 
+_FEW = 3
+"""Rows of a block between which a save is still to be seen in when it arrived."""
+
 
 @dataclass
 class CheckpointSlow(RunRule):
@@ -66,7 +69,8 @@ class CheckpointSlow(RunRule):
         saves = [event.offset for event in block.events if event.kind == "checkpoint"]
         rows = block.progress
         if rows is not None and len(rows):
-            early = [offset for offset in saves if offset < rows.offset[-1]]
+            last = rows.offset[-1 if len(rows) <= _FEW else 0]  # many rows hide a pause
+            early = [offset for offset in saves if offset < last]
             saved = max([self._saved, *early])
             if block.restarts:
                 self._moved = None
