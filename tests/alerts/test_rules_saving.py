@@ -58,10 +58,11 @@ def test_a_save_may_arrive_between_two_rows_of_one_block():
 def test_among_many_rows_that_arrive_at_once_no_pause_is_seen():
     """Where rows get slower, what is left of a block's time behind its usual rows is no pause of a save."""
     events = [Event("checkpoint", row * 100 - 50, row, "Saving checkpoint") for row in range(10, 400, 20)]
-    log = Log(train__loss=np.ones(400), events=events)
+    times = np.where(np.arange(400) < 200, 1.0, 30.0)
+    log = Log(train__loss=np.ones(400), perf__step_time=times, events=events)
     one, clock, found = CheckpointSlow(), 1000.0, []
     for row in range(0, 400, 20):
-        clock += 20.0 if row < 200 else 400.0
+        clock += 10.0 + float(times[row : row + 20].sum())
         said = [event for event in events if row * 100 <= event.offset < (row + 20) * 100]
         found += one.observe(replace(log.block(row, row + 20), events=said, live=True, arrival=clock))
     assert found == []
