@@ -96,7 +96,7 @@ class LogParser:
 
     def prime(self, head: bytes) -> None:
         """Show how the stream begins, where it is read from its middle: tables have their header there."""
-        self._pipeline.opening.learn(head)
+        self._pipeline.opening.learn(head, self._framing.offset)
         lines = [Line(line, 0, 0, 0).body for line in head.splitlines()]
         for matcher in (matcher for fmt in self._detector.formats for matcher in fmt.matchers):
             matcher.prime(lines)

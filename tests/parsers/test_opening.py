@@ -43,11 +43,13 @@ def test_however_it_is_cut(cuts):
     assert launches(*pieces) == launches(text)
 
 
-def test_a_reader_that_goes_on_in_the_middle_knows_how_it_began():
+@pytest.mark.parametrize("at", [b"loading", b"step 9/", b"step 40/"])
+@pytest.mark.parametrize("known", [0, 4096])  # bytes behind the place that the file held when the reader began
+def test_a_reader_that_goes_on_in_the_middle_knows_how_it_began(at, known):
     text = "".join(map(launch, (1, 2))).encode()
-    cut = text.index(b"step 40/")
-    parser = StreamParser(catalogue(), start=cut, first_line=44)
-    parser.prime(text[:4096], text[:cut])
+    cut = text.index(at)
+    parser = StreamParser(catalogue(), start=cut, first_line=text.count(b"\n", 0, cut) + 1)
+    parser.prime(text[: cut + known], text[:cut])
     events = [event for event in parser.feed(text[cut:]).events if event.kind == "launch"]
     assert [event.line for event in events] == [launch(1).count("\n") + 1]
 

@@ -37,21 +37,16 @@ class Opening:
         self._head: bytes | None = b"" if from_begin else None
         self._key = self._needle = b""
 
-    def learn(self, head: bytes) -> None:
-        """Take how the log begins, where it is read from its middle."""
-        self._head = None
-        if len(head) >= HEAD:
-            self._settle(head[:HEAD])
+    def learn(self, head: bytes, start: int) -> None:
+        """Take how the log begins, where it is read from `start` on."""
+        self._grow(head[: min(start, HEAD)] if start < HEAD else head[:HEAD])
 
     def launches(self, text: bytes, end: int, start: int, line: int) -> Iterator[Event]:
         """Yield an event for each launch in text[:end]: whole lines from offset `start` and `line` on."""
-        if self._head is not None and start != len(self._head):
-            self._head = None  # it begins with a line that is too long to be read
-        if self._head is not None:
-            self._head += text[: min(end, HEAD - len(self._head))]
-            if len(self._head) >= HEAD:
-                self._settle(self._head)
-                self._head = None
+        if self._head is not None and start < HEAD:
+            known = len(self._head) - start
+            # Less than nothing: it begins with a line that is too long to be read.
+            self._grow(self._head + text[known : min(end, HEAD - start)] if known >= 0 else None)
         if not self._needle:
             return
         at = text.find(self._needle, max(0, HEAD - start), end)
@@ -64,6 +59,13 @@ class Opening:
                 number = line + text.count(b"\n", 0, begin)
                 yield Event("launch", start + begin, number, decode(message(said).strip(), 300))
             at = text.find(self._needle, stop, end)
+
+    def _grow(self, head: bytes | None) -> None:
+        """Take what is known of the beginning; None if it will never be."""
+        self._head = head
+        if head is not None and len(head) >= HEAD:
+            self._settle(head)
+            self._head = None
 
     def _settle(self, head: bytes) -> None:
         """Choose the line of the beginning by which it is known again, if there is one."""
