@@ -54,6 +54,8 @@ _PHASES = {
 _ENDS = ("finished", "over", "early_stop")
 """Kinds of events that say that training is over. Only after the first does another run begin."""
 
+_NOWHERE = ("", -1)
+
 
 @dataclass(slots=True)
 class Run:
@@ -102,9 +104,9 @@ class Run:
     detail: Detail = FULL
     """How much of it is kept."""
     _phase: str = "starting"
-    _ended: tuple[str, int] = ("", -1)
+    _ended: tuple[str, int] = _NOWHERE
     """Where its end was told last, and it has not gone on since: path of the source, and offset."""
-    _early: tuple[str, int] = ("", -1)
+    _early: tuple[str, int] = _NOWHERE
     """Where it said that it stops early, and it has not gone on since."""
     _timing: Timing = field(default_factory=Timing)
     """When its steps were reached."""
@@ -194,17 +196,15 @@ class Run:
         ended = max(block.marks.get(kind, -1) for kind in _ENDS)
         if ended >= 0:
             self._ended = block.source, ended
-        source, ended = self._ended  # rows may be read late, though they stand before it
-        if TRAIN in block.marks and (source != block.source or ended <= block.marks[TRAIN]):
-            self.finished, self._ended = False, ("", -1)
+        if _goes_on(self._ended, block):
+            self.finished, self._ended = False, _NOWHERE
         elif self._ended[1] >= 0 and (self.records or block.bar):
             self.finished = True
 
         if "early_stop" in block.marks:
             self._early = block.source, block.marks["early_stop"]
-        source, early = self._early
-        if TRAIN in block.marks and (source != block.source or early <= block.marks[TRAIN]):
-            self._early = ("", -1)
+        if _goes_on(self._early, block):
+            self._early = _NOWHERE
 
     def _take_ranks(self, block: Block) -> None:
         for rank, progress in block.ranks.items():
@@ -450,3 +450,9 @@ class Run:
         seen = self.checkpoints.summary().last_good
         good = seen.at if seen is not None and seen.at is not None else self.good_before(None)
         return {} if good is None else {"last_checkpoint": str(good)}
+
+
+def _goes_on(place: tuple[str, int], block: Block) -> bool:
+    """Return whether a block trains behind a place; rows may be read late, though they stand before it."""
+    source, offset = place
+    return TRAIN in block.marks and (source != block.source or offset <= block.marks[TRAIN])

@@ -44,7 +44,9 @@ def test_however_it_is_cut(cuts):
 
 
 @pytest.mark.parametrize("at", [b"loading", b"step 9/", b"step 40/"])
-@pytest.mark.parametrize("known", [0, 4096])  # bytes behind the place that the file held when the reader began
+@pytest.mark.parametrize(
+    "known", [0, 4096]
+)  # bytes behind the place that the file held when the reader began
 def test_a_reader_that_goes_on_in_the_middle_knows_how_it_began(at, known):
     text = "".join(map(launch, (1, 2))).encode()
     cut = text.index(at)

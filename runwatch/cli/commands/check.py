@@ -154,10 +154,10 @@ def _print(engine: Engine, now: float, glyphs: Glyphs) -> None:
 
 def _state(engine: Engine, group: Group, watched: WatchedRun, now: float) -> str:
     """Return how a run stands, in words; how it was cut short says more than its state."""
-    from runwatch.core.ending import HALTED, phase_of
+    from runwatch.core.ending import HALTED
 
-    state, ending = engine.state(group, watched, now), watched.ending
-    return phase_of(ending.kind).replace("_", " ") if ending is not None and state in HALTED else state
+    state = engine.state(group, watched, now)
+    return watched.phase.replace("_", " ") if state in HALTED else state
 
 
 def _steps(watched: WatchedRun) -> list[str]:

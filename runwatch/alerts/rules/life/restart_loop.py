@@ -67,14 +67,11 @@ class RestartLoop(RankRule):
 
     def _launches(self, block: Block) -> list[Finding]:
         """Count launches that fail before their first step."""
-        told = [event for event in block.events if event.kind in CRASH_KINDS or event.kind == "launch"]
-        if not told and not self._barren:
-            self._failed &= block.progress is None
-            return []
         moved = block.progress.offset if block.progress is not None else np.empty(0)
         found: list[Finding] = []
         at = 0
-        for event in sorted(told, key=lambda event: event.offset):
+        events = (event for event in block.events if event.kind in CRASH_KINDS | {"launch"})
+        for event in sorted(events, key=lambda event: event.offset):
             upto = int(np.searchsorted(moved, event.offset))
             found += self._moved(block, at, upto)
             at = upto
