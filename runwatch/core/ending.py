@@ -3,7 +3,7 @@
 What explains best is believed, in this order:
 
 1. what the kernel or the GPU driver says: it ran out of memory, the GPU failed;
-2. what the scheduler says of a job that was told to end: its time limit, preemption;
+2. what the scheduler says of a job that it stopped: its time limit, preemption;
 3. the first error of the program itself;
 4. the exit status or signal of a process;
 5. what only follows from another end: a launcher's summary, a collective that aborts;
@@ -14,6 +14,7 @@ The program's own word that training is over makes later failures failures behin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 
 import msgspec
@@ -26,7 +27,7 @@ class End(str, Enum):
     STOPPED_EARLY = "stopped_early"
     """On purpose, by the program: early stopping, or a budget that was used up."""
     INTERRUPTED = "interrupted"
-    """By a person, or by somebody unknown who told it to end."""
+    """By a person, or by a signal from somebody unknown."""
     PREEMPTED = "preempted"
     TIME_LIMIT = "time_limit"
     """The scheduler's."""
@@ -38,9 +39,14 @@ class End(str, Enum):
     """No end: it stands still."""
 
 
-CUT_SHORT = frozenset({"crashed", "interrupted", "preempted", "time_limit"})
-"""Phases of a run that ended before its end."""
-OVER = CUT_SHORT | {"finished"}
+CUT_SHORT: Mapping[str, tuple[str, str]] = {
+    "crashed": ("crashed", "critical"),
+    "interrupted": ("interrupted", "info"),
+    "preempted": ("preempted", "warning"),
+    "time_limit": ("hit its time limit", "warning"),
+}
+"""Phase of a run that ended before its end -> what happened, in words, and how severe that is."""
+OVER = frozenset({*CUT_SHORT, "finished"})
 """Phases of a run of which nothing more will come."""
 HALTED = OVER | {"vanished", "stalled"}
 """Phases of a run that does not go on by itself."""
@@ -81,7 +87,7 @@ class Ending(msgspec.Struct, frozen=True):
     kind: End
     story: str
     """One line."""
-    told_by: str = ""
+    reported_by: str = ""
     """Who says so: the log, the launcher, the process, the kernel, the scheduler; "" for silence."""
     step: int | None = None
     line: int | None = None

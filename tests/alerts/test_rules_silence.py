@@ -283,7 +283,7 @@ def test_an_error_after_the_finish_line_is_no_crash():
     assert rule.tick(quiet(60, finished=True)) == []
 
 
-def test_a_failure_behind_the_finish_line_is_told_and_the_run_has_finished():
+def test_a_failure_behind_the_finish_line_is_reported_and_the_run_has_finished():
     rule = Crash()
     rule.observe(rows(0, 100, events=[event("finished", 9910)]))
     rule.observe(only(event("traceback", 9970, "KeyError: 'test'")))
@@ -297,7 +297,7 @@ def test_a_failure_behind_the_finish_line_is_told_and_the_run_has_finished():
     ("kind", "title", "severity", "ending", "begins"),
     [
         ("signal", "KeyboardInterrupt", "info", "interrupted", "interrupted: Key"),
-        ("signal", "Received SIGTERM, saving", "warning", "interrupted", "told to end: Rec"),
+        ("signal", "Received SIGTERM, saving", "warning", "interrupted", "terminated: Rec"),
         ("signal", "Preemption notice received", "warning", "preempted", "preempted: Pre"),
         ("signal", "wall time limit reached", "warning", "time_limit", "hit its time limit: wall"),
         ("scheduler", "CANCELLED AT x DUE TO TIME LIMIT ***", "warning", "time_limit", "hit its time limit:"),
@@ -320,12 +320,12 @@ def test_severity_and_words_follow_from_the_kind_of_end(kind, title, severity, e
     assert found.title.startswith(begins)
 
 
-def test_a_program_that_is_told_to_end_does_not_know_by_whom():
+def test_a_program_that_receives_a_signal_does_not_know_from_whom():
     rule = Crash()
     rule.observe(only(event("signal", 10, "KeyboardInterrupt"), event("signal", 20, "Received SIGTERM")))
     last = "slurmstepd: error: *** JOB 1 CANCELLED AT x DUE TO PREEMPTION ***"
     found = rule.observe(only(event("scheduler", 30, last)))[-1]
-    assert (found.evidence["ending"], found.evidence["told_by"]) == ("preempted", "scheduler")
+    assert (found.evidence["ending"], found.evidence["reported_by"]) == ("preempted", "scheduler")
 
 
 def test_an_error_long_before_the_time_limit_is_the_cause():

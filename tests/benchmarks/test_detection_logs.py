@@ -90,27 +90,29 @@ def test_ends_explain_what_tells_them_in_their_launch():
 def test_certain_troubles_of_a_warning_or_above_must_be_told():
     noted = [trouble(severity="note"), trouble(certain=False)]
     labelled = [*noted, trouble("plateau", 100), trouble("nan", 500), trouble("nan", 800)]
-    told = [incident("plateau", 200, "info"), incident(line=550), incident("divergence", 500)]
-    assert [(f.kind, f.told, f.noted, f.delay) for f in result(labelled, told).failures] == [
+    reported = [incident("plateau", 200, "info"), incident(line=550), incident("divergence", 500)]
+    assert [(f.kind, f.reported, f.noted, f.delay) for f in result(labelled, reported).failures] == [
         ("plateau", False, True, None),
         ("nan", True, False, 5),
         ("nan", True, False, 0),  # the first incident lasts
     ]
-    assert not result([trouble("nan", 800)], [incident(line=100)]).failures[0].told, "what lasts was false"
-    assert result([trouble("spike")], [incident("divergence", symptom=True)]).failures[0].told
+    assert not result([trouble("nan", 800)], [incident(line=100)]).failures[0].reported, (
+        "what lasts was false"
+    )
+    assert result([trouble("spike")], [incident("divergence", symptom=True)]).failures[0].reported
 
 
 def test_an_end_is_told_by_an_alarm_or_where_it_is_no_fault_by_any_word():
-    def told(end, *incidents, runs=()):
-        return result(incidents=incidents, launches=[Launch(end, 1, 990)], runs=runs).failures[0].told
+    def reported(end, *incidents, runs=()):
+        return result(incidents=incidents, launches=[Launch(end, 1, 990)], runs=runs).failures[0].reported
 
     note = incident("ended", 990, "info")
-    assert told("crashed", incident("crash", 990))
-    assert not told("crashed", note)
-    assert told("preempted", note)
-    assert told("preempted", runs=[Run("preempted", exact=True)])
-    assert not told("preempted", runs=[Run("crashed", exact=True)])
-    assert not told("killed", incident("loss_spike", 990))
+    assert reported("crashed", incident("crash", 990))
+    assert not reported("crashed", note)
+    assert reported("preempted", note)
+    assert reported("preempted", runs=[Run("preempted", exact=True)])
+    assert not reported("preempted", runs=[Run("crashed", exact=True)])
+    assert not reported("killed", incident("loss_spike", 990))
 
 
 def test_causes_and_ends():
@@ -214,7 +216,7 @@ def test_a_folder_of_labelled_logs(tmp_path):
     assert "| test | 2 | 1.000 (0.34 to 1.00; 2 of 2) |" in done.stdout
     assert "3 of 5 labelled logs were read." in done.stdout
     results = json.loads((tmp_path / "out.json").read_text())
-    assert [(f["kind"], f["told"], f["delay"]) for r in results for f in r["failures"]] == [
+    assert [(f["kind"], f["reported"], f["delay"]) for r in results for f in r["failures"]] == [
         ("nan", True, 0),
         ("crashed", True, None),
     ]

@@ -37,7 +37,7 @@ SLURM = "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2030-01-02T03:04:05{} *
 
 
 @pytest.mark.parametrize(
-    ("tail", "kind", "state", "health", "told_by"),
+    ("tail", "kind", "state", "health", "reported_by"),
     [
         ("Training completed\n", "finished", "finished", "ok", "log"),
         ("Finished. Total elapsed time (h:m:s): 0:08:43\n", "finished", "finished", "ok", "log"),
@@ -68,10 +68,10 @@ SLURM = "slurmstepd: error: *** JOB 7 ON n1 CANCELLED AT 2030-01-02T03:04:05{} *
         ("[EARLY STOP] No improvement, stopping training.\n", "stopped_early", "finished", "ok", "log"),
     ],
 )
-def test_each_kind_of_end_is_told(tail, kind, state, health, told_by):
+def test_each_kind_of_end_is_reported(tail, kind, state, health, reported_by):
     run = judged(steps(0, 200) + tail)
     assert (run["ending"]["kind"], run["state"], run["health"]) == (kind, state, health)
-    assert run["ending"]["told_by"] == told_by
+    assert run["ending"]["reported_by"] == reported_by
     assert run["reason"] == run["ending"]["story"]
 
 
@@ -79,7 +79,7 @@ def test_of_a_log_that_just_ends_nobody_knows_how():
     run = judged(steps(0, 200))
     assert (run["ending"]["kind"], run["state"], run["health"]) == ("vanished", "stalled", "warning")
     assert run["reason"] == "log ends at step 199 of 400 without an error or a finish line"
-    assert run["ending"]["told_by"] is None
+    assert run["ending"]["reported_by"] is None
 
 
 def test_a_run_that_goes_on_has_no_end():
@@ -126,9 +126,9 @@ def test_a_later_launch_takes_over():
         stopped + "Resuming from checkpoint at step 200\n" + steps(200, 400) + "Training completed\n"
     )
     assert (run["ending"]["kind"], run["health"]) == ("finished", "ok")
-    (told,) = [row for row in run["incidents"] if row["rule"] == "crash"]
-    assert (told["state"], told["severity"]) == ("resolved", "warning")
-    assert told["title"] == "told to end: Received SIGTERM, saving"  # without time, logger and level
+    (row,) = [row for row in run["incidents"] if row["rule"] == "crash"]
+    assert (row["state"], row["severity"]) == ("resolved", "warning")
+    assert row["title"] == "terminated: Received SIGTERM, saving"  # without time, logger and level
 
 
 def test_each_launch_of_a_log_has_its_own_crash_and_the_last_is_the_runs():

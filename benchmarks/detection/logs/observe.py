@@ -37,7 +37,7 @@ class Incident(msgspec.Struct, frozen=True):
     text: str = ""
     """Title, cause and evidence."""
     symptom: bool = False
-    """It is told with another one, not by a message of its own."""
+    """It is reported with another one, not by a message of its own."""
     lasts: bool = True
     """It was not resolved."""
 

@@ -37,14 +37,14 @@ def tables(results: list[Result]) -> str:
     rows += [_part("all", results)] if len(parts) > 1 else []
     head = "part|logs|precision of alarms|of critical ones|debatable|healthy logs without a false alarm"
     lines = [
-        _row(*f"{head}|failed ends told|troubles told|cause right|ends right".split("|")),
+        _row(*f"{head}|failed ends reported|troubles reported|cause right|ends right".split("|")),
         "|---" * 10 + "|",
     ]
-    lines += [*rows, "", _row("what failed", "labelled", "told", "median delay, rows"), "|---" * 4 + "|"]
+    lines += [*rows, "", _row("what failed", "labelled", "reported", "median delay, rows"), "|---" * 4 + "|"]
     failures = [failure for result in results for failure in result.failures]
     for kind in sorted({f.kind for f in failures}, key=lambda kind: (kind not in BAD, kind)):
         same = [failure for failure in failures if failure.kind == kind]
-        lines.append(_row(kind, len(same), share(f.told for f in same), _delay(same)))
+        lines.append(_row(kind, len(same), share(f.reported for f in same), _delay(same)))
     lines += ["", _row("rule", "true", "debatable", "false"), "|---" * 4 + "|"]
     counts = Counter((a.incident.rule, a.verdict) for result in results for a in result.alarms)
     for rule in sorted({rule for rule, _ in counts}):
@@ -79,8 +79,8 @@ def _part(name: str, results: list[Result]) -> str:
             for r in results
             if r.health == "healthy" and not r.error
         ),
-        share(failure.told for failure in failures if failure.kind in BAD),
-        share(failure.told for failure in failures if failure.kind not in BAD),
+        share(failure.reported for failure in failures if failure.kind in BAD),
+        share(failure.reported for failure in failures if failure.kind not in BAD),
         share(cause.right for result in results for cause in result.causes),
         share(end.right for result in results for end in result.ends),
     )
@@ -91,7 +91,7 @@ def _precision(alarms: Iterable[Alarm]) -> str:
 
 
 def _delay(failures: Iterable[Failure]) -> str:
-    delays = [failure.delay for failure in failures if failure.told and failure.delay is not None]
+    delays = [failure.delay for failure in failures if failure.reported and failure.delay is not None]
     return f"{median(delays):g}" if delays else "-"
 
 
@@ -106,9 +106,9 @@ def disagreements(results: Iterable[Result]) -> Iterator[str]:
                 said = f"{what.severity} {what.rule}: {what.title}"
                 yield f"{alarm.verdict.upper():9}  {result.path}:{what.line or 1}: {said}"
         for failure in result.failures:
-            if not failure.told:
+            if not failure.reported:
                 where = f"{result.path}:{failure.line or 1}"
-                noted = ", told as a note" if failure.noted else ""
+                noted = ", reported as a note" if failure.noted else ""
                 yield f"MISSED     {where}: {failure.kind}{noted}: {failure.why!r}"
         for cause in result.causes:
             if not cause.right:

@@ -31,21 +31,21 @@ class Alarm(msgspec.Struct, frozen=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """What should have been told."""
+    """What should have been reported."""
 
     kind: str
     """The end of a launch, or the kind of a trouble."""
     line: int | None
-    told: bool
+    reported: bool
     delay: int | None = None
     """Training records between its first line and the incident's."""
     why: str = ""
     noted: bool = False
-    """It was told as a note, which is not enough."""
+    """It was reported as a note, which is not enough."""
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """The labelled cause of an end that was told, and whether that names it."""
+    """The labelled cause of an end that was reported, and whether that names it."""
 
     line: int | None
     wanted: str
@@ -86,14 +86,16 @@ def judge(path: str, part: str, label: Label, seen: Observed) -> Result:
     for number, launch in enumerate(label.launches):
         if launch.end not in BAD:
             continue
-        told = [i for i in seen.incidents if launch.end in _ends(i) and _in_end(i, label, number, seen.rows)]
+        reported = [
+            i for i in seen.incidents if launch.end in _ends(i) and _in_end(i, label, number, seen.rows)
+        ]
         run = _run(label, number, seen)
-        enough = any(i.severity != "info" for i in told) if launch.end in FATAL else bool(told)
+        enough = any(i.severity != "info" for i in reported) if launch.end in FATAL else bool(reported)
         enough |= launch.end not in FATAL and run is not None and run.kind == launch.end
         line = launch.cause_line or launch.end_line
         failures.append(Failure(launch.end, line, enough, why=launch.cause))
         if launch.cause and enough:
-            texts = [*(i.text for i in told), *([run.text] if run else [])]
+            texts = [*(i.text for i in reported), *([run.text] if run else [])]
             right = any(names(launch.cause, text) for text in texts)
             causes.append(Cause(line, launch.cause, texts[0] if texts else "", right))
     failures += [_failure(t, label, seen) for t in label.troubles if t.certain and t.severity != "note"]
@@ -163,7 +165,7 @@ def _in_end(incident: Incident, label: Label, number: int, rows: Sequence[int]) 
 
 
 def _failure(trouble: Trouble, label: Label, seen: Observed) -> Failure:
-    """Return whether a trouble was told, also as a symptom, or by what was told before and lasts."""
+    """Return whether a trouble was reported, also as a symptom, or by what was reported before and lasts."""
     every = [i for i in seen.incidents if _about(i, trouble)]
     about = [i for i in every if i.severity != "info"]
     here = [i for i in about if _in_trouble(i, trouble, seen.rows)]
@@ -174,9 +176,9 @@ def _failure(trouble: Trouble, label: Label, seen: Observed) -> Failure:
     ]
     lines = [i.line for i in (*here, *lasts) if i.line is not None]
     delay = between(trouble.from_line, min(lines), seen.rows) if lines else None
-    told = bool(here or lasts)
-    noted = not told and any(_in_trouble(i, trouble, seen.rows) for i in every)
-    return Failure(trouble.kind, trouble.from_line, told, delay, trouble.why, noted)
+    reported = bool(here or lasts)
+    noted = not reported and any(_in_trouble(i, trouble, seen.rows) for i in every)
+    return Failure(trouble.kind, trouble.from_line, reported, delay, trouble.why, noted)
 
 
 def _run(label: Label, number: int, seen: Observed) -> Run | None:

@@ -16,6 +16,7 @@ import msgspec
 from runwatch.alerts.delivery.templates import fill
 from runwatch.alerts.routing.notification import Notification
 from runwatch.core import text
+from runwatch.core.ending import CUT_SHORT
 from runwatch.core.findings import Severity
 from runwatch.core.redaction import redact
 from runwatch.core.snapshot import IncidentRow
@@ -32,10 +33,7 @@ _WORDS = {
     "resolved": "✓ Resolved",
     "started": "▶ Started",
     "finished": "✓ Finished",
-    "crashed": "✗ Crashed",
-    "interrupted": "✗ Interrupted",
-    "preempted": "✗ Preempted",
-    "time_limit": "✗ Time limit",
+    **{phase: f"✗ {phase.replace('_', ' ').capitalize()}" for phase in CUT_SHORT},
     "digest": "☰ Digest",
 }
 _GLYPHS = {Severity.CRITICAL: "▲", Severity.WARNING: "●", Severity.INFO: "○"}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from runwatch.alerts.routing.notification import Notification, digest
-from runwatch.core.ending import CUT_SHORT
+from runwatch.core.ending import CUT_SHORT, OVER
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers
 
@@ -18,14 +18,6 @@ YOUNG = 200
 """Records up to which a run that is seen for the first time has just begun."""
 KEY = "run/"
 """Begins the keys under which it is kept what was told."""
-_ENDS = {
-    "finished": ("finished", "info"),
-    "crashed": ("crashed", "critical"),
-    "interrupted": ("interrupted", "info"),
-    "preempted": ("preempted", "warning"),
-    "time_limit": ("hit its time limit", "warning"),
-}
-"""Phase -> what a notice says of it, and how grave it is."""
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -95,10 +87,10 @@ class Lifecycle:
                     continue  # not yet a run
                 known = self._remember(look, now)
                 new = look.group in self._groups or look.records <= YOUNG
-                if look.live and new and look.phase not in _ENDS:
+                if look.live and new and look.phase not in OVER:
                     notices.append(self._notice(look, "started", known, now))
             elif look.phase != known.phase:
-                ended = look.phase in _ENDS and known.phase not in _ENDS and known.began is not None
+                ended = look.phase in OVER and known.phase not in OVER and known.began is not None
                 known.phase = look.phase
                 self._dirty.add(look.id)
                 if look.live and known.began is None:
@@ -129,7 +121,7 @@ class Lifecycle:
         return known
 
     def _notice(self, look: Look, what: str, known: Known, now: float) -> Notification:
-        said, grave = _ENDS.get(what, (what, "info"))
+        said, grave = CUT_SHORT.get(what, (what, "info"))
         at = "" if look.step is None else f" at step {look.step:,}"
         of = "" if look.total is None else f" of {look.total:,}"
         stage = f" in {look.stage}" if look.stage and what in CUT_SHORT else ""
@@ -179,7 +171,7 @@ def next_digest(
 def _line(look: Look) -> str:
     step = "" if look.step is None else f", step {look.step:,}"
     of = "" if look.total is None or look.step is None else f" of {look.total:,}"
-    eta = "" if look.eta is None or look.phase in _ENDS else f", {numbers.left(look.eta)} to go"
+    eta = "" if look.eta is None or look.phase in OVER else f", {numbers.left(look.eta)} to go"
     newest = "".join(f", {said}" for said in look.metrics()[:1])
-    stage = f" {look.stage}" if look.stage and look.phase not in _ENDS else ""
+    stage = f" {look.stage}" if look.stage and look.phase not in OVER else ""
     return f"{look.name}: {look.phase}{stage}{step}{of}{eta}{newest}"

@@ -16,7 +16,7 @@ from runwatch.core.text import decode
 from runwatch.parsers.envelope.header import message
 
 HEAD = 1024
-"""Bytes of a log that are its beginning; a launch within them is not told."""
+"""Bytes of a log that are its beginning; a launch within them is not reported."""
 _FIRST = 5
 """Lines with text that are looked at: what comes later may come again as training goes on."""
 _LETTERS = 12

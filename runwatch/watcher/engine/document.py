@@ -77,7 +77,7 @@ def _ending(watched: WatchedRun) -> dict[str, Any] | None:
     return {
         "kind": ending.kind.value,
         "story": ending.story,
-        "told_by": ending.told_by or None,
+        "reported_by": ending.reported_by or None,
         "step": ending.step,
         "line": ending.line,
     }

@@ -58,8 +58,8 @@ class WatchedRun:
         rows = {row.rule: row for row in self.incidents.every() if row.state in _OPEN}
         crash, run = rows.get("crash"), self.run
         if crash is not None and (end := _end(crash, End.CRASHED)) not in _DONE:
-            told_by = str(crash.evidence.get("told_by", ""))
-            return Ending(end, crash.title, told_by, crash.step, crash.line)
+            reported_by = str(crash.evidence.get("reported_by", ""))
+            return Ending(end, crash.title, reported_by, crash.step, crash.line)
         if run.finished:
             end = End.STOPPED_EARLY if run.stopped_early else End.FINISHED
             story = finished(run.last_step, run.planned, early=run.stopped_early)
@@ -111,5 +111,5 @@ class WatchedRun:
 
 def _end(row: IncidentRow, otherwise: End) -> End:
     """Return the kind of end that an incident says there was; one of another version may not say."""
-    told = row.evidence.get("ending")
-    return next((end for end in End if end.value == told), otherwise)
+    said = row.evidence.get("ending")
+    return next((end for end in End if end.value == said), otherwise)

@@ -122,7 +122,7 @@ class Intake:
             self._listener.found(message.source, group.name)
         shown = self._shown(message.source)
         shown.opened(message.source, message.backlog, message.written)
-        if message.problem:  # which is told by itself
+        if message.problem:  # which is reported by itself
             shown.looked_at(message.source)
         group = self._engine.sources[message.source][0]
         self.places.setdefault(group.id, {})[message.source] = message.path

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from runwatch.core.batch import Event
-from runwatch.core.ending import End
+from runwatch.core.ending import CUT_SHORT, End, phase_of
 from runwatch.core.findings import Severity
 
 CRASH_KINDS = frozenset({
@@ -52,18 +52,18 @@ class Signature:
     role: Role
     cause: str
     advice: str
-    end: End = End.CRASHED
-    severity: Severity = Severity.CRITICAL
-    said: str = "crashed"
+    end: End
+    severity: Severity
+    said: str
     """What happened, in the words that begin a title."""
 
     def outranks(self, other: Signature) -> bool:
         """Return whether this explains better than the other, which was seen before.
 
-        A program that is told to end does not know by whom: the scheduler does.
+        A program that receives a signal does not know from whom: the scheduler does.
         """
-        told_to_end = other.end is End.INTERRUPTED and self.end in (End.TIME_LIMIT, End.PREEMPTED)
-        return self.role > other.role or told_to_end
+        by_scheduler = other.end is End.INTERRUPTED and self.end in (End.TIME_LIMIT, End.PREEMPTED)
+        return self.role > other.role or by_scheduler
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,13 @@ def _signature(
     kinds: str = "",
     pattern: str = "",
     end: End = End.CRASHED,
-    severity: Severity = Severity.CRITICAL,
-    said: str = "crashed",
+    severity: Severity | None = None,
+    said: str = "",
 ) -> Matcher:
+    """Return a matcher; severity and words are those of the kind of end unless others are given."""
     compiled = re.compile(pattern, re.IGNORECASE) if pattern else None
-    signature = Signature(name, role, cause, advice, end, severity, said)
+    usual, severe = CUT_SHORT[phase_of(end)]
+    signature = Signature(name, role, cause, advice, end, severity or Severity(severe), said or usual)
     return Matcher(signature, frozenset(kinds.split()), compiled)
 
 
@@ -134,8 +136,6 @@ SIGNATURES: tuple[Matcher, ...] = (
         kinds="scheduler signal",
         pattern=r"time limit|TERM_RUNLIMIT|wall ?time",
         end=End.TIME_LIMIT,
-        severity=Severity.WARNING,
-        said="hit its time limit",
     ),
     _signature(
         "preempted",
@@ -145,8 +145,6 @@ SIGNATURES: tuple[Matcher, ...] = (
         kinds="scheduler signal",
         pattern=r"preempt|\bspot (instance )?interruption|\brequeue",
         end=End.PREEMPTED,
-        severity=Severity.WARNING,
-        said="preempted",
     ),
     _signature(
         "node_failure",
@@ -173,7 +171,6 @@ SIGNATURES: tuple[Matcher, ...] = (
         kinds="scheduler",
         pattern=r"CANCELLED AT|TERM_OWNER",
         end=End.INTERRUPTED,
-        severity=Severity.INFO,
         said="cancelled",
     ),
     _signature(
@@ -233,12 +230,12 @@ SIGNATURES: tuple[Matcher, ...] = (
     _signature(
         "terminated",
         Role.CASCADE,
-        "it was told to end (SIGTERM), by whom the log does not tell",
+        "it received SIGTERM; the log does not say from whom",
         _RELAUNCH,
         pattern=r"SIGTERM|signal:? 15\b|\b15 death signal|Termination signal|signal: Terminated|^Terminated$",
         end=End.INTERRUPTED,
         severity=Severity.WARNING,
-        said="told to end",
+        said="terminated",
     ),
     _signature(
         "teardown",
@@ -310,18 +307,16 @@ SIGNATURES: tuple[Matcher, ...] = (
         _GO_ON,
         pattern=r"KeyboardInterrupt|SIGINT|signal:? 2\b|\b2 death signal|scancel",
         end=End.INTERRUPTED,
-        severity=Severity.INFO,
-        said="interrupted",
     ),
     _signature(
         "terminated",
         Role.CASCADE,
-        "it was told to end, by whom the log does not tell",
+        "it received a signal; the log does not say from whom",
         _RELAUNCH,
         kinds="signal",
         end=End.INTERRUPTED,
         severity=Severity.WARNING,
-        said="told to end",
+        said="terminated",
     ),
     _signature("segfault", Role.ROOT, "native code crashed", _CODE, kinds="segfault"),
     _signature(

@@ -30,7 +30,7 @@ advice beneath it says; resume from the last complete checkpoint.
 
 Traps: ranks print at their own pace, so a row or two may follow the error of
 another rank; a process group that complains after the finish line is no crash;
-a program that is told to end does not know by whom: the scheduler's word goes first.
+a program that receives a signal does not know from whom: the scheduler's word goes first.
 
 Source: the causal roles of NVIDIA's restart agent.
 """
@@ -289,7 +289,7 @@ class Crash(RunRule):
         end = End.FINISHED if death.behind else signature.end
         evidence: dict[str, float | int | str | None] = {
             "ending": end.value,
-            "told_by": _told_by(root),
+            "reported_by": _reported_by(root),
             "signature": signature.name,
             "kind": root.kind,
             "failed_rank": rank,
@@ -324,8 +324,8 @@ class Crash(RunRule):
         )
 
 
-def _told_by(event: Event) -> str:
-    """Return who says how it ended."""
+def _reported_by(event: Event) -> str:
+    """Return who reported how it ended."""
     if event.kind in ("xid", "host_oom"):
         return "kernel"
     if event.kind in ("scheduler", "elastic"):
