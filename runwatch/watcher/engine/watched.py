@@ -82,8 +82,8 @@ class WatchedRun:
 
     @property
     def _worst(self) -> IncidentRow | None:
-        """The gravest incident that wants somebody and is not over."""
-        for row in self.incidents.rows():  # the gravest first
+        """The most severe incident that wants attention and is not over."""
+        for row in self.incidents.rows():  # the most severe first
             if row.state in _OPEN:
                 return row if row.severity != Severity.INFO.value else None
         return None

@@ -62,8 +62,8 @@ class CheckpointFailed(RunRule):
         rows = block.progress.offset if block.progress is not None else np.empty(0)
         found: list[Finding] = []
         done = 0
-        told: list[tuple[float, Event | None]] = [(event.offset, event) for event in block.events]
-        for offset, event in sorted([*told, *((at, None) for at in block.restarts)], key=itemgetter(0)):
+        events: list[tuple[float, Event | None]] = [(event.offset, event) for event in block.events]
+        for offset, event in sorted([*events, *((at, None) for at in block.restarts)], key=itemgetter(0)):
             upto = int(np.searchsorted(rows, offset))
             found += self._survived(upto - done)
             done = max(done, upto)

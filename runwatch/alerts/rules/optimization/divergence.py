@@ -30,7 +30,7 @@ Traps: the margin doubles for 100 rows after the learning rate rose 1.5x
 (restarts, re-warming); a loss that has been negative has no ratio and is not
 judged; a restart that goes back in steps begins anew. What oscillates, as an
 adversary's loss, must rise twice as high as it has twice; the first two waves of a run
-cannot be told from divergence, and are warnings; the loss of a student that teaches itself
+cannot be distinguished from divergence, and are warnings; the loss of a student that teaches itself
 first falls as its outputs collapse, and rises with the rate until they differ.
 
 Source: IDEFICS' logs, where instant spikes recovered and slow rises did not.
