@@ -43,7 +43,7 @@ _dies(
 )
 _dies(
     "time_limit",
-    r"scheduler",
+    r"time limit|scheduler",
     "slurmstepd: error: *** JOB 1809579 ON r8i3n1 CANCELLED AT 2026-05-23T08:45:57 DUE TO TIME LIMIT ***",
 )
 _dies(
