@@ -15,11 +15,11 @@ def run(*latest: Latest, **fields) -> RunView:
 
 
 def series(metric: str, low: float, high: float, count: int = 50, last: float | None = None) -> Latest:
-    return Latest(metric, high if last is None else last, "", 100, count, 0, low, high, 40.0, 60.0)
+    return Latest(metric, high if last is None else last, "", 100, count, 0, low, high, "", 40.0, 60.0)
 
 
 def once(metric: str, value: float) -> Latest:
-    return Latest(metric, value, "", 100, 1, 0, value, value, 100.0, 100.0)
+    return Latest(metric, value, "", 100, 1, 0, value, value, "", 100.0, 100.0)
 
 
 def told(view: RunView) -> dict[str, str]:

@@ -15,7 +15,7 @@ def with_single(view, names=SINGLE, metrics=METRICS, **changes):
     """The usual run, with validation and metrics of one value each."""
     shown = picture(view, metrics=(*metrics, *names), **changes)
     latest = tuple(
-        Latest(item.metric, 0.5, "", 41_000, 1, 0, 0.5, 0.5, 41_000.0, 41_000.0)
+        Latest(item.metric, 0.5, "", 41_000, 1, 0, 0.5, 0.5, "", 41_000.0, 41_000.0)
         if item.metric in names
         else msgspec.structs.replace(item, minimum=2.125, minimum_at=40_000.0)
         for item in shown.run.latest
@@ -76,14 +76,12 @@ async def test_a_table_that_does_not_fit_has_pages_of_its_own(open_app):
     names = tuple(f"score_{n}" for n in range(40))
     async with open_app((80, 24), make=with_single, names=names) as s:
         await s.press("2")
-        seen: list[str] = []
-        for _ in range(12):
-            table = s.view.query_one("#values")
-            if table.display:
-                seen += [word for word in s.drawn("#values").split() if word.isdecimal() and len(word) == 2]
+        seen = ""
+        for _ in range(6):
+            if s.view.query_one("#values").display:
+                seen += s.drawn("#values")
             await s.press("pagedown")
-        told = [name for name in names if f"score {name.partition('_')[2]}" in seen] or seen
-        assert {"10", "39"} <= set(told)
+        assert all(f"score {n} " in seen for n in range(40))
 
 
 async def test_the_filter_finds_metrics_without_a_chart(open_app):
