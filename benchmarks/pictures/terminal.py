@@ -181,6 +181,13 @@ class Terminal:
         self.write((press if wheel else press + press[:-1] + "m").encode())
         self.settle(0.15, 2.0)
 
+    def resize(self, size: tuple[int, int]) -> None:
+        """Make the terminal larger or smaller."""
+        if (self.screen.columns, self.screen.lines) != size:
+            self.screen.resize(size[1], size[0])
+            fcntl.ioctl(self._file, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+            self.settle()
+
     def close(self) -> None:
         """End the program, and what it started."""
         for number in (signal.SIGHUP, signal.SIGKILL):
