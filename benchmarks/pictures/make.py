@@ -22,6 +22,8 @@ TOP = Path(__file__).parents[2]
 BUILD, DOCS = TOP / "build" / "pictures", TOP / "docs" / "pictures"
 FIRST = "120x40"
 """The size in which a run is watched until it has come to what is of interest."""
+WAITING = "waiting for its history|reading history"
+"""What the screen says while something of it is still to come."""
 
 
 def take(
@@ -43,8 +45,9 @@ def take(
                 for size in sizes:
                     terminal.resize(SIZES[size])
                     for view in views:
-                        terminal.type(VIEWS[view])
+                        terminal.type(VIEWS[view] if scene.ours else "")
                         terminal.settle(0.5, 3.0)
+                        terminal.wait(WAITING, gone=True)
                         path = out / f"{scene.name}-{view}-{size}.png"
                         save(terminal.screen, path)
                         path.with_suffix(".txt").write_text("\n".join(terminal.lines()) + "\n")

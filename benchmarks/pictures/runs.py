@@ -185,7 +185,7 @@ def trackers(folder: Path) -> Watched:
     begun = now - done * 0.5
     config = b"".join(
         field(1, item(name, value, nested=False))
-        for name, value in (("lr", 3e-4), ("max_steps", total), ("batch_size", 512), ("optimizer", "adamw"))
+        for name, value in (("lr", 3e-4), ("max_steps", total), ("batch_size", 512), ("optimizer", '"adamw"'))
     )
     run = field(1, "x7k2") + field(3, "llm") + field(4, config) + field(8, "rosy-river-17")
     records = [field(1, 1) + field(21, b""), wandb(17, run, 2)]
@@ -220,6 +220,24 @@ def trackers(folder: Path) -> Watched:
             yield step_line(step, total, falling(step, noise, 2.0), 0.5, 262_144)
 
     return Watched(tail(folder), (Source(folder / "train.log", more(), 0.5),))
+
+
+def leet(folder: Path) -> Watched:
+    """Show the run of `trackers` with `wandb leet`, for comparison."""
+    trackers(folder)
+    return Watched((sys.executable, "-m", "wandb", "leet", str(next(folder.glob("wandb/*/*.wandb")))))
+
+
+def btop(_: Path) -> Watched:
+    """Show a monitor of machines whose looks people know, for comparison."""
+    return Watched(("btop",))
+
+
+def cluster(_: Path) -> Watched:
+    """64 ranks with GPUs, as no machine at hand has them: the screen alone is real (benchmarks/screen.py)."""
+    top = str(Path(__file__).parents[2])
+    start = f"import sys; sys.path.insert(0, {top!r}); from benchmarks.pictures.cluster import main; main()"
+    return Watched((sys.executable, "-c", start))
 
 
 def long(folder: Path) -> Watched:

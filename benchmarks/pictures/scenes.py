@@ -31,6 +31,8 @@ class Scene:
     ready: tuple[str, ...] = (_STEP,)
     """Patterns that have to be on the screen, one after the other."""
     views: tuple[str, ...] = _ALONE
+    ours: bool = True
+    """Whether it is runwatch that is shown; of others there is one view."""
 
 
 SCENES = (
@@ -50,6 +52,9 @@ SCENES = (
     Scene("straggler", "8 ranks, one slower than its peers", runs.straggler, (_STEP, "WARN|CRIT"), _EVERY),
     Scene("fleet", "twenty runs", runs.fleet, ("base-1",), ("runs", "overview", "alerts", "logs")),
     Scene("trackers", "a run with W&B, TensorBoard and checkpoints", runs.trackers),
+    Scene("cluster", "64 ranks with GPUs", runs.cluster, (_STEP,), ("overview", "ranks")),
+    Scene("leet", "`wandb leet` on the run with W&B", runs.leet, ("train/loss",), ("overview",), ours=False),
+    Scene("btop", "btop", runs.btop, ("Cpu%",), ("overview",), ours=False),
     Scene("long", "10,000,000 steps", runs.long, (r"step (10,|9,9)",)),
 )
 
