@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REAL := $(VENV)/.installed-real
 SERVICES := $(VENV)/.installed-services
+PICTURES := $(VENV)/.installed-pictures
 
-.PHONY: help demo test test-more test-again test-web test-real test-services install-real lint types check bench bench-sources soak corpus detection detection-logs detection-real format clean
+.PHONY: help demo test test-more test-again test-web test-real test-services install-real lint types check bench bench-sources pictures soak corpus detection detection-logs detection-real format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +71,14 @@ soak: $(STAMP)  ## Kill a daemon over 50 changing logs for minutes: SECONDS=240 
 
 bench-sources: $(STAMP)  ## Measure W&B logs and checkpoint directories end to end, beside wandb leet
 	$(BIN)/python benchmarks/sources.py
+
+$(PICTURES): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,pictures]'
+	@touch $@
+
+# Needs DejaVu Sans Mono: apt-get install fonts-dejavu-core, or PICTURE_FONTS=/its/folder
+pictures: $(PICTURES)  ## Take pictures of every view of runs made here: [ONLY="nan fleet"] [SIZES="80x24"]
+	$(BIN)/python -m benchmarks.pictures.make $(if $(ONLY),--only "$(ONLY)") $(if $(SIZES),--sizes "$(SIZES)")
 
 corpus: $(STAMP)  ## Read a corpus of logs and compare with its truth: CORPUS=DIR
 	@test -n "$(CORPUS)" || { echo 'usage: make corpus CORPUS=DIR [JOBS=N]'; exit 2; }
