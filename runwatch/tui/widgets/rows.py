@@ -18,7 +18,8 @@ from runwatch.tui.scene import Scene
 ROLES = (
     "axis", "raw", "smooth", "second", "third", "fourth", "cursor", "bad", "mark-incident", "mark-checkpoint",
     "mark-eval", "mark-restart", "frame", "focus", "title", "value", "dim", "good", "busy", "warn", "crit",
-    "bar", "track", "level", "key", "select", "hit",
+    "bar", "track", "level", "key", "select", "hit", "band", "edge", "best", "shade-warn", "shade-crit",
+    "picked",
 )  # fmt: skip
 
 
@@ -81,10 +82,13 @@ class Rows(Widget):
     def _style(self, role: str) -> Style:
         style = self._palette.get(role)
         if style is None:
-            name = f"rows--{role.replace('.', '-')}"
+            fore, _, ground = role.partition(cells.ON)
+            name = f"rows--{fore.replace('.', '-')}"
             view = api(self.app).view
             known = view is not None and name in view.COMPONENT_CLASSES
             style = view.get_component_rich_style(name) if view is not None and known else self.rich_style
+            if ground:
+                style += Style(bgcolor=self._style(ground).bgcolor)
             self._palette[role] = style
         return style
 
