@@ -44,7 +44,7 @@ class Metrics(FilterScreen, ChartScreen):
     def _shape(self) -> tuple[int, int]:
         across = max(1, min(4, self.size.width // _WIDTH))
         across = 2 if across == 1 and self.size.width >= 76 else across
-        down = max(1, min(_MOST // across, (self.size.height - 4) // _HEIGHT))
+        down = max(1, min(_MOST // across, (self.free - 4) // _HEIGHT))
         return across, down
 
     def place(self) -> None:
