@@ -70,6 +70,9 @@ class Latest(msgspec.Struct, frozen=True):
     nonfinite: int = 0
     minimum: float | None = None
     maximum: float | None = None
+    minimum_at: float | None = None
+    """Step of the minimum, the first of several; None where it is not known."""
+    maximum_at: float | None = None
     printed: str = ""
     """Its name as the log prints it."""
 

@@ -17,10 +17,8 @@ from runwatch.core.rank_state import RankState
 from runwatch.core.run import Run
 from runwatch.core.run_boundaries import Splitter
 from runwatch.core.snapshot import (
-    Columns,
     Compared,
     EventRow,
-    Latest,
     Mark,
     RankPlace,
     RankRow,
@@ -31,13 +29,13 @@ from runwatch.core.snapshot import (
     not_finite,
 )
 from runwatch.core.text import plain
-from runwatch.watcher.engine import checkpoint_view, machine_view, parallel, stage_view
+from runwatch.watcher.engine import checkpoint_view, machine_view, one_series, parallel, stage_view
 from runwatch.watcher.engine.evidence import sound
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import pipelines
 from runwatch.watcher.engine.source import Source
 from runwatch.watcher.engine.watched import WatchedRun
-from runwatch.watcher.protocol import Chart, View
+from runwatch.watcher.protocol import View
 
 MAX_RUNS = 256
 """Runs in the list of one picture."""
@@ -232,21 +230,18 @@ def checked(view: View) -> View:
 
 def _compared(shown: Sequence[Shown], view: View) -> tuple[Compared, ...]:
     """Return the charts of the runs that the shown one is compared with, as many as a picture holds."""
-    runs = {watched.run.id: watched.run for item in shown for watched in item.group.runs if view.compare}
+    runs = {watched.run.id: watched for item in shown for watched in item.group.runs if view.compare}
     wanted = [runs[name] for name in dict.fromkeys(view.compare) if name in runs]
     left = MAX_CURVES - len(view.charts)
     return tuple(
-        Compared(run.id, _charts(run, view.charts[: max(0, left - number * len(view.charts))]))
-        for number, run in enumerate(wanted[:MAX_COMPARED])
-    )
-
-
-def _charts(run: Run, charts: Sequence[Chart]) -> tuple[Columns, ...]:
-    return tuple(
-        run.series[chart.metric].columns(chart.first, chart.last, chart.width)
-        if chart.metric in run.series
-        else Columns(chart.metric)
-        for chart in charts
+        Compared(
+            each.run.id,
+            tuple(
+                one_series.columns(each.run, each.repeats, chart)
+                for chart in view.charts[: max(0, left - number * len(view.charts))]
+            ),
+        )
+        for number, each in enumerate(wanted[:MAX_COMPARED])
     )
 
 
@@ -278,6 +273,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         lines = shown.preview_log
     log = [line for line in lines if view.log_before is None or line[0] <= view.log_before]
     newest = log[-view.log_lines :] if view.log_lines > 0 else []
+    repeats = watched.repeats if watched is not None and watched.run is run else {}
     return RunView(
         id=run.id,
         name=run.label,
@@ -290,8 +286,8 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         elapsed=finite(run.latest("total time")),
         history=shown.history,
         records=run.records,
-        latest=tuple(_latest(run, name) for name in list(run.series)[:MAX_METRICS]),
-        charts=_charts(run, view.charts),
+        latest=tuple(one_series.latest(run, repeats, name) for name in list(run.series)[:MAX_METRICS]),
+        charts=tuple(one_series.columns(run, repeats, chart) for chart in view.charts),
         marks=tuple(_marks(watched, run)),
         ranks=_ranks(run, group.machine, now),
         incidents=stage_view.incidents(shown.group, watched)[:MAX_INCIDENTS],
@@ -370,24 +366,6 @@ def _rank(rank: int, state: RankState, run: Run, now: float, place: RankPlace | 
         loss=finite(loss),
         loss_text=not_finite(loss),
         place=place,
-    )
-
-
-def _latest(run: Run, name: str) -> Latest:
-    series = run.series[name]
-    summary, newest = series.summary, series.tail(1)
-    value = float(newest[-1]) if len(newest) else math.nan
-    last_step = summary.last_step
-    return Latest(
-        metric=name,
-        value=finite(value),
-        text="" if math.isfinite(value) or not len(newest) else str(value),
-        step=last_step,
-        count=summary.count,
-        nonfinite=summary.nonfinite,
-        minimum=finite(summary.minimum),
-        maximum=finite(summary.maximum),
-        printed=run.printed.get(name, ""),
     )
 
 
