@@ -192,6 +192,8 @@ class CheckpointRow(msgspec.Struct, frozen=True):
     ranks: int = 0
     """Ranks whose shards are there; 0 where the layout has none."""
     ranks_expected: int | None = None
+    spoilt: str = ""
+    """What its weights are though its files may be complete: `after NaN` or `diverged`; "" if good."""
 
 
 class Saving(msgspec.Struct, frozen=True):

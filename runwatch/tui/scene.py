@@ -144,6 +144,10 @@ class Scene:
         """Return seconds since the newest snapshot."""
         return max(0.0, self.clock() - self.received)
 
+    def now(self) -> float | None:
+        """Return the Unix time of the picture."""
+        return self.snapshot.time if self.snapshot else None
+
     def age(self) -> float | None:
         """Return seconds since the run last printed a line, now."""
         if self.run is None or self.run.age is None:

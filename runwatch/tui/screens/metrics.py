@@ -53,7 +53,7 @@ class Metrics(FilterScreen, ChartScreen):
         charts, values = self._fitting(choose.charted), self._fitting(choose.single)
         across, down = self._shape()
         pages = [Page(charts[i : i + across * down], []) for i in range(0, len(charts), across * down)]
-        height = self.size.height - _AROUND
+        height = self.free - _AROUND
         if pages and values:
             used = -(-len(pages[-1].charts) // across) * _HEIGHT
             beside = max(0, height - used - _TABLE)
@@ -71,7 +71,7 @@ class Metrics(FilterScreen, ChartScreen):
     def _shape(self) -> tuple[int, int]:
         across = max(1, min(4, self.size.width // _WIDTH))
         across = 2 if across == 1 and self.size.width >= 76 else across
-        down = max(1, min(_MOST // across, (self.size.height - _AROUND) // _HEIGHT))
+        down = max(1, min(_MOST // across, (self.free - _AROUND) // _HEIGHT))
         return across, down
 
     def place(self) -> None:

@@ -64,7 +64,7 @@ class Overview(ChartScreen):
     def place(self) -> None:
         """Give charts to panels in order of importance and hide what has nothing to show."""
         scene, run = self.scene, self.scene.run
-        width, height = self.size
+        width, height = self.size.width, self.free
         narrow, wide, tall = width < 100, width >= 160, height >= 30
         wanted = choose.charts(run)
         if self.pinned is not None:
@@ -100,6 +100,8 @@ class Overview(ChartScreen):
             self.query_one(f"#{name}").display = display
         self.query_one("#minor").styles.height = "2fr" if minor else _CARD
         self._lower_height(tall)
+        short = shown["lower"] and height < 24  # charts get what the log can do without
+        self.query_one("#log").styles.height = 4 if short else 8 if wide else 6
         self.hide_others()
 
     def _lower_height(self, tall: bool) -> None:
@@ -107,10 +109,15 @@ class Overview(ChartScreen):
         run = self.scene.run
         if run is None:
             return
-        notices = len(self.scene.snapshot.notices) if self.scene.snapshot else 0
-        told = len(run.incidents) + notices + (not self.scene.firing())  # that nothing fires is a line too
-        a_line = 32 if 100 <= self.size.width < 120 else 64  # cells of ranks beside the alerts
-        needed = max(told, 2 if run.ranks else 1, 3 if len(run.ranks) > a_line else 0)
+        width = self.size.width
+        a_line = 32 if 100 <= width < 120 else 64  # cells of ranks beside the alerts
+        needed = 2 if run.ranks else 1
+        needed = max(needed, 3) if len(run.ranks) > a_line else needed
+        alerts = self.query_one(AlertsPanel)
+        if alerts.display:
+            beside = 30 if self.query_one("#checkpoints").display else 0
+            beside += (width - beside) * 3 // 5 if run.ranks else 0
+            needed = max(needed, alerts.needed(width - beside) - 2)
         most = 9 if tall else 5
         lower = self.query_one("#lower")
         lower.styles.height = (

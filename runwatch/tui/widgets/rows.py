@@ -16,6 +16,7 @@ from runwatch.tui.api import api
 from runwatch.tui.scene import Scene
 
 ROLES = (
+    "heat-0", "heat-1", "heat-2", "heat-3", "heat-4",
     "axis", "raw", "smooth", "second", "third", "fourth", "cursor", "bad", "mark-incident", "mark-checkpoint",
     "mark-eval", "mark-restart", "frame", "focus", "title", "value", "dim", "good", "busy", "warn", "crit",
     "bar", "track", "level", "key", "select", "hit", "band", "edge", "best", "shade-warn", "shade-crit",

@@ -201,11 +201,13 @@ class Summary(Panel):
 def run_line(row: RunRow, width: int, here: bool) -> Row:
     """Return one run in a narrow column: sign, name, percent."""
     done = "" if row.progress.fraction is None else numbers.percent(row.progress.fraction, 0)
-    counts = states.run_counts(row)
+    counts = states.run_counts(row, 8)
+    sign, _, role = states.phase_tag(row.phase, critical=row.critical, warning=row.warning)
     right: Row = [(f" {done}", "value"), (" ", ""), *counts] if counts else [(f" {done}", "value")]
-    sign = (f"{states.phase_sign(row.phase)} ", states.phase_role(row.phase, row.critical))
     room = width - cells.row_width(right) - 2
-    return cells.spread([sign, (cells.clip(row.name, room), "title" if here else "")], right, width)
+    return cells.spread(
+        [(f"{sign} ", role), (cells.clip(row.name, room), "title" if here else "")], right, width
+    )
 
 
 class Checkpoints(Panel):

@@ -30,7 +30,7 @@ from runwatch.core.snapshot import (
 )
 from runwatch.core.text import plain
 from runwatch.watcher.engine import checkpoint_view, machine_view, one_series, parallel, stage_view
-from runwatch.watcher.engine.evidence import sound
+from runwatch.watcher.engine.evidence import spoilt
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import pipelines
 from runwatch.watcher.engine.source import Source
@@ -276,6 +276,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
     log = [line for line in lines if view.log_before is None or line[0] <= view.log_before]
     newest = log[-view.log_lines :] if view.log_lines > 0 else []
     repeats = watched.repeats if watched is not None and watched.run is run else {}
+    spoils = spoilt(watched.incidents.rows()) if watched else None
     return RunView(
         id=run.id,
         name=run.label,
@@ -293,8 +294,10 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         marks=tuple(_marks(watched, run)),
         ranks=_ranks(run, group.machine, now),
         incidents=stage_view.incidents(shown.group, watched)[:MAX_INCIDENTS],
-        checkpoints=checkpoint_view.rows(run, now, MAX_CHECKPOINTS if view.details else FEW_CHECKPOINTS),
-        saving=checkpoint_view.saving(run, phase, now, sound(watched.incidents.rows()) if watched else None),
+        checkpoints=checkpoint_view.rows(
+            run, now, MAX_CHECKPOINTS if view.details else FEW_CHECKPOINTS, spoils
+        ),
+        saving=checkpoint_view.saving(run, phase, now, spoils[0] if spoils else None),
         events=_events(run) if view.details else (),
         about=run.about if view.details else {},
         log=tuple(newest),
@@ -349,12 +352,12 @@ def _events(run: Run) -> tuple[EventRow, ...]:
 
 
 def _about(group: Group) -> dict[str, str]:
-    about = {"lines": f"{group.lines:,}", "not understood": f"{group.unparsed:,}"}
+    about = {"lines": f"{group.lines:,}", "unrecognised lines": f"{group.unparsed:,}"}
     if unread := [source.unseen.says for source in group.sources.values() if source.unseen is not None]:
         about["cannot be seen"] = "; ".join(unread[:4])
     if not group.about:
         return about
-    return {"read from": group.about, "believed first": ", ".join(group.prefer[:4]), **about}
+    return {"read from": group.about, "preferred": ", ".join(group.prefer[:4]), **about}
 
 
 def _ranks(run: Run, machine: Machine, now: float) -> tuple[RankRow, ...]:
