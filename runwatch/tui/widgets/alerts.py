@@ -9,8 +9,9 @@ from runwatch.core.snapshot import IncidentRow
 from runwatch.render import cells, evidence, numbers, plain, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
+from runwatch.tui import actions
 from runwatch.tui.scene import Scene
-from runwatch.tui.widgets.rows import Panel
+from runwatch.tui.widgets.rows import Listed, Panel
 
 
 def line(scene: Scene, row: IncidentRow, width: int) -> Row:
@@ -46,6 +47,7 @@ class AlertsPanel(Panel):
     """The most urgent alerts."""
 
     can_focus = False
+    opens = actions.ALERTS
 
     def content(self, width: int, height: int) -> Content:
         """Return one line an alert, then what runwatch says about itself."""
@@ -79,6 +81,7 @@ class AlertList(Panel):
             pointer = scene.glyphs.pointer if index == at else " "
             rule = cells.pad(row.rule, 16, scene.glyphs.ellipsis)
             lines.append([(f"{pointer} ", "key"), (f"{rule} ", "dim"), *line(scene, row, width - 19)])
+        self.listed = Listed(start, len(lines), len(rows))
         hidden = len(rows) - start - len(lines)
         if not rows:
             lines = _nothing(scene, width)
@@ -143,6 +146,7 @@ class AlertDetail(Panel):
         lines = self._about(row, width) + self._why(row, width) + self._evidence(row, width)
         self.hidden = max(0, len(lines) - height)
         self.at = max(0, min(self.at, self.hidden))
+        self.listed = Listed(self.at, min(height, len(lines)), len(lines))
         below = self.hidden - self.at
         right: Row = [(f"{below} more below: v", "key")] if below else []
         return Content([("evidence", "title")], lines[self.at :], right)
