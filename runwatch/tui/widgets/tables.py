@@ -11,7 +11,7 @@ from runwatch.render import cells, checkpoints, numbers, states, summary
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.render.sparkline import of_columns, sparkline
-from runwatch.tui import choose
+from runwatch.tui import actions, choose
 from runwatch.tui.widgets.rows import Panel, Rows
 
 _NAME, _VALUE = 9, 8
@@ -171,6 +171,7 @@ class Summary(Panel):
     """Runs, newest values, the summary and facts: the side of a wide screen."""
 
     can_focus = False
+    opens = actions.RUNS
 
     def content(self, width: int, height: int) -> Content:
         """Return the runs, then the metrics, then what was found out about the run."""
@@ -214,6 +215,7 @@ class Checkpoints(Panel):
     """The newest checkpoints in few words."""
 
     can_focus = False
+    opens = actions.CHECKPOINTS
 
     def content(self, width: int, height: int) -> Content:
         """Return them with the newest first."""
@@ -221,4 +223,4 @@ class Checkpoints(Panel):
         rows = run.checkpoints[:height] if run else ()
         usual = run.saving.usual_bytes if run else None
         lines = [checkpoints.brief(row, glyphs, usual) for row in rows]
-        return Content([("checkpoints", "title")], lines, [("6 all", "dim")])
+        return Content([("checkpoints", "title")], lines, [("6", "key"), (" all", "dim")])
