@@ -52,7 +52,7 @@ def test_the_explanation_shown_is_the_one_that_is_printed(tmp_path, capsys):
     )
     command.callback(str(tmp_path / "x.log"), as_json=False, config=None)
     printed = capsys.readouterr().out.splitlines()
-    shown = next(block for block in blocks("") if "lines that spoke" in block).splitlines()
+    shown = next(block for block in blocks("") if "lines that decided" in block).splitlines()
     assert shown[0] in printed[0]
     assert printed[1].startswith(shown[1].removesuffix("..."))
     assert printed[2:] == shown[2:]

@@ -192,7 +192,7 @@ def has_channel(config: str | None) -> bool:
     from runwatch.config.loader import load
 
     try:
-        return bool(load(Path(config) if config else None, tell=lambda line: None).everyone())
+        return bool(load(Path(config) if config else None, report=lambda line: None).everyone())
     except (RunwatchError, OSError):  # the engine says what is wrong with it
         return False
 

@@ -7,6 +7,7 @@ whole values, and a label that is missing is an empty one.
 
 from __future__ import annotations
 
+import difflib
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -53,7 +54,9 @@ def parse_matcher(text: str) -> Matcher:
         raise ValueError("a matcher looks like severity=critical or run=~exp.*")
     label, operator, quoted, bare = found.groups()
     if label not in LABELS:
-        raise ValueError(f"no label of that name; there are {', '.join(LABELS)}")
+        near = difflib.get_close_matches(label, LABELS, 1, 0.5)
+        advice = f"did you mean {near[0]}?" if near else f"known labels: {', '.join(LABELS)}"
+        raise ValueError(f"no label is named {label!r}: {advice}")
     value = bare if quoted is None else quoted
     if operator in ("=~", "!~"):
         expression(value)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class AppriseConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "apprise": everything the library apprise knows; needs runwatch[apprise]."""
+    """type = "apprise": all services of the library apprise; needs the extra `apprise`."""
 
     kind: ClassVar[str] = "apprise"
     needed: ClassVar[tuple[str, ...]] = ("address",)
