@@ -17,13 +17,15 @@ OTHERS = {
     "uvx",
     "tmux",
     "export",
-    "systemctl",
-    "loginctl",
     "ssh",
     "eval",
     "python",
-    "cd",
-    "nohup",
+    ".venv/bin/python",
+    "echo",
+    "nc",
+} | {
+    "systemctl",
+    "loginctl",
 }
 MAKEFILE = (Path(__file__).parents[1] / "Makefile").read_text()
 
