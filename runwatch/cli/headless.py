@@ -194,7 +194,7 @@ def _values(body: dict[str, Any]) -> str:
         parts.append(f"ETA {numbers.left(body['eta_seconds'])}")
     for name in _SHOWN:
         if name in body["metrics"]:
-            value = body["metrics"][name]  # JSON has no word for NaN: null stands for it
+            value = body["metrics"][name]  # JSON has no NaN: null means it
             shown = "nan" if value is None else numbers.value(name, value)
             parts.append(f"{metrics.label(name)} {shown}")
     return "  ".join(parts)

@@ -88,7 +88,7 @@ def missing_program(program: str) -> str:
     """Return that a program is not installed; "" if it is."""
     import shutil
 
-    return "" if shutil.which(program) is not None else f"program not found: {text.path(program)}"
+    return "" if shutil.which(program) is not None else f"no such program: {text.path(program)}"
 
 
 def secrets(section: msgspec.Struct) -> Iterator[Secret]:

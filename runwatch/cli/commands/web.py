@@ -20,7 +20,7 @@ from typing import Any
 from runwatch.core.errors import UsageError
 
 LOOPBACK = "127.0.0.1"
-INSTALL = "pip install 'runwatch[web]'"
+INSTALL = "pip install textual-serve"
 _PAGE = Path(__file__).parent / "page"
 _PORTS = range(8000, 8020)
 _HEADERS = {

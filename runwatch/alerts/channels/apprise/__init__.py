@@ -23,7 +23,7 @@ class AppriseConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
     def lacks(self) -> str:
         """Return what is not installed."""
         found = importlib.util.find_spec("apprise") is not None
-        return "" if found else "apprise is not installed: pip install 'runwatch[apprise]'"
+        return "" if found else "apprise is not installed: pip install apprise"
 
     def open(self, name: str, memory: Memory | None = None) -> Channel:
         """Return the channel."""
