@@ -83,7 +83,8 @@ class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the screen looks."""
 
     theme: str = "dark"
-    """dark, light, contrast (for eyes that tell few colours apart) or ansi (the terminal's own colours)."""
+    """dark, light, contrast (for eyes that tell few colours apart), ansi (the terminal's own colours),
+    nord, gruvbox, dracula, catppuccin, tokyo-night, solarized-light or monokai."""
     ascii: bool = False
     """Draw with ASCII characters only."""
 

@@ -63,6 +63,11 @@ class Action:
         return {"space": "spc", "left": "←"}.get(first, first) + self.twin
 
     @property
+    def all_told(self) -> str:
+        """All its keys, as the palette shows them."""
+        return " ".join(_NAMED.get(key, key) for key in self.keys)
+
+    @property
     def told(self) -> str:
         """The keys as the help shows them."""
         return " ".join(_NAMED.get(key, key) for key in self.keys[:2])
@@ -92,7 +97,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("screenshot", ("P",), "", "save this screen as SVG and as text", "everywhere"),
     Action("copy", ("Y",), "", "copy the selected line, alert or value to the clipboard", "everywhere"),
     Action("link", ("O",), "", "show and copy the address of the run's page on W&B", "everywhere"),
-    Action("theme", ("T",), "", "next theme: dark, light, contrast, ansi", "everywhere"),
+    Action("theme", ("T",), "", "choose a theme, seen at once: dark, light, nord and others", "everywhere"),
     Action("acknowledge", ("a",), "Ack", "acknowledge the selected alert", "alerts", _ALERTS, 10),
     Action("silence", ("s",), "Silence", "send nothing about this rule for a while", "alerts", _ALERTS, 13),
     Action("unsilence", ("u",), "", "end a silence", "alerts", _ALERTS),

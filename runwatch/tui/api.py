@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol, cast
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, cast
 
 from textual.app import App
 from textual.screen import Screen
@@ -11,11 +12,15 @@ from runwatch.tui.actions import Registry
 from runwatch.tui.link import Link
 from runwatch.tui.scene import Scene
 
+Rules = Callable[[], Iterable[tuple[str, str]]]
+"""Returns the health rules, each with what it finds: asked only where somebody looks for one."""
+
 
 class AppApi(Protocol):
     """The app, as everything below it knows it."""
 
     scene: Scene
+    rules: Rules
     registry: Registry
     link: Link
 
@@ -37,6 +42,9 @@ class AppApi(Protocol):
 
     def action_do(self, action: str) -> None:
         """Carry out an action of the registry."""
+
+    def do_there(self, view: str, action: str) -> None:
+        """Bring up a view, and carry out an action there."""
 
     def do_back(self) -> None:
         """Drop the cursor, else go back to the overview."""
@@ -75,6 +83,6 @@ class AppApi(Protocol):
         """Save the numbers of the chart with the focus; return why that cannot be, or ""."""
 
 
-def api(app: App[object]) -> AppApi:
+def api(app: App[Any]) -> AppApi:
     """Return the app as everything below it knows it."""
     return cast(AppApi, app)

@@ -32,9 +32,12 @@ class Head(Rows):
     def draw(self, width: int, height: int) -> list[Row]:
         """Return the three rows."""
         scene = self.scene
-        rows = [_state(scene, width), _progress(scene, width), _news(scene, self._view, width)][:height]
-        self.targets = [(2, *tab, partial(api(self.app).action_do, view)) for view, tab in _places(rows[-1])]
-        return rows
+        rows = [_state(scene, width), _progress(scene, width), _news(scene, self._view, width)]
+        self.targets = [(2, *tab, partial(self._open, view)) for view, tab in _places(rows[-1])]
+        return rows[:height]
+
+    def _open(self, view: str) -> None:
+        api(self.app).action_do(view)
 
 
 def _places(row: Row) -> Iterator[tuple[str, tuple[int, int]]]:
