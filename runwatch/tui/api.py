@@ -9,6 +9,7 @@ from textual.app import App
 from textual.screen import Screen
 
 from runwatch.tui.actions import Registry
+from runwatch.tui.hints import Hints
 from runwatch.tui.link import Link
 from runwatch.tui.scene import Scene
 
@@ -21,6 +22,7 @@ class AppApi(Protocol):
 
     scene: Scene
     rules: Rules
+    hints: Hints
     registry: Registry
     link: Link
 

@@ -23,6 +23,7 @@ from runwatch.render.glyphs import glyphs
 from runwatch.tui import actions, capture, deferred, paint, silencing, themes
 from runwatch.tui.actions import Registry
 from runwatch.tui.api import Rules, api
+from runwatch.tui.hints import Hints
 from runwatch.tui.link import Answered, Link, LinkLost
 from runwatch.tui.scene import Scene
 from runwatch.tui.screens.base import RunScreen
@@ -63,6 +64,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
         clock: Callable[[], float] = time.monotonic,
         driver: type[Driver] | None = None,
         rules: Rules = tuple,
+        hints: Hints | None = None,
     ) -> None:
         # NO_COLOR: the terminal's own two colours, instead of shades of grey that are colours too.
         super().__init__(driver, ansi_color=True if "NO_COLOR" in os.environ else None)
@@ -70,6 +72,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
         self.registry = registry or Registry()
         self.link = Link(sock, self)
         self.rules = rules
+        self.hints = hints or Hints()
         self.failure = ""
         self._bindings = BindingsMap(self.registry.bindings())
         self.use_theme(theme)  # before anything is mounted: a theme that comes later styles everything again
@@ -211,6 +214,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
     def action_do(self, action: str) -> None:
         """Carry out an action of the registry: on the screen if it knows it, else here."""
         self.scene.said = ""
+        self.hints.use(action)
         if action in actions.VIEWS:
             if isinstance(self.screen, Help):
                 self.screen.dismiss()  # a digit leads out of the help too

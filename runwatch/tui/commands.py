@@ -241,7 +241,7 @@ def matching(offered: Iterable[Entry], typed: str) -> list[Entry]:
         if wanted in text:
             return 3 if wanted in name.lower() else 4
         rest = iter(name.lower())
-        return 5 if wanted and all(letter in rest for letter in wanted) else None
+        return 5 if len(wanted) > 2 and all(letter in rest for letter in wanted) else None
 
     ranked = [(rank, entry) for entry in offered if (rank := place(entry)) is not None]
     return [entry for _, entry in sorted(ranked, key=lambda pair: pair[0])]

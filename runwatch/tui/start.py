@@ -41,9 +41,10 @@ def run(
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
     gc.set_threshold(20_000)  # of modules and widgets, which stay, nothing is garbage
     sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]  # asyncio would load OpenSSL; we do without
-    from runwatch.tui import actions, leaving, themes
+    from runwatch.tui import actions, hints, leaving, themes
     from runwatch.tui.app import RunwatchApp
     from runwatch.tui.deferred import HeldDriver
+    from runwatch.watcher.service.sockets import state_directory
 
     app = RunwatchApp(
         sock,
@@ -54,6 +55,7 @@ def run(
         registry=actions.registry(keys or {}, lambda name: where("keys", name)),
         reopen=reopen,
         rules=rules,
+        hints=hints.load(state_directory()),
         driver=None if "TEXTUAL_DRIVER" in os.environ else HeldDriver,
     )
     if named is not None:

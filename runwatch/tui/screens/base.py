@@ -12,6 +12,7 @@ from runwatch.tui import actions
 from runwatch.tui.api import AppApi, api
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.head import Head
+from runwatch.tui.widgets.hint import Hint
 from runwatch.tui.widgets.keys import Keys
 from runwatch.tui.widgets.logs import LogPanel
 from runwatch.tui.widgets.rows import ROLES, Rows
@@ -43,6 +44,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
         yield Head(self.view)
         yield from self.body()
         yield from self.below()
+        yield Hint(self.view)
         yield Keys(self.view)
         yield TooSmall()
 
@@ -62,6 +64,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
         if not self.is_mounted:  # a picture may come while the panels are still being made
             return
         with self.app.batch_update():
+            self.query_one(Hint).place(self.size.height)
             self.place()
             for part in self.query(Rows):
                 if part.display:

@@ -48,11 +48,11 @@ class PalettePanel(Panel):
         for index, (name, entry) in enumerate(zip(names, page, strict=True), start):
             here = index == self.at
             keys = cells.settled(entry.keys, glyphs.ascii)
-            room = width - wide - cells.width(keys) - 4
+            room = width - wide - cells.width(keys) - 5
             text = cells.pad(entry.description, max(0, room), glyphs.ellipsis)
             label = cells.pad(name, wide, glyphs.ellipsis)
             row: Row = [(f"{glyphs.pointer if here else ' '} ", "key"), (label, "title")]
-            rows.append([*row, (f" {text} ", "dim"), (keys, "key")])
+            rows.append([*row, (f" {text} ", "dim"), (f"{keys} ", "key")])
         self.listed = Listed(start, len(page), len(found))
         if not found:
             rows = [[("nothing fits", "dim")]]
