@@ -42,6 +42,9 @@ class AppApi(Protocol):
     def available(self, action: str) -> bool:
         """Return whether an action does something on the screen that is up."""
 
+    def offered(self, action: str) -> bool:
+        """Return whether an action does something in the view, also when something is over it."""
+
     def action_do(self, action: str) -> None:
         """Carry out an action of the registry."""
 

@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.console import RenderableType
 from textual import events, work
@@ -191,7 +191,13 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def available(self, action: str) -> bool:
         """Return whether an action does something on the screen that is up."""
-        screen: Screen[object] = self.screen
+        return self._does(self.screen, action)
+
+    def offered(self, action: str) -> bool:
+        """Return whether an action does something in the view, also when something is over it."""
+        return self.view is not None and self._does(self.view, action)
+
+    def _does(self, screen: Screen[Any], action: str) -> bool:
         if not screen.is_mounted:
             return False
         if not isinstance(screen, (RunScreen, Help)) or screen.view not in self.registry.by_id[action].views:
@@ -241,6 +247,15 @@ class RunwatchApp(App[int], inherit_bindings=False):
         """Show the keys of this view."""
         view = self.view
         self.push_screen(Help(view.view if view else actions.OVERVIEW, self.registry))
+
+    def do_guide(self) -> None:
+        """Show what each area of this view is."""
+        from runwatch.tui.screens.guide import Guide
+
+        if isinstance(self.screen, Help):
+            self.screen.dismiss()
+        if self.view is not None:
+            self.push_screen(Guide(self.view))
 
     def do_back(self) -> None:
         """Drop the cursor, else go back to the overview."""
