@@ -24,7 +24,7 @@ from runwatch.watcher import protocol
 
 LONGEST = 1 << 16
 """Most characters of a line."""
-_SHOWN = (
+SHOWN = (
     metrics.LOSS,
     metrics.VAL_LOSS,
     metrics.VAL_BPB,
@@ -36,7 +36,7 @@ _SHOWN = (
 )
 
 
-_ENDS = {
+ENDS = {
     "unknown": "ended, neither finished nor crashed",
     "running": "ended, neither finished nor crashed",
     "no run": "no training run found",
@@ -82,8 +82,8 @@ def follow(
 
 @contextlib.contextmanager
 def _terminal(printer: Printer) -> Iterator[Terminal | None]:
-    """Yield the terminal, if the output is one, and restore it."""
-    if printer.as_json or not sys.stdout.isatty():
+    """Yield the terminal that people read, if the output is one, and restore it."""
+    if printer.as_json or not printer.decorated or not sys.stdout.isatty():
         yield None
         return
     with contextlib.closing(Terminal()) as terminal:
@@ -109,6 +109,9 @@ def _objects(sock: socket.socket) -> Iterator[dict[str, Any]]:
 class Printer:
     """Prints objects of the stream as JSON or as lines: each change once, and a verdict at the end."""
 
+    decorated = True
+    """Whether the terminal gets a title, a bell and progress too."""
+
     def __init__(self, as_json: bool, glyphs: Glyphs = UNICODE) -> None:
         self.as_json = as_json
         self._glyphs = glyphs
@@ -132,8 +135,12 @@ class Printer:
             "end": self._end,
         }.get(str(body["type"]))
         line = "" if say is None else plain(say(str(body["run"]), body), LONGEST)
-        line = f"{time.strftime('%H:%M:%S')} {line}" if line else ""
+        line = self.stamped(line) if line else ""
         return cells.settled(line, ascii_only=True) if self._glyphs.ascii else line
+
+    def stamped(self, line: str) -> str:
+        """Return the line with the time of day before it."""
+        return f"{time.strftime('%H:%M:%S')} {line}"
 
     def _run(self, run: str, body: dict[str, Any]) -> str:
         return f"{run}: {body['format'] or 'unknown format'}, {', '.join(body['sources'])}"
@@ -147,16 +154,30 @@ class Printer:
 
     def _progress(self, run: str, body: dict[str, Any]) -> str:
         self._newest[run] = body
-        text = f"{body['phase']}  {_values(body)}"
+        text = self._values(run, body)
         if ended(body["phase"]) or text == self._said.get(run):
             return ""  # the end has its own line
         self._said[run] = text
-        return f"{run}: {text}"
+        return text
 
-    def _incident(self, run: str, body: dict[str, Any]) -> str:
-        row, resolved = body["incident"], body["change"] == "resolved"
+    def _values(self, run: str, body: dict[str, Any]) -> str:
+        return f"{run}: {body['phase']}  {_values(body)}"
+
+    def _remember(self, run: str, body: dict[str, Any]) -> bool:
+        """Count a finding once; return whether it is resolved."""
+        row = body["incident"]
         key = (row["rule"], row["metric"], row["rank"], row["step"])
         self._found.setdefault(run, {})[key] = row["severity"]
+        return bool(body["change"] == "resolved")
+
+    def findings(self, run: str) -> str:
+        """Return how many findings there were of each severity."""
+        found = list(self._found.get(run, {}).values())
+        graver = [(found.count(name), name) for name in ("critical", "warning") if name in found]
+        return ", ".join(f"{n} {name}" for n, name in graver)
+
+    def _incident(self, run: str, body: dict[str, Any]) -> str:
+        row, resolved = body["incident"], self._remember(run, body)
         word = "RESOLVED" if resolved else row["severity"].upper()
         sign = self._glyphs.states["resolved"] if resolved else self._glyphs.severities[row["severity"]]
         where = f" (line {row['line']})" if row["line"] else ""
@@ -164,7 +185,7 @@ class Printer:
         return f"{sign} {word} {run}: {row['rule']}: {row['title']}{where}{cause}"
 
     def _end(self, run: str, body: dict[str, Any]) -> str:
-        state = _ENDS.get(body["state"], body["state"])
+        state = ENDS.get(body["state"], body["state"])
         if body["state"] == "no run":
             return f"{self._glyphs.dead} {run}: {state}"
         parts = [state]
@@ -172,9 +193,7 @@ class Printer:
             parts.append(_values({**self._newest[run], "eta_seconds": None}))
         if results := body.get("summary", {}).get("results"):
             parts.append(f"results: {plain_words.results(results)}")
-        found = list(self._found.get(run, {}).values())
-        severe = [(found.count(name), name) for name in ("critical", "warning") if name in found]
-        parts.append(", ".join(f"{n} {name}" for n, name in severe) or "no findings")
+        parts.append(self.findings(run) or "no findings")
         sign = (
             self._glyphs.states["resolved"] if body["exit_code"] == 0 else self._glyphs.severities["critical"]
         )
@@ -192,7 +211,7 @@ def _values(body: dict[str, Any]) -> str:
         parts.append(f"{100 * body['progress']:.1f}%")
     if body["eta_seconds"] and not ended(body["phase"]):
         parts.append(f"ETA {numbers.left(body['eta_seconds'])}")
-    for name in _SHOWN:
+    for name in SHOWN:
         if name in body["metrics"]:
             value = body["metrics"][name]  # JSON has no NaN: null means it
             shown = "nan" if value is None else numbers.value(name, value)

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from runwatch.cli.watching import printer, told_rules
 from runwatch.demo.launch import FAULT_NAMES, start, stop
 
 CONFIG = """\
@@ -31,16 +32,20 @@ seconds = 8.0
 @click.option(
     "--headless", is_flag=True, help="Print plain lines instead of a screen (the default without a terminal)."
 )
+@click.option("--plain", is_flag=True, help="Print sentences for a screen reader instead of a screen.")
 @click.option("--json", "as_json", is_flag=True, help="With --headless: print one JSON object per line.")
 @click.option("--dir", "directory", type=click.Path(path_type=Path), help="Keep the run's files here.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+@click.option("--theme", help="Colours of the screen: dark, light, nord and others; T shows them all.")
 def command(
     fault: str | None,
     steps: int | None,
     headless: bool,
+    plain: bool,
     as_json: bool,
     directory: Path | None,
     ascii_only: bool,
+    theme: str | None,
 ) -> int:
     """Train a small model for half a minute and watch it: real gradients, checkpoints, ranks.
 
@@ -53,7 +58,8 @@ def command(
     """
     from runwatch.watcher.service.launch import PrivateEngine, greet
 
-    screen = not headless and not as_json and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    lines = headless or plain or as_json
+    screen = not lines and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     with _place(directory) as place:
         config = place / "runwatch.toml"
         config.write_text(CONFIG)
@@ -61,20 +67,31 @@ def command(
         engine = PrivateEngine([str(place)], config=str(config))
         try:
             if screen:
+                from runwatch.config.loader import load
                 from runwatch.tui.start import run
 
                 greet(engine.socket)
-                return run(engine.socket, ascii=ascii_only, title="demo")
+                return run(
+                    engine.socket,
+                    ascii=ascii_only,
+                    title="demo",
+                    named=theme,
+                    rules=lambda: told_rules(load(config)),
+                )
             if not as_json:
                 coming = f", with the fault {fault!r}" if fault else ""
                 kept = "" if directory else " (removed at the end; --dir keeps it)"
                 print(f"training in {place}{kept}{coming}")
             greet(engine.socket)
-            from runwatch.cli.headless import Printer, follow
-            from runwatch.render.glyphs import glyphs
+            from runwatch.cli.headless import follow
 
-            printer = Printer(as_json, glyphs(ascii_only))
-            follow(engine.socket, printer, interval=3.0, exit_at_end=True, stop=_hangs)
+            follow(
+                engine.socket,
+                printer(as_json, plain, ascii_only),
+                interval=3.0,
+                exit_at_end=True,
+                stop=_hangs,
+            )
             return 0
         finally:
             engine.close()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runwatch.cli.watching import keyboard, pace, printer, told_rules
 from runwatch.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 @click.option(
     "--headless", is_flag=True, help="Print plain lines instead of a screen (the default without a terminal)."
 )
+@click.option("--plain", is_flag=True, help="Print sentences for a screen reader instead of a screen.")
 @click.option("--json", "as_json", is_flag=True, help="With --headless: print one JSON object per line.")
-@click.option("--interval", default=10.0, show_default=True, help="Seconds between headless progress lines.")
+@click.option(
+    "--interval", type=float, help="Seconds between headless progress lines.  [default: 10; with --plain 60]"
+)
 @click.option("--every", type=int, help="Steps between headless progress lines, instead of seconds.")
 @click.option("--exit", "exit_at_end", is_flag=True, help="With --headless: exit when the run ends.")
 @click.option("--wait", is_flag=True, help="Wait for a file that does not exist yet.")
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 )
 @click.option("--format", "format_name", help="Read logs as this format; `runwatch formats` lists them.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+@click.option("--theme", help="Colours of the screen: dark, light, nord and others; T shows them all.")
 @click.option(
     "--pid", "pids", type=int, multiple=True, help="Process of the run, if runwatch does not find it."
 )
@@ -45,14 +50,16 @@ if TYPE_CHECKING:
 def command(
     paths: tuple[str, ...],
     headless: bool,
+    plain: bool,
     as_json: bool,
-    interval: float,
+    interval: float | None,
     every: int | None,
     exit_at_end: bool,
     wait: bool,
     poll: bool,
     format_name: str | None,
     ascii_only: bool,
+    theme: str | None,
     pids: tuple[int, ...],
     deadline: str | None,
     config: str | None,
@@ -71,23 +78,27 @@ def command(
     """
     if not paths:
         raise UsageError("nothing to watch", "", "give a log file: runwatch tail train.log")
+    interval = pace(interval, plain)
     if not 0 < interval < math.inf or (every is not None and every <= 0):
         raise UsageError("--interval and --every must be numbers above zero")
     if port is not None and not web:
         raise UsageError("--port is for --web")
     if web:
-        if headless or as_json or "-" in paths:
-            raise UsageError("--web shows the screen", "", "leave out --headless, --json and -")
+        if headless or as_json or plain or "-" in paths:
+            raise UsageError("--web shows the screen", "", "leave out --headless, --plain, --json and -")
         from runwatch.cli.commands.web import serve
 
         flags = [name for name, on in (("--wait", wait), ("--poll", poll), ("--ascii", ascii_only)) if on]
-        named = {"--format": format_name, "--deadline": deadline, "--config": config}
+        named = {"--format": format_name, "--theme": theme, "--deadline": deadline, "--config": config}
         flags += [f"{name}={given}" for name, given in named.items() if given is not None]
         return serve(["tail", *flags, *(f"--pid={pid}" for pid in pids), "--", *paths], port)
     terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    screen = not headless and not as_json and (terminal or "TEXTUAL_DRIVER" in os.environ)
-    if screen and "-" in paths:
-        raise UsageError("cannot show the screen while reading standard input", "-", "add --headless")
+    lines = headless or plain or as_json
+    screen = not lines and (terminal or "TEXTUAL_DRIVER" in os.environ)
+    if screen and "-" in paths and sys.stdin.isatty():
+        raise UsageError(
+            "standard input is the keyboard", "-", "pipe a log to it: python train.py 2>&1 | runwatch tail -"
+        )
     until = None if deadline is None else _deadline(deadline, datetime.now().astimezone())
     from runwatch.watcher.service.launch import PrivateEngine, greet
 
@@ -97,16 +108,15 @@ def command(
         )
 
     if screen:
-        return _screen(start, ascii_only=ascii_only, title=paths[0], config=config)
+        return _screen(start, paths, ascii_only=ascii_only, theme=theme, config=config)
     engine = start()
     try:
         greet(engine.socket)
-        from runwatch.cli.headless import Printer, follow
-        from runwatch.render.glyphs import glyphs
+        from runwatch.cli.headless import follow
 
         return follow(
             engine.socket,
-            Printer(as_json, glyphs(ascii_only)),
+            printer(as_json, plain, ascii_only),
             interval=interval,
             every=every,
             exit_at_end=exit_at_end or set(paths) == {"-"},  # nothing follows the end of standard input
@@ -133,8 +143,19 @@ def _deadline(words: str, now: datetime) -> float:
         ) from error
 
 
-def _screen(start: Callable[[], PrivateEngine], *, ascii_only: bool, title: str, config: str | None) -> int:
-    """Show the screen, which starts in parallel with the engine. A lost engine can be restarted."""
+def _screen(
+    start: Callable[[], PrivateEngine],
+    paths: tuple[str, ...],
+    *,
+    ascii_only: bool,
+    theme: str | None,
+    config: str | None,
+) -> int:
+    """Show the screen, which starts in parallel with the engine. A lost engine can be restarted.
+
+    If the engine reads standard input, keys come from the terminal that controls this process;
+    what was read of a stream is gone, so that its engine is not restarted.
+    """
     engines = [start()]
 
     def again() -> socket.socket:
@@ -146,15 +167,19 @@ def _screen(start: Callable[[], PrivateEngine], *, ascii_only: bool, title: str,
         from runwatch.tui.start import run
 
         # The screen does not wait for the engine, and shows an error if there is nothing to watch.
+        if "-" in paths:
+            keyboard()
         chosen = load(Path(config) if config else None)
         return run(
             engines[0].socket,
             ascii=ascii_only or chosen.screen.ascii,
-            title=os.path.basename(title),
+            title="standard input" if paths[0] == "-" else os.path.basename(paths[0]),
             theme=chosen.screen.theme,
+            named=theme,
+            rules=lambda: told_rules(chosen),
             keys=chosen.keys,
             where=chosen.where,
-            reopen=again,
+            reopen=None if "-" in paths else again,
         )
     finally:
         for engine in engines:
