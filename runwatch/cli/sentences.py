@@ -86,7 +86,7 @@ def _closed(text: str) -> str:
 
 
 def _place(body: Mapping[str, Any]) -> str:
-    """Return how far a run is, to stand behind what it does."""
+    """Return how far a run is, to add to what it does."""
     told = ""
     if body["step"] is not None:
         stage = f" of {body['stage']}" if body.get("stage") else ""

@@ -27,7 +27,7 @@ def printer(as_json: bool, plain: bool, ascii_only: bool) -> Printer:
 
 
 def pace(given: float | None, plain: bool) -> float:
-    """Return the seconds between two lines of progress: those that were asked for, else what can be heard."""
+    """Return the seconds between two lines of progress: those that were asked for, else as many as a screen reader has time for."""
     if given is not None:
         return given
     return 60.0 if plain else _INTERVAL

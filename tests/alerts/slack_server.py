@@ -55,7 +55,7 @@ class SlackServer:
         self._server.server_close()
         self._thread.join()
 
-    def wait(self, posts: int = 0, shown: int = 0, seconds: float = 10.0) -> None:
+    def wait(self, posts: int = 0, shown: int = 0, seconds: float = 120.0) -> None:
         """Return once so many have come in and are shown; fail after `seconds`."""
         with self._arrived:
             done = self._arrived.wait_for(

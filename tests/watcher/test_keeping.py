@@ -25,6 +25,7 @@ from runwatch.watcher.sources.discover import find
 from runwatch.watcher.sources.tail import Tail
 
 from ..alerts.endpoints import HttpServer
+from ..daemon.live import until
 from .test_engine import log
 
 HOUR = 3600.0
@@ -448,8 +449,13 @@ async def test_metrics_beside_checkpoints_are_told_once(world):
     one.end()
     write(30)
     two = world.live()
-    (run,) = two.document()
-    assert run["metrics"]["train/loss"]["count"] == 29
+
+    def counted() -> bool:
+        two.read()
+        (run,) = two.document()
+        return run["metrics"]["train/loss"]["count"] == 29
+
+    until(counted)  # a document at rest is read once it has rested
     two.end()
 
 

@@ -27,7 +27,7 @@ HERE = "."
     "--interval", type=float, help="Seconds between headless progress lines.  [default: 10; with --plain 60]"
 )
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
-@click.option("--theme", help="Colours of the screen: dark, light, nord and others; T shows them all.")
+@click.option("--theme", help="Colors of the screen: dark, light, nord and others; T shows them all.")
 @click.option("--web", is_flag=True, help="Show the screen in a browser on this machine.")
 @click.option("--port", type=click.IntRange(1, 65535), help="With --web: the port. [default: a free one]")
 def command(

@@ -36,7 +36,7 @@ seconds = 8.0
 @click.option("--json", "as_json", is_flag=True, help="With --headless: print one JSON object per line.")
 @click.option("--dir", "directory", type=click.Path(path_type=Path), help="Keep the run's files here.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
-@click.option("--theme", help="Colours of the screen: dark, light, nord and others; T shows them all.")
+@click.option("--theme", help="Colors of the screen: dark, light, nord and others; T shows them all.")
 def command(
     fault: str | None,
     steps: int | None,

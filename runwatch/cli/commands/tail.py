@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 )
 @click.option("--format", "format_name", help="Read logs as this format; `runwatch formats` lists them.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
-@click.option("--theme", help="Colours of the screen: dark, light, nord and others; T shows them all.")
+@click.option("--theme", help="Colors of the screen: dark, light, nord and others; T shows them all.")
 @click.option(
     "--pid", "pids", type=int, multiple=True, help="Process of the run, if runwatch does not find it."
 )

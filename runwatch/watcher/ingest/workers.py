@@ -17,6 +17,7 @@ from runwatch.watcher.ingest import wire
 from runwatch.watcher.ingest.prewarmed_worker import WORKER, Spare
 from runwatch.watcher.processes.handover import handed
 from runwatch.watcher.processes.process_adapter import Adopted
+from runwatch.watcher.processes.starved import Starved
 from runwatch.watcher.samplers import sampler
 from runwatch.watcher.sources.patterns import wanted
 
@@ -24,6 +25,8 @@ DEADLINE = 20.0
 """Seconds without a sign of life after which a worker counts as stuck."""
 GRACE = 3.0
 """Seconds more, in case it was ourselves who stood still (a stopped terminal, a laptop asleep)."""
+AWHILE = 1.0
+"""Seconds between two looks at a silent process that waits for a processor."""
 MAX_STARTS = 4
 """Starts in a row of one worker before its sources are given up as blind."""
 HEALTHY = 60.0
@@ -178,7 +181,11 @@ class Child(Generic[_M]):
                     turn = time.monotonic() + TURN
 
     async def _until_silent(self, listening: asyncio.Task[None]) -> None:
-        """Return when nothing more will come. Raises TimeoutError if nothing comes for too long."""
+        """Return when nothing more will come. Raises TimeoutError if nothing comes for too long.
+
+        While the process waits for a processor, that is not too long: its work takes longer then.
+        """
+        assert self._process is not None
         while True:
             for seconds in (self._heard + self.deadline - time.monotonic(), GRACE):
                 heard = self._heard
@@ -187,7 +194,12 @@ class Child(Generic[_M]):
                 if self._heard != heard:
                     break
             else:
-                raise TimeoutError
+                starved = Starved(self._process.pid)
+                while self._heard == heard and starved.waits():
+                    if (await asyncio.wait({listening}, timeout=AWHILE))[0]:
+                        return listening.result()
+                if self._heard == heard:
+                    raise TimeoutError
 
     def _take(self, message: _M) -> None:
         """Pass on a message."""

@@ -25,6 +25,11 @@ class Adopted:
         return cls(process, reader)
 
     @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
+    @property
     def returncode(self) -> int | None:
         """How it ended, as in subprocess; None: it has not."""
         return self._process.poll()
