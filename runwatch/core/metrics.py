@@ -123,11 +123,10 @@ def label(metric: str) -> str:
     }
     if metric in known:
         return known[metric]
+    if metric.startswith("val/"):
+        metric = f"val {metric.removeprefix('val/')}"
     head, _, rest = metric.partition("/")
-    short = (
-        rest if head in {"train", "perf"} and rest else f"val {rest}" if head == "val" and rest else metric
-    )
-    return short.replace("_", " ")
+    return (rest if head in {"train", "perf"} and rest else metric).replace("_", " ")
 
 
 SCORES = frozenset({"accuracy", "acc", "acc1", "top1", "f1", "map", "bleu", "auc", "score", "miou"})

@@ -67,6 +67,7 @@ class Latest(msgspec.Struct, frozen=True):
     """"nan", "inf" or "-inf" when value is None."""
     step: int | None = None
     count: int = 0
+    """How many values there are; where several sources report the metric, of the one with most."""
     nonfinite: int = 0
     minimum: float | None = None
     maximum: float | None = None
@@ -75,6 +76,7 @@ class Latest(msgspec.Struct, frozen=True):
     minimum_at: float | None = None
     """Step of the minimum, the first of several; None where it is not known."""
     maximum_at: float | None = None
+    """The same of the maximum."""
 
 
 class Columns(msgspec.Struct, frozen=True):

@@ -90,10 +90,12 @@ def charts(run: RunView | None) -> list[tuple[str, ...]]:
     """Return what the overview charts, each with the series laid over it.
 
     Validation loss is read against training loss, so they share a chart; model
-    FLOPs utilisation says the same as throughput and is named in its title.
+    FLOPs utilisation says the same as throughput and is named in its title. What
+    a tracker measured on the machine is in the other views.
     """
     have = set(of_run(run))
     names = charted(run)
+    names = [name for name in names if not metrics.is_of_machine(name)] or names
     out: list[tuple[str, ...]] = []
     for name in names:
         if name == metrics.LOSS and metrics.VAL_LOSS in have:

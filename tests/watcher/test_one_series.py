@@ -131,3 +131,21 @@ def test_a_second_launch_is_not_mixed_with_the_first():
     chart, latest = shown(fold)
     assert chart.x == tuple(range(0, 40, 4))
     assert (latest.count, latest.maximum) == (10, 6.0)
+
+
+def test_names_are_those_of_the_source_that_leads():
+    fold = Fold(**MEMBERS)
+    fold.read("log", log(*range(20)))
+    fold.read("csv", "step,training_loss,lr\n" + "".join(f"{n},{value(n)},0.1\n" for n in range(20)))
+    metrics = fold.runs()[0]["metrics"]
+    assert metrics[LOSS].get("printed") == "loss"
+    assert metrics["train/learning_rate"]["printed"] == "lr"
+
+
+@pytest.mark.parametrize(("told", "seconds"), [("", 57.0), (" | total time: 2.00m", 120.0)])
+def test_how_long_it_took_is_as_printed_or_as_the_records_are_dated(told, seconds):
+    fold = Fold(**MEMBERS)
+    fold.read("log", "".join(f"2024-01-01T00:00:{n:02}Z {log(n).strip()}{told}\n" for n in range(2, 60)))
+    picture = snapshot([Shown(fold.engine.groups["g"])], View(), NOW)
+    assert picture.run is not None
+    assert picture.run.elapsed == seconds

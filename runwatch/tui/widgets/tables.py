@@ -105,9 +105,7 @@ class SummaryCard(Panel):
             for row, more_of_it in zip(rows, column, strict=False):
                 row += [*cells.fit(more_of_it, each)]
         hidden = len(lines) - across * height
-        return Content(
-            [("summary", "title")], rows, [(f"2 shows {hidden} more", "dim")] if hidden > 0 else []
-        )
+        return Content([("summary", "title")], rows, [(f"{hidden} more", "dim")] if hidden > 0 else [])
 
 
 class Values(Panel):
