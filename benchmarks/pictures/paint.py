@@ -38,6 +38,8 @@ _NAMED = {
 Colour = tuple[int, int, int]
 _DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
 _QUARTERS = dict(zip("▘▝▖▗▚▞▙▛▜▟", ("a", "b", "c", "d", "ad", "bc", "acd", "abc", "abd", "bcd"), strict=True))
+_BENDS = {"╭": (1, 1), "╮": (-1, 1), "╰": (1, -1), "╯": (-1, -1)}
+"""Where the arms of a round corner go: right and down are 1."""
 _STRENGTH = {"LIGHT": 1, "HEAVY": 2, "SINGLE": 1, "DOUBLE": 2}
 _ARMS = {
     "UP": "u", "DOWN": "d", "LEFT": "l", "RIGHT": "r", "HORIZONTAL": "lr", "VERTICAL": "ud",
@@ -126,6 +128,13 @@ def _drawn(draw: ImageDraw.ImageDraw, data: str, x: int, y: int, ink: Colour, pa
             if name in _QUARTERS[data]:
                 left, top = x + at % 2 * WIDE // 2, y + at // 2 * HIGH // 2
                 draw.rectangle((left, top, left + WIDE // 2, top + HIGH // 2 - 1), ink)
+    elif data in _BENDS:
+        across, down = _BENDS[data]
+        x0, y0, turn = x + WIDE // 2, y + HIGH // 2, WIDE // 2
+        draw.line((x0, y0 + down * turn, x0, low if down > 0 else y), ink)
+        begin = {(1, 1): 180, (-1, 1): 270, (1, -1): 90, (-1, -1): 0}[across, down]
+        left, top = min(x0, x0 + 2 * across * turn), min(y0, y0 + 2 * down * turn)
+        draw.arc((left, top, left + 2 * turn, top + 2 * turn), begin, begin + 90, ink)
     elif arms := _arms(data):
         middle, centre = x + WIDE // 2, y + HIGH // 2
         ends = {"l": (x, centre), "r": (right, centre), "u": (middle, y), "d": (middle, low)}

@@ -51,7 +51,7 @@ def test_pictures_of_it():
     pytest.importorskip("PIL", reason="pip install runwatch[pictures]")
     from benchmarks.pictures import paint
 
-    assert paint._arms("╭") == {"d": 1, "r": 1}
+    assert paint._arms("┌") == {"d": 1, "r": 1}
     assert paint._arms("┨") == {"u": 2, "d": 2, "l": 1}
     assert paint._arms("╸") == {"l": 2}
     assert paint._arms("x") == {}
