@@ -72,6 +72,9 @@ class Latest(msgspec.Struct, frozen=True):
     maximum: float | None = None
     printed: str = ""
     """Its name as the log prints it."""
+    minimum_at: float | None = None
+    """Step of the minimum, the first of several; None where it is not known."""
+    maximum_at: float | None = None
 
 
 class Columns(msgspec.Struct, frozen=True):
@@ -189,6 +192,8 @@ class CheckpointRow(msgspec.Struct, frozen=True):
     ranks: int = 0
     """Ranks whose shards are there; 0 where the layout has none."""
     ranks_expected: int | None = None
+    spoilt: str = ""
+    """What its weights are though its files may be complete: `after NaN` or `diverged`; "" if good."""
 
 
 class Saving(msgspec.Struct, frozen=True):

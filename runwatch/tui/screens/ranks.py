@@ -9,6 +9,7 @@ from runwatch.tui import actions
 from runwatch.tui.screens.lists import ListScreen
 from runwatch.tui.widgets.machine import MachinePanel
 from runwatch.tui.widgets.ranks import RankDetail, RankGrid, RankTable, measure_of
+from runwatch.tui.widgets.rows import Panel
 
 MACHINE_FROM = 36
 """Rows of a screen from which the machine is shown beneath the ranks."""
@@ -43,15 +44,15 @@ class Ranks(ListScreen):
         seen = view is not None and bool(view.processes or view.gpus or view.host)
         alone = seen and not count
         panel = self.query_one(MachinePanel)
-        panel.display = seen and (alone or self.size.height >= MACHINE_FROM)
-        panel.styles.height = "1fr" if alone else min(panel.needed(), self.size.height // 3)
+        panel.display = seen and (alone or self.free >= MACHINE_FROM)
+        panel.styles.height = "1fr" if alone else min(panel.needed(), self.free // 3)
         grid, table = self.query_one("#rank-grid"), self.query_one(RankTable)
         detail = self.query_one(RankDetail)
         detail.row = table.selected() if self.detail else None
         detail.display = detail.row is not None and not alone
         cells, lines = self.shown != 1 and not detail.display, self.shown != 2 or detail.display
         grid.display, table.display = cells and not alone, lines and not alone
-        half = max(4, (self.size.height - 4) // 2)
+        half = max(4, (self.free - 4) // 2)
         needed = 4 + count // (8 if self.scene.grouping else 32)
         grid.styles.height = "1fr" if not table.display else min(half, needed)
 
@@ -63,6 +64,14 @@ class Ranks(ListScreen):
         """Select another rank."""
         self.query_one(RankTable).move(by)
         self.show()
+
+    def choose(self, panel: Panel, entry: int) -> None:
+        """Select the rank that was clicked, or show what is known of it."""
+        table = self.query_one(RankTable)
+        if entry == table.at:
+            self.do_detail()
+        else:
+            self.move(entry - table.at)
 
     def do_detail(self) -> None:
         """Show what is known of the selected rank, and take it away again."""

@@ -9,10 +9,10 @@ from runwatch.render import cells, numbers, plain, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions
-from runwatch.tui.widgets.rows import Panel
+from runwatch.tui.widgets.rows import Listed, Panel
 
 _WIDE = 100
-_STATE, _DONE, _LOSS, _ALERTS, _AGE = 13, 6, 7, 6, 4
+_STATE, _DONE, _LOSS, _ALERTS, _AGE = 13, 6, 7, 8, 7
 _OLD = 60.0
 """Seconds after which the age of a run that goes on is worth a look."""
 
@@ -64,18 +64,20 @@ class RunTable(Panel):
             self._pointed = self.at, scene.run.id
         self.selected()
         title: Row = [("runs", "title"), (f" {len(runs)}", "dim"), *scene.filtered(actions.RUNS, len(found))]
+        self.listed = None
         if not found:
             return Content(title, [[("no run fits; esc shows all" if runs else scene.waiting_for(), "dim")]])
         widths = _widths(found, width)
         host = f"{'host':<{widths.host}} " if widths.host else ""
         heading = (
             f"  {'state':<{_STATE}}{host}{'name':<{widths.names}} {'step':>{widths.steps}} {'done':>{_DONE}} "
-            f"{'loss':>{_LOSS}}  {'alerts':<{_ALERTS}}{'age':>{_AGE}}  ETA"
+            f"{'loss':>{_LOSS}}  {'alerts':<{_ALERTS}}{'updated':>{_AGE}}  ETA"
         )
         rows: list[Row] = [[(heading, "dim")]]
         start = max(0, self.at - max(1, height - 1) + 1)
         for index, row in enumerate(found[start : start + height], start):
             rows.append(self._row(row, widths, index == self.at))
+        self.listed = Listed(start, min(height - 1, len(found) - start), len(found), top=1)
         below = len(found) - start - (height - 1)
         return Content(title, rows, [(f"{below} more below", "dim")] if below > 0 else [])
 
@@ -92,12 +94,12 @@ class RunTable(Panel):
             left = left.partition(f" {scene.glyphs.spread}")[0]
         if cells.width(left) > widths.left and row.progress.eta_seconds is not None:
             left = numbers.brief(row.progress.eta_seconds)
-        age = "" if row.age is None else numbers.brief(row.age)
+        age = "" if row.age is None else f"{numbers.brief(row.age)} ago"
         old = not ended and (row.age or 0.0) >= _OLD
-        word = f"{states.phase_sign(row.phase, scene.glyphs)} {_word(row)}"
+        sign, word, role = states.phase_tag(row.phase, scene.glyphs, row.critical, row.warning)
         out: Row = [
             (f"{scene.glyphs.pointer if here else ' '} ", "key"),
-            (cells.pad(word, _STATE, more), states.phase_role(row.phase, row.critical)),
+            (cells.pad(f"{sign} {word}", _STATE, more), role),
         ]
         if widths.host:
             out.append((cells.pad(row.host, widths.host, more) + " ", "dim"))
@@ -105,8 +107,8 @@ class RunTable(Panel):
             *out,
             (cells.pad(row.name, widths.names, more), "title" if here else ""),
             (f" {cells.pad(told, widths.steps, more, right=True)} {done:>{_DONE}} {loss:>{_LOSS}}  ", ""),
-            *cells.fit(states.run_counts(row, scene.glyphs), _ALERTS, scene.glyphs.ascii),
-            (f"{age:>{_AGE}}  ", "warn" if old else "dim"),
+            *cells.fit(states.run_counts(row, _ALERTS), _ALERTS, scene.glyphs.ascii),
+            (cells.pad(age, _AGE, more, right=True) + "  ", "warn" if old else "dim"),
             (left, "dim"),
         ]
 

@@ -18,7 +18,7 @@ from runwatch.render import states
 from runwatch.render.glyphs import glyphs
 from runwatch.render.segment import segment
 from runwatch.watcher import protocol
-from runwatch.watcher.engine import views
+from runwatch.watcher.engine import one_series, views
 from runwatch.watcher.engine.document import run_object
 from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.protocol import Done, Refused, Reply
@@ -169,12 +169,12 @@ def _of_name(server: ServerApi, name: str) -> WatchedRun:
 
 
 def _series(server: ServerApi, request: protocol.Query, now: float) -> Iterator[Reply]:
-    found, metric = _of_name(server, request.run).run, request.metric
-    if metric not in found.series:
-        known = ", ".join(list(found.series)[:8]) or "none yet"
-        raise ValueError(f"no such metric: {metric}: {found.name} has {known}")
-    width = max(1, min(request.width, views.MAX_WIDTH))
-    yield protocol.Series(request.id, found.series[metric].columns(request.first, request.last, width))
+    found, metric = _of_name(server, request.run), request.metric
+    if metric not in found.run.series:
+        known = ", ".join(list(found.run.series)[:8]) or "none yet"
+        raise ValueError(f"no such metric: {metric}: {found.run.name} has {known}")
+    chart = protocol.Chart(metric, max(1, min(request.width, views.MAX_WIDTH)), request.first, request.last)
+    yield protocol.Series(request.id, one_series.columns(found.run, found.repeats, chart))
 
 
 def _incidents(server: ServerApi, request: protocol.Incidents, now: float) -> Iterator[Reply]:
