@@ -69,4 +69,22 @@ class Kept:
     caption: str
 
 
-KEPT: tuple[Kept, ...] = ()
+KEPT = (
+    Kept(
+        "nanochat",
+        "overview",
+        "120x40",
+        "A healthy run: curves with their spread, evaluations, checkpoints, the log",
+    ),
+    Kept("nan", "overview", "120x40", "NaN: what is wrong, since which step, and what to do, on every view"),
+    Kept("nan", "checkpoints", "120x40", "The last checkpoint to go back to, and those saved after NaN"),
+    Kept("spike", "alerts", "120x40", "An alert with its evidence, its advice and the chart it is about"),
+    Kept("straggler", "ranks", "120x40", "Eight ranks, of which one is slow"),
+    Kept("cluster", "ranks", "120x40", "64 ranks and their GPUs"),
+    Kept("fleet", "runs", "120x40", "Twenty runs, the ones that need attention first"),
+    Kept("trackers", "metrics", "120x40", "One run from its log, W&B and TensorBoard"),
+    Kept("crash", "overview", "80x24", "A crash, on a small terminal"),
+    Kept("long", "overview", "80x24", "Ten million steps"),
+    Kept("nanochat", "overview", "phone", "On a phone"),
+    Kept("nanochat", "overview", "200x50", "On a wide screen"),
+)
