@@ -5,6 +5,7 @@ import pytest
 from textual import events
 
 from runwatch.core.snapshot import IncidentRow
+from runwatch.tui.widgets.charts import ChartPanel
 
 from .fake_engine import SPIKE, picture
 
@@ -145,7 +146,8 @@ async def test_incidents_shade_the_charts_they_are_about(open_app):
     async with open_app((120, 40), incidents=(SPIKE, slow, vague)) as s:
         assert "shade-crit" in shades(s, "#main-0")
         assert shades(s, "#main-1") <= {"band"}
-        assert "shade-warn" in shades(s, "#minor-1")
+        slow_chart = next(p for p in s.view.query(ChartPanel) if p.metrics[:1] == ("perf/step_time",))
+        assert "shade-warn" in shades(s, f"#{slow_chart.id}")
         await s.press("a")
         assert shades(s, "#main-0") <= {"band"}
         await s.press("a", "T")

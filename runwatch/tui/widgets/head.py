@@ -33,8 +33,12 @@ class Head(Rows):
         """Return the three rows."""
         scene = self.scene
         rows = [_state(scene, width), _progress(scene, width), _views(scene, self._view, width)][:height]
-        self.targets = [(2, *tab, partial(api(self.app).action_do, view)) for view, tab in _places(rows[-1])]
+        places = [place for row in rows[2:] for place in _places(row)]
+        self.targets = [(2, *tab, partial(self._open, view)) for view, tab in places]
         return rows
+
+    def _open(self, view: str) -> None:
+        api(self.app).action_do(view)
 
 
 def _places(row: Row) -> Iterator[tuple[str, tuple[int, int]]]:

@@ -24,7 +24,7 @@ class Keys(Rows):
         """Return as many keys as fit."""
         app = api(self.app)
         known = app.registry.of_view(self._view)
-        live = [action for action in known if action.label and app.available(action.id)]
+        live = [action for action in known if action.label and app.offered(action.id)]
         arrows = str.maketrans({"←": "<", "→": ">"} if self.scene.glyphs.ascii else {})
         if width < _NARROW:  # a touch at the corner of a phone is no wish to leave
             live = [action for action in live if action.id != "quit"]

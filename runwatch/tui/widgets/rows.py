@@ -199,7 +199,7 @@ class Panel(Rows):
             reason = f"cannot show this: {type(error).__name__}: {error}"
             content = Content([(self.id or "panel", "title")], [[(reason, "bad")]])
         rows = framed(content, width, height, self.scene.glyphs, self.has_focus)
-        for y in self._thumb(height):
+        for y in self._thumb(height) if width >= 4 else ():
             rows[y][-1] = (self.scene.glyphs.levels[-1], rows[y][-1][1])
         return rows
 
