@@ -1,7 +1,7 @@
 """The cells of a screen as a picture.
 
 Letters come from a font; lines, blocks and braille are drawn, as terminals do, so that they join at
-every size. A palette of 128 colours keeps the files small.
+every size. Colours are exact: what is rare on a screen, such as a red number, must not be averaged away.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pyte
 from PIL import Image, ImageDraw, ImageFont
 from pyte.screens import Char
@@ -61,7 +62,7 @@ def _letter(data: str, bold: bool, cells: int) -> Image.Image:
     """Return how much of each pixel of a cell a letter covers."""
     mask = Image.new("L", (WIDE * cells, HIGH), 0)
     ImageDraw.Draw(mask).text((0, HIGH // 2 + 5), data, fill=255, font=_font(bold), anchor="ls")
-    return mask
+    return mask.point(lambda covered: min(255, round(covered / 64) * 64))  # few shades: few colours
 
 
 @lru_cache(256)
@@ -173,8 +174,12 @@ def paint(screen: pyte.Screen) -> Image.Image:
 
 
 def save(screen: pyte.Screen, path: Path) -> None:
-    """Write the picture of a screen."""
+    """Write the picture of a screen; with a palette of its very colours, if they are few enough for one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    paint(screen).quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
-        path, optimize=True
-    )
+    picture = paint(screen)
+    pixels = np.asarray(picture).astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    colours, indices = np.unique(pixels, return_inverse=True)
+    if len(colours) <= 256:
+        picture = Image.fromarray(indices.reshape(pixels.shape).astype(np.uint8))
+        picture.putpalette([int(colour) >> shift & 0xFF for colour in colours for shift in (16, 8, 0)])
+    picture.save(path, optimize=True)

@@ -47,9 +47,19 @@ def test_a_click_names_the_cell_of_the_words(terminal):
     terminal.wait(r"\[<0;9;1M.*\[<0;9;1m")
 
 
-def test_pictures_of_it():
-    pytest.importorskip("PIL", reason="pip install runwatch[pictures]")
+def test_pictures_of_it(terminal, tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="pip install runwatch[pictures]")
     from benchmarks.pictures import paint
+
+    terminal.wait("red")
+    terminal.screen.buffer[3][0] = terminal.screen.buffer[3][0]._replace(data="\u2588", fg="fe0105")
+    try:
+        paint.save(terminal.screen, tmp_path / "it.png")
+    except SystemExit as no_font:
+        pytest.skip(str(no_font))
+    picture = image.open(tmp_path / "it.png").convert("RGB")
+    assert picture.size == (60 * paint.WIDE + 2 * paint.EDGE, 4 * paint.HIGH + 2 * paint.EDGE)
+    assert picture.getpixel((paint.EDGE + 4, paint.EDGE + 3 * paint.HIGH + 9)) == (0xFE, 0x01, 0x05)
 
     assert paint._arms("┌") == {"d": 1, "r": 1}
     assert paint._arms("┨") == {"u": 2, "d": 2, "l": 1}
