@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.pictures.paint import save
 from benchmarks.pictures.runs import Feed
-from benchmarks.pictures.scenes import AFTER, KEPT, SCENES, SIZES, VIEWS, Scene
+from benchmarks.pictures.scenes import AFTER, KEPT, SCENES, SHOWN, SIZES, VIEWS, Scene
 from benchmarks.pictures.terminal import MissingError, Terminal
 
 TOP = Path(__file__).parents[2]
@@ -42,7 +42,9 @@ def take(scene: Scene, shots: Iterable[tuple[str, str]], out: Path, command: str
                     terminal.wait(pattern, 180.0)
                 for size, view in shots:
                     terminal.resize(SIZES[size])
-                    terminal.type(VIEWS[view] if scene.ours else "")
+                    if scene.ours:
+                        terminal.type(VIEWS[view])
+                        terminal.wait(SHOWN[view])
                     terminal.settle(0.5, 3.0)
                     terminal.wait(WAITING, gone=True)
                     path = out / f"{scene.name}-{view}-{size}.png"
