@@ -52,7 +52,8 @@ SCENES = (
     Scene("hang", "a rank stands still, so all do", runs.demo("hang"), (r"WARN|CRIT",), _EVERY),
     Scene("crash", "the run crashes", runs.demo("crash"), (r"CRASH",), _EVERY),
     Scene("straggler", "8 ranks, one slower than its peers", runs.straggler, (_STEP, "WARN|CRIT"), _EVERY),
-    Scene("fleet", "twenty runs", runs.fleet, ("base-1",), ("runs", "overview", "alerts", "logs")),
+    Scene("fleet", "twenty runs", runs.fleet, (r"Runs\(4",), ("runs", "overview", "alerts", "logs")),
+    Scene("divergence", "a loss that rises", runs.divergence, ("CRIT",)),
     Scene("trackers", "a run with W&B, TensorBoard and checkpoints", runs.trackers),
     Scene("cluster", "64 ranks with GPUs", runs.cluster, (_STEP,), ("overview", "ranks")),
     Scene("leet", "`wandb leet` on the run with W&B", runs.leet, ("train/loss",), ("overview",), ours=False),
@@ -80,7 +81,9 @@ KEPT = (
     ),
     Kept("nan", "overview", "120x40", "NaN: what is wrong, since which step, and what to do, on every view"),
     Kept("nan", "checkpoints", "120x40", "The last checkpoint to go back to, and those saved after NaN"),
-    Kept("spike", "alerts", "120x40", "An alert with its evidence, its advice and the chart it is about"),
+    Kept(
+        "divergence", "alerts", "120x40", "An alert with its evidence, its advice and the chart it is about"
+    ),
     Kept("straggler", "ranks", "120x40", "Eight ranks, of which one is slow"),
     Kept("cluster", "ranks", "120x40", "64 ranks and their GPUs"),
     Kept("fleet", "runs", "120x40", "Twenty runs, the ones that need attention first"),
