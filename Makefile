@@ -86,8 +86,8 @@ $(PICTURES): $(STAMP)
 	@touch $@
 
 # Needs DejaVu Sans Mono: apt-get install fonts-dejavu-core, or PICTURE_FONTS=/its/folder
-pictures: $(PICTURES)  ## Take pictures of every view of runs made here: [ONLY="nan fleet"] [SIZES="80x24"]
-	$(BIN)/python -m benchmarks.pictures.make $(if $(ONLY),--only "$(ONLY)") $(if $(SIZES),--sizes "$(SIZES)")
+pictures: $(PICTURES)  ## Take pictures of every view of runs made here: [KEPT=1] [ONLY="nan fleet"] [SIZES="80x24"]
+	$(BIN)/python -m benchmarks.pictures.make $(if $(KEPT),--kept) $(if $(ONLY),--only "$(ONLY)") $(if $(SIZES),--sizes "$(SIZES)")
 
 corpus: $(STAMP)  ## Read a corpus of logs and compare with its labels: CORPUS=DIR
 	@test -n "$(CORPUS)" || { echo 'usage: make corpus CORPUS=DIR [JOBS=N]'; exit 2; }

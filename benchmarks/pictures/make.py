@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.pictures.paint import save
 from benchmarks.pictures.runs import Feed
-from benchmarks.pictures.scenes import AFTER, KEPT, SCENES, SIZES, VIEWS, Scene
+from benchmarks.pictures.scenes import AFTER, KEPT, SCENES, SHOWN, SIZES, VIEWS, Scene
 from benchmarks.pictures.terminal import MissingError, Terminal
 
 TOP = Path(__file__).parents[2]
@@ -26,10 +26,8 @@ WAITING = "waiting for its history|reading history"
 """What the screen says while something of it is still to come."""
 
 
-def take(
-    scene: Scene, sizes: Iterable[str], views: Iterable[str], out: Path, command: str = ""
-) -> Iterator[Path]:
-    """Take the pictures of one scene into `out`; yield each path."""
+def take(scene: Scene, shots: Iterable[tuple[str, str]], out: Path, command: str = "") -> Iterator[Path]:
+    """Take pictures of one scene, each of a size and a view, into `out`; yield each path."""
     with tempfile.TemporaryDirectory(prefix="pictures-") as name:
         home, folder = Path(name, "home"), Path(name, scene.name)
         home.mkdir()
@@ -42,17 +40,18 @@ def take(
             try:
                 for pattern in scene.ready:
                     terminal.wait(pattern, 180.0)
-                for size in sizes:
+                for size, view in shots:
                     terminal.resize(SIZES[size])
-                    for view in views:
-                        terminal.type(VIEWS[view] if scene.ours else "")
-                        terminal.settle(0.5, 3.0)
-                        terminal.wait(WAITING, gone=True)
-                        path = out / f"{scene.name}-{view}-{size}.png"
-                        save(terminal.screen, path)
-                        path.with_suffix(".txt").write_text("\n".join(terminal.lines()) + "\n")
-                        yield path
-                        terminal.type(AFTER.get(view, ""))
+                    if scene.ours:
+                        terminal.type(VIEWS[view])
+                        terminal.wait(SHOWN[view])
+                    terminal.settle(0.5, 3.0)
+                    terminal.wait(WAITING, gone=True)
+                    path = out / f"{scene.name}-{view}-{size}.png"
+                    save(terminal.screen, path)
+                    path.with_suffix(".txt").write_text("\n".join(terminal.lines()) + "\n")
+                    yield path
+                    terminal.type(AFTER.get(view, ""))
             finally:
                 feed.close()
 
@@ -76,20 +75,14 @@ def _page(out: Path) -> None:
 
 def _keep() -> None:
     """Copy what the documentation keeps, and write its page."""
-    lines = [
-        "# Pictures",
-        "",
-        "Taken by `make pictures`, in a real terminal, of runs that it makes itself.",
-        "",
-    ]
+    DOCS.mkdir(exist_ok=True)
+    lines = ["# Pictures", "", "Taken by `make pictures`, in a real terminal, of runs that it makes itself."]
     for kept in KEPT:
         name = f"{kept.scene}-{kept.view}-{kept.size}.png"
         if (BUILD / name).exists():
-            DOCS.mkdir(exist_ok=True)
             shutil.copy(BUILD / name, DOCS / name)
-        lines += [f"**{kept.caption}**", "", f"![{kept.caption}]({name})", ""]
-    if KEPT:
-        (DOCS / "index.md").write_text("\n".join(lines).rstrip() + "\n")
+        lines += ["", f"**{kept.caption}**", "", f"![{kept.caption}]({name})"]
+    (DOCS / "index.md").write_text("\n".join(lines) + "\n")
 
 
 def main() -> None:
@@ -100,23 +93,29 @@ def main() -> None:
     parser.add_argument("--only", default="", help="scenes, with spaces between")
     parser.add_argument("--sizes", default=" ".join(SIZES))
     parser.add_argument("--views", default="")
+    parser.add_argument("--kept", action="store_true", help="only what the documentation keeps")
     parser.add_argument("--runwatch", default="", help="another runwatch than this one's")
     parser.add_argument("--out", type=Path, default=BUILD, help="where the pictures go (build/pictures)")
     given = parser.parse_args()
-    only = given.only.split()
     for scene in SCENES:
-        if only and scene.name not in only:
+        if given.only and scene.name not in given.only.split():
             continue
+        shots = [
+            (size, view)
+            for size in given.sizes.split()
+            for view in scene.views
+            if not given.views or view in given.views.split()
+            if not given.kept or (scene.name, view, size) in {(k.scene, k.view, k.size) for k in KEPT}
+        ]
         begun, count = time.monotonic(), 0
-        views = [view for view in scene.views if not given.views or view in given.views.split()]
         try:
-            for _ in take(scene, given.sizes.split(), views, given.out, given.runwatch):
+            for _ in take(scene, shots, given.out, given.runwatch) if shots else ():
                 count += 1
         except MissingError as error:
             print(f"{scene.name}: {error}")
         print(f"{scene.name}: {count} pictures, {time.monotonic() - begun:.0f} s", flush=True)
     _page(given.out)
-    if not only and given.out == BUILD:
+    if given.out == BUILD and not given.runwatch:
         _keep()
 
 

@@ -1,7 +1,7 @@
 """The cells of a screen as a picture.
 
 Letters come from a font; lines, blocks and braille are drawn, as terminals do, so that they join at
-every size. A palette of 128 colours keeps the files small.
+every size. Colours are exact: what is rare on a screen, such as a red number, must not be averaged away.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pyte
 from PIL import Image, ImageDraw, ImageFont
 from pyte.screens import Char
@@ -38,6 +39,8 @@ _NAMED = {
 Colour = tuple[int, int, int]
 _DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
 _QUARTERS = dict(zip("▘▝▖▗▚▞▙▛▜▟", ("a", "b", "c", "d", "ad", "bc", "acd", "abc", "abd", "bcd"), strict=True))
+_BENDS = {"╭": (1, 1), "╮": (-1, 1), "╰": (1, -1), "╯": (-1, -1)}
+"""Where the arms of a round corner go: right and down are 1."""
 _STRENGTH = {"LIGHT": 1, "HEAVY": 2, "SINGLE": 1, "DOUBLE": 2}
 _ARMS = {
     "UP": "u", "DOWN": "d", "LEFT": "l", "RIGHT": "r", "HORIZONTAL": "lr", "VERTICAL": "ud",
@@ -59,7 +62,7 @@ def _letter(data: str, bold: bool, cells: int) -> Image.Image:
     """Return how much of each pixel of a cell a letter covers."""
     mask = Image.new("L", (WIDE * cells, HIGH), 0)
     ImageDraw.Draw(mask).text((0, HIGH // 2 + 5), data, fill=255, font=_font(bold), anchor="ls")
-    return mask
+    return mask.point(lambda covered: min(255, round(covered / 64) * 64))  # few shades: few colours
 
 
 @lru_cache(256)
@@ -126,6 +129,13 @@ def _drawn(draw: ImageDraw.ImageDraw, data: str, x: int, y: int, ink: Colour, pa
             if name in _QUARTERS[data]:
                 left, top = x + at % 2 * WIDE // 2, y + at // 2 * HIGH // 2
                 draw.rectangle((left, top, left + WIDE // 2, top + HIGH // 2 - 1), ink)
+    elif data in _BENDS:
+        across, down = _BENDS[data]
+        x0, y0, turn = x + WIDE // 2, y + HIGH // 2, WIDE // 2
+        draw.line((x0, y0 + down * turn, x0, low if down > 0 else y), ink)
+        begin = {(1, 1): 180, (-1, 1): 270, (1, -1): 90, (-1, -1): 0}[across, down]
+        left, top = min(x0, x0 + 2 * across * turn), min(y0, y0 + 2 * down * turn)
+        draw.arc((left, top, left + 2 * turn, top + 2 * turn), begin, begin + 90, ink)
     elif arms := _arms(data):
         middle, centre = x + WIDE // 2, y + HIGH // 2
         ends = {"l": (x, centre), "r": (right, centre), "u": (middle, y), "d": (middle, low)}
@@ -164,8 +174,12 @@ def paint(screen: pyte.Screen) -> Image.Image:
 
 
 def save(screen: pyte.Screen, path: Path) -> None:
-    """Write the picture of a screen."""
+    """Write the picture of a screen; with a palette of its very colours, if they are few enough for one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    paint(screen).quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
-        path, optimize=True
-    )
+    picture = paint(screen)
+    pixels = np.asarray(picture).astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    colours, indices = np.unique(pixels, return_inverse=True)
+    if len(colours) <= 256:
+        picture = Image.fromarray(indices.reshape(pixels.shape).astype(np.uint8))
+        picture.putpalette([int(colour) >> shift & 0xFF for colour in colours for shift in (16, 8, 0)])
+    picture.save(path, optimize=True)

@@ -157,6 +157,13 @@ def fleet(folder: Path) -> Watched:
     return Watched(tail(folder), sources)
 
 
+def divergence(folder: Path) -> Watched:
+    """Write a run whose loss rises since a fifth of its steps."""
+    lines, log = _one_of_many(13, 2_400), folder / "clip-113.log"
+    _written(log, lines, 1_400)
+    return Watched(tail(log), (Source(log, lines, 0.8),))
+
+
 def _one_of_many(number: int, total: int) -> Iterator[str]:
     noise = random.Random(number)
     floor = 1.8 + 0.05 * (number % 7)

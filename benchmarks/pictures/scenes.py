@@ -14,6 +14,8 @@ VIEWS = {
     "checkpoints": "6", "config": "7", "help": "1 ?",
 }  # fmt: skip
 """The keys that show each view."""
+SHOWN = {view: rf"\[{key}\]" for view, key in VIEWS.items()} | {"help": "─ help "}
+"""What is on the screen when the view is."""
 AFTER = {"help": "esc"}
 """The keys that leave it."""
 _ALONE = tuple(view for view in VIEWS if view not in {"runs", "ranks"})
@@ -50,7 +52,8 @@ SCENES = (
     Scene("hang", "a rank stands still, so all do", runs.demo("hang"), (r"WARN|CRIT",), _EVERY),
     Scene("crash", "the run crashes", runs.demo("crash"), (r"CRASH",), _EVERY),
     Scene("straggler", "8 ranks, one slower than its peers", runs.straggler, (_STEP, "WARN|CRIT"), _EVERY),
-    Scene("fleet", "twenty runs", runs.fleet, ("base-1",), ("runs", "overview", "alerts", "logs")),
+    Scene("fleet", "twenty runs", runs.fleet, (r"Runs\(4",), ("runs", "overview", "alerts", "logs")),
+    Scene("divergence", "a loss that rises", runs.divergence, ("CRIT",)),
     Scene("trackers", "a run with W&B, TensorBoard and checkpoints", runs.trackers),
     Scene("cluster", "64 ranks with GPUs", runs.cluster, (_STEP,), ("overview", "ranks")),
     Scene("leet", "`wandb leet` on the run with W&B", runs.leet, ("train/loss",), ("overview",), ours=False),
@@ -69,4 +72,24 @@ class Kept:
     caption: str
 
 
-KEPT: tuple[Kept, ...] = ()
+KEPT = (
+    Kept(
+        "nanochat",
+        "overview",
+        "120x40",
+        "A healthy run: curves with their spread, evaluations, checkpoints, the log",
+    ),
+    Kept("nan", "overview", "120x40", "NaN: what is wrong, since which step, and what to do, on every view"),
+    Kept("nan", "checkpoints", "120x40", "The last checkpoint to go back to, and those saved after NaN"),
+    Kept(
+        "divergence", "alerts", "120x40", "An alert with its evidence, its advice and the chart it is about"
+    ),
+    Kept("straggler", "ranks", "120x40", "Eight ranks, of which one is slow"),
+    Kept("cluster", "ranks", "120x40", "64 ranks and their GPUs"),
+    Kept("fleet", "runs", "120x40", "Twenty runs, the ones that need attention first"),
+    Kept("trackers", "metrics", "120x40", "One run from its log, W&B and TensorBoard"),
+    Kept("crash", "overview", "80x24", "A crash, on a small terminal"),
+    Kept("long", "overview", "80x24", "Ten million steps"),
+    Kept("nanochat", "overview", "phone", "On a phone"),
+    Kept("nanochat", "overview", "200x50", "On a wide screen"),
+)
