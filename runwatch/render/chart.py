@@ -245,6 +245,9 @@ def _labels(
 ) -> tuple[dict[int, str], set[int]]:
     """Return the labels of the y axis by their rows, and the rows of ticks without one."""
     factor, letter = unit
+    if letter == "s":
+        size, letter = xaxis.of_time(scale.high - scale.low)
+        factor /= size
     read = replace(scale, low=scale.low * factor, high=scale.high * factor)
     deep = 3 if glyphs.ascii else 4
 

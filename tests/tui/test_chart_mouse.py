@@ -188,3 +188,13 @@ async def test_the_range_of_a_chart_stays_until_something_else_is_shown(open_app
         assert panel._plot.scale.high < before.high
         await s.press("f", "minus", "minus", "minus", "minus")
         assert panel._plot.scale == before
+
+
+@pytest.mark.parametrize("theme", ["dark", "light", "contrast", "ansi"])
+async def test_the_curve_stands_out_from_its_band_in_every_theme(open_app, theme):
+    async with open_app((120, 40), theme=theme) as s:
+        look = s.view.query_one("#main-0")._style
+        looks = {str(look(role)) for role in ("smooth", "edge", "axis")}
+        assert len(looks) == 3
+        assert look("smooth").color == look("value").color
+        assert look("smooth on band").color == look("smooth").color
