@@ -36,7 +36,7 @@ _FOR_MARKS = 6
 """Rows of a chart that has one for marks."""
 _FOR_LABELS = 8
 """Rows from which on there are at least four labels."""
-_SUITS = 0.7
+_SUITS = 0.5
 """The part of the y range before that must still be needed for it to stay."""
 _NEWEST = 3
 """Points at the end of a series of which the middle one is always in the range."""
