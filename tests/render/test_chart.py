@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
+from runwatch.core import metrics
 from runwatch.core.snapshot import Columns, Mark
 from runwatch.render import axis, cells
-from runwatch.render.chart import Best, Cut, Options, Shade, nearest, plot
+from runwatch.render.chart import Options, Shade, nearest, plot
+from runwatch.render.extremes import Best, Cut
 from runwatch.render.glyphs import ASCII, UNICODE
 from runwatch.render.smooth import smooth
 
@@ -351,3 +353,16 @@ def test_a_steep_curve_has_its_sign_once_a_column():
     for column in zip(*rows, strict=True):
         assert column.count("○") <= 1
     assert sum(row.count("○") for row in rows) >= 5
+
+
+@pytest.mark.parametrize(
+    ("metric", "goal"),
+    [
+        ("train/loss", "min"), ("val/loss", "min"), ("Train Loss", "min"), ("val/bpb", "min"), ("val_ppl", "min"),
+        ("eval/mean_squared_error", "min"), ("val/accuracy", "max"), ("HellaSwag accuracy", "max"), ("reward", "max"),
+        ("rollout/ep_rew_mean", "max"), ("train/learning_rate", ""), ("perf/step_time", ""), ("train/loss_scale", ""),
+        ("train/grad_norm", ""), ("epoch", ""), ("map_seconds", ""),
+    ],
+)  # fmt: skip
+def test_which_direction_is_better(metric, goal):
+    assert metrics.goal(metric) == goal

@@ -9,7 +9,8 @@ from runwatch.core import metrics
 from runwatch.core.snapshot import Columns
 from runwatch.render import cells, chart, numbers, states, xaxis
 from runwatch.render.cells import Row
-from runwatch.render.chart import Cut, Plot, Shade
+from runwatch.render.chart import Plot, Shade
+from runwatch.render.extremes import Cut
 from runwatch.render.panel import Content
 from runwatch.tui import actions, choose
 from runwatch.tui.widgets.rows import Panel, centred
