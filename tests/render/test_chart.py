@@ -70,6 +70,19 @@ def any_columns(draw):
         first=st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False)),
         cursor=st.one_of(st.none(), st.floats()),
         least=st.sampled_from([0.0, 0.2]),
+        unit=st.sampled_from([(1.0, ""), (1.0, "s"), (100.0, "%")]),
+        shades=st.lists(
+            st.builds(
+                Shade,
+                st.floats(-1e9, 1e9),
+                st.floats(min_value=-1e9),
+                st.sampled_from(["shade-crit", "picked"]),
+            ),
+            max_size=3,
+        ),
+        scale=st.one_of(
+            st.none(), st.builds(axis.Scale, st.floats(1e-9, 0.5), st.floats(1, 1e9), st.booleans())
+        ),
     ),
 )
 def test_any_series_at_any_size(series, width, height, options):
