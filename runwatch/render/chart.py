@@ -36,7 +36,7 @@ _FOR_MARKS = 6
 _FOR_LABELS = 8
 """Rows from which on there are at least four labels."""
 _SUITS = 0.5
-"""The part of the y range before that must still be needed for it to stay."""
+"""The part of a y range that must be needed for its ends to stay where they were before."""
 _NEWEST = 3
 """Points at the end of a series of which the middle one is always in the range."""
 
@@ -206,13 +206,10 @@ def _scale(tables: Sequence[Sequence[Point]], options: Options) -> Scale:
         means = [point[3] for point in table[-_NEWEST:] if point[3] is not None]
         newest += [statistics.median_low(means)] if means else []
     needed, before = axis.scale(finite, options.log, options.least, newest), options.scale
-    if (
-        before is None
-        or before.log != needed.log
-        or not before.low <= needed.low < needed.high <= before.high
-    ):
+    if before is None or before.log != needed.log:
         return needed
-    return before if before.part(needed) >= _SUITS else needed
+    both = Scale(min(before.low, needed.low), max(before.high, needed.high), needed.log)
+    return both if both.part(needed) >= _SUITS else needed
 
 
 def _labels(

@@ -240,6 +240,9 @@ def test_the_range_before_stays_while_it_suits():
     assert plot([columns([0.0, 8.5])], 40, 9).scale != before
     assert plot([columns([0.0, 4.0])], 40, 9, (), Options(scale=before)).scale.high <= 5
     assert plot([columns([0.0, 12.0])], 40, 9, (), Options(scale=before)).scale.high >= 12
+    moved = plot([columns([2.0, 12.0])], 40, 9, (), Options(scale=before)).scale
+    assert moved.low == before.low
+    assert moved.high >= 12
 
 
 def test_the_best_value_has_a_star_where_it_is_known_which_is_better():
