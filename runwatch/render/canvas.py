@@ -64,8 +64,9 @@ class Canvas:
         used = [(layer, rows[index]) for layer, rows in enumerate(self._layers) if any(rows[index])]
         for layer, grid in used:
             point = points[layer] if layer < len(points) else ""
+            above = self._layers[layer][index - 1] if index else bytes(self.width)
             for cell in range(_APART // 2 + layer * 2, self.width if point else 0, _APART):
-                if grid[cell]:
+                if grid[cell] and not above[cell]:  # once where the curve is steep
                     signs[cell], shown[cell] = point, roles[layer]
         table = _ASCII_SIGNS if self._ascii else _BRAILLE_SIGNS
         for layer, grid in reversed(used):

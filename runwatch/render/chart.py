@@ -14,14 +14,13 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
 
-from runwatch.core import metrics
 from runwatch.core.snapshot import Columns, Mark
 from runwatch.render import axis, band, cells, foot, xaxis
 from runwatch.render.axis import Scale
 from runwatch.render.canvas import Canvas
 from runwatch.render.cells import ON, Row
+from runwatch.render.extremes import NOTHING, Best, Cut, Point, best_value, cut_off
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.smooth import smooth
 from runwatch.render.xaxis import Window
@@ -36,13 +35,10 @@ _FOR_MARKS = 6
 """Rows of a chart that has one for marks."""
 _FOR_LABELS = 8
 """Rows from which on there are at least four labels."""
-_SUITS = 0.7
-"""The part of the y range before that must still be needed for it to stay."""
+_SUITS = 0.5
+"""The part of a y range that must be needed for its ends to stay where they were before."""
 _NEWEST = 3
 """Points at the end of a series of which the middle one is always in the range."""
-
-Point = tuple[float, float | None, float | None, float | None, bool]
-"""Place, lowest, highest and mean value, and whether some are not finite."""
 
 
 @dataclass(frozen=True)
@@ -81,27 +77,6 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Best:
-    """The best value of a series in the window."""
-
-    metric: str
-    step: float
-    value: float
-    single: bool
-    """It is the only value at that place, so that the step is its own."""
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Values beyond one end of the range."""
-
-    count: int = 0
-    extreme: float = 0.0
-    single: bool = True
-    """Each of them is one value, not the largest of several."""
-
-
-@dataclass(frozen=True)
 class Plot:
     """A chart, and what is on it."""
 
@@ -111,8 +86,8 @@ class Plot:
     gutter: int = 0
     """Cells before the plot."""
     scale: Scale | None = None
-    above: Cut = Cut()
-    below: Cut = Cut()
+    above: Cut = NOTHING
+    below: Cut = NOTHING
     best: Best | None = None
     marks: tuple[str, ...] = ()
     """The kinds of marks that are shown."""
@@ -158,7 +133,7 @@ def plot(
         labels, minor, gutter = {}, set(), 0
     canvas = Canvas(max(1, width - gutter - 1), height - under, len(_ROLES), glyphs.ascii)
     window = Window(*limits, columns=canvas.columns, cells=canvas.width)
-    best = _best(series, tables)
+    best = best_value(series, tables)
     spread = _draw(canvas, window, scale, tables, options.smoothing)
     picture = _Picture(canvas, window, scale, options, spread, tables, best)
     rows = []
@@ -182,7 +157,7 @@ def plot(
         options.axis,
         gutter + 1,
         scale,
-        *_cut(tables, scale),
+        *cut_off(tables, scale),
         best=replace(best, step=options.axis.step(best.step)) if best is not None else None,
         marks=tuple(kind for kind in glyphs.marks if kind in kinds),
     )
@@ -231,13 +206,10 @@ def _scale(tables: Sequence[Sequence[Point]], options: Options) -> Scale:
         means = [point[3] for point in table[-_NEWEST:] if point[3] is not None]
         newest += [statistics.median_low(means)] if means else []
     needed, before = axis.scale(finite, options.log, options.least, newest), options.scale
-    if (
-        before is None
-        or before.log != needed.log
-        or not before.low <= needed.low < needed.high <= before.high
-    ):
+    if before is None or before.log != needed.log:
         return needed
-    return before if before.part(needed) >= _SUITS else needed
+    both = Scale(min(before.low, needed.low), max(before.high, needed.high), needed.log)
+    return both if both.part(needed) >= _SUITS else needed
 
 
 def _labels(
@@ -245,6 +217,9 @@ def _labels(
 ) -> tuple[dict[int, str], set[int]]:
     """Return the labels of the y axis by their rows, and the rows of ticks without one."""
     factor, letter = unit
+    if letter == "s":
+        size, letter = xaxis.of_time(scale.high - scale.low)
+        factor /= size
     read = replace(scale, low=scale.low * factor, high=scale.high * factor)
     deep = 3 if glyphs.ascii else 4
 
@@ -259,39 +234,6 @@ def _labels(
     wanted = max(4, rows // 5) if rows >= _FOR_LABELS else (rows + 1) // 2
     ticks = axis.ticks(read, wanted, fits, 1.5 * (read.high - read.low) / max(1, rows))
     return {row(y): label + letter for y, label in ticks.labels}, {row(y) for y in ticks.minor}
-
-
-def _best(series: Sequence[Columns], tables: Sequence[Sequence[Point]]) -> Best | None:
-    """Return the best value of the main series; of several metrics that of the one that is validated."""
-    chosen = [(columns.metric, table) for columns, table in zip(series, tables, strict=False)]
-    names = {name for name, _ in chosen}
-    if len(names) < len(chosen):  # other runs
-        chosen = chosen[:1]
-    for name, table in sorted(chosen, key=lambda each: not each[0].startswith("val/")):
-        goal = metrics.goal(name)
-        at: Literal[1, 2] = 1 if goal == "min" else 2
-        if not goal:
-            continue
-        values = [(value, point) for point in table if (value := point[at]) is not None]
-        if len({value for value, _ in values}) > 1:
-            value, point = (min if goal == "min" else max)(values, key=lambda each: each[0])
-            return Best(name, point[0], value, point[1] == point[2])
-    return None
-
-
-def _cut(tables: Sequence[Sequence[Point]], scale: Scale) -> tuple[Cut, Cut]:
-    """Return what is beyond the top and the bottom of a linear axis."""
-    if scale.log:
-        return Cut(), Cut()
-    above = [
-        point for table in tables for point in table if (point[2] or 0) > scale.high and point[2] is not None
-    ]
-    below = [point for table in tables for point in table if point[1] is not None and point[1] < scale.low]
-    single = all(point[1] == point[2] for point in (*above, *below))
-    return (
-        Cut(len(above), max((p[2] or 0.0 for p in above), default=0.0), single),
-        Cut(len(below), min((p[1] or 0.0 for p in below), default=0.0), single),
-    )
 
 
 def _draw(

@@ -55,7 +55,7 @@ class Axis:
         """Return size and letter of the unit that suits an axis of that length."""
         if self.name != TIME:
             return 1.0, ""
-        return next((unit for unit in _UNITS if extent >= 2 * unit[0]), _UNITS[-1])
+        return of_time(extent)
 
     def value(self, step: float) -> str:
         """Return a place in full: `41,230`, `2h 05m` or `1.2G`."""
@@ -95,6 +95,11 @@ class Window:
         if self.last <= self.first:
             return 0.0
         return max(0.0, min(1.0, (x - self.first) / (self.last - self.first)))
+
+
+def of_time(extent: float) -> tuple[float, str]:
+    """Return size and letter of the unit for an axis of so many seconds."""
+    return next((unit for unit in _UNITS if extent >= 2 * unit[0]), _UNITS[-1])
 
 
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "m"), (1.0, "s"))

@@ -113,7 +113,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("cursor_right", ("right", "l"), "", "the line at later steps", "charts", _CHARTS),
     Action("pan_left", ("shift+left", "H"), "", "show earlier steps", "charts", _CHARTS),
     Action("pan_right", ("shift+right", "L"), "", "show later steps", "charts", _CHARTS),
-    Action("shorter", ("+", "="), "Window", "show fewer steps", "charts", _CHARTS, 23, "-"),
+    Action("shorter", ("+", "="), "Window", "fewer steps, around the cursor", "charts", _CHARTS, 23, "-"),
     Action("longer", ("-",), "", "show more steps", "charts", _CHARTS),
     Action("axis", ("x",), "Axis", "x axis: steps, time, tokens", "charts", _CHARTS, 26),
     Action("log_scale", ("y",), "Log y", "linear or logarithmic y axis", "charts", _CHARTS, 25),

@@ -107,7 +107,7 @@ class Scene:
             self.link, self.lost, self.reason = "lost", snapshot.lost, snapshot.advice
         if snapshot.run is None or snapshot.run.id != before:
             self.columns.clear()
-            self.cursor = self.log_source = self.right = None
+            self.cursor = self.log_source = self.right = self.picked = None
         if snapshot.run is not None:
             self.columns.update((columns.metric, columns) for columns in snapshot.run.charts)
         # Of other runs only what this picture has: they may have been left out meanwhile.
@@ -219,12 +219,13 @@ class Scene:
         else:
             self.right, self.window = round(last), round(last - first)
 
-    def scale_steps(self, at: float, by: float) -> None:
-        """Show `by` times as many steps, with the step `at` where it is."""
+    def scale_steps(self, at: float, by: float, begin: float = 0.0) -> None:
+        """Show `by` times as many steps, with the step `at` where it is; all steps begin at `begin`."""
         newest = self._newest()
-        if newest is None:
+        if newest is None or (self.window is None and by > 1):
             return
-        first, last = self.first_step() or 0.0, self.last_step() or float(newest)
+        known, last = self.first_step(), self.last_step() or float(newest)
+        first = begin if known is None else known
         # The axis may end a little ahead of the newest, where nothing is.
         self.show_steps(at - (at - first) * by, at + (min(last, newest) - at) * by)
 

@@ -70,3 +70,10 @@ def test_a_blank_costs_no_change_of_role():
     assert row == [("  ab c  ", "x"), ("d", "y")]
     assert cells.runs("", []) == []
     assert cells.row_text(cells.runs("   ", ["a", "b", "c"])) == "   "
+
+
+def test_a_blank_is_no_other_run_unless_its_background_is():
+    assert cells.runs("a b", ["x", "y", "x"]) == [("a b", "x")]
+    assert cells.runs("a b", ["x", " on g", "x"]) == [("a", "x"), (" ", " on g"), ("b", "x")]
+    assert cells.runs(" a ", ["x on g", "y on g", " on g"]) == [(" a ", "y on g")]
+    assert cells.runs("  a", ["x on g", "", "y"]) == [(" ", "x on g"), (" a", "y")]

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
+from runwatch.core import metrics
 from runwatch.core.snapshot import Columns, Mark
 from runwatch.render import axis, cells
-from runwatch.render.chart import Best, Cut, Options, Shade, nearest, plot
+from runwatch.render.chart import Options, Shade, nearest, plot
+from runwatch.render.extremes import Best, Cut
 from runwatch.render.glyphs import ASCII, UNICODE
 from runwatch.render.smooth import smooth
 
@@ -68,6 +70,19 @@ def any_columns(draw):
         first=st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False)),
         cursor=st.one_of(st.none(), st.floats()),
         least=st.sampled_from([0.0, 0.2]),
+        unit=st.sampled_from([(1.0, ""), (1.0, "s"), (100.0, "%")]),
+        shades=st.lists(
+            st.builds(
+                Shade,
+                st.floats(-1e9, 1e9),
+                st.floats(min_value=-1e9),
+                st.sampled_from(["shade-crit", "picked"]),
+            ),
+            max_size=3,
+        ),
+        scale=st.one_of(
+            st.none(), st.builds(axis.Scale, st.floats(1e-9, 0.5), st.floats(1, 1e9), st.booleans())
+        ),
     ),
 )
 def test_any_series_at_any_size(series, width, height, options):
@@ -225,6 +240,9 @@ def test_the_range_before_stays_while_it_suits():
     assert plot([columns([0.0, 8.5])], 40, 9).scale != before
     assert plot([columns([0.0, 4.0])], 40, 9, (), Options(scale=before)).scale.high <= 5
     assert plot([columns([0.0, 12.0])], 40, 9, (), Options(scale=before)).scale.high >= 12
+    moved = plot([columns([2.0, 12.0])], 40, 9, (), Options(scale=before)).scale
+    assert moved.low == before.low
+    assert moved.high >= 12
 
 
 def test_the_best_value_has_a_star_where_it_is_known_which_is_better():
@@ -333,3 +351,34 @@ def test_curves_are_told_apart_without_colour_also_where_they_run_together(glyph
 def test_nothing_but_zeros_has_an_axis_that_can_be_read():
     assert axis.scale([0.0, 0.0]) == axis.Scale(0.0, 1.0)
     assert named(axis.scale([0.0]), 3)[-1] == "1"
+
+
+def test_seconds_have_the_unit_that_suits_the_range():
+    def letters(values):
+        rows = text(chart([columns(values)], 40, 9, (), Options(unit=(1.0, "s"))))
+        return {row.split("┤")[0].strip()[-1] for row in rows if "┤" in row and row.split("┤")[0].strip()}
+
+    assert letters([0.0, 1.5]) == {"s"}
+    assert letters([0.0, 1500.0]) == {"m"}
+    assert letters([0.0, 86_000.0]) == {"h"}
+
+
+def test_a_steep_curve_has_its_sign_once_a_column():
+    values = [5.0] * 40 + [1.0] * 40
+    rows = text(chart([columns([3.0] * 80), columns(values)], 80, 12))
+    for column in zip(*rows, strict=True):
+        assert column.count("○") <= 1
+    assert sum(row.count("○") for row in rows) >= 5
+
+
+@pytest.mark.parametrize(
+    ("metric", "goal"),
+    [
+        ("train/loss", "min"), ("val/loss", "min"), ("Train Loss", "min"), ("val/bpb", "min"), ("val_ppl", "min"),
+        ("eval/mean_squared_error", "min"), ("val/accuracy", "max"), ("HellaSwag accuracy", "max"), ("reward", "max"),
+        ("rollout/ep_rew_mean", "max"), ("train/learning_rate", ""), ("perf/step_time", ""), ("train/loss_scale", ""),
+        ("train/grad_norm", ""), ("epoch", ""), ("map_seconds", ""),
+    ],
+)  # fmt: skip
+def test_which_direction_is_better(metric, goal):
+    assert metrics.goal(metric) == goal

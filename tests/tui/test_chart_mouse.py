@@ -7,7 +7,7 @@ from textual import events
 from runwatch.core.snapshot import IncidentRow
 from runwatch.tui.widgets.charts import ChartPanel
 
-from .fake_engine import SPIKE, picture
+from .fake_engine import SPIKE, columns, picture
 
 
 def wheel(s, kind, at):
@@ -67,6 +67,29 @@ async def test_the_wheel_at_the_newest_goes_on_following(open_app):
         await s.until(lambda: s.scene.window is not None)
         assert s.scene.right is None
         assert 27_000 < s.scene.window < 31_000
+
+
+async def test_the_wheel_zooms_into_a_run_that_begins_late(open_app):
+    def late(view):
+        shown = picture(view, step=110_000)
+        charts = tuple(columns(c.metric, c.width, 110_000, max(100_000, c.first or 0)) for c in view.charts)
+        return msgspec.structs.replace(shown, run=msgspec.structs.replace(shown.run, charts=charts))
+
+    async with open_app((120, 40), make=late) as s:
+        wheel(s, events.MouseScrollUp, 30)
+        await s.until(lambda: s.scene.window is not None)
+        assert 6_000 < s.scene.window < 8_500
+        for _ in range(12):
+            wheel(s, events.MouseScrollDown, 30)
+            await s.settle()
+        assert s.scene.window is None
+
+
+async def test_hovering_beyond_the_newest_shows_the_newest(open_app):
+    async with open_app((120, 40), step=33_000) as s:
+        await s.pilot.hover("#main-0", offset=(58, 4))
+        await s.settle()
+        assert s.scene.cursor == 33_000
 
 
 async def test_a_range_is_picked_by_dragging(open_app):
@@ -190,3 +213,13 @@ async def test_the_range_of_a_chart_stays_until_something_else_is_shown(open_app
         assert panel._plot.scale.high < before.high
         await s.press("f", "minus", "minus", "minus", "minus")
         assert panel._plot.scale == before
+
+
+@pytest.mark.parametrize("theme", ["dark", "light", "contrast", "ansi"])
+async def test_the_curve_stands_out_from_its_band_in_every_theme(open_app, theme):
+    async with open_app((120, 40), theme=theme) as s:
+        look = s.view.query_one("#main-0")._style
+        looks = {str(look(role)) for role in ("smooth", "edge", "axis")}
+        assert len(looks) == 3
+        assert look("smooth").color == look("value").color
+        assert look("smooth on band").color == look("smooth").color

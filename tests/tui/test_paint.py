@@ -17,6 +17,8 @@ STYLES = {
     "value": Style.parse("#56b4e9 on black"),
     "bad": Style.parse("bold red on black"),
     "hit": Style.parse("reverse white on black"),
+    "value on band": Style.parse("#56b4e9 on #203040"),
+    " on shade-crit": Style.parse("white on #402020"),
 }
 WIDTH = 24
 SIGNS = st.text(st.sampled_from("ab01 ·│⣀模训"), max_size=10)
@@ -37,7 +39,7 @@ def picture(*updates):
     for update in updates:
         stream.feed(update.render_segments(console))
     return [
-        [(c.data, "" if c.data == " " and not c.reverse else (c.fg, c.bold), c.reverse) for c in (line[x] for x in range(WIDTH + 4))]
+        [(c.data, "" if c.data == " " and not c.reverse else (c.fg, c.bold), c.reverse, c.bg) for c in (line[x] for x in range(WIDTH + 4))]
         for line in (screen.buffer[y] for y in range(4))
     ]  # fmt: skip
 

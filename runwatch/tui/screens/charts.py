@@ -67,9 +67,7 @@ class ChartScreen(ZoomScreen):
     def do_shorter(self) -> None:
         """Show fewer steps: around the cursor, else the next window that cuts something off."""
         scene = self.scene
-        if scene.cursor is not None:
-            scene.scale_steps(scene.cursor, 1 / _AROUND_CURSOR)
-        else:
+        if not self._around_cursor(1 / _AROUND_CURSOR):
             step = scene.run.progress.step if scene.run else None
             shown = scene.window or step or 0
             scene.window = next((size for size in WINDOWS if size and size < shown), scene.window)
@@ -78,15 +76,21 @@ class ChartScreen(ZoomScreen):
     def do_longer(self) -> None:
         """Show more steps: around the cursor, else the next window; in the end all."""
         scene = self.scene
-        if scene.cursor is not None:
-            scene.scale_steps(scene.cursor, _AROUND_CURSOR)
-        elif scene.window is not None:
+        if not self._around_cursor(_AROUND_CURSOR) and scene.window is not None:
             step = scene.run.progress.step if scene.run else None
             wider = next((size for size in reversed(WINDOWS) if size is None or size > scene.window), None)
             scene.window = None if wider is not None and step is not None and wider >= step else wider
         if scene.window is None:
             scene.right = None
         self.show()
+
+    def _around_cursor(self, by: float) -> bool:
+        """Show `by` times as many steps around the cursor; return False if there is none."""
+        cursor, panel = self.scene.cursor, self.current_chart()
+        if cursor is None or panel is None:
+            return False
+        self.scene.scale_steps(cursor, by, panel.begin())
+        return True
 
     def do_axis(self) -> None:
         """Put the next thing on the x axis: steps, time, tokens."""
@@ -146,7 +150,7 @@ class ChartScreen(ZoomScreen):
 
     def on_chart_panel_pointed(self, event: ChartPanel.Pointed) -> None:
         """Move the cursor with the pointer."""
-        self.scene.cursor = event.step
+        self.scene.cursor, self.scene.picked = event.step, None
         self.show()
 
     def on_chart_panel_picked(self, event: ChartPanel.Picked) -> None:
@@ -159,7 +163,7 @@ class ChartScreen(ZoomScreen):
 
     def on_chart_panel_scaled(self, event: ChartPanel.Scaled) -> None:
         """Zoom around the pointer."""
-        self.scene.scale_steps(event.at, event.by)
+        self.scene.scale_steps(event.at, event.by, event.begin)
         self.show()
 
     def on_chart_panel_opened(self, event: ChartPanel.Opened) -> None:

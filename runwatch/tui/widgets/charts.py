@@ -9,7 +9,8 @@ from runwatch.core import metrics
 from runwatch.core.snapshot import Columns
 from runwatch.render import cells, chart, numbers, states, xaxis
 from runwatch.render.cells import Row
-from runwatch.render.chart import Cut, Plot, Shade
+from runwatch.render.chart import Plot, Shade
+from runwatch.render.extremes import Cut
 from runwatch.render.panel import Content
 from runwatch.tui import actions, choose
 from runwatch.tui.widgets.rows import Panel, centred
@@ -47,11 +48,11 @@ class ChartPanel(Panel):
             self.first, self.last, self.done = first, last, done
 
     class Scaled(Message):
-        """The wheel was turned at a step: what is shown becomes `by` times as long."""
+        """The wheel was turned at a step: what is shown, from `begin`, becomes `by` times as long."""
 
-        def __init__(self, at: float, by: float) -> None:
+        def __init__(self, at: float, by: float, begin: float) -> None:
             super().__init__()
-            self.at, self.by = at, by
+            self.at, self.by, self.begin = at, by, begin
 
     class Opened(Message):
         """The panel was clicked twice."""
@@ -249,6 +250,16 @@ class ChartPanel(Panel):
             return numbers.MISSING, False
         return numbers.latest(metric, latest.value, latest.text), latest.value is None and bool(latest.text)
 
+    def begin(self) -> float:
+        """Return the step at the left edge of the plot."""
+        return self._plot.step(self._plot.gutter) or 0.0
+
+    def _measured(self, step: float) -> float:
+        """Return the nearest step of which there is a value."""
+        columns = self.scene.columns.get(self.metrics[0]) if self.metrics else None
+        near = chart.nearest(columns, step) if columns is not None else None
+        return step if columns is None or near is None else columns.x[near]
+
     def _step(self, cell: int) -> float | None:
         """Return the step at a column of the panel, or None outside the plot."""
         return self._plot.step(cell - 1)
@@ -268,7 +279,7 @@ class ChartPanel(Panel):
         if self._from is not None:
             self._pick(event.x, False)
         elif (step := self._step(event.x)) is not None:
-            self.post_message(self.Pointed(step))
+            self.post_message(self.Pointed(self._measured(step)))
 
     def _pick(self, cell: int, done: bool) -> None:
         first, last = sorted((self._nearest_step(self._from or 0), self._nearest_step(cell)))
@@ -310,7 +321,7 @@ class ChartPanel(Panel):
 
     def _scale(self, cell: int, by: float) -> None:
         if (step := self._step(cell)) is not None:
-            self.post_message(self.Scaled(step, by))
+            self.post_message(self.Scaled(step, by, self.begin()))
 
 
 def _fitted(line: str, width: int, more: str) -> list[str]:
