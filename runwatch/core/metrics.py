@@ -89,3 +89,17 @@ def label(metric: str) -> str:
         return known[metric]
     head, _, rest = metric.partition("/")
     return (rest if head in {"train", "perf"} and rest else metric).replace("_", " ")
+
+
+SCORES = frozenset({"accuracy", "acc", "acc1", "top1", "f1", "map", "bleu", "auc", "score", "miou"})
+"""Last parts of names of what an evaluation wants large."""
+_REWARDS = frozenset({"reward", "rewards", "return", "mean_reward", "ep_rew_mean", "episode_reward"})
+_ERRORS = ("loss", "bpb", "ppl", "perplexity", "error", "err", "mae", "mse", "rmse", "wer", "cer", "nll")
+
+
+def goal(metric: str) -> str:
+    """Return `min` or `max`, where a smaller or a larger value is known to be better, else ""."""
+    name = metric.rpartition("/")[2].lower().replace(" ", "_")
+    if name.split("_")[-1] in _ERRORS or name.endswith("loss"):
+        return "min"
+    return "max" if name in SCORES or name.split("_")[-1] in SCORES or name in _REWARDS else ""

@@ -83,6 +83,8 @@ def command(
         from runwatch.cli.headless import Printer, follow
         from runwatch.render.glyphs import glyphs
 
-        return follow(hub.socket, Printer(as_json, glyphs(ascii_only)), interval=interval)
+        return follow(
+            hub.socket, Printer(as_json, glyphs(ascii_only, sys.stdout.encoding)), interval=interval
+        )
     finally:
         hub.close()

@@ -57,7 +57,7 @@ def command(
                 from runwatch.tui.start import run
 
                 greet(engine.socket)
-                return run(engine.socket, ascii=ascii_only, title="demo")
+                return run(engine.socket, ascii=ascii_only, title="demo", kept=directory is not None)
             if not as_json:
                 coming = f", with the fault {fault!r} to come" if fault else ""
                 kept = "" if directory else " (removed at the end; --dir keeps it)"
@@ -66,7 +66,7 @@ def command(
             from runwatch.cli.headless import Printer, follow
             from runwatch.render.glyphs import glyphs
 
-            printer = Printer(as_json, glyphs(ascii_only))
+            printer = Printer(as_json, glyphs(ascii_only, sys.stdout.encoding))
             follow(engine.socket, printer, interval=3.0, exit_at_end=True, stop=_hangs)
             return 0
         finally:

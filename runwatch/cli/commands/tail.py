@@ -96,7 +96,7 @@ def command(
 
         return follow(
             engine.socket,
-            Printer(as_json, glyphs(ascii_only)),
+            Printer(as_json, glyphs(ascii_only, sys.stdout.encoding)),
             interval=interval,
             every=every,
             exit_at_end=exit_at_end or set(paths) == {"-"},  # nothing follows the end of standard input
