@@ -52,6 +52,7 @@ def pytest_collection_finish():
 
 @pytest.fixture(autouse=True)
 def _state(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("RUNWATCH_HINTS", "0")
     monkeypatch.setenv("RUNWATCH_STATE", str(tmp_path_factory.getbasetemp() / f"state-{next(_number)}"))
 
 

@@ -23,8 +23,8 @@ from runwatch.render.states import ended
 from runwatch.watcher import protocol
 
 LONGEST = 1 << 16
-"""Characters of a line at most."""
-_SHOWN = (
+"""Most characters of a line."""
+SHOWN = (
     metrics.LOSS,
     metrics.VAL_LOSS,
     metrics.VAL_BPB,
@@ -36,12 +36,12 @@ _SHOWN = (
 )
 
 
-_ENDS = {
+ENDS = {
     "unknown": "ended, neither finished nor crashed",
     "running": "ended, neither finished nor crashed",
     "no run": "no training run found",
 }
-"""What to call the state of what has ended, where the state is no word for that."""
+"""Names for the end of a run, for states that are not a good name."""
 
 
 def follow(
@@ -53,11 +53,11 @@ def follow(
     exit_at_end: bool = False,
     stop: Callable[[dict[str, Any]], bool] = lambda body: False,
 ) -> int:
-    """Print what the engine says: for ever, until every run has ended, or until `stop` says so.
+    """Print the engine's stream: without end, until every run has ended, or until `stop` says so.
 
     Returns the highest exit code of the runs that ended.
     """
-    with contextlib.suppress(OSError):  # an engine that is gone is told below
+    with contextlib.suppress(OSError):  # a lost engine is reported below
         sock.sendall(protocol.encode(protocol.Hello()) + protocol.encode(protocol.Follow(interval, every)))
     running: set[str] = set()
     codes: dict[str, int] = {}
@@ -82,8 +82,8 @@ def follow(
 
 @contextlib.contextmanager
 def _terminal(printer: Printer) -> Iterator[Terminal | None]:
-    """Yield the terminal that people read, if it is one, and leave it as it was."""
-    if printer.as_json or not sys.stdout.isatty():
+    """Yield the terminal that people read, if the output is one, and restore it."""
+    if printer.as_json or not printer.decorated or not sys.stdout.isatty():
         yield None
         return
     with contextlib.closing(Terminal()) as terminal:
@@ -107,20 +107,23 @@ def _objects(sock: socket.socket) -> Iterator[dict[str, Any]]:
 
 
 class Printer:
-    """Says objects of the stream as JSON, or to people: each news once, and at the end a verdict."""
+    """Prints objects of the stream as JSON or as lines: each change once, and a verdict at the end."""
+
+    decorated = True
+    """Whether the terminal gets a title, a bell and progress too."""
 
     def __init__(self, as_json: bool, glyphs: Glyphs = UNICODE) -> None:
         self.as_json = as_json
         self._glyphs = glyphs
         self._newest: dict[str, dict[str, Any]] = {}
-        """Run -> its newest progress, said or not."""
+        """Run -> its newest progress, printed or not."""
         self._said: dict[str, str] = {}
-        """Run -> the newest progress that was said."""
+        """Run -> the newest printed progress."""
         self._found: dict[str, dict[tuple[object, ...], str]] = {}
         """Run -> rule, metric, rank and step of each incident -> its severity."""
 
     def text(self, body: dict[str, Any]) -> str:
-        """Return the line that says `body`; "" if it is no news. It may come from a daemon elsewhere."""
+        """Return the line for `body`; "" if nothing changed. It may come from a daemon on another host."""
         if self.as_json:
             return escaped(msgspec.json.encode(body).decode())
         say = {
@@ -132,8 +135,12 @@ class Printer:
             "end": self._end,
         }.get(str(body["type"]))
         line = "" if say is None else plain(say(str(body["run"]), body), LONGEST)
-        line = f"{time.strftime('%H:%M:%S')} {line}" if line else ""
+        line = self.stamped(line) if line else ""
         return cells.settled(line, ascii_only=True) if self._glyphs.ascii else line
+
+    def stamped(self, line: str) -> str:
+        """Return the line with the time of day before it."""
+        return f"{time.strftime('%H:%M:%S')} {line}"
 
     def _run(self, run: str, body: dict[str, Any]) -> str:
         return f"{run}: {body['format'] or 'unknown format'}, {', '.join(body['sources'])}"
@@ -143,20 +150,34 @@ class Printer:
 
     def _preview(self, run: str, body: dict[str, Any]) -> str:
         share = "" if body["history"] is None else f", {100 * body['history']:.0f}%"
-        return f"{run}: reading its history{share}; newest: {_values(body)}"
+        return f"{run}: reading history{share}; newest: {_values(body)}"
 
     def _progress(self, run: str, body: dict[str, Any]) -> str:
         self._newest[run] = body
-        text = f"{body['phase']}  {_values(body)}"
+        text = self._values(run, body)
         if ended(body["phase"]) or text == self._said.get(run):
-            return ""  # the end has a line of its own
+            return ""  # the end has its own line
         self._said[run] = text
-        return f"{run}: {text}"
+        return text
 
-    def _incident(self, run: str, body: dict[str, Any]) -> str:
-        row, resolved = body["incident"], body["change"] == "resolved"
+    def _values(self, run: str, body: dict[str, Any]) -> str:
+        return f"{run}: {body['phase']}  {_values(body)}"
+
+    def _remember(self, run: str, body: dict[str, Any]) -> bool:
+        """Count a finding once; return whether it is resolved."""
+        row = body["incident"]
         key = (row["rule"], row["metric"], row["rank"], row["step"])
         self._found.setdefault(run, {})[key] = row["severity"]
+        return bool(body["change"] == "resolved")
+
+    def findings(self, run: str) -> str:
+        """Return how many findings there were of each severity."""
+        found = list(self._found.get(run, {}).values())
+        graver = [(found.count(name), name) for name in ("critical", "warning") if name in found]
+        return ", ".join(f"{n} {name}" for n, name in graver)
+
+    def _incident(self, run: str, body: dict[str, Any]) -> str:
+        row, resolved = body["incident"], self._remember(run, body)
         word = "RESOLVED" if resolved else row["severity"].upper()
         sign = self._glyphs.states["resolved"] if resolved else self._glyphs.severities[row["severity"]]
         where = f" (line {row['line']})" if row["line"] else ""
@@ -164,7 +185,7 @@ class Printer:
         return f"{sign} {word} {run}: {row['rule']}: {row['title']}{where}{cause}"
 
     def _end(self, run: str, body: dict[str, Any]) -> str:
-        state = _ENDS.get(body["state"], body["state"])
+        state = ENDS.get(body["state"], body["state"])
         if body["state"] == "no run":
             return f"{self._glyphs.dead} {run}: {state}"
         parts = [state]
@@ -172,9 +193,7 @@ class Printer:
             parts.append(_values({**self._newest[run], "eta_seconds": None}))
         if results := body.get("summary", {}).get("results"):
             parts.append(f"results: {plain_words.results(results)}")
-        found = list(self._found.get(run, {}).values())
-        graver = [(found.count(name), name) for name in ("critical", "warning") if name in found]
-        parts.append(", ".join(f"{n} {name}" for n, name in graver) or "no findings")
+        parts.append(self.findings(run) or "no findings")
         sign = (
             self._glyphs.states["resolved"] if body["exit_code"] == 0 else self._glyphs.severities["critical"]
         )
@@ -182,7 +201,7 @@ class Printer:
 
 
 def _values(body: dict[str, Any]) -> str:
-    """Return how far a run is and its newest values."""
+    """Return the progress of a run and its newest values."""
     parts = []
     if body["step"] is not None:
         total = f"/{body['total']:,}" if body["total"] else ""
@@ -192,9 +211,9 @@ def _values(body: dict[str, Any]) -> str:
         parts.append(f"{100 * body['progress']:.1f}%")
     if body["eta_seconds"] and not ended(body["phase"]):
         parts.append(f"ETA {numbers.left(body['eta_seconds'])}")
-    for name in _SHOWN:
+    for name in SHOWN:
         if name in body["metrics"]:
-            value = body["metrics"][name]  # JSON has no word for NaN: null stands for it
+            value = body["metrics"][name]  # JSON has no NaN: null means it
             shown = "nan" if value is None else numbers.value(name, value)
             parts.append(f"{metrics.label(name)} {shown}")
     return "  ".join(parts)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from runwatch.core import metrics
-from runwatch.core.snapshot import Latest, RunView
-from runwatch.render import cells, incident, numbers, plain, states
+from runwatch.core.snapshot import RunView
+from runwatch.render import cells, incident, numbers, plain, states, summary
 from runwatch.render.glyphs import UNICODE, Glyphs
 
 _WIDEST = 100
@@ -41,19 +41,12 @@ def facts(run: RunView) -> list[tuple[str, str]]:
 
 def best(run: RunView) -> tuple[str, str] | None:
     """Return name and best value with its step: of what was validated, losses first, else of training."""
-    known = [item for item in run.latest if item.metric.startswith("val/") and _best(item)]
-    known.sort(key=lambda item: metrics.goal(item.metric) != "min")
-    known += [item for item in run.latest if item.metric == metrics.LOSS and _best(item)]
-    return _best(known[0]) if known else None
-
-
-def _best(item: Latest) -> tuple[str, str] | None:
-    goal = metrics.goal(item.metric)
-    value, at = (item.minimum, item.minimum_at) if goal == "min" else (item.maximum, item.maximum_at)
-    if not goal or value is None:
+    training = (summary.best_of(item) for item in run.latest if item.metric == metrics.LOSS)
+    found = next(iter([*summary.best(run), *filter(None, training)]), None)
+    if found is None:
         return None
-    where = "" if at is None else f" at step {numbers.step(int(at))}"
-    return f"best {metrics.label(item.metric)}", numbers.value(item.metric, value) + where
+    where = "" if found.step is None else f" at step {numbers.step(int(found.step))}"
+    return f"best {metrics.label(found.metric)}", numbers.value(found.metric, found.value) + where
 
 
 def following(run: RunView) -> str:

@@ -63,6 +63,11 @@ class Action:
         return {"space": "spc", "left": "←"}.get(first, first) + self.twin
 
     @property
+    def all_told(self) -> str:
+        """All its keys, as the palette shows them."""
+        return " ".join(_NAMED.get(key, key) for key in self.keys)
+
+    @property
     def told(self) -> str:
         """The keys as the help shows them."""
         return " ".join(_NAMED.get(key, key) for key in self.keys[:2])
@@ -71,6 +76,7 @@ class Action:
 ACTIONS: tuple[Action, ...] = (
     Action("quit", ("q", "ctrl+c", "ctrl+q"), "Quit", "leave", "everywhere", _ALL, 0),
     Action("help", ("?", "f1"), "Help", "what is on the screen, and the keys", "everywhere", _ALL, 1),
+    Action("guide", ("i",), "", "what each area of this view is, one after the other", "everywhere", _ALL),
     Action("back", ("escape",), "Back", "one level up; clear the cursor", "everywhere", _ALL, 5),
     Action("palette", (":", "ctrl+p"), "Cmd", "find and run any command", "everywhere", rank=28),
     Action("suspend", ("ctrl+z",), "", "back to the shell; fg returns here", "everywhere", _ALL),
@@ -92,7 +98,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("screenshot", ("P",), "", "save this screen as SVG and as text", "everywhere"),
     Action("copy", ("Y",), "", "copy the selected line, alert or value to the clipboard", "everywhere"),
     Action("link", ("O",), "", "show and copy the address of the run's page on W&B", "everywhere"),
-    Action("theme", ("T",), "", "next theme: dark, light, contrast, ansi", "everywhere"),
+    Action("theme", ("T",), "", "choose a theme, seen at once: dark, light, nord and others", "everywhere"),
     Action("acknowledge", ("a",), "Ack", "acknowledge the selected alert", "alerts", _ALERTS, 10),
     Action("silence", ("s",), "Silence", "send nothing about this rule for a while", "alerts", _ALERTS, 13),
     Action("unsilence", ("u",), "", "end a silence", "alerts", _ALERTS),
@@ -114,7 +120,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("smoother", ("s",), "Smooth", "smooth more; raw values stay behind", "charts", _CHARTS, 24),
     Action("rougher", ("S",), "", "smooth less", "charts", _CHARTS),
     Action("compare", ("c",), "Compare", "choose other runs to lay over the charts", "charts", _CHARTS, 27),
-    Action("marks", ("a",), "", "show or hide the marks on the x axis", "charts", _CHARTS),
+    Action("marks", ("a",), "", "show or hide marks and shades", "charts", _CHARTS),
     Action("at_log", ("o",), "Log", "the log line at the cursor", "charts", _CHARTS, 22),
     Action("follow", ("f",), "Follow", "follow the newest again", "everywhere", _CHARTS | _LOG, 12),
     Action("open", ("enter",), "Open", "show the selected run", "lists", frozenset({RUNS}), 10),

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Protocol, cast
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, cast
 
 from textual.app import App
 from textual.screen import Screen
 
 from runwatch.tui.actions import Registry
+from runwatch.tui.hints import Hints
 from runwatch.tui.link import Link
 from runwatch.tui.scene import Scene
+
+Rules = Callable[[], Iterable[tuple[str, str]]]
+"""Returns the health rules, each with what it finds: asked only where somebody looks for one."""
 
 
 class AppApi(Protocol):
     """The app, as everything below it knows it."""
 
     scene: Scene
+    rules: Rules
+    hints: Hints
     registry: Registry
     link: Link
 
@@ -35,8 +42,14 @@ class AppApi(Protocol):
     def available(self, action: str) -> bool:
         """Return whether an action does something on the screen that is up."""
 
+    def offered(self, action: str) -> bool:
+        """Return whether an action does something in the view, also when something is over it."""
+
     def action_do(self, action: str) -> None:
         """Carry out an action of the registry."""
+
+    def do_there(self, view: str, action: str) -> None:
+        """Bring up a view, and carry out an action there."""
 
     def do_back(self) -> None:
         """Drop the cursor, else go back to the overview."""
@@ -75,6 +88,6 @@ class AppApi(Protocol):
         """Save the numbers of the chart with the focus; return why that cannot be, or ""."""
 
 
-def api(app: App[object]) -> AppApi:
+def api(app: App[Any]) -> AppApi:
     """Return the app as everything below it knows it."""
     return cast(AppApi, app)

@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.console import RenderableType
 from textual import events, work
@@ -20,8 +20,10 @@ from textual.screen import Screen
 
 from runwatch.core.errors import ExitCode, RunwatchError
 from runwatch.render.glyphs import glyphs
-from runwatch.tui import actions, capture, commands, deferred, paint, silencing, themes
+from runwatch.tui import actions, capture, deferred, paint, silencing, themes
 from runwatch.tui.actions import Registry
+from runwatch.tui.api import Rules, api
+from runwatch.tui.hints import Hints
 from runwatch.tui.link import Answered, Link, LinkLost
 from runwatch.tui.scene import Scene
 from runwatch.tui.screens.base import RunScreen
@@ -32,6 +34,7 @@ from runwatch.tui.views import Views
 from runwatch.watcher import protocol
 
 if TYPE_CHECKING:
+    from runwatch.tui import commands
     from runwatch.tui.export import Exports
     from runwatch.tui.screens.logs import Logs
 
@@ -60,12 +63,16 @@ class RunwatchApp(App[int], inherit_bindings=False):
         reopen: Callable[[], socket.socket] | None = None,
         clock: Callable[[], float] = time.monotonic,
         driver: type[Driver] | None = None,
+        rules: Rules = tuple,
+        hints: Hints | None = None,
     ) -> None:
         # NO_COLOR: the terminal's own two colours, instead of shades of grey that are colours too.
         super().__init__(driver, ansi_color=True if "NO_COLOR" in os.environ else None)
         self.scene = Scene(glyphs=glyphs(ascii), title=title, clock=clock, received=clock())
         self.registry = registry or Registry()
         self.link = Link(sock, self)
+        self.rules = rules
+        self.hints = hints or Hints()
         self.failure = ""
         self._bindings = BindingsMap(self.registry.bindings())
         self.use_theme(theme)  # before anything is mounted: a theme that comes later styles everything again
@@ -184,7 +191,13 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def available(self, action: str) -> bool:
         """Return whether an action does something on the screen that is up."""
-        screen: Screen[object] = self.screen
+        return self._does(self.screen, action)
+
+    def offered(self, action: str) -> bool:
+        """Return whether an action does something in the view, also when something is over it."""
+        return self.view is not None and self._does(self.view, action)
+
+    def _does(self, screen: Screen[Any], action: str) -> bool:
         if not screen.is_mounted:
             return False
         if not isinstance(screen, (RunScreen, Help)) or screen.view not in self.registry.by_id[action].views:
@@ -207,6 +220,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
     def action_do(self, action: str) -> None:
         """Carry out an action of the registry: on the screen if it knows it, else here."""
         self.scene.said = ""
+        self.hints.use(action)
         if action in actions.VIEWS:
             if isinstance(self.screen, Help):
                 self.screen.dismiss()  # a digit leads out of the help too
@@ -233,6 +247,15 @@ class RunwatchApp(App[int], inherit_bindings=False):
         """Show the keys of this view."""
         view = self.view
         self.push_screen(Help(view.view if view else actions.OVERVIEW, self.registry))
+
+    def do_guide(self) -> None:
+        """Show what each area of this view is."""
+        from runwatch.tui.screens.guide import Guide
+
+        if isinstance(self.screen, Help):
+            self.screen.dismiss()
+        if self.view is not None:
+            self.push_screen(Guide(self.view))
 
     def do_back(self) -> None:
         """Drop the cursor, else go back to the overview."""
@@ -275,6 +298,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def do_palette(self) -> None:
         """Find a command by some letters."""
+        from runwatch.tui import commands  # knows the rules too
         from runwatch.tui.screens.palette import Palette  # brings Textual's input field with it
 
         view = self.view
@@ -282,7 +306,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
             known = [
                 a for a in self.registry.of_view(view.view) if a.id != "palette" and self.available(a.id)
             ]
-            self.push_screen(Palette(commands.entries(known)), callback=self._chosen)
+            self.push_screen(Palette(commands.entries(api(self), view.view, known)), callback=self._chosen)
 
     def _chosen(self, chosen: tuple[commands.Entry, str] | None) -> None:
         """Run what was chosen in the palette, once the view below has the keys again."""
@@ -291,9 +315,22 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def _carry_out(self, entry: commands.Entry, typed: str) -> None:
         """Run a command, and say what is wrong with it."""
-        allowed = entry.argument or self.available(entry.name.replace(" ", "_"))
-        if allowed and (wrong := commands.carry_out(self, entry, typed)):
+        from runwatch.tui import commands
+
+        if wrong := commands.carry_out(self, entry, typed):
             self.say(wrong)
+
+    def do_there(self, view: str, action: str) -> None:
+        """Bring up a view, and carry out an action once it is there."""
+
+        def act() -> None:
+            if self.available(action):
+                self.action_do(action)
+            else:
+                self.say(f"{action.replace('_', ' ')}: nothing to do here now")
+
+        self.open_view(view)
+        self.call_later(act)
 
     def export(self, ending: str) -> str:
         """Save the numbers of the chart with the focus; return why that cannot be, or ""."""
@@ -314,10 +351,17 @@ class RunwatchApp(App[int], inherit_bindings=False):
         self.refresh_view()
 
     def do_theme(self) -> None:
-        """Use the next theme."""
-        at = themes.NAMES.index(self._look)
-        self.use_theme(themes.NAMES[(at + 1) % len(themes.NAMES)])
-        self.say(f"theme {self._look}")
+        """Choose a theme from a list; the screen shows the one at the pointer."""
+        from runwatch.tui.screens.pick import Pick
+
+        before = self._look
+        rows = [(name, f"{name:16} {themes.WORDS.get(name, '')}".rstrip()) for name in themes.NAMES]
+
+        def chosen(name: tuple[str, ...] | None) -> None:
+            self.use_theme(name[0] if name else before)
+            self.say(f"theme {self._look}" if name else "")
+
+        self.push_screen(Pick("theme", rows, {before}, 1, self.use_theme), callback=chosen)
 
     def use_theme(self, name: str) -> None:
         """Use the theme of that name."""

@@ -1,24 +1,20 @@
-"""What can be typed behind `:`: every action of the registry, and commands that take a word."""
+"""What can be typed behind `:`: actions of all views, commands that take a word, and all that has a name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from runwatch.tui import silencing, themes
+from runwatch.core import metrics
+from runwatch.render import states
+from runwatch.render.smooth import FACTORS
+from runwatch.tui import actions, choose, silencing, themes
 from runwatch.tui.actions import Action
 from runwatch.tui.api import AppApi
+from runwatch.tui.scene import WINDOWS, Scene
 
-
-@dataclass(frozen=True)
-class Command:
-    """One command with an argument."""
-
-    name: str
-    argument: str
-    description: str
-    carry_out: Callable[[AppApi, str], str]
-    """Takes the argument; returns what was wrong with it, or ""."""
+Act = Callable[[AppApi, str], str]
+"""Takes the word behind the name, "" for none; returns what was wrong, or ""."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +23,10 @@ class Entry:
 
     name: str
     description: str
-    keys: str
+    act: Act
+    keys: str = ""
     argument: str = ""
+    """What the word behind the name is, where one is needed."""
 
 
 def _run(app: AppApi, word: str) -> str:
@@ -76,8 +74,9 @@ def _search(app: AppApi, word: str) -> str:
 
 def _metric(app: AppApi, word: str) -> str:
     names = [item.metric for item in app.scene.run.latest] if app.scene.run else []
-    found = [name for name in names if name == word] or [
-        name for name in names if word.lower() in name.lower()
+    wanted = word.lower().replace(" ", "_")
+    found = [name for name in names if word in {name, metrics.label(name)}] or [
+        name for name in names if wanted in name.lower() or word.lower() in metrics.label(name)
     ]
     if not found:
         return f"no metric is called {word}"
@@ -101,23 +100,129 @@ def _export(app: AppApi, word: str) -> str:
     return app.export(word)
 
 
-COMMANDS = (
-    Command("run", "NAME", "show the run of that name", _run),
-    Command("metric", "NAME", "one chart, large", _metric),
-    Command("goto", "STEP", "put the cursor of the charts at a step", _goto),
-    Command("window", "STEPS", "show so many steps in charts; all for the whole run", _window),
-    Command("find", "TEXT", "search the log", _search),
-    Command("silence", "RULE", "send nothing about a rule for 1h, or as said: silence RULE 4h", _silence),
-    Command("export", "csv|json", "save the numbers of the chart in the working directory", _export),
-    Command("theme", "NAME", ", ".join(themes.NAMES), _theme),
+_COMMANDS = (
+    Entry("run", "show the run of that name", _run, argument="NAME"),
+    Entry("metric", "one chart, large", _metric, argument="NAME"),
+    Entry("goto", "put the cursor of the charts at a step", _goto, argument="STEP"),
+    Entry("window", "show so many steps in charts; all for the whole run", _window, argument="STEPS"),
+    Entry("find", "search the log", _search, argument="TEXT"),
+    Entry("silence", "send nothing about a rule for 1h; RULE 4h: for 4h", _silence, argument="RULE"),
+    Entry("export", "save the numbers of the chart in the working directory", _export, argument="csv|json"),
+    Entry("theme", "use the colours of that name", _theme, argument="NAME"),
 )  # fmt: skip
-_BY_NAME = {command.name: command for command in COMMANDS}
 
 
-def entries(actions: Iterable[Action]) -> list[Entry]:
-    """Return what the palette offers: these actions, then the commands that take a word."""
-    out = [Entry(action.id.replace("_", " "), action.description, action.told) for action in actions]
-    return out + [Entry(c.name, c.description, "", c.argument) for c in COMMANDS]
+def of_actions(known: Iterable[Action]) -> list[Entry]:
+    """Return the actions of the view that is up."""
+    return [_action(action, "") for action in known]
+
+
+def _action(action: Action, view: str) -> Entry:
+    def act(app: AppApi, word: str) -> str:
+        if view:
+            app.do_there(view, action.id)
+        elif app.available(action.id):
+            app.action_do(action.id)
+        return ""
+
+    where = f" (in {view})" if view else ""
+    return Entry(action.id.replace("_", " "), action.description + where, act, action.all_told)
+
+
+def elsewhere(app: AppApi, view: str) -> Iterator[Entry]:
+    """Yield what other views can do; running it goes there first."""
+    run = app.scene.run
+    nothing_there = {
+        actions.ALERTS: not app.scene.incidents(),
+        actions.RANKS: not (run and run.ranks),
+    }
+    for action in app.registry.actions:
+        there = next((each for each in actions.VIEWS if each in action.views), None)
+        if view not in action.views and there and not nothing_there.get(there):
+            yield _action(action, there)
+
+
+def things(app: AppApi) -> Iterator[Entry]:
+    """Yield what there is by name: runs, metrics, alerts, rules, themes and settings."""
+    scene = app.scene
+    for row in scene.snapshot.runs if scene.snapshot else ():
+        yield Entry(f"run {row.name}", states.phase_word(row.phase).lower(), _chosen(row.id))
+    for name in choose.of_run(scene.run):
+        yield Entry(f"metric {metrics.label(name)}", f"chart of {name}", _shown(name))
+    for incident in scene.incidents():
+        yield Entry(f"alert {incident.rule}", incident.title, _alert(incident.id))
+    for rule, summary in app.rules():
+        yield Entry(f"rule {rule}", summary, _rule(rule, summary))
+    for name in themes.NAMES:
+        yield Entry(f"theme {name}", themes.WORDS.get(name, ""), _with(_theme, name))
+    yield from _settings(scene)
+
+
+def _settings(scene: Scene) -> Iterator[Entry]:
+    for factor in FACTORS:
+        text = f"{factor:g}" if factor else "off"
+        yield Entry(f"smooth {text}", "smoothing of charts", _set("smoothing", factor))
+    for axis in scene.axes():
+        yield Entry(f"axis {axis}", "x axis of charts", _set("axis", axis))
+    for log, text in ((False, "linear"), (True, "log")):
+        yield Entry(f"y {text}", "y axis of charts", _set("log_y", log))
+    for window in WINDOWS:
+        text = "all" if window is None else f"{window}"
+        yield Entry(f"window {text}", "steps shown in charts", _with(_window, text))
+
+
+def _with(act: Act, word: str) -> Act:
+    return lambda app, _: act(app, word)
+
+
+def _set(name: str, value: object) -> Act:
+    def act(app: AppApi, word: str) -> str:
+        setattr(app.scene, name, value)
+        app.refresh_view()
+        return ""
+
+    return act
+
+
+def _chosen(run: str) -> Act:
+    def act(app: AppApi, word: str) -> str:
+        app.choose_run(run)
+        return ""
+
+    return act
+
+
+def _shown(metric: str) -> Act:
+    def act(app: AppApi, word: str) -> str:
+        app.show_metric(metric)
+        return ""
+
+    return act
+
+
+def _alert(incident: str) -> Act:
+    def act(app: AppApi, word: str) -> str:
+        app.scene.incident = incident
+        app.open_view(actions.ALERTS)
+        app.refresh_view()
+        return ""
+
+    return act
+
+
+def _rule(name: str, summary: str) -> Act:
+    """Go to the newest alert of a rule; where there is none, say what it looks for."""
+
+    def act(app: AppApi, word: str) -> str:
+        found = next((row for row in app.scene.incidents() if row.rule == name), None)
+        return _alert(found.id)(app, word) if found else f"{name}: {summary}; nothing found"
+
+    return act
+
+
+def entries(app: AppApi, view: str, known: Iterable[Action]) -> list[Entry]:
+    """Return what the palette offers: actions of this view, commands, other views, things by name."""
+    return [*of_actions(known), *_COMMANDS, *elsewhere(app, view), *things(app)]
 
 
 def matching(offered: Iterable[Entry], typed: str) -> list[Entry]:
@@ -127,14 +232,16 @@ def matching(offered: Iterable[Entry], typed: str) -> list[Entry]:
 
     def place(entry: Entry) -> int | None:
         name, text = entry.name, f"{entry.name} {entry.description}".lower()
-        if entry.argument and word == name:
+        if wanted == name.lower():
             return 0
-        if name.startswith(wanted):
+        if entry.argument and word == name:
             return 1
+        if name.lower().startswith(wanted):
+            return 2
         if wanted in text:
-            return 2 if wanted in name else 3
-        rest = iter(name)
-        return 4 if wanted and all(letter in rest for letter in wanted) else None
+            return 3 if wanted in name.lower() else 4
+        rest = iter(name.lower())
+        return 5 if len(wanted) > 2 and all(letter in rest for letter in wanted) else None
 
     ranked = [(rank, entry) for entry in offered if (rank := place(entry)) is not None]
     return [entry for _, entry in sorted(ranked, key=lambda pair: pair[0])]
@@ -142,10 +249,7 @@ def matching(offered: Iterable[Entry], typed: str) -> list[Entry]:
 
 def carry_out(app: AppApi, entry: Entry, typed: str) -> str:
     """Do what an entry says; return what is wrong, or ""."""
-    if not entry.argument:
-        app.action_do(entry.name.replace(" ", "_"))
-        return ""
-    word = typed.strip().partition(" ")[2].strip()
-    if not word:
+    word = typed.strip().partition(" ")[2].strip() if entry.argument else ""
+    if entry.argument and not word:
         return f"{entry.name} needs {entry.argument}"
-    return _BY_NAME[entry.name].carry_out(app, word)
+    return entry.act(app, word)

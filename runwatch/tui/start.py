@@ -11,7 +11,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from runwatch.core.text import path
 
@@ -27,16 +27,20 @@ def run(
     title: str = "",
     private: bool = True,
     theme: str = DARK,
+    named: str | None = None,
     keys: Mapping[str, tuple[str, ...] | str] | None = None,
     where: Callable[..., str] = lambda *names: ".".join(names),
     reopen: Callable[[], socket.socket] | None = None,
     kept: bool = True,
+    rules: Callable[[], Iterable[tuple[str, str]]] = tuple,
 ) -> int:
     """Show the engine at the other end of `sock` until the person leaves; return the exit code.
 
     A private engine is told to stop; a daemon goes on. `reopen` starts another engine
-    when this one is lost, and returns the socket to it. `theme` and `keys` are as configured;
-    raises ConfigError if they cannot be meant, with the place that `where` tells, as Config.where does.
+    when this one is lost, and returns the socket to it. `rules` returns names and summaries
+    for the palette. `theme` and `keys` are as configured, `named` is
+    a theme that goes before that; raises ConfigError if they cannot be meant, with the place that
+    `where` tells, as Config.where does.
     On a terminal a summary of the run is printed at the end; `kept`: its files stay where they are.
     """
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
@@ -44,9 +48,10 @@ def run(
     sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]  # asyncio would load OpenSSL; we do without
     from runwatch.render.glyphs import glyphs
     from runwatch.render.outcome import farewell
-    from runwatch.tui import actions, leaving, themes
+    from runwatch.tui import actions, hints, leaving, themes
     from runwatch.tui.app import RunwatchApp
     from runwatch.tui.deferred import HeldDriver
+    from runwatch.watcher.service.sockets import state_directory
 
     app = RunwatchApp(
         sock,
@@ -56,8 +61,14 @@ def run(
         theme=themes.check(theme, where("screen", "theme")),
         registry=actions.registry(keys or {}, lambda name: where("keys", name)),
         reopen=reopen,
+        rules=rules,
+        hints=hints.load(state_directory()),
         driver=None if "TEXTUAL_DRIVER" in os.environ else HeldDriver,
     )
+    if named is not None:
+        app.use_theme(themes.check(named, "--theme"))
+    elif theme == DARK and app.console.color_system == "standard":
+        app.use_theme(themes.ANSI)  # shades would all be the same of sixteen colours
     with leaving.by_signals(app.leave):
         code = app.run()
     if app.failure:

@@ -91,6 +91,79 @@ _VIEWS: dict[str, tuple[Sentence, ...]] = {
 }
 
 
+_AREAS: dict[str, tuple[Sentence, ...]] = {
+    actions.OVERVIEW: (
+        (
+            "#summary",
+            "All runs that are watched, and the newest values of this one. A click shows the list of runs.",
+        ),
+        (
+            "#main-0",
+            "The main curve. Left and right move a line with the values there, z enlarges, s smooths.",
+        ),
+        ("#minor-0", "Further metrics, those that tell most first; 2 has all of them."),
+        ("#stats", "The other metrics with newest value and trend; 2 has a chart of each."),
+        (
+            "#ranks",
+            "A cell a rank: higher is further from its peers. Who is slow or silent has a name beside it.",
+        ),
+        (
+            "#alerts",
+            "What the rules found, the gravest first. A click, or 5, shows evidence, cause and advice.",
+        ),
+        ("#checkpoints", "The newest checkpoints, and whether they are complete; 6 has all."),
+        ("#log", "The newest lines as they were written; 4 scrolls and searches."),
+    ),
+    actions.RUNS: (
+        (
+            "#runs",
+            "One run a row, what is wrong first. Enter, or a second click, shows one; / filters by words.",
+        ),
+    ),
+    actions.METRICS: (
+        ("#chart-0", "A chart of every metric; PgDn turns the page, / filters by words, z enlarges one."),
+    ),
+    actions.RANKS: (
+        ("#rank-grid", "A cell a rank; m changes what the cells show, n how they are grouped."),
+        (
+            "#rank-table",
+            "Every rank, the worst first; > sorts by another column, enter shows one in detail.",
+        ),
+        ("#machine", "GPUs and processes of this machine, read from the system and not from the log."),
+    ),
+    actions.LOGS: (
+        (
+            "#log-view",
+            "Lines as they were written. / searches, e goes to the next error, f follows the newest.",
+        ),
+    ),
+    actions.ALERTS: (
+        (
+            "#alert-list",
+            "All alerts, the gravest first; a acknowledges one, s silences its rule for a while.",
+        ),
+        ("#alert-detail", "What the rule saw, the cause and what to do; v gives it the whole view."),
+        ("#alert-chart", "The metric of the alert; enter shows it large, at the step of the alert."),
+    ),
+    actions.CHECKPOINTS: (
+        ("#stage-table", "The stages of a pipeline, and what was evaluated behind each."),
+        ("#checkpoint-table", "Every checkpoint: whether it is complete, its size and how long it took."),
+        ("#event-table", "What happened: restarts, errors, evaluations, saving."),
+    ),
+    actions.CONFIGURATION: (
+        ("#fact-table", "What is read, and the configuration of the run; / filters by words."),
+    ),
+}
+"""The areas of a view by what finds them, in the order in which the guide shows them."""
+
+
+def areas(view: str) -> list[Sentence]:
+    """Return the areas of a view, from top to bottom, each with what it is and what can be done there."""
+    head = "State, name, step and age of the data; the progress bar; a tab for each view: its digit opens it."
+    keys = "The keys of this view, most used first; each can be clicked. ? explains all, : finds anything."
+    return [("#head", head), *_AREAS.get(view, ()), ("#keys", keys)]
+
+
 _FRESH = (
     "how old the picture is: time since the log grew; STALE: more than ten usual steps ago, and at least 30s"
 )
@@ -134,7 +207,7 @@ def _charts(view: str, scene: Scene) -> Iterator[Sentence]:
         return
     if scene.smoothing:
         yield (
-            f"smooth {scene.smoothing:g}",
+            f"smoothing {scene.smoothing:g}",
             "the bright line is a mean of neighbours; what was measured is behind it",
         )
     if scene.axis != xaxis.STEP:

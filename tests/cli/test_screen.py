@@ -167,6 +167,27 @@ def test_a_terminal_whose_encoding_has_no_signs_gets_ascii(log):
         assert terminal.end() == 0
 
 
+def test_a_log_comes_through_a_pipe_while_keys_come_from_the_terminal(log):
+    piped = (
+        "import os, subprocess, sys\n"
+        f"log = subprocess.Popen(['cat', {str(log.path)!r}], stdout=subprocess.PIPE)\n"
+        "os.dup2(log.stdout.fileno(), 0)\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'runwatch', 'tail', '-', '--theme', 'nord'])"
+    )
+    with Terminal(program=("-c", piped)) as terminal:
+        terminal.until(lambda p: "step 00399/01000" in p and "q Quit" in p)
+        terminal.keys("4")
+        terminal.until(lambda p: "[4]Logs" in p)
+        terminal.keys("q")
+        assert terminal.end() == 0
+
+
+def test_without_a_pipe_standard_input_is_the_keyboard():
+    with Terminal("tail", "-") as terminal:
+        terminal.until(lambda p: "pipe a log to it" in p)
+        assert terminal.end() == 2
+
+
 def test_resize_views_and_help(log):
     with Terminal("tail", str(log.path), columns=120, rows=40) as terminal:
         terminal.until(lambda p: "399" in p)

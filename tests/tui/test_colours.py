@@ -69,3 +69,31 @@ async def test_a_terminal_without_colours_gets_none(open_app, monkeypatch):
 def grey(colour) -> bool:
     red, green, blue = Color.from_rich_color(colour).rgb
     return max(red, green, blue) - min(red, green, blue) < 4
+
+
+TEXTS = (
+    "",
+    "title",
+    "value",
+    "smooth",
+    "second",
+    "third",
+    "fourth",
+    "key",
+    "good",
+    "busy",
+    "warn",
+    "crit",
+    "bad",
+)
+
+
+@pytest.mark.parametrize("name", [name for name in themes.NAMES if name != themes.ANSI])
+async def test_what_is_written_can_be_read_in_each_theme(open_app, name):
+    async with open_app(SIZE, theme=name) as s:
+        ground = Color.parse(themes.theme(name).background)
+        for least, names in ((4.5, TEXTS), (3.0, ("dim",))):
+            for role in names:
+                style = s.view.query_one(Rows)._style(role)
+                found = themes.contrast(Color.from_rich_color(style.color), ground)
+                assert found >= least, (role, found)

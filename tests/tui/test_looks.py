@@ -24,12 +24,25 @@ def colours(s, selector="#head"):
 async def test_every_theme_paints_every_view_in_its_own_colours(open_app):
     async with open_app((100, 30), ranks=8, incidents=ALERTS) as s:
         for name in (*themes.NAMES[1:], themes.NAMES[0]):
-            await s.press("T")
-            assert f"theme {name}" in s.drawn("#head")
+            s.app.use_theme(name)
+            await s.settle()
             for digit in "3451":
                 await s.press(digit)
                 primary = themes.theme(name).primary.replace("ansi_bright_blue", "color(12)")
                 assert primary in colours(s), (name, digit)
+
+
+async def test_themes_are_seen_while_they_are_chosen(open_app):
+    async with open_app((100, 30)) as s:
+        await s.press("T", "down", "down")
+        assert s.app.theme == f"runwatch-{themes.NAMES[2]}"
+        await s.press("escape")
+        assert s.app.theme == f"runwatch-{themes.NAMES[0]}"
+        await s.press("T", "down", "enter")
+        assert s.app.theme == f"runwatch-{themes.NAMES[1]}"
+        assert f"theme {themes.NAMES[1]}" in s.drawn("#head")
+        await s.press("T", "escape")
+        assert s.app.theme == f"runwatch-{themes.NAMES[1]}"
 
 
 @pytest.mark.parametrize("name", themes.NAMES)

@@ -13,16 +13,16 @@ from .fake_engine import SPIKE
 
 
 def test_every_action_of_the_registry_is_found_by_its_name():
-    offered = commands.entries(actions.ACTIONS)
+    offered = commands.of_actions(actions.ACTIONS)
     for action in actions.ACTIONS:
         name = action.id.replace("_", " ")
         assert name in [entry.name for entry in commands.matching(offered, name)[:4]]
 
 
 def test_matching_prefers_the_beginning():
-    offered = commands.entries(actions.ACTIONS)
+    offered = commands.of_actions(actions.ACTIONS)
     assert commands.matching(offered, "zo")[0].name == "zoom"
-    assert commands.matching(offered, "goto 31800")[0].name == "goto"
+    assert commands.matching(commands._COMMANDS, "goto 31800")[0].name == "goto"
     assert commands.matching(offered, "log scale")[0].name == "log scale"
     assert commands.matching(offered, "scrsht")[0].name == "screenshot"
     assert commands.matching(offered, "qqqq") == []
@@ -69,6 +69,61 @@ async def test_only_what_can_be_done_is_offered(open_app):
         assert "zoom" in names
         await s.press("escape")
         assert s.app.screen is s.view
+
+
+async def test_what_another_view_can_do_is_found_and_done_there(open_app):
+    async with open_app((120, 40), incidents=(SPIKE,)) as s:
+        await typed(s, "bookmark")
+        assert s.view.view == actions.LOGS
+        assert s.view.log_view.lines.marked
+        await typed(s, "evidence")
+        assert s.view.view == actions.ALERTS
+        assert s.view.alone
+
+
+async def test_what_cannot_be_done_there_is_said(open_app):
+    async with open_app((120, 40)) as s:
+        await typed(s, "next bookmark")
+        assert "next bookmark: nothing to do here now" in s.drawn("#head")
+
+
+async def test_runs_metrics_alerts_rules_themes_and_settings_are_found_by_name(open_app):
+    rules = (("loss_spike", "the loss jumps"), ("hang", "no line comes"))
+    async with open_app((120, 40), incidents=(SPIKE,), rules=lambda: rules) as s:
+        await typed(s, "metric learning rate")
+        assert s.view.query_one("#main-0").metrics == ("train/learning_rate",)
+        await typed(s, "theme nord")
+        assert s.app.theme == "runwatch-nord"
+        await typed(s, "smooth off")
+        assert s.scene.smoothing == 0
+        await typed(s, "y log")
+        assert s.scene.log_y
+        await typed(s, "rule hang")
+        assert "hang: no line comes; nothing found" in s.drawn("#head")
+        await typed(s, "rule loss_spike")
+        assert s.view.view == actions.ALERTS
+        await typed(s, "abl-17")
+        assert s.engine.view.run == "r2"
+
+
+async def test_keys_are_shown_in_full(open_app):
+    for size in ((120, 40), (40, 20)):
+        async with open_app(size) as s:
+            await s.paste_keys(":page down")
+            row = next(
+                line
+                for line in s.text().splitlines()
+                if "page down" in line and "\N{BLACK RIGHT-POINTING SMALL TRIANGLE}" in line
+            )
+            assert "PgDn ctrl+f" in row
+
+
+async def test_an_entry_is_taken_with_a_click(open_app):
+    async with open_app((120, 40)) as s:
+        await s.paste_keys(":log scale")
+        await s.pilot.click("#palette-list", offset=(4, 1))
+        await s.until(lambda: s.app.screen is s.view)
+        assert s.scene.log_y
 
 
 async def test_the_pointer_moves(open_app):

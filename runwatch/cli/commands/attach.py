@@ -1,4 +1,4 @@
-"""`runwatch attach`: the screen on running daemons, here and elsewhere."""
+"""`runwatch attach`: the screen on running daemons, on this and other hosts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from runwatch.cli.watching import pace, printer, told_rules
 from runwatch.core.errors import ExitCode, UsageError
 
 HERE = "."
@@ -15,33 +16,47 @@ HERE = "."
 
 @click.command("attach")
 @click.argument("hosts", nargs=-1)
-@click.option("--ssh", help="How hosts are reached: a command with options. [default: $RUNWATCH_SSH, or ssh]")
-@click.option("--remote", default="runwatch", show_default=True, help="How runwatch is called there.")
-@click.option("--headless", is_flag=True, help="Plain lines instead of a screen (also without a terminal).")
-@click.option("--json", "as_json", is_flag=True, help="With --headless: one JSON object a line.")
-@click.option("--interval", default=10.0, show_default=True, help="Seconds between headless progress lines.")
+@click.option("--ssh", help="Command that connects to a host. [default: $RUNWATCH_SSH, or ssh]")
+@click.option("--remote", default="runwatch", show_default=True, help="Name or path of runwatch on the host.")
+@click.option(
+    "--headless", is_flag=True, help="Print plain lines instead of a screen (the default without a terminal)."
+)
+@click.option("--plain", is_flag=True, help="Print sentences for a screen reader instead of a screen.")
+@click.option("--json", "as_json", is_flag=True, help="With --headless: print one JSON object per line.")
+@click.option(
+    "--interval", type=float, help="Seconds between headless progress lines.  [default: 10; with --plain 60]"
+)
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+@click.option("--theme", help="Colours of the screen: dark, light, nord and others; T shows them all.")
 @click.option("--web", is_flag=True, help="Show the screen in a browser on this machine.")
-@click.option("--port", type=click.IntRange(1, 65535), help="With --web: the port; left out, a free one.")
+@click.option("--port", type=click.IntRange(1, 65535), help="With --web: the port. [default: a free one]")
 def command(
     hosts: tuple[str, ...],
     ssh: str | None,
     remote: str,
     headless: bool,
+    plain: bool,
     as_json: bool,
-    interval: float,
+    interval: float | None,
     ascii_only: bool,
+    theme: str | None,
     web: bool,
     port: int | None,
 ) -> int:
-    """Show the daemon of this machine, or those of HOSTS, which ssh reaches; `.` is this machine.
+    """Open the screen on the daemon of this machine, or of HOSTS over ssh; `.` is this machine.
 
-    A HOST is whatever your ssh configuration knows. Quitting leaves the daemons
-    at work; a link that breaks is made again.
+    A HOST is any name in your ssh configuration. The daemons keep running when you
+    quit. A broken connection is opened again.
+
+    Examples:
+      runwatch attach
+      runwatch attach gpu1 gpu2
+      runwatch attach gpu1 --remote ~/venv/bin/runwatch
     """
     for host in hosts:
         if host.startswith("-") or not host:
             raise UsageError("not a host", host or "''")
+    interval = pace(interval, plain)
     if not 0 < interval < math.inf:
         raise UsageError("--interval must be a number above zero")
     from runwatch.watcher.daemon.remote import PROMPT, ssh_command
@@ -51,16 +66,17 @@ def command(
     if web or port is not None:
         from runwatch.cli.commands.web import serve
 
-        if headless or as_json or not web:
+        if headless or as_json or plain or not web:
             raise UsageError("--web shows the screen, --port is for --web")
         flags = [
             f"--remote={remote}",
             *([f"--ssh={ssh}"] if ssh else []),
             *(["--ascii"] if ascii_only else []),
+            *([f"--theme={theme}"] if theme else []),
         ]
         return serve(["attach", *flags, "--", *hosts], port)
     terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    screen = not headless and not as_json and (terminal or "TEXTUAL_DRIVER" in os.environ)
+    screen = not headless and not plain and not as_json and (terminal or "TEXTUAL_DRIVER" in os.environ)
     hub = Hub(names, ssh_command(ssh), remote)
     try:
         greet(hub.socket, PROMPT + 30.0)
@@ -74,17 +90,16 @@ def command(
                 ascii=ascii_only or chosen.screen.ascii,
                 title="daemon" if names == (HERE,) else ", ".join(names),
                 theme=chosen.screen.theme,
+                named=theme,
+                rules=lambda: told_rules(chosen),
                 keys=chosen.keys,
                 where=chosen.where,
             )
             if code == ExitCode.OK:
-                click.echo("runwatch: the screen is closed; the daemon goes on watching", err=True)
+                click.echo("runwatch: the screen is closed; the daemon keeps watching", err=True)
             return code
-        from runwatch.cli.headless import Printer, follow
-        from runwatch.render.glyphs import glyphs
+        from runwatch.cli.headless import follow
 
-        return follow(
-            hub.socket, Printer(as_json, glyphs(ascii_only, sys.stdout.encoding)), interval=interval
-        )
+        return follow(hub.socket, printer(as_json, plain, ascii_only), interval=interval)
     finally:
         hub.close()

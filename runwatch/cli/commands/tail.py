@@ -1,4 +1,4 @@
-"""`runwatch tail`: watch here and now, as a screen, as plain lines, or as JSON."""
+"""`runwatch tail`: watch a log now, on a screen, as plain lines, or as JSON."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runwatch.cli.watching import keyboard, pace, printer, told_rules
 from runwatch.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,33 +23,43 @@ if TYPE_CHECKING:
 
 @click.command("tail")
 @click.argument("paths", nargs=-1)
-@click.option("--headless", is_flag=True, help="Plain lines instead of a screen (also without a terminal).")
-@click.option("--json", "as_json", is_flag=True, help="With --headless: one JSON object a line.")
-@click.option("--interval", default=10.0, show_default=True, help="Seconds between headless progress lines.")
+@click.option(
+    "--headless", is_flag=True, help="Print plain lines instead of a screen (the default without a terminal)."
+)
+@click.option("--plain", is_flag=True, help="Print sentences for a screen reader instead of a screen.")
+@click.option("--json", "as_json", is_flag=True, help="With --headless: print one JSON object per line.")
+@click.option(
+    "--interval", type=float, help="Seconds between headless progress lines.  [default: 10; with --plain 60]"
+)
 @click.option("--every", type=int, help="Steps between headless progress lines, instead of seconds.")
-@click.option("--exit", "exit_at_end", is_flag=True, help="With --headless: end when the run has ended.")
+@click.option("--exit", "exit_at_end", is_flag=True, help="With --headless: exit when the run ends.")
 @click.option("--wait", is_flag=True, help="Wait for a file that does not exist yet.")
-@click.option("--poll", is_flag=True, help="Look at files regularly instead of trusting file events.")
+@click.option(
+    "--poll", is_flag=True, help="Check files at intervals, for file systems without change events."
+)
 @click.option("--format", "format_name", help="Read logs as this format; `runwatch formats` lists them.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+@click.option("--theme", help="Colours of the screen: dark, light, nord and others; T shows them all.")
 @click.option(
-    "--pid", "pids", type=int, multiple=True, help="Process of the run, if it is not found by its log."
+    "--pid", "pids", type=int, multiple=True, help="Process of the run, if runwatch does not find it."
 )
-@click.option("--deadline", help="When the run must have ended: 2026-01-31T18:00, 18:00, or in 12h, 90m.")
+@click.option("--deadline", help="When the run must end: 2026-01-31T18:00, 18:00, or a span: 12h, 90m.")
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 @click.option("--web", is_flag=True, help="Show the screen in a browser on this machine.")
-@click.option("--port", type=click.IntRange(1, 65535), help="With --web: the port; left out, a free one.")
+@click.option("--port", type=click.IntRange(1, 65535), help="With --web: the port. [default: a free one]")
 def command(
     paths: tuple[str, ...],
     headless: bool,
+    plain: bool,
     as_json: bool,
-    interval: float,
+    interval: float | None,
     every: int | None,
     exit_at_end: bool,
     wait: bool,
     poll: bool,
     format_name: str | None,
     ascii_only: bool,
+    theme: str | None,
     pids: tuple[int, ...],
     deadline: str | None,
     config: str | None,
@@ -57,27 +68,37 @@ def command(
 ) -> int:
     """Watch the training run that writes PATHS (log files, directories, globs, or - for stdin).
 
-    Reads only; the run is never touched. Quit with q.
+    It only reads; the run is not touched. Quit with q.
+
+    Examples:
+      runwatch tail train.log
+      runwatch tail logs/                        # find the runs in a directory
+      runwatch tail train.log --headless --exit  # plain lines until the run ends
+      python train.py 2>&1 | runwatch tail - --headless
     """
     if not paths:
         raise UsageError("nothing to watch", "", "give a log file: runwatch tail train.log")
+    interval = pace(interval, plain)
     if not 0 < interval < math.inf or (every is not None and every <= 0):
         raise UsageError("--interval and --every must be numbers above zero")
     if port is not None and not web:
         raise UsageError("--port is for --web")
     if web:
-        if headless or as_json or "-" in paths:
-            raise UsageError("--web shows the screen", "", "leave out --headless, --json and -")
+        if headless or as_json or plain or "-" in paths:
+            raise UsageError("--web shows the screen", "", "leave out --headless, --plain, --json and -")
         from runwatch.cli.commands.web import serve
 
         flags = [name for name, on in (("--wait", wait), ("--poll", poll), ("--ascii", ascii_only)) if on]
-        named = {"--format": format_name, "--deadline": deadline, "--config": config}
+        named = {"--format": format_name, "--theme": theme, "--deadline": deadline, "--config": config}
         flags += [f"{name}={given}" for name, given in named.items() if given is not None]
         return serve(["tail", *flags, *(f"--pid={pid}" for pid in pids), "--", *paths], port)
     terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    screen = not headless and not as_json and (terminal or "TEXTUAL_DRIVER" in os.environ)
-    if screen and "-" in paths:
-        raise UsageError("the screen needs the keyboard", "-", "add --headless to read standard input")
+    lines = headless or plain or as_json
+    screen = not lines and (terminal or "TEXTUAL_DRIVER" in os.environ)
+    if screen and "-" in paths and sys.stdin.isatty():
+        raise UsageError(
+            "standard input is the keyboard", "-", "pipe a log to it: python train.py 2>&1 | runwatch tail -"
+        )
     until = None if deadline is None else _deadline(deadline, datetime.now().astimezone())
     from runwatch.watcher.service.launch import PrivateEngine, greet
 
@@ -87,16 +108,15 @@ def command(
         )
 
     if screen:
-        return _screen(start, ascii_only=ascii_only, title=paths[0], config=config)
+        return _screen(start, paths, ascii_only=ascii_only, theme=theme, config=config)
     engine = start()
     try:
         greet(engine.socket)
-        from runwatch.cli.headless import Printer, follow
-        from runwatch.render.glyphs import glyphs
+        from runwatch.cli.headless import follow
 
         return follow(
             engine.socket,
-            Printer(as_json, glyphs(ascii_only, sys.stdout.encoding)),
+            printer(as_json, plain, ascii_only),
             interval=interval,
             every=every,
             exit_at_end=exit_at_end or set(paths) == {"-"},  # nothing follows the end of standard input
@@ -106,7 +126,7 @@ def command(
 
 
 def _deadline(words: str, now: datetime) -> float:
-    """Return the Unix time that is meant: a date and time, a time of day to come, or a span from now."""
+    """Return the Unix time of a date and time, a coming time of day, or a span from now."""
     span = re.fullmatch(r"(\d+(?:\.\d+)?)([dhms])", words.strip())
     if span:
         unit = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}[span[2]]
@@ -123,8 +143,19 @@ def _deadline(words: str, now: datetime) -> float:
         ) from error
 
 
-def _screen(start: Callable[[], PrivateEngine], *, ascii_only: bool, title: str, config: str | None) -> int:
-    """Show the screen; it starts beside the engine. A lost engine can be started again."""
+def _screen(
+    start: Callable[[], PrivateEngine],
+    paths: tuple[str, ...],
+    *,
+    ascii_only: bool,
+    theme: str | None,
+    config: str | None,
+) -> int:
+    """Show the screen, which starts in parallel with the engine. A lost engine can be restarted.
+
+    If the engine reads standard input, keys come from the terminal that controls this process;
+    what was read of a stream is gone, so that its engine is not restarted.
+    """
     engines = [start()]
 
     def again() -> socket.socket:
@@ -135,16 +166,20 @@ def _screen(start: Callable[[], PrivateEngine], *, ascii_only: bool, title: str,
         from runwatch.config.loader import load
         from runwatch.tui.start import run
 
-        # The engine is not waited for: the screen comes up beside it, and tells if there is nothing to watch.
+        # The screen does not wait for the engine, and shows an error if there is nothing to watch.
+        if "-" in paths:
+            keyboard()
         chosen = load(Path(config) if config else None)
         return run(
             engines[0].socket,
             ascii=ascii_only or chosen.screen.ascii,
-            title=os.path.basename(title),
+            title="standard input" if paths[0] == "-" else os.path.basename(paths[0]),
             theme=chosen.screen.theme,
+            named=theme,
+            rules=lambda: told_rules(chosen),
             keys=chosen.keys,
             where=chosen.where,
-            reopen=again,
+            reopen=None if "-" in paths else again,
         )
     finally:
         for engine in engines:

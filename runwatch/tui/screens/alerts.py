@@ -11,6 +11,7 @@ from runwatch.tui import actions, choose, silencing
 from runwatch.tui.screens.lists import MOVES, ListScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
 from runwatch.tui.widgets.charts import ChartPanel
+from runwatch.tui.widgets.rows import Panel
 from runwatch.watcher import protocol
 
 _OF_ONE = frozenset({"evidence", "acknowledge", "silence", "jump", "jump_log"})
@@ -48,9 +49,7 @@ class Alerts(ListScreen):
     def move(self, by: int) -> None:
         """Select another alert; where the evidence stands alone, scroll it."""
         if self.alone:
-            detail = self.query_one(AlertDetail)
-            detail.at = max(0, detail.at + by)
-            self.show()
+            self.scroll(self.query_one(AlertDetail), by)
             return
         rows, chosen = self.scene.incidents(), self.scene.selected()
         if chosen is None:
@@ -58,6 +57,27 @@ class Alerts(ListScreen):
         at = next(i for i, row in enumerate(rows) if row.id == chosen.id)
         self.scene.incident = rows[max(0, min(len(rows) - 1, at + by))].id
         self.show()
+
+    def scroll(self, panel: Panel, by: int) -> None:
+        """Move in the list or in the evidence, whichever the mouse is over."""
+        if isinstance(panel, AlertDetail):
+            panel.at = max(0, panel.at + by)
+            self.show()
+        else:
+            self.move(by)
+
+    def choose(self, panel: Panel, entry: int) -> None:
+        """Select the alert that was clicked, or show it on its chart; its evidence, where it has none."""
+        if not isinstance(panel, AlertList):
+            return
+        row, chosen = self.scene.incidents()[entry], self.scene.selected()
+        if chosen is None or row.id != chosen.id:
+            self.scene.incident = row.id
+            self.show()
+        elif self.can("jump"):
+            self.do_jump()
+        else:
+            self.do_evidence()
 
     def can(self, action: str) -> bool:
         """Return whether an action would do something now."""

@@ -12,6 +12,7 @@ from runwatch.tui import actions
 from runwatch.tui.api import AppApi, api
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.head import Head
+from runwatch.tui.widgets.hint import Hint
 from runwatch.tui.widgets.incident_bar import IncidentBar
 from runwatch.tui.widgets.keys import Keys
 from runwatch.tui.widgets.logs import LogPanel
@@ -47,6 +48,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
         yield IncidentBar()
         yield from self.body()
         yield from self.below()
+        yield Hint(self.view)
         yield Keys(self.view)
         yield TooSmall()
 
@@ -67,7 +69,9 @@ class RunScreen(Screen[None], inherit_bindings=False):
             return
         with self.app.batch_update():
             width, height = self.size
-            self.free = height - self.query_one(IncidentBar).fit(width, height)
+            hint = self.query_one(Hint)
+            hint.place(height)
+            self.free = height - self.query_one(IncidentBar).fit(width, height) - hint.display
             self.place()
             for part in self.query(Rows):
                 if part.display:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingsMap
+from textual.events import Click
 from textual.screen import ModalScreen
 
 from runwatch.render import cells
@@ -13,7 +14,7 @@ from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions, words
 from runwatch.tui.actions import Registry
-from runwatch.tui.widgets.rows import Panel
+from runwatch.tui.widgets.rows import Listed, Panel
 
 if TYPE_CHECKING:
     from textual.widgets import Input
@@ -24,7 +25,9 @@ _NAMES, _MOST = 14, 3
 
 
 class HelpPanel(Panel):
-    """What the view below shows, and the keys: its own first."""
+    """What the view below shows, and the keys: its own first, of them the most used."""
+
+    wheel = 3
 
     def __init__(self, view: str, registry: Registry) -> None:
         super().__init__(id="help")
@@ -52,7 +55,7 @@ class HelpPanel(Panel):
         ):
             if chosen:
                 out += [[], [(title, "title")]]
-            for action in chosen:
+            for action in sorted(chosen, key=lambda action: action.rank):
                 where = f"  ({', '.join(sorted(action.views))})" if chosen is elsewhere else ""
                 out.append(
                     [(f"  {cells.pad(action.told, 14)}", "key"), (action.description, ""), (where, "dim")]
@@ -78,9 +81,11 @@ class HelpPanel(Panel):
             rows = [row for row in rows if all(word in cells.row_text(row).lower() for word in words)]
             rows = rows or [[("no line has these words; esc shows all", "dim")]]
         self.at = max(0, min(self.at, len(rows) - height))
+        self.listed = Listed(self.at, min(height, len(rows)), len(rows))
         more = len(rows) - height - self.at
         below = "PgDn for the keys" if self.at == 0 else "down for more"
         right: Row = [(below, "key")] if more > 0 else [("esc closes", "dim")]
+        right = [("i", "key"), (" guide  ", "dim"), *right] if width >= 60 else right
         title: Row = [("help", "title"), *([(f" only {self.wanted!r}", "warn")] if self.wanted else [])]
         return Content(title, rows[self.at :][: max(0, height)], right)
 
@@ -118,6 +123,15 @@ class Help(ModalScreen[None], inherit_bindings=False):
     def _move(self, by: int) -> None:
         self.panel.at = max(0, self.panel.at + by)
         self.panel.redraw()
+
+    def on_panel_scrolled(self, event: Panel.Scrolled) -> None:
+        """Scroll with the wheel and the scrollbar."""
+        self._move(event.by)
+
+    def on_click(self, event: Click) -> None:
+        """Close the help at a click beside it."""
+        if event.widget is self:
+            self.dismiss()
 
     def do_up(self) -> None:
         """One row up."""

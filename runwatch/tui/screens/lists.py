@@ -8,6 +8,7 @@ from runwatch.tui import actions
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.filtering import FilterScreen
 from runwatch.tui.widgets.pages import CheckpointTable, EventTable, FactTable, PagePanel, StageTable
+from runwatch.tui.widgets.rows import Panel
 from runwatch.tui.widgets.runs import RunTable
 
 _FAR = 10**9
@@ -34,6 +35,21 @@ class ListScreen(RunScreen):
         if action in MOVES:
             return self.length() > 1
         return super().can(action)
+
+    def choose(self, panel: Panel, entry: int) -> None:
+        """Select an entry that was clicked; one that is selected already is opened."""
+
+    def scroll(self, panel: Panel, by: int) -> None:
+        """Move by some entries with the mouse, in the list that it is over."""
+        self.move(by)
+
+    def on_panel_chosen(self, event: Panel.Chosen) -> None:
+        """Answer a click on an entry."""
+        self.choose(event.panel, event.entry)
+
+    def on_panel_scrolled(self, event: Panel.Scrolled) -> None:
+        """Answer the wheel and the scrollbar."""
+        self.scroll(event.panel, event.by)
 
     def do_up(self) -> None:
         """One row up."""
@@ -74,6 +90,14 @@ class Runs(FilterScreen, ListScreen):
         self.query_one(RunTable).at += by
         self.show()
 
+    def choose(self, panel: Panel, entry: int) -> None:
+        """Select the run that was clicked, or show it."""
+        table = self.query_one(RunTable)
+        if entry == table.at:
+            self.do_open()
+        else:
+            self.move(entry - table.at)
+
     def can(self, action: str) -> bool:
         """Return whether an action would do something now."""
         return self.length() > 0 if action == "open" else super().can(action)
@@ -99,8 +123,13 @@ class PageScreen(ListScreen):
 
     def move(self, by: int) -> None:
         """Scroll the table."""
-        self.table().at = max(0, self.table().at + by)
-        self.show()
+        self.scroll(self.table(), by)
+
+    def scroll(self, panel: Panel, by: int) -> None:
+        """Scroll the table that the mouse is over."""
+        if isinstance(panel, PagePanel):
+            panel.at = max(0, panel.at + by)
+            self.show()
 
     def page(self) -> int:
         """Return how many rows make a page."""

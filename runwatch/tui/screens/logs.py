@@ -14,6 +14,7 @@ from runwatch.tui.lines import step_of
 from runwatch.tui.screens.lists import ListScreen
 from runwatch.tui.search import Search
 from runwatch.tui.widgets.logs import LogView
+from runwatch.tui.widgets.rows import Panel
 
 _AHEAD = 4
 """Screens of lines asked for, so that scrolling meets lines that are already here."""
@@ -58,6 +59,14 @@ class Logs(ListScreen):
         """Scroll."""
         self.log_view.scroll_lines(by)
         self.runwatch.subscribe()
+
+    def choose(self, panel: Panel, entry: int) -> None:
+        """Select the line that was clicked, or show the charts at its step."""
+        if entry != self.log_view.at:
+            self.log_view.choose(entry)
+            self.runwatch.subscribe()
+        elif self.can("at_chart"):
+            self.do_at_chart()
 
     def can(self, action: str) -> bool:
         """Return whether an action would do something now."""

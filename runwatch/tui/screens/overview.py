@@ -14,12 +14,16 @@ from runwatch.tui.widgets.charts import ChartPanel, Note
 from runwatch.tui.widgets.end_card import EndCard
 from runwatch.tui.widgets.logs import LogPanel
 from runwatch.tui.widgets.ranks import RankGrid
-from runwatch.tui.widgets.tables import Checkpoints, Stats, Summary
+from runwatch.tui.widgets.tables import Checkpoints, Stats, Summary, SummaryCard, card
 from runwatch.watcher import protocol
 
 _MAIN, _MINOR = 2, 3
 _LEAST = 9
 """Rows of the screen that the card of the end leaves."""
+_CARD = 6
+"""Rows of the summary where no chart stands beside it."""
+_TELLING = 3
+"""Lines of the summary that are worth the place of a chart."""
 
 
 class Overview(ChartScreen):
@@ -43,6 +47,7 @@ class Overview(ChartScreen):
                 with Horizontal(id="minor", classes="part"):
                     for i in range(_MINOR):
                         yield ChartPanel(id=f"minor-{i}", classes="part")
+                    yield SummaryCard(id="card", classes="part")
         with Horizontal(id="lower", classes="part"):
             yield RankGrid(id="ranks", classes="part")
             yield AlertsPanel(id="alerts", classes="part")
@@ -74,7 +79,8 @@ class Overview(ChartScreen):
             chosen = next((group for group in wanted if self.pinned in group), (self.pinned,))
             wanted = [chosen, *(group for group in wanted if group != chosen)]
         main = wanted[: 1 if narrow else _MAIN]
-        minor = wanted[_MAIN:][:_MINOR] if tall and not narrow else []
+        says = len(card(run)) >= _TELLING and tall and not narrow and not wide
+        minor = wanted[_MAIN:][: _MINOR - says] if tall and not narrow else []
         for prefix, groups, count in (("main", main, _MAIN), ("minor", minor, _MINOR)):
             for i in range(count):
                 panel = self.query_one(f"#{prefix}-{i}", ChartPanel)
@@ -91,7 +97,8 @@ class Overview(ChartScreen):
             "plots": True,
             "main": True,
             "stats": 60 <= width < 100 and len(choose.of_run(run)) > 1,
-            "minor": bool(minor),
+            "minor": bool(minor) or says,
+            "card": says,
             "ranks": ranks,
             "alerts": (alerts and (not narrow or tall)) or ((ranks or checkpoints) and not narrow),
             "checkpoints": checkpoints,
@@ -100,6 +107,7 @@ class Overview(ChartScreen):
         shown["lower"] = (shown["ranks"] or shown["alerts"] or checkpoints) and height >= 20
         for name, display in shown.items():
             self.query_one(f"#{name}").display = display
+        self.query_one("#minor").styles.height = "2fr" if minor else _CARD
         self._lower_height(tall)
         short = shown["lower"] and height < 24  # charts get what the log can do without
         self.query_one("#log").styles.height = 4 if short else 8 if wide else 6

@@ -16,9 +16,10 @@ from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import commands
 from runwatch.tui.commands import Entry
-from runwatch.tui.widgets.rows import Panel
+from runwatch.tui.widgets.rows import Listed, Panel
 
-_NAMES = 20
+_NAMES = 30
+"""Cells of a name at most."""
 
 
 class PalettePanel(Panel):
@@ -41,13 +42,18 @@ class PalettePanel(Panel):
         self.at = max(0, min(self.at, len(found) - 1))
         start = max(0, self.at - height + 1)
         rows: list[Row] = []
-        for index, entry in enumerate(found[start : start + height], start):
-            name = f"{entry.name} {entry.argument}".strip()
-            pointer = glyphs.pointer if index == self.at else " "
-            room = width - _NAMES - 12
-            text = cells.pad(entry.description, room, glyphs.ellipsis)
-            label = cells.pad(name, _NAMES, glyphs.ellipsis)
-            rows.append([(f"{pointer} ", "key"), (label, "title"), (f" {text} ", "dim"), (entry.keys, "key")])
+        page = found[start : start + height]
+        names = [f"{entry.name} {entry.argument}".strip() for entry in page]
+        wide = min(max(map(cells.width, names), default=0), _NAMES, width // 2)
+        for index, (name, entry) in enumerate(zip(names, page, strict=True), start):
+            here = index == self.at
+            keys = cells.settled(entry.keys, glyphs.ascii)
+            room = width - wide - cells.width(keys) - 5
+            text = cells.pad(entry.description, max(0, room), glyphs.ellipsis)
+            label = cells.pad(name, wide, glyphs.ellipsis)
+            row: Row = [(f"{glyphs.pointer if here else ' '} ", "key"), (label, "title")]
+            rows.append([*row, (f" {text} ", "dim"), (f"{keys} ", "key")])
+        self.listed = Listed(start, len(page), len(found))
         if not found:
             rows = [[("nothing fits", "dim")]]
         right: Row = [(self.said, "warn")] if self.said else [("enter run  esc close", "dim")]
@@ -98,6 +104,15 @@ class Palette(ModalScreen[tuple[Entry, str] | None], inherit_bindings=False):
     def action_close(self) -> None:
         """Return nothing."""
         self.dismiss(None)
+
+    def on_panel_scrolled(self, event: Panel.Scrolled) -> None:
+        """Move the pointer with the wheel."""
+        self.action_move(event.by)
+
+    async def on_panel_chosen(self, event: Panel.Chosen) -> None:
+        """Take the entry that was clicked."""
+        self.panel.at = event.entry
+        await self.query_one(Input).action_submit()
 
     @on(Input.Changed)
     def typed(self, event: Input.Changed) -> None:

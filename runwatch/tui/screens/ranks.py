@@ -9,6 +9,7 @@ from runwatch.tui import actions
 from runwatch.tui.screens.lists import ListScreen
 from runwatch.tui.widgets.machine import MachinePanel
 from runwatch.tui.widgets.ranks import RankDetail, RankGrid, RankTable, measure_of
+from runwatch.tui.widgets.rows import Panel
 
 MACHINE_FROM = 36
 """Rows of a screen from which the machine is shown beneath the ranks."""
@@ -63,6 +64,14 @@ class Ranks(ListScreen):
         """Select another rank."""
         self.query_one(RankTable).move(by)
         self.show()
+
+    def choose(self, panel: Panel, entry: int) -> None:
+        """Select the rank that was clicked, or show what is known of it."""
+        table = self.query_one(RankTable)
+        if entry == table.at:
+            self.do_detail()
+        else:
+            self.move(entry - table.at)
 
     def do_detail(self) -> None:
         """Show what is known of the selected rank, and take it away again."""

@@ -9,8 +9,9 @@ from runwatch.core.snapshot import IncidentRow
 from runwatch.render import cells, evidence, incident, numbers, plain, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
+from runwatch.tui import actions
 from runwatch.tui.scene import Scene
-from runwatch.tui.widgets.rows import Panel
+from runwatch.tui.widgets.rows import Listed, Panel
 
 _TAG, _WHEN = 7, 8
 """Cells for sign and word, and for how long."""
@@ -46,6 +47,7 @@ class AlertsPanel(Panel):
     """The most urgent alerts."""
 
     can_focus = False
+    opens = actions.ALERTS
 
     def needed(self, width: int) -> int:
         """Return how many rows show all of it at this outer width, with the frame."""
@@ -96,12 +98,16 @@ class AlertList(Panel):
         at = next((i for i, row in enumerate(rows) if chosen is not None and row.id == chosen.id), 0)
         start = first_shown([len(self._row(row, width, "")) for row in rows], at, height)
         shown: list[Row] = []
+        entries: list[int] = []
         fitting = 0
         for index, row in enumerate(rows[start:], start):
-            shown += self._row(row, width, scene.glyphs.pointer if index == at else "")
+            lines = self._row(row, width, scene.glyphs.pointer if index == at else "")
+            shown += lines
+            entries += [index] * len(lines)
             fitting += len(shown) <= height
             if len(shown) >= height:
                 break
+        self.listed = Listed(start, fitting, len(rows), entries=tuple(entries[:height]))
         hidden = len(rows) - start - fitting
         if not rows:
             shown = _nothing(scene, width)
@@ -189,6 +195,7 @@ class AlertDetail(Panel):
         lines = self._about(row, width) + self._why(row, width) + self._evidence(row, width)
         self.hidden = max(0, len(lines) - height)
         self.at = max(0, min(self.at, self.hidden))
+        self.listed = Listed(self.at, min(height, len(lines)), len(lines))
         below = self.hidden - self.at
         right: Row = [(f"{below} more below: v", "key")] if below else []
         return Content([("evidence", "title")], lines[self.at :], right)

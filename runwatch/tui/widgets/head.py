@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from functools import partial
+
 from runwatch.core.snapshot import RunView
 from runwatch.render import cells, numbers, plain, states
 from runwatch.render.cells import Row, Segment
 from runwatch.render.progress import bar
 from runwatch.tui import actions
+from runwatch.tui.api import api
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.rows import Rows
 
 _GAP: Segment = ("  ", "")
 _LONG = {name: name.title() for name in actions.VIEWS}
+_TAB = re.compile(r"[ \[](\d)(?= |\]|$)")
 _SHORT = {**_LONG, actions.OVERVIEW: "Main", actions.CHECKPOINTS: "Ckpts"}
 """Names of the views where there is room, and where there is less."""
 
@@ -26,7 +32,22 @@ class Head(Rows):
     def draw(self, width: int, height: int) -> list[Row]:
         """Return the three rows."""
         scene = self.scene
-        return [_state(scene, width), _progress(scene, width), _views(scene, self._view, width)][:height]
+        rows = [_state(scene, width), _progress(scene, width), _views(scene, self._view, width)][:height]
+        places = [place for row in rows[2:] for place in _places(row)]
+        self.targets = [(2, *tab, partial(self._open, view)) for view, tab in places]
+        return rows
+
+    def _open(self, view: str) -> None:
+        api(self.app).action_do(view)
+
+
+def _places(row: Row) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield the views whose tabs stand in a row, each with its first cell and its end."""
+    at, views = 0, dict(enumerate(actions.VIEWS))
+    for text, _ in row:
+        begin, at = at, at + cells.width(text)
+        if (tab := _TAB.match(text)) and (view := views.pop(int(tab[1]), "")):
+            yield view, (begin, at)
 
 
 def freshness(scene: Scene) -> Segment:

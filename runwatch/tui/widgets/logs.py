@@ -8,9 +8,10 @@ from runwatch.core.snapshot import RunView
 from runwatch.render import cells, plain
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
+from runwatch.tui import actions
 from runwatch.tui.lines import Lines, role_of
 from runwatch.tui.search import Search
-from runwatch.tui.widgets.rows import Panel
+from runwatch.tui.widgets.rows import Listed, Panel
 
 NOTHING_FOUND = "nothing found in the lines at hand"
 _PATIENCE = 4
@@ -38,6 +39,7 @@ class LogPanel(Panel):
     """The newest lines."""
 
     can_focus = False
+    opens = actions.LOGS
 
     def content(self, width: int, height: int) -> Content:
         """Return as many as fit, the newest last."""
@@ -48,7 +50,9 @@ class LogPanel(Panel):
         rows: list[Row] = [[(cells.clip(text, width, more), role_of(text))] for _, text in lines]
         if not rows:
             rows = [[(nothing(run), "dim")]]
-        return Content([("log", "title"), (source, "dim")], rows, [("4 scroll and search", "dim")])
+        return Content(
+            [("log", "title"), (source, "dim")], rows, [("4", "key"), (" scroll and search", "dim")]
+        )
 
     def lines_wanted(self) -> int:
         """Return how many lines fit."""
@@ -57,6 +61,8 @@ class LogPanel(Panel):
 
 class LogView(Panel):
     """Scrolls through lines by number."""
+
+    wheel = 3
 
     def __init__(self) -> None:
         super().__init__(id="log-view")
@@ -76,6 +82,8 @@ class LogView(Panel):
         """Whether each line has in front of it when it was read."""
         self.waiting = _PATIENCE
         """How many more pictures are asked for all the lines that the engine keeps; 0 for no more."""
+        self._at_row: list[int] = []
+        """Number of the line that each row shows."""
         self._of: tuple[str, str] | None = None
         """The run and the source that the lines are from."""
 
@@ -116,6 +124,7 @@ class LogView(Panel):
         numbers = [n for n in lines.shown() if n <= self.bottom][-height:] if height else []
         gutter = len(str(self.bottom)) + 1
         rows: list[Row] = []
+        at_row: list[int] = []
         for number in numbers:
             here, marked = number == self.at, number in lines.marked
             mark = scene.glyphs.pointer if here else scene.glyphs.bookmark if marked else " "
@@ -123,7 +132,9 @@ class LogView(Panel):
             for piece in self._pieces(lines[number], max(1, width - len(head))):
                 rows.append([(head, "key" if here or marked else "dim"), *self._painted(piece)])
                 head = " " * len(head)
-        rows = rows[-height:] if height else []
+                at_row.append(number)
+        rows, self._at_row = (rows[-height:], at_row[-height:]) if height else ([], [])
+        self.listed = self._listed()
         if not rows:
             why = "no line fits; esc shows all" if self._filters() else nothing(scene.run)
             rows = [[(scene.waiting_for() if scene.run is None else why, "dim")]]
@@ -134,6 +145,24 @@ class LogView(Panel):
         if scene.run and scene.run.log_source and room > 8:
             title.append((f" {cells.shorten(scene.run.log_source, room, scene.glyphs.ellipsis)}", "dim"))
         return Content(title, rows, [(note, "warn"), (where, "value")])
+
+    def _listed(self) -> Listed | None:
+        """Return which of the lines that are known here, or that the engine keeps, are shown."""
+        shown, known = self._at_row, self.lines.shown()
+        if not shown:
+            return None
+        if self._filters():
+            return Listed(known.index(shown[0]), len(set(shown)), len(known))
+        return Listed(shown[0] - 1, len(set(shown)), max(known[-1], self.bottom))
+
+    def entry(self, y: int) -> int | None:
+        """Return the number of the line in a row: a long line may take several."""
+        return self._at_row[y - 1] if 0 <= y - 1 < len(self._at_row) else None
+
+    def choose(self, number: int) -> None:
+        """Make a line the one that keys speak of."""
+        self.at, self.following = number, False
+        self.redraw()
 
     def _time(self, number: int) -> str:
         """Return when a line was read; "" for what was there before anyone watched."""
@@ -252,11 +281,3 @@ class LogView(Panel):
             self.sought, self.note = True, "searching"
         else:
             self.find(self.lines.hits(), forward=False)
-
-    def on_mouse_scroll_up(self) -> None:
-        """Scroll back with the wheel."""
-        self.scroll_lines(-3)
-
-    def on_mouse_scroll_down(self) -> None:
-        """Scroll forward with the wheel."""
-        self.scroll_lines(3)

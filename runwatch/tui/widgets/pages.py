@@ -8,7 +8,7 @@ from runwatch.render import cells, checkpoints, stages
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions
-from runwatch.tui.widgets.rows import Panel
+from runwatch.tui.widgets.rows import Listed, Panel
 
 _MOST = 6
 """Rows that one value may take; what is longer is cut off."""
@@ -29,18 +29,22 @@ _NO_CONFIGURATION = (
 class PagePanel(Panel):
     """Rows of which a part is shown, from `at` on."""
 
+    wheel = 3
+
     def __init__(self, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
         self.at = 0
         self.hidden = 0
         """Rows that do not fit."""
 
-    def part(self, rows: list[Row], height: int) -> list[Row]:
-        """Return the rows from `at` that fit, moving `at` to where that makes sense."""
+    def part(self, rows: list[Row], height: int, top: int = 0) -> list[Row]:
+        """Return the rows from `at` that fit below `top` others, moving `at` to where that makes sense."""
         room = max(1, height)
         self.hidden = max(0, len(rows) - room)
         self.at = max(0, min(self.at, self.hidden))
-        return rows[self.at : self.at + room]
+        page = rows[self.at : self.at + room]
+        self.listed = Listed(self.at, len(page), len(rows), top)
+        return page
 
     def more(self) -> Row:
         """Return how many rows follow, or nothing."""
@@ -88,7 +92,7 @@ class CheckpointTable(PagePanel):
             self.part([], height)
             return Content(title, self.empty(_NO_CHECKPOINTS, width))
         told, rest = self.above(width)
-        page = self.part(rows, height - 1 - len(rest))
+        page = self.part(rows, height - 1 - len(rest), 1 + len(rest))
         heading = checkpoints.heading(run.checkpoints, width)
         return Content([*title, *self.more()], [*rest, heading, *page], [(told, "value")])
 
@@ -116,7 +120,7 @@ class StageTable(PagePanel):
         found = self.scene.run.stages if self.scene.run else ()
         title: Row = [("stages" if len(found) > 1 else "results", "title")]
         title += [(f" {len(found)}", "dim")] if len(found) > 1 else []
-        page = self.part(self.rows(width), height - 1)
+        page = self.part(self.rows(width), height - 1, 1)
         return Content([*title, *self.more()], [stages.heading(found, width), *page])
 
 
@@ -138,7 +142,7 @@ class EventTable(PagePanel):
         if not rows:
             self.part([], height)
             return Content(title, self.empty(_NO_EVENTS, width))
-        page = self.part(checkpoints.events(rows, width, self.scene.glyphs), height - 1)
+        page = self.part(checkpoints.events(rows, width, self.scene.glyphs), height - 1, 1)
         return Content([*title, *self.more()], [checkpoints.event_heading(width), *page])
 
 

@@ -9,9 +9,10 @@ from runwatch.core.snapshot import RankRow
 from runwatch.render import cells, rank_table, ranks, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
+from runwatch.tui import actions
 from runwatch.tui.lines import rank_of
 from runwatch.tui.scene import Scene
-from runwatch.tui.widgets.rows import Panel
+from runwatch.tui.widgets.rows import Listed, Panel
 
 _MEASURES = {**{name: name for name in ranks.MEASURES}, "age": "last seen", "gpu": "GPU use"}
 """What the grid shows, in the words of the table."""
@@ -25,6 +26,8 @@ def measure_of(scene: Scene) -> str:
 
 class RankGrid(Panel):
     """A level per rank, and the worst by name."""
+
+    opens = actions.RANKS
 
     def content(self, width: int, height: int) -> Content:
         """Return the grid with the worst ranks beside or in the title."""
@@ -102,6 +105,7 @@ class RankTable(Panel):
         room = max(1, height - 1)
         self._top = max(0, min(max(self._top, self.at - room + 1), self.at, len(rows) - room))
         page = rows[self._top : self._top + room]
+        self.listed = Listed(self._top, len(page), len(rows), top=1)
         chosen = rows[self.at].rank if rows else None
         lines = rank_table.table(page, width, self.scene.glyphs, ranks.furthest(rows), chosen, rows)
         shown = f"{self._top + 1}-{self._top + len(page)} of {len(rows)}" if rows else "none"

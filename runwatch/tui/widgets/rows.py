@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -19,8 +24,13 @@ ROLES = (
     "heat-0", "heat-1", "heat-2", "heat-3", "heat-4",
     "axis", "raw", "smooth", "second", "third", "fourth", "cursor", "bad", "mark-incident", "mark-checkpoint",
     "mark-eval", "mark-restart", "frame", "focus", "title", "value", "dim", "good", "busy", "warn", "crit",
-    "bar", "track", "level", "key", "select", "hit",
+    "bar", "track", "level", "key", "select", "hit", "band", "edge", "best", "shade-warn", "shade-crit",
+    "picked",
 )  # fmt: skip
+
+
+Target = tuple[int, int, int, Callable[[], object]]
+"""What a click does: the row, its first cell and the end, and what is called."""
 
 
 class Rows(Widget):
@@ -34,6 +44,8 @@ class Rows(Widget):
         self._palette: dict[str, Style] = {}
         self._faded = False
         """Colours have changed since it was painted."""
+        self.targets: list[Target] = []
+        """What can be clicked in what is drawn; `draw` says it."""
 
     @property
     def scene(self) -> Scene:
@@ -82,10 +94,13 @@ class Rows(Widget):
     def _style(self, role: str) -> Style:
         style = self._palette.get(role)
         if style is None:
-            name = f"rows--{role.replace('.', '-')}"
+            fore, _, ground = role.partition(cells.ON)
+            name = f"rows--{fore.replace('.', '-')}"
             view = api(self.app).view
             known = view is not None and name in view.COMPONENT_CLASSES
             style = view.get_component_rich_style(name) if view is not None and known else self.rich_style
+            if ground:
+                style += Style(bgcolor=self._style(ground).bgcolor)
             self._palette[role] = style
         return style
 
@@ -109,16 +124,67 @@ class Rows(Widget):
         self._strips = [self._strip(row, self._width) for row in self._drawn]
         self.refresh()
 
+    def click(self, x: int, y: int) -> bool:
+        """Do what a click on this cell does; return whether it does anything."""
+        for row, begin, end, act in self.targets:
+            if row == y and begin <= x < end:
+                act()
+                return True
+        return False
+
+    def on_click(self, event: events.Click) -> None:
+        """Answer a click or a touch."""
+        if self.click(event.x, event.y):
+            event.stop()
+
     def on_resize(self) -> None:
         """Draw at the new size, and ask for what that size needs."""
         self.redraw()
         api(self.app).subscribe()
 
 
+@dataclass(frozen=True)
+class Listed:
+    """The part of a list that a panel shows: entries from `first` on, in the rows from `top` on."""
+
+    first: int
+    shown: int
+    total: int
+    top: int = 0
+    entries: tuple[int, ...] = ()
+    """The entry of each row, where an entry may have several."""
+
+    def entry(self, row: int) -> int | None:
+        """Return the entry in a row of the list."""
+        row -= self.top
+        if self.entries:
+            return self.entries[row] if 0 <= row < len(self.entries) else None
+        return self.first + row if 0 <= row < self.shown else None
+
+
 class Panel(Rows):
-    """Rows in a frame with a title; can have the focus."""
+    """Rows in a frame with a title; can have the focus. A list says in `listed` what part of it is shown."""
 
     can_focus = True
+    opens = ""
+    """The view that a click opens."""
+    listed: Listed | None = None
+    wheel = 1
+    """Entries that one notch of the wheel moves by."""
+
+    class Chosen(Message):
+        """An entry of a list was clicked."""
+
+        def __init__(self, panel: Panel, entry: int) -> None:
+            super().__init__()
+            self.panel, self.entry = panel, entry
+
+    class Scrolled(Message):
+        """A list was scrolled with the wheel or the scrollbar."""
+
+        def __init__(self, panel: Panel, by: int) -> None:
+            super().__init__()
+            self.panel, self.by = panel, by
 
     def content(self, width: int, height: int) -> Content:
         """Return title and rows for the given inner size."""
@@ -132,7 +198,52 @@ class Panel(Rows):
             self.log.error(error)
             reason = f"cannot show this: {type(error).__name__}: {error}"
             content = Content([(self.id or "panel", "title")], [[(reason, "bad")]])
-        return framed(content, width, height, self.scene.glyphs, self.has_focus)
+        rows = framed(content, width, height, self.scene.glyphs, self.has_focus)
+        for y in self._thumb(height) if width >= 4 else ():
+            rows[y][-1] = (self.scene.glyphs.levels[-1], rows[y][-1][1])
+        return rows
+
+    def _thumb(self, height: int) -> range:
+        """Return the rows of the right edge that the scrollbar takes; none where all is shown."""
+        part, room = self.listed, height - 2
+        if part is None or part.total <= part.shown or room < 3:
+            return range(0)
+        size = max(1, min(room - 1, room * part.shown // part.total))
+        begin = 1 + round((room - size) * min(1.0, part.first / (part.total - part.shown)))
+        return range(begin, begin + size)
+
+    def entry(self, y: int) -> int | None:
+        """Return which entry of the list the row `y` of the panel shows."""
+        return self.listed.entry(y - 1) if self.listed is not None else None
+
+    def click(self, x: int, y: int) -> bool:
+        """Choose the entry there, scroll to it on the scrollbar, or open the view that shows more."""
+        if super().click(x, y):
+            return True
+        part, height = self.listed, self.size.height
+        if part is not None and x == self.size.width - 1 and self._thumb(height):
+            share = min(1.0, max(0.0, (y - 1) / max(1, height - 3)))
+            self.post_message(self.Scrolled(self, round(share * (part.total - part.shown)) - part.first))
+        elif (entry := self.entry(y)) is not None:
+            self.post_message(self.Chosen(self, entry))
+        elif self.opens and getattr(self.screen, "view", "") != self.opens:
+            api(self.app).action_do(self.opens)
+        else:
+            return False
+        return True
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Scroll a list back."""
+        self._scroll(event, -self.wheel)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Scroll a list on."""
+        self._scroll(event, self.wheel)
+
+    def _scroll(self, event: events.MouseEvent, by: int) -> None:
+        if self.listed is not None:
+            event.stop()
+            self.post_message(self.Scrolled(self, by))
 
     def on_focus(self) -> None:
         """Show the focus."""

@@ -9,7 +9,7 @@ from runwatch.render import cells, numbers, plain, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions
-from runwatch.tui.widgets.rows import Panel
+from runwatch.tui.widgets.rows import Listed, Panel
 
 _WIDE = 100
 _STATE, _DONE, _LOSS, _ALERTS, _AGE = 13, 6, 7, 8, 7
@@ -64,6 +64,7 @@ class RunTable(Panel):
             self._pointed = self.at, scene.run.id
         self.selected()
         title: Row = [("runs", "title"), (f" {len(runs)}", "dim"), *scene.filtered(actions.RUNS, len(found))]
+        self.listed = None
         if not found:
             return Content(title, [[("no run fits; esc shows all" if runs else scene.waiting_for(), "dim")]])
         widths = _widths(found, width)
@@ -76,6 +77,7 @@ class RunTable(Panel):
         start = max(0, self.at - max(1, height - 1) + 1)
         for index, row in enumerate(found[start : start + height], start):
             rows.append(self._row(row, widths, index == self.at))
+        self.listed = Listed(start, min(height - 1, len(found) - start), len(found), top=1)
         below = len(found) - start - (height - 1)
         return Content(title, rows, [(f"{below} more below", "dim")] if below > 0 else [])
 

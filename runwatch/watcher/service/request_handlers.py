@@ -11,7 +11,10 @@ from typing import Any, TypeVar
 from runwatch import __version__
 from runwatch.alerts.delivery.actions import Waiting, what
 from runwatch.alerts.routing.silences import Silence, silence
+from runwatch.core.ending import CUT_SHORT
 from runwatch.core.errors import ExitCode, RunwatchError
+from runwatch.core.findings import Severity
+from runwatch.core.known_names import check_names
 from runwatch.core.snapshot import RunRow
 from runwatch.core.text import plain
 from runwatch.render import states
@@ -66,8 +69,20 @@ def _answers(server: ServerApi, request: protocol.Request, now: float) -> Iterat
 def _silence(server: ServerApi, request: protocol.Silence, now: float) -> str:
     seconds = request.ends - now
     made = silence(request.matchers, seconds, now=now, comment=request.comment, author=request.author)
+    _check_values(server, made)
     server.notifier.silence(made)
     return f"silenced until {_when(made.ends)}: {_conditions(made)} ({made.id})"
+
+
+def _check_values(server: ServerApi, made: Silence) -> None:
+    """Raise ConfigError, with the most similar name, for a rule or severity that no alert can have."""
+    known = {
+        "rule": (*(rule.name for rule in server.config.ruleset().rules), "started", "finished", *CUT_SHORT),
+        "severity": tuple(severity.value for severity in Severity),
+    }
+    for matcher in made.matchers:
+        if matcher.operator in ("=", "!=") and matcher.label in known:
+            check_names([matcher.value], known[matcher.label], str(matcher))
 
 
 def _unsilence(server: ServerApi, request: protocol.Unsilence, now: float) -> str:

@@ -1,0 +1,125 @@
+"""The headless stream in whole sentences, for screen readers: no signs, no columns, nothing said twice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from runwatch.cli.headless import ENDS, SHOWN, Printer
+from runwatch.core import metrics
+from runwatch.render import numbers
+from runwatch.render import plain as plain_words
+from runwatch.render.states import ended
+
+_SPOKEN = {"σ": " sigma", "±": " plus or minus ", "→": " to ", "…": "...", "×": " times ", "·": ", "}
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+_DOES = {
+    "starting": "is starting",
+    "warmup": "is warming up",
+    "training": "is training",
+    "evaluating": "is evaluating",
+    "checkpointing": "is saving a checkpoint",
+    "stalled": "has stalled",
+    "blind": "cannot be seen",
+}
+
+
+class Sentences(Printer):
+    """Says each news of the stream in a sentence."""
+
+    decorated = False
+
+    def __init__(self) -> None:
+        super().__init__(as_json=False)
+
+    def stamped(self, line: str) -> str:
+        """Return the line without the time of day, and with words for signs."""
+        return "".join(_SPOKEN.get(char, char) for char in line)
+
+    def _run(self, run: str, body: dict[str, Any]) -> str:
+        form = f" in the format {body['format']}" if body["format"] else ""
+        return f"Watching {run}{form}, from {' and '.join(body['sources'])}."
+
+    def _stage(self, run: str, body: dict[str, Any]) -> str:
+        return f"{run}: stage {body['number']} begins, {body['stage']}."
+
+    def _preview(self, run: str, body: dict[str, Any]) -> str:
+        share = "" if body["history"] is None else f", {100 * body['history']:.0f} percent so far"
+        return f"Reading the history of {run}{share}."
+
+    def _values(self, run: str, body: dict[str, Any]) -> str:
+        does = _DOES.get(body["phase"], f"is in the phase {body['phase']}")
+        return " ".join(filter(None, (f"{run} {does}{_place(body)}.", _measured(body))))
+
+    def _incident(self, run: str, body: dict[str, Any]) -> str:
+        row, resolved = body["incident"], self._remember(run, body)
+        where = f", in line {row['line']:,}" if row["line"] else ""
+        title = f"{row['title']}{where}"
+        if resolved:
+            return f"Resolved in {run}: {title}."
+        acknowledged = " Acknowledged." if body["change"] == "acknowledged" else ""
+        told = [f"{row['severity'].capitalize()} in {run}: {title}.{acknowledged}"]
+        told += [f"{name}: {_closed(row[key])}" for name, key in _ABOUT if row.get(key)]
+        return " ".join(told)
+
+    def _end(self, run: str, body: dict[str, Any]) -> str:
+        state = ENDS.get(body["state"], body["state"])
+        if body["state"] == "no run":
+            return f"{run}: {state}."
+        told = [f"{run} has ended: {state}{_place(self._newest[run]) if run in self._newest else ''}."]
+        if run in self._newest:
+            told.append(_measured(self._newest[run]))
+        if results := body.get("summary", {}).get("results"):
+            told.append(f"Results: {plain_words.results(results)}.")
+        found = self.findings(run)
+        told.append(f"Found: {found}." if found else "No findings.")
+        return " ".join(filter(None, told))
+
+
+_ABOUT = (("Cause", "cause"), ("Advice", "advice"), ("Rule", "rule"))
+
+
+def _closed(text: str) -> str:
+    """Return a text that ends as a sentence does."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _place(body: Mapping[str, Any]) -> str:
+    """Return how far a run is, to stand behind what it does."""
+    told = ""
+    if body["step"] is not None:
+        stage = f" of {body['stage']}" if body.get("stage") else ""
+        total = f" of {body['total']:,}" if body["total"] else ""
+        told += f", at step {body['step']:,}{total}{stage}"
+    if body["progress"] is not None:
+        told += f", {100 * body['progress']:.0f} percent"
+    if body["eta_seconds"] and not ended(body["phase"]):
+        told += f", {spoken(body['eta_seconds'])} left"
+    return told
+
+
+def _measured(body: Mapping[str, Any]) -> str:
+    """Return the newest values in a sentence; "" if there are none."""
+    told = []
+    for name in SHOWN:
+        if name in body["metrics"]:
+            value = body["metrics"][name]
+            told.append(
+                f"{metrics.label(name)} {'not a number' if value is None else numbers.value(name, value)}"
+            )
+    return f"{', '.join(told)}.".capitalize() if told else ""
+
+
+def spoken(seconds: float) -> str:
+    """Return a time in words, of two units at most: `2 days 14 hours`."""
+    if not math.isfinite(seconds):
+        return "an unknown time"
+    rest, told = max(1, round(seconds)), list[str]()
+    for unit, size in _UNITS:
+        count, rest = divmod(rest, size)
+        if count:
+            told.append(f"{count} {unit}{'s' if count > 1 else ''}")
+        elif told:
+            break
+    return " ".join(told[:2])

@@ -1,0 +1,31 @@
+"""One line above the footer for those who are new here."""
+
+from __future__ import annotations
+
+from runwatch.render.cells import Row
+from runwatch.tui.api import api
+from runwatch.tui.widgets.rows import Rows
+
+_LEAST = 20
+"""Rows of a screen below which a line is too dear."""
+
+
+class Hint(Rows):
+    """Says one thing that can be done here; takes no room where there is nothing to say."""
+
+    def __init__(self, view: str) -> None:
+        super().__init__(id="hint")
+        self._view = view
+
+    def place(self, height: int) -> None:
+        """Take a row on a screen of that height, or none."""
+        self.display = height >= _LEAST and bool(self._line()[0])
+
+    def _line(self) -> tuple[str, str]:
+        app = api(self.app)
+        return app.hints.line(app.registry, self.scene, self._view)
+
+    def draw(self, width: int, height: int) -> list[Row]:
+        """Return the hint."""
+        key, text = self._line()
+        return [[("hint: ", "dim"), (key, "key"), (f" {text}", "dim")]]

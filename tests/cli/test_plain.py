@@ -1,0 +1,55 @@
+"""`--plain`: the stream in sentences that a screen reader can read out."""
+
+from runwatch.cli.sentences import Sentences, spoken
+
+from .live import Log
+from .test_headless import end, incident, progress, run
+
+SIGNS = set("▲●○✓✗◌◎─│╭╮█…±→·")
+
+
+def heard(*bodies):
+    printer = Sentences()
+    return [line for body in bodies if (line := printer.text(body))]
+
+
+def test_progress_is_a_sentence_and_is_said_once():
+    assert heard(progress(), progress(), progress(step=6)) == [
+        "r is training, at step 5 of 10, 50 percent, 1 minute left. Loss 2.500.",
+        "r is training, at step 6 of 10, 60 percent, 1 minute left. Loss 2.500.",
+    ]
+    assert heard(progress("evaluating")) == [
+        "r is evaluating, at step 5 of 10, 50 percent, 1 minute left. Loss 2.500."
+    ]
+
+
+def test_an_alert_is_said_in_full():
+    told = incident(title="loss spiked to 5.13 (+4.1σ)", advice="lower the learning rate")
+    assert heard(told, incident("resolved")) == [
+        "Critical in r: loss spiked to 5.13 (+4.1 sigma), in line 8. "
+        "Cause: grad norm before it. Advice: lower the learning rate. Rule: nonfinite.",
+        "Resolved in r: loss is NaN, in line 8.",
+    ]
+
+
+def test_the_end_counts_what_was_found():
+    lines = heard(progress(), incident(), progress("crashed", 7), end("crashed", 1))
+    assert lines[-1] == "r has ended: crashed, at step 7 of 10, 70 percent. Loss 2.500. Found: 1 critical."
+
+
+def test_times_in_words():
+    assert [spoken(s) for s in (0.2, 61, 7_200, 2 * 86_400 + 14 * 3_600 + 5)] == [
+        "1 second", "1 minute 1 second", "2 hours", "2 days 14 hours",
+    ]  # fmt: skip
+
+
+def test_a_run_in_plain_words_has_no_sign_and_no_escape(tmp_path):
+    log = Log(tmp_path / "train.log")
+    log.steps(20)
+    done = run("tail", "-", "--plain", stdin=log.path.read_text())
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("Watching stdin")
+    assert "has ended" in lines[-1]
+    assert not SIGNS & set(done.stdout)
+    assert "\x1b" not in done.stdout

@@ -1,0 +1,55 @@
+"""The guide names the areas of a view in turn, and the help has the keys that are used most first."""
+
+import pytest
+
+from runwatch.tui import actions, words
+
+from .fake_engine import ALERTS
+
+
+async def test_the_guide_leads_over_what_is_on_the_screen(open_app):
+    async with open_app((120, 40), ranks=8, incidents=ALERTS) as s:
+        await s.press("i")
+        seen = []
+        while s.app.screen is not s.view:
+            (area,) = s.view.query(".-guided")
+            panel = s.app.screen.query_one("#guide")
+            assert not panel.region.overlaps(area.region) or area.region.height > 20
+            seen.append(area.id)
+            await s.press("enter")
+        assert seen == ["head", "main-0", "minor-0", "ranks", "alerts", "log", "keys"]
+        assert not s.view.query(".-guided")
+
+
+async def test_escape_ends_the_guide(open_app):
+    async with open_app((80, 24)) as s:
+        await s.press("question_mark", "i", "escape")
+        assert s.app.screen is s.view
+        assert not s.view.query(".-guided")
+
+
+async def test_the_footer_stays_while_something_is_over_the_view(open_app):
+    async with open_app((80, 24)) as s:
+        before = s.drawn("#keys")
+        for key in ("i", "T", "colon"):
+            await s.press(key)
+            await s.push(step=41_500)
+            assert s.drawn("#keys") == before
+            await s.press("escape")
+
+
+@pytest.mark.parametrize("view", actions.VIEWS)
+async def test_every_area_of_the_guide_is_somewhere_in_its_view(open_app, view):
+    async with open_app((200, 50), ranks=8, incidents=ALERTS) as s:
+        s.app.open_view(view)
+        await s.settle()
+        assert all(s.view.query(place) for place, _ in words.areas(view))
+
+
+async def test_the_most_used_keys_come_first_in_the_help(open_app):
+    async with open_app((120, 40)) as s:
+        await s.press("question_mark")
+        told = ["".join(text for text, _ in row) for row in s.app.screen.panel.rows(100)]
+        assert told.index(next(t for t in told if "leave" in t)) < told.index(
+            next(t for t in told if "W&B" in t)
+        )

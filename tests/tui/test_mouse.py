@@ -1,0 +1,152 @@
+"""What the mouse does: tabs, footer, lists, panels, wheel and scrollbar, each as its key does."""
+
+import msgspec
+from textual import events
+
+from runwatch.core.snapshot import EventRow, Progress, RunRow
+from runwatch.tui import actions
+
+from .fake_engine import ALERTS, CHECKPOINTS, picture
+
+
+async def click(s, text, row=None):
+    """Click on the first place of the screen that shows a text, or that of a row."""
+    lines = s.text().splitlines()
+    y = next(y for y, line in enumerate(lines) if text in line and row in {None, y})
+    await s.pilot.click(offset=(lines[y].index(text), y))
+    await s.settle()
+
+
+async def wheel(s, text, down=True, times=1):
+    """Turn the wheel over the first place that shows a text."""
+    lines = s.text().splitlines()
+    y = next(y for y, line in enumerate(lines) if text in line)
+    kind = events.MouseScrollDown if down else events.MouseScrollUp
+    for _ in range(times):
+        await s.pilot._post_mouse_events([kind], offset=(lines[y].index(text), y), button=0)
+    await s.settle()
+
+
+async def test_tabs_open_views_at_every_width(open_app):
+    for size in ((120, 40), (80, 24), (40, 12)):
+        async with open_app(size, ranks=8) as s:
+            for digit, view in enumerate(actions.VIEWS):
+                await click(s, f" {digit}" if s.view.view != view else f"[{digit}]", row=2)
+                assert s.view.view == view, size
+
+
+async def test_a_key_of_the_footer_is_pressed_by_a_click(open_app):
+    async with open_app((120, 40)) as s:
+        await click(s, "Log y")
+        assert s.scene.log_y
+
+
+async def test_no_tap_at_the_corner_of_a_phone_leaves(open_app):
+    async with open_app((40, 30)) as s:
+        assert "Quit" not in s.drawn("#keys")
+        await s.pilot.click(offset=(0, 29))
+        await s.settle()
+        assert s.app.return_value is None
+
+
+async def test_a_click_selects_a_run_and_another_opens_it(open_app):
+    async with open_app((100, 30)) as s:
+        await s.press("0")
+        await click(s, "abl-17")
+        assert s.view.view == actions.RUNS
+        assert s.engine.view.run != "r2"
+        await click(s, "abl-17")
+        assert (s.engine.view.run, s.view.view) == ("r2", actions.OVERVIEW)
+
+
+async def test_a_click_selects_an_alert_and_another_shows_its_chart(open_app):
+    async with open_app((120, 40), incidents=ALERTS) as s:
+        await s.press("5")
+        wanted = s.scene.incidents()[1]
+        await click(s, wanted.rule)
+        assert s.scene.selected().id == wanted.id
+        first = s.scene.incidents()[0]
+        await click(s, first.rule)
+        await click(s, first.rule)
+        assert s.scene.cursor == first.step
+
+
+async def test_a_click_selects_a_rank_and_another_shows_its_detail(open_app):
+    async with open_app((120, 40), ranks=64) as s:
+        await s.press("3")
+        table = s.view.query_one("#rank-table")
+        third = table.sorted()[3].rank
+        await s.pilot.click("#rank-table", offset=(4, 2 + 3))
+        await s.settle()
+        assert table.selected().rank == third
+        await s.pilot.click("#rank-table", offset=(4, 2 + 3))
+        await s.settle()
+        assert s.view.detail
+
+
+async def test_a_click_selects_a_line_and_another_shows_the_charts_there(open_app):
+    async with open_app((100, 30)) as s:
+        await s.press("4")
+        view = s.view.log_view
+        await s.pilot.click("#log-view", offset=(10, 5))
+        await s.settle()
+        assert view.at == view.bottom - view.room + 5
+        assert not view.following
+        await s.pilot.click("#log-view", offset=(10, 5))
+        await s.settle()
+        assert s.view.view == actions.OVERVIEW
+        assert s.scene.cursor is not None
+
+
+async def test_panels_of_the_overview_open_their_views(open_app):
+    shown = {"ranks": 8, "incidents": ALERTS, "checkpoints": CHECKPOINTS}
+    async with open_app((200, 50), **shown) as s:
+        for panel, view in (
+            ("#alerts", actions.ALERTS), ("#log", actions.LOGS), ("#ranks", actions.RANKS),
+            ("#checkpoints", actions.CHECKPOINTS), ("#summary", actions.RUNS),
+        ):  # fmt: skip
+            await s.pilot.click(panel, offset=(5, 2))
+            await s.settle()
+            assert s.view.view == view
+            await s.press("1")
+
+
+async def test_the_wheel_scrolls_the_list_beneath_it(open_app):
+    events = tuple(EventRow("error", f"error {i}", i, i) for i in range(60))
+    async with open_app((80, 24), checkpoints=CHECKPOINTS * 20, events=events) as s:
+        await s.press("6")
+        await wheel(s, "error 5", times=2)
+        assert "error 0" not in s.text()
+        assert "error 6" in s.text()
+        assert s.view.query_one("#checkpoint-table").at == 0
+        await wheel(s, "step_40000")
+        assert s.view.query_one("#checkpoint-table").at == 3
+        await s.press("4")
+        before = s.view.log_view.bottom
+        await wheel(s, "iteration", down=False)
+        assert s.view.log_view.bottom == before - 3
+
+
+async def test_the_scrollbar_of_a_long_list(open_app):
+    def many(view):
+        rows = tuple(RunRow(f"r{n}", f"exp_{n}", "training", Progress()) for n in range(200))
+        return msgspec.structs.replace(picture(view, id="r0"), runs=rows)
+
+    async with open_app((100, 30), make=many) as s:
+        await s.press("0")
+        edge = [line[-1] for line in s.drawn("#runs").splitlines()]
+        assert edge[1] == "█"
+        assert edge[-2] == "│"
+        height = s.view.query_one("#runs").size.height
+        await s.pilot.click("#runs", offset=(99, height - 2))
+        await s.settle()
+        assert s.view.query_one("#runs").at > 150
+        assert [line[-1] for line in s.drawn("#runs").splitlines()][1] == "│"
+        await s.press("end")
+        assert [line[-1] for line in s.drawn("#runs").splitlines()][-2] == "█"
+
+
+async def test_a_list_that_fits_has_no_scrollbar(open_app):
+    async with open_app((100, 30)) as s:
+        await s.press("0")
+        assert "█" not in s.drawn("#runs")
