@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from runwatch.core.errors import UsageError
@@ -23,7 +24,7 @@ def printer(as_json: bool, plain: bool, ascii_only: bool) -> Printer:
     from runwatch.cli.headless import Printer
     from runwatch.render.glyphs import glyphs
 
-    return Printer(as_json, glyphs(ascii_only))
+    return Printer(as_json, glyphs(ascii_only, sys.stdout.encoding))
 
 
 def pace(given: float | None, plain: bool) -> float:

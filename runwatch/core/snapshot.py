@@ -324,6 +324,8 @@ class StageRow(msgspec.Struct, frozen=True):
     records: int = 0
     loss: float | None = None
     loss_text: str = ""
+    critical: int = 0
+    warning: int = 0
     results: dict[str, float | None] = {}
     """Metric -> its value in the evaluation behind the end of its training; None is not finite."""
 
@@ -375,7 +377,9 @@ class RunView(msgspec.Struct, frozen=True):
     stages: tuple[StageRow, ...] = ()
     """The stages of a pipeline, oldest first; empty where there is but one without results."""
     reason: str = ""
-    """Why it is blind and what to do, on one line; "" if it is not."""
+    """Why it is blind and what to do, or what is wrong with it though it has finished; one line, else ""."""
+    story: str = ""
+    """How it ended, or that it stands still, on one line; "" while it goes on."""
 
 
 class Compared(msgspec.Struct, frozen=True):

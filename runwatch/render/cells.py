@@ -21,6 +21,10 @@ _SINGLE = re.compile("[ -~\u00b1\u00b7\u03c3\u2026\u2190-\u2199\u2500-\u25fc\u27
 """What nearly all of a screen is made of: ASCII, frames, bars, braille. A cell each, nothing to settle."""
 
 
+_LINES = 100
+"""Lines into which one is wrapped at most."""
+
+
 def _settle(char: str) -> str:
     """Return the character, nothing, or a stand-in of a width nobody disputes."""
     category, code = unicodedata.category(char), ord(char)
@@ -119,6 +123,13 @@ def wrapped(text: str, cells: int, most: int, ellipsis: str = "…") -> list[str
         out.append(line.rstrip())
         rest = rest[len(line) :].lstrip()
     return out
+
+
+def indented(text: str, cells: int, ellipsis: str = "…") -> list[str]:
+    """Return a line of a traceback in lines of at most `cells` cells, all with its indentation."""
+    indent = min(len(text) - len(text.lstrip(" ")), max(0, cells // 2))
+    pieces = wrapped(text, max(1, cells - indent), _LINES, ellipsis)
+    return [" " * indent + piece for piece in pieces] or [""]
 
 
 def row_width(row: Iterable[Segment]) -> int:

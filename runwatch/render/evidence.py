@@ -18,6 +18,7 @@ Write = Callable[[float], str]
 
 _LABELS = {
     "mfu": "MFU",
+    "frames": "traceback",
     "io_pressure": "I/O wait",
     "host_cpu": "CPU of the host",
     "sm_clock": "clock",

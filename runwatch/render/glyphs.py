@@ -6,7 +6,8 @@ colour alone, so each state has its own sign and its own word.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,23 @@ ASCII = Glyphs(
 )
 
 
-def glyphs(ascii_only: bool) -> Glyphs:
-    """Return the set for a terminal."""
-    return ASCII if ascii_only else UNICODE
+def glyphs(ascii_only: bool, encoding: str | None = None) -> Glyphs:
+    """Return the set for a terminal: ASCII if asked, or where `encoding` has no code for the others."""
+    return ASCII if ascii_only or not _has_signs(encoding) else UNICODE
+
+
+def _has_signs(encoding: str | None) -> bool:
+    try:
+        "".join(_every(UNICODE)).encode(encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _every(signs: Glyphs) -> Iterator[str]:
+    """Yield every sign of a set."""
+    for value in (getattr(signs, field.name) for field in fields(signs)):
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            yield from value.values()

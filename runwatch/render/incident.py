@@ -25,17 +25,18 @@ def rows(
     now: float | None = None,
     ending: str = "",
     more: Row | None = None,
+    hint: Row | None = None,
 ) -> list[Row]:
     """Return the headline in as many rows as it needs, then cause and advice in rows up to `most`.
 
-    `ending` says how a run ended that it spoils; `more` is what stands at the end, at the right.
+    `ending` says how a run ended that it spoils; `more` ends it, at the right; `hint` does only where
+    it takes no row of its own.
     """
     said = headline(row, now)
     if ending and plain.title(row) in ending:
         said = f"{ending}{said.removeprefix(plain.title(row, now))}"
     out = tagged(row, said, width, glyphs)
     room = most - len(out)
-    more = more or []
     for name, text in (("cause", row.cause), ("advice", row.advice)):
         if not text or room < 1:
             continue
@@ -47,7 +48,9 @@ def rows(
             head: Row = [(label[: _INDENT + len(name) + 1], "dim")] if first else [(" " * _INDENT, "")]
             out.append([*head, (piece[len(name) + 1 :] if first else piece, "")])
         room -= len(pieces)
-    return _ended(out, more, width, most)
+    if hint and cells.row_width(out[-1]) + 2 + cells.row_width(hint) <= width:
+        out[-1] = cells.spread(out[-1], hint, width)
+    return _ended(out, more or [], width, most)
 
 
 def _ended(out: list[Row], more: Row, width: int, most: int) -> list[Row]:
@@ -70,7 +73,7 @@ def headline(row: IncidentRow, now: float | None = None) -> str:
     if row.rank is not None and f"rank {row.rank}" not in said:
         said += f" on rank {row.rank}"
     if row.step is not None and not names_step(said, row.step):
-        said += f", since step {numbers.step(row.step)}"
+        said += f", {'at' if row.rule == 'crash' else 'since'} step {numbers.step(row.step)}"
     if row.since is not None and now is not None and row.state == "firing":
         said += f" ({numbers.brief(max(0.0, now - row.since))} ago)"
     return said

@@ -42,7 +42,7 @@ class Best(NamedTuple):
 
 def best(run: RunView) -> list[Best]:
     """Return the best values of what is validated, losses first; none where no value is known to be good."""
-    found = (_best(item) for item in run.latest if item.metric.startswith("val/"))
+    found = (best_of(item) for item in run.latest if item.metric.startswith("val/"))
     return sorted(filter(None, found), key=lambda each: metrics.goal(each.metric) != "min")
 
 
@@ -86,7 +86,8 @@ def is_constant(item: Latest) -> bool:
     return same and not item.nonfinite
 
 
-def _best(item: Latest) -> Best | None:
+def best_of(item: Latest) -> Best | None:
+    """Return the best value of a metric; None where it is not known which is better."""
     goal = metrics.goal(item.metric)
     value, step = (getattr(item, name) for name in _FROM[goal]) if goal else (None, None)
     return None if value is None else Best(item.metric, value, step)

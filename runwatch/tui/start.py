@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +16,8 @@ from collections.abc import Callable, Iterable, Mapping
 from runwatch.core.text import path
 
 DARK = "dark"
+_BY_SIGNAL = 128
+"""Exit codes from here on are those of a screen that a signal ended: nobody is there to read."""
 
 
 def run(
@@ -28,6 +31,7 @@ def run(
     keys: Mapping[str, tuple[str, ...] | str] | None = None,
     where: Callable[..., str] = lambda *names: ".".join(names),
     reopen: Callable[[], socket.socket] | None = None,
+    kept: bool = True,
     rules: Callable[[], Iterable[tuple[str, str]]] = tuple,
 ) -> int:
     """Show the engine at the other end of `sock` until the person leaves; return the exit code.
@@ -37,10 +41,13 @@ def run(
     for the palette. `theme` and `keys` are as configured, `named` is
     a theme that goes before that; raises ConfigError if they cannot be meant, with the place that
     `where` tells, as Config.where does.
+    On a terminal a summary of the run is printed at the end; `kept`: its files stay where they are.
     """
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
     gc.set_threshold(20_000)  # of modules and widgets, which stay, nothing is garbage
     sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]  # asyncio would load OpenSSL; we do without
+    from runwatch.render.glyphs import glyphs
+    from runwatch.render.outcome import farewell
     from runwatch.tui import actions, hints, leaving, themes
     from runwatch.tui.app import RunwatchApp
     from runwatch.tui.deferred import HeldDriver
@@ -48,7 +55,7 @@ def run(
 
     app = RunwatchApp(
         sock,
-        ascii=ascii,
+        ascii=glyphs(ascii, sys.stderr.encoding).ascii,  # which Textual draws on
         title=path(title),
         private=private,
         theme=themes.check(theme, where("screen", "theme")),
@@ -66,4 +73,9 @@ def run(
         code = app.run()
     if app.failure:
         sys.stderr.write(f"runwatch: {app.failure}\n")
-    return int(code if code is not None else app.return_code or 0)
+    code = int(code if code is not None else app.return_code or 0)
+    if app.scene.run is not None and code < _BY_SIGNAL and sys.stdout.isatty():
+        signs = glyphs(ascii, sys.stdout.encoding)
+        width = shutil.get_terminal_size().columns
+        sys.stdout.write("\n".join([*farewell(app.scene.run, width, signs, kept), ""]))
+    return code

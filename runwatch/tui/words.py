@@ -207,7 +207,7 @@ def _charts(view: str, scene: Scene) -> Iterator[Sentence]:
         return
     if scene.smoothing:
         yield (
-            f"smooth {scene.smoothing:g}",
+            f"smoothing {scene.smoothing:g}",
             "the bright line is a mean of neighbours; what was measured is behind it",
         )
     if scene.axis != xaxis.STEP:

@@ -180,7 +180,7 @@ def test_rare_stalls_are_weighed_by_the_time_they_cost(every, seconds):
     log = Log(perf__step_time=times)
     found = log.judge(Stalls())
     assert [severity for severity, _ in fired(found)] == ["warning"]
-    assert found[0].title.startswith(f"one row in {every} takes ")
+    assert found[0].title.startswith(f"one logged step in {every} takes ")
     assert log.judge(Stalls(), range(0, 700, 9)) == found
 
 

@@ -135,16 +135,16 @@ def test_a_loss_spike_that_recovers_is_an_info():
         ("firing", "info", 2000),
         ("clear", "info", 2002),
     ]
-    assert "recovered after 2 rows" in found[1].title
+    assert "recovered after 2 logged steps" in found[1].title
 
 
 def test_three_recovered_rows_end_a_spike():
     log = healthy()
     log.columns[LOSS][2000] *= 1.4
     log.columns[LOSS][2003] *= 1.39
-    assert "after 4 rows" in log.judge(LossSpike())[1].title
+    assert "after 4 logged steps" in log.judge(LossSpike())[1].title
     log.columns[LOSS][2003:2005] = log.columns[LOSS][[2005, 2000]]
-    assert "after 1 row" in log.judge(LossSpike())[1].title
+    assert "after 1 logged step" in log.judge(LossSpike())[1].title
 
 
 def test_a_higher_spike_that_recovers_is_a_warning():

@@ -133,7 +133,7 @@ def test_every_nth_step_that_is_slow_is_a_note_and_old_habits_are_silent():
     log.columns[TIME][1500::12] *= 4
     (found, *_) = log.judge(Jitter())
     assert found.severity.value == "info"
-    assert found.title.startswith("every 12th row is slow")
+    assert found.title.startswith("every 12th logged step is slow")
     log = healthy()
     log.columns[TIME][::12] *= 4
     assert log.judge(Jitter()) == []

@@ -17,7 +17,7 @@ from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.headless import Headless
 from runwatch.watcher.engine.views import Shown
 
-from .command import called
+from .command import called, runwatch
 from .live import WAIT, Log
 
 INCIDENT = {
@@ -184,6 +184,19 @@ def test_check_in_ascii(tmp_path):
     log.steps(3, loss="nan")
     assert called("check", "--ascii", log.path).stdout.isascii()
     assert not called("check", log.path).stdout.isascii()
+
+
+@pytest.mark.parametrize("command", [("check",), ("tail", "--headless", "--exit")])
+def test_an_encoding_without_signs_gets_ascii(tmp_path, command):
+    log = Log(tmp_path / "train.log")
+    log.steps(30)
+    log.steps(3, loss="nan")
+    hour_ago = time.time() - 3_600
+    os.utime(log.path, (hour_ago, hour_ago))
+    said = runwatch(*command, log.path, env={"PYTHONIOENCODING": "latin-1"}, encoding="latin-1").stdout
+    assert "! CRITICAL" in said
+    assert said.isascii()
+    assert "?" not in said
 
 
 def test_a_result_that_is_no_number_is_said_at_the_end():

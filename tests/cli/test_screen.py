@@ -146,6 +146,27 @@ def test_the_picture_follows_the_log(log, columns, rows):
         assert terminal.end() == 0
 
 
+def test_whoever_leaves_gets_a_summary_on_the_normal_screen(log):
+    log.steps(1, total=1000, loss="nan")
+    with Terminal("tail", str(log.path), columns=100) as terminal:
+        terminal.until(lambda p: "NaN" in p and "step 400" in p)
+        terminal.keys("q")
+        said = terminal.until(lambda p: "  log        /" in p)
+        assert "RUNNING  speedrun: step 400/1,000 (40%)" in said
+        assert "best loss  2.500 at step 0" in said
+        assert "alerts     1 critical: loss is NaN since step 400" in said
+        assert terminal.end() == 0
+
+
+def test_a_terminal_whose_encoding_has_no_signs_gets_ascii(log):
+    with Terminal("tail", str(log.path), env={"PYTHONIOENCODING": "latin-1"}) as terminal:
+        picture = terminal.until(lambda p: "RUNNING" in p and "q Quit" in p and "399" in p)
+        assert picture.isascii()
+        assert "> RUNNING" in picture
+        terminal.keys("q")
+        assert terminal.end() == 0
+
+
 def test_a_log_comes_through_a_pipe_while_keys_come_from_the_terminal(log):
     piped = (
         "import os, subprocess, sys\n"

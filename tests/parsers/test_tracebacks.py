@@ -22,6 +22,17 @@ def test_a_traceback_is_one_event_with_its_last_line():
     assert "main()" in event.data["frames"]
 
 
+def test_of_a_deep_traceback_the_last_frames_are_kept_with_their_indentation():
+    frames = "".join(
+        f'  File "deep.py", line {i}, in call_{i}\n    call_{i + 1}()\n    ~~~~~^^\n' for i in range(40)
+    )
+    text = f"Traceback (most recent call last):\n{frames}RecursionError: too deep\n"
+    (event,) = parse(text.encode()).events
+    assert event.data["frames"].splitlines()[-3:] == [
+        '  File "deep.py", line 39, in call_39', "    call_40()", "    ~~~~~^^",
+    ]  # fmt: skip
+
+
 def test_chained_exceptions_are_one_event():
     text = (
         b"Traceback (most recent call last):\n  File a\nKeyError: 1\n\n"

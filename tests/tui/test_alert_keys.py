@@ -148,3 +148,14 @@ async def test_a_hang_says_how_long_it_lasts_by_now(open_app):
     )  # fmt: skip
     async with open_app((120, 40), incidents=(hang,)) as s:
         assert "no progress for 57s while training" in s.drawn("#alerts")
+
+
+async def test_a_traceback_keeps_its_indentation_and_its_last_frame(open_app):
+    frames = "".join(f'  File "/opt/lib/part_{i}.py", line {i}, in run\n    part_{i}(x)\n' for i in range(10))
+    crash = msgspec.structs.replace(SPIKE, rule="crash", evidence={"kind": "traceback", "frames": frames})
+    async with open_app((80, 50), incidents=(crash,)) as s:
+        await s.press("5", "v")
+        shown = [line.strip("│").rstrip() for line in s.drawn("#alert-detail").splitlines()]
+        at = shown.index("traceback")
+        assert shown[at + 1 : at + 3] == ['    File "/opt/lib/part_0.py", line 0, in run', "      part_0(x)"]
+        assert "      part_9(x)" in shown

@@ -37,7 +37,12 @@ async def test_log_scale_and_smoothing(open_app):
     async with open_app() as s:
         await s.press("y")
         assert "log y" in s.drawn("#main-0")
-        for expected in ("log y · smooth .9 ", "log y · smooth .99 ", "loss · log y ─", "log y · smooth .6 "):
+        for expected in (
+            "log y · smoothing 0.9 ",
+            "log y · smoothing 0.99 ",
+            "loss · log y ─",
+            "log y · smoothing 0.6 ",
+        ):
             await s.press("s")
             assert expected in s.drawn("#main-0").splitlines()[0]
         await s.press("S", "y")

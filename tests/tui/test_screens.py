@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from runwatch.core.snapshot import CheckpointRow, EventRow, Progress, RankRow, RunRow, Snapshot
+from runwatch.core.snapshot import CheckpointRow, EventRow, Progress, RankRow, RunRow, Saving, Snapshot
 
 from .fake_engine import METRICS, OLD, SLOW, SPIKE, picture
 from .test_machine import MACHINE
@@ -194,6 +194,44 @@ async def test_cause_and_advice_stand_below_the_headline_on_every_view(open_app,
             said = words(s.drawn("#incident-bar"))
             assert f"cause: {SPIKE.cause} advice: {SPIKE.advice}" in said
             assert said.endswith("1 more: ! next, 5 all")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_end_of_a_run_is_one_card(open_app, size):
+    over = {"story": "finished at step 41230 of 41230", "progress": Progress(41_230, 41_230, 1.0)}
+
+    def roles(s):
+        return {role for row in s.view.query_one("#end")._drawn for text, role in row if "FINISHED" in text}
+
+    async with open_app(size) as s:
+        assert not s.view.query_one("#end").display
+        await s.push(phase="finished", **over)
+        card = words(s.drawn("#end"))
+        assert "✓ FINISHED" in card
+        assert "alerts: none" in card
+        assert over["story"] in card
+        assert "duration 1d 05h" in card
+        assert "last good checkpoint step 40,000" in card
+        assert roles(s) == {"good"}
+        assert s.view.query_one("#main-0").display
+        await s.push(
+            phase="finished", **over, reason=over["story"] + ", but " + SPIKE.title, incidents=(SPIKE,)
+        )
+        card = words(s.drawn("#end"))
+        assert "▲ FINISHED" in card
+        assert roles(s) == {"crit"}
+        assert over["story"] not in card, "the bar says it"
+        assert over["story"] in words(s.drawn("#incident-bar"))
+        await s.push(phase="preempted", story="preempted by the scheduler", saving=Saving(40_000))
+        assert "next: go on from the checkpoint of step 40,000" in words(s.drawn("#end"))
+        await s.push(phase="training")
+        assert not s.view.query_one("#end").display, "it goes on"
+
+
+async def test_the_card_of_the_end_leaves_room_on_a_small_screen(open_app):
+    async with open_app((40, 12), phase="finished", story="finished at step 41230", incidents=(SPIKE,)) as s:
+        assert not s.view.query_one("#end").display
+        assert s.view.query_one("#main-0").size.height >= 4
 
 
 async def test_nothing_to_attend_to_takes_no_room(open_app):

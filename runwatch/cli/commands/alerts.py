@@ -36,7 +36,7 @@ def command(run: str | None, as_json: bool, resolved: bool, ascii_only: bool) ->
     from runwatch.render.table import incidents
 
     wide = shutil.get_terminal_size((100, 40)).columns if sys.stdout.isatty() else 200
-    for line in incidents(rows, time.time(), glyphs(ascii_only), wide):
+    for line in incidents(rows, time.time(), glyphs(ascii_only, sys.stdout.encoding), wide):
         print(line)
     if not rows:
         print("no incident" if resolved else "no open incident")

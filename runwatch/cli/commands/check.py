@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -98,7 +99,7 @@ def command(
     else:
         from runwatch.render.glyphs import glyphs
 
-        _print(engine, now, glyphs(ascii_only))
+        _print(engine, now, glyphs(ascii_only, sys.stdout.encoding))
     if fail_on == "never":
         return ExitCode.OK
     limit = Severity(fail_on).rank

@@ -75,6 +75,7 @@ def command(
                     engine.socket,
                     ascii=ascii_only,
                     title="demo",
+                    kept=directory is not None,
                     named=theme,
                     rules=lambda: told_rules(load(config)),
                 )

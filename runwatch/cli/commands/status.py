@@ -40,11 +40,12 @@ def command(run: str | None, as_json: bool, tmux: bool, every: bool, ascii_only:
       runwatch status exp7 --json
       tmux set -g status-right '#(runwatch status --tmux)'
     """
+    from runwatch.render.glyphs import glyphs
     from runwatch.watcher.daemon.ask import segment
 
     if tmux:
         try:
-            print(segment(run, ascii_only=ascii_only))
+            print(segment(run, ascii_only=glyphs(ascii_only, sys.stdout.encoding).ascii))
         except EngineError:
             print("no runwatch")
         return ExitCode.OK
@@ -106,7 +107,7 @@ def _print(
     from runwatch.render.table import status
 
     width, height = shutil.get_terminal_size((100, 40))
-    signs = glyphs(ascii_only)
+    signs = glyphs(ascii_only, sys.stdout.encoding)
     archived = 0 if every else sum(map(_is_old, rows))
     rows = rows if every else [row for row in rows if not _is_old(row)]
     below = 5 + len(health.notices) + bool(silenced) + sum(bool(row.reason) for row in rows)

@@ -40,6 +40,8 @@ _RAISED = re.compile(
 _CAUGHT = re.compile(rb"\w+: Caught \w+ in .{1,80}\.$")
 """What torch raises anew for a worker; the original stands below."""
 _MAX_FRAMES = 60
+_SHOWN = 20
+"""Lines of a traceback that are kept, the newest."""
 _MAX_OPEN = 64
 _APART = 512
 """So many records may stand between two lines of a tagged traceback."""
@@ -132,8 +134,9 @@ class Tracebacks:
             return self._say_what(tag, open_.raised, text, line)
         if _FRAME.match(text) or _CAUGHT.match(text):
             open_.stray, open_.offset = 0, offset
-            if len(open_.frames) < _MAX_FRAMES:
-                open_.frames.append(decode(text, 200))
+            open_.frames.append(decode(text, 200))
+            if len(open_.frames) > _MAX_FRAMES:
+                del open_.frames[1]  # the first says where it began, the newest where it failed
             return True, None
         if _RAISED.match(text):
             if text.rstrip()[-1:] == b":":
@@ -158,7 +161,7 @@ class Tracebacks:
 
     def _end(self, tag: bytes, raised: bytes = b"", offset: int = 0, line: int = 0) -> Ended:
         open_ = self._open.pop(tag)
-        frames = "\n".join(open_.frames[-20:])
+        frames = "\n".join(open_.frames[-_SHOWN:])
         first = _FILE.match(open_.frames[0]) if open_.frames else None
         caught = first is not None and not _OUTERMOST.match(open_.frames[0], first.end())
         raised, offset, line = raised or open_.raised, offset or open_.offset, line or open_.line

@@ -11,12 +11,15 @@ from runwatch.tui import actions, choose
 from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.widgets.alerts import AlertsPanel
 from runwatch.tui.widgets.charts import ChartPanel, Note
+from runwatch.tui.widgets.end_card import EndCard
 from runwatch.tui.widgets.logs import LogPanel
 from runwatch.tui.widgets.ranks import RankGrid
 from runwatch.tui.widgets.tables import Checkpoints, Stats, Summary, SummaryCard, card
 from runwatch.watcher import protocol
 
 _MAIN, _MINOR = 2, 3
+_LEAST = 9
+"""Rows of the screen that the card of the end leaves."""
 _CARD = 6
 """Rows of the summary where no chart stands beside it."""
 _TELLING = 3
@@ -32,6 +35,7 @@ class Overview(ChartScreen):
 
     def body(self) -> ComposeResult:
         """Lay out all panels; `place` shows those that have something to say."""
+        yield EndCard(id="end", classes="part")
         yield Note(id="note", classes="part")
         with Horizontal(id="upper", classes="part"):
             yield Summary(id="summary", classes="part")
@@ -65,6 +69,10 @@ class Overview(ChartScreen):
         """Give charts to panels in order of importance and hide what has nothing to show."""
         scene, run = self.scene, self.scene.run
         width, height = self.size.width, self.free
+        end = self.query_one(EndCard)
+        ending = needed if height - (needed := end.needed(width)) >= _LEAST else 0
+        end.styles.height = ending
+        height -= ending
         narrow, wide, tall = width < 100, width >= 160, height >= 30
         wanted = choose.charts(run)
         if self.pinned is not None:
@@ -82,6 +90,7 @@ class Overview(ChartScreen):
         alerts = bool(run and (run.incidents or (scene.snapshot and scene.snapshot.notices)))
         checkpoints = bool(run and run.checkpoints) and wide
         shown = {
+            "end": bool(ending),
             "note": not wanted,
             "upper": bool(wanted),
             "summary": wide,

@@ -240,13 +240,20 @@ class AlertDetail(Panel):
         if not words:
             return []
         more = self.scene.glyphs.ellipsis
-        widest = min(24, max(cells.width(cells.settled(name)) for name, _ in words))
-        out: list[Row] = [[], [("what the rule saw when it fired", "dim")]]
+        out: list[Row] = []
+        for name, text in words:
+            if "\n" in text:  # a traceback: what is read first, and needs the width
+                out += [[], [(name, "dim")]]
+                pieces = [
+                    piece for line in text.splitlines() for piece in cells.indented(line, width - 2, more)
+                ]
+                out += [[("  ", ""), (piece, "")] for piece in pieces]
+        words = [(name, text) for name, text in words if "\n" not in text]
+        out += [[], [("what the rule saw when it fired", "dim")]] if words else []
+        widest = min(24, max((cells.width(cells.settled(name)) for name, _ in words), default=0))
         for name, text in words:
             label = cells.pad(name, widest, more)
-            room = max(8, width - widest - 4)
-            pieces = [piece for part in text.splitlines() for piece in cells.wrapped(part, room, 8, more)]
-            for piece in pieces or [numbers.MISSING]:
+            for piece in cells.wrapped(text, max(8, width - widest - 4), 8, more) or [numbers.MISSING]:
                 out.append([(f"  {label}  ", "dim"), (piece, "")])
                 label = " " * widest
         return out

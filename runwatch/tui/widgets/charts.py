@@ -168,7 +168,7 @@ class ChartPanel(Panel):
         if scene.log_y:
             title.append((f" {dot} log y", "dim"))
         if smoothing := self._smoothing():
-            title.append((f" {dot} smooth {smoothing:g}".replace("0.", "."), "dim"))
+            title.append((f" {dot} smoothing {smoothing:g}", "dim"))
         return title
 
     def _cut(self, cut: Cut, where: str) -> str:

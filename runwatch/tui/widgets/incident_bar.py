@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from runwatch.core.snapshot import IncidentRow
 from runwatch.render import incident
 from runwatch.render.cells import Row
 from runwatch.tui.api import api
@@ -42,14 +41,15 @@ class IncidentBar(Rows):
             return incident.because(run.phase, run.reason, width, scene.glyphs) + (
                 incident.rows(firing[0], width, 1, scene.glyphs, scene.now()) if firing else []
             )
-        more = self._more(firing)
-        return incident.rows(firing[0], width, most, scene.glyphs, scene.now(), run.reason, more)
+        return incident.rows(
+            firing[0], width, most, scene.glyphs, scene.now(), run.reason, *self._keys(len(firing))
+        )
 
-    def _more(self, firing: list[IncidentRow]) -> Row:
-        """Return how many more there are, and the keys that show them."""
+    def _keys(self, count: int) -> tuple[Row, Row]:
+        """Return how many more there are with the keys that show them, and what key shows this one."""
         keys = api(self.app).registry.by_id
         following, every = keys["next_alert"].shown, keys["alerts"].shown
-        if len(firing) == 1:
-            return [(following, "key"), (" evidence", "dim")]
-        count = f"{len(firing) - 1} more: "
-        return [(count, "dim"), (following, "key"), (" next, ", "dim"), (every, "key"), (" all", "dim")]
+        if count == 1:
+            return [], [(following, "key"), (" evidence", "dim")]
+        more = f"{count - 1} more: "
+        return [(more, "dim"), (following, "key"), (" next, ", "dim"), (every, "key"), (" all", "dim")], []

@@ -31,6 +31,7 @@ def rows(group: Group, watched: WatchedRun | None, now: float) -> tuple[StageRow
 
 def _row(group: Group, watched: WatchedRun, now: float) -> StageRow:
     run = watched.run
+    firing = [row.severity for row in watched.incidents.rows() if row.state == "firing"]
     return StageRow(
         run.id,
         watched.stage,
@@ -39,5 +40,7 @@ def _row(group: Group, watched: WatchedRun, now: float) -> StageRow:
         run.records,
         finite(run.latest(LOSS)),
         not_finite(run.latest(LOSS)),
-        {name: finite(value) for name, value in run.results.items()},
+        critical=firing.count("critical"),
+        warning=firing.count("warning"),
+        results={name: finite(value) for name, value in run.results.items()},
     )

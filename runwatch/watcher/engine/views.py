@@ -276,6 +276,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
     log = [line for line in lines if view.log_before is None or line[0] <= view.log_before]
     newest = log[-view.log_lines :] if view.log_lines > 0 else []
     repeats = watched.repeats if watched is not None and watched.run is run else {}
+    ending = watched.ending if watched else None
     spoils = spoilt(watched.incidents.rows()) if watched else None
     return RunView(
         id=run.id,
@@ -306,6 +307,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         link=_link(run),
         facts=_about(group),
         reason=watched.reason if watched and shown.preview is None else "",
+        story=ending.story if ending is not None and shown.preview is None else "",
         parallel=parallel.sizes(run.about) if run.ranks or group.machine.processes else {},
         has_machine=bool(group.machine.processes or group.machine.gpus),
         machine=machine_view.view(group.machine, now, group.deadline) if view.machine else None,

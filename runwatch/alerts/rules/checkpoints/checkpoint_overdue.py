@@ -192,7 +192,7 @@ class CheckpointOverdue(RunRule):
                     self.say(
                         Verdict.FIRING,
                         severity,
-                        f"no checkpoint for {due - last} rows; usually there is one every {usual}",
+                        f"no checkpoint for {due - last} logged steps; usually there is one every {usual}",
                         place(block.progress, low + due - start - 1),
                         advice=_ADVICE,
                         evidence={"usual_rows": usual, "last_step": where.step, "last_line": where.line},

@@ -305,7 +305,7 @@ class Crash(RunRule):
                 key: death.first.data[key] for key in ("host", "exitcode") if key in death.first.data
             }
         if "frames" in root.data:
-            evidence["frames"] = root.data["frames"][-2000:]
+            evidence["frames"] = _newest_lines(root.data["frames"], 2000)
         severity = signature.severity
         if severity is Severity.CRITICAL and (mild or death.behind):
             severity = Severity.WARNING
@@ -348,6 +348,11 @@ def _elsewhere(first: Event | None, rank: int | None) -> str:
     if first is None or first.rank == rank:
         return ""
     return f"; the launcher saw rank {first.rank} fail first"
+
+
+def _newest_lines(text: str, limit: int) -> str:
+    """Return the last lines of a text, all of them whole, in at most so many characters."""
+    return text if len(text) <= limit else text[-limit - 1 :].partition("\n")[2]
 
 
 def _short(title: str, limit: int = 160) -> str:

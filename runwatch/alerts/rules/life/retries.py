@@ -7,7 +7,7 @@ training row comes between them, which may be loading, five times as many. Ends
 after 50 rows without one. Lines that repeat are told at the 1st, 2nd, 4th, 8th,
 ...: each such event stands for those since the one before, spread evenly.
 
-Example: '9 retries within 20 rows: HTTPSConnectionPool: Read timed out.'.
+Example: '9 retries within 20 logged steps: HTTPSConnectionPool: Read timed out.'.
 
 What to do: see whether the storage or service that is named answers. Save soon; the run
 may die of it.
@@ -94,7 +94,7 @@ class Retries(RunRule):
             self.say(
                 Verdict.FIRING,
                 Severity.WARNING,
-                f"{retries:.0f} retries within {self.rows} rows: {event.title[:100]}",
+                f"{retries:.0f} retries within {self.rows} logged steps: {event.title[:100]}",
                 Place(event.step, event.line),
                 cause="storage or network calls fail",
                 advice="Check the mount, the object store and the network before the next checkpoint.",

@@ -6,7 +6,7 @@ Formula: the scale has been halved `halvings` times or more below its highest of
 last `window` rows: a warning; at 1 or below, having been above 1: critical.
 Ends when the scale has doubled again.
 
-Example: 'the loss scale fell from 6.554e+04 to 1 within 50 rows'.
+Example: 'the loss scale fell from 6.554e+04 to 1 within 50 logged steps'.
 
 What to do: expect NaN soon. Save if you can, lower the learning rate or clip harder, or
 train in bf16, from a checkpoint before the fall began.
@@ -86,7 +86,8 @@ class LossScale(MetricRule, RankRule):
                     self.say(
                         Verdict.FIRING,
                         severity,
-                        f"the loss scale fell from {high:.4g} to {scale:.4g} within {self.window} rows",
+                        f"the loss scale fell from {high:.4g} to {scale:.4g} "
+                        f"within {self.window} logged steps",
                         place(rows, row),
                         metric=LOSS_SCALE,
                         cause="gradients overflow in half precision",

@@ -6,7 +6,7 @@ Formula: among the last 200 rows, judged every 50, the share of gradient norms a
 their highest value, to one part in a thousand, is above `many`, and was below `few`
 at an earlier point with the same ceiling. A note. Ends when it is below `few`.
 
-Example: 'the gradient norm has been at its ceiling of 1 in 97% of the last 200 rows'.
+Example: 'the gradient norm has been at its ceiling of 1 in 97% of the last 200 logged steps'.
 
 What to do: nothing tonight. Lower the learning rate or raise the limit of the clipping
 in the next run.
@@ -93,7 +93,7 @@ class ClipSaturation(MetricRule):
         return found
 
     def _say(self, ceiling: float, share: float, rows: Samples, row: int) -> Finding:
-        often = f"{share:.0%} of the last {_CELLS * _CELL} rows"
+        often = f"{share:.0%} of the last {_CELLS * _CELL} logged steps"
         return self.say(
             Verdict.FIRING if self._firing else Verdict.CLEAR,
             Severity.INFO,

@@ -284,7 +284,7 @@ class Divergence(LossRule, RankRule):
         if jump > 1.5:
             if level - self._best.level <= 2 * margin:
                 return []
-            cause = cause or f"the learning rate had risen {jump:.1f}x within 100 rows"
+            cause = cause or f"the learning rate had risen {jump:.1f}x within 100 logged steps"
         sound = until[0, until[1] <= self._best.level + margin / 2]
         step = self._best.where and self._best.where.step
         step = int(sound[-1]) if len(sound) and np.isfinite(sound[-1]) else step

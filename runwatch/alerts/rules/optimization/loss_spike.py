@@ -205,7 +205,7 @@ class LossSpike(LossRule, RankRule):
             level = float(usual[row] + max(3 * sigma[row], log(1 + self.rise) / 2))
             cause = surge(self._grad, GRAD_NORM, offset)
             if not cause and jump > 1.5:
-                cause = f"the learning rate had risen {jump:.1f}x within 100 rows"
+                cause = f"the learning rate had risen {jump:.1f}x within 100 logged steps"
             self._spike = _Spike(at, place(rows, row), float(usual[row]), level, float(least[row]), cause)
             self._spike.survived, self._spike.early = float(survived[row]), row < little
         return found
@@ -265,11 +265,11 @@ class LossSpike(LossRule, RankRule):
             spike.old = True
             returns = height - spike.usual < (spike.peak - spike.usual) / 2
             severity = Severity.WARNING if returns and not spike.early else Severity.CRITICAL
-            found.append(self._fire(spike, severity, f"and has not recovered in {self.long} rows"))
+            found.append(self._fire(spike, severity, f"and has not recovered in {self.long} logged steps"))
         elif not spike.firing and lasted > self.brief:
             grows = self._growing(spike)
             severity = Severity.CRITICAL if grows else Severity.WARNING
-            note = ", the third and highest within 200 rows" if grows else ""
+            note = ", the third and highest within 200 logged steps" if grows else ""
             found.append(self._fire(spike, severity, f"and did not recover at once{note}"))
         elif spike.rows == 1:
             found.append(self._finding(spike, Verdict.PENDING, Severity.WARNING, self._title(spike, "")))
@@ -341,4 +341,4 @@ _ADVICE = "If it stays, go back to a checkpoint from before the spike and skip t
 
 
 def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count} rows"
+    return "1 logged step" if count == 1 else f"{count} logged steps"

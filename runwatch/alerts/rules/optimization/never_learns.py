@@ -12,7 +12,7 @@ through all those epochs. Elsewhere a note, unless rows are noisy, or all alike 
 printed: fine-tuning may rightly begin where it ends. Ends when the median of 64 rows has
 fallen by 3 %.
 
-Example: 'loss has not fallen in the first 400 rows: 10.83', which is ln(50257).
+Example: 'loss has not fallen in the first 400 logged steps: 10.83', which is ln(50257).
 
 What to do: stop and check, in this order: whether the parameters are in the optimiser,
 labels that fit their inputs, the learning rate, a single batch that it can overfit.
@@ -166,7 +166,7 @@ class NeverLearns(RankRule):
         return self.say(
             Verdict.FIRING,
             self._firing,
-            f"{label(LOSS)} has not fallen in the first {count} rows: {grow(float(end)):.4g}",
+            f"{label(LOSS)} has not fallen in the first {count} logged steps: {grow(float(end)):.4g}",
             here,
             metric=LOSS,
             cause=cause,

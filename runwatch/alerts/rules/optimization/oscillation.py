@@ -9,7 +9,8 @@ is above `least` and `times` the lowest s so far, and f is not below the best f 
 `rise`): `divergence` cannot tell that from such noise. Ends when s is below half
 of that, or f below that best by ln(1 + `rise`).
 
-Example: 'loss oscillates by 45% from row to row, 9 times as much as it did, and no longer falls'.
+Example: 'loss oscillates by 45% from one logged step to the next, 9 times as much as it did, and
+no longer falls'.
 
 What to do: lower the learning rate, or let its schedule do so; look at the size of the batches.
 
@@ -104,7 +105,7 @@ class Oscillation(LossRule, RankRule):
             self.say(
                 Verdict.FIRING,
                 severity,
-                f"{label(LOSS)} oscillates by {grow(noise) - 1:.0%} from row to row, "
+                f"{label(LOSS)} oscillates by {grow(noise) - 1:.0%} from one logged step to the next, "
                 f"{noise / max(self._calm, 1e-3):.0f} times as much as it did, and no longer falls",
                 self._since,
                 metric=LOSS,

@@ -10,7 +10,7 @@ above the share of stalls before them, and cost at least `cost` of the time, at
 time at as many. When most stalls stand at equal distances it is a note that names the
 distance. Ends below half of `part`.
 
-Example: '19 of 128 rows stall: they take 3.1 times the usual, and 24% of the time'.
+Example: '19 of 128 logged steps stall: they take 3.1 times the usual, and 24% of the time'.
 
 What to do: look at the data loader (more workers, a larger prefetch), the network and
 the garbage collector. The run itself is sound.
@@ -145,7 +145,9 @@ class Jitter(RankRule):
             return []
         track.firing = severity
         times = float(np.median(window[rows]))
-        title = f"every {gap}th row is slow" if regular else f"{len(rows)} of {_WIDTH} rows stall"
+        title = (
+            f"every {gap}th logged step is slow" if regular else f"{len(rows)} of {_WIDTH} logged steps stall"
+        )
         return [
             self.say(
                 Verdict.FIRING,

@@ -10,7 +10,7 @@ between the first and the last of them. A warning where they stand at equal dist
 evaluations or checkpoints were printed beside most of them. Ends when as many rows as
 between the first and the last of them have passed without one.
 
-Example: 'one row in 100 takes 150 times the usual: 60% of the time is lost', by a loader that
+Example: 'one logged step in 100 takes 150 times the usual: 60% of the time is lost', by a loader that
 fills its buffer.
 
 What to do: look at what happens at those steps: a data loader that reads a new shard or starts
@@ -146,7 +146,11 @@ class Stalls(RankRule):
             return []
         track.firing = severity
         times = middle([stall.lost + 1 for stall in newest])
-        every = f"one row in {gap:.0f} takes" if even else f"{len(newest)} of {span + 1} rows take"
+        every = (
+            f"one logged step in {gap:.0f} takes"
+            if even
+            else f"{len(newest)} of {span + 1} logged steps take"
+        )
         return [
             self.say(
                 Verdict.FIRING,

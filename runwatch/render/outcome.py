@@ -1,0 +1,91 @@
+"""What a run came to: how it ended or how it is, its best value, its alerts, and what to do next."""
+
+from __future__ import annotations
+
+from runwatch.core import metrics
+from runwatch.core.snapshot import RunView
+from runwatch.render import cells, incident, numbers, plain, states, summary
+from runwatch.render.glyphs import UNICODE, Glyphs
+
+_WIDEST = 100
+
+
+def tag(run: RunView, glyphs: Glyphs = UNICODE) -> tuple[str, str, str]:
+    """Return sign, word and role of how a run stands."""
+    critical, warning = states.severities(states.firing(run))
+    return states.phase_tag(run.phase, glyphs, critical, warning)
+
+
+def story(run: RunView) -> str:
+    """Return in words how it ended, or that it goes on."""
+    done = plain.steps(run.progress, states.ended(run.phase))
+    share = "" if run.progress.fraction is None else f" ({numbers.percent(run.progress.fraction, 0)})"
+    return run.reason or run.story or done + share
+
+
+def facts(run: RunView) -> list[tuple[str, str]]:
+    """Return what a run reached, as label and value; what its story says is left out."""
+    out: list[tuple[str, str]] = []
+    if run.elapsed is not None:
+        out.append(("duration", numbers.duration(run.elapsed)))
+    told = run.progress.step is not None and incident.names_step(story(run), run.progress.step)
+    if not told and (run.progress.step is not None or run.progress.epoch is not None):
+        label, _, value = plain.steps(run.progress, ended=True).rpartition(" ")
+        out.append((f"last {label}", value))
+    if (found := best(run)) is not None:
+        out.append(found)
+    if run.saving.last_good is not None:
+        out.append(("last good checkpoint", f"step {numbers.step(run.saving.last_good)}"))
+    return out
+
+
+def best(run: RunView) -> tuple[str, str] | None:
+    """Return name and best value with its step: of what was validated, losses first, else of training."""
+    training = (summary.best_of(item) for item in run.latest if item.metric == metrics.LOSS)
+    found = next(iter([*summary.best(run), *filter(None, training)]), None)
+    if found is None:
+        return None
+    where = "" if found.step is None else f" at step {numbers.step(int(found.step))}"
+    return f"best {metrics.label(found.metric)}", numbers.value(found.metric, found.value) + where
+
+
+def following(run: RunView) -> str:
+    """Return what to do next; "" where nothing is known to be."""
+    advice = next((row.advice for row in states.firing(run) if row.advice), "")
+    if advice or run.phase == "finished":
+        return advice
+    good = run.saving.last_good
+    return "" if good is None else f"go on from the checkpoint of step {numbers.step(good)}"
+
+
+def alerts(run: RunView) -> str:
+    """Return how many alerts are open, and the worst in words; and how many are over."""
+    firing = states.firing(run)
+    over = sum(row.state == "resolved" and row.severity != "info" for row in run.incidents)
+    if not firing:
+        return f"none open, {over} resolved" if over else "none"
+    counts = [
+        f"{count} {word}{'s' if word == 'warning' and count > 1 else ''}"
+        for count, word in zip(states.severities(firing), ("critical", "warning"), strict=True)
+        if count
+    ]
+    return f"{', '.join(counts)}: {plain.title(firing[0])}"
+
+
+def farewell(run: RunView, width: int, glyphs: Glyphs = UNICODE, log: bool = True) -> list[str]:
+    """Return a run in few lines, for those who leave its screen; `log`: its files are kept."""
+    sign, word, _ = tag(run, glyphs)
+    shown = [("", f"{sign} {word}  {run.name}: {story(run)}")]
+    shown += facts(run)
+    shown.append(("alerts", alerts(run)))
+    if next_one := following(run):
+        shown.append(("next", next_one))
+    shown += [("log", path) for path in run.sources[:1] if log]
+    widest = max(len(label) for label, _ in shown) + 2
+    out: list[str] = []
+    for label, text in shown:
+        indent = f"  {label:<{widest}}" if label else ""
+        room = max(20, min(width, _WIDEST) - (len(indent) or 2))
+        pieces = [text] if label == "log" else cells.wrapped(text, room, 20, glyphs.ellipsis)
+        out += [(indent if i == 0 else " " * (len(indent) or 2)) + piece for i, piece in enumerate(pieces)]
+    return [cells.settled(line, glyphs.ascii) for line in out]

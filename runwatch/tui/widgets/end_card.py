@@ -1,0 +1,55 @@
+"""The end of a run in one card: how it ended, what it reached, and what to do next."""
+
+from __future__ import annotations
+
+from runwatch.render import cells, outcome, plain, states
+from runwatch.render.cells import Row
+from runwatch.render.panel import Content
+from runwatch.tui.widgets.rows import Panel
+
+_MOST = 4
+"""Rows of one text."""
+
+
+class EndCard(Panel):
+    """There once the run that is shown has ended."""
+
+    can_focus = False
+
+    def needed(self, width: int) -> int:
+        """Return how many rows show all of it at this outer width, with the frame; 0 before the end."""
+        run = self.scene.run
+        over = run is not None and states.ended(run.phase) and run.history is None
+        return 2 + len(self._rows(width - 2)) if over else 0
+
+    def content(self, width: int, height: int) -> Content:
+        """Return how it ended, what it reached, and what to do next."""
+        run = self.scene.run
+        if run is None:
+            return Content()
+        sign, word, role = outcome.tag(run, self.scene.glyphs)
+        alerts = outcome.alerts(run).partition(":")[0]
+        return Content([(f"{sign} {word}", role)], self._rows(width), [(f"alerts: {alerts}", role)])
+
+    def _rows(self, width: int) -> list[Row]:
+        run, glyphs = self.scene.run, self.scene.glyphs
+        if run is None:
+            return []
+        *_, role = outcome.tag(run, glyphs)
+        said, following = outcome.story(run), outcome.following(run)
+        barred = next(iter(self.scene.firing()), None)  # what the bar above says is not said again
+        out: list[Row] = []
+        if barred is None or plain.title(barred) not in said:
+            out += [[(piece, role)] for piece in cells.wrapped(said, width, _MOST, glyphs.ellipsis)]
+        line: Row = []
+        for label, value in outcome.facts(run):
+            piece: Row = [(f"{label} ", "dim"), (value, "value")]
+            if line and cells.row_width(line) + 3 + cells.row_width(piece) > width:
+                out.append(line)
+                line = []
+            line += [("   ", ""), *piece] if line else piece
+        out += [line] if line else []
+        if following and (barred is None or following != barred.advice):
+            pieces = cells.wrapped(f"next: {following}", width, _MOST, glyphs.ellipsis)
+            out += [[(piece, "")] for piece in pieces]
+        return out

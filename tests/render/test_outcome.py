@@ -1,0 +1,74 @@
+"""What a run came to, in few lines."""
+
+import msgspec
+
+from runwatch.core.snapshot import IncidentRow, Latest, Progress, RunView, Saving
+from runwatch.render import outcome
+from runwatch.render.glyphs import ASCII
+
+LOSS = Latest("train/loss", 2.2, count=340, minimum=2.07, maximum=9.1, minimum_at=330.0, maximum_at=0.0)
+VAL = Latest("val/loss", 2.4, count=7, minimum=2.31, maximum=9.0, minimum_at=300.0, maximum_at=0.0)
+SCORE = Latest("val/accuracy", 0.3, count=7, minimum=0.1, maximum=0.62, minimum_at=1.0, maximum_at=200.0)
+NAN = IncidentRow(
+    "i1", "r1", "nonfinite", "critical", "firing", "loss is NaN since step 320", advice="Go back to step 170."
+)
+SLOW = IncidentRow("i2", "r1", "straggler", "warning", "firing", "rank 3 is 41% slower")
+DONE = RunView(
+    "r1", "demo", "finished", Progress(339, 340, 1.0), sources=("/runs/demo.log",), elapsed=204.0,
+    latest=(LOSS, VAL), saving=Saving(340), story="finished at step 339 of 340",
+)  # fmt: skip
+
+
+def test_the_best_value_is_that_of_validation_with_its_step():
+    def best(*latest):
+        return outcome.best(msgspec.structs.replace(DONE, latest=latest))
+
+    assert best(LOSS, SCORE, VAL) == ("best val loss", "2.310 at step 300")
+    assert best(LOSS, SCORE) == ("best val accuracy", "0.62 at step 200") or best(LOSS, SCORE)[1].endswith(
+        "200"
+    )
+    assert best(LOSS) == ("best loss", "2.070 at step 330")
+    assert best(Latest("train/learning_rate", 1.0, minimum=0.0)) is None, "nobody knows which is better"
+    assert best(msgspec.structs.replace(LOSS, minimum=None)) is None
+
+
+def test_a_healthy_end_in_few_lines():
+    assert outcome.farewell(DONE, 80) == [
+        "✓ FINISHED  demo: finished at step 339 of 340",
+        "  duration              3m 24s",
+        "  best val loss         2.310 at step 300",
+        "  last good checkpoint  step 340",
+        "  alerts                none",
+        "  log                   /runs/demo.log",
+    ]
+    assert "/runs" not in "".join(outcome.farewell(DONE, 80, log=False))
+
+
+def test_an_end_with_something_wrong_says_what_and_what_to_do():
+    wrong = msgspec.structs.replace(
+        DONE, incidents=(SLOW, NAN), reason="finished at step 339 of 340, but loss is NaN since step 320"
+    )
+    lines = outcome.farewell(wrong, 80, ASCII)
+    assert lines[0] == "! FINISHED  demo: finished at step 339 of 340, but loss is NaN since step 320"
+    assert "  alerts                1 critical, 1 warning: loss is NaN since step 320" in lines
+    assert "  next                  Go back to step 170." in lines
+    assert "".join(lines).isascii()
+
+
+def test_a_run_that_goes_on_says_how_far_it_is():
+    going = RunView("r1", "demo", "training", Progress(120, 340, 0.353), latest=(LOSS,))
+    assert outcome.farewell(going, 80)[0] == "▶ RUNNING  demo: step 120/340 (35%)"
+
+
+def test_a_run_that_was_cut_short_says_where_to_go_on():
+    cut = RunView("r1", "demo", "preempted", Progress(120, 340, 0.353), saving=Saving(100), story="preempted")
+    lines = outcome.farewell(cut, 80)
+    assert "  last step             120/340" in lines
+    assert "  next                  go on from the checkpoint of step 100" in lines
+
+
+def test_long_words_wrap_and_lose_nothing():
+    long = msgspec.structs.replace(DONE, reason="why " * 60 + "end")
+    lines = outcome.farewell(long, 60)
+    assert max(map(len, lines)) <= 60
+    assert " ".join(" ".join(lines).split()).count("why") == 60
