@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from runwatch.core import metrics
 from runwatch.core.snapshot import Latest, RunRow
 from runwatch.render import cells, checkpoints, numbers, states
@@ -67,7 +69,11 @@ class Summary(Panel):
         """Return the runs, then the metrics, then what was found out about the run."""
         scene, run, more = self.scene, self.scene.run, self.scene.glyphs.ellipsis
         runs = scene.snapshot.runs if scene.snapshot else ()
-        rows: list[Row] = [run_line(row, width, self._here(row)) for row in runs[: max(1, height // 4)]]
+        rows: list[Row] = [
+            run_line(row, width, self._here(row)) for row in self._nearest(max(1, height // 4))
+        ]
+        if len(rows) < len(runs):
+            rows.append([(f"{len(runs) - len(rows)} more: 0", "dim")])
         if run is not None:
             rows += [[], [("newest", "dim")]]
             names = [name for name in choose.of_run(run) if name not in choose.ASIDE]
@@ -85,6 +91,13 @@ class Summary(Panel):
                 rows += [[], [("run", "dim")]]
                 rows += [self._pair(name, text, "", width) for name, text in facts.items()]
         return Content([("runs", "title"), (f" {len(runs)}", "dim")], rows)
+
+    def _nearest(self, most: int) -> Sequence[RunRow]:
+        """Return the runs around the one on the screen, it among them."""
+        runs = self.scene.snapshot.runs if self.scene.snapshot else ()
+        at = next((place for place, row in enumerate(runs) if self._here(row)), 0)
+        first = max(0, min(at - most // 2, len(runs) - most))
+        return runs[first : first + most]
 
     def _here(self, row: RunRow) -> bool:
         return self.scene.run is not None and row.id == self.scene.run.id

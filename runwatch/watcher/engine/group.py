@@ -23,6 +23,7 @@ from runwatch.core.metrics import label
 from runwatch.core.readability import Lost
 from runwatch.core.rows import times_of
 from runwatch.core.run import REST, Run
+from runwatch.core.run_names import folder
 from runwatch.core.snapshot import Progress, stale
 from runwatch.render.numbers import duration
 from runwatch.watcher.engine.agreement import Telling, clocks, compare
@@ -58,6 +59,12 @@ class Group:
 
     id: str
     name: str
+    path: str = ""
+    """What it is called after, as far as nothing else tells."""
+    title: str = ""
+    """What a tracker or the scheduler calls it."""
+    former: tuple[str, ...] = ()
+    """Names that it had before: silences and routes may still say them."""
     sources: dict[str, Source] = field(default_factory=dict)
     runs: list[WatchedRun] = field(default_factory=list)
     begun: int = 0
@@ -93,6 +100,11 @@ class Group:
     """Changes that arose meanwhile, their ids and whether they were sent: what confirms them repeats none."""
     doubts: dict[str, Doubt] = field(default_factory=dict)
     """Incidents that arose from what was provisional, and of which what followed tells nothing yet."""
+
+    @property
+    def folder(self) -> str:
+        """Directory above that of its runs."""
+        return folder(self.path)
 
     @property
     def twin(self) -> WatchedRun | None:

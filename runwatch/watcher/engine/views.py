@@ -35,6 +35,7 @@ from runwatch.watcher.engine import checkpoint_view, machine_view, parallel, sta
 from runwatch.watcher.engine.evidence import sound
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import pipelines
+from runwatch.watcher.engine.run_rows import MAX_TREND, run_row
 from runwatch.watcher.engine.source import Source
 from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.protocol import Chart, View
@@ -169,7 +170,7 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
         if run.id in former:
             picked = (item, watched, run) if view.run == run.id else picked
             continue
-        row = _row(item, watched, run, now)
+        row = run_row(item.group, watched, run, now, view.trends)
         told.append(row)
         recent = row.age is not None and row.age < _DAY  # what is wrong with older ones is known by now
         urgency = (recent, row.critical, min(run.records, 1), item.group.written or 0.0)
@@ -183,7 +184,11 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
 def rows(shown: Sequence[Shown], now: float) -> list[RunRow]:
     """Return one line for each run at Unix time `now`."""
     former = _former(shown)
-    return [_row(*entry, now) for entry in _entries(shown) if entry[2].id not in former]
+    return [
+        run_row(item.group, watched, run, now)
+        for item, watched, run in _entries(shown)
+        if run.id not in former
+    ]
 
 
 def _former(shown: Sequence[Shown]) -> set[str]:
@@ -227,7 +232,8 @@ def checked(view: View) -> View:
         replace(chart, width=max(1, int(width * share)))
         for chart, width in zip(view.charts, widths, strict=True)
     )
-    return replace(view, charts=charts, interval=max(FASTEST, view.interval))
+    trends = max(0, min(view.trends, MAX_TREND))
+    return replace(view, charts=charts, interval=max(FASTEST, view.interval), trends=trends)
 
 
 def _compared(shown: Sequence[Shown], view: View) -> tuple[Compared, ...]:
@@ -250,24 +256,6 @@ def _charts(run: Run, charts: Sequence[Chart]) -> tuple[Columns, ...]:
     )
 
 
-def _row(shown: Shown, watched: WatchedRun | None, run: Run, now: float) -> RunRow:
-    written = shown.group.written
-    loss = run.latest(LOSS)
-    firing = [r for r in stage_view.incidents(shown.group, watched) if r.state == "firing"]
-    return RunRow(
-        id=run.id,
-        name=run.label,
-        phase=shown.group.shown_phase(watched, now) if watched else run.phase,
-        progress=shown.group.progress(watched, now) if watched and watched.run is run else run.progress(),
-        critical=sum(r.severity == "critical" for r in firing),
-        warning=sum(r.severity == "warning" for r in firing),
-        loss=finite(loss),
-        loss_text=not_finite(loss),
-        age=None if written is None else max(0.0, now - written),
-        reason=watched.reason if watched else "",
-    )
-
-
 def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, now: float) -> RunView:
     group = shown.group
     phase = group.shown_phase(watched, now) if watched and shown.preview is None else run.phase
@@ -280,7 +268,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
     newest = log[-view.log_lines :] if view.log_lines > 0 else []
     return RunView(
         id=run.id,
-        name=run.label,
+        name=run.name,
         phase=phase,
         progress=shown.group.progress(watched, now) if watched and watched.run is run else run.progress(),
         format=run.format,
