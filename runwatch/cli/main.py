@@ -84,7 +84,8 @@ class _Lazy(click.Group):
 def cli() -> None:
     """Watch machine-learning training runs from their logs.
 
-    Start with `runwatch tail train.log`; try `runwatch demo` first.
+    Start with `runwatch tail train.log`, or `runwatch` alone for what is written here;
+    try `runwatch demo` first.
     """
 
 
@@ -98,7 +99,8 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        code = cli.main(arguments, prog_name="runwatch", standalone_mode=False)
+        alone = arguments is None and not sys.argv[1:] and sys.stdout.isatty()
+        code = cli.main(["tail"] if alone else arguments, prog_name="runwatch", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message())
         code = ExitCode.USAGE

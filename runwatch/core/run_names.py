@@ -15,15 +15,18 @@ _COMMON = frozenset(
     re.findall(
         "[a-z]+",
         "attempt checkpoint checkpoints ckpt ckpts console csv debug dev err error errors event events"
-        " history job latest lightning log logs main metrics mlruns models nohup offline out output outputs"
+        " history latest lightning log logs main metrics mlruns models nohup offline out output outputs"
         " progress result results run runs scalars slurm state std stderr stdout tb tensorboard tfevents tmp"
-        " train trainer training version wandb weights",
+        " node rank train trainer training version wandb weights worker",
     )
 )
 """Words of names that any run has."""
 _WORD = re.compile(r"[^\W\d_]+")
 _WANDB = re.compile(r"(?:offline-)?run-(?:\d{8}_\d{6}-)?(?P<id>[^/]+?)(?:\.wandb)?")
-_ENDING = re.compile(r"(?<=[^.])\.(?:log|out|err|txt|wandb|jsonl?|csv|tsv)$")
+_ENDING = re.compile(r"(?<=[^.])\.(?:log|out|err|txt|wandb)$")
+"""What a name is without."""
+_KIND = re.compile(r"(?<=[^.])\.(?:log|out|err|txt|jsonl?|csv|tsv)$")
+"""What makes a name no less common."""
 _USERS = frozenset({"home", "Users", "scratch", "root", "tmp"})
 """Top directories whose own directories are those of people, or of nothing in particular."""
 _SCHEME = "://"
@@ -151,7 +154,7 @@ def _common(part: str) -> bool:
     """Return whether any run may have a file or directory of that name."""
     if part.endswith(".wandb") or (_WANDB.fullmatch(part) and re.match(r"(?:offline-)?run-\d{8}_", part)):
         return True
-    return all(word.lower() in _COMMON for word in _WORD.findall(_ENDING.sub("", part)))
+    return all(word.lower() in _COMMON for word in _WORD.findall(_KIND.sub("", part)))
 
 
 def _plain(part: str) -> str:

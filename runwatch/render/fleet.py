@@ -81,8 +81,10 @@ def layout(rows: Sequence[RunRow], width: int, glyphs: Glyphs = UNICODE) -> list
     for _, name, least in asked:
         before = taken.get(name, -GAP if taken else 0)
         need = max(before, min(least, wanted[name])) - before
+        if name in taken:
+            need = min(need, room)
         if need <= room:
-            taken[name], room = max(0, before) + need - (GAP if before < 0 else 0), room - need
+            taken[name], room = before + need, room - need
     for name in _GROW:
         if name in taken:
             more = min(room, wanted[name] - taken[name])

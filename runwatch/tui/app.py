@@ -60,7 +60,9 @@ class RunwatchApp(App[int], inherit_bindings=False):
         reopen: Callable[[], socket.socket] | None = None,
         clock: Callable[[], float] = time.monotonic,
         driver: type[Driver] | None = None,
+        fleet: bool = False,
     ) -> None:
+        """`fleet`: begin with the list of runs where several are known within the first moments."""
         # NO_COLOR: the terminal's own two colours, instead of shades of grey that are colours too.
         super().__init__(driver, ansi_color=True if "NO_COLOR" in os.environ else None)
         self.scene = Scene(glyphs=glyphs(ascii), title=title, clock=clock, received=clock())
@@ -72,6 +74,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
         self._reopen = reopen
         self._private = private
         self._views = Views(self)
+        self._fleet = fleet
         self.exports: Exports | None = None
         self.animation_level = "none"
 
@@ -110,6 +113,10 @@ class RunwatchApp(App[int], inherit_bindings=False):
         """Show the newest picture."""
         if self.link.snapshot is not None:
             self.scene.accept(self.link.snapshot)
+            if self._fleet and self.scene.several():
+                self._fleet = False
+                self.open_view(actions.RUNS)
+            self._fleet = self._fleet and self.scene.choosing()
             self.refresh_view()
             self._come_up()
 
@@ -206,7 +213,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def action_do(self, action: str) -> None:
         """Carry out an action of the registry: on the screen if it knows it, else here."""
-        self.scene.said = ""
+        self.scene.said, self._fleet = "", False
         if action in actions.VIEWS:
             if isinstance(self.screen, Help):
                 self.screen.dismiss()  # a digit leads out of the help too

@@ -27,11 +27,13 @@ def run(
     keys: Mapping[str, tuple[str, ...] | str] | None = None,
     where: Callable[..., str] = lambda *names: ".".join(names),
     reopen: Callable[[], socket.socket] | None = None,
+    fleet: bool = False,
 ) -> int:
     """Show the engine at the other end of `sock` until the person leaves; return the exit code.
 
     A private engine is told to stop; a daemon goes on. `reopen` starts another engine
-    when this one is lost, and returns the socket to it. `theme` and `keys` are as configured;
+    when this one is lost, and returns the socket to it. With `fleet`, several runs begin with their list.
+    `theme` and `keys` are as configured;
     raises ConfigError if they cannot be meant, with the place that `where` tells, as Config.where does.
     """
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
@@ -49,6 +51,7 @@ def run(
         theme=themes.check(theme, where("screen", "theme")),
         registry=actions.registry(keys or {}, lambda name: where("keys", name)),
         reopen=reopen,
+        fleet=fleet,
         driver=None if "TEXTUAL_DRIVER" in os.environ else HeldDriver,
     )
     with leaving.by_signals(app.leave):

@@ -76,6 +76,7 @@ def command(
                 theme=chosen.screen.theme,
                 keys=chosen.keys,
                 where=chosen.where,
+                fleet=True,
             )
             if code == ExitCode.OK:
                 click.echo("runwatch: the screen is closed; the daemon goes on watching", err=True)

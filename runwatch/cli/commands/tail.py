@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import os
 import re
+import shutil
 import socket
 import sys
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -57,10 +59,14 @@ def command(
 ) -> int:
     """Watch the training run that writes PATHS (log files, directories, globs, or - for stdin).
 
+    Without PATHS: the runs whose logs are written on this machine, to choose from.
     Reads only; the run is never touched. Quit with q.
     """
+    terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    screen = not headless and not as_json and (terminal or "TEXTUAL_DRIVER" in os.environ)
+    title = ""
     if not paths:
-        raise UsageError("nothing to watch", "", "give a log file: runwatch tail train.log")
+        paths, title = _nearby(shown=screen or web, as_json=as_json), "what is written here"
     if not 0 < interval < math.inf or (every is not None and every <= 0):
         raise UsageError("--interval and --every must be numbers above zero")
     if port is not None and not web:
@@ -74,8 +80,6 @@ def command(
         named = {"--format": format_name, "--deadline": deadline, "--config": config}
         flags += [f"{name}={given}" for name, given in named.items() if given is not None]
         return serve(["tail", *flags, *(f"--pid={pid}" for pid in pids), "--", *paths], port)
-    terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    screen = not headless and not as_json and (terminal or "TEXTUAL_DRIVER" in os.environ)
     if screen and "-" in paths:
         raise UsageError("the screen needs the keyboard", "-", "add --headless to read standard input")
     until = None if deadline is None else _deadline(deadline, datetime.now().astimezone())
@@ -87,7 +91,7 @@ def command(
         )
 
     if screen:
-        return _screen(start, ascii_only=ascii_only, title=paths[0], config=config)
+        return _screen(start, ascii_only=ascii_only, title=title or paths[0], config=config)
     engine = start()
     try:
         greet(engine.socket)
@@ -103,6 +107,45 @@ def command(
         )
     finally:
         engine.close()
+
+
+def _nearby(*, shown: bool, as_json: bool) -> tuple[str, ...]:
+    """Return the logs of runs that go on here, for a screen to choose from; without one, list them.
+
+    Raises UsageError where there is none, or nobody to choose.
+    """
+    import msgspec
+
+    from runwatch.cli.document import show
+    from runwatch.core import text
+    from runwatch.render import numbers
+    from runwatch.render.table import table
+    from runwatch.watcher.daemon import nearby
+
+    found = nearby.logs(".")
+    if not found:
+        raise UsageError(
+            "nothing to watch: no log of a run was written here in the last hour",
+            "",
+            "give one: runwatch tail train.log",
+        )
+    if shown:
+        return tuple(each.path for each in found)
+    if as_json:
+        show(logs=msgspec.to_builtins(found))
+    else:
+        now = time.time()
+        rows = [
+            [
+                text.path(os.path.relpath(each.path)),
+                numbers.size(each.bytes),
+                f"{numbers.brief(max(0.0, now - each.time))} ago",
+                "" if each.pid is None else f"process {each.pid} writes it",
+            ]
+            for each in found
+        ]
+        print("\n".join(table(rows, shutil.get_terminal_size((100, 24)).columns, stretch=0, right=(1,))))
+    raise UsageError("which of these?", "", "name one, or several: runwatch tail PATH")
 
 
 def _deadline(words: str, now: datetime) -> float:
@@ -145,6 +188,7 @@ def _screen(start: Callable[[], PrivateEngine], *, ascii_only: bool, title: str,
             keys=chosen.keys,
             where=chosen.where,
             reopen=again,
+            fleet=True,
         )
     finally:
         for engine in engines:

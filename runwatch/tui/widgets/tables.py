@@ -73,7 +73,7 @@ class Summary(Panel):
             run_line(row, width, self._here(row)) for row in self._nearest(max(1, height // 4))
         ]
         if len(rows) < len(runs):
-            rows.append([(f"{len(runs) - len(rows)} more: 0", "dim")])
+            rows.append([(f"and {len(runs) - len(rows)} more", "dim")])
         if run is not None:
             rows += [[], [("newest", "dim")]]
             names = [name for name in choose.of_run(run) if name not in choose.ASIDE]

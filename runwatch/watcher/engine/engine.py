@@ -88,7 +88,7 @@ class Engine:
         if not others or (member.kind == LOG and LOG not in others):
             # It is called as if the log had been there at first.
             group.path = named_by(source_id, member)
-            self._call(group, name)
+            self._call(group, name if not group.title or tells(path) else "")
         source = Source(source_id, name, path, member, opened=len(group.sources))
         source.log = deque(maxlen=self._detail.lines)
         source.read_when = deque(maxlen=self._detail.lines)

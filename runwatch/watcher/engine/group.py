@@ -379,16 +379,11 @@ class Group:
 
 
 def title_of(source: Source, block: Block, title: str) -> str:
-    """Return what to call a run called `title`, by what a block of a W&B run's file says.
-
-    Its name; where there is none, as of a run that is offline, its project's.
-    """
+    """Return what to call a run called `title`, by what a block of a W&B run's file says: its name there."""
     facts = [event.data for event in block.events if event.kind == "facts"]
     if not facts or source.member.kind != WANDB:
         return title
-    names = [told["name"] for told in facts if "name" in told]
-    projects = [told["project"] for told in facts if "project" in told]
-    return next(iter([*names[-1:], *([title] if title else projects[-1:])]), "")
+    return next((told["name"] for told in reversed(facts) if "name" in told), title)
 
 
 def _of_source(block: Block, path: str) -> Block:
