@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from runwatch.tui.screens.logs import Logs
 
 _TICK = 1.0
+_FIRST = 10.0
+"""Seconds in which logs are recognised, on a busy machine too: until then the list of runs may come up."""
 _BLURRED = 2.0
 """Seconds between frames while another window has the keyboard."""
 
@@ -116,7 +118,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
             if self._fleet and self.scene.several():
                 self._fleet = False
                 self.open_view(actions.RUNS)
-            self._fleet = self._fleet and self.scene.choosing()
+            self._fleet = self._fleet and self.scene.began_within(_FIRST)
             self.refresh_view()
             self._come_up()
 

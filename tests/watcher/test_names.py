@@ -25,9 +25,7 @@ NAN = "".join(
 def add(engine, path, text=NAN, member=None):
     (name,) = names([path])
     engine.add_source(path, name, path, member or Member())
-    return [
-        change for change in engine.fold(path, StreamParser().feed(text.encode()), live=True, arrival=NOW)
-    ]
+    return engine.fold(path, StreamParser().feed(text.encode()), live=True, arrival=NOW)
 
 
 def called(engine):
