@@ -16,8 +16,8 @@ _COMMON = frozenset(
         "[a-z]+",
         "attempt checkpoint checkpoints ckpt ckpts console csv debug dev err error errors event events"
         " history latest lightning log logs main metrics mlruns models nohup offline out output outputs"
-        " progress result results run runs scalars slurm state std stderr stdout tb tensorboard tfevents tmp"
-        " node rank train trainer training version wandb weights worker",
+        " progress result results run runs runwatch scalars slurm state std stderr stdout tb tensorboard tfevents"
+        " tmp node rank train trainer training version wandb weights worker",
     )
 )
 """Words of names that any run has."""
