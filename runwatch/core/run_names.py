@@ -15,9 +15,9 @@ _COMMON = frozenset(
     re.findall(
         "[a-z]+",
         "attempt checkpoint checkpoints ckpt ckpts console csv debug dev err error errors event events"
-        " history latest lightning log logs main metrics mlruns models nohup offline out output outputs"
-        " progress result results run runs runwatch scalars slurm state std stderr stdout tb tensorboard tfevents"
-        " tmp node rank train trainer training version wandb weights worker",
+        " history latest lightning log logs main metrics mlruns models node nohup offline out output"
+        " outputs progress rank result results run runs runwatch scalars slurm state std stderr stdout tb"
+        " tensorboard tfevents tmp train trainer training version wandb weights worker",
     )
 )
 """Words of names that any run has."""
