@@ -112,7 +112,9 @@ def test_an_action_that_waits_is_listed_and_can_be_stopped(tmp_path, slack):
         assert "runwatch actions cancel" in str(slack.shown)
         (row,) = json.loads(daemon.run("actions", "--json").stdout)["actions"]
         assert (row["name"], row["run"], row["dry_run"]) == ("note it", "lm", False)
-        assert re.match(r"\w+\.note it  in \w+( \w+)?  true is lm: loss is NaN", daemon.run("actions").stdout)
+        assert re.match(
+            r"\w+\.note it  in \w+( \w+)?  true is run: loss is NaN", daemon.run("actions").stdout
+        )
         assert "no action zzzz: see runwatch actions" in daemon.run("actions", "cancel", "zzzz").stderr
         done = daemon.run("actions", "cancel", row["incident"][:6])
         assert done.stdout == f"cancelled: {row['id']}\n"

@@ -10,14 +10,14 @@ from runwatch.watcher.engine import machine_view, stage_view
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.watched import WatchedRun
 
-MAX_TREND = 64
-"""Values of a run's loss in one row at most."""
 _SPEEDS = (TOKENS_PER_SEC, SAMPLES_PER_SEC)
 _SEVERITIES = ("critical", "warning")
 
 
-def run_row(group: Group, watched: WatchedRun | None, run: Run, now: float, trend: int = 0) -> RunRow:
-    """Return the row of a run at Unix time `now`, with at most `trend` values of its loss."""
+def run_row(
+    group: Group, watched: WatchedRun | None, run: Run, now: float, trend: tuple[float | None, ...] = ()
+) -> RunRow:
+    """Return the row of a run at Unix time `now`; `trend` is its loss from the beginning to now."""
     written = group.written
     loss = run.latest(LOSS)
     firing = [row for row in stage_view.incidents(group, watched) if row.state == "firing"]
@@ -41,7 +41,7 @@ def run_row(group: Group, watched: WatchedRun | None, run: Run, now: float, tren
         speed_metric=speed,
         gpu=_busy(group.machine, now),
         folder=group.folder,
-        trend=_trend(run, trend),
+        trend=trend,
     )
 
 
@@ -51,9 +51,3 @@ def _busy(machine: Machine, now: float) -> float | None:
     found = (machine_view.busy(machine, gpu, now) for gpu in machine.gpus if gpu.index in owned)
     known = [value for value in found if value is not None]
     return sum(known) / len(known) if known else None
-
-
-def _trend(run: Run, width: int) -> tuple[float | None, ...]:
-    series = run.series.get(LOSS) if width else None
-    # Two points a column, as for charts: spikes stay.
-    return series.columns(None, None, (width + 1) // 2).mean[:MAX_TREND] if series is not None else ()

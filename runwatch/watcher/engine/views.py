@@ -35,7 +35,7 @@ from runwatch.watcher.engine import checkpoint_view, machine_view, parallel, sta
 from runwatch.watcher.engine.evidence import sound
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import pipelines
-from runwatch.watcher.engine.run_rows import MAX_TREND, run_row
+from runwatch.watcher.engine.run_rows import run_row
 from runwatch.watcher.engine.source import Source
 from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.protocol import Chart, View
@@ -57,6 +57,8 @@ MAX_COMPARED = 4
 """Runs laid over another at once."""
 MAX_NAMED = 64
 """Runs a view may name to be laid over another."""
+MAX_TREND = 64
+"""Values of a run's loss in one row at most."""
 MAX_WIDTH = 4096
 """Widest chart a client may ask for, in columns."""
 MAX_CHARTS = 160
@@ -82,6 +84,8 @@ class Shown:
         """Source id -> how many of them are still unread."""
         self._looked_at: set[str] = set()
         self._previewed = ""
+        self._trends: dict[str, tuple[int, int, tuple[float | None, ...]]] = {}
+        """Run -> the values asked for, how many it had then, and its trend."""
         self._since: float | None = None
 
     @classmethod
@@ -131,6 +135,20 @@ class Shown:
         if written is not None:
             self.group.sources[source].written = written
 
+    def trend(self, run: Run, width: int) -> tuple[float | None, ...]:
+        """Return at most `width` values of a run's loss; made anew where a column of them would change."""
+        series = run.series.get(LOSS) if width else None
+        if series is None:
+            return ()
+        count = series.summary.count
+        known = self._trends.get(run.id)
+        if known is None or known[0] != width or not 0 <= count - known[1] < max(1, count // MAX_TREND):
+            # Two points a column, as for charts: spikes stay.
+            values = series.columns(None, None, (width + 1) // 2).mean[:width]
+            short = tuple(None if value is None else float(f"{value:.4g}") for value in values)
+            known = self._trends[run.id] = width, count, short
+        return known[2]
+
     def waited(self, now: float) -> float:
         """Return for how many seconds nothing was recognised, though all was looked at."""
         looked_at = bool(self.backlogs) and self._looked_at >= self.backlogs.keys()
@@ -170,7 +188,7 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
         if run.id in former:
             picked = (item, watched, run) if view.run == run.id else picked
             continue
-        row = run_row(item.group, watched, run, now, view.trends)
+        row = run_row(item.group, watched, run, now, item.trend(run, view.trends))
         told.append(row)
         recent = row.age is not None and row.age < _DAY  # what is wrong with older ones is known by now
         urgency = (recent, row.critical, min(run.records, 1), item.group.written or 0.0)
