@@ -169,8 +169,11 @@ class Shown:
 
 def unrecognised(shown: Collection[Shown], now: float, after: float) -> str:
     """Return what to say when no run was found for `after` seconds in all there is; "" if there was."""
-    if not shown or not all(item.quiet and item.waited(now) > after for item in shown):
+    waited = [item.waited(now) if item.quiet else 0.0 for item in shown]
+    if max(waited, default=0.0) <= after or any(item.preview or item.group.runs for item in shown):
         return ""
+    if min(waited) <= after:
+        return f"reading {len(shown)} logs: no training run recognised in those that were read"
     lines = sum(item.group.lines for item in shown)
     where = next(iter(shown)).group.name if len(shown) == 1 else f"any of {len(shown)} logs"
     if not lines:
