@@ -70,6 +70,8 @@ class _Lazy(click.Group):
 def cli() -> None:
     """Watch machine-learning training runs from their logs.
 
+    `runwatch` alone shows the runs that are written on this machine.
+
     Examples:
       runwatch demo              # try it: a small real run
       runwatch tail train.log    # watch a log on a live screen
@@ -90,7 +92,8 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        code = cli.main(arguments, prog_name="runwatch", standalone_mode=False)
+        alone = arguments is None and not sys.argv[1:] and sys.stdout.isatty()
+        code = cli.main(["tail"] if alone else arguments, prog_name="runwatch", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         alone = error.ctx is None or error.ctx.parent is None
         print(FIRST_STEPS if alone else error.format_message(), end="" if alone else "\n")

@@ -28,7 +28,7 @@ def printer(as_json: bool, plain: bool, ascii_only: bool) -> Printer:
 
 
 def pace(given: float | None, plain: bool) -> float:
-    """Return the seconds between two lines of progress: those that were asked for, else as many as a screen reader has time for."""
+    """Return the seconds between two lines of progress: as asked for, else more for a screen reader."""
     if given is not None:
         return given
     return 60.0 if plain else _INTERVAL

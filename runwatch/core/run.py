@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -33,12 +32,6 @@ DONE = 0.98
 """Progress from which a run that fell silent counts as finished."""
 REST = 60.0
 """Seconds of silence after which it does; a quarter of it after its very last step."""
-_BLANK = re.compile(
-    r"(?:.*[._-])?(?:train(?:ing|er)?|main|run|logs?|out(?:put)?|std(?:out|err)|console|nohup|debug|job)"
-    r"|(?:slurm-)?[\d_]+|(?:offline-)?run-[^/]*",
-    re.IGNORECASE,
-)
-"""Names of files under which any run may be found."""
 _PHASES = {
     TRAIN: "training",
     EVAL: "training",
@@ -280,14 +273,6 @@ class Run:
         self.plan.learn(self.about)
 
     # -- what others ask -----------------------------------------------------------------------
-
-    @property
-    def label(self) -> str:
-        """What to call it: its name, which is a file's; its title too, where such a name says nothing."""
-        blank = _BLANK.fullmatch(self.name) or self.format == "wandb"  # then it is the run's id
-        if not self.title or not blank:
-            return self.name
-        return f"{self.title} ({self.name.removeprefix('run-')})"  # a W&B file is `run-` and the run's id
 
     @property
     def stage_name(self) -> str:

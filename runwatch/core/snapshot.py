@@ -173,6 +173,8 @@ class IncidentRow(msgspec.Struct, frozen=True):
     """Titles of the incidents that follow from this one."""
     stage: str = ""
     """The stage of a pipeline in which it arose, where the run has several."""
+    former: tuple[str, ...] = ()
+    """Names that the run had before: silences and routes that say one of them hold."""
 
 
 class CheckpointRow(msgspec.Struct, frozen=True):
@@ -311,6 +313,19 @@ class RunRow(msgspec.Struct, frozen=True):
     """Seconds since its newest line was written, as far as known."""
     reason: str = ""
     """Why it is blind and what to do, or what is wrong with it though it has finished; one line, else ""."""
+    worst: str = ""
+    """Title of its gravest firing alert, else ""."""
+    worst_severity: str = ""
+    """critical or warning."""
+    speed: float | None = None
+    """Newest throughput, of the metric `speed_metric`; None is not known."""
+    speed_metric: str = ""
+    gpu: float | None = None
+    """How busy its GPUs are: the mean of them."""
+    folder: str = ""
+    """Directory above that of the run."""
+    trend: tuple[float | None, ...] = ()
+    """Its loss from the beginning to now; only for views that show it. None is not finite."""
 
 
 class StageRow(msgspec.Struct, frozen=True):

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from runwatch.tui.screens.logs import Logs
 
 _TICK = 1.0
+_FIRST = 10.0
+"""Seconds in which logs are recognised, on a busy machine too: until then the list of runs may come up."""
 _BLURRED = 2.0
 """Seconds between frames while another window has the keyboard."""
 
@@ -65,7 +67,9 @@ class RunwatchApp(App[int], inherit_bindings=False):
         driver: type[Driver] | None = None,
         rules: Rules = tuple,
         hints: Hints | None = None,
+        fleet: bool = False,
     ) -> None:
+        """`fleet`: begin with the list of runs where several are known within the first moments."""
         # NO_COLOR: the terminal's own two colours, instead of shades of grey that are colours too.
         super().__init__(driver, ansi_color=True if "NO_COLOR" in os.environ else None)
         self.scene = Scene(glyphs=glyphs(ascii), title=title, clock=clock, received=clock())
@@ -79,6 +83,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
         self._reopen = reopen
         self._private = private
         self._views = Views(self)
+        self._fleet = fleet
         self.exports: Exports | None = None
         self.animation_level = "none"
 
@@ -117,6 +122,10 @@ class RunwatchApp(App[int], inherit_bindings=False):
         """Show the newest picture."""
         if self.link.snapshot is not None:
             self.scene.accept(self.link.snapshot)
+            if self._fleet and self.scene.several():
+                self._fleet = False
+                self.open_view(actions.RUNS)
+            self._fleet = self._fleet and self.scene.began_within(_FIRST)
             self.refresh_view()
             self._come_up()
 
@@ -219,7 +228,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def action_do(self, action: str) -> None:
         """Carry out an action of the registry: on the screen if it knows it, else here."""
-        self.scene.said = ""
+        self.scene.said, self._fleet = "", False
         self.hints.use(action)
         if action in actions.VIEWS:
             if isinstance(self.screen, Help):

@@ -113,6 +113,16 @@ class Scene:
         # Of other runs only what this picture has: they may have been left out meanwhile.
         self.others = {other.id: {c.metric: c for c in other.charts} for other in snapshot.compared}
 
+    def began_within(self, seconds: float) -> bool:
+        """Return whether the first picture came no longer ago than that."""
+        return self.began is None or self.clock() - self.began < seconds
+
+    def several(self) -> bool:
+        """Return whether more than one run is known, attempts of the same one not counted."""
+        rows = self.snapshot.runs if self.snapshot else ()
+        begun = (row for row in rows if (row.progress.step, row.progress.epoch) != (None, None))
+        return len({_source(row.id) for row in begun}) > 1
+
     def wanted_run(self) -> str | None:
         """Return the id of the run to ask for; None leaves the choice to the engine.
 
@@ -121,7 +131,7 @@ class Scene:
         """
         if self.run_id is not None or self.run is None or self.snapshot is None or self.began is None:
             return self.run_id
-        if self.clock() - self.began < _CHOICE or self.run.history is not None:
+        if self.began_within(_CHOICE) or self.run.history is not None:
             return None
         here = _source(self.run.id)
         attempts = [row.id for row in self.snapshot.runs if _source(row.id) == here]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runwatch.core.snapshot import IncidentRow
+from runwatch.core.snapshot import IncidentRow, RunRow
 from runwatch.render import plain
 from runwatch.tui.screens.pick import Pick
 from runwatch.watcher import protocol
@@ -27,6 +27,20 @@ def request(row: IncidentRow, span: str, now: float) -> protocol.Silence:
     The run is named as its own daemon calls it, not as the list of several hosts does.
     """
     return protocol.Silence((f"run={row.run}", f"rule={row.rule}"), now + SPANS[span], "from the screen")
+
+
+def how_long_runs(runs: Sequence[RunRow]) -> Pick:
+    """Return the question for how long nothing is told about runs."""
+    what = runs[0].name if len(runs) == 1 else f"these {len(runs)} runs"
+    rows = [(name, f"{name}: send nothing about {what}") for name in SPANS if name != RUN]
+    rows.append((RUN, f"until done: nothing more about {what}"))
+    return Pick("silence", rows, set(), 1)
+
+
+def of_run(run: RunRow, span: str, now: float) -> protocol.Silence:
+    """Return what asks the engine to send nothing about a run."""
+    name = run.name.removeprefix(f"{run.host}:") if run.host else run.name
+    return protocol.Silence((f"run={name}",), now + SPANS[span], "from the screen")
 
 
 def which(silences: Sequence[protocol.SilenceRow]) -> Pick:

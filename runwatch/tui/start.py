@@ -31,15 +31,16 @@ def run(
     keys: Mapping[str, tuple[str, ...] | str] | None = None,
     where: Callable[..., str] = lambda *names: ".".join(names),
     reopen: Callable[[], socket.socket] | None = None,
+    fleet: bool = False,
     kept: bool = True,
     rules: Callable[[], Iterable[tuple[str, str]]] = tuple,
 ) -> int:
     """Show the engine at the other end of `sock` until the person leaves; return the exit code.
 
     A private engine is told to stop; a daemon goes on. `reopen` starts another engine
-    when this one is lost, and returns the socket to it. `rules` returns names and summaries
-    for the palette. `theme` and `keys` are as configured, `named` is
-    a theme that goes before that; raises ConfigError if they cannot be meant, with the place that
+    when this one is lost, and returns the socket to it. With `fleet`, several runs begin with their
+    list. `rules` returns names and summaries for the palette. `theme` and `keys` are as configured,
+    `named` is a theme that goes before that; raises ConfigError if they cannot be meant, with the place that
     `where` tells, as Config.where does.
     On a terminal a summary of the run is printed at the end; `kept`: its files stay where they are.
     """
@@ -63,6 +64,7 @@ def run(
         reopen=reopen,
         rules=rules,
         hints=hints.load(state_directory()),
+        fleet=fleet,
         driver=None if "TEXTUAL_DRIVER" in os.environ else HeldDriver,
     )
     if named is not None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from textual.app import App
 
 _CLASSES = {
-    actions.RUNS: ("lists", "Runs"),
+    actions.RUNS: ("runs", "Runs"),
     actions.OVERVIEW: ("overview", "Overview"),
     actions.METRICS: ("metrics", "Metrics"),
     actions.RANKS: ("ranks", "Ranks"),

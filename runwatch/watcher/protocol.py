@@ -50,6 +50,8 @@ class View(msgspec.Struct, frozen=True):
     """Ids of other runs whose charts are wanted too, over the same steps."""
     interval: float = 0.5
     """Seconds between frames at least; incident changes come at once."""
+    trends: int = 0
+    """Values of the loss wanted of each run in the list, for a sparkline; 0 for none."""
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):

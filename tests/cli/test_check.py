@@ -92,7 +92,7 @@ def test_a_directory_is_searched_and_names_stay_apart(tmp_path):
         (tmp_path / name / "train.log").write_bytes(nanochat(20))
     (tmp_path / "model.out").write_bytes(b"\x00\x01\x02\x03" * 100)
     document = json.loads(called("check", tmp_path, "--json", "--fail-on", "never").stdout)
-    assert [run["name"] for run in document["runs"]] == ["a/train", "b/train"]
+    assert [run["name"] for run in document["runs"]] == ["a", "b"]
 
 
 def bad_inputs(tmp_path: Path) -> dict[str, tuple[list[str], int, str]]:

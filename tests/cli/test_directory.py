@@ -40,7 +40,7 @@ def test_an_empty_directory_can_be_waited_for(tmp_path):
     with Follower(tmp_path, "--wait", "--interval", "0.05") as follower:
         log = log_of(tmp_path, "train.log")
         log.steps(4)
-        assert follower.until(lambda o: o["type"] == "run")["run"] == "train"
+        assert follower.until(lambda o: o["type"] == "run")["run"] == tmp_path.name
         follower.records(4)
 
 

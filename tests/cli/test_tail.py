@@ -26,7 +26,7 @@ def log(tmp_path):
 def test_history_growth_and_rotation(log, tmp_path):
     with Follower(log.path, "--interval", "0.05") as follower:
         run = follower.until(lambda o: o["type"] == "run")
-        assert run == {"type": "run", "run": "train", "format": "nanochat", "sources": [str(log.path)]}
+        assert run == {"type": "run", "run": tmp_path.name, "format": "nanochat", "sources": [str(log.path)]}
         progress = follower.records(50)
         assert (progress["step"], progress["total"], progress["phase"]) == (49, 10_000, "training")
         assert progress["metrics"]["train/loss"] == 2.5
@@ -78,14 +78,14 @@ def test_nan_fires_at_once_and_resolves(log):
         assert (resolved["step"], resolved["resolved_step"], resolved["state"]) == (50, 51, "resolved")
 
 
-def test_finished_run_ends_with_zero(log):
+def test_finished_run_ends_with_zero(log, tmp_path):
     log.write("Total training time: 1.00m\n")
     with Follower(log.path, "--exit") as follower:
         assert follower.end() == 0
         end = follower.seen[-1]
         summary = end.pop("summary")
-        assert end == {"type": "end", "run": "train", "state": "finished", "exit_code": 0}
-        assert (summary["name"], summary["steps"]["last"]) == ("train", 49)
+        assert end == {"type": "end", "run": tmp_path.name, "state": "finished", "exit_code": 0}
+        assert (summary["name"], summary["steps"]["last"]) == (tmp_path.name, 49)
         assert summary["metrics"]["train/loss"]["count"] == 50
 
 
@@ -205,7 +205,7 @@ def test_exit_waits_for_every_run(log, tmp_path):
     other = Log(tmp_path / "other.log")
     other.steps(20)
     with Follower(log.path, other.path, "--exit") as follower:
-        follower.until(lambda o: o["type"] == "end" and o["run"] == "train")
+        follower.until(lambda o: o["type"] == "end" and o["run"] == tmp_path.name)
         assert follower.process.poll() is None
         other.write("Total training time: 1.00m\n")
         assert follower.end() == 0

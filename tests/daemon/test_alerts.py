@@ -24,7 +24,7 @@ def configure(place, slack, more: str = "") -> None:
 
 
 def start(path) -> Daemon:
-    return Daemon(path, path / "run.log", environ={"no_proxy": "*"})
+    return Daemon(path, path / "lm.log", environ={"no_proxy": "*"})
 
 
 def kill(daemon: Daemon) -> None:
@@ -38,12 +38,12 @@ def states(place: Place, *more: str) -> dict[str, str]:
 
 
 def test_what_a_message_says_to_do_works_and_outlives_a_killed_daemon(tmp_path, slack):
-    log = Log(tmp_path / "run.log")
+    log = Log(tmp_path / "lm.log")
     log.steps(300)
     configure(tmp_path, slack)
     with start(tmp_path) as daemon:
         with Peer(daemon.socket) as peer:
-            until(lambda: peer.step("run") == 299)
+            until(lambda: peer.step("lm") == 299)
             log.steps(2, loss="nan")
             log.steps(1)
             slack.wait(shown=1)
@@ -53,8 +53,8 @@ def test_what_a_message_says_to_do_works_and_outlives_a_killed_daemon(tmp_path, 
         kill(daemon)
     with start(tmp_path) as daemon:
         assert states(daemon) == {incident: "firing"}
-        assert daemon.run(*command.split()).stdout.startswith("acknowledged: run: loss is NaN")
-        assert daemon.run(*command.split()).stdout.startswith("acknowledged already: run: ")
+        assert daemon.run(*command.split()).stdout.startswith("acknowledged: lm: loss is NaN")
+        assert daemon.run(*command.split()).stdout.startswith("acknowledged already: lm: ")
         assert "silenced until" in daemon.run("silence", "add", "rule=crash", "--comment", "known").stdout
         kill(daemon)
     with start(tmp_path) as daemon:
@@ -70,7 +70,7 @@ def test_what_a_message_says_to_do_works_and_outlives_a_killed_daemon(tmp_path, 
             log.steps(400)
             other.wait(shown=1)
             assert "✓ Resolved" in other.titles()[0]
-            assert daemon.run(*command.split()).stdout.startswith("it is over: run: ")
+            assert daemon.run(*command.split()).stdout.startswith("it is over: lm: ")
             assert states(daemon) == {}
             log.write(
                 'Traceback (most recent call last):\n  File "t.py", line 1, in <module>\nValueError: x\n'
@@ -99,19 +99,19 @@ confirm = 3600
 
 
 def test_an_action_that_waits_is_listed_and_can_be_stopped(tmp_path, slack):
-    log = Log(tmp_path / "run.log")
+    log = Log(tmp_path / "lm.log")
     log.steps(300)
     configure(tmp_path, slack, ACTION)
     with start(tmp_path) as daemon:
         assert daemon.run("actions").stdout == "no planned actions\n"
         with Peer(daemon.socket) as peer:
-            until(lambda: peer.step("run") == 299)
+            until(lambda: peer.step("lm") == 299)
             log.steps(2, loss="nan")
             log.steps(1)
             slack.wait(shown=2)
         assert "runwatch actions cancel" in str(slack.shown)
         (row,) = json.loads(daemon.run("actions", "--json").stdout)["actions"]
-        assert (row["name"], row["run"], row["dry_run"]) == ("note it", "run", False)
+        assert (row["name"], row["run"], row["dry_run"]) == ("note it", "lm", False)
         assert re.match(
             r"\w+\.note it  in \w+( \w+)?  true is run: loss is NaN", daemon.run("actions").stdout
         )

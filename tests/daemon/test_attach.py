@@ -12,7 +12,7 @@ from .live import Place
 @pytest.fixture
 def place(tmp_path):
     place = Place(tmp_path)
-    log = Log(tmp_path / "run.log")
+    log = Log(tmp_path / "lm.log")
     log.steps(400, total=1000)
     place.run("watch", "-d", log.path)
     yield place
@@ -28,7 +28,7 @@ def test_a_daemon_that_stops_is_told_and_comes_back(place, columns):
         assert "399" in picture, "the last picture stays"
         assert "goes on by itself" in picture
         assert "ENGINE" not in picture.upper()
-        place.run("watch", "-d", place.path / "run.log")
+        place.run("watch", "-d", place.path / "lm.log")
         terminal.until(lambda p: "STOPPED" not in p and "399" in p)
         terminal.keys("q")
         assert terminal.end() == 0

@@ -18,7 +18,7 @@ from .live import WAIT, Daemon, Peer, Place, until
 
 @pytest.fixture
 def log(tmp_path):
-    log = Log(tmp_path / "run.log")
+    log = Log(tmp_path / "lm.log")
     log.steps(10)
     return log
 
@@ -41,7 +41,7 @@ def pid_of(place: Place) -> int:
 
 
 def test_detaches(place, log):
-    done = place.run("watch", "-d", "run.log")  # the pipes end: nothing of ours is held open
+    done = place.run("watch", "-d", "lm.log")  # the pipes end: nothing of ours is held open
     assert done.returncode == 0
     assert "alerts are sent nowhere: no channel is configured" in done.stderr
     with Peer(place.socket) as peer:
@@ -51,7 +51,7 @@ def test_detaches(place, log):
         assert os.getsid(process.pid) != os.getsid(0)
         assert process.terminal() is None
         assert {os.readlink(f"/proc/{process.pid}/fd/{n}") for n in range(3)} == {"/dev/null"}
-        until(lambda: peer.step("run") == 9)
+        until(lambda: peer.step("lm") == 9)
     assert "kind=source" in (place.state / "daemon.log").read_text()
     assert place.run("stop").returncode == 0
     until(lambda: gone(process))
@@ -60,7 +60,7 @@ def test_detaches(place, log):
 
 def test_what_goes_wrong_when_detached_is_told_here(place, log):
     (place.path / "runwatch.toml").write_text("[tial]\n")
-    done = place.run("watch", "-d", "run.log")
+    done = place.run("watch", "-d", "lm.log")
     assert (done.returncode, done.stdout) == (2, "")
     assert "unknown name 'tial'" in done.stderr
     assert "did you mean 'tail'?" in done.stderr
@@ -77,9 +77,9 @@ def test_nothing_to_watch(place):
 
 
 def test_a_second_daemon_is_refused_but_a_killed_one_leaves_nothing_in_the_way(place, log):
-    place.run("watch", "-d", "run.log")
+    place.run("watch", "-d", "lm.log")
     first = psutil.Process(pid_of(place))
-    done = place.run("watch", "run.log")
+    done = place.run("watch", "lm.log")
     assert done.returncode == 3
     assert f"a daemon is running already: process {first.pid} on {socket.gethostname()}" in done.stderr
     family = first.children(recursive=True)
@@ -90,7 +90,7 @@ def test_a_second_daemon_is_refused_but_a_killed_one_leaves_nothing_in_the_way(p
     done = place.run("status")
     assert "no daemon is running" in done.stderr
     assert "start one with: runwatch watch -d PATH" in done.stderr
-    assert place.run("watch", "-d", "run.log").returncode == 0
+    assert place.run("watch", "-d", "lm.log").returncode == 0
     assert pid_of(place) != first.pid
 
 
@@ -110,7 +110,7 @@ def test_ctrl_c_twice_ends_it_at_once(tmp_path, log):
         config = tmp_path / "runwatch.toml"
         config.write_text(f'[slack]\nwebhook = "{slack.url}"\n')
         with Daemon(tmp_path, log.path, "--config", config) as daemon, Peer(daemon.socket) as peer:
-            until(lambda: peer.step("run") == 9)
+            until(lambda: peer.step("lm") == 9)
             log.steps(3, loss="nan")
             slack.wait(posts=1)
             family = psutil.Process(daemon.process.pid).children(recursive=True)
@@ -128,12 +128,12 @@ def test_reload_takes_a_good_file_and_refuses_a_bad_one(tmp_path, log):
     other = Log(tmp_path / "other.log")
     other.steps(5)
     with Daemon(tmp_path) as daemon, Peer(daemon.socket) as peer:
-        until(lambda: peer.step("run") == 9)
+        until(lambda: peer.step("lm") == 9)
         config.write_text('[watch]\npaths = ["other.log"]\n[rules.hang]\nfamilar = 3\n')
         done = daemon.run("reload")
         assert done.returncode == 2
         assert "familar" in done.stderr
-        assert set(peer.runs()) == {"run"}
+        assert set(peer.runs()) == {"lm"}
         config.write_text('[watch]\npaths = ["other.log"]\n[rules.hang]\nfamiliar = 3\n')
         done = daemon.run("reload")
         assert (done.returncode, done.stderr) == (0, "")
@@ -143,12 +143,12 @@ def test_reload_takes_a_good_file_and_refuses_a_bad_one(tmp_path, log):
         until(lambda: any("not valid TOML" in text for text in peer.ask("health")["notices"]))
         config.write_text('[watch]\npaths = ["*.log"]\nexclude = ["o*.log"]\n')
         daemon.signal(signal.SIGHUP)
-        until(lambda: set(peer.runs()) == {"run"} and peer.step("run") == 9)
+        until(lambda: set(peer.runs()) == {"lm"} and peer.step("lm") == 9)
         # What is read goes on where it was.
         config.write_text(config.read_text() + "[tail]\npoll = true\ninterval = 0.1\n")
         assert daemon.run("reload").returncode == 0
         log.steps(5)
-        until(lambda: peer.step("run") == 14)
+        until(lambda: peer.step("lm") == 14)
         (part,) = peer.replies("runs", documents=True)
         assert part["documents"][0]["steps"]["records"] == 15
 
@@ -158,7 +158,7 @@ def test_what_a_rule_raised_ends_when_it_is_switched_off(tmp_path, log):
     config.write_text('[watch]\npaths = ["."]\n')
     off = "[rules.nonfinite]\nenabled = false\n"
     with Daemon(tmp_path) as daemon, Peer(daemon.socket) as peer:
-        until(lambda: peer.step("run") == 9)
+        until(lambda: peer.step("lm") == 9)
         log.steps(3, loss="nan")
         log.steps(3)
         until(lambda: "nonfinite" in daemon.run("alerts").stdout)
@@ -171,7 +171,7 @@ def test_what_a_rule_raised_ends_when_it_is_switched_off(tmp_path, log):
         until(lambda: "nonfinite" in daemon.run("alerts").stdout)
     config.write_text(config.read_text() + off)
     with Daemon(tmp_path) as daemon, Peer(daemon.socket) as peer:
-        until(lambda: peer.step("run") is not None)
+        until(lambda: peer.step("lm") is not None)
         assert "nonfinite" not in daemon.run("alerts").stdout
 
 
@@ -180,11 +180,11 @@ def test_another_daemon_goes_on_where_one_was_killed(tmp_path, log):
     with Daemon(tmp_path, log.path) as daemon, Peer(daemon.socket) as peer:
         until(lambda: peer.ask("incidents")["incidents"])
         log.steps(30)
-        until(lambda: peer.step("run") == 42)
+        until(lambda: peer.step("lm") == 42)
         before = peer.ask("incidents", resolved=True)["incidents"]
     log.steps(30)  # while nobody watches
     with Daemon(tmp_path, log.path) as daemon, Peer(daemon.socket) as peer:
-        until(lambda: peer.step("run") == 72)
+        until(lambda: peer.step("lm") == 72)
         (part,) = peer.replies("runs", documents=True)
         assert part["documents"][0]["steps"]["records"] == 73
         after = peer.ask("incidents", resolved=True)["incidents"]
@@ -205,13 +205,13 @@ def test_paths_are_added_and_dropped(tmp_path, log):
         assert ("watching 1 more" in done.stdout, done.stderr) == (True, "")
         until(lambda: peer.step("other") == 4)
         assert daemon.run("drop", "more").returncode == 0
-        until(lambda: set(peer.runs()) == {"run"})
+        until(lambda: set(peer.runs()) == {"lm"})
         other.steps(5)
         assert "watching 1 more" in daemon.run("add", "more").stdout
         until(lambda: peer.step("other") == 9)
         (part,) = peer.replies("runs", documents=True)
         records = {run["name"]: run["steps"]["records"] for run in part["documents"]}
-        assert records == {"run": 10, "other": 10}
+        assert records == {"lm": 10, "other": 10}
 
 
 def test_runs_appear_where_nothing_was_and_sigterm_ends_it_in_order(tmp_path):
@@ -284,7 +284,7 @@ def test_the_screen_is_never_imported(tmp_path, log):
         (tmp_path / "stand-in" / name / "__init__.py").write_text(trace)
     path = os.pathsep.join([str(tmp_path / "stand-in"), *sys.path])
     with Daemon(tmp_path, log.path, environ={"PYTHONPATH": path}) as daemon, Peer(daemon.socket) as peer:
-        until(lambda: peer.step("run") == 9)
+        until(lambda: peer.step("lm") == 9)
         log.steps(3, loss="nan")
         until(lambda: peer.ask("incidents")["incidents"])
         peer.ask("segment")

@@ -33,7 +33,7 @@ def bound() -> None:
 
 @pytest.fixture
 def log(tmp_path):
-    log = Log(tmp_path / "run.log")
+    log = Log(tmp_path / "lm.log")
     log.steps(300)
     return log
 
@@ -104,7 +104,7 @@ def test_an_undelivered_alert_outlives_a_removed_state_directory(tmp_path, log):
         (tmp_path / "runwatch.toml").write_text(f"[slack]\nwebhook = '{slack.url}'\n")
         with Daemon(tmp_path, log.path, environ={"no_proxy": "*"}) as daemon:
             with Peer(daemon.socket) as peer:
-                until(lambda: peer.step("run") == 299)
+                until(lambda: peer.step("lm") == 299)
                 log.steps(2, loss="nan")
                 slack.wait(posts=1)
                 shutil.rmtree(daemon.state)
@@ -127,7 +127,7 @@ def test_where_it_cannot_be_made_again_all_goes_on_in_memory_until_it_can(tmp_pa
     with SlackServer() as slack:
         (tmp_path / "runwatch.toml").write_text(f"[slack]\nwebhook = '{slack.url}'\n")
         with Daemon(tmp_path, log.path, environ={"no_proxy": "*"}) as daemon, Peer(daemon.socket) as peer:
-            until(lambda: peer.step("run") == 299)
+            until(lambda: peer.step("lm") == 299)
             shutil.rmtree(daemon.state)
             daemon.state.touch()
             until(lambda: any("alerts are kept in memory only" in t for t in peer.ask("health")["notices"]))
@@ -146,14 +146,14 @@ def test_a_daemon_whose_place_was_taken_ends_and_leaves_the_alerts_to_the_other(
         (tmp_path / "runwatch.toml").write_text(f"[slack]\nwebhook = '{slack.url}'\n")
         first = Daemon(tmp_path, log.path, environ={"no_proxy": "*"})
         with first, Peer(first.socket) as peer:
-            until(lambda: peer.step("run") == 299)
+            until(lambda: peer.step("lm") == 299)
             first.signal(signal.SIGSTOP)  # it cannot take back its place at once
             shutil.rmtree(first.state)
             with (
                 Daemon(tmp_path, log.path, environ={"no_proxy": "*"}) as second,
                 Peer(second.socket) as other,
             ):
-                until(lambda: other.step("run") == 299)
+                until(lambda: other.step("lm") == 299)
                 log.steps(2, loss="nan")
                 slack.wait(shown=1)
                 first.signal(signal.SIGCONT)

@@ -115,7 +115,7 @@ class Client:
             command, env=daemon.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
-    def until_step(self, step: int, run: str = "train") -> None:
+    def until_step(self, step: int, run: str = "lm") -> None:
         assert self.process.stdout is not None
         while line := self.process.stdout.readline():
             body = json.loads(line)
@@ -133,7 +133,7 @@ class Client:
 
 @pytest.fixture
 def log(tmp_path: Path) -> Log:
-    log = Log(tmp_path / "train.log")
+    log = Log(tmp_path / "lm.log")
     log.steps(10)
     return log
 

@@ -164,7 +164,7 @@ def test_what_stood_in_copies_is_read_by_a_later_worker_though_they_were_rotated
     log.kill()
     log.finish()
     assert log.told() == list(range(STEPS))
-    assert set(log.notes) == {"run was rotated"}
+    assert {note.partition(" (")[2] for note in log.notes} == {"run.log) was rotated"}
 
 
 def test_a_line_that_a_copy_cuts_is_told_whole_also_by_a_later_worker(log) -> None:
@@ -213,7 +213,7 @@ def test_without_a_copy_it_is_told_what_could_not_be_read(tmp_path, append) -> N
     log.write(1000)
     log.look()
     lost = "" if append else ": 3,000 bytes of it could not be read"
-    assert log.notes == [f"run was truncated{lost}"]
+    assert log.notes == [f"{tmp_path.name} (run.log) was truncated{lost}"]
 
 
 @pytest.mark.skipif(shutil.which("logrotate") is None, reason="needs logrotate")

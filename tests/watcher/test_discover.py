@@ -25,7 +25,7 @@ def test_a_directory_is_searched_and_its_runs_are_named(tmp_path):
     write(tmp_path / "a" / "notes.md")
     write(tmp_path / ".git" / "x.log")
     write(tmp_path / "empty.log", "")
-    assert [(found.path, found.name) for found in find([str(tmp_path)])] == [(a, "a/train"), (b, "b/train")]
+    assert [(found.path, found.name) for found in find([str(tmp_path)])] == [(a, "a"), (b, "b")]
 
 
 def test_what_runwatch_says_of_runs_is_no_run(tmp_path):
@@ -54,7 +54,7 @@ def test_files_that_a_person_names_are_kept_as_typed_and_grouped_too(tmp_path, m
 
 def test_one_log_of_a_rank_alone_is_a_log(tmp_path):
     (found,) = find([write(tmp_path / "rank_3.log")])
-    assert (found.name, found.member.group, found.member.rank) == ("rank_3", "", None)
+    assert (found.name, found.member.group, found.member.rank) == (tmp_path.name, "", None)
 
 
 def test_rotated_logs_and_old_states_repeat_what_others_say(tmp_path):
@@ -119,7 +119,7 @@ def test_checkpoints_belong_to_the_log_above_them(tmp_path):
         (str(tmp_path / "job" / "checkpoints"), "directory"),
         (str(tmp_path / "job"), "directory"),
     }
-    assert {each.name for each in found} == {"train"}
+    assert {each.name for each in found} == {"job"}
     assert len({each.member.group for each in found}) == 1
 
 
@@ -275,7 +275,7 @@ def test_the_link_to_the_latest_wandb_run_leads_to_its_file_alone(tmp_path, end)
     write(run / "logs" / "debug.log")
     latest = tmp_path / "wandb" / "latest-run"
     latest.symlink_to(run.name)
-    assert [(found.path, found.name) for found in find([f"{latest}{end}"])] == [(file, "run-ab12cd34")]
+    assert [(found.path, found.name) for found in find([f"{latest}{end}"])] == [(file, tmp_path.name)]
 
 
 def test_event_files_are_called_by_their_directory(tmp_path):

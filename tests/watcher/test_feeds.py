@@ -379,7 +379,9 @@ def test_what_is_deleted_with_its_checkpoint_is_not_waited_for(tmp_path, name):
     path.unlink()
     engine.read()
     told = [note.message for note in engine.notes if isinstance(note, wire.Trouble)]
-    assert told == ([] if "trainer_state" in name else ["waiting for metrics.csv: it is gone"])
+    assert told == (
+        [] if "trainer_state" in name else [f"waiting for {tmp_path.name} (metrics.csv): it is gone"]
+    )
 
 
 @pytest.mark.parametrize("name", ["training_metrics.json", "train.log"])
@@ -396,7 +398,9 @@ def test_that_a_document_is_written_anew_is_no_news(tmp_path, name):
     path.write_bytes(texts[1])
     engine.read()
     notes = [note.message for note in engine.notes if isinstance(note, wire.Note)]
-    assert notes == ([] if name.endswith(".json") else ["train was rewritten in place"])
+    assert notes == (
+        [] if name.endswith(".json") else [f"{tmp_path.name} (train.log) was rewritten in place"]
+    )
 
 
 def test_a_log_that_rests_tells_what_its_parser_holds_back_once(tmp_path):

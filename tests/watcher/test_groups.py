@@ -308,24 +308,6 @@ def test_a_user_may_prefer_what_a_tracker_tells(first, live):
     assert len(told(fold, "disagreement")) == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "label"),
-    [
-        ("train", "my run (train)"),
-        ("slurm-123", "my run (slurm-123)"),
-        ("llama-7b", "llama-7b"),
-        ("run-ab12cd34", "my run (ab12cd34)"),
-    ],
-)
-def test_a_run_is_called_as_by_its_tracker_where_its_logs_name_says_nothing(name, label):
-    fold = Fold(log=Member("g"), wandb=Member("g", kind="wandb"))
-    fold.engine.groups["g"].name = name
-    fold.read("log", steps(0, 5))
-    fold.engine.fold("wandb", StreamParser().feed(trackers.wandb_log(5)))
-    (run,) = fold.runs()
-    assert (run["name"], run["title"]) == (name, label)
-
-
 @pytest.mark.parametrize("size", [20, 1 << 20])
 def test_the_first_step_of_records_beside_a_bar_is_that_of_the_first_record(size):
     bars = [f"\r {n}%|#| {n}/100 [00:{n // 2:02d}<00:10, 2.00it/s]" for n in range(101)]
@@ -384,21 +366,6 @@ def test_records_of_another_rank_do_not_raise_incidents_of_their_own():
     assert fold.runs()[0]["incidents"] == []
 
 
-def test_a_run_without_a_name_is_called_by_its_project():
-    fold = Fold(wandb=Member(kind="wandb"))
-    fold.engine.groups["wandb"].name = "run-ab12cd34"
-
-    def tell(**facts):
-        fold.engine.fold("wandb", Batch(0, 0, events=(Event("facts", 0, 1, "", data=facts),)))
-        return fold.runs()[0]["title"]
-
-    fold.engine.fold("wandb", StreamParser().feed(trackers.wandb_log(5)))
-    fold.engine.groups["wandb"].runs[-1].run.title = ""
-    assert tell(project="llm") == "llm (ab12cd34)"
-    assert tell(name="brisk-sun-7") == "brisk-sun-7 (ab12cd34)"
-    assert tell(project="other") == "brisk-sun-7 (ab12cd34)"
-
-
 def test_what_each_source_is_and_why_it_belongs_to_the_run_is_told():
     csv = Member("g", kind="metrics", why="beside log, written at the same time")
     fold = Fold(log=Member("g"), csv=csv)
@@ -433,24 +400,20 @@ def test_a_disagreement_names_the_files_in_short_where_that_tells_them_apart(one
 
 def test_what_is_told_of_a_run_before_its_first_step_is_not_lost():
     fold = Fold(wandb=Member(kind="wandb"))
-    fold.engine.groups["wandb"].name = "run-ab12cd34"
     for facts in ({"name": "brisk-sun-7", "config.lr": "0.1"}, {"config.depth": "4"}):
         fold.engine.fold("wandb", Batch(0, 0, events=(Event("facts", 0, 1, "", data=facts),)))
     assert fold.runs() == []
     fold.read("wandb", steps(0, 5))
     fold.read("wandb", steps(5, 9))
     ((_, watched),) = fold.engine.runs()
-    assert watched.run.label == "brisk-sun-7 (ab12cd34)"
+    assert watched.run.name == "brisk-sun-7"
     assert {"config.lr": "0.1", "config.depth": "4"}.items() <= watched.run.about.items()
-    watched.run.name, watched.run.format = "ab12cd34", "wandb"  # on a server
-    assert watched.run.label == "brisk-sun-7 (ab12cd34)"
 
 
 def test_a_log_that_comes_later_names_the_run_that_its_tracker_began():
     fold = Fold(wandb=Member(kind="wandb"))
-    fold.engine.groups["wandb"].name = "run-ab12cd34"
     fold.engine.fold("wandb", StreamParser().feed(trackers.wandb_log(5)))
-    assert fold.runs()[0]["title"] == "my run (ab12cd34)"
+    assert fold.runs()[0]["title"] == "my run"
     fold.parsers["log"] = StreamParser()
     fold.engine.add_source("log", "llama-7b", "llama-7b.log", Member("wandb"))
     assert fold.runs()[0]["name"] == "llama-7b"

@@ -61,30 +61,31 @@ def test_a_compressed_log_is_read_as_it_was(put, suffix):
 
 @pytest.mark.parametrize("suffix", COMPRESS)
 @pytest.mark.parametrize("name", ["train.log.1", "train.log-20260131", "train.log.2026-01-31_10-00-00"])
-def test_check_begins_with_what_was_rotated_away(put, name, suffix):
+def test_check_begins_with_what_was_rotated_away(tmp_path, put, name, suffix):
     put(name + suffix, COMPRESS[suffix](lines(1, 20)), 100)
-    told = [f"train: its history is in {name}{suffix}"]
+    told = [f"{tmp_path.name}: its history is in {name}{suffix}"]
     assert steps(put("train.log", lines(21, 30))) == (30, 1, told)
 
 
-def test_the_oldest_comes_first_and_a_directory_is_read_so_too(log):
-    told = ["train: its history is in train.log.2.gz, train.log.1"]
+def test_the_oldest_comes_first_and_a_directory_is_read_so_too(tmp_path, log):
+    told = [f"{tmp_path.name}: its history is in train.log.2.gz, train.log.1"]
     assert steps(log) == (300, 1, told)
     assert steps(os.path.dirname(log)) == (300, 1, told)
 
 
-def test_the_log_of_a_run_before_is_no_history(put):
+def test_the_log_of_a_run_before_is_no_history(tmp_path, put):
     put("train.log.1", lines(1, 20), 100)
-    told = ["train: 1 rotated before it left out: of another run"]
+    told = [f"{tmp_path.name}: 1 rotated before it left out: of another run"]
     assert steps(put("train.log", lines(1, 10))) == (10, 1, told)
 
 
-def test_what_is_too_much_is_left_out_and_said(log, monkeypatch):
+def test_what_is_too_much_is_left_out_and_said(tmp_path, log, monkeypatch):
     monkeypatch.setattr(rotated_history, "MAX_BYTES", len(lines(101, 200)))
     records, first, told = steps(log)
     assert (records, first) == (200, 101)
     assert told == [
-        "train: its history is in train.log.1; 1 rotated before it left out: more than 0 MiB together"
+        f"{tmp_path.name}: its history is in train.log.1;"
+        " 1 rotated before it left out: more than 0 MiB together"
     ]
 
 

@@ -41,14 +41,14 @@ async def test_a_source_that_is_read_no_longer_is_forgotten_and_its_name_is_free
     server = Server(Assignment((os.fsencode(tmp_path),), socket=0))
     for number in (1, 2):
         log = str(tmp_path / f"{number}.log")
-        server.receive(wire.Opened(log, "train", os.fsencode(log), 0))
+        server.receive(wire.Opened(log, log, os.fsencode(log), 0))
     first, second = (str(tmp_path / f"{number}.log") for number in (1, 2))
-    assert [group.name for group in server.engine.groups.values()] == ["train", second]
+    assert [group.name for group in server.engine.groups.values()] == [first, second]
     server.receive(wire.Dropped(first))
     assert list(server.shown) == list(server.engine.groups) == [second]
     server.receive(wire.Read(first, LogParser().feed(b""), True, 0.0, None, 0))  # its last words
-    server.receive(wire.Opened(first, "train", os.fsencode(first), 0))
-    assert server.engine.groups[first].name == "train"
+    server.receive(wire.Opened(first, first, os.fsencode(first), 0))
+    assert server.engine.groups[first].name == first
     assert server.notices == ()
 
 

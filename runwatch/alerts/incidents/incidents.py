@@ -87,19 +87,21 @@ class Doubt(msgspec.Struct, frozen=True):
 class IncidentBook:
     """All incidents of one run."""
 
-    def __init__(self, run_id: str, run_name: str) -> None:
+    def __init__(self, run_id: str, run_name: str, former: tuple[str, ...] = ()) -> None:
+        """`former`: names that the run had before."""
         self._run_id = run_id
         self._run_name = run_name
+        self.former = former
         self._open: dict[Scope, _Incident] = {}
         self._resolved: deque[_Incident] = deque(maxlen=MAX_RESOLVED)
         self._occurrences: dict[Scope, int] = {}
         self._order = 0
 
-    def rename(self, run_name: str) -> None:
+    def rename(self, run_name: str, former: tuple[str, ...] = ()) -> None:
         """Call the run by another name, also in what is known already."""
-        self._run_name = run_name
+        self._run_name, self.former = run_name, former
         for incident in (*self._open.values(), *self._resolved):
-            incident.row = msgspec.structs.replace(incident.row, run=run_name)
+            incident.row = msgspec.structs.replace(incident.row, run=run_name, former=former)
 
     def apply(self, finding: Finding, *, now: float | None, live: bool) -> Change | None:
         """Take one finding; return the change it makes, if it makes one.
@@ -282,6 +284,7 @@ class IncidentBook:
             step=finding.step,
             line=finding.line,
             evidence=dict(finding.evidence),
+            former=self.former,
         )
 
     @staticmethod

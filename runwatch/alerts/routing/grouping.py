@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from runwatch.alerts.routing.policy import Labels
 from runwatch.core.findings import Severity
 from runwatch.core.snapshot import IncidentRow
 
@@ -64,18 +65,20 @@ class Alert(msgspec.Struct, frozen=True):
         """Return what identifies its sent state: it is sent again when it escalates or moves."""
         return (self.rank, self.row.step, self.row.line)
 
-    def labels(self) -> dict[str, str]:
+    def labels(self) -> Labels:
         """Return what matchers and groups look at."""
         row = self.row
-        return {
-            "run": row.run,
-            "rule": row.rule,
-            "severity": row.severity,
-            "host": self.host,
-            "metric": row.metric or "",
-            "rank": "" if row.rank is None else str(row.rank),
-            "incident": self.name,
-        }
+        labels = Labels(
+            run=row.run,
+            rule=row.rule,
+            severity=row.severity,
+            host=self.host,
+            metric=row.metric or "",
+            rank="" if row.rank is None else str(row.rank),
+            incident=self.name,
+        )
+        labels.former = row.former
+        return labels
 
 
 class AlertGroup(msgspec.Struct):

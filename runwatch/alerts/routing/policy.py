@@ -22,6 +22,13 @@ LABELS = ("run", "rule", "severity", "host", "metric", "rank", "incident")
 _MATCHER = re.compile(r'\s*([a-z_]+)\s*(=~|!~|!=|=)\s*(?:"(.*)"|(.*?))\s*', re.DOTALL)
 
 
+class Labels(dict[str, str]):
+    """Labels of one alert."""
+
+    former: tuple[str, ...] = ()
+    """Names that its run had before: who asks for one of them means this run."""
+
+
 class Matcher(msgspec.Struct, frozen=True):
     """One condition on one label."""
 
@@ -34,11 +41,13 @@ class Matcher(msgspec.Struct, frozen=True):
 
     def holds(self, labels: Mapping[str, str]) -> bool:
         """Return whether the label is as it should be."""
-        found = labels.get(self.label, "")
+        found = [labels.get(self.label, "")]
+        if self.label == "run" and isinstance(labels, Labels):
+            found += labels.former
         if self.operator in ("=", "!="):
-            return (found == self.value) == (self.operator == "=")
+            return (self.value in found) == (self.operator == "=")
         try:
-            return expression(self.value).matches(found) == (self.operator == "=~")
+            return any(map(expression(self.value).matches, found)) == (self.operator == "=~")
         except ValueError:  # a silence that an older version kept: what it means is not known
             return False
 

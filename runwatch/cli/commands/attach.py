@@ -94,6 +94,7 @@ def command(
                 rules=lambda: told_rules(chosen),
                 keys=chosen.keys,
                 where=chosen.where,
+                fleet=True,
             )
             if code == ExitCode.OK:
                 click.echo("runwatch: the screen is closed; the daemon keeps watching", err=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import os
 import re
+import shutil
 import socket
 import sys
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -68,6 +70,7 @@ def command(
 ) -> int:
     """Watch the training run that writes PATHS (log files, directories, globs, or - for stdin).
 
+    Without PATHS: choose from the runs that are written on this machine.
     It only reads; the run is not touched. Quit with q.
 
     Examples:
@@ -76,8 +79,12 @@ def command(
       runwatch tail train.log --headless --exit  # plain lines until the run ends
       python train.py 2>&1 | runwatch tail - --headless
     """
+    terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    lines = headless or plain or as_json
+    screen = not lines and (terminal or "TEXTUAL_DRIVER" in os.environ)
+    title = ""
     if not paths:
-        raise UsageError("nothing to watch", "", "give a log file: runwatch tail train.log")
+        paths, title = _nearby(shown=screen or web, as_json=as_json), "what is written here"
     interval = pace(interval, plain)
     if not 0 < interval < math.inf or (every is not None and every <= 0):
         raise UsageError("--interval and --every must be numbers above zero")
@@ -92,9 +99,6 @@ def command(
         named = {"--format": format_name, "--theme": theme, "--deadline": deadline, "--config": config}
         flags += [f"{name}={given}" for name, given in named.items() if given is not None]
         return serve(["tail", *flags, *(f"--pid={pid}" for pid in pids), "--", *paths], port)
-    terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    lines = headless or plain or as_json
-    screen = not lines and (terminal or "TEXTUAL_DRIVER" in os.environ)
     if screen and "-" in paths and sys.stdin.isatty():
         raise UsageError(
             "standard input is the keyboard", "-", "pipe a log to it: python train.py 2>&1 | runwatch tail -"
@@ -108,7 +112,8 @@ def command(
         )
 
     if screen:
-        return _screen(start, paths, ascii_only=ascii_only, theme=theme, config=config)
+        title = title or ("standard input" if paths[0] == "-" else os.path.basename(paths[0]))
+        return _screen(start, paths, ascii_only=ascii_only, theme=theme, title=title, config=config)
     engine = start()
     try:
         greet(engine.socket)
@@ -123,6 +128,45 @@ def command(
         )
     finally:
         engine.close()
+
+
+def _nearby(*, shown: bool, as_json: bool) -> tuple[str, ...]:
+    """Return the logs of runs that go on here, for a screen to choose from; without one, list them.
+
+    Raises UsageError where there is none, or nobody to choose.
+    """
+    import msgspec
+
+    from runwatch.cli.document import show
+    from runwatch.core import text
+    from runwatch.render import numbers
+    from runwatch.render.table import table
+    from runwatch.watcher.daemon import nearby
+
+    found = nearby.logs(".")
+    if not found:
+        raise UsageError(
+            "nothing to watch: no log of a run was written here in the last hour",
+            "",
+            "give one: runwatch tail train.log",
+        )
+    if shown:
+        return tuple(each.path for each in found)
+    if as_json:
+        show(logs=msgspec.to_builtins(found))
+    else:
+        now = time.time()
+        rows = [
+            [
+                text.path(os.path.relpath(each.path)),
+                numbers.size(each.bytes),
+                f"{numbers.brief(max(0.0, now - each.time))} ago",
+                "" if each.pid is None else f"process {each.pid} writes it",
+            ]
+            for each in found
+        ]
+        print("\n".join(table(rows, shutil.get_terminal_size((100, 24)).columns, stretch=0, right=(1,))))
+    raise UsageError("which of these?", "", "name one, or several: runwatch tail PATH")
 
 
 def _deadline(words: str, now: datetime) -> float:
@@ -149,6 +193,7 @@ def _screen(
     *,
     ascii_only: bool,
     theme: str | None,
+    title: str,
     config: str | None,
 ) -> int:
     """Show the screen, which starts in parallel with the engine. A lost engine can be restarted.
@@ -173,13 +218,14 @@ def _screen(
         return run(
             engines[0].socket,
             ascii=ascii_only or chosen.screen.ascii,
-            title="standard input" if paths[0] == "-" else os.path.basename(paths[0]),
+            title=title,
             theme=chosen.screen.theme,
             named=theme,
             rules=lambda: told_rules(chosen),
             keys=chosen.keys,
             where=chosen.where,
             reopen=None if "-" in paths else again,
+            fleet=True,
         )
     finally:
         for engine in engines:

@@ -1,4 +1,4 @@
-"""Views that are mostly lists: runs (0), checkpoints (6), configuration (7)."""
+"""Views that are mostly lists: checkpoints (6), configuration (7); and what the others share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.filtering import FilterScreen
 from runwatch.tui.widgets.pages import CheckpointTable, EventTable, FactTable, PagePanel, StageTable
 from runwatch.tui.widgets.rows import Panel
-from runwatch.tui.widgets.runs import RunTable
 
 _FAR = 10**9
 MOVES = frozenset({"up", "down", "page_up", "page_down", "top", "bottom"})
@@ -74,44 +73,6 @@ class ListScreen(RunScreen):
     def do_bottom(self) -> None:
         """To the last row."""
         self.move(_FAR)
-
-
-class Runs(FilterScreen, ListScreen):
-    """All runs; Enter shows one."""
-
-    view = actions.RUNS
-
-    def body(self) -> ComposeResult:
-        """Lay out the table."""
-        yield RunTable()
-
-    def move(self, by: int) -> None:
-        """Select another run."""
-        self.query_one(RunTable).at += by
-        self.show()
-
-    def choose(self, panel: Panel, entry: int) -> None:
-        """Select the run that was clicked, or show it."""
-        table = self.query_one(RunTable)
-        if entry == table.at:
-            self.do_open()
-        else:
-            self.move(entry - table.at)
-
-    def can(self, action: str) -> bool:
-        """Return whether an action would do something now."""
-        return self.length() > 0 if action == "open" else super().can(action)
-
-    def length(self) -> int:
-        """Return how many runs there are."""
-        return len(self.query_one(RunTable).found())
-
-    def do_open(self) -> None:
-        """Show the selected run."""
-        row = self.query_one(RunTable).selected()
-        if row is not None:
-            self.runwatch.choose_run(row.id)
-            self.runwatch.open_view(actions.OVERVIEW)
 
 
 class PageScreen(ListScreen):

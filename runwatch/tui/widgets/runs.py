@@ -1,127 +1,173 @@
-"""All runs, those of several hosts in one list."""
+"""All runs, those of several hosts in one table, and what is known of the selected one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 
 from runwatch.core.snapshot import RunRow
-from runwatch.render import cells, numbers, plain, states
+from runwatch.render import cells, fleet, numbers, plain, states
 from runwatch.render.cells import Row
+from runwatch.render.fleet import Heading, Order, Place
 from runwatch.render.panel import Content
 from runwatch.tui import actions
-from runwatch.tui.widgets.rows import Listed, Panel
+from runwatch.tui.api import api
+from runwatch.tui.widgets.rows import Listed, Panel, Target
 
-_WIDE = 100
-_STATE, _DONE, _LOSS, _ALERTS, _AGE = 13, 6, 7, 8, 7
-_OLD = 60.0
-"""Seconds after which the age of a run that goes on is worth a look."""
-
-
-@dataclass(frozen=True)
-class _Widths:
-    """How wide the columns are that give way."""
-
-    names: int
-    host: int
-    steps: int
-    left: int
+_TOP = 2
+"""Rows above the runs: the frame and the names of the columns."""
 
 
 class RunTable(Panel):
-    """All runs, one a row, with one selected."""
+    """All runs, one a row. The selected one is the run of all views."""
+
+    can_focus = False
 
     def __init__(self) -> None:
         super().__init__(id="runs")
-        self.at = 0
-        self._placed = False
-        """Whether the pointer was put at the run on the screen, where it begins."""
-        self._pointed: tuple[int, str] = 0, ""
-        """Where the pointer was drawn, and the id of the run there."""
+        self.order, self.grouping = Order(), ""
+        self.marked: dict[str, None] = {}
+        """Ids of the runs that something is done to together, in the order in which they were chosen."""
+        self._at = 0
+        """Where the selected run stood when it was last there."""
+        self._first = 0
+        """The first line that is shown."""
+        self._places: list[Place] = []
+        self._lines: list[Heading | RunRow] = []
 
     def found(self) -> list[RunRow]:
-        """Return the runs that the filter lets through: what is wrong first, what has ended last."""
+        """Return the runs that the filter lets through, in order."""
+        return [line for line in self._laid() if isinstance(line, RunRow)]
+
+    def _laid(self) -> list[Heading | RunRow]:
         runs = self.scene.snapshot.runs if self.scene.snapshot else ()
-        fit = [row for row in runs if self.scene.fits(actions.RUNS, row.name, row.host, _word(row))]
-        return sorted(fit, key=lambda row: (not row.critical, states.ended(row.phase)))
+        fit = [
+            row
+            for row in runs
+            if self.scene.fits(actions.RUNS, row.name, row.host, states.phase_word(row.phase), row.worst)
+        ]
+        by = self.grouping if self.grouping in fleet.groupings(fit) else ""
+        return fleet.groups(fleet.ordered(fit, self.order), by)
 
     def selected(self) -> RunRow | None:
-        """Return the run at the pointer, which stays at its run where the order changes."""
-        found, (place, run) = self.found(), self._pointed
-        moved = self.at - place
-        place = next((i for i, row in enumerate(found) if row.id == run), place)
-        self.at = max(0, min(place + moved, len(found) - 1))
-        row = found[self.at] if found else None
-        self._pointed = self.at, row.id if row is not None else ""
-        return row
+        """Return the run that is on the screen; where it is not in the table, what stands at its place."""
+        found, run = self.found(), self.scene.run
+        ids = {row.id: place for place, row in enumerate(found)}
+        here = [self.scene.run_id, *([run.id, *(s.id for s in reversed(run.stages))] if run else [])]
+        self._at = next((ids[key] for key in here if key in ids), min(self._at, max(0, len(found) - 1)))
+        return found[self._at] if found else None
+
+    def move(self, by: int) -> None:
+        """Select another run."""
+        if self.selected() is not None:
+            found = self.found()
+            api(self.app).choose_run(found[max(0, min(len(found) - 1, self._at + by))].id)
+
+    def chosen(self) -> list[RunRow]:
+        """Return the runs that were marked, else the selected one."""
+        rows = {row.id: row for row in (self.scene.snapshot.runs if self.scene.snapshot else ())}
+        here = self.selected()
+        return [rows[key] for key in self.marked if key in rows] or ([here] if here is not None else [])
+
+    def mark(self) -> None:
+        """Mark the selected run, or take its mark away."""
+        if (row := self.selected()) is not None:
+            if row.id in self.marked:
+                del self.marked[row.id]
+            else:
+                self.marked[row.id] = None
+
+    def needed(self) -> int:
+        """Return how many rows show all of it."""
+        return max(1, len(self._laid())) + _TOP + 1
 
     def content(self, width: int, height: int) -> Content:
         """Return the rows around the selected one."""
-        scene = self.scene
-        runs, found = scene.snapshot.runs if scene.snapshot else (), self.found()
-        if not self._placed and scene.run is not None:
-            self._placed = True
-            self.at = next((i for i, row in enumerate(found) if row.id == scene.run.id), 0)
-            self._pointed = self.at, scene.run.id
-        self.selected()
-        title: Row = [("runs", "title"), (f" {len(runs)}", "dim"), *scene.filtered(actions.RUNS, len(found))]
-        self.listed = None
-        if not found:
+        scene, glyphs = self.scene, self.scene.glyphs
+        runs, self._lines = scene.snapshot.runs if scene.snapshot else (), self._laid()
+        count = sum(isinstance(line, RunRow) for line in self._lines)
+        title: Row = [("runs", "title"), (f" {len(runs)}", "dim"), *scene.filtered(actions.RUNS, count)]
+        if self.marked:
+            title.append((f"  {len(self.marked)} marked", "value"))
+        if self.grouping:
+            title.append((f"  by {self.grouping}", "dim"))
+        self._places = fleet.layout(runs, width, glyphs)
+        self.listed, self.targets = None, []
+        if not self._lines:
             return Content(title, [[("no run fits; esc shows all" if runs else scene.waiting_for(), "dim")]])
-        widths = _widths(found, width)
-        host = f"{'host':<{widths.host}} " if widths.host else ""
-        heading = (
-            f"  {'state':<{_STATE}}{host}{'name':<{widths.names}} {'step':>{widths.steps}} {'done':>{_DONE}} "
-            f"{'loss':>{_LOSS}}  {'alerts':<{_ALERTS}}{'updated':>{_AGE}}  ETA"
-        )
-        rows: list[Row] = [[(heading, "dim")]]
-        start = max(0, self.at - max(1, height - 1) + 1)
-        for index, row in enumerate(found[start : start + height], start):
-            rows.append(self._row(row, widths, index == self.at))
-        self.listed = Listed(start, min(height - 1, len(found) - start), len(found), top=1)
-        below = len(found) - start - (height - 1)
+        here = self.selected()
+        self._keep_shown(max(1, height - 1), self._lines.index(here) if here is not None else 0)
+        rows = [fleet.heading(self._places, self.order, glyphs)]
+        for line in self._lines[self._first : self._first + height - 1]:
+            rows.append(self._row(line, line is here, width))
+        self.listed = Listed(self._first, len(rows) - 1, len(self._lines), top=1)
+        self.targets = self._headings()
+        below = len(self._lines) - self._first - (height - 1)
         return Content(title, rows, [(f"{below} more below", "dim")] if below > 0 else [])
 
-    def _row(self, row: RunRow, widths: _Widths, here: bool) -> Row:
-        scene, more = self.scene, self.scene.glyphs.ellipsis
-        told = plain.steps(row.progress, states.ended(row.phase)).removeprefix("step ")
-        if cells.width(told) > widths.steps:
-            told = told.partition("/")[0]
-        done = "" if row.progress.fraction is None else numbers.percent(row.progress.fraction)
-        loss = row.loss_text or ("" if row.loss is None else numbers.loss(row.loss))
-        ended = states.ended(row.phase)
-        left = "" if ended else plain.eta(row.progress, scene.glyphs).removeprefix("ETA ")
-        if widths.left < 12:
-            left = left.partition(f" {scene.glyphs.spread}")[0]
-        if cells.width(left) > widths.left and row.progress.eta_seconds is not None:
-            left = numbers.brief(row.progress.eta_seconds)
-        age = "" if row.age is None else f"{numbers.brief(row.age)} ago"
-        old = not ended and (row.age or 0.0) >= _OLD
-        sign, word, role = states.phase_tag(row.phase, scene.glyphs, row.critical, row.warning)
-        out: Row = [
-            (f"{scene.glyphs.pointer if here else ' '} ", "key"),
-            (cells.pad(f"{sign} {word}", _STATE, more), role),
-        ]
-        if widths.host:
-            out.append((cells.pad(row.host, widths.host, more) + " ", "dim"))
+    def _row(self, line: Heading | RunRow, here: bool, width: int) -> Row:
+        glyphs = self.scene.glyphs
+        if isinstance(line, Heading):
+            return [(f"{glyphs.horizontal * 2} {line.text} ", "title")]
+        row = fleet.line(line, self._places, glyphs, here=here, marked=line.id in self.marked)
+        return [(cells.row_text(cells.fit(row, width, glyphs.ascii)), "select")] if here else row
+
+    def _keep_shown(self, room: int, at: int) -> None:
+        """Show the line at `at`, and the heading above it."""
+        above = at - (at > 0 and isinstance(self._lines[at - 1], Heading))
+        first = max(0, min(max(self._first, at - room + 1), above))
+        self._first = min(first, max(0, len(self._lines) - room))
+
+    def _headings(self) -> list[Target]:
+        """Return where the names of the columns sort."""
         return [
-            *out,
-            (cells.pad(row.name, widths.names, more), "title" if here else ""),
-            (f" {cells.pad(told, widths.steps, more, right=True)} {done:>{_DONE}} {loss:>{_LOSS}}  ", ""),
-            *cells.fit(states.run_counts(row, _ALERTS), _ALERTS, scene.glyphs.ascii),
-            (cells.pad(age, _AGE, more, right=True) + "  ", "warn" if old else "dim"),
-            (left, "dim"),
+            (1, place.x + 1, place.x + 1 + place.width + fleet.GAP, partial(self.sort_by, place.column.name))
+            for place in self._places
+            if place.column.name != "trend"
         ]
 
+    def run_of(self, entry: int) -> RunRow | None:
+        """Return the run in a line of the table; None for a heading."""
+        line = self._lines[entry] if entry < len(self._lines) else None
+        return line if isinstance(line, RunRow) else None
 
-def _word(row: RunRow) -> str:
-    return states.phase_word(row.phase)
+    def sort_by(self, column: str) -> None:
+        """Sort by a column; the other way round if it is that already."""
+        self.order = Order(column, backwards=column == self.order.column and not self.order.backwards)
+        self.redraw()
 
 
-def _widths(runs: list[RunRow], width: int) -> _Widths:
-    """Return the widths of the columns that give way; hosts are shown where there are several."""
-    steps, left = (21, 12) if width >= _WIDE else (8, 6)
-    hosts = {row.host for row in runs}
-    host = min(16 if width >= _WIDE else 8, max(map(len, hosts))) if len(hosts) > 1 else 0
-    rest = width - 2 - _STATE - steps - _DONE - _LOSS - _ALERTS - _AGE - left - 7 - (host + 1 if host else 0)
-    longest = max(cells.width(cells.settled(row.name)) for row in runs)
-    return _Widths(max(8, min(longest + 2, rest)), host, steps, left)
+class RunDetail(Panel):
+    """What is wrong with the run on the screen, in full, and where it is."""
+
+    can_focus = False
+
+    def content(self, width: int, height: int) -> Content:
+        """Return its alerts, then what is known of it."""
+        run, glyphs = self.scene.run, self.scene.glyphs
+        if run is None:
+            return Content([("run", "title")])
+        rows: list[Row] = []
+        firing = self.scene.firing()
+        for incident in firing:
+            sign, word, role = states.incident_tag(incident, glyphs)
+            lines = cells.wrapped(plain.title(incident), max(1, width - 8), 4, glyphs.ellipsis)
+            rows += [
+                [(f"{sign} {word:<5} " if not n else " " * 8, role), (text, "")]
+                for n, text in enumerate(lines)
+            ]
+            for text in cells.wrapped(incident.advice, max(1, width - 8), 8, glyphs.ellipsis):
+                rows.append([(" " * 8 + text, "dim")])
+        if not firing:
+            reason = cells.wrapped(run.reason, width, 4, glyphs.ellipsis)
+            rows += [[(text, "warn")] for text in reason] or [[("no alerts", "dim")]]
+        facts = {
+            "format": run.format or "",
+            "records": f"{run.records:,}" if run.records else "",
+            "checkpoint": numbers.step(run.saving.last_good) if run.saving.last_good is not None else "",
+            "log": run.sources[0] if run.sources else "",
+        }
+        for name, value in facts.items():
+            if value:
+                said = cells.shorten(value, max(1, width - 12), glyphs.ellipsis)
+                rows.append([(f"{name:<11} ", "dim"), (said, "")])
+        return Content([(run.name, "title")], rows, [("enter opens", "dim")])

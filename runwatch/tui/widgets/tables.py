@@ -175,7 +175,11 @@ class Summary(Panel):
         """Return the runs, then the metrics, then what was found out about the run."""
         scene, run, more = self.scene, self.scene.run, self.scene.glyphs.ellipsis
         runs = scene.snapshot.runs if scene.snapshot else ()
-        rows: list[Row] = [run_line(row, width, self._here(row)) for row in runs[: max(1, height // 4)]]
+        rows: list[Row] = [
+            run_line(row, width, self._here(row)) for row in self._nearest(max(1, height // 4))
+        ]
+        if len(rows) < len(runs):
+            rows.append([(f"and {len(runs) - len(rows)} more", "dim")])
         if run is not None:
             facts = dict(run.facts)
             if run.format:
@@ -192,6 +196,13 @@ class Summary(Panel):
             for title, lines in sections.items():
                 rows += [[], [(title, "dim")], *pairs(lines, width, more, label)] if lines else []
         return Content([("runs", "title"), (f" {len(runs)}", "dim")], rows)
+
+    def _nearest(self, most: int) -> Sequence[RunRow]:
+        """Return the runs around the one on the screen, it among them."""
+        runs = self.scene.snapshot.runs if self.scene.snapshot else ()
+        at = next((place for place, row in enumerate(runs) if self._here(row)), 0)
+        first = max(0, min(at - most // 2, len(runs) - most))
+        return runs[first : first + most]
 
     def _here(self, row: RunRow) -> bool:
         return self.scene.run is not None and row.id == self.scene.run.id

@@ -101,7 +101,7 @@ class Hub:
             if host is self._chosen:
                 host.show(msgspec.structs.replace(view, run=run if apart else None))
             else:
-                host.show(protocol.View(run=NOTHING, interval=max(SLOW, view.interval)))
+                host.show(protocol.View(run=NOTHING, interval=max(SLOW, view.interval), trends=view.trends))
 
     def _most_urgent(self) -> Host:
         """Return the host whose run is shown while nobody chose one: it stays unless another has worse."""

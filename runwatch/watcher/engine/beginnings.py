@@ -10,6 +10,8 @@ from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.judging import adapted
 from runwatch.watcher.engine.watched import WatchedRun
 
+MAX_FORMER = 8
+"""Names that a group had before and that are remembered."""
 MAX_RUNS = 64
 """Runs kept per group; of a longer pipeline the oldest are forgotten."""
 
@@ -22,10 +24,10 @@ def begin(group: Group, rules: Ruleset, detail: Detail) -> None:
         return
     group.begun += 1
     group.launches += 1
-    name = group.name if group.launches <= 1 else f"{group.name}#{group.launches}"
-    run = Run(f"{group.id}#{group.begun}", name, detail=detail)
+    number = "" if group.launches <= 1 else f"#{group.launches}"
+    run = Run(f"{group.id}#{group.begun}", group.name + number, detail=detail)
     run.tell(group.facts if group.begun == 1 else {})
-    group.runs.append(_watched(run, rules))
+    group.runs.append(_watched(run, rules, tuple(name + number for name in group.former)))
     del group.runs[:-MAX_RUNS]
 
 
@@ -40,7 +42,7 @@ def follow(group: Group) -> None:
 
 def led_anew(watched: WatchedRun, rules: Ruleset, follower: str | None) -> WatchedRun:
     """Return a run whose steps another source tells from the first; `follower` led before."""
-    anew = _watched(watched.run.led_anew(follower), rules)
+    anew = _watched(watched.run.led_anew(follower), rules, watched.incidents.former)
     anew.number, anew.follows, anew.repeats = watched.number, watched.follows, watched.repeats
     return anew
 
@@ -48,11 +50,14 @@ def led_anew(watched: WatchedRun, rules: Ruleset, follower: str | None) -> Watch
 def rename(group: Group, name: str, rules: Ruleset) -> None:
     """Call a group and its runs by another name; what rules have learned stays."""
     before, group.name = group.name, name
+    if group.runs and before not in group.former:
+        group.former = (*group.former, before)[-MAX_FORMER:]
     for watched in group.runs:
-        watched.run.name = name + watched.run.name.removeprefix(before)
-        watched.incidents.rename(watched.run.name)
+        number = watched.run.name.removeprefix(before)
+        watched.run.name = name + number
+        watched.incidents.rename(watched.run.name, tuple(old + number for old in group.former))
         watched.rules = adapted(watched.rules, rules.build(watched.run.name))
 
 
-def _watched(run: Run, rules: Ruleset) -> WatchedRun:
-    return WatchedRun(run, rules.build(run.name), IncidentBook(run.id, run.name))
+def _watched(run: Run, rules: Ruleset, former: tuple[str, ...]) -> WatchedRun:
+    return WatchedRun(run, rules.build(run.name), IncidentBook(run.id, run.name, former))

@@ -34,7 +34,7 @@ def run_object(engine: Engine, pipeline: Pipeline, now: float) -> dict[str, Any]
     incidents = [(stage, row) for stage in pipeline.stages for row in stage.incidents.rows()]
     return {
         "name": run.name,
-        "title": run.label,
+        "title": run.name,
         "sources": list(group.paths),
         "format": run.format,
         "state": engine.state(group, watched, now),

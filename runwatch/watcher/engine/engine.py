@@ -24,7 +24,8 @@ from runwatch.core.ending import state_of
 from runwatch.core.planned import of_checkpoint
 from runwatch.core.readability import Lost
 from runwatch.core.run import DONE, Run
-from runwatch.core.sample import MachineEvent, Message
+from runwatch.core.run_names import RunNames, tells, tells_at_all
+from runwatch.core.sample import Job, MachineEvent, Message
 from runwatch.core.series import FULL, Detail
 from runwatch.watcher.engine.beginnings import begin, follow, led_anew, rename
 from runwatch.watcher.engine.endings import event_of, orphaned
@@ -37,12 +38,15 @@ from runwatch.watcher.engine.sight import sight, status_of, why_unseen
 from runwatch.watcher.engine.source import Source
 from runwatch.watcher.engine.supposing import put_aside, take_back, unreported, withdrawn
 from runwatch.watcher.engine.watched import WatchedRun
+from runwatch.watcher.sources.layout import named_by
 from runwatch.watcher.sources.member import LOG, ORDER, Member
 from runwatch.watcher.sources.sidecar_facts import Beside
 
 GONE = 10.0
 """Seconds after the end of a run's last process until nothing more is expected of it."""
 SWITCHED_OFF = "its rule was switched off"
+MOST_TITLE = 80
+"""Characters of a name that a tracker tells."""
 FEW = 4
 """Sources that rest whose provisional records are folded again at once when another source goes on."""
 
@@ -69,6 +73,7 @@ class Engine:
         self.troubles: list[str] = list(self.rules.troubles)
         """What went wrong in runwatch itself, for people."""
         self._judging = Judging(self.troubles)
+        self._names = RunNames()
 
     def add_source(self, source_id: str, name: str, path: str, member: Member | None = None) -> Group:
         """Watch another stream; a known id starts afresh. Return the group it belongs to."""
@@ -79,8 +84,11 @@ class Engine:
             self.groups[group_id] = Group(group_id, name, deadline=self.deadline, prefer=self._prefer)
         group = self.groups[group_id]
         self._take_back(group)
-        if member.kind == LOG and group.sources and all(s.member.kind != LOG for s in group.sources.values()):
-            rename(group, name, self.rules)  # as it is called where the log was there at first
+        others = [known.member.kind for known in group.sources.values()]
+        if not others or (member.kind == LOG and LOG not in others):
+            # It is called as if the log had been there at first.
+            group.path = named_by(source_id, member)
+            self._call(group, name if not group.title or tells(path) else "")
         source = Source(source_id, name, path, member, opened=len(group.sources))
         source.log = deque(maxlen=self._detail.lines)
         source.read_when = deque(maxlen=self._detail.lines)
@@ -92,6 +100,7 @@ class Engine:
         """Take over a group that an engine before this one had folded."""
         group.deadline = self.deadline
         self.groups[group.id] = group
+        self._call(group, group.name)
         self.sources.update((key, (group, source)) for key, source in group.sources.items())
 
     def fold(
@@ -115,6 +124,7 @@ class Engine:
             group.provisional.pop(source_id, None)
         changes = self._fold(source_id, batch, live=live, arrival=arrival, written=written, late=late)
         changes = unreported(group, changes)
+        self._entitle(group, next((watched.run.title for watched in group.runs if watched.run.title), ""))
         if group.settled is None and 0 < len(group.provisional) <= FEW:
             changes += self._fold_provisional(group)
         return changes
@@ -246,6 +256,8 @@ class Engine:
         """Take in what a sampler says of the machine under a group; return what changed in incidents."""
         group = self.groups[group_id]
         group.machine.fold(message)
+        if isinstance(message, Job) and not tells_at_all(group.path) and tells(message.name):
+            self._entitle(group, message.name)
         group.lived |= any(group.machine.own())
         if not isinstance(message, MachineEvent) or not group.runs:
             return []
@@ -313,6 +325,7 @@ class Engine:
         group.sources.pop(source_id, None)
         if not group.sources:
             self.groups.pop(group.id, None)
+            self._names.drop(group.id)
 
     def configure(self, rules: Ruleset) -> None:
         """Judge by other rules and thresholds from now on; what rules have learned stays.
@@ -369,6 +382,20 @@ class Engine:
         return "running" if group.lives(now) and not watched.closed else "unknown"
 
     # -- inside ----------------------------------------------------------------------------------
+
+    def _call(self, group: Group, given: str = "") -> None:
+        """Name a group, `given` if it can; others of which that makes the names ambiguous get longer ones."""
+        changed = self._names.add(group.id, group.path, given, group.title)
+        for key, name in changed.items():
+            if (found := self.groups[key]).name != name:
+                self._take_back(found)
+                rename(found, name, self.rules)
+
+    def _entitle(self, group: Group, title: str) -> None:
+        """Note what a tracker or the scheduler calls the runs of a group; the first such name stays."""
+        if title and not group.title and group.settled is None:
+            group.title = title[:MOST_TITLE]
+            self._call(group, group.name if tells(group.path) else "")
 
     def _every(self) -> Iterator[WatchedRun]:
         """Yield every run, and the newest ones as they are without what is provisional, too."""

@@ -24,6 +24,7 @@ from runwatch.core.metrics import label
 from runwatch.core.readability import Lost
 from runwatch.core.rows import times_of
 from runwatch.core.run import REST
+from runwatch.core.run_names import folder
 from runwatch.core.series import Series
 from runwatch.core.snapshot import Progress, stale
 from runwatch.render.numbers import duration
@@ -60,6 +61,12 @@ class Group:
 
     id: str
     name: str
+    path: str = ""
+    """What it is called after, as far as nothing else tells."""
+    title: str = ""
+    """What a tracker or the scheduler calls it."""
+    former: tuple[str, ...] = ()
+    """Names that it had before: silences and routes may still say them."""
     sources: dict[str, Source] = field(default_factory=dict)
     runs: list[WatchedRun] = field(default_factory=list)
     begun: int = 0
@@ -95,6 +102,11 @@ class Group:
     """Changes that arose meanwhile, their ids and whether they were sent: what confirms them repeats none."""
     doubts: dict[str, Doubt] = field(default_factory=dict)
     """Incidents that arose from what was provisional, and of which what followed tells nothing yet."""
+
+    @property
+    def folder(self) -> str:
+        """Directory above that of its runs."""
+        return folder(self.path)
 
     @property
     def twin(self) -> WatchedRun | None:
@@ -386,16 +398,11 @@ def _setting_aside(watched: WatchedRun, names: Iterable[str]) -> Iterator[None]:
 
 
 def title_of(source: Source, block: Block, title: str) -> str:
-    """Return what to call a run called `title`, by what a block of a W&B run's file says.
-
-    Its name; where there is none, as of a run that is offline, its project's.
-    """
+    """Return what to call a run called `title`, by what a block of a W&B run's file says: its name there."""
     facts = [event.data for event in block.events if event.kind == "facts"]
     if not facts or source.member.kind != WANDB:
         return title
-    names = [told["name"] for told in facts if "name" in told]
-    projects = [told["project"] for told in facts if "project" in told]
-    return next(iter([*names[-1:], *([title] if title else projects[-1:])]), "")
+    return next((told["name"] for told in reversed(facts) if "name" in told), title)
 
 
 def _of_source(block: Block, path: str) -> Block:

@@ -90,10 +90,8 @@ def _gpu(machine: Machine, gpu: Gpu, own: bool, now: float) -> GpuRow:
     head = f"gpu/{gpu.index}"
     trail = machine.trails.get(f"{head}/{gpu.measure}")
     trend = [mean for _, mean in trail.points()][-MAX_TREND:] if trail is not None else []
-    busy = machine.value(f"{head}/{gpu.measure}", now)
     power, limit = machine.value(f"{head}/power", now), machine.value(f"{head}/power_limit", now)
     if gpu.measure == "power":
-        busy = power / limit if power is not None and limit else None
         trend = [mean / limit for mean in trend] if limit else []
     return GpuRow(
         index=gpu.index,
@@ -101,7 +99,7 @@ def _gpu(machine: Machine, gpu: Gpu, own: bool, now: float) -> GpuRow:
         state=gpu.state,
         own=own,
         measure=gpu.measure,
-        busy=busy,
+        busy=busy(machine, gpu, now),
         memory_used=machine.value(f"{head}/memory_used", now),
         memory_total=machine.value(f"{head}/memory_total", now),
         power=power,
@@ -110,3 +108,12 @@ def _gpu(machine: Machine, gpu: Gpu, own: bool, now: float) -> GpuRow:
         slowed=", ".join(throttle_reasons(int(machine.value(f"{head}/throttle", now) or 0) & SLOWED)),
         trend=tuple(trend),
     )
+
+
+def busy(machine: Machine, gpu: Gpu, now: float) -> float | None:
+    """Return how busy a GPU is at Unix time `now`, by what can be measured of it."""
+    head = f"gpu/{gpu.index}"
+    if gpu.measure != "power":
+        return machine.value(f"{head}/{gpu.measure}", now)
+    power, limit = machine.value(f"{head}/power", now), machine.value(f"{head}/power_limit", now)
+    return power / limit if power is not None and limit else None

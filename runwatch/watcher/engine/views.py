@@ -33,6 +33,7 @@ from runwatch.watcher.engine import checkpoint_view, machine_view, one_series, p
 from runwatch.watcher.engine.evidence import spoilt
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import pipelines
+from runwatch.watcher.engine.run_rows import run_row
 from runwatch.watcher.engine.source import Source
 from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.protocol import View
@@ -56,6 +57,8 @@ MAX_COMPARED = 4
 """Runs laid over another at once."""
 MAX_NAMED = 64
 """Runs a view may name to be laid over another."""
+MAX_TREND = 64
+"""Values of a run's loss in one row at most."""
 MAX_WIDTH = 4096
 """Widest chart a client may ask for, in columns."""
 MAX_CHARTS = 160
@@ -81,6 +84,8 @@ class Shown:
         """Source id -> how many of them are still unread."""
         self._looked_at: set[str] = set()
         self._previewed = ""
+        self._trends: dict[str, tuple[int, int, tuple[float | None, ...]]] = {}
+        """Run -> the values asked for, how many it had then, and its trend."""
         self._since: float | None = None
 
     @classmethod
@@ -130,6 +135,20 @@ class Shown:
         if written is not None:
             self.group.sources[source].written = written
 
+    def trend(self, run: Run, width: int) -> tuple[float | None, ...]:
+        """Return at most `width` values of a run's loss; made anew where a column of them would change."""
+        series = run.series.get(LOSS) if width else None
+        if series is None:
+            return ()
+        count = series.summary.count
+        known = self._trends.get(run.id)
+        if known is None or known[0] != width or not 0 <= count - known[1] < max(1, count // MAX_TREND):
+            # Two points a column, as for charts: spikes stay.
+            values = series.columns(None, None, (width + 1) // 2).mean[:width]
+            short = tuple(None if value is None else float(f"{value:.4g}") for value in values)
+            known = self._trends[run.id] = width, count, short
+        return known[2]
+
     def waited(self, now: float) -> float:
         """Return for how many seconds nothing was recognised, though all was looked at."""
         looked_at = bool(self.backlogs) and self._looked_at >= self.backlogs.keys()
@@ -150,8 +169,11 @@ class Shown:
 
 def unrecognised(shown: Collection[Shown], now: float, after: float) -> str:
     """Return what to say when no run was found for `after` seconds in all there is; "" if there was."""
-    if not shown or not all(item.quiet and item.waited(now) > after for item in shown):
+    waited = [item.waited(now) if item.quiet else 0.0 for item in shown]
+    if max(waited, default=0.0) <= after or any(item.preview or item.group.runs for item in shown):
         return ""
+    if min(waited) <= after:
+        return f"reading {len(shown)} logs: no training run recognised in those that were read"
     lines = sum(item.group.lines for item in shown)
     where = next(iter(shown)).group.name if len(shown) == 1 else f"any of {len(shown)} logs"
     if not lines:
@@ -169,7 +191,7 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
         if run.id in former:
             picked = (item, watched, run) if view.run == run.id else picked
             continue
-        row = _row(item, watched, run, now)
+        row = run_row(item.group, watched, run, now, item.trend(run, view.trends))
         told.append(row)
         recent = row.age is not None and row.age < _DAY  # what is wrong with older ones is known by now
         urgency = (recent, row.critical, min(run.records, 1), item.group.written or 0.0)
@@ -183,7 +205,11 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
 def rows(shown: Sequence[Shown], now: float) -> list[RunRow]:
     """Return one line for each run at Unix time `now`."""
     former = _former(shown)
-    return [_row(*entry, now) for entry in _entries(shown) if entry[2].id not in former]
+    return [
+        run_row(item.group, watched, run, now)
+        for item, watched, run in _entries(shown)
+        if run.id not in former
+    ]
 
 
 def _former(shown: Sequence[Shown]) -> set[str]:
@@ -227,7 +253,8 @@ def checked(view: View) -> View:
         replace(chart, width=max(1, int(width * share)))
         for chart, width in zip(view.charts, widths, strict=True)
     )
-    return replace(view, charts=charts, interval=max(FASTEST, view.interval))
+    trends = max(0, min(view.trends, MAX_TREND))
+    return replace(view, charts=charts, interval=max(FASTEST, view.interval), trends=trends)
 
 
 def _compared(shown: Sequence[Shown], view: View) -> tuple[Compared, ...]:
@@ -247,24 +274,6 @@ def _compared(shown: Sequence[Shown], view: View) -> tuple[Compared, ...]:
     )
 
 
-def _row(shown: Shown, watched: WatchedRun | None, run: Run, now: float) -> RunRow:
-    written = shown.group.written
-    loss = run.latest(LOSS)
-    firing = [r for r in stage_view.incidents(shown.group, watched) if r.state == "firing"]
-    return RunRow(
-        id=run.id,
-        name=run.label,
-        phase=shown.group.shown_phase(watched, now) if watched else run.phase,
-        progress=shown.group.progress(watched, now) if watched and watched.run is run else run.progress(),
-        critical=sum(r.severity == "critical" for r in firing),
-        warning=sum(r.severity == "warning" for r in firing),
-        loss=finite(loss),
-        loss_text=not_finite(loss),
-        age=None if written is None else max(0.0, now - written),
-        reason=watched.reason if watched else "",
-    )
-
-
 def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, now: float) -> RunView:
     group = shown.group
     phase = group.shown_phase(watched, now) if watched and shown.preview is None else run.phase
@@ -280,7 +289,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
     spoils = spoilt(watched.incidents.rows()) if watched else None
     return RunView(
         id=run.id,
-        name=run.label,
+        name=run.name,
         phase=phase,
         progress=shown.group.progress(watched, now) if watched and watched.run is run else run.progress(),
         format=run.format,

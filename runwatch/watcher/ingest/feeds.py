@@ -173,9 +173,10 @@ class LogSource:
 
     @property
     def _called(self) -> str:
-        """What to call it in a message: the run, and which of its files if it has several."""
-        own = os.path.basename(self.path)
-        return f"{self.name} ({text.path(own)})" if self.member.group else self.name
+        """What to call it in a message: the run, and its file where the run is not called after that."""
+        own = text.path(os.path.basename(self.path))
+        alone = not self.member.group and own.startswith(self.name.rpartition("/")[2])
+        return self.name if alone else f"{self.name} ({own})"
 
     @property
     def problem(self) -> str:

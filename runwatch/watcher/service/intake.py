@@ -56,8 +56,6 @@ class Intake:
         self.shown = {key: Shown.kept(group) for key, group in engine.groups.items()}
         self.places = keeper.paths()
         """Group -> source -> where it is, as the system spells it."""
-        self._named: dict[str, str] = {}
-        """Name -> the group that had it last."""
         self._handlers = {
             wire.Opened: self._open,
             wire.Read: self._read,
@@ -111,11 +109,7 @@ class Intake:
 
     def _open(self, message: wire.Opened) -> None:
         if message.source not in self._engine.sources:
-            namesake = self._engine.groups.get(self._named.get(message.name, ""))
-            taken = namesake is not None and namesake.name == message.name
-            name = message.source if taken else message.name
-            group = self._engine.add_source(message.source, name, message.source, message.member)
-            self._named[group.name] = group.id
+            group = self._engine.add_source(message.source, message.name, message.source, message.member)
             stale = message.written is not None and time.time() - message.written > FRESH
             group.stale = stale and (group.stale or len(group.sources) == 1)
             self.shown.setdefault(group.id, Shown(group))

@@ -177,6 +177,7 @@ def _of_name(server: ServerApi, name: str) -> WatchedRun:
     """Return the run of that id, or the newest of that name. Raises ValueError."""
     runs = [watched for _, watched in server.engine.runs()]
     found = [w for w in runs if w.run.id == name] or [w for w in runs if w.run.name == name]
+    found = found or [w for w in runs if name in w.incidents.former]
     if not found:
         known = ", ".join(list(dict.fromkeys(w.run.name for w in runs))[:5]) or "none yet"
         raise ValueError(f"no such run: {name}: known here: {known}")

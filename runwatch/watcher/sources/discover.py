@@ -17,11 +17,12 @@ import msgspec
 from runwatch.core import text
 from runwatch.core.batch import BAR, TRAIN, Batch
 from runwatch.core.errors import SourceError
+from runwatch.core.run_names import names
 from runwatch.watcher.sources import layout
 from runwatch.watcher.sources.compressed import at_once
 from runwatch.watcher.sources.kinds import NUMBERED, SUFFIXES, is_binary, kind_of, may_be_read, opens
 from runwatch.watcher.sources.layout import File
-from runwatch.watcher.sources.member import DIRECTORY, LOG, ORDER, SCHEME, TENSORBOARD, WANDB, Member
+from runwatch.watcher.sources.member import DIRECTORY, LOG, ORDER, SCHEME, WANDB, Member
 from runwatch.watcher.sources.search import MAX_ENTRIES, entries_of, search
 
 MAX_AMONG = 4096
@@ -83,19 +84,16 @@ def find(
             named |= {os.path.abspath(file): file for file in _files(path, wait=wait)}
     members = layout.members([File(path, kind_of(path) or LOG) for path in named])
     told = {named[path]: member for path, member in members.items()} | told
-    titles = {path: _title(path, member) for path, member in told.items()}
+    titles = {path: layout.named_by(_absolute(path), member) for path, member in told.items()}
     different = list(dict.fromkeys(titles.values()))
-    short = dict(zip(different, layout.names(different, SUFFIXES), strict=True))
+    short = dict(zip(different, names([text.path(path) for path in different]), strict=True))
     found = [Found(path, short[titles[path]], _printable(member)) for path, member in told.items()]
     usual = tuple(prefer) == ORDER[: len(prefer)]
     return found if usual else sorted(found, key=lambda each: each.member.place(prefer)[0])
 
 
-def _title(path: str, member: Member) -> str:
-    """Return the path that names a run: an event file's own name says nothing, that of its directory does."""
-    if member.group:
-        return layout.title(member.group)
-    return os.path.dirname(os.path.abspath(path)) if member.kind == TENSORBOARD else path
+def _absolute(path: str) -> str:
+    return path if path == "-" or path.startswith(SCHEME) else os.path.abspath(path)
 
 
 def changing(path: str) -> bool:
@@ -218,7 +216,7 @@ def _sounded(files: Sequence[File]) -> list[File]:
     if alone or not 0 < len(logs) <= _MAX_SOUNDED or len(logs) == len(files):
         return list(files)
     return [
-        replace(file, tells=len(logs) == 1 or _tells(file.path), mentions=_mentioned(file.path, homes))
+        replace(file, tells=len(logs) == 1 or tells(file.path), mentions=_mentioned(file.path, homes))
         if file.kind == LOG
         else file
         for file in files
@@ -247,7 +245,7 @@ def _mentioned(path: str, homes: Mapping[str, bytes]) -> frozenset[str]:
     return frozenset(home for home, words in homes.items() if words in text)
 
 
-def _tells(path: str) -> bool:
+def tells(path: str) -> bool:
     """Return whether the beginning or the end of a log holds a training record, or a bar."""
     try:
         with open(path, "rb", opener=at_once) as file:

@@ -119,21 +119,11 @@ def title(group: str) -> str:
     return shown.rstrip("._-") or group
 
 
-def names(paths: Sequence[str], suffixes: Sequence[str]) -> list[str]:
-    """Return a short printable name for each path, all different: `train`, `a/train` or `train.err`."""
-    absolute = [os.path.abspath(path) for path in paths]
-    shown = [text.path(path) for path in absolute]
-    for depth in range(1, 8):
-        ends = ["/".join(path.split("/")[-depth:]) for path in shown]
-        for short in ([_stem(end, suffixes) for end in ends], ends):
-            if len(set(short)) == len(short):
-                return short
-    return shown
-
-
-def _stem(name: str, suffixes: Sequence[str]) -> str:
-    endings = (*suffixes, ".wandb")
-    return next((name[: -len(s)] for s in endings if name.endswith(s) and name[: -len(s)]), name)
+def named_by(path: str, member: Member) -> str:
+    """Return the path that names a run: an event file's own name says nothing, that of its directory does."""
+    if member.group:
+        return title(member.group)
+    return os.path.dirname(path) if member.kind == TENSORBOARD else path
 
 
 # -- logs --------------------------------------------------------------------------------------------

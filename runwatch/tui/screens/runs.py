@@ -1,0 +1,166 @@
+"""View 0: all runs in a table, with the loss and the alerts of the selected one where there is room."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+
+from runwatch.core.metrics import LOSS
+from runwatch.render import fleet
+from runwatch.tui import actions, choose, silencing
+from runwatch.tui.screens.filtering import FilterScreen
+from runwatch.tui.screens.lists import ListScreen
+from runwatch.tui.widgets.charts import MOST_COMPARED, ChartPanel
+from runwatch.tui.widgets.rows import Panel
+from runwatch.tui.widgets.runs import RunDetail, RunTable
+from runwatch.watcher import protocol
+
+_LEAST = 7
+"""Rows from which the run below the table is shown."""
+_BESIDE = 80
+"""Columns from which its chart and its alerts stand beside each other."""
+
+_TRENDS = 100
+"""Columns from which the table has room for sparklines."""
+
+
+class Runs(FilterScreen, ListScreen):
+    """All runs; Enter shows one."""
+
+    view = actions.RUNS
+
+    def body(self) -> ComposeResult:
+        """Lay out the table, and below it the selected run."""
+        yield RunTable()
+        with Horizontal(id="run-lower"):
+            yield ChartPanel(id="run-chart")
+            yield RunDetail(id="run-detail")
+
+    @property
+    def table(self) -> RunTable:
+        """The table."""
+        return self.query_one(RunTable)
+
+    def place(self) -> None:
+        """Give the table the rows it needs, and what is left to the run that is selected in it."""
+        lower, chart, detail = (
+            self.query_one("#run-lower"),
+            self.query_one(ChartPanel),
+            self.query_one(RunDetail),
+        )
+        needed = self.table.needed()
+        left = self.free - 4 - needed
+        names = choose.of_run(self.scene.run)
+        chart.metrics = ((LOSS if LOSS in names else names[0]),) if names else ()
+        lower.display = left >= _LEAST and self.scene.run is not None
+        beside = self.size.width >= _BESIDE
+        detail.display = beside or not chart.metrics or bool(self.scene.firing())
+        chart.display = bool(chart.metrics) and (beside or not detail.display)
+        self.table.styles.height = needed if lower.display else "1fr"
+
+    def wanted(self) -> protocol.View:
+        """Ask for sparklines too, as wide as the table shows them."""
+        return replace(super().wanted(), trends=fleet.TREND if self.size.width >= _TRENDS else 0)
+
+    def move(self, by: int) -> None:
+        """Select another run."""
+        self.table.move(by)
+        self.show()
+
+    def choose(self, panel: Panel, entry: int) -> None:
+        """Select the run that was clicked, or show it."""
+        row = self.table.run_of(entry)
+        if row is None:
+            return
+        if row is self.table.selected():
+            self.do_open()
+        else:
+            self.runwatch.choose_run(row.id)
+
+    def can(self, action: str) -> bool:
+        """Return whether an action would do something now."""
+        if action in {"open", "mark", "sort", "sort_back", "reverse"}:
+            return self.length() > 0
+        if action == "group_runs":
+            return len(fleet.groupings(self.table.found())) > 1
+        if action == "compare":
+            return len(self.table.chosen()) > 1
+        if action == "silence":
+            return self.length() > 0 and self.scene.link == "live"
+        if action == "back" and self.table.marked:
+            return True
+        return super().can(action)
+
+    def length(self) -> int:
+        """Return how many runs there are."""
+        return len(self.table.found())
+
+    def do_open(self) -> None:
+        """Show the selected run."""
+        row = self.table.selected()
+        if row is not None:
+            self.runwatch.choose_run(row.id)
+            self.runwatch.open_view(actions.OVERVIEW)
+
+    def do_mark(self) -> None:
+        """Mark the selected run, or take its mark away, and go on to the next."""
+        self.table.mark()
+        self.move(1)
+
+    def do_back(self) -> None:
+        """Take away the marks, else the filter, else leave."""
+        if self.table.marked and not self.field.has_class("-open"):
+            self.table.marked.clear()
+            self.show()
+        else:
+            super().do_back()
+
+    def do_compare(self) -> None:
+        """Show the first of the marked runs with the others laid over it."""
+        first, *others = self.table.chosen()
+        self.runwatch.choose_run(first.id)
+        self.scene.compare = tuple(row.id for row in others)[:MOST_COMPARED]
+        self.runwatch.open_view(actions.OVERVIEW)
+
+    def do_silence(self) -> None:
+        """Ask for how long nothing is sent about the marked runs."""
+        here, scene = self.table.selected(), self.scene
+        # A request goes to the daemon of the run on the screen.
+        rows = [row for row in self.table.chosen() if here is not None and row.host == here.host]
+
+        def chosen(span: tuple[str, ...] | None) -> None:
+            now = scene.snapshot.time + scene.since_frame() if scene.snapshot else 0.0
+            for name in span or ():
+                for row in rows:
+                    self.runwatch.link.send(silencing.of_run(row, name, now))
+
+        if rows:
+            self.app.push_screen(silencing.how_long_runs(rows), callback=chosen)
+
+    def do_sort(self) -> None:
+        """Sort by the next column."""
+        self._sort(1)
+
+    def do_sort_back(self) -> None:
+        """Sort by the previous column."""
+        self._sort(-1)
+
+    def do_reverse(self) -> None:
+        """Sort the other way round."""
+        order = self.table.order
+        self.table.order = fleet.Order(order.column, not order.backwards)
+        self.show()
+
+    def do_group_runs(self) -> None:
+        """Group by the next thing that tells runs apart."""
+        known = fleet.groupings(self.table.found())
+        at = known.index(self.table.grouping) if self.table.grouping in known else 0
+        self.table.grouping = known[(at + 1) % len(known)]
+        self.show()
+
+    def _sort(self, by: int) -> None:
+        known = [name for name in fleet.sortable(self.table.found()) if name != "trend"]
+        at = known.index(self.table.order.column) if self.table.order.column in known else 0
+        self.table.order = fleet.Order(known[(at + by) % len(known)])
+        self.show()

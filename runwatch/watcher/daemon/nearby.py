@@ -1,0 +1,69 @@
+"""Logs of runs that go on here: those that processes write to, and those written lately below a directory."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import msgspec
+
+from runwatch.core.errors import SourceError
+from runwatch.watcher.daemon.initial import written
+from runwatch.watcher.samplers.procfs import Proc
+from runwatch.watcher.sources.discover import tells
+from runwatch.watcher.sources.kinds import kind_of
+from runwatch.watcher.sources.member import DIRECTORY, LOG
+from runwatch.watcher.sources.search import search
+
+LATELY = 3600.0
+"""Seconds since its last write for which a log is of a run that may go on."""
+MOST = 64
+"""Logs that are looked into, the newest."""
+
+
+class Nearby(msgspec.Struct, frozen=True):
+    """One log of a run."""
+
+    path: str
+    """Absolute."""
+    time: float
+    """Unix time of its last write."""
+    bytes: int
+    pid: int | None = None
+    """A process that writes to it, if it was seen."""
+
+
+def logs(directory: str, proc: Proc | None = None, now: float | None = None) -> list[Nearby]:
+    """Return the logs that tell of a run, the newest first: of our processes, and below `directory`."""
+    now = time.time() if now is None else now
+    writers = dict(written(proc or Proc()))
+    found = {path: _nearby(path, pid) for path, pid in writers.items()}
+    files, _ = search(os.path.abspath(directory), lambda note: None, lambda error: None)
+    for file in files:
+        if file.kind != DIRECTORY and file.path not in found and now - file.written < LATELY:
+            found[file.path] = _nearby(file.path, None)
+    newest = sorted((each for each in found.values() if each is not None), key=lambda each: -each.time)
+    runs = [each for each in newest[:MOST] if _is_run(each.path)]
+    homes = {os.path.dirname(each.path) for each in runs if kind_of(each.path) == LOG}
+    return [each for each in runs if kind_of(each.path) == LOG or not _below(each.path, homes)]
+
+
+def _nearby(path: str, pid: int | None) -> Nearby | None:
+    try:
+        status = os.stat(path)
+    except OSError:  # gone meanwhile, or not ours to see
+        return None
+    return Nearby(path, status.st_mtime, status.st_size, pid) if status.st_size else None
+
+
+def _is_run(path: str) -> bool:
+    """Return whether a training record is in it; what trackers write is of a run by its name."""
+    try:
+        return kind_of(path) != LOG or tells(path)
+    except SourceError:
+        return False
+
+
+def _below(path: str, homes: set[str]) -> bool:
+    """Return whether a file is in one of these directories, or below: then a log there tells of it."""
+    return any(path.startswith(home.rstrip("/") + "/") for home in homes)

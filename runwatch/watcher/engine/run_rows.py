@@ -1,0 +1,53 @@
+"""A run as one row of the list of runs."""
+
+from __future__ import annotations
+
+from runwatch.core.machine import Machine
+from runwatch.core.metrics import LOSS, SAMPLES_PER_SEC, TOKENS_PER_SEC
+from runwatch.core.run import Run
+from runwatch.core.snapshot import RunRow, finite, not_finite
+from runwatch.watcher.engine import machine_view, stage_view
+from runwatch.watcher.engine.group import Group
+from runwatch.watcher.engine.watched import WatchedRun
+
+_SPEEDS = (TOKENS_PER_SEC, SAMPLES_PER_SEC)
+_SEVERITIES = ("critical", "warning")
+
+
+def run_row(
+    group: Group, watched: WatchedRun | None, run: Run, now: float, trend: tuple[float | None, ...] = ()
+) -> RunRow:
+    """Return the row of a run at Unix time `now`; `trend` is its loss from the beginning to now."""
+    written = group.written
+    loss = run.latest(LOSS)
+    firing = [row for row in stage_view.incidents(group, watched) if row.state == "firing"]
+    counts = {severity: sum(row.severity == severity for row in firing) for severity in _SEVERITIES}
+    worst = next((row for each in _SEVERITIES for row in firing if row.severity == each), None)
+    speed = next((name for name in _SPEEDS if name in run.series), "")
+    return RunRow(
+        id=run.id,
+        name=run.name,
+        phase=group.shown_phase(watched, now) if watched else run.phase,
+        progress=group.progress(watched, now) if watched and watched.run is run else run.progress(),
+        critical=counts["critical"],
+        warning=counts["warning"],
+        loss=finite(loss),
+        loss_text=not_finite(loss),
+        age=None if written is None else max(0.0, now - written),
+        reason=watched.reason if watched else "",
+        worst=worst.title if worst is not None else "",
+        worst_severity=worst.severity if worst is not None else "",
+        speed=finite(run.latest(speed)) if speed else None,
+        speed_metric=speed,
+        gpu=_busy(group.machine, now),
+        folder=group.folder,
+        trend=trend,
+    )
+
+
+def _busy(machine: Machine, now: float) -> float | None:
+    """Return how busy the GPUs are that the run computes on; None where none is known."""
+    owned = frozenset(machine.owned()) if machine.gpus else frozenset()
+    found = (machine_view.busy(machine, gpu, now) for gpu in machine.gpus if gpu.index in owned)
+    known = [value for value in found if value is not None]
+    return sum(known) / len(known) if known else None

@@ -1,0 +1,111 @@
+"""The table of runs: what stands at which width, in which order, in which groups."""
+
+import pytest
+
+from runwatch.core.snapshot import Progress, RunRow
+from runwatch.render import cells, fleet
+from runwatch.render.fleet import Heading, Order
+
+NAN = RunRow(
+    "1", "lr1e-3/seed7", "training", Progress(458, 1000, 0.458, 135.0, rate=4.0), critical=1, warning=1,
+    loss_text="nan", age=8.0, worst="loss is NaN since step 320, and has been for 138 steps",
+    worst_severity="critical", speed=41_200.0, speed_metric="perf/tokens_per_sec", gpu=0.97, folder="/runs/lr1e-3",
+    trend=(8.0, 4.0, None, None), host="node01",
+)  # fmt: skip
+FINE = RunRow(
+    "2", "lr3e-4/seed0", "training", Progress(384, 1000, 0.384, 154.0), loss=2.079, age=90.0, folder="/runs/lr3e-4",
+    trend=(8.0, 4.0, 2.1), host="node02",
+)  # fmt: skip
+DONE = RunRow("3", "base", "finished", Progress(1000, 1000, 1.0), loss=2.01, folder="/runs", host="node02")
+NEW = RunRow("4", "new", "starting", Progress(), folder="/runs", host="node01")
+ALL = [FINE, DONE, NEW, NAN]
+
+
+def drawn(width, rows=ALL, **how):
+    places = fleet.layout(rows, width)
+    lines = [
+        fleet.heading(places, how.pop("order", Order())),
+        *(fleet.line(row, places, **how) for row in rows),
+    ]
+    assert all(cells.row_width(line) <= width for line in lines)
+    return [cells.row_text(line) for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (38, ["name", "done", "loss", "alerts"]),
+        (78, ["state", "name", "host", "done", "ETA", "loss", "alerts"]),
+        (118, ["state", "name", "host", "progress", "done", "step", "ETA", "loss", "trend", "alerts"]),
+        (198, ["state", "name", "host", "progress", "done", "step", "ETA", "loss", "trend", "speed", "GPU",
+               "updated", "alerts"]),
+    ],
+)  # fmt: skip
+def test_columns_drop_out_by_importance(width, shown):
+    heading = drawn(width)[0]
+    assert [name for name in heading.split() if name != "s"] == shown
+
+
+def test_the_worst_alert_is_said_in_words():
+    assert "▲ loss is NaN since step 320, and has been for 138 steps +1" in drawn(198)[4]
+    assert "▲ loss is NaN" in drawn(78)[4]
+    assert "1▲ 1●" in drawn(38)[4]
+    assert drawn(198)[1].rstrip().endswith("none")
+
+
+def test_what_is_not_known_is_a_dash():
+    assert drawn(198)[3].split()[:5] == ["◌", "STARTING", "new", "node01", "-"]
+
+
+def test_a_sparkline_shows_what_is_not_finite():
+    assert "!!" in drawn(198)[4]
+
+
+def test_a_column_of_which_nothing_is_known_is_left_out():
+    assert drawn(198, [DONE])[0].split() == ["state", "name", "progress", "done", "step", "loss"]
+
+
+@pytest.mark.parametrize(
+    ("order", "ids"),
+    [
+        (Order(), "1243"),  # what is wrong, what goes on, what has ended
+        (Order("name"), "3124"),
+        (Order("name", backwards=True), "4213"),
+        (Order("loss"), "3214"),  # NaN and nothing stand last either way
+        (Order("loss", backwards=True), "2314"),
+        (Order("done"), "3124"),
+        (Order("alerts"), "1234"),
+        (Order("ETA"), "1234"),
+    ],
+)
+def test_runs_are_sorted_and_what_is_unknown_stands_last(order, ids):
+    found = "".join(row.id for row in fleet.ordered(ALL, order))
+    assert found[:2] == ids[:2]
+    assert sorted(found) == sorted(ids)
+    if order.column not in ("alerts", "ETA", "loss"):
+        assert found == ids
+
+
+def test_the_column_that_is_sorted_by_has_an_arrow():
+    cells_of = {text.strip(): role for text, role in fleet.heading(fleet.layout(ALL, 198), Order("loss"))}
+    assert cells_of["loss▲"] == "title"
+    assert cells_of["ETA"] == "dim"
+    assert "step▼" in drawn(198, order=Order("step"))[0]
+
+
+def test_groups_have_a_heading_and_stand_where_their_first_run_did():
+    found = fleet.groups(fleet.ordered(ALL, Order()), "host")
+    assert [line.text if isinstance(line, Heading) else line.id for line in found] == [
+        "node01  2 runs, 1 critical", "1", "4", "node02  2 runs", "2", "3",
+    ]  # fmt: skip
+    assert fleet.groupings(ALL) == ["", "state", "host", "directory"]
+    assert fleet.groupings([DONE]) == [""]
+
+
+def test_ascii_has_no_other_characters():
+    from runwatch.render.glyphs import ASCII
+
+    places = fleet.layout(ALL, 198, ASCII)
+    for row in ALL:
+        assert cells.row_text(fleet.line(row, places, ASCII, here=True, marked=True)).isascii()
+    assert cells.row_text(fleet.heading(places, Order("loss"), ASCII)).isascii()

@@ -1,0 +1,67 @@
+"""What the list of runs says of each."""
+
+from runwatch.parsers.stream import StreamParser
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.views import Shown, rows, snapshot, unrecognised
+from runwatch.watcher.protocol import View
+
+NOW = 1_700_000_000.0
+LOG = "/runs/sweep/lr1/train.log"
+
+
+def lines(first, last, loss="2.0"):
+    return "".join(
+        f"step {n:05d}/09000 ({n}.00%) | loss: {loss} | dt: 10.00ms | tok/sec: 41,200\n"
+        for n in range(first, last)
+    ).encode()
+
+
+def test_a_row_has_the_worst_alert_the_throughput_and_the_directory():
+    engine = Engine()
+    engine.add_source(LOG, "lr1", LOG)
+    engine.fold(LOG, StreamParser().feed(lines(0, 40) + lines(40, 60, "nan")), live=True, arrival=NOW)
+    (row,) = rows([Shown(group) for group in engine.groups.values()], NOW)
+    assert (row.worst_severity, row.critical) == ("critical", 1)
+    assert row.worst.startswith("loss is NaN")
+    assert (row.speed, row.speed_metric) == (41_200.0, "perf/tokens_per_sec")
+    assert (row.folder, row.gpu, row.trend) == ("/runs/sweep", None, ())
+
+
+def test_sparklines_are_made_where_they_are_shown_and_follow_the_run():
+    engine, parser = Engine(), StreamParser()
+    engine.add_source(LOG, "lr1", LOG)
+    shown = [Shown(group) for group in engine.groups.values()]
+
+    def trend(width):
+        (row,) = snapshot(shown, View(trends=width), NOW).runs
+        return row.trend
+
+    engine.fold(LOG, parser.feed(lines(0, 500)))
+    assert trend(0) == ()
+    assert set(trend(32)) == {2.0}
+    assert len(trend(32)) <= 32
+    engine.fold(LOG, parser.feed(lines(500, 2000, "7.12345")))
+    assert trend(32)[-1] == 7.123
+    assert len(trend(8)) <= 8
+    engine.fold(LOG, parser.feed(lines(2000, 3000, "nan")))
+    assert trend(32)[-1] is None
+
+
+def test_while_many_logs_are_read_it_is_said_that_none_is_of_a_run_so_far():
+    engine = Engine()
+    for number in range(3):
+        engine.add_source(f"/n/{number}.log", f"{number}", f"/n/{number}.log")
+    shown = [Shown(group) for group in engine.groups.values()]
+    for item in shown:
+        item.opened(item.group.id, 100, None)
+    assert unrecognised(shown, NOW, 3.0) == ""
+    shown[0].read(shown[0].group.id, 0)
+    assert unrecognised(shown, NOW, 3.0) == ""
+    said = "reading 3 logs: no training run recognised in those that were read"
+    assert unrecognised(shown, NOW + 4, 3.0) == said
+    for item in shown:
+        item.read(item.group.id, 0)
+    assert unrecognised(shown, NOW + 5, 3.0) == said
+    assert unrecognised(shown, NOW + 9, 3.0).startswith("no line yet in any of 3 logs")
+    engine.fold(shown[2].group.id, StreamParser().feed(lines(0, 40)))
+    assert unrecognised(shown, NOW + 9, 3.0) == ""
