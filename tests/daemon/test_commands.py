@@ -54,7 +54,9 @@ def test_a_status_line_never_fails(tmp_path):
 def test_status(daemon):
     done = daemon.run("status")
     first, *_, last = done.stdout.splitlines()
-    assert re.match(r"▶ RUNNING  speedrun  step 4,005/5,568  ━+.*  72%  loss 2\.500  ETA .*1 crit.* ago", first)
+    assert re.match(
+        r"▶ RUNNING  speedrun  step 4,005/5,568  ━+.*  72%  loss 2\.500  ETA .*1 crit.* ago", first
+    )
     assert "1 run, 1 file; no channel is configured" in last
     again = daemon.run("status", "speedrun").stdout.splitlines()[0]
     assert again.partition("ETA")[0] == first.partition("ETA")[0], "but for what the clock changes"
