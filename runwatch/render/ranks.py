@@ -151,12 +151,13 @@ def label(rank: int) -> str:
     return f"n{node}.r{place}" if node else f"r{place}"
 
 
-def heats(ranks: Sequence[RankRow], measure: str) -> Heat:
-    """Return how to judge what is drawn for a rank among these."""
-    top = furthest(ranks)
-    whole = max((row.total or top for row in ranks), default=0)
-    near = _NEAR / whole if measure == "progress" and whole > 0 else 0.0
-    return heat.among(measure, [level(row, measure, top) for row in ranks], near)
+def heats(ranks: Sequence[RankRow], measure: str, levels: Sequence[float | None] | None = None) -> Heat:
+    """Return how to judge what is drawn for a rank among these; `levels` are those of all, if known."""
+    top = furthest(ranks) if measure == "progress" else 0
+    if levels is None:
+        levels = [level(row, measure, top) for row in ranks]
+    whole = max((row.total or top for row in ranks), default=0) if measure == "progress" else 0
+    return heat.among(measure, levels, _NEAR / whole if whole > 0 else 0.0)
 
 
 def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
@@ -175,10 +176,9 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
     named = lags | {row.rank for row in late}
     spoilt = [(describe(row, "loss"), "crit") for row in ranks if row.loss_text]
     out = spoilt if len(spoilt) < len(ranks) else []  # of all of them the run's own loss tells
-    progress, pace, age = (
-        heats(ranks if found else (), name)
-        for name, found in (("progress", behind), ("step time", late), ("age", silent))
-    )
+    progress = heats(ranks, "progress", list(parts.values())) if behind else heats((), "")
+    pace = heats(ranks, "step time", [row.step_time for row in ranks]) if late else progress
+    age = heats(ranks, "age", [row.age for row in ranks]) if silent else progress
     out += [
         (
             describe(row) + (f", {describe(row, 'age').partition(' ')[2]}" if row.rank in mute else ""),
@@ -237,7 +237,7 @@ def grid(
     top_done = furthest(ordered)
     levels = [level(row, measure, top_done) for row in ordered]
     span = _span(levels, measure, max(row.total or top_done for row in ordered))
-    warm = heats(ordered, measure)
+    warm = heats(ordered, measure, levels)
     lines = height - 1 if height > 1 else 1
     group = 1
     grouped = None
