@@ -122,7 +122,7 @@ class Host:
         age = f"; shown as it was {numbers.brief(now - self.received)} ago" if self.snapshot else ""
         if self.stopped:
             return f"no daemon runs {self._place}{age}; {self.advice(now)}"
-        return f"{self.title} is out of reach ({self.reason}){age}; {self._next(now)}"
+        return f"{self.title} cannot be reached ({self.reason}){age}; {self._next(now)}"
 
     @property
     def lost(self) -> str:
@@ -137,7 +137,7 @@ class Host:
         """Return what else is known of that, and what to do."""
         if self.stopped:
             place = "" if self.name == HERE else f" {self._place}"
-            return f"runwatch watch -d starts it{place}, and this goes on by itself"
+            return f"runwatch watch -d starts it{place}; this screen continues by itself"
         return f"{self.title}: {self.reason}; {self._next(now)}"
 
     @property
