@@ -14,9 +14,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 STYLE = ROOT / "docs" / "style.md"
 PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")} - {STYLE})
-PACKAGES = ("cli", "config", "alerts/delivery", "alerts/channels", "alerts/routing", "wrap", "demo", "system")
+PACKAGES = ["cli", "config", "alerts/delivery", "alerts/channels", "alerts/routing", "wrap", "demo", "system"]
+PACKAGES += ["watcher/daemon"]
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / "runwatch" / package).rglob("*.py"))
-MODULES.append(ROOT / "runwatch/alerts/settings.py")
+MODULES += [ROOT / "runwatch/alerts/settings.py", ROOT / "runwatch/core/errors.py"]
 LATER = {
     "docs/design.md",
     "docs/rules.md",  # made from the rules

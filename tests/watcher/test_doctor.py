@@ -64,7 +64,7 @@ def test_a_well_machine():
         ("scheduler", {"job": Job(0, "7", deadline=9.0)}, "ok", "end is known"),
         ("scheduler", {"job": Job(0, "7")}, "note", "no scontrol"),
         ("config", {"config_error": "unknown key: runwatch.toml:3"}, "bad", "runwatch.toml:3"),
-        ("channel", {"channels": ()}, "note", "none is configured"),
+        ("channel", {"channels": ()}, "note", "no channel is configured"),
         (
             "channel",
             {"channels": (checks.Channel("a", "slack", unreached="x: timed out"),)},

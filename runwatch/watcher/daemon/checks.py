@@ -21,7 +21,7 @@ State = Literal["ok", "note", "blind", "bad"]
 """In order; something to know, something that cannot be seen, something that must be repaired."""
 
 KNOWS_EXITS = (6, 15)
-"""Linux that tells how any process ended."""
+"""The first Linux that reports how any process ended."""
 FEW_WATCHES = 8192
 FEW_INSTANCES = 4
 """Inotify instances of a user below which others may leave none for us."""

@@ -30,7 +30,7 @@ EVERY = 2.0
 
 
 def run(assignment: Assignment, ready: Callable[[str], object]) -> int:
-    """Watch until told to stop; return the exit code. `ready` is told once clients are answered.
+    """Watch until asked to stop; return the exit code. `ready` is called once clients are answered.
 
     Raises RunwatchError before that if it cannot be.
     """
@@ -185,7 +185,7 @@ class _Daemon:
     # -- signals ---------------------------------------------------------------------------------
 
     def _begin(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Do something in the loop, beside its work."""
+        """Run a task in the loop, in parallel with its work."""
         task = asyncio.ensure_future(work())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -96,7 +96,7 @@ class Host:
 
     @property
     def label(self) -> str:
-        """Return what stands before the names of its runs."""
+        """Return the prefix of the names of its runs."""
         return socket.gethostname() if self.name == HERE else self.name
 
     def show(self, view: protocol.View) -> None:
@@ -148,7 +148,7 @@ class Host:
         return f"trying again in {numbers.brief(max(0.0, self._again - now))}"
 
     def hang_up(self, why: str) -> None:
-        """Break the link, so that it is made anew."""
+        """Break the link, so that it is opened again."""
         if self.live:
             self._why = why
             self.stop()
