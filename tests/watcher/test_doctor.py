@@ -52,7 +52,7 @@ def test_a_well_machine():
         ("gpus", {"gpus": Gpus(0, (Gpu("0"),), note="no permission to see GPU 1")}, "note", "no permission"),
         ("gpus", {"gpus": Gpus(0, (Gpu("0", measure="util"),))}, "ok", "some kernel ran"),
         ("processes", {"system": "Darwin"}, "blind", "Linux"),
-        ("processes", {"unreadable": 9}, "blind", "may not be looked at"),
+        ("processes", {"unreadable": 9}, "blind", "cannot be inspected"),
         ("processes", {"unreadable": 1}, "ok", "found"),
         ("processes", {"hidden_processes": True}, "note", "hidepid"),
         ("exits", {"kernel": (5, 14)}, "note", "Linux 5.14"),
