@@ -13,10 +13,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 STYLE = ROOT / "docs" / "style.md"
-PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")} - {STYLE})
-PACKAGES = ("cli", "config", "alerts/delivery", "alerts/channels", "alerts/routing", "wrap", "demo", "system")
+PAGES = sorted(
+    {*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "examples" / "runwatch.toml"} - {STYLE}
+)
+PACKAGES = ["cli", "config", "alerts/delivery", "alerts/channels", "alerts/routing", "wrap", "demo", "system"]
+PACKAGES += ["watcher/daemon"]
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / "runwatch" / package).rglob("*.py"))
-MODULES.append(ROOT / "runwatch/alerts/settings.py")
+MODULES += sorted((ROOT / "examples").rglob("*.py"))
+MODULES += [ROOT / "runwatch/alerts/settings.py", ROOT / "runwatch/core/errors.py"]
 LATER = {
     "docs/design.md",
     "docs/rules.md",  # made from the rules
@@ -38,7 +42,7 @@ def words() -> re.Pattern[str]:
 def prose(path: Path) -> Iterator[tuple[int, str]]:
     """Yield lines for people: of a page all but code and measured tables; of a module docstrings, comments, sentences."""
     text = path.read_text()
-    if path.suffix == ".md":
+    if path.suffix != ".py":
         fenced = generated = False
         for number, line in enumerate(text.splitlines(), 1):
             generated = bool(re.match(r"<!-- \w+: begin", line)) or (generated and "end -->" not in line)
@@ -60,7 +64,6 @@ def prose(path: Path) -> Iterator[tuple[int, str]]:
 def test_plain_words(path):
     name, avoided = str(path.relative_to(ROOT)), words()
     found = [f"{name}:{at}: {hit[0]!r}" for at, line in prose(path) for hit in avoided.finditer(line)]
-    if name in LATER:
-        assert found, f"{name} is in plain words: take it out of LATER"
-    else:
-        assert not found, "docs/style.md says what to write instead:\n" + "\n".join(found)
+    if found and name in LATER:
+        pytest.xfail(f"{len(found)} words to replace")
+    assert not found, "docs/style.md says what to write instead:\n" + "\n".join(found)

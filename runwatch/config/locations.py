@@ -13,11 +13,11 @@ else:
     import tomli as tomllib
 
 Keys = tuple[str | int, ...]
-"""The way to a value; a number is a place in a list."""
+"""The path to a value; a number is an index of a list."""
 
 
 def where_is(path: Path, text: str, keys: Keys) -> str:
-    """Return "file:line" of a key, or the file alone where it is not set."""
+    """Return "file:line" of a key, or only the file if it is not set."""
     line = _line_of(text, keys)
     return f"{path}:{line}" if line else str(path)
 

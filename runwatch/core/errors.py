@@ -1,7 +1,7 @@
 """Every error a user can meet, and the exit code each one ends with.
 
 RunwatchError
-├── UsageError          2  an option or argument that cannot be meant
+├── UsageError          2  an invalid option or argument
 ├── ConfigError         2  runwatch.toml: unknown key, bad value, not TOML
 ├── SourceError         3  PATH, or a part of it, cannot be read
 └── EngineError         3  the engine process could not be started or was lost
@@ -36,7 +36,7 @@ class RunwatchError(Exception):
 
 
 class UsageError(RunwatchError):
-    """An option or argument that cannot be meant."""
+    """An invalid option or argument."""
 
 
 class ConfigError(RunwatchError):

@@ -1,4 +1,4 @@
-"""What can go wrong in the demo run. Each fault really happens; none is only printed."""
+"""The faults of the demo run. Each really happens; none is only printed."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Hang(Fault):
         self._all_hold_one = threading.Barrier(ranks)
 
     def linger(self, step: int, rank: int, usual: float) -> None:
-        """Wait for a lock that is never let go."""
+        """Wait for a lock that is never released."""
         if step == self.at:
             neighbour = self._locks[(rank + 1) % self.ranks]
             with self._locks[rank]:

@@ -1,4 +1,4 @@
-"""Start and stop the demo run as a process of its own, as a user's training would be."""
+"""Start and stop the demo run in its own process, like a user's training."""
 
 from __future__ import annotations
 

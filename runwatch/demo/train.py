@@ -52,7 +52,7 @@ class Options:
     fault_at: float = 0.58
     """When the fault begins, as a fraction of the run."""
     leashed: bool = False
-    """Whether the run ends when its standard input does: nobody is to inherit it."""
+    """Whether the run ends when its standard input does, so that it is not orphaned."""
 
     @property
     def tokens_per_step(self) -> int:
@@ -61,7 +61,7 @@ class Options:
 
 
 def say(line: str = "", end: str = "\n") -> None:
-    """Print to the log at once: a watcher must not see a buffer's rhythm."""
+    """Print to the log immediately: a watcher must not see the rhythm of a buffer."""
     sys.stdout.write(line + end)
     sys.stdout.flush()
 
@@ -170,11 +170,11 @@ class Training:
         )
 
     def position(self, step: int) -> int:
-        """Return how far the ranks together are in the text, in bytes of this epoch."""
+        """Return the position of all ranks in the text, in bytes of this epoch."""
         return step * self.options.rows % self.part_size * self.options.ranks
 
     def epoch(self, step: int) -> int:
-        """Return which time the text is being read, from 1."""
+        """Return the number of the epoch, from 1."""
         return 1 + step * self.options.rows // self.part_size
 
     def validate(self, step: int) -> None:
@@ -261,7 +261,7 @@ def main() -> None:
 
 
 def _end_with_input() -> None:
-    """Wait until whoever started us is gone, however it went; then go too."""
+    """Wait until our parent is gone, for any reason; then exit."""
     while os.read(sys.stdin.fileno(), 1):
         pass
     signal.raise_signal(signal.SIGTERM)

@@ -14,26 +14,26 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 TICK = 0.05
-"""Seconds of CPU time between two ticks, and so how exactly it is measured."""
+"""Seconds of CPU time between two ticks: the precision of the limit."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class SlowError(Exception):
-    """Work took more CPU time than it may."""
+    """Work took more CPU time than allowed."""
 
 
 class Allowance:
-    """The CPU time that one expression may take, in all, for the bytes it is shown."""
+    """The CPU time that one expression may take for its input."""
 
     def __init__(self, most: float, per_byte: float = 0.0) -> None:
-        """Allow `most` seconds at once, and `per_byte` seconds a byte in the long run."""
+        """Allow `most` seconds at once, and `per_byte` seconds per byte over time."""
         self._most, self._per_byte = most, per_byte
         self._left = most
 
     def spend(self, size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return what `work` gives for so many bytes. Raises SlowError if it takes too long."""
+        """Run `work` for so many bytes and return its result. Raises SlowError if it takes too long."""
         self._left = min(self._most, self._left + size * self._per_byte)
         if not _timer.ticking:
             _timer.start()
@@ -44,13 +44,13 @@ class Allowance:
             _timer.charged, _timer.used = before, True
 
     def charge(self, seconds: float) -> bool:
-        """Take some seconds off; return whether there are any left."""
+        """Subtract some seconds; return whether any are left."""
         self._left -= seconds
         return self._left > 0
 
 
 class _Timer:
-    """Ticks as long as there is work that is limited."""
+    """Ticks while there is limited work."""
 
     def __init__(self) -> None:
         self.ticking = self.used = False

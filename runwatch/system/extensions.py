@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 Tell = Callable[[str], None]
-"""Takes one line for people about what is wrong."""
+"""Takes one line about a problem."""
 
 
 def entry_points(group: str) -> Iterable[EntryPoint]:
@@ -31,12 +31,12 @@ def entry_points(group: str) -> Iterable[EntryPoint]:
 
 
 def package_of(point: EntryPoint) -> str:
-    """Return the name of the package that an entry point is of."""
+    """Return the name of an entry point's package."""
     return point.dist.name if point.dist else "an unknown package"
 
 
 def reason(error: BaseException) -> str:
-    """Return what an error says, on one line."""
+    """Return the message of an error, on one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 

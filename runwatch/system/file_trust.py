@@ -41,7 +41,7 @@ class User:
 
     uid: int
     private_group: int | None = None
-    """The group in which nobody else is, if there is one."""
+    """The user's private group, if there is one."""
 
 
 class Objection(NamedTuple):
@@ -92,7 +92,7 @@ def _ways(path: str) -> Iterator[FilePlace]:
 
 
 def current_user() -> User:
-    """Return who runs this process."""
+    """Return the user of this process."""
     import grp
     import pwd
 
@@ -107,7 +107,7 @@ def current_user() -> User:
 
 
 def open_to_all(path: str, mode: int) -> bool:
-    """Return whether everybody can read a file of this mode: its directories can all be entered."""
+    """Return whether everyone can read a file of this mode: all its directories can be entered."""
     if not mode & stat.S_IROTH:
         return False
     directory = os.path.dirname(os.path.realpath(path))

@@ -1,4 +1,4 @@
-"""asyncio and digests without OpenSSL, which they bring in where they can: 3 MB a process for nothing."""
+"""asyncio and digests without OpenSSL, which they import if they can: 3 MB per process for nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["blake2b", "import_asyncio"]
 
 
 def import_asyncio() -> None:
-    """Import asyncio so, if neither is there yet. Whoever imports ssl later gets it; asyncio does without."""
+    """Import asyncio without ssl, if neither is imported yet. A later import of ssl still works."""
     if {"asyncio", "ssl"} & sys.modules.keys():
         return
     sys.modules["ssl"] = None  # type: ignore[assignment]

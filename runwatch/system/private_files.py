@@ -36,7 +36,7 @@ def directory(path: Path, most: int | None = None) -> None:
 
 
 def _check(path: Path) -> None:
-    """Refuse a directory to which others can write: what lies in it could be theirs."""
+    """Refuse a directory that others can write to: its files could be theirs."""
     link, found = os.lstat(path), os.stat(path)
     if not stat.S_ISDIR(found.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, "is not a directory")
@@ -79,7 +79,7 @@ def is_file(path: Path | str) -> bool:
 
 
 def database(path: Path) -> None:
-    """Make the file of a database if it is missing, for SQLite to open. Raises OSError as `opened`."""
+    """Create the file of a database if it is missing, for SQLite to open. Raises OSError as `opened`."""
     os.close(opened(path, os.O_RDWR))
     for ending in BESIDE:
         beside = Path(f"{path}{ending}")

@@ -1,4 +1,4 @@
-"""How a command ended, in words for people and in words that the log's own rules know."""
+"""How a command ended, in words for people and in words that the rules know."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Ending:
     signal: int | None
     seconds: float
     oom: bool = False
-    """Whether the kernel's out-of-memory killer struck just before."""
+    """Whether the kernel's out-of-memory killer was active just before."""
 
     @property
     def exit_code(self) -> int:
@@ -58,7 +58,7 @@ class Ending:
 
 
 class Memory:
-    """Counts out-of-memory kills where a command runs: in our own control group, which it shares."""
+    """Counts out-of-memory kills in our control group, which the command shares."""
 
     def __init__(self, proc: Proc | None = None, cgroups: Cgroups | None = None) -> None:
         self._proc = proc or Proc()
@@ -66,7 +66,7 @@ class Memory:
         self._kills = OomKills()
 
     def note(self) -> None:
-        """Read the counts; to be called every few seconds."""
+        """Read the counts; call this every few seconds."""
         now = time.monotonic()
         self._kills.note(_HOST, now, self._proc.fields("vmstat").get("oom_kill"))
         group = self._cgroups.of(os.getpid())

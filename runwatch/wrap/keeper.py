@@ -1,4 +1,4 @@
-"""The keeper process: writes the log, has it watched, and reads on when the wrapper is killed."""
+"""The keeper process: writes the log, runs its engine, and keeps reading when the wrapper is killed."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from runwatch.wrap.watch import CATCH_UP, SETTLE, STARTING, Watch, has_channel, 
 
 _READ = 1 << 20
 _STEP = 0.25
-"""Seconds between looks at streams that outlive their command."""
+"""Seconds between two checks of streams that outlive their command."""
 _HOLD = 10.0
-"""Seconds for which the log waits for its engine: what the engine finds there is history, and not sent."""
+"""Seconds that the log waits for its engine: older output is history, and not sent."""
 _HELD = 16 << 20
-"""Bytes that may wait for that; more are history rather than lost."""
+"""Most bytes that wait for it; more become history, and are not lost."""
 _DELIVERY = 10.0
 """Seconds an engine may take to send what it has found."""
 
 
 class Keeper:
-    """What one wrapper's command writes, and who still holds it."""
+    """The output of one wrapper's command."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
@@ -37,12 +37,12 @@ class Keeper:
         self._control: socket.socket | None = socket.socket(fileno=setup.control)
         self._feed: int | None = setup.feed
         self._held: list[bytes] = []
-        """What was read and waits for the engine."""
+        """Output that waits for the engine."""
         self._held_size = 0
         self._streams: list[tuple[int, int] | None] = []
-        """(reading end, where it goes) of the command that runs; None once let go."""
+        """(reading end, target) of the running command; None once closed."""
         self._strays: list[Relay] = []
-        """Streams that we pass on ourselves."""
+        """Streams that the keeper forwards itself."""
         self._last: Last | None = None
         self._begun = time.monotonic()
         path = os.fsdecode(setup.log)
@@ -94,7 +94,7 @@ class Keeper:
             self._say("", f"{type(error).__name__}: {error}: the command keeps running unwatched")
 
     def _holds(self) -> bool:
-        """Whether the engine is still to begin, and worth waiting for."""
+        """Whether the engine has not started yet, and is worth waiting for."""
         if (
             self._watch is None
             or self._watch.ready
@@ -169,7 +169,7 @@ class Keeper:
             self._strays.append(relay)
 
     def _take_over(self) -> None:
-        """Read on in the wrapper's place: it was killed."""
+        """Read in place of the wrapper, which was killed."""
         assert self._control is not None
         self._control.close()
         self._control = None
@@ -185,7 +185,7 @@ class Keeper:
         _leave_outputs()
 
     def _finish(self, control: socket.socket, last: Last) -> None:
-        """Let the engine judge the end, and say that all is done."""
+        """Let the engine process the end, and report that all is done."""
         watch, done = self._watch, Done(lost=self._log.lost)
         if watch is not None and watch.descriptor is not None:
             send = self._sends(last)
@@ -217,7 +217,7 @@ def _over(relay: Relay) -> bool:
 
 
 def _leave_outputs() -> None:
-    """Hold standard output and error no longer: whoever reads them waits for their end."""
+    """Close standard output and error: their reader waits for the end."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):
         os.dup2(nothing, descriptor)

@@ -15,50 +15,50 @@ from runwatch.wrap.streams import enlarge
 
 
 class Setup(msgspec.Struct, frozen=True):
-    """What a keeper is started with."""
+    """The setup of a keeper."""
 
     log: bytes
     feed: int
-    """Descriptor from which it reads what belongs into the log."""
+    """Descriptor of the bytes for the log."""
     control: int
-    """Descriptor of its socket to the wrapper; messages keep their bounds."""
+    """Descriptor of its socket to the wrapper, which keeps messages separate."""
     config: str | None = None
     say: str = ""
 
 
 class Streams(msgspec.Struct, frozen=True, tag="streams"):
-    """Wrapper: a command begins; the reading ends of its output come with this."""
+    """Wrapper: a command starts; the reading ends of its output come with this."""
 
     outs: tuple[int, ...]
 
 
 class Ended(msgspec.Struct, frozen=True, tag="ended"):
-    """Wrapper: it ended; the streams named by place are still held open by others: they are yours."""
+    """Wrapper: it ended; other processes hold these streams open: take them over."""
 
     left: tuple[int, ...] = ()
 
 
 class Broken(msgspec.Struct, frozen=True, tag="broken"):
-    """Wrapper: nobody reads this stream's output any more; let go of it."""
+    """Wrapper: the reader of this stream's output is gone; close it."""
 
     place: int
 
 
 class Last(msgspec.Struct, frozen=True, tag="last"):
-    """Wrapper: no other command comes; the log ends with this line."""
+    """Wrapper: this was the last command; end the log with this line."""
 
     line: str
     failed: bool
 
 
 class Busy(msgspec.Struct, frozen=True, tag="busy"):
-    """Keeper: give me some more seconds."""
+    """Keeper: wait a few more seconds."""
 
     seconds: float
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):
-    """Keeper: all is written, judged and sent."""
+    """Keeper: everything is written, processed and sent."""
 
     step: str = ""
     crash: str = ""
@@ -100,7 +100,7 @@ class Keeper:
             socket.send_fds(self.socket, [msgspec.json.encode(message)], list(descriptors))
 
     def hear(self) -> Message | None:
-        """Return its next message; raises BlockingIOError if there is none yet. None: it is gone."""
+        """Return its next message; None if it is gone. Raises BlockingIOError if there is none yet."""
         try:
             data = self.socket.recv(MAX_MESSAGE)
         except BlockingIOError:

@@ -1,4 +1,4 @@
-"""Passes a command's output on, unchanged, and gives the log what was passed."""
+"""Forwards a command's output unchanged, and copies it to the log."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from collections.abc import Callable
 
 _READ = 1 << 18
 _LINGER = 0.2
-"""Seconds without output after the command's end before whoever still holds its output is left alone."""
+"""Seconds without output after the command's end until we stop waiting for other holders of it."""
 _LINE = 1 << 16
-"""Longest line that waits for its end while another stream is written too."""
+"""Longest line that waits for its end while another stream is active."""
 _PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""Errors of an output that may be over by the next write."""
+"""Errors of an output that may be temporary."""
 
 
 class Relay:
-    """One stream on its way from the command to where it belongs, in a thread of its own."""
+    """Forwards one stream of the command, in its own thread."""
 
     def __init__(
         self, source: int, out: int, log: Callable[[bytes], object], broken: Callable[[], object]
     ) -> None:
-        """`broken` is called when nobody reads `out` any more; then `source` is closed, as it would be."""
+        """`broken` is called when the reader of `out` is gone; then `source` is closed, as without us."""
         self._source = source
         self._out: int | None = out
         self._log = log
@@ -33,14 +33,14 @@ class Relay:
         self.open = True
         """Whether more may come: False once the last writer has closed."""
         self.column_zero = True
-        """Whether what was passed on ended with a whole line."""
+        """Whether the forwarded output ended with a complete line."""
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
     def finish(self) -> None:
-        """Say that the command has ended: what it wrote is passed on still, then it stops."""
+        """Note that the command has ended: the rest of its output is forwarded, then it stops."""
         os.write(self._wake, b".")
 
     def join(self, seconds: float | None = None) -> bool:
@@ -49,7 +49,7 @@ class Relay:
         return not self._thread.is_alive()
 
     def close(self) -> None:
-        """Let go of all descriptors; only after the end."""
+        """Close all descriptors; only after the end."""
         if self._source >= 0:
             os.close(self._source)
         os.close(self._ending)
@@ -85,7 +85,7 @@ class Relay:
                 return
 
     def _pass(self, data: bytes) -> bool:
-        """Write to where it goes; return False if its reader is gone and the command should learn it."""
+        """Write to the target; return False if its reader is gone, which the command must notice."""
         left = memoryview(data)
         while left and self._out is not None:
             try:
@@ -105,7 +105,7 @@ class Relay:
 
 
 class Lines:
-    """Brings several streams into one log without cutting the lines of one by those of another."""
+    """Merges several streams into one log, line by line."""
 
     def __init__(self, put: Callable[[bytes], object], streams: int) -> None:
         self._put = put
@@ -113,7 +113,7 @@ class Lines:
         self._lock = threading.Lock()
 
     def take(self, stream: int, data: bytes) -> None:
-        """Take what a stream wrote next; a lone stream goes through as it is."""
+        """Take the next output of a stream; a single stream is passed unchanged."""
         if len(self._tails) == 1:
             self._put(data)
             return
@@ -126,7 +126,7 @@ class Lines:
                 self._put(data[:cut])
 
     def flush(self) -> None:
-        """Let lines go that will not end any more."""
+        """Write lines that will not be completed."""
         with self._lock:
             for stream, tail in enumerate(self._tails):
                 self._tails[stream] = b""

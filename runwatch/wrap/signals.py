@@ -40,19 +40,19 @@ class Received:
 
     number: int
     sent: bool
-    """Whether a process sent it; else the kernel did, as for keys and children."""
+    """Whether a process sent it; otherwise the kernel did, for keys and children."""
 
 
 class Signals:
-    """The signals we take as data; blocked from now on, also for threads begun later."""
+    """The signals that we read as data; blocked from now on, also in later threads."""
 
     def __init__(self, numbers: Iterable[int] = HANDLED) -> None:
         numbers = tuple(numbers)
         self.ignored = frozenset(n for n in numbers if signal.getsignal(n) is signal.SIG_IGN)
-        """What we were started with as ignored (nohup): that is passed on."""
+        """Signals that were ignored at the start (nohup); the command inherits this."""
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self.before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-        """The mask to start others with."""
+        """The signal mask for child processes."""
         mask = sum(1 << (n - 1) for n in numbers).to_bytes(_SET_BYTES, "little")
         libc = ctypes.CDLL(None, use_errno=True)
         self.descriptor = libc.signalfd(-1, mask, _FLAGS)
@@ -60,7 +60,7 @@ class Signals:
             raise OSError(ctypes.get_errno(), "signalfd")
 
     def read(self) -> list[Received]:
-        """Return what has come, without waiting."""
+        """Return the pending signals, without waiting."""
         try:
             data = os.read(self.descriptor, 16 * _INFO.size)
         except BlockingIOError:
@@ -68,5 +68,5 @@ class Signals:
         return [Received(number, code <= 0) for number, _, code in _INFO.iter_unpack(data)]
 
     def release(self) -> None:
-        """Let signals act on us again as they did."""
+        """Restore the original handling of signals."""
         signal.pthread_sigmask(signal.SIG_SETMASK, self.before)

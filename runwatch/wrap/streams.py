@@ -1,4 +1,4 @@
-"""The ways by which a command's output comes to us: a terminal for a terminal, else a pipe.
+"""How we receive a command's output: through a terminal for a terminal, otherwise through a pipe.
 
 Where standard output and standard error are one file, they stay one stream, so
 the order between them is kept.
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _PIPE = 1 << 20
-"""Bytes a pipe holds, where we may ask for that much."""
+"""Bytes that we ask a pipe to hold."""
 _SIZE = struct.Struct("HHHH")
 
 
@@ -26,7 +26,7 @@ class Stream:
     numbers: tuple[int, ...]
     """The command's descriptors: 1, 2 or both."""
     out: int
-    """Our own descriptor to which it is passed."""
+    """Our descriptor to which it is forwarded."""
     source: int
     """Where we read it."""
     entry: int
@@ -34,18 +34,18 @@ class Stream:
     terminal: bool
 
     def resize(self) -> None:
-        """Give the command's terminal the size of ours."""
+        """Set the size of the command's terminal to ours."""
         if self.terminal:
             with contextlib.suppress(OSError):
                 fcntl.ioctl(self.source, termios.TIOCSWINSZ, _size(self.out))
 
     def given(self) -> None:
-        """Let go of the command's end: it has its own by now."""
+        """Close our copy of the command's end."""
         os.close(self.entry)
 
 
 def open_streams(outs: Sequence[int] = (1, 2)) -> tuple[list[Stream], str]:
-    """Return a way for each distinct file that our output goes to, and why any could not be opened.
+    """Return a stream for each distinct output file of ours, and why any could not be opened.
 
     Without one, the command writes where we do, and we do not see it.
     """
@@ -62,7 +62,7 @@ def open_streams(outs: Sequence[int] = (1, 2)) -> tuple[list[Stream], str]:
 
 
 def enlarge(descriptor: int) -> None:
-    """Let a pipe hold more, if we may."""
+    """Enlarge a pipe, if allowed."""
     with contextlib.suppress(OSError):
         fcntl.fcntl(descriptor, getattr(fcntl, "F_SETPIPE_SZ", 1031), _PIPE)
 
@@ -74,7 +74,7 @@ def _pipe(numbers: Sequence[int]) -> Stream:
 
 
 def _terminal(numbers: Sequence[int]) -> Stream:
-    """Open a terminal like ours that changes no byte: ours is still to do what terminals do."""
+    """Open a terminal like ours that changes no byte: ours does the terminal's processing."""
     out = numbers[0]
     source, entry = os.openpty()
     with contextlib.suppress(termios.error):

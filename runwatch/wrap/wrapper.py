@@ -1,4 +1,4 @@
-"""The wrapper: parent of the command; passes output and signals on, and ends as the command ends."""
+"""The wrapper: parent of the command; forwards output and signals, and exits like the command."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from runwatch.wrap.signals import ENDING, Received, Signals
 from runwatch.wrap.streams import Stream, open_streams
 
 _NOTE = 5.0
-"""Seconds between looks at the count of out-of-memory kills."""
+"""Seconds between two reads of the count of out-of-memory kills."""
 _PATIENCE = 4.0
-"""Seconds for which the end waits for the log's writer."""
+"""Seconds to wait for the log's writer at the end."""
 _FAILED = 12.0
 """The same after a failure, which may have to be reported: the engine may have to start first."""
 _LONGEST = 60.0
-"""Seconds between two restarts at most."""
+"""Most seconds between two restarts."""
 _STOPS = frozenset({signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
 
 
@@ -40,10 +40,10 @@ class Plan:
     log: str
     config: str | None = None
     say: str = ""
-    """"quiet", "" (how it ended, what is critical) or "say" (all findings)."""
+    """"quiet", "" (how it ended, critical findings) or "say" (all findings)."""
     restarts: int = 0
     delay: float = 1.0
-    """Seconds before the first restart; doubled with each that follows."""
+    """Seconds before the first restart; doubled each time."""
 
 
 class NotStartedError(RunwatchError):
@@ -68,18 +68,18 @@ class Wrapper:
         self._asked_to_stop = False
         self._stopped = False
         self._told_to_end: int | None = None
-        """The signal by which somebody asked for the end."""
+        """The signal that asked to stop."""
         self._column_zero = True
         self._done: Done | None = None
         self._lost = False
         """Whether the keeper is gone."""
         self._before = _size(plan.log)
-        """Bytes that the log held before."""
+        """Size of the log before the start."""
         self._owed = 0
-        """Bytes that it should have gained by what the command wrote."""
+        """Bytes that the command's output should have added."""
 
     def run(self) -> Ending:
-        """Run the command, again if that was asked for; return how it ended. Raises NotStartedError."""
+        """Run the command, with restarts; return how it ended. Raises NotStartedError."""
         with contextlib.suppress(OSError), open("/proc/self/comm", "w") as name:
             name.write("runwatch")  # by this, who looks at processes knows a wrapper
         try:
@@ -105,7 +105,7 @@ class Wrapper:
     # -- one attempt -----------------------------------------------------------------------------
 
     def _attempt(self) -> Ending:
-        """Run the command once, until its output has been passed on."""
+        """Run the command once, until all its output is forwarded."""
         self._streams, why = open_streams()
         if why:
             self._say(f"its output cannot be read: {why}: it keeps running unlogged")
@@ -140,7 +140,7 @@ class Wrapper:
         return Ending(code, number, seconds, oom=(code or number) not in (0, None) and self._memory.struck())
 
     def _start(self) -> int:
-        """Start the command: in our process group, with our terminal, with what we were started with."""
+        """Start the command in our process group, with our terminal and our original environment."""
         actions = [(os.POSIX_SPAWN_DUP2, s.entry, number) for s in self._streams for number in s.numbers]
         defaults = {*ENDING, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTSTP, signal.SIGPIPE, signal.SIGXFSZ}
         try:
@@ -195,7 +195,7 @@ class Wrapper:
                 self._keeper_gone()
 
     def _take(self, received: Received) -> None:
-        """Pass a signal on, unless the command has got it too."""
+        """Forward a signal, unless the command received it directly."""
         number = received.number
         if number == signal.SIGCHLD:
             return
@@ -218,7 +218,7 @@ class Wrapper:
         os.kill(os.getpid(), signal.SIGSTOP)
 
     def _let_pass(self, relay: Relay) -> None:
-        """Wait until the last output is where it goes; a frozen terminal may take its time, not a signal."""
+        """Wait until the last output is written; a frozen terminal may take long, but signals still work."""
         relay.join(0.02)
         while not relay.join(0):
             waiting = select.poll()
@@ -230,7 +230,7 @@ class Wrapper:
     # -- between and after -----------------------------------------------------------------------
 
     def _pause(self, seconds: float) -> bool:
-        """Wait before a restart; return False if somebody asks for the end meanwhile."""
+        """Wait before a restart; return False if asked to stop meanwhile."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             waiting = select.poll()
@@ -241,7 +241,7 @@ class Wrapper:
         return True
 
     def _close(self, ending: Ending | None) -> None:
-        """Let the log be finished, at most for a few seconds, and say how it ended."""
+        """Wait a few seconds for the log to be finished, and print how the command ended."""
         line = ending.line() if ending is not None else "runwatch: the command could not be started"
         self._owed = self._feed.total if self._feed is not None else 0
         self._log(line)
@@ -255,7 +255,7 @@ class Wrapper:
             self._say(self._summary(ending))
 
     def _hear(self, keeper: Keeper, patience: float) -> Done | None:
-        """Return the keeper's last word, or None if it has none or somebody asks for the end."""
+        """Return the keeper's last message; None if there is none or we are asked to stop."""
         until = time.monotonic() + patience
         while (left := until - time.monotonic()) > 0:
             waiting = select.poll()
@@ -331,7 +331,7 @@ def _size(path: str) -> int | None:
 
 
 def _short(path: str) -> str:
-    """Return a path as seen from the current directory, if it is below."""
+    """Return a path relative to the current directory, if it is below."""
     try:
         near = os.path.relpath(path)
     except OSError:  # the directory is gone

@@ -107,7 +107,7 @@ def attached(tmp_path, *words: str) -> subprocess.Popen[str]:
 def test_attach_prints_nothing_raw(tmp_path):
     with attached(tmp_path) as process:
         said: list[str] = []
-        while not (said and "out of reach" in said[-1]):
+        while not (said and "cannot be reached" in said[-1]):
             said.append(process.stdout.readline())
             assert said[-1], said
         process.terminate()

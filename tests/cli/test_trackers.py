@@ -210,7 +210,7 @@ def test_without_the_package_one_line_says_what_to_do(command, tmp_path):
     assert done.returncode == 3
     (line,) = done.stderr.splitlines()
     assert "the wandb package is not installed" in line
-    assert "pip install 'runwatch[wandb]'" in line
+    assert "pip install wandb" in line
 
 
 def test_an_address_that_names_no_run_is_an_error_at_once():

@@ -54,7 +54,7 @@ def test_what_a_message_says_to_do_works_and_outlives_a_killed_daemon(tmp_path, 
     with start(tmp_path) as daemon:
         assert states(daemon) == {incident: "firing"}
         assert daemon.run(*command.split()).stdout.startswith("acknowledged: lm: loss is NaN")
-        assert daemon.run(*command.split()).stdout.startswith("acknowledged already: lm: ")
+        assert daemon.run(*command.split()).stdout.startswith("already acknowledged: lm: ")
         assert "silenced until" in daemon.run("silence", "add", "rule=crash", "--comment", "known").stdout
         kill(daemon)
     with start(tmp_path) as daemon:
@@ -70,7 +70,7 @@ def test_what_a_message_says_to_do_works_and_outlives_a_killed_daemon(tmp_path, 
             log.steps(400)
             other.wait(shown=1)
             assert "✓ Resolved" in other.titles()[0]
-            assert daemon.run(*command.split()).stdout.startswith("it is over: lm: ")
+            assert daemon.run(*command.split()).stdout.startswith("already resolved: lm: ")
             assert states(daemon) == {}
             log.write(
                 'Traceback (most recent call last):\n  File "t.py", line 1, in <module>\nValueError: x\n'

@@ -26,7 +26,7 @@ def test_a_daemon_that_stops_is_told_and_comes_back(place, columns):
         place.run("stop")
         picture = terminal.until(lambda p: "DAEMON STOPPED" in p and "runwatch watch -d" in p)
         assert "399" in picture, "the last picture stays"
-        assert "goes on by itself" in picture
+        assert "continues by itself" in picture
         assert "ENGINE" not in picture.upper()
         place.run("watch", "-d", place.path / "lm.log")
         terminal.until(lambda p: "STOPPED" not in p and "399" in p)

@@ -160,7 +160,7 @@ def test_a_path_that_cannot_be_is_refused_and_not_listed(daemon, path, words):
             assert words in reply["message"]
             assert reply["message"].isprintable()
         assert peer.ask("health")["paths"] == before
-        assert peer.ask("add", paths=before)["message"] == "watched already"
+        assert peer.ask("add", paths=before)["message"] == "already watched"
 
 
 def test_too_many_paths_are_refused(daemon):
@@ -192,5 +192,5 @@ def test_a_name_that_is_not_utf8_is_one_line(daemon):
     for command in ([b"add", b"/tmp/\xff.log"], [b"silence", b"add", b"run=\xff", b"--for", b"1h"]):
         done = daemon.run(*map(os.fsdecode, command))
         assert done.returncode == 2
-        assert done.stderr.startswith("runwatch: the daemon takes UTF-8 only: ")
+        assert done.stderr.startswith("runwatch: the daemon accepts only UTF-8: ")
         assert done.stderr.count("\n") == 1

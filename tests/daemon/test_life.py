@@ -43,7 +43,7 @@ def pid_of(place: Place) -> int:
 def test_detaches(place, log):
     done = place.run("watch", "-d", "lm.log")  # the pipes end: nothing of ours is held open
     assert done.returncode == 0
-    assert "alerts are sent nowhere: no channel is configured" in done.stderr
+    assert "no channel is configured: alerts are only shown on screen" in done.stderr
     with Peer(place.socket) as peer:
         process = psutil.Process(peer.hello["pid"])
         assert f"process {process.pid} is watching 1 path" in done.stderr

@@ -150,7 +150,7 @@ def test_attaches_by_the_name_that_ssh_knows_and_comes_back_when_cut(tmp_path, l
         sshd.start()
         client.until_step(19)
         said = client.close()
-        assert "gpubox is out of reach" in said
+        assert "gpubox cannot be reached" in said
         assert "gpubox is within reach again" in said
 
 

@@ -156,7 +156,7 @@ def test_what_may_not_be_read_is_no_empty_directory(tmp_path, monkeypatch):
     log = write(tmp_path / "train.log")
     with monkeypatch.context() as patch:
         patch.setattr(search.os, "scandir", closed)
-        with pytest.raises(SourceError, match=f"cannot look into: {tmp_path}: Permission denied"):
+        with pytest.raises(SourceError, match=f"cannot search: {tmp_path}: Permission denied"):
             find([str(tmp_path)])
     monkeypatch.setattr(kinds, "open", closed, raising=False)
     with pytest.raises(SourceError, match=f"cannot read: {log}: Permission denied"):
@@ -171,7 +171,7 @@ def test_a_search_is_bounded(tmp_path, monkeypatch):
     write(tmp_path / "data" / "5" / "other.log")
     told: list[str] = []
     assert [found.path for found in find([str(tmp_path)], note=told.append)] == [log]
-    assert told == [f"the search ended after 50 entries, at {tmp_path}/data: name what lies behind it"]
+    assert told == [f"the search ended after 50 entries, at {tmp_path}/data: name a directory"]
     with pytest.raises(SourceError, match="the search ended"):
         find([str(tmp_path / "data")])
 
@@ -201,7 +201,7 @@ def test_a_directory_full_of_data_does_not_end_the_search(tmp_path, monkeypatch)
     log = write(tmp_path / "runs" / "a" / "train.log")
     told: list[str] = []
     assert [found.path for found in find([str(tmp_path)], note=told.append)] == [log]
-    assert told == [f"{tmp_path}/data holds more than 20 entries: the others are not looked at"]
+    assert told == [f"{tmp_path}/data contains more than 20 entries: the others are skipped"]
 
 
 @pytest.mark.parametrize(("bound", "what"), [("MAX_SOURCES", "files of runs"), ("MAX_RUNS", "runs")])
@@ -212,7 +212,7 @@ def test_of_very_many_files_the_newest_are_read(tmp_path, monkeypatch, bound, wh
         os.utime(path, (1e9 - age, 1e9 - age))
     told: list[str] = []
     assert [found.path for found in find([str(tmp_path)], note=told.append)] == logs[:2]
-    assert told == [f"{tmp_path} holds more than 2 {what}: only the newest are read"]
+    assert told == [f"{tmp_path} contains more than 2 {what}: only the newest are read"]
 
 
 @pytest.mark.parametrize("what", ["missing.log", "empty", "*.log"])

@@ -52,7 +52,7 @@ def test_a_well_machine():
         ("gpus", {"gpus": Gpus(0, (Gpu("0"),), note="no permission to see GPU 1")}, "note", "no permission"),
         ("gpus", {"gpus": Gpus(0, (Gpu("0", measure="util"),))}, "ok", "some kernel ran"),
         ("processes", {"system": "Darwin"}, "blind", "Linux"),
-        ("processes", {"unreadable": 9}, "blind", "may not be looked at"),
+        ("processes", {"unreadable": 9}, "blind", "cannot be inspected"),
         ("processes", {"unreadable": 1}, "ok", "found"),
         ("processes", {"hidden_processes": True}, "note", "hidepid"),
         ("exits", {"kernel": (5, 14)}, "note", "Linux 5.14"),
@@ -64,7 +64,7 @@ def test_a_well_machine():
         ("scheduler", {"job": Job(0, "7", deadline=9.0)}, "ok", "end is known"),
         ("scheduler", {"job": Job(0, "7")}, "note", "no scontrol"),
         ("config", {"config_error": "unknown key: runwatch.toml:3"}, "bad", "runwatch.toml:3"),
-        ("channel", {"channels": ()}, "note", "none is configured"),
+        ("channel", {"channels": ()}, "note", "no channel is configured"),
         (
             "channel",
             {"channels": (checks.Channel("a", "slack", unreached="x: timed out"),)},

@@ -22,15 +22,15 @@ from runwatch.core.notice import Notice
 RESEND = 60.0
 """Seconds between two rounds."""
 ENDS_AFTER = 300.0
-"""Seconds after which an alert that is not renewed is over; so long an end is repeated."""
+"""Seconds after which an alert without an update ends; an end is repeated for as long."""
 BATCH = 500
 """Alerts in one request."""
 KEY = "pushed/"
-"""Begins the keys under which what fires is kept."""
+"""Prefix of the keys of the saved state."""
 
 
 class PushedAlerts:
-    """What an Alertmanager is to know. Pure: alerts and times in, requests out."""
+    """The state to send to an Alertmanager. Pure: alerts and times in, requests out."""
 
     def __init__(self, saved: Mapping[str, bytes] | None = None) -> None:
         """Begin with `saved`: what `changes` gave to a process that died."""
@@ -46,7 +46,7 @@ class PushedAlerts:
                 self._alerts[key.removeprefix(KEY)] = found
 
     def take(self, alert: Alert, now: float) -> None:
-        """Take the newest state of an incident. One of another severity is another alert there."""
+        """Take the newest state of an incident. With another severity it is another alert there."""
         name = f"{alert.row.id}.{severity(alert.row).value}"
         for other, (known, ended) in self._alerts.items():
             if other != name and known.row.id == alert.row.id and ended is None:
@@ -86,7 +86,7 @@ class PushedAlerts:
 
 
 def alert_body(alert: Alert, now: float, ended: float | None) -> dict[str, Any]:
-    """Return one alert as API v2 takes it. Labels are its identity there; their names are our own."""
+    """Return one alert as API v2 takes it. Its labels, with our names, are its identity there."""
     row = alert.row
     labels = {"alertname": row.rule, **alert.labels()}
     labels["severity"] = severity(row).value

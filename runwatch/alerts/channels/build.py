@@ -1,4 +1,4 @@
-"""From a channel's configuration to the channel. Secrets are looked up here, not before."""
+"""From a channel's configuration to the channel. Secrets are read here, not before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runwatch.alerts.routing.notification import Channel, Memory, Notification, 
 def build(
     name: str, config: ChannelConfig, memory: Memory | None = None, wording: Wording | None = None
 ) -> Channel:
-    """Return the channel. Raises ConfigError, without repeating it, if a secret cannot be had or used.
+    """Return the channel. Raises ConfigError, without repeating it, if a secret cannot be read or used.
 
     `memory` is where it keeps what it must know of earlier messages; left out, that ends with the
     process. `wording` is how messages are to be worded, if not as usual.
@@ -21,7 +21,7 @@ def build(
 
 
 class _Reworded:
-    """A channel whose messages are in the user's own words."""
+    """A channel with the user's message text."""
 
     def __init__(self, channel: Channel, wording: Wording) -> None:
         self._channel, self._wording = channel, wording

@@ -1,4 +1,4 @@
-"""A limit for a whole request. Timeouts of sockets hold for one read: an answer that drips outlasts them."""
+"""A time limit for a whole request. Socket timeouts are per read, so a slow answer can exceed them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.error import URLError
 T = TypeVar("T")
 
 MOST = 16
-"""Requests that may hang on in threads of their own."""
+"""Most hanging requests, each in its own thread."""
 _free = threading.BoundedSemaphore(MOST)
 
 

@@ -1,4 +1,4 @@
-"""One POST, and what came of it: shared by the channels that speak HTTP.
+"""One POST and its outcome, shared by the channels that use HTTP.
 
 Redirects are not followed: they would turn a POST into a GET, or carry a
 secret elsewhere. No outcome repeats the address or a header.
@@ -24,7 +24,7 @@ from runwatch.core import text
 from runwatch.core.redaction import quoted
 
 MOST_READ = 65536
-"""Bytes of an answer that are read."""
+"""Most bytes read of an answer."""
 _ASKED = re.compile(r'"retry_after"\s*:\s*(\d{1,6}(?:\.\d{1,6})?)')
 _PAGE = re.compile(r"\s*<(?:!doctype|html|head|body)", re.IGNORECASE)
 _LIKELY = {
@@ -58,7 +58,7 @@ def post_json(
     secrets: tuple[str, ...] = (),
     pages: bool = False,
 ) -> Outcome:
-    """POST a JSON document; `service` is what people call the other side.
+    """POST a JSON document; `service` is the name of the other side.
 
     `secrets` are those in the document, which an answer may repeat; the address and headers are known.
     Unless it may answer with `pages`, a web page is no answer: one for signing in delivers nothing.
@@ -81,7 +81,7 @@ def post(
     understand: Understand = lambda _: Sent(),
     secrets: tuple[str, ...] = (),
 ) -> Outcome:
-    """POST `body` once. Takes at most about `timeout` seconds, or twice as long for an answer that drips.
+    """POST `body` once. Takes at most about `timeout` seconds, or twice as long for a slow answer.
 
     Does not raise.
     """
@@ -146,7 +146,7 @@ def seconds(header: str | None) -> float | None:
 
 
 def host(url: str) -> str:
-    """Return where an address leads, without the secrets in it."""
+    """Return the host of an address, without the secrets in it."""
     try:
         return urlsplit(url).hostname or "the address"
     except ValueError:
@@ -154,7 +154,7 @@ def host(url: str) -> str:
 
 
 def plainly(error: object) -> str:
-    """Return what went wrong without the error's own words, which may hold the address."""
+    """Return the reason without the error's own text, which may contain the address."""
     if isinstance(error, TimeoutError):
         return "timed out"
     if isinstance(error, OSError) and error.strerror and error.errno:

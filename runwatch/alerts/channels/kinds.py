@@ -1,4 +1,4 @@
-"""Every kind of channel there is. Each folder here is one, with its settings, probe and sending."""
+"""All types of channel. Each folder here is one, with its settings, probe and sender."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a channel needs to work, as far as can be seen without sending or running anything."""
+"""What a channel needs, as far as it can be checked without sending or running anything."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Needs(NamedTuple):
     problem: str = ""
     """Why it cannot work, if that is known already; names no secret."""
     unseen: str = ""
-    """What is not known because a command would have to be run; "" if all is."""
+    """What is unknown because a command would have to run; "" if nothing is."""
 
 
 def needs(name: str, config: ChannelConfig) -> Needs:
-    """Return what a channel needs. Secrets are looked up, but no command is run."""
+    """Return what a channel needs. Secrets are read, but no command is run."""
     kind = config.kind
     if commands := [secret.command for secret in secrets(config) if secret.command]:
         absent = next((command[0] for command in commands if shutil.which(command[0]) is None), None)

@@ -1,4 +1,4 @@
-"""Secrets of the configuration: text, or where to find it. They show themselves only when asked."""
+"""Secrets of the configuration: text, or where to find it. They are shown only on request."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _USUAL = {
     "file": re.compile(r"[~./].*"),
     "command": re.compile(r"[~./].*|[a-z][a-z_-]{0,20}"),
 }
-"""What variables, files and commands are usually called; a key in their place looks otherwise."""
+"""Usual names of variables, files and commands; a key in their place looks different."""
 
 SECONDS = 20.0
-"""How long a command that prints a secret may take."""
+"""Most seconds for a command that prints a secret."""
 
 
 class Secret:
@@ -32,7 +32,7 @@ class Secret:
         self._value, self._source = value, source
 
     def reveal(self) -> str:
-        """Return the string itself. Raises ConfigError if it cannot be had; the error does not repeat it."""
+        """Return the string itself. Raises ConfigError if it cannot be read; the error does not repeat it."""
         if not self._source:
             return self._value
         kind, *rest = self._source
@@ -72,7 +72,7 @@ class Secret:
 
 
 def _shown(kind: str, place: str) -> str:
-    """Return where a secret comes from, unless that may be the secret itself, put into the wrong place."""
+    """Return the place of a secret, unless this may be the secret itself in the wrong field."""
     usual = _USUAL[kind].fullmatch(place) or (kind != "env" and os.path.exists(place))
     return place if usual else "(not shown)"
 

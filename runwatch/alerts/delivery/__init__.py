@@ -1,4 +1,4 @@
-"""What becomes of a message: its words, the outbox, the journal on disk, actions.
+"""Messages: their text, the outbox, the journal on disk, and actions.
 
 Import Outbox from delivery.outbox, the words from delivery.message. Channels are handed in.
 """

@@ -1,4 +1,4 @@
-"""What is done when an incident fires, if the configuration asks for it: a command, or a signal to the run.
+"""Actions when an incident fires, if configured: a command, or a signal to the run.
 
 Off by default, and a rehearsal (`dry_run`) until it says otherwise. An action waits for a while in
 which a person can stop it, by acknowledging or silencing the incident; it is not done if the
@@ -29,7 +29,7 @@ MOST_WAITING = 256
 LONGEST_RUN = 300.0
 """Seconds after which a command is killed."""
 TRAIL_SIZE = 16 << 20
-"""Bytes of the audit trail, after which it is rotated once."""
+"""Size in bytes at which the audit log is rotated."""
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -49,7 +49,7 @@ class Action(msgspec.Struct, frozen=True):
 
 
 class Waiting(NamedTuple):
-    """An action that will be done unless somebody stops it."""
+    """A planned action, until someone cancels it."""
 
     id: str
     action: Action
@@ -61,14 +61,14 @@ class Waiting(NamedTuple):
 
 
 class Trail:
-    """The audit trail: one JSON object a line, for the owner's eyes."""
+    """The audit log: one JSON object per line, readable only by its owner."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
 
     def write(self, step: str, waiting: Waiting, **more: object) -> None:
-        """Add a line. A trail that cannot be written stops no watching, but the action (see `Actions`)."""
+        """Add a line. If it cannot be written, the action is not run, but watching continues."""
         line = {
             "time": round(time.time(), 3),
             "step": step,
@@ -93,7 +93,7 @@ class Trail:
 
 
 class Actions:
-    """Decides what is done when; does it in threads of its own."""
+    """Plans actions and runs them in their own threads."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Actions:
     def take(
         self, alert: Alert, now: float, targets: Callable[[], Sequence[Target]] = tuple
     ) -> list[Waiting]:
-        """Take the newest state of an incident; return the actions that wait because of it.
+        """Take the newest state of an incident; return the actions planned because of it.
 
         `targets` returns the processes of its run; it is asked if a signal is to be sent.
         """
@@ -141,18 +141,18 @@ class Actions:
         return begun
 
     def waiting(self) -> list[Waiting]:
-        """Return what will be done, the next first."""
+        """Return the planned actions, the next first."""
         return sorted(self._waiting.values(), key=lambda waiting: waiting.due)
 
     def cancel(self, waiting_id: str, why: str = "cancelled") -> bool:
-        """Stop an action; return False if none of that id waits."""
+        """Cancel an action; return False if there is none with that id."""
         waiting = self._waiting.get(waiting_id)
         if waiting is not None:
             self._stop(waiting, why)
         return waiting is not None
 
     def close(self) -> None:
-        """Stop all that waits: nobody will be here to do it."""
+        """Cancel all planned actions: this process ends."""
         for waiting in self.waiting():
             self._stop(waiting, "runwatch stopped or read a new configuration before it was due")
 
@@ -183,7 +183,7 @@ class Actions:
         self._notice(f"action {waiting.action.name} is not done: {why}")
 
     def _record(self, step: str, waiting: Waiting, **more: object) -> bool:
-        """Write to the trail; what cannot be recorded is not done."""
+        """Write to the audit log; an action that cannot be recorded is not run."""
         try:
             self._trail.write(step, waiting, **more)
         except OSError as error:
@@ -205,7 +205,7 @@ class Actions:
 
 
 def what(waiting: Waiting) -> str:
-    """Return what will be done, in words."""
+    """Return the description of an action."""
     action = waiting.action
     program = Path(action.command[0]).name if action.command else ""
     sent = f"{action.signal} is sent to {waiting.alert.row.run}" if action.signal else ""
@@ -229,7 +229,7 @@ def _details(waiting: Waiting) -> dict[str, object]:
 
 
 def _run(waiting: Waiting) -> str:
-    """Run the command with the alert as JSON on its standard input; return what came of it."""
+    """Run the command with the alert as JSON on its standard input; return the outcome."""
     alert = waiting.alert
     told = Notification(
         waiting.id, alert.row.run, "firing", alert.row, alert.host, alert.changed, checkpoint=alert.checkpoint

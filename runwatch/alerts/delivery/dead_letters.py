@@ -1,4 +1,4 @@
-"""Messages that were given up: seen, and sent again if somebody wants it."""
+"""Messages that were given up: list them, and send them again."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Dead(msgspec.Struct, frozen=True):
 
 
 def dead(directory: Path) -> list[Dead]:
-    """Return what was given up, of all processes that share the directory; oldest first.
+    """Return the messages given up by all processes that share the directory, oldest first.
 
     A file that cannot be read is left out. Raises OSError if the directory cannot be read.
     """
@@ -45,7 +45,7 @@ def dead(directory: Path) -> list[Dead]:
 
 
 def revive(directory: Path, journal: Journal, channel: str = "") -> int:
-    """Let messages that were given up wait again, in `journal`; return how many.
+    """Queue messages that were given up again, in `journal`; return how many.
 
     Those of processes that live are taken from them. `channel` is a name; "" is all of them.
     """
@@ -69,7 +69,7 @@ def revive(directory: Path, journal: Journal, channel: str = "") -> int:
 
 
 def _files(directory: Path) -> list[Path]:
-    """Return the journals in a directory; none if it is not there. Raises OSError."""
+    """Return the journals in a directory; empty if it does not exist. Raises OSError."""
     try:
         names = os.listdir(directory)
     except FileNotFoundError:

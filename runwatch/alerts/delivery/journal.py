@@ -1,4 +1,4 @@
-"""What is still to be delivered, on disk: every step of a message is committed before the next is taken.
+"""Undelivered messages on disk: every step of a message is committed before the next.
 
 A message is `waiting`, then `sending` before it leaves, then `done` or `dead`.
 Whoever opens the journal after a crash therefore knows what is lost for sure
@@ -32,11 +32,11 @@ from runwatch.core import text
 from runwatch.core.notice import Notice
 
 MOST_UNWRITTEN = 20_000
-"""Statements kept to be tried again while the disk is full; beyond, the file is given up for memory."""
+"""Most statements kept while the disk is full; above this, the journal continues in memory."""
 FORGET_EVERY = 256
-"""Deliveries after which ids of long ago are forgotten."""
+"""Number of deliveries after which old ids are forgotten."""
 KEEP_DEAD = 30 * 86400.0
-"""Seconds for which messages are kept that were given up, or whose channel is configured no more."""
+"""Seconds to keep messages that were given up or whose channel was removed."""
 
 _ADD = (
     "INSERT OR IGNORE INTO messages (channel, id, state, born, due, body) VALUES (?, ?, 'waiting', ?, ?, ?)"
@@ -57,12 +57,12 @@ _FEWER_NOTES: Statement = (
     "DELETE FROM notes WHERE rowid <= (SELECT max(rowid) FROM notes) - ?",
     (REMEMBERED,),
 )
-"""What bounds a journal that is kept in memory."""
+"""Limits of a journal in memory."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """One message as the journal has it; times are Unix times."""
+    """One message in the journal; times are Unix times."""
 
     notification: Notification
     born: float
@@ -81,13 +81,13 @@ class Journal:
         wal: bool = True,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Open or make it. `wal` is False where the directory is not on a local disk."""
+        """Open or create it. `wal` is False if the directory is not on a local disk."""
         self._directory, self._notice, self._now = directory, notice, now
         self._guard = threading.Lock()
         self._file = JournalFile(directory, notice, now, wal)
         self._unwritten: list[Statement] = []
         self._failed = False
-        """Whether it was said that what waits is not on disk."""
+        """Whether it was reported that messages are not on disk."""
         self._closed = False
         self._delivered = 0
         try:
@@ -102,7 +102,7 @@ class Journal:
         return self._file.path
 
     def look(self) -> None:
-        """See that there is a file, and that it is the one that is written to. To be called now and then."""
+        """Make sure that the file exists and is the one in use. Call this regularly."""
         with self._guard:
             if not self._closed and (self._file.path is None or self._file.removed()):
                 self._again()
@@ -111,7 +111,7 @@ class Journal:
     # -- reading, at the start -------------------------------------------------------------------
 
     def waiting(self, channel: str) -> list[Kept]:
-        """Return what a channel still has to say, oldest first; what was in flight is marked."""
+        """Return a channel's undelivered messages, oldest first; those in flight are marked."""
         rows = self._rows(
             "SELECT state, born, due, tries, body FROM messages"
             " WHERE channel = ? AND state IN ('waiting', 'sending') ORDER BY seq",
@@ -134,7 +134,7 @@ class Journal:
         return [row[0] for row in rows]
 
     def rest(self, channel: str) -> float:
-        """Return the Unix time until which a channel asked to be left alone; 0 if it did not."""
+        """Return the Unix time until which a channel asked to pause; 0 if it did not."""
         rows = self._rows("SELECT until FROM rests WHERE channel = ?", channel)
         return float(rows[0][0]) if rows else 0.0
 
@@ -169,7 +169,7 @@ class Journal:
         self._write([("UPDATE messages SET state = 'sending' WHERE channel = ? AND id = ?", (channel, key))])
 
     def later(self, channel: str, kept: Kept, rest: float) -> None:
-        """Note that a message waits again, and until when the channel is left alone."""
+        """Note that a message waits again, and until when the channel pauses."""
         told = kept.notification
         self._write(
             [
@@ -209,7 +209,7 @@ class Journal:
         return [row[0] for row in self._rows("SELECT DISTINCT channel FROM messages WHERE state = 'dead'")]
 
     def revive(self, channel: str) -> int:
-        """Let a channel's messages that were given up wait again; return how many."""
+        """Queue a channel's messages that were given up again; return how many."""
         where, now = " WHERE channel = ? AND state = 'dead' AND body IS NOT NULL", self._now()
         count = self._rows(f"SELECT count(*) FROM messages{where}", channel)  # noqa: S608 -- no text of others
         sql = f"UPDATE messages SET state = 'waiting', born = ?, due = ?, tries = 0, reason = ''{where}"  # noqa: S608
@@ -217,13 +217,13 @@ class Journal:
         return int(count[0][0]) if count else 0
 
     def take_over(self, channel: str, key: str, body: bytes) -> None:
-        """Let a message wait here that was given up elsewhere."""
+        """Queue a message here that was given up elsewhere."""
         now = self._now()
         self._write([("DELETE FROM messages WHERE channel = ? AND id = ?", (channel, key))])
         self._write([(_ADD, (channel, key, now, now, body))])
 
     def close(self) -> None:
-        """Let go of the file; what waits in it is found by whoever opens it next."""
+        """Close the file; the next process finds its messages."""
         with self._guard:
             self._closed = True
             self._file.close()
@@ -250,7 +250,7 @@ class Journal:
             self._flush()
 
     def _flush(self) -> None:
-        """Write what is to be written. The guard is held."""
+        """Write pending statements. The guard is held."""
         db = self._file.db
         try:
             with db:
@@ -271,7 +271,7 @@ class Journal:
                 self._say("alerts are kept on disk again")
 
     def _again(self) -> None:
-        """Begin a file where there is none. The guard is held."""
+        """Create the file if it does not exist. The guard is held."""
         gone = self._file.path is not None
         try:
             self._file.open_again()
@@ -303,7 +303,7 @@ class Journal:
             db.execute("DELETE FROM notes WHERE at < ?", before)
 
     def _unkept(self, error: Exception) -> None:
-        """Say, once, that what waits is not on disk."""
+        """Report once that messages are not on disk."""
         if not self._failed:
             self._failed = True
             self._say(f"alerts are kept in memory only: {self._where()}: {_plainly(error)}")

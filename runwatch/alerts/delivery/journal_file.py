@@ -1,4 +1,4 @@
-"""The files of journals: their tables, their locks, and what is left of those whose owner is gone.
+"""The files of journals: tables, locks, and files of dead processes.
 
 A journal that cannot have a file is kept in memory, in the same tables; so is what was in a file
 that cannot be used any more. Once there can be a file again, all of it goes there.
@@ -17,7 +17,7 @@ from runwatch.core import text
 from runwatch.system import private_files
 
 SLOTS = 64
-"""Processes that can keep a journal in one directory."""
+"""Most processes with a journal in one directory."""
 MEMORY = ":memory:"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
@@ -59,7 +59,7 @@ class JournalFile:
     def __init__(
         self, directory: Path, tell: Callable[[str], None], now: Callable[[], float], wal: bool
     ) -> None:
-        """`wal` is False where the directory is not on a local disk."""
+        """`wal` is False if the directory is not on a local disk."""
         self._directory, self._tell, self._now, self._wal = directory, tell, now, wal
         self.db = _connected(MEMORY, "MEMORY")
         self.path: Path | None = None
@@ -68,19 +68,19 @@ class JournalFile:
         self._lock: int | None = None
 
     def open(self) -> None:
-        """Keep in a file from now on what is kept in memory. Raises OSError, sqlite3.Error."""
+        """Move from memory to a file. Raises OSError, sqlite3.Error."""
         private_files.directory(self._directory)
         self._take()
         self._adopt()
 
     def open_again(self) -> None:
-        """Keep in a file again, also what was in one that was removed; a parent that is gone stays so."""
+        """Write a file again, with the contents of a removed one; a missing parent is not created."""
         private_files.directory(self._directory.parent, 1)
         private_files.directory(self._directory, 1)
         self._take()
 
     def removed(self) -> bool:
-        """Return whether the file that is used is not the one at its path."""
+        """Return whether the open file is no longer the one at its path."""
         if self.path is None:
             return False
         try:
@@ -98,7 +98,7 @@ class JournalFile:
         self.db, self.path = memory, None
 
     def close(self) -> None:
-        """Let go of the file; what waits in it is found by whoever opens it next."""
+        """Close the file; the next process finds its messages."""
         with contextlib.suppress(sqlite3.Error):
             self.db.close()
         self._unlock()
@@ -153,7 +153,7 @@ class JournalFile:
         return _connected(str(path), "WAL" if self._wal else "DELETE")
 
     def _adopt(self) -> None:
-        """Take over what processes that died left in their own files."""
+        """Take over the files of dead processes."""
         for path in sorted(self._directory.glob("*.db"), key=lambda path: path.name):
             if path == self.path or not private_files.is_file(path):
                 continue
@@ -193,7 +193,7 @@ def _connected(path: str, mode: str) -> sqlite3.Connection:
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    """Put everything that one database holds into another; it counts more than what is there."""
+    """Copy everything from one database into another, replacing existing rows."""
     held = {}
     for table, columns in _COLUMNS.items():
         held[table] = source.execute(f"SELECT {columns} FROM {table} ORDER BY rowid").fetchall()  # noqa: S608
@@ -222,7 +222,7 @@ def remove(path: Path) -> None:
 
 
 def leftovers(path: Path) -> tuple[list[Row], list[Row], list[Row]]:
-    """Return what a database holds whose owner is gone: messages not delivered, routing's state, notes."""
+    """Return the contents of a dead process's database: undelivered messages, routing state, notes."""
     db = sqlite3.connect(path, timeout=1.0)
     try:
         db.executescript(SCHEMA)  # an older version's lacks a table

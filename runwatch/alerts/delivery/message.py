@@ -1,4 +1,4 @@
-"""The words of a notification, for a person with a phone at 2 am: what, where, since when, why, what to do.
+"""The text of a notification, for a person with a phone at 2 am: what, where, since when, why, what to do.
 
 Every part is one line without control characters, with secrets cut out and of
 bounded length, so that a channel only has to escape its own markup.
@@ -47,21 +47,21 @@ class Message(msgspec.Struct, frozen=True):
     title: str
     run: str
     facts: tuple[str, ...]
-    """Such as "Run: speedrun", one a line."""
+    """Such as "Run: speedrun", one per line."""
     cause: str = ""
     advice: str = ""
     numbers: str = ""
-    """What the rule went by, and how the metric went."""
+    """The values that the rule used, and the trend of the metric."""
     others: tuple[str, ...] = ()
-    """Other incidents of the same message, one a line."""
+    """Other incidents of the same message, one per line."""
     notes: tuple[str, ...] = ()
     """About the message itself."""
     own: bool = False
-    """Whether the title is the user's own words, and says all."""
+    """Whether the title comes from the user's template and is complete."""
 
     @property
     def subject(self) -> str:
-        """Return all of it in a line: for the phone's lock screen."""
+        """Return everything in one line, for the phone's lock screen."""
         return f"{self.word}: {self.title}" if self.own else f"{self.word}: {self.title} ({self.run})"
 
     def prose(self) -> list[str]:
@@ -102,7 +102,7 @@ def compose(notification: Notification, *, repeats: str = "") -> Message:
 
 
 def _reworded(told: Message, notification: Notification) -> Message:
-    """Return the message in the user's own words."""
+    """Return the message made from the user's templates."""
     assert notification.wording is not None
     own, values = notification.wording, _fields(told, notification)
     if own.title:
@@ -115,7 +115,7 @@ def _reworded(told: Message, notification: Notification) -> Message:
 
 
 def _fields(told: Message, notification: Notification) -> dict[str, str]:
-    """Return what templates may name; empty where it is not known. Each is cleaned once filled in."""
+    """Return the fields of templates; empty if unknown. Each is cleaned once filled in."""
     incident, firing = notification.incident, notification.change == "firing"
     since = incident.since
     return {

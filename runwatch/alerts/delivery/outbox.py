@@ -20,7 +20,7 @@ from runwatch.alerts.routing.notification import Channel, Notification, Outcome,
 from runwatch.core.notice import Notice
 
 SETTLE = 1.0
-"""Seconds that a message in flight gets at least when the outbox closes, so that it is not sent twice."""
+"""Least seconds for a message in flight when the outbox closes, so that it is not sent twice."""
 
 
 class Clock:
@@ -36,7 +36,7 @@ class Clock:
 
 
 class Outbox:
-    """All channels. `submit` and `post` return at once, whatever the channels are doing.
+    """All channels. `submit` and `post` return immediately, whatever the channels do.
 
     `notice` receives one line for people when delivery fails, recovers or
     loses something. It is called from the channels' threads. Without a
@@ -65,7 +65,7 @@ class Outbox:
         addressed: Iterable[tuple[str, Notification]],
         routing: Mapping[str, bytes | None] | None = None,
     ) -> None:
-        """Hand messages to the channels named, and keep them with routing's state in one commit."""
+        """Hand messages to their channels, and save them with the routing state in one commit."""
         wanted = [(self._lanes[name], told) for name, told in addressed if name in self._lanes]
         if self._journal is not None and (wanted or routing):
             fresh = [(lane.channel.identity, told) for lane, told in wanted if lane.takes(told)]
@@ -74,7 +74,7 @@ class Outbox:
             lane.submit(told)
 
     def close(self, drain_seconds: float = 5.0) -> int:
-        """Try all that waits once more for at most `drain_seconds`; return how many are left.
+        """Try all pending messages once more, for at most `drain_seconds`; return how many are left.
 
         A send that hangs longer is abandoned with its (daemon) thread. What is
         left stays in the journal, if there is one.
@@ -89,7 +89,7 @@ class Outbox:
         return self.left()
 
     def look(self) -> None:
-        """See that what waits is on disk. To be called now and then."""
+        """Make sure that pending messages are on disk. Call this regularly."""
         if self._journal is not None:
             self._journal.look()
 
@@ -190,7 +190,7 @@ class _Lane:
             self._report(outcome)
 
     def _keep(self, entry: Entry, fate: Fate, outcome: Outcome) -> None:
-        """Write down what became of a message."""
+        """Record the outcome of a message."""
         if self._journal is None:
             return
         name, key = self.channel.identity, entry.notification.id
@@ -204,7 +204,7 @@ class _Lane:
             self._journal.dead(name, key, "" if isinstance(outcome, Sent) else outcome.reason)
 
     def _next(self) -> Notification | None:
-        """Wait for the next message that is due; None once there is nothing more to do."""
+        """Wait for the next due message; None when there is nothing left to do."""
         with self._changed:
             while True:
                 now = self.clock.now()

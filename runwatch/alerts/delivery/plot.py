@@ -1,4 +1,4 @@
-"""A metric around an incident as a PNG: a line, the least and greatest value, where it happened.
+"""A metric around an incident as a PNG: a line, the lowest and highest value, and the place of the incident.
 
 Pixels are palette indices in one bytearray; the file is the five chunks that PNG
 (ISO/IEC 15948) needs, compressed by zlib. No text of a log is ever drawn.
@@ -33,7 +33,7 @@ _SCALE = 2
 
 
 def picture(notification: Notification) -> bytes | None:
-    """Return a PNG of the trend; None if there is too little to see."""
+    """Return a PNG of the trend; None if there are too few values."""
     values = notification.trend
     finite = [value for value in values if math.isfinite(value)]
     if len(values) < LEAST_POINTS or len(finite) < 2:

@@ -1,4 +1,4 @@
-"""What one channel still has to say: order, pauses and limits. Knows no clock, no thread and no disk."""
+"""The pending messages of one channel: order, pauses and limits. No clock, thread or disk."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from runwatch.core.findings import Severity
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 300.0
 """Seconds before the second attempt; doubled after each, up to the longest."""
 KEEP_TRYING = 24 * 3600.0
-"""Seconds after which a message is given up: nobody wants yesterday's alert."""
+"""Seconds after which a message is given up: an old alert is useless."""
 LONGEST_ORDER = 3600.0
-"""Seconds for which a channel's own "retry after" is believed."""
+"""Most seconds of a channel's own "retry after" that are respected."""
 BREAK_AFTER = 5
-"""Failures in a row after which the whole channel rests between attempts: its circuit is open."""
+"""Failures in a row after which the whole channel pauses between attempts: its circuit is open."""
 CAPACITY = 1024
-"""Messages one channel may have waiting."""
+"""Most pending messages of one channel."""
 REMEMBERED = 4096
 """Ids that are recognized when they are submitted again."""
 
 Fate = Literal["waiting", "done", "rejected", "expired"]
-"""What became of a message after an attempt."""
+"""The outcome of a message after an attempt."""
 
 
 @dataclass(slots=True)
 class Entry:
-    """One message that waits; times are seconds of the caller's clock."""
+    """One pending message; times are seconds of the caller's clock."""
 
     notification: Notification
     born: float
@@ -55,11 +55,11 @@ class Queue:
     ) -> None:
         self.capacity, self.jitter, self.keep_trying = capacity, jitter, keep_trying
         self.quiet_until = float("-inf")
-        """Until when the channel asked to be left alone."""
+        """Until when the channel asked to pause."""
         self.open_until = float("-inf")
-        """Until when it is not tried because it failed too often in a row: its circuit is open."""
+        """Until when it pauses after too many failures in a row: its circuit is open."""
         self.flying: Entry | None = None
-        """What was taken last and is not settled."""
+        """The message taken last, not yet settled."""
         self._entries: list[Entry] = []
         self._failures = 0
         self._known: dict[str, None] = {}  # a set that remembers its order
@@ -106,7 +106,7 @@ class Queue:
         return min((max(0.0, self._ready(entry) - now) for entry in self._heads()), default=None)
 
     def settle(self, outcome: Outcome, now: float) -> Fate:
-        """Note what came of the message taken last, and return what becomes of it."""
+        """Record the outcome of the message taken last, and return what happens to it."""
         entry, self.flying = self.flying, None
         assert entry is not None, "nothing was taken"
         self._failures = 0 if isinstance(outcome, Sent | Rejected) else self._failures + 1
@@ -127,7 +127,7 @@ class Queue:
         return "waiting"
 
     def hurry(self, now: float) -> None:
-        """Make all messages due: there will be no later. A channel that asked for rest still gets it."""
+        """Make all messages due: the process ends. A pause that a channel asked for still holds."""
         self.open_until = min(self.open_until, now)
         for entry in self._entries:
             entry.due = min(entry.due, now)

@@ -38,7 +38,7 @@ class Look(msgspec.Struct, frozen=True):
     health: str = "ok"
     """Its health: ok, warning or critical."""
     reason: str = ""
-    """What is wrong with it though it has finished."""
+    """The problem of a finished run."""
     eta: float | None = None
     """Seconds."""
     metrics: Callable[[], tuple[str, ...]] = tuple
@@ -58,7 +58,7 @@ class Known(msgspec.Struct):
 
 
 class Lifecycle:
-    """Looks and times in, notices out. Pure of I/O."""
+    """Looks and times in, notices out. No I/O."""
 
     def __init__(self, epoch: str, host: str, saved: Mapping[str, bytes] | None = None) -> None:
         """Begin with `saved`: what `changes` gave to the process that this one replaces."""

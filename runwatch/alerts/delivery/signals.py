@@ -1,4 +1,4 @@
-"""A signal to processes that are known by number and time of birth, and to no others."""
+"""Sends a signal to processes with a known pid and start time, and to no others."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ SIGNALS = {
 }
 """What may be sent."""
 SAME = 2.0
-"""Seconds by which two readings of the time of birth may differ: the clock may have been set."""
+"""Seconds by which two readings of the start time may differ: the clock may have been set."""
 
 
 class Target(NamedTuple):
-    """A process, with the time it was started: a number alone may be another's by now."""
+    """A process with its start time: a pid may be reused."""
 
     pid: int
     started: float
 
 
 def send(name: str, targets: Sequence[Target]) -> str:
-    """Send a signal to processes that are still the ones that were meant; return what came of it."""
+    """Send a signal to those processes that are still the same; return the outcome."""
     reached: list[str] = []
     missed: list[str] = []
     for target in targets:

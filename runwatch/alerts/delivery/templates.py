@@ -1,4 +1,4 @@
-"""Words of the user's own: templates with named fields, and nothing else in braces.
+"""The user's message text: templates with named fields, and nothing else in braces.
 
 A field is a name; there is no attribute, index or format, so that a template can
 only say what is meant to be said. `{{` and `}}` are braces.

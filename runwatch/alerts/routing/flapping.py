@@ -21,7 +21,7 @@ MOST = 16_384
 
 
 class Story(msgspec.Struct, frozen=True):
-    """What became lately of one metric of one rule and run."""
+    """The recent history of one metric, rule and run."""
 
     name: str
     """Id of the incident under which it is sent."""
@@ -61,7 +61,7 @@ class Stories:
         return found
 
     def named(self, alert: Alert) -> Alert:
-        """Return an alert under the name of its story, if its incident is the newest of one."""
+        """Return an alert with the id of its story, if its incident is the newest of one."""
         story = self._kept.get(alert.scope)
         if story is None or story.incident != alert.row.id or story.name == alert.row.id:
             return alert
@@ -99,7 +99,7 @@ class Stories:
         return story is not None and story.flaps and self.held(alert, now) > 0
 
     def note(self, alert: Alert, now: float, *, told: bool) -> str:
-        """Return a line about one that flaps, or of which was `told` that it does; "" otherwise."""
+        """Return a line about a flapping alert, or one `told` as flapping; "" otherwise."""
         story = self._kept.get(alert.scope)
         if story is None or story.name != alert.name:
             return ""
@@ -109,7 +109,7 @@ class Stories:
         return f"calm again: {often}" if told else ""
 
     def prune(self, now: float, unreported: Container[str]) -> None:
-        """Forget what is long over."""
+        """Forget old stories."""
         damping = self._damping
         before = now - max(damping.window, damping.calm, damping.resolve_delay)
         for scope, story in list(self._kept.items()):
@@ -150,7 +150,7 @@ class Stories:
         )
 
     def _flapped(self, story: Story, now: float) -> bool:
-        """Return whether a story flaps that was not calm for long enough."""
+        """Return whether a story flaps and was not calm for long enough."""
         return story.flaps and now < story.changed + self._damping.calm
 
     def _keep(self, scope: str, story: Story) -> None:

@@ -44,14 +44,14 @@ class Alert(msgspec.Struct, frozen=True):
 
     @property
     def change(self) -> str:
-        """Return what the same change has whenever the log is read again, and no other change has."""
+        """Return a key of the change: the same whenever the log is read again, and unique."""
         row = self.row
         known = (row.state, row.severity, row.step, row.line, row.resolved_step)
         return f"{row.id}.{self.number}.{'.'.join('' if part is None else str(part) for part in known)}"
 
     @property
     def firing(self) -> bool:
-        """Return whether it is not over."""
+        """Return whether it still fires."""
         return self.row.state != "resolved"
 
     @property
@@ -66,7 +66,7 @@ class Alert(msgspec.Struct, frozen=True):
         return (self.rank, self.row.step, self.row.line)
 
     def labels(self) -> Labels:
-        """Return what matchers and groups look at."""
+        """Return the labels for matchers and groups."""
         row = self.row
         labels = Labels(
             run=row.run,
@@ -91,7 +91,7 @@ class AlertGroup(msgspec.Struct):
     """Alerts sent as firing whose end is not sent yet."""
     told_at: float | None = None
     due: float | None = None
-    """When to look at it again."""
+    """When to check it again."""
     began: float | None = None
     """When its first member came."""
     repeats: int = 0

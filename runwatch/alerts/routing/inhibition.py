@@ -24,7 +24,7 @@ def sources(inhibitions: Sequence[Inhibition], alerts: Iterable[Alert]) -> list[
 
 
 def inhibited(inhibitions: Sequence[Inhibition], alert: Alert, by: Sequence[Source]) -> bool:
-    """Return whether one of the sources keeps an alert back."""
+    """Return whether one of the sources inhibits an alert."""
     labels = alert.labels() if by else {}
     for number, name, source in by:
         inhibition = inhibitions[number]

@@ -1,4 +1,4 @@
-"""What is delivered, and what can become of it: the words shared by routing, the outbox and channels."""
+"""Notifications and their outcomes: shared by routing, the outbox and channels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runwatch.system.import_guards import blake2b
 
 
 class Wording(msgspec.Struct, frozen=True):
-    """Templates of the user's own, with fields such as {title}; empty: as usual."""
+    """The user's templates, with fields such as {title}; empty: the default text."""
 
     title: str = ""
     body: str = ""
@@ -21,11 +21,11 @@ class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     """One message about one change of one incident, or of a group led by it."""
 
     id: str
-    """Idempotency key: the same change has the same id, however often it is tried."""
+    """Idempotency key: the same change has the same id in every attempt."""
     run: str
     """Name of the run, as people know it."""
     change: Literal["firing", "resolved", "notice"]
-    """A notice has no end: a run began or ended, or what a day brought."""
+    """A notice has no end: the start or end of a run, or the digest."""
     incident: IncidentRow
     """The incident, or the most severe of a group."""
     host: str
@@ -38,7 +38,7 @@ class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     more: tuple[IncidentRow, ...] = ()
     """Other incidents of the group, the most severe first."""
     left_out: int = 0
-    """How many more there are than `more` names."""
+    """Number of further incidents that are not in `more`."""
     note: str = ""
     """One line about the message itself: a repetition, or messages held back."""
     checkpoint: int | None = None
@@ -50,28 +50,28 @@ class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     look: str = ""
     """The command that shows it."""
     answer: str = ""
-    """The command that says somebody has seen it."""
+    """The command that acknowledges it."""
     lines: tuple[str, ...] = ()
-    """What a notice says, one fact a line."""
+    """The text of a notice, one fact per line."""
     epoch: str = ""
-    """Names the fold it comes from: the same log read by another process is another story."""
+    """Id of the fold: the same log read by another process is another one."""
     wording: Wording | None = None
-    """The user's own words for title and body, if there are any. Not kept."""
+    """The user's templates, if any. Not saved."""
     late: float = 0.0
-    """Seconds for which nobody had watched before the incident was found."""
+    """Seconds without watching before the incident was found."""
 
     def thread(self, incident_id: str) -> str:
-        """Return what messages about one incident share, and no others: a key for a channel's memory."""
+        """Return the key of an incident in a channel's memory."""
         return f"{self.epoch}.{incident_id}"
 
     @property
     def orders(self) -> tuple[str, ...]:
-        """Return what it must keep its order within."""
+        """Return the key within which order is kept."""
         return self.groups or (f"{self.run}\n{self.incident.id}",)
 
 
 class Memory(Protocol):
-    """What channels remember from one message to the next, such as the thread of an incident."""
+    """The memory of channels between messages, such as the thread of an incident."""
 
     def recall(self, channel: str, key: str) -> str:
         """Return what was noted under a key; "" if nothing was, or long ago."""
@@ -83,7 +83,7 @@ class Memory(Protocol):
 
 
 class Recent:
-    """A memory that ends with the process and holds the newest few thousand notes."""
+    """A memory of the newest few thousand notes, lost at the end of the process."""
 
     MOST = 4096
 
@@ -111,11 +111,11 @@ class Retry(msgspec.Struct, frozen=True):
 
     reason: str
     after: float | None = None
-    """Seconds the whole channel asked to be left alone, if it did."""
+    """Seconds for which the whole channel asked to pause."""
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """It did not arrive and never will, however often it is sent."""
+    """It did not arrive and never will."""
 
     reason: str
 
@@ -134,12 +134,12 @@ class Channel(Protocol):
 
     @property
     def name(self) -> str:
-        """What people call it, for notices: "slack"."""
+        """Its name in notices: "slack"."""
         ...
 
     @property
     def identity(self) -> str:
-        """Name and a digest of where it leads: what is kept for it is never sent elsewhere."""
+        """Its name and a digest of its address: its saved messages are never sent elsewhere."""
         ...
 
     def send(self, notification: Notification) -> Outcome:

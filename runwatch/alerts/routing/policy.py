@@ -40,7 +40,7 @@ class Matcher(msgspec.Struct, frozen=True):
         return f'{self.label}{self.operator}"{self.value}"'
 
     def holds(self, labels: Mapping[str, str]) -> bool:
-        """Return whether the label is as it should be."""
+        """Return whether the condition holds."""
         found = [labels.get(self.label, "")]
         if self.label == "run" and isinstance(labels, Labels):
             found += labels.former
@@ -53,7 +53,7 @@ class Matcher(msgspec.Struct, frozen=True):
 
 
 def parse_matcher(text: str) -> Matcher:
-    """Return the matcher that a text such as `run=~exp.*` is. Raises ValueError in plain words."""
+    """Parse a matcher such as `run=~exp.*`. Raises ValueError in plain words."""
     if len(text) > MAX_LENGTH:
         raise ValueError(f"a matcher has {MAX_LENGTH} characters at most")
     if any(ord(character) < 32 or character == "\x7f" for character in text):
@@ -73,17 +73,17 @@ def parse_matcher(text: str) -> Matcher:
 
 
 class Route(msgspec.Struct, frozen=True):
-    """Where alerts go that satisfy every matcher, and how they are gathered. Times are seconds."""
+    """The channels for alerts that match every matcher, and how to group them. Times are seconds."""
 
     matchers: tuple[Matcher, ...] = ()
     channels: tuple[str, ...] = ()
     """Names of channels; empty: all of them."""
     group_by: tuple[str, ...] = ("run", "incident")
-    """Alerts that agree in these labels share messages."""
+    """Alerts with the same values of these labels share messages."""
     group_wait: float = 0.0
-    """How long a new group waits for company before its first message."""
+    """How long a new group waits for more alerts before its first message."""
     group_interval: float = 0.0
-    """Least time between two messages of a group about what is new."""
+    """Least time between two messages of a group about new alerts."""
     repeat_interval: float = 0.0
     """Time after which an alert that still fires is sent again; 0 is never."""
     goes_on: bool = False
@@ -108,7 +108,7 @@ class Quiet(msgspec.Struct, frozen=True):
     override: Severity = Severity.CRITICAL
 
     def left(self, now: float, local: Callable[[float], time.struct_time] = time.localtime) -> float:
-        """Return the seconds until they end; 0 outside of them."""
+        """Return the seconds until they end; 0 outside them."""
         clock = local(now)
         seconds = clock.tm_hour * 3600 + clock.tm_min * 60 + clock.tm_sec
         length = (self.end - self.start) % 1440 * 60
@@ -120,10 +120,10 @@ class Damping(msgspec.Struct, frozen=True):
     """When an alert that comes and goes is sent as flapping. Times are seconds."""
 
     count: int = 0
-    """How often it resolves within `window` until it flaps when it fires again; 0 is never."""
+    """After resolving this often within `window`, it flaps when it fires again; 0 is never."""
     window: float = 1800.0
     calm: float = 900.0
-    """How long it neither fires nor resolves until it flaps no more."""
+    """How long it neither fires nor resolves until it no longer flaps."""
     resolve_delay: float = 0.0
     """How long an end waits: if the alert fires again by then, neither is sent."""
 
@@ -139,7 +139,7 @@ class Receiver(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """All of it. Without routes every alert goes to every channel at once."""
+    """The whole policy. Without routes every alert goes to every channel immediately."""
 
     receivers: tuple[Receiver, ...] = ()
     routes: tuple[Route, ...] = ()
@@ -175,4 +175,4 @@ BUILT_IN = (
         target=(parse_matcher("severity!=critical"),),
     ),
 )
-"""A crash says more than the warnings it leaves behind."""
+"""A crash inhibits the warnings that follow from it."""

@@ -20,9 +20,9 @@ from runwatch.alerts.routing.policy import Matcher, Quiet, matches, parse_matche
 from runwatch.core import text
 
 LONGEST = 366 * 86400.0
-"""Seconds that one silence may last."""
+"""Most seconds of a silence."""
 MOST_MATCHERS = 16
-"""Conditions of one silence."""
+"""Most conditions of one silence."""
 MOST = 1000
 """Silences at a time."""
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -45,7 +45,7 @@ class Mute(Protocol):
         ...
 
     def until(self, now: float, local: Local) -> float:
-        """Return the Unix time at which it ends; 0 if it is not on."""
+        """Return the Unix time at which it ends; 0 if it is not active."""
         ...
 
 
@@ -72,7 +72,7 @@ class Once(msgspec.Struct, frozen=True):
     ends: float
 
     def until(self, now: float, local: Local = time.localtime) -> float:
-        """Return when it ends; 0 if it is not on."""
+        """Return when it ends; 0 if it is not active."""
         return self.ends if self.starts <= now < self.ends else 0.0
 
 
@@ -88,7 +88,7 @@ class Weekly(msgspec.Struct, frozen=True):
     hours: Quiet
 
     def until(self, now: float, local: Local = time.localtime) -> float:
-        """Return when it ends; 0 if it is not on."""
+        """Return when it ends; 0 if it is not active."""
         left = self.hours.left(now, local)
         clock = local(now)
         overnight = self.hours.end < self.hours.start
@@ -101,15 +101,15 @@ class Silences(Protocol):
     """Where silences are kept."""
 
     def silences(self) -> list[Silence]:
-        """Return all that are kept, also those that are over."""
+        """Return all kept silences, also expired ones."""
         ...
 
     def put_silence(self, silence: Silence) -> None:
-        """Keep one; it replaces the one of the same id."""
+        """Keep a silence; it replaces one with the same id."""
         ...
 
     def drop_silence(self, silence_id: str) -> bool:
-        """Forget one; return False if there is none of that id."""
+        """Forget a silence; return False if there is none with that id."""
         ...
 
 
@@ -120,15 +120,15 @@ class InMemory:
         self._kept: dict[str, Silence] = {}
 
     def silences(self) -> list[Silence]:
-        """Return all that are kept, also those that are over."""
+        """Return all kept silences, also expired ones."""
         return list(self._kept.values())
 
     def put_silence(self, silence: Silence) -> None:
-        """Keep one; it replaces the one of the same id."""
+        """Keep a silence; it replaces one with the same id."""
         self._kept[silence.id] = silence
 
     def drop_silence(self, silence_id: str) -> bool:
-        """Forget one; return False if there is none of that id."""
+        """Forget a silence; return False if there is none with that id."""
         return self._kept.pop(silence_id, None) is not None
 
 
@@ -167,7 +167,7 @@ def silence(
 
 
 def parse_duration(said: str) -> float:
-    """Return the seconds that a text such as "2h", "1d12h" or "90m" is. Raises ValueError in plain words."""
+    """Return the seconds of a text such as "2h", "1d12h" or "90m". Raises ValueError in plain words."""
     found = said.strip().lower()
     if _DURATION.fullmatch(found) is None:
         raise ValueError("a duration looks like 30m, 2h or 1d12h")
@@ -175,7 +175,7 @@ def parse_duration(said: str) -> float:
 
 
 def parse_hours(said: str) -> tuple[int, int]:
-    """Return the minutes of the day that "22:00-07:00" begins and ends at. Raises ValueError."""
+    """Return the first and last minute of the day of "22:00-07:00". Raises ValueError."""
     found = _HOURS.fullmatch(said.strip())
     if found is None:
         raise ValueError('hours look like "22:00-07:00"')
@@ -186,7 +186,7 @@ def parse_hours(said: str) -> tuple[int, int]:
 
 
 def parse_weekly(said: str, matchers: tuple[Matcher, ...]) -> Weekly:
-    """Return the window that "sat,sun 22:00-06:00" or "mon-fri 12:00-13:00" is. Raises ValueError."""
+    """Return the window of a text such as "sat,sun 22:00-06:00". Raises ValueError."""
     names, _, hours = said.strip().lower().partition(" ")
     days: list[int] = []
     for part in names.split(","):

@@ -13,10 +13,10 @@ import click
 @click.command("watch")
 @click.argument("paths", nargs=-1)
 @click.option("-d", "--detach", is_flag=True, help="Run in the background; return when the daemon answers.")
+@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 @click.option(
     "--poll", is_flag=True, help="Check files at intervals, for file systems without change events."
 )
-@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 def command(paths: tuple[str, ...], detach: bool, poll: bool, config: str | None) -> int:
     """Watch PATHS (log files, directories, quoted globs) and those in runwatch.toml until stopped.
 

@@ -33,7 +33,7 @@ def ask(request: Any, kind: type[R], state: Path | None = None, timeout: float =
         order = protocol.encode(msgspec.structs.replace(request, id=1))
     except UnicodeEncodeError as wrong:  # a name in another encoding, as the command line has it
         advice = "name the directory it is in, or a pattern such as DIRECTORY/*.log"
-        raise UsageError("the daemon takes UTF-8 only", repr(wrong.object), advice) from None
+        raise UsageError("the daemon accepts only UTF-8", repr(wrong.object), advice) from None
     found: list[R] = []
     with _open(state, timeout) as sock:
         for line in _lines(sock, protocol.encode(protocol.Hello()) + order):

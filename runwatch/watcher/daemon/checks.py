@@ -21,7 +21,7 @@ State = Literal["ok", "note", "blind", "bad"]
 """In order; something to know, something that cannot be seen, something that must be repaired."""
 
 KNOWS_EXITS = (6, 15)
-"""Linux that tells how any process ended."""
+"""The first Linux that reports how any process ended."""
 FEW_WATCHES = 8192
 FEW_INSTANCES = 4
 """Inotify instances of a user below which others may leave none for us."""
@@ -142,7 +142,7 @@ def _paths(facts: Facts) -> Iterator[Check]:
         elif events_reliable(item.mount.fstype):
             yield Check("path", "ok", f"{where}: changes are seen as they happen")
         else:
-            says = f"{where}: changes made elsewhere cause no event, so it is looked at at intervals"
+            says = f"{where}: changes from other hosts cause no event, so it is checked at intervals"
             yield Check("path", "note", says)
         yield from _space(item)
         yield from _writers(item)
@@ -219,7 +219,7 @@ def _gpus(facts: Facts) -> Check:
         return Check("gpus", "note", f"{says}; {gpus.note}")
     measures = {gpu.measure for gpu in gpus.gpus}
     if "sm_activity" not in measures:
-        says += "; utilisation only says that some kernel ran, so power stands beside it"
+        says += "; utilization only means that some kernel ran, so power is shown too"
     return Check("gpus", "ok", says)
 
 
@@ -229,7 +229,7 @@ def _processes(facts: Facts) -> Iterator[Check]:
         yield Check("processes", "blind", says)
         return
     if facts.unreadable > facts.own / 2:
-        says = f"{facts.unreadable} of your own {facts.own} processes may not be looked at: no ranks, no I/O"
+        says = f"{facts.unreadable} of your own {facts.own} processes cannot be inspected: no ranks, no I/O"
         fix = "run runwatch outside of the sandbox (systemd: no ProtectSystem, ProtectHome or PrivateTmp)"
         yield Check("processes", "blind", says, fix)
     elif facts.hidden_processes:
@@ -239,17 +239,17 @@ def _processes(facts: Facts) -> Iterator[Check]:
     else:
         yield Check("processes", "ok", "the processes that write a log are found, with their ranks")
     if facts.kernel >= KNOWS_EXITS:
-        yield Check("exits", "ok", "how a process ended is told by the kernel")
+        yield Check("exits", "ok", "the kernel reports how a process ended")
     else:
         version = ".".join(map(str, facts.kernel))
-        says = f"Linux {version} does not always tell how a process ended (6.15 does): it may be unknown"
+        says = f"Linux {version} does not always report how a process ended (6.15 does): it may be unknown"
         yield Check("exits", "note", says)
 
 
 def _pressure(facts: Facts) -> Check:
     if facts.pressure:
-        return Check("pressure", "ok", "the kernel tells when work waits for processors, memory or disks")
-    says = "the kernel does not tell when work waits for disks or memory (no PSI): stalls are seen later"
+        return Check("pressure", "ok", "the kernel reports waiting for processors, memory and disks")
+    says = "the kernel does not report waiting for disks or memory (no PSI): stalls are seen later"
     fix = "add psi=1 to the kernel's command line and reboot" if facts.system == "Linux" else ""
     return Check("pressure", "blind", says, fix)
 
@@ -308,7 +308,7 @@ def _config(facts: Facts) -> Iterator[Check]:
 def _alerts(facts: Facts) -> Iterator[Check]:
     if not facts.channels and not facts.config_error:
         fix = "export RUNWATCH_SLACK_WEBHOOK=https://hooks.slack.com/services/..."
-        yield Check("channel", "note", "none is configured: nobody is told when nobody looks", fix)
+        yield Check("channel", "note", "no channel is configured: alerts are only shown on screen", fix)
     for channel in facts.channels:
         who = f"{channel.name} ({channel.kind})"
         if channel.problem:

@@ -30,7 +30,7 @@ EVERY = 2.0
 
 
 def run(assignment: Assignment, ready: Callable[[str], object]) -> int:
-    """Watch until told to stop; return the exit code. `ready` is told once clients are answered.
+    """Watch until asked to stop; return the exit code. `ready` is called once clients are answered.
 
     Raises RunwatchError before that if it cannot be.
     """
@@ -65,7 +65,7 @@ class _Daemon:
         if not server.paths:
             told = server.config.path
             write = f"under [watch] in {told}" if told else "into a configuration: runwatch init"
-            raise EngineError("nothing to watch", "", f"give log files or directories, or write them {write}")
+            raise EngineError("nothing to watch", "", f"give log files or directories, or put them {write}")
         await self._open()
         loop.add_signal_handler(signal.SIGTERM, self._stop, "SIGTERM")
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
@@ -77,7 +77,7 @@ class _Daemon:
         self._manager.ready(self._status())
         ready(self._words())
         await server.stopped.wait()
-        logs.tell("stop", "delivering what is to be delivered")
+        logs.tell("stop", "delivering due messages")
         self._manager.stopping()
         self._close()
         await working
@@ -98,8 +98,10 @@ class _Daemon:
         count, config = len(self._server.paths), self._server.config
         paths = f"{count} path{'s' * (count != 1)}"
         where = ", ".join(config.everyone())
-        sends = f"alerts go to {where}" if where else "alerts are sent nowhere: no channel is configured"
-        blind = "" if self._server.heard.is_set() else "; nothing could be read yet: see runwatch status"
+        sends = (
+            f"alerts go to {where}" if where else "no channel is configured: alerts are only shown on screen"
+        )
+        blind = "" if self._server.heard.is_set() else "; no log could be read yet: see runwatch status"
         return f"watching {paths} ({config.path or 'no configuration file'}); {sends}{blind}"
 
     def _status(self) -> str:
@@ -122,7 +124,7 @@ class _Daemon:
         sock: socket.socket = writer.get_extra_info("socket")
         who = sockets.owner(sock)
         if who not in (os.geteuid(), 0, None):
-            logs.tell("notice", "a client of another user was turned away", uid=who)
+            logs.tell("notice", "a client of another user was refused", uid=who)
             writer.close()
             return
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):  # cancelled: the loop ends
@@ -175,7 +177,7 @@ class _Daemon:
             self._server.notice(Notice(str(error), "socket"))
             return
         self._server.notice(
-            Notice(f"the socket was removed and is there again: {text.path(str(self._place))}", "socket")
+            Notice(f"the socket was removed and is created again: {text.path(str(self._place))}", "socket")
         )
         if before is not None:
             before.close()
@@ -183,7 +185,7 @@ class _Daemon:
     # -- signals ---------------------------------------------------------------------------------
 
     def _begin(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Do something in the loop, beside its work."""
+        """Run a task in the loop, in parallel with its work."""
         task = asyncio.ensure_future(work())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -193,7 +195,7 @@ class _Daemon:
         try:
             logs.tell("reload", self._server.reload())
         except RunwatchError as error:
-            self._server.notice(f"the configuration was not taken, the old one holds: {error}")
+            self._server.notice(f"the new configuration is invalid, the old one stays active: {error}")
         self._manager.ready(self._status())
 
     def _stop(self, why: str) -> None:
@@ -205,5 +207,5 @@ class _Daemon:
             os._exit(ExitCode.INTERRUPTED)
         self._interrupted = True
         with contextlib.suppress(OSError):
-            os.write(2, b"runwatch: stopping; press ctrl-c again to end at once\n")
+            os.write(2, b"runwatch: stopping; press ctrl-c again to stop immediately\n")
         self._stop("SIGINT")

@@ -85,7 +85,7 @@ def _reason(status: int) -> str:
     """Return how a daemon ended that could not say so itself."""
     if not os.WIFSIGNALED(status):
         code = os.waitstatus_to_exitcode(status)
-        return f"the daemon ended with exit code {code} before it was ready: is there enough memory?"
+        return f"the daemon ended with exit code {code} before it was ready: check the free memory"
     number = os.WTERMSIG(status)
     hint = ": out of memory, most likely" if number == signal.SIGKILL else ""
     return f"the daemon was killed by signal {number} before it was ready{hint}"

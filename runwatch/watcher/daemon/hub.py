@@ -51,7 +51,7 @@ class Hub:
         self._many = len(self.hosts) > 1
         self._following = False
         self._away: set[Host] = set()
-        """Hosts whose loss was told to one who follows."""
+        """Hosts whose loss was reported to a following client."""
 
     async def run(self, reader: asyncio.StreamReader) -> None:
         """Serve the screen until it leaves."""
@@ -90,7 +90,7 @@ class Hub:
             host.send(request)
 
     def _subscribe(self) -> None:
-        """Tell each host what is shown of it."""
+        """Send each host what is shown of it."""
         view = self._view
         if view is None:
             return
@@ -133,7 +133,7 @@ class Hub:
         self._dirty.set()
 
     async def _tick(self) -> None:
-        """Age what is shown of hosts that are out of reach; make links anew after a sleep."""
+        """Update the age of hosts that cannot be reached; reconnect after a sleep."""
         while True:
             await asyncio.sleep(TICK)
             if self._clock.look(TICK):

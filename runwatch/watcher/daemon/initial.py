@@ -69,15 +69,15 @@ def configuration(places: Sequence[RunPlace], environ: Mapping[str, str] = os.en
     if places:
         paths = f"paths = [\n{listed}]"
     else:
-        paths = '# No log was found where this was written.\n# paths = ["~/runs", "/scratch/me/*/train.log"]'
+        paths = '# No log was found.\n# paths = ["~/runs", "/scratch/me/*/train.log"]'
     slack = (
-        "# $RUNWATCH_SLACK_WEBHOOK is set here and wins over this file; the daemon needs it too."
+        "# $RUNWATCH_SLACK_WEBHOOK is set here and overrides this file; the daemon needs it too."
         if environ.get("RUNWATCH_SLACK_WEBHOOK")
-        else "# Address of an incoming webhook. A secret: better set $RUNWATCH_SLACK_WEBHOOK."
+        else "# Address of an incoming webhook. A secret: prefer $RUNWATCH_SLACK_WEBHOOK."
     )
     return f"""\
 # runwatch.toml, written by `runwatch init`. Every key is optional; docs/configuration.md lists all of them.
-# Start with `runwatch watch -d`, look with `runwatch status` and `runwatch attach`;
+# Start with `runwatch watch -d`, see it with `runwatch status` and `runwatch attach`;
 # after a change: `runwatch reload`.
 
 [watch]
@@ -89,16 +89,16 @@ def configuration(places: Sequence[RunPlace], environ: Mapping[str, str] = os.en
 [slack]
 {slack}
 # webhook = "https://hooks.slack.com/services/..."
-# Least severity that is sent: "info", "warning" or "critical".
+# Lowest severity that is sent: "info", "warning" or "critical".
 min_severity = "warning"
 
-# Other ways to reach people, as many as you like; try one with: runwatch notify test phone
+# Other channels, as many as you like; test one with: runwatch notify test phone
 # [channels.phone]
 # type = "ntfy"
 # topic = {{ env = "NTFY_TOPIC" }}
 
 # [routing]
-# In these hours only what is critical is told; the rest waits for their end.
+# In these hours only critical alerts are sent; the others wait until the hours end.
 # quiet_hours = "22:00-07:00"
 
 # Rules and their thresholds: runwatch rules
@@ -129,10 +129,10 @@ Restart=on-failure
 RestartSec=5
 TimeoutStopSec=30
 KillMode=mixed
-# Secrets such as RUNWATCH_SLACK_WEBHOOK=..., one a line, readable by you alone.
+# Secrets such as RUNWATCH_SLACK_WEBHOOK=..., one per line, readable only by you.
 EnvironmentFile=-{_word(str(config.parent / "environment"))}
 {where}
-# It gives way to the training: in time, and when memory runs out.
+# Training has priority: for CPU time, and when memory runs out.
 Nice=5
 OOMScoreAdjust=500
 MemoryMax=2G

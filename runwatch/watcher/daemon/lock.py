@@ -43,12 +43,12 @@ class Lock:
                 os.close(descriptor)
                 if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                     raise EngineError(
-                        "no lock can be had on this file system", str(self._path), "set RUNWATCH_STATE"
+                        "this file system does not support locks", str(self._path), "set RUNWATCH_STATE"
                     ) from None
                 raise TakenError(
                     "a daemon is running already",
                     held,
-                    "see it with runwatch status, end it with runwatch stop",
+                    "see it with runwatch status, stop it with runwatch stop",
                 ) from None
             if self._same(descriptor):  # nobody removed the file meanwhile
                 break

@@ -96,7 +96,7 @@ class Host:
 
     @property
     def label(self) -> str:
-        """Return what stands before the names of its runs."""
+        """Return the prefix of the names of its runs."""
         return socket.gethostname() if self.name == HERE else self.name
 
     def show(self, view: protocol.View) -> None:
@@ -122,7 +122,7 @@ class Host:
         age = f"; shown as it was {numbers.brief(now - self.received)} ago" if self.snapshot else ""
         if self.stopped:
             return f"no daemon runs {self._place}{age}; {self.advice(now)}"
-        return f"{self.title} is out of reach ({self.reason}){age}; {self._next(now)}"
+        return f"{self.title} cannot be reached ({self.reason}){age}; {self._next(now)}"
 
     @property
     def lost(self) -> str:
@@ -137,7 +137,7 @@ class Host:
         """Return what else is known of that, and what to do."""
         if self.stopped:
             place = "" if self.name == HERE else f" {self._place}"
-            return f"runwatch watch -d starts it{place}, and this goes on by itself"
+            return f"runwatch watch -d starts it{place}; this screen continues by itself"
         return f"{self.title}: {self.reason}; {self._next(now)}"
 
     @property
@@ -148,7 +148,7 @@ class Host:
         return f"trying again in {numbers.brief(max(0.0, self._again - now))}"
 
     def hang_up(self, why: str) -> None:
-        """Break the link, so that it is made anew."""
+        """Break the link, so that it is opened again."""
         if self.live:
             self._why = why
             self.stop()

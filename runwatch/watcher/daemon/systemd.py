@@ -1,4 +1,4 @@
-"""What systemd wants to know of a service, told by its socket: no library is needed for a datagram."""
+"""Status messages to systemd over its socket: a datagram needs no library."""
 
 from __future__ import annotations
 

@@ -280,7 +280,7 @@ class Worker(Child[wire.Message]):
         return f"blind: {self._paths} cannot be read; the reader {why}"
 
     def _silent(self) -> str:
-        return f"{super()._silent()} (does its file system still answer?)"
+        return f"{super()._silent()} (check that its file system responds)"
 
     def _blinded(self, why: str) -> None:
         since = time.time() - (time.monotonic() - self._heard)
@@ -347,8 +347,8 @@ class Sampler(Child[sample.Message]):
         self._cause = "silent"
         hint = {
             "gpu": "is the NVIDIA driver stuck?",
-            "machine": "is the machine out of memory?",
-            "space": "does its file system still answer?",
+            "machine": "check the machine's memory",
+            "space": "check that its file system responds",
         }
         return f"{super()._silent()} ({hint[self._setup.kind]})"
 

@@ -301,7 +301,7 @@ class Store:
         if status is not None and (status.st_dev, status.st_ino) == self._inode:
             return False
         self.lost = True
-        anew = f"the state was removed while it was in use: it is written anew: {self._where()}"
+        anew = f"the state was removed while it was in use: it is written again: {self._where()}"
         self._notice(Notice(anew, "state"))
         return True
 

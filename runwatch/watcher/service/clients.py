@@ -29,7 +29,10 @@ class Clients:
         """Serve a client until it leaves."""
         idle = [client for client in self.connections if not client.watching]
         if len(self.connections) >= MAX_CLIENTS and idle:
-            self._hang_up(min(idle, key=_seen), f"{MAX_CLIENTS} clients are connected: the idlest has to go")
+            self._hang_up(
+                min(idle, key=_seen),
+                f"{MAX_CLIENTS} clients are connected: the least active one is disconnected",
+            )
         client = Connection(self._server, self, writer)
         self.connections.add(client)
         try:

@@ -218,7 +218,7 @@ class Connection:
             except ConnectionError:
                 return
             except Exception as error:  # a picture that cannot be drawn must not end the pictures
-                self._server.notice(f"the picture could not be made: {type(error).__name__}: {error}")
+                self._server.notice(f"the frame could not be made: {type(error).__name__}: {error}")
             await wait(self._urgent, self._view.interval if self._view is not None else PACE)
 
     async def _send_news(self, now: float) -> None:

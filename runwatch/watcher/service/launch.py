@@ -155,7 +155,9 @@ def greet(sock: socket.socket, seconds: float = 30.0) -> None:
                 )
             line += byte
     except TimeoutError:
-        raise EngineError("the engine does not answer", "", "does the log's file system answer?") from None
+        raise EngineError(
+            "the engine does not answer", "", "check that the log's file system responds"
+        ) from None
     sock.settimeout(None)
     reply = decode_reply(bytes(line))
     if isinstance(reply, Failure):

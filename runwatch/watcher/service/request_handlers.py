@@ -52,7 +52,7 @@ def answers(server: ServerApi, request: protocol.Request) -> Iterator[Reply]:
     except Exception as error:  # one request must not end the others
         what = plain(f"{type(error).__name__}: {error}", 300)
         server.notice(f"a request could not be answered: {what}")
-        yield Refused(f"this is a mistake of runwatch: {what}", to, int(ExitCode.INTERNAL))
+        yield Refused(f"internal error: {what}", to, int(ExitCode.INTERNAL))
 
 
 def _answers(server: ServerApi, request: protocol.Request, now: float) -> Iterator[Reply]:
@@ -180,7 +180,7 @@ def _of_name(server: ServerApi, name: str) -> WatchedRun:
     found = found or [w for w in runs if name in w.incidents.former]
     if not found:
         known = ", ".join(list(dict.fromkeys(w.run.name for w in runs))[:5]) or "none yet"
-        raise ValueError(f"no such run: {name}: known here: {known}")
+        raise ValueError(f"no such run: {name}: known runs: {known}")
     return found[-1]
 
 
@@ -237,10 +237,10 @@ def _acknowledge(server: ServerApi, request: protocol.Acknowledge, now: float) -
     change = server.engine.acknowledge(incident)
     if change is not None:
         server.changed([change])
-        anew = "" if change.row.id == incident else f" (it fires anew, as {change.row.id[:8]})"
+        anew = "" if change.row.id == incident else f" (it fires again, as {change.row.id[:8]})"
         return f"acknowledged: {change.row.run}: {change.row.title}{anew}"
     row = rows[incident]
-    word = "it is over" if row.state == "resolved" else "acknowledged already"
+    word = "already resolved" if row.state == "resolved" else "already acknowledged"
     return f"{word}: {row.run}: {row.title}"
 
 

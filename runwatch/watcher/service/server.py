@@ -216,7 +216,7 @@ class Server:
         try:
             self.changed(self.engine.sample(group, message))
         except Exception as error:  # as for the batches of a log
-            self.notice(f"a look at the machine could not be taken in: {type(error).__name__}: {error}")
+            self.notice(f"a machine sample could not be processed: {type(error).__name__}: {error}")
         if not isinstance(message, sample.Sample):
             self.wake()
 
@@ -313,7 +313,7 @@ class Server:
             try:
                 await self._look_at_the_clock()
             except Exception as error:  # whatever it was, watching must go on
-                self.notice(f"a look at the clock went wrong: {type(error).__name__}: {error}")
+                self.notice(f"a check of the clock failed: {type(error).__name__}: {error}")
             self.beat()
 
     async def _look_at_the_clock(self) -> None:
@@ -336,7 +336,7 @@ class Server:
         try:
             self.notifier.tick(now, {group.id for group in read})
         except Exception as error:  # notices are not worth the clock
-            self.notice(f"runs could not be looked at: {type(error).__name__}: {error}")
+            self.notice(f"runs could not be checked: {type(error).__name__}: {error}")
         self.wake()
 
     async def _judge(self, groups: Iterable[Group], now: float) -> None:

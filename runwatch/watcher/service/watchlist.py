@@ -60,7 +60,7 @@ class Watchlist:
         if new and len(known) + len(new) > MAX_PATHS:
             raise ValueError(f"{len(known)} paths are watched, {MAX_PATHS} at most: add their directory")
         self._asked = (*self._asked, *new)
-        return f"watching {len(new)} more, {len(self.paths)} in all" if new else "watched already"
+        return f"watching {len(new)} more, {len(self.paths)} in all" if new else "already watched"
 
     def drop(self, paths: Sequence[bytes]) -> str:
         """Watch these no longer; return what was done, in words. Raises ValueError."""

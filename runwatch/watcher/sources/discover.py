@@ -127,7 +127,7 @@ def _files(path: str, *, wait: bool) -> list[str]:
     except OSError as error:
         if wait:
             return [path]
-        raise SourceError("cannot look at", path, error.strerror or str(error)) from error
+        raise SourceError("cannot read", path, error.strerror or str(error)) from error
     if not stat.S_ISREG(mode):
         raise SourceError("not a regular file", path, "give a log file, or pipe into `runwatch tail -`")
     if wait and not opens(path):
@@ -149,7 +149,7 @@ def _of_directory(
     newest = _without_repeats(sorted(files, key=lambda file: -file.written))
     if len(newest) > MAX_SOURCES:
         where = text.path(path)
-        unseen.append(f"{where} holds more than {MAX_SOURCES:,} files of runs: only the newest are read")
+        unseen.append(f"{where} contains more than {MAX_SOURCES:,} files of runs: only the newest are read")
     for left_out in unseen:
         note(left_out)
     newest = newest[:MAX_SOURCES]
@@ -173,7 +173,7 @@ def _of_newest(
         runs[run] = max(runs.get(run, 0.0), written[path])
     if len(runs) <= MAX_RUNS:
         return found
-    note(f"{text.path(directory)} holds more than {MAX_RUNS:,} runs: only the newest are read")
+    note(f"{text.path(directory)} contains more than {MAX_RUNS:,} runs: only the newest are read")
     newest = set(nlargest(MAX_RUNS, runs, key=runs.__getitem__))
     return {path: member for path, member in found.items() if (member.group or path) in newest}
 
@@ -186,7 +186,7 @@ def _nothing_in(path: str, files: Sequence[File], unseen: Sequence[str]) -> Sour
             if file.kind != DIRECTORY:
                 is_binary(file.path)
     except OSError as error:
-        return SourceError("cannot look into", path, error.strerror or str(error))
+        return SourceError("cannot search", path, error.strerror or str(error))
     except SourceError as error:
         return error
     wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)

@@ -158,7 +158,7 @@ def _give_ranks_to_their_run(grouped: dict[str, list[tuple[File, Member]]]) -> N
         if len(beside) == 1:
             run = beside[0]
             ranks = [(file, _regroup(member, run)) for file, member in grouped.pop(group)]
-            grouped[run] = [(grouped[run][0][0], Member(run, why="the log beside its ranks")), *ranks]
+            grouped[run] = [(grouped[run][0][0], Member(run, why="the log next to its ranks")), *ranks]
 
 
 def _nodes(files: Iterable[File]) -> dict[str, tuple[int, int, int]]:

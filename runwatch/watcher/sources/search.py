@@ -52,7 +52,7 @@ def search(
             seen += len(entries)
             if seen > MAX_ENTRIES:
                 where = text.path(directory)
-                note(f"the search ended after {MAX_ENTRIES:,} entries, at {where}: name what lies behind it")
+                note(f"the search ended after {MAX_ENTRIES:,} entries, at {where}: name a directory")
                 return out, True
             inside, names = _parted(entries)
             if _OWN.issubset(names):
@@ -136,11 +136,11 @@ def entries_of(
             entries = sorted(islice(found, MAX_HERE), key=lambda entry: entry.name)
             if next(found, None) is not None:
                 where = text.path(directory)
-                note(f"{where} holds more than {MAX_HERE:,} entries: the others are not looked at")
+                note(f"{where} contains more than {MAX_HERE:,} entries: the others are skipped")
             return entries
     except OSError as error:
         if error.errno not in (errno.ENOENT, errno.ENOTDIR):  # gone meanwhile
-            lost = SourceError("cannot look into", text.path(directory), error.strerror or str(error))
+            lost = SourceError("cannot search", text.path(directory), error.strerror or str(error))
             lost.__cause__ = error
             unread(lost)
         return []

@@ -258,7 +258,7 @@ def run_path(url: str) -> str:
 def available() -> None:
     """Raise SourceError if the package is not there."""
     if find_spec("wandb") is None:
-        raise SourceError("the wandb package is not installed", SCHEME, "pip install 'runwatch[wandb]'")
+        raise SourceError("the wandb package is not installed", SCHEME, "pip install wandb")
 
 
 def _connect() -> Any:
@@ -312,7 +312,7 @@ def _worse(error: Exception, url: str) -> SourceError | None:
     names = {kind.__name__ for kind in type(error).__mro__}
     words = said(error)
     if "UsageError" in names or ("AuthenticationError" in names and _REFUSED.search(str(error))):
-        return SourceError("W&B does not accept us", url, f"run `wandb login` ({words})")
+        return SourceError("W&B rejects the login", url, f"run `wandb login` ({words})")
     if "RunNotFoundError" in names or "not find run" in words.lower():
         return SourceError("no such run on the W&B server", url, "check entity, project and run id")
     return None
