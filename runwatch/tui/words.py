@@ -212,7 +212,7 @@ def _charts(view: str, scene: Scene) -> Iterator[Sentence]:
     if scene.axis != xaxis.STEP:
         yield f"x {scene.axis}", f"summed from {' and '.join(map(metrics.label, xaxis.NEEDS[scene.axis]))}"
     source = scene.run.log_source.rpartition("/")[2] or "the log"
-    for name in choose.of_run(scene.run):
+    for name in (name for name in choose.of_run(scene.run) if name not in choose.ASIDE):
         item = scene.latest(name)
         if item is None:
             continue

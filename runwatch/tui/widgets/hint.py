@@ -28,4 +28,4 @@ class Hint(Rows):
     def draw(self, width: int, height: int) -> list[Row]:
         """Return the hint."""
         key, text = self._line()
-        return [[("hint: ", "dim"), (key, "key"), (f" {text}", "dim")]]
+        return [[("tip ", "dim"), (key, "key"), (f" {text}", "dim")]]
