@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REAL := $(VENV)/.installed-real
 SERVICES := $(VENV)/.installed-services
+PICTURES := $(VENV)/.installed-pictures
+DOCS := $(VENV)/.installed-docs
 
-.PHONY: help demo test test-more test-again test-web test-real test-services install-real lint types check bench bench-sources soak corpus detection detection-logs detection-real format clean
+.PHONY: help demo test test-more test-again test-web test-real test-services install-real docs pictures lint types check bench bench-sources soak corpus detection detection-logs detection-real format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,10 +24,10 @@ demo: $(STAMP)  ## Train a small real model for half a minute and watch it
 test: $(STAMP)  ## Run the tests
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
-test-more: $(STAMP)  ## Run the tests that take longer: every size, view and cut, all examples
+test-more: $(STAMP)  ## Run the longer tests: every size, view and cut, all examples
 	RUNWATCH_DEEP=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m 'deep or hypothesis'
 
-test-again: $(STAMP)  ## Run again, one after the other, the tests that failed last
+test-again: $(STAMP)  ## Rerun the tests that failed last, one by one
 	RUNWATCH_DEEP=1 $(BIN)/python -m pytest -v --last-failed --last-failed-no-failures none -m 'not services and not browser'
 
 $(REAL): $(STAMP)
@@ -43,10 +45,18 @@ $(SERVICES): $(STAMP)
 	@touch $@
 
 # Taken from the path: apt-get install prometheus-alertmanager openssh-server, or ALERTMANAGER=/where/it/is
-test-services: $(SERVICES)  ## Speak to real services: SMTP, Alertmanager, a strict Slack, sshd; 200 kills
+test-services: $(SERVICES)  ## Test with real services: SMTP, Alertmanager, a strict Slack, sshd; 200 kills
 	$(BIN)/python -m pytest -m services tests/services
 
-lint: $(STAMP)  ## Check style and the module floors
+$(DOCS): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,docs]'
+	@touch $@
+
+docs: $(DOCS)  ## Build the documentation site in build/site; broken links fail
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo open build/site/index.html
+
+lint: $(STAMP)  ## Check style and the module layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
@@ -71,7 +81,15 @@ soak: $(STAMP)  ## Kill a daemon over 50 changing logs for minutes: SECONDS=240 
 bench-sources: $(STAMP)  ## Measure W&B logs and checkpoint directories end to end, beside wandb leet
 	$(BIN)/python benchmarks/sources.py
 
-corpus: $(STAMP)  ## Read a corpus of logs and compare with its truth: CORPUS=DIR
+$(PICTURES): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,pictures]'
+	@touch $@
+
+# Needs DejaVu Sans Mono: apt-get install fonts-dejavu-core, or PICTURE_FONTS=/its/folder
+pictures: $(PICTURES)  ## Take pictures of every view of runs made here: [ONLY="nan fleet"] [SIZES="80x24"]
+	$(BIN)/python -m benchmarks.pictures.make $(if $(ONLY),--only "$(ONLY)") $(if $(SIZES),--sizes "$(SIZES)")
+
+corpus: $(STAMP)  ## Read a corpus of logs and compare with its labels: CORPUS=DIR
 	@test -n "$(CORPUS)" || { echo 'usage: make corpus CORPUS=DIR [JOBS=N]'; exit 2; }
 	$(BIN)/python benchmarks/corpus.py "$(CORPUS)" $(if $(JOBS),--jobs $(JOBS))
 
@@ -80,15 +98,15 @@ test-web: $(STAMP)  ## Run the tests of the screen in a browser, with textual-se
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,web,browser]'
 	$(BIN)/python -m pytest -rs -m 'browser or not browser' tests/cli/test_web.py tests/cli/test_browser.py
 
-detection: $(STAMP)  ## Measure what is caught and what is raised for nothing (docs/detection.md)
+detection: $(STAMP)  ## Measure what is caught, and false alerts (docs/detection.md)
 	$(BIN)/python -m benchmarks.detection --split test --seeds 2 --shapes 7 --write
 
-detection-logs: $(STAMP)  ## Compare with labelled logs: DIR=DIR [PART=tune|validation|test] [ONLY=words] [FILES=DIR2]
+detection-logs: $(STAMP)  ## Compare with labeled logs: DIR=DIR [PART=tune|validation|test] [ONLY=words] [FILES=DIR2]
 	@test -n "$(DIR)" || { echo 'usage: make detection-logs DIR=DIR [PART=..] [ONLY=words] [FILES=DIR2] [JOBS=N]'; exit 2; }
 	$(BIN)/python -m benchmarks.detection.logs "$(DIR)" $(if $(PART),--part $(PART)) $(if $(ONLY),--only "$(ONLY)") \
 		$(if $(FILES),--files "$(FILES)") $(if $(JOBS),--jobs $(JOBS))
 
-detection-real: $(STAMP)  ## Watch small real runs whose faults really happen: [SEED=N] [ONLY=words] [REAL_PYTHON=python]
+detection-real: $(STAMP)  ## Watch small real runs with real faults: [SEED=N] [ONLY=words] [REAL_PYTHON=python]
 	$(BIN)/python -m benchmarks.detection.real --write $(if $(REAL_PYTHON),--python "$(REAL_PYTHON)") \
 		$(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)")
 

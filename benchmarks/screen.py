@@ -139,12 +139,12 @@ class Engine:
             for n in range(step - view.log_lines + 1, step + 1)
         )
         run = RunView(
-            "r1", "llama-7b-r3", "training", progress, "megatron", ("/runs/llama/train.log",), 0.05,
-            104_000.0 + now - self._begin, None, step,
-            tuple(Latest(m, _value(m, step), "", step, step + 1) for m in METRICS),
-            tuple(_columns(chart, step) for chart in view.charts),
-            (Mark("checkpoint", self._first // 2),),
-            tuple(
+            "r1", "llama-7b-r3", "training", progress, "megatron", ("/runs/llama/train.log",),
+            age=0.05, elapsed=104_000.0 + now - self._begin, records=step,
+            latest=tuple(Latest(m, _value(m, step), "", step, step + 1) for m in METRICS),
+            charts=tuple(_columns(chart, step) for chart in view.charts),
+            marks=(Mark("checkpoint", self._first // 2),),
+            ranks=tuple(
                 RankRow(
                     i, step - (i % 11 == 0), None, 0.05, 2.03 + 0.02 * _noise(i + step) + (i == 37),
                     place=_place(i, step) if self._placed else None,
@@ -194,6 +194,8 @@ def measure(
         process = psutil.Process(pid)
         before, frames, begin = process.cpu_times(), engine.frames, time.monotonic()
         _attend(engine, screen, seconds, written)
+        if not written:
+            raise RuntimeError("the screen showed nothing")
         spent, after = time.monotonic() - begin, process.cpu_times()
         used = after.user + after.system - before.user - before.system
         data = b"".join(written)

@@ -138,7 +138,7 @@ def test_keys_of_the_screen(place):
         ("[rules]\nhang = true", "rules.hang must be a section, not true or false: runwatch.toml:2"),
         ("slack = 3", "slack must be a section, not this number: runwatch.toml:1"),
         ("[[slack]]\ntimeout = 1", "slack must be a section, not a list: runwatch.toml:1"),
-        ("[[maintenance]]\nmatch = ['rum=x']\nweekly = 'sat 1:00-2:00'", "no label of that name; there are run, rule, severity, host, metric, rank, incident: runwatch.toml:2"),
+        ("[[maintenance]]\nmatch = ['rum=x']\nweekly = 'sat 1:00-2:00'", "no label is named 'rum': did you mean run?: runwatch.toml:2"),
         ("[[maintenance]]\nweekly = 'weekend'", 'weekly looks like "sat,sun 22:00-06:00" or "mon-fri 12:00-13:00": runwatch.toml:2'),
         ("[[maintenance]]\nstarts = 'soon'", "maintenance.starts must be a date and time, such as 2030-01-31T18:00:00, not this text: runwatch.toml:2"),
         ("[[maintenance]]\nstarts = 2030-01-01T01:00:00", "a maintenance window needs starts and ends, or weekly: runwatch.toml:1"),

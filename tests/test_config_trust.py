@@ -75,7 +75,7 @@ def place(tmp_path, monkeypatch) -> Path:
 def read_by(place: Path) -> tuple[float, list[str]]:
     """Return what the configuration found there says, and what was said about it."""
     said: list[str] = []
-    return load(environ={}, tell=said.append).tail.interval, said
+    return load(environ={}, report=said.append).tail.interval, said
 
 
 def test_one_that_only_its_owner_can_write_is_read(place):
@@ -120,13 +120,13 @@ def test_one_found_before_is_judged_again(place):
         load(path, environ={}, found=True)
 
 
-def test_secrets_that_everybody_can_read_are_told(place, monkeypatch):
+def test_secrets_that_everyone_can_read_are_reported(place, monkeypatch):
     path = place / "runwatch.toml"
     path.write_text('[slack]\nwebhook = "https://hooks.slack.com/services/T0/B0/hush"\n')
     monkeypatch.setattr(
         "runwatch.system.file_trust.open_to_all", lambda path, mode: bool(mode & stat.S_IROTH)
     )
-    assert "everybody can read the secrets" in read_by(place)[1][0]
+    assert "everyone can read the secrets" in read_by(place)[1][0]
     assert "hush" not in read_by(place)[1][0]
     path.chmod(0o600)
     assert read_by(place)[1] == []

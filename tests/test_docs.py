@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from runwatch.alerts.channels.secret import Secret
 from runwatch.config.loader import read
 from runwatch.parsers.explain.explain import explain
 from runwatch.parsers.formats import builtin
+from tests import shell_lines
 
 ROOT = Path(__file__).parents[1]
 RULES = (ROOT / "docs" / "own-rules.md").read_text()
@@ -52,7 +58,7 @@ def test_the_explanation_shown_is_the_one_that_is_printed(tmp_path, capsys):
     )
     command.callback(str(tmp_path / "x.log"), as_json=False, config=None)
     printed = capsys.readouterr().out.splitlines()
-    shown = next(block for block in blocks("") if "lines that spoke" in block).splitlines()
+    shown = next(block for block in blocks("") if "lines that decided" in block).splitlines()
     assert shown[0] in printed[0]
     assert printed[1].startswith(shown[1].removesuffix("..."))
     assert printed[2:] == shown[2:]
@@ -99,3 +105,94 @@ def test_the_rules_shown_for_the_configuration_are_accepted(tmp_path):
     rules = {rule.name: rule for rule in ruleset.build("exp-3")}
     assert (rules["reward_lost"].below, rules["loss_spike"].z, rules["hang"].least) == (0.1, 10.0, 1800.0)
     assert not rules.keys() & {"plateau", "grad_spike"}
+
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def anchors(page: Path) -> set[str]:
+    heads = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S), re.M)
+    return {re.sub(r"[\s]+", "-", re.sub(r"[^\w\s-]", "", head.lower()).strip()) for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for link in LINK.findall(re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S)):
+        place, _, anchor = link.partition("#")
+        if "://" in link:
+            continue
+        target = (page.parent / place).resolve() if place else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+        assert page.parent.name != "docs" or ROOT / "docs" in target.parents, f"{link} is not on the site"
+
+
+def test_every_page_is_on_the_site():
+    listed = re.findall(r": ([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(page.name for page in (ROOT / "docs").glob("*.md"))
+
+
+def indented(kind: str, page: str) -> list[str]:
+    found = re.findall(r"^( *)```(\w+)\n(.*?)^ *```$", page, re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(text) for _, of, text in found if of == kind]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_command_lines_are_right(page):
+    found = [words for block in indented("sh", page.read_text()) for words in shell_lines.lines(block)]
+    for words in found:
+        shell_lines.check(words)
+    assert found or page.name not in {"README.md", "getting-started.md", "scripts.md"}
+
+
+@pytest.mark.parametrize("page", ["README", "getting-started", "sources", "screen"])
+def test_configurations_are_accepted(page, tmp_path):
+    path = ROOT / f"{page}.md" if page == "README" else ROOT / "docs" / f"{page}.md"
+    for number, block in enumerate(indented("toml", path.read_text())):
+        (tmp_path / f"{number}.toml").write_text(block)
+        read(tmp_path / f"{number}.toml")
+
+
+TRAIN = """\
+import math
+for step in range(300):
+    print(f"step {step}/300 loss {2 + 3 * math.exp(-step / 60):.4f} lr 3.0e-04 dt 12.0ms", flush=True)
+"""
+INTERACTIVE = {("tail", "train.log"), ("demo",), ("attach",), ("notify", "test"), ("ack",), ("silence",)}
+"""What needs a screen, another host, a service, half a minute or an incident: parsed above, and run elsewhere."""
+
+
+def test_getting_started_works_as_written(tmp_path):
+    (tmp_path / "train.py").write_text(TRAIN)
+    state = {
+        "RUNWATCH_STATE": str(tmp_path / "state"),
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path),
+    }
+    env = {name: value for name, value in os.environ.items() if not name.startswith("RUNWATCH_")} | state
+    with (tmp_path / "train.log").open("w") as log:
+        subprocess.run([sys.executable, "train.py"], cwd=tmp_path, stdout=log, check=True)
+    page = (ROOT / "docs" / "getting-started.md").read_text()
+    ran = []
+    try:
+        for words in (words for block in indented("sh", page) for words in shell_lines.lines(block)):
+            skipped = any(tuple(words[1 : 1 + len(skip)]) == skip for skip in INTERACTIVE)
+            if words[0] != "runwatch" or (skipped and "--exit" not in words):
+                continue
+            if words[1] == "watch":  # what init found depends on the machine
+                (tmp_path / "runwatch.toml").write_text('[watch]\npaths = ["."]\n')
+            command = [sys.executable if word == "python" else word for word in words[1:]]
+            done = subprocess.run(
+                [sys.executable, "-m", "runwatch", *command],
+                cwd=tmp_path,
+                env=env,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, (words, done.stdout, done.stderr)
+            ran.append(words[1])
+    finally:
+        subprocess.run([sys.executable, "-m", "runwatch", "stop"], env=env, capture_output=True, check=False)
+    assert ran == ["formats", "tail", "check", "run", "init", "watch", "status", "alerts", "reload", "stop"]

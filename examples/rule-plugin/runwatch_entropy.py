@@ -24,7 +24,7 @@ class EntropyCollapse(RunRule):
 
     part: float = threshold(0.1, "part of the first entropies below which it has collapsed")
 
-    # State: everything that is no threshold. It is bounded, and one run has its own.
+    # State: everything that is not a threshold. It is bounded, and each run has its own.
     _windows: Windows = field(default_factory=lambda: Windows(width=64, hop=16), init=False, repr=False)
     _first: float = field(default=np.nan, init=False, repr=False)
     _firing: bool = field(default=False, init=False, repr=False)

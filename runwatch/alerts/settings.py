@@ -1,4 +1,4 @@
-"""What runwatch.toml says about alerts: [routing] and [[maintenance]]. Durations are in seconds."""
+"""The sections of runwatch.toml about alerts, such as [routing]. Durations are in seconds."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ Duration = Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)]
 
 
 class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[[routing.routes]]: where alerts go that satisfy all of `match`; the first that fits takes them."""
+    """[[routing.routes]]: channels for alerts that match all of `match`. The first match is used."""
 
     match: tuple[str, ...] = ()
     """Such as "severity=critical" or "run=~exp.*"."""
     channels: tuple[str, ...] = ()
-    """Names of channels; left out, all of them."""
+    """Names of channels. By default all."""
     group_by: tuple[str, ...] | None = None
     group_wait: Duration | None = None
     group_interval: Duration | None = None
     repeat_interval: Duration | None = None
     continue_: bool = False
-    """`continue` in the file: try the routes after it too."""
+    """Try the following routes too."""
 
 
 class InhibitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[[routing.inhibit]]: while a source fires, targets that agree with it in `equal` are not told."""
+    """[[routing.inhibit]]: while `source` fires, `target` with the same `equal` labels is not sent."""
 
     source: tuple[str, ...] = ()
     target: tuple[str, ...] = ()
@@ -58,51 +58,52 @@ class InhibitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RoutingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[routing]: what holds for all routes, unless one says otherwise."""
+    """[routing]: defaults for all routes."""
 
     group_by: tuple[str, ...] = ("run", "incident")
-    """Alerts that agree in these share messages; ["run"] is one thread of messages a run."""
+    """Alerts with the same values of these labels share messages; ["run"] gives one thread per run."""
     group_wait: Duration = 0.0
-    """How long a new group waits for company before its first message."""
+    """Seconds that a new group waits for more alerts before its first message."""
     group_interval: Duration = 0.0
-    """Least time between two messages of a group about what is new."""
+    """Least seconds between two messages of a group about new alerts."""
     repeat_interval: Duration = 0.0
-    """Time after which what still fires is told again; 0 is never."""
+    """Seconds after which an alert that still fires is sent again; 0: never."""
     flap_count: Annotated[int, msgspec.Meta(ge=0, le=100)] = 3
-    """What resolves so often within `flap_window` and fires again is told to flap; 0 is never."""
+    """After resolving this often within `flap_window`, an alert is reported as flapping; 0: never."""
     flap_window: Duration = 1800.0
+    """Seconds in which resolved alerts are counted."""
     flap_calm: Duration = 900.0
-    """How long it neither fires nor resolves until it is told again."""
+    """Seconds without firing or resolving until a flapping alert is sent again."""
     resolve_delay: Duration = 0.0
-    """How long an end waits before it is told: if it fires again by then, neither is."""
+    """Seconds that a resolved message waits. If the alert fires again by then, neither is sent."""
     quiet_hours: str = ""
     """Such as "22:00-07:00", local time."""
     quiet_override: Severity = Severity.CRITICAL
-    """What is at least this grave is told in quiet hours too."""
+    """Alerts of at least this severity are sent in quiet hours too."""
     give_up_after: Annotated[float, msgspec.Meta(ge=60, le=30 * 86400)] = KEEP_TRYING
-    """Age at which an undelivered message is given up."""
+    """Seconds after which an undelivered message is given up."""
     routes: tuple[RouteConfig, ...] = ()
     inhibit: tuple[InhibitConfig, ...] = ()
 
 
 class MaintenanceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[[maintenance]]: while it lasts, alerts that satisfy all of `match` are not told."""
+    """[[maintenance]]: a time in which alerts that match all of `match` are not sent."""
 
     match: tuple[str, ...] = ()
-    """Such as "host=node1"; left out, all alerts."""
+    """Such as "host=node1". By default all alerts."""
     starts: datetime.datetime | None = None
-    """Such as 2030-01-31T18:00:00; local time unless it says otherwise."""
+    """Such as 2030-01-31T18:00:00; local time unless it has an offset."""
     ends: datetime.datetime | None = None
     weekly: str = ""
     """Instead of both: days and local hours, such as "sat,sun 22:00-06:00"."""
 
 
 class MessagesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[messages]: words of your own, with fields such as {title}; docs/alerts.md lists them."""
+    """[messages]: your own message text, with fields such as {title}; docs/alerts.md lists them."""
 
     title: str = ""
     body: str = ""
-    """Several lines; one all of whose fields are empty is left out."""
+    """One or more lines. A line whose fields are all empty is left out."""
 
     def wording(self) -> Wording | None:
         """Return the templates, None if there are none. Raises SettingError."""
@@ -115,38 +116,39 @@ class MessagesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Mode(str, Enum):
-    """Who pages. One does, so that nobody is paged twice."""
+    """Which system pages. It is exactly one, so that no one is paged twice."""
 
     LOCAL = "local"
-    """Our own channels."""
+    """The channels of runwatch."""
     ALERTMANAGER = "alertmanager"
-    """An Alertmanager that is told what fires."""
+    """An Alertmanager that gets the firing alerts."""
     PROMETHEUS = "prometheus"
-    """Rules over the metrics that we export: nothing is sent from here."""
+    """Rules over the exported metrics: runwatch sends nothing."""
 
 
 class AlertsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[alerts]: who pages, and when the digest comes."""
+    """[alerts]: which system pages, and when the digest is sent."""
 
     mode: Mode = Mode.LOCAL
+    """Which system pages: docs/alerts.md explains the modes."""
     peers: tuple[str, ...] = ()
-    """Addresses of the Alertmanager's peers, all of them: ["http://am1:9093"]."""
+    """Addresses of all peers of the Alertmanager: ["http://am1:9093"]."""
     token: Secret = Secret()
-    """Sent to them as `Authorization: Bearer`, if there is one."""
+    """Sent to the peers as `Authorization: Bearer`."""
     fallback: Annotated[float, msgspec.Meta(ge=1, le=86400)] = 300.0
-    """Seconds without reaching any peer after which alerts go to the channels instead."""
+    """Seconds without reaching any peer until alerts go to the channels instead."""
     digest: str = "09:00"
-    """Local time at which channels with digest = true are told of the day."""
+    """Local time of the daily summary, for channels with digest = true."""
 
     def minute(self) -> int:
-        """Return the minute of the day at which the digest comes. Raises SettingError."""
+        """Return the minute of the day of the digest. Raises SettingError."""
         try:
             return parse_hours(f"{self.digest}-{'00:01' if self.digest in ('00:00', '0:00') else '00:00'}")[0]
         except ValueError:
             raise SettingError(("digest",), 'the digest comes at a time such as "09:00"') from None
 
     def check(self) -> None:
-        """Raise SettingError where this cannot be meant."""
+        """Raise SettingError for an invalid value."""
         self.minute()
         if self.mode is Mode.ALERTMANAGER and not self.peers:
             raise SettingError(("mode",), "an Alertmanager needs its address: peers")
@@ -156,24 +158,24 @@ class AlertsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ActionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """[[actions]]: what is done when an incident fires that satisfies all of `match`."""
+    """[[actions]]: what runwatch does when an incident fires that matches all of `match`."""
 
     name: str = ""
     match: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
-    """Program and arguments; no shell. It gets the JSON of a webhook on its standard input."""
+    """Program and arguments; no shell. It gets the webhook's JSON on its standard input."""
     signal: str = ""
-    """Instead, or before it: SIGUSR1, SIGUSR2, SIGINT or SIGTERM to the run's own processes."""
+    """Signal for the run's own processes, sent before the command: SIGUSR1, SIGUSR2, SIGINT or SIGTERM."""
     dry_run: bool = True
-    """Only write to the audit trail what would be done."""
+    """Only write the action to the audit log; do not run it."""
     confirm: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 60.0
-    """Seconds in which a person can stop it by acknowledging the incident."""
+    """Seconds in which you can stop it by acknowledging the incident."""
     every: Annotated[float, msgspec.Meta(ge=1, le=30 * 86400)] = 3600.0
-    """Least seconds between two times for one run."""
+    """Least seconds between two actions for one run."""
 
 
 class SettingError(ValueError):
-    """A value that cannot be meant, and the key it stands under."""
+    """An invalid value, and its key."""
 
     def __init__(self, key: tuple[str | int, ...], what: str) -> None:
         super().__init__(what)
@@ -181,7 +183,7 @@ class SettingError(ValueError):
 
 
 def policy(routing: RoutingConfig, channels: dict[str, ChannelConfig]) -> Policy:
-    """Return what the configuration means. Raises SettingError."""
+    """Return the routing policy. Raises SettingError."""
     _labels(routing.group_by, ("group_by",))
     base = Route(
         (), (), routing.group_by, routing.group_wait, routing.group_interval, routing.repeat_interval
@@ -203,7 +205,7 @@ def _route(index: int, given: RouteConfig, base: Route, channels: dict[str, Chan
     for name in given.channels:
         if name not in channels:
             known = ", ".join(channels) or "none"
-            raise SettingError((*at, "channels"), f"no channel is named {name!r}; there are: {known}")
+            raise SettingError((*at, "channels"), f"no channel is named {name!r}; known channels: {known}")
     if given.group_by is not None:
         _labels(given.group_by, (*at, "group_by"))
     own = {
@@ -243,7 +245,7 @@ def _matcher(text: str, key: tuple[str | int, ...]) -> Matcher:
 def _labels(given: tuple[str, ...], key: tuple[str | int, ...]) -> None:
     for label in given:
         if label not in LABELS:
-            raise SettingError(key, f"no label is named {label!r}; there are {', '.join(LABELS)}")
+            raise SettingError(key, f"no label is named {label!r}; known labels: {', '.join(LABELS)}")
 
 
 def _quiet(routing: RoutingConfig) -> Quiet | None:
@@ -257,22 +259,22 @@ def _quiet(routing: RoutingConfig) -> Quiet | None:
 
 
 def maintenance(given: tuple[MaintenanceConfig, ...]) -> tuple[Once | Weekly, ...]:
-    """Return the windows that the configuration means. Raises SettingError."""
+    """Return the maintenance windows. Raises SettingError."""
     return tuple(_window(index, window) for index, window in enumerate(given))
 
 
 def actions(given: tuple[ActionConfig, ...]) -> tuple[Action, ...]:
-    """Return the actions that the configuration means. Raises SettingError."""
+    """Return the actions. Raises SettingError."""
     names = [action.name for action in given]
     for index, action in enumerate(given):
         if not action.name or names.count(action.name) > 1:
-            raise SettingError((index,), "an action needs a name of its own")
+            raise SettingError((index,), "an action needs a unique name")
         if not action.match:
             raise SettingError((index,), 'an action needs match, such as match = ["rule=hang"]')
         if not action.command and not action.signal:
             raise SettingError((index,), "an action needs a command or a signal")
         if action.signal and action.signal not in SIGNALS:
-            raise SettingError((index, "signal"), f"signals that may be sent: {', '.join(SIGNALS)}")
+            raise SettingError((index, "signal"), f"signals that an action may send: {', '.join(SIGNALS)}")
     return tuple(
         Action(
             action.name,

@@ -1,4 +1,4 @@
-"""Paths of a person's that lead nowhere: they are waited for, which a typo should be told."""
+"""Reports paths that do not exist yet: they may be typing errors."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterable
 
 
-def tell(paths: Iterable[str]) -> None:
-    """Say on standard error which of these do not exist; patterns and addresses of servers may."""
+def report(paths: Iterable[str]) -> None:
+    """Print which of these do not exist to standard error, except patterns and server addresses."""
     for path in paths:
         if "://" not in path and not glob.has_magic(path) and not os.path.exists(os.path.expanduser(path)):
-            print(f"runwatch: not there yet, it is waited for: {path}", file=sys.stderr)
+            print(f"runwatch: waiting for a path that does not exist yet: {path}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Who gives a command, for others to read."""
+"""The name of the user, shown to others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import getpass
 
 
 def author() -> str:
-    """Return the name of the user; "" if there is none."""
+    """Return the name of the user; "" if it is unknown."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

@@ -1,4 +1,4 @@
-"""What a command is doing that may take long: one line that a terminal shows until it is done."""
+"""A line on the terminal about a long task, removed at its end."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from typing import Protocol
 from runwatch.core.text import plain
 
 PAUSE = 0.1
-"""Seconds between two such lines at least."""
+"""Least seconds between two updates."""
 
 
 class Busy(Protocol):
-    """Says what is being done."""
+    """Shows the current task."""
 
     def __call__(self, doing: str) -> None:
-        """Show this in place of what was shown before."""
+        """Replace the line."""
 
 
 @contextmanager
 def busy() -> Iterator[Busy]:
-    """Yield what shows such a line on standard error, if that is a terminal; at the end the line is gone."""
+    """Yield a function that shows a line on standard error, if it is a terminal; remove it at the end."""
     terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     shown = -PAUSE
 

@@ -23,7 +23,7 @@ from runwatch.render.states import ended
 from runwatch.watcher import protocol
 
 LONGEST = 1 << 16
-"""Characters of a line at most."""
+"""Most characters of a line."""
 SHOWN = (
     metrics.LOSS,
     metrics.VAL_LOSS,
@@ -41,7 +41,7 @@ ENDS = {
     "running": "ended, neither finished nor crashed",
     "no run": "no training run found",
 }
-"""What to call the state of what has ended, where the state is no word for that."""
+"""Names for the end of a run, for states that are not a good name."""
 
 
 def follow(
@@ -53,11 +53,11 @@ def follow(
     exit_at_end: bool = False,
     stop: Callable[[dict[str, Any]], bool] = lambda body: False,
 ) -> int:
-    """Print what the engine says: for ever, until every run has ended, or until `stop` says so.
+    """Print the engine's stream: without end, until every run has ended, or until `stop` says so.
 
     Returns the highest exit code of the runs that ended.
     """
-    with contextlib.suppress(OSError):  # an engine that is gone is told below
+    with contextlib.suppress(OSError):  # a lost engine is reported below
         sock.sendall(protocol.encode(protocol.Hello()) + protocol.encode(protocol.Follow(interval, every)))
     running: set[str] = set()
     codes: dict[str, int] = {}
@@ -82,7 +82,7 @@ def follow(
 
 @contextlib.contextmanager
 def _terminal(printer: Printer) -> Iterator[Terminal | None]:
-    """Yield the terminal that people read, if it is one, and leave it as it was."""
+    """Yield the terminal that people read, if the output is one, and restore it."""
     if printer.as_json or not printer.decorated or not sys.stdout.isatty():
         yield None
         return
@@ -107,7 +107,7 @@ def _objects(sock: socket.socket) -> Iterator[dict[str, Any]]:
 
 
 class Printer:
-    """Says objects of the stream as JSON, or to people: each news once, and at the end a verdict."""
+    """Prints objects of the stream as JSON or as lines: each change once, and a verdict at the end."""
 
     decorated = True
     """Whether the terminal gets a title, a bell and progress too."""
@@ -116,14 +116,14 @@ class Printer:
         self.as_json = as_json
         self._glyphs = glyphs
         self._newest: dict[str, dict[str, Any]] = {}
-        """Run -> its newest progress, said or not."""
+        """Run -> its newest progress, printed or not."""
         self._said: dict[str, str] = {}
-        """Run -> the newest progress that was said."""
+        """Run -> the newest printed progress."""
         self._found: dict[str, dict[tuple[object, ...], str]] = {}
         """Run -> rule, metric, rank and step of each incident -> its severity."""
 
     def text(self, body: dict[str, Any]) -> str:
-        """Return the line that says `body`; "" if it is no news. It may come from a daemon elsewhere."""
+        """Return the line for `body`; "" if nothing changed. It may come from a daemon on another host."""
         if self.as_json:
             return escaped(msgspec.json.encode(body).decode())
         say = {
@@ -150,13 +150,13 @@ class Printer:
 
     def _preview(self, run: str, body: dict[str, Any]) -> str:
         share = "" if body["history"] is None else f", {100 * body['history']:.0f}%"
-        return f"{run}: reading its history{share}; newest: {_values(body)}"
+        return f"{run}: reading history{share}; newest: {_values(body)}"
 
     def _progress(self, run: str, body: dict[str, Any]) -> str:
         self._newest[run] = body
         text = self._values(run, body)
         if ended(body["phase"]) or text == self._said.get(run):
-            return ""  # the end has a line of its own
+            return ""  # the end has its own line
         self._said[run] = text
         return text
 
@@ -201,7 +201,7 @@ class Printer:
 
 
 def _values(body: dict[str, Any]) -> str:
-    """Return how far a run is and its newest values."""
+    """Return the progress of a run and its newest values."""
     parts = []
     if body["step"] is not None:
         total = f"/{body['total']:,}" if body["total"] else ""
@@ -213,7 +213,7 @@ def _values(body: dict[str, Any]) -> str:
         parts.append(f"ETA {numbers.left(body['eta_seconds'])}")
     for name in SHOWN:
         if name in body["metrics"]:
-            value = body["metrics"][name]  # JSON has no word for NaN: null stands for it
+            value = body["metrics"][name]  # JSON has no NaN: null means it
             shown = "nan" if value is None else numbers.value(name, value)
             parts.append(f"{metrics.label(name)} {shown}")
     return "  ".join(parts)

@@ -8,40 +8,25 @@ import os
 import signal
 import sys
 from collections.abc import Iterable
+from inspect import cleandoc
 
 import click
 
 from runwatch import __version__
+from runwatch.cli.overview import COMMANDS, FIRST_STEPS, GROUPS
 from runwatch.core.errors import ExitCode, RunwatchError, UsageError
 from runwatch.core.text import plain
 
-COMMANDS = {
-    "tail": "Watch a training log here and now.",
-    "run": "Run a command and watch it.",
-    "watch": "Watch for good, as a daemon.",
-    "status": "Say in one screen how the runs are.",
-    "attach": "Open the screen on a daemon, here or elsewhere.",
-    "alerts": "List the incidents a daemon knows.",
-    "ack": "Say that you have seen an incident.",
-    "silence": "Send nothing about some alerts for a while.",
-    "actions": "List what the daemon will do to a run, and stop it.",
-    "add": "Have the daemon watch more.",
-    "drop": "Have the daemon watch less.",
-    "reload": "Have the daemon read its configuration again.",
-    "stop": "End the daemon.",
-    "init": "Write a configuration from what is found here.",
-    "check": "Read to the end, judge, print findings.",
-    "demo": "Watch a small real training run.",
-    "formats": "List the log formats, or say what a file's is.",
-    "rules": "List the health rules, or explain one.",
-    "notify": "List the channels for alerts, try one, see what was not delivered.",
-    "doctor": "Say what can and cannot be seen here.",
-    "bridge": "Pass a daemon's protocol through standard input and output.",
-    "completion": "Print a shell's completion script.",
-}
-
 ENVIRONMENT = dict(os.environ)
-"""What we were started with, for commands that we start: what `main` adds is for ourselves."""
+"""The environment at the start, for child commands; `main` adds variables for runwatch itself."""
+
+
+def keep_examples(command: click.Command) -> click.Command:
+    """Return a command whose help keeps the lines of its examples as they are written."""
+    command.help = cleandoc(command.help or "").replace("\n\nExamples:\n", "\n\n\b\nExamples:\n")
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        keep_examples(inner)
+    return command
 
 
 class _Lazy(click.Group):
@@ -50,7 +35,7 @@ class _Lazy(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:  # whoever read our output went away: nothing to tell them
+        except BrokenPipeError:  # the reader of our output has closed it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return ExitCode.OK
 
@@ -62,7 +47,7 @@ class _Lazy(click.Group):
             return None
         module = importlib.import_module(f"runwatch.cli.commands.{name}")
         command: click.Command = module.command
-        return command
+        return keep_examples(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -75,8 +60,9 @@ class _Lazy(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for group, commands in GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl(list(commands.items()))
 
 
 @click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
@@ -84,23 +70,30 @@ class _Lazy(click.Group):
 def cli() -> None:
     """Watch machine-learning training runs from their logs.
 
-    Start with `runwatch tail train.log`; try `runwatch demo` first.
+    Examples:
+      runwatch demo              # try it: a small real run
+      runwatch tail train.log    # watch a log on a live screen
+      runwatch watch -d ~/runs   # watch all runs in the background
     """
+
+
+keep_examples(cli)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code; no error shows a traceback."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: threads only spin
     signal.signal(signal.SIGTERM, _terminate)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants us to stay
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup, keep running
         signal.signal(signal.SIGHUP, _terminate)
-    for stream in (sys.stdout, sys.stderr):  # a glyph the terminal cannot show is no reason to stop
+    for stream in (sys.stdout, sys.stderr):  # a glyph that the terminal cannot show must not stop us
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
         code = cli.main(arguments, prog_name="runwatch", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message())
+        alone = error.ctx is None or error.ctx.parent is None
+        print(FIRST_STEPS if alone else error.format_message(), end="" if alone else "\n")
         code = ExitCode.USAGE
     except click.ClickException as error:
         error_line(error.format_message())
@@ -113,7 +106,7 @@ def main(arguments: list[str] | None = None) -> None:
     except MemoryError:
         error_line("out of memory: raise the limit of this shell or job (ulimit -v)")
         code = ExitCode.INTERNAL
-    except Exception as error:  # our own mistake: still one line
+    except Exception as error:  # an internal error: still one line
         if os.environ.get("RUNWATCH_DEBUG"):
             raise
         error_line(
@@ -124,12 +117,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _terminate(number: int, frame: object) -> None:
-    """End in good order: what we started is stopped on the way out."""
+    """Exit cleanly: child processes are stopped on the way out."""
     raise SystemExit(128 + number)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a question for what was probably meant; "" if nothing known is near."""
+    """Return a question with the most similar known word; "" if there is no similar word."""
     import difflib
 
     found = difflib.get_close_matches(word, list(known), 1, 0.5)

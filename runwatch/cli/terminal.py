@@ -1,4 +1,4 @@
-"""What a terminal shows beside the lines of headless mode: its title, a bell, progress in the task bar."""
+"""The terminal's title, bell and task bar progress in headless mode."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runwatch.core.text import plain
 from runwatch.render.states import ended
 
 PAUSE = 10.0
-"""Seconds between two bells at least."""
+"""Least seconds between two bells."""
 _TITLE, _END = "\x1b]2;", "\x1b\\"
 _KEEP_TITLE, _OLD_TITLE = "\x1b[22;2t", "\x1b[23;2t"
 _VTE = 7900
@@ -20,7 +20,7 @@ _VTE = 7900
 
 
 class Terminal:
-    """One terminal, told of the stream's objects. Give it back with `close`."""
+    """One terminal; it takes the objects of the stream. `close` restores it."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Terminal:
         self._say(_KEEP_TITLE * self._titled)
 
     def take(self, body: dict[str, Any]) -> None:
-        """Show what an object of the stream says."""
+        """Show an object of the stream."""
         run = str(body["run"])
         if body["type"] == "incident":
             self._incident(run, body["change"], body["incident"])
@@ -95,7 +95,7 @@ def has_title(environ: Mapping[str, str]) -> bool:
 
 
 def has_progress(environ: Mapping[str, str]) -> bool:
-    """Return whether OSC 9;4 is understood as progress; others would make a notification of each."""
+    """Return whether OSC 9;4 means progress; other terminals would show a notification for each."""
     term = environ.get("TERM", "")
     if "TMUX" in environ or term.startswith(("screen", "tmux")):
         return False  # which do not pass it on

@@ -1,4 +1,4 @@
-"""docs/configuration.md, made of the structs that runwatch.toml is read into.
+"""docs/configuration.md, generated from the structs that hold runwatch.toml.
 
 python -m runwatch.config.docs > docs/configuration.md
 """
@@ -27,37 +27,39 @@ from runwatch.core.known_names import expected
 _HEAD = """\
 # Configuration
 
-`runwatch.toml` is optional: without it runwatch watches what it is told to, and sends nothing.
+`runwatch.toml` is optional: without it runwatch watches the paths you give and sends nothing.
 `runwatch init` writes one from what it finds; `examples/runwatch.toml` is one with comments.
 
-Looked for at: `--config PATH`, `$RUNWATCH_CONFIG`, `./runwatch.toml`, `~/.config/runwatch/runwatch.toml`.
-The first that exists counts, whole. An unknown key or a value that cannot be meant is an error that names its
-line. A running daemon takes a changed file with `runwatch reload`; a bad one changes nothing.
+runwatch searches in this order: `--config PATH`, `$RUNWATCH_CONFIG`, `./runwatch.toml`,
+`~/.config/runwatch/runwatch.toml`. The first file found is used; files are not merged. An unknown key or an
+invalid value is an error that names its line. `runwatch reload` applies a changed file to a running daemon;
+an invalid file changes nothing.
 
-A configuration holds commands, so `./runwatch.toml`, which is found and not named, is read only if nobody but
-you and root can write it: the file, a link to it, and the directory that holds them. The group counts as
-others, unless it is your own private group (your user name, no other member). Otherwise a line says why it is
-passed over, and the next place counts; `--config` and `$RUNWATCH_CONFIG` are always read. Secrets' commands,
-command channels and actions run only where alerts are delivered: `tail`, `run`, `watch`, `notify test`,
-`notify retry`; `doctor` says that they are not run. A line also says if all can read secrets in the file.
+A configuration may contain commands. So `./runwatch.toml`, which you did not name, is read only if no one but
+you and root can write it. This covers the file, a link to it, and their directory. A group counts as
+others, unless it is your own private group (your user name, no other member). If the file is not trusted, a
+line says why it is skipped, and the next place is used. `--config` and `$RUNWATCH_CONFIG` are always read.
+Commands of secrets, command channels and actions run only in commands that deliver alerts: `tail`, `run`,
+`watch`, `notify test`, `notify retry`; `doctor` says that it does not run them. A line also warns if everyone
+can read secrets in the file.
 
 <!-- Made by `python -m runwatch.config.docs` from the code: change it there. -->
 """
-_LEAD = re.compile(r'(\[+[\w.]+\]+|type = "\w+"): ')
-"""What a docstring begins with that the heading says already."""
+_LEAD = re.compile(r'(\[+[\w.]+\]+|type = "\w+"(, and the section \[\w+\])?): ')
+"""The start of a docstring that repeats the heading."""
 _ENVIRONMENT = """
 ## Environment
 
 | variable | meaning |
 |---|---|
 | `RUNWATCH_CONFIG` | path of the configuration |
-| `RUNWATCH_SLACK_WEBHOOK` | address of a Slack webhook; wins over the file |
+| `RUNWATCH_SLACK_WEBHOOK` | address of a Slack webhook; overrides the file |
 | `RUNWATCH_HINTS` | `0`: no hints on the screen in the first sessions |
 | `RUNWATCH_STATE` | directory of the daemon's state, socket and undelivered messages |
 | `RUNWATCH_SSH` | how `runwatch attach` reaches hosts; `ssh` by default |
-| `RUNWATCH_ENGINE_LOG` | file for what the engine of `tail` says when it fails |
-| `RUNWATCH_DEBUG` | with any value, an internal error shows where it happened |
-| `NO_COLOR` | with any value, no colours |
+| `RUNWATCH_ENGINE_LOG` | file for the errors of the engine of `tail` |
+| `RUNWATCH_DEBUG` | with any value, an internal error shows its traceback |
+| `NO_COLOR` | with any value, no colors |
 """
 
 
@@ -74,7 +76,7 @@ def _sections(kind: type[msgspec.Struct]) -> Iterator[str]:
 
 
 def _section(name: str, kind: Any, note: str) -> Iterator[str]:
-    """Yield a part of the page for one key of the file that holds a section, or several."""
+    """Yield a part of the page for one key that is a section or a list of sections."""
     found = typing.get_args(kind)
     if typing.get_origin(kind) is tuple:
         yield from _table(f"[[{name}]]", found[0], note)
@@ -154,7 +156,7 @@ def _default(field: Any) -> str:
 
 
 def comments(kind: type) -> dict[str, str]:
-    """Return what the source says under each field of a class and of those it is made of."""
+    """Return the text under each field in the source of a class and its bases."""
     found: dict[str, str] = {}
     for each in reversed(kind.__mro__):
         if not _is_struct(each) or each is msgspec.Struct:

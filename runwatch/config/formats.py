@@ -1,4 +1,4 @@
-"""A user's own formats and names as configured: all that workers are handed of a file."""
+"""The user's formats and names: the only part of the configuration that workers get."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class FormatConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One format of the user's own, as [[formats]]; see runwatch.parsers.formats.user."""
+    """[[formats]]: a format of your own; docs/formats.md explains templates."""
 
     name: str = ""
-    """What it is called."""
+    """Name of the format."""
     train: str = ""
     """Template of a training line: `it {step}/{total} loss={loss}`."""
     eval: str = ""
-    """Template of an evaluation's line."""
+    """Template of an evaluation line."""
     regex: str = ""
     """Instead of `train`: a regular expression with named groups."""
     units: dict[str, str] = {}
@@ -38,14 +38,14 @@ class FormatConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NameConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A printed name as [names] tells it, where more than its metric is to be said."""
+    """A printed name in [names], with more than its metric."""
 
     metric: str = ""
-    """The metric it is, such as train/loss."""
+    """Its metric, such as train/loss."""
     unit: str = ""
     """Unit of values that are printed without one, such as ms."""
     split: str = ""
-    """Part of the data it is of: train, val or test."""
+    """Its part of the data: train, val or test."""
 
     def build(self) -> Meaning:
         """Return the meaning itself. Raises NamingError, which loading has ruled out."""

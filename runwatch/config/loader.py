@@ -1,9 +1,9 @@
-"""runwatch.toml -> frozen structs. What cannot be meant is an error that says where and what instead.
+"""runwatch.toml -> frozen structs. An invalid value is an error that says where it is and what is expected.
 
-Looked for at: the path given, $RUNWATCH_CONFIG, ./runwatch.toml, and
+Searched in this order: the path given, $RUNWATCH_CONFIG, ./runwatch.toml, and
 runwatch/runwatch.toml in the user's configuration directory. The first two
-must exist when they are named; ./runwatch.toml is passed over if others can write
-it (`config_trust`). An error never repeats a value: it may be a secret.
+must exist when they are named; ./runwatch.toml is skipped if others can write
+it (`file_trust`). An error never repeats a value: it may be a secret.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ FILE_NAME = "runwatch.toml"
 PATH_VARIABLE = "RUNWATCH_CONFIG"
 WEBHOOK_VARIABLE = "RUNWATCH_SLACK_WEBHOOK"
 
-Tell: TypeAlias = Callable[[str], object]
-"""Takes a line about the configuration, for people."""
+Report: TypeAlias = Callable[[str], object]
+"""Takes a line about the configuration, for the user."""
 
 
 def to_stderr(line: str) -> None:
@@ -77,18 +77,18 @@ def load(
     environ: Mapping[str, str] = os.environ,
     *,
     found: bool = False,
-    tell: Tell = to_stderr,
+    report: Report = to_stderr,
 ) -> Config:
     """Find and read the configuration; without a file, the defaults. Raises ConfigError.
 
-    `found` says that the path was not named but found before, so that it is judged again.
-    `tell` takes a line about a file that is passed over, or that shows its secrets to all.
+    `found` says that the path was not named but found before, so its trust is checked again.
+    `report` takes a line about a file that is skipped, or whose secrets everyone can read.
     """
-    source = _opened(explicit, judged=True) if explicit and found else _locate(explicit, environ, tell)
+    source = _opened(explicit, judged=True) if explicit and found else _locate(explicit, environ, report)
     config = Config() if source is None else _parsed(source)
     if source is not None and source.open_to_all and any(secret.inline for secret in config.secrets()):
         where = os.path.abspath(source.path)
-        tell(f"everybody can read the secrets in the configuration: {where}: chmod 600 {_word(where)}")
+        report(f"everyone can read the secrets in the configuration: {where}: chmod 600 {_word(where)}")
     webhook = environ.get(WEBHOOK_VARIABLE, "")
     if webhook:
         secret = web_address(webhook, "$" + WEBHOOK_VARIABLE)
@@ -98,15 +98,15 @@ def load(
 
 
 def find(
-    explicit: Path | None = None, environ: Mapping[str, str] = os.environ, *, tell: Tell = to_stderr
+    explicit: Path | None = None, environ: Mapping[str, str] = os.environ, *, report: Report = to_stderr
 ) -> Path | None:
-    """Return the file that counts, or None if there is none. Raises ConfigError if a named one is missing."""
-    source = _locate(explicit, environ, tell)
+    """Return the file that is used, or None. Raises ConfigError if a named one is missing."""
+    source = _locate(explicit, environ, report)
     return None if source is None else source.path
 
 
 def is_judged(path: Path, explicit: Path | None = None, environ: Mapping[str, str] = os.environ) -> bool:
-    """Return whether a path that `find` returned is read only while nobody else can write it."""
+    """Return whether a path that `find` returned is read only while no one else can write it."""
     return path == Path(FILE_NAME) and explicit is None and not environ.get(PATH_VARIABLE)
 
 
@@ -116,9 +116,9 @@ def read(path: Path) -> Config:
 
 
 def format_name(asked: str | None, config: Config) -> str | None:
-    """Return the format that logs are to be read as, `asked` for or configured; None: it is detected.
+    """Return the name of the format, `asked` for or configured; None: it is detected.
 
-    Raises ConfigError if there is none of that name, with the nearest.
+    Raises ConfigError with the nearest name if it does not exist.
     """
     name = asked or config.tail.format
     if name is not None:
@@ -135,15 +135,15 @@ class _Source(NamedTuple):
     path: Path
     text: str
     open_to_all: bool
-    """Whether everybody on this machine can read it."""
+    """Whether everyone on this machine can read it."""
 
 
 class _Distrusted(ConfigError):  # noqa: N818
-    """A configuration that was found and not named, and that others can write."""
+    """A configuration that was not named, and that others can write."""
 
 
-def _locate(explicit: Path | None, environ: Mapping[str, str], tell: Tell) -> _Source | None:
-    """Return the file that counts, read; None if there is none. Raises ConfigError."""
+def _locate(explicit: Path | None, environ: Mapping[str, str], report: Report) -> _Source | None:
+    """Return the file that is used, read; None if there is none. Raises ConfigError."""
     named = [(explicit, "--config"), (environ.get(PATH_VARIABLE), "$" + PATH_VARIABLE)]
     for name, origin in named:
         if name:
@@ -156,7 +156,7 @@ def _locate(explicit: Path | None, environ: Mapping[str, str], tell: Tell) -> _S
         try:
             return _opened(here, judged=True)
         except _Distrusted as error:
-            tell(str(error))
+            report(str(error))
     import platformdirs
 
     own = platformdirs.user_config_path("runwatch") / FILE_NAME
@@ -176,7 +176,7 @@ def _opened(path: Path, *, judged: bool = False) -> _Source:
 
 def _distrusted(path: Path, objection: file_trust.Objection) -> _Distrusted:
     where = os.path.abspath(path)
-    advice = f"if you trust it, name it: --config {_word(where)}, or set ${PATH_VARIABLE}"
+    advice = f"to use it anyway: --config {_word(where)}, or set ${PATH_VARIABLE}"
     if objection.writable:
         advice = f"chmod go-w {_word(os.path.abspath(objection.writable))}; or {advice}"
     return _Distrusted(f"configuration not read, {objection.why}", where, advice)

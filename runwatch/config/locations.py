@@ -1,4 +1,4 @@
-"""Where a key of a TOML file is set: for errors that name a line."""
+"""The line on which a key of a TOML file is set, for errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def where_is(path: Path, text: str, keys: Keys) -> str:
 
 
 def _item(table: Any, key: str | int) -> Any:
-    """Return what stands under a key, or in a place of a list; None if nothing does."""
+    """Return the value of a key, or of a place in a list; None if there is none."""
     if isinstance(table, list):
         return table[key] if isinstance(key, int) and key < len(table) else None
     return table.get(key) if isinstance(table, Mapping) else None
@@ -33,7 +33,7 @@ def _line_of(text: str, keys: Keys) -> int | None:
     """Return the line on which a key is set: where the shortest valid piece of the file that has it ends.
 
     The parser keeps no lines; asking it about ever longer pieces is slow and
-    always right, whatever the quoting, and is done only for an error.
+    always right, with any quoting, and is done only for an error.
     """
     lines, complete = text.splitlines(keepends=True), 0
     for count in range(1, len(lines) + 1):

@@ -47,7 +47,7 @@ _T = TypeVar("_T", bound=msgspec.Struct)
 
 
 def _is_own(table: Mapping[str, Any]) -> bool:
-    """Return whether a rule without a metric was meant to have one: no threshold of others is a text."""
+    """Return whether a rule without a metric should have one: only user rules have text values."""
     limits = table.keys() & {"above", "below"} and any(isinstance(value, str) for value in table.values())
     return bool(limits or table.keys() & {"aggregate", "severity", "message"})
 
@@ -95,7 +95,7 @@ class _Reader:
         return config
 
     def judge(self, config: Config) -> None:
-        """Raise ConfigError where what each section says is right and what it means is not."""
+        """Raise ConfigError where each value is valid but their meaning together is not."""
         named = {"slack": config.slack, **config.channels}  # $RUNWATCH_SLACK_WEBHOOK may yet name it
         meanings: dict[str, Callable[[], object]] = {
             "routing": lambda: settings.policy(config.routing, named),
@@ -199,8 +199,8 @@ class _Reader:
             lacks = "above or below" if found.metric else "a metric"
             raise ConfigError(f"a rule of your own needs {lacks}", self.where(*keys))
         if found.above is not None and found.below is not None and found.above < found.below:
-            what = f"everything is above {found.above:g} or below {found.below:g}"
-            raise ConfigError(what, self.where(*keys, "above"), "above is the higher limit of the two")
+            what = f"every value is above {found.above:g} or below {found.below:g}"
+            raise ConfigError(what, self.where(*keys, "above"), "above must be the higher limit")
         return found
 
     def thresholds(self, keys: Keys, section: object) -> RuleConfig:
@@ -247,10 +247,10 @@ class _Reader:
         ((name, place),) = given.items()
         found = self.value((*keys, name), kinds[name], place)
         if not found:
-            raise ConfigError("a secret comes from somewhere", self.where(*keys), 'such as { env = "NAME" }')
+            raise ConfigError("a secret needs a place", self.where(*keys), 'such as { env = "NAME" }')
         if name == "env" and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(found)):
             what = "not the name of an environment variable"
-            raise ConfigError(what, self.where(*keys), "the secret itself stands without { env = }")
+            raise ConfigError(what, self.where(*keys), "write the secret itself without { env = }")
         return Secret("", (name, found) if isinstance(found, str) else (name, *found))
 
     def wrong(self, keys: Keys, expected: str, given: object) -> ConfigError:
@@ -270,7 +270,7 @@ def _renamed(table: Any) -> Any:
 
 
 def web_address(text: str, where: str) -> Secret:
-    """Return the address as a secret. Raises ConfigError, without repeating it, if it is none."""
+    """Return the address as a secret. Raises ConfigError, without repeating it, for other text."""
     try:
         parts = urlsplit(text)
         good = parts.scheme in {"http", "https"} and bool(parts.hostname) and text.isascii()

@@ -1,4 +1,4 @@
-"""What can be configured: the sections of a runwatch.toml as frozen structs, with their defaults."""
+"""The sections of runwatch.toml as frozen structs, with their defaults."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from runwatch.alerts.rules.ruleset import Ruleset
 
 SOURCES = ("log", "wandb", "tensorboard", "metrics")
-"""Kinds of source that tell metrics, in the order in which they are believed."""
+"""Kinds of source with metrics, by default priority."""
 
 TELLING = ("slack", "channels", "routing", "alerts", "messages", "maintenance", "actions")
-"""Sections about telling people."""
+"""Sections about alerts."""
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
@@ -40,24 +40,25 @@ class TailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How logs are read."""
 
     poll: bool = False
-    """Look at intervals instead of being told: for network file systems that report no changes."""
+    """Check for changes at intervals. For network file systems, which do not report changes."""
     interval: Seconds = 0.5
-    """Seconds between two looks when polling."""
+    """Seconds between two checks when polling."""
     online: Seconds = 15.0
-    """Seconds between two looks at a run on a W&B server."""
+    """Seconds between two requests for a run on a W&B server."""
     format: str | None = None
-    """Name of the log format (`runwatch formats` lists them); left out, it is detected."""
+    """Name of the log format (`runwatch formats` lists them). By default it is detected."""
 
 
 class SourcesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which of several sources of a run is believed."""
+    """Which of several sources of a run has priority."""
 
     prefer: tuple[str, ...] = ()
-    """Kinds of SOURCES, the first counts most; those left out follow in their usual order."""
+    """Kinds of source by priority, such as ["wandb", "log"]; the others follow in this order: log, wandb,
+    tensorboard, metrics."""
 
     @property
     def order(self) -> tuple[str, ...]:
-        """All kinds, those that count most first."""
+        """All kinds, highest priority first."""
         return tuple(dict.fromkeys((*self.prefer, *SOURCES)))
 
 
@@ -65,7 +66,7 @@ class WatchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the daemon watches: `runwatch watch`."""
 
     paths: tuple[str, ...] = ()
-    """Log files, directories and patterns; relative ones are taken from where this file is."""
+    """Log files, directories and patterns. Relative paths start at the directory of this file."""
     exclude: tuple[str, ...] = ()
     """Patterns of files and directories that are not read, such as "*.debug.log" or "old"."""
 
@@ -74,16 +75,17 @@ class StateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the daemon keeps in its state directory."""
 
     keep_days: Annotated[float, msgspec.Meta(gt=0, le=3660)] = 90.0
-    """Days for which incidents, and runs that nothing is written to, are kept."""
+    """Days to keep incidents and inactive runs."""
     max_mb: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 1024.0
-    """Most megabytes; of more, the runs written to longest ago are read again from their logs."""
+    """Most megabytes. Above this, the state of the longest inactive runs is dropped; their logs are read
+    again if needed."""
 
 
 class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the screen looks."""
 
     theme: str = "dark"
-    """dark, light, contrast (for eyes that tell few colours apart), ansi (the terminal's own colours),
+    """dark, light, contrast (for readers who distinguish few colors), ansi (the terminal's own colors),
     nord, gruvbox, dracula, catppuccin, tokyo-night, solarized-light or monokai."""
     ascii: bool = False
     """Draw with ASCII characters only."""
@@ -95,37 +97,35 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slack: SlackConfig = SlackConfig()
     rules: dict[str, RuleConfig | OwnRule] = {}
     runs: tuple[RunConfig, ...] = ()
-    """What holds for some runs only, by their names."""
     tail: TailConfig = TailConfig()
     sources: SourcesConfig = SourcesConfig()
     watch: WatchConfig = WatchConfig()
     state: StateConfig = StateConfig()
     formats: tuple[FormatConfig, ...] = ()
-    """Formats of the user's own; they are tried before the built-in ones."""
+    """They are tried before the built-in formats."""
     names: dict[str, str | NameConfig] = {}
-    """What printed names mean, as name = "train/loss"; they go before the lexicon."""
+    """What printed names mean, as name = "train/loss". These have priority over the lexicon."""
     channels: dict[str, ChannelConfig] = {}
-    """Ways to reach people, as [channels.NAME]; [slack] is one more."""
+    """The section [slack] is one more channel."""
     routing: RoutingConfig = RoutingConfig()
     screen: ScreenConfig = ScreenConfig()
     keys: dict[str, str | tuple[str, ...]] = {}
     """Keys of the screen by action, such as zoom = "f5"; `?` on the screen lists the actions."""
     maintenance: tuple[MaintenanceConfig, ...] = ()
-    """Times in which alerts that fit are not told."""
     messages: MessagesConfig = MessagesConfig()
     alerts: AlertsConfig = AlertsConfig()
     actions: tuple[ActionConfig, ...] = ()
-    """What is done when incidents fire. Nothing, unless it is asked for."""
+    """No action runs by default."""
     path: Path | None = None
     """The file this came from; not a key of the file."""
 
     def everyone(self) -> dict[str, ChannelConfig]:
-        """Return all channels that lead somewhere, by name."""
+        """Return all channels with an address, by name."""
         return {**({"slack": self.slack} if self.slack.webhook or self.slack.token else {}), **self.channels}
 
     @property
     def telling(self) -> Config:
-        """What of it is about telling people, all else left at its defaults."""
+        """The sections about alerts, everything else at its defaults."""
         return msgspec.structs.replace(Config(), **{name: getattr(self, name) for name in TELLING})
 
     def secrets(self) -> Iterator[Secret]:
@@ -134,18 +134,18 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             yield from secrets(section)
 
     def ruleset(self) -> Ruleset:
-        """Return what judges runs. Raises ConfigError for a rule or threshold that does not exist."""
+        """Return the rules to apply. Raises ConfigError for a rule or threshold that does not exist."""
         from runwatch.alerts.rules.ruleset import configured
 
         return configured(self.rules, self.runs, self.where)
 
     def where(self, *keys: str | int) -> str:
-        """Return "file:line" of a key, such as ("rules", "hang", "factor"), to put into an error."""
+        """Return "file:line" of a key, such as ("rules", "hang", "factor"), for an error."""
         if self.path is None:
             return "configuration"
         try:
             return where_is(self.path, contents(self.path)[0], keys)
-        except ConfigError:  # it went away or changed since
+        except ConfigError:  # it was removed or changed meanwhile
             return str(self.path)
 
 

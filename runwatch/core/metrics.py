@@ -5,7 +5,9 @@ Inside: seconds, bytes, fractions in [0, 1]. What printed names mean is told by 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -73,6 +75,40 @@ SHARE = Unit(divide=100.0, share=True)
 """A fraction, or per cent where it exceeds 1."""
 
 
+_WORD = re.compile(r"[a-z]+")
+_COUNTED = frozenset(_WORD.findall("""
+    epoch epochs step steps iteration iterations iter iters update updates batch batches
+    sample samples example examples token tokens frame frames timestep timesteps episode episodes
+    param params parameters flos pq rg
+"""))  # fmt: skip
+_COUNTING = frozenset(_WORD.findall("""
+    global total num n number no count seen consumed processed trained input of so far trainer train current
+    size trainable non
+"""))  # fmt: skip
+_CLOCKS = re.compile(
+    r"(?:^|[/_ ])(?:total|wall|elapsed|train|training) ?_?time$|^eta$|runtime|timestamp|elapsed$"
+)
+_OF_EVALUATIONS = re.compile(
+    r"^(?:val|eval|test)[/_].*(?:per_sec(?:ond)?|_time|runtime)$|^train_.*per_second$"
+)
+_OF_MACHINE = ("system/", "host/", "proc/", "gpu/")
+
+
+@lru_cache(1024)
+def is_bookkeeping(metric: str) -> bool:
+    """Return whether a metric only counts or times what is done: epochs, tokens seen, run time."""
+    words = frozenset(_WORD.findall(metric.lower().removeprefix("train/")))
+    if words & _COUNTED and words <= _COUNTED | _COUNTING:
+        return True
+    name = metric.lower()
+    return metric in (REMAINING, DONE) or bool(_CLOCKS.search(name) or _OF_EVALUATIONS.search(name))
+
+
+def is_of_machine(metric: str) -> bool:
+    """Return whether a tracker measured it on the machine, not in training."""
+    return metric.startswith(_OF_MACHINE)
+
+
 def label(metric: str) -> str:
     """Return the short name people read: `train/grad_norm` -> `grad norm`."""
     known = {
@@ -88,4 +124,21 @@ def label(metric: str) -> str:
     if metric in known:
         return known[metric]
     head, _, rest = metric.partition("/")
-    return (rest if head in {"train", "perf"} and rest else metric).replace("_", " ")
+    short = (
+        rest if head in {"train", "perf"} and rest else f"val {rest}" if head == "val" and rest else metric
+    )
+    return short.replace("_", " ")
+
+
+SCORES = frozenset({"accuracy", "acc", "acc1", "top1", "f1", "map", "bleu", "auc", "score", "miou"})
+"""Last parts of names of what an evaluation wants large."""
+_REWARDS = frozenset({"reward", "rewards", "return", "mean_reward", "ep_rew_mean", "episode_reward"})
+_ERRORS = ("loss", "bpb", "ppl", "perplexity", "error", "err", "mae", "mse", "rmse", "wer", "cer", "nll")
+
+
+def goal(metric: str) -> str:
+    """Return `min` or `max`, where a smaller or a larger value is known to be better, else ""."""
+    name = metric.rpartition("/")[2].lower().replace(" ", "_")
+    if name.split("_")[-1] in _ERRORS or name.endswith("loss"):
+        return "min"
+    return "max" if name in SCORES or name.split("_")[-1] in SCORES or name in _REWARDS else ""

@@ -231,7 +231,7 @@ class Run:
         """Return those metrics that `source` is the one to tell.
 
         It is if it was the first to, if it follows one of the `older` sources, or if it
-        goes `over` another, of which what it told is dropped.
+        goes `over` another, whose series is none of the run's any more.
         """
         mine = set()
         for name in names:

@@ -9,6 +9,7 @@ samples arrived.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,12 +61,15 @@ class Summary:
     last: float = np.nan
     minimum: float = np.nan
     maximum: float = np.nan
+    minimum_step: float = np.nan
+    maximum_step: float = np.nan
+    """Where the minimum and the maximum were first; NaN where no step is known."""
     last_step: int | None = None
 
-    def add(self, values: Floats) -> None:
-        """Take values (n,) in stream order."""
+    def add(self, values: Floats, steps: Floats) -> None:
+        """Take values and their steps (n,) in stream order."""
         keep = np.isfinite(values)
-        finite = values if keep.all() else values[keep]
+        finite, at = (values, steps) if keep.all() else (values[keep], steps[keep])
         if not len(finite):
             if self.count == self.nonfinite:
                 self.first = self.first if self.count else float(values[0])
@@ -73,10 +77,13 @@ class Summary:
         else:
             if self.count == self.nonfinite:
                 self.first = float(finite[0])
-                self.minimum = self.maximum = self.first
+                self.minimum, self.maximum = np.inf, -np.inf
             self.last = float(finite[-1])
-            self.minimum = min(self.minimum, float(finite.min()))
-            self.maximum = max(self.maximum, float(finite.max()))
+            low, high = int(finite.argmin()), int(finite.argmax())
+            if finite[low] < self.minimum:
+                self.minimum, self.minimum_step = float(finite[low]), float(at[low])
+            if finite[high] > self.maximum:
+                self.maximum, self.maximum_step = float(finite[high]), float(at[high])
         self.count += len(values)
         self.nonfinite += len(values) - len(finite)
 
@@ -132,7 +139,7 @@ class Series:
         if not len(samples):
             return
         steps, values = self._steps(samples.step), samples.value
-        self.summary.add(values)
+        self.summary.add(values, steps)
         if self.metric == MFU and (values < 0).any():  # as nanoGPT prints it until it is known
             known = ~(values < 0)
             steps, values = steps[known], values[known]
@@ -166,33 +173,8 @@ class Series:
         return _points(self._buckets[:, : self._used])
 
     def columns(self, first_step: float | None, last_step: float | None, width: int) -> Columns:
-        """Return what to plot in `width` columns between two steps, both included.
-
-        None stands for the end of the data. x is the step, or the number of the
-        sample if the log tells no steps. Where steps went back, what was
-        written before and after shares columns. A column stands at its last
-        sample, the first of several at its first: there the data begins.
-        """
-        table = self._table(first_step, last_step)
-        if not table.shape[1] or width < 1:
-            return Columns(self.metric)
-        low = first_step if first_step is not None else float(np.nanmin(table[_FIRST_X]))
-        high = last_step if last_step is not None else float(np.nanmax(table[_LAST_X]))
-        if table.shape[1] > width or np.any(np.diff(table[_LAST_X]) <= 0):
-            table = _merge(table, low, high, width)
-        points = _points(table)
-        x = np.clip(points.last_x, low, high)
-        if len(x) > 1:
-            x[0] = np.clip(points.first_x[0], low, x[0])
-        return Columns(
-            self.metric,
-            x=tuple(x.tolist()),
-            low=_optional(points.low),
-            high=_optional(points.high),
-            mean=_optional(points.mean),
-            last=_optional(points.last),
-            nonfinite=tuple(points.nonfinite.astype(np.int64).tolist()),
-        )
+        """Return what to plot in `width` columns between two steps; see `united`."""
+        return united([(self, 0.0)], first_step, last_step, width)
 
     def _steps(self, steps: Floats) -> Floats:
         """Return the steps, each unknown one being that of the sample before it."""
@@ -232,9 +214,13 @@ class Series:
             self._used += table.shape[1]
         self._folded += self._chunk
 
-    def _table(self, first: float | None, last: float | None) -> Floats:
-        """Return the stretches (8, n) that touch the range: raw ones alone if they cover it."""
-        low, high = (-np.inf if first is None else first), (np.inf if last is None else last)
+    def stretches(self, first: float | None, last: float | None, shift: float = 0.0) -> Floats:
+        """Return the stretches (8, n) that touch the range: raw ones alone if they cover it.
+
+        `shift` is added to all steps.
+        """
+        low = -np.inf if first is None else first - shift
+        high = np.inf if last is None else last - shift
         buckets = self._with_x(self._buckets[:, : self._used], self.bucket, 0)
         raw = _summarise(self._raw[:, : self._fill], 1)
         raw = self._with_x(raw, 1, self._begin)
@@ -244,7 +230,9 @@ class Series:
             table = np.concatenate([buckets, raw], axis=1)
         else:
             table = raw
-        return table[:, _touching(table, low, high)]
+        table = table[:, _touching(table, low, high)]
+        table[_FIRST_X : _LAST_X + 1] += shift
+        return table
 
     def _with_x(self, table: Floats, size: int, begin: int) -> Floats:
         """Put sample numbers where no step is known, and the first step before it."""
@@ -259,6 +247,43 @@ class Series:
             start = known[0] if len(known) else self._x
             table[_FIRST_X : _LAST_X + 1] = np.nan_to_num(table[_FIRST_X : _LAST_X + 1], nan=start)
         return table
+
+
+def united(
+    reports: Sequence[tuple[Series, float]], first_step: float | None, last_step: float | None, width: int
+) -> Columns:
+    """Return what to plot in `width` columns between two steps, both included.
+
+    Series of one metric, each with what to add to its steps: of those after the first counts what
+    lies at steps that those before lack.
+
+    None stands for the end of the data. x is the step, or the number of the
+    sample if the log tells no steps. Where steps went back, what was
+    written before and after shares columns. A column stands at its last
+    sample, the first of several at its first: there the data begins.
+    """
+    metric, table = reports[0][0].metric, np.empty((8, 0))
+    for series, shift in reports:
+        table = _added(table, series.stretches(first_step, last_step, shift))
+    if not table.shape[1] or width < 1:
+        return Columns(metric)
+    low = first_step if first_step is not None else float(np.nanmin(table[_FIRST_X]))
+    high = last_step if last_step is not None else float(np.nanmax(table[_LAST_X]))
+    if table.shape[1] > width or np.any(np.diff(table[_LAST_X]) <= 0):
+        table = _merge(table, low, high, width)
+    points = _points(table)
+    x = np.clip(points.last_x, low, high)
+    if len(x) > 1:
+        x[0] = np.clip(points.first_x[0], low, x[0])
+    return Columns(
+        metric,
+        x=tuple(x.tolist()),
+        low=_optional(points.low),
+        high=_optional(points.high),
+        mean=_optional(points.mean),
+        last=_optional(points.last),
+        nonfinite=tuple(points.nonfinite.astype(np.int64).tolist()),
+    )
 
 
 @np.errstate(over="ignore", invalid="ignore")  # the sum of huge values is infinite
@@ -318,6 +343,22 @@ def _merge(table: Floats, low: float, high: float, width: int) -> Floats:
     merged[_FIRST_X] = np.minimum.reduceat(table[_FIRST_X], starts)
     merged[_LAST_X] = np.maximum.reduceat(table[_LAST_X], starts)
     return merged
+
+
+def _added(table: Floats, other: Floats) -> Floats:
+    """Return stretches with those of another source where they lack steps."""
+    if not (table.shape[1] and other.shape[1]):
+        return table if table.shape[1] else other
+    begin = np.minimum(table[_FIRST_X], table[_LAST_X])
+    order = np.argsort(begin, kind="stable")
+    end = np.maximum.accumulate(np.maximum(table[_FIRST_X], table[_LAST_X])[order])
+    low, high = (pick(other[_FIRST_X], other[_LAST_X]) for pick in (np.minimum, np.maximum))
+    before = np.searchsorted(begin[order], high, side="right") - 1
+    lacking = (before < 0) | (end[before] < low)
+    both = np.concatenate([other[:, lacking], table], axis=1)
+    if np.any(np.diff(table[_LAST_X]) < 0):  # steps went back: what came later is known by the order alone
+        return both
+    return both[:, np.argsort(both[_LAST_X], kind="stable")]
 
 
 def _touching(table: Floats, low: float, high: float) -> NDArray[np.bool_]:

@@ -29,11 +29,11 @@ class Progress(msgspec.Struct, frozen=True):
     rate: float | None = None
     """Steps per second, recent."""
     epoch: float | None = None
-    """Newest epoch, where the log tells no step."""
+    """Newest epoch, if the log has no step."""
     eta_source: str = ""
     """What the ETA goes by, in words."""
     total_source: str = ""
-    """The setting that tells the total, where step lines do not."""
+    """The setting with the total, if step lines do not have it."""
     stage: str = ""
     """The stage of a pipeline that it is in, where it has several."""
 
@@ -72,6 +72,9 @@ class Latest(msgspec.Struct, frozen=True):
     maximum: float | None = None
     printed: str = ""
     """Its name as the log prints it."""
+    minimum_at: float | None = None
+    """Step of the minimum, the first of several; None where it is not known."""
+    maximum_at: float | None = None
 
 
 class Columns(msgspec.Struct, frozen=True):
@@ -129,7 +132,7 @@ class RankRow(msgspec.Struct, frozen=True):
 
     rank: int
     done: int | None
-    """None if it never told."""
+    """None if it never reported progress."""
     total: int | None = None
     age: float | None = None
     """Seconds since the rank last reported."""
@@ -174,12 +177,12 @@ class CheckpointRow(msgspec.Struct, frozen=True):
     """One checkpoint."""
 
     name: str
-    """The last part of its path; of one that only the log tells of, where in the log."""
+    """The last part of its path; if only the log reports it, the place in the log."""
     at: int | None = None
     """Step, or epoch where no step is known."""
     kind: str = ""
     state: str = "told"
-    """complete, writing, incomplete, damaged, unknown, deleted, or told: only the log speaks of it."""
+    """complete, writing, incomplete, damaged, unknown, deleted, or `told`: only the log reports it."""
     reason: str = ""
     bytes: int | None = None
     age: float | None = None
@@ -189,6 +192,8 @@ class CheckpointRow(msgspec.Struct, frozen=True):
     ranks: int = 0
     """Ranks whose shards are there; 0 where the layout has none."""
     ranks_expected: int | None = None
+    spoilt: str = ""
+    """What its weights are though its files may be complete: `after NaN` or `diverged`; "" if good."""
 
 
 class Saving(msgspec.Struct, frozen=True):
@@ -335,7 +340,7 @@ class RunView(msgspec.Struct, frozen=True):
     age: float | None = None
     """Seconds since the newest line was read."""
     elapsed: float | None = None
-    """Seconds of training, where the log tells."""
+    """Seconds of training, if the log has them."""
     history: float | None = None
     """Fraction of the backlog read so far; None once all is read."""
     records: int = 0
@@ -355,12 +360,12 @@ class RunView(msgspec.Struct, frozen=True):
     log_read: tuple[tuple[int, float], ...] = ()
     """(line, Unix time): this and the following lines were read then, as they came; 0 is not known."""
     link: str = ""
-    """Address of its page on W&B, where the run tells it."""
+    """Address of its page on W&B, if known."""
     facts: dict[str, str] = {}
     about: dict[str, str] = {}
-    """The run's configuration and where it runs, as told beside it; only for views that show it."""
+    """The run's configuration and where it runs, from files next to it; only for views that show it."""
     parallel: dict[str, int] = {}
-    """Sizes of `tp`, `cp` and `pp`, where the configuration tells them."""
+    """Sizes of `tp`, `cp` and `pp`, if the configuration has them."""
     has_machine: bool = False
     """Whether processes or GPUs of it are known, so that there is something to show."""
     machine: MachineView | None = None

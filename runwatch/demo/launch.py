@@ -33,7 +33,7 @@ def start(
 
     None leaves the run's own default: 340 steps of 0.1 s, the fault at 0.58 of
     them. The process leads its own session, so a Ctrl-C here does not reach it;
-    its input is a pipe of ours, whose end tells it that we are gone.
+    its input is a pipe of ours, whose end shows that we are gone.
     Raises UsageError for an unknown fault and OSError if the log cannot be written.
     """
     if fault is not None and fault not in FAULT_NAMES:

@@ -31,7 +31,7 @@ class ModelShape:
     context: int = 16
     """Bytes it sees before the one it predicts."""
     width: int = 16
-    """Numbers that stand for one byte."""
+    """Numbers that represent one byte."""
     hidden: int = 128
     vocabulary: int = VOCABULARY
 

@@ -75,7 +75,7 @@ def schedule(step: int, steps: int) -> float:
 
 
 class Training:
-    """One run: the model, the ranks, and the numbers that the log tells."""
+    """One run: the model, the ranks, and the numbers in the log."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -230,7 +230,7 @@ class Training:
 
 
 def parse(arguments: list[str] | None = None) -> Options:
-    """Return the options of a command line; exits with 2 when they cannot be meant."""
+    """Return the options of a command line; exits with 2 if they are invalid."""
     parser = argparse.ArgumentParser(prog="python -m runwatch.demo.train", description=__doc__)
     add = parser.add_argument
     add("--dir", dest="directory", type=Path, required=True, help="where rank logs and checkpoints go")

@@ -1,17 +1,22 @@
-"""Limits, ticks and labels of an axis: round numbers that stay put while data grows."""
+"""Limits and ticks of an axis: round numbers that stay put while data grows."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from runwatch.render import numbers
 
 _HUGE = 1e300
 _TINY = 1e-300
-_OUTLIER = 20.0
-"""A value this many body heights beyond the body of the data is cut off, and marked."""
+_OUTLIER = 10.0
+"""A value this many heights of the body of the data away from it is cut off."""
+_MARGIN = 2.0
+"""Heights of the body that are shown beyond it where values are cut off."""
+_ROUND = (5.0, 2.5, 2.0, 1.0)
+_PARTS = {1.0: (5, 2), 2.0: (4, 2), 2.5: (5,), 5.0: (5,)}
+"""Into how many parts minor ticks divide a round distance."""
 
 
 def bounded(x: float) -> float:
@@ -35,8 +40,6 @@ class Scale:
     low: float
     high: float
     log: bool = False
-    clipped: bool = False
-    """True when data beyond `high` was left out on purpose."""
 
     def position(self, x: float) -> float:
         """Return 0 at the low end and 1 at the high end, never outside."""
@@ -48,6 +51,10 @@ class Scale:
         if math.isnan(x) or high <= low:
             return 0.0
         return max(0.0, min(1.0, (x - low) / (high - low)))
+
+    def part(self, inner: Scale) -> float:
+        """Return how much of this axis the range of another one takes."""
+        return self.position(inner.high) - self.position(inner.low)
 
 
 def _log_scale(values: Sequence[float]) -> Scale | None:
@@ -61,26 +68,23 @@ def _log_scale(values: Sequence[float]) -> Scale | None:
     return Scale(10.0**bottom, 10.0**top, log=True)
 
 
-def scale(values: Iterable[float], log: bool = False, least: float = 0.0) -> Scale:
+def scale(
+    values: Iterable[float], log: bool = False, least: float = 0.0, newest: Sequence[float] = ()
+) -> Scale:
     """Return limits for finite values, rounded outward to a coarse grid.
 
     `least` is the smallest range shown, as a fraction of the largest value, so
-    that a steady number looks steady. Extreme outliers do not flatten the rest.
+    that a steady number looks steady. Values far beyond the body of the data are
+    cut off, so that they do not flatten the rest; never those among `newest`.
     """
     data = sorted(bounded(x) for x in values)
     if not data:
         return Scale(0.0, 1.0)
     if log and (logarithmic := _log_scale(data)) is not None:
         return logarithmic
-    low, high = data[0], data[-1]
+    low, high = _body(data, newest)
     if low == high == 0:  # no other number tells how large one may be
         return Scale(0.0, 1.0)
-    clipped = False
-    if len(data) >= 20:
-        body_low, body_high = data[len(data) // 50], data[-1 - len(data) // 50]
-        body = body_high - body_low
-        if body > 0 and high > body_high + _OUTLIER * body:
-            high, clipped = body_high + 4 * body, True
     largest = max(abs(low), abs(high))
     # Changes too small to matter, or none at all, must not fill the chart.
     wanted = max(max(least, 0.1 if low == high else 1e-3) * largest, _TINY)
@@ -90,45 +94,107 @@ def scale(values: Iterable[float], log: bool = False, least: float = 0.0) -> Sca
     if 0 <= low < high / 10:
         low = 0.0
     grid = nice(max((high - low) / 20, _TINY))
-    return Scale(math.floor(low / grid) * grid, math.ceil(high / grid) * grid, clipped=clipped)
+    return Scale(math.floor(low / grid) * grid, math.ceil(high / grid) * grid)
 
 
-def ticks(axis: Scale, count: int) -> list[tuple[float, str]]:
-    """Return up to about `count` round values in the range, with labels of one precision."""
-    if count <= 0:
-        return []
-    if axis.log and (decades := _log_ticks(axis, count)):
-        return decades
+def _body(data: Sequence[float], newest: Sequence[float]) -> tuple[float, float]:
+    """Return the limits of sorted data without what lies far beyond its body."""
+    low, high = data[0], data[-1]
+    tail = len(data) // 50
+    bottom, top = data[tail], data[-1 - tail]
+    body = top - bottom
+    if len(data) < 20 or body <= 0:
+        return low, high
+    if high > top + _OUTLIER * body:
+        high = max(top + _MARGIN * body, *map(bounded, newest), top)
+    if low < bottom - _OUTLIER * body:
+        low = min(bottom - _MARGIN * body, *map(bounded, newest), bottom)
+    return low, high
+
+
+@dataclass(frozen=True)
+class Ticks:
+    """Where an axis has labels, and where lines without one."""
+
+    labels: tuple[tuple[float, str], ...] = ()
+    minor: tuple[float, ...] = ()
+
+
+Fits = Callable[[Sequence[tuple[float, str]]], bool]
+
+
+def ticks(
+    axis: Scale, wanted: int, fits: Fits = lambda labels: True, room: float = math.inf, whole: bool = False
+) -> Ticks:
+    """Return the coarsest round ticks that are `wanted` at least, or the most of which all labels fit.
+
+    `room`: the smallest distance of minor ticks; `whole`: nothing lies between whole numbers.
+    """
+    best = Ticks()
+    for found, minor in _candidates(axis, room):
+        if whole and any(x != round(x) for x, _ in found):
+            continue
+        if len(found) > max(100, wanted) or not fits(found):
+            break
+        if len(found) > len(best.labels):
+            best = Ticks(tuple(found), tuple(minor))
+        if len(found) >= wanted:
+            break
+    return best
+
+
+def _candidates(axis: Scale, room: float) -> Iterator[tuple[list[tuple[float, str]], list[float]]]:
+    """Yield ticks with their minor ones, from coarse to fine."""
+    if axis.log:
+        yield from _log_ticks(axis)
     low, high = bounded(axis.low), bounded(axis.high)
-    gap = nice(max((high - low) / count, _TINY))
-    first = math.ceil(low / gap - 1e-6)
-    last = math.floor(high / gap + 1e-6)
-    at = [i * gap for i in range(first, min(last, first + 100) + 1)]
-    return [(x, _label(x, gap)) for x in at]
+    power = math.floor(math.log10(max(high - low, _TINY)))
+    for exponent in range(power, power - 4, -1):
+        for factor in _ROUND:
+            gap = factor * 10.0**exponent
+            if gap <= 0 or low + gap == low:
+                return
+            parts = next((n for n in _PARTS[factor] if gap / n >= room), 0)
+            minor = [] if axis.log or not parts else list(_multiples(low, high, gap / parts))
+            yield [(x, _label(x, gap)) for x in _multiples(low, high, gap)], minor
 
 
-def _log_ticks(axis: Scale, count: int) -> list[tuple[float, str]]:
-    low, high = math.log10(axis.low), math.log10(axis.high)
-    whole = range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
-    every = max(1, math.ceil((high - low) / count))
-    factors = (1,) if len(whole) > 2 or count < 3 else (1, 2, 5) if whole else (1, 1.5, 2, 3, 5, 7)
-    out = []
-    for power in range(math.floor(low), math.floor(high) + 1, every):
-        for factor in factors:
-            x = factor * 10.0**power
-            if axis.low * (1 - 1e-9) <= x <= axis.high * (1 + 1e-9):
-                out.append((x, trimmed(numbers.si(x, 2))))
-    return out if len(out) > 1 else []
+def _multiples(low: float, high: float, gap: float) -> Iterator[float]:
+    first, last = math.ceil(low / gap - 1e-6), math.floor(high / gap + 1e-6)
+    return (i * gap for i in range(first, min(last, first + 400) + 1))
+
+
+def _log_ticks(axis: Scale) -> Iterator[tuple[list[tuple[float, str]], list[float]]]:
+    """Yield decades, then round numbers between them; between few of them, where the rest would be."""
+    low, high = math.floor(math.log10(axis.low)), math.floor(math.log10(axis.high))
+    for every in range(max(1, (high - low) // 2), 0, -1):
+        powers = range(math.ceil(low / every) * every, high + 1, every)
+        minor = _within(axis, range(low, high + 1), range(2, 10)) if every == 1 and high - low < 5 else []
+        yield _named(_within(axis, powers, (1,))), minor
+    for factors in ((1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
+        yield _named(_within(axis, range(low, high + 1), factors)), []
+
+
+def _within(axis: Scale, powers: Iterable[int], factors: Sequence[float]) -> list[float]:
+    every = (factor * 10.0**power for power in powers for factor in factors)
+    return [x for x in every if axis.low * (1 - 1e-9) <= x <= axis.high * (1 + 1e-9)]
+
+
+def _named(values: Iterable[float]) -> list[tuple[float, str]]:
+    return [(x, trimmed(numbers.si(x, 2))) for x in values]
 
 
 def _label(x: float, gap: float) -> str:
     """Return a tick label with the digits that tell neighbours apart, and no more."""
     if abs(x) < gap / 2:
         return "0"
-    digits = math.floor(math.log10(abs(x)) + 1e-9) - math.floor(math.log10(gap) + 1e-9) + 1
+    power = math.floor(math.log10(gap) + 1e-9)
+    half = round(gap / 10.0**power, 6) % 1 != 0  # 2.5 has one digit more
+    digits = math.floor(math.log10(abs(x)) + 1e-9) - power + 1 + half
     digits = max(1, min(digits, 7))
-    text = numbers.si(x, max(digits, 2)) if abs(x) >= 1e-3 else numbers.scientific(x, digits)
-    return trimmed(text)
+    if digits > 3 and abs(x) < 1e5 and x == round(x):
+        return f"{x:.0f}"
+    return trimmed(numbers.si(x, max(digits, 2)) if abs(x) >= 1e-3 else numbers.scientific(x, digits))
 
 
 def trimmed(text: str) -> str:
@@ -137,3 +203,8 @@ def trimmed(text: str) -> str:
     if "." in head and "e" not in head:
         return head.rstrip("0").rstrip(".") + text[len(head) :]
     return text
+
+
+def exact(x: float) -> str:
+    """Return the label of an end of an axis: as logs write it, where that is short."""
+    return f"{x:.0f}" if abs(x) < 1e5 and x == round(x) else trimmed(numbers.si(x, 4))

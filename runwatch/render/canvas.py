@@ -14,6 +14,7 @@ _APART = 8
 """Cells between two signs of a curve."""
 _ASCII_SIGNS = " '-\"._:|"
 """Indexed by mask: top 1, middle 2, bottom 4."""
+_BRAILLE_SIGNS = "".join(chr(0x2800 + mask) for mask in range(256))
 
 
 class Canvas:
@@ -60,14 +61,16 @@ class Canvas:
         over it: curves are told apart without colour, also where they run together.
         """
         signs, shown = [" "] * self.width, [""] * self.width
-        for layer, point in enumerate(points):
-            grid = self._layers[layer][index]
+        used = [(layer, rows[index]) for layer, rows in enumerate(self._layers) if any(rows[index])]
+        for layer, grid in used:
+            point = points[layer] if layer < len(points) else ""
             for cell in range(_APART // 2 + layer * 2, self.width if point else 0, _APART):
                 if grid[cell]:
                     signs[cell], shown[cell] = point, roles[layer]
-        for layer in range(len(self._layers) - 1, -1, -1):
-            for cell, mask in enumerate(self._layers[layer][index]):
+        table = _ASCII_SIGNS if self._ascii else _BRAILLE_SIGNS
+        for layer, grid in reversed(used):
+            role = roles[layer]
+            for cell, mask in enumerate(grid):
                 if mask and signs[cell] == " ":
-                    signs[cell] = _ASCII_SIGNS[mask] if self._ascii else chr(0x2800 + mask)
-                    shown[cell] = roles[layer]
+                    signs[cell], shown[cell] = table[mask], role
         return signs, shown

@@ -151,18 +151,34 @@ def spread(left: Sequence[Segment], right: Sequence[Segment], cells: int, ascii_
     return [*fit(left, cells - row_width(tail), ascii_only), *tail]
 
 
+ON = " on "
+"""Stands between the role of text and that of its background: `smooth on band`."""
+
+
+def ground(role: str) -> str:
+    """Return the role of the background, "" if it has none."""
+    return role.partition(ON)[2]
+
+
 def runs(chars: Sequence[str], roles: Sequence[str]) -> Row:
     """Return single-cell characters with a role each as the fewest segments.
 
     Each change of role costs a terminal some forty bytes; a blank takes that of
-    what stands before it, as nobody sees it.
+    what stands beside it on the same background, as nobody sees it.
     """
     out: Row = []
     start, role = 0, roles[0] if roles else ""
+    blank = True
     for index, char in enumerate(chars):
-        if char != " " and roles[index] != role:
-            if index > start and not "".join(chars[start:index]).isspace():
-                out.append(("".join(chars[start:index]), role))
-                start = index
-            role = roles[index]
+        mine = roles[index]
+        if mine == role:
+            blank = blank and char == " "
+            continue
+        same = ground(mine) == ground(role)
+        if char == " " and same:
+            continue
+        if index > start and not (blank and same):
+            out.append(("".join(chars[start:index]), role))
+            start = index
+        role, blank = mine, char == " "
     return [*out, ("".join(chars[start:]), role)] if chars else out

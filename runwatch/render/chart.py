@@ -1,23 +1,30 @@
-"""A line chart in text: axis gutter, raw envelope, smoothed line, marks.
+"""A line chart in text: ticks, band, smoothed line, shades, marks, the best value.
 
-`chart` returns rows of exactly the asked width. Roles: "axis", "raw" (the
-envelope of everything measured), "smooth" (the line to read), "second",
-"third", "fourth" (other series), "mark.KIND", "cursor" and "bad" (not finite, or beyond
-the top of the chart).
+`plot` returns rows of exactly the asked width, and where on them what lies. Roles:
+"axis", "edge" (the band from the smallest to the largest value), "raw" (single
+values behind the line), "smooth" (the line to read), "second", "third", "fourth"
+(other series), "best", "mark.KIND", "cursor" and "bad" (not finite, or cut off); of
+backgrounds "band" and those of shades, which runwatch.render.cells.ON joins to them.
 """
 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal
 
+from runwatch.core import metrics
 from runwatch.core.snapshot import Columns, Mark
-from runwatch.render import axis, cells, numbers, xaxis
+from runwatch.render import axis, band, cells, foot, xaxis
+from runwatch.render.axis import Scale
 from runwatch.render.canvas import Canvas
-from runwatch.render.cells import Row
+from runwatch.render.cells import ON, Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.smooth import smooth
+from runwatch.render.xaxis import Window
 
 _ROLES = ("raw", "fourth", "third", "second", "smooth")
 """Layers of the canvas, lowest first."""
@@ -25,6 +32,26 @@ _LAYER_OF_SERIES = (4, 3, 2, 1)
 MOST = len(_LAYER_OF_SERIES)
 """Series that one chart can hold."""
 _USUAL_GUTTER = 5
+_FOR_MARKS = 6
+"""Rows of a chart that has one for marks."""
+_FOR_LABELS = 8
+"""Rows from which on there are at least four labels."""
+_SUITS = 0.7
+"""The part of the y range before that must still be needed for it to stay."""
+_NEWEST = 3
+"""Points at the end of a series of which the middle one is always in the range."""
+
+Point = tuple[float, float | None, float | None, float | None, bool]
+"""Place, lowest, highest and mean value, and whether some are not finite."""
+
+
+@dataclass(frozen=True)
+class Shade:
+    """A stretch of steps with another background."""
+
+    first: float
+    last: float
+    role: str
 
 
 @dataclass(frozen=True)
@@ -44,33 +71,57 @@ class Options:
     unit: tuple[float, str] = (1.0, "")
     """What values on the y axis are multiplied by to be read, and what is written behind them."""
     axis: xaxis.Axis = xaxis.STEPS
-    """What the x axis shows; `first`, `last`, `cursor` and marks are steps all the same."""
+    """What the x axis shows; `first`, `last`, `cursor`, shades and marks are steps all the same."""
     others: Sequence[xaxis.Axis] = ()
     """The axes of all series but the first, where they differ: other runs have another pace."""
+    shades: Sequence[Shade] = ()
+    """Later ones lie over earlier ones."""
+    scale: Scale | None = None
+    """The y range that was shown before: it stays as long as it suits the data."""
 
 
 @dataclass(frozen=True)
-class _Window:
-    """The x axis: steps to dot columns and cells."""
+class Best:
+    """The best value of a series in the window."""
 
-    first: float
-    last: float
-    columns: int
-    cells: int
+    metric: str
+    step: float
+    value: float
+    single: bool
+    """It is the only value at that place, so that the step is its own."""
 
-    def dot(self, x: float) -> int:
-        return round(self._part(x) * (self.columns - 1))
 
-    def cell(self, x: float) -> int:
-        return min(self.cells - 1, self.dot(x) * self.cells // max(1, self.columns))
+@dataclass(frozen=True)
+class Cut:
+    """Values beyond one end of the range."""
 
-    def holds(self, x: float) -> bool:
-        return self.first <= x <= self.last
+    count: int = 0
+    extreme: float = 0.0
+    single: bool = True
+    """Each of them is one value, not the largest of several."""
 
-    def _part(self, x: float) -> float:
-        if self.last <= self.first:
-            return 0.0
-        return max(0.0, min(1.0, (x - self.first) / (self.last - self.first)))
+
+@dataclass(frozen=True)
+class Plot:
+    """A chart, and what is on it."""
+
+    rows: list[Row]
+    window: Window | None = None
+    places: xaxis.Axis = xaxis.STEPS
+    gutter: int = 0
+    """Cells before the plot."""
+    scale: Scale | None = None
+    above: Cut = Cut()
+    below: Cut = Cut()
+    best: Best | None = None
+    marks: tuple[str, ...] = ()
+    """The kinds of marks that are shown."""
+
+    def step(self, cell: int) -> float | None:
+        """Return the step at a cell of the chart; None where there is no plot."""
+        if self.window is None or not 0 <= cell - self.gutter < self.window.cells:
+            return None
+        return self.places.step(self.window.place(cell - self.gutter))
 
 
 def plot_width(width: int) -> int:
@@ -84,93 +135,79 @@ def nearest(columns: Columns, x: float) -> int | None:
     return min(known, key=lambda i: abs(columns.x[i] - x), default=None)
 
 
-def chart(
+def plot(
     series: Sequence[Columns],
     width: int,
     height: int,
     marks: Sequence[Mark] = (),
     options: Options = Options(),
-) -> list[Row]:
+) -> Plot:
     """Return `height` rows of `width` cells; the first of `series` is the main one."""
     if width <= 0 or height <= 0:
-        return [[] for _ in range(max(0, height))]
-    plot_rows = height - 1 if height >= 3 else height
+        return Plot([[] for _ in range(max(0, height))])
+    glyphs = options.glyphs
+    under = 0 if height < 3 else 2 if marks and height >= _FOR_MARKS else 1
     axes = [options.axis, *options.others][:MOST]
     axes += [options.axis] * (MOST - len(axes))
-    window = _limits(series, options)
-    tables = [_points(columns, window, x) for columns, x in zip(series, axes, strict=False)]
-    finite = [y for table in tables for point in table for y in (point.low, point.high) if y is not None]
-    scale = axis.scale(finite, options.log, options.least)
-    labels = _labels(scale, plot_rows, options.unit)
+    limits = _limits(series, options)
+    tables = [_points(columns, limits, x) for columns, x in zip(series, axes, strict=False)]
+    scale = _scale(tables, options)
+    labels, minor = _labels(scale, height - under, options.unit, glyphs)
     gutter = max((len(label) for label in labels.values()), default=1)
     if gutter + 2 > width:
-        labels, gutter = {}, 0
-    plot = max(1, width - gutter - 1)
-    canvas = Canvas(plot, plot_rows, len(_ROLES), options.glyphs.ascii)
-    span = _Window(*window, columns=canvas.columns, cells=plot)
-    cursor = None if options.cursor is None else options.axis.at(options.cursor)
-    bad = [False] * plot
-    over = [False] * plot
-    for index, table in reversed(list(enumerate(tables))):
-        _draw((canvas, span, scale), table, index, options.smoothing)
-        for point in table:
-            cell = span.cell(point.x)
-            bad[cell] = bad[cell] or point.bad
-            over[cell] = over[cell] or (point.high is not None and point.high > scale.high)
+        labels, minor, gutter = {}, set(), 0
+    canvas = Canvas(max(1, width - gutter - 1), height - under, len(_ROLES), glyphs.ascii)
+    window = Window(*limits, columns=canvas.columns, cells=canvas.width)
+    best = _best(series, tables)
+    spread = _draw(canvas, window, scale, tables, options.smoothing)
+    picture = _Picture(canvas, window, scale, options, spread, tables, best)
     rows = []
-    points = ("", *reversed(options.glyphs.points), "")  # as _ROLES
-    for y in range(plot_rows):
-        signs, roles = canvas.row(y, _ROLES, points)
-        if cursor is not None and span.holds(cursor):
-            cell = span.cell(cursor)
-            if signs[cell] == " ":
-                _set(signs, roles, cell, options.glyphs.cursor, "cursor")
-        if y == 0:
-            for cell in range(plot):
-                if over[cell]:
-                    _set(signs, roles, cell, options.glyphs.above, "bad")
-                if bad[cell]:
-                    _set(signs, roles, cell, "!", "bad")
+    for y in range(canvas.height):
         label = labels.get(y, "")
-        stem = options.glyphs.tick if label else options.glyphs.vertical
-        rows.append(cells.fit([(label.rjust(gutter) + stem, "axis"), *cells.runs(signs, roles)], width))
-    if plot_rows < height:
-        foot = [(" " * gutter + options.glyphs.origin, "axis"), *_foot(span, marks, options)]
-        rows.append(cells.fit(foot, width))
-    return rows
-
-
-@dataclass(frozen=True)
-class _Point:
-    x: float
-    low: float | None
-    high: float | None
-    mean: float | None
-    bad: bool
+        stem = glyphs.tick if label or y in minor else glyphs.vertical
+        rows.append(cells.fit([(label.rjust(gutter) + stem, "axis"), *picture.row(y)], width))
+    placed = foot.shown(marks, window, options.axis, glyphs) if under else []
+    if under:
+        on_rule = placed if under == 1 else ()
+        below = [(" " * gutter + glyphs.origin, "axis"), *foot.rule(window, options.axis, glyphs, on_rule)]
+        rows.append(cells.fit(below, width))
+    if under == 2:
+        rows.append(
+            cells.fit([(" " * (gutter + 1), ""), *foot.row_of_marks(placed, window.cells, glyphs)], width)
+        )
+    kinds = {kind for _, kind in placed}
+    return Plot(
+        rows,
+        window,
+        options.axis,
+        gutter + 1,
+        scale,
+        *_cut(tables, scale),
+        best=replace(best, step=options.axis.step(best.step)) if best is not None else None,
+        marks=tuple(kind for kind in glyphs.marks if kind in kinds),
+    )
 
 
 def _finite(x: float | None) -> float | None:
     return axis.bounded(x) if x is not None and math.isfinite(x) else None
 
 
-def _points(columns: Columns, window: tuple[float, float], places: xaxis.Axis) -> list[_Point]:
+def _points(columns: Columns, window: tuple[float, float], places: xaxis.Axis) -> list[Point]:
     """Return the points inside the window; lists of unequal length are read as far as they agree."""
-    out = []
-    for i, x in enumerate(columns.x[: len(columns.mean)]):
+    out: list[Point] = []
+    first, last = window
+    lows, highs, bads = len(columns.low), len(columns.high), len(columns.nonfinite)
+    for i, (x, printed) in enumerate(zip(columns.x, columns.mean, strict=False)):
         if not math.isfinite(x):
             continue
         place = axis.bounded(places.at(x))
-        if not window[0] <= place <= window[1]:
+        if not first <= place <= last:
             continue
-        mean = _finite(columns.mean[i])
-        low = _finite(columns.low[i]) if i < len(columns.low) else None
-        high = _finite(columns.high[i]) if i < len(columns.high) else None
-        low, high = (mean if low is None else low), (mean if high is None else high)
-        printed = columns.mean[i]
-        bad = (i < len(columns.nonfinite) and columns.nonfinite[i] > 0) or (
-            printed is not None and not math.isfinite(printed)
-        )
-        out.append(_Point(place, low, high, mean, bad))
+        mean = _finite(printed)
+        low = _finite(columns.low[i]) if i < lows else None
+        high = _finite(columns.high[i]) if i < highs else None
+        bad = (i < bads and columns.nonfinite[i] > 0) or (printed is not None and not math.isfinite(printed))
+        out.append((place, mean if low is None else low, mean if high is None else high, mean, bad))
     return out
 
 
@@ -187,45 +224,118 @@ def _limits(series: Sequence[Columns], options: Options) -> tuple[float, float]:
     return 0.0, 1.0
 
 
-def _labels(scale: axis.Scale, rows: int, unit: tuple[float, str]) -> dict[int, str]:
-    out: dict[int, str] = {}
+def _scale(tables: Sequence[Sequence[Point]], options: Options) -> Scale:
+    finite = [y for table in tables for point in table for y in point[1:3] if y is not None]
+    newest = []
+    for table in tables:
+        means = [point[3] for point in table[-_NEWEST:] if point[3] is not None]
+        newest += [statistics.median_low(means)] if means else []
+    needed, before = axis.scale(finite, options.log, options.least, newest), options.scale
+    if (
+        before is None
+        or before.log != needed.log
+        or not before.low <= needed.low < needed.high <= before.high
+    ):
+        return needed
+    return before if before.part(needed) >= _SUITS else needed
+
+
+def _labels(
+    scale: Scale, rows: int, unit: tuple[float, str], glyphs: Glyphs
+) -> tuple[dict[int, str], set[int]]:
+    """Return the labels of the y axis by their rows, and the rows of ticks without one."""
     factor, letter = unit
     read = replace(scale, low=scale.low * factor, high=scale.high * factor)
-    for y, label in axis.ticks(read, max(1, rows // 3)):
-        at = rows - 1 - round(read.position(y) * (rows - 1))
-        if not any(near in out for near in (at - 1, at, at + 1)):
-            out[at] = label + letter
-    return out
+    deep = 3 if glyphs.ascii else 4
+
+    def row(y: float) -> int:
+        return rows - 1 - round(read.position(y) * (rows * deep - 1)) // deep
+
+    def fits(labels: Sequence[tuple[float, str]]) -> bool:
+        at = sorted(row(y) for y, _ in labels)
+        apart = min((b - a for a, b in pairwise(at)), default=2)
+        return apart >= (1 if rows >= _FOR_LABELS else 2)
+
+    wanted = max(4, rows // 5) if rows >= _FOR_LABELS else (rows + 1) // 2
+    ticks = axis.ticks(read, wanted, fits, 1.5 * (read.high - read.low) / max(1, rows))
+    return {row(y): label + letter for y, label in ticks.labels}, {row(y) for y in ticks.minor}
+
+
+def _best(series: Sequence[Columns], tables: Sequence[Sequence[Point]]) -> Best | None:
+    """Return the best value of the main series; of several metrics that of the one that is validated."""
+    chosen = [(columns.metric, table) for columns, table in zip(series, tables, strict=False)]
+    names = {name for name, _ in chosen}
+    if len(names) < len(chosen):  # other runs
+        chosen = chosen[:1]
+    for name, table in sorted(chosen, key=lambda each: not each[0].startswith("val/")):
+        goal = metrics.goal(name)
+        at: Literal[1, 2] = 1 if goal == "min" else 2
+        if not goal:
+            continue
+        values = [(value, point) for point in table if (value := point[at]) is not None]
+        if len({value for value, _ in values}) > 1:
+            value, point = (min if goal == "min" else max)(values, key=lambda each: each[0])
+            return Best(name, point[0], value, point[1] == point[2])
+    return None
+
+
+def _cut(tables: Sequence[Sequence[Point]], scale: Scale) -> tuple[Cut, Cut]:
+    """Return what is beyond the top and the bottom of a linear axis."""
+    if scale.log:
+        return Cut(), Cut()
+    above = [
+        point for table in tables for point in table if (point[2] or 0) > scale.high and point[2] is not None
+    ]
+    below = [point for table in tables for point in table if point[1] is not None and point[1] < scale.low]
+    single = all(point[1] == point[2] for point in (*above, *below))
+    return (
+        Cut(len(above), max((p[2] or 0.0 for p in above), default=0.0), single),
+        Cut(len(below), min((p[1] or 0.0 for p in below), default=0.0), single),
+    )
 
 
 def _draw(
-    grid: tuple[Canvas, _Window, axis.Scale], table: list[_Point], index: int, smoothing: float
-) -> None:
-    """Draw one series: the main one as envelope and line, others as lines."""
-    canvas, span, scale = grid
+    canvas: Canvas, window: Window, scale: Scale, tables: Sequence[Sequence[Point]], smoothing: float
+) -> list[band.Span | None]:
+    """Draw all series, the main one last; return the band behind it, where it has one."""
+    position, top, parts = scale.position, canvas.rows - 1, canvas.height * band.PARTS
 
     def height(y: float) -> int:
-        return round(scale.position(y) * (canvas.rows - 1))
+        return round(position(y) * top)
 
-    layer = _LAYER_OF_SERIES[index]
-    if index == 0:
-        band = 0 if smoothing > 0 else layer
-        for point in table:
-            if point.low is not None and point.high is not None:
-                canvas.column(band, span.dot(point.x), height(point.low), height(point.high))
-        if smoothing > 0:
-            _polyline(canvas, 0, [(p.x, p.mean) for p in table], span, height)
-            trend = smooth([p.mean for p in table], smoothing)
-            _polyline(canvas, layer, [(p.x, y) for p, y in zip(table, trend, strict=True)], span, height)
-            return
-    _polyline(canvas, layer, [(p.x, p.mean) for p in table], span, height)
+    def part(y: float) -> float:
+        return position(y) * parts
+
+    spread: list[band.Span | None] = []
+    for index, table in reversed(list(enumerate(tables))):
+        layer = _LAYER_OF_SERIES[index]
+        lines = [point[3] for point in table]
+        if index == 0:
+            if band.has_spread([(p[1], p[2]) for p in table if p[1] is not None and p[2] is not None]):
+                spread = band.spans((p[:3] for p in table), window, part)
+            else:
+                _single(canvas, window, table, height, layer if smoothing <= 0 else 0)
+            if smoothing > 0:
+                lines = smooth(lines, smoothing)
+        _polyline(canvas, layer, [(p[0], y) for p, y in zip(table, lines, strict=True)], window, height)
+    return spread
+
+
+def _single(
+    canvas: Canvas, window: Window, table: Sequence[Point], height: Callable[[float], int], layer: int
+) -> None:
+    """Draw values that stand one by one: a line through them, and what few of them are several."""
+    _polyline(canvas, layer, [(point[0], point[3]) for point in table], window, height)
+    for x, low, high, _, _ in table:
+        if low is not None and high is not None and low < high:
+            canvas.column(layer, window.dot(x), height(low), height(high))
 
 
 def _polyline(
     canvas: Canvas,
     layer: int,
     points: list[tuple[float, float | None]],
-    span: _Window,
+    window: Window,
     height: Callable[[float], int],
 ) -> None:
     before: tuple[int, int] | None = None
@@ -233,55 +343,69 @@ def _polyline(
         if y is None:
             before = None
             continue
-        here = (span.dot(x), height(y))
+        here = (window.dot(x), height(y))
         canvas.line(layer, before or here, here)
         before = here
 
 
-def _foot(span: _Window, marks: Sequence[Mark], options: Options) -> Row:
-    """Return the x axis: a rule with marks, and labels where no mark is."""
-    glyphs, places = options.glyphs, options.axis
-    signs = [glyphs.horizontal] * span.cells
-    roles = ["axis"] * span.cells
-    for kind in reversed(list(glyphs.marks)):
-        for mark in marks:
-            if mark.kind == kind and span.holds(at := places.at(mark.step)):
-                _set(signs, roles, span.cell(at), glyphs.marks[kind], f"mark.{kind}")
-    unit, letter = places.unit(span.last - span.first)
-    first, last = span.first / unit, span.last / unit
-    count = min(8, span.cells // 24)
-    inner = axis.ticks(axis.Scale(first, last), count) if count and last > first else []
-    oldest = _end(first, places) + letter
-    for room in range(5):  # a mark at an end moves the label a little
-        if _write(signs, room, oldest):
-            break
-    if span.last > span.first:
-        newest = _end(last, places) + letter
-        for room in range(4):
-            if _write(signs, span.cells - len(newest) - room, newest):
-                break
-    for x, label in inner:
-        _write(signs, span.cell(x * unit) - len(label) // 2, label + letter)
-    return cells.runs(signs, roles)
+class _Picture:
+    """The rows of the plot, from what is drawn and what lies before and behind it."""
+
+    def __init__(
+        self, canvas: Canvas, window: Window, scale: Scale, options: Options,
+        spread: list[band.Span | None], tables: Sequence[Sequence[Point]], best: Best | None,
+    ) -> None:  # fmt: skip
+        self._canvas, self._spread, self._glyphs = canvas, spread, options.glyphs
+        self._points = ("", *reversed(options.glyphs.points), "")  # as _ROLES
+        places = options.axis
+        cursor = None if options.cursor is None else places.at(options.cursor)
+        self._cursor = window.cell(cursor) if cursor is not None and window.holds(cursor) else None
+        self._best = None
+        if best is not None and scale.low <= best.value <= scale.high:
+            row = canvas.height - 1 - int(scale.position(best.value) * (canvas.height - 1e-9))
+            self._best = (max(0, row), window.cell(best.step))
+        self._top: dict[int, str] = {}
+        self._bottom: set[int] = set()
+        grounds = [""] * window.cells
+        for shade in options.shades:
+            first, last = places.at(shade.first), places.at(shade.last)
+            if first <= window.last and last >= window.first:
+                for cell in range(window.cell(first), window.cell(last) + 1):
+                    grounds[cell] = shade.role
+        for table in tables:
+            for x, low, high, _, bad in table:
+                if bad:
+                    self._top[window.cell(x)] = "!"
+                    grounds[window.cell(x)] = "shade-crit"
+                elif high is not None and high > scale.high:
+                    self._top.setdefault(window.cell(x), options.glyphs.above)
+                if low is not None and low < scale.low and not scale.log:
+                    self._bottom.add(window.cell(x))
+        self._grounds = {cell: ground for cell, ground in enumerate(grounds) if ground}
+
+    def row(self, y: int) -> Row:
+        """Return a row of the plot, the top one being 0."""
+        glyphs, height = self._glyphs, self._canvas.height
+        signs, roles = self._canvas.row(y, _ROLES, self._points)
+        if self._spread:
+            band.fill(signs, roles, self._spread, height - 1 - y, glyphs)
+        if self._cursor is not None and (signs[self._cursor] == " " or roles[self._cursor] == band.FULL):
+            _put(signs, roles, self._cursor, glyphs.cursor, "cursor")
+        if self._best is not None and self._best[0] == y:
+            _put(signs, roles, self._best[1], glyphs.best, "best")
+        if y == 0:
+            for cell, sign in self._top.items():
+                signs[cell], roles[cell] = sign, "bad"
+        if y == height - 1:
+            for cell in self._bottom:
+                signs[cell], roles[cell] = glyphs.below, "bad"
+        for cell, ground in self._grounds.items():
+            if not cells.ground(roles[cell]):
+                roles[cell] += ON + ground
+        return cells.runs(signs, roles)
 
 
-def _end(x: float, places: xaxis.Axis) -> str:
-    """Return the label of an end of the axis: a step as logs write it, where that is short."""
-    if places.name == xaxis.STEP and x < 1e5 and x == round(x):
-        return f"{x:.0f}"
-    return axis.trimmed(numbers.si(x, 4))
-
-
-def _write(signs: list[str], at: int, text: str) -> bool:
-    """Put a label on the rule if nothing else is there or right before it, and no label right behind it."""
-    end = at + len(text)
-    if at < 0 or end > len(signs) or len(set(signs[max(0, at - 1) : end])) > 1:
-        return False
-    if signs[end : end + 1] and signs[end].isdigit():
-        return False
-    signs[at:end] = text
-    return True
-
-
-def _set(signs: list[str], roles: list[str], cell: int, sign: str, role: str) -> None:
-    signs[cell], roles[cell] = sign, role
+def _put(signs: list[str], roles: list[str], cell: int, sign: str, role: str) -> None:
+    """Put a sign over what is there; the background stays."""
+    behind = cells.ground(roles[cell])
+    signs[cell], roles[cell] = sign, role + (ON + behind if behind else "")

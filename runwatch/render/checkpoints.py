@@ -19,11 +19,22 @@ _ROLES = {
     "unknown": "dim",
     "told": "",
 }
+_KEPT = frozenset({"complete", "writing", "told"})
+"""States in which the weights matter, not the files."""
 _FEW = 100
 """Checkpoints that still fit, below which it is worth saying how many, and when the disk will be full."""
 _CHANGED = 0.01
 """Fraction by which the newest one's size must differ from the usual for that to be said."""
 _GRAVE = frozenset({"traceback", "error", "oom", "nccl", "signal", "xid", "killed", "segfault", "crash"})
+
+
+def _role(row: CheckpointRow) -> str:
+    """Return the role of a checkpoint; one with weights that are not good is never in a good colour."""
+    return "warn" if row.spoilt and row.state in _KEPT else _ROLES.get(row.state, "")
+
+
+def _sign(row: CheckpointRow, glyphs: Glyphs) -> str:
+    return glyphs.severities["warning"] if row.spoilt and row.state in _KEPT else sign(row.state, glyphs)
 
 
 def sign(state: str, glyphs: Glyphs = UNICODE) -> str:
@@ -47,8 +58,10 @@ def written(row: CheckpointRow, usual: int | None) -> float | None:
 def brief(row: CheckpointRow, glyphs: Glyphs = UNICODE, usual: int | None = None) -> Row:
     """Return one checkpoint in a narrow column: sign, step, size; `usual` is the size of one, in bytes."""
     where = row.name if row.at is None else f"{numbers.step(row.at)}"
-    parts: Row = [(f"{sign(row.state, glyphs)} ", _ROLES.get(row.state, "")), (where, "")]
-    if row.state in ("writing", "incomplete", "damaged", "deleted"):
+    parts: Row = [(f"{_sign(row, glyphs)} ", _role(row)), (where, "")]
+    if row.spoilt and row.state in _KEPT:
+        parts.append((f" {row.spoilt}", _role(row)))
+    elif row.state in ("writing", "incomplete", "damaged", "deleted"):
         parts.append((f" {_state(row, usual)}", _ROLES[row.state]))
     elif row.bytes:
         parts.append((f" {numbers.size(row.bytes)}", "dim"))
@@ -58,6 +71,8 @@ def brief(row: CheckpointRow, glyphs: Glyphs = UNICODE, usual: int | None = None
 
 
 def _state(row: CheckpointRow, usual: int | None) -> str:
+    if row.spoilt and row.state in _KEPT:
+        return row.spoilt
     part = written(row, usual)
     if part is not None:
         return f"writing {numbers.percent(part, 0)}"
@@ -92,14 +107,14 @@ def table(
     out: list[Row] = []
     ranks_room = _ranks_room(rows)
     for row in rows:
-        role = _ROLES.get(row.state, "")
+        role = _role(row)
         at = "-" if row.at is None else numbers.step(row.at)
         size = "" if row.bytes is None else numbers.size(row.bytes)
         age = "" if row.age is None else f"{numbers.brief(row.age)} ago"
         took = "" if row.seconds is None else numbers.brief(row.seconds)
         state = _state(row, usual)
         parts: Row = [
-            (f"{sign(row.state, glyphs)} ", role),
+            (f"{_sign(row, glyphs)} ", role),
             (f"{at:>10} ", ""),
             (f"{state:<11}", role),
             (f"{size:>9} {age:>10} {took:>7} ", ""),

@@ -25,6 +25,15 @@ class Glyphs:
     cursor: str
     above: str
     """A value beyond the top of a chart."""
+    below: str
+    """One beyond its bottom."""
+    best: str
+    minor: str
+    """A tick without a label on the x axis; on the y axis it is `tick`."""
+    fill: str
+    """A cell of a band; `fill_low` and `fill_high` are those of which the lower or upper part is filled."""
+    fill_low: str
+    fill_high: str
     bar: str
     bar_end: str
     bar_rest: str
@@ -63,6 +72,12 @@ UNICODE = Glyphs(
     origin="└",
     cursor="│",
     above="▲",
+    below="▼",
+    best="★",
+    minor="┴",
+    fill="░",
+    fill_low="▁▂▃▄▅▆▇",
+    fill_high="▔▔▀▀▀",
     bar="━",
     bar_end="╸",
     bar_rest="─",
@@ -108,6 +123,12 @@ ASCII = Glyphs(
     origin="+",
     cursor="|",
     above="^",
+    below="v",
+    best="*",
+    minor="'",
+    fill=":",
+    fill_low=" ...:::",
+    fill_high=" ''::",
     bar="=",
     bar_end=">",
     bar_rest=".",

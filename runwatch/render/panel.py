@@ -18,6 +18,8 @@ class Content:
     rows: list[Row] = field(default_factory=list)
     right: Row = field(default_factory=list)
     """Shown at the right end of the top border."""
+    legend: Row = field(default_factory=list)
+    """Shown in the bottom border: what the signs of this panel mean."""
 
 
 def framed(
@@ -33,8 +35,15 @@ def framed(
     for y in range(height - 2):
         row = content.rows[y] if y < len(content.rows) else []
         out.append([side, *cells.fit(row, inner, glyphs.ascii), side])
-    out.append([(glyphs.bottom_left + glyphs.horizontal * inner + glyphs.bottom_right, role)])
+    out.append(_bottom(content.legend, width, glyphs, role))
     return out
+
+
+def _bottom(legend: Row, width: int, glyphs: Glyphs, role: str) -> Row:
+    edge = glyphs.horizontal
+    told = _boxed(legend, width - 4, glyphs, whole=True)
+    rest = edge * (width - 3 - cells.row_width(told))
+    return [(glyphs.bottom_left + edge, role), *told, (rest + glyphs.bottom_right, role)]
 
 
 def _top(content: Content, width: int, glyphs: Glyphs, role: str) -> Row:
@@ -53,13 +62,15 @@ def _top(content: Content, width: int, glyphs: Glyphs, role: str) -> Row:
     ]
 
 
-def _boxed(row: Sequence[Segment], room: int, glyphs: Glyphs) -> Row:
-    """Return ` row ` with as many of its pieces as fit; the first is clipped if it must be."""
+def _boxed(row: Sequence[Segment], room: int, glyphs: Glyphs, whole: bool = False) -> Row:
+    """Return ` row ` with as many of its pieces as fit; the first is clipped, unless it must be `whole`."""
     if room < 4 or not any(text for text, _ in row):
         return []
     pieces = [(cells.settled(text, glyphs.ascii), role) for text, role in row]
     while len(pieces) > 1 and cells.row_width(pieces) > room - 2:
         pieces.pop()
     if cells.row_width(pieces) > room - 2:
+        if whole:
+            return []
         pieces = [(cells.clip(pieces[0][0], room - 2, glyphs.ellipsis), pieces[0][1])]
     return [(" ", ""), *pieces, (" ", "")]

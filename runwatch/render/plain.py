@@ -1,4 +1,4 @@
-"""Parts of a run in plain text: steps, time left, one incident, the time of day."""
+"""Parts of a run in plain text: steps, time left, the title of an incident, the time of day."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from runwatch.core.metrics import label
 from runwatch.core.snapshot import IncidentRow, Progress
-from runwatch.render import numbers, states
+from runwatch.render import numbers
 from runwatch.render.glyphs import UNICODE, Glyphs
 
 _RESULTS = 12
@@ -75,20 +75,6 @@ def title(row: IncidentRow, now: float | None = None) -> str:
         return row.title
     grown = numbers.brief(silent + max(0.0, now - row.since))
     return _FOR.sub(lambda found: f"for {grown}{' ' if found[0].endswith(' ') else ''}", row.title, count=1)
-
-
-def incident(row: IncidentRow, glyphs: Glyphs = UNICODE, now: float | None = None) -> str:
-    """Return one incident on one line: sign, word, title, where, how long, cause."""
-    sign, word, _ = states.incident_tag(row, glyphs)
-    said = title(row, now)
-    line = f"{sign} {word:<4} {said}"
-    if row.step is not None and "step" not in said:
-        line += f" @{numbers.step(row.step)}"
-    if row.rank is not None and f"rank {row.rank}" not in said:
-        line += f" rank {row.rank}"
-    if row.since is not None and now is not None:
-        line += f" ({numbers.brief(max(0.0, now - row.since))})"
-    return f"{line}: {row.cause}" if row.cause else line
 
 
 def clock(unix: float, seconds: bool = False) -> str:

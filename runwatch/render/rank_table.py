@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from runwatch.core.batch import NODE
 from runwatch.core.metrics import STEP_TIME
 from runwatch.core.snapshot import ProcessRow, RankPlace, RankRow
-from runwatch.render import cells, numbers, ranks
+from runwatch.render import cells, heat, numbers, ranks
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.machine import BUSY, STATES
@@ -29,17 +29,26 @@ class _Column:
     """Place among those that stay: small stays longest."""
     write: Callable[[RankRow], str]
     """Text of a rank; "" where it is not known."""
+    role: Callable[[RankRow], str] = lambda row: ""
+    """How far a rank is from where it should be."""
 
 
 def table(
-    rows: Sequence[RankRow], width: int, glyphs: Glyphs = UNICODE, top: int = 0, chosen: int | None = None
+    rows: Sequence[RankRow],
+    width: int,
+    glyphs: Glyphs = UNICODE,
+    top: int = 0,
+    chosen: int | None = None,
+    peers: Sequence[RankRow] = (),
 ) -> list[Row]:
     """Return a heading and one row for each rank, each of at most `width` cells.
 
     `top` is the most that any rank has done, for the part of a run of unknown
-    length; `chosen` is the rank that the pointer stands at.
+    length; `chosen` is the selected rank; `peers` are all ranks, if these are not.
     """
-    columns = _fitting([c for c in _columns(rows, top) if any(c.write(row) for row in rows)], width)
+    columns = _fitting(
+        [c for c in _columns(rows, top, peers or rows) if any(c.write(row) for row in rows)], width
+    )
     names = max([5, *(len(_name(row.rank)) for row in rows)])
     out: list[Row] = [
         [(" " + "rank".rjust(names) + "".join(f" {c.head:>{c.width}}" for c in columns), "dim")]
@@ -48,10 +57,8 @@ def table(
         pointer = (glyphs.pointer if row.rank == chosen else " ", "key")
         line: Row = [pointer, (_name(row.rank).rjust(names), "title" if row.rank == chosen else "")]
         for column in columns:
-            role = STATES.get(row.place.state, "dim") if column.head == "process" and row.place else ""
-            line.append(
-                (" " + cells.pad(column.write(row) or "-", column.width, glyphs.ellipsis, True), role)
-            )
+            text = cells.pad(column.write(row) or "-", column.width, glyphs.ellipsis, True)
+            line.append((f" {text}", column.role(row)))
         out.append(line)
     return [cells.fit(line, width, glyphs.ascii) for line in out]
 
@@ -61,22 +68,42 @@ def _name(rank: int) -> str:
     return ranks.label(rank) if rank >= NODE else str(rank)
 
 
-def _columns(rows: Sequence[RankRow], top: int) -> list[_Column]:
+def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> list[_Column]:
     words = {BUSY[row.place.measure] for row in rows if row.place is not None and row.place.measure}
     busy = words.pop() if len(words) == 1 else "busy"
+
+    def warm(measure: str) -> Callable[[RankRow], str]:
+        judge = ranks.heats(peers, measure)
+        return lambda row: _hot(judge(ranks.level(row, measure, top)))
+
+    def part(row: RankRow) -> float | None:
+        return ranks.level(row, "progress", top)
+
+    progress, age = warm("progress"), warm("age")
     return [
-        _Column("done", 15, 0, _done),
-        _Column("part", 6, 5, lambda row: _known(numbers.percent, ranks.level(row, "progress", top))),
-        _Column("step time", 9, 2, lambda row: _known(lambda x: numbers.value(STEP_TIME, x), row.step_time)),
-        _Column("loss", 8, 3, ranks.loss),
-        _Column("last seen", 9, 1, lambda row: "" if row.age is None else f"{numbers.brief(row.age)} ago"),
-        _Column("process", 8, 4, lambda row: "" if row.place is None else row.place.state),
+        _Column("progress", 15, 0, _done, progress),
+        _Column("done", 6, 5, lambda row: _known(numbers.percent, part(row)), progress),
+        _Column("step time", 9, 2, lambda row: _known(_seconds, row.step_time), warm("step time")),
+        _Column("loss", 8, 3, ranks.loss, lambda row: "crit" if row.loss_text else ""),
+        _Column("last seen", 9, 1, _seen, age),
+        _Column(
+            "process", 8, 4, lambda row: "" if row.place is None else row.place.state,
+            lambda row: "" if row.place is None else STATES.get(row.place.state, "dim"),
+        ),
         _Column("GPU", 5, 6, lambda row: "" if row.place is None else ",".join(row.place.gpus)),
-        _Column(busy, 5, 4, _busy),
+        _Column(busy, 5, 4, _busy, warm("gpu")),
         _Column("GPU memory", 17, 8, lambda row: "" if row.place is None else _memory(row.place)),
-        _Column("temp", 5, 7, lambda row: _of(row.place, lambda place: place.temperature, _degrees)),
+        _Column(
+            "temp", 5, 7, lambda row: _of(row.place, lambda place: place.temperature, _degrees),
+            lambda row: "" if row.place is None else _hot(heat.temperature(row.place.temperature)),
+        ),
         _Column("power", 7, 9, lambda row: _of(row.place, lambda place: place.power, _watts)),
-    ]
+    ]  # fmt: skip
+
+
+def _hot(role: str) -> str:
+    """Return a heat as the role of text, which is plain where all is as it should be."""
+    return "" if role == heat.ROLES[0] else role
 
 
 def _fitting(columns: list[_Column], width: int) -> list[_Column]:
@@ -102,11 +129,10 @@ def words(
     """Return what is known of one rank: its progress, pace, process, GPU and its newest line of the log."""
     told = [("progress", _progress(row, others), "")]
     if row.step_time is not None:
-        told.append(("pace", _pace(row, others), ""))
+        told.append(("pace", _pace(row, others), _hot(ranks.heats(others, "step time")(row.step_time))))
     if loss := ranks.loss(row):
         told.append(("loss", loss, "crit" if row.loss_text else ""))
-    seen = "not since the log is watched" if row.age is None else f"{numbers.brief(row.age)} ago"
-    told.append(("last seen", seen, ""))
+    told.append(("last seen", _seen(row) or "not since the log is watched", ""))
     if (place := row.place) is None:
         told.append(("process", "not found on this machine", "dim"))
     else:
@@ -168,6 +194,10 @@ def _done(row: RankRow) -> str:
     return numbers.step(row.done) + ("" if row.total is None else f"/{numbers.step(row.total)}")
 
 
+def _seen(row: RankRow) -> str:
+    return "" if row.age is None else f"{numbers.brief(row.age)} ago"
+
+
 def _busy(row: RankRow) -> str:
     if row.place is not None and row.place.gpu_state == "lost":
         return "lost"
@@ -189,6 +219,10 @@ def _of(
 
 def _known(write: Callable[[float], str], x: float | None) -> str:
     return "" if x is None else write(x)
+
+
+def _seconds(x: float) -> str:
+    return numbers.value(STEP_TIME, x)
 
 
 def _whole(x: float) -> str:

@@ -15,9 +15,10 @@ from types import MappingProxyType
 from runwatch.core.batch import NODE
 from runwatch.core.metrics import LOSS, STEP_TIME
 from runwatch.core.snapshot import RankRow
-from runwatch.render import cells, numbers, rank_groups
-from runwatch.render.cells import Row
+from runwatch.render import cells, heat, numbers, rank_groups
+from runwatch.render.cells import Row, Segment
 from runwatch.render.glyphs import UNICODE, Glyphs
+from runwatch.render.heat import SILENT, Heat
 
 MEASURES = ("progress", "step time", "loss", "age", "gpu")
 """What can be shown: how far, how slow, which loss, silent for how long, how busy its GPU."""
@@ -27,8 +28,6 @@ _NEAR = 7
 """Steps that ranks are apart anyway, as each prints when it gets there."""
 _SLOW = 1.15
 """Times the median step at which a rank is called slow."""
-SILENT = 60.0
-"""Seconds without a word after which a rank is worth naming."""
 
 
 def level(row: RankRow, measure: str, furthest: int) -> float | None:
@@ -89,7 +88,7 @@ def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
     return sorted(ranks, key=key)
 
 
-COLUMNS = ("worst", "rank", "done", "step time", "loss", "last seen", "gpu busy", "gpu temp")
+COLUMNS = ("worst", "rank", "progress", "step time", "loss", "last seen", "gpu busy", "gpu temp")
 """What a table of ranks can be sorted by."""
 
 
@@ -97,7 +96,7 @@ def by_column(ranks: Sequence[RankRow], column: str, measure: str) -> list[RankR
     """Return the ranks sorted by a column, what is worst first; what is not known comes last."""
     keys: dict[str, Callable[[RankRow], float | None]] = {
         "rank": lambda row: row.rank,
-        "done": lambda row: row.done,
+        "progress": lambda row: row.done,
         "step time": lambda row: None if row.step_time is None else -row.step_time,
         "loss": lambda row: -math.inf if row.loss_text else None if row.loss is None else -row.loss,
         "last seen": lambda row: None if row.age is None else -row.age,
@@ -152,10 +151,18 @@ def label(rank: int) -> str:
     return f"n{node}.r{place}" if node else f"r{place}"
 
 
-def notable(ranks: Sequence[RankRow], over: bool = False) -> list[str]:
-    """Return in words the ranks that stand out, the worst first: a loss that is no number, lag, silence.
+def heats(ranks: Sequence[RankRow], measure: str) -> Heat:
+    """Return how to judge what is drawn for a rank among these."""
+    top = furthest(ranks)
+    whole = max((row.total or top for row in ranks), default=0)
+    near = _NEAR / whole if measure == "progress" and whole > 0 else 0.0
+    return heat.among(measure, [level(row, measure, top) for row in ranks], near)
 
-    When the run is over, silence is no news.
+
+def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
+    """Return in words the ranks that are worth naming, the worst first: a bad loss, lag, slowness, silence.
+
+    Each with its heat. When the run is over, silence is no news.
     """
     top = furthest(ranks)
     parts = {row.rank: level(row, "progress", top) for row in ranks}
@@ -166,15 +173,22 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[str]:
     silent = [row for row in worst(ranks, "age") if row.rank in mute] if mute else []
     late = slow(ranks)
     named = lags | {row.rank for row in late}
-    spoilt = [describe(row, "loss") for row in ranks if row.loss_text]
+    spoilt = [(describe(row, "loss"), "crit") for row in ranks if row.loss_text]
     out = spoilt if len(spoilt) < len(ranks) else []  # of all of them the run's own loss tells
+    progress, pace, age = (
+        heats(ranks if found else (), name)
+        for name, found in (("progress", behind), ("step time", late), ("age", silent))
+    )
     out += [
-        describe(row) + (f", {describe(row, 'age').partition(' ')[2]}" if row.rank in mute else "")
+        (
+            describe(row) + (f", {describe(row, 'age').partition(' ')[2]}" if row.rank in mute else ""),
+            max(progress(parts[row.rank]), age(row.age) if row.rank in mute else ""),
+        )
         for row in behind
     ]
     usual = median_step(ranks)
-    out += [_slow(row, usual) for row in late if row.rank not in lags]
-    return out + [describe(row, "age") for row in silent if row.rank not in named]
+    out += [(_slow(row, usual), pace(row.step_time)) for row in late if row.rank not in lags]
+    return out + [(describe(row, "age"), age(row.age)) for row in silent if row.rank not in named]
 
 
 def _through(row: RankRow) -> bool:
@@ -223,13 +237,14 @@ def grid(
     top_done = furthest(ordered)
     levels = [level(row, measure, top_done) for row in ordered]
     span = _span(levels, measure, max(row.total or top_done for row in ordered))
+    warm = heats(ordered, measure)
     lines = height - 1 if height > 1 else 1
     group = 1
     grouped = None
     if by:
         groups = rank_groups.places(ordered, by, parallel)
-        grouped = _grouped(groups, levels, (width, lines), span, glyphs)
-    rows, group = grouped or _strip(ordered, levels, (width, lines), span, glyphs)
+        grouped = _grouped(groups, levels, (width, lines), span, warm, glyphs)
+    rows, group = grouped or _strip(ordered, levels, (width, lines), span, warm, glyphs)
     out = [cells.fit(row, width) for row in rows]
     if height > len(out):
         scale = _scale(span, group, top_done, ordered, glyphs)
@@ -258,7 +273,12 @@ def _span(levels: Sequence[float | None], measure: str, whole: int) -> Span:
 
 
 def _strip(
-    ordered: Sequence[RankRow], levels: Sequence[float | None], size: _Size, span: Span, glyphs: Glyphs
+    ordered: Sequence[RankRow],
+    levels: Sequence[float | None],
+    size: _Size,
+    span: Span,
+    warm: Heat,
+    glyphs: Glyphs,
 ) -> tuple[list[Row], int]:
     """Return numbered lines with one cell per rank or per group of neighbours, and how many are a group."""
     width, lines = size
@@ -272,7 +292,7 @@ def _strip(
     rows = []
     for start in range(0, len(shown), across):
         number = label(ordered[start * group].rank)[1:].rjust(numbered - 1) + " " if numbered else ""
-        rows.append([(number, "dim"), *_cells(shown[start : start + across], span, glyphs)])
+        rows.append([(number, "dim"), *_cells(shown[start : start + across], span, warm, glyphs)])
     return rows, group
 
 
@@ -281,6 +301,7 @@ def _grouped(
     levels: Sequence[float | None],
     size: _Size,
     span: Span,
+    warm: Heat,
     glyphs: Glyphs,
 ) -> tuple[list[Row], int] | None:
     """Return the ranks of each group together under its name, several groups a line; None without room.
@@ -310,14 +331,13 @@ def _grouped(
         for number, found in named[start : start + across]:
             shown = [_of_group(found[i : i + each], span[0]) for i in range(0, len(found), each)]
             blank = " " * (most - len(shown) + 2)
-            row += [(f"{names[number]:>{title}} ", "dim"), *_cells(shown, span, glyphs), (blank, "")]
+            row += [(f"{names[number]:>{title}} ", "dim"), *_cells(shown, span, warm, glyphs), (blank, "")]
         rows.append(row)
     return rows, each
 
 
-def _cells(values: Sequence[float | None], span: Span, glyphs: Glyphs) -> Row:
-    signs = [_sign(x, span, glyphs) for x in values]
-    return cells.runs(signs, [_role(x, span) for x in values])
+def _cells(values: Sequence[float | None], span: Span, warm: Heat, glyphs: Glyphs) -> Row:
+    return cells.runs([_sign(x, span, glyphs) for x in values], list(map(warm, values)))
 
 
 def _across(count: int, room: int, lines: int) -> int:
@@ -350,15 +370,6 @@ def _sign(x: float | None, span: Span, glyphs: Glyphs) -> str:
     return glyphs.levels[
         int(max(0.0, min(1.0, part)) * most + 0.5) if math.isfinite(part) else most * (x > 0)
     ]
-
-
-def _role(x: float | None, span: Span) -> str:
-    if x is None or math.isnan(x):
-        return "dim"
-    measure, _, high = span
-    if measure == "age":
-        return "crit" if x >= 5 * SILENT else "warn" if x >= SILENT else "level"
-    return "good" if measure == "progress" and x >= high else "level"
 
 
 def _scale(span: Span, group: int, top: int, ranks: Sequence[RankRow], glyphs: Glyphs) -> Row:

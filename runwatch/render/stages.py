@@ -17,13 +17,13 @@ def table(stages: Sequence[StageRow], here: str, width: int, glyphs: Glyphs = UN
     names = _names(stages, width)
     rows: list[Row] = []
     for number, stage in enumerate(stages, 1):
-        word = f"{states.phase_sign(stage.phase, glyphs)} {states.phase_word(stage.phase)}"
+        sign, word, role = states.phase_tag(stage.phase, glyphs)
         steps = plain.steps(stage.progress, states.ended(stage.phase))
         loss = stage.loss_text or ("" if stage.loss is None else numbers.loss(stage.loss))
         marked = stage.id == here
         rows.append([
             (f"{glyphs.pointer if marked else ' '} {number} ", "key"),
-            (cells.pad(word, _STATE, glyphs.ellipsis), states.phase_role(stage.phase)),
+            (cells.pad(f"{sign} {word}", _STATE, glyphs.ellipsis), role),
             (cells.pad(stage.name, names, glyphs.ellipsis), "title" if marked else ""),
             (f" {steps:>{_STEPS}} {loss:>{_LOSS}}", ""),
         ])  # fmt: skip

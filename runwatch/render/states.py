@@ -5,6 +5,8 @@ Roles: "good", "busy", "warn", "crit", "dim".
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from runwatch.core.ending import OVER
 from runwatch.core.snapshot import IncidentRow, RunRow, RunView
 from runwatch.render.cells import Row
@@ -35,7 +37,7 @@ _SEVERITIES: dict[str, tuple[str, str]] = {
 _STATES: dict[str, tuple[str, str]] = {
     "pending": ("PEND", "dim"),
     "acknowledged": ("ACK", "dim"),
-    "resolved": ("OK", "good"),
+    "resolved": ("OK", "dim"),
 }
 _URGENCY = {"critical": 0, "warning": 1, "info": 2}
 _STANDING = {"firing": 0, "pending": 1, "acknowledged": 2, "resolved": 3}
@@ -46,14 +48,27 @@ def phase_word(phase: str) -> str:
     return _PHASES.get(phase, (phase.upper() or "UNKNOWN", "dim"))[0]
 
 
-def phase_role(phase: str, critical: int = 0) -> str:
-    """Return the role of a phase; with critical incidents open no phase looks well."""
-    return "crit" if critical else _PHASES.get(phase, ("", "dim"))[1]
-
-
 def phase_sign(phase: str, glyphs: Glyphs = UNICODE) -> str:
     """Return the sign of a phase."""
     return glyphs.phases.get(phase, "?")
+
+
+def phase_tag(
+    phase: str, glyphs: Glyphs = UNICODE, critical: int = 0, warning: int = 0
+) -> tuple[str, str, str]:
+    """Return sign, word and role of a phase with so many open incidents.
+
+    With critical ones no phase is in a good colour; a run that has finished is only where there are none,
+    and its sign is that of the worst.
+    """
+    role = _PHASES.get(phase, ("", "dim"))[1]
+    sign = phase_sign(phase, glyphs)
+    over = phase == "finished"
+    if critical:
+        return glyphs.severities["critical"] if over else sign, phase_word(phase), "crit"
+    if warning and over:
+        return glyphs.severities["warning"], phase_word(phase), "warn"
+    return sign, phase_word(phase), role
 
 
 def ended(phase: str) -> bool:
@@ -80,10 +95,10 @@ def incident_tag(row: IncidentRow, glyphs: Glyphs = UNICODE) -> tuple[str, str, 
     return glyphs.severities.get(row.severity, "?"), word, role
 
 
-def critical_tag(count: int, glyphs: Glyphs = UNICODE) -> Row:
-    """Return `▲ 2 CRIT` for so many open critical incidents, or nothing."""
-    word, role = _SEVERITIES["critical"]
-    return [(f"{glyphs.severities['critical']} {count} {word}", role)] if count else []
+def severity_tag(severity: str, glyphs: Glyphs = UNICODE) -> tuple[str, str, str]:
+    """Return sign, whole word and role of a severity: `▲`, `CRITICAL`."""
+    role = _SEVERITIES.get(severity, ("", "dim"))[1]
+    return glyphs.severities.get(severity, "?"), severity.upper(), role
 
 
 def attention(row: IncidentRow) -> bool:
@@ -96,16 +111,27 @@ def firing(run: RunView) -> list[IncidentRow]:
     return sorted(filter(attention, run.incidents), key=urgency)
 
 
-def counts(critical: int, warning: int, glyphs: Glyphs = UNICODE) -> Row:
-    """Return `1▲ 2●`, or nothing when nothing fires."""
+def severities(rows: Iterable[IncidentRow]) -> tuple[int, int]:
+    """Return how many of these incidents are critical, and how many are warnings."""
+    found = [row.severity for row in rows]
+    return found.count("critical"), found.count("warning")
+
+
+def counts(critical: int, warning: int, width: int = 200) -> Row:
+    """Return `1 crit 2 warn`, in less than `width` cells the graver only; nothing without alerts."""
     row: Row = []
-    for count, severity, role in ((critical, "critical", "crit"), (warning, "warning", "warn")):
-        if count:
-            row += [(" ", "")] if row else []
-            row.append((f"{count}{glyphs.severities[severity]}", role))
+    for count, severity in ((critical, "critical"), (warning, "warning")):
+        if not count:
+            continue
+        word, role = _SEVERITIES[severity]
+        part = f"{count} {word.lower()}"
+        if row and sum(len(text) for text, _ in row) + 1 + len(part) > width:
+            break
+        row += [(" ", "")] if row else []
+        row.append((part, role))
     return row
 
 
-def run_counts(run: RunRow, glyphs: Glyphs = UNICODE) -> Row:
+def run_counts(run: RunRow, width: int = 200) -> Row:
     """Return the counts of one line of the list of runs."""
-    return counts(run.critical, run.warning, glyphs)
+    return counts(run.critical, run.warning, width)

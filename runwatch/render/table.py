@@ -42,11 +42,12 @@ def _run(row: RunRow, glyphs: Glyphs) -> list[str]:
         else ""
     )
     loss = numbers.loss(row.loss) if row.loss is not None else row.loss_text
-    alerts = "".join(text for text, _ in states.run_counts(row, glyphs))
+    alerts = "".join(text for text, _ in states.run_counts(row))
+    sign, word, _ = states.phase_tag(row.phase, glyphs, row.critical, row.warning)
     left = "" if states.ended(row.phase) else plain.eta(done, glyphs)
     name = f"{row.host}:{row.name}" if row.host else row.name
     return [
-        f"{states.phase_sign(row.phase, glyphs)} {states.phase_word(row.phase)}",
+        f"{sign} {word}",
         name,
         plain.steps(done, states.ended(row.phase)),
         bar,

@@ -42,6 +42,15 @@ class Axis:
         share = (step - steps[i - 1]) / (steps[i] - steps[i - 1])  # the pace may be too much for a float
         return max(0.0, values[i - 1] + share * (values[i] - values[i - 1]))
 
+    def step(self, place: float) -> float:
+        """Return the step at a place: the inverse of `at`."""
+        steps, values = self.steps, self.values
+        if len(steps) < 2 or not math.isfinite(place):
+            return place
+        i = min(max(bisect_left(values, place), 1), len(values) - 1)
+        share = (place - values[i - 1]) / (values[i] - values[i - 1])
+        return steps[i - 1] + share * (steps[i] - steps[i - 1])
+
     def unit(self, extent: float) -> tuple[float, str]:
         """Return size and letter of the unit that suits an axis of that length."""
         if self.name != TIME:
@@ -53,6 +62,39 @@ class Axis:
         if self.name == STEP:
             return numbers.step(step)
         return numbers.duration(self.at(step)) if self.name == TIME else numbers.si(self.at(step))
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of the x axis that is shown: places to dot columns and cells."""
+
+    first: float
+    last: float
+    columns: int
+    cells: int
+
+    def dot(self, x: float) -> int:
+        """Return the column of dots of a place."""
+        return round(self._part(x) * (self.columns - 1))
+
+    def cell(self, x: float) -> int:
+        """Return the cell of a place."""
+        return min(self.cells - 1, self.dot(x) * self.cells // max(1, self.columns))
+
+    def place(self, cell: int) -> float:
+        """Return the place in the middle of a cell; at the ends, the ends."""
+        if self.cells < 2:
+            return self.first
+        return self.first + (self.last - self.first) * max(0.0, min(1.0, cell / (self.cells - 1)))
+
+    def holds(self, x: float) -> bool:
+        """Return whether a place is shown."""
+        return self.first <= x <= self.last
+
+    def _part(self, x: float) -> float:
+        if self.last <= self.first:
+            return 0.0
+        return max(0.0, min(1.0, (x - self.first) / (self.last - self.first)))
 
 
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "m"), (1.0, "s"))

@@ -55,7 +55,7 @@ class _Timer:
     def __init__(self) -> None:
         self.ticking = self.used = False
         self.charged: Allowance | None = None
-        """That of the work which goes on."""
+        """The CPU time of the current work."""
 
     def start(self) -> None:
         """Tick from now on, if this is the main thread."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from runwatch.system import file_trust
 
 BESIDE = ("-wal", "-shm", "-journal")
-"""Endings of the files that SQLite keeps beside a database."""
+"""Suffixes of the files that SQLite keeps next to a database."""
 
 
 def directory(path: Path, most: int | None = None) -> None:

@@ -120,7 +120,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("smoother", ("s",), "Smooth", "smooth more; raw values stay behind", "charts", _CHARTS, 24),
     Action("rougher", ("S",), "", "smooth less", "charts", _CHARTS),
     Action("compare", ("c",), "Compare", "choose other runs to lay over the charts", "charts", _CHARTS, 27),
-    Action("marks", ("a",), "", "show or hide the marks on the x axis", "charts", _CHARTS),
+    Action("marks", ("a",), "", "show or hide marks and shades", "charts", _CHARTS),
     Action("at_log", ("o",), "Log", "the log line at the cursor", "charts", _CHARTS, 22),
     Action("follow", ("f",), "Follow", "follow the newest again", "everywhere", _CHARTS | _LOG, 12),
     Action("open", ("enter",), "Open", "show the selected run", "lists", frozenset({RUNS}), 10),

@@ -1,26 +1,27 @@
-"""Which metrics are shown, and in which order."""
+"""Which metrics are shown: as a chart, or as one value; and in which order."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from runwatch.core import metrics
-from runwatch.core.snapshot import RunView
+from runwatch.core.snapshot import Latest, RunView
+from runwatch.render import summary
 
 _FIRST = (
     metrics.LOSS,
+    metrics.VAL_LOSS,
+    metrics.VAL_BPB,
     metrics.GRAD_NORM,
+    metrics.LEARNING_RATE,
+    metrics.LR_MULTIPLIER,
     metrics.TOKENS_PER_SEC,
     metrics.SAMPLES_PER_SEC,
     metrics.STEP_TIME,
-    metrics.LEARNING_RATE,
-    metrics.LR_MULTIPLIER,
-    metrics.VAL_LOSS,
-    metrics.VAL_BPB,
     metrics.MFU,
     metrics.TFLOPS,
-    metrics.LOSS_SCALE,
 )
 LIKELY = _FIRST[:8]
 """Metrics that are worth asking for before it is known what a run has."""
@@ -29,32 +30,60 @@ _GROUPS = ("train/", "val/", "perf/")
 _SHOWN_WITH = {
     metrics.VAL_LOSS: {metrics.LOSS},
     metrics.MFU: {metrics.TOKENS_PER_SEC},
-    metrics.EPOCH: {metrics.LOSS},
 }
 """Metrics that need no chart of their own beside one of these."""
-ASIDE = frozenset({"eta", "total time", "pq", "rg", metrics.EPOCH})
-"""Counters and clocks: told in the header, or of no use as a curve."""
-_LAST = (metrics.EPOCH,)
+_ALWAYS = (metrics.LOSS, metrics.VAL_LOSS, metrics.GRAD_NORM)
+"""Metrics whose standing still is news."""
 
 
 def order(names: Iterable[str]) -> list[str]:
     """Return metric names as people want to see them: what tells most comes first."""
+    return list(_ordered(frozenset(names)))
+
+
+@lru_cache(16)
+def _ordered(names: frozenset[str]) -> tuple[str, ...]:
     known = {name: place for place, name in enumerate(_FIRST)}
 
     def key(name: str) -> tuple[int, int, list[tuple[int, str]]]:
         # Numbers inside names count as numbers: part_2 comes before part_10.
         pieces = [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in _DIGITS.split(name)]
-        if name in _LAST:
-            return 2, 0, pieces
         group = next((i for i, prefix in enumerate(_GROUPS) if name.startswith(prefix)), len(_GROUPS))
-        return (0, known[name], []) if name in known else (1, group, pieces)
+        if name in known:
+            return 0, known[name], []
+        if metrics.is_bookkeeping(name):
+            return 3, group, pieces
+        if metrics.is_of_machine(name):
+            return 4, group, pieces
+        return (1 if metrics.goal(name) == "max" else 2), group, pieces
 
-    return sorted(set(names), key=key)
+    return tuple(sorted(names, key=key))
 
 
 def of_run(run: RunView | None) -> list[str]:
     """Return the metrics a run has, in order."""
     return order(item.metric for item in run.latest) if run else []
+
+
+def charted(run: RunView | None) -> list[str]:
+    """Return the metrics that are worth a chart, in order: those that move; until one does, what there is."""
+    known = {item.metric: item for item in run.latest} if run else {}
+    worth = [name for name in order(known) if _moves(known[name])]
+    return worth or [name for name in order(known) if not metrics.is_bookkeeping(name)][:1] or order(known)
+
+
+def single(run: RunView | None) -> list[str]:
+    """Return the metrics that a value says all of, in order: those that are not worth a chart."""
+    charts = set(charted(run))
+    return [name for name in of_run(run) if name not in charts]
+
+
+def _moves(item: Latest) -> bool:
+    if item.metric == metrics.LOSS:
+        return True
+    if item.count < summary.FEW or metrics.is_bookkeeping(item.metric):
+        return False
+    return item.metric in _ALWAYS or not summary.is_constant(item)
 
 
 def charts(run: RunView | None) -> list[tuple[str, ...]]:
@@ -64,7 +93,7 @@ def charts(run: RunView | None) -> list[tuple[str, ...]]:
     FLOPs utilisation says the same as throughput and is named in its title.
     """
     have = set(of_run(run))
-    names = [name for name in of_run(run) if name not in ASIDE] or of_run(run)
+    names = charted(run)
     out: list[tuple[str, ...]] = []
     for name in names:
         if name == metrics.LOSS and metrics.VAL_LOSS in have:

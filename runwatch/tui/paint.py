@@ -46,7 +46,7 @@ def _cells(row: Row) -> list[tuple[str, str]]:
     out: list[tuple[str, str]] = []
     for text, role in row:
         # What colour a blank has nobody sees, unless the colour is one of the background.
-        blank = (" ", role if role in _GROUNDS else "")
+        blank = (" ", role if role in _GROUNDS else cells.ground(role))
         for char in text:
             out.append(blank if char == " " else (char, role))
             if not char.isascii() and cells.width(char) > 1:

@@ -18,6 +18,8 @@ WINDOWS = (None, 100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200,
 """Steps shown by charts, longest first; None is the whole run."""
 _CHOICE = 3.0
 """Seconds that the engine has for choosing a run; after that the screen jumps to no other by itself."""
+_LEAST_STEPS = 10
+"""Charts show so many steps at least."""
 _STRIDES = 32
 """Charts end at most one such part of what they show ahead of the newest step."""
 
@@ -57,8 +59,10 @@ class Scene:
     right: int | None = None
     """Step at which charts end after panning; None follows the newest."""
     axis: str = xaxis.STEP
+    picked: tuple[float, float] | None = None
+    """First and last step of the range that is being picked with the mouse."""
     marks: bool = True
-    """Whether charts show marks on the x axis."""
+    """Whether charts show marks and shades."""
     compare: tuple[str, ...] = ()
     """Ids of other runs that are laid over the charts."""
     cursor: float | None = None
@@ -140,6 +144,10 @@ class Scene:
         """Return seconds since the newest snapshot."""
         return max(0.0, self.clock() - self.received)
 
+    def now(self) -> float | None:
+        """Return the Unix time of the picture."""
+        return self.snapshot.time if self.snapshot else None
+
     def age(self) -> float | None:
         """Return seconds since the run last printed a line, now."""
         if self.run is None or self.run.age is None:
@@ -199,6 +207,26 @@ class Scene:
         half = max(1, self.window // 2)
         at = (newest if self.right is None else self.right) + by * half
         self.right = None if at >= newest else max(min(self.window, newest), at)
+
+    def show_steps(self, first: float, last: float) -> None:
+        """Show the steps from `first` to `last`; where the newest is among them, or nearly so, follow it."""
+        newest = self._newest()
+        if newest is None:
+            return
+        first, last = max(0.0, first), max(last, first + _LEAST_STEPS)
+        if last >= newest - (last - first) / _STRIDES:
+            self.right, self.window = None, None if first < 1 else max(_LEAST_STEPS, round(newest - first))
+        else:
+            self.right, self.window = round(last), round(last - first)
+
+    def scale_steps(self, at: float, by: float) -> None:
+        """Show `by` times as many steps, with the step `at` where it is."""
+        newest = self._newest()
+        if newest is None:
+            return
+        first, last = self.first_step() or 0.0, self.last_step() or float(newest)
+        # The axis may end a little ahead of the newest, where nothing is.
+        self.show_steps(at - (at - first) * by, at + (min(last, newest) - at) * by)
 
     def axes(self) -> list[str]:
         """Return what the x axis can show in this run."""

@@ -43,7 +43,7 @@ _VIEWS: dict[str, tuple[Sentence, ...]] = {
     ),
     actions.RUNS: (
         ("a line", "one run: state, newest step, part done, newest loss, firing alerts (critical, warning)"),
-        ("age", "time since its log grew"),
+        ("updated", "time since its log grew"),
         ("ETA", "time left, at the pace of its newest steps"),
     ),
     actions.RANKS: (
@@ -80,11 +80,12 @@ _VIEWS: dict[str, tuple[Sentence, ...]] = {
         ("complete", "judged by names, sizes and a few bytes of its files; it is never loaded"),
         ("writing", "per cent of the size that its checkpoints usually have"),
         ("in the log", "only the log speaks of it: its files were not found"),
+        ("after NaN, diverged", "saved when the loss was lost: its weights are not good, however complete"),
         ("took", "time from its first file to its last change"),
     ),
     actions.CONFIGURATION: (
         ("lines", "lines read so far, of all its logs"),
-        ("not understood", "those of them that tell nothing that is known: prints, banners, tracebacks"),
+        ("unrecognised lines", "those of them that tell nothing that is known: prints, banners, tracebacks"),
         ("configuration", "read from files beside the log and from trackers; never from the run"),
     ),
 }
@@ -197,7 +198,7 @@ def _head(scene: Scene) -> Iterator[Sentence]:
             f"when it ends at its pace, with the pauses that come again{source}; 8 of 10 end in the range",
         )
     if run.elapsed is not None:
-        yield "up", "training time as the log counts it"
+        yield "elapsed", "training time as the log counts it"
     yield _NUMBER.split(freshness(scene)[0], maxsplit=1)[0].strip(" ●○*ox"), _FRESH
 
 

@@ -82,7 +82,7 @@ class Acknowledge(msgspec.Struct, frozen=True, tag="acknowledge"):
     """Client: a person has seen this incident. Answered by Done."""
 
     incident: str
-    """Its id, or as much of it as is needed to tell it from others."""
+    """Its id, or enough first characters to identify it."""
     id: int = 0
 
 
@@ -132,7 +132,7 @@ class Unsilence(msgspec.Struct, frozen=True, tag="unsilence"):
     """Client: end a silence. Answered by Done."""
 
     silence: str
-    """Its id, or as much of it as is needed to tell it from others."""
+    """Its id, or enough first characters to identify it."""
     id: int = 0
 
 
@@ -152,7 +152,7 @@ class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
     """Client: do not do what waits. Answered by Done."""
 
     action: str
-    """Its id, or as much of it as is needed to tell it from others."""
+    """Its id, or enough first characters to identify it."""
     author: str = ""
     id: int = 0
 
@@ -310,13 +310,13 @@ class HealthReport(msgspec.Struct, frozen=True, tag="health_report"):
     state: str = ""
     """Its state directory; "" if it keeps none."""
     paths: tuple[str, ...] = ()
-    """What it was told to watch; at most 100."""
+    """The watched paths; at most 100."""
     channels: tuple[str, ...] = ()
     """Where alerts are sent."""
     runs: int = 0
     sources: int = 0
     unknown: int = 0
-    """Logs that were read and in which no run was recognised so far."""
+    """Logs that were read and in which no run is recognized yet."""
     clients: int = 0
     lag: float = 0.0
     """Seconds by which its clock was late at worst in the last minute."""
@@ -332,7 +332,7 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
-    """Engine: one request cannot be met; the connection goes on."""
+    """Engine: one request cannot be done; the connection stays open."""
 
     message: str
     id: int = 0

@@ -33,7 +33,7 @@ class Ending:
 
     @property
     def interrupted(self) -> bool:
-        """Whether somebody pressed Ctrl-C, as far as the end tells."""
+        """Whether someone pressed Ctrl-C, as far as the end shows."""
         return self.exit_code == 128 + signal.SIGINT
 
     def __str__(self) -> str:

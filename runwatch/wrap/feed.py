@@ -47,7 +47,7 @@ class Feed:
         """Bytes that wait."""
         self._written = 0
         self._dropped = 0
-        """Bytes of which the log is still to tell."""
+        """Lost bytes that the log does not mention yet."""
         self._dropping = False
         self._closed = self._ended = False
         self._fresh = True
@@ -175,5 +175,5 @@ class Feed:
 
 
 def gap(missing: int) -> bytes:
-    """Return the line that stands in a log where bytes are missing."""
+    """Return the line that marks missing bytes in a log."""
     return b"\n[runwatch: %d bytes of output are missing here]\n" % missing

@@ -86,12 +86,12 @@ class Keeper:
                 self._listen(self._watch)
 
     def _listen(self, watch: Watch) -> None:
-        """Take what the engine says; a mistake of ours there must not cost the log."""
+        """Take the engine's messages; an internal error there must not stop the log."""
         try:
             watch.receive()
         except Exception as error:
             self._watch = None
-            self._say("", f"{type(error).__name__}: {error}: the command goes on unwatched")
+            self._say("", f"{type(error).__name__}: {error}: the command keeps running unwatched")
 
     def _holds(self) -> bool:
         """Whether the engine is still to begin, and worth waiting for."""
@@ -107,7 +107,7 @@ class Keeper:
         return worth and time.monotonic() - self._begun < _HOLD
 
     def _sends(self, last: Last) -> bool:
-        """Whether somebody is to hear of the end."""
+        """Whether the end must be reported."""
         return last.failed and has_channel(self._setup.config)
 
     def _write(self) -> None:

@@ -1,4 +1,4 @@
-"""The keeper as the wrapper sees it: started, told, asked, and dispensable at any time."""
+"""The keeper as the wrapper sees it: started, sent messages, asked, and replaceable at any time."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
 
     step: str = ""
     crash: str = ""
-    """What the command died of, and on which line of the log; "" if the log does not tell."""
+    """What the command died of, and on which line of the log; "" if the log does not say."""
     critical: int = 0
     warning: int = 0
     lost: int = 0
@@ -74,7 +74,7 @@ decode = msgspec.json.Decoder(Message).decode
 
 
 class Keeper:
-    """A keeper process. When it is gone, telling it things does nothing."""
+    """A keeper process. When it is gone, messages to it do nothing."""
 
     def __init__(self, log: str, *, config: str | None, say: str) -> None:
         """Start it; raises OSError. `feed` is where the log's bytes are to be written."""

@@ -1,4 +1,4 @@
-"""The log that a command's output is written to: whatever happens to it, the rest goes on."""
+"""The log of a command's output: if it fails, everything else keeps running."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runwatch.wrap.feed import gap
 
 
 class LogFile:
-    """A file that is appended to. What cannot be written is counted, and told in the log once it can."""
+    """A file that is appended to. Lost bytes are counted, and reported in the log when it can be written."""
 
     def __init__(self, path: str, say: Callable[[str], object]) -> None:
         self._path = path
@@ -35,7 +35,7 @@ class LogFile:
         return self._descriptor is not None and stat.S_ISREG(os.fstat(self._descriptor).st_mode)
 
     def write(self, data: bytes) -> None:
-        """Append bytes; an error is told once."""
+        """Append bytes; an error is reported once."""
         with self._lock:
             if self._descriptor is None:
                 self.lost += len(data)
@@ -55,4 +55,4 @@ class LogFile:
         why = error.strerror or str(error)
         if why != self._told:
             self._told = why
-            self._say(f"the log cannot be written: {why}: {shown(self._path)}: the command goes on")
+            self._say(f"the log cannot be written: {why}: {shown(self._path)}: the command keeps running")

@@ -97,7 +97,7 @@ class Relay:
                 waiting.register(self._out, select.POLLOUT)
                 waiting.poll()
             except OSError as error:
-                if error.errno not in _PASSING:  # a terminal that is gone: the log goes on
+                if error.errno not in _PASSING:  # the terminal is gone: the log continues
                     self._out = None
                 break
         self.column_zero = data.endswith(b"\n")

@@ -2,7 +2,7 @@
 
 A key pressed in the terminal reaches the whole process group, the command too;
 what another process sends to us reaches only us. Only the kernel knows which it
-was (`si_code`), and Python's handlers are not told: hence signalfd.
+was (`si_code`), and Python's handlers are not called: so we use signalfd.
 """
 
 from __future__ import annotations

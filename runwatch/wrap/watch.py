@@ -1,4 +1,4 @@
-"""The keeper's engine: watches the log, and tells what it finds."""
+"""The keeper's engine: watches the log and reports findings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SETTLE = 8.0
 
 
 MAX_STARTS = 4
-"""Starts in a row of an engine before the command goes on unwatched."""
+"""Failed starts of an engine before the command is no longer watched."""
 NICE = 5
 """By how much the engine's priority is below the command's, which it must not slow."""
 HEALTHY = 60.0
@@ -109,7 +109,7 @@ class Watch:
             self._until(self._certain, SETTLE)
 
     def crash(self, last: str) -> str:
-        """Return what the command died of and where the log tells it; "" if only its `last` line does."""
+        """Return what the command died of and where the log says it; "" if only its `last` line does."""
         words = plain(last).removeprefix("runwatch: ")
         rows = self._view.incidents if self._view is not None else ()
         for row in rows:
@@ -180,7 +180,7 @@ class Watch:
 
     def _lose(self, why: str) -> None:
         engine, self._engine = self._engine, None
-        self._say("", f"{why}: the command goes on unwatched")
+        self._say("", f"{why}: the command keeps running unwatched")
         if engine is not None:
             engine.close()
 
@@ -192,7 +192,7 @@ def has_channel(config: str | None) -> bool:
     from runwatch.config.loader import load
 
     try:
-        return bool(load(Path(config) if config else None, tell=lambda line: None).everyone())
+        return bool(load(Path(config) if config else None, report=lambda line: None).everyone())
     except (RunwatchError, OSError):  # the engine says what is wrong with it
         return False
 

@@ -25,7 +25,7 @@ _NOTE = 5.0
 _PATIENCE = 4.0
 """Seconds for which the end waits for the log's writer."""
 _FAILED = 12.0
-"""The same after a failure, which somebody may have to hear of: its engine may have to begin first."""
+"""The same after a failure, which may have to be reported: the engine may have to start first."""
 _LONGEST = 60.0
 """Seconds between two restarts at most."""
 _STOPS = frozenset({signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
@@ -86,7 +86,7 @@ class Wrapper:
             self._keeper = Keeper(self._plan.log, config=self._plan.config, say=self._plan.say)
             self._feed = Feed(self._keeper.feed, self._keeper_gone)
         except OSError as error:
-            self._say(f"no log and no watching: {error.strerror}: the command goes on")
+            self._say(f"no log and no watching: {error.strerror}: the command keeps running")
         failed = 0
         while True:
             ending = self._attempt()
@@ -108,7 +108,7 @@ class Wrapper:
         """Run the command once, until its output has been passed on."""
         self._streams, why = open_streams()
         if why:
-            self._say(f"its output cannot be read: {why}: it goes on unlogged")
+            self._say(f"its output cannot be read: {why}: it keeps running unlogged")
         self._memory.note()
         begun = time.monotonic()
         try:
@@ -213,7 +213,7 @@ class Wrapper:
                 os.kill(self._pid, number)
 
     def _stop(self) -> None:
-        """Stop as the command has stopped; whoever lets us go on lets both."""
+        """Stop when the command has stopped; SIGCONT continues both."""
         self._asked_to_stop = self._stopped = False
         os.kill(os.getpid(), signal.SIGSTOP)
 
@@ -300,11 +300,11 @@ class Wrapper:
         return self._feed.missing if after is None else max(0, self._owed - after + (self._before or 0))
 
     def _keeper_gone(self) -> None:
-        """Tell it once; the feed's thread may notice it too."""
+        """Report it once; the feed's thread may notice it too."""
         if self._lost:
             return
         self._lost = True
-        self._say("the log's writer is gone: the command goes on, unlogged and unwatched")
+        self._say("the log's writer is gone: the command keeps running, unlogged and unwatched")
 
     def _log(self, line: str) -> None:
         if self._feed is not None:
@@ -323,7 +323,7 @@ def _counts(done: Done) -> list[tuple[int, str]]:
 
 
 def _size(path: str) -> int | None:
-    """Return the size of a regular file; None if it is none."""
+    """Return the size of a regular file; None for other files."""
     with contextlib.suppress(OSError):
         found = os.stat(path)
         return found.st_size if stat.S_ISREG(found.st_mode) else None

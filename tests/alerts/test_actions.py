@@ -69,7 +69,7 @@ def test_by_default_it_is_a_rehearsal(tmp_path):
     setup.actions.flush(NOW + 60, never)
     assert setup.steps() == ["waiting", "dry run"]
     assert not (tmp_path / "done").exists()
-    assert "rehearsal" in setup.notices[-1]
+    assert "dry run" in setup.notices[-1]
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,7 @@ class TestDesktop:
     def test_without_it_that_is_said(self, tmp_path, monkeypatch):
         monkeypatch.setenv("PATH", str(tmp_path))
         assert DesktopChannel("desk").send(FIRING) == Rejected("notify-send is not installed")
-        assert TerminalChannel("here").send(FIRING) == Rejected("nobody is at a terminal")
+        assert TerminalChannel("here").send(FIRING) == Rejected("no terminal is open")
 
     def test_a_named_terminal_is_rung_and_a_file_is_not(self, tmp_path):
         (tmp_path / "file").write_text("")
@@ -305,7 +305,7 @@ def test_apprise_gets_text_only():
 def test_without_apprise_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "apprise", None)
     outcome = AppriseChannel("other", "json://hush").send(FIRING)
-    assert outcome == Rejected("apprise is not installed: pip install 'runwatch[apprise]'")
+    assert outcome == Rejected("apprise is not installed: pip install apprise")
 
 
 class TestCommand:
@@ -409,9 +409,9 @@ class TestWhatIsWrongIsSaid:
     @pytest.mark.parametrize(
         ("status", "body", "hint"),
         [
-            (401, '{"detail":"unauthorized"}', "is the token or key right?"),
+            (401, '{"detail":"unauthorized"}', "check the token or key"),
             (403, "forbidden", "the token or key may not post there"),
-            (404, PAGE, "is the address right?"),
+            (404, PAGE, "check the address"),
         ],
     )
     def test_of_a_refusal(self, number, status, body, hint):

@@ -42,7 +42,9 @@ class TestDamping:
             ("firing", "i4"),
             ("resolved", "i4"),
         ]  # fmt: skip
-        assert heard[6][3] == "flapping: fired 4 times in 1m 40s; told again once it is calm for 5m 00s"
+        assert (
+            heard[6][3] == "flapping: fired 4 times in 1m 40s; sent again after it has been calm for 5m 00s"
+        )
         assert heard[7][0] == 380.0 + 300.0
         assert heard[7][3].startswith("calm again: fired 10 times in")
 
@@ -153,7 +155,7 @@ class TestSeverityThatFalls:
             assert r.flush(at) == []
         assert r.due() == 330.0
         ((_, message),) = r.flush(330.0)
-        assert (message.incident.severity, message.note) == ("warning", "less grave than it was")
+        assert (message.incident.severity, message.note) == ("warning", "less severe than before")
         assert r.due() is None
         r.take(alert("a", severity="critical", at=400.0), 400.0)
         assert [m.incident.severity for _, m in r.flush(400.0)] == ["critical"]

@@ -112,7 +112,7 @@ def test_a_damaged_file_is_set_aside_and_told(opened, tmp_path):
     journal.commit([(NAME, note("a"))])
     assert ids(journal) == ["a"]
     assert len(notices) == 1
-    assert "set aside" in notices[0]
+    assert "kept as" in notices[0]
     assert (tmp_path / "outbox" / "0.db.damaged-77").read_bytes().startswith(b"no database")
 
 

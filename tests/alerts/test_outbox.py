@@ -354,7 +354,7 @@ def test_a_refusal_is_told_once_per_reason(open_outbox):
     for key in "abcde":
         box.submit(note(key))
     box.close()
-    assert notices == [f"pager: message refused: {reason}" for reason in ("gone", "bad", "gone")]
+    assert notices == [f"pager: message rejected: {reason}" for reason in ("gone", "bad", "gone")]
 
 
 def test_an_outage_is_told_once_and_so_is_its_end(open_outbox):
@@ -378,7 +378,7 @@ def test_a_channel_that_raises_costs_one_message_not_the_thread(open_outbox):
     box.submit(note("b"))
     assert box.close() == 0
     assert channel.ids() == ["a", "b"]
-    assert notices == ["pager: message refused: internal error: KeyError"]
+    assert notices == ["pager: message rejected: internal error: KeyError"]
 
 
 def test_a_listener_that_raises_does_not_stop_delivery(open_outbox):

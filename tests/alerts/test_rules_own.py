@@ -218,7 +218,7 @@ def test_configured_without_anything_is_the_catalogue():
         ("below = 0.1\nwindow = 5", r"no rule is called 'mine'.*needs a metric"),
         ('below = 0.1\nseverity = "info"', r"needs a metric.*:1"),
         ('metrc = "loss"\nbelow = 0.1', r"unknown name 'metrc'.*:2.*'metric'"),
-        ('metric = "loss"\nbelow = 5\nabove = 0.1', r"everything is above 0.1 or below 5.*:4"),
+        ('metric = "loss"\nbelow = 5\nabove = 0.1', r"every value is above 0.1 or below 5.*:4"),
     ],
 )
 def test_a_section_that_cannot_be_meant_says_what_it_lacks(tmp_path, section, message):

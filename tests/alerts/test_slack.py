@@ -278,7 +278,7 @@ class TestTogether:
         slack.wait(posts=3)
         assert box.close() == 0
         assert len(slack.posts) == 3
-        assert notices == ["slack: message refused: the webhook does not exist: 404 no_service"]
+        assert notices == ["slack: message rejected: the webhook does not exist: 404 no_service"]
 
     def test_an_endpoint_that_hangs_delays_nobody(self, slack, outbox):
         slack.script += ["hang"]

@@ -150,9 +150,9 @@ class TestFailures:
             ("error internal_error", Retry("Slack answered 200 internal_error")),
             (
                 "error not_in_channel",
-                Rejected("Slack refused: not_in_channel: invite the app to the channel"),
+                Rejected("Slack rejected: not_in_channel: invite the app to the channel"),
             ),
-            ("error is_archived", Rejected("Slack refused: is_archived: the channel is archived")),
+            ("error is_archived", Rejected("Slack rejected: is_archived: the channel is archived")),
         ],
     )
     def test_answers_are_understood(self, slack, answer, outcome):
@@ -164,7 +164,7 @@ class TestFailures:
 
     def test_a_wrong_token_is_refused_and_not_repeated(self, slack):
         got = bot(slack, token="xoxb-wrong").send(FIRING)
-        assert got == Rejected("Slack refused: invalid_auth: is the token right?")
+        assert got == Rejected("Slack rejected: invalid_auth: check the token")
         assert "xoxb" not in repr(bot(slack)) + bot(slack).identity
 
     def test_a_closed_port_is_tried_again(self):

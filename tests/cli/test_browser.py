@@ -18,7 +18,7 @@ from .live import WAIT
 from .served import serving
 
 api = pytest.importorskip("playwright.async_api", reason="pip install 'runwatch[browser]'")
-pytest.importorskip("textual_serve", reason="pip install 'runwatch[web]'")
+pytest.importorskip("textual_serve", reason="pip install textual-serve")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.browser,

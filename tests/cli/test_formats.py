@@ -172,7 +172,7 @@ def test_text_for_people(tmp_path):
         "  fairly sure (82.9%): 30 records of training read; the step goes from 0 to 29; "
         "learnt from this log with a certainty of 85%; 30 records may be too few",
         "  50% of 60 lines understood",
-        "  lines that spoke for it:",
+        "  lines that decided it:",
     ]
     assert "         1 | upd 0 xloss 9.000 acc 0.5" in lines
     assert "      train/loss                   = 0.3                    from xloss 0.300" in lines
@@ -199,7 +199,7 @@ def test_the_section_it_proposes_reads_the_same(tmp_path):
     ("data", "said"),
     [
         (b"", "nothing to read: x.log: the file is empty"),
-        (b"# Title\n\nSome words about a loss of 5 %.\n" * 9, "no training log recognised: x.log: 27 lines read; if"),
+        (b"# Title\n\nSome words about a loss of 5 %.\n" * 9, "no training steps recognized: x.log: 27 lines read; if"),
         (b"Traceback (most recent call last):\n  File x\nValueError: no\n", "3 lines read, among them traceback x 1;"),
         (b"\r 50%|##  | 5/10 [00:01<00:01,  4.2it/s]\n" * 3, "among them 3 pictures of progress bars;"),
         (bytes(range(256)) * 40, "a binary file"),
@@ -220,7 +220,7 @@ def test_a_directory_with_one_log_that_is_none(tmp_path):
     done = called("formats", ".", cwd=tmp_path)
     assert done.returncode == 0
     assert "b.log: nanochat" in done.stdout
-    assert "no training log recognised: ./a.log" in done.stderr
+    assert "no training steps recognized: ./a.log" in done.stderr
 
 
 def test_no_permission(tmp_path):

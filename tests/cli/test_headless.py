@@ -66,7 +66,7 @@ def test_while_a_history_is_read_its_newest_values_are_told_now_and_then():
     assert (first["type"], first["run"], first["step"], first["history"]) == ("preview", "a", 89, 0.25)
     assert first["metrics"]["train/loss"] == 2.5
     assert said(Printer(False), first) == [
-        "a: reading its history, 25%; newest: step 89/10,000  0.9%  ETA 1m 39s  loss 2.500  step time 10.0 ms"
+        "a: reading history, 25%; newest: step 89/10,000  0.9%  ETA 1m 39s  loss 2.500  step time 10.0 ms"
     ]
     assert list(stream.previews([shown], 9.9)) == []
     assert len(list(stream.previews([shown], 10.0))) == 1

@@ -35,7 +35,7 @@ def test_a_sample_arrives_and_what_came_back_is_told(run):
         assert not took.startswith("0.0 s")
         code, out, _ = run("test", "slack", RUNWATCH_SLACK_WEBHOOK=slack.url)
     assert code == 1
-    assert "refused" in out
+    assert "rejected" in out
     assert "the webhook does not exist: 404 no_service" in out
     assert "test of runwatch" in slack.titles()[0]
 
@@ -45,20 +45,23 @@ def test_a_channel_that_asks_for_a_pause_is_told(run):
         config = f"[channels.phone]\ntype = 'ntfy'\ntopic = 'hushtopic'\nserver = '{server.url}'"
         code, out, _ = run("test", "phone", config=config)
     assert code == 1
-    assert "ntfy asks to slow down; it asks for a pause of 17 s" in out
+    assert "ntfy asks to slow down; the server asks for a pause of 17 s" in out
     assert server.got[0].body["topic"] == "hushtopic"
 
 
 def test_an_unknown_channel_and_a_missing_secret_are_one_line(run):
     config = "[channels.phone]\ntype = 'ntfy'\ntopic = { env = 'NO_SUCH_VARIABLE' }"
-    assert run("test", "phne", config=config)[::2] == (2, "runwatch: no such channel: phne: one of phone\n")
+    assert run("test", "phne", config=config)[::2] == (
+        2,
+        "runwatch: no such channel: phne: use one of phone\n",
+    )
     code, _, err = run("test", "phone", config=config)
     assert (code, err) == (2, "runwatch: the secret is empty: env NO_SUCH_VARIABLE: set $NO_SUCH_VARIABLE\n")
 
 
 def test_the_list_names_channels_and_no_secret(run):
     config = "[channels.phone]\ntype = 'ntfy'\ntopic = 'hushtopic'\nmin_severity = 'critical'"
-    assert run("list", config=config)[:2] == (0, "phone  ntfy  critical and graver\n")
+    assert run("list", config=config)[:2] == (0, "phone  ntfy  critical and above\n")
     assert "no channel is configured" in run("list")[1]
 
 
@@ -79,11 +82,11 @@ def test_what_was_given_up_is_listed_and_sent_again(run, tmp_path):
         assert (code, out.count("the webhook does not exist: 404"), out.count("too old")) == (1, 2, 2)
         assert "slack  ▲ Critical: loss is NaN since step 500 (run0)" in out
         code, out, _ = run("retry", "slack", **env)
-        assert (code, out) == (0, "2 taken up again, 0 still waiting\n")
+        assert (code, out) == (0, "2 queued again, 0 still undelivered\n")
         assert sorted(post["text"][-6:] for post in slack.shown) == ["(run0)", "(run1)"]
         code, out, _ = run("dead", "--json", config=None, **env)
         left = json.loads(out)["dead"]
         assert [(one["channel"], one["reason"]) for one in left] == [("other", "too old")] * 2
-        assert run("retry", "slack", **env)[1] == "0 taken up again, 0 still waiting\n"
+        assert run("retry", "slack", **env)[1] == "0 queued again, 0 still undelivered\n"
         living.close()
     assert len(slack.posts) == 2

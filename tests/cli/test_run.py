@@ -215,7 +215,11 @@ def test_a_disk_that_is_full_for_a_while(tmp_path, start):
 @pytest.mark.parametrize(
     ("victim", "words", "lost"),
     [
-        ("runwatch.wrap.keeper", "the log's writer is gone: the command goes on, unlogged and unwatched", 21),
+        (
+            "runwatch.wrap.keeper",
+            "the log's writer is gone: the command keeps running, unlogged and unwatched",
+            21,
+        ),
         pytest.param(
             "runwatch.watcher.service.private", "the engine ended; started again", 0, marks=pytest.mark.deep
         ),

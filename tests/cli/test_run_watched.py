@@ -70,7 +70,7 @@ def test_an_engine_that_always_dies_is_given_up(log, start):
         part(process, "runwatch.watcher.service.private").kill()
         until(process, b"started again\n", "stderr")
     part(process, "runwatch.watcher.service.private").kill()
-    until(process, b"again and again: the command goes on unwatched\n", "stderr")
+    until(process, b"again and again: the command keeps running unwatched\n", "stderr")
     process.stdin.close()
     process.wait(WAIT)
 

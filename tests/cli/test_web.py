@@ -25,7 +25,7 @@ def test_without_textual_serve_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "textual_serve.server", None)
     error = run("x.log", "--web").exception
     assert isinstance(error, UsageError)
-    assert str(error) == "--web needs textual-serve: pip install 'runwatch[web]'"
+    assert str(error) == "--web needs textual-serve: pip install textual-serve"
 
 
 @pytest.mark.parametrize(

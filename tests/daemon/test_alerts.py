@@ -103,7 +103,7 @@ def test_an_action_that_waits_is_listed_and_can_be_stopped(tmp_path, slack):
     log.steps(300)
     configure(tmp_path, slack, ACTION)
     with start(tmp_path) as daemon:
-        assert daemon.run("actions").stdout == "no action waits\n"
+        assert daemon.run("actions").stdout == "no planned actions\n"
         with Peer(daemon.socket) as peer:
             until(lambda: peer.step("run") == 299)
             log.steps(2, loss="nan")
@@ -118,7 +118,7 @@ def test_an_action_that_waits_is_listed_and_can_be_stopped(tmp_path, slack):
         assert "no action zzzz: see runwatch actions" in daemon.run("actions", "cancel", "zzzz").stderr
         done = daemon.run("actions", "cancel", row["incident"][:6])
         assert done.stdout == f"cancelled: {row['id']}\n"
-        assert daemon.run("actions").stdout == "no action waits\n"
+        assert daemon.run("actions").stdout == "no planned actions\n"
         trail = [json.loads(line) for line in (daemon.state / "actions.jsonl").read_text().splitlines()]
         assert [line["step"] for line in trail] == ["waiting", "cancelled"]
         assert trail[1]["reason"].startswith("cancelled")

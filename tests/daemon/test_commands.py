@@ -55,13 +55,13 @@ def test_status(daemon):
     done = daemon.run("status")
     first, *_, last = done.stdout.splitlines()
     assert re.match(r"▶ RUNNING  speedrun  step 4,005/5,568  ━+.*  72%  loss 2\.500  ETA .*1▲.* ago", first)
-    assert "1 run, 1 file; alerts are sent nowhere" in last
+    assert "1 run, 1 file; no channel is configured" in last
     again = daemon.run("status", "speedrun").stdout.splitlines()[0]
     assert again.partition("ETA")[0] == first.partition("ETA")[0], "but for what the clock changes"
     for asked in (["nope"], ["--json", "nope"]):
         done = daemon.run("status", *asked)
         assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr == "runwatch: no such run: nope: known here: speedrun\n"
+        assert done.stderr == "runwatch: no such run: nope: known runs: speedrun\n"
 
 
 def test_status_for_a_status_line(daemon):
@@ -101,9 +101,26 @@ def test_silences(daemon):
     listed = daemon.run("silence", "list").stdout
     assert re.match(rf'{name}  run="speedrun" severity!="critical"  1h \d\dm left  .*rest\n', listed)
     assert daemon.run("silence", "expire", name).stdout == f"ended: silence {name}\n"
-    assert daemon.run("silence", "list").stdout == "nothing is silenced\n"
+    assert daemon.run("silence", "list").stdout == "no silences\n"
     assert "silence" not in daemon.run("status").stdout
     assert "a duration looks like" in daemon.run("silence", "add", "run=x", "--for", "soon").stderr
+
+
+def test_typing_errors_in_a_silence_get_an_answer(daemon):
+    for matcher, advice in (
+        ("rule=hagn", "did you mean 'hang'?"),
+        ("run=x rule!=los_spike", "did you mean 'loss_spike'?"),
+        ("severity=critcal", "did you mean 'critical'?"),
+        ("rul=hang", "did you mean rule?"),
+    ):
+        done = daemon.run("silence", "add", *matcher.split())
+        assert (done.returncode, done.stdout) == (2, "")
+        assert advice in done.stderr
+    assert daemon.run("silence", "list").stdout == "no silences\n"
+    for matcher in ("rule=finished", "rule=crashed", "rule=~hagn.*", "severity=warning"):
+        assert daemon.run("silence", "add", matcher, "--for", "1m").returncode == 0
+    for line in daemon.run("silence", "list").stdout.splitlines():
+        assert daemon.run("silence", "expire", line.split()[0]).returncode == 0
 
 
 def test_a_headless_client(daemon):

@@ -45,7 +45,7 @@ def test_writes_nothing_over(place):
     (place.path / "runwatch.toml").write_text("# mine\n")
     done = place.run("init")
     assert done.returncode == 2
-    assert "there is one already" in done.stderr
+    assert "file exists" in done.stderr
     assert (place.path / "runwatch.toml").read_text() == "# mine\n"
 
 
@@ -66,7 +66,7 @@ def test_with_nothing_found_it_says_what_is_to_be_done(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     done = CliRunner().invoke(init.command)
-    assert "write what is to be watched under [watch]" in done.output
+    assert "put paths under [watch]" in done.output
 
 
 def test_a_unit_for_systemd(place):

@@ -125,6 +125,16 @@ def test_two_tags_of_one_meaning_stay_apart():
     assert parsed.column("loss").tolist() == [2.0] * 3
 
 
+def test_means_of_the_whole_run_are_called_as_the_log_calls_them():
+    """The Trainer's callback puts `train/` before names that its log prints without."""
+    tags = ("train/train_loss", "train/train_runtime", "train/train_samples_per_second", "train/total_flos")
+    last = (event(7, simple(tag, 2.0)) for tag in tags)
+    parsed = read(b"".join([VERSION, event(7, simple("train/loss", 1.5)), *last]))
+    means = {"train_loss", "train_runtime", "train_samples_per_second", "total_flos"}
+    assert means < {name for _, _, names in parsed.tables for name in names}
+    assert parsed.column("train/loss").tolist() == [1.5]
+
+
 def test_tags_that_count_epochs_are_no_restart():
     text = VERSION
     for step in range(30):

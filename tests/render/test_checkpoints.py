@@ -97,3 +97,18 @@ def test_wrapping_breaks_at_blanks():
     assert cells.wrapped("one two three", 8, 5) == ["one two", "three"]
     assert cells.wrapped("abcdefghij kl", 4, 5) == ["abcd", "efgh", "ij", "kl"]
     assert cells.wrapped("one two three four", 8, 2) == ["one two", "three f…"]
+
+
+def test_what_was_saved_after_nan_is_not_in_a_good_colour():
+    good = CheckpointRow("step_300", 300, "dcp", "complete", "", 1 << 30)
+    bad = CheckpointRow("step_400", 400, "dcp", "complete", "", 1 << 30, spoilt="after NaN")
+    told = CheckpointRow("line 9", 500, spoilt="diverged")
+    gone = CheckpointRow("step_500", 500, "dcp", "damaged", spoilt="after NaN")
+    rows = checkpoints.table([good, bad, told, gone], 80)
+    assert [role for _, role in rows[0]].count("good") == 2
+    assert cells.row_text(rows[1]).split()[:4] == ["●", "400", "after", "NaN"]
+    assert cells.row_text(rows[2]).split()[:3] == ["●", "500", "diverged"]
+    for row in rows[1:3]:
+        assert {role for _, role in row} & {"good", "warn", "crit"} == {"warn"}
+    assert {role for _, role in rows[3]} & {"good", "warn", "crit"} == {"crit"}, "what is worse is shown"
+    assert cells.row_text(checkpoints.brief(bad)) == "● 400 after NaN"

@@ -2,14 +2,9 @@
 
 import pytest
 
-from runwatch.core.snapshot import IncidentRow, Progress
+from runwatch.core.snapshot import Progress
 from runwatch.render import plain
 from runwatch.render.glyphs import ASCII
-
-SPIKE = IncidentRow(
-    "i1", "r1", "loss_spike", "critical", "firing", "loss spiked to 5.13",
-    cause="data at step 31,800", advice="roll back to step 31,000", step=31_800, line=40_112, since=1000.0,
-)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -34,10 +29,3 @@ def test_time_left_with_its_spread():
     assert plain.eta(Progress(eta_seconds=0.0)) == "ETA 0 s"
     assert plain.eta(Progress(eta_seconds=223_200.0, eta_spread=10_800.0)) == "ETA 2d 14h ±3h"
     assert plain.eta(Progress(eta_seconds=223_200.0, eta_spread=10_800.0), ASCII).isascii()
-
-
-def test_an_incident_on_one_line():
-    assert plain.incident(SPIKE, now=2080.0) == (
-        "▲ CRIT loss spiked to 5.13 @31,800 (18m): data at step 31,800"
-    )
-    assert plain.incident(SPIKE, ASCII).startswith("! CRIT loss spiked")

@@ -51,13 +51,13 @@ def test_columns_line_up_and_the_least_telling_goes_first():
     found = [
         {
             head
-            for head in ("done", "last seen", "step time", "util", "GPU memory", "power")
+            for head in ("progress", "last seen", "step time", "util", "GPU memory", "power")
             if head in heading
         }
         for heading in (cells.row_text(rank_table.table(rows, width)[0]) for width in (130, 95, 70, 45, 25))
     ]
     assert all(later < before or later == before for before, later in itertools.pairwise(found))
-    assert found[-1] == {"done"}
+    assert found[-1] == {"progress"}
 
 
 def test_pace_is_told_against_the_others():

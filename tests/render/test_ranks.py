@@ -12,6 +12,10 @@ from runwatch.render import cells, rank_groups, ranks
 from runwatch.render.glyphs import ASCII, UNICODE
 
 
+def named(rows, over=False):
+    return [text for text, _ in ranks.notable(rows, over)]
+
+
 def text(rows):
     return [cells.row_text(row).rstrip() for row in rows]
 
@@ -44,20 +48,20 @@ def test_what_is_shown_is_what_tells_most():
 
 def test_a_slow_rank_is_named_with_how_slow_it_is():
     even = [RankRow(i, 20, None, 1.0, 2.0 + i / 100) for i in range(8)]
-    assert ranks.notable(even) == []
+    assert named(even) == []
     slow = [*even[:7], RankRow(7, 20, None, 1.0, 2.8)]
-    assert ranks.notable(slow) == ["r7 2.80 s +37%"]
-    assert ranks.notable([RankRow(0, 20, None, 1.0, 2.0)]) == []
+    assert named(slow) == ["r7 2.80 s +37%"]
+    assert named([RankRow(0, 20, None, 1.0, 2.0)]) == []
     behind = [*even[:7], RankRow(7, 9, None, 1.0, 2.8)]
-    assert ranks.notable(behind) == ["r7 9"]
+    assert named(behind) == ["r7 9"]
 
 
 def test_a_rank_whose_loss_is_no_number_is_named_and_comes_first():
     rows = [RankRow(i, 9, 20, loss=2.5 + i) for i in range(3)] + [RankRow(3, 9, 20, loss_text="nan")]
-    assert ranks.notable(rows) == ["r3 loss nan"]
+    assert named(rows) == ["r3 loss nan"]
     assert [row.rank for row in ranks.by_column(rows, "loss", "loss")] == [3, 2, 1, 0]
     assert "loss" in ranks.sortable([RankRow(0, 9, loss_text="inf")])
-    assert ranks.notable([RankRow(i, 9, 20, loss_text="nan") for i in range(4)]) == []
+    assert named([RankRow(i, 9, 20, loss_text="nan") for i in range(4)]) == []
 
 
 def test_nodes_stand_together():
@@ -96,7 +100,7 @@ def test_columns_put_the_worst_first_and_what_is_not_known_last():
     rows = [RankRow(0, 5, None, 1.0, 2.0, 3.0), RankRow(1, 4, None, 9.0, 8.0, 1.0), RankRow(2, None)]
     order = {name: [row.rank for row in ranks.by_column(rows, name, "progress")] for name in ranks.COLUMNS}
     assert order["rank"] == [0, 1, 2]
-    assert order["done"] == [1, 0, 2]
+    assert order["progress"] == [1, 0, 2]
     assert order["step time"] == [1, 0, 2]
     assert order["loss"] == [0, 1, 2]
     assert order["last seen"] == [1, 0, 2]
@@ -126,7 +130,42 @@ def test_thousands_that_stand_out_are_all_named_by_one_median(monkeypatch):
     median = ranks.median_step
     monkeypatch.setattr(ranks, "median_step", lambda rows: asked.append(1) or median(rows))
     slow = [RankRow(i, 100, None, 1.0, 2.0 if i % 9 < 5 else 3.0) for i in range(4096)]
-    assert len(ranks.notable(slow)) == sum(row.step_time == 3.0 for row in slow)
+    assert len(named(slow)) == sum(row.step_time == 3.0 for row in slow)
     assert len(asked) < 5  # one for each of them took a fifth of a second
     silent = [RankRow(i, 50 - i % 2, None, 100.0) for i in range(4096)]
-    assert sum("silent" in words for words in ranks.notable(silent)) == 4096
+    assert sum("silent" in words for words in named(silent)) == 4096
+
+
+def heat_of(rows, measure, rank):
+    """The role of the cell of a rank in the grid."""
+    row = ranks.grid(rows, 60, 2, measure)[0]
+    roles = [role for piece, role in row for _ in piece]
+    return roles[len(row[0][0]) + rank]
+
+
+def test_a_slow_rank_has_the_heat_of_how_slow_it_is():
+    def slow(seconds):
+        rows = [RankRow(i, 20, None, 1.0, 2.0 + i / 100) for i in range(7)] + [
+            RankRow(7, 20, None, 1.0, seconds)
+        ]
+        return heat_of(rows, "step time", 7), [role for _, role in ranks.notable(rows)]
+
+    assert slow(2.05) == ("heat-0", [])
+    assert slow(2.45) == ("heat-2", ["heat-2"])
+    assert slow(2.9) == ("heat-3", ["heat-3"])
+    assert slow(3.8) == ("heat-4", ["heat-4"]), "85 % slower than the others"
+    assert heat_of([RankRow(i, 20, None, 1.0, 2.0) for i in range(8)], "step time", 3) == "heat-0"
+
+
+def test_a_rank_behind_or_silent_has_heat_and_what_all_have_is_none():
+    behind = [RankRow(i, 31 if i == 3 else 50, 50) for i in range(8)]
+    assert (heat_of(behind, "progress", 3), heat_of(behind, "progress", 4)) == ("heat-3", "heat-0")
+    assert ranks.notable(behind) == [("r3 31/50", "heat-3")]
+    near = [RankRow(i, 49 if i == 3 else 50, 50) for i in range(8)]
+    assert heat_of(near, "progress", 3) == "heat-0", "each prints when it gets there"
+    silent = [RankRow(i, 9, 20, 400.0 if i == 3 else 1.0) for i in range(8)]
+    assert (heat_of(silent, "age", 3), heat_of(silent, "age", 4)) == ("heat-4", "heat-0")
+    all_silent = [RankRow(i, 9, 20, 4000.0) for i in range(8)]
+    assert heat_of(all_silent, "age", 3) == "heat-0", "the run is silent, not a rank"
+    assert heat_of([RankRow(i, 9) for i in range(3)], "age", 1) == "dim"
+    assert heat_of([RankRow(i, 9, loss=2.0 + i) for i in range(8)], "loss", 7) == "heat-0"

@@ -120,9 +120,9 @@ async def test_a_run_that_finished_is_no_alert(open_app):
     done = IncidentRow("i9", "r1", "finished", "info", "firing", "finished at step 10 of 10", since=999_000.0)
     async with open_app((120, 40), incidents=(done,), phase="finished") as s:
         assert "! Alert" not in s.drawn("#keys")
-        assert "nothing fires" in s.drawn("#alerts")
+        assert "✓ no alerts" in s.drawn("#alerts")
         assert "INFO finished" in s.drawn("#alerts")
-        assert "0 firing" in s.drawn("#alerts")
+        assert "none open" in s.drawn("#alerts")
         await s.press("exclamation_mark")
         assert s.view.view == actions.OVERVIEW
 

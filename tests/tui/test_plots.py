@@ -23,7 +23,7 @@ async def test_the_x_axis_goes_from_steps_to_time_to_tokens(open_app):
     async with open_app((120, 40)) as s:
         await s.press("x")
         assert "· x time" in s.drawn("#main-0")
-        assert s.drawn("#main-0").splitlines()[-2].rstrip("│─◆▼ ").endswith("h")
+        assert s.drawn("#main-0").splitlines()[-3].rstrip("│─┴").endswith("h")
         await s.press("left")
         assert "@23h" in s.drawn("#main-0")  # 41,230 steps of two seconds
         await s.press("x")
@@ -58,7 +58,7 @@ async def test_panning_leaves_the_newest_and_follow_goes_back(open_app):
         await s.press("shift+left")
         assert s.scene.right == 31_230
         assert {(c.first, c.last) for c in s.engine.view.charts} == {(11_200.0, 31_230.0)}
-        assert "20k to 31.2k" in s.drawn("#main-0")
+        assert "11.2k to 31.2k" in s.drawn("#main-0")
         assert "f Follow" in s.drawn("#keys")
         await s.press("H", "H", "H")
         assert s.scene.right == 20_000  # not before the beginning

@@ -116,6 +116,11 @@ def test_a_checkpoint_of_spoilt_weights_is_not_the_last_good_one():
     assert told_good(fold) == {400}
     fold.read("log", steps(250, 420, "nan"))
     assert told_good(fold) == {200}
+    ((group, _),) = fold.engine.runs()
+    shown = snapshot([Shown(group)], View(), NOW).run.checkpoints
+    assert [(row.at, row.spoilt) for row in shown] == [
+        (400, "after NaN"), (300, "after NaN"), (200, ""), (100, ""),
+    ]  # fmt: skip
 
 
 def test_a_hang_spoils_no_weights():

@@ -358,7 +358,7 @@ class TestActions:
         one.submit(change("a"))
         slack.wait(shown=2)
         assert (
-            sum("in 600 s touch is run, unless somebody acknowledges" in str(post) for post in slack.shown)
+            sum("in 600 s touch is run, unless someone acknowledges" in str(post) for post in slack.shown)
             == 1
         )
         assert len(one.waiting()) == 1

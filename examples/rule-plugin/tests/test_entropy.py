@@ -13,7 +13,7 @@ def block(values, first=0):
 
 
 def test_a_collapse():
-    """It is told once, at the first window that shows it."""
+    """It is reported once, at the first window that shows it."""
     values = np.append(np.full(200, 2.0), np.full(200, 0.1))
     (found,) = EntropyCollapse().observe(block(values))
     assert found.title == "the entropy fell to 0.1 at step 239, from 2"

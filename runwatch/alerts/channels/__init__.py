@@ -1,4 +1,4 @@
-"""Where notifications go: a folder for each kind of channel, beside what all share (http, deadline).
+"""Where notifications go: a folder for each type of channel, and what all share (http, deadline).
 
-`kinds` finds the folders; import `build` from channels.build. Alertmanager is none: it routes by itself.
+`kinds` finds the folders; import `build` from channels.build. Alertmanager is not one: it routes by itself.
 """

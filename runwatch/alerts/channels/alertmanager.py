@@ -1,4 +1,4 @@
-"""A Prometheus Alertmanager as the one that pages: it is told again and again of what fires (API v2).
+"""A Prometheus Alertmanager that pages: it gets the firing alerts again and again (API v2).
 
 It keeps alerts in memory and takes one that is not renewed for resolved, so what fires is sent
 every minute with an end five minutes ahead, to every peer, and an end is sent for five minutes.
@@ -107,7 +107,7 @@ def alert_body(alert: Alert, now: float, ended: float | None) -> dict[str, Any]:
 
 
 class Pusher:
-    """Tells all peers, in a thread of its own.
+    """Sends to all peers, in its own thread.
 
     Once none could be reached for `patience` seconds, `fallen` is called with True
     until one can be reached again, then with False: alerts go to people meanwhile.
@@ -129,7 +129,7 @@ class Pusher:
         self._notice, self._fallen, self._muted = notice, fallen, muted
         self._patience, self._timeout = patience, timeout
         self._changed = threading.Condition()
-        self._news = True  # what was kept is told at once
+        self._news = True  # what was kept is sent immediately
         self._closed = False
         self._failing: float | None = None
         self._down = False
@@ -150,7 +150,7 @@ class Pusher:
             return self.told.firing()
 
     def close(self, seconds: float = 5.0) -> None:
-        """Tell what is new, within some seconds. What fires is over there five minutes later."""
+        """Send what is new, within seconds. Without an update, an alert ends after five minutes."""
         with self._changed:
             self._closed = True
             self._changed.notify()

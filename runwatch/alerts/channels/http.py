@@ -28,10 +28,10 @@ MOST_READ = 65536
 _ASKED = re.compile(r'"retry_after"\s*:\s*(\d{1,6}(?:\.\d{1,6})?)')
 _PAGE = re.compile(r"\s*<(?:!doctype|html|head|body)", re.IGNORECASE)
 _LIKELY = {
-    401: "is the token or key right?",
+    401: "check the token or key",
     403: "the token or key may not post there",
-    404: "is the address right?",
-    410: "what it leads to is gone",
+    404: "check the address",
+    410: "the address no longer exists",
 }
 
 
@@ -137,7 +137,7 @@ def _read(answer: Any, until: float) -> str:
 
 def page(service: str) -> str:
     """Return what it means that a web page answered with 200."""
-    return f"a web page answered instead of {service}: is there a sign-in page or proxy?"
+    return f"a web page answered instead of {service}: check for a sign-in page or proxy"
 
 
 def seconds(header: str | None) -> float | None:

@@ -22,7 +22,7 @@ SECONDS = 20.0
 class Secret:
     """A string that shows itself only when asked: not in logs, errors, reprs or dumps.
 
-    `source` and `at` tell where it comes from if it is not given itself:
+    `source` names its place if the value itself is not given:
     ("env", "NAME"), ("file", "path") or ("command", "program", "argument", ...).
     """
 
@@ -42,7 +42,7 @@ class Secret:
         elif kind == "file":
             found, advice = _read(rest[0]), "write the secret into it"
         else:
-            found, advice = _run(rest), "it is to print the secret"
+            found, advice = _run(rest), "it must print the secret"
         found = found.strip()
         if not found:
             raise ConfigError("the secret is empty", f"{kind} {_shown(kind, rest[0])}", advice)

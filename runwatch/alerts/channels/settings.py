@@ -1,6 +1,6 @@
-"""What every channel has in common in runwatch.toml, and what each kind adds: keys, its probe, how it opens.
+"""Settings of all channels in runwatch.toml, and what each type adds: keys, its probe, how to open it.
 
-Durations are in seconds. Secrets are looked up when a channel is opened, not before.
+Durations are in seconds. Secrets are read when a channel is opened, not before.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ Rate = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 
 class ChannelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What every channel can be told."""
+    """Keys of every channel."""
 
     min_severity: Severity = Severity.WARNING
-    """Least severity that is sent: "info", "warning" or "critical"."""
+    """Lowest severity that is sent: "info", "warning" or "critical"."""
     send_resolved: bool = True
-    """Whether to say when an incident that was sent is over."""
+    """Whether to send a message when an incident that was sent is resolved."""
     per_minute: Rate = 30
-    """Most messages a minute; what is beyond is told in a summary."""
+    """Most messages per minute; the rest is sent as one summary."""
     timeout: Timeout = 10.0
     """Seconds to wait for an answer before trying again later."""
     lifecycle: bool = False
-    """Whether to say that a run began, finished or crashed."""
+    """Whether to send a message when a run starts, finishes or crashes."""
     digest: bool = False
-    """Whether to send what each day brought, at the hour of `[alerts] digest`."""
+    """Whether to send a daily summary, at the time in `[alerts] digest`."""
 
     kind: ClassVar[str] = ""
-    """What `type` says in the file."""
+    """The value of `type` in the file."""
     needed: ClassVar[tuple[str, ...]] = ()
-    """Keys without which it leads nowhere."""
+    """Required keys."""
 
     def missing(self) -> str:
-        """Return a key without which the channel leads nowhere; "" if it leads somewhere."""
+        """Return a required key that is missing; "" if there is no such key."""
         return next((key for key in self.needed if not getattr(self, key)), "")
 
     def endpoint(self) -> str:
@@ -57,30 +57,30 @@ class ChannelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return ""
 
     def open(self, name: str, memory: Memory | None = None) -> Channel:
-        """Return the channel. Raises ConfigError, without repeating it, if a secret cannot be had or used.
+        """Return the channel. Raises ConfigError, without repeating it, if a secret cannot be read or used.
 
-        `memory` is where it keeps what it must know of earlier messages; left out, that ends with the
-        process.
+        `memory` stores what the channel must know about earlier messages; without it, this is lost when the
+        process ends.
         """
         raise NotImplementedError
 
 
 def web_address(name: str, url: str) -> str:
-    """Return the address of a channel. Raises ConfigError if it is none."""
+    """Return the address of a channel. Raises ConfigError if it is not a web address."""
     try:
         parts = urlsplit(url)
         good = parts.scheme in {"http", "https"} and bool(parts.hostname) and url.isascii()
     except ValueError:
         good = False
     if not good or any(character <= " " for character in url):
-        raise ConfigError("not a web address", f"channel {name}", "it begins with https://")
+        raise ConfigError("not a web address", f"channel {name}", "it must begin with https://")
     return url
 
 
 def header_value(name: str, secret: str) -> str:
     """Return a secret that can be sent in a header. Raises ConfigError for others."""
     if not secret.isascii() or not secret.isprintable():
-        raise ConfigError("a token with unusual characters", f"channel {name}", "look at where it comes from")
+        raise ConfigError("a token with unusual characters", f"channel {name}", "check where it comes from")
     return secret
 
 

@@ -114,7 +114,7 @@ class Actions:
         `targets` returns the processes of its run; it is asked if a signal is to be sent.
         """
         if alert.row.state != "firing":
-            word = "somebody has seen the incident" if alert.firing else "the incident is over"
+            word = "the incident is acknowledged" if alert.firing else "the incident is over"
             for waiting in list(self._waiting.values()):
                 if waiting.alert.row.id == alert.row.id:
                     self._stop(waiting, word)
@@ -154,7 +154,7 @@ class Actions:
     def close(self) -> None:
         """Stop all that waits: nobody will be here to do it."""
         for waiting in self.waiting():
-            self._stop(waiting, "runwatch ended or was configured anew before its time")
+            self._stop(waiting, "runwatch stopped or read a new configuration before it was due")
 
     def due(self) -> float | None:
         """Return when `flush` has something to do; None if never."""
@@ -171,7 +171,7 @@ class Actions:
             del self._waiting[waiting.id]
             if waiting.action.dry_run:
                 self._record("dry run", waiting, **_details(waiting))
-                self._notice(f"action {waiting.action.name}: a rehearsal: nothing was done")
+                self._notice(f"action {waiting.action.name}: dry run: nothing was done")
             else:
                 threading.Thread(target=self._do, args=(waiting,), daemon=True).start()
 
@@ -213,12 +213,12 @@ def what(waiting: Waiting) -> str:
 
 
 def announcement(waiting: Waiting, now: float) -> str:
-    """Return what people are told of an action that waits."""
+    """Return the text about a planned action."""
     action, row = waiting.action, waiting.alert.row
-    rehearsal = " (a rehearsal)" if action.dry_run else ""
+    rehearsal = " (dry run)" if action.dry_run else ""
     return clean(
         f"action {action.name}: in {waiting.due - now:.0f} s {what(waiting)}{rehearsal}, "
-        f"unless somebody acknowledges incident {row.id}: runwatch actions cancel {row.id}",
+        f"unless someone acknowledges incident {row.id}: runwatch actions cancel {row.id}",
         4 * FACT,
     )
 

@@ -8,7 +8,7 @@ process, and a power cut may repeat the last of them.
 
 Several processes may share the directory: each owns one numbered file, by a
 lock that dies with it, and takes over what dead ones left. A journal that
-cannot be read or written is reported and never stops delivery: it goes on in memory,
+cannot be read or written is reported and never stops delivery: it continues in memory,
 until there can be a file (again).
 """
 
@@ -282,10 +282,10 @@ class Journal:
                 self._unkept(error)
             return
         if gone:
-            self._say(f"the outbox was removed while it was in use: it is written anew: {self._where()}")
+            self._say(f"the outbox was removed while it was in use: it is written again: {self._where()}")
 
     def _leave(self, error: Exception) -> None:
-        """Go on in memory, without a file. The guard is held."""
+        """Continue in memory, without a file. The guard is held."""
         self._unkept(error)
         if self._file.path is not None:
             self._file.leave()

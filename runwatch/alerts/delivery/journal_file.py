@@ -90,7 +90,7 @@ class JournalFile:
         return (there.st_dev, there.st_ino) != self._inode or not self.path.with_suffix(".lock").exists()
 
     def leave(self) -> None:
-        """Go on in memory, with what can be read of the file. It stays locked: nobody takes it over."""
+        """Continue in memory, with what can be read of the file, which stays locked."""
         memory = _connected(MEMORY, "MEMORY")
         with contextlib.suppress(sqlite3.Error):
             _copy(self.db, memory)
@@ -143,7 +143,9 @@ class JournalFile:
             raise
         except sqlite3.DatabaseError:  # damaged
             aside = text.path(str(set_aside(path, self._now())))
-            self._tell(f"undelivered alerts of before cannot be read: the file is set aside: {aside}")
+            self._tell(
+                f"undelivered alerts of an earlier process cannot be read: the file is kept as: {aside}"
+            )
             return self._open(path)
 
     def _open(self, path: Path) -> sqlite3.Connection:

@@ -154,7 +154,7 @@ def word(incident: IncidentRow) -> str:
 
 
 def severity(incident: IncidentRow) -> Severity:
-    """Return how grave it is; of a newer engine's word, rather too loud than unheard."""
+    """Return the rank of a severity; an unknown one from a newer engine counts as the highest."""
     try:
         return Severity(incident.severity)
     except ValueError:

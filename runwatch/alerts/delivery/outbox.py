@@ -2,7 +2,7 @@
 
 `Queue` decides what goes next, `Journal` keeps it on disk, `Outbox` lends both
 a thread and the time. A message is delivered at least once or its loss is
-told; messages of one incident keep their order; other incidents pass one that
+reported; messages of one incident keep their order; other incidents pass one that
 has to wait. A message that was in flight when the process died is sent again
 and says that it may repeat.
 """
@@ -31,7 +31,7 @@ class Clock:
         return time.monotonic()
 
     def wait(self, changed: threading.Condition, seconds: float | None) -> None:
-        """Return when `changed` (held) is notified or `seconds` have passed; None waits for ever."""
+        """Return when `changed` (held) is notified or `seconds` have passed; None waits without limit."""
         changed.wait(seconds)
 
 
@@ -102,7 +102,7 @@ class _Lane:
     """One channel with its queue and its thread."""
 
     TELL_AFTER = 3
-    """Failures in a row before people are told: a single one mostly heals itself."""
+    """Failures in a row before a notice: a single failure usually resolves itself."""
 
     def __init__(
         self,
@@ -150,7 +150,7 @@ class _Lane:
             return len(self.queue)
 
     def _resume(self, journal: Journal) -> None:
-        """Go on where an earlier process stopped."""
+        """Continue where an earlier process stopped."""
         ahead = self.clock.now() - time.time()  # from Unix times to this clock's
         old, name = 0, self.channel.identity
         for key in journal.known(name):
@@ -221,7 +221,7 @@ class _Lane:
                 self.clock.wait(self._changed, pause)
 
     def _report(self, outcome: Outcome) -> None:
-        """Tell people what they should know, once per outage."""
+        """Report a problem to people, once per outage."""
         match outcome:
             case Sent():
                 if self._failures >= self.TELL_AFTER:
@@ -231,7 +231,7 @@ class _Lane:
             case Rejected(reason):
                 if reason != self._refusal:
                     self._refusal = reason
-                    self._tell(f"message refused: {reason}")
+                    self._tell(f"message rejected: {reason}")
             case Retry(reason) | Unsure(reason):
                 self._failures += 1
                 if self._failures == self.TELL_AFTER:

@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 720, 260
 LEFT, RIGHT, TOP, BOTTOM = 78, 14, 14, 30
 """Margins, in pixels."""
 LEAST_POINTS = 8
-"""Values below which a picture tells nothing."""
+"""Least values for a useful plot."""
 
 PAPER, GRID, INK, LINE, BAD = range(5)
 _PALETTE = ((255, 255, 255), (225, 228, 232), (87, 96, 106), (9, 105, 218), (207, 34, 46))
@@ -52,7 +52,7 @@ def picture(notification: Notification) -> bytes | None:
 
 
 def _place(notification: Notification, count: int) -> int | None:
-    """Return which value of the trend stands where the incident began."""
+    """Return the index in the trend at which the incident began."""
     step, span = notification.incident.step, notification.span
     if step is None or span is None or span[1] <= span[0] or not span[0] <= step <= span[1]:
         return None
@@ -86,9 +86,9 @@ class _Page:
         self.text(first, LEFT, HEIGHT - BOTTOM + 10)
         self.text(last, WIDTH - RIGHT - self.width(last), HEIGHT - BOTTOM + 10)
 
-    def upright(self, x: int, colour: int) -> None:
+    def upright(self, x: int, color: int) -> None:
         for y in range(TOP, HEIGHT - BOTTOM, 6):
-            self.box(x, y, 1, 3, colour)
+            self.box(x, y, 1, 3, color)
 
     def plot(self, values: Sequence[float], low: float, high: float) -> None:
         before: tuple[int, int] | None = None
@@ -121,17 +121,17 @@ class _Page:
                     self.box(x + place % 3 * _SCALE, y + place // 3 * _SCALE, _SCALE, _SCALE, INK)
             x += 4 * _SCALE
 
-    def box(self, x: int, y: int, width: int, height: int, colour: int) -> None:
+    def box(self, x: int, y: int, width: int, height: int, color: int) -> None:
         left, right = max(0, x), min(WIDTH, x + width)
         if right > left:
             for row in range(max(0, y), min(HEIGHT, y + height)):
                 start = row * WIDTH
-                self._pixels[start + left : start + right] = bytes((colour,)) * (right - left)
+                self._pixels[start + left : start + right] = bytes((color,)) * (right - left)
 
     def png(self) -> bytes:
         rows = b"".join(b"\0" + self._pixels[y * WIDTH : (y + 1) * WIDTH] for y in range(HEIGHT))
         header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 3, 0, 0, 0)
-        palette = b"".join(bytes(colour) for colour in _PALETTE)
+        palette = b"".join(bytes(color) for color in _PALETTE)
         chunks = ((b"IHDR", header), (b"PLTE", palette), (b"IDAT", zlib.compress(rows, 6)), (b"IEND", b""))
         return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, body) for kind, body in chunks)
 

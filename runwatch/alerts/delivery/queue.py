@@ -23,7 +23,7 @@ BREAK_AFTER = 5
 CAPACITY = 1024
 """Messages one channel may have waiting."""
 REMEMBERED = 4096
-"""Ids that are recognised when they are submitted again."""
+"""Ids that are recognized when they are submitted again."""
 
 Fate = Literal["waiting", "done", "rejected", "expired"]
 """What became of a message after an attempt."""

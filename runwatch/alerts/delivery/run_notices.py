@@ -1,4 +1,4 @@
-"""Notices that are no alerts: a run began, finished or crashed, and what a day brought."""
+"""Messages that are not alerts: a run started, finished or crashed, and the daily digest."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers
 
 MOST_RUNS = 1024
-"""Runs that are kept in mind; the oldest is forgotten."""
+"""Most runs remembered; the oldest is forgotten."""
 YOUNG = 200
-"""Records up to which a run that is seen for the first time has just begun."""
+"""Records up to which a run seen for the first time counts as just started."""
 KEY = "run/"
-"""Begins the keys under which it is kept what was told."""
+"""Prefix of the keys of the saved state."""
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -25,7 +25,7 @@ class Look(msgspec.Struct, frozen=True):
 
     id: str
     group: str
-    """What it was found in: a log may hold several runs."""
+    """The group that contains it: a log may hold several runs."""
     name: str
     phase: str
     live: bool
@@ -36,7 +36,7 @@ class Look(msgspec.Struct, frozen=True):
     """The stage of a pipeline that it is in."""
     total: int | None = None
     health: str = "ok"
-    """What it is worth as it stands: ok, warning or critical."""
+    """Its health: ok, warning or critical."""
     reason: str = ""
     """What is wrong with it though it has finished."""
     eta: float | None = None
@@ -49,7 +49,7 @@ class Look(msgspec.Struct, frozen=True):
 
 
 class Known(msgspec.Struct):
-    """What was told of a run."""
+    """What was sent about a run."""
 
     phase: str
     group: str
@@ -61,7 +61,7 @@ class Lifecycle:
     """Looks and times in, notices out. Pure of I/O."""
 
     def __init__(self, epoch: str, host: str, saved: Mapping[str, bytes] | None = None) -> None:
-        """Begin with `saved`: what `changes` gave to a process that this one goes on for."""
+        """Begin with `saved`: what `changes` gave to the process that this one replaces."""
         self._epoch, self._host = epoch, host
         self._known: dict[str, Known] = {}
         self._groups: dict[str, None] = {}  # read before, so that what comes in them is new
@@ -76,7 +76,7 @@ class Lifecycle:
                     self._dirty.add(name)
 
     def fold(self, looks: Iterable[Look], now: float, read: Iterable[str] = ()) -> list[Notification]:
-        """Return what is to be told. `read` are the groups whose history is read to its end; others wait."""
+        """Return the messages to send. `read` are the groups whose history is read; others wait."""
         notices, complete = [], set(read)
         for look in looks:
             if look.group not in complete:
@@ -144,7 +144,7 @@ class Lifecycle:
 def daily(
     epoch: str, host: str, looks: Iterable[Look], counts: Mapping[str, int], now: float
 ) -> Notification:
-    """Return the digest of a day: how each run stands, and how many incidents began by severity."""
+    """Return the digest of a day: the state of each run, and the number of new incidents by severity."""
     every = list(looks)
     told = [f"{counts[grave]} {grave}" for grave in ("critical", "warning", "info") if counts.get(grave)]
     total = sum(counts.values())

@@ -1,6 +1,6 @@
 r"""Regular expressions that cannot take long: those of matchers, which meet text that a log wrote.
 
-Python's engine tries one way after the other, so that `(a+)+` takes for ever on some texts. This one
+Python's engine tries one way after the other, so that `(a+)+` never ends on some texts. This one
 reads a text once and keeps all places of the expression that it has reached: the time is at most the
 length of the text times the size of the expression. It says only whether the whole text matches. The
 syntax and the meaning are those of Python's `re`, without back-references and without looking ahead or
@@ -37,7 +37,7 @@ _WORD = re.compile(r"\w")
 Accepts = Callable[[str], object]
 """Whether a character is one of some."""
 Holds = Callable[[str, str, bool], bool]
-"""Whether something holds between two characters, "" at the ends; the last tells that only a \n follows."""
+"""Whether something holds between two characters, "" at the ends; the last says that only a \n follows."""
 
 _ASSERTIONS: dict[str, Holds] = {
     "A": lambda before, after, last: not before,
@@ -79,13 +79,13 @@ class Expression:
     """An expression as places and the ways between them."""
 
     def __init__(self, text: str) -> None:
-        """Read it. Raises ValueError, in plain words, if it is none, or too large."""
+        """Read it. Raises ValueError, in plain words, if it is invalid or too large."""
         self._ways: list[list[int]] = []
         """Place -> places that are reached from it without a character."""
         self._accepts: dict[int, Accepts] = {}
         """Place -> which characters lead to the place after it."""
         self._holds: dict[int, Holds] = {}
-        """Place -> what has to hold to go on from it."""
+        """Place -> the condition to continue from it."""
         self._steps: dict[tuple[frozenset[int], str, str, bool], tuple[frozenset[int], bool]] = {}
         try:
             self._end = self._add(_read(text), self._place())
@@ -225,7 +225,7 @@ def _part(token: re.Match[str], tokens: Iterator[re.Match[str]], flags: re.Regex
 
 
 def _often(token: re.Match[str]) -> tuple[int, int | None]:
-    """Return how often a part stands there, at least and at most."""
+    """Return how often a part is repeated, at least and at most."""
     sign = token["times"]
     if sign[0] != "{":
         return int(sign == "+"), 1 if sign == "?" else None

@@ -1,8 +1,8 @@
-"""Incidents that come and go: told as one that flaps, and then when it is calm.
+"""Incidents that come and go: sent as one flapping incident, and again when it is calm.
 
-What resolves and fires again is another incident each time. `Stories` joins those that people
-should hear of as one: it remembers when the incidents of one thing ended, and gives the newest the
-name of the one that was told. Times are those at which changes came; there is no clock.
+An incident that resolves and fires again becomes a new incident. `Stories` joins those that people
+should see as one: it remembers when the incidents of one subject ended, and gives the newest the
+id of the one that was sent. Times are those of the changes; there is no clock.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from runwatch.alerts.routing.policy import Damping
 from runwatch.render.numbers import duration
 
 MOST = 16_384
-"""Stories that are remembered, besides those without which an end could not be told."""
+"""Stories remembered, in addition to those whose end must still be sent."""
 
 
 class Story(msgspec.Struct, frozen=True):
     """What became lately of one metric of one rule and run."""
 
     name: str
-    """Id of the incident under which it is told."""
+    """Id of the incident under which it is sent."""
     incident: str
     """Id of the newest incident."""
     changed: float
@@ -82,7 +82,7 @@ class Stories:
         return self.named(alert)
 
     def held(self, alert: Alert, now: float) -> float:
-        """Return until when the ups and downs of an alert are not told; 0 if they are."""
+        """Return until when the changes of an alert are held back; 0 if they are sent."""
         story = self._kept.get(alert.scope)
         if story is None or story.name != alert.name:
             return 0.0
@@ -94,7 +94,7 @@ class Stories:
         return until if until > now else 0.0
 
     def flaps(self, alert: Alert, now: float) -> bool:
-        """Return whether an alert is told as one that flaps."""
+        """Return whether an alert is sent as flapping."""
         story = self._kept.get(alert.scope)
         return story is not None and story.flaps and self.held(alert, now) > 0
 
@@ -105,7 +105,7 @@ class Stories:
             return ""
         often = f"fired {story.times} times in {duration(max(1.0, story.changed - story.began))}"
         if self.flaps(alert, now):
-            return f"flapping: {often}; told again once it is calm for {duration(self._damping.calm)}"
+            return f"flapping: {often}; sent again after it has been calm for {duration(self._damping.calm)}"
         return f"calm again: {often}" if told else ""
 
     def prune(self, now: float, unreported: Container[str]) -> None:
@@ -130,7 +130,7 @@ class Stories:
         self._keep(alert.scope, msgspec.structs.replace(story, changed=now, ends=ends, flaps=flaps))
 
     def _begin(self, alert: Alert, story: Story, now: float, unreported: Container[str]) -> None:
-        """Take what fires anew: the story goes on while it flaps or its end was not told."""
+        """Take an alert that fires again: the story continues while it flaps or its end was not sent."""
         damping = self._damping
         ends = tuple(end for end in story.ends if end > now - damping.window)
         flapped = self._flapped(story, now)

@@ -1,4 +1,4 @@
-"""What routing looks at: the state of one incident, groups of them, and what a group has to say."""
+"""The data of routing: the state of one incident, groups of incidents, and the news of a group."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Alert(msgspec.Struct, frozen=True):
     number: int = 0
     """Number of this change among those of the incident."""
     late: float = 0.0
-    """Seconds for which nobody had watched before it was found."""
+    """Seconds without watching before it was found."""
     scope: str = ""
-    """Names what it is about: the same for the next incident there. Empty: none is awaited."""
+    """Key of its subject: the same for the next incident there. Empty: none is expected."""
     story: str = ""
-    """Id of the incident as which it is told, where that is another."""
+    """Id of the incident under which it is sent, if different."""
 
     @property
     def name(self) -> str:
-        """Return the id under which it is told."""
+        """Return the id under which it is sent."""
         return self.story or self.row.id
 
     @property
@@ -55,13 +55,13 @@ class Alert(msgspec.Struct, frozen=True):
 
     @property
     def rank(self) -> int:
-        """Return how grave it is; a severity of a newer engine is rather too loud than unheard."""
+        """Return the rank of its severity; an unknown one from a newer engine counts as the highest."""
         known = {severity.value: severity.rank for severity in Severity}
         return known.get(self.row.severity, Severity.CRITICAL.rank)
 
     @property
     def place(self) -> tuple[int, int | None, int | None]:
-        """Return what was told when it was told: it is told again when it gets worse or moves."""
+        """Return what identifies its sent state: it is sent again when it escalates or moves."""
         return (self.rank, self.row.step, self.row.line)
 
     def labels(self) -> dict[str, str]:
@@ -85,18 +85,18 @@ class AlertGroup(msgspec.Struct):
     route: int
     members: dict[str, None] = {}  # a set that remembers its order; msgspec copies the default
     told: dict[str, tuple[int, int | None, int | None]] = {}
-    """What was told as firing, and is not yet told to be over."""
+    """Alerts sent as firing whose end is not sent yet."""
     told_at: float | None = None
     due: float | None = None
     """When to look at it again."""
     began: float | None = None
     """When its first member came."""
     repeats: int = 0
-    """How often it told again what still fires."""
+    """Number of repetitions."""
 
 
 class News(NamedTuple):
-    """What a group has to say."""
+    """The news of a group."""
 
     key: str
     group: AlertGroup
@@ -104,20 +104,20 @@ class News(NamedTuple):
     over: list[Alert]
     still: list[Alert]
     wakes: float | None = None
-    """When the first mute ends that keeps something of it back."""
+    """When the first mute ends that holds something back."""
 
     @property
     def rank(self) -> int:
-        """Return how grave the gravest of it is."""
+        """Return the rank of its highest severity."""
         return max((alert.rank for alert in self.fresh or self.still or self.over), default=0)
 
 
 FLAPPING = (-1, -1)
-"""The place of what was told to flap."""
+"""The place of an alert sent as flapping."""
 
 
 def worse(alert: Alert, told: tuple[int, int | None, int | None] | None, *, flaps: bool = False) -> bool:
-    """Return whether a firing alert is to be told: not told yet, graver, or at another place.
+    """Return whether to send a firing alert: it is not sent yet, has escalated, or is at another place.
 
     One that flaps has no place, and one that somebody has seen is where it was.
     """
@@ -128,7 +128,7 @@ def worse(alert: Alert, told: tuple[int, int | None, int | None] | None, *, flap
 
 
 def eased(alert: Alert, told: tuple[int, int | None, int | None] | None) -> bool:
-    """Return whether one that nobody has answered is less grave than what was told."""
+    """Return whether an alert that is not acknowledged is less severe than what was sent."""
     return told is not None and alert.row.state == "firing" and alert.rank < told[0]
 
 

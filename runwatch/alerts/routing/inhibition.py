@@ -1,4 +1,4 @@
-"""What keeps what back: while a source fires, targets that agree with it are not told."""
+"""Inhibition: while a source fires, targets with equal labels are not sent."""
 
 from __future__ import annotations
 

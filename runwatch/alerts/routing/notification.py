@@ -27,7 +27,7 @@ class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     change: Literal["firing", "resolved", "notice"]
     """A notice has no end: a run began or ended, or what a day brought."""
     incident: IncidentRow
-    """The incident, or the gravest of a group."""
+    """The incident, or the most severe of a group."""
     host: str
     time: float
     """Unix time of the change."""
@@ -36,7 +36,7 @@ class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     groups: tuple[str, ...] = ()
     """Messages that share a group keep their order; without one, those of one incident do."""
     more: tuple[IncidentRow, ...] = ()
-    """Other incidents of the group, the gravest first."""
+    """Other incidents of the group, the most severe first."""
     left_out: int = 0
     """How many more there are than `more` names."""
     note: str = ""
@@ -148,5 +148,5 @@ class Channel(Protocol):
 
 
 def digest(secret: str) -> str:
-    """Return a short digest by which a destination is recognised and not told."""
+    """Return a short digest that identifies a destination without revealing it."""
     return blake2b(secret.encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()

@@ -1,4 +1,4 @@
-"""Who is told of what, and when: routes, matchers, inhibition and quiet hours, as people configure them.
+"""Who gets which alert, and when: the configured routes, matchers, inhibition and quiet hours.
 
 The words and their meanings are Alertmanager's, so that an alert could be
 handed to one: matchers are `label=value`, `!=`, `=~` and `!~`, patterns match
@@ -7,6 +7,7 @@ whole values, and a label that is missing is an empty one.
 
 from __future__ import annotations
 
+import difflib
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -53,7 +54,9 @@ def parse_matcher(text: str) -> Matcher:
         raise ValueError("a matcher looks like severity=critical or run=~exp.*")
     label, operator, quoted, bare = found.groups()
     if label not in LABELS:
-        raise ValueError(f"no label of that name; there are {', '.join(LABELS)}")
+        near = difflib.get_close_matches(label, LABELS, 1, 0.5)
+        advice = f"did you mean {near[0]}?" if near else f"known labels: {', '.join(LABELS)}"
+        raise ValueError(f"no label is named {label!r}: {advice}")
     value = bare if quoted is None else quoted
     if operator in ("=~", "!~"):
         expression(value)
@@ -73,13 +76,13 @@ class Route(msgspec.Struct, frozen=True):
     group_interval: float = 0.0
     """Least time between two messages of a group about what is new."""
     repeat_interval: float = 0.0
-    """Time after which what still fires is told again; 0 is never."""
+    """Time after which an alert that still fires is sent again; 0 is never."""
     goes_on: bool = False
     """Whether later routes are tried too (`continue` in the file)."""
 
 
 class Inhibition(msgspec.Struct, frozen=True):
-    """While an alert fires that is a source, targets that agree with it in some labels are not told."""
+    """While a source alert fires, targets with equal values of some labels are not sent."""
 
     source: tuple[Matcher, ...]
     target: tuple[Matcher, ...]
@@ -87,7 +90,7 @@ class Inhibition(msgspec.Struct, frozen=True):
 
 
 class Quiet(msgspec.Struct, frozen=True):
-    """Hours of the local day in which only what is grave enough is told; the rest waits for their end."""
+    """Hours of the local day in which only severe alerts are sent; the others wait for the end."""
 
     start: int
     """Minute of the day."""
@@ -105,7 +108,7 @@ class Quiet(msgspec.Struct, frozen=True):
 
 
 class Damping(msgspec.Struct, frozen=True):
-    """When what comes and goes is told as one that flaps. Times are seconds."""
+    """When an alert that comes and goes is sent as flapping. Times are seconds."""
 
     count: int = 0
     """How often it resolves within `window` until it flaps when it fires again; 0 is never."""
@@ -113,7 +116,7 @@ class Damping(msgspec.Struct, frozen=True):
     calm: float = 900.0
     """How long it neither fires nor resolves until it flaps no more."""
     resolve_delay: float = 0.0
-    """How long an end waits: if it fires again by then, neither is told."""
+    """How long an end waits: if the alert fires again by then, neither is sent."""
 
 
 class Receiver(msgspec.Struct, frozen=True):
@@ -123,7 +126,7 @@ class Receiver(msgspec.Struct, frozen=True):
     min_severity: Severity = Severity.WARNING
     send_resolved: bool = True
     per_minute: int = 30
-    """Most messages a minute; what is beyond is told in a summary."""
+    """Most messages per minute; the rest is sent as one summary."""
 
 
 class Policy(msgspec.Struct, frozen=True):

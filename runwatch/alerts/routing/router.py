@@ -3,8 +3,8 @@
 `Router` is a fold: alerts and times go in, messages come out; it has no clock
 and does no I/O. What it must remember is bytes by key, for the journal to
 commit together with the messages. Semantics are Alertmanager's, except that
-what quiet hours held back is told at their end if it still fires, and that an
-alert that was never told is never told to be resolved.
+alerts held back in quiet hours are sent at their end if they still fire, and that
+the end of an alert that was never sent is not sent.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from runwatch.alerts.routing.silences import Mute, muted
 from runwatch.system.import_guards import blake2b
 
 MOST_NAMED = 10
-"""Incidents one message names besides its first."""
+"""Most further incidents that one message lists."""
 RESUME = 3600.0
-"""Seconds for which a process that starts believes what a dead one had told."""
+"""Seconds for which a new process trusts what a dead one had sent."""
 RESUME_OWN = 30 * 86400.0
-"""The same where it goes on with the dead one's incidents."""
+"""The same if it continues the dead one's incidents."""
 REMEMBERED = 4096
-"""Changes that are recognised when they are taken again."""
+"""Most changes remembered, to recognize repeats."""
 
 
 class Router:
-    """Decides what is told to whom, and when. Times are Unix times."""
+    """Decides what is sent where, and when. Times are Unix times."""
 
     def __init__(
         self,
@@ -47,14 +47,14 @@ class Router:
     ) -> None:
         """`epoch` makes the ids of messages unlike those of other folds.
 
-        `lasting` is True where the next process goes on with this one's incidents.
+        `lasting` is True if the next process continues this one's incidents.
         """
         self.policy, self._epoch, self._lasting, self._local = policy, epoch, lasting, local
         self._receivers = {receiver.name: receiver for receiver in policy.receivers}
         self._alerts: dict[str, Alert] = {}
         self._groups: dict[str, AlertGroup] = {}
         self._tokens: dict[str, tuple[float, float]] = {}  # channel -> (how many, when)
-        self._old: set[str] = set()  # told by a process that died: nobody will say that they are over
+        self._old: set[str] = set()  # sent by a process that died: no one will send their end
         self._homes: dict[str, set[str]] = {}  # alert -> groups it is a member of
         self._inhibitors: dict[str, None] = {}  # alerts that keep others back while they fire
         self._blocked: dict[str, float] = {}  # channel -> until when its limit holds all back
@@ -65,7 +65,7 @@ class Router:
         self._stories = Stories(policy.damping)
 
     def resume(self, saved: Mapping[str, bytes], now: float) -> None:
-        """Go on from what `changes` gave to a process that died."""
+        """Continue from what `changes` gave to a process that died."""
         for key, body in saved.items():
             self._restore(key, body)
         told = {name for group in self._groups.values() for name in group.told}
@@ -94,15 +94,15 @@ class Router:
         self._old.discard(name)
         self._dirty.add(f"alert/{name}")
         self._place(alert, now)
-        if not alert.firing and name in self._inhibitors:  # what it kept back may be told now
+        if not alert.firing and name in self._inhibitors:  # what it held back may be sent now
             for group in self._groups.values():
                 if group.members.keys() - group.told.keys():
                     self._schedule(group, now)
 
     def mute(self, mutes: Iterable[Mute], now: float) -> None:
-        """Let these hold from now on, and no others."""
+        """Replace the mutes."""
         self._mutes = tuple(mutes)
-        for group in self._groups.values():  # what another kept back may be told now
+        for group in self._groups.values():  # what another held back may be sent now
             if group.members.keys() - group.told.keys():
                 self._schedule(group, now)
 
@@ -111,7 +111,7 @@ class Router:
         return self._next if self._next < math.inf else None
 
     def flush(self, now: float) -> list[tuple[str, Notification]]:
-        """Return the messages that are due, each with its channel, and take them for told."""
+        """Return the due messages, each with its channel, and mark them as sent."""
         living = [self._alerts[name] for name in self._inhibitors if name not in self._old]
         by = sources(self.policy.inhibitions, living)
         ready: dict[str, list[News]] = {}
@@ -129,16 +129,16 @@ class Router:
         return messages
 
     def hurry(self, now: float) -> None:
-        """Make every group due: there will be no later. Quiet hours and limits hold all the same."""
+        """Make every group due: the process ends. Quiet hours and limits still apply."""
         self._next = now
         for group in self._groups.values():
             if group.due is not None:
                 group.due = min(group.due, now)
 
     def forget(self) -> None:
-        """Drop alerts that were told: this process ends in good order, and no other knows of them.
+        """Drop alerts that were sent: this process ends cleanly, and no other knows of them.
 
-        Where another goes on with the incidents, nothing is dropped.
+        If another continues the incidents, nothing is dropped.
         """
         if self._lasting:
             return
@@ -222,7 +222,7 @@ class Router:
             heir = next((home for home in homes if self._groups[home].channel == group.channel), key)
             if key not in homes and (heir != key or name not in group.told):  # it belongs elsewhere now
                 del group.members[name]
-                if name in group.told:  # its end is told once, where it is now
+                if name in group.told:  # its end is sent once, where it is now
                     self._groups[heir].told.setdefault(name, group.told.pop(name))
                 continue
             kept.add(key)
@@ -253,7 +253,7 @@ class Router:
         return muted(alert.labels(), self._mutes, now, self._local) if self._mutes else 0.0
 
     def _news(self, key: str, group: AlertGroup, by: list[Source], now: float) -> News | None:
-        """Return what a group has to say, if it may speak; put its next time right."""
+        """Return the news of a group, if it is due; update its next time."""
         self._dirty.add(f"group/{key}")
         news = self._gathered(key, group, by, now)
         self._retire(group, {alert.name for alert in news.over}, now)
@@ -290,7 +290,7 @@ class Router:
         return News(key, group, fresh, over, [alert for alert in firing if alert not in fresh], wakes)
 
     def _retire(self, group: AlertGroup, told: set[str], now: float) -> None:
-        """Forget those members that are over and of which nobody will be told."""
+        """Forget resolved members about which nothing will be sent."""
         for name in list(group.members):
             alert = self._alerts.get(name)
             if alert and not alert.firing and name not in told and not self._stories.held(alert, now):
@@ -298,7 +298,7 @@ class Router:
                 group.told.pop(name, None)
 
     def _repeats_at(self, group: AlertGroup, news: News) -> float | None:
-        """Return when a group says again what still fires, of what nobody has acknowledged."""
+        """Return when a group repeats firing alerts that are not acknowledged."""
         interval = self._route(group).repeat_interval
         open_ones = (
             a for a in news.fresh + news.still if a.row.state == "firing" and a.name not in self._old
@@ -313,7 +313,7 @@ class Router:
         return max(0.0, quiet.left(now, self._local))
 
     def _speak(self, channel: str, found: list[News], now: float) -> list[Notification]:
-        """Return the messages of one channel, as many as its limit allows: the gravest first."""
+        """Return the messages of one channel, as many as its limit allows: the most severe first."""
         receiver = self._receivers[channel]
         tokens = self._left(receiver, now)
         found.sort(key=lambda news: -news.rank)
@@ -337,7 +337,7 @@ class Router:
         return min(float(receiver.per_minute), tokens + max(0.0, now - at) * receiver.per_minute / 60.0)
 
     def _message(self, found: list[News], now: float, note: str = "") -> Notification:
-        """Return one message of all that is found, and take it for told."""
+        """Return one message for all the news, and mark it as sent."""
         fresh = sorted((a for news in found for a in news.fresh), key=lambda a: -a.rank)
         over = [a for news in found for a in news.over]
         still = sorted((a for news in found for a in news.still), key=lambda a: -a.rank)
@@ -367,7 +367,7 @@ class Router:
         )
 
     def _told(self, news: News, now: float) -> list[str]:
-        """Note that a group's news is told; return the id of a mere repetition."""
+        """Mark a group's news as sent; return the id of a repetition."""
         group = news.group
         group.told_at = now
         for alert in news.fresh:
@@ -392,7 +392,7 @@ class Router:
             if note := self._stories.note(alert, now, told=flapped):
                 return note
             if eased(alert, place):
-                return "less grave than it was"
+                return "less severe than before"
         return ""
 
     def _sweep(self) -> None:

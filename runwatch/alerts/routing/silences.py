@@ -1,9 +1,9 @@
-"""Silences and maintenance windows: for how long alerts that fit are not told.
+"""Silences and maintenance windows: for how long matching alerts are not sent.
 
-A silence is put by a person and ends by itself; a maintenance window stands in
-the configuration, once or every week. What still fires when they end is told
-then. The end of what was told before is told at once: nothing else would close
-it where it was told.
+A person sets a silence, and it ends by itself; a maintenance window is part of
+the configuration, once or weekly. Alerts that still fire when they end are sent
+then. The end of an alert that was sent before is sent immediately: nothing else
+would close it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Local = Callable[[float], time.struct_time]
 
 
 class Mute(Protocol):
-    """What keeps alerts from being told for a while."""
+    """Holds alerts back for a while."""
 
     @property
     def matchers(self) -> tuple[Matcher, ...]:
@@ -50,7 +50,7 @@ class Mute(Protocol):
 
 
 class Silence(msgspec.Struct, frozen=True):
-    """Alerts that satisfy all matchers are not told from `starts` until `ends` (Unix times)."""
+    """Alerts that match all matchers are not sent from `starts` until `ends` (Unix times)."""
 
     id: str
     matchers: tuple[Matcher, ...]
@@ -135,7 +135,7 @@ class InMemory:
 def muted(
     labels: Mapping[str, str], mutes: Iterable[Mute], now: float, local: Local = time.localtime
 ) -> float:
-    """Return until when (Unix time) an alert with these labels is not to be told; 0 if it may be told.
+    """Return until when (Unix time) an alert with these labels is held back; 0 if it may be sent.
 
     Where several hold, until the last of them ends.
     """

@@ -1,4 +1,4 @@
-"""`runwatch ack`: a person has seen an incident."""
+"""`runwatch ack`: acknowledge incidents."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from runwatch.core.errors import ExitCode
 @click.command("ack")
 @click.argument("incidents", nargs=-1, required=True, metavar="INCIDENT...")
 def command(incidents: tuple[str, ...]) -> int:
-    """Note that you have seen each INCIDENT; `runwatch alerts` lists their ids.
+    """Acknowledge each INCIDENT; `runwatch alerts` lists the ids.
 
-    The beginning of an id is enough. It is not told again unless it escalates.
+    The first characters of an id are enough. No further message is sent unless the
+    incident escalates.
+
+    Examples:
+      runwatch ack 3f9a12cd
     """
     from runwatch.watcher import protocol
     from runwatch.watcher.daemon.ask import order

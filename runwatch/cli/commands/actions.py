@@ -1,4 +1,4 @@
-"""`runwatch actions`: what the daemon will do to a run, and how to stop it."""
+"""`runwatch actions`: the daemon's planned actions on runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from runwatch.core.errors import ExitCode
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> int:
-    """List the actions that wait for their time; `runwatch actions cancel ACTION` stops one."""
+    """List planned actions; `runwatch actions cancel ACTION` cancels one.
+
+    Examples:
+      runwatch actions
+      runwatch actions cancel 3f9a12cd
+    """
     if context.invoked_subcommand is not None:
         return ExitCode.OK
     from runwatch.watcher import protocol
@@ -30,17 +35,17 @@ def command(context: click.Context, as_json: bool) -> int:
 
     for row in found.actions:
         left = numbers.duration(max(0.0, row.due - time.time()))
-        rehearsal = " (a rehearsal)" if row.dry_run else ""
-        print(plain(f"{row.id}  in {left}  {row.what}{rehearsal}: {row.title}"))
+        dry = " (dry run)" if row.dry_run else ""
+        print(plain(f"{row.id}  in {left}  {row.what}{dry}: {row.title}"))
     if not found.actions:
-        print("no action waits")
+        print("no planned actions")
     return ExitCode.OK
 
 
 @command.command("cancel")
 @click.argument("actions", nargs=-1, required=True, metavar="ACTION...")
 def _cancel(actions: tuple[str, ...]) -> int:
-    """Stop each ACTION before it is done; the beginning of its id is enough."""
+    """Cancel each ACTION; the first characters of its id are enough."""
     from runwatch.watcher import protocol
     from runwatch.watcher.daemon.ask import order
 

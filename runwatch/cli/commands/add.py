@@ -1,4 +1,4 @@
-"""`runwatch add`: what the daemon watches from now on, until it ends."""
+"""`runwatch add`: add paths to the running daemon."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from runwatch.core.errors import ExitCode
 @click.command("add")
 @click.argument("paths", nargs=-1, required=True)
 def command(paths: tuple[str, ...]) -> int:
-    """Have the running daemon watch PATHS too (log files, directories, quoted globs), until it ends.
+    """Add PATHS (log files, directories, quoted globs) to the running daemon, until it stops.
 
-    What it is to watch for good belongs into runwatch.toml, under [watch].
+    Put permanent paths into runwatch.toml, under [watch].
+
+    Examples:
+      runwatch add ~/runs/exp8
+      runwatch add '/scratch/me/*/train.log'
     """
     from runwatch.cli import absent
     from runwatch.watcher import protocol
@@ -21,5 +25,5 @@ def command(paths: tuple[str, ...]) -> int:
 
     request = protocol.Add(tuple(map(absolute, paths)))
     print(order(request, LONG))
-    absent.tell(paths)
+    absent.report(paths)
     return ExitCode.OK

@@ -1,4 +1,4 @@
-"""`runwatch alerts`: the incidents that the daemon knows."""
+"""`runwatch alerts`: the daemon's incidents."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ from runwatch.core.errors import ExitCode
 @click.command("alerts")
 @click.argument("run", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@click.option("--all", "resolved", is_flag=True, help="Also those that are over.")
+@click.option("--all", "resolved", is_flag=True, help="Also list resolved incidents.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Mark severities with ASCII characters only.")
 def command(run: str | None, as_json: bool, resolved: bool, ascii_only: bool) -> int:
-    """List the open incidents of all runs, or of RUN, the most urgent first."""
+    """List the open incidents of all runs, or of RUN, the most urgent first.
+
+    Examples:
+      runwatch alerts
+      runwatch alerts exp7 --all --json
+    """
     from runwatch.watcher import protocol
     from runwatch.watcher.daemon.ask import ask
 

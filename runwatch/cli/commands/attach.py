@@ -1,4 +1,4 @@
-"""`runwatch attach`: the screen on running daemons, here and elsewhere."""
+"""`runwatch attach`: the screen on running daemons, on this and other hosts."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ HERE = "."
 
 @click.command("attach")
 @click.argument("hosts", nargs=-1)
-@click.option("--ssh", help="How hosts are reached: a command with options. [default: $RUNWATCH_SSH, or ssh]")
-@click.option("--remote", default="runwatch", show_default=True, help="How runwatch is called there.")
-@click.option("--headless", is_flag=True, help="Plain lines instead of a screen (also without a terminal).")
-@click.option("--plain", is_flag=True, help="Sentences for a screen reader instead of a screen.")
-@click.option("--json", "as_json", is_flag=True, help="With --headless: one JSON object a line.")
+@click.option("--ssh", help="Command that connects to a host. [default: $RUNWATCH_SSH, or ssh]")
+@click.option("--remote", default="runwatch", show_default=True, help="Name or path of runwatch on the host.")
+@click.option(
+    "--headless", is_flag=True, help="Print plain lines instead of a screen (the default without a terminal)."
+)
+@click.option("--plain", is_flag=True, help="Print sentences for a screen reader instead of a screen.")
+@click.option("--json", "as_json", is_flag=True, help="With --headless: print one JSON object per line.")
 @click.option(
     "--interval", type=float, help="Seconds between headless progress lines.  [default: 10; with --plain 60]"
 )
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option("--theme", help="Colours of the screen: dark, light, nord and others; T shows them all.")
 @click.option("--web", is_flag=True, help="Show the screen in a browser on this machine.")
-@click.option("--port", type=click.IntRange(1, 65535), help="With --web: the port; left out, a free one.")
+@click.option("--port", type=click.IntRange(1, 65535), help="With --web: the port. [default: a free one]")
 def command(
     hosts: tuple[str, ...],
     ssh: str | None,
@@ -41,10 +43,15 @@ def command(
     web: bool,
     port: int | None,
 ) -> int:
-    """Show the daemon of this machine, or those of HOSTS, which ssh reaches; `.` is this machine.
+    """Open the screen on the daemon of this machine, or of HOSTS over ssh; `.` is this machine.
 
-    A HOST is whatever your ssh configuration knows. Quitting leaves the daemons
-    at work; a link that breaks is made again.
+    A HOST is any name in your ssh configuration. The daemons keep running when you
+    quit. A broken connection is opened again.
+
+    Examples:
+      runwatch attach
+      runwatch attach gpu1 gpu2
+      runwatch attach gpu1 --remote ~/venv/bin/runwatch
     """
     for host in hosts:
         if host.startswith("-") or not host:
@@ -89,7 +96,7 @@ def command(
                 where=chosen.where,
             )
             if code == ExitCode.OK:
-                click.echo("runwatch: the screen is closed; the daemon goes on watching", err=True)
+                click.echo("runwatch: the screen is closed; the daemon keeps watching", err=True)
             return code
         from runwatch.cli.headless import follow
 

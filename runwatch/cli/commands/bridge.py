@@ -1,4 +1,4 @@
-"""`runwatch bridge`: a daemon's protocol on standard input and output, for `ssh HOST runwatch bridge`."""
+"""`runwatch bridge`: a daemon's protocol over standard input and output, for `ssh HOST runwatch bridge`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ _PIECE = 1 << 16
 
 @click.command("bridge")
 def command() -> int:
-    """Pass the protocol of the daemon here through standard input and output.
+    """Carry the protocol of this machine's daemon over standard input and output.
 
-    `runwatch attach HOST` starts this there over ssh; no port is opened.
+    `runwatch attach HOST` starts this on HOST over ssh; no port is opened.
+
+    Examples:
+      ssh gpu1 runwatch bridge
     """
     from runwatch.watcher.service import sockets
     from runwatch.watcher.service.sockets import state_directory
@@ -27,7 +30,7 @@ def command() -> int:
 
 
 def pump(sock: socket.socket, source: int, sink: int) -> int:
-    """Carry bytes both ways until one side ends; neither is read faster than the other takes."""
+    """Carry bytes both ways until one side ends; neither is read faster than the other accepts."""
     poller = select.poll()
     poller.register(source, select.POLLIN)
     poller.register(sock, select.POLLIN)

@@ -1,4 +1,4 @@
-"""`runwatch check`: read to the end, judge, print findings."""
+"""`runwatch check`: read logs to the end and report findings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 MOST = 20
-"""Files that cannot be read of which each has a line of its own."""
+"""Most unreadable files with a line each."""
 
 
 @click.command("check")
@@ -35,7 +35,7 @@ MOST = 20
     type=click.Choice(["info", "warning", "critical", "never"]),
     default="critical",
     show_default=True,
-    help="Exit with 1 if there is a finding of this severity or above.",
+    help="Exit with 1 for a finding of this severity or above.",
 )
 @click.option("--format", "wanted", help="Read logs as this format; `runwatch formats` lists them.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Mark findings with ASCII characters only.")
@@ -48,10 +48,14 @@ def command(
     ascii_only: bool,
     config: str | None,
 ) -> int:
-    """Read PATHS to the end, judge them, print what was found.
+    """Read PATHS to the end, apply all rules, and report findings.
 
-    Exits with 0 if healthy, 1 if there are findings (see --fail-on), 2 for bad
-    usage or configuration, 3 if something cannot be read or is no longer understood.
+    Exit code 0: healthy; 1: findings (see --fail-on); 2: invalid usage or
+    configuration; 3: something cannot be read or is not understood.
+
+    Examples:
+      runwatch check train.log
+      runwatch check runs/ --fail-on warning --json
     """
     from runwatch.config.formats import meanings
     from runwatch.config.loader import format_name, load
@@ -81,7 +85,7 @@ def command(
             error_line(str(error))
         if len(missing) > MOST:
             error_line(f"and {len(missing) - MOST:,} more; --json names all of them")
-        for trouble in troubles():  # of formats from other packages; perhaps why nothing was recognised
+        for trouble in troubles():  # of formats from packages; perhaps why nothing was recognized
             error_line(trouble)
     for trouble in engine.troubles:
         error_line(trouble)
@@ -108,7 +112,7 @@ def command(
 
 
 def _unreadable(errors: Iterable[SourceError]) -> list[dict[str, str]]:
-    """Return what the system did not let us read; a file that is empty is none of that."""
+    """Return what the system did not let us read; empty files are not included."""
     causes = [error.__cause__ for error in errors]
     return [
         {"path": text.path(os.fsdecode(cause.filename or "")), "reason": cause.strerror or str(cause)}
@@ -153,7 +157,7 @@ def _print(engine: Engine, now: float, glyphs: Glyphs) -> None:
 
 
 def _state(engine: Engine, group: Group, watched: WatchedRun, now: float) -> str:
-    """Return how a run stands, in words; how it was cut short says more than its state."""
+    """Return the state of a run in words; for a run cut short, how it ended."""
     from runwatch.core.ending import HALTED
 
     state = engine.state(group, watched, now)
@@ -161,7 +165,7 @@ def _state(engine: Engine, group: Group, watched: WatchedRun, now: float) -> str
 
 
 def _steps(watched: WatchedRun) -> list[str]:
-    """Return how far a run is, and its loss."""
+    """Return the progress of a run, and its loss."""
     from runwatch.core.metrics import LOSS
     from runwatch.render.numbers import loss as show_loss
 

@@ -1,4 +1,4 @@
-"""`runwatch completion`: the script that completes commands and options in a shell."""
+"""`runwatch completion`: the script for completion in a shell."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from click.shell_completion import get_completion_class
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> int:
-    """Print the completion script of SHELL; for bash: eval "$(runwatch completion bash)" in ~/.bashrc."""
+    """Print the completion script of SHELL.
+
+    Examples:
+      eval "$(runwatch completion bash)"      # in ~/.bashrc
+      runwatch completion fish > ~/.config/fish/completions/runwatch.fish
+    """
     from runwatch.cli.main import cli
 
     made = get_completion_class(shell)

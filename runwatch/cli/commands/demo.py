@@ -1,4 +1,4 @@
-"""`runwatch demo`: a small real training run, watched; `--fault` makes something really go wrong."""
+"""`runwatch demo`: watch a small real training run; `--fault` causes a real failure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from runwatch.cli.watching import printer, told_rules
 from runwatch.demo.launch import FAULT_NAMES, start, stop
 
 CONFIG = """\
-# Written by `runwatch demo`: a run of half a minute cannot wait minutes to be sure.
+# Written by `runwatch demo`: in a run of half a minute, rules cannot wait for minutes.
 [rules.hang]
 least = 6.0
 unfamiliar = 6.0
@@ -27,11 +27,13 @@ seconds = 8.0
 
 
 @click.command("demo")
-@click.option("--fault", type=click.Choice(FAULT_NAMES), help="Make this fault really happen mid-run.")
+@click.option("--fault", type=click.Choice(FAULT_NAMES), help="Cause this real fault during the run.")
 @click.option("--steps", type=click.IntRange(20, 100_000), help="Training steps (default 340).")
-@click.option("--headless", is_flag=True, help="Plain lines instead of a screen (also without a terminal).")
-@click.option("--plain", is_flag=True, help="Sentences for a screen reader instead of a screen.")
-@click.option("--json", "as_json", is_flag=True, help="With --headless: one JSON object a line.")
+@click.option(
+    "--headless", is_flag=True, help="Print plain lines instead of a screen (the default without a terminal)."
+)
+@click.option("--plain", is_flag=True, help="Print sentences for a screen reader instead of a screen.")
+@click.option("--json", "as_json", is_flag=True, help="With --headless: print one JSON object per line.")
 @click.option("--dir", "directory", type=click.Path(path_type=Path), help="Keep the run's files here.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option("--theme", help="Colours of the screen: dark, light, nord and others; T shows them all.")
@@ -48,6 +50,11 @@ def command(
     """Train a small model for half a minute and watch it: real gradients, checkpoints, ranks.
 
     Needs no GPU, no download and no configuration.
+
+    Examples:
+      runwatch demo
+      runwatch demo --fault nan
+      runwatch demo --headless --dir /tmp/demo
     """
     from runwatch.watcher.service.launch import PrivateEngine, greet
 
@@ -72,7 +79,7 @@ def command(
                     rules=lambda: told_rules(load(config)),
                 )
             if not as_json:
-                coming = f", with the fault {fault!r} to come" if fault else ""
+                coming = f", with the fault {fault!r}" if fault else ""
                 kept = "" if directory else " (removed at the end; --dir keeps it)"
                 print(f"training in {place}{kept}{coming}")
             greet(engine.socket)
@@ -92,13 +99,13 @@ def command(
 
 
 def _hangs(body: dict[str, Any]) -> bool:
-    """Return True once the hang is found: a run that hangs does not end by itself."""
+    """Return True when the hang is found: a hanging run does not end by itself."""
     return bool(body["type"] == "incident" and body["incident"]["rule"] == "hang")
 
 
 @contextlib.contextmanager
 def _place(directory: Path | None) -> Iterator[Path]:
-    """Yield the run's directory; one we made ourselves goes away again."""
+    """Yield the run's directory; a temporary one is removed."""
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
         yield directory

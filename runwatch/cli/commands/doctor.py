@@ -1,4 +1,4 @@
-"""`runwatch doctor`: what runwatch can and cannot see here, and what helps."""
+"""`runwatch doctor`: what runwatch can and cannot see here, and how to fix it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ _SIGNS = {"ok": "ok   ", "note": "note ", "blind": "blind", "bad": "bad  "}
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(paths: tuple[str, ...], as_json: bool) -> int:
-    """Say what runwatch can and cannot see here, and the command that helps.
+    """Show what runwatch can and cannot see on this machine, and how to fix it.
 
-    PATH is a log or a directory: its file system is looked at, and who writes it.
-    Exit code 1 if something has to be repaired.
+    PATH is a log or a directory: its file system and its writers are checked too.
+    Exit code 1 if something must be fixed.
+
+    Examples:
+      runwatch doctor
+      runwatch doctor ~/runs/exp7/train.log
     """
     from runwatch.watcher.daemon import checks, doctor
 

@@ -1,4 +1,4 @@
-"""`runwatch drop`: what the daemon watches no longer."""
+"""`runwatch drop`: remove paths from the running daemon."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from runwatch.core.errors import ExitCode
 @click.command("drop")
 @click.argument("paths", nargs=-1, required=True)
 def command(paths: tuple[str, ...]) -> int:
-    """Have the running daemon watch PATHS no longer, and forget their runs."""
+    """Stop watching PATHS, and forget their runs.
+
+    Examples:
+      runwatch drop ~/runs/exp7
+    """
     from runwatch.watcher import protocol
     from runwatch.watcher.daemon.ask import LONG, order
     from runwatch.watcher.sources.patterns import absolute

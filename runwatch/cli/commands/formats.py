@@ -1,4 +1,4 @@
-"""`runwatch formats`: the log formats that are known, or what a log was found to be and why."""
+"""`runwatch formats`: the known log formats, or how one log is read and why."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from runwatch.parsers.explain.explain import Explanation, Records
 
 SAMPLE = 8 << 20
-"""Bytes of a log looked at."""
+"""Bytes of a log to read."""
 _SCHEMA = 1
 _KINDS = {
     "train": ("training step", "training steps"),
@@ -34,10 +34,14 @@ _KINDS = {
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 def command(path: str | None, as_json: bool, config: str | None) -> int:
-    """List the known log formats, or say what PATH was found to be.
+    """Show how PATH is read, or list the known log formats.
 
-    Says how sure that is, which lines spoke for it, and what was taken from a
-    line of each kind. Exits with 3 if nothing of a training run is found.
+    Shows how sure the result is, the lines that decided it, and the values of one
+    line of each kind. Exits with 3 if PATH is not a training log.
+
+    Examples:
+      runwatch formats train.log
+      runwatch formats
     """
     from runwatch.config.formats import meanings
     from runwatch.config.loader import load
@@ -65,9 +69,7 @@ def _list(formats: Sequence[Format], as_json: bool) -> int:
         origin = "" if _origin(known) == "runwatch" else f"  (from {_origin(known)})"
         print(plain(f"{known.name:22} {known.title}{origin}"))
         print(plain(f"    {known.example}"))
-    print(
-        f"{len(formats)} formats; others are learnt. `runwatch formats PATH` says what a log was found to be."
-    )
+    print(f"{len(formats)} formats; others are learned. `runwatch formats PATH` shows how a log is read.")
     return ExitCode.OK
 
 
@@ -85,35 +87,33 @@ def _explain(path: str, formats: Sequence[Format], as_json: bool) -> int:
     for file in (found.path for found in discover.find([path]) if found.member.kind != DIRECTORY):
         try:
             data, whole = _read(file)
-            told = explain(data, formats)
-            if not told.recognised:
-                raise _unknown(file, told)
+            explanation = explain(data, formats)
+            if not explanation.recognised:
+                raise _unknown(file, explanation)
         except SourceError as reason:
             errors.append(reason)
             continue
-        found.append((file, told))
+        found.append((file, explanation))
         if not as_json:
-            _print(file, told, whole)
+            _print(file, explanation, whole)
     if not found:
         raise errors[0]
     for error in errors:
         error_line(str(error))
     if as_json:
-        _print_json({"schema": _SCHEMA, "files": [_object(file, told) for file, told in found]})
+        _print_json({"schema": _SCHEMA, "files": [_object(file, explanation) for file, explanation in found]})
     return ExitCode.OK
 
 
 def _read(file: str) -> tuple[bytes, bool]:
-    """Return the beginning of a log, in whole lines, and whether that is all. Raises SourceError."""
+    """Return the start of a log, in whole lines, and whether that is all of it. Raises SourceError."""
     from runwatch.watcher.sources.compressed import opened
 
     try:
         with opened(file) as stream:
             data, more = stream.read(SAMPLE), stream.read(1)
     except EOFError as error:
-        raise SourceError(
-            "the compressed file is cut", safe_path(file), "decompress what is left of it"
-        ) from error
+        raise SourceError("the compressed file is cut", safe_path(file), "decompress what is left") from error
     except OSError as error:
         raise SourceError("cannot read", safe_path(file), error.strerror or str(error)) from error
     if not data:
@@ -121,38 +121,40 @@ def _read(file: str) -> tuple[bytes, bool]:
     return (data[: data.rfind(b"\n") + 1] or data, False) if more else (data, True)
 
 
-def _unknown(file: str, told: Explanation) -> SourceError:
-    read = f"{told.lines:,} lines read"
-    others = [f"{_count(r.count, *_KINDS[r.kind])}" for r in told.records]
-    others += [f"{kind} x {count}" for kind, count in told.events.items()]
+def _unknown(file: str, explanation: Explanation) -> SourceError:
+    read = f"{explanation.lines:,} lines read"
+    others = [f"{_count(r.count, *_KINDS[r.kind])}" for r in explanation.records]
+    others += [f"{kind} x {count}" for kind, count in explanation.events.items()]
     if others:
         read += f", among them {', '.join(others)}"
     return SourceError(
-        "no training log recognised",
+        "no training steps recognized",
         safe_path(file),
-        f"{read}; if it is one, describe a line of it under [[formats]] in runwatch.toml",
+        f"{read}; if this is a training log, describe a line under [[formats]] in runwatch.toml",
     )
 
 
 # -- for people --------------------------------------------------------------------------------------
 
 
-def _print(file: str, told: Explanation, whole: bool) -> None:
-    name = plain(f"{told.format} ({told.title})") if told.format else "no format of its own"
+def _print(file: str, explanation: Explanation, whole: bool) -> None:
+    name = plain(f"{explanation.format} ({explanation.title})") if explanation.format else "no known format"
     print(f"{safe_path(file)}: {name}")
-    if told.format:
-        print(f"  {told.words} ({told.certainty:.1%}): {'; '.join(told.reasons)}")
-    share = told.understood / told.lines if told.lines else 0.0
-    print(f"  {share:.0%} of {'' if whole else 'the first '}{told.lines:,} lines understood")
-    if told.spoke:
-        print("  lines that spoke for it:")
-        _print_lines(told.spoke, "  ")
-    for records in told.records:
+    if explanation.format:
+        print(f"  {explanation.words} ({explanation.certainty:.1%}): {'; '.join(explanation.reasons)}")
+    share = explanation.understood / explanation.lines if explanation.lines else 0.0
+    print(f"  {share:.0%} of {'' if whole else 'the first '}{explanation.lines:,} lines understood")
+    if explanation.spoke:
+        print("  lines that decided it:")
+        _print_lines(explanation.spoke, "  ")
+    for records in explanation.records:
         _print_records(records)
-    if told.events:
-        print("  events: " + ", ".join(f"{kind} {count:,}" for kind, count in told.events.items()))
-    print("  Wrong? Describe the line in runwatch.toml; what you describe goes before all other formats:")
-    for line in (told.template or '[[formats]]\nname = "mine"\ntrain = "it {step} loss={loss}"').splitlines():
+    if explanation.events:
+        print("  events: " + ", ".join(f"{kind} {count:,}" for kind, count in explanation.events.items()))
+    print("  Wrong? Describe the line in runwatch.toml; your formats have priority:")
+    for line in (
+        explanation.template or '[[formats]]\nname = "mine"\ntrain = "it {step} loss={loss}"'
+    ).splitlines():
         print(f"    {line}")
 
 
@@ -186,18 +188,22 @@ def _number(value: float) -> str:
 # -- for programs ------------------------------------------------------------------------------------
 
 
-def _object(file: str, told: Explanation) -> dict[str, Any]:
+def _object(file: str, explanation: Explanation) -> dict[str, Any]:
     return {
         "path": safe_path(file),
-        "format": told.format,
-        "title": told.title,
-        "certainty": {"value": told.certainty, "words": told.words, "reasons": told.reasons},
-        "lines": told.lines,
-        "understood_lines": told.understood,
-        "evidence": [{"line": number, "text": text} for number, text in told.spoke],
-        "records": [_records_object(records) for records in told.records],
-        "events": told.events,
-        "template": told.template or None,
+        "format": explanation.format,
+        "title": explanation.title,
+        "certainty": {
+            "value": explanation.certainty,
+            "words": explanation.words,
+            "reasons": explanation.reasons,
+        },
+        "lines": explanation.lines,
+        "understood_lines": explanation.understood,
+        "evidence": [{"line": number, "text": text} for number, text in explanation.spoke],
+        "records": [_records_object(records) for records in explanation.records],
+        "events": explanation.events,
+        "template": explanation.template or None,
     }
 
 

@@ -1,4 +1,4 @@
-"""`runwatch init`: a first configuration, and a service unit, from what is found here."""
+"""`runwatch init`: write a first configuration, and a service unit."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ UNIT = "runwatch.service"
 
 @click.command("init")
 @click.argument("directories", nargs=-1)
-@click.option(
-    "--systemd", is_flag=True, help="Write a user unit for systemd, and the configuration beside it."
-)
+@click.option("--systemd", is_flag=True, help="Write a systemd user unit, and your user's configuration.")
 @click.option("--user", is_flag=True, help="Write your user's configuration instead of ./runwatch.toml.")
-@click.option("--stdout", "show", is_flag=True, help="Print what would be written.")
-@click.option("--force", is_flag=True, help="Write over what is there.")
+@click.option("--stdout", "show", is_flag=True, help="Print the files instead of writing them.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
 def command(directories: tuple[str, ...], systemd: bool, user: bool, show: bool, force: bool) -> int:
-    """Write a runwatch.toml with comments, from what is found in DIRECTORIES, or here.
+    """Write a commented runwatch.toml from the logs in DIRECTORIES, by default in this one.
 
-    Logs that running processes of yours write are found too.
+    Logs that your running processes write are found too.
+
+    Examples:
+      runwatch init
+      runwatch init ~/runs --stdout
+      runwatch init --systemd
     """
     import platformdirs
 
@@ -41,30 +44,30 @@ def command(directories: tuple[str, ...], systemd: bool, user: bool, show: bool,
         unit = platformdirs.user_config_path("systemd") / "user" / UNIT
         files[unit] = initial.unit(started, config.absolute())
         if config.exists() and not force:
-            del files[config]  # the one that is there goes on to hold
+            del files[config]  # the existing one is kept
     if show:
         print("\n".join(files.values()), end="")
         return ExitCode.OK
     for path in files:
         if path.exists() and not force:
-            raise ConfigError("there is one already", str(path), "look at it, or give --force")
+            raise ConfigError("file exists", str(path), "edit it, or overwrite it with --force")
     for path, text in files.items():
         _write(path, text)
         print(f"wrote {path}")
     for place in places:
-        print(f"  it watches {place.path}: {place.why}")
+        print(f"  watches {place.path}: {place.why}")
     if not places and config in files:
-        print(f"no log was found: write what is to be watched under [watch] in {config}; then")
+        print(f"no log was found: put paths under [watch] in {config}; then")
     if systemd:
         print("start it:  systemctl --user daemon-reload && systemctl --user enable --now runwatch")
-        print("to have it run while you are logged out:  loginctl enable-linger")
+        print("keep it running while you are logged out:  loginctl enable-linger")
     else:
         print("start it:  runwatch watch -d")
     return ExitCode.OK
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all, readable by its owner: it may come to hold secrets."""
+    """Write a file completely or not at all, readable only by its owner: it may contain secrets."""
     try:
         if not path.parent.is_dir():
             private_files.directory(path.parent)

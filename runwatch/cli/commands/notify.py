@@ -1,4 +1,4 @@
-"""`runwatch notify`: the configured channels, and a real sample to one of them."""
+"""`runwatch notify`: the configured channels, and a real test message."""
 
 from __future__ import annotations
 
@@ -18,27 +18,33 @@ if TYPE_CHECKING:
     from runwatch.alerts.routing.notification import Notification
 
 DRAIN = 30.0
-"""Seconds in which `retry` tries to send."""
+"""Seconds for which `retry` tries to send."""
 
 _config = click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 
 
 @click.group("notify")
 def command() -> None:
-    """List the channels that alerts go to, try one, or see what could not be delivered."""
+    """List the channels for alerts, test one, or send undelivered messages again.
+
+    Examples:
+      runwatch notify list
+      runwatch notify test slack
+      runwatch notify dead
+    """
 
 
 @command.command("list")
 @_config
 def _list(config: str | None) -> int:
-    """List the configured channels and what each carries."""
+    """List the configured channels and their lowest severity."""
     from runwatch.config.loader import load
 
     channels = load(Path(config) if config else None).everyone()
     for name, given in channels.items():
-        print(f"{name}  {given.kind}  {given.min_severity.value} and graver")
+        print(f"{name}  {given.kind}  {given.min_severity.value} and above")
     if not channels:
-        print("no channel is configured: set RUNWATCH_SLACK_WEBHOOK or see examples/runwatch.toml")
+        print("no channel is configured: set RUNWATCH_SLACK_WEBHOOK, or see docs/alerts.md")
     return 0
 
 
@@ -46,7 +52,7 @@ def _list(config: str | None) -> int:
 @click.argument("channel")
 @_config
 def _test(channel: str, config: str | None) -> int:
-    """Send a sample to CHANNEL, once, and say what came back."""
+    """Send one sample message to CHANNEL and show the answer."""
     from runwatch.alerts.channels.build import build
     from runwatch.alerts.routing.notification import Rejected, Retry, Sent, Unsure
     from runwatch.config.loader import load
@@ -54,7 +60,7 @@ def _test(channel: str, config: str | None) -> int:
 
     channels = load(Path(config) if config else None).everyone()
     if channel not in channels:
-        known = f"one of {', '.join(channels)}" if channels else "no channel is configured"
+        known = f"use one of {', '.join(channels)}" if channels else "no channel is configured"
         raise UsageError("no such channel", channel, known)
     began = time.monotonic()
     outcome = build(channel, channels[channel]).send(sample(time.time()))
@@ -64,19 +70,19 @@ def _test(channel: str, config: str | None) -> int:
             print(f"{channel}: delivered in {took}")
             return ExitCode.OK
         case Retry(reason, after):
-            rest = "" if after is None else f"; it asks for a pause of {after:g} s"
+            rest = "" if after is None else f"; the server asks for a pause of {after:g} s"
             print(f"{channel}: not delivered after {took}: {reason}{rest}; a real alert would be tried again")
         case Unsure(reason):
             print(f"{channel}: perhaps delivered: {reason}; a real alert would be sent again and marked")
         case Rejected(reason):
-            print(f"{channel}: refused after {took}: {reason}; a real alert would be lost")
+            print(f"{channel}: rejected after {took}: {reason}; a real alert would be lost")
     return ExitCode.FINDINGS
 
 
 @command.command("dead")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def _dead(as_json: bool) -> int:
-    """List messages that were given up: too old, refused, or too many. Exit code 1 if there are any."""
+    """List the messages given up: too old, rejected, or too many. Exit code 1 if there are any."""
     from runwatch.alerts.delivery.dead_letters import dead
     from runwatch.watcher.service.sockets import state_directory, unusable
 
@@ -102,7 +108,7 @@ def _dead(as_json: bool) -> int:
 @click.argument("channel", required=False)
 @_config
 def _retry(channel: str | None, config: str | None) -> int:
-    """Send what was given up again, for CHANNEL or for all. What still fails waits for the next process."""
+    """Send the messages given up again, for CHANNEL or all. What fails waits for the next process."""
     from runwatch.alerts.channels.build import build
     from runwatch.alerts.delivery.dead_letters import revive
     from runwatch.alerts.delivery.outbox import Outbox
@@ -113,7 +119,7 @@ def _retry(channel: str | None, config: str | None) -> int:
     loaded = load(Path(config) if config else None)
     channels = loaded.everyone()
     if channel is not None and channel not in channels:
-        raise UsageError("no such channel", channel, f"one of {', '.join(channels)}" if channels else "")
+        raise UsageError("no such channel", channel, f"use one of {', '.join(channels)}" if channels else "")
     said: list[str] = []
     journal = open_journal(said.append)
     try:
@@ -124,12 +130,12 @@ def _retry(channel: str | None, config: str | None) -> int:
     left = Outbox(built, said.append, journal=journal).close(DRAIN)
     for line in said:
         print(line)
-    print(f"{revived} taken up again, {left} still waiting")
+    print(f"{revived} queued again, {left} still undelivered")
     return ExitCode.FINDINGS if left or said else ExitCode.OK
 
 
 def sample(now: float) -> Notification:
-    """Return a notification as real ones are, that says it is none."""
+    """Return a realistic notification that says that it is a test."""
     from runwatch.alerts.routing.notification import Notification
     from runwatch.core.snapshot import IncidentRow
 
@@ -140,7 +146,7 @@ def sample(now: float) -> Notification:
         severity="info",
         state="firing",
         title="this is a test of runwatch, nothing is wrong",
-        cause="somebody ran `runwatch notify test`",
+        cause="someone ran `runwatch notify test`",
         advice="nothing: alerts will arrive like this one",
         metric="train/loss",
         step=1200,

@@ -1,4 +1,4 @@
-"""`runwatch reload`: the daemon reads its configuration again."""
+"""`runwatch reload`: apply a changed configuration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from runwatch.core.errors import ExitCode
 
 @click.command("reload")
 def command() -> int:
-    """Have the daemon read its configuration again; a bad file changes nothing, and is told here."""
+    """Apply a changed runwatch.toml to the running daemon.
+
+    An invalid file changes nothing, and the error is shown here.
+
+    Examples:
+      runwatch reload
+    """
     from runwatch.watcher import protocol
     from runwatch.watcher.daemon.ask import LONG, order
 

@@ -1,4 +1,4 @@
-"""`runwatch rules`: the health rules and what they go by."""
+"""`runwatch rules`: the health rules and their thresholds."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 
 @click.command("rules")
 @click.argument("name", required=False)
-@click.option("--run", default="", help="As they are for a run of this name (see [[runs]] in runwatch.toml).")
+@click.option("--run", default="", help="Show them for a run of this name (see [[runs]] in runwatch.toml).")
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 def command(name: str | None, run: str, config: str | None) -> int:
-    """List the health rules as configured, with what each costs, or explain the rule NAME.
+    """Explain the rule NAME, or list all rules as configured, with their cost.
 
-    A rule is on, off or retuned; the cost is CPU time for a million training rows.
+    A rule is on, off or retuned (a threshold is changed). The cost is CPU time for a million training rows.
+
+    Examples:
+      runwatch rules hang
+      runwatch rules
+      runwatch rules --run exp-3
     """
     from runwatch.alerts.rules.cost import per_million
     from runwatch.alerts.rules.explain import explain
@@ -36,7 +41,7 @@ def command(name: str | None, run: str, config: str | None) -> int:
     found = next((rule for rule in ruleset.rules if rule.name == name), None)
     if found is None:
         known = [rule.name for rule in ruleset.rules]
-        raise UsageError("no such rule", name, nearest(name, known) or f"one of {', '.join(known)}")
+        raise UsageError("no such rule", name, nearest(name, known) or f"use one of {', '.join(known)}")
     costs = per_million([rule for rule in ruleset.build(run) if rule.name == name])
     print(explain(found, ruleset.of(run).get(name, {}), costs.get(name)))
     return 0
@@ -56,4 +61,4 @@ def _list(ruleset: Ruleset, run: str) -> None:
         cost = f"{costs[rule.name]:.0f}" if rule.name in costs else "-"
         print(f"{rule.name:{width}}  {state:7}  {cost:>9}  {rule.summary}")
         print(f"{'':{width}}    {settings(rule, own)}")
-    print(f"all {len(costs)} that are on: {sum(costs.values()):.0f} ms for a million rows")
+    print(f"all {len(costs)} active rules: {sum(costs.values()):.0f} ms for a million rows")

@@ -1,4 +1,4 @@
-"""`runwatch run -- CMD`: run a command and watch it; ends as the command ends."""
+"""`runwatch run -- CMD`: run a command and watch it; exit like the command."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ _INTERPRETER = re.compile(r"(?:python|pypy|bash|sh|torchrun|accelerate|deepspeed
 
 @click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- CMD...")
-@click.option("--log", type=click.Path(), help="Write its output here (default: runwatch-logs/...).")
-@click.option("--restart", type=click.IntRange(0), default=0, help="Start it again so often if it fails.")
+@click.option("--log", type=click.Path(), help="Write the log here. [default: runwatch-logs/...]")
+@click.option(
+    "--restart", type=click.IntRange(0), default=0, help="Restart CMD up to this many times if it fails."
+)
 @click.option(
     "--delay",
     type=click.FloatRange(0.01, 3600),
     default=1.0,
-    help="Seconds before the first restart; doubles.",
+    help="Seconds before the first restart; doubles each time.",
 )
 @click.option("--say", is_flag=True, help="Print all findings on standard error, not only critical ones.")
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing of our own.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only the output of CMD.")
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 def command(
     command: tuple[str, ...],
@@ -38,9 +40,14 @@ def command(
     quiet: bool,
     config: str | None,
 ) -> int:
-    """Run CMD and watch it: its output passes unchanged and is kept in a log.
+    """Run CMD and watch it. Its output passes unchanged and is kept in a log.
 
-    Exits as CMD exits (128+N for signal N); what happens to runwatch never touches CMD.
+    Exits as CMD exits (128+N for signal N). A failure of runwatch does not affect CMD.
+
+    Examples:
+      runwatch run -- python train.py --lr 3e-4
+      runwatch run --restart 3 -- python train.py --resume
+      runwatch run --log train.log -- torchrun --nproc-per-node 8 train.py
     """
     if not command:
         raise UsageError("nothing to run", "", "give a command: runwatch run -- python train.py")
@@ -51,7 +58,7 @@ def command(
 
         from runwatch.config.loader import load
 
-        load(Path(config))  # a mistake in it is told before anything is started
+        load(Path(config))  # report an error in it before anything is started
     from runwatch.cli.main import ENVIRONMENT
     from runwatch.wrap.wrapper import Plan, Wrapper, end_as
 
@@ -68,7 +75,7 @@ def command(
 
 
 def _absolute(path: str) -> str:
-    """Return the whole path; where the current directory is gone, one below the temporary directory."""
+    """Return the absolute path; below the temporary directory if the current one was removed."""
     try:
         return os.path.abspath(path)
     except FileNotFoundError:
@@ -82,7 +89,7 @@ def default_log(command: tuple[str, ...], now: float, pid: int) -> str:
 
 
 def name_of(command: tuple[str, ...]) -> str:
-    """Return what to call a command: the script that an interpreter or launcher runs, if it names one."""
+    """Return a name for a command: the script that an interpreter or launcher runs, if it names one."""
     words = [os.path.basename(command[0])]
     if _INTERPRETER.match(words[0]):
         scripts = [os.path.basename(word) for word in command[1:] if word.endswith((".py", ".sh"))]

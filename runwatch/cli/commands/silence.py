@@ -1,4 +1,4 @@
-"""`runwatch silence`: for a while nothing is sent about some alerts."""
+"""`runwatch silence`: hold back some alerts for a while."""
 
 from __future__ import annotations
 
@@ -13,15 +13,31 @@ from runwatch.core.errors import ExitCode, UsageError
 
 @click.group("silence")
 def command() -> None:
-    """Send nothing about some alerts for a while; what still fires then is told when it ends."""
+    """Send nothing about some alerts for a while.
+
+    Alerts that still fire when the silence ends are sent then.
+
+    Examples:
+      runwatch silence add run=exp7 --for 2h --comment "known, see #41"
+      runwatch silence list
+      runwatch silence expire 5b1e
+    """
 
 
 @command.command("add")
 @click.argument("matchers", nargs=-1, required=True, metavar="MATCHER...")
 @click.option("--for", "length", default="2h", show_default=True, help="How long: 30m, 2h, 1d12h.")
-@click.option("--comment", default="", help="Why, for others.")
+@click.option("--comment", default="", help="Reason, for other people.")
 def _add(matchers: tuple[str, ...], length: str, comment: str) -> int:
-    """Silence alerts that fit all MATCHERs, such as run=exp1, rule=~loss_.*, severity!=critical."""
+    """Silence alerts that match all MATCHERs.
+
+    A MATCHER is LABEL=VALUE, !=, =~ (regular expression) or !~. Labels are run, rule,
+    severity, host, metric, rank and incident.
+
+    Examples:
+      runwatch silence add run=exp1
+      runwatch silence add 'rule=~loss_.*' 'severity!=critical' --for 1d
+    """
     from runwatch.alerts.routing.silences import parse_duration
     from runwatch.watcher import protocol
     from runwatch.watcher.daemon.ask import order
@@ -37,7 +53,7 @@ def _add(matchers: tuple[str, ...], length: str, comment: str) -> int:
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def _list(as_json: bool) -> int:
-    """List the silences that are not over."""
+    """List active and future silences."""
     from runwatch.watcher import protocol
     from runwatch.watcher.daemon.ask import ask
 
@@ -53,14 +69,14 @@ def _list(as_json: bool) -> int:
         said = "  ".join(filter(None, (row.author, row.comment)))
         print(plain(f"{row.id}  {' '.join(row.matchers)}  {left} left  {said}"))
     if not found.silences:
-        print("nothing is silenced")
+        print("no silences")
     return ExitCode.OK
 
 
 @command.command("expire")
 @click.argument("silences", nargs=-1, required=True, metavar="SILENCE...")
 def _expire(silences: tuple[str, ...]) -> int:
-    """End each SILENCE now; `runwatch silence list` shows their ids."""
+    """End each SILENCE now; `runwatch silence list` shows the ids."""
     from runwatch.watcher import protocol
     from runwatch.watcher.daemon.ask import order
 

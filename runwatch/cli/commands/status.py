@@ -1,4 +1,4 @@
-"""`runwatch status`: how the runs of the daemon are, on one screen, as JSON, or in a few words."""
+"""`runwatch status`: the status of the daemon's runs, as a table, as JSON, or as one line."""
 
 from __future__ import annotations
 
@@ -20,22 +20,25 @@ if TYPE_CHECKING:
     from runwatch.watcher.protocol import HealthReport, SilenceRow
 
 OLD = 7 * 86_400.0
-"""Seconds after which a run that says nothing more is shown only with --all."""
+"""Seconds without output after which a run is shown only with --all."""
 
 NAMED = 3
-"""Silences that are named; of more only their number is told."""
+"""Most silences listed by name; the rest is counted."""
 
 
 @click.command("status")
 @click.argument("run", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the document of `check --json`.")
-@click.option("--tmux", is_flag=True, help="A few words for a status line; never fails.")
-@click.option("--all", "every", is_flag=True, help="All runs, also those that ended long ago.")
+@click.option("--tmux", is_flag=True, help="Print a few words for a status line; never fails.")
+@click.option("--all", "every", is_flag=True, help="Show all runs, also those that ended long ago.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 def command(run: str | None, as_json: bool, tmux: bool, every: bool, ascii_only: bool) -> int:
-    """Say how the runs are that the daemon watches, or one RUN.
+    """Show the status of all runs that the daemon watches, or of one RUN.
 
-    For tmux: set -g status-right '#(runwatch status --tmux)'
+    Examples:
+      runwatch status
+      runwatch status exp7 --json
+      tmux set -g status-right '#(runwatch status --tmux)'
     """
     from runwatch.watcher.daemon.ask import segment
 
@@ -61,13 +64,13 @@ def command(run: str | None, as_json: bool, tmux: bool, every: bool, ascii_only:
 
 
 def _check(run: str | None, found: Sequence[object], known: Sequence[str]) -> None:
-    """Raise UsageError if a run was asked for that is not there."""
+    """Raise UsageError if the run that was asked for does not exist."""
     if run is not None and not found:
-        raise UsageError("no such run", run, f"known here: {', '.join(known[:5]) or 'none yet'}")
+        raise UsageError("no such run", run, f"known runs: {', '.join(known[:5]) or 'none yet'}")
 
 
 def _is_old(row: RunRow) -> bool:
-    """Return whether a run has said nothing for so long that it is only history."""
+    """Return whether a run had no output for so long that it is only history."""
     return row.age is not None and row.age > OLD
 
 
@@ -84,7 +87,7 @@ def _json(run: str | None) -> int:
 
 
 def _silenced(silences: Sequence[SilenceRow], now: float) -> str:
-    """Return in one line about what nothing is sent at Unix time `now`; "" if there is no such silence."""
+    """Return the silences active at Unix time `now`, as one line; "" if there are none."""
     from runwatch.core.text import plain
     from runwatch.render import numbers
 
@@ -116,12 +119,16 @@ def _print(
     if len(rows) > room or archived:
         print(f"  and {max(0, len(rows) - room) + archived} more: --all shows them")
     elif not rows:
-        print("no training run recognised yet" if health.sources else "no log found yet")
+        print("no training run recognized yet" if health.sources else "no log found yet")
     if silenced:
         print(silenced)
     for text in health.notices:
         print(f"! {plain(text)}")
-    sends = f"alerts to {', '.join(health.channels)}" if health.channels else "alerts are sent nowhere"
+    sends = (
+        f"alerts to {', '.join(health.channels)}"
+        if health.channels
+        else "no channel is configured: alerts are only shown on screen"
+    )
     up = numbers.brief(max(0.0, time.time() - health.since))
     late = f", its clock was {health.lag:.0f} s late" if health.lag > 5 else ""
     counts = ", ".join(
@@ -132,4 +139,4 @@ def _print(
     daemon = f"daemon {health.pid} on {health.host}, up {up}: {counts}{unknown}; {sends}{late}"
     print(plain(daemon))
     if not os.access(health.state or "/", os.W_OK):
-        print(plain(f"! its state directory cannot be written: {health.state}"))
+        print(plain(f"! the state directory cannot be written: {health.state}"))

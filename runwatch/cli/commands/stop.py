@@ -1,4 +1,4 @@
-"""`runwatch stop`: the daemon ends in good order."""
+"""`runwatch stop`: stop the daemon cleanly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from runwatch.core.errors import ExitCode
 
 @click.command("stop")
 def command() -> int:
-    """End the daemon: what is to be delivered is, or is kept; the runs go on. Returns once it has ended."""
+    """Stop the daemon, and return when it has stopped.
+
+    Due messages are delivered or kept. The runs are not touched.
+
+    Examples:
+      runwatch stop
+    """
     from runwatch.watcher import protocol
     from runwatch.watcher.daemon.ask import LONG, order
     from runwatch.watcher.daemon.lock import wait_until_free

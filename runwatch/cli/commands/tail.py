@@ -1,4 +1,4 @@
-"""`runwatch tail`: watch here and now, as a screen, as plain lines, or as JSON."""
+"""`runwatch tail`: watch a log now, on a screen, as plain lines, or as JSON."""
 
 from __future__ import annotations
 
@@ -23,26 +23,30 @@ if TYPE_CHECKING:
 
 @click.command("tail")
 @click.argument("paths", nargs=-1)
-@click.option("--headless", is_flag=True, help="Plain lines instead of a screen (also without a terminal).")
-@click.option("--plain", is_flag=True, help="Sentences for a screen reader instead of a screen.")
-@click.option("--json", "as_json", is_flag=True, help="With --headless: one JSON object a line.")
+@click.option(
+    "--headless", is_flag=True, help="Print plain lines instead of a screen (the default without a terminal)."
+)
+@click.option("--plain", is_flag=True, help="Print sentences for a screen reader instead of a screen.")
+@click.option("--json", "as_json", is_flag=True, help="With --headless: print one JSON object per line.")
 @click.option(
     "--interval", type=float, help="Seconds between headless progress lines.  [default: 10; with --plain 60]"
 )
 @click.option("--every", type=int, help="Steps between headless progress lines, instead of seconds.")
-@click.option("--exit", "exit_at_end", is_flag=True, help="With --headless: end when the run has ended.")
+@click.option("--exit", "exit_at_end", is_flag=True, help="With --headless: exit when the run ends.")
 @click.option("--wait", is_flag=True, help="Wait for a file that does not exist yet.")
-@click.option("--poll", is_flag=True, help="Look at files regularly instead of trusting file events.")
+@click.option(
+    "--poll", is_flag=True, help="Check files at intervals, for file systems without change events."
+)
 @click.option("--format", "format_name", help="Read logs as this format; `runwatch formats` lists them.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option("--theme", help="Colours of the screen: dark, light, nord and others; T shows them all.")
 @click.option(
-    "--pid", "pids", type=int, multiple=True, help="Process of the run, if it is not found by its log."
+    "--pid", "pids", type=int, multiple=True, help="Process of the run, if runwatch does not find it."
 )
-@click.option("--deadline", help="When the run must have ended: 2026-01-31T18:00, 18:00, or in 12h, 90m.")
+@click.option("--deadline", help="When the run must end: 2026-01-31T18:00, 18:00, or a span: 12h, 90m.")
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 @click.option("--web", is_flag=True, help="Show the screen in a browser on this machine.")
-@click.option("--port", type=click.IntRange(1, 65535), help="With --web: the port; left out, a free one.")
+@click.option("--port", type=click.IntRange(1, 65535), help="With --web: the port. [default: a free one]")
 def command(
     paths: tuple[str, ...],
     headless: bool,
@@ -64,7 +68,13 @@ def command(
 ) -> int:
     """Watch the training run that writes PATHS (log files, directories, globs, or - for stdin).
 
-    Reads only; the run is never touched. Quit with q.
+    It only reads; the run is not touched. Quit with q.
+
+    Examples:
+      runwatch tail train.log
+      runwatch tail logs/                        # find the runs in a directory
+      runwatch tail train.log --headless --exit  # plain lines until the run ends
+      python train.py 2>&1 | runwatch tail - --headless
     """
     if not paths:
         raise UsageError("nothing to watch", "", "give a log file: runwatch tail train.log")
@@ -116,7 +126,7 @@ def command(
 
 
 def _deadline(words: str, now: datetime) -> float:
-    """Return the Unix time that is meant: a date and time, a time of day to come, or a span from now."""
+    """Return the Unix time of a date and time, a coming time of day, or a span from now."""
     span = re.fullmatch(r"(\d+(?:\.\d+)?)([dhms])", words.strip())
     if span:
         unit = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}[span[2]]
@@ -141,10 +151,10 @@ def _screen(
     theme: str | None,
     config: str | None,
 ) -> int:
-    """Show the screen; it starts beside the engine. A lost engine can be started again.
+    """Show the screen, which starts in parallel with the engine. A lost engine can be restarted.
 
-    Where the engine reads standard input, keys come from the terminal that controls this process;
-    what was read of a stream is gone, so that its engine is not started again.
+    If the engine reads standard input, keys come from the terminal that controls this process;
+    what was read of a stream is gone, so that its engine is not restarted.
     """
     engines = [start()]
 
@@ -156,7 +166,7 @@ def _screen(
         from runwatch.config.loader import load
         from runwatch.tui.start import run
 
-        # The engine is not waited for: the screen comes up beside it, and tells if there is nothing to watch.
+        # The screen does not wait for the engine, and shows an error if there is nothing to watch.
         if "-" in paths:
             keyboard()
         chosen = load(Path(config) if config else None)

@@ -12,14 +12,21 @@ import click
 
 @click.command("watch")
 @click.argument("paths", nargs=-1)
-@click.option("-d", "--detach", is_flag=True, help="Go on in the background; return once it answers.")
-@click.option("--poll", is_flag=True, help="Look at files regularly instead of trusting file events.")
+@click.option("-d", "--detach", is_flag=True, help="Run in the background; return when the daemon answers.")
+@click.option(
+    "--poll", is_flag=True, help="Check files at intervals, for file systems without change events."
+)
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 def command(paths: tuple[str, ...], detach: bool, poll: bool, config: str | None) -> int:
-    """Watch PATHS (log files, directories, quoted globs) and those of runwatch.toml until told to stop.
+    """Watch PATHS (log files, directories, quoted globs) and those in runwatch.toml until stopped.
 
-    Look at it with `runwatch status` and `runwatch attach`. One daemon runs per
-    state directory. SIGTERM ends it, SIGHUP has it read its configuration again.
+    See it with `runwatch status` and `runwatch attach`. One daemon runs per
+    state directory. SIGTERM stops it, SIGHUP reloads its configuration.
+
+    Examples:
+      runwatch watch -d ~/runs
+      runwatch watch -d '/scratch/me/*/train.log'
+      runwatch watch --config team.toml
     """
     from runwatch.cli import absent
     from runwatch.config import loader as configuration
@@ -31,7 +38,7 @@ def command(paths: tuple[str, ...], detach: bool, poll: bool, config: str | None
 
     state = state_directory().absolute()
     named = None if config is None else Path(config)
-    found = configuration.find(named, tell=configuration.to_stderr if detach else lambda line: None)
+    found = configuration.find(named, report=configuration.to_stderr if detach else lambda line: None)
     assignment = Assignment(
         tuple(os.fsencode(absolute(path)) for path in paths),
         config=os.fsencode(found.absolute()) if found else None,
@@ -53,13 +60,13 @@ def command(paths: tuple[str, ...], detach: bool, poll: bool, config: str | None
             logs.to_stderr()
         return daemon.run(assignment, ready)
 
-    absent.tell(paths)
+    absent.report(paths)
     if not detach:
         return start(lambda words: None)
     words, pid = detaching.detach(start)
     print(f"runwatch: process {pid} is {words}", file=sys.stderr)
     print(
-        f"runwatch: see it with: runwatch status, runwatch attach; its log is {state / logs.NAME}",
+        f"runwatch: see it with: runwatch status, runwatch attach; its log: {state / logs.NAME}",
         file=sys.stderr,
     )
     return 0

@@ -1,10 +1,9 @@
 """The screen in a browser: textual-serve on loopback, behind a token.
 
-Whoever can reach the port could type into the screen, and read the log; other
-users of the machine can. So the address holds a token that only the person at the
-terminal sees. It is exchanged for a cookie at the first visit. A page of
-another site cannot use that cookie: it is not sent along, and where a request comes from
-is checked as well.
+Every user of the machine can reach the port, and could read the log and type into the screen.
+So the address contains a token that only the person at the terminal sees. It is exchanged
+for a cookie at the first visit. A page of another site cannot use that cookie: the browser
+does not send it, and the origin of each request is checked as well.
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ from typing import Any
 from runwatch.core.errors import UsageError
 
 LOOPBACK = "127.0.0.1"
-INSTALL = "pip install 'runwatch[web]'"
+INSTALL = "pip install textual-serve"
 _PAGE = Path(__file__).parent / "page"
 _PORTS = range(8000, 8020)
 _HEADERS = {
-    # Everything the page needs is served here; nothing is asked of anybody else, and nobody may frame it.
+    # Everything the page needs is served here; no other host is asked, and no page may frame it.
     "Content-Security-Policy": "default-src 'self' 'unsafe-inline' data: ws: wss:; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
-_ELSEWHERE = "runwatch: this page is only for this machine, as 127.0.0.1 or localhost\n"
-_UNKNOWN = "runwatch: open the address that runwatch printed in its terminal, with its token\n"
-_WRONG = "runwatch: this token is not (or no longer) right: open the address that runwatch printed last\n"
+_ELSEWHERE = "runwatch: open this page on this machine, as 127.0.0.1 or localhost\n"
+_UNKNOWN = "runwatch: open the address with the token that runwatch printed in its terminal\n"
+_WRONG = "runwatch: this token is not valid: open the address that runwatch printed last\n"
 
 Handler = Callable[[Any], Awaitable[Any]]
 
@@ -47,7 +46,7 @@ def serve(arguments: Sequence[str], port: int | None) -> int:
     token, chosen = secrets.token_urlsafe(16), free_port(port)
 
     class Guarded(Server):  # type: ignore[misc, unused-ignore]
-        """textual-serve, for those who know the token."""
+        """textual-serve, for requests with the token."""
 
         async def _make_app(self) -> Any:
             app = await super()._make_app()
@@ -56,7 +55,7 @@ def serve(arguments: Sequence[str], port: int | None) -> int:
 
         async def on_startup(self, app: Any) -> None:
             sys.stdout.write(
-                f"http://{LOOPBACK}:{chosen}/?token={token}\nOnly from this machine; ctrl-c ends it.\n"
+                f"http://{LOOPBACK}:{chosen}/?token={token}\nOnly from this machine; stop with ctrl-c.\n"
             )
             sys.stdout.flush()
 
@@ -69,7 +68,7 @@ def serve(arguments: Sequence[str], port: int | None) -> int:
 
 
 def free_port(wanted: int | None) -> int:
-    """Return a port that nobody listens on. Raises UsageError if the wanted one is taken."""
+    """Return a free port. Raises UsageError if the wanted one is taken."""
     for port in _PORTS if wanted is None else [wanted]:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -82,10 +81,10 @@ def free_port(wanted: int | None) -> int:
 
 
 def guard(token: str, port: int) -> Any:
-    """Return what lets through only requests that know the token, from a page of ours.
+    """Return a filter for requests with the token, from our own page.
 
-    The name asked for must be this machine's, so that no other name can be made to lead here; the
-    port may be another: that of a tunnel. A cookie goes to all ports, so each server has its own.
+    The host name must be this machine's, so that no other name can point here. The
+    port may differ: it may be that of a tunnel. A cookie goes to all ports, so each server has its own.
     """
     from aiohttp import web
 

@@ -125,8 +125,8 @@ _METRICS = frozenset(kind.metric for kind in KINDS)
 _EXACT = {
     "lm loss value": VAL_LOSS,  # Megatron's, on its lines of validation
 }
-_OWN = _words("train_samples_per_second train_steps_per_second train_runtime time_step timestep")
-"""Means over the whole run, as the Hugging Face Trainer prints them at its end, and counters."""
+_OWN = _words("train_samples_per_second train_steps_per_second train_runtime total_flos time_step timestep")
+"""Sums and means of the whole run, as the Hugging Face Trainer prints them at its end, and counters."""
 _PERCENT = _words("bf16_mfu percent pct %")
 """Names, and words of names, of a share that is printed in per cent."""
 SORTS = _words("ce bce mse nll xent cross entropy crossentropy lm mlm clm ntp huber l1 smoothl1 ctc")
@@ -271,6 +271,12 @@ def use(names: Mapping[str, Meaning]) -> None:
         known.cache_clear()
 
 
+def once(printed: str) -> str:
+    """Return a name that says its part of the data twice with it once: `train/train_loss` -> train_loss."""
+    part, _, rest = printed.partition("/")
+    return rest if part and rest.startswith(f"{part}_") else printed
+
+
 def own(printed: str) -> str | None:
     """Return the metric that the user says a name is; None for other names."""
     found = _own.get(printed.strip().lower()) if _own else None
@@ -347,8 +353,8 @@ def _read(name: str) -> Meaning:
     lower = name.lower()
     if lower in _EXACT:
         return Meaning(_EXACT[lower], f"{lower!r} itself", "loss", "val")
-    if lower in _OWN:
-        return Meaning(name)
+    if lower.removeprefix("train/") in _OWN:  # as its trackers' callbacks write them
+        return Meaning(name[-len(lower.removeprefix("train/")) :])
     tokens, numbers = _tokens(name)
     found = _known(tokens, numbers)
     if found is None and "/" in name:

@@ -29,7 +29,7 @@ from runwatch.parsers.framing.protobuf import (
     varint,
 )
 from runwatch.parsers.framing.record_files import Records
-from runwatch.parsers.lexicon.names import meaning, unit_of
+from runwatch.parsers.lexicon.names import meaning, once, unit_of
 from runwatch.parsers.structured.keyed_records import Schema
 
 _SCHEMA = Schema(
@@ -207,7 +207,7 @@ class EventDecoder:
             name = _SCHEMA.metric(tag, TRAIN) or f"tag/{tag}"
             if name == LOSS and tag not in _SCHEMA.aliases and meaning(tag).loose:
                 name = tag  # the loss itself may be a later tag
-            self._names[tag] = shown(tag if name in self._names.values() else name)
+            self._names[tag] = shown(once(tag) if name in self._names.values() else name)
         return self._names[tag]
 
 

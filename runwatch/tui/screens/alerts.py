@@ -43,8 +43,8 @@ class Alerts(ListScreen):
         self.query_one("#alert-lower").display = row is not None
         found = self.query_one(AlertList)
         found.display = not self.alone
-        most = max(4, (self.size.height - 4) * 2 // 5)
-        found.styles.height = "1fr" if row is None else min(found.needed(), most)
+        most = max(4, (self.free - 4) * 2 // 5)
+        found.styles.height = "1fr" if row is None else min(found.needed(self.size.width), most)
 
     def move(self, by: int) -> None:
         """Select another alert; where the evidence stands alone, scroll it."""

@@ -13,6 +13,7 @@ from runwatch.tui.api import AppApi, api
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.head import Head
 from runwatch.tui.widgets.hint import Hint
+from runwatch.tui.widgets.incident_bar import IncidentBar
 from runwatch.tui.widgets.keys import Keys
 from runwatch.tui.widgets.logs import LogPanel
 from runwatch.tui.widgets.rows import ROLES, Rows
@@ -24,6 +25,8 @@ class RunScreen(Screen[None], inherit_bindings=False):
     """A view of the run."""
 
     view: ClassVar[str]
+    free = 0
+    """Rows that the incident bar leaves of the screen."""
     # Here and not in each widget: Textual keeps a node of its tree for each of them.
     COMPONENT_CLASSES = {f"rows--{role}" for role in ROLES}  # noqa: RUF012  as Screen has it
     HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (LEAST[0], "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012  as Screen has it
@@ -42,6 +45,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
     def compose(self) -> ComposeResult:
         """Lay out header, body and footer."""
         yield Head(self.view)
+        yield IncidentBar()
         yield from self.body()
         yield from self.below()
         yield Hint(self.view)
@@ -64,7 +68,10 @@ class RunScreen(Screen[None], inherit_bindings=False):
         if not self.is_mounted:  # a picture may come while the panels are still being made
             return
         with self.app.batch_update():
-            self.query_one(Hint).place(self.size.height)
+            width, height = self.size
+            hint = self.query_one(Hint)
+            hint.place(height)
+            self.free = height - self.query_one(IncidentBar).fit(width, height) - hint.display
             self.place()
             for part in self.query(Rows):
                 if part.display:

@@ -14,6 +14,8 @@ _NEED_CHARTS = frozenset({
     "cursor_left", "cursor_right", "pan_left", "pan_right", "log_scale", "smoother", "rougher",
     "shorter", "longer", "marks",
 })  # fmt: skip
+_AROUND_CURSOR = 2.0
+"""How many times as long what is shown becomes with a key, around the cursor."""
 
 
 class ChartScreen(ZoomScreen):
@@ -38,6 +40,8 @@ class ChartScreen(ZoomScreen):
         """Close the zoom, else drop the cursor, else follow the newest."""
         if self.zoomed is None and self.scene.cursor is None and self.scene.right is not None:
             self.scene.right = None
+            if self.scene.window not in WINDOWS:  # it was picked with the mouse
+                self.scene.window = None
             self.show()
         else:
             super().do_back()
@@ -61,19 +65,27 @@ class ChartScreen(ZoomScreen):
         self.show()
 
     def do_shorter(self) -> None:
-        """Show fewer steps: the next window that cuts something off."""
-        step = self.scene.run.progress.step if self.scene.run else None
-        shown = self.scene.window or step or 0
-        self.scene.window = next((size for size in WINDOWS if size and size < shown), self.scene.window)
+        """Show fewer steps: around the cursor, else the next window that cuts something off."""
+        scene = self.scene
+        if scene.cursor is not None:
+            scene.scale_steps(scene.cursor, 1 / _AROUND_CURSOR)
+        else:
+            step = scene.run.progress.step if scene.run else None
+            shown = scene.window or step or 0
+            scene.window = next((size for size in WINDOWS if size and size < shown), scene.window)
         self.show()
 
     def do_longer(self) -> None:
-        """Show more steps, in the end all."""
-        step = self.scene.run.progress.step if self.scene.run else None
-        wider = WINDOWS[max(0, WINDOWS.index(self.scene.window) - 1)]
-        self.scene.window = None if wider is not None and step is not None and wider >= step else wider
-        if self.scene.window is None:
-            self.scene.right = None
+        """Show more steps: around the cursor, else the next window; in the end all."""
+        scene = self.scene
+        if scene.cursor is not None:
+            scene.scale_steps(scene.cursor, _AROUND_CURSOR)
+        elif scene.window is not None:
+            step = scene.run.progress.step if scene.run else None
+            wider = next((size for size in reversed(WINDOWS) if size is None or size > scene.window), None)
+            scene.window = None if wider is not None and step is not None and wider >= step else wider
+        if scene.window is None:
+            scene.right = None
         self.show()
 
     def do_axis(self) -> None:
@@ -84,7 +96,7 @@ class ChartScreen(ZoomScreen):
         self.show()
 
     def do_marks(self) -> None:
-        """Show or hide the marks on the x axis."""
+        """Show or hide marks and shades."""
         self.scene.marks = not self.scene.marks
         self.show()
 
@@ -131,6 +143,31 @@ class ChartScreen(ZoomScreen):
     def do_cursor_right(self) -> None:
         """Move the cursor one column to later steps."""
         self._move_cursor(1)
+
+    def on_chart_panel_pointed(self, event: ChartPanel.Pointed) -> None:
+        """Move the cursor with the pointer."""
+        self.scene.cursor = event.step
+        self.show()
+
+    def on_chart_panel_picked(self, event: ChartPanel.Picked) -> None:
+        """Shade the range that is being picked; in the end show it alone."""
+        self.scene.picked = None if event.done else (event.first, event.last)
+        if event.done:
+            self.scene.cursor = None
+            self.scene.show_steps(event.first, event.last)
+        self.show()
+
+    def on_chart_panel_scaled(self, event: ChartPanel.Scaled) -> None:
+        """Zoom around the pointer."""
+        self.scene.scale_steps(event.at, event.by)
+        self.show()
+
+    def on_chart_panel_opened(self, event: ChartPanel.Opened) -> None:
+        """Enlarge the chart, or go back."""
+        if self.zoomed is not None:
+            self.unzoom()
+        else:
+            self.zoom(event.panel)
 
     def current_chart(self) -> ChartPanel | None:
         """Return the chart with the focus, else the first one."""

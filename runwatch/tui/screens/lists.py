@@ -24,7 +24,7 @@ class ListScreen(RunScreen):
 
     def page(self) -> int:
         """Return how many rows make a page."""
-        return max(1, self.size.height - 8)
+        return max(1, self.free - 8)
 
     def length(self) -> int:
         """Return how many rows there are."""
@@ -158,7 +158,7 @@ class Checkpoints(PageScreen):
     def place(self) -> None:
         """Give the checkpoints the rows they need: at most half of the view, and what the events leave."""
         upper, lower = self.query_one(CheckpointTable), self.query_one(EventTable)
-        width, height = self.size.width - 2, self.size.height - 4
+        width, height = self.size.width - 2, self.free - 4
         stages = self.query_one(StageTable)
         stages.display = stages.needed(width) > 0
         if stages.display:

@@ -1,19 +1,37 @@
-"""View 2: a chart of every metric, by pages."""
+"""View 2: a chart of every metric that moves, by pages, then the values of the others."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 from textual.app import ComposeResult
 from textual.containers import Grid
 
 from runwatch.core import metrics
+from runwatch.core.snapshot import RunView
 from runwatch.tui import actions, choose
 from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.screens.filtering import FilterScreen
 from runwatch.tui.widgets.charts import ChartPanel, Note
+from runwatch.tui.widgets.tables import Values
 
 _MOST = 20
+_AROUND = 4
+"""Rows of header and footer."""
+_TABLE = 3
+"""Rows of a table beside its values."""
+_LEAST = 3
+"""Values that a table below charts has at least, or all of them."""
 _WIDTH, _HEIGHT = 50, 9
 """Least size of a chart that is still pleasant to read."""
+
+
+class Page(NamedTuple):
+    """The metrics of one page."""
+
+    charts: list[str]
+    values: list[str]
 
 
 class Metrics(FilterScreen, ChartScreen):
@@ -28,38 +46,50 @@ class Metrics(FilterScreen, ChartScreen):
         with Grid(id="grid", classes="part"):
             for i in range(_MOST):
                 yield ChartPanel(id=f"chart-{i}", classes="part")
+        yield Values(id="values", classes="part")
 
-    def _pages(self) -> int:
-        return max(1, -(-len(self._names()) // self._room()))
-
-    def _names(self) -> list[str]:
-        """Return the metrics that the filter lets through."""
-        names = choose.of_run(self.scene.run)
-        return [name for name in names if self.scene.fits(self.view, name, metrics.label(name))]
-
-    def _room(self) -> int:
+    def _pages(self) -> list[Page]:
+        """Return what the pages show: charts, then values, from below the last charts on if there is room."""
+        charts, values = self._fitting(choose.charted), self._fitting(choose.single)
         across, down = self._shape()
-        return across * down
+        pages = [Page(charts[i : i + across * down], []) for i in range(0, len(charts), across * down)]
+        height = self.free - _AROUND
+        if pages and values:
+            used = -(-len(pages[-1].charts) // across) * _HEIGHT
+            beside = max(0, height - used - _TABLE)
+            if beside >= min(len(values), _LEAST):
+                pages[-1] = Page(pages[-1].charts, values[:beside])
+                values = values[beside:]
+        size = max(1, height - _TABLE)
+        return [*pages, *(Page([], values[i : i + size]) for i in range(0, len(values), size))]
+
+    def _fitting(self, chosen: Callable[[RunView | None], list[str]]) -> list[str]:
+        """Return those metrics that the filter lets through."""
+        names = chosen(self.scene.run)
+        return [name for name in names if self.scene.fits(self.view, name, metrics.label(name))]
 
     def _shape(self) -> tuple[int, int]:
         across = max(1, min(4, self.size.width // _WIDTH))
         across = 2 if across == 1 and self.size.width >= 76 else across
-        down = max(1, min(_MOST // across, (self.size.height - 4) // _HEIGHT))
+        down = max(1, min(_MOST // across, (self.free - _AROUND) // _HEIGHT))
         return across, down
 
     def place(self) -> None:
-        """Give the metrics of this page to the charts."""
-        names = self._names()
-        self.page = max(0, min(self.page, self._pages() - 1))
-        across, down = self._shape()
-        here = names[self.page * across * down :][: across * down]
+        """Give the metrics of this page to the charts and to the table."""
+        pages = self._pages()
+        self.page = max(0, min(self.page, len(pages) - 1))
+        here, values = pages[self.page] if pages else Page([], [])
+        across, _ = self._shape()
         grid = self.query_one("#grid", Grid)
         # Few metrics get large charts instead of blank cells.
         across = max(1, min(across, len(here)))
         grid.styles.grid_size_columns = 1 if self.zoomed is not None else across
         grid.styles.grid_size_rows = 1 if self.zoomed is not None else max(1, -(-len(here) // across))
-        grid.display = bool(names)
-        self.query_one("#note").display = not names
+        grid.display = bool(here)
+        table = self.query_one("#values", Values)
+        table.metrics, table.display = values, bool(values)
+        table.styles.height = len(values) + _TABLE if here else "1fr"
+        self.query_one("#note").display = not pages
         for i in range(_MOST):
             panel = self.query_one(f"#chart-{i}", ChartPanel)
             panel.metrics = (here[i],) if i < len(here) else ()
@@ -69,7 +99,7 @@ class Metrics(FilterScreen, ChartScreen):
     def can(self, action: str) -> bool:
         """Return whether an action would do something now."""
         if action == "page_down":
-            return self.zoomed is None and self.page < self._pages() - 1
+            return self.zoomed is None and self.page < len(self._pages()) - 1
         if action == "page_up":
             return self.zoomed is None and self.page > 0
         return super().can(action)

@@ -13,10 +13,14 @@ from runwatch.tui.widgets.alerts import AlertsPanel
 from runwatch.tui.widgets.charts import ChartPanel, Note
 from runwatch.tui.widgets.logs import LogPanel
 from runwatch.tui.widgets.ranks import RankGrid
-from runwatch.tui.widgets.tables import Checkpoints, Stats, Summary
+from runwatch.tui.widgets.tables import Checkpoints, Stats, Summary, SummaryCard, card
 from runwatch.watcher import protocol
 
 _MAIN, _MINOR = 2, 3
+_CARD = 6
+"""Rows of the summary where no chart stands beside it."""
+_TELLING = 3
+"""Lines of the summary that are worth the place of a chart."""
 
 
 class Overview(ChartScreen):
@@ -39,6 +43,7 @@ class Overview(ChartScreen):
                 with Horizontal(id="minor", classes="part"):
                     for i in range(_MINOR):
                         yield ChartPanel(id=f"minor-{i}", classes="part")
+                    yield SummaryCard(id="card", classes="part")
         with Horizontal(id="lower", classes="part"):
             yield RankGrid(id="ranks", classes="part")
             yield AlertsPanel(id="alerts", classes="part")
@@ -59,14 +64,15 @@ class Overview(ChartScreen):
     def place(self) -> None:
         """Give charts to panels in order of importance and hide what has nothing to show."""
         scene, run = self.scene, self.scene.run
-        width, height = self.size
+        width, height = self.size.width, self.free
         narrow, wide, tall = width < 100, width >= 160, height >= 30
         wanted = choose.charts(run)
         if self.pinned is not None:
             chosen = next((group for group in wanted if self.pinned in group), (self.pinned,))
             wanted = [chosen, *(group for group in wanted if group != chosen)]
         main = wanted[: 1 if narrow else _MAIN]
-        minor = wanted[_MAIN:][:_MINOR] if tall and not narrow else []
+        says = len(card(run)) >= _TELLING and tall and not narrow and not wide
+        minor = wanted[_MAIN:][: _MINOR - says] if tall and not narrow else []
         for prefix, groups, count in (("main", main, _MAIN), ("minor", minor, _MINOR)):
             for i in range(count):
                 panel = self.query_one(f"#{prefix}-{i}", ChartPanel)
@@ -82,7 +88,8 @@ class Overview(ChartScreen):
             "plots": True,
             "main": True,
             "stats": 60 <= width < 100 and len(choose.of_run(run)) > 1,
-            "minor": bool(minor),
+            "minor": bool(minor) or says,
+            "card": says,
             "ranks": ranks,
             "alerts": (alerts and (not narrow or tall)) or ((ranks or checkpoints) and not narrow),
             "checkpoints": checkpoints,
@@ -91,7 +98,10 @@ class Overview(ChartScreen):
         shown["lower"] = (shown["ranks"] or shown["alerts"] or checkpoints) and height >= 20
         for name, display in shown.items():
             self.query_one(f"#{name}").display = display
+        self.query_one("#minor").styles.height = "2fr" if minor else _CARD
         self._lower_height(tall)
+        short = shown["lower"] and height < 24  # charts get what the log can do without
+        self.query_one("#log").styles.height = 4 if short else 8 if wide else 6
         self.hide_others()
 
     def _lower_height(self, tall: bool) -> None:
@@ -99,10 +109,15 @@ class Overview(ChartScreen):
         run = self.scene.run
         if run is None:
             return
-        notices = len(self.scene.snapshot.notices) if self.scene.snapshot else 0
-        told = len(run.incidents) + notices + (not self.scene.firing())  # that nothing fires is a line too
-        a_line = 32 if 100 <= self.size.width < 120 else 64  # cells of ranks beside the alerts
-        needed = max(told, 2 if run.ranks else 1, 3 if len(run.ranks) > a_line else 0)
+        width = self.size.width
+        a_line = 32 if 100 <= width < 120 else 64  # cells of ranks beside the alerts
+        needed = 2 if run.ranks else 1
+        needed = max(needed, 3) if len(run.ranks) > a_line else needed
+        alerts = self.query_one(AlertsPanel)
+        if alerts.display:
+            beside = 30 if self.query_one("#checkpoints").display else 0
+            beside += (width - beside) * 3 // 5 if run.ranks else 0
+            needed = max(needed, alerts.needed(width - beside) - 2)
         most = 9 if tall else 5
         lower = self.query_one("#lower")
         lower.styles.height = (

@@ -44,15 +44,15 @@ class Ranks(ListScreen):
         seen = view is not None and bool(view.processes or view.gpus or view.host)
         alone = seen and not count
         panel = self.query_one(MachinePanel)
-        panel.display = seen and (alone or self.size.height >= MACHINE_FROM)
-        panel.styles.height = "1fr" if alone else min(panel.needed(), self.size.height // 3)
+        panel.display = seen and (alone or self.free >= MACHINE_FROM)
+        panel.styles.height = "1fr" if alone else min(panel.needed(), self.free // 3)
         grid, table = self.query_one("#rank-grid"), self.query_one(RankTable)
         detail = self.query_one(RankDetail)
         detail.row = table.selected() if self.detail else None
         detail.display = detail.row is not None and not alone
         cells, lines = self.shown != 1 and not detail.display, self.shown != 2 or detail.display
         grid.display, table.display = cells and not alone, lines and not alone
-        half = max(4, (self.size.height - 4) // 2)
+        half = max(4, (self.free - 4) // 2)
         needed = 4 + count // (8 if self.scene.grouping else 32)
         grid.styles.height = "1fr" if not table.display else min(half, needed)
 

@@ -6,31 +6,31 @@ import textwrap
 
 from runwatch.core import metrics
 from runwatch.core.snapshot import IncidentRow
-from runwatch.render import cells, evidence, numbers, plain, states
+from runwatch.render import cells, evidence, incident, numbers, plain, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.rows import Listed, Panel
 
+_TAG, _WHEN = 7, 8
+"""Cells for sign and word, and for how long."""
 
-def line(scene: Scene, row: IncidentRow, width: int) -> Row:
-    """Return one incident on one line of `width` cells: sign, word, what, how long."""
+
+def lines(scene: Scene, row: IncidentRow, width: int) -> list[Row]:
+    """Return one incident in lines of `width` cells: sign, word, what, in full, and for how long."""
     sign, word, role = states.incident_tag(row, scene.glyphs)
-    now = scene.snapshot.time if scene.snapshot else 0.0
-    when = _age(row, now)
+    when = _age(row, scene.now() or 0.0)
     text = _title(scene, row)
-    if row.step is not None and "step" not in text:
-        text += f" @{numbers.step(row.step)}"
+    if row.step is not None and not incident.names_step(text, row.step):
+        text += f", step {numbers.step(row.step)}"
     if row.symptoms:
         text += f" (+{len(row.symptoms)} symptom{'s' if len(row.symptoms) > 1 else ''})"
-    room = width - 8 - len(when) - 1
-    return cells.spread(
-        [(f"{sign} {word:<5}", role), (cells.clip(text, max(0, room), scene.glyphs.ellipsis), "")],
-        [(f" {when}", "dim")],
-        width,
-        scene.glyphs.ascii,
-    )
+    tag = f"{sign} {word:<5}" if width >= 40 else f"{sign} "
+    pieces = incident.hung(text, width - _WHEN, len(tag), len(tag), scene.glyphs)
+    look = "dim" if row.state == "resolved" else ""
+    first = cells.spread([(tag, role), (pieces[0], look)], [(f" {when}", "dim")], width, scene.glyphs.ascii)
+    return [first, *([(" " * len(tag), ""), (piece, look)] for piece in pieces[1:])]
 
 
 def _age(row: IncidentRow, now: float) -> str:
@@ -49,55 +49,104 @@ class AlertsPanel(Panel):
     can_focus = False
     opens = actions.ALERTS
 
+    def needed(self, width: int) -> int:
+        """Return how many rows show all of it at this outer width, with the frame."""
+        return 2 + len(self._lines(width - 2))
+
     def content(self, width: int, height: int) -> Content:
-        """Return one line an alert, then what runwatch says about itself."""
+        """Return the alerts, then what runwatch says about itself."""
         scene = self.scene
-        rows = scene.incidents()
-        firing = len(scene.firing())
-        lines = [line(scene, row, width) for row in rows]
-        lines += _notes(scene, width)
-        if not firing:
-            lines.insert(0, [(f"{scene.glyphs.states['resolved']} nothing fires", "good")])
-        if len(lines) > height > 0:
-            lines[height - 1 :] = [[(f"and {len(lines) - height + 1} more: press 5", "dim")]]
-        return Content([("alerts", "title")], lines, [(f"{firing} firing", "crit" if firing else "dim")])
+        firing, rows = len(scene.firing()), self._lines(width)
+        if len(rows) > height > 0:
+            rows = self._lines(width, height - 1)
+            rows += [[("more: press 5", "dim")]]
+        count = f"{firing} open" if firing else "none open"
+        return Content([("alerts", "title")], rows, [(count, _worst(scene))])
+
+    def _lines(self, width: int, most: int | None = None) -> list[Row]:
+        """Return what there is to say, of too many alerts those that fit in whole into `most` rows."""
+        scene = self.scene
+        out: list[Row] = []
+        if not scene.firing():
+            out.append([(f"{scene.glyphs.states['resolved']} no alerts", "good")])
+        for row in scene.incidents():
+            out += lines(scene, row, width)
+            if most is not None and len(out) >= most:
+                return out[:most]
+        return (out + _notes(scene, width))[:most]
+
+
+def _worst(scene: Scene) -> str:
+    """Return the role of the worst open alert."""
+    critical, warning = states.severities(scene.firing())
+    return "crit" if critical else "warn" if warning else "dim"
 
 
 class AlertList(Panel):
     """All alerts, one selected."""
 
-    def needed(self) -> int:
-        """Return how many rows show all of it, with the frame."""
-        return 2 + max(1, len(self.scene.incidents())) + len(_notes(self.scene, 80))
+    def needed(self, width: int) -> int:
+        """Return how many rows show all of it at this outer width, with the frame."""
+        rows = self.scene.incidents()
+        shown = sum(len(self._row(row, width - 2, "")) for row in rows)
+        return 2 + max(1, shown) + len(_notes(self.scene, 80))
 
     def content(self, width: int, height: int) -> Content:
         """Return the rows around the selected one."""
         scene = self.scene
         rows, chosen = scene.incidents(), scene.selected()
         at = next((i for i, row in enumerate(rows) if chosen is not None and row.id == chosen.id), 0)
-        start = max(0, at - height + 1)
-        lines: list[Row] = []
-        for index, row in enumerate(rows[start : start + height], start):
-            pointer = scene.glyphs.pointer if index == at else " "
-            rule = cells.pad(row.rule, 16, scene.glyphs.ellipsis)
-            lines.append([(f"{pointer} ", "key"), (f"{rule} ", "dim"), *line(scene, row, width - 19)])
-        self.listed = Listed(start, len(lines), len(rows))
-        hidden = len(rows) - start - len(lines)
+        start = first_shown([len(self._row(row, width, "")) for row in rows], at, height)
+        shown: list[Row] = []
+        entries: list[int] = []
+        fitting = 0
+        for index, row in enumerate(rows[start:], start):
+            lines = self._row(row, width, scene.glyphs.pointer if index == at else "")
+            shown += lines
+            entries += [index] * len(lines)
+            fitting += len(shown) <= height
+            if len(shown) >= height:
+                break
+        self.listed = Listed(start, fitting, len(rows), entries=tuple(entries[:height]))
+        hidden = len(rows) - start - fitting
         if not rows:
-            lines = _nothing(scene, width)
-        lines += _notes(scene, width)
+            shown = _nothing(scene, width)
+        shown += _notes(scene, width)
         more: Row = [(f"  {hidden} more below", "dim")] if rows and hidden > 0 else []
         right: Row = []
         for state, count in _counted(rows):
             right += [("   ", ""), (f"{state} {count}", "dim")] if right else [(f"{state} {count}", "dim")]
-        return Content([("alerts", "title"), *more], lines, right)
+        return Content([("alerts", "title"), *more], shown, right)
+
+    def _row(self, row: IncidentRow, width: int, pointer: str) -> list[Row]:
+        """Return one alert with its rule where there is room for that."""
+        name = 17 if width >= 70 else 0
+        rule = cells.pad(row.rule, name, self.scene.glyphs.ellipsis) if name else ""
+        first, *rest = lines(self.scene, row, width - name - 2)
+        left: Row = [(f"{pointer or ' '} ", "key"), (rule, "dim")]
+        return [[*left, *first], *([(" " * (name + 2), ""), *each] for each in rest)]
+
+
+def first_shown(heights: list[int], at: int, room: int) -> int:
+    """Return the first of items of these heights that is shown, so that all of item `at` is."""
+    start = at
+    used = heights[at] if heights else 0
+    while start > 0 and used + heights[start - 1] <= room:
+        start -= 1
+        used += heights[start]
+    return start
 
 
 def _notes(scene: Scene, width: int) -> list[Row]:
     """Return what runwatch says about itself."""
     notices = scene.snapshot.notices if scene.snapshot else ()
     more = scene.glyphs.ellipsis
-    return [[("note ", "warn"), (cells.clip(notice, width - 5, more), "dim")] for notice in notices]
+    pieces = [cells.wrapped(notice, max(8, width - 5), 3, more) for notice in notices]
+    return [
+        [("note " if i == 0 else "     ", "warn"), (piece, "dim")]
+        for each in pieces
+        for i, piece in enumerate(each)
+    ]
 
 
 def _nothing(scene: Scene, width: int) -> list[Row]:
@@ -108,7 +157,7 @@ def _nothing(scene: Scene, width: int) -> list[Row]:
         said = "no step to judge yet" if run is None or not states.ended(run.phase) else "no step was found"
         rows: list[Row] = [[(said, "dim")]]
     else:
-        rows = [[(f"{sign} no alerts: every rule that looks at this run is content", "good")]]
+        rows = [[(f"{sign} no alerts: every rule that judges this run is satisfied", "good")]]
     text = (
         "What a rule finds comes here with its evidence, cause and advice; `runwatch rules` lists the rules."
     )
@@ -118,7 +167,7 @@ def _nothing(scene: Scene, width: int) -> list[Row]:
 def _counted(rows: list[IncidentRow]) -> list[tuple[str, int]]:
     """Return how many alerts there are of each kind, in the words of their own lines."""
     counted = {
-        "firing": sum(map(states.attention, rows)),
+        "open": sum(map(states.attention, rows)),
         "info": sum(row.state == "firing" and not states.attention(row) for row in rows),
         "ack": sum(row.state == "acknowledged" for row in rows),
         "ok": sum(row.state == "resolved" for row in rows),
@@ -215,7 +264,7 @@ def _parts(parts: list[str], width: int, gap: str) -> list[str]:
 
 
 def _title(scene: Scene, row: IncidentRow) -> str:
-    return plain.title(row, scene.snapshot.time if scene.snapshot else None)
+    return plain.title(row, scene.now())
 
 
 def _wrapped(text: str, width: int, role: str) -> list[Row]:

@@ -1,11 +1,15 @@
-"""One chart in a frame."""
+"""One chart in a frame: its curves, their values, and the mouse on them."""
 
 from __future__ import annotations
+
+from textual import events
+from textual.message import Message
 
 from runwatch.core import metrics
 from runwatch.core.snapshot import Columns
 from runwatch.render import cells, chart, numbers, states, xaxis
 from runwatch.render.cells import Row
+from runwatch.render.chart import Cut, Plot, Shade
 from runwatch.render.panel import Content
 from runwatch.tui import actions, choose
 from runwatch.tui.widgets.rows import Panel, centred
@@ -19,14 +23,53 @@ _FEW = 64
 _SERIES_ROLES = ("value", "second", "third", "fourth")
 MOST_COMPARED = chart.MOST - 1
 """Other runs that a chart has room for."""
+_MARKS = {"incident": "alert", "eval": "evaluation"}
+"""What kinds of marks are called, where that is another word."""
+_SHADES = {"warning": "shade-warn", "critical": "shade-crit"}
+_NOTHING = Plot([])
 
 
 class ChartPanel(Panel):
     """Shows one metric, and others laid over it."""
 
+    class Pointed(Message):
+        """The pointer is at a step; None: it left."""
+
+        def __init__(self, step: float | None) -> None:
+            super().__init__()
+            self.step = step
+
+    class Picked(Message):
+        """A range of steps was drawn up with the mouse; `done` when the button is up."""
+
+        def __init__(self, first: float, last: float, done: bool) -> None:
+            super().__init__()
+            self.first, self.last, self.done = first, last, done
+
+    class Scaled(Message):
+        """The wheel was turned at a step: what is shown becomes `by` times as long."""
+
+        def __init__(self, at: float, by: float) -> None:
+            super().__init__()
+            self.at, self.by = at, by
+
+    class Opened(Message):
+        """The panel was clicked twice."""
+
+        def __init__(self, panel: ChartPanel) -> None:
+            super().__init__()
+            self.panel = panel
+
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self.metrics: tuple[str, ...] = ()
+        self._plot = _NOTHING
+        self._range_of: tuple[object, ...] = ()
+        """What the y range of the plot belongs to."""
+        self._from: int | None = None
+        """Cell at which the button went down."""
+        self._at: int | None = None
+        """Cell at which the pointer was last."""
 
     def charts(self) -> list[tuple[str, int]]:
         """Return the metrics with the columns of the plot."""
@@ -35,18 +78,22 @@ class ChartPanel(Panel):
 
     def content(self, width: int, height: int) -> Content:
         """Return the chart at this size."""
-        scene = self.scene
+        scene, before = self.scene, self._plot.scale
+        self._plot = _NOTHING
         if not self.metrics:
             return Content([], centred("no metric", width, height))
         own, others = self._own(), self._others()
         series = [*own, *others.values()]
-        content = Content(self._title(), right=self._values(own, others, width))
+        right = self._values(own, others, width)
         if not any(columns.x for columns in series):
             waiting = (
                 scene.waiting_for() if scene.latest(self.metrics[0]) is None else "waiting for its history"
             )
-            content.rows = centred(waiting, width, height)
-            return content
+            return Content(self._title(), centred(waiting, width, height), right)
+        run = scene.run.id if scene.run is not None else ""
+        told = (run, self.metrics, scene.compare, scene.window, scene.right, height)
+        if told != self._range_of:
+            self._range_of, before = told, None
         options = chart.Options(
             glyphs=scene.glyphs,
             smoothing=self._smoothing(),
@@ -58,10 +105,12 @@ class ChartPanel(Panel):
             unit=numbers.unit(self.metrics[0]),
             axis=scene.places(),
             others=[scene.places()] * (len(own) - 1) + [scene.places(run) for run in others],
+            shades=self._shades(),
+            scale=before,
         )
         marks = scene.run.marks if scene.run and scene.marks else ()
-        content.rows = chart.chart(series, width, height, marks, options)
-        return content
+        self._plot = chart.plot(series, width, height, marks, options)
+        return Content(self._title(), self._plot.rows, right, self._legend())
 
     def _own(self) -> list[Columns]:
         """Return the series of this run; beside other runs only the main one."""
@@ -78,14 +127,38 @@ class ChartPanel(Panel):
         few = newest is not None and newest.count < _FEW
         return 0.0 if few or self.metrics[0] in _EXACT else self.scene.smoothing
 
+    def _shades(self) -> list[Shade]:
+        """Return where incidents of these metrics were open, the gravest last, and what is picked."""
+        scene, run = self.scene, self.scene.run
+        out = []
+        for row in run.incidents if run is not None and scene.marks else ():
+            role = _SHADES.get(row.severity)
+            # What is about no metric, such as a crash, is about all of them.
+            about = row.metric in self.metrics or (row.metric is None and row.severity == "critical")
+            if role is None or row.step is None or row.state == "pending" or not about:
+                continue
+            end = float(row.step) if row.state == "resolved" else float("inf")
+            out.append(Shade(row.step, end if row.resolved_step is None else row.resolved_step, role))
+        out.sort(key=lambda shade: shade.role, reverse=True)
+        if scene.picked is not None:
+            out.append(Shade(*scene.picked, "picked"))
+        return out
+
     def _title(self) -> Row:
         """Return the name, then what is not as usual, the most telling first: the last is left out first."""
         scene, dot = self.scene, self.scene.glyphs.dot
         title: Row = [(metrics.label(self.metrics[0]), "title")]
+        for cut, sign, where in (
+            (self._plot.above, scene.glyphs.above, "above"),
+            (self._plot.below, scene.glyphs.below, "below"),
+        ):
+            if cut.count:
+                title.append((f" {dot} {sign} {self._cut(cut, where)}", "warn"))
         if not (self.has_focus or self.size.width >= 50):
             return title
         if scene.right is not None and scene.window is not None:
-            title.append((f" {dot} {numbers.si(scene.window)} to {numbers.si(scene.right)}", "warn"))
+            first = numbers.si(max(0, scene.right - scene.window))
+            title.append((f" {dot} {first} to {numbers.si(scene.right)}", "warn"))
         elif scene.window is not None:
             title.append((f" {dot} last {numbers.si(scene.window)}", "dim"))
         if scene.axis != xaxis.STEP:
@@ -96,6 +169,25 @@ class ChartPanel(Panel):
         if smoothing := self._smoothing():
             title.append((f" {dot} smooth {smoothing:g}".replace("0.", "."), "dim"))
         return title
+
+    def _cut(self, cut: Cut, where: str) -> str:
+        """Return what is cut off: `2 values above, to 1.2M`."""
+        count = f"{cut.count} value{'s' * (cut.count > 1)}" if cut.single else "values"
+        return f"{count} {where}, to {numbers.value(self.metrics[0], cut.extreme)}"
+
+    def _legend(self) -> Row:
+        """Return what the signs on the plot mean."""
+        glyphs, best = self.scene.glyphs, self._plot.best
+        legend: Row = []
+        if best is not None:
+            name = "best" if best.metric == self.metrics[0] else f"best {metrics.label(best.metric)}"
+            value = numbers.value(best.metric, best.value)
+            at = f" @{numbers.step(round(best.step))}" if best.single else ""
+            legend.append((f"{glyphs.best} {name} {value}{at}", "best"))
+        for kind in self._plot.marks:
+            space = " " * 2 if legend else ""
+            legend.append((f"{space}{glyphs.marks[kind]} {_MARKS.get(kind, kind)}", f"mark.{kind}"))
+        return legend
 
     def _values(self, own: list[Columns], others: dict[str, Columns], width: int) -> Row:
         """Return the newest values, or those under the cursor."""
@@ -109,9 +201,12 @@ class ChartPanel(Panel):
             text, bad = self._value(metric, own)
             main = metric == self.metrics[0]
             name = "" if main else f"{next(points, '')} {metrics.label(metric)} "
+            if scene.compare and scene.run is not None:
+                name = f"{cells.clip(scene.run.name, 14, scene.glyphs.ellipsis)} "
             role = next(roles, "dim")
             out += [("  ", "")] if out else []
             out.append((f"{name}{text}", "bad" if bad else role))
+            out += [(self._range(own, metric), "dim")] if main and width > 60 else []
         for run, columns in others.items():
             text = numbers.value(self.metrics[0], self._at_cursor(columns))
             name = cells.clip(scene.name_of(run), 14, scene.glyphs.ellipsis)
@@ -119,6 +214,21 @@ class ChartPanel(Panel):
         if self.metrics[0] == metrics.TOKENS_PER_SEC and (mfu := scene.latest(metrics.MFU)) and width > 30:
             out += [("  ", ""), (f"MFU {numbers.latest(metrics.MFU, mfu.value, mfu.text)}", "dim")]
         return out
+
+    def _range(self, own: list[Columns], metric: str) -> str:
+        """Return the smallest and the largest value under the cursor, where its column holds several."""
+        columns = next((columns for columns in own if columns.metric == metric), None)
+        at = (
+            None
+            if columns is None or self.scene.cursor is None
+            else chart.nearest(columns, self.scene.cursor)
+        )
+        if columns is None or at is None or at >= min(len(columns.low), len(columns.high)):
+            return ""
+        low, high = columns.low[at], columns.high[at]
+        if low is None or high is None or low == high:
+            return ""
+        return f" ({numbers.value(metric, low)} to {numbers.value(metric, high)})"
 
     def _at_cursor(self, columns: Columns) -> float | None:
         """Return the value under the cursor, without one the newest."""
@@ -138,6 +248,69 @@ class ChartPanel(Panel):
         if latest is None:
             return numbers.MISSING, False
         return numbers.latest(metric, latest.value, latest.text), latest.value is None and bool(latest.text)
+
+    def _step(self, cell: int) -> float | None:
+        """Return the step at a column of the panel, or None outside the plot."""
+        return self._plot.step(cell - 1)
+
+    def _nearest_step(self, cell: int) -> float:
+        """Return the step at a column; beyond the plot that of its end."""
+        window = self._plot.window
+        width = window.cells if window is not None else 1
+        inside = max(self._plot.gutter, min(self._plot.gutter + width - 1, cell - 1))
+        return self._plot.step(inside) or 0.0
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Show the values under the pointer, or the range that is picked."""
+        if event.x == self._at or self._plot.window is None:
+            return
+        self._at = event.x
+        if self._from is not None:
+            self._pick(event.x, False)
+        elif (step := self._step(event.x)) is not None:
+            self.post_message(self.Pointed(step))
+
+    def _pick(self, cell: int, done: bool) -> None:
+        first, last = sorted((self._nearest_step(self._from or 0), self._nearest_step(cell)))
+        self.post_message(self.Picked(first, last, done))
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Begin to pick a range."""
+        if event.button == 1 and self._step(event.x) is not None:
+            self._from = self._at = event.x
+            self.capture_mouse()
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        """Show the range that was picked."""
+        if self._from is None:
+            return
+        self.release_mouse()
+        if abs(event.x - self._from) > 1:
+            self._pick(event.x, True)
+        self._from = None
+
+    def on_click(self, event: events.Click) -> None:
+        """Enlarge the chart, or go back, when it is clicked twice."""
+        if event.chain == 2:
+            self.post_message(self.Opened(self))
+
+    def on_leave(self) -> None:
+        """Show the newest values again."""
+        if self._from is None:
+            self._at = None
+            self.post_message(self.Pointed(None))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Show fewer steps around the pointer."""
+        self._scale(event.x, 0.7)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Show more steps around the pointer."""
+        self._scale(event.x, 1 / 0.7)
+
+    def _scale(self, cell: int, by: float) -> None:
+        if (step := self._step(cell)) is not None:
+            self.post_message(self.Scaled(step, by))
 
 
 def _fitted(line: str, width: int, more: str) -> list[str]:

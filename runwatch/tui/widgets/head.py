@@ -1,4 +1,4 @@
-"""The three rows at the top of every view: state, progress, and what needs attention."""
+"""The three rows at the top of every view: state, progress, and the views."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from runwatch.core.snapshot import IncidentRow, RunView
+from runwatch.core.snapshot import RunView
 from runwatch.render import cells, numbers, plain, states
 from runwatch.render.cells import Row, Segment
 from runwatch.render.progress import bar
@@ -32,9 +32,10 @@ class Head(Rows):
     def draw(self, width: int, height: int) -> list[Row]:
         """Return the three rows."""
         scene = self.scene
-        rows = [_state(scene, width), _progress(scene, width), _news(scene, self._view, width)]
-        self.targets = [(2, *tab, partial(self._open, view)) for view, tab in _places(rows[-1])]
-        return rows[:height]
+        rows = [_state(scene, width), _progress(scene, width), _views(scene, self._view, width)][:height]
+        places = [place for row in rows[2:] for place in _places(row)]
+        self.targets = [(2, *tab, partial(self._open, view)) for view, tab in places]
+        return rows
 
     def _open(self, view: str) -> None:
         api(self.app).action_do(view)
@@ -71,11 +72,9 @@ def _state(scene: Scene, width: int) -> Row:
     fresh = freshness(scene)
     if run is None:
         return cells.spread([(scene.title or "runwatch", "title")], [_GAP, fresh], width, scene.glyphs.ascii)
-    critical = sum(row.severity == "critical" for row in states.firing(run))
-    word = f"{states.phase_sign(run.phase, scene.glyphs)} {states.phase_word(run.phase)}"
-    tag: Row = [(word, states.phase_role(run.phase, critical))]
-    for alarm in states.critical_tag(critical, scene.glyphs):
-        tag += [_GAP, alarm]
+    critical, warning = states.severities(scene.firing())
+    sign, word, role = states.phase_tag(run.phase, scene.glyphs, critical, warning)
+    tag: Row = [(f"{sign} {word}", role)]
     parts = [(plain.steps(run.progress, states.ended(run.phase)), "value")]
     # The estimate moves up here only where the bar has no room for it; the bar also shows the percentage.
     if width < 100 and not states.ended(run.phase) and (text := plain.eta(scene.progress(), scene.glyphs)):
@@ -99,7 +98,7 @@ def _facts(scene: Scene, run: RunView) -> list[Segment]:
     if (mfu := scene.latest("perf/mfu")) is not None:
         out.append((f"MFU {numbers.latest('perf/mfu', mfu.value, mfu.text)}", "dim"))
     if run.elapsed is not None:
-        out.append((f"up {numbers.duration(run.elapsed)}", "dim"))
+        out.append((f"elapsed {numbers.duration(run.elapsed)}", "dim"))
     return out
 
 
@@ -107,9 +106,6 @@ def _progress(scene: Scene, width: int) -> Row:
     run = scene.run
     if run is None:
         return cells.fit([(scene.waiting_for(), "dim")], width, scene.glyphs.ascii)
-    if run.reason:
-        reason = cells.clip(run.reason, width, scene.glyphs.ellipsis)
-        return cells.fit([(reason, "warn")], width, scene.glyphs.ascii)
     right: Row = []
     if width >= 100 and not states.ended(run.phase) and (text := plain.eta(scene.progress(), scene.glyphs)):
         right = [_GAP, (text, "value")]
@@ -123,25 +119,13 @@ def _progress(scene: Scene, width: int) -> Row:
     return cells.fit([*line, *right], width, scene.glyphs.ascii)
 
 
-def _news(scene: Scene, view: str, width: int) -> Row:
-    """Return the views and what is new; on a narrow screen the most urgent alert takes their place."""
-    run = scene.run
-    news: Segment = ("", "")
-    if scene.link == "lost":
-        news = (scene.reason, "crit")
-    elif scene.said:
-        news = (scene.said, "value")
-    elif run is not None and run.history is not None:
-        news = (f"reading history {numbers.percent(run.history, 0)}", "busy")
-    elif scene.snapshot is not None and scene.snapshot.notices:
-        news = (f"note: {scene.snapshot.notices[0]}", "warn")
-    urgent = states.firing(run) if run else []
-    if urgent and width < 100 and not scene.said and scene.link != "lost":
-        return _strip(scene, view, urgent, news, width)
+def _views(scene: Scene, view: str, width: int) -> Row:
+    """Return the names of the views, and beside them what runwatch has to say."""
+    news = _news(scene)
     # An answer to a key is read now; a note stands in the alerts too, and leaves the views their names.
     most = {"warn": 16, "crit": width}.get(news[1], width // 2)
     wanted = min(cells.width(cells.settled(news[0])), most)
-    sets = [_tabs(scene, view, names, urgent) for names in (_LONG, _SHORT, {})]
+    sets = [_tabs(scene, view, names) for names in (_LONG, _SHORT, {})]
     if scene.link == "lost":  # what to do about it goes before the digits of views
         sets.append([(f"[{actions.VIEWS.index(view)}]{_LONG[view]} ", "title")])
     tabs = next((row for row in sets if cells.row_width(row) + wanted + 2 <= width), sets[-1])
@@ -149,7 +133,21 @@ def _news(scene: Scene, view: str, width: int) -> Row:
     return cells.spread(tabs, [(text, news[1])], width, scene.glyphs.ascii)
 
 
-def _tabs(scene: Scene, view: str, names: dict[str, str], urgent: list[IncidentRow]) -> Row:
+def _news(scene: Scene) -> Segment:
+    """Return what is new of runwatch itself, the most urgent."""
+    run = scene.run
+    if scene.link == "lost":
+        return scene.reason, "crit"
+    if scene.said:
+        return scene.said, "value"
+    if run is not None and run.history is not None:
+        return f"reading history {numbers.percent(run.history, 0)}", "busy"
+    if scene.snapshot is not None and scene.snapshot.notices:
+        return f"note: {scene.snapshot.notices[0]}", "warn"
+    return "", ""
+
+
+def _tabs(scene: Scene, view: str, names: dict[str, str]) -> Row:
     """Return the digits of all views with those names that are given; the view that is up has its own."""
     run = scene.run
     tabs: Row = []
@@ -161,32 +159,19 @@ def _tabs(scene: Scene, view: str, names: dict[str, str], urgent: list[IncidentR
             tabs.append((f"[{digit}]{label or _LONG[name]}", "title"))
         else:
             tabs.append((f" {digit} {label}" if label else f" {digit}", "dim"))
-        counts = _counts(urgent, scene) if name == actions.ALERTS else []
-        if name == actions.RUNS and scene.snapshot is not None:
-            others = [row for row in scene.snapshot.runs if run is None or row.id != run.id]
-            counts = states.counts(sum(row.critical for row in others), 0, scene.glyphs)
-        if counts:
-            tabs += [("(", "dim"), *counts, (")", "dim")]
+        count, role = _open(scene, name)
+        if count:
+            tabs += [("(", "dim"), (str(count), role), (")", "dim")]
         tabs.append((" ", ""))
     return tabs
 
 
-def _counts(rows: list[IncidentRow], scene: Scene) -> Row:
-    critical = sum(row.severity == "critical" for row in rows)
-    warning = sum(row.severity == "warning" for row in rows)
-    return states.counts(critical, warning, scene.glyphs)
-
-
-def _strip(scene: Scene, view: str, urgent: list[IncidentRow], news: Segment, width: int) -> Row:
-    """Return the view and its most urgent alert in full, the others counted: what no screen may hide."""
-    here: Segment = (f"[{actions.VIEWS.index(view)}]{_LONG[view]}", "title")
-    right: Row = [_GAP, news] if news[1] == "busy" else []
-    if counts := _counts(urgent[1:], scene):
-        right += [_GAP, ("and ", "dim"), *counts]
-    right += [_GAP, ("! next", "dim")] if width >= 70 else []
-    now = scene.snapshot.time if scene.snapshot else None
-    text = plain.incident(urgent[0], scene.glyphs, now)
-    room = max(0, width - cells.row_width(right) - cells.width(here[0]) - 2)
-    role = states.incident_tag(urgent[0])[2]
-    alert: Segment = (cells.clip(text, room, scene.glyphs.ellipsis), role)
-    return cells.spread([here, _GAP, alert], right, width, scene.glyphs.ascii)
+def _open(scene: Scene, name: str) -> tuple[int, str]:
+    """Return how many open alerts a view is about, and the role of the worst; of other runs the critical."""
+    if name == actions.ALERTS:
+        critical, warning = states.severities(scene.firing())
+        return critical + warning, "crit" if critical else "warn"
+    if name == actions.RUNS and scene.snapshot is not None:
+        here = scene.run.id if scene.run else None
+        return sum(row.critical for row in scene.snapshot.runs if row.id != here), "crit"
+    return 0, ""

@@ -163,7 +163,7 @@ class FactTable(PagePanel):
             told += [("  why", run.whys[i])] if i < len(run.whys) else []
         told += run.facts.items()
         told, about = self._fitting(told), self._fitting(list(run.about.items()))
-        rows: list[Row] = [[("what is read", "title")], *self._pairs(told, width)]
+        rows: list[Row] = [[("sources", "title")], *self._pairs(told, width)]
         rows += [[], [("configuration", "title"), (f" {len(run.about)}" if run.about else "", "dim")]]
         why = "nothing fits; esc shows all" if run.about else _NO_CONFIGURATION
         rows += self._sections(about, width) or self.empty(why, width)

@@ -37,26 +37,26 @@ class RankGrid(Panel):
         by = scene.grouping and f" {dot} by {scene.grouping}"
         title: Row = [("ranks", "title"), (f" {len(rows):,} {dot} {_MEASURES[measure]}{by}", "dim")]
         over = scene.run is not None and states.ended(scene.run.phase)
-        named = ranks.notable(rows, over) or ([_calm(rows)] if rows else [])
+        named = ranks.notable(rows, over) or ([(_calm(rows), "dim")] if rows else [])
         narrow = width < 60 or len(named) < 2
         side = 0 if narrow else min(30, width // 3)
         parallel = scene.run.parallel if scene.run else {}
         grid = ranks.grid(rows, width - side, height, measure, scene.glyphs, scene.grouping, parallel)
         if narrow:
-            return Content(title, grid, [(named[0], "value")] if named else [])
+            return Content(title, grid, named[:1])
         grid += [cells.fit([], width - side)] * (height - len(grid))
         if len(named) > height > 0:
-            named[height - 1 :] = [f"and {len(named) - height + 1} more"]
-        for y, text in enumerate(named):
+            named[height - 1 :] = [(f"and {len(named) - height + 1} more", "dim")]
+        for y, (text, role) in enumerate(named):
             name = cells.clip(text, side - 2, scene.glyphs.ellipsis)
-            grid[y] = [*grid[y], ("  ", ""), (name, "value")]
+            grid[y] = [*grid[y], ("  ", ""), (name, role)]
         return Content(title, grid)
 
 
 def _calm(rows: Sequence[RankRow]) -> str:
-    """Return what to say of ranks of which none stands out."""
+    """Return what to say of ranks of which none is worth naming."""
     told = any(row.done is not None or row.age is not None for row in rows)
-    return "no rank stands out" if told else "no rank prints steps of its own"
+    return "no slow rank" if told else "no rank prints steps of its own"
 
 
 class RankTable(Panel):
@@ -107,7 +107,7 @@ class RankTable(Panel):
         page = rows[self._top : self._top + room]
         self.listed = Listed(self._top, len(page), len(rows), top=1)
         chosen = rows[self.at].rank if rows else None
-        lines = rank_table.table(page, width, self.scene.glyphs, ranks.furthest(rows), chosen)
+        lines = rank_table.table(page, width, self.scene.glyphs, ranks.furthest(rows), chosen, rows)
         shown = f"{self._top + 1}-{self._top + len(page)} of {len(rows)}" if rows else "none"
         title = "worst first" if self.column == ranks.COLUMNS[0] else f"by {self.column}"
         return Content([(title, "title")], lines, [(shown, "dim")])

@@ -21,9 +21,11 @@ from runwatch.tui.api import api
 from runwatch.tui.scene import Scene
 
 ROLES = (
+    "heat-0", "heat-1", "heat-2", "heat-3", "heat-4",
     "axis", "raw", "smooth", "second", "third", "fourth", "cursor", "bad", "mark-incident", "mark-checkpoint",
     "mark-eval", "mark-restart", "frame", "focus", "title", "value", "dim", "good", "busy", "warn", "crit",
-    "bar", "track", "level", "key", "select", "hit",
+    "bar", "track", "level", "key", "select", "hit", "band", "edge", "best", "shade-warn", "shade-crit",
+    "picked",
 )  # fmt: skip
 
 
@@ -92,10 +94,13 @@ class Rows(Widget):
     def _style(self, role: str) -> Style:
         style = self._palette.get(role)
         if style is None:
-            name = f"rows--{role.replace('.', '-')}"
+            fore, _, ground = role.partition(cells.ON)
+            name = f"rows--{fore.replace('.', '-')}"
             view = api(self.app).view
             known = view is not None and name in view.COMPONENT_CLASSES
             style = view.get_component_rich_style(name) if view is not None and known else self.rich_style
+            if ground:
+                style += Style(bgcolor=self._style(ground).bgcolor)
             self._palette[role] = style
         return style
 
@@ -146,6 +151,15 @@ class Listed:
     shown: int
     total: int
     top: int = 0
+    entries: tuple[int, ...] = ()
+    """The entry of each row, where an entry may have several."""
+
+    def entry(self, row: int) -> int | None:
+        """Return the entry in a row of the list."""
+        row -= self.top
+        if self.entries:
+            return self.entries[row] if 0 <= row < len(self.entries) else None
+        return self.first + row if 0 <= row < self.shown else None
 
 
 class Panel(Rows):
@@ -200,9 +214,7 @@ class Panel(Rows):
 
     def entry(self, y: int) -> int | None:
         """Return which entry of the list the row `y` of the panel shows."""
-        part = self.listed
-        row = y - 1 - part.top if part is not None else -1
-        return part.first + row if part is not None and 0 <= row < part.shown else None
+        return self.listed.entry(y - 1) if self.listed is not None else None
 
     def click(self, x: int, y: int) -> bool:
         """Choose the entry there, scroll to it on the scrollbar, or open the view that shows more."""

@@ -12,7 +12,7 @@ from runwatch.tui import actions
 from runwatch.tui.widgets.rows import Listed, Panel
 
 _WIDE = 100
-_STATE, _DONE, _LOSS, _ALERTS, _AGE = 13, 6, 7, 6, 4
+_STATE, _DONE, _LOSS, _ALERTS, _AGE = 13, 6, 7, 8, 7
 _OLD = 60.0
 """Seconds after which the age of a run that goes on is worth a look."""
 
@@ -71,7 +71,7 @@ class RunTable(Panel):
         host = f"{'host':<{widths.host}} " if widths.host else ""
         heading = (
             f"  {'state':<{_STATE}}{host}{'name':<{widths.names}} {'step':>{widths.steps}} {'done':>{_DONE}} "
-            f"{'loss':>{_LOSS}}  {'alerts':<{_ALERTS}}{'age':>{_AGE}}  ETA"
+            f"{'loss':>{_LOSS}}  {'alerts':<{_ALERTS}}{'updated':>{_AGE}}  ETA"
         )
         rows: list[Row] = [[(heading, "dim")]]
         start = max(0, self.at - max(1, height - 1) + 1)
@@ -94,12 +94,12 @@ class RunTable(Panel):
             left = left.partition(f" {scene.glyphs.spread}")[0]
         if cells.width(left) > widths.left and row.progress.eta_seconds is not None:
             left = numbers.brief(row.progress.eta_seconds)
-        age = "" if row.age is None else numbers.brief(row.age)
+        age = "" if row.age is None else f"{numbers.brief(row.age)} ago"
         old = not ended and (row.age or 0.0) >= _OLD
-        word = f"{states.phase_sign(row.phase, scene.glyphs)} {_word(row)}"
+        sign, word, role = states.phase_tag(row.phase, scene.glyphs, row.critical, row.warning)
         out: Row = [
             (f"{scene.glyphs.pointer if here else ' '} ", "key"),
-            (cells.pad(word, _STATE, more), states.phase_role(row.phase, row.critical)),
+            (cells.pad(f"{sign} {word}", _STATE, more), role),
         ]
         if widths.host:
             out.append((cells.pad(row.host, widths.host, more) + " ", "dim"))
@@ -107,8 +107,8 @@ class RunTable(Panel):
             *out,
             (cells.pad(row.name, widths.names, more), "title" if here else ""),
             (f" {cells.pad(told, widths.steps, more, right=True)} {done:>{_DONE}} {loss:>{_LOSS}}  ", ""),
-            *cells.fit(states.run_counts(row, scene.glyphs), _ALERTS, scene.glyphs.ascii),
-            (f"{age:>{_AGE}}  ", "warn" if old else "dim"),
+            *cells.fit(states.run_counts(row, _ALERTS), _ALERTS, scene.glyphs.ascii),
+            (cells.pad(age, _AGE, more, right=True) + "  ", "warn" if old else "dim"),
             (left, "dim"),
         ]
 

@@ -191,7 +191,7 @@ def _config(environ: Mapping[str, str], tell: Callable[[str], object]) -> tuple[
     from runwatch.config.loader import load
 
     try:
-        return load(None, environ, tell=tell), ""
+        return load(None, environ, report=tell), ""
     except ConfigError as error:
         return None, str(error)
 

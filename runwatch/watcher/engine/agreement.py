@@ -3,6 +3,7 @@
 A log rounds what a tracker keeps in full, and counts steps from 0 where the
 tracker counts from 1; neither is a disagreement. Numbers that differ beyond
 that often are a bug worth knowing: another average, another rank, another unit.
+What agrees is one series for people (`one_series`).
 Times that differ by minutes are of another clock, zone or launch.
 """
 
@@ -20,13 +21,17 @@ from runwatch.core.series import Series
 Floats = NDArray[np.float64]
 ENOUGH = 20
 """Steps that both must have told before they are judged."""
+FEW = 2
+"""Steps that both must have reported before they are shown as one series."""
 MOST = 0.5
 """Fraction of them that must differ."""
 APART = 180.0
 """Seconds between two clocks that are told."""
 STEADY = 0.1
 """Largest part of that by which the middle half of the differences may vary."""
-_FEW = 256
+_EARLY = 256
+_SHIFTS = (0.0, 1.0, -1.0)
+"""What one source's count of steps may be apart from another's: from 0 or from 1."""
 _PLACES = 9
 _DIGITS = 6
 _FLOAT32 = 1e-6
@@ -63,6 +68,8 @@ class Telling:
 
     _tried: int = 0
     """How much there was when they were compared last."""
+    _aligned: tuple[tuple[int, int], float | None] = ((0, 0), None)
+    """What `shift` returned last, and how much both had reported."""
 
     def add(self, samples: Samples) -> bool:
         """Take in more; return whether it is time to compare: each time there is twice as much.
@@ -74,10 +81,18 @@ class Telling:
         self.series.add(samples)
         count = len(self.series)
         grown = count >= (2.0 if self.judged else 1.1) * self._tried
-        early = not self.judged and before < _FEW
+        early = not self.judged and before < _EARLY
         due = not self.told and count >= ENOUGH and (grown or early)
         self._tried = count if due else self._tried
         return due
+
+    def shift(self, leading: Series) -> float | None:
+        """Return what to add to its steps where both report the same; None where nothing shows that."""
+        known = self._aligned[1] if self.judged else None
+        reported = len(leading), len(self.series)
+        if known is None and not self.told and self._aligned[0] != reported:
+            self._aligned = reported, aligned(*leading.newest(), *self.series.newest())
+        return None if self.told else self._aligned[1]
 
 
 def compare(steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats) -> Outcome:
@@ -88,15 +103,11 @@ def compare(steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats) ->
     most steps common: which steps a source lacks must not decide what is found.
     """
     worst: tuple[int, Difference] | None = None
-    for shift in (0.0, 1.0, -1.0):
-        _, here, there = np.intersect1d(steps, their_steps + shift, return_indices=True)
-        a, b = ours[here], theirs[there]
-        known = np.isfinite(a) & np.isfinite(b)
-        count = int(np.count_nonzero(known))
+    for shift in _SHIFTS:
+        at, a, b, apart = _common(steps, ours, their_steps + shift, theirs)
+        count = len(at)
         if count < ENOUGH // 2:
             continue
-        a, b, at = a[known], b[known], steps[here][known]
-        apart = np.abs(a - b) > _rounding(a) + _rounding(b) + _FLOAT32 * np.maximum(np.abs(a), np.abs(b))
         if np.mean(apart) <= MOST:
             return Outcome(count >= ENOUGH)
         first = int(np.argmax(apart))
@@ -105,6 +116,27 @@ def compare(steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats) ->
     if worst is None or worst[0] < ENOUGH:
         return Outcome(False)
     return Outcome(True, worst[1])
+
+
+def aligned(steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats) -> float | None:
+    """Return what to add to the steps of the other history so that they agree, as far as any are common."""
+    for shift in _SHIFTS:
+        at, _, _, apart = _common(steps, ours, their_steps + shift, theirs)
+        if len(at) >= FEW and np.mean(apart) <= MOST:
+            return shift
+    return None
+
+
+def _common(
+    steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats
+) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+    """Return the steps of both, their numbers there, and whether these differ by more than rounding."""
+    _, here, there = np.intersect1d(steps, their_steps, return_indices=True)
+    a, b = ours[here], theirs[there]
+    known = np.isfinite(a) & np.isfinite(b)
+    a, b, at = a[known], b[known], steps[here][known]
+    apart = np.abs(a - b) > _rounding(a) + _rounding(b) + _FLOAT32 * np.maximum(np.abs(a), np.abs(b))
+    return at, a, b, apart
 
 
 def clocks(steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats) -> Outcome:

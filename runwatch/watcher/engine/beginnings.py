@@ -41,7 +41,7 @@ def follow(group: Group) -> None:
 def led_anew(watched: WatchedRun, rules: Ruleset, follower: str | None) -> WatchedRun:
     """Return a run whose steps another source tells from the first; `follower` led before."""
     anew = _watched(watched.run.led_anew(follower), rules)
-    anew.number, anew.follows = watched.number, watched.follows
+    anew.number, anew.follows, anew.repeats = watched.number, watched.follows, watched.repeats
     return anew
 
 

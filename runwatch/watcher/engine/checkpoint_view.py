@@ -14,14 +14,24 @@ _JITTER = 0.05
 """Part of the usual distance by which one may come later than usual without being late."""
 
 
-def rows(run: Run, now: float, limit: int) -> tuple[CheckpointRow, ...]:
-    """Return up to `limit` checkpoints, the newest first; `now` is Unix time."""
+def rows(
+    run: Run, now: float, limit: int, spoilt: tuple[int, str] | None = None
+) -> tuple[CheckpointRow, ...]:
+    """Return up to `limit` checkpoints, the newest first; `now` is Unix time.
+
+    `spoilt`: the step up to which weights are good, and what they are after it.
+    """
     told = run.reconciled()
     seen = [_seen(each, told.steps.get(each.id, each.at), now) for each in reversed(list(run.checkpoints))]
     unseen = [_told(save) for save in reversed(told.unseen)]
     newest = max((row.at for row in seen if row.at is not None), default=-1)
     early = [row for row in unseen if row.at is not None and row.at > newest]  # not looked at yet
-    return tuple([*early, *seen, *(row for row in unseen if row not in early)][:limit])
+    found = [*early, *seen, *(row for row in unseen if row not in early)][:limit]
+    return tuple(found if spoilt is None else (_marked(row, *spoilt) for row in found))
+
+
+def _marked(row: CheckpointRow, sound: int, after: str) -> CheckpointRow:
+    return row if row.at is None or row.at <= sound else structs.replace(row, spoilt=after)
 
 
 def saving(run: Run, phase: str, now: float, sound: int | None = None) -> Saving:

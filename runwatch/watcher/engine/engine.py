@@ -179,10 +179,11 @@ class Engine:
             source.early, source.early_total = (), None
             watched = group.runs[-1] if leads else group.run_told(source, whole)
             told = replace(whole, late=True) if late else whole
-            block = group.told(source, told, leads=leads, run=watched.run)
+            block = group.told(source, told, leads=leads, watched=watched)
             watched.run.format = group.format
             watched.run.title = title_of(source, whole, watched.run.title)
-            watched.run.printed.update(batch.printed)
+            own = {name: text for name, text in batch.printed.items() if leads or name in block.samples}
+            watched.run.printed.update(own)
             watched.run.fold(block)
             changes += self._judging.judge(watched, block)
         if any(event.kind == "checkpoint" for event in batch.events):

@@ -10,8 +10,8 @@ from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.run import Run
 from runwatch.core.snapshot import IncidentRow
 
-_SPOILS = frozenset({"nonfinite", "masked_nan", "divergence"})
-"""Rules whose critical findings mean that the weights are no longer worth saving."""
+_SPOILS = {"nonfinite": "after NaN", "masked_nan": "after NaN", "divergence": "diverged"}
+"""Rules whose critical findings mean that the weights are no longer worth saving, and what those are then."""
 
 
 def _sound(finding: Finding | IncidentRow) -> int | None:
@@ -20,14 +20,24 @@ def _sound(finding: Finding | IncidentRow) -> int | None:
     return next((step for step in known if isinstance(step, int)), finding.step)
 
 
-def sound(incidents: Iterable[IncidentRow]) -> int | None:
-    """Return the step up to which the weights are good; None where nothing is known against the newest."""
-    spoilt = (
-        _sound(row)
+def spoilt(incidents: Iterable[IncidentRow]) -> tuple[int, str] | None:
+    """Return the step up to which the weights are good, and what they are after it.
+
+    None where nothing is known against the newest.
+    """
+    found = (
+        (step, _SPOILS[row.rule])
         for row in incidents
         if row.rule in _SPOILS and row.severity == "critical" and row.state in ("firing", "acknowledged")
+        if (step := _sound(row)) is not None
     )
-    return min((step for step in spoilt if step is not None), default=None)
+    return min(found, default=None)
+
+
+def sound(incidents: Iterable[IncidentRow]) -> int | None:
+    """Return the step up to which the weights are good; None where nothing is known against the newest."""
+    found = spoilt(incidents)
+    return None if found is None else found[0]
 
 
 def placed(finding: Finding, run: Run, source: str) -> Finding:

@@ -9,7 +9,8 @@ metrics of their own.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -22,7 +23,8 @@ from runwatch.core.machine import Machine
 from runwatch.core.metrics import label
 from runwatch.core.readability import Lost
 from runwatch.core.rows import times_of
-from runwatch.core.run import REST, Run
+from runwatch.core.run import REST
+from runwatch.core.series import Series
 from runwatch.core.snapshot import Progress, stale
 from runwatch.render.numbers import duration
 from runwatch.watcher.engine.agreement import Telling, clocks, compare
@@ -266,13 +268,13 @@ class Group:
         source.tells, source.reached = former.run.id, float(last)
         return former
 
-    def told(self, source: Source, block: Block, *, leads: bool, run: Run) -> Block:
-        """Return what a block of `source` tells `run`.
+    def told(self, source: Source, block: Block, *, leads: bool, watched: WatchedRun) -> Block:
+        """Return what a block of `source` tells a run.
 
         The leader tells everything. Another rank's log tells how far that rank is and
         what happened to it; any other source what the leader does not tell.
         """
-        rank = source.member.rank
+        rank, run = source.member.rank, watched.run
         if len(self.sources) == 1 and not source.member.group:
             run.take_over(block.samples)  # others may come
             return block
@@ -281,7 +283,8 @@ class Group:
             return block
         if leads:
             self.runs[-1].source = source.path
-            run.take_over(block.samples)
+            with _setting_aside(watched, block.samples):
+                run.take_over(block.samples)
             return block if rank is None else replace(block, lead=rank)
         block = replace(block, events=[event for event in block.events if not self._repeats(event)])
         if rank is not None and self.leader is not None and rank != self.leader.member.rank:
@@ -291,11 +294,12 @@ class Group:
                 results={},
             )  # fmt: skip
         worse = {other.id for other in self.sources.values() if self._goes_over(source, other)}
-        mine = run.claim(block.samples, source.id, self._earlier(source), worse)
+        with _setting_aside(watched, block.samples):
+            mine = run.claim(block.samples, source.id, self._earlier(source), worse)
         samples = {name: told for name, told in block.samples.items() if name in mine}
         repeated = {name: told for name, told in block.samples.items() if name not in mine}
         own = (event for event in block.events if event.kind not in _OF_STAGES)
-        events = [*own, *self._disagreements(run, source, repeated)]
+        events = [*own, *self._disagreements(watched, source, repeated)]
         marks = {kind: at for kind, at in block.marks.items() if kind not in (TRAIN, BAR)}
         bar = None if run.records and run.stepped else block.bar
         return replace(
@@ -340,10 +344,14 @@ class Group:
         sources = self.sources.values()
         return {s.id for s in sources if s.member.kind == kind and s.member.attempt < attempt}
 
-    def _disagreements(self, run: Run, source: Source, repeated: Mapping[str, Samples]) -> Iterator[Event]:
+    def _disagreements(
+        self, watched: WatchedRun, source: Source, repeated: Mapping[str, Samples]
+    ) -> Iterator[Event]:
         """Compare what another source tells too; yield an event for each metric that differs, once."""
+        run = watched.run
         for name, samples in repeated.items():
-            other = source.repeats.setdefault(name, Telling())
+            others = watched.repeats.setdefault(name, {})
+            other = others.setdefault(source.id, Telling(Series(name)))
             if not other.add(samples):
                 continue
             judged, found = compare(*run.series[name].newest(), *other.series.newest())
@@ -364,6 +372,17 @@ class Group:
             }
             last = int(samples.offset[-1]), int(samples.line[-1])
             yield Event("disagreement", *last, title, step=found.step, data=data)
+
+
+@contextmanager
+def _setting_aside(watched: WatchedRun, names: Iterable[str]) -> Iterator[None]:
+    """Keep what sources reported of metrics in which another leads from then on."""
+    run = watched.run
+    before = [(name, run.owners.get(name), run.series.get(name)) for name in names]
+    yield
+    for name, owner, series in before:
+        if owner and series is not None and run.series.get(name) is not series:
+            watched.repeats.setdefault(name, {})[owner] = Telling(series)
 
 
 def title_of(source: Source, block: Block, title: str) -> str:

@@ -45,8 +45,6 @@ class Source:
     records: int = 0
     """Training records read."""
     splitter: Splitter = field(default_factory=Splitter)
-    repeats: dict[str, Telling] = field(default_factory=dict)
-    """Metrics that it tells though another source does, for comparison."""
     clock: Telling = field(default_factory=Telling)
     """When it says that steps were made: Unix time by step."""
     looked: bool = False

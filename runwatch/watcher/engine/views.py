@@ -17,10 +17,8 @@ from runwatch.core.rank_state import RankState
 from runwatch.core.run import Run
 from runwatch.core.run_boundaries import Splitter
 from runwatch.core.snapshot import (
-    Columns,
     Compared,
     EventRow,
-    Latest,
     Mark,
     RankPlace,
     RankRow,
@@ -31,16 +29,18 @@ from runwatch.core.snapshot import (
     not_finite,
 )
 from runwatch.core.text import plain
-from runwatch.watcher.engine import checkpoint_view, machine_view, parallel, stage_view
-from runwatch.watcher.engine.evidence import sound
+from runwatch.watcher.engine import checkpoint_view, machine_view, one_series, parallel, stage_view
+from runwatch.watcher.engine.evidence import spoilt
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import pipelines
 from runwatch.watcher.engine.source import Source
 from runwatch.watcher.engine.watched import WatchedRun
-from runwatch.watcher.protocol import Chart, View
+from runwatch.watcher.protocol import View
 
 MAX_RUNS = 256
 """Runs in the list of one picture."""
+_LENGTHS = ("total time", "train_runtime")
+"""Metrics that tell how long the run took, in seconds."""
 MAX_METRICS = 128
 """Metrics described to a client at once."""
 MAX_MARKS = 200
@@ -232,21 +232,18 @@ def checked(view: View) -> View:
 
 def _compared(shown: Sequence[Shown], view: View) -> tuple[Compared, ...]:
     """Return the charts of the runs that the shown one is compared with, as many as a picture holds."""
-    runs = {watched.run.id: watched.run for item in shown for watched in item.group.runs if view.compare}
+    runs = {watched.run.id: watched for item in shown for watched in item.group.runs if view.compare}
     wanted = [runs[name] for name in dict.fromkeys(view.compare) if name in runs]
     left = MAX_CURVES - len(view.charts)
     return tuple(
-        Compared(run.id, _charts(run, view.charts[: max(0, left - number * len(view.charts))]))
-        for number, run in enumerate(wanted[:MAX_COMPARED])
-    )
-
-
-def _charts(run: Run, charts: Sequence[Chart]) -> tuple[Columns, ...]:
-    return tuple(
-        run.series[chart.metric].columns(chart.first, chart.last, chart.width)
-        if chart.metric in run.series
-        else Columns(chart.metric)
-        for chart in charts
+        Compared(
+            each.run.id,
+            tuple(
+                one_series.columns(each.run, each.repeats, chart)
+                for chart in view.charts[: max(0, left - number * len(view.charts))]
+            ),
+        )
+        for number, each in enumerate(wanted[:MAX_COMPARED])
     )
 
 
@@ -278,6 +275,8 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         lines = shown.preview_log
     log = [line for line in lines if view.log_before is None or line[0] <= view.log_before]
     newest = log[-view.log_lines :] if view.log_lines > 0 else []
+    repeats = watched.repeats if watched is not None and watched.run is run else {}
+    spoils = spoilt(watched.incidents.rows()) if watched else None
     return RunView(
         id=run.id,
         name=run.label,
@@ -287,16 +286,18 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         sources=group.paths[:MAX_SOURCES],
         whys=group.whys[:MAX_SOURCES],
         age=None if written is None else max(0.0, now - written),
-        elapsed=finite(run.latest("total time")),
+        elapsed=_elapsed(group, run),
         history=shown.history,
         records=run.records,
-        latest=tuple(_latest(run, name) for name in list(run.series)[:MAX_METRICS]),
-        charts=_charts(run, view.charts),
+        latest=tuple(one_series.latest(run, repeats, name) for name in list(run.series)[:MAX_METRICS]),
+        charts=tuple(one_series.columns(run, repeats, chart) for chart in view.charts),
         marks=tuple(_marks(watched, run)),
         ranks=_ranks(run, group.machine, now),
         incidents=stage_view.incidents(shown.group, watched)[:MAX_INCIDENTS],
-        checkpoints=checkpoint_view.rows(run, now, MAX_CHECKPOINTS if view.details else FEW_CHECKPOINTS),
-        saving=checkpoint_view.saving(run, phase, now, sound(watched.incidents.rows()) if watched else None),
+        checkpoints=checkpoint_view.rows(
+            run, now, MAX_CHECKPOINTS if view.details else FEW_CHECKPOINTS, spoils
+        ),
+        saving=checkpoint_view.saving(run, phase, now, spoils[0] if spoils else None),
         events=_events(run) if view.details else (),
         about=run.about if view.details else {},
         log=tuple(newest),
@@ -310,6 +311,18 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         machine=machine_view.view(group.machine, now, group.deadline) if view.machine else None,
         stages=stage_view.rows(group, watched, now),
     )
+
+
+def _elapsed(group: Group, run: Run) -> float | None:
+    """Return how long training took in seconds: as the log counts it, else as its records are dated."""
+    told = next(filter(None, map(run.latest, _LENGTHS)), None)
+    if told is None and len(group.runs) == 1 and not run.restarts:
+        leads_first = sorted(group.sources.values(), key=lambda source: source is not group.leader)
+        dated = next(
+            (source.clock.series.summary for source in leads_first if len(source.clock.series)), None
+        )
+        told = None if dated is None else dated.last - dated.first
+    return finite(told)
 
 
 def _read_when(source: Source | None, lines: Sequence[tuple[int, str]]) -> tuple[tuple[int, float], ...]:
@@ -339,12 +352,12 @@ def _events(run: Run) -> tuple[EventRow, ...]:
 
 
 def _about(group: Group) -> dict[str, str]:
-    about = {"lines": f"{group.lines:,}", "not understood": f"{group.unparsed:,}"}
+    about = {"lines": f"{group.lines:,}", "unrecognised lines": f"{group.unparsed:,}"}
     if unread := [source.unseen.says for source in group.sources.values() if source.unseen is not None]:
         about["cannot be seen"] = "; ".join(unread[:4])
     if not group.about:
         return about
-    return {"read from": group.about, "believed first": ", ".join(group.prefer[:4]), **about}
+    return {"read from": group.about, "preferred": ", ".join(group.prefer[:4]), **about}
 
 
 def _ranks(run: Run, machine: Machine, now: float) -> tuple[RankRow, ...]:
@@ -370,24 +383,6 @@ def _rank(rank: int, state: RankState, run: Run, now: float, place: RankPlace | 
         loss=finite(loss),
         loss_text=not_finite(loss),
         place=place,
-    )
-
-
-def _latest(run: Run, name: str) -> Latest:
-    series = run.series[name]
-    summary, newest = series.summary, series.tail(1)
-    value = float(newest[-1]) if len(newest) else math.nan
-    last_step = summary.last_step
-    return Latest(
-        metric=name,
-        value=finite(value),
-        text="" if math.isfinite(value) or not len(newest) else str(value),
-        step=last_step,
-        count=summary.count,
-        nonfinite=summary.nonfinite,
-        minimum=finite(summary.minimum),
-        maximum=finite(summary.maximum),
-        printed=run.printed.get(name, ""),
     )
 
 

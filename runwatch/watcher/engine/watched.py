@@ -13,6 +13,7 @@ from runwatch.core.findings import Severity
 from runwatch.core.readability import Lost
 from runwatch.core.run import Run
 from runwatch.core.snapshot import IncidentRow, Progress
+from runwatch.watcher.engine.agreement import Telling
 
 _OPEN = ("firing", "acknowledged")
 _DONE = (End.FINISHED, End.STOPPED_EARLY)
@@ -33,6 +34,8 @@ class WatchedRun:
     """It is a further stage of the run before it."""
     closed: bool = False
     """Another run of the same sources has begun."""
+    repeats: dict[str, dict[str, Telling]] = field(default_factory=dict)
+    """Metric -> what other sources than the one that leads in it report of it too, by their ids."""
     source: str = ""
     """Path of the source whose records make its steps, where it has several."""
     held: list[str] = field(default_factory=list)

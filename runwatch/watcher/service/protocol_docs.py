@@ -1,4 +1,4 @@
-"""docs/protocol.md, made of the messages that the engine speaks.
+"""docs/protocol.md, generated from the messages of the engine.
 
 python -m runwatch.watcher.service.protocol_docs > docs/protocol.md
 """
@@ -25,36 +25,36 @@ from runwatch.watcher.service.watchlist import MAX_PATHS
 _HEAD = f"""\
 # Protocol
 
-How to talk to a running daemon (`runwatch watch`). The screen, `runwatch status` and the rest use
+How to talk to a running daemon (`runwatch watch`). The screen, `runwatch status` and the other commands use
 nothing else.
 
-- **Where.** A stream socket, `{sockets.NAME}` in the state directory: `$RUNWATCH_STATE`, else
-  `~/.local/state/runwatch`. Where that path is longer than {sockets.LONGEST} bytes or its file system
+- **Where.** A stream socket, `{sockets.NAME}` in the state directory: `$RUNWATCH_STATE`, by default
+  `~/.local/state/runwatch`. If that path is longer than {sockets.LONGEST} bytes or its file system
   has no sockets: `/tmp/runwatch-UID/` and the first 16 hexadecimal digits of the SHA-256 of the state
   directory's path, `.sock`. On another machine: `ssh HOST runwatch bridge` carries the same bytes
   through standard input and output.
-- **Who.** The directory is its owner's alone, and the daemon asks the kernel who is at the other end:
-  that user and root are served.
-- **Form.** One JSON object a line, UTF-8, `\\n` at its end, the key `type` says which. At most
-  {protocol.MAX_REQUEST >> 20} MiB from a client, {protocol.MAX_LINE >> 20} MiB from the daemon. Keys
-  that are left out have their defaults; unknown keys are to be ignored, by both sides.
+- **Who.** Only its owner can enter the directory, and the daemon asks the kernel who is at the other end:
+  it serves that user and root.
+- **Form.** One JSON object per line, UTF-8, ended by `\\n`; the key `type` names the message. At most
+  {protocol.MAX_REQUEST >> 20} MiB from a client, {protocol.MAX_LINE >> 20} MiB from the daemon. Missing
+  keys have their defaults; both sides must ignore unknown keys.
 - **Versions.** The daemon greets with `hello` and its `version`, now {protocol.VERSION}. A client may
-  greet too; one that speaks a newer version gets a `failure` and is hung up on. A version stands for
+  greet too; one with a newer version gets a `failure` and is disconnected. A version defines
   what older clients can read; new keys and new messages do not change it.
 - **Answers.** A request may carry an `id`, a whole number that its answer repeats. Answers come in the
-  order of requests; pictures and lines come between them. An answer of several parts has `"more": true`
-  in all but the last. What cannot be done is `refused`, and the connection goes on. What is no message
-  ends it with a `failure`.
-- **Pace.** Nothing is queued for a client that does not read. Pictures are made when it has taken the
-  one before, requests are read when the answer before was taken, and of lines the newest 1,024 are kept.
-- **Limits.** A view has {views.MAX_CHARTS} charts at most and names {views.MAX_NAMED} runs to compare
-  with; else it is `refused`. A chart gets {views.MAX_WIDTH:,} columns at most, all charts of a picture
-  together {views.MAX_COLUMNS:,}: where more are asked for, each gets its part. {clients.MAX_CLIENTS} clients
-  may be connected, {clients.MAX_WATCHING} of them with pictures or lines; for one more, the client that was
-  silent longest has to go. {clients.MAX_HELD >> 20} MiB are kept for all clients together. A matcher has
+  order of requests; frames and lines come between them. An answer of several parts has `"more": true`
+  in all but the last. A request that cannot be done is `refused`, and the connection stays open. Other
+  input ends it with a `failure`.
+- **Pace.** Nothing is queued for a client that does not read. A frame is made when the client has taken the
+  one before, a request is read when the answer before was taken, and the newest 1,024 lines are kept.
+- **Limits.** A view has {views.MAX_CHARTS} charts at most and {views.MAX_NAMED} runs to compare
+  with; otherwise it is `refused`. A chart gets {views.MAX_WIDTH:,} columns at most, all charts of a frame
+  together {views.MAX_COLUMNS:,}: if more are requested, each gets its share. {clients.MAX_CLIENTS} clients
+  may be connected, {clients.MAX_WATCHING} of them with frames or lines; for one more, the client that was
+  silent longest is disconnected. {clients.MAX_HELD >> 20} MiB are kept for all clients. A matcher has
   {MAX_LENGTH:,} characters, a silence {MOST_MATCHERS} matchers; {MAX_PATHS:,} paths are watched.
-- **Turns.** Requests, parts of answers and pictures are done one at a time, first for the client that used
-  least CPU time of late, and take half of the engine's time at most.
+- **Turns.** Requests, parts of answers and frames are done one at a time, first for the client that used
+  least CPU time recently, and take at most half of the engine's time.
 - **Numbers.** Times are Unix times in seconds, sizes bytes, shares lie in [0, 1]. NaN and infinities are
   `null`.
 
@@ -64,7 +64,7 @@ With netcat:
 echo '{{"type": "runs"}}' | nc -UN ~/.local/state/runwatch/daemon.sock
 ```
 
-In Python, with nothing but its library:
+In Python, with the standard library only:
 
 ```python
 import json, os, socket
@@ -82,7 +82,7 @@ for line in daemon.makefile():
             break
 ```
 
-Ids of runs and incidents are made of names and places: they are the same after the daemon was started again.
+Ids of runs and incidents are made of names and places: they are the same after a restart of the daemon.
 
 <!-- Made by `python -m runwatch.watcher.service.protocol_docs` from the code: change it there. -->
 """
@@ -105,7 +105,7 @@ def render() -> str:
     parts.append("\n## From the daemon")
     for kind in typing.get_args(protocol.Reply):
         parts += _message(kind, f"`{kind.__struct_config__.tag}`")
-    parts.append("\n## What they hold")
+    parts.append("\n## Structures")
     for kind in _inside():
         parts += _message(kind, kind.__name__)
     return "\n".join([*parts, ""])

@@ -11,14 +11,17 @@ from typing import Any, TypeVar
 from runwatch import __version__
 from runwatch.alerts.delivery.actions import Waiting, what
 from runwatch.alerts.routing.silences import Silence, silence
+from runwatch.core.ending import CUT_SHORT
 from runwatch.core.errors import ExitCode, RunwatchError
+from runwatch.core.findings import Severity
+from runwatch.core.known_names import check_names
 from runwatch.core.snapshot import RunRow
 from runwatch.core.text import plain
 from runwatch.render import states
 from runwatch.render.glyphs import glyphs
 from runwatch.render.segment import segment
 from runwatch.watcher import protocol
-from runwatch.watcher.engine import views
+from runwatch.watcher.engine import one_series, views
 from runwatch.watcher.engine.document import run_object
 from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.protocol import Done, Refused, Reply
@@ -66,8 +69,20 @@ def _answers(server: ServerApi, request: protocol.Request, now: float) -> Iterat
 def _silence(server: ServerApi, request: protocol.Silence, now: float) -> str:
     seconds = request.ends - now
     made = silence(request.matchers, seconds, now=now, comment=request.comment, author=request.author)
+    _check_values(server, made)
     server.notifier.silence(made)
     return f"silenced until {_when(made.ends)}: {_conditions(made)} ({made.id})"
+
+
+def _check_values(server: ServerApi, made: Silence) -> None:
+    """Raise ConfigError, with the most similar name, for a rule or severity that no alert can have."""
+    known = {
+        "rule": (*(rule.name for rule in server.config.ruleset().rules), "started", "finished", *CUT_SHORT),
+        "severity": tuple(severity.value for severity in Severity),
+    }
+    for matcher in made.matchers:
+        if matcher.operator in ("=", "!=") and matcher.label in known:
+            check_names([matcher.value], known[matcher.label], str(matcher))
 
 
 def _unsilence(server: ServerApi, request: protocol.Unsilence, now: float) -> str:
@@ -169,12 +184,12 @@ def _of_name(server: ServerApi, name: str) -> WatchedRun:
 
 
 def _series(server: ServerApi, request: protocol.Query, now: float) -> Iterator[Reply]:
-    found, metric = _of_name(server, request.run).run, request.metric
-    if metric not in found.series:
-        known = ", ".join(list(found.series)[:8]) or "none yet"
-        raise ValueError(f"no such metric: {metric}: {found.name} has {known}")
-    width = max(1, min(request.width, views.MAX_WIDTH))
-    yield protocol.Series(request.id, found.series[metric].columns(request.first, request.last, width))
+    found, metric = _of_name(server, request.run), request.metric
+    if metric not in found.run.series:
+        known = ", ".join(list(found.run.series)[:8]) or "none yet"
+        raise ValueError(f"no such metric: {metric}: {found.run.name} has {known}")
+    chart = protocol.Chart(metric, max(1, min(request.width, views.MAX_WIDTH)), request.first, request.last)
+    yield protocol.Series(request.id, one_series.columns(found.run, found.repeats, chart))
 
 
 def _incidents(server: ServerApi, request: protocol.Incidents, now: float) -> Iterator[Reply]:

@@ -188,7 +188,7 @@ class Server:
     def _load(self, remarks: list[str]) -> Config:
         """Return the configuration; what people should know about its file is added to `remarks`."""
         assignment = self.assignment
-        return load(assignment.config_path, found=assignment.config_found, tell=remarks.append)
+        return load(assignment.config_path, found=assignment.config_found, report=remarks.append)
 
     def _notify(self) -> Notifier:
         return Notifier(

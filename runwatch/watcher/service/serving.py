@@ -65,7 +65,7 @@ def first_setup(assignment: Assignment) -> wire.Setup:
     from runwatch.watcher.service.watchlist import Watchlist
 
     # The server says what there is to say about the file.
-    config = load(assignment.config_path, found=assignment.config_found, tell=lambda line: None)
+    config = load(assignment.config_path, found=assignment.config_found, report=lambda line: None)
     watchlist = Watchlist(assignment, config)
     paths = next(iter(by_mount(watchlist.paths).values()), ())
     return msgspec.structs.replace(watchlist.setup(), paths=paths)

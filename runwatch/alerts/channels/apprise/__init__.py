@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class AppriseConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "apprise": everything the library apprise knows; needs runwatch[apprise]."""
+    """type = "apprise": all services of the library apprise; needs the extra `apprise`."""
 
     kind: ClassVar[str] = "apprise"
     needed: ClassVar[tuple[str, ...]] = ("address",)
@@ -23,7 +23,7 @@ class AppriseConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
     def lacks(self) -> str:
         """Return what is not installed."""
         found = importlib.util.find_spec("apprise") is not None
-        return "" if found else "apprise is not installed: pip install 'runwatch[apprise]'"
+        return "" if found else "apprise is not installed: pip install apprise"
 
     def open(self, name: str, memory: Memory | None = None) -> Channel:
         """Return the channel."""

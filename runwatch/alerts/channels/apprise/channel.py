@@ -1,4 +1,4 @@
-"""Everything else, by the library apprise (`pip install 'runwatch[apprise]'`): text bodies only.
+"""Everything else, by the library apprise (`pip install apprise`): text bodies only.
 
 apprise says whether it worked and no more, so a failure is tried again; its own retries are not asked for.
 """
@@ -33,7 +33,7 @@ class AppriseChannel:
         try:
             import apprise  # here, in the channel's thread: an extra, and slow to import
         except ImportError:
-            return Rejected("apprise is not installed: pip install 'runwatch[apprise]'")
+            return Rejected("apprise is not installed: pip install apprise")
         logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # its errors repeat addresses
         told = compose(notification, repeats=self.name)
         try:
@@ -44,7 +44,7 @@ class AppriseChannel:
             notify = partial(box.notify, title=told.subject, body=told.body(), body_format=plain)
             sent = within(LONGEST, notify)
         except TimeoutError:
-            return Unsure("apprise did not come back")
+            return Unsure("no answer from apprise")
         except Exception as error:  # a plugin's own; its words may hold the address
             return Rejected(f"apprise failed: {type(error).__name__}")
         return Sent() if sent else Retry("apprise could not deliver it, and does not say why")

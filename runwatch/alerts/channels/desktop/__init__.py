@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class DesktopConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "desktop": notify-send."""
+    """type = "desktop": a desktop notification with notify-send."""
 
     kind: ClassVar[str] = "desktop"
 

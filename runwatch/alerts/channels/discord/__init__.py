@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class DiscordConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "discord": a channel's webhook."""
+    """type = "discord": the webhook of a Discord channel."""
 
     kind: ClassVar[str] = "discord"
     needed: ClassVar[tuple[str, ...]] = ("url",)

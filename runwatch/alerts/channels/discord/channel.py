@@ -11,7 +11,7 @@ from runwatch.core.findings import Severity
 
 TITLE, BODY, PLAIN = 256, 3500, 1900
 """Longest text of each part, in characters as sent; Discord takes 256, 4,096 and 2,000."""
-_COLOUR = {Severity.CRITICAL: 0xCF222E, Severity.WARNING: 0xBF8700, Severity.INFO: 0x57606A}
+_COLOR = {Severity.CRITICAL: 0xCF222E, Severity.WARNING: 0xBF8700, Severity.INFO: 0x57606A}
 _OVER = 0x1A7F37
 _SIGNS = re.compile(r"([\\*_~`|>#\-+\[\]()@:<])")
 
@@ -45,7 +45,7 @@ def message(notification: Notification) -> dict[str, Any]:
             {
                 "title": escape(f"{told.word}: {told.title}", TITLE),
                 "description": escape(told.body(), BODY),
-                "color": _OVER if over else _COLOUR[severity(notification.incident)],
+                "color": _OVER if over else _COLOR[severity(notification.incident)],
             }
         ],
         "allowed_mentions": {"parse": []},

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class EmailConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "email": by an SMTP server."""
+    """type = "email": email through an SMTP server."""
 
     kind: ClassVar[str] = "email"
     needed: ClassVar[tuple[str, ...]] = ("host", "sender", "to")

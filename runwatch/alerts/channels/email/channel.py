@@ -1,4 +1,4 @@
-"""E-mail, by an SMTP server. Plain text; messages of one incident stand in one thread."""
+"""Email through an SMTP server. Plain text; messages of one incident form one thread."""
 
 from __future__ import annotations
 

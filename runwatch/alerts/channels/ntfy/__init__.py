@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class NtfyConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "ntfy": a push message by ntfy.sh or a server of your own."""
+    """type = "ntfy": a push message through ntfy.sh or your own server."""
 
     kind: ClassVar[str] = "ntfy"
     needed: ClassVar[tuple[str, ...]] = ("topic",)
     topic: Secret = Secret()
-    """Whoever knows it can read along, so it is a secret."""
+    """A secret: every person who knows the topic can read the messages."""
     server: str = "https://ntfy.sh"
     token: Secret = Secret()
 

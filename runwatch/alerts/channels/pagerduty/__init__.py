@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class PagerDutyConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "pagerduty": Events API v2; what is sent twice is one incident there."""
+    """type = "pagerduty": Events API v2; an event sent twice is one incident in PagerDuty."""
 
     kind: ClassVar[str] = "pagerduty"
     needed: ClassVar[tuple[str, ...]] = ("routing_key",)

@@ -1,4 +1,4 @@
-"""Slack, by an incoming webhook or by an app's bot token."""
+"""Slack, with an incoming webhook or an app's bot token."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 
 class SlackConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "slack", and the section [slack]: by an incoming webhook, or by an app's bot token."""
+    """type = "slack", and the section [slack]: Slack with an incoming webhook or an app's bot token."""
 
     kind: ClassVar[str] = "slack"
     webhook: Secret = Secret()
-    """Address of an incoming webhook. A secret: better set as $RUNWATCH_SLACK_WEBHOOK, which wins."""
+    """Address of an incoming webhook. A secret: prefer $RUNWATCH_SLACK_WEBHOOK, which overrides it."""
     token: Secret = Secret()
-    """Bot token (xoxb-...): one thread per incident, updated in place, with a picture."""
+    """Bot token (xoxb-...): one thread per incident, updated in place, with a plot."""
     channel: str = ""
     """Where the bot posts: the channel's id, or its name with #."""
     api: str = "https://slack.com/api/"
 
     def missing(self) -> str:
-        """Return the keys without which it leads nowhere."""
+        """Return the required keys that are missing."""
         if self.token:
             return "" if self.channel else "channel"
         return "" if self.webhook else "webhook, or token and channel"

@@ -36,12 +36,12 @@ LOOK_BACK = 120.0
 """Seconds before a message's time from which on it is looked for."""
 _TROUBLE = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
 _LIKELY = {
-    "invalid_auth": "is the token right?",
+    "invalid_auth": "check the token",
     "not_authed": "there is no token",
-    "account_inactive": "the token belongs to a user who is gone",
+    "account_inactive": "the user of the token no longer exists",
     "token_revoked": "the token was revoked",
     "missing_scope": "the app needs chat:write",
-    "channel_not_found": "is the channel right, and is the app in it?",
+    "channel_not_found": "check the channel, and that the app is in it",
     "not_in_channel": "invite the app to the channel",
     "is_archived": "the channel is archived",
 }
@@ -52,7 +52,7 @@ _GONE = {
 
 
 class Thread(msgspec.Struct, frozen=True):
-    """Where an incident was told."""
+    """Where an incident was posted."""
 
     channel: str
     """Slack's id of the channel."""
@@ -186,7 +186,7 @@ class SlackBotChannel:
         return None
 
     def _illustrate(self, notification: Notification, thread: Thread) -> None:
-        """Put a picture below the message. A message without one is told all the same."""
+        """Attach a plot to the message. If this fails, the message is sent without it."""
         from runwatch.alerts.delivery.plot import picture
 
         image = picture(notification)
@@ -254,9 +254,7 @@ class SlackBotChannel:
         if status >= 500 or status == 408 or code in _TROUBLE:
             return _Failed(Retry(f"Slack answered {status} {said}".rstrip(), after), code)
         if not code.replace("_", "").isalnum():  # not Slack's words
-            other = (
-                f"something else answered {status} instead of Slack: is there a proxy, is the address right?"
-            )
+            other = f"something else answered {status} instead of Slack: check the address and any proxy"
             return _Failed(Retry(other) if status == 200 else Rejected(other), code)
         likely = _LIKELY.get(code, "")
-        return _Failed(Rejected(f"Slack refused: {said}{likely and ': '}{likely}"), code)
+        return _Failed(Rejected(f"Slack rejected: {said}{likely and ': '}{likely}"), code)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class TeamsConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "teams": a workflow that takes web requests."""
+    """type = "teams": a workflow that accepts webhook requests."""
 
     kind: ClassVar[str] = "teams"
     needed: ClassVar[tuple[str, ...]] = ("url",)

@@ -11,7 +11,7 @@ from runwatch.alerts.delivery.message import compose, severity
 from runwatch.alerts.routing.notification import Notification, Outcome, Retry, Sent, digest
 from runwatch.core.findings import Severity
 
-_COLOUR = {Severity.CRITICAL: "attention", Severity.WARNING: "warning", Severity.INFO: "default"}
+_COLOR = {Severity.CRITICAL: "attention", Severity.WARNING: "warning", Severity.INFO: "default"}
 
 
 class TeamsChannel:
@@ -36,9 +36,9 @@ class TeamsChannel:
 def message(notification: Notification) -> dict[str, Any]:
     """Return the payload: a message with one adaptive card."""
     told = compose(notification, repeats="Teams")
-    colour = "good" if notification.change == "resolved" else _COLOUR[severity(notification.incident)]
+    color = "good" if notification.change == "resolved" else _COLOR[severity(notification.incident)]
     parts = (told.facts, told.prose(), [told.numbers], told.others, told.notes)
-    blocks = [_block(f"{told.word}: {told.title}", weight="bolder", size="large", color=colour)]
+    blocks = [_block(f"{told.word}: {told.title}", weight="bolder", size="large", color=color)]
     blocks += [_block(line) for lines in parts for line in lines if line]
     card = {
         "type": "AdaptiveCard",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class TelegramConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "telegram": a bot that writes to a chat."""
+    """type = "telegram": a bot that posts to a chat."""
 
     kind: ClassVar[str] = "telegram"
     needed: ClassVar[tuple[str, ...]] = ("token", "chat")

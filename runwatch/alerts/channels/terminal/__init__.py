@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 class TerminalConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
-    """type = "terminal": a line and a bell in tmux, and a bell on the terminals that are named."""
+    """type = "terminal": a line and a bell in tmux, and a bell on the terminals in `ttys`."""
 
     kind: ClassVar[str] = "terminal"
     ttys: tuple[str, ...] = ()
     """Such as "/dev/pts/3"."""
     socket: str = ""
-    """Name of tmux's socket, if it is not the usual one."""
+    """Name of tmux's socket, if not the default."""
 
     def lacks(self) -> str:
-        """Return what is not installed; terminals that are named need no tmux."""
+        """Return what is not installed; terminals in `ttys` need no tmux."""
         return "" if self.ttys else missing_program("tmux")
 
     def open(self, name: str, memory: Memory | None = None) -> Channel:

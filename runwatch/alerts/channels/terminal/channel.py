@@ -40,7 +40,7 @@ class TerminalChannel:
                 shown = run([*show, line], self._timeout)
             reached += shown is not None
         reached += sum(ring(tty) for tty in dict.fromkeys((*clients, *self._ttys)))
-        return Sent() if reached else Rejected("nobody is at a terminal")
+        return Sent() if reached else Rejected("no terminal is open")
 
 
 def tmux_text(said: str) -> str:

@@ -27,9 +27,8 @@ import numpy as np
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import label
+from runwatch.core.metrics import SCORES, label
 
-_SCORES = frozenset({"accuracy", "acc", "acc1", "top1", "f1", "map", "bleu", "auc", "score", "miou"})
 _PERFECT = frozenset({1.0, 100.0})
 
 
@@ -94,4 +93,4 @@ class ScorePlateau(RankRule):
 
 def _is_score(name: str) -> bool:
     """Return whether a metric is the score of an evaluation: spaCy's, or one of validation."""
-    return name == "SCORE" or (name.startswith("val/") and name.rpartition("/")[2].lower() in _SCORES)
+    return name == "SCORE" or (name.startswith("val/") and name.rpartition("/")[2].lower() in SCORES)

@@ -1,0 +1,65 @@
+"""docs/commands.md, generated from the commands.
+
+python -m runwatch.cli.docs > docs/commands.md
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+
+import click
+
+from runwatch.cli.main import cli
+from runwatch.cli.overview import GROUPS
+
+_HEAD = """\
+# Commands
+
+`runwatch COMMAND --help` shows the same in the terminal. Exit codes of all commands: 0 done and healthy,
+1 findings at or above `--fail-on`, or something to fix, 2 invalid usage or configuration, 3 something cannot
+be read or no daemon runs, 70 internal error, 130 interrupted.
+
+<!-- Made by `python -m runwatch.cli.docs` from the code: change it there. -->
+"""
+
+
+def render() -> str:
+    """Return the whole page."""
+    parts = [_HEAD.rstrip()]
+    for group, names in GROUPS.items():
+        parts.append(f"\n## {group}")
+        for name in names:
+            command = cli.get_command(click.Context(cli), name)
+            assert command is not None
+            parts += _command(command, f"runwatch {name}", 3)
+    return "\n".join([*parts, ""])
+
+
+def _command(command: click.Command, path: str, level: int) -> Iterator[str]:
+    context = click.Context(command, info_name=path)
+    yield f"\n{'#' * level} `{path}`\n"
+    text, _, examples = inspect.cleandoc(command.help or "").partition("\n\n\b\nExamples:\n")
+    yield f"{text}\n"
+    if examples:
+        yield f"```sh\n{inspect.cleandoc(examples)}\n```\n"
+    yield f"Usage: `{' '.join([path, *command.collect_usage_pieces(context)])}`"
+    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    if options:
+        yield "\n| option | meaning |\n|---|---|"
+        yield from (_option(option, context) for option in options)
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from _command(inner, f"{path} {name}", level + 1)
+
+
+def _option(option: click.Option, context: click.Context) -> str:
+    record = option.get_help_record(context)
+    assert record is not None
+    flags, text = (part.replace("|", "\\|") for part in record)
+    return f"| `{flags}` | {' '.join(text.split())} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())

@@ -1,0 +1,120 @@
+"""A run in few lines: its best validation, its results, how much it did, and what is said once.
+
+What moves is a chart; what one value says all of is a line here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from runwatch.core import metrics
+from runwatch.core.snapshot import Latest, RunView
+from runwatch.render import numbers
+
+FEW = 3
+"""Values from which they are a series."""
+_FROM = {"min": ("minimum", "minimum_at"), "max": ("maximum", "maximum_at")}
+_TOKENS = re.compile(r"(?:^|[_/ ])tokens?(?:[_/ ]|$)")
+_PARAMETERS = re.compile(r"(?:^|[_/ ])param(?:eter)?s?(?:[_/ ]|$)")
+_FLOAT32 = 1e-6
+"""Part of a number by which sources may differ that keep it with other precision."""
+_LENGTHS = frozenset(("total time", "train_runtime"))
+"""Metrics that tell how long the run took."""
+
+
+class Line(NamedTuple):
+    """One line: what it is, its value, and how the value is to be coloured."""
+
+    label: str
+    value: str
+    role: str = "value"
+
+
+class Best(NamedTuple):
+    """The best value of a metric, and its step, if that is known."""
+
+    metric: str
+    value: float
+    step: float | None
+
+
+def best(run: RunView) -> list[Best]:
+    """Return the best values of what is validated, losses first; none where no value is known to be good."""
+    found = (_best(item) for item in run.latest if item.metric.startswith("val/"))
+    return sorted(filter(None, found), key=lambda each: metrics.goal(each.metric) != "min")
+
+
+def lines(run: RunView, single: Sequence[str]) -> list[Line]:
+    """Return the lines of a run, the most telling first; `single` are the metrics without a chart."""
+    known = {item.metric: item for item in run.latest}
+    said: set[str] = set(_LENGTHS)
+    out: list[Line] = []
+    for each in {metrics.goal(each.metric): each for each in reversed(best(run))}.values():
+        several = known[each.metric].count > 1
+        at = "" if each.step is None else f" @{numbers.step(each.step)}"
+        name = metrics.label(each.metric)
+        out.append(Line(f"best {name}" if several else name, numbers.value(each.metric, each.value) + at))
+        said |= set() if several else {each.metric}
+    out.reverse()
+    for name, value in (run.stages[-1].results if run.stages else {}).items():
+        what = metrics.label(name)
+        out.append(Line(what if what.startswith("final") else f"final {what}", numbers.value(name, value)))
+        said.add(name)
+    out += [Line("duration", numbers.duration(run.elapsed))] if run.elapsed is not None else []
+    for name in single:
+        what = _counts(name)
+        out += [Line(what, numbers.si(known[name].value))] if what else []
+        said |= {name} if what or not _is_worth_a_line(name) else set()
+    if run.checkpoints:
+        out.append(Line("checkpoints", _checkpoints(run)))
+    return out + [_only(known[name]) for name in single if name not in said]
+
+
+def last(item: Latest) -> Line:
+    """Return the newest value of a metric."""
+    bad = item.value is None and bool(item.text)
+    text = numbers.latest(item.metric, item.value, item.text)
+    return Line(metrics.label(item.metric), text, "bad" if bad else "value")
+
+
+def is_constant(item: Latest) -> bool:
+    """Return whether all values of a metric are one."""
+    low, high = item.minimum, item.maximum
+    same = low is not None and high is not None and high - low <= _FLOAT32 * max(abs(low), abs(high))
+    return same and not item.nonfinite
+
+
+def _best(item: Latest) -> Best | None:
+    goal = metrics.goal(item.metric)
+    value, step = (getattr(item, name) for name in _FROM[goal]) if goal else (None, None)
+    return None if value is None else Best(item.metric, value, step)
+
+
+def _only(item: Latest) -> Line:
+    """Return the one value of a metric."""
+    line = last(item)
+    return line._replace(value=f"{line.value}, constant") if item.count >= FEW and is_constant(item) else line
+
+
+def _counts(metric: str) -> str:
+    """Return what a metric counts that people ask for: tokens seen, parameters."""
+    if not metrics.is_bookkeeping(metric):
+        return ""
+    return "tokens" if _TOKENS.search(metric) else "parameters" if _PARAMETERS.search(metric) else ""
+
+
+def _is_worth_a_line(metric: str) -> bool:
+    """Return whether a metric tells more than a count or a time, or what the machine did."""
+    counts = metrics.is_bookkeeping(metric) and metric != metrics.EPOCH
+    return not counts and not metrics.is_of_machine(metric)
+
+
+def _checkpoints(run: RunView) -> str:
+    """Return how many were seen and the newest good one; of those that only the log tells of the newest."""
+    good, seen = run.saving.last_good, run.saving.present
+    if not seen:
+        newest = run.checkpoints[0].at
+        return "reported" if newest is None else f"reported @{numbers.step(newest)}"
+    return f"{seen:,}" if good is None else f"{seen:,}, good @{numbers.step(good)}"

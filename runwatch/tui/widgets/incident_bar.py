@@ -1,0 +1,55 @@
+"""The bar below the tabs of every view: what is wrong, in full, since when, why, and what to do."""
+
+from __future__ import annotations
+
+from runwatch.core.snapshot import IncidentRow
+from runwatch.render import incident
+from runwatch.render.cells import Row
+from runwatch.tui.api import api
+from runwatch.tui.widgets.rows import Rows
+
+_FIXED = 4
+"""Rows of head and footer."""
+_BODY = 4
+"""Rows that a body needs at least; cause and advice give way to them, the headline does not."""
+
+
+class IncidentBar(Rows):
+    """As high as its sentences need; not there while nothing needs attention."""
+
+    def __init__(self) -> None:
+        super().__init__(id="incident-bar")
+
+    def fit(self, width: int, height: int) -> int:
+        """Take the height that is needed on a screen of this size, and return it."""
+        rows = self._rows(width, max(1, min(height // 4, height - _FIXED - _BODY)))
+        needed = max(0, min(len(rows), height - _FIXED - 1))
+        self.styles.height = needed
+        self.display = needed > 0
+        return needed
+
+    def draw(self, width: int, height: int) -> list[Row]:
+        """Return the most urgent incident, and how many there are beside it."""
+        return self._rows(width, height)
+
+    def _rows(self, width: int, most: int) -> list[Row]:
+        scene, run = self.scene, self.scene.run
+        firing = scene.firing()
+        if run is None or not (firing or run.phase == "blind"):
+            return []
+        if run.phase == "blind" and run.reason:
+            firing = [row for row in firing if row.rule != "blind"]  # it says the same
+            return incident.because(run.phase, run.reason, width, scene.glyphs) + (
+                incident.rows(firing[0], width, 1, scene.glyphs, scene.now()) if firing else []
+            )
+        more = self._more(firing)
+        return incident.rows(firing[0], width, most, scene.glyphs, scene.now(), run.reason, more)
+
+    def _more(self, firing: list[IncidentRow]) -> Row:
+        """Return how many more there are, and the keys that show them."""
+        keys = api(self.app).registry.by_id
+        following, every = keys["next_alert"].shown, keys["alerts"].shown
+        if len(firing) == 1:
+            return [(following, "key"), (" evidence", "dim")]
+        count = f"{len(firing) - 1} more: "
+        return [(count, "dim"), (following, "key"), (" next, ", "dim"), (every, "key"), (" all", "dim")]

@@ -1,0 +1,66 @@
+"""Plain words: docs/style.md lists what not to write, and nothing that people read contains it."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+STYLE = ROOT / "docs" / "style.md"
+PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")} - {STYLE})
+PACKAGES = ("cli", "config", "alerts/delivery", "alerts/channels", "alerts/routing", "wrap", "demo", "system")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / "runwatch" / package).rglob("*.py"))
+MODULES.append(ROOT / "runwatch/alerts/settings.py")
+LATER = {
+    "docs/design.md",
+    "docs/rules.md",  # made from the rules
+    "docs/configuration.md",  # one sentence from the settings of rules
+    "docs/protocol.md",  # one sentence from the views of the engine
+}
+"""Files that are not yet in plain words. Take them out one by one; add none."""
+
+
+def words() -> re.Pattern[str]:
+    table = STYLE.read_text().split("## Words to replace")[1].split("\n## ")[0]
+    cells = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    found = [word for cell in cells for word in re.findall(r"`([^`]+)`", cell)]
+    assert len(found) > 30
+    either = (f"[{word[0].upper()}{word[0]}]{re.escape(word[1:])}" for word in found)
+    return re.compile(rf"\b({'|'.join(either)})\b")
+
+
+def prose(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield lines for people: of a page all but code and measured tables; of a module docstrings, comments, sentences."""
+    text = path.read_text()
+    if path.suffix == ".md":
+        fenced = generated = False
+        for number, line in enumerate(text.splitlines(), 1):
+            generated = bool(re.match(r"<!-- \w+: begin", line)) or (generated and "end -->" not in line)
+            if line.startswith("```"):
+                fenced = not fenced
+            elif not fenced and not generated:
+                yield number, re.sub(r"`[^`]*`|\]\([^)]*\)", "", line)
+        return
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+            for offset, line in enumerate(node.value.splitlines()):
+                yield node.lineno + offset, re.sub(r"`[^`]*`", "", line)
+
+
+@pytest.mark.parametrize("path", [*PAGES, *MODULES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_plain_words(path):
+    name, avoided = str(path.relative_to(ROOT)), words()
+    found = [f"{name}:{at}: {hit[0]!r}" for at, line in prose(path) for hit in avoided.finditer(line)]
+    if name in LATER:
+        assert found, f"{name} is in plain words: take it out of LATER"
+    else:
+        assert not found, "docs/style.md says what to write instead:\n" + "\n".join(found)

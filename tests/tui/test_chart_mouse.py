@@ -1,0 +1,192 @@
+"""The mouse on charts does what the keys do: values, range, window, zoom."""
+
+import msgspec
+import pytest
+from textual import events
+
+from runwatch.core.snapshot import IncidentRow
+from runwatch.tui.widgets.charts import ChartPanel
+
+from .fake_engine import SPIKE, picture
+
+
+def wheel(s, kind, at):
+    """Turn the wheel over a chart."""
+    panel = s.view.query_one("#main-0")
+    x, y = panel.region.x + at, panel.region.y + 4
+    s.app.screen._forward_event(kind(None, x, y, 0, 0, 0, False, False, False, x, y))
+
+
+async def test_hovering_shows_the_values_there_in_all_charts(open_app):
+    async with open_app((120, 40)) as s:
+        await s.pilot.hover("#main-0", offset=(30, 4))
+        await s.settle()
+        assert 19_000 < s.scene.cursor < 23_000
+        for name in ("#main-0", "#main-1", "#minor-1"):
+            assert f"@{int(s.scene.cursor):,}" in s.drawn(name).splitlines()[0]
+        at = s.scene.cursor
+        await s.pilot.hover("#main-0", offset=(30, 6))
+        assert s.scene.cursor == at
+        await s.pilot.hover("#main-0", offset=(40, 6))
+        assert s.scene.cursor > at
+        await s.pilot.hover("#log", offset=(10, 1))
+        await s.settle()
+        assert s.scene.cursor is None
+
+
+async def test_hovering_outside_the_plot_changes_nothing(open_app):
+    async with open_app((120, 40)) as s:
+        for x in (0, 1, 2, 59):
+            await s.pilot.hover("#main-0", offset=(x, 4))
+        await s.settle()
+        assert s.scene.cursor is None
+
+
+async def test_the_wheel_zooms_around_the_pointer(open_app):
+    async with open_app((120, 40)) as s:
+        wheel(s, events.MouseScrollUp, 30)
+        await s.until(lambda: s.scene.window is not None)
+        assert 26_000 < s.scene.window < 31_000
+        await s.settle()
+        (shown,) = {(c.first, c.last) for c in s.engine.view.charts}
+        assert shown[0] > 4_000
+        assert shown[1] < 40_000
+        before = s.scene.window
+        wheel(s, events.MouseScrollUp, 30)
+        await s.until(lambda: s.scene.window < before)
+        for _ in range(6):
+            wheel(s, events.MouseScrollDown, 30)
+            await s.settle()
+        assert s.scene.window is None
+        assert s.scene.right is None
+
+
+async def test_the_wheel_at_the_newest_goes_on_following(open_app):
+    async with open_app((120, 40)) as s:
+        wheel(s, events.MouseScrollUp, 57)
+        await s.until(lambda: s.scene.window is not None)
+        assert s.scene.right is None
+        assert 27_000 < s.scene.window < 31_000
+
+
+async def test_a_range_is_picked_by_dragging(open_app):
+    async with open_app((120, 40)) as s:
+        await s.pilot.mouse_down("#main-0", offset=(20, 4))
+        await s.pilot.hover("#main-0", offset=(40, 4))
+        await s.settle()
+        first, last = s.scene.picked
+        roles = {role for row in s.view.query_one("#main-1")._drawn for _, role in row}
+        assert " on picked" in roles
+        await s.pilot.mouse_up("#main-0", offset=(40, 4))
+        await s.settle()
+        assert s.scene.picked is None
+        assert s.scene.right == round(last)
+        assert s.scene.window == pytest.approx(last - first, abs=1)
+        assert s.view.focused.id == "main-0"
+        await s.press("minus")
+        assert s.scene.window == 20_000
+        await s.press("escape")
+        assert s.scene.right is None
+
+
+async def test_back_from_a_picked_range_shows_all(open_app):
+    async with open_app((120, 40)) as s:
+        await s.pilot.mouse_down("#main-0", offset=(20, 4))
+        await s.pilot.mouse_up("#main-0", offset=(40, 4))
+        await s.settle()
+        assert s.scene.window is not None
+        await s.press("escape")
+        assert s.scene.window is None
+        assert s.scene.right is None
+
+
+async def test_a_click_picks_nothing_and_two_enlarge(open_app):
+    async with open_app((120, 40)) as s:
+        await s.pilot.click("#main-1", offset=(20, 4))
+        await s.settle()
+        assert s.scene.window is None
+        assert s.view.focused.id == "main-1"
+        await s.pilot.click("#main-1", offset=(22, 4), times=2)
+        await s.settle()
+        assert s.view.zoomed is s.view.query_one("#main-1")
+        await s.pilot.click("#main-1", offset=(22, 4), times=2)
+        await s.settle()
+        assert s.view.zoomed is None
+
+
+async def test_keys_zoom_around_the_cursor(open_app):
+    async with open_app((120, 40)) as s:
+        await s.press("left", "left", "left", "left", "left", "left", "left", "left")
+        at = s.scene.cursor
+        await s.press("plus")
+        (first, last) = next((c.first, c.last) for c in s.engine.view.charts)
+        assert first < at < last
+        assert s.scene.window < 25_000
+        await s.press("minus", "minus")
+        assert s.scene.window is None
+
+
+def shades(s, name):
+    return {role.partition(" on ")[2] for row in s.view.query_one(name)._drawn for _, role in row} - {""}
+
+
+async def test_incidents_shade_the_charts_they_are_about(open_app):
+    slow = IncidentRow(
+        "i9",
+        "r1",
+        "slow",
+        "warning",
+        "resolved",
+        "slow",
+        metric="perf/step_time",
+        step=9_000,
+        resolved_step=20_000,
+    )
+    vague = IncidentRow("i8", "r1", "straggler", "warning", "firing", "rank 3 is slow", step=100)
+    async with open_app((120, 40), incidents=(SPIKE, slow, vague)) as s:
+        assert "shade-crit" in shades(s, "#main-0")
+        assert shades(s, "#main-1") <= {"band"}
+        slow_chart = next(p for p in s.view.query(ChartPanel) if p.metrics[:1] == ("perf/step_time",))
+        assert "shade-warn" in shades(s, f"#{slow_chart.id}")
+        await s.press("a")
+        assert shades(s, "#main-0") <= {"band"}
+        await s.press("a", "T")
+        style = s.view.query_one("#main-0")._style("smooth on shade-crit")
+        assert style.bgcolor != s.view.query_one("#main-0")._style("smooth").bgcolor
+
+
+async def test_the_legend_names_what_is_shown(open_app):
+    async with open_app((120, 40)) as s:
+        legend = s.drawn("#main-0").splitlines()[-1]
+        assert "★ best val loss 2.3" in legend
+        assert "▼ alert" in legend
+        assert "◆ checkpoint" in legend
+        assert "restart" not in legend
+        await s.press("a")
+        assert "alert" not in s.drawn("#main-0").splitlines()[-1]
+
+
+async def test_what_is_cut_off_is_said_in_the_title(open_app):
+    def spiky(view):
+        shown = picture(view)
+        charts = tuple(
+            msgspec.structs.replace(c, high=(*c.high[:9], 1e6, *c.high[10:]))
+            if c.metric == "train/grad_norm"
+            else c
+            for c in shown.run.charts
+        )
+        return msgspec.structs.replace(shown, run=msgspec.structs.replace(shown.run, charts=charts))
+
+    async with open_app((120, 40), make=spiky) as s:
+        assert "▲ values above, to 1M" in s.drawn("#main-1").splitlines()[0]
+        assert "above" not in s.drawn("#main-0").splitlines()[0]
+
+
+async def test_the_range_of_a_chart_stays_until_something_else_is_shown(open_app):
+    async with open_app((120, 40)) as s:
+        panel = s.view.query_one("#main-0")
+        before = panel._plot.scale
+        await s.press("plus", "plus", "plus")
+        assert panel._plot.scale.high < before.high
+        await s.press("f", "minus", "minus", "minus", "minus")
+        assert panel._plot.scale == before
