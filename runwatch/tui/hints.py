@@ -25,7 +25,7 @@ _HINTS = {
     "zoom": "enlarges the panel with the focus; tab goes to the next",
     "cursor_left": "reads values off the charts",
     "logs": "scrolls and searches the log",
-    "theme": "chooses colours",
+    "theme": "chooses colors",
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import incident
 from runwatch.render.cells import Row
@@ -30,7 +32,10 @@ class IncidentBar(Rows):
 
     def draw(self, width: int, height: int) -> list[Row]:
         """Return the most urgent incident, and how many there are beside it."""
-        return self._rows(width, height)
+        rows = self._rows(width, height)
+        follow = partial(api(self.app).action_do, "next_alert")
+        self.targets = [(y, 0, width, follow) for y in range(len(rows))]
+        return rows
 
     def _rows(self, width: int, most: int) -> list[Row]:
         scene, run = self.scene, self.scene.run
