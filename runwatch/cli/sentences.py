@@ -1,4 +1,4 @@
-"""The headless stream in whole sentences, for screen readers: no signs, no columns, nothing said twice."""
+"""The headless stream as sentences for screen readers: no signs, no columns, no repetition."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DOES = {
 
 
 class Sentences(Printer):
-    """Says each news of the stream in a sentence."""
+    """Prints each change as a sentence."""
 
     decorated = False
 
@@ -86,7 +86,7 @@ def _closed(text: str) -> str:
 
 
 def _place(body: Mapping[str, Any]) -> str:
-    """Return how far a run is, to add to what it does."""
+    """Return how far a run is, for the end of a clause."""
     told = ""
     if body["step"] is not None:
         stage = f" of {body['stage']}" if body.get("stage") else ""

@@ -28,13 +28,13 @@ def printer(as_json: bool, plain: bool, ascii_only: bool) -> Printer:
 
 
 def pace(given: float | None, plain: bool) -> float:
-    """Return the seconds between two lines of progress: as asked for, else more for a screen reader."""
+    """Return the seconds between two lines of progress: as given, else the default."""
     if given is not None:
         return given
     return 60.0 if plain else _INTERVAL
 
 
-def told_rules(config: Config) -> list[tuple[str, str]]:
+def rule_summaries(config: Config) -> list[tuple[str, str]]:
     """Return the rules of a configuration by name, each with what it finds."""
     return [(rule.name, rule.summary) for rule in config.ruleset().rules]
 

@@ -54,7 +54,7 @@ _ENVIRONMENT = """
 |---|---|
 | `RUNWATCH_CONFIG` | path of the configuration |
 | `RUNWATCH_SLACK_WEBHOOK` | address of a Slack webhook; overrides the file |
-| `RUNWATCH_HINTS` | `0`: no hints on the screen in the first sessions |
+| `RUNWATCH_HINTS` | `0`: no tips on the screen in the first sessions |
 | `RUNWATCH_STATE` | directory of the daemon's state, socket and undelivered messages |
 | `RUNWATCH_SSH` | how `runwatch attach` reaches hosts; `ssh` by default |
 | `RUNWATCH_ENGINE_LOG` | file for the errors of the engine of `tail` |

@@ -63,7 +63,7 @@ class Action:
         return {"space": "spc", "left": "←"}.get(first, first) + self.twin
 
     @property
-    def all_told(self) -> str:
+    def all_keys(self) -> str:
         """All its keys, as the palette shows them."""
         return " ".join(_NAMED.get(key, key) for key in self.keys)
 

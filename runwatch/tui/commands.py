@@ -108,7 +108,7 @@ _COMMANDS = (
     Entry("find", "search the log", _search, argument="TEXT"),
     Entry("silence", "send nothing about a rule for 1h; RULE 4h: for 4h", _silence, argument="RULE"),
     Entry("export", "save the numbers of the chart in the working directory", _export, argument="csv|json"),
-    Entry("theme", "use the colours of that name", _theme, argument="NAME"),
+    Entry("theme", "use the colors of that theme", _theme, argument="NAME"),
 )  # fmt: skip
 
 
@@ -126,7 +126,7 @@ def _action(action: Action, view: str) -> Entry:
         return ""
 
     where = f" (in {view})" if view else ""
-    return Entry(action.id.replace("_", " "), action.description + where, act, action.all_told)
+    return Entry(action.id.replace("_", " "), action.description + where, act, action.all_keys)
 
 
 def elsewhere(app: AppApi, view: str) -> Iterator[Entry]:

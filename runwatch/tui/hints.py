@@ -20,12 +20,12 @@ OFF = "RUNWATCH_HINTS"
 """Set to 0, there are none."""
 _MOST = 1 << 14
 _HINTS = {
-    "help": "explains this screen and lists the keys",
-    "palette": "finds every command, run, metric, rule and setting",
-    "zoom": "enlarges the panel with the focus; tab goes to the next",
-    "cursor_left": "reads values off the charts",
+    "help": "explains this screen",
+    "palette": "finds every command and metric",
+    "zoom": "enlarges a panel; tab: the next one",
+    "cursor_left": "reads values off charts",
     "logs": "scrolls and searches the log",
-    "theme": "chooses colours",
+    "theme": "chooses colors",
 }
 
 
@@ -47,7 +47,7 @@ class Hints:
         """Return a key and what it does; two empty texts for no hint."""
         if self.path is None or self.kept.sessions > SESSIONS or scene.run is None:
             return "", ""
-        hints = {"alerts": "shows what is wrong, and what to do about it"} if scene.firing() else {}
+        hints = {"alerts": "shows what is wrong and why"} if scene.firing() else {}
         for name, text in {**hints, **_HINTS}.items():
             action = registry.by_id[name]
             if name not in self.kept.used and view in action.views and view != name:

@@ -1,4 +1,4 @@
-"""Colours of the screen. Meaning never rests on them: each state has its own sign and word too."""
+"""Colors of the screen. Meaning never rests on them: each state has its own sign and word too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STEPS = 24
 
 
 def contrast(one: Color, other: Color) -> float:
-    """Return the contrast of two colours, from 1 to 21."""
+    """Return the contrast of two colors, from 1 to 21."""
     high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (high + 0.05) / (low + 0.05)
 
@@ -31,7 +31,7 @@ def _luminance(color: Color) -> float:
 
 
 def _readable(color: Color, background: Color, least: float, towards: Color) -> str:
-    """Return a colour, moved towards another as little as its contrast needs."""
+    """Return a color, moved towards another as little as its contrast needs."""
     moved = (color.blend(towards, step / _STEPS) for step in range(_STEPS + 1))
     return next((each for each in moved if contrast(each, background) >= least), towards).hex
 
@@ -40,7 +40,7 @@ def _theme(
     name: str, background: str, panel: str, foreground: str,
     data: str, other: str, good: str, warn: str, crit: str,
 ) -> Theme:  # fmt: skip
-    """Return a theme of these colours: each is made readable, should it not be."""
+    """Return a theme of these colors: each is made readable, should it not be."""
     ground = Color.parse(background)
     dark = _luminance(ground) < 0.2
     extreme = Color.parse("#ffffff" if dark else "#000000")
@@ -65,7 +65,7 @@ def _theme(
     )
 
 
-# Blue, orange and vermilion (Okabe and Ito's colours) stay apart for eyes that cannot tell red from green.
+# Blue, orange and vermilion (Okabe and Ito's colors) stay apart for eyes that cannot tell red from green.
 _PALETTES = {
     # background, panel, foreground, data, other, good, warn, crit
     DARK:              "#0e1116 #1b212b #d8dee4 #56b4e9 #cc79a7 #2fb58d #e69f00 #f0643c",
@@ -81,9 +81,9 @@ _PALETTES = {
 }  # fmt: skip
 NAMES = (DARK, LIGHT, CONTRAST, ANSI, *(name for name in _PALETTES if name not in (DARK, LIGHT, CONTRAST)))
 WORDS = {
-    DARK: "no red against green",
+    DARK: "not red against green",
     LIGHT: "the same on white",
-    CONTRAST: "few colours, far apart",
+    CONTRAST: "few colors, far apart",
     ANSI: "the terminal's own sixteen",
 }
 
@@ -92,7 +92,7 @@ def theme(name: str) -> Theme:
     """Return the theme of that name."""
     if name != ANSI:
         return _theme(name, *_PALETTES[name].split())
-    # The terminal's own sixteen colours, and its own background: right on a dark one and on a light one.
+    # The terminal's own sixteen colors, and its own background: right on a dark one and on a light one.
     base = BUILTIN_THEMES["ansi-dark"]
     return replace(
         base,

@@ -101,15 +101,15 @@ _AREAS: dict[str, tuple[Sentence, ...]] = {
             "#main-0",
             "The main curve. Left and right move a line with the values there, z enlarges, s smooths.",
         ),
-        ("#minor-0", "Further metrics, those that tell most first; 2 has all of them."),
+        ("#minor-0", "Further metrics, the most informative first; 2 has all of them."),
         ("#stats", "The other metrics with newest value and trend; 2 has a chart of each."),
         (
             "#ranks",
-            "A cell a rank: higher is further from its peers. Who is slow or silent has a name beside it.",
+            "A cell a rank: higher is further from its peers. Ranks that are slow or silent are named.",
         ),
         (
             "#alerts",
-            "What the rules found, the gravest first. A click, or 5, shows evidence, cause and advice.",
+            "Findings of the rules, the most severe first. A click, or 5, shows evidence, cause and advice.",
         ),
         ("#checkpoints", "The newest checkpoints, and whether they are complete; 6 has all."),
         ("#log", "The newest lines as they were written; 4 scrolls and searches."),
@@ -140,9 +140,9 @@ _AREAS: dict[str, tuple[Sentence, ...]] = {
     actions.ALERTS: (
         (
             "#alert-list",
-            "All alerts, the gravest first; a acknowledges one, s silences its rule for a while.",
+            "All alerts, the most severe first; a acknowledges one, s silences its rule for a while.",
         ),
-        ("#alert-detail", "What the rule saw, the cause and what to do; v gives it the whole view."),
+        ("#alert-detail", "What the rule saw, the cause and what to do; v shows it alone, in full."),
         ("#alert-chart", "The metric of the alert; enter shows it large, at the step of the alert."),
     ),
     actions.CHECKPOINTS: (

@@ -150,3 +150,33 @@ async def test_a_list_that_fits_has_no_scrollbar(open_app):
     async with open_app((100, 30)) as s:
         await s.press("0")
         assert "█" not in s.drawn("#runs")
+
+
+async def test_an_alert_of_the_overview_opens_with_its_evidence(open_app):
+    async with open_app((160, 50), incidents=ALERTS) as s:
+        wanted = s.scene.incidents()[1]
+        panel = s.view.query_one("#alerts")
+        row = next(y for y, line in enumerate(s.drawn("#alerts").splitlines()) if wanted.title[:20] in line)
+        await s.pilot.click("#alerts", offset=(6, row))
+        await s.settle()
+        assert (s.view.view, s.scene.selected().id) == (actions.ALERTS, wanted.id)
+        assert panel.display
+
+
+async def test_a_checkpoint_leads_to_its_charts_and_an_event_to_its_line(open_app):
+    events = (EventRow("nccl", "slow allreduce", 39_990, 49_990, 37),)
+    async with open_app((100, 40), checkpoints=CHECKPOINTS, events=events) as s:
+        await s.press("6")
+        await click(s, "damaged")
+        assert (s.view.view, s.scene.cursor) == (actions.OVERVIEW, 30_000)
+        await s.press("6")
+        await click(s, "slow allreduce")
+        assert s.view.view == actions.LOGS
+        assert s.view.log_view.at == 49_990
+
+
+async def test_the_bar_of_an_incident_leads_to_its_evidence(open_app):
+    async with open_app((100, 40), incidents=ALERTS) as s:
+        await s.pilot.click("#incident-bar", offset=(20, 0))
+        await s.settle()
+        assert s.view.view == actions.ALERTS

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from runwatch.cli.watching import pace, printer, told_rules
+from runwatch.cli.watching import pace, printer, rule_summaries
 from runwatch.core.errors import ExitCode, UsageError
 
 HERE = "."
@@ -27,7 +27,7 @@ HERE = "."
     "--interval", type=float, help="Seconds between headless progress lines.  [default: 10; with --plain 60]"
 )
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
-@click.option("--theme", help="Colors of the screen: dark, light, nord and others; T shows them all.")
+@click.option("--theme", help="Colors of the screen: dark, light, nord and others; T lists them.")
 @click.option("--web", is_flag=True, help="Show the screen in a browser on this machine.")
 @click.option("--port", type=click.IntRange(1, 65535), help="With --web: the port. [default: a free one]")
 def command(
@@ -91,7 +91,7 @@ def command(
                 title="daemon" if names == (HERE,) else ", ".join(names),
                 theme=chosen.screen.theme,
                 named=theme,
-                rules=lambda: told_rules(chosen),
+                rules=lambda: rule_summaries(chosen),
                 keys=chosen.keys,
                 where=chosen.where,
                 fleet=True,

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from runwatch.cli.watching import printer, told_rules
+from runwatch.cli.watching import printer, rule_summaries
 from runwatch.demo.launch import FAULT_NAMES, start, stop
 
 CONFIG = """\
@@ -36,7 +36,7 @@ seconds = 8.0
 @click.option("--json", "as_json", is_flag=True, help="With --headless: print one JSON object per line.")
 @click.option("--dir", "directory", type=click.Path(path_type=Path), help="Keep the run's files here.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
-@click.option("--theme", help="Colors of the screen: dark, light, nord and others; T shows them all.")
+@click.option("--theme", help="Colors of the screen: dark, light, nord and others; T lists them.")
 def command(
     fault: str | None,
     steps: int | None,
@@ -77,7 +77,7 @@ def command(
                     title="demo",
                     kept=directory is not None,
                     named=theme,
-                    rules=lambda: told_rules(load(config)),
+                    rules=lambda: rule_summaries(load(config)),
                 )
             if not as_json:
                 coming = f", with the fault {fault!r}" if fault else ""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runwatch.cli.watching import keyboard, pace, printer, told_rules
+from runwatch.cli.watching import keyboard, pace, printer, rule_summaries
 from runwatch.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 )
 @click.option("--format", "format_name", help="Read logs as this format; `runwatch formats` lists them.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
-@click.option("--theme", help="Colors of the screen: dark, light, nord and others; T shows them all.")
+@click.option("--theme", help="Colors of the screen: dark, light, nord and others; T lists them.")
 @click.option(
     "--pid", "pids", type=int, multiple=True, help="Process of the run, if runwatch does not find it."
 )
@@ -221,7 +221,7 @@ def _screen(
             title=title,
             theme=chosen.screen.theme,
             named=theme,
-            rules=lambda: told_rules(chosen),
+            rules=lambda: rule_summaries(chosen),
             keys=chosen.keys,
             where=chosen.where,
             reopen=None if "-" in paths else again,

@@ -69,9 +69,8 @@ class RunScreen(Screen[None], inherit_bindings=False):
             return
         with self.app.batch_update():
             width, height = self.size
-            hint = self.query_one(Hint)
-            hint.place(height)
-            self.free = height - self.query_one(IncidentBar).fit(width, height) - hint.display
+            hint = self.query_one(Hint).fit(height)
+            self.free = height - self.query_one(IncidentBar).fit(width, height) - hint
             self.place()
             for part in self.query(Rows):
                 if part.display:

@@ -134,6 +134,17 @@ class Checkpoints(PageScreen):
         first, second = (lower, upper) if lower.has_focus else (upper, lower)
         return first if first.hidden else second
 
+    def choose(self, panel: Panel, entry: int) -> None:
+        """Show the charts at the checkpoint that was clicked, and the log line of an event."""
+        if isinstance(panel, CheckpointTable) and (step := panel.step_of(entry)) is not None:
+            self.runwatch.go_to_step(step)
+        elif isinstance(panel, EventTable) and self.scene.run is not None:
+            event = self.scene.run.events[entry]
+            if event.line is not None:
+                self.runwatch.show_line(event.line)
+            elif event.step is not None:
+                self.runwatch.go_to_step(event.step)
+
     def can(self, action: str) -> bool:
         """Return whether an action would do something now."""
         if action in {"panel", "panel_back"}:

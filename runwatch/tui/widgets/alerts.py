@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
+from functools import partial
 
 from runwatch.core import metrics
 from runwatch.core.snapshot import IncidentRow
@@ -10,8 +12,9 @@ from runwatch.render import cells, evidence, incident, numbers, plain, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions
+from runwatch.tui.api import api
 from runwatch.tui.scene import Scene
-from runwatch.tui.widgets.rows import Listed, Panel
+from runwatch.tui.widgets.rows import Listed, Panel, Target
 
 _TAG, _WHEN = 7, 8
 """Cells for sign and word, and for how long."""
@@ -60,8 +63,21 @@ class AlertsPanel(Panel):
         if len(rows) > height > 0:
             rows = self._lines(width, height - 1)
             rows += [[("more: press 5", "dim")]]
+        self.targets = list(self._places(width, height, 1 + (not firing)))
         count = f"{firing} open" if firing else "none open"
         return Content([("alerts", "title")], rows, [(count, _worst(scene))])
+
+    def _places(self, width: int, height: int, y: int) -> Iterator[Target]:
+        """Yield which rows show which alert: a click opens it."""
+        for row in self.scene.incidents():
+            for _ in lines(self.scene, row, width):
+                if y <= height:
+                    yield y, 1, width + 1, partial(self._open, row.id)
+                y += 1
+
+    def _open(self, incident: str) -> None:
+        self.scene.incident = incident
+        api(self.app).action_do(actions.ALERTS)
 
     def _lines(self, width: int, most: int | None = None) -> list[Row]:
         """Return what there is to say, of too many alerts those that fit in whole into `most` rows."""

@@ -17,9 +17,10 @@ class Hint(Rows):
         super().__init__(id="hint")
         self._view = view
 
-    def place(self, height: int) -> None:
-        """Take a row on a screen of that height, or none."""
+    def fit(self, height: int) -> int:
+        """Take a row on a screen of that height, or none; return how many."""
         self.display = height >= _LEAST and bool(self._line()[0])
+        return int(self.display)
 
     def _line(self) -> tuple[str, str]:
         app = api(self.app)
@@ -28,4 +29,4 @@ class Hint(Rows):
     def draw(self, width: int, height: int) -> list[Row]:
         """Return the hint."""
         key, text = self._line()
-        return [[("hint: ", "dim"), (key, "key"), (f" {text}", "dim")]]
+        return [[("tip ", "dim"), (key, "key"), (f" {text}", "dim")]]

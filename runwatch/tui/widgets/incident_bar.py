@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from runwatch.render import incident
 from runwatch.render.cells import Row
 from runwatch.tui.api import api
@@ -29,7 +31,10 @@ class IncidentBar(Rows):
 
     def draw(self, width: int, height: int) -> list[Row]:
         """Return the most urgent incident, and how many there are beside it."""
-        return self._rows(width, height)
+        rows = self._rows(width, height)
+        follow = partial(api(self.app).action_do, "next_alert")
+        self.targets = [(y, 0, width, follow) for y in range(len(rows))]
+        return rows
 
     def _rows(self, width: int, most: int) -> list[Row]:
         scene, run = self.scene, self.scene.run

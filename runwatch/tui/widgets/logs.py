@@ -103,7 +103,7 @@ class LogView(Panel):
             return
         shown = (run.id, run.log_source)
         if shown != self._of:
-            if self._of is None or self._of[0] != run.id:
+            if self._of is not None and self._of[0] != run.id:
                 self.following, self.at = True, None
             self._of, self.waiting = shown, _PATIENCE
             self.lines.clear()

@@ -72,6 +72,17 @@ class CheckpointTable(PagePanel):
             else []
         )
 
+    def step_of(self, entry: int) -> int | None:
+        """Return the step of the checkpoint that a row shows: one may take several."""
+        run, at = self.scene.run, 0
+        if run is None:
+            return None
+        for found in run.checkpoints:
+            at += len(checkpoints.table((found,), self.size.width - 2, usual=run.saving.usual_bytes))
+            if entry < at:
+                return found.at
+        return None
+
     def above(self, width: int) -> tuple[str, list[Row]]:
         """Return what the checkpoints say together: what stands in the frame, and rows of the rest."""
         run = self.scene.run
