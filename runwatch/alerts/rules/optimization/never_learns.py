@@ -193,8 +193,8 @@ class NeverLearns(RankRule):
         if 0 < highest < self.rate:
             return f"the learning rate was never above {highest:.2g}"
         norms = self._norms.until(offset, 512)
-        norms = norms.value[norms.offset >= self._begin]
-        dead = len(norms) >= _NORMS and not norms.any()
+        values = norms.value[norms.offset >= self._begin]
+        dead = len(values) >= _NORMS and not values.any()
         return "the gradient norm is exactly 0: no gradient reaches the weights" if dead else ""
 
     def _elsewhere(self) -> bool:
