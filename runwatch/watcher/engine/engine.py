@@ -415,7 +415,7 @@ class Engine:
                 continue
             source.early = ()
             begin(group, self.rules, self._detail)
-            block = group.told(source, block, leads=True, run=group.runs[-1].run)
+            block = group.told(source, block, leads=True, watched=group.runs[-1])
             changes += self._take_events(group, block)
         return changes
 
