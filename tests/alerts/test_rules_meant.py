@@ -151,7 +151,8 @@ def test_a_loss_that_falls_to_its_last_digit_is_zero_by_rounding():
 
 
 def test_a_column_of_zeros_from_the_first_row_is_none_that_trains():
-    assert Log(train__loss=np.zeros(300)).judge(MaskedNan()) == []
+    assert Log(train__loss=np.zeros(90)).judge(MaskedNan()) == []
+    assert Log(train__loss=np.zeros(300), kd__loss=np.ones(300)).judge(MaskedNan()) == []
 
 
 @pytest.mark.parametrize("name", ["train/explained_variance", "Test loss decreased"])
@@ -240,6 +241,14 @@ def test_a_model_that_grows_may_slow_down_as_much():
     assert log.judge(StepTime()) == log.judge(Throughput()) == []
     log.columns[TIME][1000:] *= 4
     assert ("warning", 1000) in fired(log.judge(Throughput()))
+
+
+def test_a_spike_of_a_model_that_grows_is_a_note():
+    log = healthy()
+    log.columns[LOSS][1500:1520] *= 4
+    assert [severity for severity, _ in fired(log.judge(LossSpike()))][-1:] == ["warning"]
+    log.set("num_points", np.arange(3000) * 1e3)
+    assert {severity for severity, _ in fired(log.judge(LossSpike()))} == {"info"}
 
 
 # -- overfitting -------------------------------------------------------------------------------------

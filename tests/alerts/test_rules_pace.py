@@ -64,6 +64,22 @@ def test_a_slowdown_that_came_and_went_before_is_a_note_until_it_lasts_longer(ru
     assert log.judge(rule(), range(3000, 6000, 11)) == found
 
 
+def test_on_a_machine_whose_pace_comes_and_goes_a_somewhat_slower_time_is_a_note():
+    log = healthy(9000)
+    for low, factor in ((3000, 1.7), (5000, 1.9), (7000, 2.2)):
+        log.columns[TIME][low : low + 100] *= factor
+    assert [severity for severity, _ in fired(log.judge(StepTime()))] == ["warning", "info", "info"]
+    log.columns[TIME][7000:7400] *= 2
+    assert "warning" in [severity for severity, _ in fired(log.judge(StepTime()))[2:]]
+
+
+def test_a_fifth_more_is_a_note_and_a_quarter_a_warning():
+    for factor, severity in ((1.22, "info"), (1.27, "warning")):
+        log = healthy(6000)
+        log.columns[TIME][3000:] *= factor
+        assert [severity for severity, _ in fired(log.judge(StepTime()))][-1:] == [severity]
+
+
 @pytest.mark.parametrize("rule", [Throughput, StepTime])
 def test_as_slow_as_in_much_of_the_run_is_a_note(rule):
     log = healthy(6000)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.alerts.rules.optimization.lost_work import LostWork
 from runwatch.core.batch import Event
+from runwatch.core.block import Block
 
 from .columns import Log
 
@@ -54,3 +56,15 @@ def test_the_newest_checkpoint_may_be_torn_and_a_new_run_is_another_one():
 def test_findings_do_not_depend_on_how_rows_are_cut(cuts):
     log = restarted(960, 401)
     assert brief(log.judge(LostWork(), cuts)) == brief(log.judge(LostWork()))
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_rows_that_are_read_behind_a_process_death_change_nothing(late):
+    log = restarted(960, 401, died=False)
+    death = Event("killed", 0, 1, "train.py (pid 7) was killed", data={"pid": "7"})
+    rule, found = LostWork(), []
+    for block in (log.block(0, 940), Block({}, None, [death]) if late else log.block(940, 960)):
+        found += rule.observe(block)
+    for block in (log.block(940, 960) if late else Block({}, None, [death]), log.block(960, log.count)):
+        found += rule.observe(block)
+    assert [f.severity.value for f in found][:1] == ["warning"]

@@ -228,3 +228,12 @@ def test_cuts_do_not_matter(pieces, data):
     parse(text, cuts).same_as(whole)
     much = b"step 3/9 (1.00%) | loss: 2.5\n" * 300
     parse(much + text + much + text).same_as(parse(much + text + much + text, bulk=False))
+
+
+@pytest.mark.parametrize("behind", ["epoch done\n", "  what it says\n", "", "\n\nepoch done\n"])
+def test_an_exception_without_its_message_stands_on_its_own_line(behind):
+    text = (
+        'ready\nTraceback (most recent call last):\n  File "a.py", line 1, in <module>\nacme.WorkerError:\n'
+    )
+    (event,) = parse((text + behind).encode()).events
+    assert event.line == 4

@@ -33,10 +33,12 @@ _BLIND = re.compile(rb"%\||[Ee]valuati|[Vv]alidati|[Tt]raining|[Cc]heckpoint|Loa
 _DIGIT = re.compile(rb"\d")
 _TOLD = {"stage": stages.stage, "tracker": stages.tracker, "result": stages.result}
 """Kinds of line that are read for what they name."""
-_COUNTED = frozenset({"retry", "compile"})
+_COUNTED = frozenset({"retry", "compile", "nan", "skip"})
 _OF_CHECKPOINTS = frozenset({saves.CHECKPOINT, saves.FAILED, "load", "resume"})
 _APART = 100
 """Records between two lines of a kind from which the later begins a count of its own."""
+_NEAR = {"nan": 1 << 62, "skip": 4}
+"""The same for kinds that are counted whatever the time: in all, and in a row."""
 _AFTERMATH = 1000
 """Records after trouble in which a tracker's summary, printed at any end, tells of no good one."""
 
@@ -77,17 +79,17 @@ class Line(NamedTuple):
 class Tally:
     """Counts what may repeat without end: an event is due at the 1st, 2nd, 4th, 8th, ... of a minute.
 
-    Lines without a time count on, unless `_APART` records stood between. Each event carries the
+    Lines without a time count on, unless `apart` records stood between. Each event carries the
     count so far, so the greatest of a minute is how many there were, to within a factor of two.
     """
 
     def __init__(self) -> None:
         self._counts: dict[str, tuple[int | None, int, int]] = {}
 
-    def add(self, kind: str, minute: int | None, ordinal: int) -> int | None:
+    def add(self, kind: str, minute: int | None, ordinal: int, apart: int = _APART) -> int | None:
         """Count one more, of record `ordinal`; return the count if an event is due."""
         last, count, newest = self._counts.get(kind, (None, 0, ordinal))
-        goes_on = ordinal - newest <= _APART if minute is None else minute == last
+        goes_on = ordinal - newest <= apart if minute is None else minute == last
         count = count + 1 if goes_on else 1
         self._counts[kind] = (last if minute is None else minute, count, ordinal)
         return count if count & (count - 1) == 0 else None
@@ -228,8 +230,9 @@ class EventScanner:
             return [Event(kind, line.offset, line.number, title, line.rank, data=found)] if found else []
         data, step = line.data(), None
         if kind in _COUNTED:
-            minute = int(float(data["time"]) // 60) if "time" in data else None
-            count = self._tally.add(kind, minute, line.ordinal)
+            timed = "time" in data and kind not in _NEAR
+            minute = int(float(data["time"]) // 60) if timed else None
+            count = self._tally.add(kind, minute, line.ordinal, _NEAR.get(kind, _APART))
             if count is None:
                 return []
             data["count"] = str(count)

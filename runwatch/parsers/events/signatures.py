@@ -315,6 +315,16 @@ MILESTONES = Signs(
             b"Temporary fail",
         ),
     ),
+    _sign(
+        "nan",
+        rb"(?:\A|[\W_])(?:[Ll]oss|LOSS)['\"]?(?:: |=| = )(?:nan|NaN)(?![\w.])|_loss nan(?![\w.])",
+        needles=(b": nan", b"=nan", b"= nan", b"_loss nan", b": NaN", b"=NaN", b"= NaN"),
+    ),
+    _sign(
+        "skip",
+        rb"\bran out of memory\b|\b[Ss]kip(?:ping|ped) (?:(?:this|the|bad|current) )?(?:mini-?)?batch\b",
+        needles=(b"ran out of mem", b"kipping ", b"kipped "),
+    ),
     _sign("stage", stages.STAGE, needles=stages.STAGE_NEEDLES),
     _sign("tracker", stages.TRACKER, needles=stages.TRACKER_NEEDLES),
     _sign("result", stages.RESULT, needles=stages.RESULT_NEEDLES),
@@ -355,6 +365,7 @@ _TRIGGERS = (
     (b"Slow Down", b"Spot ", b"Stale", b"Start", b"Stop", b"TERM_", b"Temporary fail", b"Terminated"),
     (b"Too Many", b"Total inf", b"Traceback", b"Training", rb"Trainer\.fit", b"Validation ", b"Watchdog"),
     (b"XLA", b"Xid", b"zsh: ", b"srun: ", b"Segfault", b"Bus error", b"te called", b"all time", b"alltime"),
+    (b": nan", b"=nan", b"= nan", b"_loss nan", b": NaN", b"=NaN", b"= NaN", b"kipping ", b"kipped "),
     (b"Run finished", b"Run complete", b"time limit", b"Wrote ", b"segmentation", b"Validating"),
 )
 """Every event holds one of these. They begin with a byte that is rare in text, and with three plain ones."""

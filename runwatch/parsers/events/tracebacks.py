@@ -54,6 +54,7 @@ class _Open:
     """A traceback whose last line has not come yet."""
 
     line: int
+    """Of its head; once it was raised, of that."""
     offset: int
     """Of its newest line."""
     next: int
@@ -131,7 +132,7 @@ class Tracebacks:
         text = _inner(text, open_)
         open_.next = ordinal + 1
         if open_.raised:
-            return self._say_what(tag, open_.raised, text, line)
+            return self._say_what(tag, open_.raised, text)
         if _FRAME.match(text) or _CAUGHT.match(text):
             open_.stray, open_.offset = 0, offset
             open_.frames.append(decode(text, 200))
@@ -140,20 +141,20 @@ class Tracebacks:
             return True, None
         if _RAISED.match(text):
             if text.rstrip()[-1:] == b":":
-                open_.raised, open_.offset = text.rstrip() + b" ", offset
+                open_.raised, open_.offset, open_.line = text.rstrip() + b" ", offset, line
                 return True, None
             return True, self._end(tag, text, offset, line)
         open_.stray += 1
         open_.offset = offset
         return False, self._end(tag) if open_.stray > _STRAY else None
 
-    def _say_what(self, tag: bytes, raised: bytes, text: bytes, line: int) -> tuple[bool, Ended | None]:
+    def _say_what(self, tag: bytes, raised: bytes, text: bytes) -> tuple[bool, Ended | None]:
         """Take the line behind `raised`, which has no message: it is that if it is indented."""
         more = text.strip()
         if not more:
             return True, None
         inside = text[:1] == b" "
-        return inside, self._end(tag, raised + more if inside else raised, self._open[tag].offset, line)
+        return inside, self._end(tag, raised + more if inside else raised)
 
     def flush(self) -> list[Ended]:
         """End all tracebacks: the log ends or breaks here."""

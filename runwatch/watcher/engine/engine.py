@@ -27,9 +27,10 @@ from runwatch.core.run import DONE, Run
 from runwatch.core.run_names import RunNames, tells, tells_at_all
 from runwatch.core.sample import Job, MachineEvent, Message
 from runwatch.core.series import FULL, Detail
+from runwatch.watcher.engine import launchers
 from runwatch.watcher.engine.beginnings import begin, follow, led_anew, rename
 from runwatch.watcher.engine.endings import event_of, orphaned
-from runwatch.watcher.engine.group import ENDED_OR_BLIND, Group, title_of
+from runwatch.watcher.engine.group import ENDED_OR_BLIND, Group, of_source, title_of
 from runwatch.watcher.engine.judging import Judging, adapted
 from runwatch.watcher.engine.pipelines import Pipeline, pipelines, settle_checkpoints
 from runwatch.watcher.engine.provisional import Provisional
@@ -74,6 +75,7 @@ class Engine:
         """What went wrong in runwatch itself, for people."""
         self._judging = Judging(self.troubles)
         self._names = RunNames()
+        self._waiting = launchers.Waiting()
 
     def add_source(self, source_id: str, name: str, path: str, member: Member | None = None) -> Group:
         """Watch another stream; a known id starts afresh. Return the group it belongs to."""
@@ -182,7 +184,7 @@ class Engine:
                 follow(group)
             whole = source.with_early(source.placed(segment))
             if not group.runs:
-                if not _tells(whole):
+                if not _tells(whole) or launchers.may_tell(source, whole):
                     source.keep_early(whole)
                     continue
                 begin(group, self.rules, self._detail)
@@ -265,12 +267,7 @@ class Engine:
         event = None if watched.run.finished else event_of(message, watched.run)
         if event is None:
             return []
-        block = Block({}, None, events=(event,), live=True, arrival=message.time)
-        if (twin := group.twin) is not None:
-            twin.run.fold(block)
-            self._judging.judge(twin, block)
-        watched.run.fold(block)
-        return self._judging.judge(watched, block)
+        return self._take_events(group, Block({}, None, events=(event,), live=True, arrival=message.time))
 
     def tick(self, now: float, group_ids: Iterable[str] | None = None) -> list[Change]:
         """Let rules about silence judge the newest run of each group, or of those named."""
@@ -280,6 +277,7 @@ class Engine:
             if group.provisional and group.settled is None:
                 changes += self._fold_provisional(group)
             changes += withdrawn(group, now)
+            changes += self._place_early(group, now, live=True)
             if sight(group, now) is not None and not group.lasting.runs:
                 self._take_back(group)
                 begin(group, self.rules, self._detail)
@@ -305,6 +303,8 @@ class Engine:
     def finish(self, now: float) -> list[Change]:
         """Judge every group as sources that are complete: nothing more will come."""
         changes: list[Change] = []
+        for group in self.groups.values():
+            changes += self._place_early(group, now, live=False)
         for group in self.groups.values():
             if sight(group, now) is not None and not group.runs:
                 begin(group, self.rules, self._detail)
@@ -396,6 +396,37 @@ class Engine:
         if title and not group.title and group.settled is None:
             group.title = title[:MOST_TITLE]
             self._call(group, group.name if tells(group.path) else "")
+
+    def _place_early(self, group: Group, now: float, *, live: bool) -> list[Change]:
+        """Hand what a log says of an end alone to the run that it is of, or begin one of its own."""
+        changes: list[Change] = []
+        for source in () if group.runs else tuple(group.sources.values()):
+            if not any(event.kind in CRASH_KINDS for event in source.unplaced):
+                continue
+            near = launchers.not_going_on(source, launchers.beside(source, self.groups.values()))
+            if live and near and not self._waiting.settled(source, near, now):
+                continue
+            self._waiting.forget(source)
+            lives = live and group.lived
+            block = Block({}, None, events=source.unplaced, live=lives, arrival=now if lives else 0.0)
+            if (owner := launchers.owner(source, near)) is not None:
+                launchers.hand_on(source, group)
+                changes += self._take_events(owner, of_source(block, source.path))
+                continue
+            source.early = ()
+            begin(group, self.rules, self._detail)
+            block = group.told(source, block, leads=True, watched=group.runs[-1])
+            changes += self._take_events(group, block)
+        return changes
+
+    def _take_events(self, group: Group, block: Block) -> list[Change]:
+        """Let the newest run of a group take events, with and without what is provisional of it."""
+        if (twin := group.twin) is not None:
+            twin.run.fold(block)
+            self._judging.judge(twin, block)
+        watched = group.runs[-1]
+        watched.run.fold(block)
+        return self._judging.judge(watched, block)
 
     def _every(self) -> Iterator[WatchedRun]:
         """Yield every run, and the newest ones as they are without what is provisional, too."""

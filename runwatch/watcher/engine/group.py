@@ -290,7 +290,7 @@ class Group:
         if len(self.sources) == 1 and not source.member.group:
             run.take_over(block.samples)  # others may come
             return block
-        block = _of_source(block, source.path)
+        block = of_source(block, source.path)
         if block.rank is not None:
             return block
         if leads:
@@ -405,7 +405,7 @@ def title_of(source: Source, block: Block, title: str) -> str:
     return next((told["name"] for told in reversed(facts) if "name" in told), title)
 
 
-def _of_source(block: Block, path: str) -> Block:
+def of_source(block: Block, path: str) -> Block:
     """Return the block with the path its lines are of; events keep it, for rules that remember them."""
     events = [
         event

@@ -59,6 +59,8 @@ class Source:
     """What it told before a run was known: of that run, when it comes."""
     early_total: int | None = None
     """The planned number of steps that it told before."""
+    handed_on: int = -1
+    """Offset up to which what it said of an end was taken for that of the run beside it."""
     steps: tuple[int, ...] = ()
     """Up to two newest training steps of the run that it tells of."""
     strength: int = NOTHING
@@ -76,6 +78,11 @@ class Source:
         """Why nothing is known of what it tells now; None if all is well."""
         return self.lost or self.drift
 
+    @property
+    def unplaced(self) -> tuple[Event, ...]:
+        """What it told before a run was known, and no other run took."""
+        return tuple(event for event in self.early if event.offset > self.handed_on)
+
     def keep_early(self, block: Block) -> None:
         """Keep what a block tells that is of no run yet; of events the newest, if there are many."""
         self.early, self.early_total = tuple(block.events)[-EARLY:], block.total
@@ -84,12 +91,13 @@ class Source:
         """Return a block with what was told before it."""
         if self.early_total is not None and block.total is None:
             block = replace(block, total=self.early_total)
-        if not self.early:
+        early = self.unplaced
+        if not early:
             return block
         marks = dict(block.marks)
-        for event in self.early:  # rows may be read after what stands behind them
+        for event in early:  # rows may be read after what stands behind them
             marks[event.kind] = max(event.offset, marks.get(event.kind, -1))
-        return replace(block, events=[*self.early, *block.events], marks=marks)
+        return replace(block, events=[*early, *block.events], marks=marks)
 
     def placed(self, segment: Segment) -> Block:
         """Return the next block; each checkpoint it tells of says the newest step before it."""

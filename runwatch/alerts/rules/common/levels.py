@@ -10,7 +10,7 @@ _BIN = 0.02
 """Width of a bin, ln."""
 _MOST = 1000
 """Bins on each side of one second."""
-_NEAR = 0.2
+_NEAR = 0.4
 """Part of a slowdown that may be missing where it was as slow."""
 _SHARE = 0.05
 """Share of the rows so far from which a level is a usual one."""

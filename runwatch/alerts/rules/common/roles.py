@@ -45,7 +45,7 @@ _NAMES = {
         d_a d_b d_fake""",
     AGENT: """policy_loss pi_loss policy_gradient_loss pg_loss actor_loss value_loss vf_loss critic_loss
         q_loss td_loss epsilon ε eps_greedy exploration_rate""",
-    SIZE: """num_gaussians n_gaussians number_of_gaussians gaussians num_gs num_splats splats num_points
+    SIZE: """num_gaussians n_gaussians number_of_gaussians gaussians num num_gs num_splats splats num_points
         n_points points total_points""",
     RIVAL: "elo elo_rating win_rate winrate winning_rate self_play selfplay self_play_games",
     FORGER: "g_loss loss_g lossg errg gen_loss generator_loss loss_gen loss_generator g_gan g_a g_b",

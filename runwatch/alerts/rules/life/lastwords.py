@@ -1,9 +1,14 @@
-"""Whether the newest that a run told is something that may end it, with no training row after it."""
+"""Whether the newest that a run told is something that may end it, with hardly a training row after it."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from runwatch.alerts.rules.common.signatures import CRASH_KINDS
 from runwatch.core.block import Block
+
+_SURVIVED = 3
+"""Training rows behind such an event that show that it went on; a bar draws its last row once more."""
 
 
 class LastWords:
@@ -19,12 +24,16 @@ class LastWords:
         """Whether the run's last words were such an event."""
         self._source: tuple[int | None, str] = (None, "")
         self._at = -1
+        self._behind = 0
 
     def push(self, block: Block) -> None:
         """Take what is new."""
         source = (block.rank, block.source)
         offsets = [event.offset for event in block.events if event.kind in CRASH_KINDS]
         if offsets:
-            self.fatal, self._source, self._at = True, source, max(offsets)
+            self.fatal, self._source, self._at, self._behind = True, source, max(offsets), 0
         if block.progress is not None and len(block.progress):
-            self.fatal &= source == self._source and self._at >= block.progress.offset[-1]
+            own = source == self._source
+            behind = block.progress.offset > self._at if own else block.progress.offset > -np.inf
+            self._behind += int(behind.sum())
+            self.fatal &= self._behind < _SURVIVED

@@ -5,6 +5,7 @@ averages bad losses away), and a loop whose every step is skipped prints the
 same loss for ever. Nothing in such a log is NaN, and nothing is learned.
 Formula: `zeros` rows of exactly 0, after losses above 0.05 or beside gradient
 norms that are zero or not finite (`early` rows where no loss has been seen, and norms must be);
+a warning after `never` rows of exactly 0 from the first, where no other loss or reward is printed;
 or `same` rows of one value, after a window in which values differed, and at
 least four times the longest such stretch so far. Ends at the third other value.
 
@@ -84,11 +85,14 @@ class MaskedNan(MetricRule, RankRule):
 
     zeros: int = threshold(3, "rows of exactly zero, after real losses")
     early: int = threshold(10, "rows of exactly zero, where there was no other loss yet")
+    never: int = threshold(100, "rows of exactly zero from the first, where no other loss is printed")
     same: int = threshold(24, "rows of one and the same value")
 
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
     _evaluated: Recent = field(default_factory=Recent, init=False, repr=False)
     _rewards: Rewards = field(default_factory=Rewards, init=False, repr=False)
+    _part: float = field(default=np.inf, init=False, repr=False)
+    """Offset from which another loss was printed that was not zero."""
     _now: _Stretch = field(default_factory=_Stretch, init=False, repr=False)
     _signed: bool = field(default=False, init=False, repr=False)
     """Whether there was a loss below zero."""
@@ -101,6 +105,9 @@ class MaskedNan(MetricRule, RankRule):
         self._grad.push(block.samples.get(GRAD_NORM))
         self._evaluated.push(block.samples.get(VAL_LOSS))
         self._rewards.push(block)
+        for name, samples in block.samples.items():
+            if "loss" in name.lower() and name != LOSS:
+                self._part = min(self._part, float(samples.offset[samples.value != 0].min(initial=np.inf)))
         return super().judge(block)
 
     def restart(self, where: Place) -> Sequence[Finding]:
@@ -178,6 +185,8 @@ class MaskedNan(MetricRule, RankRule):
             return [
                 self.say(Verdict.CLEAR, Severity.CRITICAL, "the loss moves again", self._here(), metric=LOSS)
             ]
+        if now.value == 0 and not now.above and was < self.never <= now.rows:
+            return self._never(rows, max(low, low + self.never - was - 1))
         needed = self._needed()
         if not was < needed <= now.rows and not (now.value == 0 and now.rows >= needed):
             return []
@@ -188,6 +197,14 @@ class MaskedNan(MetricRule, RankRule):
             return []
         self._open = "zero" if now.value == 0 else "same"
         return [self._finding(float(rows.offset[min(row, high - 1)]), was + row - low + 1)]
+
+    def _never(self, rows: Samples, row: int) -> list[Finding]:
+        """Judge a loss that has been zero since the first row."""
+        offset = float(rows.offset[min(row, len(rows) - 1)])
+        if self._now.number > 1 or self._part <= offset or self._rewards.known(offset) or self._now.learns:
+            return []
+        self._open = "zero"
+        return [self._finding(offset, self.never, Severity.WARNING)]
 
     def _needed(self) -> int:
         if self._now.value == 0:
@@ -222,7 +239,7 @@ class MaskedNan(MetricRule, RankRule):
     def _here(self) -> Place:
         return self._now.where or Place(None, None)
 
-    def _finding(self, offset: float, rows: int) -> Finding:
+    def _finding(self, offset: float, rows: int, severity: Severity = Severity.CRITICAL) -> Finding:
         value = self._now.value
         norms = self._grad.until(offset, 1).value
         bad = len(norms) > 0 and not np.isfinite(norms[0])
@@ -234,7 +251,7 @@ class MaskedNan(MetricRule, RankRule):
             cause = "the weights do not change: every step is skipped, or the learning rate is zero"
         return self.say(
             Verdict.FIRING,
-            Severity.CRITICAL,
+            severity,
             f"{label(LOSS)} {what} since {self._here()}",
             self._here(),
             metric=LOSS,

@@ -4,7 +4,9 @@ Reason: a NaN loss never recovers by itself and burns the rest of the budget.
 Formula: the first non-finite training or validation loss is critical; a
 non-finite gradient norm is a warning, and critical from `grad_count` in
 `grad_window` samples on or when the loss is non-finite too. Latched until
-`streak` finite samples in a row. There is no warm-up.
+`streak` finite samples in a row. There is no warm-up. Lines that say of a loss that it is NaN
+and are no records, `Loss: nan`, are a warning from the `lines`-th on, and critical from four
+times as many where no loss is read; a restart ends that.
 
 Example: 'loss is NaN since step 31216', critical at the first such row.
 
@@ -35,11 +37,14 @@ from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats
 from runwatch.alerts.rules.common.context import Recent, newest, surge
 from runwatch.alerts.rules.common.roles import over_episodes
+from runwatch.core.batch import Event
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, LOSS_SCALE, VAL_BPB, VAL_LOSS, label
 
 _FATAL = frozenset({LOSS, VAL_LOSS, VAL_BPB})
+_LINES = "loss in lines without a record"
+"""What is told of lines is told under this name."""
 _CONTEXT = (LOSS, GRAD_NORM, LEARNING_RATE, LOSS_SCALE)
 _HARMLESS = ("ppl", "perplexity", "explained_variance", "explained variance", "decreased", "improved")
 """Parts of names of what overflows, has nothing to divide by, or tells the best so far, at first infinite."""
@@ -73,8 +78,11 @@ class NonFinite(RankRule):
     grad_count: int = threshold(3, "non-finite gradient norms within grad_window that are critical")
     grad_window: int = threshold(10, "samples within which grad_count is counted")
     scale_search: int = threshold(100, "first samples in which an fp16 loss scale may still overflow often")
+    lines: int = threshold(4, "lines without a record that say of a loss that it is NaN")
 
     _watches: dict[str, _Watch] = field(default_factory=dict, init=False, repr=False)
+    _said: Severity | None = field(default=None, init=False, repr=False)
+    """How grave it is what lines without a record say."""
     _recent: dict[str, Recent] = field(
         default_factory=lambda: {name: Recent() for name in _CONTEXT}, init=False, repr=False
     )
@@ -94,7 +102,48 @@ class NonFinite(RankRule):
             else:
                 found += [(offset, metric, f) for offset, f in self._scan(metric, watch, samples, finite)]
             watch.rows += len(samples)
+        found += [(offset, "", finding) for offset, finding in self._lines(block)]
         return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+
+    def _lines(self, block: Block) -> list[tuple[float, Finding]]:
+        """Judge what lines without a record say of a loss."""
+        found: list[tuple[float, Finding]] = []
+        told = [(event.offset, event) for event in block.events if event.kind == "nan"]
+        for offset, event in sorted(
+            [*((at, None) for at in block.restarts), *told], key=lambda each: each[0]
+        ):
+            finding = self._restart() if event is None else self._line(event)
+            if finding is not None:
+                found.append((float(offset), finding))
+        return found
+
+    def _restart(self) -> Finding | None:
+        severity, self._said = self._said, None
+        if severity is None:
+            return None
+        return self.say(Verdict.CLEAR, severity, "the run started again", Place(None, None), metric=_LINES)
+
+    def _line(self, event: Event) -> Finding | None:
+        count = int(event.data.get("count", "1"))
+        grave = count >= 4 * self.lines and LOSS not in self._watches
+        severity = Severity.CRITICAL if grave else Severity.WARNING
+        known = self._said is not None and severity.rank <= self._said.rank
+        if count < self.lines or known or any(self._is_firing(metric) for metric in _FATAL):
+            return None
+        self._said = severity
+        return self.say(
+            Verdict.FIRING,
+            severity,
+            f"a loss is NaN in line after line: {event.title[:80]}",
+            Place(event.step, event.line),
+            metric=_LINES,
+            advice=_ADVICE[Severity.CRITICAL],
+            evidence={"lines": count},
+        )
+
+    def _is_firing(self, metric: str) -> bool:
+        watch = self._watches.get(metric)
+        return watch is not None and watch.firing is not None
 
     def _scan(
         self, metric: str, watch: _Watch, samples: Samples, finite: NDArray[np.bool_]

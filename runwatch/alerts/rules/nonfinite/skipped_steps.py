@@ -5,7 +5,8 @@ what was skipped are left out of it; only its own count tells.
 Formula: of the steps of the last `rows` rows, judged every tenth row, the part that the log
 counts as skipped is `part` or more: a warning; `most` or more: critical. Counts since the
 row before and counts since the start are told apart by their name. Ends below half of
-`part`.
+`part`. Lines that say that a batch ran out of memory or is skipped: `batches` of them in a
+row are a warning, four times as many critical; a training row ends that.
 
 Example: '24% of the steps of the last 50 rows were skipped'.
 
@@ -26,8 +27,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import RunRule, place, threshold
+from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.alerts.rules.baseline import Segments, Windows
+from runwatch.core.batch import Event
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 
@@ -49,7 +51,10 @@ class SkippedSteps(RunRule):
     most: float = threshold(0.9, "part of the steps skipped that is critical")
     rows: int = threshold(50, "rows over which steps are counted")
     search: int = threshold(100, "first rows, in which a loss scale is searched")
+    batches: int = threshold(16, "lines in a row that tell of a batch that was not trained")
 
+    _lost: Severity | None = field(default=None, init=False, repr=False)
+    """How grave it is that no batch was trained."""
     _metric: str = field(default="", init=False, repr=False)
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _skipped: Windows | None = field(default=None, init=False, repr=False)
@@ -60,17 +65,55 @@ class SkippedSteps(RunRule):
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the counter of a block."""
+        found = self._batches(block)
         if not self._metric:
             self._metric = next((name for name in (_EACH, *_TOTALS) if name in block.samples), "")
             if not self._metric:
-                return ()
-        found: list[Finding] = []
+                return found
         for restarted, piece in self._segments.split(block.samples.get(self._metric), block.restarts):
             if restarted or self._skipped is None or self._steps is None:
                 self._skipped, self._steps = Windows(self.rows, _HOP), Windows(self.rows, _HOP)
                 self._last = (np.nan, np.nan)
             found += self._walk(piece, self._skipped, self._steps)
         return found
+
+    def _batches(self, block: Block) -> list[Finding]:
+        """Count batches that were not trained, from training row to training row."""
+        found: list[Finding] = []
+        rows, at = block.progress, 0
+        for event in (event for event in block.events if event.kind == "skip"):
+            upto = int(np.searchsorted(rows.offset, event.offset)) if rows is not None else 0
+            found += self._trained(rows, at, upto)
+            found += self._batch(event)
+            at = max(at, upto)
+        return found + self._trained(rows, at, len(rows) if rows is not None else 0)
+
+    def _trained(self, rows: Samples | None, low: int, high: int) -> list[Finding]:
+        """Take the training rows [low, high)."""
+        if rows is None or low >= high:
+            return []
+        severity, self._lost = self._lost, None
+        if severity is None:
+            return []
+        return [self.say(Verdict.CLEAR, severity, "a batch was trained", place(rows, low))]
+
+    def _batch(self, event: Event) -> list[Finding]:
+        """Take a batch that was not trained."""
+        lost = int(event.data.get("count", "1"))
+        severity = Severity.CRITICAL if lost >= 4 * self.batches else Severity.WARNING
+        if lost < self.batches or (self._lost is not None and severity.rank <= self._lost.rank):
+            return []
+        self._lost = severity
+        return [
+            self.say(
+                Verdict.FIRING,
+                severity,
+                f"{lost} batches in a row were not trained: {event.title[:100]}",
+                Place(event.step, event.line),
+                advice="Stop; a smaller batch, shorter sequences or less in memory let it train.",
+                evidence={"batches": lost},
+            )
+        ]
 
     def _walk(self, rows: Samples, skipped: Windows, steps: Windows) -> list[Finding]:
         start = skipped.rows

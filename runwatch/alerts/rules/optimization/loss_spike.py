@@ -58,6 +58,7 @@ from runwatch.alerts.rules.baseline import (
 from runwatch.alerts.rules.common.context import Recent, lr_jump, surge
 from runwatch.alerts.rules.common.epoch_mean import EpochMean
 from runwatch.alerts.rules.common.players import limited
+from runwatch.alerts.rules.common.roles import SIZE, role
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.common.wording import rose
 from runwatch.alerts.rules.metric_rule import LossRule
@@ -133,6 +134,8 @@ class LossSpike(LossRule, RankRule):
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
     _rate: Recent = field(default_factory=Recent, init=False, repr=False)
     _means: EpochMean = field(default_factory=EpochMean, init=False, repr=False)
+    _grows: bool = field(default=False, init=False, repr=False)
+    """Whether the size of a model of points or splats is printed."""
     _levels: Windows = field(default_factory=lambda: Windows(32, 16), init=False, repr=False)
     _waves: Waves = field(default_factory=Waves, init=False, repr=False)
     _spike: _Spike | None = field(default=None, init=False, repr=False)
@@ -150,6 +153,7 @@ class LossSpike(LossRule, RankRule):
         self._grad.push(block.samples.get(GRAD_NORM))
         self._rate.push(block.samples.get(LEARNING_RATE))
         self._means.push(block)
+        self._grows = self._grows or any(role(name) == SIZE for name in block.samples)
         return super().judge(block)
 
     def restart(self, where: Place) -> Sequence[Finding]:
@@ -302,6 +306,7 @@ class LossSpike(LossRule, RankRule):
         meant = spike.peak < max(self._first) + log(self.low)
         meant |= spike.peak - spike.usual < self.waves * spike.survived
         meant |= spike.early and spike.peak - spike.usual < _SCATTER * self._scatter(spike)
+        meant |= self._grows  # its opacities are reset now and then
         meant |= spike.where.step is None and abs(spike.peak - max(self._first)) < log(1 + self.rise)
         if meant or (severity is Severity.WARNING and self._regular(spike)):
             severity = Severity.INFO

@@ -55,6 +55,8 @@ class LostWork(RunRule):
     _highest: float = field(default=-np.inf, init=False, repr=False)
     _died: bool = field(default=False, init=False, repr=False)
     """Whether an error came since the newest row."""
+    _seen: bool = field(default=False, init=False, repr=False)
+    """Whether a process was seen to die since the newest restart: rows that it wrote may come later."""
     _until: float = field(default=np.inf, init=False, repr=False)
     """Step whose passing ends it; while it fires."""
     _firing: Severity | None = field(default=None, init=False, repr=False)
@@ -72,7 +74,9 @@ class LostWork(RunRule):
             newest = float(piece.offset[-1]) if piece is not None and len(piece) else -np.inf
             for event in block.events:
                 if low <= event.offset < high:
-                    self._died |= event.kind in CRASH_KINDS and event.offset > newest
+                    fatal = event.kind in CRASH_KINDS
+                    self._died |= fatal and event.offset > newest
+                    self._seen |= fatal and "pid" in event.data
                     if (
                         event.kind == "checkpoint"
                         and event.step is not None
@@ -95,6 +99,7 @@ class LostWork(RunRule):
     def _restart(self, piece: Samples) -> list[Finding]:
         """Judge the first row after a restart."""
         step, highest = float(piece.value[0]), self._highest
+        died, self._seen = self._died or self._seen, False
         known = sorted(saved for saved in self._saved if saved <= highest)
         self._saved = deque(
             (s for s in self._saved if s <= step or s > highest), maxlen=_KEPT
@@ -104,7 +109,7 @@ class LostWork(RunRule):
         lost = highest - step
         if step >= known[-2] or lost < self.least or self._firing is not None:
             return []
-        self._firing, self._until = (Severity.WARNING if self._died else Severity.INFO), highest
+        self._firing, self._until = (Severity.WARNING if died else Severity.INFO), highest
         return [
             self.say(
                 Verdict.FIRING,

@@ -7,7 +7,8 @@ quarter that stand for `seen` epochs where the loss is still at chance: the medi
 the last quarter of them is not lower than that of the first by more than max(`least`, 2
 standard errors of the two medians), or both stand at ln(k) of fewer than ten classes. A
 warning where that costs the run: the loss stands at chance, within `chance` of ln(k) for a
-usual number of classes or tokens k; no learning rate was above `rate`; or it is flat to 1 %
+usual number of classes or tokens k; no learning rate was above `rate`; all gradient norms
+were exactly 0; or it is flat to 1 %
 through all those epochs. Elsewhere a note, unless rows are noisy, or all alike as they are
 printed: fine-tuning may rightly begin where it ends. Ends when the median of 64 rows has
 fallen by 3 %.
@@ -52,7 +53,7 @@ from runwatch.alerts.rules.common.epochs import Epochs
 from runwatch.alerts.rules.common.players import Players
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import LEARNING_RATE, LOSS, label
+from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
 
 _EARLY = 50
 """Steps from which a first row shows that the run began elsewhere, unless rows are as far apart."""
@@ -61,6 +62,8 @@ _STEPS = 10
 _NOISY = 0.1
 """Deviation of single rows, in ln, from which nothing is said of a loss that merely stands."""
 _FLAT = 0.01
+_NORMS = 32
+"""Gradient norms of exactly 0, and no other, that say that nothing is trained."""
 _FEW = 9
 """Most classes among which a loss within `chance` of guessing has learned next to nothing."""
 
@@ -85,6 +88,7 @@ class NeverLearns(RankRule):
     _players: Players = field(default_factory=Players, init=False, repr=False)
     _epochs: Epochs = field(default_factory=Epochs, init=False, repr=False)
     _rate: Recent = field(default_factory=lambda: Recent(512), init=False, repr=False)
+    _norms: Recent = field(default_factory=lambda: Recent(512), init=False, repr=False)
     _first: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
     """ln(loss) of the first rows, until judged."""
     _steps: list[float] = field(default_factory=list, init=False, repr=False)
@@ -102,6 +106,7 @@ class NeverLearns(RankRule):
         """Judge the training loss of a block."""
         self._epochs.push(block)
         self._rate.push(block.samples.get(LEARNING_RATE))
+        self._norms.push(block.samples.get(GRAD_NORM))
         self._players.push(block)
         found: list[Finding] = []
         for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
@@ -185,7 +190,12 @@ class NeverLearns(RankRule):
         recent = self._rate.until(offset, 512)
         rates = recent.value[recent.offset >= self._begin]
         highest = float(np.max(rates, initial=0.0, where=np.isfinite(rates)))
-        return f"the learning rate was never above {highest:.2g}" if 0 < highest < self.rate else ""
+        if 0 < highest < self.rate:
+            return f"the learning rate was never above {highest:.2g}"
+        norms = self._norms.until(offset, 512)
+        values = norms.value[norms.offset >= self._begin]
+        dead = len(values) >= _NORMS and not values.any()
+        return "the gradient norm is exactly 0: no gradient reaches the weights" if dead else ""
 
     def _elsewhere(self) -> bool:
         """Whether the first rows are not those of a run's beginning."""

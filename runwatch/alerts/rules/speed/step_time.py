@@ -102,7 +102,7 @@ class StepTime(RankRule):
     critical_seconds: float = threshold(600.0, "seconds a critical slowdown must last")
     persist: int = threshold(2, "evaluations in a row, 16 rows apart, that must agree")
     lost: float = threshold(60.0, "seconds that a slowdown by less than 20 ms a step must cost, else a note")
-    notable: float = threshold(0.2, "slowdown below which it is a note")
+    notable: float = threshold(0.24, "slowdown below which it is a note")
     skip: int = threshold(10, "rows after a start or restart that are not judged")
 
     _tracks: dict[str, _Track] = field(default_factory=dict, init=False, repr=False)

@@ -1,0 +1,86 @@
+"""A launcher's log beside that of its run: what it says of the end is said of that run.
+
+torchrun, accelerate and srun keep a log of their own, or the one that ranks write their errors to. Without a
+training record it is no run, but its words are those of the run beside it that ended at the same moment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from runwatch.core.block import Block
+from runwatch.watcher.engine.group import Group
+from runwatch.watcher.engine.source import Source
+from runwatch.watcher.engine.watched import WatchedRun
+from runwatch.watcher.sources.member import LOG
+
+SETTLED = 10.0
+"""Seconds in which neither log may grow before it is decided whose the words are."""
+TOGETHER = 60.0
+"""Seconds by which the last words of both may lie apart."""
+LATER = 15.0
+"""Seconds for which the run may be written to behind them: what goes on for longer is another run."""
+
+
+def may_tell(source: Source, block: Block) -> bool:
+    """Return whether a block, which tells of no training, may be of a run that another log is of."""
+    alone = source.member.kind == LOG and not source.member.group and source.id.startswith("/")
+    return alone and block.progress is None and not (block.samples or block.bar or block.ranks)
+
+
+def beside(source: Source, groups: Iterable[Group]) -> list[Group]:
+    """Return the groups with logs in the directory of a log, or below it."""
+    home = os.path.dirname(source.id)
+    return [
+        group
+        for group in groups
+        if source.id not in group.sources
+        and any(each.member.kind == LOG and each.id.startswith(f"{home}/") for each in group.sources.values())
+    ]
+
+
+@dataclass
+class Waiting:
+    """The logs of which it is not decided yet whether their words are of another's run."""
+
+    _seen: dict[str, tuple[tuple[int, ...], float]] = field(default_factory=dict)
+    """Source id -> lines of it and of those beside it, and since when they are so many."""
+
+    def settled(self, source: Source, near: Iterable[Group], now: float) -> bool:
+        """Return whether neither a log nor those that it may belong to have grown for a while."""
+        lines = (source.lines, *(group.lines for group in near))
+        known, since = self._seen.get(source.id, ((), now))
+        self._seen[source.id] = lines, since if lines == known else now
+        return lines == known and now - since >= SETTLED
+
+    def forget(self, source: Source) -> None:
+        """Forget a log of which it is decided."""
+        self._seen.pop(source.id, None)
+
+
+def not_going_on(source: Source, near: Iterable[Group]) -> list[Group]:
+    """Return those groups that were not written to for long behind a log's last words."""
+    return [group for group in near if (group.written or 0.0) <= (source.written or 0.0) + LATER]
+
+
+def owner(source: Source, near: Iterable[Group]) -> Group | None:
+    """Return the group whose newest run a log's last words are of; None if none or several may be meant."""
+    found = [group for group in near if group.runs and _may_own(source, group, group.runs[-1])]
+    return found[0] if len(found) == 1 else None
+
+
+def _may_own(source: Source, group: Group, watched: WatchedRun) -> bool:
+    ended = watched.run.finished or watched.closed or not watched.run.records
+    if ended or abs((group.written or 0.0) - (source.written or 0.0)) > TOGETHER:
+        return False
+    died = any(row.rule == "crash" and row.state != "resolved" for row in watched.incidents.every())
+    return died or any(event.kind == "elastic" for event in source.unplaced)
+
+
+def hand_on(source: Source, group: Group) -> None:
+    """Note that all that a log of a group has said so far was handed on, also in its lasting state."""
+    upto = max((event.offset for event in source.early), default=source.handed_on)
+    lasting = group.lasting.sources.get(source.id, source)
+    source.handed_on = lasting.handed_on = upto

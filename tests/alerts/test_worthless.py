@@ -1,0 +1,109 @@
+"""Runs that are worth nothing, as their logs tell it: NaN, zeros and batches that were never trained."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from runwatch.parsers.formats import catalogue
+from runwatch.parsers.stream import StreamParser
+from runwatch.watcher.engine.document import document
+from runwatch.watcher.engine.engine import Engine
+
+NOW = 1.9e9
+
+
+def rows(first: int, last: int, more: str = "") -> str:
+    return "".join(f"step: {at}/400  loss: {3 - at * 0.005:.4f}{more}\n" for at in range(first, last))
+
+
+def told(text: str, *pieces: int) -> list[tuple[str, str, str, int | None]]:
+    """Return (rule, severity, state, line) of what is found in a complete log that is read in pieces."""
+    engine, parser, data = Engine(), StreamParser(catalogue()), text.encode()
+    engine.add_source("run", "run", "run.log")
+    edges = [0, *pieces, len(data)]
+    batches = [parser.feed(data[low:high]) for low, high in pairwise(edges)]
+    for batch in (*batches, parser.flush()):
+        engine.fold("run", batch, written=NOW - 1e6)
+    engine.finish(NOW)
+    rows = (row for run in document(engine, NOW)["runs"] for row in run["incidents"])
+    return [(row["rule"], row["severity"], row["state"], row["line"]) for row in rows]
+
+
+def of(rule: str, text: str, *pieces: int) -> list[tuple[str, str, int | None]]:
+    return [(severity, state, line) for name, severity, state, line in told(text, *pieces) if name == rule]
+
+
+def test_lines_without_a_record_that_say_nan_are_heard():
+    bars = "".join(f"Epoch {at}/9 [Train]: {at}/9 done\n" for at in range(1, 4))
+    assert of("nonfinite", rows(1, 60) + "INFO avg. test_loss nan avg. top1 0.001\n" * 3) == []
+    found = of("nonfinite", rows(1, 60) + "INFO avg. test_loss nan avg. top1 0.001\n" * 30)
+    assert found == [("warning", "firing", 63)]
+    text = bars + TRACE + "Fitting q\n" + "Loss: nan\n" * 40
+    assert of("nonfinite", text) == [("critical", "firing", 12)]
+    assert of("nonfinite", text, 50, 130, 300) == of("nonfinite", text)
+
+
+TRACE = 'Traceback (most recent call last):\n  File "fit.py", line 3, in <module>\n    main()\nKeyError: 1\n'
+
+
+def test_a_loss_that_is_read_says_it_itself():
+    text = rows(1, 60) + "step: 60/400  loss: nan\n" + "best loss: nan\n" * 9
+    assert len(of("nonfinite", text)) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "count", "severity"),
+    [
+        ("WARNING: ran out of memory, skipping batch", 30, "warning"),
+        ("| WARNING: ran out of memory", 200, "critical"),
+        ("NaN in the inputs, skipping this batch", 200, "critical"),
+    ],
+)
+def test_batches_that_are_all_skipped_are_an_alarm(line, count, severity):
+    text = rows(1, 60) + f"{line}\n" * count
+    ((told, state, _),) = of("skipped_steps", text)
+    assert (told, state) == (severity, "firing")
+    ((_, state, _),) = of("skipped_steps", text + rows(60, 70))
+    assert state == "resolved"
+    assert of("skipped_steps", text, 1000, 1500) == of("skipped_steps", text)
+
+
+def test_a_batch_skipped_now_and_then_is_none():
+    text = "".join(
+        rows(at, at + 4) + "WARNING: ran out of memory, skipping batch\n" for at in range(1, 300, 4)
+    )
+    assert of("skipped_steps", text) == []
+
+
+def bar(at: int, loss: str, more: str = "") -> str:
+    return (
+        f"Train:  {at // 2:2d}%|##        | {at}/200 [00:{at // 4:02d}<01:00,  4.00it/s, loss={loss}{more}]\r"
+    )
+
+
+def test_a_loss_that_is_zero_from_the_first_row_is_a_warning():
+    text = "".join(bar(at, "0.0000") for at in range(1, 150))
+    ((severity, state, _),) = of("masked_nan", text)
+    assert (severity, state) == ("warning", "firing")
+    assert of("masked_nan", "".join(bar(at, "0.0000") for at in range(1, 90))) == []
+    assert of("masked_nan", "".join(bar(at, "0.0000", ", kd_loss=0.31") for at in range(1, 150))) == []
+
+
+def test_gradients_that_are_all_zero_make_a_flat_loss_a_warning():
+    text = "".join(
+        f"step: {at}/900  loss: {1.17 + 0.02 * (at * 7919 % 11 - 5):.4f}  grad_norm: {{}}\n"
+        for at in range(1, 450)
+    )
+    ((severity, _, _),) = of("never_learns", text.replace("{}", "0.0"))
+    assert severity == "warning"
+    assert [severity for severity, *_ in of("never_learns", text.replace("{}", "0.3"))] == ["info"]
+
+
+def test_a_bar_that_is_drawn_once_more_behind_an_interrupt_is_no_hang():
+    text = "".join(bar(at, f"{3 - at / 100:.4f}") for at in range(1, 90)) + "\n"
+    stop = TRACE.replace("KeyError: 1", "KeyboardInterrupt") + bar(90, "2.1000") + "\n"
+    found = told(text + stop)
+    assert ("crash", "info", "firing") in [each[:3] for each in found]
+    assert "hang" not in [each[0] for each in found]
