@@ -134,8 +134,10 @@ def _of_path(parts: Sequence[str], at: int) -> Iterator[str]:
     for start in range(at, max(-1, at - 6), -1):
         head = "/".join([*parts[start:at], _plain(parts[at])])
         yield head
+        if start == at:  # run001.log among others of its directory
+            yield from filter(_numbered, below[-1:] if not parts[-1].endswith(".wandb") else ())
         if below:
-            yield from (f"{head}/{_plain(part)}" for part in parts[at + 1 :] if any(map(str.isdigit, part)))
+            yield from (f"{head}/{part}" for part in filter(_numbered, below))
             yield "/".join([head, *below])
         if parts[-1] != _plain(parts[-1]):
             yield "/".join([*parts[start:at], *parts[at:]])
@@ -155,6 +157,10 @@ def _common(part: str) -> bool:
     if part.endswith(".wandb") or (_WANDB.fullmatch(part) and re.match(r"(?:offline-)?run-\d{8}_", part)):
         return True
     return all(word.lower() in _COMMON for word in _WORD.findall(_KIND.sub("", part)))
+
+
+def _numbered(part: str) -> bool:
+    return any(map(str.isdigit, part))
 
 
 def _plain(part: str) -> str:

@@ -39,7 +39,7 @@ def test_directories_whose_names_look_alike_are_two_runs(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "train.log").write_text("".join(lines))
     found = runs(tmp_path)
-    assert found.pop("x/train") == []
+    assert found.pop("x") == []
     assert list(found.values()) == [["train/loss"]]
 
 

@@ -73,7 +73,8 @@ class Runs(FilterScreen, ListScreen):
         row = self.table.run_of(entry)
         if row is None:
             return
-        if row is self.table.selected():
+        here = self.table.selected()
+        if here is not None and row.id == here.id:
             self.do_open()
         else:
             self.runwatch.choose_run(row.id)

@@ -200,6 +200,8 @@ class Engine:
             changes += self._judging.judge(watched, block)
         if any(event.kind == "checkpoint" for event in batch.events):
             settle_checkpoints(group)
+        if live and not group.runs:
+            changes += self._place_early(group, arrival, live=True)
         sight(group, arrival)
         if source.member.rank is not None and group.runs:
             rank = group.runs[-1].run.rank(source.member.rank)

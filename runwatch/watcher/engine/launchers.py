@@ -20,6 +20,8 @@ SETTLED = 10.0
 """Seconds in which neither log may grow before it is decided whose the words are."""
 TOGETHER = 60.0
 """Seconds by which the last words of both may lie apart."""
+OURS = "runwatch: "
+"""How `runwatch run` begins its last line: that log is of the command that ended, whatever lies beside it."""
 LATER = 15.0
 """Seconds for which the run may be written to behind them: what goes on for longer is another run."""
 
@@ -27,7 +29,8 @@ LATER = 15.0
 def may_tell(source: Source, block: Block) -> bool:
     """Return whether a block, which tells of no training, may be of a run that another log is of."""
     alone = source.member.kind == LOG and not source.member.group and source.id.startswith("/")
-    return alone and block.progress is None and not (block.samples or block.bar or block.ranks)
+    wrapped = any(event.title.startswith(OURS) for event in block.events)
+    return alone and not wrapped and block.progress is None and not (block.samples or block.bar or block.ranks)
 
 
 def beside(source: Source, groups: Iterable[Group]) -> list[Group]:
