@@ -137,7 +137,7 @@ def _of_path(parts: Sequence[str], at: int) -> Iterator[str]:
         if start == at:  # run001.log among others of its directory
             yield from filter(_numbered, below[-1:] if not parts[-1].endswith(".wandb") else ())
         if below:
-            yield from (f"{head}/{part}" for part in filter(_numbered, below))
+            yield from (f"{head}/{_plain(part)}" for part in filter(_numbered, parts[at + 1 :]))
             yield "/".join([head, *below])
         if parts[-1] != _plain(parts[-1]):
             yield "/".join([*parts[start:at], *parts[at:]])

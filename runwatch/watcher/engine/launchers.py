@@ -30,7 +30,9 @@ def may_tell(source: Source, block: Block) -> bool:
     """Return whether a block, which tells of no training, may be of a run that another log is of."""
     alone = source.member.kind == LOG and not source.member.group and source.id.startswith("/")
     wrapped = any(event.title.startswith(OURS) for event in block.events)
-    return alone and not wrapped and block.progress is None and not (block.samples or block.bar or block.ranks)
+    return (
+        alone and not wrapped and block.progress is None and not (block.samples or block.bar or block.ranks)
+    )
 
 
 def beside(source: Source, groups: Iterable[Group]) -> list[Group]:
