@@ -49,7 +49,7 @@ def test_columns_drop_out_by_importance(width, shown):
 def test_the_worst_alert_is_said_in_words():
     assert "▲ loss is NaN since step 320, and has been for 138 steps +1" in drawn(198)[4]
     assert "▲ loss is NaN" in drawn(78)[4]
-    assert "1▲ 1●" in drawn(38)[4]
+    assert "1 crit" in drawn(38)[4]
     assert drawn(198)[1].rstrip().endswith("none")
 
 

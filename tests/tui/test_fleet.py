@@ -159,6 +159,41 @@ async def test_one_run_begins_with_its_overview():
     assert await begun(fleet(1)) == actions.OVERVIEW
 
 
+async def test_logs_that_are_read_slowly_begin_with_the_list_of_their_runs():
+    now, read = [0.0], [1]
+
+    def reading(view):
+        shown = fleet(20)(view)
+        unread = {"phase": "starting", "progress": Progress(), "critical": 0}
+        rows = tuple(
+            row if n <= read[0] else msgspec.structs.replace(row, **unread)
+            for n, row in enumerate(shown.runs, start=1)
+        )
+        return msgspec.structs.replace(shown, runs=rows)
+
+    engine = FakeEngine(reading)
+    app = RunwatchApp(await engine.start(), fleet=True, clock=lambda: now[0])
+    try:
+        async with app.run_test(size=(120, 40)) as pilot:
+            while app.scene.snapshot is None:
+                await pilot.pause()
+            now[0] = 30.0
+            assert app.view.view == actions.OVERVIEW
+            assert app.scene.wanted_run() is None, "another may be more urgent"
+            engine.push()
+            await pilot.pause()
+            read[0] = 20
+            for _ in range(100):
+                if app.view.view == actions.RUNS:
+                    break
+                engine.push()
+                await pilot.pause()
+            assert app.view.view == actions.RUNS
+            assert app.scene.wanted_run() == app.scene.run.id, "from now on it stays"
+    finally:
+        await engine.stop()
+
+
 async def test_attempts_of_one_run_begin_with_the_newest():
     def attempts(view):
         shown = fleet(2)(view)
