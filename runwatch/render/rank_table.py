@@ -6,6 +6,7 @@ ones that tell least go first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -74,16 +75,22 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
 
     def warm(measure: str) -> Callable[[RankRow], str]:
         judge = ranks.heats(peers, measure)
-        return lambda row: _hot(judge(ranks.level(row, measure, top)))
+        return lambda row: ranks.plain(judge(ranks.level(row, measure, top)))
 
     def part(row: RankRow) -> float | None:
-        return ranks.level(row, "progress", top)
+        return ranks.level(row, "progress", top) if row.total else None
 
+    def deviation(row: RankRow) -> str:
+        known = row.step_time is not None and math.isfinite(row.step_time) and usual > 0
+        return f"{(row.step_time or 0.0) / usual - 1:+.0%}" if known else ""
+
+    usual, slow = ranks.median_step(peers), warm("step time")
     progress, age = warm("progress"), warm("age")
     return [
         _Column("progress", 15, 0, _done, progress),
         _Column("done", 6, 5, lambda row: _known(numbers.percent, part(row)), progress),
-        _Column("step time", 9, 2, lambda row: _known(_seconds, row.step_time), warm("step time")),
+        _Column("step time", 9, 2, lambda row: _known(_seconds, row.step_time), slow),
+        _Column("vs median", 9, 3, deviation, slow),
         _Column("loss", 8, 3, ranks.loss, lambda row: "crit" if row.loss_text else ""),
         _Column("last seen", 9, 1, _seen, age),
         _Column(
@@ -92,18 +99,13 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
         ),
         _Column("GPU", 5, 6, lambda row: "" if row.place is None else ",".join(row.place.gpus)),
         _Column(busy, 5, 4, _busy, warm("gpu")),
-        _Column("GPU memory", 17, 8, lambda row: "" if row.place is None else _memory(row.place)),
+        _Column("GPU memory", 12, 8, lambda row: "" if row.place is None else _memory(row.place)),
         _Column(
             "temp", 5, 7, lambda row: _of(row.place, lambda place: place.temperature, _degrees),
-            lambda row: "" if row.place is None else _hot(heat.temperature(row.place.temperature)),
+            lambda row: "" if row.place is None else ranks.plain(heat.temperature(row.place.temperature)),
         ),
         _Column("power", 7, 9, lambda row: _of(row.place, lambda place: place.power, _watts)),
     ]  # fmt: skip
-
-
-def _hot(role: str) -> str:
-    """Return a heat as the role of text, which is plain where all is as it should be."""
-    return "" if role == heat.ROLES[0] else role
 
 
 def _fitting(columns: list[_Column], width: int) -> list[_Column]:
@@ -129,7 +131,9 @@ def words(
     """Return what is known of one rank: its progress, pace, process, GPU and its newest line of the log."""
     told = [("progress", _progress(row, others), "")]
     if row.step_time is not None:
-        told.append(("pace", _pace(row, others), _hot(ranks.heats(others, "step time")(row.step_time))))
+        told.append(
+            ("pace", _pace(row, others), ranks.plain(ranks.heats(others, "step time")(row.step_time)))
+        )
     if loss := ranks.loss(row):
         told.append(("loss", loss, "crit" if row.loss_text else ""))
     told.append(("last seen", _seen(row) or "not since the log is watched", ""))
@@ -207,8 +211,12 @@ def _busy(row: RankRow) -> str:
 def _memory(place: RankPlace) -> str:
     if place.memory_used is None:
         return ""
-    of = "" if place.memory_total is None else f"/{numbers.size(place.memory_total)}"
-    return numbers.size(place.memory_used) + of
+    if place.memory_total is None:
+        return numbers.size(place.memory_used)
+    used, total = numbers.size(place.memory_used), numbers.size(place.memory_total)
+    if used.partition(" ")[2] == total.partition(" ")[2]:
+        used = used.partition(" ")[0]
+    return f"{used}/{total}"
 
 
 def _of(
