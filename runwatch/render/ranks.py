@@ -41,6 +41,9 @@ _FIELDS: dict[str, Callable[[RankRow], float | None]] = {
 }
 
 
+_done: Callable[[RankRow], int | None] = attrgetter("done")
+
+
 def levels(ranks: Iterable[RankRow], measure: str, furthest: int) -> list[float | None]:
     """Return what is drawn for each rank: a fraction done or busy, seconds, or a loss; None if unknown."""
     if measure != "progress":
@@ -60,7 +63,7 @@ def level(row: RankRow, measure: str, furthest: int) -> float | None:
 
 def measures(ranks: Sequence[RankRow]) -> list[str]:
     """Return what is known of any of these ranks, at least the progress."""
-    known = {name for name, read in _FIELDS.items() if any(read(row) is not None for row in ranks)}
+    known = {name for name, read in _FIELDS.items() if any(x is not None for x in map(read, ranks))}
     return [name for name in MEASURES if name in known or name == "progress"]
 
 
@@ -72,14 +75,14 @@ def telling(ranks: Sequence[RankRow]) -> str:
     known = measures(ranks)
     if "gpu" in known and not any(row.done is not None for row in ranks):
         return "gpu"
-    done = [row.done for row in ranks if row.done is not None]
+    done = [x for x in map(_done, ranks) if x is not None]
     lag = max(done, default=0) - min(done, default=0)
     return "progress" if _apart(lag, max(done, default=0)) or "step time" not in known else "step time"
 
 
 def furthest(ranks: Sequence[RankRow]) -> int:
     """Return the most that any rank has done."""
-    return max((row.done for row in ranks if row.done is not None), default=0)
+    return max(filter(None, map(_done, ranks)), default=0)
 
 
 def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
