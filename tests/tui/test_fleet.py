@@ -103,6 +103,22 @@ async def test_marked_runs_are_silenced_together(open_app):
         assert {r.ends for r in asked} == {1_003_600.0}
 
 
+async def test_marked_runs_of_other_hosts_are_silenced_there(open_app):
+    def hosts(view):
+        shown = fleet()(view)
+        rows = tuple(
+            msgspec.structs.replace(row, host=f"gpu{n % 2}", name=f"gpu{n % 2}:{row.name}", critical=0)
+            for n, row in enumerate(shown.runs)
+        )
+        return msgspec.structs.replace(shown, runs=rows)
+
+    async with open_app((120, 40), make=hosts) as s:
+        await s.press("0", "home", "m", "end", "m", "s", "down", "enter")
+        asked = [r for r in s.engine.requests if isinstance(r, protocol.Silence)]
+        assert {r.host for r in asked} == {"gpu0", "gpu1"}
+        assert all(len(r.matchers) == 1 and r.matchers[0].startswith("run=exp-") for r in asked)
+
+
 async def test_a_click_on_a_heading_sorts_and_one_on_a_run_selects_and_opens_it(open_app):
     async with open_app((120, 40), make=fleet()) as s:
         await s.press("0")
