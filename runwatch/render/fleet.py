@@ -154,7 +154,7 @@ def urgency(row: RunRow) -> tuple[bool, bool, bool, bool, float, str, str]:
     It does not depend on the order in which runs were read. What is wrong for days is known by now.
     """
     recent = row.age is None or row.age < _DAY
-    rests = states.ended(row.phase) or row.phase == "unknown"
+    rests = states.ended(row.phase) or row.phase == "unknown" or not recent
     age = row.age or 0.0 if rests else 0.0
     return not (recent and row.critical), rests, not begun(row), not row.warning, age, row.name, row.id
 

@@ -18,6 +18,10 @@ from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.machine import BUSY, STATES
 
+_BAR = 48
+"""Cells of the bar beside a rank at most; where there is less than a third of them it is left out."""
+_LONG = 0.5
+"""Least part of the median that a whole bar stands for."""
 _NAMES = 10
 """Cells for the name of a thing in the words about one rank."""
 
@@ -61,6 +65,10 @@ def table(
             text = cells.pad(column.write(row) or "-", column.width, glyphs.ellipsis, True)
             line.append((f" {text}", column.role(row)))
         out.append(line)
+    room = min(_BAR, width - cells.row_width(out[0]) - 2)
+    if room >= _BAR // 3 and any(column.head == "vs median" for column in columns):
+        for line, bar in zip(out[1:], _bars(rows, peers or rows, room, glyphs), strict=True):
+            line.extend(bar)
     return [cells.fit(line, width, glyphs.ascii) for line in out]
 
 
@@ -81,8 +89,8 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
         return ranks.level(row, "progress", top) if row.total else None
 
     def deviation(row: RankRow) -> str:
-        known = row.step_time is not None and math.isfinite(row.step_time) and usual > 0
-        return f"{(row.step_time or 0.0) / usual - 1:+.0%}" if known else ""
+        apart = _apart(row, usual)
+        return "" if apart is None else f"{apart:+.0%}" if abs(apart) >= 0.005 else "0%"
 
     usual, slow = ranks.median_step(peers), warm("step time")
     progress, age = warm("progress"), warm("age")
@@ -106,6 +114,24 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
         ),
         _Column("power", 7, 9, lambda row: _of(row.place, lambda place: place.power, _watts)),
     ]  # fmt: skip
+
+
+def _apart(row: RankRow, usual: float) -> float | None:
+    """Return by which part the steps of a rank take longer than the median; None if that is not known."""
+    if row.step_time is None or not math.isfinite(row.step_time) or usual <= 0:
+        return None
+    return row.step_time / usual - 1
+
+
+def _bars(rows: Sequence[RankRow], peers: Sequence[RankRow], room: int, glyphs: Glyphs) -> list[Row]:
+    """Return a bar for each rank, as long as its steps take longer than the median."""
+    usual, slow = ranks.median_step(peers), ranks.heats(peers, "step time")
+    longest = max([_LONG, *(_apart(row, usual) or 0.0 for row in ranks.slow(peers))])
+    parts = (max(0.0, _apart(row, usual) or 0.0) / longest for row in rows)
+    return [
+        [("  ", ""), (glyphs.levels[-1] * int(part * room + 0.5), slow(row.step_time))]
+        for row, part in zip(rows, parts, strict=True)
+    ]
 
 
 def _fitting(columns: list[_Column], width: int) -> list[_Column]:
