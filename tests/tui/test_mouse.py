@@ -49,16 +49,6 @@ async def test_no_tap_at_the_corner_of_a_phone_leaves(open_app):
         assert s.app.return_value is None
 
 
-async def test_a_click_selects_a_run_and_another_opens_it(open_app):
-    async with open_app((100, 30)) as s:
-        await s.press("0")
-        await click(s, "abl-17")
-        assert s.view.view == actions.RUNS
-        assert s.engine.view.run == "r2"
-        await click(s, "abl-17")
-        assert (s.engine.view.run, s.view.view) == ("r2", actions.OVERVIEW)
-
-
 async def test_a_click_selects_an_alert_and_another_shows_its_chart(open_app):
     async with open_app((120, 40), incidents=ALERTS) as s:
         await s.press("5")
