@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from runwatch.core.block import Block
@@ -22,6 +23,8 @@ class RankState:
     """What an evaluation has for it to do, where printed."""
     training: bool = False
     """`done` is a training step."""
+    step: int | None = None
+    """Its newest training step; an evaluation does not change it."""
     seen: float | None = None
     """Unix time at which it last said anything, as far as known."""
     latest: dict[str, float] = field(default_factory=dict)
@@ -35,11 +38,18 @@ class RankState:
                 self.latest[name] = float(samples.value[-1])
         if block.progress is not None:
             step = float(block.progress.step[-1])
-            self.done, self.total, self.training = int(step) if math.isfinite(step) else self.done, None, True
-            if block.live and self.done is not None:
-                self._moves.append((block.arrival, self.done))
+            self.step = int(step) if math.isfinite(step) else self.step
+            self.done, self.total, self.training = self.step, None, True
+            if block.live and self.step is not None:
+                self._moves.append((block.arrival, self.step))
         if block.live:
             self.seen = block.arrival
+
+    def progress(self, trained: bool, total: int | None) -> tuple[int | None, int | None]:
+        """Return how far it is, and of how much: of `total` steps where ranks are `trained`."""
+        if trained:
+            return self.step, total
+        return self.done, total if self.training else self.total
 
     @property
     def step_time(self) -> float | None:
@@ -50,3 +60,11 @@ class RankState:
             return None
         (t0, s0), (t1, s1) = self._moves[0], self._moves[-1]
         return (t1 - t0) / (s1 - s0) if s1 > s0 else None
+
+
+def trained(states: Iterable[RankState]) -> bool:
+    """Return whether ranks are compared by their training steps: those of several are known.
+
+    Where only one rank prints training steps, how far each is in an evaluation tells more.
+    """
+    return sum(state.step is not None for state in states) > 1

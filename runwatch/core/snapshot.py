@@ -104,7 +104,7 @@ class Mark(msgspec.Struct, frozen=True):
     label: str = ""
 
 
-class RankPlace(msgspec.Struct, frozen=True):
+class RankPlace(msgspec.Struct, frozen=True, gc=False):
     """Where a rank runs on the machine that is watched; None is not known."""
 
     pid: int
@@ -129,7 +129,7 @@ class RankPlace(msgspec.Struct, frozen=True):
     """Watts of all."""
 
 
-class RankRow(msgspec.Struct, frozen=True):
+class RankRow(msgspec.Struct, frozen=True, gc=False):
     """Progress of one rank: its newest training step, or how far it is in an evaluation."""
 
     rank: int

@@ -25,6 +25,7 @@ EDGE = 2
 MARKED = "+"
 TREND = 32
 """Widest sparkline."""
+_DAY = 86_400.0
 _OLD = 60.0
 """Seconds after which the age of a run that goes on is worth a look."""
 _UNITS = {TOKENS_PER_SEC: "tok/s", SAMPLES_PER_SEC: "smp/s"}
@@ -134,12 +135,28 @@ def ordered(rows: Sequence[RunRow], order: Order) -> list[RunRow]:
     """Return runs in order; without a column what is wrong stands first, and last what has ended."""
     column = next((column for column in COLUMNS if column.name == order.column), None)
     if column is None:
-        return sorted(rows, key=lambda row: (not row.critical, states.ended(row.phase)))
+        return sorted(rows, key=urgency)
     key = column.key
     known = [row for row in rows if key(row) is not None]
     unknown = [row for row in rows if key(row) is None]
     falls = column.falls != order.backwards
     return [*sorted(known, key=lambda row: _comparable(key(row)), reverse=falls), *unknown]
+
+
+def begun(row: RunRow) -> bool:
+    """Return whether a step or an epoch of a run is known."""
+    return (row.progress.step, row.progress.epoch) != (None, None)
+
+
+def urgency(row: RunRow) -> tuple[bool, bool, bool, bool, float, str, str]:
+    """Return a sort key: what is wrong first, then what goes on, then what has ended, the newest first.
+
+    It does not depend on the order in which runs were read. What is wrong for days is known by now.
+    """
+    recent = row.age is None or row.age < _DAY
+    rests = states.ended(row.phase) or row.phase == "unknown" or not recent
+    age = row.age or 0.0 if rests else 0.0
+    return not (recent and row.critical), rests, not begun(row), not row.warning, age, row.name, row.id
 
 
 def groups(rows: Sequence[RunRow], by: str) -> list[Heading | RunRow]:

@@ -29,15 +29,16 @@ def among(measure: str, values: Sequence[float | None], near: float = 0.0) -> He
 
     Of a measure that is not known to be bad in one direction nothing is said.
     """
-    known = sorted(x for x in values if x is not None and math.isfinite(x))
+    known = [x for x in values if x is not None and math.isfinite(x)]
     if not known or measure not in {*_SHARES, "age"}:
         return _neutral
     if measure == "age":
-        return _judge(_SILENCE, lambda x: x - known[0])
+        least = min(known)
+        return _judge(_SILENCE, lambda x: x - least)
     if measure == "progress":
-        most = known[-1]
+        most = max(known)
         return _judge(_SHARES[measure], lambda x: -1.0 if most - x <= near else (most - x) / most)
-    usual = known[len(known) // 2]
+    usual = sorted(known)[len(known) // 2]
     if usual <= 0:
         return _neutral
     sign = 1 if measure == "step time" else -1

@@ -6,6 +6,7 @@ ones that tell least go first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,10 @@ from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.machine import BUSY, STATES
 
+_BAR = 48
+"""Cells of the bar beside a rank at most; where there is less than a third of them it is left out."""
+_LONG = 0.5
+"""Least part of the median that a whole bar stands for."""
 _NAMES = 10
 """Cells for the name of a thing in the words about one rank."""
 
@@ -60,6 +65,10 @@ def table(
             text = cells.pad(column.write(row) or "-", column.width, glyphs.ellipsis, True)
             line.append((f" {text}", column.role(row)))
         out.append(line)
+    room = min(_BAR, width - cells.row_width(out[0]) - 2)
+    if room >= _BAR // 3 and any(column.head == "vs median" for column in columns):
+        for line, bar in zip(out[1:], _bars(rows, peers or rows, room, glyphs), strict=True):
+            line.extend(bar)
     return [cells.fit(line, width, glyphs.ascii) for line in out]
 
 
@@ -74,16 +83,22 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
 
     def warm(measure: str) -> Callable[[RankRow], str]:
         judge = ranks.heats(peers, measure)
-        return lambda row: _hot(judge(ranks.level(row, measure, top)))
+        return lambda row: ranks.plain(judge(ranks.level(row, measure, top)))
 
     def part(row: RankRow) -> float | None:
-        return ranks.level(row, "progress", top)
+        return ranks.level(row, "progress", top) if row.total else None
 
+    def deviation(row: RankRow) -> str:
+        apart = _apart(row, usual)
+        return "" if apart is None else f"{apart:+.0%}" if abs(apart) >= 0.005 else "0%"
+
+    usual, slow = ranks.median_step(peers), warm("step time")
     progress, age = warm("progress"), warm("age")
     return [
         _Column("progress", 15, 0, _done, progress),
         _Column("done", 6, 5, lambda row: _known(numbers.percent, part(row)), progress),
-        _Column("step time", 9, 2, lambda row: _known(_seconds, row.step_time), warm("step time")),
+        _Column("step time", 9, 2, lambda row: _known(_seconds, row.step_time), slow),
+        _Column("vs median", 9, 3, deviation, slow),
         _Column("loss", 8, 3, ranks.loss, lambda row: "crit" if row.loss_text else ""),
         _Column("last seen", 9, 1, _seen, age),
         _Column(
@@ -92,18 +107,31 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
         ),
         _Column("GPU", 5, 6, lambda row: "" if row.place is None else ",".join(row.place.gpus)),
         _Column(busy, 5, 4, _busy, warm("gpu")),
-        _Column("GPU memory", 17, 8, lambda row: "" if row.place is None else _memory(row.place)),
+        _Column("GPU memory", 12, 8, lambda row: "" if row.place is None else _memory(row.place)),
         _Column(
             "temp", 5, 7, lambda row: _of(row.place, lambda place: place.temperature, _degrees),
-            lambda row: "" if row.place is None else _hot(heat.temperature(row.place.temperature)),
+            lambda row: "" if row.place is None else ranks.plain(heat.temperature(row.place.temperature)),
         ),
         _Column("power", 7, 9, lambda row: _of(row.place, lambda place: place.power, _watts)),
     ]  # fmt: skip
 
 
-def _hot(role: str) -> str:
-    """Return a heat as the role of text, which is plain where all is as it should be."""
-    return "" if role == heat.ROLES[0] else role
+def _apart(row: RankRow, usual: float) -> float | None:
+    """Return by which part the steps of a rank take longer than the median; None if that is not known."""
+    if row.step_time is None or not math.isfinite(row.step_time) or usual <= 0:
+        return None
+    return row.step_time / usual - 1
+
+
+def _bars(rows: Sequence[RankRow], peers: Sequence[RankRow], room: int, glyphs: Glyphs) -> list[Row]:
+    """Return a bar for each rank, as long as its steps take longer than the median."""
+    usual, slow = ranks.median_step(peers), ranks.heats(peers, "step time")
+    longest = max([_LONG, *(_apart(row, usual) or 0.0 for row in ranks.slow(peers))])
+    parts = (max(0.0, _apart(row, usual) or 0.0) / longest for row in rows)
+    return [
+        [("  ", ""), (glyphs.levels[-1] * int(part * room + 0.5), slow(row.step_time))]
+        for row, part in zip(rows, parts, strict=True)
+    ]
 
 
 def _fitting(columns: list[_Column], width: int) -> list[_Column]:
@@ -129,7 +157,9 @@ def words(
     """Return what is known of one rank: its progress, pace, process, GPU and its newest line of the log."""
     told = [("progress", _progress(row, others), "")]
     if row.step_time is not None:
-        told.append(("pace", _pace(row, others), _hot(ranks.heats(others, "step time")(row.step_time))))
+        told.append(
+            ("pace", _pace(row, others), ranks.plain(ranks.heats(others, "step time")(row.step_time)))
+        )
     if loss := ranks.loss(row):
         told.append(("loss", loss, "crit" if row.loss_text else ""))
     told.append(("last seen", _seen(row) or "not since the log is watched", ""))
@@ -207,8 +237,12 @@ def _busy(row: RankRow) -> str:
 def _memory(place: RankPlace) -> str:
     if place.memory_used is None:
         return ""
-    of = "" if place.memory_total is None else f"/{numbers.size(place.memory_total)}"
-    return numbers.size(place.memory_used) + of
+    if place.memory_total is None:
+        return numbers.size(place.memory_used)
+    used, total = numbers.size(place.memory_used), numbers.size(place.memory_total)
+    if used.partition(" ")[2] == total.partition(" ")[2]:
+        used = used.partition(" ")[0]
+    return f"{used}/{total}"
 
 
 def _of(

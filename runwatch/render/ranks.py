@@ -9,7 +9,8 @@ looks the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from types import MappingProxyType
 
 from runwatch.core.batch import NODE
@@ -22,28 +23,47 @@ from runwatch.render.heat import SILENT, Heat
 
 MEASURES = ("progress", "step time", "loss", "age", "gpu")
 """What can be shown: how far, how slow, which loss, silent for how long, how busy its GPU."""
-_LEAST: dict[str, float] = {"step time": 0.05, "loss": 0.02}
-"""Least range that the levels span, as a part of the largest value: noise is no news."""
+_LEAST: dict[str, float] = {"step time": 0.5, "loss": 0.1}
+"""Least distance from the median that the highest level stands for, as a part of it: noise is no news."""
 _NEAR = 7
 """Steps that ranks are apart anyway, as each prints when it gets there."""
+_NARROWEST, _WIDEST = 3, 10
+"""Cells for the bar of a rank and the gap behind it, where there are few ranks."""
 _SLOW = 1.15
 """Times the median step at which a rank is called slow."""
 
 
-def level(row: RankRow, measure: str, furthest: int) -> float | None:
-    """Return what is drawn for a rank: a fraction done or busy, seconds, or a loss; None if unknown."""
+_FIELDS: dict[str, Callable[[RankRow], float | None]] = {
+    "age": attrgetter("age"),
+    "step time": attrgetter("step_time"),
+    "loss": attrgetter("loss"),
+    "gpu": lambda row: None if row.place is None else row.place.busy,
+}
+
+
+_done: Callable[[RankRow], int | None] = attrgetter("done")
+
+
+def levels(ranks: Iterable[RankRow], measure: str, furthest: int) -> list[float | None]:
+    """Return what is drawn for each rank: a fraction done or busy, seconds, or a loss; None if unknown."""
     if measure != "progress":
-        busy = None if row.place is None else row.place.busy
-        return {"age": row.age, "step time": row.step_time, "loss": row.loss, "gpu": busy}[measure]
-    if row.done is None:
-        return None
-    total = row.total or furthest
-    return min(1.0, max(0.0, row.done / total)) if total > 0 else None
+        return list(map(_FIELDS[measure], ranks))
+    return [
+        None
+        if row.done is None or (total := row.total or furthest) <= 0
+        else min(1.0, max(0.0, row.done / total))
+        for row in ranks
+    ]
+
+
+def level(row: RankRow, measure: str, furthest: int) -> float | None:
+    """Return what is drawn for one rank."""
+    return levels((row,), measure, furthest)[0]
 
 
 def measures(ranks: Sequence[RankRow]) -> list[str]:
     """Return what is known of any of these ranks, at least the progress."""
-    known = {name for name in MEASURES if any(level(row, name, 1) is not None for row in ranks)}
+    known = {name for name, read in _FIELDS.items() if any(x is not None for x in map(read, ranks))}
     return [name for name in MEASURES if name in known or name == "progress"]
 
 
@@ -55,15 +75,14 @@ def telling(ranks: Sequence[RankRow]) -> str:
     known = measures(ranks)
     if "gpu" in known and not any(row.done is not None for row in ranks):
         return "gpu"
-    done = [row.done for row in ranks if row.done is not None]
+    done = [x for x in map(_done, ranks) if x is not None]
     lag = max(done, default=0) - min(done, default=0)
-    apart = lag > _NEAR or lag > 0.1 * max(done, default=0)
-    return "progress" if apart or not any(row.step_time is not None for row in ranks) else "step time"
+    return "progress" if _apart(lag, max(done, default=0)) or "step time" not in known else "step time"
 
 
 def furthest(ranks: Sequence[RankRow]) -> int:
     """Return the most that any rank has done."""
-    return max((row.done for row in ranks if row.done is not None), default=0)
+    return max(filter(None, map(_done, ranks)), default=0)
 
 
 def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
@@ -72,20 +91,19 @@ def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
     One whose process is stopped goes before all others.
     """
     top = furthest(ranks)
-
-    def key(row: RankRow) -> tuple[bool, float, float, int]:
-        goes = row.place is None or row.place.state != "stopped"
-        silent = -(row.age if row.age is not None else 0.0)
-        done = level(row, "progress", top)
-        behind = 2.0 if done is None else done
-        if measure == "progress":
-            return goes, behind, silent, row.rank
-        most = level(row, measure, top)
-        if measure == "gpu":
-            return goes, (2.0 if most is None else most), behind, row.rank
-        return goes, (-most if most is not None else 0.0), behind, row.rank
-
-    return sorted(ranks, key=key)
+    parts = levels(ranks, "progress", top)
+    found = parts if measure == "progress" else levels(ranks, measure, top)
+    least = measure in ("progress", "gpu")
+    keys = [
+        (
+            row.place is None or row.place.state != "stopped",
+            (2.0 if x is None else x) if least else -(x or 0.0),
+            -(row.age or 0.0) if measure == "progress" else 2.0 if part is None else part,
+            row.rank,
+        )
+        for row, x, part in zip(ranks, found, parts, strict=True)
+    ]
+    return [ranks[at] for at in sorted(range(len(keys)), key=keys.__getitem__)]
 
 
 COLUMNS = ("worst", "rank", "progress", "step time", "loss", "last seen", "gpu busy", "gpu temp")
@@ -151,13 +169,13 @@ def label(rank: int) -> str:
     return f"n{node}.r{place}" if node else f"r{place}"
 
 
-def heats(ranks: Sequence[RankRow], measure: str, levels: Sequence[float | None] | None = None) -> Heat:
-    """Return how to judge what is drawn for a rank among these; `levels` are those of all, if known."""
+def heats(ranks: Sequence[RankRow], measure: str, known: Sequence[float | None] | None = None) -> Heat:
+    """Return how to judge what is drawn for a rank among these; `known` are the levels of all, if known."""
     top = furthest(ranks) if measure == "progress" else 0
-    if levels is None:
-        levels = [level(row, measure, top) for row in ranks]
+    if known is None:
+        known = levels(ranks, measure, top)
     whole = max((row.total or top for row in ranks), default=0) if measure == "progress" else 0
-    return heat.among(measure, levels, _NEAR / whole if whole > 0 else 0.0)
+    return heat.among(measure, known, _NEAR / whole if whole > 0 else 0.0)
 
 
 def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
@@ -166,9 +184,13 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
     Each with its heat. When the run is over, silence is no news.
     """
     top = furthest(ranks)
-    parts = {row.rank: level(row, "progress", top) for row in ranks}
+    parts = dict(zip((row.rank for row in ranks), levels(ranks, "progress", top), strict=True))
     best = max((part for part in parts.values() if part is not None), default=0.0)
-    lags = {rank for rank, part in parts.items() if part is not None and part < best}
+    lags = {
+        row.rank
+        for row in ranks
+        if (part := parts[row.rank]) is not None and _apart((best - part) * (row.total or top), row.done or 0)
+    }
     behind = [row for row in worst(ranks) if row.rank in lags] if lags else []
     mute = {row.rank for row in ranks if (row.age or 0) >= SILENT and not over and not _through(row)}
     silent = [row for row in worst(ranks, "age") if row.rank in mute] if mute else []
@@ -176,7 +198,7 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
     named = lags | {row.rank for row in late}
     spoilt = [(describe(row, "loss"), "crit") for row in ranks if row.loss_text]
     out = spoilt if len(spoilt) < len(ranks) else []  # of all of them the run's own loss tells
-    progress = heats(ranks, "progress", list(parts.values())) if behind else heats((), "")
+    progress = heats(ranks, "progress", list(parts.values())) if behind else heats((), "loss")
     pace = heats(ranks, "step time", [row.step_time for row in ranks]) if late else progress
     age = heats(ranks, "age", [row.age for row in ranks]) if silent else progress
     out += [
@@ -189,6 +211,11 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
     usual = median_step(ranks)
     out += [(_slow(row, usual), pace(row.step_time)) for row in late if row.rank not in lags]
     return out + [(describe(row, "age"), age(row.age)) for row in silent if row.rank not in named]
+
+
+def _apart(lag: float, done: int) -> bool:
+    """Return whether ranks that have done so many steps are further apart than they are anyway."""
+    return lag > _NEAR or (lag > 1.5 and lag > 0.1 * done)
 
 
 def _through(row: RankRow) -> bool:
@@ -235,16 +262,18 @@ def grid(
         return [cells.fit([("no ranks seen", "dim")], width, glyphs.ascii)]
     ordered = sorted(ranks, key=lambda row: row.rank)
     top_done = furthest(ordered)
-    levels = [level(row, measure, top_done) for row in ordered]
-    span = _span(levels, measure, max(row.total or top_done for row in ordered))
-    warm = heats(ordered, measure, levels)
+    drawn = levels(ordered, measure, top_done)
+    span = _span(drawn, measure, max(row.total or top_done for row in ordered))
+    warm = heats(ordered, measure, drawn)
     lines = height - 1 if height > 1 else 1
     group = 1
     grouped = None
     if by:
         groups = rank_groups.places(ordered, by, parallel)
-        grouped = _grouped(groups, levels, (width, lines), span, warm, glyphs)
-    rows, group = grouped or _strip(ordered, levels, (width, lines), span, warm, glyphs)
+        grouped = _grouped(groups, drawn, (width, lines), span, warm, glyphs)
+    shown = (ordered, drawn, (width, lines), span, warm, glyphs)
+    few = None if by else _few(*shown)
+    rows, group = grouped or (few and (few, 1)) or _strip(*shown)
     out = [cells.fit(row, width) for row in rows]
     if height > len(out):
         scale = _scale(span, group, top_done, ordered, glyphs)
@@ -269,7 +298,40 @@ def _span(levels: Sequence[float | None], measure: str, whole: int) -> Span:
         return measure, 0.0, 1.0
     if measure == "progress":
         return measure, min(low, high - (_NEAR / whole if whole > 0 else 1.0)), high
-    return measure, low, max(high, low + _LEAST[measure] * abs(high))
+    usual = sorted(known)[len(known) // 2]
+    room = _LEAST[measure] * abs(usual)
+    low = low if usual / 2 - low / 2 > room / 10 else usual
+    return measure, low, max(high, low + room)
+
+
+def _few(
+    ordered: Sequence[RankRow],
+    levels: Sequence[float | None],
+    size: _Size,
+    span: Span,
+    warm: Heat,
+    glyphs: Glyphs,
+) -> list[Row] | None:
+    """Return a bar for each rank with its name below, and its value where that fits; None without room."""
+    width, lines = size
+    each = min(_WIDEST, width // len(ordered)) - 1
+    if lines < 2 or each < _NARROWEST:
+        return None
+    names = [label(row.rank) for row in ordered]
+    values = [describe(row, span[0]).partition(" ")[2] for row in ordered]
+    if each < max(map(len, names)):
+        return None
+    rows: list[Row] = [[], [(" ".join(f"{name:<{each}}" for name in names), "dim")]]
+    for x in levels:
+        rows[0] += [(_sign(x, span, glyphs) * each, warm(x)), (" ", "")]
+    if lines > 2 and max(map(cells.width, values)) <= each:
+        rows.append([(f"{text:<{each}} ", plain(warm(x))) for text, x in zip(values, levels, strict=True)])
+    return rows
+
+
+def plain(role: str) -> str:
+    """Return a heat as the role of text, which is plain where all is as it should be."""
+    return "" if role == heat.ROLES[0] else role
 
 
 def _strip(

@@ -125,7 +125,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
             if self._fleet and self.scene.several():
                 self._fleet = False
                 self.open_view(actions.RUNS)
-            self._fleet = self._fleet and self.scene.began_within(_FIRST)
+            self._fleet = self._fleet and (self.scene.settling() or self.scene.began_within(_FIRST))
             self.refresh_view()
             self._come_up()
 

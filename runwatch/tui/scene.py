@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from runwatch.core.snapshot import Columns, IncidentRow, Latest, Progress, RunView, Snapshot, stale
-from runwatch.render import states, xaxis
+from runwatch.render import fleet, states, xaxis
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.smooth import FACTORS
@@ -18,6 +18,8 @@ WINDOWS = (None, 100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200,
 """Steps shown by charts, longest first; None is the whole run."""
 _CHOICE = 3.0
 """Seconds that the engine has for choosing a run; after that the screen jumps to no other by itself."""
+_READING = 60.0
+"""Seconds that it may take longer, while logs are read."""
 _LEAST_STEPS = 10
 """Charts show so many steps at least."""
 _STRIDES = 32
@@ -120,8 +122,14 @@ class Scene:
     def several(self) -> bool:
         """Return whether more than one run is known, attempts of the same one not counted."""
         rows = self.snapshot.runs if self.snapshot else ()
-        begun = (row for row in rows if (row.progress.step, row.progress.epoch) != (None, None))
-        return len({_source(row.id) for row in begun}) > 1
+        return len({_source(row.id) for row in rows if fleet.begun(row)}) > 1
+
+    def settling(self) -> bool:
+        """Return whether runs are still being found and read: another may be the most urgent soon."""
+        rows = self.snapshot.runs if self.snapshot else ()
+        unread = self.run is not None and self.run.history is not None
+        unread = unread or not all(map(fleet.begun, rows))
+        return self.began_within(_CHOICE) or (unread and self.began_within(_READING))
 
     def wanted_run(self) -> str | None:
         """Return the id of the run to ask for; None leaves the choice to the engine.
@@ -131,7 +139,7 @@ class Scene:
         """
         if self.run_id is not None or self.run is None or self.snapshot is None or self.began is None:
             return self.run_id
-        if self.began_within(_CHOICE) or self.run.history is not None:
+        if self.settling():
             return None
         here = _source(self.run.id)
         attempts = [row.id for row in self.snapshot.runs if _source(row.id) == here]

@@ -40,7 +40,7 @@ def how_long_runs(runs: Sequence[RunRow]) -> Pick:
 def of_run(run: RunRow, span: str, now: float) -> protocol.Silence:
     """Return what asks the engine to send nothing about a run."""
     name = run.name.removeprefix(f"{run.host}:") if run.host else run.name
-    return protocol.Silence((f"run={name}",), now + SPANS[span], "from the screen")
+    return protocol.Silence((f"run={name}",), now + SPANS[span], "from the screen", host=run.host)
 
 
 def which(silences: Sequence[protocol.SilenceRow]) -> Pick:

@@ -128,6 +128,8 @@ class Silence(msgspec.Struct, frozen=True, tag="silence"):
     comment: str = ""
     author: str = ""
     id: int = 0
+    host: str = ""
+    """Where several hosts are shown together, the one whose runs these are; "" is that of the run shown."""
 
 
 class Unsilence(msgspec.Struct, frozen=True, tag="unsilence"):

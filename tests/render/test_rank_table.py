@@ -60,6 +60,18 @@ def test_columns_line_up_and_the_least_telling_goes_first():
     assert found[-1] == {"progress"}
 
 
+def test_the_slow_rank_is_marked_in_the_table():
+    rows = [RankRow(i, 10, None, 1.0, 3.0 if i == 2 else 2.0) for i in range(5)]
+    lines = rank_table.table(rows, 100)
+    assert "vs median" in cells.row_text(lines[0])
+    assert ["+50%" in cells.row_text(line) for line in lines[1:]] == [False, False, True, False, False]
+    assert "heat-3" in {role for _, role in lines[3]}
+    bars = [cells.row_text(line).rpartition("ago")[2].strip() for line in rank_table.table(rows, 120)[1:]]
+    assert [set(bar) for bar in bars] == [set(), set(), {"█"}, set(), set()]
+    assert len(bars[2]) > 12
+    assert "done" not in cells.row_text(lines[0]), "a part of what is not known"
+
+
 def test_pace_is_told_against_the_others():
     rows = [RankRow(i, 10, 100, 1.0, 3.0 if i == 2 else 2.0) for i in range(5)]
     told = [cells.row_text(row) for row in rank_table.words(rows[2], rows, 80)]

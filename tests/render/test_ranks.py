@@ -36,7 +36,27 @@ def test_noise_of_step_times_is_no_news():
     rows = [RankRow(i, 5, None, 1.0, 2.0 + (0.004 if i == 3 else 0)) for i in range(8)]
     assert text(ranks.grid(rows, 40, 2, "step time"))[0] == "0 ▁▁▁▁▁▁▁▁"
     slow = [RankRow(i, 5, None, 1.0, 2.8 if i == 3 else 2.0) for i in range(8)]
-    assert text(ranks.grid(slow, 40, 2, "step time"))[0] == "0 ▁▁▁█▁▁▁▁"
+    assert text(ranks.grid(slow, 40, 2, "step time"))[0] == "0 ▁▁▁▇▁▁▁▁"
+
+
+def test_bars_have_the_scale_of_what_matters_and_stand_over_their_names():
+    near = [RankRow(i, 5, None, 1.0, 0.100 + 0.001 * (i % 6)) for i in range(8)]
+    assert text(ranks.grid(near, 60, 2, "step time"))[0] == "0 ▁▁▁▁▁▁▁▁", "5 ms of 100 is no picture"
+    slow = [RankRow(i, 5, None, 1.0, 0.715 if i == 5 else 0.5 + i / 1000) for i in range(8)]
+    assert text(ranks.grid(slow, 80, 4, "step time"))[:3] == [
+        "▁▁▁▁▁▁▁▁▁ ▁▁▁▁▁▁▁▁▁ ▁▁▁▁▁▁▁▁▁ ▁▁▁▁▁▁▁▁▁ ▁▁▁▁▁▁▁▁▁ ▇▇▇▇▇▇▇▇▇ ▁▁▁▁▁▁▁▁▁ ▁▁▁▁▁▁▁▁▁",
+        "r0        r1        r2        r3        r4        r5        r6        r7",
+        "500 ms    501 ms    502 ms    503 ms    504 ms    715 ms    506 ms    507 ms",
+    ]
+    halves = [RankRow(i, 5, None, 1.0, 1.0 + i % 2) for i in range(8)]
+    assert text(ranks.grid(halves, 30, 2, "step time"))[0] == "0 ▁█▁█▁█▁█"
+
+
+def test_a_step_behind_is_not_named_and_a_slow_rank_is():
+    rows = [RankRow(i, 41_337 - (i % 11 == 0), None, 0.1, 3.03 if i == 37 else 2.03) for i in range(64)]
+    assert named(rows) == ["r37 3.03 s +49%"]
+    assert named([RankRow(i, 4 - i % 2, 100) for i in range(8)]) == []
+    assert named([RankRow(i, 30 if i == 2 else 40, 100) for i in range(8)]) == ["r2 30/100"]
 
 
 def test_what_is_shown_is_what_tells_most():

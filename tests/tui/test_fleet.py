@@ -103,6 +103,22 @@ async def test_marked_runs_are_silenced_together(open_app):
         assert {r.ends for r in asked} == {1_003_600.0}
 
 
+async def test_marked_runs_of_other_hosts_are_silenced_there(open_app):
+    def hosts(view):
+        shown = fleet()(view)
+        rows = tuple(
+            msgspec.structs.replace(row, host=f"gpu{n % 2}", name=f"gpu{n % 2}:{row.name}", critical=0)
+            for n, row in enumerate(shown.runs)
+        )
+        return msgspec.structs.replace(shown, runs=rows)
+
+    async with open_app((120, 40), make=hosts) as s:
+        await s.press("0", "home", "m", "end", "m", "s", "down", "enter")
+        asked = [r for r in s.engine.requests if isinstance(r, protocol.Silence)]
+        assert {r.host for r in asked} == {"gpu0", "gpu1"}
+        assert all(len(r.matchers) == 1 and r.matchers[0].startswith("run=exp-") for r in asked)
+
+
 async def test_a_click_on_a_heading_sorts_and_one_on_a_run_selects_and_opens_it(open_app):
     async with open_app((120, 40), make=fleet()) as s:
         await s.press("0")
@@ -157,6 +173,39 @@ async def test_several_runs_begin_with_their_list():
 
 async def test_one_run_begins_with_its_overview():
     assert await begun(fleet(1)) == actions.OVERVIEW
+
+
+async def test_logs_that_are_read_slowly_begin_with_the_list_of_their_runs():
+    now, read = [0.0], [1]
+
+    def reading(view):
+        shown = fleet(20)(view)
+        unread = {"phase": "starting", "progress": Progress(), "critical": 0}
+        rows = tuple(
+            row if n <= read[0] else msgspec.structs.replace(row, **unread)
+            for n, row in enumerate(shown.runs, start=1)
+        )
+        return msgspec.structs.replace(shown, runs=rows)
+
+    engine = FakeEngine(reading)
+    app = RunwatchApp(await engine.start(), fleet=True, clock=lambda: now[0])
+    try:
+        async with app.run_test(size=(120, 40)) as pilot:
+            while app.scene.snapshot is None:
+                await pilot.pause()
+            now[0] = 30.0
+            assert app.view.view == actions.OVERVIEW
+            assert app.scene.wanted_run() is None, "another may be more urgent"
+            engine.push()
+            await pilot.pause()
+            read[0] = 20
+            while app.view.view == actions.OVERVIEW:
+                engine.push()
+                await pilot.pause()
+            assert app.view.view == actions.RUNS
+            assert app.scene.wanted_run() == app.scene.run.id, "from now on it stays"
+    finally:
+        await engine.stop()
 
 
 async def test_attempts_of_one_run_begin_with_the_newest():

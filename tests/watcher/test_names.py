@@ -5,10 +5,12 @@ import pytest
 from runwatch.alerts.routing.grouping import Alert
 from runwatch.alerts.routing.policy import parse_matcher
 from runwatch.alerts.routing.silences import muted, silence
-from runwatch.alerts.rules.ruleset import Ruleset
+from runwatch.alerts.rules.ruleset import Ruleset, configured
+from runwatch.alerts.rules.settings import RuleConfig, RunConfig
 from runwatch.core.run_names import names
 from runwatch.core.sample import Job
 from runwatch.parsers.stream import StreamParser
+from runwatch.watcher.engine import reference
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.persistence import frozen
 from runwatch.watcher.sources.member import Member
@@ -96,3 +98,36 @@ def test_a_run_is_called_as_by_the_scheduler_where_its_path_says_nothing():
         add(engine, path)
         engine.sample(path, Job(NOW, "12", "RUNNING", name="pretrain"))
         assert called(engine) == {path: [name]}
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_is_configured_for_the_name_before_goes_on_to_hold(restarted):
+    rules = configured({}, (RunConfig("seed0", "seed0/base", {"nonfinite": RuleConfig(enabled=False)}),))
+    engine = Engine(rules)
+    add(engine, ONE)
+    add(engine, TWO)
+    if restarted:
+        body = frozen.freeze(engine.groups[ONE], print)
+        engine = Engine(rules)
+        engine.adopt(frozen.thaw(body, rules))
+        add(engine, TWO)
+    watched = {group.id: each for group, each in engine.runs()}
+    judged = {key: {rule.name for rule in each.rules} for key, each in watched.items()}
+    assert judged[TWO] - judged[ONE] == {"nonfinite"}, "that run was never called so"
+    engine.configure(rules)
+    assert {rule.name for rule in watched[ONE].rules} == judged[ONE]
+    assert reference.named(rules, watched[ONE]) == "seed0/base"
+    assert reference.named(rules, watched[TWO]) == ""
+
+
+def test_the_reference_is_found_by_the_name_that_it_had():
+    rules = configured({}, (RunConfig("new", "seed0", {}),))
+    engine = Engine(rules)
+    good = NAN.replace("nan", "2.0")
+    for path in (ONE, TWO, "/runs/new.log"):
+        add(engine, path, good)
+    watched = {group.id: each for group, each in engine.runs()}
+    assert watched[ONE].run.name == "lr1/seed0"
+    found = reference.of(rules, watched["/runs/new.log"], watched.values())
+    assert found is not None
+    assert found.name == "lr1/seed0"

@@ -1,14 +1,19 @@
 """What a picture tells of a log beside its lines: when they were read, and where its page is."""
 
+import random
+
 import pytest
 
 from runwatch.core.machine import Process, Processes
 from runwatch.parsers.log import LogParser
+from runwatch.render import fleet
 from runwatch.watcher import protocol
 from runwatch.watcher.engine import views
+from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
 from tests.watcher.test_engine import log
 from tests.watcher.test_machine import NOW, wandb_engine
+from tests.watcher.test_rank_rules import Ranks
 
 
 def picture(engine: Engine, **options):
@@ -83,3 +88,37 @@ def test_a_run_that_nobody_saw_alive_is_not_shown_as_running():
     ]
     engine.sample("run", Processes(NOW, (Process(10, NOW, "main", "python", "sleeping", 1),)))
     assert picture(engine).phase == "training", "it may hang, but it is there"
+
+
+def test_an_evaluation_does_not_change_how_far_ranks_have_trained():
+    ranks = Ranks(many=True)
+    for rank in range(4):
+        ranks.read({rank: log(40).decode().splitlines(keepends=True)}, live=True)
+    text = "".join(f"\r\x1b[KRank {rank} | 1/3 (33.33%)" for rank in range(4)) + "\n"
+    batch = ranks.parsers["rank_0.log"].feed(text.encode())
+    ranks.engine.fold("rank_0.log", batch, live=True, arrival=ranks.clock)
+    assert {row.rank: (row.done, row.total) for row in picture(ranks.engine).ranks} == dict.fromkeys(
+        range(4), (39, 40)
+    )
+    (run,) = document(ranks.engine, ranks.clock)["runs"]
+    assert {told["done"] for told in run["ranks"].values()} == {39}
+
+
+def test_the_most_urgent_of_twenty_runs_is_shown_first_whatever_is_read_first():
+    def first(order):
+        engine = Engine()
+        for n in order:
+            name = f"run{n:02}"
+            engine.add_source(name, name, f"{name}.log")
+            bad = b"step 00040/00400 (10.00%) | loss: nan\n" if n in (7, 13) else b""
+            engine.fold(name, LogParser().feed(log(40) + bad), written=NOW - 3600)
+        shown = [views.Shown(group) for group in engine.groups.values()]
+        taken = views.snapshot(shown, protocol.View(), NOW)
+        return taken.run.name, [row.name for row in fleet.ordered(taken.runs, fleet.Order())]
+
+    orders = [random.Random(seed).sample(range(20), 20) for seed in range(4)]
+    found = [first(order) for order in orders]
+    assert found == [found[0]] * 4
+    name, rows = found[0]
+    assert name == rows[0] == "run07"
+    assert rows[1] == "run13"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -31,23 +31,24 @@ class Ruleset:
     troubles: tuple[str, ...] = ()
     """What is wrong with rules of packages."""
 
-    def of(self, run: str) -> dict[str, dict[str, Number]]:
-        """Return what differs from the defaults for a run of that name."""
+    def of(self, run: str, former: tuple[str, ...] = ()) -> dict[str, dict[str, Number]]:
+        """Return what differs from the defaults for a run of that name, which had the `former` ones."""
         merged = {name: dict(chosen) for name, chosen in self.overrides.items()}
         for pattern, rules in self.runs:
-            if _fits(run, pattern):
+            if _fits((run, *former), pattern):
                 for name, chosen in rules.items():
                     merged.setdefault(name, {}).update(chosen)
         return merged
 
-    def reference(self, run: str) -> str:
-        """Return the name of the run that one of that name is compared with; "" if there is none."""
-        fitting = [name for pattern, name in self.references if name != run and _fits(run, pattern)]
+    def reference(self, run: str, former: tuple[str, ...] = ()) -> str:
+        """Return the name, maybe a former one, of the run that one is compared with; "" if there is none."""
+        names = (run, *former)
+        fitting = [name for pattern, name in self.references if name not in names and _fits(names, pattern)]
         return fitting[-1] if fitting else ""
 
-    def build(self, run: str = "") -> list[Rule]:
-        """Return a new set of rules for a run of that name."""
-        return build(self.of(run), self.rules)
+    def build(self, run: str = "", former: tuple[str, ...] = ()) -> list[Rule]:
+        """Return a new set of rules for a run of that name, which had the `former` ones."""
+        return build(self.of(run, former), self.rules)
 
     def check(self) -> None:
         """Raise ConfigError for the first rule or threshold that does not exist, whatever the run."""
@@ -56,8 +57,9 @@ class Ruleset:
             build(overrides, self.rules, lambda *keys, at=number: self.where("runs", at, "rules", *keys))
 
 
-def _fits(run: str, pattern: str) -> bool:
-    return fnmatchcase(run, pattern) or fnmatchcase(run.rpartition("#")[0], pattern)
+def _fits(names: Iterable[str], pattern: str) -> bool:
+    """Return whether a pattern fits one of these names, with or without the number of the attempt."""
+    return any(fnmatchcase(each, pattern) for run in names for each in (run, run.rpartition("#")[0]))
 
 
 def configured(

@@ -72,7 +72,7 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What holds for some runs only, as [[runs]]; of several that match the later wins."""
 
     match: str = ""
-    """Pattern of the run's name, as in a shell: "exp-*"."""
+    """Pattern of the run's name, or of one that it had before, as in a shell: "exp-*"."""
     reference: str = ""
     """Name of a run, watched beside these, that their loss is compared with; see `behind_reference`."""
     rules: dict[str, RuleConfig] = {}

@@ -53,7 +53,7 @@ class Ranks(ListScreen):
         cells, lines = self.shown != 1 and not detail.display, self.shown != 2 or detail.display
         grid.display, table.display = cells and not alone, lines and not alone
         half = max(4, (self.free - 4) // 2)
-        needed = 4 + count // (8 if self.scene.grouping else 32)
+        needed = 6 if count <= 32 else 4 + count // (8 if self.scene.grouping else 32)
         grid.styles.height = "1fr" if not table.display else min(half, needed)
 
     def log_wanted(self) -> tuple[int, int | None]:

@@ -126,9 +126,7 @@ class Runs(FilterScreen, ListScreen):
 
     def do_silence(self) -> None:
         """Ask for how long nothing is sent about the marked runs."""
-        here, scene = self.table.selected(), self.scene
-        # A request goes to the daemon of the run on the screen.
-        rows = [row for row in self.table.chosen() if here is not None and row.host == here.host]
+        rows, scene = self.table.chosen(), self.scene
 
         def chosen(span: tuple[str, ...] | None) -> None:
             now = scene.snapshot.time + scene.since_frame() if scene.snapshot else 0.0

@@ -86,8 +86,18 @@ class Hub:
             for host in self.hosts:
                 if host.name == name:
                     host.send(msgspec.structs.replace(request, run=run))
+        elif isinstance(request, protocol.Silence) and request.host:
+            self._silence(request)
         elif not isinstance(request, protocol.Hello) and (host := self._chosen or self.hosts[0]):
             host.send(request)
+
+    def _silence(self, request: protocol.Silence) -> None:
+        """Hand a silence to the daemon of its host, or say that it cannot be reached."""
+        host = next((host for host in self.hosts if host.label == request.host), None)
+        if host is not None and host.live:
+            host.send(msgspec.structs.replace(request, host=""))
+        else:
+            self._write(protocol.Refused(f"{request.host} cannot be reached: not silenced there", request.id))
 
     def _subscribe(self) -> None:
         """Send each host what is shown of it."""

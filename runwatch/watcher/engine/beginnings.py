@@ -56,8 +56,8 @@ def rename(group: Group, name: str, rules: Ruleset) -> None:
         number = watched.run.name.removeprefix(before)
         watched.run.name = name + number
         watched.incidents.rename(watched.run.name, tuple(old + number for old in group.former))
-        watched.rules = adapted(watched.rules, rules.build(watched.run.name))
+        watched.rules = adapted(watched.rules, rules.build(watched.run.name, watched.incidents.former))
 
 
 def _watched(run: Run, rules: Ruleset, former: tuple[str, ...]) -> WatchedRun:
-    return WatchedRun(run, rules.build(run.name), IncidentBook(run.id, run.name, former))
+    return WatchedRun(run, rules.build(run.name, former), IncidentBook(run.id, run.name, former))

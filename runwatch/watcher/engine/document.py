@@ -6,7 +6,7 @@ from typing import Any
 
 from runwatch.core.checkpoint import Checkpoint, State
 from runwatch.core.findings import Severity
-from runwatch.core.rank_state import RankState
+from runwatch.core.rank_state import trained
 from runwatch.core.run import Run
 from runwatch.core.snapshot import IncidentRow, finite, not_finite
 from runwatch.watcher.engine.engine import Engine
@@ -51,10 +51,7 @@ def run_object(engine: Engine, pipeline: Pipeline, now: float) -> dict[str, Any]
         "stages": [_stage(engine, pipeline, stage, now) for stage in pipeline.stages if pipeline.many],
         "results": {name: finite(value) for name, value in watched.run.results.items()},
         "metrics": {name: _metric(run, name) for name in run.series},
-        "ranks": {
-            str(rank): {"done": state.done, "total": _rank_total(run, state)}
-            for rank, state in sorted(run.ranks.items())
-        },
+        "ranks": _ranks(run),
         "checkpoints": [row for stage in pipeline.stages for row in _checkpoints(stage.run)],
         "last_good_checkpoint": watched.run.good_before(sound(watched.incidents.rows())),
         "incidents": [
@@ -106,10 +103,14 @@ def _stage(engine: Engine, pipeline: Pipeline, stage: WatchedRun, now: float) ->
     }
 
 
-def _rank_total(run: Run, state: RankState) -> int | None:
-    """Return how much a rank has to do, as far as known: at least what it has done."""
-    known = run.total if state.training else state.total
-    return state.done if known is None else known
+def _ranks(run: Run) -> dict[str, dict[str, int | None]]:
+    """Return how far each rank is, and how much it has to do, as far as known: at least what it has done."""
+    steps = trained(run.ranks.values())
+    told = {rank: state.progress(steps, run.total) for rank, state in sorted(run.ranks.items())}
+    return {
+        str(rank): {"done": done, "total": done if total is None else total}
+        for rank, (done, total) in told.items()
+    }
 
 
 def _checkpoints(run: Run) -> list[dict[str, Any]]:

@@ -6,11 +6,14 @@ import signal
 
 from runwatch.core.batch import Event
 from runwatch.core.machine import Ended
-from runwatch.core.run import Run
+from runwatch.core.run import DONE, Run
 from runwatch.core.sample import MachineEvent
 from runwatch.watcher.engine.group import Group
+from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.sources.member import WANDB
 
+GONE = 10.0
+"""Seconds after the end of a run's last process until nothing more is expected of it."""
 ORPHANED = 60.0
 """Seconds without a record after which a W&B file that nobody holds open has been left."""
 _FAULTS = frozenset({
@@ -29,6 +32,16 @@ def orphaned(group: Group, run: Run, now: float) -> Ended | None:
         return None
     here = machine.nobody_on and run.about.get("host") == machine.nobody_on
     return Ended(newest, None, None, inferred=True) if here and now - newest >= ORPHANED else None
+
+
+def end(group: Group, watched: WatchedRun, now: float) -> None:
+    """Take a run for finished whose processes all ended with exit code 0, if the log says nothing else."""
+    ended, run = group.machine.ended, watched.run
+    if ended is None or now - ended.time < GONE or ended.exit_code != 0 or run.finished:
+        return
+    died = any(row.rule == "crash" and row.state != "resolved" for row in watched.incidents.every())
+    whole = run.covered is None or run.covered >= DONE
+    run.finished = whole and not died and (run.progressed is None or run.progressed <= ended.time + 1.0)
 
 
 def event_of(told: MachineEvent, run: Run) -> Event | None:

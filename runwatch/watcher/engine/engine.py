@@ -23,18 +23,18 @@ from runwatch.core.checkpoint import Look
 from runwatch.core.ending import state_of
 from runwatch.core.planned import of_checkpoint
 from runwatch.core.readability import Lost
-from runwatch.core.run import DONE, Run
-from runwatch.core.run_names import RunNames, tells, tells_at_all
+from runwatch.core.run_names import tells, tells_at_all
 from runwatch.core.sample import Job, MachineEvent, Message
 from runwatch.core.series import FULL, Detail
-from runwatch.watcher.engine import launchers
-from runwatch.watcher.engine.beginnings import begin, follow, led_anew, rename
-from runwatch.watcher.engine.endings import event_of, orphaned
-from runwatch.watcher.engine.group import ENDED_OR_BLIND, Group, of_source, title_of
-from runwatch.watcher.engine.judging import Judging, adapted
+from runwatch.watcher.engine import launchers, reference
+from runwatch.watcher.engine.beginnings import begin, follow, led_anew
+from runwatch.watcher.engine.clock_jump import shift
+from runwatch.watcher.engine.endings import end, event_of, orphaned
+from runwatch.watcher.engine.group import ENDED_OR_BLIND, Group, title_of
+from runwatch.watcher.engine.judging import Judging, adapted, released
+from runwatch.watcher.engine.naming import Naming
 from runwatch.watcher.engine.pipelines import Pipeline, pipelines, settle_checkpoints
-from runwatch.watcher.engine.provisional import Provisional
-from runwatch.watcher.engine.reference import beside
+from runwatch.watcher.engine.provisional import Provisional, is_news
 from runwatch.watcher.engine.sight import sight, status_of, why_unseen
 from runwatch.watcher.engine.source import Source
 from runwatch.watcher.engine.supposing import put_aside, take_back, unreported, withdrawn
@@ -43,11 +43,7 @@ from runwatch.watcher.sources.layout import named_by
 from runwatch.watcher.sources.member import LOG, ORDER, Member
 from runwatch.watcher.sources.sidecar_facts import Beside
 
-GONE = 10.0
-"""Seconds after the end of a run's last process until nothing more is expected of it."""
 SWITCHED_OFF = "its rule was switched off"
-MOST_TITLE = 80
-"""Characters of a name that a tracker tells."""
 FEW = 4
 """Sources that rest whose provisional records are folded again at once when another source goes on."""
 
@@ -74,7 +70,7 @@ class Engine:
         self.troubles: list[str] = list(self.rules.troubles)
         """What went wrong in runwatch itself, for people."""
         self._judging = Judging(self.troubles)
-        self._names = RunNames()
+        self._naming = Naming(self.groups, self._take_back)
         self._waiting = launchers.Waiting()
 
     def add_source(self, source_id: str, name: str, path: str, member: Member | None = None) -> Group:
@@ -90,7 +86,7 @@ class Engine:
         if not others or (member.kind == LOG and LOG not in others):
             # It is called as if the log had been there at first.
             group.path = named_by(source_id, member)
-            self._call(group, name if not group.title or tells(path) else "")
+            self._naming.call(group, self.rules, name if not group.title or tells(path) else "")
         source = Source(source_id, name, path, member, opened=len(group.sources))
         source.log = deque(maxlen=self._detail.lines)
         source.read_when = deque(maxlen=self._detail.lines)
@@ -102,7 +98,7 @@ class Engine:
         """Take over a group that an engine before this one had folded."""
         group.deadline = self.deadline
         self.groups[group.id] = group
-        self._call(group, group.name)
+        self._naming.call(group, self.rules, group.name)
         self.sources.update((key, (group, source)) for key, source in group.sources.items())
 
     def fold(
@@ -121,12 +117,14 @@ class Engine:
         provisionally is taken back.
         """
         group, _ = self.sources[source_id]
-        if _is_news(batch):
+        if is_news(batch):
             self._take_back(group, arrival)
             group.provisional.pop(source_id, None)
         changes = self._fold(source_id, batch, live=live, arrival=arrival, written=written, late=late)
         changes = unreported(group, changes)
-        self._entitle(group, next((watched.run.title for watched in group.runs if watched.run.title), ""))
+        self._naming.entitle(
+            group, self.rules, next((watched.run.title for watched in group.runs if watched.run.title), "")
+        )
         if group.settled is None and 0 < len(group.provisional) <= FEW:
             changes += self._fold_provisional(group)
         return changes
@@ -147,7 +145,7 @@ class Engine:
         group, _ = self.sources[source_id]
         self._take_back(group, arrival)
         group.provisional.pop(source_id, None)
-        if _is_news(batch):
+        if is_news(batch):
             group.provisional[source_id] = Provisional(batch, live, arrival, late)
         return self._fold_provisional(group) if group.provisional else []
 
@@ -261,7 +259,7 @@ class Engine:
         group = self.groups[group_id]
         group.machine.fold(message)
         if isinstance(message, Job) and not tells_at_all(group.path) and tells(message.name):
-            self._entitle(group, message.name)
+            self._naming.entitle(group, self.rules, message.name)
         group.lived |= any(group.machine.own())
         if not isinstance(message, MachineEvent) or not group.runs:
             return []
@@ -269,7 +267,7 @@ class Engine:
         event = None if watched.run.finished else event_of(message, watched.run)
         if event is None:
             return []
-        return self._take_events(group, Block({}, None, events=(event,), live=True, arrival=message.time))
+        return self._judging.take(group, Block({}, None, events=(event,), live=True, arrival=message.time))
 
     def tick(self, now: float, group_ids: Iterable[str] | None = None) -> list[Change]:
         """Let rules about silence judge the newest run of each group, or of those named."""
@@ -290,8 +288,8 @@ class Engine:
                 if lost is None and (group.machine.ended is None or group.machine.ended.inferred):
                     group.machine.ended = orphaned(group, watched.run, now)
                 if lost is None:
-                    _end(group, watched, now)
-                status = status_of(group, watched.run, now, self._reference(watched.run), live=True)
+                    end(group, watched, now)
+                status = status_of(group, watched.run, now, self._reference(watched), live=True)
                 send = group.lived or lost is not None
                 if (twin := group.twin) is not None:
                     self._elapse(twin, status, now, send=send)
@@ -312,8 +310,8 @@ class Engine:
                 begin(group, self.rules, self._detail)
                 sight(group, now)
             for watched in group.runs[-1:]:
-                status = status_of(group, watched.run, now, self._reference(watched.run), live=False)
-                name = self.rules.reference(watched.run.name)
+                status = status_of(group, watched.run, now, self._reference(watched), live=False)
+                name = reference.named(self.rules, watched)
                 if name and status.reference is None:
                     self.troubles.append(f"there is no run {name!r} to compare {watched.run.name} with")
                 changes += self._judging.tick(watched, status, None, send=False)
@@ -327,7 +325,7 @@ class Engine:
         group.sources.pop(source_id, None)
         if not group.sources:
             self.groups.pop(group.id, None)
-            self._names.drop(group.id)
+            self._naming.drop(group.id)
 
     def configure(self, rules: Ruleset) -> None:
         """Judge by other rules and thresholds from now on; what rules have learned stays.
@@ -338,7 +336,7 @@ class Engine:
         self.rules = rules
         self.troubles += rules.troubles
         for watched in self._every():
-            watched.rules = adapted(watched.rules, rules.build(watched.run.name))
+            watched.rules = adapted(watched.rules, rules.build(watched.run.name, watched.incidents.former))
 
     def retired(self) -> list[Change]:
         """Resolve what rules raised that are switched off by now; return these changes."""
@@ -355,16 +353,7 @@ class Engine:
     def shift(self, seconds: float) -> None:
         """Move what is known of times of arrival: the clock jumped by so many seconds."""
         for group in self.groups.values():
-            for source in group.sources.values():
-                source.written = moved(source.written, seconds)
-                if source.lost is not None:
-                    source.lost = msgspec.structs.replace(source.lost, since=source.lost.since + seconds)
-            group.dark_since = moved(group.dark_since, seconds)
-            group.dark = deque(((a + seconds, b + seconds) for a, b in group.dark), group.dark.maxlen)
-            for watched in filter(None, (*group.runs[-1:], group.twin)):
-                watched.run.progressed = moved(watched.run.progressed, seconds)
-                for rank in watched.run.ranks.values():
-                    rank.seen = moved(rank.seen, seconds)
+            shift(group, seconds)
 
     def runs(self) -> Iterator[tuple[Group, WatchedRun]]:
         """Yield every run, oldest first within its group."""
@@ -385,50 +374,24 @@ class Engine:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _call(self, group: Group, given: str = "") -> None:
-        """Name a group, `given` if it can; others of which that makes the names ambiguous get longer ones."""
-        changed = self._names.add(group.id, group.path, given, group.title)
-        for key, name in changed.items():
-            if (found := self.groups[key]).name != name:
-                self._take_back(found)
-                rename(found, name, self.rules)
-
-    def _entitle(self, group: Group, title: str) -> None:
-        """Note what a tracker or the scheduler calls the runs of a group; the first such name stays."""
-        if title and not group.title and group.settled is None:
-            group.title = title[:MOST_TITLE]
-            self._call(group, group.name if tells(group.path) else "")
-
     def _place_early(self, group: Group, now: float, *, live: bool) -> list[Change]:
         """Hand what a log says of an end alone to the run that it is of, or begin one of its own."""
         changes: list[Change] = []
         for source in () if group.runs else tuple(group.sources.values()):
-            if not any(event.kind in CRASH_KINDS for event in source.unplaced):
+            found = self._waiting.decided(source, group, self.groups.values(), now, live=live)
+            if found is None:
                 continue
-            near = launchers.not_going_on(source, launchers.beside(source, self.groups.values()))
-            if live and near and not self._waiting.settled(source, near, now):
-                continue
-            self._waiting.forget(source)
-            lives = live and group.lived
-            block = Block({}, None, events=source.unplaced, live=lives, arrival=now if lives else 0.0)
-            if (owner := launchers.owner(source, near)) is not None:
-                launchers.hand_on(source, group)
-                changes += self._take_events(owner, of_source(block, source.path))
-                continue
-            source.early = ()
-            begin(group, self.rules, self._detail)
-            block = group.told(source, block, leads=True, watched=group.runs[-1])
-            changes += self._take_events(group, block)
+            owner, block = found
+            if owner is None:
+                source.early = ()
+                begin(group, self.rules, self._detail)
+                owner, block = group, group.told(source, block, leads=True, watched=group.runs[-1])
+            changes += self._judging.take(owner, block)
         return changes
 
-    def _take_events(self, group: Group, block: Block) -> list[Change]:
-        """Let the newest run of a group take events, with and without what is provisional of it."""
-        if (twin := group.twin) is not None:
-            twin.run.fold(block)
-            self._judging.judge(twin, block)
-        watched = group.runs[-1]
-        watched.run.fold(block)
-        return self._judging.judge(watched, block)
+    def _reference(self, watched: WatchedRun) -> Reference | None:
+        """Return the run that one is compared with, if one is named and known."""
+        return reference.of(self.rules, watched, (each for _, each in self.runs()))
 
     def _every(self) -> Iterator[WatchedRun]:
         """Yield every run, and the newest ones as they are without what is provisional, too."""
@@ -440,7 +403,7 @@ class Engine:
     def _elapse(self, watched: WatchedRun, status: Status, now: float, *, send: bool) -> list[Change]:
         found = self._judging.tick(watched, status, now if send else None, send=send)
         watched.held += [change.row.id for change in found if change.kind == "firing" and not send]
-        return [*found, *_released(watched)] if send else found
+        return [*found, *released(watched)] if send else found
 
     def _fold_provisional(self, group: Group) -> list[Change]:
         """Fold what the sources of a group tell provisionally; return what changed and is new."""
@@ -479,41 +442,6 @@ class Engine:
             stopped_early=run.stopped_early,
         )
         return self._judging.tick(watched, status, None, send=False)
-
-    def _reference(self, run: Run) -> Reference | None:
-        """Return the run that this one is compared with, if one is named and known."""
-        name = self.rules.reference(run.name) if self.rules.references else ""
-        others = (watched.run for _, watched in self.runs() if watched.run.name == name) if name else ()
-        return next((beside(run, other) for other in others if other is not run), None)
-
-
-def _is_news(batch: Batch) -> bool:
-    """Return whether a batch is of more than what was read before."""
-    return bool(batch.tables or batch.events or batch.lines or batch.end > batch.start)
-
-
-def _released(watched: WatchedRun) -> list[Change]:
-    """Return what is told after all, now that the run was seen alive."""
-    if not watched.held:
-        return []
-    held, watched.held = set(watched.held), []
-    leading = [row.id for row in watched.incidents.rows() if row.id in held]
-    return [change for key in leading if (change := watched.incidents.announce(key)) is not None]
-
-
-def _end(group: Group, watched: WatchedRun, now: float) -> None:
-    """Take a run for finished whose processes all ended with exit code 0, if the log says nothing else."""
-    ended, run = group.machine.ended, watched.run
-    if ended is None or now - ended.time < GONE or ended.exit_code != 0 or run.finished:
-        return
-    died = any(row.rule == "crash" and row.state != "resolved" for row in watched.incidents.every())
-    whole = run.covered is None or run.covered >= DONE
-    run.finished = whole and not died and (run.progressed is None or run.progressed <= ended.time + 1.0)
-
-
-def moved(time: float | None, seconds: float) -> float | None:
-    """Return a time moved by so many seconds, if there is one."""
-    return None if time is None else time + seconds
 
 
 def _tells(block: Block) -> bool:

@@ -10,6 +10,7 @@ from runwatch.alerts.rules.base import Rule, restore, state_of
 from runwatch.core.block import Block, Status
 from runwatch.core.findings import Finding
 from runwatch.watcher.engine.evidence import placed
+from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.watched import WatchedRun
 
 T = TypeVar("T")
@@ -34,6 +35,15 @@ class Judging:
             found = self._ask(watched, rule, rule.observe, seen)
             changes += _apply(watched, found, block.arrival or None, send=block.live, source=block.source)
         return changes
+
+    def take(self, group: Group, block: Block) -> list[Change]:
+        """Let the newest run of a group take events, with and without what is provisional of it."""
+        if (twin := group.twin) is not None:
+            twin.run.fold(block)
+            self.judge(twin, block)
+        watched = group.runs[-1]
+        watched.run.fold(block)
+        return self.judge(watched, block)
 
     def tick(self, watched: WatchedRun, status: Status, now: float | None, *, send: bool) -> list[Change]:
         """Let the rules judge the passing of time; return what changed in incidents."""
@@ -90,3 +100,12 @@ def adapted(old: Iterable[Rule], new: Iterable[Rule]) -> list[Rule]:
             restore(rule, state_of(kept))
         out.append(rule)
     return out
+
+
+def released(watched: WatchedRun) -> list[Change]:
+    """Return what is told after all, now that the run was seen alive."""
+    if not watched.held:
+        return []
+    held, watched.held = set(watched.held), []
+    leading = [row.id for row in watched.incidents.rows() if row.id in held]
+    return [change for key in leading if (change := watched.incidents.announce(key)) is not None]

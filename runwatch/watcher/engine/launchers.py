@@ -10,8 +10,9 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from runwatch.alerts.rules.common.signatures import CRASH_KINDS
 from runwatch.core.block import Block
-from runwatch.watcher.engine.group import Group
+from runwatch.watcher.engine.group import Group, of_source
 from runwatch.watcher.engine.source import Source
 from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.sources.member import LOG
@@ -59,6 +60,27 @@ class Waiting:
         known, since = self._seen.get(source.id, ((), now))
         self._seen[source.id] = lines, since if lines == known else now
         return lines == known and now - since >= SETTLED
+
+    def decided(
+        self, source: Source, group: Group, groups: Iterable[Group], now: float, *, live: bool
+    ) -> tuple[Group | None, Block] | None:
+        """Return the group whose run the words of a log about an end are of, and these words.
+
+        That group is None where they are of a run of their own. Nothing is returned where there are no such
+        words, or where more may come.
+        """
+        if not any(event.kind in CRASH_KINDS for event in source.unplaced):
+            return None
+        near = not_going_on(source, beside(source, groups))
+        if live and near and not self.settled(source, near, now):
+            return None
+        self.forget(source)
+        lives = live and group.lived
+        block = Block({}, None, events=source.unplaced, live=lives, arrival=now if lives else 0.0)
+        if (found := owner(source, near)) is None:
+            return None, block
+        hand_on(source, group)
+        return found, of_source(block, source.path)
 
     def forget(self, source: Source) -> None:
         """Forget a log of which it is decided."""

@@ -34,3 +34,8 @@ class Settled:
     begun: int
     launches: int
     aside: WatchedRun | None
+
+
+def is_news(batch: Batch) -> bool:
+    """Return whether a batch is of more than what was read before."""
+    return bool(batch.tables or batch.events or batch.lines or batch.end > batch.start)

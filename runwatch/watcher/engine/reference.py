@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from runwatch.core.block import Reference
@@ -11,12 +12,28 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from runwatch.alerts.rules.ruleset import Ruleset
     from runwatch.core.run import Run
     from runwatch.core.series import Series
+    from runwatch.watcher.engine.watched import WatchedRun
 
     Floats = NDArray[np.float64]
 
 _STRETCHES = 256
+
+
+def named(rules: Ruleset, watched: WatchedRun) -> str:
+    """Return the name of the run that one is compared with, by its name or one that it had; "" if none is."""
+    return rules.reference(watched.run.name, watched.incidents.former) if rules.references else ""
+
+
+def of(rules: Ruleset, watched: WatchedRun, runs: Iterable[WatchedRun]) -> Reference | None:
+    """Return the run of `runs` that one is compared with, by its name, else by one that it had."""
+    name = named(rules, watched)
+    others = [each for each in runs if each is not watched] if name else []
+    called = [each for each in others if each.run.name == name]
+    called += [each for each in others if name in each.incidents.former]
+    return beside(watched.run, called[0].run) if called else None
 
 
 def beside(run: Run, other: Run) -> Reference | None:

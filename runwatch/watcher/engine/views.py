@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from runwatch.core.batch import NODE, Batch
 from runwatch.core.machine import Machine
 from runwatch.core.metrics import LOSS
-from runwatch.core.rank_state import RankState
+from runwatch.core.rank_state import RankState, trained
 from runwatch.core.run import Run
 from runwatch.core.run_boundaries import Splitter
 from runwatch.core.snapshot import (
@@ -29,6 +29,7 @@ from runwatch.core.snapshot import (
     not_finite,
 )
 from runwatch.core.text import plain
+from runwatch.render import fleet
 from runwatch.watcher.engine import checkpoint_view, machine_view, one_series, parallel, stage_view
 from runwatch.watcher.engine.evidence import spoilt
 from runwatch.watcher.engine.group import Group
@@ -45,7 +46,6 @@ _LENGTHS = ("total time", "train_runtime")
 MAX_METRICS = 128
 """Metrics described to a client at once."""
 MAX_MARKS = 200
-_DAY = 86_400.0
 MAX_EVALUATIONS = 64
 MAX_INCIDENTS = 100
 """Incidents of a run in one picture: those that are open and the newest of the others."""
@@ -185,7 +185,7 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
     """Return the picture for `view` at Unix time `now`."""
     told: list[RunRow] = []
     picked: tuple[Shown, WatchedRun | None, Run] | None = None
-    best: tuple[bool, int, int, float] | None = None
+    best: tuple[object, ...] = ()
     former = _former(shown)
     for item, watched, run in _entries(shown):
         if run.id in former:
@@ -193,11 +193,10 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
             continue
         row = run_row(item.group, watched, run, now, item.trend(run, view.trends))
         told.append(row)
-        recent = row.age is not None and row.age < _DAY  # what is wrong with older ones is known by now
-        urgency = (recent, row.critical, min(run.records, 1), item.group.written or 0.0)
+        place = not fleet.begun(row), *fleet.urgency(row)
         newest = watched is None or not watched.closed
-        if view.run == run.id or (view.run is None and newest and (best is None or urgency > best)):
-            picked, best = (item, watched, run), urgency
+        if view.run == run.id or (view.run is None and newest and (not best or place < best)):
+            picked, best = (item, watched, run), place
     view_of = _run_view(*picked, view, now) if picked else None
     return Snapshot(now, tuple(_newest(told)), view_of, tuple(notices), _compared(shown, view))
 
@@ -376,19 +375,24 @@ def _ranks(run: Run, machine: Machine, now: float) -> tuple[RankRow, ...]:
     places = machine_view.places(machine, now)
     # Ranks that a log names by their node are not those of the processes' environment.
     silent = set() if any(rank >= NODE for rank in run.ranks) else set(places) - set(run.ranks)
-    found = [_rank(rank, state, run, now, places.get(rank)) for rank, state in run.ranks.items()]
+    steps = trained(run.ranks.values())
+    found = [
+        _rank(rank, state, state.progress(steps, run.total), now, places.get(rank))
+        for rank, state in run.ranks.items()
+    ]
     found += [RankRow(rank, None, place=places[rank]) for rank in silent]
     if len(found) == 1 and all(state.training for state in run.ranks.values()):
         return ()
     return tuple(sorted(found, key=lambda row: row.rank))
 
 
-def _rank(rank: int, state: RankState, run: Run, now: float, place: RankPlace | None) -> RankRow:
+def _rank(
+    rank: int, state: RankState, progress: tuple[int | None, int | None], now: float, place: RankPlace | None
+) -> RankRow:
     loss = state.latest.get(LOSS)
     return RankRow(
         rank,
-        state.done,
-        run.total if state.training else state.total,
+        *progress,
         None if state.seen is None else max(0.0, now - state.seen),
         step_time=finite(state.step_time),
         loss=finite(loss),

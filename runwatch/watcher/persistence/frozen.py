@@ -137,7 +137,9 @@ def thaw(data: bytes, rules: Ruleset) -> Group:
     for source in group.sources.values():
         source.log = deque(reversed(source.log), maxlen=source.read_when.maxlen)
     for watched, run in zip(group.runs, body.runs, strict=True):
-        watched.rules = _thaw_rules(watched, run.rules, rules.build(watched.run.name))
+        watched.rules = _thaw_rules(
+            watched, run.rules, rules.build(watched.run.name, watched.incidents.former)
+        )
     return group
 
 
