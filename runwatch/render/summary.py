@@ -69,7 +69,7 @@ def lines(run: RunView, single: Sequence[str]) -> list[Line]:
         said |= {name} if what or not _is_worth_a_line(name) else set()
     if run.checkpoints:
         out.append(Line("checkpoints", _checkpoints(run)))
-    return out + [_only(known[name]) for name in single if name not in said]
+    return out + [last(known[name]) for name in single if name not in said and not _is_setting(known[name])]
 
 
 def last(item: Latest) -> Line:
@@ -93,10 +93,9 @@ def best_of(item: Latest) -> Best | None:
     return None if value is None else Best(item.metric, value, step)
 
 
-def _only(item: Latest) -> Line:
-    """Return the one value of a metric."""
-    line = last(item)
-    return line._replace(value=f"{line.value}, constant") if item.count >= FEW and is_constant(item) else line
+def _is_setting(item: Latest) -> bool:
+    """Return whether a metric repeats one value that nobody asks for; the learning rate is asked for."""
+    return item.count >= FEW and is_constant(item) and item.metric != metrics.LEARNING_RATE
 
 
 def _counts(metric: str) -> str:
