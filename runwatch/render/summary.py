@@ -60,7 +60,9 @@ def lines(run: RunView, single: Sequence[str]) -> list[Line]:
     out.reverse()
     for name, value in (run.stages[-1].results if run.stages else {}).items():
         what = metrics.label(name)
-        out.append(Line(what if what.startswith("final") else f"final {what}", numbers.value(name, value)))
+        text = numbers.latest(name, value, "not finite")
+        role = "bad" if value is None else "value"
+        out.append(Line(what if what.startswith("final") else f"final {what}", text, role))
         said.add(name)
     out += [Line("duration", numbers.duration(run.elapsed))] if run.elapsed is not None else []
     for name in single:

@@ -59,6 +59,12 @@ def test_results_length_tokens_parameters_and_checkpoints():
     }
 
 
+def test_a_result_that_is_not_finite_is_said_to_be():
+    stage = StageRow("r1", "", "finished", Progress(), results={"val/bpb": None})
+    view = run(series("train/loss", 1.0, 3.0), stages=(stage,))
+    assert lines(view, choose.single(view)) == [("final val bpb", "not finite", "bad")]
+
+
 def test_checkpoints_that_only_the_log_tells_of_are_reported():
     view = run(
         series("train/loss", 1.0, 3.0), checkpoints=(CheckpointRow("a", 40_000), CheckpointRow("b", 7))

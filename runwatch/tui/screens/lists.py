@@ -119,11 +119,11 @@ class Checkpoints(PageScreen):
         yield EventTable()
 
     def place(self) -> None:
-        """Give the checkpoints the rows they need first, then the stages; the events get what is left."""
+        """Give the checkpoints the rows they need first, then the stages; a third is left to the events."""
         upper, lower = self.query_one(CheckpointTable), self.query_one(EventTable)
         width, height = self.size.width - 2, self.free - 4
         stages = self.query_one(StageTable)
-        least = min(_LEAST, lower.needed(width))
+        least = min(max(_LEAST, height // 3), lower.needed(width))
         behind = min(_LEAST, stages.needed(width))
         rows = min(upper.needed(width), max(_LEAST, height - least - behind))
         upper.styles.height = rows
