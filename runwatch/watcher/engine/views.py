@@ -158,7 +158,8 @@ class Shown:
     @property
     def reading(self) -> bool:
         """Whether it is not known yet what became of it: its end was not read."""
-        return self.preview is None and bool(self.left or not self._all_looked_at)
+        unread = self.left or not (self._all_looked_at or self.group.runs)
+        return self.preview is None and bool(unread)
 
     @property
     def _all_looked_at(self) -> bool:
