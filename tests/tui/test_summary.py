@@ -146,3 +146,15 @@ async def test_the_filter_finds_metrics_without_a_chart(open_app):
         assert not s.view.visible_charts()
         assert "total flos" in s.drawn("#values")
         assert "1 without a chart" in s.drawn("#values")
+
+
+@pytest.mark.parametrize("size", [(120, 60), (200, 60)])
+async def test_the_first_chart_takes_the_places_that_others_leave(open_app, size):
+    async with open_app(size, metrics=METRICS[:5]) as s:
+        await s.press("2")
+        first, *others = s.view.visible_charts()
+        assert len(others) == 4
+        assert first.size.width == size[0]
+        assert max(part.size.width for part in others) <= size[0] // 2
+        await s.press("z")
+        assert [part.size.width for part in s.view.visible_charts()] == [size[0]]
