@@ -48,6 +48,17 @@ def test_what_is_still_being_read_is_reading_whatever_its_first_lines_say():
     assert phase() == "unknown"
 
 
+def test_the_newest_lines_of_an_old_log_do_not_make_it_run():
+    engine = Engine()
+    engine.add_source(LOG, "lr1", LOG)
+    (shown,) = (Shown(group) for group in engine.groups.values())
+    shown.opened(LOG, 9_000, NOW - 9_000.0)
+    newest = StreamParser().feed(lines(0, 40))
+    for written, phase in ((NOW - 9_000.0, "reading"), (NOW - 1.0, "training")):
+        shown.take_preview(LOG, newest, written)
+        assert [row.phase for row in rows([shown], NOW)] == [phase]
+
+
 def test_a_run_that_is_alive_is_not_reading_because_of_one_more_source():
     engine, parser = Engine(), StreamParser()
     engine.add_source(LOG, "lr1", LOG)

@@ -155,11 +155,10 @@ class Shown:
         self._since = now if self._since is None and self._all_looked_at else self._since
         return 0.0 if self._since is None else now - self._since
 
-    @property
-    def reading(self) -> bool:
-        """Whether it is not known yet what became of it: its end was not read."""
+    def reading(self, now: float) -> bool:
+        """Return whether it is not known yet what became of it: its end was not read, or is old."""
         unread = self.left or not (self._all_looked_at or self.group.runs)
-        return self.preview is None and bool(unread)
+        return bool(unread) and (self.preview is None or not self.group.lives(now))
 
     @property
     def _all_looked_at(self) -> bool:
@@ -201,7 +200,7 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
         if run.id in former:
             picked = (item, watched, run) if view.run == run.id else picked
             continue
-        row = run_row(item.group, watched, run, now, item.trend(run, view.trends), reading=item.reading)
+        row = run_row(item.group, watched, run, now, item.trend(run, view.trends), reading=item.reading(now))
         told.append(row)
         recent = row.age is not None and row.age < _DAY  # what is wrong with older ones is known by now
         urgency = (recent, row.critical, min(run.records, 1), item.group.written or 0.0)
@@ -216,7 +215,7 @@ def rows(shown: Sequence[Shown], now: float) -> list[RunRow]:
     """Return one line for each run at Unix time `now`."""
     former = _former(shown)
     return [
-        run_row(item.group, watched, run, now, reading=item.reading)
+        run_row(item.group, watched, run, now, reading=item.reading(now))
         for item, watched, run in _entries(shown)
         if run.id not in former
     ]
