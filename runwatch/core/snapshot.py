@@ -299,8 +299,8 @@ class RunRow(msgspec.Struct, frozen=True):
     id: str
     name: str
     phase: str
-    """starting, warmup, training, evaluating, checkpointing, finished, crashed, interrupted, preempted,
-    time_limit, vanished, stalled, blind or unknown."""
+    """reading, starting, warmup, training, evaluating, checkpointing, finished, crashed, interrupted,
+    preempted, time_limit, vanished, stalled, blind or unknown."""
     progress: Progress
     critical: int = 0
     warning: int = 0

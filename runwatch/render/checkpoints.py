@@ -22,9 +22,14 @@ _ROLES = {
 _KEPT = frozenset({"complete", "writing", "told"})
 """States in which the weights matter, not the files."""
 _FEW = 100
-"""Checkpoints that still fit, below which it is worth saying how many, and when the disk will be full."""
+"""Checkpoints that still fit, below which it is said how many, and when the disk will be full."""
 _CHANGED = 0.01
 """Fraction by which the newest one's size must differ from the usual for that to be said."""
+_GROUP = 3
+"""Evaluations from which they are one row of the events."""
+_EVALUATIONS = frozenset({"eval_begin", "eval_end"})
+_KINDS = {"eval_begin": "evaluation", "eval_end": "evaluated"}
+LAST_GOOD = "last good"
 _GRAVE = frozenset({"traceback", "error", "oom", "nccl", "signal", "xid", "killed", "segfault", "crash"})
 
 
@@ -55,10 +60,24 @@ def written(row: CheckpointRow, usual: int | None) -> float | None:
     return min(0.99, row.bytes / usual)
 
 
-def brief(row: CheckpointRow, glyphs: Glyphs = UNICODE, usual: int | None = None) -> Row:
-    """Return one checkpoint in a narrow column: sign, step, size; `usual` is the size of one, in bytes."""
+def last_good(rows: Sequence[CheckpointRow], saving: Saving) -> CheckpointRow | None:
+    """Return the checkpoint to go back to: the newest complete one with good weights."""
+    good = (row for row in rows if row.state == "complete" and not row.spoilt and row.at is not None)
+    return next((row for row in good if row.at == saving.last_good), None)
+
+
+def brief(
+    row: CheckpointRow, glyphs: Glyphs = UNICODE, usual: int | None = None, *, go_back: bool = False
+) -> Row:
+    """Return one checkpoint in a narrow column: sign, step, size; `usual` is the size of one, in bytes.
+
+    `go_back`: it is the last good one.
+    """
     where = row.name if row.at is None else f"{numbers.step(row.at)}"
     parts: Row = [(f"{_sign(row, glyphs)} ", _role(row)), (where, "")]
+    if go_back:
+        parts[1] = (where, "title")
+        parts.append((f" {LAST_GOOD}", "good"))
     if row.spoilt and row.state in _KEPT:
         parts.append((f" {row.spoilt}", _role(row)))
     elif row.state in ("writing", "incomplete", "damaged", "deleted"):
@@ -82,8 +101,14 @@ def _state(row: CheckpointRow, usual: int | None) -> str:
 def heading(rows: Sequence[CheckpointRow], width: int) -> Row:
     """Return the names of the columns of `table` for these rows."""
     ranks = f"{'ranks':>{room}} " if (room := _ranks_room(rows)) else ""
-    columns = f"{'':2}{'step':>10} {'state':<11}{'size':>9} {'written':>10} {'took':>7} {ranks} name"
+    took = f"{'took':>7} " if _are_timed(rows) else ""
+    columns = f"{'':2}{'step':>10} {'state':<11}{'size':>9} {'written':>10} {took}{ranks} name"
     return cells.fit([(columns, "dim")], width)
+
+
+def _are_timed(rows: Sequence[CheckpointRow]) -> bool:
+    """Return whether it is known of any how long writing it took."""
+    return any(row.seconds is not None for row in rows)
 
 
 def _ranks(row: CheckpointRow) -> str:
@@ -98,27 +123,30 @@ def _ranks_room(rows: Sequence[CheckpointRow]) -> int:
 
 
 def table(
-    rows: Sequence[CheckpointRow], width: int, glyphs: Glyphs = UNICODE, usual: int | None = None
+    rows: Sequence[CheckpointRow],
+    width: int,
+    glyphs: Glyphs = UNICODE,
+    usual: int | None = None,
+    go_back: CheckpointRow | None = None,
 ) -> list[Row]:
     """Return one row each, and below it how far it is, or in full what is wrong with it.
 
-    `usual` is the size of a checkpoint of the run, in bytes.
+    `usual` is the size of a checkpoint of the run, in bytes; `go_back` the last good one.
     """
     out: list[Row] = []
-    ranks_room = _ranks_room(rows)
+    ranks_room, timed = _ranks_room(rows), _are_timed(rows)
     for row in rows:
-        role = _role(row)
-        at = "-" if row.at is None else numbers.step(row.at)
-        size = "" if row.bytes is None else numbers.size(row.bytes)
-        age = "" if row.age is None else f"{numbers.brief(row.age)} ago"
-        took = "" if row.seconds is None else numbers.brief(row.seconds)
-        state = _state(row, usual)
+        role, marked = _role(row), row is go_back
+        at = numbers.MISSING if row.at is None else numbers.step(row.at)
+        age = numbers.MISSING if row.age is None else f"{numbers.brief(row.age)} ago"
         parts: Row = [
             (f"{_sign(row, glyphs)} ", role),
-            (f"{at:>10} ", ""),
-            (f"{state:<11}", role),
-            (f"{size:>9} {age:>10} {took:>7} ", ""),
+            (f"{at:>10} ", "title" if marked else ""),
+            (f"{LAST_GOOD if marked else _state(row, usual):<11}", role),
+            (f"{numbers.size(row.bytes):>9} {age:>10} ", ""),
         ]
+        if timed:
+            parts.append((f"{numbers.brief(row.seconds):>7} ", ""))
         if ranks_room:
             lacking = row.ranks_expected is not None and row.ranks < row.ranks_expected
             parts.append((f"{_ranks(row):>{ranks_room}} ", role if lacking else ""))
@@ -140,21 +168,14 @@ def table(
     return out
 
 
-def summary(saving: Saving, width: int = 200) -> tuple[str, str]:
-    """Return in words what the checkpoints say together: as much as fits in `width`, and the rest.
-
-    Both are "" if there is nothing to say.
-    """
-    parts = list(_said(saving))
-    count = len(parts)
-    while count > 1 and len(", ".join(parts[:count])) > width:
-        count -= 1
-    return ", ".join(parts[:count]), ", ".join(parts[count:])
+def summary(saving: Saving) -> str:
+    """Return in words what the checkpoints say together; "" if there is nothing to say."""
+    return ", ".join(_said(saving))
 
 
 def _said(saving: Saving) -> Iterator[str]:
     if saving.last_good is not None:
-        yield f"last good {numbers.step(saving.last_good)}"
+        yield f"{LAST_GOOD} {numbers.step(saving.last_good)}"
     if saving.interval and isfinite(saving.interval):
         yield f"every {numbers.step(round(saving.interval))} steps"
     if saving.next_in is not None:
@@ -168,9 +189,8 @@ def _said(saving: Saving) -> Iterator[str]:
     if saving.size_ratio is not None and abs(saving.size_ratio - 1) >= _CHANGED:
         change = numbers.percent(abs(saving.size_ratio - 1), 0)
         yield f"newest {change} {'smaller' if saving.size_ratio < 1 else 'larger'}"
-    if saving.room is not None and saving.usual_bytes:
-        count = "many" if saving.room >= _FEW else saving.room
-        yield f"room for {count} more of {numbers.size(saving.usual_bytes)}"
+    if saving.room is not None and saving.usual_bytes and saving.room < _FEW:
+        yield f"room for {saving.room} more of {numbers.size(saving.usual_bytes)}"
     if saving.full_in is not None and saving.full_in < 7 * 86_400 and (saving.room or 0) < _FEW:
         yield f"disk full in {numbers.brief(max(0.0, saving.full_in))}"
 
@@ -180,16 +200,28 @@ def event_heading(width: int) -> Row:
     return cells.fit([(f"{'step':>10} {'line':>9}  {'kind':<12} what", "dim")], width)
 
 
+def grouped(rows: Sequence[EventRow]) -> list[EventRow]:
+    """Return events, newest first, with all evaluations in one row at the place of the newest of them."""
+    found = [row for row in rows if row.kind in _EVALUATIONS]
+    begun = [row for row in found if row.kind == "eval_begin"] or found
+    if len(found) < _GROUP:
+        return list(rows)
+    newest = found[0]
+    since = "" if begun[-1].line is None else f" since line {begun[-1].line:,}"
+    group = EventRow("evaluation", f"{len(begun):,} evaluations{since}", newest.step, newest.line)
+    return [group if row is newest else row for row in rows if row is newest or row.kind not in _EVALUATIONS]
+
+
 def events(rows: Sequence[EventRow], width: int, glyphs: Glyphs = UNICODE) -> list[Row]:
     """Return one row each."""
     out: list[Row] = []
     for row in rows:
-        step = "" if row.step is None else numbers.step(row.step)
-        line = "" if row.line is None else f"{row.line:,}"
+        step = numbers.MISSING if row.step is None else numbers.step(row.step)
+        line = numbers.MISSING if row.line is None else f"{row.line:,}"
         rank = "" if row.rank is None else f"[rank {row.rank}] "
         role = "crit" if row.kind in _GRAVE else ""
         title = cells.shorten(rank + row.title, width - 35, glyphs.ellipsis)
-        kind = cells.pad(row.kind, 12, glyphs.ellipsis)
+        kind = cells.pad(_KINDS.get(row.kind, row.kind.replace("_", " ")), 12, glyphs.ellipsis)
         parts: Row = [(f"{step:>10} {line:>9}  ", "dim"), (f"{kind} ", role), (title, role)]
         out.append(cells.fit(parts, width, glyphs.ascii))
     return out

@@ -273,7 +273,7 @@ def _alert(row: RunRow, width: int, glyphs: Glyphs) -> Row:
 def _updated(row: RunRow, width: int, glyphs: Glyphs) -> Row:
     if row.age is None:
         return []
-    old = not states.ended(row.phase) and row.age >= _OLD
+    old = row.phase != "reading" and not states.ended(row.phase) and row.age >= _OLD
     return [(f"{numbers.brief(row.age)} ago", "warn" if old else "dim")]
 
 

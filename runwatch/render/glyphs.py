@@ -94,6 +94,7 @@ UNICODE = Glyphs(
     points="○△□",
     marks={"incident": "▼", "restart": "↻", "checkpoint": "◆", "eval": "◇"},
     phases={
+        "reading": "◌",
         "starting": "◌",
         "warmup": "▷",
         "training": "▶",
@@ -145,6 +146,7 @@ ASCII = Glyphs(
     points="ox#",
     marks={"incident": "v", "restart": "R", "checkpoint": "C", "eval": "e"},
     phases={
+        "reading": ".",
         "starting": ".",
         "warmup": ">",
         "training": ">",

@@ -173,13 +173,14 @@ def _number(x: float) -> str:
 _BY_METRIC: dict[str, Callable[[float], str]] = {
     metrics.MFU: percent,
     metrics.STEP_TIME: duration,
+    metrics.REMAINING: duration,
     metrics.LEARNING_RATE: lambda x: scientific(x, 3),
     metrics.VAL_BPB: loss,
     "host/cpu": percent,
 }
 _BY_ENDING: tuple[tuple[tuple[str, ...], Callable[[float], str]], ...] = (
     (("util", "utilization", "mfu"), percent),
-    (("_seconds", "_time"), duration),
+    (("_seconds", "_time", " time"), duration),
     (("loss",), loss),
     (("memory", "memory_used", "memory_total", "_bytes", "rss"), size),
     (("power",), lambda x: f"{si(x)} W"),

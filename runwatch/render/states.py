@@ -13,6 +13,7 @@ from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 
 _PHASES: dict[str, tuple[str, str]] = {
+    "reading": ("READING", "dim"),
     "starting": ("STARTING", "busy"),
     "warmup": ("WARMUP", "busy"),
     "training": ("RUNNING", "good"),

@@ -60,7 +60,9 @@ def lines(run: RunView, single: Sequence[str]) -> list[Line]:
     out.reverse()
     for name, value in (run.stages[-1].results if run.stages else {}).items():
         what = metrics.label(name)
-        out.append(Line(what if what.startswith("final") else f"final {what}", numbers.value(name, value)))
+        text = numbers.latest(name, value, "not finite")
+        role = "bad" if value is None else "value"
+        out.append(Line(what if what.startswith("final") else f"final {what}", text, role))
         said.add(name)
     out += [Line("duration", numbers.duration(run.elapsed))] if run.elapsed is not None else []
     for name in single:
@@ -69,7 +71,7 @@ def lines(run: RunView, single: Sequence[str]) -> list[Line]:
         said |= {name} if what or not _is_worth_a_line(name) else set()
     if run.checkpoints:
         out.append(Line("checkpoints", _checkpoints(run)))
-    return out + [_only(known[name]) for name in single if name not in said]
+    return out + [last(known[name]) for name in single if name not in said and not _is_setting(known[name])]
 
 
 def last(item: Latest) -> Line:
@@ -93,10 +95,9 @@ def best_of(item: Latest) -> Best | None:
     return None if value is None else Best(item.metric, value, step)
 
 
-def _only(item: Latest) -> Line:
-    """Return the one value of a metric."""
-    line = last(item)
-    return line._replace(value=f"{line.value}, constant") if item.count >= FEW and is_constant(item) else line
+def _is_setting(item: Latest) -> bool:
+    """Return whether a metric repeats one value that nobody asks for; the learning rate is asked for."""
+    return item.count >= FEW and is_constant(item) and item.metric != metrics.LEARNING_RATE
 
 
 def _counts(metric: str) -> str:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from runwatch.core import metrics
 from runwatch.core.snapshot import Latest, RunView
-from runwatch.render import summary
+from runwatch.render import states, summary
 
 _FIRST = (
     metrics.LOSS,
@@ -16,7 +16,6 @@ _FIRST = (
     metrics.VAL_BPB,
     metrics.GRAD_NORM,
     metrics.LEARNING_RATE,
-    metrics.LR_MULTIPLIER,
     metrics.TOKENS_PER_SEC,
     metrics.SAMPLES_PER_SEC,
     metrics.STEP_TIME,
@@ -30,6 +29,7 @@ _GROUPS = ("train/", "val/", "perf/")
 _SHOWN_WITH = {
     metrics.VAL_LOSS: {metrics.LOSS},
     metrics.MFU: {metrics.TOKENS_PER_SEC},
+    metrics.LR_MULTIPLIER: {metrics.LEARNING_RATE},
 }
 """Metrics that need no chart of their own beside one of these."""
 _ALWAYS = (metrics.LOSS, metrics.VAL_LOSS, metrics.GRAD_NORM)
@@ -51,10 +51,12 @@ def _ordered(names: frozenset[str]) -> tuple[str, ...]:
         group = next((i for i, prefix in enumerate(_GROUPS) if name.startswith(prefix)), len(_GROUPS))
         if name in known:
             return 0, known[name], []
-        if metrics.is_bookkeeping(name):
+        if name == metrics.LR_MULTIPLIER:
             return 3, group, pieces
-        if metrics.is_of_machine(name):
+        if metrics.is_bookkeeping(name):
             return 4, group, pieces
+        if metrics.is_of_machine(name):
+            return 5, group, pieces
         return (1 if metrics.goal(name) == "max" else 2), group, pieces
 
     return tuple(sorted(names, key=key))
@@ -86,8 +88,19 @@ def _moves(item: Latest) -> bool:
     return item.metric in _ALWAYS or not summary.is_constant(item)
 
 
-def charts(run: RunView | None) -> list[tuple[str, ...]]:
-    """Return what the overview charts, each with the series laid over it.
+def alarming(run: RunView | None) -> list[str]:
+    """Return the metrics with open incidents, the most urgent first; a slow rank shows in the step time."""
+    open_ = states.firing(run) if run else []
+    found = (item.metric or (metrics.STEP_TIME if item.rank is not None else "") for item in open_)
+    have = set(of_run(run))
+    return [name for name in dict.fromkeys(found) if name in have]
+
+
+def charts(run: RunView | None, large: int = 2) -> list[tuple[str, ...]]:
+    """Return what the overview charts, each with the series laid over it; `large` of them are large.
+
+    The first keeps its place; the next are those with open incidents, and where only one is large it is
+    the first of them.
 
     Validation loss is read against training loss, so they share a chart; model
     FLOPs utilisation says the same as throughput and is named in its title. What
@@ -102,4 +115,19 @@ def charts(run: RunView | None) -> list[tuple[str, ...]]:
             out.append((name, metrics.VAL_LOSS))
         elif not (have & _SHOWN_WITH.get(name, set())):
             out.append((name,))
-    return out
+    wanted = [
+        next((group for group in out if name in group), _chart_of(name, have)) for name in alarming(run)
+    ]
+    kept = [] if large == 1 and wanted else out[:1]
+    return list(dict.fromkeys([*kept, *wanted, *out]))
+
+
+def named(names: Iterable[str]) -> set[str]:
+    """Return the metrics that the charts of others name in their titles."""
+    have = set(names)
+    return {name for name, beside in _SHOWN_WITH.items() if have & beside}
+
+
+def _chart_of(name: str, have: set[str]) -> tuple[str, ...]:
+    """Return the chart of a metric that has none of its own."""
+    return next(((other,) for other in _SHOWN_WITH.get(name, ()) if other in have), (name,))

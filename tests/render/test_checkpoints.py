@@ -32,31 +32,65 @@ def test_what_is_being_written_says_how_far_it_is():
     assert len(checkpoints.table([writing], 70, ASCII)) == 1
 
 
-def test_the_summary_says_as_much_as_fits():
-    told, rest = checkpoints.summary(SAVING)
-    assert told.startswith("last good 40,000, every 10,000 steps, next 50,000 1m late, room for 14 more")
-    assert rest == ""
-    told, rest = checkpoints.summary(SAVING, 45)
-    assert told == "last good 40,000, every 10,000 steps"
-    assert rest == "next 50,000 1m late, room for 14 more of 3.00 GiB, disk full in 1h"
-    assert checkpoints.summary(SAVING, 1)[0] == "last good 40,000"
-    assert checkpoints.summary(Saving()) == ("", "")
+def test_the_summary_is_one_sentence():
+    assert checkpoints.summary(SAVING) == (
+        "last good 40,000, every 10,000 steps, next 50,000 1m late, room for 14 more of 3.00 GiB, "
+        "disk full in 1h"
+    )
+    assert checkpoints.summary(Saving()) == ""
 
 
 def test_the_summary_is_no_more_exact_than_it_matters():
-    assert (
-        checkpoints.summary(Saving(room=952_316, usual_bytes=1 << 20))[0] == "room for many more of 1.00 MiB"
-    )
-    assert checkpoints.summary(Saving(room=99, usual_bytes=1 << 20))[0] == "room for 99 more of 1.00 MiB"
-    assert checkpoints.summary(Saving(next_in=0.0, next_at=100))[0] == "next 100 due"
+    assert checkpoints.summary(Saving(room=952_316, usual_bytes=1 << 20)) == ""
+    assert checkpoints.summary(Saving(room=99, usual_bytes=1 << 20)) == "room for 99 more of 1.00 MiB"
+    assert checkpoints.summary(Saving(next_in=0.0, next_at=100)) == "next 100 due"
 
 
 def test_the_summary_says_what_is_deleted_and_how_the_size_changed():
-    assert checkpoints.summary(Saving(present=3, deleted=9, rotates=True)) == ("keeps 3", "")
-    assert checkpoints.summary(Saving(present=3, deleted=9)) == ("9 deleted", "")
-    assert checkpoints.summary(Saving(size_ratio=0.62)) == ("newest 38% smaller", "")
-    assert checkpoints.summary(Saving(size_ratio=1.5)) == ("newest 50% larger", "")
-    assert checkpoints.summary(Saving(size_ratio=1.001)) == ("", "")
+    assert checkpoints.summary(Saving(present=3, deleted=9, rotates=True)) == "keeps 3"
+    assert checkpoints.summary(Saving(present=3, deleted=9)) == "9 deleted"
+    assert checkpoints.summary(Saving(size_ratio=0.62)) == "newest 38% smaller"
+    assert checkpoints.summary(Saving(size_ratio=1.5)) == "newest 50% larger"
+    assert checkpoints.summary(Saving(size_ratio=1.001)) == ""
+
+
+def test_the_last_good_one_is_marked_by_a_word():
+    rows = [
+        CheckpointRow("step_400", 400, "dcp", "complete", spoilt="after NaN"),
+        CheckpointRow("step_300", 300, "dcp", "complete"),
+        CheckpointRow("step_200", 200, "dcp", "complete"),
+    ]
+    good = checkpoints.last_good(rows, Saving(last_good=300))
+    assert good is rows[1]
+    said = [cells.row_text(row) for row in checkpoints.table(rows, 80, go_back=good)]
+    assert ["last good" in row for row in said] == [False, True, False]
+    assert "complete" in said[2]
+    assert cells.row_text(checkpoints.brief(rows[1], go_back=True)) == "✓ 300 last good"
+    assert checkpoints.last_good(rows, Saving(last_good=400)) is None, "its weights are not good"
+
+
+def test_a_column_of_which_nothing_is_known_is_left_out_and_a_cell_is_a_dash():
+    rows = [CheckpointRow("a", 2, state="complete"), CheckpointRow("b", 1, state="complete", seconds=3.0)]
+    assert "took" not in cells.row_text(checkpoints.heading(rows[:1], 80))
+    assert cells.row_text(checkpoints.table(rows, 80)[0]).split() == [
+        "✓",
+        "2",
+        "complete",
+        "-",
+        "-",
+        "-",
+        "a",
+    ]
+
+
+def test_evaluations_are_one_row_of_the_events():
+    begun = [EventRow("eval_begin", f"Evaluating: {n}", None, 10 * n) for n in range(72, 0, -1)]
+    saved = EventRow("checkpoint", "saved", 500, 355)
+    rows = checkpoints.grouped([*begun[:37], saved, *begun[37:]])
+    assert [(row.kind, row.line) for row in rows] == [("evaluation", 720), ("checkpoint", 355)]
+    assert rows[0].title == "72 evaluations since line 10"
+    assert checkpoints.grouped([*begun[:2], saved]) == [*begun[:2], saved]
+    assert cells.row_text(checkpoints.events(begun[:1], 60)[0]).split()[:3] == ["-", "720", "evaluation"]
 
 
 def test_the_shards_of_ranks_are_counted_where_there_are_any():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from runwatch.core import metrics
-from runwatch.core.snapshot import CheckpointRow, Latest, Progress, RunView, Saving, StageRow
+from runwatch.core.snapshot import CheckpointRow, IncidentRow, Latest, Progress, RunView, Saving, StageRow
 from runwatch.render.summary import lines
 from runwatch.tui import choose
 
@@ -58,6 +59,12 @@ def test_results_length_tokens_parameters_and_checkpoints():
     }
 
 
+def test_a_result_that_is_not_finite_is_said_to_be():
+    stage = StageRow("r1", "", "finished", Progress(), results={"val/bpb": None})
+    view = run(series("train/loss", 1.0, 3.0), stages=(stage,))
+    assert lines(view, choose.single(view)) == [("final val bpb", "not finite", "bad")]
+
+
 def test_checkpoints_that_only_the_log_tells_of_are_reported():
     view = run(
         series("train/loss", 1.0, 3.0), checkpoints=(CheckpointRow("a", 40_000), CheckpointRow("b", 7))
@@ -73,7 +80,15 @@ def test_what_has_no_chart_keeps_its_last_value():
         series("train/loss", 1.0, 3.0), steady, once("train_loss", 1.5), series("train/epoch", 0.1, 3.0),
         once("total_flos", 1e15), once("system/cpu", 3.0),
     )  # fmt: skip
-    assert told(view) == {"lr": "1e-2, constant", "train loss": "1.500", "epoch": "3"}
+    assert told(view) == {"lr": "1e-2", "train loss": "1.500", "epoch": "3"}
+
+
+def test_a_constant_is_no_line():
+    view = run(
+        series("train/loss", 1.0, 3.0), series("train/epoch", 1.0, 1.0), series("train/lr_multiplier", 1, 1),
+        series("weight_decay", 0.1, 0.1), series("perf/remaining", 8700.0, 9000.0),
+    )  # fmt: skip
+    assert told(view) == {}
 
 
 def test_a_bad_value_is_told_as_such():
@@ -97,6 +112,54 @@ def test_charts_are_of_what_moves_the_most_telling_first():
     ]  # fmt: skip
     assert choose.charted(view)[-1] == "system/gpu.0.temp"
     assert set(choose.single(view)) == set(choose.of_run(view)) - set(choose.charted(view))
+
+
+def test_speed_is_charted_before_the_multiplier_of_the_learning_rate():
+    rest = (
+        series("perf/step_time", 0.1, 0.2),
+        series("aux", 0.1, 0.2),
+        series("perf/tokens_per_sec", 5.0, 9.0),
+    )
+    view = run(series("train/loss", 1.0, 3.0), series("train/lr_multiplier", 0.0, 1.0), *rest)
+    assert [name for name, *_ in choose.charts(view)] == [
+        "train/loss", "perf/tokens_per_sec", "perf/step_time", "aux", "train/lr_multiplier",
+    ]  # fmt: skip
+    with_rate = run(*view.latest, series("train/learning_rate", 0.0, 0.1))
+    assert ("train/lr_multiplier",) not in choose.charts(with_rate)
+    assert "train/lr_multiplier" in choose.charted(with_rate)
+
+
+@pytest.mark.parametrize(
+    ("incident", "expected"),
+    [
+        ({"metric": "perf/step_time"}, "perf/step_time"),
+        ({"metric": "perf/mfu"}, "perf/tokens_per_sec"),
+        ({"rank": 5}, "perf/step_time"),
+        ({"metric": "weight_decay"}, "weight_decay"),
+        ({"metric": "perf/step_time", "state": "resolved"}, "train/grad_norm"),
+        ({"metric": "not/there"}, "train/grad_norm"),
+    ],
+)
+def test_the_metric_of_an_open_incident_has_one_of_the_first_charts(incident, expected):
+    row = IncidentRow(**{"id": "i", "run": "r1", "rule": "x", "severity": "warning", "state": "firing",
+                         "title": "slow", **incident})  # fmt: skip
+    view = run(
+        series("train/loss", 1.0, 3.0), series("val/loss", 1.0, 3.0), series("train/grad_norm", 0.1, 9.0),
+        series("perf/mfu", 0.1, 0.2), series("perf/tokens_per_sec", 5.0, 9.0),
+        series("weight_decay", 0.1, 0.1), series("perf/step_time", 0.1, 0.2), incidents=(row,),
+    )  # fmt: skip
+    charts = choose.charts(view)
+    assert charts[:2] == [("train/loss", "val/loss"), (expected,)]
+    assert len(charts) == len(set(charts))
+    fires = expected != "train/grad_norm"
+    assert choose.charts(view, 1)[0][0] == (expected if fires else "train/loss")
+
+
+def test_an_incident_of_the_loss_moves_no_chart():
+    row = IncidentRow("i", "r1", "divergence", "critical", "firing", "rises", metric="val/loss")
+    view = run(series("train/loss", 1, 3), series("val/loss", 1, 3), series("train/grad_norm", 0, 9))
+    alarmed = msgspec.structs.replace(view, incidents=(row,))
+    assert choose.charts(alarmed) == choose.charts(view) == choose.charts(alarmed, 1)
 
 
 def test_a_run_that_has_only_begun_has_a_chart():

@@ -5,7 +5,7 @@ import pytest
 
 from runwatch.core.snapshot import Latest, Saving
 
-from .fake_engine import METRICS, picture
+from .fake_engine import METRICS, SLOW, picture
 
 SINGLE = ("total_flos", "train_runtime", "train_loss", "mmlu")
 GOOD = {"saving": Saving(last_good=40_000, present=14)}
@@ -23,14 +23,25 @@ def with_single(view, names=SINGLE, metrics=METRICS, **changes):
     return msgspec.structs.replace(shown, run=msgspec.structs.replace(shown.run, latest=latest))
 
 
-async def test_the_summary_takes_the_place_of_the_least_chart(open_app):
-    async with open_app((120, 40), make=with_single, **GOOD) as s:
+@pytest.mark.parametrize("size", [(100, 30), (110, 36), (120, 40), (150, 45)])
+async def test_the_summary_is_no_wider_than_its_lines_and_none_is_cut(open_app, size):
+    async with open_app(size, make=with_single, **GOOD) as s:
         card = s.drawn("#card")
-        assert "best val loss 2.125 @40,000" in card
-        assert "checkpoints   14, good @40,000" in card
+        for said in ("best val loss", "2.125 @40,000", "checkpoints", "14, good @40,000", "mmlu"):
+            assert said in card
+        assert "…" not in card
+        assert "more" not in card
         assert "total flos" not in s.text()
+        assert s.view.query_one("#card").size.width <= size[0] // 3
+
+
+async def test_beside_the_summary_are_as_many_charts_as_without(open_app):
+    async with open_app((120, 40), make=with_single, **GOOD) as s:
+        assert s.view.query_one("#card").size.width < 20
         charts = [part.metrics[0] for part in s.view.visible_charts()]
-        assert charts == ["train/loss", "train/grad_norm", "train/learning_rate", "perf/tokens_per_sec"]
+        assert charts == [
+            "train/loss", "train/grad_norm", "train/learning_rate", "perf/tokens_per_sec", "perf/step_time",
+        ]  # fmt: skip
 
 
 async def test_without_much_to_say_the_place_is_a_charts(open_app):
@@ -51,16 +62,61 @@ async def test_the_summary_is_in_the_table_of_a_narrow_screen_and_at_the_side_of
 ):
     async with open_app(size, make=with_single, **GOOD) as s:
         assert "summary" in s.drawn(panel)
-        assert "2.125 @40,000" in s.drawn(panel)
+        assert "2.125" in s.drawn(panel)
         assert not s.view.query_one("#card").display
 
 
 async def test_labels_and_values_are_columns(open_app):
     async with open_app((200, 50), make=with_single, **GOOD) as s:
         rows = s.drawn("#summary").splitlines()
-        newest = next(row for row in rows if "grad norm" in row)
         best = next(row for row in rows if "best val loss" in row)
-        assert newest.index("0.597") == best.index("2.125")
+        assert next(row for row in rows if "mmlu" in row).index("0.500") == best.index("2.125")
+
+
+async def test_the_side_does_not_repeat_the_titles_of_charts_and_keeps_to_facts_people_want(open_app):
+    facts = {"host": "login03", "lines": "50,000", "unrecognised lines": "7", "cannot be seen": "x.log: gone"}
+    metrics = (*METRICS, "aux_loss")
+    async with open_app((200, 50), make=with_single, metrics=metrics, facts=facts, **GOOD) as s:
+        side = s.drawn("#summary")
+        assert "aux loss" in side
+        for shown in ("grad norm", "step time", "MFU", "tok/s"):
+            assert shown not in side
+            assert shown in s.text()
+        assert "login03" in side
+        assert "x.log: gone" in side
+        assert "lines" not in side
+        assert "…" not in side
+
+
+async def test_values_of_a_narrow_screen_go_on_in_the_next_row(open_app):
+    async with open_app((80, 24), make=with_single, **GOOD) as s:
+        rows = [row.split() for row in s.drawn("#stats").splitlines()]
+        at = rows.index(["best", "val", "loss", "2.125"])
+        assert rows[at + 1] == ["@40,000"]
+        assert "…" not in s.drawn("#stats")
+
+
+async def test_a_constant_has_no_sparkline(open_app):
+    def flat(view):
+        shown = picture(view)
+        latest = tuple(
+            msgspec.structs.replace(item, minimum=0.5, maximum=0.5) if "grad" in item.metric else item
+            for item in shown.run.latest
+        )
+        return msgspec.structs.replace(shown, run=msgspec.structs.replace(shown.run, latest=latest))
+
+    async with open_app((80, 24), make=flat) as s:
+        rows = s.drawn("#stats").splitlines()
+        assert next(row for row in rows if "grad norm" in row).split() == ["grad", "norm", "0.597"]
+        assert next(row for row in rows if "step time" in row).split()[3:]
+
+
+async def test_what_has_an_open_incident_is_charted_on_a_narrow_screen_too(open_app):
+    slow = msgspec.structs.replace(SLOW, metric="perf/step_time")
+    async with open_app((80, 24), incidents=(slow,)) as s:
+        assert [part.metrics[0] for part in s.view.visible_charts()] == ["perf/step_time"]
+        assert "loss" in s.drawn("#stats").splitlines()[1]
+        assert "step time" not in s.drawn("#stats")
 
 
 async def test_metrics_without_a_chart_are_a_table_below_the_last_charts(open_app):
@@ -90,3 +146,15 @@ async def test_the_filter_finds_metrics_without_a_chart(open_app):
         assert not s.view.visible_charts()
         assert "total flos" in s.drawn("#values")
         assert "1 without a chart" in s.drawn("#values")
+
+
+@pytest.mark.parametrize("size", [(120, 60), (200, 60)])
+async def test_the_first_chart_takes_the_places_that_others_leave(open_app, size):
+    async with open_app(size, metrics=METRICS[:5]) as s:
+        await s.press("2")
+        first, *others = s.view.visible_charts()
+        assert len(others) == 4
+        assert first.size.width == size[0]
+        assert max(part.size.width for part in others) <= size[0] // 2
+        await s.press("z")
+        assert [part.size.width for part in s.view.visible_charts()] == [size[0]]

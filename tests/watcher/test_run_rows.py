@@ -27,6 +27,49 @@ def test_a_row_has_the_worst_alert_the_throughput_and_the_directory():
     assert (row.folder, row.gpu, row.trend) == ("/runs/sweep", None, ())
 
 
+def test_what_is_still_being_read_is_reading_whatever_its_first_lines_say():
+    engine, parser = Engine(), StreamParser()
+    engine.add_source(LOG, "lr1", LOG)
+    (shown,) = (Shown(group) for group in engine.groups.values())
+
+    def phase():
+        ((of_rows,), (of_picture,)) = (rows([shown], NOW), snapshot([shown], View(), NOW).runs)
+        assert of_rows.phase == of_picture.phase
+        return of_rows.phase
+
+    assert phase() == "reading", "nobody looked at it"
+    shown.opened(LOG, 9_000, NOW - 3_000.0)
+    assert phase() == "reading"
+    engine.fold(LOG, parser.feed(lines(0, 40)))
+    shown.read(LOG, 4_000)
+    assert phase() == "reading", "its newest line is not known"
+    engine.fold(LOG, parser.feed(lines(40, 80)))
+    shown.read(LOG, 0)
+    assert phase() == "unknown"
+
+
+def test_the_newest_lines_of_an_old_log_do_not_make_it_run():
+    engine = Engine()
+    engine.add_source(LOG, "lr1", LOG)
+    (shown,) = (Shown(group) for group in engine.groups.values())
+    shown.opened(LOG, 9_000, NOW - 9_000.0)
+    newest = StreamParser().feed(lines(0, 40))
+    for written, phase in ((NOW - 9_000.0, "reading"), (NOW - 1.0, "training")):
+        shown.take_preview(LOG, newest, written)
+        assert [row.phase for row in rows([shown], NOW)] == [phase]
+
+
+def test_a_run_that_is_alive_is_not_reading_because_of_one_more_source():
+    engine, parser = Engine(), StreamParser()
+    engine.add_source(LOG, "lr1", LOG)
+    (shown,) = (Shown(group) for group in engine.groups.values())
+    shown.opened(LOG, 0, NOW)
+    shown.read(LOG, 0)
+    engine.fold(LOG, parser.feed(lines(0, 40)), live=True, arrival=NOW)
+    shown.lefts["more"] = 100
+    assert [row.phase for row in rows([shown], NOW)] == ["training"]
+
+
 def test_sparklines_are_made_where_they_are_shown_and_follow_the_run():
     engine, parser = Engine(), StreamParser()
     engine.add_source(LOG, "lr1", LOG)

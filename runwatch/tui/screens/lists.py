@@ -11,6 +11,8 @@ from runwatch.tui.widgets.pages import CheckpointTable, EventTable, FactTable, P
 from runwatch.tui.widgets.rows import Panel
 
 _FAR = 10**9
+_LEAST = 4
+"""Rows of a table, with its frame and heading, that show something."""
 MOVES = frozenset({"up", "down", "page_up", "page_down", "top", "bottom"})
 
 
@@ -117,16 +119,16 @@ class Checkpoints(PageScreen):
         yield EventTable()
 
     def place(self) -> None:
-        """Give the checkpoints the rows they need: at most half of the view, and what the events leave."""
+        """Give the checkpoints the rows they need first, then the stages; a third is left to the events."""
         upper, lower = self.query_one(CheckpointTable), self.query_one(EventTable)
         width, height = self.size.width - 2, self.free - 4
         stages = self.query_one(StageTable)
-        stages.display = stages.needed(width) > 0
-        if stages.display:
-            stages.styles.height = min(stages.needed(width), max(4, height // 2))
-            height -= min(stages.needed(width), max(4, height // 2))
-        most = max(4, height // 2, height - lower.needed(width))
-        upper.styles.height = min(most, upper.needed(width))
+        least = min(max(_LEAST, height // 3), lower.needed(width))
+        behind = min(_LEAST, stages.needed(width))
+        rows = min(upper.needed(width), max(_LEAST, height - least - behind))
+        upper.styles.height = rows
+        stages.display = behind > 0
+        stages.styles.height = min(stages.needed(width), max(behind, height - least - rows))
 
     def table(self) -> PagePanel:
         """Return the table with the focus; the other one where all of that is shown."""

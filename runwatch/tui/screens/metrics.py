@@ -94,6 +94,9 @@ class Metrics(FilterScreen, ChartScreen):
             panel = self.query_one(f"#chart-{i}", ChartPanel)
             panel.metrics = (here[i],) if i < len(here) else ()
             panel.display = bool(panel.metrics)
+            panel.styles.column_span = 1
+        if self.zoomed is None:  # the first takes the places that no chart has
+            self.query_one("#chart-0").styles.column_span = 1 + -len(here) % across
         self.hide_others()
 
     def can(self, action: str) -> bool:

@@ -22,6 +22,14 @@ _LEAST = 9
 """Rows of the screen that the card of the end leaves."""
 _CARD = 6
 """Rows of the summary where no chart stands beside it."""
+_CHART = 33
+"""Least width of a small chart beside the summary."""
+_AROUND = 10
+"""Rows of header, log and footer."""
+_LOWER = 6
+"""Rows of the ranks."""
+_SAVES = 3
+"""Checkpoints that have rows of their own."""
 _TELLING = 3
 """Lines of the summary that are worth the place of a chart."""
 
@@ -74,13 +82,16 @@ class Overview(ChartScreen):
         end.styles.height = ending
         height -= ending
         narrow, wide, tall = width < 100, width >= 160, height >= 30
-        wanted = choose.charts(run)
+        wanted = choose.charts(run, 1 if narrow else _MAIN)
         if self.pinned is not None:
             chosen = next((group for group in wanted if self.pinned in group), (self.pinned,))
             wanted = [chosen, *(group for group in wanted if group != chosen)]
         main = wanted[: 1 if narrow else _MAIN]
-        says = len(card(run)) >= _TELLING and tall and not narrow and not wide
-        minor = wanted[_MAIN:][: _MINOR - says] if tall and not narrow else []
+        side = wide and self.query_one(Summary).worth()
+        says = len(card(run)) >= _TELLING and tall and not narrow and not side
+        card_width = self._card_width() if says else 0
+        fitting = min(_MINOR, (width - card_width) // _CHART)
+        minor = wanted[_MAIN:][:fitting] if tall and not narrow else []
         for prefix, groups, count in (("main", main, _MAIN), ("minor", minor, _MINOR)):
             for i in range(count):
                 panel = self.query_one(f"#{prefix}-{i}", ChartPanel)
@@ -93,7 +104,7 @@ class Overview(ChartScreen):
             "end": bool(ending),
             "note": not wanted,
             "upper": bool(wanted),
-            "summary": wide,
+            "summary": side,
             "plots": True,
             "main": True,
             "stats": 60 <= width < 100 and len(choose.of_run(run)) > 1,
@@ -108,10 +119,19 @@ class Overview(ChartScreen):
         for name, display in shown.items():
             self.query_one(f"#{name}").display = display
         self.query_one("#minor").styles.height = "2fr" if minor else _CARD
+        self.query_one(SummaryCard).styles.width = card_width if minor else "1fr"
+        self.query_one(Stats).beside = main[0] if main else ()
+        charted = {name for group in (*main, *minor) for name in group}
+        self.query_one(Summary).beside = frozenset(charted | choose.named(charted))
         self._lower_height(tall)
         short = shown["lower"] and height < 24  # charts get what the log can do without
         self.query_one("#log").styles.height = 4 if short else 8 if wide else 6
         self.hide_others()
+
+    def _card_width(self) -> int:
+        """Return how wide the summary beside the small charts is: no wider than its lines need."""
+        body = self.free - _AROUND - (_LOWER if self.scene.run and self.scene.run.ranks else 0)
+        return min(self.query_one(SummaryCard).needed(body * 2 // 5 - 2), self.size.width // 3)
 
     def _lower_height(self, tall: bool) -> None:
         """Make the lower panels as high as the longest of them needs, within reason."""
@@ -123,6 +143,8 @@ class Overview(ChartScreen):
         needed = 2 if run.ranks else 1
         needed = max(needed, 3) if len(run.ranks) > a_line else needed
         alerts = self.query_one(AlertsPanel)
+        if run.checkpoints and self.query_one("#checkpoints").display:
+            needed = max(needed, min(len(run.checkpoints), _SAVES))
         if alerts.display:
             beside = 30 if self.query_one("#checkpoints").display else 0
             beside += (width - beside) * 3 // 5 if run.ranks else 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
+from runwatch.core.snapshot import CheckpointRow, RunView
 from runwatch.render import cells, checkpoints, stages
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
@@ -14,8 +16,10 @@ _MOST = 6
 """Rows that one value may take; what is longer is cut off."""
 _SECTION = 3
 """Names that begin alike from which that is a section."""
-_TITLE = 40
+_TITLE = 22
 """Cells of a frame's title that are kept for what stands at its left."""
+_LEAST = 4
+"""Rows of checkpoints before which nothing is said of all of them."""
 _NO_CHECKPOINTS = (
     "none seen; if they are elsewhere, name their directory too: runwatch tail train.log checkpoints/"
 )
@@ -65,12 +69,11 @@ class CheckpointTable(PagePanel):
     def rows(self, width: int) -> list[Row]:
         """Return all there is to show below the heading."""
         run = self.scene.run
-        found = run.checkpoints if run else ()
-        return (
-            checkpoints.table(found, width, self.scene.glyphs, run.saving.usual_bytes)
-            if run and found
-            else []
-        )
+        return self._table(run, run.checkpoints, width) if run and run.checkpoints else []
+
+    def _table(self, run: RunView, found: Sequence[CheckpointRow], width: int) -> list[Row]:
+        last_good = checkpoints.last_good(run.checkpoints, run.saving)
+        return checkpoints.table(found, width, self.scene.glyphs, run.saving.usual_bytes, last_good)
 
     def step_of(self, entry: int) -> int | None:
         """Return the step of the checkpoint that a row shows: one may take several."""
@@ -78,22 +81,24 @@ class CheckpointTable(PagePanel):
         if run is None:
             return None
         for found in run.checkpoints:
-            at += len(checkpoints.table((found,), self.size.width - 2, usual=run.saving.usual_bytes))
+            at += len(self._table(run, (found,), self.size.width - 2))
             if entry < at:
                 return found.at
         return None
 
-    def above(self, width: int) -> tuple[str, list[Row]]:
-        """Return what the checkpoints say together: what stands in the frame, and rows of the rest."""
-        run = self.scene.run
-        if run is None:
-            return "", []
-        told, rest = checkpoints.summary(run.saving, width - _TITLE)
-        return told, [[(line, "value")] for line in cells.wrapped(rest, width, 2, self.scene.glyphs.ellipsis)]
+    def _said(self, width: int) -> tuple[str, list[str]]:
+        """Return what the checkpoints say together, in one place: in the frame, or in rows below it."""
+        text = checkpoints.summary(self.scene.run.saving) if self.scene.run else ""
+        if cells.width(text) <= width - _TITLE:
+            return text, []
+        return "", cells.wrapped(text, width, 2, self.scene.glyphs.ellipsis)
 
     def needed(self, width: int) -> int:
         """Return the height at which all is shown."""
-        return 3 + (len(self.rows(width)) or 1) + len(self.above(width)[1])
+        rows = self.rows(width)
+        return (
+            3 + len(rows) + len(self._said(width)[1]) if rows else 2 + len(self.empty(_NO_CHECKPOINTS, width))
+        )
 
     def content(self, width: int, height: int) -> Content:
         """Return the page of checkpoints from `at`, with what they say together."""
@@ -102,10 +107,11 @@ class CheckpointTable(PagePanel):
         if run is None or not rows:
             self.part([], height)
             return Content(title, self.empty(_NO_CHECKPOINTS, width))
-        told, rest = self.above(width)
-        page = self.part(rows, height - 1 - len(rest), 1 + len(rest))
+        framed, lines = self._said(width)
+        above: list[Row] = [[(line, "value")] for line in lines[: max(0, height - 1 - _LEAST)]]
+        page = self.part(rows, height - 1 - len(above), 1 + len(above))
         heading = checkpoints.heading(run.checkpoints, width)
-        return Content([*title, *self.more()], [*rest, heading, *page], [(told, "value")])
+        return Content([*title, *self.more()], [*above, heading, *page], [(framed, "value")])
 
 
 class StageTable(PagePanel):
@@ -117,9 +123,10 @@ class StageTable(PagePanel):
         super().__init__("stage-table")
 
     def rows(self, width: int) -> list[Row]:
-        """Return all there is to show below the heading."""
+        """Return all there is to show below the heading; the results of the only stage are in the summary."""
         run = self.scene.run
-        return stages.table(run.stages, run.id, width, self.scene.glyphs) if run else []
+        several = run is not None and len(run.stages) > 1
+        return stages.table(run.stages, run.id, width, self.scene.glyphs) if run and several else []
 
     def needed(self, width: int) -> int:
         """Return the height at which all is shown; 0 where there are no stages."""
@@ -129,8 +136,7 @@ class StageTable(PagePanel):
     def content(self, width: int, height: int) -> Content:
         """Return the page of stages from `at`."""
         found = self.scene.run.stages if self.scene.run else ()
-        title: Row = [("stages" if len(found) > 1 else "results", "title")]
-        title += [(f" {len(found)}", "dim")] if len(found) > 1 else []
+        title: Row = [("stages", "title"), (f" {len(found)}", "dim")]
         page = self.part(self.rows(width), height - 1, 1)
         return Content([*title, *self.more()], [stages.heading(found, width), *page])
 

@@ -17,13 +17,24 @@ from runwatch.tui.widgets.rows import Panel, Rows
 _NAME, _VALUE = 9, 8
 _COLUMN = 30
 """Cells of a column of the summary at least."""
+_MOST = 4
+"""Rows of one value of the summary."""
+_PAGE = frozenset({"read from", "preferred", "lines", "unrecognised lines"})
+"""Facts for which view 7 is the place."""
 
 
 class Stats(Rows):
     """Metric, last value and trend, one row each, then the summary: the charts of a narrow screen."""
 
+    def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self.beside: tuple[str, ...] = ()
+        """Metrics of the chart beside it."""
+
     def _names(self) -> list[str]:
-        return [name for name in choose.charted(self.scene.run) if name != metrics.LOSS]
+        names = choose.charted(self.scene.run)
+        first = [name for name in choose.alarming(self.scene.run) if name in names]
+        return [name for name in dict.fromkeys([*first, *names]) if name not in self.beside[:1]]
 
     def _trend(self, width: int) -> int:
         return max(0, width - _NAME - _VALUE - 3)
@@ -38,27 +49,28 @@ class Stats(Rows):
         """Return a heading, a row per metric, spaced out when there is room, and lines of the summary."""
         scene, trend = self.scene, self._trend(width)
         names = self._names()
-        lines = card(scene.run)
+        said = pairs(card(scene.run), width - 2, scene.glyphs.ellipsis)
         rows: list[Row] = [[(f" {'metric':<{_NAME}} {'last':>{_VALUE}} trend", "dim")]] if names else []
-        spaced = 2 * len(names) + 1 + len(lines) <= height
+        spaced = 2 * len(names) + 2 + len(said) <= height
         shown = names[: max(0, height - 1)]
         labels = cells.apart([metrics.label(name) for name in shown], _NAME, scene.glyphs.ellipsis)
-        for name, said in zip(shown, labels, strict=True):
+        for name, written in zip(shown, labels, strict=True):
             item = scene.latest(name)
             if item is None:
                 continue
             _, text, role = summary.last(item)
             columns = scene.columns.get(name)
-            line = sparkline(of_columns(columns), trend, scene.glyphs) if columns and trend else ""
-            label = cells.pad(said, _NAME, scene.glyphs.ellipsis)
+            drawn = columns and trend and not summary.is_constant(item)
+            line = sparkline(of_columns(columns), trend, scene.glyphs) if columns and drawn else ""
+            label = cells.pad(written, _NAME, scene.glyphs.ellipsis)
             value = cells.pad(text, _VALUE, scene.glyphs.ellipsis, right=True)
             rows.append([(f" {label} ", ""), (value, role), (f" {line}", "smooth")])
             if spaced:
                 rows.append([])
-        room = height - len(rows)
-        if lines and room > 1:
+        if said and height - len(rows) > 1:
+            rows += [[]] if names and not spaced and len(rows) + 2 + len(said) <= height else []
             rows += [[(" summary", "dim")]] if names else []
-            rows += [[(" ", ""), *row] for row in pairs(lines[: room - 1], width - 2, scene.glyphs.ellipsis)]
+            rows += [[(" ", ""), *row] for row in said[: height - len(rows)]]
         return rows
 
 
@@ -67,45 +79,67 @@ def card(run: RunView | None) -> list[summary.Line]:
     return summary.lines(run, choose.single(run)) if run is not None else []
 
 
-def label_width(lines: Sequence[summary.Line], width: int) -> int:
-    """Return the cells that labels get: what they need, as far as values leave it that need half at most."""
+def _widest(lines: Sequence[summary.Line]) -> tuple[int, int]:
+    """Return the cells of the longest label and of the longest value."""
     label, value = (
         max((cells.width(cells.settled(line[part])) for line in lines), default=0) for part in (0, 1)
     )
-    return min(label, max(_NAME, width - 1 - min(value, width // 2)))
+    return label, value
+
+
+def label_width(lines: Sequence[summary.Line], width: int) -> int:
+    """Return the cells that labels get: what they need, as far as the words of values leave it."""
+    word = max((cells.width(word) for line in lines for word in cells.settled(line.value).split()), default=0)
+    return min(_widest(lines)[0], max(_NAME, width - 1 - min(word, width // 2)))
 
 
 def pairs(lines: Sequence[summary.Line], width: int, more: str, label: int = 0) -> list[Row]:
-    """Return labels and values, each in a column of its own; `label` cells for labels, if that is given."""
+    """Return labels and values, each in a column of its own; `label` cells for labels, if that is given.
+
+    A value that is too long goes on in the next rows.
+    """
     label = label or label_width(lines, width)
     names = cells.apart([line.label for line in lines], label, more)
     return [
-        [
-            (f"{cells.pad(name, label, more)} ", "dim"),
-            (cells.clip(line.value, width - label - 1, more), line.role),
-        ]
+        [(f"{cells.pad(name if not n else '', label, more)} ", "dim"), (piece, line.role)]
         for name, line in zip(names, lines, strict=True)
+        for n, piece in enumerate(cells.wrapped(line.value, max(1, width - label - 1), _MOST, more))
     ]
 
 
 class SummaryCard(Panel):
-    """What a run comes to, and what has no chart, in as many columns as there is room for."""
+    """What a run comes to, and what has no chart: beside charts as narrow as it can be, else in columns."""
 
     can_focus = False
 
+    def needed(self, height: int) -> int:
+        """Return the outer width at which nothing is cut in so many rows beside charts."""
+        lines = card(self.scene.run)
+        label, value = _widest(lines)
+        return 2 + (max(label, value) if 2 * len(lines) <= height else label + 1 + value)
+
     def content(self, width: int, height: int) -> Content:
-        """Return the lines, from the top of the first column on."""
+        """Return the lines; where the rows allow it, and only there, each value below its label."""
         more = self.scene.glyphs.ellipsis
         lines = card(self.scene.run)
+        if width < sum(_widest(lines)) + 1 and 2 * len(lines) <= height:
+            gap: list[Row] = [[]] if 3 * len(lines) - 1 <= height else []
+            stacked: list[Row] = []
+            for line in lines:
+                label, value = cells.clip(line.label, width, more), cells.clip(line.value, width, more)
+                stacked += [*(gap if stacked else []), [(label, "dim")], [(value, line.role)]]
+            return Content([("summary", "title")], stacked)
         across = max(1, min(width // _COLUMN, -(-len(lines) // max(1, height))))
         each = width // across
-        columns = [pairs(lines[i * height :][:height], each - 1, more) for i in range(across)]
-        rows: list[Row] = [[] for _ in range(min(height, len(lines)))]
-        for column in columns:
-            for row, more_of_it in zip(rows, column, strict=False):
-                row += [*cells.fit(more_of_it, each)]
-        hidden = len(lines) - across * height
+        written = [cells.fit(row, each) for row in pairs(lines, each - (across > 1), more)]
+        hidden = len(written) - across * height
+        shown = written[: across * height]
+        rows = [[*chain.from_iterable(shown[i::height])] for i in range(min(height, len(shown)))]
         return Content([("summary", "title")], rows, [(f"{hidden} more", "dim")] if hidden > 0 else [])
+
+
+_SHARED = frozenset({"step", "values"})
+"""Columns that say nothing where all metrics have the same there."""
 
 
 class Values(Panel):
@@ -123,6 +157,7 @@ class Values(Panel):
         known = [item for name in self.metrics if (item := scene.latest(name)) is not None]
         numbered = (("last", _last), ("step", _step), ("values", _count), ("min", _low), ("max", _high))
         columns = [[title, *map(write, known)] for title, write in numbered]
+        columns = [column for column in columns if column[0] not in _SHARED or len({*column[1:]}) > 1]
         widths = [max(map(len, column)) + 2 for column in columns]
         names = [metrics.label(item.metric) for item in known]
         name = max(8, min(width - sum(widths), max(map(cells.width, ["metric", *names]))))
@@ -171,6 +206,17 @@ class Summary(Panel):
     can_focus = False
     opens = actions.RUNS
 
+    def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self.beside: frozenset[str] = frozenset()
+        """Metrics of the charts beside it: their newest values stand there."""
+
+    def worth(self) -> bool:
+        """Return whether there is more than the summary of the only run, which needs no column."""
+        scene = self.scene
+        facts = frozenset(scene.run.facts if scene.run else ())
+        return bool(facts - _PAGE) or len(scene.snapshot.runs if scene.snapshot else ()) > 1
+
     def content(self, width: int, height: int) -> Content:
         """Return the runs, then the metrics, then what was found out about the run."""
         scene, run, more = self.scene, self.scene.run, self.scene.glyphs.ellipsis
@@ -181,12 +227,11 @@ class Summary(Panel):
         if len(rows) < len(runs):
             rows.append([(f"and {len(runs) - len(rows)} more", "dim")])
         if run is not None:
-            facts = dict(run.facts)
+            facts = {name: text for name, text in run.facts.items() if name not in _PAGE}
             if run.format:
                 facts.setdefault("format", run.format)
-            if run.records:
-                facts.setdefault("records", f"{run.records:,}")
-            newest = [summary.last(item) for name in choose.charted(run) if (item := scene.latest(name))]
+            untold = [name for name in choose.charted(run) if name not in self.beside]
+            newest = [summary.last(item) for name in untold if (item := scene.latest(name))]
             sections = {
                 "newest": newest,
                 "summary": card(run),
@@ -230,6 +275,8 @@ class Checkpoints(Panel):
         """Return them with the newest first."""
         run, glyphs = self.scene.run, self.scene.glyphs
         rows = run.checkpoints[:height] if run else ()
-        usual = run.saving.usual_bytes if run else None
-        lines = [checkpoints.brief(row, glyphs, usual) for row in rows]
+        if run is None:
+            return Content([("checkpoints", "title")])
+        usual, good = run.saving.usual_bytes, checkpoints.last_good(run.checkpoints, run.saving)
+        lines = [checkpoints.brief(row, glyphs, usual, go_back=row is good) for row in rows]
         return Content([("checkpoints", "title")], lines, [("6", "key"), (" all", "dim")])

@@ -7,7 +7,7 @@ from runwatch.core.metrics import LOSS, SAMPLES_PER_SEC, TOKENS_PER_SEC
 from runwatch.core.run import Run
 from runwatch.core.snapshot import RunRow, finite, not_finite
 from runwatch.watcher.engine import machine_view, stage_view
-from runwatch.watcher.engine.group import Group
+from runwatch.watcher.engine.group import ENDED_OR_BLIND, Group
 from runwatch.watcher.engine.watched import WatchedRun
 
 _SPEEDS = (TOKENS_PER_SEC, SAMPLES_PER_SEC)
@@ -15,19 +15,30 @@ _SEVERITIES = ("critical", "warning")
 
 
 def run_row(
-    group: Group, watched: WatchedRun | None, run: Run, now: float, trend: tuple[float | None, ...] = ()
+    group: Group,
+    watched: WatchedRun | None,
+    run: Run,
+    now: float,
+    trend: tuple[float | None, ...] = (),
+    *,
+    reading: bool = False,
 ) -> RunRow:
-    """Return the row of a run at Unix time `now`; `trend` is its loss from the beginning to now."""
+    """Return the row of a run at Unix time `now`; `trend` is its loss from the beginning to now.
+
+    `reading`: the end of its log was not read yet, so that nobody knows its phase.
+    """
     written = group.written
     loss = run.latest(LOSS)
     firing = [row for row in stage_view.incidents(group, watched) if row.state == "firing"]
     counts = {severity: sum(row.severity == severity for row in firing) for severity in _SEVERITIES}
     worst = next((row for each in _SEVERITIES for row in firing if row.severity == each), None)
     speed = next((name for name in _SPEEDS if name in run.series), "")
+    phase = group.shown_phase(watched, now) if watched else run.phase
+    over = watched is not None and (watched.closed or phase in ENDED_OR_BLIND)
     return RunRow(
         id=run.id,
         name=run.name,
-        phase=group.shown_phase(watched, now) if watched else run.phase,
+        phase="reading" if reading and not (over or group.lived) else phase,
         progress=group.progress(watched, now) if watched and watched.run is run else run.progress(),
         critical=counts["critical"],
         warning=counts["warning"],

@@ -29,7 +29,7 @@ from runwatch.core.snapshot import (
     not_finite,
 )
 from runwatch.core.text import plain
-from runwatch.render import fleet
+from runwatch.render import checkpoints, fleet
 from runwatch.watcher.engine import checkpoint_view, machine_view, one_series, parallel, stage_view
 from runwatch.watcher.engine.evidence import spoilt
 from runwatch.watcher.engine.group import Group
@@ -151,9 +151,17 @@ class Shown:
 
     def waited(self, now: float) -> float:
         """Return for how many seconds nothing was recognised, though all was looked at."""
-        looked_at = bool(self.backlogs) and self._looked_at >= self.backlogs.keys()
-        self._since = now if self._since is None and looked_at else self._since
+        self._since = now if self._since is None and self._all_looked_at else self._since
         return 0.0 if self._since is None else now - self._since
+
+    def reading(self, now: float) -> bool:
+        """Return whether it is not known yet what became of it: its end was not read, or is old."""
+        unread = self.left or not (self._all_looked_at or self.group.runs)
+        return bool(unread) and (self.preview is None or not self.group.lives(now))
+
+    @property
+    def _all_looked_at(self) -> bool:
+        return bool(self.backlogs) and self._looked_at >= self.backlogs.keys()
 
     @property
     def quiet(self) -> bool:
@@ -191,7 +199,7 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
         if run.id in former:
             picked = (item, watched, run) if view.run == run.id else picked
             continue
-        row = run_row(item.group, watched, run, now, item.trend(run, view.trends))
+        row = run_row(item.group, watched, run, now, item.trend(run, view.trends), reading=item.reading(now))
         told.append(row)
         place = not fleet.begun(row), *fleet.urgency(row)
         newest = watched is None or not watched.closed
@@ -205,7 +213,7 @@ def rows(shown: Sequence[Shown], now: float) -> list[RunRow]:
     """Return one line for each run at Unix time `now`."""
     former = _former(shown)
     return [
-        run_row(item.group, watched, run, now)
+        run_row(item.group, watched, run, now, reading=item.reading(now))
         for item, watched, run in _entries(shown)
         if run.id not in former
     ]
@@ -355,10 +363,8 @@ def _link(run: Run) -> str:
 
 
 def _events(run: Run) -> tuple[EventRow, ...]:
-    return tuple(
-        EventRow(event.kind, event.title, event.step, event.line, event.rank)
-        for event in list(reversed(run.events))[:MAX_EVENTS]
-    )
+    rows = [EventRow(event.kind, event.title, event.step, event.line, event.rank) for event in run.events]
+    return tuple(checkpoints.grouped(rows[::-1])[:MAX_EVENTS])
 
 
 def _about(group: Group) -> dict[str, str]:
