@@ -135,12 +135,16 @@ class RunwatchApp(App[int], inherit_bindings=False):
         if isinstance(reply, protocol.Series):
             if self.exports is not None:
                 self.exports.take(reply)
+        elif isinstance(reply, protocol.Done) and event.asked is not None:
+            self.say(silencing.done(event.asked, self.scene.now() or 0.0))
         elif not isinstance(reply, protocol.SilenceList):
             self.say(reply.message)
         elif not reply.silences:
             self.say("nothing is silenced")
         else:
-            self.push_screen(silencing.which(reply.silences), callback=self._unsilence)
+            self.push_screen(
+                silencing.which(reply.silences, self.scene.now() or 0.0), callback=self._unsilence
+            )
 
     def _unsilence(self, chosen: tuple[str, ...] | None) -> None:
         for silence in chosen or ():
