@@ -119,7 +119,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("log_scale", ("y",), "Log y", "linear or logarithmic y axis", "charts", _CHARTS, 25),
     Action("smoother", ("s",), "Smooth", "smooth more; raw values stay behind", "charts", _CHARTS, 24),
     Action("rougher", ("S",), "", "smooth less", "charts", _CHARTS),
-    Action("compare", ("c",), "Compare", "lay other runs over the charts", "charts", _CHARTS | {RUNS}, 15),
+    Action("compare", ("c",), "Compare", "lay other runs over the charts", "charts", _CHARTS | {RUNS}, 12),
     Action("marks", ("a",), "", "show or hide marks and shades", "charts", _CHARTS),
     Action("at_log", ("o",), "Log", "the log line at the cursor", "charts", _CHARTS, 22),
     Action("follow", ("f",), "Follow", "follow the newest again", "everywhere", _CHARTS | _LOG, 12),

@@ -234,6 +234,8 @@ class RunwatchApp(App[int], inherit_bindings=False):
         """Carry out an action of the registry: on the screen if it knows it, else here."""
         self.scene.said, self._fleet = "", False
         self.hints.use(action)
+        if self.registry.by_id[action].group not in {"everywhere", "views"}:
+            self.scene.acted = True
         if action in actions.VIEWS:
             if isinstance(self.screen, Help):
                 self.screen.dismiss()  # a digit leads out of the help too
