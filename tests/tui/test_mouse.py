@@ -185,14 +185,18 @@ async def test_the_bar_of_an_incident_leads_to_its_evidence(open_app):
 
 
 async def test_one_click_on_a_duration_silences(open_app):
-    async with open_app((80, 24), incidents=ALERTS) as s:
-        await click(s, "CRITICAL")
-        await click(s, "Silence")
-        assert "Send nothing about loss_spike of r1 for how long?" in s.text()
-        await click(s, "1 hour")
-        (asked,) = [request for request in s.engine.requests if isinstance(request, Silence)]
-        assert asked.ends == 1_000_000 + 3600
-        assert s.app.screen is s.view
+    for size in ((80, 24), (40, 12)):
+        async with open_app(size, incidents=ALERTS) as s:
+            await click(s, "CRITICAL")
+            await click(s, "Silence")
+            text = s.text()
+            assert "Send nothing about loss_spike" in text
+            assert "until it is done" in text
+            assert text.count("esc Cancel") == 2, "in the frame and in the footer"
+            await click(s, "1 hour")
+            (asked,) = [request for request in s.engine.requests if isinstance(request, Silence)]
+            assert asked.ends == 1_000_000 + 3600
+            assert s.app.screen is s.view
 
 
 def with_others(view):

@@ -47,11 +47,11 @@ class HelpPanel(Panel):
         here = [action for action in self._registry.of_view(self._view) if action not in usual]
         elsewhere = [action for action in all_of_them if action not in here and action not in usual]
         return [
-            *_keys(f"keys in {self._view}", here),
-            *_keys("keys everywhere", usual),
+            *_keys(f"keys in {self._view}", here, width),
+            *_keys("keys everywhere", usual, width),
             *self._explained(width),
             *_signs(self.scene.glyphs),
-            *_keys("keys in other views", elsewhere, named=True),
+            *_keys("keys in other views", elsewhere, width, named=True),
         ][1:]
 
     def _explained(self, width: int) -> list[Row]:
@@ -78,12 +78,16 @@ class HelpPanel(Panel):
         return Content(title, rows[self.at :][: max(0, height)], right)
 
 
-def _keys(title: str, chosen: list[Action], named: bool = False) -> list[Row]:
+def _keys(title: str, chosen: list[Action], width: int, named: bool = False) -> list[Row]:
     """Return the keys of some actions below a title, with the views they are of if `named`."""
     rows: list[Row] = [[], [(title, "title")]] if chosen else []
     for action in sorted(chosen, key=lambda action: action.rank):
-        where = f"  ({', '.join(sorted(action.views))})" if named else ""
-        rows.append([(f"  {cells.pad(action.told, 14)}", "key"), (action.description, ""), (where, "dim")])
+        pieces = cells.wrapped(action.description, max(8, width - _NAMES - 2), _MOST)
+        for i, piece in enumerate(pieces):
+            label = cells.pad(action.told if i == 0 else "", _NAMES)
+            rows.append([(f"  {label}", "key"), (piece, "")])
+        if named:
+            rows[-1].append((f"  ({', '.join(sorted(action.views))})", "dim"))
     return rows
 
 

@@ -21,7 +21,7 @@ _ASKED = 3
 
 
 class PickPanel(Panel):
-    """The question and the rows, with the chosen ones marked; below them the keys, as buttons."""
+    """The question and the rows, with the chosen ones marked. The bottom border has the keys, as buttons."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class PickPanel(Panel):
     def content(self, width: int, height: int) -> Content:
         """Return the rows around the one the pointer is at."""
         glyphs, question = self.scene.glyphs, self.question(width)
-        room = max(1, height - 2 - len(question))
+        room = max(1, height - len(question))
         start = max(0, self.at - room + 1)
         rows: list[Row] = []
         for index, (name, label) in enumerate(self.items[start : start + room], start):
@@ -54,10 +54,8 @@ class PickPanel(Panel):
             text = cells.pad(f"{mark}{label}", width - 2, glyphs.ellipsis)
             rows.append([(f"{glyphs.pointer if here else ' '} {text}", "select" if here else "")])
         self.listed = Listed(start, len(rows), len(self.items), len(question))
-        rows += [[]] * (room - len(rows) + 1)
-        # Inside the frame, two cells in.
-        buttons, self.targets = laid_out(self.keys, width - 2, len(question) + len(rows) + 1, 3)
-        return Content([(self.title, "title")], [*question, *rows, [("  ", ""), *buttons]])
+        legend, self.targets = laid_out(self.keys, width - 4, height + 1, 3)
+        return Content([(self.title, "title")], [*question, *rows], legend=legend)
 
 
 class Pick(ModalScreen[tuple[str, ...] | None], inherit_bindings=False):
@@ -110,7 +108,8 @@ class Pick(ModalScreen[tuple[str, ...] | None], inherit_bindings=False):
     def on_resize(self, event: Resize) -> None:
         """Take the height that question, rows, keys and frame need."""
         panel = self.panel
-        panel.styles.height = min(len(panel.items), 16) + len(panel.question(panel.size.width - 2)) + 4
+        needed = min(len(panel.items), 16) + len(panel.question(panel.size.width - 2)) + 2
+        panel.styles.height = min(needed, self.size.height - 1)
 
     def on_click(self, event: Click) -> None:
         """Cancel at a click beside the list."""

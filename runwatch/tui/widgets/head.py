@@ -129,7 +129,8 @@ def _progress(scene: Scene, width: int, tabs: Tabs) -> Row:
         text = ""  # it stands beside the tabs
     if text and role != "crit":
         # An answer to a key is read now; a note stands in the alerts too.
-        right = [_GAP, (cells.clip(text, _NOTE if role == "warn" else width - 6, glyphs.ellipsis), role)]
+        text = cells.clip(text, _NOTE if role == "warn" else width, glyphs.ellipsis)
+        right = [_GAP, (text, role)] if cells.width(text) + 2 <= width else [(text, role)]
     elif width < _PHONE:
         share = run.progress.fraction
         known = ("" if share is None else numbers.percent(share, 0), _eta(scene, run))

@@ -65,7 +65,7 @@ class Keys(Rows):
             (action.shown.translate(arrows), action.label, action.id)
             for action in sorted(live, key=lambda action: action.rank)
         ]
-        if self._view != actions.HELP:
+        if width >= _NARROW:  # nor is there room for what the tabs do
             pieces.insert(2, (f"0-{len(actions.VIEWS) - 1}", "View", ""))
         at = actions.VIEWS.index(self._view) if self._view in actions.VIEWS else 0
         following = actions.VIEWS[(at + 1) % len(actions.VIEWS)]
