@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 _TICK = 1.0
 _FIRST = 10.0
 """Seconds in which logs are recognised, on a busy machine too: until then the list of runs may come up."""
+_ASKING = frozenset({"compare", "silence"})
+"""Actions that ask about the run that is shown: it stays, whichever becomes more urgent."""
 _BLURRED = 2.0
 """Seconds between frames while another window has the keyboard."""
 
@@ -135,12 +137,16 @@ class RunwatchApp(App[int], inherit_bindings=False):
         if isinstance(reply, protocol.Series):
             if self.exports is not None:
                 self.exports.take(reply)
+        elif isinstance(reply, protocol.Done) and event.asked is not None:
+            self.say(silencing.done(event.asked, self.scene.now() or 0.0))
         elif not isinstance(reply, protocol.SilenceList):
             self.say(reply.message)
         elif not reply.silences:
             self.say("nothing is silenced")
         else:
-            self.push_screen(silencing.which(reply.silences), callback=self._unsilence)
+            self.push_screen(
+                silencing.which(reply.silences, self.scene.now() or 0.0), callback=self._unsilence
+            )
 
     def _unsilence(self, chosen: tuple[str, ...] | None) -> None:
         for silence in chosen or ():
@@ -230,6 +236,9 @@ class RunwatchApp(App[int], inherit_bindings=False):
         """Carry out an action of the registry: on the screen if it knows it, else here."""
         self.scene.said, self._fleet = "", False
         self.hints.use(action)
+        if action in _ASKING and not self.scene.asked:
+            self.scene.asked = True
+            self.subscribe()
         if action in actions.VIEWS:
             if isinstance(self.screen, Help):
                 self.screen.dismiss()  # a digit leads out of the help too

@@ -43,9 +43,14 @@ class Hints:
     path: Path | None = None
     kept: Kept = field(default_factory=Kept)
 
+    @property
+    def on(self) -> bool:
+        """Whether this session has hints at all."""
+        return self.path is not None and self.kept.sessions <= SESSIONS
+
     def line(self, registry: Registry, scene: Scene, view: str) -> tuple[str, str]:
         """Return a key and what it does; two empty texts for no hint."""
-        if self.path is None or self.kept.sessions > SESSIONS or scene.run is None:
+        if not self.on or scene.run is None:
             return "", ""
         hints = {"alerts": "shows what is wrong and why"} if scene.firing() else {}
         for name, text in {**hints, **_HINTS}.items():

@@ -43,9 +43,10 @@ class LinkLost(Message, bubble=False):
 class Answered(Message, bubble=False):
     """The engine answers a request: in words, or with what was asked for."""
 
-    def __init__(self, reply: Answer) -> None:
+    def __init__(self, reply: Answer, asked: protocol.Silence | None = None) -> None:
+        """`asked`: the silence that it is about."""
         super().__init__()
-        self.reply = reply
+        self.reply, self.asked = reply, asked
 
 
 class Link:
@@ -56,6 +57,8 @@ class Link:
         self._target = target
         self._client: Client | None = None
         self._view: protocol.View | None = None
+        self._silences: dict[int, protocol.Silence] = {}
+        """Those that were asked for and are not answered, by id."""
         self.snapshot: Snapshot | None = None
 
     async def run(self) -> None:
@@ -70,7 +73,7 @@ class Link:
                     self.snapshot = reply.snapshot
                     self._target.post_message(SnapshotReady())
                 elif isinstance(reply, Answer):
-                    self._target.post_message(Answered(reply))
+                    self._target.post_message(Answered(reply, self._asked(reply)))
                 elif isinstance(reply, protocol.Failure):
                     reason, exit_code = reply.message, reply.exit_code
                     break
@@ -85,6 +88,9 @@ class Link:
             reason = f"broken connection: {error}"
         self._target.post_message(LinkLost(self, reason, exit_code))
 
+    def _asked(self, reply: Answer) -> protocol.Silence | None:
+        return self._silences.pop(reply.id, None) if isinstance(reply, protocol.Done) else None
+
     def show(self, view: protocol.View) -> None:
         """Ask for what is on the screen, if that changed."""
         if view != self._view:
@@ -95,6 +101,8 @@ class Link:
     def send(self, request: protocol.Request) -> None:
         """Send one request; without a connection it is dropped."""
         if self._client is not None:
+            if isinstance(request, protocol.Silence):
+                self._silences[request.id] = request
             self._client.send(request)
 
     async def close(self) -> None:

@@ -82,6 +82,8 @@ class Scene:
     incident: str | None = None
     """Id of the selected incident."""
     interval: float = 0.5
+    asked: bool = False
+    """Whether the person was asked about the run that is shown: it stays."""
 
     @property
     def run(self) -> RunView | None:
@@ -139,7 +141,7 @@ class Scene:
         """
         if self.run_id is not None or self.run is None or self.snapshot is None or self.began is None:
             return self.run_id
-        if self.settling():
+        if not self.asked and self.settling():
             return None
         here = _source(self.run.id)
         attempts = [row.id for row in self.snapshot.runs if _source(row.id) == here]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Sequence
 
 from runwatch.core.snapshot import IncidentRow, RunRow
@@ -14,11 +16,24 @@ SPANS = {"15m": 900.0, "1h": 3600.0, "4h": 14_400.0, "1d": 86_400.0, RUN: 90 * 8
 """What can be chosen, in seconds; no run that is silenced to its end lasts longer than the last."""
 
 
+_WORDS = {"15m": "15 minutes", "1h": "1 hour", "4h": "4 hours", "1d": "1 day", RUN: "until it is done"}
+_DAY = 86_400.0
+_ids = itertools.count(1)
+
+
+def _asked(what: str) -> Pick:
+    asked = f"Send nothing about {what} for how long? The screen still shows it."
+    return Pick("silence", list(_WORDS.items()), set(), 1, asked=asked)
+
+
 def how_long(row: IncidentRow) -> Pick:
-    """Return the question for how long alerts of a rule are not told."""
-    rows = [(name, f"{name}: send nothing about {row.rule} of this run") for name in SPANS if name != RUN]
-    rows.append((RUN, f"until it is done: nothing more about {row.rule} of this run"))
-    return Pick("silence", rows, set(), 1)
+    """Return the question for how long alerts of a rule are not sent."""
+    return _asked(f"{row.rule} of {row.run}")
+
+
+def how_long_runs(runs: Sequence[RunRow]) -> Pick:
+    """Return the question for how long nothing is sent about runs."""
+    return _asked(runs[0].name if len(runs) == 1 else f"these {len(runs)} runs")
 
 
 def request(row: IncidentRow, span: str, now: float) -> protocol.Silence:
@@ -26,24 +41,41 @@ def request(row: IncidentRow, span: str, now: float) -> protocol.Silence:
 
     The run is named as its own daemon calls it, not as the list of several hosts does.
     """
-    return protocol.Silence((f"run={row.run}", f"rule={row.rule}"), now + SPANS[span], "from the screen")
-
-
-def how_long_runs(runs: Sequence[RunRow]) -> Pick:
-    """Return the question for how long nothing is told about runs."""
-    what = runs[0].name if len(runs) == 1 else f"these {len(runs)} runs"
-    rows = [(name, f"{name}: send nothing about {what}") for name in SPANS if name != RUN]
-    rows.append((RUN, f"until done: nothing more about {what}"))
-    return Pick("silence", rows, set(), 1)
+    return _request((f"run={row.run}", f"rule={row.rule}"), span, now)
 
 
 def of_run(run: RunRow, span: str, now: float) -> protocol.Silence:
     """Return what asks the engine to send nothing about a run."""
     name = run.name.removeprefix(f"{run.host}:") if run.host else run.name
-    return protocol.Silence((f"run={name}",), now + SPANS[span], "from the screen", host=run.host)
+    return _request((f"run={name}",), span, now, host=run.host)
 
 
-def which(silences: Sequence[protocol.SilenceRow]) -> Pick:
+def _request(matchers: tuple[str, ...], span: str, now: float, host: str = "") -> protocol.Silence:
+    return protocol.Silence(matchers, now + SPANS[span], "from the screen", host=host, id=next(_ids))
+
+
+def about(matchers: Sequence[str]) -> str:
+    """Return what a silence is about: `hang of base-100`, or its matchers where they say more than that."""
+    named = {name: value.strip('"') for name, is_, value in (text.partition("=") for text in matchers) if is_}
+    if len(named) < len(matchers) or not named.keys() <= {"run", "rule"}:
+        return " ".join(matchers)
+    return " of ".join(named[name] for name in ("rule", "run") if name in named)
+
+
+def until(ends: float, now: float) -> str:
+    """Return when a silence ends: `until 13:27`, with the day where that is another one."""
+    if ends - now > 0.9 * SPANS[RUN]:
+        return _WORDS[RUN]
+    day = time.strftime("%a ", time.localtime(ends)) if ends - now > _DAY / 2 else ""
+    return f"until {day}{plain.clock(ends)}"
+
+
+def done(made: protocol.Silence, now: float) -> str:
+    """Return what to say once the engine has it."""
+    return f"{about(made.matchers)} silenced {until(made.ends, now)}"
+
+
+def which(silences: Sequence[protocol.SilenceRow], now: float) -> Pick:
     """Return the question which silences end now."""
-    rows = [(s.id, f"{' '.join(s.matchers)} until {plain.clock(s.ends)} {s.comment}") for s in silences]
-    return Pick("end silences", rows, set(), len(rows) + 1)
+    rows = [(s.id, f"{about(s.matchers)} {until(s.ends, now)}  {s.comment}".rstrip()) for s in silences]
+    return Pick("end silences", rows, set(), len(rows) + 1, asked="Which may be sent again?")

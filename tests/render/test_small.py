@@ -45,7 +45,7 @@ def test_bar_is_exact(fraction, width, signs):
 
 
 def test_bar_golden():
-    assert cells.row_text(bar(0.45, 10)) == "━━━━╸─────"
+    assert cells.row_text(bar(0.45, 10)) == "━━━━╾─────"
     assert cells.row_text(bar(None, 4, ASCII)) == "...."
     assert cells.row_text(bar(1.0, 4)) == "━━━━"
 

@@ -5,6 +5,7 @@ import msgspec
 from runwatch.alerts.routing.grouping import Alert
 from runwatch.alerts.routing.policy import matches, parse_matcher
 from runwatch.core.snapshot import IncidentRow
+from runwatch.render import plain
 from runwatch.tui import actions
 from runwatch.watcher.protocol import (
     Acknowledge,
@@ -80,7 +81,7 @@ async def test_the_line_of_an_alert_is_shown_in_its_file(open_app):
 async def test_silence_asks_for_how_long_and_says_what_came_of_it(open_app):
     async with open_app(incidents=ALERTS, name="login03:llama-7b-r3") as s:  # one of several hosts
         await s.press("5", "s")
-        assert "15m: send nothing about loss_spike" in s.text()
+        assert "Send nothing about loss_spike of r1 for how long?" in s.text()
         await s.press("down", "enter")
         (asked,) = [request for request in s.engine.requests if isinstance(request, Silence)]
         assert asked.matchers == ("run=r1", "rule=loss_spike"), "as the alert calls its run"
@@ -88,8 +89,9 @@ async def test_silence_asks_for_how_long_and_says_what_came_of_it(open_app):
             [parse_matcher(text) for text in asked.matchers], Alert(SPIKE, "login03", 0.0).labels()
         )
         assert asked.ends == 1_000_000 + 3600
-        s.engine.send(Done(0, "silenced until 12:00: rule=loss_spike"))
-        await s.until(lambda: "silenced until 12:00" in s.drawn("#head"))
+        s.engine.send(Done(asked.id, 'silenced until 1970-01-12 14:46: run="r1" rule="loss_spike" (1f2e)'))
+        said = f"loss_spike of r1 silenced until {plain.clock(asked.ends)}"
+        await s.until(lambda: said in s.drawn("#head"))
         await s.press("s", "escape")
         assert len([request for request in s.engine.requests if isinstance(request, Silence)]) == 1
 
@@ -101,7 +103,7 @@ async def test_unsilence_asks_which_one(open_app):
         s.engine.send(
             SilenceList(0, (SilenceRow("s1", ("rule=a",), 0.0, 9e5), SilenceRow("s2", ("rule=b",), 0.0, 9e5)))
         )
-        await s.until(lambda: "rule=b" in s.text())
+        await s.until(lambda: "[ ] b until" in s.text())
         await s.press("down", "space", "enter")
         assert Unsilence("s2") in s.engine.requests
         assert Unsilence("s1") not in s.engine.requests

@@ -45,6 +45,19 @@ async def test_a_state_that_cannot_be_read_means_no_hint(open_app, tmp_path, mon
         assert s.view.query_one("#hint").display
 
 
+async def test_nothing_moves_when_a_hint_or_an_incident_comes_or_goes(open_app, tmp_path, monkeypatch):
+    monkeypatch.delenv(hints.OFF)
+    async with open_app((100, 30), hints=hints.load(tmp_path)) as s:
+        before = s.view.query_one("#log").region
+        s.app.hints.kept.used |= {*hints._HINTS}
+        await s.push()
+        assert s.drawn("#hint").strip() == ""
+        assert s.view.query_one("#log").region == before
+        await s.push(incidents=(SPIKE,))
+        assert "CRITICAL" in s.text()
+        assert s.view.query_one("#keys").region.y == 29
+
+
 async def test_a_low_screen_has_no_room_for_one(open_app, tmp_path, monkeypatch):
     monkeypatch.delenv(hints.OFF)
     async with open_app((40, 12), hints=hints.load(tmp_path)) as s:

@@ -247,3 +247,31 @@ async def test_a_key_of_the_footer_can_be_clicked(open_app):
         await s.pilot.click("#keys", offset=(118, 0))  # nothing is there
         await s.settle()
         assert s.view.view == "metrics"
+
+
+async def test_the_run_that_somebody_compares_stays(open_app):
+    shown = ["a.log#1", "b.log#1"]
+
+    def make(view):
+        run = view.run or shown[-1]
+        rows = tuple(RunRow(i, i, "training", Progress()) for i in sorted(shown))
+        return msgspec.structs.replace(picture(view, id=run), runs=rows)
+
+    async with open_app(make=make) as s:
+        await s.press("c")
+        shown.reverse()
+        await s.press("space", "enter")
+        assert (s.scene.run.id, s.engine.view.compare) == ("b.log#1", ("a.log#1",))
+
+
+async def test_a_phone_shows_step_share_and_eta_and_short_tabs(open_app):
+    for size, step in (((48, 40), "41,230/120,000"), ((40, 12), "41,230")):
+        async with open_app(size) as s:
+            state, bar, tabs = s.drawn("#head").splitlines()
+            assert step in state
+            assert "34%  ETA 2d 14h" in bar
+            assert tabs.split()[-1].endswith("Cfg")
+            s.app.say("saved here")
+            await s.settle()
+            assert "saved here" in s.drawn("#head").splitlines()[1]
+            assert s.drawn("#head").splitlines()[2] == tabs, "tabs keep their names"

@@ -5,6 +5,7 @@ from textual import events
 
 from runwatch.core.snapshot import EventRow, Progress, RunRow
 from runwatch.tui import actions
+from runwatch.watcher.protocol import Silence
 
 from .fake_engine import ALERTS, CHECKPOINTS, picture
 
@@ -30,8 +31,9 @@ async def wheel(s, text, down=True, times=1):
 async def test_tabs_open_views_at_every_width(open_app):
     for size in ((120, 40), (80, 24), (40, 12)):
         async with open_app(size, ranks=8) as s:
-            for digit, view in enumerate(actions.VIEWS):
-                await click(s, f" {digit}" if s.view.view != view else f"[{digit}]", row=2)
+            for place, view in enumerate(actions.VIEWS):
+                names = s.drawn("#head").splitlines()[2].split()
+                await click(s, names[place if size[0] == 40 else names.index(str(place))], row=2)
                 assert s.view.view == view, size
 
 
@@ -171,3 +173,57 @@ async def test_the_bar_of_an_incident_leads_to_its_evidence(open_app):
         await s.pilot.click("#incident-bar", offset=(20, 0))
         await s.settle()
         assert s.view.view == actions.ALERTS
+
+
+async def test_one_click_on_a_duration_silences(open_app):
+    for size in ((80, 24), (40, 12)):
+        async with open_app(size, incidents=ALERTS) as s:
+            await click(s, "CRITICAL")
+            await click(s, "Silence")
+            text = s.text()
+            assert "Send nothing about loss_spike" in text
+            assert "until it is done" in text
+            assert text.count("esc Cancel") == 2, "in the frame and in the footer"
+            await click(s, "1 hour")
+            (asked,) = [request for request in s.engine.requests if isinstance(request, Silence)]
+            assert asked.ends == 1_000_000 + 3600
+            assert s.app.screen is s.view
+
+
+def with_others(view):
+    rows = tuple(RunRow(f"r{n}", f"exp_{n}", "training", Progress(step=5)) for n in range(1, 5))
+    return msgspec.structs.replace(picture(view), runs=rows)
+
+
+async def test_runs_are_compared_with_clicks_alone(open_app):
+    for size in ((120, 40), (80, 24)):
+        async with open_app(size, make=with_others) as s:
+            await click(s, "Compare")
+            await click(s, "exp_2")
+            await click(s, "exp_4")
+            await click(s, "exp_2")
+            await click(s, "[ ] exp_3")
+            await click(s, "enter Done")
+            assert s.engine.view.compare == ("r3", "r4")
+
+
+async def test_a_dialog_has_its_own_footer_and_ends_with_a_click(open_app):
+    async with open_app((80, 24), make=with_others) as s:
+        for key, text, end in (
+            ("c", "space Mark", "esc Cancel"),
+            ("T", "enter Choose", "esc Cancel"),
+            ("colon", "enter Run", "esc Close"),
+            ("question_mark", "/ Filter", "esc Close"),
+        ):
+            for place in (end, None):
+                await s.press(key)
+                assert s.app.screen is not s.view
+                assert text in s.text().splitlines()[-1]
+                assert "View" not in s.text().splitlines()[-1]
+                if place:
+                    await click(s, place, row=23)
+                else:
+                    await s.pilot.click(offset=(0, 22))
+                    await s.settle()
+                assert s.app.screen is s.view, (key, place)
+        assert s.scene.compare == ()

@@ -267,12 +267,12 @@ async def test_an_alert_leaves_the_names_of_the_views(open_app):
         await s.press("6")
         assert (
             s.text().splitlines()[2]
-            == " 0 Runs  1 Overview  2 Metrics  4 Logs  5 Alerts(2) [6]Checkpoints  7 Config"
+            == " 0 Runs  1 Main  2 Metrics  3 Ranks  4 Logs  5 Alerts(2) [6]Ckpts  7 Config"
         )
     async with open_app((120, 40), history=0.37, ranks=8) as s:
-        news = s.text().splitlines()[2]
+        _, news, tabs, *_ = s.text().splitlines()
         assert news.endswith("reading history 37%")
-        assert "7 Config" in news
+        assert tabs.endswith("6 Checkpoints  7 Config")
 
 
 async def test_symptoms_stand_under_what_leads_them(open_app):
@@ -439,8 +439,9 @@ async def test_the_help_says_where_numbers_come_from(open_app):
         return msgspec.structs.replace(shown, run=msgspec.structs.replace(shown.run, latest=latest))
 
     async with open_app((120, 40), make=make) as s:
-        await s.press("question_mark")
+        await s.press("question_mark", "slash", *"training", "enter")
         assert "what training makes small; `lm loss` in train.log; 41,231 values" in s.text()
+        await s.press("escape", "slash", *"newest step", "enter")
         assert "the newest step in the log, of 120,000 that it says it will do" in s.text()
-        await s.press("escape", "5", "question_mark")
+        await s.press("escape", "escape", "5", "question_mark", "pagedown")
         assert "a rule found something" in s.text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -11,9 +12,12 @@ from textual.screen import ModalScreen
 
 from runwatch.render import cells
 from runwatch.render.cells import Row
+from runwatch.render.glyphs import Glyphs
 from runwatch.render.panel import Content
 from runwatch.tui import actions, words
-from runwatch.tui.actions import Registry
+from runwatch.tui.actions import Action, Registry
+from runwatch.tui.api import api
+from runwatch.tui.widgets.keys import DialogKeys
 from runwatch.tui.widgets.rows import Listed, Panel
 
 if TYPE_CHECKING:
@@ -25,7 +29,7 @@ _NAMES, _MOST = 14, 3
 
 
 class HelpPanel(Panel):
-    """What the view below shows, and the keys: its own first, of them the most used."""
+    """The keys, those of the view below first and of them the most used; then what the view shows."""
 
     wheel = 3
 
@@ -37,41 +41,27 @@ class HelpPanel(Panel):
         """Words that a line must have to be shown."""
 
     def rows(self, width: int) -> list[Row]:
-        """Return all lines of the help: what is on the screen, then the keys, then the signs."""
-        out: list[Row] = [[("on this screen", "title")]]
+        """Return all lines of the help: the keys of the view, what is on the screen, signs, other keys."""
+        all_of_them = self._registry.actions
+        usual = [action for action in all_of_them if action.group in {"everywhere", "views"}]
+        here = [action for action in self._registry.of_view(self._view) if action not in usual]
+        elsewhere = [action for action in all_of_them if action not in here and action not in usual]
+        return [
+            *_keys(f"keys in {self._view}", here, width),
+            *_keys("keys everywhere", usual, width),
+            *self._explained(width),
+            *_signs(self.scene.glyphs),
+            *_keys("keys in other views", elsewhere, width, named=True),
+        ][1:]
+
+    def _explained(self, width: int) -> list[Row]:
+        """Return what is on the screen."""
+        out: list[Row] = [[], [("on this screen", "title")]]
         for name, text in words.explain(self._view, self.scene):
             more = self.scene.glyphs.ellipsis
             for i, piece in enumerate(cells.wrapped(text, max(8, width - _NAMES - 3), _MOST, more)):
                 label = cells.pad(name if i == 0 else "", _NAMES, more)
                 out.append([(f"  {label} ", "value"), (piece, "")])
-        all_of_them = self._registry.actions
-        usual = [action for action in all_of_them if action.group in {"everywhere", "views"}]
-        here = [action for action in self._registry.of_view(self._view) if action not in usual]
-        elsewhere = [action for action in all_of_them if action not in here and action not in usual]
-        for title, chosen in (
-            (f"in {self._view}", here),
-            ("everywhere", usual),
-            ("in other views", elsewhere),
-        ):
-            if chosen:
-                out += [[], [(title, "title")]]
-            for action in sorted(chosen, key=lambda action: action.rank):
-                where = f"  ({', '.join(sorted(action.views))})" if chosen is elsewhere else ""
-                out.append(
-                    [(f"  {cells.pad(action.told, 14)}", "key"), (action.description, ""), (where, "dim")]
-                )
-        glyphs = self.scene.glyphs
-        out += [[], [("signs", "title")]]
-        out.append(
-            [("  on the axis   ", "dim"), ("  ".join(f"{v} {k}" for k, v in glyphs.marks.items()), "")]
-        )
-        out.append([("  on top        ", "dim"), (f"! not finite  {glyphs.above} beyond the scale", "")])
-        out.append(
-            [("  alerts        ", "dim"), ("  ".join(f"{v} {k}" for k, v in glyphs.severities.items()), "")]
-        )
-        out.append(
-            [("  states        ", "dim"), ("  ".join(f"{v} {k}" for k, v in glyphs.states.items()), "")]
-        )
         return out
 
     def content(self, width: int, height: int) -> Content:
@@ -83,11 +73,33 @@ class HelpPanel(Panel):
         self.at = max(0, min(self.at, len(rows) - height))
         self.listed = Listed(self.at, min(height, len(rows)), len(rows))
         more = len(rows) - height - self.at
-        below = "PgDn for the keys" if self.at == 0 else "down for more"
-        right: Row = [(below, "key")] if more > 0 else [("esc closes", "dim")]
-        right = [("i", "key"), (" guide  ", "dim"), *right] if width >= 60 else right
+        right: Row = [(f"{more} more below", "dim")] if more > 0 else []
         title: Row = [("help", "title"), *([(f" only {self.wanted!r}", "warn")] if self.wanted else [])]
         return Content(title, rows[self.at :][: max(0, height)], right)
+
+
+def _keys(title: str, chosen: list[Action], width: int, named: bool = False) -> list[Row]:
+    """Return the keys of some actions below a title, with the views they are of if `named`."""
+    rows: list[Row] = [[], [(title, "title")]] if chosen else []
+    for action in sorted(chosen, key=lambda action: action.rank):
+        pieces = cells.wrapped(action.description, max(8, width - _NAMES - 2), _MOST)
+        for i, piece in enumerate(pieces):
+            label = cells.pad(action.told if i == 0 else "", _NAMES)
+            rows.append([(f"  {label}", "key"), (piece, "")])
+        if named:
+            rows[-1].append((f"  ({', '.join(sorted(action.views))})", "dim"))
+    return rows
+
+
+def _signs(glyphs: Glyphs) -> list[Row]:
+    """Return what the glyphs mean."""
+    signs = (
+        ("on the axis", "  ".join(f"{v} {k}" for k, v in glyphs.marks.items())),
+        ("on top", f"! not finite  {glyphs.above} beyond the scale"),
+        ("alerts", "  ".join(f"{v} {k}" for k, v in glyphs.severities.items())),
+        ("states", "  ".join(f"{v} {k}" for k, v in glyphs.states.items())),
+    )
+    return [[], [("signs", "title")], *([(f"  {where:<14}", "dim"), (text, "")] for where, text in signs)]
 
 
 class Help(ModalScreen[None], inherit_bindings=False):
@@ -103,6 +115,9 @@ class Help(ModalScreen[None], inherit_bindings=False):
     def compose(self) -> ComposeResult:
         """Lay out the panel."""
         yield HelpPanel(self._below, self._registry)
+        press, known = api(self.app).action_do, self._registry.by_id
+        shown = (("back", "Close"), ("filter", "Filter"), ("page_down", "Page"), ("guide", "Guide"))
+        yield DialogKeys((known[name].shown, label, partial(press, name)) for name, label in shown)
 
     @property
     def panel(self) -> HelpPanel:

@@ -8,6 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.events import Click
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
@@ -16,6 +17,7 @@ from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import commands
 from runwatch.tui.commands import Entry
+from runwatch.tui.widgets.keys import DialogKeys
 from runwatch.tui.widgets.rows import Listed, Panel
 
 _NAMES = 30
@@ -30,7 +32,7 @@ class PalettePanel(Panel):
     def __init__(self, offered: list[Entry]) -> None:
         super().__init__(id="palette-list")
         self.offered = offered
-        self.typed, self.said, self.at = "", "", 0
+        self.typed, self.at = "", 0
 
     def found(self) -> list[Entry]:
         """Return the entries that fit."""
@@ -56,8 +58,7 @@ class PalettePanel(Panel):
         self.listed = Listed(start, len(page), len(found))
         if not found:
             rows = [[("nothing fits", "dim")]]
-        right: Row = [(self.said, "warn")] if self.said else [("enter run  esc close", "dim")]
-        return Content([("commands", "title"), (f" {len(found)}", "dim")], rows, right)
+        return Content([("commands", "title"), (f" {len(found)}", "dim")], rows)
 
 
 class Palette(ModalScreen[tuple[Entry, str] | None], inherit_bindings=False):
@@ -79,6 +80,9 @@ class Palette(ModalScreen[tuple[Entry, str] | None], inherit_bindings=False):
         with Vertical(id="palette"):
             yield Input(placeholder="command", id="command", select_on_focus=False)
             yield PalettePanel(self._offered)
+        yield DialogKeys(
+            [("enter", "Run", lambda: self.call_later(self._run)), ("esc", "Close", self.action_close)]
+        )
 
     def on_mount(self) -> None:
         """Take what was typed until now."""
@@ -112,12 +116,21 @@ class Palette(ModalScreen[tuple[Entry, str] | None], inherit_bindings=False):
     async def on_panel_chosen(self, event: Panel.Chosen) -> None:
         """Take the entry that was clicked."""
         self.panel.at = event.entry
+        await self._run()
+
+    async def _run(self) -> None:
+        """Take the entry at the pointer."""
         await self.query_one(Input).action_submit()
+
+    def on_click(self, event: Click) -> None:
+        """Close the palette at a click beside it."""
+        if event.widget is self:
+            self.action_close()
 
     @on(Input.Changed)
     def typed(self, event: Input.Changed) -> None:
         """Show what fits."""
-        self.panel.typed, self.panel.at, self.panel.said = event.value, 0, ""
+        self.panel.typed, self.panel.at = event.value, 0
         self.panel.redraw()
 
     @on(Input.Submitted)

@@ -7,45 +7,62 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.events import Click, Resize
 from textual.screen import ModalScreen
 
 from runwatch.render import cells
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
+from runwatch.tui.widgets.keys import DialogKeys, Key, laid_out
 from runwatch.tui.widgets.rows import Listed, Panel
+
+_ASKED = 3
+"""Rows that the question may take."""
 
 
 class PickPanel(Panel):
-    """The rows, with the chosen ones marked."""
+    """The question and the rows, with the chosen ones marked. The bottom border has the keys, as buttons."""
 
-    def __init__(self, title: str, rows: Sequence[tuple[str, str]], chosen: set[str], most: int) -> None:
+    def __init__(
+        self,
+        title: str,
+        rows: Sequence[tuple[str, str]],
+        chosen: set[str],
+        most: int,
+        asked: str,
+        keys: list[Key],
+    ) -> None:
         super().__init__(id="pick")
         self.title, self.items, self.chosen, self.most = title, list(rows), chosen, most
+        self.asked, self.keys = asked, keys
         self.at = 0
+
+    def question(self, width: int) -> list[Row]:
+        """Return the question, and a blank row; nothing where the title says it all."""
+        lines = cells.wrapped(self.asked, width - 4, _ASKED, self.scene.glyphs.ellipsis) if self.asked else []
+        return [*([("  ", ""), (line, "")] for line in lines), []] if lines else []
 
     def content(self, width: int, height: int) -> Content:
         """Return the rows around the one the pointer is at."""
-        glyphs = self.scene.glyphs
-        room = max(1, height - 1)
+        glyphs, question = self.scene.glyphs, self.question(width)
+        room = max(1, height - len(question))
         start = max(0, self.at - room + 1)
         rows: list[Row] = []
         for index, (name, label) in enumerate(self.items[start : start + room], start):
-            pointer = f"{glyphs.pointer if index == self.at else ' '} "
+            here = index == self.at
             mark = "" if self.most == 1 else "[x] " if name in self.chosen else "[ ] "
-            text = cells.clip(label, width - 6, glyphs.ellipsis)
-            rows.append([(pointer, "key"), (mark, "value"), (text, "title" if index == self.at else "")])
-        self.listed = Listed(start, len(rows), len(self.items))
-        rows += [[]] * (room - len(rows))
-        hint = "enter choose  esc cancel" if self.most == 1 else "space mark  enter done  esc cancel"
-        rows.append([(hint, "dim")])
-        return Content([(self.title, "title")], rows)
+            text = cells.pad(f"{mark}{label}", width - 2, glyphs.ellipsis)
+            rows.append([(f"{glyphs.pointer if here else ' '} {text}", "select" if here else "")])
+        self.listed = Listed(start, len(rows), len(self.items), len(question))
+        legend, self.targets = laid_out(self.keys, width - 4, height + 1, 3)
+        return Content([(self.title, "title")], [*question, *rows], legend=legend)
 
 
 class Pick(ModalScreen[tuple[str, ...] | None], inherit_bindings=False):
     """Returns the ids that were chosen, or None if the person thought better of it.
 
-    Where only one can be chosen, Enter takes the one at the pointer, and `preview` is called with it
-    as soon as the pointer is there.
+    Where only one can be chosen, Enter takes the one at the pointer, and so does a click; with a `preview`,
+    which is called as soon as the pointer is at a row, the second click. `asked` is the question in full.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,9 +80,15 @@ class Pick(ModalScreen[tuple[str, ...] | None], inherit_bindings=False):
         chosen: set[str],
         most: int,
         preview: Callable[[str], object] | None = None,
+        asked: str = "",
     ) -> None:
         super().__init__()
-        self._given = (title, rows, {name for name, _ in rows} & chosen, most)
+        self._keys: list[Key] = [
+            *([("space", "Mark", self.action_mark)] if most > 1 else []),
+            ("enter", "Done" if most > 1 else "Choose", self.action_done),
+            ("esc", "Cancel", self.action_cancel),
+        ]
+        self._given = (title, rows, {name for name, _ in rows} & chosen, most, asked, self._keys)
         self._preview = preview
         self.set_class(preview is not None, "-preview")
 
@@ -79,8 +102,19 @@ class Pick(ModalScreen[tuple[str, ...] | None], inherit_bindings=False):
         panel = PickPanel(*self._given)
         if panel.most == 1:  # the pointer begins at what holds now
             panel.at = next((i for i, (name, _) in enumerate(panel.items) if name in panel.chosen), 0)
-        panel.styles.height = min(len(panel.items), 16) + 3
         yield panel
+        yield DialogKeys(self._keys)
+
+    def on_resize(self, event: Resize) -> None:
+        """Take the height that question, rows, keys and frame need."""
+        panel = self.panel
+        needed = min(len(panel.items), 16) + len(panel.question(panel.size.width - 2)) + 2
+        panel.styles.height = min(needed, self.size.height - 1)
+
+    def on_click(self, event: Click) -> None:
+        """Cancel at a click beside the list."""
+        if event.widget is self:
+            self.action_cancel()
 
     def action_move(self, by: int) -> None:
         """Move the pointer."""
@@ -95,8 +129,8 @@ class Pick(ModalScreen[tuple[str, ...] | None], inherit_bindings=False):
         self.action_move(event.by)
 
     def on_panel_chosen(self, event: Panel.Chosen) -> None:
-        """Go to the row that was clicked; where the pointer is there, or several can be chosen, take it."""
-        here = event.entry == self.panel.at
+        """Take the row that was clicked; what can be previewed is taken by the second click."""
+        here = event.entry == self.panel.at or self._preview is None
         self.action_move(event.entry - self.panel.at)
         if self.panel.most > 1:
             self.action_mark()

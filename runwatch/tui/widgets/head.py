@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from functools import partial
 
 from runwatch.core.snapshot import RunView
@@ -16,10 +14,19 @@ from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.rows import Rows
 
 _GAP: Segment = ("  ", "")
+_PHONE = 60
+"""Columns below which the bar's row has the share done and the ETA, and tabs are short words."""
 _LONG = {name: name.title() for name in actions.VIEWS}
-_TAB = re.compile(r"[ \[](\d)(?= |\]|$)")
 _SHORT = {**_LONG, actions.OVERVIEW: "Main", actions.CHECKPOINTS: "Ckpts"}
-"""Names of the views where there is room, and where there is less."""
+_BRIEF = dict(zip(actions.VIEWS, ["All", "Run", "Met", "Rank", "Log", "Alert", "Ckpt", "Cfg"], strict=True))
+"""Names of the views where there is room, where there is less, and on a phone."""
+_COUNT = 3
+"""Cells kept for a number of alerts, so that names stay when one comes."""
+_NOTE = 16
+"""Cells that a note takes at least, and where the tabs leave it none, at most."""
+
+Tabs = list[tuple[str, Row]]
+"""The tab of each view."""
 
 
 class Head(Rows):
@@ -32,22 +39,16 @@ class Head(Rows):
     def draw(self, width: int, height: int) -> list[Row]:
         """Return the three rows."""
         scene = self.scene
-        rows = [_state(scene, width), _progress(scene, width), _views(scene, self._view, width)][:height]
-        places = [place for row in rows[2:] for place in _places(row)]
-        self.targets = [(2, *tab, partial(self._open, view)) for view, tab in places]
-        return rows
+        tabs, row = _views(scene, self._view, width)
+        self.targets, at = [], 0
+        for view, tab in tabs:
+            begin, at = at, at + cells.row_width(tab)
+            self.targets.append((2, begin, at, partial(self._open, view)))
+            at += 1
+        return [_state(scene, width), _progress(scene, width, tabs), row][:height]
 
     def _open(self, view: str) -> None:
         api(self.app).action_do(view)
-
-
-def _places(row: Row) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Yield the views whose tabs stand in a row, each with its first cell and its end."""
-    at, views = 0, dict(enumerate(actions.VIEWS))
-    for text, _ in row:
-        begin, at = at, at + cells.width(text)
-        if (tab := _TAB.match(text)) and (view := views.pop(int(tab[1]), "")):
-            yield view, (begin, at)
 
 
 def freshness(scene: Scene) -> Segment:
@@ -75,22 +76,37 @@ def _state(scene: Scene, width: int) -> Row:
     critical, warning = states.severities(scene.firing())
     sign, word, role = states.phase_tag(run.phase, scene.glyphs, critical, warning)
     tag: Row = [(f"{sign} {word}", role)]
-    parts = [(plain.steps(run.progress, states.ended(run.phase)), "value")]
-    # The estimate moves up here only where the bar has no room for it; the bar also shows the percentage.
-    if width < 100 and not states.ended(run.phase) and (text := plain.eta(scene.progress(), scene.glyphs)):
-        parts.append((text.partition(f" {scene.glyphs.spread}")[0], "value"))
-    if run.progress.fraction is not None:
-        parts.append((numbers.percent(run.progress.fraction, 0 if width < 100 else 1), "value"))
-    if width >= 110:
-        parts += _facts(scene, run)
     room = width - cells.row_width(tag) - cells.width(fresh[0]) - 4
-    least = min(cells.width(cells.settled(run.name)), 12) + 2
+    least = min(cells.width(cells.settled(run.name)), 12 if width >= _PHONE else 5) + 2
+    parts = [(_step(run, room - least - 2), "value")]
+    if width >= _PHONE:
+        # The estimate moves up here only where the bar has no room for it; the bar also shows the percentage.
+        if width < 100 and (text := _eta(scene, run)):
+            parts.append((text, "value"))
+        if run.progress.fraction is not None:
+            parts.append((numbers.percent(run.progress.fraction, 0 if width < 100 else 1), "value"))
+        if width >= 110:
+            parts += _facts(scene, run)
     while parts and room - least < sum(cells.width(text) + 2 for text, _ in parts):
         parts.pop()
     right: Row = [segment for part in (*parts, fresh) for segment in (_GAP, part)]
     room = width - cells.row_width(right) - cells.row_width(tag) - 2
     name = cells.clip(run.name, room, scene.glyphs.ellipsis)
     return cells.spread([*tag, _GAP, (name, "title")], right, width, scene.glyphs.ascii)
+
+
+def _step(run: RunView, room: int) -> str:
+    """Return the step in full, or as much of it as fits."""
+    whole = plain.steps(run.progress, states.ended(run.phase))
+    short = whole.removeprefix("step ")
+    texts = (whole, short, short.partition("/")[0])
+    return next((text for text in texts if cells.width(text) <= room), whole)
+
+
+def _eta(scene: Scene, run: RunView) -> str:
+    """Return the ETA without its range; "" where it is unknown."""
+    text = "" if states.ended(run.phase) else plain.eta(scene.progress(), scene.glyphs)
+    return text.partition(f" {scene.glyphs.spread}")[0]
 
 
 def _facts(scene: Scene, run: RunView) -> list[Segment]:
@@ -102,12 +118,24 @@ def _facts(scene: Scene, run: RunView) -> list[Segment]:
     return out
 
 
-def _progress(scene: Scene, width: int) -> Row:
-    run = scene.run
+def _progress(scene: Scene, width: int, tabs: Tabs) -> Row:
+    """Return the bar with the ETA, or with what runwatch has to say."""
+    run, glyphs = scene.run, scene.glyphs
+    text, role = _news(scene)
     if run is None:
-        return cells.fit([(scene.waiting_for(), "dim")], width, scene.glyphs.ascii)
+        return cells.fit([(text or scene.waiting_for(), role or "dim")], width, glyphs.ascii)
     right: Row = []
-    if width >= 100 and not states.ended(run.phase) and (text := plain.eta(scene.progress(), scene.glyphs)):
+    if role == "warn" and _free(tabs, width) >= _NOTE:
+        text = ""  # it stands beside the tabs
+    if text and role != "crit":
+        # An answer to a key is read now; a note stands in the alerts too.
+        text = cells.clip(text, _NOTE if role == "warn" else width, glyphs.ellipsis)
+        right = [_GAP, (text, role)] if cells.width(text) + 2 <= width else [(text, role)]
+    elif width < _PHONE:
+        share = run.progress.fraction
+        known = ("" if share is None else numbers.percent(share, 0), _eta(scene, run))
+        right = [segment for text in known if text for segment in (_GAP, (text, "value"))]
+    elif width >= 100 and not states.ended(run.phase) and (text := plain.eta(scene.progress(), glyphs)):
         right = [_GAP, (text, "value")]
         left = run.progress.eta_seconds
         if scene.snapshot is not None and left is not None and left < 86_400:
@@ -115,22 +143,33 @@ def _progress(scene: Scene, width: int) -> Row:
     elif width >= 100 and run.phase in states.AT_WORK and run.progress.step is not None:
         why = "no ETA: no line came lately" if scene.stale() else plain.no_eta(run.progress)
         right = [_GAP, (why, "dim")]
-    line = bar(run.progress.fraction, width - cells.row_width(right), scene.glyphs)
-    return cells.fit([*line, *right], width, scene.glyphs.ascii)
+    line = bar(run.progress.fraction, width - cells.row_width(right), glyphs)
+    return cells.fit([*line, *right], width, glyphs.ascii)
 
 
-def _views(scene: Scene, view: str, width: int) -> Row:
-    """Return the names of the views, and beside them what runwatch has to say."""
-    news = _news(scene)
-    # An answer to a key is read now; a note stands in the alerts too, and leaves the views their names.
-    most = {"warn": 16, "crit": width}.get(news[1], width // 2)
-    wanted = min(cells.width(cells.settled(news[0])), most)
-    sets = [_tabs(scene, view, names) for names in (_LONG, _SHORT, {})]
-    if scene.link == "lost":  # what to do about it goes before the digits of views
-        sets.append([(f"[{actions.VIEWS.index(view)}]{_LONG[view]} ", "title")])
-    tabs = next((row for row in sets if cells.row_width(row) + wanted + 2 <= width), sets[-1])
-    text = cells.clip(news[0], width - cells.row_width(tabs) - 2, scene.glyphs.ellipsis)
-    return cells.spread(tabs, [(text, news[1])], width, scene.glyphs.ascii)
+def _views(scene: Scene, view: str, width: int) -> tuple[Tabs, Row]:
+    """Return the tabs of the views, and their row; why nothing comes any more, or a note, is beside them."""
+    text, role = _news(scene)
+    wanted = cells.width(cells.settled(text)) + 2 if role == "crit" else 0
+    sets = [_tabs(scene, view, names, digits) for names, digits in (
+        (_LONG, True), (_SHORT, True), (_BRIEF, True), (_BRIEF, False), ({}, True),
+    )]  # fmt: skip
+    if role == "crit":  # what to do about it goes before the digits of views
+        sets.append([(view, [(f"[{actions.VIEWS.index(view)}]{_LONG[view]}", "title")])])
+    tabs = next((tabs for tabs in sets if _free(tabs, width) >= wanted), sets[-1])
+    free = _free(tabs, width)
+    row: Row = [segment for _, tab in tabs for segment in (*tab, (" ", ""))]
+    if role == "crit" or (role == "warn" and free >= _NOTE):
+        text = cells.clip(text, free - 2, scene.glyphs.ellipsis)
+        return tabs, cells.spread(row, [(text, role)], width, scene.glyphs.ascii)
+    return tabs, cells.fit(row, width, scene.glyphs.ascii)
+
+
+def _free(tabs: Tabs, width: int) -> int:
+    """Return the cells beside the tabs; less than 0 where they do not fit."""
+    counted = any(view == actions.ALERTS and len(tab) > 1 for view, tab in tabs)
+    used = sum(cells.row_width(tab) + 1 for _, tab in tabs) - 1
+    return width - used - (0 if counted else _COUNT)
 
 
 def _news(scene: Scene) -> Segment:
@@ -147,22 +186,25 @@ def _news(scene: Scene) -> Segment:
     return "", ""
 
 
-def _tabs(scene: Scene, view: str, names: dict[str, str]) -> Row:
-    """Return the digits of all views with those names that are given; the view that is up has its own."""
+def _tabs(scene: Scene, view: str, names: dict[str, str], digits: bool) -> Tabs:
+    """Return the tabs with those names and digits that are given; the view that is up has its own."""
     run = scene.run
-    tabs: Row = []
+    tight = names is _BRIEF
+    tabs: Tabs = []
     for digit, name in enumerate(actions.VIEWS):
-        if name == actions.RANKS and view != name and not (run and (run.ranks or run.has_machine)):
-            continue
-        label = names.get(name, "")
-        if name == view:
-            tabs.append((f"[{digit}]{label or _LONG[name]}", "title"))
+        key, label = str(digit) if digits else "", names.get(name, "")
+        there = name != actions.RANKS or (run is not None and bool(run.ranks or run.has_machine))
+        if tight:
+            text = f"[{key}{label}]" if name == view else f"{key}{label}"
+        elif name == view:
+            text = f"[{key}]{label or _LONG[name]}"
         else:
-            tabs.append((f" {digit} {label}" if label else f" {digit}", "dim"))
+            text = f" {key} {label}".rstrip()
+        tab: Row = [(text, "title" if name == view else "dim" if there else "track")]
         count, role = _open(scene, name)
         if count:
-            tabs += [("(", "dim"), (str(count), role), (")", "dim")]
-        tabs.append((" ", ""))
+            tab += [("(", "dim"), (str(count), role), (")", "dim")]
+        tabs.append((name, tab))
     return tabs
 
 

@@ -11,7 +11,7 @@ _LEAST = 20
 
 
 class Hint(Rows):
-    """Says one thing that can be done here; takes no room where there is nothing to say."""
+    """Says one thing that can be done here. Its row stays for the session: nothing moves."""
 
     def __init__(self, view: str) -> None:
         super().__init__(id="hint")
@@ -19,14 +19,11 @@ class Hint(Rows):
 
     def fit(self, height: int) -> int:
         """Take a row on a screen of that height, or none; return how many."""
-        self.display = height >= _LEAST and bool(self._line()[0])
+        self.display = height >= _LEAST and api(self.app).hints.on
         return int(self.display)
-
-    def _line(self) -> tuple[str, str]:
-        app = api(self.app)
-        return app.hints.line(app.registry, self.scene, self._view)
 
     def draw(self, width: int, height: int) -> list[Row]:
         """Return the hint."""
-        key, text = self._line()
-        return [[("tip ", "dim"), (key, "key"), (f" {text}", "dim")]]
+        app = api(self.app)
+        key, text = app.hints.line(app.registry, self.scene, self._view)
+        return [[("tip ", "dim"), (key, "key"), (f" {text}", "dim")]] if key else [[]]

@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from runwatch.render import cells
 from runwatch.render.cells import Row
 from runwatch.tui import actions
 from runwatch.tui.api import api
-from runwatch.tui.widgets.rows import Rows
+from runwatch.tui.widgets.rows import Rows, Target
 
 _NARROW = 60
+
+
+Key = tuple[str, str, Callable[[], object]]
+"""A key as it is shown, what it does in a word, and what a click on it calls."""
+
+
+def laid_out(keys: Iterable[Key], width: int, top: int = 0, left: int = 0) -> tuple[Row, list[Target]]:
+    """Return a row with the keys that fit, and what can be clicked where the row begins at `top`, `left`."""
+    row: Row = []
+    targets: list[Target] = []
+    for shown, label, act in keys:
+        piece: Row = [(shown, "key"), (f" {label}", "dim")]
+        gap = 2 if row else 0
+        if cells.row_width(row) + gap + cells.row_width(piece) > width:
+            continue  # a shorter one may still fit
+        row += [(" " * gap, ""), *piece] if gap else piece
+        end = left + cells.row_width(row)
+        targets.append((top, end - cells.row_width(piece), end, act))
+    return row, targets
+
+
+class DialogKeys(Rows):
+    """The footer of a dialog, over that of the view: the dialog's own keys."""
+
+    def __init__(self, keys: Iterable[Key]) -> None:
+        super().__init__(id="dialog-keys")
+        self._keys = tuple(keys)
+
+    def draw(self, width: int, height: int) -> list[Row]:
+        """Return the keys."""
+        row, self.targets = laid_out(self._keys, width)
+        return [row]
 
 
 class Keys(Rows):
@@ -32,19 +65,10 @@ class Keys(Rows):
             (action.shown.translate(arrows), action.label, action.id)
             for action in sorted(live, key=lambda action: action.rank)
         ]
-        if self._view != actions.HELP:
+        if width >= _NARROW:  # nor is there room for what the tabs do
             pieces.insert(2, (f"0-{len(actions.VIEWS) - 1}", "View", ""))
-        row: Row = []
-        self.targets = []
         at = actions.VIEWS.index(self._view) if self._view in actions.VIEWS else 0
         following = actions.VIEWS[(at + 1) % len(actions.VIEWS)]
-        for shown, label, action_id in pieces:
-            piece: Row = [(shown, "key"), (f" {label}", "dim")]
-            gap = 2 if row else 0
-            if cells.row_width(row) + gap + cells.row_width(piece) > width:
-                continue  # a shorter one may still fit
-            row += [(" " * gap, ""), *piece] if gap else piece
-            end = cells.row_width(row)
-            begin = end - cells.row_width(piece)
-            self.targets.append((0, begin, end, partial(app.action_do, action_id or following)))
+        keys = [(shown, label, partial(app.action_do, name or following)) for shown, label, name in pieces]
+        row, self.targets = laid_out(keys, width)
         return [row]

@@ -200,7 +200,7 @@ class Panel(Rows):
             content = Content([(self.id or "panel", "title")], [[(reason, "bad")]])
         rows = framed(content, width, height, self.scene.glyphs, self.has_focus)
         for y in self._thumb(height) if width >= 4 else ():
-            rows[y][-1] = (self.scene.glyphs.levels[-1], rows[y][-1][1])
+            rows[y][-1] = (self.scene.glyphs.levels[-1], "track")
         return rows
 
     def _thumb(self, height: int) -> range:
