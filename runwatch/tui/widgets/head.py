@@ -20,6 +20,8 @@ _LONG = {name: name.title() for name in actions.VIEWS}
 _TAB = re.compile(r"[ \[](\d)(?= |\]|$)")
 _SHORT = {**_LONG, actions.OVERVIEW: "Main", actions.CHECKPOINTS: "Ckpts"}
 """Names of the views where there is room, and where there is less."""
+_SILENT = frozenset({"stalled", "blind"})
+"""Phases of a run that prints nothing though it should, or cannot be seen."""
 
 
 class Head(Rows):
@@ -62,7 +64,7 @@ def freshness(scene: Scene) -> Segment:
     old = numbers.brief(age)
     if run.progress.step is None and not run.log_source:
         return f"{glyphs.stale} no line yet, {old}", "dim"
-    if scene.stale():
+    if scene.stale() or run.phase in _SILENT:
         return f"{glyphs.stale} STALE {old}", "warn"
     return (f"ended {old} ago", "dim") if states.ended(run.phase) else (f"{glyphs.live} live {old}", "good")
 
@@ -171,7 +173,6 @@ def _open(scene: Scene, name: str) -> tuple[int, str]:
     if name == actions.ALERTS:
         critical, warning = states.severities(scene.firing())
         return critical + warning, "crit" if critical else "warn"
-    if name == actions.RUNS and scene.snapshot is not None:
-        here = scene.run.id if scene.run else None
-        return sum(row.critical for row in scene.snapshot.runs if row.id != here), "crit"
+    if name == actions.RUNS:
+        return scene.elsewhere(), "crit"
     return 0, ""
