@@ -18,6 +18,8 @@ from runwatch.tui.widgets.rows import Listed, Panel, Target
 
 _TAG, _WHEN = 7, 8
 """Cells for sign and word, and for how long."""
+_FOR_RULES = 90
+"""Cells of a list that has room for the names of rules; the evidence names them too."""
 
 
 def lines(scene: Scene, row: IncidentRow, width: int) -> list[Row]:
@@ -145,7 +147,7 @@ class AlertList(Panel):
 
     def _row(self, row: IncidentRow, width: int, pointer: str) -> list[Row]:
         """Return one alert with its rule where there is room for that."""
-        name = 17 if width >= 70 else 0
+        name = 17 if width >= _FOR_RULES else 0
         rule = cells.pad(row.rule, name, self.scene.glyphs.ellipsis) if name else ""
         first, *rest = lines(self.scene, row, width - name - 2)
         left: Row = [(f"{pointer or ' '} ", "key"), (rule, "dim")]
@@ -241,8 +243,6 @@ class AlertDetail(Panel):
 
     def _about(self, row: IncidentRow, width: int) -> list[Row]:
         """Return where it is and since when."""
-        scene = self.scene
-        sign, word, role = states.incident_tag(row, scene.glyphs)
         where = [f"rule {row.rule}"]
         where += [metrics.label(row.metric)] if row.metric else []
         where += [f"rank {row.rank}"] if row.rank is not None else []
@@ -253,14 +253,13 @@ class AlertDetail(Panel):
         elif row.state != "pending" and row.step is None:
             where.append("from before it was watched")
         where += [f"ok at step {numbers.step(row.resolved_step)}"] if row.resolved_step is not None else []
-        tag = f"{sign} {word}  "
-        pieces = _parts(where, max(10, width - len(tag)), "   ")
-        return [[(tag if i == 0 else " " * len(tag), role), (piece, "dim")] for i, piece in enumerate(pieces)]
+        return [[(piece, "dim")] for piece in _parts(where, max(10, width), "   ")]
 
     def _why(self, row: IncidentRow, width: int) -> list[Row]:
         """Return cause and advice, what is needed to follow it, and the symptoms."""
-        said = [("cause", row.cause), ("advice", plain.advice(row)), *evidence.first(row)]
-        out = _labelled([(name, text) for name, text in said if text], width, self.scene.glyphs.ellipsis)
+        said, more = [("cause", row.cause), ("advice", plain.advice(row))], self.scene.glyphs.ellipsis
+        out = _labelled([(name, text) for name, text in said if text], width, more)
+        out += _labelled(evidence.first(row), width, more, _widest(row, width))
         if row.symptoms:
             out += [[], [("symptoms: what follows from it", "dim")]]
             for symptom in row.symptoms:
@@ -281,13 +280,18 @@ class AlertDetail(Panel):
                 ]
                 out += [[("  ", ""), (piece, "")] for piece in pieces]
         words = [(name, text) for name, text in words if "\n" not in text]
-        return out + ([[], *_labelled(words, width, more)] if words else [])
+        return out + ([[], *_labelled(words, width, more, _widest(row, width))] if words else [])
 
 
-def _labelled(words: list[tuple[str, str]], width: int, more: str) -> list[Row]:
+def _widest(row: IncidentRow, width: int) -> int:
+    """Return how many cells the labels of all evidence need."""
+    words = [name for name, text in evidence.words(row) if "\n" not in text]
+    return min(max(20, width // 3), max((cells.width(cells.settled(name)) for name in words), default=0))
+
+
+def _labelled(words: list[tuple[str, str]], width: int, more: str, widest: int = 6) -> list[Row]:
     """Return texts in rows, each behind its label."""
     out: list[Row] = []
-    widest = min(max(20, width // 3), max((cells.width(cells.settled(name)) for name, _ in words), default=0))
     for name, text in words:
         label = cells.pad(name, widest, more)
         for piece in cells.wrapped(text, max(8, width - widest - 2), 8, more) or [numbers.MISSING]:
