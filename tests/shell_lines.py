@@ -48,6 +48,8 @@ def check(words: list[str]) -> None:
     """Raise where a command line cannot be right: an unknown command, option, argument or make target."""
     while "=" in words[0] and words[0].partition("=")[0].isidentifier():
         words = words[1:]
+    if words == ["runwatch"]:  # offers the runs of this machine
+        return
     if words[0].removeprefix(".venv/bin/") == "runwatch":
         command: click.Command = cli
         context = click.Context(cli, info_name="runwatch")

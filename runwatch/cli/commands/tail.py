@@ -131,9 +131,9 @@ def command(
 
 
 def _nearby(*, shown: bool, as_json: bool) -> tuple[str, ...]:
-    """Return the logs of runs that go on here, for a screen to choose from; without one, list them.
+    """Return the logs of active runs here, for a screen to choose from; without a screen, list them.
 
-    Raises UsageError where there is none, or nobody to choose.
+    Raises UsageError if there are none, or no one can choose.
     """
     import msgspec
 

@@ -1,4 +1,4 @@
-"""Logs of runs that go on here: those that processes write to, and those written lately below a directory."""
+"""Logs of active runs: those that processes write to, and recently written ones below a directory."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from runwatch.watcher.sources.member import DIRECTORY, LOG
 from runwatch.watcher.sources.search import search
 
 LATELY = 3600.0
-"""Seconds since its last write for which a log is of a run that may go on."""
+"""Seconds since its last write for which a log may belong to an active run."""
 MOST = 64
-"""Logs that are looked into, the newest."""
+"""Most logs that are read, the newest first."""
 
 
 class Nearby(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ class Nearby(msgspec.Struct, frozen=True):
 
 
 def logs(directory: str, proc: Proc | None = None, now: float | None = None) -> list[Nearby]:
-    """Return the logs that tell of a run, the newest first: of our processes, and below `directory`."""
+    """Return the logs of runs, the newest first: of our processes, and below `directory`."""
     now = time.time() if now is None else now
     writers = dict(written(proc or Proc()))
     found = {path: _nearby(path, pid) for path, pid in writers.items()}
@@ -51,13 +51,13 @@ def logs(directory: str, proc: Proc | None = None, now: float | None = None) -> 
 def _nearby(path: str, pid: int | None) -> Nearby | None:
     try:
         status = os.stat(path)
-    except OSError:  # gone meanwhile, or not ours to see
+    except OSError:  # removed meanwhile, or not readable
         return None
     return Nearby(path, status.st_mtime, status.st_size, pid) if status.st_size else None
 
 
 def _is_run(path: str) -> bool:
-    """Return whether a training record is in it; what trackers write is of a run by its name."""
+    """Return whether it contains a training record; a tracker's file is recognized by its name."""
     try:
         return kind_of(path) != LOG or tells(path)
     except SourceError:
@@ -65,5 +65,5 @@ def _is_run(path: str) -> bool:
 
 
 def _below(path: str, homes: set[str]) -> bool:
-    """Return whether a file is in one of these directories, or below: then a log there tells of it."""
+    """Return whether a file is in or below one of these directories: then a log there covers it."""
     return any(path.startswith(home.rstrip("/") + "/") for home in homes)
