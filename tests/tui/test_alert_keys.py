@@ -183,3 +183,13 @@ async def test_what_may_never_fire_comes_after_what_is_over(open_app):
     over = msgspec.structs.replace(SPIKE, id="i7", state="resolved")
     async with open_app(incidents=(pending, told, over, SLOW)) as s:
         assert [row.id for row in s.scene.incidents()] == ["i2", "i7", "i9", "i8"]
+
+
+async def test_of_what_is_over_or_may_never_fire_the_advice_is_not_to_be_followed_now(open_app):
+    over = msgspec.structs.replace(SPIKE, state="resolved")
+    async with open_app((80, 24), incidents=(over,)) as s:
+        await s.press("5")
+        assert SPIKE.cause in s.drawn("#alert-detail")
+        assert SPIKE.advice not in s.drawn("#alert-detail")
+        await s.push(incidents=(msgspec.structs.replace(SPIKE, state="pending", since=None),))
+        assert f"if it lasts: {SPIKE.advice}" in s.drawn("#alert-detail")
