@@ -115,7 +115,7 @@ class AlertList(Panel):
     def content(self, width: int, height: int) -> Content:
         """Return the rows around the selected one, and how many critical ones other runs have."""
         scene = self.scene
-        elsewhere = _elsewhere(scene, api(self.app).registry.by_id[actions.RUNS].shown)
+        elsewhere = _elsewhere(scene)
         height -= len(elsewhere)
         rows, chosen = scene.incidents(), scene.selected()
         at = next((i for i, row in enumerate(rows) if chosen is not None and row.id == chosen.id), 0)
@@ -136,14 +136,15 @@ class AlertList(Panel):
             shown = _nothing(scene, width)
         shown = [*shown, *_notes(scene, width)][: max(0, height)] + elsewhere
         y = len(shown)
-        self.targets = (
-            [(y, 1, width + 1, partial(api(self.app).action_do, actions.RUNS))] if elsewhere else []
-        )
+        self.targets = [(y, 1, width + 1, self._runs)] if elsewhere else []
         more: Row = [(f"  {hidden} more below", "dim")] if rows and hidden > 0 else []
         right: Row = []
         for state, count in _counted(rows):
             right += [("   ", ""), (f"{state} {count}", "dim")] if right else [(f"{state} {count}", "dim")]
         return Content([("alerts", "title"), *more], shown, right)
+
+    def _runs(self) -> None:
+        api(self.app).action_do(actions.RUNS)
 
     def _row(self, row: IncidentRow, width: int, pointer: str) -> list[Row]:
         """Return one alert with its rule where there is room for that."""
@@ -154,13 +155,13 @@ class AlertList(Panel):
         return [[*left, *first], *([(" " * (name + 2), ""), *each] for each in rest)]
 
 
-def _elsewhere(scene: Scene, key: str) -> list[Row]:
+def _elsewhere(scene: Scene) -> list[Row]:
     """Return how many critical alerts other runs have, and the key that shows those runs."""
     count = scene.elsewhere()
     if not count:
         return []
     said = f"{count} critical alert{'s' if count > 1 else ''} in other runs: "
-    return [[("  ", ""), (said, "crit"), (key, "key")]]
+    return [[("  ", ""), (said, "crit"), (str(actions.VIEWS.index(actions.RUNS)), "key")]]
 
 
 def first_shown(heights: list[int], at: int, room: int) -> int:
