@@ -99,7 +99,7 @@ class Mark(msgspec.Struct, frozen=True):
     """Something worth a mark on the x axis."""
 
     kind: str
-    """incident, checkpoint, eval or restart."""
+    """incident or resolved, restart, eval, checkpoint, or spoilt: a checkpoint that is not good."""
     step: int
     label: str = ""
 

@@ -7,11 +7,16 @@ where 3.1 % is meant, nor 1158 where 19 minutes are.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 
 from runwatch.core import metrics
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers, plain
+
+_FRAME = re.compile(r'File "([^"\n]{1,400})", line ([0-9]{1,9})(?:, in ([^\n]{1,200}))?')
+_SAID = frozenset({"ending", "phase"})
+"""What the title says."""
 
 Value = float | int | str | None
 Write = Callable[[float], str]
@@ -19,6 +24,12 @@ Write = Callable[[float], str]
 _LABELS = {
     "mfu": "MFU",
     "frames": "traceback",
+    "signature": "recognised as",
+    "failed_first": "first rank that failed",
+    "beside": "also reported",
+    "events": "lines about it",
+    "source": "file",
+    "best_step": "best at step",
     "io_pressure": "I/O wait",
     "host_cpu": "CPU of the host",
     "sm_clock": "clock",
@@ -72,6 +83,8 @@ def value(row: IncidentRow, name: str, x: Value) -> str:
     if x is None:
         return numbers.MISSING
     if isinstance(x, (str, bool)):
+        if name == "signature":
+            return str(x).replace("_", " ")
         return metrics.label(x) if name == "metric" and isinstance(x, str) else str(x)
     return _writer(row, name)(x)
 
@@ -111,5 +124,43 @@ def label(name: str) -> str:
 
 
 def words(row: IncidentRow) -> list[tuple[str, str]]:
-    """Return name and value of each piece of evidence that is known, in the order that the rule gave them."""
-    return [(label(name), value(row, name, x)) for name, x in row.evidence.items() if x is not None]
+    """Return name and value of each piece of evidence that is known: what to act on, then what was seen."""
+    return first(row) + rest(row)
+
+
+def first(row: IncidentRow) -> list[tuple[str, str]]:
+    """Return what is needed to act on it: where the program failed, the checkpoint to go back to."""
+    frames, good = row.evidence.get("frames"), row.evidence.get("last_checkpoint")
+    at = innermost(frames) if isinstance(frames, str) else ""
+    out = [("failed in", at)] if at else []
+    return out if good is None else [*out, (label("last_checkpoint"), value(row, "last_checkpoint", good))]
+
+
+def rest(row: IncidentRow) -> list[tuple[str, str]]:
+    """Return what the rule saw, in its own order, the file last; what the title says is left out."""
+    seen = {name: x for name, x in row.evidence.items() if x is not None and not _is_said(row, name, x)}
+    if "source" in seen:
+        seen["source"] = seen.pop("source")
+    return [(label(name), value(row, name, x)) for name, x in seen.items() if name != "last_checkpoint"]
+
+
+def _is_said(row: IncidentRow, name: str, x: Value) -> bool:
+    """Return whether evidence says no more than the title does."""
+    said = {
+        "kind": "signature" in row.evidence or x == "traceback",
+        "signature": x == "exception",
+        "reported_by": x == "log",
+        "events": x == 1,
+        "last_step": x == row.step,
+        "failed_rank": x == row.rank,
+    }
+    return name in _SAID or said.get(name, False)
+
+
+def innermost(frames: str) -> str:
+    """Return the frame of a traceback in which it failed: `train.py:88, in step`; "" if it has none."""
+    found = _FRAME.findall(frames)
+    if not found:
+        return ""
+    path, line, name = found[-1]
+    return f"{path}:{line}, in {name}" if name else f"{path}:{line}"

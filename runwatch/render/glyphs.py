@@ -92,7 +92,7 @@ UNICODE = Glyphs(
     stale="○",
     dead="✗",
     points="○△□",
-    marks={"incident": "▼", "restart": "↻", "checkpoint": "◆", "eval": "◇"},
+    marks={"incident": "▼", "restart": "↻", "spoilt": "◈", "resolved": "✓", "checkpoint": "◆", "eval": "◇"},
     phases={
         "reading": "◌",
         "starting": "◌",
@@ -144,7 +144,7 @@ ASCII = Glyphs(
     stale="o",
     dead="x",
     points="ox#",
-    marks={"incident": "v", "restart": "R", "checkpoint": "C", "eval": "e"},
+    marks={"incident": "v", "restart": "R", "spoilt": "B", "resolved": "=", "checkpoint": "C", "eval": "e"},
     phases={
         "reading": ".",
         "starting": ".",

@@ -11,6 +11,7 @@ from runwatch.render.glyphs import UNICODE, Glyphs
 
 _NUMBER = re.compile(r"[0-9](?:[0-9,]*[0-9])?")
 _INDENT = 2
+_GAP = 2
 _UNCUT = 10_000
 """Rows for what is never cut."""
 _LEAST = 12
@@ -23,21 +24,20 @@ def rows(
     most: int,
     glyphs: Glyphs = UNICODE,
     now: float | None = None,
-    ending: str = "",
     more: Row | None = None,
     hint: Row | None = None,
 ) -> list[Row]:
     """Return the headline in as many rows as it needs, then cause and advice in rows up to `most`.
 
-    `ending` says how a run ended that it spoils; `more` ends it, at the right; `hint` does only where
-    it takes no row of its own.
+    At the right stand `more`, in a row of its own if need be, and its age and `hint` where there is room.
     """
-    said = headline(row, now)
-    if ending and plain.title(row) in ending:
-        said = f"{ending}{said.removeprefix(plain.title(row, now))}"
+    said, age = headline(row, now, glyphs), _age(row, now)
     out = tagged(row, said, width, glyphs)
+    if age and row.step is None and not _free(out, age, width):
+        out, age = tagged(row, f"{said} {glyphs.dot} {age}", width, glyphs), ""
+    headlines = len(out)
     room = most - len(out)
-    for name, text in (("cause", row.cause), ("advice", row.advice)):
+    for name, text in (("cause", row.cause), ("advice", plain.advice(row))):
         if not text or room < 1:
             continue
         label = " " * _INDENT + f"{name}: "
@@ -48,34 +48,46 @@ def rows(
             head: Row = [(label[: _INDENT + len(name) + 1], "dim")] if first else [(" " * _INDENT, "")]
             out.append([*head, (piece[len(name) + 1 :] if first else piece, "")])
         room -= len(pieces)
-    if hint and cells.row_width(out[-1]) + 2 + cells.row_width(hint) <= width:
-        out[-1] = cells.spread(out[-1], hint, width)
-    return _ended(out, more or [], width, most)
+    right: list[Row] = [[] for _ in out]
+    if more and not _put(out, right, more, width) and len(out) < most:
+        out.append([])
+        right.append(more)
+    _put(out, right, hint or [], width)
+    _put(out[:headlines], right, [(age, "dim")] if age else [], width)
+    return [
+        cells.spread(row, beside, width) if beside else row for row, beside in zip(out, right, strict=True)
+    ]
 
 
-def _ended(out: list[Row], more: Row, width: int, most: int) -> list[Row]:
-    """Return the rows with `more` at the end: on the last row if it fits, else on one of its own."""
-    if not more:
-        return out
-    taken = cells.row_width(more) + 2
-    if cells.row_width(out[-1]) + taken <= width:
-        out[-1] = cells.spread(out[-1], more, width)
-    elif len(out) < most:
-        out.append(cells.spread([], more, width))
-    elif len(out) > 1 and cells.row_width(out[0]) + taken <= width:
-        out[0] = cells.spread(out[0], more, width)
-    return out
+def _free(out: list[Row], text: str, width: int) -> bool:
+    """Return whether a text fits beside one of these rows."""
+    return any(cells.row_width(row) + _GAP + cells.width(text) <= width for row in out)
 
 
-def headline(row: IncidentRow, now: float | None = None) -> str:
-    """Return the title in full, with its rank, its first bad step, and for how long, if it lacks them."""
+def _put(out: list[Row], right: list[Row], what: Row, width: int) -> bool:
+    """Put something at the right of the last row that has room for it; return whether one has."""
+    for at in reversed(range(len(out))):
+        taken = cells.row_width(out[at]) + cells.row_width(right[at]) + (_GAP if right[at] else 0)
+        if what and taken + _GAP + cells.row_width(what) <= width:
+            right[at] = [*what, ("  ", ""), *right[at]] if right[at] else what
+            return True
+    return False
+
+
+def _age(row: IncidentRow, now: float | None) -> str:
+    if row.since is None or now is None or row.state != "firing":
+        return ""
+    return f"{numbers.brief(max(0.0, now - row.since))} ago"
+
+
+def headline(row: IncidentRow, now: float | None = None, glyphs: Glyphs = UNICODE) -> str:
+    """Return the title in full, with its rank and its first bad step if it lacks them."""
     said = plain.title(row, now)
     if row.rank is not None and f"rank {row.rank}" not in said:
         said += f" on rank {row.rank}"
     if row.step is not None and not names_step(said, row.step):
-        said += f", {'at' if row.rule == 'crash' else 'since'} step {numbers.step(row.step)}"
-    if row.since is not None and now is not None and row.state == "firing":
-        said += f" ({numbers.brief(max(0.0, now - row.since))} ago)"
+        since = "since" if row.state == "firing" and row.rule != "crash" else "at"
+        said += f" {glyphs.dot} {since} step {numbers.step(row.step)}"
     return said
 
 

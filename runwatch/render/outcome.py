@@ -51,7 +51,7 @@ def best(run: RunView) -> tuple[str, str] | None:
 
 def following(run: RunView) -> str:
     """Return what to do next; "" where nothing is known to be."""
-    advice = next((row.advice for row in states.firing(run) if row.advice), "")
+    advice = next((plain.advice(row) for row in states.firing(run) if row.advice), "")
     if advice or run.phase == "finished":
         return advice
     good = run.saving.last_good

@@ -14,6 +14,11 @@ from runwatch.render.glyphs import UNICODE, Glyphs
 
 _RESULTS = 12
 """Results that are named at once."""
+_SOME_CHECKPOINT = re.compile(
+    r"\ba checkpoint (?:(?P<step>from before (?:this step|the spike))"
+    r"|near the best|from before(?: it fell| it began)?)\b"
+)
+"""Words of advice for a checkpoint that has no name there; `step`: the step of the incident bounds it."""
 _FOR = re.compile(r"\bfor (?:[\d.]{1,9} ?(?:s|min|[mhd])\b ?)+")
 
 
@@ -75,6 +80,25 @@ def title(row: IncidentRow, now: float | None = None) -> str:
         return row.title
     grown = numbers.brief(silent + max(0.0, now - row.since))
     return _FOR.sub(lambda found: f"for {grown}{' ' if found[0].endswith(' ') else ''}", row.title, count=1)
+
+
+def advice(row: IncidentRow) -> str:
+    """Return the advice of an incident; it names the last good checkpoint where that is known.
+
+    It is good only for an incident that says up to which step all was well.
+    """
+    good = row.evidence.get("last_checkpoint")
+    if not isinstance(good, int):
+        return row.advice
+    bounded = any(isinstance(row.evidence.get(name), int) for name in ("sound_step", "best_step"))
+    before = row.step is not None and good < row.step
+    return _SOME_CHECKPOINT.sub(
+        lambda found: (
+            f"checkpoint {numbers.step(good)}" if (before if found["step"] else bounded) else found[0]
+        ),
+        row.advice,
+        count=1,
+    )
 
 
 def clock(unix: float, seconds: bool = False) -> str:

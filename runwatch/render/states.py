@@ -41,7 +41,9 @@ _STATES: dict[str, tuple[str, str]] = {
     "resolved": ("OK", "dim"),
 }
 _URGENCY = {"critical": 0, "warning": 1, "info": 2}
-_STANDING = {"firing": 0, "pending": 1, "acknowledged": 2, "resolved": 3}
+_STANDING = {"firing": 0, "acknowledged": 1, "resolved": 2, "pending": 4}
+_INFORMS = 3
+_GRAVITY = {"warn": 1, "crit": 2}
 
 
 def phase_word(phase: str) -> str:
@@ -59,17 +61,14 @@ def phase_tag(
 ) -> tuple[str, str, str]:
     """Return sign, word and role of a phase with so many open incidents.
 
-    With critical ones no phase is in a good colour; a run that has finished is only where there are none,
-    and its sign is that of the worst.
+    Sign and role are those of the worst incident, in any phase that is not as bad itself.
     """
     role = _PHASES.get(phase, ("", "dim"))[1]
-    sign = phase_sign(phase, glyphs)
-    over = phase == "finished"
-    if critical:
-        return glyphs.severities["critical"] if over else sign, phase_word(phase), "crit"
-    if warning and over:
-        return glyphs.severities["warning"], phase_word(phase), "warn"
-    return sign, phase_word(phase), role
+    worst = "critical" if critical else "warning" if warning else "info"
+    theirs = _SEVERITIES[worst][1]
+    if _GRAVITY.get(theirs, 0) > _GRAVITY.get(role, 0):
+        return glyphs.severities[worst], phase_word(phase), theirs
+    return phase_sign(phase, glyphs), phase_word(phase), role
 
 
 def ended(phase: str) -> bool:
@@ -78,10 +77,13 @@ def ended(phase: str) -> bool:
 
 
 def urgency(row: IncidentRow) -> tuple[int, int, float]:
-    """Return a sort key: firing first, critical first; of those what began it, of the past the newest."""
+    """Return a sort key: what wants attention first, critical first; of those what began it.
+
+    Of the past the newest is first; what only informs and what may never fire come last.
+    """
     began = row.since if row.since is not None else float(row.step or 0)
     return (
-        _STANDING.get(row.state, 4),
+        _INFORMS if row.state == "firing" and not attention(row) else _STANDING.get(row.state, 5),
         _URGENCY.get(row.severity, 3),
         -began if row.state == "resolved" else began,
     )

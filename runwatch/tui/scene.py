@@ -275,6 +275,11 @@ class Scene:
         """Return the incidents that want attention now, most urgent first."""
         return states.firing(self.run) if self.run else []
 
+    def elsewhere(self) -> int:
+        """Return how many critical alerts other runs have."""
+        here = self.run.id if self.run else None
+        return sum(row.critical for row in self.snapshot.runs if row.id != here) if self.snapshot else 0
+
     def selected(self) -> IncidentRow | None:
         """Return the selected incident, or the most urgent one."""
         rows = self.incidents()

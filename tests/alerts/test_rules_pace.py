@@ -201,6 +201,9 @@ def test_a_slow_rank_is_named():
     found = judged(Straggler(), ranks(8, 400, times))
     assert [(f.verdict.value, f.rank) for f in found] == [("firing", 5), ("clear", 5)]
     assert "rank 5 is" in found[0].title
+    times[5, 100:300] *= 1.5
+    found = judged(Straggler(), ranks(8, 400, times))
+    assert found[0].title == "rank 5 takes 2.1x as long as the median of 8 ranks"
 
 
 @pytest.mark.parametrize(("slower", "expected"), [(1.2, []), (1.5, [1])])

@@ -64,3 +64,52 @@ def test_a_hang_grows_while_it_lasts(said):
 def test_anything_can_be_evidence(told, rule, metric):
     words = evidence.words(IncidentRow("i", "r", rule, "warning", "firing", "", metric=metric, evidence=told))
     assert all(isinstance(name, str) and isinstance(text, str) for name, text in words)
+
+
+FRAMES = """Traceback (most recent call last):
+  File "/opt/lib/futures.py", line 449, in result
+    return self.get()
+  File "/home/me/train.py", line 88, in step
+    loss = model(batch)
+"""
+
+
+def test_of_a_traceback_the_innermost_frame_comes_first():
+    crash = row("crash", frames=FRAMES, kind="traceback", signature="exception", reported_by="log", events=1)
+    assert evidence.words(crash) == [("failed in", "/home/me/train.py:88, in step"), ("traceback", FRAMES)]
+    assert evidence.first(row("crash", frames="no frame at all")) == []
+
+
+def test_the_checkpoint_to_go_back_to_comes_first_and_the_file_last():
+    seen = row("nonfinite", source="/runs/a/train.log", value=3.0, last_checkpoint=170)
+    assert [name for name, _ in evidence.words(seen)] == ["last good checkpoint", "value", "file"]
+
+
+def test_what_the_title_says_is_no_evidence():
+    assert evidence.words(row("hang", ending="hung", phase="training", timeout=60.0)) == [
+        ("allowed", "1m 00s")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("advice", "told", "said"),
+    [
+        (
+            "go back to a checkpoint from before this step, and",
+            {"last_checkpoint": 170},
+            "checkpoint 170, and",
+        ),
+        ("go back to a checkpoint from before the spike and", {"last_checkpoint": 170}, "checkpoint 170 and"),
+        (
+            "Go back to a checkpoint near the best; l",
+            {"last_checkpoint": 9, "best_step": 12},
+            "checkpoint 9; l",
+        ),
+        ("Go back to a checkpoint near the best; l", {"last_checkpoint": 9}, "a checkpoint near the best; l"),
+        ("go back to a checkpoint from before this step", {"last_checkpoint": 197}, "from before this step"),
+        ("go back to a checkpoint from before this step", {}, "a checkpoint from before this step"),
+    ],
+)
+def test_advice_names_a_checkpoint_only_where_it_is_known_to_be_good(advice, told, said):
+    incident = IncidentRow("i", "r", "x", "critical", "firing", "", advice=advice, step=197, evidence=told)
+    assert plain.advice(incident).endswith(said)

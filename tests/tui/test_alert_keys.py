@@ -18,7 +18,7 @@ from runwatch.watcher.protocol import (
     Unsilence,
 )
 
-from .fake_engine import ALERTS, SLOW, SOURCES, SPIKE
+from .fake_engine import ALERTS, SLOW, SOURCES, SPIKE, picture
 
 
 async def test_next_alert_and_acknowledge(open_app):
@@ -161,3 +161,37 @@ async def test_a_traceback_keeps_its_indentation_and_its_last_frame(open_app):
         at = shown.index("traceback")
         assert shown[at + 1 : at + 3] == ['    File "/opt/lib/part_0.py", line 0, in run', "      part_0(x)"]
         assert "      part_9(x)" in shown
+
+
+async def test_alerts_of_other_runs_are_a_row_that_leads_to_the_runs(open_app):
+    def make(asked):
+        shown = picture(asked, incidents=ALERTS)
+        other = msgspec.structs.replace(shown.runs[1], critical=2)
+        return msgspec.structs.replace(shown, runs=(shown.runs[0], other))
+
+    async with open_app((120, 40), make=make) as s:
+        await s.press("5")
+        panel = s.view.query_one("#alert-list")
+        rows = s.drawn("#alert-list").splitlines()
+        y = next(i for i, line in enumerate(rows) if "2 critical alerts in other runs: 0" in line)
+        assert panel.click(5, y)
+        await s.settle()
+        assert s.view.view == actions.RUNS
+
+
+async def test_what_may_never_fire_comes_after_what_is_over(open_app):
+    pending = msgspec.structs.replace(SPIKE, id="i8", state="pending", since=None)
+    told = msgspec.structs.replace(SPIKE, id="i9", severity="info")
+    over = msgspec.structs.replace(SPIKE, id="i7", state="resolved")
+    async with open_app(incidents=(pending, told, over, SLOW)) as s:
+        assert [row.id for row in s.scene.incidents()] == ["i2", "i7", "i9", "i8"]
+
+
+async def test_of_what_is_over_or_may_never_fire_the_advice_is_not_to_be_followed_now(open_app):
+    over = msgspec.structs.replace(SPIKE, state="resolved")
+    async with open_app((80, 24), incidents=(over,)) as s:
+        await s.press("5")
+        assert SPIKE.cause in s.drawn("#alert-detail")
+        assert SPIKE.advice not in s.drawn("#alert-detail")
+        await s.push(incidents=(msgspec.structs.replace(SPIKE, state="pending", since=None),))
+        assert f"if it lasts: {SPIKE.advice}" in s.drawn("#alert-detail")

@@ -56,7 +56,7 @@ async def test_the_states_are_words_and_signs_in_every_theme(open_app):
     async with open_app((120, 40), ranks=8, incidents=ALERTS) as s:
         assert "▲ CRIT" in s.drawn("#alerts")
         assert "● WARN" in s.drawn("#alerts")
-        assert "▶ RUNNING" in s.drawn("#head")
+        assert "▲ RUNNING" in s.drawn("#head")
         assert "● live 2s" in s.drawn("#head")
 
 

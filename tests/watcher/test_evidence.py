@@ -121,6 +121,21 @@ def test_a_checkpoint_of_spoilt_weights_is_not_the_last_good_one():
     assert [(row.at, row.spoilt) for row in shown] == [
         (400, "after NaN"), (300, "after NaN"), (200, ""), (100, ""),
     ]  # fmt: skip
+    marks = snapshot([Shown(group)], View(), NOW).run.marks
+    assert [(mark.kind, mark.step) for mark in marks] == [
+        ("checkpoint", 100), ("checkpoint", 200), ("spoilt", 300), ("spoilt", 400), ("incident", 250),
+    ]  # fmt: skip
+
+
+def test_only_what_wanted_attention_has_a_mark():
+    fold = Fold(log=Member("g"))
+    fold.read("log", steps(0, 250) + steps(250, 253, "nan") + steps(253, 1001))
+    ((group, _),) = fold.engine.runs()
+    shown = snapshot([Shown(group)], View(), NOW + 9000).run
+    seen = {(row.rule, row.severity, row.state) for row in shown.incidents}
+    assert ("nonfinite", "critical", "resolved") in seen, seen
+    assert "info" in {severity for _, severity, _ in seen}, seen
+    assert [(mark.kind, mark.step) for mark in shown.marks] == [("resolved", 250)]
 
 
 def test_a_hang_spoils_no_weights():

@@ -7,6 +7,7 @@ from textual.containers import Horizontal
 
 from runwatch.core.metrics import LOSS
 from runwatch.core.snapshot import IncidentRow
+from runwatch.render import plain
 from runwatch.tui import actions, choose, silencing
 from runwatch.tui.screens.lists import MOVES, ListScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
@@ -16,6 +17,9 @@ from runwatch.watcher import protocol
 
 _OF_ONE = frozenset({"evidence", "acknowledge", "silence", "jump", "jump_log"})
 """What is done to the selected alert."""
+_HEAD_AND_KEYS = 4
+_DETAIL = 3
+"""Rows that the evidence needs at least, with its frame."""
 
 
 class Alerts(ListScreen):
@@ -40,11 +44,14 @@ class Alerts(ListScreen):
         panel.metrics = (metric,) if metric and self.scene.latest(metric) else ()
         self.alone = self.alone and row is not None
         panel.display = bool(panel.metrics) and self.size.width >= 100 and not self.alone
-        self.query_one("#alert-lower").display = row is not None
-        found = self.query_one(AlertList)
-        found.display = not self.alone
-        most = max(4, (self.free - 4) * 2 // 5)
-        found.styles.height = "1fr" if row is None else min(found.needed(self.size.width), most)
+        detail, found = self.query_one(AlertDetail), self.query_one(AlertList)
+        detail.alone, found.display = self.alone, not self.alone
+        body, least = self.free - _HEAD_AND_KEYS, found.least(self.size.width)
+        # The list says in full what the selected alert is; the evidence gives way to that.
+        crowded = row is None or body - least < _DETAIL
+        self.query_one("#alert-lower").display = self.alone or not crowded
+        most = max(4, body * 2 // 5, least)
+        found.styles.height = "1fr" if crowded else min(found.needed(self.size.width), most)
 
     def move(self, by: int) -> None:
         """Select another alert; where the evidence stands alone, scroll it."""
@@ -138,7 +145,7 @@ class Alerts(ListScreen):
     def copied(self) -> str:
         """Return the alert in words."""
         row = self.scene.selected()
-        return "" if row is None else ". ".join(filter(None, (row.title, row.cause, row.advice)))
+        return "" if row is None else ". ".join(filter(None, (row.title, row.cause, plain.advice(row))))
 
     def do_jump(self) -> None:
         """Show the metric of the alert with the cursor at its step."""

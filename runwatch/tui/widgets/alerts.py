@@ -18,15 +18,15 @@ from runwatch.tui.widgets.rows import Listed, Panel, Target
 
 _TAG, _WHEN = 7, 8
 """Cells for sign and word, and for how long."""
+_FOR_RULES = 90
+"""Cells of a list that has room for the names of rules; the evidence names them too."""
 
 
 def lines(scene: Scene, row: IncidentRow, width: int) -> list[Row]:
     """Return one incident in lines of `width` cells: sign, word, what, in full, and for how long."""
     sign, word, role = states.incident_tag(row, scene.glyphs)
     when = _age(row, scene.now() or 0.0)
-    text = _title(scene, row)
-    if row.step is not None and not incident.names_step(text, row.step):
-        text += f", step {numbers.step(row.step)}"
+    text = incident.headline(row, scene.now(), scene.glyphs)
     if row.symptoms:
         text += f" (+{len(row.symptoms)} symptom{'s' if len(row.symptoms) > 1 else ''})"
     tag = f"{sign} {word:<5}" if width >= 40 else f"{sign} "
@@ -43,7 +43,7 @@ def _age(row: IncidentRow, now: float) -> str:
     silent = row.evidence.get("silent_for")
     if row.state == "firing" and isinstance(silent, (int, float)):
         return numbers.brief(silent)
-    return "" if row.state == "pending" else "earlier"
+    return "" if row.state == "pending" or row.step is not None else "earlier"
 
 
 class AlertsPanel(Panel):
@@ -105,11 +105,18 @@ class AlertList(Panel):
         """Return how many rows show all of it at this outer width, with the frame."""
         rows = self.scene.incidents()
         shown = sum(len(self._row(row, width - 2, "")) for row in rows)
-        return 2 + max(1, shown) + len(_notes(self.scene, 80))
+        return 2 + max(1, shown) + len(_notes(self.scene, 80)) + bool(self.scene.elsewhere())
+
+    def least(self, width: int) -> int:
+        """Return how many rows show the selected one in full at this outer width, with the frame."""
+        chosen = self.scene.selected()
+        return 2 + (len(self._row(chosen, width - 2, "")) if chosen else 1) + bool(self.scene.elsewhere())
 
     def content(self, width: int, height: int) -> Content:
-        """Return the rows around the selected one."""
+        """Return the rows around the selected one, and how many critical ones other runs have."""
         scene = self.scene
+        elsewhere = _elsewhere(scene)
+        height -= len(elsewhere)
         rows, chosen = scene.incidents(), scene.selected()
         at = next((i for i, row in enumerate(rows) if chosen is not None and row.id == chosen.id), 0)
         start = first_shown([len(self._row(row, width, "")) for row in rows], at, height)
@@ -127,20 +134,34 @@ class AlertList(Panel):
         hidden = len(rows) - start - fitting
         if not rows:
             shown = _nothing(scene, width)
-        shown += _notes(scene, width)
+        shown = [*shown, *_notes(scene, width)][: max(0, height)] + elsewhere
+        y = len(shown)
+        self.targets = [(y, 1, width + 1, self._runs)] if elsewhere else []
         more: Row = [(f"  {hidden} more below", "dim")] if rows and hidden > 0 else []
         right: Row = []
         for state, count in _counted(rows):
             right += [("   ", ""), (f"{state} {count}", "dim")] if right else [(f"{state} {count}", "dim")]
         return Content([("alerts", "title"), *more], shown, right)
 
+    def _runs(self) -> None:
+        api(self.app).action_do(actions.RUNS)
+
     def _row(self, row: IncidentRow, width: int, pointer: str) -> list[Row]:
         """Return one alert with its rule where there is room for that."""
-        name = 17 if width >= 70 else 0
+        name = 17 if width >= _FOR_RULES else 0
         rule = cells.pad(row.rule, name, self.scene.glyphs.ellipsis) if name else ""
         first, *rest = lines(self.scene, row, width - name - 2)
         left: Row = [(f"{pointer or ' '} ", "key"), (rule, "dim")]
         return [[*left, *first], *([(" " * (name + 2), ""), *each] for each in rest)]
+
+
+def _elsewhere(scene: Scene) -> list[Row]:
+    """Return how many critical alerts other runs have, and the key that shows those runs."""
+    count = scene.elsewhere()
+    if not count:
+        return []
+    said = f"{count} critical alert{'s' if count > 1 else ''} in other runs: "
+    return [[("  ", ""), (said, "crit"), (str(actions.VIEWS.index(actions.RUNS)), "key")]]
 
 
 def first_shown(heights: list[int], at: int, room: int) -> int:
@@ -199,6 +220,8 @@ class AlertDetail(Panel):
     """The first row that is shown."""
     hidden = 0
     """Rows that do not fit."""
+    alone = False
+    """Whether the list is not beside it."""
     _of = ""
 
     def content(self, width: int, height: int) -> Content:
@@ -208,7 +231,10 @@ class AlertDetail(Panel):
             return Content([("evidence", "title")])
         if row.id != self._of:
             self._of, self.at = row.id, 0
-        lines = self._about(row, width) + self._why(row, width) + self._evidence(row, width)
+        lines = [*self._why(row, width), [], *self._about(row, width), *self._evidence(row, width)]
+        if self.alone:
+            lines = _wrapped(_title(self.scene, row), width, "title") + lines
+        lines = lines if len(lines) <= height else [line for line in lines if line]
         self.hidden = max(0, len(lines) - height)
         self.at = max(0, min(self.at, self.hidden))
         self.listed = Listed(self.at, min(height, len(lines)), len(lines))
@@ -217,9 +243,7 @@ class AlertDetail(Panel):
         return Content([("evidence", "title")], lines[self.at :], right)
 
     def _about(self, row: IncidentRow, width: int) -> list[Row]:
-        """Return what it is, and where and when."""
-        scene = self.scene
-        sign, word, role = states.incident_tag(row, scene.glyphs)
+        """Return where it is and since when."""
         where = [f"rule {row.rule}"]
         where += [metrics.label(row.metric)] if row.metric else []
         where += [f"rank {row.rank}"] if row.rank is not None else []
@@ -227,22 +251,16 @@ class AlertDetail(Panel):
         where += [f"line {row.line:,}"] if row.line is not None else []
         if row.since is not None:
             where.append(f"since {plain.clock(row.since)}")
-        elif row.state != "pending":
+        elif row.state != "pending" and row.step is None:
             where.append("from before it was watched")
         where += [f"ok at step {numbers.step(row.resolved_step)}"] if row.resolved_step is not None else []
-        tag = f"{sign} {word}  "
-        out = _wrapped(_title(scene, row), width, "title")
-        pieces = _parts(where, max(10, width - len(tag)), "   ")
-        for i, piece in enumerate(pieces):
-            out.append([(tag if i == 0 else " " * len(tag), role), (piece, "dim")])
-        return out
+        return [[(piece, "dim")] for piece in _parts(where, max(10, width), "   ")]
 
     def _why(self, row: IncidentRow, width: int) -> list[Row]:
-        """Return cause, advice and what follows from it."""
-        out: list[Row] = []
-        for name, text in (("cause", row.cause), ("advice", row.advice)):
-            if text:
-                out += [[], *_wrapped(f"{name}: {text}", width, "value")]
+        """Return cause and advice, what is needed to follow it, and the symptoms."""
+        said, more = [("cause", row.cause), ("advice", _advice(row))], self.scene.glyphs.ellipsis
+        out = _labelled([(name, text) for name, text in said if text], width, more)
+        out += _labelled(evidence.first(row), width, more, _widest(row, width))
         if row.symptoms:
             out += [[], [("symptoms: what follows from it", "dim")]]
             for symptom in row.symptoms:
@@ -252,9 +270,7 @@ class AlertDetail(Panel):
 
     def _evidence(self, row: IncidentRow, width: int) -> list[Row]:
         """Return the numbers that the rule looked at."""
-        words = evidence.words(row)
-        if not words:
-            return []
+        words = evidence.rest(row)
         more = self.scene.glyphs.ellipsis
         out: list[Row] = []
         for name, text in words:
@@ -265,14 +281,30 @@ class AlertDetail(Panel):
                 ]
                 out += [[("  ", ""), (piece, "")] for piece in pieces]
         words = [(name, text) for name, text in words if "\n" not in text]
-        out += [[], [("what the rule saw when it fired", "dim")]] if words else []
-        widest = min(24, max((cells.width(cells.settled(name)) for name, _ in words), default=0))
-        for name, text in words:
-            label = cells.pad(name, widest, more)
-            for piece in cells.wrapped(text, max(8, width - widest - 4), 8, more) or [numbers.MISSING]:
-                out.append([(f"  {label}  ", "dim"), (piece, "")])
-                label = " " * widest
-        return out
+        return out + ([[], *_labelled(words, width, more, _widest(row, width))] if words else [])
+
+
+def _advice(row: IncidentRow) -> str:
+    """Return what to do now: nothing about what is over."""
+    said = plain.advice(row) if row.state != "resolved" else ""
+    return f"if it lasts: {said}" if said and row.state == "pending" else said
+
+
+def _widest(row: IncidentRow, width: int) -> int:
+    """Return how many cells the labels of all evidence need."""
+    words = [name for name, text in evidence.words(row) if "\n" not in text]
+    return min(max(20, width // 3), max((cells.width(cells.settled(name)) for name in words), default=0))
+
+
+def _labelled(words: list[tuple[str, str]], width: int, more: str, widest: int = 6) -> list[Row]:
+    """Return texts in rows, each behind its label."""
+    out: list[Row] = []
+    for name, text in words:
+        label = cells.pad(name, widest, more)
+        for piece in cells.wrapped(text, max(8, width - widest - 2), 8, more) or [numbers.MISSING]:
+            out.append([(f"{label}  ", "dim"), (piece, "")])
+            label = " " * widest
+    return out
 
 
 def _parts(parts: list[str], width: int, gap: str) -> list[str]:

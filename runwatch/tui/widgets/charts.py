@@ -24,7 +24,7 @@ _FEW = 64
 _SERIES_ROLES = ("value", "second", "third", "fourth")
 MOST_COMPARED = chart.MOST - 1
 """Other runs that a chart has room for."""
-_MARKS = {"incident": "alert", "eval": "evaluation"}
+_MARKS = {"incident": "alert", "eval": "evaluation", "spoilt": "bad checkpoint"}
 """What kinds of marks are called, where that is another word."""
 _SHADES = {"warning": "shade-warn", "critical": "shade-crit"}
 _NOTHING = Plot([])

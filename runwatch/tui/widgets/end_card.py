@@ -39,7 +39,9 @@ class EndCard(Panel):
         said, following = outcome.story(run), outcome.following(run)
         barred = next(iter(self.scene.firing()), None)  # what the bar above says is not said again
         out: list[Row] = []
-        if barred is None or plain.title(barred) not in said:
+        if barred is not None and plain.title(barred) in said:
+            said = run.story
+        if said:
             out += [[(piece, role)] for piece in cells.wrapped(said, width, _MOST, glyphs.ellipsis)]
         line: Row = []
         for label, value in outcome.facts(run):
@@ -49,7 +51,7 @@ class EndCard(Panel):
                 line = []
             line += [("   ", ""), *piece] if line else piece
         out += [line] if line else []
-        if following and (barred is None or following != barred.advice):
+        if following and (barred is None or following != plain.advice(barred)):
             pieces = cells.wrapped(f"next: {following}", width, _MOST, glyphs.ellipsis)
             out += [[(piece, "")] for piece in pieces]
         return out

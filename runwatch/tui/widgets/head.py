@@ -25,6 +25,9 @@ _COUNT = 3
 _NOTE = 16
 """Cells that a note takes at least, and where the tabs leave it none, at most."""
 
+_SILENT = frozenset({"stalled", "blind"})
+"""Phases of a run that prints nothing though it should, or cannot be seen."""
+
 Tabs = list[tuple[str, Row]]
 """The tab of each view."""
 
@@ -63,7 +66,7 @@ def freshness(scene: Scene) -> Segment:
     old = numbers.brief(age)
     if run.progress.step is None and not run.log_source:
         return f"{glyphs.stale} no line yet, {old}", "dim"
-    if scene.stale():
+    if scene.stale() or run.phase in _SILENT:
         return f"{glyphs.stale} STALE {old}", "warn"
     return (f"ended {old} ago", "dim") if states.ended(run.phase) else (f"{glyphs.live} live {old}", "good")
 
@@ -213,7 +216,6 @@ def _open(scene: Scene, name: str) -> tuple[int, str]:
     if name == actions.ALERTS:
         critical, warning = states.severities(scene.firing())
         return critical + warning, "crit" if critical else "warn"
-    if name == actions.RUNS and scene.snapshot is not None:
-        here = scene.run.id if scene.run else None
-        return sum(row.critical for row in scene.snapshot.runs if row.id != here), "crit"
+    if name == actions.RUNS:
+        return scene.elsewhere(), "crit"
     return 0, ""

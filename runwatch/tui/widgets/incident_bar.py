@@ -6,6 +6,7 @@ from functools import partial
 
 from runwatch.render import incident
 from runwatch.render.cells import Row
+from runwatch.tui import actions
 from runwatch.tui.api import api
 from runwatch.tui.widgets.rows import Rows
 
@@ -41,14 +42,14 @@ class IncidentBar(Rows):
         firing = scene.firing()
         if run is None or not (firing or run.phase == "blind"):
             return []
+        if getattr(self.screen, "view", "") == actions.ALERTS and not (run.phase == "blind" and run.reason):
+            return []  # this view says it all
         if run.phase == "blind" and run.reason:
             firing = [row for row in firing if row.rule != "blind"]  # it says the same
             return incident.because(run.phase, run.reason, width, scene.glyphs) + (
                 incident.rows(firing[0], width, 1, scene.glyphs, scene.now()) if firing else []
             )
-        return incident.rows(
-            firing[0], width, most, scene.glyphs, scene.now(), run.reason, *self._keys(len(firing))
-        )
+        return incident.rows(firing[0], width, most, scene.glyphs, scene.now(), *self._keys(len(firing)))
 
     def _keys(self, count: int) -> tuple[Row, Row]:
         """Return how many more there are with the keys that show them, and what key shows this one."""

@@ -25,7 +25,7 @@ ROLES = (
     "axis", "raw", "smooth", "second", "third", "fourth", "cursor", "bad", "mark-incident", "mark-checkpoint",
     "mark-eval", "mark-restart", "frame", "focus", "title", "value", "dim", "good", "busy", "warn", "crit",
     "bar", "track", "level", "key", "select", "hit", "band", "edge", "best", "shade-warn", "shade-crit",
-    "picked",
+    "picked", "mark-spoilt", "mark-resolved",
 )  # fmt: skip
 
 

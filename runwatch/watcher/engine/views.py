@@ -308,7 +308,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         records=run.records,
         latest=tuple(one_series.latest(run, repeats, name) for name in list(run.series)[:MAX_METRICS]),
         charts=tuple(one_series.columns(run, repeats, chart) for chart in view.charts),
-        marks=tuple(_marks(watched, run)),
+        marks=tuple(_marks(watched, run, spoils)),
         ranks=_ranks(run, group.machine, now),
         incidents=stage_view.incidents(shown.group, watched)[:MAX_INCIDENTS],
         checkpoints=checkpoint_view.rows(
@@ -407,13 +407,20 @@ def _rank(
     )
 
 
-def _marks(watched: WatchedRun | None, run: Run) -> list[Mark]:
+def _marks(watched: WatchedRun | None, run: Run, spoils: tuple[int, str] | None) -> list[Mark]:
+    """Return the marks of charts; what only informs has none."""
     marks = [Mark("restart", step, "restart") for step in run.restarts]
     saved = {*run.reconciled().marks, *(c.step for c in run.checkpoints)}
-    marks += [Mark("checkpoint", step, "checkpoint") for step in sorted(s for s in saved if s is not None)]
+    sound, after = spoils or (math.inf, "")
+    for step in sorted(s for s in saved if s is not None):
+        good = step <= sound
+        marks.append(Mark("checkpoint" if good else "spoilt", step, "checkpoint" if good else after))
     marks += [Mark("eval", step, "evaluation") for step in _evaluations(run)]
     if watched is not None:
-        marks += [Mark("incident", r.step, r.title) for r in watched.incidents.rows() if r.step is not None]
+        for row in watched.incidents.rows():
+            if row.step is not None and row.severity != "info" and row.state != "pending":
+                kind = "resolved" if row.state == "resolved" else "incident"
+                marks.append(Mark(kind, row.step, row.title))
     return marks[-MAX_MARKS:]
 
 

@@ -135,8 +135,7 @@ class Straggler(RunRule):
         return self._about(
             rank,
             Verdict.FIRING,
-            f"rank {rank} is {slower:.0%} slower than the {'fastest' if ranks <= 3 else 'median'}"
-            f" of {ranks} ranks",
+            f"rank {rank} {_slower(slower)} the {'fastest' if ranks <= 3 else 'median'} of {ranks} ranks",
             rows,
             row,
             cause=f"rank {rank} is a straggler: all others wait for it",
@@ -158,3 +157,8 @@ class Straggler(RunRule):
             line=int(rows.line[row]),
             **details,
         )
+
+
+def _slower(by: float) -> str:
+    """Return in words how much slower a rank is: `100% slower` would read as if it had stopped."""
+    return f"is {by:.0%} slower than" if by < 1.0 else f"takes {1 + by:.1f}x as long as"
