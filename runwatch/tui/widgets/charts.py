@@ -92,7 +92,8 @@ class ChartPanel(Panel):
             )
             return Content(self._title(), centred(waiting, width, height), right)
         run = scene.run.id if scene.run is not None else ""
-        told = (run, self.metrics, scene.compare, scene.window, scene.right, height)
+        shown = [columns.x[:2] for columns in series]  # other buckets are another picture
+        told = (run, self.metrics, scene.compare, scene.window, scene.right, height, *shown)
         if told != self._range_of:
             self._range_of, before = told, None
         options = chart.Options(
