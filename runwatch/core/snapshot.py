@@ -102,6 +102,8 @@ class Mark(msgspec.Struct, frozen=True):
     """incident, checkpoint, eval or restart."""
     step: int
     label: str = ""
+    severity: str = ""
+    """Of an incident: warning or critical."""
 
 
 class RankPlace(msgspec.Struct, frozen=True):

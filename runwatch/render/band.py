@@ -14,6 +14,9 @@ PARTS = 8
 _MOST_SINGLE = 0.75
 """Where more of the points hold a single value, there is no band: a line shows them better."""
 
+_THICK = PARTS / 2
+"""A band that is nowhere so high is not seen beside its line."""
+
 FULL = f"edge{ON}band"
 """The role of a cell that the band fills."""
 
@@ -53,7 +56,28 @@ def spans(
         known = out[at]
         out[at] = (bottom, top) if known is None else (min(known[0], bottom), max(known[1], top))
         before = (at, bottom, top)
-    return _connected(out)
+    thick = max((top - bottom for bottom, top in filter(None, out)), default=0.0) >= _THICK
+    return _connected(_even(out)) if thick else [None] * window.cells
+
+
+def _even(columns: list[Span | None]) -> list[Span | None]:
+    """Return columns at least as wide as the mean of three, and as a row of cells.
+
+    A bucket holds now two values, now one: the band would be a string of beads.
+    """
+    out: list[Span | None] = []
+    for i, span in enumerate(columns):
+        if span is None:
+            out.append(None)
+            continue
+        beside = [each for each in columns[max(0, i - 1) : i + 2] if each is not None]
+        bottom = min(span[0], sum(each[0] for each in beside) / len(beside))
+        top = max(span[1], sum(each[1] for each in beside) / len(beside))
+        if top - bottom < PARTS:
+            bottom = min(bottom, (bottom + top) / 2 // PARTS * PARTS)
+            top = max(top, bottom + PARTS)
+        out.append((bottom, top))
+    return out
 
 
 def _connected(columns: list[Span | None]) -> list[Span | None]:

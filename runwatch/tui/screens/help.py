@@ -65,7 +65,12 @@ class HelpPanel(Panel):
         out.append(
             [("  on the axis   ", "dim"), ("  ".join(f"{v} {k}" for k, v in glyphs.marks.items()), "")]
         )
-        out.append([("  on top        ", "dim"), (f"! not finite  {glyphs.above} beyond the scale", "")])
+        out.append(
+            [
+                ("  on top        ", "dim"),
+                (f"! not finite  {glyphs.higher} {glyphs.lower} beyond the range", ""),
+            ]
+        )
         out.append(
             [("  alerts        ", "dim"), ("  ".join(f"{v} {k}" for k, v in glyphs.severities.items()), "")]
         )

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from msgspec.structs import replace
 
 from runwatch.core.batch import NODE, Batch
+from runwatch.core.findings import Severity
 from runwatch.core.machine import Machine
 from runwatch.core.metrics import LOSS
 from runwatch.core.rank_state import RankState
@@ -403,7 +404,11 @@ def _marks(watched: WatchedRun | None, run: Run) -> list[Mark]:
     marks += [Mark("checkpoint", step, "checkpoint") for step in sorted(s for s in saved if s is not None)]
     marks += [Mark("eval", step, "evaluation") for step in _evaluations(run)]
     if watched is not None:
-        marks += [Mark("incident", r.step, r.title) for r in watched.incidents.rows() if r.step is not None]
+        marks += [
+            Mark("incident", row.step, row.title, row.severity)
+            for row in watched.incidents.rows()
+            if row.step is not None and row.severity != Severity.INFO
+        ]
     return marks[-MAX_MARKS:]
 
 
