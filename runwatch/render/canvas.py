@@ -69,6 +69,11 @@ class Canvas:
                     signs[cell], shown[cell] = table[mask], layer
         return signs, shown
 
+    def drawn(self, row: int, cell: int) -> bool:
+        """Return whether a cell has a dot."""
+        inside = 0 <= row < self.height
+        return inside and any(rows[row][cell] for rows in self._layers.values())
+
     def points(self, layers: Sequence[str]) -> dict[int, dict[int, str]]:
         """Return by row and cell where curves show a sign, every few cells, whatever lies over them.
 

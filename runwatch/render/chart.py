@@ -330,6 +330,7 @@ class _Picture:
         spread: list[band.Span | None], tables: Sequence[Sequence[Point]], best: Best | None,
     ) -> None:  # fmt: skip
         self._canvas, self._spread, self._glyphs = canvas, spread, options.glyphs
+        self._thin = band.covered(spread, lambda row, cell: canvas.drawn(canvas.height - 1 - row, cell))
         self._points = canvas.points(_SERIES[1:])
         places = options.axis
         cursor = None if options.cursor is None else places.at(options.cursor)
@@ -366,7 +367,7 @@ class _Picture:
         for cell, role in self._points.get(y, {}).items():
             signs[cell], roles[cell] = glyphs.points[_SERIES.index(role) - 1], role
         if self._spread:
-            band.fill(signs, roles, self._spread, height - 1 - y, glyphs)
+            band.fill(signs, roles, self._spread, height - 1 - y, glyphs, self._thin)
         if self._cursor is not None and (signs[self._cursor] == " " or roles[self._cursor] == band.FULL):
             _put(signs, roles, self._cursor, glyphs.cursor, "cursor")
         if self._best is not None and self._best[0] == y:
