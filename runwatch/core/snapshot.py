@@ -102,6 +102,8 @@ class Mark(msgspec.Struct, frozen=True):
     """incident or resolved, restart, eval, checkpoint, or spoilt: a checkpoint that is not good."""
     step: int
     label: str = ""
+    severity: str = ""
+    """Of an incident: warning or critical."""
 
 
 class RankPlace(msgspec.Struct, frozen=True, gc=False):

@@ -14,6 +14,16 @@ _OUTLIER = 10.0
 """A value this many heights of the body of the data away from it is cut off."""
 _MARGIN = 2.0
 """Heights of the body that are shown beyond it where values are cut off."""
+_DISTANCES = (1.0, 2.0, 2.5, 4.0, 5.0)
+"""Round distances of labels that are whole rows apart."""
+_WASTE = 4.0
+"""A range for them is at most so many times what is needed."""
+_PLENTY = 0.03
+"""What a label too many or too few costs, as a part of the rows."""
+_ODD = 1.05
+"""What a distance of 4 costs."""
+_LABELS = ((10, 4), (5, 3), (3, 2))
+"""Rows, and how many labels there are from them on."""
 _ROUND = (5.0, 2.5, 2.0, 1.0)
 _PARTS = {1.0: (5, 2), 2.0: (4, 2), 2.5: (5,), 5.0: (5,)}
 """Into how many parts minor ticks divide a round distance."""
@@ -40,6 +50,8 @@ class Scale:
     low: float
     high: float
     log: bool = False
+    gap: float = 0.0
+    """Distance of labels that are whole rows apart; 0 is not chosen."""
 
     def position(self, x: float) -> float:
         """Return 0 at the low end and 1 at the high end, never outside."""
@@ -69,9 +81,13 @@ def _log_scale(values: Sequence[float]) -> Scale | None:
 
 
 def scale(
-    values: Iterable[float], log: bool = False, least: float = 0.0, newest: Sequence[float] = ()
+    values: Iterable[float],
+    log: bool = False,
+    least: float = 0.0,
+    newest: Sequence[float] = (),
+    exact: bool = False,
 ) -> Scale:
-    """Return limits for finite values, rounded outward to a coarse grid.
+    """Return limits for finite values, rounded outward to a coarse grid unless `exact`.
 
     `least` is the smallest range shown, as a fraction of the largest value, so
     that a steady number looks steady. Values far beyond the body of the data are
@@ -93,8 +109,57 @@ def scale(
         low, high = (max(0.0, middle - half) if low >= 0 else middle - half), middle + half
     if 0 <= low < high / 10:
         low = 0.0
+    if exact:
+        return Scale(low, high)
     grid = nice(max((high - low) / 20, _TINY))
     return Scale(math.floor(low / grid) * grid, math.ceil(high / grid) * grid)
+
+
+def aligned(needed: Scale, rows: int, deep: int, wanted: int) -> Scale:
+    """Return a linear range around `needed` in which labels at round numbers are whole rows apart.
+
+    A row has `deep` dots. Of all round distances that take a whole number of rows, the one that
+    leaves the fewest rows empty is chosen, with about `wanted` labels.
+    """
+    extent = max(needed.high - needed.low, _TINY)
+    least = next((labels for enough, labels in _LABELS if rows >= enough), 1)
+    power = math.floor(math.log10(extent))
+    best: tuple[float, Scale] | None = None
+    for apart in range(2, max(2, (rows - 1) // max(1, least - 1)) + 1):
+        for exponent in range(power - 1, power + 2):
+            for factor in _DISTANCES:
+                gap = factor * 10.0**exponent
+                row = gap / apart
+                span = row * (rows - 1 / deep)
+                if span < extent or span > _WASTE * extent:
+                    continue
+                if (found := _placed(needed, gap, row, span, deep // 2 / deep)) is None:
+                    continue
+                scale, labels = found
+                plain = 1 if factor < 3 or factor == 5 else _ODD
+                cost = plain * span / extent * (1 + _PLENTY * abs(labels - wanted)) + max(0, least - labels)
+                if best is None or cost < best[0] - 1e-9:
+                    best = cost, scale
+    return needed if best is None else best[1]
+
+
+def _placed(needed: Scale, gap: float, row: float, span: float, half: float) -> tuple[Scale, int] | None:
+    """Return the range of that span with the most labels, the needed part near its middle, and how many.
+
+    Labels stand for the middle of their row: the range begins `half` a row below one.
+    """
+    bottom = math.floor(needed.low / row + half + 1e-6)
+    spare = math.floor((bottom - half) + (span - needed.high) / row + 1e-6)
+    best: tuple[int, int, Scale] | None = None
+    for below in range(spare + 1):
+        if bottom - below < 0 <= bottom:
+            break
+        low = (bottom - below - half) * row
+        labels = math.floor((low + span) / gap + 1e-6) - math.ceil(low / gap - 1e-6) + 1
+        off = -abs(2 * below - spare)
+        if best is None or (labels, off) > best[:2]:
+            best = labels, off, Scale(low, low + span, gap=gap)
+    return None if best is None else (best[2], best[0])
 
 
 def _body(data: Sequence[float], newest: Sequence[float]) -> tuple[float, float]:
@@ -121,6 +186,12 @@ class Ticks:
 
 
 Fits = Callable[[Sequence[tuple[float, str]]], bool]
+
+
+def even(axis: Scale, factor: float = 1.0) -> tuple[tuple[float, str], ...]:
+    """Return the labels of an aligned range, read in a unit of which `factor` make one."""
+    gap = float(f"{axis.gap * factor:.9g}")
+    return tuple((x, _label(x, gap)) for x in _multiples(axis.low * factor, axis.high * factor, gap))
 
 
 def ticks(

@@ -14,6 +14,12 @@ PARTS = 8
 _MOST_SINGLE = 0.75
 """Where more of the points hold a single value, there is no band: a line shows them better."""
 
+_THICK = PARTS / 2
+"""A band that is nowhere so high is not seen beside its line."""
+
+_THIN = PARTS * 1.125
+"""A band no higher than that is a row high: it is shown by the cells of its line."""
+
 FULL = f"edge{ON}band"
 """The role of a cell that the band fills."""
 
@@ -53,7 +59,26 @@ def spans(
         known = out[at]
         out[at] = (bottom, top) if known is None else (min(known[0], bottom), max(known[1], top))
         before = (at, bottom, top)
-    return _connected(out)
+    thick = max((top - bottom for bottom, top in filter(None, out)), default=0.0) >= _THICK
+    return _connected(_even(out)) if thick else [None] * window.cells
+
+
+def _even(columns: list[Span | None]) -> list[Span | None]:
+    """Return columns at least as wide as the mean of three, and as a row of cells.
+
+    A bucket holds now two values, now one: the band would be a string of beads.
+    """
+    out: list[Span | None] = []
+    for i, span in enumerate(columns):
+        if span is None:
+            out.append(None)
+            continue
+        beside = [each for each in columns[max(0, i - 1) : i + 2] if each is not None]
+        bottom = min(span[0], sum(each[0] for each in beside) / len(beside))
+        top = max(span[1], sum(each[1] for each in beside) / len(beside))
+        lacking = max(0.0, PARTS - (top - bottom)) / 2
+        out.append((bottom - lacking, top + lacking))
+    return out
 
 
 def _connected(columns: list[Span | None]) -> list[Span | None]:
@@ -70,8 +95,28 @@ def _connected(columns: list[Span | None]) -> list[Span | None]:
     return out
 
 
-def fill(signs: list[str], roles: list[str], band: Sequence[Span | None], row: int, glyphs: Glyphs) -> None:
-    """Put the band into a row of the plot, `row` from the bottom, behind what is drawn there already."""
+def covered(columns: Sequence[Span | None], drawn: Callable[[int, int], bool]) -> set[int]:
+    """Return the cells in which the band is as thin as the line that is drawn over it.
+
+    `drawn` is asked for a row from the bottom, and a cell.
+    """
+    thin = [
+        (cell, span) for cell, span in enumerate(columns) if span is not None and span[1] - span[0] < _THIN
+    ]
+    return {
+        cell
+        for cell, (low, high) in thin
+        if any(drawn(row, cell) for row in range(int(low // PARTS), int(high // PARTS) + 1))
+    }
+
+
+def fill(
+    signs: list[str], roles: list[str], band: Sequence[Span | None], row: int, glyphs: Glyphs, thin: set[int]
+) -> None:
+    """Put the band into a row of the plot, `row` from the bottom, behind what is drawn there already.
+
+    In `thin` cells it is only behind what is drawn.
+    """
     base = row * PARTS
     for cell, span in enumerate(band):
         if span is None or span[1] <= base or span[0] >= base + PARTS:
@@ -79,8 +124,10 @@ def fill(signs: list[str], roles: list[str], band: Sequence[Span | None], row: i
         bottom, top = max(0, round(span[0] - base)), min(PARTS, round(span[1] - base))
         filled = top - bottom
         if signs[cell] != " ":
-            if 2 * filled > PARTS and not glyphs.ascii:
+            if (2 * filled > PARTS or (cell in thin and filled > 0)) and not glyphs.ascii:
                 roles[cell] += ON + "band"
+        elif cell in thin:
+            continue
         elif filled >= PARTS - (bottom > 0) * 2:
             signs[cell], roles[cell] = glyphs.fill, FULL
         elif filled <= 0:

@@ -18,18 +18,23 @@ _BRAILLE_SIGNS = "".join(chr(0x2800 + mask) for mask in range(256))
 
 
 class Canvas:
-    """A grid of `width` x `height` cells; dot (0, 0) is at the bottom left."""
+    """A grid of `width` x `height` cells; dot (0, 0) is at the bottom left.
 
-    def __init__(self, width: int, height: int, layers: int, ascii_only: bool = False) -> None:
+    Layers are named by their roles, lowest first.
+    """
+
+    def __init__(self, width: int, height: int, layers: Sequence[str], ascii_only: bool = False) -> None:
         self._bits: Sequence[Sequence[int]] = _ASCII if ascii_only else _BRAILLE
         self._ascii = ascii_only
         self.width = width
         self.height = height
         self.columns = width * len(self._bits)
         self.rows = height * len(self._bits[0])
-        self._layers = [[bytearray(width) for _ in range(height)] for _ in range(layers)]
+        self._layers: dict[str, list[bytearray]] = {
+            layer: [bytearray(width) for _ in range(height)] for layer in layers
+        }
 
-    def column(self, layer: int, x: int, low: int, high: int) -> None:
+    def column(self, layer: str, x: int, low: int, high: int) -> None:
         """Set the dots of one dot column from `low` to `high`, both included."""
         if not 0 <= x < self.columns:
             return
@@ -40,7 +45,7 @@ class Canvas:
             row, deep = divmod(self.rows - 1 - y, len(bits))
             grid[row][cell] |= bits[deep]
 
-    def line(self, layer: int, start: tuple[int, int], end: tuple[int, int]) -> None:
+    def line(self, layer: str, start: tuple[int, int], end: tuple[int, int]) -> None:
         """Draw a connected line between two dots, the left one first."""
         (x0, y0), (x1, y1) = start, end
         if x1 <= x0:
@@ -52,26 +57,44 @@ class Canvas:
             self.column(layer, x, min(before, y), max(before, y))
             before = y
 
-    def row(
-        self, index: int, roles: Sequence[str], points: Sequence[str] = ()
-    ) -> tuple[list[str], list[str]]:
-        """Return the signs and roles of a row of cells, the top row being 0.
-
-        A layer that has a sign in `points` shows it every few cells, whatever lies
-        over it: curves are told apart without colour, also where they run together.
-        """
+    def row(self, index: int) -> tuple[list[str], list[str]]:
+        """Return the signs and roles of a row of cells, the top row being 0."""
         signs, shown = [" "] * self.width, [""] * self.width
-        used = [(layer, rows[index]) for layer, rows in enumerate(self._layers) if any(rows[index])]
-        for layer, grid in used:
-            point = points[layer] if layer < len(points) else ""
-            above = self._layers[layer][index - 1] if index else bytes(self.width)
-            for cell in range(_APART // 2 + layer * 2, self.width if point else 0, _APART):
-                if grid[cell] and not above[cell]:  # once where the curve is steep
-                    signs[cell], shown[cell] = point, roles[layer]
         table = _ASCII_SIGNS if self._ascii else _BRAILLE_SIGNS
-        for layer, grid in reversed(used):
-            role = roles[layer]
-            for cell, mask in enumerate(grid):
+        for layer, rows in reversed(list(self._layers.items())):
+            if not any(rows[index]):
+                continue
+            for cell, mask in enumerate(rows[index]):
                 if mask and signs[cell] == " ":
-                    signs[cell], shown[cell] = table[mask], role
+                    signs[cell], shown[cell] = table[mask], layer
         return signs, shown
+
+    def drawn(self, row: int, cell: int) -> bool:
+        """Return whether a cell has a dot."""
+        inside = 0 <= row < self.height
+        return inside and any(rows[row][cell] for rows in self._layers.values())
+
+    def points(self, layers: Sequence[str]) -> dict[int, dict[int, str]]:
+        """Return by row and cell where curves show a sign, every few cells, whatever lies over them.
+
+        So they are told apart without colour, also where they run together. The sign is where the
+        curve is in the middle of its cell: at a border of the cell it would lie beside the curve.
+        """
+        out: dict[int, dict[int, str]] = {}
+        for number, layer in enumerate(layers):
+            grid = self._layers[layer]
+            for start in range(number * 2, self.width, _APART):
+                on = [
+                    (self._middle(grid[row][cell]), -abs(2 * (cell - start) - _APART), -row, cell)
+                    for cell in range(start, min(self.width, start + _APART))
+                    if (row := next((y for y in range(self.height) if grid[y][cell]), None)) is not None
+                ]
+                if on:
+                    _, _, row, cell = max(on)
+                    out.setdefault(-row, {})[cell] = layer
+        return out
+
+    def _middle(self, mask: int) -> int:
+        """Return how many dots of a cell are in its middle rows, less those at its borders."""
+        middle = sum(bit for column in self._bits for bit in column[1:-1])
+        return (mask & middle).bit_count() - (mask & ~middle).bit_count()

@@ -3,7 +3,8 @@
 `plot` returns rows of exactly the asked width, and where on them what lies. Roles:
 "axis", "edge" (the band from the smallest to the largest value), "raw" (single
 values behind the line), "smooth" (the line to read), "second", "third", "fourth"
-(other series), "best", "mark.KIND", "cursor" and "bad" (not finite, or cut off); of
+(other series), "best", "mark.KIND", "warn" and "crit" (marks of alerts), "cursor" and
+"bad" (not finite); values that are cut off are "raw" arrows at the edge. Of
 backgrounds "band" and those of shades, which runwatch.render.cells.ON joins to them.
 """
 
@@ -11,8 +12,8 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from runwatch.core.snapshot import Columns, Mark
@@ -25,16 +26,18 @@ from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.smooth import smooth
 from runwatch.render.xaxis import Window
 
-_ROLES = ("raw", "fourth", "third", "second", "smooth")
-"""Layers of the canvas, lowest first."""
-_LAYER_OF_SERIES = (4, 3, 2, 1)
-MOST = len(_LAYER_OF_SERIES)
+_RUNS = ("raw", "fourth", "third", "second", "smooth")
+"""Layers of the canvas, lowest first: the run that is shown lies over those it is compared with."""
+_METRICS = ("raw", "smooth", "fourth", "third", "second")
+"""The same where the series are metrics of one run: few evaluations lie over the curve of training."""
+_SERIES = ("smooth", "second", "third", "fourth")
+MOST = len(_SERIES)
 """Series that one chart can hold."""
 _USUAL_GUTTER = 5
 _FOR_MARKS = 6
 """Rows of a chart that has one for marks."""
 _FOR_LABELS = 8
-"""Rows from which on there are at least four labels."""
+"""Rows from which on labels of a logarithmic axis may be on neighbouring rows."""
 _SUITS = 0.5
 """The part of a y range that must be needed for its ends to stay where they were before."""
 _NEWEST = 3
@@ -89,8 +92,10 @@ class Plot:
     above: Cut = NOTHING
     below: Cut = NOTHING
     best: Best | None = None
-    marks: tuple[str, ...] = ()
-    """The kinds of marks that are shown."""
+    marks: tuple[tuple[str, str], ...] = ()
+    """The kinds of marks that are shown, and their roles."""
+    many: Mapping[str, int] = field(default_factory=dict)
+    """The kinds of which there are too many to show, and how many."""
 
     def step(self, cell: int) -> float | None:
         """Return the step at a cell of the chart; None where there is no plot."""
@@ -126,12 +131,14 @@ def plot(
     axes += [options.axis] * (MOST - len(axes))
     limits = _limits(series, options)
     tables = [_points(columns, limits, x) for columns, x in zip(series, axes, strict=False)]
-    scale = _scale(tables, options)
+    scale = _scale(tables, options, height - under)
     labels, minor = _labels(scale, height - under, options.unit, glyphs)
     gutter = max((len(label) for label in labels.values()), default=1)
     if gutter + 2 > width:
         labels, minor, gutter = {}, set(), 0
-    canvas = Canvas(max(1, width - gutter - 1), height - under, len(_ROLES), glyphs.ascii)
+    metrics = {columns.metric for columns in series}
+    layers = _METRICS if len(metrics) == len(series) > 1 else _RUNS
+    canvas = Canvas(max(1, width - gutter - 1), height - under, layers, glyphs.ascii)
     window = Window(*limits, columns=canvas.columns, cells=canvas.width)
     best = best_value(series, tables)
     spread = _draw(canvas, window, scale, tables, options.smoothing)
@@ -141,7 +148,7 @@ def plot(
         label = labels.get(y, "")
         stem = glyphs.tick if label or y in minor else glyphs.vertical
         rows.append(cells.fit([(label.rjust(gutter) + stem, "axis"), *picture.row(y)], width))
-    placed = foot.shown(marks, window, options.axis, glyphs) if under else []
+    placed, many = foot.shown(marks, window, options.axis, glyphs) if under else ([], {})
     if under:
         on_rule = placed if under == 1 else ()
         below = [(" " * gutter + glyphs.origin, "axis"), *foot.rule(window, options.axis, glyphs, on_rule)]
@@ -150,7 +157,6 @@ def plot(
         rows.append(
             cells.fit([(" " * (gutter + 1), ""), *foot.row_of_marks(placed, window.cells, glyphs)], width)
         )
-    kinds = {kind for _, kind in placed}
     return Plot(
         rows,
         window,
@@ -159,7 +165,8 @@ def plot(
         scale,
         *cut_off(tables, scale),
         best=replace(best, step=options.axis.step(best.step)) if best is not None else None,
-        marks=tuple(kind for kind in glyphs.marks if kind in kinds),
+        marks=foot.kinds(placed, glyphs),
+        many=many,
     )
 
 
@@ -192,36 +199,58 @@ def _limits(series: Sequence[Columns], options: Options) -> tuple[float, float]:
     for columns in series:
         known = [axis.bounded(x) for x in columns.x[: len(columns.mean)] if math.isfinite(x)]
         if known:
-            first = known[0] if options.first is None else max(options.first, min(known))
+            first = known[0] if options.first is None else options.first
             last = max(known) if options.last is None else options.last
             first, last = axis.bounded(places.at(first)), axis.bounded(places.at(last))
             return (first, last) if first <= last else (last, first)
     return 0.0, 1.0
 
 
-def _scale(tables: Sequence[Sequence[Point]], options: Options) -> Scale:
+def _scale(tables: Sequence[Sequence[Point]], options: Options, rows: int) -> Scale:
+    """Return the y range: that of before while it suits, else one whose labels are whole rows apart."""
     finite = [y for table in tables for point in table for y in point[1:3] if y is not None]
     newest = []
     for table in tables:
         means = [point[3] for point in table[-_NEWEST:] if point[3] is not None]
         newest += [statistics.median_low(means)] if means else []
-    needed, before = axis.scale(finite, options.log, options.least, newest), options.scale
-    if before is None or before.log != needed.log:
+    needed, before = axis.scale(finite, options.log, options.least, newest, exact=True), options.scale
+    if before is not None and before.log == needed.log:
+        holds = before.low <= needed.low and needed.high <= before.high
+        if holds and before.part(needed) >= _SUITS:
+            return before
+        both = Scale(min(before.low, needed.low), max(before.high, needed.high), needed.log)
+        needed = both if both.part(needed) >= _SUITS else needed
+    if needed.log:
         return needed
-    both = Scale(min(before.low, needed.low), max(before.high, needed.high), needed.log)
-    return both if both.part(needed) >= _SUITS else needed
+    factor, _ = _unit(needed, options.unit)
+    read = Scale(needed.low * factor, needed.high * factor)
+    read = axis.aligned(read, rows, _deep(options.glyphs), max(4, rows // 5))
+    return Scale(read.low / factor, read.high / factor, gap=read.gap / factor) if read.gap else needed
+
+
+def _deep(glyphs: Glyphs) -> int:
+    """Return how many dots a row of cells has."""
+    return 3 if glyphs.ascii else 4
+
+
+def _unit(scale: Scale, unit: tuple[float, str]) -> tuple[float, str]:
+    """Return what values are multiplied by to be read, and the unit; of seconds the one that suits."""
+    factor, letter = unit
+    if letter != "s":
+        return unit
+    if max(abs(scale.low), abs(scale.high)) < 1:
+        return factor * 1000, "ms"
+    size, letter = xaxis.of_time(scale.high - scale.low)
+    return factor / size, letter
 
 
 def _labels(
     scale: Scale, rows: int, unit: tuple[float, str], glyphs: Glyphs
 ) -> tuple[dict[int, str], set[int]]:
     """Return the labels of the y axis by their rows, and the rows of ticks without one."""
-    factor, letter = unit
-    if letter == "s":
-        size, letter = xaxis.of_time(scale.high - scale.low)
-        factor /= size
+    factor, letter = _unit(scale, unit)
     read = replace(scale, low=scale.low * factor, high=scale.high * factor)
-    deep = 3 if glyphs.ascii else 4
+    deep = _deep(glyphs)
 
     def row(y: float) -> int:
         return rows - 1 - round(read.position(y) * (rows * deep - 1)) // deep
@@ -231,6 +260,9 @@ def _labels(
         apart = min((b - a for a, b in pairwise(at)), default=2)
         return apart >= (1 if rows >= _FOR_LABELS else 2)
 
+    if scale.gap:
+        labels = axis.even(scale, factor)
+        return {row(y): label + letter for y, label in labels}, set()
     wanted = max(4, rows // 5) if rows >= _FOR_LABELS else (rows + 1) // 2
     ticks = axis.ticks(read, wanted, fits, 1.5 * (read.high - read.low) / max(1, rows))
     return {row(y): label + letter for y, label in ticks.labels}, {row(y) for y in ticks.minor}
@@ -250,13 +282,13 @@ def _draw(
 
     spread: list[band.Span | None] = []
     for index, table in reversed(list(enumerate(tables))):
-        layer = _LAYER_OF_SERIES[index]
+        layer = _SERIES[index]
         lines = [point[3] for point in table]
         if index == 0:
             if band.has_spread([(p[1], p[2]) for p in table if p[1] is not None and p[2] is not None]):
                 spread = band.spans((p[:3] for p in table), window, part)
             else:
-                _single(canvas, window, table, height, layer if smoothing <= 0 else 0)
+                _single(canvas, window, table, height, layer if smoothing <= 0 else "raw")
             if smoothing > 0:
                 lines = smooth(lines, smoothing)
         _polyline(canvas, layer, [(p[0], y) for p, y in zip(table, lines, strict=True)], window, height)
@@ -264,7 +296,7 @@ def _draw(
 
 
 def _single(
-    canvas: Canvas, window: Window, table: Sequence[Point], height: Callable[[float], int], layer: int
+    canvas: Canvas, window: Window, table: Sequence[Point], height: Callable[[float], int], layer: str
 ) -> None:
     """Draw values that stand one by one: a line through them, and what few of them are several."""
     _polyline(canvas, layer, [(point[0], point[3]) for point in table], window, height)
@@ -275,7 +307,7 @@ def _single(
 
 def _polyline(
     canvas: Canvas,
-    layer: int,
+    layer: str,
     points: list[tuple[float, float | None]],
     window: Window,
     height: Callable[[float], int],
@@ -298,16 +330,19 @@ class _Picture:
         spread: list[band.Span | None], tables: Sequence[Sequence[Point]], best: Best | None,
     ) -> None:  # fmt: skip
         self._canvas, self._spread, self._glyphs = canvas, spread, options.glyphs
-        self._points = ("", *reversed(options.glyphs.points), "")  # as _ROLES
+        self._thin = band.covered(spread, lambda row, cell: canvas.drawn(canvas.height - 1 - row, cell))
+        self._points = canvas.points(_SERIES[1:])
         places = options.axis
         cursor = None if options.cursor is None else places.at(options.cursor)
         self._cursor = window.cell(cursor) if cursor is not None and window.holds(cursor) else None
         self._best = None
         if best is not None and scale.low <= best.value <= scale.high:
-            row = canvas.height - 1 - int(scale.position(best.value) * (canvas.height - 1e-9))
-            self._best = (max(0, row), window.cell(best.step))
-        self._top: dict[int, str] = {}
-        self._bottom: set[int] = set()
+            dot = round(scale.position(best.value) * (canvas.rows - 1))
+            row = canvas.height - 1 - dot * canvas.height // canvas.rows
+            self._best = (row, window.cell(best.step))
+        self._bad: set[int] = set()
+        self._above: set[int] = set()
+        self._below: set[int] = set()
         grounds = [""] * window.cells
         for shade in options.shades:
             first, last = places.at(shade.first), places.at(shade.last)
@@ -317,30 +352,34 @@ class _Picture:
         for table in tables:
             for x, low, high, _, bad in table:
                 if bad:
-                    self._top[window.cell(x)] = "!"
+                    self._bad.add(window.cell(x))
                     grounds[window.cell(x)] = "shade-crit"
                 elif high is not None and high > scale.high:
-                    self._top.setdefault(window.cell(x), options.glyphs.above)
+                    self._above.add(window.cell(x))
                 if low is not None and low < scale.low and not scale.log:
-                    self._bottom.add(window.cell(x))
+                    self._below.add(window.cell(x))
         self._grounds = {cell: ground for cell, ground in enumerate(grounds) if ground}
 
     def row(self, y: int) -> Row:
         """Return a row of the plot, the top one being 0."""
         glyphs, height = self._glyphs, self._canvas.height
-        signs, roles = self._canvas.row(y, _ROLES, self._points)
+        signs, roles = self._canvas.row(y)
+        for cell, role in self._points.get(y, {}).items():
+            signs[cell], roles[cell] = glyphs.points[_SERIES.index(role) - 1], role
         if self._spread:
-            band.fill(signs, roles, self._spread, height - 1 - y, glyphs)
+            band.fill(signs, roles, self._spread, height - 1 - y, glyphs, self._thin)
         if self._cursor is not None and (signs[self._cursor] == " " or roles[self._cursor] == band.FULL):
             _put(signs, roles, self._cursor, glyphs.cursor, "cursor")
         if self._best is not None and self._best[0] == y:
             _put(signs, roles, self._best[1], glyphs.best, "best")
         if y == 0:
-            for cell, sign in self._top.items():
-                signs[cell], roles[cell] = sign, "bad"
+            for cell in self._above:
+                signs[cell], roles[cell] = glyphs.higher, "raw"
+            for cell in self._bad:
+                signs[cell], roles[cell] = "!", "bad"
         if y == height - 1:
-            for cell in self._bottom:
-                signs[cell], roles[cell] = glyphs.below, "bad"
+            for cell in self._below:
+                signs[cell], roles[cell] = glyphs.lower, "raw"
         for cell, ground in self._grounds.items():
             if not cells.ground(roles[cell]):
                 roles[cell] += ON + ground

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from runwatch.core.snapshot import Mark
 from runwatch.render import axis, cells
@@ -13,13 +14,28 @@ from runwatch.render.xaxis import STEP, Axis, Window
 _A_LABEL = 14
 """Cells for each label where there is room for more than four."""
 _LEAST, _MOST = 4, 9
-_MINOR = 4
+_MINOR = 8
 """Cells between minor ticks at least."""
+_ROUTINE = frozenset({"checkpoint", "eval"})
+"""Kinds of marks that come by plan."""
+_MOST_ROUTINE = 12
+"""So many of them are shown; more would be a row without a gap that says nothing."""
+_GRAVITY = {"critical": "crit", "warning": "warn"}
+"""The roles of marks by the severity of their alert."""
 _GAP = 2
 """Blanks between two labels."""
 
 
-def rule(window: Window, places: Axis, glyphs: Glyphs, marks: Sequence[tuple[int, str]] = ()) -> Row:
+@dataclass(frozen=True)
+class Placed:
+    """A mark in its cell."""
+
+    cell: int
+    kind: str
+    role: str
+
+
+def rule(window: Window, places: Axis, glyphs: Glyphs, marks: Sequence[Placed] = ()) -> Row:
     """Return the x axis: a rule with round labels, ticks between them, and marks where nothing else is."""
     signs = [glyphs.horizontal] * window.cells
     extent = window.last - window.first
@@ -36,27 +52,30 @@ def rule(window: Window, places: Axis, glyphs: Glyphs, marks: Sequence[tuple[int
         ticks = axis.ticks(
             axis.Scale(first, last), wanted, fits, _MINOR * (last - first) / window.cells, places.name == STEP
         )
-        for x in ticks.minor:
-            signs[window.cell(x * unit)] = glyphs.minor
+        labelled = {window.cell(x * unit) for x, _ in ticks.labels}
+        for cell in {window.cell(x * unit) for x in ticks.minor} - labelled:
+            signs[cell] = glyphs.minor
         put = _placed([(window.cell(x * unit), text + letter) for x, text in ticks.labels], window.cells)
     if len(put) < 2:  # so narrow, or between two round numbers: the ends say more
         put = _placed([(0, axis.exact(first) + letter)], window.cells)
         if last > first:
             put = _placed([*put, (window.cells - 1, axis.exact(last) + letter)], window.cells) or put
     roles = ["axis"] * window.cells
-    for cell, kind in marks:
-        signs[cell], roles[cell] = glyphs.marks[kind], f"mark.{kind}"
+    _stamp(marks, signs, roles, glyphs)
     for at, text in put:
         signs[at : at + len(text)], roles[at : at + len(text)] = text, ["axis"] * len(text)
     return cells.runs(signs, roles)
 
 
 def _placed(labels: Sequence[tuple[int, str]], width: int) -> list[tuple[int, str]]:
-    """Return where the labels of these cells begin; nothing if two of them would touch."""
+    """Return where the labels of these cells begin; nothing if two of them would touch.
+
+    The corner stays free: a number there would read as the lowest of the y axis.
+    """
     out: list[tuple[int, str]] = []
-    free = 0
+    free = 1 if width > _LEAST else 0
     for cell, text in labels:
-        at = max(0, min(width - len(text), cell - len(text) // 2))
+        at = max(free if not out else 0, min(width - len(text), cell - len(text) // 2))
         if at < free or at + len(text) > width:
             return []
         out.append((at, text))
@@ -64,19 +83,39 @@ def _placed(labels: Sequence[tuple[int, str]], width: int) -> list[tuple[int, st
     return out
 
 
-def shown(marks: Sequence[Mark], window: Window, places: Axis, glyphs: Glyphs) -> list[tuple[int, str]]:
-    """Return cell and kind of the marks in the window, the most important last."""
-    out = []
+def shown(
+    marks: Sequence[Mark], window: Window, places: Axis, glyphs: Glyphs
+) -> tuple[list[Placed], dict[str, int]]:
+    """Return the marks in the window, the most important last, and how many there are of those left out."""
+    out: list[Placed] = []
+    many: dict[str, int] = {}
     for kind in reversed(list(glyphs.marks)):
-        for mark in marks:
-            if mark.kind == kind and window.holds(at := places.at(mark.step)):
-                out.append((window.cell(at), kind))
-    return out
+        here = [
+            (window.cell(at), mark)
+            for mark in marks
+            if mark.kind == kind and window.holds(at := places.at(mark.step))
+        ]
+        if kind in _ROUTINE and len(here) > _MOST_ROUTINE:
+            many[kind] = len(here)
+            continue
+        here.sort(key=lambda each: each[1].severity == "critical")
+        out += [Placed(cell, kind, _GRAVITY.get(mark.severity, f"mark.{kind}")) for cell, mark in here]
+    return out, many
 
 
-def row_of_marks(placed: Sequence[tuple[int, str]], width: int, glyphs: Glyphs) -> Row:
+def kinds(placed: Sequence[Placed], glyphs: Glyphs) -> tuple[tuple[str, str], ...]:
+    """Return the kinds that are shown, each with the role of the gravest, the most important first."""
+    roles = {mark.kind: mark.role for mark in placed}
+    return tuple((kind, roles[kind]) for kind in glyphs.marks if kind in roles)
+
+
+def row_of_marks(placed: Sequence[Placed], width: int, glyphs: Glyphs) -> Row:
     """Return the row of marks."""
     signs, roles = [" "] * width, [""] * width
-    for cell, kind in placed:
-        signs[cell], roles[cell] = glyphs.marks[kind], f"mark.{kind}"
+    _stamp(placed, signs, roles, glyphs)
     return cells.runs(signs, roles)
+
+
+def _stamp(marks: Sequence[Placed], signs: list[str], roles: list[str], glyphs: Glyphs) -> None:
+    for mark in marks:
+        signs[mark.cell], roles[mark.cell] = glyphs.marks[mark.kind], mark.role

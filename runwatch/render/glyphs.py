@@ -25,8 +25,10 @@ class Glyphs:
     origin: str
     cursor: str
     above: str
+    """Sorted so that values grow upwards."""
+    higher: str
     """A value beyond the top of a chart."""
-    below: str
+    lower: str
     """One beyond its bottom."""
     best: str
     minor: str
@@ -73,7 +75,8 @@ UNICODE = Glyphs(
     origin="└",
     cursor="│",
     above="▲",
-    below="▼",
+    higher="↑",
+    lower="↓",
     best="★",
     minor="┴",
     fill="░",
@@ -125,7 +128,8 @@ ASCII = Glyphs(
     origin="+",
     cursor="|",
     above="^",
-    below="v",
+    higher="^",
+    lower="_",
     best="*",
     minor="'",
     fill=":",

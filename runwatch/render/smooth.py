@@ -12,29 +12,34 @@ FACTORS = (0.0, 0.6, 0.9, 0.99)
 def smooth(values: Sequence[float | None], factor: float) -> list[float | None]:
     """Return at each value the mean of all, those n places away weighing `factor` ** (2 n).
 
-    The weights are divided by their sum, so the ends are not drawn to zero. None
+    The weights are divided by their sum, so the ends are not drawn to zero. Near the
+    beginning, where most losses fall fast, as many values count on the right as there
+    are on the left: the line starts where the data does. None
     and non-finite values leave gaps and count for nothing. An exponential mean
     of only the past, where the weights are `factor` ** n, trails every fall and
     rise by factor / (1 - factor) places; this one looks both ways and trails
     none. The square makes it take away as much noise as the other does.
     """
     factor *= factor
-    known = [x if x is not None and math.isfinite(x) else None for x in values]
+    known = [x for x in values if x is not None and math.isfinite(x)]
     before = _faded(known, factor)
     after = _faded(known[::-1], factor)[::-1]
-    out: list[float | None] = []
-    for x, (left, heavy_left), (right, heavy_right) in zip(known, before, after, strict=True):
+    means: list[float] = []
+    for i, (x, (left, heavy_left), (right, heavy_right)) in enumerate(zip(known, before, after, strict=True)):
+        beyond, heavy_beyond = after[2 * i + 1] if 2 * i + 1 < len(known) else (0.0, 0.0)
+        fade = factor ** (i + 1)
         # Both sides count the value itself.
-        out.append(None if x is None else (left + right - x) / (heavy_left + heavy_right - 1))
-    return out
+        total = left + right - x - fade * beyond
+        means.append(total / (heavy_left + heavy_right - 1 - fade * heavy_beyond) if i else x)
+    smoothed = iter(means)
+    return [next(smoothed) if x is not None and math.isfinite(x) else None for x in values]
 
 
-def _faded(values: Sequence[float | None], factor: float) -> list[tuple[float, float]]:
+def _faded(values: Sequence[float], factor: float) -> list[tuple[float, float]]:
     """Return at each place the faded sum of all values up to there, and the sum of their weights."""
     out: list[tuple[float, float]] = []
     total, weight = 0.0, 0.0
     for x in values:
-        if x is not None:
-            total, weight = factor * total + x, factor * weight + 1
+        total, weight = factor * total + x, factor * weight + 1
         out.append((total, weight))
     return out

@@ -214,8 +214,9 @@ class Scene:
         if step < _STRIDES or any(mark.kind == "restart" for mark in run.marks):
             return None
         shown = step if self.window is None else min(step, self.window)
-        stride = 1 << max(0, (shown // _STRIDES).bit_length() - 1)
-        return float((step // stride + 1) * stride)
+        stride = _round(max(1, shown // _STRIDES))
+        last, total = (step // stride + 1) * stride, run.progress.total
+        return float(last if total is None or total < step else min(last, total))
 
     def pan(self, by: int) -> None:
         """Show earlier steps (-1) or later ones (1): a half of what is shown. At the newest, follow again."""
@@ -309,6 +310,12 @@ class Scene:
         if states.ended(self.run.phase):
             return "no training step was found"
         return "waiting for the first training step"
+
+
+def _round(x: int) -> int:
+    """Return the largest of 1, 2, 5 x 10^n that is not above `x`."""
+    power = int(10 ** (len(str(x)) - 1))
+    return next(factor for factor in (5, 2, 1) if factor * power <= x) * power
 
 
 def _source(run: str) -> str:

@@ -36,7 +36,7 @@ _RANKS: Sentence = (
 )
 _VIEWS: dict[str, tuple[Sentence, ...]] = {
     actions.OVERVIEW: (
-        ("charts", "▲ beyond the scale, ! not finite; signs on the x axis are marks, see below"),
+        ("charts", "↑ ↓ beyond the range, ! not finite; signs below the x axis are marks, see below"),
         _RANKS,
         ("alerts", "what the rules found, the gravest first; `note` is what runwatch says of itself"),
         ("log", "the newest lines, as they were written"),

@@ -2,6 +2,7 @@
 
 import math
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -17,14 +18,14 @@ from runwatch.render.glyphs import ASCII, UNICODE
 from runwatch.render.smooth import smooth
 
 GOLDEN = [
-    " 10┤⢹⡀                                  ",
-    "   │ ⢧                                  ",
-    "7.5┤ ⠈⡇                                 ",
-    "   │  ⠳⡄                                ",
+    " 10┤⢲                                   ",
+    "   │⠈⣇                                  ",
+    "7.5┤ ⠘⡆                                 ",
+    "   │  ⢳⡀                                ",
     "  5┤   ⠙⢦⡀                              ",
     "   │     ⠙⢦⣀                            ",
-    "2.5┤       ⠈⠉⠓⠒⠦⠤⠤⢤⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀★",
-    "   └0─────────250────────500────────750─",
+    "2.5┤       ⠈⠉⠙⠒⠲⠤⠤⠤⠤⠤⠤⠤⠤⣄⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀★",
+    "   └─0────────250────────500────────750─",
     "                      ▼                 ",
 ]
 
@@ -104,15 +105,15 @@ def test_a_spike_inside_a_column_is_drawn():
     base = (2.0,) * 50
     high = tuple(9.0 if i == 25 else 2.0 for i in range(50))
     spiky = Columns("m", tuple(range(50)), base, high, base, base, (0,) * 50)
-    top = text(chart([spiky], 40, 8, (), Options(smoothing=0.9)))[0]
-    assert top.strip(" │┤0123456789.")
+    top = text(chart([spiky], 40, 8, (), Options(smoothing=0.9)))[:2]
+    assert "".join(top).strip(" │┤0123456789.")
 
 
 def test_an_extreme_outlier_is_marked_and_does_not_flatten_the_rest():
     values = [1 + (i % 7) / 10 for i in range(100)]
     values[50] = 1e6
     rows = text(chart([columns(values)], 40, 8))
-    assert "▲" in rows[0]
+    assert "↑" in rows[0]
     assert sum(any(0x2800 < ord(c) < 0x2900 for c in row) for row in rows) >= 5
 
 
@@ -132,7 +133,32 @@ def test_marks_have_a_row_of_their_own_and_incidents_win():
     assert "◆" not in row
     assert "◇" in row
     assert re.findall(r"\d+", rule) == ["0", "25", "50", "75", "100"]
-    assert drawn.marks == ("incident", "checkpoint", "eval")
+    assert drawn.marks == (
+        ("incident", "mark.incident"),
+        ("checkpoint", "mark.checkpoint"),
+        ("eval", "mark.eval"),
+    )
+
+
+def test_an_alert_has_the_colour_of_its_severity_and_the_gravest_is_on_top():
+    marks = [
+        Mark("incident", 50, "", "critical"),
+        Mark("incident", 50, "", "warning"),
+        Mark("incident", 20, "", "warning"),
+    ]
+    drawn = plot([columns([1.0] * 11)], 40, 8, marks)
+    assert [role for sign, role in drawn.rows[-1] if "▼" in sign] == ["warn", "crit"]
+    assert drawn.marks == (("incident", "crit"),)
+
+
+def test_marks_that_come_by_plan_are_counted_where_there_are_too_many():
+    marks = [Mark("eval", i) for i in range(0, 104, 8)]
+    few, many = (plot([columns([1.0] * 11)], 60, 8, given) for given in (marks[:12], marks))
+    assert text(few.rows)[-1].count("◇") == 12
+    assert few.many == {}
+    assert "◇" not in text(many.rows)[-1]
+    assert many.many == {"eval": 13}
+    assert many.marks == ()
 
 
 def test_few_rows_have_marks_where_no_label_is():
@@ -160,11 +186,14 @@ def test_four_round_labels_on_x_that_do_not_touch(last, width):
     st.booleans(),
     st.sampled_from([UNICODE, ASCII]),
 )
-def test_four_labels_on_y_from_eight_rows_on(values, height, log, glyphs):
+def test_labels_on_y_are_whole_rows_apart_and_four_from_ten_rows_on(values, height, log, glyphs):
     rows = chart([columns(values)], 60, height + 1, (), Options(log=log, glyphs=glyphs))
-    named = [row for row in text(rows)[:-1] if re.match(rf" *[-\de.]+[kMGTPE]?[{glyphs.tick}]", row)]
-    assert len(named) >= 4, named
-    assert len(named) <= 16
+    named = [
+        y for y, row in enumerate(text(rows)[:-1]) if re.match(rf" *[-\de.]+[kMGTPE]?[{glyphs.tick}]", row)
+    ]
+    assert (4 if log or height >= 10 else 3) <= len(named) <= 16, named
+    linear = not log or max(values) <= 1e-300
+    assert not linear or len({b - a for a, b in pairwise(named)}) == 1, named
 
 
 def test_low_charts_have_as_many_labels_as_fit():
@@ -173,11 +202,16 @@ def test_low_charts_have_as_many_labels_as_fit():
         assert sum("┤" in row for row in rows) >= least, rows
 
 
-def test_between_labels_are_minor_ticks_where_there_is_room():
-    high = text(chart([columns([0.0, 10.0])], 60, 40))
-    assert sum(row[: row.index("┤")].strip() == "" for row in high if "┤" in row) >= 4
-    assert "┴" in high[-1]
-    assert "┴" not in text(chart([columns([0.0, 10.0])], 24, 9))[-1]
+def test_between_labels_on_x_are_minor_ticks_where_there_are_eight_cells_between():
+    assert "┴" in text(chart([columns([0.0, 10.0])], 100, 40))[-1]
+    for width in range(12, 200):
+        rule = text(chart([columns([0.0, 10.0])], width, 9))[-1]
+        assert not re.search("┴─{0,5}┴", rule[rule.index("└") + 1 :]), rule
+
+
+def test_no_label_of_x_is_in_the_corner():
+    rule = text(chart([columns([5.0, 10.0])], 60, 9))[-1]
+    assert re.search("└─+0─", rule), rule
 
 
 def spread(count=50, high=9.0, single=0.0):
@@ -214,6 +248,62 @@ def test_points_further_apart_than_cells_and_steep_bands_have_no_holes():
         assert set(column) != {" "} or column is None
 
 
+def test_a_band_of_now_two_values_and_now_one_is_no_string_of_beads():
+    high = tuple(6.0 if i % 2 else 5.0 for i in range(60))
+    low = tuple(4.0 if i % 2 else 5.0 for i in range(60))
+    fives = (5.0,) * 60
+    uneven = Columns("m", tuple(range(60)), low, high, fives, fives, (0,) * 60)
+    rows = chart([uneven], 65, 13)[:-1]
+    widths = [0] * 60
+    for row in rows:
+        at = 0
+        for sign, role in row:
+            for cell in range(at, at + len(sign)):
+                if 5 <= cell < 65:
+                    widths[cell - 5] += "band" in role or role == "edge"
+            at += len(sign)
+    assert min(widths[:58]) >= 2, widths
+
+
+def test_a_thin_band_is_a_row_high():
+    low = (*(5.0,) * 59, 3.0)
+    steady = Columns("m", tuple(range(60)), low, (5.01,) * 60, (5.0,) * 60, (), (0,) * 60)
+    wild = Columns("m2", (0.0, 59.0), (0.0, 10.0), (0.0, 10.0), (0.0, 10.0), (), (0, 0))
+    rows = chart([steady, wild], 65, 13)[:-1]
+    assert sum(len(sign) for row in rows for sign, role in row if "band" in role or role == "edge") >= 55
+
+
+def test_the_star_is_on_the_curve():
+    values = [10.0 - i / 8 for i in range(79)]
+    rows = text(chart([columns(values)], 44, 14)[:-1])
+    star = next(y for y, row in enumerate(rows) if "★" in row)
+    at = rows[star].index("★")
+    assert any(0x2800 < ord(rows[y][at - 1]) < 0x2900 for y in (star - 1, star)), rows
+
+
+def test_few_evaluations_lie_over_the_curve_of_training_and_other_runs_under_it():
+    one, other = columns([1.0] * 80, "train/loss"), columns([1.0] * 80, "val/loss")
+    roles = {role for row in chart([one, other], 60, 9) for _, role in row}
+    assert "smooth" not in roles
+    assert "second" in roles
+    same = [role for row in chart([one, one], 60, 9) for sign, role in row for _ in sign]
+    assert same.count("smooth") > same.count("second") > 0
+
+
+def test_the_sign_of_a_curve_is_where_the_curve_is_in_the_middle_of_its_cell():
+    values = [i / 100 for i in range(100)]
+    rows = chart([columns([0.0, *[3.0] * 98, 0.0]), columns(values)], 60, 12)
+    plain = chart([columns(values)], 60, 12, (), Options(scale=None))
+    assert sum(sign.count("○") for row in rows for sign, _ in row) >= 5
+    assert plain
+
+
+def test_a_range_of_x_that_is_asked_for_is_shown_though_the_data_begin_later():
+    late = Columns("m", (50.0, 100.0), (1.0, 2.0), (1.0, 2.0), (1.0, 2.0), (), (0, 0))
+    drawn = plot([late], 60, 9, (), Options(first=0.0))
+    assert drawn.step(drawn.gutter) == 0.0
+
+
 def test_what_is_cut_off_is_counted_and_marked_at_its_edge():
     values = [1 + (i % 7) / 10 for i in range(100)]
     values[50], values[60], values[70] = 1e6, 2e6, -1e6
@@ -221,8 +311,9 @@ def test_what_is_cut_off_is_counted_and_marked_at_its_edge():
     assert drawn.above == Cut(2, 2e6, True)
     assert drawn.below == Cut(1, -1e6, True)
     rows = text(drawn.rows)
-    assert rows[0].count("▲") == 2
-    assert rows[-2].count("▼") == 1
+    assert rows[0].count("↑") == 2
+    assert rows[-2].count("↓") == 1
+    assert not any(role in {"bad", "crit", "warn"} for row in drawn.rows for _, role in row)
     assert plot([columns(values)], 80, 8, (), Options(log=True)).above == Cut()
 
 
@@ -238,10 +329,10 @@ def test_the_range_before_stays_while_it_suits():
     before = plot([columns([0.0, 10.0])], 40, 9).scale
     assert plot([columns([0.0, 8.5])], 40, 9, (), Options(scale=before)).scale == before
     assert plot([columns([0.0, 8.5])], 40, 9).scale != before
-    assert plot([columns([0.0, 4.0])], 40, 9, (), Options(scale=before)).scale.high <= 5
+    assert plot([columns([0.0, 4.0])], 40, 9, (), Options(scale=before)).scale.high <= 6
     assert plot([columns([0.0, 12.0])], 40, 9, (), Options(scale=before)).scale.high >= 12
     moved = plot([columns([2.0, 12.0])], 40, 9, (), Options(scale=before)).scale
-    assert moved.low == before.low
+    assert moved.low <= 0
     assert moved.high >= 12
 
 
@@ -320,7 +411,14 @@ def test_smoothing_does_not_lag(factor):
     bump = [0.0] * 50 + [1.0] + [0.0] * 50
     line = smooth(bump, factor)
     assert line.index(max(line)) == 50
-    assert line[40] == pytest.approx(line[60])
+    assert line[40] == pytest.approx(line[60], rel=1e-3)
+
+
+@pytest.mark.parametrize("factor", [0.6, 0.9, 0.99])
+def test_the_smoothed_line_starts_where_the_data_does(factor):
+    line = smooth([10.0 - i / 10 if i < 50 else 5.0 for i in range(200)], factor)
+    assert line[:20] == pytest.approx([10.0 - i / 10 for i in range(20)])
+    assert smooth([None, 10.0, 5.0, 5.0], factor)[:2] == [None, 10.0]
 
 
 def test_the_newest_smoothed_value_weighs_the_past_as_an_exponential_mean():

@@ -72,7 +72,7 @@ def test_chart_on_time_golden():
     loss = columns("train/loss", [(float(x), 10.0 - x / 10) for x in range(101)])
     rows = chart([loss], 60, 6, [Mark("incident", 50)], Options(axis=xaxis.axis("time", table(took))))
     assert [cells.row_text(row).rstrip() for row in rows][-2:] == [
-        "  └0h──────┴───────1h───────┴──────2h────────┴──────3h──────",
+        "  └─0h─────┴───────1h───────┴──────2h────────┴──────3h──────",
         "                 ▼",
     ]
 

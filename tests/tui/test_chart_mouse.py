@@ -17,6 +17,13 @@ def wheel(s, kind, at):
     s.app.screen._forward_event(kind(None, x, y, 0, 0, 0, False, False, False, x, y))
 
 
+def drag(s, at, name="#main-0"):
+    """Move the pointer over a chart with the button down."""
+    panel = s.view.query_one(name)
+    x, y = panel.region.x + at, panel.region.y + 4
+    s.app.screen._forward_event(events.MouseMove(None, x, y, 1, 0, 1, False, False, False, x, y))
+
+
 async def test_hovering_shows_the_values_there_in_all_charts(open_app):
     async with open_app((120, 40)) as s:
         await s.pilot.hover("#main-0", offset=(30, 4))
@@ -95,7 +102,8 @@ async def test_hovering_beyond_the_newest_shows_the_newest(open_app):
 async def test_a_range_is_picked_by_dragging(open_app):
     async with open_app((120, 40)) as s:
         await s.pilot.mouse_down("#main-0", offset=(20, 4))
-        await s.pilot.hover("#main-0", offset=(40, 4))
+        drag(s, 40)
+        await s.until(lambda: s.scene.picked is not None)
         await s.settle()
         first, last = s.scene.picked
         roles = {role for row in s.view.query_one("#main-1")._drawn for _, role in row}
@@ -201,7 +209,7 @@ async def test_what_is_cut_off_is_said_in_the_title(open_app):
         return msgspec.structs.replace(shown, run=msgspec.structs.replace(shown.run, charts=charts))
 
     async with open_app((120, 40), make=spiky) as s:
-        assert "▲ values above, to 1M" in s.drawn("#main-1").splitlines()[0]
+        assert "↑ values above, to 1M" in s.drawn("#main-1").splitlines()[0]
         assert "above" not in s.drawn("#main-0").splitlines()[0]
 
 
@@ -223,3 +231,61 @@ async def test_the_curve_stands_out_from_its_band_in_every_theme(open_app, theme
         assert len(looks) == 3
         assert look("smooth").color == look("value").color
         assert look("smooth on band").color == look("smooth").color
+
+
+async def begin_to_drag(s):
+    """Draw up a range, the button still down."""
+    await s.pilot.mouse_down("#main-0", offset=(20, 4))
+    drag(s, 40)
+    await s.until(lambda: s.scene.picked is not None)
+
+
+async def test_a_range_that_ends_where_it_began_is_not_picked(open_app):
+    async with open_app((120, 40)) as s:
+        await begin_to_drag(s)
+        await s.pilot.mouse_up("#main-0", offset=(20, 4))
+        await s.until(lambda: s.scene.picked is None)
+        assert s.scene.window is None
+        assert s.app.mouse_captured is None
+
+
+async def test_a_range_is_dropped_when_the_button_went_up_elsewhere(open_app):
+    async with open_app((120, 40)) as s:
+        await begin_to_drag(s)
+        await s.pilot.hover("#main-0", offset=(30, 4))
+        await s.until(lambda: s.scene.picked is None)
+        assert s.app.mouse_captured is None
+
+
+async def test_a_range_is_dropped_when_another_view_is_shown(open_app):
+    async with open_app((120, 40)) as s:
+        await begin_to_drag(s)
+        await s.press("2")
+        await s.until(lambda: s.scene.picked is None)
+        await s.press("1")
+        await s.settle()
+        roles = {role for row in s.view.query_one("#main-1")._drawn for _, role in row}
+        assert " on picked" not in roles
+
+
+async def test_the_chart_of_an_alert_answers_the_mouse(open_app):
+    async with open_app((120, 40), incidents=(SPIKE,)) as s:
+        await s.press("5")
+        await s.settle()
+        panel = s.view.query_one("#alert-chart")
+        assert panel.display
+        await s.pilot.hover("#alert-chart", offset=(panel.size.width // 2, 3))
+        await s.until(lambda: s.scene.cursor is not None)
+        await s.until(lambda: f"@{int(s.scene.cursor):,}" in s.drawn("#alert-chart").splitlines()[0])
+        await s.pilot.hover("#alert-list", offset=(10, 1))
+        await s.until(lambda: s.scene.cursor is None)
+
+
+async def test_one_chart_explains_the_marks(open_app):
+    async with open_app((120, 40)) as s:
+        told = [name for name in ("#main-0", "#main-1", "#minor-0") if "checkpoint" in s.drawn(name)]
+        assert told == ["#main-0"]
+        s.view.query_one("#main-1").focus()
+        await s.settle()
+        s.engine.push()
+        await s.until(lambda: "checkpoint" in s.drawn("#main-1") and "checkpoint" not in s.drawn("#main-0"))

@@ -45,3 +45,24 @@ def test_evaluations_are_marked_and_printed_names_told():
     _, picture = pictured(1, lambda ids: ())
     assert [(mark.kind, mark.step) for mark in picture.run.marks] == [("eval", 19)]
     assert {item.metric: item.printed for item in picture.run.latest}["perf/step_time"] == "dt"
+
+
+def marks_of(text: bytes) -> list[tuple[str, str]]:
+    """The incidents of a run that has ended, by rule, and the severities of its marks of alerts."""
+    engine, parser = Engine(), LogParser()
+    engine.add_source("run.log", "run", "run.log")
+    engine.fold("run.log", parser.feed(text), live=True, arrival=NOW, written=NOW)
+    for seconds in range(5, 2000, 5):
+        engine.tick(NOW + seconds)
+    run = snapshot([Shown(group) for group in engine.groups.values()], View(), NOW + 2000).run
+    assert run.incidents
+    return [(mark.kind, mark.severity) for mark in run.marks if mark.kind == "incident"]
+
+
+def test_alerts_are_marked_with_their_severity_and_what_only_informs_is_not():
+    healthy = b"".join(b"step %05d/01000 (50.00%%) | loss: 2.0000 | dt: 10.00ms\n" % s for s in range(1000))
+    assert marks_of(healthy) == []
+    broken = healthy.replace(
+        b"step 00020/01000 (50.00%) | loss: 2.0000", b"step 00020/01000 (50.00%) | loss: nan"
+    )
+    assert ("incident", "critical") in marks_of(broken)

@@ -10,6 +10,7 @@ from runwatch.core.snapshot import IncidentRow
 from runwatch.render import plain
 from runwatch.tui import actions, choose, silencing
 from runwatch.tui.screens.lists import MOVES, ListScreen
+from runwatch.tui.screens.pointed import PointedScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
 from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.rows import Panel
@@ -22,7 +23,7 @@ _DETAIL = 3
 """Rows that the evidence needs at least, with its frame."""
 
 
-class Alerts(ListScreen):
+class Alerts(PointedScreen, ListScreen):
     """Alerts with the evidence, cause and advice of the selected one, and its metric as a chart."""
 
     view = actions.ALERTS
@@ -85,6 +86,11 @@ class Alerts(ListScreen):
             self.do_jump()
         else:
             self.do_evidence()
+
+    def on_chart_panel_opened(self) -> None:
+        """Show the alert on its chart, large."""
+        if self.can("jump"):
+            self.do_jump()
 
     def can(self, action: str) -> bool:
         """Return whether an action would do something now."""

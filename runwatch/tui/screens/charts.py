@@ -7,6 +7,7 @@ from runwatch.render import chart
 from runwatch.render.smooth import FACTORS
 from runwatch.tui.scene import WINDOWS
 from runwatch.tui.screens.pick import Pick
+from runwatch.tui.screens.pointed import PointedScreen
 from runwatch.tui.screens.zoom import ZoomScreen
 from runwatch.tui.widgets.charts import MOST_COMPARED, ChartPanel
 
@@ -18,7 +19,7 @@ _AROUND_CURSOR = 2.0
 """How many times as long what is shown becomes with a key, around the cursor."""
 
 
-class ChartScreen(ZoomScreen):
+class ChartScreen(PointedScreen, ZoomScreen):
     """A view whose charts share cursor, range, axis and smoothing."""
 
     def can(self, action: str) -> bool:
@@ -147,24 +148,6 @@ class ChartScreen(ZoomScreen):
     def do_cursor_right(self) -> None:
         """Move the cursor one column to later steps."""
         self._move_cursor(1)
-
-    def on_chart_panel_pointed(self, event: ChartPanel.Pointed) -> None:
-        """Move the cursor with the pointer."""
-        self.scene.cursor, self.scene.picked = event.step, None
-        self.show()
-
-    def on_chart_panel_picked(self, event: ChartPanel.Picked) -> None:
-        """Shade the range that is being picked; in the end show it alone."""
-        self.scene.picked = None if event.done else (event.first, event.last)
-        if event.done:
-            self.scene.cursor = None
-            self.scene.show_steps(event.first, event.last)
-        self.show()
-
-    def on_chart_panel_scaled(self, event: ChartPanel.Scaled) -> None:
-        """Zoom around the pointer."""
-        self.scene.scale_steps(event.at, event.by, event.begin)
-        self.show()
 
     def on_chart_panel_opened(self, event: ChartPanel.Opened) -> None:
         """Enlarge the chart, or go back."""

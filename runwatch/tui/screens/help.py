@@ -95,7 +95,7 @@ def _signs(glyphs: Glyphs) -> list[Row]:
     """Return what the glyphs mean."""
     signs = (
         ("on the axis", "  ".join(f"{v} {k}" for k, v in glyphs.marks.items())),
-        ("on top", f"! not finite  {glyphs.above} beyond the scale"),
+        ("on top", f"! not finite  {glyphs.higher} {glyphs.lower} beyond the range"),
         ("alerts", "  ".join(f"{v} {k}" for k, v in glyphs.severities.items())),
         ("states", "  ".join(f"{v} {k}" for k, v in glyphs.states.items())),
     )

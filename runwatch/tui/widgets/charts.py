@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from textual import events
 from textual.message import Message
 
@@ -24,6 +26,11 @@ _FEW = 64
 _SERIES_ROLES = ("value", "second", "third", "fourth")
 MOST_COMPARED = chart.MOST - 1
 """Other runs that a chart has room for."""
+_EXTREMES = {"min": "lowest", "max": "highest"}
+_NAME, _LEAST_NAME = 14, 6
+"""Cells of the name of a compared run in the title, at most and at least."""
+_A_VALUE = 10
+"""Cells beside each of them."""
 _MARKS = {"incident": "alert", "eval": "evaluation", "spoilt": "bad checkpoint"}
 """What kinds of marks are called, where that is another word."""
 _SHADES = {"warning": "shade-warn", "critical": "shade-crit"}
@@ -46,6 +53,9 @@ class ChartPanel(Panel):
         def __init__(self, first: float, last: float, done: bool) -> None:
             super().__init__()
             self.first, self.last, self.done = first, last, done
+
+    class Dropped(Message):
+        """A range that was being drawn up is not wanted."""
 
     class Scaled(Message):
         """The wheel was turned at a step: what is shown, from `begin`, becomes `by` times as long."""
@@ -100,7 +110,7 @@ class ChartPanel(Panel):
             glyphs=scene.glyphs,
             smoothing=self._smoothing(),
             log=scene.log_y,
-            first=scene.first_step(),
+            first=self._begin(),
             last=scene.last_step(),
             cursor=scene.cursor,
             least=_STEADY if self.metrics[0].startswith("perf/") else 0.0,
@@ -151,11 +161,11 @@ class ChartPanel(Panel):
         scene, dot = self.scene, self.scene.glyphs.dot
         title: Row = [(metrics.label(self.metrics[0]), "title")]
         for cut, sign, where in (
-            (self._plot.above, scene.glyphs.above, "above"),
-            (self._plot.below, scene.glyphs.below, "below"),
+            (self._plot.above, scene.glyphs.higher, "above"),
+            (self._plot.below, scene.glyphs.lower, "below"),
         ):
             if cut.count:
-                title.append((f" {dot} {sign} {self._cut(cut, where)}", "warn"))
+                title.append((f" {dot} {sign} {self._cut(cut, where)}", "dim"))
         if not (self.has_focus or self.size.width >= 50):
             return title
         if scene.right is not None and scene.window is not None:
@@ -182,14 +192,48 @@ class ChartPanel(Panel):
         glyphs, best = self.scene.glyphs, self._plot.best
         legend: Row = []
         if best is not None:
-            name = "best" if best.metric == self.metrics[0] else f"best {metrics.label(best.metric)}"
+            # A rule judges training by a smoothed value and calls the best of those best.
+            single = best.metric.startswith("val/") or not self.scene.smoothing
+            name = "best" if single else _EXTREMES.get(metrics.goal(best.metric), "best")
+            name += "" if best.metric == self.metrics[0] else f" {metrics.label(best.metric)}"
             value = numbers.value(best.metric, best.value)
             at = f" @{numbers.step(round(best.step))}" if best.single else ""
             legend.append((f"{glyphs.best} {name} {value}{at}", "best"))
-        for kind in self._plot.marks:
-            space = " " * 2 if legend else ""
-            legend.append((f"{space}{glyphs.marks[kind]} {_MARKS.get(kind, kind)}", f"mark.{kind}"))
-        return legend
+        if not (self._plot.marks or self._plot.many) or not (self.is_attached and self._explains()):
+            return legend
+        told = [(f"{glyphs.marks[kind]} {_MARKS.get(kind, kind)}", role) for kind, role in self._plot.marks]
+        told += [(self._many(kind, count), "dim") for kind, count in self._plot.many.items()]
+        return [*legend, *(("  " * bool(legend or i) + text, role) for i, (text, role) in enumerate(told))]
+
+    def _explains(self) -> bool:
+        """Return whether this chart explains the marks of all: it has the focus, else it is the first."""
+        focused = self.screen.focused
+        if isinstance(focused, ChartPanel) and focused.metrics and focused.display:
+            return focused is self
+        shown = (part for part in self.screen.query(ChartPanel) if part.metrics and part.display)
+        return next(shown, self) is self
+
+    def _many(self, kind: str, count: int) -> str:
+        """Return how many marks there are where too many to show: `72 evaluations`."""
+        scene, name = self.scene, _MARKS.get(kind, kind)
+        if kind == "eval":  # the picture has only the newest
+            counts = [
+                item.count
+                for item in (scene.run.latest if scene.run else ())
+                if item.metric.startswith("val/")
+            ]
+            known = max(counts, default=0)
+            if known > count and (scene.window is not None or scene.right is not None):
+                return f"many {name}s"
+            count = max(count, known)
+        return f"{count} {name}s"
+
+    def _begin(self) -> float | None:
+        """Return the step at the left edge: of all charts the same, where the first of them has data."""
+        asked = self.scene.first_step()
+        begun = [each.x[0] for each in self.scene.columns.values() if each.x and math.isfinite(each.x[0])]
+        known = min(begun, default=None)
+        return known if asked is None else asked if known is None else max(asked, known)
 
     def _values(self, own: list[Columns], others: dict[str, Columns], width: int) -> Row:
         """Return the newest values, or those under the cursor."""
@@ -199,23 +243,29 @@ class ChartPanel(Panel):
             out.append((f"@{scene.places().value(scene.cursor)}", "cursor"))
         roles = iter(_SERIES_ROLES)
         points = iter(scene.glyphs.points)
+        ids = [scene.run.id if scene.run is not None else "", *others]
+        room = width - cells.width(metrics.label(self.metrics[0])) - len(ids) * _A_VALUE
+        names = iter(self._names(ids, max(_LEAST_NAME, min(_NAME, room // len(ids)))))
         for metric in self.metrics[:1] if scene.compare else self.metrics:
             text, bad = self._value(metric, own)
             main = metric == self.metrics[0]
             name = "" if main else f"{next(points, '')} {metrics.label(metric)} "
             if scene.compare and scene.run is not None:
-                name = f"{cells.clip(scene.run.name, 14, scene.glyphs.ellipsis)} "
+                name = f"{next(names)} "
             role = next(roles, "dim")
             out += [("  ", "")] if out else []
             out.append((f"{name}{text}", "bad" if bad else role))
             out += [(self._range(own, metric), "dim")] if main and width > 60 else []
-        for run, columns in others.items():
+        for columns in others.values():
             text = numbers.value(self.metrics[0], self._at_cursor(columns))
-            name = cells.clip(scene.name_of(run), 14, scene.glyphs.ellipsis)
-            out += [("  ", ""), (f"{next(points, '')} {name} {text}", next(roles, "dim"))]
+            out += [("  ", ""), (f"{next(points, '')} {next(names)} {text}", next(roles, "dim"))]
         if self.metrics[0] == metrics.TOKENS_PER_SEC and (mfu := scene.latest(metrics.MFU)) and width > 30:
             out += [("  ", ""), (f"MFU {numbers.latest(metrics.MFU, mfu.value, mfu.text)}", "dim")]
         return out
+
+    def _names(self, runs: list[str], room: int) -> list[str]:
+        """Return names of runs that differ."""
+        return cells.apart([self.scene.name_of(run) for run in runs], room, self.scene.glyphs.ellipsis)
 
     def _range(self, own: list[Columns], metric: str) -> str:
         """Return the smallest and the largest value under the cursor, where its column holds several."""
@@ -277,7 +327,9 @@ class ChartPanel(Panel):
         if event.x == self._at or self._plot.window is None:
             return
         self._at = event.x
-        if self._from is not None:
+        if self._from is not None and not event.button:
+            self._drop()  # the button went up where no one saw it
+        elif self._from is not None:
             self._pick(event.x, False)
         elif (step := self._step(event.x)) is not None:
             self.post_message(self.Pointed(self._measured(step)))
@@ -296,10 +348,26 @@ class ChartPanel(Panel):
         """Show the range that was picked."""
         if self._from is None:
             return
-        self.release_mouse()
         if abs(event.x - self._from) > 1:
             self._pick(event.x, True)
-        self._from = None
+            self._from = None
+        self.release_mouse()
+        self._drop()
+
+    def on_mouse_release(self) -> None:
+        """Forget the range when the mouse was taken away, as by another view."""
+        if self.app.mouse_captured is not self:
+            self._drop()
+
+    def on_hide(self) -> None:
+        """Forget the range when the chart goes away."""
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._from is not None:
+            self._from = None
+            self.release_mouse()
+            self.post_message(self.Dropped())
 
     def on_click(self, event: events.Click) -> None:
         """Enlarge the chart, or go back, when it is clicked twice."""

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from msgspec.structs import replace
 
 from runwatch.core.batch import NODE, Batch
+from runwatch.core.findings import Severity
 from runwatch.core.machine import Machine
 from runwatch.core.metrics import LOSS
 from runwatch.core.rank_state import RankState, trained
@@ -418,9 +419,9 @@ def _marks(watched: WatchedRun | None, run: Run, spoils: tuple[int, str] | None)
     marks += [Mark("eval", step, "evaluation") for step in _evaluations(run)]
     if watched is not None:
         for row in watched.incidents.rows():
-            if row.step is not None and row.severity != "info" and row.state != "pending":
+            if row.step is not None and row.severity != Severity.INFO and row.state != "pending":
                 kind = "resolved" if row.state == "resolved" else "incident"
-                marks.append(Mark(kind, row.step, row.title))
+                marks.append(Mark(kind, row.step, row.title, row.severity))
     return marks[-MAX_MARKS:]
 
 

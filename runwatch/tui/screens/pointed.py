@@ -1,0 +1,37 @@
+"""What the mouse on a chart does, in every view that has one."""
+
+from __future__ import annotations
+
+from runwatch.tui.screens.base import RunScreen
+from runwatch.tui.widgets.charts import ChartPanel
+
+
+class PointedScreen(RunScreen):
+    """A view whose charts answer the mouse: values, range, wheel."""
+
+    def on_chart_panel_pointed(self, event: ChartPanel.Pointed) -> None:
+        """Move the cursor with the pointer."""
+        self.scene.cursor, self.scene.picked = event.step, None
+        self.show()
+
+    def on_chart_panel_picked(self, event: ChartPanel.Picked) -> None:
+        """Shade the range that is being picked; in the end show it alone."""
+        self.scene.picked = None if event.done else (event.first, event.last)
+        if event.done:
+            self.scene.cursor = None
+            self.scene.show_steps(event.first, event.last)
+        self.show()
+
+    def on_chart_panel_scaled(self, event: ChartPanel.Scaled) -> None:
+        """Zoom around the pointer."""
+        self.scene.scale_steps(event.at, event.by, event.begin)
+        self.show()
+
+    def on_chart_panel_dropped(self) -> None:
+        """Shade nothing: the range is not wanted."""
+        self.scene.picked = None
+        self.show()
+
+    def on_screen_suspend(self) -> None:
+        """Shade nothing when another view is shown."""
+        self.scene.picked = None
