@@ -66,7 +66,8 @@ def spans(
 def _even(columns: list[Span | None]) -> list[Span | None]:
     """Return columns at least as wide as the mean of three, and as a row of cells.
 
-    A bucket holds now two values, now one: the band would be a string of beads.
+    A bucket holds now two values, now one: the band would be a string of beads. A column whose values lie
+    closer together than half a row has none: a band there would show a spread that is not.
     """
     out: list[Span | None] = []
     for i, span in enumerate(columns):
@@ -77,7 +78,7 @@ def _even(columns: list[Span | None]) -> list[Span | None]:
         bottom = min(span[0], sum(each[0] for each in beside) / len(beside))
         top = max(span[1], sum(each[1] for each in beside) / len(beside))
         lacking = max(0.0, PARTS - (top - bottom)) / 2
-        out.append((bottom - lacking, top + lacking))
+        out.append((bottom - lacking, top + lacking) if top - bottom >= _THICK else None)
     return out
 
 

@@ -7,6 +7,7 @@ What room is left goes to those that say more in more room.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -148,7 +149,7 @@ def begun(row: RunRow) -> bool:
     return (row.progress.step, row.progress.epoch) != (None, None)
 
 
-def urgency(row: RunRow) -> tuple[bool, bool, bool, bool, float, str, str]:
+def urgency(row: RunRow) -> tuple[bool, bool, bool, bool, float, list[tuple[str, int]], str]:
     """Return a sort key: what is wrong first, then what goes on, then what has ended, the newest first.
 
     It does not depend on the order in which runs were read. What is wrong for days is known by now.
@@ -156,7 +157,20 @@ def urgency(row: RunRow) -> tuple[bool, bool, bool, bool, float, str, str]:
     recent = row.age is None or row.age < _DAY
     rests = states.ended(row.phase) or row.phase == "unknown" or not recent
     age = row.age or 0.0 if rests else 0.0
-    return not (recent and row.critical), rests, not begun(row), not row.warning, age, row.name, row.id
+    return (
+        not (recent and row.critical),
+        rests,
+        not begun(row),
+        not row.warning,
+        age,
+        _natural(row.name),
+        row.id,
+    )
+
+
+def _natural(name: str) -> list[tuple[str, int]]:
+    """Return a sort key by which run2 comes before run10."""
+    return [(text, int(number or 0)) for text, number in re.findall(r"(\D*)(\d{0,18})", name)]
 
 
 def groups(rows: Sequence[RunRow], by: str) -> list[Heading | RunRow]:

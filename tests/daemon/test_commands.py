@@ -55,7 +55,7 @@ def test_status(daemon):
     done = daemon.run("status")
     first, *_, last = done.stdout.splitlines()
     assert re.match(
-        r"▶ RUNNING  speedrun  step 4,005/5,568  ━+.*  72%  loss 2\.500  ETA .*1 crit.* ago", first
+        r"▲ RUNNING  speedrun  step 4,005/5,568  ━+.*  72%  loss 2\.500  ETA .*1 crit.* ago", first
     )
     assert "1 run, 1 file; no channel is configured" in last
     again = daemon.run("status", "speedrun").stdout.splitlines()[0]

@@ -84,7 +84,7 @@ async def test_the_screen_stays_with_the_run_it_shows_and_its_next_attempt(open_
 
     def make(view):
         run = view.run or shown[-1]
-        rows = tuple(RunRow(i, i, "training", Progress()) for i in sorted(shown))
+        rows = tuple(RunRow(i, i, "training", Progress(step=5)) for i in sorted(shown))
         return msgspec.structs.replace(picture(view, id=run), runs=rows)
 
     async with open_app(make=make) as s:
@@ -254,7 +254,7 @@ async def test_the_run_that_somebody_compares_stays(open_app):
 
     def make(view):
         run = view.run or shown[-1]
-        rows = tuple(RunRow(i, i, "training", Progress()) for i in sorted(shown))
+        rows = tuple(RunRow(i, i, "training", Progress(step=5)) for i in sorted(shown))
         return msgspec.structs.replace(picture(view, id=run), runs=rows)
 
     async with open_app(make=make) as s:

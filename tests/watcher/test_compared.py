@@ -56,7 +56,7 @@ def marks_of(text: bytes) -> list[tuple[str, str]]:
         engine.tick(NOW + seconds)
     run = snapshot([Shown(group) for group in engine.groups.values()], View(), NOW + 2000).run
     assert run.incidents
-    return [(mark.kind, mark.severity) for mark in run.marks if mark.kind == "incident"]
+    return [(mark.kind, mark.severity) for mark in run.marks if mark.kind in ("incident", "resolved")]
 
 
 def test_alerts_are_marked_with_their_severity_and_what_only_informs_is_not():
@@ -65,4 +65,4 @@ def test_alerts_are_marked_with_their_severity_and_what_only_informs_is_not():
     broken = healthy.replace(
         b"step 00020/01000 (50.00%) | loss: 2.0000", b"step 00020/01000 (50.00%) | loss: nan"
     )
-    assert ("incident", "critical") in marks_of(broken)
+    assert ("resolved", "critical") in marks_of(broken)
