@@ -28,7 +28,7 @@ async def test_every_theme_paints_every_view_in_its_own_colours(open_app):
             await s.settle()
             for digit in "3451":
                 await s.press(digit)
-                primary = themes.theme(name).primary.replace("ansi_bright_blue", "color(12)")
+                primary = themes.theme(name).primary.lower().replace("ansi_bright_blue", "color(12)")
                 assert primary in colours(s), (name, digit)
 
 
