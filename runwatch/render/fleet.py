@@ -136,7 +136,7 @@ def ordered(rows: Sequence[RunRow], order: Order) -> list[RunRow]:
     """Return runs in order; without a column what is wrong stands first, and last what has ended."""
     column = next((column for column in COLUMNS if column.name == order.column), None)
     if column is None:
-        return sorted(rows, key=urgency)
+        return sorted(rows, key=urgency, reverse=order.backwards)
     key = column.key
     known = [row for row in rows if key(row) is not None]
     unknown = [row for row in rows if key(row) is None]

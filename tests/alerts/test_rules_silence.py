@@ -12,7 +12,6 @@ from runwatch.alerts.rules.life.crash import Crash
 from runwatch.alerts.rules.life.hang import Hang
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Samples, Status
-from runwatch.core.findings import Verdict
 from runwatch.core.machine import Machine
 from runwatch.core.sample import Process, Processes
 
@@ -461,14 +460,3 @@ def test_a_stopped_process_whose_run_goes_on_is_none():
     for second in range(5, 100, 5):
         status = quiet(2, machine=seen("stopped"), log=2)
         assert rule.tick(dataclasses.replace(status, now=1000.0 + second)) == []
-
-
-@pytest.mark.parametrize("late", [0.2, 6.0])
-def test_rows_that_another_file_flushes_behind_an_end_do_not_survive_it(late):
-    rule = Crash()
-    rule.observe(dataclasses.replace(rows(0, 50, arrival=1000.0), source="metrics.csv"))
-    said = event("signal", 900, "Received SIGTERM: 15")
-    rule.observe(Block({}, None, [said], live=True, arrival=1001.0, source="train.log"))
-    found = rule.observe(dataclasses.replace(rows(50, 60, arrival=1001.0 + late), source="metrics.csv"))
-    assert [f.verdict is Verdict.CLEAR for f in found] == ([] if late < 5 else [True])
-    assert brief(rule.tick(quiet(30, last_step=59))) == ([("firing", "warning")] if late < 5 else [])

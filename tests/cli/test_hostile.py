@@ -24,7 +24,7 @@ def whole(picture, columns):
         for column, sign in enumerate(row):
             end = {"╭": "╰", "╮": "╯"}.get(sign)
             side = [below[column] if column < len(below) else " " for below in rows[top + 1 :]]
-            if end is not None and (end not in side or set(side[: side.index(end)]) - {"│"}):
+            if end is not None and (end not in side or set(side[: side.index(end)]) - {"│", "█"}):
                 return False
     return True
 

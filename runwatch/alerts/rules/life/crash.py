@@ -7,8 +7,7 @@ leaves no way on (killed, segmentation fault, cancelled by the scheduler), else 
 the log has been silent for `settle` seconds and two usual gaps between training
 rows, or has ended. `survive` training rows after it whose steps go on clear it: the
 exception was handled. Rows may be read after a process has died that wrote them
-before: its death is survived only while another process of the run lives; and rows of another
-file than the error's count from `settle` seconds after it. A restart
+before: its death is survived only while another process of the run lives. A restart
 after it makes it certain, and over: it fires and resolves where training went on, or
 at the next launch's own error. A launch begins where the first words of the log come
 again, or something compiles or loads after the launcher's end. An exception that
@@ -103,10 +102,6 @@ class _Death:
     """What the newest event was read from."""
     at: int = -1
     """Where in it the event stands."""
-    file: str = ""
-    """What the newest event of any rank was read from."""
-    arrival: float = 0.0
-    """When it came, as Unix time; 0 in history."""
 
     def take(self, event: Event, signature: Signature) -> None:
         """Note one more event; the best role wins, among equals the first."""
@@ -207,9 +202,6 @@ class Crash(RunRule):
         death = self._death
         if death is None or death.source != block.rank:
             return []
-        apart = block.arrival - death.arrival if death.arrival else self.settle
-        if block.source != death.file and apart < self.settle:
-            return []  # another file may be written late
         certain = death.root.kind in CERTAIN_KINDS
         survive = self.survive * (20 if certain else 1)  # a job may be told of its end and go on for a while
         survived = low + max(survive - death.rows, 1) - 1
@@ -249,7 +241,6 @@ class Crash(RunRule):
             behind = self._finished and self._last.line is not None  # else what finished was no training
             death = self._death = _Death(block.rank, event, signature, step, behind=behind)
         death.take(event, signature)
-        death.file, death.arrival = block.source, block.arrival
         if death.source == block.rank:
             death.path, death.at = block.source, event.offset
         changed = death.explanation() != before
