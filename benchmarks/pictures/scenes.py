@@ -14,7 +14,7 @@ VIEWS = {
     "checkpoints": "6", "config": "7", "help": "1 ?",
 }  # fmt: skip
 """The keys that show each view."""
-SHOWN = {view: rf"\[{key}\]" for view, key in VIEWS.items()} | {"help": "─ help "}
+SHOWN = {view: rf"\[{key}" for view, key in VIEWS.items()} | {"help": "─ help "}
 """What is on the screen when the view is."""
 AFTER = {"help": "esc"}
 """The keys that leave it."""
@@ -52,7 +52,7 @@ SCENES = (
     Scene("hang", "a rank stands still, so all do", runs.demo("hang"), (r"WARN|CRIT",), _EVERY),
     Scene("crash", "the run crashes", runs.demo("crash"), (r"CRASH",), _EVERY),
     Scene("straggler", "8 ranks, one slower than its peers", runs.straggler, (_STEP, "WARN|CRIT"), _EVERY),
-    Scene("fleet", "twenty runs", runs.fleet, (r"Runs\(4",), ("runs", "overview", "alerts", "logs")),
+    Scene("fleet", "twenty runs", runs.fleet, (r"Runs\(3",), ("runs", "overview", "alerts", "logs")),
     Scene("divergence", "a loss that rises", runs.divergence, ("CRIT",)),
     Scene("trackers", "a run with W&B, TensorBoard and checkpoints", runs.trackers),
     Scene("cluster", "64 ranks with GPUs", runs.cluster, (_STEP,), ("overview", "ranks")),

@@ -86,7 +86,13 @@ class Terminal:
             for name in ("NO_COLOR", "PYTHONSAFEPATH", "PYTHONPATH", "COLUMNS", "LINES", "TMUX"):
                 os.environ.pop(name, None)
             os.environ.update(
-                {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8", **environ}
+                {
+                    "TERM": "xterm-256color",
+                    "COLORTERM": "truecolor",
+                    "LC_ALL": "C.UTF-8",
+                    "RUNWATCH_HINTS": "0",
+                    **environ,
+                }
             )
             if directory is not None:
                 os.chdir(directory)
