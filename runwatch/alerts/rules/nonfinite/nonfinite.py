@@ -127,7 +127,7 @@ class NonFinite(RankRule):
         count = int(event.data.get("count", "1"))
         grave = count >= 4 * self.lines and LOSS not in self._watches
         severity = Severity.CRITICAL if grave else Severity.WARNING
-        known = self._said is not None and severity.rank <= self._said.rank
+        known = not severity.exceeds(self._said)
         if count < self.lines or known or any(self._is_firing(metric) for metric in _FATAL):
             return None
         self._said = severity
@@ -197,7 +197,7 @@ class NonFinite(RankRule):
         many = first >= 0 and row - bad[first] < self.grad_window
         offset = float(samples.offset[row])
         severity = self._severity(metric, offset, watch.rows + row, many=many)
-        if watch.firing is not None and severity.rank <= watch.firing.rank:
+        if not severity.exceeds(watch.firing):
             return []
         if watch.firing is None:
             kind = "NaN" if np.isnan(samples.value[row]) else "infinite"
