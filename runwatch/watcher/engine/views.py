@@ -17,9 +17,9 @@ from runwatch.core.metrics import LOSS
 from runwatch.core.rank_state import RankState, trained
 from runwatch.core.run import Run
 from runwatch.core.run_boundaries import Splitter
+from runwatch.core.run_order import begun, urgency
 from runwatch.core.snapshot import (
     Compared,
-    EventRow,
     Mark,
     RankPlace,
     RankRow,
@@ -30,8 +30,14 @@ from runwatch.core.snapshot import (
     not_finite,
 )
 from runwatch.core.text import plain
-from runwatch.render import checkpoints, fleet
-from runwatch.watcher.engine import checkpoint_view, machine_view, one_series, parallel, stage_view
+from runwatch.watcher.engine import (
+    checkpoint_view,
+    event_rows,
+    machine_view,
+    one_series,
+    parallel,
+    stage_view,
+)
 from runwatch.watcher.engine.evidence import spoilt
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import pipelines
@@ -53,7 +59,6 @@ MAX_INCIDENTS = 100
 MAX_SOURCES = 64
 MAX_CHECKPOINTS = 200
 FEW_CHECKPOINTS = 20
-MAX_EVENTS = 100
 MAX_COMPARED = 4
 """Runs laid over another at once."""
 MAX_NAMED = 64
@@ -202,7 +207,7 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
             continue
         row = run_row(item.group, watched, run, now, item.trend(run, view.trends), reading=item.reading(now))
         told.append(row)
-        place = not fleet.begun(row), *fleet.urgency(row)
+        place = not begun(row), *urgency(row)
         newest = watched is None or not watched.closed
         if view.run == run.id or (view.run is None and newest and (not best or place < best)):
             picked, best = (item, watched, run), place
@@ -316,7 +321,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
             run, now, MAX_CHECKPOINTS if view.details else FEW_CHECKPOINTS, spoils
         ),
         saving=checkpoint_view.saving(run, phase, now, spoils[0] if spoils else None),
-        events=_events(run) if view.details else (),
+        events=event_rows.rows(run) if view.details else (),
         about=run.about if view.details else {},
         log=tuple(newest),
         log_source=speaker.path if speaker is not None else "",
@@ -361,11 +366,6 @@ def _link(run: Run) -> str:
     entity, project, name = (quote(part, safe="") for part in parts)
     host = os.environ.get("WANDB_BASE_URL", "https://wandb.ai").rstrip("/")
     return f"{plain(host, 200)}/{entity}/{project}/runs/{name}"
-
-
-def _events(run: Run) -> tuple[EventRow, ...]:
-    rows = [EventRow(event.kind, event.title, event.step, event.line, event.rank) for event in run.events]
-    return tuple(checkpoints.grouped(rows[::-1])[:MAX_EVENTS])
 
 
 def _about(group: Group) -> dict[str, str]:
