@@ -102,8 +102,7 @@ def _may_own(source: Source, group: Group, watched: WatchedRun) -> bool:
     ended = watched.run.finished or watched.closed or not watched.run.records
     if ended or abs((group.written or 0.0) - (source.written or 0.0)) > TOGETHER:
         return False
-    died = any(row.rule == "crash" and row.state != "resolved" for row in watched.incidents.every())
-    return died or any(event.kind == "elastic" for event in source.unplaced)
+    return watched.crashed or any(event.kind == "elastic" for event in source.unplaced)
 
 
 def hand_on(source: Source, group: Group) -> None:

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from runwatch.core.run import Run
 from runwatch.core.series import Series, united
 from runwatch.core.snapshot import Columns, Latest, finite
-from runwatch.watcher.engine.agreement import Telling
+from runwatch.watcher.engine.agreement import Report
 from runwatch.watcher.protocol import Chart
 
-Repeats = Mapping[str, Mapping[str, Telling]]
+Repeats = Mapping[str, Mapping[str, Report]]
 """Metric -> what other sources than the leading one report of it, by their ids."""
 
 

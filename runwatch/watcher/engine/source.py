@@ -14,7 +14,7 @@ from runwatch.core.block import Block
 from runwatch.core.readability import FEWER, KNOWN, LAYOUT, Lost, misread
 from runwatch.core.run_boundaries import Segment, Splitter
 from runwatch.core.saves import AFTER, UNTIL, tells
-from runwatch.watcher.engine.agreement import Telling
+from runwatch.watcher.engine.agreement import Report
 from runwatch.watcher.sources.member import Member
 
 LOG_LINES = 2000
@@ -45,7 +45,7 @@ class Source:
     records: int = 0
     """Training records read."""
     splitter: Splitter = field(default_factory=Splitter)
-    clock: Telling = field(default_factory=Telling)
+    clock: Report = field(default_factory=Report)
     """When it says that steps were made: Unix time by step."""
     looked: bool = False
     """A directory: it was looked at."""
