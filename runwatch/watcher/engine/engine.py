@@ -182,7 +182,7 @@ class Engine:
                 follow(group)
             whole = source.with_early(source.placed(segment))
             if not group.runs:
-                if not _tells(whole) or launchers.may_tell(source, whole):
+                if not _tells(whole) or launchers.may_belong(source, whole):
                     source.keep_early(whole)
                     continue
                 begin(group, self.rules, self._detail)

@@ -24,7 +24,7 @@ Repeats = Mapping[str, Mapping[str, Report]]
 def reported(run: Run, repeats: Repeats, metric: str) -> list[tuple[Series, float]]:
     """Return what agreeing sources report of a metric, the one with most values first.
 
-    Beside each stands what to add to its steps, so that they are counted as the leading source does.
+    With each comes what to add to its steps, so that they are counted as the leading source does.
     """
     leading = run.series[metric]
     others = ((other.series, other.shift(leading)) for other in repeats.get(metric, {}).values())

@@ -60,7 +60,7 @@ class Source:
     early_total: int | None = None
     """The planned number of steps that it told before."""
     handed_on: int = -1
-    """Offset up to which what it said of an end was taken for that of the run beside it."""
+    """Offset up to which what it said of an end was taken for that of the run next to it."""
     steps: tuple[int, ...] = ()
     """Up to two newest training steps of the run that it tells of."""
     strength: int = NOTHING
@@ -80,7 +80,7 @@ class Source:
 
     @property
     def unplaced(self) -> tuple[Event, ...]:
-        """What it told before a run was known, and no other run took."""
+        """Events from before a run was known that no other run took."""
         return tuple(event for event in self.early if event.offset > self.handed_on)
 
     def keep_early(self, block: Block) -> None:

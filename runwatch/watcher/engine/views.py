@@ -49,7 +49,7 @@ from runwatch.watcher.protocol import View
 MAX_RUNS = 256
 """Runs in the list of one picture."""
 _LENGTHS = ("total time", "train_runtime")
-"""Metrics that tell how long the run took, in seconds."""
+"""Metrics with the length of the run, in seconds."""
 MAX_METRICS = 128
 """Metrics described to a client at once."""
 MAX_MARKS = 200
@@ -142,7 +142,7 @@ class Shown:
             self.group.sources[source].written = written
 
     def trend(self, run: Run, width: int) -> tuple[float | None, ...]:
-        """Return at most `width` values of a run's loss; made anew where a column of them would change."""
+        """Return at most `width` values of a run's loss; made again where a column of them would change."""
         series = run.series.get(LOSS) if width else None
         if series is None:
             return ()
@@ -197,7 +197,7 @@ def unrecognised(shown: Collection[Shown], now: float, after: float) -> str:
 
 def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[str] = ()) -> Snapshot:
     """Return the picture for `view` at Unix time `now`."""
-    told: list[RunRow] = []
+    rows: list[RunRow] = []
     picked: tuple[Shown, WatchedRun | None, Run] | None = None
     best: tuple[object, ...] = ()
     former = _former(shown)
@@ -206,13 +206,13 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
             picked = (item, watched, run) if view.run == run.id else picked
             continue
         row = run_row(item.group, watched, run, now, item.trend(run, view.trends), reading=item.reading(now))
-        told.append(row)
+        rows.append(row)
         place = not begun(row), *urgency(row)
         newest = watched is None or not watched.closed
         if view.run == run.id or (view.run is None and newest and (not best or place < best)):
             picked, best = (item, watched, run), place
     view_of = _run_view(*picked, view, now) if picked else None
-    return Snapshot(now, tuple(_newest(told)), view_of, tuple(notices), _compared(shown, view))
+    return Snapshot(now, tuple(_newest(rows)), view_of, tuple(notices), _compared(shown, view))
 
 
 def rows(shown: Sequence[Shown], now: float) -> list[RunRow]:
@@ -230,13 +230,13 @@ def _former(shown: Sequence[Shown]) -> set[str]:
     return {stage.run.id for item in shown for each in pipelines(item.group) for stage in each.stages[:-1]}
 
 
-def _newest(told: Sequence[RunRow]) -> Sequence[RunRow]:
+def _newest(rows: Sequence[RunRow]) -> Sequence[RunRow]:
     """Return the rows that are shown: of too many those with something wrong, and the newest."""
-    if len(told) <= MAX_RUNS:
-        return told
-    ranked = sorted(told, key=lambda row: (not row.critical, row.age if row.age is not None else math.inf))
+    if len(rows) <= MAX_RUNS:
+        return rows
+    ranked = sorted(rows, key=lambda row: (not row.critical, row.age if row.age is not None else math.inf))
     kept = {row.id for row in ranked[:MAX_RUNS]}
-    return [row for row in told if row.id in kept]
+    return [row for row in rows if row.id in kept]
 
 
 def _entries(shown: Sequence[Shown]) -> Iterator[tuple[Shown, WatchedRun | None, Run]]:
@@ -339,14 +339,14 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
 
 def _elapsed(group: Group, run: Run) -> float | None:
     """Return how long training took in seconds: as the log counts it, else as its records are dated."""
-    told = next(filter(None, map(run.latest, _LENGTHS)), None)
-    if told is None and len(group.runs) == 1 and not run.restarts:
+    length = next(filter(None, map(run.latest, _LENGTHS)), None)
+    if length is None and len(group.runs) == 1 and not run.restarts:
         leads_first = sorted(group.sources.values(), key=lambda source: source is not group.leader)
         dated = next(
             (source.clock.series.summary for source in leads_first if len(source.clock.series)), None
         )
-        told = None if dated is None else dated.last - dated.first
-    return finite(told)
+        length = None if dated is None else dated.last - dated.first
+    return finite(length)
 
 
 def _read_when(source: Source | None, lines: Sequence[tuple[int, str]]) -> tuple[tuple[int, float], ...]:

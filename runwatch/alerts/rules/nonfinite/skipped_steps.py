@@ -54,7 +54,7 @@ class SkippedSteps(RunRule):
     batches: int = threshold(16, "lines in a row that tell of a batch that was not trained")
 
     _lost: Severity | None = field(default=None, init=False, repr=False)
-    """How grave it is that no batch was trained."""
+    """How severe it was reported to be that no batch was trained."""
     _metric: str = field(default="", init=False, repr=False)
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _skipped: Windows | None = field(default=None, init=False, repr=False)
