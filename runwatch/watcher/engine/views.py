@@ -156,7 +156,7 @@ class Shown:
         return known[2]
 
     def waited(self, now: float) -> float:
-        """Return for how many seconds nothing was recognised, though all was looked at."""
+        """Return for how many seconds nothing was recognized, though all was looked at."""
         self._since = now if self._since is None and self._all_looked_at else self._since
         return 0.0 if self._since is None else now - self._since
 
@@ -181,18 +181,18 @@ class Shown:
         return None if not self.left or not backlog else 1.0 - self.left / backlog
 
 
-def unrecognised(shown: Collection[Shown], now: float, after: float) -> str:
+def unrecognized(shown: Collection[Shown], now: float, after: float) -> str:
     """Return what to say when no run was found for `after` seconds in all there is; "" if there was."""
     waited = [item.waited(now) if item.quiet else 0.0 for item in shown]
     if max(waited, default=0.0) <= after or any(item.preview or item.group.runs for item in shown):
         return ""
     if min(waited) <= after:
-        return f"reading {len(shown)} logs: no training run recognised in those that were read"
+        return f"reading {len(shown)} logs: no training run recognized in those that were read"
     lines = sum(item.group.lines for item in shown)
     where = next(iter(shown)).group.name if len(shown) == 1 else f"any of {len(shown)} logs"
     if not lines:
         return f"no line yet in {where}: is the run started, and does it write there?"
-    return f"no training run recognised yet in {where} ({lines:,} lines read)"
+    return f"no training run recognized yet in {where} ({lines:,} lines read)"
 
 
 def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[str] = ()) -> Snapshot:
@@ -245,7 +245,7 @@ def _entries(shown: Sequence[Shown]) -> Iterator[tuple[Shown, WatchedRun | None,
         if anything and item.quiet:
             continue
         entries: list[tuple[WatchedRun | None, Run]] = [(watched, watched.run) for watched in item.group.runs]
-        if not entries:  # its lines are worth seeing before a run is recognised
+        if not entries:  # its lines are worth seeing before a run is recognized
             entries = [(None, Run(item.group.id, item.group.name))]
         if item.preview is not None:
             entries = [*entries[:-1], (entries[-1][0] if entries else None, item.preview)]
@@ -369,7 +369,7 @@ def _link(run: Run) -> str:
 
 
 def _about(group: Group) -> dict[str, str]:
-    about = {"lines": f"{group.lines:,}", "unrecognised lines": f"{group.unparsed:,}"}
+    about = {"lines": f"{group.lines:,}", "unrecognized lines": f"{group.unparsed:,}"}
     if unread := [source.unseen.says for source in group.sources.values() if source.unseen is not None]:
         about["cannot be seen"] = "; ".join(unread[:4])
     if not group.about:
