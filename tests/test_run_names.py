@@ -39,10 +39,11 @@ def test_a_run_is_called_after_what_says_most(paths, called):
 
 
 def test_a_trackers_name_says_more_than_a_common_path():
-    titles = {"/p/a/train.log": "sunny-lake-12", "/p/gpt2.log": "not this"}
-    assert names([*titles], titles) == ["sunny-lake-12", "gpt2"]
-    same = {"/p/a/train.log": "base", "/p/b/train.log": "base"}
-    assert names([*same], same) == ["base (a)", "base (b)"]
+    book = RunNames()
+    assert book.add("1", "/p/a/train.log", title="sunny-lake-12") == {"1": "sunny-lake-12"}
+    assert book.add("2", "/p/gpt2.log", title="not this") == {"2": "gpt2"}
+    book.add("3", "/p/b/train.log", title="sunny-lake-12")
+    assert [book.name(run) for run in "13"] == ["sunny-lake-12 (a)", "sunny-lake-12 (b)"]
 
 
 def test_a_name_changes_only_where_it_is_ambiguous():

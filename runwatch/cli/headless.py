@@ -34,8 +34,7 @@ SHOWN = (
     metrics.MFU,
     metrics.STEP_TIME,
 )
-
-
+"""Metrics that are printed, in this order."""
 ENDS = {
     "unknown": "ended, neither finished nor crashed",
     "running": "ended, neither finished nor crashed",
@@ -173,8 +172,7 @@ class Printer:
     def findings(self, run: str) -> str:
         """Return how many findings there were of each severity."""
         found = list(self._found.get(run, {}).values())
-        graver = [(found.count(name), name) for name in ("critical", "warning") if name in found]
-        return ", ".join(f"{n} {name}" for n, name in graver)
+        return ", ".join(f"{found.count(name)} {name}" for name in ("critical", "warning") if name in found)
 
     def _incident(self, run: str, body: dict[str, Any]) -> str:
         row, resolved = body["incident"], self._remember(run, body)

@@ -95,8 +95,8 @@ def main(arguments: list[str] | None = None) -> None:
         alone = arguments is None and not sys.argv[1:] and sys.stdout.isatty()
         code = cli.main(["tail"] if alone else arguments, prog_name="runwatch", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
-        alone = error.ctx is None or error.ctx.parent is None
-        print(FIRST_STEPS if alone else error.format_message(), end="" if alone else "\n")
+        of_command = error.ctx is not None and error.ctx.parent is not None
+        print(error.format_message() if of_command else FIRST_STEPS.rstrip())
         code = ExitCode.USAGE
     except click.ClickException as error:
         error_line(error.format_message())

@@ -23,6 +23,7 @@ _DOES = {
     "stalled": "has stalled",
     "blind": "cannot be seen",
 }
+_ABOUT = (("Cause", "cause"), ("Advice", "advice"), ("Rule", "rule"))
 
 
 class Sentences(Printer):
@@ -59,25 +60,22 @@ class Sentences(Printer):
         if resolved:
             return f"Resolved in {run}: {title}."
         acknowledged = " Acknowledged." if body["change"] == "acknowledged" else ""
-        told = [f"{row['severity'].capitalize()} in {run}: {title}.{acknowledged}"]
-        told += [f"{name}: {_closed(row[key])}" for name, key in _ABOUT if row.get(key)]
-        return " ".join(told)
+        said = [f"{row['severity'].capitalize()} in {run}: {title}.{acknowledged}"]
+        said += [f"{name}: {_closed(row[key])}" for name, key in _ABOUT if row.get(key)]
+        return " ".join(said)
 
     def _end(self, run: str, body: dict[str, Any]) -> str:
         state = ENDS.get(body["state"], body["state"])
         if body["state"] == "no run":
             return f"{run}: {state}."
-        told = [f"{run} has ended: {state}{_place(self._newest[run]) if run in self._newest else ''}."]
+        said = [f"{run} has ended: {state}{_place(self._newest[run]) if run in self._newest else ''}."]
         if run in self._newest:
-            told.append(_measured(self._newest[run]))
+            said.append(_measured(self._newest[run]))
         if results := body.get("summary", {}).get("results"):
-            told.append(f"Results: {plain_words.results(results)}.")
+            said.append(f"Results: {plain_words.results(results)}.")
         found = self.findings(run)
-        told.append(f"Found: {found}." if found else "No findings.")
-        return " ".join(filter(None, told))
-
-
-_ABOUT = (("Cause", "cause"), ("Advice", "advice"), ("Rule", "rule"))
+        said.append(f"Found: {found}." if found else "No findings.")
+        return " ".join(filter(None, said))
 
 
 def _closed(text: str) -> str:
@@ -87,39 +85,39 @@ def _closed(text: str) -> str:
 
 def _place(body: Mapping[str, Any]) -> str:
     """Return how far a run is, for the end of a clause."""
-    told = ""
+    clause = ""
     if body["step"] is not None:
         stage = f" of {body['stage']}" if body.get("stage") else ""
         total = f" of {body['total']:,}" if body["total"] else ""
-        told += f", at step {body['step']:,}{total}{stage}"
+        clause += f", at step {body['step']:,}{total}{stage}"
     if body["progress"] is not None:
-        told += f", {100 * body['progress']:.0f} percent"
+        clause += f", {100 * body['progress']:.0f} percent"
     if body["eta_seconds"] and not ended(body["phase"]):
-        told += f", {spoken(body['eta_seconds'])} left"
-    return told
+        clause += f", {spoken(body['eta_seconds'])} left"
+    return clause
 
 
 def _measured(body: Mapping[str, Any]) -> str:
     """Return the newest values in a sentence; "" if there are none."""
-    told = []
+    values = []
     for name in SHOWN:
         if name in body["metrics"]:
             value = body["metrics"][name]
-            told.append(
+            values.append(
                 f"{metrics.label(name)} {'not a number' if value is None else numbers.value(name, value)}"
             )
-    return f"{', '.join(told)}.".capitalize() if told else ""
+    return f"{', '.join(values)}.".capitalize() if values else ""
 
 
 def spoken(seconds: float) -> str:
     """Return a time in words, of two units at most: `2 days 14 hours`."""
     if not math.isfinite(seconds):
         return "an unknown time"
-    rest, told = max(1, round(seconds)), list[str]()
+    rest, parts = max(1, round(seconds)), list[str]()
     for unit, size in _UNITS:
         count, rest = divmod(rest, size)
         if count:
-            told.append(f"{count} {unit}{'s' if count > 1 else ''}")
-        elif told:
+            parts.append(f"{count} {unit}{'s' if count > 1 else ''}")
+        elif parts:
             break
-    return " ".join(told[:2])
+    return " ".join(parts[:2])

@@ -1,10 +1,13 @@
-"""What `tail`, `attach` and `demo` have in common: who says the stream, where keys and rules come from."""
+"""What `tail`, `attach` and `demo` share: options, what prints the stream, where keys and rules come from."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 from runwatch.core.errors import UsageError
 
@@ -12,11 +15,52 @@ if TYPE_CHECKING:
     from runwatch.cli.headless import Printer
     from runwatch.config.sections import Config
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 _INTERVAL = 10.0
 
 
+def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Return a decorator that adds several options to a command, in this order."""
+
+    def add(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+interval_option = click.option(
+    "--interval", type=float, help="Seconds between headless progress lines.  [default: 10; with --plain 60]"
+)
+line_options = _options(
+    click.option(
+        "--headless",
+        is_flag=True,
+        help="Print plain lines instead of a screen (the default without a terminal).",
+    ),
+    click.option("--plain", is_flag=True, help="Print sentences for a screen reader instead of a screen."),
+    click.option("--json", "as_json", is_flag=True, help="With --headless: print one JSON object per line."),
+)
+look_options = _options(
+    click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only."),
+    click.option("--theme", help="Colors of the screen: dark, light, nord and others; T lists them."),
+)
+web_options = _options(
+    click.option("--web", is_flag=True, help="Show the screen in a browser on this machine."),
+    click.option("--port", type=click.IntRange(1, 65535), help="With --web: the port. [default: a free one]"),
+)
+
+
+def on_screen(*, lines: bool) -> bool:
+    """Return whether to show the screen: no `lines` are asked for, and something can show it."""
+    terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return not lines and (terminal or "TEXTUAL_DRIVER" in os.environ)
+
+
 def printer(as_json: bool, plain: bool, ascii_only: bool) -> Printer:
-    """Return what says the stream: as JSON, in sentences, or in short lines."""
+    """Return what prints the stream: as JSON, in sentences, or in short lines."""
     if plain and not as_json:
         from runwatch.cli.sentences import Sentences
 

@@ -19,6 +19,10 @@ class Severity(str, Enum):
         """Return 0 for info, 1 for warning, 2 for critical."""
         return (Severity.INFO, Severity.WARNING, Severity.CRITICAL).index(self)
 
+    def exceeds(self, reported: Severity | None) -> bool:
+        """Return whether this is news: more severe than what was reported, or nothing was."""
+        return reported is None or self.rank > reported.rank
+
 
 class Verdict(str, Enum):
     """What the finding says about its incident."""

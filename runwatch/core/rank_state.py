@@ -65,6 +65,6 @@ class RankState:
 def trained(states: Iterable[RankState]) -> bool:
     """Return whether ranks are compared by their training steps: those of several are known.
 
-    Where only one rank prints training steps, how far each is in an evaluation tells more.
+    Where only one rank prints training steps, how far each is in an evaluation says more.
     """
     return sum(state.step is not None for state in states) > 1

@@ -438,6 +438,6 @@ class Run:
 
 
 def _goes_on(place: tuple[str, int], block: Block) -> bool:
-    """Return whether a block trains behind a place; rows may be read late, though they stand before it."""
+    """Return whether a block trains behind a place; rows from before it may be read late."""
     source, offset = place
     return TRAIN in block.marks and (source != block.source or offset <= block.marks[TRAIN])

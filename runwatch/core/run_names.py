@@ -1,4 +1,4 @@
-"""What runs are called: the shortest names that tell them apart.
+"""What runs are called: the shortest names that distinguish them.
 
 A run is called after the part of its path that says most: its file, or the directory of the experiment
 where the file has a name that any run has (`train.log`, `slurm-123.out`, `logs/stdout.txt`). A name is kept
@@ -9,7 +9,7 @@ again. So names do not depend on the order in which runs appear.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 _COMMON = frozenset(
     re.findall(
@@ -37,41 +37,41 @@ def candidates(path: str, title: str = "") -> Iterator[str]:
 
     `title` is what a tracker or the scheduler calls it: it says more than a path that ends in a common name.
     """
-    parts = [part for part in path.rpartition(_SCHEME)[2].split("/") if part]
-    at = _telling(parts)
+    parts = _parts(path)
+    at = _most_specific(parts)
     here = list(_of_path(parts, at)) if parts else []
-    if title and not tells(path):
+    if title and not is_specific(path):
         yield title
         yield from (f"{title} ({name})" for name in here)
     yield from here
     yield path
 
 
-def tells(path: str) -> bool:
+def is_specific(path: str) -> bool:
     """Return whether the file's own name, or the directory's that a path leads to, is no common one."""
     last = path.rpartition("/")[2]
     return bool(last) and not _common(last)
 
 
-def tells_at_all(path: str) -> bool:
+def has_specific_part(path: str) -> bool:
     """Return whether any part of a path is worth a name."""
-    parts = [part for part in path.rpartition(_SCHEME)[2].split("/") if part]
-    return bool(parts) and not _common(parts[_telling(parts)])
+    parts = _parts(path)
+    return bool(parts) and not _common(parts[_most_specific(parts)])
 
 
 def folder(path: str) -> str:
     """Return the directory above the part of a path that a run is called after; "" if it has none."""
-    scheme, mark, rest = path.rpartition(_SCHEME)
-    parts = [part for part in rest.split("/") if part]
-    above = "/".join(parts[: _telling(parts)])
+    scheme, mark, _ = path.rpartition(_SCHEME)
+    parts = _parts(path)
+    above = "/".join(parts[: _most_specific(parts)])
     return f"{scheme}{mark}{above}" if mark else f"/{above}" if path.startswith("/") else above
 
 
-def names(paths: Sequence[str], titles: Mapping[str, str] | None = None) -> list[str]:
-    """Return the name of each of some runs, by their paths, and their titles where these are known."""
+def names(paths: Sequence[str]) -> list[str]:
+    """Return the name of each of some runs, by their paths."""
     book = RunNames()
     for path in paths:
-        book.add(path, path, title=(titles or {}).get(path, ""))
+        book.add(path, path)
     return [book.name(path) for path in paths]
 
 
@@ -129,6 +129,11 @@ class RunNames:
         return changed
 
 
+def _parts(path: str) -> list[str]:
+    """Return the parts of a path, or of an address without its scheme."""
+    return [part for part in path.rpartition(_SCHEME)[2].split("/") if part]
+
+
 def _of_path(parts: Sequence[str], at: int) -> Iterator[str]:
     below = [_plain(part) for part in parts[at + 1 :]]
     for start in range(at, max(-1, at - 6), -1):
@@ -143,7 +148,7 @@ def _of_path(parts: Sequence[str], at: int) -> Iterator[str]:
             yield "/".join([*parts[start:at], *parts[at:]])
 
 
-def _telling(parts: Sequence[str]) -> int:
+def _most_specific(parts: Sequence[str]) -> int:
     """Return the place of the part that says most: the last that is no common name, else the last."""
     for at in range(len(parts) - 1, -1, -1):
         person = at == 1 and parts[0] in _USERS

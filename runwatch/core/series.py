@@ -257,9 +257,9 @@ def united(
     Series of one metric, each with what to add to its steps: of those after the first counts what
     lies at steps that those before lack.
 
-    None stands for the end of the data. x is the step, or the number of the
-    sample if the log tells no steps. Where steps went back, what was
-    written before and after shares columns. A column stands at its last
+    None means the end of the data. x is the step, or the number of the
+    sample if the log has no steps. Where steps went back, what was
+    written before and after shares columns. A column is at its last
     sample, the first of several at its first: there the data begins.
     """
     metric, table = reports[0][0].metric, np.empty((8, 0))

@@ -316,7 +316,7 @@ class RunRow(msgspec.Struct, frozen=True):
     reason: str = ""
     """Why it is blind and what to do, or what is wrong with it though it has finished; one line, else ""."""
     worst: str = ""
-    """Title of its gravest firing alert, else ""."""
+    """Title of its most severe firing alert, else ""."""
     worst_severity: str = ""
     """critical or warning."""
     speed: float | None = None

@@ -25,9 +25,6 @@ _FEW = 100
 """Checkpoints that still fit, below which it is said how many, and when the disk will be full."""
 _CHANGED = 0.01
 """Fraction by which the newest one's size must differ from the usual for that to be said."""
-_GROUP = 3
-"""Evaluations from which they are one row of the events."""
-_EVALUATIONS = frozenset({"eval_begin", "eval_end"})
 _KINDS = {"eval_begin": "evaluation", "eval_end": "evaluated"}
 LAST_GOOD = "last good"
 _GRAVE = frozenset({"traceback", "error", "oom", "nccl", "signal", "xid", "killed", "segfault", "crash"})
@@ -198,18 +195,6 @@ def _said(saving: Saving) -> Iterator[str]:
 def event_heading(width: int) -> Row:
     """Return the names of the columns of `events`."""
     return cells.fit([(f"{'step':>10} {'line':>9}  {'kind':<12} what", "dim")], width)
-
-
-def grouped(rows: Sequence[EventRow]) -> list[EventRow]:
-    """Return events, newest first, with all evaluations in one row at the place of the newest of them."""
-    found = [row for row in rows if row.kind in _EVALUATIONS]
-    begun = [row for row in found if row.kind == "eval_begin"] or found
-    if len(found) < _GROUP:
-        return list(rows)
-    newest = found[0]
-    since = "" if begun[-1].line is None else f" since line {begun[-1].line:,}"
-    group = EventRow("evaluation", f"{len(begun):,} evaluations{since}", newest.step, newest.line)
-    return [group if row is newest else row for row in rows if row is newest or row.kind not in _EVALUATIONS]
 
 
 def events(rows: Sequence[EventRow], width: int, glyphs: Glyphs = UNICODE) -> list[Row]:

@@ -7,12 +7,12 @@ What room is left goes to those that say more in more room.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from runwatch.core.metrics import SAMPLES_PER_SEC, TOKENS_PER_SEC
+from runwatch.core.run_order import urgency
 from runwatch.core.snapshot import RunRow
 from runwatch.render import cells, numbers, plain, progress, states
 from runwatch.render.cells import Row, Segment
@@ -26,7 +26,6 @@ EDGE = 2
 MARKED = "+"
 TREND = 32
 """Widest sparkline."""
-_DAY = 86_400.0
 _OLD = 60.0
 """Seconds after which the age of a run that goes on is worth a look."""
 _UNITS = {TOKENS_PER_SEC: "tok/s", SAMPLES_PER_SEC: "smp/s"}
@@ -142,35 +141,6 @@ def ordered(rows: Sequence[RunRow], order: Order) -> list[RunRow]:
     unknown = [row for row in rows if key(row) is None]
     falls = column.falls != order.backwards
     return [*sorted(known, key=lambda row: _comparable(key(row)), reverse=falls), *unknown]
-
-
-def begun(row: RunRow) -> bool:
-    """Return whether a step or an epoch of a run is known."""
-    return (row.progress.step, row.progress.epoch) != (None, None)
-
-
-def urgency(row: RunRow) -> tuple[bool, bool, bool, bool, float, list[tuple[str, int]], str]:
-    """Return a sort key: what is wrong first, then what goes on, then what has ended, the newest first.
-
-    It does not depend on the order in which runs were read. What is wrong for days is known by now.
-    """
-    recent = row.age is None or row.age < _DAY
-    rests = states.ended(row.phase) or row.phase == "unknown" or not recent
-    age = row.age or 0.0 if rests else 0.0
-    return (
-        not (recent and row.critical),
-        rests,
-        not begun(row),
-        not row.warning,
-        age,
-        _natural(row.name),
-        row.id,
-    )
-
-
-def _natural(name: str) -> list[tuple[str, int]]:
-    """Return a sort key by which run2 comes before run10."""
-    return [(text, int(number or 0)) for text, number in re.findall(r"(\D*)(\d{0,18})", name)]
 
 
 def groups(rows: Sequence[RunRow], by: str) -> list[Heading | RunRow]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from runwatch.core.ending import OVER
+from runwatch.core.ending import ENDED
 from runwatch.core.snapshot import IncidentRow, RunRow, RunView
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
@@ -73,7 +73,7 @@ def phase_tag(
 
 def ended(phase: str) -> bool:
     """Return whether a run in this phase prints nothing more."""
-    return phase in OVER or phase == "vanished"
+    return phase in ENDED
 
 
 def urgency(row: IncidentRow) -> tuple[int, int, float]:

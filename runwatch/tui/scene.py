@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from runwatch.core.run_order import begun
 from runwatch.core.snapshot import Columns, IncidentRow, Latest, Progress, RunView, Snapshot, stale
-from runwatch.render import fleet, states, xaxis
+from runwatch.render import states, xaxis
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.smooth import FACTORS
@@ -124,13 +125,13 @@ class Scene:
     def several(self) -> bool:
         """Return whether more than one run is known, attempts of the same one not counted."""
         rows = self.snapshot.runs if self.snapshot else ()
-        return len({_source(row.id) for row in rows if fleet.begun(row)}) > 1
+        return len({_source(row.id) for row in rows if begun(row)}) > 1
 
     def settling(self) -> bool:
         """Return whether runs are still being found and read: another may be the most urgent soon."""
         rows = self.snapshot.runs if self.snapshot else ()
         unread = self.run is not None and self.run.history is not None
-        unread = unread or not all(map(fleet.begun, rows))
+        unread = unread or not all(map(begun, rows))
         return self.began_within(_CHOICE) or (unread and self.began_within(_READING))
 
     def wanted_run(self) -> str | None:

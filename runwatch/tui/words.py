@@ -85,7 +85,7 @@ _VIEWS: dict[str, tuple[Sentence, ...]] = {
     ),
     actions.CONFIGURATION: (
         ("lines", "lines read so far, of all its logs"),
-        ("unrecognised lines", "those of them that tell nothing that is known: prints, banners, tracebacks"),
+        ("unrecognized lines", "those of them that tell nothing that is known: prints, banners, tracebacks"),
         ("configuration", "read from files beside the log and from trackers; never from the run"),
     ),
 }

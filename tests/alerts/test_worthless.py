@@ -1,4 +1,4 @@
-"""Runs that are worth nothing, as their logs tell it: NaN, zeros and batches that were never trained."""
+"""Runs that are worth nothing, as their logs show it: NaN, zeros and batches that were never trained."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def rows(first: int, last: int, more: str = "") -> str:
     return "".join(f"step: {at}/400  loss: {3 - at * 0.005:.4f}{more}\n" for at in range(first, last))
 
 
-def told(text: str, *pieces: int) -> list[tuple[str, str, str, int | None]]:
+def found(text: str, *pieces: int) -> list[tuple[str, str, str, int | None]]:
     """Return (rule, severity, state, line) of what is found in a complete log that is read in pieces."""
     engine, parser, data = Engine(), StreamParser(catalogue()), text.encode()
     engine.add_source("run", "run", "run.log")
@@ -32,14 +32,14 @@ def told(text: str, *pieces: int) -> list[tuple[str, str, str, int | None]]:
 
 
 def of(rule: str, text: str, *pieces: int) -> list[tuple[str, str, int | None]]:
-    return [(severity, state, line) for name, severity, state, line in told(text, *pieces) if name == rule]
+    return [(severity, state, line) for name, severity, state, line in found(text, *pieces) if name == rule]
 
 
-def test_lines_without_a_record_that_say_nan_are_heard():
+def test_lines_without_a_record_that_say_nan_are_reported():
     bars = "".join(f"Epoch {at}/9 [Train]: {at}/9 done\n" for at in range(1, 4))
     assert of("nonfinite", rows(1, 60) + "INFO avg. test_loss nan avg. top1 0.001\n" * 3) == []
-    found = of("nonfinite", rows(1, 60) + "INFO avg. test_loss nan avg. top1 0.001\n" * 30)
-    assert found == [("warning", "firing", 63)]
+    reported = of("nonfinite", rows(1, 60) + "INFO avg. test_loss nan avg. top1 0.001\n" * 30)
+    assert reported == [("warning", "firing", 63)]
     text = bars + TRACE + "Fitting q\n" + "Loss: nan\n" * 40
     assert of("nonfinite", text) == [("critical", "firing", 12)]
     assert of("nonfinite", text, 50, 130, 300) == of("nonfinite", text)
@@ -63,8 +63,8 @@ def test_a_loss_that_is_read_says_it_itself():
 )
 def test_batches_that_are_all_skipped_are_an_alarm(line, count, severity):
     text = rows(1, 60) + f"{line}\n" * count
-    ((told, state, _),) = of("skipped_steps", text)
-    assert (told, state) == (severity, "firing")
+    ((worst, state, _),) = of("skipped_steps", text)
+    assert (worst, state) == (severity, "firing")
     ((_, state, _),) = of("skipped_steps", text + rows(60, 70))
     assert state == "resolved"
     assert of("skipped_steps", text, 1000, 1500) == of("skipped_steps", text)
@@ -104,6 +104,6 @@ def test_gradients_that_are_all_zero_make_a_flat_loss_a_warning():
 def test_a_bar_that_is_drawn_once_more_behind_an_interrupt_is_no_hang():
     text = "".join(bar(at, f"{3 - at / 100:.4f}") for at in range(1, 90)) + "\n"
     stop = TRACE.replace("KeyError: 1", "KeyboardInterrupt") + bar(90, "2.1000") + "\n"
-    found = told(text + stop)
-    assert ("crash", "info", "firing") in [each[:3] for each in found]
-    assert "hang" not in [each[0] for each in found]
+    incidents = found(text + stop)
+    assert ("crash", "info", "firing") in [each[:3] for each in incidents]
+    assert "hang" not in [each[0] for each in incidents]

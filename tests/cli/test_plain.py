@@ -8,24 +8,24 @@ from .test_headless import end, incident, progress, run
 SIGNS = set("▲●○✓✗◌◎─│╭╮█…±→·")
 
 
-def heard(*bodies):
+def sentences(*bodies):
     printer = Sentences()
     return [line for body in bodies if (line := printer.text(body))]
 
 
 def test_progress_is_a_sentence_and_is_said_once():
-    assert heard(progress(), progress(), progress(step=6)) == [
+    assert sentences(progress(), progress(), progress(step=6)) == [
         "r is training, at step 5 of 10, 50 percent, 1 minute left. Loss 2.500.",
         "r is training, at step 6 of 10, 60 percent, 1 minute left. Loss 2.500.",
     ]
-    assert heard(progress("evaluating")) == [
+    assert sentences(progress("evaluating")) == [
         "r is evaluating, at step 5 of 10, 50 percent, 1 minute left. Loss 2.500."
     ]
 
 
 def test_an_alert_is_said_in_full():
-    told = incident(title="loss spiked to 5.13 (+4.1σ)", advice="lower the learning rate")
-    assert heard(told, incident("resolved")) == [
+    spike = incident(title="loss spiked to 5.13 (+4.1σ)", advice="lower the learning rate")
+    assert sentences(spike, incident("resolved")) == [
         "Critical in r: loss spiked to 5.13 (+4.1 sigma), in line 8. "
         "Cause: grad norm before it. Advice: lower the learning rate. Rule: nonfinite.",
         "Resolved in r: loss is NaN, in line 8.",
@@ -33,7 +33,7 @@ def test_an_alert_is_said_in_full():
 
 
 def test_the_end_counts_what_was_found():
-    lines = heard(progress(), incident(), progress("crashed", 7), end("crashed", 1))
+    lines = sentences(progress(), incident(), progress("crashed", 7), end("crashed", 1))
     assert lines[-1] == "r has ended: crashed, at step 7 of 10, 70 percent. Loss 2.500. Found: 1 critical."
 
 

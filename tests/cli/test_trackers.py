@@ -241,7 +241,7 @@ def test_the_format_asked_for_reaches_the_reader(tmp_path):
     log = Log(tmp_path / "train.log")
     log.steps(20)
     with Follower(log.path, "--format", "megatron", "--interval", "0.05") as follower:
-        follower.says("no training run recognised")
+        follower.says("no training run recognized")
     with Follower(log.path, "--format", "nanochatt") as follower:
         assert follower.end() == 2
         assert "did you mean 'nanochat'?" in follower.words

@@ -83,14 +83,9 @@ def test_a_column_of_which_nothing_is_known_is_left_out_and_a_cell_is_a_dash():
     ]
 
 
-def test_evaluations_are_one_row_of_the_events():
-    begun = [EventRow("eval_begin", f"Evaluating: {n}", None, 10 * n) for n in range(72, 0, -1)]
-    saved = EventRow("checkpoint", "saved", 500, 355)
-    rows = checkpoints.grouped([*begun[:37], saved, *begun[37:]])
-    assert [(row.kind, row.line) for row in rows] == [("evaluation", 720), ("checkpoint", 355)]
-    assert rows[0].title == "72 evaluations since line 10"
-    assert checkpoints.grouped([*begun[:2], saved]) == [*begun[:2], saved]
-    assert cells.row_text(checkpoints.events(begun[:1], 60)[0]).split()[:3] == ["-", "720", "evaluation"]
+def test_the_kind_of_an_event_is_in_words():
+    begun = EventRow("eval_begin", "Evaluating: 72", None, 720)
+    assert cells.row_text(checkpoints.events([begun], 60)[0]).split()[:3] == ["-", "720", "evaluation"]
 
 
 def test_the_shards_of_ranks_are_counted_where_there_are_any():

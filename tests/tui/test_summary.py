@@ -74,7 +74,7 @@ async def test_labels_and_values_are_columns(open_app):
 
 
 async def test_the_side_does_not_repeat_the_titles_of_charts_and_keeps_to_facts_people_want(open_app):
-    facts = {"host": "login03", "lines": "50,000", "unrecognised lines": "7", "cannot be seen": "x.log: gone"}
+    facts = {"host": "login03", "lines": "50,000", "unrecognized lines": "7", "cannot be seen": "x.log: gone"}
     metrics = (*METRICS, "aux_loss")
     async with open_app((200, 50), make=with_single, metrics=metrics, facts=facts, **GOOD) as s:
         side = s.drawn("#summary")

@@ -1,4 +1,4 @@
-"""A launcher's own log: what it says of an end is said of the run beside it that ended then."""
+"""A launcher's own log: what it says of an end is said of the run next to it that ended then."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_run_that_goes_on_is_not_that_launchers():
     assert sorted(logs.runs()) == [("launch.log", "crashed", ["crash"]), ("train.log", None, [])]
 
 
-def test_an_error_that_no_launcher_told_is_of_its_own_log():
+def test_an_error_that_no_launcher_reported_is_of_its_own_log():
     logs = Logs("other.log", "train.log")
     logs.write("train.log", rows(1, 80))
     logs.write("other.log", RAISED)

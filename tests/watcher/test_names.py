@@ -1,4 +1,4 @@
-"""Names of runs in the engine: told apart, kept, and still known by silences when they had to change."""
+"""Names of runs in the engine: distinct, kept, and still known by silences when they had to change."""
 
 import pytest
 

@@ -78,7 +78,7 @@ def test_where_sources_differ_the_leading_one_is_shown_alone():
 
 
 def test_sources_that_count_something_else_are_not_mixed():
-    """Epochs in the log, batches in the tracker: no step in common tells that they are the same."""
+    """Epochs in the log, batches in the tracker: no step in common shows that they are the same."""
     fold = Fold(**MEMBERS)
     fold.read("log", log(*range(1, 10)))
     fold.read("csv", "step,loss\n" + csv(*range(100, 1000, 100)))
@@ -142,10 +142,10 @@ def test_names_are_those_of_the_source_that_leads():
     assert metrics["train/learning_rate"]["printed"] == "lr"
 
 
-@pytest.mark.parametrize(("told", "seconds"), [("", 57.0), (" | total time: 2.00m", 120.0)])
-def test_how_long_it_took_is_as_printed_or_as_the_records_are_dated(told, seconds):
+@pytest.mark.parametrize(("printed", "seconds"), [("", 57.0), (" | total time: 2.00m", 120.0)])
+def test_how_long_it_took_is_as_printed_or_as_the_records_are_dated(printed, seconds):
     fold = Fold(**MEMBERS)
-    fold.read("log", "".join(f"2024-01-01T00:00:{n:02}Z {log(n).strip()}{told}\n" for n in range(2, 60)))
+    fold.read("log", "".join(f"2024-01-01T00:00:{n:02}Z {log(n).strip()}{printed}\n" for n in range(2, 60)))
     picture = snapshot([Shown(fold.engine.groups["g"])], View(), NOW)
     assert picture.run is not None
     assert picture.run.elapsed == seconds

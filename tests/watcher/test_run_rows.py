@@ -2,7 +2,7 @@
 
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.engine import Engine
-from runwatch.watcher.engine.views import Shown, rows, snapshot, unrecognised
+from runwatch.watcher.engine.views import Shown, rows, snapshot, unrecognized
 from runwatch.watcher.protocol import View
 
 NOW = 1_700_000_000.0
@@ -97,14 +97,14 @@ def test_while_many_logs_are_read_it_is_said_that_none_is_of_a_run_so_far():
     shown = [Shown(group) for group in engine.groups.values()]
     for item in shown:
         item.opened(item.group.id, 100, None)
-    assert unrecognised(shown, NOW, 3.0) == ""
+    assert unrecognized(shown, NOW, 3.0) == ""
     shown[0].read(shown[0].group.id, 0)
-    assert unrecognised(shown, NOW, 3.0) == ""
-    said = "reading 3 logs: no training run recognised in those that were read"
-    assert unrecognised(shown, NOW + 4, 3.0) == said
+    assert unrecognized(shown, NOW, 3.0) == ""
+    said = "reading 3 logs: no training run recognized in those that were read"
+    assert unrecognized(shown, NOW + 4, 3.0) == said
     for item in shown:
         item.read(item.group.id, 0)
-    assert unrecognised(shown, NOW + 5, 3.0) == said
-    assert unrecognised(shown, NOW + 9, 3.0).startswith("no line yet in any of 3 logs")
+    assert unrecognized(shown, NOW + 5, 3.0) == said
+    assert unrecognized(shown, NOW + 9, 3.0).startswith("no line yet in any of 3 logs")
     engine.fold(shown[2].group.id, StreamParser().feed(lines(0, 40)))
-    assert unrecognised(shown, NOW + 9, 3.0) == ""
+    assert unrecognized(shown, NOW + 9, 3.0) == ""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from runwatch.parsers.log import LogParser
 from runwatch.watcher import protocol
 from runwatch.watcher.engine.engine import Engine
-from runwatch.watcher.engine.views import Shown, unrecognised
+from runwatch.watcher.engine.views import Shown, unrecognized
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.service.connection import after
 from runwatch.watcher.service.launch import Assignment
@@ -67,9 +67,9 @@ def test_no_end_is_told_before_the_incident_that_led_to_it():
 def test_that_nothing_is_recognised_is_said_of_what_was_looked_at_for_a_while():
     engine = Engine()
     shown = Shown(engine.add_source("-", "stdin", "-"))
-    assert unrecognised([shown], 1000.0, 5.0) == unrecognised([shown], 1060.0, 5.0) == ""
+    assert unrecognized([shown], 1000.0, 5.0) == unrecognized([shown], 1060.0, 5.0) == ""
     shown.opened("-", 0, None)
-    assert unrecognised([shown], 1061.0, 5.0) == unrecognised([shown], 1067.0, 5.0) == ""
+    assert unrecognized([shown], 1061.0, 5.0) == unrecognized([shown], 1067.0, 5.0) == ""
     shown.read("-", 0)
-    assert unrecognised([shown], 1068.0, 5.0) == ""
-    assert unrecognised([shown], 1074.0, 5.0).startswith("no line yet in stdin")
+    assert unrecognized([shown], 1068.0, 5.0) == ""
+    assert unrecognized([shown], 1074.0, 5.0).startswith("no line yet in stdin")

@@ -5,10 +5,11 @@ import random
 import pytest
 
 from runwatch.core.machine import Process, Processes
+from runwatch.core.snapshot import EventRow
 from runwatch.parsers.log import LogParser
 from runwatch.render import fleet
 from runwatch.watcher import protocol
-from runwatch.watcher.engine import views
+from runwatch.watcher.engine import event_rows, views
 from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
 from tests.watcher.test_engine import log
@@ -122,3 +123,12 @@ def test_the_most_urgent_of_twenty_runs_is_shown_first_whatever_is_read_first():
     name, rows = found[0]
     assert name == rows[0] == "run07"
     assert rows[1] == "run13"
+
+
+def test_evaluations_are_one_row_of_the_events():
+    begun = [EventRow("eval_begin", f"Evaluating: {n}", None, 10 * n) for n in range(72, 0, -1)]
+    saved = EventRow("checkpoint", "saved", 500, 355)
+    rows = event_rows.grouped([*begun[:37], saved, *begun[37:]])
+    assert [(row.kind, row.line) for row in rows] == [("evaluation", 720), ("checkpoint", 355)]
+    assert rows[0].title == "72 evaluations since line 10"
+    assert event_rows.grouped([*begun[:2], saved]) == [*begun[:2], saved]

@@ -121,20 +121,20 @@ class Lifecycle:
         return known
 
     def _notice(self, look: Look, what: str, known: Known, now: float) -> Notification:
-        said, grave = CUT_SHORT.get(what, (what, "info"))
+        said, severity = CUT_SHORT.get(what, (what, "info"))
         at = "" if look.step is None else f" at step {look.step:,}"
         of = "" if look.total is None else f" of {look.total:,}"
         stage = f" in {look.stage}" if look.stage and what in CUT_SHORT else ""
         title = f"{look.name} {said}{'' if what == 'started' and not look.step else stage + at + of}"
         if what == "finished" and look.reason:
-            title, grave = f"{look.name} {look.reason}", look.health
+            title, severity = f"{look.name} {look.reason}", look.health
         lines = []
         if known.began is not None and what != "started":
             lines.append(f"Watched for: {numbers.duration(now - known.began)}")
         lines += look.metrics()
         if what != "started" and (checkpoint := look.checkpoint()):
             lines.append(checkpoint)
-        row = IncidentRow(f"{digest(look.id)}-{what}", look.name, what, grave, what, title)
+        row = IncidentRow(f"{digest(look.id)}-{what}", look.name, what, severity, what, title)
         return Notification(
             f"{self._epoch}.{digest(look.id + look.stage)}.{what}.{int(known.began or 0)}",
             look.name, "notice", row, self._host, now, look=look.look, lines=tuple(lines),

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
 
 import click
 
-from runwatch.cli.watching import pace, printer, rule_summaries
+from runwatch.cli.watching import (
+    interval_option,
+    line_options,
+    look_options,
+    on_screen,
+    pace,
+    printer,
+    rule_summaries,
+    web_options,
+)
 from runwatch.core.errors import ExitCode, UsageError
 
 HERE = "."
@@ -18,18 +25,10 @@ HERE = "."
 @click.argument("hosts", nargs=-1)
 @click.option("--ssh", help="Command that connects to a host. [default: $RUNWATCH_SSH, or ssh]")
 @click.option("--remote", default="runwatch", show_default=True, help="Name or path of runwatch on the host.")
-@click.option(
-    "--headless", is_flag=True, help="Print plain lines instead of a screen (the default without a terminal)."
-)
-@click.option("--plain", is_flag=True, help="Print sentences for a screen reader instead of a screen.")
-@click.option("--json", "as_json", is_flag=True, help="With --headless: print one JSON object per line.")
-@click.option(
-    "--interval", type=float, help="Seconds between headless progress lines.  [default: 10; with --plain 60]"
-)
-@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
-@click.option("--theme", help="Colors of the screen: dark, light, nord and others; T lists them.")
-@click.option("--web", is_flag=True, help="Show the screen in a browser on this machine.")
-@click.option("--port", type=click.IntRange(1, 65535), help="With --web: the port. [default: a free one]")
+@line_options
+@interval_option
+@look_options
+@web_options
 def command(
     hosts: tuple[str, ...],
     ssh: str | None,
@@ -63,10 +62,11 @@ def command(
     from runwatch.watcher.service.launch import Hub, greet
 
     names = tuple(dict.fromkeys(hosts)) or (HERE,)
+    lines = headless or plain or as_json
     if web or port is not None:
         from runwatch.cli.commands.web import serve
 
-        if headless or as_json or plain or not web:
+        if lines or not web:
             raise UsageError("--web shows the screen, --port is for --web")
         flags = [
             f"--remote={remote}",
@@ -75,8 +75,7 @@ def command(
             *([f"--theme={theme}"] if theme else []),
         ]
         return serve(["attach", *flags, "--", *hosts], port)
-    terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    screen = not headless and not plain and not as_json and (terminal or "TEXTUAL_DRIVER" in os.environ)
+    screen = on_screen(lines=lines)
     hub = Hub(names, ssh_command(ssh), remote)
     try:
         greet(hub.socket, PROMPT + 30.0)

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from runwatch.cli.watching import printer, rule_summaries
+from runwatch.cli.watching import line_options, look_options, printer, rule_summaries
 from runwatch.demo.launch import FAULT_NAMES, start, stop
 
 CONFIG = """\
@@ -29,14 +29,9 @@ seconds = 8.0
 @click.command("demo")
 @click.option("--fault", type=click.Choice(FAULT_NAMES), help="Cause this real fault during the run.")
 @click.option("--steps", type=click.IntRange(20, 100_000), help="Training steps (default 340).")
-@click.option(
-    "--headless", is_flag=True, help="Print plain lines instead of a screen (the default without a terminal)."
-)
-@click.option("--plain", is_flag=True, help="Print sentences for a screen reader instead of a screen.")
-@click.option("--json", "as_json", is_flag=True, help="With --headless: print one JSON object per line.")
+@line_options
 @click.option("--dir", "directory", type=click.Path(path_type=Path), help="Keep the run's files here.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
-@click.option("--theme", help="Colors of the screen: dark, light, nord and others; T lists them.")
+@look_options
 def command(
     fault: str | None,
     steps: int | None,

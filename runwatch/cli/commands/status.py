@@ -93,9 +93,9 @@ def _silenced(silences: Sequence[SilenceRow], now: float) -> str:
     from runwatch.render import numbers
 
     held = [row for row in silences if row.starts <= now < row.ends]
-    told = [f"{' '.join(row.matchers)} for {numbers.brief(row.ends - now)} more" for row in held[:NAMED]]
+    named = [f"{' '.join(row.matchers)} for {numbers.brief(row.ends - now)} more" for row in held[:NAMED]]
     more = f"; and {len(held) - NAMED} more" if len(held) > NAMED else ""
-    return plain(f"silenced: {'; '.join(told)}{more}") if held else ""
+    return plain(f"silenced: {'; '.join(named)}{more}") if held else ""
 
 
 def _print(

@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runwatch.cli.watching import keyboard, pace, printer, rule_summaries
+from runwatch.cli.watching import (
+    interval_option,
+    keyboard,
+    line_options,
+    look_options,
+    on_screen,
+    pace,
+    printer,
+    rule_summaries,
+    web_options,
+)
 from runwatch.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,14 +35,8 @@ if TYPE_CHECKING:
 
 @click.command("tail")
 @click.argument("paths", nargs=-1)
-@click.option(
-    "--headless", is_flag=True, help="Print plain lines instead of a screen (the default without a terminal)."
-)
-@click.option("--plain", is_flag=True, help="Print sentences for a screen reader instead of a screen.")
-@click.option("--json", "as_json", is_flag=True, help="With --headless: print one JSON object per line.")
-@click.option(
-    "--interval", type=float, help="Seconds between headless progress lines.  [default: 10; with --plain 60]"
-)
+@line_options
+@interval_option
 @click.option("--every", type=int, help="Steps between headless progress lines, instead of seconds.")
 @click.option("--exit", "exit_at_end", is_flag=True, help="With --headless: exit when the run ends.")
 @click.option("--wait", is_flag=True, help="Wait for a file that does not exist yet.")
@@ -40,15 +44,13 @@ if TYPE_CHECKING:
     "--poll", is_flag=True, help="Check files at intervals, for file systems without change events."
 )
 @click.option("--format", "format_name", help="Read logs as this format; `runwatch formats` lists them.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
-@click.option("--theme", help="Colors of the screen: dark, light, nord and others; T lists them.")
+@look_options
 @click.option(
     "--pid", "pids", type=int, multiple=True, help="Process of the run, if runwatch does not find it."
 )
 @click.option("--deadline", help="When the run must end: 2026-01-31T18:00, 18:00, or a span: 12h, 90m.")
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
-@click.option("--web", is_flag=True, help="Show the screen in a browser on this machine.")
-@click.option("--port", type=click.IntRange(1, 65535), help="With --web: the port. [default: a free one]")
+@web_options
 def command(
     paths: tuple[str, ...],
     headless: bool,
@@ -79,9 +81,8 @@ def command(
       runwatch tail train.log --headless --exit  # plain lines until the run ends
       python train.py 2>&1 | runwatch tail - --headless
     """
-    terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     lines = headless or plain or as_json
-    screen = not lines and (terminal or "TEXTUAL_DRIVER" in os.environ)
+    screen = on_screen(lines=lines)
     title = ""
     if not paths:
         paths, title = _nearby(shown=screen or web, as_json=as_json), "what is written here"
@@ -91,7 +92,7 @@ def command(
     if port is not None and not web:
         raise UsageError("--port is for --web")
     if web:
-        if headless or as_json or plain or "-" in paths:
+        if lines or "-" in paths:
             raise UsageError("--web shows the screen", "", "leave out --headless, --plain, --json and -")
         from runwatch.cli.commands.web import serve
 

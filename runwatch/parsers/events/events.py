@@ -79,7 +79,7 @@ class Line(NamedTuple):
 class Tally:
     """Counts what may repeat without end: an event is due at the 1st, 2nd, 4th, 8th, ... of a minute.
 
-    Lines without a time count on, unless `apart` records stood between. Each event carries the
+    Lines without a time count on, unless `apart` records came between. Each event carries the
     count so far, so the greatest of a minute is how many there were, to within a factor of two.
     """
 

@@ -10,7 +10,7 @@ import msgspec
 from runwatch.core.errors import SourceError
 from runwatch.watcher.daemon.initial import written
 from runwatch.watcher.samplers.procfs import Proc
-from runwatch.watcher.sources.discover import tells
+from runwatch.watcher.sources.discover import has_record
 from runwatch.watcher.sources.kinds import kind_of
 from runwatch.watcher.sources.member import DIRECTORY, LOG
 from runwatch.watcher.sources.search import search
@@ -59,7 +59,7 @@ def _nearby(path: str, pid: int | None) -> Nearby | None:
 def _is_run(path: str) -> bool:
     """Return whether it contains a training record; a tracker's file is recognized by its name."""
     try:
-        return kind_of(path) != LOG or tells(path)
+        return kind_of(path) != LOG or has_record(path)
     except SourceError:
         return False
 

@@ -20,7 +20,7 @@ from runwatch.core.series import Series
 
 Floats = NDArray[np.float64]
 ENOUGH = 20
-"""Steps that both must have told before they are judged."""
+"""Steps that both must have reported before they are judged."""
 FEW = 2
 """Steps that both must have reported before they are shown as one series."""
 MOST = 0.5
@@ -53,18 +53,18 @@ class Outcome(NamedTuple):
     """What came of a comparison."""
 
     judged: bool
-    """Whether both told enough of the same steps."""
+    """Whether both reported enough of the same steps."""
     difference: Difference | None = None
 
 
 @dataclass(slots=True)
-class Telling:
-    """What one source told of something that another tells too, and whether the two were compared."""
+class Report:
+    """What one source reports of something that another reports too, and whether the two were compared."""
 
     series: Series = field(default_factory=lambda: Series(""))
     judged: bool = False
-    told: bool = False
-    """They differ, and that was said."""
+    differs: bool = False
+    """They differ, and an event has said so."""
 
     _tried: int = 0
     """How much there was when they were compared last."""
@@ -82,7 +82,7 @@ class Telling:
         count = len(self.series)
         grown = count >= (2.0 if self.judged else 1.1) * self._tried
         early = not self.judged and before < _EARLY
-        due = not self.told and count >= ENOUGH and (grown or early)
+        due = not self.differs and count >= ENOUGH and (grown or early)
         self._tried = count if due else self._tried
         return due
 
@@ -90,9 +90,9 @@ class Telling:
         """Return what to add to its steps where both report the same; None where nothing shows that."""
         known = self._aligned[1] if self.judged else None
         reported = len(leading), len(self.series)
-        if known is None and not self.told and self._aligned[0] != reported:
+        if known is None and not self.differs and self._aligned[0] != reported:
             self._aligned = reported, aligned(*leading.newest(), *self.series.newest())
-        return None if self.told else self._aligned[1]
+        return None if self.differs else self._aligned[1]
 
 
 def compare(steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats) -> Outcome:

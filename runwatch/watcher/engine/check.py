@@ -80,7 +80,7 @@ def check(
         lines = sum(source.lines for _, source in engine.sources.values())
         where = files[0].path if len(files) == 1 else f"{len(files)} files"
         advice = f"{lines:,} lines read; `runwatch formats PATH` shows what is understood"
-        raise SourceError("no training run recognised", where, advice)
+        raise SourceError("no training run recognized", where, advice)
     return engine
 
 

@@ -106,10 +106,10 @@ def _stage(engine: Engine, pipeline: Pipeline, stage: WatchedRun, now: float) ->
 def _ranks(run: Run) -> dict[str, dict[str, int | None]]:
     """Return how far each rank is, and how much it has to do, as far as known: at least what it has done."""
     steps = trained(run.ranks.values())
-    told = {rank: state.progress(steps, run.total) for rank, state in sorted(run.ranks.items())}
+    progress = {rank: state.progress(steps, run.total) for rank, state in sorted(run.ranks.items())}
     return {
         str(rank): {"done": done, "total": done if total is None else total}
-        for rank, (done, total) in told.items()
+        for rank, (done, total) in progress.items()
     }
 
 

@@ -39,9 +39,10 @@ def end(group: Group, watched: WatchedRun, now: float) -> None:
     ended, run = group.machine.ended, watched.run
     if ended is None or now - ended.time < GONE or ended.exit_code != 0 or run.finished:
         return
-    died = any(row.rule == "crash" and row.state != "resolved" for row in watched.incidents.every())
     whole = run.covered is None or run.covered >= DONE
-    run.finished = whole and not died and (run.progressed is None or run.progressed <= ended.time + 1.0)
+    run.finished = (
+        whole and not watched.crashed and (run.progressed is None or run.progressed <= ended.time + 1.0)
+    )
 
 
 def event_of(told: MachineEvent, run: Run) -> Event | None:

@@ -23,7 +23,7 @@ from runwatch.core.checkpoint import Look
 from runwatch.core.ending import state_of
 from runwatch.core.planned import of_checkpoint
 from runwatch.core.readability import Lost
-from runwatch.core.run_names import tells, tells_at_all
+from runwatch.core.run_names import has_specific_part, is_specific
 from runwatch.core.sample import Job, MachineEvent, Message
 from runwatch.core.series import FULL, Detail
 from runwatch.watcher.engine import launchers, reference
@@ -86,7 +86,7 @@ class Engine:
         if not others or (member.kind == LOG and LOG not in others):
             # It is called as if the log had been there at first.
             group.path = named_by(source_id, member)
-            self._naming.call(group, self.rules, name if not group.title or tells(path) else "")
+            self._naming.call(group, self.rules, name if not group.title or is_specific(path) else "")
         source = Source(source_id, name, path, member, opened=len(group.sources))
         source.log = deque(maxlen=self._detail.lines)
         source.read_when = deque(maxlen=self._detail.lines)
@@ -182,14 +182,14 @@ class Engine:
                 follow(group)
             whole = source.with_early(source.placed(segment))
             if not group.runs:
-                if not _tells(whole) or launchers.may_tell(source, whole):
+                if not _tells(whole) or launchers.may_belong(source, whole):
                     source.keep_early(whole)
                     continue
                 begin(group, self.rules, self._detail)
             source.early, source.early_total = (), None
-            watched = group.runs[-1] if leads else group.run_told(source, whole)
+            watched = group.runs[-1] if leads else group.run_of(source, whole)
             told = replace(whole, late=True) if late else whole
-            block = group.told(source, told, leads=leads, watched=watched)
+            block = group.reported(source, told, leads=leads, watched=watched)
             watched.run.format = group.format
             watched.run.title = title_of(source, whole, watched.run.title)
             own = {name: text for name, text in batch.printed.items() if leads or name in block.samples}
@@ -258,7 +258,7 @@ class Engine:
         """Take in what a sampler says of the machine under a group; return what changed in incidents."""
         group = self.groups[group_id]
         group.machine.fold(message)
-        if isinstance(message, Job) and not tells_at_all(group.path) and tells(message.name):
+        if isinstance(message, Job) and not has_specific_part(group.path) and is_specific(message.name):
             self._naming.entitle(group, self.rules, message.name)
         group.lived |= any(group.machine.own())
         if not isinstance(message, MachineEvent) or not group.runs:
@@ -385,7 +385,7 @@ class Engine:
             if owner is None:
                 source.early = ()
                 begin(group, self.rules, self._detail)
-                owner, block = group, group.told(source, block, leads=True, watched=group.runs[-1])
+                owner, block = group, group.reported(source, block, leads=True, watched=group.runs[-1])
             changes += self._judging.take(owner, block)
         return changes
 

@@ -28,7 +28,7 @@ from runwatch.core.run_names import folder
 from runwatch.core.series import Series
 from runwatch.core.snapshot import Progress, stale
 from runwatch.render.numbers import duration
-from runwatch.watcher.engine.agreement import Telling, clocks, compare
+from runwatch.watcher.engine.agreement import Report, clocks, compare
 from runwatch.watcher.engine.provisional import Provisional, Settled
 from runwatch.watcher.engine.source import NOTHING, RECORDS, Source
 from runwatch.watcher.engine.watched import WatchedRun
@@ -62,7 +62,7 @@ class Group:
     id: str
     name: str
     path: str = ""
-    """What it is called after, as far as nothing else tells."""
+    """The path that it is called after, unless it has a title."""
     title: str = ""
     """What a tracker or the scheduler calls it."""
     former: tuple[str, ...] = ()
@@ -262,8 +262,8 @@ class Group:
             return source.strength == RECORDS
         return False
 
-    def run_told(self, source: Source, block: Block) -> WatchedRun:
-        """Return the run that a block of a source that does not lead tells of.
+    def run_of(self, source: Source, block: Block) -> WatchedRun:
+        """Return the run that a block of a source that does not lead is of.
 
         It is the one whose log names the tracker's run. A tracker writes late: what goes on with the steps of
         a stage that is over is still of that stage.
@@ -280,11 +280,11 @@ class Group:
         source.tells, source.reached = former.run.id, float(last)
         return former
 
-    def told(self, source: Source, block: Block, *, leads: bool, watched: WatchedRun) -> Block:
-        """Return what a block of `source` tells a run.
+    def reported(self, source: Source, block: Block, *, leads: bool, watched: WatchedRun) -> Block:
+        """Return what a block of `source` reports about a run.
 
-        The leader tells everything. Another rank's log tells how far that rank is and
-        what happened to it; any other source what the leader does not tell.
+        The leader reports everything. The log of another rank says how far that rank is and
+        what happened to it; any other source what the leader does not report.
         """
         rank, run = source.member.rank, watched.run
         if len(self.sources) == 1 and not source.member.group:
@@ -332,7 +332,7 @@ class Group:
         if leader is source or source.member.rank not in (None, leader.member.rank):
             return
         judged, found = clocks(*leader.clock.series.newest(), *source.clock.series.newest())
-        source.clock.judged, source.clock.told = source.clock.judged or judged, found is not None
+        source.clock.judged, source.clock.differs = source.clock.judged or judged, found is not None
         if found is not None:
             apart = found.theirs - found.ours
             order = f"{duration(abs(apart))} {'after' if apart > 0 else 'before'}"
@@ -363,11 +363,11 @@ class Group:
         run = watched.run
         for name, samples in repeated.items():
             others = watched.repeats.setdefault(name, {})
-            other = others.setdefault(source.id, Telling(Series(name)))
+            other = others.setdefault(source.id, Report(Series(name)))
             if not other.add(samples):
                 continue
             judged, found = compare(*run.series[name].newest(), *other.series.newest())
-            other.judged, other.told = other.judged or judged, found is not None
+            other.judged, other.differs = other.judged or judged, found is not None
             if found is None:
                 continue
             owner = self.sources.get(run.owners.get(name, ""), self.leader)
@@ -394,7 +394,7 @@ def _setting_aside(watched: WatchedRun, names: Iterable[str]) -> Iterator[None]:
     yield
     for name, owner, series in before:
         if owner and series is not None and run.series.get(name) is not series:
-            watched.repeats.setdefault(name, {})[owner] = Telling(series)
+            watched.repeats.setdefault(name, {})[owner] = Report(series)
 
 
 def title_of(source: Source, block: Block, title: str) -> str:
@@ -402,7 +402,7 @@ def title_of(source: Source, block: Block, title: str) -> str:
     facts = [event.data for event in block.events if event.kind == "facts"]
     if not facts or source.member.kind != WANDB:
         return title
-    return next((told["name"] for told in reversed(facts) if "name" in told), title)
+    return next((data["name"] for data in reversed(facts) if "name" in data), title)
 
 
 def of_source(block: Block, path: str) -> Block:

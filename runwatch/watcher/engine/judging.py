@@ -103,7 +103,7 @@ def adapted(old: Iterable[Rule], new: Iterable[Rule]) -> list[Rule]:
 
 
 def released(watched: WatchedRun) -> list[Change]:
-    """Return what is told after all, now that the run was seen alive."""
+    """Return the changes that were held back, now that the run was seen alive."""
     if not watched.held:
         return []
     held, watched.held = set(watched.held), []

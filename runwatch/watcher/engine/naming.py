@@ -1,16 +1,16 @@
-"""Names of groups: told apart by `core.run_names`, longer where they became ambiguous, kept in their runs."""
+"""Names of groups by `core.run_names`: longer where they became ambiguous, and kept in their runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from runwatch.alerts.rules.ruleset import Ruleset
-from runwatch.core.run_names import RunNames, tells
+from runwatch.core.run_names import RunNames, is_specific
 from runwatch.watcher.engine.beginnings import rename
 from runwatch.watcher.engine.group import Group
 
 MOST_TITLE = 80
-"""Characters of a name that a tracker tells."""
+"""Most characters of a title."""
 
 
 class Naming:
@@ -33,7 +33,7 @@ class Naming:
         """Note what a tracker or the scheduler calls the runs of a group; the first such name stays."""
         if title and not group.title and group.settled is None:
             group.title = title[:MOST_TITLE]
-            self.call(group, rules, group.name if tells(group.path) else "")
+            self.call(group, rules, group.name if is_specific(group.path) else "")
 
     def drop(self, group_id: str) -> None:
         """Forget a group."""

@@ -14,17 +14,17 @@ from collections.abc import Mapping
 from runwatch.core.run import Run
 from runwatch.core.series import Series, united
 from runwatch.core.snapshot import Columns, Latest, finite
-from runwatch.watcher.engine.agreement import Telling
+from runwatch.watcher.engine.agreement import Report
 from runwatch.watcher.protocol import Chart
 
-Repeats = Mapping[str, Mapping[str, Telling]]
+Repeats = Mapping[str, Mapping[str, Report]]
 """Metric -> what other sources than the leading one report of it, by their ids."""
 
 
 def reported(run: Run, repeats: Repeats, metric: str) -> list[tuple[Series, float]]:
     """Return what agreeing sources report of a metric, the one with most values first.
 
-    Beside each stands what to add to its steps, so that they are counted as the leading source does.
+    With each comes what to add to its steps, so that they are counted as the leading source does.
     """
     leading = run.series[metric]
     others = ((other.series, other.shift(leading)) for other in repeats.get(metric, {}).values())

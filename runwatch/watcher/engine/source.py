@@ -14,7 +14,7 @@ from runwatch.core.block import Block
 from runwatch.core.readability import FEWER, KNOWN, LAYOUT, Lost, misread
 from runwatch.core.run_boundaries import Segment, Splitter
 from runwatch.core.saves import AFTER, UNTIL, tells
-from runwatch.watcher.engine.agreement import Telling
+from runwatch.watcher.engine.agreement import Report
 from runwatch.watcher.sources.member import Member
 
 LOG_LINES = 2000
@@ -45,7 +45,7 @@ class Source:
     records: int = 0
     """Training records read."""
     splitter: Splitter = field(default_factory=Splitter)
-    clock: Telling = field(default_factory=Telling)
+    clock: Report = field(default_factory=Report)
     """When it says that steps were made: Unix time by step."""
     looked: bool = False
     """A directory: it was looked at."""
@@ -60,7 +60,7 @@ class Source:
     early_total: int | None = None
     """The planned number of steps that it told before."""
     handed_on: int = -1
-    """Offset up to which what it said of an end was taken for that of the run beside it."""
+    """Offset up to which what it said of an end was taken for that of the run next to it."""
     steps: tuple[int, ...] = ()
     """Up to two newest training steps of the run that it tells of."""
     strength: int = NOTHING
@@ -80,7 +80,7 @@ class Source:
 
     @property
     def unplaced(self) -> tuple[Event, ...]:
-        """What it told before a run was known, and no other run took."""
+        """Events from before a run was known that no other run took."""
         return tuple(event for event in self.early if event.offset > self.handed_on)
 
     def keep_early(self, block: Block) -> None:

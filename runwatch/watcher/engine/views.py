@@ -17,9 +17,9 @@ from runwatch.core.metrics import LOSS
 from runwatch.core.rank_state import RankState, trained
 from runwatch.core.run import Run
 from runwatch.core.run_boundaries import Splitter
+from runwatch.core.run_order import begun, urgency
 from runwatch.core.snapshot import (
     Compared,
-    EventRow,
     Mark,
     RankPlace,
     RankRow,
@@ -30,8 +30,14 @@ from runwatch.core.snapshot import (
     not_finite,
 )
 from runwatch.core.text import plain
-from runwatch.render import checkpoints, fleet
-from runwatch.watcher.engine import checkpoint_view, machine_view, one_series, parallel, stage_view
+from runwatch.watcher.engine import (
+    checkpoint_view,
+    event_rows,
+    machine_view,
+    one_series,
+    parallel,
+    stage_view,
+)
 from runwatch.watcher.engine.evidence import spoilt
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import pipelines
@@ -43,7 +49,7 @@ from runwatch.watcher.protocol import View
 MAX_RUNS = 256
 """Runs in the list of one picture."""
 _LENGTHS = ("total time", "train_runtime")
-"""Metrics that tell how long the run took, in seconds."""
+"""Metrics with the length of the run, in seconds."""
 MAX_METRICS = 128
 """Metrics described to a client at once."""
 MAX_MARKS = 200
@@ -53,7 +59,6 @@ MAX_INCIDENTS = 100
 MAX_SOURCES = 64
 MAX_CHECKPOINTS = 200
 FEW_CHECKPOINTS = 20
-MAX_EVENTS = 100
 MAX_COMPARED = 4
 """Runs laid over another at once."""
 MAX_NAMED = 64
@@ -137,7 +142,7 @@ class Shown:
             self.group.sources[source].written = written
 
     def trend(self, run: Run, width: int) -> tuple[float | None, ...]:
-        """Return at most `width` values of a run's loss; made anew where a column of them would change."""
+        """Return at most `width` values of a run's loss; made again where a column of them would change."""
         series = run.series.get(LOSS) if width else None
         if series is None:
             return ()
@@ -151,7 +156,7 @@ class Shown:
         return known[2]
 
     def waited(self, now: float) -> float:
-        """Return for how many seconds nothing was recognised, though all was looked at."""
+        """Return for how many seconds nothing was recognized, though all was looked at."""
         self._since = now if self._since is None and self._all_looked_at else self._since
         return 0.0 if self._since is None else now - self._since
 
@@ -176,23 +181,23 @@ class Shown:
         return None if not self.left or not backlog else 1.0 - self.left / backlog
 
 
-def unrecognised(shown: Collection[Shown], now: float, after: float) -> str:
+def unrecognized(shown: Collection[Shown], now: float, after: float) -> str:
     """Return what to say when no run was found for `after` seconds in all there is; "" if there was."""
     waited = [item.waited(now) if item.quiet else 0.0 for item in shown]
     if max(waited, default=0.0) <= after or any(item.preview or item.group.runs for item in shown):
         return ""
     if min(waited) <= after:
-        return f"reading {len(shown)} logs: no training run recognised in those that were read"
+        return f"reading {len(shown)} logs: no training run recognized in those that were read"
     lines = sum(item.group.lines for item in shown)
     where = next(iter(shown)).group.name if len(shown) == 1 else f"any of {len(shown)} logs"
     if not lines:
         return f"no line yet in {where}: is the run started, and does it write there?"
-    return f"no training run recognised yet in {where} ({lines:,} lines read)"
+    return f"no training run recognized yet in {where} ({lines:,} lines read)"
 
 
 def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[str] = ()) -> Snapshot:
     """Return the picture for `view` at Unix time `now`."""
-    told: list[RunRow] = []
+    rows: list[RunRow] = []
     picked: tuple[Shown, WatchedRun | None, Run] | None = None
     best: tuple[object, ...] = ()
     former = _former(shown)
@@ -201,13 +206,13 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
             picked = (item, watched, run) if view.run == run.id else picked
             continue
         row = run_row(item.group, watched, run, now, item.trend(run, view.trends), reading=item.reading(now))
-        told.append(row)
-        place = not fleet.begun(row), *fleet.urgency(row)
+        rows.append(row)
+        place = not begun(row), *urgency(row)
         newest = watched is None or not watched.closed
         if view.run == run.id or (view.run is None and newest and (not best or place < best)):
             picked, best = (item, watched, run), place
     view_of = _run_view(*picked, view, now) if picked else None
-    return Snapshot(now, tuple(_newest(told)), view_of, tuple(notices), _compared(shown, view))
+    return Snapshot(now, tuple(_newest(rows)), view_of, tuple(notices), _compared(shown, view))
 
 
 def rows(shown: Sequence[Shown], now: float) -> list[RunRow]:
@@ -225,13 +230,13 @@ def _former(shown: Sequence[Shown]) -> set[str]:
     return {stage.run.id for item in shown for each in pipelines(item.group) for stage in each.stages[:-1]}
 
 
-def _newest(told: Sequence[RunRow]) -> Sequence[RunRow]:
+def _newest(rows: Sequence[RunRow]) -> Sequence[RunRow]:
     """Return the rows that are shown: of too many those with something wrong, and the newest."""
-    if len(told) <= MAX_RUNS:
-        return told
-    ranked = sorted(told, key=lambda row: (not row.critical, row.age if row.age is not None else math.inf))
+    if len(rows) <= MAX_RUNS:
+        return rows
+    ranked = sorted(rows, key=lambda row: (not row.critical, row.age if row.age is not None else math.inf))
     kept = {row.id for row in ranked[:MAX_RUNS]}
-    return [row for row in told if row.id in kept]
+    return [row for row in rows if row.id in kept]
 
 
 def _entries(shown: Sequence[Shown]) -> Iterator[tuple[Shown, WatchedRun | None, Run]]:
@@ -240,7 +245,7 @@ def _entries(shown: Sequence[Shown]) -> Iterator[tuple[Shown, WatchedRun | None,
         if anything and item.quiet:
             continue
         entries: list[tuple[WatchedRun | None, Run]] = [(watched, watched.run) for watched in item.group.runs]
-        if not entries:  # its lines are worth seeing before a run is recognised
+        if not entries:  # its lines are worth seeing before a run is recognized
             entries = [(None, Run(item.group.id, item.group.name))]
         if item.preview is not None:
             entries = [*entries[:-1], (entries[-1][0] if entries else None, item.preview)]
@@ -316,7 +321,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
             run, now, MAX_CHECKPOINTS if view.details else FEW_CHECKPOINTS, spoils
         ),
         saving=checkpoint_view.saving(run, phase, now, spoils[0] if spoils else None),
-        events=_events(run) if view.details else (),
+        events=event_rows.rows(run) if view.details else (),
         about=run.about if view.details else {},
         log=tuple(newest),
         log_source=speaker.path if speaker is not None else "",
@@ -334,14 +339,14 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
 
 def _elapsed(group: Group, run: Run) -> float | None:
     """Return how long training took in seconds: as the log counts it, else as its records are dated."""
-    told = next(filter(None, map(run.latest, _LENGTHS)), None)
-    if told is None and len(group.runs) == 1 and not run.restarts:
+    length = next(filter(None, map(run.latest, _LENGTHS)), None)
+    if length is None and len(group.runs) == 1 and not run.restarts:
         leads_first = sorted(group.sources.values(), key=lambda source: source is not group.leader)
         dated = next(
             (source.clock.series.summary for source in leads_first if len(source.clock.series)), None
         )
-        told = None if dated is None else dated.last - dated.first
-    return finite(told)
+        length = None if dated is None else dated.last - dated.first
+    return finite(length)
 
 
 def _read_when(source: Source | None, lines: Sequence[tuple[int, str]]) -> tuple[tuple[int, float], ...]:
@@ -363,13 +368,8 @@ def _link(run: Run) -> str:
     return f"{plain(host, 200)}/{entity}/{project}/runs/{name}"
 
 
-def _events(run: Run) -> tuple[EventRow, ...]:
-    rows = [EventRow(event.kind, event.title, event.step, event.line, event.rank) for event in run.events]
-    return tuple(checkpoints.grouped(rows[::-1])[:MAX_EVENTS])
-
-
 def _about(group: Group) -> dict[str, str]:
-    about = {"lines": f"{group.lines:,}", "unrecognised lines": f"{group.unparsed:,}"}
+    about = {"lines": f"{group.lines:,}", "unrecognized lines": f"{group.unparsed:,}"}
     if unread := [source.unseen.says for source in group.sources.values() if source.unseen is not None]:
         about["cannot be seen"] = "; ".join(unread[:4])
     if not group.about:

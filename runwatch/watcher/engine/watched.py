@@ -13,7 +13,7 @@ from runwatch.core.findings import Severity
 from runwatch.core.readability import Lost
 from runwatch.core.run import Run
 from runwatch.core.snapshot import IncidentRow, Progress
-from runwatch.watcher.engine.agreement import Telling
+from runwatch.watcher.engine.agreement import Report
 
 _OPEN = ("firing", "acknowledged")
 _DONE = (End.FINISHED, End.STOPPED_EARLY)
@@ -34,7 +34,7 @@ class WatchedRun:
     """It is a further stage of the run before it."""
     closed: bool = False
     """Another run of the same sources has begun."""
-    repeats: dict[str, dict[str, Telling]] = field(default_factory=dict)
+    repeats: dict[str, dict[str, Report]] = field(default_factory=dict)
     """Metric -> what other sources than the one that leads in it report of it too, by their ids."""
     source: str = ""
     """Path of the source whose records make its steps, where it has several."""
@@ -70,6 +70,11 @@ class WatchedRun:
         for row in filter(None, map(rows.get, _SILENT)):
             return Ending(_end(row, End.HUNG), row.title, "", row.step, row.line)
         return None
+
+    @property
+    def crashed(self) -> bool:
+        """Whether a crash is known that is not over."""
+        return any(row.rule == "crash" and row.state != "resolved" for row in self.incidents.every())
 
     @property
     def phase(self) -> str:

@@ -322,7 +322,7 @@ class Server:
             self._attention.reset()
             self._tell("clock", f"the clock jumped by {jump:+.0f} s, or the machine slept")
         now = self.clock.now
-        unknown = views.unrecognised(self.shown.values(), now, UNKNOWN_AFTER)
+        unknown = views.unrecognized(self.shown.values(), now, UNKNOWN_AFTER)
         if self._notices.stand(unknown):
             self._spread(unknown)
         groups = newest(self.engine.groups[group] for group in self._intake.places)

@@ -216,7 +216,7 @@ def _sounded(files: Sequence[File]) -> list[File]:
     if alone or not 0 < len(logs) <= _MAX_SOUNDED or len(logs) == len(files):
         return list(files)
     return [
-        replace(file, tells=len(logs) == 1 or tells(file.path), mentions=_mentioned(file.path, homes))
+        replace(file, tells=len(logs) == 1 or has_record(file.path), mentions=_mentioned(file.path, homes))
         if file.kind == LOG
         else file
         for file in files
@@ -245,7 +245,7 @@ def _mentioned(path: str, homes: Mapping[str, bytes]) -> frozenset[str]:
     return frozenset(home for home, words in homes.items() if words in text)
 
 
-def tells(path: str) -> bool:
+def has_record(path: str) -> bool:
     """Return whether the beginning or the end of a log holds a training record, or a bar."""
     try:
         with open(path, "rb", opener=at_once) as file:

@@ -161,7 +161,7 @@ class CheckpointOverdue(RunRule):
         late = min((step - newest) / seen.interval, waited / seen.interval_seconds)
         late -= unseen / seen.interval_seconds
         severity = Severity.CRITICAL if late >= self.very_late else Severity.WARNING
-        if late < self.late or (self._firing is not None and severity.rank <= self._firing.rank):
+        if late < self.late or not severity.exceeds(self._firing):
             return ()
         self._firing, self._known = severity, newest
         return [
@@ -185,7 +185,7 @@ class CheckpointOverdue(RunRule):
         last, where = self._saved[-1]
         for limit, severity in ((self.late, Severity.WARNING), (self.very_late, Severity.CRITICAL)):
             due = last + int(limit * usual)
-            if start < due <= self._row and (self._firing is None or severity.rank > self._firing.rank):
+            if start < due <= self._row and severity.exceeds(self._firing):
                 assert block.progress is not None
                 self._firing, self._known = severity, where.step
                 found.append(

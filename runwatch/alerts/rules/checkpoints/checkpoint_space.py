@@ -58,7 +58,7 @@ class CheckpointSpace(RunRule):
         if not short:
             return self._end(status) if over or seen.room > due else ()
         severity = Severity.CRITICAL if seen.room < 1 and not seen.rotates else Severity.WARNING
-        if self._firing is not None and severity.rank <= self._firing.rank:
+        if not severity.exceeds(self._firing):
             return ()
         self._firing = severity
         return [self._finding(seen, due, severity, status)]

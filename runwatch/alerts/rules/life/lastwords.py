@@ -8,7 +8,7 @@ from runwatch.alerts.rules.common.signatures import CRASH_KINDS
 from runwatch.core.block import Block
 
 _SURVIVED = 3
-"""Training rows behind such an event that show that it went on; a bar draws its last row once more."""
+"""Training rows behind such an event that show that it continued; a bar draws its last row once more."""
 
 
 class LastWords:

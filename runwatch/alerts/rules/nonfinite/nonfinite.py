@@ -44,7 +44,7 @@ from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, LOSS_SCALE, VA
 
 _FATAL = frozenset({LOSS, VAL_LOSS, VAL_BPB})
 _LINES = "loss in lines without a record"
-"""What is told of lines is told under this name."""
+"""What lines say is reported under this name."""
 _CONTEXT = (LOSS, GRAD_NORM, LEARNING_RATE, LOSS_SCALE)
 _HARMLESS = ("ppl", "perplexity", "explained_variance", "explained variance", "decreased", "improved")
 """Parts of names of what overflows, has nothing to divide by, or tells the best so far, at first infinite."""
@@ -82,7 +82,7 @@ class NonFinite(RankRule):
 
     _watches: dict[str, _Watch] = field(default_factory=dict, init=False, repr=False)
     _said: Severity | None = field(default=None, init=False, repr=False)
-    """How grave it is what lines without a record say."""
+    """How severe what lines without a record say was reported to be."""
     _recent: dict[str, Recent] = field(
         default_factory=lambda: {name: Recent() for name in _CONTEXT}, init=False, repr=False
     )
@@ -108,9 +108,9 @@ class NonFinite(RankRule):
     def _lines(self, block: Block) -> list[tuple[float, Finding]]:
         """Judge what lines without a record say of a loss."""
         found: list[tuple[float, Finding]] = []
-        told = [(event.offset, event) for event in block.events if event.kind == "nan"]
+        lines = [(event.offset, event) for event in block.events if event.kind == "nan"]
         for offset, event in sorted(
-            [*((at, None) for at in block.restarts), *told], key=lambda each: each[0]
+            [*((at, None) for at in block.restarts), *lines], key=lambda each: each[0]
         ):
             finding = self._restart() if event is None else self._line(event)
             if finding is not None:
@@ -125,9 +125,9 @@ class NonFinite(RankRule):
 
     def _line(self, event: Event) -> Finding | None:
         count = int(event.data.get("count", "1"))
-        grave = count >= 4 * self.lines and LOSS not in self._watches
-        severity = Severity.CRITICAL if grave else Severity.WARNING
-        known = self._said is not None and severity.rank <= self._said.rank
+        many = count >= 4 * self.lines and LOSS not in self._watches
+        severity = Severity.CRITICAL if many else Severity.WARNING
+        known = not severity.exceeds(self._said)
         if count < self.lines or known or any(self._is_firing(metric) for metric in _FATAL):
             return None
         self._said = severity
@@ -197,7 +197,7 @@ class NonFinite(RankRule):
         many = first >= 0 and row - bad[first] < self.grad_window
         offset = float(samples.offset[row])
         severity = self._severity(metric, offset, watch.rows + row, many=many)
-        if watch.firing is not None and severity.rank <= watch.firing.rank:
+        if not severity.exceeds(watch.firing):
             return []
         if watch.firing is None:
             kind = "NaN" if np.isnan(samples.value[row]) else "infinite"

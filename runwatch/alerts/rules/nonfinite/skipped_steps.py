@@ -54,7 +54,7 @@ class SkippedSteps(RunRule):
     batches: int = threshold(16, "lines in a row that tell of a batch that was not trained")
 
     _lost: Severity | None = field(default=None, init=False, repr=False)
-    """How grave it is that no batch was trained."""
+    """How severe it was reported to be that no batch was trained."""
     _metric: str = field(default="", init=False, repr=False)
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _skipped: Windows | None = field(default=None, init=False, repr=False)
@@ -101,7 +101,7 @@ class SkippedSteps(RunRule):
         """Take a batch that was not trained."""
         lost = int(event.data.get("count", "1"))
         severity = Severity.CRITICAL if lost >= 4 * self.batches else Severity.WARNING
-        if lost < self.batches or (self._lost is not None and severity.rank <= self._lost.rank):
+        if lost < self.batches or not severity.exceeds(self._lost):
             return []
         self._lost = severity
         return [
@@ -142,7 +142,7 @@ class SkippedSteps(RunRule):
         if part < self.part:
             return None
         severity = Severity.CRITICAL if part >= self.most else Severity.WARNING
-        if self._firing is not None and severity.rank <= self._firing.rank:
+        if not severity.exceeds(self._firing):
             return None
         self._firing = severity
         return self.say(

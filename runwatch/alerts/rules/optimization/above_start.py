@@ -197,7 +197,7 @@ class AboveStart(LossRule, RankRule):
         if not self._firing and (self._over < self.persist or (falls and self._over < 3 * self.persist)):
             return []
         severity = self._severity(excess, lasts=True)
-        if not self._over or (self._firing and severity.rank <= self._firing.rank):
+        if not self._over or not severity.exceeds(self._firing):
             return []
         return [self._fire(level, lasts=True)]
 

@@ -84,7 +84,7 @@ class BehindReference(RunRule):
         if level <= margin or recent.min() <= margin / 2:
             return ()
         severity = Severity.CRITICAL if level >= log(1 + self.grave) else Severity.WARNING
-        if self._firing is not None and severity.rank <= self._firing.rank:
+        if not severity.exceeds(self._firing):
             return ()
         self._firing = severity
         rise, name = grow(level) - 1, status.reference.name

@@ -98,7 +98,7 @@ class Oscillation(LossRule, RankRule):
         if self._firing and (calm or level < self._then - log(1 + self.rise)):
             return self._clear(here)
         severity = Severity.WARNING if self._high >= self.persist else Severity.INFO
-        if self._over < self.persist or (self._firing and severity.rank <= self._firing.rank):
+        if self._over < self.persist or not severity.exceeds(self._firing):
             return []
         self._firing, self._then = severity, self._best
         return [

@@ -139,7 +139,7 @@ class Discriminator(RunRule):
             return None
         forger = next((m for m in sorted(self._forgers) if self._forgers[m].risen(offset, self.rise)), "")
         severity = Severity.WARNING if forger else Severity.INFO
-        if loss.firing is not None and severity.rank <= loss.firing.rank:
+        if not severity.exceeds(loss.firing):
             return None
         loss.firing = severity
         return self.say(

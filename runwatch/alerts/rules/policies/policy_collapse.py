@@ -111,7 +111,7 @@ class PolicyCollapse(RunRule):
         if sign.under < self.persist or not self._rewards.known(offset):
             return None
         severity = Severity.INFO if self._rewards.better(offset) else Severity.WARNING
-        if sign.firing is not None and severity.rank <= sign.firing.rank:
+        if not severity.exceeds(sign.firing):
             return None
         sign.firing = severity
         share = f"{100 * level / sign.first:.2g}%"

@@ -157,7 +157,7 @@ class PolicyShift(RunRule):
             if shift.absurd == 1 and shift.firing is None:
                 shift.since, shift.usual = place(rows, row), usual
             severity = Severity.CRITICAL if value > _OVERFLOW else Severity.WARNING
-            known = shift.firing is not None and shift.firing.rank >= severity.rank
+            known = not severity.exceeds(shift.firing)
             if shift.absurd < _SURE or known or not self._rewards.known(offset):
                 continue
             shift.fired = start + row

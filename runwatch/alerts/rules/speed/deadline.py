@@ -67,7 +67,7 @@ class Deadline(RunRule):
         if status.now - self._since[0] < self.seconds:
             return ()
         severity = Severity.CRITICAL if status.deadline - status.now < self.near else Severity.WARNING
-        if self._firing is not None and severity.rank <= self._firing.rank:
+        if not severity.exceeds(self._firing):
             return ()
         self._firing = severity
         return [

@@ -141,7 +141,7 @@ class Stalls(RankRule):
         few = not even and len(newest) < self.many
         severity = Severity.INFO if meant or few else Severity.WARNING
         frequent = gap < _RARE  # those are for `jitter` to judge
-        known = frequent or (track.firing is not None and severity.rank <= track.firing.rank)
+        known = frequent or not severity.exceeds(track.firing)
         if cost < self.cost or rest < self.cost / 2 * (rest + span) or known:
             return []
         track.firing = severity

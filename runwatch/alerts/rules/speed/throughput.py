@@ -158,7 +158,7 @@ class Throughput(RankRule):
                 return self._end(metric, track, place(rows, row))
         track.rows += 1
         severity = self._severity(metric, track, now, rows.step[row])
-        if track.firing is not None and severity.rank <= track.firing.rank:
+        if not severity.exceeds(track.firing):
             return []
         track.firing = severity
         return [self._fire(metric, track, track.where, now)]
