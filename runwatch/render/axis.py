@@ -34,15 +34,6 @@ def bounded(x: float) -> float:
     return max(-_HUGE, min(_HUGE, x))
 
 
-def nice(x: float) -> float:
-    """Return the smallest of 1, 2, 5 x 10^n that is not below positive `x`."""
-    power = 10.0 ** math.floor(math.log10(x))
-    for factor in (1.0, 2.0, 5.0):
-        if factor * power >= x * (1 - 1e-9):
-            return factor * power
-    return 10.0 * power
-
-
 @dataclass(frozen=True)
 class Scale:
     """The range of an axis, and where on it a value lies."""
@@ -81,13 +72,9 @@ def _log_scale(values: Sequence[float]) -> Scale | None:
 
 
 def scale(
-    values: Iterable[float],
-    log: bool = False,
-    least: float = 0.0,
-    newest: Sequence[float] = (),
-    exact: bool = False,
+    values: Iterable[float], log: bool = False, least: float = 0.0, newest: Sequence[float] = ()
 ) -> Scale:
-    """Return limits for finite values, rounded outward to a coarse grid unless `exact`.
+    """Return limits for finite values.
 
     `least` is the smallest range shown, as a fraction of the largest value, so
     that a steady number looks steady. Values far beyond the body of the data are
@@ -109,10 +96,7 @@ def scale(
         low, high = (max(0.0, middle - half) if low >= 0 else middle - half), middle + half
     if 0 <= low < high / 10:
         low = 0.0
-    if exact:
-        return Scale(low, high)
-    grid = nice(max((high - low) / 20, _TINY))
-    return Scale(math.floor(low / grid) * grid, math.ceil(high / grid) * grid)
+    return Scale(low, high)
 
 
 def aligned(needed: Scale, rows: int, deep: int, wanted: int) -> Scale:

@@ -213,7 +213,7 @@ def _scale(tables: Sequence[Sequence[Point]], options: Options, rows: int) -> Sc
     for table in tables:
         means = [point[3] for point in table[-_NEWEST:] if point[3] is not None]
         newest += [statistics.median_low(means)] if means else []
-    needed, before = axis.scale(finite, options.log, options.least, newest, exact=True), options.scale
+    needed, before = axis.scale(finite, options.log, options.least, newest), options.scale
     if before is not None and before.log == needed.log:
         holds = before.low <= needed.low and needed.high <= before.high
         if holds and before.part(needed) >= _SUITS:
