@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from runwatch.core.batch import NODE
 from runwatch.core.snapshot import RankRow
-from runwatch.render import cells, rank_table, ranks, states
+from runwatch.render import cells, rank_grid, rank_table, ranks, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions
@@ -41,7 +41,7 @@ class RankGrid(Panel):
         narrow = width < 60 or len(named) < 2
         side = 0 if narrow else min(30, width // 3)
         parallel = scene.run.parallel if scene.run else {}
-        grid = ranks.grid(rows, width - side, height, measure, scene.glyphs, scene.grouping, parallel)
+        grid = rank_grid.grid(rows, width - side, height, measure, scene.glyphs, scene.grouping, parallel)
         if narrow:
             return Content(title, grid, named[:1])
         grid += [cells.fit([], width - side)] * (height - len(grid))
