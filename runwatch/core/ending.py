@@ -48,7 +48,9 @@ CUT_SHORT: Mapping[str, tuple[str, str]] = {
 """Phase of a run that ended before its end -> what happened, in words, and how severe that is."""
 OVER = frozenset({*CUT_SHORT, "finished"})
 """Phases of a run of which nothing more will come."""
-HALTED = OVER | {"vanished", "stalled"}
+ENDED = OVER | {"vanished"}
+"""Phases of a run that prints nothing more."""
+HALTED = ENDED | {"stalled"}
 """Phases of a run that does not go on by itself."""
 
 _PHASES = {

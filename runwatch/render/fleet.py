@@ -30,7 +30,6 @@ _DAY = 86_400.0
 _OLD = 60.0
 """Seconds after which the age of a run that goes on is worth a look."""
 _UNITS = {TOKENS_PER_SEC: "tok/s", SAMPLES_PER_SEC: "smp/s"}
-Key = tuple[bool, float | str]
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def layout(rows: Sequence[RunRow], width: int, glyphs: Glyphs = UNICODE) -> list
     wanted = {column.name: _wanted(column, rows, glyphs) for column in known}
     taken: dict[str, int] = {}
     room = width - EDGE
-    asked = sorted((rank, column.name, cells) for column in known for rank, cells in column.asks)
+    asked = sorted((rank, column.name, least) for column in known for rank, least in column.asks)
     for _, name, least in asked:
         before = taken.get(name, -GAP if taken else 0)
         need = max(before, min(least, wanted[name])) - before
@@ -105,8 +104,7 @@ def heading(places: Sequence[Place], order: Order, glyphs: Glyphs = UNICODE) -> 
     for number, place in enumerate(places):
         column, here = place.column, place.column.name == order.column
         arrow = glyphs.marks["incident"] if column.falls != order.backwards else glyphs.above
-        name = column.name if place.width >= len(column.name) else column.name[: place.width]
-        text = f"{name[: max(0, place.width - 1)]}{arrow}" if here else name
+        text = f"{column.name[: place.width - 1]}{arrow}" if here else column.name[: place.width]
         gap = GAP if number < len(places) - 1 else 0
         text = cells.pad(text, place.width, glyphs.ellipsis, right=column.right)
         out.append((text + " " * gap, "title" if here else "dim"))
@@ -201,14 +199,6 @@ def groupings(rows: Sequence[RunRow]) -> list[str]:
     return ["", *(name for name, of in GROUPINGS.items() if len(set(map(of, rows))) > 1)]
 
 
-def steps(row: RunRow, width: int = 200) -> str:
-    """Return `41,230/120,000`, or the step alone where that is too wide; "" where none is known."""
-    if row.progress.step is None and row.progress.epoch is None:
-        return ""
-    text = plain.steps(row.progress, states.ended(row.phase)).removeprefix("step ")
-    return text if cells.width(text) <= width else text.partition("/")[0]
-
-
 # -- cells -------------------------------------------------------------------------------------------
 
 
@@ -234,8 +224,12 @@ def _done(row: RunRow, width: int, glyphs: Glyphs) -> Row:
 
 
 def _step(row: RunRow, width: int, glyphs: Glyphs) -> Row:
-    text = steps(row, width)
-    return [(cells.clip(text, width, glyphs.ellipsis), "")] if text else []
+    """Return `41,230/120,000`, or the step alone where that is too wide."""
+    if not begun(row):
+        return []
+    text = plain.steps(row.progress, states.ended(row.phase)).removeprefix("step ")
+    text = text if cells.width(text) <= width else text.partition("/")[0]
+    return [(cells.clip(text, width, glyphs.ellipsis), "")]
 
 
 def _eta(row: RunRow, width: int, glyphs: Glyphs) -> Row:
@@ -342,5 +336,5 @@ def _wanted(column: Column, rows: Sequence[RunRow], glyphs: Glyphs) -> int:
     return max(len(column.name) + 1, min(column.most, longest))
 
 
-def _comparable(value: float | str | None) -> Key:
+def _comparable(value: float | str | None) -> tuple[bool, float | str]:
     return isinstance(value, str), value if value is not None else 0.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec import structs
 
 from runwatch.core.checkpoint import LOOK_EVERY, Checkpoint, State, Summary
+from runwatch.core.ending import ENDED
 from runwatch.core.run import Run
 from runwatch.core.saves import Save
 from runwatch.core.snapshot import CheckpointRow, Saving
-from runwatch.render.states import ended
 
 _JITTER = 0.05
 """Part of the usual distance by which one may come later than usual without being late."""
@@ -42,7 +42,7 @@ def saving(run: Run, phase: str, now: float, sound: int | None = None) -> Saving
     summary = run.checkpoints.summary()
     good = run.last_good(None if sound is None else sound + 1)
     beyond = run.planned is not None and (summary.next_at or 0) > run.planned
-    if ended(phase) or beyond:
+    if phase in ENDED or beyond:
         summary = structs.replace(summary, next_at=None, next_time=None, full_time=None)
     return Saving(
         last_good=good.at if good is not None else None,
