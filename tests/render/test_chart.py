@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
-from runwatch.core import metrics
 from runwatch.core.snapshot import Columns, Mark
-from runwatch.render import axis, cells
+from runwatch.render import axis, band, cells
+from runwatch.render.canvas import Canvas
 from runwatch.render.chart import Options, Shade, nearest, plot
 from runwatch.render.extremes import Best, Cut
 from runwatch.render.glyphs import ASCII, UNICODE
 from runwatch.render.smooth import smooth
+from runwatch.render.xaxis import Window
 
 GOLDEN = [
     " 10┤⢲                                   ",
@@ -239,13 +240,16 @@ def test_single_values_are_a_connected_line_behind_the_smooth_one():
     assert not any(role == "raw" for row in chart([columns(values)], 40, 9) for _, role in row)
 
 
-def test_points_further_apart_than_cells_and_steep_bands_have_no_holes():
-    sparse = Columns(
-        "m", (0.0, 50.0, 100.0), (1.0, 5.0, 9.0), (2.0, 6.0, 10.0), (1.5, 5.5, 9.5), (), (0,) * 3
-    )
-    rows = text(chart([sparse], 60, 13)[:-1])
-    for column in zip(*(row[4:] for row in rows), strict=True):
-        assert set(column) != {" "} or column is None
+def test_a_band_has_no_holes_between_points_further_apart_than_cells():
+    sparse = [(0.0, 0.0, 8.0), (9.0, 40.0, 48.0)]
+    made = band.spans(sparse, Window(0.0, 9.0, columns=20, cells=10), float)
+    assert None not in made
+
+
+def test_a_steep_band_has_no_holes():
+    steep = [(0.0, 0.0, 8.0), (1.0, 0.0, 8.0), (2.0, 80.0, 88.0), (3.0, 80.0, 88.0)]
+    made = band.spans(steep, Window(0.0, 3.0, columns=8, cells=4), float)
+    assert all(left[1] >= right[0] for left, right in pairwise(made)), made
 
 
 def test_a_band_of_now_two_values_and_now_one_is_no_string_of_beads():
@@ -293,11 +297,11 @@ def test_few_evaluations_lie_over_the_curve_of_training_and_other_runs_under_it(
 
 
 def test_the_sign_of_a_curve_is_where_the_curve_is_in_the_middle_of_its_cell():
-    values = [i / 100 for i in range(100)]
-    rows = chart([columns([0.0, *[3.0] * 98, 0.0]), columns(values)], 60, 12)
-    plain = chart([columns(values)], 60, 12, (), Options(scale=None))
-    assert sum(sign.count("○") for row in rows for sign, _ in row) >= 5
-    assert plain
+    canvas = Canvas(8, 1, ["second"])
+    for x in range(canvas.columns):
+        height = 1 if x // 2 == 6 else 0
+        canvas.column("second", x, height, height)
+    assert canvas.points(["second"]) == {0: {6: "second"}}
 
 
 def test_a_range_of_x_that_is_asked_for_is_shown_though_the_data_begin_later():
@@ -468,16 +472,3 @@ def test_a_steep_curve_has_its_sign_once_a_column():
     for column in zip(*rows, strict=True):
         assert column.count("○") <= 1
     assert sum(row.count("○") for row in rows) >= 5
-
-
-@pytest.mark.parametrize(
-    ("metric", "goal"),
-    [
-        ("train/loss", "min"), ("val/loss", "min"), ("Train Loss", "min"), ("val/bpb", "min"), ("val_ppl", "min"),
-        ("eval/mean_squared_error", "min"), ("val/accuracy", "max"), ("HellaSwag accuracy", "max"), ("reward", "max"),
-        ("rollout/ep_rew_mean", "max"), ("train/learning_rate", ""), ("perf/step_time", ""), ("train/loss_scale", ""),
-        ("train/grad_norm", ""), ("epoch", ""), ("map_seconds", ""),
-    ],
-)  # fmt: skip
-def test_which_direction_is_better(metric, goal):
-    assert metrics.goal(metric) == goal
