@@ -86,7 +86,7 @@ def scale(
     if log and (logarithmic := _log_scale(data)) is not None:
         return logarithmic
     low, high = _body(data, newest)
-    if low == high == 0:  # no other number tells how large one may be
+    if low == high == 0:  # no other number shows how large one may be
         return Scale(0.0, 1.0)
     largest = max(abs(low), abs(high))
     # Changes too small to matter, or none at all, must not fill the chart.
@@ -130,7 +130,7 @@ def aligned(needed: Scale, rows: int, deep: int, wanted: int) -> Scale:
 def _placed(needed: Scale, gap: float, row: float, span: float, half: float) -> tuple[Scale, int] | None:
     """Return the range of that span with the most labels, the needed part near its middle, and how many.
 
-    Labels stand for the middle of their row: the range begins `half` a row below one.
+    A label means the middle of its row: the range begins `half` a row below one.
     """
     bottom = math.floor(needed.low / row + half + 1e-6)
     spare = math.floor((bottom - half) + (span - needed.high) / row + 1e-6)
@@ -240,7 +240,7 @@ def _named(values: Iterable[float]) -> list[tuple[float, str]]:
 
 
 def _label(x: float, gap: float) -> str:
-    """Return a tick label with the digits that tell neighbours apart, and no more."""
+    """Return a tick label with the digits that distinguish neighbors, and no more."""
     if abs(x) < gap / 2:
         return "0"
     power = math.floor(math.log10(gap) + 1e-9)

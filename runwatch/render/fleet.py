@@ -1,6 +1,6 @@
-"""Runs as a table: which columns fit, what stands in them, in which order the runs stand.
+"""Runs as a table: which columns fit, what is in them, in which order the runs are.
 
-A column of which nothing is known is left out; of those that do not fit, the ones that tell least go first.
+A column of which nothing is known is left out; of those that do not fit, the least important go first.
 What room is left goes to those that say more in more room.
 """
 
@@ -28,7 +28,7 @@ TREND = 32
 """Widest sparkline."""
 _DAY = 86_400.0
 _OLD = 60.0
-"""Seconds after which the age of a run that goes on is worth a look."""
+"""Seconds after which the age of a run that has not ended is worth a look."""
 _UNITS = {TOKENS_PER_SEC: "tok/s", SAMPLES_PER_SEC: "smp/s"}
 
 
@@ -42,15 +42,15 @@ class Column:
     most: int
     cell: Callable[[RunRow, int, Glyphs], Row]
     key: Callable[[RunRow], float | str | None]
-    """What runs are sorted by; None stands last."""
+    """What runs are sorted by; None comes last."""
     right: bool = False
     falls: bool = False
-    """Whether the largest stands first."""
+    """Whether the largest comes first."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a column stands in the rows of the table."""
+    """Where a column is in the rows of the table."""
 
     column: Column
     x: int
@@ -131,7 +131,7 @@ def line(
 
 
 def ordered(rows: Sequence[RunRow], order: Order) -> list[RunRow]:
-    """Return runs in order; without a column what is wrong stands first, and last what has ended."""
+    """Return runs in order; without a column what is wrong comes first, what has ended last."""
     column = next((column for column in COLUMNS if column.name == order.column), None)
     if column is None:
         return sorted(rows, key=urgency, reverse=order.backwards)
@@ -148,7 +148,7 @@ def begun(row: RunRow) -> bool:
 
 
 def urgency(row: RunRow) -> tuple[bool, bool, bool, bool, float, list[tuple[str, int]], str]:
-    """Return a sort key: what is wrong first, then what goes on, then what has ended, the newest first.
+    """Return a sort key: what is wrong first, then what runs, then what has ended, the newest first.
 
     It does not depend on the order in which runs were read. What is wrong for days is known by now.
     """
@@ -174,7 +174,7 @@ def _natural(name: str) -> list[tuple[str, int]]:
 def groups(rows: Sequence[RunRow], by: str) -> list[Heading | RunRow]:
     """Return runs with a heading above those that agree in `by`: one of GROUPINGS, or "" for no headings.
 
-    The order of runs stays; a group stands where its first run did.
+    The order of runs stays; a group is where its first run was.
     """
     if not by:
         return list(rows)
@@ -195,7 +195,7 @@ def sortable(rows: Sequence[RunRow]) -> list[str]:
 
 
 def groupings(rows: Sequence[RunRow]) -> list[str]:
-    """Return what tells these runs apart as groups; "" is none."""
+    """Return what distinguishes these runs as groups; "" is none."""
     return ["", *(name for name, of in GROUPINGS.items() if len(set(map(of, rows))) > 1)]
 
 
@@ -306,7 +306,7 @@ COLUMNS = (
     Column("updated", ((16, 8),), 8, _updated, lambda row: row.age, right=True),
     Column("alerts", ((4, 6), (9, 22), (13, 36)), 120, _alert, _weight, falls=True),
 )
-"""In the order in which they stand."""
+"""From left to right."""
 _GROW = ("name", "state", "ETA", "alerts", "step", "host", "progress", "trend")
 """Who gets the room that is left."""
 GROUPINGS: dict[str, Callable[[RunRow], str]] = {
@@ -317,7 +317,7 @@ GROUPINGS: dict[str, Callable[[RunRow], str]] = {
 
 
 def _shown(column: Column, rows: Sequence[RunRow]) -> bool:
-    """Return whether anything is known that stands in a column; a host where there are several."""
+    """Return whether anything is known of a column; a host where there are several."""
     if column.name == "host":
         return len({row.host for row in rows}) > 1
     if column.name == "alerts":

@@ -56,10 +56,10 @@ def measures(ranks: Sequence[RankRow]) -> list[str]:
     return [name for name in MEASURES if name in known or name == "progress"]
 
 
-def telling(ranks: Sequence[RankRow]) -> str:
-    """Return what tells ranks apart best: a lag in an evaluation, else step times, else progress.
+def best_measure(ranks: Sequence[RankRow]) -> str:
+    """Return what distinguishes ranks best: a lag in an evaluation, else step times, else progress.
 
-    Of ranks that printed nothing only their GPUs can be told.
+    Of ranks that printed nothing only their GPUs are known.
     """
     known = measures(ranks)
     if "gpu" in known and not any(row.done is not None for row in ranks):
@@ -149,7 +149,7 @@ def loss(row: RankRow) -> str:
 
 
 def label(rank: int) -> str:
-    """Return a rank's name: `r7`, or `n1.r7` where a log tells its node."""
+    """Return a rank's name: `r7`, or `n1.r7` where a log has its node."""
     node, place = divmod(rank, NODE)
     return f"n{node}.r{place}" if node else f"r{place}"
 
@@ -187,7 +187,7 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
     late = slow(ranks)
     named = lags | {row.rank for row in late}
     spoilt = [(describe(row, "loss"), "crit") for row in ranks if row.loss_text]
-    out = spoilt if len(spoilt) < len(ranks) else []  # of all of them the run's own loss tells
+    out = spoilt if len(spoilt) < len(ranks) else []  # of all of them the run's own loss is enough
     progress = heats(ranks, "progress", list(parts.values())) if behind else heats((), "loss")
     pace = heats(ranks, "step time", [row.step_time for row in ranks]) if late else progress
     age = heats(ranks, "age", [row.age for row in ranks]) if silent else progress

@@ -141,7 +141,7 @@ def test_marks_have_a_row_of_their_own_and_incidents_win():
     )
 
 
-def test_an_alert_has_the_colour_of_its_severity_and_the_gravest_is_on_top():
+def test_an_alert_has_the_color_of_its_severity_and_the_most_severe_is_on_top():
     marks = [
         Mark("incident", 50, "", "critical"),
         Mark("incident", 50, "", "warning"),
@@ -357,9 +357,9 @@ def test_shades_lie_behind_all_and_later_ones_win():
     shades = [Shade(20, 60, "shade-warn"), Shade(50, 80, "shade-crit"), Shade(1000, math.inf, "shade-crit")]
     rows = chart([columns([1.0, 5.0, 2.0] * 4)], 60, 9, (), Options(shades=shades))[:-1]
     for row in rows:
-        told = [role.partition(" on ")[2] for sign, role in row for _ in sign]
-        assert {"shade-warn", "shade-crit"} <= set(told)
-        assert told.index("shade-crit") > told.index("shade-warn")
+        grounds = [role.partition(" on ")[2] for sign, role in row for _ in sign]
+        assert {"shade-warn", "shade-crit"} <= set(grounds)
+        assert grounds.index("shade-crit") > grounds.index("shade-warn")
     smooth_ones = {role for row in rows for _, role in row if role.startswith("smooth")}
     assert smooth_ones >= {"smooth", "smooth on shade-warn", "smooth on shade-crit"}
 
@@ -442,7 +442,7 @@ def test_a_window_at_the_end_of_the_floats():
 
 
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
-def test_curves_are_told_apart_without_colour_also_where_they_run_together(glyphs):
+def test_curves_are_distinguished_without_color_also_where_they_run_together(glyphs):
     same = [columns([1.0] * 80) for _ in range(4)]
     rows = chart(same, 80, 10, options=Options(glyphs=glyphs))
     drawn = "".join(cells.row_text(row) for row in rows)

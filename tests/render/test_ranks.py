@@ -1,4 +1,4 @@
-"""The rank grid: levels that tell ranks apart, nodes, columns; exact whatever the numbers."""
+"""The rank grid: levels that distinguish ranks, nodes, columns; exact whatever the numbers."""
 
 import math
 
@@ -20,7 +20,7 @@ def text(rows):
     return [cells.row_text(row).rstrip() for row in rows]
 
 
-def test_early_in_a_run_the_ranks_are_told_apart():
+def test_early_in_a_run_the_ranks_are_distinguished():
     rows = [RankRow(i, 3 if i == 2 else 20, 100_000) for i in range(8)]
     assert text(rank_grid.grid(rows, 30, 2)) == ["0 ██▁█████", "▁ 3  █ 20  ? no data"]
 
@@ -39,7 +39,7 @@ def test_noise_of_step_times_is_no_news():
     assert text(rank_grid.grid(slow, 40, 2, "step time"))[0] == "0 ▁▁▁▇▁▁▁▁"
 
 
-def test_bars_have_the_scale_of_what_matters_and_stand_over_their_names():
+def test_bars_have_the_scale_of_what_matters_and_are_over_their_names():
     near = [RankRow(i, 5, None, 1.0, 0.100 + 0.001 * (i % 6)) for i in range(8)]
     assert text(rank_grid.grid(near, 60, 2, "step time"))[0] == "0 ▁▁▁▁▁▁▁▁", "5 ms of 100 is no picture"
     slow = [RankRow(i, 5, None, 1.0, 0.715 if i == 5 else 0.5 + i / 1000) for i in range(8)]
@@ -59,11 +59,14 @@ def test_a_step_behind_is_not_named_and_a_slow_rank_is():
     assert named([RankRow(i, 30 if i == 2 else 40, 100) for i in range(8)]) == ["r2 30/100"]
 
 
-def test_what_is_shown_is_what_tells_most():
-    assert ranks.telling([RankRow(0, 5), RankRow(1, 5)]) == "progress"
-    assert ranks.telling([RankRow(0, 300, step_time=2.0), RankRow(1, 299, step_time=2.0)]) == "step time"
-    assert ranks.telling([RankRow(0, 300, step_time=2.0), RankRow(1, 280, step_time=2.0)]) == "progress"
-    assert ranks.telling([RankRow(0, 31, 50, step_time=2.0), RankRow(1, 50, 50, step_time=2.0)]) == "progress"
+def test_what_is_shown_is_what_distinguishes_most():
+    assert ranks.best_measure([RankRow(0, 5), RankRow(1, 5)]) == "progress"
+    assert ranks.best_measure([RankRow(0, 300, step_time=2.0), RankRow(1, 299, step_time=2.0)]) == "step time"
+    assert ranks.best_measure([RankRow(0, 300, step_time=2.0), RankRow(1, 280, step_time=2.0)]) == "progress"
+    assert (
+        ranks.best_measure([RankRow(0, 31, 50, step_time=2.0), RankRow(1, 50, 50, step_time=2.0)])
+        == "progress"
+    )
 
 
 def test_a_slow_rank_is_named_with_how_slow_it_is():
@@ -84,16 +87,16 @@ def test_a_rank_whose_loss_is_no_number_is_named_and_comes_first():
     assert named([RankRow(i, 9, 20, loss_text="nan") for i in range(4)]) == []
 
 
-def test_nodes_stand_together():
-    told = [RankRow(NODE * node + i, 9) for node in (1, 2) for i in range(4)]
-    assert text(rank_grid.grid(told, 30, 3, by="node"))[0] == "n1 ████  n2 ████"
+def test_nodes_are_together():
+    numbered = [RankRow(NODE * node + i, 9) for node in (1, 2) for i in range(4)]
+    assert text(rank_grid.grid(numbered, 30, 3, by="node"))[0] == "n1 ████  n2 ████"
     guessed = [RankRow(i, 9) for i in range(16)]
     assert text(rank_grid.grid(guessed, 30, 3, by="node"))[0] == "r0 ████████  r8 ████████"
     many = [RankRow(i, 9) for i in range(4096)]
     assert "worst of" in text(rank_grid.grid(many, 60, 6, by="node"))[-1]
 
 
-def test_ranks_stand_by_the_axes_that_the_configuration_tells():
+def test_ranks_are_grouped_by_the_axes_of_the_configuration():
     rows = [RankRow(i, 5 if i in {8, 9, 10, 11} else 9) for i in range(16)]
     split = {"tp": 2, "pp": 4}
     assert rank_groups.groupings(rows, split) == ["", "node", "tp", "pp", "dp"]
@@ -115,9 +118,9 @@ def test_ranks_stand_by_the_axes_that_the_configuration_tells():
 
 def test_ranks_that_print_nothing_are_shown_by_their_gpus():
     rows = [RankRow(i, None, place=RankPlace(i, "running", busy=0.9)) for i in range(2)]
-    assert ranks.telling(rows) == "gpu"
+    assert ranks.best_measure(rows) == "gpu"
     assert ranks.measures(rows) == ["progress", "gpu"]
-    assert ranks.telling([RankRow(0, None)]) == "progress"
+    assert ranks.best_measure([RankRow(0, None)]) == "progress"
 
 
 def test_columns_put_the_worst_first_and_what_is_not_known_last():

@@ -21,7 +21,7 @@ _MEASURES = {**{name: name for name in ranks.MEASURES}, "age": "last seen", "gpu
 def measure_of(scene: Scene) -> str:
     """Return what the grid shows: as chosen, else what tells ranks apart best."""
     rows = scene.run.ranks if scene.run else ()
-    return scene.measure if scene.measure in ranks.measures(rows) else ranks.telling(rows)
+    return scene.measure if scene.measure in ranks.measures(rows) else ranks.best_measure(rows)
 
 
 class RankGrid(Panel):
