@@ -5,7 +5,7 @@ measured: 4 charts, 64 ranks, log lines, a new step every 50 ms. Then the same
 with 4,096 ranks, and with a history of 10,000,000 steps. The baseline is a
 small Textual app that shows the same with textual-plot and a DataTable; it is
 measured where those can be imported (`pip install textual-plot`). `wandb leet` is
-measured on a live run, beside ours (benchmarks/screen_leet.py).
+measured on a live run, next to ours (benchmarks/screen_leet.py).
 
 usage: python benchmarks/screen.py [--seconds N] [--size 120x40] [--dump FILE]
 """
@@ -96,7 +96,7 @@ def _place(rank: int, step: int) -> RankPlace:
 
 
 class Engine:
-    """Answers a screen with pictures of a run that goes on."""
+    """Answers a screen with pictures of a run that does not end."""
 
     def __init__(self, sock: socket.socket, ranks: int, first: int, placed: bool = False) -> None:
         self._sock, self._ranks, self._first, self._placed = sock, ranks, first, placed
@@ -264,16 +264,16 @@ def main() -> None:
     for lines in (10_000, 1_000_000):
         screen_first.soon(lines)
 
-    def beside(name: str, cost: Cost) -> None:
+    def compared(name: str, cost: Cost) -> None:
         show(name, cost)
         times = f"{cost.cpu / usual.cpu:>7.2f}{cost.kilobytes / usual.kilobytes:>8.2f}"
         print(f"{'  times the usual (bar: 2)':<28}{times}", flush=True)
 
-    beside("4,096 ranks", measure(ours, size, given.seconds, 4096))
-    beside("10,000,000 steps", measure(ours, size, given.seconds, 64, 10_000_000))
-    beside("64 ranks and GPUs, a table", measure(ours, size, given.seconds, keys=b"3"))
-    beside("4,096 ranks and GPUs, table", measure(ours, size, given.seconds, 4096, keys=b"3"))
-    beside("10,000,000 steps of a log", Cost(*screen_first.long_history(given.seconds), HZ))
+    compared("4,096 ranks", measure(ours, size, given.seconds, 4096))
+    compared("10,000,000 steps", measure(ours, size, given.seconds, 64, 10_000_000))
+    compared("64 ranks and GPUs, a table", measure(ours, size, given.seconds, keys=b"3"))
+    compared("4,096 ranks and GPUs, table", measure(ours, size, given.seconds, 4096, keys=b"3"))
+    compared("10,000,000 steps of a log", Cost(*screen_first.long_history(given.seconds), HZ))
     screen_leet.compare(given.seconds)
     if (command := _baseline()) is None:
         print("no baseline: pip install textual-plot")

@@ -1,7 +1,7 @@
 """The cells of a screen as a picture.
 
 Letters come from a font; lines, blocks and braille are drawn, as terminals do, so that they join at
-every size. Colours are exact: what is rare on a screen, such as a red number, must not be averaged away.
+every size. Colors are exact: what is rare on a screen, such as a red number, must not be averaged away.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NAMED = {
     "brightblue": (0x6C, 0x9C, 0xFF), "brightmagenta": (0xD0, 0x70, 0xD8), "brightcyan": (0x61, 0xD6, 0xD6),
     "brightwhite": (0xF2, 0xF2, 0xF2),
 }  # fmt: skip
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 _DOTS = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
 _QUARTERS = dict(zip("▘▝▖▗▚▞▙▛▜▟", ("a", "b", "c", "d", "ad", "bc", "acd", "abc", "abd", "bcd"), strict=True))
 _BENDS = {"╭": (1, 1), "╮": (-1, 1), "╰": (1, -1), "╯": (-1, -1)}
@@ -62,12 +62,12 @@ def _letter(data: str, bold: bool, cells: int) -> Image.Image:
     """Return how much of each pixel of a cell a letter covers."""
     mask = Image.new("L", (WIDE * cells, HIGH), 0)
     ImageDraw.Draw(mask).text((0, HIGH // 2 + 5), data, fill=255, font=_font(bold), anchor="ls")
-    return mask.point(lambda covered: min(255, round(covered / 64) * 64))  # few shades: few colours
+    return mask.point(lambda covered: min(255, round(covered / 64) * 64))  # few shades: few colors
 
 
 @lru_cache(256)
 def _arms(data: str) -> dict[str, int]:
-    """Return how strong the arms of a box character are, told from its name; {} if it is none."""
+    """Return how strong the arms of a box character are, from its name; {} if it is none."""
     name = unicodedata.name(data, "")
     if not name.startswith("BOX DRAWINGS ") or "DIAGONAL" in name:
         return {}
@@ -85,7 +85,7 @@ def _arms(data: str) -> dict[str, int]:
     return arms
 
 
-def _colour(named: str, default: Colour) -> Colour:
+def _color(named: str, default: Color) -> Color:
     if named == "default":
         return default
     if named in _NAMED:
@@ -93,20 +93,20 @@ def _colour(named: str, default: Colour) -> Colour:
     return (int(named[:2], 16), int(named[2:4], 16), int(named[4:], 16))
 
 
-def _mixed(one: Colour, other: Colour, part: float) -> Colour:
+def _mixed(one: Color, other: Color, part: float) -> Color:
     r, g, b = (round(x * (1 - part) + y * part) for x, y in zip(one, other, strict=True))
     return (r, g, b)
 
 
-def _colours(cell: Char) -> tuple[Colour, Colour]:
-    """Return the colours of a cell: of what stands in it, and of what is behind."""
-    ink, paper = _colour(cell.fg, INK), _colour(cell.bg, PAPER)
+def _colors(cell: Char) -> tuple[Color, Color]:
+    """Return the colors of a cell: of what is in it, and of what is behind."""
+    ink, paper = _color(cell.fg, INK), _color(cell.bg, PAPER)
     if cell.reverse:
         ink, paper = paper, ink
     return (_mixed(ink, paper, 0.45) if getattr(cell, FAINT) else ink), paper
 
 
-def _drawn(draw: ImageDraw.ImageDraw, data: str, x: int, y: int, ink: Colour, paper: Colour) -> bool:
+def _drawn(draw: ImageDraw.ImageDraw, data: str, x: int, y: int, ink: Color, paper: Color) -> bool:
     """Draw what is made of lines and blocks; say whether it was."""
     code, right, low = ord(data), x + WIDE - 1, y + HIGH - 1
     if 0x2800 <= code <= 0x28FF:
@@ -137,11 +137,11 @@ def _drawn(draw: ImageDraw.ImageDraw, data: str, x: int, y: int, ink: Colour, pa
         left, top = min(x0, x0 + 2 * across * turn), min(y0, y0 + 2 * down * turn)
         draw.arc((left, top, left + 2 * turn, top + 2 * turn), begin, begin + 90, ink)
     elif arms := _arms(data):
-        middle, centre = x + WIDE // 2, y + HIGH // 2
-        ends = {"l": (x, centre), "r": (right, centre), "u": (middle, y), "d": (middle, low)}
+        middle, center = x + WIDE // 2, y + HIGH // 2
+        ends = {"l": (x, center), "r": (right, center), "u": (middle, y), "d": (middle, low)}
         for arm, strength in arms.items():
             a, b = ends[arm]
-            line = (min(a, middle), min(b, centre), max(a, middle), max(b, centre))
+            line = (min(a, middle), min(b, center), max(a, middle), max(b, center))
             more = strength - 1
             draw.rectangle(
                 (line[0], line[1], line[2] + more * (arm in "ud"), line[3] + more * (arm in "lr")), ink
@@ -160,7 +160,7 @@ def paint(screen: pyte.Screen) -> Image.Image:
         for column in range(screen.columns):
             cell = cells[column]
             x, y = EDGE + column * WIDE, EDGE + row * HIGH
-            ink, paper = _colours(cell)
+            ink, paper = _colors(cell)
             wide = 1 + (column + 1 < screen.columns and cells[column + 1].data == "")
             if paper != PAPER and cell.data:
                 draw.rectangle((x, y, x + WIDE * wide - 1, y + HIGH - 1), paper)
@@ -174,12 +174,12 @@ def paint(screen: pyte.Screen) -> Image.Image:
 
 
 def save(screen: pyte.Screen, path: Path) -> None:
-    """Write the picture of a screen; with a palette of its very colours, if they are few enough for one."""
+    """Write the picture of a screen; with a palette of its very colors, if they are few enough for one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     picture = paint(screen)
     pixels = np.asarray(picture).astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
-    colours, indices = np.unique(pixels, return_inverse=True)
-    if len(colours) <= 256:
+    colors, indices = np.unique(pixels, return_inverse=True)
+    if len(colors) <= 256:
         picture = Image.fromarray(indices.reshape(pixels.shape).astype(np.uint8))
-        picture.putpalette([int(colour) >> shift & 0xFF for colour in colours for shift in (16, 8, 0)])
+        picture.putpalette([int(color) >> shift & 0xFF for color in colors for shift in (16, 8, 0)])
     picture.save(path, optimize=True)

@@ -1,6 +1,6 @@
 """The runs that pictures are taken of: each is written into a folder by a function of its own.
 
-What it returns is the command that watches the run, and what the run goes on to print while it is watched.
+What it returns is the command that watches the run, and what the run keeps printing while it is watched.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PACE = 0.97
 
 @dataclass(frozen=True)
 class Source:
-    """A log that goes on: a file, the lines to come, and the seconds between them."""
+    """A log that grows: a file, the lines to come, and the seconds between them."""
 
     path: Path
     lines: Iterator[str]
@@ -42,7 +42,7 @@ class Watched:
 
 
 class Feed:
-    """Writes what sources go on to print, until it is closed."""
+    """Writes what sources keep printing, until it is closed."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._closed = threading.Event()
@@ -138,7 +138,7 @@ def straggler(folder: Path, ranks: int = 8, slow: int = 5) -> Watched:
 
 
 def fleet(folder: Path) -> Watched:
-    """Twenty runs: some go on, some have ended, one crashed, one stands still, one is NaN, one diverges."""
+    """Twenty runs: some run, some have ended, one crashed, one hangs, one is NaN, one diverges."""
     sources = []
     now = time.time()
     for number in range(20):
@@ -147,7 +147,7 @@ def fleet(folder: Path) -> Watched:
         lines = _one_of_many(number, total)
         if number % 3 == 1 or number in {0, 6, 12, 18}:
             _written(log, lines, total * 2 // 3 if number == 4 else total // 4 + 61 * number)
-            if number != 7:  # that one stands still
+            if number != 7:  # that one hangs
                 sources.append(Source(log, lines, 0.8))
             else:
                 os.utime(log, (now - 3_000, now - 3_000))

@@ -49,7 +49,7 @@ SCENES = (
     ),
     Scene("spike", "a corrupt stretch of data", runs.demo("spike"), (r"CRIT|WARN",), _EVERY),
     Scene("slow", "one rank gets slow", runs.demo("slow"), (r"WARN|CRIT",), _EVERY),
-    Scene("hang", "a rank stands still, so all do", runs.demo("hang"), (r"WARN|CRIT",), _EVERY),
+    Scene("hang", "one rank hangs, so all do", runs.demo("hang"), (r"WARN|CRIT",), _EVERY),
     Scene("crash", "the run crashes", runs.demo("crash"), (r"CRASH",), _EVERY),
     Scene("straggler", "8 ranks, one slower than its peers", runs.straggler, (_STEP, "WARN|CRIT"), _EVERY),
     Scene("fleet", "twenty runs", runs.fleet, (r"Runs\(3",), ("runs", "overview", "alerts", "logs")),

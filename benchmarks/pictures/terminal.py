@@ -71,7 +71,7 @@ class Terminal:
         """Start `command` on a terminal of `size` columns and rows."""
         self.screen = _Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
-        self._rest, self._heard, self.ended = b"", 0.0, False
+        self._rest, self._last_output, self.ended = b"", 0.0, False
         self._pid, self._file = pty.fork()
         if self._pid == 0:
             self._become(command, size, environ or {}, directory)
@@ -118,7 +118,7 @@ class Terminal:
         if not data:
             self.ended = True
             return False
-        self._heard = time.monotonic()
+        self._last_output = time.monotonic()
         for asked, answer in _ASKED.items():
             if asked in data:
                 self.write(answer)
@@ -142,15 +142,9 @@ class Terminal:
     def settle(self, quiet: float = 0.5, most: float = 6.0) -> None:
         """Wait until the program wrote nothing for `quiet` seconds, or for `most` in all."""
         until = time.monotonic() + most
-        self._heard = time.monotonic()
-        while time.monotonic() < min(until, self._heard + quiet) and not self.ended:
+        self._last_output = time.monotonic()
+        while time.monotonic() < min(until, self._last_output + quiet) and not self.ended:
             self.read(0.05)
-
-    def finish(self, seconds: float) -> None:
-        """Wait until the program has ended."""
-        until = time.monotonic() + seconds
-        while not self.ended and time.monotonic() < until:
-            self.read(0.2)
 
     # -- acting --
 

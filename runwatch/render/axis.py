@@ -34,15 +34,6 @@ def bounded(x: float) -> float:
     return max(-_HUGE, min(_HUGE, x))
 
 
-def nice(x: float) -> float:
-    """Return the smallest of 1, 2, 5 x 10^n that is not below positive `x`."""
-    power = 10.0 ** math.floor(math.log10(x))
-    for factor in (1.0, 2.0, 5.0):
-        if factor * power >= x * (1 - 1e-9):
-            return factor * power
-    return 10.0 * power
-
-
 @dataclass(frozen=True)
 class Scale:
     """The range of an axis, and where on it a value lies."""
@@ -81,13 +72,9 @@ def _log_scale(values: Sequence[float]) -> Scale | None:
 
 
 def scale(
-    values: Iterable[float],
-    log: bool = False,
-    least: float = 0.0,
-    newest: Sequence[float] = (),
-    exact: bool = False,
+    values: Iterable[float], log: bool = False, least: float = 0.0, newest: Sequence[float] = ()
 ) -> Scale:
-    """Return limits for finite values, rounded outward to a coarse grid unless `exact`.
+    """Return limits for finite values.
 
     `least` is the smallest range shown, as a fraction of the largest value, so
     that a steady number looks steady. Values far beyond the body of the data are
@@ -99,7 +86,7 @@ def scale(
     if log and (logarithmic := _log_scale(data)) is not None:
         return logarithmic
     low, high = _body(data, newest)
-    if low == high == 0:  # no other number tells how large one may be
+    if low == high == 0:  # no other number shows how large one may be
         return Scale(0.0, 1.0)
     largest = max(abs(low), abs(high))
     # Changes too small to matter, or none at all, must not fill the chart.
@@ -109,10 +96,7 @@ def scale(
         low, high = (max(0.0, middle - half) if low >= 0 else middle - half), middle + half
     if 0 <= low < high / 10:
         low = 0.0
-    if exact:
-        return Scale(low, high)
-    grid = nice(max((high - low) / 20, _TINY))
-    return Scale(math.floor(low / grid) * grid, math.ceil(high / grid) * grid)
+    return Scale(low, high)
 
 
 def aligned(needed: Scale, rows: int, deep: int, wanted: int) -> Scale:
@@ -146,7 +130,7 @@ def aligned(needed: Scale, rows: int, deep: int, wanted: int) -> Scale:
 def _placed(needed: Scale, gap: float, row: float, span: float, half: float) -> tuple[Scale, int] | None:
     """Return the range of that span with the most labels, the needed part near its middle, and how many.
 
-    Labels stand for the middle of their row: the range begins `half` a row below one.
+    A label means the middle of its row: the range begins `half` a row below one.
     """
     bottom = math.floor(needed.low / row + half + 1e-6)
     spare = math.floor((bottom - half) + (span - needed.high) / row + 1e-6)
@@ -256,7 +240,7 @@ def _named(values: Iterable[float]) -> list[tuple[float, str]]:
 
 
 def _label(x: float, gap: float) -> str:
-    """Return a tick label with the digits that tell neighbours apart, and no more."""
+    """Return a tick label with the digits that distinguish neighbors, and no more."""
     if abs(x) < gap / 2:
         return "0"
     power = math.floor(math.log10(gap) + 1e-9)

@@ -15,7 +15,7 @@ _MOST_SINGLE = 0.75
 """Where more of the points hold a single value, there is no band: a line shows them better."""
 
 _THICK = PARTS / 2
-"""A band that is nowhere so high is not seen beside its line."""
+"""A band that is nowhere so high is not seen next to its line."""
 
 _THIN = PARTS * 1.125
 """A band no higher than that is a row high: it is shown by the cells of its line."""
@@ -74,16 +74,16 @@ def _even(columns: list[Span | None]) -> list[Span | None]:
         if span is None:
             out.append(None)
             continue
-        beside = [each for each in columns[max(0, i - 1) : i + 2] if each is not None]
-        bottom = min(span[0], sum(each[0] for each in beside) / len(beside))
-        top = max(span[1], sum(each[1] for each in beside) / len(beside))
+        near = [each for each in columns[max(0, i - 1) : i + 2] if each is not None]
+        bottom = min(span[0], sum(each[0] for each in near) / len(near))
+        top = max(span[1], sum(each[1] for each in near) / len(near))
         lacking = max(0.0, PARTS - (top - bottom)) / 2
         out.append((bottom - lacking, top + lacking) if top - bottom >= _THICK else None)
     return out
 
 
 def _connected(columns: list[Span | None]) -> list[Span | None]:
-    """Return columns of which neighbours touch: a steep band has no holes."""
+    """Return columns of which neighbors touch: a steep band has no holes."""
     out = list(columns)
     for i, (left, right) in enumerate(pairwise(columns)):
         if left is None or right is None or (left[0] <= right[1] and right[0] <= left[1]):

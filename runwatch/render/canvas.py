@@ -17,6 +17,11 @@ _ASCII_SIGNS = " '-\"._:|"
 _BRAILLE_SIGNS = "".join(chr(0x2800 + mask) for mask in range(256))
 
 
+def rows_of_dots(ascii_only: bool) -> int:
+    """Return how many dots a cell is high."""
+    return len((_ASCII if ascii_only else _BRAILLE)[0])
+
+
 class Canvas:
     """A grid of `width` x `height` cells; dot (0, 0) is at the bottom left.
 
@@ -77,8 +82,8 @@ class Canvas:
     def points(self, layers: Sequence[str]) -> dict[int, dict[int, str]]:
         """Return by row and cell where curves show a sign, every few cells, whatever lies over them.
 
-        So they are told apart without colour, also where they run together. The sign is where the
-        curve is in the middle of its cell: at a border of the cell it would lie beside the curve.
+        So they are distinguished without color, also where they run together. The sign is where the
+        curve is in the middle of its cell: at a border of the cell it would lie next to the curve.
         """
         out: dict[int, dict[int, str]] = {}
         for number, layer in enumerate(layers):

@@ -26,7 +26,7 @@ _LINES = 100
 
 
 def _settle(char: str) -> str:
-    """Return the character, nothing, or a stand-in of a width nobody disputes."""
+    """Return the character, nothing, or a stand-in whose width is certain."""
     category, code = unicodedata.category(char), ord(char)
     joining_jamo = 0x1160 <= code <= 0x11FF or 0xD7B0 <= code <= 0xD7FF
     if category in _INVISIBLE or joining_jamo or 0x1F3FB <= code <= 0x1F3FF:
@@ -163,7 +163,7 @@ def spread(left: Sequence[Segment], right: Sequence[Segment], cells: int, ascii_
 
 
 ON = " on "
-"""Stands between the role of text and that of its background: `smooth on band`."""
+"""Separates the role of text and that of its background: `smooth on band`."""
 
 
 def ground(role: str) -> str:
@@ -175,7 +175,7 @@ def runs(chars: Sequence[str], roles: Sequence[str]) -> Row:
     """Return single-cell characters with a role each as the fewest segments.
 
     Each change of role costs a terminal some forty bytes; a blank takes that of
-    what stands beside it on the same background, as nobody sees it.
+    what is next to it on the same background, as nobody sees it.
     """
     out: Row = []
     start, role = 0, roles[0] if roles else ""

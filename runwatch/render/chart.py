@@ -19,7 +19,7 @@ from itertools import pairwise
 from runwatch.core.snapshot import Columns, Mark
 from runwatch.render import axis, band, cells, foot, xaxis
 from runwatch.render.axis import Scale
-from runwatch.render.canvas import Canvas
+from runwatch.render.canvas import Canvas, rows_of_dots
 from runwatch.render.cells import ON, Row
 from runwatch.render.extremes import NOTHING, Best, Cut, Point, best_value, cut_off
 from runwatch.render.glyphs import UNICODE, Glyphs
@@ -37,7 +37,7 @@ _USUAL_GUTTER = 5
 _FOR_MARKS = 6
 """Rows of a chart that has one for marks."""
 _FOR_LABELS = 8
-"""Rows from which on labels of a logarithmic axis may be on neighbouring rows."""
+"""Rows from which on labels of a logarithmic axis may be on neighboring rows."""
 _SUITS = 0.5
 """The part of a y range that must be needed for its ends to stay where they were before."""
 _NEWEST = 3
@@ -213,7 +213,7 @@ def _scale(tables: Sequence[Sequence[Point]], options: Options, rows: int) -> Sc
     for table in tables:
         means = [point[3] for point in table[-_NEWEST:] if point[3] is not None]
         newest += [statistics.median_low(means)] if means else []
-    needed, before = axis.scale(finite, options.log, options.least, newest, exact=True), options.scale
+    needed, before = axis.scale(finite, options.log, options.least, newest), options.scale
     if before is not None and before.log == needed.log:
         holds = before.low <= needed.low and needed.high <= before.high
         if holds and before.part(needed) >= _SUITS:
@@ -224,13 +224,8 @@ def _scale(tables: Sequence[Sequence[Point]], options: Options, rows: int) -> Sc
         return needed
     factor, _ = _unit(needed, options.unit)
     read = Scale(needed.low * factor, needed.high * factor)
-    read = axis.aligned(read, rows, _deep(options.glyphs), max(4, rows // 5))
+    read = axis.aligned(read, rows, rows_of_dots(options.glyphs.ascii), max(4, rows // 5))
     return Scale(read.low / factor, read.high / factor, gap=read.gap / factor) if read.gap else needed
-
-
-def _deep(glyphs: Glyphs) -> int:
-    """Return how many dots a row of cells has."""
-    return 3 if glyphs.ascii else 4
 
 
 def _unit(scale: Scale, unit: tuple[float, str]) -> tuple[float, str]:
@@ -250,7 +245,7 @@ def _labels(
     """Return the labels of the y axis by their rows, and the rows of ticks without one."""
     factor, letter = _unit(scale, unit)
     read = replace(scale, low=scale.low * factor, high=scale.high * factor)
-    deep = _deep(glyphs)
+    deep = rows_of_dots(glyphs.ascii)
 
     def row(y: float) -> int:
         return rows - 1 - round(read.position(y) * (rows * deep - 1)) // deep
@@ -261,8 +256,7 @@ def _labels(
         return apart >= (1 if rows >= _FOR_LABELS else 2)
 
     if scale.gap:
-        labels = axis.even(scale, factor)
-        return {row(y): label + letter for y, label in labels}, set()
+        return {row(y): label + letter for y, label in axis.even(scale, factor)}, set()
     wanted = max(4, rows // 5) if rows >= _FOR_LABELS else (rows + 1) // 2
     ticks = axis.ticks(read, wanted, fits, 1.5 * (read.high - read.low) / max(1, rows))
     return {row(y): label + letter for y, label in ticks.labels}, {row(y) for y in ticks.minor}
@@ -298,7 +292,7 @@ def _draw(
 def _single(
     canvas: Canvas, window: Window, table: Sequence[Point], height: Callable[[float], int], layer: str
 ) -> None:
-    """Draw values that stand one by one: a line through them, and what few of them are several."""
+    """Draw values one by one: a line through them, and what few of them are several."""
     _polyline(canvas, layer, [(point[0], point[3]) for point in table], window, height)
     for x, low, high, _, _ in table:
         if low is not None and high is not None and low < high:

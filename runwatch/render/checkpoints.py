@@ -19,6 +19,13 @@ _ROLES = {
     "unknown": "dim",
     "told": "",
 }
+_PHASES = {
+    "complete": "finished",
+    "writing": "checkpointing",
+    "incomplete": "crashed",
+    "damaged": "crashed",
+}
+"""The phase of a run that has the sign of a state."""
 _KEPT = frozenset({"complete", "writing", "told"})
 """States in which the weights matter, not the files."""
 _FEW = 100
@@ -27,31 +34,27 @@ _CHANGED = 0.01
 """Fraction by which the newest one's size must differ from the usual for that to be said."""
 _KINDS = {"eval_begin": "evaluation", "eval_end": "evaluated"}
 LAST_GOOD = "last good"
-_GRAVE = frozenset({"traceback", "error", "oom", "nccl", "signal", "xid", "killed", "segfault", "crash"})
+_SEVERE = frozenset({"traceback", "error", "oom", "nccl", "signal", "xid", "killed", "segfault", "crash"})
+
+
+def _spoilt(row: CheckpointRow) -> str:
+    """Return why the weights of a checkpoint are not good, "" where its files matter more."""
+    return row.spoilt if row.state in _KEPT else ""
 
 
 def _role(row: CheckpointRow) -> str:
-    """Return the role of a checkpoint; one with weights that are not good is never in a good colour."""
-    return "warn" if row.spoilt and row.state in _KEPT else _ROLES.get(row.state, "")
+    """Return the role of a checkpoint; one with weights that are not good is never in a good color."""
+    return "warn" if _spoilt(row) else _ROLES.get(row.state, "")
 
 
 def _sign(row: CheckpointRow, glyphs: Glyphs) -> str:
-    return glyphs.severities["warning"] if row.spoilt and row.state in _KEPT else sign(row.state, glyphs)
-
-
-def sign(state: str, glyphs: Glyphs = UNICODE) -> str:
-    """Return the sign of a checkpoint's state."""
-    phase = {
-        "complete": "finished",
-        "writing": "checkpointing",
-        "incomplete": "crashed",
-        "damaged": "crashed",
-    }
-    return states.phase_sign(phase[state], glyphs) if state in phase else glyphs.dot
+    if _spoilt(row):
+        return glyphs.severities["warning"]
+    return states.phase_sign(_PHASES[row.state], glyphs) if row.state in _PHASES else glyphs.dot
 
 
 def written(row: CheckpointRow, usual: int | None) -> float | None:
-    """Return how much of a checkpoint is written, by the usual size; None if that cannot be told."""
+    """Return how much of a checkpoint is written, by the usual size; None if that is not known."""
     if row.state != "writing" or row.bytes is None or not usual:
         return None
     return min(0.99, row.bytes / usual)
@@ -75,22 +78,19 @@ def brief(
     if go_back:
         parts[1] = (where, "title")
         parts.append((f" {LAST_GOOD}", "good"))
-    if row.spoilt and row.state in _KEPT:
-        parts.append((f" {row.spoilt}", _role(row)))
-    elif row.state in ("writing", "incomplete", "damaged", "deleted"):
-        parts.append((f" {_state(row, usual)}", _ROLES[row.state]))
+    if _spoilt(row) or row.state in ("writing", "incomplete", "damaged", "deleted"):
+        parts.append((f" {_state(row, usual)}", _role(row)))
     elif row.bytes:
         parts.append((f" {numbers.size(row.bytes)}", "dim"))
     elif row.state == "told":
-        parts.append((" in the log", "dim"))
+        parts.append((f" {_state(row, usual)}", "dim"))
     return parts
 
 
 def _state(row: CheckpointRow, usual: int | None) -> str:
-    if row.spoilt and row.state in _KEPT:
-        return row.spoilt
-    part = written(row, usual)
-    if part is not None:
+    if why := _spoilt(row):
+        return why
+    if (part := written(row, usual)) is not None:
         return f"writing {numbers.percent(part, 0)}"
     return "in the log" if row.state == "told" else row.state
 
@@ -204,7 +204,7 @@ def events(rows: Sequence[EventRow], width: int, glyphs: Glyphs = UNICODE) -> li
         step = numbers.MISSING if row.step is None else numbers.step(row.step)
         line = numbers.MISSING if row.line is None else f"{row.line:,}"
         rank = "" if row.rank is None else f"[rank {row.rank}] "
-        role = "crit" if row.kind in _GRAVE else ""
+        role = "crit" if row.kind in _SEVERE else ""
         title = cells.shorten(rank + row.title, width - 35, glyphs.ellipsis)
         kind = cells.pad(_KINDS.get(row.kind, row.kind.replace("_", " ")), 12, glyphs.ellipsis)
         parts: Row = [(f"{step:>10} {line:>9}  ", "dim"), (f"{kind} ", role), (title, role)]

@@ -1,4 +1,4 @@
-"""What a rule saw, as people read it: each number in the unit that its name stands for.
+"""What a rule saw, as people read it: each number in the unit that its name means.
 
 Rules keep seconds, bytes and fractions in [0, 1]; nobody wants to read 0.0312
 where 3.1 % is meant, nor 1158 where 19 minutes are.
@@ -24,7 +24,7 @@ Write = Callable[[float], str]
 _LABELS = {
     "mfu": "MFU",
     "frames": "traceback",
-    "signature": "recognised as",
+    "signature": "recognized as",
     "failed_first": "first rank that failed",
     "beside": "also reported",
     "events": "lines about it",

@@ -1,4 +1,4 @@
-"""What stands out in a chart: the best value, and what lies beyond the range."""
+"""What is extreme in a chart: the best value, and what lies beyond the range."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Runs as a table: which columns fit, what stands in them, in which order the runs stand.
+"""Runs as a table: which columns fit, what is in them, in which order the runs are.
 
-A column of which nothing is known is left out; of those that do not fit, the ones that tell least go first.
+A column of which nothing is known is left out; of those that do not fit, the least important go first.
 What room is left goes to those that say more in more room.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from runwatch.core.metrics import SAMPLES_PER_SEC, TOKENS_PER_SEC
-from runwatch.core.run_order import urgency
+from runwatch.core.run_order import begun, urgency
 from runwatch.core.snapshot import RunRow
 from runwatch.render import cells, numbers, plain, progress, states
 from runwatch.render.cells import Row, Segment
@@ -27,9 +27,8 @@ MARKED = "+"
 TREND = 32
 """Widest sparkline."""
 _OLD = 60.0
-"""Seconds after which the age of a run that goes on is worth a look."""
+"""Seconds after which the age of a run that has not ended is worth a look."""
 _UNITS = {TOKENS_PER_SEC: "tok/s", SAMPLES_PER_SEC: "smp/s"}
-Key = tuple[bool, float | str]
 
 
 @dataclass(frozen=True)
@@ -42,15 +41,15 @@ class Column:
     most: int
     cell: Callable[[RunRow, int, Glyphs], Row]
     key: Callable[[RunRow], float | str | None]
-    """What runs are sorted by; None stands last."""
+    """What runs are sorted by; None comes last."""
     right: bool = False
     falls: bool = False
-    """Whether the largest stands first."""
+    """Whether the largest comes first."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a column stands in the rows of the table."""
+    """Where a column is in the rows of the table."""
 
     column: Column
     x: int
@@ -78,7 +77,7 @@ def layout(rows: Sequence[RunRow], width: int, glyphs: Glyphs = UNICODE) -> list
     wanted = {column.name: _wanted(column, rows, glyphs) for column in known}
     taken: dict[str, int] = {}
     room = width - EDGE
-    asked = sorted((rank, column.name, cells) for column in known for rank, cells in column.asks)
+    asked = sorted((rank, column.name, least) for column in known for rank, least in column.asks)
     for _, name, least in asked:
         before = taken.get(name, -GAP if taken else 0)
         need = max(before, min(least, wanted[name])) - before
@@ -104,8 +103,7 @@ def heading(places: Sequence[Place], order: Order, glyphs: Glyphs = UNICODE) -> 
     for number, place in enumerate(places):
         column, here = place.column, place.column.name == order.column
         arrow = glyphs.marks["incident"] if column.falls != order.backwards else glyphs.above
-        name = column.name if place.width >= len(column.name) else column.name[: place.width]
-        text = f"{name[: max(0, place.width - 1)]}{arrow}" if here else name
+        text = f"{column.name[: place.width - 1]}{arrow}" if here else column.name[: place.width]
         gap = GAP if number < len(places) - 1 else 0
         text = cells.pad(text, place.width, glyphs.ellipsis, right=column.right)
         out.append((text + " " * gap, "title" if here else "dim"))
@@ -132,7 +130,7 @@ def line(
 
 
 def ordered(rows: Sequence[RunRow], order: Order) -> list[RunRow]:
-    """Return runs in order; without a column what is wrong stands first, and last what has ended."""
+    """Return runs in order; without a column what is wrong comes first, what has ended last."""
     column = next((column for column in COLUMNS if column.name == order.column), None)
     if column is None:
         return sorted(rows, key=urgency, reverse=order.backwards)
@@ -146,7 +144,7 @@ def ordered(rows: Sequence[RunRow], order: Order) -> list[RunRow]:
 def groups(rows: Sequence[RunRow], by: str) -> list[Heading | RunRow]:
     """Return runs with a heading above those that agree in `by`: one of GROUPINGS, or "" for no headings.
 
-    The order of runs stays; a group stands where its first run did.
+    The order of runs stays; a group is where its first run was.
     """
     if not by:
         return list(rows)
@@ -167,16 +165,8 @@ def sortable(rows: Sequence[RunRow]) -> list[str]:
 
 
 def groupings(rows: Sequence[RunRow]) -> list[str]:
-    """Return what tells these runs apart as groups; "" is none."""
+    """Return what distinguishes these runs as groups; "" is none."""
     return ["", *(name for name, of in GROUPINGS.items() if len(set(map(of, rows))) > 1)]
-
-
-def steps(row: RunRow, width: int = 200) -> str:
-    """Return `41,230/120,000`, or the step alone where that is too wide; "" where none is known."""
-    if row.progress.step is None and row.progress.epoch is None:
-        return ""
-    text = plain.steps(row.progress, states.ended(row.phase)).removeprefix("step ")
-    return text if cells.width(text) <= width else text.partition("/")[0]
 
 
 # -- cells -------------------------------------------------------------------------------------------
@@ -204,8 +194,12 @@ def _done(row: RunRow, width: int, glyphs: Glyphs) -> Row:
 
 
 def _step(row: RunRow, width: int, glyphs: Glyphs) -> Row:
-    text = steps(row, width)
-    return [(cells.clip(text, width, glyphs.ellipsis), "")] if text else []
+    """Return `41,230/120,000`, or the step alone where that is too wide."""
+    if not begun(row):
+        return []
+    text = plain.steps(row.progress, states.ended(row.phase)).removeprefix("step ")
+    text = text if cells.width(text) <= width else text.partition("/")[0]
+    return [(cells.clip(text, width, glyphs.ellipsis), "")]
 
 
 def _eta(row: RunRow, width: int, glyphs: Glyphs) -> Row:
@@ -282,7 +276,7 @@ COLUMNS = (
     Column("updated", ((16, 8),), 8, _updated, lambda row: row.age, right=True),
     Column("alerts", ((4, 6), (9, 22), (13, 36)), 120, _alert, _weight, falls=True),
 )
-"""In the order in which they stand."""
+"""From left to right."""
 _GROW = ("name", "state", "ETA", "alerts", "step", "host", "progress", "trend")
 """Who gets the room that is left."""
 GROUPINGS: dict[str, Callable[[RunRow], str]] = {
@@ -293,7 +287,7 @@ GROUPINGS: dict[str, Callable[[RunRow], str]] = {
 
 
 def _shown(column: Column, rows: Sequence[RunRow]) -> bool:
-    """Return whether anything is known that stands in a column; a host where there are several."""
+    """Return whether anything is known of a column; a host where there are several."""
     if column.name == "host":
         return len({row.host for row in rows}) > 1
     if column.name == "alerts":
@@ -312,5 +306,5 @@ def _wanted(column: Column, rows: Sequence[RunRow], glyphs: Glyphs) -> int:
     return max(len(column.name) + 1, min(column.most, longest))
 
 
-def _comparable(value: float | str | None) -> Key:
+def _comparable(value: float | str | None) -> tuple[bool, float | str]:
     return isinstance(value, str), value if value is not None else 0.0

@@ -1,4 +1,4 @@
-"""What stands under a plot: the rule with its labels, and a row of marks."""
+"""What is below a plot: the rule with its labels, and a row of marks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ROUTINE = frozenset({"checkpoint", "eval"})
 """Kinds of marks that come by plan."""
 _MOST_ROUTINE = 12
 """So many of them are shown; more would be a row without a gap that says nothing."""
-_GRAVITY = {"critical": "crit", "warning": "warn"}
+_SEVERITIES = {"critical": "crit", "warning": "warn"}
 """The roles of marks by the severity of their alert."""
 _GAP = 2
 """Blanks between two labels."""
@@ -42,20 +42,22 @@ def rule(window: Window, places: Axis, glyphs: Glyphs, marks: Sequence[Placed] =
     unit, letter = places.unit(extent)
     first, last = window.first / unit, window.last / unit
     put: list[tuple[int, str]] = []
+
+    def placed(labels: Sequence[tuple[float, str]]) -> list[tuple[int, str]]:
+        return _placed([(window.cell(x * unit), text + letter) for x, text in labels], window.cells)
+
+    def fits(labels: Sequence[tuple[float, str]]) -> bool:
+        return not labels or bool(placed(labels))
+
     if last > first:
-
-        def fits(labels: Sequence[tuple[float, str]]) -> bool:
-            at = [(window.cell(x * unit), text + letter) for x, text in labels]
-            return not at or bool(_placed(at, window.cells))
-
         wanted = max(_LEAST, min(_MOST, window.cells // _A_LABEL))
         ticks = axis.ticks(
             axis.Scale(first, last), wanted, fits, _MINOR * (last - first) / window.cells, places.name == STEP
         )
-        labelled = {window.cell(x * unit) for x, _ in ticks.labels}
-        for cell in {window.cell(x * unit) for x in ticks.minor} - labelled:
+        labeled = {window.cell(x * unit) for x, _ in ticks.labels}
+        for cell in {window.cell(x * unit) for x in ticks.minor} - labeled:
             signs[cell] = glyphs.minor
-        put = _placed([(window.cell(x * unit), text + letter) for x, text in ticks.labels], window.cells)
+        put = placed(ticks.labels)
     if len(put) < 2:  # so narrow, or between two round numbers: the ends say more
         put = _placed([(0, axis.exact(first) + letter)], window.cells)
         if last > first:
@@ -99,12 +101,12 @@ def shown(
             many[kind] = len(here)
             continue
         here.sort(key=lambda each: each[1].severity == "critical")
-        out += [Placed(cell, kind, _GRAVITY.get(mark.severity, f"mark.{kind}")) for cell, mark in here]
+        out += [Placed(cell, kind, _SEVERITIES.get(mark.severity, f"mark.{kind}")) for cell, mark in here]
     return out, many
 
 
 def kinds(placed: Sequence[Placed], glyphs: Glyphs) -> tuple[tuple[str, str], ...]:
-    """Return the kinds that are shown, each with the role of the gravest, the most important first."""
+    """Return the kinds that are shown, each with the role of the most severe, the most important first."""
     roles = {mark.kind: mark.role for mark in placed}
     return tuple((kind, roles[kind]) for kind in glyphs.marks if kind in roles)
 

@@ -1,7 +1,7 @@
 """Every sign the screens use, twice: for Unicode terminals and for ASCII ones.
 
 All are one cell wide in every terminal we know; meaning is never carried by a
-colour alone, so each state has its own sign and its own word.
+color alone, so each state has its own sign and its own word.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Glyphs:
     stale: str
     dead: str
     points: str
-    """What tells the second, third and fourth curve of a chart from the first, and not by colour."""
+    """What distinguishes the second, third and fourth curve of a chart from the first without color."""
     marks: dict[str, str]
     """By kind of mark, most important first."""
     phases: dict[str, str]

@@ -29,12 +29,12 @@ def rows(
 ) -> list[Row]:
     """Return the headline in as many rows as it needs, then cause and advice in rows up to `most`.
 
-    At the right stand `more`, in a row of its own if need be, and its age and `hint` where there is room.
+    At the right are `more`, in a row of its own if need be, and its age and `hint` where there is room.
     """
-    said, age = headline(row, now, glyphs), _age(row, now)
-    out = tagged(row, said, width, glyphs)
+    said, age, tag = headline(row, now, glyphs), _age(row, now), states.severity_tag(row.severity, glyphs)
+    out = _behind(tag, said, width, glyphs)
     if age and row.step is None and not _free(out, age, width):
-        out, age = tagged(row, f"{said} {glyphs.dot} {age}", width, glyphs), ""
+        out, age = _behind(tag, f"{said} {glyphs.dot} {age}", width, glyphs), ""
     headlines = len(out)
     room = most - len(out)
     for name, text in (("cause", row.cause), ("advice", plain.advice(row))):
@@ -54,13 +54,11 @@ def rows(
         right.append(more)
     _put(out, right, hint or [], width)
     _put(out[:headlines], right, [(age, "dim")] if age else [], width)
-    return [
-        cells.spread(row, beside, width) if beside else row for row, beside in zip(out, right, strict=True)
-    ]
+    return [cells.spread(left, end, width) if end else left for left, end in zip(out, right, strict=True)]
 
 
 def _free(out: list[Row], text: str, width: int) -> bool:
-    """Return whether a text fits beside one of these rows."""
+    """Return whether a text fits next to one of these rows."""
     return any(cells.row_width(row) + _GAP + cells.width(text) <= width for row in out)
 
 
@@ -96,17 +94,13 @@ def names_step(said: str, step: int) -> bool:
     return not {numbers.step(step), str(step)}.isdisjoint(_NUMBER.findall(said))
 
 
-def tagged(row: IncidentRow, said: str, width: int, glyphs: Glyphs = UNICODE) -> list[Row]:
-    """Return a text of an incident in rows, none of it cut, behind sign and severity."""
-    return _behind(states.severity_tag(row.severity, glyphs), said, width, glyphs)
-
-
 def because(phase: str, reason: str, width: int, glyphs: Glyphs = UNICODE) -> list[Row]:
     """Return why a run is in a phase in rows, none of it cut, behind the phase."""
     return _behind(states.phase_tag(phase, glyphs), reason, width, glyphs)
 
 
 def _behind(tag: tuple[str, str, str], said: str, width: int, glyphs: Glyphs) -> list[Row]:
+    """Return a text in rows, none of it cut, behind a sign and a word."""
     sign, word, role = tag
     head = f"{sign} {word}  " if width >= 2 * _LEAST else f"{sign} "
     pieces = hung(said, width, len(head), _INDENT, glyphs)

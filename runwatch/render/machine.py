@@ -14,6 +14,8 @@ STATES = {"blocked": "warn", "stopped": "crit", "zombie": "warn", "running": "go
 """How the state of a process is shown."""
 BUSY = {"sm_activity": "SM", "util": "util", "power": "power"}
 """How busy a GPU is, by what that is measured as."""
+UNSEEN = {"lost": "does not answer", "denied": "no permission to see it"}
+"""What is said of a GPU that cannot be read, by its state."""
 _ORDER = ("rank", "main", "launcher", "filter", "shell", "worker")
 _TREND = 20
 _BEFORE_DOING = 53
@@ -81,8 +83,7 @@ def gpu_rows(gpus: Sequence[GpuRow], width: int, glyphs: Glyphs = UNICODE) -> li
 def _gpu(gpu: GpuRow, glyphs: Glyphs) -> Row:
     role = "" if gpu.own else "dim"
     if gpu.state != "ok":
-        words = {"lost": "does not answer", "denied": "no permission to see it"}
-        return [(f"{gpu.index:>5} ", role), (words[gpu.state], "crit" if gpu.state == "lost" else "dim")]
+        return [(f"{gpu.index:>5} ", role), (UNSEEN[gpu.state], "crit" if gpu.state == "lost" else "dim")]
     memory = _pair(numbers.size, gpu.memory_used, gpu.memory_total)
     power = _pair(lambda watts: f"{watts:.0f}", gpu.power, gpu.power_limit) + (" W" if gpu.power else "")
     busy = "-" if gpu.busy is None else numbers.percent(gpu.busy, 0)

@@ -194,5 +194,5 @@ def unit(metric: str) -> tuple[float, str]:
 
 
 def latest(metric: str, x: float | None, text: str) -> str:
-    """Return a newest value, or the word that stands for it when it is not finite."""
+    """Return a newest value, or the word for it when it is not finite."""
     return (text or MISSING) if x is None else value(metric, x)

@@ -11,13 +11,13 @@ _WIDEST = 100
 
 
 def tag(run: RunView, glyphs: Glyphs = UNICODE) -> tuple[str, str, str]:
-    """Return sign, word and role of how a run stands."""
+    """Return sign, word and role of the state of a run."""
     critical, warning = states.severities(states.firing(run))
     return states.phase_tag(run.phase, glyphs, critical, warning)
 
 
 def story(run: RunView) -> str:
-    """Return in words how it ended, or that it goes on."""
+    """Return in words how it ended, or how far it is."""
     done = plain.steps(run.progress, states.ended(run.phase))
     share = "" if run.progress.fraction is None else f" ({numbers.percent(run.progress.fraction, 0)})"
     return run.reason or run.story or done + share
@@ -28,8 +28,8 @@ def facts(run: RunView) -> list[tuple[str, str]]:
     out: list[tuple[str, str]] = []
     if run.elapsed is not None:
         out.append(("duration", numbers.duration(run.elapsed)))
-    told = run.progress.step is not None and incident.names_step(story(run), run.progress.step)
-    if not told and (run.progress.step is not None or run.progress.epoch is not None):
+    said = run.progress.step is not None and incident.names_step(story(run), run.progress.step)
+    if not said and (run.progress.step is not None or run.progress.epoch is not None):
         label, _, value = plain.steps(run.progress, ended=True).rpartition(" ")
         out.append((f"last {label}", value))
     if (found := best(run)) is not None:
@@ -55,7 +55,7 @@ def following(run: RunView) -> str:
     if advice or run.phase == "finished":
         return advice
     good = run.saving.last_good
-    return "" if good is None else f"go on from the checkpoint of step {numbers.step(good)}"
+    return "" if good is None else f"continue from the checkpoint of step {numbers.step(good)}"
 
 
 def alerts(run: RunView) -> str:

@@ -12,7 +12,7 @@ from runwatch.render.glyphs import UNICODE, Glyphs
 
 @dataclass
 class Content:
-    """What stands in a panel."""
+    """What is in a panel."""
 
     title: Row = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
@@ -41,9 +41,9 @@ def framed(
 
 def _bottom(legend: Row, width: int, glyphs: Glyphs, role: str) -> Row:
     edge = glyphs.horizontal
-    told = _boxed(legend, width - 4, glyphs, whole=True)
-    rest = edge * (width - 3 - cells.row_width(told))
-    return [(glyphs.bottom_left + edge, role), *told, (rest + glyphs.bottom_right, role)]
+    shown = _boxed(legend, width - 4, glyphs, whole=True)
+    rest = edge * (width - 3 - cells.row_width(shown))
+    return [(glyphs.bottom_left + edge, role), *shown, (rest + glyphs.bottom_right, role)]
 
 
 def _top(content: Content, width: int, glyphs: Glyphs, role: str) -> Row:

@@ -23,9 +23,9 @@ _FOR = re.compile(r"\bfor (?:[\d.]{1,9} ?(?:s|min|[mhd])\b ?)+")
 
 
 def steps(progress: Progress, ended: bool = False) -> str:
-    """Return `step 41,230/120,000`, or what is known of it: `epoch 1.49` where a log tells no step.
+    """Return `step 41,230/120,000`, or what is known of it: `epoch 1.49` where a log has no step.
 
-    In a pipeline the stage stands before it: `sft: step 41/651`.
+    In a pipeline the stage comes first: `sft: step 41/651`.
     """
     stage = f"{progress.stage}: " if progress.stage else ""
     return stage + _steps(progress, ended)
@@ -73,7 +73,7 @@ def no_eta(progress: Progress) -> str:
 def title(row: IncidentRow, now: float | None = None) -> str:
     """Return what an incident says at Unix time `now`.
 
-    A hang says for how long nothing came when it was found; while it goes on, that grows.
+    A hang says for how long nothing came when it was found; while it lasts, that grows.
     """
     silent = row.evidence.get("silent_for")
     if row.state == "resolved" or row.since is None or now is None or not isinstance(silent, (int, float)):

@@ -9,18 +9,18 @@ from runwatch.core.batch import NODE
 from runwatch.core.snapshot import RankRow
 
 PER_NODE = 8
-"""Ranks that are taken to be a node where nothing tells."""
+"""Ranks that are taken to be a node where the log does not say."""
 
 
 def node_of(rank: int) -> int:
-    """Return the node of a rank: as the log tells, else by eights."""
+    """Return the node of a rank: as the log says, else by eights."""
     node, place = divmod(rank, NODE)
     return node if node else place // PER_NODE
 
 
 def groupings(ranks: Sequence[RankRow], parallel: Mapping[str, int]) -> list[str]:
     """Return what ranks can be grouped by: by nothing, by node, and by the axes that are split."""
-    if any(row.rank >= NODE for row in ranks):  # numbered within their nodes: no axis can be told
+    if any(row.rank >= NODE for row in ranks):  # numbered within their nodes: no axis is known
         return ["", "node"]
     count = max((row.rank + 1 for row in ranks), default=0)
     split = {**parallel, "dp": _data_parallel(count, parallel)} if parallel else {}

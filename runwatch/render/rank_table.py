@@ -1,7 +1,7 @@
 """Ranks as a table, and one rank in words; columns give way where the screen is narrow.
 
 A column of which nothing is known is left out; of those that do not fit, the
-ones that tell least go first.
+least important ones are left out first.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from runwatch.core.snapshot import ProcessRow, RankPlace, RankRow
 from runwatch.render import cells, heat, numbers, ranks
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
-from runwatch.render.machine import BUSY, STATES
+from runwatch.render.machine import BUSY, STATES, UNSEEN
 
 _BAR = 48
-"""Cells of the bar beside a rank at most; where there is less than a third of them it is left out."""
+"""Cells of the bar next to a rank at most; with less than a third of them there is no bar."""
 _LONG = 0.5
-"""Least part of the median that a whole bar stands for."""
+"""Least part of the median that a whole bar shows."""
 _NAMES = 10
 """Cells for the name of a thing in the words about one rank."""
 
@@ -102,17 +102,17 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
         _Column("loss", 8, 3, ranks.loss, lambda row: "crit" if row.loss_text else ""),
         _Column("last seen", 9, 1, _seen, age),
         _Column(
-            "process", 8, 4, lambda row: "" if row.place is None else row.place.state,
-            lambda row: "" if row.place is None else STATES.get(row.place.state, "dim"),
+            "process", 8, 4, _placed(lambda place: place.state),
+            _placed(lambda place: STATES.get(place.state, "dim")),
         ),
-        _Column("GPU", 5, 6, lambda row: "" if row.place is None else ",".join(row.place.gpus)),
-        _Column(busy, 5, 4, _busy, warm("gpu")),
-        _Column("GPU memory", 12, 8, lambda row: "" if row.place is None else _memory(row.place)),
+        _Column("GPU", 5, 6, _placed(lambda place: ",".join(place.gpus))),
+        _Column(busy, 5, 4, _placed(_busy), warm("gpu")),
+        _Column("GPU memory", 12, 8, _placed(_memory)),
         _Column(
-            "temp", 5, 7, lambda row: _of(row.place, lambda place: place.temperature, _degrees),
-            lambda row: "" if row.place is None else ranks.plain(heat.temperature(row.place.temperature)),
+            "temp", 5, 7, _placed(lambda place: _known(_degrees, place.temperature)),
+            _placed(lambda place: ranks.plain(heat.temperature(place.temperature))),
         ),
-        _Column("power", 7, 9, lambda row: _of(row.place, lambda place: place.power, _watts)),
+        _Column("power", 7, 9, _placed(lambda place: _known(_watts, place.power))),
     ]  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def _bars(rows: Sequence[RankRow], peers: Sequence[RankRow], room: int, glyphs: 
 
 
 def _fitting(columns: list[_Column], width: int) -> list[_Column]:
-    """Return the columns that fit beside the rank, in their order."""
+    """Return the columns that fit next to the rank, in their order."""
     kept: list[_Column] = []
     room = width - 7
     for column in sorted(columns, key=lambda column: column.keep):
@@ -155,22 +155,21 @@ def words(
     glyphs: Glyphs = UNICODE,
 ) -> list[Row]:
     """Return what is known of one rank: its progress, pace, process, GPU and its newest line of the log."""
-    told = [("progress", _progress(row, others), "")]
+    known = [("progress", _progress(row, others), "")]
     if row.step_time is not None:
-        told.append(
-            ("pace", _pace(row, others), ranks.plain(ranks.heats(others, "step time")(row.step_time)))
-        )
+        slow = ranks.heats(others, "step time")(row.step_time)
+        known.append(("pace", _pace(row, others), ranks.plain(slow)))
     if loss := ranks.loss(row):
-        told.append(("loss", loss, "crit" if row.loss_text else ""))
-    told.append(("last seen", _seen(row) or "not since the log is watched", ""))
+        known.append(("loss", loss, "crit" if row.loss_text else ""))
+    known.append(("last seen", _seen(row) or "not since the log is watched", ""))
     if (place := row.place) is None:
-        told.append(("process", "not found on this machine", "dim"))
+        known.append(("process", "not found on this machine", "dim"))
     else:
-        told.append(("process", _process(place, process), STATES.get(place.state, "")))
-        told.append((f"GPU {','.join(place.gpus)}".strip(), _gpu(place), ""))
-    told.append(("line", line or "none of it among the newest lines of this log", "" if line else "dim"))
+        known.append(("process", _process(place, process), STATES.get(place.state, "")))
+        known.append((f"GPU {','.join(place.gpus)}".strip(), _gpu(place), ""))
+    known.append(("line", line or "none of it among the newest lines of this log", "" if line else "dim"))
     out: list[Row] = []
-    for name, text, role in told:
+    for name, text, role in known:
         for i, piece in enumerate(cells.wrapped(text, max(1, width - _NAMES - 1), 2, glyphs.ellipsis)):
             label = cells.pad(name if i == 0 else "", _NAMES, glyphs.ellipsis)
             out.append(cells.fit([(f"{label} ", "dim"), (piece, role)], width, glyphs.ascii))
@@ -208,7 +207,7 @@ def _gpu(place: RankPlace) -> str:
     if not place.gpus:
         return "not known which one it works on"
     if place.gpu_state != "ok":
-        return "does not answer" if place.gpu_state == "lost" else "no permission to see it"
+        return UNSEEN[place.gpu_state]
     parts = (
         [f"{BUSY[place.measure]} {_whole(place.busy)}"] if place.measure and place.busy is not None else []
     )
@@ -228,10 +227,8 @@ def _seen(row: RankRow) -> str:
     return "" if row.age is None else f"{numbers.brief(row.age)} ago"
 
 
-def _busy(row: RankRow) -> str:
-    if row.place is not None and row.place.gpu_state == "lost":
-        return "lost"
-    return _of(row.place, lambda place: place.busy, _whole)
+def _busy(place: RankPlace) -> str:
+    return "lost" if place.gpu_state == "lost" else _known(_whole, place.busy)
 
 
 def _memory(place: RankPlace) -> str:
@@ -245,10 +242,9 @@ def _memory(place: RankPlace) -> str:
     return f"{used}/{total}"
 
 
-def _of(
-    place: RankPlace | None, read: Callable[[RankPlace], float | None], write: Callable[[float], str]
-) -> str:
-    return "" if place is None else _known(write, read(place))
+def _placed(write: Callable[[RankPlace], str]) -> Callable[[RankRow], str]:
+    """Return what to write of the place of a rank; "" where that is not known."""
+    return lambda row: "" if row.place is None else write(row.place)
 
 
 def _known(write: Callable[[float], str], x: float | None) -> str:

@@ -1,34 +1,23 @@
-"""Ranks as a strip or a grid of levels, with a scale, and the worst by name.
-
-From 1 to thousands of ranks: one cell a rank while they fit, else one cell for
-several neighbours, which shows the worst of them. The levels span what there is
-between ranks, not what is between nothing and all: what is the same everywhere
-looks the same.
-"""
+"""What is known of ranks: levels and their heat, the worst first, and in words those worth naming."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from types import MappingProxyType
 
 from runwatch.core.batch import NODE
 from runwatch.core.metrics import LOSS, STEP_TIME
 from runwatch.core.snapshot import RankRow
-from runwatch.render import cells, heat, numbers, rank_groups
-from runwatch.render.cells import Row, Segment
-from runwatch.render.glyphs import UNICODE, Glyphs
+from runwatch.render import heat, numbers
+from runwatch.render.cells import Segment
 from runwatch.render.heat import SILENT, Heat
 
 MEASURES = ("progress", "step time", "loss", "age", "gpu")
 """What can be shown: how far, how slow, which loss, silent for how long, how busy its GPU."""
-_LEAST: dict[str, float] = {"step time": 0.5, "loss": 0.1}
-"""Least distance from the median that the highest level stands for, as a part of it: noise is no news."""
-_NEAR = 7
+LEAST_IS_WORST = frozenset({"progress", "gpu"})
+NEAR = 7
 """Steps that ranks are apart anyway, as each prints when it gets there."""
-_NARROWEST, _WIDEST = 3, 10
-"""Cells for the bar of a rank and the gap behind it, where there are few ranks."""
 _SLOW = 1.15
 """Times the median step at which a rank is called slow."""
 
@@ -67,10 +56,10 @@ def measures(ranks: Sequence[RankRow]) -> list[str]:
     return [name for name in MEASURES if name in known or name == "progress"]
 
 
-def telling(ranks: Sequence[RankRow]) -> str:
-    """Return what tells ranks apart best: a lag in an evaluation, else step times, else progress.
+def best_measure(ranks: Sequence[RankRow]) -> str:
+    """Return what distinguishes ranks best: a lag in an evaluation, else step times, else progress.
 
-    Of ranks that printed nothing only their GPUs can be told.
+    Of ranks that printed nothing only their GPUs are known.
     """
     known = measures(ranks)
     if "gpu" in known and not any(row.done is not None for row in ranks):
@@ -93,7 +82,7 @@ def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
     top = furthest(ranks)
     parts = levels(ranks, "progress", top)
     found = parts if measure == "progress" else levels(ranks, measure, top)
-    least = measure in ("progress", "gpu")
+    least = measure in LEAST_IS_WORST
     keys = [
         (
             row.place is None or row.place.state != "stopped",
@@ -106,38 +95,34 @@ def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
     return [ranks[at] for at in sorted(range(len(keys)), key=keys.__getitem__)]
 
 
-COLUMNS = ("worst", "rank", "progress", "step time", "loss", "last seen", "gpu busy", "gpu temp")
+_KEYS: dict[str, Callable[[RankRow], float | None]] = {
+    "rank": lambda row: row.rank,
+    "progress": lambda row: row.done,
+    "step time": lambda row: None if row.step_time is None else -row.step_time,
+    "loss": lambda row: -math.inf if row.loss_text else None if row.loss is None else -row.loss,
+    "last seen": lambda row: None if row.age is None else -row.age,
+    "gpu busy": _FIELDS["gpu"],
+    "gpu temp": lambda row: (
+        None if row.place is None or row.place.temperature is None else -row.place.temperature
+    ),
+}
+"""What each column of a table of ranks is sorted by, the worst first; None if it is not known."""
+COLUMNS = ("worst", *_KEYS)
 """What a table of ranks can be sorted by."""
+_ALWAYS = frozenset({"worst", "rank", "progress", "last seen"})
 
 
 def by_column(ranks: Sequence[RankRow], column: str, measure: str) -> list[RankRow]:
     """Return the ranks sorted by a column, what is worst first; what is not known comes last."""
-    keys: dict[str, Callable[[RankRow], float | None]] = {
-        "rank": lambda row: row.rank,
-        "progress": lambda row: row.done,
-        "step time": lambda row: None if row.step_time is None else -row.step_time,
-        "loss": lambda row: -math.inf if row.loss_text else None if row.loss is None else -row.loss,
-        "last seen": lambda row: None if row.age is None else -row.age,
-        "gpu busy": lambda row: None if row.place is None else row.place.busy,
-        "gpu temp": lambda row: (
-            None if row.place is None or row.place.temperature is None else -row.place.temperature
-        ),
-    }
-    if column not in keys:
+    if column not in _KEYS:
         return worst(ranks, measure)
-    value = keys[column]
+    value = _KEYS[column]
     return sorted(ranks, key=lambda row: (value(row) is None, value(row) or 0.0, row.rank))
 
 
 def sortable(ranks: Sequence[RankRow]) -> list[str]:
     """Return what these ranks can be sorted by: not by what is known of none."""
-    known = {
-        "step time": any(row.step_time is not None for row in ranks),
-        "loss": any(map(loss, ranks)),
-        "gpu busy": any(row.place is not None and row.place.busy is not None for row in ranks),
-        "gpu temp": any(row.place is not None and row.place.temperature is not None for row in ranks),
-    }
-    return [name for name in COLUMNS if known.get(name, True)]
+    return [name for name in COLUMNS if name in _ALWAYS or any(_KEYS[name](row) is not None for row in ranks)]
 
 
 def describe(row: RankRow, measure: str = "progress") -> str:
@@ -148,9 +133,9 @@ def describe(row: RankRow, measure: str = "progress") -> str:
     if measure == "step time":
         return f"{name} " + ("no data" if row.step_time is None else numbers.value(STEP_TIME, row.step_time))
     if measure == "loss":
-        return f"{name} " + (f"loss {told}" if (told := loss(row)) else "no data")
+        return f"{name} " + (f"loss {text}" if (text := loss(row)) else "no data")
     if measure == "gpu":
-        busy = None if row.place is None else row.place.busy
+        busy = _FIELDS["gpu"](row)
         return f"{name} " + ("no data" if busy is None else f"GPU {numbers.percent(busy, 0)}")
     if row.done is None:
         return f"{name} no steps"
@@ -159,12 +144,12 @@ def describe(row: RankRow, measure: str = "progress") -> str:
 
 
 def loss(row: RankRow) -> str:
-    """Return a rank's loss as people read it, also one that is no number; empty if it told none."""
+    """Return a rank's loss as people read it, also NaN or Inf; "" if it printed none."""
     return row.loss_text if row.loss is None else numbers.value(LOSS, row.loss)
 
 
 def label(rank: int) -> str:
-    """Return a rank's name: `r7`, or `n1.r7` where a log tells its node."""
+    """Return a rank's name: `r7`, or `n1.r7` where a log has its node."""
     node, place = divmod(rank, NODE)
     return f"n{node}.r{place}" if node else f"r{place}"
 
@@ -175,7 +160,12 @@ def heats(ranks: Sequence[RankRow], measure: str, known: Sequence[float | None] 
     if known is None:
         known = levels(ranks, measure, top)
     whole = max((row.total or top for row in ranks), default=0) if measure == "progress" else 0
-    return heat.among(measure, known, _NEAR / whole if whole > 0 else 0.0)
+    return heat.among(measure, known, NEAR / whole if whole > 0 else 0.0)
+
+
+def plain(role: str) -> str:
+    """Return a heat as the role of text, which is plain where all is as it should be."""
+    return "" if role == heat.ROLES[0] else role
 
 
 def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
@@ -197,7 +187,7 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
     late = slow(ranks)
     named = lags | {row.rank for row in late}
     spoilt = [(describe(row, "loss"), "crit") for row in ranks if row.loss_text]
-    out = spoilt if len(spoilt) < len(ranks) else []  # of all of them the run's own loss tells
+    out = spoilt if len(spoilt) < len(ranks) else []  # of all of them the run's own loss is enough
     progress = heats(ranks, "progress", list(parts.values())) if behind else heats((), "loss")
     pace = heats(ranks, "step time", [row.step_time for row in ranks]) if late else progress
     age = heats(ranks, "age", [row.age for row in ranks]) if silent else progress
@@ -215,7 +205,7 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
 
 def _apart(lag: float, done: int) -> bool:
     """Return whether ranks that have done so many steps are further apart than they are anyway."""
-    return lag > _NEAR or (lag > 1.5 and lag > 0.1 * done)
+    return lag > NEAR or (lag > 1.5 and lag > 0.1 * done)
 
 
 def _through(row: RankRow) -> bool:
@@ -239,218 +229,3 @@ def median_step(ranks: Sequence[RankRow]) -> float:
 def _slow(row: RankRow, usual: float) -> str:
     more = (row.step_time or 0.0) / usual - 1
     return f"{describe(row, 'step time')} +{numbers.percent(more, 0)}"
-
-
-def grid(
-    ranks: Sequence[RankRow],
-    width: int,
-    height: int,
-    measure: str = "progress",
-    glyphs: Glyphs = UNICODE,
-    by: str = "",
-    parallel: Mapping[str, int] = MappingProxyType({}),
-) -> list[Row]:
-    """Return up to `height` rows of exactly `width` cells: a number, then one cell per rank.
-
-    The first rows are the grid, those of one `by` together if that is asked and if
-    there is room; a last row carries the scale when there is room. `parallel` are the
-    sizes of tp, cp and pp.
-    """
-    if width <= 0 or height <= 0:
-        return []
-    if not ranks:
-        return [cells.fit([("no ranks seen", "dim")], width, glyphs.ascii)]
-    ordered = sorted(ranks, key=lambda row: row.rank)
-    top_done = furthest(ordered)
-    drawn = levels(ordered, measure, top_done)
-    span = _span(drawn, measure, max(row.total or top_done for row in ordered))
-    warm = heats(ordered, measure, drawn)
-    lines = height - 1 if height > 1 else 1
-    group = 1
-    grouped = None
-    if by:
-        groups = rank_groups.places(ordered, by, parallel)
-        grouped = _grouped(groups, drawn, (width, lines), span, warm, glyphs)
-    shown = (ordered, drawn, (width, lines), span, warm, glyphs)
-    few = None if by else _few(*shown)
-    rows, group = grouped or (few and (few, 1)) or _strip(*shown)
-    out = [cells.fit(row, width) for row in rows]
-    if height > len(out):
-        scale = _scale(span, group, top_done, ordered, glyphs)
-        if by and grouped is None:
-            scale.append((f"  no room for a line a {by}", "dim"))
-        out.append(cells.fit(scale, width, glyphs.ascii))
-    return out[:height]
-
-
-Span = tuple[str, float, float]
-"""The measure, and what its lowest and highest levels stand for."""
-_Size = tuple[int, int]
-
-
-def _span(levels: Sequence[float | None], measure: str, whole: int) -> Span:
-    """Return what the levels are drawn between; `whole` steps are all of the progress."""
-    known = [x for x in levels if x is not None and math.isfinite(x)] or [0.0]
-    low, high = min(known), max(known)
-    if measure == "age":
-        return measure, 0.0, high
-    if measure == "gpu":
-        return measure, 0.0, 1.0
-    if measure == "progress":
-        return measure, min(low, high - (_NEAR / whole if whole > 0 else 1.0)), high
-    usual = sorted(known)[len(known) // 2]
-    room = _LEAST[measure] * abs(usual)
-    low = low if usual / 2 - low / 2 > room / 10 else usual
-    return measure, low, max(high, low + room)
-
-
-def _few(
-    ordered: Sequence[RankRow],
-    levels: Sequence[float | None],
-    size: _Size,
-    span: Span,
-    warm: Heat,
-    glyphs: Glyphs,
-) -> list[Row] | None:
-    """Return a bar for each rank with its name below, and its value where that fits; None without room."""
-    width, lines = size
-    each = min(_WIDEST, width // len(ordered)) - 1
-    if lines < 2 or each < _NARROWEST:
-        return None
-    names = [label(row.rank) for row in ordered]
-    values = [describe(row, span[0]).partition(" ")[2] for row in ordered]
-    if each < max(map(len, names)):
-        return None
-    rows: list[Row] = [[], [(" ".join(f"{name:<{each}}" for name in names), "dim")]]
-    for x in levels:
-        rows[0] += [(_sign(x, span, glyphs) * each, warm(x)), (" ", "")]
-    if lines > 2 and max(map(cells.width, values)) <= each:
-        rows.append([(f"{text:<{each}} ", plain(warm(x))) for text, x in zip(values, levels, strict=True)])
-    return rows
-
-
-def plain(role: str) -> str:
-    """Return a heat as the role of text, which is plain where all is as it should be."""
-    return "" if role == heat.ROLES[0] else role
-
-
-def _strip(
-    ordered: Sequence[RankRow],
-    levels: Sequence[float | None],
-    size: _Size,
-    span: Span,
-    warm: Heat,
-    glyphs: Glyphs,
-) -> tuple[list[Row], int]:
-    """Return numbered lines with one cell per rank or per group of neighbours, and how many are a group."""
-    width, lines = size
-    numbered = len(label(ordered[-1].rank))
-    if numbered > width // 3:
-        numbered = 0
-    room = max(1, width - numbered)
-    group = max(1, -(-len(ordered) // (room * lines)))
-    shown = [_of_group(levels[i : i + group], span[0]) for i in range(0, len(levels), group)]
-    across = _across(len(shown), room, lines)
-    rows = []
-    for start in range(0, len(shown), across):
-        number = label(ordered[start * group].rank)[1:].rjust(numbered - 1) + " " if numbered else ""
-        rows.append([(number, "dim"), *_cells(shown[start : start + across], span, warm, glyphs)])
-    return rows, group
-
-
-def _grouped(
-    at: Sequence[tuple[int, str]],
-    levels: Sequence[float | None],
-    size: _Size,
-    span: Span,
-    warm: Heat,
-    glyphs: Glyphs,
-) -> tuple[list[Row], int] | None:
-    """Return the ranks of each group together under its name, several groups a line; None without room.
-
-    `at` says the number and the name of each rank's group. A group that is longer than
-    a line has one cell for several neighbours.
-    """
-    width, lines = size
-    groups: dict[int, list[float | None]] = {}
-    names: dict[int, str] = {}
-    for (number, name), x in zip(at, levels, strict=True):
-        names.setdefault(number, name)
-        groups.setdefault(number, []).append(x)
-    title = max(map(len, names.values()))
-    most, room = max(map(len, groups.values())), width - title - 1
-    if room < 1:
-        return None
-    each = -(-most // room)
-    most = -(-most // each)
-    across = max(1, (width + 2) // (title + 1 + most + 2))
-    if -(-len(groups) // across) > lines:
-        return None
-    named = sorted(groups.items())
-    rows: list[Row] = []
-    for start in range(0, len(named), across):
-        row: Row = []
-        for number, found in named[start : start + across]:
-            shown = [_of_group(found[i : i + each], span[0]) for i in range(0, len(found), each)]
-            blank = " " * (most - len(shown) + 2)
-            row += [(f"{names[number]:>{title}} ", "dim"), *_cells(shown, span, warm, glyphs), (blank, "")]
-        rows.append(row)
-    return rows, each
-
-
-def _cells(values: Sequence[float | None], span: Span, warm: Heat, glyphs: Glyphs) -> Row:
-    return cells.runs([_sign(x, span, glyphs) for x in values], list(map(warm, values)))
-
-
-def _across(count: int, room: int, lines: int) -> int:
-    """Return how many cells make a line: a power of two if that fits, so that nodes line up."""
-    power = 1
-    while power * 2 <= room:
-        power *= 2
-    for width in (min(power, 64), power):
-        if count <= width * lines:
-            return width
-    return room
-
-
-def _of_group(levels: Sequence[float | None], measure: str) -> float | None:
-    known = [x for x in levels if x is not None]
-    if not known:
-        return None
-    return min(known) if measure in {"progress", "gpu"} else max(known)
-
-
-def _sign(x: float | None, span: Span, glyphs: Glyphs) -> str:
-    measure, low, high = span
-    if x is None or math.isnan(x):
-        return "?"
-    if measure == "age" and high <= 0:
-        return glyphs.levels[0]
-    extent = high / 2 - low / 2  # halves, because the whole may overflow
-    part = (x / 2 - low / 2) / extent if extent > 0 else 1.0
-    most = len(glyphs.levels) - 1
-    return glyphs.levels[
-        int(max(0.0, min(1.0, part)) * most + 0.5) if math.isfinite(part) else most * (x > 0)
-    ]
-
-
-def _scale(span: Span, group: int, top: int, ranks: Sequence[RankRow], glyphs: Glyphs) -> Row:
-    measure, low, high = span
-    levels = f"{glyphs.levels[0]} {{}}  {glyphs.levels[-1]} {{}}  ? no data"
-    if measure == "progress":
-        totals = {row.total or top for row in ranks}
-        whole = totals.pop() if len(totals) == 1 else 0
-        first, last = (
-            numbers.step(max(0, round(x * whole))) if whole else numbers.percent(x) for x in (low, high)
-        )
-    else:
-        first, last = {
-            "age": ("0s", numbers.brief(high)),
-            "gpu": ("0%", "100%"),
-            "step time": (numbers.value(STEP_TIME, low), numbers.value(STEP_TIME, high)),
-            "loss": (numbers.value(LOSS, low), numbers.value(LOSS, high)),
-        }[measure]
-    row: Row = [(levels.format(first, last), "dim")]
-    if group > 1:
-        row.append((f"  one cell = worst of {group} ranks", "dim"))
-    return row

@@ -13,9 +13,9 @@ OLD = 3600.0
 
 
 def segment(rows: Sequence[RunRow], glyphs: Glyphs = UNICODE) -> str:
-    """Return `4321/5568 78% loss 2.34 eta 12m ⚠1` of the first row, or "" if nothing is going on.
+    """Return `4321/5568 78% loss 2.34 eta 12m ⚠1` of the first row, or "" if nothing runs.
 
-    With several runs its name goes before, and how many others go on after it.
+    With several runs its name goes before, and how many others run after it.
     """
     going = [row for row in rows if _counts(row)]
     if not going:
@@ -29,7 +29,7 @@ def segment(rows: Sequence[RunRow], glyphs: Glyphs = UNICODE) -> str:
 
 
 def _counts(row: RunRow) -> bool:
-    """Return whether a run goes on, ended so lately that it is news, or has something wrong."""
+    """Return whether a run has not ended, ended so lately that it is news, or has something wrong."""
     fresh = row.age is None or row.age < OLD
     news = row.age is not None and row.age < OLD / 6
     wrong = row.critical or row.warning or row.phase == "blind"

@@ -10,30 +10,30 @@ from runwatch.core.snapshot import Columns
 from runwatch.render.glyphs import UNICODE, Glyphs
 
 
-def _farthest(values: Sequence[float | None], centre: float) -> float | None:
-    """Return what stands for several values: a non-finite one, else the farthest from the centre."""
+def _farthest(values: Sequence[float | None], center: float) -> float | None:
+    """Return one value for several: a non-finite one, else the farthest from the center."""
     known = [x for x in values if x is not None]
     for x in known:
         if not math.isfinite(x):
             return x
-    return max(known, key=lambda x: abs(x / 2 - centre / 2), default=None)
+    return max(known, key=lambda x: abs(x / 2 - center / 2), default=None)
 
 
 def sparkline(values: Sequence[float | None], cells: int, glyphs: Glyphs = UNICODE) -> str:
     """Return exactly `cells` cells, newest value at the right.
 
     None leaves a gap, NaN and infinities show as `!`. When there are more values
-    than cells the outlier of each group stands for it, so spikes stay visible.
+    than cells the outlier of each group is shown, so spikes stay visible.
     """
     if cells <= 0:
         return ""
     finite = sorted(x for x in values if x is not None and math.isfinite(x))
     low, high = (finite[0], finite[-1]) if finite else (0.0, 0.0)
-    centre = finite[len(finite) // 2] if finite else 0.0
+    center = finite[len(finite) // 2] if finite else 0.0
     count = len(values)
     if count > cells:
         edges = [count * i // cells for i in range(cells + 1)]
-        shown = [_farthest(values[a:b], centre) for a, b in pairwise(edges)]
+        shown = [_farthest(values[a:b], center) for a, b in pairwise(edges)]
     else:
         shown = list(values)
     extent = high / 2 - low / 2  # halves, because the whole may overflow

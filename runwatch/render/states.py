@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from runwatch.core.ending import ENDED
-from runwatch.core.snapshot import IncidentRow, RunRow, RunView
+from runwatch.core.snapshot import IncidentRow, RunView
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 
@@ -41,9 +41,10 @@ _STATES: dict[str, tuple[str, str]] = {
     "resolved": ("OK", "dim"),
 }
 _URGENCY = {"critical": 0, "warning": 1, "info": 2}
-_STANDING = {"firing": 0, "acknowledged": 1, "resolved": 2, "pending": 4}
+_STATE_ORDER = {"firing": 0, "acknowledged": 1, "resolved": 2, "pending": 4}
 _INFORMS = 3
-_GRAVITY = {"warn": 1, "crit": 2}
+_SEVERITY = {"warn": 1, "crit": 2}
+"""How severe a role is."""
 
 
 def phase_word(phase: str) -> str:
@@ -66,7 +67,7 @@ def phase_tag(
     role = _PHASES.get(phase, ("", "dim"))[1]
     worst = "critical" if critical else "warning" if warning else "info"
     theirs = _SEVERITIES[worst][1]
-    if _GRAVITY.get(theirs, 0) > _GRAVITY.get(role, 0):
+    if _SEVERITY.get(theirs, 0) > _SEVERITY.get(role, 0):
         return glyphs.severities[worst], phase_word(phase), theirs
     return phase_sign(phase, glyphs), phase_word(phase), role
 
@@ -83,7 +84,7 @@ def urgency(row: IncidentRow) -> tuple[int, int, float]:
     """
     began = row.since if row.since is not None else float(row.step or 0)
     return (
-        _INFORMS if row.state == "firing" and not attention(row) else _STANDING.get(row.state, 5),
+        _INFORMS if row.state == "firing" and not attention(row) else _STATE_ORDER.get(row.state, 5),
         _URGENCY.get(row.severity, 3),
         -began if row.state == "resolved" else began,
     )
@@ -105,7 +106,7 @@ def severity_tag(severity: str, glyphs: Glyphs = UNICODE) -> tuple[str, str, str
 
 
 def attention(row: IncidentRow) -> bool:
-    """Return whether an incident wants somebody now; what is only told does not."""
+    """Return whether an incident wants somebody now; what only informs does not."""
     return row.state == "firing" and row.severity != "info"
 
 
@@ -121,7 +122,7 @@ def severities(rows: Iterable[IncidentRow]) -> tuple[int, int]:
 
 
 def counts(critical: int, warning: int, width: int = 200) -> Row:
-    """Return `1 crit 2 warn`, in less than `width` cells the graver only; nothing without alerts."""
+    """Return `1 crit 2 warn`, the more severe only where `width` is less; nothing without alerts."""
     row: Row = []
     for count, severity in ((critical, "critical"), (warning, "warning")):
         if not count:
@@ -133,8 +134,3 @@ def counts(critical: int, warning: int, width: int = 200) -> Row:
         row += [(" ", "")] if row else []
         row.append((part, role))
     return row
-
-
-def run_counts(run: RunRow, width: int = 200) -> Row:
-    """Return the counts of one line of the list of runs."""
-    return counts(run.critical, run.warning, width)

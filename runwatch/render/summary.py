@@ -21,11 +21,11 @@ _PARAMETERS = re.compile(r"(?:^|[_/ ])param(?:eter)?s?(?:[_/ ]|$)")
 _FLOAT32 = 1e-6
 """Part of a number by which sources may differ that keep it with other precision."""
 _LENGTHS = frozenset(("total time", "train_runtime"))
-"""Metrics that tell how long the run took."""
+"""Metrics that say how long the run took."""
 
 
 class Line(NamedTuple):
-    """One line: what it is, its value, and how the value is to be coloured."""
+    """One line: what it is, its value, and how the value is colored."""
 
     label: str
     value: str
@@ -47,7 +47,7 @@ def best(run: RunView) -> list[Best]:
 
 
 def lines(run: RunView, single: Sequence[str]) -> list[Line]:
-    """Return the lines of a run, the most telling first; `single` are the metrics without a chart."""
+    """Return the lines of a run, the most important first; `single` are the metrics without a chart."""
     known = {item.metric: item for item in run.latest}
     said: set[str] = set(_LENGTHS)
     out: list[Line] = []
@@ -108,13 +108,13 @@ def _counts(metric: str) -> str:
 
 
 def _is_worth_a_line(metric: str) -> bool:
-    """Return whether a metric tells more than a count or a time, or what the machine did."""
+    """Return whether a metric says more than a count or a time, or what the machine did."""
     counts = metrics.is_bookkeeping(metric) and metric != metrics.EPOCH
     return not counts and not metrics.is_of_machine(metric)
 
 
 def _checkpoints(run: RunView) -> str:
-    """Return how many were seen and the newest good one; of those that only the log tells of the newest."""
+    """Return how many were seen and the newest good one; of those only in the log, the newest."""
     good, seen = run.saving.last_good, run.saving.present
     if not seen:
         newest = run.checkpoints[0].at

@@ -42,7 +42,7 @@ def _run(row: RunRow, glyphs: Glyphs) -> list[str]:
         else ""
     )
     loss = numbers.loss(row.loss) if row.loss is not None else row.loss_text
-    alerts = "".join(text for text, _ in states.run_counts(row))
+    alerts = "".join(text for text, _ in states.counts(row.critical, row.warning))
     sign, word, _ = states.phase_tag(row.phase, glyphs, row.critical, row.warning)
     left = "" if states.ended(row.phase) else plain.eta(done, glyphs)
     name = f"{row.host}:{row.name}" if row.host else row.name

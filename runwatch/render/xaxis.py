@@ -2,7 +2,7 @@
 
 Logs print steps; time and tokens are summed from what each step took, as it
 was printed. The sums are taken over plot-ready columns, so they are as exact as
-the buckets: within one of them the mean stands for each step.
+the buckets: within one of them the mean is used for each step.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Axis:
     """What was reached at each of `steps`, seconds or tokens; ascending."""
 
     def at(self, step: float) -> float:
-        """Return the place of a step; beyond what is known, the pace at that end goes on."""
+        """Return the place of a step; beyond what is known, the pace at that end continues."""
         steps, values = self.steps, self.values
         if len(steps) < 2 or not math.isfinite(step):
             return step
@@ -112,7 +112,7 @@ def choices(have: Sequence[str]) -> list[str]:
 
 
 def axis(name: str, columns: Mapping[str, Columns]) -> Axis:
-    """Return the axis of that name, made of these columns; steps where they do not tell enough."""
+    """Return the axis of that name, made of these columns; steps where they are not enough."""
     if name == TIME:
         return _summed(TIME, columns.get(STEP_TIME), lambda step, seconds: seconds)
     if name == TOKENS:
@@ -149,7 +149,7 @@ def _summed(name: str, columns: Columns | None, each: Callable[[float, float], f
     total, steps, values = 0.0, [known[0][0]], [0.0]
     for (before, _), (step, seconds) in pairwise(known):
         total = min(total + (step - before) * max(each(step, seconds), 0.0), 1e300)
-        # An axis that stood still would put all these steps in one place.
+        # An axis that did not advance would put all these steps in one place.
         values.append(max(total, math.nextafter(values[-1], math.inf)))
         steps.append(step)
     return Axis(name, tuple(steps), tuple(values))

@@ -68,7 +68,6 @@ def test_runs_joins_equal_roles():
 def test_a_blank_costs_no_change_of_role():
     row = cells.runs("  ab c  d", ["", "", "x", "x", "", "x", "", "", "y"])
     assert row == [("  ab c  ", "x"), ("d", "y")]
-    assert cells.runs("", []) == []
     assert cells.row_text(cells.runs("   ", ["a", "b", "c"])) == "   "
 
 

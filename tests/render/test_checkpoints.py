@@ -14,7 +14,7 @@ DAMAGED = CheckpointRow(
 SAVING = Saving(40_000, 10_000.0, 20_000.0, -90.0, 3 << 30, 14, 3_600.0, 50_000)
 
 
-def test_the_reason_stands_below_in_full():
+def test_the_reason_is_below_in_full():
     first, *rest = [cells.row_text(row) for row in checkpoints.table([DAMAGED], 60)]
     assert "damaged" in first
     assert " ".join(" ".join(rest).split()) == " ".join(("one file is cut short " * 3).split())
@@ -128,12 +128,12 @@ def test_wrapping_breaks_at_blanks():
     assert cells.wrapped("one two three four", 8, 2) == ["one two", "three f…"]
 
 
-def test_what_was_saved_after_nan_is_not_in_a_good_colour():
+def test_what_was_saved_after_nan_is_not_in_a_good_color():
     good = CheckpointRow("step_300", 300, "dcp", "complete", "", 1 << 30)
     bad = CheckpointRow("step_400", 400, "dcp", "complete", "", 1 << 30, spoilt="after NaN")
-    told = CheckpointRow("line 9", 500, spoilt="diverged")
+    logged = CheckpointRow("line 9", 500, spoilt="diverged")
     gone = CheckpointRow("step_500", 500, "dcp", "damaged", spoilt="after NaN")
-    rows = checkpoints.table([good, bad, told, gone], 80)
+    rows = checkpoints.table([good, bad, logged, gone], 80)
     assert [role for _, role in rows[0]].count("good") == 2
     assert cells.row_text(rows[1]).split()[:4] == ["●", "400", "after", "NaN"]
     assert cells.row_text(rows[2]).split()[:3] == ["●", "500", "diverged"]

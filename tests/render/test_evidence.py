@@ -1,4 +1,4 @@
-"""Evidence is written with the units that its names stand for."""
+"""Evidence is written with the units that its names mean."""
 
 import pytest
 from hypothesis import given, settings
@@ -8,8 +8,8 @@ from runwatch.core.snapshot import IncidentRow
 from runwatch.render import evidence, plain
 
 
-def row(rule="hang", metric=None, since=None, state="firing", title="", **told):
-    return IncidentRow("i", "r", rule, "warning", state, title, metric=metric, since=since, evidence=told)
+def row(rule="hang", metric=None, since=None, state="firing", title="", **seen):
+    return IncidentRow("i", "r", rule, "warning", state, title, metric=metric, since=since, evidence=seen)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_a_hang_grows_while_it_lasts(said):
     st.sampled_from(["hang", "throughput", "own"]),
     st.sampled_from([None, "train/loss", "perf/mfu", "perf/tokens_per_sec", "x"]),
 )
-def test_anything_can_be_evidence(told, rule, metric):
-    words = evidence.words(IncidentRow("i", "r", rule, "warning", "firing", "", metric=metric, evidence=told))
+def test_anything_can_be_evidence(seen, rule, metric):
+    words = evidence.words(IncidentRow("i", "r", rule, "warning", "firing", "", metric=metric, evidence=seen))
     assert all(isinstance(name, str) and isinstance(text, str) for name, text in words)
 
 
@@ -92,7 +92,7 @@ def test_what_the_title_says_is_no_evidence():
 
 
 @pytest.mark.parametrize(
-    ("advice", "told", "said"),
+    ("advice", "seen", "said"),
     [
         (
             "go back to a checkpoint from before this step, and",
@@ -110,6 +110,6 @@ def test_what_the_title_says_is_no_evidence():
         ("go back to a checkpoint from before this step", {}, "a checkpoint from before this step"),
     ],
 )
-def test_advice_names_a_checkpoint_only_where_it_is_known_to_be_good(advice, told, said):
-    incident = IncidentRow("i", "r", "x", "critical", "firing", "", advice=advice, step=197, evidence=told)
+def test_advice_names_a_checkpoint_only_where_it_is_known_to_be_good(advice, seen, said):
+    incident = IncidentRow("i", "r", "x", "critical", "firing", "", advice=advice, step=197, evidence=seen)
     assert plain.advice(incident).endswith(said)

@@ -40,7 +40,7 @@ def test_any_rank_fits_exactly(rows, width, glyphs, line):
         assert all(cells.row_text(row).isascii() for row in made)
 
 
-def test_columns_line_up_and_the_least_telling_goes_first():
+def test_columns_line_up_and_the_least_important_goes_first():
     place = RankPlace(1, "running", "", ("3",), "ok", "util", 0.5, 3e10, 8e10, 61.0, 400.0)
     rows = [RankRow(i, 10 + i, 100, 1.0, 2.0, math.inf if i else 1.5, place) for i in range(3)]
     wide, *lines = (cells.row_text(row) for row in rank_table.table(rows, 130))
@@ -72,7 +72,7 @@ def test_the_slow_rank_is_marked_in_the_table():
     assert "done" not in cells.row_text(lines[0]), "a part of what is not known"
 
 
-def test_pace_is_told_against_the_others():
+def test_pace_is_compared_with_the_others():
     rows = [RankRow(i, 10, 100, 1.0, 3.0 if i == 2 else 2.0) for i in range(5)]
-    told = [cells.row_text(row) for row in rank_table.words(rows[2], rows, 80)]
-    assert any("3.00 s a step, 50% above the median" in line for line in told), told
+    shown = [cells.row_text(row) for row in rank_table.words(rows[2], rows, 80)]
+    assert any("3.00 s a step, 50% above the median" in line for line in shown), shown

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from wcwidth import wcswidth
 
 from runwatch.core.snapshot import Columns, RankRow
-from runwatch.render import cells, ranks
+from runwatch.render import cells, rank_grid, ranks
 from runwatch.render.glyphs import ASCII, UNICODE
 from runwatch.render.progress import bar
 from runwatch.render.sparkline import of_columns, sparkline
@@ -61,14 +61,14 @@ def test_bar_golden():
 )
 def test_any_number_of_ranks_fits(count, width, height, measure, signs, age):
     rows = [RankRow(i, i % 7, None if i % 3 else 6, age) for i in range(count)]
-    grid = ranks.grid(rows, width, height, measure, signs)
+    grid = rank_grid.grid(rows, width, height, measure, signs)
     assert len(grid) <= max(0, height)
     assert all(wcswidth(cells.row_text(row)) == width for row in grid)
 
 
 def test_rank_grid_golden():
     rows = [RankRow(i, 2 if i == 5 else 4, 4, 1.0) for i in range(16)]
-    assert [cells.row_text(row) for row in ranks.grid(rows, 30, 3)] == [
+    assert [cells.row_text(row) for row in rank_grid.grid(rows, 30, 3)] == [
         " 0 █████▆██████████           ",
         "▁ 0  █ 4  ? no data           ",
     ]
@@ -76,7 +76,7 @@ def test_rank_grid_golden():
 
 def test_every_rank_is_in_some_cell_and_the_worst_shows():
     rows = [RankRow(i, 1 if i == 1234 else 9, 9, 1.0) for i in range(4096)]
-    grid = ranks.grid(rows, 60, 10)
+    grid = rank_grid.grid(rows, 60, 10)
     assert "▁" in "".join(cells.row_text(row) for row in grid[:-1])
     assert ranks.describe(ranks.worst(rows)[0]) == "r1234 1/9"
     assert "worst of" in cells.row_text(grid[-1])

@@ -268,7 +268,7 @@ async def test_the_end_of_a_run_is_one_card(open_app, size):
         assert SPIKE.title not in card, "the bar says it"
         assert SPIKE.title in words(s.drawn("#incident-bar"))
         await s.push(phase="preempted", story="preempted by the scheduler", saving=Saving(40_000))
-        assert "next: go on from the checkpoint of step 40,000" in words(s.drawn("#end"))
+        assert "next: continue from the checkpoint of step 40,000" in words(s.drawn("#end"))
         await s.push(phase="training")
         assert not s.view.query_one("#end").display, "it goes on"
 

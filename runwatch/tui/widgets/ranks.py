@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from runwatch.core.batch import NODE
 from runwatch.core.snapshot import RankRow
-from runwatch.render import cells, rank_table, ranks, states
+from runwatch.render import cells, rank_grid, rank_table, ranks, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions
@@ -21,7 +21,7 @@ _MEASURES = {**{name: name for name in ranks.MEASURES}, "age": "last seen", "gpu
 def measure_of(scene: Scene) -> str:
     """Return what the grid shows: as chosen, else what tells ranks apart best."""
     rows = scene.run.ranks if scene.run else ()
-    return scene.measure if scene.measure in ranks.measures(rows) else ranks.telling(rows)
+    return scene.measure if scene.measure in ranks.measures(rows) else ranks.best_measure(rows)
 
 
 class RankGrid(Panel):
@@ -41,7 +41,7 @@ class RankGrid(Panel):
         narrow = width < 60 or len(named) < 2
         side = 0 if narrow else min(30, width // 3)
         parallel = scene.run.parallel if scene.run else {}
-        grid = ranks.grid(rows, width - side, height, measure, scene.glyphs, scene.grouping, parallel)
+        grid = rank_grid.grid(rows, width - side, height, measure, scene.glyphs, scene.grouping, parallel)
         if narrow:
             return Content(title, grid, named[:1])
         grid += [cells.fit([], width - side)] * (height - len(grid))

@@ -1,0 +1,224 @@
+"""Ranks as a strip or a grid of levels, with a scale.
+
+From 1 to thousands of ranks: one cell a rank while they fit, else one cell for
+several neighbors, which shows the worst of them. The levels span what there is
+between ranks, not what is between nothing and all: what is the same everywhere
+looks the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from runwatch.core.metrics import LOSS, STEP_TIME
+from runwatch.core.snapshot import RankRow
+from runwatch.render import cells, numbers, rank_groups, ranks
+from runwatch.render.cells import Row
+from runwatch.render.glyphs import UNICODE, Glyphs
+from runwatch.render.heat import Heat
+
+_LEAST: dict[str, float] = {"step time": 0.5, "loss": 0.1}
+"""Least distance from the median that the highest level shows, as a part of it: noise is no news."""
+_NARROWEST, _WIDEST = 3, 10
+"""Cells for the bar of a rank and the gap behind it, where there are few ranks."""
+Span = tuple[str, float, float]
+"""The measure, and what its lowest and highest levels mean."""
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """Ranks in their order, and how their levels are drawn."""
+
+    ranks: Sequence[RankRow]
+    levels: Sequence[float | None]
+    width: int
+    lines: int
+    """Rows for the ranks, without the scale."""
+    span: Span
+    warm: Heat
+    glyphs: Glyphs
+
+    def cells(self, values: Sequence[float | None]) -> Row:
+        """Return a cell for each level."""
+        return cells.runs([_sign(x, self.span, self.glyphs) for x in values], list(map(self.warm, values)))
+
+    def joined(self, values: Sequence[float | None], each: int) -> list[float | None]:
+        """Return the worst level of every `each` neighbors."""
+        return [_worst(values[i : i + each], self.span[0]) for i in range(0, len(values), each)]
+
+
+def grid(
+    rows: Sequence[RankRow],
+    width: int,
+    height: int,
+    measure: str = "progress",
+    glyphs: Glyphs = UNICODE,
+    by: str = "",
+    parallel: Mapping[str, int] = MappingProxyType({}),
+) -> list[Row]:
+    """Return up to `height` rows of exactly `width` cells: a number, then one cell per rank.
+
+    The first rows are the grid, those of one `by` together if that is asked and if
+    there is room; a last row carries the scale when there is room. `parallel` are the
+    sizes of tp, cp and pp.
+    """
+    if width <= 0 or height <= 0:
+        return []
+    if not rows:
+        return [cells.fit([("no ranks seen", "dim")], width, glyphs.ascii)]
+    ordered = sorted(rows, key=lambda row: row.rank)
+    top = ranks.furthest(ordered)
+    levels = ranks.levels(ordered, measure, top)
+    span = _span(levels, measure, max(row.total or top for row in ordered))
+    warm = ranks.heats(ordered, measure, levels)
+    drawing = _Drawing(ordered, levels, width, height - 1 if height > 1 else 1, span, warm, glyphs)
+    found = _grouped(drawing, rank_groups.places(ordered, by, parallel)) if by else _few(drawing)
+    lines, each = found or _strip(drawing)
+    out = [cells.fit(line, width) for line in lines]
+    if height > len(out):
+        scale = _scale(drawing, each, top)
+        if by and found is None:
+            scale.append((f"  no room for a line a {by}", "dim"))
+        out.append(cells.fit(scale, width, glyphs.ascii))
+    return out[:height]
+
+
+def _span(levels: Sequence[float | None], measure: str, whole: int) -> Span:
+    """Return what the levels are drawn between; `whole` steps are all of the progress."""
+    known = [x for x in levels if x is not None and math.isfinite(x)] or [0.0]
+    low, high = min(known), max(known)
+    if measure == "age":
+        return measure, 0.0, high
+    if measure == "gpu":
+        return measure, 0.0, 1.0
+    if measure == "progress":
+        return measure, min(low, high - (ranks.NEAR / whole if whole > 0 else 1.0)), high
+    usual = sorted(known)[len(known) // 2]
+    room = _LEAST[measure] * abs(usual)
+    low = low if usual / 2 - low / 2 > room / 10 else usual
+    return measure, low, max(high, low + room)
+
+
+def _few(drawing: _Drawing) -> tuple[list[Row], int] | None:
+    """Return a bar for each rank with its name below, and its value where that fits; None without room."""
+    each = min(_WIDEST, drawing.width // len(drawing.ranks)) - 1
+    if drawing.lines < 2 or each < _NARROWEST:
+        return None
+    names = [ranks.label(row.rank) for row in drawing.ranks]
+    if each < max(map(len, names)):
+        return None
+    bars: Row = []
+    for x in drawing.levels:
+        bars += [(_sign(x, drawing.span, drawing.glyphs) * each, drawing.warm(x)), (" ", "")]
+    rows: list[Row] = [bars, [(" ".join(f"{name:<{each}}" for name in names), "dim")]]
+    values = [ranks.describe(row, drawing.span[0]).partition(" ")[2] for row in drawing.ranks]
+    if drawing.lines > 2 and max(map(cells.width, values)) <= each:
+        roles = [ranks.plain(drawing.warm(x)) for x in drawing.levels]
+        rows.append([(f"{text:<{each}} ", role) for text, role in zip(values, roles, strict=True)])
+    return rows, 1
+
+
+def _strip(drawing: _Drawing) -> tuple[list[Row], int]:
+    """Return numbered lines with one cell per rank or per group of neighbors, and how many are a group."""
+    numbered = len(ranks.label(drawing.ranks[-1].rank))
+    if numbered > drawing.width // 3:
+        numbered = 0
+    room = max(1, drawing.width - numbered)
+    group = max(1, -(-len(drawing.ranks) // (room * drawing.lines)))
+    shown = drawing.joined(drawing.levels, group)
+    across = _across(len(shown), room, drawing.lines)
+    rows: list[Row] = []
+    for start in range(0, len(shown), across):
+        first = ranks.label(drawing.ranks[start * group].rank)[1:]
+        number = first.rjust(numbered - 1) + " " if numbered else ""
+        rows.append([(number, "dim"), *drawing.cells(shown[start : start + across])])
+    return rows, group
+
+
+def _grouped(drawing: _Drawing, at: Sequence[tuple[int, str]]) -> tuple[list[Row], int] | None:
+    """Return the ranks of each group together under its name, several groups a line; None without room.
+
+    `at` says the number and the name of each rank's group. A group that is longer than
+    a line has one cell for several neighbors.
+    """
+    groups: dict[int, list[float | None]] = {}
+    names: dict[int, str] = {}
+    for (number, name), x in zip(at, drawing.levels, strict=True):
+        names.setdefault(number, name)
+        groups.setdefault(number, []).append(x)
+    title = max(map(len, names.values()))
+    most, room = max(map(len, groups.values())), drawing.width - title - 1
+    if room < 1:
+        return None
+    each = -(-most // room)
+    most = -(-most // each)
+    across = max(1, (drawing.width + 2) // (title + 1 + most + 2))
+    if -(-len(groups) // across) > drawing.lines:
+        return None
+    named = sorted(groups.items())
+    rows: list[Row] = []
+    for start in range(0, len(named), across):
+        row: Row = []
+        for number, levels in named[start : start + across]:
+            shown = drawing.joined(levels, each)
+            blank = " " * (most - len(shown) + 2)
+            row += [(f"{names[number]:>{title}} ", "dim"), *drawing.cells(shown), (blank, "")]
+        rows.append(row)
+    return rows, each
+
+
+def _across(count: int, room: int, lines: int) -> int:
+    """Return how many cells make a line: a power of two if that fits, so that nodes line up."""
+    power = 1
+    while power * 2 <= room:
+        power *= 2
+    for width in (min(power, 64), power):
+        if count <= width * lines:
+            return width
+    return room
+
+
+def _worst(levels: Sequence[float | None], measure: str) -> float | None:
+    known = [x for x in levels if x is not None]
+    if not known:
+        return None
+    return min(known) if measure in ranks.LEAST_IS_WORST else max(known)
+
+
+def _sign(x: float | None, span: Span, glyphs: Glyphs) -> str:
+    measure, low, high = span
+    if x is None or math.isnan(x):
+        return "?"
+    if measure == "age" and high <= 0:
+        return glyphs.levels[0]
+    extent = high / 2 - low / 2  # halves, because the whole may overflow
+    part = (x / 2 - low / 2) / extent if extent > 0 else 1.0
+    most = len(glyphs.levels) - 1
+    return glyphs.levels[
+        int(max(0.0, min(1.0, part)) * most + 0.5) if math.isfinite(part) else most * (x > 0)
+    ]
+
+
+def _scale(drawing: _Drawing, each: int, top: int) -> Row:
+    measure, low, high = drawing.span
+    signs = drawing.glyphs.levels
+    if measure == "progress":
+        totals = {row.total or top for row in drawing.ranks}
+        whole = totals.pop() if len(totals) == 1 else 0
+        first, last = (
+            numbers.step(max(0, round(x * whole))) if whole else numbers.percent(x) for x in (low, high)
+        )
+    else:
+        first, last = {
+            "age": ("0s", numbers.brief(high)),
+            "gpu": ("0%", "100%"),
+            "step time": (numbers.value(STEP_TIME, low), numbers.value(STEP_TIME, high)),
+            "loss": (numbers.value(LOSS, low), numbers.value(LOSS, high)),
+        }[measure]
+    row: Row = [(f"{signs[0]} {first}  {signs[-1]} {last}  ? no data", "dim")]
+    if each > 1:
+        row.append((f"  one cell = worst of {each} ranks", "dim"))
+    return row
