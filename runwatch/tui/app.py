@@ -221,13 +221,12 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def _can(self, action: str) -> bool:
         scene = self.scene
-        runs = scene.snapshot.runs if scene.snapshot else ()
         if action in {"next_run", "previous_run"}:
-            return len(runs) > 1
+            return len(scene.runs) > 1
         if action in {"next_stage", "previous_stage"}:
             return scene.run is not None and len(scene.run.stages) > 1
         if action == "next_alert":
-            return bool(scene.firing()) or any(row.critical for row in runs)
+            return bool(scene.firing()) or any(row.critical for row in scene.runs)
         if action == "retry":
             return scene.link == "lost" and self._reopen is not None
         return action != "suspend" or (self._driver is not None and self._driver.can_suspend)
@@ -429,7 +428,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def _other_run(self, by: int) -> None:
         scene = self.scene
-        ids = [row.id for row in scene.snapshot.runs] if scene.snapshot else []
+        ids = [row.id for row in scene.runs]
         here = scene.run_id or (scene.run.id if scene.run else None)
         if here not in ids and scene.run is not None and scene.run.stages:
             here = scene.run.stages[-1].id
@@ -461,8 +460,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
         scene = self.scene
         firing = scene.firing()
         if not firing:
-            runs = scene.snapshot.runs if scene.snapshot else ()
-            self.choose_run(next(row.id for row in runs if row.critical))
+            self.choose_run(next(row.id for row in scene.runs if row.critical))
         else:
             ids = [row.id for row in firing]
             here = self.view is not None and self.view.view == actions.ALERTS

@@ -63,7 +63,7 @@ def _ordered(names: frozenset[str]) -> tuple[str, ...]:
 
 
 def of_run(run: RunView | None) -> list[str]:
-    """Return the metrics a run has, in order."""
+    """Return the metrics a run has, in order: the loss first."""
     return order(item.metric for item in run.latest) if run else []
 
 

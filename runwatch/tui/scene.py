@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from runwatch.core.snapshot import Columns, IncidentRow, Latest, Progress, RunView, Snapshot, stale
+from runwatch.core.snapshot import Columns, IncidentRow, Latest, Progress, RunRow, RunView, Snapshot, stale
 from runwatch.render import fleet, states, xaxis
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
@@ -90,6 +90,11 @@ class Scene:
         """The run on the screen."""
         return self.snapshot.run if self.snapshot else None
 
+    @property
+    def runs(self) -> tuple[RunRow, ...]:
+        """All runs that are known."""
+        return self.snapshot.runs if self.snapshot else ()
+
     def accept(self, snapshot: Snapshot) -> None:
         """Take the newest picture, or keep it for later while paused."""
         self.link, self.reason = "live", ""
@@ -123,14 +128,12 @@ class Scene:
 
     def several(self) -> bool:
         """Return whether more than one run is known, attempts of the same one not counted."""
-        rows = self.snapshot.runs if self.snapshot else ()
-        return len({_source(row.id) for row in rows if fleet.begun(row)}) > 1
+        return len({_source(row.id) for row in self.runs if fleet.begun(row)}) > 1
 
     def settling(self) -> bool:
         """Return whether runs are still being found and read: another may be the most urgent soon."""
-        rows = self.snapshot.runs if self.snapshot else ()
         unread = self.run is not None and self.run.history is not None
-        unread = unread or not all(map(fleet.begun, rows))
+        unread = unread or not all(map(fleet.begun, self.runs))
         return self.began_within(_CHOICE) or (unread and self.began_within(_READING))
 
     def wanted_run(self) -> str | None:
@@ -139,13 +142,13 @@ class Scene:
         Of several live runs, now this and now that one would be the most urgent: after
         a moment the screen stays with what it shows, and with its next attempt.
         """
-        if self.run_id is not None or self.run is None or self.snapshot is None or self.began is None:
+        if self.run_id is not None or self.run is None or self.began is None:
             return self.run_id
         if not self.asked and self.settling():
             return None
         here = _source(self.run.id)
-        attempts = [row.id for row in self.snapshot.runs if _source(row.id) == here]
-        return attempts[-1] if attempts and len(attempts) < len(self.snapshot.runs) else None
+        attempts = [row.id for row in self.runs if _source(row.id) == here]
+        return attempts[-1] if attempts and len(attempts) < len(self.runs) else None
 
     def hold(self) -> None:
         """Show this picture until `resume`."""
@@ -167,6 +170,10 @@ class Scene:
     def now(self) -> float | None:
         """Return the Unix time of the picture."""
         return self.snapshot.time if self.snapshot else None
+
+    def engine_time(self) -> float:
+        """Return the Unix time at the engine now; 0 before the first picture."""
+        return self.snapshot.time + self.since_frame() if self.snapshot else 0.0
 
     def age(self) -> float | None:
         """Return seconds since the run last printed a line, now."""
@@ -260,8 +267,7 @@ class Scene:
 
     def name_of(self, run: str) -> str:
         """Return the name of a run by its id."""
-        rows = self.snapshot.runs if self.snapshot else ()
-        return next((row.name for row in rows if row.id == run), run)
+        return next((row.name for row in self.runs if row.id == run), run)
 
     def latest(self, metric: str) -> Latest | None:
         """Return the newest value of a metric."""
@@ -279,7 +285,7 @@ class Scene:
     def elsewhere(self) -> int:
         """Return how many critical alerts other runs have."""
         here = self.run.id if self.run else None
-        return sum(row.critical for row in self.snapshot.runs if row.id != here) if self.snapshot else 0
+        return sum(row.critical for row in self.runs if row.id != here)
 
     def selected(self) -> IncidentRow | None:
         """Return the selected incident, or the most urgent one."""

@@ -32,7 +32,7 @@ class ChartScreen(PointedScreen, ZoomScreen):
         if action == "axis":
             return len(scene.axes()) > 1
         if action == "compare":
-            return bool(scene.compare) or len(scene.snapshot.runs if scene.snapshot else ()) > 1
+            return bool(scene.compare) or len(scene.runs) > 1
         if action == "at_log":
             return scene.cursor is not None
         return super().can(action) and (action not in _NEED_CHARTS or bool(self.visible_charts()))
@@ -114,9 +114,7 @@ class ChartScreen(PointedScreen, ZoomScreen):
         """Ask which runs to lay over the charts."""
         scene = self.scene
         here = scene.run.id if scene.run else None
-        rows = [
-            (row.id, row.name) for row in (scene.snapshot.runs if scene.snapshot else ()) if row.id != here
-        ]
+        rows = [(row.id, row.name) for row in scene.runs if row.id != here]
         self.app.push_screen(
             Pick("compare with", rows, set(scene.compare), MOST_COMPARED), callback=self._compare
         )

@@ -8,7 +8,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from runwatch.core.metrics import LOSS
 from runwatch.tui import actions, choose
 from runwatch.tui.lines import step_of
 from runwatch.tui.screens.lists import ListScreen
@@ -212,7 +211,7 @@ class Logs(ListScreen):
         """Show the charts at the step of the line."""
         step, names = self._step(), choose.of_run(self.scene.run)
         if step is not None and names:
-            self.runwatch.show_chart(LOSS if LOSS in names else names[0], float(step))
+            self.runwatch.show_chart(names[0], float(step))
 
     def go_to_line(self, number: int) -> None:
         """Show one line, and ask for those around it."""

@@ -6,7 +6,6 @@ from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from runwatch.core.metrics import LOSS
 from runwatch.render import fleet
 from runwatch.tui import actions, choose, silencing
 from runwatch.tui.screens.filtering import FilterScreen
@@ -52,7 +51,7 @@ class Runs(FilterScreen, ListScreen):
         needed = self.table.needed()
         left = self.free - 4 - needed
         names = choose.of_run(self.scene.run)
-        chart.metrics = ((LOSS if LOSS in names else names[0]),) if names else ()
+        chart.metrics = tuple(names[:1])
         lower.display = left >= _LEAST and self.scene.run is not None
         beside = self.size.width >= _BESIDE
         detail.display = beside or not chart.metrics or bool(self.scene.firing())
@@ -126,10 +125,10 @@ class Runs(FilterScreen, ListScreen):
 
     def do_silence(self) -> None:
         """Ask for how long nothing is sent about the marked runs."""
-        rows, scene = self.table.chosen(), self.scene
+        rows = self.table.chosen()
 
         def chosen(span: tuple[str, ...] | None) -> None:
-            now = scene.snapshot.time + scene.since_frame() if scene.snapshot else 0.0
+            now = self.scene.engine_time()
             for name in span or ():
                 for row in rows:
                     self.runwatch.link.send(silencing.of_run(row, name, now))

@@ -39,10 +39,9 @@ class RunTable(Panel):
         return [line for line in self._laid() if isinstance(line, RunRow)]
 
     def _laid(self) -> list[Heading | RunRow]:
-        runs = self.scene.snapshot.runs if self.scene.snapshot else ()
         fit = [
             row
-            for row in runs
+            for row in self.scene.runs
             if self.scene.fits(actions.RUNS, row.name, row.host, states.phase_word(row.phase), row.worst)
         ]
         by = self.grouping if self.grouping in fleet.groupings(fit) else ""
@@ -64,7 +63,7 @@ class RunTable(Panel):
 
     def chosen(self) -> list[RunRow]:
         """Return the runs that were marked, else the selected one."""
-        rows = {row.id: row for row in (self.scene.snapshot.runs if self.scene.snapshot else ())}
+        rows = {row.id: row for row in self.scene.runs}
         here = self.selected()
         return [rows[key] for key in self.marked if key in rows] or ([here] if here is not None else [])
 
@@ -83,7 +82,7 @@ class RunTable(Panel):
     def content(self, width: int, height: int) -> Content:
         """Return the rows around the selected one."""
         scene, glyphs = self.scene, self.scene.glyphs
-        runs, self._lines = scene.snapshot.runs if scene.snapshot else (), self._laid()
+        runs, self._lines = scene.runs, self._laid()
         count = sum(isinstance(line, RunRow) for line in self._lines)
         title: Row = [("runs", "title"), (f" {len(runs)}", "dim"), *scene.filtered(actions.RUNS, count)]
         if self.marked:

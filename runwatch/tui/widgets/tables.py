@@ -215,12 +215,12 @@ class Summary(Panel):
         """Return whether there is more than the summary of the only run, which needs no column."""
         scene = self.scene
         facts = frozenset(scene.run.facts if scene.run else ())
-        return bool(facts - _PAGE) or len(scene.snapshot.runs if scene.snapshot else ()) > 1
+        return bool(facts - _PAGE) or len(scene.runs) > 1
 
     def content(self, width: int, height: int) -> Content:
         """Return the runs, then the metrics, then what was found out about the run."""
         scene, run, more = self.scene, self.scene.run, self.scene.glyphs.ellipsis
-        runs = scene.snapshot.runs if scene.snapshot else ()
+        runs = scene.runs
         rows: list[Row] = [
             run_line(row, width, self._here(row)) for row in self._nearest(max(1, height // 4))
         ]
@@ -244,7 +244,7 @@ class Summary(Panel):
 
     def _nearest(self, most: int) -> Sequence[RunRow]:
         """Return the runs around the one on the screen, it among them."""
-        runs = self.scene.snapshot.runs if self.scene.snapshot else ()
+        runs = self.scene.runs
         at = next((place for place, row in enumerate(runs) if self._here(row)), 0)
         first = max(0, min(at - most // 2, len(runs) - most))
         return runs[first : first + most]
