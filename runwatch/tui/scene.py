@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -256,6 +257,13 @@ class Scene:
         first = begin if known is None else known
         # The axis may end a little ahead of the newest, where nothing is.
         self.show_steps(at - (at - first) * by, at + (min(last, newest) - at) * by)
+
+    def look_at(self, step: float) -> None:
+        """Put the cursor at a step, and move the charts to where it is."""
+        first, last = self.first_step(), self.last_step()
+        self.cursor = step
+        if self.window is not None and not (first or 0) <= step <= (math.inf if last is None else last):
+            self.right = int(step) + self.window // 2
 
     def axes(self) -> list[str]:
         """Return what the x axis can show in this run."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from runwatch.core.snapshot import Columns
 from runwatch.render import chart
 from runwatch.render.smooth import FACTORS
+from runwatch.tui.cycle import following
 from runwatch.tui.scene import WINDOWS
 from runwatch.tui.screens.pick import Pick
 from runwatch.tui.screens.pointed import PointedScreen
@@ -61,8 +62,7 @@ class ChartScreen(PointedScreen, ZoomScreen):
         self._smooth(-1)
 
     def _smooth(self, by: int) -> None:
-        at = FACTORS.index(self.scene.smoothing) + by
-        self.scene.smoothing = FACTORS[at % len(FACTORS)]
+        self.scene.smoothing = following(FACTORS, self.scene.smoothing, by)
         self.show()
 
     def do_shorter(self) -> None:
@@ -95,9 +95,7 @@ class ChartScreen(PointedScreen, ZoomScreen):
 
     def do_axis(self) -> None:
         """Put the next thing on the x axis: steps, time, tokens."""
-        known = self.scene.axes()
-        at = known.index(self.scene.axis) if self.scene.axis in known else 0
-        self.scene.axis = known[(at + 1) % len(known)]
+        self.scene.axis = following(self.scene.axes(), self.scene.axis)
         self.show()
 
     def do_marks(self) -> None:

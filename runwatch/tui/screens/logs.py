@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.widgets import Input
 
 from runwatch.tui import actions, choose
+from runwatch.tui.cycle import following
 from runwatch.tui.lines import step_of
 from runwatch.tui.screens.lists import ListScreen
 from runwatch.tui.search import Search
@@ -166,8 +167,7 @@ class Logs(ListScreen):
         """Show only the lines of the next rank; after the last one, all."""
         lines = self.log_view.lines
         known: list[int | None] = [None, *lines.ranks()]
-        at = known.index(lines.rank) if lines.rank in known else 0
-        lines.rank = known[(at + 1) % len(known)]
+        lines.rank = following(known, lines.rank)
         self.show()
 
     def do_only(self) -> None:

@@ -8,6 +8,7 @@ from textual.containers import Horizontal
 
 from runwatch.render import fleet
 from runwatch.tui import actions, choose, silencing
+from runwatch.tui.cycle import following
 from runwatch.tui.screens.filtering import FilterScreen
 from runwatch.tui.screens.lists import ListScreen
 from runwatch.tui.widgets.charts import MOST_COMPARED, ChartPanel
@@ -153,12 +154,10 @@ class Runs(FilterScreen, ListScreen):
     def do_group_runs(self) -> None:
         """Group by the next thing that tells runs apart."""
         known = fleet.groupings(self.table.found())
-        at = known.index(self.table.grouping) if self.table.grouping in known else 0
-        self.table.grouping = known[(at + 1) % len(known)]
+        self.table.grouping = following(known, self.table.grouping)
         self.show()
 
     def _sort(self, by: int) -> None:
         known = [name for name in fleet.sortable(self.table.found()) if name != "trend"]
-        at = known.index(self.table.order.column) if self.table.order.column in known else 0
-        self.table.order = fleet.Order(known[(at + by) % len(known)])
+        self.table.order = fleet.Order(following(known, self.table.order.column, by))
         self.show()
