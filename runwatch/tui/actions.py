@@ -68,8 +68,8 @@ class Action:
         return " ".join(_NAMED.get(key, key) for key in self.keys)
 
     @property
-    def told(self) -> str:
-        """The keys as the help shows them."""
+    def first_keys(self) -> str:
+        """Its first two keys, as the help shows them."""
         return " ".join(_NAMED.get(key, key) for key in self.keys[:2])
 
 

@@ -8,7 +8,8 @@ from textual.containers import Horizontal
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import plain
 from runwatch.tui import actions, choose, silencing
-from runwatch.tui.screens.lists import MOVES, ListScreen
+from runwatch.tui.screens.lists import ListScreen
+from runwatch.tui.screens.moves import MOVES
 from runwatch.tui.screens.pointed import PointedScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
 from runwatch.tui.widgets.charts import ChartPanel
@@ -54,7 +55,7 @@ class Alerts(PointedScreen, ListScreen):
         found.styles.height = "1fr" if crowded else min(found.needed(self.size.width), most)
 
     def move(self, by: int) -> None:
-        """Select another alert; where the evidence stands alone, scroll it."""
+        """Select another alert; where the evidence is alone, scroll it."""
         if self.alone:
             self.scroll(self.query_one(AlertDetail), by)
             return

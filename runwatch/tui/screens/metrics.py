@@ -13,7 +13,8 @@ from runwatch.core.snapshot import RunView
 from runwatch.tui import actions, choose
 from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.screens.filtering import FilterScreen
-from runwatch.tui.widgets.charts import ChartPanel, Note
+from runwatch.tui.widgets.charts import ChartPanel
+from runwatch.tui.widgets.note import Note
 from runwatch.tui.widgets.tables import Values
 
 _MOST = 20

@@ -10,9 +10,10 @@ from runwatch.render import chart
 from runwatch.tui import actions, choose
 from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.widgets.alerts import AlertsPanel
-from runwatch.tui.widgets.charts import ChartPanel, Note
+from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.end_card import EndCard
 from runwatch.tui.widgets.logs import LogPanel
+from runwatch.tui.widgets.note import Note
 from runwatch.tui.widgets.ranks import RankGrid
 from runwatch.tui.widgets.tables import Checkpoints, Stats, Summary, SummaryCard, card
 from runwatch.watcher import protocol

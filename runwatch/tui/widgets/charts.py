@@ -9,13 +9,12 @@ from textual.message import Message
 
 from runwatch.core import metrics
 from runwatch.core.snapshot import Columns
-from runwatch.render import cells, chart, numbers, states, xaxis
+from runwatch.render import cells, chart, numbers, xaxis
 from runwatch.render.cells import Row
 from runwatch.render.chart import Plot, Shade
 from runwatch.render.extremes import Cut
 from runwatch.render.panel import Content
-from runwatch.tui import actions, choose
-from runwatch.tui.widgets.rows import Panel, centred
+from runwatch.tui.widgets.rows import Panel, centered
 
 _STEADY = 0.2
 """Speed charts show at least this range: a per cent of noise is no news."""
@@ -92,7 +91,7 @@ class ChartPanel(Panel):
         scene, before = self.scene, self._plot.scale
         self._plot = _NOTHING
         if not self.metrics:
-            return Content([], centred("no metric", width, height))
+            return Content([], centered("no metric", width, height))
         own, others = self._own(), self._others()
         series = [*own, *others.values()]
         right = self._values(own, others, width)
@@ -100,7 +99,7 @@ class ChartPanel(Panel):
             waiting = (
                 scene.waiting_for() if scene.latest(self.metrics[0]) is None else "waiting for its history"
             )
-            return Content(self._title(), centred(waiting, width, height), right)
+            return Content(self._title(), centered(waiting, width, height), right)
         run = scene.run.id if scene.run is not None else ""
         shown = [columns.x[:2] for columns in series]  # other buckets are another picture
         told = (run, self.metrics, scene.compare, scene.window, scene.right, height, *shown)
@@ -391,47 +390,3 @@ class ChartPanel(Panel):
     def _scale(self, cell: int, by: float) -> None:
         if (step := self._step(cell)) is not None:
             self.post_message(self.Scaled(step, by, self.begin()))
-
-
-def _fitted(line: str, width: int, more: str) -> list[str]:
-    """Return a text in lines; a path loses its middle, so that it stays on one."""
-    return [cells.shorten(line, width, more)] if "/" in line else cells.wrapped(line, width, 3, more)
-
-
-class Note(Panel):
-    """A frame that only says something: what an empty screen waits for."""
-
-    can_focus = False
-
-    def content(self, width: int, height: int) -> Content:
-        """Return the reason for the emptiness."""
-        scene = self.scene
-        more = scene.glyphs.ellipsis
-        title, *lines = self._lines()
-        room = max(8, width - 2)
-        pieces = [piece for line in lines for piece in _fitted(line, room, more)]
-        rows = centred(title, width, height - len(pieces), "title")
-        for piece in pieces:
-            rows += centred(piece, width, 1)
-        return Content([], rows)
-
-    def _lines(self) -> list[str]:
-        """Return what is waited for, from where, and what can be done."""
-        scene, run = self.scene, self.scene.run
-        if run is not None and choose.of_run(run):
-            wanted = scene.filters.get(actions.METRICS, "")
-            return [f"no metric fits {wanted!r}; esc shows all"]
-        lines = [scene.waiting_for()]
-        if run is None:
-            return lines + (
-                ["it is watched from its first line on; q leaves, ? explains"] * (scene.link == "live")
-            )
-        lines += [f"source {source}" for source in run.sources[:3]]
-        if run.format:
-            return [*lines, f"format {run.format}"]
-        if not run.log_source:
-            return [*lines, "it has no line yet: is the run started, and does it write here?"]
-        if run.log or states.ended(run.phase):
-            lines.append("its lines tell of no training step that is known; why, says")
-            lines.append(f"runwatch formats {run.log_source}")
-        return lines

@@ -10,7 +10,7 @@ from runwatch.render import cells, checkpoints, stages
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions
-from runwatch.tui.widgets.rows import Listed, Panel
+from runwatch.tui.widgets.paged import PagePanel
 
 _MOST = 6
 """Rows that one value may take; what is longer is cut off."""
@@ -30,41 +30,23 @@ _NO_CONFIGURATION = (
 )
 
 
-class PagePanel(Panel):
-    """Rows of which a part is shown, from `at` on."""
-
-    wheel = 3
-
-    def __init__(self, id: str) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self.at = 0
-        self.hidden = 0
-        """Rows that do not fit."""
-
-    def part(self, rows: list[Row], height: int, top: int = 0) -> list[Row]:
-        """Return the rows from `at` that fit below `top` others, moving `at` to where that makes sense."""
-        room = max(1, height)
-        self.hidden = max(0, len(rows) - room)
-        self.at = max(0, min(self.at, self.hidden))
-        page = rows[self.at : self.at + room]
-        self.listed = Listed(self.at, len(page), len(rows), top)
-        return page
+class Table(PagePanel):
+    """A long table, or an explanation of why there is nothing."""
 
     def more(self) -> Row:
         """Return how many rows follow, or nothing."""
-        below = self.hidden - self.at
-        return [(f"  {below:,} more below", "dim")] if below else []
+        return [(f"  {self.below:,} more below", "dim")] if self.below else []
 
     def empty(self, text: str, width: int) -> list[Row]:
         """Return an explanation of why there is nothing."""
         return [[(line, "dim")] for line in cells.wrapped(text, width, _MOST, self.scene.glyphs.ellipsis)]
 
 
-class CheckpointTable(PagePanel):
+class CheckpointTable(Table):
     """All checkpoints that are known."""
 
     def __init__(self) -> None:
-        super().__init__("checkpoint-table")
+        super().__init__(id="checkpoint-table")
 
     def rows(self, width: int) -> list[Row]:
         """Return all there is to show below the heading."""
@@ -114,13 +96,13 @@ class CheckpointTable(PagePanel):
         return Content([*title, *self.more()], [*above, heading, *page], [(framed, "value")])
 
 
-class StageTable(PagePanel):
+class StageTable(Table):
     """The stages of a pipeline, and what was evaluated behind each."""
 
     can_focus = False
 
     def __init__(self) -> None:
-        super().__init__("stage-table")
+        super().__init__(id="stage-table")
 
     def rows(self, width: int) -> list[Row]:
         """Return all there is to show below the heading; the results of the only stage are in the summary."""
@@ -141,11 +123,11 @@ class StageTable(PagePanel):
         return Content([*title, *self.more()], [stages.heading(found, width), *page])
 
 
-class EventTable(PagePanel):
+class EventTable(Table):
     """What happened, the newest first."""
 
     def __init__(self) -> None:
-        super().__init__("event-table")
+        super().__init__(id="event-table")
 
     def needed(self, width: int) -> int:
         """Return the height at which all is shown."""
@@ -163,11 +145,11 @@ class EventTable(PagePanel):
         return Content([*title, *self.more()], [checkpoints.event_heading(width), *page])
 
 
-class FactTable(PagePanel):
+class FactTable(Table):
     """Where the run is read from, its configuration, and where it runs."""
 
     def __init__(self) -> None:
-        super().__init__("fact-table")
+        super().__init__(id="fact-table")
 
     def content(self, width: int, height: int) -> Content:
         """Return the page of facts from `at`."""

@@ -254,7 +254,7 @@ class Panel(Rows):
         self.redraw()
 
 
-def centred(text: str, width: int, height: int, role: str = "dim") -> list[Row]:
+def centered(text: str, width: int, height: int, role: str = "dim") -> list[Row]:
     """Return rows with one line of text in the middle."""
     blank: list[Row] = [[] for _ in range(max(0, (height - 1) // 2))]
     space = " " * max(0, (width - cells.width(cells.settled(text))) // 2)
