@@ -103,7 +103,7 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
         await self.link.run()
 
     async def on_unmount(self) -> None:
-        """Tell a private engine to stop, and hang up."""
+        """Stop a private engine, and hang up."""
         if self._private:
             self.link.send(protocol.Shutdown())
         await self.link.close()
@@ -255,7 +255,7 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
             self.push_screen(Guide(self.view))
 
     def do_pause(self) -> None:
-        """Hold the picture, or let it go on."""
+        """Hold the picture, or let it continue."""
         if self.scene.paused:
             self.scene.resume()
         else:
@@ -375,7 +375,7 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
         self.refresh_view()
 
     def do_acknowledge(self) -> None:
-        """Tell the engine that a person has seen the selected alert."""
+        """Inform the engine that a person has seen the selected alert."""
         row = self.scene.selected()
         if row is not None:
             self.link.send(protocol.Acknowledge(row.id))

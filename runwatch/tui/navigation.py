@@ -32,7 +32,7 @@ class NavigationApp(App[int], inherit_bindings=False):
         self._views = Views(self)
 
     def subscribe(self) -> None:
-        """Tell the engine what is on the screen, if that changed."""
+        """Ask the engine for what is on the screen, if that changed."""
         view = self.view
         if view is not None and view.is_mounted:
             self.link.show(view.wanted())

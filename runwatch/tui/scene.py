@@ -71,7 +71,7 @@ class Scene:
     cursor: float | None = None
     """Step of the hairline in all charts."""
     measure: str = ""
-    """What the rank grid shows; "" is what tells ranks apart best."""
+    """What the rank grid shows; "" is what distinguishes ranks best."""
     grouping: str = ""
     """What ranks are grouped by in the grid: node, tp, cp, pp or dp; "" for all in a row."""
     said: str = ""
@@ -211,7 +211,7 @@ class Scene:
         """Return the step at which charts end: a little ahead of a live run, so that columns stay put.
 
         None is the newest step. Were that the end of the axis, every step would move
-        every column, and each frame would paint all charts anew.
+        every column, and each frame would paint all charts again.
         """
         if self.right is not None:
             return float(self.right)
@@ -303,8 +303,8 @@ class Scene:
     def fits(self, view: str, *texts: str) -> bool:
         """Return whether a row with these texts is let through by the filter of a view."""
         wanted = self.filters.get(view, "").lower().split()
-        told = " ".join(texts).lower()
-        return all(word in told for word in wanted)
+        text = " ".join(texts).lower()
+        return all(word in text for word in wanted)
 
     def filtered(self, view: str, count: int) -> Row:
         """Return for a title what a view is filtered by; nothing where it is not."""

@@ -18,7 +18,9 @@ from .test_screen import Terminal
 def whole(picture, columns):
     """Whether no row is wider than the screen, and both sides of every frame go straight down to its end."""
     rows = [_cells(line) for line in picture.splitlines()]
-    if not picture.splitlines()[-1].startswith(("q Quit", "esc Close")) or any(len(row) > columns for row in rows):
+    if not picture.splitlines()[-1].startswith(("q Quit", "esc Close")) or any(
+        len(row) > columns for row in rows
+    ):
         return False
     for top, row in enumerate(rows):
         for column, sign in enumerate(row):

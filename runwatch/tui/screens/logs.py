@@ -203,7 +203,7 @@ class Logs(ListScreen):
         self._find(sorted(self.log_view.lines.marked), True)
 
     def _step(self) -> int | None:
-        """Return the step that the chosen line tells."""
+        """Return the step that the chosen line shows."""
         line = self.copied()
         return step_of(line) if line else None
 

@@ -25,7 +25,7 @@ class Ranks(ListScreen):
     shown = 0
     """0 for cells and table, 1 for the table, 2 for the cells."""
     detail = False
-    """Whether what is known of the selected rank stands in place of the cells."""
+    """Whether what is known of the selected rank takes the place of the cells."""
 
     def body(self) -> ComposeResult:
         """Lay out grid, detail, table and machine."""

@@ -19,7 +19,7 @@ from runwatch.watcher import protocol
 _LEAST = 7
 """Rows from which the run below the table is shown."""
 _BESIDE = 80
-"""Columns from which its chart and its alerts stand beside each other."""
+"""Columns from which its chart and its alerts are next to each other."""
 
 _TRENDS = 100
 """Columns from which the table has room for sparklines."""
@@ -54,9 +54,9 @@ class Runs(FilterScreen, ListScreen):
         names = choose.of_run(self.scene.run)
         chart.metrics = tuple(names[:1])
         lower.display = left >= _LEAST and self.scene.run is not None
-        beside = self.size.width >= _BESIDE
-        detail.display = beside or not chart.metrics or bool(self.scene.firing())
-        chart.display = bool(chart.metrics) and (beside or not detail.display)
+        wide = self.size.width >= _BESIDE
+        detail.display = wide or not chart.metrics or bool(self.scene.firing())
+        chart.display = bool(chart.metrics) and (wide or not detail.display)
         self.table.styles.height = needed if lower.display else "1fr"
 
     def wanted(self) -> protocol.View:
@@ -105,7 +105,7 @@ class Runs(FilterScreen, ListScreen):
             self.runwatch.open_view(actions.OVERVIEW)
 
     def do_mark(self) -> None:
-        """Mark the selected run, or take its mark away, and go on to the next."""
+        """Mark the selected run, or take its mark away, and move to the next."""
         self.table.mark()
         self.move(1)
 
@@ -152,7 +152,7 @@ class Runs(FilterScreen, ListScreen):
         self.show()
 
     def do_group_runs(self) -> None:
-        """Group by the next thing that tells runs apart."""
+        """Group by the next thing that distinguishes runs."""
         known = fleet.groupings(self.table.found())
         self.table.grouping = following(known, self.table.grouping)
         self.show()

@@ -29,7 +29,7 @@ _EXTREMES = {"min": "lowest", "max": "highest"}
 _NAME, _LEAST_NAME = 14, 6
 """Cells of the name of a compared run in the title, at most and at least."""
 _A_VALUE = 10
-"""Cells beside each of them."""
+"""Cells next to each of them."""
 _MARKS = {"incident": "alert", "eval": "evaluation", "spoilt": "bad checkpoint"}
 """What kinds of marks are called, where that is another word."""
 _SHADES = {"warning": "shade-warn", "critical": "shade-crit"}
@@ -102,9 +102,9 @@ class ChartPanel(Panel):
             return Content(self._title(), centered(waiting, width, height), right)
         run = scene.run.id if scene.run is not None else ""
         shown = [columns.x[:2] for columns in series]  # other buckets are another picture
-        told = (run, self.metrics, scene.compare, scene.window, scene.right, height, *shown)
-        if told != self._range_of:
-            self._range_of, before = told, None
+        range_of = (run, self.metrics, scene.compare, scene.window, scene.right, height, *shown)
+        if range_of != self._range_of:
+            self._range_of, before = range_of, None
         options = chart.Options(
             glyphs=scene.glyphs,
             smoothing=self._smoothing(),
@@ -124,7 +124,7 @@ class ChartPanel(Panel):
         return Content(self._title(), self._plot.rows, right, self._legend())
 
     def _own(self) -> list[Columns]:
-        """Return the series of this run; beside other runs only the main one."""
+        """Return the series of this run; next to other runs only the main one."""
         shown = self.metrics[:1] if self.scene.compare else self.metrics
         return [self.scene.columns[metric] for metric in shown if metric in self.scene.columns]
 
@@ -139,7 +139,7 @@ class ChartPanel(Panel):
         return 0.0 if few or self.metrics[0] in _EXACT else self.scene.smoothing
 
     def _shades(self) -> list[Shade]:
-        """Return where incidents of these metrics were open, the gravest last, and what is picked."""
+        """Return where incidents of these metrics were open, the most severe last, and what is picked."""
         scene, run = self.scene, self.scene.run
         out = []
         for row in run.incidents if run is not None and scene.marks else ():
@@ -156,7 +156,7 @@ class ChartPanel(Panel):
         return out
 
     def _title(self) -> Row:
-        """Return the name, then what is not as usual, the most telling first: the last is left out first."""
+        """Return the name, then what is unusual, the most informative first: the last is left out first."""
         scene, dot = self.scene, self.scene.glyphs.dot
         title: Row = [(metrics.label(self.metrics[0]), "title")]
         for cut, sign, where in (
@@ -173,8 +173,8 @@ class ChartPanel(Panel):
         elif scene.window is not None:
             title.append((f" {dot} last {numbers.si(scene.window)}", "dim"))
         if scene.axis != xaxis.STEP:
-            told = scene.axis if scene.places().steps else f"step, {scene.axis} is not told"
-            title.append((f" {dot} x {told}", "dim"))
+            shown = scene.axis if scene.places().steps else f"step, {scene.axis} is not known"
+            title.append((f" {dot} x {shown}", "dim"))
         if scene.log_y:
             title.append((f" {dot} log y", "dim"))
         if smoothing := self._smoothing():
@@ -200,9 +200,9 @@ class ChartPanel(Panel):
             legend.append((f"{glyphs.best} {name} {value}{at}", "best"))
         if not (self._plot.marks or self._plot.many) or not (self.is_attached and self._explains()):
             return legend
-        told = [(f"{glyphs.marks[kind]} {_MARKS.get(kind, kind)}", role) for kind, role in self._plot.marks]
-        told += [(self._many(kind, count), "dim") for kind, count in self._plot.many.items()]
-        return [*legend, *(("  " * bool(legend or i) + text, role) for i, (text, role) in enumerate(told))]
+        signs = [(f"{glyphs.marks[kind]} {_MARKS.get(kind, kind)}", role) for kind, role in self._plot.marks]
+        signs += [(self._many(kind, count), "dim") for kind, count in self._plot.many.items()]
+        return [*legend, *(("  " * bool(legend or i) + text, role) for i, (text, role) in enumerate(signs))]
 
     def _explains(self) -> bool:
         """Return whether this chart explains the marks of all: it has the focus, else it is the first."""

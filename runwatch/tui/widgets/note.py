@@ -47,6 +47,6 @@ class Note(Panel):
         if not run.log_source:
             return [*lines, "it has no line yet: is the run started, and does it write here?"]
         if run.log or states.ended(run.phase):
-            lines.append("its lines tell of no training step that is known; why, says")
+            lines.append("no training step was recognized in its lines; why, says")
             lines.append(f"runwatch formats {run.log_source}")
         return lines

@@ -17,15 +17,15 @@ _MOST = 6
 _SECTION = 3
 """Names that begin alike from which that is a section."""
 _TITLE = 22
-"""Cells of a frame's title that are kept for what stands at its left."""
+"""Cells of a frame's title that are kept for what is at its left."""
 _LEAST = 4
 """Rows of checkpoints before which nothing is said of all of them."""
 _NO_CHECKPOINTS = (
     "none seen; if they are elsewhere, name their directory too: runwatch tail train.log checkpoints/"
 )
-_NO_EVENTS = "nothing yet: what the log tells of errors, restarts, evaluations and saving comes here"
+_NO_EVENTS = "nothing yet: what the log says of errors, restarts, evaluations and saving comes here"
 _NO_CONFIGURATION = (
-    "none found: runwatch looks beside the log and the checkpoints for config.json, args.json, hparams.yaml "
+    "none found: runwatch looks next to the log and the checkpoints for config.json, args.json, hparams.yaml "
     "and the like, and reads what a tracker recorded"
 )
 
@@ -156,18 +156,18 @@ class FactTable(Table):
         run = self.scene.run
         if run is None:
             return Content([("configuration", "title")], self.empty(self.scene.waiting_for(), width))
-        told = [("format", run.format or "not known yet")]
+        facts = [("format", run.format or "not known yet")]
         for i, path in enumerate(run.sources):
-            told.append(("source" if i == 0 or run.whys else "", path))
-            told += [("  why", run.whys[i])] if i < len(run.whys) else []
-        told += run.facts.items()
-        told, about = self._fitting(told), self._fitting(list(run.about.items()))
-        rows: list[Row] = [[("sources", "title")], *self._pairs(told, width)]
+            facts.append(("source" if i == 0 or run.whys else "", path))
+            facts += [("  why", run.whys[i])] if i < len(run.whys) else []
+        facts += run.facts.items()
+        facts, about = self._fitting(facts), self._fitting(list(run.about.items()))
+        rows: list[Row] = [[("sources", "title")], *self._pairs(facts, width)]
         rows += [[], [("configuration", "title"), (f" {len(run.about)}" if run.about else "", "dim")]]
         why = "nothing fits; esc shows all" if run.about else _NO_CONFIGURATION
         rows += self._sections(about, width) or self.empty(why, width)
         page = self.part(rows, height)
-        only = self.scene.filtered(actions.CONFIGURATION, len(told) + len(about))
+        only = self.scene.filtered(actions.CONFIGURATION, len(facts) + len(about))
         return Content([(run.name, "title"), *only, *self.more()], page)
 
     def _fitting(self, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -175,7 +175,7 @@ class FactTable(Table):
         return [(name, text) for name, text in pairs if self.scene.fits(actions.CONFIGURATION, name, text)]
 
     def _sections(self, pairs: list[tuple[str, str]], width: int) -> list[Row]:
-        """Return names and values, below them those of sections: what many names begin with stands once."""
+        """Return names and values, below them those of sections: what many names begin with is shown once."""
         named = [(name.partition("/"), text) for name, text in pairs]
         counts = Counter(section for (section, slash, _), _ in named if slash)
         loose, sections = list[tuple[str, str]](), dict[str, list[tuple[str, str]]]()
@@ -191,7 +191,7 @@ class FactTable(Table):
         return rows
 
     def _pairs(self, pairs: list[tuple[str, str]], width: int) -> list[Row]:
-        """Return names and values; a value that is too long goes on in further rows."""
+        """Return names and values; a value that is too long continues in further rows."""
         more = self.scene.glyphs.ellipsis
         widest = max((cells.width(cells.settled(name)) for name, _ in pairs), default=0)
         names = min(max(widest, 14), 40, max(8, width // 3))

@@ -28,7 +28,7 @@ class RunTable(Panel):
         self.marked: dict[str, None] = {}
         """Ids of the runs that something is done to together, in the order in which they were chosen."""
         self._at = 0
-        """Where the selected run stood when it was last there."""
+        """Where the selected run was when it was last there."""
         self._first = 0
         """The first line that is shown."""
         self._places: list[Place] = []
@@ -48,7 +48,7 @@ class RunTable(Panel):
         return fleet.groups(fleet.ordered(fit, self.order), by)
 
     def selected(self) -> RunRow | None:
-        """Return the run that is on the screen; where it is not in the table, what stands at its place."""
+        """Return the run that is on the screen; where it is not in the table, what is at its place."""
         found, run = self.found(), self.scene.run
         ids = {row.id: place for place, row in enumerate(found)}
         here = [self.scene.run_id, *([run.id, *(s.id for s in reversed(run.stages))] if run else [])]
