@@ -54,7 +54,7 @@ class Action:
     rank: int = 50
     """Place in the footer; small comes first and stays longest on a narrow screen."""
     twin: str = ""
-    """Key of the action that goes with it, shown beside its own in the footer."""
+    """Key of the action that goes with it, shown next to its own in the footer."""
 
     @property
     def shown(self) -> str:
@@ -68,8 +68,8 @@ class Action:
         return " ".join(_NAMED.get(key, key) for key in self.keys)
 
     @property
-    def told(self) -> str:
-        """The keys as the help shows them."""
+    def first_keys(self) -> str:
+        """Its first two keys, as the help shows them."""
         return " ".join(_NAMED.get(key, key) for key in self.keys[:2])
 
 
@@ -94,7 +94,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("previous_stage", ("{",), "Stage", "previous stage", "everywhere", rank=41, twin="}"),
     Action("next_stage", ("}",), "", "next stage", "everywhere"),
     Action("next_alert", ("!",), "Alert", "go to the next firing alert", "everywhere", rank=20),
-    Action("pause", ("space",), "Pause", "hold the picture; watching goes on", "everywhere", rank=30),
+    Action("pause", ("space",), "Pause", "hold the picture; watching continues", "everywhere", rank=30),
     Action("screenshot", ("P",), "", "save this screen as SVG and as text", "everywhere"),
     Action("copy", ("Y",), "", "copy the selected line, alert or value to the clipboard", "everywhere"),
     Action("link", ("O",), "", "show and copy the address of the run's page on W&B", "everywhere"),
@@ -131,7 +131,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("jump_log", ("l", "o"), "Log", "the log line of the alert", "alerts", _ALERTS, 12),
     Action("detail", ("enter",), "Detail", "what is known of the selected rank", "ranks", _RANKS, 9),
     Action("measure", ("m",), "Measure", "what the cells show, in turn", "ranks", _RANKS, 10),
-    Action("group", ("n",), "Group", "by node, by tp, cp, pp and dp if told, all", "ranks", _RANKS, 11),
+    Action("group", ("n",), "Group", "by node, by tp, cp, pp and dp if known, all", "ranks", _RANKS, 11),
     Action("sort", (">",), "Sort", "sort the table by the next column", "lists", _RANKS | {RUNS}, 12, "<"),
     Action("sort_back", ("<",), "", "sort the table by the previous column", "lists", _RANKS | {RUNS}),
     Action("table", ("t",), "Table", "cells and table, table alone, cells alone", "ranks", _RANKS, 13),
@@ -187,7 +187,7 @@ def registry(keys: Mapping[str, tuple[str, ...] | str], where: Callable[[str], s
     """Return the actions with the keys of the section [keys].
 
     Raises ConfigError for an action that does not exist, for one without a key, and
-    for a key that would mean two things in one view; `where` tells an action's place in the file.
+    for a key that would mean two things in one view; `where` returns an action's place in the file.
     """
     check_names(keys, (action.id for action in ACTIONS), where)
     chosen = {name: (given,) if isinstance(given, str) else tuple(given) for name, given in keys.items()}

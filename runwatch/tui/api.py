@@ -31,7 +31,7 @@ class AppApi(Protocol):
         """The view on the screen, also when something is over it."""
 
     def subscribe(self) -> None:
-        """Tell the engine what is on the screen, if that changed."""
+        """Ask the engine for what is on the screen, if that changed."""
 
     def refresh_view(self) -> None:
         """Draw the view that is up, and ask for what it now needs."""

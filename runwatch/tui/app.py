@@ -1,14 +1,13 @@
-"""The full-screen app: one scene, one link, one screen a view."""
+"""The full-screen app: what comes from the engine, what keys do, and what is the same in all views."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.console import RenderableType
 from textual import events, work
@@ -25,29 +24,27 @@ from runwatch.tui.actions import Registry
 from runwatch.tui.api import Rules, api
 from runwatch.tui.hints import Hints
 from runwatch.tui.link import Answered, Link, LinkLost
+from runwatch.tui.navigation import NavigationApp
 from runwatch.tui.scene import Scene
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.screens.help import Help
-from runwatch.tui.screens.overview import Overview
-from runwatch.tui.views import Views
 from runwatch.watcher import protocol
 
 if TYPE_CHECKING:
     from runwatch.tui import commands
     from runwatch.tui.export import Exports
-    from runwatch.tui.screens.logs import Logs
 
 _TICK = 1.0
 _FIRST = 10.0
-"""Seconds in which logs are recognised, on a busy machine too: until then the list of runs may come up."""
+"""Seconds in which logs are recognized, on a busy machine too: until then the list of runs may come up."""
 _ASKING = frozenset({"compare", "silence"})
 """Actions that ask about the run that is shown: it stays, whichever becomes more urgent."""
 _BLURRED = 2.0
 """Seconds between frames while another window has the keyboard."""
 
 
-class RunwatchApp(App[int], inherit_bindings=False):
+class RunwatchApp(NavigationApp, inherit_bindings=False):
     """Shows what the engine at the other end of a socket says."""
 
     CSS_PATH = "runwatch.tcss"
@@ -72,9 +69,9 @@ class RunwatchApp(App[int], inherit_bindings=False):
         fleet: bool = False,
     ) -> None:
         """`fleet`: begin with the list of runs where several are known within the first moments."""
-        # NO_COLOR: the terminal's own two colours, instead of shades of grey that are colours too.
-        super().__init__(driver, ansi_color=True if "NO_COLOR" in os.environ else None)
-        self.scene = Scene(glyphs=glyphs(ascii), title=title, clock=clock, received=clock())
+        # NO_COLOR: the terminal's own two colors, instead of shades of gray that are colors too.
+        scene = Scene(glyphs=glyphs(ascii), title=title, clock=clock, received=clock())
+        super().__init__(scene, driver, True if "NO_COLOR" in os.environ else None)
         self.registry = registry or Registry()
         self.link = Link(sock, self)
         self.rules = rules
@@ -84,7 +81,6 @@ class RunwatchApp(App[int], inherit_bindings=False):
         self.use_theme(theme)  # before anything is mounted: a theme that comes later styles everything again
         self._reopen = reopen
         self._private = private
-        self._views = Views(self)
         self._fleet = fleet
         self.exports: Exports | None = None
         self.animation_level = "none"
@@ -107,7 +103,7 @@ class RunwatchApp(App[int], inherit_bindings=False):
         await self.link.run()
 
     async def on_unmount(self) -> None:
-        """Tell a private engine to stop, and hang up."""
+        """Stop a private engine, and hang up."""
         if self._private:
             self.link.send(protocol.Shutdown())
         await self.link.close()
@@ -166,22 +162,6 @@ class RunwatchApp(App[int], inherit_bindings=False):
             self.scene.reason += f"; {key} watches again"
         self.refresh_view()
 
-    def subscribe(self) -> None:
-        """Tell the engine what is on the screen, if that changed."""
-        view = self.view
-        if view is not None and view.is_mounted:
-            self.link.show(view.wanted())
-
-    @property
-    def view(self) -> RunScreen | None:
-        """The view on the screen, also when something is over it."""
-        return self._views.current
-
-    def refresh_view(self) -> None:
-        """Draw the view that is up, and ask for what it now needs."""
-        if (view := self.view) is not None:
-            view.show()
-
     def _tick(self) -> None:
         if (view := self.view) is not None:
             view.tick()
@@ -221,13 +201,12 @@ class RunwatchApp(App[int], inherit_bindings=False):
 
     def _can(self, action: str) -> bool:
         scene = self.scene
-        runs = scene.snapshot.runs if scene.snapshot else ()
         if action in {"next_run", "previous_run"}:
-            return len(runs) > 1
+            return len(scene.runs) > 1
         if action in {"next_stage", "previous_stage"}:
             return scene.run is not None and len(scene.run.stages) > 1
         if action == "next_alert":
-            return bool(scene.firing()) or any(row.critical for row in runs)
+            return bool(scene.firing()) or any(row.critical for row in scene.runs)
         if action == "retry":
             return scene.link == "lost" and self._reopen is not None
         return action != "suspend" or (self._driver is not None and self._driver.can_suspend)
@@ -275,27 +254,8 @@ class RunwatchApp(App[int], inherit_bindings=False):
         if self.view is not None:
             self.push_screen(Guide(self.view))
 
-    def do_back(self) -> None:
-        """Drop the cursor, else go back to the overview."""
-        if self.scene.cursor is not None:
-            self.scene.cursor = None
-            self.refresh_view()
-        elif self.view is not None and self.view.view != actions.OVERVIEW:
-            self.open_view(actions.OVERVIEW)
-
-    def open_view(self, name: str) -> None:
-        """Bring up a view; the overview with all its panels."""
-        run = self.scene.run
-        if name == actions.RANKS and not (run and (run.ranks or run.has_machine)):
-            self.say("no ranks, GPUs or processes are known of this run")
-            return
-        self.scene.due = 2  # the one on its way, and one with what this view shows: also while paused
-        screen = self._views.open(name)
-        if isinstance(screen, Overview) and screen.is_mounted:
-            screen.unzoom()
-
     def do_pause(self) -> None:
-        """Hold the picture, or let it go on."""
+        """Hold the picture, or let it continue."""
         if self.scene.paused:
             self.scene.resume()
         else:
@@ -363,11 +323,6 @@ class RunwatchApp(App[int], inherit_bindings=False):
             self.exports = Exports(self)
         return self.exports.begin(chart.metrics, ending)
 
-    def say(self, text: str) -> None:
-        """Show a short answer in the header, until the next key."""
-        self.scene.said = text
-        self.refresh_view()
-
     def do_theme(self) -> None:
         """Choose a theme from a list; the screen shows the one at the pointer."""
         from runwatch.tui.screens.pick import Pick
@@ -419,105 +374,8 @@ class RunwatchApp(App[int], inherit_bindings=False):
             self.listen()
         self.refresh_view()
 
-    def do_next_run(self) -> None:
-        """Show the next run."""
-        self._other_run(1)
-
-    def do_previous_run(self) -> None:
-        """Show the previous run."""
-        self._other_run(-1)
-
-    def _other_run(self, by: int) -> None:
-        scene = self.scene
-        ids = [row.id for row in scene.snapshot.runs] if scene.snapshot else []
-        here = scene.run_id or (scene.run.id if scene.run else None)
-        if here not in ids and scene.run is not None and scene.run.stages:
-            here = scene.run.stages[-1].id
-        at = ids.index(here) if here in ids else 0
-        self.choose_run(ids[(at + by) % len(ids)])
-
-    def do_next_stage(self) -> None:
-        """Show the next stage of a pipeline."""
-        self._other_stage(1)
-
-    def do_previous_stage(self) -> None:
-        """Show the stage before."""
-        self._other_stage(-1)
-
-    def _other_stage(self, by: int) -> None:
-        run = self.scene.run
-        ids = [stage.id for stage in run.stages] if run else []
-        if run is not None and run.id in ids:
-            self.choose_run(ids[(ids.index(run.id) + by) % len(ids)])
-
-    def choose_run(self, run: str) -> None:
-        """Ask for another run."""
-        self.scene.run_id, self.scene.incident = run, None
-        self.subscribe()
-        self.refresh_view()
-
-    def do_next_alert(self) -> None:
-        """Select the next firing alert of this run, else go to a run that has one."""
-        scene = self.scene
-        firing = scene.firing()
-        if not firing:
-            runs = scene.snapshot.runs if scene.snapshot else ()
-            self.choose_run(next(row.id for row in runs if row.critical))
-        else:
-            ids = [row.id for row in firing]
-            here = self.view is not None and self.view.view == actions.ALERTS
-            chosen = scene.selected() if here else None
-            at = ids.index(chosen.id) + 1 if chosen is not None and chosen.id in ids else 0
-            scene.incident = ids[at % len(ids)]
-        self.open_view(actions.ALERTS)
-        self.refresh_view()
-
     def do_acknowledge(self) -> None:
-        """Tell the engine that a person has seen the selected alert."""
+        """Inform the engine that a person has seen the selected alert."""
         row = self.scene.selected()
         if row is not None:
             self.link.send(protocol.Acknowledge(row.id))
-
-    def show_chart(self, metric: str, step: float) -> None:
-        """Show one metric alone with the cursor at a step."""
-        self._look_at(step)
-        self.show_metric(metric)
-
-    def show_metric(self, metric: str) -> None:
-        """Show one metric alone."""
-        screen = self._views.open(actions.OVERVIEW)
-        if isinstance(screen, Overview):
-            self.call_later(screen.zoom_metric, metric)
-
-    def go_to_step(self, step: int) -> None:
-        """Put the cursor of all charts at a step."""
-        self._look_at(float(step))
-        if not isinstance(self.view, ChartScreen):
-            self.open_view(actions.OVERVIEW)
-        self.refresh_view()
-
-    def _look_at(self, step: float) -> None:
-        """Put the cursor at a step, and move the charts to where it is."""
-        scene = self.scene
-        first, last = scene.first_step(), scene.last_step()
-        scene.cursor = step
-        if scene.window is not None and not (first or 0) <= step <= (math.inf if last is None else last):
-            scene.right = int(step) + scene.window // 2
-
-    def show_line(self, number: int, source: str | None = None) -> None:
-        """Show one line of the log, of the source at that path where the run has several."""
-        self.scene.log_source = source or self.scene.log_source
-        self._in_log(lambda log: log.go_to_line(number))
-
-    def show_step(self, step: int) -> None:
-        """Show the log line of a step."""
-        self._in_log(lambda log: log.go_to_step(step))
-
-    def search_log(self, text: str) -> None:
-        """Search the log."""
-        self._in_log(lambda log: log.search_for(text))
-
-    def _in_log(self, act: Callable[[Logs], None]) -> None:
-        """Bring up the log, and act on it once it is there."""
-        screen = self._views.open(actions.LOGS)
-        self.call_later(act, cast("Logs", screen))

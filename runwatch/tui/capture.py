@@ -1,4 +1,4 @@
-"""A picture of the screen in files: SVG with its colours, and plain text."""
+"""A picture of the screen in files: SVG with its colors, and plain text."""
 
 from __future__ import annotations
 

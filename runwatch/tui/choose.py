@@ -31,13 +31,13 @@ _SHOWN_WITH = {
     metrics.MFU: {metrics.TOKENS_PER_SEC},
     metrics.LR_MULTIPLIER: {metrics.LEARNING_RATE},
 }
-"""Metrics that need no chart of their own beside one of these."""
+"""Metrics that need no chart of their own next to one of these."""
 _ALWAYS = (metrics.LOSS, metrics.VAL_LOSS, metrics.GRAD_NORM)
-"""Metrics whose standing still is news."""
+"""Metrics that are charted even while they are constant: that is news."""
 
 
 def order(names: Iterable[str]) -> list[str]:
-    """Return metric names as people want to see them: what tells most comes first."""
+    """Return metric names as people want to see them: the most informative first."""
     return list(_ordered(frozenset(names)))
 
 
@@ -63,7 +63,7 @@ def _ordered(names: frozenset[str]) -> tuple[str, ...]:
 
 
 def of_run(run: RunView | None) -> list[str]:
-    """Return the metrics a run has, in order."""
+    """Return the metrics a run has, in order: the loss first."""
     return order(item.metric for item in run.latest) if run else []
 
 
@@ -103,7 +103,7 @@ def charts(run: RunView | None, large: int = 2) -> list[tuple[str, ...]]:
     the first of them.
 
     Validation loss is read against training loss, so they share a chart; model
-    FLOPs utilisation says the same as throughput and is named in its title. What
+    FLOPs utilization says the same as throughput and is named in its title. What
     a tracker measured on the machine is in the other views.
     """
     have = set(of_run(run))
@@ -125,7 +125,7 @@ def charts(run: RunView | None, large: int = 2) -> list[tuple[str, ...]]:
 def named(names: Iterable[str]) -> set[str]:
     """Return the metrics that the charts of others name in their titles."""
     have = set(names)
-    return {name for name, beside in _SHOWN_WITH.items() if have & beside}
+    return {name for name, others in _SHOWN_WITH.items() if have & others}
 
 
 def _chart_of(name: str, have: set[str]) -> tuple[str, ...]:

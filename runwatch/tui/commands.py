@@ -30,7 +30,7 @@ class Entry:
 
 
 def _run(app: AppApi, word: str) -> str:
-    rows = app.scene.snapshot.runs if app.scene.snapshot else ()
+    rows = app.scene.runs
     found = [row for row in rows if row.name == word] or [
         row for row in rows if word.lower() in row.name.lower()
     ]
@@ -90,9 +90,9 @@ def _silence(app: AppApi, word: str) -> str:
     row = next((row for row in app.scene.incidents() if row.rule == rule), None)
     if span not in silencing.SPANS:
         return f"for how long? {', '.join(silencing.SPANS)}"
-    if row is None or app.scene.snapshot is None:
+    if row is None:
         return f"no alert here is of the rule {rule}"
-    app.link.send(silencing.request(row, span, app.scene.snapshot.time + app.scene.since_frame()))
+    app.link.send(silencing.request(row, span, app.scene.engine_time()))
     return ""
 
 
@@ -145,7 +145,7 @@ def elsewhere(app: AppApi, view: str) -> Iterator[Entry]:
 def things(app: AppApi) -> Iterator[Entry]:
     """Yield what there is by name: runs, metrics, alerts, rules, themes and settings."""
     scene = app.scene
-    for row in scene.snapshot.runs if scene.snapshot else ():
+    for row in scene.runs:
         yield Entry(f"run {row.name}", states.phase_word(row.phase).lower(), _chosen(row.id))
     for name in choose.of_run(scene.run):
         yield Entry(f"metric {metrics.label(name)}", f"chart of {name}", _shown(name))

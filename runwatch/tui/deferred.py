@@ -1,6 +1,6 @@
 """A terminal that shows nothing until there is something to show.
 
-A path with a typo is told in one line beneath the command: the screen must not
+A path with a typo is reported in one line beneath the command: the screen must not
 come up for a blink before that. So what the app draws is kept back until the
 engine's first picture, or for a moment at most.
 """

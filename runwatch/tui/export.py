@@ -16,7 +16,7 @@ from runwatch.watcher.protocol import Query, Series
 
 FORMATS = ("csv", "json")
 WIDTH = 4096
-"""Rows of a metric that are asked for: as many as an engine tells."""
+"""Rows of a metric that are asked for: as many as an engine sends."""
 _FIELDS = ("mean", "low", "high", "last", "nonfinite")
 
 
@@ -39,7 +39,7 @@ class Export:
         return len(self._series) == len(self._metrics)
 
     def save(self) -> str:
-        """Write the file to the working directory; return what to tell a person. Raises OSError."""
+        """Write the file to the working directory; return what to say. Raises OSError."""
         path = Path(f"{capture.fresh(self._run.name, (self._ending,))}.{self._ending}")
         with path.open("x", encoding="utf-8", newline="") as file:
             file.write(self._csv() if self._ending == "csv" else self._json())

@@ -1,4 +1,4 @@
-"""What a new user is told: one dim line, until its key was used or three sessions have passed."""
+"""Hints for a new user: one dim line, until its key was used or three sessions have passed."""
 
 from __future__ import annotations
 

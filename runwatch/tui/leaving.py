@@ -1,7 +1,7 @@
 """How a screen exits when it gets a signal, or when its terminal is gone.
 
 A signal handler that raises does so in the middle of any widget's task. Others then wait for that
-task, and Textual's thread that reads the keyboard stays: it would keep the process for ever. So the
+task, and Textual's thread that reads the keyboard stays: it would keep the process forever. So the
 handler only asks the app to exit, as the key for it does.
 """
 

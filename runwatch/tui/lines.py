@@ -33,7 +33,7 @@ def role_of(text: str) -> str:
 
 
 def step_of(text: str) -> int | None:
-    """Return the training step that a line tells, as far as one can see from the line alone."""
+    """Return the training step that a line shows, as far as one can see from the line alone."""
     found = _STEP.search(text[:_LONG])
     return int(found[1].replace(",", "")) if found else None
 
@@ -106,6 +106,6 @@ class Lines:
 
     def of_step(self, step: int) -> tuple[int | None, int | None]:
         """Return the line whose step is nearest, the first of several, and how far off that is."""
-        told = ((abs(at - step), n) for n in self.known() if (at := step_of(self._texts[n])) is not None)
-        distance, number = min(told, default=(None, None))
+        known = ((abs(at - step), n) for n in self.known() if (at := step_of(self._texts[n])) is not None)
+        distance, number = min(known, default=(None, None))
         return number, distance

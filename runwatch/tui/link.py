@@ -26,7 +26,7 @@ class SnapshotReady(Message, bubble=False):
     """A newer picture is in the link. Several in a row become one."""
 
     def can_replace(self, message: Message) -> bool:
-        """Let a later one stand for an earlier one."""
+        """Let a later one replace an earlier one."""
         return isinstance(message, SnapshotReady)
 
 

@@ -1,6 +1,6 @@
-"""What goes to the terminal for a change: the cells that changed, and colours only where they change.
+"""What goes to the terminal for a change: the cells that changed, and colors only where they change.
 
-Textual repaints whole stretches of a row and names both colours anew for each
+Textual repaints whole stretches of a row and names both colors again for each
 piece of text; over SSH that is most of the bytes. This takes its update apart
 and writes the same cells in fewer bytes.
 """
@@ -45,7 +45,7 @@ def _cells(row: Row) -> list[tuple[str, str]]:
     """Return sign and role of each cell; the second cell of a wide character has no sign."""
     out: list[tuple[str, str]] = []
     for text, role in row:
-        # What colour a blank has nobody sees, unless the colour is one of the background.
+        # The color of a blank is not seen, unless it is one of the background.
         blank = (" ", role if role in _GROUNDS else cells.ground(role))
         for char in text:
             out.append(blank if char == " " else (char, role))
@@ -63,7 +63,7 @@ def _widened(row: list[tuple[str, str]], begin: int, end: int) -> tuple[int, int
 
 
 class Update(CompositorUpdate):
-    """The stretches that a ChopsUpdate holds, and nothing beside them."""
+    """The stretches that a ChopsUpdate holds, and nothing else."""
 
     def __init__(self, update: ChopsUpdate) -> None:
         self._update = update
@@ -92,14 +92,14 @@ class Update(CompositorUpdate):
 
 
 class Pen:
-    """Writes text in colours, naming a colour only when it is another one than before."""
+    """Writes text in colors, naming a color only when it is another one than before."""
 
     def __init__(self, system: ColorSystem | None) -> None:
         self._system = system
         self._look = _PLAIN
 
     def write(self, strip: Strip) -> str:
-        """Return the text with what changes the terminal's colours from the last ones."""
+        """Return the text with what changes the terminal's colors from the last ones."""
         out: list[str] = []
         for text, style, control in strip:
             if control:
@@ -112,7 +112,7 @@ class Pen:
         return "".join(out)
 
     def lift(self) -> str:
-        """Return what ends all colours."""
+        """Return what ends all colors."""
         before, self._look = self._look, _PLAIN
         return "" if before == _PLAIN else "\x1b[0m"
 
@@ -133,7 +133,7 @@ def _look(style: Style, system: ColorSystem) -> Look:
 def _change(before: Look, after: Look) -> str:
     again = before[0] != after[0] and bool(before[0])
     again = again or any(was and not now for was, now in zip(before[1:], after[1:], strict=True))
-    if again:  # attributes and colours end only all together
+    if again:  # attributes and colors end only all together
         return "\x1b[" + ";".join(["0", *filter(None, after)]) + "m"
     new = [now for was, now in zip(before, after, strict=True) if now and now != was]
     return f"\x1b[{';'.join(new)}m" if new else ""

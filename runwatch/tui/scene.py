@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from runwatch.core.run_order import begun
-from runwatch.core.snapshot import Columns, IncidentRow, Latest, Progress, RunView, Snapshot, stale
+from runwatch.core.snapshot import Columns, IncidentRow, Latest, Progress, RunRow, RunView, Snapshot, stale
 from runwatch.render import states, xaxis
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
@@ -71,7 +72,7 @@ class Scene:
     cursor: float | None = None
     """Step of the hairline in all charts."""
     measure: str = ""
-    """What the rank grid shows; "" is what tells ranks apart best."""
+    """What the rank grid shows; "" is what distinguishes ranks best."""
     grouping: str = ""
     """What ranks are grouped by in the grid: node, tp, cp, pp or dp; "" for all in a row."""
     said: str = ""
@@ -90,6 +91,11 @@ class Scene:
     def run(self) -> RunView | None:
         """The run on the screen."""
         return self.snapshot.run if self.snapshot else None
+
+    @property
+    def runs(self) -> tuple[RunRow, ...]:
+        """All runs that are known."""
+        return self.snapshot.runs if self.snapshot else ()
 
     def accept(self, snapshot: Snapshot) -> None:
         """Take the newest picture, or keep it for later while paused."""
@@ -124,14 +130,12 @@ class Scene:
 
     def several(self) -> bool:
         """Return whether more than one run is known, attempts of the same one not counted."""
-        rows = self.snapshot.runs if self.snapshot else ()
-        return len({_source(row.id) for row in rows if begun(row)}) > 1
+        return len({_source(row.id) for row in self.runs if begun(row)}) > 1
 
     def settling(self) -> bool:
         """Return whether runs are still being found and read: another may be the most urgent soon."""
-        rows = self.snapshot.runs if self.snapshot else ()
         unread = self.run is not None and self.run.history is not None
-        unread = unread or not all(map(begun, rows))
+        unread = unread or not all(map(begun, self.runs))
         return self.began_within(_CHOICE) or (unread and self.began_within(_READING))
 
     def wanted_run(self) -> str | None:
@@ -140,13 +144,13 @@ class Scene:
         Of several live runs, now this and now that one would be the most urgent: after
         a moment the screen stays with what it shows, and with its next attempt.
         """
-        if self.run_id is not None or self.run is None or self.snapshot is None or self.began is None:
+        if self.run_id is not None or self.run is None or self.began is None:
             return self.run_id
         if not self.asked and self.settling():
             return None
         here = _source(self.run.id)
-        attempts = [row.id for row in self.snapshot.runs if _source(row.id) == here]
-        return attempts[-1] if attempts and len(attempts) < len(self.snapshot.runs) else None
+        attempts = [row.id for row in self.runs if _source(row.id) == here]
+        return attempts[-1] if attempts and len(attempts) < len(self.runs) else None
 
     def hold(self) -> None:
         """Show this picture until `resume`."""
@@ -168,6 +172,10 @@ class Scene:
     def now(self) -> float | None:
         """Return the Unix time of the picture."""
         return self.snapshot.time if self.snapshot else None
+
+    def engine_time(self) -> float:
+        """Return the Unix time at the engine now; 0 before the first picture."""
+        return self.snapshot.time + self.since_frame() if self.snapshot else 0.0
 
     def age(self) -> float | None:
         """Return seconds since the run last printed a line, now."""
@@ -204,7 +212,7 @@ class Scene:
         """Return the step at which charts end: a little ahead of a live run, so that columns stay put.
 
         None is the newest step. Were that the end of the axis, every step would move
-        every column, and each frame would paint all charts anew.
+        every column, and each frame would paint all charts again.
         """
         if self.right is not None:
             return float(self.right)
@@ -251,6 +259,13 @@ class Scene:
         # The axis may end a little ahead of the newest, where nothing is.
         self.show_steps(at - (at - first) * by, at + (min(last, newest) - at) * by)
 
+    def look_at(self, step: float) -> None:
+        """Put the cursor at a step, and move the charts to where it is."""
+        first, last = self.first_step(), self.last_step()
+        self.cursor = step
+        if self.window is not None and not (first or 0) <= step <= (math.inf if last is None else last):
+            self.right = int(step) + self.window // 2
+
     def axes(self) -> list[str]:
         """Return what the x axis can show in this run."""
         return xaxis.choices([item.metric for item in self.run.latest] if self.run else [])
@@ -261,8 +276,7 @@ class Scene:
 
     def name_of(self, run: str) -> str:
         """Return the name of a run by its id."""
-        rows = self.snapshot.runs if self.snapshot else ()
-        return next((row.name for row in rows if row.id == run), run)
+        return next((row.name for row in self.runs if row.id == run), run)
 
     def latest(self, metric: str) -> Latest | None:
         """Return the newest value of a metric."""
@@ -280,7 +294,7 @@ class Scene:
     def elsewhere(self) -> int:
         """Return how many critical alerts other runs have."""
         here = self.run.id if self.run else None
-        return sum(row.critical for row in self.snapshot.runs if row.id != here) if self.snapshot else 0
+        return sum(row.critical for row in self.runs if row.id != here)
 
     def selected(self) -> IncidentRow | None:
         """Return the selected incident, or the most urgent one."""
@@ -290,8 +304,8 @@ class Scene:
     def fits(self, view: str, *texts: str) -> bool:
         """Return whether a row with these texts is let through by the filter of a view."""
         wanted = self.filters.get(view, "").lower().split()
-        told = " ".join(texts).lower()
-        return all(word in told for word in wanted)
+        text = " ".join(texts).lower()
+        return all(word in text for word in wanted)
 
     def filtered(self, view: str, count: int) -> Row:
         """Return for a title what a view is filtered by; nothing where it is not."""

@@ -37,11 +37,11 @@ def run(
 ) -> int:
     """Show the engine at the other end of `sock` until the person leaves; return the exit code.
 
-    A private engine is told to stop; a daemon goes on. `reopen` starts another engine
+    A private engine is stopped; a daemon keeps running. `reopen` starts another engine
     when this one is lost, and returns the socket to it. With `fleet`, several runs begin with their
     list. `rules` returns names and summaries for the palette. `theme` and `keys` are as configured,
-    `named` is a theme that goes before that; raises ConfigError if they cannot be meant, with the place that
-    `where` tells, as Config.where does.
+    `named` is a theme that goes before that; raises ConfigError if they are invalid, with the place that
+    `where` returns, as Config.where does.
     On a terminal a summary of the run is printed at the end; `kept`: its files stay where they are.
     """
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
@@ -70,7 +70,7 @@ def run(
     if named is not None:
         app.use_theme(themes.check(named, "--theme"))
     elif theme == DARK and app.console.color_system == "standard":
-        app.use_theme(themes.ANSI)  # shades would all be the same of sixteen colours
+        app.use_theme(themes.ANSI)  # shades would all be the same of sixteen colors
     with leaving.by_signals(app.leave):
         code = app.run()
     if app.failure:

@@ -44,10 +44,11 @@ def _theme(
     ground = Color.parse(background)
     dark = _luminance(ground) < 0.2
     extreme = Color.parse("#ffffff" if dark else "#000000")
-    text = Color.parse(_readable(Color.parse(foreground), ground, TEXT, extreme))
-    data, other, good, warn, crit = (
-        _readable(Color.parse(each), ground, TEXT, extreme) for each in (data, other, good, warn, crit)
+    text, data, other, good, warn, crit = (
+        _readable(Color.parse(each), ground, TEXT, extreme)
+        for each in (foreground, data, other, good, warn, crit)
     )
+    faded = ground.blend(Color.parse(text), _FADES)
     return Theme(
         name=f"runwatch-{name}",
         primary=data,
@@ -56,16 +57,16 @@ def _theme(
         success=good,
         warning=warn,
         error=crit,
-        foreground=text.hex,
+        foreground=text,
         background=background,
         surface=background,
         panel=panel,
         dark=dark,
-        variables={"dim": _readable(ground.blend(text, _FADES), ground, FADED, text)},
+        variables={"dim": _readable(faded, ground, FADED, Color.parse(text))},
     )
 
 
-# Blue, orange and vermilion (Okabe and Ito's colors) stay apart for eyes that cannot tell red from green.
+# Blue, orange and vermilion (Okabe and Ito's colors) differ for eyes that cannot distinguish red from green.
 _PALETTES = {
     # background, panel, foreground, data, other, good, warn, crit
     DARK:              "#0e1116 #1b212b #d8dee4 #56b4e9 #cc79a7 #2fb58d #e69f00 #f0643c",

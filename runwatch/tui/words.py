@@ -31,14 +31,14 @@ _MEANING: dict[str, str] = {
 }
 _RANKS: Sentence = (
     "ranks",
-    "a cell a rank; the line below says what the lowest and the highest level stand for; "
-    "beside it, who is behind, slow or silent",
+    "a cell a rank; the line below says what the lowest and the highest level mean; "
+    "next to it, who is behind, slow or silent",
 )
 _VIEWS: dict[str, tuple[Sentence, ...]] = {
     actions.OVERVIEW: (
         ("charts", "↑ ↓ beyond the range, ! not finite; signs below the x axis are marks, see below"),
         _RANKS,
-        ("alerts", "what the rules found, the gravest first; `note` is what runwatch says of itself"),
+        ("alerts", "what the rules found, the most severe first; `note` is what runwatch says of itself"),
         ("log", "the newest lines, as they were written"),
     ),
     actions.RUNS: (
@@ -48,7 +48,7 @@ _VIEWS: dict[str, tuple[Sentence, ...]] = {
     ),
     actions.RANKS: (
         _RANKS,
-        ("a cell", "one rank, or the worst of several neighbours where there is no room for all"),
+        ("a cell", "one rank, or the worst of several neighbors where there is no room for all"),
         (
             "tp, pp, dp",
             "tensor, pipeline and data parallel: sizes from the configuration, numbered as Megatron does",
@@ -65,10 +65,10 @@ _VIEWS: dict[str, tuple[Sentence, ...]] = {
     ),
     actions.LOGS: (
         ("lines", "as they were written, without control characters; the newest 2,000 are kept"),
-        ("colours", "lines that look like errors or warnings"),
+        ("colors", "lines that look like errors or warnings"),
     ),
     actions.ALERTS: (
-        ("firing", "CRIT and WARN: a rule found something, and it goes on"),
+        ("firing", "CRIT and WARN: a rule found something, and it continues"),
         ("info", "a message that asks for nothing"),
         ("PEND", "suspicious, not yet certain: never sent"),
         ("ACK", "somebody has seen it; it is not sent again"),
@@ -85,8 +85,8 @@ _VIEWS: dict[str, tuple[Sentence, ...]] = {
     ),
     actions.CONFIGURATION: (
         ("lines", "lines read so far, of all its logs"),
-        ("unrecognized lines", "those of them that tell nothing that is known: prints, banners, tracebacks"),
-        ("configuration", "read from files beside the log and from trackers; never from the run"),
+        ("unrecognized lines", "those of them in which nothing was recognized: prints, banners, tracebacks"),
+        ("configuration", "read from files next to the log and from trackers; never from the run"),
     ),
 }
 
@@ -182,7 +182,7 @@ def _head(scene: Scene) -> Iterator[Sentence]:
         yield "nothing yet", scene.waiting_for()
         return
     silent = "whether it still runs: its log is silent, and no process of it was found"
-    does = "what the run does, as its log and its processes tell"
+    does = "what the run does, as its log and its processes show"
     yield states.phase_word(run.phase), silent if run.phase == "unknown" else does
     progress = run.progress
     if progress.step is not None:
@@ -208,7 +208,7 @@ def _charts(view: str, scene: Scene) -> Iterator[Sentence]:
     if scene.smoothing:
         yield (
             f"smoothing {scene.smoothing:g}",
-            "the bright line is a mean of neighbours; what was measured is behind it",
+            "the bright line is a mean of neighbors; what was measured is behind it",
         )
     if scene.axis != xaxis.STEP:
         yield f"x {scene.axis}", f"summed from {' and '.join(map(metrics.label, xaxis.NEEDS[scene.axis]))}"

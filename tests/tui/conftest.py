@@ -40,7 +40,7 @@ GOLDEN = Path(__file__).with_name("golden")
 
 
 class Clock:
-    """A clock that stands still until told."""
+    """A clock that moves only when it is set."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -91,7 +91,7 @@ class Session:
         pytest.fail("the screen never came to rest")
 
     def _answered(self) -> bool:
-        """Whether the engine has been told of all that is on the screen, so that nothing more will come."""
+        """Whether the engine was asked for all that is on the screen, so that nothing more will come."""
         view = self.view
         if self.scene.link == "lost" or view is None or not self.app.is_running:
             return True

@@ -112,7 +112,7 @@ async def test_unsilence_asks_which_one(open_app):
         await s.until(lambda: "nothing is silenced" in s.drawn("#head"))
 
 
-async def test_what_the_engine_refuses_is_told(open_app):
+async def test_what_the_engine_refuses_is_shown(open_app):
     async with open_app() as s:
         s.engine.send(Refused("a daemon can only watch files here"))
         await s.until(lambda: "a daemon can only watch" in s.drawn("#head"))
@@ -181,9 +181,9 @@ async def test_alerts_of_other_runs_are_a_row_that_leads_to_the_runs(open_app):
 
 async def test_what_may_never_fire_comes_after_what_is_over(open_app):
     pending = msgspec.structs.replace(SPIKE, id="i8", state="pending", since=None)
-    told = msgspec.structs.replace(SPIKE, id="i9", severity="info")
+    info = msgspec.structs.replace(SPIKE, id="i9", severity="info")
     over = msgspec.structs.replace(SPIKE, id="i7", state="resolved")
-    async with open_app(incidents=(pending, told, over, SLOW)) as s:
+    async with open_app(incidents=(pending, info, over, SLOW)) as s:
         assert [row.id for row in s.scene.incidents()] == ["i2", "i7", "i9", "i8"]
 
 

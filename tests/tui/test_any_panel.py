@@ -23,7 +23,19 @@ from runwatch.core.snapshot import (
 from runwatch.render import cells
 from runwatch.render.glyphs import ASCII, UNICODE
 from runwatch.tui.scene import Scene
-from runwatch.tui.widgets import alerts, charts, head, logs, machine, pages, ranks, runs, tables
+from runwatch.tui.widgets import (
+    alerts,
+    charts,
+    end_card,
+    head,
+    logs,
+    machine,
+    note,
+    pages,
+    ranks,
+    runs,
+    tables,
+)
 from runwatch.tui.widgets.rows import Panel, Rows
 
 from .test_machine import MACHINE
@@ -96,10 +108,10 @@ def parts() -> list[Rows]:
     log = logs.LogView()
     log.bottom, log.times = 9, True
     return [
-        chart, log, charts.Note(), head.Head("overview"), alerts.AlertsPanel(), alerts.AlertList(), alerts.AlertDetail(),
+        chart, log, note.Note(), head.Head("overview"), alerts.AlertsPanel(), alerts.AlertList(), alerts.AlertDetail(),
         logs.LogPanel(), machine.MachinePanel(), pages.CheckpointTable(), pages.EventTable(), pages.FactTable(),
         ranks.RankGrid(), ranks.RankTable(), ranks.RankDetail(), runs.RunTable(), tables.Summary(), tables.Stats(),
-        tables.Checkpoints(),
+        tables.Checkpoints(), tables.SummaryCard(), pages.StageTable(), runs.RunDetail(), end_card.EndCard(),
     ]  # fmt: skip
 
 

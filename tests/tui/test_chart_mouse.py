@@ -68,7 +68,7 @@ async def test_the_wheel_zooms_around_the_pointer(open_app):
         assert s.scene.right is None
 
 
-async def test_the_wheel_at_the_newest_goes_on_following(open_app):
+async def test_the_wheel_at_the_newest_keeps_following(open_app):
     async with open_app((120, 40)) as s:
         wheel(s, events.MouseScrollUp, 57)
         await s.until(lambda: s.scene.window is not None)
@@ -263,7 +263,6 @@ async def test_a_range_is_dropped_when_another_view_is_shown(open_app):
         await s.press("2")
         await s.until(lambda: s.scene.picked is None)
         await s.press("1")
-        await s.settle()
         roles = {role for row in s.view.query_one("#main-1")._drawn for _, role in row}
         assert " on picked" not in roles
 
@@ -283,8 +282,8 @@ async def test_the_chart_of_an_alert_answers_the_mouse(open_app):
 
 async def test_one_chart_explains_the_marks(open_app):
     async with open_app((120, 40)) as s:
-        told = [name for name in ("#main-0", "#main-1", "#minor-0") if "checkpoint" in s.drawn(name)]
-        assert told == ["#main-0"]
+        explaining = [name for name in ("#main-0", "#main-1", "#minor-0") if "checkpoint" in s.drawn(name)]
+        assert explaining == ["#main-0"]
         s.view.query_one("#main-1").focus()
         await s.settle()
         s.engine.push()

@@ -27,8 +27,8 @@ def roles(view) -> list[str]:
         if not (part.display and part.size.width):
             continue
         for y, row in enumerate(part._drawn):
-            told = [role or "-" for text, role in row for _ in range(len(text))]
-            grid[part.region.y + y][part.region.x : part.region.x + len(told)] = told
+            shown = [role or "-" for text, role in row for _ in range(len(text))]
+            grid[part.region.y + y][part.region.x : part.region.x + len(shown)] = shown
     return [" ".join(f"{len(list(run))} {role}" for role, run in itertools.groupby(row)) for row in grid]
 
 
@@ -46,16 +46,16 @@ async def test_each_cell_of_a_view_has_its_role(open_app, golden, view):
 
 
 async def test_each_role_has_its_colour_in_each_theme(open_app, golden):
-    told = []
+    looks = []
     async with open_app(SIZE) as s:
         for theme in themes.NAMES:
             s.app.use_theme(theme)
             await s.settle()
-            told += [theme]
-            told += [
+            looks += [theme]
+            looks += [
                 f"  {role:15} {s.view.get_component_rich_style(f'rows--{role}')}" for role in sorted(ROLES)
             ]
-    golden("colours-of-themes", "\n".join(told))
+    golden("colours-of-themes", "\n".join(looks))
 
 
 async def test_a_terminal_without_colours_gets_none(open_app, monkeypatch):

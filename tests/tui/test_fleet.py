@@ -53,7 +53,7 @@ async def test_runs_are_sorted_by_each_column_and_the_other_way_round(open_app):
         assert s.view.table.order.column == "ETA"
 
 
-async def test_runs_are_grouped_by_what_tells_them_apart(open_app):
+async def test_runs_are_grouped_by_what_distinguishes_them(open_app):
     async with open_app((120, 40), make=fleet()) as s:
         await s.press("0", "n")
         assert "CRASHED  3 runs, 3 critical" in s.drawn("#runs")
@@ -146,7 +146,7 @@ async def test_no_row_of_the_table_is_wider_than_the_screen(open_app, width):
         assert "exp-03" in s.drawn("#runs")
 
 
-async def begun(make, keys=()):
+async def begun(make):
     """Return the view that a screen that may begin with the list comes up with."""
     engine = FakeEngine(make)
     app = RunwatchApp(await engine.start(), fleet=True)
@@ -154,11 +154,8 @@ async def begun(make, keys=()):
         async with app.run_test(size=(120, 40)) as pilot:
             while app.scene.snapshot is None:
                 await pilot.pause()
-            for key in keys:
-                await pilot.press(key)
-            engine.push()
             seen = engine.frames
-            while engine.frames < seen + 1 or app.link.snapshot is None:
+            while engine.frames < seen + 2:
                 engine.push()
                 await pilot.pause()
             await pilot.pause()

@@ -9,9 +9,9 @@ async def test_a_hint_goes_once_its_key_was_used_and_is_not_there_in_the_next_se
     open_app, tmp_path, monkeypatch
 ):
     monkeypatch.delenv(hints.OFF)
-    for told in ("? explains this screen", ": finds every command"):
+    for hint in ("? explains this screen", ": finds every command"):
         async with open_app((100, 30), hints=hints.load(tmp_path / "state")) as s:
-            assert told in s.drawn("#hint")
+            assert hint in s.drawn("#hint")
             await s.press("question_mark", "escape")
             assert ": finds every command" in s.drawn("#hint")
 
@@ -28,7 +28,7 @@ async def test_hints_end_after_three_sessions(open_app, tmp_path, monkeypatch):
     monkeypatch.delenv(hints.OFF)
     for _ in range(hints.SESSIONS):
         known = hints.load(tmp_path)
-    assert known.line
+    assert known.on
     async with open_app((100, 30), hints=known) as s:
         assert s.view.query_one("#hint").display
     async with open_app((100, 30), hints=hints.load(tmp_path)) as s:

@@ -79,15 +79,19 @@ async def test_a_digit_leads_out_of_the_help(open_app):
         assert s.app.screen.view == actions.CHECKPOINTS
 
 
-async def test_the_screen_stays_with_the_run_it_shows_and_its_next_attempt(open_app):
-    shown = ["a.log#1", "b.log#1"]
+def most_urgent_last(shown):
+    """Return what makes pictures of these runs, by default of the last one."""
 
     def make(view):
-        run = view.run or shown[-1]
         rows = tuple(RunRow(i, i, "training", Progress(step=5)) for i in sorted(shown))
-        return msgspec.structs.replace(picture(view, id=run), runs=rows)
+        return msgspec.structs.replace(picture(view, id=view.run or shown[-1]), runs=rows)
 
-    async with open_app(make=make) as s:
+    return make
+
+
+async def test_the_screen_stays_with_the_run_it_shows_and_its_next_attempt(open_app):
+    shown = ["a.log#1", "b.log#1"]
+    async with open_app(make=most_urgent_last(shown)) as s:
         assert s.engine.view.run is None  # the engine has a moment to find the most urgent one
         s.clock.now += 4
         s.engine.push()
@@ -207,7 +211,7 @@ async def test_the_list_of_runs_begins_at_the_one_on_the_screen(open_app):
         assert s.drawn("#runs").splitlines()[3].startswith("│▸")
 
 
-async def test_of_many_runs_what_is_wrong_stands_first_and_the_pointer_stays_at_its_run(open_app):
+async def test_of_many_runs_what_is_wrong_is_first_and_the_pointer_stays_at_its_run(open_app):
     def many(view, wrong):
         shown = picture(view)
         rows = tuple(
@@ -251,13 +255,7 @@ async def test_a_key_of_the_footer_can_be_clicked(open_app):
 
 async def test_the_run_that_somebody_compares_stays(open_app):
     shown = ["a.log#1", "b.log#1"]
-
-    def make(view):
-        run = view.run or shown[-1]
-        rows = tuple(RunRow(i, i, "training", Progress(step=5)) for i in sorted(shown))
-        return msgspec.structs.replace(picture(view, id=run), runs=rows)
-
-    async with open_app(make=make) as s:
+    async with open_app(make=most_urgent_last(shown)) as s:
         await s.press("c")
         shown.reverse()
         await s.press("space", "enter")

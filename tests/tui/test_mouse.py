@@ -37,12 +37,6 @@ async def test_tabs_open_views_at_every_width(open_app):
                 assert s.view.view == view, size
 
 
-async def test_a_key_of_the_footer_is_pressed_by_a_click(open_app):
-    async with open_app((120, 40)) as s:
-        await click(s, "Log y")
-        assert s.scene.log_y
-
-
 async def test_no_tap_at_the_corner_of_a_phone_leaves(open_app):
     async with open_app((40, 30)) as s:
         assert "Quit" not in s.drawn("#keys")

@@ -161,7 +161,7 @@ async def test_a_step_outside_the_window_moves_the_charts_there(open_app):
         assert first <= 20_000 <= last
 
 
-async def test_what_is_wrong_with_a_command_is_told(open_app):
+async def test_what_is_wrong_with_a_command_is_said(open_app):
     async with open_app((120, 40)) as s:
         for text, answer in (
             ("run nobody", "no run is called nobody"),
@@ -186,8 +186,8 @@ async def test_a_missing_word_is_waited_for(open_app):
 async def test_a_rule_is_silenced_by_its_name(open_app):
     async with open_app((120, 40), incidents=(SPIKE,)) as s:
         await typed(s, "silence loss_spike 4h")
-        told = [request for request in s.engine.requests if isinstance(request, Silence)]
-        assert [(request.matchers, round(request.ends - 1_000_000)) for request in told] == [
+        sent = [request for request in s.engine.requests if isinstance(request, Silence)]
+        assert [(request.matchers, round(request.ends - 1_000_000)) for request in sent] == [
             (("run=r1", "rule=loss_spike"), 14_400)
         ]
         await typed(s, "silence loss_spike for ever")
@@ -216,13 +216,13 @@ async def test_the_chart_is_saved_as_numbers(open_app, tmp_path, monkeypatch):
     steps = [float(step) for metric, step, *_ in rows[1:] if metric == metrics[0]]
     assert steps == sorted(steps)
     assert len(steps) > 100, "what the engine has, not what fits the chart"
-    told = json.loads(next(tmp_path.glob("*.json")).read_text())
-    assert told["run"] == "llama-7b-r3"
-    assert [series["metric"] for series in told["series"]] == metrics
-    assert min(told["series"][0]["step"]) >= 40_000, "the part that is shown"
+    saved = json.loads(next(tmp_path.glob("*.json")).read_text())
+    assert saved["run"] == "llama-7b-r3"
+    assert [series["metric"] for series in saved["series"]] == metrics
+    assert min(saved["series"][0]["step"]) >= 40_000, "the part that is shown"
 
 
-async def test_a_chart_that_cannot_be_saved_is_told(open_app, tmp_path, monkeypatch):
+async def test_a_chart_that_cannot_be_saved_is_reported(open_app, tmp_path, monkeypatch):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()

@@ -130,7 +130,7 @@ async def test_from_the_chart_to_the_log_and_back(open_app):
 async def test_a_step_that_no_line_tells_of(open_app):
     async with open_app((120, 40), log=((1, "hello"), (2, "world"))) as s:
         await s.press("left", "o")
-        assert "no line at hand tells of step 41,230" in s.drawn("#log-view")
+        assert "no line at hand shows step 41,230" in s.drawn("#log-view")
 
 
 async def test_hjkl_move_in_charts_too(open_app):

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from runwatch.core.snapshot import CheckpointRow, EventRow, Progress, RankRow, RunRow, Saving, Snapshot
+from runwatch.render import cells
 
 from .fake_engine import METRICS, OLD, SLOW, SPIKE, picture
 from .test_machine import MACHINE
@@ -47,7 +48,7 @@ async def test_view(open_app, golden, key, name):
 
 @pytest.mark.parametrize("size", EVERY_SIZE)
 async def test_every_view_without_colour(open_app, golden, monkeypatch, size):
-    """State and series have to be told by signs and words alone."""
+    """State and series have to be clear from signs and words alone."""
     monkeypatch.setenv("NO_COLOR", "1")
     machine = {"machine": MACHINE, "has_machine": True}
     async with open_app(size, ranks=64, incidents=ALERTS, **machine, **DETAILS) as s:
@@ -165,7 +166,7 @@ async def test_a_run_that_finished_is_in_a_good_colour_only_if_it_is_healthy(ope
 
 
 def words(drawn: str) -> str:
-    """Return what stands in rows as one line."""
+    """Return rows as one line."""
     return " ".join(drawn.split())
 
 
@@ -187,7 +188,7 @@ async def test_the_headline_of_an_incident_is_never_cut(open_app, size):
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_cause_and_advice_stand_below_the_headline_on_every_view(open_app, size):
+async def test_cause_and_advice_are_below_the_headline_on_every_view(open_app, size):
     async with open_app(size, ranks=64, incidents=ALERTS) as s:
         for key in "0123467":
             await s.press(key)
@@ -270,7 +271,7 @@ async def test_the_end_of_a_run_is_one_card(open_app, size):
         await s.push(phase="preempted", story="preempted by the scheduler", saving=Saving(40_000))
         assert "next: continue from the checkpoint of step 40,000" in words(s.drawn("#end"))
         await s.push(phase="training")
-        assert not s.view.query_one("#end").display, "it goes on"
+        assert not s.view.query_one("#end").display, "it continues"
 
 
 async def test_the_card_of_the_end_leaves_room_on_a_small_screen(open_app):
@@ -320,7 +321,7 @@ async def test_an_alert_leaves_the_names_of_the_views(open_app):
         assert tabs.endswith("6 Checkpoints  7 Config")
 
 
-async def test_symptoms_stand_under_what_leads_them(open_app):
+async def test_symptoms_are_below_what_leads_them(open_app):
     lead = msgspec.structs.replace(SPIKE, symptoms=("grad norm rose to 40", "tok/s fell by 27%"))
     async with open_app((100, 30), incidents=(lead,)) as s:
         await s.press("5")
@@ -416,8 +417,8 @@ async def test_markup_in_logs_is_only_text(open_app):
 async def test_wide_characters_keep_the_frame(open_app):
     async with open_app((100, 30), name="模型-训练", log=((1, "训练 步骤 " * 30),)) as s:
         assert "模型-训练" in s.text()
-        right = [line for line in s.drawn("#log").splitlines() if line.endswith("│")]
-        assert right
+        _, *lines, _ = s.drawn("#log").splitlines()
+        assert all(line.endswith("│") and cells.width(line) == 100 for line in lines)
 
 
 @pytest.mark.parametrize(

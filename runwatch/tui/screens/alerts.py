@@ -5,11 +5,11 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from runwatch.core.metrics import LOSS
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import plain
 from runwatch.tui import actions, choose, silencing
-from runwatch.tui.screens.lists import MOVES, ListScreen
+from runwatch.tui.screens.lists import ListScreen
+from runwatch.tui.screens.moves import MOVES
 from runwatch.tui.screens.pointed import PointedScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
 from runwatch.tui.widgets.charts import ChartPanel
@@ -55,7 +55,7 @@ class Alerts(PointedScreen, ListScreen):
         found.styles.height = "1fr" if crowded else min(found.needed(self.size.width), most)
 
     def move(self, by: int) -> None:
-        """Select another alert; where the evidence stands alone, scroll it."""
+        """Select another alert; where the evidence is alone, scroll it."""
         if self.alone:
             self.scroll(self.query_one(AlertDetail), by)
             return
@@ -114,10 +114,11 @@ class Alerts(PointedScreen, ListScreen):
         return len(self.scene.incidents())
 
     def _metric(self, row: IncidentRow) -> str | None:
-        """Return what to show a chart of: the metric of the alert, else the loss; None without a step."""
+        """Return what to show a chart of: the metric of the alert, else the first; None without a step."""
         names = choose.of_run(self.scene.run)
-        wanted = [name for name in (row.metric, LOSS) if name in names] or names
-        return wanted[0] if row.step is not None and wanted else None
+        if row.step is None or not names:
+            return None
+        return row.metric if row.metric in names else names[0]
 
     def do_evidence(self) -> None:
         """Give the evidence all of the view, and take it back."""
@@ -133,13 +134,12 @@ class Alerts(PointedScreen, ListScreen):
             self.runwatch.do_back()
 
     def do_silence(self) -> None:
-        """Ask for how long alerts like the selected one are not told."""
-        row, scene = self.scene.selected(), self.scene
+        """Ask for how long alerts like the selected one are not sent."""
+        row = self.scene.selected()
 
         def chosen(span: tuple[str, ...] | None) -> None:
             if span and row is not None:
-                now = scene.snapshot.time + scene.since_frame() if scene.snapshot else 0.0
-                self.runwatch.link.send(silencing.request(row, span[0], now))
+                self.runwatch.link.send(silencing.request(row, span[0], self.scene.engine_time()))
 
         if row is not None:
             self.app.push_screen(silencing.how_long(row), callback=chosen)

@@ -53,11 +53,11 @@ class RunScreen(Screen[None], inherit_bindings=False):
         yield TooSmall()
 
     def body(self) -> ComposeResult:
-        """Yield what stands between header and footer."""
+        """Yield what is between header and footer."""
         raise NotImplementedError
 
     def below(self) -> ComposeResult:
-        """Yield what stands right above the footer."""
+        """Yield what is right above the footer."""
         yield from ()
 
     def place(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from runwatch.core.snapshot import Columns
 from runwatch.render import chart
 from runwatch.render.smooth import FACTORS
+from runwatch.tui.cycle import following
 from runwatch.tui.scene import WINDOWS
 from runwatch.tui.screens.pick import Pick
 from runwatch.tui.screens.pointed import PointedScreen
@@ -32,7 +33,7 @@ class ChartScreen(PointedScreen, ZoomScreen):
         if action == "axis":
             return len(scene.axes()) > 1
         if action == "compare":
-            return bool(scene.compare) or len(scene.snapshot.runs if scene.snapshot else ()) > 1
+            return bool(scene.compare) or len(scene.runs) > 1
         if action == "at_log":
             return scene.cursor is not None
         return super().can(action) and (action not in _NEED_CHARTS or bool(self.visible_charts()))
@@ -61,8 +62,7 @@ class ChartScreen(PointedScreen, ZoomScreen):
         self._smooth(-1)
 
     def _smooth(self, by: int) -> None:
-        at = FACTORS.index(self.scene.smoothing) + by
-        self.scene.smoothing = FACTORS[at % len(FACTORS)]
+        self.scene.smoothing = following(FACTORS, self.scene.smoothing, by)
         self.show()
 
     def do_shorter(self) -> None:
@@ -95,9 +95,7 @@ class ChartScreen(PointedScreen, ZoomScreen):
 
     def do_axis(self) -> None:
         """Put the next thing on the x axis: steps, time, tokens."""
-        known = self.scene.axes()
-        at = known.index(self.scene.axis) if self.scene.axis in known else 0
-        self.scene.axis = known[(at + 1) % len(known)]
+        self.scene.axis = following(self.scene.axes(), self.scene.axis)
         self.show()
 
     def do_marks(self) -> None:
@@ -114,9 +112,7 @@ class ChartScreen(PointedScreen, ZoomScreen):
         """Ask which runs to lay over the charts."""
         scene = self.scene
         here = scene.run.id if scene.run else None
-        rows = [
-            (row.id, row.name) for row in (scene.snapshot.runs if scene.snapshot else ()) if row.id != here
-        ]
+        rows = [(row.id, row.name) for row in scene.runs if row.id != here]
         self.app.push_screen(
             Pick("compare with", rows, set(scene.compare), MOST_COMPARED), callback=self._compare
         )

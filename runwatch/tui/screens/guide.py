@@ -89,6 +89,6 @@ class Guide(ModalScreen[None], inherit_bindings=False):
         self.dismiss()
 
     def on_click(self, event: Click) -> None:
-        """Go on at a click or a touch."""
+        """Continue at a click or a touch."""
         event.stop()
         self.action_move(1)

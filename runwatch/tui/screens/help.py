@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingsMap
-from textual.events import Click
-from textual.screen import ModalScreen
 
 from runwatch.render import cells
 from runwatch.render.cells import Row
@@ -17,8 +15,10 @@ from runwatch.render.panel import Content
 from runwatch.tui import actions, words
 from runwatch.tui.actions import Action, Registry
 from runwatch.tui.api import api
+from runwatch.tui.screens.dialog import Dialog
+from runwatch.tui.screens.moves import Moves
 from runwatch.tui.widgets.keys import DialogKeys
-from runwatch.tui.widgets.rows import Listed, Panel
+from runwatch.tui.widgets.paged import PagePanel
 
 if TYPE_CHECKING:
     from textual.widgets import Input
@@ -28,15 +28,12 @@ _NAMES, _MOST = 14, 3
 """Cells for the name of a thing, and rows for what it is."""
 
 
-class HelpPanel(Panel):
+class HelpPanel(PagePanel):
     """The keys, those of the view below first and of them the most used; then what the view shows."""
-
-    wheel = 3
 
     def __init__(self, view: str, registry: Registry) -> None:
         super().__init__(id="help")
         self._view, self._registry = view, registry
-        self.at = 0
         self.wanted = ""
         """Words that a line must have to be shown."""
 
@@ -70,12 +67,10 @@ class HelpPanel(Panel):
         if words := self.wanted.lower().split():
             rows = [row for row in rows if all(word in cells.row_text(row).lower() for word in words)]
             rows = rows or [[("no line has these words; esc shows all", "dim")]]
-        self.at = max(0, min(self.at, len(rows) - height))
-        self.listed = Listed(self.at, min(height, len(rows)), len(rows))
-        more = len(rows) - height - self.at
-        right: Row = [(f"{more} more below", "dim")] if more > 0 else []
+        page = self.part(rows, height)
+        right: Row = [(f"{self.below} more below", "dim")] if self.below else []
         title: Row = [("help", "title"), *([(f" only {self.wanted!r}", "warn")] if self.wanted else [])]
-        return Content(title, rows[self.at :][: max(0, height)], right)
+        return Content(title, page, right)
 
 
 def _keys(title: str, chosen: list[Action], width: int, named: bool = False) -> list[Row]:
@@ -84,7 +79,7 @@ def _keys(title: str, chosen: list[Action], width: int, named: bool = False) -> 
     for action in sorted(chosen, key=lambda action: action.rank):
         pieces = cells.wrapped(action.description, max(8, width - _NAMES - 2), _MOST)
         for i, piece in enumerate(pieces):
-            label = cells.pad(action.told if i == 0 else "", _NAMES)
+            label = cells.pad(action.first_keys if i == 0 else "", _NAMES)
             rows.append([(f"  {label}", "key"), (piece, "")])
         if named:
             rows[-1].append((f"  ({', '.join(sorted(action.views))})", "dim"))
@@ -102,7 +97,7 @@ def _signs(glyphs: Glyphs) -> list[Row]:
     return [[], [("signs", "title")], *([(f"  {where:<14}", "dim"), (text, "")] for where, text in signs)]
 
 
-class Help(ModalScreen[None], inherit_bindings=False):
+class Help(Moves, Dialog[None], inherit_bindings=False):
     """The keys, over the view they belong to."""
 
     view: ClassVar[str] = actions.HELP
@@ -128,49 +123,16 @@ class Help(ModalScreen[None], inherit_bindings=False):
         """Return whether an action would do something now."""
         return True
 
-    def show(self) -> None:
-        """Draw again."""
-        self.panel.redraw()
-
-    def tick(self) -> None:
-        """Have nothing that ages."""
-
-    def _move(self, by: int) -> None:
+    def move(self, by: int) -> None:
+        """Scroll."""
         self.panel.at = max(0, self.panel.at + by)
         self.panel.redraw()
 
-    def on_panel_scrolled(self, event: Panel.Scrolled) -> None:
-        """Scroll with the wheel and the scrollbar."""
-        self._move(event.by)
+    action_move = move
 
-    def on_click(self, event: Click) -> None:
-        """Close the help at a click beside it."""
-        if event.widget is self:
-            self.dismiss()
-
-    def do_up(self) -> None:
-        """One row up."""
-        self._move(-1)
-
-    def do_down(self) -> None:
-        """One row down."""
-        self._move(1)
-
-    def do_page_up(self) -> None:
-        """One page up."""
-        self._move(-self.size.height + 4)
-
-    def do_page_down(self) -> None:
-        """One page down."""
-        self._move(self.size.height - 4)
-
-    def do_top(self) -> None:
-        """To the beginning."""
-        self._move(-1000)
-
-    def do_bottom(self) -> None:
-        """To the end."""
-        self._move(1000)
+    def page(self) -> int:
+        """Return how many rows make a page."""
+        return self.size.height - 4
 
     def do_quit(self) -> None:
         """Close the help; the view below stays."""

@@ -7,21 +7,17 @@ from textual.app import ComposeResult
 from runwatch.tui import actions
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.filtering import FilterScreen
-from runwatch.tui.widgets.pages import CheckpointTable, EventTable, FactTable, PagePanel, StageTable
+from runwatch.tui.screens.moves import MOVES, Moves
+from runwatch.tui.widgets.paged import PagePanel
+from runwatch.tui.widgets.pages import CheckpointTable, EventTable, FactTable, StageTable
 from runwatch.tui.widgets.rows import Panel
 
-_FAR = 10**9
 _LEAST = 4
 """Rows of a table, with its frame and heading, that show something."""
-MOVES = frozenset({"up", "down", "page_up", "page_down", "top", "bottom"})
 
 
-class ListScreen(RunScreen):
+class ListScreen(Moves, RunScreen):
     """A view with a position in a list."""
-
-    def move(self, by: int) -> None:
-        """Move the position by so many rows."""
-        raise NotImplementedError
 
     def page(self) -> int:
         """Return how many rows make a page."""
@@ -52,30 +48,6 @@ class ListScreen(RunScreen):
         """Answer the wheel and the scrollbar."""
         self.scroll(event.panel, event.by)
 
-    def do_up(self) -> None:
-        """One row up."""
-        self.move(-1)
-
-    def do_down(self) -> None:
-        """One row down."""
-        self.move(1)
-
-    def do_page_up(self) -> None:
-        """One page up."""
-        self.move(-self.page())
-
-    def do_page_down(self) -> None:
-        """One page down."""
-        self.move(self.page())
-
-    def do_top(self) -> None:
-        """To the first row."""
-        self.move(-_FAR)
-
-    def do_bottom(self) -> None:
-        """To the last row."""
-        self.move(_FAR)
-
 
 class PageScreen(ListScreen):
     """A view of long tables, of which one scrolls."""
@@ -99,7 +71,7 @@ class PageScreen(ListScreen):
         return max(1, self.table().size.height - 4)
 
     def length(self) -> int:
-        """Return in how many places the table can stand: 1 if all of it is shown."""
+        """Return how many rows can be the first: 1 if all of the table is shown."""
         return 1 + self.table().hidden
 
     def details(self) -> bool:

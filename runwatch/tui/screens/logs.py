@@ -8,8 +8,8 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input
 
-from runwatch.core.metrics import LOSS
 from runwatch.tui import actions, choose
+from runwatch.tui.cycle import following
 from runwatch.tui.lines import step_of
 from runwatch.tui.screens.lists import ListScreen
 from runwatch.tui.search import Search
@@ -167,8 +167,7 @@ class Logs(ListScreen):
         """Show only the lines of the next rank; after the last one, all."""
         lines = self.log_view.lines
         known: list[int | None] = [None, *lines.ranks()]
-        at = known.index(lines.rank) if lines.rank in known else 0
-        lines.rank = known[(at + 1) % len(known)]
+        lines.rank = following(known, lines.rank)
         self.show()
 
     def do_only(self) -> None:
@@ -204,7 +203,7 @@ class Logs(ListScreen):
         self._find(sorted(self.log_view.lines.marked), True)
 
     def _step(self) -> int | None:
-        """Return the step that the chosen line tells."""
+        """Return the step that the chosen line shows."""
         line = self.copied()
         return step_of(line) if line else None
 
@@ -212,7 +211,7 @@ class Logs(ListScreen):
         """Show the charts at the step of the line."""
         step, names = self._step(), choose.of_run(self.scene.run)
         if step is not None and names:
-            self.runwatch.show_chart(LOSS if LOSS in names else names[0], float(step))
+            self.runwatch.show_chart(names[0], float(step))
 
     def go_to_line(self, number: int) -> None:
         """Show one line, and ask for those around it."""

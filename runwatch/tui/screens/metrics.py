@@ -13,14 +13,15 @@ from runwatch.core.snapshot import RunView
 from runwatch.tui import actions, choose
 from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.screens.filtering import FilterScreen
-from runwatch.tui.widgets.charts import ChartPanel, Note
+from runwatch.tui.widgets.charts import ChartPanel
+from runwatch.tui.widgets.note import Note
 from runwatch.tui.widgets.tables import Values
 
 _MOST = 20
 _AROUND = 4
 """Rows of header and footer."""
 _TABLE = 3
-"""Rows of a table beside its values."""
+"""Rows of a table in addition to its values."""
 _LEAST = 3
 """Values that a table below charts has at least, or all of them."""
 _WIDTH, _HEIGHT = 50, 9
@@ -56,10 +57,10 @@ class Metrics(FilterScreen, ChartScreen):
         height = self.free - _AROUND
         if pages and values:
             used = -(-len(pages[-1].charts) // across) * _HEIGHT
-            beside = max(0, height - used - _TABLE)
-            if beside >= min(len(values), _LEAST):
-                pages[-1] = Page(pages[-1].charts, values[:beside])
-                values = values[beside:]
+            room = max(0, height - used - _TABLE)
+            if room >= min(len(values), _LEAST):
+                pages[-1] = Page(pages[-1].charts, values[:room])
+                values = values[room:]
         size = max(1, height - _TABLE)
         return [*pages, *(Page([], values[i : i + size]) for i in range(0, len(values), size))]
 

@@ -10,9 +10,10 @@ from runwatch.render import chart
 from runwatch.tui import actions, choose
 from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.widgets.alerts import AlertsPanel
-from runwatch.tui.widgets.charts import ChartPanel, Note
+from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.end_card import EndCard
 from runwatch.tui.widgets.logs import LogPanel
+from runwatch.tui.widgets.note import Note
 from runwatch.tui.widgets.ranks import RankGrid
 from runwatch.tui.widgets.tables import Checkpoints, Stats, Summary, SummaryCard, card
 from runwatch.watcher import protocol
@@ -21,9 +22,9 @@ _MAIN, _MINOR = 2, 3
 _LEAST = 9
 """Rows of the screen that the card of the end leaves."""
 _CARD = 6
-"""Rows of the summary where no chart stands beside it."""
+"""Rows of the summary where no chart is next to it."""
 _CHART = 33
-"""Least width of a small chart beside the summary."""
+"""Least width of a small chart next to the summary."""
 _AROUND = 10
 """Rows of header, log and footer."""
 _LOWER = 6
@@ -65,7 +66,7 @@ class Overview(ChartScreen):
     def wanted(self) -> protocol.View:
         """Return what to ask for; before any metric of the run is known, those that most runs have.
 
-        Else one picture would tell which metrics there are, and only the next one show them.
+        Else one picture would show which metrics there are, and only the next one show them.
         """
         view = super().wanted()
         if choose.of_run(self.scene.run):
@@ -120,16 +121,16 @@ class Overview(ChartScreen):
             self.query_one(f"#{name}").display = display
         self.query_one("#minor").styles.height = "2fr" if minor else _CARD
         self.query_one(SummaryCard).styles.width = card_width if minor else "1fr"
-        self.query_one(Stats).beside = main[0] if main else ()
+        self.query_one(Stats).charted = main[0] if main else ()
         charted = {name for group in (*main, *minor) for name in group}
-        self.query_one(Summary).beside = frozenset(charted | choose.named(charted))
+        self.query_one(Summary).charted = frozenset(charted | choose.named(charted))
         self._lower_height(tall)
         short = shown["lower"] and height < 24  # charts get what the log can do without
         self.query_one("#log").styles.height = 4 if short else 8 if wide else 6
         self.hide_others()
 
     def _card_width(self) -> int:
-        """Return how wide the summary beside the small charts is: no wider than its lines need."""
+        """Return how wide the summary next to the small charts is: no wider than its lines need."""
         body = self.free - _AROUND - (_LOWER if self.scene.run and self.scene.run.ranks else 0)
         return min(self.query_one(SummaryCard).needed(body * 2 // 5 - 2), self.size.width // 3)
 
@@ -139,16 +140,16 @@ class Overview(ChartScreen):
         if run is None:
             return
         width = self.size.width
-        a_line = 32 if 100 <= width < 120 else 64  # cells of ranks beside the alerts
+        a_line = 32 if 100 <= width < 120 else 64  # cells of ranks next to the alerts
         needed = 2 if run.ranks else 1
         needed = max(needed, 3) if len(run.ranks) > a_line else needed
         alerts = self.query_one(AlertsPanel)
         if run.checkpoints and self.query_one("#checkpoints").display:
             needed = max(needed, min(len(run.checkpoints), _SAVES))
         if alerts.display:
-            beside = 30 if self.query_one("#checkpoints").display else 0
-            beside += (width - beside) * 3 // 5 if run.ranks else 0
-            needed = max(needed, alerts.needed(width - beside) - 2)
+            others = 30 if self.query_one("#checkpoints").display else 0
+            others += (width - others) * 3 // 5 if run.ranks else 0
+            needed = max(needed, alerts.needed(width - others) - 2)
         most = 9 if tall else 5
         lower = self.query_one("#lower")
         lower.styles.height = (

@@ -8,8 +8,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.events import Click
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from runwatch.render import cells
@@ -17,6 +15,7 @@ from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import commands
 from runwatch.tui.commands import Entry
+from runwatch.tui.screens.dialog import Dialog
 from runwatch.tui.widgets.keys import DialogKeys
 from runwatch.tui.widgets.rows import Listed, Panel
 
@@ -61,7 +60,7 @@ class PalettePanel(Panel):
         return Content([("commands", "title"), (f" {len(found)}", "dim")], rows)
 
 
-class Palette(ModalScreen[tuple[Entry, str] | None], inherit_bindings=False):
+class Palette(Dialog[tuple[Entry, str] | None], inherit_bindings=False):
     """Returns the command that was chosen, and what was typed; None if the person thought better of it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -105,14 +104,6 @@ class Palette(ModalScreen[tuple[Entry, str] | None], inherit_bindings=False):
         self.panel.at += by
         self.panel.redraw()
 
-    def action_close(self) -> None:
-        """Return nothing."""
-        self.dismiss(None)
-
-    def on_panel_scrolled(self, event: Panel.Scrolled) -> None:
-        """Move the pointer with the wheel."""
-        self.action_move(event.by)
-
     async def on_panel_chosen(self, event: Panel.Chosen) -> None:
         """Take the entry that was clicked."""
         self.panel.at = event.entry
@@ -121,11 +112,6 @@ class Palette(ModalScreen[tuple[Entry, str] | None], inherit_bindings=False):
     async def _run(self) -> None:
         """Take the entry at the pointer."""
         await self.query_one(Input).action_submit()
-
-    def on_click(self, event: Click) -> None:
-        """Close the palette at a click beside it."""
-        if event.widget is self:
-            self.action_close()
 
     @on(Input.Changed)
     def typed(self, event: Input.Changed) -> None:

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.events import Click, Resize
-from textual.screen import ModalScreen
+from textual.events import Resize
 
 from runwatch.render import cells
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
+from runwatch.tui.screens.dialog import Dialog
 from runwatch.tui.widgets.keys import DialogKeys, Key, laid_out
 from runwatch.tui.widgets.rows import Listed, Panel
 
@@ -58,7 +58,7 @@ class PickPanel(Panel):
         return Content([(self.title, "title")], [*question, *rows], legend=legend)
 
 
-class Pick(ModalScreen[tuple[str, ...] | None], inherit_bindings=False):
+class Pick(Dialog[tuple[str, ...] | None], inherit_bindings=False):
     """Returns the ids that were chosen, or None if the person thought better of it.
 
     Where only one can be chosen, Enter takes the one at the pointer, and so does a click; with a `preview`,
@@ -70,7 +70,7 @@ class Pick(ModalScreen[tuple[str, ...] | None], inherit_bindings=False):
         Binding("down,j", "move(1)", show=False),
         Binding("space", "mark", show=False),
         Binding("enter", "done", show=False),
-        Binding("escape,q,ctrl+c", "cancel", show=False),
+        Binding("escape,q,ctrl+c", "close", show=False),
     ]
 
     def __init__(
@@ -86,7 +86,7 @@ class Pick(ModalScreen[tuple[str, ...] | None], inherit_bindings=False):
         self._keys: list[Key] = [
             *([("space", "Mark", self.action_mark)] if most > 1 else []),
             ("enter", "Done" if most > 1 else "Choose", self.action_done),
-            ("esc", "Cancel", self.action_cancel),
+            ("esc", "Cancel", self.action_close),
         ]
         self._given = (title, rows, {name for name, _ in rows} & chosen, most, asked, self._keys)
         self._preview = preview
@@ -111,11 +111,6 @@ class Pick(ModalScreen[tuple[str, ...] | None], inherit_bindings=False):
         needed = min(len(panel.items), 16) + len(panel.question(panel.size.width - 2)) + 2
         panel.styles.height = min(needed, self.size.height - 1)
 
-    def on_click(self, event: Click) -> None:
-        """Cancel at a click beside the list."""
-        if event.widget is self:
-            self.action_cancel()
-
     def action_move(self, by: int) -> None:
         """Move the pointer."""
         panel = self.panel
@@ -123,10 +118,6 @@ class Pick(ModalScreen[tuple[str, ...] | None], inherit_bindings=False):
         panel.redraw()
         if self._preview is not None and panel.items:
             self._preview(panel.items[panel.at][0])
-
-    def on_panel_scrolled(self, event: Panel.Scrolled) -> None:
-        """Move the pointer with the wheel."""
-        self.action_move(event.by)
 
     def on_panel_chosen(self, event: Panel.Chosen) -> None:
         """Take the row that was clicked; what can be previewed is taken by the second click."""
@@ -155,7 +146,3 @@ class Pick(ModalScreen[tuple[str, ...] | None], inherit_bindings=False):
             self.dismiss((panel.items[panel.at][0],) if panel.items else None)
         else:
             self.dismiss(tuple(name for name, _ in panel.items if name in panel.chosen))
-
-    def action_cancel(self) -> None:
-        """Return nothing."""
-        self.dismiss(None)

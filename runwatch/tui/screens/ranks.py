@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 
 from runwatch.render import rank_groups, rank_table, ranks
 from runwatch.tui import actions
+from runwatch.tui.cycle import following
 from runwatch.tui.screens.lists import ListScreen
 from runwatch.tui.widgets.machine import MachinePanel
 from runwatch.tui.widgets.ranks import RankDetail, RankGrid, RankTable, measure_of
@@ -24,7 +25,7 @@ class Ranks(ListScreen):
     shown = 0
     """0 for cells and table, 1 for the table, 2 for the cells."""
     detail = False
-    """Whether what is known of the selected rank stands in place of the cells."""
+    """Whether what is known of the selected rank takes the place of the cells."""
 
     def body(self) -> ComposeResult:
         """Lay out grid, detail, table and machine."""
@@ -106,15 +107,14 @@ class Ranks(ListScreen):
     def do_measure(self) -> None:
         """Show the other thing known about ranks."""
         known = ranks.measures(self.scene.run.ranks if self.scene.run else ())
-        self.scene.measure = known[(known.index(measure_of(self.scene)) + 1) % len(known)]
+        self.scene.measure = following(known, measure_of(self.scene))
         self.show()
 
     def do_group(self) -> None:
         """Group the ranks by the next thing that is known: node, tp, cp, pp, dp; then put all in a row."""
         run = self.scene.run
         known = rank_groups.groupings(run.ranks, run.parallel) if run else [""]
-        at = known.index(self.scene.grouping) if self.scene.grouping in known else 0
-        self.scene.grouping = known[(at + 1) % len(known)]
+        self.scene.grouping = following(known, self.scene.grouping)
         self.show()
 
     def do_table(self) -> None:
@@ -133,7 +133,6 @@ class Ranks(ListScreen):
     def _sort(self, by: int) -> None:
         table = self.query_one(RankTable)
         known = ranks.sortable(self.scene.run.ranks if self.scene.run else ())
-        at = known.index(table.column) if table.column in known else 0
-        table.column = known[(at + by) % len(known)]
+        table.column = following(known, table.column, by)
         table.first()
         self.show()

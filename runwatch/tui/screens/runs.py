@@ -6,9 +6,9 @@ from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from runwatch.core.metrics import LOSS
 from runwatch.render import fleet
 from runwatch.tui import actions, choose, silencing
+from runwatch.tui.cycle import following
 from runwatch.tui.screens.filtering import FilterScreen
 from runwatch.tui.screens.lists import ListScreen
 from runwatch.tui.widgets.charts import MOST_COMPARED, ChartPanel
@@ -19,7 +19,7 @@ from runwatch.watcher import protocol
 _LEAST = 7
 """Rows from which the run below the table is shown."""
 _BESIDE = 80
-"""Columns from which its chart and its alerts stand beside each other."""
+"""Columns from which its chart and its alerts are next to each other."""
 
 _TRENDS = 100
 """Columns from which the table has room for sparklines."""
@@ -52,11 +52,11 @@ class Runs(FilterScreen, ListScreen):
         needed = self.table.needed()
         left = self.free - 4 - needed
         names = choose.of_run(self.scene.run)
-        chart.metrics = ((LOSS if LOSS in names else names[0]),) if names else ()
+        chart.metrics = tuple(names[:1])
         lower.display = left >= _LEAST and self.scene.run is not None
-        beside = self.size.width >= _BESIDE
-        detail.display = beside or not chart.metrics or bool(self.scene.firing())
-        chart.display = bool(chart.metrics) and (beside or not detail.display)
+        wide = self.size.width >= _BESIDE
+        detail.display = wide or not chart.metrics or bool(self.scene.firing())
+        chart.display = bool(chart.metrics) and (wide or not detail.display)
         self.table.styles.height = needed if lower.display else "1fr"
 
     def wanted(self) -> protocol.View:
@@ -105,7 +105,7 @@ class Runs(FilterScreen, ListScreen):
             self.runwatch.open_view(actions.OVERVIEW)
 
     def do_mark(self) -> None:
-        """Mark the selected run, or take its mark away, and go on to the next."""
+        """Mark the selected run, or take its mark away, and move to the next."""
         self.table.mark()
         self.move(1)
 
@@ -126,10 +126,10 @@ class Runs(FilterScreen, ListScreen):
 
     def do_silence(self) -> None:
         """Ask for how long nothing is sent about the marked runs."""
-        rows, scene = self.table.chosen(), self.scene
+        rows = self.table.chosen()
 
         def chosen(span: tuple[str, ...] | None) -> None:
-            now = scene.snapshot.time + scene.since_frame() if scene.snapshot else 0.0
+            now = self.scene.engine_time()
             for name in span or ():
                 for row in rows:
                     self.runwatch.link.send(silencing.of_run(row, name, now))
@@ -152,14 +152,12 @@ class Runs(FilterScreen, ListScreen):
         self.show()
 
     def do_group_runs(self) -> None:
-        """Group by the next thing that tells runs apart."""
+        """Group by the next thing that distinguishes runs."""
         known = fleet.groupings(self.table.found())
-        at = known.index(self.table.grouping) if self.table.grouping in known else 0
-        self.table.grouping = known[(at + 1) % len(known)]
+        self.table.grouping = following(known, self.table.grouping)
         self.show()
 
     def _sort(self, by: int) -> None:
         known = [name for name in fleet.sortable(self.table.found()) if name != "trend"]
-        at = known.index(self.table.order.column) if self.table.order.column in known else 0
-        self.table.order = fleet.Order(known[(at + by) % len(known)])
+        self.table.order = fleet.Order(following(known, self.table.order.column, by))
         self.show()

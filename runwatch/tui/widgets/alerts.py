@@ -14,6 +14,7 @@ from runwatch.render.panel import Content
 from runwatch.tui import actions
 from runwatch.tui.api import api
 from runwatch.tui.scene import Scene
+from runwatch.tui.widgets.paged import PagePanel
 from runwatch.tui.widgets.rows import Listed, Panel, Target
 
 _TAG, _WHEN = 7, 8
@@ -212,16 +213,13 @@ def _counted(rows: list[IncidentRow]) -> list[tuple[str, int]]:
     return [(state, count) for state, count in counted.items() if count]
 
 
-class AlertDetail(Panel):
+class AlertDetail(PagePanel):
     """Evidence, cause and advice of the selected alert, in a part that scrolls."""
 
     can_focus = False
-    at = 0
-    """The first row that is shown."""
-    hidden = 0
-    """Rows that do not fit."""
+    wheel = 1
     alone = False
-    """Whether the list is not beside it."""
+    """Whether it has the view to itself."""
     _of = ""
 
     def content(self, width: int, height: int) -> Content:
@@ -233,14 +231,12 @@ class AlertDetail(Panel):
             self._of, self.at = row.id, 0
         lines = [*self._why(row, width), [], *self._about(row, width), *self._evidence(row, width)]
         if self.alone:
-            lines = _wrapped(_title(self.scene, row), width, "title") + lines
+            title = textwrap.wrap(plain.title(row, self.scene.now()), max(10, width))
+            lines = [[(piece, "title")] for piece in title] + lines
         lines = lines if len(lines) <= height else [line for line in lines if line]
-        self.hidden = max(0, len(lines) - height)
-        self.at = max(0, min(self.at, self.hidden))
-        self.listed = Listed(self.at, min(height, len(lines)), len(lines))
-        below = self.hidden - self.at
-        right: Row = [(f"{below} more below: v", "key")] if below else []
-        return Content([("evidence", "title")], lines[self.at :], right)
+        page = self.part(lines, height)
+        right: Row = [(f"{self.below} more below: v", "key")] if self.below else []
+        return Content([("evidence", "title")], page, right)
 
     def _about(self, row: IncidentRow, width: int) -> list[Row]:
         """Return where it is and since when."""
@@ -316,11 +312,3 @@ def _parts(parts: list[str], width: int, gap: str) -> list[str]:
         else:
             out.append(part)
     return out
-
-
-def _title(scene: Scene, row: IncidentRow) -> str:
-    return plain.title(row, scene.now())
-
-
-def _wrapped(text: str, width: int, role: str) -> list[Row]:
-    return [[(piece, role)] for piece in textwrap.wrap(text, max(10, width))]

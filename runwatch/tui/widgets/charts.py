@@ -9,13 +9,12 @@ from textual.message import Message
 
 from runwatch.core import metrics
 from runwatch.core.snapshot import Columns
-from runwatch.render import cells, chart, numbers, states, xaxis
+from runwatch.render import cells, chart, numbers, xaxis
 from runwatch.render.cells import Row
 from runwatch.render.chart import Plot, Shade
 from runwatch.render.extremes import Cut
 from runwatch.render.panel import Content
-from runwatch.tui import actions, choose
-from runwatch.tui.widgets.rows import Panel, centred
+from runwatch.tui.widgets.rows import Panel, centered
 
 _STEADY = 0.2
 """Speed charts show at least this range: a per cent of noise is no news."""
@@ -30,7 +29,7 @@ _EXTREMES = {"min": "lowest", "max": "highest"}
 _NAME, _LEAST_NAME = 14, 6
 """Cells of the name of a compared run in the title, at most and at least."""
 _A_VALUE = 10
-"""Cells beside each of them."""
+"""Cells next to each of them."""
 _MARKS = {"incident": "alert", "eval": "evaluation", "spoilt": "bad checkpoint"}
 """What kinds of marks are called, where that is another word."""
 _SHADES = {"warning": "shade-warn", "critical": "shade-crit"}
@@ -92,7 +91,7 @@ class ChartPanel(Panel):
         scene, before = self.scene, self._plot.scale
         self._plot = _NOTHING
         if not self.metrics:
-            return Content([], centred("no metric", width, height))
+            return Content([], centered("no metric", width, height))
         own, others = self._own(), self._others()
         series = [*own, *others.values()]
         right = self._values(own, others, width)
@@ -100,12 +99,12 @@ class ChartPanel(Panel):
             waiting = (
                 scene.waiting_for() if scene.latest(self.metrics[0]) is None else "waiting for its history"
             )
-            return Content(self._title(), centred(waiting, width, height), right)
+            return Content(self._title(), centered(waiting, width, height), right)
         run = scene.run.id if scene.run is not None else ""
         shown = [columns.x[:2] for columns in series]  # other buckets are another picture
-        told = (run, self.metrics, scene.compare, scene.window, scene.right, height, *shown)
-        if told != self._range_of:
-            self._range_of, before = told, None
+        range_of = (run, self.metrics, scene.compare, scene.window, scene.right, height, *shown)
+        if range_of != self._range_of:
+            self._range_of, before = range_of, None
         options = chart.Options(
             glyphs=scene.glyphs,
             smoothing=self._smoothing(),
@@ -125,7 +124,7 @@ class ChartPanel(Panel):
         return Content(self._title(), self._plot.rows, right, self._legend())
 
     def _own(self) -> list[Columns]:
-        """Return the series of this run; beside other runs only the main one."""
+        """Return the series of this run; next to other runs only the main one."""
         shown = self.metrics[:1] if self.scene.compare else self.metrics
         return [self.scene.columns[metric] for metric in shown if metric in self.scene.columns]
 
@@ -140,7 +139,7 @@ class ChartPanel(Panel):
         return 0.0 if few or self.metrics[0] in _EXACT else self.scene.smoothing
 
     def _shades(self) -> list[Shade]:
-        """Return where incidents of these metrics were open, the gravest last, and what is picked."""
+        """Return where incidents of these metrics were open, the most severe last, and what is picked."""
         scene, run = self.scene, self.scene.run
         out = []
         for row in run.incidents if run is not None and scene.marks else ():
@@ -157,7 +156,7 @@ class ChartPanel(Panel):
         return out
 
     def _title(self) -> Row:
-        """Return the name, then what is not as usual, the most telling first: the last is left out first."""
+        """Return the name, then what is unusual, the most informative first: the last is left out first."""
         scene, dot = self.scene, self.scene.glyphs.dot
         title: Row = [(metrics.label(self.metrics[0]), "title")]
         for cut, sign, where in (
@@ -174,8 +173,8 @@ class ChartPanel(Panel):
         elif scene.window is not None:
             title.append((f" {dot} last {numbers.si(scene.window)}", "dim"))
         if scene.axis != xaxis.STEP:
-            told = scene.axis if scene.places().steps else f"step, {scene.axis} is not told"
-            title.append((f" {dot} x {told}", "dim"))
+            shown = scene.axis if scene.places().steps else f"step, {scene.axis} is not known"
+            title.append((f" {dot} x {shown}", "dim"))
         if scene.log_y:
             title.append((f" {dot} log y", "dim"))
         if smoothing := self._smoothing():
@@ -201,9 +200,9 @@ class ChartPanel(Panel):
             legend.append((f"{glyphs.best} {name} {value}{at}", "best"))
         if not (self._plot.marks or self._plot.many) or not (self.is_attached and self._explains()):
             return legend
-        told = [(f"{glyphs.marks[kind]} {_MARKS.get(kind, kind)}", role) for kind, role in self._plot.marks]
-        told += [(self._many(kind, count), "dim") for kind, count in self._plot.many.items()]
-        return [*legend, *(("  " * bool(legend or i) + text, role) for i, (text, role) in enumerate(told))]
+        signs = [(f"{glyphs.marks[kind]} {_MARKS.get(kind, kind)}", role) for kind, role in self._plot.marks]
+        signs += [(self._many(kind, count), "dim") for kind, count in self._plot.many.items()]
+        return [*legend, *(("  " * bool(legend or i) + text, role) for i, (text, role) in enumerate(signs))]
 
     def _explains(self) -> bool:
         """Return whether this chart explains the marks of all: it has the focus, else it is the first."""
@@ -391,47 +390,3 @@ class ChartPanel(Panel):
     def _scale(self, cell: int, by: float) -> None:
         if (step := self._step(cell)) is not None:
             self.post_message(self.Scaled(step, by, self.begin()))
-
-
-def _fitted(line: str, width: int, more: str) -> list[str]:
-    """Return a text in lines; a path loses its middle, so that it stays on one."""
-    return [cells.shorten(line, width, more)] if "/" in line else cells.wrapped(line, width, 3, more)
-
-
-class Note(Panel):
-    """A frame that only says something: what an empty screen waits for."""
-
-    can_focus = False
-
-    def content(self, width: int, height: int) -> Content:
-        """Return the reason for the emptiness."""
-        scene = self.scene
-        more = scene.glyphs.ellipsis
-        title, *lines = self._lines()
-        room = max(8, width - 2)
-        pieces = [piece for line in lines for piece in _fitted(line, room, more)]
-        rows = centred(title, width, height - len(pieces), "title")
-        for piece in pieces:
-            rows += centred(piece, width, 1)
-        return Content([], rows)
-
-    def _lines(self) -> list[str]:
-        """Return what is waited for, from where, and what can be done."""
-        scene, run = self.scene, self.scene.run
-        if run is not None and choose.of_run(run):
-            wanted = scene.filters.get(actions.METRICS, "")
-            return [f"no metric fits {wanted!r}; esc shows all"]
-        lines = [scene.waiting_for()]
-        if run is None:
-            return lines + (
-                ["it is watched from its first line on; q leaves, ? explains"] * (scene.link == "live")
-            )
-        lines += [f"source {source}" for source in run.sources[:3]]
-        if run.format:
-            return [*lines, f"format {run.format}"]
-        if not run.log_source:
-            return [*lines, "it has no line yet: is the run started, and does it write here?"]
-        if run.log or states.ended(run.phase):
-            lines.append("its lines tell of no training step that is known; why, says")
-            lines.append(f"runwatch formats {run.log_source}")
-        return lines

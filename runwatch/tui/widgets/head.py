@@ -129,9 +129,9 @@ def _progress(scene: Scene, width: int, tabs: Tabs) -> Row:
         return cells.fit([(text or scene.waiting_for(), role or "dim")], width, glyphs.ascii)
     right: Row = []
     if role == "warn" and _free(tabs, width) >= _NOTE:
-        text = ""  # it stands beside the tabs
+        text = ""  # it is next to the tabs
     if text and role != "crit":
-        # An answer to a key is read now; a note stands in the alerts too.
+        # An answer to a key is read now; a note is in the alerts too.
         text = cells.clip(text, _NOTE if role == "warn" else width, glyphs.ellipsis)
         right = [_GAP, (text, role)] if cells.width(text) + 2 <= width else [(text, role)]
     elif width < _PHONE:
@@ -151,7 +151,7 @@ def _progress(scene: Scene, width: int, tabs: Tabs) -> Row:
 
 
 def _views(scene: Scene, view: str, width: int) -> tuple[Tabs, Row]:
-    """Return the tabs of the views, and their row; why nothing comes any more, or a note, is beside them."""
+    """Return the tabs of the views, and their row; why nothing comes any more, or a note, is next to them."""
     text, role = _news(scene)
     wanted = cells.width(cells.settled(text)) + 2 if role == "crit" else 0
     sets = [_tabs(scene, view, names, digits) for names, digits in (
@@ -169,7 +169,7 @@ def _views(scene: Scene, view: str, width: int) -> tuple[Tabs, Row]:
 
 
 def _free(tabs: Tabs, width: int) -> int:
-    """Return the cells beside the tabs; less than 0 where they do not fit."""
+    """Return the cells next to the tabs; less than 0 where they do not fit."""
     counted = any(view == actions.ALERTS and len(tab) > 1 for view, tab in tabs)
     used = sum(cells.row_width(tab) + 1 for _, tab in tabs) - 1
     return width - used - (0 if counted else _COUNT)

@@ -31,7 +31,7 @@ class IncidentBar(Rows):
         return needed
 
     def draw(self, width: int, height: int) -> list[Row]:
-        """Return the most urgent incident, and how many there are beside it."""
+        """Return the most urgent incident, and how many others there are."""
         rows = self._rows(width, height)
         follow = partial(api(self.app).action_do, "next_alert")
         self.targets = [(y, 0, width, follow) for y in range(len(rows))]

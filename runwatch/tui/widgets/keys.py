@@ -9,6 +9,7 @@ from runwatch.render import cells
 from runwatch.render.cells import Row
 from runwatch.tui import actions
 from runwatch.tui.api import api
+from runwatch.tui.cycle import following
 from runwatch.tui.widgets.rows import Rows, Target
 
 _NARROW = 60
@@ -67,8 +68,7 @@ class Keys(Rows):
         ]
         if width >= _NARROW:  # nor is there room for what the tabs do
             pieces.insert(2, (f"0-{len(actions.VIEWS) - 1}", "View", ""))
-        at = actions.VIEWS.index(self._view) if self._view in actions.VIEWS else 0
-        following = actions.VIEWS[(at + 1) % len(actions.VIEWS)]
-        keys = [(shown, label, partial(app.action_do, name or following)) for shown, label, name in pieces]
+        next_view = following(actions.VIEWS, self._view)
+        keys = [(shown, label, partial(app.action_do, name or next_view)) for shown, label, name in pieces]
         row, self.targets = laid_out(keys, width)
         return [row]

@@ -19,7 +19,7 @@ _PATIENCE = 4
 
 
 def short_name(run: RunView) -> str:
-    """Return the end of the path of the log that is shown: enough to tell it from the run's others."""
+    """Return the end of the path of the log that is shown: enough to distinguish it from the run's others."""
     parts = run.log_source.split("/")
     ends = [source.split("/") for source in run.sources if source != run.log_source]
     for depth in range(1, len(parts)):
@@ -178,7 +178,7 @@ class LogView(Panel):
         return f"only {' '.join(parts)}" if parts else ""
 
     def _pieces(self, text: str, width: int) -> list[str]:
-        """Return a line as it stands: cut at the edge, or wrapped."""
+        """Return a line as it is: cut at the edge, or wrapped."""
         more = self.scene.glyphs.ellipsis
         if not self.wrap:
             return [cells.clip(text, width, more)]
@@ -241,7 +241,7 @@ class LogView(Panel):
         self.step = None
         number, _ = self.lines.of_step(step)
         if number is None:
-            self.note = f"no line at hand tells of step {step:,}"
+            self.note = f"no line at hand shows step {step:,}"
             return
         self.note = f"step {step:,}"
         self.following, self.at = False, number

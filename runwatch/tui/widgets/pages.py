@@ -10,61 +10,43 @@ from runwatch.render import cells, checkpoints, stages
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions
-from runwatch.tui.widgets.rows import Listed, Panel
+from runwatch.tui.widgets.paged import PagePanel
 
 _MOST = 6
 """Rows that one value may take; what is longer is cut off."""
 _SECTION = 3
 """Names that begin alike from which that is a section."""
 _TITLE = 22
-"""Cells of a frame's title that are kept for what stands at its left."""
+"""Cells of a frame's title that are kept for what is at its left."""
 _LEAST = 4
 """Rows of checkpoints before which nothing is said of all of them."""
 _NO_CHECKPOINTS = (
     "none seen; if they are elsewhere, name their directory too: runwatch tail train.log checkpoints/"
 )
-_NO_EVENTS = "nothing yet: what the log tells of errors, restarts, evaluations and saving comes here"
+_NO_EVENTS = "nothing yet: what the log says of errors, restarts, evaluations and saving comes here"
 _NO_CONFIGURATION = (
-    "none found: runwatch looks beside the log and the checkpoints for config.json, args.json, hparams.yaml "
+    "none found: runwatch looks next to the log and the checkpoints for config.json, args.json, hparams.yaml "
     "and the like, and reads what a tracker recorded"
 )
 
 
-class PagePanel(Panel):
-    """Rows of which a part is shown, from `at` on."""
-
-    wheel = 3
-
-    def __init__(self, id: str) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self.at = 0
-        self.hidden = 0
-        """Rows that do not fit."""
-
-    def part(self, rows: list[Row], height: int, top: int = 0) -> list[Row]:
-        """Return the rows from `at` that fit below `top` others, moving `at` to where that makes sense."""
-        room = max(1, height)
-        self.hidden = max(0, len(rows) - room)
-        self.at = max(0, min(self.at, self.hidden))
-        page = rows[self.at : self.at + room]
-        self.listed = Listed(self.at, len(page), len(rows), top)
-        return page
+class Table(PagePanel):
+    """A long table, or an explanation of why there is nothing."""
 
     def more(self) -> Row:
         """Return how many rows follow, or nothing."""
-        below = self.hidden - self.at
-        return [(f"  {below:,} more below", "dim")] if below else []
+        return [(f"  {self.below:,} more below", "dim")] if self.below else []
 
     def empty(self, text: str, width: int) -> list[Row]:
         """Return an explanation of why there is nothing."""
         return [[(line, "dim")] for line in cells.wrapped(text, width, _MOST, self.scene.glyphs.ellipsis)]
 
 
-class CheckpointTable(PagePanel):
+class CheckpointTable(Table):
     """All checkpoints that are known."""
 
     def __init__(self) -> None:
-        super().__init__("checkpoint-table")
+        super().__init__(id="checkpoint-table")
 
     def rows(self, width: int) -> list[Row]:
         """Return all there is to show below the heading."""
@@ -114,13 +96,13 @@ class CheckpointTable(PagePanel):
         return Content([*title, *self.more()], [*above, heading, *page], [(framed, "value")])
 
 
-class StageTable(PagePanel):
+class StageTable(Table):
     """The stages of a pipeline, and what was evaluated behind each."""
 
     can_focus = False
 
     def __init__(self) -> None:
-        super().__init__("stage-table")
+        super().__init__(id="stage-table")
 
     def rows(self, width: int) -> list[Row]:
         """Return all there is to show below the heading; the results of the only stage are in the summary."""
@@ -141,11 +123,11 @@ class StageTable(PagePanel):
         return Content([*title, *self.more()], [stages.heading(found, width), *page])
 
 
-class EventTable(PagePanel):
+class EventTable(Table):
     """What happened, the newest first."""
 
     def __init__(self) -> None:
-        super().__init__("event-table")
+        super().__init__(id="event-table")
 
     def needed(self, width: int) -> int:
         """Return the height at which all is shown."""
@@ -163,29 +145,29 @@ class EventTable(PagePanel):
         return Content([*title, *self.more()], [checkpoints.event_heading(width), *page])
 
 
-class FactTable(PagePanel):
+class FactTable(Table):
     """Where the run is read from, its configuration, and where it runs."""
 
     def __init__(self) -> None:
-        super().__init__("fact-table")
+        super().__init__(id="fact-table")
 
     def content(self, width: int, height: int) -> Content:
         """Return the page of facts from `at`."""
         run = self.scene.run
         if run is None:
             return Content([("configuration", "title")], self.empty(self.scene.waiting_for(), width))
-        told = [("format", run.format or "not known yet")]
+        facts = [("format", run.format or "not known yet")]
         for i, path in enumerate(run.sources):
-            told.append(("source" if i == 0 or run.whys else "", path))
-            told += [("  why", run.whys[i])] if i < len(run.whys) else []
-        told += run.facts.items()
-        told, about = self._fitting(told), self._fitting(list(run.about.items()))
-        rows: list[Row] = [[("sources", "title")], *self._pairs(told, width)]
+            facts.append(("source" if i == 0 or run.whys else "", path))
+            facts += [("  why", run.whys[i])] if i < len(run.whys) else []
+        facts += run.facts.items()
+        facts, about = self._fitting(facts), self._fitting(list(run.about.items()))
+        rows: list[Row] = [[("sources", "title")], *self._pairs(facts, width)]
         rows += [[], [("configuration", "title"), (f" {len(run.about)}" if run.about else "", "dim")]]
         why = "nothing fits; esc shows all" if run.about else _NO_CONFIGURATION
         rows += self._sections(about, width) or self.empty(why, width)
         page = self.part(rows, height)
-        only = self.scene.filtered(actions.CONFIGURATION, len(told) + len(about))
+        only = self.scene.filtered(actions.CONFIGURATION, len(facts) + len(about))
         return Content([(run.name, "title"), *only, *self.more()], page)
 
     def _fitting(self, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -193,7 +175,7 @@ class FactTable(PagePanel):
         return [(name, text) for name, text in pairs if self.scene.fits(actions.CONFIGURATION, name, text)]
 
     def _sections(self, pairs: list[tuple[str, str]], width: int) -> list[Row]:
-        """Return names and values, below them those of sections: what many names begin with stands once."""
+        """Return names and values, below them those of sections: what many names begin with is shown once."""
         named = [(name.partition("/"), text) for name, text in pairs]
         counts = Counter(section for (section, slash, _), _ in named if slash)
         loose, sections = list[tuple[str, str]](), dict[str, list[tuple[str, str]]]()
@@ -209,7 +191,7 @@ class FactTable(PagePanel):
         return rows
 
     def _pairs(self, pairs: list[tuple[str, str]], width: int) -> list[Row]:
-        """Return names and values; a value that is too long goes on in further rows."""
+        """Return names and values; a value that is too long continues in further rows."""
         more = self.scene.glyphs.ellipsis
         widest = max((cells.width(cells.settled(name)) for name, _ in pairs), default=0)
         names = min(max(widest, 14), 40, max(8, width // 3))

@@ -19,7 +19,7 @@ _MEASURES = {**{name: name for name in ranks.MEASURES}, "age": "last seen", "gpu
 
 
 def measure_of(scene: Scene) -> str:
-    """Return what the grid shows: as chosen, else what tells ranks apart best."""
+    """Return what the grid shows: as chosen, else what distinguishes ranks best."""
     rows = scene.run.ranks if scene.run else ()
     return scene.measure if scene.measure in ranks.measures(rows) else ranks.best_measure(rows)
 
@@ -30,7 +30,7 @@ class RankGrid(Panel):
     opens = actions.RANKS
 
     def content(self, width: int, height: int) -> Content:
-        """Return the grid with the worst ranks beside or in the title."""
+        """Return the grid with the worst ranks next to it or in the title."""
         scene, measure = self.scene, measure_of(self.scene)
         rows = scene.run.ranks if scene.run else ()
         dot = scene.glyphs.dot
@@ -55,8 +55,8 @@ class RankGrid(Panel):
 
 def _calm(rows: Sequence[RankRow]) -> str:
     """Return what to say of ranks of which none is worth naming."""
-    told = any(row.done is not None or row.age is not None for row in rows)
-    return "no slow rank" if told else "no rank prints steps of its own"
+    known = any(row.done is not None or row.age is not None for row in rows)
+    return "no slow rank" if known else "no rank prints steps of its own"
 
 
 class RankTable(Panel):

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from runwatch.render import cells
+from runwatch.render import cells, heat
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content, framed
 from runwatch.tui import paint
@@ -21,7 +21,7 @@ from runwatch.tui.api import api
 from runwatch.tui.scene import Scene
 
 ROLES = (
-    "heat-0", "heat-1", "heat-2", "heat-3", "heat-4",
+    *heat.ROLES,
     "axis", "raw", "smooth", "second", "third", "fourth", "cursor", "bad", "mark-incident", "mark-checkpoint",
     "mark-eval", "mark-restart", "frame", "focus", "title", "value", "dim", "good", "busy", "warn", "crit",
     "bar", "track", "level", "key", "select", "hit", "band", "edge", "best", "shade-warn", "shade-crit",
@@ -43,7 +43,7 @@ class Rows(Widget):
         self._strips: list[Strip] = []
         self._palette: dict[str, Style] = {}
         self._faded = False
-        """Colours have changed since it was painted."""
+        """Colors have changed since it was painted."""
         self.targets: list[Target] = []
         """What can be clicked in what is drawn; `draw` says it."""
 
@@ -111,14 +111,14 @@ class Rows(Widget):
         return Strip.blank(self.size.width, self.rich_style)
 
     def notify_style_update(self) -> None:
-        """Forget colours when the theme changes; the new ones are known only after this."""
+        """Forget colors when the theme changes; the new ones are known only after this."""
         super().notify_style_update()
         if self.is_attached and self.is_running and not self._faded:
             self._faded = True
             self.call_later(self._repaint)
 
     def _repaint(self) -> None:
-        """Paint what is drawn in new colours."""
+        """Paint what is drawn in new colors."""
         self._faded = False
         self._palette.clear()
         self._strips = [self._strip(row, self._width) for row in self._drawn]
@@ -254,7 +254,7 @@ class Panel(Rows):
         self.redraw()
 
 
-def centred(text: str, width: int, height: int, role: str = "dim") -> list[Row]:
+def centered(text: str, width: int, height: int, role: str = "dim") -> list[Row]:
     """Return rows with one line of text in the middle."""
     blank: list[Row] = [[] for _ in range(max(0, (height - 1) // 2))]
     space = " " * max(0, (width - cells.width(cells.settled(text))) // 2)

@@ -28,7 +28,7 @@ class RunTable(Panel):
         self.marked: dict[str, None] = {}
         """Ids of the runs that something is done to together, in the order in which they were chosen."""
         self._at = 0
-        """Where the selected run stood when it was last there."""
+        """Where the selected run was when it was last there."""
         self._first = 0
         """The first line that is shown."""
         self._places: list[Place] = []
@@ -39,17 +39,16 @@ class RunTable(Panel):
         return [line for line in self._laid() if isinstance(line, RunRow)]
 
     def _laid(self) -> list[Heading | RunRow]:
-        runs = self.scene.snapshot.runs if self.scene.snapshot else ()
         fit = [
             row
-            for row in runs
+            for row in self.scene.runs
             if self.scene.fits(actions.RUNS, row.name, row.host, states.phase_word(row.phase), row.worst)
         ]
         by = self.grouping if self.grouping in fleet.groupings(fit) else ""
         return fleet.groups(fleet.ordered(fit, self.order), by)
 
     def selected(self) -> RunRow | None:
-        """Return the run that is on the screen; where it is not in the table, what stands at its place."""
+        """Return the run that is on the screen; where it is not in the table, what is at its place."""
         found, run = self.found(), self.scene.run
         ids = {row.id: place for place, row in enumerate(found)}
         here = [self.scene.run_id, *([run.id, *(s.id for s in reversed(run.stages))] if run else [])]
@@ -64,7 +63,7 @@ class RunTable(Panel):
 
     def chosen(self) -> list[RunRow]:
         """Return the runs that were marked, else the selected one."""
-        rows = {row.id: row for row in (self.scene.snapshot.runs if self.scene.snapshot else ())}
+        rows = {row.id: row for row in self.scene.runs}
         here = self.selected()
         return [rows[key] for key in self.marked if key in rows] or ([here] if here is not None else [])
 
@@ -83,7 +82,7 @@ class RunTable(Panel):
     def content(self, width: int, height: int) -> Content:
         """Return the rows around the selected one."""
         scene, glyphs = self.scene, self.scene.glyphs
-        runs, self._lines = scene.snapshot.runs if scene.snapshot else (), self._laid()
+        runs, self._lines = scene.runs, self._laid()
         count = sum(isinstance(line, RunRow) for line in self._lines)
         title: Row = [("runs", "title"), (f" {len(runs)}", "dim"), *scene.filtered(actions.RUNS, count)]
         if self.marked:

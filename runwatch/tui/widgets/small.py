@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runwatch.render import cells
 from runwatch.render.cells import Row
-from runwatch.tui.widgets.rows import Rows, centred
+from runwatch.tui.widgets.rows import Rows, centered
 
 LEAST = (40, 10)
 """Columns and rows below which no view makes sense."""
@@ -25,4 +25,4 @@ class TooSmall(Rows):
             "too small",
         )
         text = next((text for text in texts if cells.width(text) <= width), least)
-        return centred(text, width, height, "warn")
+        return centered(text, width, height, "warn")

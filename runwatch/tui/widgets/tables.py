@@ -28,13 +28,13 @@ class Stats(Rows):
 
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
-        self.beside: tuple[str, ...] = ()
-        """Metrics of the chart beside it."""
+        self.charted: tuple[str, ...] = ()
+        """Metrics of the chart next to it."""
 
     def _names(self) -> list[str]:
         names = choose.charted(self.scene.run)
         first = [name for name in choose.alarming(self.scene.run) if name in names]
-        return [name for name in dict.fromkeys([*first, *names]) if name not in self.beside[:1]]
+        return [name for name in dict.fromkeys([*first, *names]) if name not in self.charted[:1]]
 
     def _trend(self, width: int) -> int:
         return max(0, width - _NAME - _VALUE - 3)
@@ -96,7 +96,7 @@ def label_width(lines: Sequence[summary.Line], width: int) -> int:
 def pairs(lines: Sequence[summary.Line], width: int, more: str, label: int = 0) -> list[Row]:
     """Return labels and values, each in a column of its own; `label` cells for labels, if that is given.
 
-    A value that is too long goes on in the next rows.
+    A value that is too long continues in the next rows.
     """
     label = label or label_width(lines, width)
     names = cells.apart([line.label for line in lines], label, more)
@@ -108,12 +108,12 @@ def pairs(lines: Sequence[summary.Line], width: int, more: str, label: int = 0) 
 
 
 class SummaryCard(Panel):
-    """What a run comes to, and what has no chart: beside charts as narrow as it can be, else in columns."""
+    """What a run comes to, and what has no chart: next to charts as narrow as it can be, else in columns."""
 
     can_focus = False
 
     def needed(self, height: int) -> int:
-        """Return the outer width at which nothing is cut in so many rows beside charts."""
+        """Return the outer width at which nothing is cut in so many rows next to charts."""
         lines = card(self.scene.run)
         label, value = _widest(lines)
         return 2 + (max(label, value) if 2 * len(lines) <= height else label + 1 + value)
@@ -176,8 +176,8 @@ class Values(Panel):
             for i in range(len(first))
         ]
         hidden = len(rows) - height
-        told: Row = [(f"{hidden} more", "dim")] if hidden > 0 else []
-        return Content([("values", "title"), (f" {len(known)} without a chart", "dim")], rows, told)
+        more_below: Row = [(f"{hidden} more", "dim")] if hidden > 0 else []
+        return Content([("values", "title"), (f" {len(known)} without a chart", "dim")], rows, more_below)
 
 
 def _last(item: Latest) -> str:
@@ -208,19 +208,19 @@ class Summary(Panel):
 
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
-        self.beside: frozenset[str] = frozenset()
-        """Metrics of the charts beside it: their newest values stand there."""
+        self.charted: frozenset[str] = frozenset()
+        """Metrics of the charts next to it: their newest values are there."""
 
     def worth(self) -> bool:
         """Return whether there is more than the summary of the only run, which needs no column."""
         scene = self.scene
         facts = frozenset(scene.run.facts if scene.run else ())
-        return bool(facts - _PAGE) or len(scene.snapshot.runs if scene.snapshot else ()) > 1
+        return bool(facts - _PAGE) or len(scene.runs) > 1
 
     def content(self, width: int, height: int) -> Content:
         """Return the runs, then the metrics, then what was found out about the run."""
         scene, run, more = self.scene, self.scene.run, self.scene.glyphs.ellipsis
-        runs = scene.snapshot.runs if scene.snapshot else ()
+        runs = scene.runs
         rows: list[Row] = [
             run_line(row, width, self._here(row)) for row in self._nearest(max(1, height // 4))
         ]
@@ -230,8 +230,8 @@ class Summary(Panel):
             facts = {name: text for name, text in run.facts.items() if name not in _PAGE}
             if run.format:
                 facts.setdefault("format", run.format)
-            untold = [name for name in choose.charted(run) if name not in self.beside]
-            newest = [summary.last(item) for name in untold if (item := scene.latest(name))]
+            uncharted = [name for name in choose.charted(run) if name not in self.charted]
+            newest = [summary.last(item) for name in uncharted if (item := scene.latest(name))]
             sections = {
                 "newest": newest,
                 "summary": card(run),
@@ -244,7 +244,7 @@ class Summary(Panel):
 
     def _nearest(self, most: int) -> Sequence[RunRow]:
         """Return the runs around the one on the screen, it among them."""
-        runs = self.scene.snapshot.runs if self.scene.snapshot else ()
+        runs = self.scene.runs
         at = next((place for place, row in enumerate(runs) if self._here(row)), 0)
         first = max(0, min(at - most // 2, len(runs) - most))
         return runs[first : first + most]
