@@ -376,8 +376,8 @@ def test_what_each_source_is_and_why_it_belongs_to_the_run_is_told():
     group = fold.engine.groups["g"]
     assert dict(zip(group.paths, group.whys, strict=True)) == {
         "log.log": "log; leads: its records are the run's steps",
-        "csv.log": "metrics; beside log, written at the same time",
-        "/r/checkpoint-2/trainer_state.json": "metrics; beside log",
+        "csv.log": "metrics; next to log, written at the same time",
+        "/r/checkpoint-2/trainer_state.json": "metrics; next to log",
     }, "each state of a trainer repeats those before it"
     assert Fold(log=Member()).engine.groups["log"].whys == ()
 

@@ -148,7 +148,7 @@ class IncidentBook:
         return None
 
     def retire(self, rules: Collection[str], why: str) -> list[Change]:
-        """Resolve what other rules than these had raised; its end would not be seen. `why` is in the message."""
+        """Resolve what other rules had raised; its end would not be seen. `why` is in the message."""
         changes = []
         for scope, incident in tuple(self._open.items()):
             if incident.row.rule not in rules:

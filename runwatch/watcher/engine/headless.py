@@ -1,6 +1,6 @@
 """The headless stream: one plain object when a run appears, progresses, has an incident, ends.
 
-While a long history is read, `preview` objects tell its newest values.
+While a long history is read, `preview` objects show its newest values.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from runwatch.watcher.engine.watched import WatchedRun
 SETTLE = 3.0
 """Seconds a log that finished, crashed or stalled must stay silent before its run counts as ended."""
 SETTLE_TOGETHER = 8.0
-"""The same where several sources tell of it: files are looked for, and directories looked at, every 5 s."""
+"""The same where several sources have it: files are looked for, and directories looked at, every 5 s."""
 _CHANGES = {
     "firing": "firing",
     "escalated": "firing",
@@ -34,7 +34,7 @@ _CHANGES = {
 
 
 class Headless:
-    """What one follower of the stream has been told."""
+    """What one follower of the stream has received."""
 
     def __init__(self, engine: Engine, interval: float, every: int | None) -> None:
         self._engine = engine
@@ -43,7 +43,7 @@ class Headless:
         self._known: set[str] = set()
         """Ids of the runs that were announced; before that nothing is said of a run."""
         self._ended: dict[str, int] = {}
-        """Id of a run that was told to have ended -> its records then."""
+        """Id of a run that was reported to have ended -> its records then."""
         self._told: dict[str, tuple[float, int]] = {}
         """Run id -> (time, step) of its newest progress object."""
         self._previewed: dict[str, float] = {}
@@ -79,7 +79,7 @@ class Headless:
             if watched.run.id not in self._ended and self._is_over(pipeline.group, watched, now):
                 self._ended[watched.run.id] = watched.run.records
                 if self._told.get(watched.run.id, (now, None))[1] != (watched.run.last_step or 0):
-                    yield self._progress(watched, now)  # so that the newest that is told is where it ended
+                    yield self._progress(watched, now)  # so that the last one is where it ended
                 yield self._end(pipeline, now)
         if not self._gave_up and self._is_nothing(now):
             self._gave_up = True
