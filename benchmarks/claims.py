@@ -62,7 +62,8 @@ each redraw.""",
         "Text without training",
         "unknown",
         """Source code, logs of servers, output of pip and so on, 20,000 lines of each. The baseline looks
-for `step N ... loss X`.""",
+for `step N ... loss X` only; runwatch looks for every format and event, and for layouts to learn.
+The bars notice when that grows.""",
         ("text without training, CPU, median", "text without training, CPU, slowest"),
     ),
     Section(
@@ -169,7 +170,6 @@ SAID = {
         "daemon, from a NaN in the log to its incident",
     ),
     ("docs/architecture.md", "a screen stays below 160 MB"): ("tail, peak memory of all processes",),
-    ("docs/architecture.md", "Text without training costs little"): ("text without training, CPU, median",),
     ("docs/architecture.md", "the event file loaders need at least twice the CPU"): (
         "event file, CPU, next to EventFileLoader",
         "event file, CPU, next to EventAccumulator",
