@@ -25,7 +25,7 @@ import pyte
 from benchmarks import make_log
 from benchmarks.rows import Row, limit
 
-PATIENCE = 120.0
+PATIENCE = 600.0
 LONG = 10_000_000
 _LINE = "step {0:08d}/20000000 (0.00%) | loss: {1}.{2:06d} | lrm: 1.00 | dt: 50.00ms\n"
 

@@ -145,7 +145,7 @@ def test_keys_of_the_screen(place):
         ("[[maintenance]]\nstarts = 2030-01-01T01:00:00\nends = 2030-01-01T00:00:00", "a maintenance window ends after it starts: runwatch.toml:3"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_meant_is_told_with_its_line(place, text, message):
+def test_what_is_invalid_is_reported_with_its_line(place, text, message):
     assert error_of(place, text) == message
 
 
@@ -158,14 +158,14 @@ def test_a_key_inside_a_text_of_several_lines_is_not_a_key(place):
     assert "runwatch.toml:7" in error_of(place, text)
 
 
-def test_broken_toml_is_told_with_its_line(place):
+def test_broken_toml_is_reported_with_its_line(place):
     assert error_of(place, "[slack]\ntimeout = \n").startswith("not valid TOML: runwatch.toml:2: ")
     assert error_of(place, "[slack]\ntimeout = 1\ntimeout = 2\n").startswith(
         "not valid TOML: runwatch.toml:3: "
     )
 
 
-def test_a_file_that_is_not_utf8_is_told_with_its_line(place):
+def test_a_file_that_is_not_utf8_is_reported_with_its_line(place):
     path = place / "runwatch.toml"
     path.write_bytes(b"[slack]\n# caf\xe9\n")
     with pytest.raises(ConfigError, match=r"not UTF-8 text: .*runwatch\.toml:2"):

@@ -94,7 +94,7 @@ def test_it_is_the_same_however_the_bytes_are_cut(size: int, step: int):
 
 
 @pytest.mark.parametrize("size", [3000, 1 << 20])
-def test_clocks_without_a_date_go_on_for_days(size: int):
+def test_clocks_without_a_date_continue_for_days(size: int):
     text, times = lines(lambda step: 300.0 if step < 1200 else 100.0)
     assert close(after(at(text, 1500), size).progress(), times[-1] - times[1499], 0.01)
 

@@ -74,7 +74,7 @@ def test_what_step_lines_print_goes_before():
     assert (run.planned, run.progress().total_source) == (300, "")
 
 
-def test_configurations_beside_the_log():
+def test_configurations_next_to_the_log():
     assert planned_steps({"trainer/max_steps": "1,000", "lr": "0.1"}) == (1000, "max_steps")
     assert planned_steps({"max_steps": "1e4"}) == (10_000, "max_steps")
     assert planned_steps({"a/max_steps": "10", "b/total_steps": "10"}) in {
@@ -178,7 +178,7 @@ def test_a_share_that_is_printed_without_a_total():
     assert progress.eta_seconds == pytest.approx(15.0, rel=0.02)
 
 
-def test_a_run_that_another_source_leads_anew_keeps_its_plan():
+def test_a_run_that_another_source_leads_again_keeps_its_plan():
     run = Run("run", "run")
     run.tell({"trainer/max_epochs": "8", "max_steps": "400"})
     anew = run.led_anew(None)

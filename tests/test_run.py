@@ -39,7 +39,7 @@ def test_slow_steps_among_the_others_count():
     assert run_of(times).progress().rate == pytest.approx(1 / 1.25, rel=0.01)
 
 
-def test_training_goes_on_after_an_evaluation():
+def test_training_continues_after_an_evaluation():
     begun = "Start inference on 5000 images\n"
     assert run_of([1.0] * 20, begun).phase == "evaluating"
     assert run_of([1.0] * 20, begun + "Evaluation done in 12.5 s\n").phase == "training"
@@ -52,7 +52,7 @@ def test_what_finishes_early_has_not_done_all(steps, fraction):
     assert run.progress().fraction == pytest.approx(fraction)
 
 
-def test_records_without_steps_tell_their_epoch():
+def test_records_without_steps_show_their_epoch():
     parser, splitter, run = LogParser(), Splitter(), Run("run", "run")
     rows = "".join(
         f"{{'loss': 2.5, 'grad_norm': 0.5, 'learning_rate': 0.1, 'epoch': {n / 8}}}\n" for n in range(9)
@@ -91,7 +91,7 @@ def test_where_an_epoch_ends_is_no_total_once_it_was_passed(size, epochs, planne
         assert wanted is not None or run.progress().eta_seconds is None
 
 
-def test_a_bar_that_stands_at_none_is_no_first_step():
+def test_a_bar_that_is_at_none_is_no_first_step():
     bars = b"".join(b"\r %d%%|  | %d/8 [00:0%d<00:09,  1.50s/it]" % (n, n, n) for n in range(9))
     rows = b"".join(
         b"{'loss': 2.5, 'grad_norm': 0.%d, 'learning_rate': 0.1, 'epoch': 0.%d}\n" % (n, n) for n in (1, 2, 4)

@@ -41,7 +41,7 @@ PIPELINE = (
 
 @pytest.mark.parametrize("size", [1, 64, 10_000])
 @pytest.mark.parametrize("logged", [b"", b"12:00:00 - INFO - model ready, training begins\n" * 30])
-def test_a_bar_that_ended_before_training_tells_no_step(size, logged):
+def test_a_bar_that_ended_before_training_shows_no_step(size, logged):
     rows = [f"{{'loss': {i}.5, 'learning_rate': 0.5, 'epoch': {i / 10}}}\n".encode() for i in range(1, 9)]
     text = b"".join(bar(i, 40) for i in range(1, 41)) + logged + b"".join(rows)
     found = segments(*(text[i : i + size] for i in range(0, len(text), size)))
@@ -102,7 +102,7 @@ def test_records_without_a_step_take_it_from_the_bar_before_them():
 
 
 @pytest.mark.parametrize("size", [1, 50, 10_000])
-def test_a_bar_that_ended_within_another_tells_no_step(size):
+def test_a_bar_that_ended_within_another_shows_no_step(size):
     """transformers evaluates with a bar of its own; a fast training prints before its bar is redrawn."""
     log = b"".join(bar(step, 30) + b"{'loss': '4.1', 'epoch': '1'}\n" for step in range(1, 21))
     log += (
@@ -140,7 +140,7 @@ def test_a_run_resumed_with_more_steps_to_do_is_as_far_as_its_newest_bar(size):
     assert found[-1].block.bar == (0, 15, 20)
 
 
-def test_bars_alone_tell_progress():
+def test_bars_alone_show_progress():
     found = segments(bar(0, 4), bar(1, 4), bar(4, 4))
     assert found[-1].block.bar == (0, 4, 4)
 
@@ -179,7 +179,7 @@ def trainer(logged: int, pace: str, *, drawn_again: bool = True, every: int = 3,
 
 @pytest.mark.parametrize("size", [pytest.param(1, marks=pytest.mark.deep), 7, 100, 1 << 20])
 @pytest.mark.parametrize("logged", [1, 5, 7])
-def test_a_dict_beside_a_quick_bar_has_the_step_of_the_bar_drawn_behind_it(size, logged):
+def test_a_dict_next_to_a_quick_bar_has_the_step_of_the_bar_drawn_behind_it(size, logged):
     text = trainer(logged, "27")
     found = segments(*(text[i : i + size] for i in range(0, len(text), size)))
     assert steps_of_runs(found) == [list(range(logged, 121, logged))]
@@ -192,7 +192,7 @@ def test_a_dict_that_no_bar_was_drawn_for_has_the_step_of_the_bar_before(size):
     assert steps_of_runs(found) == [[step - step % 3 for step in range(5, 121, 5)]]
 
 
-def test_a_dict_beside_a_slow_bar_does_not_wait():
+def test_a_dict_next_to_a_slow_bar_does_not_wait():
     text = trainer(4, "2", every=1)
     parser, splitter = LogParser(), Splitter()
     at = text.index(b"}\n", 4000) + 2
@@ -223,7 +223,7 @@ def test_a_bar_whose_pace_is_not_measured_yet_is_drawn_behind_each_dict():
     assert loss_steps(text) == [1, 2, 3, 4]
 
 
-def test_a_pace_that_is_stale_tells_no_slow_bar():
+def test_a_pace_that_is_stale_shows_no_slow_bar():
     text = shown(1, " 1.50s/it")
     for step in (1, 2, 3, 4):  # the first dict's bar is drawn once more as it was: others are, too
         text += b"\r   \r" + told(step) + shown(step, " 1.50s/it")
@@ -234,7 +234,7 @@ def test_a_pace_that_is_stale_tells_no_slow_bar():
     assert loss_steps(text + b"\n") == [5, 10, 15]
 
 
-def test_dicts_that_were_held_back_have_no_step_but_where_the_end_tells_it():
+def test_dicts_that_were_held_back_have_no_step_but_where_the_end_shows_it():
     bars = b"".join(shown(step, " 1.00s/it") for step in range(61)) + b"\n"
     dicts = b"".join(told(step) for step in (10, 20, 30, 40, 50, 60))
     end = b"{'train_runtime': 60.0, 'train_loss': 0.5, 'epoch': 3.0}\n"
@@ -244,12 +244,12 @@ def test_dicts_that_were_held_back_have_no_step_but_where_the_end_tells_it():
     assert 25 not in loss_steps(bars + uneven + end)
 
 
-def test_what_ranks_print_alike_beside_one_bar_was_not_held_back():
+def test_what_ranks_print_alike_next_to_one_bar_was_not_held_back():
     bars = shown(0, "?it/s") + shown(10, " 1.00s/it") + b"\n"
     assert loss_steps(bars + told(10) * 4) == [10] * 4
 
 
-def test_a_bar_that_has_not_moved_tells_no_step():
+def test_a_bar_that_has_not_moved_shows_no_step():
     assert np.isnan(loss_steps(shown(0, "?it/s") + b"\nwarning: slow\n" + told(5))).tolist() == [True]
 
 
@@ -274,7 +274,7 @@ def _dicts(
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("size", [7, 10_000])
-def test_what_a_logger_tells_and_the_trainer_prints_again_is_one_record(logged, printed, size):
+def test_what_a_logger_shows_and_the_trainer_prints_again_is_one_record(logged, printed, size):
     text = _dicts(logged, printed)
     found = segments(*(text[i : i + size] for i in range(0, len(text), size)))
     assert steps_of_runs(found) == [[5, 10, 15, 20, 25]]

@@ -119,7 +119,7 @@ def test_banners_of_evaluations_do_not_cut_a_run():
     assert (run["steps"]["records"], run["stages"]) == (40, [])
 
 
-def test_results_are_only_what_stands_behind_the_end():
+def test_results_are_only_what_is_behind_the_end():
     run = document(folded("val accuracy: 10%\n" + base() + "val accuracy: 20%\n"), 2000.0)["runs"][0]
     assert run["results"] == {"val accuracy": 0.2}
     running = document(folded(base(60)[: len(base(60)) // 2] + "val accuracy: 20%\n"), 2000.0)["runs"][0]
@@ -208,7 +208,7 @@ def test_check_shows_the_stages(tmp_path):
     assert len(json.loads(done.stdout)["runs"]) == 1
 
 
-def test_what_a_tracker_writes_late_is_of_the_stage_that_it_told_of():
+def test_what_a_tracker_writes_late_is_of_the_stage_that_it_reported_of():
     log, metrics = LogParser(), LogParser()
     rows = [f"{i},{5 - i / 20:.6f},{i / 100}\n" for i in range(60)]
     engine = Engine()
@@ -256,7 +256,7 @@ def test_a_trackers_run_is_of_the_stage_whose_log_names_it():
     assert names == [[], ["val/loss", "val/accuracy"], []]
 
 
-def test_the_message_about_the_end_tells_the_results_of_each_stage():
+def test_the_message_about_the_end_shows_the_results_of_each_stage():
     engine = folded(PIPELINE, live=True)
     (evaluating,) = looks(engine, 1010.0, "")
     assert (evaluating.phase, evaluating.stage, evaluating.records) == ("evaluating", "SFT 3/3", 100)

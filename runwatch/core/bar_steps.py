@@ -90,11 +90,11 @@ def without_unrelated(
     edges = np.flatnonzero(np.append(True, (at[1:] != at[:-1]) | (stepless[1:] != stepless[:-1])))
     step[stepless & (step == 0)] = np.nan
     for begin, end in zip(edges.tolist(), [*edges[1:].tolist(), len(train)], strict=True):
-        count, told = end - begin, epoch[begin:end]
-        if count < 2 or not stepless[begin] or not (told[1:] > told[:-1]).all():
+        count, reported = end - begin, epoch[begin:end]
+        if count < 2 or not stepless[begin] or not (reported[1:] > reported[:-1]).all():
             continue
         done, total = float(step[begin]), float(train.total[begin])
-        if first and not begin and done == total and _is_even(told, total, _final_epoch(batch)):
+        if first and not begin and done == total and _is_even(reported, total, _final_epoch(batch)):
             step[begin:end] = np.arange(1, count + 1) * (total / count)
             other[begin:end] = False
         elif count >= _HELD_BACK and (done == total or not train.seconds[begin] < QUICK):
@@ -111,6 +111,6 @@ def _is_even(epoch: Floats, total: float, final: float) -> bool:
 
 def _final_epoch(batch: Batch) -> float:
     """Return the epoch at which the training ended, as its last record shows; NaN if it did not yet."""
-    told = [table for table in batch.tables if table.kind == EVAL and "train_runtime" in table.names]
-    epoch = column_of(told, EPOCH)
+    reported = [table for table in batch.tables if table.kind == EVAL and "train_runtime" in table.names]
+    epoch = column_of(reported, EPOCH)
     return float(epoch[-1]) if len(epoch) == 1 else np.nan

@@ -208,16 +208,16 @@ class Machine:
         A main process may leave all computing to children without ranks
         (`mp.spawn`): what the driver says of them counts before what it may use.
         """
-        told = [
+        reported = [
             index
             for process in self.processes
             for index, pids in self.computing.items()
             if process.pid in pids
         ]
         ranked = any(process.role == "rank" for process in self.processes)
-        own = () if told and not ranked else self.own()
+        own = () if reported and not ranked else self.own()
         found = [index for process in own for index in self.gpus_of(process)]
-        return tuple(dict.fromkeys((*found, *told)))
+        return tuple(dict.fromkeys((*found, *reported)))
 
     def gpu(self, index: str) -> Gpu:
         """Return what is known of a GPU that does not change."""

@@ -408,8 +408,8 @@ class Run:
         if len(self.checkpoints):
             good = self.last_good(None if step is None else step + 1)
             return None if good is None else good.at
-        told = self.saves.newest(line) or self.saves.newest()
-        steps = (save.at for save in told if save.at is not None)
+        reported = self.saves.newest(line) or self.saves.newest()
+        steps = (save.at for save in reported if save.at is not None)
         return next((at for at in steps if step is None or at <= step), None)
 
     def last_good(self, before: int | None = None) -> Checkpoint | None:

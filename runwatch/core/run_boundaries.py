@@ -116,7 +116,7 @@ class Splitter:
 
     def split(self, batch: Batch, *, live: bool = False, arrival: float = 0.0) -> Iterator[Segment]:
         """Yield the batch's blocks in order; concatenated they are the batch."""
-        batch, others, anew = self._of_lowest_rank(batch)
+        batch, others, again = self._of_lowest_rank(batch)
         batch = self._duplicates.without(self._echoes.without(batch))
         bars, train, evals, plans = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
         train, stepless = self._fill_steps(batch, train, bars)
@@ -156,7 +156,7 @@ class Splitter:
                 arrival=arrival,
             )
             stage = self._is_stage(rows)
-            yield Segment(block, begins_run=index > 0, is_stage=stage, leads_anew=anew and not index)
+            yield Segment(block, begins_run=index > 0, is_stage=stage, leads_anew=again and not index)
             for rank, columns in by_rank(others, low, high).items():
                 steps = columns.pop("progress")
                 yield Segment(
@@ -198,12 +198,12 @@ class Splitter:
         order = np.argsort(offset, kind="stable")
         who = number_of(rank[order], node[order])
         lowest = np.minimum(np.minimum.accumulate(who), self._rank)
-        begin, anew = self._led_anew(who, lowest, step[order])
+        begin, again = self._led_again(who, lowest, step[order])
         self._rank = float(lowest[-1])
         keep = np.empty(len(who), bool)
         keep[order] = (who == lowest) & (np.arange(len(who)) >= begin)
         if keep.all():
-            return batch, [], anew
+            return batch, [], again
         tables: list[Table] = []
         others: list[Table] = []
         at = 0
@@ -217,26 +217,26 @@ class Splitter:
                 tables.append(pick(table, kept))
             if not kept.all():
                 others.append(pick(table, ~kept))
-        return msgspec.structs.replace(batch, tables=tuple(tables)), others, anew
+        return msgspec.structs.replace(batch, tables=tuple(tables)), others, again
 
-    def _led_anew(self, who: Floats, lowest: Floats, step: Floats) -> tuple[int, bool]:
+    def _led_again(self, who: Floats, lowest: Floats, step: Floats) -> tuple[int, bool]:
         """Return where the lowest rank begins that has the steps from the first, and if others led before.
 
         One that comes when another one has led for long is of a launch of its own. All of shape (n,), a
         record of the batch each: its rank, the lowest rank up to it, its step.
         """
-        begin, known, anew, since = 0, math.isfinite(self._rank), False, 0
+        begin, known, again, since = 0, math.isfinite(self._rank), False, 0
         for at in np.flatnonzero(lowest < np.append(self._rank, lowest[:-1])).tolist():
             led = self._led + int(np.count_nonzero(who[since:at] == lowest[at - 1])) if at else self._led
             if not known and not at:
                 self._led_from = float(step[at])
             elif not step[at] > self._led_from and led <= _HEAD_START:  # or they have no steps
-                self._led_from, begin, anew = float(step[at]), at, known
+                self._led_from, begin, again = float(step[at]), at, known
             self._led, since = 0, at
         self._led += int(np.count_nonzero(who[since:] == lowest[-1]))
-        if anew:
+        if again:
             self._step, self._pattern, self._total, self._finished = np.nan, "", np.nan, False
-        return begin, anew
+        return begin, again
 
     def _fill_steps(self, batch: Batch, train: Rows, bars: Rows) -> tuple[Rows, NDArray[np.bool_]]:
         """Give records without a step what the bar before them shows; say which those are."""
@@ -251,12 +251,12 @@ class Splitter:
                     strict=True,
                 )
             ]
-            beside = self._without_inner(shown[:3], bars, at)
+            nearby = self._without_inner(shown[:3], bars, at)
             if len(bars):
-                beside[0] = self._redraws.steps(beside, shown[2:], train, bars, at)
+                nearby[0] = self._redraws.steps(nearby, shown[2:], train, bars, at)
             step, total, seconds = (
                 np.where(stepless, b, own)
-                for b, own in zip(beside, (train.step, train.total, train.seconds), strict=True)
+                for b, own in zip(nearby, (train.step, train.total, train.seconds), strict=True)
             )
             train = replace(train, step=step, total=total, seconds=seconds)
             train, epoch = without_unrelated(
@@ -317,8 +317,8 @@ class Splitter:
             other = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
             other = other or (kind == TRAIN and index == 0 and self._pattern not in ("", train.pattern[0]))
             other = other or self._announced
-            anew = kind == TRAIN and step <= 1 and self._plans_anew(train, index)
-            if step < last and (self._finished or other or anew):
+            again = kind == TRAIN and step <= 1 and self._plans_again(train, index)
+            if step < last and (self._finished or other or again):
                 begins[offset] = _Former(self._last_pattern(train, offset), self._announced)
                 self._finished = False
             elif step < last and kind == TRAIN:
@@ -331,7 +331,7 @@ class Splitter:
             self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
         return begins, restarts
 
-    def _plans_anew(self, train: Rows, index: int) -> bool:
+    def _plans_again(self, train: Rows, index: int) -> bool:
         """Return True if a record that starts from the beginning has another total than the one before."""
         before = train.total[index - 1] if index else self._total
         return bool(
@@ -385,8 +385,8 @@ def _turns(
         return []
     change = np.ones(len(train), bool)  # the first row: its predecessor is in an earlier batch
     change[1:] = (train.step[1:] < train.step[:-1]) | (train.pattern[1:] != train.pattern[:-1])
-    for told in (ends, headers):
-        after = np.searchsorted(train.offset, told)
+    for reported in (ends, headers):
+        after = np.searchsorted(train.offset, reported)
         change[after[after < len(train)]] = True
     turns = [(float(train.offset[i]), TRAIN, i) for i in np.flatnonzero(change).tolist()]
     turns += [(float(offset), "finished", 0) for offset in ends.tolist()]

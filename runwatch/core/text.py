@@ -83,9 +83,9 @@ def path(name: str) -> str:
 def _part(name: str) -> str:
     """Return one part of a path; one that looks as if it were marked is marked too."""
     raw = name.encode("utf-8", "surrogateescape")
-    told = raw.decode("utf-8", "backslashreplace")
-    safe = plain(told, len(told) + 1)
-    if safe == told and not _AMBIGUOUS.search(name):
+    reported = raw.decode("utf-8", "backslashreplace")
+    safe = plain(reported, len(reported) + 1)
+    if safe == reported and not _AMBIGUOUS.search(name):
         return safe
     stem, suffix = splitext(safe)
     return f"{stem}~{_digest(raw)}{suffix}"

@@ -51,7 +51,7 @@ class LogParser:
         for fmt in (one for one in self._detector.formats if one.name == settled):
             self._detector.settle(fmt)
         self._drift = Drift()
-        self._retold: list[int] = []
+        self._repeated_lines: list[int] = []
         """Line below the newest end of a run, which may come with the next piece."""
 
     @property
@@ -191,21 +191,21 @@ class LogParser:
         ]
         return tuple((n, decode(text, 1000)) for n, text in shown if text)[-count:]
 
-    def _told_again(self, piece: Piece) -> list[int]:
+    def _repeated(self, piece: Piece) -> list[int]:
         """Return the lines of a piece that repeat a record; see Format.retells."""
         fmt = self._detector.format
         if fmt is None or not fmt.retells:
             return []
         ends = [event.line + 1 for event in piece.events if event.kind in ("early_stop", "over")]
-        lines = [*self._retold, *ends]
-        self._retold = lines[-1:]
+        lines = [*self._repeated_lines, *ends]
+        self._repeated_lines = lines[-1:]
         return lines
 
     def _batch(self, piece: Piece, tail: tuple[tuple[int, str], ...] = ()) -> Batch:
         return Batch(
             start=piece.start,
             end=self._framing.done,
-            tables=self._pipeline.columns(piece, self._told_again(piece)),
+            tables=self._pipeline.columns(piece, self._repeated(piece)),
             events=tuple(piece.events),
             lines=piece.lines,
             unparsed=piece.unparsed,

@@ -19,7 +19,7 @@ from runwatch.parsers.blocks import BlockReader
 from runwatch.parsers.body.matchers import values
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.body.ranks import Ranks
-from runwatch.parsers.body.readers import message_behind, tells_little
+from runwatch.parsers.body.readers import message_behind, says_little
 from runwatch.parsers.counters.nesting import Nests
 from runwatch.parsers.detect.body import Body
 from runwatch.parsers.detect.candidates import Candidates
@@ -32,7 +32,7 @@ from runwatch.parsers.framing.ansi import UP, bare, rows
 from runwatch.parsers.framing.chunks import Chunk, Framing
 
 if TYPE_CHECKING:
-    from runwatch.parsers.progress.idle import Tells
+    from runwatch.parsers.progress.idle import Shown
 
 
 class Pipeline:
@@ -117,19 +117,19 @@ class Pipeline:
         if UP not in record:
             return self._read_line(Line(bare(record), offset, number, ordinal, outer), piece)
         drawn = [Line(text, offset + at, number, ordinal, outer) for at, text in rows(record)]
-        told = [self._read_line(line, piece) for line in drawn]
-        return any(told)
+        reported = [self._read_line(line, piece) for line in drawn]
+        return any(reported)
 
     def _read_line(self, line: Line, piece: Piece) -> bool:
         """Read a line, its envelope separated from its body."""
         match = self._body.leading(line)
         if match is None and self._body.shuts_out(line):
-            told = self._tell(line, piece)
-            return self.evidence.learn(line, piece) or told
-        told = self._read_body(match, line, piece)
+            reported = self._tell(line, piece)
+            return self.evidence.learn(line, piece) or reported
+        reported = self._read_body(match, line, piece)
         if match is None and not self.evidence.detector.sure:  # else no reader was asked
             self.candidates.asleep = self.candidates.gate.asleep()
-        return told
+        return reported
 
     def _read_body(self, match: Match | None, line: Line, piece: Piece) -> bool:
         """Ask everyone about a body; `match` is what those that go first have found in its line."""
@@ -148,14 +148,14 @@ class Pipeline:
                 return True
         if behind := self._behind(line):
             return self._read_behind(behind, line, piece) or match is not None
-        told = self._tell(line, piece)
-        return match is not None or self.evidence.learn(line, piece) or told
+        reported = self._tell(line, piece)
+        return match is not None or self.evidence.learn(line, piece) or reported
 
     def _read_further(self, line: Line, piece: Piece) -> Match | None:
         """See what else a line shows that a reader took; return what another format makes of it."""
         if behind := self._behind(line):
             self._read_behind(behind, line, piece)
-        if not tells_little(line.body):
+        if not says_little(line.body):
             return None
         if self.evidence.share is not None:
             return self._body.match(line)
@@ -208,7 +208,7 @@ class Pipeline:
         busy = asked.own or asked.first or self.events.inside or self._body.ranks or not asked.asleep
         return not busy and self.evidence.detector.bulk and not (learner is not None and learner.awake)
 
-    def idles(self, tells: Tells) -> bool:
+    def idles(self, tells: Shown) -> bool:
         """Return whether redraws of this kind show nothing more: nothing waits for any line."""
         candidates, learner = self.candidates, self.evidence.learner
         if candidates.own or self.events.inside or not candidates.idle.asleep(tells):

@@ -16,7 +16,7 @@ from runwatch.parsers.events.events import EventScanner
 from runwatch.parsers.framing.ansi import bare
 from runwatch.parsers.framing.lines import PAINTED_INSIDE, UNCLEAN, Ints, Lines, worth
 from runwatch.parsers.prefilter.sieve import TRIGGERS
-from runwatch.parsers.progress.idle import Run, Tells
+from runwatch.parsers.progress.idle import Run, Shown
 
 
 class Records(Protocol):
@@ -43,7 +43,7 @@ class Records(Protocol):
         """Whether a line that the sieve holds back shows nothing."""
         ...
 
-    def idles(self, tells: Tells) -> bool:
+    def idles(self, tells: Shown) -> bool:
         """Return whether redraws of this kind show nothing more: nothing waits for any line."""
         ...
 
@@ -83,12 +83,12 @@ class Rest:
         for run in runs:
             left[run.begin : run.end] = False
         rest = np.flatnonzero(left)
-        telling = self._telling(rest).nonzero()[0].tolist()
+        meaningful = self._telling(rest).nonzero()[0].tolist()
         self._ordinals += np.int64(ordinal - 1)
         places = (rest, lines.starts[rest], lines.line[rest], self._ordinals[rest], self._trained[rest])
         indices, starts, numbers, ordinals, trained = (place.tolist() for place in places)
         candidates, due = self._records.candidates, 0
-        for at in worth(telling, len(rest), lambda: records.events.inside):
+        for at in worth(meaningful, len(rest), lambda: records.events.inside):
             index = indices[at]
             while due < len(runs) and runs[due].begin < index:
                 changed = self._pass(runs[due], line)
@@ -108,19 +108,19 @@ class Rest:
     def _telling(self, rest: Ints) -> NDArray[np.bool_]:
         """Return which of the records `rest` may show something."""
         candidates, lines, folded = self._records.candidates, self._lines, self._records.candidates.folded
-        telling = lines.lengths[rest] > MAX_LINE
+        meaningful = lines.lengths[rest] > MAX_LINE
         for head in candidates.heads:
-            telling |= lines.beginning(head, rest)
-        quiet = ~telling
+            meaningful |= lines.beginning(head, rest)
+        quiet = ~meaningful
         unclean = UNCLEAN if folded is not None else (b"\0",)  # a reader looks at lines as they are
         needles = (*candidates.dispatch.needles, *unclean)
-        telling[quiet] = lines.holding(rest[quiet], needles, TRIGGERS, PAINTED_INSIDE)
+        meaningful[quiet] = lines.holding(rest[quiet], needles, TRIGGERS, PAINTED_INSIDE)
         if folded is not None:
-            telling |= np.fromiter(map(folded.may, lines.records(rest)), bool, len(rest))
-        quiet = ~telling
+            meaningful |= np.fromiter(map(folded.may, lines.records(rest)), bool, len(rest))
+        quiet = ~meaningful
         behind = map(candidates.may_begin, lines.records(rest[quiet]))
-        telling[quiet] = np.fromiter(behind, bool, int(np.count_nonzero(quiet)))
-        return telling
+        meaningful[quiet] = np.fromiter(behind, bool, int(np.count_nonzero(quiet)))
+        return meaningful
 
     def _read(self, index: int, start: int, number: int, ordinal: int, trained: int) -> None:
         """Read one record; `trained` records of training precede it."""
@@ -128,8 +128,8 @@ class Rest:
         if self._records.candidates.folded is not None:
             self._records.candidates.folded.at = offset
         self._confirm(trained)
-        told = records.read(self._lines.record(index), offset, number, ordinal, self._piece)
-        self._used[index] = told
+        reported = records.read(self._lines.record(index), offset, number, ordinal, self._piece)
+        self._used[index] = reported
 
     def _confirm(self, trained: int) -> None:
         self._records.evidence.confirm(trained - self._confirmed)
@@ -146,7 +146,7 @@ class Rest:
                 left = run._replace(begin=index)
                 if candidates.idle.pass_by(self._lines, left):
                     self._skip(left, line)
-                    return self._read_each(self._unread(left), line) if run.tells is Tells.COUNT else 0
+                    return self._read_each(self._unread(left), line) if run.tells is Shown.COUNT else 0
                 return self._read_each(range(index, run.end), line)
             if self._read_each((index,), line):
                 return index + 1
@@ -168,12 +168,12 @@ class Rest:
                 return index + 1
         return 0
 
-    def _may_pass(self, tells: Tells, index: int) -> bool:
+    def _may_pass(self, tells: Shown, index: int) -> bool:
         """Return whether nothing waits for redraws from `index` on; a repeated event was reported before."""
         if not self._records.idles(tells):
             return False
         before = int(self._ordinals[index]) - int(self._text[index])
-        return tells is not Tells.AGAIN or self._records.events.drew(before)
+        return tells is not Shown.AGAIN or self._records.events.drew(before)
 
     def _skip(self, run: Run, line: int) -> None:
         """Take redraws for what they are known to show."""
@@ -181,16 +181,16 @@ class Rest:
         before = int(self._ordinals[run.begin]) - int(self._text[run.begin])
         last = int(self._ordinals[run.end - 1])
         self._confirm(int(self._trained[run.begin]))
-        if run.tells is Tells.COUNT:
+        if run.tells is Shown.COUNT:
             index = np.arange(run.begin, run.end)[self._text[chosen] & ~self._used[chosen]]
             for part in self._records.candidates.idle.count(self._lines, index) if len(index) else ():
                 self._used[part.lines] = True
                 part.place(self._lines, self._offset, line)
                 self._piece.add_bulk(part)
             return
-        if run.tells is Tells.AGAIN:
+        if run.tells is Shown.AGAIN:
             redraw = self._lines.record(run.begin + int(self._text[chosen].argmax()))
-            self._used[chosen] |= self._text[chosen] & records.events.tell_again(bare(redraw), last)
+            self._used[chosen] |= self._text[chosen] & records.events.repeat(bare(redraw), last)
         records.evidence.pass_over(last - before, redraws=True)
 
     def _read_alone(self, index: int, line: int) -> None:

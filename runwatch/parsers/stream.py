@@ -142,8 +142,8 @@ class StreamParser:
         """What a successor has to know of a document or table that may be written again."""
         if self._records is not None:
             return self._told
-        told = self._log.told
-        return told if told.rows else msgspec.structs.replace(self._told, counters=told.counters)
+        reported = self._log.told
+        return reported if reported.rows else msgspec.structs.replace(self._told, counters=reported.counters)
 
     @property
     def place(self) -> tuple[int, int]:

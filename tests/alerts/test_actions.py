@@ -117,7 +117,7 @@ def test_without_a_trail_nothing_is_done(tmp_path):
     assert "no audit trail" in setup.notices[0]
 
 
-def test_a_command_that_cannot_be_run_is_told(tmp_path):
+def test_a_command_that_cannot_be_run_is_reported(tmp_path):
     setup = Setup(tmp_path, command=("/no/such/program",))
     setup.actions.take(alert("a"), NOW)
     setup.actions.flush(NOW + 60, never)
@@ -150,5 +150,5 @@ class TestSignals:
         os.kill(child.pid, signal.SIGUSR1)
         assert child.wait(60) == 7
 
-    def test_a_run_without_known_processes_is_told(self):
+    def test_a_run_without_known_processes_is_reported(self):
         assert send("SIGTERM", []) == "SIGTERM not sent: no process of the run is known"

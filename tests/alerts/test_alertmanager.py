@@ -58,7 +58,7 @@ def test_what_fires_is_renewed_and_an_end_is_repeated_for_five_minutes():
     assert ends(told, NOW + 3961) == []
 
 
-def test_one_that_gets_graver_is_another_there_and_the_first_ends():
+def test_one_that_gets_more_severe_is_another_there_and_the_first_ends():
     told = PushedAlerts()
     told.take(alert("a"), NOW)
     told.take(alert("a", severity="critical"), NOW + 1)
@@ -74,7 +74,7 @@ def test_what_is_muted_is_left_out():
     assert names(told, NOW, lambda one, _: one.row.id == "a") == [("b", "warning")]
 
 
-def test_the_next_process_goes_on():
+def test_the_next_process_continues():
     told = PushedAlerts()
     for name in "ab":
         told.take(alert(name), NOW)
@@ -106,7 +106,7 @@ def pusher(peers, notices, falls, **options) -> Pusher:
     )
 
 
-def test_every_peer_is_told_and_one_is_enough():
+def test_every_peer_is_reported_and_one_is_enough():
     notices, falls = [], []
     with HttpServer() as one:
         push = pusher([f"http://127.0.0.1:{closed_port()}", f"{one.url}/am/"], notices, falls, patience=0.0)
@@ -119,7 +119,7 @@ def test_every_peer_is_told_and_one_is_enough():
     assert (notices, falls) == ([], [])
 
 
-def test_while_none_can_be_reached_people_are_told_and_then_no_more(monkeypatch):
+def test_while_none_can_be_reached_people_are_informed_and_then_no_more(monkeypatch):
     monkeypatch.setattr(alertmanager, "RESEND", 0.05)
     notices, falls = [], queue.Queue()
     with HttpServer((500, "", {}), (500, "", {}), (500, "", {})) as server:

@@ -338,7 +338,7 @@ class TestCommand:
                 assert time.monotonic() < deadline, "a child lives"
                 time.sleep(0.01)
 
-    def test_one_that_is_not_there_is_told(self):
+    def test_one_that_is_not_there_is_reported(self):
         assert CommandChannel("hook", ["/no/such/program"]).send(FIRING) == Rejected(
             "cannot run program: No such file or directory"
         )

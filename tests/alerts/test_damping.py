@@ -33,7 +33,7 @@ class TestDamping:
     def ups_and_downs(self, times, every=20.0):
         return [(every * n, ("firing", "resolved")[n % 2]) for n in range(2 * times)]
 
-    def test_what_comes_and_goes_is_told_once_as_flapping_and_then_when_it_is_calm(self):
+    def test_what_comes_and_goes_is_reported_once_as_flapping_and_then_when_it_is_calm(self):
         heard = self.play(router(damping=self.DAMPING), self.ups_and_downs(10))
         assert [(change, name) for _, change, name, _ in heard] == [
             ("firing", "i1"), ("resolved", "i1"),
@@ -48,7 +48,7 @@ class TestDamping:
         assert heard[7][0] == 380.0 + 300.0
         assert heard[7][3].startswith("calm again: fired 10 times in")
 
-    def test_one_that_is_calm_and_still_fires_is_told_with_what_answers_it(self):
+    def test_one_that_is_calm_and_still_fires_is_reported_with_what_answers_it(self):
         r = router(damping=self.DAMPING)
         heard = self.play(r, [*self.ups_and_downs(5), (200.0, "firing")])
         assert [(change, name) for _, change, name, _ in heard[6:]] == [("firing", "i4"), ("firing", "i4")]
@@ -58,7 +58,7 @@ class TestDamping:
         ((_, end),) = r.flush(1e6)
         assert (end.change, end.incident.id) == ("resolved", "i4")
 
-    def test_one_that_flaps_is_told_when_it_gets_worse(self):
+    def test_one_that_flaps_is_reported_when_it_gets_worse(self):
         r = router(damping=self.DAMPING)
         heard = self.play(r, self.ups_and_downs(4)[:-1])
         assert len(heard) == 7 + 1  # and that it is calm
@@ -72,7 +72,7 @@ class TestDamping:
         assert (worse.incident.severity, worse.incident.id) == ("critical", "i3")
         assert r.flush(131.0) == []
 
-    def test_one_that_somebody_has_seen_is_not_told_to_be_calm(self):
+    def test_one_that_somebody_has_seen_is_not_reported_to_be_calm(self):
         r = router(damping=self.DAMPING)
         for at, state in self.ups_and_downs(4)[:-1]:
             r.take(self.about(int(at // 40), state, at), at)
@@ -87,14 +87,14 @@ class TestDamping:
         assert len(heard) == 12
         assert not any(note for *_, note in heard)
 
-    def test_others_are_told_as_ever(self):
+    def test_others_are_reported_as_ever(self):
         r = router(damping=self.DAMPING)
         for number in range(20):
             r.take(alert(f"a{number}"), 0.0)  # no scope
             r.take(msgspec.structs.replace(alert(f"b{number}"), scope=f"s{number}"), 0.0)
         assert len(r.flush(0.0)) == 40
 
-    def test_an_end_that_waits_is_not_told_if_it_fires_again(self):
+    def test_an_end_that_waits_is_not_reported_if_it_fires_again(self):
         r = router(damping=Damping(resolve_delay=60.0))
         heard = self.play(r, [(0, "firing"), (10, "resolved"), (40, "firing"), (50, "resolved")])
         assert [(at, change, name) for at, change, name, _ in heard] == [
@@ -146,7 +146,7 @@ class TestDamping:
 
 
 class TestSeverityThatFalls:
-    def test_it_is_told_once_it_has_stayed_lower(self):
+    def test_it_is_reported_once_it_has_stayed_lower(self):
         r = router(damping=Damping(calm=300.0))
         r.take(alert("a", severity="critical"), 0.0)
         r.flush(0.0)

@@ -63,7 +63,7 @@ def test_repeats_update_without_a_change(book):
     assert (row.title, row.step, row.evidence) == ("rose 20%", 5, {"peak": 3.0, "before": 2.0})
 
 
-def test_what_gets_graver_escalates_and_what_gets_less_grave_eases(book):
+def test_what_gets_more_severe_escalates_and_what_gets_less_severe_eases(book):
     first = apply(book, FIRING, INFO)
     assert apply(book, FIRING, CRITICAL).kind == "escalated"
     assert apply(book, FIRING, CRITICAL) is None
@@ -163,7 +163,7 @@ def test_what_follows_is_a_symptom_and_not_sent(book):
     assert len(book.every()) == 3
 
 
-def test_the_gravest_leads_and_takes_over_what_was_there(book):
+def test_the_most_severe_leads_and_takes_over_what_was_there(book):
     sign = apply(book, FIRING, WARNING, rule="grad_spike", step=98, title="grad rose")
     worse = apply(book, FIRING, CRITICAL, rule="nonfinite", step=100, title="loss is NaN")
     assert sign.send
@@ -182,14 +182,14 @@ def test_among_equals_the_cause_leads(book):
     assert (row.rule, row.symptoms) == ("retries", ("slow",))
 
 
-def test_what_is_far_away_or_unrelated_stands_alone(book):
+def test_what_is_far_away_or_unrelated_is_alone(book):
     apply(book, FIRING, WARNING, rule="lr_anomaly", step=100)
     assert apply(book, FIRING, WARNING, rule="loss_spike", step=9000).send
     assert apply(book, FIRING, WARNING, rule="checkpoint_overdue", metric=None, step=120).send
     assert len(book.rows()) == 3
 
 
-def test_symptoms_stand_alone_when_what_led_them_is_over(book):
+def test_symptoms_are_alone_when_what_led_them_is_over(book):
     apply(book, FIRING, CRITICAL, rule="throughput", metric=None, step=100, title="collapse")
     apply(book, FIRING, WARNING, rule="step_time", metric=None, step=110, title="slow")
     apply(book, CLEAR, rule="throughput", metric=None, step=200)

@@ -104,7 +104,7 @@ def test_only_the_owner_may_read_it(opened, tmp_path):
     assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "outbox").iterdir())
 
 
-def test_a_damaged_file_is_set_aside_and_told(opened, tmp_path):
+def test_a_damaged_file_is_set_aside_and_reported(opened, tmp_path):
     (tmp_path / "outbox").mkdir()
     (tmp_path / "outbox" / "0.db").write_bytes(b"no database at all " * 500)
     notices = []
@@ -138,7 +138,7 @@ def test_a_directory_that_cannot_be_made_leaves_delivery_in_memory(opened, tmp_p
     assert "in memory only" in notices[0]
 
 
-def test_a_full_disk_is_told_once_and_all_is_written_when_there_is_room(opened):
+def test_a_full_disk_is_reported_once_and_all_is_written_when_there_is_room(opened):
     notices = []
     journal = opened(notice=notices.append)
     pages = journal._file.db.execute("PRAGMA page_count").fetchone()[0]
@@ -170,7 +170,7 @@ def test_a_database_damaged_while_open_does_not_stop_delivery(opened, tmp_path):
     assert notices
 
 
-def test_an_outbox_goes_on_where_the_last_one_died(opened):
+def test_an_outbox_continues_where_the_last_one_died(opened):
     hangs = opened()
     hangs.commit([(NAME, note(key, incident="i")) for key in "ab"])
     hangs.sending(NAME, "a")
@@ -196,7 +196,7 @@ def test_an_asked_for_rest_outlives_the_process(opened):
     assert again.got == []
 
 
-def test_what_became_too_old_meanwhile_is_given_up_and_told(opened):
+def test_what_became_too_old_meanwhile_is_given_up_and_reported(opened):
     old = opened(now=lambda: time.time() - KEEP_TRYING - 1)
     old.commit([(NAME, note("a"))])
     old.close()

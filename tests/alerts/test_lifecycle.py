@@ -34,7 +34,7 @@ def fold(life: Lifecycle, now: float, *looks: Look) -> list:
     return life.fold(looks, now, [look.group for look in looks])
 
 
-def test_a_run_is_told_to_begin_once_and_to_end_once():
+def test_a_run_is_reported_to_begin_once_and_to_end_once():
     life = Lifecycle("e", "node1")
     assert titles(life, NOW, look("starting", 0)) == []
     assert titles(life, NOW, look("training")) == [
@@ -57,7 +57,7 @@ def test_a_run_is_told_to_begin_once_and_to_end_once():
     assert titles(life, NOW + 13_000, look("finished", 5000)) == []
 
 
-def test_an_end_is_told_in_its_own_words_and_with_what_is_wrong_with_it():
+def test_an_end_is_reported_in_its_own_words_and_with_what_is_wrong_with_it():
     wrong = "finished at step 5000 of 5000, but loss is NaN since step 812"
     ends = {
         "interrupted": ("✗ Interrupted: a interrupted at step 20 of 5,000 (a)", "info", {}),
@@ -72,7 +72,7 @@ def test_an_end_is_told_in_its_own_words_and_with_what_is_wrong_with_it():
         assert (compose(notice).subject, notice.incident.severity) == (subject, severity)
 
 
-def test_a_crash_is_told_and_the_next_attempt_may_crash_again():
+def test_a_crash_is_reported_and_the_next_attempt_may_crash_again():
     life = Lifecycle("e", "node1")
     fold(life, NOW, look("training"))
     assert titles(life, NOW + 60, look("crashed", 60)) == [
@@ -82,7 +82,7 @@ def test_a_crash_is_told_and_the_next_attempt_may_crash_again():
     assert len(titles(life, NOW + 90, look("crashed", 90))) == 1
 
 
-def test_what_is_found_in_history_is_not_told():
+def test_what_is_found_in_history_is_not_reported():
     life = Lifecycle("e", "node1")
     assert titles(life, NOW, look("finished", 5000, live=False), look("training", 3000, name="other")) == []
     assert titles(life, NOW, look("crashed", 3000, live=False, name="old")) == []
@@ -110,7 +110,7 @@ def test_history_that_is_still_being_read_is_not_judged():
     assert titles(life, NOW + 5, look("training", 3000)) == []
 
 
-def test_the_next_process_tells_nothing_again():
+def test_the_next_process_repeats_nothing():
     life = Lifecycle("e", "node1")
     (started,) = fold(life, NOW, look("training"))
     saved = {key: body for key, body in life.changes().items() if body is not None}
@@ -129,7 +129,7 @@ def test_what_is_kept_is_bounded():
     assert sum(body is not None for body in life.changes().values()) == 1024
 
 
-def test_a_digest_says_how_all_stand():
+def test_a_digest_says_how_all_are():
     runs = [look("training", 1200, eta=10_900.0), look("finished", 5000, name="other")]
     told = compose(daily("e", "node1", runs, {"critical": 1, "warning": 2}, NOW))
     assert told.subject.startswith("☰ Digest: 2 runs, 3 incidents")

@@ -291,7 +291,7 @@ def test_submitting_does_not_wait_for_a_channel_that_hangs(open_outbox):
     gate.set()
 
 
-def test_closing_is_bounded_and_tells_what_is_left(open_outbox):
+def test_closing_is_bounded_and_shows_what_is_left(open_outbox):
     gate = threading.Event()
     box = open_outbox(Scripted(lambda: gate.wait() and Sent()), clock=Clock())
     box.submit(note("a"))
@@ -328,7 +328,7 @@ def test_after_closing_nothing_is_taken(open_outbox):
     assert channel.got == []
 
 
-def test_drops_are_told_with_their_number(open_outbox):
+def test_drops_are_reported_with_their_number(open_outbox):
     gate, inside = threading.Event(), threading.Event()
     notices = []
 
@@ -347,7 +347,7 @@ def test_drops_are_told_with_their_number(open_outbox):
     assert notices == ["pager: 7 messages dropped: more than 4 were waiting"]
 
 
-def test_a_refusal_is_told_once_per_reason(open_outbox):
+def test_a_refusal_is_reported_once_per_reason(open_outbox):
     notices = []
     channel = Scripted(Rejected("gone"), Rejected("gone"), Rejected("bad"), Sent(), Rejected("gone"))
     box = open_outbox(channel, notice=notices.append)
@@ -357,7 +357,7 @@ def test_a_refusal_is_told_once_per_reason(open_outbox):
     assert notices == [f"pager: message rejected: {reason}" for reason in ("gone", "bad", "gone")]
 
 
-def test_an_outage_is_told_once_and_so_is_its_end(open_outbox):
+def test_an_outage_is_reported_once_and_so_is_its_end(open_outbox):
     notices = []
     channel = Scripted(*[Retry("down")] * 3, Unsure("lost"), Retry("down"))
     box = open_outbox(channel, notice=notices.append)
@@ -393,7 +393,7 @@ def test_a_listener_that_raises_does_not_stop_delivery(open_outbox):
     assert channel.ids() == ["a", "b"]
 
 
-def test_a_message_given_up_is_told(open_outbox):
+def test_a_message_given_up_is_reported(open_outbox):
     notices = []
     channel = Scripted(*[Retry("down", after=3600.0)] * 25)
     box = open_outbox(channel, notice=notices.append)

@@ -86,7 +86,7 @@ def test_an_incident_is_not_the_symptom_of_one_that_was_over_before_it():
     assert told([slow, spike], ())["grad_spike", 100, "resolved"] == ""
 
 
-def test_what_follows_from_a_symptom_stands_beneath_its_lead():
+def test_what_follows_from_a_symptom_is_beneath_its_lead():
     queues = [
         findings("jitter", 120, Severity.WARNING, None, None),
         findings("step_time", 110, Severity.WARNING, None, None),

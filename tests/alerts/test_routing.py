@@ -18,7 +18,7 @@ from .routed import alert, grouped, router, told
 
 
 class TestWithoutConfiguration:
-    def test_each_change_is_told_at_once_and_alone(self):
+    def test_each_change_is_reported_at_once_and_alone(self):
         r = router()
         r.take(alert("a"), 0.0)
         r.take(alert("b"), 0.0)
@@ -27,7 +27,7 @@ class TestWithoutConfiguration:
         assert told(r, 5.0) == [("resolved", ["a"])]
         assert r.due() is None
 
-    def test_what_is_known_is_not_told_again_and_what_gets_worse_is(self):
+    def test_what_is_known_is_not_repeated_and_what_gets_worse_is(self):
         r = router()
         r.take(alert("a"), 0.0)
         told(r, 0.0)
@@ -80,7 +80,7 @@ class TestGroups:
         assert r.due() == 70.0
         assert told(r, 70.0) == [("firing", ["c", "b", "a"])]
 
-    def test_what_was_over_before_anybody_was_told_is_never_told(self):
+    def test_what_was_over_before_anybody_was_informed_is_never_reported(self):
         r = router(otherwise=grouped())
         r.take(alert("a"), 0.0)
         r.take(alert("a", "resolved"), 5.0)
@@ -94,7 +94,7 @@ class TestGroups:
         ((_, message),) = r.flush(10.0)
         assert (len(message.more), message.left_out) == (10, 19)
 
-    def test_what_still_fires_is_told_again_unless_somebody_has_it(self):
+    def test_what_still_fires_is_repeated_unless_somebody_has_it(self):
         r = router(otherwise=Route(repeat_interval=3600.0))
         r.take(alert("a"), 0.0)
         told(r, 0.0)
@@ -140,7 +140,7 @@ class TestRoutes:
         ]
 
     @pytest.mark.parametrize("bad", ["", "run", "rum=x", "run=~(", "run>3"])
-    def test_what_is_no_matcher_is_told(self, bad):
+    def test_what_is_no_matcher_is_reported(self, bad):
         with pytest.raises(ValueError, match=r"matcher|label|regular"):
             parse_matcher(bad)
 
@@ -168,7 +168,7 @@ class TestInhibition:
         r.take(alert("other", run="s"), 0.0)
         assert [names for _, names in told(r, 0.0)] == [["crash"], ["nan"], ["other"]]
 
-    def test_muted_all_its_life_it_is_not_told_to_be_over(self):
+    def test_muted_all_its_life_it_is_not_reported_to_be_over(self):
         r = router(inhibitions=BUILT_IN)
         r.take(alert("crash", rule="crash", severity="critical"), 0.0)
         r.take(alert("slow"), 0.0)
@@ -176,7 +176,7 @@ class TestInhibition:
         r.take(alert("slow", "resolved"), 1.0)
         assert told(r, 1.0) == []
 
-    def test_when_the_cause_is_over_what_it_muted_is_told(self):
+    def test_when_the_cause_is_over_what_it_muted_is_reported(self):
         r = router(inhibitions=BUILT_IN)
         r.take(alert("crash", rule="crash", severity="critical"), 0.0)
         r.take(alert("slow"), 0.0)
@@ -222,7 +222,7 @@ class TestQuietHours:
 
 
 class TestLimits:
-    def test_beyond_the_limit_one_summary_names_the_gravest(self):
+    def test_beyond_the_limit_one_summary_names_the_most_severe(self):
         r = router(receivers=(Receiver("slack", per_minute=5),))
         for number in range(50):
             r.take(alert(f"{number}", severity="critical" if number == 40 else "warning"), 0.0)
@@ -236,7 +236,7 @@ class TestLimits:
         assert r.due() == pytest.approx(12.0, abs=0.1)
         assert told(r, 12.1) == [("firing", ["next"])]
 
-    def test_an_end_told_in_a_summary_does_not_overtake_its_beginning(self):
+    def test_an_end_reported_in_a_summary_does_not_overtake_its_beginning(self):
         r = router(receivers=(Receiver("slack", per_minute=2),))
         r.take(alert("a"), 0.0)
         ((_, first),) = r.flush(0.0)

@@ -21,7 +21,7 @@ from runwatch.core.findings import Severity
 from .routed import alert, grouped, router, told
 
 
-def test_what_a_dead_process_told_long_ago_is_forgotten_and_what_it_did_not_tell_is_told():
+def test_what_a_dead_process_reported_long_ago_is_forgotten_and_what_it_did_not_show_is_reported():
     r = router(otherwise=grouped())
     r.take(alert("told"), 0.0)
     told(r, 10.0)
@@ -38,7 +38,7 @@ def test_what_a_dead_process_told_long_ago_is_forgotten_and_what_it_did_not_tell
         )
 
 
-def test_a_process_that_ends_in_good_order_leaves_only_what_it_could_not_tell():
+def test_a_process_that_ends_in_good_order_leaves_only_what_it_could_not_show():
     r = router(quiet=Quiet(0, 600), inhibitions=BUILT_IN)
     r.take(alert("a", severity="critical"), 0.0)
     r.take(alert("b"), 0.0)
@@ -77,7 +77,7 @@ POLICIES = st.builds(
 @patch("runwatch.alerts.routing.router.RESUME", 1e9)
 @settings(max_examples=100, deadline=None)
 @given(POLICIES, STEPS)
-def test_whatever_happens_ends_are_told_of_what_was_told_and_nothing_is_forgotten(policy, steps):
+def test_whatever_happens_ends_are_sent_of_what_was_reported_and_nothing_is_forgotten(policy, steps):
     r, now, state, open_for = Router(policy, epoch="e", local=time.gmtime), 0.0, {}, {}
 
     def listen(now):
@@ -163,7 +163,7 @@ class TestTheSameFoldAgain:
 
     @pytest.mark.parametrize("count", range(6))
     @pytest.mark.parametrize("policy", [{}, {"otherwise": grouped()}], ids=["alone", "grouped"])
-    def test_into_what_the_first_left_tells_nothing_again(self, policy, count):
+    def test_into_what_the_first_left_shows_nothing_again(self, policy, count):
         first = router(**policy)
         heard = self.fold(first, count)
         second = Router(first.policy, epoch="e", lasting=True, local=time.gmtime)

@@ -83,7 +83,7 @@ def test_a_rule_is_explained_with_its_reason_and_thresholds(rule):
     assert all(f"  {entry.name} = " in text for entry in thresholds(rule))
 
 
-def test_an_explanation_tells_state_and_cost_and_the_words_it_uses():
+def test_an_explanation_shows_state_and_cost_and_the_words_it_uses():
     text = explain(DiskFull, {"least": 1e9}, 0.4)
     assert (
         "\nIt is on, retuned in runwatch.toml; it takes about 0 ms of CPU time for a million rows.\n" in text

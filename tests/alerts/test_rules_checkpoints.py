@@ -44,7 +44,7 @@ def told(findings):
 @pytest.mark.parametrize(
     ("good", "severity"), [(300, "warning"), (200, "warning"), (100, "critical"), (0, "critical")]
 )
-def test_a_broken_checkpoint_is_as_grave_as_what_is_lost_with_it(state, good, severity):
+def test_a_broken_checkpoint_is_as_severe_as_what_is_lost_with_it(state, good, severity):
     known = [*every(good), saved(400, state, reason="model.pt is truncated")]
     if good == 100:
         known = [saved(step, State.DELETED, deleted=NOW + 350) for step in (20, 40, 60, 80)] + [
@@ -227,7 +227,7 @@ def test_saves_that_come_faster_than_directories_are_looked_at_are_not_overdue()
 
 
 @pytest.mark.parametrize("names", [True, False])
-def test_what_the_log_tells_counts_though_no_directory_shows_it_yet(names):
+def test_what_the_log_shows_counts_though_no_directory_shows_it_yet(names):
     rule, log = CheckpointOverdue(), healthy(31)
     log.events = [
         Event(

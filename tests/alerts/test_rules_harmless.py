@@ -47,7 +47,7 @@ def test_a_small_loss_that_is_rounded_to_zero_is_no_masked_nan():
     assert fired(Log(train__loss=10 * loss).judge(MaskedNan())) == [("critical", 2)]
 
 
-def test_zeros_beside_a_validation_loss_that_falls_are_no_masked_nan():
+def test_zeros_next_to_a_validation_loss_that_falls_are_no_masked_nan():
     loss = np.array([0.46, *np.zeros(30)])
     val = 0.4 * np.exp(-np.arange(31) / 5)
     assert Log(train__loss=loss).set(VAL, val).judge(MaskedNan()) == []

@@ -42,7 +42,7 @@ def test_a_loss_of_exactly_zero_is_masked_nan():
     assert "NaN losses are printed as 0" in found[0].cause
 
 
-def test_zero_from_the_first_row_is_told_only_if_gradients_are_dead_too():
+def test_zero_from_the_first_row_is_reported_only_if_gradients_are_dead_too():
     log = Log(train__loss=np.zeros(50), train__grad_norm=np.zeros(50))
     assert fired(log.judge(MaskedNan())) == [("critical", 0)]
     log.columns[GRAD][:] = 0.3  # a loss of preferences that is truly zero
@@ -261,7 +261,7 @@ def test_a_jump_below_the_training_loss_is_a_note():
     assert fired(found) == [("info", 799)]
 
 
-def test_validation_that_jumps_is_told_when_it_stays():
+def test_validation_that_jumps_is_reported_when_it_stays():
     before = [3, 2.8, 2.7, 2.65, 2.6, 2.55]
     found = evaluated([*before, 5.2, 5.2]).judge(Validation())
     assert fired(found) == [("warning", 799)]
@@ -340,7 +340,7 @@ def means(levels, length=300, noise=0.02):
     return log
 
 
-def test_a_mean_that_begins_anew_with_its_epoch_does_not_drop():
+def test_a_mean_that_begins_again_with_its_epoch_does_not_drop():
     log = means([4.0, 1.6, 0.5, 0.1])
     assert log.judge(LossDrop()) == []
     unknown = means([4.0, 1.6, 0.5, 0.1])
@@ -401,7 +401,7 @@ def test_a_loss_next_to_nothing_that_nothing_validates_is_a_note():
     assert log.judge(Memorised()) == []
 
 
-def test_a_score_that_stands_still_is_a_note_told_at_its_best():
+def test_a_score_that_makes_no_progress_is_a_note_reported_at_its_best():
     score = np.r_[0.0, 0.47, np.full(30, 0.59), 0.6, 0.61]
     found = Log(np.arange(34) * 200, SCORE=score).judge(ScorePlateau())
     assert brief(found) == [("firing", "info", 400), ("clear", "info", 6400)]

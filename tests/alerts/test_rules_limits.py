@@ -53,7 +53,7 @@ def test_a_healthy_machine_is_left_alone(rule):
     assert watch(rule(), 1200, counts_slowly) == []
 
 
-def test_a_link_that_goes_down_is_told_until_it_is_back():
+def test_a_link_that_goes_down_is_reported_until_it_is_back():
     def change(t, values):
         values["gpu/0/nvlink_active"] = 17.0 if 100 <= t < 300 else 18.0
 
@@ -63,7 +63,7 @@ def test_a_link_that_goes_down_is_told_until_it_is_back():
     ]
 
 
-def test_counters_that_grow_quickly_are_told_and_a_reset_is_no_growth():
+def test_counters_that_grow_quickly_are_reported_and_a_reset_is_no_growth():
     def change(t, values):
         values["gpu/0/pcie_replays"] += 0.5 * max(0, t - 400)
         values["gpu/0/nvlink_errors"] = 1000.0 if t < 500 else 0.0
@@ -73,7 +73,7 @@ def test_counters_that_grow_quickly_are_told_and_a_reset_is_no_growth():
     ]
 
 
-def test_a_gpu_that_is_nearly_too_hot_is_told_before_it_slows_down():
+def test_a_gpu_that_is_nearly_too_hot_is_reported_before_it_slows_down():
     def change(t, values):
         values["gpu/0/temperature_margin"] = 4.0 if 100 <= t < 600 else 20.0
 
@@ -83,7 +83,7 @@ def test_a_gpu_that_is_nearly_too_hot_is_told_before_it_slows_down():
     ]
 
 
-def test_memory_errors_that_are_corrected_are_told_when_there_are_many():
+def test_memory_errors_that_are_corrected_are_reported_when_there_are_many():
     def change(t, values):
         values["gpu/0/ecc_corrected"] = 7.0 + t // 20 * (t > 2000)
 

@@ -194,7 +194,7 @@ def test_xids_by_their_class(xid, found):
     assert brief(watch(GpuFault(quiet=30), 60, change)) == expected
 
 
-def test_a_gpu_that_may_be_anybodys_is_less_grave():
+def test_a_gpu_that_may_be_anybodys_is_less_severe():
     machine = Machine()
     machine.fold(gpus("lost"))
     assert brief(GpuFault().tick(status(machine, T0))) == [("firing", "warning", "gpu/0")]
@@ -209,7 +209,7 @@ def test_new_memory_errors_and_a_silent_driver():
     assert brief(found) == [("firing", "critical", "gpu/0/ecc_uncorrected"), ("firing", "warning", "gpu")]
 
 
-def test_heat_is_told_when_it_lasts_and_the_power_cap_never():
+def test_heat_is_reported_when_it_lasts_and_the_power_cap_never():
     def change(t, values):
         values["gpu/1/throttle"] = 68.0 if 100 <= t < 2000 else 4.0
 
@@ -267,7 +267,7 @@ def test_two_rests_of_slow_rows_are_no_underuse():
     assert watch(quick, 3600, rest, more=silent, every=10.0, tick=10.0) != []
 
 
-def test_slow_rows_beside_a_rest_are_no_underuse():
+def test_slow_rows_next_to_a_rest_are_no_underuse():
     rows = ((2000, 2116), (2177, 2297), (2297, 2441), (2441, 2735))  # two slow ones, two of a rest
 
     def rest(t, values):

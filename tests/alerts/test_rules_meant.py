@@ -71,7 +71,7 @@ def test_a_loss_that_comes_back_does_not_fall(factor):
     assert fired(log.judge(LossDrop())) == [("warning", 1640)]
 
 
-def test_means_that_begin_anew_with_each_epoch_do_not_fall():
+def test_means_that_begin_again_with_each_epoch_do_not_fall():
     mean = 2.0 * (1 - np.exp(-np.arange(160) / 20)) + 0.02
     log = Log(train__loss=np.tile(mean, 8) * noise(1280))
     assert log.judge(LossDrop()) == []
@@ -185,7 +185,7 @@ def test_rare_stalls_are_weighed_by_the_time_they_cost(every, seconds):
     assert log.judge(Stalls(), range(0, 700, 9)) == found
 
 
-def test_stalls_beside_evaluations_or_checkpoints_are_a_note():
+def test_stalls_next_to_evaluations_or_checkpoints_are_a_note():
     times = 0.4 * noise(700)
     times[99::100] = 60.0
     log = Log(perf__step_time=times)
@@ -193,7 +193,7 @@ def test_stalls_beside_evaluations_or_checkpoints_are_a_note():
     assert [severity for severity, _ in fired(log.judge(Stalls()))] == ["info"]
 
 
-def test_stalls_that_cost_little_or_came_once_are_not_told():
+def test_stalls_that_cost_little_or_came_once_are_not_reported():
     times = 0.4 * noise(700)
     times[99::100] = 6.0
     assert Log(perf__step_time=times).judge(Stalls()) == []
@@ -285,7 +285,7 @@ def test_saves_that_are_skipped_by_choice_must_be_three_in_a_row():
     assert saves(skip, skip, skip)[0] != []
 
 
-def test_an_error_that_ends_a_save_is_reported_when_training_goes_on():
+def test_an_error_that_ends_a_save_is_reported_when_training_continues():
     full = Event("error", 250, 2, "Failed to save checkpoint: disk full", data={"state": "failed"})
     found = brief(Log(train__loss=np.ones(8), events=[full]).judge(CheckpointFailed()))
     assert [entry[:2] for entry in found] == [("firing", "warning")]

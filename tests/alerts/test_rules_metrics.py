@@ -349,7 +349,7 @@ def test_a_single_spike_is_no_divergence():
 
 
 @pytest.mark.parametrize("factor", [1.25, 1.4])
-def test_steps_that_become_slower_for_good_are_a_warning(factor):
+def test_steps_that_become_slower_permanently_are_a_warning(factor):
     log = healthy()
     log.columns[TIME][1500:] *= factor
     found = log.judge(StepTime())

@@ -88,7 +88,7 @@ def test_it_must_hold_by_the_clock_while_it_is_watched():
     assert list(one.tick(Status(now=131.0))) == []
 
 
-def test_a_restart_begins_windows_and_durations_anew():
+def test_a_restart_begins_windows_and_durations_again():
     values = [0.0] * 30
     found = log(values, restarts=[15]).judge(rule(below=0.5, for_steps=20))
     assert brief(found) == []
@@ -192,7 +192,7 @@ def test_rules_differ_from_run_to_run(load):
         ("[runs]\nmatch = 'a'", "runs must be sections with doubled brackets"),
     ],
 )
-def test_what_cannot_be_meant_is_told_with_its_line(load, text, message):
+def test_what_is_invalid_is_reported_with_its_line(load, text, message):
     with pytest.raises(ConfigError, match=message):
         load(text)
 

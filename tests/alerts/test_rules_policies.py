@@ -91,7 +91,7 @@ def test_a_policy_that_learns_is_left_alone():
         assert policy().judge(rule) == []
 
 
-def test_a_reward_that_falls_and_stays_down_is_told_with_its_best():
+def test_a_reward_that_falls_and_stays_down_is_reported_with_its_best():
     log = policy()
     log.columns["critic/score/mean"][800:] -= 0.55
     (found,) = log.judge(RewardCollapse())
@@ -140,7 +140,7 @@ def test_without_rewards_no_entropy_is_that_of_a_policy():
     assert log.judge(PolicyCollapse()) == log.judge(PolicyShift()) == []
 
 
-def test_a_divergence_of_many_times_the_usual_is_told_unless_rewards_rise():
+def test_a_divergence_of_many_times_the_usual_is_reported_unless_rewards_rise():
     log = policy()
     log.columns["actor/ppo_kl"][800:] *= 40
     log.columns["critic/score/mean"][800:] -= 0.1
@@ -190,7 +190,7 @@ def test_a_discriminator_of_both_signs_or_switched_on_later_is_not_judged():
 # -- clipped norms and data times ------------------------------------------------------------------
 
 
-def test_norms_that_come_to_stand_at_their_ceiling_are_noted():
+def test_norms_that_reach_their_ceiling_are_noted():
     log = healthy()
     log.columns[GRAD] = np.minimum(log.columns[GRAD], 2.0)
     assert log.judge(ClipSaturation()) == []
@@ -236,7 +236,7 @@ def skips(odds, each=False, seed=0):
 
 
 @pytest.mark.parametrize("each", [False, True])
-def test_steps_that_are_skipped_are_told_by_their_part_after_the_search(each):
+def test_steps_that_are_skipped_are_reported_by_their_part_after_the_search(each):
     odds = np.full(600, 0.02)
     odds[:30] = 0.9
     assert skips(odds, each).judge(SkippedSteps()) == []

@@ -32,7 +32,7 @@ def brief(found):
     return [(f.verdict.value, f.severity.value, f.step) for f in found]
 
 
-def test_a_restart_from_an_old_checkpoint_is_told_until_the_lost_steps_are_done_again():
+def test_a_restart_from_an_old_checkpoint_is_reported_until_the_lost_steps_are_done_again():
     found = restarted(960, 401).judge(LostWork())
     assert brief(found) == [("firing", "warning", 401), ("clear", "warning", 960)]
     assert found[0].title == (

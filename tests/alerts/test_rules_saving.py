@@ -41,7 +41,7 @@ def watch(pauses, live=True, rule=None, held=False):
     return found
 
 
-def test_saves_that_get_slow_are_told_and_end():
+def test_saves_that_get_slow_are_reported_and_end():
     found = watch([90, 10, 11, 9, 100, 110, 120, 10])
     assert brief(found) == [("firing", "warning", 120), ("clear", "warning", 160)]
     assert found[0].title == "training waited 1m 50s for the last checkpoint, usually 10 s"
@@ -77,7 +77,7 @@ def test_among_many_rows_that_arrive_at_once_no_pause_is_seen():
         [300, 310, 290, 600, 620, 610],  # twice as long
     ],
 )
-def test_saves_that_are_not_told(pauses):
+def test_saves_that_are_not_reported(pauses):
     assert watch(pauses) == []
 
 

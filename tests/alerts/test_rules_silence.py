@@ -455,7 +455,7 @@ def test_a_process_that_is_stopped_for_a_moment_again_and_again_is_none():
         assert rule.tick(quiet(second, machine=seen("stopped" if second % 20 else "running"))) == []
 
 
-def test_a_stopped_process_whose_run_goes_on_is_none():
+def test_a_stopped_process_whose_run_continues_is_none():
     rule = familiar()
     for second in range(5, 100, 5):
         status = quiet(2, machine=seen("stopped"), log=2)

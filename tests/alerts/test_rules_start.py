@@ -55,7 +55,7 @@ def test_epochs_make_any_rise_that_lasts_a_warning():
     assert [s for s, _ in fired(log.judge(AboveStart()))] == ["warning"]
 
 
-def test_few_rows_are_judged_for_good_at_the_end():
+def test_few_rows_are_judged_finally_at_the_end():
     log = Log(train__loss=hot(4.4, 35, 12, rate=3.0))
     assert fired(log.judge(AboveStart(), end=False)) == [("warning", 1)]
     assert fired(log.judge(AboveStart())) == [("warning", 1), ("critical", 1)]
@@ -88,7 +88,7 @@ def test_losses_that_are_not_above_their_start(loss):
     ]
 
 
-def test_a_loss_that_falls_below_its_start_ends_it_for_good():
+def test_a_loss_that_falls_below_its_start_ends_it_permanently():
     loss = np.concatenate([hot(4.3, 19, 100), 3 * noise(100), 19 * noise(100)])
     found = Log(train__loss=loss).judge(AboveStart())
     assert brief(found)[-1][:2] == ("clear", "critical")
@@ -124,7 +124,7 @@ def test_a_divergence_begins_at_its_first_row():
     assert fired(log.judge(Divergence()))[0] == ("critical", 1507)
 
 
-def test_a_first_loss_beyond_all_measure_is_told_at_once():
+def test_a_first_loss_beyond_all_measure_is_reported_at_once():
     found = Log(train__loss=[2.2e32, 3.7e32]).judge(AboveStart())
     assert fired(found) == [("warning", 0)]
     assert found[0].title == "loss begins with 2.2e+32 at step 0"
@@ -155,7 +155,7 @@ def test_three_epochs_at_the_guess_of_two_are_enough():
     assert learns.judge(NeverLearns()) == []
 
 
-def test_a_run_that_is_started_again_is_judged_anew():
+def test_a_run_that_is_started_again_is_judged_again():
     learns = np.linspace(2.3, 0.5, 200)
     loss = np.append(learns, np.log(10) * noise(450))
     again = Log(np.append(np.arange(200), np.arange(450)), restarts=[200], train__loss=loss)
@@ -212,7 +212,7 @@ def test_norms_of_updates_alone_are_zero_between_them():
     assert log.judge(GradVanish()) == []
 
 
-def test_rows_that_stand_for_many_steps_end_the_warm_up():
+def test_rows_of_many_steps_end_the_warm_up():
     log = healthy(80)
     log.steps = log.steps * 50
     log.columns[GRAD] = np.where(np.arange(80) < 50, 1.0, 1e-4) * noise(80, 0.1)

@@ -119,7 +119,7 @@ def test_every_key_is_read_and_every_channel_built(load, tmp_path, monkeypatch):
     assert config.routing.give_up_after == 3600
 
 
-def test_without_configuration_everything_is_told_at_once():
+def test_without_configuration_everything_is_reported_at_once():
     config = Config()
     assert config.everyone() == {}
     assert policy(config.routing, {"slack": config.slack}) == Policy(
@@ -151,7 +151,7 @@ def test_without_configuration_everything_is_told_at_once():
         ("[slack]\nper_minute = 0", "slack.per_minute must be a whole number from 1 to 1,000, not this number: runwatch.toml:2"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_meant_is_told_with_its_line(load, tmp_path, text, message):
+def test_what_is_invalid_is_reported_with_its_line(load, tmp_path, text, message):
     with pytest.raises(ConfigError) as caught:
         load(text)
     said = str(caught.value).replace(f"{tmp_path}/", "")
@@ -202,7 +202,7 @@ class TestSecrets:
         assert Secret("", ("env", "X"))
 
 
-def test_an_address_that_is_none_is_told_when_the_channel_is_built(load, monkeypatch):
+def test_an_address_that_is_none_is_reported_when_the_channel_is_built(load, monkeypatch):
     monkeypatch.setenv("HOOK_URL", "hush hush")
     config = load("[channels.x]\ntype = 'webhook'\nurl = { env = 'HOOK_URL' }")
     with pytest.raises(ConfigError, match="not a web address: channel x") as caught:

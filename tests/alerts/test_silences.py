@@ -110,14 +110,14 @@ class TestTimes:
 
 
 class TestRouting:
-    def test_what_is_silenced_is_not_told_and_the_rest_is(self):
+    def test_what_is_silenced_is_not_reported_and_the_rest_is(self):
         r = router()
         r.mute([hush("rule=hang")], 0.0)
         r.take(alert("a"), 0.0)
         r.take(alert("b", rule="crash"), 0.0)
         assert told(r, 0.0) == [("firing", ["b"])]
 
-    def test_when_it_ends_and_the_incident_still_fires_it_is_told(self):
+    def test_when_it_ends_and_the_incident_still_fires_it_is_reported(self):
         r = router()
         r.mute([hush("rule=hang")], 0.0)
         r.take(alert("a"), 0.0)
@@ -129,7 +129,7 @@ class TestRouting:
         assert told(r, HOUR) == [("firing", ["a"])]
         assert r.due() is None
 
-    def test_when_somebody_ends_it_it_is_told_at_once(self):
+    def test_when_somebody_ends_it_it_is_reported_at_once(self):
         r = router()
         r.mute([hush("rule=hang")], 0.0)
         r.take(alert("a"), 0.0)
@@ -138,7 +138,7 @@ class TestRouting:
         assert r.due() == 9.0
         assert told(r, 9.0) == [("firing", ["a"])]
 
-    def test_the_end_of_what_was_told_is_told(self):
+    def test_the_end_of_what_was_reported_is_reported(self):
         r = router()
         r.take(alert("a"), 0.0)
         told(r, 0.0)
@@ -194,7 +194,7 @@ class TestRouting:
     st.lists(st.tuples(st.floats(0, 100), st.floats(1, 100)), max_size=4),
     st.lists(st.tuples(st.floats(0, 50), st.sampled_from("abc"), st.booleans()), max_size=12),
 )
-def test_nothing_is_told_in_a_silence_and_all_that_fires_is_told_after(silences, steps):
+def test_nothing_is_reported_in_a_silence_and_all_that_fires_is_reported_after(silences, steps):
     r, now, heard, state = router(), 0.0, set(), {}
     mutes = [hush("rule=hang", starts=start, ends=start + length) for start, length in silences]
     r.mute(mutes, 0.0)

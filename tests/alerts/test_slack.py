@@ -269,7 +269,7 @@ class TestTogether:
         assert "may repeat" not in first
         assert "may repeat" in second
 
-    def test_a_dead_webhook_is_told_once_and_not_tried_again(self, slack, outbox):
+    def test_a_dead_webhook_is_reported_once_and_not_tried_again(self, slack, outbox):
         slack.script += ["404"] * 9
         notices = []
         box = outbox(slack.url, notice=notices.append)
@@ -294,7 +294,7 @@ class TestTogether:
         assert time.perf_counter() - began < 28
         slack.release.set()
 
-    def test_a_closed_port_is_told_after_three_attempts(self, outbox):
+    def test_a_closed_port_is_reported_after_three_attempts(self, outbox):
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
         told = threading.Event()

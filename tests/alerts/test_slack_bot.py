@@ -75,7 +75,7 @@ def test_a_message_about_several_is_answered_and_not_rewritten(slack):
     assert (answer["thread_ts"], answer["blocks"][0]["text"]["text"][:10]) == (head["ts"], "✓ Resolved")
 
 
-def test_a_head_that_somebody_deleted_is_posted_anew(slack):
+def test_a_head_that_somebody_deleted_is_posted_again(slack):
     channel = bot(slack)
     channel.send(FIRING)
     slack.messages.clear()
@@ -106,7 +106,7 @@ class TestPictures:
         assert image == picture(PICTURED)
 
     @pytest.mark.parametrize("fault", ["error missing_scope", "500", "reset"])
-    def test_without_one_the_message_is_told_all_the_same(self, slack, fault):
+    def test_without_one_the_message_is_reported_all_the_same(self, slack, fault):
         slack.script.extend(["ok", fault])
         assert bot(slack).send(PICTURED) == Sent()
         assert (len(slack.messages), slack.files) == (1, [])

@@ -36,7 +36,7 @@ def test_a_title_alone_leaves_the_body_as_it_is():
     assert worded(title="{title}!").body() == compose(FIRING).body()
 
 
-def test_an_end_and_its_notes_are_told_too():
+def test_an_end_and_its_notes_are_reported_too():
     repeated = msgspec.structs.replace(RESOLVED, note="still firing")
     told = worded(repeated, body="{state}: {title} {cause}")
     assert told.body() == "resolved: loss is NaN since step 500\n\nstill firing"
@@ -55,7 +55,7 @@ def test_an_end_and_its_notes_are_told_too():
         ("a } b", "a single brace"),
     ],
 )
-def test_nothing_else_may_stand_in_braces(template, why):
+def test_nothing_else_may_be_in_braces(template, why):
     with pytest.raises(ValueError, match=why):
         check(template)
 
@@ -94,7 +94,7 @@ def test_every_channel_says_it():
     assert server.got[0].body["subject"] == "▲ Critical: hello speedrun"
 
 
-def test_look_and_acknowledgement_are_told_while_it_fires():
+def test_look_and_acknowledgement_are_reported_while_it_fires():
     there = msgspec.structs.replace(
         FIRING, look="runwatch attach node1", answer=f"runwatch ack {INCIDENT.id}"
     )

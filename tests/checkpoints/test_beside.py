@@ -29,7 +29,7 @@ def test_nested_json_becomes_flat_facts():
     assert told == {"model_config/n_layer": "20", "model_config/tie": "True", "lr": "0.0003", "tags": "a, b"}
 
 
-def test_json_that_is_not_complete_yet_tells_nothing():
+def test_json_that_is_not_complete_yet_shows_nothing():
     assert run_facts.from_json(b'{"a": 1') is None
     assert run_facts.from_json(b"[1, 2]") is None
 
@@ -184,7 +184,7 @@ def metrics(count):
     ).encode()
 
 
-def test_arrays_that_are_rewritten_tell_what_is_new_and_wait_for_the_rest(tmp_path):
+def test_arrays_that_are_rewritten_show_what_is_new_and_wait_for_the_rest(tmp_path):
     source = BesideSource(str(tmp_path))
     path = put(tmp_path / "training_metrics.json", metrics(3), now=100)
     batch = source.look().batches["training_metrics.json"]
@@ -198,7 +198,7 @@ def test_arrays_that_are_rewritten_tell_what_is_new_and_wait_for_the_rest(tmp_pa
     assert rows(batch, "step") == [40, 50]
 
 
-def test_arrays_of_a_new_run_in_the_same_file_are_told_from_the_start(tmp_path):
+def test_arrays_of_a_new_run_in_the_same_file_are_reported_from_the_start(tmp_path):
     source = BesideSource(str(tmp_path))
     path = put(tmp_path / "training_metrics.json", metrics(5), now=100)
     source.look()
@@ -206,7 +206,7 @@ def test_arrays_of_a_new_run_in_the_same_file_are_told_from_the_start(tmp_path):
     assert rows(source.look().batches["training_metrics.json"], "step") == [10, 20]
 
 
-def test_a_trainer_state_tells_facts_and_series(tmp_path):
+def test_a_trainer_state_shows_facts_and_series(tmp_path):
     state = {
         "best_metric": 1.25,
         "max_steps": 40,
@@ -279,7 +279,7 @@ def planned(top, told=()):
     return run.plan.steps
 
 
-def test_the_newest_checkpoint_tells_what_the_run_was_trained_with(tmp_path):
+def test_the_newest_checkpoint_shows_what_the_run_was_trained_with(tmp_path):
     for step, most in ((10, 100), (20, 600)):
         here = tmp_path / f"checkpoint-{step}"
         put(here / "model.safetensors", tensors())

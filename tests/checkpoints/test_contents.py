@@ -67,7 +67,7 @@ def test_a_tail_of_zeros_is_a_cut():
     assert judged("model.pt", bytes(1000)) == (Whole.NO, "begins with zero bytes")
 
 
-def test_an_archive_with_a_hole_where_its_directory_stands_is_damaged():
+def test_an_archive_with_a_hole_at_its_directory_is_damaged():
     at = ARCHIVE.index(b"PK\x01\x02")
     assert judged("model.pt", ARCHIVE[:at] + bytes(8) + ARCHIVE[at + 8 :]).whole is Whole.NO
 
@@ -89,14 +89,14 @@ def test_a_zip64_archive_is_read_by_its_own_end_record():
     assert judged("model.pt", data[:100] + data[101:]).whole is Whole.NO
 
 
-def test_formats_whose_end_cannot_be_told_say_so():
+def test_formats_whose_end_cannot_be_recognized_say_so():
     assert judged("model.pt", made.LEGACY).whole is Whole.UNCHECKED
     assert "cannot be checked" in judged("model.pt", made.LEGACY).reason
     assert judged("data.pt", b"\x93NUMPY or anything").whole is Whole.UNCHECKED
 
 
 @pytest.mark.parametrize("protocol", [2, 4, 5])
-def test_dcp_metadata_tells_the_shards_and_their_sizes(protocol):
+def test_dcp_metadata_shows_the_shards_and_their_sizes(protocol):
     sizes = {"__0_0.distcp": 1000, "__1_0.distcp": 2000}
     assert shards(made.metadata(sizes, protocol)) == sizes
 

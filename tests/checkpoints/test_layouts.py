@@ -64,7 +64,7 @@ def test_shards_are_counted_by_their_names_and_their_index(tmp_path):
         ("lora-step-1000.bin", "torch", 1000, None),
     ],
 )
-def test_single_files_tell_by_their_name(tmp_path, name, kind, step, epoch):
+def test_single_files_are_recognized_by_their_name(tmp_path, name, kind, step, epoch):
     put(tmp_path / name, archive(), now=OLD)
     found = only(tmp_path)
     assert (found.kind, found.step, found.epoch, found.state) == (kind, step, epoch, State.COMPLETE)
@@ -117,7 +117,7 @@ def test_megatron_ranks_span_a_grid(tmp_path):
     assert found.missing == ("mp_rank 1_0",)
 
 
-def test_a_pointer_that_lags_behind_tells_an_unfinished_save(tmp_path):
+def test_a_pointer_that_lags_behind_shows_an_unfinished_save(tmp_path):
     megatron(tmp_path, 500, OLD - 500)
     megatron(tmp_path, 1000, OLD)
     put(tmp_path / "latest_checkpointed_iteration.txt", b"500", now=OLD - 400)
@@ -144,7 +144,7 @@ def test_deepspeed_shards(tmp_path):
     assert found.missing == ("ZeRO shard of rank 2",)
 
 
-def test_dcp_metadata_tells_missing_and_short_shards(tmp_path):
+def test_dcp_metadata_shows_missing_and_short_shards(tmp_path):
     here = tmp_path / "step-1000"
     put(here / ".metadata", metadata({"__0_0.distcp": 100, "__2_0.distcp": 200}), now=OLD)
     put(here / "__0_0.distcp", shard(100), now=OLD)

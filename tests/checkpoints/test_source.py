@@ -76,7 +76,7 @@ def test_a_file_added_in_the_same_tick_is_found_at_once_if_the_listing_was_as_fr
     assert sorted(watched.states) == [100, 200]
 
 
-def test_a_directory_whose_time_tells_nothing_is_listed_now_and_then(tmp_path):
+def test_a_directory_whose_time_shows_nothing_is_listed_now_and_then(tmp_path):
     put(tmp_path / "ckpt_step100.pt", archive(), now=OLD)
     os.utime(tmp_path, (OLD, OLD))
     watched = Watched(tmp_path)

@@ -38,7 +38,7 @@ def test_a_file_that_stops_short_is_writing_while_it_grows_and_damaged_when_it_r
     assert watched[100].state is State.COMPLETE
 
 
-def test_a_clock_ahead_of_ours_is_no_proof_of_writing_for_ever(tmp_path):
+def test_a_clock_ahead_of_ours_is_no_proof_of_writing_forever(tmp_path):
     put(tmp_path / "ckpt_step100.pt", archive()[:1000], now=NOW + 9999)
     watched = Watched(tmp_path)
     watched.look()
@@ -100,7 +100,7 @@ def test_fewer_ranks_twice_is_a_smaller_world(tmp_path):
     assert watched.states == {250: "complete", 500: "complete", 750: "complete", 1000: "complete"}
 
 
-def test_a_newer_one_tells_that_all_of_the_one_before_is_there(tmp_path):
+def test_a_newer_one_shows_that_all_of_the_one_before_is_there(tmp_path):
     watched = Watched(tmp_path)
     watched.look()
     family(tmp_path, 250, NOW, ranks=0)
@@ -155,7 +155,7 @@ def test_a_temporary_name_is_writing_then_left_behind(tmp_path):
     assert watched[500].id == before.id
 
 
-def test_what_is_there_stays_good_while_it_is_written_anew_beside_it(tmp_path):
+def test_what_is_there_stays_good_while_it_is_written_again_next_to_it(tmp_path):
     put(tmp_path / "last.ckpt", archive(), now=OLD)
     watched = Watched(tmp_path)
     watched.look()
@@ -282,7 +282,7 @@ def test_megatron_s_distributed_checkpoints_follow_the_pointer(tmp_path):
     assert only(tmp_path).state is State.DAMAGED
 
 
-def test_what_is_not_recognised_is_shown_and_never_the_last_good_one(tmp_path):
+def test_what_is_not_recognized_is_shown_and_never_the_last_good_one(tmp_path):
     """Somebody's own format, or no checkpoint at all: no alarm, and nothing to resume from."""
     noise = random.Random(1).randbytes(5000)
     put(tmp_path / "ckpt_step100.pt", archive(), now=OLD)
@@ -312,7 +312,7 @@ def test_one_that_is_being_written_is_not_yet_unknown(tmp_path):
     assert watched[100].reason == ""
 
 
-def test_a_part_that_is_not_recognised_counts_and_a_tokenizer_does_not(tmp_path):
+def test_a_part_that_is_not_recognized_counts_and_a_tokenizer_does_not(tmp_path):
     here = hf(tmp_path, 500, OLD)
     put(here / "tokenizer.bin", b"\x01" * 999, now=OLD)
     assert only(tmp_path).state is State.COMPLETE

@@ -37,7 +37,7 @@ def test_after_going_back_the_last_good_one_is_the_last_written():
     assert last_good(known).step == 250
 
 
-def test_in_a_copied_directory_steps_tell_the_order():
+def test_in_a_copied_directory_steps_show_the_order():
     jumbled = [saved(s, 1000.0 + (s * 7) % 11) for s in range(1, 10)]
     assert [c.step for c in in_order(jumbled)] == list(range(1, 10))
 

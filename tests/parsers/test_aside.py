@@ -37,7 +37,7 @@ def test_a_shorter_bar_after_each_is_validation(times, text):
     assert val == [(40 * lap + 40, 10_000 + lap + 8.5) for lap in range(times)]
 
 
-def test_it_may_stand_in_the_middle_of_an_epoch():
+def test_it_may_be_in_the_middle_of_an_epoch():
     half = bar(40, 0).split("\r")
     text = "\r".join(half[:21]) + "\n" + bar(8, 500) + "\n" + bar(40, 0, begin=21) + "\n" + bar(8, 600) + "\n"
     train, val = told(text)
@@ -46,7 +46,7 @@ def test_it_may_stand_in_the_middle_of_an_epoch():
 
 
 @pytest.mark.parametrize("then", [[8, 8], [8, 16], [8]])
-def test_shorter_bars_that_go_on_are_training(then):
+def test_shorter_bars_that_continue_are_training(then):
     totals = [40, *then]
     train, val = told("\n".join(bar(total, 100 * i) for i, total in enumerate(totals)) + "\n")
     assert [loss for _, loss in train] == [

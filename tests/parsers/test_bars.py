@@ -107,7 +107,7 @@ def test_a_log_that_begins_within_a_run():
 
 @pytest.mark.parametrize("draw", [bar, quiet, older])
 @pytest.mark.parametrize("times", [1, 1000])
-def test_validation_tells_an_epoch_whose_headline_is_lost(draw, times):
+def test_validation_shows_an_epoch_whose_headline_is_lost(draw, times):
     lines = [draw(16, f"loss: {9 / i} - mae: 1.5 - val_loss: {8 / i}") for i in range(1, 5)]
     text = f"Epoch 1/2\n{lines[0]}Epoch 2/2\n{lines[1]}{lines[2]}Epoch 2/2\n{lines[3]}" * times
     parsed = parse(text.encode())
@@ -147,7 +147,7 @@ def test_a_message_behind_a_bar_is_read():
     assert parsed.column("step").tolist() == [1, 2, 90]
 
 
-def test_the_last_step_counts_when_the_end_is_told_and_is_not_counted_again():
+def test_the_last_step_counts_when_the_end_is_reported_and_is_not_counted_again():
     """Lightning says behind its bar that it stops, and draws the bar once more."""
     drawn = "Epoch 0: {0}%|####| {0}/90 [00:02<00:00, 8.00it/s, loss={1}]"
     text = "\r".join(drawn.format(step, f"2.{step}") for step in range(1, 91))
@@ -184,7 +184,7 @@ def test_lightning_fills_up_nan_as_it_does_numbers(steps, bulk):
 
 
 @pytest.mark.parametrize("size", [1 << 20, 4099])
-def test_what_is_validated_between_bars_stands_at_their_step(size):
+def test_what_is_validated_between_bars_is_at_their_step(size):
     text = b"".join(
         b"".join(
             b"Epoch %d:  50%%|#####     | %d/300 [00:10<00:10,  2.00it/s, loss=%d.5]\r" % (e, i, 300 * e + i)
@@ -201,7 +201,7 @@ def test_what_is_validated_between_bars_stands_at_their_step(size):
     parsed.same_as(parse(text, bulk=False))
 
 
-def test_the_head_of_a_log_tells_how_its_bars_number_epochs():
+def test_the_head_of_a_log_shows_how_its_bars_number_epochs():
     bars = [f"Epoch {e}:  50%|#####     | 1/2 [00:10<00:10,  2.00it/s, loss={e}.5]\n" for e in range(1, 60)]
     parser = LogParser(settled="progress-bar", start=1000, first_line=40)
     parser.prime("".join(bars[:3]).encode())
@@ -210,7 +210,7 @@ def test_the_head_of_a_log_tells_how_its_bars_number_epochs():
     assert parsed.column("step")[0] == 81
 
 
-def test_the_head_of_a_log_tells_how_its_lines_number_epochs():
+def test_the_head_of_a_log_shows_how_its_lines_number_epochs():
     lines = [f"Epoch: [{e}][0/2]\tTime 0.5 (0.5)\tLoss {e}.5 (1.0)\n" for e in range(1, 60)]
     parser = LogParser(settled="swav", start=1000, first_line=40)
     parser.prime("".join(lines[:3]).encode())

@@ -121,7 +121,7 @@ def test_one_spoilt_dict_among_many(around, small, name):
         parse(text).same_as(parse(text, bulk=False))
 
 
-def test_a_dict_right_behind_a_bar_tells_both():
+def test_a_dict_right_behind_a_bar_shows_both():
     line = "\r {}%|##   | {}/3000 [1:31:33<29:26:36, 1.92it/s]{{'loss': 1.{}, 'learning_rate': 1e-05, 'epoch': 0.5}}\n"
     text = "".join(line.format(i // 30, i, i) for i in range(1, 3000)).encode()
     parsed = parse(text)
@@ -212,7 +212,7 @@ def test_rows_of_words_that_are_not_aligned(seed, share):
 
 
 @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(n, marks=pytest.mark.deep) for n in range(2, 8))])
-def test_lines_in_several_colours(seed):
+def test_lines_in_several_colors(seed):
     rng = random.Random(seed)
     colours = (b"", b"\x1b[32m", b"\x1b[1m\x1b[32m", b"\x1b[38;5;214m", b"\0", b"\x1b[0m", b"^C")
     usual = rng.choice(colours)
@@ -230,7 +230,7 @@ def test_lines_in_several_colours(seed):
 
 
 @pytest.mark.parametrize("around", ["{}", "\x1b[32m{}\x1b[39m"])
-def test_other_lines_in_colours(around):
+def test_other_lines_in_colors(around):
     others = (
         "step by step\x1b[0m",
         "Saving model to out/model_1.pt",
@@ -250,7 +250,7 @@ def test_other_lines_in_colours(around):
     parsed.same_as(parse(text, bulk=False))
 
 
-def test_a_colour_within_what_a_line_begins_with():
+def test_a_color_within_what_a_line_begins_with():
     """Loggers colour the word and leave the brackets: no line of this format holds a needle."""
     lines = [f"[train] iter {i}: loss {9 - i / 1000:.4f} 9500 ms/iter\n" for i in range(2000)]
     lines[1500] = lines[1500].replace("train", "\x1b[32mtrain\x1b[39m")

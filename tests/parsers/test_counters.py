@@ -50,7 +50,7 @@ def printed(text: str) -> str | None:
         ("step 3/9 (1.00%) | loss: 2.5\n", None),
     ],
 )
-def test_what_the_step_counts_is_told(text, counter):
+def test_what_the_step_counts_is_reported(text, counter):
     assert printed(text) == counter
 
 
@@ -112,7 +112,7 @@ def test_a_share_is_read_by_its_value_alone_in_text_and_in_json():
             assert told == [float(m) if float(m) <= 1 else float(m) / 100 for m in MFUS]
 
 
-def test_updates_beside_the_epoch_are_the_step():
+def test_updates_next_to_the_epoch_are_the_step():
     text = "".join(f"epoch: {n} | nupdates: {n * 350} | loss: {9 - n / 8}\n" for n in range(1, 17))
     parsed = parse(text.encode())
     assert parsed.column("step").tolist() == [350 * n for n in range(1, 17)]

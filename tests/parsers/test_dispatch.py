@@ -74,7 +74,7 @@ def test_the_answer_is_that_of_asking_everyone_about_each_known_line():
 @given(st.sets(st.sampled_from(WORDS)), st.lists(st.sampled_from(WORDS) | st.binary(max_size=3)))
 @example({b"epoch", b"poch e"}, [b"epoch epoch"])
 @example({b"steps: ", b"s:"}, [b"steps: 5"])
-def test_every_word_that_stands_somewhere_is_held(words, pieces):
+def test_every_word_that_is_somewhere_is_held(words, pieces):
     line = b"".join(pieces)
     held = WordSet(words).held(line)
     assert held <= words

@@ -23,7 +23,7 @@ BEST = b"[3]\ttraining's l2: 0.0003\tvalid's l2: 0.0003\n"
 )
 @pytest.mark.parametrize("count", [9, 300])
 @pytest.mark.parametrize("bulk", [False, True])
-def test_lightgbm_tells_its_best_round_twice_and_it_counts_once(words, ends, count, bulk):
+def test_lightgbm_shows_its_best_round_twice_and_it_counts_once(words, ends, count, bulk):
     text = rounds(count) + words + BEST
     parsed = parse(text, bulk=bulk)
     assert parsed.column("step").tolist() == list(range(1, count))
@@ -33,7 +33,7 @@ def test_lightgbm_tells_its_best_round_twice_and_it_counts_once(words, ends, cou
     assert parse(text + rounds(9), bulk=bulk).column("step").tolist()[count - 1 :] == list(range(1, 9))
 
 
-def test_older_xgboost_tells_its_best_round_twice_too():
+def test_older_xgboost_shows_its_best_round_twice_too():
     text = b"".join(b"[%d]\tvalidation_0-rmse:0.%d\n" % (i, i) for i in range(9))
     parsed = parse(text + b"Stopping. Best iteration:\n[3]\tvalidation_0-rmse:0.3\n\n")
     assert (parsed.column("step").tolist(), [e.kind for e in parsed.events]) == ([*range(9)], ["early_stop"])
@@ -63,7 +63,7 @@ def test_words_about_a_traceback_begin_none():
     assert parse(b"the log said 'Traceback (most recent call last):\nKeyError: 1\n").events == []
 
 
-def test_what_a_worker_raised_is_told_as_it_was_raised_there():
+def test_what_a_worker_raised_is_reported_as_it_was_raised_there():
     text = (
         b"Traceback (most recent call last):\n  File a\nKeyError: Caught KeyError in DataLoader worker process 0.\n"
         b"Original Traceback (most recent call last):\n  File b\nKeyError: 'input_ids'\n\n\r 15%|#  | 9/60 [00:02<00:12,  3.93it/s]\n"
@@ -74,7 +74,7 @@ def test_what_a_worker_raised_is_told_as_it_was_raised_there():
 
 
 @pytest.mark.parametrize("rows", [10, 900])
-def test_a_trainer_that_counts_tokens_tells_its_time_with_each_step(rows):
+def test_a_trainer_that_counts_tokens_shows_its_time_with_each_step(rows):
     """transformers 5 prints it in every dict when `include_num_input_tokens_seen` is set."""
     text = hf(rows).replace(b"{'loss'", b"{'train_runtime': 1.5, 'num_input_tokens_seen': 32, 'loss'")
     parsed = parse(text)
@@ -82,7 +82,7 @@ def test_a_trainer_that_counts_tokens_tells_its_time_with_each_step(rows):
     assert [event.kind for event in parsed.events] == ["finished"]
 
 
-def test_litgpt_tells_its_end():
+def test_litgpt_shows_its_end():
     text = (
         b"Epoch 1 | iter 80 step 40 | loss train: 4.358, val: 4.310 | iter time: 1.26 ms (step) remaining time: 0:00:00\n"
         b"Validating ...\nFinal evaluation | val loss: 4.308 | val ppl: 74.291\n"
@@ -93,7 +93,7 @@ def test_litgpt_tells_its_end():
     assert "over" in [event.kind for event in parsed.events]
 
 
-def test_timm_tells_its_end():
+def test_timm_shows_its_end():
     text = (
         b"Train: 0 [   1/8 ( 14%)]  Loss:  0.561 (0.561)  Time: 0.113s,   35.34/s  (0.113s,   35.34/s)  LR: 1.0e-05\n"
         b"*** Best metric: 100.0 (epoch 2)\n--result\n[\n"

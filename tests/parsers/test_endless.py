@@ -58,14 +58,14 @@ def test_those_that_name_no_epoch_are_too(text, begun, laps):
 
 
 @pytest.mark.parametrize("laps", [2, 200])
-def test_a_line_between_them_tells_the_epoch(laps):
+def test_a_line_between_them_shows_the_epoch(laps):
     text = "".join(f"Epoch {lap + 1}/{laps}\n{{{lap}}}" for lap in range(laps))
     each = [f"{one}\n" for one in bars(TQDM, [""] * laps).split("\n")]
     parsed = told(text.format(*each), laps)
     assert parsed.column("train/epoch").tolist() == [lap + 1 for lap in range(laps) for _ in range(PER)]
 
 
-def test_a_run_that_starts_anew_counts_from_its_own_beginning():
+def test_a_run_that_starts_again_counts_from_its_own_beginning():
     text = bars(TQDM, ["Epoch 0: ", "Epoch 1: ", "Epoch 0: "])
     assert parse(text.encode()).column("step").tolist() == [*range(1, 41), *range(1, 21)]
 
@@ -80,7 +80,7 @@ def test_a_run_that_starts_anew_counts_from_its_own_beginning():
         "Read a loss=0.5 of it [1, 2]\n" * 40,
     ],
 )
-def test_without_a_loss_of_training_they_tell_nothing(text):
+def test_without_a_loss_of_training_they_show_nothing(text):
     assert parse(text.encode()).format is None
 
 

@@ -60,7 +60,7 @@ def test_the_loss_of_test_data_keeps_its_name_from_the_first_line_of_validation_
 
 
 @pytest.mark.parametrize("size", [7, 1 << 20])
-def test_an_epoch_is_told_where_its_numbers_stand_further_below(size):
+def test_an_epoch_is_reported_where_its_numbers_are_further_below(size):
     text = b"".join(
         b"Epoch %d\n%sTraining loss: 0.%d\nValidation loss: 0.%d\n"
         % (i, b"warning: slow\nwarning: slow\n" * (i in (0, 1, 5)), i, i + 1)
@@ -73,7 +73,7 @@ def test_an_epoch_is_told_where_its_numbers_stand_further_below(size):
     assert parsed.column("val/loss", "eval").tolist() == [i / 10 for i in range(1, 10)]
 
 
-def test_an_epoch_is_told_although_its_batches_were_learnt_before():
+def test_an_epoch_is_reported_although_its_batches_were_learned_before():
     text = b"".join(
         b"Epoch %d/4\n" % e
         + b"".join(b"  Batch %d, Loss: %d.5\n" % (50 * i, i + 1) for i in range(15))

@@ -151,7 +151,7 @@ from .logs import parse
         (b"urllib.error.HTTPError: HTTP Error 503: Service Unavailable", "retry"),
     ],
 )
-def test_telling_lines(line, kind):
+def test_showing_lines(line, kind):
     events = parse(b"noise\n" + line + b"\n").events
     assert [(event.kind, event.line) for event in events] == [(kind, 2)]
 
@@ -206,7 +206,7 @@ def test_harmless_words(line):
     assert parse(line + b"\n").events == []
 
 
-def test_a_trackers_summary_after_trouble_tells_of_no_good_end():
+def test_a_trackers_summary_after_trouble_reports_no_good_end():
     told = b"Traceback (most recent call last):\n  boom()\nValueError: boom\nwandb: Run summary:\nwandb: loss 2.5\n"
     assert [event.kind for event in parse(told).events] == ["traceback"]
     assert [
@@ -240,7 +240,7 @@ def test_the_step_of_a_checkpoint():
         (b"Saving checkpoint at 500 iterations", 500, "saving"),
     ],
 )
-def test_a_checkpoint_tells_its_step_and_whether_it_is_complete(line, step, state):
+def test_a_checkpoint_shows_its_step_and_whether_it_is_complete(line, step, state):
     (event,) = parse(line + b"\n").events
     assert (event.kind, event.step, event.data["state"]) == ("checkpoint", step, state)
 
@@ -284,31 +284,31 @@ def test_a_checkpoint_tells_its_step_and_whether_it_is_complete(line, step, stat
         (b"Saved checkpoint to out/step_300.pt (skipped optimizer)", "checkpoint", 300),
     ],
 )
-def test_which_file_a_line_about_saving_tells_of_and_of_which_step(line, kind, step):
+def test_which_file_a_line_about_saving_names_and_which_step(line, kind, step):
     (event,) = parse(line + b"\n").events
     assert (event.kind, event.step) == (kind, step)
 
 
-def test_a_resume_tells_its_step():
+def test_a_resume_shows_its_step():
     (event,) = parse(b"  Resuming training from checkpoint with epoch 2 and global step 1500\n").events
     assert (event.kind, event.step) == ("resume", 1500)
 
 
-def test_an_event_tells_its_time_if_the_line_does():
+def test_an_event_shows_its_time_if_the_line_does():
     text = b"2030-01-02T03:04:05.250Z ERROR CUDA error: an illegal memory access\nCUDA error: again\n"
     first, second = parse(text).events
     assert first.data["time"] == "1893553445.250"
     assert "time" not in second.data
 
 
-def test_an_xid_tells_its_number_and_gpu():
+def test_an_xid_shows_its_number_and_gpu():
     (event,) = parse(
         b"[Sun Jan  2 03:04:05 2030] NVRM: Xid (PCI:0000:9b:00): 79, pid=4242, GPU has fallen off\n"
     ).events
     assert (event.data["xid"], event.data["gpu"]) == ("79", "PCI:0000:9b:00")
 
 
-def test_retries_are_counted_and_few_events_tell_them():
+def test_retries_are_counted_and_few_events_show_them():
     line = b"2030-01-02 03:%02d:%02d,000 - s3 - WARNING - Connection reset by peer\n"
     text = b"".join(line % (minute, second) for minute in range(3) for second in range(60))
     events = parse(text).events
@@ -323,7 +323,7 @@ def test_retries_without_a_time_are_counted_together():
     assert events[-1].data["count"] == "8192"
 
 
-def test_retries_that_stand_far_apart_are_counted_anew():
+def test_retries_that_are_far_apart_are_counted_again():
     quiet = b"nothing to tell\n" * 150
     text = (b"Connection reset by peer\n" * 5 + quiet) * 3
     counts = [int(event.data["count"]) for event in parse(text).events]
@@ -369,7 +369,7 @@ def test_the_place_of_a_checkpoint():
 @pytest.mark.parametrize(
     "sign", [*signatures.TROUBLE.signs, *signatures.MILESTONES.signs], ids=lambda sign: sign.kind
 )
-def test_whatever_tells_an_event_holds_its_needle_and_a_trigger(sign, data):
+def test_whatever_shows_an_event_holds_its_needle_and_a_trigger(sign, data):
     line = data.draw(st.from_regex(sign.pattern))
     assert signatures.Signs(sign).first(line) is not None
     assert signatures.TRIGGER.search(line) is not None

@@ -65,7 +65,7 @@ def test_the_section_proposed_reads_the_line_it_was_made_of():
         (b"loss: 12345", "loss", 123.0, None),
     ],
 )
-def test_where_a_value_stands(line, name, value, text):
+def test_where_a_value_is(line, name, value, text):
     found = trace(line, tokens(line), name, value)
     assert (found and found.text) == text
 
@@ -88,12 +88,12 @@ def test_many_blanks_before_a_number_cost_little():
     assert time.process_time() - begun < 0.1
 
 
-def test_a_learnt_reading_is_sure_of_a_loss_and_its_step():
+def test_a_learned_reading_is_sure_of_a_loss_and_its_step():
     assert _told("epoch {i}: loss {x:.4f} acc 0.5\n").words == "sure"
     assert _told("epoch {i}: loss {x:.4f} acc 0.5\n", count=5).words == "fairly sure"
 
 
-def test_a_step_that_falls_now_and_again_makes_a_learnt_reading_less_sure():
+def test_a_step_that_falls_now_and_again_makes_a_learned_reading_less_sure():
     rows = [f"step {i}: loss {2.5 - i / 1000:.4f}" for i in range(1, 41)]
     once, often = (
         explain(("\n".join(part) + "\n").encode(), builtin()) for part in (rows * 2, rows[:10] * 8)
@@ -110,13 +110,13 @@ def test_a_step_that_falls_now_and_again_makes_a_learnt_reading_less_sure():
         "step {i}: lr 0.{i}\n",
     ],
 )
-def test_a_learnt_reading_without_a_loss_of_training_is_not_sure(record):
+def test_a_learned_reading_without_a_loss_of_training_is_not_sure(record):
     told = _told(record)
     assert told.format == "learned"
     assert told.certainty <= 0.75
 
 
-def test_what_was_not_read_makes_a_learnt_reading_less_sure():
+def test_what_was_not_read_makes_a_learned_reading_less_sure():
     record = "epoch: {i}/90, train_loss: {x:.4f}, train_acc: 0.5\n"
     glued = "".join(f"epoch: {i}/90, train_loss: 0.5, train_acc: 0.5" for i in range(200))
     assert _told(record, glued).certainty < 0.8 < _told(record).certainty

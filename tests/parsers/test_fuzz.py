@@ -100,7 +100,7 @@ def test_no_long_line_takes_long(line, place, piece):
     assert time.process_time() - begin < 4.0  # linear takes a few hundredths, quadratic minutes
 
 
-def test_the_oracle_tells_numbers_from_parts_of_them():
+def test_the_oracle_shows_numbers_from_parts_of_them():
     held = numbers(b"step 12/400 loss: 1,234.5 lr=-1e-5 dt 997.40ms, 3-5 v1.2.3 \x1b[31m9\x1b[0m.5")
     assert {12, 400, 1234.5, -1e-5, 997.4, 0.9974, 3, 5, 9.5} <= held
     assert not {1, 2, 4, 40, 234.5, 1e-5, 997, 1.2, 2.3, 31, 0.5} & held

@@ -51,7 +51,7 @@ def test_validation_on_lines_of_its_own_under_any_name(line, name):
         "RESULT ON TEST SET: Loss = {val}, Accuracy = 0.5",
     ],
 )
-def test_the_summary_of_an_epoch_tells_the_validation_loss(below):
+def test_the_summary_of_an_epoch_shows_the_validation_loss(below):
     parsed = parse(_log("Epoch: {epoch} | Batch: {batch}/10 | Loss: {loss}", below))
     assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("val/loss", EVAL).tolist() == VALS[9::10]
@@ -75,12 +75,12 @@ def test_blocks_below_headings_of_epochs_have_one_growing_step():
     "rate",
     ["Epoch: {epoch} | Current Learning Rate: 0.0{epoch}", "learning rate of epoch {epoch}: 0.0{epoch}"],
 )
-def test_a_learning_rate_may_stand_on_a_line_of_its_epoch(rate):
+def test_a_learning_rate_may_be_on_a_line_of_its_epoch(rate):
     parsed = parse(_log("Epoch: {epoch} | Batch {batch}/3 | Loss: {loss}", rate, of=3))
     assert parsed.column("train/learning_rate", EVAL).tolist() == [float(f"0.0{i}") for i in range(1, 11)]
 
 
-def test_a_tensor_is_named_by_what_stands_before_it():
+def test_a_tensor_is_named_by_what_precedes_it():
     parsed = parse(_log("train_loss tensor({loss}, device='cuda:0')"))
     assert parsed.column("train/loss").tolist() == LOSSES
 
@@ -91,7 +91,7 @@ def test_learning_rate_by_any_name(name):
     assert parsed.column("train/learning_rate").tolist() == [0.25] * N
 
 
-def test_a_lone_eval_beside_a_loss_is_no_loss():
+def test_a_lone_eval_next_to_a_loss_is_no_loss():
     parsed = parse(_log("Iteration {step}  loss = {loss}  eval = 0.{step}"))
     assert parsed.column("train/loss").tolist() == LOSSES
     assert not len(parsed.column("val/loss"))
@@ -135,12 +135,12 @@ def test_epochs_and_validation_on_json_lines_of_their_own():
     assert parsed.column("val/loss", EVAL).tolist() == VALS[9::10]
 
 
-def test_the_epoch_is_the_step_of_many_lines_that_tell_nothing_else():
+def test_the_epoch_is_the_step_of_many_lines_that_show_nothing_else():
     lines = "".join(f"epoch: {i // 300} | loss: {3 / (i + 1)}\n" for i in range(900))
     assert parse(lines.encode()).column("step").tolist() == [i // 300 for i in range(900)]
 
 
-def test_a_remark_may_stand_between_a_name_and_its_place():
+def test_a_remark_may_be_between_a_name_and_its_place():
     parsed = parse(_log("Training loss (for one batch) at step {step}: {loss}"))
     assert parsed.column("step").tolist() == [i + 1 for i in range(N)]
     assert parsed.column("train/loss").tolist() == LOSSES
@@ -154,7 +154,7 @@ def test_the_best_epochs_may_be_marked():
     assert parse("\n".join([*lines, ""]).encode()).column("train/loss").tolist() == LOSSES
 
 
-def test_a_logger_may_tell_how_long_it_has_run():
+def test_a_logger_may_show_how_long_it_has_run():
     parsed = parse(
         _log("INFO - 01/02/30 03:04:05 - 1 days, 0:00:{step:02d} -   {step} - 5.5 words/s - LR: 0.5")
     )
@@ -210,14 +210,14 @@ def test_a_bar_that_a_script_draws_itself_is_the_same_line_however_far_it_is_fil
     assert parsed.column("val/loss").tolist() == VALS
 
 
-def test_a_dict_of_settings_may_stand_before_the_record():
+def test_a_dict_of_settings_may_precede_the_record():
     settings = "{{'norm': 'batch', 'act': 'relu', 'bias': True, 'amp': False, 'ema': None, 'num_epochs': 30}}"
     parsed = parse(_log("Config: " + settings + ", Epoch {step}/30, Train Loss: {loss}, Test Acc: 50.5%"))
     assert parsed.column("step").tolist() == list(range(1, N + 1))
     assert parsed.column("train/loss").tolist() == LOSSES
 
 
-def test_a_rule_of_dashes_may_stand_below_the_header():
+def test_a_rule_of_dashes_may_be_below_the_header():
     rows = "".join(f"{i:<6}{loss} \n" for i, loss in enumerate(LOSSES))
     parsed = parse(f"Epochs     Error\n-----------------\n{rows}".encode())
     assert parsed.column("step").tolist() == list(range(N))
@@ -288,7 +288,7 @@ def test_the_losses_of_a_table_may_be_called_by_their_part_of_the_data(head):
 
 
 @pytest.mark.parametrize("head", ["epoch,train,test", "epoch,train,val_acc", "iter,total", "epoch,count"])
-def test_other_tables_of_an_epoch_tell_no_loss(head):
+def test_other_tables_of_an_epoch_show_no_loss(head):
     rows = "".join(f"{i},{x},{y}\n" for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True)))
     assert not len(parse(f"{head}\n{rows}".encode()).column("train/loss"))
 

@@ -145,7 +145,7 @@ KINDS = ("nanochat", "keys", "dicts", "bars", "none")
     st.sampled_from((0.0, 0.01, 0.3)),
     st.lists(st.floats(0, 1), max_size=4),
 )
-def test_redraws_tell_the_same_however_they_are_read(kind, seed, stretches, noise, cuts):
+def test_redraws_show_the_same_however_they_are_read(kind, seed, stretches, noise, cuts):
     rng = random.Random(seed)
     parts = [steps(kind, rng)]
     for draw, count in stretches:
@@ -181,7 +181,7 @@ def read_by_itself(data: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[Parsed
         for draw in (download, evaluation, endless, bare, below)
     ],
 )
-def test_redraws_are_passed_over_whatever_stands_before(kind, draw, monkeypatch):
+def test_redraws_are_passed_over_whatever_precedes(kind, draw, monkeypatch):
     before = steps(kind, random.Random(0)).encode()
     _, few = read_by_itself(before, monkeypatch)
     rng = random.Random(5)
@@ -191,7 +191,7 @@ def test_redraws_are_passed_over_whatever_stands_before(kind, draw, monkeypatch)
     assert parsed.lines == before.count(b"\n") + 1
 
 
-def test_bars_of_ranks_behind_a_block_of_others_are_told_apart():
+def test_bars_of_ranks_behind_a_block_of_others_are_distinguished():
     rng = random.Random(1)
     data = "".join((*epochs(rng, 1500), *ranks(rng, 100))).encode()
     parse(data).same_as(parse(data, bulk=False))
@@ -204,7 +204,7 @@ def test_an_evaluation_bar_is_one_event():
         assert [event.kind for event in parsed.events].count("eval_begin") == 1
 
 
-def test_an_event_behind_a_bar_is_told():
+def test_an_event_behind_a_bar_is_reported():
     bars = [tqdm("Map: ", i, 3000, unit=" examples") for i in range(3000)]
     bars[1500] += "CUDA out of memory"
     parsed = parse(nanochat(40, seed=1) + "\r".join(bars).encode() + b"\n")

@@ -184,7 +184,7 @@ def test_runs_of_a_sweep_that_append_to_one_file_are_no_ranks():
     assert sum(len(samples["train/loss"]) for samples in found if "train/loss" in samples) == 32
 
 
-def test_names_whose_words_stand_together():
+def test_names_whose_words_are_together():
     training = {"step": 1, "TrainLoss": 1.5, "LearningRate": 0.25, "Train/GradNorm": 2.5}
     parsed = read((json.dumps(training) + "\n" + json.dumps({"step": 1, "ValLoss": 2.25}) + "\n").encode())
     assert parsed.column("train/loss").tolist() == [1.5]
@@ -274,7 +274,7 @@ def test_other_fractions_in_texts_are_no_numbers(place):
     assert [names for _, _, names in parsed.tables] == [("offset", "line", "step", "train/loss")]
 
 
-def test_a_chainer_report_tells_training_from_validation():
+def test_a_chainer_report_distinguishes_training_from_validation():
     rows = [
         {"main/loss": 2.5, "validation/main/loss": 1.5, "epoch": 1, "iteration": 600},
         {"main/loss": 1.25, "validation/main/loss": 0.75, "epoch": 2, "iteration": 1200},

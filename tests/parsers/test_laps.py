@@ -39,7 +39,7 @@ def told(text: str, times: int, size: int = 1 << 20):
 @pytest.mark.parametrize("times", [3, 200])
 @pytest.mark.parametrize("begun", [True, False])
 @pytest.mark.parametrize("text", ["", "Training: "])
-def test_bars_that_end_and_begin_anew_are_epochs(times, begun, text):
+def test_bars_that_end_and_begin_again_are_epochs(times, begun, text):
     step, total = told("\n".join(bar(e, text, begun=begun) for e in range(times)) + "\n", times, 40_000)
     assert step == list(range(1, PER * times + 1))
     assert total == [PER * (e + 1) for e in range(times) for _ in range(PER)]
@@ -47,7 +47,7 @@ def test_bars_that_end_and_begin_anew_are_epochs(times, begun, text):
 
 @pytest.mark.parametrize("times", [3, 200])
 @pytest.mark.parametrize("line", ["Epoch {0}/{1}", "2030-01-02 03:04:05 - INFO - --- EPOCH [{0}/{1}] ---"])
-def test_a_line_before_each_bar_tells_its_epoch(times, line):
+def test_a_line_before_each_bar_shows_its_epoch(times, line):
     text = "".join(f"{line.format(e + 1, times)}\n{bar(e)}\n" for e in range(times))
     step, total = told(text, times)
     assert step == list(range(1, PER * times + 1))
@@ -55,7 +55,7 @@ def test_a_line_before_each_bar_tells_its_epoch(times, line):
 
 
 @pytest.mark.parametrize("times", [3, 200])
-def test_a_line_behind_each_bar_tells_of_what_has_ended(times):
+def test_a_line_behind_each_bar_shows_what_has_ended(times):
     text = "".join(f"{bar(e)}\nEpoch {e + 1}/{times}: done\n" for e in range(times))
     step, total = told(text, times)
     assert step == list(range(1, PER * times + 1))
@@ -64,7 +64,7 @@ def test_a_line_behind_each_bar_tells_of_what_has_ended(times):
 
 @pytest.mark.parametrize("times", [3, 200])
 @pytest.mark.parametrize("post", [", loss=7.5", ""])
-def test_a_bar_of_epochs_above_tells_of_those_below(times, post):
+def test_a_bar_of_epochs_above_shows_the_epoch_of_those_below(times, post):
     outer = "\rEpochs: 10%|#     | {0}/{1} [00:02<00:09,  2.00s/it{2}]"
     text = "".join(f"{outer.format(e, times, post if e else '')}{below(bar(e))}" for e in range(times))
     step, total = told(text + outer.format(times, times, post) + "\n", times)
@@ -79,7 +79,7 @@ def test_a_bar_of_epochs_alone_counts_steps():
     assert set(parsed.column("total").tolist()) == {50}
 
 
-def test_the_epoch_may_stand_among_the_values():
+def test_the_epoch_may_be_among_the_values():
     text = "\n".join(bar(e, post=f"epoch={e}, ") for e in range(3)) + "\n"
     assert told(text, 3)[0] == list(range(1, 3 * PER + 1))
 
@@ -101,7 +101,7 @@ def test_the_loss_of_a_batch_is_the_loss(name):
     ("line", "begin"),
     [("Epoch {0}/9\n{1}\n", "45%|##        | 9/20"), ("{1}\nEpoch {0}/9: done\n", "Epoch 6/9")],
 )
-def test_the_head_of_a_log_tells_where_its_lines_tell_the_epoch(line, begin):
+def test_the_head_of_a_log_shows_where_its_lines_show_the_epoch(line, begin):
     text = "".join(line.format(e + 1, bar(e)) for e in range(9))
     parser = LogParser(settled="progress-bar", start=1000, first_line=40)
     parser.prime(text[: len(text) // 4].replace("\r", "\n").encode())

@@ -102,7 +102,7 @@ def test_evaluations_are_no_records():
     assert parsed.column("val/loss", "eval").tolist() == [2.5] * 5
 
 
-def test_lines_beside_the_records_are_no_records():
+def test_lines_next_to_the_records_are_no_records():
     lines = []
     for step in range(40):
         lines += [b"Iteration %d, loss = %.3f" % (step, 1 / (step + 1)), b"Iteration %d, lr = 0.01" % step]
@@ -181,7 +181,7 @@ def test_every_value_is_a_number_of_the_text(texts):
                 assert math.isnan(value) or value in seen
 
 
-def test_ranks_are_told_apart():
+def test_ranks_are_distinguished():
     text = b"".join(b"[rank%d] it %d loss %d.5 gnorm 2.5\n" % (r, i, r) for i in range(20) for r in range(2))
     parsed = parse(text, formats=())
     assert parsed.column("step").tolist() == [i for i in range(20) for _ in range(2)]

@@ -59,7 +59,7 @@ def test_columns_of_losses_and_accuracies_alone(row):
     assert parsed.column("val/loss").tolist() == [2.5] * len(LOSSES)
 
 
-def test_columns_of_other_things_beside_a_loss_are_no_table():
+def test_columns_of_other_things_next_to_a_loss_are_no_table():
     rows = "\n".join(f"{loss}, 50.5, 40.5" for loss in LOSSES)
     assert parse(f"loss, profit, turnover\n{rows}\n".encode()).format is None
 
@@ -72,7 +72,7 @@ def test_cells_that_hold_objects(gap):
     assert parsed.column("train/loss").tolist() == LOSSES
 
 
-def test_rows_shorter_than_their_heading_tell_up_to_the_loss():
+def test_rows_shorter_than_their_heading_show_up_to_the_loss():
     rows = "".join(f" {i}.0000e+00\t {loss}\t 212.5\t\n" for i, loss in enumerate(LOSSES))
     parsed = parse(f"Epoch\tTraining loss.\tVal pixel acc.\tmean IU\t\n{rows}".encode())
     assert parsed.column("train/loss").tolist() == LOSSES
@@ -129,7 +129,7 @@ def test_tables_behind_what_a_logger_prints(before, gap):
     assert parsed.column("train/loss").tolist() == LOSSES
 
 
-def test_losses_between_lines_that_tell_a_place_are_no_records():
+def test_losses_between_lines_that_show_a_place_are_no_records():
     losses = "\n".join(f"loss: 0.{i:03d}" for i in range(300))
     text = "\n".join(f"{losses}\nTrain Epoch:{i} Loss:{loss}" for i, loss in enumerate(LOSSES[:9]))
     assert len(parse(text.encode(), formats=()).tables) == 0

@@ -26,7 +26,7 @@ NOTHING = {
 
 
 @pytest.mark.parametrize("name", NOTHING)
-def test_nothing_is_learnt_from_other_text(name):
+def test_nothing_is_learned_from_other_text(name):
     parsed = parse(log(NOTHING[name], 300))
     assert parsed.format is None
     assert not parsed.tables

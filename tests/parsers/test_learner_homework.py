@@ -93,7 +93,7 @@ def test_sections_are_the_same_line_by_line():
     parse(text).same_as(parse(text, bulk=False))
 
 
-def test_batches_that_begin_anew_at_their_end_go_on():
+def test_batches_that_begin_again_at_their_end_continue():
     line = "Batch {b}/200, loss: {x}\n"
     text = "".join(line.format(b=20 * (i % 10 + 1), x=x) for i, x in enumerate(LOSSES))
     parsed = parse(text.encode(), formats=())
@@ -101,13 +101,13 @@ def test_batches_that_begin_anew_at_their_end_go_on():
     assert parsed.column("total").tolist() == [200.0 * (i // 10 + 1) for i in range(30)]
 
 
-def test_batches_that_begin_anew_before_their_end_are_another_run():
+def test_batches_that_begin_again_before_their_end_are_another_run():
     places = [20 * (i % 10 + 1) for i in range(25)] + [20, 40, 60, 80]
     text = "".join(f"Batch {b}/200, loss: {i}.5\n" for i, b in enumerate(places))
     assert parse(text.encode(), formats=()).column("step").tolist()[-5:] == [500, 20, 40, 60, 80]
 
 
-def test_epochs_that_begin_anew_do_not_go_on():
+def test_epochs_that_begin_again_do_not_continue():
     text = "".join(f"Epoch {i % 10 + 1}/10 loss {i}.5\n" for i in range(30))
     assert parse(text.encode(), formats=()).column("step").tolist() == [i % 10 + 1 for i in range(30)]
 
@@ -118,7 +118,7 @@ def test_the_line_of_a_program_is_no_place():
     assert parse("".join(rows).encode(), formats=()).format is None
 
 
-def test_all_lines_of_a_block_are_learnt():
+def test_all_lines_of_a_block_are_learned():
     block = (
         "Epoch {i}/30\nTRAINING:\nRecon Loss_a: 0.{i} | KL Loss: 0.5{i}\nTotal Training Loss: {x}\n"
         "VALIDATION:\nRecon Loss_b: 0.{i} | KL Loss: 0.5{i}\nGenerator Loss: 0.0 | Discriminator Loss: 0.{i}\n"

@@ -13,7 +13,7 @@ def test_a_known_format_wins():
     assert parse(text).format == "nanochat"
 
 
-def test_a_known_format_wins_after_another_was_learnt():
+def test_a_known_format_wins_after_another_was_learned():
     text = log(LOGS["colons"]) + b"step 1/9 (1.00%) | loss: 1.0\n" * 3
     parsed = parse(text)
     assert parsed.format == "nanochat"
@@ -27,7 +27,7 @@ def test_what_was_kept_is_dropped_with_a_known_format():
     assert len(parsed.column("step")) == 3
 
 
-def test_a_weak_format_without_a_loss_gives_way_to_lines_that_tell_it():
+def test_a_weak_format_without_a_loss_gives_way_to_lines_that_show_it():
     engine = "[2030-01-02 03:04:05,678] [INFO] [logging.py:107:log_dist] [Rank 0] step={i}, skipped=0, lr=[2e-05], mom=[(0.9, 0.999)]"
     lines = []
     for i in range(60):
@@ -46,7 +46,7 @@ HEADLINES = {
 
 
 @pytest.mark.parametrize("name", HEADLINES)
-def test_headlines_that_a_known_format_may_have_are_learnt_from_too(name):
+def test_headlines_that_a_known_format_may_have_are_learned_from_too(name):
     text = "".join(HEADLINES[name].format(epoch=epoch, loss=9 / epoch) for epoch in range(1, 31)).encode()
     parsed = parse(text)
     assert parsed.format == "learned"

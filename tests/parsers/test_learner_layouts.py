@@ -65,7 +65,7 @@ def test_evaluations_before_the_lines_of_their_format_stay_evaluations():
     assert parsed.column("val/loss", EVAL).tolist() == [4.3]
 
 
-def test_progress_that_is_told_in_percent_only_is_no_step():
+def test_progress_that_is_reported_in_percent_only_is_no_step():
     parsed = parse(
         "\n".join(f"Progress: {4 * i}% done, loss {x}" for i, x in zip(STEPS, LOSSES, strict=True)).encode()
     )
@@ -95,7 +95,7 @@ def test_the_loss_of_test_data_is_that_of_validation_if_there_is_no_other(also):
     assert parsed.column("val/loss", EVAL).tolist() == (LOSSES if also else VALS)
 
 
-def test_what_is_told_again_below_a_record_is_no_evaluation():
+def test_what_is_repeated_below_a_record_is_no_evaluation():
     parsed = parse(_log("Epoch {i} - Train Loss: {x}, Val Loss: {y}\n  \u4fdd\u5b58 (val_loss={y})"))
     assert parsed.column("val/loss").tolist() == VALS
     assert len(parsed.column("val/loss", EVAL)) == 0
@@ -110,7 +110,7 @@ RATE = {
 
 
 @pytest.mark.parametrize("name", RATE)
-def test_the_learning_rate_on_a_line_beside_its_record(name):
+def test_the_learning_rate_on_a_line_next_to_its_record(name):
     rows = [RATE[name].format(i=i, x=x, r=i / 1e3) for i, x in zip(STEPS, LOSSES, strict=True)]
     parsed = parse("\n".join([*rows, ""]).encode())
     assert parsed.column("step").tolist() == STEPS

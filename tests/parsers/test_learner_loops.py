@@ -349,7 +349,7 @@ def test_objects_that_say_they_are_of_validation():
     assert 9.5 not in parsed.column("train/loss")
 
 
-def test_what_is_told_again_in_a_summary_is_no_record():
+def test_what_is_repeated_in_a_summary_is_no_record():
     lines = []
     for i in range(40):
         lines.append(

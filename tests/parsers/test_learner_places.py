@@ -67,7 +67,7 @@ def test_what_stays_is_no_place():
     assert _read([f"size 128 loss {_loss(e)}" for e in EPOCHS])[0] == []
 
 
-def test_epochs_that_tell_validation_begin_anew_and_batches_go_on():
+def test_epochs_that_show_validation_begin_again_and_batches_continue():
     turns = [(turn, i) for turn in range(3) for i in range(1, 11)]
     lines = [f"{i}/10 | accuracy: 0.5 | loss: {_loss(i)} | val_accuracy: 0.4" for _, i in turns]
     assert _read(lines)[0] == [i for _, i in turns]
@@ -89,7 +89,7 @@ def test_a_counter_with_two_lines_an_epoch():
         ("[{1}] {0} loss: 0.5", "[{}] total loss: {}"),
     ],
 )
-def test_the_plain_loss_stands_for_its_parts_on_other_lines(parts):
+def test_the_plain_loss_means_its_parts_on_other_lines(parts):
     part, whole = parts
     lines = [
         x for e in EPOCHS for x in (part.format("box", e), whole.format(e, _loss(e)), part.format("kl", e))

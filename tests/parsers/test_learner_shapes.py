@@ -51,7 +51,7 @@ def test_blocks_of_lines():
         "trainer: epoch {i} begins",
     ],
 )
-def test_headings_that_tell_more_than_their_place(heading):
+def test_headings_that_show_more_than_their_place(heading):
     lines = []
     for i in range(1, 21):
         lines += [heading.format(i=i), f"  mean loss: {5 / i:.3f}", "  perplexity: 9.5"]
@@ -128,7 +128,7 @@ def test_whole_records_are_waited_for_where_blocks_would_do():
     assert parsed.column("train/loss").tolist() == [2.5] * 20
 
 
-def test_blocks_whose_heading_tells_the_time():
+def test_blocks_whose_heading_shows_the_time():
     text = "".join(
         f"Saving latest model at the end of epoch {i}\nEnd of epoch {i} / 100 \t Time Taken: 16{i}.5 sec\n"
         f"Generator Loss: {9 / (i + 1):.4f}, Discriminator Loss: 2.5\nlearning rate = 0.0002\n"

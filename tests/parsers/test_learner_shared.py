@@ -9,7 +9,7 @@ def _losses(count: int = 30) -> list[float]:
     return [round(3 / (i + 1) + 0.25, 4) for i in range(count)]
 
 
-def test_a_step_may_be_told_on_several_lines():
+def test_a_step_may_be_reported_on_several_lines():
     lines = []
     for i, loss in enumerate(_losses()):
         lines.append(f"Epoch {i} trained with loss: {loss}, and dice score 0.5. The running time is 6.5.")
@@ -20,7 +20,7 @@ def test_a_step_may_be_told_on_several_lines():
     assert parsed.column("train/loss").tolist() == _losses()
 
 
-def test_losses_of_one_step_may_stand_on_lines_of_one_kind():
+def test_losses_of_one_step_may_be_on_lines_of_one_kind():
     lines = [
         f"Epoch: {i:04d} avg_loss_{which}: {loss} time: 9.5s"
         for i, loss in enumerate(_losses())

@@ -16,7 +16,7 @@ def _read(lines: list[str]) -> tuple[list[float], list[float]]:
     return parsed.column("step").tolist(), parsed.column("train/loss").tolist()
 
 
-def test_lines_that_tell_the_loss_go_before_more_frequent_ones():
+def test_lines_that_show_the_loss_go_before_more_frequent_ones():
     lines = [
         line
         for i in range(1, 31)
@@ -58,7 +58,7 @@ def test_stages_that_take_turns_are_all_training():
 
 @pytest.mark.parametrize("anew", [True, False])
 @pytest.mark.parametrize("known", [20, 400])
-def test_a_step_of_all_epochs_is_told_from_one_that_begins_anew(anew, known):
+def test_a_step_of_all_epochs_is_reported_from_one_that_begins_again(anew, known):
     """`known` is how many lines an epoch has: of many, the end is seen long after the lines are believed."""
     lines, steps = [], []
     for epoch in range(3):
@@ -135,7 +135,7 @@ def test_a_loss_of_training_on_lines_about_evaluations():
     assert _read(lines) == ([1000 * i for i in range(30)], [float(f"{9 / (i + 1):.4f}") for i in range(30)])
 
 
-def test_what_tells_the_loss_of_training_is_no_evaluation_of_an_unknown_format():
+def test_what_shows_the_loss_of_training_is_no_evaluation_of_an_unknown_format():
     lines = [f"Step {100 * i:4d} | norm: 2.5 | lr: 0.001 | loss: {9 / (i + 1):.4f}" for i in range(40)]
     parsed = parse("\n".join(lines).encode())
     assert parsed.column("step").tolist() == [100 * i for i in range(40)]

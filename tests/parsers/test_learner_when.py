@@ -12,7 +12,7 @@ from .logs import parse
 from .templates import log
 
 
-def test_a_short_log_is_learnt_at_its_end():
+def test_a_short_log_is_learned_at_its_end():
     parser = LogParser()
     fed = parser.feed(b"".join(b"step %d loss 1.5\n" % i for i in range(4)))
     assert (parser.format, fed.unparsed) == (None, 4)
@@ -53,7 +53,7 @@ def test_certainty():
     assert LogParser(()).certainty is None
 
 
-def test_after_many_records_a_learnt_format_stays():
+def test_after_many_records_a_learned_format_stays():
     text = log("it {step}/{total} xloss={loss} lr={lr}", 1200)
     parsed = parse(text + b"step 1/9 (1.00%) | loss: 1.0\n" * 40)
     assert parsed.format == "learned"
@@ -101,7 +101,7 @@ def test_few_lines_that_leave_doubts_are_waited_for(text):
     assert not LogParser().feed(text).tables
 
 
-def test_runs_that_begin_anew_count_though_they_are_short():
+def test_runs_that_begin_again_count_though_they_are_short():
     text = "".join(f"  Epoch {5 * i}/20 - Train Loss: 0.5, Val Loss: {i}.5\n" for i in (1, 2, 3, 4, 1, 2, 3))
     parsed = parse(text.encode(), formats=())
     assert parsed.column("step").tolist() == [5, 10, 15, 20, 5, 10, 15]

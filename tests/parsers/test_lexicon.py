@@ -91,7 +91,7 @@ def test_what_only_looks_alike_is_not_taken(name):
     ("name", "printed", "stored"),
     [("step_ms", 46.0, 0.046), ("steps_per_sec", 4.0, 0.25), ("data_s", 0.5, 0.5), ("ktok/s", 2.0, 2000.0)],
 )
-def test_units_stand_in_names(name, printed, stored):
+def test_units_are_in_names(name, printed, stored):
     assert meaning(name).unit.apply(printed) == stored
 
 
@@ -187,7 +187,7 @@ def test_names_of_the_user_go_before_all_others(own, carrier):
     assert meaning("final score").metric == "val/accuracy"
 
 
-def test_formats_says_which_rule_told_a_name(own, capsys):
+def test_formats_says_which_rule_read_a_name(own, capsys):
     from runwatch.cli.commands.formats import command
 
     (own / "x.log").write_text(CARRIERS["plain"]("learning-rate").replace("loss", "zork"))
@@ -208,7 +208,7 @@ def test_formats_says_which_rule_told_a_name(own, capsys):
         ("x = { metrik = 'loss' }", "metrik"),
     ],
 )
-def test_wrong_names_are_told_with_their_line(tmp_path, line, what):
+def test_wrong_names_are_reported_with_their_line(tmp_path, line, what):
     (tmp_path / "runwatch.toml").write_text(f"[names]\n{line}\n")
     with pytest.raises(ConfigError, match=what) as error:
         read(tmp_path / "runwatch.toml")

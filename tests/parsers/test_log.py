@@ -267,7 +267,7 @@ def test_bulk_path_is_really_used():
     assert sum(len(decoder._skeletons) for decoder in parser._pipeline.candidates.decoders) > 3
 
 
-def test_bulk_path_reads_coloured_lines_and_weak_formats():
+def test_bulk_path_reads_colored_lines_and_weak_formats():
     for text in (coloured(nanochat(2000, noise=0.0)), weak(20000)):
         parser = LogParser()
         parser.feed(text)
@@ -281,7 +281,7 @@ def test_columns_are_rectangular_and_ordered():
         assert np.all(np.diff(matrix[0]) > 0)
 
 
-def test_dicts_behind_a_stamp_tell_their_time_in_bulk_too():
+def test_dicts_behind_a_stamp_show_their_time_in_bulk_too():
     line = b"[2030-01-02 03:04:%02d,678] INFO: {'loss': 1.25, 'grad_norm': 0.5, 'epoch': 3.0}\n"
     text = b"".join(line % (second % 60) for second in range(1500))
     whole, by_line = parse(text), parse(text, bulk=False)

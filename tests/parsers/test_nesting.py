@@ -131,7 +131,7 @@ def test_a_resumed_epoch_has_the_steps_it_had_before():
     assert _steps(_log(LINES["words"], places)) == [*range(1, 51), *range(41, 101)]
 
 
-def test_a_second_run_in_one_log_begins_anew():
+def test_a_second_run_in_one_log_begins_again():
     places = _places(3, 20)
     assert _steps(_log(LINES["words"], places * 2)) == [*range(1, 61)] * 2
 
@@ -153,7 +153,7 @@ HEADINGS = {
 
 @pytest.mark.parametrize("name", HEADINGS)
 @pytest.mark.parametrize("per", [20, 200])
-def test_a_heading_tells_the_epoch_of_the_lines_below(name, per):
+def test_a_heading_shows_the_epoch_of_the_lines_below(name, per):
     heading, line = HEADINGS[name]
     places = _places(4, per)
     both = [f"{heading.format(e=e)}\n" * (b == 1) + line for e, b in places]
@@ -183,13 +183,13 @@ def test_batches_below_a_heading_and_evaluations_below_theirs():
 
 
 @pytest.mark.parametrize(("unit", "scale"), [("M", 1e6), ("B", 1e9), ("k", 1e3)])
-def test_tokens_seen_are_a_step_where_nothing_finer_is_told(unit, scale):
+def test_tokens_seen_are_a_step_where_nothing_finer_is_reported(unit, scale):
     lines = [f"tokens: {i * 1.5:.1f}{unit} loss: {_loss(i)} lr: 0.001" for i in range(1, 60)]
     assert _steps("\n".join([*lines, ""]).encode()) == [i * 1.5 * scale for i in range(1, 60)]
 
 
 @pytest.mark.parametrize("name", ["words", "epochs planned"])
-def test_a_successor_goes_on_where_the_counter_stood(name):
+def test_a_successor_continues_where_the_counter_was(name):
     """What it is shown again of the file does not hold the epochs before."""
     text = _log(LINES[name], _places(9, 400))
     whole, found = parse(text), Parsed()
@@ -244,7 +244,7 @@ def _ended(first: int, epochs: int, per: int, every: int) -> bytes:
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_an_epoch_may_be_told_when_it_has_ended(first):
+def test_an_epoch_may_be_reported_when_it_has_ended(first):
     parsed = parse(_ended(first, 5, 300, 10))
     assert parsed.column("step").tolist() == list(range(0, 1500, 10))
     assert parsed.column("val/loss", EVAL).tolist() == [_loss(e) for e in range(first, 5 + first)]

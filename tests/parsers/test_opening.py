@@ -47,7 +47,7 @@ def test_however_it_is_cut(cuts):
 @pytest.mark.parametrize(
     "known", [0, 4096]
 )  # bytes behind the place that the file held when the reader began
-def test_a_reader_that_goes_on_in_the_middle_knows_how_it_began(at, known):
+def test_a_reader_that_continues_in_the_middle_knows_how_it_began(at, known):
     text = "".join(map(launch, (1, 2))).encode()
     cut = text.index(at)
     parser = StreamParser(catalogue(), start=cut, first_line=text.count(b"\n", 0, cut) + 1)

@@ -21,13 +21,13 @@ def bar(text: str, unit: str = "it", post: str = "loss=0.{0}") -> bytes:
         *("Scoring:", "Calibrating:", "Inference:", "Quantizing layers:", "Filter:", "Grid search:"),
     ],
 )
-def test_a_description_tells_that_a_bar_does_not_train(text):
+def test_a_description_shows_that_a_bar_does_not_train(text):
     assert parse(bar(text)).format is None
 
 
 @pytest.mark.parametrize("unit", ["trial", "file", "fold", "shard", "config"])
 @pytest.mark.parametrize("post", ["loss=0.{0}", "best loss: 0.{0}"])
-def test_a_unit_tells_that_a_bar_counts_something_else(unit, post):
+def test_a_unit_shows_that_a_bar_counts_something_else(unit, post):
     assert parse(bar("", unit, post)).format is None
 
 

@@ -48,14 +48,14 @@ BARE = [
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("line", BARE)
-def test_any_logging_prefix_may_stand_before(prefix, line):
+def test_any_logging_prefix_may_precede(prefix, line):
     parsed = parse((prefix + line + b"\n") * 2)
     assert parsed.column("train/loss").tolist() == [2.5, 2.5]
     ranks = parsed.column("rank").tolist()
     assert ranks == ([3, 3] if b"3" in prefix[:9] and b"0" not in prefix and b"pid" not in prefix else [])
 
 
-def test_brackets_may_stand_before_a_line_that_begins_with_one():
+def test_brackets_may_precede_a_line_that_begins_with_one():
     line = b"[2030-01-02 03:04:05] [INFO] [boost.py:96] [Rank 3] [40]\ttrain-logloss:0.25\n"
     parsed = parse(line)
     assert parsed.format == "xgboost"
@@ -63,7 +63,7 @@ def test_brackets_may_stand_before_a_line_that_begins_with_one():
 
 
 @pytest.mark.parametrize("bulk", [True, False])
-def test_icefall_tells_its_rank_behind_the_place(bulk):
+def test_icefall_shows_its_rank_behind_the_place(bulk):
     line = (
         "2030-01-02 03:04:05,678 INFO [train.py:{}] ({}/2) Epoch 1, batch {}, loss[loss={}.5, over 9.00 frames.], "
         "tot_loss[loss=2.5, over 9.00 frames.], batch size: 52, lr: 3.00e-03\n"

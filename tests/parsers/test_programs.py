@@ -76,7 +76,7 @@ def test_catboost_minimizes_the_first_loss(head, loss):
         ("l_g_pix: 2.5e-01 l_g_gan: 1.0e-01 l_d_real: 6.9e-01 l_d_fake: 7.0e-01", None),
     ],
 )
-def test_basicsr_tells_one_loss_or_their_sum(told, loss):
+def test_basicsr_shows_one_loss_or_their_sum(told, loss):
     head = (
         "2030-01-02 03:04:05,678 INFO: [tiny..][epoch:  0, iter:     {}00, lr:(2.000e-04,)] [eta: 0:05:00] "
     )
@@ -128,7 +128,7 @@ def test_boxes_of_kin_of_baselines_count_by_other_names(name):
     assert parsed.column("train/loss").tolist() == [2.5 / n for n in range(1, 9)]
 
 
-def test_boxes_go_on_behind_a_restart():
+def test_boxes_continue_behind_a_restart():
     data = _boxes(*({"loss": 2.5 / n, "step": 10 * n} for n in range(1, 40)))
     middle = data.index(b"\n", len(data) // 2) + 1
     whole = read(data).column("step").tolist()
@@ -176,7 +176,7 @@ def test_a_sum_of_losses_in_the_description_of_a_bar():
     assert parsed.column("train/loss").tolist() == [2.25, 2.0, 1.25, 1.0]
 
 
-def test_an_error_is_no_validation_loss_beside_a_loss():
+def test_an_error_is_no_validation_loss_next_to_a_loss():
     parsed = read(b"epoch,train_loss,val_rmse\n1,2.5,3.5\n2,1.5,3.25\n")
     assert parsed.column("train/loss").tolist() == [2.5, 1.5]
     assert parsed.column("val/loss").tolist() == parsed.column("val/loss", EVAL).tolist() == []

@@ -27,7 +27,7 @@ def test_only_the_lowest_rank_enters_a_series():
         assert _losses(text, cut) == [0.5] * 5
 
 
-def test_other_ranks_are_told_apart():
+def test_other_ranks_are_distinguished():
     text = "".join(LINE.format(rank, step, rank) for step in range(1, 6) for rank in range(4)).encode()
     for cut in range(0, len(text), 37):
         parser, splitter = LogParser(), Splitter()
@@ -65,7 +65,7 @@ def test_a_planned_total_outside_of_step_lines():
         "2030-01-02 03:04:05 [rank{}]: ",
     ],
 )
-def test_dicts_of_several_ranks_are_told_apart(tag):
+def test_dicts_of_several_ranks_are_distinguished(tag):
     line = "{}{{'loss': {}, 'grad_norm': 1.5, 'learning_rate': 1e-05, 'epoch': {:.2f}}}\n"
     text = "".join(
         line.format(tag.format(rank), 4.5 - rank - step / 1024, step / 100)

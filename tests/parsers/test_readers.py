@@ -18,7 +18,7 @@ from .redrawn import KINDS, log
 @pytest.mark.parametrize("kind", KINDS)
 @given(st.integers(0, 10**6))
 @settings(max_examples=6, deadline=None)
-def test_bulk_tells_what_single_lines_tell(kind, seed):
+def test_bulk_shows_what_single_lines_show(kind, seed):
     known = [
         replace(fmt, weak=False) for fmt in builtin() if fmt.name == kind
     ]  # in bulk from the first record

@@ -120,7 +120,7 @@ def test_zeros_at_the_end_are_no_record_and_no_damage(reader, data):
         assert found == feed(reader(), data)
 
 
-def test_zeros_amid_the_blocks_are_told_once_something_follows():
+def test_zeros_amid_the_blocks_are_reported_once_something_follows():
     first = blocks([b"a" * 100])
     data = first + bytes(2 * BLOCK - len(first))
     data += blocks([b"b"], at=len(data))
@@ -129,14 +129,14 @@ def test_zeros_amid_the_blocks_are_told_once_something_follows():
     assert [d.offset for d in damages(found)] == [len(first)]
 
 
-def test_zeros_amid_the_records_are_told_once_something_follows():
+def test_zeros_amid_the_records_are_reported_once_something_follows():
     data = tfrecord(b"a") + bytes(1000) + tfrecord(b"b" * 300)
     found = feed(Events(), data)
     assert texts(found) == [b"a", b"b" * 300]
     assert [d.offset for d in damages(found)] == [17]
 
 
-def test_a_record_without_its_end_is_told():
+def test_a_record_without_its_end_is_reported():
     begun = blocks([b"x" * 40000])[: BLOCK + 3000]
     first = begun[:BLOCK]
     data = first + blocks([b"y"], at=BLOCK)

@@ -46,7 +46,7 @@ def test_stages_take_turns():
     assert parsed.column("step").tolist() == [100 * k + i for k in range(6) for i in range(1, 41)]
 
 
-def test_a_step_beside_losses_that_none_stood_beside():
+def test_a_step_next_to_losses_that_none_was_next_to():
     parsed = parse(_text(_rows("acc: 0.5 | loss: {x}", 60), _rows("batch: {i}/60, acc: 0.5, loss: {x}", 60)))
     assert parsed.column("step").tolist() == [*range(1, 61)]
 
@@ -68,7 +68,7 @@ def test_other_lines_are_no_stage(name):
     assert parsed.column("step").tolist() == [*range(1, 241)]
 
 
-def test_a_format_that_is_known_takes_the_place_of_learnt_stages():
+def test_a_format_that_is_known_takes_the_place_of_learned_stages():
     trainer = [f"{{'loss': {3 / i}, 'learning_rate': 0.1, 'epoch': {i / 10}}}" for i in range(1, 31)]
     parsed = parse(_text(_rows(FIRST, 40), _rows(STAGES["other names"], 40), trainer))
     assert parsed.format == "hf-trainer"

@@ -78,7 +78,7 @@ def test_a_bar_that_counts_epochs_spans_the_run():
 
 @pytest.mark.parametrize("text", ["steps", "Steps", "Train"])
 @pytest.mark.parametrize("line", ["epoch {0}/5", "Epoch {0}"])
-def test_lines_tell_the_epochs_of_a_bar_that_goes_on(text, line):
+def test_lines_show_the_epochs_of_a_bar_that_continues(text, line):
     drawn = [bar(text, 0, loss=False)]
     for n in range(1, TOTAL + 1):
         drawn.append(f"\n{line.format(n // PER + 1)}\n" if n % PER == 1 else "")
@@ -89,7 +89,7 @@ def test_lines_tell_the_epochs_of_a_bar_that_goes_on(text, line):
     assert epoch == [1 + i // PER for i in range(TOTAL)]
 
 
-def test_the_head_of_a_log_tells_that_a_bar_spans_the_run():
+def test_the_head_of_a_log_shows_that_a_bar_spans_the_run():
     lines = [f"{text.strip()}\n" for text in run("Epoch {0}/5").split("\r")[1:]]
     parser = LogParser(settled="progress-bar", start=1000, first_line=40)
     parser.prime("".join(lines[: PER + 3]).encode())
@@ -118,7 +118,7 @@ def test_bars_that_are_drawn_once_an_epoch_are_laid_end_to_end():
     assert step == [PER * epoch + PER // 2 for epoch in range(EPOCHS)]
 
 
-def test_a_line_within_an_epoch_tells_no_end():
+def test_a_line_within_an_epoch_shows_no_end():
     drawn = []
     for epoch in range(1, EPOCHS + 1):
         drawn.append(f"\nEpoch {epoch}/5\n")

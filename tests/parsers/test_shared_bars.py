@@ -45,21 +45,21 @@ def by_rank(parsed) -> dict[int, tuple[list[float], list[float]]]:
 
 @pytest.mark.parametrize("positions", [True, False])
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_rank_in_front_of_a_bar_tells_whose_it_is(text, positions):
+def test_a_rank_in_front_of_a_bar_shows_whose_it_is(text, positions):
     parsed = parse(drawn(text, 1, positions=positions))
     own = [float(step) for step in range(1, 61)]
     assert by_rank(parsed) == {r: (own, [100.0 * r + s for s in own]) for r in range(3)}
 
 
 @pytest.mark.parametrize("text", ["", "Training: "])
-def test_bars_that_say_the_same_are_told_apart_by_their_position(text):
+def test_bars_that_say_the_same_are_distinguished_by_their_position(text):
     own = [float(step) for step in range(1, 61)]
     assert by_rank(parse(drawn(text, 2))) == {r: (own, [100.0 * r + s for s in own]) for r in range(3)}
 
 
 @pytest.mark.parametrize("line", ["", "Epoch {0}/3"])
 @pytest.mark.parametrize("text", ["rank {0}: ", "Training: "])
-def test_bars_of_ranks_that_begin_anew_are_epochs(text, line):
+def test_bars_of_ranks_that_begin_again_are_epochs(text, line):
     bars = [f"{line.format(e + 1)}\n".encode() * 3 + drawn(text, e) for e in range(3)]
     text = b"".join(bars)
     parsed = parse(text)
@@ -127,7 +127,7 @@ def test_a_record_on_the_row_above_a_bar_is_read(bar, up):
 @pytest.mark.parametrize("record", RECORDS)
 @given(st.lists(st.sampled_from((*BARS, None, None)), min_size=2, max_size=5), st.data())
 @settings(max_examples=8, deadline=None)
-def test_rows_above_are_told_apart_in_bulk_too(record, bars, data):
+def test_rows_above_are_distinguished_in_bulk_too(record, bars, data):
     plain = above("", record=record).replace(b"\x1b[A", b"")
     log = plain * 30 + b"".join(plain * 20 if bar is None else above(bar, 15, record=record) for bar in bars)
     cuts = data.draw(st.lists(st.integers(0, len(log)), max_size=4))
@@ -157,7 +157,7 @@ def _pcdet(first: int, last: int) -> str:
 
 
 @pytest.mark.parametrize("cut", [1, 999, 20011, 65536])
-def test_the_upper_bar_tells_what_the_lower_one_counts(cut):
+def test_the_upper_bar_shows_what_the_lower_one_counts(cut):
     """The lower one's count of all iterations is rounded from 10000 to 10049."""
     steps = [*range(9801, 10201), *range(1, 81)]
     data = (_pcdet(9801, 10201) + "a note\n" + _pcdet(1, 81)).encode()

@@ -146,7 +146,7 @@ def test_arrays_without_steps_are_counted():
     assert parsed.column("step").tolist() == [1, 2]
 
 
-def test_a_document_written_again_tells_only_what_is_new():
+def test_a_document_written_again_shows_only_what_is_new():
     parser, parsed = StreamParser(), Parsed()
     for steps in (3, 3, 8):
         parsed.add(parser.feed(trainer_state(steps)))
@@ -154,7 +154,7 @@ def test_a_document_written_again_tells_only_what_is_new():
     assert parsed.column("step").tolist() == list(range(1, 9))
 
 
-def test_a_table_written_again_tells_only_what_is_new():
+def test_a_table_written_again_shows_only_what_is_new():
     parser, parsed = StreamParser(), Parsed()
     for text in (
         b"epoch,step,train_loss\n0,1,nan\n0,2,1.5\n",
@@ -168,7 +168,7 @@ def test_a_table_written_again_tells_only_what_is_new():
     assert parsed.column("train/loss")[1:].tolist() == [1.5, 9.5, 8.5]
 
 
-def test_another_document_in_its_place_is_told_whole():
+def test_another_document_in_its_place_is_reported_whole():
     parser, parsed = StreamParser(), Parsed()
     for text in (trainer_state(3), STREAMS["a list"]):
         parsed.add(parser.feed(text))

@@ -151,13 +151,13 @@ def test_a_tag_that_goes_back_is_a_restart():
     assert parsed.column("step").tolist() == [*range(10), 5, 6, 7, 8]
 
 
-def test_a_session_that_starts_anew_is_a_restart():
+def test_a_session_that_starts_again_is_a_restart():
     start = tfrecord(field(1, 1.7e9) + field(2, 5) + field(7, field(1, 1)))
     text = VERSION + event(9, simple("a", 1.0)) + start + event(5, simple("b", 1.0))
     assert read(text).column("step").tolist() == [9, 5]
 
 
-def test_a_damaged_value_is_passed_over_and_told():
+def test_a_damaged_value_is_passed_over_and_reported():
     text = bytearray(event_file(200))
     at = bytes(text).index(struct.pack("<f", 31 / 3))
     text[at] ^= 1
@@ -175,7 +175,7 @@ def test_warnings_are_bounded():
     assert len(events(read(bytes(text)), "damaged")) == 100
 
 
-def test_a_replacement_goes_on_in_the_middle():
+def test_a_replacement_continues_in_the_middle():
     text = event_file(60)
     whole = read(text)
     for cut in (100, len(text) // 2, len(text) - 5):
@@ -188,7 +188,7 @@ def test_a_replacement_goes_on_in_the_middle():
         parsed.same_as(whole)
 
 
-def test_the_newest_events_are_read_without_what_stands_before():
+def test_the_newest_events_are_read_without_what_precedes():
     text = event_file(300)
     parser = StreamParser(bulk=False, start=len(text) // 2 + 1, first_line=0)
     parser.prime(text[:4096])
@@ -201,7 +201,7 @@ def test_the_newest_events_are_read_without_what_stands_before():
     assert not parsed.events
 
 
-def test_a_file_written_anew_tells_only_what_is_new():
+def test_a_file_written_again_shows_only_what_is_new():
     text = event_file(60)
     parser, parsed = StreamParser(), Parsed()
     parsed.add(parser.feed(text[:5000]))

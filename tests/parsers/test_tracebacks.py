@@ -42,7 +42,7 @@ def test_chained_exceptions_are_one_event():
     assert [event.kind for event in parse(text).events] == ["traceback", "oom"]
 
 
-def test_a_traceback_cut_off_is_still_told():
+def test_a_traceback_cut_off_is_still_reported():
     (event,) = parse(b"Traceback (most recent call last):\n  File a\n").events
     assert event.kind == "traceback"
 
@@ -101,7 +101,7 @@ def test_every_look_of_a_traceback(text, title):
     assert [(event.kind, event.title) for event in events] == [("traceback", title)]
 
 
-def test_tracebacks_of_ranks_that_mix_are_told_apart():
+def test_tracebacks_of_ranks_that_mix_are_distinguished():
     lines = ["Traceback (most recent call last):", '  File "a.py", line 9', "    main()"]
     text = "".join(f"3: [default{rank}]:[rank{rank}]: {line}\n" for line in lines for rank in range(4))
     text += "".join(f"3: [default{rank}]:[rank{rank}]: ValueError: shard {rank}\n" for rank in (2, 0, 1))
@@ -121,14 +121,14 @@ def test_tracebacks_of_ranks_that_mix_are_told_apart():
         "[2030-01-02 03:04:05][rank{1}] ",
     ],
 )
-def test_ranks_that_programs_write_themselves_tell_tracebacks_apart(tag):
+def test_ranks_that_programs_write_themselves_distinguish_tracebacks(tag):
     lines = ["Traceback (most recent call last):", '  File "a.py", line 9', "ValueError: bad shard"]
     text = "".join(f"{tag.format(rank, rank)}{line}\n" for line in lines for rank in range(3))
     told = [(event.rank, event.title) for event in parse(text.encode()).events]
     assert told == [(rank, "ValueError: bad shard") for rank in range(3)]
 
 
-def test_an_event_behind_a_time_and_a_rank_tells_both():
+def test_an_event_behind_a_time_and_a_rank_shows_both():
     (event,) = parse(b"2030-01-02T03:04:05Z [rank3]: torch.OutOfMemoryError: CUDA out of memory\n").events
     assert (event.rank, event.data["time"]) == (3, "1893553445.000")
 
@@ -196,7 +196,7 @@ def test_torchruns_table_names_who_failed_first(prefix, code, kind, title):
     assert event.data == {"host": "node17", "exitcode": str(code), "pid": "4242"}
 
 
-def test_a_table_cut_off_is_still_told():
+def test_a_table_cut_off_is_still_reported():
     text = ROOT.format("", 1).split("  error_file")[0]
     assert parse(text.encode()).events[-1].rank == 21
 
@@ -231,7 +231,7 @@ def test_cuts_do_not_matter(pieces, data):
 
 
 @pytest.mark.parametrize("behind", ["epoch done\n", "  what it says\n", "", "\n\nepoch done\n"])
-def test_an_exception_without_its_message_stands_on_its_own_line(behind):
+def test_an_exception_without_its_message_is_on_its_own_line(behind):
     text = (
         'ready\nTraceback (most recent call last):\n  File "a.py", line 1, in <module>\nacme.WorkerError:\n'
     )

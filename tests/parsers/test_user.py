@@ -169,7 +169,7 @@ def test_the_configuration(tmp_path):
         ("[formats]\nname = 'a'", "formats must be sections with doubled brackets, [[formats]], not a section: runwatch.toml:1"),
     ],
 )  # fmt: skip
-def test_errors_tell_their_line(tmp_path, text, message):
+def test_errors_show_their_line(tmp_path, text, message):
     path = tmp_path / "runwatch.toml"
     path.write_text(text)
     with pytest.raises(ConfigError) as caught:

@@ -134,7 +134,7 @@ def test_facts_and_the_planned_steps():
     assert parsed.column("total", "plan").tolist() == [3]
 
 
-def test_only_what_changed_of_the_configuration_is_told():
+def test_only_what_changed_of_the_configuration_is_reported():
     update = [
         wandb(5, field(1, item(key, value)))
         for key, value in (("lr", 0.1), ("lr", 0.1), ("lr", 0.2), ("_wandb", {}))
@@ -178,7 +178,7 @@ def test_alerts():
     assert (alert.title, alert.data) == ("loss is high", {"text": "look", "level": "WARN"})
 
 
-def test_the_console_is_joined_to_lines_and_tells_of_a_crash():
+def test_the_console_is_joined_to_lines_and_shows_a_crash():
     said = [
         "Trace",
         "back (most recent call last):\n",
@@ -195,7 +195,7 @@ def test_the_console_is_joined_to_lines_and_tells_of_a_crash():
     assert batch.tail[-1] == (8, "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate")
 
 
-def test_a_replacement_goes_on_in_the_middle():
+def test_a_replacement_continues_in_the_middle():
     text = wandb_log(300, code=0)
     whole = read(text)
     for cut in (9, 5000, BLOCK + 3, len(text) // 2, len(text) - 5):
@@ -209,7 +209,7 @@ def test_a_replacement_goes_on_in_the_middle():
         parsed.same_as(whole)
 
 
-def test_the_newest_rows_are_read_without_what_stands_before():
+def test_the_newest_rows_are_read_without_what_precedes():
     text = wandb_log(600)
     whole = read(text).column("step")
     start = len(text) - 100_000
@@ -223,7 +223,7 @@ def test_the_newest_rows_are_read_without_what_stands_before():
     assert not events(parsed, "damaged")
 
 
-def test_a_file_written_anew_tells_only_what_is_new():
+def test_a_file_written_again_shows_only_what_is_new():
     text = wandb_log(200, code=0)
     parser, parsed = StreamParser(), Parsed()
     parsed.add(parser.feed(text[:50_000] + bytes(300)))
@@ -234,7 +234,7 @@ def test_a_file_written_anew_tells_only_what_is_new():
     assert len(events(parsed, "facts")) == 1
 
 
-def test_another_run_in_its_place_is_told_whole():
+def test_another_run_in_its_place_is_reported_whole():
     parser, parsed = StreamParser(), Parsed()
     other = blocks([wandb(17, field(1, "other"))] + [history(row) for row in rows(5)])
     for text in (wandb_log(10), other):

@@ -24,7 +24,7 @@ def test_a_rounded_and_shifted_copy_agrees(digits, shift, seed):
 
 
 @pytest.mark.parametrize("scale", [1.01, 0.5, 8.0])
-def test_another_average_or_unit_is_told_with_the_first_step(scale):
+def test_another_average_or_unit_is_reported_with_the_first_step(scale):
     judged, found = compare(STEPS, np.round(LOSS, 4), STEPS, LOSS * scale)
     assert judged
     assert found is not None
@@ -74,7 +74,7 @@ def test_a_copy_of_so_many_digits_agrees(digits, seed):
 TIMES = 1.7e9 + 30 * STEPS
 
 
-def test_clocks_that_differ_steadily_are_told_from_launches_that_do_not():
+def test_clocks_that_differ_steadily_are_reported_from_launches_that_do_not():
     assert clocks(STEPS, TIMES, STEPS, TIMES + 2) == AGREE
     _, found = clocks(STEPS, TIMES, STEPS, TIMES + 3600 + np.sin(STEPS))
     assert found is not None

@@ -119,7 +119,7 @@ def test_silence_is_not_judged_while_nothing_can_be_read(watched):
     assert ("hang", "firing") in watched.told
 
 
-def test_training_that_went_on_unseen_is_no_hang(watched):
+def test_training_that_continued_unseen_is_no_hang(watched):
     watched.loses()
     watched.passes(3600)
     watched.sees()
@@ -191,7 +191,7 @@ def test_one_ranks_log_of_several_does_not_blind_the_run():
     assert watched.run["state"] == "blind"
 
 
-def test_a_log_that_was_never_read_is_shown_and_told_while_it_is_written(watched):
+def test_a_log_that_was_never_read_is_shown_and_reported_while_it_is_written(watched):
     watched = Watched()
     watched.opens()
     watched.engine.sources["/runs/a.log"][1].written = NOW

@@ -41,7 +41,7 @@ def test_no_more_than_a_few_and_none_unless_asked():
     assert pictured(2, lambda ids: ())[1].compared == ()
 
 
-def test_evaluations_are_marked_and_printed_names_told():
+def test_evaluations_are_marked_and_printed_names_reported():
     _, picture = pictured(1, lambda ids: ())
     assert [(mark.kind, mark.step) for mark in picture.run.marks] == [("eval", 19)]
     assert {item.metric: item.printed for item in picture.run.latest}["perf/step_time"] == "dt"

@@ -136,7 +136,7 @@ ACTIONS = st.one_of(
 
 @given(actions=st.lists(ACTIONS, max_size=25), append=st.booleans())
 @settings(max_examples=120, deadline=None)
-def test_whatever_is_done_to_a_log_each_record_is_told_once_and_in_order(actions, append) -> None:
+def test_whatever_is_done_to_a_log_each_record_is_reported_once_and_in_order(actions, append) -> None:
     with tempfile.TemporaryDirectory() as home:
         log = Watched(home, append=append)
         log.look()
@@ -155,7 +155,7 @@ def log(tmp_path):
     return made
 
 
-def test_what_stood_in_copies_is_read_by_a_later_worker_though_they_were_rotated_and_packed(log) -> None:
+def test_what_was_in_copies_is_read_by_a_later_worker_though_they_were_rotated_and_packed(log) -> None:
     for how in ("packed", "kept", "packed", ""):
         log.write(3000)
         log.copytruncate(how)
@@ -167,7 +167,7 @@ def test_what_stood_in_copies_is_read_by_a_later_worker_though_they_were_rotated
     assert {note.partition(" (")[2] for note in log.notes} == {"run.log) was rotated"}
 
 
-def test_a_line_that_a_copy_cuts_is_told_whole_also_by_a_later_worker(log) -> None:
+def test_a_line_that_a_copy_cuts_is_reported_whole_also_by_a_later_worker(log) -> None:
     log.write(TEXT.find(b"loss: ", log.written) + 8 - log.written)
     log.copytruncate("")
     log.write(4)
@@ -203,7 +203,7 @@ def test_a_file_of_another_process_with_such_a_name_is_no_copy(log) -> None:
 
 
 @pytest.mark.parametrize("append", [True, False])
-def test_without_a_copy_it_is_told_what_could_not_be_read(tmp_path, append) -> None:
+def test_without_a_copy_it_is_reported_what_could_not_be_read(tmp_path, append) -> None:
     log = Watched(str(tmp_path), append=append)
     log.write(5000)
     log.look()

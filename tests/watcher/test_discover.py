@@ -176,7 +176,7 @@ def test_a_search_is_bounded(tmp_path, monkeypatch):
         find([str(tmp_path / "data")])
 
 
-def test_a_log_that_is_empty_yet_is_told(tmp_path):
+def test_a_log_that_is_empty_yet_is_reported(tmp_path):
     (tmp_path / "train.log").touch()
     with pytest.raises(SourceError, match="is empty yet: tail --wait waits for it"):
         find([str(tmp_path)])
@@ -259,7 +259,7 @@ def test_directories_of_bare_numbers_with_logs_of_many_ranks_are_all_searched(tm
         "a/commit_success.txt",
     ],
 )
-def test_texts_that_lie_beside_code_and_checkpoints_are_no_logs(tmp_path, name):
+def test_texts_that_lie_next_to_code_and_checkpoints_are_no_logs(tmp_path, name):
     log = write(tmp_path / "train.txt")
     named = write(tmp_path / name)
     assert [found.path for found in find([str(tmp_path)])] == [log]
@@ -295,7 +295,7 @@ def test_a_pipe_without_a_writer_is_not_waited_for(tmp_path):
     assert not is_packed(str(tmp_path / "train.log"))
 
 
-def test_what_stands_beside_several_logs_is_of_the_one_that_names_it(tmp_path):
+def test_what_is_next_to_several_logs_is_of_the_one_that_names_it(tmp_path):
     for number in (1, 2):
         name = f"offline-run-2026010{number}_000000-abc{number}"
         (tmp_path / "wandb" / name).mkdir(parents=True)

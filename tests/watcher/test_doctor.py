@@ -225,7 +225,7 @@ def test_a_configuration_that_is_not_read_is_noted(tmp_path, monkeypatch):
     assert said.says.startswith("configuration not read, others can write it")
 
 
-def test_a_path_that_is_not_there_is_told_at_once(tmp_path, monkeypatch):
+def test_a_path_that_is_not_there_is_reported_at_once(tmp_path, monkeypatch):
     ask = doctor.ask
     monkeypatch.setattr(
         doctor, "ask", lambda *args: ask(*args, deadline=1e9)

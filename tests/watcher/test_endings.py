@@ -82,7 +82,7 @@ def test_of_a_log_that_just_ends_nobody_knows_how():
     assert run["ending"]["reported_by"] is None
 
 
-def test_a_run_that_goes_on_has_no_end():
+def test_a_run_that_continues_has_no_end():
     engine = Engine()
     engine.add_source("run", "run", "run.log")
     engine.fold(
@@ -92,7 +92,7 @@ def test_a_run_that_goes_on_has_no_end():
     assert (run["state"], run["ending"], run["reason"], run["health"]) == ("running", None, None, "ok")
 
 
-def test_a_finished_run_tells_what_is_wrong_with_it():
+def test_a_finished_run_shows_what_is_wrong_with_it():
     run = judged(steps(0, 390) + steps(390, 400).replace("loss: 2", "loss: nan ") + "Training completed\n")
     assert (run["state"], run["ending"]["kind"], run["health"]) == ("finished", "finished", "critical")
     assert run["ending"]["story"] == "finished at step 399 of 400"
@@ -178,14 +178,14 @@ def test_of_exceptions_the_direct_cause_explains_the_next_and_while_handling_one
     assert run["reason"] == "crashed: RuntimeError: cannot restore"
 
 
-def test_the_message_of_an_exception_may_stand_on_the_next_line():
+def test_the_message_of_an_exception_may_be_on_the_next_line():
     run = judged(steps(0, 200) + TRACE.format("RuntimeError:\n   Failed to run stage backward:\n   Output"))
     assert run["reason"] == "crashed: RuntimeError: Failed to run stage backward:"
     run = judged(steps(0, 200) + TRACE.format("RuntimeError:\nbye"))
     assert run["reason"] == "crashed: RuntimeError:"
 
 
-def test_of_a_failed_command_it_is_told_how_it_ended():
+def test_of_a_failed_command_it_is_reported_how_it_ended():
     command = (
         f"Command '{['python', '-u', 'train.py', *map(str, range(100))]}' died with <Signals.SIGKILL: 9>."
     )

@@ -138,7 +138,7 @@ def ranks(first: int, steps: int = 30) -> bytes:
 
 
 @pytest.mark.parametrize("cuts", [[], range(0, 6000, 50), [5], [120], [180]])
-def test_whichever_rank_is_first_to_print_the_lowest_tells_the_run(cuts):
+def test_whichever_rank_is_first_to_print_the_lowest_shows_the_run(cuts):
     runs = [only_run(fold(ranks(first), [*cuts])) for first in (0, 1)]
     loss = runs[1]["metrics"]["train/loss"]
     assert (loss["count"], loss["first"], runs[1]["steps"]["records"], runs[1]["steps"]["first"]) == (
@@ -158,7 +158,7 @@ def test_a_lower_rank_that_comes_much_later_takes_nothing_back():
 
 
 @pytest.mark.parametrize("cuts", [[], range(0, 6000, 50)])
-def test_a_launch_told_by_a_lower_rank_takes_no_launch_before_it_back(cuts):
+def test_a_launch_reported_by_a_lower_rank_takes_no_launch_before_it_back(cuts):
     first = b"".join(line for line in ranks(1).splitlines(keepends=True) if b"[rank1]" in line)
     run = only_run(fold(first + TRACE.encode() + b"\n" + ranks(0), [*cuts]))
     assert run["metrics"]["train/loss"]["first"] == 10
@@ -282,7 +282,7 @@ def test_a_log_that_never_grew_had_ended_before_it_was_watched():
 
 
 @pytest.mark.parametrize(("data", "severity"), [(ENDLESS, "warning"), (rows(0, 300), "critical")])
-def test_a_log_that_grew_and_falls_silent_is_told(data, severity):
+def test_a_log_that_grew_and_falls_silent_is_reported(data, severity):
     engine, parser = opened(data)
     live(engine, parser, b"a line that says nothing of its steps\n", NOW + 1)
     assert fired(engine) == [("hang", severity, True)]
@@ -290,7 +290,7 @@ def test_a_log_that_grew_and_falls_silent_is_told(data, severity):
 
 @pytest.mark.parametrize("data", [ENDLESS, rows(0, 300)])
 @pytest.mark.parametrize("found", [1, 1000])
-def test_a_process_that_is_there_and_silent_is_told_as_soon_as_it_is_found(data, found):
+def test_a_process_that_is_there_and_silent_is_reported_as_soon_as_it_is_found(data, found):
     engine, _ = opened(data)
     before = fired(engine, last=found)
     engine.sample("run", Processes(NOW + found, (MAIN,)))
@@ -301,7 +301,7 @@ def test_a_process_that_is_there_and_silent_is_told_as_soon_as_it_is_found(data,
     assert fired(engine, 2005, 2100) == [], "and told once"
 
 
-def test_a_log_that_grows_after_all_is_judged_anew():
+def test_a_log_that_grows_after_all_is_judged_again():
     engine, parser = opened(rows(0, 300))
     assert fired(engine) == [("hang", "critical", False)]
     live(engine, parser, b"evaluating\n", NOW + 2000)
@@ -363,7 +363,7 @@ def test_an_overlong_line_is_no_run():
     assert list(engine.runs()) == []
 
 
-def test_a_failing_rule_is_switched_off_and_told():
+def test_a_failing_rule_is_switched_off_and_reported():
     engine, parser = watched(rows(0, 50))
     ((_, run),) = engine.runs()
     run.rules[0].observe = None
@@ -374,7 +374,7 @@ def test_a_failing_rule_is_switched_off_and_told():
     assert len(engine.troubles) == 1
 
 
-def test_how_far_a_run_came_is_told_before_its_end():
+def test_how_far_a_run_came_is_reported_before_its_end():
     """Between two times at which its progress is due a run may go on to its end."""
     engine, parser = Engine(), LogParser()
     engine.add_source("run", "run", "run.log")

@@ -147,7 +147,7 @@ def test_a_hang_spoils_no_weights():
     assert told_good(fold) == {200}
 
 
-def test_without_a_directory_the_log_tells_of_checkpoints():
+def test_without_a_directory_the_log_reports_checkpoints():
     fold = Fold(log=Member())
     told = "".join(steps(n, n + 50) + f"saved checkpoint to out/model_{n + 50:06d}.pt\n" for n in (0, 50))
     fold.read("log", told + steps(100, 120) + steps(120, 130, "nan"))
@@ -206,7 +206,7 @@ def test_a_damaged_newest_checkpoint_is_an_incident_that_ends_with_the_next():
     assert fold.found("checkpoint_broken")["state"] == "resolved"
 
 
-def test_a_disk_that_fills_up_before_the_end_is_told():
+def test_a_disk_that_fills_up_before_the_end_is_reported():
     fold = Fold(log=Member("g"))
     fold.read("log", steps(0, 310))
     fold.see(saved(100), saved(200), saved(300), free=2500)
@@ -255,7 +255,7 @@ def test_sources_that_contradict_each_other_are_a_note():
     assert {found["evidence"][key] for key in ("source", "other")} == {"log.log", "csv.log"}
 
 
-def test_symptoms_stand_in_the_evidence():
+def test_symptoms_are_in_the_evidence():
     fold = Fold(log=Member())
     fold.read("log", steps(0, 100, "nan | grad_norm: nan"))
     (run,) = document(fold.engine, NOW)["runs"]

@@ -117,7 +117,7 @@ def test_lines_that_come_one_by_one_are_taken_together(tmp_path):
     assert len(counts) < 20
 
 
-def test_a_jump_of_the_clock_is_told_from_the_passing_of_time(monkeypatch):
+def test_a_jump_of_the_clock_is_reported_from_the_passing_of_time(monkeypatch):
     wall, steady = [1000.0], [50.0]
     monkeypatch.setattr(clock.time, "time", lambda: wall[0])
     monkeypatch.setattr(clock.time, "monotonic", lambda: steady[0])

@@ -111,7 +111,7 @@ LOGS = {
 
 @pytest.mark.parametrize("times", [1, pytest.param(9, marks=pytest.mark.deep)])
 @pytest.mark.parametrize("kind", LOGS)
-def test_replaced_workers_tell_of_a_log_what_one_would_have(tmp_path, kind, times):
+def test_replaced_workers_report_of_a_log_what_one_would_have(tmp_path, kind, times):
     """Also where what one line means is said by lines before it."""
     data, rng = LOGS[kind], random.Random(kind)
     for _ in range(times):
@@ -145,7 +145,7 @@ def grown(path, data, cuts, *, restarts=False, rests=None):
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_replaced_workers_tell_what_one_would_have(tmp_path, kind):
+def test_replaced_workers_report_what_one_would_have(tmp_path, kind):
     name, data = FILES[kind]
     rng = random.Random(kind)
     for _ in range(3):
@@ -235,13 +235,13 @@ def history(tmp_path, monkeypatch):
     return Blocks(path, monkeypatch)
 
 
-def test_history_is_told_in_few_batches(history):
+def test_history_is_reported_in_few_batches(history):
     history.read()
     assert len(history.batches) == 1 < history.path.stat().st_size / 4096
     assert history.steps == list(range(900))
 
 
-def test_history_that_was_not_told_yet_is_read_again_by_a_replacement(history):
+def test_history_that_was_not_reported_yet_is_read_again_by_a_replacement(history):
     for _ in range(3):
         assert history.source.step(history.take)
     assert not history.batches
@@ -250,7 +250,7 @@ def test_history_that_was_not_told_yet_is_read_again_by_a_replacement(history):
     assert history.steps == list(range(900))
 
 
-def test_history_that_was_read_is_told_when_there_is_no_file_any_more(history):
+def test_history_that_was_read_is_reported_when_there_is_no_file_any_more(history):
     for _ in range(3):
         history.source.step(history.take)
     history.path.unlink()
@@ -277,7 +277,7 @@ def arrays(rows):
 @pytest.mark.parametrize("restarts", [False, True])
 @pytest.mark.parametrize("atomic", [False, True])
 @pytest.mark.parametrize(("name", "make"), [("metrics.csv", lightning), ("training_metrics.json", arrays)])
-def test_a_file_written_anew_tells_each_row_once(tmp_path, name, make, atomic, restarts):
+def test_a_file_written_again_shows_each_row_once(tmp_path, name, make, atomic, restarts):
     path, counts = tmp_path / name, (4, 5, 30, 30, 31, 90)
     engine = None
     for rows in counts:
@@ -293,7 +293,7 @@ def test_a_file_written_anew_tells_each_row_once(tmp_path, name, make, atomic, r
     assert engine.parsed.column("step").tolist() == list(range(90))
 
 
-def test_a_file_written_anew_in_pieces_tells_each_row_once(tmp_path):
+def test_a_file_written_again_in_pieces_shows_each_row_once(tmp_path):
     path = tmp_path / "training_metrics.json"
     path.write_bytes(arrays(10))
     engine = Engine(path)
@@ -308,7 +308,7 @@ def test_a_file_written_anew_in_pieces_tells_each_row_once(tmp_path):
     assert engine.parsed.column("step").tolist() == list(range(25))
 
 
-def test_another_run_in_the_same_file_is_told_whole(tmp_path):
+def test_another_run_in_the_same_file_is_reported_whole(tmp_path):
     path = tmp_path / "metrics.csv"
     path.write_bytes(lightning(9))
     engine = Engine(path)
@@ -385,7 +385,7 @@ def test_what_is_deleted_with_its_checkpoint_is_not_waited_for(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["training_metrics.json", "train.log"])
-def test_that_a_document_is_written_anew_is_no_news(tmp_path, name):
+def test_that_a_document_is_written_again_is_no_news(tmp_path, name):
     path, line = tmp_path / name, b"step %05d/00100 (1.00%%) | loss: 2.5 | dt: 10ms\n"
     texts = (
         [json.dumps({"train_loss": [2.5] * n, "steps": list(range(n))}).encode() for n in (30, 31)]
@@ -403,7 +403,7 @@ def test_that_a_document_is_written_anew_is_no_news(tmp_path, name):
     )
 
 
-def test_a_log_that_rests_tells_what_its_parser_holds_back_once(tmp_path):
+def test_a_log_that_rests_shows_what_its_parser_holds_back_once(tmp_path):
     path = tmp_path / "run.log"
     path.write_bytes(tqdm(8))
     os.utime(path, (1e9, 1e9))

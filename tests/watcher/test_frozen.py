@@ -52,7 +52,7 @@ def fed(data: bytes, cuts: list[int], *, thawed: bool) -> tuple[bytes, list]:
 
 @given(st.data())
 @settings(max_examples=15, deadline=None)
-def test_it_goes_on_as_if_it_had_not_been_frozen(data):
+def test_it_continues_as_if_it_had_not_been_frozen(data):
     text = FAULTY[data.draw(st.sampled_from(sorted(FAULTY)))]
     cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=5))
     assert fed(text, cuts, thawed=True) == fed(text, cuts, thawed=False)

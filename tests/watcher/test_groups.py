@@ -95,7 +95,7 @@ def test_a_lower_rank_that_speaks_much_later_does_not():
 
 
 @pytest.mark.parametrize("goes_back", [True, False])
-def test_a_later_attempt_goes_on_with_the_same_run(goes_back):
+def test_a_later_attempt_continues_with_the_same_run(goes_back):
     fold = Fold(first=Member("g", rank=0, attempt=0), second=Member("g", rank=0, attempt=1))
     fold.read("first", steps(0, 50))
     fold.read("second", steps(40 if goes_back else 50, 60))
@@ -139,7 +139,7 @@ def test_standard_error_adds_the_bar_and_the_traceback():
     assert run["state"] == "crashed"
 
 
-def test_a_tracker_adds_what_the_log_does_not_tell():
+def test_a_tracker_adds_what_the_log_does_not_show():
     fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"))
     fold.read("log", steps(0, 10, loss=2.0))
     fold.read("csv", "step,loss,val_loss\n" + "".join(f"{step},2.0,{step}.5\n" for step in range(10)))
@@ -152,7 +152,7 @@ def test_a_tracker_adds_what_the_log_does_not_tell():
 
 
 @pytest.mark.parametrize(("scale", "differs"), [(1.0, False), (2.0, True)])
-def test_sources_that_tell_other_numbers_are_told_once(scale, differs):
+def test_sources_that_show_other_numbers_are_reported_once(scale, differs):
     fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"))
     seen = []
     judge = fold.engine._judging.judge
@@ -182,7 +182,7 @@ def test_whether_sources_differ_does_not_depend_on_how_their_lines_came(pace):
 
 @pytest.mark.parametrize(("hours", "differs"), [(0, False), (2, True)])
 @pytest.mark.parametrize("live", [False, True])
-def test_clocks_that_differ_are_told_once(hours, differs, live):
+def test_clocks_that_differ_are_reported_once(hours, differs, live):
     fold = Fold(log=Member("g"), wandb=Member("g", kind="wandb"))
     begun = 1_700_000_000.0
     for step in range(100):
@@ -197,7 +197,7 @@ def test_clocks_that_differ_are_told_once(hours, differs, live):
     assert all("wandb.log dates the same steps 2h 00m after log.log" in title for title in titles)
 
 
-def test_a_metric_that_a_log_told_while_it_stood_alone_stays_its_own():
+def test_a_metric_that_a_log_reported_while_it_was_alone_stays_its_own():
     fold = Fold(log=Member())
     lines = "".join(f"{{'loss': 2.0, 'step': {n}}}\n" for n in range(1, 31))
     fold.read("log", lines + "{'eval_loss': 7.0, 'step': 30}\n")
@@ -209,7 +209,7 @@ def test_a_metric_that_a_log_told_while_it_stood_alone_stays_its_own():
     assert (found["count"], found["first"], found["last"]) == (2, 7.0, 6.0)
 
 
-def test_a_log_that_takes_the_lead_drops_nothing_that_others_told():
+def test_a_log_that_takes_the_lead_drops_nothing_that_others_reported():
     fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"), top=Member("g", kind="directory"))
     saved = Checkpoint("a", "/run/a.pt", "torch", state=State.COMPLETE, step=10)
     fold.read("csv", "step,loss,val_loss\n" + "".join(f"{n},5.0,{n}.5\n" for n in range(10)))
@@ -265,7 +265,7 @@ def test_the_order_in_which_sources_are_read_does_not_matter(turns):
     assert one["state"] == other["state"]
 
 
-def test_a_tracker_that_appears_later_does_not_repeat_what_the_log_told():
+def test_a_tracker_that_appears_later_does_not_repeat_what_the_log_reported():
     fold = Fold(log=Member("g"))
     fold.read("log", steps(0, 30))
     fold.parsers["csv"] = StreamParser()
@@ -276,7 +276,7 @@ def test_a_tracker_that_appears_later_does_not_repeat_what_the_log_told():
     assert metrics["val/loss"]["count"] == 60
 
 
-def test_of_trackers_the_preferred_one_tells_a_metric_whoever_comes_first():
+def test_of_trackers_the_preferred_one_shows_a_metric_whoever_comes_first():
     texts = {
         "csv": "step,loss,lr\n" + "".join(f"{n},2.0,{n}.0\n" for n in range(30)),
         "jsonl": "".join(f'{{"step": {n}, "loss": 2.0, "lr": {n}.25}}\n' for n in range(30)),
@@ -293,7 +293,7 @@ def test_of_trackers_the_preferred_one_tells_a_metric_whoever_comes_first():
 
 @pytest.mark.parametrize("first", ["log", "csv"])
 @pytest.mark.parametrize("live", [False, True])
-def test_a_user_may_prefer_what_a_tracker_tells(first, live):
+def test_a_user_may_prefer_what_a_tracker_shows(first, live):
     """Its numbers and its steps are the run's, whichever is read first; the log's are compared with them."""
     fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"))
     fold.engine.groups["g"].prefer = ("metrics", "log")
@@ -309,7 +309,7 @@ def test_a_user_may_prefer_what_a_tracker_tells(first, live):
 
 
 @pytest.mark.parametrize("size", [20, 1 << 20])
-def test_the_first_step_of_records_beside_a_bar_is_that_of_the_first_record(size):
+def test_the_first_step_of_records_next_to_a_bar_is_that_of_the_first_record(size):
     bars = [f"\r {n}%|#| {n}/100 [00:{n // 2:02d}<00:10, 2.00it/s]" for n in range(101)]
     log = "".join(
         bar + (f"\n{{'loss': 2.5, 'epoch': {n / 100}}}\n" if n and n % 10 == 0 else "")
@@ -366,7 +366,7 @@ def test_records_of_another_rank_do_not_raise_incidents_of_their_own():
     assert fold.runs()[0]["incidents"] == []
 
 
-def test_what_each_source_is_and_why_it_belongs_to_the_run_is_told():
+def test_what_each_source_is_and_why_it_belongs_to_the_run_is_reported():
     csv = Member("g", kind="metrics", why="next to log, written at the same time")
     fold = Fold(log=Member("g"), csv=csv)
     for n in (1, 2):
@@ -389,7 +389,7 @@ def test_what_each_source_is_and_why_it_belongs_to_the_run_is_told():
         ("/r/a/m.csv", "/r/b/m.csv", "loss is 2.125 in /r/a/m.csv and 3.375 in /r/b/m.csv"),
     ],
 )
-def test_a_disagreement_names_the_files_in_short_where_that_tells_them_apart(one, two, said):
+def test_a_disagreement_names_the_files_in_short_where_that_distinguishes_them(one, two, said):
     fold = Fold(one=Member("g"), two=Member("g", kind="metrics"))
     for name, path in (("one", one), ("two", two)):
         fold.engine.sources[name][1].path = path
@@ -398,7 +398,7 @@ def test_a_disagreement_names_the_files_in_short_where_that_tells_them_apart(one
     assert told(fold, "disagreement") == [said]
 
 
-def test_what_is_told_of_a_run_before_its_first_step_is_not_lost():
+def test_what_is_reported_of_a_run_before_its_first_step_is_not_lost():
     fold = Fold(wandb=Member(kind="wandb"))
     for facts in ({"name": "brisk-sun-7", "config.lr": "0.1"}, {"config.depth": "4"}):
         fold.engine.fold("wandb", Batch(0, 0, events=(Event("facts", 0, 1, "", data=facts),)))

@@ -127,7 +127,7 @@ HALF, BEFORE_NAN = WHOLE.index(b"step 00200"), WHOLE.index(b"step 00300")
 NANS = WHOLE.index(b"step 00310")
 
 
-async def test_it_goes_on_where_the_last_commit_was(world):
+async def test_it_continues_where_the_last_commit_was(world):
     one = world.live()
     world.write(WHOLE[:HALF])
     one.read()
@@ -147,7 +147,7 @@ async def test_it_goes_on_where_the_last_commit_was(world):
     three.end()
 
 
-async def test_what_people_are_told_is_committed_first_and_told_once(world):
+async def test_what_people_receive_is_committed_first_and_sent_once(world):
     one = world.live()
     world.write(WHOLE)
     one.read()
@@ -159,7 +159,7 @@ async def test_what_people_are_told_is_committed_first_and_told_once(world):
     assert world.told(1) == ["firing nonfinite"]
 
 
-async def test_what_was_committed_and_not_handed_over_is_told_by_the_next(world, monkeypatch):
+async def test_what_was_committed_and_not_handed_over_is_reported_by_the_next(world, monkeypatch):
     one = world.live()
     world.write(WHOLE)
     with monkeypatch.context() as patch:
@@ -172,7 +172,7 @@ async def test_what_was_committed_and_not_handed_over_is_told_by_the_next(world,
     two.end()
 
 
-async def test_the_end_of_an_incident_is_told_after_a_restart_in_good_order(world):
+async def test_the_end_of_an_incident_is_reported_after_a_restart_in_good_order(world):
     one = world.live()
     world.write(WHOLE[:NANS])
     one.read()
@@ -185,7 +185,7 @@ async def test_the_end_of_an_incident_is_told_after_a_restart_in_good_order(worl
     two.end()
 
 
-async def test_what_arose_while_nobody_watched_is_told_late(world):
+async def test_what_arose_while_nobody_watched_is_reported_late(world):
     one = world.live(ago=3 * HOUR)
     world.write(WHOLE[:HALF])
     one.read()
@@ -227,7 +227,7 @@ async def test_history_that_was_not_read_to_its_end_stays_history(world, monkeyp
     assert world.hook.got == []
 
 
-async def test_another_version_reads_the_logs_again_and_tells_nothing_twice(world, monkeypatch):
+async def test_another_version_reads_the_logs_again_and_reports_nothing_twice(world, monkeypatch):
     one = world.live(ago=3 * HOUR)
     world.write(WHOLE[:NANS])
     one.read()
@@ -244,7 +244,7 @@ async def test_another_version_reads_the_logs_again_and_tells_nothing_twice(worl
     two.end()
 
 
-async def test_another_version_tells_late_what_arose_meanwhile(world, monkeypatch):
+async def test_another_version_reports_late_what_arose_meanwhile(world, monkeypatch):
     one = world.live(ago=3 * HOUR)
     world.write(WHOLE[:HALF])
     one.read()
@@ -264,7 +264,7 @@ def silent(life: Life) -> None:
 
 
 @pytest.mark.parametrize("shape", ["", "another"])
-async def test_a_run_that_was_watched_and_died_while_nobody_did_is_told(world, monkeypatch, shape):
+async def test_a_run_that_was_watched_and_died_while_nobody_did_is_reported(world, monkeypatch, shape):
     one = world.live(ago=60.0)
     world.write(WHOLE[:HALF])
     one.read()
@@ -277,7 +277,7 @@ async def test_a_run_that_was_watched_and_died_while_nobody_did_is_told(world, m
     two.end()
 
 
-async def test_a_run_whose_process_was_seen_and_died_while_nobody_watched_is_told(world):
+async def test_a_run_whose_process_was_seen_and_died_while_nobody_watched_is_reported(world):
     world.write(WHOLE[:HALF])
     world.live(ago=120.0).end()
     one = world.live(ago=60.0)
@@ -292,7 +292,7 @@ async def test_a_run_whose_process_was_seen_and_died_while_nobody_watched_is_tol
     two.end()
 
 
-async def test_what_had_ended_before_anyone_watched_is_not_told_after_a_restart_either(world):
+async def test_what_had_ended_before_anyone_watched_is_not_reported_after_a_restart_either(world):
     world.write(WHOLE[:HALF])
     for ago in (60.0, 0.0):
         life = world.live(ago=ago)
@@ -351,7 +351,7 @@ async def test_large_bodies_are_committed_less_often(world, monkeypatch):
     one.end()
 
 
-async def test_the_whole_state_goes_into_a_file_that_begins_anew(world):
+async def test_the_whole_state_goes_into_a_file_that_begins_again(world):
     one = world.live()
     world.write(WHOLE[:HALF])
     one.read()
@@ -365,7 +365,7 @@ async def test_the_whole_state_goes_into_a_file_that_begins_anew(world):
     two.end()
 
 
-async def test_standard_input_is_not_gone_on_with(world):
+async def test_standard_input_is_not_continued(world):
     one = world.live()
     one._send(wire.Opened("-", "stdin", b"-", 0))
     batch = wire.Batch(0, 0)
@@ -391,7 +391,7 @@ async def test_what_is_no_longer_watched_is_forgotten(world):
     assert len(kept.history()) == 1
 
 
-async def test_silences_outlive_the_engine_that_was_told(world):
+async def test_silences_outlive_the_engine_that_got_them(world):
     one = world.live()
     one.server.notifier.silence(silence(["rule=nonfinite"], HOUR, now=time.time()))
     one.end()
@@ -424,7 +424,7 @@ async def test_checkpoints_deleted_while_nobody_watched_are_known_to_be(world):
     two.end()
 
 
-async def test_metrics_beside_checkpoints_are_told_once(world):
+async def test_metrics_next_to_checkpoints_are_reported_once(world):
     directory = world.root / "out"
     directory.mkdir()
     world.paths = [directory]

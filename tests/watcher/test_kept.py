@@ -24,7 +24,7 @@ def config(tmp_path: Path, server: HttpServer) -> str:
 
 
 @pytest.mark.parametrize(("seed", "lives"), [(1, 3), pytest.param(1, 6, marks=pytest.mark.deep)])
-def test_killed_at_random_it_tells_what_one_pass_tells_and_once(tmp_path, seed, lives):
+def test_killed_at_random_it_shows_what_one_pass_shows_and_once(tmp_path, seed, lives):
     rng = random.Random(seed)
     logs = [Log(tmp_path / f"run{i}.log", seed * 10 + i) for i in range(3)]
     paths, state = [log.path for log in logs], tmp_path / "state"

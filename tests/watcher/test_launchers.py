@@ -71,7 +71,7 @@ def test_one_launch_in_two_logs_is_one_crashed_run_and_one_message(names):
     assert "KeyError: 7" in incident["title"]
 
 
-def test_a_run_that_goes_on_is_not_that_launchers():
+def test_a_run_that_continues_is_not_that_launchers():
     logs = Logs("launch.log", "train.log")
     logs.write("train.log", rows(1, 80))
     logs.write("launch.log", RAISED + FAILED)

@@ -53,7 +53,7 @@ def test_other_numbers_are_no_ranks(paths):
     assert places(*paths) == dict.fromkeys(paths, ("", None, 0))
 
 
-def test_the_one_log_beside_logs_of_ranks_is_that_of_their_run():
+def test_the_one_log_next_to_logs_of_ranks_is_that_of_their_run():
     paths = ("/x/train.log", "/x/rank0.log", "/x/rank1.log")
     found = members([file(path) for path in paths], searched=True)
     assert [(path, m.group, m.rank) for path, m in found.items()] == [
@@ -66,12 +66,12 @@ def test_the_one_log_beside_logs_of_ranks_is_that_of_their_run():
     assert members(silent, searched=True)["/x/rank0.log"].group == "/x/*"
 
 
-def test_ranks_of_several_nodes_are_told_apart():
+def test_ranks_of_several_nodes_are_distinguished():
     found = members([file(f"/x/node{node}_rank{rank}.log") for node in (0, 1) for rank in (0, 1)])
     assert [member.rank for member in found.values()] == [0, 1, 1_000_000, 1_000_001]
 
 
-def test_a_directory_per_node_tells_its_ranks_apart():
+def test_a_directory_per_node_distinguishes_its_ranks():
     found = members([file(f"/x/node{node}/rank_{rank}.log") for node in (0, 1) for rank in (0, 1)])
     assert [(m.group, m.rank) for m in found.values()] == [("/x/*", n) for n in (0, 1, 1_000_000, 1_000_001)]
 
@@ -136,11 +136,11 @@ WANDB_RUN = "/e/wandb/run-20260101_00000{}-ab/run-ab.wandb"
         ["/e/v/metrics.csv", "/e/v/events.out.tfevents.1"],
     ],
 )
-def test_what_stands_beside_one_log_belongs_to_it(files):
+def test_what_is_next_to_one_log_belongs_to_it(files):
     assert joined(*files) == [set(files)]
 
 
-def test_launches_that_are_left_out_are_told():
+def test_launches_that_are_left_out_are_reported():
     runs = [f"/p/wandb/run-2026010{n}_000000-r{n}/run-r{n}.wandb" for n in (1, 2, 3)]
     files = [File("/p/train.log"), *(File(path, "wandb", written=n) for n, path in enumerate(runs))]
     found = members(files, searched=True)
@@ -154,11 +154,11 @@ def test_only_the_newest_launch_of_a_tracker_belongs_to_the_log():
     assert joined(old, new) == [{old}, {new}]
 
 
-def test_beside_several_logs_it_is_left_out():
+def test_next_to_several_logs_it_is_left_out():
     assert joined("/e/a.log", "/e/b.log", "/e/metrics.csv") == [{"/e/a.log"}, {"/e/b.log"}]
 
 
-def test_what_was_left_out_because_it_is_unclear_whose_it_is_is_told():
+def test_what_was_left_out_because_it_is_unclear_whose_it_is_is_reported():
     told: list[str] = []
     members(
         [file(path) for path in ("/e/a.log", "/e/b.log", "/e/metrics.csv")], searched=True, note=told.append
@@ -222,7 +222,7 @@ def test_a_group_is_named_by_what_its_files_share():
 
 
 @pytest.mark.parametrize("others", [[], ["/e/logs/older.log"]])
-def test_the_trackers_of_a_run_that_just_began_go_with_its_log_though_that_tells_nothing_yet(others):
+def test_the_trackers_of_a_run_that_just_began_go_with_its_log_though_that_shows_nothing_yet(others):
     old = [replace(file(path), written=100 * HOUR) for path in ["/e/train.log", *others]]
     trackers = [WANDB_RUN.format(1), "/e/out/runs/Jan01_host/events.out.tfevents.1"]
     new = [replace(file(path), written=200 * HOUR + 30) for path in trackers]

@@ -139,7 +139,7 @@ def test_a_good_exit_is_the_end_of_a_run_of_unknown_length_and_not_of_one_in_its
     assert (only(engine).phase, incidents(engine)) == ("vanished", [("ended", "warning", "firing")])
 
 
-def test_an_end_that_the_kernel_does_not_tell_is_unknown_and_not_a_crash():
+def test_an_end_that_the_kernel_does_not_show_is_unknown_and_not_a_crash():
     engine = engine_with(endless(), MAIN)
     assert engine.sample("run", died()) == []
     engine.tick(NOW + 30)
@@ -282,7 +282,7 @@ def test_a_wandb_run_whose_file_nobody_holds_on_its_own_host_has_ended(host, sil
     assert (("ended", "warning", "firing") in incidents(engine)) == (state == "stalled")
 
 
-def test_a_wandb_run_that_goes_on_after_all_has_not_ended():
+def test_a_wandb_run_that_continues_after_all_has_not_ended():
     engine = wandb_engine("here")
     engine.sample("a.wandb", Processes(NOW, (), "no process", nobody_on="here"))
     engine.tick(NOW)
@@ -318,7 +318,7 @@ def test_what_is_measured_of_the_machine_is_no_sign_of_training():
     assert newest(batch) == pytest.approx(NOW + 8 / 3)
 
 
-def test_ranks_that_print_nothing_are_told_by_their_processes():
+def test_ranks_that_print_nothing_are_reported_by_their_processes():
     ranks = tuple(
         Process(i + 10, NOW, "rank", "python", "running", 1, rank=i, local_rank=i) for i in range(4)
     )
@@ -356,7 +356,7 @@ def test_sizes_of_parallel_axes_are_read_from_any_configuration():
     )
 
 
-def test_ranks_are_told_with_the_gpu_they_own_and_those_elsewhere_without():
+def test_ranks_are_reported_with_the_gpu_they_own_and_those_elsewhere_without():
     ranks = tuple(
         Process(i + 10, NOW, "rank", "python", "running", 1, rank=i, local_rank=i) for i in range(2)
     )

@@ -46,7 +46,7 @@ def test_a_run_is_renamed_only_where_its_name_is_ambiguous_and_its_alerts_with_i
         }
 
 
-def test_a_silence_or_route_for_the_name_before_goes_on_to_hold():
+def test_a_silence_or_route_for_the_name_before_continues_to_hold():
     engine = Engine()
     add(engine, ONE)
     quiet = silence(["run=seed0"], 3600.0, now=NOW)
@@ -101,7 +101,7 @@ def test_a_run_is_called_as_by_the_scheduler_where_its_path_says_nothing():
 
 
 @pytest.mark.parametrize("restarted", [False, True])
-def test_what_is_configured_for_the_name_before_goes_on_to_hold(restarted):
+def test_what_is_configured_for_the_name_before_continues_to_hold(restarted):
     rules = configured({}, (RunConfig("seed0", "seed0/base", {"nonfinite": RuleConfig(enabled=False)}),))
     engine = Engine(rules)
     add(engine, ONE)

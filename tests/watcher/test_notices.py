@@ -18,7 +18,7 @@ def test_each_is_said_once_and_kept_for_a_while():
     assert notices.add("a")
 
 
-def test_what_goes_on_is_kept():
+def test_what_continues_is_kept():
     now = [0.0]
     notices = Notices(lambda: now[0])
     for hour in range(0, int(3 * KEPT), 3600):
@@ -34,7 +34,7 @@ def test_there_are_never_many():
     assert notices.texts() == tuple(map(str, range(100 - MOST, 100)))
 
 
-def test_what_stands_is_said_as_long_as_it_is_true():
+def test_what_holds_is_said_as_long_as_it_is_true():
     notices = Notices()
     assert notices.stand("nothing found (1 line)")
     assert not notices.stand("nothing found (2 lines)")

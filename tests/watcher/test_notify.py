@@ -57,7 +57,7 @@ def hook(slack, more: str = "") -> str:
     return f"[slack]\nwebhook = '{slack.url}'\n{more}"
 
 
-def test_with_a_webhook_alone_each_change_is_told_as_it_happens(notifier, slack):
+def test_with_a_webhook_alone_each_change_is_reported_as_it_happens(notifier, slack):
     one = notifier(hook(slack))
     for step in (
         change("a"),
@@ -92,7 +92,7 @@ def test_closing_does_not_wait_for_a_group(notifier, slack):
     assert slack.titles() == ["● Warning: title a"]
 
 
-def test_what_a_killed_process_had_not_told_is_told_by_the_next(tmp_path, notifier, slack):
+def test_what_a_killed_process_had_not_reported_is_reported_by_the_next(tmp_path, notifier, slack):
     """Also what still waited for its group, and so is in no queue yet."""
     (tmp_path / "runwatch.toml").write_text(hook(slack, "[routing]\ngroup_wait = 3600"))
     code = (
@@ -121,7 +121,7 @@ def test_what_was_left_for_one_address_is_not_sent_to_another(notifier, slack):
     assert slack.posts == []
 
 
-def test_a_channel_whose_secret_is_missing_is_told_and_the_others_go_on(notifier, slack, monkeypatch):
+def test_a_channel_whose_secret_is_missing_is_reported_and_the_others_continue(notifier, slack, monkeypatch):
     monkeypatch.delenv("NO_SUCH", raising=False)
     notices = []
     one = notifier(hook(slack, "[channels.phone]\ntype = 'ntfy'\ntopic = { env = 'NO_SUCH' }"), notices)
@@ -135,7 +135,7 @@ def test_without_a_channel_nothing_is_written(notifier):
     assert not state_directory().exists()
 
 
-def test_a_state_directory_that_cannot_be_written_is_told_and_alerts_go_out(
+def test_a_state_directory_that_cannot_be_written_is_reported_and_alerts_go_out(
     notifier, slack, tmp_path, monkeypatch
 ):
     (tmp_path / "file").write_text("")
@@ -193,7 +193,7 @@ def test_folding_the_same_log_twice_into_one_journal_sends_each_message_once(not
     assert slack.titles() == 2 * once
 
 
-def test_another_configuration_goes_on_with_what_was_told(notifier, slack):
+def test_another_configuration_continues_with_what_was_reported(notifier, slack):
     first = notifier(hook(slack, "[routing]\ngroup_by = ['run']"), epoch="e")
     first.submit(change("a"))
     slack.wait(shown=1)
@@ -219,7 +219,7 @@ class TestSilences:
         assert slack.titles()[1] == "● Warning: title a"
         assert not one.unsilence(quiet.id)
 
-    def test_when_one_ends_by_itself_what_still_fires_is_told(self, notifier, slack):
+    def test_when_one_ends_by_itself_what_still_fires_is_reported(self, notifier, slack):
         one = notifier(hook(slack))
         one.silence(silence(["run=r"], 0.2, now=time.time()))
         one.submit(change("a"))
@@ -285,7 +285,7 @@ class TestPagers:
 
 
 class TestRuns:
-    def test_they_are_told_to_begin_and_to_crash_where_that_is_asked_for(self, notifier, slack):
+    def test_they_are_reported_to_begin_and_to_crash_where_that_is_asked_for(self, notifier, slack):
         engine, parser = Engine(), LogParser()
         one = notifier(hook(slack, "lifecycle = true\nmin_severity = 'critical'\n"), engine=engine)
         engine.add_source("a", "a", "/logs/a.log")
@@ -324,7 +324,7 @@ class TestRuns:
         one.close()
         assert len(slack.shown) == shown
 
-    def test_after_quiet_hours_they_are_told(self, notifier, slack):
+    def test_after_quiet_hours_they_are_reported(self, notifier, slack):
         engine, parser = Engine(), LogParser()
         one = notifier(
             hook(slack, "lifecycle = true\n[routing]\nquiet_hours = '22:00-07:00'\n"), engine=engine
@@ -353,7 +353,7 @@ class TestRuns:
 class TestActions:
     CONFIG = "[[actions]]\nname = 'save'\nmatch = ['rule=hang']\ncommand = ['/bin/touch', '{done}']\ndry_run = false\n"
 
-    def test_people_are_told_in_time_to_stop_it(self, notifier, slack, tmp_path):
+    def test_people_are_informed_in_time_to_stop_it(self, notifier, slack, tmp_path):
         one = notifier(hook(slack, (self.CONFIG + "confirm = 600").format(done=tmp_path / "done")))
         one.submit(change("a"))
         slack.wait(shown=2)
@@ -384,7 +384,7 @@ class TestActions:
         assert done.exists()
 
 
-def test_nothing_that_is_kept_or_told_holds_a_secret_that_a_server_repeats(notifier, tmp_path):
+def test_nothing_that_is_kept_or_reported_holds_a_secret_that_a_server_repeats(notifier, tmp_path):
     """Refused and given up messages alike: notices and every file of the state directory."""
     token, key = "Sup3rS3cretTok", "T0k3nOfTheHeader"
     words = f"no %2Fhooks%2F{token} for {token}, nor {key} nor %54{key[1:]}"

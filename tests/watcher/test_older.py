@@ -89,7 +89,7 @@ def test_what_is_too_much_is_left_out_and_said(tmp_path, log, monkeypatch):
     ]
 
 
-def test_of_a_cut_file_what_stands_before_the_cut_is_read(put):
+def test_of_a_cut_file_what_precedes_the_cut_is_read(put):
     whole = gzip.compress(os.urandom(1000).hex().encode() + b"\n" + lines(1, 500))
     records, first, told = steps(put("train.log.gz", whole[: len(whole) * 3 // 4]))
     assert first == 1

@@ -151,7 +151,7 @@ def changes_of(engine, fold, batch, now=NOW):
     return [f"{change.kind} {change.row.rule}" for change in changes if change.kind != "pending"]
 
 
-def test_an_incident_of_a_row_that_is_held_back_is_told_at_rest_and_once():
+def test_an_incident_of_a_row_that_is_held_back_is_reported_at_rest_and_once():
     follower = Follower()
     follower.feed(b"".join(epoch(number, b"0.5000") for number in range(1, 9)))
     parser, engine = follower.parser, follower.engine
@@ -166,7 +166,7 @@ def test_an_incident_of_a_row_that_is_held_back_is_told_at_rest_and_once():
     assert [row.rule for row in watched.incidents.rows()] == ["nonfinite"]
 
 
-def test_what_was_told_of_a_line_that_went_on_is_taken_back():
+def test_what_was_reported_of_a_line_that_continued_is_taken_back():
     follower, told = Follower(), []
     lines = b"".join(b"step %d loss 0.50000 grad 1.5\n" % step for step in range(40))
     follower.feed(lines)
@@ -186,7 +186,7 @@ def test_what_was_told_of_a_line_that_went_on_is_taken_back():
 
 
 @pytest.mark.parametrize("when", ["first", "resting", "between"])
-def test_settings_beside_the_log_are_kept_whenever_they_are_found(when):
+def test_settings_next_to_the_log_are_kept_whenever_they_are_found(when):
     engine, parser = Engine(), StreamParser(FORMATS)
     engine.add_source("log", "run", "/logs/run.log", Member("g"))
     engine.add_source("top", "run", "/logs", Member("g", kind="directory"))

@@ -126,7 +126,7 @@ def test_a_rank_whose_weights_drift_is_named(many, apart):
 
 
 @pytest.mark.parametrize("many", [False, True])
-def test_a_rank_that_falls_silent_while_others_go_on_is_named_and_comes_back(many):
+def test_a_rank_that_falls_silent_while_others_continue_is_named_and_comes_back(many):
     ranks = Ranks(many)
     fired = None
     for step in range(60):
@@ -144,7 +144,7 @@ def test_a_rank_that_falls_silent_while_others_go_on_is_named_and_comes_back(man
 
 
 @pytest.mark.parametrize("many", [False, pytest.param(True, marks=pytest.mark.deep)])
-def test_a_rank_that_gets_slow_is_told_while_it_runs(many):
+def test_a_rank_that_gets_slow_is_reported_while_it_runs(many):
     ranks = Ranks(many)
     seconds = 0.5 * noise(300, 0.03)
     seconds[3, 100:] *= 1.6

@@ -41,7 +41,7 @@ def found(tmp_path, missing):
     return compare
 
 
-def test_a_smooth_curve_that_is_too_high_is_told(found):
+def test_a_smooth_curve_that_is_too_high_is_reported(found):
     (told,) = found(lambda step: 1 + 0.3 * np.minimum(1, step / 1000))
     assert told == ("critical", "loss is 30% above that of base.jsonl at step 1500")
     ((severity, title),) = found(lambda step: 1.12)
@@ -55,7 +55,7 @@ def test_a_run_as_good_as_its_reference_is_left_alone(found):
     assert found(lambda step: 1.5, steps=150) == [], "it has only begun"
 
 
-def test_without_the_reference_beside_it_nothing_is_compared_and_that_is_told(found, missing):
+def test_without_the_reference_next_to_it_nothing_is_compared_and_that_is_reported(found, missing):
     assert found(lambda step: 1.5, "elsewhere") == []
     assert missing == ["there is no run 'elsewhere' to compare new.jsonl with"]
     assert found(lambda step: 1.5, "new.jsonl") == []

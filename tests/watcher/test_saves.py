@@ -213,7 +213,7 @@ def test_a_file_that_is_written_again_and_again_is_one_checkpoint_of_the_newest_
     assert fold.shown == ([(119, "complete")], 119)
 
 
-def test_what_was_saved_since_the_last_look_is_told_by_the_log_until_it_is_seen():
+def test_what_was_saved_since_the_last_look_is_reported_by_the_log_until_it_is_seen():
     fold = Fold("log")
     fold.look(disk("step_20", 20))
     fold.read("log", steps(0, 40) + "Saved checkpoint.\n" + steps(40, 41))
@@ -222,7 +222,7 @@ def test_what_was_saved_since_the_last_look_is_told_by_the_log_until_it_is_seen(
     assert fold.shown == ([(20, "complete"), (40, "complete")], 40)
 
 
-def test_what_is_saved_elsewhere_is_listed_beside_what_is_seen():
+def test_what_is_saved_elsewhere_is_listed_next_to_what_is_seen():
     fold = Fold("log")
     fold.look(disk("best_20.pt", 20), disk("best_90.pt", 90))
     fold.read("log", steps(0, 50) + "Saved checkpoint to s3://bucket/run/full_step50\n" + steps(50, 100))
@@ -238,7 +238,7 @@ def test_a_step_that_is_saved_again_after_a_restart_is_one_checkpoint():
 
 
 @pytest.mark.parametrize("step", [20, 30])
-def test_a_copy_that_comes_late_tells_the_next_run_nothing_of_the_one_before(step):
+def test_a_copy_that_comes_late_adds_nothing_to_the_next_run(step):
     save = "Saved model parameters to: {}/model_{:06d}.pt\n"
     first = steps(0, 30) + save.format("base", 30) + "Total training time: 1.00m\nTraining finished\n"
     second = steps(0, 25) + save.format("sft", step) + steps(25, 28)

@@ -52,7 +52,7 @@ async def test_a_source_that_is_read_no_longer_is_forgotten_and_its_name_is_free
     assert server.notices == ()
 
 
-def test_no_end_is_told_before_the_incident_that_led_to_it():
+def test_no_end_is_reported_before_the_incident_that_led_to_it():
     waiting: deque[protocol.Reply] = deque()
 
     def progress() -> Iterator[protocol.Line]:
@@ -64,7 +64,7 @@ def test_no_end_is_told_before_the_incident_that_led_to_it():
     assert told == ["run", "incident", "end"]
 
 
-def test_that_nothing_is_recognised_is_said_of_what_was_looked_at_for_a_while():
+def test_that_nothing_is_recognized_is_said_of_what_was_looked_at_for_a_while():
     engine = Engine()
     shown = Shown(engine.add_source("-", "stdin", "-"))
     assert unrecognized([shown], 1000.0, 5.0) == unrecognized([shown], 1060.0, 5.0) == ""

@@ -26,7 +26,7 @@ def read_when(run):
     return [next((at for first, at in reversed(run.log_read) if first <= line), 0.0) for line, _ in run.log]
 
 
-def test_lines_are_told_with_the_time_at_which_they_came_and_old_ones_without():
+def test_lines_are_reported_with_the_time_at_which_they_came_and_old_ones_without():
     engine, parser = Engine(), LogParser()
     engine.add_source("run", "run", "run.log")
     lines = log(400).splitlines(keepends=True)
@@ -52,7 +52,7 @@ def test_lines_are_told_with_the_time_at_which_they_came_and_old_ones_without():
 @pytest.mark.parametrize(
     ("base", "host"), [(None, "https://wandb.ai"), ("https://wb.corp/", "https://wb.corp")]
 )
-def test_a_wandb_run_is_told_with_its_address(monkeypatch, base, host):
+def test_a_wandb_run_is_reported_with_its_address(monkeypatch, base, host):
     monkeypatch.delenv("WANDB_BASE_URL", raising=False)
     if base is not None:
         monkeypatch.setenv("WANDB_BASE_URL", base)

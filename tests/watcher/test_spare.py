@@ -98,7 +98,7 @@ class Unstartable(Worker):
         raise RuntimeError("can't start new thread")
 
 
-async def test_a_reader_that_cannot_be_started_is_told_and_given_up(setup, monkeypatch):
+async def test_a_reader_that_cannot_be_started_is_reported_and_given_up(setup, monkeypatch):
     monkeypatch.setattr(workers, "MAX_STARTS", 1)
     told: list[str] = []
     await Unstartable(setup, lambda message: None, told.append, told.append).run()

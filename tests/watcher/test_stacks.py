@@ -65,7 +65,7 @@ def asking(*processes: Process) -> Engine:
     return engine
 
 
-async def test_the_real_program_tells_who_stands_elsewhere(standing):
+async def test_the_real_program_shows_who_is_elsewhere(standing):
     if stacks.program() is None:
         pytest.skip("py-spy is not installed")
     found = await stacks.look(standing)
@@ -135,7 +135,7 @@ async def test_a_look_that_fails_says_why(tmp_path, monkeypatch, script, why):
     assert why in str(row.evidence["no_stack"])
 
 
-async def test_threads_without_names_are_told_apart_by_where_they_begin(tmp_path, monkeypatch):
+async def test_threads_without_names_are_distinguished_by_where_they_begin(tmp_path, monkeypatch):
     def thread(*names: str) -> str:
         frames = ",".join(f'{{"name":"{name}","filename":"/x/a.py","line":3}}' for name in names)
         return f'{{"thread_id":1,"thread_name":null,"os_thread_id":null,"frames":[{frames}]}}'

@@ -120,7 +120,7 @@ def test_it_is_for_the_user_alone(kept) -> None:
 
 
 @pytest.mark.parametrize("how", ["random", "truncated", "empty page", "no database"])
-def test_a_damaged_file_is_set_aside_and_begun_anew(tmp_path, how) -> None:
+def test_a_damaged_file_is_set_aside_and_begun_again(tmp_path, how) -> None:
     directory = tmp_path / "state"
     one = again(directory)
     one.store.commit([group(str(n), bytes(3000)) for n in range(40)], [change(str(n)) for n in range(200)])
@@ -148,7 +148,7 @@ def test_a_damaged_file_is_set_aside_and_begun_anew(tmp_path, how) -> None:
     two.store.close()
 
 
-def test_a_file_that_is_damaged_while_it_is_used_is_begun_anew(tmp_path) -> None:
+def test_a_file_that_is_damaged_while_it_is_used_is_begun_again(tmp_path) -> None:
     one = again(tmp_path)
     one.commit()
     with contextlib.closing(sqlite3.connect(one.store.path)) as db:
@@ -166,7 +166,7 @@ def test_a_file_that_is_damaged_while_it_is_used_is_begun_anew(tmp_path) -> None
     one.store.close()
 
 
-def test_a_full_disk_is_told_once_and_it_goes_on_when_there_is_room(kept) -> None:
+def test_a_full_disk_is_reported_once_and_it_continues_when_there_is_room(kept) -> None:
     kept.commit()
     db = kept.store._db
     pages = db.execute("PRAGMA page_count").fetchone()[0]
@@ -214,7 +214,7 @@ def unprivileged() -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_a_state_that_cannot_be_written_is_read_and_that_is_told(tmp_path) -> None:
+def test_a_state_that_cannot_be_written_is_read_and_that_is_reported(tmp_path) -> None:
     directory = tmp_path / "state"
     one = again(directory)
     one.commit()
@@ -237,7 +237,7 @@ def test_a_state_that_cannot_be_written_is_read_and_that_is_told(tmp_path) -> No
     two.store.close()
 
 
-def test_a_directory_that_cannot_be_made_is_told(tmp_path) -> None:
+def test_a_directory_that_cannot_be_made_is_reported(tmp_path) -> None:
     (tmp_path / "file").write_text("")
     one = again(tmp_path / "file" / "state")
     assert one.store.load().groups == {}
@@ -246,7 +246,7 @@ def test_a_directory_that_cannot_be_made_is_told(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("what", ["file", "directory"])
-def test_a_state_that_is_removed_while_it_is_used_is_written_anew(tmp_path, what) -> None:
+def test_a_state_that_is_removed_while_it_is_used_is_written_again(tmp_path, what) -> None:
     directory = tmp_path / "state"
     one = again(directory)
     one.commit()

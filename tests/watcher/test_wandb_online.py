@@ -103,7 +103,7 @@ def test_rows_with_gaps_between_steps_are_all_read():
     assert math.isnan(parsed.column("train/loss")[-1])
 
 
-def test_what_failed_half_way_goes_on_there():
+def test_what_failed_half_way_continues_there():
     fake = FakeRun(rows(0, 1500))
     run = OnlineRun(URL, lambda: fake)
     parsed = Parsed()
@@ -133,7 +133,7 @@ def test_a_rewound_run_is_read_again_from_there():
     ("state", "kind"),
     [("finished", "finished"), ("crashed", "error"), ("failed", "error"), ("killed", "error")],
 )
-def test_the_end_is_told_once_and_after_the_rows(state, kind):
+def test_the_end_is_reported_once_and_after_the_rows(state, kind):
     fake = FakeRun(rows(0, 3))
     run = OnlineRun(URL, lambda: fake)
     parsed = polled(run)
@@ -146,7 +146,7 @@ def test_the_end_is_told_once_and_after_the_rows(state, kind):
     assert run.ended
 
 
-def test_facts_and_system_metrics_are_told_when_they_change():
+def test_facts_and_system_metrics_are_reported_when_they_change():
     fake = FakeRun(rows(0, 1))
     run = OnlineRun(URL, lambda: fake)
     parsed = polled(run)
@@ -160,7 +160,7 @@ def test_facts_and_system_metrics_are_told_when_they_change():
     assert parsed.column("gpu/0/util", "system").tolist() == [0.5]
 
 
-def test_a_poller_says_what_is_wrong_and_goes_on():
+def test_a_poller_says_what_is_wrong_and_continues():
     fake = FakeRun(rows(0, 3))
     fake.failures = [ConnectionError("no\nroute"), TimeoutError("429 Too Many Requests")]
     poller = Poller(OnlineRun(URL, lambda: fake), every=0.01, longest=0.05)

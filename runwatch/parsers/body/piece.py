@@ -25,7 +25,7 @@ class Held(NamedTuple):
     numbers: list[float]
 
 
-def tell_loss(rows: Sequence[Held]) -> bool:
+def have_loss(rows: Sequence[Held]) -> bool:
     """Return whether any of some records shows a loss."""
     return any(LOSS in row.layout.names for row in rows)
 

@@ -108,7 +108,7 @@ def message_behind(line: bytes) -> bytes:
     return behind if b"%|" not in behind and (at >= 0 or _MESSAGE.match(behind)) else b""
 
 
-def tells_little(line: bytes) -> bool:
+def says_little(line: bytes) -> bool:
     """Return whether a line that a reader takes may as well be of a format that nobody described.
 
     Headlines of epochs and cells of boxes are; bars and rows are not.

@@ -63,9 +63,9 @@ def folder(name: str) -> Named | None:
     real, temporary = settled_name(name)
     for layout in folders():
         assert layout.named is not None
-        told = layout.named.fullmatch(name) or (temporary and layout.named.fullmatch(real))
-        if told:
-            return Named(real, layout, int(told["step"]), None, temporary)
+        reported = layout.named.fullmatch(name) or (temporary and layout.named.fullmatch(real))
+        if reported:
+            return Named(real, layout, int(reported["step"]), None, temporary)
     if real.startswith("."):
         return None
     epoch = _EPOCHS.fullmatch(real)
@@ -126,5 +126,5 @@ def holds_checkpoints(files: Collection[str], directories: Collection[str]) -> b
     if content([*files, *(f"{name}/" for name in directories)]):
         return True
     below = (folder(name) for name in directories)
-    told = any(n is not None and (n.layout or plain.CALLED.fullmatch(n.key)) for n in below)
-    return told or any(file(f, False) for f in files)
+    reported = any(n is not None and (n.layout or plain.CALLED.fullmatch(n.key)) for n in below)
+    return reported or any(file(f, False) for f in files)

@@ -94,9 +94,9 @@ def layout_of(named: Named, names: Collection[str]) -> Layout | None:
     named_so = named.layout
     if named_so is not None and any(part.pattern.fullmatch(n) for part in named_so.parts for n in names):
         return named_so
-    told = layouts.content(names)
-    if told is not None:
-        return told
+    reported = layouts.content(names)
+    if reported is not None:
+        return reported
     return plain.FOLDER if _is_folder(named, names) else named.layout
 
 

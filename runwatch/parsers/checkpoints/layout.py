@@ -120,7 +120,7 @@ class Judgement:
 def shape_of(layout: Layout, names: Iterable[str]) -> Shape:
     """Return which pieces of a layout these paths are."""
     places: dict[str, set[Place]] = {}
-    told: dict[str, int] = {}
+    reported: dict[str, int] = {}
     for name in names:
         for part in layout.parts:
             match = part.pattern.fullmatch(name)
@@ -129,13 +129,13 @@ def shape_of(layout: Layout, names: Iterable[str]) -> Shape:
             groups = match.groupdict()
             of = groups.pop("of", None)
             if of is not None and len(of) < 7:
-                told[part.role] = max(told.get(part.role, 0), int(of))
+                reported[part.role] = max(reported.get(part.role, 0), int(of))
             place = tuple(int(number) for number in groups.values() if number is not None)
             held = places.setdefault(part.role, set())
             if not held or len(next(iter(held))) == len(place):
                 held.add(place)
             break
-    return Shape({role: frozenset(held) for role, held in places.items()}, told)
+    return Shape({role: frozenset(held) for role, held in places.items()}, reported)
 
 
 def judge(
@@ -222,13 +222,13 @@ def _holes(
         held = shape.places.get(part.role)
         if not held:
             continue
-        own, told = shape.grid(part.role), shape.told.get(part.role)
+        own, reported = shape.grid(part.role), shape.told.get(part.role)
         if not own:
             continue
         due: set[Place]
         grid = own
-        if told is not None:
-            due = {(number,) for number in range(1, min(told, MAX_GRID) + 1)}
+        if reported is not None:
+            due = {(number,) for number in range(1, min(reported, MAX_GRID) + 1)}
         else:
             before = usual.grids.get(part.role, ())
             grid = tuple(map(max, own, before)) if len(before) == len(own) else own
@@ -249,8 +249,8 @@ def _holes(
 
 def _numbers(place: Place, grid: Grid) -> str:
     """Return a place in words: `3`, or `1_0` where pieces are counted in more than one dimension."""
-    telling = [str(number) for number, size in zip(place, grid, strict=True) if size > 1]
-    return "_".join(telling or map(str, place))
+    meaningful = [str(number) for number, size in zip(place, grid, strict=True) if size > 1]
+    return "_".join(meaningful or map(str, place))
 
 
 def _ended(layout: Layout, shape: Shape, usual: Usual, pointed: bool | None) -> bool:

@@ -51,8 +51,8 @@ def decoders(matchers: Iterable[Matcher], known: Iterable[Decoder] = ()) -> list
 
     Those that are `known` already continue with what they have learned.
     """
-    learnt = {id(decoder.matcher): decoder for decoder in known}
-    found = (learnt.get(id(matcher)) or _decoder(matcher) for matcher in matchers)
+    learned = {id(decoder.matcher): decoder for decoder in known}
+    found = (learned.get(id(matcher)) or _decoder(matcher) for matcher in matchers)
     return [decoder for decoder in found if decoder is not None]
 
 
@@ -99,17 +99,17 @@ class BulkDecoder:
             if len(group) >= (_FEW if length in known else _MIN)
         ]
         groups.sort(key=lambda group: -len(group[0]))  # rare shapes must not use up the tries
-        for group, learnt_before in groups:
-            fitting = learnt_before
+        for group, learned_before in groups:
+            fitting = learned_before
             for begin in range(0, len(group), _ROWS):
                 rest = group[begin : begin + _ROWS]
                 for skeleton in fitting:
                     if len(rest):
                         rest = self._apply(skeleton, lines, rest, out)
                 if len(rest) >= _MIN and tries > 0:
-                    learnt = len(self._skeletons)
+                    learned = len(self._skeletons)
                     tries -= self._learn_length(lines, rest, tries, out)
-                    fitting = fitting + self._skeletons[learnt:]
+                    fitting = fitting + self._skeletons[learned:]
         self._skeletons.sort(key=lambda skeleton: -skeleton.hits)
         del self._skeletons[_MAX_SKELETONS:]
         for skeleton in self._skeletons:

@@ -177,11 +177,11 @@ class Nest(msgspec.Struct):
 
     def _ended(self) -> float:
         """Return how many steps the epoch that has ended had: so many that printed ones keep their pace."""
-        told = self.newest + self.zero
+        reported = self.newest + self.zero
         exact = self.stride <= 1 or 0 < self.gap < self.stride  # then the last one was printed
-        paced = told if exact else max(told, self.newest + self.stride - self.first)
-        alike = self.length in (_UNKNOWN, told) and self.base == (self.epoch - self.origin) * told
-        self.length = told if exact and alike else 0.0
+        paced = reported if exact else max(reported, self.newest + self.stride - self.first)
+        alike = self.length in (_UNKNOWN, reported) and self.base == (self.epoch - self.origin) * reported
+        self.length = reported if exact and alike else 0.0
         return paced if paced < _MOST else 0.0
 
     def _follow(self, step: float, gap: float, longest: float) -> None:

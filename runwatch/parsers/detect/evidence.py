@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from runwatch.parsers.api import Format, Layout, Match
 from runwatch.parsers.body.enveloped import Placing
 from runwatch.parsers.body.matchers import values
-from runwatch.parsers.body.piece import Held, Piece, tell_loss
+from runwatch.parsers.body.piece import Held, Piece, have_loss
 from runwatch.parsers.body.ranks import Ranks
 from runwatch.parsers.detect.detector import Detector
 from runwatch.parsers.detect.weak_formats import Early
@@ -112,7 +112,7 @@ class Evidence:
         if due is None:
             return
         fmt, rows = due
-        if not tell_loss(rows) and self._prefer_learned(piece):
+        if not have_loss(rows) and self._prefer_learned(piece):
             return
         self.detector.settle(fmt)
         for row in rows:

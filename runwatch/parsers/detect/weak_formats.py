@@ -13,7 +13,7 @@ from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Format, Match, Matcher
 from runwatch.parsers.body.enveloped import Logged
 from runwatch.parsers.body.matchers import values
-from runwatch.parsers.body.piece import Held, Piece, tell_loss
+from runwatch.parsers.body.piece import Held, Piece, have_loss
 
 _ENOUGH = 16
 """So many training records of a weak format, and none of another, settle on it."""
@@ -54,7 +54,7 @@ class WeakFormats:
         """Keep a record; return whether there are enough. `elsewhere`: other lines show a loss."""
         rows = self._held.setdefault(fmt.name, [])
         rows.append(held)
-        enough = _ENOUGH * (_PATIENCE if elsewhere and not tell_loss(rows) else 1)
+        enough = _ENOUGH * (_PATIENCE if elsewhere and not have_loss(rows) else 1)
         if _steps(rows) >= enough:
             return True
         if len(rows) > 2 * _PATIENCE * _ENOUGH:

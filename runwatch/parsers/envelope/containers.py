@@ -47,19 +47,19 @@ def unwrapped(line: bytes) -> bytes | None:
 
 def _docker(line: bytes) -> bytes | None:
     try:
-        told = _decode_docker(line)
+        reported = _decode_docker(line)
     except (ValueError, RecursionError):
         return None
-    return _stamped(told.time, told.log) if _STAMP.fullmatch(told.time) else None
+    return _stamped(reported.time, reported.log) if _STAMP.fullmatch(reported.time) else None
 
 
 def _journal(line: bytes) -> bytes | None:
     try:
-        told = _decode_journal(line)
-        time = _SINCE + timedelta(microseconds=int(told.micros))
+        reported = _decode_journal(line)
+        time = _SINCE + timedelta(microseconds=int(reported.micros))
     except (ValueError, OverflowError, RecursionError):
         return None
-    return _stamped(f"{time:%Y-%m-%dT%H:%M:%S.%f}Z", told.text)
+    return _stamped(f"{time:%Y-%m-%dT%H:%M:%S.%f}Z", reported.text)
 
 
 def _stamped(time: str, text: str) -> bytes:

@@ -223,6 +223,6 @@ def before(line: bytes, end: int) -> Header | None:
 
 
 def _header(line: bytes, end: int, found: dict[str, _Span], launched: int, process: bytes) -> Header:
-    told = telling(found)
+    reported = telling(found)
     stamp, parts = find(line, 0, end) or (None, ())
-    return Header(end, tuple(told), tuple(told.values()), stamp, parts, launched, process)
+    return Header(end, tuple(reported), tuple(reported.values()), stamp, parts, launched, process)

@@ -124,13 +124,13 @@ class EventScanner:
         if not self.inside and marker is None and not signatures.TRIGGER.search(line):
             return None
         seen = Line.of(line, offset, number, ordinal)
-        belongs, told = self._go_on(seen) if self.inside else (False, [])
+        belongs, reported = self._go_on(seen) if self.inside else (False, [])
         if belongs or self._begin(seen):
-            return told
+            return reported
         if marker is not None:
             seen = Line(line, b"", None, offset, number, ordinal)
-            return told + self._milestone(marker, seen, _redrawn(line))
-        return told + (self._line(seen) or []) or None
+            return reported + self._milestone(marker, seen, _redrawn(line))
+        return reported + (self._line(seen) or []) or None
 
     def redraws(self, line: bytes) -> bytes | None:
         """Return the words of the one event that redraws like a line show; empty if they show none.
@@ -140,9 +140,9 @@ class EventScanner:
         if signatures.TRIGGER.search(_BLIND.sub(b"", line)):
             return None
         kind, words = self._marker(line), _redrawn(line)
-        told = None if kind else signatures.trouble(line) or signatures.milestone(line)
-        if told is not None:
-            kind, words = told[0], told[1][0]
+        reported = None if kind else signatures.trouble(line) or signatures.milestone(line)
+        if reported is not None:
+            kind, words = reported[0], reported[1][0]
         if kind is None:
             return b""
         return words if kind in _REDRAWN and not _DIGIT.search(words) else None
@@ -151,7 +151,7 @@ class EventScanner:
         """Return whether a record reported an event that is not repeated right after it."""
         return self._drawn[2] == ordinal
 
-    def tell_again(self, line: bytes, last: int) -> bool:
+    def repeat(self, line: bytes, last: int) -> bool:
         """Take records like `line`, up to number `last`, that show the newest event once more.
 
         Return whether they belong to it: those of a format's marker do.
@@ -175,13 +175,13 @@ class EventScanner:
     def _go_on(self, line: Line) -> tuple[bool, list[Event]]:
         """Return whether a line belongs to what has begun before, and what that became."""
         belongs, ended = self._tracebacks.feed(*line[:2], *line[3:6])
-        told = [_of_traceback(ended)] if ended else []
+        reported = [_of_traceback(ended)] if ended else []
         if not belongs:
             belongs, root = self._failures.feed(*line[:2], *line[3:6])
-            told += [_of_root(root)] if root else []
-        self._trouble = line.ordinal if told else self._trouble
+            reported += [_of_root(root)] if root else []
+        self._trouble = line.ordinal if reported else self._trouble
         self.inside = bool(self._tracebacks) or bool(self._failures)
-        return belongs, told
+        return belongs, reported
 
     def _begin(self, line: Line) -> bool:
         """Return whether something that spans lines begins with this one."""
@@ -201,15 +201,15 @@ class EventScanner:
         kind, words = sign
         self._trouble = line.ordinal
         # the scheduler's word may be behind half a step line
-        told = line.text[words.start() :] if kind == "scheduler" else message(line.text)
-        rank, data = line.rank, line.data() | saves.broken_off(told)
-        if kind == "xid" and (xid := _XID.search(told)):
+        reported = line.text[words.start() :] if kind == "scheduler" else message(line.text)
+        rank, data = line.rank, line.data() | saves.broken_off(reported)
+        if kind == "xid" and (xid := _XID.search(reported)):
             data |= {"gpu": decode(xid[1], 80), "xid": xid[2].decode()}
-        if code := _EXIT.search(told):
+        if code := _EXIT.search(reported):
             data["exitcode"] = code[1].decode()
-        if rank is None and (task := _TASK.search(told)):
+        if rank is None and (task := _TASK.search(reported)):
             rank = int(task[1])
-        return [Event(kind, line.offset, line.number, decode(told.strip(), 300), rank, data=data)]
+        return [Event(kind, line.offset, line.number, decode(reported.strip(), 300), rank, data=data)]
 
     def _milestone(self, kind: str, line: Line, words: bytes) -> list[Event]:
         """Return the event of something that happens during training; [] where it only repeats the last."""

@@ -97,8 +97,8 @@ class Save(NamedTuple):
 
     def data(self) -> dict[str, str]:
         """Return what an event says of it, except its step."""
-        told = {"path": self.path, "epoch": "" if self.epoch is None else str(self.epoch)}
-        return {name: value for name, value in told.items() if value}
+        reported = {"path": self.path, "epoch": "" if self.epoch is None else str(self.epoch)}
+        return {name: value for name, value in reported.items() if value}
 
 
 def read(line: bytes) -> Save:

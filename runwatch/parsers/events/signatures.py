@@ -70,7 +70,7 @@ class Signs:
         return None
 
 
-_TOLD_TO_END = rb"(?:INT|TERM|HUP|QUIT|USR[12]|XCPU)"
+_ASKED_TO_END = rb"(?:INT|TERM|HUP|QUIT|USR[12]|XCPU)"
 TROUBLE = Signs(
     _sign(
         "worker",
@@ -150,7 +150,7 @@ TROUBLE = Signs(
         "signal",
         rb"^KeyboardInterrupt(?! handler)|Detected KeyboardInterrupt, attempting",
         rb"(?:[Rr]eceiv(?:ed|ing)|[Gg]ot|[Cc]aught|[Hh]andling) (?:a |the )?(?:[Ss]ignal:? |Signals\.)?"
-        rb"SIG" + _TOLD_TO_END + rb"\b|\bSIG" + _TOLD_TO_END + rb" (?:was )?(?:received|caught|detected)\b",
+        rb"SIG" + _ASKED_TO_END + rb"\b|\bSIG" + _ASKED_TO_END + rb" (?:was )?(?:received|caught|detected)\b",
         rb"(?:[Rr]eceived|[Gg]ot|[Cc]aught|called with) signal:? (?:2|10|12|15)\b",
         rb"FatalError: `Termination signal`",  # paddle's words
         rb"Received \d+ death signal|^\s*Terminated\s*$|task\S* \S+: Terminated\s*$",

@@ -193,7 +193,7 @@ def _doubts(
     """Return what speaks against a reading."""
     rows, learned, missed = reading.training(), reading.parser.certainty, _missed(reading)
     first = next((found for found in records if found.kind == TRAIN), None)
-    told = {} if first is None else {taken.name: taken.text for taken in first.sample.taken}
+    reported = {} if first is None else {taken.name: taken.text for taken in first.sample.taken}
     grounds = Grounds(
         courses=courses(data, formats),
         records=len(rows),
@@ -202,7 +202,7 @@ def _doubts(
         weak=learned is None and fmt is not None and fmt.weak,
         unread=_unread(reading, rows, missed),
         missed=missed,
-        counted=told.get("step") == "",
+        counted=reported.get("step") == "",
         drawn=fmt is not None and fmt.weak and bool(fmt.readers),
     )
     return doubts(grounds, data)

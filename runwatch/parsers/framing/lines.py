@@ -21,7 +21,7 @@ UNCLEAN = (b"\x1b", b"\0")
 """What a line that has to be made bare holds."""
 PAINTED_INSIDE = re.compile(rb"(?m)\x1b(?!\[[\d;]*m$)(?:(?<=[^\n]\x1b)|(?!\[[\d;]*m))")
 """Finds escape sequences in lines, but for one color before the text and one behind it."""
-_COLOURS = re.compile(rb"(?:\x1b\[[\d;]*m)+")
+_COLORS = re.compile(rb"(?:\x1b\[[\d;]*m)+")
 
 _ALL = slice(None)
 
@@ -173,9 +173,9 @@ class Lines:
             return begins, None
         escaped = _is_escape(begins)
         if escaped.any():
-            colour = _COLOURS.match(self.record(int(escaped.argmax())))
-            if colour is not None and colour.end() <= 8:
-                size, head = colour.end(), int.from_bytes(colour[0], "little")
+            color = _COLORS.match(self.record(int(escaped.argmax())))
+            if color is not None and color.end() <= 8:
+                size, head = color.end(), int.from_bytes(color[0], "little")
                 same = np.flatnonzero((begins & np.uint64((1 << 8 * size) - 1)) == np.uint64(head))
                 begins[same] = self.eight[self.starts[same] + size].view("<u8")
                 escaped = _is_escape(begins)

@@ -13,13 +13,13 @@ from runwatch.parsers.inference.scoring import aliases, interleaved, usual_of
 from runwatch.parsers.inference.template import Plan
 from runwatch.parsers.inference.turns import takes_turns
 from runwatch.parsers.lexicon.words import (
+    REPEATED,
     SAVES,
-    TOLD_AGAIN,
     VAL,
     is_epoch,
     is_loss,
+    is_meaningful,
     is_quality,
-    is_telling,
     is_val,
     words,
 )
@@ -29,7 +29,7 @@ _NO_HEADING = SAVES | VAL | {b"early", b"stop", b"stopping", b"stopped"}
 
 _RIGHT_BELOW = 3
 """Lines within which the first loss is below the only heading seen yet."""
-_NO_EPOCH = _NO_HEADING | TOLD_AGAIN
+_NO_EPOCH = _NO_HEADING | REPEATED
 """Words of lines that are below an epoch, or show another one."""
 
 
@@ -57,12 +57,12 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
         and not any(r < EPOCH_RANK for kept in lines for r, _ in kept.ranked)
         and len(lines) <= len(steps) + 1
         and interleaved(lines, steps)
-        and any(is_telling(f.name) or is_bare_score(lines[0].line, f) for f in lines[0].found)
+        and any(is_meaningful(f.name) or is_bare_score(lines[0].line, f) for f in lines[0].found)
     ]
-    finer = [lines for lines in values if not lines[0].ranked and _tells_training(lines[0])]
+    finer = [lines for lines in values if not lines[0].ranked and _is_of_training(lines[0])]
     if epoch is not None and finer:  # what shows an epoch is a summary of the batches
         values = [lines for lines in values if lines in finer or is_val(lines[0].line)]
-    if not any(_tells_training(lines[0]) for lines in values):
+    if not any(_is_of_training(lines[0]) for lines in values):
         return None
     every = [kept for lines in values for kept in lines]
     if len(steps) < ENOUGH and 8 * (len(steps) + len(every)) <= seen - steps[0].seen:
@@ -76,13 +76,13 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
     return plans
 
 
-def tells_batches(plans: Mapping[bytes, Plan], main: Plan, families: Mapping[bytes, list[Kept]]) -> bool:
+def has_batches(plans: Mapping[bytes, Plan], main: Plan, families: Mapping[bytes, list[Kept]]) -> bool:
     """Whether blocks show a loss of many batches of each epoch whose summary the lines of `main` are."""
     of, *below = plans.values()
     if not of.nested or main.counter is None or not is_epoch(main.counter[1]):
         return False
-    told = [families[plan.head][0] for plan in below]
-    losses = (f.name for kept in told if not kept.ranked for f in kept.found)
+    reported = [families[plan.head][0] for plan in below]
+    losses = (f.name for kept in reported if not kept.ranked for f in kept.found)
     summaries = sum(any(f.name in main.quality for f in kept.found) for kept in families[main.head])
     return any(is_loss(name) and not is_val(name) for name in losses) and (
         len(families[of.head]) >= 2 * summaries
@@ -98,7 +98,7 @@ def _counted(lines: list[Kept]) -> list[tuple[Place, Place | None]]:
     return [(counted, None) for counted in places if grows(lines, counted, least=0.5)]
 
 
-def _tells_training(kept: Kept) -> bool:
+def _is_of_training(kept: Kept) -> bool:
     """Whether a line shows how well training goes."""
     scores = [f.name for f in kept.found if is_quality(f.name) or is_bare_score(kept.line, f)]
     return not is_val(kept.head) and any(not is_val(name) for name in scores)
@@ -119,9 +119,11 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
     falls = [(a[0], b[0]) for a, b in pairwise(at) if b[1] <= a[1] and main.counter]
     for head, heads in families.items():
         epoch = place(EPOCH_RANK, heads[0].found[heads[0].ranked[0][1]].name) if heads[0].ranked else None
-        told = [kept.at(epoch) for kept in heads] if epoch and is_epoch(epoch[1]) else [None]
-        on = all(a is not None and b is not None and (a < b or b == told[0]) for a, b in pairwise(told))
-        if None in told or not on or not _NO_EPOCH.isdisjoint(words(head)):
+        reported = [kept.at(epoch) for kept in heads] if epoch and is_epoch(epoch[1]) else [None]
+        on = all(
+            a is not None and b is not None and (a < b or b == reported[0]) for a, b in pairwise(reported)
+        )
+        if None in reported or not on or not _NO_EPOCH.isdisjoint(words(head)):
             continue
         offsets = [kept.offset for kept in heads]
         above = all(any(a < offset < b for offset in offsets) for a, b in falls)
@@ -146,7 +148,7 @@ def _places_alone(kept: Kept) -> bool:
     if len(places) == 1 and all(i in places or is_time(f) or _is_soft(f) for i, f in enumerate(kept.found)):
         return True
     named = [i for r, i in kept.ranked if r <= EPOCH_RANK and kept.found[i].name]
-    if named and all(kept.whole(i) and not is_telling(f.name) for i, f in enumerate(kept.found)):
+    if named and all(kept.whole(i) and not is_meaningful(f.name) for i, f in enumerate(kept.found)):
         return True
     ends = sum(kept.found[i].total is not None for i in places)
     lr = [f for f in others if _is_soft(f)]
@@ -155,4 +157,4 @@ def _places_alone(kept: Kept) -> bool:
 
 def _is_soft(field: Field) -> bool:
     """Whether only training prints a number that says not how well it goes: a learning rate."""
-    return is_telling(field.name) and not is_quality(field.name)
+    return is_meaningful(field.name) and not is_quality(field.name)

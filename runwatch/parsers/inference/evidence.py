@@ -10,7 +10,7 @@ from itertools import pairwise
 from runwatch.parsers.inference.places import Kept, steps_of
 from runwatch.parsers.inference.roles import STEP_RANK
 from runwatch.parsers.inference.template import Plan
-from runwatch.parsers.lexicon.words import is_quality, is_telling, is_val
+from runwatch.parsers.lexicon.words import is_meaningful, is_quality, is_val
 
 FEW = 3
 """Lines of a family that are enough at the end, if other lines are not too many."""
@@ -31,7 +31,7 @@ def speaks_plainly(lines: list[Kept], plan: Plan) -> bool:
         for kept in lines
         if (i := kept.find(plan.counter)) is not None
     }
-    named = [name for name in plan.names if is_telling(name)]
+    named = [name for name in plan.names if is_meaningful(name)]
     return (
         len(lines) >= PLAIN
         and lines[-1].seen - lines[0].seen == len(lines) - 1
@@ -53,7 +53,7 @@ def few_are_enough(lines: list[Kept], seen: int) -> bool:
     how many there will be or names yet more, and five lines with a score each that are all over the
     text. Less is an example in a text.
     """
-    named = min(len({f.name for f in kept.found if is_telling(f.name)}) for kept in lines)
+    named = min(len({f.name for f in kept.found if is_meaningful(f.name)}) for kept in lines)
     scored = all(any(is_quality(f.name) for f in kept.found) for kept in lines)
     steps = all(any(r <= STEP_RANK for r, _ in kept.ranked) for kept in lines)
     if len(lines) < FEW and not (len(lines) > 1 and steps and scored and named >= 3):

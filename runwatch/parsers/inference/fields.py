@@ -160,7 +160,7 @@ def fields(line: bytes) -> list[Field]:
             field = _field(line, token, line[max(before, start - _MAX_NAME) : start])
             if field is not None:
                 counted = bool(found) and field.name == found[-1].name  # 5 epochs = 0.5
-                beside = said if _BESIDE.fullmatch(field.name) else b""
+                nearby = said if _BESIDE.fullmatch(field.name) else b""
                 if said and (counted or field.name.lower() in _COPULAS) and field.total is None:
                     field = field._replace(name=said)
                 elif found and not field.name:
@@ -172,7 +172,7 @@ def fields(line: bytes) -> list[Field]:
                     whole = _OF_SPLIT.match(found[-1].name)
                     field = field._replace(name=whole[1] + field.name) if whole else field
                 field, said = _said(line, field)
-                said = said or beside
+                said = said or nearby
                 found.append(field)
                 if len(found) >= MAX_FIELDS:
                     break

@@ -27,7 +27,7 @@ from runwatch.parsers.body.matchers import values
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.body.ranks import Ranks
 from runwatch.parsers.envelope.header import Header
-from runwatch.parsers.inference.blocks import blocks, headings, tells_batches
+from runwatch.parsers.inference.blocks import blocks, has_batches, headings
 from runwatch.parsers.inference.evidence import FEW, PLAIN, few_are_enough, speaks_plainly
 from runwatch.parsers.inference.learning_rate import rates
 from runwatch.parsers.inference.places import ENOUGH, Kept
@@ -198,7 +198,7 @@ class Learner:
 
         The other result is the lines with records that were not counted yet: they are understood.
         """
-        match, told, understood, placing, ranks = None, -1, [], Placing(), Ranks()
+        match, reported, understood, placing, ranks = None, -1, [], Placing(), Ranks()
         for kept in self.kept:
             match = ranks.matcher(kept.rank, matcher).match(kept.line)
             if match is not None:
@@ -206,9 +206,9 @@ class Learner:
                 if kept.header is not None:
                     layout, row = placing.row(layout, row, kept.outer, kept.header)
                 piece.add(layout, kept.offset, kept.number, row)
-                if kept.unparsed and kept.number != told:
+                if kept.unparsed and kept.number != reported:
                     piece.unparsed -= 1
-                    told = kept.number
+                    reported = kept.number
                 if not kept.unparsed:
                     understood.append(kept.number)
         return match is not None, understood
@@ -252,10 +252,10 @@ class Learner:
         partial = not judged or judged[0].plan.counter is None or not judged[0].plan.quality
         if not partial or last or not _promising(families):
             plans = blocks(families, self._lines)
-            if plans is not None and (partial or tells_batches(plans, judged[0].plan, families)):
-                told = {f.name for kept in self.kept if kept.head in plans for f in kept.found}
+            if plans is not None and (partial or has_batches(plans, judged[0].plan, families)):
+                reported = {f.name for kept in self.kept if kept.head in plans for f in kept.found}
                 plans = _within_epochs(plans, families)
-                return self._format(plans, families, 0.8 if any(map(is_loss, told)) else LOSSLESS)
+                return self._format(plans, families, 0.8 if any(map(is_loss, reported)) else LOSSLESS)
         if not judged or (judged[0].waits and not last):
             return None
         plans = _within_epochs(_side_by_side(judged, families), families)
@@ -357,6 +357,6 @@ def _side_by_side(judged: list[Judgement], families: Mapping[bytes, list[Kept]])
         ):  # a value that was printed before
             lines = families[other.head], families[main.head]
             among = interleaved(*lines) and not (other.names == main.names and in_stretches(*lines))
-            beside = among or is_val(other.head) or (not other.quality and bool(main.quality))
-            plans[other.head] = replace(other, main=not beside, pattern=f"{NAME}-{len(plans) + 1}")
+            nearby = among or is_val(other.head) or (not other.quality and bool(main.quality))
+            plans[other.head] = replace(other, main=not nearby, pattern=f"{NAME}-{len(plans) + 1}")
     return plans

@@ -27,11 +27,11 @@ def rates(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]
         if FEW <= len(lines) <= len(records) + 1
         and (2 * len(lines) > len(records) or all(kept.ranked for kept in lines))
         and interleaved(lines, records)
-        and all(_tells_rate(kept) for kept in lines)
+        and all(_has_rate(kept) for kept in lines)
     }
 
 
-def _tells_rate(kept: Kept) -> bool:
+def _has_rate(kept: Kept) -> bool:
     """Whether one number of a line is a learning rate, and no place is there but an epoch."""
     epochs = all(r == EPOCH_RANK for r, _ in kept.ranked)
     return epochs and sum(is_rate(field.name) for field in kept.found) == 1

@@ -95,10 +95,10 @@ def counter_of(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | 
         inside = inside or (counted[0] == UNKNOWN and epoch is not None and epoch[0] == EPOCH_RANK)
         outer = epoch if inside else _round_of(lines, counted, places)
         if outer is not None:
-            anew = begins_anew(lines, counted, outer)
-            if anew or (anew is None and not last and ratio(lines, counted)):
-                return counted, outer, anew is None and len(lines) < _PATIENCE
-            if anew is None and inside and not ratio(lines, counted) and grows(lines, counted, least=0.5):
+            again = begins_again(lines, counted, outer)
+            if again or (again is None and not last and ratio(lines, counted)):
+                return counted, outer, again is None and len(lines) < _PATIENCE
+            if again is None and inside and not ratio(lines, counted) and grows(lines, counted, least=0.5):
                 return counted, outer, False  # it may yet start again with the next epoch
         if grows(lines, counted, least=0.5):
             return counted, None, False
@@ -112,8 +112,8 @@ def counter_of(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | 
         at = next((p for p in named if p[0] == EPOCH_RANK and _begins(lines, p, last=last)), None)
         if at is not None:
             return at, None, False
-    told = any(2 * len(steps_of(lines, counted)) > len(lines) for counted in named)
-    return None, epoch, told and not last and len(lines) < _PATIENCE  # it may yet grow
+    reported = any(2 * len(steps_of(lines, counted)) > len(lines) for counted in named)
+    return None, epoch, reported and not last and len(lines) < _PATIENCE  # it may yet grow
 
 
 def _round_of(lines: list[Kept], counted: Place, places: list[Place]) -> Place | None:
@@ -176,9 +176,9 @@ def rounded(lines: list[Kept], counted: Place) -> bool:
 def ratio(lines: list[Kept], counted: Place) -> bool:
     """Whether a counter is printed with its end, `12/500`; what changes while it stays is none."""
     places = [(k, k.found[i]) for k in lines if (i := k.find(counted)) is not None]
-    told = [(k.text(f), k.line[slice(*f.total)]) for k, f in places if f.total]
-    alone = sum(a[0] == b[0] and a[1] != b[1] for a, b in pairwise(told))
-    return bool(told) and 2 * alone < len(told)
+    reported = [(k.text(f), k.line[slice(*f.total)]) for k, f in places if f.total]
+    alone = sum(a[0] == b[0] and a[1] != b[1] for a, b in pairwise(reported))
+    return bool(reported) and 2 * alone < len(reported)
 
 
 def two_ratios(lines: list[Kept]) -> bool:
@@ -186,7 +186,7 @@ def two_ratios(lines: list[Kept]) -> bool:
     return all(sum(k.found[i].total is not None for _, i in k.ranked) > 1 for k in lines)
 
 
-def begins_anew(lines: list[Kept], counted: Place, epoch: Place) -> bool | None:
+def begins_again(lines: list[Kept], counted: Place, epoch: Place) -> bool | None:
     """Whether a counter starts again with each epoch; None if no epoch has changed.
 
     One that is printed without its end has to grow in between.

@@ -13,9 +13,9 @@ from runwatch.parsers.api import Format
 from runwatch.parsers.envelope.header import Header
 from runwatch.parsers.inference.learner import KEPT_LINES, Learner
 from runwatch.parsers.inference.places import ENOUGH
-from runwatch.parsers.inference.roles import told_by
+from runwatch.parsers.inference.roles import named_by
 from runwatch.parsers.inference.template import LearnedMatcher
-from runwatch.parsers.lexicon.words import SAVES, TOLD_AGAIN, VAL, words
+from runwatch.parsers.lexicon.words import REPEATED, SAVES, VAL, words
 
 _SURE = 0.8
 """How likely a later stage must be read right."""
@@ -25,7 +25,7 @@ _PATIENCE = 4 * KEPT_LINES
 """Lines below a record that may be of use, after which no more are looked at until another record comes."""
 _MOST = 1024
 """Heads remembered."""
-_BESIDE = SAVES | TOLD_AGAIN | VAL
+_BESIDE = SAVES | REPEATED | VAL
 """Words of lines that are no stage of training."""
 _STAGES = 4
 """Stages learned of one stream, besides the first."""
@@ -58,8 +58,8 @@ class Relearner(Learner):
         """Return what watches below the newest of so many records: what was seen is next to them."""
         if records == self._records:
             return self
-        beside = {kept.head for kept in self.kept}
-        known = self._known if beside <= self._known or len(self._known) > _MOST else self._known | beside
+        nearby = {kept.head for kept in self.kept}
+        known = self._known if nearby <= self._known or len(self._known) > _MOST else self._known | nearby
         return Relearner(self._fmt, known, self._trust, records)
 
     def see(
@@ -78,7 +78,7 @@ class Relearner(Learner):
         if not isinstance(matcher, LearnedMatcher) or not self.reads_loss or self.certainty < _SURE:
             return None
         lines = sum(kept.head == matcher.head for kept in self.kept)
-        if matcher.head in self._known or not _BESIDE.isdisjoint(words(told_by(matcher.head))):
+        if matcher.head in self._known or not _BESIDE.isdisjoint(words(named_by(matcher.head))):
             return None
         if lines < (ENOUGH if last else _MANY):
             return None

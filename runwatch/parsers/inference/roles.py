@@ -15,12 +15,12 @@ from runwatch.parsers.lexicon import counters as counted
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.names import meaning
 from runwatch.parsers.lexicon.words import (
+    REPEATED,
     RUNS,
-    TOLD_AGAIN,
     is_loss,
+    is_meaningful,
     is_quality,
     is_split,
-    is_telling,
     is_val,
     words,
 )
@@ -77,10 +77,10 @@ _TIME_UNITS = (b"s", b"ms", b"us", b"m", b"min", b"h")
 def is_time(field: Field) -> bool:
     """Whether a number is a time: `time: 17`, `took 12.4s`."""
     said = not _TIME.isdisjoint(words(field.name))
-    return said or (field.suffix in _TIME_UNITS and not is_telling(field.name))
+    return said or (field.suffix in _TIME_UNITS and not is_meaningful(field.name))
 
 
-def told_by(family: bytes) -> bytes:
+def named_by(family: bytes) -> bytes:
     """Return a head without what a logger prints before its level, as in `[test] main.py[line:#] INFO: #`."""
     return _LOGGER.sub(b"", family)
 
@@ -131,9 +131,9 @@ def rank(line: bytes, number: Field) -> int | None:
     leads = not before.strip(b" \t|[(#<>") or before.lstrip() in (name, name + b":", name + b"=")
     if name.lower() in _LABELS and leads:
         return EPOCH_RANK if name in (b"e", b"E") else STEP_RANK
-    if number.total is not None and not is_telling(name) and last not in _CLASSES:
+    if number.total is not None and not is_meaningful(name) and last not in _CLASSES:
         return RATIO
-    if before.endswith(b"[") and line[number.end : number.end + 1] == b"]" and not is_telling(name):
+    if before.endswith(b"[") and line[number.end : number.end + 1] == b"]" and not is_meaningful(name):
         leads = leads or header_before(line, len(before) - 1) is not None
     return LEADING if leads and last not in _CLASSES else None
 
@@ -154,7 +154,7 @@ def place(rank: int, name: bytes) -> tuple[int, bytes]:
     `best epoch` repeats what others printed.
     """
     last = name.rpartition(b" ")[2].lower().rstrip(b".")
-    if last not in _STEP_RANKS or not TOLD_AGAIN.isdisjoint(words(name)):
+    if last not in _STEP_RANKS or not REPEATED.isdisjoint(words(name)):
         return rank, name
     return rank, b"iter" if _STEP_RANKS[last] == counted.ITERATION else last
 
@@ -173,10 +173,10 @@ def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
 
 def _unknown(line: bytes, found: list[Field], ranks: list[int | None]) -> int | None:
     """Return which number before a loss may count, though no known word says so: `[1] [data:50] loss`."""
-    told = next((i for i, number in enumerate(found) if is_telling(number.name)), None)
-    if told is None or not any(is_loss(number.name) for number in found[told:]):
+    reported = next((i for i, number in enumerate(found) if is_meaningful(number.name)), None)
+    if reported is None or not any(is_loss(number.name) for number in found[reported:]):
         return None
-    return next((i for i in range(told) if ranks[i] is None and _may_count(line, found[i])), None)
+    return next((i for i in range(reported) if ranks[i] is None and _may_count(line, found[i])), None)
 
 
 def _may_count(line: bytes, number: Field) -> bool:
@@ -196,7 +196,7 @@ def _follows(line: bytes, first: Field, second: Field) -> bool:
 
 def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bytes | None:
     """Return the family a line belongs to, or None if it can be of none."""
-    scored = (index for index, number in enumerate(found) if is_telling(number.name))
+    scored = (index for index, number in enumerate(found) if is_meaningful(number.name))
     splits = (index for index, number in enumerate(found) if is_bare_score(line, number))
     index = ranked[0][1] if ranked else next(scored, next(splits, None))
     if index is None and found and is_boxed(line):

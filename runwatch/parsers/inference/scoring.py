@@ -32,14 +32,14 @@ from runwatch.parsers.inference.turns import takes_turns, turning
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical, meaning
 from runwatch.parsers.lexicon.words import (
+    distinguishes_runs,
     is_epoch,
     is_loss,
+    is_meaningful,
     is_quality,
     is_rate,
     is_split,
-    is_telling,
     is_val,
-    tells_runs_apart,
     words,
 )
 
@@ -100,8 +100,8 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     every = [kept for kept in every if kept.rank == every[0].rank]  # each rank counts for itself
     counts = Counter(name for kept in every for name in {f.name for f in kept.found if f.name})
     splits = _splits(every, counts)
-    telling = [name for name in counts if is_telling(name) or name in splits]
-    quality = _quality(telling, splits, counts, len(every))
+    meaningful = [name for name in counts if is_meaningful(name) or name in splits]
+    quality = _quality(meaningful, splits, counts, len(every))
     quality = _by_itself(quality, every)
     lines = [k for k in every if quality & {f.name for f in k.found}] if quality else every
     counter, epoch, waits = counter_of(lines, last=last)
@@ -110,16 +110,20 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     # numbers printed once per epoch, or per step within one, are of training whatever they are called
     by_epoch = counter is not None and is_epoch(counter[1]) and grows(lines, counter, least=0.9)
     structured = by_epoch or (counter is not None and (epoch is not None or two_ratios(lines)))
-    guessed = not telling and not structured and counter is not None and _steady(lines, counter)
-    if not telling and not guessed and not (structured and _has_floats(lines)):
+    guessed = not meaningful and not structured and counter is not None and _steady(lines, counter)
+    if not meaningful and not guessed and not (structured and _has_floats(lines)):
         return None
-    bare = counter is None and len(telling) + (epoch is not None) < 2
+    bare = counter is None and len(meaningful) + (epoch is not None) < 2
     if counter is None:
         needed = FEW + 3 if last else 2 * ENOUGH
-        if len(lines) < needed or not quality or (bare and not _tells_but_a_loss(lines, telling, last=last)):
+        if (
+            len(lines) < needed
+            or not quality
+            or (bare and not _has_only_a_loss(lines, meaningful, last=last))
+        ):
             return None
     elif not quality and not structured and not guessed:
-        share = sum(any(is_telling(f.name) for f in kept.found) for kept in lines) / len(lines)
+        share = sum(any(is_meaningful(f.name) for f in kept.found) for kept in lines) / len(lines)
         if share < 0.5 and not (ratio(lines, counter) and grows(lines, counter, least=0.9)):
             return None
     usual = usual_of(lines)
@@ -133,7 +137,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         names=frozenset(
             name
             for name in usual - names_of(lines, counter) - names_of(lines, epoch)
-            if not tells_runs_apart(name)
+            if not distinguishes_runs(name)
         ),
         losses=frozenset(name for name in quality & usual if is_loss(name)),
         aliases=aliases(lines, usual),
@@ -168,10 +172,10 @@ def _splits(lines: list[Kept], names: Collection[bytes]) -> frozenset[bytes]:
     if len(splits) != 1 or not all(map(is_val, splits)):
         return splits
     others = [name for name in names if name not in whole | splits]
-    return splits.union(others) if len(others) == 1 and not is_telling(others[0]) else splits
+    return splits.union(others) if len(others) == 1 and not is_meaningful(others[0]) else splits
 
 
-def _tells_but_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bool:
+def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bool:
     """Whether lines show the loss of training, nearly always another, and only a time or a share next to it.
 
     Where they are right below each other, one that shows a place may yet come between them.
@@ -231,8 +235,8 @@ def _quality(
 def _by_itself(quality: frozenset[bytes], lines: list[Kept]) -> frozenset[bytes]:
     """Return the plain loss alone if its parts are on lines of their own: `step 1 box_loss`."""
     plain = frozenset(name for name in quality if is_loss(name) and _PLAIN.issuperset(words(name)))
-    told = [quality & {f.name for f in kept.found} for kept in lines]
-    apart = all(is_loss(name) for name in quality) and not any(t & plain and t - plain for t in told)
+    reported = [quality & {f.name for f in kept.found} for kept in lines]
+    apart = all(is_loss(name) for name in quality) and not any(t & plain and t - plain for t in reported)
     return plain if plain and apart else quality
 
 
@@ -276,8 +280,8 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
 
 def _is_of_training(name: bytes) -> bool:
     """Whether a name is that of a loss of training by its kind, `Train MSE`: others are parts next to it."""
-    told = meaning(spelled(name))
-    return told.split == "train" and told.unless == LOSS
+    reported = meaning(spelled(name))
+    return reported.split == "train" and reported.unless == LOSS
 
 
 def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
@@ -303,11 +307,11 @@ def losses_by_split(names: Collection[bytes]) -> dict[bytes, str]:
     if epochs and [name.lower() for name in others] == [b"total"]:
         return dict.fromkeys(others, LOSS)
     splits = [name for name in names if is_split(name)]
-    told = [name for name in splits if not is_val(name)]
+    reported = [name for name in splits if not is_val(name)]
     vals = [name for name in splits if is_val(name)]
-    if len(told) != 1 or len(vals) != 1 or any(map(is_quality, names)) or b"test" in words(vals[0]):
+    if len(reported) != 1 or len(vals) != 1 or any(map(is_quality, names)) or b"test" in words(vals[0]):
         return {}
-    return {told[0]: LOSS, vals[0]: VAL_LOSS}
+    return {reported[0]: LOSS, vals[0]: VAL_LOSS}
 
 
 def is_part(name: bytes) -> bool:

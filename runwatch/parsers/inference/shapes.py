@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from runwatch.parsers.inference.fields import Field, fields
 from runwatch.parsers.inference.roles import counters, head, is_bare_score, is_boxed
-from runwatch.parsers.lexicon.words import is_telling
+from runwatch.parsers.lexicon.words import is_meaningful
 
 _ZEROS = bytes(48 if 48 <= c <= 57 else c for c in range(256))
 _DIGIT = re.compile(rb"\d")
@@ -61,12 +61,12 @@ def _read(line: bytes) -> Reading | None:
     if not found:
         return None
     ranked = counters(line, found)
-    telling = (
+    meaningful = (
         ranked
         or is_boxed(line)
-        or any(is_telling(field.name) or is_bare_score(line, field) for field in found)
+        or any(is_meaningful(field.name) or is_bare_score(line, field) for field in found)
     )
-    family = head(line, found, ranked) if telling else None
+    family = head(line, found, ranked) if meaningful else None
     return _NOTHING if family is None else Reading(family, found, ranked)
 
 

@@ -17,7 +17,7 @@ from runwatch.parsers.inference.scoring import LOSSLESS, aliases, losses_by_spli
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import columns as columns_of
 from runwatch.parsers.lexicon.names import unit_of
-from runwatch.parsers.lexicon.words import is_epoch, is_loss, is_quality, is_telling, words
+from runwatch.parsers.lexicon.words import is_epoch, is_loss, is_meaningful, is_quality, words
 
 _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
 _GAPPED = re.compile(rb"[\t|]|[Ll]oss")
@@ -79,13 +79,13 @@ def header(line: bytes) -> Header | None:
         return None
     before = b"oss" in bare and behind_logger(bare)
     if before:
-        told = header(bare[before.end() :])
-        return told and told._replace(logged=True)
+        reported = header(bare[before.end() :])
+        return reported and reported._replace(logged=True)
     gap, cell = (_RULED, _RULED_WORD) if ruled else (_GAP, _WORD)
     columns = tuple(column for column in gap.split(bare) if column)
     if len(columns) == 1 and not ruled and len(listed := _LISTED.split(bare.lstrip(b"# "))) > 1:
         columns, cell = tuple(listed), _LISTED_WORD[b";" if b";" in bare else b","]
-        if not listed[0] and len(listed) > 2 and all(map(is_telling, listed[1:])):
+        if not listed[0] and len(listed) > 2 and all(map(is_meaningful, listed[1:])):
             columns = (b"#", *listed[1:])  # the index of a data frame, which has no name
     elif len(columns) == 1:
         columns = tuple(line.split())
@@ -105,7 +105,7 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
     if any(not column[:1].isalpha() and column != b"#" for column in columns):
         return False
     alone = b"\t" in line or (
-        b"," in line and all(is_telling(name) or b"time" in words(name) for name in columns)
+        b"," in line and all(is_meaningful(name) or b"time" in words(name) for name in columns)
     )
     counted = _counter(columns) is not None or (alone and _of_losses(columns))
     scored = any(is_quality(name) and len(name) < 40 for name in columns)
@@ -175,8 +175,8 @@ class TableMatcher(Matcher):
         cells = [_CELL.fullmatch(line, *word.span()) for word in words]
         if len(cells) < len(columns) or None in cells:
             return None
-        told = zip(columns, cells, strict=False)
-        spans = {name: cell.span(1) for name, cell in told if cell is not None and cell[1]}
+        reported = zip(columns, cells, strict=False)
+        spans = {name: cell.span(1) for name, cell in reported if cell is not None and cell[1]}
         names = tuple(spans)
         if self._step not in names if self.counted else len(names) < len(self._names):
             return None

@@ -26,17 +26,17 @@ from runwatch.parsers.inference.roles import (
     counters,
     head,
     is_boxed,
+    named_by,
     place,
     relevant,
-    told_by,
 )
 from runwatch.parsers.inference.sections import VAL_SECTION, Sections
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical
 from runwatch.parsers.lexicon.names import columns as columns_of
 from runwatch.parsers.lexicon.words import (
+    REPEATED,
     SAVES,
-    TOLD_AGAIN,
     VAL,
     is_epoch,
     is_quality,
@@ -205,12 +205,12 @@ class LearnedMatcher(Matcher):
             return None
         if is_quality(family) and not is_quality(main.head):  # `Target loss 0.1 reached at step 9`
             return None
-        told = b"" if _LAST.sub(b"#", family) == main.head else told_by(family)
-        said = set(words(told)).difference(words(main.head))
+        reported = b"" if _LAST.sub(b"#", family) == main.head else named_by(family)
+        said = set(words(reported)).difference(words(main.head))
         marked = main.names <= names and said == {b"new", b"best"}  # `[NEW BEST] Epoch 3 loss 0.5`
         if 2 * len(main.names & names) < len(main.names):
             return None
-        if not (marked or (TOLD_AGAIN | SAVES | VAL).isdisjoint(said)):
+        if not (marked or (REPEATED | SAVES | VAL).isdisjoint(said)):
             return None
         if family not in self._stages:
             if len(self._stages) >= _MAX_STAGES:

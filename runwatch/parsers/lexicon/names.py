@@ -33,7 +33,14 @@ from runwatch.core.metrics import (
 )
 from runwatch.parsers.lexicon import units
 from runwatch.parsers.lexicon.languages import spelled, translated
-from runwatch.parsers.lexicon.words import apart, is_loss, is_quality, is_telling, own_losses, without_split
+from runwatch.parsers.lexicon.words import (
+    apart,
+    is_loss,
+    is_meaningful,
+    is_quality,
+    own_losses,
+    without_split,
+)
 
 
 @lru_cache
@@ -203,9 +210,9 @@ class Meaning:
 def meaning(printed: str, suffix: str = "") -> Meaning:
     """Return what a printed name means whose value has the unit `suffix` behind it."""
     name = printed.strip()
-    told = units.rate_suffix(suffix)
-    if told is not None and name.lower() in ("", suffix.lower(), *SPEED):
-        return Meaning(told[0], f"unit {suffix}", "rate", unit=told[1])
+    reported = units.rate_suffix(suffix)
+    if reported is not None and name.lower() in ("", suffix.lower(), *SPEED):
+        return Meaning(reported[0], f"unit {suffix}", "rate", unit=reported[1])
     found = _own.get(name.lower()) or _read(name)
     unit = units.of_suffix(suffix)
     return found if unit is None else replace(found, unit=unit)
@@ -267,7 +274,7 @@ def use(names: Mapping[str, Meaning]) -> None:
     _own.update(own)
     own_losses.clear()
     own_losses.update(name.encode() for name, meant in own.items() if meant.role == "loss")
-    for known in (meaning, is_loss, is_quality, is_telling):
+    for known in (meaning, is_loss, is_quality, is_meaningful):
         known.cache_clear()
 
 
@@ -302,12 +309,12 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
     that is next to that of training is the validation loss.
     """
     found: dict[str, str] = {}
-    losses = {name: told for name in named if (told := meaning(name)).role == "loss"}
+    losses = {name: reported for name in named if (reported := meaning(name)).role == "loss"}
     for target in (LOSS, VAL_LOSS):
         if target in named.values():
             continue
         splits = ("", "train", "both") if target == LOSS else ("val", "test")
-        rivals = [name for name, told in losses.items() if told.split in splits]
+        rivals = [name for name, reported in losses.items() if reported.split in splits]
         rivals = [name for name in rivals if losses[name].rule == SUM] or rivals
         said = "train" if target == LOSS else "val"
         rivals = [name for name in rivals if losses[name].split == said] or rivals
@@ -342,7 +349,9 @@ def objective(printed: Iterable[str]) -> str | None:
     A function may have parameters behind a colon: `Quantile:alpha=0.9`.
     """
     functions = {name: meaning(f"train {name.partition(':')[0]}") for name in printed}
-    return next((name for name, told in functions.items() if LOSS in (told.metric, told.unless)), None)
+    return next(
+        (name for name, reported in functions.items() if LOSS in (reported.metric, reported.unless)), None
+    )
 
 
 # -- how a name is read ------------------------------------------------------------------------------
@@ -450,8 +459,8 @@ def _extra(kind: Kind, words: tuple[str, ...]) -> tuple[int | None, Unit]:
         )  # `step_ms` says by its unit that it is one
     elif kind.metric == MFU:
         said = [said[0] - _PERCENT]
-    beside = (name - core for name in said for core in map(_words, kind.cores) if core <= name)
-    fits = [len(rest) for rest in beside if rest <= kind.beside | ANY]
+    nearby = (name - core for name in said for core in map(_words, kind.cores) if core <= name)
+    fits = [len(rest) for rest in nearby if rest <= kind.beside | ANY]
     return min(fits, default=None), unit
 
 

@@ -110,8 +110,8 @@ def rate_suffix(suffix: str) -> tuple[str, Unit] | None:
 
 def of_suffix(suffix: str) -> Unit | None:
     """Return the unit of a value printed with `suffix`; None if it is unknown."""
-    told = rate_suffix(suffix)
-    return told[1] if told else _SUFFIXES.get(suffix)
+    reported = rate_suffix(suffix)
+    return reported[1] if reported else _SUFFIXES.get(suffix)
 
 
 def is_per(before: list[str], behind: str) -> bool:

@@ -50,7 +50,7 @@ RUNS = frozenset(
     b"config".split()
 )
 """Words of names whose numbers distinguish trainings."""
-TOLD_AGAIN = frozenset(
+REPEATED = frozenset(
     b"best final finished end average avg mean overall last early stop stopping summary".split()
 )
 """Words of lines and names that show again what others reported."""
@@ -143,7 +143,7 @@ def is_loss(name: bytes) -> bool:
 
 
 @lru_cache(_NAMES)
-def is_telling(name: bytes) -> bool:
+def is_meaningful(name: bytes) -> bool:
     """Whether a name is one that only training prints."""
     return is_quality(name) or not _SOFT.isdisjoint(words(name))
 
@@ -179,6 +179,6 @@ def is_split(name: bytes) -> bool:
     return bool(parts := words(name)) and _SPLITS.issuperset(parts)
 
 
-def tells_runs_apart(name: bytes) -> bool:
+def distinguishes_runs(name: bytes) -> bool:
     """Whether a name is that of a run, a fold, or what else is trained one after the other."""
     return not RUNS.isdisjoint(words(name)[-1:])

@@ -104,9 +104,9 @@ class Epochs:
         """Take what a line shows; `for_all`: bars of other ranks, too, which are not all at one place."""
         self._around.tell(epoch, epochs, for_all=for_all)
 
-    def tell_outer(self, epoch: int, epochs: int) -> None:
+    def note_outer(self, epoch: int, epochs: int) -> None:
         """Take what a bar of epochs shows."""
-        self._around.tell_outer(epoch, epochs)
+        self._around.note_outer(epoch, epochs)
 
     def begin(self, total: float) -> None:
         """Note that a bar is drawn that has done nothing."""
@@ -214,7 +214,7 @@ class _Around:
         self._any, self._by_line = True, not (self._behind or for_all)
         self._told = epoch + self._behind, epochs or -1
 
-    def tell_outer(self, epoch: int, epochs: int) -> None:
+    def note_outer(self, epoch: int, epochs: int) -> None:
         if epoch <= epochs:
             self._any, self._by_line, self.first = True, False, 1
             self._told = epoch, epochs or -1
@@ -233,7 +233,7 @@ class _Around:
             self._turn(total)
         elif self._told is not None and (self.run_wide or self._goes_on(n)):
             self.run_wide = True
-            self._begin_told(self._told)
+            self._begin_known(self._told)
         self._n, self._total = n, total
         self.moved |= 0 < n < total
         return (self._epoch, self._epochs) if self._latched or self._known else (-1, -1)
@@ -253,13 +253,13 @@ class _Around:
         """Take a bar that has begun again."""
         if self._told is not None:
             self.run_wide &= self._total < 0 or self._told[0] <= self._epoch
-            self._begin_told(self._told)
+            self._begin_known(self._told)
         elif self._total >= 0 and not self.run_wide:
             whole = math.isinf(total) or is_full(self._n, total)
             ended = total == self._total and whole
             self._epoch = self._epoch + 1 if ended else self.first
 
-    def _begin_told(self, told: tuple[int, int]) -> None:
+    def _begin_known(self, told: tuple[int, int]) -> None:
         self._epoch, self._epochs = told
         self._told, self._latched = None, True
 

@@ -44,17 +44,17 @@ _AT_ONCE = 1024
 """Redraws matched at once: the regex takes memory for each."""
 
 _FILLED = rb"[ #0-9=>.\x80-\xbf\xe2-]{0,400}"
-_COLOUR = rb"(?:\x1b\[[0-9;]{0,8}m)?"
+_COLOR = rb"(?:\x1b\[[0-9;]{0,8}m)?"
 _LINES = rb"[\x80-\xbf\xe2][\x80-\xbf\xe2 ]{3,400}"
 _ARROW = rb"\[[=>.# -]{8,80}\]"
 _VARIES = re.compile(
-    rb"(?P<filled>%\|" + _COLOUR + _FILLED + _COLOUR + rb"\|)|(?P<lines>" + _LINES + rb")|(?P<arrow>" + _ARROW
+    rb"(?P<filled>%\|" + _COLOR + _FILLED + _COLOR + rb"\|)|(?P<lines>" + _LINES + rb")|(?P<arrow>" + _ARROW
     # as rich, alive-progress and Keras draw their bars
     + rb")|(?P<pad> +)(?=[0-9])|(?P<time>[0-9]+(?::[0-9]+)+)|(?P<decimal>[0-9]+\.[0-9]+)|(?P<whole>[0-9]+)"
 )  # fmt: skip
 """What differs between redraws of a bar."""
 _FORMS = {
-    "filled": rb"%\|" + _COLOUR + _FILLED + _COLOUR + rb"\|",
+    "filled": rb"%\|" + _COLOR + _FILLED + _COLOR + rb"\|",
     "lines": _LINES,
     "arrow": _ARROW,
     "pad": rb" {1,9}",
@@ -63,14 +63,14 @@ _FORMS = {
     "whole": rb"(?!0/)[0-9]{1,16}",
 }
 """How they are matched. A bar that has done nothing yet is none of these: it shows that one begins."""
-_FILLING = re.compile(rb"%\|" + _COLOUR + _FILLED + _COLOUR + rb"\|")
+_FILLING = re.compile(rb"%\|" + _COLOR + _FILLED + _COLOR + rb"\|")
 _COUNT = BarPattern()
 _ODD = frozenset((b"^", b"#", b"`", b"|"))
 """What a line begins with that is an echoed key, of Markdown, or a row of a box."""
 _Find = Callable[[bytes, int, int], re.Match[bytes] | None]
 
 
-class Tells(Enum):
+class Shown(Enum):
     """What redraws of a kind show."""
 
     NOTHING = auto()
@@ -80,10 +80,10 @@ class Tells(Enum):
     """The event that the first of them reported."""
 
 
-class _Told(NamedTuple):
+class _Said(NamedTuple):
     """What redraws of a kind show, and the words of their event."""
 
-    tells: Tells
+    tells: Shown
     words: bytes = b""
 
 
@@ -92,7 +92,7 @@ class Run(NamedTuple):
 
     begin: int
     end: int
-    tells: Tells
+    tells: Shown
 
     def inside(self, *, first: bool, last: bool) -> Run:
         """Return the run without its first or its last record."""
@@ -106,9 +106,9 @@ class IdleRedraws:
         self._matchers, self._events = matchers, events
         self._bars = [reader for reader in readers if reader.reads_redraws]
         self._readers = [reader for reader in readers if not reader.reads_redraws]
-        self._kinds: dict[bytes, _Told] = {}
+        self._kinds: dict[bytes, _Said] = {}
         """Kinds of redraws, as regexes, the oldest first."""
-        self._known: list[tuple[Tells, _Find]] = []
+        self._known: list[tuple[Shown, _Find]] = []
         """What matches runs of them."""
         self._seen: dict[bytes, bool] = {}
         """Other kinds, and whether they were looked at: one that comes once is not worth it."""
@@ -120,9 +120,9 @@ class IdleRedraws:
     def _gate(self) -> Gate:
         return Gate(self._matchers, self._readers, bars=False)
 
-    def asleep(self, tells: Tells) -> bool:
+    def asleep(self, tells: Shown) -> bool:
         """Return whether nobody waits for redraws of this kind, whatever they hold."""
-        if tells is Tells.COUNT:  # matchers are asked about no bar that does
+        if tells is Shown.COUNT:  # matchers are asked about no bar that does
             return not any(reader.awake for reader in self._readers)
         return self._gate.asleep()
 
@@ -147,8 +147,8 @@ class IdleRedraws:
             return []
         last = self.remembered
         runs = self._runs(lines, rest[_redrawn(lines, rest, every=every)], learns=learns)
-        inner = (run.inside(first=run.tells is Tells.AGAIN, last=last) for run in runs)
-        asleep = {tells for tells in Tells if self.asleep(tells)}
+        inner = (run.inside(first=run.tells is Shown.AGAIN, last=last) for run in runs)
+        asleep = {shows for shows in Shown if self.asleep(shows)}
         return [run for run in inner if run.begin < run.end and run.tells in asleep]
 
     def counts(self, lines: Lines, runs: Sequence[Run]) -> tuple[list[Decoded], list[Run]]:
@@ -156,7 +156,7 @@ class IdleRedraws:
 
         What was not decoded is to be read. Where something is remembered, nothing is decoded before its time.
         """
-        counted = [np.arange(run.begin, run.end) for run in runs if run.tells is Tells.COUNT]
+        counted = [np.arange(run.begin, run.end) for run in runs if run.tells is Shown.COUNT]
         if not counted or self.remembered:
             return [], [*runs]
         index = np.concatenate(counted)
@@ -164,8 +164,8 @@ class IdleRedraws:
         empty = index[lines.lengths[index] == 1]
         done = np.sort(np.concatenate([empty, *(part.lines for part in decoded)]))
         edges = np.flatnonzero(np.diff(done) > 1) + 1
-        left = [Run(int(at[0]), int(at[-1]) + 1, Tells.COUNT) for at in np.split(done, edges) if len(at)]
-        return decoded, sorted((*left, *(run for run in runs if run.tells is not Tells.COUNT)))
+        left = [Run(int(at[0]), int(at[-1]) + 1, Shown.COUNT) for at in np.split(done, edges) if len(at)]
+        return decoded, sorted((*left, *(run for run in runs if run.tells is not Shown.COUNT)))
 
     def count(self, lines: Lines, index: Ints) -> list[Decoded]:
         """Decode records that show where a bar is, as far as that is quicker."""
@@ -185,13 +185,13 @@ class IdleRedraws:
         places, records = (lines.starts[index] + lines.begin).tolist(), index.tolist()
         looks, at = _LOOKS, 0
         while at < len(places):
-            for tells, find in self._known:
+            for shows, find in self._known:
                 found = find(text, places[at], end)
                 if found is not None:
                     while (more := find(text, found.end(), end)) is not None:
                         found = more
                     last = int(np.searchsorted(lines.starts, found.end() - lines.begin)) - 1
-                    yield Run(records[at], last + 1, tells)
+                    yield Run(records[at], last + 1, shows)
                     at = bisect_left(places, found.end(), at)
                     break
             else:
@@ -208,24 +208,24 @@ class IdleRedraws:
         if looked is None and len(self._seen) >= _MOST_SEEN:
             self._seen.clear()
         self._seen[form] = looked is not None
-        told = self._told(line, learns) if looked is False else None
-        if told is None:
+        reported = self._told(line, learns) if looked is False else None
+        if reported is None:
             return False
         if len(self._kinds) >= _MOST_KINDS:
             del self._kinds[next(iter(self._kinds))]
-        self._kinds[form] = told
+        self._kinds[form] = reported
         self._known = [*_matches(self._kinds)]
         return True
 
-    def _told(self, line: bytes, learns: bool) -> _Told | None:
+    def _told(self, line: bytes, learns: bool) -> _Said | None:
         """Return what a redraw shows, whichever its numbers, while nobody waits; None if anything else."""
         text = bare(line)
         words = self._events.redraws(text)
         if words is None or self._may_read(text, learns):
             return None
         if _COUNT.match(text) is not None:
-            return None if words else _Told(Tells.COUNT)
-        return _Told(Tells.AGAIN if words else Tells.NOTHING, words)
+            return None if words else _Said(Shown.COUNT)
+        return _Said(Shown.AGAIN if words else Shown.NOTHING, words)
 
     def _may_read(self, text: bytes, learns: bool) -> bool:
         """Return whether anyone may read a redraw, or what follows its bar."""
@@ -255,7 +255,7 @@ def _form(line: bytes) -> bytes | None:
     return b"".join((*parts, re.escape(line[at:]))) if parts and size <= _LONGEST else None
 
 
-def _matches(kinds: Mapping[bytes, _Told]) -> Iterator[tuple[Tells, _Find]]:
+def _matches(kinds: Mapping[bytes, _Said]) -> Iterator[tuple[Shown, _Find]]:
     """Yield what matches runs of redraws that show the same."""
     for told in sorted(set(kinds.values()), key=lambda told: (told.tells.value, told.words)):
         same = b"|".join(form for form, of in kinds.items() if of == told)

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from runwatch.parsers.body.frames import Pictures
     from runwatch.parsers.framing.lines import Ints
 
-_COLOUR = rb"(?:\[\d{1,2}m){0,3}"
+_COLOR = rb"(?:\[\d{1,2}m){0,3}"
 """Colors of Keras 3 whose escape characters were lost on the way."""
-_EPOCH = re.compile(_COLOUR + rb"Epoch (\d+)/(\d+)" + _COLOUR + rb"\s*$")
+_EPOCH = re.compile(_COLOR + rb"Epoch (\d+)/(\d+)" + _COLOR + rb"\s*$")
 _BAR = re.compile(
-    _COLOUR + rb"\s*(?P<done>\d+)/(?P<total>\d+|Unknown)" + _COLOUR + rb" "
+    _COLOR + rb"\s*(?P<done>\d+)/(?P<total>\d+|Unknown)" + _COLOR + rb" "
     rb"(?:(?:\[[=>.]{10,80}\]|\S{10,200}) ?- |(?<=Unknown )(?:- )?(?=\d+s )|"
-    rb"(?=" + _COLOUR + rb"(?:\xe2\x94[\x80-\xbf]|\?{10}|={10}))\S{1,400} )(?P<rest>[^\r\n]{1,4000})"
+    rb"(?=" + _COLOR + rb"(?:\xe2\x94[\x80-\xbf]|\?{10}|={10}))\S{1,400} )(?P<rest>[^\r\n]{1,4000})"
     rb"|(?:(?:\s*(?P<all>\d+)/(?P<of>\d+) |\s)- |(?=\d+s - ))(?P<whole>\d+m?s [^\r\n]{1,4000})"  # verbose=2
 )
 _ITEM = re.compile(rb" - ([A-Za-z][\w/.-]{0,80}): (" + VALUE + rb")(?= - |[\s\b]*$)")
@@ -211,8 +211,8 @@ class KerasReader(FoldingReader):
 
     def _lost(self, layout: Layout, epoch: float) -> bool:
         """Whether a bar without a headline is of the epoch before the next one, of another run."""
-        begins_anew = self.epoch is not None and epoch <= self.epoch[0]
-        return begins_anew and not self._open and bool(self._values[layout].validation)
+        begins_again = self.epoch is not None and epoch <= self.epoch[0]
+        return begins_again and not self._open and bool(self._values[layout].validation)
 
     def _closes(self, layout: Layout) -> bool:
         """Whether a full bar below a full one is its last picture, which shows more, as of the validation."""
@@ -311,9 +311,9 @@ class KerasReader(FoldingReader):
         offset[full] = pictures.offset[ends[np.searchsorted(ends, full, "right")]]
         epoch = np.searchsorted(heads, full) - 1
         headline = next(part for part in pictures.parts if part.layout.pattern == HEADLINE)
-        told = np.vstack((headline.columns, heads * np.nan))[:2]
-        place, following = np.zeros((2, len(pictures))), told[:, epoch + 1]
-        place[:, full] = told[:, epoch]
+        reported = np.vstack((headline.columns, heads * np.nan))[:2]
+        place, following = np.zeros((2, len(pictures))), reported[:, epoch + 1]
+        place[:, full] = reported[:, epoch]
         changes = epoch[1:] != epoch[:-1]
         lost = np.append(False, ~changes) & np.append(changes, True) & self._may_train(pictures)[full]
         lost &= (following[0] > 1) & (following[0] <= place[0, full])  # see _lost
@@ -346,8 +346,8 @@ class KerasReader(FoldingReader):
         import numpy as np
 
         named = [part for part in pictures.parts if part.layout.pattern not in (HEADLINE, _UNKNOWN)]
-        told = [self._values[part.layout].names for part in named]
-        closes = np.array([[full < of for of in told] for full in told])
+        reported = [self._values[part.layout].names for part in named]
+        closes = np.array([[full < of for of in reported] for full in reported])
         names = sorted({self._first_name(part.layout) for part in named})
         firsts = [(part, part.columns[self._values[part.layout].first]) for part in named]
         loss = pictures.spread(firsts)[bars]

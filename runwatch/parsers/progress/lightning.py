@@ -40,8 +40,8 @@ class RichReader(BarReader):
         (before, text), self._newest = self._newest, (0, b"")
         more = _MORE.match(line) if text and before + 1 == number_ else None
         if more is not None:
-            told = NAMED.search(line) or text.rstrip().endswith(b":")
-            line = text.rstrip() + b" " + line[more.end() :] if told else b""
+            reported = NAMED.search(line) or text.rstrip().endswith(b":")
+            line = text.rstrip() + b" " + line[more.end() :] if reported else b""
         elif line[:6] == b"Epoch ":
             self._newest = number_, line
         match = self.pictures[0].match(line)

@@ -63,7 +63,7 @@ def held_out(name: str) -> str:
     return found[0] if found else ""
 
 
-def tells_held_out(line: bytes) -> bool:
+def has_held_out(line: bytes) -> bool:
     """Return whether a line next to a bar prints a loss of held-out data for the first time."""
     found = (b"oss" in line or b"LOSS" in line) and len(line) < 400 and _HELD_OUT_LOSS.search(line)
     return bool(found) and not _REPEATED.search(line)

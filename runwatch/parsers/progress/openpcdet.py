@@ -31,7 +31,7 @@ _BAR = (
     rb"\[[\d:]{4,9}<[\d:?]{1,9}, {1,4}[\d.?]+(?:s/it|it/s)"
 )
 _COUNTS = re.compile(rb"\s{0,8}train" + _BAR + rb", total_it=(?:(?P<at>\d+)|\d[\d.]{0,3}e\+\d{1,2})\]")
-_TELLS = re.compile(rb"\s{0,8}epochs" + _BAR + rb", (?P<postfix>[^\]\r\n]{0,400}\bloss=[^\]\r\n]{0,400})\]")
+_ABOVE = re.compile(rb"\s{0,8}epochs" + _BAR + rb", (?P<postfix>[^\]\r\n]{0,400}\bloss=[^\]\r\n]{0,400})\]")
 _TOOK = re.compile(rb"\bb_time=(" + NUMBER + rb")\(")
 _PLACE = ("done", "total")
 
@@ -52,11 +52,11 @@ class _Counting(Matcher):
         return Match(self.exact, (*place, found.span("at")))
 
 
-class _Telling(Matcher):
+class _BarAbove(Matcher):
     """What the bar of the epochs shows: done, total, and what has a name."""
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
-        found = _TELLS.match(line, start) if b"loss=" in line else None
+        found = _ABOVE.match(line, start) if b"loss=" in line else None
         if found is None:
             return None
         spans = {name.decode("ascii"): span for name, span in reversed(named(line, *found.span("postfix")))}
@@ -77,7 +77,7 @@ class PcdetReader(FoldingReader):
     awake = False
 
     def __init__(self) -> None:
-        self.pictures = (_Counting(), _Telling())
+        self.pictures = (_Counting(), _BarAbove())
         self._row = RowMaker("pcdet")
         self._counted: tuple[float, float, float] | None = None
         """Done, total and iterations of the newest bar below; NaN where they are rounded."""
@@ -124,11 +124,11 @@ class PcdetReader(FoldingReader):
         import numpy as np
 
         counts = [part for part in pictures.parts if part.layout.pattern == "pcdet-train"]
-        tells = [part for part in pictures.parts if part.layout.pattern != "pcdet-train"]
-        if self._counted is None or not (counts and tells):
+        shows = [part for part in pictures.parts if part.layout.pattern != "pcdet-train"]
+        if self._counted is None or not (counts and shows):
             yield from pictures.one_by_one(0, len(pictures), self.take)
             return
-        told = np.sort(np.concatenate([part.at for part in tells]))
+        reported = np.sort(np.concatenate([part.at for part in shows]))
         place = np.full((3, len(pictures)), np.nan)  # of the bar below
         for part in counts:
             place[: len(part.columns), part.at] = part.columns
@@ -136,26 +136,29 @@ class PcdetReader(FoldingReader):
         below.sort()
         # what the bar below showed last, for each picture of the one above; -1: before these pictures
         known = np.concatenate([place[:, below], np.array([self._counted]).T], axis=1)
-        done, per, at = known[:, np.searchsorted(below, told) - 1]
-        epochs = np.empty((2, len(told)))
-        for part in tells:
-            epochs[:, np.searchsorted(told, part.at)] = part.columns[:2]
+        done, per, at = known[:, np.searchsorted(below, reported) - 1]
+        epochs = np.empty((2, len(reported)))
+        for part in shows:
+            epochs[:, np.searchsorted(reported, part.at)] = part.columns[:2]
         drawn = epochs[0] * per + done
         base = np.append(at - drawn, self._base)
-        newest = np.maximum.accumulate(np.where(np.isnan(base[:-1]), -1, np.arange(len(told))))
+        newest = np.maximum.accumulate(np.where(np.isnan(base[:-1]), -1, np.arange(len(reported))))
         base = base[newest]
         step, total = base + drawn, base + epochs[1] * per
         if self._pending is not None and self._pending[0] != step[0]:
-            yield pictures.single(self.flush()[0], int(told[0]))
+            yield pictures.single(self.flush()[0], int(reported[0]))
         last = np.append(step[1:] != step[:-1], False)
-        next_offset = np.append(pictures.offset[told[1:]], 0.0)
-        for part in tells:
-            i = np.searchsorted(told, part.at)
+        next_offset = np.append(pictures.offset[reported[1:]], 0.0)
+        for part in shows:
+            i = np.searchsorted(reported, part.at)
             row = np.stack([next_offset[i], pictures.line[part.at], step[i], total[i], *part.columns[2:]])
             yield self._told(part.layout), row[:, last[i]]
-            if part.at[-1] == told[-1]:
+            if part.at[-1] == reported[-1]:
                 shown = row[2:, -1].tolist()
-                self._pending = shown[0], Row(self._told(part.layout), int(pictures.line[told[-1]]), shown)
+                self._pending = (
+                    shown[0],
+                    Row(self._told(part.layout), int(pictures.line[reported[-1]]), shown),
+                )
         self._base = float(base[-1])
         self._counted = tuple(known[:, len(below) - 1].tolist())
 

@@ -186,8 +186,8 @@ class BarPictures(Matcher):
         cuts = []
         for kind in np.unique(kinds).tolist():
             own = kinds == kind
-            told = {"placed": bool(kind & 2), "rolls": bool(kind & 4), "timed": bool(kind & 1)}
-            columns = self.columns(layout, **told, ranked=ranked)
+            reported = {"placed": bool(kind & 2), "rolls": bool(kind & 4), "timed": bool(kind & 1)}
+            columns = self.columns(layout, **reported, ranked=ranked)
             kept = part if own.all() else part._replace(at=part.at[own], columns=part.columns[:, own])
             cuts.append((columns, kept))
         return cuts

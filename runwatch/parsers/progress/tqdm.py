@@ -15,11 +15,11 @@ from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.progress.epochs import begun, epoch_of, outer_of
 from runwatch.parsers.progress.grammar import NEEDLES, Bar, bar_in, emptied, holds, named
-from runwatch.parsers.progress.names import counts_other, held_out, tells_held_out
+from runwatch.parsers.progress.names import counts_other, has_held_out, held_out
 from runwatch.parsers.progress.picture import BarLayout, BarPictures
 from runwatch.parsers.progress.stacked import apart, newest, seen
 from runwatch.parsers.progress.tracker import BarReader
-from runwatch.parsers.progress.validation import Aside, Picture, tells_total
+from runwatch.parsers.progress.validation import Aside, Picture, has_total
 
 if TYPE_CHECKING:
     from runwatch.parsers.body.decoded import Floats
@@ -59,8 +59,8 @@ class _TqdmPictures(BarPictures):
         if loss is None or counts_other(text[: loss.start()]):  # what is held out may be printed after it
             return None
         # `Epoch 3 loss: 2.5:  12%|`: the values are in the description
-        told = named(line, begin, begin + len(text.rstrip(b": ")))
-        items = [(name, span) for name, span in told if name.lower() != b"epoch"]
+        reported = named(line, begin, begin + len(text.rstrip(b": ")))
+        items = [(name, span) for name, span in reported if name.lower() != b"epoch"]
         end = min((span[0] - len(name) for name, span in items), default=begin)
         return self.picture(line, bar, items, desc=line[begin : end - 1]) if items else None
 
@@ -180,11 +180,11 @@ class TqdmReader(BarReader):
         layout = cast("BarLayout", layout)
         if layout.outer and self._nested:
             for bar in self.bars:
-                bar.tell_outer(int(shown[0]) + 1, int(shown[1]))
+                bar.note_outer(int(shown[0]) + 1, int(shown[1]))
             return []
         picture = Picture(layout, shown, number_)
-        told = tells_total(layout) and not self._stacked and LOSS in self._bar.losses(layout)
-        if not told or self._aside.goes_on(picture):
+        reported = has_total(layout) and not self._stacked and LOSS in self._bar.losses(layout)
+        if not reported or self._aside.goes_on(picture):
             return self._trained(picture)
         return self._tell(*self._aside.take(picture))
 
@@ -216,16 +216,16 @@ class TqdmReader(BarReader):
 
     def _observe(self, line: bytes, *, for_all: bool = False) -> None:
         """Take what a line that is no picture says about epochs; `for_all`: each rank may print it."""
-        told = epoch_of(line)
+        reported = epoch_of(line)
         outer = outer_of(line) if b"%|" in line else None
         total = begun(line) if b"%|" in line and outer is None else None
         self._under |= outer is not None
         bars = self.bars
         for bar in bars:
-            if told is not None:
-                bar.tell(*told, for_all=for_all or len(bars) > 1)
+            if reported is not None:
+                bar.tell(*reported, for_all=for_all or len(bars) > 1)
             elif outer is not None:
-                bar.tell_outer(*outer)
+                bar.note_outer(*outer)
             elif total is not None and len(bars) == 1:
                 bar.begin(total)
 
@@ -237,7 +237,7 @@ class TqdmReader(BarReader):
     def _held_out(self, line: bytes, number_: int) -> list[Row] | None:
         """Return what a line near a bar says about held-out data, at the step at which the bar is."""
         self.awake = number_ - self._line < _NEAR
-        if self.step is None or not self.awake or not tells_held_out(line):
+        if self.step is None or not self.awake or not has_held_out(line):
             return None
         items = []
         for field in FIELDS.finditer(line):
@@ -262,11 +262,11 @@ class TqdmReader(BarReader):
             return b" 0/" in line or b"poch" in line
         if b"poch" in line or b"POCH" in line:
             return True
-        return tells_held_out(line)
+        return has_held_out(line)
 
     def passes(self, line: bytes) -> bool:
         """Return whether a redraw shows nothing of any bar, whichever its numbers."""
-        if self._bar.match(line) is not None or tells_held_out(line):
+        if self._bar.match(line) is not None or has_held_out(line):
             return False
         return outer_of(line) is None if b"%|" in line else epoch_of(line) is None
 

@@ -53,17 +53,17 @@ class Aside:
     def take(self, picture: Picture) -> tuple[Picture | None, list[Picture]]:
         """Return what a validation has come to, if one has just ended, and the pictures that train."""
         done, total = picture.shown[:2]
-        told: Picture | None = None
+        reported: Picture | None = None
         trained: list[Picture] = []
         if self._waiting:
             last = self._waiting[-1].shown
             if total == last[1] and not (done < last[0] and 2 * done <= total):
                 return None, self._wait(picture)
-            told, trained = self._ended(done, total)
+            reported, trained = self._ended(done, total)
         if total != self._total and (total in self._known or self._may(total)):
-            return told, trained + self._wait(picture)
+            return reported, trained + self._wait(picture)
         self._done, self._total = done, total
-        return told, [*trained, picture]
+        return reported, [*trained, picture]
 
     def end(self) -> tuple[Picture | None, list[Picture]]:
         """Return the same where a run has ended: what comes next is for another of these."""
@@ -74,7 +74,7 @@ class Aside:
 
     def quick(self, pictures: Pictures) -> bool:
         """Take many pictures of bars of about the same total, which train; return False if they differ."""
-        own = [part for part in pictures.parts if tells_total(cast("BarLayout", part.layout))]
+        own = [part for part in pictures.parts if has_total(cast("BarLayout", part.layout))]
         if not own:
             return True
         totals = [*(float(of) for part in own for of in (part.columns[1].min(), part.columns[1].max()))]
@@ -113,6 +113,6 @@ class Aside:
         return None, waiting
 
 
-def tells_total(layout: BarLayout) -> bool:
+def has_total(layout: BarLayout) -> bool:
     """Return whether pictures are of bars of steps that have a total, each by itself."""
     return not (layout.open or layout.ranked or layout.outer)

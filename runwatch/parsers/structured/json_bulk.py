@@ -195,10 +195,10 @@ class GroupDecoder(ABC):
                 self._shapes.insert(0, self._shapes.pop(place))
                 return row
         self._misses += 1
-        learnt = self.learn(text) if self._misses <= _MAX_MISSES else None
-        row = learnt.table([text]) if learnt else None
-        if learnt is not None and row is not None:
-            self._shapes = [learnt, *self._shapes[: _MAX_SHAPES - 1]]
+        learned = self.learn(text) if self._misses <= _MAX_MISSES else None
+        row = learned.table([text]) if learned else None
+        if learned is not None and row is not None:
+            self._shapes = [learned, *self._shapes[: _MAX_SHAPES - 1]]
         return row
 
 
@@ -253,11 +253,11 @@ class JsonDecoder(GroupDecoder):
         if shape is None or shape.layout.event or not shape.keys or any(u.invert for u in shape.layout.units):
             return None
         kept = [leaf for key in shape.keys if (leaf := survey.leaf(places[key])) is not None]
-        learnt = _Shape(shape.layout, survey.leaves, kept, survey.type)
-        row, numbers = learnt.table([text]), flatten(reshape(record), reader.schema.skip)
+        learned = _Shape(shape.layout, survey.leaves, kept, survey.type)
+        row, numbers = learned.table([text]), flatten(reshape(record), reader.schema.skip)
         if row is None or row.tolist() != [[numbers[key] for key in shape.keys]]:
             return None  # it is not as simple as that
-        return learnt
+        return learned
 
 
 def decoded(layout: Layout, indices: list[Ints], parts: list[Floats]) -> Decoded:

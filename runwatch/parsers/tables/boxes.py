@@ -10,7 +10,7 @@ from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Layout, Reader, Row
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.body.readers import RowMaker
-from runwatch.parsers.lexicon.words import is_telling, is_val
+from runwatch.parsers.lexicon.words import is_meaningful, is_val
 
 if TYPE_CHECKING:
     from runwatch.parsers.tables.boxes_bulk import WholeBoxes
@@ -47,7 +47,7 @@ def _placed(items: _Items, *, other: bool) -> _Items | None:
 
 
 def _other_step(names: list[str]) -> str | None:
-    if not any(is_telling(name.encode()) or is_val(name.encode()) for name in names):
+    if not any(is_meaningful(name.encode()) or is_val(name.encode()) for name in names):
         return None
     bare = {name.rpartition("/")[2].lower(): name for name in reversed(names)}
     return next((bare[name] for name in _OTHER_STEPS if name in bare), None)

@@ -20,7 +20,7 @@ from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.inference.scoring import aliases, is_part, loss_of_parts, losses_by_split
 from runwatch.parsers.lexicon.names import meaning, objective
-from runwatch.parsers.lexicon.words import is_loss, is_split, is_telling, is_val, split_of
+from runwatch.parsers.lexicon.words import is_loss, is_meaningful, is_split, is_val, split_of
 from runwatch.parsers.resume_state import Told
 from runwatch.parsers.resume_state import row as known_by
 from runwatch.parsers.structured.keyed_records import ANYTHING, BESIDE, MODES, Reader, Schema, Shape
@@ -49,7 +49,7 @@ def _is_float(cell: bytes) -> bool:
 
 def _is_indexed(names: Sequence[str]) -> bool:
     """Whether nothing but the nameless index of a data frame counts, and all columns are of training."""
-    return not names[0] and len(names) > 2 and all(is_telling(name.encode()) for name in names[1:])
+    return not names[0] and len(names) > 2 and all(is_meaningful(name.encode()) for name in names[1:])
 
 
 def _mode_at(names: Sequence[str]) -> int | None:
@@ -92,9 +92,9 @@ def _meant(names: Iterable[str]) -> dict[str, str]:
     keys = {name.encode(): name for name in names}
     total = loss_of_parts(frozenset(keys))
     losses = frozenset(key for key in keys if key == total or b"loss" in key.lower())
-    beside = frozenset(filter(is_split, keys)) if losses else frozenset()  # loss,val
-    told = aliases([], losses | beside, part=all(map(is_part, losses))) or losses_by_split(keys)
-    return {keys[key]: metric for key, metric in told.items()}
+    nearby = frozenset(filter(is_split, keys)) if losses else frozenset()  # loss,val
+    reported = aliases([], losses | nearby, part=all(map(is_part, losses))) or losses_by_split(keys)
+    return {keys[key]: metric for key, metric in reported.items()}
 
 
 def _minimized(names: Iterable[str]) -> dict[str, str]:

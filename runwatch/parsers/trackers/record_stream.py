@@ -70,7 +70,7 @@ class RecordFile:
         """Whether the head is still coming."""
         self._before = before if before is not None and before.kind is kind and before.head else None
         self._waiting = b""
-        self._told_until = start
+        self._sent_until = start
         """Records before this byte of the stream are known."""
         self._warnings = 0
 
@@ -92,8 +92,8 @@ class RecordFile:
     @property
     def known(self) -> Known:
         """What is to be remembered of this file when the stream breaks."""
-        told = max(self.place[0], self._told_until) - self._origin
-        return Known(self.kind, self._head, told)
+        reported = max(self.place[0], self._sent_until) - self._origin
+        return Known(self.kind, self._head, reported)
 
     def prime(self, head: bytes, recent: bytes) -> None:
         """Show how the file begins and the bytes just before the start, where it is read from its middle.
@@ -119,11 +119,11 @@ class RecordFile:
             if len(self._head) < len(self._before.head) and self._before.head.startswith(self._head):
                 return self._batch(Piece(begin))
             if self._head.startswith(self._before.head):
-                self._told_until = self._origin + self._before.told
+                self._sent_until = self._origin + self._before.told
             data, self._waiting, self._before = self._waiting, b"", None
         piece = Piece(begin)
         records, damages = self._framing.feed(data)
-        line, until = self._line, self._told_until
+        line, until = self._line, self._sent_until
         self._line += len(records)
         if begin < until:
             known, records = records.split(until)

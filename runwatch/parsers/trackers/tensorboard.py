@@ -151,8 +151,8 @@ class EventDecoder:
     def _add(self, found: Sequence[_Scalars], piece: Piece) -> None:
         """Add the events whose checksum is right."""
         sums = crc32c.many([scalars[0][1] for scalars in found])
-        for ((offset, _, told), line, time, step, tags, values), checked in zip(found, sums, strict=True):
-            if checked != told:
+        for ((offset, _, reported), line, time, step, tags, values), checked in zip(found, sums, strict=True):
+            if checked != reported:
                 piece.unparsed += 1
                 title = f"damaged: record {line} is passed over, its checksum is wrong"
                 piece.events.append(Event("damaged", offset, line, title))
@@ -190,14 +190,14 @@ class EventDecoder:
         if len(self._layouts) >= _MAX_SHAPES:
             self._layouts.clear()
         names = tuple(self._name(tag) for tag in tags)
-        told = map(shown, tags)
-        printed = {name: tag for name, tag in zip(names, told, strict=True) if name != tag}
+        reported = map(shown, tags)
+        printed = {name: tag for name, tag in zip(names, reported, strict=True) if name != tag}
         units = (Unit(), Unit(), *(unit_of(name, "", tag) for name, tag in zip(names, tags, strict=True)))
-        first, beside = (
+        first, nearby = (
             Layout(kind, "tfevents", ("step", "time", *names), units, printed) for kind in (TRAIN, EVAL)
         )
-        self._layouts[tags] = first, beside
-        return first, beside
+        self._layouts[tags] = first, nearby
+        return first, nearby
 
     def _name(self, tag: str) -> str:
         """Return the metric a tag is; of two tags of one meaning, the second keeps its own name."""

@@ -66,7 +66,7 @@ def test_sm_activity_is_the_better_measure_where_there_is_one(driver, sampling):
     assert "gpu/1/sm_activity" not in values
 
 
-def test_throttling_is_told_in_bits_and_words(driver, sampling):
+def test_throttling_is_reported_in_bits_and_words(driver, sampling):
     driver.say("0 throttle 68")
     bits = sampling(QUICK, driver.environ).expect(Sample).values["gpu/0/throttle"]
     assert throttle_reasons(bits) == ("power cap", "too hot (hardware)")
@@ -79,7 +79,7 @@ def test_memory_errors(driver, sampling):
     assert [values[f"gpu/0/{name}"] for name in names] == [2.0, 40.0, 1.0, 0.0, 1.0]
 
 
-def test_xid_is_told_while_waiting_for_the_next_look(driver, sampling):
+def test_xid_is_reported_while_waiting_for_the_next_look(driver, sampling):
     driver.say("lib count 2", "1 xid 43")  # before anyone listened: the driver does not tell it
     watched = sampling(Setup("gpu", interval=3600.0), driver.environ)
     watched.expect(Sample)
@@ -135,7 +135,7 @@ def test_a_gpu_that_is_lost_while_events_are_asked_for(driver, sampling):
     watched.expect(Sample, sample_with("gpu/0/util"))
 
 
-def test_a_driver_that_was_loaded_anew_is_opened_anew(driver, sampling):
+def test_a_driver_that_was_loaded_again_is_opened_again(driver, sampling):
     watched = sampling(QUICK, driver.environ)
     watched.expect(Sample)
     driver.say("lib !nvmlDeviceGetHandleByIndex_v2 1", "0 !* 1", "lib !nvmlInitWithFlags 9")
@@ -238,7 +238,7 @@ def test_no_gpu_in_the_machine(driver, sampling):
     assert (gpus.gpus, gpus.note) == ((), "no NVIDIA GPU")
 
 
-def test_whatever_a_driver_returns_the_sampler_goes_on(driver, sampling):
+def test_whatever_a_driver_returns_the_sampler_continues(driver, sampling):
     functions = sorted(set(re.findall(r"^API nvmlReturn_t (nvml\w+)\(", NVML.read_text(), re.MULTILINE)))
     codes = [*range(1, 31), 999]
     chance = random.Random(7)

@@ -235,7 +235,7 @@ def test_what_is_sampled_for_some_logs(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's /proc")
-def test_standard_input_stands_for_the_pipe_it_is():
+def test_standard_input_means_its_pipe():
     code = "from runwatch.watcher.samplers.sampler import setups; print(*(setup.paths for setup in setups([b'-'])))"
     done = subprocess.run([sys.executable, "-c", code], input="", capture_output=True, text=True, check=True)
     assert done.stdout.startswith("(b'pipe:[")

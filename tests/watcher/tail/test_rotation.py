@@ -183,7 +183,7 @@ def test_deleted_log_is_read_on_while_the_run_writes_to_it(log, tail, clock) -> 
     os.close(writer)
 
 
-def test_silent_deleted_log_does_not_keep_its_disk_space_for_ever(log, tail, clock) -> None:
+def test_silent_deleted_log_does_not_keep_its_disk_space_forever(log, tail, clock) -> None:
     log.write_bytes(b"1\n")
     read(tail)
     before = len(os.listdir("/proc/self/fd"))
@@ -197,7 +197,7 @@ def test_silent_deleted_log_does_not_keep_its_disk_space_for_ever(log, tail, clo
     assert mark in {Mark.REPLACED, Mark.REWRITTEN}, "the file system may have given out the number again"
 
 
-def test_parent_directory_removed_and_made_again_goes_on(tmp_path, clock) -> None:
+def test_parent_directory_removed_and_made_again_continues(tmp_path, clock) -> None:
     log = tmp_path / "run" / "run.log"
     log.parent.mkdir()
     tail = Tail(str(log), clock=clock)

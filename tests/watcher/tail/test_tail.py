@@ -162,7 +162,7 @@ def test_no_descriptor_is_left_open(log, clock) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_close_and_poll_goes_on_where_it_stopped(log, tail) -> None:
+def test_close_and_poll_continues_where_it_stopped(log, tail) -> None:
     log.write_bytes(b"1\n")
     read(tail)
     tail.close()

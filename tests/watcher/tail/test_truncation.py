@@ -36,7 +36,7 @@ def test_copytruncate_without_append_leaves_no_nul_bytes(log, tail) -> None:
     os.close(writer)
 
 
-def test_hole_seen_before_the_writer_goes_on_is_waited_out(log, tail) -> None:
+def test_hole_seen_before_the_writer_continues_is_waited_out(log, tail) -> None:
     writer = opened(log, 0)
     os.write(writer, lines(0, 5))
     read(tail)

@@ -46,10 +46,10 @@ class TrialReader(Reader):
             if line.startswith(b"+"):
                 self._names = []  # the rule below the rows: that below the head begins with a bar
             return []
-        self._names, told = [], (cells[0], items["iter"])
-        if told == self._told:
+        self._names, reported = [], (cells[0], items["iter"])
+        if reported == self._told:
             return []
-        self._told = told
+        self._told = reported
         return [self._row(TRAIN, number_, items.items())]
 
 

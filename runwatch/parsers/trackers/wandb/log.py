@@ -284,10 +284,10 @@ def _exit(data: bytes, offset: int, line: int) -> Event:
     """Return the event of a run's own end."""
     numbers = {field: value for field, _, value in fields(data) if isinstance(value, int)}
     code = signed(numbers.get(1, 0))
-    told = {"exit_code": str(code)}
+    reported = {"exit_code": str(code)}
     if code == 0:
-        return Event("finished", offset, line, "W&B recorded the end of the run", data=told)
+        return Event("finished", offset, line, "W&B recorded the end of the run", data=reported)
     if code == _INTERRUPTED:
         title = "W&B recorded the end of the run: interrupted (SIGINT), exit code 255"
-        return Event("signal", offset, line, title, data=told)
-    return Event("error", offset, line, f"W&B recorded the end of the run: exit code {code}", data=told)
+        return Event("signal", offset, line, title, data=reported)
+    return Event("error", offset, line, f"W&B recorded the end of the run: exit code {code}", data=reported)
