@@ -29,7 +29,7 @@ class Samples:
     line: NDArray[np.float64]
     """Line number in the log, from 1."""
     step: NDArray[np.float64]
-    """Training step; NaN where the log does not tell."""
+    """Training step; NaN where the log shows none."""
     value: NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -59,7 +59,7 @@ class Block:
     ranks: Mapping[int, RankProgress] = field(default_factory=dict)
     """Newest progress of each rank that reported."""
     marks: Mapping[str, int] = field(default_factory=dict)
-    """Kind of record or event -> offset of its newest one: what tells the phase."""
+    """Kind of record or event -> offset of its newest one: it decides the phase."""
     total: int | None = None
     """Newest planned number of steps that a record printed."""
     epoch_steps: int | None = None
@@ -69,7 +69,7 @@ class Block:
     rank: int | None = None
     """Another rank than the one that leads, whose records these are; None for the run's own."""
     lead: int | None = None
-    """The rank whose records make the run's own, where the log tells."""
+    """The rank whose records make the run's own, where the log shows it."""
     source: str = ""
     """Path of what it was read from, where the run has several sources."""
     live: bool = False
@@ -81,7 +81,7 @@ class Block:
     results: Mapping[str, float] = field(default_factory=dict)
     """What was evaluated behind the last training record: metric -> newest value."""
     moments: Samples | None = None
-    """When steps were reached, as their lines tell; value is Unix time, or seconds since midnight."""
+    """When steps were reached, as their lines print it; value is Unix time, or seconds since midnight."""
 
 
 @dataclass(frozen=True, slots=True)

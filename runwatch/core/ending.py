@@ -36,7 +36,7 @@ class End(str, Enum):
     VANISHED = "vanished"
     """Its processes have ended, and nothing says how."""
     HUNG = "hung"
-    """No end: it stands still."""
+    """No end: it makes no progress."""
 
 
 CUT_SHORT: Mapping[str, tuple[str, str]] = {
@@ -51,7 +51,7 @@ OVER = frozenset({*CUT_SHORT, "finished"})
 ENDED = OVER | {"vanished"}
 """Phases of a run that prints nothing more."""
 HALTED = ENDED | {"stalled"}
-"""Phases of a run that does not go on by itself."""
+"""Phases of a run that does not continue by itself."""
 
 _PHASES = {
     End.STOPPED_EARLY: "finished",
@@ -67,7 +67,7 @@ def phase_of(end: End) -> str:
 
 
 def state_of(phase: str) -> str:
-    """Return the state of the JSON documents for a phase of HALTED: finer words stand in `ending`."""
+    """Return the state of the JSON documents for a phase of HALTED: `ending` has finer words."""
     return _STATES.get(phase, phase)
 
 

@@ -1,6 +1,6 @@
 """Canonical metric names, the units of stored values, and what people read.
 
-Inside: seconds, bytes, fractions in [0, 1]. What printed names mean is told by runwatch.parsers.lexicon.
+Inside: seconds, bytes, fractions in [0, 1]. What printed names mean is decided by runwatch.parsers.lexicon.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Unit:
     """How a printed number becomes the stored one: value * multiply / divide, or its inverse.
 
     Of a share only what exceeds 1 is divided: it is printed as a fraction or in per cent,
-    and which of them a value tells by itself, however much of the log was read.
+    and which of them a value shows by itself, however much of the log was read.
     """
 
     multiply: float = 1.0

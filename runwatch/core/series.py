@@ -362,7 +362,7 @@ def _added(table: Floats, other: Floats) -> Floats:
 
 
 def _touching(table: Floats, low: float, high: float) -> NDArray[np.bool_]:
-    """Tell which stretches have samples in [low, high]; one that went back in steps spans both ends."""
+    """Return which stretches have samples in [low, high]; one that went back in steps spans both ends."""
     begin = np.minimum(table[_FIRST_X], table[_LAST_X])
     end = np.maximum(table[_FIRST_X], table[_LAST_X])
     touching: NDArray[np.bool_] = (begin <= high) & (end >= low)

@@ -68,7 +68,7 @@ def run_object(engine: Engine, pipeline: Pipeline, now: float) -> dict[str, Any]
 
 
 def _ending(watched: WatchedRun) -> dict[str, Any] | None:
-    """Return how a run ended, in finer words than its state has; None while it goes on."""
+    """Return how a run ended, in finer words than its state has; None while it continues."""
     ending = watched.ending
     if ending is None:
         return None
@@ -82,7 +82,7 @@ def _ending(watched: WatchedRun) -> dict[str, Any] | None:
 
 
 def _steps(run: Run) -> dict[str, int | None]:
-    """Return the steps of a run; a total that only ends its first epoch stands beside what is planned."""
+    """Return the steps of a run; a total that only ends its first epoch is in addition to what is planned."""
     steps = {"records": run.records, "first": run.first_step, "last": run.last_step, "total": run.planned}
     if run.epoch_steps is not None and run.total == run.epoch_steps:
         steps |= {"total": run.total, "epoch_steps": run.epoch_steps, "planned": run.planned}
@@ -115,7 +115,7 @@ def _ranks(run: Run) -> dict[str, dict[str, int | None]]:
 
 
 def _checkpoints(run: Run) -> list[dict[str, Any]]:
-    """Return the checkpoints that were seen, and those that only the log tells of."""
+    """Return the checkpoints that were seen, and those that only the log reports."""
     told = run.reconciled()
     seen = [saved for saved in run.checkpoints if saved.state is not State.DELETED]
     out = [_checkpoint(each, told.steps.get(each.id, each.at)) for each in seen]
@@ -127,7 +127,7 @@ def _checkpoints(run: Run) -> list[dict[str, Any]]:
 
 
 def _checkpoint(seen: Checkpoint, step: int | None) -> dict[str, Any]:
-    """Return what its files tell; how long it took is known better by who saw it written."""
+    """Return what its files say; how long it took is known better by who saw it written."""
     return {
         "step": step,
         "path": seen.path,
@@ -172,7 +172,7 @@ def _evidence(row: IncidentRow) -> dict[str, Any]:
 
 
 def place(row: IncidentRow) -> tuple[int, int, str, str]:
-    """Return a key by which the gravest come first, of those the earliest: what began it."""
+    """Return a key by which the most severe come first, of those the earliest: the one that began it."""
     return (-Severity(row.severity).rank, row.line or 0, row.rule, row.metric or "")
 
 

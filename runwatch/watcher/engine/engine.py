@@ -45,7 +45,7 @@ from runwatch.watcher.sources.sidecar_facts import Beside
 
 SWITCHED_OFF = "its rule was switched off"
 FEW = 4
-"""Sources that rest whose provisional records are folded again at once when another source goes on."""
+"""Sources that rest whose provisional records are folded again at once when another source continues."""
 
 T = TypeVar("T")
 
@@ -113,7 +113,7 @@ class Engine:
     ) -> list[Change]:
         """Take in the next batch of a source; return what changed in its incidents.
 
-        `late` tells that it was written while nobody watched: `arrival` says little. What the source told
+        `late` says that it was written while nobody watched: `arrival` means little. What the source reported
         provisionally is taken back.
         """
         group, _ = self.sources[source_id]
@@ -138,9 +138,9 @@ class Engine:
         arrival: float = 0.0,
         late: bool = False,
     ) -> list[Change]:
-        """Take in what a source that rests would tell if it ended here, until more comes (see `fold`).
+        """Take in what a source that rests would report if it ended here, until more comes (see `fold`).
 
-        It takes the place of what the source told so before. Return what changed in incidents.
+        It takes the place of what the source reported so before. Return what changed in incidents.
         """
         group, _ = self.sources[source_id]
         self._take_back(group, arrival)
@@ -296,7 +296,7 @@ class Engine:
                 changes += unreported(group, self._elapse(watched, status, now, send=send))
                 if lost is None and watched.begun_blind:
                     watched.begun_blind = False
-                    if watched.run.bare:  # nothing tells that it was a run at all
+                    if watched.run.bare:  # nothing proves that it was a run at all
                         group.aside = group.runs.pop()
         return changes
 
@@ -406,7 +406,7 @@ class Engine:
         return [*found, *released(watched)] if send else found
 
     def _fold_provisional(self, group: Group) -> list[Change]:
-        """Fold what the sources of a group tell provisionally; return what changed and is new."""
+        """Fold what the sources of a group report provisionally; return what changed and is new."""
         try:
             put_aside(group)
         except Exception as error:  # a rule may be anybody's code
@@ -430,7 +430,7 @@ class Engine:
         self.sources.update((key, (group, source)) for key, source in group.sources.items())
 
     def _close(self, watched: WatchedRun, now: float) -> list[Change]:
-        """Judge a run whose successor has begun: it will not go on."""
+        """Judge a run whose successor has begun: it will not continue."""
         watched.closed = True
         watched.run.rest(silent_for=math.inf)
         run = watched.run

@@ -15,7 +15,7 @@ _SPOILS = {"nonfinite": "after NaN", "masked_nan": "after NaN", "divergence": "d
 
 
 def _sound(finding: Finding | IncidentRow) -> int | None:
-    """Return the step up to which all was well, as far as the finding tells."""
+    """Return the step up to which all was well, as far as the finding shows."""
     known = (finding.evidence.get(name) for name in ("sound_step", "best_step"))
     return next((step for step in known if isinstance(step, int)), finding.step)
 

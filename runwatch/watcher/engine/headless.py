@@ -24,7 +24,7 @@ from runwatch.watcher.engine.watched import WatchedRun
 SETTLE = 3.0
 """Seconds a log that finished, crashed or stalled must stay silent before its run counts as ended."""
 SETTLE_TOGETHER = 8.0
-"""The same where several sources tell of it: files are looked for, and directories looked at, every 5 s."""
+"""The same where several sources have it: files are looked for, and directories looked at, every 5 s."""
 _CHANGES = {
     "firing": "firing",
     "escalated": "firing",

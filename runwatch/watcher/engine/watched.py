@@ -57,7 +57,7 @@ class WatchedRun:
 
     @property
     def ending(self) -> Ending | None:
-        """How it ended, or that it stands still; None while it goes on."""
+        """How it ended, or that it makes no progress; None while it continues."""
         rows = {row.rule: row for row in self.incidents.every() if row.state in _OPEN}
         crash, run = rows.get("crash"), self.run
         if crash is not None and (end := _end(crash, End.CRASHED)) not in _DONE:
@@ -85,7 +85,7 @@ class WatchedRun:
 
     @property
     def health(self) -> str:
-        """What it is worth as it stands: ok, warning or critical."""
+        """Its health: ok, warning or critical."""
         return "ok" if self._worst is None else self._worst.severity
 
     @property
@@ -110,7 +110,7 @@ class WatchedRun:
         return self.stage if self.follows or header is not None else ""
 
     def progress(self) -> Progress:
-        """Return how far the run is; one that stands still, or cannot be seen, has no ETA."""
+        """Return how far the run is; one that makes no progress, or cannot be seen, has no ETA."""
         progress = msgspec.structs.replace(self.run.progress(), stage=self.stage_now)
         if self.phase in HALTED - {"finished"} or self.phase == "blind":
             return msgspec.structs.replace(progress, eta_seconds=None, eta_spread=None, rate=None)

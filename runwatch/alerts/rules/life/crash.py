@@ -5,10 +5,10 @@ line of the log.
 Formula: an event that may end a run is pending. It fires at once when its kind
 leaves no way on (killed, segmentation fault, cancelled by the scheduler), else when
 the log has been silent for `settle` seconds and two usual gaps between training
-rows, or has ended. `survive` training rows after it whose steps go on clear it: the
+rows, or has ended. `survive` training rows after it whose steps continue clear it: the
 exception was handled. Rows may be read after a process has died that wrote them
 before: its death is survived only while another process of the run lives. A restart
-after it makes it certain, and over: it fires and resolves where training went on, or
+after it makes it certain, and over: it fires and resolves where training continued, or
 at the next launch's own error. A launch begins where the first words of the log come
 again, or something compiles or loads after the launcher's end. An exception that
 begins inside the program was caught there: a launch after it proves nothing.
@@ -19,7 +19,7 @@ which rank failed first, what that rank said, or the signal that killed it, goes
 what others said, unless it only ended because of others (SIGTERM, SIGABRT).
 What ended it decides the severity: a crash is critical; a time limit, a preemption and
 a SIGTERM from somebody unknown are warnings; an interrupt by hand is a note; so is
-nothing that stands in the way of a relaunch. A failure behind the word that training is
+nothing that is in the way of a relaunch. A failure behind the word that training is
 over is a warning.
 
 Example: 'crashed on rank 2: torch.OutOfMemoryError: CUDA out of memory', though 63
@@ -30,7 +30,7 @@ advice beneath it says; resume from the last complete checkpoint.
 
 Traps: ranks print at their own pace, so a row or two may follow the error of
 another rank; a process group that complains after the finish line is no crash;
-a program that receives a signal does not know from whom: the scheduler's word goes first.
+a program that receives a signal does not know the sender: the scheduler's word goes first.
 
 Source: the causal roles of NVIDIA's restart agent.
 """
@@ -62,7 +62,7 @@ from runwatch.core.findings import Finding, Severity, Verdict
 _KEPT = 16
 """Distinct later symptoms that are remembered by name, and ranks whose errors are."""
 _TOLD = ("source", "host", "exitcode")
-"""What an event tells that is worth keeping."""
+"""What an event says that is worth keeping."""
 _STARTS = frozenset({"start", "resume", "load", "compile", "launch"})
 """Kinds of events of a program that begins."""
 _ANEW = _STARTS - {"load"}  # what an evaluation behind the end does too
@@ -76,7 +76,7 @@ class _Death:
     """Events that may have ended the run, since training last moved."""
 
     source: int | None
-    """Rank of the log that told it; only its rows can show that it was survived."""
+    """Rank of the log that reported it; only its rows can show that it was survived."""
     root: Event
     signature: Signature
     last_step: int | None
@@ -101,7 +101,7 @@ class _Death:
     path: str = ""
     """What the newest event was read from."""
     at: int = -1
-    """Where in it the event stands."""
+    """Where the event is in it."""
 
     def take(self, event: Event, signature: Signature) -> None:
         """Note one more event; the best role wins, among equals the first."""
@@ -179,9 +179,9 @@ class Crash(RunRule):
         return found + self._advance(block, done, len(rows))
 
     def _before(self, block: Block) -> int:
-        """Return how many rows stand before the error, though they come after it.
+        """Return how many rows precede the error, though they come after it.
 
-        A format that is learnt is believed after several rows, which are read only then.
+        A format that is learned is believed after several rows, which are read only then.
         """
         death, rows = self._death, block.progress
         if death is None or rows is None or (death.source, death.path) != (block.rank, block.source):
@@ -193,7 +193,7 @@ class Crash(RunRule):
         return before
 
     def _advance(self, block: Block, low: int, high: int) -> list[Finding]:
-        """Training went on: rows [low, high) of the block's progress."""
+        """Training continued: rows [low, high) of the block's progress."""
         progress = block.progress
         if progress is None or low >= high:
             return []
@@ -203,7 +203,7 @@ class Crash(RunRule):
         if death is None or death.source != block.rank:
             return []
         certain = death.root.kind in CERTAIN_KINDS
-        survive = self.survive * (20 if certain else 1)  # a job may be told of its end and go on for a while
+        survive = self.survive * (20 if certain else 1)  # a job may be warned of its end and continue
         survived = low + max(survive - death.rows, 1) - 1
         starts = (
             [low] if death.relaunched else sorted(np.searchsorted(progress.offset, block.restarts).tolist())
@@ -214,7 +214,7 @@ class Crash(RunRule):
             return self._relaunched(death, where)
         if survived < high and not death.pids:
             self._death = None
-            return [self._clear("training went on", place(progress, survived))]
+            return [self._clear("training continued", place(progress, survived))]
         death.rows += high - low
         return []
 
@@ -269,7 +269,7 @@ class Crash(RunRule):
         death = self._death
         if death is not None and death.rows >= self.survive and _others_live(death, status):
             self._death = None
-            return [self._clear("training went on", Place(status.last_step, status.last_line))]
+            return [self._clear("training continued", Place(status.last_step, status.last_line))]
         if death is None or death.firing:
             return ()
         if status.live and status.log_silent_for < max(self.settle, 2 * self._pace.median):

@@ -1,9 +1,9 @@
 """The run has ended, as planned or before.
 
-Reason: somebody waits for it, and a machine that stands idle costs money.
+Reason: somebody waits for it, and a machine that is idle costs money.
 Formula: the log says that training is complete, or the last step has been
 reached and the log is silent. Said once, while the run is watched live, as a
-note; it ends when training goes on.
+note; it ends when training continues.
 
 Example: 'finished at step 5000 of 5000'.
 
@@ -42,7 +42,7 @@ class Finished(RunRule):
     """Whether training was seen to move, live."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Training that goes on was not finished."""
+        """Training that continues was not finished."""
         progress = block.progress
         if progress is None or not len(progress):
             return ()
@@ -50,7 +50,7 @@ class Finished(RunRule):
         if not self._open:
             return ()
         self._open = False
-        return [self.say(Verdict.CLEAR, Severity.INFO, "training goes on", place(progress, 0))]
+        return [self.say(Verdict.CLEAR, Severity.INFO, "training continues", place(progress, 0))]
 
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Say once that it has ended."""
