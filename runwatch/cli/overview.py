@@ -1,4 +1,4 @@
-"""What `runwatch --help` shows: the commands in groups, each with one line; and the first steps."""
+"""The commands in groups, each with one line; exit codes, variables and files; and the first steps."""
 
 from __future__ import annotations
 
@@ -40,6 +40,31 @@ GROUPS: dict[str, dict[str, str]] = {
 }
 
 COMMANDS = {name: line for group in GROUPS.values() for name, line in group.items()}
+
+EXIT_CODES = {
+    0: "done and healthy",
+    1: "findings at or above `--fail-on`, or something to fix",
+    2: "invalid usage or configuration",
+    3: "something cannot be read or no daemon runs",
+    70: "internal error",
+    130: "interrupted",
+}
+
+VARIABLES = {
+    "RUNWATCH_CONFIG": "Use this runwatch.toml.",
+    "RUNWATCH_STATE": "State directory of the daemon. [default: ~/.local/state/runwatch]",
+    "RUNWATCH_SLACK_WEBHOOK": "Address of an incoming webhook of Slack; wins over runwatch.toml.",
+    "RUNWATCH_SSH": "Command that connects to a host for `runwatch attach`. [default: ssh]",
+    "RUNWATCH_HINTS": "0: no tips on the screen.",
+    "RUNWATCH_DEBUG": "1: an internal error shows where it happened.",
+    "NO_COLOR": "No colors on the screen.",
+}
+
+FILES = {
+    "./runwatch.toml": "Configuration of this directory. The first file found is used; files are not merged.",
+    "~/.config/runwatch/runwatch.toml": "Your user's configuration.",
+    "~/.local/state/runwatch": "State, socket and log of the daemon, and undelivered messages.",
+}
 
 FIRST_STEPS = """\
 runwatch watches machine-learning training runs from their logs. Start with one of these:
