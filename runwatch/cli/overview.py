@@ -1,4 +1,4 @@
-"""The commands in groups, each with one line; exit codes, variables and files; and the first steps."""
+"""The commands in groups, each with one line; exit codes, variables and files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Set up": {
         "init": "Write a first configuration.",
-        "notify": "List and test the channels for alerts.",
+        "notify": "Set up, list and test the channels for alerts.",
         "doctor": "Show what works on this machine, and how to fix the rest.",
         "completion": "Print the completion script of a shell.",
     },
@@ -65,15 +65,3 @@ FILES = {
     "~/.config/runwatch/runwatch.toml": "Your user's configuration.",
     "~/.local/state/runwatch": "State, socket and log of the daemon, and undelivered messages.",
 }
-
-FIRST_STEPS = """\
-runwatch watches machine-learning training runs from their logs. Start with one of these:
-
-  runwatch tail train.log         watch a log on a live screen
-  runwatch run -- python train.py start a command and watch it
-  runwatch check train.log        read a log to the end and report findings
-  runwatch demo                   watch a small real run
-
-runwatch --help lists all commands; runwatch COMMAND --help shows options and examples.
-"""
-"""What `runwatch` without arguments prints."""

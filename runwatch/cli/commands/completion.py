@@ -15,9 +15,9 @@ def command(shell: str) -> int:
       eval "$(runwatch completion bash)"      # in ~/.bashrc
       runwatch completion fish > ~/.config/fish/completions/runwatch.fish
     """
-    from runwatch.cli.main import cli
+    from runwatch.cli.main import COMPLETION, cli
 
     made = get_completion_class(shell)
     assert made is not None
-    click.echo(made(cli, {}, "runwatch", "_RUNWATCH_COMPLETE").source())
+    click.echo(made(cli, {}, "runwatch", COMPLETION).source())
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -122,9 +121,6 @@ def _write(path: Path, text: str) -> None:
     try:
         if not path.parent.is_dir():
             private_files.directory(path.parent)
-        half = path.with_name(f".{path.name}.{os.getpid()}")
-        with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-        half.replace(path)
+        private_files.write(path, text)
     except OSError as error:
         raise ConfigError("cannot write", str(path), error.strerror or str(error)) from None

@@ -50,7 +50,7 @@ def look(
     """Return where runs are: in these directories, and where our processes write logs of training.
 
     A directory that a person `named` must exist; it is watched even if no run is in it yet. `whole` decides
-    whether a home directory, or one above it, is watched as a whole; if not, the places in it that hold runs are.
+    whether a home directory, or one above it, is watched as a whole; otherwise only what holds runs in it is.
     """
     places: dict[str, RunPlace] = {}
     for path in map(os.path.abspath, directories):
