@@ -122,6 +122,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(words: list[str]) -> object:
+    if COMPLETION in os.environ:
+        from runwatch.cli import complete
+
+        complete.register()
     return cli.main(words, prog_name="runwatch", complete_var=COMPLETION, standalone_mode=False)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from runwatch.cli import complete
+
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -17,6 +19,7 @@ def command(shell: str) -> int:
     """
     from runwatch.cli.main import COMPLETION, cli
 
+    complete.register()
     made = get_completion_class(shell)
     assert made is not None
     click.echo(made(cli, {}, "runwatch", COMPLETION).source())

@@ -25,7 +25,7 @@ SHOWN = 3
 
 
 @click.command("init")
-@click.argument("directories", nargs=-1)
+@click.argument("directories", nargs=-1, type=click.Path())
 @click.option("--systemd", is_flag=True, help="Write a systemd user unit, and your user's configuration.")
 @click.option("--user", is_flag=True, help="Write your user's configuration instead of ./runwatch.toml.")
 @click.option("--stdout", "show", is_flag=True, help="Print the files instead of writing them.")

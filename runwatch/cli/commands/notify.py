@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runwatch.cli import document
+from runwatch.cli import complete, document
 from runwatch.core.errors import ExitCode, UsageError
 from runwatch.core.text import plain
 
@@ -74,7 +74,7 @@ def _setup(channel: str) -> int:
 
 
 @command.command("test")
-@click.argument("channel")
+@click.argument("channel", shell_complete=complete.offer("channel"))
 @_config
 def _test(channel: str, config: str | None) -> int:
     """Send one sample message to CHANNEL and show the answer."""
@@ -135,7 +135,7 @@ def _dead(as_json: bool) -> int:
 
 
 @command.command("retry")
-@click.argument("channel", required=False)
+@click.argument("channel", required=False, shell_complete=complete.offer("channel"))
 @_config
 def _retry(channel: str | None, config: str | None) -> int:
     """Send the messages given up again, for CHANNEL or all. What fails waits for the next process."""

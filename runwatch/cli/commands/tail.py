@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runwatch.cli import absent
+from runwatch.cli import absent, complete
 from runwatch.cli.watching import (
     interval_option,
     keyboard,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @click.command("tail")
-@click.argument("paths", nargs=-1)
+@click.argument("paths", nargs=-1, type=click.Path())
 @line_options
 @interval_option
 @click.option("--every", type=int, help="Steps between headless progress lines, instead of seconds.")
@@ -44,7 +44,12 @@ if TYPE_CHECKING:
 @click.option(
     "--poll", is_flag=True, help="Check files at intervals, for file systems without change events."
 )
-@click.option("--format", "format_name", help="Read logs as this format; `runwatch formats` lists them.")
+@click.option(
+    "--format",
+    "format_name",
+    shell_complete=complete.offer("format"),
+    help="Read logs as this format; `runwatch formats` lists them.",
+)
 @look_options
 @click.option(
     "--pid", "pids", type=int, multiple=True, help="Process of the run, if runwatch does not find it."

@@ -77,7 +77,7 @@ def look(
 
 
 def _runs(path: str) -> list[Found]:
-    """Return the files of training runs that a path stands for; of many, only the newest are read."""
+    """Return the files of training runs at a path; of many, only the newest are read."""
     try:
         found = discover.find([path])
     except SourceError:
