@@ -31,6 +31,8 @@ class Chart(msgspec.Struct, frozen=True):
     first: float | None = None
     last: float | None = None
     """Step range to show; None means from the beginning / up to the newest."""
+    log: bool = False
+    """Whether columns are equally wide on a logarithmic axis of steps."""
 
 
 class View(msgspec.Struct, frozen=True):

@@ -287,3 +287,12 @@ def test_closing_the_reader_early_is_no_finding(log):
         shell.stdout.close()
         log.steps(1)
         assert shell.stderr.readline() == "0\n"
+
+
+@pytest.mark.parametrize("command", [("tail", "x.log"), ("demo",), ("attach",)])
+def test_a_theme_that_does_not_exist_is_refused_also_without_a_screen(command):
+    done = called(*command, "--theme", "drak", "--headless")
+    assert done.returncode == 2
+    assert "'drak'" in done.stderr
+    assert "'dark'" in done.stderr
+    assert done.stderr.count("\n") == 1

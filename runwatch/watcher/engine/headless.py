@@ -106,7 +106,7 @@ class Headless:
         else:
             self._names[run.id] = run.name
             yield {"type": "run", **head, "format": run.format, "sources": list(pipeline.group.paths)}
-        for row in sorted(watched.incidents.rows(), key=lambda row: (row.line or 0, row.rule)):
+        for row in sorted(watched.incident_rows(), key=lambda row: (row.line or 0, row.rule)):
             if row.state != "pending":  # in the order of the log, as if it had been watched
                 yield self._incident(run.id, row, row.state)
 

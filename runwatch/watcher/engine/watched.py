@@ -14,6 +14,7 @@ from runwatch.core.readability import Lost
 from runwatch.core.run import Run
 from runwatch.core.snapshot import IncidentRow, Progress
 from runwatch.watcher.engine.agreement import Report
+from runwatch.watcher.engine.evidence import current
 
 _OPEN = ("firing", "acknowledged")
 _DONE = (End.FINISHED, End.STOPPED_EARLY)
@@ -75,6 +76,10 @@ class WatchedRun:
     def crashed(self) -> bool:
         """Whether a crash is known that is not over."""
         return any(row.rule == "crash" and row.state != "resolved" for row in self.incidents.every())
+
+    def incident_rows(self) -> tuple[IncidentRow, ...]:
+        """Return the incidents as people read them: with the checkpoint to go back to."""
+        return tuple(current(row, self.run) for row in self.incidents.rows())
 
     @property
     def phase(self) -> str:
