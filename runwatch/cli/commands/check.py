@@ -142,7 +142,7 @@ def _print(engine: Engine, now: float, glyphs: Glyphs) -> None:
                 print(f"  stage {number}{name}: {steps}")
             if stage.run.results:
                 print(f"{'      ' if pipeline.many else '  '}results: {results(stage.run.results)}")
-        rows = sorted((row for stage in pipeline.stages for row in stage.incidents.rows()), key=place)
+        rows = sorted((row for stage in pipeline.stages for row in stage.rows()), key=place)
         for row in rows:
             where = f"  ({_line(row)})" if row.line else ""
             state = "" if row.state == "firing" else f" [{row.state}]"

@@ -31,7 +31,7 @@ def run_object(engine: Engine, pipeline: Pipeline, now: float) -> dict[str, Any]
     group, watched = pipeline.group, pipeline.newest
     run = pipeline.main.run
     progress = group.progress(watched, now)
-    incidents = [(stage, row) for stage in pipeline.stages for row in stage.incidents.rows()]
+    incidents = [(stage, row) for stage in pipeline.stages for row in stage.rows()]
     return {
         "name": run.name,
         "title": run.name,

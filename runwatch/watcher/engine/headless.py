@@ -102,7 +102,7 @@ class Headless:
         else:
             sources = list(pipeline.group.paths)
             yield {"type": "run", "run": run.name, "format": run.format, "sources": sources}
-        for row in sorted(watched.incidents.rows(), key=lambda row: (row.line or 0, row.rule)):
+        for row in sorted(watched.rows(), key=lambda row: (row.line or 0, row.rule)):
             if row.state != "pending":  # in the order of the log, as if it had been watched
                 body = incident_object(row)
                 yield {"type": "incident", "run": run.name, "change": row.state, "incident": body}

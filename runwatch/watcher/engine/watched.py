@@ -8,7 +8,7 @@ import msgspec
 
 from runwatch.alerts.incidents.incidents import IncidentBook
 from runwatch.alerts.rules.base import Rule
-from runwatch.core.ending import CUT_SHORT, HALTED, End, Ending, finished, phase_of
+from runwatch.core.ending import CUT_SHORT, ENDED, HALTED, End, Ending, advised, finished, phase_of
 from runwatch.core.findings import Severity
 from runwatch.core.readability import Lost
 from runwatch.core.run import Run
@@ -95,6 +95,13 @@ class WatchedRun:
             if row.state in _OPEN:
                 return row if row.severity != Severity.INFO.value else None
         return None
+
+    def rows(self) -> tuple[IncidentRow, ...]:
+        """Return the incidents that lead, with advice that fits a run that is over."""
+        rows = self.incidents.rows()
+        if not self.closed and self.phase not in ENDED:
+            return rows
+        return tuple(msgspec.structs.replace(row, advice=advised(row.advice, over=True)) for row in rows)
 
     @property
     def stage(self) -> str:
