@@ -2,24 +2,34 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+ALONE := $(VENV)/.installed-alone
 STAMP := $(VENV)/.installed
 REAL := $(VENV)/.installed-real
 SERVICES := $(VENV)/.installed-services
 PICTURES := $(VENV)/.installed-pictures
 DOCS := $(VENV)/.installed-docs
 BENCH := $(VENV)/.installed-bench
+DIST := $(VENV)/.installed-dist
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: help demo test test-more test-again test-web test-real test-services install-real docs pictures lint types check bench soak corpus detection detection-logs detection-real format clean
+.PHONY: help demo test test-more test-again test-web test-real test-services install-real docs man dist wheelhouse pictures lint types check bench soak corpus detection detection-logs detection-real format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(STAMP): pyproject.toml
+$(ALONE): pyproject.toml
+	@echo 'Installing runwatch into $(VENV), once: about 40 MB to download, half a minute if pip has them already'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb]'
+	$(INSTALL) -e .
 	@touch $@
 
-demo: $(STAMP)  ## Train a small real model for half a minute and watch it
+$(STAMP): pyproject.toml
+	@echo 'Installing runwatch and what its tests need into $(VENV), once: a minute or two'
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) -e '.[dev,wandb]'
+	@touch $@ $(ALONE)
+
+demo: $(ALONE)  ## Train a small real model for half a minute and watch it
 	$(BIN)/runwatch demo
 
 test: $(STAMP)  ## Run the tests
@@ -56,6 +66,26 @@ $(DOCS): $(STAMP)
 docs: $(DOCS)  ## Build the documentation site in build/site; broken links fail
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo open build/site/index.html
+
+man: $(ALONE)  ## Make the manual pages in build/man; wheels contain them
+	$(BIN)/python -m runwatch.cli.manual build/man
+
+$(DIST): $(STAMP)
+	$(INSTALL) --quiet -e '.[dev,wandb,dist]'
+	@touch $@
+
+dist: $(DIST)  ## Build the wheel and the sdist in dist, and check them
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	@! grep -q '^source = .*\.example"' pyproject.toml || \
+		echo 'not ready for a package index: set the public address of the repository in pyproject.toml (source)'
+
+wheelhouse: $(ALONE)  ## Collect runwatch and all it needs for a machine without a network: [EXTRAS=wandb,web]
+	rm -rf build/wheelhouse
+	$(BIN)/python -m pip wheel --disable-pip-version-check --wheel-dir build/wheelhouse '.$(if $(EXTRAS),[$(EXTRAS)])'
+	@echo "copy build/wheelhouse to a machine with $$($(BIN)/python -V | sed 's/\.[0-9]*$$//') and install it there:"
+	@echo "  python3 -m pip install --no-index --find-links wheelhouse 'runwatch$(if $(EXTRAS),[$(EXTRAS)])'"
 
 lint: $(STAMP)  ## Check style and the module layers
 	$(BIN)/ruff check .

@@ -5,21 +5,20 @@ python -m runwatch.cli.docs > docs/commands.md
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Iterator
 
 import click
 
 from runwatch.cli.main import cli
-from runwatch.cli.overview import GROUPS
+from runwatch.cli.overview import EXIT_CODES, GROUPS
+from runwatch.cli.parts import inner, parts, usage
 
-_HEAD = """\
+_HEAD = f"""\
 # Commands
 
-`runwatch COMMAND --help` shows the same in the terminal. Exit codes of all commands: 0 done and healthy,
-1 findings at or above `--fail-on`, or something to fix, 2 invalid usage or configuration, 3 something cannot
-be read or no daemon runs, 70 internal error, 130 interrupted.
+`runwatch COMMAND --help` shows the same in the terminal; `man runwatch-COMMAND` too, once installed.
+Exit codes of all commands: {", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())}.
 
 <!-- Made by `python -m runwatch.cli.docs` from the code: change it there. -->
 """
@@ -40,18 +39,17 @@ def render() -> str:
 def _command(command: click.Command, path: str, level: int) -> Iterator[str]:
     context = click.Context(command, info_name=path)
     yield f"\n{'#' * level} `{path}`\n"
-    text, _, examples = inspect.cleandoc(command.help or "").partition("\n\n\b\nExamples:\n")
+    text, examples = parts(command)
     yield f"{text}\n"
     if examples:
-        yield f"```sh\n{inspect.cleandoc(examples)}\n```\n"
-    yield f"Usage: `{' '.join([path, *command.collect_usage_pieces(context)])}`"
+        yield f"```sh\n{examples}\n```\n"
+    yield f"Usage: `{path} {usage(command, path)}`"
     options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
     if options:
         yield "\n| option | meaning |\n|---|---|"
         yield from (_option(option, context) for option in options)
-    if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
-            yield from _command(inner, f"{path} {name}", level + 1)
+    for name, each in inner(command).items():
+        yield from _command(each, f"{path} {name}", level + 1)
 
 
 def _option(option: click.Option, context: click.Context) -> str:

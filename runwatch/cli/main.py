@@ -13,12 +13,15 @@ from inspect import cleandoc
 import click
 
 from runwatch import __version__
-from runwatch.cli.overview import COMMANDS, FIRST_STEPS, GROUPS
+from runwatch.cli.overview import COMMANDS, GROUPS
 from runwatch.core.errors import ExitCode, RunwatchError, UsageError
 from runwatch.core.text import plain
 
 ENVIRONMENT = dict(os.environ)
 """The environment at the start, for child commands; `main` adds variables for runwatch itself."""
+
+COMPLETION = "_RUNWATCH_COMPLETE"
+"""Variable with which a shell asks for completions."""
 
 
 def keep_examples(command: click.Command) -> click.Command:
@@ -92,11 +95,10 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        alone = arguments is None and not sys.argv[1:] and sys.stdout.isatty()
-        code = cli.main(["tail"] if alone else arguments, prog_name="runwatch", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        of_command = error.ctx is not None and error.ctx.parent is not None
-        print(error.format_message() if of_command else FIRST_STEPS.rstrip())
+        words = sys.argv[1:] if arguments is None else arguments
+        code = _run(words) if words or COMPLETION in os.environ else _alone()
+    except click.exceptions.NoArgsIsHelpError as error:  # of a group of commands
+        print(error.format_message())
         code = ExitCode.USAGE
     except click.ClickException as error:
         error_line(error.format_message())
@@ -117,6 +119,24 @@ def main(arguments: list[str] | None = None) -> None:
         )
         code = ExitCode.INTERNAL
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _run(words: list[str]) -> object:
+    if COMPLETION in os.environ:
+        from runwatch.cli import complete
+
+        complete.register()
+    return cli.main(words, prog_name="runwatch", complete_var=COMPLETION, standalone_mode=False)
+
+
+def _alone() -> object:
+    """Show the runs of this machine; without a terminal, print what to do next."""
+    if sys.stdout.isatty():
+        return _run(["tail"])
+    from runwatch.cli.next_steps import page
+
+    print(page(), end="")
+    return ExitCode.USAGE
 
 
 def _terminate(number: int, frame: object) -> None:

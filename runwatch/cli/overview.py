@@ -1,4 +1,4 @@
-"""What `runwatch --help` shows: the commands in groups, each with one line; and the first steps."""
+"""The commands in groups, each with one line; exit codes, variables and files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Set up": {
         "init": "Write a first configuration.",
-        "notify": "List and test the channels for alerts.",
+        "notify": "Set up, list and test the channels for alerts.",
         "doctor": "Show what works on this machine, and how to fix the rest.",
         "completion": "Print the completion script of a shell.",
     },
@@ -41,14 +41,27 @@ GROUPS: dict[str, dict[str, str]] = {
 
 COMMANDS = {name: line for group in GROUPS.values() for name, line in group.items()}
 
-FIRST_STEPS = """\
-runwatch watches machine-learning training runs from their logs. Start with one of these:
+EXIT_CODES = {
+    0: "done and healthy",
+    1: "findings at or above `--fail-on`, or something to fix",
+    2: "invalid usage or configuration",
+    3: "something cannot be read or no daemon runs",
+    70: "internal error",
+    130: "interrupted",
+}
 
-  runwatch tail train.log         watch a log on a live screen
-  runwatch run -- python train.py start a command and watch it
-  runwatch check train.log        read a log to the end and report findings
-  runwatch demo                   watch a small real run
+VARIABLES = {
+    "RUNWATCH_CONFIG": "Use this runwatch.toml.",
+    "RUNWATCH_STATE": "State directory of the daemon. [default: ~/.local/state/runwatch]",
+    "RUNWATCH_SLACK_WEBHOOK": "Address of an incoming webhook of Slack; wins over runwatch.toml.",
+    "RUNWATCH_SSH": "Command that connects to a host for `runwatch attach`. [default: ssh]",
+    "RUNWATCH_HINTS": "0: no tips on the screen.",
+    "RUNWATCH_DEBUG": "1: an internal error shows where it happened.",
+    "NO_COLOR": "No colors on the screen.",
+}
 
-runwatch --help lists all commands; runwatch COMMAND --help shows options and examples.
-"""
-"""What `runwatch` without arguments prints."""
+FILES = {
+    "./runwatch.toml": "Configuration of this directory. The first file found is used; files are not merged.",
+    "~/.config/runwatch/runwatch.toml": "Your user's configuration.",
+    "~/.local/state/runwatch": "State, socket and log of the daemon, and undelivered messages.",
+}

@@ -72,6 +72,10 @@ class Block:
     """The rank whose records make the run's own, where the log shows it."""
     source: str = ""
     """Path of what it was read from, where the run has several sources."""
+    attempt: int = 0
+    """How often the launcher had started the run before, as the place of its source says."""
+    written: float = 0.0
+    """Unix time at which it was read live, else at which its source was last written; 0 if unknown."""
     live: bool = False
     """False for history: what was in the log before anyone watched."""
     arrival: float = 0.0
@@ -82,6 +86,33 @@ class Block:
     """What was evaluated behind the last training record: metric -> newest value."""
     moments: Samples | None = None
     """When steps were reached, as their lines print it; value is Unix time, or seconds since midnight."""
+
+
+LATE = 5.0
+"""Seconds by which other files of a run are written after its last words: trackers flush at their end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where in a run's files something was said: by offsets in one, by times in several; nowhere below 0."""
+
+    source: str = ""
+    offset: float = -1.0
+    attempt: int = 0
+    written: float = 0.0
+
+    @classmethod
+    def of(cls, block: Block, offset: float) -> Moment:
+        """Return the moment at an offset of a block."""
+        return cls(block.source, offset, block.attempt, block.written)
+
+    def precedes(self, block: Block, offset: float) -> bool:
+        """Return whether what stands at an offset of a block was written later, as far as is known."""
+        if block.source == self.source or self.offset < 0:
+            return self.offset <= offset
+        if block.attempt != self.attempt:
+            return block.attempt > self.attempt
+        return self.written > 0 and block.written - self.written >= LATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ The program's own word that training is over makes later failures failures behin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 
@@ -81,6 +82,17 @@ def finished(last_step: int | None, total: int | None, *, early: bool = False, w
         short = not early and last_step is not None and last_step + 1 < whole * total
         story += f" of {total}" + (", before its end" if short else "")
     return story
+
+
+_STOP = re.compile(r"\AStop(?: the launcher)?; (\w)")
+
+
+def advised(advice: str, *, over: bool) -> str:
+    """Return advice that fits a run: what is over is not to be stopped.
+
+    Rules begin advice for a running program with "Stop; ".
+    """
+    return _STOP.sub(lambda found: found[1].upper(), advice) if over else advice
 
 
 class Ending(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from runwatch.core.batch import EVAL, RANK, TRAIN, Event
-from runwatch.core.block import Block
+from runwatch.core.block import Block, Moment
 from runwatch.core.checkpoint import Checkpoint, Checkpoints, last_good
 from runwatch.core.eta import Estimate
 from runwatch.core.metrics import DONE as SHARE_DONE
@@ -44,10 +44,10 @@ _PHASES = {
     "over": "finished",
     "early_stop": "finished",
 }
-_ENDS = ("finished", "over", "early_stop")
+ENDS = ("finished", "over", "early_stop")
 """Kinds of events that say that training is over. Only after the first does another run begin."""
 
-_NOWHERE = ("", -1)
+_NOWHERE = Moment()
 
 
 @dataclass(slots=True)
@@ -97,9 +97,9 @@ class Run:
     detail: Detail = FULL
     """How much of it is kept."""
     _phase: str = "starting"
-    _ended: tuple[str, int] = _NOWHERE
-    """Where its end was reported last, if it has not continued since: path of the source, and offset."""
-    _early: tuple[str, int] = _NOWHERE
+    _ended: Moment = _NOWHERE
+    """Where its end was reported last, if it has not continued since."""
+    _early: Moment = _NOWHERE
     """Where it said that it stops early, and it has not gone on since."""
     _timing: Timing = field(default_factory=Timing)
     """When its steps were reached."""
@@ -142,7 +142,7 @@ class Run:
 
     def _is_of_the_next(self, block: Block) -> bool:
         """Return whether a bar that begins again, after the run's end, is that of the next launch."""
-        ended = self.finished or not block.marks.keys().isdisjoint(_ENDS)
+        ended = self.finished or not block.marks.keys().isdisjoint(ENDS)
         return ended and block.bar is not None and block.bar[1] < (self.last_step or 0)
 
     def _note(self, events: Iterable[Event]) -> None:
@@ -186,16 +186,16 @@ class Run:
             phase = _PHASES.get(kind)
             if phase is not None and not (phase == "training" and self.records == 0):
                 self._phase = phase  # an evaluation before the first step is no training
-        ended = max(block.marks.get(kind, -1) for kind in _ENDS)
+        ended = max(block.marks.get(kind, -1) for kind in ENDS)
         if ended >= 0:
-            self._ended = block.source, ended
+            self._ended = Moment.of(block, ended)
         if _goes_on(self._ended, block):
             self.finished, self._ended = False, _NOWHERE
-        elif self._ended[1] >= 0 and (self.records or block.bar):
+        elif self._ended.offset >= 0 and (self.records or block.bar):
             self.finished = True
 
         if "early_stop" in block.marks:
-            self._early = block.source, block.marks["early_stop"]
+            self._early = Moment.of(block, block.marks["early_stop"])
         if _goes_on(self._early, block):
             self._early = _NOWHERE
 
@@ -287,13 +287,13 @@ class Run:
     @property
     def stopped_early(self) -> bool:
         """Whether it has finished by its own word before its end."""
-        return self.finished and self._early[1] >= 0
+        return self.finished and self._early.offset >= 0
 
     @property
     def goes_on(self) -> bool:
         """Whether something is evaluated or drawn behind the end of its training."""
-        source, ended = self._ended
-        return self.finished and ended >= 0 and self.stage.newest.get(source, -1) > ended
+        ended = self._ended
+        return self.finished and ended.offset >= 0 and self.stage.newest.get(ended.source, -1) > ended.offset
 
     @property
     def bare(self) -> bool:
@@ -437,7 +437,6 @@ class Run:
         return {} if good is None else {"last_checkpoint": str(good)}
 
 
-def _goes_on(place: tuple[str, int], block: Block) -> bool:
-    """Return whether a block trains behind a place; rows from before it may be read late."""
-    source, offset = place
-    return TRAIN in block.marks and (source != block.source or offset <= block.marks[TRAIN])
+def _goes_on(end: Moment, block: Block) -> bool:
+    """Return whether a block trains after an end; rows from before it may be read late."""
+    return TRAIN in block.marks and end.precedes(block, block.marks[TRAIN])

@@ -70,6 +70,19 @@ def opened(path: Path, flags: int) -> int:
     return descriptor
 
 
+def write(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write a file completely or not at all, by default for its owner alone. Raises OSError."""
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(text)
+        half.replace(path)
+    except BaseException:
+        half.unlink(missing_ok=True)
+        raise
+
+
 def is_file(path: Path | str) -> bool:
     """Return whether there is a regular file, not a link to one."""
     try:

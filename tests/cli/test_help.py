@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -14,8 +12,13 @@ from runwatch.cli.docs import render
 from runwatch.cli.main import cli
 from runwatch.cli.overview import COMMANDS, GROUPS
 from runwatch.core.errors import RunwatchError
+from runwatch.watcher.daemon import nearby
 from tests import shell_lines
 
+from ..daemon.live import Daemon
+from .command import ENVIRONMENT, called
+
+LOG = "".join(f"step {n:05d}/00100 ({n}.00%) | loss: 2.5 | dt: 10.00ms\n" for n in range(30))
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 MODULES = Path(__file__).parents[2] / "runwatch" / "cli" / "commands"
 
@@ -47,19 +50,43 @@ def test_a_wrong_example_is_found():
             shell_lines.check(wrong.split())
 
 
-def test_alone_it_says_what_to_do_next():
-    done = subprocess.run(
-        [sys.executable, "-m", "runwatch"],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+def next_steps(place: Path, **env: str) -> list[str]:
+    own = {
+        "HOME": str(place),
+        "RUNWATCH_STATE": str(place / "state"),
+        "XDG_CONFIG_HOME": str(place / "config"),
+    }
+    done = called(cwd=place, env={**ENVIRONMENT, **own, **env})
     assert (done.returncode, done.stderr) == (2, "")
-    found = [line.strip() for line in done.stdout.splitlines() if line.startswith("  ")]
-    assert len(found) >= 3
+    found = [line.strip().split("  ")[0] for line in done.stdout.splitlines() if line.startswith("  ")]
     for line in found:
-        assert line.split()[1] in COMMANDS
+        shell_lines.check(line.split())
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch):
+    monkeypatch.setattr(nearby, "written", lambda proc: [])  # those of other tests
+
+
+def test_alone_it_says_what_to_do_next_on_this_machine(tmp_path):
+    steps = next_steps(tmp_path)
+    assert {"runwatch demo", "runwatch init", "runwatch notify setup slack"} <= set(steps)
+    (tmp_path / "a b.log").write_text(LOG)
+    (tmp_path / "runwatch.toml").write_text("[watch]\npaths = ['.']\n")
+    steps = next_steps(tmp_path, RUNWATCH_SLACK_WEBHOOK="http://127.0.0.1:9/x")
+    assert "runwatch tail 'a b.log'" in steps
+    assert "runwatch watch -d" in steps
+    assert not {"runwatch demo", "runwatch init", "runwatch notify setup slack"} & set(steps)
+    (tmp_path / "runwatch.toml").write_text("[watch\n")
+    assert "runwatch doctor" in next_steps(tmp_path)
+
+
+def test_alone_it_names_a_daemon_that_runs(tmp_path):
+    with Daemon(tmp_path, str(tmp_path)):
+        steps = next_steps(tmp_path)
+    assert {"runwatch status", "runwatch attach"} <= set(steps)
+    assert not {"runwatch init", "runwatch watch -d"} & set(steps)
 
 
 def test_the_page_of_commands_is_current():

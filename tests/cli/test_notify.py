@@ -2,17 +2,20 @@
 
 import json
 import os
+import sys
 
 import msgspec
 import pytest
 
 from runwatch.alerts.channels.slack.webhook import SlackChannel
 from runwatch.alerts.delivery.journal import Journal
+from runwatch.config.loader import read
 
 from ..alerts.endpoints import HttpServer
 from ..alerts.slack_server import SlackServer
 from ..alerts.test_slack import FIRING
-from .command import called
+from ..wrap.command import Terminal
+from .command import ENVIRONMENT, called, runwatch
 
 
 @pytest.fixture
@@ -90,3 +93,90 @@ def test_what_was_given_up_is_listed_and_sent_again(run, tmp_path):
         assert run("retry", "slack", **env)[1] == "0 queued again, 0 still undelivered\n"
         living.close()
     assert len(slack.posts) == 2
+
+
+@pytest.fixture
+def setup(tmp_path):
+    """Call `notify setup slack` with an address on standard input, in a directory and a home of its own."""
+    own = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config"), "no_proxy": "*"}
+    state = {"RUNWATCH_STATE": str(tmp_path / "state")}
+
+    def setup(address: str, *words: str, **env: str):
+        environment = {**ENVIRONMENT, **own, **state, **env}
+        return runwatch(
+            "notify", *(words or ("setup", "slack")), cwd=tmp_path, env=environment, input=address
+        )
+
+    setup.kept = tmp_path / "config" / "runwatch" / "slack-webhook"
+    setup.config = tmp_path / "config" / "runwatch" / "runwatch.toml"
+    return setup
+
+
+def test_setup_leads_to_the_first_message_and_keeps_the_address(setup):
+    with SlackServer() as slack:
+        done = setup(slack.url + "\n")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "slack: delivered" in done.stdout
+        assert "test of runwatch" in slack.titles()[0]
+        assert slack.url not in done.stdout
+        assert (setup.kept.read_text(), setup.kept.stat().st_mode & 0o777) == (slack.url + "\n", 0o600)
+        assert slack.url not in setup.config.read_text()
+        assert setup("", "test", "slack").returncode == 0  # from the configuration alone
+        assert len(slack.posts) == 2
+        assert setup(slack.url + "\n").returncode == 0  # a new address may replace the kept one
+    assert setup.config.read_text().count("webhook =") == 1
+
+
+def test_setup_keeps_nothing_that_does_not_work(setup):
+    with SlackServer("404") as slack:
+        done = setup(slack.url)
+    assert done.returncode == 1
+    assert "the webhook does not exist" in done.stdout
+    assert "nothing was kept" in done.stdout
+    assert not setup.kept.exists()
+    assert not setup.config.exists()
+    for wrong in ("", "hooks.slack.com/x"):
+        done = setup(wrong)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert "not a web address" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# mine\n[watch]\npaths = ['/r']\n",
+        "[slack]  # ours\nmin_severity = 'critical'\n[watch]\npaths = ['/r']\n",
+    ],
+)
+def test_setup_extends_the_configuration_that_is_used(setup, tmp_path, text):
+    (tmp_path / "runwatch.toml").write_text(text)
+    with SlackServer() as slack:
+        done = setup(slack.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    extended = (tmp_path / "runwatch.toml").read_text()
+    config = read(tmp_path / "runwatch.toml")
+    assert config.slack.webhook.reveal() == slack.url
+    assert config.watch.paths == ("/r",)
+    assert [line for line in extended.splitlines() if line in text.splitlines()] == text.splitlines()
+    assert "next: runwatch watch -d" in done.stdout
+
+
+def test_setup_replaces_no_other_slack(setup, tmp_path):
+    text = "[slack]\nwebhook = 'https://example.org/hush'\n"
+    (tmp_path / "runwatch.toml").write_text(text)
+    done = setup("http://127.0.0.1:9/x")
+    assert done.returncode == 2
+    assert "Slack is configured already: runwatch.toml:2: test it" in done.stderr
+    assert (tmp_path / "runwatch.toml").read_text() == text
+
+
+def test_setup_asks_on_a_terminal_and_does_not_show_the_address(tmp_path):
+    with SlackServer() as slack:
+        env = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "RUNWATCH_SLACK_WEBHOOK": ""}
+        words = ("env", *(f"{name}={value}" for name, value in env.items()), sys.executable, "-m", "runwatch")
+        with Terminal(*words, "notify", "setup", "slack", cwd=tmp_path) as terminal:
+            terminal.until(b"Paste the address")
+            terminal.type(slack.url.encode() + b"\n")
+            seen = terminal.until(b"delivered.*next: [^\r]*\r\n")
+            assert slack.url.encode() not in seen[0] + seen.string[: seen.start()]
+            assert terminal.end() == 0

@@ -286,10 +286,54 @@ def test_a_key_that_means_two_things_is_one_line(log, tmp_path):
 
 
 def test_a_bad_path_is_one_line_and_never_brings_the_screen_up(tmp_path):
-    with Terminal("tail", str(tmp_path / "none.log"), program=("-c", PATIENT)) as terminal:
+    with Terminal("tail", str(tmp_path / "none" / "run.log"), program=("-c", PATIENT)) as terminal:
         assert "no such file" in terminal.until(lambda p: "runwatch:" in p)
         assert ALTERNATE not in terminal.seen
         assert terminal.end() == 3
+
+
+@pytest.mark.parametrize("named", ["new.log", "", "*.log"], ids=["file", "directory", "pattern"])
+def test_a_screen_waits_for_a_run_that_has_not_begun(tmp_path, named):
+    with Terminal("tail", os.path.join(tmp_path, named), env={"RUNWATCH_SLACK_WEBHOOK": ""}) as terminal:
+        terminal.until(lambda p: "waiting for" in p)
+        Log(tmp_path / "new.log").steps(3)
+        terminal.until(lambda p: "3/10,000" in p or "2/10,000" in p)
+        terminal.keys("q")
+        assert terminal.end() == 0
+
+
+def test_what_may_be_a_typing_error_is_not_waited_for(tmp_path, log):
+    log.path.rename(tmp_path / "train.log")
+    with Terminal("tail", str(tmp_path / "trian.log")) as terminal:
+        assert "did you mean" in terminal.until(lambda p: "--wait" in p)
+        assert terminal.end() == 3
+
+
+def in_directory(place):
+    """Runs `runwatch` in another directory, and sees no other process's log."""
+    return (
+        f"import os; os.chdir({str(place)!r}); from runwatch.watcher.daemon import nearby; "
+        "nearby.written = lambda proc: []; from runwatch.cli.main import main; main()"
+    )
+
+
+def test_alone_it_waits_for_the_first_run_and_says_what_to_do_meanwhile(tmp_path):
+    with Terminal(program=("-c", in_directory(tmp_path)), columns=110) as terminal:
+        picture = terminal.until(lambda p: "runwatch demo" in p)
+        assert "No training run was written" in picture
+        assert "*.log" in picture
+        assert "runwatch init" in picture
+        Log(tmp_path / "new.log").steps(3)
+        terminal.until(lambda p: "2/10,000" in p)
+        terminal.keys("q")
+        assert terminal.end() == 0
+
+
+def test_waiting_ends_with_ctrl_c(tmp_path):
+    with Terminal("tail", program=("-c", in_directory(tmp_path))) as terminal:
+        terminal.until(lambda p: "Ctrl-C ends" in p)
+        terminal.keys("\x03")
+        assert terminal.end() == 130
 
 
 def test_dumb_terminal_gets_plain_lines(log):

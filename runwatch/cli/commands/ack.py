@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import click
 
+from runwatch.cli import complete
 from runwatch.core.errors import ExitCode
 
 
 @click.command("ack")
-@click.argument("incidents", nargs=-1, required=True, metavar="INCIDENT...")
+@click.argument(
+    "incidents",
+    nargs=-1,
+    required=True,
+    metavar="INCIDENT...",
+    shell_complete=complete.offer("incident"),
+)
 def command(incidents: tuple[str, ...]) -> int:
     """Acknowledge each INCIDENT; `runwatch alerts` lists the ids.
 

@@ -6,7 +6,7 @@ import time
 
 import click
 
-from runwatch.cli import document
+from runwatch.cli import complete, document
 from runwatch.cli.author import author
 from runwatch.core.errors import ExitCode
 
@@ -43,7 +43,9 @@ def command(context: click.Context, as_json: bool) -> int:
 
 
 @command.command("cancel")
-@click.argument("actions", nargs=-1, required=True, metavar="ACTION...")
+@click.argument(
+    "actions", nargs=-1, required=True, metavar="ACTION...", shell_complete=complete.offer("action")
+)
 def _cancel(actions: tuple[str, ...]) -> int:
     """Cancel each ACTION; the first characters of its id are enough."""
     from runwatch.watcher import protocol

@@ -8,7 +8,7 @@ from runwatch.core.errors import ExitCode
 
 
 @click.command("add")
-@click.argument("paths", nargs=-1, required=True)
+@click.argument("paths", nargs=-1, required=True, type=click.Path())
 def command(paths: tuple[str, ...]) -> int:
     """Add PATHS (log files, directories, quoted globs) to the running daemon, until it stops.
 

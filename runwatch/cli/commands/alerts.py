@@ -8,12 +8,12 @@ import time
 
 import click
 
-from runwatch.cli import document
+from runwatch.cli import complete, document
 from runwatch.core.errors import ExitCode
 
 
 @click.command("alerts")
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=complete.offer("run"))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--all", "resolved", is_flag=True, help="Also list resolved incidents.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Mark severities with ASCII characters only.")

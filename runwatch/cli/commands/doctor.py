@@ -12,7 +12,7 @@ _SIGNS = {"ok": "ok   ", "note": "note ", "blind": "blind", "bad": "bad  "}
 
 
 @click.command("doctor")
-@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(paths: tuple[str, ...], as_json: bool) -> int:
     """Show what runwatch can and cannot see on this machine, and how to fix it.

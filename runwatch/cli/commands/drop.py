@@ -8,7 +8,7 @@ from runwatch.core.errors import ExitCode
 
 
 @click.command("drop")
-@click.argument("paths", nargs=-1, required=True)
+@click.argument("paths", nargs=-1, required=True, type=click.Path())
 def command(paths: tuple[str, ...]) -> int:
     """Stop watching PATHS, and forget their runs.
 

@@ -30,7 +30,7 @@ _KINDS = {
 
 
 @click.command("formats")
-@click.argument("path", required=False)
+@click.argument("path", required=False, type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 def command(path: str | None, as_json: bool, config: str | None) -> int:

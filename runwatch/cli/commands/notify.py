@@ -1,4 +1,4 @@
-"""`runwatch notify`: the configured channels, and a real test message."""
+"""`runwatch notify`: set up a channel, list the channels, and send a real test message."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runwatch.cli import document
+from runwatch.cli import complete, document
 from runwatch.core.errors import ExitCode, UsageError
 from runwatch.core.text import plain
 
 if TYPE_CHECKING:
+    from runwatch.alerts.channels.settings import ChannelConfig
     from runwatch.alerts.routing.notification import Notification
 
 DRAIN = 30.0
@@ -25,9 +26,10 @@ _config = click.option("--config", type=click.Path(), help="Use this runwatch.to
 
 @click.group("notify")
 def command() -> None:
-    """List the channels for alerts, test one, or send undelivered messages again.
+    """Set up Slack, list the channels for alerts, test one, or send undelivered messages again.
 
     Examples:
+      runwatch notify setup slack
       runwatch notify list
       runwatch notify test slack
       runwatch notify dead
@@ -44,31 +46,59 @@ def _list(config: str | None) -> int:
     for name, given in channels.items():
         print(f"{name}  {given.kind}  {given.min_severity.value} and above")
     if not channels:
-        print("no channel is configured: set RUNWATCH_SLACK_WEBHOOK, or see docs/alerts.md")
+        print("no channel is configured: runwatch notify setup slack; docs/alerts.md has the others")
     return 0
 
 
+@command.command("setup")
+@click.argument("channel", type=click.Choice(["slack"]))
+def _setup(channel: str) -> int:
+    """Set up CHANNEL: ask for its address, send a sample message, and keep the address if it arrived.
+
+    The address comes from $RUNWATCH_SLACK_WEBHOOK, from standard input, or from you.
+
+    Examples:
+      runwatch notify setup slack
+      runwatch notify setup slack < address.txt
+    """
+    from runwatch.alerts.channels.slack import SlackConfig
+    from runwatch.cli import slack_setup
+
+    path = slack_setup.place()
+    address = slack_setup.ask()
+    if not _delivered(channel, SlackConfig(webhook=address)):
+        print("nothing was kept: correct what is wrong, and call this again")
+        return ExitCode.FINDINGS
+    slack_setup.keep(path, address)
+    return ExitCode.OK
+
+
 @command.command("test")
-@click.argument("channel")
+@click.argument("channel", shell_complete=complete.offer("channel"))
 @_config
 def _test(channel: str, config: str | None) -> int:
     """Send one sample message to CHANNEL and show the answer."""
-    from runwatch.alerts.channels.build import build
-    from runwatch.alerts.routing.notification import Rejected, Retry, Sent, Unsure
     from runwatch.config.loader import load
-    from runwatch.render.numbers import duration
 
     channels = load(Path(config) if config else None).everyone()
     if channel not in channels:
         known = f"use one of {', '.join(channels)}" if channels else "no channel is configured"
         raise UsageError("no such channel", channel, known)
+    return ExitCode.OK if _delivered(channel, channels[channel]) else ExitCode.FINDINGS
+
+
+def _delivered(channel: str, config: ChannelConfig) -> bool:
+    """Send a sample message, print the answer, and return whether it arrived."""
+    from runwatch.alerts.channels.build import build
+    from runwatch.alerts.routing.notification import Rejected, Retry, Sent, Unsure
+    from runwatch.render.numbers import duration
+
     began = time.monotonic()
-    outcome = build(channel, channels[channel]).send(sample(time.time()))
+    outcome = build(channel, config).send(sample(time.time()))
     took = duration(time.monotonic() - began)
     match outcome:
         case Sent():
             print(f"{channel}: delivered in {took}")
-            return ExitCode.OK
         case Retry(reason, after):
             rest = "" if after is None else f"; the server asks for a pause of {after:g} s"
             print(f"{channel}: not delivered after {took}: {reason}{rest}; a real alert would be tried again")
@@ -76,7 +106,7 @@ def _test(channel: str, config: str | None) -> int:
             print(f"{channel}: perhaps delivered: {reason}; a real alert would be sent again and marked")
         case Rejected(reason):
             print(f"{channel}: rejected after {took}: {reason}; a real alert would be lost")
-    return ExitCode.FINDINGS
+    return isinstance(outcome, Sent)
 
 
 @command.command("dead")
@@ -105,7 +135,7 @@ def _dead(as_json: bool) -> int:
 
 
 @command.command("retry")
-@click.argument("channel", required=False)
+@click.argument("channel", required=False, shell_complete=complete.offer("channel"))
 @_config
 def _retry(channel: str | None, config: str | None) -> int:
     """Send the messages given up again, for CHANNEL or all. What fails waits for the next process."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runwatch.cli import complete
 from runwatch.cli.main import error_line, nearest
 from runwatch.core.errors import UsageError
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("rules")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete.offer("rule"))
 @click.option("--run", default="", help="Show them for a run of this name (see [[runs]] in runwatch.toml).")
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 def command(name: str | None, run: str, config: str | None) -> int:

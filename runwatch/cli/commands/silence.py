@@ -6,7 +6,7 @@ import time
 
 import click
 
-from runwatch.cli import document
+from runwatch.cli import complete, document
 from runwatch.cli.author import author
 from runwatch.core.errors import ExitCode, UsageError
 
@@ -25,7 +25,7 @@ def command() -> None:
 
 
 @command.command("add")
-@click.argument("matchers", nargs=-1, required=True, metavar="MATCHER...")
+@click.argument("matchers", nargs=-1, required=True, metavar="MATCHER...", shell_complete=complete.matchers)
 @click.option("--for", "length", default="2h", show_default=True, help="How long: 30m, 2h, 1d12h.")
 @click.option("--comment", default="", help="Reason, for other people.")
 def _add(matchers: tuple[str, ...], length: str, comment: str) -> int:
@@ -74,7 +74,13 @@ def _list(as_json: bool) -> int:
 
 
 @command.command("expire")
-@click.argument("silences", nargs=-1, required=True, metavar="SILENCE...")
+@click.argument(
+    "silences",
+    nargs=-1,
+    required=True,
+    metavar="SILENCE...",
+    shell_complete=complete.offer("silence"),
+)
 def _expire(silences: tuple[str, ...]) -> int:
     """End each SILENCE now; `runwatch silence list` shows the ids."""
     from runwatch.watcher import protocol

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runwatch.cli import document
+from runwatch.cli import complete, document
 from runwatch.core.errors import EngineError, ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ NAMED = 3
 
 
 @click.command("status")
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=complete.offer("run"))
 @click.option("--json", "as_json", is_flag=True, help="Print the document of `check --json`.")
 @click.option("--tmux", is_flag=True, help="Print a few words for a status line; never fails.")
 @click.option("--all", "every", is_flag=True, help="Show all runs, also those that ended long ago.")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runwatch.cli import absent, complete
 from runwatch.cli.watching import (
     interval_option,
     keyboard,
@@ -34,16 +35,21 @@ if TYPE_CHECKING:
 
 
 @click.command("tail")
-@click.argument("paths", nargs=-1)
+@click.argument("paths", nargs=-1, type=click.Path())
 @line_options
 @interval_option
 @click.option("--every", type=int, help="Steps between headless progress lines, instead of seconds.")
 @click.option("--exit", "exit_at_end", is_flag=True, help="With --headless: exit when the run ends.")
-@click.option("--wait", is_flag=True, help="Wait for a file that does not exist yet.")
+@click.option("--wait", is_flag=True, help="Wait for a path without a run (the default on a screen).")
 @click.option(
     "--poll", is_flag=True, help="Check files at intervals, for file systems without change events."
 )
-@click.option("--format", "format_name", help="Read logs as this format; `runwatch formats` lists them.")
+@click.option(
+    "--format",
+    "format_name",
+    shell_complete=complete.offer("format"),
+    help="Read logs as this format; `runwatch formats` lists them.",
+)
 @look_options
 @click.option(
     "--pid", "pids", type=int, multiple=True, help="Process of the run, if runwatch does not find it."
@@ -72,8 +78,8 @@ def command(
 ) -> int:
     """Watch the training run that writes PATHS (log files, directories, globs, or - for stdin).
 
-    Without PATHS: choose from the runs that are written on this machine.
-    It only reads; the run is not touched. Quit with q.
+    Without PATHS: choose from the runs that are written on this machine, or wait for
+    one. It only reads; the run is not touched. Quit with q.
 
     Examples:
       runwatch tail train.log
@@ -100,6 +106,7 @@ def command(
         named = {"--format": format_name, "--theme": theme, "--deadline": deadline, "--config": config}
         flags += [f"{name}={given}" for name, given in named.items() if given is not None]
         return serve(["tail", *flags, *(f"--pid={pid}" for pid in pids), "--", *paths], port)
+    wait = wait or (screen and absent.worth_waiting(paths))
     if screen and "-" in paths and sys.stdin.isatty():
         raise UsageError(
             "standard input is the keyboard", "-", "pipe a log to it: python train.py 2>&1 | runwatch tail -"
@@ -134,7 +141,7 @@ def command(
 def _nearby(*, shown: bool, as_json: bool) -> tuple[str, ...]:
     """Return the logs of active runs here, for a screen to choose from; without a screen, list them.
 
-    Raises UsageError if there are none, or no one can choose.
+    A screen waits for the first one. Without a screen, raises UsageError: no one can choose.
     """
     import msgspec
 
@@ -145,6 +152,8 @@ def _nearby(*, shown: bool, as_json: bool) -> tuple[str, ...]:
     from runwatch.watcher.daemon import nearby
 
     found = nearby.logs(".")
+    if shown and not found:
+        found = absent.wait_for_run(".")
     if not found:
         raise UsageError(
             "nothing to watch: no log of a run was written here in the last hour",

@@ -11,7 +11,7 @@ import click
 
 
 @click.command("watch")
-@click.argument("paths", nargs=-1)
+@click.argument("paths", nargs=-1, type=click.Path())
 @click.option("-d", "--detach", is_flag=True, help="Run in the background; return when the daemon answers.")
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 @click.option(

@@ -5,23 +5,24 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from heapq import nlargest
 from pathlib import Path
 
 import msgspec
 
-from runwatch.core.errors import SourceError
+from runwatch.core import text
+from runwatch.core.errors import ConfigError, SourceError
 from runwatch.core.text import plain
-from runwatch.watcher.daemon.logs import NAME as OWN_LOG
+from runwatch.watcher.daemon.nearby import MOST, is_run, written
 from runwatch.watcher.samplers.procfs import Proc
 from runwatch.watcher.sources import discover
+from runwatch.watcher.sources.discover import Found
+from runwatch.watcher.sources.member import LOG
 from runwatch.watcher.sources.patterns import covers
 
-_WRITING = re.compile(r"^flags:\s*\d*[12367]$", re.MULTILINE)
-"""Of /proc/PID/fdinfo: opened for writing."""
-_LOGS = (".log", ".out", ".err")
-_BROAD = ("/", "/tmp", "/var/tmp", "/var/log", os.path.expanduser("~"))  # noqa: S108  only compared with
-"""Directories that hold too much to be searched for one log."""
+_SHARED = ("/tmp", "/var/tmp", "/var/log")  # noqa: S108  only compared with
+"""Directories of everyone, in which one log says nothing about the others."""
 
 
 class RunPlace(msgspec.Struct, frozen=True):
@@ -31,36 +32,92 @@ class RunPlace(msgspec.Struct, frozen=True):
     why: str
 
 
-def look(directories: Sequence[str], proc: Proc | None = None) -> list[RunPlace]:
-    """Return the directories that hold runs, of those given and of those our processes write logs to."""
+class Proposal(msgspec.Struct, frozen=True):
+    """What a first configuration watches."""
+
+    places: list[RunPlace]
+    left_out: list[RunPlace]
+    """Logs of processes without a training step so far."""
+
+
+def look(
+    directories: Sequence[str],
+    proc: Proc | None = None,
+    *,
+    named: bool = True,
+    whole: Callable[[str], bool] = lambda path: False,
+) -> Proposal:
+    """Return where runs are: in these directories, and where our processes write logs of training.
+
+    A directory that a person `named` must exist; it is watched even if no run is in it yet. `whole` decides
+    whether a home directory, or one above it, is watched as a whole; otherwise only what holds runs in it is.
+    """
     places: dict[str, RunPlace] = {}
     for path in map(os.path.abspath, directories):
-        try:
-            found = discover.find([path])
-        except SourceError:
-            continue
-        runs = len({each.name for each in found})
-        places[path] = RunPlace(path, f"{_count(runs, 'run')} in {_count(len(found), 'file')}")
+        if named and not os.path.exists(path):
+            raise ConfigError("no such file or directory", text.path(path), "correct it, or create it first")
+        found = _runs(path)
+        if _is_broad(path) and not whole(path):
+            places |= _narrowed(path, found)
+        elif found or named:
+            places[path] = RunPlace(path, _counted(found))
+    left_out: list[RunPlace] = []
     for log, pid in written(proc or Proc()):
-        directory = os.path.dirname(log)
-        if not any(covers(known, log) for known in places):
-            narrow = directory in _BROAD or any(covers(directory, known) for known in places)
-            path = log if narrow else directory
-            places[path] = RunPlace(path, f"process {pid} writes {os.path.basename(log)}")
-    return list(places.values())
-
-
-def written(proc: Proc) -> list[tuple[str, int]]:
-    """Return logs that processes of ours hold open for writing, each with one of them. No log is touched."""
-    found: dict[str, int] = {}
-    for pid in proc.pids():
-        if proc.owner(pid) != os.geteuid():
+        if any(covers(known, log) for known in places):
             continue
-        for descriptor, path in proc.descriptors(pid).items():
-            new = path.endswith(_LOGS) and path not in found and not path.endswith("/" + OWN_LOG)
-            if new and _WRITING.search(proc.read(pid, "fdinfo", descriptor) or ""):
-                found[path] = pid
-    return list(found.items())
+        why = f"process {pid} writes {os.path.basename(log)}"
+        if not is_run(log):
+            left_out.append(RunPlace(log, why))
+            continue
+        directory = os.path.dirname(log)
+        narrow = _is_broad(directory) or any(covers(directory, known) for known in places)
+        path = log if narrow else directory
+        places[path] = RunPlace(path, why)
+    return Proposal(list(places.values()), left_out)
+
+
+def _runs(path: str) -> list[Found]:
+    """Return the files of training runs at a path; of many, only the newest are read."""
+    try:
+        found = discover.find([path])
+    except SourceError:
+        return []
+    newest = nlargest(MOST, (each for each in found if each.member.kind == LOG), key=_written_at)
+    others = {each.path for each in newest if not is_run(each.path)}
+    return [] if len(others) == len(found) else [each for each in found if each.path not in others]
+
+
+def _written_at(found: Found) -> float:
+    try:
+        return os.stat(found.path).st_mtime
+    except OSError:  # removed meanwhile
+        return 0.0
+
+
+def _counted(found: Sequence[Found]) -> str:
+    if not found:
+        return "no training in it yet"
+    return f"{_count(len({each.name for each in found}), 'run')} in {_count(len(found), 'file')}"
+
+
+def _is_broad(path: str) -> bool:
+    """Return whether a directory holds far more than runs: a home directory, one above it, a shared one."""
+    home = os.path.expanduser("~")
+    return path in _SHARED or path == os.path.dirname(home) or covers(path, home)
+
+
+def _narrowed(top: str, found: Sequence[Found]) -> dict[str, RunPlace]:
+    """Return the directories in `top` that hold these files, one for each branch below it."""
+    branches: dict[str, list[Found]] = {}
+    for each in found:
+        own = os.path.relpath(os.path.abspath(each.path), top).split(os.sep)
+        branches.setdefault(own[0], []).append(each)
+    places = {}
+    for within in branches.values():
+        common = os.path.commonpath([os.path.dirname(os.path.abspath(each.path)) for each in within])
+        for path in [common] if common != top else [os.path.abspath(each.path) for each in within]:
+            places[path] = RunPlace(path, _counted(within))
+    return places
 
 
 def configuration(places: Sequence[RunPlace], environ: Mapping[str, str] = os.environ) -> str:
@@ -69,7 +126,7 @@ def configuration(places: Sequence[RunPlace], environ: Mapping[str, str] = os.en
     if places:
         paths = f"paths = [\n{listed}]"
     else:
-        paths = '# No log was found.\n# paths = ["~/runs", "/scratch/me/*/train.log"]'
+        paths = '# No training was found.\n# paths = ["~/runs", "/scratch/me/*/train.log"]'
     slack = (
         "# $RUNWATCH_SLACK_WEBHOOK is set here and overrides this file; the daemon needs it too."
         if environ.get("RUNWATCH_SLACK_WEBHOOK")

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 
 import msgspec
 
 from runwatch.core.errors import SourceError
-from runwatch.watcher.daemon.initial import written
+from runwatch.watcher.daemon.logs import NAME as OWN_LOG
 from runwatch.watcher.samplers.procfs import Proc
 from runwatch.watcher.sources.discover import has_record
 from runwatch.watcher.sources.kinds import kind_of
 from runwatch.watcher.sources.member import DIRECTORY, LOG
 from runwatch.watcher.sources.search import search
 
+_WRITING = re.compile(r"^flags:\s*\d*[12367]$", re.MULTILINE)
+"""Of /proc/PID/fdinfo: opened for writing."""
+_LOGS = (".log", ".out", ".err")
 LATELY = 3600.0
 """Seconds since its last write for which a log may belong to an active run."""
 MOST = 64
@@ -43,9 +47,22 @@ def logs(directory: str, proc: Proc | None = None, now: float | None = None) -> 
         if file.kind != DIRECTORY and file.path not in found and now - file.written < LATELY:
             found[file.path] = _nearby(file.path, None)
     newest = sorted((each for each in found.values() if each is not None), key=lambda each: -each.time)
-    runs = [each for each in newest[:MOST] if _is_run(each.path)]
+    runs = [each for each in newest[:MOST] if is_run(each.path)]
     homes = {os.path.dirname(each.path) for each in runs if kind_of(each.path) == LOG}
     return [each for each in runs if kind_of(each.path) == LOG or not _below(each.path, homes)]
+
+
+def written(proc: Proc) -> list[tuple[str, int]]:
+    """Return logs that processes of ours hold open for writing, each with one of them. No log is touched."""
+    found: dict[str, int] = {}
+    for pid in proc.pids():
+        if proc.owner(pid) != os.geteuid():
+            continue
+        for descriptor, path in proc.descriptors(pid).items():
+            new = path.endswith(_LOGS) and path not in found and not path.endswith("/" + OWN_LOG)
+            if new and _WRITING.search(proc.read(pid, "fdinfo", descriptor) or ""):
+                found[path] = pid
+    return list(found.items())
 
 
 def _nearby(path: str, pid: int | None) -> Nearby | None:
@@ -56,7 +73,7 @@ def _nearby(path: str, pid: int | None) -> Nearby | None:
     return Nearby(path, status.st_mtime, status.st_size, pid) if status.st_size else None
 
 
-def _is_run(path: str) -> bool:
+def is_run(path: str) -> bool:
     """Return whether it contains a training record; a tracker's file is recognized by its name."""
     try:
         return kind_of(path) != LOG or has_record(path)

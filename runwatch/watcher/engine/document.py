@@ -9,6 +9,7 @@ from runwatch.core.findings import Severity
 from runwatch.core.rank_state import trained
 from runwatch.core.run import Run
 from runwatch.core.snapshot import IncidentRow, finite, not_finite
+from runwatch.render import plain
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.evidence import sound
 from runwatch.watcher.engine.pipelines import Pipeline
@@ -31,8 +32,9 @@ def run_object(engine: Engine, pipeline: Pipeline, now: float) -> dict[str, Any]
     group, watched = pipeline.group, pipeline.newest
     run = pipeline.main.run
     progress = group.progress(watched, now)
-    incidents = [(stage, row) for stage in pipeline.stages for row in stage.incidents.rows()]
+    incidents = [(stage, row) for stage in pipeline.stages for row in stage.incident_rows()]
     return {
+        "id": pipeline.stages[0].run.id,
         "name": run.name,
         "title": run.name,
         "sources": list(group.paths),
@@ -157,7 +159,7 @@ def incident_object(row: IncidentRow, stage: str = "") -> dict[str, Any]:
         "resolved_step": row.resolved_step,
         "title": row.title,
         "cause": row.cause,
-        "advice": row.advice,
+        "advice": plain.advice(row),
         "evidence": _evidence(row),
     }
 

@@ -23,6 +23,7 @@ from runwatch.core.checkpoint import Look
 from runwatch.core.ending import state_of
 from runwatch.core.planned import of_checkpoint
 from runwatch.core.readability import Lost
+from runwatch.core.run import ENDS
 from runwatch.core.run_names import has_specific_part, is_specific
 from runwatch.core.sample import Job, MachineEvent, Message
 from runwatch.core.series import FULL, Detail
@@ -186,6 +187,7 @@ class Engine:
                     source.keep_early(whole)
                     continue
                 begin(group, self.rules, self._detail)
+                changes += self._hand_over_ends(group, source)
             source.early, source.early_total = (), None
             watched = group.runs[-1] if leads else group.run_of(source, whole)
             told = replace(whole, late=True) if late else whole
@@ -387,6 +389,17 @@ class Engine:
                 begin(group, self.rules, self._detail)
                 owner, block = group, group.reported(source, block, leads=True, watched=group.runs[-1])
             changes += self._judging.take(owner, block)
+        return changes
+
+    def _hand_over_ends(self, group: Group, leader: Source) -> list[Change]:
+        """Give the run that begins with `leader` the ends that other files of it reported before."""
+        changes: list[Change] = []
+        for source in group.sources.values():
+            if source is not leader and any(event.kind in ENDS for event in source.unplaced):
+                whole = source.with_early(Block({}, None))
+                block = group.reported(source, whole, leads=False, watched=group.runs[-1])
+                changes += self._judging.take(group, block)
+                source.early = ()
         return changes
 
     def _reference(self, watched: WatchedRun) -> Reference | None:

@@ -53,3 +53,16 @@ def placed(finding: Finding, run: Run, source: str) -> Finding:
         if good is not None:
             more["last_checkpoint"] = good
     return msgspec.structs.replace(finding, evidence={**more, **finding.evidence}) if more else finding
+
+
+def current(row: IncidentRow, run: Run) -> IncidentRow:
+    """Return an incident with the checkpoint to go back to as it is known by now.
+
+    A directory of checkpoints may be read after the log in which the incident began.
+    """
+    if row.state == "resolved" or row.severity == Severity.INFO:
+        return row
+    good = run.good_before(_sound(row), None if "source" in row.evidence else row.line)
+    if good is None or good == row.evidence.get("last_checkpoint"):
+        return row
+    return msgspec.structs.replace(row, evidence={**row.evidence, "last_checkpoint": good})

@@ -290,7 +290,7 @@ class Group:
         if len(self.sources) == 1 and not source.member.group:
             run.take_over(block.samples)  # others may come
             return block
-        block = of_source(block, source.path)
+        block = of_source(block, source)
         if block.rank is not None:
             return block
         if leads:
@@ -405,12 +405,13 @@ def title_of(source: Source, block: Block, title: str) -> str:
     return next((data["name"] for data in reversed(facts) if "name" in data), title)
 
 
-def of_source(block: Block, path: str) -> Block:
+def of_source(block: Block, source: Source) -> Block:
     """Return the block with the path its lines are of; events keep it, for rules that remember them."""
+    path, written = source.path, block.arrival or source.written or 0.0
     events = [
         event
         if event.kind == "facts"
         else msgspec.structs.replace(event, data={"source": path, **event.data})
         for event in block.events
     ]
-    return replace(block, events=events, source=path)
+    return replace(block, events=events, source=path, attempt=source.member.attempt, written=written)

@@ -8,12 +8,13 @@ import msgspec
 
 from runwatch.alerts.incidents.incidents import IncidentBook
 from runwatch.alerts.rules.base import Rule
-from runwatch.core.ending import CUT_SHORT, HALTED, End, Ending, finished, phase_of
+from runwatch.core.ending import CUT_SHORT, ENDED, HALTED, End, Ending, advised, finished, phase_of
 from runwatch.core.findings import Severity
 from runwatch.core.readability import Lost
 from runwatch.core.run import Run
 from runwatch.core.snapshot import IncidentRow, Progress
 from runwatch.watcher.engine.agreement import Report
+from runwatch.watcher.engine.evidence import current
 
 _OPEN = ("firing", "acknowledged")
 _DONE = (End.FINISHED, End.STOPPED_EARLY)
@@ -75,6 +76,16 @@ class WatchedRun:
     def crashed(self) -> bool:
         """Whether a crash is known that is not over."""
         return any(row.rule == "crash" and row.state != "resolved" for row in self.incidents.every())
+
+    def incident_rows(self) -> tuple[IncidentRow, ...]:
+        """Return the incidents as people read them.
+
+        They have the checkpoint to go back to, and advice that fits a run that is over.
+        """
+        rows = tuple(current(row, self.run) for row in self.incidents.rows())
+        if not self.closed and self.phase not in ENDED:
+            return rows
+        return tuple(msgspec.structs.replace(row, advice=advised(row.advice, over=True)) for row in rows)
 
     @property
     def phase(self) -> str:

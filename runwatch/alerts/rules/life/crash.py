@@ -7,7 +7,8 @@ leaves no way on (killed, segmentation fault, cancelled by the scheduler), else 
 the log has been silent for `settle` seconds and two usual gaps between training
 rows, or has ended. `survive` training rows after it whose steps continue clear it: the
 exception was handled. Rows may be read after a process has died that wrote them
-before: its death is survived only while another process of the run lives. A restart
+before: its death is survived only while another process of the run lives; and rows of another
+file of the same attempt survive it only if they were written later. A restart
 after it makes it certain, and over: it fires and resolves where training continued, or
 at the next launch's own error. A launch begins where the first words of the log come
 again, or something compiles or loads after the launcher's end. An exception that
@@ -55,7 +56,7 @@ from runwatch.alerts.rules.common.signatures import (
     is_caught,
 )
 from runwatch.core.batch import Event
-from runwatch.core.block import Block, Status
+from runwatch.core.block import Block, Moment, Status
 from runwatch.core.ending import End
 from runwatch.core.findings import Finding, Severity, Verdict
 
@@ -68,6 +69,7 @@ _STARTS = frozenset({"start", "resume", "load", "compile", "launch"})
 _ANEW = _STARTS - {"load"}  # what an evaluation behind the end does too
 _JUDGED = CRASH_KINDS | _STARTS | {"finished", "over"}
 """Kinds of event that change anything here."""
+_FINAL = CERTAIN_KINDS | {"signal"}
 _ENDED_BY_OTHERS = frozenset({"-6", "-15"})
 
 
@@ -95,19 +97,20 @@ class _Death:
     """Processes that were seen to die."""
     sure: bool = False
     """Whether anything of it was not caught by the program itself."""
+    final: bool = False
+    """Whether anything of it leaves a process no way on: a signal, or an exception that nothing caught."""
     behind: bool = False
     """It came after the word that training is over."""
     firing: bool = False
-    path: str = ""
-    """What the newest event was read from."""
-    at: int = -1
-    """Where the event is in it."""
+    at: Moment = field(default_factory=Moment)
+    """Where the newest event was said."""
 
     def take(self, event: Event, signature: Signature) -> None:
         """Note one more event; the best role wins, among equals the first."""
         self.count += 1
         self.rows = 0
         self.sure |= not is_caught(event)
+        self.final |= event.kind in _FINAL or ("frames" in event.data and not is_caught(event))
         if _is_seen(event):
             self.pids.add(int(event.data["pid"]))
         self.over |= event.kind == "killed" or event.title.startswith(LAUNCHER_ENDS)
@@ -162,6 +165,8 @@ class Crash(RunRule):
     _last: Place = field(default_factory=lambda: Place(None, None), init=False, repr=False)
     """The newest training row."""
     _finished: bool = field(default=False, init=False, repr=False)
+    _over: Moment = field(default_factory=Moment, init=False, repr=False)
+    """Where it said so."""
     _pace: Pace = field(default_factory=Pace, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
@@ -184,9 +189,9 @@ class Crash(RunRule):
         A format that is learned is believed after several rows, which are read only then.
         """
         death, rows = self._death, block.progress
-        if death is None or rows is None or (death.source, death.path) != (block.rank, block.source):
+        if death is None or rows is None or (death.source, death.at.source) != (block.rank, block.source):
             return 0
-        before = int(np.searchsorted(rows.offset, death.at))
+        before = int(np.searchsorted(rows.offset, death.at.offset))
         if before:
             self._last = place(rows, before - 1)
             death.last_step = self._last.step
@@ -197,7 +202,7 @@ class Crash(RunRule):
         progress = block.progress
         if progress is None or low >= high:
             return []
-        self._finished = False
+        self._finished &= not self._over.precedes(block, float(progress.offset[high - 1]))
         self._last = place(progress, high - 1)
         death = self._death
         if death is None or death.source != block.rank:
@@ -212,6 +217,8 @@ class Crash(RunRule):
         if restart is not None:
             where = place(progress, restart)
             return self._relaunched(death, where)
+        if death.final and not death.at.precedes(block, float(progress.offset[high - 1])):
+            return []  # another file may be written late
         if survived < high and not death.pids:
             self._death = None
             return [self._clear("training continued", place(progress, survived))]
@@ -220,6 +227,7 @@ class Crash(RunRule):
 
     def _take(self, event: Event, block: Block) -> list[Finding]:
         if event.kind in {"finished", "over"}:
+            self._over = Moment.of(block, event.offset)
             return self._finish(Place(event.step or self._last.step, event.line))
         death = self._death
         self._finished &= event.kind not in _ANEW
@@ -242,7 +250,7 @@ class Crash(RunRule):
             death = self._death = _Death(block.rank, event, signature, step, behind=behind)
         death.take(event, signature)
         if death.source == block.rank:
-            death.path, death.at = block.source, event.offset
+            death.at = Moment.of(block, event.offset)
         changed = death.explanation() != before
         certain = event.kind in CERTAIN_KINDS and not death.firing
         death.firing |= certain

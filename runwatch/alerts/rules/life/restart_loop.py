@@ -97,7 +97,7 @@ class RestartLoop(RankRule):
             Severity.CRITICAL,
             f"{self._barren} launches in a row failed before their first step",
             where,
-            advice="Stop the launcher and read the error of the newest launch.",
+            advice="Stop the launcher; read the error of the newest launch.",
             evidence={"launches": self._barren},
         )
 
@@ -154,7 +154,7 @@ class RestartLoop(RankRule):
                 f"{self._vain + 1} restarts without getting past step {self._highest:.0f}",
                 where,
                 cause="every attempt fails at about the same step",
-                advice="Stop the launcher and read the first error of an attempt; look at the data there.",
+                advice="Stop the launcher; read the first error of an attempt; look at the data there.",
                 evidence={"restarts": self._vain + 1, "highest_step": self._highest},
             )
         ]

@@ -271,7 +271,7 @@ class NonFinite(RankRule):
 
 _NEVER = "It was never finite: check the data, the initialisation and the precision."
 _ADVICE = {
-    Severity.CRITICAL: "Stop, go back to a checkpoint from before this step, and skip the batch or lower "
+    Severity.CRITICAL: "Stop; go back to a checkpoint from before this step, and skip the batch or lower "
     "the learning rate.",
     Severity.WARNING: "Watch whether it stays; check gradient clipping and the newest batches.",
     Severity.INFO: "",

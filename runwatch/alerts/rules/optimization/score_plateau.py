@@ -27,7 +27,7 @@ import numpy as np
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import SCORES, label
+from runwatch.core.metrics import goal, label
 
 _PERFECT = frozenset({1.0, 100.0})
 
@@ -93,4 +93,4 @@ class ScorePlateau(RankRule):
 
 def _is_score(name: str) -> bool:
     """Return whether a metric is the score of an evaluation: spaCy's, or one of validation."""
-    return name == "SCORE" or (name.startswith("val/") and name.rpartition("/")[2].lower() in SCORES)
+    return name == "SCORE" or (name.startswith("val/") and goal(name) == "max")

@@ -231,7 +231,7 @@ class Validation(RankRule):
             where,
             metric=metric,
             cause=cause,
-            advice=f"Keep the checkpoint near {watch.where}; stop, or add data or regularisation.",
+            advice=f"Stop; keep the checkpoint near {watch.where}, or add data or regularization.",
             evidence={"best": watch.best, "best_step": watch.where and watch.where.step, "now": value},
         )
 
