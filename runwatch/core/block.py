@@ -107,7 +107,7 @@ class Moment:
         return cls(block.source, offset, block.attempt, block.written)
 
     def precedes(self, block: Block, offset: float) -> bool:
-        """Return whether what stands at an offset of a block was written later, as far as is known."""
+        """Return whether what is at an offset of a block was written later, as far as is known."""
         if block.source == self.source or self.offset < 0:
             return self.offset <= offset
         if block.attempt != self.attempt:

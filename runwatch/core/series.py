@@ -343,7 +343,7 @@ def _summarise(raw: Floats, size: int) -> Floats:
 
 @np.errstate(over="ignore", invalid="ignore")
 def _pairs(pairs: Floats) -> Floats:
-    """Merge stretches (8, n, 2) with their neighbours: (8, n)."""
+    """Merge stretches (8, n, 2) with their neighbors: (8, n)."""
     left, right = pairs[:, :, 0], pairs[:, :, 1]
     merged = left + right
     merged[_LOW] = np.minimum(left[_LOW], right[_LOW])

@@ -63,7 +63,7 @@ class Spike(Fault):
 
 
 class Hang(Fault):
-    """Every rank holds its own lock and waits for its neighbour's: a deadlock, as in a bad collective."""
+    """Every rank holds its own lock and waits for its neighbor's: a deadlock, as in a bad collective."""
 
     summary = "the ranks deadlock: the process lives on and prints nothing more"
 
@@ -75,10 +75,10 @@ class Hang(Fault):
     def linger(self, step: int, rank: int, usual: float) -> None:
         """Wait for a lock that is never released."""
         if step == self.at:
-            neighbour = self._locks[(rank + 1) % self.ranks]
+            neighbor = self._locks[(rank + 1) % self.ranks]
             with self._locks[rank]:
                 self._all_hold_one.wait()
-                with neighbour:
+                with neighbor:
                     pass
 
 

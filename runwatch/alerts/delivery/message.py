@@ -66,8 +66,8 @@ class Message(msgspec.Struct, frozen=True):
 
     def prose(self) -> list[str]:
         """Return cause and advice, each with its label."""
-        labelled = (("Likely cause", self.cause), ("What to do", self.advice))
-        return [f"{label}: {said}" for label, said in labelled if said]
+        labeled = (("Likely cause", self.cause), ("What to do", self.advice))
+        return [f"{label}: {said}" for label, said in labeled if said]
 
     def body(self) -> str:
         """Return everything below the subject as plain text of several lines."""

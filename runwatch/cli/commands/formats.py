@@ -88,7 +88,7 @@ def _explain(path: str, formats: Sequence[Format], as_json: bool) -> int:
         try:
             data, whole = _read(file)
             explanation = explain(data, formats)
-            if not explanation.recognised:
+            if not explanation.recognized:
                 raise _unknown(file, explanation)
         except SourceError as reason:
             errors.append(reason)

@@ -1,4 +1,4 @@
-"""How checkpoints are laid out: one declarative file per layout; recognising and judging are shared."""
+"""How checkpoints are laid out: one declarative file per layout; recognizing and judging are shared."""
 
 from __future__ import annotations
 

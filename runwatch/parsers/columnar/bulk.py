@@ -17,7 +17,7 @@ from runwatch.parsers.body.decoded import Decoded
 from runwatch.parsers.body.enveloped import Enveloped, Logged, Unopened
 from runwatch.parsers.body.matchers import DictPattern
 from runwatch.parsers.columnar.skeleton import Skeleton, learn
-from runwatch.parsers.framing.ansi import Uncoloured
+from runwatch.parsers.framing.ansi import Uncolored
 from runwatch.parsers.framing.lines import PAD, Ints, Lines
 
 _ROWS = 4096  # rows a pass works on
@@ -79,7 +79,7 @@ class BulkDecoder:
     def __post_init__(self) -> None:
         behind = Logged, Unopened  # they look at envelopes themselves
         bare = bool(self.matcher.prefix) or isinstance(self.matcher, behind)
-        self._reads = Uncoloured(self.matcher if bare else Enveloped(self.matcher))
+        self._reads = Uncolored(self.matcher if bare else Enveloped(self.matcher))
 
     def forget(self) -> None:
         """Learn again: the matcher reads the same lines in another way from now on."""

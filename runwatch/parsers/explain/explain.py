@@ -58,7 +58,7 @@ class Explanation:
     """A [[formats]] section that reads training lines as they were read here; empty if there is none."""
 
     @property
-    def recognised(self) -> bool:
+    def recognized(self) -> bool:
         """Whether anything of a training run was read."""
         return self.format is not None or any(found.kind not in (BAR, PLAN) for found in self.records)
 

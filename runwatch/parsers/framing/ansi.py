@@ -54,7 +54,7 @@ def glued(block: bytes, begin: int, end: int) -> int:
     return max(block.rfind(b"\n", begin, at), block.rfind(b"\r", begin, at), begin - 1) + 1
 
 
-class Uncoloured(Matcher):
+class Uncolored(Matcher):
     """A matcher that reads a line through its escape sequences; spans are those in the line as it is.
 
     A span may hold a sequence that is inside a number; such a line has no skeleton.

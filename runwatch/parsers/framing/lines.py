@@ -91,7 +91,7 @@ class Lines:
             ends -= tail
             starts += head
             parts = [text[i:j] for i, j in zip(starts.tolist(), ends.tolist(), strict=True)]
-        else:  # neighbours at once
+        else:  # neighbors at once
             apart = np.flatnonzero(starts[1:] != ends[:-1] + 1)
             begins, stops = starts[[0, *(apart + 1)]], ends[[*apart, -1]]
             parts = [text[i:j] for i, j in zip(begins.tolist(), stops.tolist(), strict=True)]

@@ -40,7 +40,7 @@ class Library:
     """NVML itself, opened once for the life of the process."""
 
     def __init__(self) -> None:
-        """Load and initialise it. Raises NoDriver."""
+        """Load and initialize it. Raises NoDriver."""
         try:
             import pynvml
         except ImportError:

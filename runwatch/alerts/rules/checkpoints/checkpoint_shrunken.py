@@ -1,6 +1,6 @@
 """The newest checkpoint is smaller than those before it.
 
-Reason: a shard, the optimiser or half of the weights were not written, and every
+Reason: a shard, the optimizer or half of the weights were not written, and every
 file that is there looks sound.
 Formula: the newest complete checkpoint is compared with the median size of the three
 before it of the same kind and with as many ranks, if those are alike to within a
@@ -12,7 +12,7 @@ Example: 'checkpoint step_2000 has 48% of the usual size'.
 What to do: compare its files with those of the one before: which is missing or shorter?
 Keep the older ones until it is known.
 
-Traps: the last one of a run may leave the optimiser out on purpose, so that it is
+Traps: the last one of a run may leave the optimizer out on purpose, so that it is
 never critical once the run has finished; exports lie elsewhere or are of another
 kind; weights saved in half the precision are a half, and no less.
 

@@ -1,6 +1,6 @@
 """What the processes and GPUs of a run that makes no progress are doing: evidence for a hang.
 
-Source: a collective that waits for a rank spins, at full utilisation and little
+Source: a collective that waits for a rank spins, at full utilization and little
 power; BLOOM's 3 hours at 100 % and the same on NVIDIA's clusters.
 """
 

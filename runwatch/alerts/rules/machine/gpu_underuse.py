@@ -5,7 +5,7 @@ Formula: while the run has been training for `seconds`, and for 24 usual rows if
 take longer (at most half an hour), without a pause, the median use of its GPUs over
 that time is below `drop` of what it was in its best hour: a warning; or it is below
 `low`, and always was: a note. Use is SM activity where the driver shows
-it, else utilisation. Ends at twice `low`, or at 0.75 of the usual use.
+it, else utilization. Ends at twice `low`, or at 0.75 of the usual use.
 Cause, the first that fits: processes blocked in the kernel or the machine waiting for
 disks (storage); data workers that use their cores, or a machine without idle ones
 (decoding); a training process at a full core (Python, launches); one GPU idle next to

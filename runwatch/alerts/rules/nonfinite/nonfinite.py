@@ -269,7 +269,7 @@ class NonFinite(RankRule):
         return evidence
 
 
-_NEVER = "It was never finite: check the data, the initialisation and the precision."
+_NEVER = "It was never finite: check the data, the initialization and the precision."
 _ADVICE = {
     Severity.CRITICAL: "Stop; go back to a checkpoint from before this step, and skip the batch or lower "
     "the learning rate.",

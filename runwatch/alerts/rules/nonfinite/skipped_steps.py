@@ -1,4 +1,4 @@
-"""The optimiser skips many steps: their gradients overflow, and nothing is learned from them.
+"""The optimizer skips many steps: their gradients overflow, and nothing is learned from them.
 
 Reason: a trainer that skips bad steps prints a loss that looks sound, since the losses of
 what was skipped are left out of it; only its own count shows it.
@@ -45,7 +45,7 @@ class SkippedSteps(RunRule):
     """Fires when a large part of the steps is skipped."""
 
     name: ClassVar[str] = "skipped_steps"
-    summary: ClassVar[str] = "The optimiser skips a large part of the steps, as the log counts them."
+    summary: ClassVar[str] = "The optimizer skips a large part of the steps, as the log counts them."
 
     part: float = threshold(0.1, "part of the steps skipped that is a warning")
     most: float = threshold(0.9, "part of the steps skipped that is critical")

@@ -15,7 +15,7 @@ fallen by 3 %.
 
 Example: 'loss has not fallen in the first 400 logged steps: 10.83', which is ln(50257).
 
-What to do: stop and check, in this order: whether the parameters are in the optimiser,
+What to do: stop and check, in this order: whether the parameters are in the optimizer,
 labels that fit their inputs, the learning rate, a single batch that it can overfit.
 
 Traps: a run that is resumed begins at its level, and one that is started again from its

@@ -9,9 +9,9 @@ warning, and critical when it is higher by `grave`. Lower by as much at the same
 steps: a note. Ends when the median of as many rows is back.
 
 Example: 'loss is 12% higher after the restart at step 800 than before it': the
-optimiser's state was not loaded.
+optimizer's state was not loaded.
 
-What to do: stop and see what was not loaded: weights, optimiser, scheduler, the place
+What to do: stop and see what was not loaded: weights, optimizer, scheduler, the place
 in the data. Then resume from the same checkpoint.
 
 Traps: a restart early in the run falls back on a falling loss, which the same
@@ -140,8 +140,8 @@ class Resume(RankRule):
                 f"{label(LOSS)} is {higher(rise)} after the restart at {self._where} than before it",
                 here,
                 metric=LOSS,
-                cause="the restart did not restore the weights, the optimiser or the data as they were",
-                advice="Check which checkpoint was loaded, and that weights and optimiser state match it.",
+                cause="the restart did not restore the weights, the optimizer or the data as they were",
+                advice="Check which checkpoint was loaded, and that weights and optimizer state match it.",
                 evidence={"before": grow(usual), "after": grow(level)},
             )
         ]

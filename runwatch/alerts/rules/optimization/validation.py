@@ -15,14 +15,14 @@ warning where they jumped, or as many are `costly` above the lowest median, unle
 training loss is higher. Reported again when the rise has grown by half or becomes a
 warning; ends with an evaluation near the best.
 s is the noise of one evaluation: the 90th percentile of how far one is above the line
-between its neighbours, of the newest 12 or 48, whichever is more, times 1 + 4 / n for the
+between its neighbors, of the newest 12 or 48, whichever is more, times 1 + 4 / n for the
 few that n are. Only evaluations before the rise count, or those of a rise that was lost
 again; where fewer than eight are known, those of the rise count too.
 
 Example: 'val loss is 8% above its best of 2.984 at step 2418': it overfits.
 
 What to do: keep the checkpoint of the best evaluation. If it overfits, stop or add data
-or regularisation; if it jumped, look at the evaluation's data and at the weights loaded
+or regularization; if it jumped, look at the evaluation's data and at the weights loaded
 for it.
 
 Traps: most runs overfit a little, and keep their best checkpoint; an evaluation on a small

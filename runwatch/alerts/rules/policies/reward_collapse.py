@@ -20,7 +20,7 @@ divergence in it is printed with the score, and both are judged; a harder curric
 lowers rewards rightly, so that it is never critical; what begins again after a restart
 is judged again.
 
-Sources: Gao et al. 2023 on rewards that are optimised too far; the notes of
+Sources: Gao et al. 2023 on rewards that are optimized too far; the notes of
 stable-baselines3 on training that collapses late.
 """
 

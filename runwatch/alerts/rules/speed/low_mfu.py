@@ -1,4 +1,4 @@
-"""The run uses little of what its GPUs can compute, by the model FLOPs utilisation (MFU) that its log prints.
+"""The run uses little of what its GPUs can compute, by the model FLOPs utilization (MFU) that its log prints.
 
 Reason: training of large language models reaches 30 to 60 %; far below it the run is
 bound by data, by communication or by small kernels, and costs several times as much.
@@ -44,8 +44,8 @@ class LowMfu(RunRule):
     name: ClassVar[str] = "low_mfu"
     summary: ClassVar[str] = "The run uses little of what its GPUs can compute (a note)."
 
-    low: float = threshold(0.2, "model FLOPs utilisation below which it is noted, as a fraction")
-    least: float = threshold(0.01, "utilisation below which it is not believed")
+    low: float = threshold(0.2, "model FLOPs utilization below which it is noted, as a fraction")
+    least: float = threshold(0.01, "utilization below which it is not believed")
     rows: int = threshold(128, "rows whose median is judged")
     skip: int = threshold(50, "rows after a start or restart that are not judged")
     wait: ClassVar[float] = 30.0
