@@ -55,7 +55,7 @@ def delays(path: Path, command: list[str], count: int, environ: dict[str, str] |
         sent: dict[str, float] = {}
         step = 100
         for i in range(count):
-            name = f"val_loss_{chr(97 + i // 26)}{chr(97 + i % 26)}"
+            name = f"val_loss_zq{chr(97 + i // 26)}{chr(97 + i % 26)}"  # a word that means nothing
             for _ in range(3):
                 step += 1
                 log.write(line(step, f" | {name}: 1.0"))
