@@ -94,9 +94,10 @@ def main() -> int:
     for section in sections:
         found |= measured(section, chosen.quick)
         for what in section.rows:
-            print(rows.line(rows.cells(found[what])) if what in found else f"MISSING: {what}", flush=True)
+            shown = rows.line(rows.cells(found[what])) if what in found else f"MISSING: {what}"
+            print(shown if what not in found or found[what].bar else f"{shown} MISSING: a bar", flush=True)
     claimed = [what for section in sections for what in section.rows]
-    lost = [what for what in claimed if what not in found]
+    lost = [what for what in claimed if what not in found or not found[what].bar]
     high = [what for what in claimed if what in found and not found[what].met]
     print(f"{len(claimed)} claims: {len(high)} above the bar, {len(lost)} not measured")
     if chosen.write and not lost:

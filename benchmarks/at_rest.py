@@ -35,11 +35,11 @@ COMMAND = [sys.executable, "-m", "runwatch"]
 
 def known(runs: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """Return what is compared of runs, by the path of their log."""
-    told: dict[str, list[Any]] = {}
+    answer: dict[str, list[Any]] = {}
     for run in runs:
         facts = {"steps": run["steps"], "metrics": run["metrics"], "format": run["format"]}
-        told.setdefault(run["sources"][0], []).append(facts)
-    return told
+        answer.setdefault(run["sources"][0], []).append(facts)
+    return answer
 
 
 def expected(path: Path) -> list[Any]:
@@ -58,14 +58,14 @@ def status() -> dict[str, list[Any]]:
 
 
 def differing(paths: list[Path]) -> Iterator[tuple[Path, Any, Any]]:
-    """Yield the logs of which the daemon knows something else for good."""
+    """Yield the logs of which the daemon knows something else, and still does after a while."""
     wanted = {path: json.loads(json.dumps(expected(path))) for path in paths}
     until = time.monotonic() + LIMIT
     while True:
-        told = status()
-        wrong = [path for path in paths if told.get(str(path), []) != wanted[path]]
+        answer = status()
+        wrong = [path for path in paths if answer.get(str(path), []) != wanted[path]]
         if not wrong or time.monotonic() > until:
-            yield from ((path, wanted[path], told.get(str(path), [])) for path in wrong)
+            yield from ((path, wanted[path], answer.get(str(path), [])) for path in wrong)
             return
         time.sleep(2.0)
 

@@ -43,7 +43,7 @@ processes; what they share is counted in each.""",
     Section(
         "Known formats",
         "formats",
-        """100,000 lines of each of the known formats, also with prefixes and colors. The baseline for lines
+        """40,000 lines of each of the known formats, also with prefixes and colors. The baseline for lines
 is the regular expression of the format in a plain loop, which keeps the same numbers.""",
         tuple(
             f"known formats of {kind}, CPU, {which}"
@@ -73,7 +73,7 @@ The bars notice when that grows.""",
         (
             "W&B log, first chart",
             "W&B log, all data in",
-            "W&B log, CPU",
+            "W&B log, CPU until then",
             "W&B log, headless, all data in",
             "checkpoints in one directory, first view",
             "checkpoints as directories, first view",

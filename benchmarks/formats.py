@@ -41,7 +41,7 @@ from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.check import BLOCK
 
-LINES = 100_000
+LINES = 40_000
 RUNS = 2
 BARS = {"line": 0.25, "json": 0.67, "table": 1.0}
 BASELINES = {"line": "its regex in a loop", "json": "json.loads", "table": "csv.DictReader"}

@@ -170,9 +170,9 @@ def compare(seconds: float) -> Iterator[Row]:
         ours = watch([*tail, file], steps, run, seconds)
         log = watch([*tail, f"{directory}/train.log"], steps, run, seconds)
     for what, mine, theirs, unit, bar in (
-        ("CPU of a core", 100 * ours.cpu, 100 * leet.cpu, "%", None),
-        ("output", ours.kilobytes, leet.kilobytes, "kB/s", None),
-        ("memory of all processes", ours.resident, leet.resident, "MB", None),
+        ("CPU of a core", 100 * ours.cpu, 100 * leet.cpu, "%", 0.5),
+        ("output", ours.kilobytes, leet.kilobytes, "kB/s", 0.5),
+        ("memory of all processes", ours.resident, leet.resident, "MB", 1.25),
         ("median delay", median(ours.lags), median(leet.lags), "s", 1.1),
     ):
         yield Row(f"screen of a live W&B run, {what}", mine, "wandb leet", theirs, unit, bar)
