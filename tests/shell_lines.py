@@ -23,6 +23,7 @@ OTHERS = {
     "ssh",
     "eval",
     "python",
+    "python3",
     ".venv/bin/python",
     "echo",
     "nc",
