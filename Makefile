@@ -8,10 +8,11 @@ REAL := $(VENV)/.installed-real
 SERVICES := $(VENV)/.installed-services
 PICTURES := $(VENV)/.installed-pictures
 DOCS := $(VENV)/.installed-docs
+BENCH := $(VENV)/.installed-bench
 DIST := $(VENV)/.installed-dist
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: help demo test test-more test-again test-web test-real test-services install-real docs man dist wheelhouse pictures lint types check bench bench-sources soak corpus detection detection-logs detection-real format clean
+.PHONY: help demo test test-more test-again test-web test-real test-services install-real docs man dist wheelhouse pictures lint types check bench soak corpus detection detection-logs detection-real format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,20 +97,15 @@ types: $(STAMP)  ## Check types (mypy, strict)
 
 check: lint types test test-more  ## Lint, types and all tests that need nothing else
 
-bench: $(STAMP)  ## Measure: parsing, check, memory, every format, text without training, sampling
-	$(BIN)/python benchmarks/run.py
-	$(BIN)/python benchmarks/formats.py
-	$(BIN)/python benchmarks/bars.py
-	$(BIN)/python benchmarks/unknown.py
-	$(BIN)/python benchmarks/samplers.py
-	$(BIN)/python -m benchmarks.screen
-	$(BIN)/python benchmarks/daemon.py
+$(BENCH): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,bench]'
+	@touch $@
+
+bench: $(BENCH)  ## Measure every performance claim next to its baseline: [WRITE=1] writes docs/performance.md, [ONLY="reading screen"]
+	$(BIN)/python -m benchmarks $(if $(WRITE),--write) $(if $(QUICK),--quick) $(ONLY)
 
 soak: $(STAMP)  ## Kill a daemon over 50 changing logs for minutes: SECONDS=240 RUNS=50
 	$(BIN)/python -m tests.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
-
-bench-sources: $(STAMP)  ## Measure W&B logs and checkpoint directories end to end, beside wandb leet
-	$(BIN)/python benchmarks/sources.py
 
 $(PICTURES): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,pictures]'

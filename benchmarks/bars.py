@@ -1,10 +1,7 @@
-"""How fast redraws of bars are read, whatever stands before them, beside a plain Python script.
+"""How fast redraws of bars are read, alone and after other lines. A case is a word of its name.
 
-usage: python benchmarks/bars.py [NAME ...]
-
-The baseline splits the same bytes into redraws and searches each for the place at which its bar
-stands, `450/1000`, and keeps it as two floats. CPU seconds of this process, in blocks as `check`
-and as a follower read them; a ratio of 4 means: four times as fast as the baseline.
+The baseline splits the same bytes into redraws, searches each for the count of its bar, `450/1000`,
+and keeps it as two floats. CPU seconds of this process, in blocks as `check` reads them.
 """
 
 from __future__ import annotations
@@ -12,21 +9,19 @@ from __future__ import annotations
 import os
 import random
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import chain
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import make_log
-
+from benchmarks import make_log, rows
+from benchmarks.rows import Row
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.check import BLOCK
 
-REDRAWS = int(os.environ.get("REDRAWS", "1000000"))
-FOLLOWED = 768 << 10
-"""Bytes that a follower reads at once."""
+REDRAWS = 200_000
 _PER = 1000
 _PLACE = re.compile(rb"(\d[\d.]*)[kMGT]?/(\d[\d.]*)")
 _RNG = random.Random(0)
@@ -36,11 +31,11 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
 
 
-def tqdm(text: str, done: int, total: int, *, unit: str = "it", postfix: str = "", colour: str = "") -> str:
+def tqdm(text: str, done: int, total: int, *, unit: str = "it", postfix: str = "", color: str = "") -> str:
     """Return what tqdm draws."""
     share, rate = done / total, 43 + _RNG.random()
     filled = "#" * int(10 * share) + f"{int(100 * share) % 10}" * (done < total)
-    filled = f"\x1b[32m{filled:10}\x1b[0m" if colour else f"{filled:10}"
+    filled = f"\x1b[32m{filled:10}\x1b[0m" if color else f"{filled:10}"
     rest = f"{clock(done / rate)}<{clock((total - done) / rate)}, {rate:.2f}{unit}/s{postfix}"
     return f"\r{text}{share:4.0%}|{filled}| {done}/{total} [{rest}]"
 
@@ -60,9 +55,9 @@ def laps(draw: Callable[[int, int], str], *, head: str = "", end: str = "\n") ->
             yield end
 
 
-def training(colour: str = "") -> Iterator[str]:
+def training(color: str = "") -> Iterator[str]:
     return laps(
-        lambda e, i: tqdm(f"Epoch {e}: ", i, _PER, postfix=f", loss={loss(e * _PER + i)}", colour=colour)
+        lambda e, i: tqdm(f"Epoch {e}: ", i, _PER, postfix=f", loss={loss(e * _PER + i)}", color=color)
     )
 
 
@@ -151,13 +146,13 @@ def dicts(count: int = 1000) -> Iterator[str]:
 
 CASES: dict[str, Callable[[], Iterator[str]]] = {
     "training": training,
-    "training, colours": lambda: training("green"),
+    "training, colors": lambda: training("green"),
     "nanochat, training": lambda: chain(nanochat(), training()),
-    "learnt, training": lambda: chain(keys(), training()),
+    "learned, training": lambda: chain(keys(), training()),
     "dicts, training": lambda: chain(dicts(), training()),
     "nanochat, eval": lambda: chain(nanochat(), evaluation()),
     "nanochat, map": lambda: chain(nanochat(), mapping()),
-    "learnt, map": lambda: chain(keys(), mapping()),
+    "learned, map": lambda: chain(keys(), mapping()),
     "dicts, map": lambda: chain(dicts(), mapping()),
     "map alone": mapping,
     "nanochat, download": lambda: chain(nanochat(), download()),
@@ -170,7 +165,7 @@ CASES: dict[str, Callable[[], Iterator[str]]] = {
     "rich": rich,
     "alive-progress": alive,
     "nanochat among map": lambda: among(nanochat(REDRAWS), mapping()),
-    "learnt among map": lambda: among(keys(REDRAWS), mapping()),
+    "learned among map": lambda: among(keys(REDRAWS), mapping()),
     "nanochat, two below": lambda: chain(nanochat(), below()),
     "ranks below": ranks,
 }
@@ -200,22 +195,22 @@ def cpu(work: Callable[..., object], *given: object) -> float:
     return time.process_time() - begin
 
 
-def main(names: list[str]) -> None:
-    print(f"{REDRAWS:,} redraws of each; CPU seconds; millions a second, and the ratio to one regex for each")
-    print(f"{'case':22} {'MB':>5} {'regex':>6} {'check':>6} {'live':>6} {'ratio':>6}")
+def measure(names: list[str], quick: bool) -> Iterator[Row]:
+    """Measure every case."""
+    global REDRAWS  # noqa: PLW0603 - every case asks for it
+    REDRAWS = 4_000 if quick else REDRAWS
     by_runwatch("".join(nanochat(9999)).encode(), BLOCK)  # imports
+    found = []
     for name, make in CASES.items():
         if names and not any(word in name for word in names):
             continue
         data = "".join(make()).encode()
-        base, whole, live = (
-            cpu(by_regex, data),
-            cpu(by_runwatch, data, BLOCK),
-            cpu(by_runwatch, data, FOLLOWED),
-        )
-        rates = "  ".join(f"{REDRAWS / took / 1e6:5.2f}" for took in (base, whole, live))
-        print(f"{name:22} {len(data) / 1e6:5.0f}  {rates} {base / whole:6.1f}", flush=True)
+        base, spent = cpu(by_regex, data), cpu(by_runwatch, data, BLOCK)
+        found.append(Row(f"bars: {name}", spent, "a regex per redraw", base))
+        yield found[-1]
+    yield replace(rows.median("progress bars, CPU, median", found), bar=0.7)
+    yield replace(rows.slowest("progress bars, CPU, slowest", found), bar=1.5)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    rows.main(measure)

@@ -1,6 +1,7 @@
-"""What a daemon costs that watches and has nothing to say.
+"""What a daemon costs while it watches, and how soon it reports.
 
-usage: python benchmarks/daemon.py [--seconds N] [--many RUNS FILES] [--growth MINUTES]
+Cases: idle, busy, latency; and, if they are named, many (1,000 runs in 3,000 files) and growth
+(memory over ten minutes of 100 busy runs).
 
 CPU time and memory are those of the daemon and of all it started, from /proc:
 resident for the daemon alone, and each page counted once (PSS) for all of them.
@@ -8,7 +9,6 @@ resident for the daemon alone, and each page counted once (PSS) for all of them.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import socket
@@ -17,9 +17,13 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+
+from benchmarks import latency, rows
+from benchmarks.rows import Row, limit
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = 1e6
@@ -33,14 +37,14 @@ class Daemon:
     """`runwatch watch` on a directory, and what it costs."""
 
     def __init__(self, place: Path, logs: Path) -> None:
-        environ = {
+        self.environ = {
             **os.environ,
             "RUNWATCH_STATE": str(place / f"state-{logs.name}"),
             "RUNWATCH_SLACK_WEBHOOK": "",
             "PYTHONPATH": str(ROOT),
         }
         command = [sys.executable, "-m", "runwatch", "watch", str(logs)]
-        self.process = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL, cwd=place)
+        self.process = subprocess.Popen(command, env=self.environ, stderr=subprocess.DEVNULL, cwd=place)
         self.path = place / f"state-{logs.name}" / "daemon.sock"
 
     def ask(self, kind: str) -> dict[str, object]:
@@ -123,15 +127,18 @@ class Asked:
         self._thread.join()
 
 
-def report(name: str, daemon: Daemon, seconds: float, bars: tuple[float, float]) -> None:
+def costs(name: str, daemon: Daemon, seconds: float, cpu: float, memory: float) -> Iterator[Row]:
+    """Yield what a daemon uses, after ten seconds to settle, next to these limits."""
+    time.sleep(min(10.0, seconds))
     used = daemon.share(seconds)
     alone, together = daemon.memory()
-    share = f"{100 * used:5.2f} % of a core (bar: {bars[0]:g})"
-    memory = f"daemon {alone:3.0f} MB (bar: {bars[1]:g}), {len(daemon.family())} processes {together:3.0f} MB"
-    print(f"{name:28}{share}   {memory}")
+    yield limit(f"daemon, {name}, CPU of a core", 100 * used, cpu, "%")
+    yield limit(f"daemon, {name}, its memory", alone, memory, "MB")
+    yield limit(f"daemon, {name}, memory of all processes", together, 4 * memory, "MB")
 
 
-def idle(place: Path, seconds: float) -> None:
+def idle(place: Path, seconds: float) -> Iterator[Row]:
+    """Watch 100 runs that wrote nothing for an hour."""
     logs = place / "idle"
     logs.mkdir()
     hour_ago = time.time() - 3600
@@ -141,11 +148,11 @@ def idle(place: Path, seconds: float) -> None:
         os.utime(path, (hour_ago, hour_ago))
     with Daemon(place, logs) as daemon:
         daemon.until(100)
-        time.sleep(10)
-        report("100 idle runs", daemon, seconds, (1.0, 80.0))
+        yield from costs("100 idle runs", daemon, seconds, 1.0, 80.0)
 
 
-def busy(place: Path, seconds: float) -> None:
+def busy(place: Path, seconds: float) -> Iterator[Row]:
+    """Watch a run that prints 10 lines a second."""
     logs, stop = place / "busy", threading.Event()
     logs.mkdir()
 
@@ -161,14 +168,26 @@ def busy(place: Path, seconds: float) -> None:
     try:
         with Daemon(place, logs) as daemon:
             daemon.until(1)
-            time.sleep(10)
-            report("1 run at 10 lines/s", daemon, seconds, (0.5, 60.0))
+            yield from costs("a run of 10 lines a second", daemon, seconds, 0.5, 60.0)
     finally:
         stop.set()
         writer.join()
 
 
-def many(place: Path, runs: int, files: int, seconds: float) -> None:
+def soon(place: Path, seconds: float) -> Iterator[Row]:
+    """Append to a log; a client of the daemon receives the incidents."""
+    logs = place / "soon"
+    logs.mkdir()
+    log = logs / "train.log"
+    latency.begin(log)
+    with Daemon(place, logs) as daemon:
+        daemon.until(1)
+        found = latency.delays(log, ["attach"], max(10, int(2 * seconds)), daemon.environ)
+    yield limit("daemon, from a NaN in the log to its incident", found[int(0.99 * len(found))], 1.0)
+
+
+def many(place: Path, seconds: float, runs: int = 1000, files: int = 3000) -> Iterator[Row]:
+    """Watch many runs of many ranks, and ask for all of them meanwhile."""
     logs = place / "many"
     ranks = max(1, files // runs)
     for run in range(runs):
@@ -177,14 +196,14 @@ def many(place: Path, runs: int, files: int, seconds: float) -> None:
             (logs / f"exp{run:04d}" / f"rank{rank}.log").write_text("".join(map(line, range(100))))
     with Daemon(place, logs) as daemon, Asked(daemon) as answers:
         took = daemon.until(runs)
-        print(f"{runs} runs in {runs * ranks} files: all found after {took:.1f} s; {answers}")
-        time.sleep(10)
-        report("", daemon, seconds, (float("nan"), float("nan")))
+        name = f"{runs} runs in {runs * ranks} files"
+        print(f"{name}: all found after {took:.1f} s; {answers}", file=sys.stderr)
+        yield from costs(name, daemon, seconds, float("nan"), float("nan"))
         health = daemon.ask("health")
-        print(f"{'':28}its clock was late by {health['lag']:.2f} s at worst; {health['notices']}")
+        print(f"its clock was late by {health['lag']:.2f} s at worst; {health['notices']}", file=sys.stderr)
 
 
-def growth(place: Path, minutes: float) -> None:
+def growth(place: Path, seconds: float, minutes: int = 10) -> Iterator[Row]:
     """Watch 100 runs that print five lines a second each, and report the memory by the minute."""
     logs, stop = place / "growth", threading.Event()
     logs.mkdir()
@@ -202,33 +221,22 @@ def growth(place: Path, minutes: float) -> None:
     try:
         with Daemon(place, logs) as daemon:
             daemon.until(100)
-            for minute in range(1, round(minutes) + 1):
-                share = daemon.share(60)
-                alone, together = daemon.memory()
-                memory = f"daemon {alone:6.1f} MB, with all it started {together:6.1f} MB"
-                print(f"minute {minute:3}: {100 * share:5.1f} % of a core, {memory}", flush=True)
+            for minute in range(1, minutes + 1):
+                yield from costs(f"100 busy runs, minute {minute}", daemon, 60.0, float("nan"), float("nan"))
     finally:
         stop.set()
         writer.join()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--many", type=int, nargs=2, metavar=("RUNS", "FILES"))
-    parser.add_argument("--growth", type=float, metavar="MINUTES")
-    chosen = parser.parse_args()
+CASES = {"idle": idle, "busy": busy, "latency": soon, "many": many, "growth": growth}
+
+
+def measure(names: list[str], quick: bool) -> Iterator[Row]:
+    """Measure the cases."""
     with tempfile.TemporaryDirectory() as place:
-        if chosen.growth:
-            growth(Path(place), chosen.growth)
-            return
-        if chosen.many:
-            runs, files = chosen.many
-            many(Path(place), runs, files, chosen.seconds)
-            return
-        idle(Path(place), chosen.seconds)
-        busy(Path(place), chosen.seconds)
+        for name in names or (["latency"] if quick else ["idle", "busy", "latency"]):
+            yield from CASES[name](Path(place), 2.0 if quick else 30.0)
 
 
 if __name__ == "__main__":
-    main()
+    rows.main(measure)

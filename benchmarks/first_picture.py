@@ -1,7 +1,4 @@
-"""How soon `runwatch tail` shows a long log's newest step, in a real terminal.
-
-usage: python benchmarks/first_picture.py LOG STEP
-"""
+"""How soon `runwatch tail` shows a long log's newest step, in a real terminal."""
 
 from __future__ import annotations
 
@@ -19,9 +16,9 @@ import time
 import psutil
 
 
-def measure(path: str, step: str) -> tuple[float, float]:
+def measure(path: str, step: int) -> tuple[float, float]:
     """Return (seconds until the step is on the screen, peak MB of all processes while history is read)."""
-    shown = f"{int(step):,}".encode()
+    shown = f"{step:,}".encode()
     begin = time.monotonic()
     pid, screen = pty.fork()
     if pid == 0:
@@ -71,13 +68,7 @@ def _drain(screen: int, seconds: float) -> None:
                 os.read(screen, 1 << 16)
 
 
-def report(path: str, step: str, runs: int = 3) -> None:
-    """Print the median of `runs`."""
+def median(path: str, step: int, runs: int) -> tuple[float, float]:
+    """Return the median of so many runs."""
     found = sorted(measure(path, step) for _ in range(runs))
-    seconds, resident = found[len(found) // 2]
-    print(f"newest step on screen    {seconds:7.2f} s    (bar: 1)")
-    print(f"tail, peak memory        {resident:7.0f} MB   (bar: 160)")
-
-
-if __name__ == "__main__":
-    report(sys.argv[1], sys.argv[2])
+    return found[len(found) // 2]

@@ -1,10 +1,8 @@
 """How fast each format is read, as a ratio to what a plain Python script would take.
 
-usage: python benchmarks/formats.py [NAME ...]
-
 For each format, lines as its programs print them (exemplars.py) with varied
 numbers and 3 % of other lines among them; prefixed ones also behind a logging
-stamp, behind `[rank0]:` and in colours. The baseline reads the same file line
+stamp, behind `[rank0]:` and in color. A case is the name of a format. The baseline reads the same file line
 by line and keeps the same numbers as floats:
 
 - text lines: the format's own compiled regex for its training line, searched
@@ -14,11 +12,7 @@ by line and keeps the same numbers as floats:
 - JSON lines: json.loads, then float() of each number.
 - tables: csv.DictReader, then float() of each cell that holds a number.
 
-The column `exact` is against a stricter baseline for text lines: one regex written
-for exactly this line (its literal text, a group per number that is kept), which
-reads no other version of the program. It has no bar.
-
-CPU seconds, least of 3 runs. A ratio of 4 means: four times as fast.
+CPU seconds, least of 2 runs. A bar of 0.25 means: four times as fast.
 """
 
 from __future__ import annotations
@@ -38,22 +32,24 @@ from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import make_log
-from exemplars import EXEMPLARS, HEADERS
-from readers import LOOPS
-
+from benchmarks import make_log, rows
+from benchmarks.exemplars import EXEMPLARS, HEADERS
+from benchmarks.readers import LOOPS
+from benchmarks.rows import Row
 from runwatch.parsers.body.matchers import ITEMS, DictPattern, LinePattern
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.check import BLOCK
 
-LINES = int(os.environ.get("LINES_OF_FORMAT", "200000"))
-RUNS = 3
-BARS = {"line": 4.0, "json": 1.5, "table": 1.0}
+LINES = 100_000
+RUNS = 2
+BARS = {"line": 0.25, "json": 0.67, "table": 1.0}
+BASELINES = {"line": "its regex in a loop", "json": "json.loads", "table": "csv.DictReader"}
+KINDS = {"line": "lines", "json": "JSON lines", "table": "tables"}
 PREFIXES = {
     "stamp": "2030-01-02 03:04:05,678 - train - INFO - {}",
     "rank": "[rank0]:{}",
-    "colour": "\x1b[32m{}\x1b[39m",
+    "color": "\x1b[32m{}\x1b[39m",
 }
 
 
@@ -144,8 +140,8 @@ def by_own_regex(path: Path, name: str) -> int:
                 if at >= 0:
                     rows.append([float(found[2]) for found in ITEMS.finditer(line, at)])
         return len(rows)
-    coloured = re.sub(rb"(?:\\s\*)?\$\Z", rb"(?:\\x1b\\[[\\d;]*m)?\\s*$", matcher._head.pattern)
-    head, fields = re.compile(coloured), matcher._fields
+    colored = re.sub(rb"(?:\\s\*)?\$\Z", rb"(?:\\x1b\\[[\\d;]*m)?\\s*$", matcher._head.pattern)
+    head, fields = re.compile(colored), matcher._fields
     value = 3 if matcher._has_units else 2
     with path.open("rb") as log:
         for line in log:
@@ -237,7 +233,7 @@ def by_runwatch(path: Path, name: str) -> int:
             rows += sum(table.rows for table in parser.feed(data).tables if table.kind == "train")
     rows += sum(table.rows for table in parser.flush().tables if table.kind == "train")
     if parser.format != name:
-        print(f"  ({name} was read as {parser.format})")
+        print(f"  ({name} was read as {parser.format})", file=sys.stderr)
     return rows
 
 
@@ -267,44 +263,36 @@ def cases(names: list[str]) -> Iterator[tuple[str, str, str]]:
         if kind(fmt.name) == "line" and any(matcher.prefix for matcher in fmt.matchers):
             for label, prefix in PREFIXES.items():
                 stamped = EXEMPLARS[fmt.name][0][:1] == "[" or "2030-" in EXEMPLARS[fmt.name][0]
-                if label == "colour" or not (stamped or fmt.alone):
+                if label == "color" or not (stamped or fmt.alone):
                     yield fmt.name, label, prefix
 
 
-def report(names: list[str]) -> None:
-    """Print a row per format and prefix."""
-    print(f"{LINES:,} lines of each format; least of {RUNS} runs, CPU seconds; ratio to the baseline")
-    print(
-        f"{'format':24} {'prefix':7} {'MB/s':>6} {'us/line':>8} {'rows':>9} "
-        f"{'ratio':>6} {'bar':>4} {'exact':>6}"
-    )
-    met = total = 0
+def compared(name: str, label: str, prefix: str, lines: int, path: Path) -> Row:
+    """Measure one format behind one prefix."""
+    of = kind(name)
+    write(path, name, prefix, lines // len(EXEMPLARS[name]), 0.0 if of == "table" else 0.03)
+    spent, found = cpu(by_runwatch, path, name)
+    own = of == "line" and own_matcher(name) is not None
+    loop = by_loop if name in LOOPS else {"line": by_regex, "json": by_json, "table": by_csv}[of]
+    base, expected = cpu(by_own_regex if own else loop, path, name)
+    if found != expected and name not in LOOPS:
+        print(f"  ({name} {label}: {found:,} rows, {expected:,} by the baseline)", file=sys.stderr)
+    return Row(f"{name} {label}".strip(), spent, BASELINES[of], base, bar=BARS[of])
+
+
+def measure(names: list[str], quick: bool) -> Iterator[Row]:
+    """Measure every format, and sum them up by kind."""
+    every: dict[str, list[Row]] = {of: [] for of in BARS}
     with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / "formats.log"
-        for name, label, prefix in cases(names):
-            of = kind(name)
-            write(path, name, prefix, LINES // len(EXEMPLARS[name]), 0.0 if of == "table" else 0.03)
-            spent, rows = cpu(by_runwatch, path, name)
-            base, expected = cpu({"line": by_regex, "json": by_json, "table": by_csv}[of], path, name)
-            exact = f"{base / spent:6.1f}" if of == "line" else " " * 6
-            if of == "line" and own_matcher(name) is not None:
-                base, found = cpu(by_own_regex, path, name)
-                assert found == expected, (name, label, found, expected)
-            elif name in LOOPS:
-                base, _ = cpu(by_loop, path, name)
-            ratio = base / spent
-            total, met = total + 1, met + (ratio >= BARS[of])
-            note = "met" if ratio >= BARS[of] else "missed"
-            if rows != expected:
-                note += f" ({expected:,} rows expected)"
-            size = path.stat().st_size / 1e6
-            print(
-                f"{name:24} {label:7} {size / spent:6.0f} {spent / LINES * 1e6:8.2f} {rows:9,} "
-                f"{ratio:6.1f} {BARS[of]:4} {exact} {note}",
-                flush=True,
-            )
-    print(f"{met} of {total} bars met")
+        for name, label, prefix in cases(names or (["nanochat", "json-stats", "csv"] if quick else [])):
+            row = compared(name, label, prefix, 2_000 if quick else LINES, Path(place) / "formats.log")
+            every[kind(name)].append(row)
+            yield row
+    for of, found in every.items():
+        if found:
+            yield rows.median(f"known formats of {KINDS[of]}, CPU, median", found)
+            yield rows.slowest(f"known formats of {KINDS[of]}, CPU, slowest", found)
 
 
 if __name__ == "__main__":
-    report(sys.argv[1:])
+    rows.main(measure)

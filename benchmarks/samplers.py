@@ -1,25 +1,25 @@
-"""What sampling costs: CPU share and memory at a look a second, against plain loops doing the same.
+"""What sampling costs: CPU share and memory at a sample a second, next to plain loops that do the same.
 
-The driver is the tests' stand-in with 8 busy GPUs, so what a real driver spends
-inside its calls is not in these numbers, for us and the loops alike. Run
-nvitop's part with `--nvitop PYTHON`, an interpreter that has nvitop installed.
+The driver is the tests' fake with 8 busy GPUs. So the time that a real driver spends
+in its calls is not in these numbers, for us and the loops alike.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks import rows
+from benchmarks.rows import Row, limit
 from runwatch.watcher.processes.handover import handed
 from runwatch.watcher.samplers.sampler import Setup
 
 ROOT = Path(__file__).resolve().parents[1]
-BAR = 0.01
 RANKS, WORKERS = 4, 4
 
 NVML_LOOP = """
@@ -33,16 +33,6 @@ while True:
         n.nvmlDeviceGetClockInfo(h, 1); n.nvmlDeviceGetClockInfo(h, 2)
         n.nvmlDeviceGetCurrentClocksThrottleReasons(h)
         n.nvmlDeviceGetTotalEccErrors(h, 1, 0); n.nvmlDeviceGetComputeRunningProcesses(h)
-    time.sleep(1)
-"""
-NVITOP_LOOP = """
-import time
-from nvitop import Device
-devices = Device.all()
-while True:
-    for device in devices:
-        device.as_snapshot()
-        device.processes()
     time.sleep(1)
 """
 PSUTIL_LOOP = """
@@ -68,11 +58,9 @@ signal.pause()
 """
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seconds", type=float, default=30.0)
-    options.add_argument("--nvitop", metavar="PYTHON", help="interpreter that has nvitop")
-    chosen = options.parse_args()
+def measure(_: list[str], quick: bool) -> Iterator[Row]:
+    """Sample a run with worker processes, and 8 GPUs, while the loops do the same."""
+    seconds = 2.0 if quick else 30.0
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         environ = driver(directory)
@@ -83,34 +71,40 @@ def main() -> None:
                 [sys.executable, "run.py"], cwd=directory, stdout=out, start_new_session=True
             )
         try:
-            compare(chosen, environ, log, run.pid)
+            loops: dict[str, list[str] | Setup] = {
+                "gpu": Setup("gpu", interval=1.0),
+                "pynvml": [sys.executable, "-c", NVML_LOOP],
+                "machine": Setup("machine", (os.fsencode(log),), interval=1.0),
+                "psutil": [sys.executable, "-c", PSUTIL_LOOP, str(run.pid)],
+            }
+            used = together(loops, environ, seconds)
         finally:
             os.killpg(run.pid, 9)
             run.wait()
-
-
-def compare(chosen: argparse.Namespace, environ: dict[str, str], log: Path, run: int) -> None:
-    loops: dict[str, list[str] | Setup] = {
-        "GPU sampler, 8 GPUs": Setup("gpu", interval=1.0),
-        "plain pynvml loop": [sys.executable, "-c", NVML_LOOP],
-    }
-    if chosen.nvitop:
-        loops["nvitop's snapshots"] = [chosen.nvitop, "-c", NVITOP_LOOP]
-    paths = (os.fsencode(log),)
     processes = 1 + RANKS + RANKS * WORKERS
-    loops[f"host and {processes} processes"] = Setup("machine", paths, interval=1.0)
-    loops["plain psutil loop"] = [sys.executable, "-c", PSUTIL_LOOP, str(run)]
-    print(f"a look a second for {chosen.seconds:.0f} s, after 5 s to settle; at the same time")
+    for what, ours, loop in (
+        ("8 GPUs", "gpu", "pynvml"),
+        (f"host and {processes} processes", "machine", "psutil"),
+    ):
+        yield Row(f"sampling {what}, CPU", used[ours][0], f"a loop with {loop}", used[loop][0], "%", 2.0)
+        yield Row(f"sampling {what}, memory", used[ours][1], f"a loop with {loop}", used[loop][1], "MB", 1.5)
+    yield limit("sampling 8 GPUs, CPU of a core", used["gpu"][0], 1.0, "%")
+
+
+def together(
+    loops: dict[str, list[str] | Setup], environ: dict[str, str], seconds: float
+) -> dict[str, tuple[float, float]]:
+    """Run all at the same time; return percent of a core and megabytes of each, after 5 s to settle."""
     started = {name: start(loop, environ) for name, loop in loops.items()}
     drains = [subprocess.Popen(["cat"], stdin=p.stdout, stdout=subprocess.DEVNULL) for p in started.values()]
     try:
         time.sleep(5)
         before = {name: cpu(process.pid) for name, process in started.items()}
-        time.sleep(chosen.seconds)
-        for name, process in started.items():
-            share = (cpu(process.pid) - before[name]) / chosen.seconds
-            bar = f"  (bar: {BAR:.1%})" if name.startswith("GPU") else ""
-            print(f"{name:28} {share:7.2%} of a core {memory(process.pid):6.0f} MB{bar}")
+        time.sleep(seconds)
+        return {
+            name: (100 * (cpu(process.pid) - before[name]) / seconds, memory(process.pid))
+            for name, process in started.items()
+        }
     finally:
         for child in [*started.values(), *drains]:
             child.kill()
@@ -118,7 +112,7 @@ def compare(chosen: argparse.Namespace, environ: dict[str, str], log: Path, run:
 
 
 def driver(directory: Path) -> dict[str, str]:
-    """Build the stand-in driver and return the environment that loads it."""
+    """Build the fake driver and return the environment that loads it."""
     library = directory / "libnvidia-ml.so.1"
     source = ROOT / "tests" / "nvml" / "fake_nvml.c"
     command = ["cc", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", f"-Wl,-soname,{library.name}"]
@@ -132,7 +126,7 @@ def driver(directory: Path) -> dict[str, str]:
         "all sm_activity 60",
         "all pids 1",
     ]
-    lines.append("lib !nvmlEventSetCreate 3")  # the stand-in waits by polling, which a driver does not
+    lines.append("lib !nvmlEventSetCreate 3")  # the fake waits by polling, which a driver does not
     scenario.write_text("\n".join(lines) + "\n")
     return {**os.environ, "LD_LIBRARY_PATH": str(directory), "FAKE_NVML": str(scenario)}
 
@@ -164,4 +158,4 @@ def memory(pid: int) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    rows.main(measure)

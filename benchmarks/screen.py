@@ -3,19 +3,16 @@
 The engine is scripted and lives in this process, so that only the screen is
 measured: 4 charts, 64 ranks, log lines, a new step every 50 ms. Then the same
 with 4,096 ranks, and with a history of 10,000,000 steps. The baseline is a
-small Textual app that shows the same with textual-plot and a DataTable; it is
-measured where those can be imported (`pip install textual-plot`). `wandb leet` is
+small Textual app that shows the same with textual-plot and a DataTable. `wandb leet` is
 measured on a live run, next to ours (benchmarks/screen_leet.py).
 
-usage: python benchmarks/screen.py [--seconds N] [--size 120x40] [--dump FILE]
+Cases: usual, ranks, history, first, long, leet.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import fcntl
-import importlib.util
 import math
 import os
 import pty
@@ -26,11 +23,13 @@ import struct
 import sys
 import termios
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
-from benchmarks import screen_first, screen_leet
+from benchmarks import rows, screen_first, screen_leet
+from benchmarks.rows import Row, limit
 from runwatch.core.snapshot import (
     Columns,
     Latest,
@@ -45,6 +44,7 @@ from runwatch.core.snapshot import (
 from runwatch.watcher import protocol
 
 HZ = 2
+SIZE = (120, 40)
 STEPS_PER_SECOND = 20
 _SCREEN = (
     "import socket, sys; from runwatch.tui.start import run; "
@@ -164,13 +164,12 @@ class Cost:
         self.cpu, self.kilobytes, self.resident, self.frames = cpu, kilobytes, resident, frames
 
 
-def measure(
-    command: list[str], size: tuple[int, int], seconds: float, ranks: int = 64, first: int = 41_230,
-    dump: str = "", keys: bytes = b"",
-) -> Cost:  # fmt: skip
+def measure_cost(
+    command: list[str], seconds: float, ranks: int = 64, first: int = 41_230, keys: bytes = b""
+) -> Cost:
     """Run a screen on a terminal, with a scripted engine at its descriptor; return what it used.
 
-    Five seconds go by before anything is counted; then `keys` are typed, and two more.
+    Five seconds pass before anything is counted; then `keys` are typed, and two more.
     With keys ranks have processes and GPUs.
     """
     ours, theirs = socket.socketpair()
@@ -178,7 +177,7 @@ def measure(
     pid, screen = pty.fork()
     if pid == 0:
         # Before exec: a screen that learns its size late would paint twice.
-        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", SIZE[1], SIZE[0], 0, 0))
         os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor"})
         os.environ.pop("NO_COLOR", None)
         os.execv(command[0], [*command, str(theirs.fileno())])
@@ -199,8 +198,6 @@ def measure(
         spent, after = time.monotonic() - begin, process.cpu_times()
         used = after.user + after.system - before.user - before.system
         data = b"".join(written)
-        if dump:
-            Path(dump).write_bytes(data)
         return Cost(
             used / spent,
             len(data) / spent / 1e3,
@@ -228,61 +225,51 @@ def _attend(engine: Engine, screen: int, seconds: float, written: list[bytes]) -
                     os.write(screen, b"\x1b[?2026;2$y")
 
 
-def _baseline() -> list[str] | None:
-    """Return the command of the comparison, if it can run here."""
-    if importlib.util.find_spec("textual_plot") is None:
-        return None
-    return [sys.executable, str(Path(__file__).with_name("screen_baseline.py"))]
+OURS = [sys.executable, "-c", _SCREEN]
+PLOTS = [sys.executable, str(Path(__file__).with_name("screen_baseline.py"))]
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--size", default="120x40")
-    parser.add_argument("--dump", default="", help="write what the first screen sent to a file")
-    parser.add_argument("--only", action="store_true", help="only the usual screen")
-    given = parser.parse_args()
+def compared(name: str, cost: Cost, usual: Cost, bar: float = 2.0) -> Iterator[Row]:
+    """Yield a larger screen next to the usual one."""
+    base = "64 ranks, 41,230 steps"
+    yield Row(f"screen, {name}, CPU of a core", 100 * cost.cpu, base, 100 * usual.cpu, "%", bar)
+    yield Row(f"screen, {name}, output", cost.kilobytes, base, usual.kilobytes, "kB/s", bar)
+
+
+def against_plots(usual: Cost, seconds: float) -> Iterator[Row]:
+    """Yield the usual screen next to limits and to an app of textual-plot."""
+    yield limit("screen, CPU of a core", 100 * usual.cpu, 5.0, "%")
+    yield limit("screen, output", usual.kilobytes, 10.0, "kB/s")
+    yield limit("screen, memory", usual.resident, 45.0, "MB")
+    cost = measure_cost(PLOTS, seconds)
+    for what, ours, theirs, unit in (
+        ("CPU", 100 * usual.cpu, 100 * cost.cpu, "%"),
+        ("output", usual.kilobytes, cost.kilobytes, "kB/s"),
+    ):
+        yield Row(f"screen, 4 charts and a table, {what}", ours, "textual-plot", theirs, unit, 0.5)
+
+
+def measure(names: list[str], quick: bool) -> Iterator[Row]:
+    """Measure the cases."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
-    width, _, height = given.size.partition("x")
-    size = (int(width), int(height))
-    ours = [sys.executable, "-c", _SCREEN]
-    print(f"screen of {given.size}, 4 charts, {HZ} pictures a second, {STEPS_PER_SECOND} steps a second")
-    print(f"{'':<28}{'CPU':>7}{'kB/s':>8}{'MB':>6}{'Hz':>6}")
-
-    def show(name: str, cost: Cost) -> Cost:
-        print(
-            f"{name:<28}{cost.cpu:>7.1%}{cost.kilobytes:>8.1f}{cost.resident:>6.0f}{cost.frames:>6.1f}",
-            flush=True,
-        )
-        return cost
-
-    usual = show("64 ranks, 41,230 steps", measure(ours, size, given.seconds, dump=given.dump))
-    print(f"{'  bars':<28}{0.05:>7.1%}{10:>8.1f}{45:>6.0f}")
-    if given.only:
-        return
-    for lines in (10_000, 1_000_000):
-        screen_first.soon(lines)
-
-    def compared(name: str, cost: Cost) -> None:
-        show(name, cost)
-        times = f"{cost.cpu / usual.cpu:>7.2f}{cost.kilobytes / usual.kilobytes:>8.2f}"
-        print(f"{'  times the usual (bar: 2)':<28}{times}", flush=True)
-
-    compared("4,096 ranks", measure(ours, size, given.seconds, 4096))
-    compared("10,000,000 steps", measure(ours, size, given.seconds, 64, 10_000_000))
-    compared("64 ranks and GPUs, a table", measure(ours, size, given.seconds, keys=b"3"))
-    compared("4,096 ranks and GPUs, table", measure(ours, size, given.seconds, 4096, keys=b"3"))
-    compared("10,000,000 steps of a log", Cost(*screen_first.long_history(given.seconds), HZ))
-    screen_leet.compare(given.seconds)
-    if (command := _baseline()) is None:
-        print("no baseline: pip install textual-plot")
-        return
-    cost = show("textual-plot and DataTable", measure(command, size, given.seconds))
-    print(
-        f"{'  ours, as part of it':<28}{usual.cpu / cost.cpu:>7.2f}{usual.kilobytes / cost.kilobytes:>8.2f}"
-    )
+    seconds = 1.0 if quick else 10.0
+    names = names or (["usual"] if quick else ["usual", "ranks", "history", "first", "long", "leet"])
+    usual = measure_cost(OURS, seconds)
+    if "usual" in names:
+        yield from against_plots(usual, seconds)
+    if "ranks" in names:
+        yield from compared("4,096 ranks", measure_cost(OURS, seconds, 4096), usual)
+        table = measure_cost(OURS, seconds, 4096, keys=b"3")
+        yield from compared("table of 4,096 ranks and GPUs", table, usual)
+    if "history" in names:
+        yield from compared("10,000,000 steps", measure_cost(OURS, seconds, 64, 10_000_000), usual)
+    if "first" in names:
+        yield from screen_first.soon(1_000_000)
+    if "long" in names:
+        yield from compared("a log of 10,000,000 steps", Cost(*screen_first.long_history(seconds), HZ), usual)
+    if "leet" in names:
+        yield from screen_leet.compare(seconds)
 
 
 if __name__ == "__main__":
-    main()
+    rows.main(measure)

@@ -23,6 +23,7 @@ import psutil
 import pyte
 
 from benchmarks import make_log
+from benchmarks.rows import Row, limit
 
 PATIENCE = 120.0
 LONG = 10_000_000
@@ -100,28 +101,19 @@ def tail(log: Path) -> Iterator[Tail]:
         running.end()
 
 
-def soon(lines: int, runs: int = 5) -> None:
-    """Print how soon the first frame and the first chart of a log of so many lines come."""
+def soon(lines: int, runs: int = 3) -> Iterator[Row]:
+    """Yield how soon the first frame and the first chart of a log of so many lines come."""
     with tempfile.TemporaryDirectory() as directory:
         log = Path(directory) / "train.log"
         with log.open("w", encoding="utf-8") as out:
             out.writelines(line + "\n" for line in make_log.lines(lines))
-        _print_firsts(f"{lines:,} lines", log, runs)
-
-
-def _print_firsts(what: str, log: Path, runs: int) -> None:
-    found = []
-    for _ in range(runs):
-        with tail(log) as running:
-            found.append(running.firsts())
-    for name, place, bar in (("first frame", 0, 0.6), ("first chart", 1, 0.9)):
-        times = sorted(times[place] for times in found)
-        print(
-            f"{name + f', {what}':<32}{times[runs // 2]:>6.2f} s, least {times[0]:.2f}  (bar: {bar})",
-            flush=True,
-        )
-    used = sorted(times[2] for times in found)
-    print(f"{'  CPU of the screen by then':<32}{used[runs // 2]:>6.2f} s, least {used[0]:.2f}", flush=True)
+        found = []
+        for _ in range(runs):
+            with tail(log) as running:
+                found.append(running.firsts())
+    frame, chart, _ = (sorted(times)[runs // 2] for times in zip(*found, strict=True))
+    yield limit("tail, first frame", frame, 0.6)
+    yield limit("tail, first chart", chart, 0.9)
 
 
 def long_history(seconds: float) -> tuple[float, float, float]:
@@ -131,11 +123,9 @@ def long_history(seconds: float) -> tuple[float, float, float]:
         with log.open("w", encoding="ascii") as out:
             for block in range(0, LONG, 100_000):
                 out.write("".join(_line(step) for step in range(block, block + 100_000)))
-        _print_firsts(f"{LONG:,} steps", log, 3)
         with tail(log) as running, log.open("a", encoding="ascii") as out:
             running.firsts()
             running.until(f"{LONG - 1:,}")
-            print(f"{'  all of it read after':<32}{time.monotonic() - running.begin:>6.1f} s", flush=True)
             for step in range(LONG, LONG + 2 * int(seconds) + 10):
                 if step == LONG + 10:
                     begin, used, running.written = time.monotonic(), running.cpu(), 0

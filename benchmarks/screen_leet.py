@@ -3,7 +3,7 @@
 A child trains nothing, but logs like a run: with wandb's own writer, offline, and as
 lines in a log; 3,000 steps at once and then two a second. Each program is measured with all
 its processes, in a terminal of 200x50, where leet shows the newest step. The lag is how many
-seconds ago the run took the step that is on the screen. W&B writes what it is told every 15
+seconds ago the run took the step that is on the screen. W&B writes what it gets every 15
 seconds, which its readers cannot change: so ours is measured on W&B's file and on the log.
 Needs the wandb package.
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import importlib.util
 import os
 import pty
 import re
@@ -28,9 +27,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 import psutil
 import pyte
+
+from benchmarks.rows import Row, limit
 
 WARM = 12.0
 """Seconds before anything is counted."""
@@ -52,14 +54,14 @@ for step in range(10**9):
 
 @dataclass
 class Training:
-    """A run that goes on."""
+    """A run that continues."""
 
     directory: Path
     taken: dict[int, float] = field(default_factory=dict)
     """When each step was taken."""
 
     def read(self, lines: Iterator[str]) -> None:
-        """Note each step as it is told."""
+        """Note each step as it is printed."""
         for line in lines:
             if line.strip().isdecimal():
                 self.taken[int(line)] = time.monotonic()
@@ -77,12 +79,6 @@ class Cost:
     resident: float
     kilobytes: float
     lags: tuple[float, ...]
-
-    def line(self) -> str:
-        """Return one row of the table."""
-        lags = sorted(self.lags)
-        late = f"{lags[len(lags) // 2]:>8.1f}{lags[-1]:>8.1f}" if lags else f"{'-':>8}{'-':>8}"
-        return f"{self.cpu:>7.1%}{self.kilobytes:>8.1f}{self.resident:>6.0f}{late}"
 
 
 @contextlib.contextmanager
@@ -165,29 +161,19 @@ def _used(process: psutil.Process) -> float:
     return total
 
 
-def compare(seconds: float) -> None:
-    """Measure and print, where wandb is installed."""
-    if importlib.util.find_spec("wandb") is None:
-        print("no wandb leet: pip install wandb")
-        return
-    print(f"{'live run, all processes':<28}{'CPU':>7}{'kB/s':>8}{'MB':>6}{'lag s':>8}{'most':>8}")
+def compare(seconds: float) -> Iterator[Row]:
+    """Yield what runwatch uses and how late it is, next to leet."""
     with tempfile.TemporaryDirectory() as directory, training(Path(directory)) as run:
         file = str(run.wandb_file())
-        ours, steps = ["-m", "runwatch", "tail"], re.compile(r"step ([\d,]+)")
-        costs: dict[str, Cost] = {}
-        for name, command, shown in (
-            ("wandb leet", ["-m", "wandb", "leet", file], re.compile(r"_step +(\d+)")),
-            ("runwatch, W&B's file", [*ours, file], steps),
-            ("runwatch, the log", [*ours, f"{directory}/train.log"], steps),
-        ):
-            costs[name] = watch(command, shown, run, seconds)
-            print(f"{name:<28}{costs[name].line()}", flush=True)
-    leet, same = costs["wandb leet"], costs["runwatch, W&B's file"]
-    print(
-        f"{'  ours, as part of leet':<28}{same.cpu / leet.cpu:>7.2f}"
-        f"{same.kilobytes / leet.kilobytes:>8.2f}{same.resident / leet.resident:>6.2f}"
-    )
-
-
-if __name__ == "__main__":
-    compare(30.0)
+        tail, steps = ["-m", "runwatch", "tail"], re.compile(r"step ([\d,]+)")
+        leet = watch(["-m", "wandb", "leet", file], re.compile(r"_step +(\d+)"), run, seconds)
+        ours = watch([*tail, file], steps, run, seconds)
+        log = watch([*tail, f"{directory}/train.log"], steps, run, seconds)
+    for what, mine, theirs, unit, bar in (
+        ("CPU of a core", 100 * ours.cpu, 100 * leet.cpu, "%", None),
+        ("output", ours.kilobytes, leet.kilobytes, "kB/s", None),
+        ("memory of all processes", ours.resident, leet.resident, "MB", None),
+        ("median delay", median(ours.lags), median(leet.lags), "s", 1.1),
+    ):
+        yield Row(f"screen of a live W&B run, {what}", mine, "wandb leet", theirs, unit, bar)
+    yield limit("screen of a live log, median delay", median(log.lags), 1.0)

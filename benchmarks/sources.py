@@ -1,25 +1,20 @@
 """How soon trackers' files and checkpoint directories are shown, by the real engine and client.
 
-usage: python benchmarks/sources.py [--steps N] [--big N] [--checkpoints N] [--files N]
+A W&B log of 100,000 steps, and directories with 10,000 checkpoints; if it is named, `tree`, a tree
+of 100,000 files. Seconds count from the start of the command, in a terminal of 200x50 or headless:
+the least of some runs.
 
-A W&B log of 100,000 steps, one of a gigabyte, directories with 10,000 checkpoints and a
-tree of 100,000 files. Seconds count from the start of the command, in a terminal of 200x50
-or headless: the least of some runs, as the machine may be shared; its load is said.
-
-Beside it stands `wandb leet` on the same file, where the package is installed: both in the
-same terminal, by turns. All data is in for both when the screen holds what stands at the
-end of the file and the program says nothing of reading any more: leet's summary shows the
-last step (it reads from the beginning to the end), and runwatch, which shows the newest
-steps first, has ceased to say `reading history`. CPU is that of all processes of a command,
-until then; it depends less on what else the machine does.
+The baseline is `wandb leet` on the same file: both in the same terminal, by turns. All data is in
+for both when the screen holds what is at the end of the file and the program no longer shows that
+it is reading: leet's summary shows the last step (it reads from the beginning to the end), and
+runwatch, which shows the newest steps first, no longer says `reading history`. CPU is that of all
+processes of a command, until then; it depends less on what else the machine does.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import fcntl
-import importlib.util
 import json
 import os
 import pty
@@ -37,16 +32,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).parent.parent))
-
-import checkpoints
 import psutil
 import pyte
-import trackers
 
-RUNS = 5
-LEETS = 3
-"""Runs of `wandb leet`, which takes longer."""
+from benchmarks import checkpoints, rows, trackers
+from benchmarks.rows import Row, limit
+
+RUNS = 3
 PATIENCE = 180.0
 REST = 0.6
 """Seconds without output after which what a program drew is looked at: it draws twice a second at least."""
@@ -83,7 +75,7 @@ def terminal(command: list[str]) -> Iterator[tuple[int, psutil.Process]]:
 
 
 def _end(process: psutil.Process, screen: int) -> None:
-    """Give a program a moment to end; nobody else would read what it says meanwhile."""
+    """Give a program a moment to end; no other process reads what it prints meanwhile."""
     family = [process, *process.children(recursive=True)]
     deadline = time.monotonic() + 2
     while time.monotonic() < deadline and process.status() != psutil.STATUS_ZOMBIE:
@@ -97,7 +89,7 @@ def _end(process: psutil.Process, screen: int) -> None:
 
 
 def shown(command: list[str], *wanted: Picture) -> list[float]:
-    """Return the seconds until each picture stood on the screen, and the CPU seconds until the last did.
+    """Return the seconds until each picture was on the screen, and the CPU seconds until the last did.
 
     What a program draws is noted as it comes and looked at when it rests: to draw it here
     takes as much CPU as the program itself, of the cores that it runs on.
@@ -135,7 +127,7 @@ def _cpu_of_all(pid: int) -> float:
     )
 
 
-def told(path: Path, *wanted: Callable[[Object], bool]) -> tuple[list[float], float]:
+def received(path: Path, *wanted: Callable[[Object], bool]) -> tuple[list[float], float]:
     """Follow headless; return the seconds until each kind of object came, and the peak MB of all processes.
 
     The peaks of the processes are added up: what they share counts several times.
@@ -171,81 +163,42 @@ def least(measure: Callable[[], list[float]], runs: int = RUNS) -> list[float]:
     return [min(column) for column in zip(*(measure() for _ in range(runs)), strict=True)]
 
 
-def say(what: str, seconds: float, bar: float | None = None) -> None:
-    print(f"  {what:44} {seconds:7.2f} s" + (f"    (bar: {bar})" if bar else ""), flush=True)
-
-
-def title(what: str) -> None:
-    print(f"{what}; load {os.getloadavg()[0]:.1f}", flush=True)
-
-
 def values(body: Object) -> bool:
     """Whether an object holds the newest loss."""
     return "train/loss" in body.get("metrics", ())
 
 
-def wandb_log(path: Path, steps: int, bar: float, runs: int) -> None:
-    """Measure one W&B log."""
-    trackers.make_wandb(path, steps)
-    title(f"W&B log of {steps:,} steps, {path.stat().st_size / 1e6:.0f} MB")
-    peaks = []
-
-    def follow() -> list[float]:
-        found, peak = told(path, values, lambda body: body.get("records") == steps)
-        peaks.append(peak)
-        return found
-
-    first, whole = least(follow, runs)
-    say("tail --headless: first values", first, bar)
-    say("tail --headless: all data in", whole)
-    print(f"  {'all processes at their peaks':44} {max(peaks):7.0f} MB")
-
-
-def beside_leet(path: Path, steps: int, bar: float, runs: int) -> None:
+def wandb_log(path: Path, steps: int, runs: int) -> Iterator[Row]:
     """Measure the screen on a W&B log, and by turns `wandb leet` on the same file."""
-    title("the same file on the screen")
-    own = ["-m", "runwatch", "tail", str(path)]
-    there = importlib.util.find_spec("wandb") is not None
+    own, other = ["-m", "runwatch", "tail", str(path)], ["-m", "wandb", "leet", str(path)]
     last = re.compile(rf"_step +{steps - 1}\b").search
     ours: list[list[float]] = []
     theirs: list[list[float]] = []
-    for turn in range(runs):
+    for _ in range(runs):
         ours.append(shown(own, CHART, all_in))
-        if there and turn < LEETS:
-            theirs.append(shown(["-m", "wandb", "leet", str(path)], CHART, last))
-    chart, whole, cpu = map(min, zip(*ours, strict=True))
-    say("tail: first chart", chart, bar)
-    say("tail: all data in", whole)
-    say("tail: all data in, CPU", cpu)
-    if not there:
-        print("  wandb is not installed: no `wandb leet` to compare with")
-        return
-    chart, its_whole, its_cpu = map(min, zip(*theirs, strict=True))
-    say("wandb leet: first chart", chart)
-    say("wandb leet: all data in", its_whole)
-    say("wandb leet: all data in, CPU", its_cpu)
-    print(f"  {'times faster, all data in, by the clock':44} {its_whole / whole:7.1f}      (bar: 5)")
-    print(f"  {'times less CPU':44} {its_cpu / cpu:7.1f}")
+        theirs.append(shown(other, CHART, last))
+    mine, its = (list(map(min, zip(*found, strict=True))) for found in (ours, theirs))
+    names, bars = ("first chart", "all data in", "CPU"), (0.5, 0.2, 0.5)
+    for what, value, reference, bar in zip(names, mine, its, bars, strict=True):
+        yield Row(f"W&B log, {what}", value, "wandb leet", reference, bar=bar)
+    headless = least(lambda: received(path, values, lambda body: body.get("records") == steps)[0], runs)
+    yield Row("W&B log, headless, all data in", headless[1], "wandb leet", its[1], bar=0.2)
 
 
-def directories(count: int) -> None:
+def directories(count: int, runs: int) -> Iterator[Row]:
     """Measure directories of checkpoints."""
     checkpoints.COUNT = count
     for name, lay_out in (
-        ("files side by side", checkpoints.family),
-        ("directories", checkpoints.folders),
+        ("in one directory", checkpoints.family),
+        ("as directories", checkpoints.folders),
     ):
         with tempfile.TemporaryDirectory() as top:
             lay_out(Path(top))
-            title(f"{count:,} checkpoints, {name}")
-            picture, cpu = least(lambda: shown(["-m", "runwatch", "tail", top], SAVED), 3)
-            say("tail: first picture", picture, 1)
-            say("tail: CPU until then", cpu)
-            (first,) = least(lambda: told(Path(top), lambda body: body["type"] == "run")[0], 3)
-            say("tail --headless: first object", first, 1)
+            picture, _ = least(lambda: shown(["-m", "runwatch", "tail", top], SAVED), runs)
+            yield limit(f"checkpoints {name}, first view", picture, 1.0)
 
 
-def tree(count: int) -> None:
+def tree(count: int) -> Iterator[Row]:
     """Measure a tree of so many files, nearly all of them data, that holds twenty runs."""
     with tempfile.TemporaryDirectory() as top:
         for number in range(count // 100):
@@ -259,32 +212,26 @@ def tree(count: int) -> None:
             lines = (f"step {step}/1000 | loss: {4 - step / 500:.4f} | lr: 1e-3\n" for step in range(1000))
             (here / "train.log").write_text("".join(lines))
             (here / "config.yaml").write_text("lr: 0.001\n")
-        title(f"a tree of {count:,} files, 20 runs")
-        picture, cpu = least(lambda: shown(["-m", "runwatch", "tail", top], CHART), 3)
-        say("tail: first picture", picture)
-        say("tail: CPU until then", cpu)
+        picture, _ = least(lambda: shown(["-m", "runwatch", "tail", top], CHART), 3)
+        yield limit("a tree of files with 20 runs, first chart", picture, float("nan"))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=100_000)
-    parser.add_argument("--big", type=int, default=1_200_000, help="steps of the log of a gigabyte; 0: none")
-    parser.add_argument("--checkpoints", type=int, default=10_000, help="0: none")
-    parser.add_argument("--files", type=int, default=100_000, help="0: none")
-    chosen = parser.parse_args()
+def measure(names: list[str], quick: bool) -> Iterator[Row]:
+    """Measure the cases: wandb, checkpoints, tree."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
-    print(f"{os.cpu_count()} cores; the least of {RUNS} runs or fewer")
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "run-bench.wandb"
-        wandb_log(path, chosen.steps, 0.85, RUNS)
-        beside_leet(path, chosen.steps, 0.85, RUNS)
-        if chosen.big:
-            wandb_log(path, chosen.big, 1.0, 3)
-    if chosen.checkpoints:
-        directories(chosen.checkpoints)
-    if chosen.files:
-        tree(chosen.files)
+    names = names or ["wandb", "checkpoints"]
+    runs = 1 if quick else RUNS
+    if "wandb" in names:
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / "run-bench.wandb"
+            steps = 1_000 if quick else 100_000
+            trackers.make_wandb(path, steps)
+            yield from wandb_log(path, steps, runs)
+    if "checkpoints" in names:
+        yield from directories(1_000 if quick else 10_000, runs)
+    if "tree" in names:
+        yield from tree(100_000)
 
 
 if __name__ == "__main__":
-    main()
+    rows.main(measure)

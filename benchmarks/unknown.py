@@ -1,9 +1,7 @@
-"""What text costs in which no training is recognised, beside a loop with one regex.
-
-usage: python benchmarks/unknown.py [KIND ...]
+"""What text costs in which no training is recognized. A case is the name of a kind of text.
 
 A daemon watches whatever is written into a directory: source code, servers' logs, pip's
-output, hours of a program's preamble. Such text is to be declined at little cost. For each
+output, hours of a program's preamble. Such text must cost little. For each
 kind, lines with varied numbers are read as a worker reads them. The baseline reads the same
 file line by line, searches each line for `step N ... loss X` with one compiled regex, and
 keeps both as floats where it finds them.
@@ -11,7 +9,7 @@ keeps both as floats where it finds them.
 Each kind is read twice: with no format known (`none`), and behind the steps of a format that
 is known by then (`known`; these are the records).
 
-CPU seconds, least of 3 runs. A ratio of 1 means: as much as the loop; there is no bar.
+CPU seconds, least of 2 runs. A ratio of 1 means: as much as the loop.
 """
 
 from __future__ import annotations
@@ -19,18 +17,19 @@ from __future__ import annotations
 import os
 import random
 import re
-import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from formats import RUNS, cpu
-
+from benchmarks import rows
+from benchmarks.formats import cpu
+from benchmarks.rows import Row
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.check import BLOCK
 
-LINES = int(os.environ.get("LINES_OF_KIND", "50000"))
+LINES = 20_000
 _LOOP = re.compile(r"(?:[Ss]tep|[Ii]ter(?:ation)?|[Ee]poch)\W+(\d+).*?loss\W+([-+\d.eE]+|nan|inf)")
 _STEPS = "".join(
     f"step {i:05d}/01000 ({i / 10:.2f}%) | loss: {9 - i / 100:.6f} | lrm: 1.00 | dt: 99{i % 9}.10ms | "
@@ -153,26 +152,21 @@ def by_runwatch(path: Path, _: str) -> int:
     return rows + sum(table.rows for table in parser.flush().tables)
 
 
-def report(kinds: list[str]) -> None:
-    """Print a row per kind."""
-    print(f"{LINES:,} lines of each kind of text that is no training; least of {RUNS} runs, CPU seconds")
-    print("loop: Python with one regex for `step N ... loss X`; ratio: the loop's time to ours; no bar")
-    print(f"{'kind':14} {'format':7} {'MB/s':>6} {'us/line':>8} {'records':>8} {'loop us':>8} {'ratio':>6}")
+def measure(names: list[str], quick: bool) -> Iterator[Row]:
+    """Measure every kind of text, with and without steps above it."""
+    found = []
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "unknown.log"
-        for kind in kinds or KINDS:
-            body = text(kind, LINES)
-            for label, head in (("none", ""), ("known", _STEPS)):
+        for kind in names or KINDS:
+            body = text(kind, 1_000 if quick else LINES)
+            for label, head in (("alone", ""), ("below steps", _STEPS)):
                 path.write_text(head + body)
-                spent, rows = cpu(by_runwatch, path, kind)
-                base, _ = cpu(by_loop, path, kind)
-                per = 1e6 / LINES
-                print(
-                    f"{kind:14} {label:7} {path.stat().st_size / 1e6 / spent:6.0f} {spent * per:8.2f} "
-                    f"{rows:8,} {base * per:8.2f} {base / spent:6.2f}",
-                    flush=True,
-                )
+                spent, base = cpu(by_runwatch, path, kind)[0], cpu(by_loop, path, kind)[0]
+                found.append(Row(f"{kind}, {label}", spent, "one regex per line", base))
+                yield found[-1]
+    yield rows.median("text without training, CPU, median", found)
+    yield rows.slowest("text without training, CPU, slowest", found)
 
 
 if __name__ == "__main__":
-    report(sys.argv[1:])
+    rows.main(measure)

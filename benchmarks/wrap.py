@@ -1,6 +1,4 @@
-"""What `runwatch run` costs its command: throughput against a plain pipe and `tee`, start, memory.
-
-usage: python benchmarks/wrap.py [MEGABYTES]
+"""What `runwatch run` costs its command: time next to a plain pipe and `tee`, and start.
 
 The baselines are `CMD | cat`, the same bytes through the same number of pipes, and
 `CMD | tee LOG`, which also keeps them. Of a burst the command itself takes the time, once
@@ -14,9 +12,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
+from benchmarks import rows
+from benchmarks.rows import Row, limit
 
 RUNS = 5
 BURST = """
@@ -64,25 +64,9 @@ def burst(size: int, place: Path) -> tuple[float, float, int]:
     return best[0], best[1], logged
 
 
-def memory(place: Path) -> tuple[float, float]:
-    """Return (wrapper, keeper): proportional memory in MB while a command runs."""
-    log = place / "memory.log"
-    command = [*WRAPPED, str(log), "--", "sh", "-c", "echo x; read y"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        os.read(process.stdout.fileno(), 9)
-        while not (log.exists() and log.stat().st_size):
-            time.sleep(0.05)
-        wrapper = psutil.Process(process.pid)
-        keeper = next(c for c in wrapper.children() if "runwatch.wrap.keeper" in c.cmdline())
-        sizes = tuple(p.memory_full_info().pss / 1e6 for p in (wrapper, keeper))
-        assert process.stdin is not None
-        process.stdin.close()
-    return sizes[0], sizes[1]
-
-
-def report(megabytes: int = 200) -> None:
-    """Print throughput, start and memory."""
+def measure(_: list[str], quick: bool) -> Iterator[Row]:
+    """Measure the way of many bytes, a burst, and the start."""
+    megabytes = 10 if quick else 200
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         data = place / "data"
@@ -92,20 +76,11 @@ def report(megabytes: int = 200) -> None:
         ours = least([*WRAPPED, log, "--", "cat", str(data)])
         nothing, start = least(["true"]), least([*WRAPPED, log, "--", "true"])
         tee, kept, logged = burst(megabytes * 1_000_000, place)
-        wrapper, keeper = memory(place)
-    print(f"{megabytes} MB through cat | cat        {megabytes / plain:8.0f} MB/s")
-    print(
-        f"the same through runwatch run    {megabytes / (ours - start + nothing):8.0f} MB/s"
-        f"   {(ours - start) / plain:.2f} times the time, without the start"
-    )
-    print(f"a burst of them through tee      {megabytes / tee:8.0f} MB/s")
-    print(
-        f"the same through runwatch run    {megabytes / kept:8.0f} MB/s"
-        f"   {tee / kept:.2f} of tee (bar: 0.8), {logged / 1e6:.0f} MB logged"
-    )
-    print(f"start to end of `true`           {start * 1e3:8.0f} ms    (alone {nothing * 1e3:.0f} ms)")
-    print(f"memory, wrapper and keeper       {wrapper:8.0f} MB    {keeper:.0f} MB")
+    assert logged >= megabytes * 1_000_000, logged
+    yield Row("run, all output, without the start", ours - start + nothing, "cat | cat", plain)
+    yield Row("run, a burst of output", kept, "tee", tee, bar=1.25)
+    yield limit("run, start and end", start - nothing, 1.0)
 
 
 if __name__ == "__main__":
-    report(int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+    rows.main(measure)

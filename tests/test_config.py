@@ -114,6 +114,7 @@ def test_keys_of_the_screen(place):
     config = read(write(place, "[keys]\nzoom = 'f5'\nhelp = ['f1', '?']\n[screen]\ntheme = 'light'"))
     assert config.keys == {"zoom": "f5", "help": ("f1", "?")}
     assert config.screen.theme == "light"
+    assert error_of(place, "[screen]\ntheme = 'drak'").endswith("did you mean 'dark'?")
     assert error_of(place, "[keys]\nzoom = 3").startswith("keys.zoom must be")
     assert error_of(place, "[screen]\nascii = 1").startswith("screen.ascii must be true or false")
 

@@ -12,6 +12,15 @@ from runwatch.core import metrics
         ("eval/mean_squared_error", "min"), ("val/accuracy", "max"), ("HellaSwag accuracy", "max"), ("reward", "max"),
         ("rollout/ep_rew_mean", "max"), ("train/learning_rate", ""), ("perf/step_time", ""), ("train/loss_scale", ""),
         ("train/grad_norm", ""), ("epoch", ""), ("map_seconds", ""),
+        ("val/f1_macro", "max"), ("val/bbox_mAP_50", "max"), ("val/meanIoU", "max"), ("val/Acc@1", "max"),
+        ("metrics/mAP50-95(B)", "max"), ("eval/rougeL", "max"), ("rouge-2", "max"), ("val/psnr", "max"),
+        ("val/SSIM", "max"), ("val/roc_auc", "max"), ("eval/exact_match", "max"), ("win_rate", "max"),
+        ("eval/success_rate", "max"), ("pass@1", "max"), ("critic/rewards/mean", "max"), ("rewards/accuracies", "max"),
+        ("perf/mfu", "max"), ("val/r2_score", "max"), ("test_BLEU", "max"), ("top5_acc", "max"),
+        ("val/wer", "min"), ("eval/cer", "min"), ("fid50k_full", "min"), ("metrics/fid", "min"), ("top1_err", "min"),
+        ("val/perplexity", "min"), ("f1_loss", "min"), ("error_rate", "min"), ("val/lpips", "min"),
+        ("reward_std", ""), ("rewards/margins", ""), ("rewards/rejected", ""), ("ep_len_mean", ""), ("score_time", ""),
+        ("loss_weight", ""), ("train/kl", ""), ("top_k", ""), ("top_p", ""), ("forward_pass", ""), ("lr", ""),
     ],
 )  # fmt: skip
 def test_which_direction_is_better(metric, goal):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.core.block import Samples
-from runwatch.core.series import BUCKETS, CHUNK, LEAN, Series
+from runwatch.core.series import BUCKETS, CHUNK, LEAN, OPENING, Series
 
 
 def samples(values, steps=None) -> Samples:
@@ -192,6 +192,35 @@ def test_the_first_column_begins_where_the_data_does():
     assert columns.x[1] > 100
 
 
+@pytest.mark.parametrize("count", [100, 5_000, 70_000, 3_000_000])
+def test_on_a_logarithmic_axis_the_first_steps_are_single_columns(count):
+    steps = np.arange(float(count))
+    series = Series()
+    series.add(samples(1 / (1 + steps), steps))
+    columns = series.columns(None, None, 200, log=True)
+    assert columns.x[:4] == (1.0, 2.0, 3.0, 4.0), "step 0 has no place on it"
+    assert columns.mean[:4] == (1 / 2, 1 / 3, 1 / 4, 1 / 5)
+    assert columns.x[-1] == count - 1
+    assert len(columns.x) <= 200
+    if count > 2 * CHUNK:  # the bucket that they were in has the others
+        after = next(i for i, x in enumerate(columns.x) if x >= OPENING)
+        first, last = OPENING, columns.x[after]
+        assert columns.mean[after] == pytest.approx(
+            np.mean(1 / (1 + np.arange(columns.x[after - 1] + 1, last + 1))), rel=1e-6
+        )
+        assert columns.x[after - 1] < first
+
+
+def test_the_opening_counts_once_on_a_linear_axis():
+    steps = np.arange(3_000_000.0)
+    series = Series()
+    series.add(samples(steps, steps))
+    columns = series.columns(None, None, 100)
+    assert columns.mean[0] == pytest.approx(columns.x[1] / 4, rel=0.5)
+    whole = series.columns(None, None, 1)
+    assert whole.mean == (pytest.approx(steps.mean()),)
+
+
 def test_an_empty_series_has_no_columns():
     series = Series("train/loss")
     series.add(samples([]))
@@ -205,7 +234,7 @@ def test_memory_does_not_grow_with_the_run():
     for block in range(100):
         series.add(samples(np.full(10_000, float(block)), np.arange(10_000.0) + block * 10_000))
         stored.append(series.stored)
-    assert stored[-1] == stored[5] <= 2 * 2 * CHUNK + 8 * BUCKETS
+    assert stored[-1] == stored[5] <= 2 * 2 * CHUNK + 8 * BUCKETS + 2 * OPENING
     assert series.summary.count == 1_000_000
     assert len(series.tail(10**9)) >= CHUNK
 
@@ -215,7 +244,7 @@ def test_in_a_daemon_it_is_filled_within_minutes():
     series.add(samples(np.zeros(600)))  # two minutes at five lines a second
     stored = series.stored
     series.add(samples(np.zeros(100_000)))
-    assert series.stored == stored <= 2 * 2 * LEAN.chunk + 8 * LEAN.buckets
+    assert series.stored == stored <= 2 * 2 * LEAN.chunk + 8 * LEAN.buckets + 2 * OPENING
     assert len(series.tail(10**9)) >= LEAN.chunk
 
 

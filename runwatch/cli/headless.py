@@ -6,7 +6,7 @@ import contextlib
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import click
@@ -21,6 +21,7 @@ from runwatch.render import plain as plain_words
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.states import ended
 from runwatch.watcher import protocol
+from runwatch.watcher.protocol import key_of
 
 LONGEST = 1 << 16
 """Most characters of a line."""
@@ -70,10 +71,10 @@ def follow(
             if stop(body):
                 break
             if body["type"] == "run":
-                running.add(str(body["run"]))
+                running.add(key_of(body))
             elif body["type"] == "end":
-                running.discard(str(body["run"]))
-                codes[str(body["run"])] = int(body["exit_code"])
+                running.discard(key_of(body))
+                codes[key_of(body)] = int(body["exit_code"])
                 if exit_at_end and not running:
                     break
     return max(codes.values(), default=int(ExitCode.OK))
@@ -115,11 +116,11 @@ class Printer:
         self.as_json = as_json
         self._glyphs = glyphs
         self._newest: dict[str, dict[str, Any]] = {}
-        """Run -> its newest progress, printed or not."""
-        self._said: dict[str, str] = {}
-        """Run -> the newest printed progress."""
+        """Key of a run -> its newest progress, printed or not."""
+        self._printed: dict[str, str] = {}
+        """Key of a run -> the newest printed progress."""
         self._found: dict[str, dict[tuple[object, ...], str]] = {}
-        """Run -> rule, metric, rank and step of each incident -> its severity."""
+        """Key of a run -> rule, metric, rank and step of each incident -> its severity."""
 
     def text(self, body: dict[str, Any]) -> str:
         """Return the line for `body`; "" if nothing changed. It may come from a daemon on another host."""
@@ -127,6 +128,7 @@ class Printer:
             return escaped(msgspec.json.encode(body).decode())
         say = {
             "run": self._run,
+            "renamed": self._renamed,
             "stage": self._stage,
             "preview": self._preview,
             "progress": self._progress,
@@ -144,6 +146,9 @@ class Printer:
     def _run(self, run: str, body: dict[str, Any]) -> str:
         return f"{run}: {body['format'] or 'unknown format'}, {', '.join(body['sources'])}"
 
+    def _renamed(self, run: str, body: dict[str, Any]) -> str:
+        return f"{body['former']}: now named {run}"
+
     def _stage(self, run: str, body: dict[str, Any]) -> str:
         return f"{run}: stage {body['number']} begins: {body['stage']}"
 
@@ -152,30 +157,31 @@ class Printer:
         return f"{run}: reading history{share}; newest: {_values(body)}"
 
     def _progress(self, run: str, body: dict[str, Any]) -> str:
-        self._newest[run] = body
+        key = key_of(body)
+        self._newest[key] = body
         text = self._values(run, body)
-        if ended(body["phase"]) or text == self._said.get(run):
+        if ended(body["phase"]) or text == self._printed.get(key):
             return ""  # the end has its own line
-        self._said[run] = text
+        self._printed[key] = text
         return text
 
     def _values(self, run: str, body: dict[str, Any]) -> str:
         return f"{run}: {body['phase']}  {_values(body)}"
 
-    def _remember(self, run: str, body: dict[str, Any]) -> bool:
+    def _remember(self, body: dict[str, Any]) -> bool:
         """Count a finding once; return whether it is resolved."""
         row = body["incident"]
         key = (row["rule"], row["metric"], row["rank"], row["step"])
-        self._found.setdefault(run, {})[key] = row["severity"]
+        self._found.setdefault(key_of(body), {})[key] = row["severity"]
         return bool(body["change"] == "resolved")
 
-    def findings(self, run: str) -> str:
-        """Return how many findings there were of each severity."""
-        found = list(self._found.get(run, {}).values())
+    def findings(self, body: Mapping[str, Any]) -> str:
+        """Return how many findings of each severity the run of an object had."""
+        found = list(self._found.get(key_of(body), {}).values())
         return ", ".join(f"{found.count(name)} {name}" for name in ("critical", "warning") if name in found)
 
     def _incident(self, run: str, body: dict[str, Any]) -> str:
-        row, resolved = body["incident"], self._remember(run, body)
+        row, resolved = body["incident"], self._remember(body)
         word = "RESOLVED" if resolved else row["severity"].upper()
         sign = self._glyphs.states["resolved"] if resolved else self._glyphs.severities[row["severity"]]
         where = f" (line {row['line']})" if row["line"] else ""
@@ -187,11 +193,11 @@ class Printer:
         if body["state"] == "no run":
             return f"{self._glyphs.dead} {run}: {state}"
         parts = [state]
-        if run in self._newest:
-            parts.append(_values({**self._newest[run], "eta_seconds": None}))
+        if newest := self._newest.get(key_of(body)):
+            parts.append(_values({**newest, "eta_seconds": None}))
         if results := body.get("summary", {}).get("results"):
             parts.append(f"results: {plain_words.results(results)}")
-        parts.append(self.findings(run) or "no findings")
+        parts.append(self.findings(body) or "no findings")
         sign = (
             self._glyphs.states["resolved"] if body["exit_code"] == 0 else self._glyphs.severities["critical"]
         )

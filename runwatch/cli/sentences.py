@@ -11,6 +11,7 @@ from runwatch.core import metrics
 from runwatch.render import numbers
 from runwatch.render import plain as plain_words
 from runwatch.render.states import ended
+from runwatch.watcher.protocol import key_of
 
 _SPOKEN = {"σ": " sigma", "±": " plus or minus ", "→": " to ", "…": "...", "×": " times ", "·": ", "}
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
@@ -42,6 +43,9 @@ class Sentences(Printer):
         form = f" in the format {body['format']}" if body["format"] else ""
         return f"Watching {run}{form}, from {' and '.join(body['sources'])}."
 
+    def _renamed(self, run: str, body: dict[str, Any]) -> str:
+        return f"{body['former']} is now named {run}."
+
     def _stage(self, run: str, body: dict[str, Any]) -> str:
         return f"{run}: stage {body['number']} begins, {body['stage']}."
 
@@ -54,7 +58,7 @@ class Sentences(Printer):
         return " ".join(filter(None, (f"{run} {does}{_place(body)}.", _measured(body))))
 
     def _incident(self, run: str, body: dict[str, Any]) -> str:
-        row, resolved = body["incident"], self._remember(run, body)
+        row, resolved = body["incident"], self._remember(body)
         where = f", in line {row['line']:,}" if row["line"] else ""
         title = f"{row['title']}{where}"
         if resolved:
@@ -68,12 +72,13 @@ class Sentences(Printer):
         state = ENDS.get(body["state"], body["state"])
         if body["state"] == "no run":
             return f"{run}: {state}."
-        said = [f"{run} has ended: {state}{_place(self._newest[run]) if run in self._newest else ''}."]
-        if run in self._newest:
-            said.append(_measured(self._newest[run]))
+        newest = self._newest.get(key_of(body))
+        said = [f"{run} has ended: {state}{_place(newest) if newest else ''}."]
+        if newest:
+            said.append(_measured(newest))
         if results := body.get("summary", {}).get("results"):
             said.append(f"Results: {plain_words.results(results)}.")
-        found = self.findings(run)
+        found = self.findings(body)
         said.append(f"Found: {found}." if found else "No findings.")
         return " ".join(filter(None, said))
 

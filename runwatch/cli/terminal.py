@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from runwatch.core.text import plain
 from runwatch.render.states import ended
+from runwatch.watcher.protocol import key_of
 
 PAUSE = 10.0
 """Least seconds between two bells."""
@@ -33,18 +34,17 @@ class Terminal:
         self._graded = has_progress(environ)
         self._rung = -PAUSE
         self._alarmed: set[str] = set()
-        """Runs with a critical incident."""
+        """Keys of runs with a critical incident."""
         self._say(_KEEP_TITLE * self._titled)
 
     def take(self, body: dict[str, Any]) -> None:
         """Show an object of the stream."""
-        run = str(body["run"])
         if body["type"] == "incident":
-            self._incident(run, body["change"], body["incident"])
+            self._incident(body, body["change"], body["incident"])
         elif body["type"] == "progress":
-            self._progress(run, body)
+            self._progress(body)
         elif body["type"] == "end":
-            self._title(f"{run}: {body['state']}")
+            self._title(f"{body['run']}: {body['state']}")
             self._grade("1;100" if body["exit_code"] == 0 else "2;100")
 
     def close(self) -> None:
@@ -52,27 +52,28 @@ class Terminal:
         self._grade("0;0")
         self._say(_OLD_TITLE * self._titled)
 
-    def _incident(self, run: str, change: str, row: Mapping[str, Any]) -> None:
+    def _incident(self, body: Mapping[str, Any], change: str, row: Mapping[str, Any]) -> None:
         if row["severity"] != "critical":
             return
         if change == "resolved":
-            self._alarmed.discard(run)
+            self._alarmed.discard(key_of(body))
             return
-        self._alarmed.add(run)
+        self._alarmed.add(key_of(body))
         live = row["time"] is not None
         if change == "firing" and live and self._clock() - self._rung >= PAUSE:
             self._rung = self._clock()
             self._say("\a")
-        self._title(f"{run}: {row['title']}")
+        self._title(f"{body['run']}: {row['title']}")
 
-    def _progress(self, run: str, body: Mapping[str, Any]) -> None:
+    def _progress(self, body: Mapping[str, Any]) -> None:
         if ended(body["phase"]):
             return
         share = body["progress"]
         done = "" if share is None else f" {100 * share:.0f}%"
-        if run not in self._alarmed:
-            self._title(f"{run}:{done} {body['phase']}")
-        state = "2" if run in self._alarmed else "1"
+        alarmed = key_of(body) in self._alarmed
+        if not alarmed:
+            self._title(f"{body['run']}:{done} {body['phase']}")
+        state = "2" if alarmed else "1"
         self._grade(f"{state};{100 * share:.0f}" if share is not None else "3;0")
 
     def _title(self, text: str) -> None:

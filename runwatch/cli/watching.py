@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from runwatch.core.errors import UsageError
+from runwatch.core.theme_names import THEMES
 
 if TYPE_CHECKING:
     from runwatch.cli.headless import Printer
@@ -45,7 +46,12 @@ line_options = _options(
 )
 look_options = _options(
     click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only."),
-    click.option("--theme", help="Colors of the screen: dark, light, nord and others; T lists them."),
+    click.option(
+        "--theme",
+        metavar="NAME",
+        type=click.Choice(THEMES),
+        help=f"Colors of the screen: {', '.join(THEMES[:-1])} or {THEMES[-1]}.",
+    ),
 )
 web_options = _options(
     click.option("--web", is_flag=True, help="Show the screen in a browser on this machine."),

@@ -36,6 +36,7 @@ from runwatch.config.sections import (
 )
 from runwatch.core.errors import ConfigError
 from runwatch.core.known_names import check_names, expected, noun
+from runwatch.core.theme_names import THEMES
 
 
 def parsed(tables: Mapping[str, Any], path: Path, text: str) -> Config:
@@ -80,7 +81,7 @@ class _Reader:
                 for name, table in self.table(("channels",), tables.get("channels", {})).items()
             },
             routing=self.routing(tables.get("routing", {})),
-            screen=self.section(ScreenConfig, ("screen",), tables.get("screen", {})),
+            screen=self.screen(tables.get("screen", {})),
             keys={
                 name: self.value(("keys", name), str | tuple[str, ...], given)
                 for name, given in self.table(("keys",), tables.get("keys", {})).items()
@@ -109,6 +110,11 @@ class _Reader:
                 meaning()
             except settings.SettingError as error:
                 raise ConfigError(str(error), self.where(section, *error.key)) from None
+
+    def screen(self, given: object) -> ScreenConfig:
+        found = self.section(ScreenConfig, ("screen",), given)
+        check_names([found.theme], THEMES, self.where("screen", "theme"))
+        return found
 
     def channel(self, keys: Keys, given: object) -> ChannelConfig:
         table = dict(self.table(keys, given))

@@ -1,8 +1,8 @@
-"""What the bars beside records tell, where records print no step: the Hugging Face Trainer's among tqdm bars.
+"""The step of records that print none, from the bars next to them: the Hugging Face Trainer's logs.
 
 A quick bar lags behind: tqdm redraws it every 0.1 s. `tqdm.write` draws it once more, below the
-text, with the count as it is and a pace that it has not measured anew: that bar is exact. Where a
-program's output is held back until much of it is there, the bar beside its records tells none of
+text, with the count as it is and a pace that it has not measured again: that bar is exact. Where a
+program's output is held back until much of it is there, the bar next to its records shows none of
 their steps.
 """
 
@@ -21,7 +21,7 @@ from runwatch.core.rows import Floats, Rows, column_of
 _REDRAWN = 0.1
 """Seconds after which tqdm draws a bar again, and measures its pace."""
 _HELD_BACK = 3
-"""Records of later and later epochs beside one bar: so many were held back."""
+"""Records of later and later epochs next to one bar: so many were held back."""
 _ROUNDED = 0.011
 """By how much epochs of two decimals may miss even steps."""
 
@@ -41,7 +41,7 @@ class Redraws:
         bars: Rows,
         at: NDArray[np.int64],
     ) -> Floats:
-        """Return the steps of records (n,): of the bar beside them, or of that right behind, drawn for them.
+        """Return the steps of records (n,): of the bar next to them, or of that right after, drawn for them.
 
         `beside` are step, total and seconds per step of the training's bar, `before` seconds per step,
         offset and line of the one before each record, `at` is the one behind.
@@ -75,9 +75,9 @@ def without_unrelated(
     """Return the records without the steps of bars that have nothing to do with them; and the newest epoch.
 
     Such are a bar that has not moved yet, one that is full for the second record or was drawn
-    long before, and that beside which many of later epochs stand: they were held back.
+    long before, and one next to which many of later epochs were printed: they were held back.
 
-    `at` tells the bar behind each record, `offset` where the one before was drawn, `first` whether the run
+    `at` is the bar behind each record, `offset` where the one before was drawn, `first` whether the run
     has had no record without a step before, `before` the epoch of the newest one since the newest bar.
     """
     tables = [table for table in batch.tables if table.kind == TRAIN]
@@ -110,7 +110,7 @@ def _is_even(epoch: Floats, total: float, final: float) -> bool:
 
 
 def _final_epoch(batch: Batch) -> float:
-    """Return the epoch at which the training ended, as its last record tells; NaN if it did not yet."""
+    """Return the epoch at which the training ended, as its last record shows; NaN if it did not yet."""
     told = [table for table in batch.tables if table.kind == EVAL and "train_runtime" in table.names]
     epoch = column_of(told, EPOCH)
     return float(epoch[-1]) if len(epoch) == 1 else np.nan

@@ -28,12 +28,12 @@ PLAN = "plan"
 """Table kind: the planned number of steps, column `total`, where step lines do not print it."""
 
 BESIDE = 1024
-"""Bytes from the begin of a bar within which a record that tells no step stands beside it."""
+"""Bytes from the beginning of a bar within which a record without a step belongs to it."""
 QUICK = 0.2
 """Seconds per step below which a bar may lag behind: it is redrawn every 0.1 s."""
 
 NODE = 1_000_000
-"""Rank `r` of node `n`, where a log tells both, is numbered n * NODE + r."""
+"""Rank `r` of node `n`, where a log shows both, is numbered n * NODE + r."""
 
 SYSTEM = "system"
 """Table kind: what a tracker noted of the machine, columns `time` and metrics; no step."""

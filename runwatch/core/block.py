@@ -29,7 +29,7 @@ class Samples:
     line: NDArray[np.float64]
     """Line number in the log, from 1."""
     step: NDArray[np.float64]
-    """Training step; NaN where the log does not tell."""
+    """Training step; NaN where the log shows none."""
     value: NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -59,7 +59,7 @@ class Block:
     ranks: Mapping[int, RankProgress] = field(default_factory=dict)
     """Newest progress of each rank that reported."""
     marks: Mapping[str, int] = field(default_factory=dict)
-    """Kind of record or event -> offset of its newest one: what tells the phase."""
+    """Kind of record or event -> offset of its newest one: it decides the phase."""
     total: int | None = None
     """Newest planned number of steps that a record printed."""
     epoch_steps: int | None = None
@@ -69,9 +69,13 @@ class Block:
     rank: int | None = None
     """Another rank than the one that leads, whose records these are; None for the run's own."""
     lead: int | None = None
-    """The rank whose records make the run's own, where the log tells."""
+    """The rank whose records make the run's own, where the log shows it."""
     source: str = ""
     """Path of what it was read from, where the run has several sources."""
+    attempt: int = 0
+    """How often the launcher had started the run before, as the place of its source says."""
+    written: float = 0.0
+    """Unix time at which it was read live, else at which its source was last written; 0 if unknown."""
     live: bool = False
     """False for history: what was in the log before anyone watched."""
     arrival: float = 0.0
@@ -81,7 +85,34 @@ class Block:
     results: Mapping[str, float] = field(default_factory=dict)
     """What was evaluated behind the last training record: metric -> newest value."""
     moments: Samples | None = None
-    """When steps were reached, as their lines tell; value is Unix time, or seconds since midnight."""
+    """When steps were reached, as their lines print it; value is Unix time, or seconds since midnight."""
+
+
+LATE = 5.0
+"""Seconds by which other files of a run are written after its last words: trackers flush at their end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where in a run's files something was said: by offsets in one, by times in several; nowhere below 0."""
+
+    source: str = ""
+    offset: float = -1.0
+    attempt: int = 0
+    written: float = 0.0
+
+    @classmethod
+    def of(cls, block: Block, offset: float) -> Moment:
+        """Return the moment at an offset of a block."""
+        return cls(block.source, offset, block.attempt, block.written)
+
+    def precedes(self, block: Block, offset: float) -> bool:
+        """Return whether what stands at an offset of a block was written later, as far as is known."""
+        if block.source == self.source or self.offset < 0:
+            return self.offset <= offset
+        if block.attempt != self.attempt:
+            return block.attempt > self.attempt
+        return self.written > 0 and block.written - self.written >= LATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class State(str, Enum):
     """A file is truncated, empty or does not begin as it must."""
     DELETED = "deleted"
     UNKNOWN = "unknown"
-    """It cannot be read, or is not recognised as what its name says; nothing is claimed."""
+    """It cannot be read, or is not recognized as what its name says; nothing is claimed."""
 
 
 _BROKEN = (State.INCOMPLETE, State.DAMAGED)
@@ -70,7 +70,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
     checked: bool = False
     """Whether the files themselves were looked into; otherwise names and sizes speak."""
     metrics: dict[str, float] = {}
-    """Canonical name -> value, from the metadata beside it or its file name."""
+    """Canonical name -> value, from the metadata next to it or its file name."""
     deleted: float | None = None
     """When it was seen to be gone."""
 
@@ -115,7 +115,7 @@ class Summary(msgspec.Struct, frozen=True):
     deleted: int = 0
     newest: Checkpoint | None = None
     last_good: Checkpoint | None = None
-    """The newest complete one: where the run could go on from now."""
+    """The newest complete one: from which the run could continue now."""
     broken: Checkpoint | None = None
     """The newest one that is damaged or incomplete."""
     interval: float | None = None
@@ -146,7 +146,7 @@ def in_order(checkpoints: Iterable[Checkpoint]) -> list[Checkpoint]:
     """Return checkpoints oldest first.
 
     By time of writing: a run that went back writes smaller steps later. A copied
-    directory has times in no order at all; then steps tell.
+    directory has times in no order at all; then steps decide.
     """
     listed = sorted(checkpoints, key=lambda c: (c.written or 0.0, -1 if c.at is None else c.at))
     placed = [c.at for c in listed if c.at is not None]
@@ -286,7 +286,7 @@ class Checkpoints:
     def fold(self, look: Look, first: float | None = None) -> None:
         """Take in what a look gave.
 
-        The `first` one (then its Unix time) of somebody who looks anew tells of all that is
+        The `first` one (then its Unix time) of a new observer contains all that is
         there: what is not among it was deleted meanwhile.
         """
         self._summary = None

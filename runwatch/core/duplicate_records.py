@@ -1,4 +1,4 @@
-"""Records that a program's own logger tells and the Trainer beside it prints once more.
+"""Records that a program's own logger prints and the Trainer prints once more.
 
 AutoTrain's callback and LLaMA-Factory's log a dict; the Trainer prints the same one right below, with
 the epoch rounded. It is one record: the first counts. That it is the same is known by the logger's time,
@@ -34,10 +34,10 @@ class DuplicateRecords:
     _before: tuple[float, ...] = (np.nan,) * len(_COLUMNS)
     """Those of the newest record without a step."""
     _known: bool = False
-    """Whether any was told again for certain."""
+    """Whether any was certainly printed again."""
 
     def without(self, batch: Batch) -> Batch:
-        """Return the batch without records that were told just before."""
+        """Return the batch without records that were printed just before."""
         tables = [t for t in batch.tables if t.kind == TRAIN and "step" not in t.names and t.rows]
         if not tables:
             return batch

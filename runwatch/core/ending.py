@@ -14,6 +14,7 @@ The program's own word that training is over makes later failures failures behin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 
@@ -36,7 +37,7 @@ class End(str, Enum):
     VANISHED = "vanished"
     """Its processes have ended, and nothing says how."""
     HUNG = "hung"
-    """No end: it stands still."""
+    """No end: it makes no progress."""
 
 
 CUT_SHORT: Mapping[str, tuple[str, str]] = {
@@ -51,7 +52,7 @@ OVER = frozenset({*CUT_SHORT, "finished"})
 ENDED = OVER | {"vanished"}
 """Phases of a run that prints nothing more."""
 HALTED = ENDED | {"stalled"}
-"""Phases of a run that does not go on by itself."""
+"""Phases of a run that does not continue by itself."""
 
 _PHASES = {
     End.STOPPED_EARLY: "finished",
@@ -67,7 +68,7 @@ def phase_of(end: End) -> str:
 
 
 def state_of(phase: str) -> str:
-    """Return the state of the JSON documents for a phase of HALTED: finer words stand in `ending`."""
+    """Return the state of the JSON documents for a phase of HALTED: `ending` has finer words."""
     return _STATES.get(phase, phase)
 
 
@@ -81,6 +82,17 @@ def finished(last_step: int | None, total: int | None, *, early: bool = False, w
         short = not early and last_step is not None and last_step + 1 < whole * total
         story += f" of {total}" + (", before its end" if short else "")
     return story
+
+
+_STOP = re.compile(r"\AStop(?: the launcher)?; (\w)")
+
+
+def advised(advice: str, *, over: bool) -> str:
+    """Return advice that fits a run: what is over is not to be stopped.
+
+    Rules begin advice for a running program with "Stop; ".
+    """
+    return _STOP.sub(lambda found: found[1].upper(), advice) if over else advice
 
 
 class Ending(msgspec.Struct, frozen=True):

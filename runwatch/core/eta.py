@@ -26,7 +26,7 @@ RAW = 3
 FEWEST = 3
 """Intervals from which an estimate is made."""
 _PAUSE = 2.0
-"""A pause takes so many times as long as the steps beside it."""
+"""A pause takes so many times as long as the steps next to it."""
 _ALIKE = 2.5
 """Pauses of one kind differ by less than this factor."""
 _WINDOWS = (12, 48)
@@ -94,7 +94,7 @@ class Pace:
         return float(self._times[-1] - self._times[0]) if len(self._times) else 0.0
 
     def interrupt(self) -> None:
-        """Begin anew: what was observed says nothing of the time until the next moment."""
+        """Begin again: what was observed does not show the time until the next moment."""
         self._steps, self._times = np.empty(0), np.empty(0)
 
     def _digest(self, spans: int) -> None:
@@ -158,7 +158,7 @@ class Pace:
 
 
 def unwrapped(times: Floats, before: float | None) -> Floats:
-    """Return times that go on over midnights where they have no date; `before` is the one before them."""
+    """Return times that continue over midnights where they have no date; `before` is the one before them."""
     if not len(times) or times[-1] >= _DAY:
         return times
     begin = 0.0 if before is None else _DAY * (before // _DAY)

@@ -63,7 +63,7 @@ def _number(info: msgspec.inspect.FloatType | msgspec.inspect.IntType) -> str:
 def check_names(given: Iterable[str], known: Iterable[str], where: str | Callable[[str], str]) -> None:
     """Raise ConfigError for the first name of `given` that is not `known`, with the nearest that is.
 
-    `where` tells the place: text, or a function of the wrong name, such as
+    `where` is the place: text, or a function of the wrong name, such as
     `lambda name: config.where("rules", name)`.
     """
     names = sorted(known)

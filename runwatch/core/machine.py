@@ -2,7 +2,7 @@
 
 Pure of I/O and clocks. Memory is bounded: the newest value of each name, and
 for those that matter the means of the last hour on Unix time, not on steps,
-since they go on when the run stands still.
+since they continue when the run makes no progress.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Ended:
     time: float
     """Unix time of the last end."""
     exit_code: int | None
-    """None if the kernel did not tell, or a signal ended it."""
+    """None if the kernel did not report it, or a signal ended it."""
     signal: int | None
     inferred: bool = False
     """Nobody saw it: there was no process any more."""
@@ -130,18 +130,18 @@ class Machine:
     trails: dict[str, Trail] = field(default_factory=dict)
     job: Job | None = None
     blind: dict[str, Blind] = field(default_factory=dict)
-    """Sampler -> why it cannot be heard."""
+    """Sampler -> why it sends nothing."""
     told: deque[str] = field(default_factory=lambda: deque(maxlen=20))
     computing: dict[str, dict[int, float]] = field(default_factory=dict)
-    """GPU index -> pid -> bytes, as the driver tells."""
+    """GPU index -> pid -> bytes, as the driver reports."""
     ended: Ended | None = None
     stacks: Stacks | None = None
-    """Where its processes stood when somebody looked last."""
+    """What its processes were doing when a person looked last."""
     nobody_on: str = ""
     """Name of the host on which no process has the run's files open; "" where that is not known."""
     _values: dict[str, tuple[float, float]] = field(default_factory=dict, repr=False)
     _alive: set[int] = field(default_factory=set, repr=False)
-    """Ranks and main processes whose end was not told."""
+    """Ranks and main processes whose end was not reported."""
     _events: deque[MachineEvent] = field(default_factory=lambda: deque(maxlen=100), repr=False)
     _event_count: int = 0
 
@@ -165,7 +165,7 @@ class Machine:
         elif isinstance(message, Blind):
             self.blind[message.sampler] = message
             if message.sampler == "machine":
-                self._alive.clear()  # who ends meanwhile is not told
+                self._alive.clear()  # who ends meanwhile is not reported
         elif isinstance(message, Sighted):
             self.blind.pop(message.sampler, None)
         elif isinstance(message, Stacks):

@@ -1,6 +1,6 @@
 """Canonical metric names, the units of stored values, and what people read.
 
-Inside: seconds, bytes, fractions in [0, 1]. What printed names mean is told by runwatch.parsers.lexicon.
+Inside: seconds, bytes, fractions in [0, 1]. What printed names mean is decided by runwatch.parsers.lexicon.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Unit:
     """How a printed number becomes the stored one: value * multiply / divide, or its inverse.
 
     Of a share only what exceeds 1 is divided: it is printed as a fraction or in per cent,
-    and which of them a value tells by itself, however much of the log was read.
+    and which of them a value shows by itself, however much of the log was read.
     """
 
     multiply: float = 1.0
@@ -129,15 +130,43 @@ def label(metric: str) -> str:
     return (rest if head in {"train", "perf"} and rest else metric).replace("_", " ")
 
 
-SCORES = frozenset({"accuracy", "acc", "acc1", "top1", "f1", "map", "bleu", "auc", "score", "miou"})
-"""Last parts of names of what an evaluation wants large."""
-_REWARDS = frozenset({"reward", "rewards", "return", "mean_reward", "ep_rew_mean", "episode_reward"})
-_ERRORS = ("loss", "bpb", "ppl", "perplexity", "error", "err", "mae", "mse", "rmse", "wer", "cer", "nll")
+_BETTER = {
+    "min": """
+        loss losses error errors err mae mse rmse rmsle mape smape msle nll ppl perplexity bpb bpc bpt logloss
+        merror deviance crps brier ece eer wer cer ter fid kid lpips chamfer rmsd epe regret
+    """,
+    "max": """
+        accuracy accuracies acc aacc macc top1 top3 top5 top10 precision recall specificity sensitivity
+        f1 fscore map ap auc auroc auprc aucpr roc kappa mcc iou miou giou dice jaccard psnr ssim bleu
+        sacrebleu chrf rouge rougel rougelsum meteor cider comet bertscore em pass@ mrr ndcg hit hits pearson
+        spearman r2 score scores fitness reward rewards rew return returns success win winrate mfu
+    """,
+}
+"""Words of what an evaluation wants small, and of what it wants large. A new name is a word here."""
+_WAYS = {word: way for way, words in _BETTER.items() for word in words.split()}
+_TWO = {"exact match": "max", "ep ret": "max", "abs rel": "min", "edit distance": "min"}
+_NO_GOAL = frozenset(_WORD.findall("""
+    lr learning grad gradient norm scale scaler threshold weight weights coef coeff coefficient std
+    stdev var variance time seconds sec secs ms count num length len step steps epoch epochs gap margin
+    margins delta diff ratio rejected code tokens iter patience kl clip discount gamma timing timer
+    memory interval
+"""))  # fmt: skip
+"""Words of what is counted, timed or set, or is only a spread of scores."""
+_PART = re.compile(r"f1|r2|top\d+|pass@|[a-z]+")
+_HUMP = re.compile(r"(?<=[a-z]{2})(?=[A-Z])")
 
 
+@lru_cache(2048)
 def goal(metric: str) -> str:
-    """Return `min` or `max`, where a smaller or a larger value is known to be better, else ""."""
-    name = metric.rpartition("/")[2].lower().replace(" ", "_")
-    if name.split("_")[-1] in _ERRORS or name.endswith("loss"):
-        return "min"
-    return "max" if name in SCORES or name.split("_")[-1] in SCORES or name in _REWARDS else ""
+    """Return `min` or `max`, where a smaller or a larger value is known to be better, else "".
+
+    The last known word decides: `f1_loss` is a loss, `loss/accuracy` an accuracy.
+    """
+    words = _PART.findall(_HUMP.sub(" ", metric).lower())
+    if not _NO_GOAL.isdisjoint(words) or is_of_machine(metric):
+        return ""
+    pairs = map(" ".join, pairwise(words))
+    if two := next(filter(None, map(_TWO.get, pairs)), ""):
+        return two
+    ways = (_WAYS.get(word, "min" if word.endswith("loss") else "") for word in reversed(words))
+    return next(filter(None, ways), "")

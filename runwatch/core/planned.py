@@ -35,19 +35,19 @@ class Plan:
 
 
 _SAVED = "checkpoint/"
-"""Begins the names of settings that a checkpoint tells."""
+"""Begins the names of settings that a checkpoint contains."""
 
 
 def of_checkpoint(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return settings that a checkpoint tells, under names that say so."""
+    """Return settings that a checkpoint contains, under names that say so."""
     return {_SAVED + name: value for name, value in settings.items()}
 
 
 def planned_steps(settings: Mapping[str, str]) -> tuple[int, str] | None:
     """Return the planned number of steps and the setting that says so; None if none does, or they differ.
 
-    Names may be paths, such as `trainer/max_steps`; a value below 1 stands for no limit. What
-    checkpoints tell counts where nothing else does: they may be of an earlier launch.
+    Names may be paths, such as `trainer/max_steps`; a value below 1 means no limit. What
+    checkpoints contain counts where nothing else does: they may be of an earlier launch.
     """
     return _planned(settings, STEPS)
 

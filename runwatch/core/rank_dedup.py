@@ -1,10 +1,10 @@
 """Steps that several processes print into one log without saying which of them prints.
 
 A step that a line of the same shape prints again is an echo, once three steps in a row
-were printed equally often and what they print stands together: equal, as where it was reduced
+were printed equally often and what they print is close together: equal, as where it was reduced
 over all processes, or far closer within a step than from step to step. The records of a counter
 that is rounded, or of an epoch's batches, differ as much within a step as beyond it, or have
-a counter that goes on in between. Without a sign either way nothing is an echo: what is dropped is
+a counter that continues in between. Without a sign either way nothing is an echo: what is dropped is
 lost. Of each step the first line counts; whose that is, nobody says. A process that lags prints
 a step when others are ahead: that is no restart.
 """
@@ -32,11 +32,11 @@ _RECENT = 3
 """Steps that are remembered: no process lags by more."""
 _SHAPES = 32
 _TOGETHER = 8.0
-"""Numbers stand together where they move so many times farther from step to step than within one."""
+"""Numbers are close together if they move so many times farther from step to step than within one."""
 _APART = 3.0
 """And do not below this: numbers that drift move at most twice as far, for two records a step."""
 _PLANNED = frozenset({LEARNING_RATE, EPOCH})
-"""What follows from the step, so that it tells nothing of who prints."""
+"""What follows from the step, so that it does not show who prints."""
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class _Closeness:
         self.beyond, self.within = beyond, within
 
     def tell(self, metrics: int) -> bool:
-        """Return whether the numbers, `metrics` of them and a time, tell of several processes.
+        """Return whether the numbers, `metrics` of them and a time, come from several processes.
 
         What is close, not equal, outweighs what is apart: nothing but processes in step measures
         so. What is equal may be reduced over them, or be an epoch's.
@@ -103,7 +103,7 @@ class _Shape:
     grown: frozenset[int] = frozenset()
     """Which metrics have grown with every record since steps are repeated, as whole numbers."""
     closeness: _Closeness = field(default_factory=_Closeness)
-    """What the steps that were printed equally often tell; not gone on with once `width` is known."""
+    """What the steps that were printed equally often show; not continued once `width` is known."""
 
     def echoes(self, step: float, numbers: tuple[float, ...]) -> bool:
         """Take the next record; return whether it is an echo."""

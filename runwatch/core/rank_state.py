@@ -1,4 +1,4 @@
-"""How one rank of a run stands."""
+"""The state of one rank of a run."""
 
 from __future__ import annotations
 

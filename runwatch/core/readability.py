@@ -39,7 +39,7 @@ class Lost(msgspec.Struct, frozen=True):
     brief: bool = False
     """It may be over in a moment: no state of the run before GRACE."""
     grows: bool = False
-    """It goes on, whatever was read last: also what had finished."""
+    """It continues, whatever was read last: also what had finished."""
     always: bool = False
     """It counts also in a log that nobody has seen grow."""
 

@@ -1,6 +1,6 @@
 """The one place that cuts secrets out of text: those that look like one, and those that are known.
 
-What looks like one is cut out by its shape (`xoxb-...`, a webhook's address) or by what stands
+What looks like one is cut out by its shape (`xoxb-...`, a webhook's address) or by what is
 before it (`password=`, `--token`, `Authorization:`). Forty hexadecimal digits are a key only
 behind such a word, or in the answer of a server: elsewhere they are a commit. Numbers stay.
 """
@@ -84,7 +84,7 @@ def redact(said: str) -> str:
 def quoted(answer: str, secrets: Iterable[str], limit: int) -> str:
     """Return what a server said on one line, without the secrets that it was sent.
 
-    It may repeat them in any spelling. Where one is recognised that cannot be cut out, nothing is quoted.
+    It may repeat them in any spelling. Where one is recognized that cannot be cut out, nothing is quoted.
     """
     parts = _parts(secrets)
     said = text.plain(answer, len(answer) + 1)

@@ -78,7 +78,7 @@ class Rows:
 
 
 def step_of_last(evals: Rows, train: Rows, before: float) -> Rows:
-    """Give rows that tell no step the step of the training record before them."""
+    """Give rows without a step the step of the training record before them."""
     missing = np.isnan(evals.step)
     if not missing.any():
         return evals

@@ -10,7 +10,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from runwatch.core.batch import EVAL, RANK, TRAIN, Event
-from runwatch.core.block import Block
+from runwatch.core.block import Block, Moment
 from runwatch.core.checkpoint import Checkpoint, Checkpoints, last_good
 from runwatch.core.eta import Estimate
 from runwatch.core.metrics import DONE as SHARE_DONE
@@ -44,10 +44,10 @@ _PHASES = {
     "over": "finished",
     "early_stop": "finished",
 }
-_ENDS = ("finished", "over", "early_stop")
+ENDS = ("finished", "over", "early_stop")
 """Kinds of events that say that training is over. Only after the first does another run begin."""
 
-_NOWHERE = ("", -1)
+_NOWHERE = Moment()
 
 
 @dataclass(slots=True)
@@ -63,16 +63,16 @@ class Run:
     last_step: int | None = None
     total: int | None = None
     plan: Plan = field(default_factory=Plan)
-    """What its configuration plans, of which `about` tells."""
+    """What its configuration plans, where `about` names it."""
     epoch_steps: int | None = None
     """Steps of an epoch, where the total is but where the newest one ends."""
     finished: bool = False
     series: dict[str, Series] = field(default_factory=dict)
     ranks: dict[int, RankState] = field(default_factory=dict)
     lead: int | None = None
-    """The rank whose records make the series, where the log tells."""
+    """The rank whose records make the series, where the log shows them."""
     saves: Saves = field(default_factory=Saves)
-    """Checkpoints of which logs tell."""
+    """Checkpoints that logs report."""
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     """Checkpoints that were seen in directories."""
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=MAX_EVENTS))
@@ -80,15 +80,15 @@ class Run:
     title: str = ""
     """What a tracker calls it, if one does."""
     about: dict[str, str] = field(default_factory=dict)
-    """What trackers and files beside the log say of the run: its configuration, where it runs."""
+    """What trackers and files next to the log say of the run: its configuration, where it runs."""
     stage: Stage = field(default_factory=Stage)
-    """What the log tells of it as a stage of a pipeline."""
+    """What the log says of it as a stage of a pipeline."""
     restarts: deque[int] = field(default_factory=lambda: deque(maxlen=64))
-    """Steps from which training went on after going back."""
+    """Steps from which training continued after going back."""
     stepped: bool = False
-    """Its records tell their step, themselves or by the bar beside them."""
+    """Its records have a step, themselves or by the bar next to them."""
     owners: dict[str, str] = field(default_factory=dict)
-    """Metric -> id of the source that tells it, where a run has several; "" for the one that leads."""
+    """Metric -> id of the source that provides it, where a run has several; "" for the one that leads."""
     printed: dict[str, str] = field(default_factory=dict)
     last_line: int | None = None
     """Line of the newest training record."""
@@ -97,9 +97,9 @@ class Run:
     detail: Detail = FULL
     """How much of it is kept."""
     _phase: str = "starting"
-    _ended: tuple[str, int] = _NOWHERE
-    """Where its end was told last, and it has not gone on since: path of the source, and offset."""
-    _early: tuple[str, int] = _NOWHERE
+    _ended: Moment = _NOWHERE
+    """Where its end was reported last, if it has not continued since."""
+    _early: Moment = _NOWHERE
     """Where it said that it stops early, and it has not gone on since."""
     _timing: Timing = field(default_factory=Timing)
     """When its steps were reached."""
@@ -124,7 +124,7 @@ class Run:
             self._advance(block)
         if block.bar is not None and not self._is_of_the_next(block):
             (first, self.last_step, self.total), self.epoch_steps = block.bar, None
-            if self.records:  # of steps that nobody told: at 0 the bar stands before the first
+            if self.records:  # its steps were not printed: at 0 the bar is before the first
                 first = min(max(first, 1), self.last_step)
             self.first_step = self.first_step if self.stepped else first
         elif block.total is not None:
@@ -141,8 +141,8 @@ class Run:
             self.progressed = block.arrival
 
     def _is_of_the_next(self, block: Block) -> bool:
-        """Return whether a bar that begins anew, behind the run's end, is that of the next launch."""
-        ended = self.finished or not block.marks.keys().isdisjoint(_ENDS)
+        """Return whether a bar that begins again, after the run's end, is that of the next launch."""
+        ended = self.finished or not block.marks.keys().isdisjoint(ENDS)
         return ended and block.bar is not None and block.bar[1] < (self.last_step or 0)
 
     def _note(self, events: Iterable[Event]) -> None:
@@ -181,21 +181,21 @@ class Run:
             self.finished = self.finished or silent_for >= (REST / 4 if last else REST)
 
     def _follow_phase(self, block: Block) -> None:
-        """Take the phase that the newest mark tells; blocks come in the order they were written."""
+        """Take the phase that the newest mark shows; blocks come in the order they were written."""
         for kind, _ in sorted(block.marks.items(), key=lambda mark: mark[1]):
             phase = _PHASES.get(kind)
             if phase is not None and not (phase == "training" and self.records == 0):
                 self._phase = phase  # an evaluation before the first step is no training
-        ended = max(block.marks.get(kind, -1) for kind in _ENDS)
+        ended = max(block.marks.get(kind, -1) for kind in ENDS)
         if ended >= 0:
-            self._ended = block.source, ended
+            self._ended = Moment.of(block, ended)
         if _goes_on(self._ended, block):
             self.finished, self._ended = False, _NOWHERE
-        elif self._ended[1] >= 0 and (self.records or block.bar):
+        elif self._ended.offset >= 0 and (self.records or block.bar):
             self.finished = True
 
         if "early_stop" in block.marks:
-            self._early = block.source, block.marks["early_stop"]
+            self._early = Moment.of(block, block.marks["early_stop"])
         if _goes_on(self._early, block):
             self._early = _NOWHERE
 
@@ -215,13 +215,13 @@ class Run:
     def _fold_rank(self, rank: int, block: Block) -> None:
         if block.samples or block.progress is not None:
             self.rank(rank).fold(block)
-        if block.live and block.progress is not None:  # as long as any rank goes on, the run does
+        if block.live and block.progress is not None:  # as long as any rank continues, the run does
             self.progressed = block.arrival
 
     def claim(
         self, names: Iterable[str], source: str, older: Container[str] = (), over: Container[str] = ()
     ) -> set[str]:
-        """Return those metrics that `source` is the one to tell.
+        """Return those metrics that `source` is to provide.
 
         It is if it was the first to, if it follows one of the `older` sources, or if it
         goes `over` another, whose series is none of the run's any more.
@@ -237,16 +237,16 @@ class Run:
         return mine
 
     def take_over(self, names: Iterable[str]) -> None:
-        """Let the leading source tell these metrics from now on, and drop what others told of them."""
+        """Let the leading source provide these metrics from now on, and drop those of others."""
         for name in names:
             if self.owners.setdefault(name, "") != "":
                 self.owners[name] = ""
                 del self.series[name]
 
     def led_anew(self, before: str | None) -> Run:
-        """Return this run without the steps told so far: another source tells them from the first.
+        """Return this run without the steps so far: another source has them from the first.
 
-        It keeps checkpoints, the facts, and the metrics that others tell.
+        It keeps checkpoints, the facts, and the metrics that others provide.
         The source that led, `before`, is one of them from now on, unless that is None.
         """
         owners = {name: owner or before for name, owner in self.owners.items()}
@@ -287,13 +287,13 @@ class Run:
     @property
     def stopped_early(self) -> bool:
         """Whether it has finished by its own word before its end."""
-        return self.finished and self._early[1] >= 0
+        return self.finished and self._early.offset >= 0
 
     @property
     def goes_on(self) -> bool:
         """Whether something is evaluated or drawn behind the end of its training."""
-        source, ended = self._ended
-        return self.finished and ended >= 0 and self.stage.newest.get(source, -1) > ended
+        ended = self._ended
+        return self.finished and ended.offset >= 0 and self.stage.newest.get(ended.source, -1) > ended.offset
 
     @property
     def bare(self) -> bool:
@@ -303,7 +303,7 @@ class Run:
 
     @property
     def phase(self) -> str:
-        """Phase as the log tells it; ends that incidents tell of are laid over it elsewhere."""
+        """Phase as the log shows it; ends that incidents report are laid over it elsewhere."""
         return "finished" if self.finished else self._phase
 
     @property
@@ -402,7 +402,7 @@ class Run:
     def good_before(self, step: int | None, line: int | None = None) -> int | None:
         """Return the step of the newest good checkpoint, of those not after `step` if that is given.
 
-        One that was seen complete; where no directory was seen, one that the log tells of, and
+        One that was seen complete; where no directory was seen, one that the log reports, and
         not after `line`: what was saved again after a restart is no place to go back to from before it.
         """
         if len(self.checkpoints):
@@ -415,7 +415,7 @@ class Run:
     def last_good(self, before: int | None = None) -> Checkpoint | None:
         """Return the newest complete checkpoint that was seen, of those made before a step if that is given.
 
-        Where its name tells no step, logs may.
+        Where its name has no step, logs may.
         """
         steps = self.reconciled().steps
         if not steps:
@@ -424,7 +424,7 @@ class Run:
         return last_good(placed, before)
 
     def reconciled(self) -> Reconciled:
-        """Return what logs tell of checkpoints, laid over what was seen of them."""
+        """Return what logs report of checkpoints, laid over what was seen of them."""
         version = self.saves.version, self.checkpoints.version
         if self._reconciled is None or self._reconciled[0] != version:
             self._reconciled = version, reconcile(self.saves, self.checkpoints)
@@ -437,7 +437,6 @@ class Run:
         return {} if good is None else {"last_checkpoint": str(good)}
 
 
-def _goes_on(place: tuple[str, int], block: Block) -> bool:
-    """Return whether a block trains behind a place; rows from before it may be read late."""
-    source, offset = place
-    return TRAIN in block.marks and (source != block.source or offset <= block.marks[TRAIN])
+def _goes_on(end: Moment, block: Block) -> bool:
+    """Return whether a block trains after an end; rows from before it may be read late."""
+    return TRAIN in block.marks and end.precedes(block, block.marks[TRAIN])

@@ -3,7 +3,7 @@
 A step that goes back is a restart of the same run, unless the run had finished
 or the kind of step line changed: then another run begins. It is a further stage
 of a pipeline if its lines are of another kind, or a line announced a stage.
-Where a format prints no step, the bar printed just before a record tells it.
+Where a format prints no step, the bar printed just before a record has it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Segment:
     is_stage: bool = False
     """Its first training record shows that the run is a further stage of the one before, no launch."""
     leads_anew: bool = False
-    """Whether a lower rank tells the steps from the first from now on: those of another count no more."""
+    """Whether a lower rank provides the steps from the first from now on: those of another count no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class _Bar:
     last: int
     updates: int = 0
     records: int = 0
-    """Training records printed beside it: the training bar has most."""
+    """Training records printed next to it: the training bar has most."""
 
 
 @dataclass(slots=True)
@@ -95,20 +95,20 @@ class Splitter:
     _drawn: tuple[float, float] = (np.nan, np.nan)
     """Its offset and its line."""
     _outer: tuple[float, float, float] = (np.nan, np.nan, np.nan)
-    """The same of the newest one beside a record that was not at its end: the training's own."""
+    """The same of the newest one next to a record that was not at its end: the training's own."""
     _bars: dict[float, _Bar] = field(default_factory=dict)
     _prints_steps: bool = False
     _plan: int | None = None
-    """Newest planned total that stood outside of step lines."""
+    """Newest planned total that was outside of step lines."""
     _rank: float = np.inf
     """Lowest rank (of the lowest node) whose records were seen: only its records make series."""
     _led_from: float = np.nan
-    """First step that it told."""
+    """First step that it provided."""
     _led: int = 0
-    """Records that it told so far."""
+    """Records that it provided so far."""
     _redraws: Redraws = field(default_factory=Redraws)
     _filled: bool = False
-    """Whether a bar has told the step of a record."""
+    """Whether a bar has given the step of a record."""
     _since: float | None = None
     """Epoch of the newest record without a step since the newest bar; None if there was none."""
     _echoes: Echoes = field(default_factory=Echoes)
@@ -188,8 +188,8 @@ class Splitter:
         """Return the batch with the records of the lowest rank seen so far, and those of the others.
 
         Launchers that tag lines with ranks print the same step once per rank: series are of one rank.
-        Which of them is first to print the first step is chance: what others told before the lowest one
-        tells it counts no more, and True is returned too if that stood in earlier batches.
+        Which of them is first to print the first step is chance: what others provided before the lowest one
+        provides it counts no more, and True is returned too if that was in earlier batches.
         """
         if not any(table.kind in (TRAIN, EVAL) and "rank" in table.names for table in batch.tables):
             return batch, [], False
@@ -220,7 +220,7 @@ class Splitter:
         return msgspec.structs.replace(batch, tables=tuple(tables)), others, anew
 
     def _led_anew(self, who: Floats, lowest: Floats, step: Floats) -> tuple[int, bool]:
-        """Return where the lowest rank begins that tells the steps from the first, and if others led before.
+        """Return where the lowest rank begins that has the steps from the first, and if others led before.
 
         One that comes when another one has led for long is of a launch of its own. All of shape (n,), a
         record of the batch each: its rank, the lowest rank up to it, its step.
@@ -230,7 +230,7 @@ class Splitter:
             led = self._led + int(np.count_nonzero(who[since:at] == lowest[at - 1])) if at else self._led
             if not known and not at:
                 self._led_from = float(step[at])
-            elif not step[at] > self._led_from and led <= _HEAD_START:  # or they tell no steps
+            elif not step[at] > self._led_from and led <= _HEAD_START:  # or they have no steps
                 self._led_from, begin, anew = float(step[at]), at, known
             self._led, since = 0, at
         self._led += int(np.count_nonzero(who[since:] == lowest[-1]))
@@ -274,7 +274,7 @@ class Splitter:
         return train, stepless
 
     def _without_inner(self, beside: list[Floats], bars: Rows, at: NDArray[np.int64]) -> list[Floats]:
-        """Replace what a bar shows that ended in the midst of another: of an evaluation, of files written.
+        """Replace what a bar shows that ended in the middle of another: of an evaluation, of files written.
 
         `beside` are step, total and seconds per step by record, arrays of shape (n,); `at` is the bar
         behind each. A training that steps faster than its bar is redrawn prints a record after such a bar.

@@ -65,7 +65,7 @@ class Process(msgspec.Struct, frozen=True):
     gpus: tuple[str, ...] | None = None
     """CUDA_VISIBLE_DEVICES when it was started; None if not set."""
     waits: str = ""
-    """What a process that does not run waits for, as far as the kernel tells: "read of /data/x.tar"."""
+    """What a process that does not run waits for, as far as the kernel shows it: "read of /data/x.tar"."""
 
 
 class Processes(msgspec.Struct, frozen=True, tag="processes"):
@@ -90,7 +90,7 @@ class Gpu(msgspec.Struct, frozen=True):
     """PCI address, as Xid messages in the kernel's log have it."""
     state: Literal["ok", "denied", "lost"] = "ok"
     measure: Literal["sm_activity", "util", "power", ""] = ""
-    """Which value tells best how busy it is; `util` only says that some kernel ran."""
+    """Which value shows best how busy it is; `util` only says that some kernel ran."""
 
 
 class Gpus(msgspec.Struct, frozen=True, tag="gpus"):
@@ -108,7 +108,7 @@ class GpuProcesses(msgspec.Struct, frozen=True, tag="gpu_processes"):
 
     time: float
     pids: dict[str, dict[int, float]]
-    """GPU index -> pid -> bytes of its memory in use (0 if not told)."""
+    """GPU index -> pid -> bytes of its memory in use (0 if unknown)."""
 
 
 class MachineEvent(msgspec.Struct, frozen=True, tag="event"):
@@ -124,7 +124,7 @@ class MachineEvent(msgspec.Struct, frozen=True, tag="event"):
     gpu: str | None = None
     exit_code: int | None = None
     signal: int | None = None
-    """Exit code and signal are both None if the kernel does not tell: unknown, not failed."""
+    """Exit code and signal are both None if the kernel does not report it: unknown, not failed."""
     xid: int | None = None
     oom: bool | None = None
     """Whether the kernel's out-of-memory killer did it; None if that cannot be known."""
@@ -188,7 +188,7 @@ class SamplerNote(msgspec.Struct, frozen=True, tag="told"):
 
 
 class Stack(msgspec.Struct, frozen=True):
-    """Where the main thread of one process stands."""
+    """Where the main thread of one process is."""
 
     pid: int
     frames: tuple[str, ...] = ()
@@ -198,7 +198,7 @@ class Stack(msgspec.Struct, frozen=True):
 
 
 class Stacks(msgspec.Struct, frozen=True, tag="stacks"):
-    """Where the processes of a run stand; looked at only where a person asked for it."""
+    """Where the processes of a run are; looked at only if a person asked for it."""
 
     time: float
     stacks: tuple[Stack, ...]

@@ -1,8 +1,8 @@
-"""The checkpoints that logs tell of, each once, and which of them a directory shows.
+"""The checkpoints that logs report, each once, and which of them a directory shows.
 
 One save is reported by many lines: that it begins and that it is done, by every rank, by a tracker's copy
 of the console. They are of one save if they name the same step; where a line names none, if no training
-record stands between them. Where directories are seen they are the truth: logs add what is not seen there.
+record is between them. Where directories are seen they are the truth: logs add what is not seen there.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from runwatch.core.checkpoint import Checkpoint
 
 MAX_SAVES = 256
 KIND = "checkpoint"
-"""Kind of the events that tell of one."""
+"""Kind of the events that report one."""
 FAILED = "failed"
 """State of one, in an event of any kind, that came to nothing."""
 AFTER = "after"
 """What such an event says of the newest step that its own log printed before it."""
 UNTIL = "until"
-"""And of the step that its log tells next, if records go on as far apart."""
+"""And of the step that its log shows next, if records continue as far apart."""
 _FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,15}$")
 _DIGITS = re.compile(r"\d+")
 _DEEP = 3
@@ -32,7 +32,7 @@ _DEEP = 3
 
 
 def tells(event: Event) -> bool:
-    """Return whether an event tells of a save, or of one that failed."""
+    """Return whether an event reports a save, or of one that failed."""
     return event.kind == KIND or event.data.get("state") == FAILED
 
 
@@ -49,7 +49,7 @@ class Save:
     path: str = ""
     source: str = ""
     until: int | None = None
-    """The step that the log tells next, about."""
+    """The step that the log shows next, about."""
     done: bool = False
     """A line said so, not only that it began."""
     again: int = 0
@@ -57,7 +57,7 @@ class Save:
 
     @classmethod
     def of(cls, event: Event) -> Save:
-        """Return what an event tells."""
+        """Return what an event reports."""
         numbers = (event.data.get(name) for name in (AFTER, UNTIL, "epoch"))
         after, until, epoch = (int(number) if number else None for number in numbers)
         path, source = event.data.get("path", ""), event.data.get("source", "")
@@ -70,7 +70,7 @@ class Save:
         return self.after if self.step is None else self.step
 
     def is_same(self, other: Save) -> bool:
-        """Return whether two lines tell of the same save."""
+        """Return whether two lines report the same save."""
         if self.step is not None and other.step is not None:
             return self.step == other.step
         if self.epoch is not None and other.epoch is not None and self.epoch != other.epoch:
@@ -93,7 +93,7 @@ class Save:
 
     @property
     def placeless(self) -> bool:
-        """Whether nothing tells which save is meant."""
+        """Whether nothing shows which save is meant."""
         return self.step is None and self.after is None and self.epoch is None and not self.path
 
 
@@ -103,7 +103,7 @@ class Saves:
     def __init__(self) -> None:
         self._known: dict[int, Save] = {}
         self._where: dict[tuple[str, int | str], int] = {}
-        """What tells a save from others -> its key; may tell of some that are forgotten."""
+        """What distinguishes a save -> its key; may contain some that are forgotten."""
         self._count = 0
         self.version = 0
         """How often anything was new."""
@@ -133,7 +133,7 @@ class Saves:
         return self._known[key].source != save.source
 
     def holds(self, event: Event) -> bool:
-        """Return whether an event tells of a save of this run, and of no other's: it names the same path."""
+        """Return whether an event reports a save of this run, and of no other's: it names the same path."""
         save = Save.of(event)
         key = self._find(save) if event.kind == KIND and save.path else None
         known = None if key is None else self._known[key]
@@ -190,12 +190,12 @@ class Saves:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What logs tell, laid over what directories show."""
+    """What logs report, laid over what directories show."""
 
     unseen: tuple[Save, ...] = ()
-    """Saves that only logs tell of, oldest first."""
+    """Saves that only logs report, oldest first."""
     steps: Mapping[str, int] = field(default_factory=dict)
-    """Id of a checkpoint whose name tells no place -> the step at which it was written last."""
+    """Id of a checkpoint whose name has no place -> the step at which it was written last."""
     marks: frozenset[int] = frozenset()
     """Steps of saves that are not among the checkpoints that directories show at a step."""
 

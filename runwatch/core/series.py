@@ -9,6 +9,7 @@ samples arrived.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ CHUNK = 4096
 """Samples folded at once; from CHUNK to twice as many of the newest are kept raw."""
 BUCKETS = 1024
 """Most buckets kept; with CHUNK, a power of two."""
+OPENING = 256
+"""First samples that stay raw at any length of the run: a logarithmic axis shows each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,8 @@ class Series:
         """Samples in a bucket."""
         self._buckets: Floats = np.empty((8, 0))
         self._used = 0
+        self._opening: Floats = np.empty((2, 0))
+        """x and value of the first samples, once they are no longer in `_raw`."""
         self._raw: Floats = np.empty((2, 64))
         """x and value of the newest samples."""
         self._fill = 0
@@ -132,7 +137,7 @@ class Series:
     @property
     def stored(self) -> int:
         """Numbers held in memory, whatever the length of the run."""
-        return self._buckets.size + self._raw.size
+        return self._buckets.size + self._raw.size + self._opening.size
 
     def add(self, samples: Samples) -> None:
         """Take new samples, in stream order."""
@@ -154,6 +159,8 @@ class Series:
             if self._fill % self._chunk == 0:
                 self._fold(self._raw[:, self._fill - self._chunk : self._fill])
             if self._fill == 2 * self._chunk:
+                if not self._begin:
+                    self._opening = self._raw[:, : min(OPENING, self._chunk)].copy()
                 self._raw[:, : self._chunk] = self._raw[:, self._chunk : 2 * self._chunk]
                 self._begin += self._chunk
                 self._fill = self._chunk
@@ -172,9 +179,11 @@ class Series:
         """Return the buckets; the newest samples, less than a chunk of them, are not in any yet."""
         return _points(self._buckets[:, : self._used])
 
-    def columns(self, first_step: float | None, last_step: float | None, width: int) -> Columns:
+    def columns(
+        self, first_step: float | None, last_step: float | None, width: int, log: bool = False
+    ) -> Columns:
         """Return what to plot in `width` columns between two steps; see `united`."""
-        return united([(self, 0.0)], first_step, last_step, width)
+        return united([(self, 0.0)], first_step, last_step, width, log)
 
     def _steps(self, steps: Floats) -> Floats:
         """Return the steps, each unknown one being that of the sample before it."""
@@ -227,12 +236,24 @@ class Series:
         older = buckets[:, : -(-self._begin // self.bucket)]
         if _touching(older, low, high).any():
             raw = raw[:, self._folded - self._begin :]
-            table = np.concatenate([buckets, raw], axis=1)
+            table = np.concatenate([*self._opened(buckets), raw], axis=1)
         else:
             table = raw
         table = table[:, _touching(table, low, high)]
         table[_FIRST_X : _LAST_X + 1] += shift
         return table
+
+    def _opened(self, buckets: Floats) -> tuple[Floats, Floats]:
+        """Return the first samples one by one, and what the buckets hold of those after them."""
+        count = self._opening.shape[1]
+        opening = self._with_x(_summarise(self._opening, 1), 1, 0)
+        if self.bucket <= count:
+            return opening, buckets[:, count // self.bucket :]
+        later = buckets.copy()  # only the first one holds any of the opening
+        for row in (_COUNT, _NONFINITE, _SUM):
+            later[row, 0] -= np.sum(opening[row])
+        later[_FIRST_X, 0] = opening[_LAST_X, -1]
+        return opening, later
 
     def _with_x(self, table: Floats, size: int, begin: int) -> Floats:
         """Put sample numbers where no step is known, and the first step before it."""
@@ -250,9 +271,15 @@ class Series:
 
 
 def united(
-    reports: Sequence[tuple[Series, float]], first_step: float | None, last_step: float | None, width: int
+    reports: Sequence[tuple[Series, float]],
+    first_step: float | None,
+    last_step: float | None,
+    width: int,
+    log: bool = False,
 ) -> Columns:
     """Return what to plot in `width` columns between two steps, both included.
+
+    With `log` the columns are equally wide on a logarithmic axis, which has no place for step 0.
 
     Series of one metric, each with what to add to its steps: of those after the first counts what
     lies at steps that those before lack.
@@ -265,15 +292,18 @@ def united(
     metric, table = reports[0][0].metric, np.empty((8, 0))
     for series, shift in reports:
         table = _added(table, series.stretches(first_step, last_step, shift))
+    if log:
+        table = table[:, table[_LAST_X] > 0]
     if not table.shape[1] or width < 1:
         return Columns(metric)
     low = first_step if first_step is not None else float(np.nanmin(table[_FIRST_X]))
     high = last_step if last_step is not None else float(np.nanmax(table[_LAST_X]))
+    low = max(low, float(table[_LAST_X].min())) if log else low
     if table.shape[1] > width or np.any(np.diff(table[_LAST_X]) <= 0):
-        table = _merge(table, low, high, width)
+        table = _merge(table, low, high, width, log)
     points = _points(table)
     x = np.clip(points.last_x, low, high)
-    if len(x) > 1:
+    if len(x) > 1 and not log:
         x[0] = np.clip(points.first_x[0], low, x[0])
     return Columns(
         metric,
@@ -325,10 +355,13 @@ def _pairs(pairs: Floats) -> Floats:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _merge(table: Floats, low: float, high: float, width: int) -> Floats:
+def _merge(table: Floats, low: float, high: float, width: int, log: bool) -> Floats:
     """Merge stretches by the column of a plot from `low` to `high` that their end falls into."""
+    place = np.clip(table[_LAST_X], low, high)
+    if log:
+        place, low, high = np.log(place), math.log(low), math.log(high)
     scale = width / (high - low) if high > low else 0.0
-    column = np.clip((np.clip(table[_LAST_X], low, high) - low) * scale, 0, width - 1).astype(np.int64)
+    column = np.clip((place - low) * scale, 0, width - 1).astype(np.int64)
     order = np.argsort(column, kind="stable")
     table, column = table[:, order], column[order]
     starts = np.flatnonzero(np.diff(column, prepend=-1))
@@ -362,7 +395,7 @@ def _added(table: Floats, other: Floats) -> Floats:
 
 
 def _touching(table: Floats, low: float, high: float) -> NDArray[np.bool_]:
-    """Tell which stretches have samples in [low, high]; one that went back in steps spans both ends."""
+    """Return which stretches have samples in [low, high]; one that went back in steps spans both ends."""
     begin = np.minimum(table[_FIRST_X], table[_LAST_X])
     end = np.maximum(table[_FIRST_X], table[_LAST_X])
     touching: NDArray[np.bool_] = (begin <= high) & (end >= low)

@@ -49,7 +49,7 @@ def not_finite(value: float | None) -> str:
 
 
 def stale(progress: Progress, age: float | None) -> bool:
-    """Return whether a run that goes on has been silent for longer than its own pace explains.
+    """Return whether a run that continues has been silent for longer than its own pace explains.
 
     `age`: seconds since its newest line was written. What was estimated before holds no more.
     """
@@ -83,7 +83,7 @@ class Columns(msgspec.Struct, frozen=True):
     """One metric, ready to plot: at most two points per column of the asked width.
 
     Parallel lists; x ascending. A column whose points are all non-finite has
-    None in low, high, mean and last, and `nonfinite` tells how many they are.
+    None in low, high, mean and last, and `nonfinite` is their number.
     """
 
     metric: str
@@ -396,7 +396,7 @@ class RunView(msgspec.Struct, frozen=True):
     reason: str = ""
     """Why it is blind and what to do, or what is wrong with it though it has finished; one line, else ""."""
     story: str = ""
-    """How it ended, or that it stands still, on one line; "" while it goes on."""
+    """How it ended, or that it makes no progress, on one line; "" while it continues."""
 
 
 class Compared(msgspec.Struct, frozen=True):

@@ -71,7 +71,7 @@ def named_by(path: str | None) -> str:
 
 @dataclass(slots=True)
 class Stage:
-    """What a log tells of one stage beside its steps."""
+    """What a log says of one stage in addition to its steps."""
 
     header: Header | None = None
     """The line that announced it, if one did."""
@@ -123,7 +123,7 @@ class Stage:
         before.announced = before.next_trackers = ()
 
     def named(self, paths: Iterable[str | None]) -> str:
-        """Return what it is called, if need be by the newest of the paths of its checkpoints that tells."""
+        """Return its name, if need be from the newest path of its checkpoints that has one."""
         return self.header.name if self.header else next(filter(None, map(named_by, paths)), "")
 
 

@@ -1,6 +1,6 @@
-"""When the steps of a run were reached, and what that tells of the time left.
+"""When the steps of a run were reached, and what that says of the time left.
 
-Three sources, the most telling first: moments (as lines print them, else as they arrived), the step times
+Three sources, the most exact first: moments (as lines print them, else as they arrived), the step times
 that a program prints, and the remaining time that it prints itself, while it agrees with the pace.
 """
 
@@ -34,7 +34,7 @@ class Timing:
 
     _pace: Pace = field(default_factory=Pace)
     _stamped: bool = False
-    """Lines tell the moments themselves."""
+    """Lines print the moments themselves."""
     _marks: deque[float] = field(default_factory=lambda: deque(maxlen=64))
     """Steps at which the run was evaluated or saved."""
     _paced: tuple[Series, int, tuple[float, float] | None] | None = None

@@ -3,7 +3,7 @@
 A format names its lines and markers; splitting, detection, bulk decoding and
 events are shared and live elsewhere in runwatch.parsers.
 
-A matcher looks at one record (a line without its end) and says which numbers stand where. It must
+A matcher looks at one record (a line without its end) and says which numbers are where. It must
 be digit-blind: changing a digit of a value may change neither the names nor the spans it returns.
 A reader remembers: the header of a table, the epoch of a bar, the value that a redrawn bar may
 still change. It sees every record in order. Both have capabilities that a subclass may declare;
@@ -85,7 +85,7 @@ class Layout:
     epochs: Epochs | Summed | Stamped | None = None
     """What turns the printed numbers into columns, where they are not the columns themselves."""
 
-    def __hash__(self) -> int:  # as every record asks for it, by the little that tells most apart
+    def __hash__(self) -> int:  # as every record asks for it, by the few fields that distinguish most of them
         return hash((self.pattern, self.names))
 
     def extended(self, names: tuple[str, ...]) -> Layout:
@@ -127,7 +127,7 @@ def as_printed(kind: str, pattern: str, names: tuple[str, ...]) -> Layout:
 
 
 class Match(NamedTuple):
-    """Where the numbers of one record stand."""
+    """Where the numbers of one record are."""
 
     layout: Layout
     spans: tuple[tuple[int, int], ...]
@@ -147,7 +147,7 @@ class Matcher:
     whole: bool = False
     """Whether it sees the line with its envelope, not only the message."""
     skeletons: bool = True
-    """Whether many lines may be decoded by skeletons learnt from it, if `bulk` returns no decoder."""
+    """Whether many lines may be decoded by skeletons learned from it, if `bulk` returns no decoder."""
     remembers: bool = False
     """Whether it remembers lines it has read; then `fresh` makes a copy that remembers none."""
 
@@ -198,7 +198,7 @@ class Reader:
     observes: bool = False
     """Whether `observe` makes something of lines."""
     reads_redraws: bool = False
-    """Whether it says which redraws of bars tell nothing (`passes`, `pass_by`)."""
+    """Whether it says which redraws of bars show nothing (`passes`, `pass_by`)."""
     remembers: bool = False
     """Of one that reads redraws: whether what it reads next may depend on the newest one."""
 
@@ -226,11 +226,11 @@ class Reader:
         """Take what a line without a rank says, for a reader of one rank."""
 
     def passes(self, line: bytes) -> bool:
-        """Return whether a redraw tells nothing, whichever its numbers."""
+        """Return whether a redraw shows nothing, whichever its numbers."""
         return False
 
     def pass_by(self, text: bytes) -> bool:
-        """Take redraws that tell nothing of their own; return False if they have to be read one by one."""
+        """Take redraws that show nothing of their own; return False if they have to be read one by one."""
         return True
 
     def bulk(self) -> Any:
@@ -267,7 +267,7 @@ class Format:
     own: bool = False
     """Described by the user: it goes before all others."""
     weak: bool = False
-    """Its lines are also printed beside those of other formats, which then are preferred."""
+    """Its lines are also printed next to those of other formats, which then are preferred."""
     retells: bool = False
     """Below the words that end a run it prints the best record once more."""
     package: str = ""

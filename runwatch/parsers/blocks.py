@@ -36,7 +36,7 @@ _RECORD = re.compile(rb"[^\r\n]*[\r\n]")
 
 
 class BlockReader:
-    """Reads one source's blocks. Its state is where the next record stands."""
+    """Reads one source's blocks. Its state is where the next record is."""
 
     def __init__(self, records: Records, line: int) -> None:
         """`line` is the number of the first one."""
@@ -45,7 +45,7 @@ class BlockReader:
         self._ordinal = 0
         """Number of the next record."""
         self._line_has_text = self._line_used = False
-        """Whether the line that is not ended yet holds a record, and whether one told anything."""
+        """Whether the line that is not ended yet holds a record, and whether one contained anything."""
         self._window = _WINDOW
         """Bytes looked at next for rows of a table."""
         self._reach = BULK_SIZE
@@ -140,7 +140,7 @@ class BlockReader:
         return end if redrawn < 0 else max(block.rfind(b"\n", begin, redrawn) + 1, begin)
 
     def _pass_over(self, block: bytes, begin: int, end: int, piece: Piece) -> int:
-        """Read those lines of a block that may tell something; return where to go on (see _read_bulk)."""
+        """Read those lines of a block that may show something; return where to continue (see _read_bulk)."""
         from runwatch.parsers.framing.lines import Lines, worth
 
         end = self._near(block, begin, end)
@@ -180,7 +180,7 @@ class BlockReader:
         self._reach = min(2 * self._reach, _WIDEST_REACH) if unchanged else BULK_SIZE
 
     def _read_bulk(self, block: bytes, begin: int, end: int, piece: Piece) -> int:
-        """Parse many records at once; return where to go on: before `end` where the format changed."""
+        """Parse many records at once; return where to continue: before `end` where the format changed."""
         import numpy as np
 
         from runwatch.parsers.framing.lines import Lines
@@ -247,7 +247,7 @@ class BlockReader:
         return found
 
     def _idle_runs(self, lines: Lines, rest: NDArray[np.bool_]) -> list[Run]:
-        """Return the runs of redraws among the records `rest` that tell nothing new."""
+        """Return the runs of redraws among the records `rest` that show nothing new."""
         import numpy as np
 
         candidates = self._records.candidates

@@ -77,7 +77,7 @@ def parse(data: bytes) -> Document | str:
 
 
 def _listed(text: str, at: int, items: list[Any], more: dict[str, float]) -> Iterator[Entry]:
-    """Yield the entries of a list of objects, and where in the text each stands."""
+    """Yield the entries of a list of objects, and where in the text each is."""
     scan = json.JSONDecoder().raw_decode
     line = text.count("\n", 0, at)
     for item in items[:_MAX_ENTRIES]:
@@ -86,7 +86,7 @@ def _listed(text: str, at: int, items: list[Any], more: dict[str, float]) -> Ite
         try:
             begin = text.index("{", at)
             _, end = scan(text, begin)
-        except ValueError:  # the list stands elsewhere: its key is written twice, or with escapes
+        except ValueError:  # the list is elsewhere: its key is written twice, or with escapes
             begin = end = at
         line += text.count("\n", at, begin)
         yield Entry(begin, line, {**flatten(item, ENTRIES.schema.skip), **more})

@@ -42,8 +42,8 @@ class LogParser:
     ) -> None:
         """`start` and `first_line` place the first byte in the source's stream.
 
-        `settled` names the format of a stream that is gone on with; a learnt one is
-        learnt again. `learn` tells whether an unknown format is learnt.
+        `settled` names the format of a continued stream; a learned one is
+        learned again. `learn` says whether an unknown format is learned.
         """
         self._pipeline = Pipeline(formats, bulk=bulk, start=start, first_line=first_line, learn=learn)
         self._evidence, self._framing = self._pipeline.evidence, self._pipeline.framing
@@ -86,12 +86,12 @@ class LogParser:
 
     @property
     def learned(self) -> float | None:
-        """How sure a learnt format is: the share it reads of the lines it was learnt from; else None."""
+        """How sure a learned format is: the share it reads of the lines it was learned from; else None."""
         return self._evidence.share
 
     @property
     def certainty(self) -> float | None:
-        """How likely a learnt format reads step and loss right, in [0, 1]; None if none was learnt."""
+        """How likely a learned format reads step and loss right, in [0, 1]; None if none was learned."""
         return self._evidence.certainty
 
     def prime(self, head: bytes) -> None:
@@ -104,11 +104,11 @@ class LogParser:
             one.reader.prime(lines)
 
     def warm(self, head: bytes, recent: bytes, *, whole: bool) -> None:
-        """Show what stands before the start, of which nothing is told again.
+        """Show what precedes the start, of which nothing is repeated.
 
         So a traceback that is open, a bar that may be redrawn and what a format was to be
-        learnt from are known again. `recent` ends at the start, `head` is how the file
-        begins; `whole` tells that `recent` does, too.
+        learned from are known again. `recent` ends at the start, `head` is how the file
+        begins; `whole` says that `recent` does, too.
         """
         start, line = self._framing.offset, self._blocks.line
         if not whole:
@@ -127,7 +127,7 @@ class LogParser:
 
     @property
     def told(self) -> Told:
-        """What a successor has to know of a table that may be written anew, and of nested counters."""
+        """What a successor has to know of a table that may be written again, and of nested counters."""
         matchers = self._detector.format.matchers if self._detector.format else ()
         tables = [matcher.told for matcher in matchers if isinstance(matcher, Columns)]
         told = max(tables, key=lambda told: told.rows, default=Told())
@@ -138,11 +138,11 @@ class LogParser:
         )
 
     def count_on(self, counters: Nests) -> None:
-        """Take over where a predecessor's nested counters stood."""
+        """Take over where a predecessor's nested counters were."""
         self._pipeline.counters = deepcopy(counters)
 
     def recall(self, told: Told) -> None:
-        """Take over what a predecessor told of the table that is gone on with."""
+        """Take over what a predecessor reported of the table that is continued."""
         for matcher in self._detector.format.matchers if self._detector.format else ():
             if isinstance(matcher, Columns):
                 matcher.recall(told)
@@ -176,7 +176,7 @@ class LogParser:
         return batch
 
     def turn(self) -> None:
-        """Count lines from one again; an unfinished one goes on."""
+        """Count lines from one again; an unfinished one continues."""
         self._blocks.line = 1
 
     def _tail(self, block: bytes, count: int) -> tuple[tuple[int, str], ...]:
@@ -192,7 +192,7 @@ class LogParser:
         return tuple((n, decode(text, 1000)) for n, text in shown if text)[-count:]
 
     def _told_again(self, piece: Piece) -> list[int]:
-        """Return the lines of a piece that tell a record once more; see Format.retells."""
+        """Return the lines of a piece that repeat a record; see Format.retells."""
         fmt = self._detector.format
         if fmt is None or not fmt.retells:
             return []

@@ -1,7 +1,7 @@
 """A log's way from bytes to columns: framing, envelope, body, lexicon, counters, columns.
 
 `feed` takes a piece of the stream, `read` a record of it. Framing cuts the bytes into records. The
-envelope is what stands before a message (Line). The body is read by matchers and readers (Body), or
+envelope is what precedes a message (Line). The body is read by matchers and readers (Body), or
 by the learner (Evidence); both ask the lexicon what the printed names mean when they make the layout
 of a row. The counters place the rows in the run (Nests); the rows of one layout become columns
 (Piece). Where the format is known, blocks take the same way at once (BlockReader).
@@ -53,7 +53,7 @@ class Pipeline:
     # -- a piece of the stream ---------------------------------------------------------------------
 
     def feed(self, data: bytes) -> tuple[Chunk, Piece]:
-        """Read the next bytes of the stream; return the records that are whole, and what they tell."""
+        """Read the next bytes of the stream; return the records that are whole, and what they show."""
         chunk = self.framing.feed(data)
         piece = Piece(chunk.start)
         self._read_chunk(chunk, piece)
@@ -91,7 +91,7 @@ class Pipeline:
 
     @property
     def holds_back(self) -> bool:
-        """Whether `flush` may tell more than the unfinished line."""
+        """Whether `flush` may show more than the unfinished line."""
         evidence = self.evidence
         undecided = evidence.learner is not None or not evidence.detector.sure
         return bool(undecided or self.candidates.readers or self.events.inside or self.blocks.inside)
@@ -105,9 +105,9 @@ class Pipeline:
     def read(
         self, record: bytes, offset: int, number: int, ordinal: int, piece: Piece, outer: Line | None = None
     ) -> bool:
-        """Read one record that is not empty; return whether it told anything.
+        """Read one record that is not empty; return whether it contained anything.
 
-        `number` is that of its line, `ordinal` its own; it stands at the end of `outer`, if that is given.
+        `number` is that of its line, `ordinal` its own; it is at the end of `outer`, if that is given.
         """
         if len(record) > MAX_LINE:
             title = f"line {number} is longer than {MAX_LINE} bytes; the rest of it is not read"
@@ -121,7 +121,7 @@ class Pipeline:
         return any(told)
 
     def _read_line(self, line: Line, piece: Piece) -> bool:
-        """Read a line, its envelope told from its body."""
+        """Read a line, its envelope separated from its body."""
         match = self._body.leading(line)
         if match is None and self._body.shuts_out(line):
             told = self._tell(line, piece)
@@ -152,7 +152,7 @@ class Pipeline:
         return match is not None or self.evidence.learn(line, piece) or told
 
     def _read_further(self, line: Line, piece: Piece) -> Match | None:
-        """See what else a line tells that a reader took; return what another format makes of it."""
+        """See what else a line shows that a reader took; return what another format makes of it."""
         if behind := self._behind(line):
             self._read_behind(behind, line, piece)
         if not tells_little(line.body):
@@ -167,7 +167,7 @@ class Pipeline:
         return message_behind(line.body) if b"%|" in line.body else b""
 
     def _read_behind(self, behind: bytes, line: Line, piece: Piece) -> bool:
-        """Read what stands behind a bar in a line, and is of the same rank."""
+        """Read what follows a bar in a line, and is of the same rank."""
         offset = line.offset + len(line.text) - len(behind)
         outer = line if line.header is not None else line.outer
         return self.read(behind, offset, line.number, line.ordinal, piece, outer)
@@ -181,11 +181,11 @@ class Pipeline:
             piece.events.append(Event(layout.event, line.offset, line.number, title))
 
     def tell(self, record: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
-        """Take the events of a record that was decoded; return whether it told any."""
+        """Take the events of a record that was decoded; return whether it reported any."""
         return self._tell(Line(bare(record), offset, number, ordinal), piece)
 
     def _tell(self, line: Line, piece: Piece) -> bool:
-        """Take the events of a line that is no record; return whether it told any or belongs to one."""
+        """Take the events of a line that is no record; return whether it reported any or belongs to one."""
         found = self.events.feed(line.text, line.offset, line.number, line.ordinal)
         if found and any(event.kind in {"finished", "over", "early_stop"} for event in found):
             self._body.flush_readers(
@@ -203,13 +203,13 @@ class Pipeline:
 
     @property
     def quiet(self) -> bool:
-        """Whether a line that the sieve holds back tells nothing."""
+        """Whether a line that the sieve holds back shows nothing."""
         asked, learner = self.candidates, self.evidence.learner
         busy = asked.own or asked.first or self.events.inside or self._body.ranks or not asked.asleep
         return not busy and self.evidence.detector.bulk and not (learner is not None and learner.awake)
 
     def idles(self, tells: Tells) -> bool:
-        """Return whether redraws that tell so much tell no more: nothing waits for any line."""
+        """Return whether redraws of this kind show nothing more: nothing waits for any line."""
         candidates, learner = self.candidates, self.evidence.learner
         if candidates.own or self.events.inside or not candidates.idle.asleep(tells):
             return False

@@ -31,20 +31,20 @@ class Records(Protocol):
         ...
 
     def read(self, record: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
-        """Read one record that is not empty; return whether it told anything."""
+        """Read one record that is not empty; return whether it contained anything."""
         ...
 
     def tell(self, record: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
-        """Take the events of a record that was decoded; return whether it told any."""
+        """Take the events of a record that was decoded; return whether it reported any."""
         ...
 
     @property
     def quiet(self) -> bool:
-        """Whether a line that the sieve holds back tells nothing."""
+        """Whether a line that the sieve holds back shows nothing."""
         ...
 
     def idles(self, tells: Tells) -> bool:
-        """Return whether redraws that tell so much tell no more: nothing waits for any line."""
+        """Return whether redraws of this kind show nothing more: nothing waits for any line."""
         ...
 
 
@@ -60,9 +60,9 @@ class Rest:
         trains: NDArray[np.bool_],
         piece: Piece,
     ) -> None:
-        """`text` tells which records hold any, `used` which were decoded, and `trains` which of those train.
+        """`text` says which records hold any, `used` which were decoded, and `trains` which of those train.
 
-        What tells anything is noted in `used`.
+        What shows anything is noted in `used`.
         """
         self._records, self._lines, self._piece = records, lines, piece
         self._text, self._used = text, used
@@ -106,7 +106,7 @@ class Rest:
         return len(lines)
 
     def _telling(self, rest: Ints) -> NDArray[np.bool_]:
-        """Return which of the records `rest` may tell something."""
+        """Return which of the records `rest` may show something."""
         candidates, lines, folded = self._records.candidates, self._lines, self._records.candidates.folded
         telling = lines.lengths[rest] > MAX_LINE
         for head in candidates.heads:
@@ -123,7 +123,7 @@ class Rest:
         return telling
 
     def _read(self, index: int, start: int, number: int, ordinal: int, trained: int) -> None:
-        """Read one record; `trained` records of training stand before it."""
+        """Read one record; `trained` records of training precede it."""
         offset, records = self._offset + start, self._records
         if self._records.candidates.folded is not None:
             self._records.candidates.folded.at = offset
@@ -169,14 +169,14 @@ class Rest:
         return 0
 
     def _may_pass(self, tells: Tells, index: int) -> bool:
-        """Return whether nothing waits for redraws from `index` on; who tells an event again has told it."""
+        """Return whether nothing waits for redraws from `index` on; a repeated event was reported before."""
         if not self._records.idles(tells):
             return False
         before = int(self._ordinals[index]) - int(self._text[index])
         return tells is not Tells.AGAIN or self._records.events.drew(before)
 
     def _skip(self, run: Run, line: int) -> None:
-        """Take redraws for what they are known to tell."""
+        """Take redraws for what they are known to show."""
         records, chosen = self._records, slice(run.begin, run.end)
         before = int(self._ordinals[run.begin]) - int(self._text[run.begin])
         last = int(self._ordinals[run.end - 1])

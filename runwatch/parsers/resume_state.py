@@ -1,4 +1,4 @@
-"""What a successor has to know: which rows of a file were told, and where nested counters stood."""
+"""What a successor has to know: which rows of a file were reported, and where nested counters were."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import msgspec
 from runwatch.parsers.counters.nesting import Nests
 
 _COLUMNS = 16
-"""So many of a row's numbers tell it from others."""
+"""So many of a row's numbers distinguish it from others."""
 
 
 class Told(msgspec.Struct, frozen=True):
-    """Rows that were told, and one of them by which the file is known again."""
+    """Rows that were reported, and one of them by which the file is known again."""
 
     rows: int = 0
-    """Rows told, whichever writing of the file they were read from."""
+    """Rows reported, whichever writing of the file they were read from."""
     read: int = 0
     """Rows read of the newest writing."""
     row: dict[str, str] = {}
     """Name -> the number's repr, as a NaN equals nothing."""
     counters: Nests | None = None
-    """Where nested counters stood; None if there are none."""
+    """Where nested counters were; None if there are none."""
 
     def knows(self, numbers: Mapping[str, float]) -> bool:
         """Return whether these are the numbers of that row, be it that some were added since."""

@@ -64,17 +64,17 @@ class StreamParser:
         origin: int = 0,
         told: Told | None = None,
     ) -> None:
-        """See LogParser; a stream that is gone on with behind its first line is a log's.
+        """See LogParser; a stream that is continued behind its first line is a log's.
 
-        Or it is a file of records, which `settled` or `prime` tells: of those `origin` is
-        the stream's byte at which the file begins. `told` is what a predecessor told.
+        Or it is a file of records, which `settled` or `prime` says: of those `origin` is
+        the stream's byte at which the file begins. `told` is what a predecessor reported.
         """
         self._formats = formats
         self._bulk = bulk
         self._settled = settled
         self._kind = _Is.UNSURE if first_line == 1 else _Is.LOG
         self._held = bytearray()
-        """The bytes of a document that is not complete yet, or of a beginning that tells nothing yet."""
+        """The bytes of a document that is not complete yet, or of a beginning that shows nothing yet."""
         self._closing = b"}"
         self._looked = 0
         """How many of them hold no end of the document."""
@@ -84,7 +84,7 @@ class StreamParser:
         self._text: codecs.IncrementalDecoder | None = None
         self._format: str | None = None
         self._told = told or Told()
-        """Entries of the document that were told already, and the newest of them."""
+        """Entries of the document that were reported already, and the newest of them."""
         self._origin = origin
         self._first_line = first_line
         self._records: RecordFile | None = None
@@ -116,12 +116,12 @@ class StreamParser:
 
     @property
     def learned(self) -> float | None:
-        """How sure a learnt format is; see LogParser."""
+        """How sure a learned format is; see LogParser."""
         return self._log.learned
 
     @property
     def certainty(self) -> float | None:
-        """How likely a learnt format reads step and loss right; see LogParser."""
+        """How likely a learned format reads step and loss right; see LogParser."""
         return self._log.certainty
 
     @property
@@ -139,7 +139,7 @@ class StreamParser:
 
     @property
     def told(self) -> Told:
-        """What a successor has to know of a document or table that may be written anew."""
+        """What a successor has to know of a document or table that may be written again."""
         if self._records is not None:
             return self._told
         told = self._log.told
@@ -151,7 +151,7 @@ class StreamParser:
         return self._log.place if self._records is None else self._records.place
 
     def prime(self, head: bytes, recent: bytes = b"") -> None:
-        """Show how the stream begins, where it is gone on with; see LogParser.prime and warm.
+        """Show how the stream begins, where it is continued; see LogParser.prime and warm.
 
         `recent` are the newest bytes before the start: the state is in them. In a file of
         records whose format is not settled, no record need begin at the start.
@@ -193,7 +193,7 @@ class StreamParser:
     def provisional(self) -> Batch:
         """Return what `flush` would, and stay as it is: what is held back until more bytes come.
 
-        They may change it, so that what they tell takes its place.
+        They may change it, so that what they show takes its place.
         """
         log = self._kind is _Is.LOG and self._records is None
         if log and not self._log.holds_back:
@@ -214,7 +214,7 @@ class StreamParser:
     def turn(self) -> bool:
         """Take what comes next as the same log in another file, whose lines are counted from one.
 
-        False if this is no log: what is written whole, or in records, does not go on like this.
+        False if this is no log: what is written whole, or in records, does not continue like this.
         """
         if self._kind not in (_Is.LOG, _Is.UNSURE):
             return False
@@ -245,7 +245,7 @@ class StreamParser:
         self._records, self._kind = records, _Is.RECORDS
 
     def _look(self, *, tail: int = 0, final: bool = False) -> Batch:
-        """Decide what the held bytes are, if they tell; parse them if so."""
+        """Decide what the held bytes are, if they show it; parse them if so."""
         held = self._held
         if self._kind is _Is.UNSURE:
             if held[:2] in _UTF16 and self._text is None:
@@ -354,7 +354,7 @@ def _is_log(head: bytes) -> bool:
 
 
 def _unmarked(head: bytes) -> bytes:
-    """Return a stream's beginning with an escape sequence, which tells nothing, for UTF-8's byte order mark.
+    """Return a stream's beginning with an escape sequence, which shows nothing, for UTF-8's byte order mark.
 
     It is as long, so that all that follows keeps its place.
     """

@@ -26,7 +26,7 @@ _LINES = 100
 
 
 def _settle(char: str) -> str:
-    """Return the character, nothing, or a stand-in whose width is certain."""
+    """Return the character, nothing, or a replacement whose width is certain."""
     category, code = unicodedata.category(char), ord(char)
     joining_jamo = 0x1160 <= code <= 0x11FF or 0xD7B0 <= code <= 0xD7FF
     if category in _INVISIBLE or joining_jamo or 0x1F3FB <= code <= 0x1F3FF:

@@ -69,6 +69,7 @@ class Options:
     """Smallest y range, as a fraction of the largest value."""
     unit: tuple[float, str] = (1.0, "")
     """What values on the y axis are multiplied by to be read, and what is written behind them."""
+    log_x: bool = False
     axis: xaxis.Axis = xaxis.STEPS
     """What the x axis shows; `first`, `last`, `cursor`, shades and marks are steps all the same."""
     others: Sequence[xaxis.Axis] = ()
@@ -139,7 +140,8 @@ def plot(
     metrics = {columns.metric for columns in series}
     layers = _METRICS if len(metrics) == len(series) > 1 else _RUNS
     canvas = Canvas(max(1, width - gutter - 1), height - under, layers, glyphs.ascii)
-    window = Window(*limits, columns=canvas.columns, cells=canvas.width)
+    log = options.log_x and limits[0] > 0
+    window = Window(*limits, columns=canvas.columns, cells=canvas.width, log=log)
     best = best_value(series, tables)
     spread = _draw(canvas, window, scale, tables, options.smoothing)
     picture = _Picture(canvas, window, scale, options, spread, tables, best)
@@ -201,8 +203,10 @@ def _limits(series: Sequence[Columns], options: Options) -> tuple[float, float]:
         if known:
             first = known[0] if options.first is None else options.first
             last = max(known) if options.last is None else options.last
-            first, last = axis.bounded(places.at(first)), axis.bounded(places.at(last))
-            return (first, last) if first <= last else (last, first)
+            first, last = sorted(axis.bounded(places.at(step)) for step in (first, last))
+            if options.log_x and first <= 0:  # it begins where the first is that it can show
+                first = min((place for place in map(places.at, known) if 0 < place <= last), default=first)
+            return first, last
     return 0.0, 1.0
 
 

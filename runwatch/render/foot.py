@@ -9,7 +9,7 @@ from runwatch.core.snapshot import Mark
 from runwatch.render import axis, cells
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import Glyphs
-from runwatch.render.xaxis import STEP, Axis, Window
+from runwatch.render.xaxis import STEP, TIME, UNITS, Axis, Window
 
 _A_LABEL = 14
 """Cells for each label where there is room for more than four."""
@@ -51,9 +51,11 @@ def rule(window: Window, places: Axis, glyphs: Glyphs, marks: Sequence[Placed] =
 
     if last > first:
         wanted = max(_LEAST, min(_MOST, window.cells // _A_LABEL))
-        ticks = axis.ticks(
-            axis.Scale(first, last), wanted, fits, _MINOR * (last - first) / window.cells, places.name == STEP
-        )
+        room = _MINOR * (last - first) / window.cells
+        scale = axis.Scale(first, last, window.log)
+        ticks = axis.ticks(scale, wanted, fits, room, places.name == STEP)
+        if window.log and places.name == TIME:
+            ticks, unit, letter = axis.Ticks(_times(window)), 1.0, ""
         labeled = {window.cell(x * unit) for x, _ in ticks.labels}
         for cell in {window.cell(x * unit) for x in ticks.minor} - labeled:
             signs[cell] = glyphs.minor
@@ -67,6 +69,12 @@ def rule(window: Window, places: Axis, glyphs: Glyphs, marks: Sequence[Placed] =
     for at, text in put:
         signs[at : at + len(text)], roles[at : at + len(text)] = text, ["axis"] * len(text)
     return cells.runs(signs, roles)
+
+
+def _times(window: Window) -> tuple[tuple[float, str], ...]:
+    """Return the labels of a logarithmic axis of time, each in the unit that suits it."""
+    known = ((count * size, f"{count}{letter}") for size, letter in UNITS for count in (1, 10))
+    return tuple(sorted((x, text) for x, text in known if window.holds(x)))
 
 
 def _placed(labels: Sequence[tuple[int, str]], width: int) -> list[tuple[int, str]]:

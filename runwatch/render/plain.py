@@ -101,6 +101,12 @@ def advice(row: IncidentRow) -> str:
     )
 
 
+def to_do(row: IncidentRow) -> str:
+    """Return what a person should do now: nothing about what is over."""
+    said = advice(row) if row.state != "resolved" else ""
+    return f"if it lasts: {said}" if said and row.state == "pending" else said
+
+
 def clock(unix: float, seconds: bool = False) -> str:
     """Return the local time of day of a Unix time: `12:41`, or `12:41:07`."""
     try:

@@ -72,6 +72,8 @@ class Window:
     last: float
     columns: int
     cells: int
+    log: bool = False
+    """Whether places are on a logarithmic axis; then both ends are above 0."""
 
     def dot(self, x: float) -> int:
         """Return the column of dots of a place."""
@@ -85,24 +87,30 @@ class Window:
         """Return the place in the middle of a cell; at the ends, the ends."""
         if self.cells < 2:
             return self.first
-        return self.first + (self.last - self.first) * max(0.0, min(1.0, cell / (self.cells - 1)))
+        part = max(0.0, min(1.0, cell / (self.cells - 1)))
+        if self.log:
+            return math.exp((1 - part) * math.log(self.first) + part * math.log(self.last))
+        return self.first + (self.last - self.first) * part
 
     def holds(self, x: float) -> bool:
         """Return whether a place is shown."""
         return self.first <= x <= self.last
 
     def _part(self, x: float) -> float:
-        if self.last <= self.first:
+        if self.last <= self.first or (self.log and x <= self.first):
             return 0.0
+        if self.log:
+            return min(1.0, math.log(x / self.first) / math.log(self.last / self.first))
         return max(0.0, min(1.0, (x - self.first) / (self.last - self.first)))
 
 
 def of_time(extent: float) -> tuple[float, str]:
     """Return size and letter of the unit for an axis of so many seconds."""
-    return next((unit for unit in _UNITS if extent >= 2 * unit[0]), _UNITS[-1])
+    return next((unit for unit in UNITS if extent >= 2 * unit[0]), UNITS[-1])
 
 
-_UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "m"), (1.0, "s"))
+UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "m"), (1.0, "s"))
+"""Units of time, the longest first: seconds and letter."""
 STEPS = Axis()
 
 

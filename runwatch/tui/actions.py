@@ -116,6 +116,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("shorter", ("+", "="), "Window", "fewer steps, around the cursor", "charts", _CHARTS, 23, "-"),
     Action("longer", ("-",), "", "show more steps", "charts", _CHARTS),
     Action("axis", ("x",), "Axis", "x axis: steps, time, tokens", "charts", _CHARTS, 26),
+    Action("log_steps", ("X",), "", "linear or logarithmic x axis", "charts", _CHARTS),
     Action("log_scale", ("y",), "Log y", "linear or logarithmic y axis", "charts", _CHARTS, 25),
     Action("smoother", ("s",), "Smooth", "smooth more; raw values stay behind", "charts", _CHARTS, 24),
     Action("rougher", ("S",), "", "smooth less", "charts", _CHARTS),

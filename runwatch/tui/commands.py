@@ -165,6 +165,7 @@ def _settings(scene: Scene) -> Iterator[Entry]:
     for axis in scene.axes():
         yield Entry(f"axis {axis}", "x axis of charts", _set("axis", axis))
     for log, text in ((False, "linear"), (True, "log")):
+        yield Entry(f"x {text}", "x axis of charts", _set("log_x", log))
         yield Entry(f"y {text}", "y axis of charts", _set("log_y", log))
     for window in WINDOWS:
         text = "all" if window is None else f"{window}"

@@ -58,6 +58,7 @@ class Scene:
     began: float | None = None
     """When the first snapshot came, by `clock`."""
     smoothing: float = FACTORS[1]
+    log_x: bool = False
     log_y: bool = False
     window: int | None = None
     right: int | None = None
@@ -255,9 +256,11 @@ class Scene:
         if newest is None or (self.window is None and by > 1):
             return
         known, last = self.first_step(), self.last_step() or float(newest)
-        first = begin if known is None else known
-        # The axis may end a little ahead of the newest, where nothing is.
-        self.show_steps(at - (at - first) * by, at + (min(last, newest) - at) * by)
+        first, last = begin if known is None else known, min(last, newest)  # what is ahead is empty
+        if self.log_x and 0 < max(first, begin) <= at <= last:
+            self.show_steps(at * (max(first, begin) / at) ** by, at * (last / at) ** by)
+        else:
+            self.show_steps(at - (at - first) * by, at + (last - at) * by)
 
     def look_at(self, step: float) -> None:
         """Put the cursor at a step, and move the charts to where it is."""

@@ -18,7 +18,7 @@ class Search:
     """An expression that is given up where it takes too long: it then finds nothing more."""
 
     def __init__(self, text: str) -> None:
-        """Search for an expression; text that is none is searched as it is."""
+        """Search for an expression; text that is not one is searched as it is."""
         try:
             self._pattern = re.compile(text, re.IGNORECASE)
         except (re.error, OverflowError, RecursionError):

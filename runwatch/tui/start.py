@@ -40,7 +40,7 @@ def run(
     A private engine is stopped; a daemon keeps running. `reopen` starts another engine
     when this one is lost, and returns the socket to it. With `fleet`, several runs begin with their
     list. `rules` returns names and summaries for the palette. `theme` and `keys` are as configured,
-    `named` is a theme that goes before that; raises ConfigError if they are invalid, with the place that
+    `named` is a theme that goes before that; raises ConfigError if keys are invalid, with the place that
     `where` returns, as Config.where does.
     On a terminal a summary of the run is printed at the end; `kept`: its files stay where they are.
     """
@@ -59,7 +59,7 @@ def run(
         ascii=glyphs(ascii, sys.stderr.encoding).ascii,  # which Textual draws on
         title=path(title),
         private=private,
-        theme=themes.check(theme, where("screen", "theme")),
+        theme=theme,
         registry=actions.registry(keys or {}, lambda name: where("keys", name)),
         reopen=reopen,
         rules=rules,
@@ -68,7 +68,7 @@ def run(
         driver=None if "TEXTUAL_DRIVER" in os.environ else HeldDriver,
     )
     if named is not None:
-        app.use_theme(themes.check(named, "--theme"))
+        app.use_theme(named)
     elif theme == DARK and app.console.color_system == "standard":
         app.use_theme(themes.ANSI)  # shades would all be the same of sixteen colors
     with leaving.by_signals(app.leave):

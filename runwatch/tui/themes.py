@@ -7,7 +7,7 @@ from dataclasses import replace
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
-from runwatch.core.known_names import check_names
+from runwatch.core.theme_names import THEMES
 
 DARK, LIGHT, CONTRAST, ANSI = "dark", "light", "contrast", "ansi"
 TEXT, FADED = 4.5, 3.0
@@ -80,7 +80,7 @@ _PALETTES = {
     "solarized-light": "#fdf6e3 #eee8d5 #586e75 #268bd2 #d33682 #859900 #b58900 #dc322f",
     "monokai":         "#272822 #3e3d32 #f8f8f2 #66d9ef #ae81ff #a6e22e #e6db74 #f92672",
 }  # fmt: skip
-NAMES = (DARK, LIGHT, CONTRAST, ANSI, *(name for name in _PALETTES if name not in (DARK, LIGHT, CONTRAST)))
+NAMES = THEMES
 WORDS = {
     DARK: "not red against green",
     LIGHT: "the same on white",
@@ -103,9 +103,3 @@ def theme(name: str) -> Theme:
         accent="ansi_blue",
         variables={**base.variables, "dim": "ansi_default"},
     )
-
-
-def check(name: str, where: str) -> str:
-    """Return the name, if there is such a theme. Raises ConfigError with the nearest if there is none."""
-    check_names([name], NAMES, where)
-    return name

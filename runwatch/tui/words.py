@@ -99,7 +99,8 @@ _AREAS: dict[str, tuple[Sentence, ...]] = {
         ),
         (
             "#main-0",
-            "The main curve. Left and right move a line with the values there, z enlarges, s smooths.",
+            "The main curve. Left and right move a line with the values there, z enlarges, s smooths, "
+            "x changes the x axis, X and y make an axis logarithmic.",
         ),
         ("#minor-0", "Further metrics, the most informative first; 2 has all of them."),
         ("#stats", "The other metrics with newest value and trend; 2 has a chart of each."),

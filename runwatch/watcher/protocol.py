@@ -9,6 +9,8 @@ reply that the request names. docs/protocol.md is for those who write a client.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from runwatch.core.snapshot import Columns, IncidentRow, RunRow, Snapshot
@@ -29,6 +31,8 @@ class Chart(msgspec.Struct, frozen=True):
     first: float | None = None
     last: float | None = None
     """Step range to show; None means from the beginning / up to the newest."""
+    log: bool = False
+    """Whether columns are equally wide on a logarithmic axis of steps."""
 
 
 class View(msgspec.Struct, frozen=True):
@@ -218,6 +222,11 @@ class Line(msgspec.Struct, frozen=True, tag="line"):
     """Engine: one object of the headless JSON stream, already in its public form."""
 
     body: dict[str, object]
+
+
+def key_of(body: Mapping[str, object]) -> str:
+    """Return what the run of a headless object is known by: its lasting id; of an older engine, its name."""
+    return str(body.get("id", body["run"]))
 
 
 class Notice(msgspec.Struct, frozen=True, tag="notice"):

@@ -202,3 +202,23 @@ def test_cutting_leaves_no_half_escape(escape, said, limit):
     cut = escape(said, limit)
     assert len(cut) <= limit
     assert re.fullmatch(r"(?:\\[^a-z\s…]|[^\\])*", cut)
+
+
+def test_advice_and_evidence_are_worded_as_on_the_screen():
+    row = msgspec.structs.replace(
+        INCIDENT,
+        advice="Stop, go back to a checkpoint from before this step.",
+        evidence={
+            "last_finite": 2.5,
+            "silent_for": 600.0,
+            "frames": 'File "a.py", line 7, in step\n',
+            "kind": "x",
+        },
+    )
+    told = compose(msgspec.structs.replace(FIRING, incident=row, checkpoint=12_000))
+    assert told.advice == "Stop, go back to checkpoint 12,000."
+    assert (
+        told.numbers == "failed in a.py:7, in step · last finite value 2.500 · no step for 10m 00s · kind x"
+    )
+    waiting = msgspec.structs.replace(row, state="pending")
+    assert compose(msgspec.structs.replace(FIRING, incident=waiting)).advice.startswith("if it lasts: Stop")

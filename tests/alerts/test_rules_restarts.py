@@ -36,7 +36,7 @@ def test_a_restart_from_an_old_checkpoint_is_told_until_the_lost_steps_are_done_
     found = restarted(960, 401).judge(LostWork())
     assert brief(found) == [("firing", "warning", 401), ("clear", "warning", 960)]
     assert found[0].title == (
-        "training went on from step 401, though checkpoint 800 was saved: 558 steps are done again"
+        "training continued from step 401, though checkpoint 800 was saved: 558 steps are done again"
     )
 
 

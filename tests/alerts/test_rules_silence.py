@@ -184,7 +184,7 @@ def test_a_log_that_ends_in_an_evaluation_is_a_note_where_its_goal_is_unknown():
             (f.severity.value, f.title) for f in Hang().tick(quiet(9999, live=False, fraction=None, **more))
         ]
 
-    said = "log ends in an evaluation after step 99, and tells no result or end"
+    said = "log ends in an evaluation after step 99, and shows no result or end"
     assert end(phase="evaluating") == [("info", said)]
     assert end(phase="training") == end(phase="checkpointing") == []
 
@@ -225,7 +225,7 @@ def test_some_ends_are_certain_at_once(kind):
 
 def test_what_killed_it_is_looked_for_before_memory_is_blamed():
     (found,) = Crash().observe(only(event("killed", 10)))
-    assert "by whom the log does not tell" in found.cause
+    assert "the log does not say by which process" in found.cause
     assert found.advice.startswith("See whether dmesg")
     (found,) = Crash().observe(only(event("host_oom", 10)))
     assert found.advice.startswith("Lower data loader workers")

@@ -140,7 +140,7 @@ def test_epochs_shorten_the_wait_for_a_loss_that_never_falls():
     log = Log(train__loss=2.304 * noise(60, 0.002), val__loss=2.31 * noise(60, 0.002))
     found = log.judge(NeverLearns())
     assert fired(found) == [("warning", 49)]
-    assert found[0].cause == "it stands at the level of guessing"
+    assert found[0].cause == "it is at the level of guessing"
     flat = Log(train__loss=0.2512 * noise(60, 0.002)).set(EPOCH, np.arange(60.0) + 1)
     assert fired(flat.judge(NeverLearns())) == [("warning", 49)]  # anywhere, if it is flat
 
@@ -182,7 +182,7 @@ def test_a_plateau_at_the_level_of_guessing_is_a_warning():
     loss = (np.log(10) + 0.3 * np.exp(-np.arange(1200) / 100)) * noise(1200, 0.003)
     found = Log(train__loss=loss).judge(Plateau())
     assert [s for s, _ in fired(found)] == ["warning"]
-    assert found[0].cause == "it stands at the level of guessing among 10"
+    assert found[0].cause == "it is at the level of guessing among 10"
     far = Log(train__loss=np.log(10) * (1 + 4 * np.exp(-np.arange(1200) / 20)) * noise(1200, 0.003))
     assert [s for s, _ in fired(far.judge(Plateau()))] == ["info"]  # it came from far above
 

@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -206,6 +207,22 @@ def test_a_line_of_one_of_several_files_is_told_with_its_file(tmp_path):
     line = (tmp_path / "rank_1.log").read_bytes().count(b"\n")
     done = called("check", tmp_path, "--fail-on", "never")
     assert f"({tmp_path / 'rank_1.log'}, line {line})" in done.stdout
+
+
+def test_advice_names_the_checkpoint_that_was_read_after_the_log(tmp_path):
+    log = tmp_path / "speedrun.log"
+    clean = nanochat(300, seed=11, noise=0.05).replace(b"nan", b"2.5").replace(b"inf", b"2.5")
+    head, mark, rest = clean.partition(b"step 00250/")
+    log.write_bytes(head + mark + re.sub(rb"loss: \S+", b"loss: nan", rest))
+    for step in (100, 200, 290):
+        path = tmp_path / "checkpoints" / f"model_{step:06d}.pt"
+        path.parent.mkdir(exist_ok=True)
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("x/data.pkl", bytes(200))
+    done = called("check", tmp_path, "--fail-on", "never")
+    assert "go back to checkpoint 200" in done.stdout
+    (run,) = json.loads(called("check", tmp_path, "--json", "--fail-on", "never").stdout)["runs"]
+    assert any("go back to checkpoint 200" in row["advice"] for row in run["incidents"]), run["incidents"]
 
 
 def test_the_checkpoint_to_go_on_from_is_named(log):

@@ -56,6 +56,28 @@ def test_a_crash_on_any_rank_is_heard_at_once(tmp_path):
         assert follower.incident("crash")["incident"]["evidence"]["failed_rank"] == 1
 
 
+def test_a_run_that_is_renamed_keeps_its_id_and_ends(tmp_path):
+    log = log_of(tmp_path, "first/lr1/train.log")
+    log.steps(30, total=60)
+    with Follower(tmp_path, "--interval", "0.05", "--exit") as follower:
+        run = follower.until(lambda o: o["type"] == "run")
+        assert run["run"] == "lr1"
+        other = log_of(tmp_path, "second/lr1/train.log")
+        other.steps(30, total=60)
+        renamed = follower.until(lambda o: o["type"] == "renamed")
+        assert (renamed["id"], renamed["former"], renamed["run"]) == (run["id"], "lr1", "first/lr1")
+        follower.until(lambda o: o["type"] == "run" and o["run"] == "second/lr1")
+        for each in (log, other):
+            each.steps(30, total=60)
+            each.write("Training finished.\n")
+        assert follower.end() == 0
+    begun = {o["id"] for o in follower.seen if o["type"] == "run"}
+    ended = {o["id"]: o["run"] for o in follower.seen if o["type"] == "end"}
+    assert (len(begun), set(ended)) == (2, begun)
+    assert sorted(ended.values()) == ["first/lr1", "second/lr1"]
+    assert {o["summary"]["id"] for o in follower.seen if o["type"] == "end"} == begun
+
+
 @pytest.mark.deep
 def test_the_preferred_source_leads_in_check_and_tail_alike(tmp_path):
     Log(tmp_path / "train.log").steps(100)

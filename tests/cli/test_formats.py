@@ -128,7 +128,7 @@ def test_a_learnt_format(tmp_path):
     file = told(tmp_path, LEARNT)
     assert file["format"] == "learned"
     assert file["certainty"]["value"] == pytest.approx(0.85 * 40 / 41)  # nobody says what an `upd` is
-    assert "learnt from this log with a certainty of 85%" in file["certainty"]["reasons"]
+    assert "learned from this log with a certainty of 85%" in file["certainty"]["reasons"]
     assert taken(file)["train/loss"] == (0.3, None, "xloss", "0.300")
     assert (file["lines"], file["understood_lines"]) == (60, 30)
 
@@ -168,9 +168,9 @@ def test_text_for_people(tmp_path):
     (tmp_path / "x.log").write_bytes(LEARNT)
     lines = called("formats", "x.log", cwd=tmp_path).stdout.splitlines()
     assert lines[:4] == [
-        "x.log: learned (learnt from this log)",
+        "x.log: learned (learned from this log)",
         "  fairly sure (82.9%): 30 records of training read; the step goes from 0 to 29; "
-        "learnt from this log with a certainty of 85%; 30 records may be too few",
+        "learned from this log with a certainty of 85%; 30 records may be too few",
         "  50% of 60 lines understood",
         "  lines that decided it:",
     ]

@@ -89,6 +89,16 @@ def test_the_verdict_counts_each_finding_once():
     assert lines[-1] == "▲ r: crashed  2 critical, 1 warning"
 
 
+def test_a_renamed_run_keeps_its_findings():
+    named = {"id": "1", "run": "r"}
+    bodies = [
+        {**incident(), **named},
+        {"type": "renamed", "id": "1", "run": "a/r", "former": "r"},
+        {**end("crashed", 1), "id": "1", "run": "a/r"},
+    ]
+    assert said(Printer(False), *bodies)[1:] == ["r: now named a/r", "▲ a/r: crashed  1 critical"]
+
+
 def test_ascii_lines():
     bodies = [progress(), incident(title="loss is NaN – 损失"), incident("resolved"), end("unknown")]
     assert all(line.isascii() for line in said(Printer(False, ASCII), *bodies))

@@ -26,7 +26,9 @@ def log(tmp_path):
 def test_history_growth_and_rotation(log, tmp_path):
     with Follower(log.path, "--interval", "0.05") as follower:
         run = follower.until(lambda o: o["type"] == "run")
-        assert run == {"type": "run", "run": tmp_path.name, "format": "nanochat", "sources": [str(log.path)]}
+        sources = [str(log.path)]
+        assert run.pop("id") == f"{log.path}#1"
+        assert run == {"type": "run", "run": tmp_path.name, "format": "nanochat", "sources": sources}
         progress = follower.records(50)
         assert (progress["step"], progress["total"], progress["phase"]) == (49, 10_000, "training")
         assert progress["metrics"]["train/loss"] == 2.5
@@ -84,6 +86,7 @@ def test_finished_run_ends_with_zero(log, tmp_path):
         assert follower.end() == 0
         end = follower.seen[-1]
         summary = end.pop("summary")
+        assert end.pop("id") == f"{log.path}#1"
         assert end == {"type": "end", "run": tmp_path.name, "state": "finished", "exit_code": 0}
         assert (summary["name"], summary["steps"]["last"]) == (tmp_path.name, 49)
         assert summary["metrics"]["train/loss"]["count"] == 50
@@ -284,3 +287,12 @@ def test_closing_the_reader_early_is_no_finding(log):
         shell.stdout.close()
         log.steps(1)
         assert shell.stderr.readline() == "0\n"
+
+
+@pytest.mark.parametrize("command", [("tail", "x.log"), ("demo",), ("attach",)])
+def test_a_theme_that_does_not_exist_is_refused_also_without_a_screen(command):
+    done = called(*command, "--theme", "drak", "--headless")
+    assert done.returncode == 2
+    assert "'drak'" in done.stderr
+    assert "'dark'" in done.stderr
+    assert done.stderr.count("\n") == 1

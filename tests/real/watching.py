@@ -170,11 +170,11 @@ def until(follower: Follower, wanted: Callable[[Object], bool]) -> Object:
 
 
 def ends(follower: Follower, state: str) -> dict[str, Object]:
-    """Wait until every run it told of has ended in `state`; return their summaries."""
+    """Wait until every run it reported has ended in `state`; return their summaries."""
 
     def over(_: Object) -> bool:
-        runs = {o["run"]: "" for o in follower.seen if o["type"] == "run"}
-        runs |= {o["run"]: o["state"] for o in follower.seen if o["type"] == "end"}
+        runs = {o["id"]: "" for o in follower.seen if o["type"] == "run"}
+        runs |= {o["id"]: o["state"] for o in follower.seen if o["type"] == "end"}
         return set(runs.values()) == {state}
 
     if not over({}):

@@ -53,6 +53,25 @@ def test_without_what_it_is_made_of_an_axis_shows_steps(name):
     assert xaxis.STEPS.value(41_230) == "41,230"
 
 
+def test_on_a_logarithmic_axis_decades_are_equally_wide():
+    made = columns("train/loss", [(step, 1.0) for step in (0, 1, 10, 100, 1_000, 10_000)])
+    drawn = plot([made], 83, 10, options=Options(log_x=True))
+    rule = cells.row_text(drawn.rows[-1])
+    ends = [rule.index(text) for text in ("10─", "100─", "1k─", "10k")]
+    gaps = [b - a for a, b in itertools.pairwise(ends)]
+    assert max(gaps) - min(gaps) <= 2, rule
+    assert drawn.window.first == 1, "step 0 has no place on it"
+    for step in (1, 7, 650, 10_000):
+        assert drawn.step(drawn.gutter + drawn.window.cell(step)) == pytest.approx(step, rel=0.12)
+
+
+def test_a_logarithmic_axis_of_time_has_round_times():
+    times = xaxis.Axis("time", tuple(range(200_000)), tuple(range(200_000)))
+    made = columns("train/loss", [(step, 1.0) for step in (0, 1, 10, 100, 1_000, 199_999)])
+    rule = cells.row_text(plot([made], 120, 10, options=Options(log_x=True, axis=times)).rows[-1])
+    assert all(text in rule for text in ("10s", "1m", "10m", "1h", "10h", "1d")), rule
+
+
 @given(st.lists(st.tuples(st.floats(0.01, 1e3), st.floats(0.01, 1e3)), min_size=2, max_size=20))
 def test_a_place_has_its_step(gaps):
     steps, values = (tuple(itertools.accumulate(row)) for row in zip(*gaps, strict=True))
@@ -96,14 +115,21 @@ def test_any_numbers_make_an_axis_that_ascends(one, two, three, name, step):
 @settings(max_examples=80, deadline=None)
 @given(
     PAIRS, PAIRS, PAIRS, st.integers(0, 90), st.integers(0, 20), st.sampled_from(xaxis.AXES),
-    st.one_of(st.none(), st.floats()), st.booleans(), st.sampled_from([UNICODE, ASCII]),
+    st.one_of(st.none(), st.floats()), st.booleans(), st.booleans(), st.sampled_from([UNICODE, ASCII]),
 )  # fmt: skip
-def test_any_chart_on_any_axis_is_exact(one, two, three, width, height, name, step, log, glyphs):
+def test_any_chart_on_any_axis_is_exact(one, two, three, width, height, name, step, log, log_x, glyphs):
     made = table(columns(STEP_TIME, one), columns(TOKENS_PER_SEC, two))
     axis = xaxis.axis(name, made)
     series = [columns("a", three), *made.values(), columns("b", one)]
     options = Options(
-        axis=axis, others=[xaxis.STEPS, axis], cursor=step, first=step, last=step, log=log, glyphs=glyphs
+        axis=axis,
+        others=[xaxis.STEPS, axis],
+        cursor=step,
+        first=step,
+        last=step,
+        log=log,
+        log_x=log_x,
+        glyphs=glyphs,
     )
     rows = chart(series, width, height, [Mark("eval", 3), Mark("checkpoint", 10**15)], options)
     assert len(rows) == max(0, height)

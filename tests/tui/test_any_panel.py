@@ -95,6 +95,7 @@ def scenes(draw):
         draw(st.sampled_from(["live", "lost"])),
         draw(st.booleans()),
     )
+    scene.log_x = draw(st.booleans())
     scene.log_y, scene.smoothing = draw(st.booleans()), draw(st.sampled_from([0.0, 0.9]))
     scene.cursor = draw(st.one_of(st.none(), st.floats(0, 1e15)))
     scene.grouping, scene.filters = draw(st.sampled_from(["", "node", "pp"])), {"runs": ""}

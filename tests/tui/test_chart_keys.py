@@ -50,6 +50,25 @@ async def test_log_scale_and_smoothing(open_app):
         assert "log y" not in s.drawn("#main-0")
 
 
+async def test_a_logarithmic_x_axis(open_app):
+    async with open_app() as s:
+        await s.press("X")
+        assert "log x" in s.drawn("#main-0")
+        assert all(chart.log for chart in s.engine.view.charts), (
+            "the engine spreads the columns like the axis"
+        )
+        await s.press("left")
+        newest = s.scene.cursor
+        await s.press(*["left"] * 20)
+        assert s.scene.cursor < newest / 1.5, "a column is a part of what is before it"
+        await s.press("+")
+        assert s.scene.window is not None
+        assert s.scene.first_step() <= s.scene.cursor
+        await s.press("escape", "X")
+        assert "log x" not in s.drawn("#main-0")
+        assert not any(chart.log for chart in s.engine.view.charts)
+
+
 async def test_charts_end_a_little_ahead_of_a_run_that_goes_on(open_app):
     async with open_app() as s:
         (last,) = {c.last for c in s.engine.view.charts}

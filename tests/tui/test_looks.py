@@ -131,8 +131,3 @@ def test_keys_that_cannot_be_meant(keys, message):
     with pytest.raises(ConfigError) as caught:
         actions.registry(keys)
     assert str(caught.value) == message
-
-
-def test_a_theme_that_there_is_not():
-    with pytest.raises(ConfigError, match=r"unknown name 'drak': runwatch.toml:2: did you mean 'dark'"):
-        themes.check("drak", "runwatch.toml:2")

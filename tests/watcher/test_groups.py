@@ -367,17 +367,17 @@ def test_records_of_another_rank_do_not_raise_incidents_of_their_own():
 
 
 def test_what_each_source_is_and_why_it_belongs_to_the_run_is_told():
-    csv = Member("g", kind="metrics", why="beside log, written at the same time")
+    csv = Member("g", kind="metrics", why="next to log, written at the same time")
     fold = Fold(log=Member("g"), csv=csv)
     for n in (1, 2):
         path = f"/r/checkpoint-{n}/trainer_state.json"
-        fold.engine.add_source(path, "run", path, Member("g", kind="metrics", why="beside log"))
+        fold.engine.add_source(path, "run", path, Member("g", kind="metrics", why="next to log"))
     fold.read("log", steps(0, 5))
     group = fold.engine.groups["g"]
     assert dict(zip(group.paths, group.whys, strict=True)) == {
         "log.log": "log; leads: its records are the run's steps",
-        "csv.log": "metrics; beside log, written at the same time",
-        "/r/checkpoint-2/trainer_state.json": "metrics; beside log",
+        "csv.log": "metrics; next to log, written at the same time",
+        "/r/checkpoint-2/trainer_state.json": "metrics; next to log",
     }, "each state of a trainer repeats those before it"
     assert Fold(log=Member()).engine.groups["log"].whys == ()
 

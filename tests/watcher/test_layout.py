@@ -145,7 +145,7 @@ def test_launches_that_are_left_out_are_told():
     files = [File("/p/train.log"), *(File(path, "wandb", written=n) for n, path in enumerate(runs))]
     found = members(files, searched=True)
     assert list(found) == ["/p/train.log", runs[2]]
-    assert found[runs[2]].why == "beside train.log; 2 older W&B runs left out: name one to see it"
+    assert found[runs[2]].why == "next to train.log; 2 older W&B runs left out: name one to see it"
 
 
 def test_only_the_newest_launch_of_a_tracker_belongs_to_the_log():
@@ -183,7 +183,7 @@ def dated(*files: tuple[str, float]) -> dict[str, tuple[str, str]]:
 def test_of_several_logs_it_is_the_one_written_at_the_same_time():
     tracker = WANDB_RUN.format(1)
     found = dated(("/e/a.log", 100 * HOUR), ("/e/logs/b.log", 200 * HOUR), (tracker, 200 * HOUR - 20))
-    assert found[tracker] == ("/e/logs/b.log", "beside b.log, written at the same time")
+    assert found[tracker] == ("/e/logs/b.log", "next to b.log, written at the same time")
     assert found["/e/a.log"][0] == "/e/a.log"
 
 

@@ -77,7 +77,7 @@ async def test_the_real_program_tells_who_stands_elsewhere(standing):
     assert row.rule == "hang"
     pids = [process.pid for process in standing]
     assert row.cause == (
-        f"rank 0 (pid {pids[0]}) stands in read_shard (train.py:8), the others in all_reduce (train.py:5)"
+        f"rank 0 (pid {pids[0]}) is in read_shard (train.py:8), the others in all_reduce (train.py:5)"
     )
     assert row.evidence["stack_1"] == (
         f"rank 1 (pid {pids[1]}), rank 2 (pid {pids[2]}): "
@@ -103,7 +103,7 @@ def test_stacks_of_an_earlier_silence_say_nothing():
     engine.sample("run", Stacks(NOW - 1, there))
     (row,) = [change.row for change in silence(engine, 4000) if change.kind == "firing"]
     assert "stack_1" not in row.evidence
-    assert "stands in" not in row.cause
+    assert " is in " not in row.cause
 
 
 def program(tmp_path, monkeypatch, script: str) -> None:

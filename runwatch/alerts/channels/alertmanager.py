@@ -18,6 +18,7 @@ from runwatch.alerts.delivery.message import FACT, PROSE, TITLE, clean, severity
 from runwatch.alerts.routing.grouping import Alert
 from runwatch.alerts.routing.notification import Outcome, Sent
 from runwatch.core.notice import Notice
+from runwatch.render import plain
 
 RESEND = 60.0
 """Seconds between two rounds."""
@@ -93,7 +94,7 @@ def alert_body(alert: Alert, now: float, ended: float | None) -> dict[str, Any]:
     about = {
         "summary": clean(row.title, TITLE),
         "cause": clean(row.cause, PROSE),
-        "advice": clean(row.advice, PROSE),
+        "advice": clean(plain.to_do(row), PROSE),
         "step": "" if row.step is None else str(row.step),
         "last_good_checkpoint": "" if alert.checkpoint is None else str(alert.checkpoint),
         "look": clean(alert.look, FACT),

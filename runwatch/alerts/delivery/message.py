@@ -20,7 +20,7 @@ from runwatch.core.ending import CUT_SHORT
 from runwatch.core.findings import Severity
 from runwatch.core.redaction import redact
 from runwatch.core.snapshot import IncidentRow
-from runwatch.render import evidence
+from runwatch.render import evidence, plain
 from runwatch.render.numbers import duration
 from runwatch.render.sparkline import sparkline
 
@@ -93,7 +93,7 @@ def compose(notification: Notification, *, repeats: str = "") -> Message:
         run=clean(notification.run, FACT),
         facts=tuple(clean(fact, FACT) for fact in (*_facts(notification), *notification.lines)),
         cause=clean(incident.cause, PROSE) if firing else "",
-        advice=clean(incident.advice, PROSE) if firing else "",
+        advice=clean(plain.to_do(_known(notification)), PROSE) if firing else "",
         numbers=_numbers(notification) if firing else "",
         others=_others(notification),
         notes=tuple(notes),
@@ -143,6 +143,15 @@ def _fields(told: Message, notification: Notification) -> dict[str, str]:
         "answer": clean(notification.answer, FACT),
         "incident": clean(incident.id, FACT),
     }
+
+
+def _known(notification: Notification) -> IncidentRow:
+    """Return the incident with the checkpoint to go back to."""
+    incident = notification.incident
+    if notification.checkpoint is None or "last_checkpoint" in incident.evidence:
+        return incident
+    seen = {**incident.evidence, "last_checkpoint": notification.checkpoint}
+    return msgspec.structs.replace(incident, evidence=seen)
 
 
 def word(incident: IncidentRow) -> str:
@@ -249,12 +258,12 @@ def _clock(label: str, when: float) -> str:
 
 
 def _numbers(notification: Notification) -> str:
-    incident = notification.incident
-    shown = [(name, value) for name, value in incident.evidence.items() if value is not None]
-    said = [
-        f"{evidence.label(clean(name, FACT))} {clean(evidence.value(incident, name, value), 80)}"
-        for name, value in shown[:EVIDENCE_VALUES]
-    ]
+    seen = {clean(name, FACT): value for name, value in notification.incident.evidence.items()}
+    if notification.checkpoint is not None:  # a fact of its own
+        seen["last_checkpoint"] = None
+    words = evidence.words(msgspec.structs.replace(notification.incident, evidence=seen))
+    short = [(name, value) for name, value in words if "\n" not in value]
+    said = [f"{clean(name, FACT)} {clean(value, 80)}" for name, value in short[:EVIDENCE_VALUES]]
     if trend := _trend(notification):
         said.append(f"trend {trend}")
     return clean(" · ".join(said), NUMBERS)

@@ -2,7 +2,7 @@
 
     PENDING ──▶ pending ──CLEAR──▶ (gone)
                    │ FIRING
-    FIRING ───▶ firing ◀──escalates── acknowledged      (eases: less grave, the same state)
+    FIRING ───▶ firing ◀──escalates── acknowledged      (eases: less severe, the same state)
                    └──────CLEAR───▶ resolved ◀──┘
 
 Incidents that share a cause are shown and sent as one: see `parentage`. The symptoms
@@ -32,7 +32,7 @@ MAX_SYMPTOMS = 8
 """Symptoms that are named beneath one incident."""
 
 HALTS = frozenset({"crash", "hang", "ended"})
-"""Rules whose incidents say that the run goes on no longer."""
+"""Rules whose incidents say that the run does not continue."""
 
 Scope = tuple[str, str | None, int | None]
 
@@ -73,7 +73,7 @@ class _Incident(msgspec.Struct):
 
 
 class Doubt(msgspec.Struct, frozen=True):
-    """An incident that arose from what was provisional, and of which what followed tells nothing."""
+    """An incident that arose from what was provisional, and that what followed did not confirm."""
 
     row: IncidentRow
     run: str
@@ -138,7 +138,7 @@ class IncidentBook:
     def acknowledge(self, incident_id: str) -> Change | None:
         """Note that somebody has seen a firing incident; None if there is none of that id.
 
-        If that one is over and fires anew, it is the new one that was seen: a message about it may be
+        If that one is over and fires again, it is the new one that was seen: a message about it may be
         of before. It becomes firing again when it escalates.
         """
         again = {_scope(over.row) for over in self._resolved if over.row.id == incident_id}
@@ -148,7 +148,7 @@ class IncidentBook:
         return None
 
     def retire(self, rules: Collection[str], why: str) -> list[Change]:
-        """Resolve what other rules than these had raised: nobody would see its end. `why` is told with it."""
+        """Resolve what other rules had raised; its end would not be seen. `why` is in the message."""
         changes = []
         for scope, incident in tuple(self._open.items()):
             if incident.row.rule not in rules:
@@ -168,11 +168,11 @@ class IncidentBook:
     def withdraw(self, doubt: Doubt) -> Change | None:
         """Note that what fired provisionally is nothing; None if it is known here by now.
 
-        What fires next in its place is another occurrence: people were told of this one.
+        What fires next in its place is another occurrence: people received this one.
         """
         if doubt.row.id in self._known():
             return None
-        title = f"{doubt.row.title} (the line it was read from went on)"
+        title = f"{doubt.row.title} (the line it was read from continued)"
         row = msgspec.structs.replace(doubt.row, title=title, state="firing", lead="")
         scope = _scope(row)
         incident = _Incident(row, 0, doubt.announced, doubt.number, Point(None, None))
@@ -181,9 +181,9 @@ class IncidentBook:
         return self._change(incident, "resolved", send=doubt.announced, state="resolved")
 
     def announce(self, incident_id: str) -> Change | None:
-        """Return the change by which a firing incident that was found in history is told after all.
+        """Return the change by which a firing incident that was found in history is reported after all.
 
-        From now on its end is told, too. None if there is none of that id.
+        From now on its end is reported, too. None if there is none of that id.
         """
         for incident in self._open.values():
             if incident.row.id == incident_id and incident.row.state != "pending":
@@ -204,7 +204,7 @@ class IncidentBook:
     def rows(self) -> tuple[IncidentRow, ...]:
         """Return the incidents that lead: open ones first, by severity, the newest change first.
 
-        Among equally grave ones a run that stands still goes first. Each names its symptoms; `every`
+        Among equally severe ones a run that makes no progress goes first. Each names its symptoms; `every`
         returns those too.
         """
         beneath: dict[str, list[str]] = {}
@@ -234,7 +234,7 @@ class IncidentBook:
         return tuple(self._led(incident, known) for incident in ranked)
 
     def _relate(self, changed: _Incident) -> None:
-        """Find anew who follows from whom, among all that was there together with what changed."""
+        """Find again which follows from which, among all that overlapped with what changed."""
         begin = Point(changed.row.step, changed.row.line)
         there = [incident for incident in self._open.values() if incident.row.state != "pending"]
         there += [old for old in self._resolved if old.over is not None and before(old.over, begin) is False]

@@ -2,7 +2,7 @@
 
 Rules look at a block one after the other, so that what they find in a long block
 comes rule by rule, and in short ones row by row. What counts is therefore where an
-incident began and ended, never when it was told.
+incident began and ended, never when it was reported.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Life(NamedTuple):
 
     row: IncidentRow
     over: Point | None = None
-    """Where it ended; None while it goes on."""
+    """Where it ended; None while it continues."""
 
     @property
     def begin(self) -> Point:
@@ -40,7 +40,7 @@ class Life(NamedTuple):
 def parents(lives: Iterable[Life]) -> dict[str, str]:
     """Return incident id -> id of the one that it follows from, "" if there is none.
 
-    The gravest leads, among equals the cause, then the earlier. What ends later
+    The most severe leads, among equals the cause, then the earlier. What ends later
     than another is not its symptom.
     """
     found: dict[str, str] = {}
@@ -63,7 +63,7 @@ def parents(lives: Iterable[Life]) -> dict[str, str]:
 
 
 def before(one: Point, other: Point) -> bool | None:
-    """Return whether one stands before another; None where the log does not tell."""
+    """Return whether one precedes another; None where the log does not show."""
     if one.step is not None and other.step is not None:
         return one.step < other.step
     if one.line is not None and other.line is not None:
@@ -80,7 +80,7 @@ def _precedence(life: Life) -> tuple[int, int, bool, int, int, str]:
 
 
 def _leads(lead: Life, life: Life) -> bool:
-    """Whether `lead` is near enough to be related, and went on while the other began and ended."""
+    """Whether `lead` is near enough to be related, and lasted while the other began and ended."""
     one, other = lead.row, life.row
     if not any(
         follows(cause.rule, effect.rule) and near(cause.rule, cause.step, effect.step)
@@ -95,7 +95,7 @@ def _leads(lead: Life, life: Life) -> bool:
 
 
 def _depths() -> Mapping[str, int]:
-    """Return how far down the graph of causes each rule stands; mutual causes do not count."""
+    """Return how far down the graph of causes each rule is; mutual causes do not count."""
     causes: dict[str, set[str]] = {rule: set() for rule in FOLLOWS}
     for cause, effects in FOLLOWS.items():
         for effect in effects:

@@ -75,7 +75,7 @@ def state_of(rule: Rule) -> dict[str, Any]:
 
 
 def restore(rule: Rule, state: Mapping[str, Any]) -> None:
-    """Let a rule go on from `state_of` an earlier one; its thresholds stay its own."""
+    """Let a rule continue from the state of an earlier one (`state_of`); its thresholds stay its own."""
     vars(rule).update(state)
 
 
@@ -86,7 +86,7 @@ class RunRule:
     name: ClassVar[str]
     of_ranks: ClassVar[bool] = False
     needs_log: ClassVar[bool] = True
-    """It judges time by what the log tells, so that it waits while that cannot be read."""
+    """It judges time by what the log shows, so that it waits while that cannot be read."""
     rank: int | None = field(default=None, init=False)
     """The rank that findings are about; None for the run."""
 
@@ -147,7 +147,7 @@ class RankRule(RunRule):
         if rank is None:
             return self
         if rank not in self._ranks:
-            self._ranks[rank] = replace(self)  # the thresholds are copied, the state starts anew
+            self._ranks[rank] = replace(self)  # the thresholds are copied, the state starts again
             self._ranks[rank].rank = rank
         return self._ranks[rank]
 
@@ -163,6 +163,6 @@ class Place(NamedTuple):
 
 
 def place(samples: Samples, row: int) -> Place:
-    """Return where one row of `samples` stands."""
+    """Return where one row of `samples` is."""
     step, line = samples.step[row], samples.line[row]
     return Place(int(step) if isfinite(step) else None, int(line) if isfinite(line) else None)

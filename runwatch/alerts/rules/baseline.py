@@ -59,7 +59,7 @@ def before_negative(samples: Samples) -> tuple[Samples, bool]:
 
 
 def went_on(step: float, begin: float, highest: float) -> bool:
-    """Return whether a restart at `step` goes on with a run of steps `begin` to `highest`.
+    """Return whether a restart at `step` continues a run of steps `begin` to `highest`.
 
     What goes back to the first twentieth is another run, or the same from the start.
     """
@@ -103,7 +103,7 @@ class Windows:
     def add(self, values: Floats) -> tuple[NDArray[np.int64], Floats]:
         """Take new rows; return the windows they complete.
 
-        The first array (n,) tells how many rows there were when each window
+        The first array (n,) says how many rows there were when each window
         was complete, always a multiple of `hop`; the second is (n, width).
         """
         data = np.concatenate([self._carry, values]) if len(self._carry) else values

@@ -32,7 +32,7 @@ CATALOGUE: tuple[type[Rule], ...] = tuple(_found())
 
 
 Where = Callable[..., str]
-"""Tells where a key of the configuration stands, for errors."""
+"""Says where a key of the configuration is, for errors."""
 
 
 def dotted(*keys: str) -> str:

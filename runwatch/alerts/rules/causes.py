@@ -1,6 +1,6 @@
 """Which findings belong together: what follows from what.
 
-One fault shows in many ways. Its incidents are one for people: the gravest leads,
+One fault shows in many ways. Its incidents are one for people: the most severe leads,
 among equals the one that explains the other, and the rest are its symptoms. The graph is fixed.
 """
 

@@ -44,7 +44,7 @@ or for some runs only, by their names; rules of your own need no code: see [conf
 """
 
 
-_BENEATH = "What these tell at the same time is taken for its effect, and listed beneath it"
+_BENEATH = "While this fires, these are treated as its symptoms and listed below it"
 _FIRST = ("Example", "What to do")
 """What somebody who was just woken needs."""
 _WORDS = {

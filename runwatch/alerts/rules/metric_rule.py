@@ -32,7 +32,7 @@ class MetricRule(RunRule):
         return found
 
     def restart(self, where: Place) -> Sequence[Finding]:
-        """Begin anew: what comes now is of a restarted run."""
+        """Begin again: what comes now is of a restarted run."""
         raise NotImplementedError
 
     def walk(self, rows: Samples) -> Sequence[Finding]:

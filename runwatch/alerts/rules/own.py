@@ -8,7 +8,7 @@ when that has not been so for as long, and for 10 samples.
 
 Traps: samples that are not a number are left out, `nonfinite` judges them; a window
 does not span a restart; a metric that a run does not print is not judged, and a note says so
-where another is called nearly the same. Seconds are those that the log tells (step times), or pass on
+where another is called nearly the same. Seconds are those that the log shows (step times), or pass on
 the clock while the run is watched.
 
 Source: alert rules of Prometheus, whose `for` keeps single samples from raising them.
@@ -48,7 +48,7 @@ class _Since(NamedTuple):
 
     step: float
     time: float
-    """Seconds of training so far, as the log tells."""
+    """Seconds of training so far, as the log shows."""
     row: int
     clock: float
     """Unix time at which the sample was read; NaN for history."""
@@ -114,7 +114,7 @@ class Own(RunRule):
     _since: _Since | None = field(default=None, init=False, repr=False)
     """Since when it has been so, or has not."""
     _last: tuple[Place, float] = field(default=(Place(None, None), np.nan), init=False, repr=False)
-    """Where the newest sample stands, and the value that was compared."""
+    """Where the newest sample is, and the value that was compared."""
     _steps: float = field(default=0.0, init=False, repr=False)
     """For how many steps it has been so."""
     _firing: bool = field(default=False, init=False, repr=False)

@@ -1,7 +1,7 @@
 """Rules of other packages, found by entry points of the group `runwatch.rules`.
 
 An entry point names a rule class or a sequence of them. Whatever is wrong with
-one is told in a line and leaves the others alone: here when it is loaded; the
+one is reported in a line and leaves the others alone: here when it is loaded; the
 engine switches off a rule that raises later.
 """
 
@@ -22,7 +22,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 def load(taken: Iterable[str], tell: Tell) -> tuple[type[Rule], ...]:
     """Return the rules of installed packages; `taken` are names that they may not have.
 
-    What is wrong is told, one line each.
+    What is wrong is reported, one line each.
     """
     names = set(taken)
     rules: list[type[Rule]] = []
@@ -39,7 +39,7 @@ def load(taken: Iterable[str], tell: Tell) -> tuple[type[Rule], ...]:
 
 
 def _rules(loaded: object) -> Iterator[type[Rule]]:
-    """Yield the rules that an entry point stands for. Raises TypeError for anything else."""
+    """Yield the rules of an entry point. Raises TypeError for anything else."""
     for rule in loaded if isinstance(loaded, (tuple, list)) else (loaded,):
         if not (isinstance(rule, type) and is_dataclass(rule)):
             raise TypeError("it is no rule: a dataclass, such as one that derives from RunRule")

@@ -25,7 +25,7 @@ class Ruleset:
     """(pattern of a run's name, what differs there), in the order in which they are laid over each other."""
     rules: tuple[type[Rule], ...] = CATALOGUE
     where: Where = dotted
-    """Tells the place of a key of the configuration, for errors."""
+    """Says the place of a key of the configuration, for errors."""
     references: tuple[tuple[str, str], ...] = ()
     """(pattern of a run's name, name of the run that it is compared with); the last that fits counts."""
     troubles: tuple[str, ...] = ()

@@ -74,6 +74,6 @@ class RunConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     match: str = ""
     """Pattern of the run's name, or of one that it had before, as in a shell: "exp-*"."""
     reference: str = ""
-    """Name of a run, watched beside these, that their loss is compared with; see `behind_reference`."""
+    """Name of a run, watched next to these, that their loss is compared with; see `behind_reference`."""
     rules: dict[str, RuleConfig] = {}
     """Rules as in [rules.NAME]."""

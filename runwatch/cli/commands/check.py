@@ -123,7 +123,8 @@ def _unreadable(errors: Iterable[SourceError]) -> list[dict[str, str]]:
 
 
 def _print(engine: Engine, now: float, glyphs: Glyphs) -> None:
-    from runwatch.render.plain import results
+    from runwatch.render import evidence
+    from runwatch.render.plain import results, to_do
     from runwatch.watcher.engine.document import place
 
     for pipeline in engine.pipelines():
@@ -142,15 +143,16 @@ def _print(engine: Engine, now: float, glyphs: Glyphs) -> None:
                 print(f"  stage {number}{name}: {steps}")
             if stage.run.results:
                 print(f"{'      ' if pipeline.many else '  '}results: {results(stage.run.results)}")
-        rows = sorted((row for stage in pipeline.stages for row in stage.incidents.rows()), key=place)
+        rows = sorted((row for stage in pipeline.stages for row in stage.incident_rows()), key=place)
         for row in rows:
             where = f"  ({_line(row)})" if row.line else ""
             state = "" if row.state == "firing" else f" [{row.state}]"
             sign = f"{glyphs.severities[row.severity]} {row.severity.upper():8}"
             print(f"  {sign} {row.title} [{row.rule}]{state}{where}")
-            for extra in (row.cause, row.advice) if row.state != "resolved" else (row.cause,):
-                if extra:
-                    print(f"      {extra}")
+            for extra in filter(None, (row.cause, to_do(row))):
+                print(f"      {extra}")
+            for name, value in evidence.first(row) if row.state != "resolved" else ():
+                print(f"      {name}: {value}")
             for symptom in row.symptoms:
                 print(f"      with it: {symptom}")
         if not rows:

@@ -28,7 +28,7 @@ class Decoded:
         return self if kept.all() else Decoded(self.layout, self.lines[kept], self.table[:, kept])
 
     def place(self, lines: Lines, start: int, first_line: int) -> None:
-        """Set where the records stand in the stream."""
+        """Set where the records are in the stream."""
         self.table[0] = lines.starts[self.lines] + start
         self.table[1] = lines.line[self.lines] + first_line
 

@@ -19,13 +19,13 @@ _Key = tuple[int, tuple[str, ...], Stamp | None]
 
 
 class Placing:
-    """Adds the columns that envelopes tell to layouts; the same ones become the same object. Bounded."""
+    """Adds the columns that envelopes show to layouts; the same ones become the same object. Bounded."""
 
     def __init__(self) -> None:
         self._known: dict[_Key, tuple[Layout, Layout]] = {}
 
     def match(self, match: Match, line: bytes, header: Header, at: int = 0) -> Match:
-        """Return a match of line[at:] as one of the line, with the rank and time that its header tells."""
+        """Return a match of line[at:] as one of the line, with the rank and time that its header shows."""
         if match.stored is not None:
             layout, numbers = self.row(match.layout, match.stored, line, header)
             return Match(layout, (), tuple(numbers))
@@ -50,7 +50,7 @@ class Placing:
 
     def _layout(self, layout: Layout, header: Header) -> tuple[Layout, list[int]]:
         """Return the layout with the columns of a header, and which of its places became some."""
-        if layout.kind == BAR:  # of any rank: they tell how far training is
+        if layout.kind == BAR:  # of any rank: they show how far training is
             return layout, []
         chosen = [i for i, name in enumerate(header.names) if name not in layout.names]
         names = tuple(header.names[i] for i in chosen)
@@ -81,7 +81,7 @@ class Enveloped(Matcher):
         self._placing = Placing()
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return the numbers of the message, and the rank and time that stand before it."""
+        """Return the numbers of the message, and the rank and time that precede it."""
         header = opened(line) if start == 0 else None
         if header is None:
             return self.matcher.match(line, start)
@@ -101,9 +101,9 @@ class Logged(Matcher):
         self._placing = Placing()
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return the numbers of the message, and the rank and time that stand before it."""
+        """Return the numbers of the message, and the rank and time that precede it."""
         at = line.find(self.needle, start)
-        for _ in range(_MAX_STARTS):  # what stands before may hold the needle too, such as brackets
+        for _ in range(_MAX_STARTS):  # what precedes may hold the needle too, such as brackets
             if at < 0:
                 return None
             match = self.matcher.match(line, at)
@@ -116,7 +116,7 @@ class Logged(Matcher):
 
 
 class Unopened(Matcher):
-    """A matcher of lines that stand behind no envelope: the others are read by their message alone."""
+    """A matcher of lines that follow no envelope: the others are read by their message alone."""
 
     def __init__(self, matcher: Matcher) -> None:
         self._matcher = matcher

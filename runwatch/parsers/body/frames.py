@@ -3,7 +3,7 @@
 A reader's record spans lines or redraws, yet what one line shows, its picture, depends on
 that line alone. A block's pictures are decoded like the lines of any format (see skeleton);
 the reader's `fold` then runs over their columns. A line whose picture was not decoded takes
-the reader's own path and joins the others at its place, so both paths tell the same records.
+the reader's own path and joins the others at its place, so both paths report the same records.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Pictures:
     def one_by_one(
         self, begin: int, end: int, take: Callable[[Layout, Sequence[float], int], list[Row]]
     ) -> Iterator[tuple[Layout, Floats]]:
-        """Return the records that `take` tells of the pictures from `begin` to `end`, one after the other."""
+        """Return the records that `take` makes of the pictures from `begin` to `end`, one after the other."""
         part_of = np.empty(len(self), np.int64)
         column = np.empty(len(self), np.int64)
         for i, part in enumerate(self.parts):

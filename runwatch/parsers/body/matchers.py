@@ -27,10 +27,10 @@ VALUE = rb"(?:" + NUMBER + rb"|" + NONFINITE + rb")"
 FIELDS = re.compile(
     rb"(?<![\w./@'-])"  # and bounded words: a line of one long word must not take quadratic time
     rb"([A-Za-z][\w./@'-]{0,80}(?: [A-Za-z][\w./@'-]{0,80}){0,4})"  # a name of one to five words
-    rb"(?: ?\(([\w/%]{1,16})\))?"  # its unit, if it stands there
+    rb"(?: ?\(([\w/%]{1,16})\))?"  # its unit, if it is there
     rb"(?:\s*[:=]\s*|\s+)"
     rb"(" + VALUE + rb")"
-    rb"(%|[A-Za-z]{1,3}(?![\w/])| ms\b)?"  # its unit, if it stands here
+    rb"(%|[A-Za-z]{1,3}(?![\w/])| ms\b)?"  # its unit, if it is here
     rb"(?=[\s|;)(\]]|,(?!\d)|$)(?! days?,)"  # 1,051,31 was cut: it is not 1,051
 )
 ITEMS = re.compile(
@@ -139,7 +139,7 @@ class LinePattern(Matcher):
     """A head matched at the line's start, then optional `name: value unit` fields to its end.
 
     Named groups of the head become columns: `step`, `total`, `rank` place the
-    row, any other group is a metric by its printed name ("_" stands for " ").
+    row, any other group is a metric by its printed name ("_" means " ").
     Where a step is printed as `epoch`, `within` and `per` (epoch), and perhaps
     `epochs`, `first_epoch` says how the first epoch is numbered.
     """
@@ -258,7 +258,7 @@ class DictPattern(Matcher):
     @staticmethod
     def _kind(names: list[bytes]) -> str | None:
         if b"loss" in names and (b"epoch" in names or b"learning_rate" in names):
-            return TRAIN  # also where it tells how long it took so far, as with tokens counted
+            return TRAIN  # also where it shows how long it took so far, as with tokens counted
         if b"train_runtime" in names or any(name.startswith(b"eval_") for name in names):
             return EVAL
         counts = not _PLACED.isdisjoint(names)

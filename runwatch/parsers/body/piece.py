@@ -26,7 +26,7 @@ class Held(NamedTuple):
 
 
 def tell_loss(rows: Sequence[Held]) -> bool:
-    """Return whether any of some records tells a loss."""
+    """Return whether any of some records shows a loss."""
     return any(LOSS in row.layout.names for row in rows)
 
 

@@ -27,11 +27,11 @@ class Ranks:
         return bool(self._copies)
 
     def matcher(self, rank: bytes, matcher: Matcher) -> Matcher:
-        """Return the matcher of a rank's lines; `rank` is empty where none is told."""
+        """Return the matcher of a rank's lines; `rank` is empty where none is known."""
         return self.copy(rank, id(matcher), matcher, matcher.of_rank) if rank else matcher
 
     def copy(self, rank: bytes, key: Hashable, original: _Of, make: Callable[[], _Of | None]) -> _Of:
-        """Return what stands for an original, known by its key, where lines are of a rank.
+        """Return what replaces an original, known by its key, where lines are of a rank.
 
         That is the original itself where `make` makes none.
         """
@@ -49,7 +49,7 @@ class Ranks:
 
 
 class RankedReader(Reader):
-    """A reader of one rank's lines: its records tell the rank."""
+    """A reader of one rank's lines: its records show the rank."""
 
     def __init__(self, reader: Reader, line: bytes, header: Header) -> None:
         """`header` is that of a line of the rank."""
@@ -63,7 +63,7 @@ class RankedReader(Reader):
         return rows and self._ranked(rows)
 
     def observe(self, line: bytes) -> None:
-        """Take what a line without a rank tells, such as an epoch's headline."""
+        """Take what a line without a rank shows, such as an epoch's headline."""
         self._reader.observe(line)
 
     def flush(self) -> list[Row]:

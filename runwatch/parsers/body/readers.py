@@ -1,4 +1,4 @@
-"""Readers: records that a single line does not tell.
+"""Readers: records that a single line does not contain.
 
 A matcher looks at one line. A reader remembers: the header of a table, the
 epoch a bar belongs to, the value that a redrawn bar may still change. Readers
@@ -29,7 +29,7 @@ ENDLESS = (b"it [", b"/? [", b"step [", b"steps [", b"batch [", b"batches [", b"
 is_endless = re.compile(rb"(?:it|/\?|steps?|batch(?:es)?|samples) \[\d").search
 """Finds them in a line."""
 _MESSAGE = re.compile(rb"[^\s,\])}][^\r\n]{0,400}?[:=]")
-"""Something that may tell a number."""
+"""Something that may contain a number."""
 
 
 class FoldingReader(Reader):
@@ -51,7 +51,7 @@ class FoldingReader(Reader):
         return False
 
     def thin(self, text: bytes) -> bytes:
-        """Return a text with the same records, without what tells nothing and varies, as a bar's filling."""
+        """Return a text with the same records, without what says nothing and varies, as a bar's filling."""
         return text
 
     def took(self, text: bytes) -> None:
@@ -78,7 +78,7 @@ class RowMaker:
         return Row(self.layout(kind, tuple(values)), number, list(values.values()))
 
     def layout(self, kind: str, printed: tuple[str, ...]) -> Layout:
-        """Return the layout of rows of these printed names, each of which stands once."""
+        """Return the layout of rows of these printed names, each of which occurs once."""
         return self._layouts[kind, printed]
 
     def _make(self, key: tuple[str, tuple[str, ...]]) -> Layout:
@@ -93,7 +93,7 @@ class RowMaker:
 
 
 def behind_bar(line: bytes) -> bytes:
-    """Return the message that stands behind the bar of a line, if any."""
+    """Return the message that follows the bar of a line, if any."""
     return _BAR_END.sub(b"", line, 1)
 
 

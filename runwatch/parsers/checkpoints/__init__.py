@@ -32,7 +32,7 @@ class Named(NamedTuple):
     key: str
     """What names of the same checkpoint have in common."""
     layout: Layout | None
-    """None: only what is in the directory can tell."""
+    """None: only what is in the directory can show."""
     step: int | None = None
     epoch: int | None = None
     temporary: bool = False
@@ -40,7 +40,7 @@ class Named(NamedTuple):
 
 @cache
 def folders() -> tuple[Layout, ...]:
-    """Return the layouts that are a directory each, the most telling first."""
+    """Return the layouts that are a directory each, the most specific first."""
     return (megatron.LAYOUT, deepspeed.LAYOUT, orbax.LAYOUT, huggingface.LAYOUT, dcp.LAYOUT)
 
 
@@ -80,7 +80,7 @@ def folder(name: str) -> Named | None:
 def file(name: str, family: bool) -> Named | None:
     """Return what a file's name says, or None if it is no checkpoint's.
 
-    `family` tells that nanochat's files stand in this directory, whose names
+    `family` says that nanochat's files are in this directory, whose names
     are those of others too. Files with the same number are one checkpoint.
     """
     real, temporary = settled_name(name)

@@ -1,4 +1,4 @@
-"""Whether a file is whole, told from a few hundred of its bytes. Nothing is loaded, nothing unpickled.
+"""Whether a file is whole, found from a few hundred of its bytes. Nothing is loaded, nothing unpickled.
 
 What is looked for: the end record of a zip archive (torch.save, Lightning,
 numpy's .npz), the header of a safetensors file (which says how long the file
@@ -30,7 +30,7 @@ _END = 22  # a zip's end record; behind it a comment of up to 65,535 bytes, whic
 
 
 def checkable(name: str) -> bool:
-    """Whether the bytes of a file of this name tell if it is whole."""
+    """Whether the bytes of a file of this name show if it is whole."""
     return name.endswith((*_ARCHIVES, ".safetensors", ".distcp", _MANIFEST))
 
 
@@ -130,7 +130,7 @@ def shards(metadata: bytes) -> dict[str, int]:
     """Return what a torch DCP `.metadata` says of its files: name -> least size in bytes.
 
     The pickle is walked opcode by opcode and never executed: behind the string
-    `relative_path` stands a file's name, behind `offset` and `length` where an
+    `relative_path` has a file's name, behind `offset` and `length` where an
     item lies in it. Raises ValueError if it is cut or no such pickle.
     """
     strings: dict[int, object] = {}

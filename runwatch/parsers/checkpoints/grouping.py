@@ -29,7 +29,7 @@ class Group:
 
     @property
     def lead(self) -> str:
-        """The name that stands for it: the directory, or the file with the weights."""
+        """Its name: the directory, or the file with the weights."""
         if self.folder:
             return self.names[0]
         return next((name for name in self.names if name.startswith("model")), self.names[0])

@@ -2,7 +2,7 @@
 
 A layout names its parts by patterns. A part that ranks or shards write in
 pieces has groups in its pattern: their numbers span a grid, and a hole in the
-grid is a missing piece. What only siblings can tell (how many ranks there
+grid is a missing piece. What only siblings can show (how many ranks there
 are, whether a last file follows) is asked of them.
 """
 
@@ -35,7 +35,7 @@ class Part:
 
     role: str
     pattern: re.Pattern[str]
-    """Matches the whole path. Its groups are the place in the grid; `of` is the number of pieces, if told."""
+    """Matches the whole path. Its groups are the place in the grid; `of` is the number of pieces."""
     piece: str = ""
     """How a missing piece is called: `rank {}`."""
     ranked: bool = False
@@ -55,13 +55,13 @@ class Layout:
     tells: re.Pattern[str]
     """A file (or, with a slash behind it, a directory) by which a checkpoint of this layout is known."""
     named: re.Pattern[str] | None = None
-    """Directory names that tell by themselves, with the step as a group. None: files side by side."""
+    """Directory names that are enough by themselves, with the step as a group. None: files side by side."""
     needs: tuple[frozenset[str], ...] = ()
     """Of each set of roles, one must be there."""
     seal: str | None = None
     """Role of the file that is written last."""
     pointer: str | None = None
-    """File beside the checkpoints that names the newest one, written when that is complete."""
+    """File next to the checkpoints that names the newest one, written when that is complete."""
     atomic: bool = False
     """It gets its name when it is complete."""
 
@@ -81,7 +81,7 @@ class Shape:
 
     places: Mapping[str, frozenset[Place]] = field(default_factory=dict)
     told: Mapping[str, int] = field(default_factory=dict)
-    """Role -> number of pieces that the names or an index tell."""
+    """Role -> number of pieces that the names or an index show."""
 
     def grid(self, role: str) -> Grid:
         """Return how many pieces each dimension has, judged by the highest that is there."""
@@ -96,14 +96,14 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What the siblings of a checkpoint tell about it."""
+    """What the siblings of a checkpoint show about it."""
 
     known: bool = False
     """There is a complete one to compare with."""
     grids: Mapping[str, Grid] = field(default_factory=dict)
     sealed: bool = False
     followed: bool = False
-    """Training went on: a newer one was begun since."""
+    """Training continued: a newer one was begun since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +154,10 @@ def judge(
     """Judge a checkpoint of this shape that has not changed for `idle` seconds.
 
     `verdicts` are those of files that were looked into; `listed` are paths that
-    an index names; `pointed` tells if the pointer file names this checkpoint or
-    a newer one, None if there is no such file. What stands still is not told
+    an index names; `pointed` says whether the pointer file names this checkpoint or
+    a newer one, None if there is no such file. What no longer grows and is not known
     from what was cut off except by time: a writer that pauses for longer than
-    `quiet` shows as damaged or incomplete until it goes on.
+    `quiet` shows as damaged or incomplete until it grows.
     """
     lost = [name for name in listed if name not in files]
     holes, ranks, expected = _holes(layout, shape, usual, lost)
@@ -202,7 +202,7 @@ def judge(
 
 
 def _counts(layout: Layout, name: str) -> bool:
-    """Whether a file that is not recognised leaves open what its checkpoint is good for.
+    """Whether a file that is not recognized leaves open what its checkpoint is good for.
 
     Anything may be called `.bin`, such as a tokenizer: one counts if the layout has such a part.
     """
@@ -254,7 +254,7 @@ def _numbers(place: Place, grid: Grid) -> str:
 
 
 def _ended(layout: Layout, shape: Shape, usual: Usual, pointed: bool | None) -> bool:
-    """Return whether something tells that all of a checkpoint is there: its last file, or its siblings."""
+    """Return whether something shows that all of a checkpoint is there: its last file, or its siblings."""
     alone = len(layout.parts) == 1
     if layout.atomic or pointed or alone or usual.followed or layout.seal in shape.places:
         return True

@@ -20,7 +20,7 @@ NOTES = re.compile(r"meta_\d+\.json|trainer_state\.json")
 SETTINGS = re.compile(
     r"(?:training_)?args\.json|h(?:yper)?param(?:eter)?s\.(?:json|ya?ml)|train(?:ing)?_config\.(?:json|ya?ml)"
 )
-"""Files that tell the settings it was trained with."""
+"""Files that contain the settings it was trained with."""
 INDEXES = re.compile(r"(?:.*/)?[\w.]+\.index\.json")
 HEAD = 1 << 16
 """Bytes of a file of notes that are read; behind them a Trainer's state has its history."""
@@ -42,12 +42,12 @@ def notes(head: bytes) -> dict[str, float]:
 
 
 def tells_settings(name: str) -> bool:
-    """Return whether a file of this name may tell settings."""
+    """Return whether a file of this name may contain settings."""
     return name.endswith((".safetensors", "trainer_state.json")) or SETTINGS.fullmatch(name) is not None
 
 
 def settings(name: str, head: bytes) -> Facts:
-    """Return the settings that a file called `name` tells, by its first HEAD bytes."""
+    """Return the settings that a file called `name` contains, by its first HEAD bytes."""
     if SETTINGS.fullmatch(name):
         return run_facts.of_file(name, head) or {}
     if name.endswith(".safetensors"):
@@ -69,7 +69,7 @@ def _object(head: bytes) -> dict[str, Any]:
 
 
 def _metadata(head: bytes) -> dict[str, str]:
-    """Return what a safetensors file says of itself, where that stands first in its header."""
+    """Return what a safetensors file says of itself, where that is first in its header."""
     key = b'{"__metadata__":'
     if not head[8:].startswith(key):
         return {}

@@ -21,9 +21,9 @@ class Whole(Enum):
     YES = "yes"
     NO = "no"
     UNCHECKED = "unchecked"
-    """A known format whose end cannot be recognised."""
+    """A known format whose end cannot be recognized."""
     UNKNOWN = "unknown"
-    """It is not recognised as what its name says, or cannot be read."""
+    """It is not recognized as what its name says, or cannot be read."""
 
 
 class Verdict(NamedTuple):
@@ -36,7 +36,7 @@ class Verdict(NamedTuple):
 FINE = Verdict(Whole.YES)
 STRANGE = Verdict(Whole.UNKNOWN, "is in no known format")
 HEAD = 320
-"""Bytes from the beginning that tell the format."""
+"""Bytes from the beginning that show the format."""
 _BEGINS = (
     (
         rb"\x80.{1,16}?\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19\.",

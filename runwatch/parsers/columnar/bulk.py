@@ -1,7 +1,7 @@
 """The bulk path: whole blocks of step lines decoded with numpy.
 
 Lines of equal length are compared with the skeletons of a matcher (see skeleton); where none fits,
-one is learnt from a line. What fits no skeleton is left to the matcher.
+one is learned from a line. What fits no skeleton is left to the matcher.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Decoder(Protocol):
 def decoders(matchers: Iterable[Matcher], known: Iterable[Decoder] = ()) -> list[Decoder]:
     """Return the bulk path of each matcher that has one.
 
-    Those that are `known` already go on with what they have learnt.
+    Those that are `known` already continue with what they have learned.
     """
     learnt = {id(decoder.matcher): decoder for decoder in known}
     found = (learnt.get(id(matcher)) or _decoder(matcher) for matcher in matchers)
@@ -82,12 +82,12 @@ class BulkDecoder:
         self._reads = Uncoloured(self.matcher if bare else Enveloped(self.matcher))
 
     def forget(self) -> None:
-        """Learn anew: the matcher reads the same lines in another way from now on."""
+        """Learn again: the matcher reads the same lines in another way from now on."""
         self._skeletons.clear()
         self._hopeless.clear()
 
     def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
-        """Decode those of `candidates` (record indices) that fit a skeleton, known or learnt now."""
+        """Decode those of `candidates` (record indices) that fit a skeleton, known or learned now."""
         out: list[Decoded] = []
         tries = _MAX_TRIES
         known: dict[int, list[Skeleton]] = {}

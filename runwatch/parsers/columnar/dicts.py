@@ -26,7 +26,7 @@ from runwatch.parsers.framing.lines import PAD, Bytes, Ints, Lines
 from runwatch.parsers.structured.json_bulk import GroupDecoder, decoded
 
 _NUMBERS = b"+-.0123456789"
-"""What numbers are made of, beside an exponent's e: without these, dicts of one shape are the same."""
+"""What numbers are made of, except an exponent's e: without these, dicts of one shape are the same."""
 _COMMAS = bytes.maketrans(b":}", b" ,")
 _NAMES = bytes(byte for byte in range(256) if byte not in _NUMBERS + b"eE:},")
 """Without these bytes, and with those commas, dicts are a list of numbers; names leave their e's there."""
@@ -41,7 +41,7 @@ _MAX_TAIL = 6
 class _Shape:
     """Dicts with these names in this order, their values all bare or all in quotes.
 
-    A stamp may stand before them, in a text that has the same length and letters on each line.
+    A stamp may precede them, in a text that has the same length and letters on each line.
     """
 
     def __init__(self, layout: Layout, text: bytes, head: int, stamp: list[Number]) -> None:
@@ -52,11 +52,11 @@ class _Shape:
         assert first is not None
         self.opening = text[head : min(head + 8, first.start(2))]
         self._exponent = text[first.end(1) + 1 : first.start(2)] + b"e"
-        """What is left of a number with an exponent, and what stands before it."""
+        """What is left of a number with an exponent, and what precedes it."""
         self._frame = self._without_exponents((text[head:] + b"\n").translate(None, _NUMBERS))
         self._names = [found[1] for found in ITEMS.finditer(text, head)]
         self._digits = any(name != name.translate(None, _NUMBERS + b":") for name in self._names)
-        """Whether names have to be told apart by more than the frame."""
+        """Whether names have to be distinguished by more than the frame."""
         self._quoted = text.count(b"'", head) == 4 * len(self._names)
         left = {name.translate(_COMMAS, _NAMES) + b" " for name in self._names}
         self._left = [(b"," + text, b"," + b" " * len(text)) for text in left if text.strip()]
@@ -116,12 +116,12 @@ class _Shape:
 
 
 class _Place(NamedTuple):
-    """Where dicts stand in their lines."""
+    """Where dicts are in their lines."""
 
     head: bytes
-    """What stands before one, its digits made alike."""
+    """What precedes one, its digits made alike."""
     tail: bytes
-    """What stands behind it, as a colour's end."""
+    """What follows it, as a color's end."""
 
 
 class DictDecoder(GroupDecoder):
@@ -134,7 +134,7 @@ class DictDecoder(GroupDecoder):
         self.needle = matcher.needle
 
     def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
-        """Decode those of `candidates` (record indices) that have a known shape, or one learnt now.
+        """Decode those of `candidates` (record indices) that have a known shape, or one learned now.
 
         Groups of lines that are alike throughout first, then those that are left.
         """
@@ -167,7 +167,7 @@ class DictDecoder(GroupDecoder):
         return found + super().decode(lines, np.sort(np.concatenate(left)))
 
     def _place(self, lines: Lines, candidates: Ints, shape: _Shape) -> _Place | None:
-        """Return where the dicts of a shape stand in some of the lines, if that is simple."""
+        """Return where the dicts of a shape are in some of the lines, if that is simple."""
         for index in candidates[:: max(1, len(candidates) // _FIRST)]:
             line = lines.record(int(index))
             at, end = line.find(self.needle), line.rfind(b"}") + 1
@@ -182,14 +182,14 @@ class DictDecoder(GroupDecoder):
         return None
 
     def text(self, line: bytes) -> bytes | None:
-        """Return the dict at the line's end, with what stands before it if that may be a stamp."""
+        """Return the dict at the line's end, with what precedes it if that may be a stamp."""
         if line[-1:] != b"}":
             return None
         at = 0 if line.startswith(b"{'") else line.find(b"{'")
         if at <= 0:
             return None if at else line
         if line.find(b"%|", 0, at) >= 0:
-            return None  # a bar, of which the matcher tells too
+            return None  # a bar, which the matcher reads too
         header = opened(line)
         return line if header is not None and (header.parts or header.spans) else line[at:]
 

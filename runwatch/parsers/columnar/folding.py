@@ -36,7 +36,7 @@ class BlockFold(Reader):
     ) -> NDArray[np.bool_]:
         """Read what can be read at once of a block that begins at offset `start`; return which records.
 
-        `text` tells which records hold any.
+        `text` says which records hold any.
         """
         raise NotImplementedError
 
@@ -45,7 +45,7 @@ class BlockFold(Reader):
 
 
 class Folded(BlockFold):
-    """Reads blocks for a reader, and single lines too: the reader in front of which it stands.
+    """Reads blocks for a reader, and single lines too: the reader before which it is tried.
 
     While a block is read, lines come here one by one that were not decoded, with `at` as their offset.
     """
@@ -72,7 +72,7 @@ class Folded(BlockFold):
         return b"%|" in line or self._reader.may(line)
 
     def passes(self, line: bytes) -> bool:
-        """Return whether a redraw tells nothing, whichever its numbers, while a block is read."""
+        """Return whether a redraw shows nothing, whichever its numbers, while a block is read."""
         if any(matcher.match(line) is not None for matcher in self._reader.pictures):
             return False
         return not self._reader.minds(line) or self._reader.passes(line)
@@ -126,7 +126,7 @@ class Folded(BlockFold):
         self._piece, self._text = None, b""
 
     def _fold(self) -> None:
-        """Fold what stands before the line at `at`."""
+        """Fold what precedes the line at `at`."""
         tables, later = [], []
         for layout, table in self._tables:
             cut = table.shape[1] if self.at < 0 else int(np.searchsorted(table[0], self.at))
@@ -151,7 +151,7 @@ class Folded(BlockFold):
 
 
 class _Whole(Matcher):
-    """A matcher of lines in which nothing stands before or behind a bar: an envelope or an event."""
+    """A matcher of lines in which nothing is before or after a bar: an envelope or an event."""
 
     def __init__(self, matcher: Matcher) -> None:
         self._matcher = matcher

@@ -1,9 +1,9 @@
-"""Numbers of any width, wherever they stand in a block, read many at once.
+"""Numbers of any width, wherever they are in a block, read many at once.
 
 Eight bytes are one integer, and its bytes are worked on together (Mycroft's zero bytes; Lemire,
-"Quickly parsing eight digits", 2018): where the point stands, whether all others are digits, and
+"Quickly parsing eight digits", 2018): where the point is, whether all others are digits, and
 their value. An integer below 2**53 over 10**k with k <= 22 is correctly rounded (Clinger 1990), so
-each equals float(text) exactly; what is no such number is told as unread.
+each equals float(text) exactly; what is no such number is reported as unread.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def read(text: Bytes, begin: Ints, end: Ints) -> tuple[Floats, Flags]:
     """Return the numbers text[begin:end] (n,) and which of them were read; the others are nought.
 
     Read are digits with at most one point, a minus and an exponent, as `-12.5e-05`, and nan and inf as
-    Python prints them. `text` goes on for 16 bytes behind each number's begin.
+    Python prints them. `text` continues for 16 bytes behind each number's begin.
     """
     windows = np.ndarray((len(text) - 7,), "<u8", text, strides=(1,))
     minus = text[begin] == 45
@@ -80,7 +80,7 @@ def filled(text: Bytes, begin: Ints, width: int) -> Ints:
 
 
 def filled_columns(rows: Bytes, first: int, width: int) -> Ints:
-    """Return how many of rows[:, first:first + width] are no spaces (n,); a row goes on for eight bytes."""
+    """Return how many of rows[:, first:first + width] are no spaces (n,); a row continues for eight bytes."""
     count, length = rows.shape
     at = range(first, first + width, 8)
     return _filled((np.ndarray((count,), "<u8", rows, i, (length,)) for i in at), width)
@@ -119,7 +119,7 @@ def _aligned(word: _Words, width: Ints) -> _Words:
 
 
 def _mantissa(windows: _Words, first: Ints, width: Ints) -> tuple[Floats, Ints, Flags]:
-    """Return the digits of numbers as integers, how many stand behind a point, and which are right.
+    """Return the digits of numbers as integers, how many follow a point, and which are right.
 
     They have neither a sign nor an exponent.
     """
@@ -139,7 +139,7 @@ def _mantissa(windows: _Words, first: Ints, width: Ints) -> tuple[Floats, Ints, 
 
 
 def _eight(word: _Words) -> tuple[_Words, Ints, Ints, Flags]:
-    """Return the digits of words as integers, how many stand behind a point, points, and which are right."""
+    """Return the digits of words as integers, how many follow a point, points, and which are right."""
     apart = word ^ _POINTS
     point = (~(((apart & _LOW) + _LOW) | apart) & _HIGH) >> _SEVEN  # 1 in the byte of each point
     some = point != 0

@@ -1,7 +1,7 @@
 """What lines of one shape have in common, and how their digits become numbers: bit-identical to the matcher.
 
 The step lines of a run share a few skeletons: equal length, equal literal
-bytes, only digits differ. A skeleton is learnt from one line: the matcher
+bytes, only digits differ. A skeleton is learned from one line: the matcher
 reads it, then each digit is changed in turn; where names and spans stay, the
 byte is free. All lines of that length are then gathered as rows, compared with
 the skeleton in one numpy pass, and their digits folded.
@@ -97,7 +97,7 @@ class Skeleton:
 
 
 def fold(rows: Bytes, number: Number) -> Floats:
-    """Return the numbers (n,) whose digits stand in `rows` (Horner's scheme, exact below 2**53)."""
+    """Return the numbers (n,) whose digits are in `rows` (Horner's scheme, exact below 2**53)."""
     total = rows[:, number.digits[0]].astype(np.float64)
     for digit in number.digits[1:]:
         total *= 10.0
@@ -112,7 +112,7 @@ def fold(rows: Bytes, number: Number) -> Floats:
 def learn(matcher: Matcher, line: bytes, match: Match, fixed: Set[int] = frozenset()) -> Skeleton | None:
     """Return the skeleton of `line` (with its line end), or None if it has none that is safe.
 
-    `fixed` are digits that tell lines apart which are else alike.
+    `fixed` are digits that distinguish lines which are else alike.
     """
     text = line[:-1]
     if match.layout.event:

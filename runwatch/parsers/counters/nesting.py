@@ -1,17 +1,17 @@
 """Nested counters: a step that starts again with every epoch becomes one growing step of the run.
 
-A matcher emits what a line prints: the step within the epoch, and where they stand there the epoch, the
+A matcher emits what a line prints: the step within the epoch, and if printed the epoch, the
 steps an epoch has and the epochs planned. How these make a step depends on the lines before, so it is
 decided here, once, for tables in stream order:
 
 - An inner counter that falls while the epoch moves on is nested: its steps follow those of the epoch that
-  has ended. One that goes on counts the steps of all epochs.
+  has ended. One that continues counts the steps of all epochs.
 - The length of an epoch is what lines print (`5/200`), else what the ended epoch was seen to have.
-- Records that tell no place below headings of epochs are of the epoch above them.
+- Records that show no place below headings of epochs are of the epoch above them.
 - An epoch that goes back is a restart: its steps are those it had before.
 - Where the epoch is printed when it has ended, the lines behind that are of the next one.
-- Where no line tells an epoch, a counter that falls at its printed end has begun the next one.
-- Where no line tells how many epochs there will be, the total is only where the epoch ends, and marked so.
+- Where no line shows an epoch, a counter that falls at its printed end has begun the next one.
+- Where no line shows how many epochs there will be, the total is only where the epoch ends, and marked so.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _Columns: TypeAlias = "tuple[array[float], ...]"
 WITHIN, PER, PLANNED = "step in epoch", "steps per epoch", "epochs planned"
 """Columns of a nested counter: the step within the epoch, the steps of an epoch, the epochs of the run."""
 HEADING = "heading"
-"""Table kind of lines that tell nothing but the epoch of the lines below them."""
+"""Table kind of lines that show nothing but the epoch of the lines below them."""
 CLOSES = "epoch ended"
-"""Column of evaluations that tell which epoch has ended, where the lines of its batches tell none."""
+"""Column of evaluations that show which epoch has ended, where the lines of its batches show none."""
 _UNKNOWN = -1.0
 _NEVER = 2.0**63
 """An offset behind all others. A JSON text holds no infinity."""
@@ -59,7 +59,7 @@ _MANY = 256
 
 
 class Nest(msgspec.Struct):
-    """Where one nested counter stands. Bounded; a successor may go on with it."""
+    """Where one nested counter is. Bounded; a successor may continue with it."""
 
     epoch: float = _UNKNOWN
     origin: float = 1.0
@@ -76,7 +76,7 @@ class Nest(msgspec.Struct):
     per: float = _UNKNOWN
     """Printed length of an epoch."""
     length: float = _UNKNOWN
-    """Length of the epochs that have ended; 0 if it differs, or their lines do not tell it exactly."""
+    """Length of the epochs that have ended; 0 if it differs, or their lines do not show it exactly."""
     nested: bool | None = None
     """Whether the step starts again with each epoch; None until one has ended."""
     zero: bool = False
@@ -84,13 +84,13 @@ class Nest(msgspec.Struct):
     before: dict[float, float] = {}
     """Steps before each epoch that was seen."""
     since: float = _NEVER
-    """Offset of the line that told that the step starts again with each epoch."""
+    """Offset of the line that showed that the step starts again with each epoch."""
 
     def place(self, at: float, epoch: float, step: float, per: float, planned: float) -> _Placed:
         """Return the step and the total of the line at an offset, and the steps of its epoch.
 
         The total is NaN if none is known, the last unless the total is only where the epoch ends.
-        A number that the line does not tell is -1.
+        A number that the line does not show is -1.
         """
         self._begin(at, epoch, step, per)
         self._follow(step, step - self.newest, step - self.newest)
@@ -118,7 +118,7 @@ class Nest(msgspec.Struct):
         return placed
 
     def close(self, epoch: float) -> None:
-        """Take that an epoch has ended; the steps so far are its own if no line has told another."""
+        """Take that an epoch has ended; the steps so far are its own if no line has shown another."""
         if self.epoch == _UNKNOWN and self.newest != _UNKNOWN:
             self.epoch, self.origin = epoch, min(epoch, 1.0)
 
@@ -136,7 +136,7 @@ class Nest(msgspec.Struct):
     def _begin(self, at: float, epoch: float, step: float, per: float) -> None:
         """Take the first line of a stretch: of an epoch, or of what follows a step that fell."""
         if epoch % 1:
-            epoch = _UNKNOWN  # a share of an epoch tells no more than the step
+            epoch = _UNKNOWN  # a share of an epoch shows no more than the step
         fell = step < self.newest
         if epoch == self.epoch and not fell and per == self.per and self.newest != _UNKNOWN:
             return
@@ -226,7 +226,7 @@ class Nests(msgspec.Struct):
         return tuple(out)
 
     def _headed(self, table: Table, tables: tuple[Table, ...]) -> list[Table]:
-        """Return records by epoch that tell no place with the epoch of the heading above them."""
+        """Return records by epoch that show no place with the epoch of the heading above them."""
         if table.kind != TRAIN or not table.pattern.endswith(BY_EPOCH) or "step" in table.names:
             return [table]
         heads = [(-1.0, self.heading[0])]
@@ -271,7 +271,7 @@ class Nests(msgspec.Struct):
                     nest.close(epoch)
                 continue
             of, ends = (epoch, planned) if epoch != _UNKNOWN else self.heading
-            if self.below and per != _UNKNOWN:  # its end tells more: a later launch ends the same epochs
+            if self.below and per != _UNKNOWN:  # its end shows more: a later launch ends the same epochs
                 of = epoch
             nest = self._nest(rank + NODE * node)
             for column, value in zip(placed[which], nest.place(offset, of, step, per, ends), strict=True):
@@ -306,7 +306,7 @@ class Nests(msgspec.Struct):
 
 
 def _is_head(table: Table) -> bool:
-    """Whether a table's rows tell the epoch of other lines."""
+    """Whether a table's rows show the epoch of other lines."""
     return table.kind == HEADING or CLOSES in table.names
 
 

@@ -99,7 +99,7 @@ class Body:
         yield from self.ranks.readers((one.format.name, one.place))
 
     def _of_rank(self, rank: bytes, one: ReaderOf, line: Line, header: Header) -> Reader:
-        """Return the reader of the lines of a rank, which the header of the newest line tells."""
+        """Return the reader of the lines of a rank, which the header of the newest line shows."""
         reader, fmt, place = one
 
         def make() -> Reader:

@@ -63,7 +63,7 @@ class Candidates:
         """The bulk path of its reader, which it replaces."""
 
     def decode(self, known: Candidates, *, sure: bool) -> None:
-        """Take the bulk paths of the settled format; those `known` go on with what they learnt."""
+        """Take the bulk paths of the settled format; those `known` continue with what they learned."""
         from runwatch.parsers.columnar.bulk import decoders
 
         self.decoders = decoders(self.dispatch.matchers if sure else self.first, known.decoders)
@@ -89,14 +89,14 @@ class Candidates:
 
     @cached_property
     def sieve(self) -> Sieve:
-        """What finds the lines of a block that may tell something."""
+        """What finds the lines of a block that may show something."""
         from runwatch.parsers.prefilter.sieve import Sieve
 
         return Sieve(self.gate, self._events.heads)
 
     @cached_property
     def idle(self) -> IdleRedraws:
-        """What finds the redraws of a block that tell nothing."""
+        """What finds the redraws of a block that show nothing."""
         from runwatch.parsers.progress.idle import IdleRedraws
 
         return IdleRedraws(self._matchers, self._only_readers, self._events)
@@ -118,7 +118,7 @@ class Candidates:
 
 
 def readers_of(formats: Iterable[Format], known: Sequence[ReaderOf] = ()) -> tuple[ReaderOf, ...]:
-    """Return the readers of some formats; those that are known remember what stood before."""
+    """Return the readers of some formats; those that are known remember what came before."""
     return tuple(
         one
         for fmt in formats

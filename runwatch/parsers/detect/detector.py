@@ -1,6 +1,6 @@
 """Settling on a format: on the one whose training step is recognized first.
 
-A weak format may yet turn out to be what another one prints beside its own lines: then the other
+A weak format may yet turn out to be what another one prints next to its own lines: then the other
 one takes its place, unless many records have spoken for the first.
 """
 
@@ -37,7 +37,7 @@ class Detector:
         self.formats = tuple(fmt.fresh() for fmt in (formats if formats is not None else catalogue()))
         self.format: Format | None = None
         self.sure = False
-        """Whether the format is settled for good."""
+        """Whether the format is settled and stays so."""
         self._records = 0
         """Training records of a weak format since it was settled on."""
         self._events, self._ranks, self._settled, self.bulk = events, ranks, settled, bulk
@@ -79,7 +79,7 @@ class Detector:
         self._ask(fmt, asked, None if fmt.weak else logged or fmt.logged)
 
     def settle_learned(self, fmt: Format) -> None:
-        """Settle on a learnt format, or on another stage of it."""
+        """Settle on a learned format, or on another stage of it."""
         self.sure = False
         self.settle(fmt)
 
@@ -105,5 +105,5 @@ class Detector:
             chosen.fold()
 
     def _dispatch(self, formats: Sequence[Format], logged: bool | None) -> Dispatch:
-        """Sort the matchers of some formats; `logged`: whether lines stand behind a logging prefix."""
+        """Sort the matchers of some formats; `logged`: whether lines follow a logging prefix."""
         return Dispatch(formats, logged, self._behind, self._ranks)

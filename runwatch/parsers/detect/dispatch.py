@@ -1,7 +1,7 @@
 """Who is asked about a record: matchers sorted by what their lines begin with or hold.
 
 Most lines are of no format, and there are many: a matcher is asked only where its prefix begins
-the line, or, behind a logging prefix, stands in it. What a line holds is looked up once for all.
+the line, or, behind a logging prefix, are in it. What a line holds is looked up once for all.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Found(NamedTuple):
     match: Match
     format: Format
     logged: bool
-    """Whether it stands behind a logging prefix."""
+    """Whether it follows a logging prefix."""
 
 
 def trains(matcher: Matcher) -> bool:
@@ -63,7 +63,7 @@ class Dispatch:
     ) -> None:
         """Sort the matchers of `formats`.
 
-        `logged` tells whether lines stand behind a logging prefix; None: both ways are tried.
+        `logged` says whether lines follow a logging prefix; None: both ways are tried.
         `behind` holds the matchers of such lines by the identity of the bare ones; new ones are added.
         `ranks` holds the matchers of each rank's lines.
         """
@@ -94,7 +94,7 @@ class Dispatch:
     ) -> Found | None:
         """Return what the first matcher reads; with `training` those go first that read a training step.
 
-        `header` is what stands before the message of the line. `asleep` tells that no matcher waits
+        `header` is what precedes the message of the line. `asleep` says that no matcher waits
         for a line whatever it holds.
         """
         message = line if header is None else line[header.end :]

@@ -18,20 +18,20 @@ from runwatch.parsers.inference.relearner import Relearner
 
 
 class Evidence:
-    """Gathers evidence for the detector. Its state is what is held back, and what is learnt."""
+    """Gathers evidence for the detector. Its state is what is held back, and what is learned."""
 
     def __init__(
         self, formats: Sequence[Format] | None, events: EventScanner, ranks: Ranks, *, bulk: bool, learn: bool
     ) -> None:
-        """`learn` tells whether an unknown format is learnt."""
+        """`learn` says whether an unknown format is learned."""
         self.learner: Learner | None = Learner() if learn else None
-        """The last resort: there until any format is settled on, and beside one that was learnt."""
+        """The last resort: there until any format is settled on, and together with one that was learned."""
         self.records = 0
         """Training records that the settled format has read in lines."""
         self.share: float | None = None
-        """Share of the lines a learnt format was learnt from that it reads; None for any other."""
+        """Share of the lines a learned format was learned from that it reads; None for any other."""
         self.certainty: float | None = None
-        """How likely a learnt format reads step and loss right, in [0, 1]; None for any other."""
+        """How likely a learned format reads step and loss right, in [0, 1]; None for any other."""
         self.understood: list[int] = []
         """Lines not yet counted with records that were taken for none and turned out to be some."""
         self._early, self._placing = Early(), Placing()
@@ -46,14 +46,14 @@ class Evidence:
         self.detector.confirm(records)
 
     def pass_over(self, count: int, *, redraws: bool = False) -> None:
-        """Take note of lines, or redraws, that no format knows and that tell nothing new."""
+        """Take note of lines, or redraws, that no format knows and that show nothing new."""
         if self.learner is not None:
             if redraws:
                 self.learner = self.learner.below(self.records)
             self.learner.pass_over(count)
 
     def placed(self, line: Line | None, layout: Layout, numbers: list[float]) -> tuple[Layout, list[float]]:
-        """Return a record with what the line's envelope tells at whose end its own line stands."""
+        """Return a record with what the envelope shows of the line that ends with its own."""
         outer = None if line is None else line.outer
         if outer is None or outer.header is None:
             return layout, numbers
@@ -119,7 +119,7 @@ class Evidence:
             piece.add(*row)
 
     def _prefer_learned(self, piece: Piece) -> bool:
-        """Settle on a learnt format that reads a loss, where the weak one that is due tells none."""
+        """Settle on a learned format that reads a loss, where the weak one that is due shows none."""
         learner = self.learner
         if learner is None or not learner.saw_loss:
             return False
@@ -130,9 +130,9 @@ class Evidence:
         return True
 
     def _replay(self, learned: Format, learner: Learner, piece: Piece) -> bool:
-        """Settle on a learnt format and take the records it was learnt from; return if the newest is one.
+        """Settle on a learned format and take the records it was learned from; return if the newest is one.
 
-        They stand before this piece, and lines that were counted as not understood no longer are.
+        They precede this piece, and lines that were counted as not understood no longer are.
         """
         self.detector.settle_learned(learned)
         self._early.release(None)

@@ -1,7 +1,7 @@
 """Records of weak formats, held back until there are enough of them and nothing better came.
 
-A weak format's lines are also printed beside those of other formats, or look like what any
-script prints, so a few of them tell nothing.
+A weak format's lines are also printed next to those of other formats, or look like what any
+script prints, so a few of them prove nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from runwatch.parsers.body.piece import Held, Piece, tell_loss
 _ENOUGH = 16
 """So many training records of a weak format, and none of another, settle on it."""
 _PATIENCE = 8
-"""So many times more, where it tells no loss and lines that no format knows do."""
+"""So many times more, where it shows no loss and lines that no format knows do."""
 
 
 _TRAIN_LOSSES = frozenset({LOSS, "train/epoch_loss", "eval/train_loss"})
@@ -51,7 +51,7 @@ class WeakFormats:
                     break
 
     def hold(self, fmt: Format, held: Held, *, elsewhere: bool) -> bool:
-        """Keep a record; return whether there are enough. `elsewhere`: other lines tell a loss."""
+        """Keep a record; return whether there are enough. `elsewhere`: other lines show a loss."""
         rows = self._held.setdefault(fmt.name, [])
         rows.append(held)
         enough = _ENOUGH * (_PATIENCE if elsewhere and not tell_loss(rows) else 1)
@@ -71,7 +71,7 @@ class WeakFormats:
 
 
 class Early:
-    """Evaluations that tell the loss of training too, while no format is known.
+    """Evaluations that show the loss of training too, while no format is known.
 
     The records of a script may look like that.
     """

@@ -1,7 +1,7 @@
-r"""Lines that stand in the JSON of a container's log or of the journal: the text in them is the line.
+r"""Lines that are in the JSON of a container's log or of the journal: the text in them is the line.
 
 docker's json-file driver writes `{"log":"step 1 loss 2\n","stream":"stdout","time":"..."}`,
-`journalctl -o json` one object of fields with the text as MESSAGE. The time that they tell is put
+`journalctl -o json` one object of fields with the text as MESSAGE. The time that they show is put
 before the text, as journalctl and docker print it otherwise.
 """
 
@@ -34,12 +34,12 @@ _decode_journal = msgspec.json.Decoder(_Journal).decode
 
 
 def may_wrap(line: bytes) -> bool:
-    """Return whether another line may stand in this one: a quick look."""
+    """Return whether another line may be in this one: a quick look."""
     return line[:2] == b'{"' and (line.startswith(_DOCKER) or all(word in line for word in _JOURNAL))
 
 
 def unwrapped(line: bytes) -> bytes | None:
-    """Return the line that stands in another, its time before it; None if this is none of those."""
+    """Return the line that is in another, its time before it; None if this is none of those."""
     if not may_wrap(line):
         return None
     return _docker(line) if line.startswith(_DOCKER) else _journal(line)

@@ -1,8 +1,8 @@
-"""Where the message of a line begins, and what stands before it.
+"""Where the message of a line begins, and what precedes it.
 
 `[rank3]:[titan] 2026-04-18 22:15:40,200 - root - INFO - step: 10 ...`: launchers, containers and
 loggers each put something before a line. `opened` takes off what is surely no part of the message.
-`before` tells whether all in front of a known message is of that kind, be it less sure by itself.
+`before` says whether all in front of a known message is of that kind, be it less sure by itself.
 Both are blind to digits and look at each byte a bounded number of times.
 """
 
@@ -17,7 +17,7 @@ from runwatch.parsers.envelope.stamps import Stamp, find
 
 LEVEL = rb"(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|STDOUT|STDERR)"
 _CALM = rb"(?:TRACE|DEBUG|INFO|NOTICE|STDOUT|STDERR)"
-"""Levels that tell nothing; others stay with the message."""
+"""Levels that say nothing; others stay with the message."""
 _FRACTION = rb"(?:[.,]\d{1,9})?"
 _DATED = (
     rb"\d{4}[-/]\d\d[-/]\d\d[T _]\d\d:\d\d:\d\d" + _FRACTION + rb"(?: ?Z| ?[+-]\d\d:?\d\d)?"
@@ -98,7 +98,7 @@ def _pieces(task_ends: bytes, logged: bytes) -> re.Pattern[bytes]:
 
 
 _TASK_ENDS = {False: rb"(?= )" + SPEAKS, True: rb"(?= |$)"}
-"""What stands behind a task's tag, also where any number and colon are taken for one."""
+"""What follows a task's tag, also where any number and colon are taken for one."""
 _FIRST, _LATER = (
     {lenient: _pieces(ends, logged) for lenient, ends in _TASK_ENDS.items()} for logged in (_ICEFALL, _LOGGED)
 )
@@ -141,15 +141,15 @@ _Span = tuple[int, int]
 
 
 class Header(NamedTuple):
-    """What stands before the message of a line."""
+    """What precedes the message of a line."""
 
     end: int
     """Where the message begins."""
     names: tuple[str, ...] = ()
-    """`rank` and `node`, where it tells them."""
+    """`rank` and `node`, where it shows them."""
     spans: tuple[_Span, ...] = ()
     stamp: Stamp | None = None
-    """The time of the line, and where its parts stand."""
+    """The time of the line, and where its parts are."""
     parts: tuple[_Span, ...] = ()
     launched: int = 0
     """Where the last tag of a launcher or a container ends; a logger's part may follow."""
@@ -157,16 +157,16 @@ class Header(NamedTuple):
     """The tags of launchers: lines that share them are of one process."""
 
     def rank(self, line: bytes) -> int | None:
-        """Return the rank that it tells."""
+        """Return the rank that it shows."""
         return int(line[slice(*self.spans[0])]) if self.names else None
 
     def key(self, line: bytes) -> bytes:
-        """Return what tells ranks apart; empty where it tells none."""
+        """Return what distinguishes ranks; empty where it shows none."""
         return b":".join(line[slice(*span)].lstrip(b"0") or b"0" for span in self.spans)
 
 
 def opened(line: bytes, *, lenient: bool = False) -> Header | None:
-    """Return what surely stands before the message of a line, or None if nothing does.
+    """Return what surely precedes the message of a line, or None if nothing does.
 
     `lenient`: a number and a colon are a task's, whatever the message says.
     """
@@ -201,7 +201,7 @@ def message(line: bytes) -> bytes:
 
 
 def before(line: bytes, end: int) -> Header | None:
-    """Return what line[:end] tells, where a message is known to begin at `end`; None if it is no header."""
+    """Return what line[:end] shows, where a message is known to begin at `end`; None if it is no header."""
     sure = opened(line)
     if sure is None or sure.end > end:
         sure = Header(0)

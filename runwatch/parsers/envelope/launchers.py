@@ -1,7 +1,7 @@
 """What launchers put before each line of one process: torchrun, srun, mpirun, Ray, pdsh, compose, ...
 
 One table. A tag that could as well be part of a message, as `12: ` could be a step, counts only where
-the message behind it tells a step of its own or opens something.
+the message behind it shows a step of its own or opens something.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ NO_PLACE = (
     rb"(?! ?\d{1,9} ?[,/] {0,8}\d{1,9} ?[\])])"
     rb"(?! ?(?i:(?:global_?)?step|iter|epoch|ep|batch|update)[a-z]{0,8}[ :=#]{0,3}\d)"
 )
-"""What tells in brackets where training is, `[1, 200]` or `(epoch 1, step 4)`, belongs to the message."""
+"""What says in brackets where training is, `[1, 200]` or `(epoch 1, step 4)`, belongs to the message."""
 RANK = (
     rb"\[ ?(?:(?i:rank)[ :=]{0,2}|default)(?P<rank>\d{1,5})\]:?"  # torchrun, torchrun --tee, DeepSpeed
     rb"|\[\d{1,5},(?P<mpi>\d{1,5})\]<std(?:out|err)>: ?"  # mpirun --tag-output
     rb"|[Rr]ank ?(?P<said>\d{1,5}): "
 )
-"""Tags that tell the rank and are nothing else."""
+"""Tags that show the rank and are nothing else."""
 PROCESS = rb"\(\w[\w.:-]{0,80} pid=\d{1,9}(?:, ip=[\d.:a-f]{2,40})?\)"
 """Ray's: the process, not the rank."""
 TASK = rb"\[(?P<local>\d{1,5})\]:|(?P<node>\d{1,5}):"
-"""Tags that tell the rank, or the node before another tag, and may be a counter: `[3]: `, srun -l."""
+"""Tags that show the rank, or the node before another tag, and may be a counter: `[3]: `, srun -l."""
 CONTAINER = NOT_TRAINING + _NO_COUNTER + rb"[A-Za-z][\w.-]{0,62} {1,20}\|(?= )"
 """docker compose."""
 VALIDATES = rb"(?= {0,8}[=>#* -]{0,12}(?i:val|eval|test|dev)[A-Za-z]{0,12}\b[^\r\n]{0,60}? \d{1,9}\.\d)"
@@ -38,11 +38,11 @@ SPEAKS = (
     rb"|[^\r\n]{0,300}?(?:%\||(?<![A-Za-z])(?i:(?:global_?)?steps?|iter(?:ation)?s?|epochs?|batch|updates?|episodes?"
     rb"|iteration|time_?steps?)(?![A-Za-z])|: {1,8}(?:INFO|DEBUG)|\d\d:\d\d:\d\d)))(?! *[\d.]+, )"
 )
-"""A message that tells its own step, or opens something: what stands before it is no counter."""
+"""A message that shows its own step, or opens something: what precedes it is no counter."""
 
 
 def telling(found: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
-    """Return where rank and node stand, of the tags found by their names."""
+    """Return where rank and node are, of the tags found by their names."""
     if not found:
         return {}
     node = found.pop("node", None)

@@ -1,4 +1,4 @@
-"""A line: what stands before its message, and the message."""
+"""A line: what precedes its message, and the message."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from runwatch.parsers.envelope.header import Header, opened
 
 
 class Line:
-    """One row of the terminal, its envelope told from its body."""
+    """One row of the terminal, its envelope separated from its body."""
 
     __slots__ = ("body", "header", "number", "offset", "ordinal", "outer", "text")
 
     def __init__(
         self, text: bytes, offset: int, number: int, ordinal: int, outer: Line | None = None
     ) -> None:
-        """`outer` is the line with an envelope at whose end this one stands, if it does."""
+        """`outer` is the line with an envelope at whose end this one is, if there is one."""
         self.text, self.offset, self.number, self.ordinal, self.outer = text, offset, number, ordinal, outer
         self.header: Header | None = opened(text)
-        """What stands before the message."""
+        """What precedes the message."""
         self.body = text if self.header is None else text[self.header.end :]

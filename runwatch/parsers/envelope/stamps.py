@@ -27,7 +27,7 @@ _STAMP = re.compile(
 _MINUTES = re.compile(rb":\d\d:")
 """What every stamp holds: quickly looked for."""
 _HEAD = 120
-"""A line's own time stands within so many bytes."""
+"""A line's own time is within so many bytes."""
 _Span = tuple[int, int]
 
 
@@ -38,7 +38,7 @@ class Stamp(NamedTuple):
     decimals: int
     """Digits of the fraction of a second; 0 if there is none."""
     zone: int | None
-    """1 or -1: the sign of the offset from UTC that is printed; 0: it is UTC; None: it is not told."""
+    """1 or -1: the sign of the offset from UTC that is printed; 0: it is UTC; None: it is unknown."""
 
     def seconds(self, parts: Sequence[Any]) -> Any:
         """Return the time of a stamp's parts, for floats and for columns of them alike."""
@@ -76,7 +76,7 @@ class Stamped:
 
 
 def find(line: bytes, start: int, end: int) -> tuple[Stamp, tuple[_Span, ...]] | None:
-    """Return the first stamp in line[start:end] and where its parts stand."""
+    """Return the first stamp in line[start:end] and where its parts are."""
     found = _STAMP.search(line, start, end)
     if found is None:
         return None
@@ -97,7 +97,7 @@ def may_hold(line: bytes, end: int) -> bool:
 
 
 def stamped(line: bytes) -> float | None:
-    """Return the time that a line's head tells, or None."""
+    """Return the time that a line's head shows, or None."""
     if not may_hold(line, _HEAD):
         return None
     found = find(line, 0, min(len(line), _HEAD))

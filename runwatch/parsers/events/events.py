@@ -29,7 +29,7 @@ _LOOK = 4096
 _REDRAWN = frozenset({"eval_begin", "load", "compile"})
 """Kinds whose lines are redrawn: the same words right behind each other are one event."""
 _BLIND = re.compile(rb"%\||[Ee]valuati|[Vv]alidati|[Tt]raining|[Cc]heckpoint|Load")
-"""Words of bars; what tells events by them alone looks at no digits."""
+"""Words of bars; what finds events by them alone looks at no digits."""
 _DIGIT = re.compile(rb"\d")
 _TOLD = {"stage": stages.stage, "tracker": stages.tracker, "result": stages.result}
 """Kinds of line that are read for what they name."""
@@ -40,7 +40,7 @@ _APART = 100
 _NEAR = {"nan": 1 << 62, "skip": 4}
 """The same for kinds that are counted whatever the time: in all, and in a row."""
 _AFTERMATH = 1000
-"""Records after trouble in which a tracker's summary, printed at any end, tells of no good one."""
+"""Records after trouble in which a tracker's summary, printed at any end, reports no good one."""
 
 
 class Line(NamedTuple):
@@ -55,9 +55,9 @@ class Line(NamedTuple):
     number: int
     """Of its line in the log."""
     ordinal: int
-    """Of the record; a gap means that step lines stood between."""
+    """Of the record; a gap means that step lines were between."""
     whole: bytes = b""
-    """With its tag and the time that may stand before it; empty if there is none."""
+    """With its tag and the time that may precede it; empty if there is none."""
 
     @classmethod
     def of(cls, text: bytes, offset: int, number: int, ordinal: int) -> Line:
@@ -108,7 +108,7 @@ class EventScanner:
         self._drawn: tuple[str, bytes, int] = ("", b"", -1)
         """Kind, words and record number of the newest event that may be redrawn."""
         self._trouble = -_AFTERMATH
-        """Number of the newest record that told of trouble."""
+        """Number of the newest record that reported trouble."""
 
     def use(self, markers: tuple[tuple[bytes, str], ...]) -> None:
         """Add a format's markers: (text a line begins with, event kind)."""
@@ -118,7 +118,7 @@ class EventScanner:
     def feed(self, line: bytes, offset: int, number: int, ordinal: int) -> list[Event] | None:
         """Return the events of one record, [] for a line that belongs to one, None for any other line.
 
-        `ordinal` counts records: a gap in it means that step lines stood between.
+        `ordinal` counts records: a gap in it means that step lines were between.
         """
         marker = self._marker(line)
         if not self.inside and marker is None and not signatures.TRIGGER.search(line):
@@ -133,9 +133,9 @@ class EventScanner:
         return told + (self._line(seen) or []) or None
 
     def redraws(self, line: bytes) -> bytes | None:
-        """Return the words of the one event that redraws like a line tell; empty if they tell none.
+        """Return the words of the one event that redraws like a line show; empty if they show none.
 
-        None if any may tell one of its own. Nothing has begun before them.
+        None if any may show one of its own. Nothing has begun before them.
         """
         if signatures.TRIGGER.search(_BLIND.sub(b"", line)):
             return None
@@ -148,11 +148,11 @@ class EventScanner:
         return words if kind in _REDRAWN and not _DIGIT.search(words) else None
 
     def drew(self, ordinal: int) -> bool:
-        """Return whether a record told an event that is not told again right behind it."""
+        """Return whether a record reported an event that is not repeated right after it."""
         return self._drawn[2] == ordinal
 
     def tell_again(self, line: bytes, last: int) -> bool:
-        """Take records like `line`, up to number `last`, that tell the newest event once more.
+        """Take records like `line`, up to number `last`, that show the newest event once more.
 
         Return whether they belong to it: those of a format's marker do.
         """
@@ -200,7 +200,7 @@ class EventScanner:
             return None if sign is None else self._milestone(sign[0], line, sign[1][0])
         kind, words = sign
         self._trouble = line.ordinal
-        # the scheduler's word may stand behind half a step line
+        # the scheduler's word may be behind half a step line
         told = line.text[words.start() :] if kind == "scheduler" else message(line.text)
         rank, data = line.rank, line.data() | saves.broken_off(told)
         if kind == "xid" and (xid := _XID.search(told)):
@@ -212,7 +212,7 @@ class EventScanner:
         return [Event(kind, line.offset, line.number, decode(told.strip(), 300), rank, data=data)]
 
     def _milestone(self, kind: str, line: Line, words: bytes) -> list[Event]:
-        """Return the event of something that goes on beside training; [] where it only repeats the last."""
+        """Return the event of something that happens during training; [] where it only repeats the last."""
         if kind in _REDRAWN:
             repeats = self._drawn == (kind, words, line.ordinal - 1)
             self._drawn = kind, words, line.ordinal
@@ -253,7 +253,7 @@ def _plan(line: Line) -> list[Event]:
 
 
 def _redrawn(line: bytes) -> bytes:
-    """Return what stays the same of a line where it is redrawn: what stands before a bar."""
+    """Return what stays the same of a line where it is redrawn: what precedes a bar."""
     text, bar, _ = line.partition(b"%|")
     return text.rstrip(b" 0123456789") if bar else line
 

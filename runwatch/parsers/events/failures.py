@@ -1,7 +1,7 @@
 """torchrun's table of failures: which rank failed first, where, and how it ended.
 
 It follows a ChildFailedError; each agent prints its own. Of interest is what
-stands under "Root Cause (first observed failure)".
+is under "Root Cause (first observed failure)".
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _RANK = re.compile(r"(\d{1,6})")
 _EXIT = re.compile(r"(-?\d{1,6})(?: \(pid: (\d+)\))?")
 _SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
 _KINDS = {"-9": "killed", "-7": "segfault", "-11": "segfault", "-4": "segfault"}
-"""What ended a process by itself; it aborts (-6) or is told to end (-15) because of others."""
+"""What ended a process by itself; it aborts (-6) or is asked to end (-15) because of others."""
 _ROWS = 12
-"""So many lines a cause may have: others may stand between them."""
+"""So many lines a cause may have: others may be between them."""
 _MAX_OPEN = 64
 _APART = 512
 
@@ -35,7 +35,7 @@ class _Open:
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """Who failed first, as a table tells it."""
+    """Who failed first, as a table shows it."""
 
     offset: int
     """Of the table's last line."""
@@ -46,7 +46,7 @@ class Root:
     rank: int | None
     title: str
     data: dict[str, str]
-    """`host`, `exitcode` (negative: a signal), `pid`, where they are told."""
+    """`host`, `exitcode` (negative: a signal), `pid`, where they are reported."""
 
 
 class FailureTables:
@@ -66,7 +66,7 @@ class FailureTables:
         return True
 
     def feed(self, text: bytes, tag: bytes, offset: int, line: int, ordinal: int) -> tuple[bool, Root | None]:
-        """Return whether `text` belongs to the table of its tag, and what that tells if it is complete."""
+        """Return whether `text` belongs to the table of its tag, and what that shows if it is complete."""
         table = self._open.get(tag)
         if table is None:
             return False, None

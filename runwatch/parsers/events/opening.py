@@ -1,8 +1,8 @@
-"""Launches: how a log begins, so that the same words further on tell that the program was started again.
+"""Launches: how a log begins, so that the same words further on show that the program was started again.
 
 A program that is started again into the same log, by a loop or by hand, begins with the words with
-which it began before: its arguments, its banner. The first line of the log that tells enough, and
-stands only once at its beginning, is remembered without its time, level and digits.
+which it began before: its arguments, its banner. The first line of the log that shows enough, and
+is only once at its beginning, is remembered without its time, level and digits.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from runwatch.parsers.envelope.header import message
 HEAD = 1024
 """Bytes of a log that are its beginning; a launch within them is not reported."""
 _FIRST = 5
-"""Lines with text that are looked at: what comes later may come again as training goes on."""
+"""Lines with text that are looked at: what comes later may come again as training continues."""
 _LETTERS = 12
-"""Letters that a line has, at least, that tells enough."""
+"""Letters that a line has, at least, that shows enough."""
 _ALIKE = 64
 """Bytes in which two beginnings agree: arguments may differ behind them."""
 _NUMBER = re.compile(rb"\d+")

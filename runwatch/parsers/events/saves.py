@@ -1,7 +1,7 @@
 """What a line about saving says: of which part of a checkpoint, of which step, where, and how it went.
 
 A checkpoint is many files, and programs print a line for each: only those about the weights, or about
-the whole, tell of a checkpoint. Beside them stand optimizer shards, schedulers, tokenizers, settings.
+the whole, report a checkpoint. Next to them are optimizer shards, schedulers, tokenizers, settings.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from runwatch.parsers.lexicon.places import place_of
 
 CHECKPOINT = "checkpoint"
 PART = "save_part"
-"""A file of a checkpoint beside its weights."""
+"""A file of a checkpoint next to its weights."""
 FAILED = "checkpoint_failed"
 """A save that failed, or was left out."""
 
@@ -28,9 +28,9 @@ PATTERNS = (
     rb"\b[Ss]av(?:ed|ing):? \S*(?:\.(?:pt|pth|ckpt|bin|h5|keras|safetensors)\b|checkpoint)",
 )
 AT_END = rb"\b[Ss]av(?:ed|ing) (?:the |a |new |best ){0,3}(?:model|checkpoint|weights)\W{0,8}\Z"
-"""Words that tell it at the end of a line, unless that tells something else."""
+"""Words that mean it at the end of a line, unless that shows something else."""
 NEEDLES = (b"aved", b"aving", b"ave c", b"eparing", b"ritten", b"riting ", b"rote ", b"ready now")
-"""What tells that something of a checkpoint is saved."""
+"""What shows that something of a checkpoint is saved."""
 NOT_SAVED = (
     rb"[Ss]kip(?:s|ped|ping)? (?:\w+ ){0,3}(?:[Cc]heckpoint(?:ing|s)?\b|[Ss]aving[ :])",
     rb"(?:[Ff]ailed to|[Uu]nable to|[Cc]ould(?: not|n't)|[Cc]annot|[Ee]rror (?:while |when |in |during )?)"
@@ -40,7 +40,7 @@ NOT_SAVED = (
     rb"(?:skipped|failed|aborted|timed out)\b",
 )
 NOT_SAVED_NEEDLES = (b"heckpoint", b"aving")
-"""What tells that it was not."""
+"""What shows that it was not."""
 
 _FAILED = re.compile(b"|".join(NOT_SAVED))
 _SKIPPED = re.compile(rb"[Ss]kip")
@@ -48,7 +48,7 @@ _BROKEN_OFF = re.compile(
     rb"inline_container|PytorchStreamWriter|SafetensorError|No space left|quota exceeded|Input/output error"
     rb"|[Ff]ailed to (?:save|write)"
 )
-"""What an error says that ends a save in its midst."""
+"""What an error says that ends a save in its middle."""
 DONE = re.compile(rb"[Ss]aved\b|[Ff]inished|written|success|writing took")
 """A checkpoint that is complete, where others begin."""
 _OBJECT = re.compile(
@@ -96,7 +96,7 @@ class Save(NamedTuple):
     """saving, saved, failed or skipped."""
 
     def data(self) -> dict[str, str]:
-        """Return what an event tells of it beside its step."""
+        """Return what an event says of it, except its step."""
         told = {"path": self.path, "epoch": "" if self.epoch is None else str(self.epoch)}
         return {name: value for name, value in told.items() if value}
 
@@ -117,12 +117,12 @@ def read(line: bytes) -> Save:
 
 
 def broken_off(error: bytes) -> dict[str, str]:
-    """Return what an event tells of an error that a save may have ended with."""
+    """Return what an event says of an error that a save may have ended with."""
     return {"state": "failed"} if _BROKEN_OFF.search(error) else {}
 
 
 def _is_part(line: bytes, name: str) -> bool:
-    """Return whether a line tells of a file, called `name` if that is known, that is no weights."""
+    """Return whether a line reports a file, called `name` if that is known, that is no weights."""
     if _PART_FILE.fullmatch(name):
         return True
     found = _OBJECT.search(line)

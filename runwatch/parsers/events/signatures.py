@@ -1,4 +1,4 @@
-"""The words that tell an event: one line per way of saying it.
+"""The words that show an event: one line per way of saying it.
 
 Where several fit, the order decides: a root cause before what it drags along,
 trouble before milestones. Every pattern needs a literal in TRIGGER, by which
@@ -33,7 +33,7 @@ def _sign(kind: str, *patterns: bytes, needles: tuple[bytes, ...]) -> Sign:
 def _grouped(words: Iterable[bytes]) -> re.Pattern[bytes]:
     """Return what finds any of some words, of which all but the first byte are regexes.
 
-    Those that begin alike stand together: that is a third quicker.
+    Those that begin alike are together: that is a third quicker.
     """
     by_head: dict[bytes, list[bytes]] = {}
     for word in words:
@@ -45,7 +45,7 @@ _compiled = cache(re.compile)
 
 
 class Signs:
-    """Ways of saying things, the most telling first.
+    """Ways of saying things, the most specific first.
 
     A line is searched once for the needles of all; only the patterns of those that it holds are
     tried. So no needle may hold or overlap another one.
@@ -58,7 +58,7 @@ class Signs:
         self._needles = _grouped(word[:1] + re.escape(word[1:]) for word in sorted(needles))
 
     def first(self, line: bytes) -> tuple[str, re.Match[bytes]] | None:
-        """Return the kind of the first that a line tells, and the words that told it."""
+        """Return the kind of the first that a line shows, and the words that showed it."""
         held = set(self._needles.findall(line))
         if held:
             alone = len(held) == 1
@@ -330,7 +330,7 @@ MILESTONES = Signs(
     _sign("result", stages.RESULT, needles=stages.RESULT_NEEDLES),
     _sign("plan", PLAN.pattern, needles=_PLANS),
 )
-"""What a run does beside training."""
+"""What a run does in addition to training."""
 
 _TRIGGERS = (
     _PLANS,
@@ -390,7 +390,7 @@ _CODE = re.compile(rb"print\w*\(|\blog\w*\.\w+\(|\w=\w+,.*\w=| every ")
 
 
 def trouble(line: bytes) -> tuple[str, re.Match[bytes]] | None:
-    """Return the kind of trouble that a line tells, and the words that told it."""
+    """Return the kind of trouble that a line shows, and the words that showed it."""
     found = TROUBLE.first(line)
     if found is None or _CODE_LINE.match(line) or b" 0 errors" in line:
         return None
@@ -398,7 +398,7 @@ def trouble(line: bytes) -> tuple[str, re.Match[bytes]] | None:
 
 
 def milestone(line: bytes) -> tuple[str, re.Match[bytes]] | None:
-    """Return the kind of milestone that a line tells, and the words that told it."""
+    """Return the kind of milestone that a line shows, and the words that showed it."""
     found = MILESTONES.first(line)
     if found is not None and found[0] == "plan":  # settings look like code
         return found

@@ -1,7 +1,7 @@
-"""Lines of a pipeline beside its training: headers of stages, trackers' runs, scores of an evaluation.
+"""Lines of a pipeline other than its training: headers of stages, trackers' runs, scores of an evaluation.
 
 A header numbers a stage or is a banner that names a kind of training: `=== Stage 2/4: SFT ===`,
-`==> mid-training`. A score stands alone on its line: `MMLU accuracy: 31.65%`.
+`==> mid-training`. A score is alone on its line: `MMLU accuracy: 31.65%`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def tracker(line: bytes) -> dict[str, str]:
 
 
 def result(line: bytes) -> dict[str, str]:
-    """Return the score that a line tells: name and value, a share in [0, 1]; empty if the line tells none."""
+    """Return the score that a line shows: name and value, a share in [0, 1]; empty if the line shows none."""
     found = _RESULT.search(line)
     if found is None or _LEAST.match(found["name"]):
         return {}

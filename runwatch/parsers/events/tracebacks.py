@@ -1,8 +1,8 @@
 """Python tracebacks, joined: also indented, with variables (loguru), in a box (rich), or of ranks that mix.
 
 A traceback belongs to a tag: what launchers put before each line of a process
-(`[rank3]: `, `5: [default2]:`). Lines of one tag may stand apart, those without
-a tag may not. A logger's prefix stands before the first line or before all.
+(`[rank3]: `, `5: [default2]:`). Lines of one tag may be apart, those without
+a tag may not. A logger's prefix precedes the first line, or all lines.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from runwatch.core.text import decode
 
 HEAD = b"Traceback (most recent call last)"
 BECAUSE = b"direct cause of the following"
-"""Stands between a traceback and one that was raised because of it."""
+"""Appears between a traceback and one that was raised because of it."""
 _HEAD = re.compile(
     rb"(?P<indent> *)(?P<before>(?:(?!\+ Exc|>+ )[^\s'\"`].{0,200}?[\s>:|\]-])?)"
     rb"(?P<group>(?:\+ Exception Group )?)Traceback \(most recent call last\)(?::\s*$| [\x80-\xff]+\s*$)"
@@ -22,7 +22,7 @@ _HEAD = re.compile(
 _GLUED = re.compile(rb"(?<=[\w%)])Traceback \(most recent call last\):\s*$")
 """Behind a bar or another line that was not ended."""
 _NATIVE = re.compile(rb"(?:^|\s)C\+\+ $")
-"""Stands before the head of what native code prints; its error has a line of its own."""
+"""Appears before the head of what native code prints; its error has a line of its own."""
 _OUTERMOST = re.compile(
     r"(?:<module>|(?:main|_?run\w*|_bootstrap\w*|_wrap\w*|\w*wrapper|spawn_main|_main|\w*worker)\b)"
 )
@@ -38,15 +38,15 @@ _RAISED = re.compile(
     rb"|\w*rror(?::|$)|[A-Z]\w*: )|(?:[A-Za-z_]\w*\.)+\w+(?:: |$)"
 )
 _CAUGHT = re.compile(rb"\w+: Caught \w+ in .{1,80}\.$")
-"""What torch raises anew for a worker; the original stands below."""
+"""What torch raises again for a worker; the original is below."""
 _MAX_FRAMES = 60
 _SHOWN = 20
 """Lines of a traceback that are kept, the newest."""
 _MAX_OPEN = 64
 _APART = 512
-"""So many records may stand between two lines of a tagged traceback."""
+"""So many records may be between two lines of a tagged traceback."""
 _STRAY = 3
-"""So many lines of others may stand between two lines of one without a tag."""
+"""So many lines of others may be between two lines of one without a tag."""
 
 
 @dataclass(slots=True)
@@ -63,11 +63,11 @@ class _Open:
     """What a logger put before its first line, digits as 0."""
     indent: int
     barred: bool = False
-    """Whether it is of an exception group: a bar stands before each line."""
+    """Whether it is of an exception group: a bar precedes each line."""
     frames: list[str] = field(default_factory=list)
     stray: int = 0
     raised: bytes = b""
-    """Its last line, whose message stands on the next."""
+    """Its last line, whose message is on the next."""
     chained: bool = False
     """Whether it was raised because of one right before it."""
 
@@ -176,7 +176,7 @@ def _shape(text: bytes) -> bytes:
 
 
 def _inner(body: bytes, open_: _Open) -> bytes:
-    """Return the line without what stands before every line of its traceback."""
+    """Return the line without what precedes every line of its traceback."""
     size = len(open_.before)
     if size and _shape(body[:size]) == open_.before:
         return body[size:]

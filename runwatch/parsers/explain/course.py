@@ -28,7 +28,7 @@ class Course:
     stepless: int = 0
     """Records of which no step is known."""
     losses: int = 0
-    """Records that tell the loss of training."""
+    """Records that show the loss of training."""
 
     def take(self, block: Block) -> None:
         """Take the next block of the run."""

@@ -19,7 +19,7 @@ _WEIGHTS = {
     "weak format": 0.01,
     "several runs": 0.15,
     "falls": 0.02,  # and half of the share of records at which the step falls
-    "falls, learnt": 0.06,  # and four times the share: what was taken for the step may be none
+    "falls, learned": 0.06,  # and four times the share: what was taken for the step may not be one
     "stepless": 0.1,  # and as much as 0.3 by their share
     "step again": 0.05,  # and the share of the records
     "uneven steps": 0.03,
@@ -48,7 +48,7 @@ _EPOCHS = re.compile(
     rb"(?:(?:total|max(?:imum)?|num(?:ber)?(?:[_ ]of)?|n|nb)[_ -]?(?:train(?:ing)?[_ -]?)?epochs?"
     rb"|epochs?[_ -](?:num|total|max)|(?<![_ ])epochs)['\"]?\s{0,30}[:=( ]\s{0,3}(\d{1,6})(?![\w.]|,\d)"
 )
-"""How many epochs are planned, as settings tell it."""
+"""How many epochs are planned, as settings show it."""
 
 
 class Doubt(NamedTuple):
@@ -81,7 +81,7 @@ class Grounds(NamedTuple):
 
 
 def doubts(grounds: Grounds, data: bytes) -> list[Doubt]:
-    """Return what speaks against a reading of `data`, the gravest first."""
+    """Return what speaks against a reading of `data`, the most severe first."""
     found = [*_of_format(grounds)]
     if grounds.courses:
         found += [*_of_runs(grounds), *_of_steps(grounds), *_of_values(grounds)]
@@ -101,7 +101,7 @@ def _of_format(grounds: Grounds) -> Iterator[Doubt]:
     few = 1 / (grounds.records + grounds.head_start + 1)
     yield Doubt(few, f"{_count(grounds.records, 'record')} may be too few")
     if grounds.learned is not None and grounds.learned < 1:
-        yield Doubt(1 - grounds.learned, f"learnt from this log with a certainty of {grounds.learned:.0%}")
+        yield Doubt(1 - grounds.learned, f"learned from this log with a certainty of {grounds.learned:.0%}")
     if grounds.weak:
         yield Doubt(
             _WEIGHTS["weak format"],
@@ -116,14 +116,15 @@ def _of_runs(grounds: Grounds) -> Iterator[Doubt]:
     courses = grounds.courses
     if len(courses) > 1:
         yield Doubt(
-            _WEIGHTS["several runs"], f"{len(courses):,} runs stand in it, if each was told from the next"
+            _WEIGHTS["several runs"],
+            f"{len(courses):,} runs are in it, if each was distinguished from the next",
         )
     falls = sum(gap < 0 for course in courses for gap in course.gaps)
     if falls:
         share = falls / sum(len(course.steps) for course in courses)
         weight = _WEIGHTS["falls"] + share / 2
         if grounds.learned is not None:
-            weight = min(1.0, _WEIGHTS["falls, learnt"] + 4 * share)
+            weight = min(1.0, _WEIGHTS["falls, learned"] + 4 * share)
         times = "once" if falls == 1 else f"{falls:,} times"
         yield Doubt(weight, f"the step goes back {times}: restarts, or no step")
 
@@ -139,7 +140,7 @@ def _of_steps(grounds: Grounds) -> Iterator[Doubt]:
     same = gaps.count(0) / len(gaps) if gaps else 0.0
     if same > _REPEATED:
         reason = (
-            f"{same:.0%} of the records tell the step of the one before: of several processes, or no step"
+            f"{same:.0%} of the records have the step of the one before: of several processes, or no step"
         )
         yield Doubt(min(0.5, _WEIGHTS["step again"] + same), reason)
     usual, often = next(iter(Counter(gap for gap in gaps if gap > 0).most_common(1)), (0.0, 0))
@@ -164,7 +165,7 @@ def _of_values(grounds: Grounds) -> Iterator[Doubt]:
     elif losses < 0.9 * records:
         share = "most" if 2 * losses > records else "few"
         weight = _WEIGHTS[f"loss in {share} records"]
-        yield Doubt(weight, f"only {losses / records:.0%} of the records tell the loss of training")
+        yield Doubt(weight, f"only {losses / records:.0%} of the records have the loss of training")
 
 
 def _of_total(course: Course, data: bytes) -> Iterator[Doubt]:

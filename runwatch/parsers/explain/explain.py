@@ -47,7 +47,7 @@ class Explanation:
     certainty: float
     """From 0 to 1."""
     reasons: tuple[str, ...]
-    """What was read, and what speaks against it, the gravest first."""
+    """What was read, and what speaks against it, the most severe first."""
     lines: int
     understood: int
     spoke: tuple[tuple[int, str], ...]
@@ -75,7 +75,7 @@ class _Reading:
     lines: list[bytes]
     parser: StreamParser
     unread: list[int] = field(default_factory=list)
-    """Numbers of the lines that told nothing when they came."""
+    """Numbers of the lines that contained nothing when they came."""
     rows: dict[tuple[str, str], list[Row]] = field(default_factory=dict)
     """By table kind and pattern, in stream order."""
     printed: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
@@ -124,7 +124,7 @@ def explain(data: bytes, formats: Sequence[Format]) -> Explanation:
     own = fmt is not None and fmt.own
     return Explanation(
         format=name,
-        title=fmt.title if fmt else "learnt from this log" if name else "",
+        title=fmt.title if fmt else "learned from this log" if name else "",
         certainty=certainty(found) if name else 0.0,
         reasons=(*_basis(reading, fmt), *(doubt.reason for doubt in found if doubt.weight >= SLIGHT))
         if name

@@ -58,12 +58,12 @@ class Sample:
     """(line number, text) of the lines that hold its numbers: mostly one."""
     taken: tuple[Taken, ...]
     text: bytes
-    """The record itself if it stands on one line, else nothing."""
+    """The record itself if it is on one line, else nothing."""
     found: tuple[Token | None, ...]
 
 
 def drawn(line: bytes) -> list[bytes]:
-    """Return what a line showed one after the other, the last first, without colours."""
+    """Return what a line showed one after the other, the last first, without colors."""
     parts = [_ESCAPES.sub(b"", part) for part in line.split(b"\r") if part.strip()]
     return parts[::-1] or [b""]
 
@@ -160,7 +160,7 @@ def template(one: Sample, always: Set[str]) -> str:
 def _write(text: bytes, places: Sequence[tuple[Token, Taken]]) -> tuple[str, dict[str, str], dict[str, str]]:
     """Return a template of a text, and the units and names of its fields.
 
-    It begins behind the last number that stands before the first field: a time, most often.
+    It begins behind the last number that precedes the first field: a time, most often.
     """
     first, last = places[0][0], places[-1][0]
     at, end = first.start, last.start + len(last.text)

@@ -1,4 +1,4 @@
-"""Where in the text of a record each of its numbers stands: parsing, walked backwards.
+"""Where in the text of a record each of its numbers is: parsing, walked backwards.
 
 Matchers, readers and documents hand out values, not places. For a person who
 wants to trust them a value is looked for again: a number that is printed behind
@@ -34,7 +34,7 @@ class Token(NamedTuple):
     end: int
     value: float
     unit: str
-    """What stands behind it, if that may be a unit."""
+    """What follows it, if that may be a unit."""
     text: str
     """Both, as printed."""
     within: bool
@@ -83,7 +83,7 @@ def _same(a: float, b: float) -> bool:
 
 
 def _named(text: bytes, at: int, name: str) -> bool:
-    """Whether `name` stands just before `at`."""
+    """Whether `name` is just before `at`."""
     before = text[max(0, at - 120) : at]
     between = _BETWEEN.search(before)
     return between is not None and before[: between.start()].endswith(name.encode())

@@ -31,7 +31,7 @@ def restricted(formats: Sequence[Format], name: str | None) -> tuple[Format, ...
 
 @cache
 def catalogue() -> tuple[Format, ...]:
-    """Return every known format, the most telling first; those of other packages go before ours."""
+    """Return every known format, the most specific first; those of other packages go before ours."""
     from runwatch.parsers.formats import plugins
 
     ours = builtin()

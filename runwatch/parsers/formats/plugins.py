@@ -1,7 +1,7 @@
 """Formats of other packages, found by entry points of the group `runwatch.formats`.
 
 An entry point names a Format or a sequence of them. Whatever is wrong with one
-is told in a line and leaves the others alone: when it is loaded, and when it
+is reported in a line and leaves the others alone: when it is loaded, and when it
 raises later, at some line of a log.
 """
 
@@ -25,7 +25,7 @@ GROUP = "runwatch.formats"
 def load(taken: Iterable[str], tell: Tell) -> tuple[Format, ...]:
     """Return the formats of installed packages; `taken` are names that they may not have.
 
-    What is wrong is told, one line each, also later while they are used.
+    What is wrong is reported, one line each, also later while they are used.
     """
     names = set(taken)
     formats: list[Format] = []
@@ -43,7 +43,7 @@ def load(taken: Iterable[str], tell: Tell) -> tuple[Format, ...]:
 
 
 def _formats(loaded: object) -> Iterator[Format]:
-    """Yield the formats that an entry point stands for. Raises TypeError for anything else."""
+    """Yield the formats of an entry point. Raises TypeError for anything else."""
     for fmt in loaded if isinstance(loaded, (tuple, list)) else (loaded,):
         if not isinstance(fmt, Format):
             raise TypeError(f"it is no runwatch Format but {type(fmt).__name__}")
@@ -74,7 +74,7 @@ def _guarded(fmt: Format, tell: Tell) -> Format:
 
 
 class _Guard:
-    """Switches a format off at its first error, and tells that once."""
+    """Switches a format off at its first error, and reports that once."""
 
     def __init__(self, what: str, tell: Tell) -> None:
         self._what, self._tell = what, tell
@@ -142,7 +142,7 @@ class _Reader(Reader):
         self._reader, self._guard = reader, guard
 
     def feed(self, line: bytes, number: int) -> list[Row] | None:
-        """Return the records that `line` completes, or None if it is none of theirs."""
+        """Return the records that `line` completes, or None if it is not one of theirs."""
         return self._call(lambda: self._reader.feed(line, number))
 
     def flush(self) -> list[Row]:

@@ -1,7 +1,7 @@
 r"""Formats that users describe in runwatch.toml, as templates or regular expressions.
 
 A template is the line with its numbers replaced by names in braces; `{_}` is a
-number of no interest, and a space stands for any run of them:
+number of no interest, and a space means any run of them:
 
     [[formats]]
     name = "mine"
@@ -97,7 +97,7 @@ class UserPattern(Matcher):
         digit_blind: bool,
         owner: str = "",
     ) -> None:
-        """`names` tells what each group is; `units` and `renamed` go by those names.
+        """`names` says what each group is; `units` and `renamed` go by those names.
 
         `owner` is the name of the format, for people.
         """
@@ -221,7 +221,7 @@ def _template(key: str, text: str) -> tuple[re.Pattern[bytes], dict[int, str]]:
         if index % 2 == 0:
             if not piece and 0 < index < len(pieces) - 1:
                 raise PatternError(
-                    key, "two fields stand side by side", "put the text between them, or a space"
+                    key, "two fields are next to each other", "put the text between them, or a space"
                 )
             if "{" in piece or "}" in piece:
                 raise PatternError(
@@ -232,7 +232,7 @@ def _template(key: str, text: str) -> tuple[re.Pattern[bytes], dict[int, str]]:
             parts.append(VALUE + rb"(?![\d.])")
         else:
             if piece in groups.values():
-                raise PatternError(key, f"field {piece!r} stands twice", "call one of them {_}")
+                raise PatternError(key, f"field {piece!r} appears twice", "call one of them {_}")
             groups[len(groups) + 1] = piece
             spaces = b"" if pieces[index - 1][-1:].strip() == "" else rb"[ ]*"  # two runs of spaces are slow
             parts.append(spaces + rb"(" + VALUE + rb")(?![\d.])")
@@ -255,7 +255,7 @@ def _expression(text: str) -> tuple[re.Pattern[bytes], dict[int, str]]:
     if _runs_away(text):
         raise PatternError(
             "regex",
-            "a repeated group holds a repetition or a choice, which can take for ever",
+            "a repeated group holds a repetition or a choice, which can take forever",
             "write it without one, or use a template",
         )
     if _is_slow(pattern, text):
@@ -317,7 +317,7 @@ def _takes_long(pattern: re.Pattern[bytes], line: bytes) -> bool:
 def _repeated(text: str) -> list[bytes]:
     r"""Return what the expression repeats: it is hard where a line holds nothing else.
 
-    Of characters one stands for all that the same quantified pieces take: of `\d+`, `[a-f]*` and
+    Of characters one represents all that the same quantified pieces take: of `\d+`, `[a-f]*` and
     `x*` there are a digit, a letter up to f, and x.
     """
     begun = [b""]

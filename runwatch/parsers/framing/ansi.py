@@ -1,4 +1,4 @@
-"""What a terminal adds to a line: colours and other escape sequences, NUL bytes, echoed keys."""
+"""What a terminal adds to a line: colors and other escape sequences, NUL bytes, echoed keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UP = b"\x1b[A"
 _GLUED = re.compile(rb"\x1b\[A(?=[^\r\n\x1b]|\x1b(?!\[A))")
 """The last of some moves up, with something behind it that is on another row of the terminal."""
 _MAX_ROWS = 16
-"""Rows told apart in one line; what is behind them stays together."""
+"""Rows distinguished in one line; what is behind them stays together."""
 _ECHO = re.compile(rb"^(?:\^\[\[[\d;]*[A-Z~]|\^[A-Z\[])+")
 """Keys typed at the terminal, as it echoes them: `^[[B` for an arrow, `^C`."""
 
@@ -21,7 +21,7 @@ _ECHO = re.compile(rb"^(?:\^\[\[[\d;]*[A-Z~]|\^[A-Z\[])+")
 def bare(line: bytes) -> bytes:
     """Return the text of a line alone."""
     if b"\x1b" in line or b"\0" in line:
-        up = UP * line.count(UP) if _is_bar(line) else b""  # behind a bar it tells the bar's position
+        up = UP * line.count(UP) if _is_bar(line) else b""  # behind a bar it gives the bar's position
         line = _ESCAPES.sub(b"", line) + up
     return _ECHO.sub(b"", line) if line[:1] == b"^" else line
 
@@ -46,7 +46,7 @@ def glued(block: bytes, begin: int, end: int) -> int:
     """
     escape = block.find(b"\x1b", begin, end)  # a byte is found far faster than three
     moves = escape >= 0 and block.find(b"\r", begin, end) >= 0
-    moves = moves and block.rfind(UP, escape, end) >= 0  # from behind: four times as fast among colours
+    moves = moves and block.rfind(UP, escape, end) >= 0  # from behind: four times as fast among colors
     found = _GLUED.search(block, block.find(UP, escape, end), end) if moves else None
     if found is None:
         return end
@@ -57,7 +57,7 @@ def glued(block: bytes, begin: int, end: int) -> int:
 class Uncoloured(Matcher):
     """A matcher that reads a line through its escape sequences; spans are those in the line as it is.
 
-    A span may hold a sequence that stands inside a number; such a line has no skeleton.
+    A span may hold a sequence that is inside a number; such a line has no skeleton.
     """
 
     def __init__(self, matcher: Matcher) -> None:
@@ -65,7 +65,7 @@ class Uncoloured(Matcher):
         self.prefix = matcher.prefix
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return the numbers of the line's text; None too where a sequence stands inside a number."""
+        """Return the numbers of the line's text; None too where a sequence is inside a number."""
         if b"\x1b" not in line and b"\0" not in line:
             return self._matcher.match(line, start)
         places: list[int] = []

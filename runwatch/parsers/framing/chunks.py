@@ -9,11 +9,11 @@ from runwatch.parsers.framing.cut import WINDOW, is_cut
 from runwatch.parsers.framing.redraws import settled
 
 BEHIND = b"\n" * 1024
-"""What stands behind a block, so that its lines can be read in place (see lines.PAD)."""
+"""What follows a block, so that its lines can be read in place (see lines.PAD)."""
 
 
 class Chunk(NamedTuple):
-    """Whole records: text[:end], which stands at `start` in the stream."""
+    """Whole records: text[:end], which is at `start` in the stream."""
 
     text: bytes
     end: int

@@ -20,7 +20,7 @@ PAD = 1024
 UNCLEAN = (b"\x1b", b"\0")
 """What a line that has to be made bare holds."""
 PAINTED_INSIDE = re.compile(rb"(?m)\x1b(?!\[[\d;]*m$)(?:(?<=[^\n]\x1b)|(?!\[[\d;]*m))")
-"""Finds escape sequences in lines, but for one colour before the text and one behind it."""
+"""Finds escape sequences in lines, but for one color before the text and one behind it."""
 _COLOURS = re.compile(rb"(?:\x1b\[[\d;]*m)+")
 
 _ALL = slice(None)
@@ -41,7 +41,7 @@ class Lines:
         self.redraws = text.find(b"\r", begin, end) >= 0
         """Whether a carriage return ends some records."""
         self.buffer: Bytes
-        """The block, its records ended by newlines, and what stands behind it."""
+        """The block, its records ended by newlines, and what follows it."""
         if self.redraws or len(text) - end < PAD:
             self.buffer = np.empty(self.size + PAD, np.uint8)
             self.buffer[: self.size] = np.frombuffer(text, np.uint8, self.size, begin)
@@ -144,14 +144,14 @@ class Lines:
 
     @cached_property
     def _unclean(self) -> bool:
-        """Whether an escape sequence or a NUL byte stands anywhere."""
+        """Whether an escape sequence or a NUL byte is anywhere."""
         end = self.begin + self.size
         return self.text.find(b"\x1b", self.begin, end) >= 0 or self.text.find(b"\0", self.begin, end) >= 0
 
     def beginning(self, prefix: bytes, index: Ints | slice = _ALL) -> NDArray[np.bool_]:
         """Return a mask of the records `index` that begin with the first eight bytes of `prefix`.
 
-        Colours may stand before them. Those that begin with any other escape are among them.
+        Colors may precede them. Those that begin with any other escape are among them.
         """
         if not prefix:
             return np.ones(len(self.starts[index]), bool)
@@ -166,7 +166,7 @@ class Lines:
     def _heads(self) -> tuple[NDArray[np.uint64], NDArray[np.bool_] | None]:
         """The first eight bytes of each record, and a mask of those that begin with an escape or a NUL byte.
 
-        Of records that begin with the same colour as the first of them, the eight bytes behind it.
+        Of records that begin with the same color as the first of them, the eight bytes behind it.
         """
         begins = np.asarray(self.eight[self.starts].view("<u8"))
         if not self._unclean:

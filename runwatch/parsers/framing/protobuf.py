@@ -65,12 +65,12 @@ def fields(data: bytes, at: int = 0, end: int | None = None) -> Iterator[tuple[i
 
 
 def signed(number: int) -> int:
-    """Return a varint as the int32 or int64 it stands for."""
+    """Return a varint as the int32 or int64 it means."""
     return number - (1 << 64) if number >> 63 else number
 
 
 def zigzag(number: int) -> int:
-    """Return a varint as the sint32 or sint64 it stands for."""
+    """Return a varint as the sint32 or sint64 it means."""
     return number >> 1 ^ -(number & 1)
 
 

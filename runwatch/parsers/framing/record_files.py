@@ -1,7 +1,7 @@
 """How W&B and TensorBoard put records into a file: bytes in any pieces to whole records.
 
 Both check themselves, so a torn end is waited for and a damaged stretch is known as
-such, told once, and passed over. Both keep at most MAX_RECORD bytes back.
+such, reported once, and passed over. Both keep at most MAX_RECORD bytes back.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ class Records:
 
 
 class Damage(NamedTuple):
-    """A stretch that cannot be read; told once."""
+    """A stretch that cannot be read; reported once."""
 
     offset: int
     """Byte of the stream at which it begins."""
     title: str
     after: int
-    """How many of the records that came with it stand before it."""
+    """How many of the records that came with it precede it."""
 
 
 class Found(NamedTuple):
@@ -68,7 +68,7 @@ class Found(NamedTuple):
         self.records.data.append(data)
 
     def spoiled(self, offset: int, title: str) -> None:
-        """Tell of damage behind the records so far."""
+        """Report damage behind the records so far."""
         self.damages.append(Damage(offset, title, len(self.records)))
 
 
@@ -87,7 +87,7 @@ class Blocks:
     _HEAD = struct.Struct("<IHB")
     _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
     _SEEDS = tuple(zlib.crc32(bytes([kind])) for kind in range(5))
-    """The checksum of a fragment's type, with which that of its data goes on."""
+    """The checksum of a fragment's type, with which that of its data continues."""
 
     def __init__(self, at: int = 0, origin: int = 0, *, inside: bool = False) -> None:
         """`at` is the place of the first byte, `origin` that of the file's.
@@ -105,7 +105,7 @@ class Blocks:
         elif inside:
             self._skip = (origin - at) % self.BLOCK
         self._void: int | None = None
-        """Where zeros were passed over; told when something follows them."""
+        """Where zeros were passed over; reported when something follows them."""
         self._begun = at
         """Where the record begins whose fragments are being gathered, or the next one."""
         self._parts: list[bytes] | None = None
@@ -155,7 +155,7 @@ class Blocks:
         return out
 
     def _whole(self, buffer: bytes, at: int, out: Found) -> int:
-        """Take the sound records from `at` on that stand whole in its block; return where they end."""
+        """Take the sound records from `at` on that are whole in its block; return where they end."""
         base, unpack, crc32, seed = self._at, self._HEAD.unpack_from, zlib.crc32, self._SEEDS[self._FULL]
         add_offset, add = out.records.offsets.append, out.records.data.append
         last = at + self.BLOCK - (base - self._origin + at) % self.BLOCK
@@ -177,7 +177,7 @@ class Blocks:
         """Return whether zeros, where a fragment should begin, may yet be written over.
 
         What follows them in their block says that they are damage; a block of which
-        nothing was written is passed over, and told of when another one was.
+        nothing was written is passed over, and reported when another one was.
         """
         there = min(room, len(buffer) - at)
         if buffer.count(0, at, at + there) < there:
@@ -213,7 +213,7 @@ class Blocks:
                 self._parts = None
 
     def _spoil(self, out: Found, offset: int, room: int) -> None:
-        """Go on at the next block, as nothing tells where the next fragment begins."""
+        """Continue at the next block, as nothing shows where the next fragment begins."""
         self._parts = None
         self._skip = room
         out.spoiled(offset, f"damaged: {room} bytes are passed over")
@@ -241,7 +241,7 @@ class Events:
         self._lost = inside
         """Looking for a record's beginning."""
         self._told = inside
-        """Whether this search was told of."""
+        """Whether this search was reported."""
         self._lost_at = at
         self._crcs: dict[int, int] = {}
 
@@ -297,7 +297,7 @@ class Events:
     def _search(self, buffer: bytes, at: int, out: Found) -> int:
         """Return where the next record begins, or how far there is none.
 
-        Zeros alone are an end that is not written yet: they are told of when a record follows.
+        Zeros alone are an end that is not written yet: they are reported when a record follows.
         """
         first, end = at, len(buffer)
         while end - at >= self.HEAD:
@@ -335,7 +335,7 @@ def framing(head: bytes | bytearray) -> type[Blocks] | type[Events] | None:
 
 
 def may_be_framed(head: bytes | bytearray) -> bool:
-    """Return whether bytes too few to tell may begin such a file."""
+    """Return whether bytes too few to show may begin such a file."""
     if not head:
         return False
     if len(head) < len(Blocks.MAGIC):

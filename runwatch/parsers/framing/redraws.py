@@ -1,7 +1,7 @@
 """Where a piece of a stream has to end so that a record is read together with the bar behind it.
 
-`tqdm.write` wipes the bar, writes the text and draws the bar again as it now stands. A bar is else
-redrawn ten times a second at most: beside steps that are quicker, only the one behind a record shows
+`tqdm.write` wipes the bar, writes the text and draws the bar again as it now is. A bar is else
+redrawn ten times a second at most: next to steps that are quicker, only the one behind a record shows
 its step (see segments). So such a record waits for what is printed next, which comes at once.
 """
 
@@ -18,7 +18,7 @@ _LONGEST = 4096
 def settled(recent: bytes, block: bytes, cut: int) -> int:
     """Return how much of block[:cut], which ends with a line end, can be read by now.
 
-    It is less than `cut` where the last record is a dict beside a quick bar. `recent` stood before the
+    It is less than `cut` where the last record is a dict next to a quick bar. `recent` preceded the
     block: its last BESIDE bytes or more.
     """
     text = block[max(0, cut - _LONGEST) : cut]

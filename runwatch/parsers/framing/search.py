@@ -1,4 +1,4 @@
-"""Where in a large text any of many words stands.
+"""Where in a large text any of many words occurs.
 
 A regex of many words tries them at every byte that one of them begins with. Here the three rarest
 bytes of each word are hashed and looked up at every place of the text at once; only where they
@@ -29,7 +29,7 @@ class Search:
         self._whole = None if whole is None else whole.match
         self._short = tuple(sorted(word for word in words if len(word) < 3))
         self._words: dict[int, list[tuple[int, bytes]]] = {}
-        """By three of its bytes: each other word, and where in it they stand."""
+        """By three of its bytes: each other word, and where in it these are."""
         for word in words.difference(self._short):
             at = _rarest(word)
             self._words.setdefault(int.from_bytes(word[at : at + 3], "big"), []).append((at, word))
@@ -60,7 +60,7 @@ class Search:
 
 
 def finds(text: bytes, word: bytes, begin: int, end: int) -> Iterator[int]:
-    """Yield where a word stands in text[begin:end]."""
+    """Yield where a word is in text[begin:end]."""
     at = text.find(word, begin, end)
     while at >= 0:
         yield at
@@ -73,6 +73,6 @@ def _hashes(numbers: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 
 def _rarest(word: bytes) -> int:
-    """Return where in a word those three bytes stand that are rarest in text."""
+    """Return where in a word those three bytes are that are rarest in text."""
     rare = [_COMMON.find(byte) % 32 for byte in word]
     return max(range(len(word) - 2), key=lambda at: sum(rare[at : at + 3]))

@@ -25,12 +25,12 @@ from runwatch.parsers.lexicon.words import (
 )
 
 _NO_HEADING = SAVES | VAL | {b"early", b"stop", b"stopping", b"stopped"}
-"""Words of lines that tell what was done then, not that a record begins."""
+"""Words of lines that say what was done then, not that a record begins."""
 
 _RIGHT_BELOW = 3
-"""Lines within which the first loss stands below the only heading seen yet."""
+"""Lines within which the first loss is below the only heading seen yet."""
 _NO_EPOCH = _NO_HEADING | TOLD_AGAIN
-"""Words of lines that stand below an epoch, or tell another one."""
+"""Words of lines that are below an epoch, or show another one."""
 
 
 def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan] | None:
@@ -60,14 +60,14 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
         and any(is_telling(f.name) or is_bare_score(lines[0].line, f) for f in lines[0].found)
     ]
     finer = [lines for lines in values if not lines[0].ranked and _tells_training(lines[0])]
-    if epoch is not None and finer:  # what tells an epoch is a summary of the batches
+    if epoch is not None and finer:  # what shows an epoch is a summary of the batches
         values = [lines for lines in values if lines in finer or is_val(lines[0].line)]
     if not any(_tells_training(lines[0]) for lines in values):
         return None
     every = [kept for lines in values for kept in lines]
     if len(steps) < ENOUGH and 8 * (len(steps) + len(every)) <= seen - steps[0].seen:
         return None
-    boxed = is_boxed(steps[0].line)  # there, each name stands by itself and means what it says
+    boxed = is_boxed(steps[0].line)  # there, each name is alone and means what it says
     meant = {} if boxed else aliases(every, frozenset().union(*map(usual_of, values)))
     nested = epoch is not None or takes_turns(steps, counted)
     plans = {steps[0].head: Plan(steps[0].head, counted, epoch, alone=True, nested=nested)}
@@ -77,7 +77,7 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
 
 
 def tells_batches(plans: Mapping[bytes, Plan], main: Plan, families: Mapping[bytes, list[Kept]]) -> bool:
-    """Whether blocks tell a loss of many batches of each epoch whose summary the lines of `main` are."""
+    """Whether blocks show a loss of many batches of each epoch whose summary the lines of `main` are."""
     of, *below = plans.values()
     if not of.nested or main.counter is None or not is_epoch(main.counter[1]):
         return False
@@ -90,7 +90,7 @@ def tells_batches(plans: Mapping[bytes, Plan], main: Plan, families: Mapping[byt
 
 
 def _counted(lines: list[Kept]) -> list[tuple[Place, Place | None]]:
-    """Return what may count on lines that tell only places, with the epoch within which it does, if any."""
+    """Return what may count on lines that show only places, with the epoch within which it does, if any."""
     counted, epoch, _ = counter_of(lines, last=True)
     if counted is not None and epoch is not None:
         return [(counted, epoch)]
@@ -99,21 +99,21 @@ def _counted(lines: list[Kept]) -> list[tuple[Place, Place | None]]:
 
 
 def _tells_training(kept: Kept) -> bool:
-    """Whether a line tells how well training goes."""
+    """Whether a line shows how well training goes."""
     scores = [f.name for f in kept.found if is_quality(f.name) or is_bare_score(kept.line, f)]
     return not is_val(kept.head) and any(not is_val(name) for name in scores)
 
 
 def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
-    """Return the plan of the lines that head the epochs whose lines tell but the step, or no place at all.
+    """Return the plan of the lines that head the epochs whose lines show only the step, or no place at all.
 
-    One stands above the first line, and one wherever the step falls; a later launch begins at the same epoch.
+    One is above the first line, and one wherever the step falls; a later launch begins at the same epoch.
     """
     at = [(kept.offset, 0.0) for kept in lines]
     if main.counter is not None:
         if main.epoch is not None or is_epoch(main.counter[1]):
             return {}
-        if main.nested and ratio(lines, main.counter):  # its end tells where an epoch ends
+        if main.nested and ratio(lines, main.counter):  # its end shows where an epoch ends
             return {}
         at = [(kept.offset, step) for kept in lines if (step := kept.at(main.counter)) is not None]
     falls = [(a[0], b[0]) for a, b in pairwise(at) if b[1] <= a[1] and main.counter]
@@ -133,7 +133,7 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
 
 
 def _places_alone(kept: Kept) -> bool:
-    """Whether a line tells nothing but places, or one and a time.
+    """Whether a line shows nothing but places, or one and a time.
 
     `Epoch: 3/30`, `[step=4/90,epoch=0]`, `Epoch: 3, step=4`, `epoch: 3  time: 17`.
     """

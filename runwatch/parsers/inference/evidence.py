@@ -21,8 +21,8 @@ PLAIN = 5
 def speaks_plainly(lines: list[Kept], plan: Plan) -> bool:
     """Whether lines in a row leave no doubt: a named step that grows, its end, a loss, and more of training.
 
-    A run that goes wrong from its first step on is told at once, not after a dozen lines. What a
-    time is can not be told from so few, so those that print one are waited for.
+    A run that goes wrong from its first step on is reported at once, not after a dozen lines. What a
+    time is cannot be reported from so few, so those that print one are waited for.
     """
     if plan.counter is None or plan.counter[0] > STEP_RANK or plan.epoch is not None or is_val(plan.head):
         return False
@@ -49,8 +49,8 @@ def few_are_enough(lines: list[Kept], seen: int) -> bool:
     """Whether a family of few lines is to be believed at the end of a stream of `seen` lines.
 
     An eighth of the lines is a log; so are a quarter of those since the first of them if each
-    names much (before them, much may have been said about the model), a sixteenth if each also tells
-    how many there will be or names yet more, and five lines with a score each that stand all over the
+    names much (before them, much may have been said about the model), a sixteenth if each also shows
+    how many there will be or names yet more, and five lines with a score each that are all over the
     text. Less is an example in a text.
     """
     named = min(len({f.name for f in kept.found if is_telling(f.name)}) for kept in lines)

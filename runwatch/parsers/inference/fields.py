@@ -1,6 +1,6 @@
 """The named numbers of any line of text: what the learner sees of a format nobody described.
 
-Every number stands behind some text; the end of that text is its name:
+Every number follows some text; the end of that text is its name:
 `loss: 1.2`, `loss=1.2`, `lr 3e-4`, `"loss": 1.2`, `iter time (ms): 12.5`. Of a
 range, `Batch [0-20]`, the end counts. Dates, clock times and durations are no
 numbers. All rules look at which bytes are digits and never at which digits they
@@ -92,7 +92,7 @@ _BESIDE = re.compile(
 _AFTER = re.compile(rb"(?i)(.+) after\Z")
 """A name that says what of: `Cost after iteration 100: 0.69`, `Score at iteration 100 is 0.69`."""
 _ASIDE = re.compile(rb" \([A-Za-z][A-Za-z ]{0,30}\)(?= (?:at|after) )")
-"""Stands between a name and its place: `Loss (one batch) at step 100: 0.69`."""
+"""Appears between a name and its place: `Loss (one batch) at step 100: 0.69`."""
 _SENTENCE = re.compile(rb"[A-Za-z]{6,}\. +(?=[A-Za-z_#])")
 """Ends a sentence, which names nothing behind it: `Epoch 1 completed. Loss: 9.98`; but not `Valid. loss`."""
 _NUMBER_NEXT = re.compile(rb" +[+-]?\d[\d.,]*(?:e[+-]?\d+)?[kKMB]?(?=\s|$|[,;|])")
@@ -102,7 +102,7 @@ _WINDOW = re.compile(
 """Over how many a value is a mean, behind its name: `Avg reward (last 100): 2.5`."""
 _BEHIND = re.compile(rb"[A-Za-z_][\w./-]*(?: [A-Za-z_][\w./-]*){0,3} ?\Z")
 _PLACE = re.compile(rb"(?i)(?:step|iter(?:ation)?|epoch|batch|episode|update)\Z")
-"""What a number stands at that is printed without a name: `epoch 0, batch 12: 4.98`."""
+"""What precedes a number that is printed without a name: `epoch 0, batch 12: 4.98`."""
 _PAIRED = re.compile(rb"\b([A-Za-z]\w*)/([A-Za-z][\w/]*)\b")
 """What two numbers with a slash between them are, each by itself."""
 _SPLIT = re.compile(rb"(?i)train(?:ing)?|val(?:id(?:ation)?)?|test|dev")
@@ -111,7 +111,7 @@ _OF_SPLIT = re.compile(rb"(?i)(.*\S[ _-])(?:" + _SPLIT.pattern[4:] + rb")\Z")
 _FILLING = re.compile(rb"\[(?:[=#>*. -]|\xe2[\x94-\x97][\x80-\xbf]){8,200}\]")
 """A bar that a script draws itself, as far as it is filled: `Training [====      ] 40/100 loss=0.5`."""
 _BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"=>"))
-"""What stands between a place and the number told there, if it has a point: `Epoch 3 2.57`."""
+"""What is between a place and the number printed there, if it has a point: `Epoch 3 2.57`."""
 _COPULAS = frozenset((b"", b"is", b"was"))
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
 _TENSOR = re.compile(rb"\bTensor (\w+) of type \w+\. Dims: \(\): \Z")
@@ -124,13 +124,13 @@ class Field(NamedTuple):
     """One number of a line."""
 
     name: bytes
-    """The text it is named by; empty where none stands before it."""
+    """The text it is named by; empty where none precedes it."""
     start: int
     end: int
     suffix: bytes
     """Its unit as printed; empty if none."""
     total: tuple[int, int] | None = None
-    """Where the second number of `12/500` stands."""
+    """Where the second number of `12/500` is."""
 
     def unit(self, metric: str) -> Unit:
         """Return how the number becomes the stored one if it is `metric`."""

@@ -8,7 +8,7 @@ what it finds depends on the lines alone and never on how they arrived. (Counts
 of evidence, not of lines: a run that prints a line a minute must not wait hours.)
 Before its first look it believes a few lines in a row that leave no doubt.
 
-A counter that may begin anew with each epoch is waited for: an epoch must have
+A counter that may begin again with each epoch is waited for: an epoch must have
 changed, or many lines have been seen.
 """
 
@@ -53,7 +53,7 @@ ROW = b"row"
 KEPT_LINES, KEPT_BYTES = 2048, 1 << 19
 """What is kept to learn from and to replay; the oldest lines go first."""
 _TOLD = frozenset((b"best", b"summary"))
-"""Words of the heads of lines that tell again what others told."""
+"""Words of the heads of lines that repeat what others printed."""
 _LOOK = 16
 """Lines kept before the first look."""
 _RARER = 8
@@ -80,11 +80,11 @@ class Learner:
         self._fence: int | None = None
         """The line at which the code block began that is open."""
         self.sure = 0.0
-        """Share of the lines kept that the learnt format reads; 0 before."""
+        """Share of the lines kept that the learned format reads; 0 before."""
         self.saw_loss = False
-        """Whether a line told a place and a loss."""
+        """Whether a line had a place and a loss."""
         self.reads_loss = False
-        """Whether the learnt format reads a loss and the step that it is of."""
+        """Whether the learned format reads a loss and the step that it is of."""
         self.certainty = 0.0
         """How likely it reads step and loss right, in [0, 1]; 0 before.
 
@@ -102,7 +102,7 @@ class Learner:
         self._lines += lines
 
     def below(self, records: int) -> Learner:
-        """Return who is to see the lines below so many records: until a format is learnt, there are none."""
+        """Return who is to see the lines below so many records: until a format is learned, there are none."""
         return self
 
     def see(
@@ -110,7 +110,7 @@ class Learner:
     ) -> Format | None:
         """Take one record that no format knows; return the format as soon as one is believed.
 
-        `line` is the message; `before` is what stands before it in the whole line, if anything does.
+        `line` is the message; `before` is what precedes it in the whole line, if anything does.
         """
         self._lines += 1
         if self._quoted(line):
@@ -146,7 +146,7 @@ class Learner:
         self.kept = [kept for kept in self.kept if kept.head != ROW]
 
     def _quoted(self, line: bytes) -> bool:
-        """Whether a line stands in a code block or a table of a Markdown text: an example, and no log."""
+        """Whether a line is in a code block or a table of a Markdown text: an example, and no log."""
         if line[:1] == b"#" and _HEADING.match(line):
             self._markdown = True
         elif line[:3] == b"```" and self._markdown:
@@ -289,8 +289,8 @@ class Learner:
 def _of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:
     """Return the judgements about lines that are not of validation, the likeliest first.
 
-    Lines led by a score of validation count if there are no others: each may tell of both. So do
-    at the end those that tell what was saved, and how good it was.
+    Lines led by a score of validation count if there are no others: each may print both. So do
+    at the end those that show what was saved, and how good it was.
     """
     judged = [j for j in judged if OTHER_WORK.isdisjoint(words(j.plan.head))]
     train = [j for j in judged if not is_val(j.plan.head) or _names_training(j.plan)]
@@ -305,7 +305,7 @@ def _names_training(plan: Plan) -> bool:
 
 
 def _better_may_come(judgement: Judgement, families: Mapping[bytes, list[Kept]]) -> bool:
-    """Whether a judgement about lines without a loss is to wait for a rarer family that tells one."""
+    """Whether a judgement about lines without a loss is to wait for a rarer family that shows one."""
     if judgement.plan.losses:
         return False
     many = len(families[judgement.plan.head])
@@ -354,7 +354,7 @@ def _side_by_side(judged: list[Judgement], families: Mapping[bytes, list[Kept]])
     for other in (judgement.plan for judgement in judged[1:]):
         if (
             other.head not in plans and counts_alike(other, main) and _TOLD.isdisjoint(words(other.head))
-        ):  # told again
+        ):  # a value that was printed before
             lines = families[other.head], families[main.head]
             among = interleaved(*lines) and not (other.names == main.names and in_stretches(*lines))
             beside = among or is_val(other.head) or (not other.quality and bool(main.quality))

@@ -1,4 +1,4 @@
-"""Finds the learning rate of records that tell it on lines of their own: `Current learning rate: 1e-4`."""
+"""Finds the learning rate of records that show it on lines of their own: `Current learning rate: 1e-4`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runwatch.parsers.lexicon.words import is_rate
 
 
 def rates(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
-    """Return the plans of lines beside the records of `main` that tell their learning rate, and no step.
+    """Return the plans of lines near the records of `main` that show their learning rate, and no step.
 
     There is about one of them for each record, or each names its epoch: what is printed once, or once
     for each of several launches, is a setting. Nothing but the rate is read of them.
@@ -32,6 +32,6 @@ def rates(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]
 
 
 def _tells_rate(kept: Kept) -> bool:
-    """Whether one number of a line is a learning rate, and no place stands there but an epoch."""
+    """Whether one number of a line is a learning rate, and no place is there but an epoch."""
     epochs = all(r == EPOCH_RANK for r, _ in kept.ranked)
     return epochs and sum(is_rate(field.name) for field in kept.found) == 1

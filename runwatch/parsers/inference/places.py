@@ -1,6 +1,6 @@
 """Finds what counts in a family of lines: the step, or the epoch within which it counts.
 
-A counter grows from line to line, or begins anew with each epoch.
+A counter grows from line to line, or begins again with each epoch.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from runwatch.parsers.lexicon.units import SCALES
 Place = tuple[int, bytes]
 """Rank and name of a counter (see learn_words.place)."""
 ENOUGH = 12
-"""Lines of a family that are enough while the stream goes on."""
+"""Lines of a family that are enough while the stream continues."""
 _PATIENCE = 128
 """Lines after which it is no longer waited for an epoch to change, or for a counter to grow."""
 
 
 _LINES_A_STEP = 4
-"""The most lines that tell of one step."""
+"""The most lines that belong to one step."""
 _NAMED = frozenset((*range(STEP_RANK + 1), EPOCH_RANK))
 """Ranks of counters that say what they count."""
 
@@ -55,7 +55,7 @@ class Kept:
     outer: bytes = b""
     """The line with its envelope, where that is not empty."""
     header: Header | None = None
-    """What stands before `line` in it."""
+    """What precedes `line` in it."""
 
     def value(self, index: int) -> float:
         """Return the number of one field."""
@@ -81,7 +81,7 @@ class Kept:
 
 
 def counter_of(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | None, bool]:
-    """Return the step, the epoch within which it counts, and whether it is too early to tell.
+    """Return the step, the epoch within which it counts, and whether it is too early to say.
 
     Without a step, the epoch that the lines name, if any.
     """
@@ -125,7 +125,7 @@ def _round_of(lines: list[Kept], counted: Place, places: list[Place]) -> Place |
 
 
 def _begins(lines: list[Kept], counted: Place, *, last: bool) -> bool:
-    """Whether all lines tell an epoch that hardly ever falls, and it moves on or is still the first one."""
+    """Whether all lines show an epoch that hardly ever falls, and it moves on or is still the first one."""
     values = steps_of(lines, counted)
     if len(values) < len(lines) or not grows(lines, counted, least=0.0):
         return False
@@ -153,7 +153,7 @@ def grows(lines: list[Kept], counted: Place, *, least: float) -> bool:
     falls = sum(b < a for a, b in pairwise(values))
     again = sum(b < a and b <= values[0] for a, b in pairwise(values))
     if falls and falls == again and counted[0] in _NAMED and rises >= 2 and 4 * falls <= len(values):
-        return True  # a named counter that begins anew, run by run
+        return True  # a named counter that begins again, run by run
     if len(values) < ENOUGH and falls:
         return False
     if (
@@ -162,7 +162,7 @@ def grows(lines: list[Kept], counted: Place, *, least: float) -> bool:
         and rises >= ENOUGH // 2
         and _LINES_A_STEP * (rises + 1) >= len(values)
     ):
-        return True  # it tells a step on several lines
+        return True  # it shows a step on several lines
     least = 0.0 if rounded(lines, counted) else least  # 28K stays the same for a while
     often = rises > least * (len(values) - 1) and rises >= min(2, len(lines) - 1)
     return falls <= 0.1 * len(values) and (least == 0.0 or often)
@@ -182,7 +182,7 @@ def ratio(lines: list[Kept], counted: Place) -> bool:
 
 
 def two_ratios(lines: list[Kept]) -> bool:
-    """Whether every line tells two places with their ends: `[1/30][20/500]`."""
+    """Whether every line shows two places with their ends: `[1/30][20/500]`."""
     return all(sum(k.found[i].total is not None for _, i in k.ranked) > 1 for k in lines)
 
 

@@ -1,7 +1,7 @@
-"""Learns again where the layout of a log changes: lines of a later stage, that a learnt format does not read.
+"""Learns again where the layout of a log changes: lines of a later stage that it does not read.
 
-`[pretrain] step 9 recon 0.1`, many times, and then `[finetune] epoch 1 loss 0.7`. What stands among the
-records was there to be learnt with them, so only lines below the newest one count, and of these a kind that
+`[pretrain] step 9 recon 0.1`, many times, and then `[finetune] epoch 1 loss 0.7`. What is among the
+records was there to be learned with them, so only lines below the newest one count, and of these a kind that
 was not seen before. They have to leave less doubt than those of a first stage.
 """
 
@@ -20,7 +20,7 @@ from runwatch.parsers.lexicon.words import SAVES, TOLD_AGAIN, VAL, words
 _SURE = 0.8
 """How likely a later stage must be read right."""
 _MANY = 2 * ENOUGH
-"""Lines of a stage that are enough while the stream goes on; at its end, half of them are."""
+"""Lines of a stage that are enough while the stream continues; at its end, half of them are."""
 _PATIENCE = 4 * KEPT_LINES
 """Lines below a record that may be of use, after which no more are looked at until another record comes."""
 _MOST = 1024
@@ -28,16 +28,16 @@ _MOST = 1024
 _BESIDE = SAVES | TOLD_AGAIN | VAL
 """Words of lines that are no stage of training."""
 _STAGES = 4
-"""Stages learnt of one stream, besides the first."""
+"""Stages learned of one stream, besides the first."""
 
 
 class Relearner(Learner):
-    """Watches lines that a learnt format does not read. Its state is what stands below the newest record."""
+    """Watches lines that a learned format does not read. Its state is what is below the newest record."""
 
     def __init__(
         self, fmt: Format, known: frozenset[bytes], trust: tuple[float, float], records: int = 0
     ) -> None:
-        """`fmt` is the learnt format, `known` holds the heads of the lines that it was learnt among.
+        """`fmt` is the learned format, `known` holds the heads of the lines that it was learned among.
 
         `trust` is how sure and how certain that is (see Learner); `records` is how many it has read.
         """
@@ -46,7 +46,7 @@ class Relearner(Learner):
 
     @classmethod
     def behind(cls, learner: Learner, fmt: Format) -> Relearner | None:
-        """Return what goes on behind a learner and the format that it has found; None after many stages."""
+        """Return what continues after a learner and the format that it has found; None after many stages."""
         if len(fmt.matchers) > _STAGES:
             return None
         known = frozenset(kept.head for kept in learner.kept)
@@ -55,7 +55,7 @@ class Relearner(Learner):
         return cls(fmt, known, (learner.sure, learner.certainty))
 
     def below(self, records: int) -> Relearner:
-        """Return what watches below the newest of so many records: what was seen stands beside them."""
+        """Return what watches below the newest of so many records: what was seen is next to them."""
         if records == self._records:
             return self
         beside = {kept.head for kept in self.kept}

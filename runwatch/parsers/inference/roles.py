@@ -86,7 +86,7 @@ def told_by(family: bytes) -> bytes:
 
 
 def is_boxed(line: bytes) -> bool:
-    """Whether a line is a row of a box, and does not stand behind a logger's bar: `| 10:00:00 | Epoch 3`."""
+    """Whether a line is a row of a box, and does not follow a logger's bar: `| 10:00:00 | Epoch 3`."""
     return line[:1] == b"|" and line.rstrip()[-1:] == b"|"
 
 
@@ -108,13 +108,13 @@ def relevant(line: bytes) -> bool:
 
 
 def _behind_settings(line: bytes) -> bytes:
-    """Return what a line tells behind a dict, if that is a place and a score; else the line."""
+    """Return what a line shows after a dict, if that is a place and a score; else the line."""
     rest = line[line.rfind(b"}") + 1 :] if b"}" in line else b""
     return rest if rest.count(b":") > 1 and _NUMBER.search(rest) and _RELEVANT.search(rest.lower()) else line
 
 
 def rank(line: bytes, number: Field) -> int | None:
-    """Return how likely a number's name makes it the step (0 is best), or None if it is none."""
+    """Return how likely a number's name makes it the step (0 is best), or None if it cannot be one."""
     if not _INTEGER.match(line, number.start, number.end) or number.suffix not in _COUNT_SUFFIXES:
         return None
     name = number.name
@@ -139,7 +139,7 @@ def rank(line: bytes, number: Field) -> int | None:
 
 
 def _glued(line: bytes, number: Field, word: bytes) -> bytes:
-    """Return what a letter right before a number stands for: `E3/10`, `E03 B0010/500`."""
+    """Return what a letter right before a number means: `E3/10`, `E03 B0010/500`."""
     letter = line[number.start - 1 : number.start]
     if letter == b"B" and word == b"b":
         return b"batch"
@@ -151,7 +151,7 @@ def place(rank: int, name: bytes) -> tuple[int, bytes]:
     """Return what a counter is known by: its rank and the word that says what it counts.
 
     `LSTM_e10 Epoch` and `Fine-Tune Epoch` count epochs, `Iter` what `Iteration` does;
-    `best epoch` tells again what others told.
+    `best epoch` repeats what others printed.
     """
     last = name.rpartition(b" ")[2].lower().rstrip(b".")
     if last not in _STEP_RANKS or not TOLD_AGAIN.isdisjoint(words(name)):
@@ -187,7 +187,7 @@ def _may_count(line: bytes, number: Field) -> bool:
 
 
 def _follows(line: bytes, first: Field, second: Field) -> bool:
-    """Whether the second of two nameless counters stands next to the first: `[1, 200]`, `[1/9][20/500]`."""
+    """Whether the second of two nameless counters is next to the first: `[1, 200]`, `[1/9][20/500]`."""
     between = line[first.total[1] if first.total else first.end : second.start]
     whole = _INTEGER.match(line, second.start, second.end) and not second.suffix
     nameless = not first.name and second.name in (b"", b"#")
@@ -205,7 +205,7 @@ def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> byte
         return None
     first = found[index]
     inside = _OBJECT.search(line, 0, first.start)
-    if inside is not None:  # the order of its keys tells nothing
+    if inside is not None:  # the order of its keys means nothing
         return masked(line[: inside.start()]) + b"{" + (b" val" if _TYPE_VAL.search(line) else b"")
     later = found[index + 1 :]
     said = next(

@@ -1,7 +1,7 @@
 """Judges families of lines: which numbers are their values, what these mean, is it training at all.
 
 A family is believed for what its lines have in common: a counter that grows (or
-begins anew with each epoch), repetition, and names that only training prints.
+begins again with each epoch), repetition, and names that only training prints.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _LOSSES = _WHOLE | frozenset(
 _BARE = _LOSSES | frozenset(
     b"mse mae ce bce nll l cross entropy model step epoch iter is was the info".split()
 )
-"""Words of the name of a loss that is believed to be one of training if its lines tell nothing else."""
+"""Words of the name of a loss that is believed to be one of training if its lines show nothing else."""
 _DENSE = 512
 """So many of these lines right below each other are enough."""
 _PARTS = frozenset(
@@ -60,17 +60,17 @@ _PARTS = frozenset(
 )
 """Words of the parts of a loss."""
 _PLAYERS = frozenset(b"d g dis disc discriminator gen generator critic actor policy value fake real".split())
-"""Words of losses that stand against, or beside, each other: none is the sum of the others."""
+"""Words of losses that are against, or next to, each other: none is the sum of the others."""
 _SEVERAL = 2
 """The most losses that need not be parts of one."""
 _PLAIN = _LOSSES - {b"all"}
-"""The same where each stands on a line of its own; `all` is then one of several sets of data."""
+"""The same where each is on a line of its own; `all` is then one of several sets of data."""
 _TESTED = _PLAIN - {b"train", b"training", b"trn"} | frozenset(b"test set data global".split())
 """Words of the name of the loss of test data."""
 _TOLD = frozenset((b"best", b"min", b"lowest"))
 """Words of the names of losses that were."""
 _LOSS_COUNTS = 12
-"""A line that tells the loss of training counts as much as four with another score."""
+"""A line that shows the loss of training counts as much as four with another score."""
 LOSSLESS = 0.75
 """The most a reading is trusted in which nothing is the loss of training: it may be what was missed."""
 _NAMELESS = frozenset((b"", b"value"))
@@ -88,11 +88,11 @@ class Judgement:
     certainty: float
     """How likely its counter and its values are what they seem, in [0, 1], if many lines are read."""
     waits: bool = False
-    """Whether the counter may begin anew with the next epoch, and none has been seen to end."""
+    """Whether the counter may begin again with the next epoch, and none has been seen to end."""
     guessed: bool = False
     """Whether nothing but the steadiness of its step speaks for training."""
     bare: bool = False
-    """Whether nothing but a loss is told, and no place."""
+    """Whether nothing but a loss is printed, and no place."""
 
 
 def judge(every: list[Kept], *, last: bool) -> Judgement | None:
@@ -107,7 +107,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     counter, epoch, waits = counter_of(lines, last=last)
     if counter is None:
         counter = turning(lines)
-    # numbers told once per epoch, or per step within one, are of training whatever they are called
+    # numbers printed once per epoch, or per step within one, are of training whatever they are called
     by_epoch = counter is not None and is_epoch(counter[1]) and grows(lines, counter, least=0.9)
     structured = by_epoch or (counter is not None and (epoch is not None or two_ratios(lines)))
     guessed = not telling and not structured and counter is not None and _steady(lines, counter)
@@ -123,7 +123,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         if share < 0.5 and not (ratio(lines, counter) and grows(lines, counter, least=0.9)):
             return None
     usual = usual_of(lines)
-    validated = any(is_val(name) and is_quality(name) for name in usual)  # so each tells a whole epoch
+    validated = any(is_val(name) and is_quality(name) for name in usual)  # so each is of a whole epoch
     repeats = counter is not None and (is_epoch(counter[1]) or rounded(lines, counter))
     plan = Plan(
         head=every[0].head,
@@ -159,9 +159,9 @@ def _meant(plan: Plan) -> set[str]:
 
 
 def _splits(lines: list[Kept], names: Collection[bytes]) -> frozenset[bytes]:
-    """Return the names such as `train` and `val` that stand for a loss, since their values are no counts.
+    """Return the names such as `train` and `val` that mean a loss, since their values are no counts.
 
-    The only other name beside a `val` is training's, whatever it is: `fit = 0.34, val = 0.47`.
+    The only other name next to a `val` is training's, whatever it is: `fit = 0.34, val = 0.47`.
     """
     whole = {f.name for k in lines for i, f in enumerate(k.found) if k.whole(i) or is_time(f)}
     splits = frozenset(name for name in names if name not in whole and is_split(name))
@@ -172,9 +172,9 @@ def _splits(lines: list[Kept], names: Collection[bytes]) -> frozenset[bytes]:
 
 
 def _tells_but_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bool:
-    """Whether lines tell the loss of training, hardly ever the same one, and but a time or a share beside it.
+    """Whether lines show the loss of training, nearly always another, and only a time or a share next to it.
 
-    Where they stand right below each other, one that tells a place may yet come between them.
+    Where they are right below each other, one that shows a place may yet come between them.
     """
     if len(names) != 1 or not is_loss(names[0]) or not _BARE.issuperset(words(names[0])):
         return False
@@ -223,13 +223,13 @@ def _quality(
     scores = [name for name in scores if not is_val(name)] or [n for n in scores if 2 * names[n] > count]
     losses = [name for name in scores if is_loss(name) and not is_val(name)]
     if scores and 3 * max((names[name] for name in losses), default=0) > max(map(names.__getitem__, scores)):
-        scores = losses  # other scores may stand on lines of their own
+        scores = losses  # other scores may have lines of their own
     most = max((names[name] for name in scores), default=0)
     return frozenset(name for name in scores if 2 * names[name] > most) if 5 * most > count else frozenset()
 
 
 def _by_itself(quality: frozenset[bytes], lines: list[Kept]) -> frozenset[bytes]:
-    """Return the plain loss alone if its parts stand on lines of their own: `step 1 box_loss`."""
+    """Return the plain loss alone if its parts are on lines of their own: `step 1 box_loss`."""
     plain = frozenset(name for name in quality if is_loss(name) and _PLAIN.issuperset(words(name)))
     told = [quality & {f.name for f in kept.found} for kept in lines]
     apart = all(is_loss(name) for name in quality) and not any(t & plain and t - plain for t in told)
@@ -237,9 +237,9 @@ def _by_itself(quality: frozenset[bytes], lines: list[Kept]) -> frozenset[bytes]
 
 
 def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) -> dict[bytes, str]:
-    """Return what a family's names mean where they alone do not tell.
+    """Return what a family's names mean where they alone do not show.
 
-    `part` tells whether a loss of another name, as of a part of the model, is the loss if there is no other.
+    `part` says whether a loss of another name, as of a part of the model, is the loss if there is no other.
     """
     meant: dict[bytes, str] = {}
     if not any(canonical(spelled(name)) == LOSS for name in names):
@@ -275,20 +275,20 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
 
 
 def _is_of_training(name: bytes) -> bool:
-    """Whether a name is that of a loss of training by its kind, `Train MSE`: others are parts beside it."""
+    """Whether a name is that of a loss of training by its kind, `Train MSE`: others are parts next to it."""
     told = meaning(spelled(name))
     return told.split == "train" and told.unless == LOSS
 
 
 def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
-    """Return the name of a loss of test data as that of validation, if only that is told of either."""
+    """Return the name of a loss of test data as that of validation, if only that is printed."""
     losses = [name for name in names if is_loss(name) and is_val(name)]
     plain = [name for name in losses if b"test" in words(name) and _TESTED.issuperset(words(name))]
     return dict.fromkeys(plain, VAL_LOSS) if len(losses) == 1 else {}
 
 
 def loss_of_parts(names: frozenset[bytes]) -> bytes | None:
-    """Return the `total` that is the loss, since parts of one stand beside it: `total,pde,bc,data`."""
+    """Return the `total` that is the loss, since parts of one are next to it: `total,pde,bc,data`."""
     parts = sum(not _PARTS.isdisjoint(words(name)) for name in names)
     return next((name for name in names if name.lower() == b"total"), None) if parts > 1 else None
 
@@ -296,7 +296,7 @@ def loss_of_parts(names: frozenset[bytes]) -> bytes | None:
 def losses_by_split(names: Collection[bytes]) -> dict[bytes, str]:
     """Return the columns of losses that are called by their part of the data alone: `epoch,train,val`.
 
-    So is a `total` beside nothing but epochs, times and rates.
+    So is a `total` next to nothing but epochs, times and rates.
     """
     others = [n for n in names if not (is_epoch(n) or is_rate(n) or b"time" in words(n))]
     epochs = any(map(is_epoch, names))
@@ -323,7 +323,7 @@ def counts_alike(plan: Plan, main: Plan) -> bool:
 
 
 def interleaved(lines: list[Kept], main: list[Kept]) -> bool:
-    """Whether one family's lines stand among the other's, and not before or after them."""
+    """Whether one family's lines are among the other's, and not before or after them."""
     return lines[0].offset < main[-1].offset and main[0].offset < lines[-1].offset
 
 

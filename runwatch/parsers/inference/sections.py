@@ -1,6 +1,6 @@
 """Lines that say what those below them are about: `Training:`, `Phase: val`, `Eval epoch: 54`.
 
-Where the numbers of a record stand on lines of their own, the same name may stand there twice, once for
+Where the numbers of a record are on lines of their own, the same name may be there twice, once for
 each part of the data.
 """
 
@@ -34,7 +34,7 @@ def opens(line: bytes) -> bool:
 
 
 class Sections:
-    """Which section the newest line stands in. Its state is whether that is one of validation."""
+    """Which section the newest line is in. Its state is whether that is one of validation."""
 
     def __init__(self) -> None:
         self._val = False
@@ -49,7 +49,7 @@ class Sections:
     def family(self, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bytes:
         """Return the family of a line: below the name of a section, that of its lines.
 
-        A line that tells a place stands for itself, and ends the section before it; so does, but for the
+        A line that shows a place means itself, and ends the section before it; so does, but for the
         end, one that says itself that it is of training.
         """
         if not ranked:

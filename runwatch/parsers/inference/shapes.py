@@ -19,7 +19,7 @@ _DIGIT = re.compile(rb"\d")
 _LONGEST = 512
 """Bytes of the longest line whose shape is remembered."""
 _MOST = 512
-"""Shapes remembered; with more, it begins anew."""
+"""Shapes remembered; with more, it begins again."""
 
 
 class Reading(NamedTuple):
@@ -35,7 +35,7 @@ class Reading(NamedTuple):
 
 _NOTHING = Reading(None, [], [])
 _Spans = list[tuple[int, int, int]]
-"""Which numbers have names with digits, and where those stand."""
+"""Which numbers have names with digits, and where those are."""
 _known: dict[bytes, tuple[Reading | None, _Spans]] = {}
 
 
@@ -71,7 +71,7 @@ def _read(line: bytes) -> Reading | None:
 
 
 def _spans(shape: bytes, found: list[Field]) -> _Spans | None:
-    """Return where the names that hold digits stand, or None if that is not sure."""
+    """Return where the names that hold digits are, or None if that is not sure."""
     spans = []
     for index, field in enumerate(found):
         if _DIGIT.search(field.name):

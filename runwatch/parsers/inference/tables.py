@@ -39,13 +39,13 @@ _CELL = re.compile(
     rb"(" + VALUE + rb")(?:%|s)?"
     rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+/\d+|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None|-+"
 )
-"""A number, or one of the things that stand among numbers: an object, a clock time, a size, a gap."""
+"""A number, or one of the things that are among numbers: an object, a clock time, a size, a gap."""
 _BARE = re.compile(rb"(?i)#? ?(?:(?:avg|average|mean|total|train|training)[ _.-]?){0,2}loss(?:es)?\.?")
-"""A heading that stands alone over a column of losses."""
+"""A heading that is alone above a column of losses."""
 _TWO = re.compile(rb"[\t|]|\A\W*\w+[,;]? *\w+\s*\Z")
 """What a header of two columns holds, or all there is of it: other pairs of words are prose."""
 _REMARK = re.compile(rb"[^\d|]{0,40}[\s|]*")
-"""What may stand behind the last cell: `<- best`."""
+"""What may be behind the last cell: `<- best`."""
 
 
 def may_head(line: bytes) -> bool:
@@ -63,7 +63,7 @@ class Header(NamedTuple):
     cell: re.Pattern[bytes] = _WORD
     """Finds the cells of its rows."""
     logged: bool = False
-    """Whether it stands behind what a logger prints, as its rows do."""
+    """Whether it follows what a logger prints, as its rows do."""
     indent: int = 0
     """Bytes before the first column: room for the index of a data frame, which has no name."""
 
@@ -131,7 +131,7 @@ class TableMatcher(Matcher):
         self.head = head
         columns = head.columns
         self.counted = _counter(columns) is not None
-        """Whether a column tells the step."""
+        """Whether a column shows the step."""
         self._names: list[str] = []
         self._printed: dict[str, str] = {}
         at = _counter(columns)
@@ -152,7 +152,7 @@ class TableMatcher(Matcher):
         self.reads_loss = LOSS in self._names
         self._width = 0
         """Cells of the first row; 0 before. If they are fewer than the columns, no more are
-        believed than up to the first loss: which of the others are missing, nothing tells."""
+        believed than up to the first loss: which of the others are missing is unknown."""
         self._layouts: dict[tuple[str, ...], Layout] = {}
 
     def fresh(self) -> TableMatcher:
@@ -160,7 +160,7 @@ class TableMatcher(Matcher):
         return TableMatcher(self.head)
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return the numbers of a row; cells that are none are absent."""
+        """Return the numbers of a row; other cells are absent."""
         if len(line) > 1024:
             return None
         before = behind_logger(line, start) if self.head.logged else None
@@ -208,9 +208,9 @@ class TableMatcher(Matcher):
         return len(self._names) == 1
 
     def counts(self, rows: list[bytes]) -> bool:
-        """Whether the column that counts grows from row to row, but for tables that begin anew.
+        """Whether the column that counts grows from row to row, but for tables that begin again.
 
-        Without one, whether the rows are many and tell of no counts.
+        Without one, whether the rows are many and contain no counts.
         """
         if not self.counted:
             return len(rows) >= ENOUGH and all(
@@ -231,5 +231,5 @@ def _is_index(line: bytes, word: re.Match[bytes], indent: int) -> bool:
 
 
 def _distinct(steps: list[float]) -> bool:
-    """Whether no number is told twice in a row."""
+    """Whether no number is printed twice in a row."""
     return all(b != a for a, b in pairwise(steps))

@@ -57,12 +57,12 @@ _SAYS_VAL = re.compile(
 )
 """A line whose first word, after a logger's, is about validation, or whose words before a colon are."""
 _LAST = re.compile(rb"\b(?i:final|last)\b")
-"""Stands where others have a number: `layer 0`, `layer 1`, `layer final`."""
+"""Appears where others have a number: `layer 0`, `layer 1`, `layer final`."""
 _MAX_STAGES = 64
-"""Heads of records, besides those learnt, that are remembered."""
+"""Heads of records, besides those learned, that are remembered."""
 _MAX_NAME = 100
 _LONG = 4
-"""Bytes before the first number of a record that tell where one begins."""
+"""Bytes before the first number of a record that decide where one begins."""
 _PLACES = META_COLUMNS | {WITHIN, PER, PLANNED, CLOSES}
 
 Column = tuple[str, bytes, Unit, tuple[int, int]]
@@ -84,15 +84,15 @@ class Plan:
     """All names of a typical record."""
     aliases: Mapping[bytes, str] = field(default_factory=dict)
     pattern: str = "learned"
-    """Tells families apart: another kind of step line that begins anew is another run."""
+    """Distinguishes families: another kind of step line that begins again is another run."""
     alone: bool = False
-    """Whether the counter stands on a line of its own, and the numbers of its record on others."""
+    """Whether the counter is on a line of its own, and the numbers of its record on others."""
     losses: frozenset[bytes] = frozenset()
     """Names of its losses: what holds none of them is no record."""
     nested: bool = False
-    """Whether the step may start again with each epoch, be it one that no line tells (see counters)."""
+    """Whether the step may start again with each epoch, be it one that no line shows (see counters)."""
     main: bool = True
-    """False for lines that stand beside the records and are none."""
+    """False for lines that are next to the records and are not records."""
     rated: bool = False
     """Whether nothing but the learning rate is read."""
 
@@ -113,7 +113,7 @@ class Plan:
 
 
 class LearnedMatcher(Matcher):
-    """Matches the lines of learnt families, and evaluations wherever they name themselves."""
+    """Matches the lines of learned families, and evaluations wherever they name themselves."""
 
     def __init__(
         self,
@@ -122,9 +122,9 @@ class LearnedMatcher(Matcher):
         *,
         sections: bool = False,
     ) -> None:
-        """Read lines by these plans; `evaluated` tells what names mean in validation lines of no family.
+        """Read lines by these plans; `evaluated` says what names mean in validation lines of no family.
 
-        `sections` tells that such lines stand below one that opens a section of validation.
+        `sections` says that such lines are below one that opens a section of validation.
         """
         self.plans = plans
         self._evaluated = evaluated or {}
@@ -156,7 +156,7 @@ class LearnedMatcher(Matcher):
         return LearnedMatcher(plans, self._evaluated, sections=self._sections is not None)
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return the numbers of a line of a learnt family; `start` is 0, as it sees messages alone."""
+        """Return the numbers of a line of a learned family; `start` is 0, as it sees messages alone."""
         boxed = self._boxed and is_boxed(line)
         if not boxed and not relevant(line):
             if self._sections is not None:
@@ -269,7 +269,7 @@ class LearnedMatcher(Matcher):
         if not scores:
             return None
         said = words(line[: scores[0].start])
-        if b"best" in said:  # told again
+        if b"best" in said:  # a value that was printed before
             return None
         below = family.startswith(VAL_SECTION)
         inside = below or not VAL.isdisjoint(said)
@@ -291,7 +291,7 @@ class LearnedMatcher(Matcher):
         return self._match("evaluation", EVAL, columns) if columns else None
 
     def _closing(self, found: list[Field], ranked: list[tuple[int, int]]) -> list[Column]:
-        """Return the epoch that a line told below the batches of it, whose lines tell none."""
+        """Return the epoch that a line reported below the batches of it, whose lines show none."""
         if not self._main.nested or self._main.epoch is not None:
             return []
         at = next((index for r, index in ranked if r == EPOCH_RANK and is_epoch(found[index].name)), None)

@@ -1,4 +1,4 @@
-"""Places batches within a run whose lines tell no epoch: `batch 10/200`, again and again.
+"""Places batches within a run whose lines show no epoch: `batch 10/200`, again and again.
 
 A counter that falls after it has reached its end has begun the next epoch; one that falls before has
 begun another run.
@@ -16,24 +16,24 @@ from runwatch.parsers.lexicon.words import is_epoch
 
 _BATCHES = (b"batch", b"batches", b"minibatch")
 _AGAIN = 3
-"""Ends of a counter that are enough to believe it begins anew there."""
+"""Ends of a counter that are enough to believe it begins again there."""
 
 
 def takes_turns(lines: list[Kept], counted: Place) -> bool:
     """Whether a counter counts the batches of one epoch after the other.
 
-    Its name says so, or it is printed with its end and was seen to begin anew there each time.
+    Its name says so, or it is printed with its end and was seen to begin again there each time.
     """
     if is_epoch(counted[1]):
         return False
     if not ratio(lines, counted):
-        return counted[1] in _BATCHES  # lines that tell which epoch has ended may stand below them
+        return counted[1] in _BATCHES  # lines that show which epoch has ended may be below them
     falls, at_end = _falls(lines, counted)
     return at_end if falls else counted[1] in _BATCHES
 
 
 def turning(lines: list[Kept]) -> Place | None:
-    """Return a counter that was seen to begin anew at its end, and there only, again and again."""
+    """Return a counter that was seen to begin again at its end, and only there, repeatedly."""
     at = {place(r, kept.found[i].name) for kept in lines for r, i in kept.ranked if r <= RATIO}
     for counted in sorted(at):
         if takes_turns(lines, counted) and _falls(lines, counted)[0] >= _AGAIN:
@@ -42,7 +42,7 @@ def turning(lines: list[Kept]) -> Place | None:
 
 
 def _falls(lines: list[Kept], counted: Place) -> tuple[int, bool]:
-    """Return how often a counter began anew, and whether at its end each time."""
+    """Return how often a counter began again, and whether at its end each time."""
     places = [at for kept in lines if (at := _place(kept, counted)) is not None]
     nest, bases = Nest(), []
     for step, total in places:

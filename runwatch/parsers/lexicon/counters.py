@@ -4,7 +4,7 @@ from __future__ import annotations
 
 EPOCHS = ("epoch", "epochs")
 EPISODES = ("episode", "episodes")
-"""Beside one of these, `steps` are how long the episode was."""
+"""Next to one of these, `steps` are how long the episode was."""
 FRAMES = (
     *("frame", "frames", "num_frames", "total_frames", "timestep", "timesteps", "Timesteps", "env_steps"),
     *("TotalEnvInteracts", "TimestepsSoFar", "TotalEnvSteps"),
@@ -28,9 +28,9 @@ STEPS = (
 )
 """Keys that place a record: updates before what they consume, an epoch only where there is nothing finer."""
 OF_RUN = ("global_step", "global_steps", "total_timesteps", "num_updates", "nupdates", "current_steps")
-"""Names of the run's step, whatever else counts beside it."""
+"""Names of the run's step, whatever else counts next to it."""
 WITHIN_EPOCH = ("batch", "batch_idx", "iter", "iteration")
-"""Names of what counts within the epoch beside it, where nothing else tells the step."""
+"""Names of what counts within the epoch next to it, where nothing else shows the step."""
 TOTALS = ("total_steps", "max_steps", "total_iters", "max_iters", "num_steps", "total_iterations")
 TIMES = ("_timestamp", "timestamp", "wall_time", "unix_time")
 """Keys whose number says when a record was written, in Unix seconds."""

@@ -25,7 +25,7 @@ _MEANT = {
     "iteration": "迭代 반복 итерац",
     "batch": "批次 バッチ 배치 батч",
 }
-"""English words, and stems of those that mean the same; % stands for a space."""
+"""English words, and stems of those that mean the same; % means a space."""
 
 _LATIN = {
     "loss": "perda perdida perdita perte verlust kayip strata straty",

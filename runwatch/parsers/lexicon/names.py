@@ -139,7 +139,7 @@ _BARE = _cores(
 ERRORS = _words(
     "mse rmse rmsle msle mae mape smape l1 l2 lq huber expectile quantile poisson gamma tweedie focal"
 )
-"""Names of functions that regression minimizes: a loss if they stand beside a part of the data."""
+"""Names of functions that regression minimizes: a loss if they are next to a part of the data."""
 _HOLDERS = _words(
     "metrics data logs log scalars stats results values losses loss_metrics perf performance throughput "
     "device trainer optim optimizer opt timing timings timer timers speed system schedule scheduler "
@@ -153,7 +153,7 @@ SPEED = _words("speed throughput rate")
 WEAK = 10
 """How loose a reading is that holds only if no other name of the record means the same."""
 SUM = "total loss: a sum of losses"
-"""The rule that beside losses of all kinds finds their sum."""
+"""The rule that next to losses of all kinds finds their sum."""
 MEASURE = "an error that regression minimizes"
 """The rule that finds a loss where no other name is one."""
 _SHORT_LOSS = re.compile(
@@ -231,7 +231,7 @@ def unit_of(metric: str, suffix: str, printed: str = "") -> Unit:
 
 
 class NamingError(ValueError):
-    """A name that the user tells a meaning of which is none; `key` is what is wrong of it."""
+    """A name to which the user gives an invalid meaning; `key` is what is wrong of it."""
 
     def __init__(self, key: str, what: str, advice: str) -> None:
         super().__init__(what)
@@ -239,7 +239,7 @@ class NamingError(ValueError):
 
 
 def told(metric: str, unit: str = "", split: str = "") -> Meaning:
-    """Return the meaning that the user gives a name. Raises NamingError if it is none."""
+    """Return the meaning that the user gives a name. Raises NamingError if it is invalid."""
     if not metric.isprintable() or not metric.strip() or metric in META_COLUMNS:
         raise NamingError("metric", f"{metric!r} is no metric", "such as train/loss")
     if split not in ("", "train", "val", "test"):
@@ -299,7 +299,7 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
     """Return what names of one record mean because no other of them does, by {printed: metric}.
 
     The loss of a certain kind, as `ce_loss`, is the loss if there is no other, and one of test data
-    that stands beside that of training is the validation loss.
+    that is next to that of training is the validation loss.
     """
     found: dict[str, str] = {}
     losses = {name: told for name in named if (told := meaning(name)).role == "loss"}
@@ -314,7 +314,7 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
         if len(rivals) != 1 or losses[rivals[0]].unless != target or named[rivals[0]] in _METRICS:
             continue
         if target == VAL_LOSS and LOSS in named.values() and losses[rivals[0]].rule == MEASURE:
-            continue  # `val_rmse` beside a loss of another kind
+            continue  # `val_rmse` next to a loss of another kind
         if losses[rivals[0]].split != "test" or LOSS in {*named.values(), *found.values()}:
             found[rivals[0]] = target
     return found
@@ -323,7 +323,7 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
 def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) -> list[str]:
     """Return the metric of each name of one record; of two names of one metric the other keeps its own.
 
-    `aliases` tells what some names mean in the format; they go before the lexicon.
+    `aliases` says what some names mean in the format; they go before the lexicon.
     """
     aliases = aliases or {}
     names = list(printed)
@@ -337,7 +337,7 @@ def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) ->
 
 
 def objective(printed: Iterable[str]) -> str | None:
-    """Return the first of the names of functions measured on what is learnt from that is a loss: `RMSE`.
+    """Return the first of the names of functions measured on what is learned from that is a loss: `RMSE`.
 
     A function may have parameters behind a colon: `Quantile:alpha=0.9`.
     """

@@ -49,7 +49,7 @@ _BEHIND = {
     "tokens": ("tok", "toks", "token", "tokens"),
     "samples": ("samples", "img", "imgs", "images", "examples", "seq", "seqs", "sequences"),
 }
-"""What rates count that stand behind values; other words there belong to the text."""
+"""What rates count that follow values; other words there belong to the text."""
 RATES = tuple(
     unit.encode()
     for unit in (
@@ -57,7 +57,7 @@ RATES = tuple(
         *(f"{many}/{time}" for kind in _BEHIND.values() for many in kind for time in ("s", "sec")),
     )
 )
-"""Units that say what a number is, even where no name stands before it."""
+"""Units that say what a number is, even where no name precedes it."""
 SCALES = {
     b"k": 1e3, b"K": 1e3, b"M": 1e6, b"B": 1e9,
     b"KB": 2.0**10, b"MB": 2.0**20, b"Mb": 2.0**20, b"GB": 2.0**30, b"G": 2.0**30, b"TiB": 2.0**40,
@@ -109,7 +109,7 @@ def rate_suffix(suffix: str) -> tuple[str, Unit] | None:
 
 
 def of_suffix(suffix: str) -> Unit | None:
-    """Return the unit of a value printed with `suffix`; None if that is none that is known."""
+    """Return the unit of a value printed with `suffix`; None if it is unknown."""
     told = rate_suffix(suffix)
     return told[1] if told else _SUFFIXES.get(suffix)
 

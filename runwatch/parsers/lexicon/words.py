@@ -49,13 +49,13 @@ RUNS = frozenset(
     b"fold run trial seed split experiment exp client model agent task subject stage attempt repeat "
     b"config".split()
 )
-"""Words of names whose numbers tell trainings apart."""
+"""Words of names whose numbers distinguish trainings."""
 TOLD_AGAIN = frozenset(
     b"best final finished end average avg mean overall last early stop stopping summary".split()
 )
-"""Words of lines and names that tell again what others told."""
+"""Words of lines and names that show again what others reported."""
 SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loaded loading".split())
-"""Words of lines that tell what was done then, not that a record begins."""
+"""Words of lines that show what was done then, not that a record begins."""
 OTHER_WORK = _PASSES | frozenset(
     b"predictions inferring download downloading tokenizing preprocessing".split()
 )
@@ -68,7 +68,7 @@ _COSTS = frozenset(b"batch reader time data".split())
 _NOW = frozenset(b"lr learning rate current new the now train training".split())
 """Words of the name of a learning rate."""
 own_losses: set[bytes] = set()
-"""Names of losses that the user tells, in small letters."""
+"""Names of losses that the user shows, in small letters."""
 _NAMES = 1024
 """Names of which is remembered what they say."""
 

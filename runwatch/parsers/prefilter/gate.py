@@ -17,10 +17,10 @@ _AWAKE = attrgetter("awake")
 
 
 class Gate:
-    """Stands before the matchers and readers of some formats."""
+    """Guards the matchers and readers of some formats."""
 
     def __init__(self, matchers: Sequence[Matcher], readers: Sequence[Reader], *, bars: bool = True) -> None:
-        """`bars` tells whether it is open to bars of tqdm, whoever reads them."""
+        """`bars` says whether it is open to bars of tqdm, whoever reads them."""
         silent = [matcher for matcher in matchers if not (matcher.prefix or matcher.needle)]
         self._asked = tuple(matcher for matcher in silent if not matcher.remembers)
         """They do not declare what their lines hold, and remember none."""

@@ -1,4 +1,4 @@
-"""Which records of a block may tell something while no format is known: the others are passed over.
+"""Which records of a block may show something while no format is known: the others are passed over.
 
 Nothing is missed: a record is let through if it may hold a word that some format, the learner or
 an event needs. What is let through is read like any other line.
@@ -30,14 +30,14 @@ _HAN = 0xE4
 
 
 TRIGGERS = Search(TRIGGER_HEADS, TRIGGER)
-"""Finds where an event may be told."""
+"""Finds where an event may be reported."""
 
 
 class Sieve:
     """Lets through the records that a gate, the learner or events may want."""
 
     def __init__(self, gate: Gate, heads: Iterable[bytes]) -> None:
-        """`heads` are what else tells something where a line begins with it."""
+        """`heads` are other beginnings of lines that may show something."""
         self._begins = gate.begins
         self._heads = (*_HEADS, *heads)
         words = {*TELLING, *(word for word, sign in gate.words if sign is None)}
@@ -45,7 +45,7 @@ class Sieve:
         self._signs = [sign for _, sign in gate.words if sign is not None]
 
     def through(self, lines: Lines) -> list[int]:
-        """Return the indices of the records that may tell something."""
+        """Return the indices of the records that may show something."""
         mask = np.zeros(len(lines), bool)
         text, begin, end = lines.text, lines.begin, lines.begin + lines.size
         folded = lines.buffer[: lines.size] | _SMALL  # letters become small, and some signs others

@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from itertools import groupby
 
 _SHORT = 2
-"""Words of so many bytes stand almost anywhere: they are searched for one by one."""
+"""Words of so many bytes are almost anywhere: they are searched for one by one."""
 
 
 class WordSet:

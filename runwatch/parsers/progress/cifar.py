@@ -3,7 +3,7 @@
     Epoch: 3
      [====>.....]  Step: 28ms | Tot: 1s203ms | Loss: 1.625 | Acc: 25.0% (32/128)   (backspaces) 40/391
 
-A bar trains, the next one tests. The count stands in the middle of the bar; a file has it at the end,
+A bar trains, the next one tests. The count is in the middle of the bar; a file has it at the end,
 behind the backspaces that bring it there. As with Keras, a step is an epoch, and a bar's numbers are
 means over what it has done.
 """

@@ -1,10 +1,10 @@
-"""Where a bar stands in its run: which epoch it is of, and how many steps there were before it began.
+"""Where a bar is in its run: which epoch it is of, and how many steps there were before it began.
 
 Epoch 2/10
  35%|###5      | 14/40 [00:02<00:04,  6.67it/s, loss=1.5]
 
-A bar shows its epoch, or lines between bars tell it, or a bar of epochs above, or it is counted. Bars of
-epochs are laid end to end. One bar may as well span the run: its `n` goes on growing as the epoch moves on.
+A bar shows its epoch, or lines between bars show it, or a bar of epochs above, or it is counted. Bars of
+epochs are laid end to end. One bar may as well span the run: its `n` continues growing as the epoch moves on.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SLACK = 0.02
 
 
 def epoch_of(line: bytes) -> tuple[int, int] | None:
-    """Return the epoch that a line tells, and how many there will be (0: it does not say)."""
+    """Return the epoch that a line shows, and how many there will be (0: it does not say)."""
     found = _LINE.match(line) if b"%|" not in line and len(line) < 400 else None
     return None if found is None else (int(found[1]), int(found[2] or 0))
 
@@ -64,13 +64,13 @@ class Counts(NamedTuple):
     """-1 where it shows none."""
     epochs: float = -1.0
     counted: float = 0.0
-    """1 where its epoch is told by what stands around it."""
+    """1 where its epoch is known from what is around it."""
     run_wide: float = 0.0
     """1 where its description says that it spans the run."""
 
 
 class Place(NamedTuple):
-    """Where the bar of a picture stands in the run."""
+    """Where the bar of a picture is in the run."""
 
     before: float
     """Steps before it began."""
@@ -94,14 +94,14 @@ class Epochs:
         self._around = _Around()
         self._open = _Open()
         self._run_wide = False
-        """Whether `n` goes on from epoch to epoch."""
+        """Whether `n` continues from epoch to epoch."""
         self._low, self._newest = 0.0, Counts(-1.0, -1.0)
         """Where the newest bar that shows its epoch was first seen in it, and last."""
         self._begun = -1.0
         """Total of a bar that had done nothing and was drawn since."""
 
     def tell(self, epoch: int, epochs: int, *, for_all: bool = False) -> None:
-        """Take what a line tells; `for_all`: bars of other ranks, too, which are not all at one place."""
+        """Take what a line shows; `for_all`: bars of other ranks, too, which are not all at one place."""
         self._around.tell(epoch, epochs, for_all=for_all)
 
     def tell_outer(self, epoch: int, epochs: int) -> None:
@@ -154,7 +154,7 @@ class Epochs:
         return places
 
     def _watch(self, counts: Counts) -> None:
-        """See whether a bar goes on where its epoch moves on."""
+        """See whether a bar continues where its epoch moves on."""
         before, self._newest = self._newest, counts
         begun, self._begun = self._begun == counts.total, -1.0
         if counts.total != before.total or counts.epoch <= before.epoch:
@@ -169,7 +169,7 @@ class Epochs:
             self._run_wide |= not is_full(before.n, before.total) or self._in_step(before, counts)
 
     def _in_step(self, before: Counts, now: Counts) -> bool:
-        """Return whether both pictures stand in a bar of the whole run where their epochs would."""
+        """Return whether both pictures are where they would be in a bar of the whole run."""
         if now.epochs < 0:
             return False
         first, slack = self.first or 0, 1 + _SLACK * now.total
@@ -179,9 +179,9 @@ class Epochs:
 
 
 class _Around:
-    """Numbers bars that show no epoch, by what stands around them.
+    """Numbers bars that show no epoch, by what is around them.
 
-    What was told counts from when a bar begins anew. Where nothing was, one that begins when the one
+    What was printed counts from when a bar begins again. Where nothing was, one that begins when the one
     before had come to its end is of the next epoch; else the program was started again.
     """
 
@@ -191,19 +191,19 @@ class _Around:
         self.moved = False
         """Whether any was seen under way: bars that are only drawn when full are no series of steps."""
         self.run_wide = False
-        """Whether the bar goes on from epoch to epoch."""
+        """Whether the bar continues from epoch to epoch."""
         self._epoch, self._epochs = 1, -1
         self._n, self._total = -1.0, -1.0
         self._told: tuple[int, int] | None = None
         """What the next bar is of."""
         self._by_line = False
-        """Whether a line told that, before its bar, and of no other bar."""
+        """Whether a line said that, before its bar, and of no other bar."""
         self._any = False
-        """Whether anything was told of which epoch it is."""
+        """Whether anything said which epoch it is."""
         self._latched = False
         """Whether the newest bar's was."""
         self._behind = False
-        """Whether lines tell the epoch when its bar has ended."""
+        """Whether lines show the epoch when its bar has ended."""
 
     def tell(self, epoch: int, epochs: int, *, for_all: bool) -> None:
         if not self._any:
@@ -243,14 +243,14 @@ class _Around:
         return self._epochs >= 0 or self._epoch > self.first
 
     def _goes_on(self, n: float) -> bool:
-        """Return whether a bar goes on although a line has told the next epoch."""
+        """Return whether a bar continues although a line has announced the next epoch."""
         assert self._told is not None
         next_ = self._by_line and self._latched and self._told[0] > self._epoch
         under_way = n >= self._n > 0 and not is_full(self._n, self._total)
         return next_ and under_way and not math.isinf(self._total)
 
     def _turn(self, total: float) -> None:
-        """Take a bar that has begun anew."""
+        """Take a bar that has begun again."""
         if self._told is not None:
             self.run_wide &= self._total < 0 or self._told[0] <= self._epoch
             self._begin_told(self._told)
@@ -277,7 +277,7 @@ class _Open:
     def take(self, n: float, epoch: float) -> float:
         """Return the steps before the bar of a picture; `epoch` is -1 where none is known.
 
-        One that begins anew within its epoch, or is of an earlier one, was started again.
+        One that begins again within its epoch, or is of an earlier one, was started again.
         """
         if epoch > self._epoch or (epoch < 0 and n < self._n and epoch == self._epoch):
             self._before += self._n

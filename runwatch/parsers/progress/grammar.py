@@ -15,7 +15,7 @@ from runwatch.parsers.body.readers import ENDLESS, is_endless
 
 _Span = tuple[int, int]
 Named = list[tuple[bytes, _Span]]
-"""Names and where their numbers stand."""
+"""Names and where their numbers are."""
 
 _TQDM = re.compile(
     rb"(?P<desc>[^%\"\r\n]{0,200}?)\s*\d{1,3}%"  # torchtune begins with `1|20|`
@@ -42,7 +42,7 @@ _IGNITE = re.compile(
 )
 """In the order in which PyTorch Ignite has it: the count first, the values before the times."""
 HEAVY = rb"\xe2[\x94\x95][\x80-\xbf\xe2]{10,1200}"
-"""The line that rich draws: four of its signs or more, told by their first."""
+"""The line that rich draws: four of its signs or more, found by their first."""
 _RICH = re.compile(
     rb"(?P<desc>[^\xe2\r\n]{0,200}?) {1,8}" + HEAVY + rb" {1,40}(?:\d{1,3}% {1,8})?"
     rb"(?P<n>\d+)/(?P<total>\d+)(?P<postfix>(?: [^\r\n]{0,2000})?)$"
@@ -78,10 +78,10 @@ NEEDLES = (*ENDLESS, *_ENDS, _IN)
 
 
 class Bar(NamedTuple):
-    """Where in a line the parts of a bar stand, in the words of tqdm."""
+    """Where in a line the parts of a bar are, in the words of tqdm."""
 
     desc: _Span
-    """What stands before it."""
+    """What precedes it."""
     n: _Span
     total: _Span | None
     rate: _Span | None = None
@@ -103,7 +103,7 @@ def holds(line: bytes) -> bool:
 
 
 def is_other(line: bytes) -> bool:
-    """Return whether it may be one of rich or alive-progress, as far as a cheap look tells."""
+    """Return whether it may be one of rich or alive-progress, as far as a cheap look shows."""
     if b"%|" in line:
         return False
     rich = b"\xe2" in line and any(end in line for end in _ENDS) and not _IS_LIGHTNING.match(line)
@@ -184,12 +184,12 @@ _FILLINGS = (
         b"||",
     ),
 )
-"""What holds a filling, the filling, and what stands for it: of tqdm, of rich, of alive-progress
-with the signs that move beside it."""
+"""What holds a filling, the filling, and what replaces it: of tqdm, of rich, of alive-progress
+with the signs that move next to it."""
 
 
 def emptied(text: bytes, *, redrawn: bool) -> bytes:
-    """Return a text with bars that are filled alike; `redrawn` tells whether any is not tqdm's."""
+    """Return a text with bars that are filled alike; `redrawn` says whether any is not tqdm's."""
     for sign, filling, empty in _FILLINGS if redrawn else _FILLINGS[:1]:
         if sign in text:
             text = filling.sub(empty, text)

@@ -1,7 +1,7 @@
-"""Redraws that tell nothing, such as those of a download: whole runs of them are passed over at once.
+"""Redraws that show nothing, such as those of a download: whole runs of them are passed over at once.
 
 Redraws of one bar differ in their numbers and in how far it is filled. Formats do not look at digits
-(see skeleton), so what one of them tells all do. One is looked at closely, and a regex that is made of
+(see skeleton), so what one of them shows all do. One is looked at closely, and a regex that is made of
 it finds those that follow, with no work in Python for each.
 """
 
@@ -35,7 +35,7 @@ _LONGEST = 256
 _MOST_KINDS = 16
 """Kinds of redraws known at once; the oldest is forgotten."""
 _MOST_SEEN = 256
-"""Shapes remembered that were seen once, or tell something."""
+"""Shapes remembered that were seen once, or show something."""
 _FEW = 64
 """Records of a block that are left over and as quickly read as looked at."""
 _LOOKS = 64
@@ -62,7 +62,7 @@ _FORMS = {
     "decimal": rb"[0-9]{1,16}\.[0-9]{1,16}",
     "whole": rb"(?!0/)[0-9]{1,16}",
 }
-"""How they are matched. A bar that has done nothing yet is none of these: it tells that one begins."""
+"""How they are matched. A bar that has done nothing yet is none of these: it shows that one begins."""
 _FILLING = re.compile(rb"%\|" + _COLOUR + _FILLED + _COLOUR + rb"\|")
 _COUNT = BarPattern()
 _ODD = frozenset((b"^", b"#", b"`", b"|"))
@@ -71,17 +71,17 @@ _Find = Callable[[bytes, int, int], re.Match[bytes] | None]
 
 
 class Tells(Enum):
-    """What redraws of a kind tell."""
+    """What redraws of a kind show."""
 
     NOTHING = auto()
     COUNT = auto()
-    """Where the bar stands: it has no description."""
+    """Where the bar is: it has no description."""
     AGAIN = auto()
-    """The event that the first of them told."""
+    """The event that the first of them reported."""
 
 
 class _Told(NamedTuple):
-    """What redraws of a kind tell, and the words of their event."""
+    """What redraws of a kind show, and the words of their event."""
 
     tells: Tells
     words: bytes = b""
@@ -100,7 +100,7 @@ class Run(NamedTuple):
 
 
 class IdleRedraws:
-    """Knows which redraws tell nothing to some matchers and readers. Bounded memory."""
+    """Knows which redraws show nothing to some matchers and readers. Bounded memory."""
 
     def __init__(self, matchers: Sequence[Matcher], readers: Sequence[Reader], events: EventScanner) -> None:
         self._matchers, self._events = matchers, events
@@ -121,14 +121,14 @@ class IdleRedraws:
         return Gate(self._matchers, self._readers, bars=False)
 
     def asleep(self, tells: Tells) -> bool:
-        """Return whether nobody waits for redraws that tell so much, whatever they hold."""
+        """Return whether nobody waits for redraws of this kind, whatever they hold."""
         if tells is Tells.COUNT:  # matchers are asked about no bar that does
             return not any(reader.awake for reader in self._readers)
         return self._gate.asleep()
 
     @property
     def remembered(self) -> bool:
-        """Whether a reader remembers the last of some redraws that tell nothing."""
+        """Whether a reader remembers the last of some redraws that show nothing."""
         return any(reader.remembers for reader in self._bars)
 
     def pass_by(self, lines: Lines, run: Run) -> bool:
@@ -140,8 +140,8 @@ class IdleRedraws:
     def passed(self, lines: Lines, rest: Ints, *, learns: bool, every: bool) -> list[Run]:
         """Return the runs that need not be read among the records `rest`.
 
-        The first that tells an event is read, and the last where it is remembered. `learns` tells whether
-        the learner is shown what tells nothing, `every` whether all records are read, else those with a bar.
+        The first that shows an event is read, and the last where it is remembered. `learns` says whether
+        the learner receives what shows nothing, `every` whether all records are read, else those with a bar.
         """
         if len(rest) < _FEW:
             return []
@@ -152,7 +152,7 @@ class IdleRedraws:
         return [run for run in inner if run.begin < run.end and run.tells in asleep]
 
     def counts(self, lines: Lines, runs: Sequence[Run]) -> tuple[list[Decoded], list[Run]]:
-        """Decode those records of runs that tell where a bar stands; return what is left of the runs too.
+        """Decode those records of runs that show where a bar is; return what is left of the runs too.
 
         What was not decoded is to be read. Where something is remembered, nothing is decoded before its time.
         """
@@ -168,7 +168,7 @@ class IdleRedraws:
         return decoded, sorted((*left, *(run for run in runs if run.tells is not Tells.COUNT)))
 
     def count(self, lines: Lines, index: Ints) -> list[Decoded]:
-        """Decode records that tell where a bar stands, as far as that is quicker."""
+        """Decode records that show where a bar is, as far as that is quicker."""
         if self._thin is None or self._thin[0] is not lines:
             text = _FILLING.sub(b"%||", lines.text[lines.begin : lines.begin + lines.size])
             self._thin = lines, Lines(text, 0, len(text))
@@ -180,7 +180,7 @@ class IdleRedraws:
         self._thin = None
 
     def _runs(self, lines: Lines, index: Ints, *, learns: bool) -> Iterator[Run]:
-        """Yield the runs that begin with any of some records, in order; kinds are learnt on the way."""
+        """Yield the runs that begin with any of some records, in order; kinds are learned on the way."""
         text, end = lines.text, lines.begin + lines.size
         places, records = (lines.starts[index] + lines.begin).tolist(), index.tolist()
         looks, at = _LOOKS, 0
@@ -200,7 +200,7 @@ class IdleRedraws:
                     at += 1
 
     def _learn(self, line: bytes, learns: bool) -> bool:
-        """Learn the kind of a redraw if it tells nothing and has come before; return whether it is new."""
+        """Learn the kind of a redraw if it shows nothing and has come before; return whether it is new."""
         form = _form(line)
         if form is None or form in self._kinds:
             return False
@@ -218,7 +218,7 @@ class IdleRedraws:
         return True
 
     def _told(self, line: bytes, learns: bool) -> _Told | None:
-        """Return what a redraw tells, whichever its numbers, while nobody waits; None if anything else."""
+        """Return what a redraw shows, whichever its numbers, while nobody waits; None if anything else."""
         text = bare(line)
         words = self._events.redraws(text)
         if words is None or self._may_read(text, learns):
@@ -228,14 +228,14 @@ class IdleRedraws:
         return _Told(Tells.AGAIN if words else Tells.NOTHING, words)
 
     def _may_read(self, text: bytes, learns: bool) -> bool:
-        """Return whether anyone may read a redraw, or what stands behind its bar."""
+        """Return whether anyone may read a redraw, or what follows its bar."""
         bar = BAR in text
         if text[:1] in _ODD or (bar and message_behind(text)) or not self._gate.shuts_out(text):
             return True
         if learns and (relevant(text) or opens(text)):
             return True
         if learns and not bar and (may_head(text) or b"oss" in text):
-            return True  # of a table; behind a bar stands no name of a column
+            return True  # of a table; behind a bar is no name of a column
         return not all(reader.passes(text) for reader in self._bars)
 
 
@@ -256,7 +256,7 @@ def _form(line: bytes) -> bytes | None:
 
 
 def _matches(kinds: Mapping[bytes, _Told]) -> Iterator[tuple[Tells, _Find]]:
-    """Yield what matches runs of redraws that tell the same."""
+    """Yield what matches runs of redraws that show the same."""
     for told in sorted(set(kinds.values()), key=lambda told: (told.tells.value, told.words)):
         same = b"|".join(form for form, of in kinds.items() if of == told)
         yield told.tells, re.compile(rb"(?:(?:%b) *[\r\n]+){1,%d}" % (same, _AT_ONCE)).match

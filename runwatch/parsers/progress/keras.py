@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runwatch.parsers.framing.lines import Ints
 
 _COLOUR = rb"(?:\[\d{1,2}m){0,3}"
-"""Colours of Keras 3 whose escape characters were lost on the way."""
+"""Colors of Keras 3 whose escape characters were lost on the way."""
 _EPOCH = re.compile(_COLOUR + rb"Epoch (\d+)/(\d+)" + _COLOUR + rb"\s*$")
 _BAR = re.compile(
     _COLOUR + rb"\s*(?P<done>\d+)/(?P<total>\d+|Unknown)" + _COLOUR + rb" "
@@ -31,7 +31,7 @@ _BAR = re.compile(
 )
 _ITEM = re.compile(rb" - ([A-Za-z][\w/.-]{0,80}): (" + VALUE + rb")(?= - |[\s\b]*$)")
 _PLACE = re.compile(rb"/(\d+)(?= \[[=>.]{10,80}\] ?- )")
-"""Where a bar tells its place; many in a line were glued together as carriage returns were lost."""
+"""Where a bar shows its place; many in a line were glued together as carriage returns were lost."""
 _FILLING = re.compile(rb"\[[=>.]{10,80}\]")
 _HEAVY = re.compile(rb"\xe2\x94[\x80-\xbf\xe2]{4,300}")
 HEADLINE, DRAWN, _UNKNOWN, _WHOLE = "headline", "drawn", "unknown", "whole"
@@ -150,8 +150,8 @@ class KerasReader(FoldingReader):
     """`Epoch 3/10`, then `1875/1875 [=====] - 30s 16ms/step - loss: 0.4137 - val_loss: 0.4354`.
 
     The record is the full bar, in its last picture. A bar that follows a full one without a
-    headline is an evaluation, unless it tells values of validation, as only training does, and
-    the next headline begins anew: then its own was lost. fit() prints no headline for a
+    headline is an evaluation, unless it shows values of validation, as only training does, and
+    the next headline begins again: then its own was lost. fit() prints no headline for a
     single epoch: what a bar without one was is known when the next bar, headline or the end comes.
     Where no headline was ever seen, see Headless.
     """
@@ -215,7 +215,7 @@ class KerasReader(FoldingReader):
         return begins_anew and not self._open and bool(self._values[layout].validation)
 
     def _closes(self, layout: Layout) -> bool:
-        """Whether a full bar below a full one is its last picture, which tells more, as of the validation."""
+        """Whether a full bar below a full one is its last picture, which shows more, as of the validation."""
         return self._full is not None and self._values[self._full.layout].names < self._values[layout].names
 
     def _values_of(self, layout: Layout) -> _Values:
@@ -266,7 +266,7 @@ class KerasReader(FoldingReader):
         return _HEAVY.sub(b"\xe2\x94\x81", text) if b"\xe2\x94" in text else text
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
-        """Take many pictures, each as if by itself: whole epochs together, what stands around them singly.
+        """Take many pictures, each as if by itself: whole epochs together, what is around them one by one.
 
         One after the other they take four times as long (1.4 and 5.9 us a line of benchmarks/formats.py).
         """
@@ -293,7 +293,7 @@ class KerasReader(FoldingReader):
     def _epochs(
         self, pictures: Pictures, heads: Ints, done: Floats, total: Floats
     ) -> Iterator[tuple[Layout, Floats]]:
-        """Return the records of what stands between the first headline and the last."""
+        """Return the records of what is between the first headline and the last."""
         import numpy as np
 
         bars = np.flatnonzero(done >= 0)
@@ -335,7 +335,7 @@ class KerasReader(FoldingReader):
                     yield layout, pictures.rows(part, chosen, columns, offset)
 
     def _may_train(self, pictures: Pictures) -> NDArray[np.bool_]:
-        """Return which pictures tell values of validation, as only those of training do."""
+        """Return which pictures show values of validation, as only those of training do."""
         named = [part for part in pictures.parts if part.layout.pattern not in (HEADLINE, _UNKNOWN)]
         return pictures.spread([(part, bool(self._values[part.layout].validation)) for part in named]) > 0
 

@@ -36,7 +36,7 @@ class RichReader(BarReader):
         """Number and text of the line before, if a bar may be broken there."""
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take one picture of a bar, or the values that did not fit beside it."""
+        """Take one picture of a bar, or the values that did not fit into it."""
         (before, text), self._newest = self._newest, (0, b"")
         more = _MORE.match(line) if text and before + 1 == number_ else None
         if more is not None:

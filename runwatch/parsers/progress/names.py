@@ -9,13 +9,13 @@ from runwatch.parsers.lexicon.names import meaning, of_validation
 from runwatch.parsers.lexicon.words import VAL
 
 ALIASES = {"reduced_train_loss": LOSS, "Tot": LOSS}
-"""NeMo's, beside a `train_loss` that is the mean of the epoch; a sum of losses that is called no loss."""
+"""NeMo's, next to a `train_loss` that is the mean of the epoch; a sum of losses that is called no loss."""
 
 _HELD_OUT = "|".join(sorted((word.decode() for word in VAL), key=len, reverse=True))
 _HELD_OUT_NAME = re.compile(rf"(?i)\b(?:{_HELD_OUT})(?:[ _/-].*)?$")
 _HELD_OUT_LOSS = re.compile(rf"(?i:\b(?:{_HELD_OUT})(?:[ _/-]\w{{1,20}})?[ _/-]loss)".encode())
 _REPEATED = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)|%\||\{['\"]")
-"""What stands in lines that print a value again, or that others read."""
+"""What is in lines that print a value again, or that others read."""
 _LOSS = re.compile(r"(?i:loss)(?!.*epoch)|^Tot$")
 _BEST = re.compile(r"(?i:best|lowest|min(?:imum)?)[_/ -]")
 _OTHER = re.compile(
@@ -53,17 +53,17 @@ def is_validation(name: str) -> bool:
 
 
 def is_loss(name: str) -> bool:
-    """Return whether a value is a loss of the step at which the bar stands."""
+    """Return whether a value is a loss of the step at which the bar is."""
     return _LOSS.search(name) is not None and not is_validation(name) and _BEST.match(name) is None
 
 
 def held_out(name: str) -> str:
-    """Return the part of a name in a line beside a bar that is of held-out data; empty if none is."""
+    """Return the part of a name in a line next to a bar that is of held-out data; empty if none is."""
     found = _HELD_OUT_NAME.search(name)
     return found[0] if found else ""
 
 
 def tells_held_out(line: bytes) -> bool:
-    """Return whether a line beside a bar prints a loss of held-out data for the first time."""
+    """Return whether a line next to a bar prints a loss of held-out data for the first time."""
     found = (b"oss" in line or b"LOSS" in line) and len(line) < 400 and _HELD_OUT_LOSS.search(line)
     return bool(found) and not _REPEATED.search(line)

@@ -1,4 +1,4 @@
-"""The two bars of OpenPCDet up to version 0.5: the one below counts, the one above tells the loss.
+"""The two bars of OpenPCDet up to version 0.5: the one below counts, the one above shows the loss.
 
     epochs:   0%|          | 0/80 [00:05<?, ?it/s, loss=9.95, lr=0.0003, b_time=0.60(2.44)]
     train:    0%|          | 2/464 [00:04<16:16,  2.11s/it, total_it=2]
@@ -71,7 +71,7 @@ class _Telling(Matcher):
 
 
 class PcdetReader(FoldingReader):
-    """Reads what the bar above tells at the iteration that the bar below counts."""
+    """Reads what the bar above shows at the iteration that the bar below counts."""
 
     begins = b""
     awake = False

@@ -46,7 +46,7 @@ class BarLayout(Layout):
     """What a bar shows: n and total; epoch, epochs and rate if there are such; its values; a rank."""
 
     numbered: int = 0
-    """How many of them tell the epoch."""
+    """How many of them show the epoch."""
     rate: bytes = b""
     """Unit of the rate: `it/s`, `s/it`, or none."""
     ranked: bool = False
@@ -54,7 +54,7 @@ class BarLayout(Layout):
     outer: bool = False
     """Whether it counts epochs, below which another bar may be drawn."""
     open: bool = False
-    """Whether it has no total: n stands twice."""
+    """Whether it has no total: n appears twice."""
     position: int = 0
     """How many bars it is drawn below."""
     run_wide: bool = False
@@ -97,7 +97,7 @@ class Columns:
     ) -> None:
         """`placed`: whether the epoch is known; `rolls`: whether the total is but its end.
 
-        `timed`: whether the rate tells a time; `ranked`: whether there is a rank.
+        `timed`: whether the rate shows a time; `ranked`: whether there is a rank.
         """
         first, names = layout.first, layout.values
         self._rate = [first - 1] * timed
@@ -163,17 +163,17 @@ class BarPictures(Matcher):
         return found
 
     def losses(self, layout: BarLayout) -> tuple[str, ...]:
-        """Return the names of what a layout's pictures tell of training."""
+        """Return the names of what a layout's pictures say about training."""
         return self.columns(layout).train.names
 
     def columns_of(self, layout: BarLayout, place: Place, shown: _Values, *, ranked: bool) -> Columns:
-        """Return the same of one picture; a rate of zero steps a second tells no time."""
+        """Return the same of one picture; a rate of zero steps a second shows no time."""
         timed = bool(layout.rate) and (layout.rate == b"s/it" or shown[layout.first - 1] != 0)
         rolls = place.epoch_steps >= 0
         return self.columns(layout, placed=place.epoch >= 0, rolls=rolls, timed=timed, ranked=ranked)
 
     def cut(self, part: Part, places: Floats, *, ranked: bool) -> list[tuple[Columns, Part]]:
-        """Return pictures apart whose epoch or total is known or not, and whose rate tells a time or not."""
+        """Separate pictures whose epoch or total is known or not, and whose rate shows a time or not."""
         import numpy as np
 
         layout = part.layout
@@ -204,7 +204,7 @@ class BarPictures(Matcher):
         """Return the picture of a bar; None if it is not of training.
 
         `named` are the spans of its values, and `epoch` the one among them that is the epoch's number.
-        `desc` is the description, where values stand in it, too.
+        `desc` is the description, where values are part of it.
         """
         begin = bar.desc[0]
         text = line[slice(*bar.desc)] if desc is None else desc

@@ -11,7 +11,7 @@ from runwatch.parsers.framing.ansi import UP, bare
 from runwatch.parsers.progress.grammar import Bar, bar_in
 
 _RECORD = re.compile(rb"([^%|\x1b\r\n]*)[^\x1b\r\n]*([^\r\n]*)[\r\n]+")
-"""What a record says before its bar, and what stands in it from the first escape on."""
+"""What a record says before its bar, and what is in it from the first escape on."""
 _LOOKS = 64
 """Records looked at for the newest bar, whatever they hold."""
 
@@ -47,7 +47,7 @@ def newest(text: bytes) -> tuple[bytes, bytes] | None:
 
 
 def _line_end(text: bytes, at: int) -> int:
-    """Return where the record ends that holds place `at`; 0 where that is none."""
+    """Return where the record ends that holds place `at`; 0 if there is none."""
     if at < 0:
         return 0
     ends = [end for end in (text.find(b"\n", at), text.find(b"\r", at)) if end >= 0]

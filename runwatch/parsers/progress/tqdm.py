@@ -31,10 +31,10 @@ _MOST_ENDED = 256
 _SURE = 16
 """Records from which these lines are nobody else's."""
 _MAY = re.compile(rb"%\||poch|POCH|oss|LOSS| \[|%\] in |\xe2")
-"""What a line holds that is a bar or tells of one: most hold none of it."""
+"""What a line holds that is a bar or describes one: most hold none of it."""
 
 _DESC_LOSS = re.compile(rb"oss|(?<![A-Za-z])Tot[:=]")
-"""What a description holds that tells a loss."""
+"""What a description holds that contains a loss."""
 
 
 class _TqdmPictures(BarPictures):
@@ -56,7 +56,7 @@ class _TqdmPictures(BarPictures):
         begin, end = bar.desc
         text = line[begin:end]
         loss = _DESC_LOSS.search(text)
-        if loss is None or counts_other(text[: loss.start()]):  # what is held out may be told behind it
+        if loss is None or counts_other(text[: loss.start()]):  # what is held out may be printed after it
             return None
         # `Epoch 3 loss: 2.5:  12%|`: the values are in the description
         told = named(line, begin, begin + len(text.rstrip(b": ")))
@@ -75,7 +75,7 @@ class TqdmReader(BarReader):
     begins = b""  # `%|` is looked for in any case
     remembers = reads_redraws = observes = True
     awake = False
-    """Whether the next lines may tell of held-out data."""
+    """Whether the next lines may contain held-out data."""
     needles = NEEDLES
 
     def __init__(self) -> None:
@@ -189,7 +189,7 @@ class TqdmReader(BarReader):
         return self._tell(*self._aside.take(picture))
 
     def _tell(self, validated: Picture | None, trained: list[Picture]) -> list[Row]:
-        """Return what was validated, at the step at which the bar stands, and what trains."""
+        """Return what was validated, at the step at which the bar is, and what trains."""
         rows: list[Row] = []
         if validated is not None and self.step is not None:
             layout, shown, line = validated
@@ -204,18 +204,18 @@ class TqdmReader(BarReader):
         return self.take(picture.layout, picture.shown, picture.line)
 
     def of_rank(self) -> TqdmReader:
-        """Return a reader of one rank's lines, which has seen what lines without a rank told of epochs."""
+        """Return a reader of one rank's lines, which has seen what lines without a rank said about epochs."""
         reader = TqdmReader()
         reader._epochs = deepcopy(self._epochs)
         return reader
 
     def observe(self, line: bytes) -> None:
-        """Take what a line without a rank tells the reader of a rank."""
+        """Take what a line without a rank means to the reader of a rank."""
         if b"poch" in line or b"POCH" in line:
             self._observe(line, for_all=True)
 
     def _observe(self, line: bytes, *, for_all: bool = False) -> None:
-        """Take what a line that is no picture tells of epochs; `for_all`: each rank may print it."""
+        """Take what a line that is no picture says about epochs; `for_all`: each rank may print it."""
         told = epoch_of(line)
         outer = outer_of(line) if b"%|" in line else None
         total = begun(line) if b"%|" in line and outer is None else None
@@ -235,7 +235,7 @@ class TqdmReader(BarReader):
             self._epochs.first = 0
 
     def _held_out(self, line: bytes, number_: int) -> list[Row] | None:
-        """Return what a line near a bar tells of held-out data, at the step at which the bar stands."""
+        """Return what a line near a bar says about held-out data, at the step at which the bar is."""
         self.awake = number_ - self._line < _NEAR
         if self.step is None or not self.awake or not tells_held_out(line):
             return None
@@ -257,7 +257,7 @@ class TqdmReader(BarReader):
         return _MAY.search(line) is not None and (self.minds(line) or holds(line))
 
     def minds(self, line: bytes) -> bool:
-        """Return whether a line may tell a loss of held-out data, or of epochs."""
+        """Return whether a line may show a loss of held-out data, or of epochs."""
         if b"%|" in line:
             return b" 0/" in line or b"poch" in line
         if b"poch" in line or b"POCH" in line:
@@ -265,13 +265,13 @@ class TqdmReader(BarReader):
         return tells_held_out(line)
 
     def passes(self, line: bytes) -> bool:
-        """Return whether a redraw tells nothing of any bar, whichever its numbers."""
+        """Return whether a redraw shows nothing of any bar, whichever its numbers."""
         if self._bar.match(line) is not None or tells_held_out(line):
             return False
         return outer_of(line) is None if b"%|" in line else epoch_of(line) is None
 
     def pass_by(self, text: bytes) -> bool:
-        """Take redraws that tell nothing of their own; return False if they have to be read one by one."""
+        """Take redraws that show nothing of their own; return False if they have to be read one by one."""
         if not self._stacked:
             if UP in text and not apart(text, self._top[0]):
                 return False
@@ -284,7 +284,7 @@ class TqdmReader(BarReader):
             self._top = newest(text) or self._top
 
     def until(self, block: bytes, begin: int, end: int) -> int:
-        """Return where a bar stands that is drawn below others and may say the same: it is read singly."""
+        """Return where a bar is that is drawn below others and may say the same: it is read singly."""
         if self._stacked or block.find(UP[:1], begin, end) < 0:  # one byte is found at once
             return end
         above = block.find(UP, begin, end)

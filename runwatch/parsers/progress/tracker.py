@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MAX_RANKS = 1024
 _NAN = -sys.float_info.max
-"""Stands for NaN where values are compared: one NaN is like another."""
+"""Replaces NaN where values are compared: one NaN is like another."""
 _Key = tuple[float, ...]
 """Step, total, epoch and, where the total is but its end, its steps; -1 where they are not known."""
 
@@ -47,17 +47,17 @@ class BarReader(FoldingReader):
         """Whether bars that say the same are drawn below each other: those of ranks."""
         self._rank: int | None = None
         self._ranks: dict[int, BarReader] = {}
-        """What is remembered of each rank's bar, where bars tell ranks."""
+        """What is remembered of each rank's bar, where bars show ranks."""
 
     @property
     def step(self) -> float | None:
-        """Step at which the bar stands; None where ranks have bars of their own."""
+        """Step at which the bar is; None where ranks have bars of their own."""
         place = self._flushed if self._pending is None else self._pending[0]
         return None if self._ranks or place is None else place[0]
 
     @property
     def bars(self) -> list[Epochs]:
-        """Return what knows where bars stand: the one bar, or each rank's."""
+        """Return what knows where bars are: the one bar, or each rank's."""
         return [self._epochs, *(rank._epochs for rank in self._ranks.values())]
 
     def flush(self) -> list[Row]:
@@ -101,7 +101,7 @@ class BarReader(FoldingReader):
             if validation != self._validation:
                 self._validation = validation
                 out.append(Row(columns.eval, number_, columns.validated(key[0], shown, self._rank)))
-        if counts.n == 0:  # it has just begun anew: what it shows is of the epoch before
+        if counts.n == 0:  # it has just begun again: what it shows is of the epoch before
             self._flushed = None
         elif key != self._flushed:
             self._pending = key, Row(columns.train, number_, columns.trained(key, shown, self._rank))
@@ -198,7 +198,7 @@ class BarReader(FoldingReader):
 
 
 def _ranked(pictures: Pictures) -> list[Part]:
-    """Return the pictures that tell a rank."""
+    """Return the pictures that show a rank."""
     return [part for part in pictures.parts if cast("BarLayout", part.layout).ranked]
 
 

@@ -4,7 +4,7 @@
 100%|##########| 50/50 [00:05<00:00, 10.00it/s, loss=0.6]
 100%|##########| 400/400 [01:20<00:00,  5.00it/s, loss=0.4]
 
-The first such bar tells what it is only when the longer one comes again. It waits until then.
+The first such bar shows what it is only when the longer one comes again. It waits until then.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Picture(NamedTuple):
 
 
 class Aside:
-    """Tells bars of training and those between them apart."""
+    """Distinguishes bars of training from those between them."""
 
     def __init__(self) -> None:
         self._done, self._total = -1.0, -1.0
@@ -41,7 +41,7 @@ class Aside:
         self._known: set[float] = set()
         """Totals of validation."""
         self._waiting: list[Picture] = []
-        """What a bar beside it has shown; of one that is known, the newest."""
+        """What a bar between them has shown; of one that is known, the newest."""
 
     def goes_on(self, picture: Picture) -> bool:
         """Take a picture if it is of the bar that trains, and nothing waits; return whether it is."""
@@ -89,7 +89,7 @@ class Aside:
         return 0 < total <= _SHARE * self._total
 
     def _wait(self, picture: Picture) -> list[Picture]:
-        """Keep a picture beside training; return those of which there are too many to wait longer."""
+        """Keep a picture of another bar; return those of which there are too many to wait longer."""
         done, total = picture.shown[:2]
         if total in self._known:
             self._waiting = [picture]

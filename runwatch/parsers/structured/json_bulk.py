@@ -1,4 +1,4 @@
-"""The bulk path of JSON lines: typed decoders learnt from the lines themselves.
+"""The bulk path of JSON lines: typed decoders learned from the lines themselves.
 
 The lines of a run share a few shapes: the same keys with values of the same
 types. msgspec decodes such a line straight into a row; a line that differs in
@@ -30,7 +30,7 @@ _GROUP = 1024  # lines decoded at once; halved where one of them has another sha
 _FEW = 8  # lines that are decoded one by one then
 _MAX_SHAPES = 32
 _MARK = 1 << 40
-"""The number that stands for the first leaf of a surveyed object."""
+"""The number that marks the first leaf of a surveyed object."""
 _MAX_MISSES = 64  # lines looked at per block in the hope of a new shape
 
 
@@ -74,7 +74,7 @@ class _Leaf(NamedTuple):
 
 
 class _Survey:
-    """What one object is made of: its type, its leaves, and a copy in which each number tells which it is."""
+    """What one object is made of: its type, its leaves, and a copy in which each number says which it is."""
 
     def __init__(self, record: Record, fixed: tuple[str, ...], skip: re.Pattern[str]) -> None:
         """Take an object; the words of its keys `fixed` belong to the shape."""
@@ -83,7 +83,7 @@ class _Survey:
         self.type, self.marked = self._object(record, fixed, "", "", 0)
 
     def leaf(self, mark: float) -> _Leaf | None:
-        """Return the leaf that a number of the copy stands for, or None if it is another number."""
+        """Return the leaf that a number of the copy marks, or None if it is another number."""
         index = int(mark) - _MARK if mark >= _MARK else -1
         return self.leaves[index] if 0 <= index < len(self.leaves) else None
 
@@ -132,7 +132,7 @@ class GroupDecoder(ABC):
 
     matcher: Matcher
     needle: bytes
-    """What lines hold; where it stands apart for colours within it, a line is left to the matcher."""
+    """What lines hold; if colors split it, a line is left to the matcher."""
 
     def __init__(self) -> None:
         self._shapes: list[Shape] = []
@@ -148,7 +148,7 @@ class GroupDecoder(ABC):
         """Return the shape of a record, or None if it has none."""
 
     def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
-        """Decode those of `candidates` (record indices) that have a known shape, or one learnt now."""
+        """Decode those of `candidates` (record indices) that have a known shape, or one learned now."""
         texts, places = [], []
         short = candidates[lines.lengths[candidates] <= MAX_LINE]
         for index, line, clean in zip(
@@ -233,7 +233,7 @@ class JsonDecoder(GroupDecoder):
             return line[matcher.body :] if line.startswith(matcher.prefix) else None
         at = line.find(matcher.needle)
         if at < 0 or (at and opened(line) is not None):
-            return None  # the matcher reads what stands before it, too
+            return None  # the matcher reads what precedes it, too
         return line[at + matcher.body :]
 
     def learn(self, text: bytes) -> _Shape | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class JsonLine(Matcher):
-    """An object that stands at the line's end, behind a fixed prefix that may reach into it."""
+    """An object that is at the line's end, behind a fixed prefix that may reach into it."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class JsonLine(Matcher):
         reshape: Callable[[Record], Record] | None = None,
         words: tuple[str, ...] = (),
     ) -> None:
-        """`anywhere`: other text may stand before the prefix.
+        """`anywhere`: other text may precede the prefix.
 
         `reshape` brings an object to {key: value}. It moves values and goes by the words of
         the keys `words` and by what is there, not by numbers.

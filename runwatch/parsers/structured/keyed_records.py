@@ -1,6 +1,6 @@
 """Keyed records: what the keys of a JSON object, a CSV row or a document's entry mean.
 
-A schema is declarative: which key places the record, which keys tell training
+A schema is declarative: which key places the record, which keys show training
 from evaluation, what they are called here. Its reader turns {key: number} into
 a layout and values. A value that is not there is no column: rows that hold
 other keys have another layout, and evaluations never reach a training series.
@@ -27,7 +27,7 @@ MODES = ("split", "mode", "phase", "stage", "set", "subset", "dataset", "type", 
 """Keys whose word may say which part of the data a record is about."""
 
 BESIDE = "beside"
-"""The mode of rows that stand between those of training, with values of the same names."""
+"""The mode of rows that are between those of training, with values of the same names."""
 
 ANYTHING = re.compile("")
 NOTHING = re.compile(r"(?!)")
@@ -69,7 +69,7 @@ class Schema:
     modes: tuple[str, ...] = MODES
     aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
     eval_aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """Names for keys that only records beside the training ones have."""
+    """Names for keys that only records next to the training ones have."""
     keep: re.Pattern[str] = ANYTHING
     """Keys that may be metrics; others are constants of the configuration."""
     skip: re.Pattern[str] = NOTHING
@@ -79,11 +79,11 @@ class Schema:
     counts: bool = False
     """Records carry no step: the n-th record is step n."""
     guesses: bool = False
-    """Whether a loss may be called in any way: then what the keys mean is told from all of them."""
+    """Whether a loss may be called in any way: then what the keys mean is decided from all of them."""
     functions: bool = False
     """Whether columns are named by functions that were measured, of which the first loss is minimized."""
     nested: bool = False
-    """Whether a step beside an epoch may start again with each (see counters)."""
+    """Whether a step next to an epoch may start again with each (see counters)."""
     mixed: bool = False
     """Whether the empty cells of a table say which of its rows are of training."""
     ends: frozenset[str] = frozenset()
@@ -140,7 +140,7 @@ def _beside(key: str, name: str, alias: str | None) -> str | None:
         return alias
     if key.lower().startswith("train"):  # a mean over the whole run, most often
         return key
-    if name in (EPOCH, LEARNING_RATE, "eta_seconds"):  # they tell of the training that goes on
+    if name in (EPOCH, LEARNING_RATE, "eta_seconds"):  # they describe the training that continues
         return None
     if name.startswith("val/"):
         return name
@@ -166,7 +166,7 @@ class Reader:
         self._layouts: dict[tuple[Layout, tuple[tuple[str, str], ...]], Layout] = {}
 
     def read(self, numbers: Mapping[str, float], mode: str | None = None) -> Match | None:
-        """Return the layout and stored values of a record, or None if it is none."""
+        """Return the layout and stored values of a record, or None if it is not one."""
         shape = self.shape(tuple(numbers), mode)
         if shape is None:
             return None
@@ -237,7 +237,7 @@ class Reader:
         return Shape(layout, tuple(columns.values()), all(unit == Unit() for unit in units))
 
     def _order(self, key: str) -> tuple[bool, bool, int, str]:
-        """Sort the telling keys first: they get the canonical names, and never fall to the limit."""
+        """Sort the clear keys first: they get the canonical names, and never fall to the limit."""
         return key not in self.schema.aliases, not TRAINED.search(key), meaning(key).loose, key
 
 

@@ -1,4 +1,4 @@
-"""Facts about a run from the files beside it: configurations, manifests, report sections.
+"""Facts about a run from the files next to it: configurations, manifests, report sections.
 
 A fact is a short text under a flat name: `model_config/n_layer` is `20`. What
 comes from files is hostile: it is bounded, made safe, and what looks like a
@@ -83,7 +83,7 @@ def from_yaml(data: bytes) -> Facts:
 
 
 def from_markdown(data: bytes) -> Facts:
-    """Return the facts of a report: `- key: value` lines and tables, under the heading they stand below."""
+    """Return the facts of a report: `- key: value` lines and tables, under the heading they are below."""
     found: Facts = {}
     heading, columns = "", list[str]()
     for line in data.decode("utf-8-sig", "replace").splitlines()[: 20 * MAX_FACTS]:

@@ -22,7 +22,7 @@ _RULE = re.compile(rb"-{10,200}\s*$")
 _MAX_ITEMS = 200
 _STEP = "total_timesteps"
 _STEPS = (_STEP, f"misc/{_STEP}", "TimestepsSoFar", "total/steps", "TotalEnvInteracts")
-"""What tells the step, of several the first: in stable-baselines3, baselines and, the last, Spinning Up."""
+"""What shows the step, of several the first: in stable-baselines3, baselines and, the last, Spinning Up."""
 _OTHER_STEPS = (
     *("step", "global_step", "frame", "frames", "timesteps", "num_timesteps", "total_steps", "env_steps"),
     *("iteration", "iter", "itr", "nupdates", "n_updates", "update", "epoch", "num episodes", "episodes"),
@@ -35,9 +35,9 @@ _Items = list[tuple[str, float]]
 
 
 def _placed(items: _Items, *, other: bool) -> _Items | None:
-    """Return the values of a box with the one that tells the step under its name; None if none does.
+    """Return the values of a box with the one that shows the step under its name; None if none does.
 
-    `other` tells whether the step may have any name that counts.
+    `other` says whether the step may have any name that counts.
     """
     names = [name for name, _ in items]
     step = next((name for name in _STEPS if name in names), "steps" if _COUNTED.issubset(names) else None)
@@ -65,11 +65,11 @@ class BoxReader(Reader):
     awake = False
 
     def __init__(self, *, other: bool | None = None) -> None:
-        """`other` tells whether the step may have any name; None: that is to be seen."""
+        """`other` says whether the step may have any name; None: that is not known yet."""
         self._row = RowMaker("box", {_STEP: "step"})
         self._other = other
         self._held: Row | None = None
-        """A box whose step may have another name, until the next one tells."""
+        """A box whose step may have another name, until the next one shows."""
         self._section = ""
         self._items: _Items | None = None
 
@@ -133,7 +133,7 @@ class BoxReader(Reader):
         return held
 
     def columns(self) -> tuple[Layout | None, list[int]]:
-        """Return the layout of the open box, None if it tells no step, and which of its values are kept."""
+        """Return the layout of the open box, None if it shows no step, and which of its values are kept."""
         placed = _placed(self._items or [], other=bool(self._other))
         names = [name for name, _ in placed or self._items or ()]
         kept = [i for i, name in enumerate(names) if name not in names[:i]]

@@ -48,7 +48,7 @@ class _Plan:
     """How the boxes that look like one are read: their text but for the cells that hold numbers."""
 
     layout: Layout | None
-    """None where a box tells no step."""
+    """None where a box shows no step."""
     text: Bytes
     """(length,)"""
     free: Flags
@@ -58,7 +58,7 @@ class _Plan:
     width: int
     """How long a cell is."""
     kept: list[int]
-    """Which of the numbers stand in the record."""
+    """Which of the numbers are in the record."""
 
     @classmethod
     def of(cls, box: bytes, reader: Boxes) -> _Plan | None:
@@ -97,7 +97,7 @@ class _Plan:
 
 
 class WholeBoxes(BlockFold):
-    """Reads the boxes of blocks, and single lines through the reader in front of which it stands."""
+    """Reads the boxes of blocks, and single lines through the reader before which it is tried."""
 
     def __init__(self, reader: Boxes, fresh: Callable[[], Boxes]) -> None:
         """`fresh` makes another such reader."""
@@ -115,7 +115,7 @@ class WholeBoxes(BlockFold):
         """Read whole boxes of a block that begins at offset `start`; return which records they are."""
         used = np.zeros(len(lines) + 1, bool)
         rules = _rules(lines)
-        used[rules[1:][rules[1:] == rules[:-1] + 1]] = True  # behind another rule it tells nothing
+        used[rules[1:][rules[1:] == rules[:-1] + 1]] = True  # behind another rule it contains nothing
         first, last = _boxes(lines, text, rules)
         length = lines.starts[last] - lines.starts[first]
         taken = np.zeros(len(lines) + 1, np.int64)
@@ -139,7 +139,7 @@ class WholeBoxes(BlockFold):
         return self._reader.flush()
 
     def _decode(self, lines: Lines, first: Ints, last: Ints, size: int) -> list[tuple[Decoded, Ints]]:
-        """Return what boxes of one length tell, and their first records."""
+        """Return what boxes of one length show, and their first records."""
         plans = self._plans.get(size, [])
         found: list[tuple[Decoded, Ints]] = []
         tries = _TRIES
@@ -181,7 +181,7 @@ _NONE = Layout("", "", (), ())
 def _boxes(lines: Lines, text: Flags, rules: Ints) -> tuple[Ints, Ints]:
     """Return the first and the last records of boxes: lines of cells, and the rule right behind them.
 
-    Whatever else stands between two rules comes before the first cell, so that it changes nothing.
+    Whatever else is between two rules comes before the first cell, so that it changes nothing.
     """
     if not len(rules):
         return rules, rules

@@ -1,8 +1,8 @@
 """CSV and TSV with a header: rows of numbers under names, empty cells absent.
 
-The header must stand among the first lines and be one that a training log
-has; any other table is declined. Some loggers write the whole file anew when
-a column is added: rows that were told are not told again. A matcher remembers
+The header must be among the first lines and be one that a training log
+has; any other table is declined. Some loggers write the whole file again when
+a column is added: rows that were reported are not repeated. A matcher remembers
 all this, so each source needs its own (`fresh`).
 """
 
@@ -26,7 +26,7 @@ from runwatch.parsers.resume_state import row as known_by
 from runwatch.parsers.structured.keyed_records import ANYTHING, BESIDE, MODES, Reader, Schema, Shape
 
 HEADER_WITHIN = 8
-"""How many lines may stand before the header (comments, a note of the launcher)."""
+"""How many lines may precede the header (comments, a note of the launcher)."""
 _MAX_COLUMNS = 2048
 _MAX_PLANS = 256
 _NAME = re.compile(r"(?:% )?[A-Za-z_][^\x00-\x1f]{0,119}")
@@ -88,7 +88,7 @@ def _trained(schema: Schema, names: Sequence[str]) -> list[int]:
 
 
 def _meant(names: Iterable[str]) -> dict[str, str]:
-    """Return what columns mean where their names alone do not tell: `Avg Train loss`, a `total` of parts."""
+    """Return what columns mean where their names alone do not say: `Avg Train loss`, a `total` of parts."""
     keys = {name.encode(): name for name in names}
     total = loss_of_parts(frozenset(keys))
     losses = frozenset(key for key in keys if key == total or b"loss" in key.lower())
@@ -115,7 +115,7 @@ class _Plan:
     words: list[int]
     """Cells that hold no number: a row where one does has another layout."""
     counter: int
-    """Where the step stands among the values, where rows are counted."""
+    """Where the step is among the values, where rows are counted."""
 
     @classmethod
     def of(
@@ -167,18 +167,18 @@ class Columns(Matcher):
                 self.match(line)
 
     def break_off(self) -> None:
-        """Expect a header again: the file begins anew, with what it held before or with other rows."""
+        """Expect a header again: the file begins again, with what it held before or with other rows."""
         self._known = self.told
         self._use(())
         self._seen = self._rows = 0
 
     @property
     def told(self) -> Told:
-        """What a successor has to know, in case the file is written anew."""
+        """What a successor has to know, in case the file is written again."""
         return msgspec.structs.replace(self._known, rows=max(self._known.rows, self._rows), read=self._rows)
 
     def recall(self, told: Told) -> None:
-        """Go on behind rows that a predecessor has read."""
+        """Continue after rows that a predecessor has read."""
         self._known, self._rows = told, told.read
 
     @property
@@ -189,7 +189,7 @@ class Columns(Matcher):
     def take(self, lines: list[bytes]) -> Rows | None:
         """Return what the plain rows that `lines` begin with hold.
 
-        Each is what match() would tell; it has to be asked about the line after them, and about all
+        Each is what match() would return; it has to be asked about the line after them, and about all
         where each may be of another part of the data. None while this table may yet find its header.
         """
         if not self._keys:
@@ -230,7 +230,7 @@ class Columns(Matcher):
         return [(plan.layout, list(zip(*values, strict=True)))]
 
     def _one_by_one(self, lines: list[bytes]) -> Rows:
-        """Return the rows up to the first line that is none, or an odd one."""
+        """Return the rows up to the first line that is not one, or an odd one."""
         rows: Rows = []
         for line in lines:
             cells = line.split(self._separator)
@@ -350,7 +350,7 @@ class Columns(Matcher):
         return match if self._rows > self._known.rows else None
 
     def _part(self, cells: Sequence[bytes]) -> str | None:
-        """Return which part of the data a row is of, or that it stands beside those of training."""
+        """Return which part of the data a row is of, or that it is next to those of training."""
         if self._mode_at is not None:
             return _mode(self._keys[self._mode_at], cells[self._mode_at])
         return BESIDE if self._trained and not any(cells[i] for i in self._trained) else None

@@ -1,4 +1,4 @@
-"""Epochs told in blocks: a headline, and below it what was measured, a few numbers a line."""
+"""Epochs printed in blocks: a headline, and below it what was measured, a few numbers a line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BLOCK_PART = re.compile(
 
 _KINDS = {"validation": EVAL, "train": TRAIN}
 _TESTED = [f"{of}{gap}{loss}" for of in ("test", "Test") for gap in " _" for loss in ("loss", "Loss")]
-"""Names of the loss of test data, which is that of validation where no line tells the latter."""
+"""Names of the loss of test data, which is that of validation where no line shows the latter."""
 _MAX_HELD = 1024
 """Records that wait for the next epoch, at most."""
 _BLOCK_HEADS = (
@@ -86,8 +86,8 @@ def _validates(layout: Layout) -> bool:
 class EpochBlockReader(FoldingReader):
     """`Epoch: 3/30`, then lines such as `Train Loss: 5.94 - Train Perplexity: 380.1`; a step is an epoch.
 
-    Anyone may write a line `Epoch 3`. One without a total tells a step only if the next epoch follows,
-    and if what it measured stands right below it; where that is so once, it holds for the epochs before.
+    Anyone may write a line `Epoch 3`. One without a total shows a step only if the next epoch follows,
+    and if what it measured is right below it; where that is so once, it holds for the epochs before.
     """
 
     begins = (
@@ -111,7 +111,7 @@ class EpochBlockReader(FoldingReader):
         self._near = 0
         """The newest line of its block, or a rule right below it."""
         self._below = False
-        """Whether any of its records stands right below its headline."""
+        """Whether any of its records is right below its headline."""
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one line of a block."""
@@ -133,7 +133,7 @@ class EpochBlockReader(FoldingReader):
             self._epoch, self._noted, self._lines.inside, self._below = items, [], True, False
             self._near = number_
             if follows and not self._sure:
-                return []  # what stood further below still waits
+                return []  # what came further below still waits
             held, self._held = self._held if follows else [], []
             return held
         if self._sure:

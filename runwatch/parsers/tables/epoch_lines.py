@@ -1,4 +1,4 @@
-"""Lines that tell an epoch and a batch, where the log itself says how its epochs are numbered."""
+"""Lines that show an epoch and a batch, where the log itself says how its epochs are numbered."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COUNT = re.compile(rb"\[ *(\d+)/(\d+)\]")
 class EpochLine(LinePattern):
     """A LinePattern with an epoch and a place within it, of programs that differ in the first epoch.
 
-    A log whose first line is of epoch 1 counts from 1. One that begins later does not tell: then
+    A log whose first line is of epoch 1 counts from 1. One that begins later does not say: then
     `first_epoch` holds, as most of these programs have it.
     """
 
@@ -64,7 +64,7 @@ class EpochLine(LinePattern):
 
 
 class LastBatch(ExactPattern):
-    """Lines of an evaluation that count its batches: the last one tells the means over all of them."""
+    """Lines of an evaluation that count its batches: the last one shows the means over all of them."""
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of the last batch's line."""

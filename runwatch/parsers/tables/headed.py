@@ -1,4 +1,4 @@
-"""Tables whose rows of numbers stand under a header: spaCy's, and those of a row an epoch, as fastai's."""
+"""Tables whose rows of numbers are under a header: spaCy's, and those of a row an epoch, as fastai's."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class _Reader(FoldingReader):
         return bool(self._rows.columns)
 
     def until(self, block: bytes, begin: int, end: int) -> int:
-        """Return where another header stands."""
+        """Return where another header is."""
         known = (self._rows.columns, ())
         return same_until(block, begin, end, self._rows.held, lambda line: self._rows.head(line) in known)
 
@@ -152,7 +152,7 @@ class SpacyReader(_Reader):
 
 
 class _EpochRows(_Rows[tuple[str, int, int]]):
-    """Rows with cells that may be empty: a cell stands below, or above, some of its column's name.
+    """Rows with cells that may be empty: a cell is below, or above, some of its column's name.
 
     A column is its name, and where that begins and ends.
     """
@@ -203,7 +203,7 @@ class EpochTableReader(_Reader):
         return [Row(of, number_, [shown[i] for i in kept]) for of, kept in self._records(layout)]
 
     def _records(self, picture: Layout) -> Iterator[tuple[Layout, Sequence[int]]]:
-        """Return what a row tells: the layout of each record, and which of the row's numbers are its own."""
+        """Return what a row shows: the layout of each record, and which of the row's numbers are its own."""
         trains = [i for i, name in enumerate(picture.names) if i and (name[:6] == "train_" or name == "dur")]
         others = [i for i in range(1, len(picture.names)) if i not in trains]
         for kind, kept in ((TRAIN, [0, *trains]), (EVAL, [0, *others])):

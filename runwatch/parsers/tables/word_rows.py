@@ -37,7 +37,7 @@ class Words(NamedTuple):
     """(words, rows)"""
     line_begin: Ints
     line_end: Ints
-    """Where the rows stand, (rows,); without their line ends."""
+    """Where the rows are, (rows,); without their line ends."""
 
     def numbers(self, first: int, count: int) -> tuple[Floats, Flags]:
         """Return the numbers of so many words (count, rows), and which rows hold nothing else there."""
@@ -61,7 +61,7 @@ class Words(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Rows of a block: which records they are, where they stand."""
+    """Rows of a block: which records they are, where they are."""
 
     records: Ints
     begin: Ints
@@ -83,7 +83,7 @@ class RowMatcher(Protocol):
     def read(self, words: Words) -> tuple[Layout, Floats, Flags] | None:
         """Return the values (columns, rows), and of which rows they are what `match` would return.
 
-        A word that holds a space is none: such rows are not to be told.
+        A word cannot hold a space: such rows are not decoded here.
         """
         ...
 
@@ -155,7 +155,7 @@ def _cut(lines: Lines, rows: Rows, ends: list[int]) -> tuple[Words, Flags]:
         np.add(rows.begin, end, out=stop[word])
         np.subtract(stop[word], size, out=begin[word])
         if word:
-            apart &= size < end - before  # a space stands before it, if none is in it
+            apart &= size < end - before  # a space before it, none in it
         before = end
     if not apart.all():
         fit[fit] = apart

@@ -66,7 +66,7 @@ class _YoloRows(Matcher):
 
     @property
     def words(self) -> int:
-        """Return how many words stand before the bar: one for the epoch, one for the memory, the values."""
+        """Return how many words precede the bar: one for the epoch, one for the memory, the values."""
         return 2 + len(self._names) if 3 <= len(self._names) <= 13 else 0
 
     def read(self, words: Words) -> tuple[Layout, Floats, Flags] | None:
@@ -145,7 +145,7 @@ def _nothing_behind(words: Words) -> Flags:
 
 
 def _first(flags: Flags, begin: Ints) -> Ints:
-    """Return where the first flag stands from each place on."""
+    """Return where the first flag from each place on is."""
     import numpy as np
 
     at = np.append(np.flatnonzero(flags), len(flags))
@@ -227,12 +227,12 @@ class YoloReader(FoldingReader):
         return [self._row(EVAL, number_, [("epoch", self._pending.values[0]), *measured])]
 
     def flush(self) -> list[Row]:
-        """Return the last epoch as it stands."""
+        """Return the last epoch as it ended."""
         pending, self._pending = self._pending, None
         return [pending] if pending else []
 
     def until(self, block: bytes, begin: int, end: int) -> int:
-        """Return where a header with other names stands."""
+        """Return where a header with other names is."""
         return same_until(block, begin, end, (b"E",), self._same_head)  # a byte is found ten times as fast
 
     def _same_head(self, line: bytes) -> bool:

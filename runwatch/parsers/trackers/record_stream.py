@@ -1,8 +1,8 @@
 """A file of records (a W&B log, a TensorBoard event file) as a source's stream: bytes to batches.
 
 A line number is a record's number here. What the end holds of an unfinished record
-is waited for and never read. A file that is written anew from its beginning, with
-the same beginning, goes on where it was: only what is new is told.
+is waited for and never read. A file that is written again from its beginning, with
+the same beginning, continues where it was: only what is new is reported.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Decoder(Protocol):
     """Makes rows and events of records."""
 
     def decode(self, records: Records, line: int, piece: Piece) -> Sequence[tuple[int, str]]:
-        """Add what the records tell, the first of which has the number `line`; return console lines."""
+        """Add what the records show, the first of which has the number `line`; return console lines."""
         ...
 
     def flush(self, piece: Piece) -> None:
@@ -37,7 +37,7 @@ class Known(NamedTuple):
     kind: type[Blocks] | type[Events]
     head: bytes
     told: int
-    """Bytes of it whose records were told."""
+    """Bytes of it whose records were reported."""
 
 
 class RecordFile:

@@ -1,9 +1,9 @@
 """TensorBoard event files: what the events of an `events.out.tfevents.*` file say.
 
 The messages are those of TensorFlow's event.proto, summary.proto and tensor.proto; only
-their field numbers stand here. Scalars are read in both of their encodings: as
+their field numbers are here. Scalars are read in both of their encodings: as
 `simple_value`, and as a tensor of one number. A writer gives an event to each tag, so
-the first of a step is the training record and the others are samples beside it.
+the first of a step is the training record and the others are samples next to it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class EventDecoder:
 
     def __init__(self) -> None:
         self._alike: dict[bytes, tuple[str]] = {}
-        """Bytes of an event between its step and its value -> the tag, where they tell it."""
+        """Bytes of an event between its step and its value -> the tag, if they fix it."""
         self._names: dict[str, str] = {}
         self._layouts: dict[tuple[str, ...], tuple[Layout, Layout]] = {}
         self._last: dict[str, float] = {}
@@ -105,7 +105,7 @@ class EventDecoder:
         return record, line, time, float(signed(step)), tags, [value]
 
     def _wholly(self, record: _Record, line: int, found: list[_Scalars], piece: Piece) -> _Scalars | None:
-        """Return the scalars of any event. Raises MalformedError if it is none."""
+        """Return the scalars of any event. Raises MalformedError if it cannot be read."""
         time = step = 0.0
         scalars: dict[str, float] = {}
         for field, _, value in fields(record[1]):
@@ -128,7 +128,7 @@ class EventDecoder:
         return record, line, time, step, tuple(scalars), list(scalars.values())
 
     def _remember(self, data: bytes, tag: str) -> None:
-        """Learn what surrounds the value of a `simple_value`, if nothing but time and step stands before."""
+        """Learn what surrounds the value of a `simple_value`, if nothing but time and step precedes."""
         if data[:1] != b"\x09" or data[9:10] != b"\x10":
             return
         _, at = varint(data, 10)
@@ -165,10 +165,10 @@ class EventDecoder:
             piece.add(layout, offset, line, [step, time, *stored])
 
     def _beside(self, tags: tuple[str, ...], step: float) -> bool:
-        """Return whether an event is of a step that was told; note how far its tags are.
+        """Return whether an event is of a step that was reported; note how far its tags are.
 
         Tags may count different things (batches and epochs), so only a tag that goes
-        back behind itself tells of a restart.
+        back before itself is a restart.
         """
         last = self._last
         if any(last.get(tag, step) > step for tag in tags):

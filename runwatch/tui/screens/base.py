@@ -93,7 +93,9 @@ class RunScreen(Screen[None], inherit_bindings=False):
         first, last = scene.first_step(), scene.last_step()
         return protocol.View(
             run=scene.wanted_run(),
-            charts=tuple(protocol.Chart(metric, width, first, last) for metric, width in widths.items()),
+            charts=tuple(
+                protocol.Chart(metric, width, first, last, scene.log_x) for metric, width in widths.items()
+            ),
             log_lines=lines,
             log_before=before,
             log_source=scene.log_source,

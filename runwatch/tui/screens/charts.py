@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from runwatch.core.snapshot import Columns
 from runwatch.render import chart
 from runwatch.render.smooth import FACTORS
 from runwatch.tui.cycle import following
@@ -13,7 +12,7 @@ from runwatch.tui.screens.zoom import ZoomScreen
 from runwatch.tui.widgets.charts import MOST_COMPARED, ChartPanel
 
 _NEED_CHARTS = frozenset({
-    "cursor_left", "cursor_right", "pan_left", "pan_right", "log_scale", "smoother", "rougher",
+    "cursor_left", "cursor_right", "pan_left", "pan_right", "log_steps", "log_scale", "smoother", "rougher",
     "shorter", "longer", "marks",
 })  # fmt: skip
 _AROUND_CURSOR = 2.0
@@ -48,8 +47,13 @@ class ChartScreen(PointedScreen, ZoomScreen):
         else:
             super().do_back()
 
+    def do_log_steps(self) -> None:
+        """Make the x axis linear or logarithmic."""
+        self.scene.log_x = not self.scene.log_x
+        self.show()
+
     def do_log_scale(self) -> None:
-        """Linear or logarithmic."""
+        """Make the y axis linear or logarithmic."""
         self.scene.log_y = not self.scene.log_y
         self.show()
 
@@ -163,17 +167,11 @@ class ChartScreen(PointedScreen, ZoomScreen):
         columns = scene.columns.get(panel.metrics[0]) if panel and panel.metrics else None
         if panel is None or columns is None or not columns.x:
             return
-        scene.cursor = _moved(columns, scene.cursor, by, scene.first_step(), panel.size.width)
+        begin, end = max(columns.x[0], scene.first_step() or columns.x[0]), columns.x[-1]
+        at = scene.cursor
+        moved = max(begin, min(end, end if at is None else panel.beside(at, by)))
+        near = chart.nearest(columns, moved)
+        # Land on a measured step, unless that would not move at all.
+        measured = near is not None and columns.x[near] != at and begin <= columns.x[near]
+        scene.cursor = columns.x[near] if near is not None and measured else moved
         self.show()
-
-
-def _moved(columns: Columns, at: float | None, by: int, first: float | None, width: int) -> float:
-    """Return the step of a cursor that moves by so many columns; the first move goes to the newest."""
-    begin, end = max(columns.x[0], first or columns.x[0]), columns.x[-1]
-    stride = (end - begin) / max(1, chart.plot_width(width - 2) - 1)
-    moved = max(begin, min(end, end if at is None else at + by * stride))
-    near = chart.nearest(columns, moved)
-    # Land on a measured step, unless that would not move at all.
-    if near is not None and columns.x[near] != at and begin <= columns.x[near]:
-        return columns.x[near]
-    return moved

@@ -254,7 +254,7 @@ class AlertDetail(PagePanel):
 
     def _why(self, row: IncidentRow, width: int) -> list[Row]:
         """Return cause and advice, what is needed to follow it, and the symptoms."""
-        said, more = [("cause", row.cause), ("advice", _advice(row))], self.scene.glyphs.ellipsis
+        said, more = [("cause", row.cause), ("advice", plain.to_do(row))], self.scene.glyphs.ellipsis
         out = _labelled([(name, text) for name, text in said if text], width, more)
         out += _labelled(evidence.first(row), width, more, _widest(row, width))
         if row.symptoms:
@@ -278,12 +278,6 @@ class AlertDetail(PagePanel):
                 out += [[("  ", ""), (piece, "")] for piece in pieces]
         words = [(name, text) for name, text in words if "\n" not in text]
         return out + ([[], *_labelled(words, width, more, _widest(row, width))] if words else [])
-
-
-def _advice(row: IncidentRow) -> str:
-    """Return what to do now: nothing about what is over."""
-    said = plain.advice(row) if row.state != "resolved" else ""
-    return f"if it lasts: {said}" if said and row.state == "pending" else said
 
 
 def _widest(row: IncidentRow, width: int) -> int:

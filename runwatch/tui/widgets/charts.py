@@ -102,13 +102,14 @@ class ChartPanel(Panel):
             return Content(self._title(), centered(waiting, width, height), right)
         run = scene.run.id if scene.run is not None else ""
         shown = [columns.x[:2] for columns in series]  # other buckets are another picture
-        range_of = (run, self.metrics, scene.compare, scene.window, scene.right, height, *shown)
+        range_of = (run, self.metrics, scene.compare, scene.window, scene.right, scene.log_x, height, *shown)
         if range_of != self._range_of:
             self._range_of, before = range_of, None
         options = chart.Options(
             glyphs=scene.glyphs,
             smoothing=self._smoothing(),
             log=scene.log_y,
+            log_x=scene.log_x,
             first=self._begin(),
             last=scene.last_step(),
             cursor=scene.cursor,
@@ -175,6 +176,8 @@ class ChartPanel(Panel):
         if scene.axis != xaxis.STEP:
             shown = scene.axis if scene.places().steps else f"step, {scene.axis} is not known"
             title.append((f" {dot} x {shown}", "dim"))
+        if scene.log_x:
+            title.append((f" {dot} log x", "dim"))
         if scene.log_y:
             title.append((f" {dot} log y", "dim"))
         if smoothing := self._smoothing():
@@ -303,6 +306,14 @@ class ChartPanel(Panel):
     def begin(self) -> float:
         """Return the step at the left edge of the plot."""
         return self._plot.step(self._plot.gutter) or 0.0
+
+    def beside(self, step: float, cells: int) -> float:
+        """Return the step that lies so many cells to the right of another one, or to the left."""
+        window = self._plot.window
+        if window is None:
+            return step
+        cell = window.cell(self._plot.places.at(step)) + cells
+        return self._plot.step(self._plot.gutter + max(0, min(window.cells - 1, cell))) or 0.0
 
     def _measured(self, step: float) -> float:
         """Return the nearest step of which there is a value."""

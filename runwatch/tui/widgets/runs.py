@@ -154,7 +154,7 @@ class RunDetail(Panel):
                 [(f"{sign} {word:<5} " if not n else " " * 8, role), (text, "")]
                 for n, text in enumerate(lines)
             ]
-            for text in cells.wrapped(incident.advice, max(1, width - 8), 8, glyphs.ellipsis):
+            for text in cells.wrapped(plain.to_do(incident), max(1, width - 8), 8, glyphs.ellipsis):
                 rows.append([(" " * 8 + text, "dim")])
         if not firing:
             reason = cells.wrapped(run.reason, width, 4, glyphs.ellipsis)

@@ -13,7 +13,7 @@ from runwatch.watcher.sources import files
 
 _MAX_INDEX = 16 << 20
 _SHARDS = 8
-"""Shards of torch DCP that are opened; `.metadata` tells the sizes of all."""
+"""Shards of torch DCP that are opened; `.metadata` has the sizes of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def inspect(top: str, held: Mapping[str, Size], before: Inside) -> Inside:
             verdict = _check(path, name, size)
         except OSError as error:
             if not os.path.lexists(path):
-                continue  # deleted meanwhile: the next look tells
+                continue  # deleted meanwhile: the next look shows
             verdict = Verdict(Whole.UNKNOWN, f"cannot be read: {error.strerror}")
         if verdict.whole is not Whole.YES:
             verdicts[name] = verdict
@@ -71,7 +71,7 @@ def inspect(top: str, held: Mapping[str, Size], before: Inside) -> Inside:
 
 
 def _settings(top: str, held: Mapping[str, Size], before: Inside) -> dict[str, str]:
-    """Return the settings that the files below `top` tell; those that are as `before` are not read again."""
+    """Return the settings in the files below `top`; those that are as `before` are not read again."""
     found = dict(before.settings)
     for name, size in held.items():
         plain = os.path.basename(name)

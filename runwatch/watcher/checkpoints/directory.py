@@ -41,24 +41,24 @@ AGAIN = 128
 NEWEST = 8
 """Newest checkpoints that are measured again at every look; those before one that are asked what is usual."""
 _SURE = 2.0
-"""Seconds after which a directory's time of change tells that nothing was added since."""
+"""Seconds after which a directory's time of change shows that nothing was added since."""
 _RELIST = 16
 """Looks after which the directory is listed whatever its time says."""
 
 
 @dataclass(slots=True)
 class _Record:
-    """What is remembered of one checkpoint, or of a directory that is none (yet)."""
+    """What is remembered of one checkpoint, or of a directory that is not one (yet)."""
 
     group: Group
     layout: Layout | None
     seen: float | None
-    """When it appeared, or began to be written anew, if that was while we looked."""
+    """When it appeared, or began to be written again, if that was while we looked."""
     since: float = 0.0
     """Files older than this are from an earlier writing."""
     changed: float = 0.0
     mark: int = 0
-    """Stands for names, sizes and times of all its files."""
+    """Identifies names, sizes and times of all its files."""
     files: dict[str, Size] | None = None
     """None while it is settled."""
     shape: Shape = field(default_factory=Shape)
@@ -69,7 +69,7 @@ class _Record:
     checked: bool = False
     unreadable: str = ""
     public: Checkpoint | None = None
-    """As it was told last."""
+    """As it was reported last."""
     whole: tuple[int, int] = (0, 0)
     """How many files and bytes it had when it was complete, where nothing may be written after that."""
 
@@ -144,7 +144,7 @@ class CheckpointSource:
     # -- what is there -------------------------------------------------------------------------
 
     def _list(self, now: float) -> None:
-        """List the directory, unless its time of change tells that no name was added or removed."""
+        """List the directory, unless its time of change shows that no name was added or removed."""
         status = os.stat(self.directory)
         moved = self._device not in (None, status.st_dev)
         changed, at = self._listed
@@ -163,7 +163,7 @@ class CheckpointSource:
         self._groups = groups
 
     def _forget(self, now: float) -> Iterator[Checkpoint]:
-        """Drop what is gone, and tell."""
+        """Drop what is gone, and report it."""
         for key in [key for key in self._records if key not in self._groups]:
             last = self._records.pop(key).public
             if last is not None:
@@ -197,7 +197,7 @@ class CheckpointSource:
         try:
             held = self._files(record)
             record.unreadable = ""
-        except FileNotFoundError:  # gone since it was listed: the next listing tells
+        except FileNotFoundError:  # gone since it was listed: the next listing shows
             return
         except OSError as error:
             record.unreadable = error.strerror or str(error)
@@ -213,7 +213,7 @@ class CheckpointSource:
         first = record.mark == 0
         last = record.public
         if last is not None and last.state is State.COMPLETE and now - record.changed >= self._quiet:
-            record.seen, record.since = now, last.written or 0.0  # it is written anew
+            record.seen, record.since = now, last.written or 0.0  # it is written again
         record.changed = min(self._newest(record, held, now), now) if first else now
         record.mark, record.checked, record.files = mark, False, held
         if record.layout is not None:
@@ -275,7 +275,7 @@ class CheckpointSource:
         return {text.plain(name, 300): text.plain(value, 300) for name, value in self._settings.items()}
 
     def _read_pointers(self) -> None:
-        """Read which checkpoint the files beside them name as the newest."""
+        """Read which checkpoint the files next to them name as the newest."""
         wanted = {r.layout.pointer for r in self._records.values() if r.layout and r.files is not None}
         beside = os.path.join(self.directory, "..") if ITSELF in self._groups else self.directory
         self._pointers.read(beside, filter(None, wanted))
@@ -283,7 +283,7 @@ class CheckpointSource:
     # -- judging -------------------------------------------------------------------------------
 
     def _judge(self, now: float) -> Iterator[Checkpoint]:
-        """Judge what is not settled, oldest first: those before it tell what is usual."""
+        """Judge what is not settled, oldest first: those before it show what is usual."""
         if all(record.files is None for record in self._records.values()):
             return
         ordered = sorted(
@@ -311,7 +311,7 @@ class CheckpointSource:
                     record.inside = Inside(metrics=record.inside.metrics)
 
     def _public(self, record: _Record, usual: Usual, now: float) -> Checkpoint:
-        """Return what is to be told of a checkpoint whose files are held."""
+        """Return what is to be reported of a checkpoint whose files are held."""
         layout, held, before = record.layout, record.files, record.public
         assert layout is not None
         assert held is not None
@@ -379,7 +379,7 @@ class CheckpointSource:
         )
 
     def _usual(self, ordered: list[_Record], index: int, now: float) -> Usual:
-        """Return what the neighbours of a checkpoint, one after and some before it, tell about it."""
+        """Return what the neighbors of a checkpoint, one after and some before it, show about it."""
         record, followed = ordered[index], False
         for other in ordered[index + 1 : index + 2]:
             if other.layout is record.layout:

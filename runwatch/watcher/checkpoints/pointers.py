@@ -1,4 +1,4 @@
-"""The files beside checkpoints that name the newest one (`latest` of DeepSpeed): what they say."""
+"""The files next to checkpoints that name the newest one (`latest` of DeepSpeed): what they say."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Pointers:
             self._said[name] = (int(digits) if digits else None, size.changed)
 
     def names(self, pointer: str, own: int | None, held: Mapping[str, Size]) -> bool | None:
-        """Return whether a pointer file names step `own` or a newer one; None if it tells nothing.
+        """Return whether a pointer file names step `own` or a newer one; None if it shows nothing.
 
         `held` are the files of that step's checkpoint.
         """

@@ -33,6 +33,8 @@ NOTHING = "\x1f"
 """Id that no run has: asks for the list of runs alone."""
 SLOW = 2.0
 """Seconds between pictures of hosts whose runs are only listed."""
+_OF_HOST = ("id", "run", "former")
+"""What two hosts may call their runs alike, in objects of the headless stream."""
 
 
 class Hub:
@@ -126,8 +128,8 @@ class Hub:
     def _received(self, host: Host, reply: protocol.Reply) -> None:
         """Take what a host says, other than its pictures."""
         if isinstance(reply, protocol.Line) and self._many:
-            name = f"{host.label}:{reply.body.get('run', '')}"
-            reply = protocol.Line({**reply.body, "run": name})
+            apart = {key: f"{host.label}:{reply.body[key]}" for key in _OF_HOST if key in reply.body}
+            reply = protocol.Line({**reply.body, **apart})
         elif isinstance(reply, protocol.Notice) and self._many:
             reply = protocol.Notice(f"{host.label}: {reply.message}")
         self._write(reply)

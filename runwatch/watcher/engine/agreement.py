@@ -1,4 +1,4 @@
-"""Whether two sources of one run tell the same: the numbers of a metric, and the time.
+"""Whether two sources of one run show the same: the numbers of a metric, and the time.
 
 A log rounds what a tracker keeps in full, and counts steps from 0 where the
 tracker counts from 1; neither is a disagreement. Numbers that differ beyond
@@ -26,7 +26,7 @@ FEW = 2
 MOST = 0.5
 """Fraction of them that must differ."""
 APART = 180.0
-"""Seconds between two clocks that are told."""
+"""Seconds between two clocks that count as a difference."""
 STEADY = 0.1
 """Largest part of that by which the middle half of the differences may vary."""
 _EARLY = 256
@@ -98,7 +98,7 @@ class Report:
 def compare(steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats) -> Outcome:
     """Compare two histories of one metric.
 
-    Four arrays, steps ascending or not; of a step told twice the first counts. One that counts its
+    Four arrays, steps ascending or not; of a step printed twice the first counts. One that counts its
     steps from 0 agrees once they are shifted; where they do not agree, the shift counts that makes
     most steps common: which steps a source lacks must not decide what is found.
     """

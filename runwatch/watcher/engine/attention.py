@@ -1,4 +1,4 @@
-"""What deserves a look now: with many runs, those that go on, and the silent ones ever less often."""
+"""What deserves a look now: with many runs, those that continue, and the silent ones ever less often."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Attention:
 
 
 def goes_on(group: Group, now: float) -> bool:
-    """Return whether the machine under a group is worth a look: its newest run may go on, or stands still."""
+    """Return whether the machine under a group is worth a look: its newest run may continue or hang."""
     silent = now - (group.written or 0.0)
     nobody = group.machine.note and not group.machine.processes
     if nobody and not group.lived and silent > SOUGHT:

@@ -1,4 +1,4 @@
-"""How runs of a group begin: by themselves, as a stage of the one before, or anew from another source."""
+"""How runs of a group begin: by themselves, as a stage of the one before, or again from another source."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def follow(group: Group) -> None:
 
 
 def led_anew(watched: WatchedRun, rules: Ruleset, follower: str | None) -> WatchedRun:
-    """Return a run whose steps another source tells from the first; `follower` led before."""
+    """Return a run whose steps another source has from the first; `follower` led before."""
     anew = _watched(watched.run.led_anew(follower), rules, watched.incidents.former)
     anew.number, anew.follows, anew.repeats = watched.number, watched.follows, watched.repeats
     return anew

@@ -42,8 +42,8 @@ def check(
 
     `own` are formats to try before the known ones, `only` names the one to read logs as,
     `prefer` the kinds of source in the order in which those of one run are believed.
-    `now` (Unix time) decides what an old file is. A file that cannot be read is told to
-    `unreadable` and left out; `busy` is told what is being done.
+    `now` (Unix time) decides what an old file is. A file that cannot be read is reported to
+    `unreadable` and left out; `busy` receives what is being done.
     Raises SourceError if nothing can be read or no run is in it.
     """
     now = time.time() if now is None else now
@@ -116,7 +116,7 @@ def _read(
             engine.fold(source, batch, written=written or status.st_mtime)
     except OSError as error:
         raise SourceError("cannot read", path, error.strerror or str(error)) from error
-    except SourceError as error:  # compressed, and cut: what stands before that was read
+    except SourceError as error:  # compressed, and cut: what precedes that was read
         if not parser.place[0]:
             raise
         engine.troubles.append(str(error))

@@ -1,4 +1,4 @@
-"""A run's checkpoints as clients see them: those seen in directories, and those only the log tells of."""
+"""A run's checkpoints as clients see them: those seen in directories, and those only the log reports."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from runwatch.core.findings import Severity
 from runwatch.core.rank_state import trained
 from runwatch.core.run import Run
 from runwatch.core.snapshot import IncidentRow, finite, not_finite
+from runwatch.render import plain
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.evidence import sound
 from runwatch.watcher.engine.pipelines import Pipeline
@@ -31,8 +32,9 @@ def run_object(engine: Engine, pipeline: Pipeline, now: float) -> dict[str, Any]
     group, watched = pipeline.group, pipeline.newest
     run = pipeline.main.run
     progress = group.progress(watched, now)
-    incidents = [(stage, row) for stage in pipeline.stages for row in stage.incidents.rows()]
+    incidents = [(stage, row) for stage in pipeline.stages for row in stage.incident_rows()]
     return {
+        "id": pipeline.stages[0].run.id,
         "name": run.name,
         "title": run.name,
         "sources": list(group.paths),
@@ -67,7 +69,7 @@ def run_object(engine: Engine, pipeline: Pipeline, now: float) -> dict[str, Any]
 
 
 def _ending(watched: WatchedRun) -> dict[str, Any] | None:
-    """Return how a run ended, in finer words than its state has; None while it goes on."""
+    """Return how a run ended, in finer words than its state has; None while it continues."""
     ending = watched.ending
     if ending is None:
         return None
@@ -81,7 +83,7 @@ def _ending(watched: WatchedRun) -> dict[str, Any] | None:
 
 
 def _steps(run: Run) -> dict[str, int | None]:
-    """Return the steps of a run; a total that only ends its first epoch stands beside what is planned."""
+    """Return the steps of a run; a total that only ends its first epoch is in addition to what is planned."""
     steps = {"records": run.records, "first": run.first_step, "last": run.last_step, "total": run.planned}
     if run.epoch_steps is not None and run.total == run.epoch_steps:
         steps |= {"total": run.total, "epoch_steps": run.epoch_steps, "planned": run.planned}
@@ -114,7 +116,7 @@ def _ranks(run: Run) -> dict[str, dict[str, int | None]]:
 
 
 def _checkpoints(run: Run) -> list[dict[str, Any]]:
-    """Return the checkpoints that were seen, and those that only the log tells of."""
+    """Return the checkpoints that were seen, and those that only the log reports."""
     told = run.reconciled()
     seen = [saved for saved in run.checkpoints if saved.state is not State.DELETED]
     out = [_checkpoint(each, told.steps.get(each.id, each.at)) for each in seen]
@@ -126,7 +128,7 @@ def _checkpoints(run: Run) -> list[dict[str, Any]]:
 
 
 def _checkpoint(seen: Checkpoint, step: int | None) -> dict[str, Any]:
-    """Return what its files tell; how long it took is known better by who saw it written."""
+    """Return what its files say; how long it took is known better by who saw it written."""
     return {
         "step": step,
         "path": seen.path,
@@ -157,7 +159,7 @@ def incident_object(row: IncidentRow, stage: str = "") -> dict[str, Any]:
         "resolved_step": row.resolved_step,
         "title": row.title,
         "cause": row.cause,
-        "advice": row.advice,
+        "advice": plain.advice(row),
         "evidence": _evidence(row),
     }
 
@@ -171,7 +173,7 @@ def _evidence(row: IncidentRow) -> dict[str, Any]:
 
 
 def place(row: IncidentRow) -> tuple[int, int, str, str]:
-    """Return a key by which the gravest come first, of those the earliest: what began it."""
+    """Return a key by which the most severe come first, of those the earliest: the one that began it."""
     return (-Severity(row.severity).rank, row.line or 0, row.rule, row.metric or "")
 
 

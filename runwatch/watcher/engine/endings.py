@@ -1,4 +1,4 @@
-"""How a process ended, as an event of its run: the same kinds as where a log tells it."""
+"""How a process ended, as an event of its run: the same kinds as where a log shows it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def end(group: Group, watched: WatchedRun, now: float) -> None:
 def event_of(told: MachineEvent, run: Run) -> Event | None:
     """Return what the end of a rank or main process means to its run.
 
-    None for a good end and for one that the kernel does not tell: that is
+    None for a good end and for one that the kernel does not report: that is
     unknown, not failed. Helpers and launchers follow from what they help.
     """
     if told.kind != "process_died" or told.role not in {"rank", "main"}:
@@ -71,7 +71,7 @@ def _kind(told: MachineEvent) -> str | None:
 
 
 def _title(told: MachineEvent) -> str:
-    """Return the sampler's words; where memory ran out, the signal stands in them too."""
+    """Return the sampler's words; where memory ran out, the signal is in them too."""
     name = f"rank {told.rank} (pid {told.pid})" if told.role == "rank" else ""
     if told.oom and name:
         return f"{name} was killed by SIGKILL (out of memory)"

@@ -23,6 +23,7 @@ from runwatch.core.checkpoint import Look
 from runwatch.core.ending import state_of
 from runwatch.core.planned import of_checkpoint
 from runwatch.core.readability import Lost
+from runwatch.core.run import ENDS
 from runwatch.core.run_names import has_specific_part, is_specific
 from runwatch.core.sample import Job, MachineEvent, Message
 from runwatch.core.series import FULL, Detail
@@ -45,7 +46,7 @@ from runwatch.watcher.sources.sidecar_facts import Beside
 
 SWITCHED_OFF = "its rule was switched off"
 FEW = 4
-"""Sources that rest whose provisional records are folded again at once when another source goes on."""
+"""Sources that rest whose provisional records are folded again at once when another source continues."""
 
 T = TypeVar("T")
 
@@ -113,7 +114,7 @@ class Engine:
     ) -> list[Change]:
         """Take in the next batch of a source; return what changed in its incidents.
 
-        `late` tells that it was written while nobody watched: `arrival` says little. What the source told
+        `late` says that it was written while nobody watched: `arrival` means little. What the source reported
         provisionally is taken back.
         """
         group, _ = self.sources[source_id]
@@ -138,9 +139,9 @@ class Engine:
         arrival: float = 0.0,
         late: bool = False,
     ) -> list[Change]:
-        """Take in what a source that rests would tell if it ended here, until more comes (see `fold`).
+        """Take in what a source that rests would report if it ended here, until more comes (see `fold`).
 
-        It takes the place of what the source told so before. Return what changed in incidents.
+        It takes the place of what the source reported so before. Return what changed in incidents.
         """
         group, _ = self.sources[source_id]
         self._take_back(group, arrival)
@@ -186,6 +187,7 @@ class Engine:
                     source.keep_early(whole)
                     continue
                 begin(group, self.rules, self._detail)
+                changes += self._hand_over_ends(group, source)
             source.early, source.early_total = (), None
             watched = group.runs[-1] if leads else group.run_of(source, whole)
             told = replace(whole, late=True) if late else whole
@@ -296,7 +298,7 @@ class Engine:
                 changes += unreported(group, self._elapse(watched, status, now, send=send))
                 if lost is None and watched.begun_blind:
                     watched.begun_blind = False
-                    if watched.run.bare:  # nothing tells that it was a run at all
+                    if watched.run.bare:  # nothing proves that it was a run at all
                         group.aside = group.runs.pop()
         return changes
 
@@ -389,6 +391,17 @@ class Engine:
             changes += self._judging.take(owner, block)
         return changes
 
+    def _hand_over_ends(self, group: Group, leader: Source) -> list[Change]:
+        """Give the run that begins with `leader` the ends that other files of it reported before."""
+        changes: list[Change] = []
+        for source in group.sources.values():
+            if source is not leader and any(event.kind in ENDS for event in source.unplaced):
+                whole = source.with_early(Block({}, None))
+                block = group.reported(source, whole, leads=False, watched=group.runs[-1])
+                changes += self._judging.take(group, block)
+                source.early = ()
+        return changes
+
     def _reference(self, watched: WatchedRun) -> Reference | None:
         """Return the run that one is compared with, if one is named and known."""
         return reference.of(self.rules, watched, (each for _, each in self.runs()))
@@ -406,7 +419,7 @@ class Engine:
         return [*found, *released(watched)] if send else found
 
     def _fold_provisional(self, group: Group) -> list[Change]:
-        """Fold what the sources of a group tell provisionally; return what changed and is new."""
+        """Fold what the sources of a group report provisionally; return what changed and is new."""
         try:
             put_aside(group)
         except Exception as error:  # a rule may be anybody's code
@@ -430,7 +443,7 @@ class Engine:
         self.sources.update((key, (group, source)) for key, source in group.sources.items())
 
     def _close(self, watched: WatchedRun, now: float) -> list[Change]:
-        """Judge a run whose successor has begun: it will not go on."""
+        """Judge a run whose successor has begun: it will not continue."""
         watched.closed = True
         watched.run.rest(silent_for=math.inf)
         run = watched.run

@@ -15,7 +15,7 @@ _SPOILS = {"nonfinite": "after NaN", "masked_nan": "after NaN", "divergence": "d
 
 
 def _sound(finding: Finding | IncidentRow) -> int | None:
-    """Return the step up to which all was well, as far as the finding tells."""
+    """Return the step up to which all was well, as far as the finding shows."""
     known = (finding.evidence.get(name) for name in ("sound_step", "best_step"))
     return next((step for step in known if isinstance(step, int)), finding.step)
 
@@ -53,3 +53,16 @@ def placed(finding: Finding, run: Run, source: str) -> Finding:
         if good is not None:
             more["last_checkpoint"] = good
     return msgspec.structs.replace(finding, evidence={**more, **finding.evidence}) if more else finding
+
+
+def current(row: IncidentRow, run: Run) -> IncidentRow:
+    """Return an incident with the checkpoint to go back to as it is known by now.
+
+    A directory of checkpoints may be read after the log in which the incident began.
+    """
+    if row.state == "resolved" or row.severity == Severity.INFO:
+        return row
+    good = run.good_before(_sound(row), None if "source" in row.evidence else row.line)
+    if good is None or good == row.evidence.get("last_checkpoint"):
+        return row
+    return msgspec.structs.replace(row, evidence={**row.evidence, "last_checkpoint": good})

@@ -1,8 +1,8 @@
-"""The sources that tell of the same runs, and which of them leads.
+"""The sources of the same runs, and which of them leads.
 
-A run leaves many traces: a log, one log per rank, standard error beside
+A run leaves many traces: a log, one log per rank, standard error next to
 standard output, a tracker's files. One of them leads: its training records are
-the run's steps. The others add what the leader does not tell: ranks, events,
+the run's steps. The others add what the leader does not show: ranks, events,
 metrics of their own.
 """
 
@@ -52,7 +52,7 @@ KINDS = {
 _OF_STAGES = frozenset({"stage", "tracker", "result"})
 """Events that are read with the steps of their own source."""
 _SAID_BY_LEADER = frozenset({"finished", "over", "early_stop"}) | _OF_STAGES
-"""Events that are about the run only where its leader tells them: one rank may end before the others."""
+"""Events that are about the run only where its leader shows them: one rank may end before the others."""
 
 
 @dataclass(slots=True)
@@ -93,15 +93,15 @@ class Group:
     aside: WatchedRun | None = None
     """A run of which nothing was read, begun because its log could not be."""
     facts: dict[str, str] = field(default_factory=dict)
-    """What files beside it said before its first run began."""
+    """What files next to it said before its first run began."""
     provisional: dict[str, Provisional] = field(default_factory=dict)
-    """Source id -> what it tells while it rests, and may yet change."""
+    """Source id -> what it reports while it rests, and may yet change."""
     settled: Settled | None = None
-    """How it stands without that, while that is folded."""
+    """Its state without that, while that is folded."""
     reported_early: dict[tuple[str, bool], None] = field(default_factory=dict)
     """Changes that arose meanwhile, their ids and whether they were sent: what confirms them repeats none."""
     doubts: dict[str, Doubt] = field(default_factory=dict)
-    """Incidents that arose from what was provisional, and of which what followed tells nothing yet."""
+    """Incidents that arose from what was provisional, and is neither confirmed nor refuted yet."""
 
     @property
     def folder(self) -> str:
@@ -169,7 +169,7 @@ class Group:
         return (self.written is not None and now - self.written < FRESH) or any(self.machine.own())
 
     def goes_on(self, watched: WatchedRun, now: float) -> bool:
-        """Return whether a run whose training is over goes on with something else, such as evaluations."""
+        """Return whether a run whose training is over continues with something else, such as evaluations."""
         behind = watched is self.runs[-1] and watched.phase == "finished" and watched.run.goes_on
         fresh = self.written is not None and now - self.written < REST
         starts = watched.run.stage.next_trains and any(self.machine.own())
@@ -245,9 +245,9 @@ class Group:
         return asked or self.leader or next((source for source in sources if source.log), None)
 
     def elect(self, source: Source) -> bool:
-        """Let `source` lead if it should, now that it told something; return True if its steps begin anew.
+        """Let `source` lead if it should, now that it has values; return True if its steps begin again.
 
-        A later attempt goes on where the one before it stopped. Otherwise the first to tell
+        A later attempt continues where the one before it stopped. Otherwise the first to have
         training records leads, unless one of a lower rank comes while there are few of them.
         """
         leader = self.leader
@@ -265,7 +265,7 @@ class Group:
     def run_of(self, source: Source, block: Block) -> WatchedRun:
         """Return the run that a block of a source that does not lead is of.
 
-        It is the one whose log names the tracker's run. A tracker writes late: what goes on with the steps of
+        It is the one whose log names the tracker's run. A tracker writes late: what continues the steps of
         a stage that is over is still of that stage.
         """
         for watched in self.runs:
@@ -290,7 +290,7 @@ class Group:
         if len(self.sources) == 1 and not source.member.group:
             run.take_over(block.samples)  # others may come
             return block
-        block = of_source(block, source.path)
+        block = of_source(block, source)
         if block.rank is not None:
             return block
         if leads:
@@ -345,7 +345,7 @@ class Group:
         return source.member.place(self.prefer) < other.member.place(self.prefer)
 
     def _goes_over(self, source: Source, other: Source) -> bool:
-        """Return True if a metric that both tell is told by `source`: preferred, or telling it all anew."""
+        """Return True if a metric that both have is taken from `source`: preferred, or complete again."""
         states = [each.path.endswith("/trainer_state.json") for each in (source, other)]
         preferred = source.member.kind != other.member.kind and self._before(source, other)
         return preferred or (all(states) and source.opened > other.opened)
@@ -359,7 +359,7 @@ class Group:
     def _disagreements(
         self, watched: WatchedRun, source: Source, repeated: Mapping[str, Samples]
     ) -> Iterator[Event]:
-        """Compare what another source tells too; yield an event for each metric that differs, once."""
+        """Compare what another source has too; yield an event for each metric that differs, once."""
         run = watched.run
         for name, samples in repeated.items():
             others = watched.repeats.setdefault(name, {})
@@ -405,12 +405,13 @@ def title_of(source: Source, block: Block, title: str) -> str:
     return next((data["name"] for data in reversed(facts) if "name" in data), title)
 
 
-def of_source(block: Block, path: str) -> Block:
+def of_source(block: Block, source: Source) -> Block:
     """Return the block with the path its lines are of; events keep it, for rules that remember them."""
+    path, written = source.path, block.arrival or source.written or 0.0
     events = [
         event
         if event.kind == "facts"
         else msgspec.structs.replace(event, data={"source": path, **event.data})
         for event in block.events
     ]
-    return replace(block, events=events, source=path)
+    return replace(block, events=events, source=path, attempt=source.member.attempt, written=written)

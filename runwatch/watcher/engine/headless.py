@@ -1,6 +1,7 @@
-"""The headless stream: one plain object when a run appears, progresses, has an incident, ends.
+"""The headless stream: one plain object when a run appears, is renamed, progresses, has an incident, ends.
 
-While a long history is read, `preview` objects tell its newest values.
+While a long history is read, `preview` objects report its newest values. The `id` of a run never changes;
+its name does when a tracker names it, or when another run could have the same name.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from runwatch.alerts.incidents.incidents import Change
 from runwatch.core.ending import HALTED
 from runwatch.core.errors import ExitCode
 from runwatch.core.run import Run
-from runwatch.core.snapshot import Progress, finite
+from runwatch.core.snapshot import IncidentRow, Progress, finite
 from runwatch.watcher.engine.document import incident_object, run_object
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.group import FRESH, Group
@@ -23,7 +24,7 @@ from runwatch.watcher.engine.watched import WatchedRun
 SETTLE = 3.0
 """Seconds a log that finished, crashed or stalled must stay silent before its run counts as ended."""
 SETTLE_TOGETHER = 8.0
-"""The same where several sources tell of it: files are looked for, and directories looked at, every 5 s."""
+"""The same where several sources have it: files are looked for, and directories looked at, every 5 s."""
 _CHANGES = {
     "firing": "firing",
     "escalated": "firing",
@@ -34,17 +35,19 @@ _CHANGES = {
 
 
 class Headless:
-    """What one follower of the stream has been told."""
+    """What one follower of the stream has received."""
 
     def __init__(self, engine: Engine, interval: float, every: int | None) -> None:
         self._engine = engine
         self._interval = interval
         self._every = every
-        self._known: set[str] = set()
-        """Ids of the runs that were announced; before that nothing is said of a run."""
+        self._known: dict[str, str] = {}
+        """Id of each run that was announced -> id of its first stage; nothing is sent of other runs."""
+        self._names: dict[str, str] = {}
+        """Id of a first stage -> name under which the run was last announced."""
         self._ended: dict[str, int] = {}
-        """Id of a run that was told to have ended -> its records then."""
-        self._told: dict[str, tuple[float, int]] = {}
+        """Id of a run whose end was sent -> its records then."""
+        self._newest: dict[str, tuple[float, int]] = {}
         """Run id -> (time, step) of its newest progress object."""
         self._previewed: dict[str, float] = {}
         """Group id -> time of its newest preview object."""
@@ -57,8 +60,8 @@ class Headless:
             if run is None or now - self._previewed.get(group.id, -1e18) < self._interval:
                 continue
             self._previewed[group.id] = now
-            body = _told(run, run.progress(), run.phase, now)
-            head = {"type": "preview", "format": run.format, "sources": list(group.paths)}
+            body = _values(run, run.progress(), run.phase, now)
+            head = {"type": "preview", "id": run.id, "format": run.format, "sources": list(group.paths)}
             yield {**head, **body, "history": finite(item.history)}
 
     def progress(self, now: float, *, reading: Container[str] = ()) -> Iterator[dict[str, Any]]:
@@ -68,6 +71,7 @@ class Headless:
             for watched in pipeline.stages:
                 if watched.run.id not in self._known:
                     yield from self._announce(pipeline, watched)
+            yield from self._renamed(pipeline)
         for pipeline in runs:
             watched = pipeline.newest
             if watched.run.records > self._ended.get(watched.run.id, watched.run.records):
@@ -78,8 +82,8 @@ class Headless:
             watched = pipeline.newest
             if watched.run.id not in self._ended and self._is_over(pipeline.group, watched, now):
                 self._ended[watched.run.id] = watched.run.records
-                if self._told.get(watched.run.id, (now, None))[1] != (watched.run.last_step or 0):
-                    yield self._progress(watched, now)  # so that the newest that is told is where it ended
+                if self._newest.get(watched.run.id, (now, None))[1] != (watched.run.last_step or 0):
+                    yield self._progress(watched, now)  # so that the newest is where it ended
                 yield self._end(pipeline, now)
         if not self._gave_up and self._is_nothing(now):
             self._gave_up = True
@@ -90,28 +94,39 @@ class Headless:
         """Yield a change of an incident of an announced run, at once."""
         name = _CHANGES.get(change.kind)
         if name is not None and change.run in self._known:
-            body = incident_object(change.row)
-            yield {"type": "incident", "run": change.row.run, "change": name, "incident": body}
+            yield self._incident(change.run, change.row, name)
 
     def _announce(self, pipeline: Pipeline, watched: WatchedRun) -> Iterator[dict[str, Any]]:
         """Yield a run, or a further stage of one, and the incidents its history left, as they are now."""
-        run = watched.run
-        self._known.add(run.id)
-        if watched.follows and watched is not pipeline.stages[0]:
-            yield {"type": "stage", "run": run.name, "stage": watched.stage, "number": watched.number}
+        run, first = watched.run, pipeline.stages[0].run
+        self._known[run.id] = first.id
+        head = {"id": first.id, "run": run.name}
+        if watched.follows and run is not first:
+            yield {"type": "stage", **head, "stage": watched.stage, "number": watched.number}
         else:
-            sources = list(pipeline.group.paths)
-            yield {"type": "run", "run": run.name, "format": run.format, "sources": sources}
-        for row in sorted(watched.incidents.rows(), key=lambda row: (row.line or 0, row.rule)):
+            self._names[run.id] = run.name
+            yield {"type": "run", **head, "format": run.format, "sources": list(pipeline.group.paths)}
+        for row in sorted(watched.incident_rows(), key=lambda row: (row.line or 0, row.rule)):
             if row.state != "pending":  # in the order of the log, as if it had been watched
-                body = incident_object(row)
-                yield {"type": "incident", "run": run.name, "change": row.state, "incident": body}
+                yield self._incident(run.id, row, row.state)
+
+    def _renamed(self, pipeline: Pipeline) -> Iterator[dict[str, Any]]:
+        """Yield the new name of a run that was announced under another."""
+        run = pipeline.stages[0].run
+        former = self._names.get(run.id, run.name)
+        if former != run.name:
+            self._names[run.id] = run.name
+            yield {"type": "renamed", "id": run.id, "run": run.name, "former": former}
+
+    def _incident(self, run_id: str, row: IncidentRow, change: str) -> dict[str, Any]:
+        head = {"type": "incident", "id": self._known[run_id], "run": row.run}
+        return {**head, "change": change, "incident": incident_object(row)}
 
     def _due(self, watched: WatchedRun, now: float) -> bool:
         run = watched.run
         if run.id in self._ended or watched.closed:
             return False
-        told_at, told_step = self._told.get(run.id, (-1e18, -(1 << 60)))
+        told_at, told_step = self._newest.get(run.id, (-1e18, -(1 << 60)))
         if self._every is not None:
             step = run.last_step
             return step is not None and not told_step <= step < told_step + self._every
@@ -119,11 +134,11 @@ class Headless:
 
     def _progress(self, watched: WatchedRun, now: float) -> dict[str, Any]:
         run = watched.run
-        self._told[run.id] = (now, run.last_step or 0)
-        body = _told(run, watched.progress(), watched.phase, now)
+        self._newest[run.id] = (now, run.last_step or 0)
+        body = _values(run, watched.progress(), watched.phase, now)
         body |= {"stage": watched.stage_now} if watched.stage_now else {}
         why = {"reason": watched.reason} if watched.reason else {}
-        return {"type": "progress", **body, **why, "records": run.records}
+        return {"type": "progress", "id": self._known[run.id], **body, **why, "records": run.records}
 
     def _is_over(self, group: Group, watched: WatchedRun, now: float) -> bool:
         if watched.closed or all(source.ended for source in group.sources.values()):
@@ -157,6 +172,7 @@ class Headless:
         code = ExitCode.FINDINGS if state in ("crashed", "stalled") or serious else ExitCode.OK
         return {
             "type": "end",
+            "id": self._known[watched.run.id],
             "run": watched.run.name,
             "state": state,
             "exit_code": int(code),
@@ -164,7 +180,7 @@ class Headless:
         }
 
 
-def _told(run: Run, progress: Progress, phase: str, now: float) -> dict[str, Any]:
+def _values(run: Run, progress: Progress, phase: str, now: float) -> dict[str, Any]:
     """Return how far a run is, and its newest values."""
     return {
         "run": run.name,

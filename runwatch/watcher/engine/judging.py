@@ -58,7 +58,7 @@ class Judging:
     def _ask(
         self, watched: WatchedRun, rule: Rule, ask: Callable[[T], Iterable[Finding]], about: T
     ) -> list[Finding]:
-        """Return what a rule finds. One that fails is switched off, and that is told: the rest go on."""
+        """Return what a rule finds. One that fails is switched off and reported; the rest continue."""
         try:
             found = list(ask(about))
             if not all(isinstance(finding, Finding) for finding in found):
@@ -90,7 +90,7 @@ def _apply(
 def adapted(old: Iterable[Rule], new: Iterable[Rule]) -> list[Rule]:
     """Return the new rules with the state of the old ones: all of theirs that is no threshold.
 
-    A rule of the user's that looks at another metric begins anew.
+    A rule of the user's that looks at another metric begins again.
     """
     known = {rule.name: rule for rule in old}
     out: list[Rule] = []

@@ -80,7 +80,7 @@ class Waiting:
         if (found := _owner(source, near)) is None:
             return None, block
         _hand_on(source, group)
-        return found, of_source(block, source.path)
+        return found, of_source(block, source)
 
 
 def _ended_then(source: Source, near: Iterable[Group]) -> list[Group]:

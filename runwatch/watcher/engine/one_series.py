@@ -36,7 +36,7 @@ def columns(run: Run, repeats: Repeats, chart: Chart) -> Columns:
     """Return what to plot of a metric."""
     if chart.metric not in run.series:
         return Columns(chart.metric)
-    return united(reported(run, repeats, chart.metric), chart.first, chart.last, chart.width)
+    return united(reported(run, repeats, chart.metric), chart.first, chart.last, chart.width, chart.log)
 
 
 def latest(run: Run, repeats: Repeats, metric: str) -> Latest:

@@ -1,4 +1,4 @@
-"""How many ways a run is split, as its configuration tells it: tensor, context and pipeline parallel.
+"""How many ways a run is split, as its configuration says: tensor, context and pipeline parallel.
 
 Megatron, NeMo, DeepSpeed and torchtitan number their ranks alike: tensor parallel
 runs fastest, then context, then data, and pipeline slowest.
@@ -16,7 +16,7 @@ _MOST = 65_536
 
 
 def sizes(about: Mapping[str, str]) -> dict[str, int]:
-    """Return `tp`, `cp` and `pp` where a configuration tells of them; {} where it tells of none."""
+    """Return `tp`, `cp` and `pp` where a configuration has them, else {}."""
     found: dict[str, int] = {}
     for name, value in about.items():
         last = re.split(r"[/.]", name.lower())[-1].replace("-", "_")

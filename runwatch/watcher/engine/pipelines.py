@@ -52,7 +52,7 @@ def pipeline_of(group: Group, run_id: str) -> Pipeline:
 
 
 def settle_checkpoints(group: Group) -> None:
-    """Give each checkpoint of the newest pipeline to the stage that made it, as far as anything tells.
+    """Give each checkpoint of the newest pipeline to the stage that made it, as far as anything shows.
 
     Its log names the file, or the file's folder is called as the stage is (`mid_checkpoints/`). Of others the
     stage keeps those that it was the first to have.

@@ -1,6 +1,6 @@
-"""What sources tell provisionally: how their runs would stand if their logs ended here.
+"""What sources report provisionally: how their runs would be if their logs ended here.
 
-A parser may hold a record back until it has seen what follows. Where a log rests, the worker tells
+A parser may hold a record back until it has seen what follows. Where a log rests, the worker reports
 what it would come to (StreamParser.provisional); it is folded like any batch, and taken back as
 soon as more comes (see supposing).
 """
@@ -16,7 +16,7 @@ from runwatch.watcher.engine.watched import WatchedRun
 
 @dataclass(frozen=True, slots=True)
 class Provisional:
-    """What one source tells provisionally; the rest is as of the batch before it (see Engine.fold)."""
+    """What one source reports provisionally; the rest is as of the batch before it (see Engine.fold)."""
 
     batch: Batch
     live: bool = False

@@ -1,4 +1,4 @@
-"""The losses of a run beside those of the run that it is compared with."""
+"""The losses of a run next to those of the run that it is compared with."""
 
 from __future__ import annotations
 

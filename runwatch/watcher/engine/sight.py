@@ -1,4 +1,4 @@
-"""Whether the runs of a group can be seen, and how the newest stands at a moment, for the rules."""
+"""Whether the runs of a group can be seen, and the state of the newest at a moment, for the rules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runwatch.watcher.engine.group import Group
 
 
 def why_unseen(group: Group) -> Lost | None:
-    """Return why the newest run of a group, which may go on, cannot be seen; None if it can."""
+    """Return why the newest run of a group, which may continue, cannot be seen; None if it can."""
     lost = group.lost
     if lost is None:
         return None
@@ -37,7 +37,7 @@ def sight(group: Group, now: float) -> Lost | None:
 
 
 def status_of(group: Group, run: Run, now: float, reference: Reference | None, *, live: bool) -> Status:
-    """Return how a run of the group stands at Unix time `now`; `live`: it is watched."""
+    """Return the state of a run of the group at Unix time `now`; `live`: it is watched."""
     machine = group.machine
     deadlines = [group.deadline, machine.job.deadline if machine.job is not None else None]
     written = group.written if group.written is not None else now

@@ -1,4 +1,4 @@
-"""One stream of batches: what it has told so far, and whether it can be read and understood."""
+"""One stream of batches: what it has reported so far, and whether it can be read and understood."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Source:
     format: str | None = None
     log: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
     read_when: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
-    """(line, Unix time): from this line on they were read then, as they came; 0 where that tells nothing."""
+    """(line, Unix time): from this line on they were read then, as they came; 0 where that means nothing."""
     written: float | None = None
     """Unix time at which the newest bytes were written, as far as known."""
     ended: bool = False
@@ -56,15 +56,15 @@ class Source:
     opened: int = 0
     """How many sources of its group were there before it."""
     early: tuple[Event, ...] = ()
-    """What it told before a run was known: of that run, when it comes."""
+    """What it reported before a run was known: of that run, when it comes."""
     early_total: int | None = None
-    """The planned number of steps that it told before."""
+    """The planned number of steps that it reported before."""
     handed_on: int = -1
     """Offset up to which what it said of an end was taken for that of the run next to it."""
     steps: tuple[int, ...] = ()
-    """Up to two newest training steps of the run that it tells of."""
+    """Up to two newest training steps of the run that it reports."""
     strength: int = NOTHING
-    """What it has told so far: nothing of a run, bars, or records."""
+    """What it has reported so far: nothing of a run, bars, or records."""
     lost: Lost | None = None
     """Why it cannot be read, while that is so."""
     strange: int = 0
@@ -75,7 +75,7 @@ class Source:
 
     @property
     def unseen(self) -> Lost | None:
-        """Why nothing is known of what it tells now; None if all is well."""
+        """Why nothing is known of what it contains now; None if all is well."""
         return self.lost or self.drift
 
     @property
@@ -84,23 +84,23 @@ class Source:
         return tuple(event for event in self.early if event.offset > self.handed_on)
 
     def keep_early(self, block: Block) -> None:
-        """Keep what a block tells that is of no run yet; of events the newest, if there are many."""
+        """Keep what a block contains that is of no run yet; of events the newest, if there are many."""
         self.early, self.early_total = tuple(block.events)[-EARLY:], block.total
 
     def with_early(self, block: Block) -> Block:
-        """Return a block with what was told before it."""
+        """Return a block with what was reported before it."""
         if self.early_total is not None and block.total is None:
             block = replace(block, total=self.early_total)
         early = self.unplaced
         if not early:
             return block
         marks = dict(block.marks)
-        for event in early:  # rows may be read after what stands behind them
+        for event in early:  # rows may be read after what follows them
             marks[event.kind] = max(event.offset, marks.get(event.kind, -1))
         return replace(block, events=[*early, *block.events], marks=marks)
 
     def placed(self, segment: Segment) -> Block:
-        """Return the next block; each checkpoint it tells of says the newest step before it."""
+        """Return the next block; each checkpoint it reports says the newest step before it."""
         block = segment.block
         if block.rank is not None:
             return block
@@ -117,7 +117,7 @@ class Source:
         return replace(block, events=events)
 
     def take(self, batch: Batch, written: float | None, read: float = 0.0) -> Batch:
-        """Count a batch in; return it with its events told by their rank.
+        """Count a batch in; return it with its events reported by their rank.
 
         `read` is the Unix time at which its lines came; 0 if they had been there before.
         """
@@ -141,7 +141,7 @@ class Source:
         return msgspec.structs.replace(batch, events=events)
 
     def _forget_when(self) -> None:
-        """Forget when lines were read that are kept no longer; line numbers may have begun anew."""
+        """Forget when lines were read that are kept no longer; line numbers may have begun again."""
         when = self.read_when
         while len(when) > 1:
             first, line = when[0][0], self.log[0][0] if self.log else 0
@@ -163,7 +163,7 @@ class Source:
 
 
 def _placed(event: Event, steps: Sequence[int]) -> Event:
-    """Return an event about a save with the steps between which it stands."""
+    """Return an event about a save with the steps between which it is."""
     if not tells(event) or not steps:
         return event
     apart = max(1, steps[-1] - steps[-2]) if len(steps) > 1 else 1

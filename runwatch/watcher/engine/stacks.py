@@ -1,4 +1,4 @@
-"""Where processes stand in their Python code, by one `py-spy dump` of each, for as long as nothing moves.
+"""Where processes are in their Python code, by one `py-spy dump` of each, for as long as nothing moves.
 
 Off unless `[rules.hang] stack = true`: it reads another process's memory. With
 --nonblocking the process is never paused, so a look can be torn, and says so
@@ -53,7 +53,7 @@ _decode = msgspec.json.Decoder(list[_Thread]).decode
 
 
 def program() -> str | None:
-    """Return where py-spy is: beside this Python, or on the path."""
+    """Return where py-spy is: next to this Python, or on the path."""
     beside = os.path.join(os.path.dirname(sys.executable), "py-spy")
     if os.access(beside, os.X_OK):
         return beside
@@ -77,7 +77,7 @@ def wanted(engine: Engine, change: Change) -> tuple[str, list[Process]] | None:
 
 
 async def look(processes: Sequence[Process]) -> Stacks:
-    """Return where these processes stand. What cannot be looked at says why; nothing raises."""
+    """Return where these processes are. What cannot be looked at says why; nothing raises."""
     found = program()
     turn = asyncio.Semaphore(AT_ONCE)
 
@@ -122,7 +122,7 @@ _NOT_PERMITTED = "not permitted (ptrace): sysctl kernel.yama.ptrace_scope=0, or 
 
 
 def _is_main(thread: _Thread, pid: int) -> bool:
-    """Tell by where it begins: of a process that is not paused, py-spy names threads from Python 3.11 on."""
+    """Name a thread by its beginning: of a running process, py-spy names threads from Python 3.11 on."""
     if thread.os_thread_id is not None:
         return thread.os_thread_id == pid
     if thread.thread_name is not None:

@@ -17,8 +17,8 @@ def incidents(group: Group, watched: WatchedRun | None) -> tuple[IncidentRow, ..
         return ()
     stages = pipeline_of(group, watched.run.id).stages
     if len(stages) == 1:
-        return watched.incidents.rows()
-    return tuple(replace(row, stage=each.stage) for each in reversed(stages) for row in each.incidents.rows())
+        return watched.incident_rows()
+    return tuple(replace(row, stage=each.stage) for each in reversed(stages) for row in each.incident_rows())
 
 
 def rows(group: Group, watched: WatchedRun | None, now: float) -> tuple[StageRow, ...]:

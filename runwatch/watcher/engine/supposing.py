@@ -26,7 +26,7 @@ MOST_REPORTED_EARLY = 256
 def put_aside(group: Group) -> None:
     """Keep a copy of a group's state, which what is provisional does not touch.
 
-    What logs do not tell (checkpoints, facts, lines that were read) is shared by both.
+    What logs do not contain (checkpoints, facts, lines that were read) is shared by both.
     """
     shared: list[Any] = [*group.runs[:-1]]
     for source in group.sources.values():
@@ -38,7 +38,7 @@ def put_aside(group: Group) -> None:
 
 
 def take_back(group: Group, now: float) -> None:
-    """Let a group stand as it did before anything provisional was folded, at Unix time `now`."""
+    """Restore a group as it was before anything provisional was folded, at Unix time `now`."""
     settled, twin = group.settled, group.twin
     if settled is None:
         return

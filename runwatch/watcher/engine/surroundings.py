@@ -66,7 +66,7 @@ def processes(engine: Engine | None, change: Change) -> list[Target]:
 
 
 def looks(engine: Engine, now: float, command: str) -> list[Look]:
-    """Return how every run stands; `command` shows it."""
+    """Return how every run is; `command` is how to see it."""
     from runwatch.alerts.delivery.run_notices import Look
 
     found = []
@@ -118,7 +118,7 @@ def _metrics(pipeline: Pipeline) -> tuple[str, ...]:
 
 
 def _checkpoint(watched: WatchedRun) -> str:
-    """Return the best checkpoint, where checkpoints tell a validation loss; else the last good one."""
+    """Return the best checkpoint, where checkpoints have a validation loss; else the last good one."""
     judged = [
         (checkpoint.metrics[name], checkpoint)
         for checkpoint in watched.run.checkpoints

@@ -171,7 +171,7 @@ class Shown:
 
     @property
     def quiet(self) -> bool:
-        """All of it was read and tells of no run: a file that only stands beside others."""
+        """All of it was read and has no run: a file that is only near others."""
         return not (self.left or self.preview or self.group.runs)
 
     @property
@@ -359,7 +359,7 @@ def _read_when(source: Source | None, lines: Sequence[tuple[int, str]]) -> tuple
 
 
 def _link(run: Run) -> str:
-    """Return the address of the run's page on W&B; "" if it does not tell enough."""
+    """Return the address of the run's page on W&B; "" if too little is known."""
     parts = [run.about.get(name, "") for name in ("entity", "project", "id")]
     if not all(parts):
         return ""

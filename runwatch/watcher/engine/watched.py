@@ -8,12 +8,13 @@ import msgspec
 
 from runwatch.alerts.incidents.incidents import IncidentBook
 from runwatch.alerts.rules.base import Rule
-from runwatch.core.ending import CUT_SHORT, HALTED, End, Ending, finished, phase_of
+from runwatch.core.ending import CUT_SHORT, ENDED, HALTED, End, Ending, advised, finished, phase_of
 from runwatch.core.findings import Severity
 from runwatch.core.readability import Lost
 from runwatch.core.run import Run
 from runwatch.core.snapshot import IncidentRow, Progress
 from runwatch.watcher.engine.agreement import Report
+from runwatch.watcher.engine.evidence import current
 
 _OPEN = ("firing", "acknowledged")
 _DONE = (End.FINISHED, End.STOPPED_EARLY)
@@ -57,7 +58,7 @@ class WatchedRun:
 
     @property
     def ending(self) -> Ending | None:
-        """How it ended, or that it stands still; None while it goes on."""
+        """How it ended, or that it makes no progress; None while it continues."""
         rows = {row.rule: row for row in self.incidents.every() if row.state in _OPEN}
         crash, run = rows.get("crash"), self.run
         if crash is not None and (end := _end(crash, End.CRASHED)) not in _DONE:
@@ -76,6 +77,16 @@ class WatchedRun:
         """Whether a crash is known that is not over."""
         return any(row.rule == "crash" and row.state != "resolved" for row in self.incidents.every())
 
+    def incident_rows(self) -> tuple[IncidentRow, ...]:
+        """Return the incidents as people read them.
+
+        They have the checkpoint to go back to, and advice that fits a run that is over.
+        """
+        rows = tuple(current(row, self.run) for row in self.incidents.rows())
+        if not self.closed and self.phase not in ENDED:
+            return rows
+        return tuple(msgspec.structs.replace(row, advice=advised(row.advice, over=True)) for row in rows)
+
     @property
     def phase(self) -> str:
         """Phase for people: what the incidents say goes before what the log says."""
@@ -85,7 +96,7 @@ class WatchedRun:
 
     @property
     def health(self) -> str:
-        """What it is worth as it stands: ok, warning or critical."""
+        """Its health: ok, warning or critical."""
         return "ok" if self._worst is None else self._worst.severity
 
     @property
@@ -110,7 +121,7 @@ class WatchedRun:
         return self.stage if self.follows or header is not None else ""
 
     def progress(self) -> Progress:
-        """Return how far the run is; one that stands still, or cannot be seen, has no ETA."""
+        """Return how far the run is; one that makes no progress, or cannot be seen, has no ETA."""
         progress = msgspec.structs.replace(self.run.progress(), stage=self.stage_now)
         if self.phase in HALTED - {"finished"} or self.phase == "blind":
             return msgspec.structs.replace(progress, eta_seconds=None, eta_spread=None, rate=None)

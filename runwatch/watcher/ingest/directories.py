@@ -38,11 +38,11 @@ class DirectorySource:
         self._due = 0.0
         self._live = False
         self._begun: dict[str, Checkpoint] | None = None
-        """What the first look told, by its id, until all were looked at: that look is to tell of all."""
+        """What the first look reported, by its id, until all were looked at: that look is to report all."""
         self._problem = ""
 
     def written(self) -> None:
-        """Return None: what was written there need not be of a run that goes on."""
+        """Return None: what was was written there may be of a run that has ended."""
 
     def arrived(self, since: float | None = None) -> None:
         """Do nothing: each checkpoint has its own times."""

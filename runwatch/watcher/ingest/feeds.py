@@ -28,15 +28,15 @@ PREVIEW_BYTES = 1 << 18
 PREVIEW_EVERY = 0.5
 """Seconds between previews while a long history is read."""
 TOGETHER = 3 << 20
-"""Bytes of history that are told at once, unless they tell much: the engine's work goes by batches."""
+"""Bytes of history that are reported at once, unless they contain much: the engine's work goes by batches."""
 MUCH = 3 << 17
-"""Bytes of columns that are told at once."""
+"""Bytes of columns that are reported at once."""
 LOG_LINES = 400
 HEAD_BYTES = 1 << 16
 RECENT_BYTES = 1 << 16
-"""Bytes before the place where a predecessor stopped that tell how things stood there."""
+"""Bytes before the place where a predecessor stopped that show the state there."""
 MAX_UNFINISHED = 4096
-"""Bytes of an unfinished line that a successor is told."""
+"""Bytes of an unfinished line that a successor receives."""
 FRESH = 300.0
 """Seconds after its last write for which a file that appears is news, not history."""
 _BREAKS = {
@@ -63,7 +63,7 @@ class LogSource:
         settled: str | None = None,
         older: Sequence[str] = (),
     ) -> None:
-        """`resume` tells where a predecessor stopped, `settled` the format if a person named it.
+        """`resume` says where a predecessor stopped, `settled` the format if a person named it.
 
         `formats` returns those that a log may have; a tracker's file needs none.
 
@@ -88,16 +88,16 @@ class LogSource:
         self.late = 0 if resume is None else backlog - self.history
         """Bytes behind them that were written while nobody watched."""
         self.older = OlderFiles(found.path, older) if older else None
-        """What stands before it in other files, until that is read."""
+        """What precedes it in other files, until that is read."""
         self._unfinished = b"" if resume is None else resume.unfinished
         """What a predecessor had read behind the place, until something was read."""
         self._carried = b"" if resume is None else resume.carried
-        """What of it stands in a file before this one, until something was read."""
+        """What of it is in a file before this one, until something was read."""
         self._told = False
-        """Whether the engine knows where this stands."""
+        """Whether the engine knows where this is."""
         self._resting = Resting()
         self._newest: float | None = None
-        """Unix time of the newest record, where records tell."""
+        """Unix time of the newest record, if records have one."""
         self.rested = False
         """Whether it was closed once and its parser let go."""
         self._previewed: tuple[float, float, int] = (0.0, 0.0, -1)
@@ -106,9 +106,9 @@ class LogSource:
         self._read = False
         """Whether the path could be read once."""
         self._gathered: Batch | None = None
-        """History that was read and not told yet."""
+        """History that was read and not reported yet."""
         self._recent: Batch | None = None
-        """What the newest bytes told when it was opened, until that was shown."""
+        """What the newest bytes contained when it was opened, until that was shown."""
         if self.history and self._dated:
             self._recent = self._last(RECENT_BYTES)
             self._date(self._recent)
@@ -119,7 +119,7 @@ class LogSource:
         return self._make()
 
     def _successor(self, resume: wire.Resume, place: Position) -> partial[StreamParser]:
-        """Return what makes the parser that goes on where another stopped."""
+        """Return a maker of the parser that continues where another stopped."""
         return partial(
             StreamParser,
             self._formats,
@@ -154,12 +154,12 @@ class LogSource:
         self._tail.close()
 
     def rest(self) -> bool:
-        """Let go of the parser too, as if a successor was to go on; return False if that cannot be now."""
+        """Let go of the parser too, as if a successor was to continue; return False if that cannot be now."""
         if self.left or not self._told:
             return False
         if self._parser.held and not self._tail.files:
             self._tail.last_block(0)  # opens it: the place before the unfinished line has to be known
-        if self._tail.elsewhere(self._parser.held):  # a part of that line stands in a copy that is read
+        if self._tail.elsewhere(self._parser.held):  # a part of that line is in a copy that is read
             return False
         if not self._tail.rest(self._parser.held):
             return False
@@ -190,12 +190,12 @@ class LogSource:
 
     @property
     def owes(self) -> bool:
-        """Whether it has yet to tell what its parser holds back, once it rests."""
+        """Whether it has yet to send what its parser holds back, once it rests."""
         return self._resting.due
 
     @property
     def is_resting(self) -> bool:
-        """Whether it rests, and has yet to tell what its parser holds back."""
+        """Whether it rests, and has yet to send what its parser holds back."""
         return self.owes and self._resting.rests(self.written())
 
     def arrived(self, since: float | None = None) -> None:
@@ -248,7 +248,7 @@ class LogSource:
         return True
 
     def _idle(self, send: Send) -> None:
-        """Tell where it stands, once, and what the parser holds back."""
+        """Send where it is, once, and what the parser holds back."""
         if self.left or not self._told:  # it was cut meanwhile, or there is nothing in it yet
             live, self.history, self.late = not self.history, 0, 0
             self._send(send, self._parser.feed(b""), live=live)
@@ -269,7 +269,7 @@ class LogSource:
         return carried + piece.data
 
     def _turn(self, mark: Mark) -> Batch | None:
-        """Take what comes next as the beginning of a file: it goes on from the one before, or begins anew."""
+        """Take what comes next as the beginning of a file: one that continues the last, or a new one."""
         if mark is Mark.COPIED and self._parser.turn():
             return None
         return self._parser.break_off()
@@ -285,14 +285,14 @@ class LogSource:
             return None
 
     def _gather(self, batch: Batch) -> bool:
-        """Keep a batch of history back, to be told with the next; return False if there is enough to tell."""
+        """Keep a batch of history back, to be reported with the next; return False if there is enough."""
         whole = batch if self._gathered is None else joined(self._gathered, batch)
         few = whole.end - whole.start < TOGETHER and sum(len(table.data) for table in whole.tables) < MUCH
         self._gathered = whole if few else self._gathered
         return few
 
     def _read_older(self, older: OlderFiles, send: Send) -> bool:
-        """Read and send a block of what was rotated away; a successor goes on behind all of it."""
+        """Read and send a block of what was rotated away; a successor continues behind all of it."""
         try:
             data = older.read(self._formats())
         except (SourceError, OSError) as error:
@@ -308,7 +308,7 @@ class LogSource:
         return True
 
     def _send(self, send: Send, batch: Batch, *, live: bool, late: bool = False, whole: bool = True) -> None:
-        """Send what was gathered and a batch; tell the place too if it is the `whole` of what was polled."""
+        """Send what was gathered and a batch; send the place too if it is the `whole` of what was polled."""
         if self._gathered is not None:
             batch, self._gathered = joined(self._gathered, batch), None
         self._date(batch)
@@ -321,7 +321,7 @@ class LogSource:
         send(wire.Read(self.id, batch, live, arrival, written, self.left, resume, late))
 
     def _resume(self) -> wire.Resume:
-        """Return where a successor goes on."""
+        """Return where a successor continues."""
         parser = self._parser
         return wire.Resume(
             self._tail.position(parser.held),
@@ -334,7 +334,7 @@ class LogSource:
         )
 
     def _go_on(self, place: Position) -> None:
-        """Show the parser how the file begins and what stands before the place, once it is there."""
+        """Show the parser how the file begins and what precedes the place, once it is there."""
         shown = self._tail.around(HEAD_BYTES, RECENT_BYTES)
         if shown is not None:
             self._place = None
@@ -406,7 +406,7 @@ class LogSource:
         self._previewed = time.monotonic(), time.monotonic() - begun, end
 
     def _last(self, count: int) -> Batch:
-        """Return what the newest bytes tell; the position does not move."""
+        """Return what the newest bytes contain; the position does not move."""
         return self._parse(*self._tail.last_block(count))
 
     def _parse(self, offset: int, data: bytes) -> Batch:

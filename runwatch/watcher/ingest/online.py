@@ -53,14 +53,14 @@ class OnlineSource:
         return self.history
 
     def arrived(self, since: float | None = None) -> None:
-        """Do nothing: what it told before is history."""
+        """Do nothing: what it reported before is history."""
 
     def written(self) -> float | None:
         """Return the Unix time of the newest record, if it says."""
         return self._newest
 
     def step(self, send: Send) -> bool:
-        """Send what the server told since; return False if nothing."""
+        """Send what the server reported since; return False if nothing."""
         updates, self._updates = self._updates + self._poller.take(), []
         for update in updates:
             if update.problem is not None:

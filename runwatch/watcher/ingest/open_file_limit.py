@@ -1,7 +1,7 @@
 """The limit of open files: raised as far as the system lets us, and kept by closing what is silent.
 
 A log that fell silent is closed, and of very many logs its parser is let go as well. It is
-looked at by its path as before, and goes on where it was once it changes. So any number of
+looked at by its path as before, and continues where it was once it changes. So any number of
 logs is read within any limit, and the memory of a worker does not grow with logs that are
 over.
 """
@@ -24,7 +24,7 @@ RESERVE = 64
 PARSERS = 1024
 """Logs whose parsers are kept: a parser takes 30 to 140 KB."""
 WAKING = 0.02
-"""Seconds for each log that one which was woken keeps its parser: to make that anew is work."""
+"""Seconds for each log that one which was woken keeps its parser: to make that again costs CPU."""
 
 
 def raise_limit(most: int = MOST) -> int:
@@ -109,7 +109,7 @@ class OpenLogs:
             self._held -= self._open.pop(log)
 
     def _rest(self) -> None:
-        """Let go of parsers until there are few enough, as far as they may be made anew already."""
+        """Let go of parsers until there are few enough, as far as they may be made again already."""
         now = time.monotonic()
         if now < self._again:
             return

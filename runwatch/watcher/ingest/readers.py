@@ -28,7 +28,7 @@ class Readers:
         known: Callable[[wire.Setup], wire.Setup] = lambda setup: setup,
         spare: Spare | None = None,
     ) -> None:
-        """Make ready to `want`. With `patient`, what cannot be read is tried for ever.
+        """Make ready to `want`. With `patient`, what cannot be read is tried forever.
 
         `known` returns a setup with what is known of its sources from before. `spare` is a worker
         that waits for work.
@@ -41,7 +41,7 @@ class Readers:
     def want(self, paths: Sequence[bytes], setup: wire.Setup) -> None:
         """Read these paths from now on and no others, each mount's in a process of its own.
 
-        `setup` tells how. A worker whose setup changes is replaced and goes on where it was.
+        `setup` says how. A worker whose setup changes is replaced and continues where it was.
         """
         mounts = by_mount(paths)
         for mount in self._workers.keys() - mounts.keys():

@@ -1,4 +1,4 @@
-"""How old records are, by the times that they tell."""
+"""How old records are, by the times in them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ DAY = 86_400.0
 
 
 def newest(batch: Batch) -> float | None:
-    """Return the greatest Unix time that records of a batch tell, or None.
+    """Return the greatest Unix time that records of a batch contain, or None.
 
-    What is measured of the machine does not count: that goes on when the training hangs.
+    What is measured of the machine does not count: that continues when the training hangs.
     """
     times: list[float] = []
     for table in batch.tables:

@@ -1,4 +1,4 @@
-"""What a source tells while nothing is appended: its parser's provisional records, once."""
+"""What a source sends while nothing is appended: its parser's provisional records, once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _budget = Budget()
 
 
 class Resting:
-    """Whether a source has yet to tell that it rests, and how its newest bytes came."""
+    """Whether a source has yet to report that it rests, and how its newest bytes came."""
 
     def __init__(self) -> None:
         self.due = False

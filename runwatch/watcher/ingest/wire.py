@@ -1,4 +1,4 @@
-"""What a worker process tells the engine: length-prefixed msgpack over its standard output."""
+"""What a worker process sends to the engine: length-prefixed msgpack over its standard output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEADER = struct.Struct("<I")
 
 
 class Resume(msgspec.Struct, frozen=True):
-    """Where a replacement goes on: exactly after what was sent last."""
+    """Where a replacement continues: exactly after what was sent last."""
 
     position: Position | None
     """Of a file; None of a run on a server."""
@@ -27,7 +27,7 @@ class Resume(msgspec.Struct, frozen=True):
     line: int
     format: str | None
     told: Told = Told()
-    """What the parser has to know in case the file is written anew."""
+    """What the parser has to know in case the file is written again."""
     step: int = 0
     """Of a run on a server: the first step that was not read."""
     history: int = 0
@@ -35,9 +35,9 @@ class Resume(msgspec.Struct, frozen=True):
     unfinished: bytes = b""
     """The line that begins there, as far as it was read: should the file be cut or gone meanwhile."""
     carried: bytes = b""
-    """The beginning of that line, if it stands in a copy that was made before the file was cut."""
+    """The beginning of that line, if it is in a copy that was made before the file was cut."""
     files: dict[str, Resume] = {}
-    """Of a directory: where its files that tell series stand, by their name."""
+    """Of a directory: where its files that contain series are, by their name."""
 
 
 class Opened(msgspec.Struct, frozen=True, tag="opened"):
@@ -99,7 +99,7 @@ class Preview(msgspec.Struct, frozen=True, tag="preview"):
 
 
 class Looked(msgspec.Struct, frozen=True, tag="looked"):
-    """What a look at a directory gave that is new: checkpoints, and facts and records beside them."""
+    """What a look at a directory gave that is new: checkpoints, and facts and records next to them."""
 
     source: str
     look: Look
@@ -158,7 +158,7 @@ class Setup(msgspec.Struct, frozen=True):
 
     paths: tuple[bytes, ...]
     resume: dict[str, Resume] = {}
-    """Source id -> where to go on, for sources that were read before."""
+    """Source id -> where to continue, for sources that were read before."""
     poll: bool = False
     interval: float | None = None
     """Seconds between two looks at a file when polling; None leaves it to the waker."""

@@ -52,7 +52,7 @@ PER_FILE = 0.005
 PER_LOG, SLOWEST = 0.03, 5.0
 """Seconds for each log written to that a daemon takes the lines of together, and how many at most."""
 BATCH = 256
-"""Files opened, or told of, between two signs of life."""
+"""Files opened, or reported, between two signs of life."""
 PIPE = 1 << 20
 """Bytes that may wait for the engine, where the system has such pipes: 64 KiB hold no batch of history."""
 
@@ -171,7 +171,7 @@ class Reader:
             return []
         known = {source.path: source.member for source in self.sources}
         new: list[AnySource] = []
-        with contextlib.suppress(SourceError):  # it was emptied: what is open goes on
+        with contextlib.suppress(SourceError):  # it was emptied: what is open continues
             for found in _joined(self._find(self._search), known):
                 if found.path in known:
                     continue
@@ -265,8 +265,8 @@ def _in_history(source: AnySource) -> bool:
 def _joined(found: Sequence[discover.Found], known: Mapping[str, Member]) -> Iterator[discover.Found]:
     """Yield what was found, each the member of its run that it is by what was `known` before (by path).
 
-    What is known stays what it was; what is new beside it joins it, under its own name
-    if it had stood alone.
+    What is known stays what it was; what is new near it joins it, under its own name
+    if it was alone.
     """
     joined = {
         each.member.group: known[each.path].group or source_id(each.path)
@@ -296,7 +296,7 @@ def _below(path: str, roots: Sequence[bytes]) -> bool:
 
 
 def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
-    """Read for ever: everything there is, then whatever is appended or appears."""
+    """Read forever: everything there is, then whatever is appended or appears."""
     from runwatch.watcher.sources.wake import BUSY, SWEEP, Waker
 
     said = 0.0
@@ -335,7 +335,7 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
                     tell(wire.Note("", note))
                 noted = len(reader.notes)
             rest = 0.0 if reader.hurried else began + reader.pace - time.monotonic()
-            if rest > 0:  # lines that come one by one are taken together, also where others go on coming
+            if rest > 0:  # lines that come one by one are taken together, also where others continue coming
                 time.sleep(rest)
             due = waker.wait(0.0 if busy else 0.05 if stdin else IDLE)
             began, behind = time.monotonic(), reader.behind
@@ -363,7 +363,7 @@ def _opened(source: AnySource) -> wire.Opened:
 
 
 def _widen(descriptor: int) -> None:
-    """Let a pipe hold more, so that we go on reading while the engine is at work."""
+    """Let a pipe hold more, so that we continue reading while the engine is at work."""
     with contextlib.suppress(ImportError, AttributeError, OSError):
         import fcntl
 

@@ -24,7 +24,7 @@ from runwatch.watcher.sources.patterns import wanted
 DEADLINE = 20.0
 """Seconds without a sign of life after which a worker counts as stuck."""
 GRACE = 3.0
-"""Seconds more, in case it was ourselves who stood still (a stopped terminal, a laptop asleep)."""
+"""Seconds more, in case it was ourselves who made no progress (a stopped terminal, a laptop asleep)."""
 AWHILE = 1.0
 """Seconds between two looks at a silent process that waits for a processor."""
 MAX_STARTS = 4
@@ -213,7 +213,7 @@ class Child(Generic[_M]):
 
 
 class Worker(Child[wire.Message]):
-    """The child that reads some sources; a replacement goes on where the last one was."""
+    """The child that reads some sources; a replacement continues where the last one was."""
 
     def __init__(
         self,
@@ -223,7 +223,7 @@ class Worker(Child[wire.Message]):
         give_up: Callable[[str], None],
         known: wire.Setup | None = None,
     ) -> None:
-        """`known` holds what is known of the sources from before: where they stand, what they are."""
+        """`known` holds what is known of the sources from before: where they are, what they are."""
         super().__init__(receive, notice, give_up)
         self._setup = setup
         self._opened: dict[str, bytes] = {}
@@ -245,7 +245,7 @@ class Worker(Child[wire.Message]):
         return await super()._start()
 
     def change(self, setup: wire.Setup) -> None:
-        """Read with another setup from now on; what is read by both goes on where it was."""
+        """Read with another setup from now on; what is read by both continues where it was."""
         if setup == self._setup:
             return
         for source, path in tuple(self._opened.items()):
@@ -306,7 +306,7 @@ class Worker(Child[wire.Message]):
 
 
 class Sampler(Child[sample.Message]):
-    """The child that samples one part of the machine. When it is stuck, that is told as Blind."""
+    """The child that samples one part of the machine. When it is stuck, that is reported as Blind."""
 
     def __init__(
         self, setup: sampler.Setup, receive: Callable[[sample.Message], None], notice: Callable[[str], None]

@@ -66,7 +66,7 @@ class _RuleState(msgspec.Struct, frozen=True):
     code: str
     """Digest of the source code that the state belongs to."""
     metric: str | None
-    """What a rule of the user's looks at; one that looks at another metric begins anew."""
+    """What a rule of the user's looks at; one that looks at another metric begins again."""
     state: bytes | None
     """Its fields, but for thresholds; None if they cannot be frozen."""
 
@@ -210,7 +210,7 @@ def _thaw_rules(watched: WatchedRun, frozen: Iterable[_RuleState], built: Iterab
 
 
 def _show(rule: Rule, watched: WatchedRun) -> None:
-    """Show a new rule what the series still hold, as history. What it finds in it was told before."""
+    """Give a new rule what the series still hold, as history. What it finds in it was reported before."""
     samples: dict[str, Samples] = {}
     for name, series in watched.run.series.items():
         steps, values = series.newest()
@@ -218,7 +218,7 @@ def _show(rule: Rule, watched: WatchedRun) -> None:
         samples[name] = Samples(at, np.full(len(values), np.nan), steps, values)
     longest = max(samples.values(), key=len, default=None)
     progress = None if longest is None else replace(longest, value=longest.step)
-    with contextlib.suppress(Exception):  # it fails again at the next block, and that is told
+    with contextlib.suppress(Exception):  # it fails again at the next block, and that is reported
         list(rule.observe(Block(samples, progress)))
 
 

@@ -2,11 +2,11 @@
 
 A commit is only a shortcut: what was written after it is read again and folds
 to the same. So commits are few: of a group that has changed every few seconds,
-less often where bodies are large, and always before people are told of
+less often where bodies are large, and always before people are informed
 anything. A group and the places of its sources are of one moment, since the
-worker says with each batch where it stands.
+worker says with each batch where it is.
 
-What people are to be told is committed with the fold it arose from, handed to
+What people receive is committed with the fold it arose from, handed to
 delivery, and then struck off. An engine that dies in between leaves it for the
 next one to hand over; delivery drops what it was given before.
 """
@@ -43,7 +43,7 @@ SWEEP = 3600.0
 PULSE = 30.0
 """Seconds after which at least the time is committed: until when somebody watched."""
 LATE = 60.0
-"""Seconds without a watch from which it is told that something was found late."""
+"""Seconds without a watch; after more, a message says that something was found late."""
 SETTLING = 10.0
 """Seconds after the start in which what silence says arose before it."""
 MOST_CHANGES = 10_000
@@ -63,9 +63,9 @@ class Keeper:
         """`clock` gives seconds that never go back."""
         self._store, self._engine, self._notice, self._clock = store, engine, notice, clock
         self._places: dict[str, ReadPlace] = {}
-        """Source id -> where it stands in the fold."""
+        """Source id -> where it is in the fold."""
         self._adrift: set[str] = set()
-        """Sources whose newest batch told no place: their groups cannot be committed now."""
+        """Sources whose newest batch had no place: their groups cannot be committed now."""
         self._dirty: dict[str, float] = {}
         """Group -> since when it differs from what is committed; the oldest first."""
         self._saved: set[str] = set()
@@ -88,7 +88,7 @@ class Keeper:
         self._since: float | None = None
         self._before: tuple[bytes, ...] = ()
         self._rebuilt: dict[str, dict[str, ReadPlace]] = {}
-        """Groups that are read again from their logs -> where they had stood."""
+        """Groups that are read again from their logs -> where they were."""
         self._gap = 0.0
         """Seconds for which nobody had watched when this began."""
         self._restored = 0.0
@@ -165,7 +165,7 @@ class Keeper:
             self._places[message.source] = ReadPlace(message.path, member, resume)
 
     def took(self, message: wire.Read | wire.Looked) -> None:
-        """Note where a source stands once this is folded; to be called before its changes are handed."""
+        """Note where a source is once this is folded; to be called before its changes are handed."""
         known = self._places.get(message.source)
         if self._store is None or known is None:
             return
@@ -182,14 +182,14 @@ class Keeper:
         self._dirty.setdefault(group, self._clock())
 
     def supposed(self, source: str) -> None:
-        """Note that a source told something provisionally."""
+        """Note that a source reported something provisionally."""
         if self._store is not None and source in self._places:
             self._dirty.setdefault(self._engine.sources[source][0].id, self._clock())
 
     def late(self, changes: Iterable[Change], *, late: bool | None = None) -> list[Change]:
         """Return changes that say so if nobody had watched while they arose.
 
-        `late` tells whether what was folded was written meanwhile; None, of the passing of
+        `late` says whether what was folded was written meanwhile; None, of the passing of
         time: whether we have just begun.
         """
         began = self._clock() - self._restored < SETTLING
@@ -198,7 +198,7 @@ class Keeper:
         return [msgspec.structs.replace(change, late=self._gap) for change in changes]
 
     def before(self, changes: Collection[Change]) -> None:
-        """Commit what people are about to be told, with the fold it arose from."""
+        """Commit what is about to be sent to people, with the fold it arose from."""
         if self._store is None or not changes:
             return
         groups = dict.fromkeys(change.run.rpartition("#")[0] for change in changes)
@@ -312,7 +312,7 @@ class Keeper:
         return {key: self._places[key] for key in group.sources if key in self._places}
 
     def _reconcile(self, group: Group, line: int) -> Iterable[Change]:
-        """Let incidents that people were told of be live again; yield those that began behind `line`."""
+        """Let incidents that were sent to people be live again; yield those that began behind `line`."""
         assert self._store is not None
         kept = self._store.incidents([watched.run.id for watched in group.runs])
         for watched in group.runs[-1:]:
@@ -331,7 +331,7 @@ class Keeper:
 
 
 def _elsewhere(old: wire.Resume | None, new: wire.Resume) -> bool:
-    """Whether a source goes on in another file, or anew in the same."""
+    """Whether a source continues in another file, or begins again in the same."""
     if old is None or old.position is None or new.position is None:
         return False
     moved = (old.position.device, old.position.inode) != (new.position.device, new.position.inode)

@@ -13,7 +13,7 @@ from runwatch.watcher.sources.member import Member
 
 
 class ReadPlace(msgspec.Struct, frozen=True):
-    """Where a source stands, as of the commit."""
+    """Where a source is, as of the commit."""
 
     path: bytes
     """As the system spells it."""
@@ -39,7 +39,7 @@ class Record(msgspec.Struct, frozen=True):
     found: float
     changed: float
     sent: bool
-    """Whether people were told of it."""
+    """Whether people received it."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Kept:
 
     groups: dict[str, bytes] = field(default_factory=dict)
     places: dict[str, dict[str, ReadPlace]] = field(default_factory=dict)
-    """Group -> source -> where it stands."""
+    """Group -> source -> where it is."""
     changes: tuple[Change, ...] = ()
     """Committed, and perhaps not handed to delivery."""
     alive: float | None = None

@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS incidents (
     state TEXT NOT NULL,
     found REAL NOT NULL,        -- Unix times
     changed REAL NOT NULL,
-    sent INTEGER NOT NULL,      -- whether people were told of it
+    sent INTEGER NOT NULL,      -- whether it was sent to people
     body BLOB NOT NULL          -- an IncidentRow
 );
 CREATE INDEX IF NOT EXISTS incidents_by_time ON incidents (changed);

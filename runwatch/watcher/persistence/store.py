@@ -1,12 +1,12 @@
-"""What outlives the engine: groups as they were folded, where their sources stand, incidents, silences.
+"""What outlives the engine: groups as they were folded, where their sources are, incidents, silences.
 
 One SQLite file. A commit is one transaction: after any crash the file holds
 all of it or nothing. Commits go to the write-ahead log without waiting for the
 disk: they survive the death of the process, and a power cut may undo the last.
 
 Nothing here raises and nothing stops watching. A file that is damaged is set
-aside and begun anew; one that cannot be written is tried again at each commit;
-one of a newer version is left alone. Each is told in one line.
+aside and begun again; one that cannot be written is tried again at each commit;
+one of a newer version is left alone. Each is reported in one line.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Store:
     ) -> None:
         """Open or make `directory`/state.db; incidents are kept `keep_days`, all of it below `max_mb`.
 
-        `ours` tells whether the directory is still ours: a file that another made there is not touched.
+        `ours` says whether the directory is still ours: a file that another made there is not touched.
         """
         self.path = directory / FILE
         self._notice, self._now, self._ours = notice, now, ours
@@ -74,7 +74,7 @@ class Store:
         self._unwritten = False
         """Whether the silences are not those that the file holds."""
         self.lost = False
-        """Everything is to be committed anew: the file is not the one that it was."""
+        """Everything is to be committed again: the file is not the one that it was."""
         self._open()
         for (body,) in self._rows("SELECT body FROM silences ORDER BY rowid"):
             with contextlib.suppress(msgspec.MsgspecError):
@@ -283,7 +283,7 @@ class Store:
                 self._db = state_file.read_only(self.path)
 
     def _name(self) -> str:
-        """Return what tells this file from others that were at its place; a new one gets a name."""
+        """Return what distinguishes this file from others that were at its place; a new one gets a name."""
         assert self._db is not None
         self._db.execute("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (os.urandom(4).hex(),))
         return str(self._db.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0])
@@ -301,7 +301,7 @@ class Store:
         return True
 
     def _failed(self, error: Exception) -> None:
-        """Begin anew behind a damaged file; of anything else say once that nothing is kept for now."""
+        """Begin again behind a damaged file; of anything else say once that nothing is kept for now."""
         if not state_file.is_damage(error):
             reason = text.plain(getattr(error, "strerror", None) or str(error), 120)
             self._say(f"the state is kept in memory only, for now: {self._where()}: {reason}")

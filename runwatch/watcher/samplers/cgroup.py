@@ -112,7 +112,7 @@ class Cgroups:
 
 
 class OomKills:
-    """Remembers counts of out-of-memory kills, to tell whether one explains a death."""
+    """Remembers counts of out-of-memory kills, to decide whether one explains a death."""
 
     def __init__(self) -> None:
         self._counts: dict[str, deque[tuple[float, int]]] = {}

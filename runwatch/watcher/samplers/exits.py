@@ -1,4 +1,4 @@
-"""Tells at once when a process ends, and how, as far as the kernel says.
+"""Reports at once when a process ends, and how, as far as the kernel says.
 
 A pidfd becomes readable when its process ends. How it ended is in its zombie
 until the parent reaps it (field 52 of /proc/PID/stat), and afterwards, from
@@ -31,7 +31,7 @@ _STEP = 0.02
 
 @dataclass(frozen=True)
 class Exit:
-    """The end of a process. Code and signal are both None if the kernel does not tell."""
+    """The end of a process. Code and signal are both None if the kernel does not report them."""
 
     pid: int
     code: int | None

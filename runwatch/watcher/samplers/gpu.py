@@ -24,19 +24,19 @@ SLOW = 10.0
 RARE = 30.0
 """Seconds between looks at processes and links, and between tries to reach a lost GPU."""
 REOPENS = 2.0
-"""Times `RARE` between tries to open a driver anew through which nothing can be reached."""
+"""Times `RARE` between tries to open a driver again through which nothing can be reached."""
 _SILENT = 2
 """Looks without any answer after which a GPU is lost: in a container every call may fail as "unknown"."""
 _BEAT = 1.0
 _QUIET = 10.0
-"""Seconds in which the same Xid of one GPU is told once."""
+"""Seconds in which the same Xid of one GPU is reported once."""
 
 Send = Callable[[Message], None]
 
 
 @dataclass
 class _Card:
-    """One GPU, and how it stands with it."""
+    """One GPU, and its state."""
 
     index: int
     device: Device | None = None
@@ -100,7 +100,7 @@ class GpuSampler:
             self._send(GpuProcesses(now, pids))
 
     def wait(self, seconds: float) -> None:
-        """Wait for the next look; Xid errors are told as they come."""
+        """Wait for the next look; Xid errors are reported as they come."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             self._wait_once(min(left, _BEAT))
@@ -131,7 +131,7 @@ class GpuSampler:
         return bool(self._cards) and all(card.state == "lost" for card in self._cards)
 
     def _close(self) -> None:
-        """Let go of a library through which nothing can be reached: the driver may have been loaded anew."""
+        """Let go of a library through which nothing can be reached: the driver may have been loaded again."""
         assert self._library is not None
         with contextlib.suppress(Exception):
             self._library.nvml.nvmlShutdown()
@@ -196,7 +196,7 @@ class GpuSampler:
             values |= {f"gpu/{name}/{what}": float(v) for what, v in found.items() if v is not None}
 
     def _expect(self, card: _Card, values: dict[str, float]) -> None:
-        """Raise Lost if a GPU that told something tells nothing any more, look after look."""
+        """Raise Lost if a GPU that reported values reports nothing any more, look after look."""
         if any(name.startswith(f"gpu/{card.index}/") for name in values):
             card.silent = 0
         elif card.silent >= 0:
@@ -233,7 +233,7 @@ class GpuSampler:
         try:
             if self._events is None:
                 self._events = nvml.nvmlEventSetCreate()
-        except Exception:  # no events here: the looks go on without them
+        except Exception:  # no events here: the looks continue without them
             return
         for card in self._cards:
             device = card.device
@@ -275,7 +275,7 @@ class GpuSampler:
 
 
 def _measure(device: Device | None) -> Literal["sm_activity", "util", "power", ""]:
-    """Return which value tells best how busy a GPU is."""
+    """Return which value shows best how busy a GPU is."""
     if device is None:
         return ""
     try:

@@ -1,6 +1,6 @@
 """What the machine as a whole is doing: processors, pressure, memory, network and disks.
 
-Where there is no /proc (macOS), psutil tells less.
+Where there is no /proc (macOS), psutil knows less.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Host:
         return max(0.0, 1.0 - idle / total) if idle is not None and total else None
 
     def _pressure(self) -> dict[str, float | None]:
-        """Return the shares of time in which work stood still for want of something (PSI)."""
+        """Return the shares of time in which work made no progress for want of something (PSI)."""
         found: dict[str, float | None] = {}
         for what, line in (("cpu", "some"), ("io", "full"), ("memory", "full")):
             averages = pressure(self._proc.read("pressure", what) or "", line)

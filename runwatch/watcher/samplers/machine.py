@@ -1,4 +1,4 @@
-"""Samples the processes of a run and the host below them, and tells of deaths at once."""
+"""Samples the processes of a run and the host below them, and reports deaths at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SCAN_COST = 200.0
 ASK_EVERY = 60.0
 """Seconds between questions to the scheduler."""
 _NAMED = 3
-"""Logs that are named where nobody writes them; of more only their number is told."""
+"""Logs that are named where nobody writes them; of more only their number is reported."""
 _HOST = "host"
 
 Send = Callable[[Message], None]
@@ -60,7 +60,7 @@ class Machine:
         self._oom = OomKills()
         self._linked: tuple[Linked, ...] = ()
         self._watched: dict[int, Process] = {}
-        """Pid -> a process whose end is yet to be told; it may be gone from `linked` before."""
+        """Pid -> a process whose end is yet to be reported; it may be gone from `linked` before."""
         self._groups: dict[int, Cgroup] = {}
         """Pid -> the cgroup it was in at the last scan, ranks first."""
         self._waiting: dict[int, tuple[int, str]] = {}
@@ -81,7 +81,7 @@ class Machine:
         self._send(Sample(now, values))
 
     def wait(self, seconds: float) -> None:
-        """Wait for the next look; a death is told at once."""
+        """Wait for the next look; a death is reported at once."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             for ended in self._exits.wait(left):
@@ -177,7 +177,7 @@ class Machine:
             self._send(MachineEvent("oom_kill", now, title, oom=True))
 
     def _bury(self, ended: Exit) -> None:
-        """Tell how a process ended; a helper that ended well is not worth a word."""
+        """Report how a process ended; a helper that ended well is not worth a word."""
         process = self._watched.pop(ended.pid, None)
         group = self._groups.pop(ended.pid, None)
         self._linked = tuple(item for item in self._linked if item.stat.pid != ended.pid)
@@ -211,7 +211,7 @@ class Machine:
         return self._oom.rose(_HOST, now)
 
     def _find_scheduler(self) -> None:
-        """Ask the scheduler from now on, once a process tells which job it belongs to."""
+        """Ask the scheduler from now on, once a process shows which job it belongs to."""
         environ = next(
             (found for item in self._linked if (found := self._proc.environ(item.stat.pid, slurm.NAMES))),
             {name: value for name, value in os.environ.items() if name in slurm.NAMES},

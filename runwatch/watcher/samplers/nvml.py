@@ -83,7 +83,7 @@ class Library:
             raise self._no_driver(error.value) from None
 
     def driver(self) -> str:
-        """Return the driver's version, "" if it is not told."""
+        """Return the driver's version, "" if it is unknown."""
         try:
             return str(self.nvml.nvmlSystemGetDriverVersion())
         except Exception:  # pynvml raises errors that are not NVMLError, too
@@ -155,7 +155,7 @@ class Device:
         return name not in self._mute
 
     def text(self, function: str) -> str:
-        """Return a textual fact, "" if it is not told."""
+        """Return a textual fact, "" if it is unknown."""
         answer = self.ask(function)
         return "" if answer is None else str(answer)
 
@@ -299,7 +299,7 @@ class Device:
         }
 
     def processes(self) -> dict[int, float] | None:
-        """Return pid -> bytes of the processes that compute here; None if that is not told."""
+        """Return pid -> bytes of the processes that compute here; None if that is unknown."""
         name = "nvmlDeviceGetComputeRunningProcesses"
         found = self.first(f"{name}_v3", f"{name}_v2")
         return None if found is None else {item.pid: float(item.usedGpuMemory or 0) for item in found}

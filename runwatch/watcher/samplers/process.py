@@ -67,7 +67,7 @@ _STATES: dict[str, State] = {
 
 
 class _Place(NamedTuple):
-    """Where in the run a process stands."""
+    """Where in the run a process is."""
 
     rank: int | None = None
     local: int | None = None

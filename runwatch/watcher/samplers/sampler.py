@@ -26,7 +26,7 @@ BEAT = 5.0
 EVERY = 2.0
 """Seconds between looks while somebody watches."""
 CALM = 5.0
-"""Seconds between looks of a daemon. The end of a process is told at once."""
+"""Seconds between looks of a daemon. The end of a process is reported at once."""
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ ROOM_EVERY = 30.0
 def setups(paths: Sequence[bytes], pids: Sequence[int] = (), *, interval: float = EVERY) -> list[Setup]:
     """Return what to sample for some logs: one machine, its GPUs, and each mount the logs are on.
 
-    Standard input ("-") stands for the pipe it is, if it is one. Nothing of the
+    Standard input ("-") means its pipe, if it is one. Nothing of the
     paths is touched.
     """
     from runwatch.watcher.sources.mounts import mount_of
@@ -137,7 +137,7 @@ def make(setup: Setup, send: Pipe) -> Sampler:
 
 
 def watch(sampler: Sampler, send: Pipe, interval: float) -> None:
-    """Sample for ever; what cannot be looked at is told once, and the rest goes on."""
+    """Sample forever; what cannot be looked at is reported once, and the rest continues."""
     told = ""
     while not getattr(sampler, "hopeless", False):
         due = time.monotonic() + interval

@@ -1,6 +1,6 @@
 """The SLURM job a run belongs to: nodes, restarts, and when it will be ended.
 
-The environment tells the id and often the end; `scontrol` knows the rest where
+The environment shows the id and often the end; `scontrol` knows the rest where
 it is installed. A limit may be changed while a job runs, so it is asked again.
 """
 
@@ -30,7 +30,7 @@ _ID = re.compile(r"\d+(_\d+)?")
 
 
 def from_environment(environ: Mapping[str, str], now: float) -> Job | None:
-    """Return the job that variables tell of; None outside of one."""
+    """Return the job that variables name; None outside of one."""
     number = environ.get("SLURM_JOB_ID") or environ.get("SLURM_JOBID") or ""
     if not _ID.fullmatch(number):
         return None

@@ -84,7 +84,7 @@ class Rooms:
             threading.Thread(target=self._ask, args=(path, every), daemon=True).start()
 
     def sample(self, now: float) -> None:
-        """Tell which mounts do not answer, and which do again."""
+        """Report which mounts do not answer, and which do again."""
         for path, asked in list(self._asked.items()):
             name = f"space {text.path(path)}"
             if asked is None and path in self._blind:
@@ -108,7 +108,7 @@ class Rooms:
 
 
 class Together:
-    """A sampler of the machine with the rooms beside it."""
+    """A sampler of the machine that also measures free space."""
 
     def __init__(self, machine: Machine, rooms: Rooms) -> None:
         self._machine = machine
@@ -120,5 +120,5 @@ class Together:
         self._rooms.sample(now)
 
     def wait(self, seconds: float) -> None:
-        """Wait for the next look; a death is told at once."""
+        """Wait for the next look; a death is reported at once."""
         self._machine.wait(seconds)

@@ -33,7 +33,7 @@ class Client:
             self._writer.write(protocol.encode(message))
 
     def show(self, view: View) -> None:
-        """Tell the engine what is on the screen now."""
+        """Send the engine what is on the screen now."""
         self.send(Subscribe(view))
 
     async def replies(self) -> AsyncIterator[Reply]:

@@ -1,4 +1,4 @@
-"""All clients: who is let in, who has to go, and what all of them are told."""
+"""All clients: who is let in, who has to go, and what is sent to all of them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The wall clock, and when it jumped.
 
-Ages are told against the wall clock, because the times of files are. Set by
+Ages are reported against the wall clock, because the times of files are. Set by
 hand or by NTP, or after a laptop's sleep, it leaps; then what is known of ages
 has to leap with it, or a run would look silent for the night that nobody ran.
 """

@@ -19,7 +19,7 @@ from runwatch.watcher.sources.patterns import wanted
 
 
 class Listener(Protocol):
-    """Who is told what the messages of workers led to."""
+    """Who receives what the messages of workers led to."""
 
     def changed(self, changes: Iterable[Change]) -> None:
         """Take the changes of incidents."""
@@ -71,14 +71,14 @@ class Intake:
         }
 
     def receive(self, message: wire.Message) -> None:
-        """Take one message of a worker. What cannot be folded is reported, and the rest goes on."""
+        """Take one message of a worker. What cannot be folded is reported, and the rest continues."""
         self.heard.set()
         source = getattr(message, "source", "")
         known = not source or source in self._engine.sources  # else the last words of a worker
         try:
             if known or isinstance(message, wire.Opened):
                 self._handlers[type(message)](message)  # type: ignore[operator]  # each takes its own
-        except Exception as error:  # whatever it was, watching the other sources must go on
+        except Exception as error:  # whatever it was, watching the other sources must continue
             self._listener.notice(
                 f"a batch could not be taken in, its part is missing: {type(error).__name__}: {error}"
             )

@@ -69,7 +69,7 @@ class Engine:
     """A process at the other end of a socket, that serves one client and ends with it."""
 
     def __init__(self, module: str, setup: Assignment | Attachment) -> None:
-        """Start it. Returns at once; `greet` tells whether it can do what it is to do."""
+        """Start it. Returns at once; `greet` says whether it can do what it is to do."""
         ours, theirs = socket.socketpair()
         log = os.environ.get("RUNWATCH_ENGINE_LOG")
         setup = msgspec.structs.replace(setup, socket=theirs.fileno())

@@ -19,7 +19,7 @@ class _Said(NamedTuple):
 
 
 class Notices:
-    """The newest, and the one that stands as long as it is true."""
+    """The newest, and the one that is as long as it is true."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

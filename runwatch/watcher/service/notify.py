@@ -48,7 +48,7 @@ class Notifier:
         """`engine` is asked about runs, if it is given.
 
         `silences` keeps silences; left out, they end with the process. `epoch` names a fold that the
-        next process goes on with: changes that it submits again are known. Left out, the fold
+        next process continues with: changes that it submits again are known. Left out, the fold
         ends with this process.
         """
         self._engine, self._notice, self._lasting = engine, notice, bool(epoch)
@@ -83,7 +83,7 @@ class Notifier:
         with self._changed:
             if self._pusher is not None:
                 self._outbox.post((), self._pusher.take(alert, now))
-            # Without an Alertmanager people are told by us; who was told is told the end too.
+            # Without an Alertmanager we inform people; who received the begin receives the end too.
             if self._mode is Mode.LOCAL or self._fallen or not alert.firing:
                 self._router.take(alert, now)
             self._flush(now)
@@ -94,7 +94,7 @@ class Notifier:
             self._changed.notify()
 
     def tick(self, now: float, read: Iterable[str] | None = None) -> None:
-        """Look at how the runs stand, for notices that they began or ended. Called where the engine lives.
+        """Look at how the runs are, for notices that they began or ended. Called where the engine lives.
 
         `read` are the groups whose history is read to its end; left out, all are.
         """
@@ -132,7 +132,7 @@ class Notifier:
             self._mute(time.time())
 
     def unsilence(self, silence_id: str) -> bool:
-        """End a silence; what it kept back and still fires is told. Return False if there is none."""
+        """End a silence; what it kept back and still fires is reported. Return False if there is none."""
         with self._changed:
             dropped = self._silences.drop_silence(silence_id)
             self._mute(time.time())
@@ -157,7 +157,7 @@ class Notifier:
     def close(self, seconds: float = 5.0) -> None:
         """Deliver what can be delivered in a few seconds; the rest is kept for the next process.
 
-        With 0 seconds nothing is hurried: another notifier of the same fold goes on at once.
+        With 0 seconds nothing is hurried: another notifier of the same fold continues at once.
         """
         if self._outbox is None:
             return
@@ -191,7 +191,7 @@ class Notifier:
         for name, given in config.everyone().items():
             try:
                 channels.append(build(name, given, journal, config.messages.wording()))
-            except ConfigError as error:  # the others go on
+            except ConfigError as error:  # the others continue
                 self._notice(f"channel {name} is off: {error}")
         saved, now = journal.routing(), time.time()
         self._outbox = Outbox(
@@ -241,7 +241,7 @@ class Notifier:
             )
 
     def _fall(self, fallen: bool) -> None:
-        """Tell people what fires while no Alertmanager can be reached. Called in the pusher's thread."""
+        """Send people what fires while no Alertmanager can be reached. Called in the pusher's thread."""
         assert self._pusher is not None
         now, firing = time.time(), self._pusher.firing()
         with self._changed:
@@ -272,7 +272,7 @@ class Notifier:
         return sorted(kept, key=lambda silence: silence.ends)
 
     def _mute(self, now: float) -> None:
-        """Tell routing what holds. The lock is held."""
+        """Give routing what holds. The lock is held."""
         if self._outbox is not None:
             self._router.mute((*self._windows, *self._current(now)), now)
             self._flush(now)
@@ -300,7 +300,7 @@ class Notifier:
                     self._flush(time.time())
 
     def _announce(self, waiting: Waiting, now: float) -> None:
-        """Tell people of an action while they can stop it. The lock is held."""
+        """Inform people of an action while they can stop it. The lock is held."""
         from runwatch.alerts.delivery.actions import announcement
         from runwatch.alerts.routing.notification import Notification
 
@@ -348,7 +348,7 @@ class Notifier:
 
 
 def open_journal(notice: Callable[[str], None]) -> Journal:
-    """Open this process's journal. One that cannot be used is told, and delivery goes on in memory."""
+    """Open this process's journal. One that cannot be used is reported, and delivery continues in memory."""
     from runwatch.alerts.delivery.journal import Journal
     from runwatch.watcher.sources.mounts import events_reliable, mount_of
 

@@ -19,7 +19,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-c is for the client; we end with it
     open_file_limit.raise_limit(open_file_limit.ENGINE)
     spare = None
-    with contextlib.suppress(OSError):  # then the worker that is started later tells why
+    with contextlib.suppress(OSError):  # then the worker that is started later reports why
         spare = Spare()
     import_asyncio()
     from runwatch.watcher.service import serving

@@ -32,7 +32,7 @@ PART = 100
 DOCUMENTS = 10
 """Whole runs in one message."""
 MOST_PATHS = 100
-"""Paths told of those that are watched."""
+"""Paths that are named of those that are watched."""
 FEWEST = 4
 """Characters of an id that a person has to give."""
 DAY = 86_400.0
@@ -157,7 +157,7 @@ def _runs(server: ServerApi, request: protocol.Runs, now: float) -> Iterator[Rep
 
 
 def urgent(rows: Sequence[RunRow]) -> list[RunRow]:
-    """Return the rows: those of the last day first, of them what is wrong, then what goes on."""
+    """Return the rows: those of the last day first, of them what is wrong, then what still runs."""
     return sorted(
         rows, key=lambda row: (_age(row) > DAY, not row.critical, states.ended(row.phase), _age(row))
     )

@@ -20,7 +20,7 @@ MAX_GROUPS = 4
 MAX_PATHS = 256
 """Logs of one group by which processes are found."""
 SETTLE = 5.0
-"""Seconds that the set of a group's logs must stand before its sampler starts anew."""
+"""Seconds for which the set of a group's logs must not change before its sampler starts again."""
 LIBRARY = "libnvidia-ml.so.1"
 _PLACES = (
     "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/lib64",
@@ -72,7 +72,7 @@ class Samplers:
             self._start_gpus()
 
     def look_closer(self, group: str, processes: Sequence[Process]) -> None:
-        """Find out where processes stand in their code, unless that is under way."""
+        """Find out where processes are in their code, unless that is under way."""
         running = self._looks.get(group)
         if running is None or running.done():
             self._looks[group] = asyncio.create_task(self._look(group, processes))

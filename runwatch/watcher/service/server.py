@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from runwatch.watcher.persistence.store import Store
 
 UNKNOWN_AFTER = 3.0
-"""Seconds after which logs without a run are told to hold none yet."""
+"""Seconds after which logs without a run are reported to hold none yet."""
 TICK = 1.0
 """Seconds between looks at the clock."""
 SPELL = 0.25
@@ -112,7 +112,7 @@ class Server:
             self.notice(remark)
 
     async def run(self) -> None:
-        """Work until told to stop."""
+        """Work until asked to stop."""
         self._read()
         ticking = asyncio.create_task(self._tick())
         await self.stopped.wait()
@@ -176,7 +176,7 @@ class Server:
         self._watchlist.use(config)
         before, self.config = self.config, config
         if before.telling != config.telling:
-            self.notifier.close(0.0)  # first: the next one takes over what this one has told
+            self.notifier.close(0.0)  # first: the next one takes over what this one has reported
             self.notifier = self._notify()
         self.changed(self.engine.retired())
         self._read()
@@ -242,7 +242,7 @@ class Server:
             self.fatal = why
             self.opened.set()
 
-    # -- what people and clients are told --------------------------------------------------------
+    # -- what people and clients receive -----------------------------------------------------------
 
     def changed(self, changes: Iterable[Change]) -> None:
         """Pass incident changes on to people and clients, and troubles to clients."""
@@ -271,11 +271,11 @@ class Server:
 
     def _notice_from_thread(self, text: str) -> None:
         """Take a notice from an outbox's thread."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+        with contextlib.suppress(RuntimeError):  # the loop is closed: no receiver is left
             self._loop.call_soon_threadsafe(self.notice, text)
 
     def notice(self, text: str) -> None:
-        """Tell clients something about runwatch itself."""
+        """Send clients something about runwatch itself."""
         text = Notice(redact(text), text.about if isinstance(text, Notice) else "")
         if self._notices.add(text):
             self._spread(str(text))
@@ -312,7 +312,7 @@ class Server:
             await asyncio.sleep(TICK)
             try:
                 await self._look_at_the_clock()
-            except Exception as error:  # whatever it was, watching must go on
+            except Exception as error:  # whatever it was, watching must continue
                 self.notice(f"a check of the clock failed: {type(error).__name__}: {error}")
             self.beat()
 

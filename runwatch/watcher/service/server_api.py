@@ -51,7 +51,7 @@ class ServerApi(Protocol):
         """Pass incident changes on to people and clients."""
 
     def notice(self, text: str) -> None:
-        """Tell clients something about runwatch itself."""
+        """Send clients something about runwatch itself."""
 
     def add(self, paths: Sequence[bytes]) -> str:
         """Watch these too; return what was done, in words. Raises ValueError."""

@@ -56,7 +56,7 @@ class PackedFile:
         """Return None: nobody writes to it."""
 
     def continues(self, position: Position) -> bool:
-        """Whether this holds what had been read at `position`; then it stands there."""
+        """Whether this holds what had been read at `position`; then it is there."""
         with suppress(OSError):
             self.seek(position.offset)
             return (
@@ -107,7 +107,7 @@ class PackedFile:
         """Return the place `held` bytes before the offset, or where the text begins."""
         offset = max(self.begin, self.offset - held)
         recent = self._recent[: len(self._recent) + offset - self.offset][-RECENT:]
-        recent = recent.rjust(min(RECENT, offset), b"\0")  # before it stands a hole
+        recent = recent.rjust(min(RECENT, offset), b"\0")  # a hole precedes it
         head = crc32(self._head[: min(HEAD, offset)])
         return Position(*self.identity, offset, head, crc32(recent), self.changed, self.copied)
 

@@ -32,7 +32,7 @@ MAX_SOURCES = 16_384
 MAX_RUNS = 4096
 """Runs that they may be of, or what looks like runs: each takes 60 KB and a judgement now and then."""
 _SOUNDED = 1 << 16
-"""Bytes at each end of a log that are looked into to see whether it tells of a run."""
+"""Bytes at each end of a log that are looked into to see whether it is of a run."""
 _NAMING = 8 << 20
 """Bytes at the beginning of a log in which it may name the directories of its run."""
 _MAX_SOUNDED = 64
@@ -58,7 +58,7 @@ def find(
 ) -> list[Found]:
     """Return the files to read for what a person gave: files, directories and globs, each file once.
 
-    Of one group those come first whose kind stands first in `prefer`: they lead.
+    Of one group those come first whose kind is first in `prefer`: they lead.
     What a bound left out is reported to `note`, a directory that cannot be looked into to `unread`;
     a file of a searched directory that cannot be read is returned all the same.
     With `wait`, paths that give nothing yet are no error, and a missing file, or one that
@@ -97,7 +97,7 @@ def _absolute(path: str) -> str:
 
 
 def changing(path: str) -> bool:
-    """Return True if other files may stand behind `path` later: a directory or a pattern."""
+    """Return True if other files may be behind `path` later: a directory or a pattern."""
     return os.path.isdir(path) or (glob.has_magic(path) and not os.path.lexists(path))
 
 
@@ -209,7 +209,7 @@ def _not_yet(entry: os.DirEntry[str]) -> str:
 
 
 def _sounded(files: Sequence[File]) -> list[File]:
-    """Look into logs where that decides whose the files beside them are."""
+    """Look into logs where that decides whose the files next to them are."""
     logs = [file for file in files if file.kind == LOG]
     homes = _homes(files)
     alone = len(logs) == 1 and len(homes) <= 1

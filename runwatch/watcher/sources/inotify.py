@@ -48,18 +48,18 @@ class Inotify:
         return self._descriptor
 
     def watched(self) -> set[str]:
-        """Return the directories whose events are told."""
+        """Return the directories whose events are reported."""
         return set(self._watches)
 
     def watch(self, directory: str) -> None:
-        """Tell of this directory from now on. Raises OSError."""
+        """Report changes of this directory from now on. Raises OSError."""
         path = os.fsencode(directory)
         watch = self._checked(self._libc.inotify_add_watch(self._descriptor, path, ctypes.c_uint32(_WANTED)))
         self._names.setdefault(watch, set()).add(directory)
         self._watches[directory] = watch
 
     def forget(self, directory: str) -> None:
-        """Tell of it no longer."""
+        """Report its changes no longer."""
         watch = self._watches.pop(directory, None)
         if watch is None:
             return

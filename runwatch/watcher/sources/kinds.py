@@ -25,7 +25,7 @@ _NO_LOG = re.compile(
     r"(?:[._-].*)?\.txt|(?:top_level|entry_points|sources|cmakelists)\.txt",
     re.IGNORECASE,
 )
-"""Texts that lie beside checkpoints and code, and are never logs."""
+"""Texts that are near checkpoints and code, and are never logs."""
 _HEAD = 4096
 _ODD = bytes(byte for byte in range(32) if byte < 8 or 13 < byte < 27 or byte > 27)
 """Bytes that no text has many of; bars of Keras go back with as many backspaces as they are long."""

@@ -1,6 +1,6 @@
-"""Which files tell of the same run, by where they are and what they are called. Pure: no I/O.
+"""Which files belong to the same run, by where they are and what they are called. Pure: no I/O.
 
-Launchers write one log per rank, schedulers one for standard error beside one
+Launchers write one log per rank, schedulers one for standard error next to one
 for standard output, trackers their own files below the run's directory.
 """
 
@@ -32,7 +32,7 @@ _IN_FOLDER = re.compile(
 )
 _NODE_ABOVE = re.compile(r"(?P<top>.*/)node[._-]?(?P<node>\d+)/", re.IGNORECASE)
 _NUMBERED = re.compile(r"(?P<top>.*/)(?P<stem>[^/]*(?:log|out|err|txt))\.(?P<rank>\d+)(?P<rest>)")
-"""log.0, log.1, ...: ranks, unless there is a `log` beside them, whose rotated files they then are."""
+"""log.0, log.1, ...: ranks, unless there is a `log` next to them, whose rotated files they then are."""
 _TASKS = re.compile(r"(?P<top>.*/)(?P<stem>[^/]*?\d{4,})_(?P<rank>\d+)(?P<rest>\.(?:out|log|err|txt))")
 """JOB_0.out, JOB_1.out, ...: tasks of a SLURM job (`--output=%j_%t.out`), if no array (`slurm-JOB_0.out`)."""
 _STREAM = re.compile(r"(?P<stem>.*?)[._-]?(?:(?P<word>stdout|stderr|out|err)(?:\.(?:log|txt))?|(?P<end>log))")
@@ -44,7 +44,7 @@ _PART = re.compile(
 )
 """Directories below that of the run."""
 _INSIDE = re.compile(r"checkpoints?|ckpts?|[a-z]+_checkpoints|weights|models?")
-"""Those that one run alone has: what stands beside them is of the same run."""
+"""Those that only one run has: what is next to them is of the same run."""
 _TOGETHER = 60.0
 """Seconds by which the last words of one run's sources may lie apart."""
 _ELSEWHEN = 600.0
@@ -63,7 +63,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class File:
-    """One file that may tell of a run, or a directory of checkpoints or facts."""
+    """One file that may belong to a run, or a directory of checkpoints or facts."""
 
     path: str
     """Absolute."""
@@ -71,9 +71,9 @@ class File:
     written: float = 0.0
     """Unix time of its last change."""
     tells: bool = True
-    """Whether it may tell of a run: False for a text in which none was found."""
+    """Whether it may be of a run: False for a text in which none was found."""
     mentions: frozenset[str] = frozenset()
-    """Directories of trackers' runs and of checkpoints that its text names, of those found beside it."""
+    """Directories of trackers' runs and of checkpoints that its text names, of those found next to it."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ def members(
     """Return path -> member for the files to read, in the order to read them.
 
     Of a directory that was searched, trackers and files of metrics are given to the
-    one log they stand beside or below; where several could be meant, they are left
-    out, since the logs say the same, and `note` is told.
+    one log they are next to or below; where several could be meant, they are left
+    out, since the logs say the same, and `note` is reported.
     """
     logs = _log_units([file for file in files if file.kind == LOG], searched=searched)
     others = [file for file in files if file.kind != LOG]
@@ -114,7 +114,7 @@ def members(
 
 
 def title(group: str) -> str:
-    """Return what names a group, from its id: the path without the part that tells its files apart."""
+    """Return what names a group, from its id: the path without the part that distinguishes its files."""
     shown = group.rstrip("/*")
     return shown.rstrip("._-") or group
 
@@ -148,7 +148,7 @@ def _log_units(files: Sequence[File], *, searched: bool) -> list[_Unit]:
 
 
 def _give_ranks_to_their_run(grouped: dict[str, list[tuple[File, Member]]]) -> None:
-    """Put logs of ranks under the one other log of their directory: `train.log` beside `rank0.log`, ..."""
+    """Put logs of ranks under the one other log of their directory: `train.log` next to `rank0.log`, ..."""
     homes: dict[str, list[str]] = defaultdict(list)
     for name in grouped:
         homes[os.path.dirname(name)].append(name)
@@ -234,7 +234,7 @@ def _is_rank(pattern: re.Pattern[str], found: re.Match[str], paths: set[str]) ->
 
 
 def _streams(paths: Iterable[str]) -> dict[str, Member]:
-    """Return the members of standard output and error that stand beside each other."""
+    """Return the members of standard output and error that are next to each other."""
     by_stem: dict[str, dict[str, str]] = defaultdict(dict)
     for path in paths:
         head, name = os.path.split(path)
@@ -249,11 +249,11 @@ def _streams(paths: Iterable[str]) -> dict[str, Member]:
     }
 
 
-# -- what stands beside the logs -----------------------------------------------------------------------
+# -- what is next to the logs -----------------------------------------------------------------------
 
 
 def _join(logs: Sequence[_Unit], others: Sequence[File], note: Callable[[str], object]) -> list[_Unit]:
-    """Give each tracker and file of metrics to the run it stands beside."""
+    """Give each tracker and file of metrics to the run it is next to."""
     silent = [unit for unit in logs if not any(file.tells for file in unit.files)]
     logs = [unit for unit in logs if unit not in silent]
     units = list(logs)
@@ -290,7 +290,7 @@ def _join(logs: Sequence[_Unit], others: Sequence[File], note: Callable[[str], o
 def _owners(
     home: str, files: Sequence[File], units: Sequence[_Unit], silent: Sequence[_Unit]
 ) -> tuple[Sequence[_Unit], str]:
-    """Return the runs that what stands in `home` may belong to, and how that was found out, for people.
+    """Return the runs that what is in `home` may belong to, and how that was found out, for people.
 
     Of several that are as near it is the one whose log names it, else the one that was written at the
     same time, if need be a `silent` one, which may only have begun. One that was written at quite
@@ -322,7 +322,7 @@ def _owners(
 
 
 def _is_text(unit: _Unit) -> bool:
-    """Return whether its name tells of no log: `notes.txt`."""
+    """Return whether its name is not that of a log: `notes.txt`."""
     return all(file.path.endswith(".txt") for file in unit.files)
 
 
@@ -377,7 +377,7 @@ def _with(unit: _Unit, files: Sequence[File], how: str) -> _Unit:
     first = next(iter(unit.members))
     group = unit.members[first].group or first
     told = {path: _regroup(member, group) for path, member in unit.members.items()}
-    why = f"beside {os.path.basename(first)}{how}"
+    why = f"next to {os.path.basename(first)}{how}"
     told |= {file.path: Member(group, kind=file.kind, why=why) for file in files}
     return replace(unit, files=(*unit.files, *files), members=told)
 

@@ -8,7 +8,7 @@ import msgspec
 
 LOG, WANDB, TENSORBOARD, METRICS, DIRECTORY = "log", "wandb", "tensorboard", "metrics", "directory"
 ORDER = (LOG, WANDB, TENSORBOARD, METRICS, DIRECTORY)
-"""Kinds of source; the first of them that tells of a run leads it, unless a user prefers another."""
+"""Kinds of source; the first of them that a run has leads it, unless a user prefers another."""
 SCHEME = "wandb://"
 """How the name of a run on a W&B server begins."""
 
@@ -17,7 +17,7 @@ class Member(msgspec.Struct, frozen=True):
     """The place of one source among those of its group."""
 
     group: str = ""
-    """The same for all sources of the same runs; "" for a source that stands alone."""
+    """The same for all sources of the same runs; "" for a source that is alone."""
     kind: str = LOG
     rank: int | None = None
     """The rank that alone writes it, if one does."""

@@ -1,6 +1,6 @@
 """Which mount a path is on, from the kernel's list alone.
 
-A stat on a dead network mount blocks for ever, so nothing here looks at the
+A stat on a dead network mount blocks forever, so nothing here looks at the
 path itself. Only symlinks on local file systems are read, one step at a time,
 because `~/runs` often points to another mount.
 """

@@ -51,16 +51,16 @@ class Watchdog:
         return self._reader
 
     def watched(self) -> set[str]:
-        """Return the directories whose events are told."""
+        """Return the directories whose events are reported."""
         alive = {emitter.watch for emitter in self._observer.emitters if emitter.is_alive()}
         return {directory for directory, watch in tuple(self._watches.items()) if watch in alive}
 
     def watch(self, directory: str) -> None:
-        """Tell of this directory from now on. Raises OSError or RuntimeError."""
+        """Report changes of this directory from now on. Raises OSError or RuntimeError."""
         self._watches[directory] = self._observer.schedule(self._handler, directory, event_filter=_KINDS)
 
     def forget(self, directory: str) -> None:
-        """Tell of it no longer."""
+        """Report its changes no longer."""
         watch = self._watches.pop(directory, None)
         if watch is not None:
             self._observer.unschedule(watch)

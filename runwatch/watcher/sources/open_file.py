@@ -14,7 +14,7 @@ import msgspec
 from runwatch.core.errors import SourceError
 
 HEAD = 1024
-"""Bytes of a file's beginning that tell it from other files."""
+"""Bytes of a file's beginning that distinguish it from others."""
 RECENT = 256
 """Bytes before the offset that must stay as they were read."""
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -28,7 +28,7 @@ class Mark(Enum):
     REPLACED = "replaced"
     """Another file is at the path; the old one, read to its end where it could be, is gone."""
     COPIED = "copied"
-    """The file was copied and then cut; its copy was read to the end, and what follows goes on from there."""
+    """The file was copied and then cutafter its copy was read to the end; what follows continues there."""
     TRUNCATED = "truncated"
     """The file was cut and is read from its beginning; bytes not yet read were lost."""
     REWRITTEN = "rewritten"
@@ -143,7 +143,7 @@ class OpenFile:
 
     @property
     def unread(self) -> int:
-        """Bytes that are known to have stood behind the offset when it was intact."""
+        """Bytes that are known to have been behind the offset when it was intact."""
         return max(0, self._known[0] - self.offset)
 
     def written_since(self) -> int | None:
@@ -171,13 +171,13 @@ class OpenFile:
         return chunk[kept:] if kept else chunk
 
     def _was_cut(self) -> bool:
-        """Whether a file that changed was truncated, as far as can be told: shorter, or begun with a hole."""
+        """Whether a changed file was truncated, as far as can be known: shorter, or begun with a hole."""
         return self.size < self.offset or os.pread(self.fd, 1, 0) == b"\0"
 
     def _skip_hole(self, block: int) -> bool:
         """Pass over NUL bytes at the beginning of the file; False, and no move, if no text follows them.
 
-        A writer without O_APPEND goes on at its old place in a file that was
+        A writer without O_APPEND continues at its old place in a file that was
         truncated, and leaves a hole before it, perhaps of gigabytes.
         """
         try:
@@ -206,7 +206,7 @@ class OpenFile:
     def position(self, held: int = 0) -> Position:
         """Return the place `held` bytes before the offset, or where the text begins."""
         offset = max(self.begin, self.offset - held)
-        recent = self._recent.rjust(min(RECENT, offset), b"\0")  # before it stands a hole
+        recent = self._recent.rjust(min(RECENT, offset), b"\0")  # a hole precedes it
         if offset < self.offset:
             with suppress(OSError):
                 recent = self._before(offset)
@@ -220,7 +220,7 @@ class OpenFile:
         return (same or position.offset >= HEAD) and self.continues(position)
 
     def continues(self, position: Position) -> bool:
-        """Whether this holds what had been read at `position`, as far as its prints tell."""
+        """Whether this holds what had been read at `position`, as far as its prints show."""
         offset = position.offset
         return (
             self.size >= offset
@@ -235,7 +235,7 @@ class OpenFile:
     def last_block(self, count: int) -> tuple[int, bytes]:
         """Return (offset, bytes) of at most the last `count` bytes, from a line's start if there is one."""
         start = max(0, os.fstat(self.fd).st_size - count)
-        before = min(1, start)  # the byte before tells whether a line starts right there
+        before = min(1, start)  # the byte before shows whether a line starts right there
         data = os.pread(self.fd, count + before, start - before)
         line = data.find(b"\n") + 1 if before else 0
         if not 0 < line < len(data):

@@ -19,11 +19,11 @@ _SECOND = 1_000_000_000
 
 AnyFile = OpenFile | PackedFile
 Known = Collection[tuple[int, ...]]
-"""Files that were read: (device, inode), of a copy also when it was written last: it may be written anew."""
+"""Files that were read: (device, inode), of a copy also when it was written last: it may be written again."""
 
 
 def continuation(path: str, old: Position, new: OpenFile, known: Known = ()) -> list[AnyFile]:
-    """Open the file that goes on at `old`, there, and those at `path` between it and `new`, oldest first.
+    """Open the file that continues at `old`, there, and those at `path` between it and `new`, oldest first.
 
     It was renamed within its directory, or it is a copy of what was cut since, known by its name,
     its time and its text. Nothing is returned if there is neither.
@@ -51,7 +51,7 @@ def between(
 
     They are recognized by their names and by when they were written last; `certain` asks for names that
     nothing else has. A copy of the old one is none; the old one itself is one, if it was written
-    anew and then rotated.
+    again and then rotated.
     """
     wanted: list[AnyFile] = []
     for file in _siblings(path, old, {*known, new.identity}):
@@ -168,7 +168,7 @@ def _later(files: Iterable[AnyFile], old: Position, new: OpenFile, *, certain: b
 
 
 def _flag_copies(chain: list[AnyFile], old: Position, new: OpenFile) -> None:
-    """Mark those of a chain that the next one goes on from: copies of a file that was cut."""
+    """Mark those of a chain that the next one continues from: copies of a file that was cut."""
     place = (old.device, old.inode)
     cut = old.copied or new.identity == place
     last = next((at for at, file in enumerate(chain) if file.identity == place and not cut), 0)

@@ -1,6 +1,6 @@
-"""What was rotated away from a log before anyone watched: its history, where the log goes on from it.
+"""What was rotated away from a log before anyone watched: its history, where the log continues from it.
 
-A name alone does not tell: a launcher may rotate the log of the run before. So a
+A name alone is not enough: a launcher may rotate the log of the run before. So a
 file counts as older history if its steps begin before those of the one that
 followed it; the first that does not ends the search.
 """
@@ -50,7 +50,7 @@ class Older(NamedTuple):
 
 
 def rotated(paths: Iterable[str]) -> dict[str, list[str]]:
-    """Return for logs those files beside them whose names say that they were rotated away, newest first."""
+    """Return for logs those files next to them whose names say that they were rotated away, newest first."""
     wanted: dict[str, dict[str, str]] = defaultdict(dict)
     for path in paths:
         directory, base = os.path.split(path)

@@ -1,4 +1,4 @@
-"""Looks through a directory for files that may tell of runs: nearest first, bounded, following no links."""
+"""Looks through a directory for files that may be of runs: nearest first, bounded, following no links."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ MAX_ENTRIES = 200_000
 MAX_HERE = 50_000
 """Entries of one directory that are looked at: one full of data must not end the search."""
 _MANY = 64
-"""Checkpoints side by side of which none but so many are searched for files that tell of the run."""
+"""Checkpoints side by side of which none but so many are searched for files of the run."""
 
 
 def search(
     top: str, note: Callable[[str], object], unread: Callable[[SourceError], object]
 ) -> tuple[list[File], bool]:
-    """Return the files by whose names a run may be told, and whether the search ended at its bound.
+    """Return the files whose names may be those of a run's files, and whether the search ended at its bound.
 
     Nearest directories come first; links are not followed, nor what the kernel makes up.
     """
@@ -106,7 +106,7 @@ def _is_saved(directory: str) -> bool:
 def _place(directory: str, names: Sequence[str], inside: Sequence[str], *, asked: bool) -> File | None:
     """Return a directory that holds checkpoints, or files of facts.
 
-    One that is itself a checkpoint is told by the directory above it, unless a person `asked` for it.
+    One that is itself a checkpoint is reported by the directory above it, unless a person `asked` for it.
     """
     above, own = os.path.split(directory)
     saved = holds_checkpoints(names, inside)

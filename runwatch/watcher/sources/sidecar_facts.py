@@ -1,4 +1,4 @@
-"""What a look at the files of facts beside a run gave: apart from the looking, which loads parsers."""
+"""What a look at the files of facts near a run gave: apart from the looking, which loads parsers."""
 
 from __future__ import annotations
 

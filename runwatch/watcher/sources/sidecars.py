@@ -1,4 +1,4 @@
-"""What lies beside a run's checkpoints and is written whole: configurations, reports, arrays of metrics.
+"""What is near a run's checkpoints and is written whole: configurations, reports, arrays of metrics.
 
 A file is read again when its size, time or identity has changed. One that is
 half written is no error: it is read again when it has changed once more.
@@ -26,11 +26,11 @@ FACTS = re.compile(
     r"run_manifest\.json|(?:training_)?args\.json|(?:model_|training_|train_)?config\.(?:json|ya?ml)"
     r"|hparams\.(?:json|ya?ml)|(?:params|settings|metadata)\.(?:json|ya?ml)|wandb-metadata\.json|report\.md"
 )
-"""Files that tell facts."""
+"""Files that contain facts."""
 META = re.compile(r"meta_(\d{1,15})\.json")
-"""Files that tell facts of one checkpoint; the newest counts for the run."""
+"""Files that contain facts of one checkpoint; the newest counts for the run."""
 SERIES = re.compile(r"training_metrics\.json|trainer_state\.json")
-"""Files that tell series, written whole again and again."""
+"""Files that contain series, written whole again and again."""
 REPORTS = "report"
 """A directory of sections, one `.md` file each."""
 MAX_READ = 64
@@ -54,11 +54,11 @@ class BesideSource:
         self._known: dict[str, _File] = {}
 
     def recall(self, name: str, told: Told, offset: int, line: int) -> None:
-        """Take over what a predecessor told of one file, and where its stream stood."""
+        """Take over what a predecessor sent of one file, and where its stream was."""
         self._known[name] = _File(parser=StreamParser(start=offset, first_line=line, told=told))
 
     def places(self) -> Iterator[tuple[str, Told, int, int]]:
-        """Yield for each file that tells series what a successor has to recall."""
+        """Yield for each file that contains series what a successor has to recall."""
         for name, known in self._known.items():
             if known.parser is not None:
                 yield name, known.parser.told, *known.parser.place

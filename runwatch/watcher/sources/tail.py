@@ -1,7 +1,7 @@
 """One pathname as one perpetual stream of bytes, whatever happens to the files behind it.
 
 A log is rotated, truncated, replaced, deleted and written again while a run
-goes on. `Tail` hides that: `poll` returns the next bytes, each once and in
+continues. `Tail` hides that: `poll` returns the next bytes, each once and in
 order, and a mark where the stream breaks, so that a reader can end the line it
 holds. It neither sleeps nor watches; the caller decides when to look.
 
@@ -76,14 +76,14 @@ class Tail:
         self._rotate_wait = rotate_wait
         self._clock = clock
         self._start = start
-        self._anchor: Position | None = None  # where to go on in the next file opened, if it is that file
+        self._anchor: Position | None = None  # where to continue in the next file opened, if it is that file
         self._queue: deque[AnyFile] = deque()  # being read, and those found at the path since
         self._late: list[
             tuple[AnyFile, float]
         ] = []  # left behind but perhaps still written to, and until when
         self._known: deque[tuple[int, ...]] = deque(maxlen=64)  # files that were rotated, newest last
         self._mark: Mark | None = None  # owed to the next piece
-        self._lost = 0  # bytes of which the next piece is to tell
+        self._lost = 0  # bytes of which the next piece is to report
         self._end = 0  # where the text ended, as far as it was read, in a file that was cut
         self._line_open = False  # the last byte given was not a newline
         self._rested: tuple[int, int, int, int] | None = None  # what the file was when it was closed
@@ -91,7 +91,7 @@ class Tail:
 
     @classmethod
     def resume(cls, path: str, position: Position | None, **options: Any) -> Tail:
-        """Go on from `position`; from the beginning, with the right mark, if that file is no longer there.
+        """Continue from `position`; from the beginning, with the right mark, if that file is no longer there.
 
         A file renamed within its directory in the meantime is read to its end first.
         """
@@ -111,12 +111,12 @@ class Tail:
     def position(self, held: int = 0) -> Position | None:
         """Return the place after the last piece; None before anything was opened.
 
-        `held` bytes of it are to be read again (an unfinished line), those that stand in this file.
+        `held` bytes of it are to be read again (an unfinished line), those that are in this file.
         """
         return self._queue[0].position(held) if self._queue else self._anchor
 
     def elsewhere(self, held: int) -> int:
-        """Return how many of the last `held` bytes stand in a file before the one that is read."""
+        """Return how many of the last `held` bytes are in a file older than the one that is read."""
         return max(0, held - self._queue[0].offset + self._queue[0].begin) if self._queue else 0
 
     @property
@@ -164,7 +164,7 @@ class Tail:
         return len(self._queue) + len(self._late)
 
     def rest(self, held: int = 0) -> bool:
-        """Close the file until it changes, then go on `held` bytes before the place.
+        """Close the file until it changes, then continue `held` bytes before the place.
 
         Return False, and close nothing, while it is being rotated or has left its path: it
         could not be found again.
@@ -190,7 +190,7 @@ class Tail:
             return True
 
     def close(self) -> None:
-        """Close every file; a later poll would begin anew where this one stopped."""
+        """Close every file; a later poll would begin again where this one stopped."""
         self._anchor = self.position()
         for file in [*self._queue, *(file for file, _ in self._late)]:
             file.close()
@@ -224,7 +224,7 @@ class Tail:
             return
         old = self._queue[-1]
         if len(self._queue) == 1 and isinstance(old, OpenFile) and old.gone() and file.is_copy_of(old):
-            # A copier (rsync, an editor) put a longer copy in place: the same stream goes on.
+            # A copier (rsync, an editor) put a longer copy in place: the same stream continues.
             file.seek(old.offset)
             self._queue.pop().close()
             self._queue.append(file)
@@ -311,7 +311,7 @@ class Tail:
             self._drop()
 
     def _drop(self) -> None:
-        """Close the current file; if it comes back, go on where it was left."""
+        """Close the current file; if it comes back, continue where it was left."""
         if len(self._queue) == 1:
             self._anchor = self._queue[0].position()
         else:
@@ -339,7 +339,7 @@ class Tail:
                 if self._find_copies(file):
                     file.seek(0)
                     continue
-                if file.begin and self._end:  # the hole tells how much was written before
+                if file.begin and self._end:  # the hole shows how much was written before
                     self._lost += max(0, file.begin - self._end)
                 self._end = 0
             if data:

@@ -151,7 +151,7 @@ class Waker:
                     self._plan = self._arm(paths)
                 except OSError:  # no working directory, no mount list: then without events
                     self._plan = _Plan(polled=set(paths))
-                self._wake(paths)  # after the watches stand, so that nothing falls in between
+                self._wake(paths)  # once the watches are set, so that nothing falls in between
                 sweep_at = time.monotonic() + self._sweep
             changed = self._changed(self._plan.polled)
             self._wake(changed)

@@ -74,7 +74,7 @@ class OnlineRun:
         self._next = first
         """The step from which on nothing was read."""
         self._line = line
-        """Rows and notes that were told: what orders them."""
+        """Rows and notes that were reported: what orders them."""
         self._state = "running"
         self._machine: Mapping[str, Any] = {}
 
@@ -103,7 +103,7 @@ class OnlineRun:
             last = self._run.lastHistoryStep
             self._next = min(self._next, last + 1)  # a run that was rewound
             if last >= self._next:
-                # a generator: a scan that is asked for its iterator twice begins anew
+                # a generator: a scan that is asked for its iterator twice begins again
                 rows = (row for row in self._run.scan_history(min_step=self._next))
                 while some := list(islice(rows, _ROWS)):
                     yield self._batch(some)
@@ -181,9 +181,9 @@ class Update:
     fatal: bool = False
     """No waiting will help."""
     whole: bool = False
-    """All is told that was on the server."""
+    """Everything is reported that was on the server."""
     step: int = 0
-    """The first step that was not told."""
+    """The first step that was not reported."""
 
 
 class Poller:
@@ -224,7 +224,7 @@ class Poller:
             except SourceError as error:
                 self._put(Update(problem=str(error), fatal=True))
                 return
-            except Exception as error:  # the network, the server, the package: all may mend
+            except Exception as error:  # the network, the server, the package: each may recover
                 failures += 1
                 pause = delay(failures, self._every, self._longest)
                 self._put(Update(problem=f"{said(error)}; next try in {pause:.0f} s"))

@@ -13,7 +13,7 @@ says'.
 What to do: do not delete the older ones. See why the write was cut short (full disk,
 killed process); save again if the program can.
 
-Traps: one that is still being written is neither; an older broken one is told, as
+Traps: one that is still being written is neither; an older broken one is reported, as
 somebody may load it, but costs nothing while newer ones are complete; copies such as
 last.ckpt lead only where nothing else is there.
 
@@ -54,7 +54,7 @@ class CheckpointBroken(RunRule):
         severity = Severity.CRITICAL if self._costs(seen, broken) else Severity.WARNING
         if self._told == (broken.id, severity):
             return ()
-        # a graver incident stays grave: a milder one begins anew
+        # a more severe incident stays severe: a milder one begins again
         milder = self._told is not None and severity.rank < self._told[1].rank
         ended = self._end(status) if milder else []
         self._told = broken.id, severity

@@ -1,6 +1,6 @@
-"""Checkpoints fail to be saved, or are left out, and training goes on.
+"""Checkpoints fail to be saved, or are left out, and training continues.
 
-Reason: a loop that catches the error of a save goes on as if nothing had happened; what
+Reason: a loop that catches the error of a save continues as if nothing had happened; what
 is lost shows only when the run dies.
 Formula: lines that say that a save failed, or was skipped because of an error: a warning at
 the first; saves that were skipped for another reason, `skips` in a row without any that
@@ -33,7 +33,7 @@ from runwatch.core.block import Block
 from runwatch.core.findings import Finding, Severity, Verdict
 
 FAILED = "checkpoint_failed"
-"""Kind of the events that tell of a save that failed, or was left out."""
+"""Kind of the events that report a save that failed, or was left out."""
 _ERROR = re.compile(r"Error|Exception|No space|denied|failed|aborted|timed out")
 
 
@@ -42,7 +42,7 @@ class CheckpointFailed(RunRule):
     """Warns while checkpoints are not saved."""
 
     name: ClassVar[str] = "checkpoint_failed"
-    summary: ClassVar[str] = "Checkpoints could not be saved, and training goes on."
+    summary: ClassVar[str] = "Checkpoints could not be saved, and training continues."
 
     skips: int = threshold(3, "saves in a row skipped for no error that are a warning")
     survive: ClassVar[int] = 3

@@ -150,7 +150,7 @@ class CheckpointOverdue(RunRule):
         if self._firing is not None and self._known is None:
             self._known = newest
         elif self._firing is not None and self._known is not None and newest > self._known:
-            self._saved.append((self._row, Place(newest, None)))  # the log tells of them no longer
+            self._saved.append((self._row, Place(newest, None)))  # the log reports them no longer
             return self._end(where)
         told = self._newest
         if status.finished or not seen.regular or (told is not None and told > newest):

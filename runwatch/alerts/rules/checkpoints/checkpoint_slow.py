@@ -1,4 +1,4 @@
-"""Training stands still for longer than usual while checkpoints are saved.
+"""Training makes no progress for longer than usual while checkpoints are saved.
 
 Reason: storage that gets slow shows first where most is written; and a save that takes
 minutes where it took seconds costs the run more than the checkpoint is worth.
@@ -14,7 +14,7 @@ less often or asynchronously.
 
 Traps: pauses are timed as the lines arrive, so that nothing is known of what was in the
 log before; the first save makes directories and files, and counts for nothing; an
-evaluation beside a save is part of its pause, in all of them or in none.
+evaluation near a save is part of its pause, in all of them or in none.
 
 Source: none. CheckFreq (Mohan et al. 2021) measures what saving costs in the same way.
 """

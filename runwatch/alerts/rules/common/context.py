@@ -14,7 +14,7 @@ _NONE = Samples(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
 
 
 class Recent:
-    """The newest samples of one metric, so that a finding can look back from where it stands.
+    """The newest samples of one metric, so that a finding can look back from where it is.
 
     Whatever the cut into blocks, the `size` samples before any point of the
     newest block can be seen.

@@ -1,4 +1,4 @@
-"""A loss that is printed as the mean since its epoch began, and begins anew with each.
+"""A loss that is printed as the mean since its epoch began, and begins again with each.
 
 Keras' bars, and loops that keep a running average, print such means. At an epoch's border they
 jump to where the loss of single rows has been all along; the jump is no event. The mean m over

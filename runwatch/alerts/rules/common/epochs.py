@@ -1,4 +1,4 @@
-"""How many passes over the data a run has made, as far as its log tells."""
+"""How many passes over the data a run has made, as far as its log shows."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Epochs:
         return newest(self._epoch, offset) or 0.0
 
     def passed(self, offset: float) -> float:
-        """Return the epochs up to `offset`; 0 where nothing tells of them."""
+        """Return the epochs up to `offset`; 0 where nothing shows them."""
         printed = self.printed(offset)
         rows = self._losses.until(offset)
         each = rows >= _LEAST and self._evaluations.until(offset) >= _EACH * rows - 1

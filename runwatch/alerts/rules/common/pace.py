@@ -14,8 +14,8 @@ from runwatch.core.metrics import STEP_TIME
 class Pace:
     """Learns the seconds between training rows.
 
-    From step time times steps per row where the log tells it, else from live
-    arrivals. With one log per rank, the first rank that tells is the clock.
+    From step time times steps per row where the log shows it, else from live
+    arrivals. With one log per rank, the first rank that appears is the clock.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Who trains against whom: the loss of adversaries wanders, and that of an agent grows with what it earns."""
+"""Who trains against who: the loss of adversaries wanders, and that of an agent grows with what it earns."""
 
 from __future__ import annotations
 

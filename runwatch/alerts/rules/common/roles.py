@@ -1,7 +1,7 @@
 """What the series of reinforcement learning and of adversaries are called, in the logs of many frameworks.
 
 Rewards, entropies and divergences have no canonical names: they are shown as they
-are printed. Here a printed name is told to play a role, by its whole or by its last
+are printed. Here a printed name is found to play a role, by its whole or by its last
 parts, as verl, trl, stable-baselines3, CleanRL, RLlib and rsl_rl print them, and as
 GAN code does since DCGAN.
 """

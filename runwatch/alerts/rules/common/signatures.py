@@ -24,7 +24,7 @@ CRASH_KINDS = frozenset({
 """Kinds of events that may end a run."""
 
 CERTAIN_KINDS = frozenset({"host_oom", "killed", "segfault", "scheduler"})
-"""Kinds after which a process cannot go on."""
+"""Kinds after which a process cannot continue."""
 
 
 LAUNCHER_ENDS = (
@@ -60,7 +60,7 @@ class Signature:
     def outranks(self, other: Signature) -> bool:
         """Return whether this explains better than the other, which was seen before.
 
-        A program that receives a signal does not know from whom: the scheduler does.
+        A program that receives a signal does not know the sender: the scheduler does.
         """
         by_scheduler = other.end is End.INTERRUPTED and self.end in (End.TIME_LIMIT, End.PREEMPTED)
         return self.role > other.role or by_scheduler
@@ -105,7 +105,7 @@ def _signature(
 _MEMORY = "Lower the micro batch or sequence length, or shard or recompute more."
 _HOST = "Lower data loader workers or what they cache, or ask for more host memory."
 _WHO = "See whether dmesg or the scheduler says who killed it; mostly it is for want of host memory."
-_GO_ON = "Resume it from the last checkpoint, if it is to go on."
+_GO_ON = "Resume it from the last checkpoint, if it should continue."
 _RELAUNCH = "Relaunch from the last complete checkpoint."
 _HARDWARE = "Take the node out of the job and look at the kernel log; then relaunch from the last checkpoint."
 _CODE = "Read the traceback of the first rank that failed; later ones follow from it."
@@ -141,7 +141,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         "preempted",
         Role.ROOT,
         "the scheduler or the provider took the machine for others",
-        "It goes on when the job is queued again; if not, resume it from the last checkpoint.",
+        "It continues when the job is queued again; if not, resume it from the last checkpoint.",
         kinds="scheduler signal",
         pattern=r"preempt|\bspot (instance )?interruption|\brequeue",
         end=End.PREEMPTED,
@@ -230,7 +230,7 @@ SIGNATURES: tuple[Matcher, ...] = (
     _signature(
         "terminated",
         Role.CASCADE,
-        "it received SIGTERM; the log does not say from whom",
+        "it received SIGTERM; the log does not say who sent it",
         _RELAUNCH,
         pattern=r"SIGTERM|signal:? 15\b|\b15 death signal|Termination signal|signal: Terminated|^Terminated$",
         end=End.INTERRUPTED,
@@ -311,7 +311,7 @@ SIGNATURES: tuple[Matcher, ...] = (
     _signature(
         "terminated",
         Role.CASCADE,
-        "it received a signal; the log does not say from whom",
+        "it received a signal; the log does not say who sent it",
         _RELAUNCH,
         kinds="signal",
         end=End.INTERRUPTED,
@@ -322,7 +322,7 @@ SIGNATURES: tuple[Matcher, ...] = (
     _signature(
         "killed",
         Role.LATE_ROOT,
-        "it was killed; by whom the log does not tell",
+        "it was killed; the log does not say by which process",
         _WHO,
         kinds="killed",
         end=End.KILLED,
@@ -341,7 +341,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         "exceptions",
         Role.LATE_ROOT,
         "several exceptions were raised at once",
-        "Read the exceptions of the group, which stand below its line.",
+        "Read the exceptions of the group, which are below its line.",
         kinds="traceback",
         pattern=r"^(Base)?ExceptionGroup: ",
     ),

@@ -33,7 +33,7 @@ class Piece(NamedTuple):
 
 
 class _Work:
-    """How much a step has to do, as a series of the log tells."""
+    """How much a step has to do, as a series of the log says."""
 
     def __init__(self) -> None:
         self._least, self._newest = np.nan, np.nan
@@ -70,7 +70,7 @@ class Speed:
         self._skipped: dict[str, int] = {}
 
     def pieces(self, block: Block, skip: int) -> list[Piece]:
-        """Return what a block tells, without the first `skip` rows after each start."""
+        """Return what a block contains, without the first `skip` rows after each start."""
         self._tokens.push(block.samples.get(TOKENS_PER_SEC))
         found: list[Piece] = []
         until = np.inf

@@ -1,4 +1,4 @@
-"""When the first rows are over: by how many were printed, or by how many steps they stand for."""
+"""When the first rows are over: by how many were printed, or by how many steps they cover."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STEPS = 10
 
 @dataclass
 class WarmUp:
-    """Counts the rows and steps since a run began, or went on."""
+    """Counts the rows and steps since a run began, or continued."""
 
     rows: int = 0
     begin: float = np.nan

@@ -1,4 +1,4 @@
-"""What the processes and GPUs of a run that stands still are doing: evidence for a hang.
+"""What the processes and GPUs of a run that makes no progress are doing: evidence for a hang.
 
 Source: a collective that waits for a rank spins, at full utilisation and little
 power; BLOOM's 3 hours at 100 % and the same on NVIDIA's clusters.
@@ -32,7 +32,7 @@ class Testimony(NamedTuple):
 def witness(machine: Machine | None, now: float, since: float = math.inf) -> Testimony:
     """Return what the machine shows of why nothing moves; the clearest cause wins.
 
-    Where processes stand in their code counts if it was seen after `since` (Unix time).
+    Where processes are in their code counts if it was seen after `since` (Unix time).
     """
     if machine is None:
         return Testimony({})
@@ -97,7 +97,7 @@ def _unanswered(machine: Machine, seen: dict[str, float | int | str | None]) -> 
 def _standing(
     stacks: Iterable[Stack], own: Iterable[Process]
 ) -> tuple[dict[str, float | int | str | None], str]:
-    """Return where processes stand, those in the same place together, and who stands elsewhere."""
+    """Return where processes are, those in the same place together, and which are elsewhere."""
     processes = {process.pid: process for process in own}
     places: dict[tuple[str, ...], list[Process]] = {}
     unknown: dict[str, list[Process]] = {}
@@ -119,7 +119,7 @@ def _standing(
         return seen, ""
     (usual, _), (odd, few) = ordered[:2]
     here, elsewhere = next(((a, b) for a, b in zip(odd, usual, strict=False) if a != b), (odd[0], usual[0]))
-    return seen, f"{_names(few)} stands in {here}, the others in {elsewhere}"
+    return seen, f"{_names(few)} is in {here}, the others in {elsewhere}"
 
 
 def _spins(machine: Machine, index: str, now: float) -> bool:

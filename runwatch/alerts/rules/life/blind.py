@@ -5,20 +5,20 @@ behind a log that nobody reads looks like one that trains.
 Formula: the source whose records are the run's steps cannot be read for `grace` seconds:
 it may not be opened, it is gone, its file system or its server does not answer, or the
 process that reads it does not. Or the log grows and is not understood any more: below its
-newest record stand 100 lines that look like records of training (a counter, a loss and its
+newest record are 100 lines that look like records of training (a counter, a loss and its
 number) and gave none. Meanwhile the run's state is `blind`, no ETA is shown, and rules that
 judge time by the log (hang, ended, deadline, silent_rank and others) wait; the time
 without sight does not count as silence. Resolved when the log is read again.
 
 Example: 'cannot read /runs/a/train.log: Permission denied'.
 
-What to do: what the finding says; `runwatch doctor PATH` tells more.
+What to do: what the finding says; `runwatch doctor PATH` shows more.
 
 Traps: a run that had finished or crashed stays so, and nothing is said when its log is
 deleted. A deleted log that its writer still holds open is read on. Where one rank's log of
 several cannot be read, and not that which leads, the run is not blind: that is a notice, and
 rules that compare ranks wait. A layout that changes from or to bare columns (CSV) is not
-recognised as changed.
+recognized as changed.
 
 Source: none.
 """

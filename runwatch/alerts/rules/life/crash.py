@@ -5,10 +5,11 @@ line of the log.
 Formula: an event that may end a run is pending. It fires at once when its kind
 leaves no way on (killed, segmentation fault, cancelled by the scheduler), else when
 the log has been silent for `settle` seconds and two usual gaps between training
-rows, or has ended. `survive` training rows after it whose steps go on clear it: the
+rows, or has ended. `survive` training rows after it whose steps continue clear it: the
 exception was handled. Rows may be read after a process has died that wrote them
-before: its death is survived only while another process of the run lives. A restart
-after it makes it certain, and over: it fires and resolves where training went on, or
+before: its death is survived only while another process of the run lives; and rows of another
+file of the same attempt survive it only if they were written later. A restart
+after it makes it certain, and over: it fires and resolves where training continued, or
 at the next launch's own error. A launch begins where the first words of the log come
 again, or something compiles or loads after the launcher's end. An exception that
 begins inside the program was caught there: a launch after it proves nothing.
@@ -19,7 +20,7 @@ which rank failed first, what that rank said, or the signal that killed it, goes
 what others said, unless it only ended because of others (SIGTERM, SIGABRT).
 What ended it decides the severity: a crash is critical; a time limit, a preemption and
 a SIGTERM from somebody unknown are warnings; an interrupt by hand is a note; so is
-nothing that stands in the way of a relaunch. A failure behind the word that training is
+nothing that is in the way of a relaunch. A failure behind the word that training is
 over is a warning.
 
 Example: 'crashed on rank 2: torch.OutOfMemoryError: CUDA out of memory', though 63
@@ -30,7 +31,7 @@ advice beneath it says; resume from the last complete checkpoint.
 
 Traps: ranks print at their own pace, so a row or two may follow the error of
 another rank; a process group that complains after the finish line is no crash;
-a program that receives a signal does not know from whom: the scheduler's word goes first.
+a program that receives a signal does not know the sender: the scheduler's word goes first.
 
 Source: the causal roles of NVIDIA's restart agent.
 """
@@ -55,19 +56,20 @@ from runwatch.alerts.rules.common.signatures import (
     is_caught,
 )
 from runwatch.core.batch import Event
-from runwatch.core.block import Block, Status
+from runwatch.core.block import Block, Moment, Status
 from runwatch.core.ending import End
 from runwatch.core.findings import Finding, Severity, Verdict
 
 _KEPT = 16
 """Distinct later symptoms that are remembered by name, and ranks whose errors are."""
 _TOLD = ("source", "host", "exitcode")
-"""What an event tells that is worth keeping."""
+"""What an event says that is worth keeping."""
 _STARTS = frozenset({"start", "resume", "load", "compile", "launch"})
 """Kinds of events of a program that begins."""
 _ANEW = _STARTS - {"load"}  # what an evaluation behind the end does too
 _JUDGED = CRASH_KINDS | _STARTS | {"finished", "over"}
 """Kinds of event that change anything here."""
+_FINAL = CERTAIN_KINDS | {"signal"}
 _ENDED_BY_OTHERS = frozenset({"-6", "-15"})
 
 
@@ -76,7 +78,7 @@ class _Death:
     """Events that may have ended the run, since training last moved."""
 
     source: int | None
-    """Rank of the log that told it; only its rows can show that it was survived."""
+    """Rank of the log that reported it; only its rows can show that it was survived."""
     root: Event
     signature: Signature
     last_step: int | None
@@ -95,19 +97,20 @@ class _Death:
     """Processes that were seen to die."""
     sure: bool = False
     """Whether anything of it was not caught by the program itself."""
+    final: bool = False
+    """Whether anything of it leaves a process no way on: a signal, or an exception that nothing caught."""
     behind: bool = False
     """It came after the word that training is over."""
     firing: bool = False
-    path: str = ""
-    """What the newest event was read from."""
-    at: int = -1
-    """Where in it the event stands."""
+    at: Moment = field(default_factory=Moment)
+    """Where the newest event was said."""
 
     def take(self, event: Event, signature: Signature) -> None:
         """Note one more event; the best role wins, among equals the first."""
         self.count += 1
         self.rows = 0
         self.sure |= not is_caught(event)
+        self.final |= event.kind in _FINAL or ("frames" in event.data and not is_caught(event))
         if _is_seen(event):
             self.pids.add(int(event.data["pid"]))
         self.over |= event.kind == "killed" or event.title.startswith(LAUNCHER_ENDS)
@@ -162,6 +165,8 @@ class Crash(RunRule):
     _last: Place = field(default_factory=lambda: Place(None, None), init=False, repr=False)
     """The newest training row."""
     _finished: bool = field(default=False, init=False, repr=False)
+    _over: Moment = field(default_factory=Moment, init=False, repr=False)
+    """Where it said so."""
     _pace: Pace = field(default_factory=Pace, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
@@ -179,31 +184,31 @@ class Crash(RunRule):
         return found + self._advance(block, done, len(rows))
 
     def _before(self, block: Block) -> int:
-        """Return how many rows stand before the error, though they come after it.
+        """Return how many rows precede the error, though they come after it.
 
-        A format that is learnt is believed after several rows, which are read only then.
+        A format that is learned is believed after several rows, which are read only then.
         """
         death, rows = self._death, block.progress
-        if death is None or rows is None or (death.source, death.path) != (block.rank, block.source):
+        if death is None or rows is None or (death.source, death.at.source) != (block.rank, block.source):
             return 0
-        before = int(np.searchsorted(rows.offset, death.at))
+        before = int(np.searchsorted(rows.offset, death.at.offset))
         if before:
             self._last = place(rows, before - 1)
             death.last_step = self._last.step
         return before
 
     def _advance(self, block: Block, low: int, high: int) -> list[Finding]:
-        """Training went on: rows [low, high) of the block's progress."""
+        """Training continued: rows [low, high) of the block's progress."""
         progress = block.progress
         if progress is None or low >= high:
             return []
-        self._finished = False
+        self._finished &= not self._over.precedes(block, float(progress.offset[high - 1]))
         self._last = place(progress, high - 1)
         death = self._death
         if death is None or death.source != block.rank:
             return []
         certain = death.root.kind in CERTAIN_KINDS
-        survive = self.survive * (20 if certain else 1)  # a job may be told of its end and go on for a while
+        survive = self.survive * (20 if certain else 1)  # a job may be warned of its end and continue
         survived = low + max(survive - death.rows, 1) - 1
         starts = (
             [low] if death.relaunched else sorted(np.searchsorted(progress.offset, block.restarts).tolist())
@@ -212,14 +217,17 @@ class Crash(RunRule):
         if restart is not None:
             where = place(progress, restart)
             return self._relaunched(death, where)
+        if death.final and not death.at.precedes(block, float(progress.offset[high - 1])):
+            return []  # another file may be written late
         if survived < high and not death.pids:
             self._death = None
-            return [self._clear("training went on", place(progress, survived))]
+            return [self._clear("training continued", place(progress, survived))]
         death.rows += high - low
         return []
 
     def _take(self, event: Event, block: Block) -> list[Finding]:
         if event.kind in {"finished", "over"}:
+            self._over = Moment.of(block, event.offset)
             return self._finish(Place(event.step or self._last.step, event.line))
         death = self._death
         self._finished &= event.kind not in _ANEW
@@ -242,7 +250,7 @@ class Crash(RunRule):
             death = self._death = _Death(block.rank, event, signature, step, behind=behind)
         death.take(event, signature)
         if death.source == block.rank:
-            death.path, death.at = block.source, event.offset
+            death.at = Moment.of(block, event.offset)
         changed = death.explanation() != before
         certain = event.kind in CERTAIN_KINDS and not death.firing
         death.firing |= certain
@@ -269,7 +277,7 @@ class Crash(RunRule):
         death = self._death
         if death is not None and death.rows >= self.survive and _others_live(death, status):
             self._death = None
-            return [self._clear("training went on", Place(status.last_step, status.last_line))]
+            return [self._clear("training continued", Place(status.last_step, status.last_line))]
         if death is None or death.firing:
             return ()
         if status.live and status.log_silent_for < max(self.settle, 2 * self._pace.median):

@@ -1,8 +1,8 @@
-"""Two sources of one run tell other numbers for the same metric (a note).
+"""Two sources of one run have other numbers for the same metric (a note).
 
-Reason: a tracker that averages over ranks beside a log of one rank, a unit that was
+Reason: a tracker that averages over ranks next to a log of one rank, a unit that was
 mixed up, or the files of another run: often a bug worth knowing.
-Formula: sources of a run are compared where they tell the same metric at the same
+Formula: sources of a run are compared where they have the same metric at the same
 steps; a difference beyond rounding at most of them makes the note, once per metric
 and source, if it is at least `least`, relative. It does not end.
 
@@ -34,9 +34,9 @@ class Disagreement(RunRule):
     """Fires when two sources of a run contradict each other."""
 
     name: ClassVar[str] = "disagreement"
-    summary: ClassVar[str] = "Two sources of the run tell other numbers for one metric (a note)."
+    summary: ClassVar[str] = "Two sources of the run have other numbers for one metric (a note)."
 
-    least: float = threshold(0.001, "least relative difference that is told")
+    least: float = threshold(0.001, "least relative difference that is reported")
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Turn events of sources that differ into notes."""

@@ -6,7 +6,7 @@ silence.
 Formula: every rank and main process that was linked to the log has ended, none has
 come for `settle` seconds, the log shows progress below 98 %, and there is no
 crash. A warning; a note if the run may have been complete: its length is unknown, and
-it exited with 0, or stands at a round step or at the end of an epoch, as finished runs
+it exited with 0, or is at a round step or at the end of an epoch, as finished runs
 do. Ends when training moves again.
 
 Example: 'the run's processes ended at step 812 of 5000; how is not known'.
@@ -14,7 +14,7 @@ Example: 'the run's processes ended at step 812 of 5000; how is not known'.
 What to do: see the scheduler's record, the exit code and dmesg; if it did not stop on
 purpose, resume it.
 
-Traps: an exit code that the kernel does not tell (before Linux 6.15, of a process
+Traps: an exit code that the kernel does not report (before Linux 6.15, of a process
 that its parent has reaped) is unknown, not failed; programs that open the log for
 each line are not linked, and not judged; a launcher may start the ranks again.
 
@@ -54,7 +54,7 @@ class Ended(RunRule):
     _firing: Severity | None = field(default=None, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Progress shows that it goes on."""
+        """Progress shows that it continues."""
         self._milestone.push(block)
         self._words.push(block)
         progress = block.progress
@@ -105,4 +105,4 @@ class Ended(RunRule):
 
     def _clear(self, where: Place) -> Finding:
         severity, self._firing = self._firing or Severity.INFO, None
-        return self.say(Verdict.CLEAR, severity, "it goes on, or has finished", where)
+        return self.say(Verdict.CLEAR, severity, "it continues, or has finished", where)

@@ -1,9 +1,9 @@
 """The run has ended, as planned or before.
 
-Reason: somebody waits for it, and a machine that stands idle costs money.
+Reason: somebody waits for it, and a machine that is idle costs money.
 Formula: the log says that training is complete, or the last step has been
 reached and the log is silent. Said once, while the run is watched live, as a
-note; it ends when training goes on.
+note; it ends when training continues.
 
 Example: 'finished at step 5000 of 5000'.
 
@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from runwatch.alerts.rules.base import Place, RunRule, place
+from runwatch.alerts.rules.base import Place, RunRule
 from runwatch.core.block import Block, Status
 from runwatch.core.ending import finished
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -42,18 +42,16 @@ class Finished(RunRule):
     """Whether training was seen to move, live."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Training that goes on was not finished."""
-        progress = block.progress
-        if progress is None or not len(progress):
-            return ()
-        self._watched |= block.live
-        if not self._open:
-            return ()
-        self._open = False
-        return [self.say(Verdict.CLEAR, Severity.INFO, "training goes on", place(progress, 0))]
+        """Note whether training moves."""
+        self._watched |= block.live and block.progress is not None and len(block.progress) > 0
+        return ()
 
     def elapse(self, status: Status) -> Sequence[Finding]:
-        """Say once that it has ended."""
+        """Say once that it has ended; rows that another file brings late do not change that."""
+        if self._open and not status.finished:
+            self._open = False
+            where = Place(status.last_step, status.last_line)
+            return [self.say(Verdict.CLEAR, Severity.INFO, "training continues", where)]
         if not status.finished or not status.live or self._open or not self._watched:
             return ()
         self._open = True

@@ -15,7 +15,7 @@ training did not move, needs no longer silence.
 
 Example: 'no progress while evaluating, since step 4200'.
 
-What to do: see whether the processes live. If they do, look where they stand (py-spy
+What to do: see whether the processes live. If they do, look where they are (py-spy
 dump) on every rank and whether the mounts answer; then kill the job and resume from the
 last checkpoint. If they do not, the scheduler and dmesg say why.
 
@@ -24,10 +24,10 @@ process of it is known, silence is a warning: it hangs, or it has ended; and not
 did not grow since it is watched: it had ended before. Buffered output
 arrives in bursts and fakes silence; while other lines still arrive, three times the
 silence is asked for. A crash explains silence and is not a hang, nor is a run whose
-processes have ended. What they do goes along as evidence (where they stand in their
+processes have ended. What they do goes along as evidence (where they are in their
 code only if `stack` is set, since it reads their memory). Of a log at rest
 that just ends a warning says so, if it is known how far it should go, or within an
-epoch; where lines of another kind stand behind its last row, a note: it
+epoch; where lines of another kind follow its last row, a note: it
 may have ended by itself.
 
 Sources: NVIDIA's resiliency extension, whose timeouts are multiples of the longest
@@ -80,7 +80,7 @@ class Hang(RunRule):
     complete: ClassVar[float] = 0.98
     """Progress from which a log that ends is finished."""
 
-    stack: bool = threshold(False, "whether to look where processes stand, with py-spy, once it is pending")
+    stack: bool = threshold(False, "whether to look where processes are, with py-spy, once it is pending")
 
     _pace: Pace = field(default_factory=Pace, init=False, repr=False)
     _silence: dict[str, float] = field(default_factory=dict, init=False, repr=False)
@@ -175,7 +175,7 @@ class Hang(RunRule):
         return min(status.now - self._stopped_at, status.silent_for) >= self.stopped
 
     def _judge_end(self, status: Status, limit: float) -> Sequence[Finding]:
-        """Judge a log that nobody writes any more, and that tells no end."""
+        """Judge a log that nobody writes any more, and that shows no end."""
         if status.silent_for <= limit or self._open is Verdict.FIRING:
             return ()
         closing = status.behind >= self.closing  # what a program says when it ends by itself
@@ -187,7 +187,7 @@ class Hang(RunRule):
             title = f"log ends within an epoch, at step {status.last_step}, without an error or a finish line"
             severity = Sev.INFO if closing else severity
         elif status.fraction is None and status.phase == "evaluating":
-            title = f"log ends in an evaluation after step {status.last_step}, and tells no result or end"
+            title = f"log ends in an evaluation after step {status.last_step}, and shows no result or end"
             severity = Sev.INFO  # what came of it may be written in words that nobody knows
         else:
             return ()
@@ -195,7 +195,7 @@ class Hang(RunRule):
         return [self._finding(Verdict.FIRING, severity, title, status, limit, _ENDED)]
 
     def _within(self, status: Status) -> bool:
-        """Whether it stands within an epoch, where a run does not end by itself."""
+        """Whether it is within an epoch, where a run does not end by itself."""
         return status.epoch is not None and status.epoch < self.complete
 
     def _calm(self, status: Status) -> Sequence[Finding]:

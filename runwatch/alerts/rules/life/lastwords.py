@@ -1,4 +1,4 @@
-"""Whether the newest that a run told is something that may end it, with hardly a training row after it."""
+"""Whether the newest words of a run may end it, with hardly a training row after them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SURVIVED = 3
 class LastWords:
     """Follows a run's events and rows.
 
-    Rows may come later than an event that stands behind them: a format that is learnt is
+    Rows may come later than an event that follows them: a format that is learned is
     believed after several rows, which are read only then. So places are compared, where
     both are of one source.
     """

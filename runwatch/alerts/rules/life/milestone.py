@@ -1,4 +1,4 @@
-"""Whether a run of unknown length stands where runs end."""
+"""Whether a run of unknown length is where runs end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Milestone:
         self._step = self._every = np.nan
         """The newest step, and how many there are between the newest two rows."""
         self._epoch = 0.5
-        """The newest epoch, as far as it is told; those that count whole ones tell nothing."""
+        """The newest epoch, as far as it is printed; those that count whole ones prove nothing."""
 
     def push(self, block: Block) -> None:
         """Take the training rows of a new block."""

@@ -4,7 +4,7 @@ Reason: a launcher that restarts a job keeps it looking alive for a whole night,
 while it fails at the same step every time.
 Formula: `starts` restarts in a row after each of which the highest step so far was
 not passed by more than `gain` of the steps that were done again. Critical. A step
-that goes back is a restart here only if an error or a line about resuming stands
+that goes back is a restart here only if an error or a line about resuming is
 before it.
 Ends when training has passed the highest step by as many steps as one attempt took.
 Also `starts` launches in a row that failed before their first step; it ends with the
@@ -15,8 +15,8 @@ Example: '4 restarts without getting past step 1200'.
 What to do: stop the job: it burns its time. Find what kills it at that step (bad data,
 memory, a damaged checkpoint) in the first error of an attempt.
 
-Traps: a run that is preempted restarts often and goes on each time; counters that
-begin anew with each epoch or episode go back without any restart.
+Traps: a run that is preempted restarts often and continues each time; counters that
+begin again with each epoch or episode go back without any restart.
 
 Source: stalled_progress of NVIDIA's resiliency extension.
 """
@@ -97,7 +97,7 @@ class RestartLoop(RankRule):
             Severity.CRITICAL,
             f"{self._barren} launches in a row failed before their first step",
             where,
-            advice="Stop the launcher and read the error of the newest launch.",
+            advice="Stop the launcher; read the error of the newest launch.",
             evidence={"launches": self._barren},
         )
 
@@ -154,7 +154,7 @@ class RestartLoop(RankRule):
                 f"{self._vain + 1} restarts without getting past step {self._highest:.0f}",
                 where,
                 cause="every attempt fails at about the same step",
-                advice="Stop the launcher and read the first error of an attempt; look at the data there.",
+                advice="Stop the launcher; read the first error of an attempt; look at the data there.",
                 evidence={"restarts": self._vain + 1, "highest_step": self._highest},
             )
         ]

@@ -4,8 +4,8 @@ Reason: a storm of retries is how storage that is about to fail speaks: first
 steps get slower, then a checkpoint is incomplete, then the run dies.
 Formula: `count` retry lines within `rows` training rows (a warning). Where no
 training row comes between them, which may be loading, five times as many. Ends
-after 50 rows without one. Lines that repeat are told at the 1st, 2nd, 4th, 8th,
-...: each such event stands for those since the one before, spread evenly.
+after 50 rows without one. Lines that repeat are reported at the 1st, 2nd, 4th, 8th,
+...: each such event means those since the one before, spread evenly.
 
 Example: '9 retries within 20 logged steps: HTTPSConnectionPool: Read timed out.'.
 
@@ -48,11 +48,11 @@ class Retries(RunRule):
     _row: int = field(default=0, init=False, repr=False)
     """Training rows so far."""
     _newest: deque[tuple[int, float]] = field(default_factory=deque, init=False, repr=False)
-    """Row numbers of the newest retry events, and for how many retries near there each stands."""
+    """Row numbers of the newest retry events, and for how many retries near there each is."""
     _last: int = field(default=0, init=False, repr=False)
     """Row number of the newest retry event."""
     _quiet: int = field(default=0, init=False, repr=False)
-    """Rows after it in which the next one is due, if the storm goes on."""
+    """Rows after it in which the next one is due, if the storm continues."""
     _open: bool = field(default=False, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:

@@ -12,7 +12,7 @@ What to do: delete or move something now; the next checkpoint fails.
 Traps: large shared file systems are healthy at 98 %, so the level alone says nothing;
 checkpoints that are rotated make a saw-tooth, which is no trend.
 
-Source: Theil and Sen's slope; statvfs tells what an ordinary user may write.
+Source: Theil and Sen's slope; statvfs shows what an ordinary user may write.
 """
 
 from __future__ import annotations

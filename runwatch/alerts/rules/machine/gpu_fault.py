@@ -6,7 +6,7 @@ Formula: a GPU that no longer answers is critical; an Xid of the hardware or dri
 an uncorrectable memory error after the first look, a failed row remap or a driver that
 asks for a reset is critical; a pending remap, more than `corrected` corrected errors an
 hour and other Xids are warnings. Xids by
-which the driver only cleans up after a program (43, 45 and their like) are not told.
+which the driver only cleans up after a program (43, 45 and their like) are not reported.
 An Xid incident ends after `quiet` seconds without another.
 
 Example: 'GPU 3 reports Xid 79': it has fallen off the bus.
@@ -15,8 +15,8 @@ What to do: drain the node and reset the GPU; have it tested if the error comes 
 Resume elsewhere from the last checkpoint.
 
 Traps: only GPUs of the run count; where it is not known which are, all of the machine
-do, one degree less grave. 13 and 31 mostly are bugs of the program: warnings, and the
-crash that follows tells the rest.
+do, one degree less severe. 13 and 31 mostly are bugs of the program: warnings, and the
+crash that follows shows the rest.
 
 Source: NVIDIA's catalogue of Xid errors, and its classes in gpud.
 """
@@ -56,19 +56,19 @@ class GpuFault(MachineRule):
     quiet: float = threshold(3600.0, "seconds without another Xid after which its incident ends")
 
     corrected: float = threshold(
-        100.0, "memory errors an hour that could be corrected, from which it is told"
+        100.0, "memory errors an hour that could be corrected, from which it is reported"
     )
 
     _taken: int = field(default=0, init=False, repr=False)
     _since: float | None = field(default=None, init=False, repr=False)
     _xids: dict[str, tuple[float, int, Severity]] = field(default_factory=dict, init=False, repr=False)
-    """GPU -> when it last told an Xid, which, and how grave that was."""
+    """GPU -> when it last reported an Xid, which, and how severe that was."""
     _ecc: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """GPU -> uncorrectable errors at the first look."""
     _corrected: dict[str, Counter] = field(default_factory=dict, init=False, repr=False)
 
     def look(self, machine: Machine, status: Status) -> Iterator[Symptom]:
-        """Judge the driver, each GPU of the run, and what they told."""
+        """Judge the driver, each GPU of the run, and what they reported."""
         owned = machine.owned()
         self._take(machine, status.now)
         blind = machine.blind.get("gpu")

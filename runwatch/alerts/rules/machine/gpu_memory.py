@@ -10,7 +10,7 @@ Example: 'the memory of GPU 0 will be full in 40m'.
 What to do: save soon. Look for tensors that are kept from step to step (losses that are
 summed with their graph, growing caches).
 
-Traps: caching allocators stand at 95 % and are healthy, so the level alone says
+Traps: caching allocators are at 95 % and are healthy, so the level alone says
 nothing; they grow in steps during the first steps, evaluation and checkpoints, and a
 step up that stays is no growth; the first `begin` seconds of training are left out.
 

@@ -1,6 +1,6 @@
 """A GPU of the run is slowed by heat or by its power supply.
 
-Reason: one hot GPU slows all ranks by a third, and no log tells.
+Reason: one hot GPU slows all ranks by a third, and no log shows it.
 Formula: for half (`part`) of the last `seconds` the driver named heat, a power brake or
 a hardware slowdown as the reason for lower clocks. A warning. Ends when it was less
 than half of `part`. Or it has been no more than `margin` degrees below where it slows

@@ -4,11 +4,11 @@ Reason: a GPU that waits for data costs as much as one that works.
 Formula: while the run has been training for `seconds`, and for 24 usual rows if these
 take longer (at most half an hour), without a pause, the median use of its GPUs over
 that time is below `drop` of what it was in its best hour: a warning; or it is below
-`low`, and always was: a note. Use is SM activity where the driver tells
+`low`, and always was: a note. Use is SM activity where the driver shows
 it, else utilisation. Ends at twice `low`, or at 0.75 of the usual use.
 Cause, the first that fits: processes blocked in the kernel or the machine waiting for
 disks (storage); data workers that use their cores, or a machine without idle ones
-(decoding); a training process at a full core (Python, launches); one GPU idle beside
+(decoding); a training process at a full core (Python, launches); one GPU idle next to
 busy ones (device map, dead rank).
 
 Example: 'the GPUs are 31 % busy while training, usually 88 %', its processes wait for
@@ -19,8 +19,8 @@ Python core, or another GPU.
 
 Traps: small models on large GPUs are slow by nature, so a low level alone is a note;
 evaluation, checkpoints and starts are no training, and two rests of up to three rows that
-no line tells of, with a few slow rows beside them, are no half of 24; GPUs that are not
-known to be the run's are not judged; a run that stands still is a hang.
+no line reports, with a few slow rows near them, are no half of 24; GPUs that are not
+known to be the run's are not judged; a run that makes no progress is a hang.
 
 Source: the order of causes in the studies of underused GPUs by Microsoft (Philly,
 Jeon et al. 2019; Gao et al. 2024).
@@ -151,7 +151,7 @@ def starved_of(
         return "preparing data uses all processors it has", advice, evidence
     if len(use) > 1 and min(use.values()) < 0.05 and max(use.values()) > 0.5:
         idle = ", ".join(index for index, part in use.items() if part < 0.05)
-        return f"GPU {idle} idles beside busy ones", "Check the device map and that all ranks live.", evidence
+        return f"GPU {idle} idles, others are busy", "Check the device map and that all ranks live.", evidence
     if cores >= 0.95:
         advice = "Fuse or compile small kernels, or move work out of the training loop; see with py-spy."
         return "the training process is bound by one core", advice, evidence

@@ -2,15 +2,15 @@
 
 Reason: a sick mount or disk stops a run for minutes to hours before anything says so.
 Formula: two of three signs: a training process or data worker in uninterruptible sleep
-for most of the last `seconds`; the machine standing still for input or output (PSI,
+for most of the last `seconds`; the machine waiting for input or output (PSI,
 full, over a minute) for more than `pressure` of the time; a file system of the run that
 takes more than `slow` seconds to answer, or does not. A warning; critical once it has
 held for `long` and training moves no more. Ends when no sign is left.
 
 Example: 'the run waits for /data', python (pid 4711) is blocked in the kernel.
 
-What to do: see whether the mount or disk that is named answers (df, dmesg), and whom to
-call. Killing the processes will not help while the kernel holds them.
+What to do: see whether the mount or disk that is named answers (df, dmesg), and who can fix
+it. Killing the processes will not help while the kernel holds them.
 
 Traps: short waits in D are normal while a checkpoint is written, and loading weights
 or data for the first time causes pressure, so one sign alone says nothing.
@@ -43,9 +43,9 @@ class IoStall(MachineRule):
     summary: ClassVar[str] = "Processes of the run are stuck in the kernel, waiting for storage."
 
     seconds: float = threshold(60.0, "seconds over which it is judged", most=KEPT)
-    pressure: float = threshold(0.2, "part of a minute in which the machine stood still for input or output")
+    pressure: float = threshold(0.2, "part of a minute in which the machine waited for input or output")
     slow: float = threshold(5.0, "seconds for an answer of a file system that are a sign")
-    long: float = threshold(300.0, "seconds after which it is critical, if training stands still")
+    long: float = threshold(300.0, "seconds after which it is critical, if training makes no progress")
 
     _holds: Held = field(default_factory=Held, init=False, repr=False)
 

@@ -1,7 +1,7 @@
 """What rules about the machine share: they look at it as it is now, and say what is wrong with what.
 
 A look gives one symptom per thing that can be judged, well or not; an incident
-opens, gets graver and ends by them. What cannot be seen at the moment gives no
+opens, gets more severe and ends by them. What cannot be seen at the moment gives no
 symptom, and leaves its incident as it is.
 """
 
@@ -29,7 +29,7 @@ class Symptom(NamedTuple):
     """The state of one thing."""
 
     metric: str | None
-    """Name of the value that shows it, which tells the thing apart: gpu/3/power."""
+    """Name of the value that shows it, which identifies the thing: gpu/3/power."""
     severity: Severity | None
     """None if all is well."""
     title: str = ""
@@ -80,7 +80,7 @@ class MachineRule(RunRule):
     _open: dict[str | None, Severity] = field(default_factory=dict, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Nothing: the log does not tell."""
+        """Nothing: the log does not contain it."""
         return ()
 
     def elapse(self, status: Status) -> Sequence[Finding]:

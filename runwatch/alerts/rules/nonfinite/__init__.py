@@ -1,4 +1,4 @@
-"""Rules about numbers that are none: NaN, infinities, and what hides them.
+"""Rules about NaN and Inf, and what hides them.
 
 The catalogue imports from here, and nobody else.
 """

@@ -51,7 +51,7 @@ class LossScale(MetricRule, RankRule):
     _low: float = field(default=0.0, init=False, repr=False)
 
     def restart(self, where: Place) -> Sequence[Finding]:
-        """Begin anew."""
+        """Begin again."""
         self._rows, self._tail = 0, np.empty(0)
         return self._clear(where) if self._firing else []
 

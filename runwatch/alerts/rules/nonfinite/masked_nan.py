@@ -2,8 +2,8 @@
 
 Reason: trainers that filter NaN print 0.0 (Hugging Face's logging_nan_inf_filter
 averages bad losses away), and a loop whose every step is skipped prints the
-same loss for ever. Nothing in such a log is NaN, and nothing is learned.
-Formula: `zeros` rows of exactly 0, after losses above 0.05 or beside gradient
+same loss forever. Nothing in such a log is NaN, and nothing is learned.
+Formula: `zeros` rows of exactly 0, after losses above 0.05 or with gradient
 norms that are zero or not finite (`early` rows where no loss has been seen, and norms must be);
 a warning after `never` rows of exactly 0 from the first, where no other loss or reward is printed;
 or `same` rows of one value, after a window in which values differed, and at
@@ -22,7 +22,7 @@ only a part of what is trained; a column that is 0 from its first row is of a pa
 switched off, or of an agent that only looks around yet; losses of
 preferences may truly be zero, with gradients that are finite and not zero; those of
 policies are zero where all answers of a group earn the same: a loss that has been
-negative, or has rewards beside it, is masked NaN only with norms that are not finite.
+negative, or is printed with rewards, is masked NaN only with norms that are not finite.
 
 Source: the documentation of Trainer's logging_nan_inf_filter.
 """
@@ -49,7 +49,7 @@ _DIGITS = 10
 _SMALL = 0.1
 """Loss that may fall to its last printed digit from one row to the next."""
 _LEARNT = 0.97
-"""Of the validation loss before the zeros, below which something is learned beside them."""
+"""Of the validation loss before the zeros, below which something is learned in spite of them."""
 
 
 @dataclass
@@ -101,7 +101,7 @@ class MaskedNan(MetricRule, RankRule):
     """Rows in a row that contradict what is firing."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Judge a block, with what it says beside the loss."""
+        """Judge a block, with what it contains besides the loss."""
         self._grad.push(block.samples.get(GRAD_NORM))
         self._evaluated.push(block.samples.get(VAL_LOSS))
         self._rewards.push(block)
@@ -111,7 +111,7 @@ class MaskedNan(MetricRule, RankRule):
         return super().judge(block)
 
     def restart(self, where: Place) -> Sequence[Finding]:
-        """Begin anew."""
+        """Begin again."""
         self._now = _Stretch(above=self._now.above)
         return ()
 

@@ -47,7 +47,7 @@ _LINES = "loss in lines without a record"
 """What lines say is reported under this name."""
 _CONTEXT = (LOSS, GRAD_NORM, LEARNING_RATE, LOSS_SCALE)
 _HARMLESS = ("ppl", "perplexity", "explained_variance", "explained variance", "decreased", "improved")
-"""Parts of names of what overflows, has nothing to divide by, or tells the best so far, at first infinite."""
+"""Parts of names of what overflows, has nothing to divide by, or is the best so far, at first infinite."""
 _MAX_METRICS = 1024
 """Metrics that are watched; a log may print any number of names."""
 
@@ -271,7 +271,7 @@ class NonFinite(RankRule):
 
 _NEVER = "It was never finite: check the data, the initialisation and the precision."
 _ADVICE = {
-    Severity.CRITICAL: "Stop, go back to a checkpoint from before this step, and skip the batch or lower "
+    Severity.CRITICAL: "Stop; go back to a checkpoint from before this step, and skip the batch or lower "
     "the learning rate.",
     Severity.WARNING: "Watch whether it stays; check gradient clipping and the newest batches.",
     Severity.INFO: "",

@@ -1,10 +1,10 @@
 """The optimiser skips many steps: their gradients overflow, and nothing is learned from them.
 
 Reason: a trainer that skips bad steps prints a loss that looks sound, since the losses of
-what was skipped are left out of it; only its own count tells.
+what was skipped are left out of it; only its own count shows it.
 Formula: of the steps of the last `rows` rows, judged every tenth row, the part that the log
 counts as skipped is `part` or more: a warning; `most` or more: critical. Counts since the
-row before and counts since the start are told apart by their name. Ends below half of
+row before and counts since the start are distinguished by their name. Ends below half of
 `part`. Lines that say that a batch ran out of memory or is skipped: `batches` of them in a
 row are a warning, four times as many critical; a training row ends that.
 
@@ -51,7 +51,7 @@ class SkippedSteps(RunRule):
     most: float = threshold(0.9, "part of the steps skipped that is critical")
     rows: int = threshold(50, "rows over which steps are counted")
     search: int = threshold(100, "first rows, in which a loss scale is searched")
-    batches: int = threshold(16, "lines in a row that tell of a batch that was not trained")
+    batches: int = threshold(16, "lines in a row that report a batch that was not trained")
 
     _lost: Severity | None = field(default=None, init=False, repr=False)
     """How severe it was reported to be that no batch was trained."""

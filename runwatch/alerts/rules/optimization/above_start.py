@@ -72,7 +72,7 @@ class AboveStart(LossRule, RankRule):
     z: float = threshold(3.4, "least rise in robust deviations of a single row")
     grave: float = threshold(1.0, "rise from which it is a warning at least, as a fraction")
     persist: int = threshold(3, "evaluations in a row, 16 rows apart, that must agree")
-    early: int = threshold(6, "rows from which a grave rise is reported")
+    early: int = threshold(6, "rows from which a `grave` rise is reported")
     epochs: float = threshold(20.0, "epochs after which any rise that lasts is a warning")
 
     _windows: Windows = field(default_factory=lambda: Windows(32, _HOP), init=False, repr=False)
@@ -220,7 +220,7 @@ class AboveStart(LossRule, RankRule):
             self._onset,
             metric=LOSS,
             cause=f"it began with the loss of guessing among {guess:,}" if guess >= _TOKENS else "",
-            advice="Stop; lower the learning rate by ten or lengthen the warm-up, and start anew.",
+            advice="Stop; lower the learning rate by ten or lengthen the warm-up, and start again.",
             evidence={"start": grow(self._start), "now": grow(level)},
         )
 

@@ -1,7 +1,7 @@
 """The training loss is behind that of another run at the same steps: it trains, but badly.
 
 Reason: a wrong hyperparameter or worse data gives a curve that is smooth and too high, and
-nothing in the run itself tells; only a run that went well does.
+nothing in the run itself shows it; only a run that went well does.
 Formula, in the mean losses of 256 stretches: over the last `part` of the steps that both
 runs have, eight stretches at least, the median of ln(loss / loss of the reference) is above
 max(ln(1 + rise), 4 standard errors), and each of them is above half of that. A warning;
@@ -13,7 +13,7 @@ What to do: compare the two configurations and the data; the first step at which
 curves part says where to look.
 
 Traps: it is judged only where the configuration names a reference (`reference` in
-[[runs]]) that is watched, or read, beside the run; runs of other data or batch sizes are no
+[[runs]]) that is watched, or read, together with the run; runs of other data or batch sizes are no
 reference; the first `skip` rows are those of a warm-up; losses of both signs have no ratio.
 
 Source: log-based diagnosis across jobs in production clusters, such as L4 (Jiang et al. 2025).

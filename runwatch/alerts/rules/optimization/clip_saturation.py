@@ -1,4 +1,4 @@
-"""Nearly every gradient is clipped: the norm that is printed stands at its ceiling.
+"""Nearly every gradient is clipped: the norm that is printed is at its ceiling.
 
 Reason: where each step is cut to the same length the learning rate is in truth
 another one, and is usually too high, or the data have become noisier.
@@ -54,13 +54,13 @@ class ClipSaturation(MetricRule):
     _windows: Windows = field(default_factory=lambda: Windows(_CELL, _CELL), init=False, repr=False)
     _highest: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
     _count: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
-    """Of the newest cells: the highest norm, and how many stood there."""
+    """Of the newest cells: the highest norm, and how many had it."""
     _ceiling: float = field(default=np.nan, init=False, repr=False)
-    """The highest value that few norms stood at."""
+    """The highest value that few norms had."""
     _firing: bool = field(default=False, init=False, repr=False)
 
     def restart(self, where: Place) -> Sequence[Finding]:
-        """Begin anew."""
+        """Begin again."""
         self._windows, self._highest, self._count = Windows(_CELL, _CELL), np.empty(0), np.empty(0)
         return ()
 

@@ -16,7 +16,7 @@ the rise, unless for 3 * `long` points; nor before four points where half of it 
 once, as a spike's; nor in a warm-up, while the rate rises gradually and the loss is below
 the untrained. Clears when f is back below half of that. While firing, a further rise by the
 same margin confirms it. At the end of a run the lowest of the last `last` rows is compared
-with the lowest level at which as many stood: a run that ends `grave` above it, and by z *
+with the lowest level at which as many were: a run that ends `grave` above it, and by z *
 s, is critical, however short, unless it is below a tenth of what it was untrained.
 
 Example: 'loss is 24% above its best of 2.31 at step 5210', and 40 rows later
@@ -28,7 +28,7 @@ rate.
 
 Traps: the margin doubles for 100 rows after the learning rate rose 1.5x
 (restarts, re-warming); a loss that has been negative has no ratio and is not
-judged; a restart that goes back in steps begins anew. What oscillates, as an
+judged; a restart that goes back in steps begins again. What oscillates, as an
 adversary's loss, must rise twice as high as it has twice; the first two waves of a run
 cannot be distinguished from divergence, and are warnings; the loss of a student that teaches itself
 first falls as its outputs collapse, and rises with the rate until they differ.
@@ -69,16 +69,16 @@ from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
 
 _HOP = 16
 _TAIL = 32
-"""Newest rows that tell the noise at the end."""
+"""Newest rows that show the noise at the end."""
 _FIRST, _LOW = 16, 0.1
-"""Rows that tell the untrained loss, and the part of it below which a loss jumps by ratios."""
+"""Rows that show the untrained loss, and the part of it below which a loss jumps by ratios."""
 _KNOWN = 5
 """Rows before the last ones that must be known."""
 _SMOOTH = 20
 _COMING_BACK = 0.95
 """Part of the highest of the newest points below which a loss is on its way back."""
 _NEWEST, _AFTER = 4, 16
-"""Newest points that tell whether it falls, and those since the best in which a higher rise is this one."""
+"""Newest points that show whether it falls, and those since the best in which a higher rise is this one."""
 _RAMP = 32
 """Rows over which, twice in a row, the rate rises in a warm-up, and by how much at most."""
 _STEEPEST = 3.0
@@ -196,14 +196,14 @@ class Divergence(LossRule, RankRule):
     """Step and level of the newest points, shape (2, n)."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Judge a block, with what it says beside the loss."""
+        """Judge a block, with what it contains besides the loss."""
         self._loss.push(block.samples.get(LOSS))
         self._grad.push(block.samples.get(GRAD_NORM))
         self._rate.push(block.samples.get(LEARNING_RATE))
         return super().judge(block)
 
     def restart(self, where: Place) -> Sequence[Finding]:
-        """Begin anew."""
+        """Begin again."""
         self._windows, self._best, self._waves = Windows(32, _HOP), _Best(), Waves()
         self._newest, self._ending = np.empty((2, 0)), _Ending()
         return [self._clear(where)] if self._rise else []
@@ -298,7 +298,7 @@ class Divergence(LossRule, RankRule):
         return [self._finding(self._rise, Verdict.PENDING, level)]
 
     def _onset(self, rows: Samples, row: int, margin: float) -> Place:
-        """Return the first row of a rise: the one behind the last that stood near the best."""
+        """Return the first row of a rise: the one behind the last that was near the best."""
         newest = self._loss.until(float(rows.offset[row]), 128)
         near = np.flatnonzero(newest.value <= grow(self._best.level + margin / 2))
         begin = int(near[-1]) + 1 if len(near) else 0

@@ -19,7 +19,7 @@ spikes come often, clip lower or lengthen the warm-up.
 Traps: the first rows of a run (`warmup`) have no usual level; a norm printed as
 0.000 was not computed and has no logarithm; norms of clipped gradients cannot
 spike; some healthy runs spike again and again, and their loss does not mind:
-counting spikes tells nothing.
+counting spikes means nothing.
 
 Sources: BLOOM's chronicles; ZClip and OLMo-core, which judge the gradient norm by its
 recent mean and deviation.
@@ -87,7 +87,7 @@ class GradSpike(MetricRule, RankRule):
     _spike: _Spike | None = field(default=None, init=False, repr=False)
 
     def restart(self, where: Place) -> Sequence[Finding]:
-        """Begin anew."""
+        """Begin again."""
         self._baseline = Baseline(floor=0.05)
         return [self._end(self._spike, where)] if self._spike else []
 

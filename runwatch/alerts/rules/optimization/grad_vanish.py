@@ -1,7 +1,7 @@
 """The gradient norm fell to nothing.
 
 Reason: a detached graph, frozen parameters or steps that are all skipped leave
-gradients of zero; the loss then stands still, and the log looks calm.
+gradients of zero; the loss then no longer falls, and the log looks calm.
 Formula: a norm of exactly 0 in `zeros` rows in a row, and in four times as many as ever
 before, after norms whose median is above 0.05: critical, from the first rows on. A norm
 below the rolling median by z robust deviations and by `factor` in `rows` rows in a row: a
@@ -44,7 +44,7 @@ _KNOWN = 3
 _REAL = 0.05
 """Median norm above which a zero is no rounding."""
 _TINY = -60.0
-"""ln of what stands for zero."""
+"""ln of what counts as zero."""
 
 
 @dataclass
@@ -111,7 +111,7 @@ class GradVanish(MetricRule, RankRule):
     _low: _Low | None = field(default=None, init=False, repr=False)
 
     def restart(self, where: Place) -> Sequence[Finding]:
-        """Begin anew."""
+        """Begin again."""
         self._baseline, self._warm, self._zeros = Baseline(floor=0.05), WarmUp(), _Zeros()
         return self._end(self._low, where) if self._low else []
 

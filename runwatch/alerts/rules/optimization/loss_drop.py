@@ -53,7 +53,7 @@ class _Fall:
     back: int = 0
     firing: bool = False
     known: float = np.inf
-    """The lowest level at which as many rows had stood before."""
+    """The lowest level at which as many rows had been."""
     highest: float = -np.inf
     """Highest of the newest rows in a row that are low."""
 
@@ -81,12 +81,12 @@ class LossDrop(LossRule, RankRule):
     _lowest: float = field(default=np.inf, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Judge a block, with what it says beside the loss."""
+        """Judge a block, with what it contains besides the loss."""
         self._means.push(block)
         return super().judge(block)
 
     def restart(self, where: Place) -> Sequence[Finding]:
-        """Begin anew."""
+        """Begin again."""
         self._baseline = Baseline(floor=0.002)
         return self._end(self._fall, where) if self._fall else []
 
@@ -118,7 +118,7 @@ class LossDrop(LossRule, RankRule):
         return found
 
     def _known(self, y: Floats) -> Floats:
-        """Return for each row the lowest level at which `rows` rows in a row had stood before it."""
+        """Return for each row the lowest level at which `rows` rows in a row had been before it."""
         data = np.concatenate([self._tail, y])
         self._tail = data[-self.rows :].copy()
         levels = np.full(len(data), np.inf)

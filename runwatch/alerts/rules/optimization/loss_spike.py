@@ -67,7 +67,7 @@ from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
 
 _FIRST, _EARLY = 16, 64
-"""Rows that tell the untrained loss, and how rows scatter while there is no baseline."""
+"""Rows that show the untrained loss, and how rows scatter while there is no baseline."""
 _KNOWN, _LIKELIHOOD = 5, 2.0
 """Rows before which nothing is usual yet, unless the loss is as high as that of guessing."""
 _SCATTER = 3.4
@@ -119,7 +119,7 @@ class LossSpike(LossRule, RankRule):
     low: float = threshold(0.1, "of the untrained loss, below which a spike is a note")
     waves: float = threshold(2.0, "multiple of the second highest rise so far that was lost again")
     early: ClassVar[float] = 10.0
-    """Multiple of the highest loss so far that is told while little is known."""
+    """Multiple of the highest loss so far that is reported while little is known."""
     brief: int = threshold(5, "rows within which a spike should recover")
     long: int = threshold(50, "rows after which a spike that has not recovered is critical")
     calm: ClassVar[int] = 3
@@ -149,7 +149,7 @@ class LossSpike(LossRule, RankRule):
     """Highest ln(loss) while there is no baseline."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Judge a block, with what it says beside the loss."""
+        """Judge a block, with what it contains besides the loss."""
         self._grad.push(block.samples.get(GRAD_NORM))
         self._rate.push(block.samples.get(LEARNING_RATE))
         self._means.push(block)
@@ -157,7 +157,7 @@ class LossSpike(LossRule, RankRule):
         return super().judge(block)
 
     def restart(self, where: Place) -> Sequence[Finding]:
-        """Begin anew."""
+        """Begin again."""
         self._baseline, self._highest = Baseline(floor=0.002), -np.inf
         self._levels, self._waves, self._early = Windows(32, 16), Waves(), []
         self._past.clear()
@@ -280,7 +280,7 @@ class LossSpike(LossRule, RankRule):
         return found
 
     def _severity(self, spike: _Spike) -> Severity:
-        """Return how grave a spike is that did not last."""
+        """Return how severe a spike is that did not last."""
         small = spike.rise < self.large or spike.peak - spike.usual < 2 * spike.least
         return Severity.INFO if small else Severity.WARNING
 

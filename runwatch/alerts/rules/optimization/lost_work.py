@@ -1,12 +1,12 @@
-"""After a restart training went on from an old checkpoint, though newer ones had been saved.
+"""After a restart training continued from an old checkpoint, though newer ones had been saved.
 
 Reason: a launcher that finds the wrong checkpoint does days of work again, and the log
 looks as it did before.
 Formula: the first step after a restart is below the newest but one of the checkpoints that
-the log had told of. A warning if an error stood before the restart, else
+the log had shown. A warning if an error preceded the restart, else
 a note: a person may have gone back on purpose. Ends when the highest step is passed.
 
-Example: 'training went on from step 400, though checkpoint 800 was saved: 560 steps are
+Example: 'training continued from step 400, though checkpoint 800 was saved: 560 steps are
 done again'.
 
 What to do: if nobody meant it, stop now and resume from the newest checkpoint; see why
@@ -44,13 +44,13 @@ class LostWork(RunRule):
 
     name: ClassVar[str] = "lost_work"
     summary: ClassVar[str] = (
-        "After a restart training went on from an old checkpoint, though newer ones exist."
+        "After a restart training continued from an old checkpoint, though newer ones exist."
     )
 
-    least: float = threshold(10.0, "steps done again that are told")
+    least: float = threshold(10.0, "steps done again that are reported")
 
     _saved: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT), init=False, repr=False)
-    """Steps of the newest checkpoints, as they were told."""
+    """Steps of the newest checkpoints, as the log named them."""
     _begin: float = field(default=np.nan, init=False, repr=False)
     _highest: float = field(default=-np.inf, init=False, repr=False)
     _died: bool = field(default=False, init=False, repr=False)
@@ -62,7 +62,7 @@ class LostWork(RunRule):
     _firing: Severity | None = field(default=None, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Judge where each restart of a block went on."""
+        """Judge where each restart of a block continued."""
         rows = block.progress
         found: list[Finding] = []
         edges = [-np.inf, *sorted(block.restarts), np.inf]
@@ -114,7 +114,7 @@ class LostWork(RunRule):
             self.say(
                 Verdict.FIRING,
                 self._firing,
-                f"training went on from step {step:.0f}, though checkpoint {known[-2]:.0f} was saved: "
+                f"training continued from step {step:.0f}, though checkpoint {known[-2]:.0f} was saved: "
                 f"{lost:.0f} steps are done again",
                 place(piece, 0),
                 cause="the restart loaded an older checkpoint than it could have",
@@ -125,7 +125,7 @@ class LostWork(RunRule):
 
 
 def _between(rows: Samples | None, low: float, high: float) -> Samples | None:
-    """Return the rows of an attempt that tell their step."""
+    """Return the rows of an attempt that have their step."""
     if rows is None or not len(rows):
         return None
     if low > -np.inf or high < np.inf:

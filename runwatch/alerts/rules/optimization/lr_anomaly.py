@@ -25,7 +25,7 @@ restarts return to a rate that was there before, and are no jump; schedules that
 come down to it slowly, in the few digits that are printed; what begins again at the first
 step is another run, not resumed.
 
-Source: IDEFICS' logs, where a restart began the schedule anew.
+Source: IDEFICS' logs, where a restart began the schedule again.
 """
 
 from __future__ import annotations

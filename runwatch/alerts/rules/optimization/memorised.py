@@ -1,7 +1,7 @@
 """The training loss is next to nothing after several passes over the data, and nothing validates it.
 
 Reason: a loss of a hundredth of the untrained one says that the data are known by heart;
-whether anything else was learned only held-out data can tell, and there are none.
+whether anything else was learned only held-out data can show, and there is none.
 Formula: the median of 64 rows, taken every 64, is below `part` of the highest loss of the
 first 16 rows, at least `epochs` epochs are done, and no validation metric has ever been
 printed: a note. Ends when one is.

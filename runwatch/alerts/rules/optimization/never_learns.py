@@ -2,11 +2,11 @@
 
 Reason: labels that do not fit, a detached graph or a rate far too small look like training:
 numbers move, and nothing is learned. Formula, after `rows` rows, after an eighth of them
-that stand for `epochs` epochs, a quarter that stand for ten times `rows` steps, or a
-quarter that stand for `seen` epochs where the loss is still at chance: the median loss of
+that cover `epochs` epochs, a quarter that cover ten times `rows` steps, or a
+quarter that cover `seen` epochs where the loss is still at chance: the median loss of
 the last quarter of them is not lower than that of the first by more than max(`least`, 2
-standard errors of the two medians), or both stand at ln(k) of fewer than ten classes. A
-warning where that costs the run: the loss stands at chance, within `chance` of ln(k) for a
+standard errors of the two medians), or both are at ln(k) of fewer than ten classes. A
+warning where that costs the run: the loss is at chance, within `chance` of ln(k) for a
 usual number of classes or tokens k; no learning rate was above `rate`; all gradient norms
 were exactly 0; or it is flat to 1 %
 through all those epochs. Elsewhere a note, unless rows are noisy, or all alike as they are
@@ -19,7 +19,7 @@ What to do: stop and check, in this order: whether the parameters are in the opt
 labels that fit their inputs, the learning rate, a single batch that it can overfit.
 
 Traps: a run that is resumed begins at its level, and one that is started again from its
-first step is judged anew; losses of both signs, of adversaries and
+first step is judged again; losses of both signs, of adversaries and
 of agents have no level to fall from; warm-up holds the first rows up, which the length
 allows for.
 
@@ -60,7 +60,7 @@ _EARLY = 50
 _STEPS = 10
 """Steps that say as much as one row."""
 _NOISY = 0.1
-"""Deviation of single rows, in ln, from which nothing is said of a loss that merely stands."""
+"""Deviation of single rows, in ln, from which nothing is said of a loss that merely does not fall."""
 _FLAT = 0.01
 _NORMS = 32
 """Gradient norms of exactly 0, and no other, that say that nothing is trained."""
@@ -180,13 +180,13 @@ class NeverLearns(RankRule):
         )
 
     def _at_chance(self, first: Floats, last: Floats) -> int:
-        """Return the number of classes at whose guess both the first rows and the last stand; 0 if none."""
+        """Return the number of classes at whose guess both the first rows and the last are; 0 if none."""
         before, now = (guessing(grow(middle(part.tolist())), self.chance) for part in (first, last))
         return now if before == now else 0
 
     def _cause(self, level: float, offset: float) -> str:
         if guessing(grow(level), self.chance):
-            return "it stands at the level of guessing"
+            return "it is at the level of guessing"
         recent = self._rate.until(offset, 512)
         rates = recent.value[recent.offset >= self._begin]
         highest = float(np.max(rates, initial=0.0, where=np.isfinite(rates)))

@@ -6,7 +6,7 @@ Formula, in y = ln(loss): s is the 90th percentile of successive differences of 
 Gaussian's deviation, and f the median of the last 20, both taken every 16 rows. Fires when s
 is above `least` and `times` the lowest s so far, and f is not below the best f so far, at
 `persist` such points in a row. A note; a warning when f is also above the best by ln(1 +
-`rise`): `divergence` cannot tell that from such noise. Ends when s is below half
+`rise`): `divergence` cannot distinguish that from such noise. Ends when s is below half
 of that, or f below that best by ln(1 + `rise`).
 
 Example: 'loss oscillates by 45% from one logged step to the next, 9 times as much as it did, and
@@ -68,7 +68,7 @@ class Oscillation(LossRule, RankRule):
     _firing: Severity | None = field(default=None, init=False, repr=False)
 
     def restart(self, where: Place) -> Sequence[Finding]:
-        """Begin anew."""
+        """Begin again."""
         self._windows = Windows(_WIDTH, _HOP)
         self._calm = self._best = np.inf
         return self._clear(where)

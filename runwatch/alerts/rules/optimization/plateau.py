@@ -43,7 +43,7 @@ _SCATTER = 0.02
 
 @dataclass
 class Plateau(LossRule, RankRule):
-    """Notes when the training loss stands still for long."""
+    """Notes when the training loss does not improve for long."""
 
     name: ClassVar[str] = "plateau"
     summary: ClassVar[str] = (
@@ -64,13 +64,13 @@ class Plateau(LossRule, RankRule):
     _open: Severity | None = field(default=None, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Judge a block, with what it says beside the loss."""
+        """Judge a block, with what it contains besides the loss."""
         if block.total is not None:  # not where it is but an epoch's end
             self._total = block.total if block.epoch_steps is None else None
         return super().judge(block)
 
     def restart(self, where: Place) -> Sequence[Finding]:
-        """Begin anew."""
+        """Begin again."""
         self._windows, self._best = Windows(_WIDTH, _WIDTH), None
         return self._end(where)
 
@@ -108,14 +108,14 @@ class Plateau(LossRule, RankRule):
                     title,
                     where,
                     metric=LOSS,
-                    cause=f"it stands at the level of guessing among {guess:,}" if guess else "",
+                    cause=f"it is at the level of guessing among {guess:,}" if guess else "",
                     evidence={"best": grow(best[0]), "best_step": best[2].step, "now": grow(level)},
                 )
             )
         return found
 
     def _guess(self, level: float, sigma: float) -> int:
-        """Return the number of classes among which a level is the guess, 0 if it is none."""
+        """Return the number of classes among which a level is the guess, 0 if it is not one."""
         near = sigma < _SCATTER and self._first < level + log(2)
         return guessing(grow(level), self.chance) if near else 0
 

@@ -1,6 +1,6 @@
 """After a restart the loss is not where it was: something was not restored.
 
-Reason: weights that were not loaded, an optimiser that starts anew or data read
+Reason: weights that were not loaded, an optimizer that starts again or data read
 twice come in with a restart, and look like training.
 Formula, in y = ln(loss), at `rows` rows after the restart: the median of the
 rows since against the median of those before the restart with the same steps,
@@ -155,7 +155,7 @@ class Resume(RankRule):
             here,
             metric=LOSS,
             cause="data that were seen before are read again, or the loss is computed otherwise",
-            advice="Check that the data loader goes on where it was.",
+            advice="Check that the data loader continues where it was.",
             evidence={"before": grow(usual), "after": grow(level)},
         )
 

@@ -1,9 +1,9 @@
 """The score of the evaluations has stopped rising.
 
-Reason: the score is what a run is for; when it stands still the run may stop, and the
+Reason: the score is what a run is for; when it does not improve the run may stop, and the
 checkpoint to keep is the one of the best. Nobody has to be woken for it, so it is a note.
 Formula: of the evaluations of a score (accuracy, F1 and the like: more is better) none of
-the last max(`evals`, half of all so far) is above the best before them. Told at the best;
+the last max(`evals`, half of all so far) is above the best before them. Reported at the best;
 ends at the next better one.
 
 Example: 'SCORE has not risen above 0.59 for 8 evaluations, since step 400'.
@@ -27,7 +27,7 @@ import numpy as np
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import SCORES, label
+from runwatch.core.metrics import goal, label
 
 _PERFECT = frozenset({1.0, 100.0})
 
@@ -46,7 +46,7 @@ class _Watch:
 
 @dataclass
 class ScorePlateau(RankRule):
-    """Notes when the score of the evaluations stands still."""
+    """Notes when the score of the evaluations does not improve."""
 
     name: ClassVar[str] = "score_plateau"
     summary: ClassVar[str] = "The score of the evaluations has stopped rising (a note)."
@@ -93,4 +93,4 @@ class ScorePlateau(RankRule):
 
 def _is_score(name: str) -> bool:
     """Return whether a metric is the score of an evaluation: spaCy's, or one of validation."""
-    return name == "SCORE" or (name.startswith("val/") and name.rpartition("/")[2].lower() in SCORES)
+    return name == "SCORE" or (name.startswith("val/") and goal(name) == "max")

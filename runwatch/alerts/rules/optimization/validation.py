@@ -6,15 +6,15 @@ Formula: evaluations in a row, `evals` of them and at least `part` of all so far
 most), above the lowest median of three (the best of many is low by chance) by max(ln(1 +
 `rise`), 4 s) and by `waves` times the highest rise that was lost again by half; after at
 least `least` evaluations, while the median training loss of 64 rows has not risen since
-the best. Two in a row that stand `jump` times, and 8 s, above the two before them are
-told sooner, unless single ones have risen half as high twice. All in logarithms. Sooner too
+the best. Two in a row that are `jump` times, and 8 s, above the two before them are
+reported sooner, unless single ones have risen half as high twice. All in logarithms. Sooner too
 where the gap is wide: the training loss fell by half since the best, to less than half of
 each of as many evaluations and `gap` below them, which are above the lowest median by `rise`
 and by what single ones have risen twice, and as many once, and lost again. A note; a
 warning where they jumped, or as many are `costly` above the lowest median, unless the
-training loss is higher. Reported anew when the rise has grown by half or becomes a
+training loss is higher. Reported again when the rise has grown by half or becomes a
 warning; ends with an evaluation near the best.
-s is the noise of one evaluation: the 90th percentile of how far one stands above the line
+s is the noise of one evaluation: the 90th percentile of how far one is above the line
 between its neighbours, of the newest 12 or 48, whichever is more, times 1 + 4 / n for the
 few that n are. Only evaluations before the rise count, or those of a rise that was lost
 again; where fewer than eight are known, those of the rise count too.
@@ -31,7 +31,7 @@ few differences does not see it; a descent bends too, but only downwards; a sing
 evaluation several times as high as the others is common and came back at the next in every
 log where one was seen; the more often a run evaluates, the more often three in a row are
 high by chance, so that a rise must last for a part of the run; losses near zero wander by
-ratios, and come back, which no overfitting does; lines of one evaluation that goes on (the
+ratios, and come back, which no overfitting does; lines of one running evaluation (the
 same step, no training between) are one evaluation; when the training loss rises too it
 diverges, and other rules say so.
 
@@ -60,9 +60,9 @@ from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS, label
 _PEAK = 1 / (1.2816 * 6**0.5)
 """Scales the 90th percentile of second differences to the deviation of a Gaussian."""
 _FEW = 8
-"""Evaluations before a rise of which the noise can be told without those of the rise."""
+"""Evaluations before a rise of which the noise can be measured without those of the rise."""
 _NEWEST = 12
-"""Evaluations that tell the noise of now."""
+"""Evaluations that show the noise of now."""
 _ANEW = 1.5
 """Multiple of the rise reported last that is news."""
 _LONGEST = 24
@@ -78,7 +78,7 @@ class _Noise:
         """Those of a rise that may last: they are noise if it comes back."""
 
     def take(self, bend: float, *, calm: bool) -> None:
-        """Take the newest second difference; `calm` if no rise is going on."""
+        """Take the newest second difference; `calm` if no rise is continuing."""
         self._waiting.append(max(0.0, -bend))
         if calm:
             self._peaks += self._waiting
@@ -178,7 +178,7 @@ class Validation(RankRule):
         return self._begins(metric, watch, where, value, jumped=jumped)
 
     def _grows(self, metric: str, watch: _Watch, value: float) -> list[Finding]:
-        """Report a rise anew once it has grown by half, or costs enough for a warning."""
+        """Report a rise again once it has grown by half, or costs enough for a warning."""
         rise = log(value / watch.best)
         worse = watch.firing is Severity.INFO and self._costs(watch) and not value < self._train(watch)
         if rise < _ANEW * watch.told and not worse:
@@ -231,7 +231,7 @@ class Validation(RankRule):
             where,
             metric=metric,
             cause=cause,
-            advice=f"Keep the checkpoint near {watch.where}; stop, or add data or regularisation.",
+            advice=f"Stop; keep the checkpoint near {watch.where}, or add data or regularization.",
             evidence={"best": watch.best, "best_step": watch.where and watch.where.step, "now": value},
         )
 

@@ -1,4 +1,4 @@
-"""The discriminator of a pair of adversaries has won: its loss stands at zero, and teaches nothing.
+"""The discriminator of a pair of adversaries has won: its loss is at zero and teaches nothing.
 
 Reason: where the discriminator is sure of itself the generator's gradients vanish, and
 hours later the images are as they were.
@@ -8,12 +8,12 @@ loss is `rise` above its own first 64 at the same time. Ends above five times `p
 
 Example: 'd_loss is 0.0003, 0.05% of what it was at first', while g_loss has doubled.
 
-What to do: look at the newest images. If they stand still, weaken the discriminator
+What to do: look at the newest images. If they no longer change, weaken the discriminator
 (lower rate, fewer steps, noise on its inputs) from an earlier checkpoint.
 
 Traps: a discriminator that is switched on later has a loss of zero until then; losses of
 both signs (Wasserstein) have no zero; real and fake losses that are printed apart must both
-be at zero; conditional models with another loss beside it live with a strong
+be at zero; conditional models that have another loss live with a strong
 discriminator, which is why it is a note.
 
 Sources: Arjovsky and Bottou 2017 on the gradients of a perfect discriminator; the log of
@@ -82,10 +82,10 @@ class _Loss:
 
 @dataclass
 class Discriminator(RunRule):
-    """Fires when the discriminator's loss stands at zero."""
+    """Fires when the discriminator's loss is at zero."""
 
     name: ClassVar[str] = "discriminator"
-    summary: ClassVar[str] = "The discriminator of a GAN has won: its loss stands at zero."
+    summary: ClassVar[str] = "The discriminator of a GAN has won: its loss is at zero."
 
     rows: int = threshold(256, "rows whose median is judged")
     part: float = threshold(0.01, "part of its first level below which it has won")
@@ -154,7 +154,7 @@ class Discriminator(RunRule):
         )
 
     def _sure(self, metric: str, loss: _Loss, limit: float, offset: float) -> bool:
-        """Return whether the loss on real images, where it is printed apart, stands at zero too."""
+        """Return whether the loss on real images, where it is printed separately, is at zero too."""
         if not _twin(metric):
             return True
         rows = loss.real.until(offset, _FIRST).value

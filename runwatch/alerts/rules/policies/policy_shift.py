@@ -42,7 +42,7 @@ from runwatch.core.metrics import label
 _NOW, _BEFORE, _HOP = 16, 64, 8
 _MOST = 8
 _FEW = 8
-"""First rows that tell what is usual while little is known."""
+"""First rows that show what is usual while little is known."""
 _SURE = 3
 _OVERFLOW = 1e6
 

@@ -15,10 +15,10 @@ What to do: go back to the checkpoint of the best reward; lower the learning rat
 size of an update (clip range, KL penalty).
 
 Traps: where each row is one episode a note is all, since a policy that fails at once
-prints many more rows than one that stands for long; a reward with the price of
-divergence in it stands beside the score, and both are judged; a harder curriculum
-lowers rewards rightly, so that it is never critical; what begins anew after a restart
-is judged anew.
+prints many more rows than a training of that length; a reward with the price of
+divergence in it is printed with the score, and both are judged; a harder curriculum
+lowers rewards rightly, so that it is never critical; what begins again after a restart
+is judged again.
 
 Sources: Gao et al. 2023 on rewards that are optimised too far; the notes of
 stable-baselines3 on training that collapses late.
@@ -41,7 +41,7 @@ from runwatch.core.metrics import label
 
 _WIDTH, _HOP = 32, 16
 _LEAST = 0.2
-"""Part of a reward that had not risen that is worth telling, however little it scatters."""
+"""Part of a reward that had not risen that is worth a finding, however little it scatters."""
 _MOST = 8
 """Series of rewards that are judged."""
 

@@ -1,4 +1,4 @@
-"""One metric of every rank, held until all ranks have told their part.
+"""One metric of every rank, held until all ranks have printed their part.
 
 Ranks are read at their own pace, and of a run that is over one file after the
 other: rows wait here until the slowest has passed them.
@@ -23,20 +23,20 @@ MAX_PARTS = 64
 
 @dataclass(frozen=True, slots=True)
 class PeerRows:
-    """Rows of one rank by step, ascending; arrays of shape (n,). Of a step told again the newest counts."""
+    """Rows of one rank by step, ascending; arrays of shape (n,). Of a repeated step the newest counts."""
 
     step: Floats
     value: Floats
     line: Floats
     source: str = ""
-    """Path of what they were read from, where it is told."""
+    """Path of what they were read from, if it is known."""
 
     def __len__(self) -> int:
         return len(self.step)
 
 
 def rank_of(block: Block) -> int | None:
-    """Return the rank whose records a block holds; None if the log does not tell."""
+    """Return the rank whose records a block holds; None if the log does not say."""
     return block.lead if block.rank is None else block.rank
 
 
@@ -46,13 +46,13 @@ class Peers:
 
     _waiting: dict[int, list[PeerRows]] = field(default_factory=dict)
     _newest: dict[int, float] = field(default_factory=dict)
-    """Rank -> the step that it told last."""
+    """Rank -> the step that it printed last."""
 
     def __len__(self) -> int:
         return len(self._newest)
 
     def add(self, rank: int, samples: Samples, source: str = "") -> None:
-        """Take rows of one rank; those without a step tell nothing here."""
+        """Take rows of one rank; those without a step are ignored."""
         known = np.isfinite(samples.step)
         if not known.any():
             return

@@ -174,7 +174,7 @@ class RankDivergence(RunRule):
 
 
 def _steps(ripe: Mapping[int, PeerRows], ranks: int) -> Iterator[tuple[int, ByRank]]:
-    """Yield the steps that nearly all of `ranks` told, with what each told, oldest first."""
+    """Yield the steps that nearly all of `ranks` printed, with what each printed, oldest first."""
     told: dict[int, dict[int, tuple[float, float]]] = {}
     for rank, rows in ripe.items():
         for step, value, line in zip(

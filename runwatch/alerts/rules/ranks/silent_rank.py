@@ -1,4 +1,4 @@
-"""One rank prints nothing any more, while the others go on.
+"""One rank prints nothing any more, while the others continue.
 
 Reason: a rank that died without a word holds the job until a timeout of many
 minutes; its name is what the search begins with.
@@ -7,9 +7,9 @@ max(`seconds`, `times` its longest silence so far and the longest of its peers'
 present ones), while at least half of the ranks moved meanwhile. Critical. Ends
 when it prints again.
 
-Example: 'rank 3 has printed nothing for 4m 00s, while others go on'.
+Example: 'rank 3 has printed nothing for 4m 00s, while others continue'.
 
-What to do: see on that rank's node whether its process lives, and where it stands (py-
+What to do: see on that rank's node whether its process lives, and where it is (py-
 spy dump). The job will stop at the next collective.
 
 Traps: by design often only rank 0 prints, and such ranks never printed `least`
@@ -35,7 +35,7 @@ from runwatch.render.numbers import duration
 
 @dataclass
 class _Voice:
-    """When one rank was heard."""
+    """When one rank was read last."""
 
     count: int = 0
     newest: float = 0.0
@@ -48,7 +48,7 @@ class SilentRank(RunRule):
     """Fires when one rank fell silent and its peers did not."""
 
     name: ClassVar[str] = "silent_rank"
-    summary: ClassVar[str] = "One rank prints nothing any more, while the others go on."
+    summary: ClassVar[str] = "One rank prints nothing any more, while the others continue."
     of_ranks: ClassVar[bool] = True
 
     least: int = threshold(5, "times that a rank must have printed")
@@ -58,7 +58,7 @@ class SilentRank(RunRule):
     _voices: dict[int, _Voice] = field(default_factory=dict, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Note which ranks were heard."""
+        """Note which ranks were read."""
         if not block.live or not block.arrival:
             return ()
         heard = set(block.ranks)
@@ -95,7 +95,7 @@ class SilentRank(RunRule):
                 self._about(
                     rank,
                     Verdict.FIRING,
-                    f"rank {rank} has printed nothing for {duration(silence)}, while others go on",
+                    f"rank {rank} has printed nothing for {duration(silence)}, while others continue",
                     step=status.last_step,
                     line=status.last_line,
                     time=status.now,

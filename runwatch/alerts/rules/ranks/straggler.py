@@ -14,7 +14,7 @@ What to do: look at that rank's GPU (heat, clocks, errors) and at its node; take
 node out if it does not recover.
 
 Traps: in synchronous training all ranks wait for the slowest, and their step
-times are equal: only compute, forward or data times tell; those of ranks that
+times are equal: only compute, forward or data times show it; those of ranks that
 print one are used when they do. The first bucket compiles. History is compared
 when it has been read, as files of ranks are read one after the other.
 
@@ -45,7 +45,7 @@ _COMPUTE = (
     STEP_TIME,
     TOKENS_PER_SEC,
 )
-"""What tells a rank's pace, the best first; a rate is turned into a time."""
+"""What shows a rank's pace, the best first; a rate is turned into a time."""
 
 
 @dataclass

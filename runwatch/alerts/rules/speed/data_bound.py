@@ -49,9 +49,9 @@ class DataBound(RunRule):
     """Fires when steps wait for data."""
 
     name: ClassVar[str] = "data_bound"
-    summary: ClassVar[str] = "Much of each step is spent waiting for data, as the log tells it."
+    summary: ClassVar[str] = "Much of each step is spent waiting for data, as the log shows."
 
-    high: float = threshold(0.2, "share of the step time that is told")
+    high: float = threshold(0.2, "share of the step time that is reported")
     times: float = threshold(2.0, "times its lowest share so far that make it a warning")
     most: float = threshold(0.9, "share of the step time that is a warning from the beginning", most=1.0)
     rows: int = threshold(16, "rows in a row above that", least=1)
@@ -88,7 +88,7 @@ class DataBound(RunRule):
         return found
 
     def _shares(self, block: Block) -> Samples | None:
-        """Return the share of the step time that is data time, of rows that tell both."""
+        """Return the share of the step time that is data time, of rows that have both."""
         data, steps = block.samples.get(self._metric), block.samples.get(STEP_TIME)
         if data is None or steps is None:
             return None

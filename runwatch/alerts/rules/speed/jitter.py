@@ -7,7 +7,7 @@ five rows up to it as a whole do not. Of every 128 rows, judged every 16: the st
 are at least `part` of the rows, more than 4 times and 5 binomial deviations
 above the share of stalls before them, and cost at least `cost` of the time, at
 `persist` points in a row. A note; a warning when they cost at least `notable` of the
-time at as many. When most stalls stand at equal distances it is a note that names the
+time at as many. When most stalls are at equal distances it is a note that names the
 distance. Ends below half of `part`.
 
 Example: '19 of 128 logged steps stall: they take 3.1 times the usual, and 24% of the time'.
@@ -171,10 +171,10 @@ class Jitter(RankRule):
 
 
 def _period(rows: NDArray[np.int64]) -> int:
-    """Return the distance at which most of `rows` stand, give or take one, or 0.
+    """Return the distance at which most of `rows` are, give or take one, or 0.
 
     They must be far more (4 binomial deviations) than of rows at random would: of those
-    three of five stand at every fifth row, give or take one.
+    three of five are at every fifth row, give or take one.
     """
     gaps, count = np.diff(rows), len(rows)
     for gap in np.unique(gaps[gaps > 2])[::-1].tolist():

@@ -3,7 +3,7 @@
 Reason: training of large language models reaches 30 to 60 %; far below it the run is
 bound by data, by communication or by small kernels, and costs several times as much.
 Formula: the median of `rows` rows in a row is below `low`. A note, once: a level is no
-fault that began, and a fall of it is told by `step_time`. Ends at 1.5 times `low`.
+fault that began, and a fall of it is reported by `step_time`. Ends at 1.5 times `low`.
 
 Example: 'MFU is 11%: the GPUs could do several times as much'.
 
@@ -62,7 +62,7 @@ class LowMfu(RunRule):
     _told: bool = field(default=False, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Judge the utilisation that a block tells."""
+        """Judge the utilization in a block."""
         for restarted, piece in self._segments.split(block.samples.get(MFU), block.restarts):
             if restarted:
                 self._windows, self._skipped = None, 0

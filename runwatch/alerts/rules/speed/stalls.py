@@ -2,12 +2,12 @@
 
 Reason: a step of a minute in every hundred is one row of a hundred, and more than half of the
 time: what a stall costs is not how often it comes.
-Formula: a row stalls when it takes `times` the rolling median of 64 rows, and the rows beside
+Formula: a row stalls when it takes `times` the rolling median of 64 rows, and the rows around
 it take less than the root of that. Of the newest
 `count` stalls or more, up to eight, the time above the usual is at least `cost` of all time
-between the first and the last of them. A warning where they stand at equal distances or are
+between the first and the last of them. A warning where they are at equal distances or are
 `many`, else a note: a machine that slept a few times is no habit. A note too where
-evaluations or checkpoints were printed beside most of them. Ends when as many rows as
+evaluations or checkpoints were printed near most of them. Ends when as many rows as
 between the first and the last of them have passed without one.
 
 Example: 'one logged step in 100 takes 150 times the usual: 60% of the time is lost', by a loader that
@@ -57,7 +57,7 @@ class _Stall(NamedTuple):
     lost: float
     """Time above the usual, in usual rows."""
     meant: bool
-    """Whether an evaluation or a checkpoint was printed beside it."""
+    """Whether an evaluation or a checkpoint was printed near it."""
     where: Place
 
 
@@ -158,7 +158,7 @@ class Stalls(RankRule):
                 f"{every} {times:.3g} times the usual: {cost:.0%} of the time is lost",
                 newest[0].where,
                 metric=metric,
-                cause="evaluations or checkpoints are printed beside them" if meant else "",
+                cause="evaluations or checkpoints are printed near them" if meant else "",
                 advice="" if meant else "Look at what happens at those steps: a loader, a disk, retries.",
                 evidence={"stalls": len(newest), "times": times, "cost": cost, "every": gap},
             )

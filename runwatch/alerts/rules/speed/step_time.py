@@ -5,7 +5,7 @@ error.
 Formula, in y = ln(seconds per step), every 16 rows: `now` is the median of the last
 24 rows; `usual` is the lowest median of 64 rows so far, which only moves down. The
 shift must reach D = max(ln(1 + rise), 2 s, 0.6 * (q95 - q50)), with the deviation s
-and the quantiles of the window that set `usual`, and 70 % of the 24 rows must stand
+and the quantiles of the window that set `usual`, and 70 % of the 24 rows must be
 above usual + D / 2, at `persist` points in a row and for `seconds`. A note below
 `notable`, a warning above. Critical when the shift is `critical` or more, so that most
 of the time is lost, and has lasted `critical_seconds`. A note too while the run was as
@@ -91,7 +91,7 @@ class _Track:
 
 @dataclass
 class StepTime(RankRule):
-    """Fires when steps have become slower for good."""
+    """Fires when steps have become slower and stay so."""
 
     name: ClassVar[str] = "step_time"
     summary: ClassVar[str] = "Steps take longer than they did, and it lasts."
@@ -181,7 +181,7 @@ class StepTime(RankRule):
         if not slow.firing and self._does_more(metric, slow, excess, offset):
             track.usual.level = level
             return self._clear(metric, track, place(here, 0))
-        sure = grow(min(slow.newest)) - 1  # what makes it graver must persist too
+        sure = grow(min(slow.newest)) - 1  # what makes it more severe must persist too
         severity = Severity.INFO
         if sure >= self.notable and not self._passes(metric, track, slow, level, lasted):
             grave = sure >= self.critical and lasted >= self.critical_seconds
@@ -240,7 +240,7 @@ _ADVICE = "Look for a slow or throttled GPU, a busy data loader or storage, and 
 def _over(
     level: float | Floats, shift: float | Floats, windows: Floats, now: float | Floats
 ) -> NDArray[np.bool_]:
-    """Tell for each window whether it is slow: by its median, and in 70 % of its newest rows."""
+    """Return for each window whether it is slow: by its median, and in 70 % of its newest rows."""
     high = windows[..., -_NOW:] > np.asarray(level + shift / 2)[..., None]
     slow: NDArray[np.bool_] = (np.asarray(now) - level >= shift) & (high.mean(axis=-1) >= 0.7)
     return slow

@@ -3,7 +3,7 @@
 Reason: a slowdown to a third is no drift that statistics must confirm; at that
 pace the run will not end, and minutes count.
 Formula: the median of `rows` rows in a row is above `times` the rolling median
-of 64 rows before, and `persist` such rows stand in a row. A warning; critical when
+of 64 rows before, and `persist` such rows follow each other. A warning; critical when
 it has lasted `critical_seconds`; a note while it has lasted less than `seconds`, or the
 run was as slow before, for a twentieth of its rows or half as long. Ends when it is
 below the root of `times` for as long, or after 1024 rows.
@@ -11,7 +11,7 @@ below the root of `times` for as long, or after 1024 rows.
 Example: 'steps take 5.1 times longer: 1.43 s, usually 0.28 s'.
 
 What to do: look at the GPUs' clocks, at the storage and at who shares the machine;
-nvidia-smi, top and iostat of the slow node tell most of it. It will not end in time at
+nvidia-smi, top and iostat of the slow node show most of it. It will not end in time at
 this pace.
 
 Traps: pauses for evaluation and checkpoints are single rows and cannot move a
@@ -20,7 +20,7 @@ bars): where one of the newest two rows takes less than 0.6 of the slowest of fi
 gets faster; a larger batch takes longer, and tokens per second do not fall; the first
 rows after a start compile.
 
-Source: ByteRobust and C4 tell a collapse from a drift in the same way.
+Source: ByteRobust and C4 distinguish a collapse from a drift in the same way.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ CATBOOST = Format(
             aliases=_LEFT,
             units=_UNITS,
         ),
-        LinePattern(  # where a metric is too dear to be computed on what is learnt from, as AUC
+        LinePattern(  # where a metric is too dear to be computed on what is learned from, as AUC
             "train",
             TRAIN,
             rb"(?P<step>\d+):(?="

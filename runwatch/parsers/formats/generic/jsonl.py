@@ -27,7 +27,7 @@ LLAMAFACTORY = Format(
     example='{"current_steps": 10, "total_steps": 500, "loss": 1.2, "lr": 5e-05, "epoch": 0.1}',
     matchers=(
         JsonLine(
-            Schema(  # a line without a loss only tells the progress
+            Schema(  # a line without a loss only shows the progress
                 "llamafactory",
                 steps=("current_steps",),
                 needs=frozenset({"current_steps", "total_steps"}),
@@ -186,7 +186,7 @@ _MLLOG_STEPS = ("epoch_num", "step_num", "samples_count", "epoch_count")
 
 
 def _mllog(record: Record) -> Record:
-    """Return {key: value} of an MLLOG entry, with the step its metadata tells."""
+    """Return {key: value} of an MLLOG entry, with the step its metadata shows."""
     key, value, about = record.get("key"), record.get("value"), record.get("metadata")
     if not isinstance(key, str) or not isinstance(about, dict):
         return {}
@@ -204,7 +204,7 @@ MLPERF = Format(
     example=':::MLLOG {"key": "eval_accuracy", "value": 0.37, "metadata": {"epoch_num": 150110}}',
     matchers=(
         JsonLine(
-            Schema(  # the evaluations are what every submission prints: they tell the progress
+            Schema(  # the evaluations are what every submission prints: they show the progress
                 "mllog",
                 steps=("step",),
                 train=re.compile("^eval_accuracy$"),

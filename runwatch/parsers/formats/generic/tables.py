@@ -138,7 +138,7 @@ CATBOOST = Format(
                 "catboost",
                 steps=("iter",),
                 needs=frozenset({"iter"}),
-                train=re.compile(r"^(?!iter$|Passed$|Remaining$)"),  # time_left.tsv holds nothing learnt
+                train=re.compile(r"^(?!iter$|Passed$|Remaining$)"),  # time_left.tsv holds nothing learned
                 held_out=False,
                 functions=True,
             ),

@@ -1,6 +1,6 @@
 """AllenNLP: a table of metrics below each epoch, of training and of validation side by side.
 
-Its bars (`accuracy: 0.5, loss: 2.125 ||:  25%|##5       | 5/20 [...]`) tell more. Where there are any, the
+Its bars (`accuracy: 0.5, loss: 2.125 ||:  25%|##5       | 5/20 [...]`) show more. Where there are any, the
 table is not read: the format of progress bars reads them.
 """
 

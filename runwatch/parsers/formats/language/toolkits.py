@@ -22,7 +22,7 @@ FLAIR = Format(
             first_epoch=1,
             aliases={"loss": LOSS, "throughput": SAMPLES_PER_SEC},
         ),
-        LinePattern(  # before 0.4.2 nothing stood behind the loss
+        LinePattern(  # before 0.4.2 nothing followed the loss
             "train",
             TRAIN,
             rb"epoch (?P<epoch>\d+) - iter (?P<within>\d+)/(?P<per>\d+) - loss (?P<loss>" + VALUE + rb")\s*$",

@@ -1,6 +1,6 @@
 """DeepSpeed's own lines, and those of its pipeline engine.
 
-`[Rank 0] step=40, skipped=1, lr=[2e-05], mom=[(0.9, 0.95)]` is printed beside
+`[Rank 0] step=40, skipped=1, lr=[2e-05], mom=[(0.9, 0.95)]` is printed next to
 whatever the script prints, so it makes a format only where nothing else does. The
 pipeline engine prints `steps: 40 loss: 2.1250 iter time (s): 0.512 samples/sec: 15.625`.
 """

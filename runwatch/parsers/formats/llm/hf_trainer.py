@@ -1,7 +1,7 @@
 """Hugging Face Trainer and what builds on it (TRL, axolotl, autotrain): dict lines among tqdm bars.
 
 Values are numbers or, in newer versions, strings. The dicts carry no step; the
-training bar beside them does.
+training bar next to them does.
 """
 
 from runwatch.core.batch import PLAN

@@ -1,7 +1,7 @@
 """torchtitan: `step: 40  loss:  6.1250  grad_norm:  1.2500  memory: 12.50GiB(50.00%)  tps: 10,000 ...`.
 
-A line without the memory (early on: `iter`) is any script's. Colours are taken off before;
-the planned steps stand in one line at the start.
+A line without the memory (early on: `iter`) is any script's. Colors are taken off before;
+the planned steps are in one line at the start.
 """
 
 from runwatch.core.batch import EVAL, PLAN, TRAIN

@@ -109,7 +109,7 @@ SWAV = Format(
             aliases={**_TIME, "epoch ": "train/epoch"},
             first_epoch=0,
         ),
-        LinePattern(  # SwAV itself does not tell how many batches there are
+        LinePattern(  # SwAV itself does not show how many batches there are
             "train-batch",
             TRAIN,
             rb"Epoch: \[(?P<epoch>\d+)\]\[(?P<step>\d+)\]\s+(?=Time )",

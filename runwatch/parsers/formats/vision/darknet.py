@@ -13,7 +13,7 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"\s*(?P<step>\d+)(?:, \d+\.\d+)?: (?P<loss>"  # a classifier tells the epoch behind the batch
+            rb"\s*(?P<step>\d+)(?:, \d+\.\d+)?: (?P<loss>"  # a classifier shows the epoch behind the batch
             + VALUE
             + rb"), (?P<avg_loss>"
             + VALUE

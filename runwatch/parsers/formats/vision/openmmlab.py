@@ -10,7 +10,7 @@ from runwatch.parsers.lexicon.validation_names import HeldOut
 
 _ALIASES = {"time": STEP_TIME}
 _VAL = rb" ?\(val\) +(?:\[\d+\])?\[ *\d+(?:/\d+)?\]\s+(?!eta)"
-_VAL_ALIASES = HeldOut(  # where the workflow validates, its lines tell what those of training do
+_VAL_ALIASES = HeldOut(  # where the workflow validates, its lines print what those of training do
     re.compile(r"^(?:(?:data_)?time|lr|memory|grad_norm)$|(?:^|[._])(?:loss|acc)(?:_|$)")
 )
 

@@ -1,6 +1,6 @@
 """PaddlePaddle's toolkits: PaddleSeg, PaddleDetection, PaddleOCR, PaddleClas, PaddleGAN, CycleGAN, PaddleViT.
 
-Where a line tells the iterations of the epoch only, they are counted on from the epochs before.
+Where a line shows the iterations of the epoch only, they are counted on from the epochs before.
 """
 
 from runwatch.core.batch import EVAL, TRAIN

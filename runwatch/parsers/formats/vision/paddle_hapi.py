@@ -22,7 +22,7 @@ _EVAL, _EVALUATED = b"Eval begin", b"Eval samples"
 
 
 class HapiReader(Reader):
-    """Reads the lines of steps. Those of an evaluation stand between two lines that say so."""
+    """Reads the lines of steps. Those of an evaluation are between two lines that say so."""
 
     begins = rb"Epoch \d+/\d+\s*\Z|step +\d+(?:/\d+)? |Eval begin|Eval samples"
     awake = False
@@ -54,7 +54,7 @@ class HapiReader(Reader):
         return [self._row(TRAIN, number_, [*self._epoch, *place, took, *items])]
 
     def prime(self, lines: list[bytes]) -> None:
-        """See which epoch the first lines tell."""
+        """See which epoch the first lines show."""
         for line in lines:
             self.feed(line, 0)
 

@@ -1,1 +1,1 @@
-"""W&B's transaction log: history, and what is said beside it."""
+"""W&B's transaction log: history, and what it says besides."""

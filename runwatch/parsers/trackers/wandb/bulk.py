@@ -93,7 +93,7 @@ class HistoryDecoder:
     ) -> Found:
         """Read what can be read in bulk of `records`, the first of which has the number `line`.
 
-        `shape_of` tells what rows that hold some keys become.
+        `shape_of` says what rows that hold some keys become.
         """
         if len(self._keys.names) > _MAX_KEYS:
             self._keys = Keys()

@@ -2,7 +2,7 @@ r"""The bulk path of W&B history: rows of plain numbers, many at once, bit-ident
 
 Each item of a row is `\n` size, `\n` or `\x12` size key, `\x82\x01` size number, every size one
 byte. The numbers' tags are looked for in all rows at once, and everything around them must
-be as long as it says. Keys are told by a hash and then compared; numbers are copied side by
+be as long as it says. Keys are found by a hash and then compared; numbers are copied side by
 side into one JSON list. What is not as simple as that is left to the walk.
 """
 
@@ -25,7 +25,7 @@ Bools = NDArray[np.bool_]
 PAD = 72
 """Bytes behind the data that may be looked at."""
 _HISTORY, _SUMMARY = 0x12, 0x1A
-_HEAD = 8  # bytes of a record in which its kind and size stand
+_HEAD = 8  # bytes of a record in which its kind and size are
 _MAX_KEY = 64
 _MAX_NUMBER = 23  # with a comma, three words
 _FEW = 16
@@ -116,7 +116,7 @@ class HistoryItems:
         marks = marks[text[marks + 1] == 1]
         first = np.searchsorted(marks, starts)
         last = np.searchsorted(marks, ends) - 1
-        # A step told once more behind the items may look like one.
+        # A step repeated behind the items may look like one.
         tail = np.where(last > first, marks[np.maximum(last - 1, 0)] + 3, starts) if len(marks) else starts
         if len(marks):
             tail = np.where(last > first, tail + text[tail - 1], tail)
@@ -230,7 +230,7 @@ class Keys:
     def __init__(self) -> None:
         self.names: list[bytes] = []
         self.marks: Words = np.zeros(0, np.uint64)
-        """What stands for each key in the sum that stands for a row's keys."""
+        """The number of each key in the sum that identifies a row's keys."""
         self._words: Words = np.zeros((_MAX_KEY // 8, 0), np.uint64)
         self._hashes: Words = np.zeros(0, np.uint64)
         self._order: Ints = np.zeros(0, np.int64)

@@ -1,6 +1,6 @@
 """W&B's transaction log: what the records of a `run-*.wandb` file say.
 
-The messages are those of W&B's wandb_internal.proto; only their field numbers stand
+The messages are those of W&B's wandb_internal.proto; only their field numbers are
 here. A history row's values are JSON texts, so the numbers are those that were logged,
 bit for bit. Summary records repeat the history and are not looked at.
 """
@@ -47,7 +47,7 @@ _SCHEMA = Schema(
     skip=re.compile(r"^_(?!step$)"),  # _runtime, _timestamp, _wandb
 )
 _ITEM = re.compile(rb"\n.[\n\x12].([ -~]+)\x82\x01.([-+.0-9EINaefinty]+)", re.DOTALL)
-"""An item of history as nearly all are: a key of one part, a number; 7 bytes beside them."""
+"""An item of history as nearly all are: a key of one part, a number; 7 bytes next to them."""
 _QUOTED = {b'"NaN"': b"NaN", b'"Infinity"': b"Infinity", b'"-Infinity"': b"-Infinity"}
 _MAX_SHAPES = 512
 _INTERRUPTED = 255
@@ -59,7 +59,7 @@ Row = tuple[dict[bytes, bytes], int, int]
 
 
 class WandbDecoder:
-    """Decodes records; remembers the newest step, the facts told, and the console's unfinished line."""
+    """Decodes records; remembers the newest step, the facts reported, and the console's unfinished line."""
 
     def __init__(self, *, bulk: bool = True) -> None:
         """Without `bulk`, numpy is not needed."""
@@ -158,7 +158,7 @@ class WandbDecoder:
         return ()
 
     def _learn(self, field: int, data: bytes, offset: int, line: int, piece: Piece) -> None:
-        """Tell the facts that are new in a record, and the planned number of steps if it is among them."""
+        """Report the facts that are new in a record, and the planned number of steps if it is among them."""
         facts = self._facts
         new = {_RUN: facts.run, _CONFIG: facts.config, _ENVIRONMENT: facts.environment}[field](data)
         if not new:
@@ -241,7 +241,7 @@ def _row(data: bytes, at: int, end: int) -> dict[bytes, bytes]:
     if done == end:
         return row
     if done + 2 < end == done + 2 + data[done + 1] and data[done] == 0x12 and b"_step" in row:
-        return row  # the step is told once more behind the items
+        return row  # the step is repeated behind the items
     row.clear()
     for field, _, value in fields(data, at, end):
         if field == 1:

@@ -1,4 +1,4 @@
-"""What a W&B log says beside its history: facts of the run, system metrics, the console."""
+"""What a W&B log says in addition to its history: facts of the run, system metrics, the console."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _GPU_KEY = re.compile(r"gpu\.(\d{1,3})\.(\w+)")
 
 
 class Facts:
-    """What is known of the run by name; only what is new or changed is told. Bounded."""
+    """What is known of the run by name; only what is new or changed is reported. Bounded."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}

@@ -1,8 +1,7 @@
-"""Every figure runwatch claims about itself, measured here and now.
+"""How fast a long log is read and shown, and in how much memory.
 
-usage: python benchmarks/run.py
-
-Ratios are against a named baseline in the same run; machines differ, ratios less so.
+The log has 1,000,000 lines of nanochat (164 MB). The baseline of what reads it is a loop in plain
+Python with one regular expression per line that keeps the same numbers.
 """
 
 from __future__ import annotations
@@ -13,21 +12,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import first_picture
-import latency
-import make_log
-
+from benchmarks import first_picture, latency, make_log, rows
+from benchmarks.rows import Row, limit
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.parsers.log import LogParser
 from runwatch.watcher.engine.check import BLOCK, check
 
-LINES = int(os.environ.get("LINES_OF_LOG", "1000000"))
+LINES = 1_000_000
 RUNS = 3
+LOOP = "a regex per line"
 
 _NUMBER = r"([\d.,]+|nan|inf)"
 NAIVE = re.compile(
@@ -81,35 +79,41 @@ def cpu(work: Callable[[str], int], path: str) -> tuple[float, int]:
     return best, rows
 
 
-def peak_of_check(path: str) -> float:
-    """Return the peak memory of `runwatch check PATH` in MB."""
-    child = "import sys;from runwatch.watcher.engine.check import check;check([sys.argv[1]]);"
+def peak(work: str, path: str) -> float:
+    """Return the peak memory in MB of a process that does one of the above."""
+    child = f"import sys; from benchmarks.reading import {work}; {work}(sys.argv[1]); "
     child += "print(open('/proc/self/status').read())"  # getrusage would count what this process had
     done = subprocess.run([sys.executable, "-c", child, path], capture_output=True, text=True, check=True)
     return int(re.search(r"VmHWM:\s+(\d+)", done.stdout)[1]) / 1024
 
 
-def main() -> None:
+def measure(_: list[str], quick: bool) -> Iterator[Row]:
+    """Measure all of it on one log."""
+    lines = 20_000 if quick else LINES
     with tempfile.TemporaryDirectory() as place:
-        path = str(Path(place) / "speedrun.log")
-        with Path(path).open("w") as log:
-            log.writelines(line + "\n" for line in make_log.lines(LINES))
-        size = Path(path).stat().st_size / 1e6
-        print(f"log: {LINES:,} lines, {size:.0f} MB; least of {RUNS} runs, CPU seconds")
+        path, short = (str(Path(place) / name) for name in ("speedrun.log", "short.log"))
+        for log, count in ((path, lines), (short, 1000)):
+            Path(log).write_text("".join(line + "\n" for line in make_log.lines(count)))
         parse(path)  # imports and page cache
-        base, rows = cpu(naive, path)
-        print(f"per-line regex loop      {base:7.2f} s   {rows:,} rows")
+        base, expected = cpu(naive, path)
         took: dict[str, float] = {}
-        for name, work, limit in (("parsing", parse, 0.2), ("check, all rules", judge, 0.5)):
+        for name, work, bar in (("parsing", parse, 0.2), ("check, with all rules", judge, 0.5)):
             took[name], found = cpu(work, path)
-            assert found == rows, (found, rows)
-            print(f"{name:24} {took[name]:7.2f} s   {took[name] / base:.3f} of the loop (bar: {limit})")
-        rules = took["check, all rules"] - cpu(judge_nothing, path)[0]
-        print(f"all rules add            {rules:7.2f} s   {rules / took['parsing']:.3f} of parsing (bar: 1)")
-        print(f"check, peak memory       {peak_of_check(path):7.0f} MB")
-        first_picture.report(path, str(rows - 1), runs=RUNS)
-        latency.report()
+            assert found == expected, (found, expected)
+            yield Row(f"{name}, CPU", took[name], LOOP, base, bar=bar)
+        rules = took["check, with all rules"] - cpu(judge_nothing, path)[0]
+        yield Row("all rules, CPU", rules, "parsing", took["parsing"], bar=1.0)
+        yield Row("check, peak memory", peak("judge", path), LOOP, peak("naive", path), "MB", 0.5)
+        soon, memory = first_picture.median(path, expected - 1, 1 if quick else RUNS)
+        at_once, _ = first_picture.median(short, naive(short) - 1, 1 if quick else RUNS)
+        yield Row("tail, newest step shown", soon, "the same of 1,000 lines", at_once, bar=1.5)
+        yield limit("tail, newest step shown, of any log", soon, 1.0)
+        yield limit("tail, peak memory of all processes", memory, 160, "MB")
+        log = Path(place) / "train.log"
+        latency.begin(log)
+        delays = latency.delays(log, ["tail", str(log)], 10 if quick else 100)
+        yield limit("tail, from a NaN in the log to its incident", delays[int(0.99 * len(delays))], 0.25)
 
 
 if __name__ == "__main__":
-    main()
+    rows.main(measure)
