@@ -314,17 +314,19 @@ class Keeper:
     def _reconcile(self, group: Group, line: int) -> Iterable[Change]:
         """Let incidents that were sent to people be live again; yield those that began behind `line`."""
         assert self._store is not None
-        told = self._store.told([watched.run.id for watched in group.runs])
+        kept = self._store.incidents([watched.run.id for watched in group.runs])
         for watched in group.runs[-1:]:
+            books = [watched.incidents, *([group.twin.incidents] if group.twin is not None else [])]
             for row in watched.incidents.every():
                 if row.state in ("resolved", "pending"):
                     continue
-                known = row.id in told
-                if told.get(row.id) or (not known and (row.line is None or row.line > line)):
-                    change = watched.incidents.announce(row.id)
-                    if (twin := group.twin) is not None:
-                        twin.incidents.announce(row.id)
-                    if change is not None and not known:
+                known = kept.get(row.id)
+                if known is not None:
+                    for book in books:
+                        book.recall(known.row)
+                if known.sent if known is not None else (row.line is None or row.line > line):
+                    change, *_ = [book.announce(row.id) for book in books]
+                    if change is not None and known is None:
                         yield change
 
 

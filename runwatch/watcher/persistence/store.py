@@ -15,7 +15,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ _INCIDENT = (
     " severity = excluded.severity, state = excluded.state, changed = excluded.changed,"
     " sent = max(sent, excluded.sent), body = excluded.body"
 )
+_RECORD = "SELECT run_id, body, found, changed, sent FROM incidents"
 
 
 class Store:
@@ -120,25 +121,19 @@ class Store:
         clauses = [*wanted, *(["state != 'resolved'"] if open_only else [])]
         where = f" WHERE {' AND '.join(clauses)}" if clauses else ""
         rows = self._rows(
-            f"SELECT run_id, body, found, changed, sent FROM incidents{where}"  # noqa: S608 - clauses are ours
+            f"{_RECORD}{where}"  # clauses are ours
             " ORDER BY changed DESC, rowid DESC LIMIT ?",
             *wanted.values(),
             limit,
         )
-        records = []
-        for run_id, body, found, changed, sent in rows:
-            with contextlib.suppress(msgspec.MsgspecError):
-                row = msgspec.msgpack.decode(body, type=IncidentRow)
-                records.append(Record(run_id, row, found, changed, bool(sent)))
-        return records
+        return list(_records(rows))
 
-    def told(self, run_ids: Sequence[str]) -> dict[str, bool]:
-        """Return the ids of the incidents of these runs, and whether people received each."""
-        found: dict[str, bool] = {}
+    def incidents(self, run_ids: Sequence[str]) -> dict[str, Record]:
+        """Return the incidents of these runs by their ids."""
+        found: list[Record] = []
         for run_id in run_ids:
-            rows = self._rows("SELECT id, sent FROM incidents WHERE run_id = ?", run_id)
-            found.update((row[0], bool(row[1])) for row in rows)
-        return found
+            found += _records(self._rows(f"{_RECORD} WHERE run_id = ?", run_id))
+        return {record.row.id: record for record in found}
 
     def silences(self) -> list[Silence]:
         """Return all silences that are kept."""
@@ -328,6 +323,14 @@ class Store:
 
     def _where(self) -> str:
         return text.path(str(self.path))
+
+
+def _records(rows: Iterable[Sequence[Any]]) -> Iterator[Record]:
+    """Yield the incidents that rows of the database hold; one that cannot be read is left out."""
+    for run_id, body, found, changed, sent in rows:
+        with contextlib.suppress(msgspec.MsgspecError):
+            row = msgspec.msgpack.decode(body, type=IncidentRow)
+            yield Record(run_id, row, found, changed, bool(sent))
 
 
 def _put(db: sqlite3.Connection, group: Saved, now: float) -> None:
