@@ -100,7 +100,9 @@ class Window:
         if self.last <= self.first or (self.log and x <= self.first):
             return 0.0
         if self.log:
-            return min(1.0, (math.log(x) - math.log(self.first)) / (math.log(self.last) - math.log(self.first)))
+            return min(
+                1.0, (math.log(x) - math.log(self.first)) / (math.log(self.last) - math.log(self.first))
+            )
         return max(0.0, min(1.0, (x - self.first) / (self.last - self.first)))
 
 
