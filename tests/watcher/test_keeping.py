@@ -263,7 +263,7 @@ async def test_another_version_keeps_what_no_log_says(world, monkeypatch):
     (again,) = two.incidents()
     assert (again.id, again.since, again.state) == (row.id, row.since, "acknowledged")
     two.end()
-    assert world.reported(1) == ["firing nonfinite"]
+    assert world.told(1) == ["firing nonfinite"]
 
 
 async def test_another_version_reports_late_what_arose_meanwhile(world, monkeypatch):

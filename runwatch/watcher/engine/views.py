@@ -327,7 +327,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         log_source=speaker.path if speaker is not None else "",
         log_read=_read_when(speaker, newest),
         link=_link(run),
-        facts=_about(group),
+        facts=_about(group) | _size(run),
         reason=watched.reason if watched and shown.preview is None else "",
         story=ending.story if ending is not None and shown.preview is None else "",
         parallel=parallel.sizes(run.about) if run.ranks or group.machine.processes else {},
@@ -375,6 +375,12 @@ def _about(group: Group) -> dict[str, str]:
     if not group.about:
         return about
     return {"read from": group.about, "preferred": ", ".join(group.prefer[:4]), **about}
+
+
+def _size(run: Run) -> dict[str, str]:
+    """Return how many parameters the model has, where its log says it."""
+    named = {"parameters": "parameters", "trainable_parameters": "trainable parameters"}
+    return {said: run.about[name] for name, said in named.items() if name in run.about}
 
 
 def _ranks(run: Run, machine: Machine, now: float) -> tuple[RankRow, ...]:
