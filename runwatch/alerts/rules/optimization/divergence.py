@@ -33,7 +33,7 @@ adversary's loss, must rise twice as high as it has twice; the first two waves o
 cannot be distinguished from divergence, and are warnings; the loss of a student that teaches itself
 first falls as its outputs collapse, and rises with the rate until they differ; a curriculum
 makes training harder: while evaluations since the best are better than all before, or a best
-model is saved, it waits.
+model is saved, it is a note.
 
 Source: IDEFICS' logs, where instant spikes recovered and slow rises did not.
 """
@@ -279,8 +279,10 @@ class Divergence(LossRule, RankRule):
             row = int(points[at])
             if self._rise is not None:
                 offset = float(rows.offset[row])
-                meant = self._warms_up(offset, float(level[at])) or self._validates(offset)
-                found += self._follow(self._rise, float(level[at]), place(rows, row), meant=meant)
+                warms, better = self._warms_up(offset, float(level[at])), self._validates(offset)
+                found += self._follow(
+                    self._rise, float(level[at]), place(rows, row), warms=warms, better=better
+                )
             else:
                 ahead = slice(at, None)
                 least = self._least(noise[ahead], height[ahead])
@@ -302,12 +304,11 @@ class Divergence(LossRule, RankRule):
         level = ending.risen(self.last, least, max(self.z, self.waves))
         if level is None or ending.begin is None or level - ending.best < self.waves * self._waves.second:
             return ()
-        if self._validates(np.inf):
-            return ()
         if ending.best < self._best.level:
             self._best = replace(self._best, level=ending.best, sigma=0.0, where=ending.where)
         self._rise = self._rise or _Rise(ending.begin, "", level, least, None)
-        return limited([self._fire(self._rise, level, grave=True)], self._players.most)
+        better = self._validates(np.inf)
+        return limited([self._fire(self._rise, level, grave=True, better=better)], self._players.most)
 
     def _search(
         self, rows: Samples, points: NDArray[np.int64], level: Floats, least: Floats, sigma: Floats
@@ -380,10 +381,10 @@ class Divergence(LossRule, RankRule):
         after = newest.value[newest.offset > self._best.offset].tolist()
         return bool(after) and middle(after) < self._best.evaluated < np.inf
 
-    def _follow(self, rise: _Rise, level: float, here: Place, *, meant: bool) -> list[Finding]:
+    def _follow(self, rise: _Rise, level: float, here: Place, *, warms: bool, better: bool) -> list[Finding]:
         excess = level - self._best.level
         lasting = rise.over + 1 >= _ALWAYS * self.long
-        waits = meant or (rise.comes_back(level, self._best.level) and not lasting)
+        waits = warms or (rise.comes_back(level, self._best.level) and not lasting)
         rise.over = rise.over + 1 if excess > rise.margin else 0
         rise.under = rise.under + 1 if excess < rise.margin / 2 else 0
         if (not rise.firing and not rise.over) or rise.under >= self.persist:
@@ -392,18 +393,25 @@ class Divergence(LossRule, RankRule):
             return []
         grave = excess > log(1 + self.grave) or rise.over >= self.long
         grave &= level >= self._ending.untrained + log(_LOW)
+        severity = self._severity(level, grave=grave, better=better)
         if not rise.firing:
             told = rise.over >= self.persist
         else:
-            told = level > rise.level + rise.margin or (grave and rise.firing is not Severity.CRITICAL)
-        return [self._fire(rise, level, grave=grave)] if told else []
+            told = level > rise.level + rise.margin or severity.exceeds(rise.firing)
+        return [self._fire(rise, level, grave=grave, better=better)] if told else []
 
-    def _fire(self, rise: _Rise, level: float, *, grave: bool = False) -> Finding:
+    def _severity(self, level: float, *, grave: bool, better: bool) -> Severity:
+        if better or level < self._ending.untrained + log(_NOTHING):
+            return Severity.INFO
+        return Severity.CRITICAL if grave else Severity.WARNING
+
+    def _fire(self, rise: _Rise, level: float, *, grave: bool = False, better: bool = False) -> Finding:
         rise.level = level
-        learned = level < self._ending.untrained + log(_NOTHING)
-        severity = Severity.CRITICAL if grave else Severity.INFO if learned else Severity.WARNING
+        severity = self._severity(level, grave=grave, better=better)
         if severity.exceeds(rise.firing):
             rise.firing = severity
+        if better and rise.firing is Severity.INFO:
+            rise.cause = rise.cause or _HARDER
         return self._finding(rise, Verdict.FIRING, level)
 
     def _clear(self, here: Place) -> Finding:
@@ -433,4 +441,5 @@ class Divergence(LossRule, RankRule):
         )
 
 
+_HARDER = "evaluations get better: the training data may have become harder"
 _ADVICE = "Go back to a checkpoint near the best; lower the learning rate or skip the batches since."
