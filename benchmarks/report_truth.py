@@ -3,7 +3,8 @@
 usage: report_truth.py CORPUS [--runwatch COMMAND]
 
 CORPUS/index.jsonl has a line for each log: its path, and under `core` its steps and, for each metric,
-count, first, last, lowest and highest value and how many are not finite. Prints what differs; exits 0 if nothing does.
+count, first, last, lowest and highest value and how many are not finite. Prints what differs; exits 0 if
+nothing does.
 """
 
 from __future__ import annotations
