@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from runwatch.core.ending import OVER
-from runwatch.core.metrics import LEARNING_RATE, STEP_TIME, TOKENS_PER_SEC, is_of_machine
+from runwatch.core.metrics import LEARNING_RATE, SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, is_of_machine
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers, plain
 from runwatch.reports.analysis import Analysis, Options, gpus
@@ -301,7 +301,7 @@ def missing(run: RunEvidence, analyses: tuple[Analysis, ...], options: Options) 
             main.stage.clock is not None and not main.stage.clock.pauses,
             "Dates of lines: pauses for evaluations and checkpoints cannot be seen.",
         ),
-        (STEP_TIME not in curves and TOKENS_PER_SEC not in curves, "Step times and throughput."),
+        (not {STEP_TIME, TOKENS_PER_SEC, SAMPLES_PER_SEC} & {*curves}, "Step times and throughput."),
         (not any(map(is_of_machine, curves)), "GPU and host metrics: no tracker measured them."),
         (gpus(run, options)[0] is None, "The number of GPUs."),
         (

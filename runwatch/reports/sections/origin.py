@@ -27,6 +27,7 @@ def what_ran(run: RunEvidence, options: Options) -> Section | None:
     facts += [("GPUs", Cell(f"{number} ({why})", number))] if number is not None else []
     for kind in ("identity", "code", "data", "software", "hardware", "summary"):
         found: Mapping[str, str] = getattr(run.facts, kind)
+        found = {name: text for name, text in found.items() if (name, text) != ("name", run.name)}
         facts += [(_named(name), Cell(text, text)) for name, text in list(found.items())[:20]]
     return section("run", "What ran", FactList(tuple(facts)))
 
