@@ -147,7 +147,7 @@ def test_what_is_no_run_gets_one_line(tmp_path: Path, text: str, words: str) -> 
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        ([_ONE], "Its shape is not stated: that takes 12 finite values."),
+        ([_ONE], "Its shape is not stated: that takes 12 finite values at growing steps."),
         ([f"step {n} lr 0.1 tokens_per_sec 100" for n in range(1, 30)], "No training loss was found."),
         (
             [f"step {n} loss nan lr 0.1" for n in range(1, 30)],
