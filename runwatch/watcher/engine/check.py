@@ -11,6 +11,7 @@ from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.core import text
 from runwatch.core.errors import SourceError
 from runwatch.core.readability import unread
+from runwatch.core.series import FULL, Detail
 from runwatch.parsers.api import Format
 from runwatch.parsers.formats import catalogue, restricted
 from runwatch.parsers.stream import StreamParser
@@ -37,17 +38,18 @@ def check(
     only: str | None = None,
     prefer: tuple[str, ...] = ORDER,
     busy: Callable[[str], object] = lambda doing: None,
+    detail: Detail = FULL,
 ) -> Engine:
     """Return an engine that has read and judged every log behind `paths`.
 
     `own` are formats to try before the known ones, `only` names the one to read logs as,
     `prefer` the kinds of source in the order in which those of one run are believed.
     `now` (Unix time) decides what an old file is. A file that cannot be read is reported to
-    `unreadable` and left out; `busy` receives what is being done.
+    `unreadable` and left out; `busy` receives what is being done. `detail`: how much of each series is kept.
     Raises SourceError if nothing can be read or no run is in it.
     """
     now = time.time() if now is None else now
-    engine = Engine(rules, prefer)
+    engine = Engine(rules, prefer, detail)
     for path in paths:
         if os.path.isdir(path):
             busy(f"searching {path}")
