@@ -97,7 +97,7 @@ class Clock:
 
     def at(self, steps: Floats) -> Floats:
         """Return the seconds at which steps were reached, the last time; NaN outside of what is known."""
-        keep = _last_pass(self.steps)
+        keep = last_pass(self.steps)
         return np.interp(steps, self.steps[keep], self.seconds[keep], left=np.nan, right=np.nan)
 
 
@@ -279,7 +279,7 @@ def _stride(curve: Curve) -> float:
     return float(np.median(apart)) if len(apart) else 1.0
 
 
-def _last_pass(steps: Floats) -> NDArray[np.bool_]:
+def last_pass(steps: Floats) -> NDArray[np.bool_]:
     """Return which steps are not repeated or passed again later: what a restart did over counts once."""
     later = np.minimum.accumulate(steps[::-1])[::-1]
     after = np.concatenate((later[1:], [np.inf]))

@@ -1,0 +1,1 @@
+"""Does `runwatch compare` claim what is true of small real trainings?"""
