@@ -30,8 +30,8 @@ from runwatch.watcher.engine.watched import WatchedRun
 
 Floats = NDArray[np.float64]
 
-TOTAL_TIME = "total time"
-"""Metric with the seconds of training so far, as nanochat prints it."""
+COUNTED = ("total time", "train_time", "time/elapsed", "time/time_elapsed", "time_total_s", "wall")
+"""Metrics with the seconds of training so far, as programs print them."""
 DAY = 86_400.0
 """Seconds; a time below some days is a clock's without a date."""
 LINES = 40
@@ -252,13 +252,16 @@ def _clock(run: Run, curves: Mapping[str, Curve]) -> Clock | None:
     """Return when steps were reached: as lines are dated, else as the program counts, else its step times."""
     if run.moments is not None and len(run.moments) > 1:
         dates = run.moments.points()
-        steps = np.concatenate((dates.first_x[:1], dates.last_x))
-        times = np.concatenate(([run.moments.summary.first], dates.last))
+        steps, times = dates.last_x, dates.last
+        if dates.count[0] > 1:
+            steps = np.concatenate((dates.first_x[:1], steps))
+            times = np.concatenate(([run.moments.summary.first], times))
         dated = float(times[0]) > 3660 * DAY
         seconds = np.maximum.accumulate(times - times[0])
         return Clock(steps, seconds, float(times[0]) if dated else None, "the times of its lines", True)
-    counted, took = curves.get(TOTAL_TIME), curves.get(STEP_TIME)
-    if counted is not None and counted.summary.count > 1:
+    counted = next((curves[name] for name in COUNTED if name in curves), None)
+    took = curves.get(STEP_TIME)
+    if counted is not None and counted.summary.count > 1 and counted.summary.last > 0:
         seconds = np.maximum.accumulate(np.nan_to_num(counted.points.last))
         return Clock(counted.steps, seconds, None, "the training time that it prints", False)
     if took is not None and took.summary.count > 1:
