@@ -1,1 +1,1 @@
-"""Does `runwatch compare` claim what is true of small real trainings?"""
+"""Small real trainings that show whether what `runwatch compare` claims is true."""

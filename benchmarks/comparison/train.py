@@ -1,7 +1,7 @@
 """A small language model in numpy: several seeds of one configuration are trained at once.
 
-Residual blocks with layer norm predict the next token of a Markov source of second order. Each seed has its own
-weights and batches. Bugs can be planted: a detached block, logits that are divided by the width.
+Residual blocks with layer norm predict the next token of a Markov source of second order. Each seed has its
+own weights and batches. Bugs can be planted: a detached block, logits that are divided by the width.
 """
 
 from __future__ import annotations
@@ -59,13 +59,17 @@ class Model:
     def __init__(self, seeds: list[np.random.Generator], setting: Setting) -> None:
         self.setting, self.count = setting, len(seeds)
         hidden = setting.hidden
-        shapes = {"embed": ((VOCAB, WIDTH), 1.0), "in": ((CONTEXT * WIDTH, hidden), (CONTEXT * WIDTH) ** -0.5)}
+        shapes = {
+            "embed": ((VOCAB, WIDTH), 1.0),
+            "in": ((CONTEXT * WIDTH, hidden), (CONTEXT * WIDTH) ** -0.5),
+        }
         for block in range(BLOCKS):
             shapes[f"up{block}"] = ((hidden, 2 * hidden), hidden**-0.5)
             shapes[f"down{block}"] = ((2 * hidden, hidden), 0.5 * (2 * hidden) ** -0.5)
         shapes["out"] = ((hidden, VOCAB), 0.5 * hidden**-0.5)
         self.weights: Weights = {
-            name: np.stack([seed.normal(0, scale, shape) for seed in seeds]) for name, (shape, scale) in shapes.items()
+            name: np.stack([seed.normal(0, scale, shape) for seed in seeds])
+            for name, (shape, scale) in shapes.items()
         }
         self._first = {name: np.zeros_like(held) for name, held in self.weights.items()}
         self._second = {name: np.zeros_like(held) for name, held in self.weights.items()}
@@ -116,11 +120,12 @@ class Model:
             if self.setting.optimizer == "adam":
                 first += 0.1 * (grad - first)
                 second += 0.01 * (grad**2 - second)
-                held -= rate * first / (1 - 0.9**step) / (np.sqrt(second / (1 - 0.99**step)) + 1e-8)
+                change = first / (1 - 0.9**step) / (np.sqrt(second / (1 - 0.99**step)) + 1e-8)
             else:
                 first *= 0.9
                 first += grad
-                held -= rate * first
+                change = first
+            self.weights[name] = held - rate * change
 
 
 def _norm(x: Floats) -> tuple[Floats, Floats]:

@@ -330,6 +330,31 @@ class RunRow(msgspec.Struct, frozen=True):
     """Its loss from the beginning to now; only for views that show it. None is not finite."""
 
 
+class PastRun(msgspec.Struct, frozen=True):
+    """A run that is or was watched, as of the newest commit; None is not known."""
+
+    id: str
+    name: str
+    phase: str
+    """As in RunRow."""
+    sources: tuple[str, ...] = ()
+    format: str | None = None
+    step: int | None = None
+    total: int | None = None
+    loss: float | None = None
+    best_metric: str = ""
+    best: float | None = None
+    best_at: int | None = None
+    seconds: float | None = None
+    """Length of its training."""
+    health: str = "ok"
+    reason: str = ""
+    written: float | None = None
+    """Unix time of the newest line."""
+    watched: float = 0.0
+    """Unix time of the commit."""
+
+
 class StageRow(msgspec.Struct, frozen=True):
     """One stage of a pipeline."""
 

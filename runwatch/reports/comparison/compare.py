@@ -60,6 +60,8 @@ class Pair:
     """The first of them at which the values differ; None if they are the same."""
     same_until: float | None = None
     """The last common step before that, if there is one."""
+    same_tokens: bool = False
+    """Whether a step is of as many tokens in both: then equal tokens are equal steps."""
     problem: str = ""
     """Why nothing can be compared; else ""."""
 
@@ -138,7 +140,8 @@ def _pair(
             told, apart, metric, problem=f"too few records in common: {held} in the shorter run, 4 are needed"
         )
     evaluations = _evaluations(ours, theirs, metric, gaps[STEP], alike)
-    return Pair(told, apart, metric, gaps, evaluations, *_parted(ours.curves[metric], theirs.curves[metric]))
+    together = _parted(ours.curves[metric], theirs.curves[metric])
+    return Pair(told, apart, metric, gaps, evaluations, *together, same_tokens=_same_tokens(ours, theirs))
 
 
 def primary(ours: StageEvidence, theirs: StageEvidence) -> str:
@@ -236,11 +239,11 @@ def _differences(base: RunEvidence, run: RunEvidence, names: tuple[str, str]) ->
         rows = [replace(row, weight=MINOR) if row.group == LENGTH else row for row in rows]
     groups = {row.group for row in rows if row.weight == MAJOR}
     if paces and not groups & {RATE, LENGTH}:
-        highest = [f"{stage.curves[LEARNING_RATE].summary.maximum:.3g} at most" for stage in (ours, theirs)]
-        rows.append(Difference("learning rate that the steps print", *highest, MAJOR, RATE))
-    tokens = [tokens_per_step(stage.curves) for stage in (ours, theirs)]
+        left, right = (f"{each.curves[LEARNING_RATE].summary.maximum:.3g} at most" for each in (ours, theirs))
+        rows.append(Difference("learning rate that the steps print", left, right, MAJOR, RATE))
+    tokens = tokens_per_step(ours.curves), tokens_per_step(theirs.curves)
     if BATCH not in groups and tokens[0] and tokens[1] and not _same_tokens(ours, theirs):
-        rows.append(Difference("tokens per step", *(f"{each:,.0f}" for each in tokens if each), MAJOR, BATCH))
+        rows.append(Difference("tokens per step", f"{tokens[0]:,.0f}", f"{tokens[1]:,.0f}", MAJOR, BATCH))
     rows.sort(key=lambda row: WEIGHTS.index(row.weight))
     return replace(apart, rows=tuple(rows), shared=apart.shared)
 

@@ -88,8 +88,8 @@ def gap(
     """Return how far `other` is above `reference`; None if they have too little in common.
 
     `repeats` are runs of one configuration, which show what another seed changes. Without them that is
-    guessed, as a half width of `least` at least. Each value of `evaluations` is that of one checkpoint, on the
-    same data.
+    guessed, as a half width of `least` at least. Each value of `evaluations` is that of one checkpoint, on
+    the same data.
     """
     window = common(reference, other, _EVALUATIONS if evaluations else _TRAINING)
     if window is None:

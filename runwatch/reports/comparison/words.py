@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from runwatch.core.metrics import LOSS, goal, label
 from runwatch.render import numbers
@@ -19,6 +19,11 @@ from runwatch.reports.comparison.curves import STEP, TIME, TOKENS
 from runwatch.reports.comparison.noise import Gap
 
 _DIRECTIONS = {LOWER: "lower", HIGHER: "higher"}
+_WRITE: dict[str, Callable[[float], str]] = {
+    STEP: numbers.step,
+    TOKENS: numbers.si,
+    TIME: numbers.duration,
+}
 _AXES = {STEP: "at step {}", TOKENS: "at {} tokens", TIME: "after {}"}
 
 
@@ -33,7 +38,8 @@ def verdict(comparison: Comparison, pair: Pair) -> str:
     found, metric = pair.gaps[STEP], label(pair.metric)
     where = place(STEP, found.last)
     if pair.verdict not in _DIRECTIONS:
-        return f"no difference beyond noise between {theirs} and {ours}: {metric} differs by {amount(found)} {where}"
+        both = f"no difference beyond noise between {theirs} and {ours}"
+        return f"{both}: {metric} differs by {amount(found)} {where}"
     better = {True: " (better)", False: " (worse)", None: ""}[pair.better]
     by = f"{_DIRECTIONS[pair.verdict]} than {ours} by {amount(found, sign=False)} {where}{better}"
     values = f"{level(found.level + found.value, found)} against {level(found.level, found)}"
@@ -86,8 +92,7 @@ def cause(pair: Pair) -> str:
 
 def place(axis: str, at: float) -> str:
     """Return a place on an axis: `at step 4,000`."""
-    write = {STEP: numbers.step, TOKENS: numbers.si, TIME: numbers.duration}[axis]
-    return _AXES[axis].format(write(at))
+    return _AXES[axis].format(_WRITE[axis](at))
 
 
 def amount(found: Gap, *, sign: bool = True) -> str:
@@ -107,7 +112,9 @@ def _places(found: Gap) -> int:
     size = found.half or abs(found.value)
     if not size or not math.isfinite(size):
         return 3
-    return min(8, max(0, 1 - math.floor(math.log10(size)) - (size >= 3 * 10 ** math.floor(math.log10(size)))))
+    exponent = math.floor(math.log10(size))
+    two_digits = size < 3 * 10.0**exponent
+    return min(8, max(0, two_digits - exponent))
 
 
 def _gap(metric: str, found: Gap, theirs: str) -> str:
