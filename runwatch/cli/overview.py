@@ -10,6 +10,9 @@ GROUPS: dict[str, dict[str, str]] = {
         "compare": "Show how runs differ, and whether that is more than noise.",
         "demo": "Watch a small real training run.",
     },
+    "After the run": {
+        "report": "Write a report of a run: text, markdown, HTML or JSON.",
+    },
     "Watch in the background": {
         "watch": "Run as a background daemon.",
         "status": "Show the status of all runs.",

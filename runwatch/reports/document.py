@@ -46,6 +46,7 @@ class Items:
     """Sentences one below the other."""
 
     sentences: tuple[Sentence, ...]
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +160,9 @@ def paragraph(*sentences: Sentence | str | None) -> Paragraph:
     return Paragraph(_sentences(sentences))
 
 
-def items(sentences: Sequence[Sentence | str | None]) -> Items:
+def items(sentences: Sequence[Sentence | str | None], title: str = "") -> Items:
     """Return the sentences that say anything, one below the other."""
-    return Items(_sentences(sentences))
+    return Items(_sentences(sentences), title)
 
 
 def _sentences(given: Sequence[Sentence | str | None]) -> tuple[Sentence, ...]:

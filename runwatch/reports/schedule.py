@@ -92,7 +92,11 @@ def recognize(curve: Curve) -> Schedule | None:
     if len(steps) > _MOST:
         chosen = np.unique(np.linspace(0, len(steps) - 1, _MOST).astype(np.int64))
         steps, values = steps[chosen], values[chosen]
-    return _of(steps, values) if len(steps) >= FEWEST else None
+    found = _of(steps, values) if len(steps) >= FEWEST else None
+    exact = curve.summary.maximum_step
+    if found is None or not abs(found.peak_step - exact) <= 2 * (steps[-1] - steps[0]) / len(steps):
+        return found
+    return replace(found, peak_step=exact)
 
 
 def _of(steps: Floats, values: Floats) -> Schedule:

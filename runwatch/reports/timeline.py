@@ -221,8 +221,8 @@ def step_times(stage: StageEvidence) -> StepTimes | None:
     early, late = ends(curve)
     summary = curve.summary
     return StepTimes(
-        summary.count - summary.nonfinite, curve.mean, median, low, high, highest, len(values), summary.maximum,
-        summary.maximum_step, len(slow), float(np.sum(slow - median)), early, late,
+        summary.count - summary.nonfinite, curve.mean, median, low, high, highest, len(values),
+        summary.maximum, summary.maximum_step, len(slow), float(np.sum(slow - median)), early, late,
     )  # fmt: skip
 
 

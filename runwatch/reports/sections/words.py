@@ -1,0 +1,86 @@
+"""Parts of sentences that several sections use."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from runwatch.core.metrics import goal, label
+from runwatch.render import numbers
+from runwatch.reports.document import Cell, Line
+from runwatch.reports.evidence import Curve, last_pass
+
+WIDTH = 240
+"""Points of a line in a figure at most."""
+
+
+def step(number: float | None) -> str:
+    """Return `step 1,200`."""
+    return f"step {numbers.step(number)}"
+
+
+def value(metric: str, number: float | None) -> str:
+    """Return a value as people read it."""
+    return numbers.value(metric, number)
+
+
+def cell(metric: str, number: float | None) -> Cell:
+    """Return a value with what is shown of it."""
+    known = number is not None and np.isfinite(number)
+    return Cell(numbers.value(metric, number), float(number) if known and number is not None else None)
+
+
+def place(number: float | None) -> Cell:
+    """Return a step, if it is known."""
+    known = number is not None and np.isfinite(number)
+    return Cell(numbers.step(number) if known else "-", number if known else None)
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """Return `1 value` or `2,000 values`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def share(part: float, whole: float) -> str:
+    """Return a share in percent."""
+    return numbers.percent(part / whole) if whole > 0 else "-"
+
+
+def moment(unix: float | None) -> str:
+    """Return a Unix time in this machine's time zone; "" if it is not known."""
+    if unix is None:
+        return ""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(unix))
+    except (OverflowError, ValueError, OSError):
+        return ""
+
+
+def name(metric: str) -> str:
+    """Return what people call a metric."""
+    return label(metric)
+
+
+def aim(metric: str) -> str:
+    """Return which values are better."""
+    return {"min": "lower is better", "max": "higher is better"}.get(goal(metric), "")
+
+
+def line(curve: Curve, text: str = "") -> Line:
+    """Return a curve condensed to what a figure can show; lows and highs stay."""
+    points = curve.points
+    kept = np.isfinite(points.mean) & last_pass(curve.steps)
+    x, mean, low, high, weight = (
+        each[kept]
+        for each in (curve.steps, points.mean, points.low, points.high, points.count - points.nonfinite)
+    )
+    if len(x) > WIDTH:
+        edges = np.searchsorted(x, np.linspace(x[0], x[-1], WIDTH + 1)[:-1])
+        edges = np.unique(edges)
+        total = np.add.reduceat(weight, edges)
+        mean = np.add.reduceat(mean * weight, edges) / total
+        low, high = np.minimum.reduceat(low, edges), np.maximum.reduceat(high, edges)
+        last = np.concatenate((edges[1:] - 1, [len(x) - 1]))
+        x = np.concatenate((x[:1], x[last][1:])) if len(edges) > 1 else x[last]
+    return Line(text or name(curve.metric), x, mean, low, high)
