@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import click
 
+from runwatch import __version__
+from runwatch.cli import document
 from runwatch.cli.at_rest import read
+from runwatch.cli.publish import publish, sources_of
+from runwatch.core import text
 from runwatch.core.errors import ExitCode, SourceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runwatch.reports.comparison.compare import Comparison
     from runwatch.reports.evidence import RunEvidence
 
 MOST = 16
@@ -22,19 +26,21 @@ MOST = 16
 @click.command("compare")
 @click.argument("paths", nargs=-1, required=True)
 @click.option("--reference", help="Compare with this run: its name or its PATH. [default: the first]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-@click.option("--html", "as_html", is_flag=True, help="Write one self-contained HTML file.")
-@click.option("-o", "--output", type=click.Path(), help="Write to this file.")
-@click.option("--price-per-gpu-hour", "price", type=click.FloatRange(min=0), help="Add what the runs cost.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file.")
+@click.option("--markdown", "form", flag_value="markdown", help="Write markdown.")
+@click.option("--html", "form", flag_value="html", help="Write one HTML file that needs nothing else.")
+@click.option("--json", "form", flag_value="json", help="Write JSON.")
+@click.option(
+    "--price-per-gpu-hour", "price", type=click.FloatRange(min=0), help="Price of a GPU for an hour."
+)
 @click.option("--format", "wanted", help="Read logs as this format; `runwatch formats` lists them.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 def command(
     paths: tuple[str, ...],
     reference: str | None,
-    as_json: bool,
-    as_html: bool,
     output: str | None,
+    form: str | None,
     price: float | None,
     wanted: str | None,
     ascii_only: bool,
@@ -42,23 +48,37 @@ def command(
 ) -> int:
     """Compare the runs in PATHS with the first of them, or with --reference.
 
-    A PATH is a log, a W&B run, an event file or a directory. Logs and trackers
-    can be mixed. Exit code 3 if no run can be compared.
+    A PATH is a log, a W&B run, an event file or a directory; they can be mixed.
+    What differs in configuration, code and data comes first, then the curves at
+    equal step, tokens and time. A difference is called one only beyond noise.
+
+    Exit code 0: compared; 2: invalid usage or configuration; 3: something
+    cannot be read, or no run can be compared.
 
     Examples:
       runwatch compare base.log exp.log
       runwatch compare runs/*/train.log --reference runs/base/train.log
-      runwatch compare base.log wandb/run-1/run-1.wandb --html -o report.html
+      runwatch compare base.log wandb/run-1/run-1.wandb -o compare.html
     """
     from runwatch.reports.comparison.compare import NOT_COMPARABLE, compare
+    from runwatch.reports.comparison.pages import pages
+    from runwatch.reports.comparison.record import record
 
     given = [(path, run) for path in paths for run in _runs(path, config, wanted)]
     _check(paths, [run for _, run in given])
     names = _names([run.name for _, run in given])
     at = _index(reference, [path for path, _ in given], names)
     comparison = compare([run for _, run in given], names, at, price)
-    runs = dict(zip(names, (run for _, run in given), strict=True))
-    _write(comparison, runs, as_json=as_json, as_html=as_html, output=output, ascii_only=ascii_only)
+    found = tuple(run for _, run in given)
+    made = f"Made by runwatch {__version__} at {time.strftime('%Y-%m-%d %H:%M %Z')}."
+    publish(
+        (pages(comparison, dict(zip(names, found, strict=True)), made),),
+        form,
+        output,
+        sources_of(found),
+        ascii_only=ascii_only,
+        as_json=lambda: document.text(**record(comparison)),
+    )
     if all(pair.verdict == NOT_COMPARABLE for pair in comparison.pairs):
         return ExitCode.UNREADABLE
     return ExitCode.OK
@@ -74,12 +94,12 @@ def _runs(path: str, config: str | None, wanted: str | None) -> tuple[RunEvidenc
 
 def _check(paths: Sequence[str], runs: Sequence[RunEvidence]) -> None:
     """Raise UsageError or SourceError if there is nothing to compare."""
-    sources: dict[str, str] = {}
+    sources: set[str] = set()
     for run in runs:
-        for source in run.sources:
-            if source in sources:
-                raise UsageError("the same file twice", source, "give two different runs")
-            sources[source] = run.name
+        own = sources_of([run])
+        if twice := sorted(own & sources):
+            raise UsageError("the same file twice", text.path(twice[0]), "give two different runs")
+        sources |= own
     if len(runs) < 2:
         raise UsageError("only one run to compare", runs[0].name, "give the path of another one")
     if len(runs) > MOST:
@@ -105,21 +125,3 @@ def _index(reference: str | None, paths: Sequence[str], names: Sequence[str]) ->
         if known.count(reference) == 1:
             return known.index(reference)
     raise UsageError("no such run", reference, f"known runs: {', '.join(names)}")
-
-
-def _write(
-    comparison: Comparison,
-    runs: dict[str, RunEvidence],
-    *,
-    as_json: bool,
-    as_html: bool,
-    output: str | None,
-    ascii_only: bool,
-) -> None:
-    """Print the comparison, or write it to a file."""
-    from runwatch.reports.comparison.record import record
-
-    if as_json:
-        from runwatch.cli.document import show
-
-        show(**record(comparison))
