@@ -33,6 +33,7 @@ MOST = 16
 @click.option(
     "--price-per-gpu-hour", "price", type=click.FloatRange(min=0), help="Price of a GPU for an hour."
 )
+@click.option("--gpus", type=click.IntRange(min=1), help="Number of GPUs, if nothing else says it.")
 @click.option("--format", "wanted", help="Read logs as this format; `runwatch formats` lists them.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
@@ -42,6 +43,7 @@ def command(
     output: str | None,
     form: str | None,
     price: float | None,
+    gpus: int | None,
     wanted: str | None,
     ascii_only: bool,
     config: str | None,
@@ -60,6 +62,7 @@ def command(
       runwatch compare runs/*/train.log --reference runs/base/train.log
       runwatch compare base.log wandb/run-1/run-1.wandb -o compare.html
     """
+    from runwatch.reports.analysis import Options
     from runwatch.reports.comparison.compare import NOT_COMPARABLE, compare
     from runwatch.reports.comparison.pages import pages
     from runwatch.reports.comparison.record import record
@@ -68,7 +71,7 @@ def command(
     _check(paths, [run for _, run in given])
     names = _names([run.name for _, run in given])
     at = _index(reference, [path for path, _ in given], names)
-    comparison = compare([run for _, run in given], names, at, price)
+    comparison = compare([run for _, run in given], names, at, Options(price, gpus))
     found = tuple(run for _, run in given)
     made = f"Made by runwatch {__version__} at {time.strftime('%Y-%m-%d %H:%M %Z')}."
     publish(

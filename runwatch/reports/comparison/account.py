@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from runwatch.core.metrics import LOSS, MFU, SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, VAL_BPB, VAL_LOSS
-from runwatch.reports.comparison.variables import gpu_count
+from runwatch.reports.analysis import Options
+from runwatch.reports.analysis import gpus as gpus_of
 from runwatch.reports.evidence import Curve, RunEvidence
 
 _SPIKES = ("loss_spike", "grad_spike")
@@ -54,14 +55,14 @@ class Account:
     cost: float | None
 
 
-def account(run: RunEvidence, name: str, price: float | None) -> Account:
-    """Return the figures of a run, of its main stage; `price` is that of a GPU hour."""
+def account(run: RunEvidence, name: str, options: Options) -> Account:
+    """Return the figures of a run, of its main stage."""
     stage = run.main
     rows = [row for row in stage.incidents if not row.lead]
     order = ("critical", "warning")
     shown = sorted((row for row in rows if row.severity in order), key=lambda row: order.index(row.severity))
     seconds = stage.clock.length if stage.clock is not None and stage.clock.length > 0 else None
-    gpus = gpu_count(run.facts) or len(stage.ranks) or None
+    gpus, _ = gpus_of(run, options)
     hours = seconds * gpus / 3600.0 if seconds is not None and gpus is not None else None
     speed = next((each for each in (TOKENS_PER_SEC, SAMPLES_PER_SEC) if each in stage.curves), "")
     return Account(
@@ -94,7 +95,7 @@ def account(run: RunEvidence, name: str, price: float | None) -> Account:
         mfu=_typical(stage.curves.get(MFU)),
         gpus=gpus,
         gpu_hours=hours,
-        cost=hours * price if hours is not None and price is not None else None,
+        cost=hours * options.price if hours is not None and options.price is not None else None,
     )
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.core.metrics import LEARNING_RATE, LOSS, VAL_BPB, VAL_LOSS, goal
+from runwatch.reports.analysis import Options
 from runwatch.reports.comparison.account import Account, account
-from runwatch.reports.comparison.curves import STEP, TIME, TOKENS, Line, over, tokens_per_step
-from runwatch.reports.comparison.noise import Gap, common, gap
+from runwatch.reports.comparison.curves import over, tokens_per_step
+from runwatch.reports.comparison.noise import STEP, TIME, TOKENS, Gap, Line, common, gap
 from runwatch.reports.comparison.variables import (
     BATCH,
     LENGTH,
@@ -31,6 +32,7 @@ Floats = NDArray[np.float64]
 
 AXES = (STEP, TOKENS, TIME)
 _LOSSES = (LOSS, VAL_LOSS, VAL_BPB)
+_NOTHING = Options()
 _ENOUGH = 10
 """Equal steps at the beginning that are worth a sentence: the first loss of one seed is always the same."""
 _SAME = 0.02
@@ -76,6 +78,12 @@ class Pair:
         return NO_DIFFERENCE if not found.real else LOWER if found.value < 0 else HIGHER
 
     @property
+    def differs(self) -> bool:
+        """Whether any difference at equal step is more than noise."""
+        found = (self.gaps.get(STEP), *self.evaluations.values())
+        return self.verdict != IDENTICAL and any(gap is not None and gap.real for gap in found)
+
+    @property
     def better(self) -> bool | None:
         """Whether the other one is better; None without a difference, or if nobody knows what is better."""
         wanted = {"min": LOWER, "max": HIGHER}.get(goal(self.metric))
@@ -96,17 +104,17 @@ class Comparison:
 
 
 def compare(
-    runs: Sequence[RunEvidence], names: Sequence[str], reference: int = 0, price: float | None = None
+    runs: Sequence[RunEvidence], names: Sequence[str], reference: int = 0, options: Options = _NOTHING
 ) -> Comparison:
-    """Compare runs with the one at `reference`; `price` is that of a GPU hour."""
-    accounts = [account(run, name, price) for run, name in zip(runs, names, strict=True)]
+    """Compare runs with the one at `reference`."""
+    accounts = [account(run, name, options) for run, name in zip(runs, names, strict=True)]
     base = runs[reference]
     found = [
         (at, _differences(base, run, (names[reference], names[at])))
         for at, run in enumerate(runs)
         if at != reference
     ]
-    alike = [base, *(runs[at] for at, apart in found if apart.is_repeat)]
+    alike = [base, *(runs[at] for at, apart in found if apart.is_repeat and _alike(base.main, runs[at].main))]
     pairs = [
         _pair(base, runs[at], (names[reference], names[at]), accounts[at], apart, _without(alike, runs[at]))
         for at, apart in found
@@ -211,6 +219,14 @@ def _parted(left: Curve, right: Curve) -> tuple[int, float | None, float | None]
         first = at if first is None else min(first, at)
     before = steps[here] if first is None else steps[here][steps[here] < first]
     return count, first, float(before[-1]) if first is not None and len(before) >= _ENOUGH else None
+
+
+def _alike(ours: StageEvidence, theirs: StageEvidence) -> bool:
+    """Return whether runs of one configuration are within noise: what a bug changes is no noise."""
+    metric = primary(ours, theirs)
+    left, right = over(ours, metric, STEP), over(theirs, metric, STEP)
+    found = gap(left, right) if left is not None and right is not None else None
+    return found is not None and not found.real
 
 
 def _without(alike: Sequence[RunEvidence], run: RunEvidence) -> list[StageEvidence]:

@@ -3,49 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.core.metrics import STEP_TIME, TOKENS_PER_SEC
+from runwatch.reports.comparison.noise import TIME, TOKENS, Line
 from runwatch.reports.evidence import Curve, StageEvidence, last_pass
 
 Floats = NDArray[np.float64]
 
-STEP, TOKENS, TIME = "step", "tokens", "time"
 _STEADY = 0.02
 """Largest relative spread of the tokens per step by which they count as one number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Values over a growing x: steps, tokens or seconds. Arrays (n,), finite."""
-
-    x: Floats
-    y: Floats
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def between(self, first: float, last: float) -> Line:
-        """Return what lies in a range, both ends included."""
-        keep = (self.x >= first) & (self.x <= last)
-        return Line(self.x[keep], self.y[keep])
-
-    def means(self, edges: Floats) -> Floats:
-        """Return the mean between each two edges (n + 1,), of straight lines from point to point: (n,).
-
-        So a run that logs every step and one that logs every tenth are compared without a shift.
-        """
-        area = np.concatenate(([0.0], np.cumsum(np.diff(self.x) * (self.y[1:] + self.y[:-1]) / 2)))
-        at = np.clip(edges, self.x[0], self.x[-1])
-        left = np.clip(np.searchsorted(self.x, at, side="right") - 1, 0, len(self.x) - 2)
-        width = at - self.x[left]
-        slope = (self.y[left + 1] - self.y[left]) / (self.x[left + 1] - self.x[left])
-        total = area[left] + width * (self.y[left] + slope * width / 2)
-        means: Floats = np.diff(total) / np.diff(edges)
-        return means
 
 
 def line(curve: Curve) -> Line:

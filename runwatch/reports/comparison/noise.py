@@ -23,9 +23,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.reports.comparison.curves import Line
-
 Floats = NDArray[np.float64]
+
+STEP, TOKENS, TIME = "step", "tokens", "time"
+"""What curves are laid over: the axes of a line."""
 
 SEED_SHIFT = 0.07
 """Standard deviation of what another seed changes, as a part of the steps."""
@@ -46,6 +47,36 @@ _T = (
     2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
 _NORMAL = 1.960
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Values over a growing x: steps, tokens or seconds. Arrays (n,), finite."""
+
+    x: Floats
+    y: Floats
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def between(self, first: float, last: float) -> Line:
+        """Return what lies in a range, both ends included."""
+        keep = (self.x >= first) & (self.x <= last)
+        return Line(self.x[keep], self.y[keep])
+
+    def means(self, edges: Floats) -> Floats:
+        """Return the mean between each two edges (n + 1,), of straight lines from point to point: (n,).
+
+        So a run that logs every step and one that logs every tenth are compared without a shift.
+        """
+        area = np.concatenate(([0.0], np.cumsum(np.diff(self.x) * (self.y[1:] + self.y[:-1]) / 2)))
+        at = np.clip(edges, self.x[0], self.x[-1])
+        left = np.clip(np.searchsorted(self.x, at, side="right") - 1, 0, len(self.x) - 2)
+        width = at - self.x[left]
+        slope = (self.y[left + 1] - self.y[left]) / (self.x[left + 1] - self.x[left])
+        total = area[left] + width * (self.y[left] + slope * width / 2)
+        means: Floats = np.diff(total) / np.diff(edges)
+        return means
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +160,16 @@ def block_error(values: Floats) -> float:
         means = np.array([part.mean() for part in np.array_split(values, count)])
         halves.append(student(count - 1) * float(means.std(ddof=1)) / math.sqrt(count))
     return max(halves)
+
+
+def smoothed(curve: Line, points: int) -> tuple[Floats, Floats, Floats]:
+    """Return x, mean and half of its 95 % range of so many stretches of a curve at most; arrays (n,)."""
+    if len(curve) <= points:
+        return curve.x, curve.y, np.zeros(len(curve))
+    parts = np.array_split(np.arange(len(curve)), points)
+    means = np.array([curve.y[part].mean() for part in parts])
+    errors = np.array([curve.y[part].std() / math.sqrt(len(part)) for part in parts])
+    return np.array([curve.x[part].mean() for part in parts]), means, _NORMAL * errors
 
 
 def seed_noise(curve: Line, last: float) -> float:

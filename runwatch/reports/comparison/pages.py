@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-
-import numpy as np
+from string import ascii_uppercase
 
 from runwatch.core.metrics import LOSS, label
 from runwatch.render import numbers
@@ -12,7 +11,9 @@ from runwatch.reports import document
 from runwatch.reports.comparison import words
 from runwatch.reports.comparison.account import Account
 from runwatch.reports.comparison.compare import HIGHER, LOWER, NOT_COMPARABLE, Comparison
-from runwatch.reports.comparison.curves import STEP, TIME, TOKENS
+from runwatch.reports.comparison.curves import over
+from runwatch.reports.comparison.noise import STEP, TOKENS, Line, smoothed
+from runwatch.reports.comparison.phrases import amount, cause, level, place, unknown
 from runwatch.reports.comparison.variables import MAJOR, SEED, Difference
 from runwatch.reports.document import (
     CRITICAL,
@@ -21,6 +22,7 @@ from runwatch.reports.document import (
     WARNING,
     Cell,
     Document,
+    FactList,
     Figure,
     Items,
     Sentence,
@@ -29,7 +31,7 @@ from runwatch.reports.document import (
     paragraph,
     section,
 )
-from runwatch.reports.evidence import Curve, RunEvidence
+from runwatch.reports.evidence import RunEvidence
 
 _SAME = "same"
 _METHOD = (
@@ -40,6 +42,10 @@ _GUESSED = (
     "What another seed changes is estimated from the slope of the loss. Add runs that differ only in their"
     " seed to measure it."
 )
+_POINTS = 120
+"""Points of a curve: fewer than that are drawn one by one, more as means."""
+_NARROW = 40
+"""Characters of all names together that columns have room for."""
 _MOST = 12
 """Minor differences that are listed."""
 
@@ -47,19 +53,36 @@ _MOST = 12
 def pages(comparison: Comparison, runs: dict[str, RunEvidence], made: str = "") -> Document:
     """Return the document of a comparison; `runs` are the evidence by the names that it uses."""
     found = (
-        _verdict(comparison),
+        section("runs", "Runs", _legend(comparison)),
         _differences(comparison),
+        _verdict(comparison),
         _curves(comparison, runs),
         section(
             "gaps", "Differences of the curves", _gaps(comparison), paragraph(_METHOD, _guessed(comparison))
         ),
-        section("figures", "The runs", _figures(comparison)),
+        section("figures", "Figures", _figures(comparison)),
         section("stability", "Stability", _stability(comparison)),
         section("missing", "What is not known", items(_unknown(comparison))),
     )
     names = ", ".join(pair.other.name for pair in comparison.pairs)
     sections = tuple(each for each in found if each is not None)
     return Document(f"{names} against {comparison.reference.name}", "", _tone(comparison), sections, made)
+
+
+def _heads(comparison: Comparison) -> tuple[str, ...]:
+    """Return what the columns are called: the names, or letters where they are long."""
+    names = tuple(run.name for run in comparison.runs)
+    return names if sum(map(len, names)) <= _NARROW else tuple(ascii_uppercase[: len(names)])
+
+
+def _legend(comparison: Comparison) -> FactList | None:
+    """Return what the letters of columns are."""
+    heads, runs = _heads(comparison), comparison.runs
+    if heads[0] == runs[0].name:
+        return None
+    notes = (" (the reference)", *("" for _ in comparison.pairs))
+    cells = (Cell(f"{run.name}{note}", run.name) for run, note in zip(runs, notes, strict=True))
+    return FactList(tuple(zip(heads, cells, strict=True)))
 
 
 def _tone(comparison: Comparison) -> str:
@@ -95,17 +118,12 @@ def _differences(comparison: Comparison) -> document.Section | None:
     minor = [key for key in order if key[0] not in (MAJOR, SEED)]
     shown = [key for key in order if key not in minor[_MOST:]]
     table = Table(
-        (
-            "",
-            comparison.reference.name,
-            *(pair.other.name for pair in comparison.pairs),
-            "may change the loss",
-        ),
+        ("", *_heads(comparison), "may change the loss"),
         tuple(_difference(key, rows[key], comparison) for key in shown),
         left_out=len(order) - len(shown),
     )
     warnings = [
-        Sentence(_closed(f"{pair.other.name}: {words.cause(pair)}"), WARNING)
+        Sentence(_closed(f"{pair.other.name}: {cause(pair.differences, differs=pair.differs)}"), WARNING)
         for pair in comparison.pairs
         if len(pair.differences.variables) > 1
     ]
@@ -132,35 +150,36 @@ def _curves(comparison: Comparison, runs: dict[str, RunEvidence]) -> document.Se
 
 
 def _figure(metric: str, comparison: Comparison, runs: dict[str, RunEvidence]) -> Figure:
-    names = (run.name for run in comparison.runs if metric in runs[run.name].main.curves)
-    lines = tuple(_line(name, runs[name].main.curves[metric]) for name in names)
+    curves = [(run.name, over(runs[run.name].main, metric, STEP)) for run in comparison.runs]
+    lines = tuple(_line(name, curve) for name, curve in curves if curve is not None)
     return Figure(label(metric), metric, lines)
 
 
-def _line(name: str, curve: Curve) -> document.Line:
-    points = curve.points
-    return document.Line(name, np.asarray(points.last_x), points.mean, points.low, points.high)
+def _line(name: str, curve: Line) -> document.Line:
+    """Return a curve with the range of its noise around it."""
+    x, mean, half = smoothed(curve, _POINTS)
+    return document.Line(name, x, mean, mean - half, mean + half)
 
 
 def _gaps(comparison: Comparison) -> Table:
     """Return the gaps of all pairs as a table."""
-    rows = []
-    for pair in comparison.pairs:
+    rows, heads = [], _heads(comparison)
+    for at, pair in enumerate(comparison.pairs, 1):
         found = [(pair.metric, axis, gap) for axis, gap in pair.gaps.items()]
         found += [(metric, STEP, gap) for metric, gap in pair.evaluations.items() if gap is not None]
         for metric, axis, gap in found:
             verdict = "within noise" if not gap.real else LOWER if gap.value < 0 else HIGHER
             rows.append((
-                Cell(pair.other.name),
+                Cell(heads[at], pair.other.name),
                 Cell(label(metric), metric),
-                Cell(words.place(axis, gap.last), gap.last),
-                Cell(words.level(gap.level, gap), gap.level),
-                Cell(words.level(gap.level + gap.value, gap), gap.level + gap.value),
-                Cell(words.amount(gap), gap.value),
+                Cell(place(axis, gap.last), gap.last),
+                Cell(level(gap.level, gap), gap.level),
+                Cell(level(gap.level + gap.value, gap), gap.level + gap.value),
+                Cell(amount(gap), gap.value),
                 Cell(verdict, gap.real),
             ))  # fmt: skip
     return Table(
-        ("run", "metric", "", comparison.reference.name, "run", "difference", ""),
+        ("run", "metric", "", heads[0], "run", "difference", ""),
         tuple(rows),
         right=(3, 4, 5),
     )
@@ -214,7 +233,7 @@ def _table(comparison: Comparison, rows: _Figures) -> Table:
         found = [figure(run) for run in comparison.runs]
         if any(value is not None for _, value in found):
             cells.append((Cell(title), *(Cell(text, value) for text, value in found)))
-    columns = ("", *(run.name for run in comparison.runs))
+    columns = ("", *_heads(comparison))
     return Table(columns, tuple(cells), right=tuple(range(1, len(columns))))
 
 
@@ -238,12 +257,11 @@ def _speed(run: Account) -> str:
 
 def _unknown(comparison: Comparison) -> list[str]:
     """Return what is missing for a better verdict."""
-    lines = [unknown for pair in comparison.pairs for unknown in pair.differences.unknown]
-    axes = {TOKENS: "tokens of a step", TIME: "time of steps"}
-    lines += [
-        f"the {name} of {pair.other.name} or {comparison.reference.name}"
+    missing = [each for pair in comparison.pairs for each in pair.differences.unknown]
+    missing += [("time of steps", run.name) for run in comparison.runs if run.seconds is None]
+    missing += [
+        ("tokens of a step", pair.other.name)
         for pair in comparison.pairs
-        for axis, name in axes.items()
-        if not pair.problem and axis not in pair.gaps and not (axis == TOKENS and pair.same_tokens)
+        if not pair.problem and TOKENS not in pair.gaps and not pair.same_tokens
     ]
-    return [_closed(each) for each in dict.fromkeys(lines)]
+    return [_closed(each) for each in unknown(missing)]

@@ -9,6 +9,7 @@ from runwatch.core.snapshot import finite
 from runwatch.reports.comparison import words
 from runwatch.reports.comparison.compare import Comparison, Pair
 from runwatch.reports.comparison.noise import Gap
+from runwatch.reports.comparison.phrases import cause, unknown
 
 
 def record(comparison: Comparison) -> dict[str, Any]:
@@ -28,14 +29,14 @@ def _pair(comparison: Comparison, pair: Pair) -> dict[str, Any]:
         "better": pair.better,
         "sentence": words.verdict(comparison, pair),
         "details": list(words.details(comparison, pair)),
-        "cause": words.cause(pair),
+        "cause": cause(apart, differs=pair.differs),
         "metric": pair.metric or None,
         "problem": pair.problem or None,
         "common_steps": pair.common,
         "same_until": pair.same_until,
         "variables": list(apart.variables),
         "differences": [asdict(row) for row in apart.rows],
-        "unknown": list(apart.unknown),
+        "unknown": unknown(apart.unknown),
         "gaps": {axis: _gap(gap) for axis, gap in pair.gaps.items()},
         "evaluations": {metric: gap and _gap(gap) for metric, gap in pair.evaluations.items()},
     }

@@ -86,8 +86,8 @@ class Differences:
     """Those that may matter first."""
     shared: int = 0
     """Facts that both report."""
-    unknown: tuple[str, ...] = ()
-    """What cannot be compared, for people: `code (A reports no commit)`."""
+    unknown: tuple[tuple[str, str], ...] = ()
+    """What is not known, and of which run: ("code", "A")."""
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -131,9 +131,10 @@ def differences(reference: Facts, other: Facts, names: tuple[str, str]) -> Diffe
     rows += _about("hardware", reference.hardware, other.hardware, rf"(?!(?:{_GPUS.pattern})$).*", MINOR)
     known = {"configuration": (ours, theirs), "code": (reference.code, other.code)}
     unknown = tuple(
-        f"the {kind} of {' and '.join(name for name, facts in zip(names, held, strict=True) if not facts)}"
+        (kind, name)
         for kind, held in known.items()
-        if not all(held)
+        for name, facts in zip(names, held, strict=True)
+        if not facts
     )
     rows.sort(key=lambda row: WEIGHTS.index(row.weight))
     return Differences(tuple(rows), shared, unknown)
@@ -283,13 +284,3 @@ def _word(text: str) -> str:
     if word in _NOTHING:
         return ""
     return "true" if word in _TRUE else "false" if word in _FALSE else word
-
-
-def gpu_count(facts: Facts) -> int | None:
-    """Return the number of GPUs, if the facts name one."""
-    for held in (facts.hardware, facts.settings):
-        for name, value in held.items():
-            count = _number(value) if _GPUS.fullmatch(_last(name)) else None
-            if count is not None and 1 <= count < 2**31 and count == int(count):
-                return int(count)
-    return None
