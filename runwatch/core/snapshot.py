@@ -429,6 +429,8 @@ class Compared(msgspec.Struct, frozen=True):
 
     id: str
     charts: tuple[Columns, ...] = ()
+    about: dict[str, str] = {}
+    """Its configuration and where it runs."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):

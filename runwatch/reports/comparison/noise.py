@@ -56,6 +56,12 @@ class Line:
     x: Floats
     y: Floats
 
+    @classmethod
+    def of(cls, points: Sequence[tuple[float, float]]) -> Line:
+        """Return the line through points; of several at one place the last."""
+        table = np.array(sorted(dict(points).items()), np.float64).reshape(-1, 2)
+        return cls(table[:, 0], table[:, 1])
+
     def __len__(self) -> int:
         return len(self.x)
 

@@ -280,6 +280,7 @@ def _compared(shown: Sequence[Shown], view: View) -> tuple[Compared, ...]:
                 one_series.columns(each.run, each.repeats, chart)
                 for chart in view.charts[: max(0, left - number * len(view.charts))]
             ),
+            each.run.about,
         )
         for number, each in enumerate(wanted[:MAX_COMPARED])
     )
@@ -320,7 +321,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         ),
         saving=checkpoint_view.saving(run, phase, now, spoils[0] if spoils else None),
         events=event_rows.rows(run) if view.details else (),
-        about=run.about if view.details else {},
+        about=run.about if view.details or view.compare else {},
         log=tuple(newest),
         log_source=speaker.path if speaker is not None else "",
         log_read=_read_when(speaker, newest),
