@@ -62,7 +62,7 @@ _COMMANDS = re.compile(r"(?i)args|argv|command|cmd(?:_?line)?")
 _TRUE, _FALSE = frozenset({"true", "yes", "on"}), frozenset({"false", "no", "off"})
 _NOTHING = frozenset({"", "none", "null", "nan"})
 _MOSTLY = 0.5
-"""If runs share that part of the settings of the one that knows fewer, a setting that one lacks differs."""
+"""If runs share that part of the settings of the one that knows more, a setting that one lacks differs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,6 @@ def differences(reference: Facts, other: Facts, names: tuple[str, str]) -> Diffe
     rows += _about(
         "code", reference.code, other.code, r"commit|sha|revision|code_?version|dirty|git_?hash", MAJOR
     )
-    rows += _about("data", reference.data, other.data, r".*", MAJOR)
     rows += _about("software", reference.software, other.software, r".*", MINOR)
     rows += _about("number of GPUs", reference.hardware, other.hardware, _GPUS.pattern, MAJOR)
     rows += _about("hardware", reference.hardware, other.hardware, rf"(?!(?:{_GPUS.pattern})$).*", MINOR)
@@ -136,6 +135,8 @@ def differences(reference: Facts, other: Facts, names: tuple[str, str]) -> Diffe
         for name, facts in zip(names, held, strict=True)
         if not facts
     )
+    if shared and not lacking and len(ours) != len(theirs):
+        unknown += (("most settings", names[len(ours) > len(theirs)]),)
     rows.sort(key=lambda row: WEIGHTS.index(row.weight))
     return Differences(tuple(rows), shared, unknown)
 
@@ -143,7 +144,7 @@ def differences(reference: Facts, other: Facts, names: tuple[str, str]) -> Diffe
 def _settings(facts: Facts) -> dict[str, str]:
     """Return settings by short names, those of the command line too."""
     found: dict[str, str] = {}
-    for path, value in facts.settings.items():
+    for path, value in (*facts.settings.items(), *facts.data.items()):
         if not _COMMANDS.fullmatch(_last(path)):
             found.setdefault(_short(path), value)
     commands = [
@@ -203,9 +204,9 @@ def _unique(names: Iterable[str]) -> dict[str, str]:
 
 def _related(ours: Mapping[str, str], theirs: Mapping[str, str]) -> bool:
     """Return whether both report mostly the same settings, so that one that is missing says something."""
-    fewer = min(len(ours), len(theirs))
+    most = max(len(ours), len(theirs))
     common = sum(left is not None and right is not None for _, left, right in _paired(ours, theirs))
-    return fewer > 0 and common >= _MOSTLY * fewer
+    return common > 0 and common >= _MOSTLY * most
 
 
 def _about(
@@ -232,7 +233,12 @@ def _group(name: str) -> str:
     last = _last(name)
     if _GPUS.fullmatch(last):
         return "number of GPUs"
-    if _SEED.fullmatch(last) or (_MINOR.fullmatch(last) and not _NAMES_IT.fullmatch(last)):
+    if _SEED.fullmatch(last):
+        return ""
+    both = "_".join(name.split("/")[-2:])  # `data/path` is one word elsewhere
+    if _NAMES_IT.fullmatch(both):
+        last = both
+    elif _MINOR.fullmatch(last) and not _NAMES_IT.fullmatch(last):
         return ""
     return next((group for group, names in _GROUP.items() if names.fullmatch(last)), "")
 

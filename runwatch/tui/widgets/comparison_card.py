@@ -66,15 +66,14 @@ class ComparisonCard(Panel):
             differs = False
         else:
             differs = found.real
-            text = said(metric, found, name)
-            at = place("step", found.last)
-            yield f"{name}: {text} {at}", "value" if differs else "dim"
+            text, at = said(metric, found, name), place("step", found.last)
+            yield (f"{text} {at}", "value") if differs else (f"{name}: {text} {at}", "dim")
         known = differences(sort_facts(run.about), sort_facts(other.about), (run.name, name))
         changed = [f"{row.name} {row.reference or '-'} > {row.other or '-'}" for row in known.rows]
         more = f" and {len(changed) - _SETTINGS} more" if len(changed) > _SETTINGS else ""
         if changed:
-            yield f"  {'; '.join(changed[:_SETTINGS])}{more}", ""
-        yield f"  {cause(known, differs=differs)}", "warn" if len(known.variables) > 1 else "dim"
+            yield f"{'; '.join(changed[:_SETTINGS])}{more}", ""
+        yield f"{cause(known, differs=differs)}", "warn" if len(known.variables) > 1 else "dim"
 
 
 def _judged(columns: Mapping[str, Columns]) -> list[str]:
