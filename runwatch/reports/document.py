@@ -77,6 +77,9 @@ class Line:
     mean: Floats
     low: Floats
     high: Floats
+    first: float
+    last: float
+    """The exact first and last value; `mean` may be of many."""
 
 
 @dataclass(frozen=True, slots=True)

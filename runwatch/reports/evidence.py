@@ -59,6 +59,11 @@ class Curve:
         return len(self.points.count) == self.summary.count or bool((self.points.count == 1).all())
 
     @property
+    def placed(self) -> bool:
+        """Whether its values have steps; else they are counted."""
+        return self.summary.last_step is not None
+
+    @property
     def steps(self) -> Floats:
         """Step of the last sample of each stretch; the number of the sample if the log has no steps."""
         return self.points.last_x

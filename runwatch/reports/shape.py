@@ -16,6 +16,9 @@ FEWEST = 12
 _BINS = 48
 _FINE = 240
 """The same where only the fall is placed."""
+_FEW = 3
+_NOISY = 0.05
+"""Scatter from which so few values do not make a level."""
 _RECENT = 0.2
 """Part of the steps at the end that the slope is taken from."""
 _CERTAIN = 3.0
@@ -31,13 +34,13 @@ class Shape:
     kind: str
     """`fast drop`, `steady fall`, `late fall`, `flat`, `rise` or `fall and rise`."""
     first: float
-    """Median of the first values."""
+    """Median of the first values; of a long series the first one."""
     few: int
     """How many those are."""
     last: float
     """Median of the last values."""
     of: int
-    """How many those are, and those of all other medians."""
+    """How many those are, and those of all other medians; of a long series they are condensed."""
     best: float
     """Lowest median along the way."""
     best_step: float
@@ -91,8 +94,13 @@ def shape_of(curve: Curve) -> Shape | None:
     first, last = float(fine[0]), float(medians[-1])
     best = int(np.argmin(medians))
     scatter = _scatter(curve, relative)
+    if curve.points.count[0] > 1:
+        first, few = curve.summary.first, 1
+    elif scatter < _NOISY and few > _FEW:
+        first, few = float(np.median(values[:_FEW])), _FEW
     noise = scatter * (abs(last) if relative else 1.0) / max(1.0, of**0.5)
-    fall, low = first - float(medians[best]), np.minimum.accumulate(fine)
+    fall, low = first - float(medians[best]), np.minimum.accumulate(np.concatenate(([first], fine)))
+    fine_at = np.concatenate((steps[:1], fine_at))
     half, most = (_reached(fine_at, low, first - share * fall) for share in (0.5, 0.9))
     better = np.flatnonzero(medians <= float(medians[best]) + max(2 * noise, 0.005 * abs(last)))
     flat_since = float(at[better[0]]) if len(better) else np.nan

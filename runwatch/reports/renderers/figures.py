@@ -12,7 +12,7 @@ def summary(figure: Figure, line: Line) -> str:
     """Return the ends of a line in words."""
     if not len(line.x):
         return "no finite value"
-    first, last = (numbers.value(figure.metric, float(line.mean[at])) for at in (0, -1))
+    first, last = (numbers.value(figure.metric, value) for value in (line.first, line.last))
     return f"{first} to {last}, {figure.x_label} {numbers.step(line.x[0])} to {numbers.step(line.x[-1])}"
 
 

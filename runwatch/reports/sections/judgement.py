@@ -5,8 +5,11 @@ What the rules judge is not judged again: their incidents are the trouble. What 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
+from runwatch.core.ending import OVER
 from runwatch.core.metrics import LEARNING_RATE, STEP_TIME, TOKENS_PER_SEC, is_of_machine
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers, plain
@@ -23,7 +26,7 @@ from runwatch.reports.document import (
     paragraph,
     section,
 )
-from runwatch.reports.evidence import RunEvidence
+from runwatch.reports.evidence import Curve, RunEvidence
 from runwatch.reports.sections import outcome, words
 from runwatch.reports.sections.cost import CHANGED
 from runwatch.reports.sections.learning import planned
@@ -34,12 +37,11 @@ _LOST = 0.1
 """Share of the time lost to one cause that is worth looking into."""
 _CALM = 0.03
 _STATES = {
-    "running": "is still running: its log was written to in the last minutes",
-    "training": "is still running: its log was written to in the last minutes",
-    "vanished": "ended without a word",
-    "stalled": "is hung",
-    "blind": "cannot be seen",
-    "unknown": "has no recorded end: its log stops, and nothing says whether it finished",
+    "running": ("is still running", ": its log was written to in the last minutes"),
+    "vanished": ("ended", " without a word"),
+    "stalled": ("hangs", ""),
+    "blind": ("cannot be seen", ""),
+    "unknown": ("stops", ", and nothing says whether it finished"),
 }
 
 
@@ -85,16 +87,14 @@ def verdict(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
 def ending(run: RunEvidence) -> str:
     """Return how the run ended, in words that follow its name."""
     end = run.newest.ending
-    if end is not None and run.phase not in ("blind",):
+    stage = f"(its last stage, {run.newest.name}) " if len(run.stages) > 1 else ""
+    if end is not None and run.phase in OVER:
         reported = f" (reported by the {end.reported_by})" if end.reported_by not in ("", "log") else ""
-        words_of = {"finished": end.story, "vanished": "ended without a word", "stalled": "is hung"}
-        said = words_of.get(run.phase, run.phase.replace("_", " "))
-        if run.phase in ("crashed", "interrupted", "preempted", "time_limit"):
-            verb = {"crashed": "crashed", "interrupted": "was interrupted", "preempted": "was preempted"}
-            said = f"{verb.get(run.phase, 'hit its time limit')}{_where(run)}: {end.story}"
-        return f"{said}{reported}"
-    said = _STATES.get(run.state, run.state)
-    return f"{said}{_where(run)}" if run.newest.records else said
+        if run.phase == "finished":
+            return f"{stage}{end.story}{reported}"
+        return f"{stage}ended{_where(run)}: {end.story}{reported}"
+    said, more = _STATES.get(run.phase) or _STATES.get(run.state) or (f"is {run.state}", "")
+    return f"{stage}{said}{_where(run)}{more}"
 
 
 def _where(run: RunEvidence) -> str:
@@ -108,6 +108,8 @@ def _where(run: RunEvidence) -> str:
 def _learned(analysis: Analysis) -> list[Sentence]:
     said = []
     loss, shape = analysis.loss, analysis.shape
+    if loss is not None and loss.summary.count == loss.summary.nonfinite:
+        said.append(Sentence(f"The {words.name(loss.metric)} was never a finite number.", CRITICAL))
     if loss is not None and loss.summary.count > loss.summary.nonfinite:
         name, metric = words.name(loss.metric), loss.metric
         first, last = (words.value(metric, x) for x in (loss.summary.first, loss.summary.last))
@@ -136,7 +138,7 @@ def signs(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
     for each in analyses:
         before = f"{each.stage.name}: " if len(analyses) > 1 else ""
         good += [Sentence(before + text, GOOD) for text in _good(each)]
-        bad += [Sentence(before + _finding(row), row.severity) for row in each.trouble[:_MOST]]
+        bad += [Sentence(before + text, tone) for text, tone in _findings(each.trouble)[:_MOST]]
         bad += [Sentence(before + text, WARNING) for text in _bad(each)]
     if run.state == "finished" and run.newest.ending is not None:
         good.insert(0, Sentence(f"It {run.newest.ending.story}.", GOOD))
@@ -150,17 +152,26 @@ def signs(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
     )
 
 
-def _finding(row: IncidentRow) -> str:
+def _findings(rows: Iterable[IncidentRow]) -> list[tuple[str, str]]:
+    """Return what was found with its severity; what was found again is counted."""
+    found: dict[tuple[str, str], list[IncidentRow]] = {}
+    for row in rows:
+        found.setdefault((row.title, row.severity), []).append(row)
+    return [(_finding(same), severity) for (_, severity), same in found.items()]
+
+
+def _finding(same: Sequence[IncidentRow]) -> str:
+    row = same[0]
     where = f" ({words.step(row.step)})" if row.step is not None and "step" not in row.title else ""
-    over = f"; resolved{' at ' + words.step(row.resolved_step) if row.resolved_step is not None else ''}"
-    title = f"{row.title[:1].upper()}{row.title[1:]}"
-    return f"{title}{where}{over if row.state == 'resolved' else ''}."
+    times = f", {len(same)} times" if len(same) > 1 else ""
+    over = ", resolved since" if all(each.state == "resolved" for each in same) else ""
+    return f"{row.title[:1].upper()}{row.title[1:]}{where}{times}{over}."
 
 
 def _good(analysis: Analysis) -> list[str]:
     said = []
     loss, shape, validation = analysis.loss, analysis.shape, analysis.validation
-    if loss is not None and loss.summary.count and not loss.summary.nonfinite:
+    if loss is not None and loss.summary.count and not loss.summary.nonfinite and not _same_value(loss):
         said.append(
             f"All {words.count(loss.summary.count, 'value')} of the {words.name(loss.metric)} are finite."
         )
@@ -186,8 +197,17 @@ def _good(analysis: Analysis) -> list[str]:
     return said
 
 
+def _same_value(loss: Curve) -> bool:
+    return loss.summary.count > 1 and loss.summary.minimum == loss.summary.maximum
+
+
 def _bad(analysis: Analysis) -> list[str]:
     said = []
+    loss = analysis.loss
+    if loss is not None and _same_value(loss) and not loss.summary.nonfinite:
+        many = words.count(loss.summary.count, "record")
+        value = words.value(loss.metric, loss.summary.last)
+        said.append(f"The {words.name(loss.metric)} is {value} in all {many}: nothing is learned from that.")
     shape, found = analysis.shape, analysis.schedule
     rules = {row.rule for row in analysis.stage.incidents}
     if shape is not None and shape.kind == "rise" and not rules & {"divergence", "above_start"}:
@@ -217,17 +237,28 @@ def _same(configured: str, recognized: str) -> bool:
     return not said or any(word in recognized for word in said)
 
 
+def _advised(analysis: Analysis) -> list[Sentence]:
+    """Return what findings advise, notes too: what asks for the same is said once."""
+    notes = [row for row in analysis.stage.incidents if row.severity == "info" and row.state == "firing"]
+    found: dict[str, list[IncidentRow]] = {}
+    for row in (*analysis.trouble, *notes):
+        if advice := plain.advice(row):
+            found.setdefault(advice, []).append(row)
+    said = []
+    for advice, rows in found.items():
+        row = rows[0]
+        where = f" at {words.step(row.step)}" if row.step is not None and "step" not in row.title else ""
+        more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+        tone = NOTE if row.severity == "info" else row.severity
+        said.append(Sentence(f"{row.title[:1].upper()}{row.title[1:]}{where}{more}. {advice}", tone))
+    return said
+
+
 def look_into(analyses: tuple[Analysis, ...]) -> Section | None:
     """Return what was worth looking into, with what to do."""
     found: list[Sentence] = []
     for each in analyses:
-        for row in each.trouble:
-            advice = plain.advice(row)
-            where = f" at {words.step(row.step)}" if row.step is not None and "step" not in row.title else ""
-            if advice:
-                found.append(
-                    Sentence(f"{row.title[:1].upper()}{row.title[1:]}{where}: {advice}", row.severity)
-                )
+        found += _advised(each)
         course, validation = each.course, each.validation
         for lost in course.lost if course is not None else ():
             if course is not None and lost.seconds > _LOST * course.length:

@@ -47,9 +47,10 @@ def loss(analysis: Analysis) -> Section | None:
     if summary.count == summary.nonfinite:
         all_bad = f"None of the {words.count(summary.count, 'value')} of the loss is a finite number."
         return section("loss", "Loss", paragraph(Sentence(all_bad, WARNING)))
+    finite = " finite value" if summary.nonfinite else ""
     said = [
-        f"The {words.name(metric)} has {words.count(summary.count, 'value')}: the first is "
-        f"{_v(metric, summary.first)}, the last {_v(metric, summary.last)}, the lowest "
+        f"The {words.name(metric)} has {words.count(summary.count, 'value')}: the first{finite} is "
+        f"{_v(metric, summary.first)}, the last{finite} {_v(metric, summary.last)}, the lowest "
         f"{_v(metric, summary.minimum)}{_at(summary.minimum_step)}, the highest "
         f"{_v(metric, summary.maximum)}{_at(summary.maximum_step)}."
     ]
@@ -59,16 +60,16 @@ def loss(analysis: Analysis) -> Section | None:
         said.append(f"Its shape is not stated: that takes {FEWEST} finite values.")
         return section("loss", "Loss", paragraph(*said), _figure(analysis, curve))
     return section(
-        "loss", "Loss", paragraph(*said, *_shape(metric, shape), *_spikes(analysis)), _figure(analysis, curve)
+        "loss", "Loss", paragraph(*said, *_shape(curve, shape), *_spikes(analysis)), _figure(analysis, curve)
     )
 
 
-def _shape(metric: str, shape: Shape) -> list[str]:
+def _shape(curve: Curve, shape: Shape) -> list[str]:
+    metric, placed = curve.metric, curve.placed
     kind = _KINDS[shape.kind]
-    levels = (
-        f"from {_v(metric, shape.first)} (median of the first {shape.few}) to {_v(metric, shape.last)} "
-        f"(median of the last {shape.of})"
-    )
+    start = "the first value" if shape.few == 1 else f"median of the first {shape.few}"
+    end = f"median of the last {shape.of}{' condensed values' if shape.few == 1 else ''}"
+    levels = f"from {_v(metric, shape.first)} ({start}) to {_v(metric, shape.last)} ({end})"
     said = [f"{kind}: {levels}."]
     length = shape.last_step - shape.first_step
     if (
@@ -77,24 +78,27 @@ def _shape(metric: str, shape: Shape) -> list[str]:
     ):
         part = (shape.most_step - shape.first_step) / length if length > 0 else 0.0
         said.append(
-            f"Half of its fall was done by {words.step(shape.half_step)} and nine tenths by "
-            f"{words.step(shape.most_step)}, {part:.0%} of the way."
+            f"Half of its fall was done by {words.step(shape.half_step, placed)} and nine tenths by "
+            f"{words.step(shape.most_step, placed)}, {part:.0%} of the way."
         )
     if shape.kind == "fall and rise":
         said.append(
-            f"Its best median was {_v(metric, shape.best)} at {words.step(shape.best_step)}; at the end it "
-            f"is {_percent(shape.last - shape.best, shape.best)} above that."
+            f"Its best median was {_v(metric, shape.best)} at {words.step(shape.best_step, placed)}; at the "
+            f"end it is {_percent(shape.last - shape.best, shape.best)} above that."
         )
     elif shape.flat_since == shape.flat_since and shape.kind not in ("flat", "rise"):
-        said.append(f"It is on a plateau: no median after {words.step(shape.flat_since)} is clearly better.")
-    said.append(_now(metric, shape))
+        said.append(
+            f"It is on a plateau: no median after {words.step(shape.flat_since, placed)} is clearly better."
+        )
+    said.append(_now(curve, shape))
     if shape.relative and shape.scatter > 0:
         said.append(f"Single values scatter by {numbers.percent(shape.scatter)} from one to the next.")
     return said
 
 
-def _now(metric: str, shape: Shape) -> str:
-    recent = f"Over the last fifth, from {words.step(shape.slope_from)},"
+def _now(curve: Curve, shape: Shape) -> str:
+    metric, unit = curve.metric, "steps" if curve.placed else "values"
+    recent = f"Over the last fifth, from {words.step(shape.slope_from, curve.placed)},"
     levels = f"from {_v(metric, shape.recent_first)} to {_v(metric, shape.last)}"
     per = abs(shape.slope) * 1000
     if shape.trend == "flat":
@@ -102,7 +106,7 @@ def _now(metric: str, shape: Shape) -> str:
             return f"{recent} it changed by {abs(shape.recent):.1%}, which is next to nothing."
         return f"{recent} it has no trend that is clear above its noise ({levels})."
     word = "still falls" if shape.trend == "falls" else "rises"
-    return f"{recent} it {word}: {levels}, by {_v(metric, per)} per 1,000 steps."
+    return f"{recent} it {word}: {levels}, by {_v(metric, per)} per 1,000 {unit}."
 
 
 def _spikes(analysis: Analysis) -> list[Sentence]:
@@ -129,7 +133,8 @@ def _figure(analysis: Analysis, curve: Curve) -> Figure:
     pins += [Pin(float(row.step), row.title, "incident") for row in analysis.trouble if row.step is not None]
     if len(lines) > 1 and validation is not None and np.isfinite(validation.best_step):
         pins.append(Pin(validation.best_step, "best validation", "best"))
-    return Figure("Loss", curve.metric, tuple(lines), tuple(pins[:40]), log=wide)
+    unit = "step" if curve.placed else "value"
+    return Figure("Loss", curve.metric, tuple(lines), tuple(pins[:40]), log=wide, x_label=unit)
 
 
 def validation(analysis: Analysis) -> Section | None:
@@ -205,12 +210,13 @@ def learning_rate(analysis: Analysis) -> Section | None:
     if found is None:
         said.append(Sentence(f"Its schedule is not stated: that takes {RATES} values."))
     else:
-        said += _schedule(analysis, curve.metric, found)
+        said += _schedule(analysis, curve, found)
     figure = Figure(words.name(curve.metric), curve.metric, (words.line(curve),))
     return section("learning_rate", "Learning rate", paragraph(*said), figure)
 
 
-def _schedule(analysis: Analysis, metric: str, found: Schedule) -> list[Sentence]:
+def _schedule(analysis: Analysis, curve: Curve, found: Schedule) -> list[Sentence]:
+    metric, placed = curve.metric, curve.placed
     so_far = " so far" if _cut(analysis) else ""
     said = [Sentence(f"Schedule: {found.name}{so_far}.")]
     if found.kind == "irregular":
@@ -221,24 +227,25 @@ def _schedule(analysis: Analysis, metric: str, found: Schedule) -> list[Sentence
         return [*said, Sentence(f"{found.detail[:1].upper()}{found.detail[1:]}.", NOTE)]
     if found.warmup:
         form = {"linear": "linearly ", "cosine": "along a cosine "}.get(found.warmup, "")
-        said.append(
-            Sentence(
-                f"It rose {form}to its peak of {_v(metric, found.peak)} at {words.step(found.peak_step)}."
-            )
-        )
+        where = words.step(found.peak_step, placed)
+        said.append(Sentence(f"It rose {form}to its peak of {_v(metric, found.peak)} at {where}."))
     elif found.kind != "constant":
-        said.append(Sentence(f"Its peak of {_v(metric, found.peak)} is at {words.step(found.peak_step)}."))
+        said.append(
+            Sentence(f"Its peak of {_v(metric, found.peak)} is at {words.step(found.peak_step, placed)}.")
+        )
     if found.kind == "constant" and found.peak <= 0:
         said.append(
             Sentence("It is zero throughout: printed with too few digits, or nothing was learned.", NOTE)
         )
     if found.held_until == found.held_until:
-        said.append(Sentence(f"It stayed there until {words.step(found.held_until)}."))
+        said.append(Sentence(f"It stayed there until {words.step(found.held_until, placed)}."))
     if found.detail:
         said.append(Sentence(f"{found.detail[:1].upper()}{found.detail[1:]}."))
     if found.end == found.end:
         said.append(
-            Sentence(f"The fitted decay ends at {words.step(found.end)}, at {_v(metric, _floor(found))}.")
+            Sentence(
+                f"The fitted decay ends at {words.step(found.end, placed)}, at {_v(metric, _floor(found))}."
+            )
         )
     if found.residual == found.residual and found.kind not in ("constant", "step", "warm-up"):
         exact = "less than 0.001%" if found.residual < 1e-5 else f"{found.residual:.2g} of the peak"
@@ -249,7 +256,13 @@ def _schedule(analysis: Analysis, metric: str, found: Schedule) -> list[Sentence
 def planned(analysis: Analysis) -> list[Sentence]:
     """Return whether the schedule did what the run's plan and configuration say."""
     found, stage = analysis.schedule, analysis.stage
-    if found is None or stage.total is None or found.end != found.end or found.kind == "step":
+    if (
+        found is None
+        or stage.total is None
+        or stage.last_step is None
+        or found.end != found.end
+        or found.kind == "step"
+    ):
         return []
     if abs(found.end - stage.total) <= 0.03 * stage.total:
         return [Sentence("It ends where the run was planned to end.")]

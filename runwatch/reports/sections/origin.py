@@ -50,6 +50,8 @@ def when(analysis: Analysis) -> Section | None:
     if stage.total is not None:
         done = f" ({numbers.percent(stage.fraction)} done)" if stage.fraction is not None else ""
         facts.append(("planned steps", Cell(f"{stage.total:,}{done}", stage.total)))
+    if stage.epoch_steps is not None:
+        facts.append(("steps of an epoch", Cell(f"{stage.epoch_steps:,}", stage.epoch_steps)))
     if clock is None:
         said = "Nothing in what was read says when steps were made, so no times are stated."
         return section("time", "Time", FactList(tuple(facts)), paragraph(said))

@@ -16,6 +16,8 @@ _MOST_INCIDENTS = 40
 _MOST_CHECKPOINTS = 30
 _MOST_EVIDENCE = 8
 _LINES = 12
+_HIDDEN = frozenset({"frames", "ending", "kind", "signature", "events"})
+"""Evidence that is for programs, or too long."""
 
 
 def results(analysis: Analysis) -> Section | None:
@@ -119,8 +121,8 @@ def _evidence(row: IncidentRow) -> str:
     parts += [f"rank {row.rank}"] if row.rank is not None else []
     parts += [f"resolved at {words.step(row.resolved_step)}"] if row.resolved_step is not None else []
     for name, value in list(row.evidence.items())[:_MOST_EVIDENCE]:
-        if value is not None and value != "":
-            shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+        if value not in (None, "") and name not in _HIDDEN:
+            shown = f"{value:.4g}" if isinstance(value, float) else str(value)[:120]
             parts.append(f"{name.replace('_', ' ')} {shown}")
     parts += [f"followed by: {'; '.join(row.symptoms[:4])}"] if row.symptoms else []
     return ", ".join(parts)

@@ -15,9 +15,9 @@ WIDTH = 240
 """Points of a line in a figure at most."""
 
 
-def step(number: float | None) -> str:
-    """Return `step 1,200`."""
-    return f"step {numbers.step(number)}"
+def step(number: float | None, placed: bool = True) -> str:
+    """Return `step 1,200`, or `value 1,200` of a series without steps."""
+    return f"{'step' if placed else 'value'} {numbers.step(number)}"
 
 
 def value(metric: str, number: float | None) -> str:
@@ -70,17 +70,21 @@ def aim(metric: str) -> str:
 def line(curve: Curve, text: str = "") -> Line:
     """Return a curve condensed to what a figure can show; lows and highs stay."""
     points = curve.points
+    text = text or name(curve.metric)
     kept = np.isfinite(points.mean) & last_pass(curve.steps)
     x, mean, low, high, weight = (
         each[kept]
         for each in (curve.steps, points.mean, points.low, points.high, points.count - points.nonfinite)
     )
     if len(x) > WIDTH:
-        edges = np.searchsorted(x, np.linspace(x[0], x[-1], WIDTH + 1)[:-1])
-        edges = np.unique(edges)
+        edges = np.unique(np.searchsorted(x, np.linspace(x[0], x[-1], WIDTH + 1)[:-1]))
         total = np.add.reduceat(weight, edges)
         mean = np.add.reduceat(mean * weight, edges) / total
         low, high = np.minimum.reduceat(low, edges), np.maximum.reduceat(high, edges)
-        last = np.concatenate((edges[1:] - 1, [len(x) - 1]))
-        x = np.concatenate((x[:1], x[last][1:])) if len(edges) > 1 else x[last]
-    return Line(text or name(curve.metric), x, mean, low, high)
+        ends = np.concatenate((edges[1:] - 1, [len(x) - 1]))
+        x = np.concatenate((x[:1], x[ends][1:])) if len(edges) > 1 else x[ends]
+    begin, end = curve.summary.first, curve.summary.last
+    if len(x) and points.count[0] > 1 and np.isfinite(begin):
+        x = np.concatenate((points.first_x[:1], x))
+        mean, low, high = (np.concatenate(([begin], each)) for each in (mean, low, high))
+    return Line(text, x, mean, low, high, begin, end)

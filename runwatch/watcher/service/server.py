@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from runwatch.alerts.incidents.incidents import Change
 from runwatch.alerts.routing.silences import InMemory, Silences
 from runwatch.config.loader import Config, load
+from runwatch.config.sections import ReportsConfig
 from runwatch.core import sample
 from runwatch.core.notice import Notice
 from runwatch.core.redaction import redact
@@ -37,6 +38,7 @@ from runwatch.watcher.service.intake import Intake
 from runwatch.watcher.service.launch import Assignment
 from runwatch.watcher.service.notices import Notices
 from runwatch.watcher.service.notify import Notifier
+from runwatch.watcher.service.run_reports import RunReports
 from runwatch.watcher.service.sampling import Samplers
 from runwatch.watcher.service.watchlist import Watchlist
 
@@ -93,6 +95,7 @@ class Server:
         self.opened, self.heard = self._intake.opened, self._intake.heard
         self.receive, self.shown = self._intake.receive, self._intake.shown
         self._silences: Silences = self.store or InMemory()
+        self._reports = self._open_reports()
         self.notifier = self._notify()
         every = sampler.EVERY if assignment.private else sampler.CALM
         self._samplers = Samplers(self.sampled, self.notice, assignment.pids, every)
@@ -120,6 +123,7 @@ class Server:
         await asyncio.gather(ticking, return_exceptions=True)
         await self._readers.stop()
         await self._samplers.stop()
+        await self._reports.stop()
         self.clients.close()
         try:
             await asyncio.to_thread(self.notifier.close)
@@ -175,6 +179,8 @@ class Server:
         self.engine.configure(config.ruleset())  # the last that can fail
         self._watchlist.use(config)
         before, self.config = self.config, config
+        if before.reports != config.reports:
+            self._reports.use(config.reports, config.path)
         if before.telling != config.telling:
             self.notifier.close(0.0)  # first: the next one takes over what this one has told
             self.notifier = self._notify()
@@ -197,7 +203,13 @@ class Server:
             self.engine,
             silences=self._silences,
             epoch=self.store.epoch if self.store is not None else "",
+            report=self._reports.place,
         )
+
+    def _open_reports(self) -> RunReports:
+        """Return what writes reports; a private engine, which ends with its screen, writes none."""
+        config = ReportsConfig() if self.assignment.private else self.config.reports
+        return RunReports(config, self.assignment.state_path, self.config.path, self.notice)
 
     def _open_store(self) -> Store | None:
         """Return what keeps a daemon's state; a private engine's ends with it."""
@@ -333,6 +345,7 @@ class Server:
         await self._judge(judged, now)
         self.changed(self.keeper.settled({group.id for group in read}))
         self.keeper.tick()
+        self._reports.tick(read, now)
         try:
             self.notifier.tick(now, {group.id for group in read})
         except Exception as error:  # notices are not worth the clock
