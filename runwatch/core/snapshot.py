@@ -353,6 +353,8 @@ class PastRun(msgspec.Struct, frozen=True):
     """Unix time of the newest line."""
     watched: float = 0.0
     """Unix time of the commit."""
+    report: str = ""
+    """Path of the report that was written at its end."""
 
 
 class StageRow(msgspec.Struct, frozen=True):

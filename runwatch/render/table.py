@@ -75,7 +75,7 @@ def _incident(row: IncidentRow, now: float, glyphs: Glyphs) -> list[str]:
 
 
 def past(runs: Sequence[PastRun], now: float, glyphs: Glyphs = UNICODE, width: int = 100) -> list[str]:
-    """Return one line for each run that was watched: sign, name, how far, best value, length, age."""
+    """Return one line for each run that was watched: how far, best value, length, age, report."""
     return table([_past(run, now, glyphs) for run in runs], width, stretch=1, right=(4,))
 
 
@@ -95,4 +95,5 @@ def _past(run: PastRun, now: float, glyphs: Glyphs) -> list[str]:
         f"{best} {at}".strip(),
         "" if run.seconds is None else numbers.duration(run.seconds),
         "" if run.written is None else f"{numbers.brief(max(0.0, now - run.written))} ago",
+        run.report,
     ]

@@ -84,3 +84,11 @@ def test_means_of_stretches_add_up_to_the_mean_of_the_whole(values, parts):
 
 def test_students_t():
     assert (student(0), student(1), student(10), student(1000)) == (np.inf, 12.706, 2.228, 1.960)
+
+
+def test_a_loss_that_diverged_breaks_nothing():
+    values = losses(1)
+    values[-30:] = 1e300
+    found = gap(line(losses(2)), line(values))
+    assert found is not None
+    assert found.value > 0

@@ -35,11 +35,15 @@ def command(words: tuple[str, ...], as_json: bool, ascii_only: bool) -> int:
       runwatch runs exp crashed
       runwatch runs --json
     """
+    from runwatch.config.loader import load
     from runwatch.watcher.persistence.store import past_runs
+    from runwatch.watcher.service.run_reports import directory_of, written
     from runwatch.watcher.service.sockets import state_directory
 
     live = _live()
-    runs = [_current(run, live) for run in past_runs(state_directory())]
+    state = state_directory()
+    reports = written(directory_of(load().reports, state))
+    runs = [_current(run, live, reports) for run in past_runs(state)]
     runs.sort(key=lambda run: run.written or run.watched, reverse=True)
     shown = [run for run in runs if _fits(run, words)]
     if words and runs and not shown:
@@ -74,14 +78,15 @@ def _live() -> dict[str, str] | None:
         return None
 
 
-def _current(run: PastRun, live: dict[str, str] | None) -> PastRun:
+def _current(run: PastRun, live: dict[str, str] | None, reports: dict[str, str]) -> PastRun:
     """Return a run as it is now: one that nobody watches may have ended since."""
     import msgspec
 
     from runwatch.render.states import ended
+    from runwatch.watcher.service.run_reports import key_of
 
     phase = (live or {}).get(run.name, run.phase if ended(run.phase) else UNWATCHED)
-    return msgspec.structs.replace(run, phase=phase)
+    return msgspec.structs.replace(run, phase=phase, report=reports.get(key_of(run.id), ""))
 
 
 def _fits(run: PastRun, words: Sequence[str]) -> bool:

@@ -39,6 +39,7 @@ _TRAINING = (8, 4, 4)
 _EVALUATIONS = (3, 3, 5)
 _BLOCKS = (8, 16)
 _MOST_BINS = 512
+_LARGEST = 1e100
 GUESS = 4
 """How many degrees of freedom the guess of what another seed changes is worth."""
 # Student's t, 97.5 %, for 1 to 30 degrees of freedom.
@@ -64,6 +65,10 @@ class Line:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def bounded(self) -> Line:
+        """Return it with values that can be squared: a loss that diverged may be 1e300."""
+        return Line(self.x, np.clip(self.y, -_LARGEST, _LARGEST))
 
     def between(self, first: float, last: float) -> Line:
         """Return what lies in a range, both ends included."""
@@ -114,6 +119,7 @@ class Gap:
         return abs(self.value) > self.half
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def gap(
     reference: Line,
     other: Line,
@@ -128,6 +134,7 @@ def gap(
     guessed, as a half width of `least` at least. Each value of `evaluations` is that of one checkpoint, on
     the same data.
     """
+    reference, other, *repeats = (each.bounded() for each in (reference, other, *repeats))
     window = common(reference, other, _EVALUATIONS if evaluations else _TRAINING)
     if window is None:
         return None
@@ -143,9 +150,10 @@ def gap(
     guess = max(least / _NORMAL, math.hypot(*guessed))
     pooled = (GUESS * guess**2 + freedom * 2 * variance) / (GUESS + freedom)
     seed = math.sqrt(pooled) * (student(GUESS + freedom) if freedom else _NORMAL)
-    return Gap(
-        float(np.mean(apart)), block_error(apart), seed, first, last, level, len(repeats) if freedom else 0
-    )
+    value, noise = float(np.mean(apart)), block_error(apart)
+    if not math.isfinite(value + noise + seed):
+        return None
+    return Gap(value, noise, seed, first, last, level, len(repeats) if freedom else 0)
 
 
 def common(reference: Line, other: Line, enough: tuple[int, ...] = _TRAINING) -> tuple[float, float] | None:

@@ -158,7 +158,7 @@ def _figure(metric: str, comparison: Comparison, runs: dict[str, RunEvidence]) -
 def _line(name: str, curve: Line) -> document.Line:
     """Return a curve with the range of its noise around it."""
     x, mean, half = smoothed(curve, _POINTS)
-    return document.Line(name, x, mean, mean - half, mean + half)
+    return document.Line(name, x, mean, mean - half, mean + half, float(curve.y[0]), float(curve.y[-1]))
 
 
 def _gaps(comparison: Comparison) -> Table:
