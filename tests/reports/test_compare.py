@@ -169,7 +169,10 @@ def empty(path: Path, content: str = "") -> Path:
     ("make", "said"),
     [
         (lambda p: without_loss(p / "b.jsonl"), "no loss: b.jsonl"),
-        (lambda p: run(p / "b", 2, steps=2), "too few records in common: 2 in the shorter run, 4 are needed"),
+        (
+            lambda p: run(p / "b", 2, steps=2),
+            "too few records in common: 2 in steps 1 to 2, and 4 or more are needed",
+        ),
         (lambda p: run(p / "b", 2, steps=1), "b has 1 finite value of train/loss"),
         (
             lambda p: later(run(p / "b", 2)),

@@ -33,6 +33,8 @@ Floats = NDArray[np.float64]
 AXES = (STEP, TOKENS, TIME)
 _LOSSES = (LOSS, VAL_LOSS, VAL_BPB)
 _NOTHING = Options()
+_NAMED = 4
+"""Metrics that an error names."""
 _ENOUGH = 10
 """Equal steps at the beginning that are worth a sentence: the first loss of one seed is always the same."""
 _SAME = 0.02
@@ -143,10 +145,7 @@ def _pair(
         if (found := gap(left, right, _lines(alike, metric, axis))) is not None:
             gaps[axis] = found
     if STEP not in gaps:
-        held = min(ours.curves[metric].summary.count, theirs.curves[metric].summary.count)
-        return Pair(
-            told, apart, metric, problem=f"too few records in common: {held} in the shorter run, 4 are needed"
-        )
+        return Pair(told, apart, metric, problem=_too_few(ours, theirs, metric))
     evaluations = _evaluations(ours, theirs, metric, gaps[STEP], alike)
     together = _parted(ours.curves[metric], theirs.curves[metric])
     return Pair(told, apart, metric, gaps, evaluations, *together, same_tokens=_same_tokens(ours, theirs))
@@ -186,8 +185,18 @@ def _problem(ours: StageEvidence, theirs: StageEvidence, metric: str, names: tup
     return ""
 
 
+def _too_few(ours: StageEvidence, theirs: StageEvidence, metric: str) -> str:
+    """Return that two runs have too few records in common to compare them."""
+    curves = [curve for stage in (ours, theirs) if (curve := over(stage, metric, STEP)) is not None]
+    first, last = max(curve.x[0] for curve in curves), min(curve.x[-1] for curve in curves)
+    held = min(len(curve.between(first, last)) for curve in curves)
+    return f"too few records in common: {held} in steps {first:,.0f} to {last:,.0f}, and 4 or more are needed"
+
+
 def _known(stage: StageEvidence) -> str:
-    return ", ".join(name for name in stage.curves if goal(name)) or "none"
+    names = [name for name in stage.curves if goal(name)]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}" or "none"
 
 
 def _evaluations(
