@@ -64,10 +64,18 @@ class Validation:
     last_gap: Gap | None
 
     @property
+    def behind(self) -> float:
+        """How much worse the last value is than the best."""
+        return self.best - self.last if self.larger else self.last - self.best
+
+    @property
     def worse(self) -> float:
-        """How much worse the last value is than the best, as a share of it."""
-        apart = self.best - self.last if self.larger else self.last - self.best
-        return apart / abs(self.best) if self.best else 0.0
+        """The same as a share of the best; Inf where their signs differ."""
+        return (
+            self.behind / abs(self.best)
+            if self.best * self.last > 0
+            else (float("inf") if self.behind > 0 else 0.0)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +132,14 @@ def analyze(stage: StageEvidence, facts: Facts) -> Analysis:
 
 
 def main_loss(stage: StageEvidence) -> Curve | None:
-    """Return the training loss; without one, the loss that was printed most often outside of evaluations."""
+    """Return the training loss; without one, the positive loss that was printed most often."""
     if LOSS in stage.curves:
         return stage.curves[LOSS]
     named = [
         curve
         for name, curve in stage.curves.items()
         if goal(name) == "min" and not name.startswith(_EVALUATIONS) and "loss" in name.lower()
+        if curve.summary.minimum > 0  # one of both signs, as of policies, does not fall by learning
     ]
     return max(named, key=lambda curve: curve.summary.count, default=None)
 
@@ -168,8 +177,9 @@ def gpus(run: RunEvidence, options: Options) -> tuple[int | None, str]:
     seen = {name.split("/")[1] for stage in run.stages for name in stage.curves if name.startswith("gpu/")}
     if seen:
         return len(seen), "as many were measured"
-    ranks = max((len(stage.ranks) for stage in run.stages), default=0)
-    return (ranks, "one for each rank that was read") if ranks > 1 else (None, "")
+    ranks = max((set(stage.ranks) for stage in run.stages), key=len, default=set[int]())
+    whole = len(ranks) > 1 and ranks == set(range(len(ranks)))  # of others, some may be missing
+    return (len(ranks), "one for each rank that was read") if whole else (None, "")
 
 
 def _validation(stage: StageEvidence) -> Validation | None:

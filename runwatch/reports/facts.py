@@ -11,6 +11,8 @@ Texts = Mapping[str, str]
 _KINDS = {
     "identity": r"name|display_name|id|run_id|entity|project|group|job_type|notes|tags|user(?:name)?|email"
     r"|started_?at|start_time|timestamp|heartbeat_?at|finished_?at",
+    "summary": r"step|iteration|epoch"
+    r"|(?:val|eval|valid|test|best|train|final|min)_(?:loss|bpb|ppl|acc\w*|score)",
     "code": r"git(?:_\w+)?|commit(?:_\w+)?|remote|repo(?:sitory)?|branch|dirty|root|program"
     r"|code_?path(?:_\w+)?|script|entry_?point|command|cmd(?:_?line)?|argv|code_?version|uncommitted\w*|sha|revision",
     "data": r"data|data_?sets?(?:_\w+)?|data_?path\w*|data_?dir\w*|data_?files?"

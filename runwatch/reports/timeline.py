@@ -17,12 +17,16 @@ TRAINING, EVALUATING, SAVING = "training", "evaluation", "checkpointing"
 BOTH = "evaluation and checkpointing"
 WARMING, AGAIN, PAUSED = "warm-up", "steps done again", "pause without a known cause"
 RESTARTING, BETWEEN = "restart", "change of epoch"
+SHORT = "short pauses, by its step times"
+"""What the clock has beyond plain steps and known pauses, where step times are printed."""
+_UNPLACED = 0.02
+"""Share of the time from which that is stated."""
 FEWEST = 8
 """Records from which pauses are told from plain steps."""
-_PAUSE = 1.0
-"""Time beyond that of plain steps, as a share of it, that makes a pause between two records."""
-_PAUSE_OF_MANY = 0.2
-"""The same between condensed records."""
+_PAUSE = 0.1
+"""Time beyond that of plain steps, as a share of it, that makes a pause between two records at least."""
+_NOISE = 4.0
+"""Deviations of the usual times that it must exceed too."""
 _SHORTEST = 0.5
 """Seconds of a pause at least."""
 _FIRST = 8
@@ -70,7 +74,9 @@ def course(stage: StageEvidence) -> Course | None:
     plain = np.where(done > 0, done, 0.0) * usual
     over = took - plain
     shortest = max(_SHORTEST, 1.5 * _resolution(clock.seconds))
-    pauses = (over > np.maximum(shortest, (_PAUSE_OF_MANY if condensed else _PAUSE) * plain)) | (done <= 0)
+    share = over[plain > 0] / plain[plain > 0]
+    noise = 1.4826 * float(np.median(np.abs(share - np.median(share)))) if len(share) else 0.0
+    pauses = (over > np.maximum(shortest, max(_PAUSE, _NOISE * noise) * plain)) | (done <= 0)
     evaluated, saved = _within(clock, _evaluations(stage)), _within(clock, _saves(stage))
     turned = _within(clock, _epochs(stage))
     again = _again(clock.steps)
@@ -92,9 +98,22 @@ def course(stage: StageEvidence) -> Course | None:
             middle = end - float(over[index])
             _extend(parts, TRAINING, begin, middle)
             _extend(parts, cause, middle, end)
-    lost = tuple(sorted((_lost(cause, each) for cause, each in found.items()), key=lambda x: -x.seconds))
-    total = sum(each.seconds for each in lost)
-    return Course(tuple(parts), lost, clock.length, max(0.0, clock.length - total), condensed)
+    lost = [_lost(cause, each) for cause, each in found.items()]
+    rest = max(0.0, clock.length - sum(each.seconds for each in lost))
+    short = rest - _stepping(stage, clock)
+    if short > _UNPLACED * clock.length:
+        lost.append(Lost(SHORT, 0, short, 0.0, float("nan")))
+        rest -= short
+    lost.sort(key=lambda each: -each.seconds)
+    return Course(tuple(parts), tuple(lost), clock.length, rest, condensed)
+
+
+def _stepping(stage: StageEvidence, clock: Clock) -> float:
+    """Return the seconds that steps took by the step times that are printed; Inf where nothing says so."""
+    curve = stage.curves.get(STEP_TIME)
+    if curve is None or stage.restarts or curve.summary.nonfinite:
+        return float("inf")
+    return curve.mean * float(clock.steps[-1] - clock.steps[0])
 
 
 def _usual(done: Floats, took: Floats) -> Floats | None:

@@ -12,7 +12,7 @@ from runwatch.reports.analysis import Analysis, analyze
 from runwatch.reports.evidence import gather
 from runwatch.watcher.engine.check import check
 
-from .logs import cosine, trained
+from .logs import cosine, stamped, trained
 
 NOW = 1.9e9
 STEPS = 400
@@ -113,3 +113,18 @@ def test_validation_best_last_and_gap(tmp_path: Path) -> None:
     assert (found.best_step, found.after_best) == (400, 0)
     assert found.last_gap is not None
     assert found.last_gap.size == pytest.approx(0.2, abs=0.03)
+
+
+def test_an_evaluation_that_is_shorter_than_the_steps_between_records_is_seen(tmp_path: Path) -> None:
+    rows: list[tuple[float, str]] = []
+    now = 0.0
+    for step in range(50, 5_050, 50):
+        now += 40.0 + (25.0 if step % 250 == 50 and step > 50 else 0.0) + 0.2 * math.sin(step)
+        rows.append((now, f"step {step}/5000 loss {2 + 50 / step:.4f} lr 1.0e-03"))
+        if step % 250 == 0:
+            rows.append((now + 0.5, f"step {step} val_loss {2.2 + 50 / step:.4f}"))
+    course = _analysis(tmp_path, stamped(rows)).course
+    assert course is not None
+    (lost,) = course.lost
+    assert (lost.cause, lost.times) == ("evaluation", 19)
+    assert lost.seconds == pytest.approx(19 * 25, abs=10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from runwatch.core.batch import NODE
 from runwatch.core.metrics import (
     DATA_TIME,
     LOSS,
@@ -147,23 +148,29 @@ def ranks(analysis: Analysis) -> Section | None:
         return None
     trained = sum(state.step is not None for state in found.values()) > 1
     rows = []
-    for rank, state in list(found.items())[:_MOST]:
+    known = {rank: state for rank, state in found.items() if state.done is not None}
+    for rank, state in list(known.items())[:_MOST]:
         done = state.step if trained else state.done
         loss = state.latest.get(LOSS)
+        node, number = divmod(rank, NODE)
         rows.append((
-            Cell(str(rank), rank), Cell(numbers.step(done), done), words.cell(LOSS, loss),
-            words.cell(STEP_TIME, state.step_time),
+            Cell(f"{number} of node {node}" if node else str(rank), rank),
+            Cell(numbers.step(done), done), words.cell(LOSS, loss), words.cell(STEP_TIME, state.step_time),
         ))  # fmt: skip
     steps = [done for state in found.values() if (done := state.step if trained else state.done) is not None]
-    said = f"{words.count(len(found), 'rank')} reported."
+    silent = len(found) - len(known)
+    said = (
+        f"{words.count(len(known), 'rank')} reported how far {'it was' if len(known) == 1 else 'they were'}."
+    )
+    said += f" {words.count(silent, 'other')} printed no step." if silent else ""
     if steps and trained:
         behind = sum(step < max(steps) for step in steps)
         said += f" All are at {words.step(max(steps))}." if not behind else (
             f" {words.count(behind, 'rank')} ended before {words.step(max(steps))}, the last of them at "
             f"{words.step(min(steps))}."
         )  # fmt: skip
-    columns = ("rank", "step" if trained else "evaluated", "loss", "step time")
-    table = Table(columns, tuple(rows), max(0, len(found) - _MOST), right=(1, 2, 3))
+    columns = ("rank", "step" if trained else "done", "loss", "step time")
+    table = Table(columns, tuple(rows), max(0, len(known) - _MOST), right=(1, 2, 3))
     return section("ranks", "Ranks", paragraph(said), table)
 
 

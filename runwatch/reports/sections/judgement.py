@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from runwatch.core.ending import OVER
-from runwatch.core.metrics import LEARNING_RATE, STEP_TIME, TOKENS_PER_SEC, is_of_machine
+from runwatch.core.metrics import LEARNING_RATE, SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, is_of_machine
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers, plain
 from runwatch.reports.analysis import Analysis, Options, gpus
@@ -29,8 +29,8 @@ from runwatch.reports.document import (
 from runwatch.reports.evidence import Curve, RunEvidence
 from runwatch.reports.sections import outcome, words
 from runwatch.reports.sections.cost import CHANGED
-from runwatch.reports.sections.learning import planned
-from runwatch.reports.timeline import ends
+from runwatch.reports.sections.learning import ends_as_planned
+from runwatch.reports.timeline import Lost, ends
 
 _MOST = 12
 _LOST = 0.1
@@ -115,10 +115,9 @@ def _learned(analysis: Analysis) -> list[Sentence]:
         first, last = (words.value(metric, x) for x in (loss.summary.first, loss.summary.last))
         text = f"The {name} went from {first} to {last}"
         if shape is not None:
-            trend = {"falls": "and was still falling", "rises": "and was rising", "flat": "and was flat"}[
-                shape.trend
-            ]
-            text += f" {trend} at the end"
+            trend = {"falls": "and was still falling", "rises": "and was rising"}.get(shape.trend)
+            level = "and was level" if abs(shape.recent) < 0.01 else "without a clear trend"
+            text += f" {trend or level} at the end"
         said.append(Sentence(f"{text}."))
     validation = analysis.validation
     if validation is not None:
@@ -139,7 +138,7 @@ def signs(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
         before = f"{each.stage.name}: " if len(analyses) > 1 else ""
         good += [Sentence(before + text, GOOD) for text in _good(each)]
         bad += [Sentence(before + text, tone) for text, tone in _findings(each.trouble)[:_MOST]]
-        bad += [Sentence(before + text, WARNING) for text in _bad(each)]
+        bad += [Sentence(before + text, NOTE) for text in _bad(each)]
     if run.state == "finished" and run.newest.ending is not None:
         good.insert(0, Sentence(f"It {run.newest.ending.story}.", GOOD))
     bad += outcome.unread(run)
@@ -175,17 +174,17 @@ def _good(analysis: Analysis) -> list[str]:
         said.append(
             f"All {words.count(loss.summary.count, 'value')} of the {words.name(loss.metric)} are finite."
         )
-    if shape is not None and shape.kind in ("fast drop", "steady fall", "late fall"):
+    if shape is not None and shape.relative and shape.kind in ("fast drop", "steady fall", "late fall"):
         first, last = (words.value(loss.metric if loss else "", x) for x in (shape.first, shape.last))
-        part = f", by {numbers.percent(shape.fell)}" if shape.relative else ""
-        said.append(f"The loss fell from {first} to {last}{part} (medians).")
+        said.append(f"The loss fell from {first} to {last}, by {numbers.percent(shape.fell)} (medians).")
     if validation is not None and not validation.after_best and validation.curve.summary.count > 2:
         metric = validation.curve.metric
         said.append(f"The last {words.name(metric)}, {words.value(metric, validation.last)}, is the best.")
     found = analysis.schedule
     if found is not None and found.kind not in ("irregular", "unclear"):
         said.append(f"The learning rate follows a known schedule: {found.name}.")
-    said += [each.text for each in planned(analysis) if not each.tone]
+    if ends_as_planned(analysis):
+        said.append("The schedule of the learning rate ends where the run was planned to end.")
     speed = analysis.stage.curves.get(TOKENS_PER_SEC)
     if speed is not None and speed.summary.count > 30:
         early, late = ends(speed)
@@ -218,7 +217,6 @@ def _bad(analysis: Analysis) -> list[str]:
     if found is not None and clear and not _same(analysis.configured, found.name):
         named = analysis.configured
         said.append(f"The configuration says {named}, but the learning rate looks like {found.name}.")
-    said += [each.text for each in planned(analysis) if each.tone]
     course = analysis.course
     for lost in course.lost if course is not None else ():
         if course is not None and lost.seconds > _LOST * course.length:
@@ -265,8 +263,7 @@ def look_into(analyses: tuple[Analysis, ...]) -> Section | None:
                 found.append(
                     Sentence(
                         f"{lost.cause[:1].upper()}{lost.cause[1:]}: {numbers.duration(lost.seconds)} of "
-                        f"{numbers.duration(course.length)}, the longest after "
-                        f"{words.step(lost.longest_step)}.",
+                        f"{numbers.duration(course.length)}{_longest(lost)}.",
                         NOTE,
                     )
                 )
@@ -287,6 +284,10 @@ def look_into(analyses: tuple[Analysis, ...]) -> Section | None:
     return section("look", "Worth looking into", items([*unique[:_MOST], *more]))
 
 
+def _longest(lost: Lost) -> str:
+    return f", the longest after {words.step(lost.longest_step)}" if lost.longest else ""
+
+
 def missing(run: RunEvidence, analyses: tuple[Analysis, ...], options: Options) -> Section | None:
     """Return which evidence was missing, and so what this report cannot say."""
     main = max(analyses, key=lambda each: each.stage.records)
@@ -301,7 +302,7 @@ def missing(run: RunEvidence, analyses: tuple[Analysis, ...], options: Options) 
             main.stage.clock is not None and not main.stage.clock.pauses,
             "Dates of lines: pauses for evaluations and checkpoints cannot be seen.",
         ),
-        (STEP_TIME not in curves and TOKENS_PER_SEC not in curves, "Step times and throughput."),
+        (not {STEP_TIME, TOKENS_PER_SEC, SAMPLES_PER_SEC} & {*curves}, "Step times and throughput."),
         (not any(map(is_of_machine, curves)), "GPU and host metrics: no tracker measured them."),
         (gpus(run, options)[0] is None, "The number of GPUs."),
         (

@@ -98,14 +98,14 @@ def _shape(curve: Curve, shape: Shape) -> list[str]:
 
 def _now(curve: Curve, shape: Shape) -> str:
     metric, unit = curve.metric, "steps" if curve.placed else "values"
-    recent = f"Over the last fifth, from {words.step(shape.slope_from, curve.placed)},"
+    recent = f"Since {words.step(shape.slope_from, curve.placed)}"
     levels = f"from {_v(metric, shape.recent_first)} to {_v(metric, shape.last)}"
     per = abs(shape.slope) * 1000
     if shape.trend == "flat":
         if abs(shape.recent) < 0.01:
             return f"{recent} it changed by {abs(shape.recent):.1%}, which is next to nothing."
-        return f"{recent} it has no trend that is clear above its noise ({levels})."
-    word = "still falls" if shape.trend == "falls" else "rises"
+        return f"{recent} it had no trend that is clear above its noise ({levels})."
+    word = "fell" if shape.trend == "falls" else "rose"
     return f"{recent} it {word}: {levels}, by {_v(metric, per)} per 1,000 {unit}."
 
 
@@ -175,10 +175,9 @@ def _validated(analysis: Analysis, main: Validation) -> list[str]:
         f"{_at(main.last_step)}."
     ]
     if main.after_best and main.worse > 0:
-        said.append(
-            f"{words.count(main.after_best, 'evaluation')} followed the best one; the last is "
-            f"{numbers.percent(main.worse)} worse."
-        )
+        worse = numbers.percent(main.worse) if np.isfinite(main.worse) else _v(metric, main.behind)
+        many = words.count(main.after_best, "evaluation")
+        said.append(f"{many} followed the best one; the last is {worse} worse.")
     elif not main.after_best:
         said.append("The last evaluation is the best one.")
     first, last = main.first_gap, main.last_gap
@@ -190,12 +189,8 @@ def _validated(analysis: Analysis, main: Validation) -> list[str]:
             "values before)."
         )
     if first is not None and last is not None and first.step < last.step:
-        change = last.size - first.size
-        if abs(change) < 0.01 * abs(last.validation):
-            said.append(f"The gap is about what it was at {words.step(first.step)}.")
-        else:
-            word = "grew" if change > 0 else "shrank"
-            said.append(f"Since {words.step(first.step)} the gap {word} by {_v(metric, abs(change))}.")
+        side = "above" if first.size >= 0 else "below"
+        said.append(f"At {words.step(first.step)} it was {_v(metric, abs(first.size))} {side}.")
     return said
 
 
@@ -250,25 +245,25 @@ def _schedule(analysis: Analysis, curve: Curve, found: Schedule) -> list[Sentenc
     if found.residual == found.residual and found.kind not in ("constant", "step", "warm-up"):
         exact = "less than 0.001%" if found.residual < 1e-5 else f"{found.residual:.2g} of the peak"
         said.append(Sentence(f"Residual of the fit (root mean square): {exact}."))
-    return [*said, *planned(analysis)]
+    return [*said, *_planned(analysis, found)]
 
 
-def planned(analysis: Analysis) -> list[Sentence]:
-    """Return whether the schedule did what the run's plan and configuration say."""
-    found, stage = analysis.schedule, analysis.stage
-    if (
-        found is None
-        or stage.total is None
-        or stage.last_step is None
-        or found.end != found.end
-        or found.kind == "step"
-    ):
-        return []
-    if abs(found.end - stage.total) <= 0.03 * stage.total:
+def ends_as_planned(analysis: Analysis) -> bool:
+    """Return whether the schedule ends where the run was planned to end."""
+    found, total = analysis.schedule, analysis.stage.total
+    placed = analysis.rate is not None and analysis.rate.placed
+    known = placed and found is not None and total is not None and found.end == found.end
+    return known and found is not None and total is not None and abs(found.end - total) <= 0.03 * total
+
+
+def _planned(analysis: Analysis, found: Schedule) -> list[Sentence]:
+    """Return whether the schedule ends where the run does."""
+    stage = analysis.stage
+    if ends_as_planned(analysis):
         return [Sentence("It ends where the run was planned to end.")]
-    if found.end < stage.total and (stage.last_step or 0) > 1.02 * found.end:
+    if stage.total is not None and (stage.last_step or 0) > 1.02 * found.end:
         text = f"It ends before the planned {stage.total:,} steps; after that it stayed at its floor."
-        return [Sentence(text, NOTE)]
+        return [Sentence(text)]
     return []
 
 

@@ -27,6 +27,7 @@ def what_ran(run: RunEvidence, options: Options) -> Section | None:
     facts += [("GPUs", Cell(f"{number} ({why})", number))] if number is not None else []
     for kind in ("identity", "code", "data", "software", "hardware", "summary"):
         found: Mapping[str, str] = getattr(run.facts, kind)
+        found = {name: text for name, text in found.items() if (name, text) != ("name", run.name)}
         facts += [(_named(name), Cell(text, text)) for name, text in list(found.items())[:20]]
     return section("run", "What ran", FactList(tuple(facts)))
 
@@ -67,7 +68,14 @@ def when(analysis: Analysis) -> Section | None:
         return section("time", "Time", FactList(tuple(facts)), paragraph(note, *_notes(analysis)))
     rows = [_row("plain training steps", "", course.plain, course.length)]
     rows += [
-        _row(each.cause, f"{each.times:,}", each.seconds, course.length, each.longest, each.longest_step)
+        _row(
+            each.cause,
+            f"{each.times:,}" if each.times else "",
+            each.seconds,
+            course.length,
+            each.longest,
+            each.longest_step,
+        )
         for each in course.lost
     ]
     table = Table(("phase", "times", "seconds", "share", "longest"), tuple(rows), right=(1, 2, 3))
@@ -113,7 +121,10 @@ def _row(
 
 
 def _sources(run: RunEvidence) -> str:
-    names = [path.rstrip("/").rpartition("/")[2] or path for path in run.sources]
+    parts = [path.rstrip("/").split("/") for path in run.sources]
+    names = [each[-1] or path for each, path in zip(parts, run.sources, strict=True)]
+    if len(set(names)) < len(names):
+        names = ["/".join(each[-3:]) for each in parts]
     more = f" and {len(names) - 4} more" if len(names) > 4 else ""
     return ", ".join(names[:4]) + more
 

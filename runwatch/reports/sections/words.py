@@ -13,6 +13,8 @@ from runwatch.reports.evidence import Curve, last_pass
 
 WIDTH = 240
 """Points of a line in a figure at most."""
+_BYTES = 1 << 20
+"""Bytes of memory that any process takes."""
 
 
 def step(number: float | None, placed: bool = True) -> str:
@@ -21,14 +23,15 @@ def step(number: float | None, placed: bool = True) -> str:
 
 
 def value(metric: str, number: float | None) -> str:
-    """Return a value as people read it."""
-    return numbers.value(metric, number)
+    """Return a value as people read it; a memory that cannot be in bytes has no known unit."""
+    small = number is not None and abs(number) < _BYTES and "mem" in metric.lower()
+    return numbers.si(number) if small else numbers.value(metric, number)
 
 
 def cell(metric: str, number: float | None) -> Cell:
     """Return a value with what is shown of it."""
     known = number is not None and np.isfinite(number)
-    return Cell(numbers.value(metric, number), float(number) if known and number is not None else None)
+    return Cell(value(metric, number), float(number) if known and number is not None else None)
 
 
 def place(number: float | None) -> Cell:
