@@ -146,7 +146,8 @@ def _curves(comparison: Comparison, runs: dict[str, RunEvidence]) -> document.Se
     """Return the curves over each other: what the verdict is about, and the evaluations."""
     metrics = dict.fromkeys(pair.metric for pair in comparison.pairs if pair.metric)
     metrics |= dict.fromkeys(metric for pair in comparison.pairs for metric in pair.evaluations)
-    return section("curves", "Curves", *(_figure(metric, comparison, runs) for metric in metrics))
+    blocks = ((paragraph(f"{label(metric)}:"), _figure(metric, comparison, runs)) for metric in metrics)
+    return section("curves", "Curves", *(block for both in blocks for block in both))
 
 
 def _figure(metric: str, comparison: Comparison, runs: dict[str, RunEvidence]) -> Figure:
