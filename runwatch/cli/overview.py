@@ -7,6 +7,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "tail": "Watch a training log on a live screen.",
         "run": "Run a command, keep its log, and watch it.",
         "check": "Read logs to the end and report findings.",
+        "compare": "Show how runs differ, and whether that is more than noise.",
         "demo": "Watch a small real training run.",
     },
     "After the run": {
@@ -15,6 +16,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "Watch in the background": {
         "watch": "Run as a background daemon.",
         "status": "Show the status of all runs.",
+        "runs": "List the runs that were watched.",
         "attach": "Open the screen on a daemon, on this or another host.",
         "add": "Add paths to what the daemon watches.",
         "drop": "Remove paths from what the daemon watches.",

@@ -330,6 +330,33 @@ class RunRow(msgspec.Struct, frozen=True):
     """Its loss from the beginning to now; only for views that show it. None is not finite."""
 
 
+class PastRun(msgspec.Struct, frozen=True):
+    """A run that is or was watched, as of the newest commit; None is not known."""
+
+    id: str
+    name: str
+    phase: str
+    """As in RunRow."""
+    sources: tuple[str, ...] = ()
+    format: str | None = None
+    step: int | None = None
+    total: int | None = None
+    loss: float | None = None
+    best_metric: str = ""
+    best: float | None = None
+    best_at: int | None = None
+    seconds: float | None = None
+    """Length of its training."""
+    health: str = "ok"
+    reason: str = ""
+    written: float | None = None
+    """Unix time of the newest line."""
+    watched: float = 0.0
+    """Unix time of the commit."""
+    report: str = ""
+    """Path of the report that was written at its end."""
+
+
 class StageRow(msgspec.Struct, frozen=True):
     """One stage of a pipeline."""
 
@@ -404,6 +431,8 @@ class Compared(msgspec.Struct, frozen=True):
 
     id: str
     charts: tuple[Columns, ...] = ()
+    about: dict[str, str] = {}
+    """Its configuration and where it runs."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import click
 
 from runwatch.cli.at_rest import read
+from runwatch.cli.publish import publish, sources_of
 from runwatch.core import text
-from runwatch.core.errors import ExitCode, RunwatchError, SourceError, UsageError
-
-if TYPE_CHECKING:
-    from runwatch.reports.document import Document
-
-_ENDINGS = {".html": "html", ".htm": "html", ".json": "json"}
+from runwatch.core.errors import ExitCode, UsageError
 
 
 @click.command("report")
@@ -70,54 +60,5 @@ def command(
         if not runs:
             raise UsageError("no such run", text.plain(name), f"there is {', '.join(known[:8])}")
     documents = tuple(report(run, rest.now, Options(price, gpus)) for run in runs)
-    if form is None and output is not None:
-        form = _ENDINGS.get(os.path.splitext(output)[1].lower(), "markdown")
-    if form is None and sys.stdout.isatty():
-        _show(documents, ascii_only)
-    elif output is None:
-        click.echo(_text(documents, form or "markdown"), nl=False)
-    else:
-        sources = {os.path.realpath(path) for run in runs for path in run.sources}
-        _write(Path(output), _text(documents, form or "markdown"), sources)
+    publish(documents, form, output, sources_of(runs), ascii_only=ascii_only)
     return ExitCode.UNREADABLE if any(isinstance(error.__cause__, OSError) for error in rest.missing) else 0
-
-
-def _show(documents: tuple[Document, ...], ascii_only: bool) -> None:
-    from runwatch.render.glyphs import glyphs
-    from runwatch.reports.renderers.terminal import terminal
-
-    width = shutil.get_terminal_size().columns
-    for line in terminal(documents, width, glyphs(ascii_only, sys.stdout.encoding)):
-        print(line)
-
-
-def _text(documents: tuple[Document, ...], form: str) -> str:
-    """Return reports in one of the forms; each is imported when it is needed."""
-    if form == "html":
-        from runwatch.reports.renderers.html import html
-
-        return html(documents)
-    if form == "json":
-        from runwatch.reports.renderers.as_json import as_json
-
-        return as_json(documents)
-    from runwatch.reports.renderers.markdown import markdown
-
-    return markdown(documents)
-
-
-def _write(path: Path, content: str, sources: set[str]) -> None:
-    """Write a file as a whole, never over what was read."""
-    if os.path.realpath(path) in sources:
-        raise UsageError("the report would replace what was read", str(path), "choose another file for -o")
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_text(content, encoding="utf-8")
-        os.replace(aside, path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> RunwatchError:
-    return SourceError("cannot write the report", str(path), error.strerror or str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from runwatch.core.snapshot import Columns
 from runwatch.core.text import plain
@@ -74,8 +75,8 @@ def _figure(figure: Figure, width: int, glyphs: Glyphs) -> Iterator[str]:
         return
     drawn = plot(columns, width, _HEIGHT, options=Options(glyphs, log=figure.log))
     yield from ("".join(text for text, _ in row).rstrip() for row in drawn.rows)
-    for line in figure.lines:
-        yield from _wrapped(f"{line.label}: {summary(figure, line)}", width, f"{glyphs.dot} ")
+    for line, sign in zip_longest(figure.lines, (glyphs.dot, *glyphs.points)[: len(figure.lines)]):
+        yield from _wrapped(f"{line.label}: {summary(figure, line)}", width, f"{sign or glyphs.dot} ")
 
 
 def _columns(metric: str, line: Line) -> Columns:

@@ -24,7 +24,7 @@ from runwatch.core import text
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.ingest import wire
-from runwatch.watcher.persistence import frozen
+from runwatch.watcher.persistence import frozen, past_runs
 from runwatch.watcher.persistence.saved import ReadPlace, Saved
 
 if TYPE_CHECKING:
@@ -287,7 +287,8 @@ class Keeper:
             if group is None or not self._adrift.isdisjoint(group.sources):
                 continue
             try:
-                saved.append(Saved(key, frozen.freeze(group, self._notice), self._of(group)))
+                runs = past_runs.of(group)
+                saved.append(Saved(key, frozen.freeze(group, self._notice), self._of(group), runs))
             except Exception as error:  # whatever a batch has left in it
                 self._notice(f"{group.name} cannot be kept: {type(error).__name__}: {error}")
         changes, handed = list(self._changes.values()), list(self._handed)

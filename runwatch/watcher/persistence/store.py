@@ -26,7 +26,7 @@ from runwatch.alerts.incidents.incidents import Change
 from runwatch.alerts.routing.silences import Silence
 from runwatch.core import text
 from runwatch.core.notice import Notice
-from runwatch.core.snapshot import IncidentRow
+from runwatch.core.snapshot import IncidentRow, PastRun
 from runwatch.system import private_files
 from runwatch.watcher.persistence import state_file
 from runwatch.watcher.persistence.saved import Kept, ReadPlace, Record, Saved
@@ -202,6 +202,7 @@ class Store:
 
         def write(db: sqlite3.Connection) -> None:
             db.execute("DELETE FROM incidents WHERE changed < ?", (until,))
+            db.execute("DELETE FROM runs WHERE changed < ?", (until,))
             _drop(db, [row[0] for row in db.execute("SELECT id FROM groups WHERE saved < ?", (until,))])
             excess = state_file.used(db) - self._most
             for key, size in db.execute("SELECT id, length(body) FROM groups ORDER BY saved").fetchall():
@@ -333,12 +334,33 @@ def _records(rows: Iterable[Sequence[Any]]) -> Iterator[Record]:
             yield Record(run_id, row, found, changed, bool(sent))
 
 
+def past_runs(directory: Path) -> list[PastRun]:
+    """Return the runs that the state directory knows, the newest first; a daemon may be using it."""
+    db = state_file.read_only(directory / FILE)
+    found: list[PastRun] = []
+    if db is None:
+        return found
+    with contextlib.closing(db), contextlib.suppress(sqlite3.Error):  # an older version has no such table
+        for (body,) in db.execute("SELECT body FROM runs ORDER BY changed DESC, rowid"):
+            with contextlib.suppress(msgspec.MsgspecError):
+                found.append(msgspec.msgpack.decode(body, type=PastRun))
+    return found
+
+
 def _put(db: sqlite3.Connection, group: Saved, now: float) -> None:
     db.execute("INSERT OR REPLACE INTO groups VALUES (?, ?, ?)", (group.id, group.body, now))
     db.executemany(
         "INSERT INTO sources VALUES (?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET group_id = excluded.group_id, body = excluded.body",
         [(key, group.id, msgspec.json.encode(place)) for key, place in group.places.items()],
+    )
+    db.execute("DELETE FROM runs WHERE group_id = ?", (group.id,))
+    db.executemany(
+        "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)",
+        [
+            (run.id, group.id, now, msgspec.msgpack.encode(msgspec.structs.replace(run, watched=now)))
+            for run in group.runs
+        ],
     )
 
 

@@ -27,7 +27,27 @@ PATIENCE = 900.0
 MOST_WAITING = 256
 _NICE = 10
 _UNSAFE = re.compile(r"[^\w.+-]+")
-_OURS = re.compile(r".*-[0-9a-f]{12}\.(?:html|md|json)")
+_OURS = re.compile(r".*-([0-9a-f]{12})\.(?:html|md|json)")
+
+
+def directory_of(config: ReportsConfig, state: Path) -> Path:
+    """Return where reports are written; `state` is the daemon's directory."""
+    named = os.path.expanduser(config.directory)
+    return Path(named) if named else state / "reports"
+
+
+def written(directory: Path) -> dict[str, str]:
+    """Return the reports in a directory: the key of a run -> path."""
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return {}
+    return {found[1]: str(directory / name) for name in sorted(names) if (found := _OURS.fullmatch(name))}
+
+
+def key_of(run_id: str) -> str:
+    """Return what the name of a run's report ends in."""
+    return digest(run_id)[:12]
 
 
 class RunReports:
@@ -47,8 +67,7 @@ class RunReports:
     def use(self, config: ReportsConfig, settings: Path | None) -> None:
         """Write as another configuration says from now on."""
         self._config, self._settings = config, settings
-        named = os.path.expanduser(config.directory)
-        self._directory = Path(named) if named else self._state / "reports"
+        self._directory = directory_of(config, self._state)
 
     def place(self, run_id: str, name: str) -> str:
         """Return where the report of a run is written; "" if none is."""
@@ -56,7 +75,7 @@ class RunReports:
             return ""
         safe = _UNSAFE.sub("_", name).strip("._")[-80:] or "run"
         ending = {"markdown": "md"}.get(self._config.form, self._config.form)
-        return str(self._directory / f"{safe}-{digest(run_id)[:12]}.{ending}")
+        return str(self._directory / f"{safe}-{key_of(run_id)}.{ending}")
 
     def tick(self, groups: Iterable[Group], now: float) -> None:
         """Look at runs at Unix time `now`; begin a report if one is due and none is being written."""
