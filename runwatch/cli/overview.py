@@ -9,6 +9,9 @@ GROUPS: dict[str, dict[str, str]] = {
         "check": "Read logs to the end and report findings.",
         "demo": "Watch a small real training run.",
     },
+    "After the run": {
+        "export": "Write every value as CSV, JSON, Parquet, event files or figures.",
+    },
     "Watch in the background": {
         "watch": "Run as a background daemon.",
         "status": "Show the status of all runs.",
