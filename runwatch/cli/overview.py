@@ -10,6 +10,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "demo": "Watch a small real training run.",
     },
     "After the run": {
+        "replay": "Play a finished log, or the recording of a live watch.",
         "export": "Write every value as CSV, JSON, Parquet, event files or figures.",
     },
     "Watch in the background": {
