@@ -184,6 +184,7 @@ def test_each_rank_has_event_files_of_its_own_and_no_name_leaves_the_directory(t
     assert all(folder.rpartition("/")[2] in ("rank0", "rank1") for folder in folders)
 
 
+@pytest.mark.real
 @pytest.mark.filterwarnings("ignore")
 def test_tensorboard_itself_reads_the_same_bits(tmp_path):
     accumulators = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
@@ -203,6 +204,7 @@ def test_tensorboard_itself_reads_the_same_bits(tmp_path):
     assert {accumulator.SummaryMetadata(tag).plugin_data.plugin_name for tag, _, _ in found} == {"scalars"}
 
 
+@pytest.mark.real
 @pytest.mark.filterwarnings("ignore")
 def test_pandas_and_pyarrow_read_the_same_bits(tmp_path):
     pandas, pq = pytest.importorskip("pandas"), pytest.importorskip("pyarrow.parquet")
@@ -233,6 +235,7 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
     assert not list(tmp_path.glob("*.p*"))
 
 
+@pytest.mark.real
 @pytest.mark.filterwarnings("ignore")
 def test_figures_are_pictures_and_arrays_that_runwatch_reads(tmp_path):
     pytest.importorskip("matplotlib")

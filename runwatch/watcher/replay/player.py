@@ -83,7 +83,7 @@ class Player:
         target = max(self._reached, time)
         while True:
             for at, given in self._coming:
-                self.now = max(self.now, at)
+                self.now = max(self.now, min(at, self._reached))
                 self._take(at, given)
                 if spell is not None and system.monotonic() - begun > spell:
                     return False

@@ -199,7 +199,7 @@ class ReplayServer:
 
     def picture(self, view: protocol.View, now: float) -> bytes:
         """Return the frame for a view, encoded."""
-        shown = snapshot(tuple(self.shown.values()), view, now, self.notices)
+        shown = snapshot(tuple(self.shown.values()), view, self.player.now, self.notices)
         return protocol.encode(protocol.Frame(replace(shown, replay=self._state())))
 
     def changed(self, changes: Iterable[Change]) -> None:

@@ -133,7 +133,7 @@ class _LogPlay:
             self._state = 2
             self._files.close()
             yield time, self._message(self._parser.flush(), time)
-            yield time, wire.Ended(self._source)
+            yield time + self._timeline.silence, wire.Ended(self._source)  # as old as it is, as in `check`
 
     def close(self) -> None:
         """Close the log."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time as system
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,6 +39,8 @@ class Timeline:
     """Bytes of the log."""
     basis: str
     """What the times are from, for people."""
+    silence: float
+    """Seconds for which it had not grown when it was looked at."""
 
     @property
     def first(self) -> float:
@@ -63,12 +66,12 @@ def timeline(path: str, parser: StreamParser) -> Timeline:
     """Read a log to its end and return its timeline. Raises SourceError."""
     parts: list[Floats] = []
     others: list[Floats] = []
-    size = every = 0
+    size = every = events = 0
     try:
         written = os.stat(path).st_mtime
         for data in (*blocks(path, BLOCK), b""):
             batch = parser.feed(data) if data else parser.flush()
-            size += len(data)
+            size, events = size + len(data), events + len(batch.events)
             train = [table for table in batch.tables if table.kind == TRAIN]
             (parts if train else others).append(_rows(train or batch.tables))
             if sum(part.shape[1] for part in parts) > MOST:
@@ -76,6 +79,8 @@ def timeline(path: str, parser: StreamParser) -> Timeline:
     except OSError as error:
         raise SourceError("cannot read", path, error.strerror or str(error)) from error
     rows = np.concatenate(parts or others or [np.empty((4, 0))], axis=1)
+    if not rows.shape[1] and events:  # it is played in one moment
+        rows = np.array([[0.0], [np.nan], [np.nan], [np.nan]])
     if not rows.shape[1]:
         raise SourceError(
             "no training run recognized", path, "`runwatch formats PATH` shows what is understood"
@@ -83,7 +88,7 @@ def timeline(path: str, parser: StreamParser) -> Timeline:
     offset, stamps, step, seconds = rows
     order = np.argsort(offset, kind="stable")
     time, basis = _times(stamps[order], step[order], seconds[order] * 2**every, written)
-    return Timeline(offset[order], time, size, basis)
+    return Timeline(offset[order], time, size, basis, max(0.0, system.time() - written))
 
 
 def _rows(tables: Sequence[Table]) -> Floats:
