@@ -7,11 +7,13 @@ GROUPS: dict[str, dict[str, str]] = {
         "tail": "Watch a training log on a live screen.",
         "run": "Run a command, keep its log, and watch it.",
         "check": "Read logs to the end and report findings.",
-        "compare": "Show how runs differ, and whether that is more than noise.",
         "demo": "Watch a small real training run.",
     },
     "After the run": {
         "report": "Write a report of a run: text, markdown, HTML or JSON.",
+        "compare": "Show how runs differ, and whether that is more than noise.",
+        "replay": "Play a finished log, or the recording of a live watch.",
+        "export": "Write every value as CSV, JSON, Parquet, event files or figures.",
     },
     "Watch in the background": {
         "watch": "Run as a background daemon.",

@@ -435,6 +435,22 @@ class Compared(msgspec.Struct, frozen=True):
     """Its configuration and where it runs."""
 
 
+class Replay(msgspec.Struct, frozen=True):
+    """How far a replay is; times are Unix times of what is played."""
+
+    first: float
+    last: float
+    now: float
+    speed: float | None
+    """Seconds of the run in one second; None: as fast as possible."""
+    state: str
+    """playing, paused, seeking, searching (for the next incident), or ended."""
+    basis: str
+    """What its times are from."""
+    incidents: tuple[float, ...] = ()
+    """When incidents began, as far as it was played at any time."""
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """Everything one frame of a screen needs."""
 
@@ -451,3 +467,5 @@ class Snapshot(msgspec.Struct, frozen=True):
     """What else is known of that, and what to do."""
     late: float = 0.0
     """Seconds since this was true, if it is out of reach."""
+    replay: Replay | None = None
+    """Where a finished run is played, not watched."""

@@ -53,9 +53,23 @@ def check(
     for path in paths:
         if os.path.isdir(path):
             busy(f"searching {path}")
-    errors: list[SourceError] = []
     blind = unreadable or (lambda error: None)
     files = discover.find(paths, prefer=prefer, note=engine.troubles.append, unread=blind)
+    read(engine, files, now, unreadable, own, only, busy)
+    return engine
+
+
+def read(
+    engine: Engine,
+    files: Sequence[discover.Found],
+    now: float,
+    unreadable: Callable[[SourceError], None] | None = None,
+    own: Sequence[Format] = (),
+    only: str | None = None,
+    busy: Callable[[str], object] = lambda doing: None,
+) -> None:
+    """Let an engine read these files to their end and judge them; see `check`. Raises SourceError."""
+    errors: list[SourceError] = []
     formats = restricted((*own, *catalogue()), only)
     older = rotated(file.path for file in files if file.member.kind == LOG)
     for number, file in enumerate(files, 1):
@@ -83,7 +97,6 @@ def check(
         where = files[0].path if len(files) == 1 else f"{len(files)} files"
         advice = f"{lines:,} lines read; `runwatch formats PATH` shows what is understood"
         raise SourceError("no training run recognized", where, advice)
-    return engine
 
 
 def _read(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +18,7 @@ from runwatch.alerts.routing.silences import InMemory, Silences
 from runwatch.config.loader import Config, load
 from runwatch.config.sections import ReportsConfig
 from runwatch.core import sample
+from runwatch.core.errors import UsageError
 from runwatch.core.notice import Notice
 from runwatch.core.redaction import redact
 from runwatch.core.series import FULL, LEAN
@@ -25,10 +27,12 @@ from runwatch.watcher.engine import stacks, views
 from runwatch.watcher.engine.attention import CALM, Attention, goes_on, newest
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.group import Group
+from runwatch.watcher.ingest import wire
 from runwatch.watcher.ingest.prewarmed_worker import Spare
 from runwatch.watcher.ingest.readers import Readers
 from runwatch.watcher.persistence.keeper import Keeper
 from runwatch.watcher.processes.memory import give_back
+from runwatch.watcher.recordings.recorder import Recorder
 from runwatch.watcher.samplers import sampler
 from runwatch.watcher.service.clients import Clients
 from runwatch.watcher.service.clock import Clock
@@ -88,12 +92,13 @@ class Server:
         """Called after each look at the clock: the loop is well."""
         self._attention = Attention(0.0 if assignment.private else CALM)
         self._frames = Frames()
+        self._recorder = self._record()
         self.store = self._open_store()
         self.keeper = Keeper(self.store, self.engine, self.notice)
         owed = self.keeper.restore(self.paths, self.since)
         self._intake = Intake(self.engine, self.keeper, self)
         self.opened, self.heard = self._intake.opened, self._intake.heard
-        self.receive, self.shown = self._intake.receive, self._intake.shown
+        self.shown = self._intake.shown
         self._silences: Silences = self.store or InMemory()
         self._reports = self._open_reports()
         self.notifier = self._notify()
@@ -130,6 +135,8 @@ class Server:
         except RuntimeError:  # no memory is left for a thread
             self.notifier.close()
         self.keeper.close()
+        if self._recorder is not None:
+            self._recorder.close()
 
     async def serve(self, sock: socket.socket) -> None:
         """Serve the one client of a private engine, and end with it."""
@@ -211,6 +218,16 @@ class Server:
         config = ReportsConfig() if self.assignment.private else self.config.reports
         return RunReports(config, self.assignment.state_path, self.config.path, self.notice)
 
+    def _record(self) -> Recorder | None:
+        """Return what records the watch, if that is wanted. Raises UsageError where it cannot be written."""
+        path = os.fsdecode(self.assignment.record)
+        if not path:
+            return None
+        try:
+            return Recorder(path, self.since, self.notice, self.assignment.format)
+        except OSError as error:
+            raise UsageError("cannot record", path, error.strerror or str(error)) from error
+
     def _open_store(self) -> Store | None:
         """Return what keeps a daemon's state; a private engine's ends with it."""
         if self.assignment.private or not self.assignment.state:
@@ -223,8 +240,17 @@ class Server:
 
     # -- what workers say ------------------------------------------------------------------------
 
+    def receive(self, message: wire.Message) -> None:
+        """Take one message of a worker."""
+        now = self.clock.time()
+        if self._recorder is not None:
+            self._recorder.took(message, now)
+        self._intake.receive(message, now)
+
     def sampled(self, group: str, message: sample.Message) -> None:
         """Take what is said of the machine under a group: part of the next picture; events wake at once."""
+        if self._recorder is not None:
+            self._recorder.sampled(group, message, self.clock.time())
         try:
             self.changed(self.engine.sample(group, message))
         except Exception as error:  # as for the batches of a log
@@ -311,6 +337,10 @@ class Server:
         """Return the frame for a view, encoded."""
         return self._frames.frame(tuple(self.shown.values()), view, now, self.notices)
 
+    def control(self, action: str, amount: float) -> str:
+        """Refuse: what is watched cannot be played otherwise. Raises ValueError."""
+        raise ValueError("this is no replay: runwatch replay FILE plays a finished run")
+
     def leave(self) -> None:
         """End once the answer is on its way. Raises ValueError."""
         if self.assignment.private:
@@ -331,6 +361,8 @@ class Server:
     async def _look_at_the_clock(self) -> None:
         if jump := self.clock.look(TICK):
             self.engine.shift(jump)
+            if self._recorder is not None:
+                self._recorder.jumped(self.clock.now, jump)
             self._attention.reset()
             self._tell("clock", f"the clock jumped by {jump:+.0f} s, or the machine slept")
         now = self.clock.now
@@ -360,7 +392,10 @@ class Server:
             here = [group for group in due[first : first + FEW] if group.id in self.engine.groups]
             for group in here:
                 self._attention.judged(group, now)
-            self.changed(self.keeper.late(self.engine.tick(now, [group.id for group in here])))
+            ids = [group.id for group in here]
+            if self._recorder is not None:
+                self._recorder.ticked(now, ids)
+            self.changed(self.keeper.late(self.engine.tick(now, ids)))
             if time.monotonic() > until:
                 return
             await asyncio.sleep(0)
