@@ -38,7 +38,7 @@ class Writer(Protocol):
 
 
 class Selection:
-    """Which metrics and runs are wanted: patterns; none stand for all."""
+    """Which metrics and runs are wanted: patterns; none mean all."""
 
     def __init__(self, metrics: Sequence[str], runs: Sequence[str]) -> None:
         self._metrics, self._runs = tuple(metrics), tuple(runs)

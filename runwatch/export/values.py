@@ -96,7 +96,7 @@ def values_of(
 
 
 def _of_metric(name: str, index: int, samples: Samples, batch: Batch) -> tuple[Floats, ...]:
-    """Return the columns of one metric: what its record says beside the value is found by its offset."""
+    """Return the columns of one metric: what its record says next to the value is found by its offset."""
     rows = len(samples)
     named = _OF_NAME.get(name.partition("/")[0])
     kind = np.full(rows, float(named or 0))

@@ -22,7 +22,7 @@ SHORT = "short pauses, by its step times"
 _UNPLACED = 0.02
 """Share of the time from which that is stated."""
 FEWEST = 8
-"""Records from which pauses are told from plain steps."""
+"""Records from which pauses are distinguished from plain steps."""
 _PAUSE = 0.1
 """Time beyond that of plain steps, as a share of it, that makes a pause between two records at least."""
 _NOISE = 4.0

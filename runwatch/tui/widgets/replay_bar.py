@@ -14,7 +14,7 @@ from runwatch.tui.api import api
 from runwatch.tui.widgets.rows import Rows
 
 _LEAST = 10
-"""Cells of the bar at least; the words beside it give way to it."""
+"""Cells of the bar at least; the words next to it give way to it."""
 _DAY = 86_400.0
 
 

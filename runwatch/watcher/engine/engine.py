@@ -50,7 +50,7 @@ FEW = 4
 
 T = TypeVar("T")
 Observer = Callable[[WatchedRun, Source, Block, Batch], object]
-"""Takes a run, the source that tells of it, the next block, and the batch that it is a part of."""
+"""Takes a run, the source that reports it, the next block, and the batch that it is a part of."""
 
 
 class Engine:

@@ -213,7 +213,7 @@ class ReplayServer:
             self.clients.incident(change)
 
     def notice(self, text: str) -> None:
-        """Tell the screen something about runwatch itself."""
+        """Inform the screen about runwatch itself."""
         if self._notices.add(text):
             self.clients.notice(text)
 

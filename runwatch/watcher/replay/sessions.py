@@ -200,7 +200,7 @@ class _Log:
         self._recent = b""
 
     def feed(self, count: int, check: int | None) -> Batch:
-        """Return what the next bytes tell. Raises SourceError if it is not the log that was recorded."""
+        """Return what the next bytes say. Raises SourceError if it is not the log that was recorded."""
         parts: list[Batch] = []
         while count > 0:
             data = self._stream.read(min(BLOCK, count))

@@ -43,7 +43,7 @@ from runwatch.core.metrics import label
 _WIDTH, _HOP = 16, 8
 _MOST = 8
 _FIRST = 3
-"""Rows that tell the first entropy, and that must agree that it has grown."""
+"""Rows that give the first entropy, and that must agree that it has grown."""
 _SIGNS = (ENTROPY, LENGTH, SPREAD)
 
 
