@@ -51,6 +51,16 @@ def test_zero_from_the_first_row_is_reported_only_if_gradients_are_dead_too():
     assert log.judge(MaskedNan()) == []
 
 
+@pytest.mark.parametrize("cuts", [(1002,), (1010,), (1039, 1041), (1060,), range(990, 1110)])
+def test_gradients_that_die_long_after_the_loss_are_found_in_any_pieces(cuts):
+    log = healthy()
+    log.columns[LOSS][1000:1100] = 0.0
+    log.columns[GRAD][1040:1100] = 0.0
+    whole = log.judge(MaskedNan())
+    assert brief(whole) == [("firing", "critical", 1000), ("clear", "critical", 1102)]
+    assert log.judge(MaskedNan(), cuts) == whole
+
+
 def test_a_policys_loss_of_zero_is_no_masked_nan():
     rng = np.random.default_rng(0)
     loss = 0.1 * rng.normal(size=400)

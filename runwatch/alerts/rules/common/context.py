@@ -44,6 +44,10 @@ class Recent:
         older = take(self._older, slice(max(0, old - (count - end)), old))
         return join(older, take(self._newest, slice(0, end)))
 
+    def after(self, offset: float) -> Samples:
+        """Return the samples of the newest block after `offset`."""
+        return take(self._newest, slice(int(np.searchsorted(self._newest.offset, offset, "right")), None))
+
 
 def copied(samples: Samples) -> Samples:
     """Return samples that keep no whole block alive."""

@@ -52,6 +52,12 @@ _LEARNT = 0.97
 """Of the validation loss before the zeros, below which something is learned in spite of them."""
 
 
+def _bad(norms: np.ndarray, may_be_zero: bool) -> np.ndarray:
+    """Return which gradient norms no training has."""
+    bad: np.ndarray = ~np.isfinite(norms) if may_be_zero else ~np.isfinite(norms) | (norms == 0)
+    return bad
+
+
 @dataclass
 class _Stretch:
     """Rows in a row with the same value."""
@@ -193,10 +199,13 @@ class MaskedNan(MetricRule, RankRule):
         row = max(low, low + needed - was - 1)
         if now.value == 0 and was < needed and self._learns(float(rows.offset[min(row, high - 1)])):
             now.learns = True
-        if now.value == 0 and (now.learns or self._rounded() or not self._is_dead(rows, row)):
-            return []
+        if now.value == 0:
+            dead = None if now.learns or self._rounded() else self._first_dead(rows, row, high)
+            if dead is None:
+                return []
+            row = dead
         self._open = "zero" if now.value == 0 else "same"
-        return [self._finding(float(rows.offset[min(row, high - 1)]), was + row - low + 1)]
+        return [self._finding(float(rows.offset[row]), was + row - low + 1)]
 
     def _never(self, rows: Samples, row: int) -> list[Finding]:
         """Judge a loss that has been zero since the first row."""
@@ -226,15 +235,20 @@ class MaskedNan(MetricRule, RankRule):
     def _contradicts(self) -> bool:
         return self._now.value != 0 if self._open == "zero" else self._now.rows < self.same
 
-    def _is_dead(self, rows: Samples, row: int) -> bool:
-        """Whether gradients say that a loss of zero is none, or nothing is known of them."""
-        offset = float(rows.offset[min(row, len(rows) - 1)])
-        norms = self._grad.until(offset, self.zeros).value
-        if self._signed or bool((rows.value[:row] < 0).any()) or self._rewards.known(offset):
-            return bool((~np.isfinite(norms)).any())
-        if not len(norms):
-            return self._now.above
-        return bool((~np.isfinite(norms) | (norms == 0)).any())
+    def _first_dead(self, rows: Samples, row: int, high: int) -> int | None:
+        """Return the first of the rows [row, high) at which gradients say that a loss of zero is none."""
+        while row < high:
+            offset = float(rows.offset[row])
+            may_be_zero = self._signed or bool((rows.value[:row] < 0).any()) or self._rewards.known(offset)
+            norms = self._grad.until(offset, self.zeros).value
+            if _bad(norms, may_be_zero).any() or (self._now.above and not (len(norms) or may_be_zero)):
+                return row
+            later = self._grad.after(offset)
+            bad = later.offset[_bad(later.value, may_be_zero)]
+            if not len(bad):
+                return None
+            row = max(row + 1, int(np.searchsorted(rows.offset, bad[0])))
+        return None
 
     def _here(self) -> Place:
         return self._now.where or Place(None, None)
