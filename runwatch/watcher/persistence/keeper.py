@@ -314,13 +314,13 @@ class Keeper:
     def _reconcile(self, group: Group, line: int) -> Iterable[Change]:
         """Let incidents that were sent to people be live again; yield those that began behind `line`."""
         assert self._store is not None
-        told = self._store.told([watched.run.id for watched in group.runs])
+        reported = self._store.told([watched.run.id for watched in group.runs])
         for watched in group.runs[-1:]:
             for row in watched.incidents.every():
                 if row.state in ("resolved", "pending"):
                     continue
-                known = row.id in told
-                if told.get(row.id) or (not known and (row.line is None or row.line > line)):
+                known = row.id in reported
+                if reported.get(row.id) or (not known and (row.line is None or row.line > line)):
                     change = watched.incidents.announce(row.id)
                     if (twin := group.twin) is not None:
                         twin.incidents.announce(row.id)
