@@ -18,7 +18,7 @@ help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(ALONE): pyproject.toml
-	@echo 'Installing runwatch into $(VENV), once: about 40 MB to download, half a minute if pip has them already'
+	@echo 'Installing runwatch into $(VENV), once: about 25 MB to download, half a minute if pip has them already'
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) -e .
 	@touch $@

@@ -160,7 +160,15 @@ import math
 for step in range(300):
     print(f"step {step}/300 loss {2 + 3 * math.exp(-step / 60):.4f} lr 3.0e-04 dt 12.0ms", flush=True)
 """
-INTERACTIVE = {("tail", "train.log"), ("demo",), ("attach",), ("notify", "test"), ("ack",), ("silence",)}
+INTERACTIVE = {
+    ("tail", "train.log"),
+    ("demo",),
+    ("attach",),
+    ("notify", "test"),
+    ("notify", "setup"),
+    ("ack",),
+    ("silence",),
+}
 """What needs a screen, another host, a service, half a minute or an incident: parsed above, and run elsewhere."""
 
 

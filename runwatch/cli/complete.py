@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from click.shell_completion import BashComplete, CompletionItem, add_completion_class, split_arg_string
 
-from runwatch.core.findings import Severity
 from runwatch.core.text import plain
 
 if TYPE_CHECKING:
@@ -155,6 +154,13 @@ def formats() -> Offers:
     return own + [(each.name, each.title) for each in catalogue()]
 
 
+def severities() -> Offers:
+    """Return the severities."""
+    from runwatch.core.findings import Severity
+
+    return [(each.value, "") for each in Severity]
+
+
 _OFFERS: dict[str, Callable[[], Offers]] = {
     "run": runs,
     "incident": incidents,
@@ -163,5 +169,5 @@ _OFFERS: dict[str, Callable[[], Offers]] = {
     "rule": rules,
     "channel": channels,
     "format": formats,
-    "severity": lambda: [(each.value, "") for each in Severity],
+    "severity": severities,
 }

@@ -11,6 +11,11 @@ from runwatch.core.text import escaped
 
 def show(**fields: Any) -> None:
     """Print one JSON document, of the first version of its schema."""
+    click.echo(text(**fields), nl=False)
+
+
+def text(**fields: Any) -> str:
+    """Return one JSON document as a line."""
     import msgspec
 
-    click.echo(escaped(msgspec.json.encode({"schema": 1, **fields}).decode()))
+    return escaped(msgspec.json.encode({"schema": 1, **fields}).decode()) + "\n"

@@ -9,9 +9,16 @@ GROUPS: dict[str, dict[str, str]] = {
         "check": "Read logs to the end and report findings.",
         "demo": "Watch a small real training run.",
     },
+    "After the run": {
+        "report": "Write a report of a run: text, markdown, HTML or JSON.",
+        "compare": "Show how runs differ, and whether that is more than noise.",
+        "replay": "Play a finished log, or the recording of a live watch.",
+        "export": "Write every value as CSV, JSON, Parquet, event files or figures.",
+    },
     "Watch in the background": {
         "watch": "Run as a background daemon.",
         "status": "Show the status of all runs.",
+        "runs": "List the runs that were watched.",
         "attach": "Open the screen on a daemon, on this or another host.",
         "add": "Add paths to what the daemon watches.",
         "drop": "Remove paths from what the daemon watches.",

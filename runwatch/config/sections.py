@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
@@ -81,6 +81,23 @@ class StateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     again if needed."""
 
 
+class ReportsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Reports that the daemon writes when a run ends."""
+
+    enabled: bool = False
+    """Write a report of each run that ends while the daemon watches it."""
+    directory: str = ""
+    """Where reports are written. By default `reports` in the state directory."""
+    form: Literal["html", "markdown", "json"] = "html"
+    """html, markdown or json."""
+    keep: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 100
+    """Reports to keep; the oldest are removed."""
+    price_per_gpu_hour: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    """Price of one GPU for an hour. Without it no cost is stated."""
+    gpus: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """Number of GPUs of a run, if nothing else says it."""
+
+
 class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the screen looks."""
 
@@ -101,6 +118,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sources: SourcesConfig = SourcesConfig()
     watch: WatchConfig = WatchConfig()
     state: StateConfig = StateConfig()
+    reports: ReportsConfig = ReportsConfig()
     formats: tuple[FormatConfig, ...] = ()
     """They are tried before the built-in formats."""
     names: dict[str, str | NameConfig] = {}

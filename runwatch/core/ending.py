@@ -77,9 +77,9 @@ def finished(last_step: int | None, total: int | None, *, early: bool = False, w
     story = "stopped early" if early else "finished"
     if last_step is not None:
         story += f" at step {last_step}"
-    if total:
+    if total and last_step is not None:
         # Where steps count from 0, the last one is one less than the total.
-        short = not early and last_step is not None and last_step + 1 < whole * total
+        short = not early and last_step + 1 < whole * total
         story += f" of {total}" + (", before its end" if short else "")
     return story
 

@@ -136,7 +136,7 @@ class Run:
             self._fold_rank(self.lead, block)
         self._note(block.events)
         moved = (self.records, self.last_step) != before
-        self._timing.observe(block, self.last_step, moved=moved)
+        self._timing.observe(block, self.last_step, moved=moved, detail=self.detail)
         if block.live and moved:
             self.progressed = block.arrival
 
@@ -278,6 +278,11 @@ class Run:
     def stage_name(self) -> str:
         """What its stage of a pipeline is called; "" if nothing says so."""
         return self.stage.named(save.path for save in self.saves.newest())
+
+    @property
+    def moments(self) -> Series | None:
+        """When its steps were reached; see Timing."""
+        return self._timing.moments
 
     @property
     def results(self) -> Mapping[str, float]:

@@ -179,6 +179,10 @@ class Series:
         """Return the buckets; the newest samples, less than a chunk of them, are not in any yet."""
         return _points(self._buckets[:, : self._used])
 
+    def points(self) -> Points:
+        """Return all of it, oldest first: every sample where all are kept, else buckets and the newest."""
+        return _points(self.stretches(None, None))
+
     def columns(
         self, first_step: float | None, last_step: float | None, width: int, log: bool = False
     ) -> Columns:

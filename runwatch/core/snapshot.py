@@ -330,6 +330,33 @@ class RunRow(msgspec.Struct, frozen=True):
     """Its loss from the beginning to now; only for views that show it. None is not finite."""
 
 
+class PastRun(msgspec.Struct, frozen=True):
+    """A run that is or was watched, as of the newest commit; None is not known."""
+
+    id: str
+    name: str
+    phase: str
+    """As in RunRow."""
+    sources: tuple[str, ...] = ()
+    format: str | None = None
+    step: int | None = None
+    total: int | None = None
+    loss: float | None = None
+    best_metric: str = ""
+    best: float | None = None
+    best_at: int | None = None
+    seconds: float | None = None
+    """Length of its training."""
+    health: str = "ok"
+    reason: str = ""
+    written: float | None = None
+    """Unix time of the newest line."""
+    watched: float = 0.0
+    """Unix time of the commit."""
+    report: str = ""
+    """Path of the report that was written at its end."""
+
+
 class StageRow(msgspec.Struct, frozen=True):
     """One stage of a pipeline."""
 
@@ -404,6 +431,24 @@ class Compared(msgspec.Struct, frozen=True):
 
     id: str
     charts: tuple[Columns, ...] = ()
+    about: dict[str, str] = {}
+    """Its configuration and where it runs."""
+
+
+class Replay(msgspec.Struct, frozen=True):
+    """How far a replay is; times are Unix times of what is played."""
+
+    first: float
+    last: float
+    now: float
+    speed: float | None
+    """Seconds of the run in one second; None: as fast as possible."""
+    state: str
+    """playing, paused, seeking, searching (for the next incident), or ended."""
+    basis: str
+    """What its times are from."""
+    incidents: tuple[float, ...] = ()
+    """When incidents began, as far as it was played at any time."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -422,3 +467,5 @@ class Snapshot(msgspec.Struct, frozen=True):
     """What else is known of that, and what to do."""
     late: float = 0.0
     """Seconds since this was true, if it is out of reach."""
+    replay: Replay | None = None
+    """Where a finished run is played, not watched."""

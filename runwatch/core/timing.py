@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from runwatch.core.block import Block
-from runwatch.core.eta import Estimate, Pace
-from runwatch.core.series import Series
+from runwatch.core.block import Block, Samples
+from runwatch.core.eta import Estimate, Pace, unwrapped
+from runwatch.core.series import FULL, Detail, Series
 
 _WATCHED = 20.0
 """Seconds of arrivals that say more than printed step times."""
@@ -37,6 +37,10 @@ class Timing:
     """Lines print the moments themselves."""
     _marks: deque[float] = field(default_factory=lambda: deque(maxlen=64))
     """Steps at which the run was evaluated or saved."""
+    moments: Series | None = None
+    """When its steps were reached, as one source prints it: Unix time, or seconds since a midnight."""
+    _source: str = ""
+    """Path of that source."""
     _paced: tuple[Series, int, tuple[float, float] | None] | None = None
     """The pace that the step times printed last give: of thousands of runs, few have changed."""
 
@@ -44,8 +48,11 @@ class Timing:
         """Note a step at which the run was saved, if it is known."""
         self._marks.extend([] if step is None else [float(step)])
 
-    def observe(self, block: Block, last_step: int | None, *, moved: bool) -> None:
-        """Take in a block after which the run is at `last_step`; `moved`: that is news."""
+    def observe(self, block: Block, last_step: int | None, *, moved: bool, detail: Detail = FULL) -> None:
+        """Take in a block after which the run is at `last_step`; `moved`: that is news.
+
+        `detail`: how much is kept.
+        """
         for name, samples in block.samples.items():
             if name.startswith("val/"):
                 self._marks.extend(np.unique(samples.step[~np.isnan(samples.step)]).tolist())
@@ -53,11 +60,23 @@ class Timing:
             if not self._stamped:
                 self._pace, self._stamped = Pace(), True
             self._pace.observe(block.moments.step, block.moments.value)
+            self._keep(block.source, block.moments, detail)
         elif not self._stamped and moved:
             if not block.live or block.late or block.restarts:
                 self._pace.interrupt()
             if block.live and last_step is not None:
                 self._pace.observe(np.array([float(last_step)]), np.array([block.arrival]))
+
+    def _keep(self, source: str, moments: Samples, detail: Detail) -> None:
+        """Keep moments of the first source that prints them, and of one that continues it."""
+        if self.moments is None:
+            self.moments, self._source = Series("time", detail), source
+        newest = self.moments.tail(1)
+        times = unwrapped(moments.value, float(newest[0]) if len(newest) else None)
+        if source != self._source and times[0] <= newest[0]:
+            return
+        self._source = source
+        self.moments.add(replace(moments, value=times))
 
     def observed(self, done: int, total: int, *, printed: bool) -> tuple[Estimate | None, str]:
         """Return how long the rest takes by the moments, and what they are in words.

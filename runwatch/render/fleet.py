@@ -7,6 +7,7 @@ What room is left goes to those that say more in more room.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -110,6 +111,16 @@ def heading(places: Sequence[Place], order: Order, glyphs: Glyphs = UNICODE) -> 
     return out
 
 
+def names(rows: Sequence[RunRow], places: Sequence[Place], glyphs: Glyphs = UNICODE) -> dict[str, str]:
+    """Return the names of runs, by their ids, as short as their column: those that are alike differ still."""
+    width = next((place.width for place in places if place.column.name == "name"), 0)
+    short = {row.id: cells.shorten(row.name, width, glyphs.ellipsis) for row in rows}
+    count = Counter(short.values())
+    alike = [row for row in rows if count[short[row.id]] > 1]
+    differing = cells.apart([row.name for row in alike], width, glyphs.ellipsis)
+    return short | {row.id: name for row, name in zip(alike, differing, strict=True)}
+
+
 def line(
     row: RunRow,
     places: Sequence[Place],
@@ -117,11 +128,13 @@ def line(
     *,
     here: bool = False,
     marked: bool = False,
+    name: str = "",
 ) -> Row:
-    """Return one run: its cells, `here` if it is selected."""
+    """Return one run: its cells, `here` if it is selected; `name` is shown instead of its own, if given."""
     out: Row = [(glyphs.pointer if here else " ", "key"), (MARKED if marked else " ", "key")]
     for number, place in enumerate(places):
-        cell = place.column.cell(row, place.width, glyphs) or [("-", "dim")]
+        known = [(name, "")] if name and place.column.name == "name" else None
+        cell = known or place.column.cell(row, place.width, glyphs) or [("-", "dim")]
         cell = cells.fit(cell, min(place.width, cells.row_width(cell)), glyphs.ascii)
         blank: Segment = (" " * (place.width - cells.row_width(cell)), "")
         gap = " " * (GAP if number < len(places) - 1 else 0)

@@ -69,11 +69,11 @@ def grid(
         return []
     if not rows:
         return [cells.fit([("no ranks seen", "dim")], width, glyphs.ascii)]
-    ordered = sorted(rows, key=lambda row: row.rank)
+    ordered = ranks.ordered(rows)
     top = ranks.furthest(ordered)
     levels = ranks.levels(ordered, measure, top)
     span = _span(levels, measure, max(row.total or top for row in ordered))
-    warm = ranks.heats(ordered, measure, levels)
+    warm = ranks.heats(ordered, measure)
     drawing = _Drawing(ordered, levels, width, height - 1 if height > 1 else 1, span, warm, glyphs)
     found = _grouped(drawing, rank_groups.places(ordered, by, parallel)) if by else _few(drawing)
     lines, each = found or _strip(drawing)

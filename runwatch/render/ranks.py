@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from operator import attrgetter
+from typing import ClassVar, Concatenate, ParamSpec, TypeVar, cast
 
 from runwatch.core.batch import NODE
 from runwatch.core.metrics import LOSS, STEP_TIME
@@ -13,6 +15,8 @@ from runwatch.render import heat, numbers
 from runwatch.render.cells import Segment
 from runwatch.render.heat import SILENT, Heat
 
+P = ParamSpec("P")
+T = TypeVar("T")
 MEASURES = ("progress", "step time", "loss", "age", "gpu")
 """What can be shown: how far, how slow, which loss, silent for how long, how busy its GPU."""
 LEAST_IS_WORST = frozenset({"progress", "gpu"})
@@ -33,16 +37,50 @@ _FIELDS: dict[str, Callable[[RankRow], float | None]] = {
 _done: Callable[[RankRow], int | None] = attrgetter("done")
 
 
-def levels(ranks: Iterable[RankRow], measure: str, furthest: int) -> list[float | None]:
+class _Newest:
+    """What is known of the newest tuple of ranks: several panels ask the same of each picture."""
+
+    ranks: tuple[RankRow, ...] = ()
+    answers: ClassVar[dict[object, object]] = {}
+
+
+def _once(
+    function: Callable[Concatenate[Sequence[RankRow], P], T],
+) -> Callable[Concatenate[Sequence[RankRow], P], T]:
+    """Return the function, which computes once what it says of a picture with thousands of ranks."""
+
+    @wraps(function)
+    def asked(ranks: Sequence[RankRow], /, *args: P.args, **named: P.kwargs) -> T:
+        if not isinstance(ranks, tuple) or named:
+            return function(ranks, *args, **named)
+        if ranks is not _Newest.ranks:
+            _Newest.ranks = ranks
+            _Newest.answers.clear()
+        key = function, *args
+        if key not in _Newest.answers:
+            _Newest.answers[key] = function(ranks, *args, **named)
+        return cast("T", _Newest.answers[key])
+
+    return asked
+
+
+@_once
+def ordered(ranks: Sequence[RankRow]) -> Sequence[RankRow]:
+    """Return the ranks by their numbers."""
+    numbers = [row.rank for row in ranks]
+    return ranks if numbers == sorted(numbers) else sorted(ranks, key=lambda row: row.rank)
+
+
+@_once
+def levels(ranks: Sequence[RankRow], measure: str, furthest: int) -> list[float | None]:
     """Return what is drawn for each rank: a fraction done or busy, seconds, or a loss; None if unknown."""
     if measure != "progress":
         return list(map(_FIELDS[measure], ranks))
-    return [
-        None
-        if row.done is None or (total := row.total or furthest) <= 0
-        else min(1.0, max(0.0, row.done / total))
+    parts = [
+        None if row.done is None or (total := row.total or furthest) <= 0 else row.done / total
         for row in ranks
     ]
+    return [part if part is None or 0 <= part <= 1 else min(1.0, max(0.0, part)) for part in parts]
 
 
 def level(row: RankRow, measure: str, furthest: int) -> float | None:
@@ -50,12 +88,14 @@ def level(row: RankRow, measure: str, furthest: int) -> float | None:
     return levels((row,), measure, furthest)[0]
 
 
+@_once
 def measures(ranks: Sequence[RankRow]) -> list[str]:
     """Return what is known of any of these ranks, at least the progress."""
     known = {name for name, read in _FIELDS.items() if any(x is not None for x in map(read, ranks))}
     return [name for name in MEASURES if name in known or name == "progress"]
 
 
+@_once
 def best_measure(ranks: Sequence[RankRow]) -> str:
     """Return what distinguishes ranks best: a lag in an evaluation, else step times, else progress.
 
@@ -69,6 +109,7 @@ def best_measure(ranks: Sequence[RankRow]) -> str:
     return "progress" if _apart(lag, max(done, default=0)) or "step time" not in known else "step time"
 
 
+@_once
 def furthest(ranks: Sequence[RankRow]) -> int:
     """Return the most that any rank has done."""
     return max(filter(None, map(_done, ranks)), default=0)
@@ -83,16 +124,21 @@ def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
     parts = levels(ranks, "progress", top)
     found = parts if measure == "progress" else levels(ranks, measure, top)
     least = measure in LEAST_IS_WORST
-    keys = [
-        (
-            row.place is None or row.place.state != "stopped",
-            (2.0 if x is None else x) if least else -(x or 0.0),
-            -(row.age or 0.0) if measure == "progress" else 2.0 if part is None else part,
-            row.rank,
-        )
-        for row, x, part in zip(ranks, found, parts, strict=True)
-    ]
-    return [ranks[at] for at in sorted(range(len(keys)), key=keys.__getitem__)]
+    first = [(2.0 if x is None else x) if least else -(x or 0.0) for x in found]
+    if measure == "progress":
+        second = [-(row.age or 0.0) for row in ranks]
+    else:
+        second = [2.0 if part is None else part for part in parts]
+    # Sorting by one list of numbers after the other is several times quicker than by tuples of them.
+    at = sorted(range(len(ranks)), key=[row.rank for row in ranks].__getitem__)
+    for keys in (second, first):
+        at.sort(key=keys.__getitem__)
+    rows = [ranks[place] for place in at]
+    stopped = [row for row in rows if row.place is not None and row.place.state == "stopped"]
+    if not stopped:
+        return rows
+    ids = {row.rank for row in stopped}
+    return [*stopped, *(row for row in rows if row.rank not in ids)]
 
 
 _KEYS: dict[str, Callable[[RankRow], float | None]] = {
@@ -112,6 +158,7 @@ COLUMNS = ("worst", *_KEYS)
 _ALWAYS = frozenset({"worst", "rank", "progress", "last seen"})
 
 
+@_once
 def by_column(ranks: Sequence[RankRow], column: str, measure: str) -> list[RankRow]:
     """Return the ranks sorted by a column, what is worst first; what is not known comes last."""
     if column not in _KEYS:
@@ -154,11 +201,11 @@ def label(rank: int) -> str:
     return f"n{node}.r{place}" if node else f"r{place}"
 
 
-def heats(ranks: Sequence[RankRow], measure: str, known: Sequence[float | None] | None = None) -> Heat:
-    """Return how to judge what is drawn for a rank among these; `known` are the levels of all, if known."""
+@_once
+def heats(ranks: Sequence[RankRow], measure: str) -> Heat:
+    """Return how to judge what is drawn for a rank among these."""
     top = furthest(ranks) if measure == "progress" else 0
-    if known is None:
-        known = levels(ranks, measure, top)
+    known = levels(ranks, measure, top)
     whole = max((row.total or top for row in ranks), default=0) if measure == "progress" else 0
     return heat.among(measure, known, NEAR / whole if whole > 0 else 0.0)
 
@@ -179,7 +226,9 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
     lags = {
         row.rank
         for row in ranks
-        if (part := parts[row.rank]) is not None and _apart((best - part) * (row.total or top), row.done or 0)
+        if (part := parts[row.rank]) is not None
+        and part < best
+        and _apart((best - part) * (row.total or top), row.done or 0)
     }
     behind = [row for row in worst(ranks) if row.rank in lags] if lags else []
     mute = {row.rank for row in ranks if (row.age or 0) >= SILENT and not over and not _through(row)}
@@ -188,19 +237,18 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
     named = lags | {row.rank for row in late}
     spoilt = [(describe(row, "loss"), "crit") for row in ranks if row.loss_text]
     out = spoilt if len(spoilt) < len(ranks) else []  # of all of them the run's own loss is enough
-    progress = heats(ranks, "progress", list(parts.values())) if behind else heats((), "loss")
-    pace = heats(ranks, "step time", [row.step_time for row in ranks]) if late else progress
-    age = heats(ranks, "age", [row.age for row in ranks]) if silent else progress
+    asked = {"progress": behind, "step time": late, "age": behind or silent}
+    judge = {measure: heats(ranks, measure) for measure, found in asked.items() if found}
     out += [
         (
             describe(row) + (f", {describe(row, 'age').partition(' ')[2]}" if row.rank in mute else ""),
-            max(progress(parts[row.rank]), age(row.age) if row.rank in mute else ""),
+            max(judge["progress"](parts[row.rank]), judge["age"](row.age) if row.rank in mute else ""),
         )
         for row in behind
     ]
     usual = median_step(ranks)
-    out += [(_slow(row, usual), pace(row.step_time)) for row in late if row.rank not in lags]
-    return out + [(describe(row, "age"), age(row.age)) for row in silent if row.rank not in named]
+    out += [(_slow(row, usual), judge["step time"](row.step_time)) for row in late if row.rank not in lags]
+    return out + [(describe(row, "age"), judge["age"](row.age)) for row in silent if row.rank not in named]
 
 
 def _apart(lag: float, done: int) -> bool:
@@ -213,6 +261,7 @@ def _through(row: RankRow) -> bool:
     return bool(row.total) and row.done is not None and row.done >= (row.total or 0)
 
 
+@_once
 def slow(ranks: Sequence[RankRow]) -> list[RankRow]:
     """Return the ranks whose steps take clearly longer than the median, the slowest first."""
     usual = median_step(ranks)
@@ -220,6 +269,7 @@ def slow(ranks: Sequence[RankRow]) -> list[RankRow]:
     return sorted(late, key=lambda row: -(row.step_time or 0.0))
 
 
+@_once
 def median_step(ranks: Sequence[RankRow]) -> float:
     """Return the median of the ranks' step times; 0 if fewer than two are known."""
     known = sorted(row.step_time for row in ranks if row.step_time is not None)

@@ -20,6 +20,8 @@ _TOKENS = re.compile(r"(?:^|[_/ ])tokens?(?:[_/ ]|$)")
 _PARAMETERS = re.compile(r"(?:^|[_/ ])param(?:eter)?s?(?:[_/ ]|$)")
 _FLOAT32 = 1e-6
 """Part of a number by which sources may differ that keep it with other precision."""
+SIZES = ("parameters", "trainable parameters")
+"""Facts about the model that are shown with what it reached."""
 _LENGTHS = frozenset(("total time", "train_runtime"))
 """Metrics that say how long the run took."""
 
@@ -64,10 +66,11 @@ def lines(run: RunView, single: Sequence[str]) -> list[Line]:
         role = "bad" if value is None else "value"
         out.append(Line(what if what.startswith("final") else f"final {what}", text, role))
         said.add(name)
+    out += [Line(name, run.facts[name]) for name in SIZES if name in run.facts]
     out += [Line("duration", numbers.duration(run.elapsed))] if run.elapsed is not None else []
     for name in single:
         what = _counts(name)
-        out += [Line(what, numbers.si(known[name].value))] if what else []
+        out += [Line(what, numbers.si(known[name].value))] if what and what not in run.facts else []
         said |= {name} if what or not _is_worth_a_line(name) else set()
     if run.checkpoints:
         out.append(Line("checkpoints", _checkpoints(run)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runwatch.core.snapshot import IncidentRow, RunRow
+from runwatch.core.metrics import label
+from runwatch.core.snapshot import IncidentRow, PastRun, Progress, RunRow
 from runwatch.render import cells, numbers, plain, progress, states
 from runwatch.render.glyphs import UNICODE, Glyphs
 
@@ -71,3 +72,28 @@ def _incident(row: IncidentRow, now: float, glyphs: Glyphs) -> list[str]:
     where = "" if row.step is None else f"@{numbers.step(row.step)}"
     since = "" if row.since is None else f"{numbers.brief(max(0.0, now - row.since))} ago"
     return [row.id[:8], f"{sign} {word}", row.run, row.rule, plain.title(row, now), where, since]
+
+
+def past(runs: Sequence[PastRun], now: float, glyphs: Glyphs = UNICODE, width: int = 100) -> list[str]:
+    """Return one line for each run that was watched: how far, best value, length, age, report."""
+    return table([_past(run, now, glyphs) for run in runs], width, stretch=1, right=(4,))
+
+
+def _past(run: PastRun, now: float, glyphs: Glyphs) -> list[str]:
+    ill = int(run.health == "critical"), int(run.health == "warning")
+    sign, word, _ = states.phase_tag(run.phase, glyphs, *ill)
+    best = (
+        ""
+        if run.best is None
+        else f"best {label(run.best_metric)} {numbers.value(run.best_metric, run.best)}"
+    )
+    at = "" if run.best is None or run.best_at is None else f"@{numbers.step(run.best_at)}"
+    return [
+        f"{sign} {word}",
+        run.name,
+        plain.steps(Progress(run.step, run.total), states.ended(run.phase)),
+        f"{best} {at}".strip(),
+        "" if run.seconds is None else numbers.duration(run.seconds),
+        "" if run.written is None else f"{numbers.brief(max(0.0, now - run.written))} ago",
+        run.report,
+    ]

@@ -29,9 +29,18 @@ _ALL = _VIEWS | {HELP}
 _CHARTS = frozenset({OVERVIEW, METRICS})
 _LISTS = frozenset({RUNS, RANKS, LOGS, ALERTS, CHECKPOINTS, CONFIGURATION, HELP})
 _FILTERED = frozenset({RUNS, METRICS, CONFIGURATION, HELP})
+CONTROLS = {
+    "replay_back": ("share", -0.05),
+    "replay_on": ("share", 0.05),
+    "replay_incident": ("incident", 0.0),
+    "replay_slower": ("speed", 0.5),
+    "replay_faster": ("speed", 2.0),
+}
+"""Actions of a replay: what the engine is asked to do, and by how much."""
 _LOG, _RANKS, _ALERTS = frozenset({LOGS}), frozenset({RANKS}), frozenset({ALERTS})
 _NAMED = {
     "escape": "esc",
+    "comma": ",",
     "pageup": "PgUp",
     "pagedown": "PgDn",
     "shift+left": "S-left",
@@ -95,6 +104,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("next_stage", ("}",), "", "next stage", "everywhere"),
     Action("next_alert", ("!",), "Alert", "go to the next firing alert", "everywhere", rank=20),
     Action("pause", ("space",), "Pause", "hold the picture; watching continues", "everywhere", rank=30),
+    Action("replay_back", ("comma",), "Seek", "replay: seek back", "replay", rank=31, twin="."),
+    Action("replay_on", (".",), "", "replay: seek forward", "replay"),
+    Action("replay_incident", ("I",), "Incident", "replay: play to the next incident", "replay", rank=32),
+    Action("replay_slower", ("(",), "Speed", "replay: half the speed", "replay", rank=33, twin=")"),
+    Action("replay_faster", (")",), "", "replay: twice the speed", "replay"),
     Action("screenshot", ("P",), "", "save this screen as SVG and as text", "everywhere"),
     Action("copy", ("Y",), "", "copy the selected line, alert or value to the clipboard", "everywhere"),
     Action("link", ("O",), "", "show and copy the address of the run's page on W&B", "everywhere"),

@@ -81,6 +81,9 @@ class AppApi(Protocol):
     def search_log(self, text: str) -> None:
         """Search the log."""
 
+    def play_from(self, time: float) -> None:
+        """Play a replay from a Unix time on."""
+
     def use_theme(self, name: str) -> None:
         """Use the theme of that name."""
 

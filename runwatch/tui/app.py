@@ -203,6 +203,8 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
         scene = self.scene
         if action in {"next_run", "previous_run"}:
             return len(scene.runs) > 1
+        if action.startswith("replay_"):
+            return scene.replay is not None
         if action in {"next_stage", "previous_stage"}:
             return scene.run is not None and len(scene.run.stages) > 1
         if action == "next_alert":
@@ -222,6 +224,9 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
             if isinstance(self.screen, Help):
                 self.screen.dismiss()  # a digit leads out of the help too
             self.open_view(action)
+            return
+        if action in actions.CONTROLS:
+            self.link.send(protocol.Control(*actions.CONTROLS[action]))
             return
         name = f"do_{action}"
         (getattr(self.screen, name, None) or getattr(self, name))()
@@ -255,12 +260,19 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
             self.push_screen(Guide(self.view))
 
     def do_pause(self) -> None:
-        """Hold the picture, or let it continue."""
+        """Hold the picture, or let it continue; a replay itself is held."""
+        if self.scene.replay is not None:
+            self.link.send(protocol.Control("pause"))
+            return
         if self.scene.paused:
             self.scene.resume()
         else:
             self.scene.hold()
         self.refresh_view()
+
+    def play_from(self, time: float) -> None:
+        """Play a replay from a Unix time on."""
+        self.link.send(protocol.Control("goto", time))
 
     def on_key(self, event: events.Key) -> None:
         """Give a field what was typed before it had the keys: by a quick hand, or over a slow line."""

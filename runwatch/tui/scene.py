@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 import msgspec
 
 from runwatch.core.run_order import begun
-from runwatch.core.snapshot import Columns, IncidentRow, Latest, Progress, RunRow, RunView, Snapshot, stale
+from runwatch.core.snapshot import (
+    Columns,
+    IncidentRow,
+    Latest,
+    Progress,
+    Replay,
+    RunRow,
+    RunView,
+    Snapshot,
+    stale,
+)
 from runwatch.render import states, xaxis
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
@@ -97,6 +107,11 @@ class Scene:
     def runs(self) -> tuple[RunRow, ...]:
         """All runs that are known."""
         return self.snapshot.runs if self.snapshot else ()
+
+    @property
+    def replay(self) -> Replay | None:
+        """How far a replay is; None where a run is watched."""
+        return self.snapshot.replay if self.snapshot else None
 
     def accept(self, snapshot: Snapshot) -> None:
         """Take the newest picture, or keep it for later while paused."""

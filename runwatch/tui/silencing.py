@@ -17,13 +17,15 @@ SPANS = {"15m": 900.0, "1h": 3600.0, "4h": 14_400.0, "1d": 86_400.0, RUN: 90 * 8
 
 
 _WORDS = {"15m": "15 minutes", "1h": "1 hour", "4h": "4 hours", "1d": "1 day", RUN: "until it is done"}
+_USUAL = "1h"
+"""Where the pointer is at first."""
 _DAY = 86_400.0
 _ids = itertools.count(1)
 
 
 def _asked(what: str) -> Pick:
     asked = f"Send nothing about {what} for how long? The screen still shows it."
-    return Pick("silence", list(_WORDS.items()), set(), 1, asked=asked)
+    return Pick("silence", list(_WORDS.items()), {_USUAL}, 1, asked=asked)
 
 
 def how_long(row: IncidentRow) -> Pick:

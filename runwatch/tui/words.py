@@ -158,11 +158,17 @@ _AREAS: dict[str, tuple[Sentence, ...]] = {
 """The areas of a view by what finds them, in the order in which the guide shows them."""
 
 
+_REPLAY = (
+    "The replay: space holds it, , and . seek, ( and ) change the speed, I plays to the next incident. "
+    "A click goes to a place. Marks are incidents that were seen."
+)
+
+
 def areas(view: str) -> list[Sentence]:
     """Return the areas of a view, from top to bottom, each with what it is and what can be done there."""
     head = "State, name, step and age of the data; the progress bar; a tab for each view: its digit opens it."
     keys = "The keys of this view, most used first; each can be clicked. ? explains all, : finds anything."
-    return [("#head", head), *_AREAS.get(view, ()), ("#keys", keys)]
+    return [("#head", head), *_AREAS.get(view, ()), ("#replay", _REPLAY), ("#keys", keys)]
 
 
 _FRESH = (

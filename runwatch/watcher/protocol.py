@@ -208,6 +208,15 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
     id: int = 0
 
 
+class Control(msgspec.Struct, frozen=True, tag="control"):
+    """Client of a replay: play it otherwise. Answered by Done, or Refused by an engine that watches."""
+
+    action: str
+    """pause (or play on), share (of the whole, from here), goto (Unix time), speed (factor), incident."""
+    amount: float = 0.0
+    id: int = 0
+
+
 class Shutdown(msgspec.Struct, frozen=True, tag="shutdown"):
     """Client of a private engine: stop. A daemon takes it for a goodbye."""
 
@@ -354,7 +363,7 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
 
 Request = (
     Hello | Subscribe | Follow | Acknowledge | Runs | Query | Incidents | Silence | Unsilence | Silences
-    | Actions | Cancel | Add | Drop | Health | Segment | Reload | Stop | Shutdown
+    | Actions | Cancel | Add | Drop | Health | Segment | Reload | Stop | Control | Shutdown
 )  # fmt: skip
 Reply = (
     Hello | Frame | Line | Notice | Failure | RunList | Series | IncidentList | SilenceList | ActionList

@@ -219,3 +219,13 @@ def test_whoever_answers_an_old_message_answers_for_what_fires_there_now(book):
     new = apply(book, FIRING).row
     assert book.acknowledge(old.id).row.id == new.id
     assert {row.id: row.state for row in book.every()}[other.id] == "firing"
+
+
+def test_what_was_acknowledged_before_a_log_was_read_again_stays_so_unless_it_is_more_severe(book):
+    apply(book, FIRING, now=50.0)
+    kept = book.acknowledge(book.rows()[0].id).row
+    for severity, state in ((WARNING, "acknowledged"), (CRITICAL, "firing")):
+        again = IncidentBook("run-1", "speedrun")
+        apply(again, FIRING, severity, live=False, now=None)
+        again.recall(kept)
+        assert [(row.since, row.state) for row in again.rows()] == [(50.0, state)]

@@ -10,9 +10,10 @@ from runwatch.alerts.rules.optimization.grad_spike import GradSpike
 from runwatch.alerts.rules.optimization.loss_drop import LossDrop
 from runwatch.alerts.rules.optimization.loss_spike import LossSpike
 from runwatch.alerts.rules.optimization.lr_anomaly import LrAnomaly
+from runwatch.core.batch import Event
 from runwatch.core.findings import Verdict
 
-from .columns import GRAD, LR, Log, healthy
+from .columns import GRAD, LOSS, LR, Log, healthy
 
 VAL = "val/loss"
 
@@ -124,3 +125,40 @@ def test_gradients_that_fade_are_not_critical():
     assert {severity for severity, _ in fired(log.judge(GradSpike()))} == {"info", "warning"}
     log.columns[GRAD][1000:1014] = usual * 240
     assert "critical" in [severity for severity, _ in fired(log.judge(GradSpike()))]
+
+
+# -- training that becomes harder, and what is learned by heart ------------------------------------
+
+
+def curriculum():
+    rows = np.arange(1200)
+    loss = 0.3 * np.interp(rows, [0, 200, 1200], [5, 1, 4]) * noise(1200, 0.02)
+    return Log(train__loss=loss).set("val/loss", np.interp(rows, [0, 1200], [3, 1]))
+
+
+def test_a_loss_that_rises_while_evaluations_get_better_is_a_note():
+    log = curriculum()
+    assert {severity for severity, _ in fired(log.judge(Divergence()))} == {"info"}
+    assert log.judge(Divergence()) == log.judge(Divergence(), range(0, 1200, 7))
+    worse = log.columns["val/loss"][::-1].copy()
+    assert "critical" in [s for s, _ in fired(log.set("val/loss", worse).judge(Divergence()))]
+
+
+def test_a_program_that_saves_its_best_model_again_says_that_it_gets_better():
+    log = curriculum()
+    del log.columns["val/loss"]
+    assert "critical" in [severity for severity, _ in fired(log.judge(Divergence()))]
+    log.events = [
+        Event("checkpoint", row * 100 + 50, row, "Saved best model") for row in range(230, 1200, 10)
+    ]
+    assert {severity for severity, _ in fired(log.judge(Divergence()))} == {"info"}
+    assert log.judge(Divergence()) == log.judge(Divergence(), range(0, 1200, 7))
+
+
+def test_the_loss_of_what_is_learned_by_heart_rises_by_a_note():
+    rows = np.arange(1600)
+    loss = np.interp(rows, [0, 300, 600, 610, 1600], [0.4, -3, -13, -5.5, -5.5])
+    log = Log(train__loss=np.exp(loss) * noise(1600, 0.05))
+    assert {severity for severity, _ in fired(log.judge(Divergence()))} == {"info"}
+    log.columns[LOSS][1000:] = 0.9 * noise(600, 0.02)
+    assert "critical" in [severity for severity, _ in fired(log.judge(Divergence()))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from runwatch.alerts.rules.nonfinite.loss_scale import LossScale
 from runwatch.alerts.rules.nonfinite.masked_nan import MaskedNan
@@ -14,6 +15,7 @@ from runwatch.alerts.rules.optimization.memorised import Memorised
 from runwatch.alerts.rules.optimization.never_learns import NeverLearns
 from runwatch.alerts.rules.optimization.plateau import Plateau
 from runwatch.alerts.rules.optimization.resume import Resume
+from runwatch.alerts.rules.optimization.score_floor import ScoreFloor
 from runwatch.alerts.rules.optimization.score_plateau import ScorePlateau
 from runwatch.alerts.rules.optimization.validation import Validation
 from runwatch.core.block import Block, Samples
@@ -267,6 +269,56 @@ def test_validation_that_jumps_is_reported_when_it_stays():
     assert fired(found) == [("warning", 799)]
     assert "jumped to 5.2, 2.0 times what it was" in found[0].title
     assert evaluated([*before, 5.2, 2.55, 2.54, 7.8, 2.5]).judge(Validation()) == []
+
+
+def test_a_jump_of_training_and_validation_is_one_of_training():
+    train = np.array([3, 2.8, 2.7, 2.65, 2.6, 2.55, 2.5, 5.0, 5.2, 3.0, 2.5])
+    log = Log(train__loss=train).set(VAL, 1.1 * train)
+    assert log.judge(Validation()) == log.judge(Validation(), range(11)) == []
+    assert fired(log.set(LOSS, np.full(11, 2.5)).judge(Validation())) == [("warning", 8)]
+
+
+def scored(values, name="val/miou", loss=None):
+    values = np.asarray(values, float)
+    log = Log(train__loss=np.full(len(values), 3.0) if loss is None else loss)
+    return log.set(name, values)
+
+
+def test_a_score_that_stays_next_to_nothing_is_a_note_and_then_a_warning():
+    low = 0.003 * (1 + 0.2 * np.random.default_rng(0).normal(size=40))
+    log = scored(low)
+    found = log.judge(ScoreFloor())
+    assert fired(found) == [("info", 7), ("warning", 15)]
+    assert found[1].title == "val miou has stayed at 0.0025 in 16 evaluations"
+    assert log.judge(ScoreFloor(), range(40)) == found
+    low[20:] = 0.2
+    assert brief(scored(low).judge(ScoreFloor()))[-1][:2] == ("clear", "warning")
+    rows = scored(np.full(2000, 0.01), "acc")
+    assert fired(rows.judge(ScoreFloor())) == [("info", 511), ("warning", 1023)]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("val/acc", np.linspace(0.001, 0.03, 64)),  # thousands of classes
+        ("val/acc", np.full(64, 0.5)),
+        ("val/acc", np.r_[np.full(3, 0.01), np.full(61, 2.5)]),  # per cent
+        ("val/recall@20", np.full(64, 0.02)),
+        ("val/reward", np.zeros(64)),
+        ("train/grad_acc", np.zeros(2000)),
+        ("acc_loss", np.zeros(2000)),
+    ],
+)
+def test_scores_that_grow_or_may_be_small_are_not_next_to_nothing(name, values):
+    assert scored(values, name).judge(ScoreFloor()) == []
+
+
+def test_a_score_of_nothing_is_a_note_where_the_loss_falls_or_networks_play():
+    falls = scored(np.zeros(64), loss=np.geomspace(3, 0.1, 64))
+    assert fired(falls.judge(ScoreFloor())) == [("info", 7)]
+    assert falls.judge(ScoreFloor(), range(64)) == falls.judge(ScoreFloor())
+    plays = scored(np.zeros(64)).set("d_loss", np.ones(64))
+    assert fired(plays.judge(ScoreFloor())) == [("info", 7)]
 
 
 def test_evaluations_that_rose_and_came_back_must_rise_further():

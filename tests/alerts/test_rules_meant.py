@@ -193,6 +193,16 @@ def test_stalls_next_to_evaluations_or_checkpoints_are_a_note():
     assert [severity for severity, _ in fired(log.judge(Stalls()))] == ["info"]
 
 
+@pytest.mark.parametrize(("first", "severity"), [(24, "info"), (27, "warning")])
+def test_slow_rows_at_multiples_of_a_number_of_steps_may_be_single_steps_that_evaluate(first, severity):
+    times = 0.56 * noise(300)
+    times[first::25] = 36.0
+    log = Log(perf__step_time=times)
+    log.steps = 10.0 * np.arange(1, 301)
+    (found,) = log.judge(Stalls())
+    assert (found.severity.value, found.title.partition(" takes ")[0]) == (severity, "one logged step in 25")
+
+
 def test_stalls_that_cost_little_or_came_once_are_not_reported():
     times = 0.4 * noise(700)
     times[99::100] = 6.0

@@ -301,7 +301,7 @@ def test_a_loss_that_has_all_but_vanished_does_not_wake_anybody():
     log.columns[LOSS][1000:] /= 1000
     log.columns[LOSS][2000:] *= 5
     found = brief(log.judge(Divergence()))
-    assert ("firing", "warning") in {each[:2] for each in found}
+    assert ("firing", "info") in {each[:2] for each in found}
     assert "critical" not in {severity for _, severity, _ in found}
 
 

@@ -289,3 +289,20 @@ def test_row_by_row_is_the_same():
     log = troubled()
     for rule in RULES:
         assert log.judge(rule(), range(1, ROWS)) == log.judge(rule())
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "reward", "fires"),
+    [(0.5, 11.0, 0.2, ["warning"]), (0.5, 11.0, 0.9, ["info"]), (0.5, 3.0, 0.2, []), (9.0, 14.0, 0.2, [])],
+)
+def test_an_entropy_that_grows_to_that_of_guesses_is_told_within_few_rows(first, last, reward, fires):
+    count = 40
+    entropy = np.geomspace(first, last, count)
+    rewards = 0.2 + np.linspace(0, reward - 0.2, count) + 0.01 * np.random.default_rng(1).normal(size=count)
+    log = Log(train__loss=np.ones(count)).set("actor/entropy", entropy).set("critic/score/mean", rewards)
+    found = log.judge(PolicyCollapse())
+    assert [severity for severity, _ in fired(found)] == fires
+    assert log.judge(PolicyCollapse(), range(count)) == found
+    log.columns["actor/entropy"][35:] = 0.5
+    if fires and fires != ["info"]:
+        assert [f.verdict.value for f in log.judge(PolicyCollapse())][-1] == "clear"

@@ -293,6 +293,16 @@ def test_a_failure_behind_the_finish_line_is_reported_and_the_run_has_finished()
     assert found.evidence["ending"] == "finished"
 
 
+def test_a_run_that_cannot_write_its_last_checkpoint_has_not_finished():
+    rule = Crash()
+    rule.observe(rows(0, 100, events=[event("finished", 9910)]))
+    data = {"state": "failed", "frames": "File train.py, in save_checkpoint"}
+    rule.observe(only(event("error", 9970, "RuntimeError: PytorchStreamWriter failed", data=data)))
+    (found,) = rule.tick(quiet(60, finished=True, fraction=1.0))
+    assert brief([found]) == [("firing", "critical")]
+    assert (found.cause, found.evidence["ending"]) == ("a checkpoint could not be written", "crashed")
+
+
 @pytest.mark.parametrize(
     ("kind", "title", "severity", "ending", "begins"),
     [

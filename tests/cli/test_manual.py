@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -24,6 +25,15 @@ def test_every_command_has_a_page_and_the_first_names_them_all():
     made = dict(pages())
     assert made.keys() == {"runwatch", *(f"runwatch-{name}" for name in COMMANDS)}
     assert all(f"runwatch-{name}(1)" in shown(made["runwatch"]) for name in COMMANDS)
+
+
+def test_they_are_made_with_nothing_but_click():
+    """A wheel is built where none of our other dependencies are."""
+    code = "import sys; from runwatch.cli.manual import pages; list(pages()); print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    ours = {"msgspec", "numpy", "platformdirs", "psutil", "pynvml", "slack_sdk", "textual", "watchdog"}
+    assert not loaded & ours
 
 
 def test_a_page_has_each_option_and_example_of_the_help():

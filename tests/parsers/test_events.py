@@ -389,3 +389,33 @@ def test_whatever_shows_an_event_holds_its_needle_and_a_trigger(sign, data):
 )
 def test_last_words_of_formats(row, end):
     assert [event.kind for event in parse(f"{row}{end}\n".encode()).events] == ["over"]
+
+
+@pytest.mark.parametrize(
+    ("line", "facts"),
+    [
+        (b"number of parameters: 123.59M", {"parameters": "123.59M"}),
+        (b"Number of parameters: 560,988,160", {"parameters": "560,988,160"}),
+        (b"Total params: 11,689,512 (44.59 MB)", {"parameters": "11,689,512"}),
+        (
+            b"trainable params: 4,194,304 || all params: 6,742,609,920 || trainable%: 0.0622",
+            {"trainable_parameters": "4,194,304", "parameters": "6,742,609,920"},
+        ),
+        (b"model has 7.2B parameters", {"parameters": "7.2B"}),
+        (b"  Number of trainable parameters = 124,439,808", {"trainable_parameters": "124,439,808"}),
+        (b"Total number of parameters in billions: 1.24", {"parameters": "1.24B"}),
+        (b"11.7 M    Total params", {"parameters": "11.7M"}),
+        (b"Model llama3 8B size: 8,030,261,248 total parameters", {"parameters": "8,030,261,248"}),
+        (b"Model resnet50 created, param count:25557032", {"parameters": "25557032"}),
+        (b"Non-trainable params: 0", None),
+        (b"0         Non-trainable params", None),
+        (b" > number of parameters on model parallel rank 3: 805560320", None),
+        (b"Number of parameters in embedding layers in billions: 0.26", None),
+        (b"Model Parameters: 0.331 B, Latency: 0.14s, TFLOPs: 1.98", None),
+        (b"allocated 237 MiB for model parameters", None),
+    ],
+)
+def test_the_size_of_the_model_is_a_fact(line, facts):
+    log = line + b"\nstep 1/9 | loss 2.0\n" + line + b"\n" + b"filler\n" * 3000
+    found = [event.data for event in parse(log).events if event.kind == "facts"]
+    assert found == ([facts] if facts else []), "the same size twice is said once"

@@ -134,6 +134,14 @@ def test_facts_and_the_planned_steps():
     assert parsed.column("total", "plan").tolist() == [3]
 
 
+def test_the_version_of_the_code_has_no_password():
+    git = field(1, "https://me:hunter2pass@example.org/x.git") + field(2, "0123abcd")
+    (facts,) = events(read(blocks([wandb(17, field(1, "abc") + field(21, git), 1)])), "facts")
+    assert facts.data["git.commit"] == "0123abcd"
+    assert "hunter2pass" not in facts.data["git.remote"]
+    assert "example.org/x.git" in facts.data["git.remote"]
+
+
 def test_only_what_changed_of_the_configuration_is_reported():
     update = [
         wandb(5, field(1, item(key, value)))

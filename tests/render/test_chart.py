@@ -344,7 +344,7 @@ def test_the_range_before_stays_while_it_suits():
 
 def test_the_best_value_has_a_star_where_it_is_known_which_is_better():
     values = [5.0, 2.0, 7.0, 3.0]
-    for metric, best in (("val/loss", (10.0, 2.0)), ("val/accuracy", (20.0, 7.0)), ("perf/mfu", None)):
+    for metric, best in (("val/loss", (10.0, 2.0)), ("val/accuracy", (20.0, 7.0)), ("perf/step_time", None)):
         drawn = plot([columns(values, metric)], 40, 9)
         assert drawn.best == (best and Best(metric, *best, True))
         assert sum(row.count("★") for row in text(drawn.rows)) == bool(best)

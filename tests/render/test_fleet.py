@@ -104,3 +104,18 @@ def test_ascii_has_no_other_characters():
     for row in ALL:
         assert cells.row_text(fleet.line(row, places, ASCII, here=True, marked=True)).isascii()
     assert cells.row_text(fleet.heading(places, Order("loss"), ASCII)).isascii()
+
+
+def test_long_names_that_differ_at_the_end_stay_apart():
+    rows = [
+        RunRow(str(n), f"experiment-with-a-very-long-name-lr3e-4-seed{n}", "training", Progress())
+        for n in range(3)
+    ]
+    rows.append(RunRow("9", "実験-日本語の長い名前のランとその続きの名前", "training", Progress()))
+    for width in (30, 40):
+        places = fleet.layout(rows, width)
+        names = fleet.names(rows, places)
+        lines = [cells.row_text(fleet.line(row, places, name=names[row.id])) for row in rows]
+        assert len({line.strip() for line in lines}) == len(rows), lines
+        assert all("seed" in line or "実験" in line for line in lines)
+        assert all(cells.width(line) <= width for line in lines)

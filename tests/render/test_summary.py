@@ -91,3 +91,12 @@ def test_a_bad_value_is_told_as_such():
     view = run(series("train/loss", 1.0, 3.0), Latest("aux", None, "nan", 100, 1, 1))
     (line,) = lines(view, choose.single(view))
     assert line == ("aux", "nan", "bad")
+
+
+def test_the_size_that_the_log_says_is_shown_once():
+    view = run(
+        series("train/loss", 1.0, 3.0),
+        once("num_params", 124e6),
+        facts={"parameters": "123.59M", "lines": "7"},
+    )
+    assert said(view) == {"parameters": "123.59M"}

@@ -9,6 +9,7 @@ from wcwidth import wcswidth
 from runwatch.core.snapshot import (
     CheckpointRow,
     Columns,
+    Compared,
     EventRow,
     IncidentRow,
     Latest,
@@ -26,6 +27,7 @@ from runwatch.tui.scene import Scene
 from runwatch.tui.widgets import (
     alerts,
     charts,
+    comparison_card,
     end_card,
     head,
     logs,
@@ -89,7 +91,9 @@ def scenes(draw):
         "r", draw(TEXT), draw(PHASES), progress, 3, 2, draw(NUMBERS), draw(TEXT), draw(TEXT), draw(NUMBERS)
     )
     scene = Scene(draw(st.sampled_from([UNICODE, ASCII])), "t", clock=lambda: 100.0, received=99.0)
-    scene.snapshot = Snapshot(draw(st.floats(0, 1e11)), (row, row), run, (draw(TEXT),))
+    others = (Compared("o", tuple(lists.values()), {draw(TEXT): draw(TEXT)}), Compared("p"))
+    scene.snapshot = Snapshot(draw(st.floats(0, 1e11)), (row, row), run, (draw(TEXT),), others)
+    scene.compare, scene.others = ("o", "p"), {"o": lists, "p": {}}
     scene.columns, scene.link, scene.paused = (
         lists,
         draw(st.sampled_from(["live", "lost"])),
@@ -113,6 +117,7 @@ def parts() -> list[Rows]:
         logs.LogPanel(), machine.MachinePanel(), pages.CheckpointTable(), pages.EventTable(), pages.FactTable(),
         ranks.RankGrid(), ranks.RankTable(), ranks.RankDetail(), runs.RunTable(), tables.Summary(), tables.Stats(),
         tables.Checkpoints(), tables.SummaryCard(), pages.StageTable(), runs.RunDetail(), end_card.EndCard(),
+        comparison_card.ComparisonCard(),
     ]  # fmt: skip
 
 

@@ -46,6 +46,7 @@ ELSEWHERE = {
     "retry": "test_restart.py: only a lost engine can be started again",
     "quit": "test_keys.py: leaves",
     "suspend": "cli/test_screen.py: needs a terminal",
+    **dict.fromkeys(actions.CONTROLS, "test_replay.py: only a replay can be played otherwise"),
 }
 
 

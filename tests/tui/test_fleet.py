@@ -9,6 +9,7 @@ from runwatch.tui.app import RunwatchApp
 from runwatch.watcher import protocol
 
 from .fake_engine import FakeEngine, picture
+from .test_mouse import click
 
 STATES = ("training", "training", "finished", "crashed")
 
@@ -95,9 +96,34 @@ async def test_marked_runs_are_laid_over_each_other(open_app):
         assert s.view.view == actions.RUNS
 
 
+async def test_two_runs_of_the_table_are_compared_in_three_actions(open_app):
+    async with open_app((120, 40), make=fleet()) as s:
+        await s.press("0", "home")
+        here = s.view.table.selected().id
+        await s.press("c", "down", "enter")  # nothing is marked: the one at the pointer
+        assert s.view.view == actions.OVERVIEW
+        assert s.engine.view.run == here
+        (other,) = s.engine.view.compare
+        assert other != here
+        await s.press("0", "c")
+        assert "[x]" in s.text()
+        await s.press("escape")
+        assert s.scene.compare == (other,)
+
+
+async def test_two_runs_of_the_table_are_compared_with_three_clicks(open_app):
+    async with open_app((120, 40), make=fleet()) as s:
+        await s.press("0", "home")
+        await click(s, "Compare")
+        await click(s, "[ ] exp-07")
+        await click(s, "enter Done")
+        assert s.view.view == actions.OVERVIEW
+        assert s.engine.view.compare == ("run7.log",)
+
+
 async def test_marked_runs_are_silenced_together(open_app):
     async with open_app((120, 40), make=fleet()) as s:
-        await s.press("0", "home", "m", "m", "s", "down", "enter")
+        await s.press("0", "home", "m", "m", "s", "enter")
         asked = [r for r in s.engine.requests if isinstance(r, protocol.Silence)]
         assert [r.matchers for r in asked] == [("run=exp-03",), ("run=exp-07",)]
         assert {r.ends for r in asked} == {1_003_600.0}

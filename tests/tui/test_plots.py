@@ -150,3 +150,35 @@ async def test_no_more_runs_than_there_are_colours(open_app):
             s.app.refresh_view()
             await s.settle()
             assert "cannot show" not in s.text()
+
+
+async def test_compared_runs_have_a_verdict_and_what_differs(open_app):
+    lr = {"config.lr": "3e-4", "config.batch_size": "32"}
+
+    def make(view):
+        """A picture in which the other run has a higher loss and other settings."""
+        shown = with_other(view)
+        changed = {"config.lr": "1e-3", "config.batch_size": "64"}
+        others = tuple(
+            msgspec.structs.replace(other, charts=tuple(map(higher, other.charts)), about=changed)
+            for other in shown.compared
+        )
+        return msgspec.structs.replace(
+            shown, compared=others, run=msgspec.structs.replace(shown.run, about=lr)
+        )
+
+    async with open_app((120, 40), make=make) as s:
+        assert not s.view.query_one("#comparison").display
+        await s.press("c", "space", "enter")
+        shown = s.drawn("#comparison")
+        assert "compared with llama-7b-r3" in shown
+        assert "loss of abl-17-wd is higher by" in shown
+        assert "lr 3e-4 > 1e-3; batch_size 32 > 64" in shown
+        assert "2 things changed at once" in shown
+        await s.press("c", "space", "enter")
+        assert not s.view.query_one("#comparison").display
+
+
+def higher(columns):
+    """The same columns, twice as high."""
+    return msgspec.structs.replace(columns, mean=tuple(y and 2 * y for y in columns.mean))

@@ -472,7 +472,8 @@ def test_the_fixture_has_every_usual_metric():
 
 async def test_an_empty_screen_says_what_to_do(open_app):
     async with open_app((100, 30), make=lambda view: Snapshot(1e6)) as s:
-        assert "it is watched from its first line on" in s.text()
+        assert "a run is watched from its first line on" in s.text()
+        assert "looking for *.log" in s.text()
     unknown = {"metrics": (), "phase": "starting", "progress": Progress(), "format": None}
     async with open_app((100, 30), **unknown) as s:
         assert "runwatch formats /runs/llama/train.log" in s.text()

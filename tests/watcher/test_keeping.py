@@ -12,6 +12,7 @@ import pytest
 
 from runwatch.alerts.routing.silences import silence
 from runwatch.core.sample import Process, Processes
+from runwatch.core.snapshot import IncidentRow
 from runwatch.watcher.engine.document import document
 from runwatch.watcher.ingest import feeds, wire
 from runwatch.watcher.ingest.directories import DirectorySource
@@ -85,6 +86,10 @@ class Life:
 
     def document(self) -> list:
         return document(self.server.engine, 1e9)["runs"]
+
+    def incidents(self) -> tuple[IncidentRow, ...]:
+        (group,) = self.server.engine.groups.values()
+        return group.runs[-1].incidents.every()
 
     def notices(self) -> tuple[str, ...]:
         return self.server.notices
@@ -242,6 +247,23 @@ async def test_another_version_reads_the_logs_again_and_reports_nothing_twice(wo
     two.read()
     assert world.told(2) == ["firing nonfinite", "resolved nonfinite"]
     two.end()
+
+
+async def test_another_version_keeps_what_no_log_says(world, monkeypatch):
+    one = world.live()
+    world.write(WHOLE[:NANS])
+    one.read()
+    (row,) = one.incidents()
+    assert row.since is not None
+    one.server.changed([one.server.engine.acknowledge(row.id)])
+    one.end()
+    monkeypatch.setattr(frozen, "shape", lambda: "another")
+    two = world.live()
+    two.tick()
+    (again,) = two.incidents()
+    assert (again.id, again.since, again.state) == (row.id, row.since, "acknowledged")
+    two.end()
+    assert world.told(1) == ["firing nonfinite"]
 
 
 async def test_another_version_reports_late_what_arose_meanwhile(world, monkeypatch):

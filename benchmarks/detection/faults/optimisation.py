@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.detection.faults.base import OPTIMISER, fault
-from benchmarks.detection.trace import Trace, heavy, log_uniform
+from benchmarks.detection.trace import Floats, Trace, heavy, log_uniform
+
+SEEN = f"{OPTIMISER} validation"
+"""Rules that a model that got worse may concern: its evaluations show it too."""
+
+
+def _shows_in_evaluations(t: Trace, at: int, rise: Floats) -> None:
+    """Let evaluations rise as the training loss does from row `at` on."""
+    t.val = {row: value * (float(rise[row - at]) if row >= at else 1.0) for row, value in t.val.items()}
 
 
 @fault("loss_spike", r"rose", group="optimisation", rows=40, also=OPTIMISER, info=True)
@@ -22,16 +30,19 @@ def spike_that_recovers_slowly(t: Trace, at: int) -> None:
     t.columns["grad"][at : at + length] *= t.rng.uniform(3, 12)
 
 
-@fault("loss_spike divergence", r"rose|above its best", group="optimisation", rows=60, also=OPTIMISER)
+@fault("loss_spike divergence", r"rose|above its best", group="optimisation", rows=60, also=SEEN)
 def loss_jumps_and_stays(t: Trace, at: int) -> None:
-    t.lift("loss", slice(at, None), t.rng.uniform(1.4, 2.5))
+    rise = np.full(t.rows - at, t.rng.uniform(1.4, 2.5))
+    t.lift("loss", slice(at, None), rise)
+    _shows_in_evaluations(t, at, rise)
 
 
-@fault("divergence loss_spike", r"above its best|rose", group="optimisation", rows=120, also=OPTIMISER)
+@fault("divergence loss_spike", r"above its best|rose", group="optimisation", rows=120, also=SEEN)
 def diverges_fast(t: Trace, at: int) -> None:
     rise = np.minimum(np.exp(np.arange(t.rows - at) / t.rng.uniform(10, 40)), t.rng.uniform(3, 10))
     t.lift("loss", slice(at, None), rise)
     t.lift("grad", slice(at, None), rise**2)
+    _shows_in_evaluations(t, at, rise)
 
 
 @fault(
@@ -40,11 +51,12 @@ def diverges_fast(t: Trace, at: int) -> None:
     group="optimisation",
     rows=300,
     room=320,
-    also=OPTIMISER,
+    also=SEEN,
 )
 def diverges_slowly(t: Trace, at: int) -> None:
     rise = 1 + t.rng.uniform(0.3, 0.6) * np.minimum(1, np.arange(t.rows - at) / 200)
     t.lift("loss", slice(at, None), rise)
+    _shows_in_evaluations(t, at, rise)
 
 
 @fault(
@@ -53,13 +65,15 @@ def diverges_slowly(t: Trace, at: int) -> None:
     group="optimisation",
     rows=150,
     least=40,
-    also=OPTIMISER,
+    also=SEEN,
 )
 def hot_start(t: Trace, at: int) -> None:
     """Diverge when the warm-up ends."""
     flat = t.columns["loss"][at]
     after = np.arange(t.rows - at)
-    t.columns["loss"][at:] = flat * (1 + np.minimum(after / 30, 1.5))
+    lasting = flat * (1 + np.minimum(after / 30, 1.5))
+    _shows_in_evaluations(t, at, lasting / t.columns["loss"][at:])
+    t.columns["loss"][at:] = lasting
     t.columns["loss"][at:] *= np.exp(0.03 * heavy(t.rng, len(after)))
     t.columns["grad"][at:] *= 1 + np.minimum(after / 5, 20)
 

@@ -25,7 +25,7 @@ _RULES = {
     "divergence": f"divergence above_start loss_spike oscillation resume validation {_POLICY}",
     "spike": "loss_spike grad_spike divergence oscillation resume validation policy_shift",
     "hot_start": "above_start divergence loss_spike never_learns",
-    "no_learning": "never_learns plateau score_plateau above_start masked_nan grad_vanish",
+    "no_learning": "never_learns plateau score_floor score_plateau above_start masked_nan grad_vanish",
     "plateau": "plateau score_plateau never_learns",
     "overfitting": "validation memorised",
     "oscillation": "oscillation loss_spike validation",

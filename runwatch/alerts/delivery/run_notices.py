@@ -46,6 +46,8 @@ class Look(msgspec.Struct, frozen=True):
     checkpoint: Callable[[], str] = str
     """Gives the best or the last good checkpoint, in words."""
     look: str = ""
+    report: str = ""
+    """Where its report is written when it ends; "" if none is."""
 
 
 class Known(msgspec.Struct):
@@ -134,6 +136,8 @@ class Lifecycle:
         lines += look.metrics()
         if what != "started" and (checkpoint := look.checkpoint()):
             lines.append(checkpoint)
+        if what != "started" and look.report:
+            lines.append(f"Report: {look.report}")
         row = IncidentRow(f"{digest(look.id)}-{what}", look.name, what, severity, what, title)
         return Notification(
             f"{self._epoch}.{digest(look.id + look.stage)}.{what}.{int(known.began or 0)}",

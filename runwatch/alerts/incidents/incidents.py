@@ -191,6 +191,16 @@ class IncidentBook:
                 return Change("firing", incident.row, self._run_id, True, incident.number)
         return None
 
+    def recall(self, kept: IncidentRow) -> None:
+        """Take over from an incident that was kept what no log says: since when, and whether it was seen."""
+        for incident in self._open.values():
+            row = incident.row
+            if row.id == kept.id and row.state == "firing":
+                seen = kept.state == "acknowledged" and _rank(row) <= _rank(kept)
+                incident.row = msgspec.structs.replace(
+                    row, since=kept.since, state="acknowledged" if seen else row.state
+                )
+
     def rows(self) -> tuple[IncidentRow, ...]:
         """Return the incidents that lead: open ones first, by severity, the newest change first.
 
@@ -303,6 +313,10 @@ class IncidentBook:
             line=finding.line if moved else row.line,
             evidence={**row.evidence, **finding.evidence},
         )
+
+
+def _rank(row: IncidentRow) -> int:
+    return Severity(row.severity).rank
 
 
 def _scope(row: IncidentRow) -> Scope:

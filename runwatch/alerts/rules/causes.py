@@ -18,6 +18,7 @@ _LOSS = frozenset(
         "grad_spike",
         "validation",
         "plateau",
+        "score_floor",
     }
 )
 _POLICY = frozenset({"policy_shift", "policy_collapse", "reward_collapse"})
@@ -58,7 +59,7 @@ FOLLOWS: Mapping[str, frozenset[str]] = {
     "loss_spike": frozenset({"grad_spike", "loss_drop"}),
     "loss_drop": frozenset({"validation", "grad_vanish"}),
     "grad_vanish": frozenset({"plateau", "never_learns"}),
-    "never_learns": frozenset({"plateau"}),
+    "never_learns": frozenset({"plateau", "score_floor"}),
     "retries": _SPEED | {"data_bound", "hang", "checkpoint_overdue", "checkpoint_broken", "checkpoint_slow"},
     "straggler": _SPEED,
     "throughput": _SPEED,

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from runwatch.cli.busy import busy
-from runwatch.cli.main import error_line
+from runwatch.cli.at_rest import read
 from runwatch.core import text
 from runwatch.core.errors import ExitCode, SourceError
 
@@ -22,10 +19,6 @@ if TYPE_CHECKING:
     from runwatch.watcher.engine.engine import Engine
     from runwatch.watcher.engine.group import Group
     from runwatch.watcher.engine.watched import WatchedRun
-
-
-MOST = 20
-"""Most unreadable files with a line each."""
 
 
 @click.command("check")
@@ -58,38 +51,10 @@ def command(
       runwatch check train.log
       runwatch check runs/ --fail-on warning --json
     """
-    from runwatch.config.formats import meanings
-    from runwatch.config.loader import format_name, load
     from runwatch.core.findings import Severity
-    from runwatch.parsers.formats import troubles
-    from runwatch.parsers.lexicon.names import use
-    from runwatch.watcher.engine.check import check
 
-    now = time.time()
-    settings = load(Path(config) if config else None)
-    use(meanings(settings.names))
-    missing: list[SourceError] = []
-    try:
-        with busy() as say:
-            engine = check(
-                paths,
-                settings.ruleset(),
-                now,
-                missing.append,
-                [own.build() for own in settings.formats],
-                format_name(wanted, settings),
-                settings.sources.order,
-                say,
-            )
-    finally:
-        for error in missing[:MOST]:
-            error_line(str(error))
-        if len(missing) > MOST:
-            error_line(f"and {len(missing) - MOST:,} more; --json names all of them")
-        for trouble in troubles():  # of formats from packages; perhaps why nothing was recognized
-            error_line(trouble)
-    for trouble in engine.troubles:
-        error_line(trouble)
+    rest = read(paths, config, wanted)
+    engine, now, missing = rest.engine, rest.now, rest.missing
     if as_json:
         import msgspec
 

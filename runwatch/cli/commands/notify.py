@@ -59,7 +59,7 @@ def _setup(channel: str) -> int:
 
     Examples:
       runwatch notify setup slack
-      runwatch notify setup slack < address.txt
+      echo "$ADDRESS" | runwatch notify setup slack
     """
     from runwatch.alerts.channels.slack import SlackConfig
     from runwatch.cli import slack_setup

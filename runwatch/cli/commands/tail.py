@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     help="Read logs as this format; `runwatch formats` lists them.",
 )
 @look_options
+@click.option("--record", type=click.Path(), help="Record the watch in this new file, for runwatch replay.")
 @click.option(
     "--pid", "pids", type=int, multiple=True, help="Process of the run, if runwatch does not find it."
 )
@@ -70,6 +71,7 @@ def command(
     format_name: str | None,
     ascii_only: bool,
     theme: str | None,
+    record: str | None,
     pids: tuple[int, ...],
     deadline: str | None,
     config: str | None,
@@ -104,6 +106,7 @@ def command(
 
         flags = [name for name, on in (("--wait", wait), ("--poll", poll), ("--ascii", ascii_only)) if on]
         named = {"--format": format_name, "--theme": theme, "--deadline": deadline, "--config": config}
+        named["--record"] = record
         flags += [f"{name}={given}" for name, given in named.items() if given is not None]
         return serve(["tail", *flags, *(f"--pid={pid}" for pid in pids), "--", *paths], port)
     wait = wait or (screen and absent.worth_waiting(paths))
@@ -115,9 +118,12 @@ def command(
     from runwatch.watcher.service.launch import PrivateEngine, greet
 
     def start() -> PrivateEngine:
+        nonlocal record
+        once, record = record, None  # an engine that takes over later has no beginning to record
         return PrivateEngine(
-            paths, config=config, poll=poll, wait=wait, only=format_name, pids=pids, deadline=until
-        )
+            paths, config=config, poll=poll, wait=wait, only=format_name, pids=pids, deadline=until,
+            record=once,
+        )  # fmt: skip
 
     if screen:
         title = title or ("standard input" if paths[0] == "-" else os.path.basename(paths[0]))

@@ -16,7 +16,7 @@ from runwatch.core.planned import NAMES
 from runwatch.core.text import decode
 from runwatch.parsers.envelope.header import message, opened
 from runwatch.parsers.envelope.stamps import stamped
-from runwatch.parsers.events import saves, signatures, stages
+from runwatch.parsers.events import saves, signatures, sizes, stages
 from runwatch.parsers.events.failures import ROOT_CAUSE, FailureTables, Root
 from runwatch.parsers.events.tracebacks import BECAUSE, HEAD, Ended, Tracebacks
 
@@ -107,6 +107,8 @@ class EventScanner:
         self._tally = Tally()
         self._drawn: tuple[str, bytes, int] = ("", b"", -1)
         """Kind, words and record number of the newest event that may be redrawn."""
+        self._sizes: dict[str, str] = {}
+        """The size of the model, as far as lines said it."""
         self._trouble = -_AFTERMATH
         """Number of the newest record that reported trouble."""
 
@@ -222,8 +224,8 @@ class EventScanner:
             if line.ordinal - self._trouble < _AFTERMATH:
                 return []
             kind = "over"
-        if kind == "plan":
-            return _plan(line)
+        if kind in ("plan", "size"):
+            return _plan(line) if kind == "plan" else self._size(line)
         if kind in _TOLD:
             found = _TOLD[kind](line.text)
             title = decode(line.text.strip(), 300)
@@ -242,6 +244,12 @@ class EventScanner:
             if kind not in ("load", "resume"):
                 kind, data["state"] = save.kind, save.state
         return [Event(kind, line.offset, line.number, decode(line.text.strip(), 300), line.rank, step, data)]
+
+    def _size(self, line: Line) -> list[Event]:
+        """Return the size of the model, where a line says another one than those before it."""
+        data = {name: x for name, x in sizes.size(line.text).items() if self._sizes.get(name) != x}
+        self._sizes |= data
+        return [Event("facts", line.offset, line.number, "model size", data=data)] if data else []
 
 
 def _plan(line: Line) -> list[Event]:

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import chain
 from typing import NamedTuple
 
-from runwatch.parsers.events import saves, stages
+from runwatch.parsers.events import saves, sizes, stages
 
 
 class Sign(NamedTuple):
@@ -329,11 +329,13 @@ MILESTONES = Signs(
     _sign("tracker", stages.TRACKER, needles=stages.TRACKER_NEEDLES),
     _sign("result", stages.RESULT, needles=stages.RESULT_NEEDLES),
     _sign("plan", PLAN.pattern, needles=_PLANS),
+    _sign("size", sizes.SIZE, needles=sizes.NEEDLES),
 )
 """What a run does in addition to training."""
 
 _TRIGGERS = (
     _PLANS,
+    sizes.NEEDLES,
     stages.STAGE_NEEDLES,
     stages.TRACKER_NEEDLES,
     stages.RESULT_NEEDLES,

@@ -16,6 +16,7 @@ from runwatch.tui.widgets.hint import Hint
 from runwatch.tui.widgets.incident_bar import IncidentBar
 from runwatch.tui.widgets.keys import Keys
 from runwatch.tui.widgets.logs import LogPanel
+from runwatch.tui.widgets.replay_bar import ReplayBar
 from runwatch.tui.widgets.rows import ROLES, Rows
 from runwatch.tui.widgets.small import LEAST, TooSmall
 from runwatch.watcher import protocol
@@ -48,6 +49,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
         yield IncidentBar()
         yield from self.body()
         yield from self.below()
+        yield ReplayBar()
         yield Hint(self.view)
         yield Keys(self.view)
         yield TooSmall()
@@ -70,7 +72,8 @@ class RunScreen(Screen[None], inherit_bindings=False):
         with self.app.batch_update():
             width, height = self.size
             hint = self.query_one(Hint).fit(height)
-            self.free = height - self.query_one(IncidentBar).fit(width, height) - hint
+            played = self.query_one(ReplayBar).fit()
+            self.free = height - self.query_one(IncidentBar).fit(width, height) - hint - played
             self.place()
             for part in self.query(Rows):
                 if part.display:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from runwatch.render import chart
 from runwatch.render.smooth import FACTORS
 from runwatch.tui.cycle import following
-from runwatch.tui.scene import WINDOWS
+from runwatch.tui.scene import WINDOWS, Scene
 from runwatch.tui.screens.pick import Pick
 from runwatch.tui.screens.pointed import PointedScreen
 from runwatch.tui.screens.zoom import ZoomScreen
@@ -114,12 +114,8 @@ class ChartScreen(PointedScreen, ZoomScreen):
 
     def do_compare(self) -> None:
         """Ask which runs to lay over the charts."""
-        scene = self.scene
-        here = scene.run.id if scene.run else None
-        rows = [(row.id, row.name) for row in scene.runs if row.id != here]
-        self.app.push_screen(
-            Pick("compare with", rows, set(scene.compare), MOST_COMPARED), callback=self._compare
-        )
+        here = self.scene.run.id if self.scene.run else None
+        self.app.push_screen(compare_with(self.scene, here), callback=self._compare)
 
     def _compare(self, chosen: tuple[str, ...] | None) -> None:
         if chosen is not None:
@@ -175,3 +171,9 @@ class ChartScreen(PointedScreen, ZoomScreen):
         measured = near is not None and columns.x[near] != at and begin <= columns.x[near]
         scene.cursor = columns.x[near] if near is not None and measured else moved
         self.show()
+
+
+def compare_with(scene: Scene, here: str | None) -> Pick:
+    """Return the question which runs are laid over the charts of the one with that id."""
+    rows = [(row.id, row.name) for row in scene.runs if row.id != here]
+    return Pick("compare with", rows, set(scene.compare), MOST_COMPARED)

@@ -11,6 +11,7 @@ from runwatch.tui import actions, choose
 from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.widgets.alerts import AlertsPanel
 from runwatch.tui.widgets.charts import ChartPanel
+from runwatch.tui.widgets.comparison_card import ComparisonCard
 from runwatch.tui.widgets.end_card import EndCard
 from runwatch.tui.widgets.logs import LogPanel
 from runwatch.tui.widgets.note import Note
@@ -45,6 +46,7 @@ class Overview(ChartScreen):
     def body(self) -> ComposeResult:
         """Lay out all panels; `place` shows those that have something to say."""
         yield EndCard(id="end", classes="part")
+        yield ComparisonCard(id="comparison", classes="part")
         yield Note(id="note", classes="part")
         with Horizontal(id="upper", classes="part"):
             yield Summary(id="summary", classes="part")
@@ -82,6 +84,10 @@ class Overview(ChartScreen):
         ending = needed if height - (needed := end.needed(width)) >= _LEAST else 0
         end.styles.height = ending
         height -= ending
+        comparison = self.query_one(ComparisonCard)
+        comparing = needed if height - (needed := comparison.needed(width)) >= _LEAST else 0
+        comparison.styles.height = comparing
+        height -= comparing
         narrow, wide, tall = width < 100, width >= 160, height >= 30
         wanted = choose.charts(run, 1 if narrow else _MAIN)
         if self.pinned is not None:
@@ -103,6 +109,7 @@ class Overview(ChartScreen):
         checkpoints = bool(run and run.checkpoints) and wide
         shown = {
             "end": bool(ending),
+            "comparison": bool(comparing),
             "note": not wanted,
             "upper": bool(wanted),
             "summary": side,

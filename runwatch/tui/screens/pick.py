@@ -62,7 +62,8 @@ class Pick(Dialog[tuple[str, ...] | None], inherit_bindings=False):
     """Returns the ids that were chosen, or None if the person thought better of it.
 
     Where only one can be chosen, Enter takes the one at the pointer, and so does a click; with a `preview`,
-    which is called as soon as the pointer is at a row, the second click. `asked` is the question in full.
+    which is called as soon as the pointer is at a row, the second click. Where several can be and none was or
+    is, Enter takes the one at the pointer too. `asked` is the question in full.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -145,4 +146,6 @@ class Pick(Dialog[tuple[str, ...] | None], inherit_bindings=False):
         if panel.most == 1:
             self.dismiss((panel.items[panel.at][0],) if panel.items else None)
         else:
-            self.dismiss(tuple(name for name, _ in panel.items if name in panel.chosen))
+            taken = tuple(name for name, _ in panel.items if name in panel.chosen)
+            nothing_before = not self._given[2]
+            self.dismiss(taken or tuple(name for name, _ in panel.items[panel.at :][:nothing_before]))

@@ -9,6 +9,7 @@ from textual.containers import Horizontal
 from runwatch.render import fleet
 from runwatch.tui import actions, choose, silencing
 from runwatch.tui.cycle import following
+from runwatch.tui.screens.charts import compare_with
 from runwatch.tui.screens.filtering import FilterScreen
 from runwatch.tui.screens.lists import ListScreen
 from runwatch.tui.widgets.charts import MOST_COMPARED, ChartPanel
@@ -86,7 +87,7 @@ class Runs(FilterScreen, ListScreen):
         if action == "group_runs":
             return len(fleet.groupings(self.table.found())) > 1
         if action == "compare":
-            return len(self.table.chosen()) > 1
+            return len(self.table.marked) > 1 or (self.length() > 0 and len(self.scene.runs) > 1)
         if action == "silence":
             return self.length() > 0 and self.scene.link == "live"
         if action == "back" and self.table.marked:
@@ -118,11 +119,18 @@ class Runs(FilterScreen, ListScreen):
             super().do_back()
 
     def do_compare(self) -> None:
-        """Show the first of the marked runs with the others laid over it."""
+        """Show the first of the marked runs with the others laid over it; of one run, ask for the others."""
         first, *others = self.table.chosen()
         self.runwatch.choose_run(first.id)
-        self.scene.compare = tuple(row.id for row in others)[:MOST_COMPARED]
-        self.runwatch.open_view(actions.OVERVIEW)
+        if others:
+            self._compare(tuple(row.id for row in others)[:MOST_COMPARED])
+        else:
+            self.app.push_screen(compare_with(self.scene, first.id), callback=self._compare)
+
+    def _compare(self, others: tuple[str, ...] | None) -> None:
+        if others is not None:
+            self.scene.compare = others
+            self.runwatch.open_view(actions.OVERVIEW)
 
     def do_silence(self) -> None:
         """Ask for how long nothing is sent about the marked runs."""

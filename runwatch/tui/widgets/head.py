@@ -61,8 +61,9 @@ def freshness(scene: Scene) -> Segment:
         return f"{glyphs.dead} {scene.lost.upper()} {numbers.brief(scene.since_frame())}", "crit"
     if scene.paused:
         return f"{glyphs.stale} PAUSED {numbers.brief(scene.since_frame())}", "warn"
-    if run is None or age is None:
-        return f"{glyphs.stale} {'connected' if scene.link == 'live' else scene.link}", "dim"
+    if run is None or age is None or scene.replay is not None:
+        word = "connected" if scene.link == "live" else scene.link
+        return f"{glyphs.stale} {word if scene.replay is None else 'replay'}", "dim"
     old = numbers.brief(age)
     if run.progress.step is None and not run.log_source:
         return f"{glyphs.stale} no line yet, {old}", "dim"

@@ -30,9 +30,11 @@ def short_name(run: RunView) -> str:
 
 def nothing(run: RunView | None) -> str:
     """Return why there are no lines."""
-    if run is None or run.progress.step is not None:
+    if run is None:
+        return "no lines yet: no run was found so far"
+    if run.progress.step is not None:
         return "no lines to show: what is read here is no text"
-    return "no lines yet: the file is empty so far"
+    return "no lines yet: the file is empty, or does not exist yet"
 
 
 class LogPanel(Panel):

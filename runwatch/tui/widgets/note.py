@@ -7,6 +7,11 @@ from runwatch.render.panel import Content
 from runwatch.tui import actions, choose
 from runwatch.tui.widgets.rows import Panel, centered
 
+_LOOKED_FOR = (
+    "looking for *.log, *.out, *.err, *.txt, and files of W&B, TensorBoard, CSV and JSON metrics",
+    "a run is watched from its first line on; q leaves, ? explains",
+)
+
 
 def _fitted(line: str, width: int, more: str) -> list[str]:
     """Return a text in lines; a path loses its middle, so that it stays on one."""
@@ -38,14 +43,12 @@ class Note(Panel):
             return [f"no metric fits {wanted!r}; esc shows all"]
         lines = [scene.waiting_for()]
         if run is None:
-            return lines + (
-                ["it is watched from its first line on; q leaves, ? explains"] * (scene.link == "live")
-            )
+            return lines + [*_LOOKED_FOR] * (scene.link == "live")
         lines += [f"source {source}" for source in run.sources[:3]]
         if run.format:
             return [*lines, f"format {run.format}"]
         if not run.log_source:
-            return [*lines, "it has no line yet: is the run started, and does it write here?"]
+            return [*lines, "it is empty, or does not exist yet: is the run started, and does it write here?"]
         if run.log or states.ended(run.phase):
             lines.append("no training step was recognized in its lines; why, says")
             lines.append(f"runwatch formats {run.log_source}")

@@ -95,7 +95,8 @@ class RankTable(Panel):
         return rows[self.at] if rows else None
 
     def _find(self, rows: list[RankRow]) -> None:
-        places = (at for at, row in enumerate(rows) if row.rank == self.chosen)
+        known = rows if self.chosen is not None else []
+        places = (at for at, row in enumerate(known) if row.rank == self.chosen)
         self.at = next(places, max(0, min(self.at, len(rows) - 1)))
 
     def content(self, width: int, height: int) -> Content:
@@ -107,7 +108,8 @@ class RankTable(Panel):
         page = rows[self._top : self._top + room]
         self.listed = Listed(self._top, len(page), len(rows), top=1)
         chosen = rows[self.at].rank if rows else None
-        lines = rank_table.table(page, width, self.scene.glyphs, ranks.furthest(rows), chosen, rows)
+        known = self.scene.run.ranks if self.scene.run else ()
+        lines = rank_table.table(page, width, self.scene.glyphs, ranks.furthest(known), chosen, known)
         shown = f"{self._top + 1}-{self._top + len(page)} of {len(rows)}" if rows else "none"
         title = "worst first" if self.column == ranks.COLUMNS[0] else f"by {self.column}"
         return Content([(title, "title")], lines, [(shown, "dim")])

@@ -32,6 +32,7 @@ class RunTable(Panel):
         self._first = 0
         """The first line that is shown."""
         self._places: list[Place] = []
+        self._names: dict[str, str] = {}
         self._lines: list[Heading | RunRow] = []
 
     def found(self) -> list[RunRow]:
@@ -95,6 +96,7 @@ class RunTable(Panel):
             return Content(title, [[("no run fits; esc shows all" if runs else scene.waiting_for(), "dim")]])
         here = self.selected()
         self._keep_shown(max(1, height - 1), self._lines.index(here) if here is not None else 0)
+        self._names = fleet.names(runs, self._places, glyphs)
         rows = [fleet.heading(self._places, self.order, glyphs)]
         for line in self._lines[self._first : self._first + height - 1]:
             rows.append(self._row(line, line is here, width))
@@ -107,7 +109,8 @@ class RunTable(Panel):
         glyphs = self.scene.glyphs
         if isinstance(line, Heading):
             return [(f"{glyphs.horizontal * 2} {line.text} ", "title")]
-        row = fleet.line(line, self._places, glyphs, here=here, marked=line.id in self.marked)
+        marked, name = line.id in self.marked, self._names[line.id]
+        row = fleet.line(line, self._places, glyphs, here=here, marked=marked, name=name)
         return [(cells.row_text(cells.fit(row, width, glyphs.ascii)), "select")] if here else row
 
     def _keep_shown(self, room: int, at: int) -> None:

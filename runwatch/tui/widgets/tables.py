@@ -19,8 +19,8 @@ _COLUMN = 30
 """Cells of a column of the summary at least."""
 _MOST = 4
 """Rows of one value of the summary."""
-_PAGE = frozenset({"read from", "preferred", "lines", "unrecognized lines"})
-"""Facts for which view 7 is the place."""
+_PAGE = frozenset({"read from", "preferred", "lines", "unrecognized lines", *summary.SIZES})
+"""Facts that the summary has, or for which view 7 is the place."""
 
 
 class Stats(Rows):

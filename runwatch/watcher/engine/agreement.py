@@ -127,6 +127,12 @@ def aligned(steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats) ->
     return None
 
 
+def parted(steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats) -> tuple[int, float | None]:
+    """Return how many steps both report, and the first at which they differ by more than rounding, if any."""
+    at, _, _, apart = _common(steps, ours, their_steps, theirs)
+    return len(at), float(at[np.argmax(apart)]) if apart.any() else None
+
+
 def _common(
     steps: Floats, ours: Floats, their_steps: Floats, theirs: Floats
 ) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:

@@ -11,6 +11,7 @@ from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.core import text
 from runwatch.core.errors import SourceError
 from runwatch.core.readability import unread
+from runwatch.core.series import FULL, Detail
 from runwatch.parsers.api import Format
 from runwatch.parsers.formats import catalogue, restricted
 from runwatch.parsers.stream import StreamParser
@@ -37,23 +38,38 @@ def check(
     only: str | None = None,
     prefer: tuple[str, ...] = ORDER,
     busy: Callable[[str], object] = lambda doing: None,
+    detail: Detail = FULL,
 ) -> Engine:
     """Return an engine that has read and judged every log behind `paths`.
 
     `own` are formats to try before the known ones, `only` names the one to read logs as,
     `prefer` the kinds of source in the order in which those of one run are believed.
     `now` (Unix time) decides what an old file is. A file that cannot be read is reported to
-    `unreadable` and left out; `busy` receives what is being done.
+    `unreadable` and left out; `busy` receives what is being done. `detail`: how much of each series is kept.
     Raises SourceError if nothing can be read or no run is in it.
     """
     now = time.time() if now is None else now
-    engine = Engine(rules, prefer)
+    engine = Engine(rules, prefer, detail)
     for path in paths:
         if os.path.isdir(path):
             busy(f"searching {path}")
-    errors: list[SourceError] = []
     blind = unreadable or (lambda error: None)
     files = discover.find(paths, prefer=prefer, note=engine.troubles.append, unread=blind)
+    read(engine, files, now, unreadable, own, only, busy)
+    return engine
+
+
+def read(
+    engine: Engine,
+    files: Sequence[discover.Found],
+    now: float,
+    unreadable: Callable[[SourceError], None] | None = None,
+    own: Sequence[Format] = (),
+    only: str | None = None,
+    busy: Callable[[str], object] = lambda doing: None,
+) -> None:
+    """Let an engine read these files to their end and judge them; see `check`. Raises SourceError."""
+    errors: list[SourceError] = []
     formats = restricted((*own, *catalogue()), only)
     older = rotated(file.path for file in files if file.member.kind == LOG)
     for number, file in enumerate(files, 1):
@@ -81,7 +97,6 @@ def check(
         where = files[0].path if len(files) == 1 else f"{len(files)} files"
         advice = f"{lines:,} lines read; `runwatch formats PATH` shows what is understood"
         raise SourceError("no training run recognized", where, advice)
-    return engine
 
 
 def _read(

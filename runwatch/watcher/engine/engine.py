@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
@@ -49,6 +49,8 @@ FEW = 4
 """Sources that rest whose provisional records are folded again at once when another source continues."""
 
 T = TypeVar("T")
+Observer = Callable[[WatchedRun, Source, Block, Batch], object]
+"""Takes a run, the source that reports it, the next block, and the batch that it is a part of."""
 
 
 class Engine:
@@ -70,6 +72,8 @@ class Engine:
         """Unix time by which every run must have ended, if a person said so."""
         self.troubles: list[str] = list(self.rules.troubles)
         """What went wrong in runwatch itself, for people."""
+        self.observe: Observer = lambda *given: None
+        """Gets every block that is folded, before it is decided whose values of a metric count."""
         self._judging = Judging(self.troubles)
         self._naming = Naming(self.groups, self._take_back)
         self._waiting = launchers.Waiting()
@@ -191,6 +195,7 @@ class Engine:
             source.early, source.early_total = (), None
             watched = group.runs[-1] if leads else group.run_of(source, whole)
             told = replace(whole, late=True) if late else whole
+            self.observe(watched, source, told, batch)
             block = group.reported(source, told, leads=leads, watched=watched)
             watched.run.format = group.format
             watched.run.title = title_of(source, whole, watched.run.title)

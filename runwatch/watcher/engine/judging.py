@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from runwatch.alerts.incidents.incidents import Change
 from runwatch.alerts.rules.base import Rule, restore, state_of
 from runwatch.core.block import Block, Status
+from runwatch.core.ending import advised
 from runwatch.core.findings import Finding
 from runwatch.watcher.engine.evidence import placed
 from runwatch.watcher.engine.group import Group
@@ -52,6 +55,8 @@ class Judging:
             if _needs_sight(rule, status):
                 continue
             found = self._ask(watched, rule, rule.tick, status)
+            if status.finished:
+                found = [replace(each, advice=advised(each.advice, over=True)) for each in found]
             changes += _apply(watched, found, now, send=send, source=watched.source)
         return changes
 

@@ -11,6 +11,8 @@ from runwatch.watcher.engine.group import ENDED_OR_BLIND, Group
 from runwatch.watcher.engine.watched import WatchedRun
 
 _SPEEDS = (TOKENS_PER_SEC, SAMPLES_PER_SEC)
+_LENGTHS = ("total time", "train_runtime")
+"""Metrics with the length of the run, in seconds."""
 _SEVERITIES = ("critical", "warning")
 
 
@@ -54,6 +56,18 @@ def run_row(
         folder=group.folder,
         trend=trend,
     )
+
+
+def elapsed(group: Group, run: Run) -> float | None:
+    """Return how long training took in seconds: as the log counts it, else as its records are dated."""
+    length = next(filter(None, map(run.latest, _LENGTHS)), None)
+    if length is None and len(group.runs) == 1 and not run.restarts:
+        leads_first = sorted(group.sources.values(), key=lambda source: source is not group.leader)
+        dated = next(
+            (source.clock.series.summary for source in leads_first if len(source.clock.series)), None
+        )
+        length = None if dated is None else dated.last - dated.first
+    return finite(length)
 
 
 def _busy(machine: Machine, now: float) -> float | None:

@@ -41,15 +41,13 @@ from runwatch.watcher.engine import (
 from runwatch.watcher.engine.evidence import spoilt
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import pipelines
-from runwatch.watcher.engine.run_rows import run_row
+from runwatch.watcher.engine.run_rows import elapsed, run_row
 from runwatch.watcher.engine.source import Source
 from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.protocol import View
 
 MAX_RUNS = 256
 """Runs in the list of one picture."""
-_LENGTHS = ("total time", "train_runtime")
-"""Metrics with the length of the run, in seconds."""
 MAX_METRICS = 128
 """Metrics described to a client at once."""
 MAX_MARKS = 200
@@ -282,6 +280,7 @@ def _compared(shown: Sequence[Shown], view: View) -> tuple[Compared, ...]:
                 one_series.columns(each.run, each.repeats, chart)
                 for chart in view.charts[: max(0, left - number * len(view.charts))]
             ),
+            each.run.about,
         )
         for number, each in enumerate(wanted[:MAX_COMPARED])
     )
@@ -309,7 +308,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         sources=group.paths[:MAX_SOURCES],
         whys=group.whys[:MAX_SOURCES],
         age=None if written is None else max(0.0, now - written),
-        elapsed=_elapsed(group, run),
+        elapsed=elapsed(group, run),
         history=shown.history,
         records=run.records,
         latest=tuple(one_series.latest(run, repeats, name) for name in list(run.series)[:MAX_METRICS]),
@@ -322,12 +321,12 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         ),
         saving=checkpoint_view.saving(run, phase, now, spoils[0] if spoils else None),
         events=event_rows.rows(run) if view.details else (),
-        about=run.about if view.details else {},
+        about=run.about if view.details or view.compare else {},
         log=tuple(newest),
         log_source=speaker.path if speaker is not None else "",
         log_read=_read_when(speaker, newest),
         link=_link(run),
-        facts=_about(group),
+        facts=_about(group) | _size(run),
         reason=watched.reason if watched and shown.preview is None else "",
         story=ending.story if ending is not None and shown.preview is None else "",
         parallel=parallel.sizes(run.about) if run.ranks or group.machine.processes else {},
@@ -335,18 +334,6 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         machine=machine_view.view(group.machine, now, group.deadline) if view.machine else None,
         stages=stage_view.rows(group, watched, now),
     )
-
-
-def _elapsed(group: Group, run: Run) -> float | None:
-    """Return how long training took in seconds: as the log counts it, else as its records are dated."""
-    length = next(filter(None, map(run.latest, _LENGTHS)), None)
-    if length is None and len(group.runs) == 1 and not run.restarts:
-        leads_first = sorted(group.sources.values(), key=lambda source: source is not group.leader)
-        dated = next(
-            (source.clock.series.summary for source in leads_first if len(source.clock.series)), None
-        )
-        length = None if dated is None else dated.last - dated.first
-    return finite(length)
 
 
 def _read_when(source: Source | None, lines: Sequence[tuple[int, str]]) -> tuple[tuple[int, float], ...]:
@@ -375,6 +362,12 @@ def _about(group: Group) -> dict[str, str]:
     if not group.about:
         return about
     return {"read from": group.about, "preferred": ", ".join(group.prefer[:4]), **about}
+
+
+def _size(run: Run) -> dict[str, str]:
+    """Return how many parameters the model has, where its log says it."""
+    named = {"parameters": "parameters", "trainable_parameters": "trainable parameters"}
+    return {said: run.about[name] for name, said in named.items() if name in run.about}
 
 
 def _ranks(run: Run, machine: Machine, now: float) -> tuple[RankRow, ...]:

@@ -24,7 +24,7 @@ from runwatch.core import text
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.ingest import wire
-from runwatch.watcher.persistence import frozen
+from runwatch.watcher.persistence import frozen, past_runs
 from runwatch.watcher.persistence.saved import ReadPlace, Saved
 
 if TYPE_CHECKING:
@@ -287,7 +287,8 @@ class Keeper:
             if group is None or not self._adrift.isdisjoint(group.sources):
                 continue
             try:
-                saved.append(Saved(key, frozen.freeze(group, self._notice), self._of(group)))
+                runs = past_runs.of(group)
+                saved.append(Saved(key, frozen.freeze(group, self._notice), self._of(group), runs))
             except Exception as error:  # whatever a batch has left in it
                 self._notice(f"{group.name} cannot be kept: {type(error).__name__}: {error}")
         changes, handed = list(self._changes.values()), list(self._handed)
@@ -314,17 +315,19 @@ class Keeper:
     def _reconcile(self, group: Group, line: int) -> Iterable[Change]:
         """Let incidents that were sent to people be live again; yield those that began behind `line`."""
         assert self._store is not None
-        reported = self._store.told([watched.run.id for watched in group.runs])
+        kept = self._store.incidents([watched.run.id for watched in group.runs])
         for watched in group.runs[-1:]:
+            books = [watched.incidents, *([group.twin.incidents] if group.twin is not None else [])]
             for row in watched.incidents.every():
                 if row.state in ("resolved", "pending"):
                     continue
-                known = row.id in reported
-                if reported.get(row.id) or (not known and (row.line is None or row.line > line)):
-                    change = watched.incidents.announce(row.id)
-                    if (twin := group.twin) is not None:
-                        twin.incidents.announce(row.id)
-                    if change is not None and not known:
+                known = kept.get(row.id)
+                if known is not None:
+                    for book in books:
+                        book.recall(known.row)
+                if known.sent if known is not None else (row.line is None or row.line > line):
+                    change, *_ = [book.announce(row.id) for book in books]
+                    if change is not None and known is None:
                         yield change
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from runwatch.alerts.incidents.incidents import Change
-from runwatch.core.snapshot import IncidentRow
+from runwatch.core.snapshot import IncidentRow, PastRun
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.sources.member import Member
 
@@ -29,6 +29,7 @@ class Saved:
     id: str
     body: bytes
     places: dict[str, ReadPlace]
+    runs: tuple[PastRun, ...] = ()
 
 
 class Record(msgspec.Struct, frozen=True):

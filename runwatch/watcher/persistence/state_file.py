@@ -11,7 +11,7 @@ from runwatch.system import private_files
 from runwatch.watcher.sources.mounts import events_reliable, mount_of
 
 SCHEMA = 1
-"""Raised with every change of the tables; MIGRATIONS leads there from each one before."""
+"""Raised with every change of the tables that other versions cannot ignore; MIGRATIONS leads there."""
 MIGRATIONS: dict[int, str] = {}
 """Schema -> the statements, each with a semicolon at its line's end, that make it the next one."""
 CHECKED = 32 << 20
@@ -48,6 +48,13 @@ CREATE TABLE IF NOT EXISTS changes (
     id TEXT NOT NULL UNIQUE,
     body BLOB NOT NULL          -- a Change that is not yet handed to delivery
 );
+CREATE TABLE IF NOT EXISTS runs (
+    id TEXT PRIMARY KEY,
+    group_id TEXT NOT NULL,
+    changed REAL NOT NULL,      -- Unix time
+    body BLOB NOT NULL          -- a PastRun
+);
+CREATE INDEX IF NOT EXISTS runs_of ON runs (group_id);
 CREATE TABLE IF NOT EXISTS silences (id TEXT PRIMARY KEY, ends REAL NOT NULL, body BLOB NOT NULL);
 """
 

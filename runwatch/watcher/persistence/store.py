@@ -15,7 +15,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from runwatch.alerts.incidents.incidents import Change
 from runwatch.alerts.routing.silences import Silence
 from runwatch.core import text
 from runwatch.core.notice import Notice
-from runwatch.core.snapshot import IncidentRow
+from runwatch.core.snapshot import IncidentRow, PastRun
 from runwatch.system import private_files
 from runwatch.watcher.persistence import state_file
 from runwatch.watcher.persistence.saved import Kept, ReadPlace, Record, Saved
@@ -38,6 +38,7 @@ _INCIDENT = (
     " severity = excluded.severity, state = excluded.state, changed = excluded.changed,"
     " sent = max(sent, excluded.sent), body = excluded.body"
 )
+_RECORD = "SELECT run_id, body, found, changed, sent FROM incidents"
 
 
 class Store:
@@ -120,25 +121,19 @@ class Store:
         clauses = [*wanted, *(["state != 'resolved'"] if open_only else [])]
         where = f" WHERE {' AND '.join(clauses)}" if clauses else ""
         rows = self._rows(
-            f"SELECT run_id, body, found, changed, sent FROM incidents{where}"  # noqa: S608 - clauses are ours
+            f"{_RECORD}{where}"  # clauses are ours
             " ORDER BY changed DESC, rowid DESC LIMIT ?",
             *wanted.values(),
             limit,
         )
-        records = []
-        for run_id, body, found, changed, sent in rows:
-            with contextlib.suppress(msgspec.MsgspecError):
-                row = msgspec.msgpack.decode(body, type=IncidentRow)
-                records.append(Record(run_id, row, found, changed, bool(sent)))
-        return records
+        return list(_records(rows))
 
-    def told(self, run_ids: Sequence[str]) -> dict[str, bool]:
-        """Return the ids of the incidents of these runs, and whether people received each."""
-        found: dict[str, bool] = {}
+    def incidents(self, run_ids: Sequence[str]) -> dict[str, Record]:
+        """Return the incidents of these runs by their ids."""
+        found: list[Record] = []
         for run_id in run_ids:
-            rows = self._rows("SELECT id, sent FROM incidents WHERE run_id = ?", run_id)
-            found.update((row[0], bool(row[1])) for row in rows)
-        return found
+            found += _records(self._rows(f"{_RECORD} WHERE run_id = ?", run_id))
+        return {record.row.id: record for record in found}
 
     def silences(self) -> list[Silence]:
         """Return all silences that are kept."""
@@ -207,6 +202,7 @@ class Store:
 
         def write(db: sqlite3.Connection) -> None:
             db.execute("DELETE FROM incidents WHERE changed < ?", (until,))
+            db.execute("DELETE FROM runs WHERE changed < ?", (until,))
             _drop(db, [row[0] for row in db.execute("SELECT id FROM groups WHERE saved < ?", (until,))])
             excess = state_file.used(db) - self._most
             for key, size in db.execute("SELECT id, length(body) FROM groups ORDER BY saved").fetchall():
@@ -330,12 +326,41 @@ class Store:
         return text.path(str(self.path))
 
 
+def _records(rows: Iterable[Sequence[Any]]) -> Iterator[Record]:
+    """Yield the incidents that rows of the database hold; one that cannot be read is left out."""
+    for run_id, body, found, changed, sent in rows:
+        with contextlib.suppress(msgspec.MsgspecError):
+            row = msgspec.msgpack.decode(body, type=IncidentRow)
+            yield Record(run_id, row, found, changed, bool(sent))
+
+
+def past_runs(directory: Path) -> list[PastRun]:
+    """Return the runs that the state directory knows, the newest first; a daemon may be using it."""
+    db = state_file.read_only(directory / FILE)
+    found: list[PastRun] = []
+    if db is None:
+        return found
+    with contextlib.closing(db), contextlib.suppress(sqlite3.Error):  # an older version has no such table
+        for (body,) in db.execute("SELECT body FROM runs ORDER BY changed DESC, rowid"):
+            with contextlib.suppress(msgspec.MsgspecError):
+                found.append(msgspec.msgpack.decode(body, type=PastRun))
+    return found
+
+
 def _put(db: sqlite3.Connection, group: Saved, now: float) -> None:
     db.execute("INSERT OR REPLACE INTO groups VALUES (?, ?, ?)", (group.id, group.body, now))
     db.executemany(
         "INSERT INTO sources VALUES (?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET group_id = excluded.group_id, body = excluded.body",
         [(key, group.id, msgspec.json.encode(place)) for key, place in group.places.items()],
+    )
+    db.execute("DELETE FROM runs WHERE group_id = ?", (group.id,))
+    db.executemany(
+        "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)",
+        [
+            (run.id, group.id, now, msgspec.msgpack.encode(msgspec.structs.replace(run, watched=now)))
+            for run in group.runs
+        ],
     )
 
 

@@ -29,6 +29,10 @@ class Clock:
         """Seconds by which the worst of the last looks was late."""
         return max(self._late, default=0.0)
 
+    def time(self) -> float:
+        """Return the Unix time now."""
+        return time.time()
+
     def look(self, expected: float) -> float:
         """Look again after `expected` seconds; return the seconds by which the clock jumped, or 0."""
         now, steady = time.time(), time.monotonic()

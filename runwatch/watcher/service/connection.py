@@ -214,7 +214,7 @@ class Connection:
             self._dirty.clear()
             self._urgent.clear()
             try:
-                await self._send_news(time.time())
+                await self._send_news(self._server.clock.time())
             except ConnectionError:
                 return
             except Exception as error:  # a picture that cannot be drawn must not end the pictures

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Collection, Iterable
 from typing import Protocol
 
@@ -56,6 +55,8 @@ class Intake:
         self.shown = {key: Shown.kept(group) for key, group in engine.groups.items()}
         self.places = keeper.paths()
         """Group -> source -> where it is, as the system spells it."""
+        self._now = 0.0
+        """Unix time at which the newest message came."""
         self._handlers = {
             wire.Opened: self._open,
             wire.Read: self._read,
@@ -70,9 +71,13 @@ class Intake:
             wire.Ended: self._end,
         }
 
-    def receive(self, message: wire.Message) -> None:
-        """Take one message of a worker. What cannot be folded is reported, and the rest continues."""
+    def receive(self, message: wire.Message, now: float) -> None:
+        """Take one message of a worker at Unix time `now`.
+
+        What cannot be folded is reported, and the rest continues.
+        """
         self.heard.set()
+        self._now = now
         source = getattr(message, "source", "")
         known = not source or source in self._engine.sources  # else the last words of a worker
         try:
@@ -110,7 +115,7 @@ class Intake:
     def _open(self, message: wire.Opened) -> None:
         if message.source not in self._engine.sources:
             group = self._engine.add_source(message.source, message.name, message.source, message.member)
-            stale = message.written is not None and time.time() - message.written > FRESH
+            stale = message.written is not None and self._now - message.written > FRESH
             group.stale = stale and (group.stale or len(group.sources) == 1)
             self.shown.setdefault(group.id, Shown(group))
             self._listener.found(message.source, group.name)
@@ -121,7 +126,7 @@ class Intake:
         group = self._engine.sources[message.source][0]
         self.places.setdefault(group.id, {})[message.source] = message.path
         self._keeper.opened(message)
-        self._sight(wire.Sight(message.source, message.problem, time.time()))
+        self._sight(wire.Sight(message.source, message.problem, self._now))
         self.opened.set()
 
     def _read(self, message: wire.Read) -> None:
@@ -170,7 +175,7 @@ class Intake:
 
     def _sight(self, message: wire.Sight) -> None:
         """Note that a source, or all that a worker reads, cannot be read, or can again."""
-        now, why, since = time.time(), message.why, message.since
+        now, why, since = self._now, message.why, message.since
         if not message.source:
             for places in self.places.values():
                 for source, path in places.items():
@@ -199,7 +204,7 @@ class Intake:
 
     def _end(self, message: wire.Ended) -> None:
         self._engine.sources[message.source][1].ended = True
-        self._listener.changed(self._engine.finish(time.time()))
+        self._listener.changed(self._engine.finish(self._now))
 
     def _shown(self, source: str) -> Shown:
         return self.shown[self._engine.sources[source][0].id]

@@ -35,6 +35,8 @@ class Assignment(msgspec.Struct, frozen=True):
     """The only format to read logs as; None: it is detected."""
     state: bytes = b""
     """State directory of a daemon."""
+    record: bytes = b""
+    """File to record the watch in; b"": none."""
 
     @property
     def private(self) -> bool:
@@ -68,7 +70,7 @@ class Attachment(msgspec.Struct, frozen=True):
 class Engine:
     """A process at the other end of a socket, that serves one client and ends with it."""
 
-    def __init__(self, module: str, setup: Assignment | Attachment) -> None:
+    def __init__(self, module: str, setup: msgspec.Struct) -> None:
         """Start it. Returns at once; `greet` says whether it can do what it is to do."""
         ours, theirs = socket.socketpair()
         log = os.environ.get("RUNWATCH_ENGINE_LOG")
@@ -116,8 +118,12 @@ class PrivateEngine(Engine):
         pids: Sequence[int] = (),
         deadline: float | None = None,
         only: str | None = None,
+        record: str | None = None,
     ) -> None:
-        """Start it; `only` names the format to read logs as, None: it is detected."""
+        """Start it; `only` names the format to read logs as, None: it is detected.
+
+        `record` is the file to record the watch in.
+        """
         assignment = Assignment(
             tuple(os.fsencode(path) for path in paths),
             config=os.fsencode(config) if config else None,
@@ -126,6 +132,7 @@ class PrivateEngine(Engine):
             pids=tuple(pids),
             deadline=deadline,
             format=only,
+            record=os.fsencode(record) if record else b"",
         )
         super().__init__("runwatch.watcher.service.private", assignment)
 

@@ -44,13 +44,15 @@ class Notifier:
         *,
         silences: Silences | None = None,
         epoch: str = "",
+        report: Callable[[str, str], str] = lambda run_id, name: "",
     ) -> None:
         """`engine` is asked about runs, if it is given.
 
         `silences` keeps silences; left out, they end with the process. `epoch` names a fold that the
         next process continues with: changes that it submits again are known. Left out, the fold
-        ends with this process.
+        ends with this process. `report` returns where the report of a run is written when it ends.
         """
+        self._report = report
         self._engine, self._notice, self._lasting = engine, notice, bool(epoch)
         self._epoch = epoch or os.urandom(6).hex()
         self._host = socket.gethostname()
@@ -104,6 +106,7 @@ class Notifier:
         if self._lifecycle is None or self._engine is None:
             return
         every = looks(self._engine, now, self._look)
+        every = [msgspec.structs.replace(each, report=self._report(each.id, each.name)) for each in every]
         fresh = self._lifecycle.fold(every, now, self._engine.groups if read is None else read)
         self._held += [reported for reported in fresh if not self._hushed(reported, now)]
         quiet = self._router.policy.quiet

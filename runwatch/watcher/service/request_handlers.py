@@ -44,7 +44,7 @@ def answers(server: ServerApi, request: protocol.Request) -> Iterator[Reply]:
     """Yield the replies to a request that has any. What cannot be done is Refused, whatever the reason."""
     to = getattr(request, "id", 0)
     try:
-        yield from _answers(server, request, time.time())
+        yield from _answers(server, request, server.clock.time())
     except RunwatchError as error:
         yield Refused(plain(str(error)), to, int(error.exit_code))
     except ValueError as error:
@@ -252,6 +252,10 @@ def _segment(server: ServerApi, request: protocol.Segment, now: float) -> str:
     return segment(rows, glyphs(request.ascii))
 
 
+def _control(server: ServerApi, request: protocol.Control, now: float) -> str:
+    return server.control(request.action, request.amount)
+
+
 _ORDERS: dict[type, Callable[[ServerApi, Any, float], str]] = {
     protocol.Acknowledge: _acknowledge,
     protocol.Silence: _silence,
@@ -262,6 +266,7 @@ _ORDERS: dict[type, Callable[[ServerApi, Any, float], str]] = {
     protocol.Segment: _segment,
     protocol.Reload: lambda server, request, now: server.reload(),
     protocol.Stop: _stop,
+    protocol.Control: _control,
 }
 _QUESTIONS: dict[type, Callable[[ServerApi, Any, float], Iterator[Reply]]] = {
     protocol.Runs: _runs,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +16,9 @@ from typing import TYPE_CHECKING
 from runwatch.alerts.incidents.incidents import Change
 from runwatch.alerts.routing.silences import InMemory, Silences
 from runwatch.config.loader import Config, load
+from runwatch.config.sections import ReportsConfig
 from runwatch.core import sample
+from runwatch.core.errors import UsageError
 from runwatch.core.notice import Notice
 from runwatch.core.redaction import redact
 from runwatch.core.series import FULL, LEAN
@@ -24,10 +27,12 @@ from runwatch.watcher.engine import stacks, views
 from runwatch.watcher.engine.attention import CALM, Attention, goes_on, newest
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.group import Group
+from runwatch.watcher.ingest import wire
 from runwatch.watcher.ingest.prewarmed_worker import Spare
 from runwatch.watcher.ingest.readers import Readers
 from runwatch.watcher.persistence.keeper import Keeper
 from runwatch.watcher.processes.memory import give_back
+from runwatch.watcher.recordings.recorder import Recorder
 from runwatch.watcher.samplers import sampler
 from runwatch.watcher.service.clients import Clients
 from runwatch.watcher.service.clock import Clock
@@ -37,6 +42,7 @@ from runwatch.watcher.service.intake import Intake
 from runwatch.watcher.service.launch import Assignment
 from runwatch.watcher.service.notices import Notices
 from runwatch.watcher.service.notify import Notifier
+from runwatch.watcher.service.run_reports import RunReports
 from runwatch.watcher.service.sampling import Samplers
 from runwatch.watcher.service.watchlist import Watchlist
 
@@ -86,13 +92,15 @@ class Server:
         """Called after each look at the clock: the loop is well."""
         self._attention = Attention(0.0 if assignment.private else CALM)
         self._frames = Frames()
+        self._recorder = self._record()
         self.store = self._open_store()
         self.keeper = Keeper(self.store, self.engine, self.notice)
         owed = self.keeper.restore(self.paths, self.since)
         self._intake = Intake(self.engine, self.keeper, self)
         self.opened, self.heard = self._intake.opened, self._intake.heard
-        self.receive, self.shown = self._intake.receive, self._intake.shown
+        self.shown = self._intake.shown
         self._silences: Silences = self.store or InMemory()
+        self._reports = self._open_reports()
         self.notifier = self._notify()
         every = sampler.EVERY if assignment.private else sampler.CALM
         self._samplers = Samplers(self.sampled, self.notice, assignment.pids, every)
@@ -120,12 +128,15 @@ class Server:
         await asyncio.gather(ticking, return_exceptions=True)
         await self._readers.stop()
         await self._samplers.stop()
+        await self._reports.stop()
         self.clients.close()
         try:
             await asyncio.to_thread(self.notifier.close)
         except RuntimeError:  # no memory is left for a thread
             self.notifier.close()
         self.keeper.close()
+        if self._recorder is not None:
+            self._recorder.close()
 
     async def serve(self, sock: socket.socket) -> None:
         """Serve the one client of a private engine, and end with it."""
@@ -175,6 +186,8 @@ class Server:
         self.engine.configure(config.ruleset())  # the last that can fail
         self._watchlist.use(config)
         before, self.config = self.config, config
+        if before.reports != config.reports:
+            self._reports.use(config.reports, config.path)
         if before.telling != config.telling:
             self.notifier.close(0.0)  # first: the next one takes over what this one has reported
             self.notifier = self._notify()
@@ -197,7 +210,23 @@ class Server:
             self.engine,
             silences=self._silences,
             epoch=self.store.epoch if self.store is not None else "",
+            report=self._reports.place,
         )
+
+    def _open_reports(self) -> RunReports:
+        """Return what writes reports; a private engine, which ends with its screen, writes none."""
+        config = ReportsConfig() if self.assignment.private else self.config.reports
+        return RunReports(config, self.assignment.state_path, self.config.path, self.notice)
+
+    def _record(self) -> Recorder | None:
+        """Return what records the watch, if that is wanted. Raises UsageError where it cannot be written."""
+        path = os.fsdecode(self.assignment.record)
+        if not path:
+            return None
+        try:
+            return Recorder(path, self.since, self.notice, self.assignment.format)
+        except OSError as error:
+            raise UsageError("cannot record", path, error.strerror or str(error)) from error
 
     def _open_store(self) -> Store | None:
         """Return what keeps a daemon's state; a private engine's ends with it."""
@@ -211,8 +240,17 @@ class Server:
 
     # -- what workers say ------------------------------------------------------------------------
 
+    def receive(self, message: wire.Message) -> None:
+        """Take one message of a worker."""
+        now = self.clock.time()
+        if self._recorder is not None:
+            self._recorder.took(message, now)
+        self._intake.receive(message, now)
+
     def sampled(self, group: str, message: sample.Message) -> None:
         """Take what is said of the machine under a group: part of the next picture; events wake at once."""
+        if self._recorder is not None:
+            self._recorder.sampled(group, message, self.clock.time())
         try:
             self.changed(self.engine.sample(group, message))
         except Exception as error:  # as for the batches of a log
@@ -299,6 +337,10 @@ class Server:
         """Return the frame for a view, encoded."""
         return self._frames.frame(tuple(self.shown.values()), view, now, self.notices)
 
+    def control(self, action: str, amount: float) -> str:
+        """Refuse: what is watched cannot be played otherwise. Raises ValueError."""
+        raise ValueError("this is no replay: runwatch replay FILE plays a finished run")
+
     def leave(self) -> None:
         """End once the answer is on its way. Raises ValueError."""
         if self.assignment.private:
@@ -319,6 +361,8 @@ class Server:
     async def _look_at_the_clock(self) -> None:
         if jump := self.clock.look(TICK):
             self.engine.shift(jump)
+            if self._recorder is not None:
+                self._recorder.jumped(self.clock.now, jump)
             self._attention.reset()
             self._report("clock", f"the clock jumped by {jump:+.0f} s, or the machine slept")
         now = self.clock.now
@@ -333,6 +377,7 @@ class Server:
         await self._judge(judged, now)
         self.changed(self.keeper.settled({group.id for group in read}))
         self.keeper.tick()
+        self._reports.tick(read, now)
         try:
             self.notifier.tick(now, {group.id for group in read})
         except Exception as error:  # notices are not worth the clock
@@ -347,7 +392,10 @@ class Server:
             here = [group for group in due[first : first + FEW] if group.id in self.engine.groups]
             for group in here:
                 self._attention.judged(group, now)
-            self.changed(self.keeper.late(self.engine.tick(now, [group.id for group in here])))
+            ids = [group.id for group in here]
+            if self._recorder is not None:
+                self._recorder.ticked(now, ids)
+            self.changed(self.keeper.late(self.engine.tick(now, ids)))
             if time.monotonic() > until:
                 return
             await asyncio.sleep(0)

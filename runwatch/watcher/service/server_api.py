@@ -21,7 +21,11 @@ class ServerApi(Protocol):
 
     assignment: Assignment
     config: Config
-    engine: Engine
+
+    @property
+    def engine(self) -> Engine:
+        """What folds; of a replay, another one after each seek back."""
+
     notifier: Notifier
     clock: Clock
     since: float
@@ -61,6 +65,9 @@ class ServerApi(Protocol):
 
     def reload(self) -> str:
         """Read the configuration again; return what was done. Raises ConfigError, changing nothing."""
+
+    def control(self, action: str, amount: float) -> str:
+        """Play a replay otherwise; return what was done, in words. Raises ValueError."""
 
     def leave(self) -> None:
         """End once the answer is on its way. Raises ValueError."""

@@ -21,7 +21,7 @@ what others said, unless it only ended because of others (SIGTERM, SIGABRT).
 What ended it decides the severity: a crash is critical; a time limit, a preemption and
 a SIGTERM from somebody unknown are warnings; an interrupt by hand is a note; so is
 nothing that is in the way of a relaunch. A failure behind the word that training is
-over is a warning.
+over is a warning, unless it is that of a checkpoint: without its last one a run has not finished.
 
 Example: 'crashed on rank 2: torch.OutOfMemoryError: CUDA out of memory', though 63
 other ranks print NCCL errors below it.
@@ -38,6 +38,7 @@ Source: the causal roles of NVIDIA's restart agent.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -70,6 +71,8 @@ _ANEW = _STARTS - {"load"}  # what an evaluation behind the end does too
 _JUDGED = CRASH_KINDS | _STARTS | {"finished", "over"}
 """Kinds of event that change anything here."""
 _FINAL = CERTAIN_KINDS | {"signal"}
+_OF_SAVE = re.compile(r"PytorchStreamWriter|\b(?:save|torch_save|save_\w+|_save\w*)\b")
+"""Words of an error, or of its traceback, that came while a checkpoint was written."""
 _ENDED_BY_OTHERS = frozenset({"-6", "-15"})
 
 
@@ -294,7 +297,9 @@ class Crash(RunRule):
     def _finding(self, death: _Death, verdict: Verdict, *, mild: bool = False) -> Finding:
         root, signature, rank = death.explanation()
         rank = rank if rank is not None else self.rank
-        end = End.FINISHED if death.behind else signature.end
+        unsaved = bool(root.data.get("state") == "failed" and _OF_SAVE.search(_words(root)))
+        behind = death.behind and not unsaved  # without its last checkpoint it has not finished
+        end = End.FINISHED if behind else signature.end
         evidence: dict[str, float | int | str | None] = {
             "ending": end.value,
             "reported_by": _reported_by(root),
@@ -315,10 +320,10 @@ class Crash(RunRule):
         if "frames" in root.data:
             evidence["frames"] = _newest_lines(root.data["frames"], 2000)
         severity = signature.severity
-        if severity is Severity.CRITICAL and (mild or death.behind):
+        if severity is Severity.CRITICAL and not unsaved and (mild or behind):
             severity = Severity.WARNING
         by = "" if rank is None or root is death.first else f" on rank {rank}"
-        said = "failed after training was over" if death.behind else signature.said
+        said = "failed after training was over" if behind else signature.said
         if verdict is Verdict.PENDING and said == "crashed":  # it may be one that is handled
             said = "error"
         return self.say(
@@ -326,10 +331,16 @@ class Crash(RunRule):
             severity,
             f"{said}{by}: {_short(root.title)}",
             Place(death.last_step, root.line),
-            cause=signature.cause + _elsewhere(death.first, rank),
+            cause=("a checkpoint could not be written" if unsaved else signature.cause)
+            + _elsewhere(death.first, rank),
             advice=signature.advice,
             evidence=evidence,
         )
+
+
+def _words(event: Event) -> str:
+    """Return what an event says, with its traceback."""
+    return f"{event.title}\n{event.data.get('frames', '')}"
 
 
 def _reported_by(event: Event) -> str:

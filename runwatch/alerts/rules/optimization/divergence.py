@@ -10,7 +10,7 @@ shift or a slow rise does not inflate it; data of two kinds in turn do, and no m
 move further than from one kind to the other), and, at the best, the deviation of the rows
 there; 3.4 is about twice 6 standard errors of a median of 20. A warning; critical when the
 loss has risen by `grave`, or after `long` points, because slow rises do not recover; not
-below a tenth of the untrained loss, where ratios say little.
+below a tenth of the untrained loss, where ratios say little; a note below a fiftieth.
 Neither while it comes back: 5 % below the highest of the last four points, or by a third of
 the rise, unless for 3 * `long` points; nor before four points where half of it came at
 once, as a spike's; nor in a warm-up, while the rate rises gradually and the loss is below
@@ -31,16 +31,19 @@ Traps: the margin doubles for 100 rows after the learning rate rose 1.5x
 judged; a restart that goes back in steps begins again. What oscillates, as an
 adversary's loss, must rise twice as high as it has twice; the first two waves of a run
 cannot be distinguished from divergence, and are warnings; the loss of a student that teaches itself
-first falls as its outputs collapse, and rises with the rate until they differ.
+first falls as its outputs collapse, and rises with the rate until they differ; a curriculum
+makes training harder: while evaluations since the best are better than all before, or a best
+model is saved, it is a note.
 
 Source: IDEFICS' logs, where instant spikes recovered and slow rises did not.
 """
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import log
 from typing import ClassVar
 
@@ -56,6 +59,7 @@ from runwatch.alerts.rules.baseline import (
     grow,
     jitter,
     median,
+    middle,
     swing,
 )
 from runwatch.alerts.rules.common.context import Recent, lr_jump, surge
@@ -65,7 +69,7 @@ from runwatch.alerts.rules.common.wording import above
 from runwatch.alerts.rules.metric_rule import LossRule
 from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
+from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, VAL_LOSS, label
 
 _HOP = 16
 _TAIL = 32
@@ -84,6 +88,13 @@ _RAMP = 32
 _STEEPEST = 3.0
 _ALWAYS = 3
 """Multiple of `long` after which it counts even on its way back."""
+_IMPROVED = re.compile(r"(?i)\bsav(?:ed|ing) (?:a |the |new )*best\b|\bnew best\b")
+_EVALS = 3
+"""Newest evaluations whose median is compared."""
+_AGAIN = 2
+"""Saves of the best model since the lowest loss that say that it gets better."""
+_NOTHING = 0.02
+"""Part of the untrained loss below which all is learned by heart, and a rise is a note."""
 _KEPT = 64
 """Points among which it is looked where a rise began."""
 
@@ -95,6 +106,30 @@ class _Best:
     level: float = np.inf
     sigma: float = 0.0
     where: Place | None = None
+    offset: float = -np.inf
+    """Where it is in the log."""
+    evaluated: float = np.inf
+    """The lowest evaluation up to there."""
+
+
+class _Lowest:
+    """The lowest evaluation up to any place of the newest block."""
+
+    def __init__(self) -> None:
+        self._before = np.inf
+        self._offsets, self._lowest = np.empty(0), np.empty(0)
+
+    def push(self, samples: Samples | None) -> None:
+        """Take the evaluations of a new block, if it has any."""
+        if samples is not None and len(samples):
+            self._before = self._lowest[-1] if len(self._lowest) else self._before
+            self._offsets = samples.offset
+            self._lowest = np.fmin.accumulate(np.append(self._before, samples.value))[1:]
+
+    def until(self, offset: float) -> float:
+        """Return the lowest one at or before `offset`; infinite if there is none."""
+        count = int(np.searchsorted(self._offsets, offset, "right"))
+        return float(self._lowest[count - 1] if count else self._before)
 
 
 @dataclass
@@ -188,6 +223,12 @@ class Divergence(LossRule, RankRule):
     _loss: Recent = field(default_factory=Recent, init=False, repr=False)
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
     _rate: Recent = field(default_factory=Recent, init=False, repr=False)
+    _evaluated: Recent = field(default_factory=Recent, init=False, repr=False)
+    _lowest: _Lowest = field(default_factory=_Lowest, init=False, repr=False)
+    _improved: list[float] = field(default_factory=list, init=False, repr=False)
+    """Offsets at which a best model was saved: those of the newest block, and the two before."""
+    _source: str = field(default="", init=False, repr=False)
+    """Path of the file that the loss is from."""
     _best: _Best = field(default_factory=_Best, init=False, repr=False)
     _waves: Waves = field(default_factory=Waves, init=False, repr=False)
     _rise: _Rise | None = field(default=None, init=False, repr=False)
@@ -200,6 +241,14 @@ class Divergence(LossRule, RankRule):
         self._loss.push(block.samples.get(LOSS))
         self._grad.push(block.samples.get(GRAD_NORM))
         self._rate.push(block.samples.get(LEARNING_RATE))
+        self._evaluated.push(block.samples.get(VAL_LOSS))
+        self._lowest.push(block.samples.get(VAL_LOSS))
+        del self._improved[:-_AGAIN]
+        if LOSS in block.samples:
+            self._source = block.source
+        for event in block.events if block.source == self._source else ():
+            if event.kind == "checkpoint" and _IMPROVED.search(event.title):
+                self._improved.append(float(event.offset))
         return super().judge(block)
 
     def restart(self, where: Place) -> Sequence[Finding]:
@@ -229,8 +278,11 @@ class Divergence(LossRule, RankRule):
         while at < len(points):
             row = int(points[at])
             if self._rise is not None:
-                warms = self._warms_up(float(rows.offset[row]), float(level[at]))
-                found += self._follow(self._rise, float(level[at]), place(rows, row), warms=warms)
+                offset = float(rows.offset[row])
+                warms, better = self._warms_up(offset, float(level[at])), self._validates(offset)
+                found += self._follow(
+                    self._rise, float(level[at]), place(rows, row), warms=warms, better=better
+                )
             else:
                 ahead = slice(at, None)
                 least = self._least(noise[ahead], height[ahead])
@@ -253,9 +305,10 @@ class Divergence(LossRule, RankRule):
         if level is None or ending.begin is None or level - ending.best < self.waves * self._waves.second:
             return ()
         if ending.best < self._best.level:
-            self._best = _Best(ending.best, 0.0, ending.where)
+            self._best = replace(self._best, level=ending.best, sigma=0.0, where=ending.where)
         self._rise = self._rise or _Rise(ending.begin, "", level, least, None)
-        return limited([self._fire(self._rise, level, grave=True)], self._players.most)
+        better = self._validates(np.inf)
+        return limited([self._fire(self._rise, level, grave=True, better=better)], self._players.most)
 
     def _search(
         self, rows: Samples, points: NDArray[np.int64], level: Floats, least: Floats, sigma: Floats
@@ -270,7 +323,11 @@ class Divergence(LossRule, RankRule):
         stop = int(over[0]) if len(over) else None
         best = int(holder[-1]) if stop is None else int(before[stop])
         if best >= 0:
-            self._best = _Best(float(level[best]), float(sigma[best]), place(rows, int(points[best])))
+            row = int(points[best])
+            offset = float(rows.offset[row])
+            self._best = _Best(
+                float(level[best]), float(sigma[best]), place(rows, row), offset, self._lowest.until(offset)
+            )
         return stop
 
     def _least(self, noise: Floats, height: Floats) -> Floats:
@@ -312,7 +369,19 @@ class Divergence(LossRule, RankRule):
         first, middle, last = rates[0], rates[_RAMP], rates[-1]
         return bool(0 < first < middle < last < _STEEPEST * middle)
 
-    def _follow(self, rise: _Rise, level: float, here: Place, *, warms: bool) -> list[Finding]:
+    def _validates(self, offset: float) -> bool:
+        """Whether evaluations since the best are better than all before: training has only become harder.
+
+        That the program saves its best model again says so too.
+        """
+        saved = [at for at in self._improved if self._best.offset < at <= offset]
+        if len(saved) >= _AGAIN:
+            return True
+        newest = self._evaluated.until(offset, _EVALS)
+        after = newest.value[newest.offset > self._best.offset].tolist()
+        return bool(after) and middle(after) < self._best.evaluated < np.inf
+
+    def _follow(self, rise: _Rise, level: float, here: Place, *, warms: bool, better: bool) -> list[Finding]:
         excess = level - self._best.level
         lasting = rise.over + 1 >= _ALWAYS * self.long
         waits = warms or (rise.comes_back(level, self._best.level) and not lasting)
@@ -324,16 +393,25 @@ class Divergence(LossRule, RankRule):
             return []
         grave = excess > log(1 + self.grave) or rise.over >= self.long
         grave &= level >= self._ending.untrained + log(_LOW)
+        severity = self._severity(level, grave=grave, better=better)
         if not rise.firing:
             told = rise.over >= self.persist
         else:
-            told = level > rise.level + rise.margin or (grave and rise.firing is not Severity.CRITICAL)
-        return [self._fire(rise, level, grave=grave)] if told else []
+            told = level > rise.level + rise.margin or severity.exceeds(rise.firing)
+        return [self._fire(rise, level, grave=grave, better=better)] if told else []
 
-    def _fire(self, rise: _Rise, level: float, *, grave: bool = False) -> Finding:
+    def _severity(self, level: float, *, grave: bool, better: bool) -> Severity:
+        if better or level < self._ending.untrained + log(_NOTHING):
+            return Severity.INFO
+        return Severity.CRITICAL if grave else Severity.WARNING
+
+    def _fire(self, rise: _Rise, level: float, *, grave: bool = False, better: bool = False) -> Finding:
         rise.level = level
-        if rise.firing is not Severity.CRITICAL:
-            rise.firing = Severity.CRITICAL if grave else Severity.WARNING
+        severity = self._severity(level, grave=grave, better=better)
+        if severity.exceeds(rise.firing):
+            rise.firing = severity
+        if better and rise.firing is Severity.INFO:
+            rise.cause = rise.cause or _HARDER
         return self._finding(rise, Verdict.FIRING, level)
 
     def _clear(self, here: Place) -> Finding:
@@ -363,4 +441,5 @@ class Divergence(LossRule, RankRule):
         )
 
 
+_HARDER = "evaluations get better: the training data may have become harder"
 _ADVICE = "Go back to a checkpoint near the best; lower the learning rate or skip the batches since."

@@ -65,6 +65,8 @@ _NEWEST = 12
 """Evaluations that show the noise of now."""
 _ANEW = 1.5
 """Multiple of the rise reported last that is news."""
+_NEAR = 6
+"""Training rows that the newest two are compared with."""
 _LONGEST = 24
 """The most evaluations in a row that a rise must last."""
 
@@ -254,7 +256,14 @@ class Validation(RankRule):
             return margin, False
         leap = min(last[-2:]) - max(last[-4:-2])
         far = min(last[-2:]) > log(watch.best) + max(single, log(1.2))
-        return margin, far and leap > max(log(self.jump), 8 * noise)
+        return margin, far and leap > max(log(self.jump), 8 * noise) and not self._trains_worse(watch)
+
+    def _trains_worse(self, watch: _Watch) -> bool:
+        """Return whether the training loss jumped too: then other rules say so."""
+        values = self._recent.until(watch.offset, _NEAR + 2).value
+        before, now = values[:-2], values[-2:]
+        known = len(before) >= _NEAR and bool(np.isfinite(values).all())
+        return known and float(now.mean()) > self.jump * middle(before.tolist())
 
     def _long(self, watch: _Watch) -> int:
         """Return how many evaluations in a row a rise must last."""

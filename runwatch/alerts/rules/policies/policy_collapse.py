@@ -1,12 +1,13 @@
-"""A policy collapsed: it always does the same, or its replies shrank to nothing, and no reward came of it.
+"""A policy collapsed: it does the same always, or anything at random, or its replies shrank to nothing.
 
 Reason: a policy without entropy explores nothing more; replies of one token, or groups
 of replies that all get the same reward, give no gradient. In the log of a real run the
 replies went from 1,750 tokens to one within ten steps, and it trained on for days.
 Formula, for entropy, length of replies and spread of rewards: the median of 16 rows,
 taken every 8, is below `part` of the median of the first 16, at `persist` such points
-in a row. A warning if no reward is above where it began by two standard errors, else a
-note. Ends above twice `part`.
+in a row. And an entropy that is above `random` and `times` the least of the first three rows,
+three rows in a row: that is a guess among a vocabulary. A warning if no reward is above where
+it began by two standard errors, else a note. Ends above twice `part`, or below half of both.
 
 Example: 'actor/entropy is 0.00018, 0.1% of what it was at first', and the score fell from
 -0.68 to -1.
@@ -41,6 +42,8 @@ from runwatch.core.metrics import label
 
 _WIDTH, _HOP = 16, 8
 _MOST = 8
+_FIRST = 3
+"""Rows that give the first entropy, and that must agree that it has grown."""
 _SIGNS = (ENTROPY, LENGTH, SPREAD)
 
 
@@ -57,19 +60,34 @@ class _Sign:
 
 
 @dataclass
+class _Guess:
+    """What is known of an entropy that may grow."""
+
+    rows: int = 0
+    least: float = np.inf
+    """The least of the first rows."""
+    over: int = 0
+    since: Place | None = None
+    firing: Severity | None = None
+
+
+@dataclass
 class PolicyCollapse(RunRule):
     """Fires when a policy loses its entropy, or its words, for nothing."""
 
     name: ClassVar[str] = "policy_collapse"
     summary: ClassVar[str] = (
-        "A policy lost its entropy, or its replies their length, and no reward came of it."
+        "A policy lost its entropy or guesses, or its replies their length, and no reward came of it."
     )
 
     part: float = threshold(0.1, "part of what it was at first below which it has collapsed")
     persist: int = threshold(5, "evaluations in a row, 8 rows apart, that must agree")
+    random: float = threshold(5.0, "entropy from which replies may be guesses, in nats")
+    times: float = threshold(4.0, "multiple of its first values from which an entropy has grown to that")
 
     _rewards: Rewards = field(default_factory=Rewards, init=False, repr=False)
     _signs: dict[str, _Sign] = field(default_factory=dict, init=False, repr=False)
+    _guesses: dict[str, _Guess] = field(default_factory=dict, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge entropy, lengths and spread of a block."""
@@ -79,10 +97,54 @@ class PolicyCollapse(RunRule):
             if metric not in self._signs and len(self._signs) >= _MOST:
                 continue
             sign = self._signs.setdefault(metric, _Sign())
+            if role(metric) == ENTROPY:
+                guess = self._guesses.setdefault(metric, _Guess())
+                found += [(offset, metric, f) for offset, f in self._grows(metric, guess, samples)]
             if not sign.signed:
                 rows, sign.signed = before_negative(samples)
                 found += [(offset, metric, f) for offset, f in self._walk(metric, sign, rows)]
         return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+
+    def _grows(self, metric: str, guess: _Guess, rows: Samples) -> list[tuple[float, Finding]]:
+        """Judge an entropy that may grow to that of guesses."""
+        quiet = guess.rows >= _FIRST and not guess.over and guess.firing is None
+        if quiet and (rows.value < self.random).all():
+            return []
+        found: list[tuple[float, Finding]] = []
+        for row, level in enumerate(rows.value.tolist()):
+            guess.rows += 1
+            if guess.rows <= _FIRST:
+                guess.least = min(guess.least, level)
+            limit, here = max(self.random, self.times * guess.least), place(rows, row)
+            guess.over = guess.over + 1 if level > limit else 0
+            guess.since = here if guess.over == 1 else guess.since
+            offset = float(rows.offset[row])
+            if guess.firing is not None and level < limit / 2:
+                severity, guess.firing = guess.firing, None
+                title = f"{label(metric)} is back"
+                found.append((offset, self.say(Verdict.CLEAR, severity, title, here, metric=metric)))
+            elif guess.over >= _FIRST and self._rewards.known(offset):
+                finding = self._guessing(metric, guess, level, offset, here)
+                found += [] if finding is None else [(offset, finding)]
+        return found
+
+    def _guessing(
+        self, metric: str, guess: _Guess, level: float, offset: float, here: Place
+    ) -> Finding | None:
+        severity = Severity.INFO if self._rewards.better(offset) else Severity.WARNING
+        if not severity.exceeds(guess.firing):
+            return None
+        guess.firing = severity
+        return self.say(
+            Verdict.FIRING,
+            severity,
+            f"{label(metric)} rose to {level:.3g}, from {guess.least:.3g} at first",
+            guess.since or here,
+            metric=metric,
+            cause="the policy says anything at random" if severity is Severity.WARNING else "",
+            advice=_TOO_FREE if severity is Severity.WARNING else "",
+            evidence={"first": guess.least, "now": level, **self._rewards.words(offset)},
+        )
 
     def _walk(self, metric: str, sign: _Sign, rows: Samples) -> list[tuple[float, Finding]]:
         start = sign.windows.rows
@@ -132,4 +194,8 @@ _CAUSES = {
     LENGTH: "the policy has learned to say nothing, and earns no more than at the beginning",
     SPREAD: "all replies get the same reward, so that there is nothing to learn from",
 }
+_TOO_FREE = (
+    "Go back to a checkpoint from before it began; lower the rate or the entropy bonus, or raise "
+    "the KL penalty."
+)
 _ADVICE = "Go back to a checkpoint from before; look at samples, raise the entropy bonus, or lower the rate."

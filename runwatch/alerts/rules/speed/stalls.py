@@ -7,7 +7,9 @@ it take less than the root of that. Of the newest
 `count` stalls or more, up to eight, the time above the usual is at least `cost` of all time
 between the first and the last of them. A warning where they are at equal distances or are
 `many`, else a note: a machine that slept a few times is no habit. A note too where
-evaluations or checkpoints were printed near most of them. Ends when as many rows as
+evaluations or checkpoints were printed next to most of them; or where they come at each
+multiple of one number of steps, as evaluations do, and would cost less than `cost` if the time
+of a row were that of its last step alone, not of each step since the row before. Ends when as many rows as
 between the first and the last of them have passed without one.
 
 Example: 'one logged step in 100 takes 150 times the usual: 60% of the time is lost', by a loader that
@@ -16,7 +18,8 @@ fills its buffer.
 What to do: look at what happens at those steps: a data loader that reads a new shard or starts
 its workers again, writing to a slow disk, a garbage collector.
 
-Traps: what is meant to pause training, and prints nothing, is not known to be meant; rows
+Traps: nanoGPT prints the time of single steps, every ten of them;
+what is meant to pause training, and prints nothing, is not known to be meant; rows
 at the start compile; a slowdown of all steps is no stall; a rate that is printed as a fading
 mean shows one pause in many rows.
 
@@ -139,7 +142,9 @@ class Stalls(RankRule):
         gap = middle(gaps.tolist())
         even = gap > 1 and bool((np.abs(gaps - gap) <= max(1.0, _EVEN * gap)).all())
         few = not even and len(newest) < self.many
-        severity = Severity.INFO if meant or few else Severity.WARNING
+        every_step, planned = _distances(newest, gap)
+        single = even and planned and lost / (lost + span * every_step) < self.cost
+        severity = Severity.INFO if meant or few or single else Severity.WARNING
         frequent = gap < _RARE  # those are for `jitter` to judge
         known = frequent or not severity.exceeds(track.firing)
         if cost < self.cost or rest < self.cost / 2 * (rest + span) or known:
@@ -178,3 +183,12 @@ class Stalls(RankRule):
         severity, track.firing = track.firing, None
         track.stalls.clear()
         return [self.say(Verdict.CLEAR, severity, f"{label(metric)} is even again", where, metric=metric)]
+
+
+def _distances(stalls: Sequence[_Stall], gap: float) -> tuple[float, bool]:
+    """Return the steps from one row to the next, and whether stalls are at multiples of their distance."""
+    steps = [stall.where.step for stall in stalls if stall.where.step is not None]
+    apart = set(np.diff(steps).tolist()) if len(steps) == len(stalls) else set()
+    if len(apart) != 1 or (distance := apart.pop()) <= 0:
+        return 1.0, False
+    return max(1.0, distance / gap), steps[0] % distance in (0, distance - 1)

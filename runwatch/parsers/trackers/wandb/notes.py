@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from runwatch.core import text
 from runwatch.core.batch import SYSTEM, Event
 from runwatch.core.metrics import Unit
+from runwatch.core.redaction import redact
 from runwatch.parsers.api import Layout
 from runwatch.parsers.framing.protobuf import Value, fields, message
 from runwatch.parsers.framing.protobuf import text as field_text
@@ -38,6 +39,7 @@ _OF_RUN = {
     10: "tags",
     13: "host",
 }
+_OF_GIT = {1: "git.remote", 2: "git.commit"}
 _OF_MACHINE = {1: "os", 2: "python", 5: "args", 6: "program", 12: "host", 18: "gpu", 19: "gpus", 25: "cuda"}
 
 _STEPS_PLANNED = (*TOTALS, "num_iterations")
@@ -67,7 +69,7 @@ class Facts:
 
     def run(self, data: bytes) -> dict[str, str]:
         """Return the new facts of a RunRecord."""
-        return self._new(_named(data, _OF_RUN, config=4))
+        return self._new(_named(data, _OF_RUN, config=4, git=21))
 
     def config(self, data: bytes) -> dict[str, str]:
         """Return the new facts of a ConfigRecord; its keys begin with "config."."""
@@ -75,7 +77,7 @@ class Facts:
 
     def environment(self, data: bytes) -> dict[str, str]:
         """Return the new facts of an EnvironmentRecord."""
-        return self._new(_named(data, _OF_MACHINE))
+        return self._new(_named(data, _OF_MACHINE, git=9))
 
     def online(self, named: Mapping[str, str], config: Mapping[str, object]) -> dict[str, str]:
         """Return the new facts of a run as W&B's API gives them."""
@@ -100,8 +102,11 @@ class Facts:
         return new
 
 
-def _named(data: bytes, names: dict[int, str], config: int = 0) -> Iterator[tuple[str, str]]:
-    """Yield the named fields of a message, those that are repeated joined, and the configuration in it."""
+def _named(data: bytes, names: dict[int, str], config: int = 0, git: int = 0) -> Iterator[tuple[str, str]]:
+    """Yield the named fields of a message, those that are repeated joined.
+
+    With them come the configuration in it, and the version of the code, without a password in its address.
+    """
     found: dict[str, str] = {}
     for field, _, value in fields(data):
         if field in names:
@@ -110,6 +115,8 @@ def _named(data: bytes, names: dict[int, str], config: int = 0) -> Iterator[tupl
             found[name] = f"{found[name]} {shown}"[:1000] if name in found else shown
         elif field == config:
             yield from _configured(message(value))
+        elif field == git:
+            yield from ((name, redact(said)) for name, said in _named(message(value), _OF_GIT))
     yield from found.items()
 
 

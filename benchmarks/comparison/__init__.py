@@ -1,0 +1,1 @@
+"""Small real trainings that show whether what `runwatch compare` claims is true."""

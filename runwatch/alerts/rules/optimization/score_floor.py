@@ -1,0 +1,159 @@
+"""A score stays next to nothing.
+
+Reason: an accuracy of one per cent after twenty evaluations means that nothing is learned that
+the run is for: wrong labels, weights that were not loaded, a head that gets no gradient. The loss
+may still move, or a part of it.
+Formula: the mean of the second half of the values is at most `most` and at most `grew` times that of the
+first half, when there are `evals` evaluations of a score in [0, 1], or `rows` values of one that
+training rows print; judged again whenever there are twice as many. A note; a warning from twice as many on,
+unless the training loss has fallen by `fall` since it began, or there is a discriminator. Ends when
+the mean of the newest 16 values is above twice `most`.
+
+Example: 'val miou has stayed at 0.0023 in 16 evaluations', in a teacher without weights.
+
+What to do: look at a few predictions next to their labels; check the labels, the weights that were
+loaded and the learning rate.
+
+Traps: many rankings (recall, mean average precision) are small and good, so that only accuracies,
+overlaps and areas are judged; among thousands of classes an accuracy is small for long, but
+grows; a regression may print an accuracy that is always 0, and its loss falls; per cent above 1 are
+not judged: 2.5 may be 2.5 %.
+
+Source: our own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.baseline import middle
+from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.roles import FORGER, JUDGE, role
+from runwatch.core.block import Block, Samples
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import LOSS, goal, label
+
+_JUDGED = re.compile(r"(?:acc(?:uracy)?|iou|dice|top1)(?![a-z])")
+_FEW, _NEWEST = 8, 16
+_WATCHED = 8
+"""Scores that are watched at most."""
+
+
+@dataclass
+class _Watch:
+    """What is remembered of one score."""
+
+    due: int
+    """Number of values at which it is judged next."""
+    count: int = 0
+    total: float = 0.0
+    first: float = 0.0
+    """Sum of the first half of them."""
+    newest: list[float] = field(default_factory=list)
+    out: bool = False
+    """Whether a value was outside of [0, 1]."""
+    firing: Severity | None = None
+
+
+@dataclass
+class ScoreFloor(RankRule):
+    """Fires when a score stays next to nothing."""
+
+    name: ClassVar[str] = "score_floor"
+    summary: ClassVar[str] = "A score (accuracy, overlap) stays next to nothing."
+
+    most: float = threshold(0.03, "mean of a score that is next to nothing")
+    grew: float = threshold(1.2, "multiple of the mean of the first half from which it grows")
+    evals: int = threshold(8, "evaluations after which it is judged", least=2)
+    rows: int = threshold(512, "training rows after which it is judged", least=2)
+    fall: float = threshold(0.2, "fall of the training loss for which it is only a note, as a fraction")
+
+    _watches: dict[str, _Watch] = field(default_factory=dict, init=False, repr=False)
+    _loss: Recent = field(default_factory=lambda: Recent(_NEWEST), init=False, repr=False)
+    _begun: list[tuple[float, float]] = field(default_factory=list, init=False, repr=False)
+    """(offset, value) of the first training losses."""
+    _players: float = field(default=np.inf, init=False, repr=False)
+    """Offset from which two networks play against each other."""
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge the scores of a block."""
+        loss = block.samples.get(LOSS)
+        self._loss.push(loss)
+        if loss is not None and len(self._begun) < _FEW:
+            pairs = zip(loss.offset.tolist(), loss.value.tolist(), strict=True)
+            self._begun = [*self._begun, *pairs][:_FEW]
+        found: list[tuple[float, str, Finding]] = []
+        for name, samples in sorted(block.samples.items()):
+            if role(name) in (JUDGE, FORGER):
+                self._players = min(self._players, float(samples.offset.min(initial=np.inf)))
+        for name, samples in sorted(block.samples.items()):
+            if _is_judged(name) and (name in self._watches or len(self._watches) < _WATCHED):
+                least = self.evals if name.startswith("val/") else self.rows
+                watch = self._watches.setdefault(name, _Watch(least))
+                found += self._walk(name, watch, samples)
+        return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+
+    def _walk(self, name: str, watch: _Watch, samples: Samples) -> list[tuple[float, str, Finding]]:
+        found = []
+        for row in np.flatnonzero(np.isfinite(samples.value)).tolist():
+            offset = float(samples.offset[row])
+            finding = self._take(name, watch, float(samples.value[row]), offset, place(samples, row))
+            if finding is not None:
+                found.append((offset, name, finding))
+        return found
+
+    def _take(self, name: str, watch: _Watch, value: float, offset: float, here: Place) -> Finding | None:
+        watch.out |= not 0 <= value <= 1
+        watch.count += 1
+        watch.total += value
+        watch.newest = [*watch.newest[1 - _NEWEST :], value]
+        half = watch.due // 2
+        if watch.count == half:
+            watch.first = watch.total
+        high = watch.out or sum(watch.newest) > 2 * self.most * len(watch.newest)
+        if watch.firing is not None and high:
+            severity, watch.firing = watch.firing, None
+            return self.say(Verdict.CLEAR, severity, f"{label(name)} rises", here, metric=name)
+        if watch.count < watch.due:
+            return None
+        first, second = watch.first / half, (watch.total - watch.first) / (watch.due - half)
+        watch.first, watch.due = watch.total, 2 * watch.due
+        if high or second > self.most or second > self.grew * first + self.most / 100:
+            return None
+        return self._fire(name, watch, second, offset, here)
+
+    def _fire(self, name: str, watch: _Watch, level: float, offset: float, here: Place) -> Finding | None:
+        least = self.evals if name.startswith("val/") else self.rows
+        long = watch.count >= 2 * least and offset < self._players and not self._learns(offset)
+        severity = Severity.WARNING if long else Severity.INFO
+        if not severity.exceeds(watch.firing):
+            return None
+        watch.firing = severity
+        what = "evaluations" if name.startswith("val/") else "logged steps"
+        return self.say(
+            Verdict.FIRING,
+            severity,
+            f"{label(name)} has stayed at {level:.2g} in {watch.count} {what}",
+            here,
+            metric=name,
+            cause="next to nothing is learned of what it measures",
+            advice="Stop; look at predictions next to labels, the weights that were loaded and the rate.",
+            evidence={"mean": level, "values": watch.count},
+        )
+
+    def _learns(self, offset: float) -> bool:
+        """Return whether the training loss has fallen since it began."""
+        before = [value for at, value in self._begun if at <= offset]
+        now = self._loss.until(offset, _FEW).value.tolist()
+        return bool(before and now) and middle(now) < (1 - self.fall) * middle(before)
+
+
+def _is_judged(name: str) -> bool:
+    """Return whether a metric is a score whose values near 0 mean that nothing is right."""
+    return goal(name) == "max" and _JUDGED.search(name.lower()) is not None

@@ -1,0 +1,130 @@
+"""`runwatch compare`: how runs differ from a reference, and how sure that is."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from runwatch import __version__
+from runwatch.cli import document
+from runwatch.cli.at_rest import read
+from runwatch.cli.publish import publish, sources_of
+from runwatch.core import text
+from runwatch.core.errors import ExitCode, SourceError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runwatch.reports.evidence import RunEvidence
+
+MOST = 16
+"""Most runs that are compared at once."""
+
+
+@click.command("compare")
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--reference", help="Compare with this run: its name or its PATH. [default: the first]")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file.")
+@click.option("--markdown", "form", flag_value="markdown", help="Write markdown.")
+@click.option("--html", "form", flag_value="html", help="Write one HTML file that needs nothing else.")
+@click.option("--json", "form", flag_value="json", help="Write JSON.")
+@click.option(
+    "--price-per-gpu-hour", "price", type=click.FloatRange(min=0), help="Price of a GPU for an hour."
+)
+@click.option("--gpus", type=click.IntRange(min=1), help="Number of GPUs, if nothing else says it.")
+@click.option("--format", "wanted", help="Read logs as this format; `runwatch formats` lists them.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+def command(
+    paths: tuple[str, ...],
+    reference: str | None,
+    output: str | None,
+    form: str | None,
+    price: float | None,
+    gpus: int | None,
+    wanted: str | None,
+    ascii_only: bool,
+    config: str | None,
+) -> int:
+    """Compare the runs in PATHS with the first of them, or with --reference.
+
+    A PATH is a log, a W&B run, an event file or a directory; they can be mixed.
+    What differs in configuration, code and data comes first, then the curves at
+    equal step, tokens and time. A difference is called one only beyond noise.
+
+    Exit code 0: compared; 2: invalid usage or configuration; 3: something
+    cannot be read, or no run can be compared.
+
+    Examples:
+      runwatch compare base.log exp.log
+      runwatch compare runs/*/train.log --reference runs/base/train.log
+      runwatch compare base.log wandb/run-1/run-1.wandb -o compare.html
+    """
+    from runwatch.reports.analysis import Options
+    from runwatch.reports.comparison.compare import NOT_COMPARABLE, compare
+    from runwatch.reports.comparison.pages import pages
+    from runwatch.reports.comparison.record import record
+
+    given = [(path, run) for path in paths for run in _runs(path, config, wanted)]
+    _check(paths, [run for _, run in given])
+    names = _names([run.name for _, run in given])
+    at = _index(reference, [path for path, _ in given], names)
+    comparison = compare([run for _, run in given], names, at, Options(price, gpus))
+    found = tuple(run for _, run in given)
+    made = f"Made by runwatch {__version__} at {time.strftime('%Y-%m-%d %H:%M %Z')}."
+    publish(
+        (pages(comparison, dict(zip(names, found, strict=True)), made),),
+        form,
+        output,
+        sources_of(found),
+        ascii_only=ascii_only,
+        as_json=lambda: document.text(**record(comparison)),
+    )
+    if all(pair.verdict == NOT_COMPARABLE for pair in comparison.pairs):
+        return ExitCode.UNREADABLE
+    return ExitCode.OK
+
+
+def _runs(path: str, config: str | None, wanted: str | None) -> tuple[RunEvidence, ...]:
+    """Return the runs in one path. Each path is read alone: a log and a tracker may be of different runs."""
+    from runwatch.reports.evidence import gather
+
+    rest = read((path,), config, wanted)
+    return gather(rest.engine, rest.now)
+
+
+def _check(paths: Sequence[str], runs: Sequence[RunEvidence]) -> None:
+    """Raise UsageError or SourceError if there is nothing to compare."""
+    sources: set[str] = set()
+    for run in runs:
+        own = sources_of([run])
+        if twice := sorted(own & sources):
+            raise UsageError("the same file twice", text.path(twice[0]), "give two different runs")
+        sources |= own
+    if len(runs) < 2:
+        raise UsageError("only one run to compare", runs[0].name, "give the path of another one")
+    if len(runs) > MOST:
+        advice = f"at most {MOST} at once: give fewer paths"
+        raise SourceError("too many runs", f"{len(runs)} in {len(paths)} paths", advice)
+
+
+def _names(names: Sequence[str]) -> list[str]:
+    """Return names that differ: a repeated one gets a number."""
+    seen: dict[str, int] = {}
+    found = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found
+
+
+def _index(reference: str | None, paths: Sequence[str], names: Sequence[str]) -> int:
+    """Return which run is the reference."""
+    if reference is None:
+        return 0
+    for known in (names, paths):
+        if known.count(reference) == 1:
+            return known.index(reference)
+    raise UsageError("no such run", reference, f"known runs: {', '.join(names)}")

@@ -1,0 +1,97 @@
+"""`runwatch export`: write every value that was read of runs as a file for other programs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from runwatch.cli.busy import busy
+from runwatch.cli.main import error_line
+from runwatch.core.errors import ExitCode, SourceError, UsageError
+
+
+@click.command("export")
+@click.argument("paths", nargs=-1, required=True)
+@click.option(
+    "-o", "--output", default="-", help="File or directory to write; - is standard output. [default: -]"
+)
+@click.option(
+    "--as",
+    "fmt",
+    type=click.Choice(["csv", "jsonl", "parquet", "tensorboard"]),
+    help="Format to write. [default: by the name of the output]",
+)
+@click.option(
+    "--figures", is_flag=True, help="Write training_curve.png, loss_by_epoch.png, training_metrics.json."
+)
+@click.option(
+    "--metrics", multiple=True, help="Write only these metrics: names or patterns, comma-separated."
+)
+@click.option("--runs", multiple=True, help="Write only these runs: names or patterns, comma-separated.")
+@click.option("--format", "wanted", help="Read logs as this format; `runwatch formats` lists them.")
+@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+def command(
+    paths: tuple[str, ...],
+    output: str,
+    fmt: str | None,
+    figures: bool,
+    metrics: tuple[str, ...],
+    runs: tuple[str, ...],
+    wanted: str | None,
+    config: str | None,
+) -> int:
+    """Write every value that is read from PATHS as CSV, JSON lines, Parquet or TensorBoard event files.
+
+    Each value is a row: run, stage, source, rank, node, kind, metric, step, epoch, time, line, value.
+    Numbers keep all their bits, NaN and infinities included.
+
+    Examples:
+      runwatch export train.log > values.csv
+      runwatch export runs/ --metrics 'train/*,val/loss' -o values.parquet
+      runwatch export train.log --as tensorboard -o tb/
+      runwatch export train.log --figures -o report/
+    """
+    from runwatch.config.formats import meanings
+    from runwatch.config.loader import format_name, load
+    from runwatch.export.export import Selection, export, format_of, opened
+    from runwatch.parsers.lexicon.names import use
+
+    if figures and fmt:
+        raise UsageError("--figures and --as exclude each other")
+    settings = load(Path(config) if config else None)
+    use(meanings(settings.names))
+    selection = Selection(_split(metrics), _split(runs))
+    missing: list[SourceError] = []
+    try:
+        with (
+            opened(output, "figures" if figures else format_of(output, fmt), paths) as writer,
+            busy() as say,
+        ):
+            engine = export(
+                paths,
+                writer,
+                selection,
+                time.time(),
+                unreadable=missing.append,
+                own=[own.build() for own in settings.formats],
+                only=format_name(wanted, settings),
+                prefer=settings.sources.order,
+                busy=say,
+            )
+            if unmet := selection.unmet():
+                raise UsageError(unmet)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise UsageError(
+            "cannot write", str(error.filename or output), error.strerror or str(error)
+        ) from error
+    for note in (*map(str, missing), *engine.troubles, *getattr(writer, "notes", ())):
+        error_line(note)
+    return ExitCode.UNREADABLE if missing else ExitCode.OK
+
+
+def _split(given: tuple[str, ...]) -> list[str]:
+    return [part.strip() for words in given for part in words.split(",") if part.strip()]

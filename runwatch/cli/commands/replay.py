@@ -1,0 +1,102 @@
+"""`runwatch replay`: play a finished log or a recording, on the screen or as lines."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import click
+
+from runwatch.cli.watching import interval_option, line_options, look_options, on_screen, pace
+from runwatch.core.errors import UsageError
+
+
+@click.command("replay")
+@click.argument("path", metavar="FILE")
+@click.option("--speed", default="60", show_default=True, help="Seconds of the run in one second, or max.")
+@line_options
+@interval_option
+@click.option("--every", type=int, help="Steps between headless progress lines, instead of seconds.")
+@click.option("--format", "only", help="Read the log as this format; `runwatch formats` lists them.")
+@look_options
+@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+def command(
+    path: str,
+    speed: str,
+    headless: bool,
+    plain: bool,
+    as_json: bool,
+    interval: float | None,
+    every: int | None,
+    only: str | None,
+    ascii_only: bool,
+    theme: str | None,
+    config: str | None,
+) -> int:
+    """Play FILE, a finished log or a recording of `tail --record`, as if it were written now.
+
+    A log is played at the times that it prints. Nothing is sent to anybody.
+    Exit code without a screen: 0 if the run is healthy, 1 if it has critical findings.
+
+    Examples:
+      runwatch replay train.log                        # on the screen: space, , and . control it
+      runwatch replay watch.rec --speed 600
+      runwatch replay train.log --headless --json --speed max
+    """
+    pace_of_play = _speed(speed)
+    interval = pace(interval, plain)
+    if not 0 < interval < math.inf or (every is not None and every <= 0):
+        raise UsageError("--interval and --every must be numbers above zero")
+    if on_screen(lines=headless or plain or as_json):
+        return _screen(path, pace_of_play, only, ascii_only, theme, config)
+    from runwatch.cli.replaying import follow
+    from runwatch.config.formats import meanings
+    from runwatch.config.loader import format_name, load
+    from runwatch.parsers.lexicon.names import use
+    from runwatch.watcher.replay.opening import opened
+
+    settings = load(Path(config) if config else None)
+    use(meanings(settings.names))
+    session = opened(path, settings, format_name(only, settings))
+    return follow(session, settings, pace_of_play, interval, every, as_json, plain, ascii_only)
+
+
+def _speed(text: str) -> float:
+    """Return how many seconds of the run are played in one second. Raises UsageError."""
+    if text == "max":
+        return math.inf
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < math.inf:
+        raise UsageError("not a speed", text, "write a number above zero, or max")
+    return speed
+
+
+def _screen(
+    path: str, speed: float, only: str | None, ascii_only: bool, theme: str | None, config: str | None
+) -> int:
+    import os
+
+    from runwatch.cli.watching import rule_summaries
+    from runwatch.config.loader import load
+    from runwatch.watcher.replay.launch import ReplayEngine
+
+    engine = ReplayEngine(path, speed, only, config)
+    try:
+        from runwatch.tui.start import run
+
+        chosen = load(Path(config) if config else None)
+        return run(
+            engine.socket,
+            ascii=ascii_only or chosen.screen.ascii,
+            title=os.path.basename(path),
+            theme=chosen.screen.theme,
+            named=theme,
+            rules=lambda: rule_summaries(chosen),
+            keys=chosen.keys,
+            where=chosen.where,
+        )
+    finally:
+        engine.close()

@@ -1,0 +1,64 @@
+"""`runwatch report`: what a run was, in a document."""
+
+from __future__ import annotations
+
+import click
+
+from runwatch.cli.at_rest import read
+from runwatch.cli.publish import publish, sources_of
+from runwatch.core import text
+from runwatch.core.errors import ExitCode, UsageError
+
+
+@click.command("report")
+@click.argument("paths", nargs=-1, required=True)
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file.")
+@click.option("--markdown", "form", flag_value="markdown", help="Write markdown.")
+@click.option("--html", "form", flag_value="html", help="Write one HTML file that needs nothing else.")
+@click.option("--json", "form", flag_value="json", help="Write JSON.")
+@click.option("--run", "name", help="Report only the run of this name.")
+@click.option(
+    "--price-per-gpu-hour", "price", type=click.FloatRange(min=0), help="Price of a GPU for an hour."
+)
+@click.option("--gpus", type=click.IntRange(min=1), help="Number of GPUs, if nothing else says it.")
+@click.option("--format", "wanted", help="Read logs as this format; `runwatch formats` lists them.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+def command(
+    paths: tuple[str, ...],
+    output: str | None,
+    form: str | None,
+    name: str | None,
+    price: float | None,
+    gpus: int | None,
+    wanted: str | None,
+    ascii_only: bool,
+    config: str | None,
+) -> int:
+    """Write a report of the runs in PATHS: what ran, how it went, what to look into.
+
+    Reads like `runwatch check`. Without options a terminal gets text with
+    charts, a file or a pipe gets markdown. The ending of FILE decides too:
+    .html, .json, else markdown.
+
+    Exit code 0: written; 2: invalid usage or configuration; 3: something
+    cannot be read or is not understood.
+
+    Examples:
+      runwatch report train.log
+      runwatch report runs/exp1 -o exp1.html --price-per-gpu-hour 2.5
+    """
+    from runwatch.reports.analysis import Options
+    from runwatch.reports.evidence import gather
+    from runwatch.reports.report import report
+
+    rest = read(paths, config, wanted)
+    runs = gather(rest.engine, rest.now)
+    if name is not None:
+        known = [run.name for run in runs]
+        runs = tuple(run for run in runs if run.name == name)
+        if not runs:
+            raise UsageError("no such run", text.plain(name), f"there is {', '.join(known[:8])}")
+    documents = tuple(report(run, rest.now, Options(price, gpus)) for run in runs)
+    publish(documents, form, output, sources_of(runs), ascii_only=ascii_only)
+    return ExitCode.UNREADABLE if any(isinstance(error.__cause__, OSError) for error in rest.missing) else 0

@@ -1,0 +1,1 @@
+"""The sections of a report: each file makes some of them from what was analyzed."""

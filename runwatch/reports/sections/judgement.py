@@ -1,0 +1,328 @@
+"""What to make of it: a verdict, signs of health and of trouble, what to look into, what is missing.
+
+What the rules judge is not judged again: their incidents are the trouble. What is added here, no rule knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from runwatch.core.ending import OVER
+from runwatch.core.metrics import LEARNING_RATE, SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, is_of_machine
+from runwatch.core.snapshot import IncidentRow
+from runwatch.render import numbers, plain
+from runwatch.reports.analysis import Analysis, Options, gpus
+from runwatch.reports.document import (
+    CRITICAL,
+    GOOD,
+    NOTE,
+    WARNING,
+    Items,
+    Section,
+    Sentence,
+    items,
+    paragraph,
+    section,
+)
+from runwatch.reports.evidence import Curve, RunEvidence
+from runwatch.reports.sections import outcome, words
+from runwatch.reports.sections.cost import CHANGED
+from runwatch.reports.sections.learning import ends_as_planned
+from runwatch.reports.timeline import Lost, ends
+
+_MOST = 12
+_LOST = 0.1
+"""Share of the time lost to one cause that is worth looking into."""
+_CALM = 0.03
+_STATES = {
+    "running": ("is still running", ": its log was written to in the last minutes"),
+    "vanished": ("ended", " without a word"),
+    "stalled": ("hangs", ""),
+    "blind": ("cannot be seen", ""),
+    "unknown": ("stops", ", and nothing says whether it finished"),
+}
+
+
+def tone(run: RunEvidence, analyses: tuple[Analysis, ...]) -> str:
+    """Return the tone of the verdict."""
+    rows = [row for each in analyses for row in each.trouble if row.state != "resolved"]
+    if any(row.severity == "critical" for row in rows) or run.health == "critical":
+        return CRITICAL
+    if rows or run.phase in ("vanished", "blind", "stalled"):
+        return WARNING
+    return GOOD if run.state == "finished" else NOTE
+
+
+def verdict(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
+    """Return what happened in a paragraph: the end, the loss, validation, the worst trouble, what to do."""
+    main = max(analyses, key=lambda each: each.stage.records)
+    said = [Sentence(f"{run.name} {ending(run)}.", tone(run, analyses))]
+    if len(analyses) > 1:
+        names = ", ".join(each.stage.name for each in analyses)
+        said.append(
+            Sentence(f"It has {len(analyses)} stages: {names}; what follows is about {main.stage.name}.")
+        )
+    if main.stage.records == 0:
+        said.append(Sentence("Not one training record was found."))
+    said += _learned(main)
+    rows = [row for each in analyses for row in each.trouble]
+    open_rows = [row for row in rows if row.state != "resolved"]
+    worst = (open_rows or rows)[:1]
+    for row in worst:
+        over = ", and it was over later" if row.state == "resolved" else ""
+        said.append(Sentence(f"The most severe finding is: {row.title}{over}.", row.severity))
+        if row.state != "resolved" and row.advice:
+            said.append(Sentence(plain.advice(row)))
+    if not rows and main.stage.records:
+        said.append(Sentence("No rule found anything wrong.", GOOD))
+    elif len(rows) > 1:
+        said.append(
+            Sentence(f"In all there are {words.count(len(rows), 'finding')} of warning or critical severity.")
+        )
+    return section("verdict", "Verdict", paragraph(*said))
+
+
+def ending(run: RunEvidence) -> str:
+    """Return how the run ended, in words that follow its name."""
+    end = run.newest.ending
+    stage = f"(its last stage, {run.newest.name}) " if len(run.stages) > 1 else ""
+    if end is not None and run.phase in OVER:
+        reported = f" (reported by the {end.reported_by})" if end.reported_by not in ("", "log") else ""
+        if run.phase == "finished":
+            return f"{stage}{end.story}{reported}"
+        return f"{stage}ended{_where(run)}: {end.story}{reported}"
+    said, more = _STATES.get(run.phase) or _STATES.get(run.state) or (f"is {run.state}", "")
+    return f"{stage}{said}{_where(run)}{more}"
+
+
+def _where(run: RunEvidence) -> str:
+    stage = run.newest
+    if stage.last_step is None:
+        return f" after {words.count(stage.records, 'record')}" if stage.records else ""
+    total = f" of {stage.total:,}" if stage.total is not None else ""
+    return f" at {words.step(stage.last_step)}{total}"
+
+
+def _learned(analysis: Analysis) -> list[Sentence]:
+    said = []
+    loss, shape = analysis.loss, analysis.shape
+    if loss is not None and loss.summary.count == loss.summary.nonfinite:
+        said.append(Sentence(f"The {words.name(loss.metric)} was never a finite number.", CRITICAL))
+    if loss is not None and loss.summary.count > loss.summary.nonfinite:
+        name, metric = words.name(loss.metric), loss.metric
+        first, last = (words.value(metric, x) for x in (loss.summary.first, loss.summary.last))
+        text = f"The {name} went from {first} to {last}"
+        if shape is not None:
+            trend = {"falls": "and was still falling", "rises": "and was rising"}.get(shape.trend)
+            level = "and was level" if abs(shape.recent) < 0.01 else "without a clear trend"
+            text += f" {trend or level} at the end"
+        said.append(Sentence(f"{text}."))
+    validation = analysis.validation
+    if validation is not None:
+        metric = validation.curve.metric
+        text = f"The best {words.name(metric)} is {words.value(metric, validation.best)}"
+        text += f" at {words.step(validation.best_step)}" if np.isfinite(validation.best_step) else ""
+        if validation.after_best and validation.worse > 0:
+            text += f", the last {words.value(metric, validation.last)}"
+        said.append(Sentence(f"{text}."))
+    return said
+
+
+def signs(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
+    """Return the signs of health and those of trouble, each with its numbers."""
+    good: list[Sentence] = []
+    bad: list[Sentence] = []
+    for each in analyses:
+        before = f"{each.stage.name}: " if len(analyses) > 1 else ""
+        good += [Sentence(before + text, GOOD) for text in _good(each)]
+        bad += [Sentence(before + text, tone) for text, tone in _findings(each.trouble)[:_MOST]]
+        bad += [Sentence(before + text, NOTE) for text in _bad(each)]
+    if run.state == "finished" and run.newest.ending is not None:
+        good.insert(0, Sentence(f"It {run.newest.ending.story}.", GOOD))
+    bad += outcome.unread(run)
+    none_good, none_bad = Sentence("No sign of health was found."), Sentence("No sign of trouble was found.")
+    return section(
+        "signs",
+        "Signs of health and of trouble",
+        items(good or [none_good], "Health"),
+        items(bad or [none_bad], "Trouble"),
+    )
+
+
+def _findings(rows: Iterable[IncidentRow]) -> list[tuple[str, str]]:
+    """Return what was found with its severity; what was found again is counted."""
+    found: dict[tuple[str, str], list[IncidentRow]] = {}
+    for row in rows:
+        found.setdefault((row.title, row.severity), []).append(row)
+    return [(_finding(same), severity) for (_, severity), same in found.items()]
+
+
+def _finding(same: Sequence[IncidentRow]) -> str:
+    row = same[0]
+    where = f" ({words.step(row.step)})" if row.step is not None and "step" not in row.title else ""
+    times = f", {len(same)} times" if len(same) > 1 else ""
+    over = ", resolved since" if all(each.state == "resolved" for each in same) else ""
+    return f"{row.title[:1].upper()}{row.title[1:]}{where}{times}{over}."
+
+
+def _good(analysis: Analysis) -> list[str]:
+    said = []
+    loss, shape, validation = analysis.loss, analysis.shape, analysis.validation
+    if loss is not None and loss.summary.count and not loss.summary.nonfinite and not _same_value(loss):
+        said.append(
+            f"All {words.count(loss.summary.count, 'value')} of the {words.name(loss.metric)} are finite."
+        )
+    if shape is not None and shape.relative and shape.kind in ("fast drop", "steady fall", "late fall"):
+        first, last = (words.value(loss.metric if loss else "", x) for x in (shape.first, shape.last))
+        said.append(f"The loss fell from {first} to {last}, by {numbers.percent(shape.fell)} (medians).")
+    if validation is not None and validation.last == validation.best and validation.curve.summary.count > 2:
+        metric = validation.curve.metric
+        said.append(f"The last {words.name(metric)}, {words.value(metric, validation.last)}, is the best.")
+    found = analysis.schedule
+    if found is not None and found.kind not in ("irregular", "unclear"):
+        said.append(f"The learning rate follows a known schedule: {found.name}.")
+    if ends_as_planned(analysis):
+        said.append("The schedule of the learning rate ends where the run was planned to end.")
+    speed = analysis.stage.curves.get(TOKENS_PER_SEC)
+    if speed is not None and speed.summary.count > 30:
+        early, late = ends(speed)
+        if early and abs(late / early - 1) < CHANGED:
+            said.append(f"Throughput is steady: {words.value(TOKENS_PER_SEC, late)} tok/s in the last tenth.")
+    course = analysis.course
+    if course is not None and course.length and course.plain / course.length > 1 - _CALM:
+        said.append(f"{numbers.percent(course.plain / course.length)} of the time went into plain steps.")
+    return said
+
+
+def _same_value(loss: Curve) -> bool:
+    return loss.summary.count > 1 and loss.summary.minimum == loss.summary.maximum
+
+
+def _bad(analysis: Analysis) -> list[str]:
+    said = []
+    loss = analysis.loss
+    if loss is not None and _same_value(loss) and not loss.summary.nonfinite:
+        many = words.count(loss.summary.count, "record")
+        value = words.value(loss.metric, loss.summary.last)
+        said.append(f"The {words.name(loss.metric)} is {value} in all {many}: nothing is learned from that.")
+    shape, found = analysis.shape, analysis.schedule
+    rules = {row.rule for row in analysis.stage.incidents}
+    if shape is not None and shape.kind == "rise" and not rules & {"divergence", "above_start"}:
+        said.append(
+            f"The loss rose from {numbers.loss(shape.first)} to {numbers.loss(shape.last)} (medians)."
+        )
+    clear = found is not None and found.kind not in ("unclear", "warm-up", "irregular")
+    if found is not None and clear and not _same(analysis.configured, found.name):
+        named = analysis.configured
+        said.append(f"The configuration says {named}, but the learning rate looks like {found.name}.")
+    course = analysis.course
+    for lost in course.lost if course is not None else ():
+        if course is not None and lost.seconds > _LOST * course.length:
+            said.append(
+                f"{numbers.percent(lost.seconds / course.length)} of the time "
+                f"({numbers.duration(lost.seconds)}) went into: {lost.cause}."
+            )
+    return said
+
+
+_SCHEDULES = ("cosine", "linear", "constant", "polynomial", "exponential", "inverse", "step", "restart")
+
+
+def _same(configured: str, recognized: str) -> bool:
+    said = [word for word in _SCHEDULES if word in configured.lower()]
+    return not said or any(word in recognized for word in said)
+
+
+def _advised(analysis: Analysis) -> list[Sentence]:
+    """Return what findings advise, notes too: what asks for the same is said once."""
+    notes = [row for row in analysis.stage.incidents if row.severity == "info" and row.state == "firing"]
+    found: dict[str, list[IncidentRow]] = {}
+    for row in (*analysis.trouble, *notes):
+        if advice := plain.advice(row):
+            found.setdefault(advice, []).append(row)
+    said = []
+    for advice, rows in found.items():
+        row = rows[0]
+        where = f" at {words.step(row.step)}" if row.step is not None and "step" not in row.title else ""
+        more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
+        tone = NOTE if row.severity == "info" else row.severity
+        said.append(Sentence(f"{row.title[:1].upper()}{row.title[1:]}{where}{more}. {advice}", tone))
+    return said
+
+
+def look_into(analyses: tuple[Analysis, ...]) -> Section | None:
+    """Return what was worth looking into, with what to do."""
+    found: list[Sentence] = []
+    for each in analyses:
+        found += _advised(each)
+        course, validation = each.course, each.validation
+        for lost in course.lost if course is not None else ():
+            if course is not None and lost.seconds > _LOST * course.length:
+                found.append(
+                    Sentence(
+                        f"{lost.cause[:1].upper()}{lost.cause[1:]}: {numbers.duration(lost.seconds)} of "
+                        f"{numbers.duration(course.length)}{_longest(lost)}.",
+                        NOTE,
+                    )
+                )
+        if validation is not None and validation.after_best >= 2 and validation.worse > 0.02:
+            metric = validation.curve.metric
+            found.append(
+                Sentence(
+                    f"The best {words.name(metric)} was at {words.step(validation.best_step)}, "
+                    f"{words.count(validation.after_best, 'evaluation')} before the end: "
+                    "use a checkpoint from there if one was kept.",
+                    NOTE,
+                )
+            )
+    unique = list({each.text: each for each in found}.values())
+    more = (
+        [Sentence(f"And {len(unique) - _MOST} more; the incidents list them.")] if len(unique) > _MOST else []
+    )
+    return section("look", "Worth looking into", items([*unique[:_MOST], *more]))
+
+
+def _longest(lost: Lost) -> str:
+    return f", the longest after {words.step(lost.longest_step)}" if lost.longest else ""
+
+
+def missing(run: RunEvidence, analyses: tuple[Analysis, ...], options: Options) -> Section | None:
+    """Return which evidence was missing, and so what this report cannot say."""
+    main = max(analyses, key=lambda each: each.stage.records)
+    curves, facts = main.stage.curves, run.facts
+    said = [
+        (main.loss is None, "The training loss: nothing is said about learning."),
+        (main.rate is None, f"The learning rate ({LEARNING_RATE}): no schedule is stated."),
+        (main.gradient is None, "The gradient norm."),
+        (main.validation is None, "Validation: nothing is known about data that was not trained on."),
+        (main.stage.clock is None, "Times: no line is dated, and no step time is printed."),
+        (
+            main.stage.clock is not None and not main.stage.clock.pauses,
+            "Dates of lines: pauses for evaluations and checkpoints cannot be seen.",
+        ),
+        (not {STEP_TIME, TOKENS_PER_SEC, SAMPLES_PER_SEC} & {*curves}, "Step times and throughput."),
+        (not any(map(is_of_machine, curves)), "GPU and host metrics: no tracker measured them."),
+        (gpus(run, options)[0] is None, "The number of GPUs."),
+        (
+            not facts.settings,
+            "The configuration (a config.json, args.json or W&B run next to the log has it).",
+        ),
+        (not facts.code, "The version of the code."),
+        (not facts.data, "Which data was used."),
+        (not (main.stage.checkpoints or main.stage.saves), "Checkpoints: none was seen or reported."),
+        (
+            bool(main.stage.saves) and not main.stage.checkpoints,
+            "The files of the checkpoints: only the log reports them.",
+        ),
+    ]
+    found = [Sentence(text) for absent, text in said if absent]
+    if any(not curve.exact for curve in curves.values()):
+        found.append(
+            Sentence(
+                "Long series are condensed: counts, means, lowest, highest, first and last values are exact; "
+                "medians and shapes are of condensed values."
+            )
+        )
+    return section("missing", "Missing evidence", Items(tuple(found)))

@@ -1,0 +1,96 @@
+"""What can be said about the runs that are laid over the charts: how far apart they are, and what differs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from runwatch.core import metrics
+from runwatch.core.snapshot import Columns, Compared
+from runwatch.render import cells
+from runwatch.render.cells import Row
+from runwatch.render.panel import Content
+from runwatch.tui.widgets.rows import Panel
+
+if TYPE_CHECKING:
+    from runwatch.reports.comparison.noise import Gap
+
+_MOST = 3
+"""Rows of one text."""
+_SETTINGS = 4
+"""Differences that are named; the rest is counted."""
+
+
+class ComparisonCard(Panel):
+    """There while other runs are laid over the charts."""
+
+    can_focus = False
+
+    def needed(self, width: int) -> int:
+        """Return how many rows show all of it at this outer width, with the frame; 0 without other runs."""
+        rows = self._rows(width - 2)
+        return 2 + len(rows) if rows else 0
+
+    def content(self, width: int, height: int) -> Content:
+        """Return a verdict on each run and what differs from the one that is shown."""
+        shown = self.scene.run
+        name = "" if shown is None else f" with {shown.name}"
+        rows = self._rows(width)[:height]
+        return Content([("compared", "title"), (name, "dim")], rows, [("runwatch compare says more", "dim")])
+
+    def _rows(self, width: int) -> list[Row]:
+        scene = self.scene
+        if scene.run is None or scene.snapshot is None or not scene.compare:
+            return []
+        rows: list[Row] = []
+        for other in scene.snapshot.compared:
+            for text, role in self._said(other):
+                pieces = cells.wrapped(text, width, _MOST, scene.glyphs.ellipsis)
+                rows += [[(piece, role)] for piece in pieces]
+        return rows
+
+    def _said(self, other: Compared) -> Iterator[tuple[str, str]]:
+        """Yield the verdict on a run, and what differs, each with its role."""
+        from runwatch.reports.comparison.phrases import cause, place, said
+        from runwatch.reports.comparison.variables import differences
+        from runwatch.reports.facts import sort_facts
+
+        scene, run = self.scene, self.scene.run
+        assert run is not None
+        name = scene.name_of(other.id)
+        metric = next((each for each in _judged(scene.columns) if each in scene.others[other.id]), "")
+        found = _gap(scene.columns[metric], scene.others[other.id][metric]) if metric else None
+        if found is None:
+            yield f"{name}: too few steps in common to compare", "dim"
+            differs = False
+        else:
+            differs = found.real
+            text, at = said(metric, found, name), place("step", found.last)
+            yield (f"{text} {at}", "value") if differs else (f"{name}: {text} {at}", "dim")
+        known = differences(sort_facts(run.about), sort_facts(other.about), (run.name, name))
+        changed = [f"{row.name} {row.reference or '-'} > {row.other or '-'}" for row in known.rows]
+        more = f" and {len(changed) - _SETTINGS} more" if len(changed) > _SETTINGS else ""
+        if changed:
+            yield f"{'; '.join(changed[:_SETTINGS])}{more}", ""
+        yield f"{cause(known, differs=differs)}", "warn" if len(known.variables) > 1 else "dim"
+
+
+def _judged(columns: Mapping[str, Columns]) -> list[str]:
+    """Return the metrics that runs can be compared by, the training loss first."""
+    return sorted((each for each in columns if metrics.goal(each)), key=lambda each: each != metrics.LOSS)
+
+
+def _gap(ours: Columns, theirs: Columns) -> Gap | None:
+    """Return how far another run is above the one that is shown, in the steps that the chart shows."""
+    from runwatch.reports.comparison.noise import Line, gap
+
+    left, right = (
+        Line.of([
+            (x, mean)
+            for x, mean in zip(columns.x, columns.mean, strict=False)
+            if mean is not None and math.isfinite(x)
+        ])
+        for columns in (ours, theirs)
+    )  # fmt: skip
+    return gap(left, right) if len(left) > 1 and len(right) > 1 else None

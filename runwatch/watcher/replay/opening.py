@@ -1,0 +1,18 @@
+"""Opens what is to be played, with the formats that the configuration has."""
+
+from __future__ import annotations
+
+from runwatch.config.loader import Config
+from runwatch.parsers.formats import catalogue, restricted
+from runwatch.parsers.stream import StreamParser
+from runwatch.watcher.replay.sessions import Session, session
+
+
+def opened(path: str, config: Config, only: str | None) -> Session:
+    """Return what a file holds to be played; `only` names the format to read it as. Raises SourceError."""
+    own = [each.build() for each in config.formats]
+
+    def make(only: str | None) -> StreamParser:
+        return StreamParser(restricted((*own, *catalogue()), only), settled=only)
+
+    return session(path, make, only)

@@ -1,0 +1,372 @@
+"""A replay finds what `check` finds, at any speed; a recording what the live watch found."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.alerts.rules.ruleset import Ruleset
+from runwatch.config.sections import Config
+from runwatch.core import sample
+from runwatch.core.errors import SourceError
+from runwatch.parsers.stream import StreamParser
+from runwatch.watcher.engine.check import check
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.ingest import wire
+from runwatch.watcher.ingest.feeds import LogSource
+from runwatch.watcher.persistence.keeper import Keeper
+from runwatch.watcher.recordings.file import HEAD, read
+from runwatch.watcher.recordings.recorder import Recorder
+from runwatch.watcher.replay import timeline
+from runwatch.watcher.replay.opening import opened
+from runwatch.watcher.replay.player import Player
+from runwatch.watcher.service.intake import Intake
+from runwatch.watcher.sources import discover
+from tests.cli.command import called
+
+NOW = 1_767_600_000.0
+
+
+def stamped(steps: int, bad: int, every: float = 1.0) -> str:
+    """A log with dates whose loss is NaN from step `bad` on."""
+    out = []
+    for step in range(1, steps + 1):
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(NOW + step * every))
+        loss = "nan" if step >= bad else f"{5 / step:.4f}"
+        out.append(f"[{when}] step {step}/{steps} | loss {loss} | lr 1e-3\n")
+    return "".join(out)
+
+
+def log_of(folder: Path, text: str) -> Path:
+    path = folder / "train.log"
+    path.write_text(text)
+    return path
+
+
+def incidents(engine: Engine) -> list[dict[str, object]]:
+    rows = [row for _, watched in engine.runs() for row in watched.incidents.every()]
+    keys = ("id", "rule", "severity", "state", "title", "step", "line", "cause")
+    return sorted(({key: getattr(row, key) for key in keys} for row in rows), key=lambda row: str(row["id"]))
+
+
+def played(path: Path, times: list[float] | None = None) -> Player:
+    session = opened(str(path), Config(), None)
+    player = Player(session, Ruleset())
+    for share in times or []:
+        player.advance(session.first + share * (session.last - session.first))
+    player.advance(session.last)
+    player.close()
+    return player
+
+
+@settings(deadline=None)
+@given(
+    cuts=st.lists(st.floats(0, 1), max_size=8),
+    bad=st.integers(2, 60),
+    crash=st.booleans(),
+)
+def test_incidents_are_those_of_check_however_it_is_played(tmp_path_factory, cuts, bad, crash):
+    text = stamped(60, bad)
+    if crash:
+        text += 'Traceback (most recent call last):\n  File "t.py", line 1, in <module>\nRuntimeError: bad\n'
+    path = log_of(tmp_path_factory.mktemp("log"), text)
+    os.utime(path, (NOW, NOW))
+    want = incidents(check([str(path)]))
+    assert want
+    assert incidents(played(path, sorted(cuts)).engine) == want
+
+
+def test_seeking_back_gives_the_state_of_that_time(tmp_path):
+    path = log_of(tmp_path, stamped(100, 50))
+    player = played(path)
+    (fired,) = incidents(player.engine)
+    assert fired["step"] == 50
+    player.rewind()
+    player.advance(NOW + 49)
+    assert incidents(player.engine) == []
+    (run,) = (watched.run for _, watched in player.engine.runs())
+    assert run.last_step == 49
+    player.advance(NOW + 50)
+    assert [row["state"] for row in incidents(player.engine)] == ["firing"]
+
+
+@pytest.mark.parametrize(
+    ("line", "basis", "span"),
+    [
+        ("[2026-01-05 10:00:{i:02d}] step {i} loss 0.5\n", timeline.STAMPS, 19.0),
+        ("{h}:59:{s:02d} INFO step {i} loss 0.5\n", timeline.CLOCK, None),
+        ("step {i} loss 0.5 step_time 2.5\n", timeline.STEPS, 47.5),
+        ("step {i} loss 0.5\n", timeline.COUNT, 19.0),
+    ],
+)
+def test_the_times_are_the_best_that_the_log_has(tmp_path, line, basis, span):
+    text = "".join(line.format(i=i, h=23, s=30 + i) for i in range(1, 21))
+    found = timeline.timeline(str(log_of(tmp_path, text)), StreamParser())
+    assert found.basis == basis
+    assert span is None or found.last - found.first == pytest.approx(span)
+
+
+def test_a_clock_without_a_date_goes_on_after_midnight(tmp_path):
+    text = "".join(
+        f"{(23 + i // 60) % 24:02d}:{i % 60:02d}:00 INFO step {i} loss 0.5\n" for i in range(1, 120)
+    )
+    found = timeline.timeline(str(log_of(tmp_path, text)), StreamParser())
+    assert found.basis == timeline.CLOCK
+    assert found.last - found.first == 118 * 60
+
+
+def test_a_record_comes_at_its_time_and_not_before(tmp_path):
+    path = log_of(tmp_path, stamped(20, 99, every=10.0))
+    player = played(path)
+    player.rewind()
+    for step in range(1, 21):
+        player.advance(NOW + step * 10 - 0.5)
+        runs = [watched.run for _, watched in player.engine.runs()]
+        assert (runs[0].last_step if runs else None) in ((step - 1) or None, None)
+        player.advance(NOW + step * 10)
+    assert player.ended
+
+
+def test_headless_says_the_same_at_any_speed(tmp_path):
+    path = log_of(tmp_path, stamped(60, 30))
+    slow, fast = (
+        called("replay", path, "--headless", "--json", "--interval", "10", "--speed", speed)
+        for speed in ("200", "max")
+    )
+    assert slow.returncode == fast.returncode == 1
+    assert slow.stdout == fast.stdout
+    bodies = [json.loads(line) for line in fast.stdout.splitlines()]
+    assert bodies[0]["type"] == "run"
+    assert bodies[-1]["type"] == "end"
+    (fired,) = (body for body in bodies if body["type"] == "incident")
+    assert fired["incident"]["rule"] == "nonfinite"
+    progress = [body["time"] for body in bodies if body["type"] == "progress"]
+    assert all(NOW <= each <= NOW + 61 for each in progress)
+    assert len(progress) >= 5
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "arguments", "code", "says"),
+    [
+        ("a.log", "", (), 3, "the file is empty"),
+        ("a.log", "hello\n", (), 3, "no training run recognized"),
+        ("a.log", "step 1 loss 1\n", ("--speed", "fast"), 2, "not a speed"),
+        ("a.log", "step 1 loss 1\n", ("--speed", "0"), 2, "not a speed"),
+        ("a.rec", "runwatch recording 9\n", (), 3, "another version"),
+        ("a.rec", HEAD.decode(), (), 3, "nothing was recorded"),
+        ("a.rec", HEAD.decode() + "rubbish", (), 3, "nothing was recorded"),
+    ],
+)
+def test_what_cannot_be_played_is_one_line(tmp_path, name, text, arguments, code, says):
+    (tmp_path / name).write_text(text)
+    done = called("replay", tmp_path / name, "--headless", *arguments)
+    assert done.returncode == code
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_directory_and_a_missing_file_are_one_line(tmp_path):
+    for path, says in ((tmp_path, "replay plays one log"), (tmp_path / "no.log", "no such file")):
+        done = called("replay", path, "--headless")
+        assert done.returncode == 3
+        assert says in done.stderr
+        assert "tail can" not in done.stderr or says == "no such file"
+
+
+# -- recordings ------------------------------------------------------------------------------------
+
+
+class Live:
+    """An engine that watches a log as the service does, and records that."""
+
+    def __init__(self, folder: Path, recording: Path) -> None:
+        self.log = folder / "train.log"
+        self.log.write_text("")
+        self.engine = Engine()
+        self.now = NOW
+        self.said: list[str] = []
+        self.recorder = Recorder(str(recording), NOW, self.said.append)
+        self._intake = Intake(self.engine, Keeper(None, self.engine, self.said.append), self)
+        self._source = LogSource(discover.find([str(self.log)], wait=True)[0])
+        self._receive(
+            wire.Opened(
+                self._source.id, self._source.name, os.fsencode(self.log), 0, NOW, self._source.member
+            )
+        )
+
+    def write(self, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        with open(self.log, "a") as file:
+            file.write(text)
+        os.utime(self.log, (self.now, self.now))
+        monkeypatch.setattr("runwatch.watcher.ingest.feeds.time.time", lambda: self.now)
+        while self._source.step(self._receive):
+            pass
+
+    def pass_(self, seconds: float) -> None:
+        self.now += seconds
+        self.recorder.ticked(self.now, list(self.engine.groups))
+        self.engine.tick(self.now, list(self.engine.groups))
+
+    def sample(self, values: dict[str, float]) -> None:
+        (group,) = self.engine.groups
+        message = sample.Sample(self.now, values)
+        self.recorder.sampled(group, message, self.now)
+        self.engine.sample(group, message)
+
+    def _receive(self, message: wire.Message) -> None:
+        message = wire.decode(wire.encode(message)[wire.HEADER.size :])
+        self.recorder.took(message, self.now)
+        self._intake.receive(message, self.now)
+
+    def changed(self, changes): ...
+    def notice(self, text): ...
+    def wake(self, *, at_once=False): ...
+    def found(self, source, group): ...
+    def forgotten(self, group_id): ...
+    def whole(self): ...
+    def give_up(self, why): ...
+
+
+events = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), st.integers(1, 9)),
+        st.tuples(st.just("cut"), st.integers(1, 30)),
+        st.tuples(st.just("wait"), st.sampled_from([0.3, 1.0, 7.25, 700.0])),
+        st.tuples(st.just("sample"), st.floats(0, 1)),
+        st.tuples(st.just("nan"), st.just(1)),
+    ),
+    min_size=5,
+    max_size=40,
+)
+
+
+def watch(live: Live, happened: list[tuple[str, float]], monkeypatch: pytest.MonkeyPatch) -> None:
+    step, rest = 0, ""
+    for kind, amount in happened:
+        if kind in ("write", "nan"):
+            text = rest
+            for _ in range(int(amount)):
+                step += 1
+                text += f"step {step}/1000 loss {'nan' if kind == 'nan' else 5 / step} step_time 1.0\n"
+            rest = ""
+            live.write(text, monkeypatch)
+        elif kind == "cut":  # a line comes in two parts
+            step += 1
+            line = rest + f"step {step}/1000 loss {5 / step} step_time 1.0\n"
+            rest = line[int(amount) :]
+            live.write(line[: int(amount)], monkeypatch)
+        elif kind == "wait":
+            for _ in range(3):
+                live.pass_(amount)
+        else:
+            live.sample({"host/cpu": amount, "gpu/0/util": 0.5, "gpu/0/memory_used": 1e9})
+
+
+@settings(deadline=None)
+@given(happened=events)
+def test_a_recording_gives_the_incidents_of_the_live_watch(tmp_path_factory, happened):
+    folder = tmp_path_factory.mktemp("live")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        live = Live(folder, folder / "watch.rec")
+        watch(live, happened, monkeypatch)
+        live.recorder.close()
+    assert live.said == []
+    player = played(folder / "watch.rec", [0.2, 0.7])
+    assert incidents(player.engine) == incidents(live.engine)
+    mine, theirs = (next(iter(engine.groups.values())) for engine in (player.engine, live.engine))
+    assert mine.lines == theirs.lines
+    assert mine.written == theirs.written
+    assert [w.run.last_step for w in mine.runs] == [w.run.last_step for w in theirs.runs]
+    for name in ("host/cpu", "gpu/0/util", "gpu/0/memory_used"):
+        assert mine.machine.value(name, live.now, 1e9) == theirs.machine.value(name, live.now, 1e9)
+
+
+def test_a_hang_that_was_seen_live_is_seen_in_the_replay(tmp_path, monkeypatch):
+    live = Live(tmp_path, tmp_path / "watch.rec")
+    watch(live, [("write", 1), ("wait", 1.0)] * 40 + [("wait", 700.0)], monkeypatch)
+    live.recorder.close()
+    assert "hang" in {row["rule"] for row in incidents(live.engine)}
+    assert incidents(played(tmp_path / "watch.rec").engine) == incidents(live.engine)
+    of_log = incidents(played(live.log).engine)  # which does not say when a line came
+    assert of_log == incidents(check([str(live.log)])) != incidents(live.engine)
+
+
+def test_a_torn_end_costs_what_was_not_written_yet(tmp_path, monkeypatch):
+    recording = tmp_path / "watch.rec"
+    live = Live(tmp_path, recording)
+    watch(live, [("write", 3), ("wait", 2.0)] * 20, monkeypatch)  # and no close: it was killed
+    whole = recording.read_bytes()
+    live.recorder.close()
+    counts = []
+    for size in range(len(HEAD), len(whole), 37):
+        recording.write_bytes(whole[:size])
+        counts.append(len(list(read(str(recording)))))
+    assert counts == sorted(counts)
+    recording.write_bytes(whole)
+    assert len(list(read(str(recording)))) > 60
+    assert played(recording).engine.groups
+
+
+def test_logs_are_kept_by_reference_and_the_file_is_small(tmp_path, monkeypatch):
+    recording = tmp_path / "watch.rec"
+    live = Live(tmp_path, recording)
+    watch(live, [("write", 1), ("wait", 0.3), ("sample", 0.5)] * 1200, monkeypatch)
+    live.recorder.close()
+    kinds = [type(entry).__name__ for entry in read(str(recording))]
+    assert kinds.count("Lines") > 1000
+    assert kinds.count("Took") < 10
+    assert recording.stat().st_size < 60_000
+
+
+def test_another_log_in_its_place_is_said(tmp_path, monkeypatch):
+    live = Live(tmp_path, tmp_path / "watch.rec")
+    watch(live, [("write", 5), ("wait", 1.0)] * 10, monkeypatch)
+    live.recorder.close()
+    log = live.log.read_text()
+    for text, says in ((log.replace("loss", "cost"), "not the log"), (log[:40], "shorter than")):
+        live.log.write_text(text)
+        with pytest.raises(SourceError, match=says):
+            played(tmp_path / "watch.rec")
+    live.log.unlink()
+    with pytest.raises(SourceError, match="next to the recording"):
+        played(tmp_path / "watch.rec")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "train.log").write_text(log)
+    (tmp_path / "watch.rec").rename(other / "watch.rec")
+    assert played(other / "watch.rec").engine.groups
+
+
+def test_a_recording_is_never_written_over_a_file(tmp_path):
+    (tmp_path / "train.log").write_text("step 1 loss 0.5\n")
+    done = called("tail", tmp_path / "train.log", "--headless", "--exit", "--record", tmp_path / "train.log")
+    assert done.returncode == 2
+    assert "cannot record" in done.stderr
+    assert (tmp_path / "train.log").read_text() == "step 1 loss 0.5\n"
+
+
+def test_tail_records_and_replay_shows_what_it_showed(tmp_path):
+    log = log_of(tmp_path, stamped(60, 30))
+    recording = tmp_path / "watch.rec"
+    seen = called("tail", log, "--headless", "--json", "--exit", "--interval", "1", "--record", recording)
+    assert seen.returncode == 1, seen.stderr
+    again = called("replay", recording, "--headless", "--json", "--speed", "max", "--interval", "1")
+    assert "times of arrival that were recorded" in again.stderr
+    found = [
+        [body["incident"] for body in map(json.loads, done.stdout.splitlines()) if body["type"] == "incident"]
+        for done in (seen, again)
+    ]
+    assert found[0]
+    keys = ("rule", "severity", "title", "step", "line")
+    assert [[row[key] for key in keys] for row in found[1]] == [
+        [row[key] for key in keys] for row in found[0]
+    ]
+    kinds = [type(entry).__name__ for entry in read(str(recording))]
+    assert "Lines" in kinds  # the history is kept by reference
+    assert recording.stat().st_size < 8192

@@ -1,0 +1,102 @@
+"""The engine of a replay over its protocol: it plays, seeks, searches, and refuses what makes no sense."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+
+import pytest
+
+from runwatch.config.sections import Config
+from runwatch.watcher import protocol
+from runwatch.watcher.replay.opening import opened
+from runwatch.watcher.replay.server import ReplayServer
+from runwatch.watcher.service.client import Client
+from runwatch.watcher.service.launch import Assignment
+from runwatch.watcher.service.server import Server
+
+from .test_replay import NOW, log_of, stamped
+
+
+class Screen:
+    """A client of a replay."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._replies = client.replies()
+
+    async def until(self, holds):
+        """Return the first snapshot of which that holds."""
+        end = time.monotonic() + 60
+        async for reply in self._replies:
+            if isinstance(reply, protocol.Frame) and holds(reply.snapshot):
+                return reply.snapshot
+            assert time.monotonic() < end, reply
+        pytest.fail("the engine ended")
+
+    async def ask(self, action, amount=0.0):
+        self.client.send(protocol.Control(action, amount, id=7))
+        async for reply in self._replies:
+            if isinstance(reply, protocol.Done | protocol.Refused) and reply.id == 7:
+                return reply
+        pytest.fail("the engine ended")
+
+
+@pytest.fixture
+async def screen(tmp_path):
+    session = opened(str(log_of(tmp_path, stamped(200, 120))), Config(), None)
+    ours, theirs = socket.socketpair()
+    server = ReplayServer(session, Config(), 0.1, Assignment((b"train.log",), socket=0))
+    tasks = [asyncio.create_task(server.serve(ours)), asyncio.create_task(server.run())]
+    client = await Client.connect(theirs)
+    client.show(protocol.View(interval=0.02))
+    yield Screen(client)
+    await client.close()
+    await asyncio.gather(*tasks)
+
+
+async def test_it_plays_seeks_and_pauses(screen):
+    shown = await screen.until(lambda s: s.replay is not None and s.run is not None)
+    assert shown.replay.state == "playing"
+    assert shown.time == shown.replay.now < NOW + 10
+    assert (await screen.ask("pause")).message == "paused"
+    await screen.ask("goto", NOW + 150)
+    shown = await screen.until(lambda s: s.replay.state == "paused" and s.replay.now >= NOW + 150)
+    assert shown.run.progress.step == 150
+    assert [row.rule for row in shown.run.incidents] == ["nonfinite"]
+    assert shown.time == NOW + 150
+    await screen.ask("share", -0.5)
+    shown = await screen.until(lambda s: s.replay.state == "paused" and s.replay.now < NOW + 60)
+    assert shown.run.progress.step == int(shown.replay.now - NOW)
+    assert shown.run.incidents == ()
+    assert len(shown.replay.incidents) == 1  # it is known that one will come
+    await screen.ask("goto", 0.0)
+    assert (await screen.until(lambda s: s.replay.state == "paused")).replay.now == NOW + 1
+
+
+async def test_it_stops_where_the_next_incident_begins_and_at_the_end(screen):
+    await screen.ask("incident")
+    shown = await screen.until(lambda s: s.replay.state == "paused")
+    assert [row.rule for row in shown.run.incidents] == ["nonfinite"]
+    assert NOW + 120 <= shown.replay.now <= NOW + 125
+    assert any("incident: loss is NaN" in notice for notice in shown.notices)
+    await screen.ask("incident")
+    shown = await screen.until(lambda s: s.replay.state == "ended")
+    assert shown.replay.now == shown.replay.last == NOW + 200
+
+
+async def test_the_speed_changes_within_bounds_and_the_rest_is_refused(screen):
+    assert "0.2 times" in (await screen.ask("speed", 2.0)).message
+    for _ in range(30):
+        answer = await screen.ask("speed", 10.0)
+    assert "1e+06 times" in answer.message
+    for action, amount in (("dance", 1.0), ("speed", -1.0)):
+        assert isinstance(await screen.ask(action, amount), protocol.Refused)
+
+
+async def test_a_live_engine_is_no_replay(tmp_path):
+    server = Server(Assignment((os.fsencode(tmp_path),), socket=0))
+    with pytest.raises(ValueError, match="no replay"):
+        server.control("pause", 0.0)

@@ -1,0 +1,68 @@
+"""The daemon's reports: written by a child when a run that was seen running ends; the newest are kept."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from runwatch.config.sections import ReportsConfig
+from runwatch.parsers.stream import StreamParser
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.service.run_reports import CALM, RunReports
+
+from .logs import START, trained
+
+
+def _grow(engine: Engine, parser: StreamParser, log: Path, text: str, now: float) -> None:
+    """Write to a log, and let the engine see it live."""
+    with log.open("a") as file:
+        file.write(text)
+    engine.fold(str(log), parser.feed(text.encode()), live=True, arrival=now, written=now)
+
+
+async def _end(tmp_path: Path, config: ReportsConfig, notices: list[str]) -> RunReports:
+    """Watch a run to its end, and wait for what is written of it."""
+    log = tmp_path / "train.log"
+    engine, parser = Engine(), StreamParser()
+    engine.add_source(str(log), "train", str(log))
+    reports = RunReports(config, tmp_path / "state", None, notices.append)
+    _grow(engine, parser, log, trained(60), START + 60)
+    reports.tick(engine.groups.values(), START + 61)
+    _grow(engine, parser, log, "Training completed.\n", START + 62)
+    engine.tick(START + 62)
+    reports.tick(engine.groups.values(), START + 63)
+    assert reports._writing is None  # something may follow the end
+    reports.tick(engine.groups.values(), START + 63 + CALM)
+    if reports._writing is not None:
+        await reports._writing
+    (watched,) = next(iter(engine.groups.values())).runs
+    assert watched.phase == "finished"
+    return reports
+
+
+def test_an_end_is_reported_and_the_oldest_reports_are_removed(tmp_path: Path) -> None:
+    directory, notices = tmp_path / "out", list[str]()
+    directory.mkdir()
+    for old in ("a-0123456789ab.html", "b-0123456789ab.html", "mine.html"):
+        (directory / old).write_text("old")
+    config = ReportsConfig(enabled=True, directory=str(directory), keep=2)
+    asyncio.run(_end(tmp_path, config, notices))
+    assert notices == []
+    found = sorted(path.name for path in directory.iterdir())
+    assert len(found) == 3
+    (ours,) = (name for name in found if name.startswith("train-"))
+    assert "mine.html" in found
+    assert "finished at step 60 of 60" in (directory / ours).read_text()
+
+
+def test_without_the_section_nothing_is_written(tmp_path: Path) -> None:
+    asyncio.run(_end(tmp_path, ReportsConfig(), []))
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_report_that_cannot_be_written_is_a_notice(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    notices: list[str] = []
+    asyncio.run(_end(tmp_path, ReportsConfig(enabled=True, directory=str(tmp_path / "file")), notices))
+    assert len(notices) == 1
+    assert notices[0].startswith("the report of train was not written: ")
