@@ -34,6 +34,7 @@ processes; what they share is counted in each.""",
             "check, with all rules, CPU",
             "all rules, CPU",
             "check, peak memory",
+            "report, size of the HTML file",
             "tail, newest step shown",
             "tail, newest step shown, of any log",
             "tail, peak memory of all processes",
@@ -166,6 +167,8 @@ SAID = {
         "tail, newest step shown",
     ),
     ("README.md", "it may have 100 GB"): ("tail, newest step shown",),
+    ("docs/reports.md", "It stays below 1 MB"): ("report, size of the HTML file",),
+    ("docs/replay.md", "60 times as fast as it was"): (),  # the speed that the user chose
     ("docs/daemon.md", "New log lines are checked within a second"): (
         "daemon, from a NaN in the log to its incident",
     ),

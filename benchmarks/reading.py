@@ -87,6 +87,13 @@ def peak(work: str, path: str) -> float:
     return int(re.search(r"VmHWM:\s+(\d+)", done.stdout)[1]) / 1024
 
 
+def size_of_report(path: str, report: str) -> float:
+    """Return the megabytes of the HTML file about a log."""
+    command = [sys.executable, "-m", "runwatch", "report", path, "-o", report]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    return Path(report).stat().st_size / 1e6
+
+
 def measure(_: list[str], quick: bool) -> Iterator[Row]:
     """Measure all of it on one log."""
     lines = 20_000 if quick else LINES
@@ -104,6 +111,7 @@ def measure(_: list[str], quick: bool) -> Iterator[Row]:
         rules = took["check, with all rules"] - cpu(judge_nothing, path)[0]
         yield Row("all rules, CPU", rules, "parsing", took["parsing"], bar=1.0)
         yield Row("check, peak memory", peak("judge", path), LOOP, peak("naive", path), "MB", 0.5)
+        yield limit("report, size of the HTML file", size_of_report(path, f"{place}/report.html"), 1.0, "MB")
         soon, memory = first_picture.median(path, expected - 1, 1 if quick else RUNS)
         at_once, _ = first_picture.median(short, naive(short) - 1, 1 if quick else RUNS)
         yield Row("tail, newest step shown", soon, "the same of 1,000 lines", at_once, bar=1.5)

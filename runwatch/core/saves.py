@@ -122,7 +122,7 @@ class Saves:
         reported = [save for save in self if line is None or save.line <= line]
         if line is not None:
             reported.sort(key=lambda save: save.again if save.line < save.again <= line else save.line)
-        return _standing(reported)[::-1]
+        return _present(reported)[::-1]
 
     def repeats(self, event: Event) -> bool:
         """Return whether an event repeats what another source has reported."""
@@ -207,7 +207,7 @@ def reconcile(saves: Iterable[Save], seen: Iterable[Checkpoint]) -> Reconciled:
     newer than all of those may not have been seen yet.
     """
     reported, disk = list(saves), _Disk(list(seen))
-    standing = set(_standing(reported))
+    standing = set(_present(reported))
     unseen: list[Save] = []
     steps: dict[str, int] = {}
     marks: set[int] = set()
@@ -261,7 +261,7 @@ class _Disk:
         return save.epoch is None or not self._epochs or save.epoch <= max(self._epochs)
 
 
-def _standing(saves: Sequence[Save]) -> list[Save]:
+def _present(saves: Sequence[Save]) -> list[Save]:
     """Return saves, oldest first, but those into whose file a later one was written."""
     files = {save.path: save for save in saves if _FILE.search(save.path)}
     return [save for save in saves if files.get(save.path, save) is save]

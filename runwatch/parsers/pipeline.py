@@ -124,7 +124,7 @@ class Pipeline:
         """Read a line, its envelope separated from its body."""
         match = self._body.leading(line)
         if match is None and self._body.shuts_out(line):
-            reported = self._tell(line, piece)
+            reported = self._report(line, piece)
             return self.evidence.learn(line, piece) or reported
         reported = self._read_body(match, line, piece)
         if match is None and not self.evidence.detector.sure:  # else no reader was asked
@@ -148,7 +148,7 @@ class Pipeline:
                 return True
         if behind := self._behind(line):
             return self._read_behind(behind, line, piece) or match is not None
-        reported = self._tell(line, piece)
+        reported = self._report(line, piece)
         return match is not None or self.evidence.learn(line, piece) or reported
 
     def _read_further(self, line: Line, piece: Piece) -> Match | None:
@@ -182,9 +182,9 @@ class Pipeline:
 
     def tell(self, record: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
         """Take the events of a record that was decoded; return whether it reported any."""
-        return self._tell(Line(bare(record), offset, number, ordinal), piece)
+        return self._report(Line(bare(record), offset, number, ordinal), piece)
 
-    def _tell(self, line: Line, piece: Piece) -> bool:
+    def _report(self, line: Line, piece: Piece) -> bool:
         """Take the events of a line that is no record; return whether it reported any or belongs to one."""
         found = self.events.feed(line.text, line.offset, line.number, line.ordinal)
         if found and any(event.kind in {"finished", "over", "early_stop"} for event in found):

@@ -83,7 +83,7 @@ class Rest:
         for run in runs:
             left[run.begin : run.end] = False
         rest = np.flatnonzero(left)
-        meaningful = self._telling(rest).nonzero()[0].tolist()
+        meaningful = self._meaningful(rest).nonzero()[0].tolist()
         self._ordinals += np.int64(ordinal - 1)
         places = (rest, lines.starts[rest], lines.line[rest], self._ordinals[rest], self._trained[rest])
         indices, starts, numbers, ordinals, trained = (place.tolist() for place in places)
@@ -105,7 +105,7 @@ class Rest:
         records.evidence.confirm(int(self._trained[-1]) - self._confirmed)
         return len(lines)
 
-    def _telling(self, rest: Ints) -> NDArray[np.bool_]:
+    def _meaningful(self, rest: Ints) -> NDArray[np.bool_]:
         """Return which of the records `rest` may show something."""
         candidates, lines, folded = self._records.candidates, self._lines, self._records.candidates.folded
         meaningful = lines.lengths[rest] > MAX_LINE

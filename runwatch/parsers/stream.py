@@ -83,7 +83,7 @@ class StreamParser:
         """Where the held bytes begin in the stream, or the log."""
         self._text: codecs.IncrementalDecoder | None = None
         self._format: str | None = None
-        self._told = told or Told()
+        self._reported = told or Told()
         """Entries of the document that were reported already, and the newest of them."""
         self._origin = origin
         self._first_line = first_line
@@ -98,10 +98,10 @@ class StreamParser:
     def _log(self) -> LogParser:
         """The parser of what is a log from the beginning on, made when it is needed: it is large."""
         log = self._begun(self._offset, first_line=self._first_line, settled=self._settled)
-        if self._told.rows:
-            log.recall(self._told)
-        if self._told.counters is not None:
-            log.count_on(self._told.counters)
+        if self._reported.rows:
+            log.recall(self._reported)
+        if self._reported.counters is not None:
+            log.count_on(self._reported.counters)
         return log
 
     @property
@@ -141,9 +141,11 @@ class StreamParser:
     def told(self) -> Told:
         """What a successor has to know of a document or table that may be written again."""
         if self._records is not None:
-            return self._told
+            return self._reported
         reported = self._log.told
-        return reported if reported.rows else msgspec.structs.replace(self._told, counters=reported.counters)
+        return (
+            reported if reported.rows else msgspec.structs.replace(self._reported, counters=reported.counters)
+        )
 
     @property
     def place(self) -> tuple[int, int]:
@@ -165,11 +167,11 @@ class StreamParser:
         kind = framing(head)
         if kind is None:
             self._log.prime(head)
-            if recent and not self._told.rows:
+            if recent and not self._reported.rows:
                 self._kind = _Is.LOG
                 self._log.warm(head, recent, whole=len(recent) == self._offset - self._origin)
-                if self._told.counters is not None:
-                    self._log.count_on(self._told.counters)
+                if self._reported.counters is not None:
+                    self._log.count_on(self._reported.counters)
         elif self._records is not None:
             self._records.prime(head, recent)
         elif self._offset > self._origin:
@@ -269,7 +271,7 @@ class StreamParser:
             if isinstance(found, _Is):
                 self._kind = found
             else:
-                return self._tell(*found, tail)
+                return self._report(*found, tail)
         if self._kind is _Is.DOCUMENT:
             return self._nothing()
         data = _unmarked(bytes(held))
@@ -306,15 +308,15 @@ class StreamParser:
                 yield at + 2
         self._looked = max(self._looked, len(self._held) - 1)
 
-    def _tell(self, document: Document, size: int, tail: int) -> Batch:
+    def _report(self, document: Document, size: int, tail: int) -> Batch:
         """Return the entries that an earlier writing of the document did not hold."""
         held = bytes(self._held)
         self._held.clear()
         self._kind = _Is.LOG
         self._format = document.format.name
-        entries, seen = document.entries, self._told.rows
-        known = 0 < seen <= len(entries) and self._told.knows(entries[seen - 1].numbers)
-        self._told = Told(len(entries), len(entries), known_by(entries[-1].numbers))
+        entries, seen = document.entries, self._reported.rows
+        known = 0 < seen <= len(entries) and self._reported.knows(entries[seen - 1].numbers)
+        self._reported = Told(len(entries), len(entries), known_by(entries[-1].numbers))
         piece = Piece(self._offset)
         reader = Reader(document.format.schema)
         for entry in entries[seen if known else 0 :]:

@@ -113,8 +113,8 @@ class Watch:
         words = plain(last).removeprefix("runwatch: ")
         rows = self._view.incidents if self._view is not None else ()
         for row in rows:
-            told = row.title.partition(": ")[2]
-            if row.rule == "crash" and row.state != "resolved" and told and told not in words:
+            reported = row.title.partition(": ")[2]
+            if row.rule == "crash" and row.state != "resolved" and reported and reported not in words:
                 at = f" (line {row.line})" if row.line is not None else ""
                 pending = row.title.startswith("error")  # it is certain now that the command has ended
                 return f"{'crashed' + row.title.removeprefix('error') if pending else row.title}{at}"

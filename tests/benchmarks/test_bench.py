@@ -48,6 +48,11 @@ def test_no_claim_without_a_row(page):
     assert not CLAIM.findall(text), "benchmarks/claims.py lists each claim with its rows"
 
 
+def test_the_page_has_every_row():
+    page = (ROOT / "docs" / "performance.md").read_text()
+    assert not [what for what in ROWS if f"| {what} |" not in page], "make bench WRITE=1"
+
+
 def test_a_row_has_a_baseline_and_a_ratio():
     done = bench("--quick", "plugins", "unknown")
     assert done.returncode == 0, done

@@ -231,10 +231,10 @@ def _details(waiting: Waiting) -> dict[str, object]:
 def _run(waiting: Waiting) -> str:
     """Run the command with the alert as JSON on its standard input; return the outcome."""
     alert = waiting.alert
-    told = Notification(
+    reported = Notification(
         waiting.id, alert.row.run, "firing", alert.row, alert.host, alert.changed, checkpoint=alert.checkpoint
     )
-    raw = json.dumps(document(told), ensure_ascii=False).encode("utf-8", "replace")
+    raw = json.dumps(document(reported), ensure_ascii=False).encode("utf-8", "replace")
     import subprocess  # here: rarely needed
 
     command = waiting.action.command

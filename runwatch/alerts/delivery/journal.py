@@ -120,10 +120,10 @@ class Journal:
         found = []
         for state, born, due, tries, body in rows:
             with contextlib.suppress(msgspec.DecodeError):  # another version's: nothing can be made of it
-                told = msgspec.msgpack.decode(body, type=Notification)
+                reported = msgspec.msgpack.decode(body, type=Notification)
                 if state == "sending":
-                    told = msgspec.structs.replace(told, may_repeat=True)
-                found.append(Kept(told, born, due, tries))
+                    reported = msgspec.structs.replace(reported, may_repeat=True)
+                found.append(Kept(reported, born, due, tries))
         return found
 
     def known(self, channel: str) -> list[str]:
@@ -155,7 +155,8 @@ class Journal:
         """Add messages to channels, and routing's state (None removes a key), all or nothing."""
         now = self._now()
         statements: list[Statement] = [
-            (_ADD, (channel, told.id, now, now, msgspec.msgpack.encode(told))) for channel, told in added
+            (_ADD, (channel, reported.id, now, now, msgspec.msgpack.encode(reported)))
+            for channel, reported in added
         ]
         for key, body in (routing or {}).items():
             if body is None:
@@ -170,13 +171,13 @@ class Journal:
 
     def later(self, channel: str, kept: Kept, rest: float) -> None:
         """Note that a message waits again, and until when the channel pauses."""
-        told = kept.notification
+        reported = kept.notification
         self._write(
             [
                 (
                     "UPDATE messages SET state = 'waiting', due = ?, tries = ?, body = ?"
                     " WHERE channel = ? AND id = ?",
-                    (kept.due, kept.tries, msgspec.msgpack.encode(told), channel, told.id),
+                    (kept.due, kept.tries, msgspec.msgpack.encode(reported), channel, reported.id),
                 ),
                 ("INSERT OR REPLACE INTO rests VALUES (?, ?)", (channel, rest)),
             ]

@@ -60,7 +60,7 @@ class JournalFile:
         self, directory: Path, tell: Callable[[str], None], now: Callable[[], float], wal: bool
     ) -> None:
         """`wal` is False if the directory is not on a local disk."""
-        self._directory, self._tell, self._now, self._wal = directory, tell, now, wal
+        self._directory, self._report, self._now, self._wal = directory, tell, now, wal
         self.db = _connected(MEMORY, "MEMORY")
         self.path: Path | None = None
         """The file; None: it is kept in memory."""
@@ -143,7 +143,7 @@ class JournalFile:
             raise
         except sqlite3.DatabaseError:  # damaged
             aside = text.path(str(set_aside(path, self._now())))
-            self._tell(
+            self._report(
                 f"undelivered alerts of an earlier process cannot be read: the file is kept as: {aside}"
             )
             return self._open(path)
@@ -172,7 +172,7 @@ class JournalFile:
                 pass  # perhaps next time
             except sqlite3.DatabaseError:
                 aside = text.path(str(set_aside(path, self._now())))
-                self._tell(f"alerts that another process left cannot be read: {aside}")
+                self._report(f"alerts that another process left cannot be read: {aside}")
             finally:
                 os.close(lock)
 

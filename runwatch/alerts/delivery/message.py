@@ -87,7 +87,7 @@ def compose(notification: Notification, *, repeats: str = "") -> Message:
         notes.append(f"found late: runwatch had not been watching for {duration(notification.late)}")
     if notification.may_repeat and repeats:
         notes.append(f"may repeat an earlier message: {repeats}'s answer to it was lost")
-    told = Message(
+    reported = Message(
         word=word(incident),
         title=clean(incident.title, TITLE),
         run=clean(notification.run, FACT),
@@ -98,7 +98,7 @@ def compose(notification: Notification, *, repeats: str = "") -> Message:
         others=_others(notification),
         notes=tuple(notes),
     )
-    return told if notification.wording is None else _reworded(told, notification)
+    return reported if notification.wording is None else _reworded(reported, notification)
 
 
 def _reworded(told: Message, notification: Notification) -> Message:

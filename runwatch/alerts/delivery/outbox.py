@@ -66,12 +66,12 @@ class Outbox:
         routing: Mapping[str, bytes | None] | None = None,
     ) -> None:
         """Hand messages to their channels, and save them with the routing state in one commit."""
-        wanted = [(self._lanes[name], told) for name, told in addressed if name in self._lanes]
+        wanted = [(self._lanes[name], reported) for name, reported in addressed if name in self._lanes]
         if self._journal is not None and (wanted or routing):
-            fresh = [(lane.channel.identity, told) for lane, told in wanted if lane.takes(told)]
+            fresh = [(lane.channel.identity, reported) for lane, reported in wanted if lane.takes(reported)]
             self._journal.commit(fresh, routing)
-        for lane, told in wanted:
-            lane.submit(told)
+        for lane, reported in wanted:
+            lane.submit(reported)
 
     def close(self, drain_seconds: float = 5.0) -> int:
         """Try all pending messages once more, for at most `drain_seconds`; return how many are left.

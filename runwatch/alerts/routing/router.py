@@ -68,16 +68,16 @@ class Router:
         """Continue from what `changes` gave to a process that died."""
         for key, body in saved.items():
             self._restore(key, body)
-        told = {name for group in self._groups.values() for name in group.told}
+        reported = {name for group in self._groups.values() for name in group.told}
         for name, alert in list(self._alerts.items()):
-            if name in told and alert.changed < now - (RESUME_OWN if self._lasting else RESUME):
+            if name in reported and alert.changed < now - (RESUME_OWN if self._lasting else RESUME):
                 del self._alerts[name]
         for key, group in self._groups.items():
             group.members = {name: None for name in group.members if name in self._alerts}
             group.told = {name: place for name, place in group.told.items() if name in self._alerts}
             for name in group.members:
                 self._homes.setdefault(name, set()).add(key)
-        self._old = set() if self._lasting else told & self._alerts.keys()
+        self._old = set() if self._lasting else reported & self._alerts.keys()
         for alert in list(self._alerts.values()):
             self._place(alert, now)
         self._sweep()
@@ -121,7 +121,9 @@ class Router:
                 if news is not None:
                     ready.setdefault(group.channel, []).append(news)
         messages = [
-            (channel, told) for channel, found in ready.items() for told in self._speak(channel, found, now)
+            (channel, reported)
+            for channel, found in ready.items()
+            for reported in self._speak(channel, found, now)
         ]
         self._sweep()
         self._stories.prune(now, self._alerts)
@@ -284,8 +286,8 @@ class Router:
         firing = [alert for alert in alerts if alert.firing and heard(alert)]
         fresh = [alert for alert in firing if is_news(alert)]
         resolved = self._receivers[group.channel].send_resolved
-        told = [alert for alert in alerts if resolved and alert.name in group.told]
-        over = [alert for alert in told if not alert.firing and not held[alert.name]]
+        reported = [alert for alert in alerts if resolved and alert.name in group.told]
+        over = [alert for alert in reported if not alert.firing and not held[alert.name]]
         wakes = min((t for times in (mutes, held, ease) for t in times.values() if t > now), default=None)
         return News(key, group, fresh, over, [alert for alert in firing if alert not in fresh], wakes)
 
@@ -344,7 +346,7 @@ class Router:
         named = (fresh + over + still) if fresh else (over + still) if over else still
         note = note or ("" if fresh or over else "still firing") or self._calmness(found, named, now)
         parts = [f"{self._epoch}.{alert.change}" for alert in fresh + over]
-        parts += [part for news in found for part in self._told(news, now)]
+        parts += [part for news in found for part in self._reported(news, now)]
         lead, others = named[0], named[1:]
         return Notification(
             id=parts[0] if len(parts) == 1 else f"{self._epoch}.{digest(chr(10).join(sorted(parts)))}",
@@ -366,7 +368,7 @@ class Router:
             late=lead.late,
         )
 
-    def _told(self, news: News, now: float) -> list[str]:
+    def _reported(self, news: News, now: float) -> list[str]:
         """Mark a group's news as sent; return the id of a repetition."""
         group = news.group
         group.told_at = now
@@ -385,9 +387,9 @@ class Router:
 
     def _calmness(self, found: list[News], named: list[Alert], now: float) -> str:
         """Return a line about the first that flaps or has calmed down; "" if there is none."""
-        told = {name: place for news in found for name, place in news.group.told.items()}
+        reported = {name: place for news in found for name, place in news.group.told.items()}
         for alert in named:
-            place = told.get(alert.name)
+            place = reported.get(alert.name)
             flapped = place is not None and tuple(place[1:]) == FLAPPING
             if note := self._stories.note(alert, now, told=flapped):
                 return note

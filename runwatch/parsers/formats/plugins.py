@@ -77,14 +77,14 @@ class _Guard:
     """Switches a format off at its first error, and reports that once."""
 
     def __init__(self, what: str, tell: Tell) -> None:
-        self._what, self._tell = what, tell
+        self._what, self._report = what, tell
         self.off = False
 
     def failed(self, error: Exception) -> None:
         """Take note of an error."""
         if not self.off:
             self.off = True
-            self._tell(f"{self._what} failed and is off: {reason(error)}")
+            self._report(f"{self._what} failed and is off: {reason(error)}")
 
 
 class _Matcher(Matcher):

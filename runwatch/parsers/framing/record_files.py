@@ -240,7 +240,7 @@ class Events:
         """Bytes of a long record still to be read past."""
         self._lost = inside
         """Looking for a record's beginning."""
-        self._told = inside
+        self._reported = inside
         """Whether this search was reported."""
         self._lost_at = at
         self._crcs: dict[int, int] = {}
@@ -272,7 +272,7 @@ class Events:
                 break
             size, crc = unpack(buffer, at)
             if not self._agree(size, crc):
-                self._lost, self._told, self._lost_at = True, False, base + at
+                self._lost, self._reported, self._lost_at = True, False, base + at
                 continue
             if size > MAX_RECORD:
                 self._skip = size + 16
@@ -316,8 +316,8 @@ class Events:
                 break
             at += 1
         nonzero = buffer.count(0, first, at) < at - first
-        if not self._told and (nonzero or not self._lost):
-            self._told = True
+        if not self._reported and (nonzero or not self._lost):
+            self._reported = True
             out.spoiled(self._lost_at, "damaged: the next record is looked for")
         return at
 

@@ -171,7 +171,7 @@ class TableMatcher(Matcher):
             words = words[1:] if _is_index(line, words[0], self.head.indent) else words[:-1]
         if len(words) != (self._width or max(1, len(words))) or not _REMARK.fullmatch(line, words[-1].end()):
             return None
-        columns = self._told(len(words))
+        columns = self._reported(len(words))
         cells = [_CELL.fullmatch(line, *word.span()) for word in words]
         if len(cells) < len(columns) or None in cells:
             return None
@@ -191,7 +191,7 @@ class TableMatcher(Matcher):
             layout = self._layouts[names] = Layout(TRAIN, "table", names, units, self._printed)
         return Match(layout, tuple(spans.values()))
 
-    def _told(self, width: int) -> list[str]:
+    def _reported(self, width: int) -> list[str]:
         """Return the columns that are read of rows of so many cells."""
         short = width < len(self._names) and self.reads_loss
         return self._names[: self._names.index(LOSS) + 1] if short else self._names

@@ -252,7 +252,7 @@ class LearnedMatcher(Matcher):
             metrics = self._metrics(line, found, taken, known, validation)
         if kind == EVAL and plan.nested:  # its batches are those of the evaluation
             columns = [column for column in columns if column[0] not in (WITHIN, PER, PLANNED)]
-        columns += metrics if kind == TRAIN else self._beside(metrics)
+        columns += metrics if kind == TRAIN else self._nearby(metrics)
         closing = self._closing(found, ranked) if kind == EVAL and not plan.rated else []
         if closing and plan is not self._main:
             columns = [*closing, *(column for column in columns if column[0] not in ("step", "total"))]
@@ -284,7 +284,7 @@ class LearnedMatcher(Matcher):
         dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1
         if main.counter is not None and at is None and not (says or dated or below):
             return None
-        columns = self._beside(self._metrics(line, found, {i for _, i in ranked}, self._evaluated, inside))
+        columns = self._nearby(self._metrics(line, found, {i for _, i in ranked}, self._evaluated, inside))
         columns += self._closing(found, ranked) if columns and at is None else []
         if at is not None:
             columns.insert(0, ("step", b"", Unit(), (found[at].start, found[at].end)))
@@ -297,7 +297,7 @@ class LearnedMatcher(Matcher):
         at = next((index for r, index in ranked if r == EPOCH_RANK and is_epoch(found[index].name)), None)
         return [] if at is None else [(CLOSES, b"", Unit(), (found[at].start, found[at].end))]
 
-    def _beside(self, metrics: list[Column]) -> list[Column]:
+    def _nearby(self, metrics: list[Column]) -> list[Column]:
         """Return the metrics of a line that is no record: the loss is what the records say it is."""
         if not self._has_loss:
             return metrics

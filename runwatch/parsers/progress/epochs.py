@@ -194,7 +194,7 @@ class _Around:
         """Whether the bar continues from epoch to epoch."""
         self._epoch, self._epochs = 1, -1
         self._n, self._total = -1.0, -1.0
-        self._told: tuple[int, int] | None = None
+        self._reported: tuple[int, int] | None = None
         """What the next bar is of."""
         self._by_line = False
         """Whether a line said that, before its bar, and of no other bar."""
@@ -212,12 +212,12 @@ class _Around:
             if self._behind:
                 self._epoch = epoch
         self._any, self._by_line = True, not (self._behind or for_all)
-        self._told = epoch + self._behind, epochs or -1
+        self._reported = epoch + self._behind, epochs or -1
 
     def note_outer(self, epoch: int, epochs: int) -> None:
         if epoch <= epochs:
             self._any, self._by_line, self.first = True, False, 1
-            self._told = epoch, epochs or -1
+            self._reported = epoch, epochs or -1
 
     def begin(self, total: float) -> None:
         if total == self._total and self._n > 0 and self.moved:
@@ -231,9 +231,9 @@ class _Around:
             self._turn(total)
         elif n < self._n and 2 * n <= total:
             self._turn(total)
-        elif self._told is not None and (self.run_wide or self._goes_on(n)):
+        elif self._reported is not None and (self.run_wide or self._goes_on(n)):
             self.run_wide = True
-            self._begin_known(self._told)
+            self._begin_known(self._reported)
         self._n, self._total = n, total
         self.moved |= 0 < n < total
         return (self._epoch, self._epochs) if self._latched or self._known else (-1, -1)
@@ -244,16 +244,16 @@ class _Around:
 
     def _goes_on(self, n: float) -> bool:
         """Return whether a bar continues although a line has announced the next epoch."""
-        assert self._told is not None
-        next_ = self._by_line and self._latched and self._told[0] > self._epoch
+        assert self._reported is not None
+        next_ = self._by_line and self._latched and self._reported[0] > self._epoch
         under_way = n >= self._n > 0 and not is_full(self._n, self._total)
         return next_ and under_way and not math.isinf(self._total)
 
     def _turn(self, total: float) -> None:
         """Take a bar that has begun again."""
-        if self._told is not None:
-            self.run_wide &= self._total < 0 or self._told[0] <= self._epoch
-            self._begin_known(self._told)
+        if self._reported is not None:
+            self.run_wide &= self._total < 0 or self._reported[0] <= self._epoch
+            self._begin_known(self._reported)
         elif self._total >= 0 and not self.run_wide:
             whole = math.isinf(total) or is_full(self._n, total)
             ended = total == self._total and whole
@@ -261,7 +261,7 @@ class _Around:
 
     def _begin_known(self, told: tuple[int, int]) -> None:
         self._epoch, self._epochs = told
-        self._told, self._latched = None, True
+        self._reported, self._latched = None, True
 
 
 class _Open:

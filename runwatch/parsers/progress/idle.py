@@ -208,7 +208,7 @@ class IdleRedraws:
         if looked is None and len(self._seen) >= _MOST_SEEN:
             self._seen.clear()
         self._seen[form] = looked is not None
-        reported = self._told(line, learns) if looked is False else None
+        reported = self._reported(line, learns) if looked is False else None
         if reported is None:
             return False
         if len(self._kinds) >= _MOST_KINDS:
@@ -217,7 +217,7 @@ class IdleRedraws:
         self._known = [*_matches(self._kinds)]
         return True
 
-    def _told(self, line: bytes, learns: bool) -> _Said | None:
+    def _reported(self, line: bytes, learns: bool) -> _Said | None:
         """Return what a redraw shows, whichever its numbers, while nobody waits; None if anything else."""
         text = bare(line)
         words = self._events.redraws(text)

@@ -105,10 +105,10 @@ class PcdetReader(FoldingReader):
         self._base = self._base if math.isnan(at) else at - drawn
         step, total = self._base + drawn, self._base + shown[1] * per
         out = self.flush() if self._pending is not None and self._pending[0] != step else []
-        self._pending = step, Row(self._told(layout), number_, [step, total, *shown[2:]])
+        self._pending = step, Row(self._reported(layout), number_, [step, total, *shown[2:]])
         return out
 
-    def _told(self, layout: Layout) -> Layout:
+    def _reported(self, layout: Layout) -> Layout:
         return self._row.layout(TRAIN, ("step", "total", *layout.names[2:]))
 
     def flush(self) -> list[Row]:
@@ -152,12 +152,12 @@ class PcdetReader(FoldingReader):
         for part in shows:
             i = np.searchsorted(reported, part.at)
             row = np.stack([next_offset[i], pictures.line[part.at], step[i], total[i], *part.columns[2:]])
-            yield self._told(part.layout), row[:, last[i]]
+            yield self._reported(part.layout), row[:, last[i]]
             if part.at[-1] == reported[-1]:
                 shown = row[2:, -1].tolist()
                 self._pending = (
                     shown[0],
-                    Row(self._told(part.layout), int(pictures.line[reported[-1]]), shown),
+                    Row(self._reported(part.layout), int(pictures.line[reported[-1]]), shown),
                 )
         self._base = float(base[-1])
         self._counted = tuple(known[:, len(below) - 1].tolist())

@@ -135,7 +135,7 @@ class TqdmReader(BarReader):
     def flush(self) -> list[Row]:
         """Return the last picture of the bar, or of each rank's."""
         waiting, self._waiting = self._waiting, []
-        waiting += self._tell(*self._aside.end())
+        waiting += self._report(*self._aside.end())
         self._aside = Aside()  # what comes next is of another run
         return waiting + super().flush()
 
@@ -186,9 +186,9 @@ class TqdmReader(BarReader):
         reported = has_total(layout) and not self._stacked and LOSS in self._bar.losses(layout)
         if not reported or self._aside.goes_on(picture):
             return self._trained(picture)
-        return self._tell(*self._aside.take(picture))
+        return self._report(*self._aside.take(picture))
 
-    def _tell(self, validated: Picture | None, trained: list[Picture]) -> list[Row]:
+    def _report(self, validated: Picture | None, trained: list[Picture]) -> list[Row]:
         """Return what was validated, at the step at which the bar is, and what trains."""
         rows: list[Row] = []
         if validated is not None and self.step is not None:

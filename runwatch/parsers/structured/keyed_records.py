@@ -131,10 +131,10 @@ class Schema:
             return name if name != key else validated
         if self.evals.search(key):  # what this format evaluates, on any line
             return f"val/{key}"
-        return name if kind == TRAIN else _beside(key, name, alias)
+        return name if kind == TRAIN else _nearby(key, name, alias)
 
 
-def _beside(key: str, name: str, alias: str | None) -> str | None:
+def _nearby(key: str, name: str, alias: str | None) -> str | None:
     """Return the name of a metric in an evaluation's record, where its key does not say what it is of."""
     if alias is not None and not alias.startswith(("train/", "perf/")):
         return alias

@@ -137,13 +137,13 @@ class EpochBlockReader(FoldingReader):
             held, self._held = self._held if follows else [], []
             return held
         if self._sure:
-            return self._told(layout, items, number_)
+            return self._reported(layout, items, number_)
         if number_ - self._near == 1:
             self._near, self._below = number_, True
-        self._held += self._told(layout, items, number_)[: _MAX_HELD - len(self._held)]
+        self._held += self._reported(layout, items, number_)[: _MAX_HELD - len(self._held)]
         return []
 
-    def _told(self, layout: Layout, items: list[tuple[str, float]], number_: int) -> list[Row]:
+    def _reported(self, layout: Layout, items: list[tuple[str, float]], number_: int) -> list[Row]:
         """Return the record of a line of a block."""
         if layout.kind == "validation":
             self._tested = self._row if _validates(layout) else self._tested

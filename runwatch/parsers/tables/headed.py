@@ -72,10 +72,10 @@ class _Reader(FoldingReader):
             self._rows.use(columns)
             return []
         match = self._rows.match(line)
-        return None if match is None else self._told(match.layout, values(line, match), number_)
+        return None if match is None else self._reported(match.layout, values(line, match), number_)
 
     @abstractmethod
-    def _told(self, layout: Layout, shown: list[float], number_: int) -> list[Row]:
+    def _reported(self, layout: Layout, shown: list[float], number_: int) -> list[Row]:
         """Return the records of a row."""
 
     @property
@@ -139,7 +139,7 @@ class SpacyReader(_Reader):
     def __init__(self) -> None:
         super().__init__(_SpacyRows())
 
-    def _told(self, layout: Layout, shown: list[float], number_: int) -> list[Row]:
+    def _reported(self, layout: Layout, shown: list[float], number_: int) -> list[Row]:
         return [Row(layout, number_, shown)]
 
     def may(self, line: bytes) -> bool:
@@ -199,7 +199,7 @@ class EpochTableReader(_Reader):
         super().__init__(_EpochRows())
         self._row = RowMaker("epochs", {"epoch": "step", "dur": STEP_TIME})
 
-    def _told(self, layout: Layout, shown: list[float], number_: int) -> list[Row]:
+    def _reported(self, layout: Layout, shown: list[float], number_: int) -> list[Row]:
         return [Row(of, number_, [shown[i] for i in kept]) for of, kept in self._records(layout)]
 
     def _records(self, picture: Layout) -> Iterator[tuple[Layout, Sequence[int]]]:

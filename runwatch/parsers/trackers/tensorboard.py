@@ -160,11 +160,11 @@ class EventDecoder:
             layouts = self._layouts.get(tags)
             if layouts is None:
                 layouts = self._build(tags)
-            layout = layouts[self._beside(tags, step)]
+            layout = layouts[self._nearby(tags, step)]
             stored = (unit.apply(value) for unit, value in zip(layout.units[2:], values, strict=True))
             piece.add(layout, offset, line, [step, time, *stored])
 
-    def _beside(self, tags: tuple[str, ...], step: float) -> bool:
+    def _nearby(self, tags: tuple[str, ...], step: float) -> bool:
         """Return whether an event is of a step that was reported; note how far its tags are.
 
         Tags may count different things (batches and epochs), so only a tag that goes

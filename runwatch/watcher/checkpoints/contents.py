@@ -43,10 +43,10 @@ def inspect(top: str, held: Mapping[str, Size], before: Inside) -> Inside:
         listed.append(os.path.join(folder, ".metadata"))
     for name, size in held.items():
         plain = os.path.basename(name)
-        telling = notes.NOTES.fullmatch(plain) or notes.INDEXES.fullmatch(name) or plain == ".metadata"
-        if not telling and (name in passed or not contents.checkable(name)):
+        meaningful = notes.NOTES.fullmatch(plain) or notes.INDEXES.fullmatch(name) or plain == ".metadata"
+        if not meaningful and (name in passed or not contents.checkable(name)):
             continue
-        if not telling and before.sizes.get(name) == size:
+        if not meaningful and before.sizes.get(name) == size:
             if name in before.verdicts:
                 verdicts[name] = before.verdicts[name]
             continue

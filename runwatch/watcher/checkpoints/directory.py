@@ -267,8 +267,8 @@ class CheckpointSource:
 
     def _new_settings(self) -> dict[str, str]:
         """Return the settings that the newest checkpoint holds, if they are not those reported last."""
-        telling = (record for record in self._records.values() if record.inside.settings)
-        newest = max(telling, key=lambda record: record.changed, default=None)
+        meaningful = (record for record in self._records.values() if record.inside.settings)
+        newest = max(meaningful, key=lambda record: record.changed, default=None)
         if newest is None or newest.inside.settings == self._settings:
             return {}
         self._settings = newest.inside.settings
@@ -277,8 +277,8 @@ class CheckpointSource:
     def _read_pointers(self) -> None:
         """Read which checkpoint the files next to them name as the newest."""
         wanted = {r.layout.pointer for r in self._records.values() if r.layout and r.files is not None}
-        beside = os.path.join(self.directory, "..") if ITSELF in self._groups else self.directory
-        self._pointers.read(beside, filter(None, wanted))
+        nearby = os.path.join(self.directory, "..") if ITSELF in self._groups else self.directory
+        self._pointers.read(nearby, filter(None, wanted))
 
     # -- judging -------------------------------------------------------------------------------
 

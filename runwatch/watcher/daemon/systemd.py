@@ -18,7 +18,7 @@ class Manager:
         wanted = environ.pop("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         self.every = int(microseconds) / 2e6 if wanted and microseconds.isdecimal() else None
         """Seconds after which it wants a sign of life; None if it wants none."""
-        self._told = 0.0
+        self._reported = 0.0
 
     def ready(self, status: str) -> None:
         """Say that the service is up, or up again after it reloaded."""
@@ -34,8 +34,8 @@ class Manager:
 
     def beat(self, status: str) -> None:
         """Give a sign of life if one is due. To be called by the loop that does the work, after it did it."""
-        if self.every is not None and time.monotonic() - self._told >= self.every / 2:
-            self._told = time.monotonic()
+        if self.every is not None and time.monotonic() - self._reported >= self.every / 2:
+            self._reported = time.monotonic()
             self._say(f"WATCHDOG=1\nSTATUS={status}")
 
     def _say(self, text: str) -> None:

@@ -32,9 +32,9 @@ class DirectorySource:
         self.path, self.name, self.member = found
         self.id = source_id(found.path)
         self._checkpoints = CheckpointSource(found.path, most=FIRST_LOOK, pulse=pulse)
-        self._beside = BesideSource(found.path)
+        self._nearby = BesideSource(found.path)
         for name, place in resume.files.items() if resume is not None else ():
-            self._beside.recall(name, place.told, place.offset, place.line)
+            self._nearby.recall(name, place.told, place.offset, place.line)
         self._due = 0.0
         self._live = False
         self._begun: dict[str, Checkpoint] | None = None
@@ -53,22 +53,22 @@ class DirectorySource:
         if begun < self._due:
             return False
         now = time.time()
-        look, beside = self._checkpoints.look(now), self._beside.look()
+        look, nearby = self._checkpoints.look(now), self._nearby.look()
         every = max(LOOK_EVERY, 20 * (time.monotonic() - begun))
         look = msgspec.structs.replace(look, every=every)
         partial = self._begun is None and look.left_out > 0
         if not self._live:
-            told = (self._begun or {}) | {change.id: change for change in look.changes}
-            look = msgspec.structs.replace(look, changes=tuple(told.values()))
-            self._begun = told if partial else {}
-        news = look.changes or look.settings or beside.facts or beside.batches
+            reported = (self._begun or {}) | {change.id: change for change in look.changes}
+            look = msgspec.structs.replace(look, changes=tuple(reported.values()))
+            self._begun = reported if partial else {}
+        news = look.changes or look.settings or nearby.facts or nearby.batches
         if news or look.problem != self._problem or not self._live:
             files = {
-                name: wire.Resume(None, offset, line, None, told)
-                for name, told, offset, line in self._beside.places()
+                name: wire.Resume(None, offset, line, None, reported)
+                for name, reported, offset, line in self._nearby.places()
             }
             resume = wire.Resume(None, 0, 1, None, files=files)
-            send(wire.Looked(self.id, look, beside, self._live, now, partial, resume))
+            send(wire.Looked(self.id, look, nearby, self._live, now, partial, resume))
         self._problem, self._live = look.problem, not partial
         if partial:
             self._checkpoints.widen()

@@ -93,7 +93,7 @@ class LogSource:
         """What a predecessor had read behind the place, until something was read."""
         self._carried = b"" if resume is None else resume.carried
         """What of it is in a file before this one, until something was read."""
-        self._told = False
+        self._reported = False
         """Whether the engine knows where this is."""
         self._resting = Resting()
         self._newest: float | None = None
@@ -155,7 +155,7 @@ class LogSource:
 
     def rest(self) -> bool:
         """Let go of the parser too, as if a successor was to continue; return False if that cannot be now."""
-        if self.left or not self._told:
+        if self.left or not self._reported:
             return False
         if self._parser.held and not self._tail.files:
             self._tail.last_block(0)  # opens it: the place before the unfinished line has to be known
@@ -220,7 +220,7 @@ class LogSource:
         if self._place is not None and self._tail.changed():
             self._go_on(self._place)
         piece = self._poll(send)
-        self._tell_problem(send)
+        self._report_problem(send)
         if piece is None:
             self._idle(send)
             return False
@@ -249,7 +249,7 @@ class LogSource:
 
     def _idle(self, send: Send) -> None:
         """Send where it is, once, and what the parser holds back."""
-        if self.left or not self._told:  # it was cut meanwhile, or there is nothing in it yet
+        if self.left or not self._reported:  # it was cut meanwhile, or there is nothing in it yet
             live, self.history, self.late = not self.history, 0, 0
             self._send(send, self._parser.feed(b""), live=live)
         else:
@@ -317,7 +317,7 @@ class LogSource:
         if batch.end > batch.start or self._parser.held:
             self._resting.begin(live=live, arrival=arrival, late=late)
         resume = self._resume() if whole else None
-        self._told |= whole
+        self._reported |= whole
         send(wire.Read(self.id, batch, live, arrival, written, self.left, resume, late))
 
     def _resume(self) -> wire.Resume:
@@ -365,7 +365,7 @@ class LogSource:
             return os.stat(self.path).st_mtime
         return None
 
-    def _tell_problem(self, send: Send) -> None:
+    def _report_problem(self, send: Send) -> None:
         """Say when the path can no longer be read, and when it can again."""
         problem = self._tail.problem
         self._read |= problem is None

@@ -64,9 +64,9 @@ class OnlineSource:
         updates, self._updates = self._updates + self._poller.take(), []
         for update in updates:
             if update.problem is not None:
-                self._tell_problem(update.problem, send)
+                self._report_problem(update.problem, send)
                 continue
-            self._tell_problem(None, send)
+            self._report_problem(None, send)
             live, batch = not self.history, update.batch or Batch(self._line, self._line)
             if live and update.batch is None:
                 continue
@@ -81,7 +81,7 @@ class OnlineSource:
             send(wire.Read(self.id, batch, live, time.time(), self.written(), self.history, resume, late))
         return bool(updates)
 
-    def _tell_problem(self, problem: str | None, send: Send) -> None:
+    def _report_problem(self, problem: str | None, send: Send) -> None:
         """Say when the server can no longer be read, and when it can again; not each try."""
         if problem is not None and self._problem is None:
             send(wire.Trouble(self.id, f"cannot read {self.name}: {problem}"))

@@ -45,7 +45,7 @@ class Resting:
         self.due = False
         self._read_at = 0.0
         self._live, self._arrival, self._late = False, 0.0, False
-        self._told = False
+        self._reported = False
         """Whether something was sent, and nothing was read since."""
 
     def begin(self, *, live: bool, arrival: float, late: bool = False) -> None:
@@ -65,7 +65,7 @@ class Resting:
         begun = time.monotonic()
         self.due, batch = False, parser.provisional()
         _budget.spend(time.monotonic() - begun)
-        tells = bool(batch.tables or batch.events)
-        if tells or self._told:
+        shows = bool(batch.tables or batch.events)
+        if shows or self._reported:
             send(wire.Provisional(source, batch, self._live, self._arrival, self._late))
-        self._told = tells
+        self._reported = shows

@@ -315,7 +315,7 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
     stdin = any(isinstance(source, StdinSource) for source in reader.sources)
     files = [source.path for source in reader.sources if isinstance(source, LogSource)]
     sweep = setup.interval if setup.poll and setup.interval else max(SWEEP, len(files) * PER_FILE)
-    told, failed, noted, looked, began = "", 0, len(reader.notes), 0.0, 0.0
+    reported, failed, noted, looked, began = "", 0, len(reader.notes), 0.0, 0.0
     busy = reader.sweep(tell)
     waker = Waker(files, poll=setup.poll, sweep=sweep, busy=max(BUSY, setup.pace))
     with contextlib.closing(waker):
@@ -325,9 +325,9 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
                 if looked - said >= IDLE:  # whatever was said is a sign of life
                     tell(wire.Beat())
                 _look_for_new(reader, tell, waker)
-                if waker.note != told:
-                    told = waker.note
-                    tell(wire.Note("", told))
+                if waker.note != reported:
+                    reported = waker.note
+                    tell(wire.Note("", reported))
                 for trouble in troubles()[failed:]:  # with formats of other packages
                     tell(wire.Note("", trouble))
                 failed = len(troubles())

@@ -56,7 +56,7 @@ class Child(Generic[_M]):
         self._notice = notice
         self._give_up = give_up
         self._process: asyncio.subprocess.Process | Adopted | None = None
-        self._heard = 0.0
+        self._received = 0.0
         """When it sent something last."""
         self._renewed = False
         """Whether the newest process has an older setup than there is by now."""
@@ -145,7 +145,7 @@ class Child(Generic[_M]):
         if self._renewed:  # in the meantime
             self.stop()
         assert self._process.stdout is not None
-        self._heard = time.monotonic()
+        self._received = time.monotonic()
         listening = asyncio.create_task(self._pass_on(self._process.stdout))
         try:
             await self._until_silent(listening)
@@ -174,7 +174,7 @@ class Child(Generic[_M]):
             while True:
                 head = await reader.readexactly(wire.HEADER.size)
                 body = await reader.readexactly(wire.HEADER.unpack(head)[0])
-                self._heard = time.monotonic()
+                self._received = time.monotonic()
                 self._take(self._decode(body))
                 if time.monotonic() > turn:  # what is there already is read without waiting
                     await asyncio.sleep(0)
@@ -187,18 +187,18 @@ class Child(Generic[_M]):
         """
         assert self._process is not None
         while True:
-            for seconds in (self._heard + self.deadline - time.monotonic(), GRACE):
-                heard = self._heard
+            for seconds in (self._received + self.deadline - time.monotonic(), GRACE):
+                received = self._received
                 if (await asyncio.wait({listening}, timeout=max(0.0, seconds)))[0]:
                     return listening.result()
-                if self._heard != heard:
+                if self._received != received:
                     break
             else:
                 starved = Starved(self._process.pid)
-                while self._heard == heard and starved.waits():
+                while self._received == received and starved.waits():
                     if (await asyncio.wait({listening}, timeout=AWHILE))[0]:
                         return listening.result()
-                if self._heard == heard:
+                if self._received == received:
                     raise TimeoutError
 
     def _take(self, message: _M) -> None:
@@ -283,7 +283,7 @@ class Worker(Child[wire.Message]):
         return f"{super()._silent()} (check that its file system responds)"
 
     def _blinded(self, why: str) -> None:
-        since = time.time() - (time.monotonic() - self._heard)
+        since = time.time() - (time.monotonic() - self._received)
         if self._opened or self._resume:  # else there is nothing that was seen
             self._receive(wire.Sight("", why, since, self._setup.paths))
 

@@ -65,7 +65,7 @@ class Store:
         self._inode: tuple[int, int] | None = None
         self.epoch = os.urandom(4).hex()
         """Stays the same as long as the file does."""
-        self._told = ""
+        self._reported = ""
         """What was said to be wrong last, and is not resolved yet."""
         self._foreign = False
         """The file is a newer version's: it is neither read nor written."""
@@ -257,8 +257,8 @@ class Store:
         except sqlite3.Error as error:
             self._failed(error)
             return False
-        if self._told:
-            self._told = ""
+        if self._reported:
+            self._reported = ""
             self._notice(Notice("the state is kept on disk again", "state"))
         return True
 
@@ -297,8 +297,8 @@ class Store:
         if status is not None and (status.st_dev, status.st_ino) == self._inode:
             return False
         self.lost = True
-        anew = f"the state was removed while it was in use: it is written again: {self._where()}"
-        self._notice(Notice(anew, "state"))
+        again = f"the state was removed while it was in use: it is written again: {self._where()}"
+        self._notice(Notice(again, "state"))
         return True
 
     def _failed(self, error: Exception) -> None:
@@ -318,8 +318,8 @@ class Store:
         self._open()
 
     def _say(self, what: str) -> None:
-        if what != self._told:
-            self._told = what
+        if what != self._reported:
+            self._reported = what
             self._notice(Notice(what, "state"))
 
     def _where(self) -> str:

@@ -64,7 +64,7 @@ class GpuSampler:
         self._slow, self._rare = slow, rare
         self._library: Library | None = None
         self._cards: list[_Card] = []
-        self._told: tuple[tuple[Gpu, ...], str] | None = None
+        self._reported: tuple[tuple[Gpu, ...], str] | None = None
         self._events: Any = None
         self._recent: dict[tuple[str | None, int], float] = {}
         self._slow_at = self._rare_at = self._open_at = 0.0
@@ -93,7 +93,7 @@ class GpuSampler:
                 except Lost:
                     self._lose(card, now)
             self._send(Alive())
-        self._tell(now)
+        self._report(now)
         if values:
             self._send(Sample(now, values))
         if rare and pids:
@@ -204,7 +204,7 @@ class GpuSampler:
             if card.silent >= _SILENT:
                 raise Lost
 
-    def _tell(self, now: float) -> None:
+    def _report(self, now: float) -> None:
         """Send the GPUs if anything about them changed."""
         gpus = []
         for card in self._cards:
@@ -220,8 +220,8 @@ class GpuSampler:
             self._announce(now, tuple(gpus), note)
 
     def _announce(self, now: float, gpus: tuple[Gpu, ...], note: str) -> None:
-        if self._told != (gpus, note):
-            self._told = (gpus, note)
+        if self._reported != (gpus, note):
+            self._reported = (gpus, note)
             driver = self._library.driver() if self._library is not None else ""
             self._send(Gpus(now, gpus, text.plain(driver, 40), note))
 

@@ -65,7 +65,7 @@ class Machine:
         """Pid -> the cgroup it was in at the last scan, ranks first."""
         self._waiting: dict[int, tuple[int, str]] = {}
         """Pid -> its CPU time and what it waited for at the last look."""
-        self._told: tuple[tuple[Process, ...], str] | None = None
+        self._reported: tuple[tuple[Process, ...], str] | None = None
         self._scan_at = self._cost = 0.0
         """When to look for processes again, and how long a look must be paid off."""
         self._scheduler: threading.Thread | None = None
@@ -76,7 +76,7 @@ class Machine:
             self._scan()
         else:
             self._refresh()
-        self._tell_processes(now)
+        self._report_processes(now)
         values = self._host.sample(now) | self._usage.sample(now, self._linked) | self._limits(now)
         self._send(Sample(now, values))
 
@@ -115,13 +115,13 @@ class Machine:
                 alive.append(Linked(stat, item.process))
         self._linked = tuple(alive)
 
-    def _tell_processes(self, now: float) -> None:
+    def _report_processes(self, now: float) -> None:
         """Send the processes if anything about them changed."""
         waiting, self._waiting = self._waiting, {}
         shown = tuple(self._shown(item, waiting.get(item.stat.pid)) for item in self._linked)
         note = self._note(shown)
-        if self._told != (shown, note):
-            self._told = (shown, note)
+        if self._reported != (shown, note):
+            self._reported = (shown, note)
             self._send(Processes(now, shown, note, "" if shown else self._nobody_on()))
 
     def _shown(self, item: Linked, before: tuple[int, str] | None) -> Process:

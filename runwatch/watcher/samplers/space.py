@@ -51,13 +51,13 @@ class SpaceSampler:
                 read_only=bool(room.f_flag & os.ST_RDONLY),
             )
             self._send(space)
-            self._tell_read_only(path, space)
+            self._report_read_only(path, space)
 
     def wait(self, seconds: float) -> None:
         """Wait for the next look."""
         time.sleep(seconds)
 
-    def _tell_read_only(self, path: str, space: Space) -> None:
+    def _report_read_only(self, path: str, space: Space) -> None:
         if space.read_only and path not in self._read_only:
             self._read_only.add(path)
             title = f"{space.mount} is mounted read-only: nothing more can be saved there"

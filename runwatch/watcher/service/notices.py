@@ -24,7 +24,7 @@ class Notices:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._said: dict[str, _Said] = {}
-        self._standing = ""
+        self._present = ""
 
     def add(self, text: str) -> bool:
         """Keep one; return False if it is known already. What was said about the same thing is withdrawn."""
@@ -44,8 +44,8 @@ class Notices:
 
     def stand(self, text: str) -> bool:
         """Say this until something else is said here; "" is nothing. Return True if it is news."""
-        news = bool(text and not self._standing)
-        self._standing = text
+        news = bool(text and not self._present)
+        self._present = text
         return news
 
     def clear(self) -> None:
@@ -56,4 +56,4 @@ class Notices:
         """Return them, the oldest first."""
         now = self._clock()
         kept = tuple(text for text, said in self._said.items() if now - said.at <= KEPT)
-        return (*kept, self._standing) if self._standing else kept
+        return (*kept, self._present) if self._present else kept

@@ -108,20 +108,22 @@ class Notifier:
         every = looks(self._engine, now, self._look)
         every = [msgspec.structs.replace(each, report=self._report(each.id, each.name)) for each in every]
         fresh = self._lifecycle.fold(every, now, self._engine.groups if read is None else read)
-        self._held += [told for told in fresh if not self._hushed(told, now)]
+        self._held += [reported for reported in fresh if not self._hushed(reported, now)]
         quiet = self._router.policy.quiet
         if quiet is not None and quiet.left(now) > 0:
-            due = [told for told in self._held if severity(told.incident).rank >= quiet.override.rank]
+            due = [
+                reported for reported in self._held if severity(reported.incident).rank >= quiet.override.rank
+            ]
         else:
             due = self._held
-        self._held = [told for told in self._held if told not in due]
-        posts = [(name, told) for told in due for name in self._told_of_runs]
+        self._held = [reported for reported in self._held if reported not in due]
+        posts = [(name, reported) for reported in due for name in self._reported_runs]
         if self._digests and now >= self._digest_due:
             from runwatch.alerts.delivery.run_notices import daily, next_digest
 
             self._digest_due = next_digest(self._digest_minute, now)
-            told = daily(self._epoch, self._host, every, self._begun, now)
-            posts += [(name, told) for name in self._digests]
+            reported = daily(self._epoch, self._host, every, self._begun, now)
+            posts += [(name, reported) for name in self._digests]
             self._begun.clear()
         self._outbox.post(posts, self._lifecycle.changes())
 
@@ -220,9 +222,9 @@ class Notifier:
 
     def _open_lifecycle(self, config: Config, saved: Mapping[str, bytes], now: float) -> None:
         everyone = config.everyone().items()
-        self._told_of_runs = [name for name, channel in everyone if channel.lifecycle]
+        self._reported_runs = [name for name, channel in everyone if channel.lifecycle]
         self._digests = [name for name, channel in everyone if channel.digest]
-        if self._told_of_runs or self._digests:
+        if self._reported_runs or self._digests:
             from runwatch.alerts.delivery.run_notices import Lifecycle, next_digest
 
             self._lifecycle = Lifecycle(self._epoch, self._host, saved)
@@ -312,13 +314,13 @@ class Notifier:
             waiting.alert.row, title=announcement(waiting, now), cause="", advice=""
         )
         alert = waiting.alert
-        told = Notification(
+        reported = Notification(
             f"{self._epoch}.{waiting.id}.{int(now)}", row.run, "notice", row, alert.host, now,
             look=alert.look, answer=alert.answer, epoch=self._epoch,
         )  # fmt: skip
         for receiver in self._router.policy.receivers:
             if alert.rank >= receiver.min_severity.rank:
-                self._outbox.post([(receiver.name, told)])
+                self._outbox.post([(receiver.name, reported)])
 
     @property
     def _look(self) -> str:

@@ -75,7 +75,7 @@ class Server:
         """
         self._loop = asyncio.get_running_loop()
         self._ours = ours
-        self.assignment, self._tell = assignment, tell
+        self.assignment, self._report = assignment, tell
         remarks: list[str] = []
         self.config = self._load(remarks)
         self._watchlist = Watchlist(assignment, self.config)
@@ -260,7 +260,7 @@ class Server:
 
     def found(self, source: str, group: str) -> None:
         """Take note of a new source, and the name of its group."""
-        self._tell("source", f"{source} ({group})")
+        self._report("source", f"{source} ({group})")
 
     def forgotten(self, group_id: str) -> None:
         """Take note that a group is watched no longer."""
@@ -298,7 +298,7 @@ class Server:
                 self._samplers.look_closer(*closer)
             if change.send:
                 row = change.row
-                self._tell("incident", f"{change.kind} {row.severity} {row.run}: {row.rule}: {row.title}")
+                self._report("incident", f"{change.kind} {row.severity} {row.run}: {row.rule}: {row.title}")
             self.clients.incident(change)
 
     def _hand(self, changes: Iterable[Change]) -> None:
@@ -319,7 +319,7 @@ class Server:
             self._spread(str(text))
 
     def _spread(self, notice: str) -> None:
-        self._tell("notice", notice)
+        self._report("notice", notice)
         self.clients.notice(notice)
         self.wake()
 
@@ -364,7 +364,7 @@ class Server:
             if self._recorder is not None:
                 self._recorder.jumped(self.clock.now, jump)
             self._attention.reset()
-            self._tell("clock", f"the clock jumped by {jump:+.0f} s, or the machine slept")
+            self._report("clock", f"the clock jumped by {jump:+.0f} s, or the machine slept")
         now = self.clock.now
         unknown = views.unrecognized(self.shown.values(), now, UNKNOWN_AFTER)
         if self._notices.stand(unknown):

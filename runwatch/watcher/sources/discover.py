@@ -65,12 +65,12 @@ def find(
     cannot be read, is returned all the same. Else raises SourceError, saying what is wrong and what to do.
     """
     named: dict[str, str] = {}
-    told: dict[str, Member] = {}
+    reported: dict[str, Member] = {}
     for path in paths:
         if path == "-":
-            told[path] = Member()
+            reported[path] = Member()
         elif path.startswith(SCHEME):
-            told[path] = Member(kind=WANDB)
+            reported[path] = Member(kind=WANDB)
             from runwatch.watcher.sources.wandb_online import run_path
 
             run_path(path)
@@ -79,15 +79,15 @@ def find(
             link = path.rstrip("/")
             latest = os.path.basename(link) == "latest-run" and os.path.islink(link)
             place = os.path.realpath(link) if latest else path
-            told |= _of_directory(place, wait=wait, note=note, unread=unread)
+            reported |= _of_directory(place, wait=wait, note=note, unread=unread)
         else:
             named |= {os.path.abspath(file): file for file in _files(path, wait=wait)}
     members = layout.members([File(path, kind_of(path) or LOG) for path in named])
-    told = {named[path]: member for path, member in members.items()} | told
-    titles = {path: layout.named_by(_absolute(path), member) for path, member in told.items()}
+    reported = {named[path]: member for path, member in members.items()} | reported
+    titles = {path: layout.named_by(_absolute(path), member) for path, member in reported.items()}
     different = list(dict.fromkeys(titles.values()))
     short = dict(zip(different, names([text.path(path) for path in different]), strict=True))
-    found = [Found(path, short[titles[path]], _printable(member)) for path, member in told.items()]
+    found = [Found(path, short[titles[path]], _printable(member)) for path, member in reported.items()]
     usual = tuple(prefer) == ORDER[: len(prefer)]
     return found if usual else sorted(found, key=lambda each: each.member.place(prefer)[0])
 

@@ -141,9 +141,9 @@ def _log_units(files: Sequence[File], *, searched: bool) -> list[_Unit]:
     units = []
     for group, found in grouped.items():
         alone = len(found) == 1
-        told = {file.path: Member() if alone else member for file, member in found}
+        reported = {file.path: Member() if alone else member for file, member in found}
         home = group.rstrip("*") if "*" in group else group
-        units.append(_Unit(_home(os.path.dirname(home)), tuple(file for file, _ in found), told))
+        units.append(_Unit(_home(os.path.dirname(home)), tuple(file for file, _ in found), reported))
     return units
 
 
@@ -154,9 +154,9 @@ def _give_ranks_to_their_run(grouped: dict[str, list[tuple[File, Member]]]) -> N
         homes[os.path.dirname(name)].append(name)
     for group in [name for name in grouped if name.endswith("/*") and len(grouped[name]) > 1]:
         present = ((name, grouped[name][0]) for name in homes[os.path.dirname(group)] if name in grouped)
-        beside = [name for name, (first, member) in present if member == Member() and first.tells]
-        if len(beside) == 1:
-            run = beside[0]
+        nearby = [name for name, (first, member) in present if member == Member() and first.tells]
+        if len(nearby) == 1:
+            run = nearby[0]
             ranks = [(file, _regroup(member, run)) for file, member in grouped.pop(group)]
             grouped[run] = [(grouped[run][0][0], Member(run, why="the log next to its ranks")), *ranks]
 
@@ -284,7 +284,7 @@ def _join(logs: Sequence[_Unit], others: Sequence[File], note: Callable[[str], o
         if unsure:
             note(_left_out(kind, unsure))
         units += sorted(fresh, key=lambda unit: (unit.home, *unit.members))
-    return [_telling(unit, left) for unit in units] + silent
+    return [_meaningful(unit, left) for unit in units] + silent
 
 
 def _owners(
@@ -337,15 +337,15 @@ def _left_out(kind: str, unsure: Sequence[tuple[str, Sequence[_Unit]]]) -> str:
     return f"{what}: {text.path(path)}, ...; name one to see it"
 
 
-def _telling(unit: _Unit, left: Mapping[tuple[str, str], int]) -> _Unit:
+def _meaningful(unit: _Unit, left: Mapping[tuple[str, str], int]) -> _Unit:
     """Say with a run's sources how many older ones of their kind were left out."""
-    told = dict(unit.members)
-    for kind in {member.kind for member in told.values()}:
+    reported = dict(unit.members)
+    for kind in {member.kind for member in reported.values()}:
         if count := left.get((unit.home, kind), 0):
-            path, member = next(item for item in told.items() if item[1].kind == kind)
+            path, member = next(item for item in reported.items() if item[1].kind == kind)
             what = f"{count} older {NAMES[kind][count > 1]} left out"
-            told[path] = msgspec.structs.replace(member, why=f"{member.why}; {what}: name one to see it")
-    return replace(unit, members=told)
+            reported[path] = msgspec.structs.replace(member, why=f"{member.why}; {what}: name one to see it")
+    return replace(unit, members=reported)
 
 
 def _home(directory: str) -> str:
@@ -376,10 +376,10 @@ def _has(unit: _Unit, kind: str) -> bool:
 def _with(unit: _Unit, files: Sequence[File], how: str) -> _Unit:
     first = next(iter(unit.members))
     group = unit.members[first].group or first
-    told = {path: _regroup(member, group) for path, member in unit.members.items()}
+    reported = {path: _regroup(member, group) for path, member in unit.members.items()}
     why = f"next to {os.path.basename(first)}{how}"
-    told |= {file.path: Member(group, kind=file.kind, why=why) for file in files}
-    return replace(unit, files=(*unit.files, *files), members=told)
+    reported |= {file.path: Member(group, kind=file.kind, why=why) for file in files}
+    return replace(unit, files=(*unit.files, *files), members=reported)
 
 
 def _regroup(member: Member, group: str) -> Member:

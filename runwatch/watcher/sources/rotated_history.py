@@ -151,8 +151,8 @@ def _begins(path: str, formats: Sequence[Format]) -> tuple[str, float] | None:
     parser, seen = LogParser(formats, bulk=False), 0
     try:
         for data in compressed.blocks(path, _SLICE):
-            if (told := _first(parser.feed(data))) is not None:
-                return told
+            if (reported := _first(parser.feed(data))) is not None:
+                return reported
             seen += len(data)
             if seen >= _HEAD:
                 return None

@@ -44,7 +44,7 @@ def search(
 
     Nearest directories come first; links are not followed, nor what the kernel makes up.
     """
-    level, seen, told, out = [top], 0, set[str](), list[File]()
+    level, seen, reported, out = [top], 0, set[str](), list[File]()
     for _ in range(MAX_DEPTH):
         below: list[str] = []
         for directory in level:
@@ -61,8 +61,8 @@ def search(
                 worth = _without_old(directory, names, inside)
                 below += [os.path.join(directory, n) for n in worth if not _SKIPPED.fullmatch(n)]
                 place = _place(directory, names, inside, asked=directory == top)
-                if place is not None and place.path not in told:
-                    told.add(place.path)
+                if place is not None and place.path not in reported:
+                    reported.add(place.path)
                     out.append(place)
             for entry in entries:
                 kind = kind_of(entry.name)

@@ -84,9 +84,9 @@ class BesideSource:
                 batch = self._series(self._known[name], data)
                 if batch is not None:
                     batches[text.path(name)] = batch
-            told = None if name.endswith("training_metrics.json") else run_facts.of_file(name, data)
-            if told is not None:
-                found[text.path(name)] = told
+            reported = None if name.endswith("training_metrics.json") else run_facts.of_file(name, data)
+            if reported is not None:
+                found[text.path(name)] = reported
         return Beside(where, found, batches, tuple(text.path(name) for name in gone))
 
     def _wanted(self, inside: files.Listing) -> list[str]:

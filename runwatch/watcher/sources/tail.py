@@ -233,7 +233,7 @@ class Tail:
         if not old.offset:
             self._find_copies(old)
         elif not intact:  # cut, and then rotated
-            self._begin_anew(old)
+            self._begin_again(old)
         chain = between(self.path, old.position(), file, {*self._known, old.identity})
         self._queue += [each for each in chain if not was_packed(each, old)]
         self._queue.append(file)
@@ -270,7 +270,7 @@ class Tail:
             self._queue.append(found)
             self._rested = self._anchor = None
 
-    def _begin_anew(self, file: AnyFile, mark: Mark = Mark.TRUNCATED) -> None:
+    def _begin_again(self, file: AnyFile, mark: Mark = Mark.TRUNCATED) -> None:
         """Go to the beginning of a file that was cut or rewritten; its copy, if there is one, comes first."""
         old, unread = file.position(), file.unread
         file.seek(0)
@@ -333,7 +333,7 @@ class Tail:
                 self._queue.popleft().close()
                 continue
             if mark:
-                self._begin_anew(file, mark)
+                self._begin_again(file, mark)
                 continue
             if data and first:
                 if self._find_copies(file):

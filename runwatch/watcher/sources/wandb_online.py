@@ -125,7 +125,7 @@ class OnlineRun:
             step = row.get("_step")
             if isinstance(step, int):
                 self._next = max(self._next, step + 1)
-        return self._told(piece, len(rows))
+        return self._reported(piece, len(rows))
 
     def _notes(self) -> Batch:
         """Return the facts and system metrics that are new."""
@@ -146,7 +146,7 @@ class OnlineRun:
             found = machine(when, ((key, value) for key, value in items if isinstance(value, (int, float))))
             if found is not None:
                 piece.add(found[0], self._line, self._line, found[1])
-        return self._told(piece)
+        return self._reported(piece)
 
     def _end(self) -> Batch:
         """Return the event of a state that changed."""
@@ -157,9 +157,9 @@ class OnlineRun:
             kind = _ENDED.get(state, "resume")
             title = text.plain(f"W&B says the run is {state}", 100)
             piece.events.append(Event(kind, self._line, self._line, title, data={"state": state}))
-        return self._told(piece)
+        return self._reported(piece)
 
-    def _told(self, piece: Piece, rows: int = 0) -> Batch:
+    def _reported(self, piece: Piece, rows: int = 0) -> Batch:
         return Batch(
             start=piece.start,
             end=self._line,

@@ -35,13 +35,13 @@ class AppriseChannel:
         except ImportError:
             return Rejected("apprise is not installed: pip install apprise")
         logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # its errors repeat addresses
-        told = compose(notification, repeats=self.name)
+        reported = compose(notification, repeats=self.name)
         try:
             box = apprise.Apprise()
             if not box.add(self._url):
                 return Rejected("apprise does not know this address")
             plain = apprise.NotifyFormat.TEXT
-            notify = partial(box.notify, title=told.subject, body=told.body(), body_format=plain)
+            notify = partial(box.notify, title=reported.subject, body=reported.body(), body_format=plain)
             sent = within(LONGEST, notify)
         except TimeoutError:
             return Unsure("no answer from apprise")

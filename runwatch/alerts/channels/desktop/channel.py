@@ -31,10 +31,10 @@ class DesktopChannel:
         program = shutil.which("notify-send")
         if program is None:
             return Rejected("notify-send is not installed")
-        told = compose(notification)
+        reported = compose(notification)
         urgency = _URGENCY[severity(notification.incident)] if notification.change == "firing" else "low"
-        body = _pango("\n".join((*told.facts, *told.prose()))[:BODY])
-        command = [program, "--app-name=runwatch", f"--urgency={urgency}", "--", told.subject, body]
+        body = _pango("\n".join((*reported.facts, *reported.prose()))[:BODY])
+        command = [program, "--app-name=runwatch", f"--urgency={urgency}", "--", reported.subject, body]
         said = run(command, self._timeout)
         return Sent() if said is not None else Retry("notify-send could not show it")
 

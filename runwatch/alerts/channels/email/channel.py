@@ -101,15 +101,15 @@ class EmailChannel:
         return Retry(what) if 400 <= code < 500 else Rejected(what)
 
     def _mail(self, notification: Notification) -> EmailMessage:
-        told = compose(notification, repeats=self._host)
+        reported = compose(notification, repeats=self._host)
         thread = f"<{digest(notification.orders[0])}@runwatch>"
         mail = EmailMessage()
-        mail["Subject"] = told.subject
+        mail["Subject"] = reported.subject
         mail["From"] = Address("runwatch", addr_spec=self._sender)
         mail["To"] = ", ".join(self._to)
         mail["Date"] = formatdate(time.time())
         mail["Message-ID"] = f"<{digest(notification.id)}.{digest(self._sender)}@runwatch>"
         mail["In-Reply-To"] = mail["References"] = thread
         mail["Auto-Submitted"] = "auto-generated"
-        mail.set_content(told.body(), cte="quoted-printable")  # survives servers that know seven bits
+        mail.set_content(reported.body(), cte="quoted-printable")  # survives servers that know seven bits
         return mail

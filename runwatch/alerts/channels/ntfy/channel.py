@@ -28,12 +28,12 @@ class NtfyChannel:
         """Publish it once, as JSON: headers could not carry every title."""
         from runwatch.alerts.channels.http import post_json
 
-        told = compose(notification, repeats="ntfy")
+        reported = compose(notification, repeats="ntfy")
         over = notification.change == "resolved"
         body = {
             "topic": self._topic,
-            "title": told.subject,
-            "message": told.body().encode()[:MOST].decode("utf-8", "ignore"),
+            "title": reported.subject,
+            "message": reported.body().encode()[:MOST].decode("utf-8", "ignore"),
             "priority": 3 if over else _PRIORITY[severity(notification.incident)],
         }
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}

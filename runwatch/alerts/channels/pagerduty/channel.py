@@ -54,13 +54,13 @@ class PagerDutyChannel:
             "event_action": "resolve" if notification.change == "resolved" else "trigger",
         }
         if notification.change == "firing":
-            told = compose(notification)
+            reported = compose(notification)
             event["payload"] = {
-                "summary": told.subject,
+                "summary": reported.subject,
                 "source": clean(notification.host, FACT) or "unknown",
                 "severity": _SEVERITY[severity(incident)],
-                "component": told.run,
+                "component": reported.run,
                 "class": clean(incident.rule, FACT),
-                "custom_details": {"details": told.body()[: 4 * PROSE]},
+                "custom_details": {"details": reported.body()[: 4 * PROSE]},
             }
         return event

@@ -23,7 +23,7 @@ class TrialReader(Reader):
     def __init__(self) -> None:
         self._row = RowMaker("tune", _NAMES)
         self._names: list[str] = []
-        self._told: tuple[bytes, float] | None = None
+        self._reported: tuple[bytes, float] | None = None
         """The trial and the iteration that were printed last."""
 
     @property
@@ -47,9 +47,9 @@ class TrialReader(Reader):
                 self._names = []  # the rule below the rows: that below the head begins with a bar
             return []
         self._names, reported = [], (cells[0], items["iter"])
-        if reported == self._told:
+        if reported == self._reported:
             return []
-        self._told = reported
+        self._reported = reported
         return [self._row(TRAIN, number_, items.items())]
 
 

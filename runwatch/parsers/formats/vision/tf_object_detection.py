@@ -30,7 +30,7 @@ class DetectionReader(Reader):
         self._items: list[tuple[str, float]] = []
         self._left = 0
         """Lines within which an item may come."""
-        self._told = -1.0
+        self._reported = -1.0
 
     @property
     def awake(self) -> bool:
@@ -43,7 +43,7 @@ class DetectionReader(Reader):
         if head is not None:
             self._place = [("step", float(head["step"])), (STEP_TIME, number(head["took"]))]
             self._items, self._left = [], _LINES
-            return [] if head["loss"] is None else self._tell([("loss", number(head["loss"]))], number_)
+            return [] if head["loss"] is None else self._report([("loss", number(head["loss"]))], number_)
         if not self._left:
             return None
         self._left -= 1
@@ -51,14 +51,14 @@ class DetectionReader(Reader):
         if item is None:
             return None
         self._items.append((item["name"].decode("ascii"), number(item["value"])))
-        return self._tell(self._items, number_) if item["end"] == b"}" else []
+        return self._report(self._items, number_) if item["end"] == b"}" else []
 
-    def _tell(self, items: list[tuple[str, float]], number_: int) -> list[Row]:
+    def _report(self, items: list[tuple[str, float]], number_: int) -> list[Row]:
         """Return the record of the step that is open, if it was not emitted."""
         self._left, self._items = 0, []
-        if self._place[0][1] == self._told:
+        if self._place[0][1] == self._reported:
             return []
-        self._told = self._place[0][1]
+        self._reported = self._place[0][1]
         return [self._row(TRAIN, number_, [*self._place, *items])]
 
 
