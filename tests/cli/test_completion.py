@@ -9,7 +9,11 @@ import shutil
 import subprocess
 import sys
 
+import click
 import pytest
+
+from runwatch.cli.main import cli
+from runwatch.cli.overview import COMMANDS
 
 from ..daemon.live import Daemon, until
 from ..wrap.command import Terminal
@@ -37,7 +41,7 @@ def answers(line: str, **env: str) -> set[str]:
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
-        ("runwatch ru", {"plain,run", "plain,rules"}),
+        ("runwatch si", {"plain,silence"}),
         ("runwatch run --resta", {"plain,--restart"}),
         ("runwatch tail tr", {"file,tr"}),
         ("runwatch check --config ", {"file,"}),
@@ -55,6 +59,17 @@ def answers(line: str, **env: str) -> set[str]:
 )
 def test_commands_options_and_names_are_completed(line, answer):
     assert answers(line) == answer
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_path_and_format_is_completed(name):
+    command = cli.get_command(click.Context(cli), name)
+    for given in command.params:
+        if given.name in ("path", "paths", "directories"):
+            assert isinstance(given.type, click.Path), given.name
+        if "--format" in given.opts and not isinstance(given.type, click.Choice):
+            asked = given.shell_complete(click.Context(command), "nanoch")
+            assert [each.value for each in asked] == ["nanochat"]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runwatch.cli import complete
 from runwatch.cli.at_rest import read
 from runwatch.core import text
 from runwatch.core.errors import ExitCode, SourceError
@@ -31,7 +32,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="Exit with 1 for a finding of this severity or above.",
 )
-@click.option("--format", "wanted", help="Read logs as this format; `runwatch formats` lists them.")
+@click.option(
+    "--format",
+    "wanted",
+    shell_complete=complete.offer("format"),
+    help="Read logs as this format; `runwatch formats` lists them.",
+)
 @click.option("--ascii", "ascii_only", is_flag=True, help="Mark findings with ASCII characters only.")
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 def command(

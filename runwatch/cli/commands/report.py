@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from runwatch.cli import complete
 from runwatch.cli.at_rest import read
 from runwatch.cli.publish import publish, sources_of
 from runwatch.core import text
@@ -11,7 +12,7 @@ from runwatch.core.errors import ExitCode, UsageError
 
 
 @click.command("report")
-@click.argument("paths", nargs=-1, required=True)
+@click.argument("paths", nargs=-1, required=True, type=click.Path())
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file.")
 @click.option("--markdown", "form", flag_value="markdown", help="Write markdown.")
 @click.option("--html", "form", flag_value="html", help="Write one HTML file that needs nothing else.")
@@ -21,7 +22,12 @@ from runwatch.core.errors import ExitCode, UsageError
     "--price-per-gpu-hour", "price", type=click.FloatRange(min=0), help="Price of a GPU for an hour."
 )
 @click.option("--gpus", type=click.IntRange(min=1), help="Number of GPUs, if nothing else says it.")
-@click.option("--format", "wanted", help="Read logs as this format; `runwatch formats` lists them.")
+@click.option(
+    "--format",
+    "wanted",
+    shell_complete=complete.offer("format"),
+    help="Read logs as this format; `runwatch formats` lists them.",
+)
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 def command(
