@@ -39,9 +39,10 @@ class HelpPanel(PagePanel):
 
     def rows(self, width: int) -> list[Row]:
         """Return all lines of the help: the keys of the view, what is on the screen, signs, other keys."""
-        all_of_them = self._registry.actions
+        played = self.scene.replay is not None
+        all_of_them = [each for each in self._registry.actions if played or each.id not in actions.CONTROLS]
         usual = [action for action in all_of_them if action.group in {"everywhere", "views"}]
-        here = [action for action in self._registry.of_view(self._view) if action not in usual]
+        here = [each for each in all_of_them if self._view in each.views and each not in usual]
         elsewhere = [action for action in all_of_them if action not in here and action not in usual]
         return [
             *_keys(f"keys in {self._view}", here, width),
