@@ -77,5 +77,5 @@ def test_the_section_is_read_and_its_errors_name_the_line(tmp_path: Path) -> Non
     file.write_text('[reports]\nenabled = true\nform = "markdown"\nkeep = 3\nprice_per_gpu_hour = 2.5\n')
     assert read(file).reports == ReportsConfig(enabled=True, form="markdown", keep=3, price_per_gpu_hour=2.5)
     file.write_text('[reports]\nform = "pdf"\n')
-    with pytest.raises(ConfigError, match="runwatch.toml:2"):
+    with pytest.raises(ConfigError, match=r"runwatch\.toml:2"):
         read(file)
