@@ -28,6 +28,7 @@ from runwatch.config.locations import Keys, where_is
 from runwatch.config.sections import (
     SOURCES,
     Config,
+    ReportsConfig,
     ScreenConfig,
     SourcesConfig,
     StateConfig,
@@ -71,6 +72,7 @@ class _Reader:
             sources=self.sources(tables.get("sources", {})),
             watch=self.section(WatchConfig, ("watch",), tables.get("watch", {})),
             state=self.section(StateConfig, ("state",), tables.get("state", {})),
+            reports=self.section(ReportsConfig, ("reports",), tables.get("reports", {})),
             formats=self.formats(tables.get("formats", [])),
             names={
                 name: self.name(("names", name), given)

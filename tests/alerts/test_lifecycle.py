@@ -57,6 +57,14 @@ def test_a_run_is_reported_to_begin_once_and_to_end_once():
     assert titles(life, NOW + 13_000, look("finished", 5000)) == []
 
 
+def test_an_end_names_its_report_and_a_beginning_does_not():
+    life = Lifecycle("e", "node1")
+    (began,) = fold(life, NOW, look("training", report="/reports/a.html"))
+    (ended,) = fold(life, NOW + 60, look("finished", 5000, report="/reports/a.html"))
+    assert "Report" not in compose(began).body()
+    assert "Report: /reports/a.html" in compose(ended).body()
+
+
 def test_an_end_is_reported_in_its_own_words_and_with_what_is_wrong_with_it():
     wrong = "finished at step 5000 of 5000, but loss is NaN since step 812"
     ends = {

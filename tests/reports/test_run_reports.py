@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from runwatch.config.loader import read
 from runwatch.config.sections import ReportsConfig
+from runwatch.core.errors import ConfigError
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.service.run_reports import CALM, RunReports
@@ -66,3 +70,12 @@ def test_a_report_that_cannot_be_written_is_a_notice(tmp_path: Path) -> None:
     asyncio.run(_end(tmp_path, ReportsConfig(enabled=True, directory=str(tmp_path / "file")), notices))
     assert len(notices) == 1
     assert notices[0].startswith("the report of train was not written: ")
+
+
+def test_the_section_is_read_and_its_errors_name_the_line(tmp_path: Path) -> None:
+    file = tmp_path / "runwatch.toml"
+    file.write_text('[reports]\nenabled = true\nform = "markdown"\nkeep = 3\nprice_per_gpu_hour = 2.5\n')
+    assert read(file).reports == ReportsConfig(enabled=True, form="markdown", keep=3, price_per_gpu_hour=2.5)
+    file.write_text('[reports]\nform = "pdf"\n')
+    with pytest.raises(ConfigError, match=r"runwatch\.toml:2"):
+        read(file)
