@@ -190,9 +190,9 @@ def _validation(stage: StageEvidence) -> Validation | None:
     larger = goal(name) == "max"
     summary = curve.summary
     best, at = (summary.maximum, summary.maximum_step) if larger else (summary.minimum, summary.minimum_step)
-    finite = np.isfinite(curve.values)
-    steps = curve.steps[finite]
-    after = int(curve.points.count[finite][steps > at].sum()) if np.isfinite(at) else 0
+    steps = curve.steps[np.isfinite(curve.values)]
+    reached = np.nanargmax(curve.points.high) if larger else np.nanargmin(curve.points.low)
+    after = int(curve.points.count[int(reached) + 1 :].sum())  # in the order of the log: steps may go back
     gaps = _gaps(stage.curves.get(LOSS), curve) if name == VAL_LOSS else []
     middle = (steps[0] + steps[-1]) / 2
     first = next((gap for gap in gaps if gap.step >= middle), None)

@@ -188,14 +188,19 @@ class RunEvidence:
         return self.phase in HALTED
 
 
-def gather(engine: Engine, now: float) -> tuple[RunEvidence, ...]:
-    """Return the evidence of every run that an engine has read to its end; `now` is Unix time."""
-    return tuple(_run(engine, pipeline, now) for pipeline in engine.pipelines())
+def gather(engine: Engine, now: float, beside: Mapping[str, str] | None = None) -> tuple[RunEvidence, ...]:
+    """Return the evidence of every run that an engine has read to its end; `now` is Unix time.
+
+    `beside`: facts that belong to the run, if there is only one.
+    """
+    pipelines = list(engine.pipelines())
+    more = dict(beside or {}) if len(pipelines) == 1 else {}
+    return tuple(_run(engine, pipeline, now, more) for pipeline in pipelines)
 
 
-def _run(engine: Engine, pipeline: Pipeline, now: float) -> RunEvidence:
+def _run(engine: Engine, pipeline: Pipeline, now: float, more: Mapping[str, str]) -> RunEvidence:
     group, newest = pipeline.group, pipeline.newest
-    about: dict[str, str] = {}
+    about = dict(more)
     for stage in pipeline.stages:
         about |= stage.run.about
     speaker = group.speaker()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -147,7 +148,7 @@ def test_what_is_no_run_gets_one_line(tmp_path: Path, text: str, words: str) -> 
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        ([_ONE], "Its shape is not stated: that takes 12 finite values."),
+        ([_ONE], "Its shape is not stated: that takes 12 finite values at growing steps."),
         ([f"step {n} lr 0.1 tokens_per_sec 100" for n in range(1, 30)], "No training loss was found."),
         (
             [f"step {n} loss nan lr 0.1" for n in range(1, 30)],
@@ -174,7 +175,10 @@ def test_cost_is_stated_where_time_and_gpus_are_known(log: Path, tmp_path: Path)
     assert "At 2 per GPU-hour that costs 1.97." in text
 
 
-def test_configuration_and_sections_of_a_report_next_to_the_log(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", [lambda run: run, lambda run: run / "train.log"], ids=["directory", "log"])
+def test_configuration_and_sections_of_a_report_next_to_the_log(
+    tmp_path: Path, path: Callable[[Path], Path]
+) -> None:
     run = tmp_path / "run"
     (run / "report").mkdir(parents=True)
     (run / "train.log").write_text(trained(60))
@@ -182,13 +186,20 @@ def test_configuration_and_sections_of_a_report_next_to_the_log(tmp_path: Path) 
         json.dumps({"git_commit": "abc123", "lr_scheduler_type": "cosine"})
     )
     (run / "report" / "eval.md").write_text("# Evaluation\n- CORE: 0.21\n")
-    found = _sections(_report(run, "--json", cwd=tmp_path))
+    found = _sections(_report(path(run), "--json", cwd=tmp_path))
     facts = dict(found["run"]["blocks"][0]["facts"])
     assert facts["git_commit"]["value"] == "abc123"
     assert "Evaluation/CORE" in json.dumps(found)
     assert "The configuration says cosine, but the learning rate looks like constant." in _said(
         found["signs"]
     )
+
+
+def test_a_configuration_next_to_several_logs_belongs_to_none(tmp_path: Path) -> None:
+    for name in ("first.log", "second.log"):
+        (tmp_path / name).write_text(trained(60))
+    (tmp_path / "config.json").write_text(json.dumps({"hidden_size": 4096}))
+    assert "hidden_size" not in _report(tmp_path / "first.log", "--json", cwd=tmp_path)
 
 
 def test_a_name_that_there_is_not(log: Path, tmp_path: Path) -> None:

@@ -128,3 +128,16 @@ def test_an_evaluation_that_is_shorter_than_the_steps_between_records_is_seen(tm
     (lost,) = course.lost
     assert (lost.cause, lost.times) == ("evaluation", 19)
     assert lost.seconds == pytest.approx(19 * 25, abs=10)
+
+
+def test_the_last_of_several_launches_is_not_the_best_by_its_smaller_step(tmp_path: Path) -> None:
+    rows: list[tuple[float, str]] = []
+    for at, step in enumerate([*range(1, 41), *range(1, 21)]):
+        rows.append((float(at), f"step {step} loss {3 - step / 50:.4f} lr 1.0e-03"))
+        if step % 10 == 0:
+            rows.append((at + 0.5, f"step {step} val_loss {3.2 - step / 50:.4f}"))
+    analysis = _analysis(tmp_path, stamped(rows))
+    found = analysis.validation
+    assert found is not None
+    assert analysis.stage.restarts == (1,)
+    assert (found.best, found.best_step, found.last, found.after_best) == (2.4, 40, 2.8, 2)

@@ -49,11 +49,12 @@ def command(
       runwatch report runs/exp1 -o exp1.html --price-per-gpu-hour 2.5
     """
     from runwatch.reports.analysis import Options
+    from runwatch.reports.beside import facts_beside
     from runwatch.reports.evidence import gather
     from runwatch.reports.report import report
 
     rest = read(paths, config, wanted)
-    runs = gather(rest.engine, rest.now)
+    runs = gather(rest.engine, rest.now, facts_beside(paths))
     if name is not None:
         known = [run.name for run in runs]
         runs = tuple(run for run in runs if run.name == name)

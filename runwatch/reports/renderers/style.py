@@ -63,6 +63,9 @@ svg { display: block; width: 100%; height: auto; }
 .phase-eval { fill: var(--eval); background: var(--eval); }
 .phase-save { fill: var(--save); background: var(--save); }
 .phase-warm { fill: var(--warm); background: var(--warm); }
+.phase-turn { fill: var(--good); background: var(--good); }
+.phase-again { fill: var(--two); background: var(--two); }
+.phase-pause { fill: var(--note); background: var(--note); }
 .phase-lost { fill: var(--critical); background: var(--critical); }
 @media print { body { max-width: none; padding: 0; font-size: 11pt; } nav { display: none; }
   h2 { break-after: avoid; } figure, tr, .verdict { break-inside: avoid; }

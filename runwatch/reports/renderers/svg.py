@@ -14,7 +14,18 @@ from runwatch.reports.document import Figure, Floats, Line, Timeline
 WIDTH, HEIGHT = 760.0, 240.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 14.0, 12.0, 34.0
 _TICKS = 5
+_FEW_POWERS = 2.5
+"""Powers of ten below which a logarithmic axis has labels between them too."""
 _STRIP = 26.0
+_PHASES = {
+    "training": "train",
+    "evaluation": "eval",
+    "checkpointing": "save",
+    "warm-up": "warm",
+    "change of epoch": "turn",
+    "restart": "lost",
+    "steps done again": "again",
+}
 _PARTS = 600
 """Parts of a timeline that are drawn; shorter ones are below a pixel."""
 
@@ -57,8 +68,7 @@ def timeline(drawn: Timeline) -> str:
 
 def phase_class(phase: str) -> str:
     """Return the last part of the class of a phase."""
-    known = {"training": "train", "evaluation": "eval", "checkpointing": "save", "warm-up": "warm"}
-    return known.get(phase, "eval" if phase.startswith("evaluation") else "lost")
+    return next((name for begin, name in _PHASES.items() if phase.startswith(begin)), "pause")
 
 
 class _Scale:
@@ -91,8 +101,12 @@ class _Scale:
 
     def ticks(self) -> list[float]:
         """Return the values at which the y axis has labels."""
-        found = _nice(self.low, self.high)
-        return [10**each for each in found] if self.log else found
+        if not self.log:
+            return _nice(self.low, self.high)
+        powers = range(math.floor(self.low), math.ceil(self.high) + 1)
+        factors = (1, 2, 5) if self.high - self.low < _FEW_POWERS else (1,)
+        found = [factor * 10.0**power for power in powers for factor in factors]
+        return [each for each in found if self.low <= math.log10(each) <= self.high]
 
 
 def _nice(low: float, high: float) -> list[float]:

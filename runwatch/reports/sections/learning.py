@@ -57,7 +57,7 @@ def loss(analysis: Analysis) -> Section | None:
     if summary.nonfinite:
         said.append(f"{summary.nonfinite:,} of them {_is(summary.nonfinite)} NaN or Inf.")
     if shape is None:
-        said.append(f"Its shape is not stated: that takes {FEWEST} finite values.")
+        said.append(f"Its shape is not stated: that takes {FEWEST} finite values at growing steps.")
         return section("loss", "Loss", paragraph(*said), _figure(analysis, curve))
     return section(
         "loss", "Loss", paragraph(*said, *_shape(curve, shape), *_spikes(analysis)), _figure(analysis, curve)
@@ -178,7 +178,7 @@ def _validated(analysis: Analysis, main: Validation) -> list[str]:
         worse = numbers.percent(main.worse) if np.isfinite(main.worse) else _v(metric, main.behind)
         many = words.count(main.after_best, "evaluation")
         said.append(f"{many} followed the best one; the last is {worse} worse.")
-    elif not main.after_best:
+    elif main.last == main.best:
         said.append("The last evaluation is the best one.")
     first, last = main.first_gap, main.last_gap
     if last is not None:
@@ -234,7 +234,7 @@ def _schedule(analysis: Analysis, curve: Curve, found: Schedule) -> list[Sentenc
         )
     if found.held_until == found.held_until:
         said.append(Sentence(f"It stayed there until {words.step(found.held_until, placed)}."))
-    if found.detail:
+    if found.detail and found.kind != "warm-up":
         said.append(Sentence(f"{found.detail[:1].upper()}{found.detail[1:]}."))
     if found.end == found.end:
         said.append(

@@ -87,6 +87,8 @@ def line(curve: Curve, text: str = "") -> Line:
         ends = np.concatenate((edges[1:] - 1, [len(x) - 1]))
         x = np.concatenate((x[:1], x[ends][1:])) if len(edges) > 1 else x[ends]
     begin, end = curve.summary.first, curve.summary.last
+    if len(x) and not kept[0] and np.isfinite(points.mean[0]):  # steps went back: what it did again counts
+        return Line(text, x, mean, low, high, float(mean[0]), end)
     if len(x) and points.count[0] > 1 and np.isfinite(begin):
         x = np.concatenate((points.first_x[:1], x))
         mean, low, high = (np.concatenate(([begin], each)) for each in (mean, low, high))
