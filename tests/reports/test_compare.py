@@ -133,6 +133,12 @@ def test_more_runs_than_a_chart_holds_have_several_charts(tmp_path):
     assert all(f"run{seed}" in page for seed in range(6))
 
 
+def test_a_log_named_by_itself_has_the_configuration_next_to_it(tmp_path):
+    first, second = run(tmp_path / "a", 1, config={}), run(tmp_path / "b", 2, 0.2, config={"optimizer": "sgd"})
+    found = only(first / "train.log", second / "train.log")
+    assert found["variables"] == ["optimizer"]
+
+
 def test_markdown_html_and_text_have_the_verdict_and_escape_names(tmp_path):
     first, second = (
         run(tmp_path / "a", 1, config={}),

@@ -90,10 +90,11 @@ def command(
 
 def _runs(path: str, config: str | None, wanted: str | None) -> tuple[RunEvidence, ...]:
     """Return the runs in one path. Each path is read alone: a log and a tracker may be of different runs."""
+    from runwatch.reports.beside import facts_beside
     from runwatch.reports.evidence import gather
 
     rest = read((path,), config, wanted)
-    return gather(rest.engine, rest.now)
+    return gather(rest.engine, rest.now, facts_beside((path,)))
 
 
 def _check(paths: Sequence[str], runs: Sequence[RunEvidence]) -> None:
