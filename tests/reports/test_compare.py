@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ..cli.command import called
-from .trainings import run
+from .trainings import event_file, run, tracked
 
 
 def compared(*arguments: str | Path) -> dict[str, Any]:
@@ -110,6 +110,33 @@ def test_a_log_is_compared_with_the_tracker_next_to_it_as_another_run(tmp_path):
     (folder / "metrics.jsonl").write_bytes((other / "metrics.jsonl").read_bytes())
     found = only(folder / "train.log", folder / "metrics.jsonl")
     assert found["verdict"] == "higher"
+
+
+def test_a_log_a_tracker_and_an_event_file_are_compared(tmp_path):
+    log = run(tmp_path / "log", 1, config={})
+    found = compared(
+        log, tracked(tmp_path / "wandb", 2, -0.2, learning_rate=1e-3), event_file(tmp_path / "tb", 1)
+    )
+    of_wandb, of_events = found["comparisons"]
+    assert (of_wandb["verdict"], of_wandb["better"]) == ("lower", True)
+    assert of_wandb["variables"] == ["learning rate"]
+    assert "it is the likely cause" in of_wandb["cause"]
+    assert of_events["verdict"] == "identical"  # up to the digits that the log prints
+    assert {"step", "time"} <= set(of_wandb["gaps"])
+    assert "nothing is said about the cause" in of_events["cause"]
+
+
+def test_more_runs_than_a_chart_holds_have_several_charts(tmp_path):
+    paths = [run(tmp_path / f"run{seed}", seed, config={}) for seed in range(6)]
+    page = called("compare", *paths, "--html").stdout
+    assert page.count("<svg") == 4  # training and validation, twice each
+    assert all(f"run{seed}" in page for seed in range(6))
+
+
+def test_a_log_named_by_itself_has_the_configuration_next_to_it(tmp_path):
+    first, second = run(tmp_path / "a", 1, config={}), run(tmp_path / "b", 2, 0.2, config={"optimizer": "sgd"})
+    found = only(first / "train.log", second / "train.log")
+    assert found["variables"] == ["optimizer"]
 
 
 def test_markdown_html_and_text_have_the_verdict_and_escape_names(tmp_path):

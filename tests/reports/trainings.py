@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..parsers.trackers import VERSION, blocks, event, field, history, item, simple, wandb
+
 STEPS = 600
 CONFIG = {"learning_rate": 3e-4, "batch_size": 32, "optimizer": "adamw", "dataset": "books"}
 
@@ -42,6 +44,40 @@ def run(
     path.write_text("".join(lines))
     os.utime(path, (time.time() - 86_400.0,) * 2)
     return folder
+
+
+def event_file(folder: Path, seed: int, lift: float = 0.0) -> Path:
+    """Write a run as TensorBoard does."""
+    folder.mkdir()
+    path = folder / "events.out.tfevents.1700000000.host.1"
+    values = enumerate(losses(seed, lift), 1)
+    events = (event(step, simple("train/loss", value), time=1.7e9 + 0.1 * step) for step, value in values)
+    path.write_bytes(VERSION + b"".join(events))
+    return path
+
+
+def tracked(folder: Path, seed: int, lift: float = 0.0, **config: Any) -> Path:
+    """Write a run as W&B does, with its configuration."""
+    folder.mkdir()
+    known = b"".join(
+        field(1, item(name, json.dumps(value), nested=False))
+        for name, value in {**CONFIG, "seed": seed, **config}.items()
+    )
+    records = [
+        field(1, 1) + field(21, b""),
+        wandb(17, field(1, "abc") + field(4, known) + field(8, "tracked"), 2),
+    ]
+    for step, value in enumerate(losses(seed, lift), 1):
+        row = {
+            "train/loss": float(value),
+            "_step": step,
+            "_timestamp": 1.7e9 + step / 10,
+            "_runtime": step / 10,
+        }
+        records.append(history(row, step + 2))
+    path = folder / "run-abc.wandb"
+    path.write_bytes(blocks(records))
+    return path
 
 
 def text(loss: np.ndarray) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import click
@@ -74,7 +75,7 @@ def command(
 
     given = [(path, run) for path in paths for run in _runs(path, config, wanted)]
     _check(paths, [run for _, run in given])
-    names = _names([run.name for _, run in given])
+    names = _names([run for _, run in given])
     at = _index(reference, [path for path, _ in given], names)
     comparison = compare([run for _, run in given], names, at, Options(price, gpus))
     found = tuple(run for _, run in given)
@@ -94,10 +95,11 @@ def command(
 
 def _runs(path: str, config: str | None, wanted: str | None) -> tuple[RunEvidence, ...]:
     """Return the runs in one path. Each path is read alone: a log and a tracker may be of different runs."""
+    from runwatch.reports.beside import facts_beside
     from runwatch.reports.evidence import gather
 
     rest = read((path,), config, wanted)
-    return gather(rest.engine, rest.now)
+    return gather(rest.engine, rest.now, facts_beside((path,)))
 
 
 def _check(paths: Sequence[str], runs: Sequence[RunEvidence]) -> None:
@@ -115,14 +117,26 @@ def _check(paths: Sequence[str], runs: Sequence[RunEvidence]) -> None:
         raise SourceError("too many runs", f"{len(runs)} in {len(paths)} paths", advice)
 
 
-def _names(names: Sequence[str]) -> list[str]:
-    """Return names that differ: a repeated one gets a number."""
+def _names(runs: Sequence[RunEvidence]) -> list[str]:
+    """Return names that differ: of runs with one name the part of their paths that differs, else a number."""
+    names = [run.name for run in runs]
+    for name in {each for each in names if names.count(each) > 1}:
+        same = [at for at, run in enumerate(runs) if run.name == name]
+        parts = [tuple((runs[at].sources or (name,))[0].split("/")) for at in same]
+        before, behind = (_common(each) for each in (parts, [part[::-1] for part in parts]))
+        for at, path in zip(same, parts, strict=True):
+            names[at] = "/".join(path[before : len(path) - behind]) or name
     seen: dict[str, int] = {}
     found = []
     for name in names:
         seen[name] = seen.get(name, 0) + 1
         found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return found
+
+
+def _common(paths: Sequence[tuple[str, ...]]) -> int:
+    """Return how many parts all paths begin with."""
+    return len(list(takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False))))
 
 
 def _index(reference: str | None, paths: Sequence[str], names: Sequence[str]) -> int:

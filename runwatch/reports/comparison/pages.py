@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from string import ascii_uppercase
 
 from runwatch.core.metrics import LOSS, label
-from runwatch.render import numbers
+from runwatch.render import chart, numbers
 from runwatch.reports import document
 from runwatch.reports.comparison import words
 from runwatch.reports.comparison.account import Account
@@ -146,14 +146,21 @@ def _curves(comparison: Comparison, runs: dict[str, RunEvidence]) -> document.Se
     """Return the curves over each other: what the verdict is about, and the evaluations."""
     metrics = dict.fromkeys(pair.metric for pair in comparison.pairs if pair.metric)
     metrics |= dict.fromkeys(metric for pair in comparison.pairs for metric in pair.evaluations)
-    blocks = ((paragraph(f"{label(metric)}:"), _figure(metric, comparison, runs)) for metric in metrics)
-    return section("curves", "Curves", *(block for both in blocks for block in both))
+    blocks: list[document.Block] = []
+    for metric in metrics:
+        blocks.append(paragraph(f"{label(metric)}:"))
+        blocks += _figures_of(metric, comparison, runs)
+    return section("curves", "Curves", *blocks)
 
 
-def _figure(metric: str, comparison: Comparison, runs: dict[str, RunEvidence]) -> Figure:
-    curves = [(run.name, over(runs[run.name].main, metric, STEP)) for run in comparison.runs]
-    lines = tuple(_line(name, curve) for name, curve in curves if curve is not None)
-    return Figure(label(metric), metric, lines)
+def _figures_of(metric: str, comparison: Comparison, runs: dict[str, RunEvidence]) -> Iterator[Figure]:
+    """Yield charts of a metric, each with the reference and as many others as a chart holds."""
+    first, *others = [run.name for run in comparison.runs]
+    for at in range(0, len(others), chart.MOST - 1):
+        names = (first, *others[at : at + chart.MOST - 1])
+        curves = [(name, over(runs[name].main, metric, STEP)) for name in names]
+        lines = tuple(_line(name, curve) for name, curve in curves if curve is not None)
+        yield Figure(label(metric), metric, lines)
 
 
 def _line(name: str, curve: Line) -> document.Line:

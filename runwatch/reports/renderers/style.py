@@ -52,12 +52,13 @@ svg { display: block; width: 100%; height: auto; }
 .band.line-0, .dot.line-0 { fill: var(--one); stroke: none; }
 .band.line-1, .dot.line-1 { fill: var(--two); stroke: none; }
 .band.line-2 { fill: var(--good); stroke: none; }
+.line-3 { stroke: var(--eval); } .band.line-3 { fill: var(--eval); stroke: none; }
 .pin { stroke: var(--note); stroke-dasharray: 3 3; } .pin-incident { stroke: var(--critical); }
 .pin-best { stroke: var(--good); }
 .key { display: inline-block; width: .8em; height: .8em; margin-right: .4em;
   border-radius: 2px; }
 .key.line-0 { background: var(--one); } .key.line-1 { background: var(--two); }
-.key.line-2 { background: var(--good); }
+.key.line-2 { background: var(--good); } .key.line-3 { background: var(--eval); }
 .phase-train { fill: var(--one); background: var(--one); }
 .phase-eval { fill: var(--eval); background: var(--eval); }
 .phase-save { fill: var(--save); background: var(--save); }
