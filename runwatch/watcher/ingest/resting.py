@@ -45,8 +45,9 @@ class Resting:
         self.due = False
         self._read_at = 0.0
         self._live, self._arrival, self._late = False, 0.0, False
-        self._told = False
-        """Whether something was sent, and nothing was read since."""
+        self._told = True
+        """Whether something was sent, and nothing was read since. The first time that is said in any case:
+        a log that holds nothing back and gave no run is none."""
 
     def begin(self, *, live: bool, arrival: float, late: bool = False) -> None:
         """Take note that bytes were read, at Unix time `arrival`."""
