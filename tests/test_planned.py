@@ -9,6 +9,9 @@ from runwatch.core.run import Run
 from runwatch.core.run_boundaries import Splitter
 from runwatch.parsers.log import LogParser
 
+HEAD = 700
+"""Bytes of the settings and the first records."""
+
 
 def run_of(head: str, steps: int = 200, size: int = 1 << 20) -> Run:
     """Return the run of a log with a head, whose step lines print no total; read in pieces."""
@@ -17,10 +20,11 @@ def run_of(head: str, steps: int = 200, size: int = 1 << 20) -> Run:
 
 
 def folded(text: str, size: int = 1 << 20) -> Run:
-    """Return the run of a log, read in pieces."""
+    """Return the run of a log, whose head is read in pieces."""
     data = text.encode()
     parser, splitter, run = LogParser(), Splitter(), Run("run", "run")
-    for batch in (*(parser.feed(data[at : at + size]) for at in range(0, len(data), size)), parser.flush()):
+    pieces = [data[at : at + size] for at in range(0, HEAD, size)] + [data[-(-HEAD // size) * size :]]
+    for batch in (*map(parser.feed, pieces), parser.flush()):
         for segment in splitter.split(batch):
             run.fold(segment.block)
     return run

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -63,6 +64,13 @@ class LogParser:
     def unfinished(self) -> bytes:
         """The unfinished line."""
         return self._framing.unfinished
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LogParser:
+        """Copy what reading changes; most of a parser are matchers that remember nothing."""
+        memo.update((id(one), one) for one in self._detector.constant)
+        twin = memo[id(self)] = type(self).__new__(type(self))
+        twin.__dict__.update(deepcopy(self.__dict__, memo))
+        return twin
 
     @property
     def holds_back(self) -> bool:

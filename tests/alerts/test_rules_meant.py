@@ -77,7 +77,7 @@ def test_means_that_begin_again_with_each_epoch_do_not_fall():
     assert log.judge(LossDrop()) == []
 
 
-@pytest.mark.parametrize("size", [1, 7, 64, 1000])
+@pytest.mark.parametrize("size", [pytest.param(1, marks=pytest.mark.deep), 7, 64, 1000])
 def test_what_follows_from_nan_or_divergence_is_a_symptom_however_it_is_cut(size):
     log = healthy(1000)
     log.columns[LOSS][500:540] *= np.exp(np.arange(40))

@@ -171,6 +171,17 @@ def test_an_old_log_that_holds_no_run_ends(tmp_path):
     assert "notes: no training run found" in done.stdout
 
 
+def test_an_old_log_of_few_lines_is_a_run_as_check_says(tmp_path):
+    path = tmp_path / "short.log"
+    steps = "step 1 loss 2.5\nstep 2 loss 2.4\nstep 3 loss 2.3\n"  # read when nothing more comes
+    path.write_text(f"{steps}Traceback (most recent call last):\n  a\nValueError: x\n")
+    hour_ago = time.time() - 3_600
+    os.utime(path, (hour_ago, hour_ago))
+    done = run("tail", path, "--headless", "--exit")
+    assert "no training run" not in done.stdout
+    assert done.returncode == run("check", path).returncode == 1
+
+
 @pytest.mark.parametrize(
     ("words", "advice"),
     [

@@ -134,7 +134,10 @@ def test_more_runs_than_a_chart_holds_have_several_charts(tmp_path):
 
 
 def test_a_log_named_by_itself_has_the_configuration_next_to_it(tmp_path):
-    first, second = run(tmp_path / "a", 1, config={}), run(tmp_path / "b", 2, 0.2, config={"optimizer": "sgd"})
+    first, second = (
+        run(tmp_path / "a", 1, config={}),
+        run(tmp_path / "b", 2, 0.2, config={"optimizer": "sgd"}),
+    )
     found = only(first / "train.log", second / "train.log")
     assert found["variables"] == ["optimizer"]
 

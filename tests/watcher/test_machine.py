@@ -158,8 +158,9 @@ def test_a_job_that_ends_before_the_run_is_late():
         engine = Engine()
         engine.deadline = given
         engine.add_source("run", "run", "run.log")
+        parser = LogParser()
         for i, data in enumerate(log(300).splitlines(keepends=True)[:100]):  # one in 2 s: 400 s are left
-            engine.fold("run", LogParser().feed(data), live=True, arrival=NOW + 2 * i, written=NOW + 2 * i)
+            engine.fold("run", parser.feed(data), live=True, arrival=NOW + 2 * i, written=NOW + 2 * i)
         engine.sample("run", Job(NOW, "17", deadline=job_ends))
         status = status_of(engine.groups["run"], only(engine).run, NOW + 200, None, live=True)
         return status.deadline

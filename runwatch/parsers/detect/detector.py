@@ -55,6 +55,13 @@ class Detector:
         self.candidates.readers += readers_of(fmt for fmt in self.formats if fmt.weak)
 
     @property
+    def constant(self) -> list[object]:
+        """What reading does not change, so that a copy may share it, as sources do (see Format.fresh)."""
+        formats = [fmt for fmt in self.formats if not any(m.remembers for m in fmt.matchers)]
+        matchers = [m for fmt in self.formats for m in fmt.matchers if not m.remembers]
+        return [*formats, *matchers, *(self._behind[id(m)] for m in matchers if id(m) in self._behind)]
+
+    @property
     def wavers(self) -> bool:
         """Whether a format may yet be settled on, or take the place of the one that was."""
         return self.bulk and not self.sure
@@ -76,6 +83,8 @@ class Detector:
         if self.sure:
             self._own = ()  # or they are among the matchers now
             self.formats = (fmt,)  # the others, of which every source has its own, are let go
+            own = {id(matcher) for matcher in fmt.matchers}
+            self._behind = {key: behind for key, behind in self._behind.items() if key in own}
         self._ask(fmt, asked, None if fmt.weak else logged or fmt.logged)
 
     def settle_learned(self, fmt: Format) -> None:

@@ -9,6 +9,7 @@ Both are blind to digits and look at each byte a bounded number of times.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 from runwatch.parsers.envelope import launchers
@@ -91,17 +92,18 @@ _LOGGED = b"|".join(
 """What a logger writes behind the time."""
 
 
-def _pieces(task_ends: bytes, logged: bytes) -> re.Pattern[bytes]:
-    return re.compile(
-        rb" {0,8}(?:" + b"|".join((_LAUNCHED.replace(b"%s", task_ends), _TIMED, logged)) + rb")"
-    )
-
-
 _TASK_ENDS = {False: rb"(?= )" + SPEAKS, True: rb"(?= |$)"}
 """What follows a task's tag, also where any number and colon are taken for one."""
-_FIRST, _LATER = (
-    {lenient: _pieces(ends, logged) for lenient, ends in _TASK_ENDS.items()} for logged in (_ICEFALL, _LOGGED)
-)
+
+
+@cache  # when the first line needs it: compiling takes longer than to read a short log
+def _pieces(*, lenient: bool, timed: bool) -> re.Pattern[bytes]:
+    """Return what finds the next piece of an envelope; `timed`: behind the time, where a logger's are."""
+    launched = _LAUNCHED.replace(b"%s", _TASK_ENDS[lenient])
+    logged = _LOGGED if timed else _ICEFALL
+    return re.compile(rb" {0,8}(?:" + b"|".join((launched, _TIMED, logged)) + rb")")
+
+
 _ALARMED = re.compile(
     rb"(?:[\w.]{1,60} - )?\[?" + LEVEL + rb"\b\]?(?: - [\w.]{1,60}(?= -|:))?(?::| -|(?= ))\s{0,8}"
 )
@@ -175,7 +177,7 @@ def opened(line: bytes, *, lenient: bool = False) -> Header | None:
     at = launched = 0
     found: dict[str, _Span] = {}
     process = []
-    pieces = _FIRST[lenient]
+    pieces = _pieces(lenient=lenient, timed=False)
     for _ in range(_MAX_PIECES):
         piece = pieces.match(line, at)
         if piece is None:
@@ -187,7 +189,7 @@ def opened(line: bytes, *, lenient: bool = False) -> Header | None:
         if kind in ("launched", "contained"):
             launched = at
         found |= {name: piece.span(name) for name in _RANKS if piece[name] is not None and name not in found}
-        pieces = _LATER[lenient] if kind == "timed" else pieces
+        pieces = _pieces(lenient=lenient, timed=True) if kind == "timed" else pieces
     return _header(line, at, found, launched, b" ".join(process)) if at else None
 
 

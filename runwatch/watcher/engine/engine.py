@@ -149,6 +149,7 @@ class Engine:
         """
         group, _ = self.sources[source_id]
         self._take_back(group, arrival)
+        self.sources[source_id][1].rested = True
         group.provisional.pop(source_id, None)
         if is_news(batch):
             group.provisional[source_id] = Provisional(batch, live, arrival, late)

@@ -160,7 +160,7 @@ class Headless:
                 return True
             # An empty file is one that a run has yet to write.
             old = group.stale and group.written is not None and now - group.written >= FRESH
-            return old and group.lines > 0
+            return old and group.lines > 0 and all(source.rested for source in group.sources.values())
 
         return bool(groups) and all(not group.runs and over(group) for group in groups)
 

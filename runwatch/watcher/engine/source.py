@@ -42,6 +42,8 @@ class Source:
     """Unix time at which the newest bytes were written, as far as known."""
     ended: bool = False
     """It will give nothing more: standard input was closed."""
+    rested: bool = False
+    """It has said what its parser holds back: without a run by then, it is no log of one."""
     records: int = 0
     """Training records read."""
     splitter: Splitter = field(default_factory=Splitter)

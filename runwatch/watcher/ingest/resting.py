@@ -45,8 +45,9 @@ class Resting:
         self.due = False
         self._read_at = 0.0
         self._live, self._arrival, self._late = False, 0.0, False
-        self._reported = False
-        """Whether something was sent, and nothing was read since."""
+        self._reported = True
+        """Whether something was sent, and nothing was read since. At first in any case: a log that holds
+        nothing back and gave no run is none."""
 
     def begin(self, *, live: bool, arrival: float, late: bool = False) -> None:
         """Take note that bytes were read, at Unix time `arrival`."""
