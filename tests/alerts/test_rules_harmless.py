@@ -162,3 +162,12 @@ def test_the_loss_of_what_is_learned_by_heart_rises_by_a_note():
     assert {severity for severity, _ in fired(log.judge(Divergence()))} == {"info"}
     log.columns[LOSS][1000:] = 0.9 * noise(600, 0.02)
     assert "critical" in [severity for severity, _ in fired(log.judge(Divergence()))]
+
+
+def test_a_loss_of_next_to_nothing_falls_for_nothing():
+    loss = np.geomspace(10, 0.1, 1500) * noise(1500)
+    loss[1000:] = 0.01 * loss[1000] * noise(500)
+    assert fired(Log(train__loss=loss).judge(LossDrop())) != []
+    loss[:1000] = np.geomspace(10, 0.01, 1000) * noise(1000)
+    log = Log(train__loss=loss)
+    assert log.judge(LossDrop()) == log.judge(LossDrop(), range(0, 1500, 11)) == []
