@@ -165,9 +165,12 @@ def test_the_loss_of_what_is_learned_by_heart_rises_by_a_note():
 
 
 def test_a_loss_of_next_to_nothing_falls_for_nothing():
-    loss = np.geomspace(10, 0.1, 1500) * noise(1500)
-    loss[1000:] = 0.01 * loss[1000] * noise(500)
-    assert fired(Log(train__loss=loss).judge(LossDrop())) != []
-    loss[:1000] = np.geomspace(10, 0.01, 1000) * noise(1000)
-    log = Log(train__loss=loss)
+    def fallen(level):
+        rows = np.arange(1500)
+        return Log(
+            train__loss=np.interp(rows, [0, 300, 999, 1000], [10, level, level, level / 50]) * noise(1500)
+        )
+
+    assert fired(fallen(1.0).judge(LossDrop())) != []
+    log = fallen(0.1)
     assert log.judge(LossDrop()) == log.judge(LossDrop(), range(0, 1500, 11)) == []
