@@ -162,3 +162,15 @@ def test_the_loss_of_what_is_learned_by_heart_rises_by_a_note():
     assert {severity for severity, _ in fired(log.judge(Divergence()))} == {"info"}
     log.columns[LOSS][1000:] = 0.9 * noise(600, 0.02)
     assert "critical" in [severity for severity, _ in fired(log.judge(Divergence()))]
+
+
+def test_a_loss_of_next_to_nothing_falls_for_nothing():
+    def fallen(level):
+        rows = np.arange(1500)
+        return Log(
+            train__loss=np.interp(rows, [0, 300, 999, 1000], [10, level, level, level / 50]) * noise(1500)
+        )
+
+    assert fired(fallen(1.0).judge(LossDrop())) != []
+    log = fallen(0.1)
+    assert log.judge(LossDrop()) == log.judge(LossDrop(), range(0, 1500, 11)) == []

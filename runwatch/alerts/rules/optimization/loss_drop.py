@@ -15,8 +15,9 @@ mask that hides all tokens, or data read twice.
 
 Traps: the first rows of a run fall fast (`warmup`); a decay of the learning
 rate lowers a loss by a few per cent, and a new epoch by ten; a loss of few printed digits
-halves in a single step of rounding; a loss that is printed as
-the mean since its epoch began jumps at each border to where single rows were before.
+halves in a single step of rounding; below a fiftieth of the untrained loss all is learned, and
+ratios say nothing; a loss that is printed as the mean since its epoch began jumps at each
+border to where single rows were before.
 
 Source: ml-engineering's notes on data read twice.
 """
@@ -38,6 +39,9 @@ from runwatch.alerts.rules.metric_rule import LossRule
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LOSS, label
+
+_FIRST, _NOTHING = 16, 0.02
+"""Rows that tell the untrained loss, and the part of it below which a fall says nothing."""
 
 
 @dataclass
@@ -79,6 +83,8 @@ class LossDrop(LossRule, RankRule):
     _tail: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
     """ln(loss) of the newest rows."""
     _lowest: float = field(default=np.inf, init=False, repr=False)
+    _untrained: float = field(default=-np.inf, init=False, repr=False)
+    """The highest of the first rows."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge a block, with what it contains besides the loss."""
@@ -94,12 +100,14 @@ class LossDrop(LossRule, RankRule):
         """Judge the next rows."""
         start = self._baseline.rows
         y = np.log(rows.value)
+        self._untrained = max(self._untrained, float(y[: max(0, _FIRST - start)].max(initial=-np.inf)))
         usual, sigma = self._baseline.judge(y)
         least = np.maximum(self.z * sigma, -log(1 - min(self.fall, 0.99)))
         rounded = 1.5 * self._rounding.add(rows.value) / np.exp(usual)
         least = np.maximum(least, -np.log1p(-np.minimum(rounded, 1 - 1e-9)))
         low = usual - y > least
         low[: max(0, self.warmup - start)] = False
+        low &= usual > self._untrained + log(_NOTHING)
         candidates = np.flatnonzero(low)
         known = self._known(y)
         found: list[Finding] = []
