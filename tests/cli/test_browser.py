@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 
 import pyte
@@ -160,6 +161,31 @@ async def test_a_phone_a_window_that_changes_and_a_font_of_choice(tmp_path):
             tab.screen(66, 33)
             await tab.page.set_viewport_size({"width": 600, "height": 600})
             await tab.until(lambda text: "q Quit" in text.splitlines()[-1] and "398/400" in text)
+
+
+async def test_a_finger_taps_and_scrolls_and_a_button_brings_up_the_keyboard(tmp_path):
+    with serving(tmp_path) as served:
+        async with browser() as chromium:
+            phone = await chromium.new_context(viewport=PHONE, is_mobile=True, has_touch=True)
+            tab = await opened(phone, served.page)
+            row = next(y for y, line in enumerate(tab.text.splitlines()) if "4Log" in line)
+            column = tab.text.splitlines()[row].index("4Log")
+            wide, high = PHONE["width"] / tab.columns, 13
+            await tab.page.touchscreen.tap((column + 1.5) * wide, 2 + (row + 0.5) * high)
+            newest = await tab.until(lambda text: "[4Log]" in text and "| loss: " in text)
+            keys = tab.page.locator(".xterm-helper-textarea")
+            assert await keys.evaluate("keys => keys.inputMode") == "none", "a tap brings up no keyboard"
+            fingers = await phone.new_cdp_session(tab.page)
+            for kind, y in (("touchStart", 300), *(("touchMove", y) for y in range(320, 700, 20))):
+                point = {"type": kind, "touchPoints": [{"x": 150, "y": y}]}
+                await fingers.send("Input.dispatchTouchEvent", point)
+            await fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+            newest_of = max(re.findall(r"step (\d{5})/", newest))
+            await tab.until(lambda text: max(re.findall(r"step (\d{5})/", text), default="9") < newest_of)
+            await tab.page.get_by_role("button", name="keyboard").tap()
+            assert await keys.evaluate("keys => keys.inputMode") == "text"
+            await tab.key("2")
+            await tab.until(lambda text: "[2Met]" in text)
 
 
 async def test_two_tabs_a_reload_and_a_tab_that_is_closed(tmp_path):

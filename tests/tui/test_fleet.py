@@ -250,3 +250,17 @@ async def test_the_sidebar_has_the_run_of_the_screen(open_app):
         assert s.scene.run.id == "run19.log"
         assert "exp-19" in s.drawn("#summary")
         assert "and " in s.drawn("#summary")
+
+
+async def test_on_a_phone_the_alerts_of_a_run_are_below_its_chart(open_app):
+    async with open_app((58, 64), make=fleet()) as s:
+        await s.press("0")
+        chart, detail = s.view.query_one("#run-chart"), s.view.query_one("#run-detail")
+        assert chart.display
+        assert detail.display
+        assert chart.size.width == detail.size.width > 50
+        assert chart.region.bottom <= detail.region.y
+        await s.resize(58, 30)
+        assert chart.display != detail.display, "both have no room"
+        await s.resize(120, 40)
+        assert chart.region.y == detail.region.y, "side by side"

@@ -90,6 +90,7 @@ class Pick(Dialog[tuple[str, ...] | None], inherit_bindings=False):
             ("esc", "Cancel", self.action_close),
         ]
         self._given = (title, rows, {name for name, _ in rows} & chosen, most, asked, self._keys)
+        self._had = bool(self._given[2])
         self._preview = preview
         self.set_class(preview is not None, "-preview")
 
@@ -147,5 +148,5 @@ class Pick(Dialog[tuple[str, ...] | None], inherit_bindings=False):
             self.dismiss((panel.items[panel.at][0],) if panel.items else None)
         else:
             taken = tuple(name for name, _ in panel.items if name in panel.chosen)
-            nothing_before = not self._given[2]
-            self.dismiss(taken or tuple(name for name, _ in panel.items[panel.at :][:nothing_before]))
+            here = () if self._had else tuple(name for name, _ in panel.items[panel.at : panel.at + 1])
+            self.dismiss(taken or here)

@@ -21,6 +21,8 @@ _LEAST = 7
 """Rows from which the run below the table is shown."""
 _BESIDE = 80
 """Columns from which its chart and its alerts are next to each other."""
+_BELOW = 24
+"""Rows from which, on a narrower screen, the alerts are below the chart."""
 
 _TRENDS = 100
 """Columns from which the table has room for sparklines."""
@@ -55,9 +57,10 @@ class Runs(FilterScreen, ListScreen):
         names = choose.of_run(self.scene.run)
         chart.metrics = tuple(names[:1])
         lower.display = left >= _LEAST and self.scene.run is not None
-        wide = self.size.width >= _BESIDE
-        detail.display = wide or not chart.metrics or bool(self.scene.firing())
-        chart.display = bool(chart.metrics) and (wide or not detail.display)
+        wide, high = self.size.width >= _BESIDE, left >= _BELOW
+        lower.set_class(high and not wide, "-stacked")
+        detail.display = wide or high or not chart.metrics or bool(self.scene.firing())
+        chart.display = bool(chart.metrics) and (wide or high or not detail.display)
         self.table.styles.height = needed if lower.display else "1fr"
 
     def wanted(self) -> protocol.View:
