@@ -314,7 +314,9 @@ class LogSource:
         self._date(batch)
         now, written = time.time(), self.written()
         arrival = min(now, written) if late and written is not None else now
-        begins = whole and not self._reported and batch.end > 0  # a successor too says once what it holds back
+        begins = (
+            whole and not self._reported and batch.end > 0
+        )  # a successor too says once what it holds back
         if batch.end > batch.start or self._parser.held or begins:
             self._resting.begin(live=live, arrival=arrival, late=late)
         resume = self._resume() if whole else None
