@@ -248,7 +248,7 @@ def _stage(engine: Engine, group: Group, watched: WatchedRun, now: float) -> Sta
         checkpoints=tuple(run.checkpoints),
         saves=told.unseen,
         last_good=run.good_before(sound(watched.incidents.rows())),
-        incidents=watched.incidents.rows(),
+        incidents=watched.incident_rows(),
         results=dict(run.results),
         events=tuple(run.events),
     )

@@ -34,7 +34,7 @@ def test_json_contract(log):
     assert document["schema"] == 1
     (run,) = document["runs"]
     assert list(run) == [
-        "name", "title", "sources", "format", "state", "ending", "health", "reason", "lines", "unparsed_lines", "steps", "progress", "eta_seconds", "eta_spread", "eta_source",
+        "id", "name", "title", "sources", "format", "state", "ending", "health", "reason", "lines", "unparsed_lines", "steps", "progress", "eta_seconds", "eta_spread", "eta_source",
         "stages", "results", "metrics", "ranks", "checkpoints", "last_good_checkpoint", "incidents", "unseen",
     ]  # fmt: skip
     assert (run["name"], run["sources"], run["format"]) == ("speedrun", [str(log)], "nanochat")
@@ -220,9 +220,9 @@ def test_advice_names_the_checkpoint_that_was_read_after_the_log(tmp_path):
         with zipfile.ZipFile(path, "w") as file:
             file.writestr("x/data.pkl", bytes(200))
     done = called("check", tmp_path, "--fail-on", "never")
-    assert "go back to checkpoint 200" in done.stdout
+    assert "Go back to checkpoint 200" in done.stdout
     (run,) = json.loads(called("check", tmp_path, "--json", "--fail-on", "never").stdout)["runs"]
-    assert any("go back to checkpoint 200" in row["advice"] for row in run["incidents"]), run["incidents"]
+    assert any("Go back to checkpoint 200" in row["advice"] for row in run["incidents"]), run["incidents"]
 
 
 def test_the_checkpoint_to_go_on_from_is_named(log):

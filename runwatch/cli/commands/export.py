@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from runwatch.cli import complete
 from runwatch.cli.busy import busy
 from runwatch.cli.main import error_line
 from runwatch.core.errors import ExitCode, SourceError, UsageError
 
 
 @click.command("export")
-@click.argument("paths", nargs=-1, required=True)
+@click.argument("paths", nargs=-1, required=True, type=click.Path())
 @click.option(
     "-o", "--output", default="-", help="File or directory to write; - is standard output. [default: -]"
 )
@@ -30,7 +31,12 @@ from runwatch.core.errors import ExitCode, SourceError, UsageError
     "--metrics", multiple=True, help="Write only these metrics: names or patterns, comma-separated."
 )
 @click.option("--runs", multiple=True, help="Write only these runs: names or patterns, comma-separated.")
-@click.option("--format", "wanted", help="Read logs as this format; `runwatch formats` lists them.")
+@click.option(
+    "--format",
+    "wanted",
+    shell_complete=complete.offer("format"),
+    help="Read logs as this format; `runwatch formats` lists them.",
+)
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 def command(
     paths: tuple[str, ...],

@@ -7,17 +7,23 @@ from pathlib import Path
 
 import click
 
+from runwatch.cli import complete
 from runwatch.cli.watching import interval_option, line_options, look_options, on_screen, pace
 from runwatch.core.errors import UsageError
 
 
 @click.command("replay")
-@click.argument("path", metavar="FILE")
+@click.argument("path", metavar="FILE", type=click.Path())
 @click.option("--speed", default="60", show_default=True, help="Seconds of the run in one second, or max.")
 @line_options
 @interval_option
 @click.option("--every", type=int, help="Steps between headless progress lines, instead of seconds.")
-@click.option("--format", "only", help="Read the log as this format; `runwatch formats` lists them.")
+@click.option(
+    "--format",
+    "only",
+    shell_complete=complete.offer("format"),
+    help="Read the log as this format; `runwatch formats` lists them.",
+)
 @look_options
 @click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 def command(

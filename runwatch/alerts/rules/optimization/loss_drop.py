@@ -41,7 +41,7 @@ from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LOSS, label
 
 _FIRST, _NOTHING = 16, 0.02
-"""Rows that tell the untrained loss, and the part of it below which a fall says nothing."""
+"""Rows that give the untrained loss, and the part of it below which a fall says nothing."""
 
 
 @dataclass
