@@ -88,7 +88,7 @@ async def test_what_is_refused_says_what_to_do(server):
 
     async with aiohttp.ClientSession() as session:
         await answered(session, server[0])
-        for query, words in (("", "the address that runwatch printed"), ("?token=x", "token is not")):
+        for query, words in (("", "that runwatch printed in its terminal"), ("?token=x", "token is not")):
             async with session.get(f"{server[0]}/{query}") as answer:
                 assert words in await answer.text()
                 assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
