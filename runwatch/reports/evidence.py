@@ -23,7 +23,7 @@ from runwatch.core.series import Points, Series, Summary
 from runwatch.core.snapshot import IncidentRow
 from runwatch.reports.facts import Facts, sort_facts
 from runwatch.watcher.engine.engine import Engine
-from runwatch.watcher.engine.evidence import sound
+from runwatch.watcher.engine.evidence import sound, spoilt
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import Pipeline
 from runwatch.watcher.engine.watched import WatchedRun
@@ -52,6 +52,11 @@ class Curve:
     newest_steps: Floats
     newest_values: Floats
     """The newest samples one by one, 4,096 or more of a long series; NaN and Inf as they were printed."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether its newest value is NaN or Inf."""
+        return bool(len(self.newest_values)) and not bool(np.isfinite(self.newest_values[-1]))
 
     @property
     def exact(self) -> bool:
@@ -133,6 +138,8 @@ class StageEvidence:
     """Those seen in directories, oldest first."""
     saves: tuple[Save, ...]
     """Those that only logs report, oldest first."""
+    spoilt: tuple[int, str] | None
+    """Step up to which the weights are good, and what they are after it; None where all may be good."""
     last_good: int | None
     """Step of the newest good checkpoint."""
     incidents: tuple[IncidentRow, ...]
@@ -247,6 +254,7 @@ def _stage(engine: Engine, group: Group, watched: WatchedRun, now: float) -> Sta
         ranks=dict(sorted(run.ranks.items())),
         checkpoints=tuple(run.checkpoints),
         saves=told.unseen,
+        spoilt=spoilt(watched.incidents.rows()),
         last_good=run.good_before(sound(watched.incidents.rows())),
         incidents=watched.incident_rows(),
         results=dict(run.results),

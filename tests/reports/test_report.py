@@ -126,6 +126,9 @@ def test_a_run_with_nan_names_it_and_what_to_do(tmp_path: Path) -> None:
     found = _sections(_report(log, "--json", cwd=tmp_path))
     assert "loss is NaN since step 61" in _said(found["verdict"])
     assert "39 of them are NaN or Inf" in _said(found["loss"])
+    assert "its last finite value, and is NaN or Inf at the end" in _said(found["verdict"])
+    assert "still falling" not in _said(found["verdict"])
+    assert "it fell: from" not in _said(found["loss"])
     assert "Stop; go back to a checkpoint" in _said(found["look"])
 
 

@@ -114,11 +114,13 @@ def _learned(analysis: Analysis) -> list[Sentence]:
         name, metric = words.name(loss.metric), loss.metric
         first, last = (words.value(metric, x) for x in (loss.summary.first, loss.summary.last))
         text = f"The {name} went from {first} to {last}"
-        if shape is not None:
+        if loss.broken:
+            text += ", its last finite value, and is NaN or Inf at the end"
+        elif shape is not None:
             trend = {"falls": "and was still falling", "rises": "and was rising"}.get(shape.trend)
             level = "and was level" if abs(shape.recent) < 0.01 else "without a clear trend"
             text += f" {trend or level} at the end"
-        said.append(Sentence(f"{text}."))
+        said.append(Sentence(f"{text}.", CRITICAL if loss.broken else ""))
     validation = analysis.validation
     if validation is not None:
         metric = validation.curve.metric

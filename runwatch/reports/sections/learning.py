@@ -90,7 +90,8 @@ def _shape(curve: Curve, shape: Shape) -> list[str]:
         said.append(
             f"It is on a plateau: no median after {words.step(shape.flat_since, placed)} is clearly better."
         )
-    said.append(_now(curve, shape))
+    if not curve.broken:
+        said.append(_now(curve, shape))
     if shape.relative and shape.scatter > 0:
         said.append(f"Single values scatter by {numbers.percent(shape.scatter)} from one to the next.")
     return said
@@ -274,8 +275,10 @@ def gradient(analysis: Analysis) -> Section | None:
         return None
     summary, metric = curve.summary, curve.metric
     values = curve.newest_values[np.isfinite(curve.newest_values)]
+    last = _v(metric, summary.last)
+    end = f"NaN or Inf at the end, its last finite value {last}" if curve.broken else f"{last} at the end"
     said = [
-        f"The gradient norm is {_v(metric, summary.last)} at the end; its lowest value is "
+        f"The gradient norm is {end}; its lowest value is "
         f"{_v(metric, summary.minimum)}{_at(summary.minimum_step)}, its highest {_v(metric, summary.maximum)}"
         f"{_at(summary.maximum_step)}."
     ]

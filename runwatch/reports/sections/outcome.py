@@ -37,7 +37,7 @@ def checkpoints(analysis: Analysis) -> Section | None:
         rows.append((each.at or -1, (
             Cell(numbers.step(each.at), each.at), Cell(name, each.path),
             Cell(each.state.value, each.state.value), Cell(numbers.size(each.bytes), each.bytes),
-            Cell(each.reason),
+            Cell(_about(each.at, each.reason, stage.spoilt)),
         )))  # fmt: skip
     for save in stage.saves:
         name = save.path.rpartition("/")[2] or f"line {save.line}"
@@ -46,7 +46,7 @@ def checkpoints(analysis: Analysis) -> Section | None:
             Cell(name, save.path),
             Cell("reported by the log"),
             Cell("-"),
-            Cell(""),
+            Cell(_about(save.at, "", stage.spoilt)),
         )
         rows.append((save.at or -1, cells))
     if not rows:
@@ -66,6 +66,12 @@ def checkpoints(analysis: Analysis) -> Section | None:
         ("step", "name", "state", "size", ""), shown, max(0, len(rows) - _MOST_CHECKPOINTS), right=(0, 3)
     )
     return section("checkpoints", "Checkpoints", paragraph(*said), table)
+
+
+def _about(at: int | None, reason: str, spoilt: tuple[int, str] | None) -> str:
+    """Return what is to be known of a checkpoint: why it is in its state, and whether its weights are bad."""
+    bad = spoilt[1] if spoilt is not None and at is not None and at > spoilt[0] else ""
+    return ", ".join(filter(None, (bad, reason)))
 
 
 def _best(analysis: Analysis, steps: list[int]) -> list[str]:

@@ -45,6 +45,8 @@ class ComparisonCard(Panel):
             return []
         rows: list[Row] = []
         for other in scene.snapshot.compared:
+            if other.id == scene.run.id:
+                continue
             for text, role in self._said(other):
                 pieces = cells.wrapped(text, width, _MOST, scene.glyphs.ellipsis)
                 rows += [[(piece, role)] for piece in pieces]
@@ -60,10 +62,14 @@ class ComparisonCard(Panel):
         assert run is not None
         name = scene.name_of(other.id)
         metric = next((each for each in _judged(scene.columns) if each in scene.others[other.id]), "")
-        found = _gap(scene.columns[metric], scene.others[other.id][metric]) if metric else None
-        if found is None:
+        # The noise of a few steps says nothing of what another seed changes.
+        whole = scene.window is None
+        found = _gap(scene.columns[metric], scene.others[other.id][metric]) if metric and whole else None
+        differs = False
+        if not whole:
+            yield f"{name}: zoom out to see whether the runs differ", "dim"
+        elif found is None:
             yield f"{name}: too few steps in common to compare", "dim"
-            differs = False
         else:
             differs = found.real
             text, at = said(metric, found, name), place("step", found.last)
@@ -73,7 +79,8 @@ class ComparisonCard(Panel):
         more = f" and {len(changed) - _SETTINGS} more" if len(changed) > _SETTINGS else ""
         if changed:
             yield f"{'; '.join(changed[:_SETTINGS])}{more}", ""
-        yield f"{cause(known, differs=differs)}", "warn" if len(known.variables) > 1 else "dim"
+        if whole:
+            yield f"{cause(known, differs=differs)}", "warn" if len(known.variables) > 1 else "dim"
 
 
 def _judged(columns: Mapping[str, Columns]) -> list[str]:
@@ -82,7 +89,7 @@ def _judged(columns: Mapping[str, Columns]) -> list[str]:
 
 
 def _gap(ours: Columns, theirs: Columns) -> Gap | None:
-    """Return how far another run is above the one that is shown, in the steps that the chart shows."""
+    """Return how far another run is above the one that is shown, by the charts of all steps."""
     from runwatch.reports.comparison.noise import Line, gap
 
     left, right = (
