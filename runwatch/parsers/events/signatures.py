@@ -205,19 +205,19 @@ _PLANS = (
     b"_epo",
     b"-epo",
     b"nepo",
-    b"pochs ",
     b"pochs=",
     b"pochs:",
     b"pochs'",
     b'pochs"',
     b"och_num",
 )
-PLAN = re.compile(
+_SETTING = (
     rb"(?<![A-Za-z0-9_])((?:max|total|num|train|training)[_-](?:[a-z]{5,8}[_-])?(?:iter|(?:time)?step|update)[a-z]{0,6}"
     rb"|MAX_(?:ITER|STEP)S?|niter|(?:(?:max|num|n|total|train|training|num[_-]train(?:ing)?)[_-]|n)epochs?"
-    rb"|epoch_num|(?:^|(?<=--)|(?<=  )|(?<=[(,'\"] )|(?<=[('\"]))epochs)['\"]?(?: ?[=:] ?| \.{3,60} | {1,40})"
+    rb"|epoch_num|(?:^|(?<=--)|(?<=  )|(?<=[(,'\"] )|(?<=[('\"]))%s)['\"]?(?: ?[=:] ?| \.{3,60} | {1,40})"
     rb"(\d[\d_]{0,14}(?:,\d{3}){0,4})(?:\.0)?(?![\d.eE*/])"
 )
+PLAN = re.compile(_SETTING % b"epochs")
 """A setting that may say how many steps or epochs are planned, and its value."""
 MILESTONES = Signs(
     _sign(
@@ -330,7 +330,8 @@ MILESTONES = Signs(
     _sign("stage", stages.STAGE, needles=stages.STAGE_NEEDLES),
     _sign("tracker", stages.TRACKER, needles=stages.TRACKER_NEEDLES),
     _sign("result", stages.RESULT, needles=stages.RESULT_NEEDLES),
-    _sign("plan", PLAN.pattern, needles=_PLANS),
+    # `epochs 12` alone may be anything; next to another setting it is one
+    _sign("plan", _SETTING % rb"epochs(?=['\":=])", needles=_PLANS),
     _sign("size", sizes.SIZE, needles=sizes.NEEDLES),
 )
 """What a run does in addition to training."""
