@@ -330,8 +330,8 @@ MILESTONES = Signs(
     _sign("stage", stages.STAGE, needles=stages.STAGE_NEEDLES),
     _sign("tracker", stages.TRACKER, needles=stages.TRACKER_NEEDLES),
     _sign("result", stages.RESULT, needles=stages.RESULT_NEEDLES),
-    # `epochs 12` alone may be anything; next to another setting it is one
-    _sign("plan", _SETTING % rb"epochs(?=['\":=])", needles=_PLANS),
+    # `epochs 12` alone may be anything; next to another setting it is one, as `--epochs 12` is
+    _sign("plan", _SETTING % rb"(?:(?<=--)epochs|epochs(?=['\":=]))", needles=_PLANS),
     _sign("size", sizes.SIZE, needles=sizes.NEEDLES),
 )
 """What a run does in addition to training."""
