@@ -48,8 +48,8 @@ $(REAL): $(STAMP)
 # Where pip would take torch with CUDA, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu gives the CPU build.
 install-real: $(REAL)
 
-test-real: $(REAL)  ## Run the tests that watch real training libraries
-	$(BIN)/python -m pytest -m real tests/real
+test-real: $(REAL)  ## Run the tests with real training libraries and readers
+	$(BIN)/python -m pytest -m real tests/real tests/export
 
 $(SERVICES): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,services]'

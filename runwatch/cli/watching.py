@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+from runwatch.cli.options import together
 from runwatch.core.errors import UsageError
 from runwatch.core.theme_names import THEMES
 
@@ -16,26 +16,14 @@ if TYPE_CHECKING:
     from runwatch.cli.headless import Printer
     from runwatch.config.sections import Config
 
-F = TypeVar("F", bound=Callable[..., Any])
 
 _INTERVAL = 10.0
-
-
-def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
-    """Return a decorator that adds several options to a command, in this order."""
-
-    def add(command: F) -> F:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
 
 
 interval_option = click.option(
     "--interval", type=float, help="Seconds between headless progress lines.  [default: 10; with --plain 60]"
 )
-line_options = _options(
+line_options = together(
     click.option(
         "--headless",
         is_flag=True,
@@ -44,7 +32,7 @@ line_options = _options(
     click.option("--plain", is_flag=True, help="Print sentences for a screen reader instead of a screen."),
     click.option("--json", "as_json", is_flag=True, help="With --headless: print one JSON object per line."),
 )
-look_options = _options(
+look_options = together(
     click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only."),
     click.option(
         "--theme",
@@ -53,7 +41,7 @@ look_options = _options(
         help=f"Colors of the screen: {', '.join(THEMES[:-1])} or {THEMES[-1]}.",
     ),
 )
-web_options = _options(
+web_options = together(
     click.option("--web", is_flag=True, help="Show the screen in a browser on this machine."),
     click.option("--port", type=click.IntRange(1, 65535), help="With --web: the port. [default: a free one]"),
 )

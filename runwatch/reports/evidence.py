@@ -235,7 +235,7 @@ def _run(engine: Engine, pipeline: Pipeline, now: float, more: Mapping[str, str]
 
 def _stage(engine: Engine, group: Group, watched: WatchedRun, now: float) -> StageEvidence:
     run = watched.run
-    told = run.reconciled()
+    saves = run.reconciled()
     curves = {name: _curve(name, run.printed.get(name, ""), series) for name, series in run.series.items()}
     return StageEvidence(
         name=watched.stage,
@@ -253,7 +253,7 @@ def _stage(engine: Engine, group: Group, watched: WatchedRun, now: float) -> Sta
         clock=_clock(run, curves),
         ranks=dict(sorted(run.ranks.items())),
         checkpoints=tuple(run.checkpoints),
-        saves=told.unseen,
+        saves=saves.unseen,
         spoilt=spoilt(watched.incidents.rows()),
         last_good=run.good_before(sound(watched.incidents.rows())),
         incidents=watched.incident_rows(),

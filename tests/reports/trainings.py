@@ -18,7 +18,7 @@ CONFIG = {"learning_rate": 3e-4, "batch_size": 32, "optimizer": "adamw", "datase
 
 
 def losses(seed: int, lift: float = 0.0, steps: int = STEPS, rough: float = 0.04) -> np.ndarray:
-    """Return a loss that falls like a power of the step, with related noise; `lift` raises it for good."""
+    """Return a loss that falls like a power of the step, with related noise; `lift` raises all that follows."""
     rng = np.random.default_rng(seed)
     step = np.arange(1, steps + 1)
     noise = rng.normal(0, rough, steps)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runwatch.cli import complete
 from runwatch.cli.at_rest import read
+from runwatch.cli.options import config_option, format_option
 from runwatch.core import text
 from runwatch.core.errors import ExitCode, SourceError
 
@@ -32,14 +32,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Exit with 1 for a finding of this severity or above.",
 )
-@click.option(
-    "--format",
-    "wanted",
-    shell_complete=complete.offer("format"),
-    help="Read logs as this format; `runwatch formats` lists them.",
-)
+@format_option("wanted")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Mark findings with ASCII characters only.")
-@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+@config_option
 def command(
     paths: tuple[str, ...],
     as_json: bool,

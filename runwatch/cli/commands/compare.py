@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from runwatch import __version__
-from runwatch.cli import complete, document
+from runwatch.cli import document
 from runwatch.cli.at_rest import read
+from runwatch.cli.options import config_option, cost_options, form_options, format_option
 from runwatch.cli.publish import publish, sources_of
 from runwatch.core import text
 from runwatch.core.errors import ExitCode, SourceError, UsageError
@@ -27,22 +28,11 @@ MOST = 16
 @click.command("compare")
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
 @click.option("--reference", help="Compare with this run: its name or its PATH. [default: the first]")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file.")
-@click.option("--markdown", "form", flag_value="markdown", help="Write markdown.")
-@click.option("--html", "form", flag_value="html", help="Write one HTML file that needs nothing else.")
-@click.option("--json", "form", flag_value="json", help="Write JSON.")
-@click.option(
-    "--price-per-gpu-hour", "price", type=click.FloatRange(min=0), help="Price of a GPU for an hour."
-)
-@click.option("--gpus", type=click.IntRange(min=1), help="Number of GPUs, if nothing else says it.")
-@click.option(
-    "--format",
-    "wanted",
-    shell_complete=complete.offer("format"),
-    help="Read logs as this format; `runwatch formats` lists them.",
-)
+@form_options
+@cost_options
+@format_option("wanted")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
-@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+@config_option
 def command(
     paths: tuple[str, ...],
     reference: str | None,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from runwatch.cli import complete
 from runwatch.cli.busy import busy
 from runwatch.cli.main import error_line
+from runwatch.cli.options import config_option, format_option
 from runwatch.core.errors import ExitCode, SourceError, UsageError
 
 
@@ -31,13 +31,8 @@ from runwatch.core.errors import ExitCode, SourceError, UsageError
     "--metrics", multiple=True, help="Write only these metrics: names or patterns, comma-separated."
 )
 @click.option("--runs", multiple=True, help="Write only these runs: names or patterns, comma-separated.")
-@click.option(
-    "--format",
-    "wanted",
-    shell_complete=complete.offer("format"),
-    help="Read logs as this format; `runwatch formats` lists them.",
-)
-@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+@format_option("wanted")
+@config_option
 def command(
     paths: tuple[str, ...],
     output: str,

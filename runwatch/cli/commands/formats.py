@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runwatch.cli.main import error_line
+from runwatch.cli.options import config_option
 from runwatch.core.errors import ExitCode, SourceError
 from runwatch.core.text import path as safe_path
 from runwatch.core.text import plain
@@ -32,7 +33,7 @@ _KINDS = {
 @click.command("formats")
 @click.argument("path", required=False, type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+@config_option
 def command(path: str | None, as_json: bool, config: str | None) -> int:
     """Show how PATH is read, or list the known log formats.
 

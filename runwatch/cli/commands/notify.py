@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runwatch.cli import complete, document
+from runwatch.cli.options import config_option
 from runwatch.core.errors import ExitCode, UsageError
 from runwatch.core.text import plain
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 DRAIN = 30.0
 """Seconds for which `retry` tries to send."""
-
-_config = click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 
 
 @click.group("notify")
@@ -37,7 +36,7 @@ def command() -> None:
 
 
 @command.command("list")
-@_config
+@config_option
 def _list(config: str | None) -> int:
     """List the configured channels and their lowest severity."""
     from runwatch.config.loader import load
@@ -75,7 +74,7 @@ def _setup(channel: str) -> int:
 
 @command.command("test")
 @click.argument("channel", shell_complete=complete.offer("channel"))
-@_config
+@config_option
 def _test(channel: str, config: str | None) -> int:
     """Send one sample message to CHANNEL and show the answer."""
     from runwatch.config.loader import load
@@ -136,7 +135,7 @@ def _dead(as_json: bool) -> int:
 
 @command.command("retry")
 @click.argument("channel", required=False, shell_complete=complete.offer("channel"))
-@_config
+@config_option
 def _retry(channel: str | None, config: str | None) -> int:
     """Send the messages given up again, for CHANNEL or all. What fails waits for the next process."""
     from runwatch.alerts.channels.build import build

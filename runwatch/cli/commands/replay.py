@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from runwatch.cli import complete
+from runwatch.cli.options import config_option, format_option
 from runwatch.cli.watching import interval_option, line_options, look_options, on_screen, pace
 from runwatch.core.errors import UsageError
 
@@ -18,14 +18,9 @@ from runwatch.core.errors import UsageError
 @line_options
 @interval_option
 @click.option("--every", type=int, help="Steps between headless progress lines, instead of seconds.")
-@click.option(
-    "--format",
-    "only",
-    shell_complete=complete.offer("format"),
-    help="Read the log as this format; `runwatch formats` lists them.",
-)
+@format_option("only", "the log")
 @look_options
-@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+@config_option
 def command(
     path: str,
     speed: str,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from runwatch.cli import complete
 from runwatch.cli.at_rest import read
+from runwatch.cli.options import config_option, cost_options, form_options, format_option
 from runwatch.cli.publish import publish, sources_of
 from runwatch.core import text
 from runwatch.core.errors import ExitCode, UsageError
@@ -13,23 +13,12 @@ from runwatch.core.errors import ExitCode, UsageError
 
 @click.command("report")
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file.")
-@click.option("--markdown", "form", flag_value="markdown", help="Write markdown.")
-@click.option("--html", "form", flag_value="html", help="Write one HTML file that needs nothing else.")
-@click.option("--json", "form", flag_value="json", help="Write JSON.")
+@form_options
 @click.option("--run", "name", help="Report only the run of this name.")
-@click.option(
-    "--price-per-gpu-hour", "price", type=click.FloatRange(min=0), help="Price of a GPU for an hour."
-)
-@click.option("--gpus", type=click.IntRange(min=1), help="Number of GPUs, if nothing else says it.")
-@click.option(
-    "--format",
-    "wanted",
-    shell_complete=complete.offer("format"),
-    help="Read logs as this format; `runwatch formats` lists them.",
-)
+@cost_options
+@format_option("wanted")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
-@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+@config_option
 def command(
     paths: tuple[str, ...],
     output: str | None,

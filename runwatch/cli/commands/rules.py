@@ -9,6 +9,7 @@ import click
 
 from runwatch.cli import complete
 from runwatch.cli.main import error_line, nearest
+from runwatch.cli.options import config_option
 from runwatch.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 @click.command("rules")
 @click.argument("name", required=False, shell_complete=complete.offer("rule"))
 @click.option("--run", default="", help="Show them for a run of this name (see [[runs]] in runwatch.toml).")
-@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+@config_option
 def command(name: str | None, run: str, config: str | None) -> int:
     """Explain the rule NAME, or list all rules as configured, with their cost.
 

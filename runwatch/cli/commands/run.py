@@ -9,6 +9,7 @@ import time
 
 import click
 
+from runwatch.cli.options import config_option
 from runwatch.core.errors import UsageError
 
 DIRECTORY = "runwatch-logs"
@@ -30,7 +31,7 @@ _INTERPRETER = re.compile(r"(?:python|pypy|bash|sh|torchrun|accelerate|deepspeed
 )
 @click.option("--say", is_flag=True, help="Print all findings on standard error, not only critical ones.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only the output of CMD.")
-@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+@config_option
 def command(
     command: tuple[str, ...],
     log: str | None,

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runwatch.cli import absent, complete
+from runwatch.cli import absent
+from runwatch.cli.options import config_option, format_option
 from runwatch.cli.watching import (
     interval_option,
     keyboard,
@@ -44,19 +45,14 @@ if TYPE_CHECKING:
 @click.option(
     "--poll", is_flag=True, help="Check files at intervals, for file systems without change events."
 )
-@click.option(
-    "--format",
-    "format_name",
-    shell_complete=complete.offer("format"),
-    help="Read logs as this format; `runwatch formats` lists them.",
-)
+@format_option("format_name")
 @look_options
 @click.option("--record", type=click.Path(), help="Record the watch in this new file, for runwatch replay.")
 @click.option(
     "--pid", "pids", type=int, multiple=True, help="Process of the run, if runwatch does not find it."
 )
 @click.option("--deadline", help="When the run must end: 2026-01-31T18:00, 18:00, or a span: 12h, 90m.")
-@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+@config_option
 @web_options
 def command(
     paths: tuple[str, ...],

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import click
 
+from runwatch.cli.options import config_option
+
 
 @click.command("watch")
 @click.argument("paths", nargs=-1, type=click.Path())
 @click.option("-d", "--detach", is_flag=True, help="Run in the background; return when the daemon answers.")
-@click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+@config_option
 @click.option(
     "--poll", is_flag=True, help="Check files at intervals, for file systems without change events."
 )

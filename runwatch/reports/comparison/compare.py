@@ -128,7 +128,7 @@ def _pair(
     base: RunEvidence,
     run: RunEvidence,
     names: tuple[str, str],
-    told: Account,
+    account: Account,
     apart: Differences,
     alike: Sequence[StageEvidence],
 ) -> Pair:
@@ -136,7 +136,7 @@ def _pair(
     metric = primary(ours, theirs)
     problem = _problem(ours, theirs, metric, names)
     if problem:
-        return Pair(told, apart, metric, problem=problem)
+        return Pair(account, apart, metric, problem=problem)
     gaps = {}
     for axis in AXES:
         left, right = over(ours, metric, axis), over(theirs, metric, axis)
@@ -145,10 +145,10 @@ def _pair(
         if (found := gap(left, right, _lines(alike, metric, axis))) is not None:
             gaps[axis] = found
     if STEP not in gaps:
-        return Pair(told, apart, metric, problem=_too_few(ours, theirs, metric))
+        return Pair(account, apart, metric, problem=_too_few(ours, theirs, metric))
     evaluations = _evaluations(ours, theirs, metric, gaps[STEP], alike)
     together = _parted(ours.curves[metric], theirs.curves[metric])
-    return Pair(told, apart, metric, gaps, evaluations, *together, same_tokens=_same_tokens(ours, theirs))
+    return Pair(account, apart, metric, gaps, evaluations, *together, same_tokens=_same_tokens(ours, theirs))
 
 
 def primary(ours: StageEvidence, theirs: StageEvidence) -> str:
