@@ -65,6 +65,15 @@ class LogParser:
         """The unfinished line."""
         return self._framing.unfinished
 
+    @property
+    def recent(self) -> bytes:
+        """The newest whole lines, as far as they are kept: they show whether the unfinished one was cut."""
+        return self._framing.recent
+
+    def remember(self, recent: bytes) -> None:
+        """Take these for the newest whole lines."""
+        self._framing.recent = recent
+
     def __deepcopy__(self, memo: dict[int, Any]) -> LogParser:
         """Copy what reading changes; most of a parser are matchers that remember nothing."""
         memo.update((id(one), one) for one in self._detector.constant)

@@ -135,7 +135,9 @@ class StreamParser:
     @property
     def unfinished(self) -> bytes:
         """The unfinished line of a log, which a successor has to be fed if it is in no file any more."""
-        return self._log.unfinished if self._kind is _Is.LOG and self._text is None else b""
+        if self._text is not None or self._kind not in (_Is.LOG, _Is.UNSURE):
+            return b""
+        return self._log.unfinished + self._held
 
     @property
     def told(self) -> Told:
@@ -183,6 +185,15 @@ class StreamParser:
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:
         """Parse the next bytes of the stream; see LogParser.feed."""
         return self._feed(self._text.decode(data).encode() if self._text else data, tail)
+
+    @property
+    def recent(self) -> bytes:
+        """The newest whole lines of a log; see LogParser.recent."""
+        return self._log.recent
+
+    def remember(self, recent: bytes) -> None:
+        """Take these for the newest whole lines."""
+        self._log.remember(recent)
 
     def flush(self) -> Batch:
         """Take what is unfinished as all there will be of it: the stream ends or breaks here."""

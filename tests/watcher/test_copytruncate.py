@@ -11,9 +11,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from runwatch.parsers.formats import catalogue
+from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.ingest.feeds import LogSource
 from runwatch.watcher.sources.discover import find
@@ -145,6 +147,56 @@ def test_whatever_is_done_to_a_log_each_record_is_reported_once_and_in_order(act
         log.finish()
         assert log.told() == list(range(STEPS))
         assert log.notes.count("run was truncated") == 0
+
+
+class OnePass:
+    """What a parser reports that is fed each text once, and for which a cut is the end of a line."""
+
+    def __init__(self) -> None:
+        self.parser, self.parsed = StreamParser(catalogue()), Parsed()
+        self.fed, self.is_cut = 0, False
+
+    def feed(self, end: int) -> None:
+        if end == self.fed:
+            return
+        if self.is_cut:
+            self.parsed.add(self.parser.break_off())
+        self.parsed.add(self.parser.feed(TEXT[self.fed : end]))
+        self.fed, self.is_cut = end, False
+
+
+CUTS = st.one_of(
+    st.tuples(st.just("write"), st.integers(1, 400)),
+    st.tuples(st.just("look")),
+    st.tuples(st.just("cut")),
+    st.tuples(st.just("kill")),
+)
+
+
+@given(actions=st.lists(CUTS, max_size=20))
+@example(actions=[("write", 500), ("cut",), ("look",), ("kill",), ("look",), ("kill",), ("write", 80)])
+@example(actions=[("cut",), ("write", 1), ("cut",), ("kill",)])
+@settings(max_examples=60, deadline=None)
+def test_a_line_that_was_cut_ends_there_whatever_worker_reads_on(actions) -> None:
+    """Nothing is lost here: all was read before each cut, and no rotated file holds more."""
+    with tempfile.TemporaryDirectory() as home:
+        log, once = Watched(home), OnePass()
+        log.look()
+        log.write(3000)
+        for name, *arguments in actions:
+            if name != "cut":
+                getattr(log, name)(*arguments)
+                continue
+            log.look()
+            once.feed(log.written)
+            if log.path.stat().st_size:
+                os.truncate(log.path, 0)
+                log.age(log.path)
+                once.is_cut = True
+        log.finish()
+        once.feed(log.written)
+        assert log.told() == once.parsed.column("step").astype(int).tolist()
+        assert (log.parsed.lines, log.parsed.unparsed) == (once.parsed.lines, once.parsed.unparsed)
 
 
 @pytest.fixture

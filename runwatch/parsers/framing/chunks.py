@@ -26,7 +26,7 @@ class Framing:
     def __init__(self, start: int) -> None:
         self.offset = start
         """Where what was fed so far ends in the stream."""
-        self.unfinished = self._recent = b""
+        self.unfinished = self.recent = b""
         self.skipping = False
         """Whether the rest of an overlong line is dropped."""
 
@@ -44,17 +44,17 @@ class Framing:
         text = b"".join((self.unfinished, data, BEHIND))
         newline = text.rfind(b"\n", 0, end)
         cut = max(newline, text.rfind(b"\r", newline + 1, end)) + 1
-        ready = settled(self._recent, text, cut)
+        ready = settled(self.recent, text, cut)
         cut = ready if end - ready <= MAX_LINE else cut
         self.unfinished = text[cut:end]
         if cut:
-            self._recent = (self._recent + text[max(0, cut - WINDOW) : cut])[-WINDOW:]
+            self.recent = (self.recent + text[max(0, cut - WINDOW) : cut])[-WINDOW:]
         return Chunk(text, cut, self.offset - end)
 
     def flush(self) -> tuple[Chunk, bytes, bool]:
         """Return the records that waited for what comes behind them, the unfinished one, and if it is cut."""
-        start, text, recent = self.done, self.unfinished, self._recent
-        self.unfinished, self._recent, self.skipping = b"", b"", False
+        start, text, recent = self.done, self.unfinished, self.recent
+        self.unfinished, self.recent, self.skipping = b"", b"", False
         cut = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
         last = text[cut:]
         return Chunk(text + BEHIND, cut, start), last, bool(last) and is_cut(last, recent + text[:cut])

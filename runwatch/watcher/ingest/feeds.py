@@ -7,6 +7,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 
 from runwatch.core import text
@@ -91,6 +92,8 @@ class LogSource:
         """What precedes it in other files, until that is read."""
         self._unfinished = b"" if resume is None else resume.unfinished
         """What a predecessor had read behind the place, until something was read."""
+        self._before = b"" if resume is None else resume.before
+        """The lines before that."""
         self._carried = b"" if resume is None else resume.carried
         """What of it is in a file before this one, until something was read."""
         self._reported = False
@@ -166,7 +169,7 @@ class LogSource:
         resume = self._resume()
         if resume.position is not None:
             self._make = self._successor(resume, resume.position)
-        self._place, self._unfinished = resume.position, resume.unfinished
+        self._place, self._unfinished, self._before = resume.position, resume.unfinished, resume.before
         del self._parser
         self.rested = True
         return True
@@ -225,7 +228,7 @@ class LogSource:
             self._idle(send)
             return False
         before: Batch | None = None
-        data = self._continued(piece)
+        count, piece = len(piece.data), self._continued(piece)
         if piece.mark is not None:
             if not self.path.endswith(".json"):  # a document is written whole, again and again
                 send(wire.Note(self.id, f"{self._called} was {_BREAKS[piece.mark]}{_lost(piece.lost)}"))
@@ -235,10 +238,10 @@ class LogSource:
                 self.history, before = 0, None
         live, late = not self.history, bool(self.late and not self.history)
         if live:
-            self.late = max(0, min(self.late - len(piece.data), self._tail.backlog))
+            self.late = max(0, min(self.late - count, self._tail.backlog))
         else:
-            self.history = max(0, min(self.history - len(piece.data), self._tail.backlog))
-        batch = self._parser.feed(data, tail=LOG_LINES)
+            self.history = max(0, min(self.history - count, self._tail.backlog))
+        batch = self._parser.feed(piece.data, tail=LOG_LINES)
         batch = batch if before is None else joined(before, batch)
         if self.history and self._gather(batch):
             return True
@@ -259,14 +262,21 @@ class LogSource:
         if self.is_resting and self.is_parsing:
             self._resting.tell(send, self.id, self._parser)
 
-    def _continued(self, piece: Piece) -> bytes:
-        """Return what the parser is to be fed: first what a predecessor had read and no place leads to."""
-        unfinished, carried = self._unfinished, self._carried
-        self._unfinished = self._carried = b""
+    def _continued(self, piece: Piece) -> Piece:
+        """Return what the parser is to be fed: first what a predecessor had read and no place leads to.
+
+        The line that it held begins the text, or that is another text than the predecessor's.
+        """
+        unfinished, before, carried = self._unfinished, self._before, self._carried
+        self._unfinished = self._before = self._carried = b""
+        if piece.mark is None and not piece.data.startswith(unfinished[len(carried) :]):
+            piece = replace(piece, mark=Mark.TRUNCATED)
         if piece.mark not in (None, Mark.COPIED):  # the line ends where it was cut
-            self._parser.feed(max(unfinished, carried, key=len))
+            if unfinished or carried:
+                self._parser.remember(before)
+                self._parser.feed(max(unfinished, carried, key=len))
             carried = b""
-        return carried + piece.data
+        return replace(piece, data=carried + piece.data)
 
     def _turn(self, mark: Mark) -> Batch | None:
         """Take what comes next as the beginning of a file: one that continues the last, or a new one."""
@@ -326,14 +336,16 @@ class LogSource:
     def _resume(self) -> wire.Resume:
         """Return where a successor continues."""
         parser = self._parser
+        unfinished = self._unfinished or parser.unfinished[:MAX_UNFINISHED]
         return wire.Resume(
             self._tail.position(parser.held),
             *parser.place,
             parser.format,
             parser.told,
             history=self.history,
-            unfinished=parser.unfinished[:MAX_UNFINISHED],
-            carried=parser.unfinished[: self._tail.elsewhere(parser.held)],
+            unfinished=unfinished,
+            before=(self._before or parser.recent) if unfinished else b"",
+            carried=self._carried or parser.unfinished[: self._tail.elsewhere(parser.held)],
         )
 
     def _go_on(self, place: Position) -> None:

@@ -34,6 +34,8 @@ class Resume(msgspec.Struct, frozen=True):
     """Bytes after it that were there before anyone watched."""
     unfinished: bytes = b""
     """The line that begins there, as far as it was read: should the file be cut or gone meanwhile."""
+    before: bytes = b""
+    """The lines before it, if there is such a line: next to them shows whether it was cut."""
     carried: bytes = b""
     """The beginning of that line, if it is in a copy that was made before the file was cut."""
     files: dict[str, Resume] = {}

@@ -83,6 +83,7 @@ class Tail:
         ] = []  # left behind but perhaps still written to, and until when
         self._known: deque[tuple[int, ...]] = deque(maxlen=64)  # files that were rotated, newest last
         self._mark: Mark | None = None  # owed to the next piece
+        self._broken: Position | None = None  # where the line ends that such a mark cuts
         self._lost = 0  # bytes of which the next piece is to report
         self._end = 0  # where the text ended, as far as it was read, in a file that was cut
         self._line_open = False  # the last byte given was not a newline
@@ -112,11 +113,16 @@ class Tail:
         """Return the place after the last piece; None before anything was opened.
 
         `held` bytes of it are to be read again (an unfinished line), those that are in this file.
+        It stays before a break until text behind the break was given: a successor must see the break, too.
         """
+        if self._broken is not None:
+            return self._broken
         return self._queue[0].position(held) if self._queue else self._anchor
 
     def elsewhere(self, held: int) -> int:
         """Return how many of the last `held` bytes are in a file older than the one that is read."""
+        if self._broken is not None:
+            return held
         return max(0, held - self._queue[0].offset + self._queue[0].begin) if self._queue else 0
 
     @property
@@ -169,7 +175,7 @@ class Tail:
         Return False, and close nothing, while it is being rotated or has left its path: it
         could not be found again.
         """
-        if len(self._queue) > 1 or self._late or self.problem:
+        if len(self._queue) > 1 or self._late or self.problem or self._broken:
             return False
         if any(file.gone() or file.copied for file in self._queue):
             return False
@@ -256,9 +262,9 @@ class Tail:
             place = (anchor.device, anchor.inode)
             same = next((each for each in (*chain, file) if each.identity == place), None)
             if same is None:
-                self._mark = Mark.REPLACED
+                self._break(Mark.REPLACED, anchor)
             elif anchor.offset:
-                self._mark = written_anew(same.size, anchor)
+                self._break(written_anew(same.size, anchor), anchor)
         self._start = 0
 
     def _follow_renamed(self) -> None:
@@ -278,7 +284,8 @@ class Tail:
         if not isinstance(file, OpenFile):
             return
         if not (chain := continuation(self.path, old, file, self._known)):
-            self._mark, self._lost = mark, self._lost + unread
+            self._break(mark, old)
+            self._lost += unread
             chain = between(self.path, old, file, self._known, certain=True)
         self._put_before(file, chain, copies=True)
 
@@ -315,7 +322,7 @@ class Tail:
         if len(self._queue) == 1:
             self._anchor = self._queue[0].position()
         else:
-            self._mark = Mark.REPLACED
+            self._break(Mark.REPLACED, self._queue[0].position())
         self._queue.popleft().close()
 
     def _read(self) -> Piece | None:
@@ -329,7 +336,7 @@ class Tail:
                 self._drop()
                 return None
             if mark and file.copied and len(self._queue) > 1:  # the next copy was put in its place
-                self._mark, self._lost = Mark.COPIED, self._lost + file.unread
+                self._mark, self._lost = self._mark or Mark.COPIED, self._lost + file.unread
                 self._queue.popleft().close()
                 continue
             if mark:
@@ -358,8 +365,11 @@ class Tail:
         """
         newer = next((index for index, file in enumerate(self._queue) if index and file.size), 0)
         if newer:
-            rotated = Mark.REPLACED if self._queue[0].gone() else Mark.ROTATED
-            self._mark = Mark.COPIED if self._queue[0].copied else rotated
+            old = self._queue[0]
+            if old.copied:
+                self._mark = self._mark or Mark.COPIED
+            else:
+                self._break(Mark.REPLACED if old.gone() else Mark.ROTATED, old.position())
         until = self._clock() + self._rotate_wait
         for _ in range(newer):
             file = self._queue.popleft()
@@ -369,9 +379,13 @@ class Tail:
                 self._late.append((file, until))
         return newer > 0
 
+    def _break(self, mark: Mark, at: Position) -> None:
+        """Owe the next piece a mark that ends the line read up to `at`."""
+        self._mark, self._broken = mark, self._broken or at
+
     def _give(self, data: bytes) -> Piece:
         piece = Piece(data, self._mark, self._lost)
-        self._mark, self._lost = None, 0
+        self._mark, self._broken, self._lost = None, None, 0
         self._line_open = not data.endswith(b"\n")
         return piece
 
@@ -398,10 +412,10 @@ class Tail:
         return None
 
     def _splice(self, data: bytes) -> Piece:
-        owed = self._mark
+        owed, broken = self._mark, self._broken
         self._mark = Mark.LATE if self._line_open else None
         piece = self._give(data)
-        self._mark = owed or (Mark.LATE if self._line_open else None)
+        self._mark, self._broken = owed or (Mark.LATE if self._line_open else None), broken
         return piece
 
 
