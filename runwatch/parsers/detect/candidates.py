@@ -14,6 +14,7 @@ from runwatch.parsers.envelope.containers import may_wrap
 from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.events.events import EventScanner
 from runwatch.parsers.prefilter.gate import Gate
+from runwatch.parsers.prefilter.words import any_of
 from runwatch.parsers.tables.delimited import Columns
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Candidates:
         self.asleep = False
         """Whether nobody waits for the next line: then one that the gate shuts out is no record."""
         self._begins = (*(dispatch.heads or ()), *events.heads, b"^")  # or an echoed key
+        self._begin = any_of(frozenset(self._begins)).search
         self.heads = [b""] if readers or dispatch.heads is None else list(dict.fromkeys(self._begins))
         """What a line begins with that may be a record; any other holds a needle or is an event."""
         self.decoders: list[Decoder] = []
@@ -105,8 +107,12 @@ class Candidates:
         """Return whether the message behind an envelope may be a record."""
         if may_wrap(line):
             return True
+        if self.folded is not None:
+            return opened(line) is not None
+        if self._begin(line, 1) is None:  # cheaper than to open the envelope
+            return False
         header = opened(line)
-        return header is not None and (self.folded is not None or line.startswith(self._begins, header.end))
+        return header is not None and line.startswith(self._begins, header.end)
 
     @property
     def _matchers(self) -> tuple[Matcher, ...]:
