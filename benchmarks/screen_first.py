@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -25,15 +26,20 @@ import pyte
 from benchmarks import make_log
 from benchmarks.rows import Row, limit
 
+SMALL = "a small app with textual-plot"
+BRAILLE = re.compile("[\u2801-\u28ff]")
+BLOCKS = re.compile("[\u2588\u2580\u2584]")
 PATIENCE = 600.0
 LONG = 10_000_000
 _LINE = "step {0:08d}/20000000 (0.00%) | loss: {1}.{2:06d} | lrm: 1.00 | dt: 50.00ms\n"
 
 
-class Tail:
-    """`runwatch tail` in a terminal of 120x40, since its command was given."""
+class Shown:
+    """A Python program in a terminal of 120x40, since its command was given."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, *arguments: str, plots: re.Pattern[str] = BRAILLE) -> None:
+        """`plots` matches what only its charts contain."""
+        self._plots = plots
         self.begin, self.written = time.monotonic(), 0
         self._picture = pyte.Screen(120, 40)
         self._stream = pyte.ByteStream(self._picture)
@@ -41,7 +47,7 @@ class Tail:
         if self._pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
             os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor"})
-            os.execv(sys.executable, [sys.executable, "-m", "runwatch", "tail", str(log)])
+            os.execv(sys.executable, [sys.executable, "-m", *arguments])
         self.process = psutil.Process(self._pid)
 
     def read(self, seconds: float = 0.01) -> bytes:
@@ -62,7 +68,7 @@ class Tail:
             now = time.monotonic() - self.begin
             if not frame and "Overview" in seen:
                 frame = now
-            if any("\u2801" <= sign <= "\u28ff" for sign in seen):  # a chart is drawn in braille
+            if self._plots.search(seen):
                 return frame, now, self.cpu()
         raise TimeoutError("no chart came")
 
@@ -80,7 +86,7 @@ class Tail:
         times = self.process.cpu_times()
         return times.user + times.system
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Leave it."""
         with contextlib.suppress(OSError):
             os.write(self._screen, b"q")
@@ -92,28 +98,34 @@ class Tail:
 
 
 @contextlib.contextmanager
-def tail(log: Path) -> Iterator[Tail]:
-    """Run it for a block."""
-    running = Tail(log)
+def tail(log: Path) -> Iterator[Shown]:
+    """Run `runwatch tail` for a block."""
+    running = Shown("runwatch", "tail", str(log))
     try:
         yield running
     finally:
-        running.end()
+        running.close()
 
 
 def soon(lines: int, runs: int = 3) -> Iterator[Row]:
-    """Yield how soon the first frame and the first chart of a log of so many lines come."""
+    """Yield how soon the first frame and the first chart of a log of so many lines come.
+
+    The baseline has its numbers at hand: it reads no log and starts no other process.
+    """
     with tempfile.TemporaryDirectory() as directory:
         log = Path(directory) / "train.log"
         with log.open("w", encoding="utf-8") as out:
             out.writelines(line + "\n" for line in make_log.lines(lines))
-        found = []
+        ours, small = [], []
         for _ in range(runs):
             with tail(log) as running:
-                found.append(running.firsts())
-    frame, chart, _ = (sorted(times)[runs // 2] for times in zip(*found, strict=True))
-    yield limit("tail, first frame", frame, 0.6)
-    yield limit("tail, first chart", chart, 0.9)
+                ours.append(running.firsts())
+            with contextlib.closing(Shown("benchmarks.small_app", plots=BLOCKS)) as app:
+                small.append(app.firsts())
+    frame, chart, _ = (sorted(times)[runs // 2] for times in zip(*ours, strict=True))
+    its_frame, its_chart, _ = (sorted(times)[runs // 2] for times in zip(*small, strict=True))
+    yield Row("tail, first frame", frame, SMALL, its_frame, "s", 1.5)
+    yield Row("tail, first chart", chart, SMALL, its_chart, "s", 2.0)
 
 
 def long_history(seconds: float) -> tuple[float, float, float]:
