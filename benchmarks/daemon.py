@@ -168,7 +168,7 @@ def busy(place: Path, seconds: float) -> Iterator[Row]:
     try:
         with Daemon(place, logs) as daemon:
             daemon.until(1)
-            yield from costs("a run of 10 lines a second", daemon, seconds, 0.5, 60.0)
+            yield from costs("a run of 10 lines a second", daemon, seconds, 1.0, 60.0)
     finally:
         stop.set()
         writer.join()

@@ -24,7 +24,7 @@ import psutil
 import pyte
 
 from benchmarks import make_log
-from benchmarks.rows import Row, limit
+from benchmarks.rows import Row
 
 SMALL = "a small app with textual-plot"
 BRAILLE = re.compile("[\u2801-\u28ff]")
@@ -38,7 +38,7 @@ class Shown:
     """A Python program in a terminal of 120x40, since its command was given."""
 
     def __init__(self, *arguments: str, plots: re.Pattern[str] = BRAILLE) -> None:
-        """`plots` matches what only its charts contain."""
+        """Start it; `plots` matches what only its charts contain."""
         self._plots = plots
         self.begin, self.written = time.monotonic(), 0
         self._picture = pyte.Screen(120, 40)
