@@ -387,6 +387,22 @@ async def test_no_step_yet(open_app):
         assert s.view.query_one("#main-0").display
 
 
+async def test_a_run_of_which_only_checkpoints_are_watched_says_so(open_app):
+    bare = {
+        "metrics": (),
+        "phase": "starting",
+        "progress": Progress(),
+        "age": None,
+        "log": (),
+        "log_source": "",
+        "format": None,
+    }
+    async with open_app((100, 40), **{**DETAILS, **bare}) as s:
+        assert "only checkpoints are here: name the log too" in s.text()
+        assert "no log is watched, only checkpoints" in s.text()
+        assert "does not exist" not in s.text()
+
+
 async def test_an_ended_run_without_steps_waits_for_nothing(open_app):
     async with open_app((80, 24), metrics=(), phase="crashed", progress=Progress()) as s:
         assert "no training step was found" in s.text()

@@ -34,6 +34,8 @@ def nothing(run: RunView | None) -> str:
         return "no lines yet: no run was found so far"
     if run.progress.step is not None:
         return "no lines to show: what is read here is no text"
+    if run.checkpoints and not run.log_source:
+        return "no log is watched, only checkpoints"
     return "no lines yet: the file is empty, or does not exist yet"
 
 

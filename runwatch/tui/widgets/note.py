@@ -47,6 +47,8 @@ class Note(Panel):
         lines += [f"source {source}" for source in run.sources[:3]]
         if run.format:
             return [*lines, f"format {run.format}"]
+        if not run.log_source and run.checkpoints:
+            return [*lines, "only checkpoints are here: name the log too, to see its steps"]
         if not run.log_source:
             return [*lines, "it is empty, or does not exist yet: is the run started, and does it write here?"]
         if run.log or states.ended(run.phase):
