@@ -111,6 +111,7 @@ async def test_two_runs_of_the_table_are_compared_in_three_actions(open_app):
         assert s.scene.compare == (other,)
 
 
+@pytest.mark.deep
 async def test_two_runs_of_the_table_are_compared_with_three_clicks(open_app):
     async with open_app((120, 40), make=fleet()) as s:
         await s.press("0", "home")
@@ -129,6 +130,7 @@ async def test_marked_runs_are_silenced_together(open_app):
         assert {r.ends for r in asked} == {1_003_600.0}
 
 
+@pytest.mark.deep
 async def test_marked_runs_of_other_hosts_are_silenced_there(open_app):
     def hosts(view):
         shown = fleet()(view)
@@ -164,6 +166,7 @@ async def test_a_click_on_a_heading_sorts_and_one_on_a_run_selects_and_opens_it(
         assert s.view.view == actions.OVERVIEW
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
 async def test_no_row_of_the_table_is_wider_than_the_screen(open_app, width):
     async with open_app((width, 30), make=fleet()) as s:
@@ -252,6 +255,7 @@ async def test_the_sidebar_has_the_run_of_the_screen(open_app):
         assert "and " in s.drawn("#summary")
 
 
+@pytest.mark.deep
 async def test_on_a_phone_the_alerts_of_a_run_are_below_its_chart(open_app):
     async with open_app((58, 64), make=fleet()) as s:
         await s.press("0")

@@ -1,5 +1,7 @@
 """Keys of the log: scrolling through the protocol, sources, searches, marks."""
 
+import pytest
+
 from runwatch.tui import actions
 
 
@@ -82,6 +84,7 @@ async def test_log_filters_and_marks(open_app):
         assert s.view.log_view.at == marked
 
 
+@pytest.mark.deep
 async def test_the_time_at_which_lines_were_read(open_app, monkeypatch):
     monkeypatch.setattr("runwatch.render.plain.clock", lambda unix, seconds=False: f"12:00:{int(unix):02}")
     log = tuple((n, f"line {n}.") for n in range(1, 9))

@@ -27,6 +27,7 @@ def lines(s, selector):
     return s.drawn(selector).splitlines()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("width", "shown", "hidden"),
     [(80, "last seen", "GPU memory"), (120, "power", ""), (60, "step time", "temp")],

@@ -75,7 +75,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
             played = self.query_one(ReplayBar).fit()
             self.free = height - self.query_one(IncidentBar).fit(width, height) - hint - played
             self.place()
-            for part in self.query(Rows):
+            for part in self.walk_children(Rows):
                 if part.display:
                     part.redraw()
         # Panels that just appeared get their size with the next layout; only then is it known what they need.
@@ -85,7 +85,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
         """Return what to ask the engine for."""
         scene = self.scene
         widths: dict[str, int] = {}
-        for part in self.query(Rows):
+        for part in self.walk_children(Rows):
             if part.display and part.size.width:
                 for metric, width in part.charts():
                     widths[metric] = max(width, widths.get(metric, 0))
@@ -118,7 +118,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
 
     def log_wanted(self) -> tuple[int, int | None]:
         """Return how many log lines are wanted, and the last one."""
-        return max((part.lines_wanted() for part in self.query(LogPanel)), default=0), None
+        return max((part.lines_wanted() for part in self.walk_children(LogPanel)), default=0), None
 
     def copied(self) -> str:
         """Return what the copy key takes: the run and where it is read from."""
@@ -144,7 +144,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
 
     def tick(self) -> None:
         """Let the age of the data grow."""
-        for part in self.query(Head):
+        for part in self.walk_children(Head):
             part.redraw()
 
     def on_resize(self) -> None:
