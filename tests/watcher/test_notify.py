@@ -19,6 +19,7 @@ from runwatch.watcher.service.notify import Notifier
 from runwatch.watcher.service.sockets import state_directory
 
 from ..alerts.endpoints import HttpServer
+from ..alerts.slack_api import TOKEN, SlackApi
 from ..alerts.slack_server import SlackServer
 
 
@@ -305,6 +306,43 @@ class TestRuns:
             "✗ Crashed: a crashed at step 39 of 1,000",
         ]
         assert "loss 2.5" in str(slack.shown[1])
+
+    def test_the_report_of_a_crash_goes_below_the_message_about_it_and_both_name_it(self, notifier, tmp_path):
+        file = tmp_path / "a-0123456789ab.html"
+        file.write_text("<html></html>")
+        with SlackApi() as slack:
+            one = notifier(
+                f"[channels.team]\ntype = 'slack'\ntoken = '{TOKEN}'\nchannel = '#x'\napi = '{slack.url}'\n"
+                "reports = true\nlifecycle = true\n[reports]\nenabled = true\n",
+                engine=(engine := Engine()),
+                report=lambda run_id, name: "https://reports/a.html",
+            )
+            parser, now = LogParser(), time.time()
+            engine.add_source("a", "a", "/logs/a.log")
+            rows = b"".join(LINE % (step, b"2.5") for step in range(40))
+            changes = list(engine.fold("a", parser.feed(rows), live=True, arrival=now, written=now))
+            one.tick(now)
+            trace = b'Traceback (most recent call last):\n  File "t.py", line 1, in f\nValueError: no\n'
+            changes += engine.fold("a", parser.feed(trace), live=True, arrival=now, written=now)
+            changes += engine.fold("a", parser.flush(), live=True, arrival=now, written=now)
+            changes += engine.tick(now + 60)
+            for each in changes:
+                one.submit(each)
+            one.tick(now + 60)
+            (_, watched), *_ = engine.runs()
+            for _ in range(2):  # as after a restart
+                one.attach(watched.run.id, "a", str(file), "40", now + 76)
+                one.tick(now + 77)
+            one.close()
+            (end,) = (each for each in slack.messages if each["text"].startswith("✗ Crashed"))
+            (crash,) = (each for each in slack.messages if each["text"].startswith("▲ Critical"))
+            assert ["Report: https://reports/a.html" in str(each) for each in (end, crash)] == [True, True]
+            assert [(each["thread_ts"], each["channel_id"]) for each in slack.files] == [(end["ts"], "C1")]
+
+    def test_uploads_without_reports_are_said_to_be_missing(self, notifier):
+        notices: list[str] = []
+        notifier("[channels.team]\ntype = 'slack'\ntoken = 't'\nchannel = '#x'\nreports = true\n", notices)
+        assert notices == ["channel team uploads reports, but [reports] enabled is false"]
 
     @pytest.mark.parametrize(
         ("config", "shown"),
