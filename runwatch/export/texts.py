@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from itertools import chain, islice
 from math import isnan
 from typing import IO
 
@@ -16,6 +16,9 @@ from runwatch.export.values import COLUMNS, KINDS, Floats, Values
 
 _NOT_FINITE = {"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'}
 """How JSON, which has no such numbers, says them: as protobuf's JSON does."""
+
+_LINES = 4096
+"""Lines written at once: memory for longer texts would be fetched again each time."""
 
 
 class Csv:
@@ -33,7 +36,7 @@ class Csv:
         head = _quoted(values.run, str(values.stage), values.source, rank, node)
         begins = [f"{head},{kind},{_quoted(name)}," for kind in KINDS for name in values.names]
         records = [f"{s},{e},{t},{n}," for s, e, t, n in zip(*_columns(values, ""), strict=True)]
-        self._file.write(_rows(values, begins, records, map(repr, values.value.tolist()), "\n"))
+        _put(self._file, values, begins, records, map(repr, values.value.tolist()), "\n")
 
     def close(self) -> None:
         """End the file."""
@@ -67,22 +70,31 @@ class JsonLines:
         texts: Iterable[str] = map(repr, values.value.tolist())
         if not np.isfinite(values.value).all():
             texts = map(_finite, texts)
-        self._file.write(_rows(values, begins, records, texts, "}\n"))
+        _put(self._file, values, begins, records, texts, "}\n")
 
     def close(self) -> None:
         """End the file."""
         self._file.flush()
 
 
-def _rows(
-    values: Values, begins: Sequence[str], records: Sequence[str], numbers: Iterable[str], end: str
-) -> bytes:
-    """Return a line for each value: how it begins by its kind and metric, its record, the number and `end`."""
+def _put(
+    file: IO[bytes],
+    values: Values,
+    begins: Sequence[str],
+    records: Sequence[str],
+    numbers: Iterable[str],
+    end: str,
+) -> None:
+    """Write a line for each value: how it begins by its kind and metric, its record, the number and `end`."""
     begins = [end + begin for begin in begins]
     first = map(begins.__getitem__, (values.kind * len(values.names) + values.metric).tolist())
     middle = map(records.__getitem__, values.record.tolist())
-    text = "".join(chain.from_iterable(zip(first, middle, numbers, strict=True)))
-    return (text[len(end) :] + end).encode("utf-8", "replace")
+    lines = zip(first, middle, numbers, strict=True)
+    cut = len(end)
+    while text := "".join(chain.from_iterable(islice(lines, _LINES))):
+        file.write(memoryview(text.encode("utf-8", "replace"))[cut:])
+        cut = 0
+    file.write(end.encode())
 
 
 def _columns(values: Values, nothing: str) -> tuple[Iterable[str], ...]:
