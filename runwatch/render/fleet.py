@@ -216,12 +216,17 @@ def _step(row: RunRow, width: int, glyphs: Glyphs) -> Row:
 
 
 def _eta(row: RunRow, width: int, glyphs: Glyphs) -> Row:
-    if states.ended(row.phase) or row.progress.eta_seconds is None:
+    if (left := _left(row)) is None:
         return []
     text = plain.eta(row.progress, glyphs).removeprefix("ETA ")
-    for shorter in (text.partition(f" {glyphs.spread}")[0], numbers.brief(row.progress.eta_seconds)):
+    for shorter in (text.partition(f" {glyphs.spread}")[0], numbers.brief(left)):
         text = text if cells.width(text) <= width else shorter
     return [(text, "")]
+
+
+def _left(row: RunRow) -> float | None:
+    """Return the seconds that are left; None where that is not known."""
+    return plain.current(row.progress, row.phase, row.age).eta_seconds
 
 
 def _loss(row: RunRow, width: int, glyphs: Glyphs) -> Row:
@@ -279,7 +284,7 @@ COLUMNS = (
     Column("progress", ((11, 8),), 20, _bar, lambda row: row.progress.fraction, falls=True),
     Column("done", ((2, 4),), 4, _done, lambda row: row.progress.fraction, right=True, falls=True),
     Column("step", ((10, 8),), 21, _step, lambda row: row.progress.step, right=True, falls=True),
-    Column("ETA", ((5, 7),), 12, _eta, lambda row: row.progress.eta_seconds, right=True),
+    Column("ETA", ((5, 7),), 12, _eta, _left, right=True),
     Column("loss", ((3, 6),), 7, _loss, lambda row: row.loss, right=True),
     Column("trend", ((12, 8),), TREND, _trend, lambda row: None),
     Column(

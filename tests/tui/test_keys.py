@@ -258,7 +258,7 @@ async def test_the_run_that_somebody_compares_stays(open_app):
     async with open_app(make=most_urgent_last(shown)) as s:
         await s.press("c")
         shown.reverse()
-        await s.press("space", "enter")
+        await s.press("m", "enter")
         assert (s.scene.run.id, s.engine.view.compare) == ("b.log#1", ("a.log#1",))
 
 

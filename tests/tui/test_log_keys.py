@@ -67,10 +67,10 @@ async def test_wrap(open_app):
 async def test_log_filters_and_marks(open_app):
     log = tuple((n, f"[rank{n % 2}] step {n} ok") for n in range(1, 60))
     async with open_app((100, 30), log=log) as s:
-        await s.press("4", "m")
+        await s.press("4", "p")
         assert "only rank 0" in s.drawn("#log-view")
         assert "[rank1]" not in s.drawn("#log-view")
-        await s.press("m", "m")
+        await s.press("p", "p")
         assert "only" not in s.drawn("#log-view").splitlines()[0]
         await s.press("slash", *"step 5", "enter", "ampersand")
         shown = [line for line in s.drawn("#log-view").splitlines()[1:] if "step" in line]

@@ -135,11 +135,25 @@ class RunScreen(Screen[None], inherit_bindings=False):
         """Return whether an action would do something now."""
         if action == "link":
             return self.scene.run is not None and bool(self.scene.run.link)
-        # Back from the overview leads nowhere, except out of a cursor.
-        return action != "back" or self.view != actions.OVERVIEW or self.scene.cursor is not None
+        return True
+
+    def label(self, action: str, usual: str) -> str:
+        """Return the word of an action for the footer, where the picture decides it; else the usual one."""
+        if action == "pause":
+            played = self.scene.replay
+            return "Resume" if self.scene.paused or (played and played.state == "paused") else usual
+        return "" if action == "back" and self.view == self.top() and not self.inside() else usual
+
+    def inside(self) -> bool:
+        """Return whether there is something in this view to go back from, such as a cursor."""
+        return self.scene.cursor is not None
+
+    def top(self) -> str:
+        """Return the view from which no key leads back: the list of runs where there are several."""
+        return actions.RUNS if len(self.scene.runs) > 1 else actions.OVERVIEW
 
     def do_back(self) -> None:
-        """Leave for the overview."""
+        """Go one level up."""
         self.runwatch.do_back()
 
     def tick(self) -> None:

@@ -27,8 +27,6 @@ class ChartScreen(PointedScreen, ZoomScreen):
         scene = self.scene
         if action == "follow":
             return scene.cursor is not None or scene.right is not None
-        if action == "back" and scene.right is not None:
-            return True
         if action == "axis":
             return len(scene.axes()) > 1
         if action == "compare":
@@ -36,6 +34,10 @@ class ChartScreen(PointedScreen, ZoomScreen):
         if action == "at_log":
             return scene.cursor is not None
         return super().can(action) and (action not in _NEED_CHARTS or bool(self.visible_charts()))
+
+    def inside(self) -> bool:
+        """Return whether there is something in this view to go back from."""
+        return self.scene.right is not None or super().inside()
 
     def do_back(self) -> None:
         """Close the zoom, else drop the cursor, else follow the newest."""
@@ -119,7 +121,7 @@ class ChartScreen(PointedScreen, ZoomScreen):
 
     def _compare(self, chosen: tuple[str, ...] | None) -> None:
         if chosen is not None:
-            self.scene.compare = chosen
+            self.scene.lay_over(chosen)
             self.show()
 
     def do_at_log(self) -> None:

@@ -93,9 +93,11 @@ class Runs(FilterScreen, ListScreen):
             return len(self.table.marked) > 1 or (self.length() > 0 and len(self.scene.runs) > 1)
         if action == "silence":
             return self.length() > 0 and self.scene.link == "live"
-        if action == "back" and self.table.marked:
-            return True
         return super().can(action)
+
+    def inside(self) -> bool:
+        """Return whether there is something in this view to go back from."""
+        return bool(self.table.marked) or super().inside()
 
     def length(self) -> int:
         """Return how many runs there are."""
@@ -132,7 +134,7 @@ class Runs(FilterScreen, ListScreen):
 
     def _compare(self, others: tuple[str, ...] | None) -> None:
         if others is not None:
-            self.scene.compare = others
+            self.scene.lay_over(others)
             self.runwatch.open_view(actions.OVERVIEW)
 
     def do_silence(self) -> None:

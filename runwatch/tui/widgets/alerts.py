@@ -161,8 +161,8 @@ def _elsewhere(scene: Scene) -> list[Row]:
     count = scene.elsewhere()
     if not count:
         return []
-    said = f"{count} critical alert{'s' if count > 1 else ''} in other runs: "
-    return [[("  ", ""), (said, "crit"), (str(actions.VIEWS.index(actions.RUNS)), "key")]]
+    said = f"{count} critical alert{'s' if count > 1 else ''} in other runs"
+    return [[("  ", ""), (said, "crit"), ("  press ", "dim"), (str(actions.VIEWS.index(actions.RUNS)), "key")]]
 
 
 def first_shown(heights: list[int], at: int, room: int) -> int:
