@@ -64,7 +64,7 @@ def eta(progress: Progress, glyphs: Glyphs = UNICODE) -> str:
 
 
 def current(progress: Progress, phase: str, age: float | None) -> Progress:
-    """Return how far a run is; one that is not known to advance has no ETA. `age` is that of its newest line."""
+    """Return how far a run is, without an ETA if it is not known to advance. `age`: of its newest line."""
     if states.advances(phase) and not stale(progress, age):
         return progress
     return msgspec.structs.replace(progress, eta_seconds=None, eta_spread=None)

@@ -86,7 +86,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("quit", ("q", "ctrl+c", "ctrl+q"), "Quit", "leave", "everywhere", _ALL, 0),
     Action("help", ("?", "f1"), "Help", "the keys, and what is on the screen", "everywhere", _ALL, 1),
     Action("guide", ("i",), "", "what each area of this view is, one after the other", "everywhere", _ALL),
-    Action("back", ("escape",), "Back", "one level up; clear the cursor, close a card", "everywhere", _ALL, 5),
+    Action("back", ("escape",), "Back", "one level up; clear the cursor", "everywhere", _ALL, 5),
     Action("palette", (":", "ctrl+p"), "Cmd", "find and run any command", "everywhere", rank=6),
     Action("suspend", ("ctrl+z",), "", "back to the shell; fg returns here", "everywhere", _ALL),
     Action("retry", ("R",), "Watch again", "watch again after that stopped", "everywhere", rank=2),

@@ -146,7 +146,7 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
 
     def _unsilence(self, chosen: tuple[str, ...] | None) -> None:
         for silence in chosen or ():
-            self.link.send(protocol.Unsilence(silence))
+            self.link.send(protocol.Unsilence(silence, silencing.number()))
 
     def on_link_lost(self, event: LinkLost) -> None:
         """Keep the last picture and say that it is the last; leave if there never was one."""

@@ -16,10 +16,11 @@ from runwatch.core.snapshot import (
     Replay,
     RunRow,
     RunView,
+    Silenced,
     Snapshot,
     stale,
 )
-from runwatch.render import plain, states, xaxis
+from runwatch.render import numbers, plain, states, xaxis
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.smooth import FACTORS
@@ -314,6 +315,16 @@ class Scene:
     def name_of(self, run: str) -> str:
         """Return the name of a run by its id."""
         return next((row.name for row in self.runs if row.id == run), run)
+
+    def silenced(self, name: str) -> Silenced | None:
+        """Return what silences an incident or a run, by its id; None where it is sent."""
+        found = self.snapshot.silenced.get(name) if self.snapshot else None
+        return found if found is not None and found.ends > self.engine_time() else None
+
+    def silence_left(self, name: str) -> str:
+        """Return `silenced 58m` for an incident or a run, by its id; "" where it is sent."""
+        found = self.silenced(name)
+        return f"silenced {numbers.brief(found.ends - self.engine_time())}" if found else ""
 
     def latest(self, metric: str) -> Latest | None:
         """Return the newest value of a metric."""

@@ -12,10 +12,11 @@ import pytest
 from runwatch.alerts.incidents.incidents import Change
 from runwatch.alerts.routing.silences import InMemory, silence
 from runwatch.config.loader import read
-from runwatch.core.snapshot import IncidentRow
+from runwatch.core.snapshot import IncidentRow, Progress, RunRow, RunView, Snapshot
 from runwatch.parsers.log import LogParser
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.service.notify import Notifier
+from runwatch.watcher.service.silenced import marked
 from runwatch.watcher.service.sockets import state_directory
 
 from ..alerts.endpoints import HttpServer
@@ -402,3 +403,22 @@ def test_nothing_that_is_kept_or_reported_holds_a_secret_that_a_server_repeats(n
     for secret in (token, key, key[1:]):
         assert secret.encode() not in kept
         assert secret not in "".join(notices)
+
+
+def test_a_picture_says_which_alerts_and_runs_are_silenced():
+    row = IncidentRow("i1", "exp", "hang", "critical", "firing", "no progress")
+    other = IncidentRow("i2", "exp", "crash", "critical", "firing", "crashed")
+    run = RunView("r1", "exp", "training", Progress(), incidents=(row, other))
+    rows = (RunRow("r1", "exp", "training", Progress()), RunRow("r2", "base", "training", Progress()))
+    shown = Snapshot(1000.0, rows, run)
+
+    def said(*texts):
+        made = [silence([text], 60.0, now=1000.0) for text in texts]
+        return {name: found.ends for name, found in marked(shown, made, "login03").silenced.items()}
+
+    assert marked(shown, [], "login03") is shown
+    assert said("rule=hang") == {"i1": 1060.0}, "a run of which something is sent is not silenced"
+    assert said("run=exp") == {"i1": 1060.0, "i2": 1060.0, "r1": 1060.0}
+    assert said("host=elsewhere", "run=gone") == {}
+    over = silence(["run=exp"], 60.0, now=900.0)
+    assert marked(shown, [over], "login03").silenced == {}

@@ -43,11 +43,18 @@ class RunScreen(Screen[None], inherit_bindings=False):
         """What the app can be asked for."""
         return api(self.app)
 
+    bar_below: ClassVar[bool] = False
+    """Whether the incident bar is below the body, whose rows keep their place when it grows."""
+
     def compose(self) -> ComposeResult:
         """Lay out header, body and footer."""
         yield Head(self.view)
-        yield IncidentBar()
-        yield from self.body()
+        if self.bar_below:
+            yield from self.body()
+            yield IncidentBar()
+        else:
+            yield IncidentBar()
+            yield from self.body()
         yield from self.below()
         yield ReplayBar()
         yield Hint(self.view)

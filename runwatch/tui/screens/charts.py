@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from runwatch.render import chart
 from runwatch.render.smooth import FACTORS
 from runwatch.tui.cycle import following
@@ -175,7 +177,8 @@ class ChartScreen(PointedScreen, ZoomScreen):
         self.show()
 
 
-def compare_with(scene: Scene, here: str | None) -> Pick:
+def compare_with(scene: Scene, here: str | None, marked: Container[str] = ()) -> Pick:
     """Return the question which runs are laid over the charts of the one with that id."""
     rows = [(row.id, row.name) for row in scene.runs if row.id != here]
-    return Pick("compare with", rows, set(scene.compare), MOST_COMPARED)
+    asked = f"1 marked: {scene.name_of(here)}. Compare it with which?" if here and here in marked else ""
+    return Pick("compare with", rows, set(scene.compare), MOST_COMPARED, asked=asked)

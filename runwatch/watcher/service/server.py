@@ -335,7 +335,8 @@ class Server:
 
     def picture(self, view: protocol.View, now: float) -> bytes:
         """Return the frame for a view, encoded."""
-        return self._frames.frame(tuple(self.shown.values()), view, now, self.notices)
+        silences = self.notifier.silences()
+        return self._frames.frame(tuple(self.shown.values()), view, now, self.notices, silences)
 
     def control(self, action: str, amount: float) -> str:
         """Refuse: what is watched cannot be played otherwise. Raises ValueError."""
