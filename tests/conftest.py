@@ -4,6 +4,9 @@ Hypothesis tries the same examples every time, so that a run says something abou
 the change and not about its luck: by default a few of them, with RUNWATCH_DEEP=1
 (`make test-more`) as many as each test says. RUNWATCH_FUZZ=N tries N times as many, at random.
 
+Of a test marked `few(n)`, n of its cases are tried by default and the others are `deep`; all if
+tests are asked for by name (-k).
+
 RUNWATCH_SHUFFLE=SEED runs the tests in another order.
 """
 
@@ -25,7 +28,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("same")
-FEWER = 1 if {"RUNWATCH_DEEP", "RUNWATCH_FUZZ"} & os.environ.keys() else 4
+FEWER = 1 if {"RUNWATCH_DEEP", "RUNWATCH_FUZZ"} & os.environ.keys() else 8
 """By how much fewer examples are tried than a test says."""
 LEAST = 2
 if FEWER > 1:  # no examples made of the numbers and words in our modules, which are read for that: a second
@@ -57,7 +60,10 @@ def _state(tmp_path_factory, monkeypatch):
     monkeypatch.setattr("runwatch.parsers.formats._troubles", [])  # a command has a process of its own
 
 
-def pytest_collection_modifyitems(items):
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what is deep
+def pytest_collection_modifyitems(config, items):
+    if not config.option.keyword:
+        _thin(items)
     if FEWER > 1:
         for test in {item.function for item in items if is_hypothesis_test(getattr(item, "function", None))}:
             said = getattr(test, "_hypothesis_internal_use_settings", settings.default)
@@ -65,3 +71,16 @@ def pytest_collection_modifyitems(items):
             test._hypothesis_internal_use_settings = settings(said, max_examples=tried)
     if "RUNWATCH_SHUFFLE" in os.environ:
         random.Random(os.environ["RUNWATCH_SHUFFLE"]).shuffle(items)
+
+
+def _thin(items):
+    """Leave `few(n)` n of the cases of a test, evenly spread; the others are deep."""
+    cases = {}
+    for item in items:
+        if (few := item.get_closest_marker("few")) and not item.get_closest_marker("deep"):
+            cases.setdefault(item.nodeid.partition("[")[0], (few.args[0], []))[1].append(item)
+    for count, all_of_them in cases.values():
+        kept = {index * len(all_of_them) // count for index in range(count)}
+        for index, item in enumerate(all_of_them):
+            if index not in kept:
+                item.add_marker(pytest.mark.deep)

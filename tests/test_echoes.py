@@ -116,6 +116,7 @@ def steady(i: int, rng: random.Random) -> str:
     return stamped(7 * i, bare(i // 4, 3 - i / 99))
 
 
+@pytest.mark.few(7)
 @pytest.mark.parametrize("single", [rounded, scores, noisy, running_mean, scheduled, close_at_first, steady])
 @pytest.mark.parametrize("seed", range(3))
 def test_what_one_process_prints_is_not_touched(single, seed):

@@ -9,8 +9,6 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 STYLE = ROOT / "docs" / "style.md"
 PAGES = sorted(
@@ -49,8 +47,18 @@ def prose(path: Path) -> Iterator[tuple[int, str]]:
                 yield node.lineno + offset, re.sub(r"`[^`]*`", "", line)
 
 
-@pytest.mark.parametrize("path", [*PAGES, *MODULES], ids=lambda path: str(path.relative_to(ROOT)))
-def test_plain_words(path):
-    name, avoided = str(path.relative_to(ROOT)), words()
-    found = [f"{name}:{at}: {hit[0]!r}" for at, line in prose(path) for hit in avoided.finditer(line)]
+def suspected(path: Path, avoided: re.Pattern[str]) -> bool:
+    """Return whether a word to avoid is in a file, also where a string is written in pieces: few files are parsed."""
+    return bool(avoided.search(re.sub(r"""["']\s+[frb]*["']""", "", path.read_text())))
+
+
+def test_plain_words():
+    avoided = words()
+    found = [
+        f"{path.relative_to(ROOT)}:{at}: {hit[0]!r}"
+        for path in (*PAGES, *MODULES)
+        if suspected(path, avoided)
+        for at, line in prose(path)
+        for hit in avoided.finditer(line)
+    ]
     assert not found, "docs/style.md says what to write instead:\n" + "\n".join(found)

@@ -20,6 +20,9 @@ An incoming webhook is an address that posts to one channel. To get one (two min
   1. https://api.slack.com/apps -> Create New App -> From scratch; choose a name and your workspace.
   2. Incoming Webhooks -> switch them on -> Add New Webhook to Workspace -> choose the channel.
   3. Copy the address: https://hooks.slack.com/services/...
+
+To get threads, plots and reports of runs as files, use a bot token instead (docs/alerts.md).
+Its app needs the scopes chat:write, files:write, files:read and channels:history.
 """
 KEPT = "slack-webhook"
 

@@ -88,6 +88,8 @@ class ReportsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Write a report of each run that ends while the daemon watches it."""
     directory: str = ""
     """Where reports are written. By default `reports` in the state directory."""
+    url: str = ""
+    """Web address at which you serve that directory. Messages then link to reports there."""
     form: Literal["html", "markdown", "json"] = "html"
     """html, markdown or json."""
     keep: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 100

@@ -451,6 +451,15 @@ class Replay(msgspec.Struct, frozen=True):
     """When incidents began, as far as it was played at any time."""
 
 
+class Silenced(msgspec.Struct, frozen=True):
+    """Of what nothing is sent for a while, because a person said so."""
+
+    ends: float
+    """Unix time."""
+    ids: tuple[str, ...]
+    """The silences that are about it."""
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """Everything one frame of a screen needs."""
 
@@ -469,3 +478,5 @@ class Snapshot(msgspec.Struct, frozen=True):
     """Seconds since this was true, if it is out of reach."""
     replay: Replay | None = None
     """Where a finished run is played, not watched."""
+    silenced: dict[str, Silenced] = {}
+    """By the id of an incident or a run; of runs those that are silenced as a whole."""

@@ -36,9 +36,9 @@ class Parquet:
         pa, rows = self._pa, len(values)
         constant = (values.run, values.stage, values.source, values.rank, values.node)
         types = self._schema.types
-        kinds, names = np.array(KINDS, object), np.array(values.names, object)
-        arrays = [pa.array([each] * rows, types[at]) for at, each in enumerate(constant)]
-        arrays += [pa.array(kinds[values.kind], types[5]), pa.array(names[values.metric], types[6])]
+        arrays = [pa.repeat(pa.scalar(each, types[at]), rows) for at, each in enumerate(constant)]
+        arrays += [pa.array(KINDS).take(pa.array(values.kind))]
+        arrays += [pa.array(values.names, types[6]).take(pa.array(values.metric))]
         arrays += [self._known(column) for column in (values.step, values.epoch, values.time)]
         arrays += [pa.array(values.line.astype(np.int64)), pa.array(values.value)]
         self._parts.append(pa.Table.from_arrays(arrays, schema=self._schema))

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from runwatch.core.metrics import EPOCH
 from runwatch.core.text import plain, shown
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 COLUMNS = (
     "run", "stage", "source", "rank", "node", "kind", "metric", "step", "epoch", "time", "line", "value",
@@ -28,7 +30,7 @@ _OF_NAME = {"train": 0, "val": 1, "test": 2}
 _ODD = re.compile(r"[^\w.+=-]+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Values:
     """Values that one source reported of one run, in the order of the log."""
 
@@ -40,8 +42,8 @@ class Values:
     node: int | None
     names: tuple[str, ...]
     """Metrics; `metric` says which of them a value is of."""
-    metric: NDArray[np.int64]
-    kind: NDArray[np.int64]
+    metric: Ints
+    kind: Ints
     """Which of KINDS."""
     step: Floats
     """NaN where the log prints none; so are epoch and time."""
@@ -53,6 +55,17 @@ class Values:
 
     def __len__(self) -> int:
         return len(self.value)
+
+    @cached_property
+    def first(self) -> Ints:
+        """Where each record begins: neighbors with the same step, epoch, time and line."""
+        columns = np.stack([self.step, self.epoch, self.time, self.line]).view(np.int64)
+        return np.flatnonzero(np.diff(columns, prepend=~columns[:, :1]).any(axis=0))
+
+    @cached_property
+    def record(self) -> Ints:
+        """Which record each value is of."""
+        return np.repeat(np.arange(len(self.first)), np.diff(self.first, append=len(self)))
 
 
 def values_of(

@@ -27,6 +27,8 @@ EDGE = 2
 MARKED = "+"
 TREND = 32
 """Widest sparkline."""
+_LEAST_ALERT = 12
+"""Cells in which an alert says something next to a note."""
 _OLD = 60.0
 """Seconds after which the age of a run that has not ended is worth a look."""
 _UNITS = {TOKENS_PER_SEC: "tok/s", SAMPLES_PER_SEC: "smp/s"}
@@ -72,10 +74,12 @@ class Heading:
     text: str
 
 
-def layout(rows: Sequence[RunRow], width: int, glyphs: Glyphs = UNICODE) -> list[Place]:
-    """Return the columns that fit into `width` cells, from left to right."""
+def layout(rows: Sequence[RunRow], width: int, glyphs: Glyphs = UNICODE, note: int = 0) -> list[Place]:
+    """Return the columns that fit into `width` cells, from left to right; a note takes `note` cells."""
     known = [column for column in COLUMNS if _shown(column, rows)]
     wanted = {column.name: _wanted(column, rows, glyphs) for column in known}
+    noted = "alerts" if "alerts" in wanted else "name"
+    wanted[noted] += note + GAP if note else 0
     taken: dict[str, int] = {}
     room = width - EDGE
     asked = sorted((rank, column.name, least) for column in known for rank, least in column.asks)
@@ -129,12 +133,28 @@ def line(
     here: bool = False,
     marked: bool = False,
     name: str = "",
+    note: str = "",
 ) -> Row:
-    """Return one run: its cells, `here` if it is selected; `name` is shown instead of its own, if given."""
+    """Return one run: its cells, `here` if it is selected; `name` is shown instead of its own, if given.
+
+    `note` follows its alerts; its name where no run has any.
+    """
+    noted_at = "alerts" if any(place.column.name == "alerts" for place in places) else "name"
     out: Row = [(glyphs.pointer if here else " ", "key"), (MARKED if marked else " ", "key")]
     for number, place in enumerate(places):
         known = [(name, "")] if name and place.column.name == "name" else None
-        cell = known or place.column.cell(row, place.width, glyphs) or [("-", "dim")]
+        noted = note if place.column.name == noted_at else ""
+        room = place.width - (cells.width(noted) + GAP if noted else 0)
+        if noted and room < _LEAST_ALERT:
+            sign, _, role = states.phase_tag("", glyphs, row.critical, row.warning)
+            cell = [(f"{sign} " if row.critical or row.warning else "", role), (noted, "dim")]
+        else:
+            cell = known or place.column.cell(row, room, glyphs) or [("-", "dim")]
+            if noted:
+                cell = [
+                    *cells.fit(cell, min(room, cells.row_width(cell)), glyphs.ascii),
+                    (f"  {noted}", "dim"),
+                ]
         cell = cells.fit(cell, min(place.width, cells.row_width(cell)), glyphs.ascii)
         blank: Segment = (" " * (place.width - cells.row_width(cell)), "")
         gap = " " * (GAP if number < len(places) - 1 else 0)
@@ -216,12 +236,17 @@ def _step(row: RunRow, width: int, glyphs: Glyphs) -> Row:
 
 
 def _eta(row: RunRow, width: int, glyphs: Glyphs) -> Row:
-    if states.ended(row.phase) or row.progress.eta_seconds is None:
+    if (left := _left(row)) is None:
         return []
     text = plain.eta(row.progress, glyphs).removeprefix("ETA ")
-    for shorter in (text.partition(f" {glyphs.spread}")[0], numbers.brief(row.progress.eta_seconds)):
+    for shorter in (text.partition(f" {glyphs.spread}")[0], numbers.brief(left)):
         text = text if cells.width(text) <= width else shorter
     return [(text, "")]
+
+
+def _left(row: RunRow) -> float | None:
+    """Return the seconds that are left; None where that is not known."""
+    return plain.current(row.progress, row.phase, row.age).eta_seconds
 
 
 def _loss(row: RunRow, width: int, glyphs: Glyphs) -> Row:
@@ -279,7 +304,7 @@ COLUMNS = (
     Column("progress", ((11, 8),), 20, _bar, lambda row: row.progress.fraction, falls=True),
     Column("done", ((2, 4),), 4, _done, lambda row: row.progress.fraction, right=True, falls=True),
     Column("step", ((10, 8),), 21, _step, lambda row: row.progress.step, right=True, falls=True),
-    Column("ETA", ((5, 7),), 12, _eta, lambda row: row.progress.eta_seconds, right=True),
+    Column("ETA", ((5, 7),), 12, _eta, _left, right=True),
     Column("loss", ((3, 6),), 7, _loss, lambda row: row.loss, right=True),
     Column("trend", ((12, 8),), TREND, _trend, lambda row: None),
     Column(

@@ -7,9 +7,11 @@ import re
 import time
 from collections.abc import Mapping
 
+import msgspec
+
 from runwatch.core.metrics import label
-from runwatch.core.snapshot import IncidentRow, Progress
-from runwatch.render import numbers
+from runwatch.core.snapshot import IncidentRow, Progress, stale
+from runwatch.render import numbers, states
 from runwatch.render.glyphs import UNICODE, Glyphs
 
 _RESULTS = 12
@@ -59,6 +61,13 @@ def eta(progress: Progress, glyphs: Glyphs = UNICODE) -> str:
     if spread is not None and spread >= 1.0:
         text += f" {glyphs.spread}{numbers.brief(spread)}"
     return text
+
+
+def current(progress: Progress, phase: str, age: float | None) -> Progress:
+    """Return how far a run is, without an ETA if it is not known to advance. `age`: of its newest line."""
+    if states.advances(phase) and not stale(progress, age):
+        return progress
+    return msgspec.structs.replace(progress, eta_seconds=None, eta_spread=None)
 
 
 def no_eta(progress: Progress) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runwatch.core.snapshot import RunRow
-from runwatch.render import numbers, states
+from runwatch.render import numbers, plain, states
 from runwatch.render.glyphs import UNICODE, Glyphs
 
 OLD = 3600.0
@@ -37,7 +37,7 @@ def _counts(row: RunRow) -> bool:
 
 
 def _parts(row: RunRow) -> list[str]:
-    progress, parts = row.progress, []
+    progress, parts = plain.current(row.progress, row.phase, row.age), []
     if row.phase not in ("training", "evaluating", "checkpointing", "warmup"):
         parts.append(states.phase_word(row.phase))
     if progress.step is not None:
@@ -46,6 +46,6 @@ def _parts(row: RunRow) -> list[str]:
         parts.append(numbers.percent(progress.fraction, 0))
     if row.loss is not None or row.loss_text:
         parts.append("loss " + (row.loss_text if row.loss is None else numbers.si(row.loss, 3)))
-    if progress.eta_seconds is not None and not states.ended(row.phase):
+    if progress.eta_seconds is not None:
         parts.append(f"eta {numbers.brief(progress.eta_seconds)}")
     return parts

@@ -30,6 +30,8 @@ _PHASES: dict[str, tuple[str, str]] = {
 }
 AT_WORK = frozenset({"training", "evaluating", "checkpointing"})
 """Phases in which steps are expected."""
+_HELD = frozenset({"reading", "stalled", "blind", "unknown"})
+"""Phases of a run of which nobody knows that it advances."""
 _SEVERITIES: dict[str, tuple[str, str]] = {
     "critical": ("CRIT", "crit"),
     "warning": ("WARN", "warn"),
@@ -75,6 +77,11 @@ def phase_tag(
 def ended(phase: str) -> bool:
     """Return whether a run in this phase prints nothing more."""
     return phase in ENDED
+
+
+def advances(phase: str) -> bool:
+    """Return whether a run in this phase is known to continue: only then is there time left."""
+    return not ended(phase) and phase not in _HELD
 
 
 def urgency(row: IncidentRow) -> tuple[int, int, float]:

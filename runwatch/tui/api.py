@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 from textual.app import App
 from textual.screen import Screen
 
-from runwatch.tui.actions import Registry
+from runwatch.tui.actions import Action, Registry
 from runwatch.tui.hints import Hints
 from runwatch.tui.link import Link
 from runwatch.tui.scene import Scene
@@ -45,6 +45,9 @@ class AppApi(Protocol):
     def offered(self, action: str) -> bool:
         """Return whether an action does something in the view, also when something is over it."""
 
+    def label(self, action: Action) -> str:
+        """Return the word of an action in the footer now; "" leaves it out."""
+
     def action_do(self, action: str) -> None:
         """Carry out an action of the registry."""
 
@@ -52,7 +55,7 @@ class AppApi(Protocol):
         """Bring up a view, and carry out an action there."""
 
     def do_back(self) -> None:
-        """Drop the cursor, else go back to the overview."""
+        """Drop the cursor, else go one level up."""
 
     def leave(self, code: int) -> bool:
         """Exit with that code; return False if nothing runs."""

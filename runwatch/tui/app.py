@@ -20,7 +20,7 @@ from textual.screen import Screen
 from runwatch.core.errors import ExitCode, RunwatchError
 from runwatch.render.glyphs import glyphs
 from runwatch.tui import actions, capture, deferred, paint, silencing, themes
-from runwatch.tui.actions import Registry
+from runwatch.tui.actions import Action, Registry
 from runwatch.tui.api import Rules, api
 from runwatch.tui.hints import Hints
 from runwatch.tui.link import Answered, Link, LinkLost
@@ -146,7 +146,7 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
 
     def _unsilence(self, chosen: tuple[str, ...] | None) -> None:
         for silence in chosen or ():
-            self.link.send(protocol.Unsilence(silence))
+            self.link.send(protocol.Unsilence(silence, silencing.number()))
 
     def on_link_lost(self, event: LinkLost) -> None:
         """Keep the last picture and say that it is the last; leave if there never was one."""
@@ -191,6 +191,11 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
     def offered(self, action: str) -> bool:
         """Return whether an action does something in the view, also when something is over it."""
         return self.view is not None and self._does(self.view, action)
+
+    def label(self, action: Action) -> str:
+        """Return the word of an action in the footer now."""
+        view = self.view
+        return action.label if view is None else view.label(action.id, action.label)
 
     def _does(self, screen: Screen[Any], action: str) -> bool:
         if not screen.is_mounted:

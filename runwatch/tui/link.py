@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 Answer: TypeAlias = protocol.Done | protocol.Refused | protocol.SilenceList | protocol.Series
+Asked: TypeAlias = protocol.Silence | protocol.Unsilence
 _CLOSED = "the process that reads the log ended"
 _NEVER = "the process that reads the log ended before it began: set RUNWATCH_ENGINE_LOG=FILE to see why"
 
@@ -43,8 +44,8 @@ class LinkLost(Message, bubble=False):
 class Answered(Message, bubble=False):
     """The engine answers a request: in words, or with what was asked for."""
 
-    def __init__(self, reply: Answer, asked: protocol.Silence | None = None) -> None:
-        """`asked`: the silence that it is about."""
+    def __init__(self, reply: Answer, asked: Asked | None = None) -> None:
+        """`asked`: the silence that it is about, or the end of one."""
         super().__init__()
         self.reply, self.asked = reply, asked
 
@@ -57,7 +58,7 @@ class Link:
         self._target = target
         self._client: Client | None = None
         self._view: protocol.View | None = None
-        self._silences: dict[int, protocol.Silence] = {}
+        self._silences: dict[int, Asked] = {}
         """Those that were asked for and are not answered, by id."""
         self.snapshot: Snapshot | None = None
 
@@ -88,7 +89,7 @@ class Link:
             reason = f"broken connection: {error}"
         self._target.post_message(LinkLost(self, reason, exit_code))
 
-    def _asked(self, reply: Answer) -> protocol.Silence | None:
+    def _asked(self, reply: Answer) -> Asked | None:
         return self._silences.pop(reply.id, None) if isinstance(reply, protocol.Done) else None
 
     def show(self, view: protocol.View) -> None:
@@ -101,7 +102,7 @@ class Link:
     def send(self, request: protocol.Request) -> None:
         """Send one request; without a connection it is dropped."""
         if self._client is not None:
-            if isinstance(request, protocol.Silence):
+            if isinstance(request, Asked):
                 self._silences[request.id] = request
             self._client.send(request)
 

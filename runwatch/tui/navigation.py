@@ -53,12 +53,15 @@ class NavigationApp(App[int], inherit_bindings=False):
         self.refresh_view()
 
     def do_back(self) -> None:
-        """Drop the cursor, else go back to the overview."""
+        """Drop the cursor, else go one level up: to the overview, from there to the list of several runs."""
+        view = self.view
         if self.scene.cursor is not None:
             self.scene.cursor = None
             self.refresh_view()
-        elif self.view is not None and self.view.view != actions.OVERVIEW:
-            self.open_view(actions.OVERVIEW)
+        elif view is not None and view.view != view.top():
+            self.open_view(actions.OVERVIEW if view.view != actions.OVERVIEW else actions.RUNS)
+        else:
+            self.say("nothing to go back to; q leaves")
 
     def open_view(self, name: str) -> None:
         """Bring up a view; the overview with all its panels."""

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import msgspec
-
 from runwatch.core.run_order import begun
 from runwatch.core.snapshot import (
     Columns,
@@ -18,10 +16,11 @@ from runwatch.core.snapshot import (
     Replay,
     RunRow,
     RunView,
+    Silenced,
     Snapshot,
     stale,
 )
-from runwatch.render import states, xaxis
+from runwatch.render import numbers, plain, states, xaxis
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.smooth import FACTORS
@@ -78,8 +77,8 @@ class Scene:
     """First and last step of the range that is being picked with the mouse."""
     marks: bool = True
     """Whether charts show marks and shades."""
-    compare: tuple[str, ...] = ()
-    """Ids of other runs that are laid over the charts."""
+    overlays: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Run -> ids of the runs that are laid over its charts: they belong to it, and to no other."""
     cursor: float | None = None
     """Step of the hairline in all charts."""
     measure: str = ""
@@ -113,6 +112,23 @@ class Scene:
         """How far a replay is; None where a run is watched."""
         return self.snapshot.replay if self.snapshot else None
 
+    @property
+    def compare(self) -> tuple[str, ...]:
+        """Ids of other runs that are laid over the charts of this one."""
+        return self.overlays.get(self._shown(), ())
+
+    def lay_over(self, others: tuple[str, ...]) -> None:
+        """Lay other runs over the charts of this one."""
+        self.overlays[self._shown()] = others
+
+    def _inherit(self, before: str | None, now: str | None) -> None:
+        """Lay over the next attempt or stage of a run what was laid over the one before."""
+        if before in self.overlays and now is not None:
+            self.overlays.setdefault(now, self.overlays[before])
+
+    def _shown(self) -> str:
+        return self.run_id or (self.run.id if self.run else "")
+
     def accept(self, snapshot: Snapshot) -> None:
         """Take the newest picture, or keep it for later while paused."""
         self.link, self.reason = "live", ""
@@ -124,7 +140,9 @@ class Scene:
         self.due = max(0, self.due - 1)
         before = self.run.id if self.run else None
         if self.run and snapshot.run and self.run_id in {stage.id for stage in self.run.stages[-1:]}:
+            left = self.run_id
             self.run_id = next((stage.id for stage in snapshot.run.stages[-1:]), self.run_id)
+            self._inherit(left, self.run_id)
         if snapshot.run is None and snapshot.runs and self.run_id is not None:
             # It is known by another id now, or turned out to be no run.
             here = _source(self.run_id)
@@ -132,6 +150,8 @@ class Scene:
         self.snapshot, self.received = snapshot, self.clock() - snapshot.late
         if snapshot.lost:
             self.link, self.lost, self.reason = "lost", snapshot.lost, snapshot.advice
+        if snapshot.run and before and self.run_id is None and _source(before) == _source(snapshot.run.id):
+            self._inherit(before, snapshot.run.id)
         if snapshot.run is None or snapshot.run.id != before:
             self.columns.clear()
             self.cursor = self.log_source = self.right = self.picked = None
@@ -205,9 +225,9 @@ class Scene:
         return run is not None and not states.ended(run.phase) and stale(run.progress, age)
 
     def progress(self) -> Progress:
-        """Return how far the run is; where it is stale there is no ETA."""
-        known = self.run.progress if self.run is not None else Progress()
-        return msgspec.structs.replace(known, eta_seconds=None, eta_spread=None) if self.stale() else known
+        """Return how far the run is; where it does not advance there is no ETA."""
+        run = self.run
+        return Progress() if run is None else plain.current(run.progress, run.phase, self.age())
 
     def _newest(self) -> int | None:
         """Return the newest step of any metric."""
@@ -295,6 +315,16 @@ class Scene:
     def name_of(self, run: str) -> str:
         """Return the name of a run by its id."""
         return next((row.name for row in self.runs if row.id == run), run)
+
+    def silenced(self, name: str) -> Silenced | None:
+        """Return what silences an incident or a run, by its id; None where it is sent."""
+        found = self.snapshot.silenced.get(name) if self.snapshot else None
+        return found if found is not None and found.ends > self.engine_time() else None
+
+    def silence_left(self, name: str) -> str:
+        """Return `silenced 58m` for an incident or a run, by its id; "" where it is sent."""
+        found = self.silenced(name)
+        return f"silenced {numbers.brief(found.ends - self.engine_time())}" if found else ""
 
     def latest(self, metric: str) -> Latest | None:
         """Return the newest value of a metric."""

@@ -6,7 +6,7 @@ import itertools
 import time
 from collections.abc import Sequence
 
-from runwatch.core.snapshot import IncidentRow, RunRow
+from runwatch.core.snapshot import IncidentRow, RunRow, Silenced
 from runwatch.render import plain
 from runwatch.tui.screens.pick import Pick
 from runwatch.watcher import protocol
@@ -19,6 +19,8 @@ SPANS = {"15m": 900.0, "1h": 3600.0, "4h": 14_400.0, "1d": 86_400.0, RUN: 90 * 8
 _WORDS = {"15m": "15 minutes", "1h": "1 hour", "4h": "4 hours", "1d": "1 day", RUN: "until it is done"}
 _USUAL = "1h"
 """Where the pointer is at first."""
+AGAIN = "Unsilence"
+"""What the key does where a silence holds."""
 _DAY = 86_400.0
 _ids = itertools.count(1)
 
@@ -33,9 +35,10 @@ def how_long(row: IncidentRow) -> Pick:
     return _asked(f"{row.rule} of {row.run}")
 
 
-def how_long_runs(runs: Sequence[RunRow]) -> Pick:
-    """Return the question for how long nothing is sent about runs."""
-    return _asked(runs[0].name if len(runs) == 1 else f"these {len(runs)} runs")
+def how_long_runs(runs: Sequence[RunRow], marked: bool) -> Pick:
+    """Return the question for how long nothing is sent about runs; it says if they are those `marked`."""
+    names = ", ".join(run.name for run in runs)
+    return _asked(f"{len(runs)} marked: {names}," if marked else names)
 
 
 def request(row: IncidentRow, span: str, now: float) -> protocol.Silence:
@@ -56,6 +59,16 @@ def _request(matchers: tuple[str, ...], span: str, now: float, host: str = "") -
     return protocol.Silence(matchers, now + SPANS[span], "from the screen", host=host, id=next(_ids))
 
 
+def number() -> int:
+    """Return a number for a request that is answered."""
+    return next(_ids)
+
+
+def end(found: Silenced, host: str = "") -> list[protocol.Unsilence]:
+    """Return what asks the engine to end all that silences something."""
+    return [protocol.Unsilence(each, number(), host) for each in found.ids]
+
+
 def about(matchers: Sequence[str]) -> str:
     """Return what a silence is about: `hang of base-100`, or its matchers where they say more than that."""
     named = {name: value.strip('"') for name, is_, value in (text.partition("=") for text in matchers) if is_}
@@ -72,8 +85,10 @@ def until(ends: float, now: float) -> str:
     return f"until {day}{plain.clock(ends)}"
 
 
-def done(made: protocol.Silence, now: float) -> str:
+def done(made: protocol.Silence | protocol.Unsilence, now: float) -> str:
     """Return what to say once the engine has it."""
+    if isinstance(made, protocol.Unsilence):
+        return "the silence is over: its alerts are sent again"
     return f"{about(made.matchers)} silenced {until(made.ends, now)}"
 
 

@@ -125,7 +125,7 @@ _AREAS: dict[str, tuple[Sentence, ...]] = {
         ("#chart-0", "A chart of every metric; PgDn turns the page, / filters by words, z enlarges one."),
     ),
     actions.RANKS: (
-        ("#rank-grid", "A cell a rank; m changes what the cells show, n how they are grouped."),
+        ("#rank-grid", "A cell a rank; d changes what the cells show, n how they are grouped."),
         (
             "#rank-table",
             "Every rank, the worst first; > sorts by another column, enter shows one in detail.",
@@ -191,7 +191,7 @@ def _head(scene: Scene) -> Iterator[Sentence]:
     silent = "whether it still runs: its log is silent, and no process of it was found"
     does = "what the run does, as its log and its processes show"
     yield states.phase_word(run.phase), silent if run.phase == "unknown" else does
-    progress = run.progress
+    progress = scene.progress()
     if progress.step is not None:
         by = f"its setting {progress.total_source}" if progress.total_source else "it"
         of = (

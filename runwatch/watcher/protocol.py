@@ -142,6 +142,8 @@ class Unsilence(msgspec.Struct, frozen=True, tag="unsilence"):
     silence: str
     """Its id, or enough first characters to identify it."""
     id: int = 0
+    host: str = ""
+    """Where several hosts are shown together, the one whose silence it is; "" is that of the run shown."""
 
 
 class Silences(msgspec.Struct, frozen=True, tag="silences"):

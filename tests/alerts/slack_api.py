@@ -28,6 +28,11 @@ class SlackApi:
         self.calls: list[str] = []
         self.history = True
         """Whether the app may read history."""
+        self.scopes = {"chat:write", "files:write", "files:read"}
+        self.sizes: dict[str, int] = {}
+        """File id -> the size that was announced."""
+        self.at: dict[str, Any] = {}
+        """Method -> what is called before it is done, and after: to end the caller in between."""
         self._lock = threading.Lock()
         api = self
 
@@ -71,8 +76,11 @@ class SlackApi:
     def answer(self, path: str, raw: bytes, headers: Any) -> tuple[int, bytes, dict[str, str]] | None:
         with self._lock:
             if path.startswith("/upload/"):
+                file = f"F{path.removeprefix('/upload/')}"
+                if len(raw) != self.sizes.get(file):
+                    return 400, b"length mismatch", {}
                 self.uploads[path] = raw
-                return 200, b"OK - 1", {}
+                return 200, f"OK - {len(raw)}".encode(), {}
             method = path.removeprefix("/api/")
             self.calls.append(method)
             if headers["Content-Type"].startswith("application/json"):
@@ -91,7 +99,12 @@ class SlackApi:
             if headers["Authorization"] != f"Bearer {TOKEN}":
                 said = {"ok": False, "error": "invalid_auth"}
             else:
+                before, after = self.at.pop(method, (None, None))
+                if before is not None:
+                    before()
                 said = self._do(method, body)
+                if after is not None:
+                    after()
             return None if word == "reset" else (200, json.dumps(said).encode(), {})
 
     def _do(self, method: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -113,14 +126,38 @@ class SlackApi:
             if not self.history:
                 return {"ok": False, "error": "missing_scope"}
             return {"ok": True, "messages": [m for m in reversed(self.messages) if "thread_ts" not in m]}
+        if method.startswith("files."):
+            needed = "files:read" if method == "files.info" else "files:write"
+            if needed not in self.scopes:
+                provided = ",".join(sorted(self.scopes))
+                return {"ok": False, "error": "missing_scope", "needed": needed, "provided": provided}
+            return self._file(method, body)
+        return {"ok": False, "error": "unknown_method"}
+
+    def _file(self, method: str, body: dict[str, Any]) -> dict[str, Any]:
         if method == "files.getUploadURLExternal":
-            number = len(self.files) + 1
+            if not body.get("filename") or not str(body.get("length", "")).isdigit() or body["length"] == "0":
+                return {"ok": False, "error": "invalid_arguments"}
+            number = len(self.sizes) + 1
+            self.sizes[f"F{number}"] = int(body["length"])
             return {
                 "ok": True,
                 "upload_url": self.url.replace("/api/", f"/upload/{number}"),
                 "file_id": f"F{number}",
             }
+        if method == "files.info":
+            shared = [file for file in self.files if file["files"][0]["id"] == body["file"]]
+            if not shared:
+                return {"ok": False, "error": "file_not_found"}
+            return {"ok": True, "file": {"id": body["file"], "channels": [shared[0]["channel_id"]]}}
         if method == "files.completeUploadExternal":
+            if body["channel_id"] != "C1":  # it takes ids only, no names
+                return {"ok": False, "error": "channel_not_found"}
+            heads = {message["ts"] for message in self.messages if "thread_ts" not in message}
+            if body["thread_ts"] not in heads:
+                return {"ok": False, "error": "invalid_arguments"}
+            if f"/upload/{body['files'][0]['id'][1:]}" not in self.uploads:
+                return {"ok": False, "error": "file_not_found"}
             self.files.append(body)
-            return {"ok": True}
+            return {"ok": True, "files": body["files"]}
         return {"ok": False, "error": "unknown_method"}

@@ -229,3 +229,14 @@ def test_what_was_acknowledged_before_a_log_was_read_again_stays_so_unless_it_is
         apply(again, FIRING, severity, live=False, now=None)
         again.recall(kept)
         assert [(row.since, row.state) for row in again.rows()] == [(50.0, state)]
+
+
+def test_of_a_fault_that_is_in_the_loss_too_the_loss_is_named_first(book):
+    said = {"rule": "nonfinite", "severity": CRITICAL}
+    apply(book, FIRING, metric="train/grad_norm", step=200, title="grad norm is NaN since step 200", **said)
+    apply(book, FIRING, metric="train/loss", step=203, title="loss is NaN since step 203", **said)
+    (row,) = book.rows()
+    assert (row.title, row.step) == ("loss is NaN since step 203; grad norm is NaN since step 200", 200)
+    assert row.symptoms == ()
+    apply(book, CLEAR, metric="train/loss", step=300, **said)
+    assert [row.title for row in book.rows() if row.state == "firing"] == ["grad norm is NaN since step 200"]

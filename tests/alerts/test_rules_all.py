@@ -102,6 +102,7 @@ def test_cuts_do_not_matter(rule, seed, cuts):
     assert msgspec.json.encode(judged(rule(), seed, cuts)) == msgspec.json.encode(judged(rule(), seed, ()))
 
 
+@pytest.mark.few(118)
 @pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.name)
 @pytest.mark.parametrize("seed", range(8))
 def test_state_survives_being_stored(rule, seed):

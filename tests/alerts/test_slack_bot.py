@@ -2,6 +2,8 @@
 
 import math
 import struct
+import subprocess
+import sys
 import zlib
 
 import msgspec
@@ -189,3 +191,129 @@ class TestFailures:
         channel.send(FIRING)
         assert channel.send(msgspec.structs.replace(FIRING, may_repeat=True)) == Sent()
         assert ["may repeat" in str(message) for message in slack.messages] == [False, True]
+
+
+ENDED = msgspec.structs.replace(
+    FIRING,
+    id="e1.run.finished.0",
+    change="notice",
+    incident=msgspec.structs.replace(
+        INCIDENT, id="run-finished", state="finished", title="speedrun finished"
+    ),
+)
+
+
+@pytest.fixture
+def report(tmp_path):
+    file = tmp_path / "speedrun-0123456789ab.html"
+    file.write_text("<html>how it went</html>")
+    row = msgspec.structs.replace(INCIDENT, id="run-report", state="report", title="how speedrun went")
+    return msgspec.structs.replace(
+        FIRING, id="e1.run.report.60", change="notice", incident=row, attachment=str(file),
+        below=(ENDED.id, FIRING.thread(INCIDENT.id)), lines=(f"Report: {file}",),
+    )  # fmt: skip
+
+
+class TestReports:
+    def test_one_goes_below_the_message_about_the_end(self, slack, report):
+        memory = Recent()
+        for notification in (FIRING, ENDED, report):  # each by another process
+            assert bot(slack, memory).send(notification) == Sent()
+        (shared,) = slack.files
+        end = next(message for message in slack.messages if "finished" in message["text"])
+        assert (shared["channel_id"], shared["thread_ts"]) == ("C1", end["ts"])
+        assert list(slack.uploads.values()) == [b"<html>how it went</html>"]
+        assert len(slack.messages) == 2
+
+    def test_without_such_a_message_it_goes_below_the_incident(self, slack, report):
+        channel = bot(slack)
+        channel.send(FIRING)
+        assert channel.send(report) == Sent()
+        assert (slack.files[0]["thread_ts"], len(slack.messages)) == (slack.messages[0]["ts"], 1)
+
+    def test_without_any_it_goes_below_a_message_of_its_own(self, slack, report):
+        assert bot(slack).send(report) == Sent()
+        (own,) = slack.messages
+        assert (own["text"], slack.files[0]["thread_ts"]) == (
+            "☰ Report: how speedrun went (speedrun)",
+            own["ts"],
+        )
+
+    @pytest.mark.parametrize(
+        ("fault", "why"),
+        [
+            ("error missing_scope", "the app needs files:write"),
+            ("error file_uploads_disabled", "the workspace allows no uploads"),
+            ("429 30", "Slack asks to slow down"),
+            ("500", "Slack answered 500"),
+        ],
+    )
+    def test_a_failed_upload_is_one_line_and_holds_nothing_up(self, slack, report, fault, why):
+        channel = bot(slack)
+        channel.send(ENDED)
+        slack.script.append(fault)
+        assert channel.send(report) == Sent()
+        end, line = slack.messages
+        assert line["thread_ts"] == end["ts"]
+        assert line["text"].startswith(f"{report.lines[0]} (not uploaded: {why}")
+        assert slack.files == []
+
+    def test_a_report_that_was_removed_meanwhile_is_one_line(self, slack, report):
+        channel = bot(slack)
+        channel.send(ENDED)
+        gone = msgspec.structs.replace(report, attachment="/nowhere/report.html")
+        assert channel.send(gone) == Sent()
+        assert "(not uploaded: No such file or directory)" in slack.messages[1]["text"]
+
+    def test_a_lost_answer_to_the_last_call_is_looked_up(self, slack, report):
+        channel = bot(slack)
+        channel.send(ENDED)
+        slack.script.extend(["ok", "reset"])  # it is shown, and nobody says so
+        assert channel.send(report) == Sent()
+        assert (len(slack.files), len(slack.messages)) == (1, 1)
+
+    def test_without_leave_to_read_files_an_unsure_one_is_not_repeated(self, slack, report):
+        memory = Recent()
+        bot(slack, memory).send(ENDED)
+        bot(slack, memory).send(report)
+        slack.scopes.remove("files:read")
+        assert bot(slack, memory).send(msgspec.structs.replace(report, may_repeat=True)) == Sent()
+        assert (len(slack.files), len(slack.messages)) == (1, 1)
+
+
+DELIVER = """
+import sys
+import msgspec
+from runwatch.alerts.channels.slack.bot import SlackBotChannel
+from runwatch.alerts.delivery.journal import Journal
+from runwatch.alerts.delivery.outbox import Outbox
+from runwatch.alerts.routing.notification import Notification
+from pathlib import Path
+api, token, state, *bodies = sys.argv[1:]
+journal = Journal(Path(state), print)
+box = Outbox([SlackBotChannel(token, "#train", api=api, timeout=5.0, memory=journal)], print, journal=journal)
+for body in bodies:
+    box.submit(msgspec.json.decode(body, type=Notification))
+sys.exit(box.close(30.0))
+"""
+
+
+@pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_kill_around_any_call_leaves_one_message_and_one_file(slack, report, tmp_path, method, after):
+    state = tmp_path / "outbox"
+    bodies = [msgspec.json.encode(each).decode() for each in (ENDED, report)]
+
+    def deliver(*bodies: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", DELIVER, slack.url, TOKEN, str(state), *bodies])
+
+    def kill() -> None:
+        child.kill()
+        child.wait()
+
+    slack.at[method] = (None, kill) if after else (kill, None)
+    child = deliver(*bodies)
+    assert child.wait(120) == -9
+    assert deliver().wait(120) == 0
+    assert len(slack.messages) == 1
+    assert [file["thread_ts"] for file in slack.files] == [slack.messages[0]["ts"]]

@@ -192,12 +192,14 @@ def alarms(name: str, seed: int) -> list[tuple[str, str]]:
     return [(c.row.rule, c.row.title) for c in changes if c.kind == "firing" and c.row.severity != "info"]
 
 
+@pytest.mark.few(15)
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("name", TRAPS)
 def test_what_looks_like_trouble_and_is_none_raises_nothing(name, seed):
     assert alarms(name, seed) == []
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("name", TRAPS)
 def test_trouble_among_it_is_found_all_the_same(name, monkeypatch):
     def hurt(run, rng):

@@ -39,6 +39,7 @@ def test_the_same_seed_gives_the_same_run():
     assert (one.columns["loss"] == two.columns["loss"]).all()
 
 
+@pytest.mark.deep
 def test_the_sweep_tells_what_a_threshold_changes():
     task = ("fault", "spike_that_recovers_slowly", 0)
     text = sweep.table([task], [sweep.judge_one(task)])

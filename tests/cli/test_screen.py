@@ -292,6 +292,7 @@ def test_a_bad_path_is_one_line_and_never_brings_the_screen_up(tmp_path):
         assert terminal.end() == 3
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("named", ["new.log", "", "*.log"], ids=["file", "directory", "pattern"])
 def test_a_screen_waits_for_a_run_that_has_not_begun(tmp_path, named):
     with Terminal("tail", os.path.join(tmp_path, named), env={"RUNWATCH_SLACK_WEBHOOK": ""}) as terminal:

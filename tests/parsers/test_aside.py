@@ -27,6 +27,7 @@ def told(text: str, size: int = 1 << 20):
     return list(train), list(zip(step, loss, strict=True))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("times", [2, 60])
 @pytest.mark.parametrize("text", ["", "Epoch {}/99", "Epoch {}"])
 def test_a_shorter_bar_after_each_is_validation(times, text):

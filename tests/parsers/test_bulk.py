@@ -111,6 +111,7 @@ SPOILT = (
 )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("around", ["{}\n", "\x1b[32m{}\x1b[39m\n", "[rank0]:{}\r\n", "01:02:07 INFO {}\n"])
 @pytest.mark.parametrize(("small", "name"), [pytest.param(1e-3, "y", marks=pytest.mark.deep), (1e-7, "x9")])
 def test_one_spoilt_dict_among_many(around, small, name):
@@ -151,6 +152,7 @@ MLLOG = [
 ]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("prefix", ["", "[rank2]: ", "0: "])
 def test_mlperf_in_bulk(prefix):
     rng = random.Random(1)
@@ -196,6 +198,7 @@ ODD_ROWS = (
 )
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("share", [0, 0.1, 0.5])
 @pytest.mark.parametrize("seed", range(3))
 def test_rows_of_words_that_are_not_aligned(seed, share):

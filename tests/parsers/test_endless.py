@@ -50,6 +50,7 @@ def test_bars_of_epochs_are_laid_end_to_end(draw, laps):
     assert parsed.column("train/epoch").tolist() == [lap for lap in range(laps) for _ in range(PER)]
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("laps", [2, 200])
 @pytest.mark.parametrize("begun", [True, False])
 @pytest.mark.parametrize("text", ["", "train: "])
@@ -84,6 +85,7 @@ def test_without_a_loss_of_training_they_show_nothing(text):
     assert parse(text.encode()).format is None
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("lines", [100, 40_000])
 def test_they_are_found_behind_much_else(lines):
     told("A shard of the corpus was read.\n" * lines + bars(TQDM, ["train: "] * 2), 2)

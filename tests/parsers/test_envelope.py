@@ -60,6 +60,7 @@ each_part = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("carrier", CARRIERS)
 @each_part
 def test_one_rank(carrier, part):
@@ -67,6 +68,7 @@ def test_one_rank(carrier, part):
     assert not {name: w for name, envelope in some(carrier, part) if (w := wrong(carrier, envelope, bare))}
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("carrier", CARRIERS)
 @each_part
 def test_two_ranks_that_take_turns(carrier, part):

@@ -340,6 +340,7 @@ def test_a_redrawn_line_is_one_event():
     assert len(apart) == 2
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize(
     "piece",
     [

@@ -15,6 +15,7 @@ from .fuzzing import TEXTS
 from .structured import read
 
 
+@pytest.mark.few(36)
 @pytest.mark.parametrize("text", TEXTS)
 def test_every_kind_of_log_is_explained(text):
     told, parsed = explain(text, builtin()), read(text)

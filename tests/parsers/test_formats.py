@@ -66,6 +66,7 @@ def _many(case: Case) -> bytes:
     return "".join(lines).encode()
 
 
+@pytest.mark.few(54)
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_bulk_path_gives_the_same_bits_as_the_matcher(case):
     text = _many(case)
@@ -94,6 +95,7 @@ def test_one_line_of_a_weak_format_is_no_evidence():
     assert parse(b"[Rank 0] step=10, skipped=0, lr=[1e-05], mom=[0.0]\n").format is None
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("piece", [b"a1", b" ", b"loss: ", b"[x] ", b"1,", b"a b c ", b"- a:1 ", b"- "])
 @pytest.mark.parametrize(
     "head", [b"", b"step 1/2 | loss 1 ", b" iteration 1/ 2 | ", b"tick 1 kimg 1 time 1s "]

@@ -38,6 +38,7 @@ def test_no_number_is_made_up(text):
     assert invented(text, read(text).tables) == []
 
 
+@pytest.mark.few(60)
 @pytest.mark.parametrize("text", TEXTS)
 def test_no_number_of_a_real_log_is_made_up(text):
     parsed = read(text)

@@ -173,6 +173,7 @@ def read_by_itself(data: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[Parsed
     return parsed, reads
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("kind", "draw"),
     [

@@ -36,6 +36,7 @@ def told(text: str, times: int, size: int = 1 << 20):
     return parsed.column("step").tolist(), parsed.column("total").tolist()
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("times", [3, 200])
 @pytest.mark.parametrize("begun", [True, False])
 @pytest.mark.parametrize("text", ["", "Training: "])

@@ -63,6 +63,7 @@ def _steps(text: bytes) -> list[float]:
     return parse(text).column("step").tolist()
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("name", LINES)
 @pytest.mark.parametrize("per", [20, 200])
 def test_the_batches_of_all_epochs_are_one_growing_step(name, per):

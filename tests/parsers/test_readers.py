@@ -15,6 +15,7 @@ from .logs import parse
 from .redrawn import KINDS, log
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("kind", KINDS)
 @given(st.integers(0, 10**6))
 @settings(max_examples=6, deadline=None)
@@ -28,6 +29,7 @@ def test_bulk_shows_what_single_lines_show(kind, seed):
     assert parsed.format == kind
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("kind", KINDS)
 @given(st.data())
 @settings(max_examples=5, deadline=None)

@@ -316,12 +316,12 @@ def test_a_torn_end_costs_what_was_not_written_yet(tmp_path, monkeypatch):
 def test_logs_are_kept_by_reference_and_the_file_is_small(tmp_path, monkeypatch):
     recording = tmp_path / "watch.rec"
     live = Live(tmp_path, recording)
-    watch(live, [("write", 1), ("wait", 0.3), ("sample", 0.5)] * 1200, monkeypatch)
+    watch(live, [("write", 1), ("wait", 0.3), ("sample", 0.5)] * 300, monkeypatch)
     live.recorder.close()
     kinds = [type(entry).__name__ for entry in read(str(recording))]
-    assert kinds.count("Lines") > 1000
+    assert kinds.count("Lines") > 250
     assert kinds.count("Took") < 10
-    assert recording.stat().st_size < 60_000
+    assert recording.stat().st_size < 15_000
 
 
 def test_another_log_in_its_place_is_said(tmp_path, monkeypatch):

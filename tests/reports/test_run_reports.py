@@ -12,7 +12,7 @@ from runwatch.config.sections import ReportsConfig
 from runwatch.core.errors import ConfigError
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.engine import Engine
-from runwatch.watcher.service.run_reports import CALM, RunReports
+from runwatch.watcher.service.run_reports import CALM, RECENT, SILENT, RunReports
 
 from .logs import START, trained
 
@@ -24,24 +24,35 @@ def _grow(engine: Engine, parser: StreamParser, log: Path, text: str, now: float
     engine.fold(str(log), parser.feed(text.encode()), live=True, arrival=now, written=now)
 
 
-async def _end(tmp_path: Path, config: ReportsConfig, notices: list[str]) -> RunReports:
-    """Watch a run to its end, and wait for what is written of it."""
+async def _end(
+    tmp_path: Path,
+    config: ReportsConfig,
+    notices: list[str],
+    last: str = "Training completed.\n",
+    calm: float = CALM,
+) -> list[tuple[str, ...]]:
+    """Watch a run to its end, and wait for what is written of it; return what was said to be written."""
     log = tmp_path / "train.log"
     engine, parser = Engine(), StreamParser()
     engine.add_source(str(log), "train", str(log))
-    reports = RunReports(config, tmp_path / "state", None, notices.append)
+    done: list[tuple[str, ...]] = []
+    reports = RunReports(config, tmp_path / "state", None, notices.append, lambda *given: done.append(given))
     _grow(engine, parser, log, trained(60), START + 60)
     reports.tick(engine.groups.values(), START + 61)
-    _grow(engine, parser, log, "Training completed.\n", START + 62)
+    _grow(engine, parser, log, last, START + 62)
     engine.tick(START + 62)
     reports.tick(engine.groups.values(), START + 63)
     assert reports._writing is None  # something may follow the end
-    reports.tick(engine.groups.values(), START + 63 + CALM)
+    reports.tick(engine.groups.values(), START + 61 + calm)
+    assert reports._writing is None
+    reports.tick(engine.groups.values(), START + 63 + calm)
     if reports._writing is not None:
         await reports._writing
-    (watched,) = next(iter(engine.groups.values())).runs
-    assert watched.phase == "finished"
-    return reports
+        for later in (1, 60):  # it is written once
+            writing = reports._writing
+            reports.tick(engine.groups.values(), START + 63 + calm + later)
+            assert reports._writing is writing
+    return done
 
 
 def test_an_end_is_reported_and_the_oldest_reports_are_removed(tmp_path: Path) -> None:
@@ -79,3 +90,40 @@ def test_the_section_is_read_and_its_errors_name_the_line(tmp_path: Path) -> Non
     file.write_text('[reports]\nform = "pdf"\n')
     with pytest.raises(ConfigError, match=r"runwatch\.toml:2"):
         read(file)
+
+
+def test_a_run_that_did_all_its_steps_and_never_says_that_it_is_over_is_reported(tmp_path: Path) -> None:
+    """Its phase is still the evaluation behind its last step."""
+    notices: list[str] = []
+    last = "step 60 val_loss 2.4\n"
+    done = asyncio.run(_end(tmp_path, ReportsConfig(enabled=True), notices, last, SILENT))
+    assert (len(done), notices) == (1, [])
+
+
+def test_who_uploads_reports_gets_the_file_and_the_end_that_it_is_of(tmp_path: Path) -> None:
+    config = ReportsConfig(enabled=True, directory=str(tmp_path / "out"), url="https://here/reports/")
+    ((run_id, name, file, key),) = asyncio.run(_end(tmp_path, config, []))
+    assert (name, key) == ("train", "60")
+    assert Path(file).read_text().startswith("<!DOCTYPE html>")
+    place = RunReports(config, tmp_path, None, print).place(run_id, name)
+    assert place == f"https://here/reports/{Path(file).name}"
+
+
+@pytest.mark.parametrize(("away", "written"), [(CALM + 60, True), (RECENT + 60, False)])
+def test_an_end_in_a_restart_is_reported_by_the_next_daemon(
+    tmp_path: Path, away: float, written: bool
+) -> None:
+    log = tmp_path / "train.log"
+    engine, parser = Engine(), StreamParser()
+    engine.add_source(str(log), "train", str(log))
+    _grow(engine, parser, log, trained(60) + "Training completed.\n", START + 60)
+    engine.tick(START + 61)
+    reports = RunReports(ReportsConfig(enabled=True), tmp_path, None, print)
+
+    async def look() -> bool:
+        reports.tick(engine.groups.values(), START + 60 + away)
+        begun = reports._writing is not None
+        await reports.stop()
+        return begun
+
+    assert asyncio.run(look()) is written

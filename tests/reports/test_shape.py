@@ -53,6 +53,7 @@ RATES: dict[str, tuple[Callable[[int], float], float]] = {
 }
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("name", RATES)
 def test_schedules_are_recognized_by_their_values(tmp_path: Path, name: str) -> None:
     rate, end = RATES[name]

@@ -82,9 +82,9 @@ class Session:
                 await self.pilot._wait_for_screen()
                 self.app.screen._on_timer_update()
             await asyncio.sleep(0)
-            drawn = tuple(len(part._drawn) for part in self.view.query(Rows)) if self.view else ()
+            drawn = tuple(len(part._drawn) for part in self.view.walk_children(Rows)) if self.view else ()
             now = (len(self.engine.requests), self.engine.frames, id(self.app.link.snapshot), drawn)
-            quiet = quiet + 1 if now == before and self._answered() else 0
+            quiet = quiet + 1 if now == before and (quiet % 3 or self._answered()) else 0
             before = now
             if quiet >= 12:
                 return

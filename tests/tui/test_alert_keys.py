@@ -4,7 +4,7 @@ import msgspec
 
 from runwatch.alerts.routing.grouping import Alert
 from runwatch.alerts.routing.policy import matches, parse_matcher
-from runwatch.core.snapshot import IncidentRow
+from runwatch.core.snapshot import IncidentRow, Silenced
 from runwatch.render import plain
 from runwatch.tui import actions
 from runwatch.watcher.protocol import (
@@ -104,9 +104,8 @@ async def test_unsilence_asks_which_one(open_app):
             SilenceList(0, (SilenceRow("s1", ("rule=a",), 0.0, 9e5), SilenceRow("s2", ("rule=b",), 0.0, 9e5)))
         )
         await s.until(lambda: "[ ] b until" in s.text())
-        await s.press("down", "space", "enter")
-        assert Unsilence("s2") in s.engine.requests
-        assert Unsilence("s1") not in s.engine.requests
+        await s.press("down", "m", "enter")
+        assert [r.silence for r in s.engine.requests if isinstance(r, Unsilence)] == ["s2"]
         await s.press("u")
         s.engine.send(SilenceList(0, ()))
         await s.until(lambda: "nothing is silenced" in s.drawn("#head"))
@@ -173,7 +172,7 @@ async def test_alerts_of_other_runs_are_a_row_that_leads_to_the_runs(open_app):
         await s.press("5")
         panel = s.view.query_one("#alert-list")
         rows = s.drawn("#alert-list").splitlines()
-        y = next(i for i, line in enumerate(rows) if "2 critical alerts in other runs: 0" in line)
+        y = next(i for i, line in enumerate(rows) if "2 critical alerts in other runs  press 0" in line)
         assert panel.click(5, y)
         await s.settle()
         assert s.view.view == actions.RUNS
@@ -195,3 +194,36 @@ async def test_of_what_is_over_or_may_never_fire_the_advice_is_not_to_be_followe
         assert SPIKE.advice not in s.drawn("#alert-detail")
         await s.push(incidents=(msgspec.structs.replace(SPIKE, state="pending", since=None),))
         assert f"if it lasts: {SPIKE.advice}" in s.drawn("#alert-detail")
+
+
+async def test_a_silenced_alert_is_marked_and_the_same_key_sends_it_again(open_app):
+    held = {"i1": Silenced(1_000_000.0 + 3500, ("5117", "abcd"))}
+
+    def make(asked, silenced=held):
+        return msgspec.structs.replace(picture(asked, incidents=ALERTS), silenced=silenced)
+
+    async with open_app((120, 40), make=make) as s:
+        assert "silenced 58m" in s.drawn("#alerts")
+        await s.press("5")
+        first, *rest = [line for line in s.drawn("#alert-list").splitlines() if "▲" in line or "●" in line]
+        assert "silenced 58m" in first
+        assert "silenced" not in "".join(rest)
+        assert "silenced 58m: s sends it again" in s.drawn("#alert-detail")
+        assert "s Unsilence" in s.drawn("#keys")
+        await s.press("s")
+        ended = [request for request in s.engine.requests if isinstance(request, Unsilence)]
+        assert [request.silence for request in ended] == ["5117", "abcd"]
+        s.engine.send(Done(ended[0].id, "ended: silence 5117"))
+        await s.until(lambda: "its alerts are sent again" in s.drawn("#head"))
+        s.engine.picture = lambda view: make(view, {})
+        s.engine.push()
+        await s.settle()
+        assert "silenced" not in s.drawn("#alert-list")
+        assert "s Silence" in s.drawn("#keys")
+
+
+async def test_a_silence_that_is_over_leaves_no_mark(open_app):
+    held = {"i1": Silenced(999_999.0, ("5117",))}
+    make = lambda asked: msgspec.structs.replace(picture(asked, incidents=ALERTS), silenced=held)  # noqa: E731
+    async with open_app((120, 40), make=make) as s:
+        assert "silenced" not in s.drawn("#alerts")

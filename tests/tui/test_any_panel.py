@@ -93,7 +93,8 @@ def scenes(draw):
     scene = Scene(draw(st.sampled_from([UNICODE, ASCII])), "t", clock=lambda: 100.0, received=99.0)
     others = (Compared("o", tuple(lists.values()), {draw(TEXT): draw(TEXT)}), Compared("p"))
     scene.snapshot = Snapshot(draw(st.floats(0, 1e11)), (row, row), run, (draw(TEXT),), others)
-    scene.compare, scene.others = ("o", "p"), {"o": lists, "p": {}}
+    scene.lay_over(("o", "p"))
+    scene.others = {"o": lists, "p": {}}
     scene.columns, scene.link, scene.paused = (
         lists,
         draw(st.sampled_from(["live", "lost"])),

@@ -1,5 +1,7 @@
 """Keys of the charts: what they show, how wide, how large, and where the cursor stands."""
 
+import pytest
+
 from runwatch.core.snapshot import Mark
 from runwatch.tui import actions
 
@@ -26,6 +28,7 @@ async def test_tab_moves_the_focus_and_zoom_follows_it(open_app):
         assert [c.metric for c in s.engine.view.charts] == ["train/grad_norm"]
 
 
+@pytest.mark.deep
 async def test_zoom_of_the_ranks(open_app):
     async with open_app((120, 40), ranks=8) as s:
         s.view.query_one("#ranks").focus()
@@ -69,6 +72,7 @@ async def test_a_logarithmic_x_axis(open_app):
         assert not any(chart.log for chart in s.engine.view.charts)
 
 
+@pytest.mark.deep
 async def test_charts_end_a_little_ahead_of_a_run_that_goes_on(open_app):
     async with open_app() as s:
         (last,) = {c.last for c in s.engine.view.charts}

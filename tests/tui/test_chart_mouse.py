@@ -41,6 +41,7 @@ async def test_hovering_shows_the_values_there_in_all_charts(open_app):
         assert s.scene.cursor is None
 
 
+@pytest.mark.deep
 async def test_hovering_outside_the_plot_changes_nothing(open_app):
     async with open_app((120, 40)) as s:
         for x in (0, 1, 2, 59):
@@ -68,6 +69,7 @@ async def test_the_wheel_zooms_around_the_pointer(open_app):
         assert s.scene.right is None
 
 
+@pytest.mark.deep
 async def test_the_wheel_at_the_newest_keeps_following(open_app):
     async with open_app((120, 40)) as s:
         wheel(s, events.MouseScrollUp, 57)
@@ -76,6 +78,7 @@ async def test_the_wheel_at_the_newest_keeps_following(open_app):
         assert 27_000 < s.scene.window < 31_000
 
 
+@pytest.mark.deep
 async def test_the_wheel_zooms_into_a_run_that_begins_late(open_app):
     def late(view):
         shown = picture(view, step=110_000)
@@ -92,6 +95,7 @@ async def test_the_wheel_zooms_into_a_run_that_begins_late(open_app):
         assert s.scene.window is None
 
 
+@pytest.mark.deep
 async def test_hovering_beyond_the_newest_shows_the_newest(open_app):
     async with open_app((120, 40), step=33_000) as s:
         await s.pilot.hover("#main-0", offset=(58, 4))
@@ -213,6 +217,7 @@ async def test_what_is_cut_off_is_said_in_the_title(open_app):
         assert "above" not in s.drawn("#main-0").splitlines()[0]
 
 
+@pytest.mark.deep
 async def test_the_range_of_a_chart_stays_until_something_else_is_shown(open_app):
     async with open_app((120, 40)) as s:
         panel = s.view.query_one("#main-0")
@@ -223,6 +228,7 @@ async def test_the_range_of_a_chart_stays_until_something_else_is_shown(open_app
         assert panel._plot.scale == before
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("theme", ["dark", "light", "contrast", "ansi"])
 async def test_the_curve_stands_out_from_its_band_in_every_theme(open_app, theme):
     async with open_app((120, 40), theme=theme) as s:
@@ -240,6 +246,7 @@ async def begin_to_drag(s):
     await s.until(lambda: s.scene.picked is not None)
 
 
+@pytest.mark.deep
 async def test_a_range_that_ends_where_it_began_is_not_picked(open_app):
     async with open_app((120, 40)) as s:
         await begin_to_drag(s)
@@ -249,6 +256,7 @@ async def test_a_range_that_ends_where_it_began_is_not_picked(open_app):
         assert s.app.mouse_captured is None
 
 
+@pytest.mark.deep
 async def test_a_range_is_dropped_when_the_button_went_up_elsewhere(open_app):
     async with open_app((120, 40)) as s:
         await begin_to_drag(s)
@@ -257,6 +265,7 @@ async def test_a_range_is_dropped_when_the_button_went_up_elsewhere(open_app):
         assert s.app.mouse_captured is None
 
 
+@pytest.mark.deep
 async def test_a_range_is_dropped_when_another_view_is_shown(open_app):
     async with open_app((120, 40)) as s:
         await begin_to_drag(s)
@@ -267,6 +276,7 @@ async def test_a_range_is_dropped_when_another_view_is_shown(open_app):
         assert " on picked" not in roles
 
 
+@pytest.mark.deep
 async def test_the_chart_of_an_alert_answers_the_mouse(open_app):
     async with open_app((120, 40), incidents=(SPIKE,)) as s:
         await s.press("5")

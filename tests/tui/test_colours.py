@@ -45,6 +45,7 @@ async def test_each_cell_of_a_view_has_its_role(open_app, golden):
                     assert styles == [part._style(role) for text, role in row if text][: len(styles)]
 
 
+@pytest.mark.deep
 async def test_each_role_has_its_colour_in_each_theme(open_app, golden):
     looks = []
     async with open_app(SIZE) as s:

@@ -3,12 +3,12 @@
 import msgspec
 import pytest
 
-from runwatch.core.snapshot import Progress, RunRow
+from runwatch.core.snapshot import Progress, RunRow, Silenced
 from runwatch.tui import actions
 from runwatch.tui.app import RunwatchApp
 from runwatch.watcher import protocol
 
-from .fake_engine import FakeEngine, picture
+from .fake_engine import SPIKE, FakeEngine, picture
 from .test_mouse import click
 
 STATES = ("training", "training", "finished", "crashed")
@@ -111,6 +111,7 @@ async def test_two_runs_of_the_table_are_compared_in_three_actions(open_app):
         assert s.scene.compare == (other,)
 
 
+@pytest.mark.deep
 async def test_two_runs_of_the_table_are_compared_with_three_clicks(open_app):
     async with open_app((120, 40), make=fleet()) as s:
         await s.press("0", "home")
@@ -129,6 +130,7 @@ async def test_marked_runs_are_silenced_together(open_app):
         assert {r.ends for r in asked} == {1_003_600.0}
 
 
+@pytest.mark.deep
 async def test_marked_runs_of_other_hosts_are_silenced_there(open_app):
     def hosts(view):
         shown = fleet()(view)
@@ -164,6 +166,7 @@ async def test_a_click_on_a_heading_sorts_and_one_on_a_run_selects_and_opens_it(
         assert s.view.view == actions.OVERVIEW
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
 async def test_no_row_of_the_table_is_wider_than_the_screen(open_app, width):
     async with open_app((width, 30), make=fleet()) as s:
@@ -252,6 +255,7 @@ async def test_the_sidebar_has_the_run_of_the_screen(open_app):
         assert "and " in s.drawn("#summary")
 
 
+@pytest.mark.deep
 async def test_on_a_phone_the_alerts_of_a_run_are_below_its_chart(open_app):
     async with open_app((58, 64), make=fleet()) as s:
         await s.press("0")
@@ -264,3 +268,146 @@ async def test_on_a_phone_the_alerts_of_a_run_are_below_its_chart(open_app):
         assert chart.display != detail.display, "both have no room"
         await s.resize(120, 40)
         assert chart.region.y == detail.region.y, "side by side"
+
+
+async def test_actions_are_on_the_marked_runs_and_say_so(open_app):
+    async with open_app((120, 40), make=fleet()) as s:
+        await s.press("0", "home", "m", "end")  # a mark that somebody forgot
+        assert "s Silence 1 marked" in s.drawn("#keys")
+        assert "c Compare 1 marked" in s.drawn("#keys")
+        await s.press("s")
+        assert "Send nothing about 1 marked: exp-03, for how long?" in " ".join(s.text().split())
+        await s.press("escape", "c")
+        assert "1 marked: exp-03. Compare it with which?" in s.text()
+        await s.press("escape", "escape")
+        assert "marked" not in s.drawn("#keys")
+        await s.press("end", "s")
+        assert "Send nothing about exp-10 for how long?" in s.text()
+
+
+async def test_a_silenced_run_is_marked_and_the_same_key_sends_its_alerts_again(open_app):
+    silenced = {"run3.log": Silenced(1_000_000.0 + 3500, ("5117",))}
+
+    def make(asked):
+        return msgspec.structs.replace(fleet()(asked), silenced=silenced)
+
+    async with open_app((160, 40), make=make) as s:
+        await s.press("0", "home")
+        row = next(line for line in s.drawn("#runs").splitlines() if "exp-03" in line)
+        assert "crashed: CUDA error" in row
+        assert "silenced 58m" in row
+        assert s.drawn("#runs").count("silenced") == 1
+        assert "s Unsilence" in s.drawn("#keys")
+        await s.press("s")
+        (ended,) = [r for r in s.engine.requests if isinstance(r, protocol.Unsilence)]
+        assert (ended.silence, ended.host) == ("5117", "")
+        await s.press("down")
+        assert "s Silence" in s.drawn("#keys")
+
+
+async def test_rows_keep_their_place_when_an_alert_of_the_selected_run_begins(open_app):
+    incidents = []
+
+    def make(asked):
+        return msgspec.structs.replace(picture_of(asked), runs=fleet()(asked).runs)
+
+    def picture_of(asked):
+        return picture(asked, id=asked.run or "run0.log", name="exp", incidents=tuple(incidents))
+
+    def places():
+        return [y for y, line in enumerate(s.text().splitlines()) if "exp-0" in line and "│" in line]
+
+    async with open_app((120, 40), make=make) as s:
+        await s.press("0", "home", "down")
+        before, here = places(), s.view.table.selected().id
+        incidents.append(SPIKE)
+        s.engine.push()
+        await s.settle()
+        assert "loss spiked" in s.drawn("#incident-bar")
+        assert (places(), s.view.table.selected().id) == (before, here)
+
+
+async def test_the_selected_row_of_a_long_list_stays_where_it_is_when_others_move(open_app):
+    async with open_app((80, 24), make=fleet(40)) as s:
+        await s.press("0", *["down"] * 20)
+        here = s.view.table.selected().id
+
+        def place():
+            return next(y for y, line in enumerate(s.drawn("#runs").splitlines()) if "▸" in line)
+
+        before = place()
+
+        def worse(view):
+            shown = fleet(40)(view)
+            rows = tuple(
+                msgspec.structs.replace(row, critical=1) if n in (16, 20, 22) else row
+                for n, row in enumerate(shown.runs)
+            )
+            return msgspec.structs.replace(shown, runs=rows)
+
+        s.engine.picture = worse
+        s.engine.push()
+        await s.settle()
+        assert s.view.table.selected().id == here
+        assert place() == before
+
+
+async def test_a_run_that_does_not_advance_has_no_eta(open_app):
+    def make(asked):
+        shown = fleet(4)(asked)
+        still = {
+            0: {"age": 400.0},
+            1: {"phase": "unknown"},
+            2: {"phase": "training"},
+            3: {"phase": "stalled"},
+        }
+        rows = tuple(msgspec.structs.replace(row, **still[n]) for n, row in enumerate(shown.runs))
+        return msgspec.structs.replace(shown, runs=rows)
+
+    async with open_app((160, 40), make=make) as s:
+        await s.press("0")
+        rows = {
+            line.partition("exp-")[2][:2]: line for line in s.drawn("#runs").splitlines() if "exp-" in line
+        }
+        assert "2m 00s" in rows["02"]
+        assert not any(
+            "1m 00s" in rows[n] or "3m 00s" in rows[n] or "0 s" in rows[n] for n in ("00", "01", "03")
+        )
+
+
+async def test_an_overlay_belongs_to_the_run_it_was_asked_for(open_app):
+    async with open_app((120, 40), make=fleet()) as s:
+        await s.press("0", "home", "c", "down", "enter")
+        first, over = s.engine.view.run, s.engine.view.compare
+        assert over
+        await s.press("]")
+        assert s.engine.view.run != first
+        assert s.engine.view.compare == ()
+        assert not s.view.query_one("#comparison").display
+        await s.press("[")
+        assert (s.engine.view.run, s.engine.view.compare) == (first, over)
+
+
+async def test_escape_leads_from_a_run_to_the_list_and_says_where_it_ends(open_app):
+    async with open_app((120, 40), make=fleet()) as s:
+        await s.press("2", "escape")
+        assert s.view.view == actions.OVERVIEW
+        assert "esc Back" in s.drawn("#keys")
+        await s.press("escape")
+        assert s.view.view == actions.RUNS
+        assert "esc Back" not in s.drawn("#keys")
+        await s.press("escape")
+        assert s.view.view == actions.RUNS
+        assert "nothing to go back to; q leaves" in s.drawn("#head")
+
+
+async def test_escape_closes_the_card_of_the_end(open_app):
+    async with open_app((120, 40), make=fleet(1, phase="finished")) as s:
+        card = s.view.query_one("#end")
+        assert card.display
+        assert "esc closes" in s.drawn("#end")
+        await s.press("escape")
+        assert not card.display
+        assert s.view.view == actions.OVERVIEW
+        await s.press("escape")
+        assert "nothing to go back to; q leaves" in s.drawn("#head")

@@ -1,5 +1,7 @@
 """The guide names the areas of a view in turn, and the help has the keys that are used most first."""
 
+import pytest
+
 from runwatch.tui import actions, words
 
 from .fake_engine import ALERTS
@@ -26,6 +28,7 @@ async def test_escape_ends_the_guide(open_app):
         assert not s.view.query(".-guided")
 
 
+@pytest.mark.deep
 async def test_the_footer_stays_while_something_is_over_the_view(open_app):
     async with open_app((80, 24)) as s:
         before = s.drawn("#keys")
@@ -36,6 +39,7 @@ async def test_the_footer_stays_while_something_is_over_the_view(open_app):
             await s.press("escape")
 
 
+@pytest.mark.deep
 async def test_every_area_of_the_guide_is_somewhere_in_its_view(open_app):
     async with open_app((200, 50), ranks=8, incidents=ALERTS) as s:
         for view in actions.VIEWS:

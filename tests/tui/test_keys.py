@@ -5,7 +5,9 @@ import msgspec
 from runwatch.core.snapshot import EventRow, Progress, RunRow
 from runwatch.tui import actions
 from runwatch.tui.screens.base import RunScreen
+from runwatch.tui.screens.guide import Guide
 from runwatch.tui.screens.help import Help
+from runwatch.tui.screens.pick import Pick
 from runwatch.watcher.protocol import Shutdown
 
 from .fake_engine import ALERTS, CHECKPOINTS, picture
@@ -258,7 +260,7 @@ async def test_the_run_that_somebody_compares_stays(open_app):
     async with open_app(make=most_urgent_last(shown)) as s:
         await s.press("c")
         shown.reverse()
-        await s.press("space", "enter")
+        await s.press("m", "enter")
         assert (s.scene.run.id, s.engine.view.compare) == ("b.log#1", ("a.log#1",))
 
 
@@ -273,3 +275,23 @@ async def test_a_phone_shows_step_share_and_eta_and_short_tabs(open_app):
             await s.settle()
             assert "saved here" in s.drawn("#head").splitlines()[1]
             assert s.drawn("#head").splitlines()[2] == tabs, "tabs keep their names"
+
+
+async def test_what_holds_the_picture_lets_it_continue(open_app):
+    async with open_app((160, 40)) as s:
+        assert "spc Pause" in s.drawn("#keys")
+        await s.press("space")
+        assert "spc Resume" in s.drawn("#keys")
+        await s.press("space")
+        assert "spc Pause" in s.drawn("#keys")
+
+
+def test_space_holds_and_m_marks_wherever_they_do_something():
+    meanings = {
+        (key, action.id) for action in actions.ACTIONS for key in action.keys if key in {"space", "m"}
+    }
+    assert meanings == {("space", "pause"), ("m", "mark")}
+    for dialog in (Pick, Guide):
+        keys = {key: b.action for b in dialog.BINDINGS for key in b.key.split(",")}
+        assert "space" not in keys
+        assert keys.get("m", "mark") == "mark"

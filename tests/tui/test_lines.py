@@ -83,6 +83,7 @@ HOSTILE = (
 )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("size", [(80, 24), pytest.param((120, 40), marks=pytest.mark.deep)])
 @pytest.mark.parametrize("key", ["1", "4"])
 async def test_a_hostile_log_stays_in_its_panel(open_app, size, key):

@@ -1,5 +1,7 @@
 """Keys of the log: scrolling through the protocol, sources, searches, marks."""
 
+import pytest
+
 from runwatch.tui import actions
 
 
@@ -67,10 +69,10 @@ async def test_wrap(open_app):
 async def test_log_filters_and_marks(open_app):
     log = tuple((n, f"[rank{n % 2}] step {n} ok") for n in range(1, 60))
     async with open_app((100, 30), log=log) as s:
-        await s.press("4", "m")
+        await s.press("4", "p")
         assert "only rank 0" in s.drawn("#log-view")
         assert "[rank1]" not in s.drawn("#log-view")
-        await s.press("m", "m")
+        await s.press("p", "p")
         assert "only" not in s.drawn("#log-view").splitlines()[0]
         await s.press("slash", *"step 5", "enter", "ampersand")
         shown = [line for line in s.drawn("#log-view").splitlines()[1:] if "step" in line]
@@ -82,6 +84,7 @@ async def test_log_filters_and_marks(open_app):
         assert s.view.log_view.at == marked
 
 
+@pytest.mark.deep
 async def test_the_time_at_which_lines_were_read(open_app, monkeypatch):
     monkeypatch.setattr("runwatch.render.plain.clock", lambda unix, seconds=False: f"12:00:{int(unix):02}")
     log = tuple((n, f"line {n}.") for n in range(1, 9))

@@ -32,6 +32,7 @@ async def test_every_theme_paints_every_view_in_its_own_colours(open_app):
                 assert primary in colours(s), (name, digit)
 
 
+@pytest.mark.deep
 async def test_themes_are_seen_while_they_are_chosen(open_app):
     async with open_app((100, 30)) as s:
         await s.press("T", "down", "down")

@@ -44,6 +44,7 @@ async def test_a_run_without_ranks_shows_its_machine(open_app):
         assert not s.view.query_one("#rank-grid").display
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("height", "shown"), [(24, False), (50, True)])
 async def test_ranks_come_first(open_app, height, shown):
     async with open_app((120, height), ranks=64, machine=MACHINE, has_machine=True) as s:

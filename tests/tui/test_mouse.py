@@ -1,6 +1,7 @@
 """What the mouse does: tabs, footer, lists, panels, wheel and scrollbar, each as its key does."""
 
 import msgspec
+import pytest
 from textual import events
 
 from runwatch.core.snapshot import EventRow, Progress, RunRow
@@ -28,13 +29,14 @@ async def wheel(s, text, down=True, times=1):
     await s.settle()
 
 
-async def test_tabs_open_views_at_every_width(open_app):
-    for size in ((120, 40), (80, 24), (40, 12)):
-        async with open_app(size, ranks=8) as s:
-            for place, view in enumerate(actions.VIEWS):
-                names = s.drawn("#head").splitlines()[2].split()
-                await click(s, names[place if size[0] == 40 else names.index(str(place))], row=2)
-                assert s.view.view == view, size
+@pytest.mark.few(1)
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (40, 12)])
+async def test_tabs_open_views_at_every_width(open_app, size):
+    async with open_app(size, ranks=8) as s:
+        for place, view in enumerate(actions.VIEWS):
+            names = s.drawn("#head").splitlines()[2].split()
+            await click(s, names[place if size[0] == 40 else names.index(str(place))], row=2)
+            assert s.view.view == view
 
 
 async def test_no_tap_at_the_corner_of_a_phone_leaves(open_app):
@@ -189,6 +191,7 @@ def with_others(view):
     return msgspec.structs.replace(picture(view), runs=rows)
 
 
+@pytest.mark.deep
 async def test_runs_are_compared_with_clicks_alone(open_app):
     for size in ((120, 40), (80, 24)):
         async with open_app(size, make=with_others) as s:

@@ -106,6 +106,7 @@ async def test_runs_metrics_alerts_rules_themes_and_settings_are_found_by_name(o
         assert s.engine.view.run == "r2"
 
 
+@pytest.mark.deep
 async def test_keys_are_shown_in_full(open_app):
     for size in ((120, 40), (40, 20)):
         async with open_app(size) as s:
@@ -153,6 +154,7 @@ async def test_commands_with_a_word(open_app):
         assert s.view.log_view.at == 49_977
 
 
+@pytest.mark.deep
 async def test_a_step_outside_the_window_moves_the_charts_there(open_app):
     async with open_app((120, 40)) as s:
         await typed(s, "window 1000")
@@ -183,6 +185,7 @@ async def test_a_missing_word_is_waited_for(open_app):
         assert s.scene.cursor == 100
 
 
+@pytest.mark.deep
 async def test_a_rule_is_silenced_by_its_name(open_app):
     async with open_app((120, 40), incidents=(SPIKE,)) as s:
         await typed(s, "silence loss_spike 4h")
@@ -222,6 +225,7 @@ async def test_the_chart_is_saved_as_numbers(open_app, tmp_path, monkeypatch):
     assert min(saved["series"][0]["step"]) >= 40_000, "the part that is shown"
 
 
+@pytest.mark.deep
 async def test_a_chart_that_cannot_be_saved_is_reported(open_app, tmp_path, monkeypatch):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")

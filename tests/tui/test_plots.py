@@ -88,20 +88,20 @@ async def test_other_runs_are_laid_over_the_charts(open_app):
         assert "llama" not in "\n".join(
             "".join(t for t, _ in row) for row in s.app.screen.panel.content(40, 10).rows
         )
-        await s.press("space", "enter")
+        await s.press("m", "enter")
         assert s.engine.view.compare == ("r2",)
         assert "abl-17-wd" in s.drawn("#main-1").splitlines()[0]
         assert s.drawn("#main-1") != before
         roles = {role for row in s.view.query_one("#main-1")._drawn for _, role in row}
         assert "second" in roles
-        await s.press("c", "space", "enter")
+        await s.press("c", "m", "enter")
         assert s.engine.view.compare == ()
         assert s.drawn("#main-1") == before
 
 
 async def test_thinking_better_of_a_comparison_changes_nothing(open_app):
     async with open_app((120, 40), make=with_other) as s:
-        await s.press("c", "space", "escape")
+        await s.press("c", "m", "escape")
         assert s.scene.compare == ()
         assert s.app.screen is s.view
 
@@ -146,7 +146,7 @@ async def test_hjkl_move_in_charts_too(open_app):
 async def test_no_more_runs_than_there_are_colours(open_app):
     async with open_app((120, 40), make=with_other) as s:
         for count in range(1, chart.MOST):
-            s.scene.compare = tuple(f"r{i}" for i in range(2, 2 + count))
+            s.scene.lay_over(tuple(f"r{i}" for i in range(2, 2 + count)))
             s.app.refresh_view()
             await s.settle()
             assert "cannot show" not in s.text()
@@ -169,7 +169,7 @@ async def test_compared_runs_have_a_verdict_and_what_differs(open_app):
 
     async with open_app((120, 40), make=make) as s:
         assert not s.view.query_one("#comparison").display
-        await s.press("c", "space", "enter")
+        await s.press("c", "m", "enter")
         shown = s.drawn("#comparison")
         assert "compared with llama-7b-r3" in shown
         assert "loss of abl-17-wd is higher by" in shown
@@ -180,7 +180,7 @@ async def test_compared_runs_have_a_verdict_and_what_differs(open_app):
         assert "is higher by" not in s.drawn("#comparison")
         await s.press("minus")
         await s.until(lambda: "loss of abl-17-wd is higher by" in s.drawn("#comparison"))
-        await s.press("c", "space", "enter")
+        await s.press("c", "m", "enter")
         assert not s.view.query_one("#comparison").display
 
 

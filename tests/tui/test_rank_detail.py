@@ -27,6 +27,7 @@ def lines(s, selector):
     return s.drawn(selector).splitlines()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("width", "shown", "hidden"),
     [(80, "last seen", "GPU memory"), (120, "power", ""), (60, "step time", "temp")],
@@ -61,7 +62,7 @@ async def test_the_grid_can_show_gpus(open_app):
         for _ in range(6):
             if "GPU use" in lines(s, "#rank-grid")[0]:
                 break
-            await s.press("m")
+            await s.press("d")
         assert " ".join(sign * 9 for sign in "▇?▂▇") in s.drawn("#rank-grid")
         assert "▁ 0%  █ 100%" in s.drawn("#rank-grid")
 

@@ -13,7 +13,7 @@ async def test_ranks_are_not_offered_without_ranks(open_app):
 
 async def test_rank_measure_and_scroll(open_app):
     async with open_app((100, 30), ranks=64) as s:
-        await s.press("3", "m")
+        await s.press("3", "d")
         assert "last seen" in s.drawn("#rank-grid").splitlines()[0]
         assert s.drawn("#rank-table").splitlines()[2].split()[1] == "12"
         await s.press("end")

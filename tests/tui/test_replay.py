@@ -95,6 +95,7 @@ async def test_the_guide_explains_the_row(open_app):
         assert "I plays to the next incident" in s.text()
 
 
+@pytest.mark.deep
 async def test_the_help_has_the_keys_of_a_replay_where_one_is(open_app):
     for make, here in ((replayed, True), (picture, False)):
         async with open_app((120, 60), make=make) as s:

@@ -19,6 +19,7 @@ def _same_clock_everywhere(monkeypatch):
     monkeypatch.setattr("runwatch.render.plain.clock", lambda unix: "12:41")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
 async def test_overview(open_app, golden, size):
     async with open_app(size, ranks=64, incidents=ALERTS) as s:
@@ -36,6 +37,7 @@ async def test_overview_of_a_log_with_two_metrics(open_app, golden):
         golden("overview-two-metrics", s.text())
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("key", "name"), [("0", "runs"), ("2", "metrics"), ("3", "ranks"), ("4", "logs"), ("5", "alerts")]
 )
@@ -175,6 +177,7 @@ LONG = msgspec.structs.replace(
 )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("size", [(40, 12), (80, 24), pytest.param((120, 40), marks=DEEP)])
 async def test_the_headline_of_an_incident_is_never_cut(open_app, size):
     async with open_app(size, ranks=64, incidents=(LONG, SLOW, OLD)) as s:
@@ -187,6 +190,7 @@ async def test_the_headline_of_an_incident_is_never_cut(open_app, size):
             assert len(body) >= 3, "what is below has room too"
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_cause_and_advice_are_below_the_headline_on_every_view(open_app, size):
     async with open_app(size, ranks=64, incidents=ALERTS) as s:
@@ -197,6 +201,7 @@ async def test_cause_and_advice_are_below_the_headline_on_every_view(open_app, s
             assert said.endswith("1 more: ! next, 5 all")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("size", [(40, 12), (80, 24), (120, 40)])
 async def test_the_view_of_alerts_says_what_fires_once_and_in_full(open_app, size):
     async with open_app(size, incidents=(LONG, SLOW)) as s:
@@ -208,6 +213,7 @@ async def test_the_view_of_alerts_says_what_fires_once_and_in_full(open_app, siz
         assert "…" not in s.drawn("#alert-list")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_the_advice_names_the_checkpoint_to_go_back_to(open_app, size):
     nan = msgspec.structs.replace(
@@ -241,6 +247,7 @@ async def test_a_stalled_run_is_not_called_live(open_app):
         assert "○ STALE" in s.drawn("#head")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_the_end_of_a_run_is_one_card(open_app, size):
     over = {"story": "finished at step 41230 of 41230", "progress": Progress(41_230, 41_230, 1.0)}
@@ -289,6 +296,7 @@ async def test_nothing_to_attend_to_takes_no_room(open_app):
         assert not s.view.query_one("#incident-bar").display
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("size", [(40, 16), (100, 30)])
 async def test_titles_of_alerts_wrap(open_app, size):
     async with open_app(size, incidents=(LONG,)) as s:
@@ -495,6 +503,7 @@ async def test_an_empty_screen_says_what_to_do(open_app):
         assert "runwatch formats /runs/llama/train.log" in s.text()
 
 
+@pytest.mark.deep
 async def test_the_help_says_where_numbers_come_from(open_app):
     def make(view):
         shown = picture(view)

@@ -23,6 +23,7 @@ def with_single(view, names=SINGLE, metrics=METRICS, **changes):
     return msgspec.structs.replace(shown, run=msgspec.structs.replace(shown.run, latest=latest))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("size", [(100, 30), (110, 36), (120, 40), (150, 45)])
 async def test_the_summary_is_no_wider_than_its_lines_and_none_is_cut(open_app, size):
     async with open_app(size, make=with_single, **GOOD) as s:
@@ -56,6 +57,7 @@ async def test_beside_few_charts_the_summary_is_low(open_app):
         assert s.view.query_one("#minor").size.height == 6
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(("size", "panel"), [((80, 24), "#stats"), ((200, 50), "#summary")])
 async def test_the_summary_is_in_the_table_of_a_narrow_screen_and_at_the_side_of_a_wide_one(
     open_app, size, panel
@@ -128,6 +130,7 @@ async def test_metrics_without_a_chart_are_a_table_below_the_last_charts(open_ap
         assert "4 without a chart" in s.drawn("#values")
 
 
+@pytest.mark.deep
 async def test_a_table_that_does_not_fit_has_pages_of_its_own(open_app):
     names = tuple(f"score_{n}" for n in range(40))
     async with open_app((80, 24), make=with_single, names=names) as s:
@@ -148,6 +151,7 @@ async def test_the_filter_finds_metrics_without_a_chart(open_app):
         assert "1 without a chart" in s.drawn("#values")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("size", [(120, 60), (200, 60)])
 async def test_the_first_chart_takes_the_places_that_others_leave(open_app, size):
     async with open_app(size, metrics=METRICS[:5]) as s:

@@ -73,6 +73,12 @@ def test_a_well_machine():
         ),
         (
             "channel",
+            {"channels": (checks.Channel("a", "slack", scopes=("chat:write", "files:write")),)},
+            "ok",
+            "its app needs the scopes chat:write, files:write",
+        ),
+        (
+            "channel",
             {"channels": (checks.Channel("a", "ntfy", "the secret is empty"),)},
             "bad",
             "a (ntfy): the secret",

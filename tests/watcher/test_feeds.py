@@ -109,6 +109,7 @@ LOGS = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("times", [1, pytest.param(9, marks=pytest.mark.deep)])
 @pytest.mark.parametrize("kind", LOGS)
 def test_replaced_workers_report_of_a_log_what_one_would_have(tmp_path, kind, times):
@@ -144,6 +145,7 @@ def grown(path, data, cuts, *, restarts=False, rests=None):
     return engine
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("kind", FILES)
 def test_replaced_workers_report_what_one_would_have(tmp_path, kind):
     name, data = FILES[kind]

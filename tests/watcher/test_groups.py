@@ -180,6 +180,7 @@ def test_whether_sources_differ_does_not_depend_on_how_their_lines_came(pace):
     assert len(told(fold, "disagreement")) == 1
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("hours", "differs"), [(0, False), (2, True)])
 @pytest.mark.parametrize("live", [False, True])
 def test_clocks_that_differ_are_reported_once(hours, differs, live):

@@ -12,13 +12,15 @@ import pytest
 from runwatch.alerts.incidents.incidents import Change
 from runwatch.alerts.routing.silences import InMemory, silence
 from runwatch.config.loader import read
-from runwatch.core.snapshot import IncidentRow
+from runwatch.core.snapshot import IncidentRow, Progress, RunRow, RunView, Snapshot
 from runwatch.parsers.log import LogParser
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.service.notify import Notifier
+from runwatch.watcher.service.silenced import marked
 from runwatch.watcher.service.sockets import state_directory
 
 from ..alerts.endpoints import HttpServer
+from ..alerts.slack_api import TOKEN, SlackApi
 from ..alerts.slack_server import SlackServer
 
 
@@ -306,6 +308,43 @@ class TestRuns:
         ]
         assert "loss 2.5" in str(slack.shown[1])
 
+    def test_the_report_of_a_crash_goes_below_the_message_about_it_and_both_name_it(self, notifier, tmp_path):
+        file = tmp_path / "a-0123456789ab.html"
+        file.write_text("<html></html>")
+        with SlackApi() as slack:
+            one = notifier(
+                f"[channels.team]\ntype = 'slack'\ntoken = '{TOKEN}'\nchannel = '#x'\napi = '{slack.url}'\n"
+                "reports = true\nlifecycle = true\n[reports]\nenabled = true\n",
+                engine=(engine := Engine()),
+                report=lambda run_id, name: "https://reports/a.html",
+            )
+            parser, now = LogParser(), time.time()
+            engine.add_source("a", "a", "/logs/a.log")
+            rows = b"".join(LINE % (step, b"2.5") for step in range(40))
+            changes = list(engine.fold("a", parser.feed(rows), live=True, arrival=now, written=now))
+            one.tick(now)
+            trace = b'Traceback (most recent call last):\n  File "t.py", line 1, in f\nValueError: no\n'
+            changes += engine.fold("a", parser.feed(trace), live=True, arrival=now, written=now)
+            changes += engine.fold("a", parser.flush(), live=True, arrival=now, written=now)
+            changes += engine.tick(now + 60)
+            for each in changes:
+                one.submit(each)
+            one.tick(now + 60)
+            (_, watched), *_ = engine.runs()
+            for _ in range(2):  # as after a restart
+                one.attach(watched.run.id, "a", str(file), "40", now + 76)
+                one.tick(now + 77)
+            one.close()
+            (end,) = (each for each in slack.messages if each["text"].startswith("✗ Crashed"))
+            (crash,) = (each for each in slack.messages if each["text"].startswith("▲ Critical"))
+            assert ["Report: https://reports/a.html" in str(each) for each in (end, crash)] == [True, True]
+            assert [(each["thread_ts"], each["channel_id"]) for each in slack.files] == [(end["ts"], "C1")]
+
+    def test_uploads_without_reports_are_said_to_be_missing(self, notifier):
+        notices: list[str] = []
+        notifier("[channels.team]\ntype = 'slack'\ntoken = 't'\nchannel = '#x'\nreports = true\n", notices)
+        assert notices == ["channel team uploads reports, but [reports] enabled is false"]
+
     @pytest.mark.parametrize(
         ("config", "shown"),
         [("[[maintenance]]\nmatch = ['run=a', 'rule=started']\nweekly = 'mon-sun 00:00-23:59'\n", 0),
@@ -402,3 +441,22 @@ def test_nothing_that_is_kept_or_reported_holds_a_secret_that_a_server_repeats(n
     for secret in (token, key, key[1:]):
         assert secret.encode() not in kept
         assert secret not in "".join(notices)
+
+
+def test_a_picture_says_which_alerts_and_runs_are_silenced():
+    row = IncidentRow("i1", "exp", "hang", "critical", "firing", "no progress")
+    other = IncidentRow("i2", "exp", "crash", "critical", "firing", "crashed")
+    run = RunView("r1", "exp", "training", Progress(), incidents=(row, other))
+    rows = (RunRow("r1", "exp", "training", Progress()), RunRow("r2", "base", "training", Progress()))
+    shown = Snapshot(1000.0, rows, run)
+
+    def said(*texts):
+        made = [silence([text], 60.0, now=1000.0) for text in texts]
+        return {name: found.ends for name, found in marked(shown, made, "login03").silenced.items()}
+
+    assert marked(shown, [], "login03") is shown
+    assert said("rule=hang") == {"i1": 1060.0}, "a run of which something is sent is not silenced"
+    assert said("run=exp") == {"i1": 1060.0, "i2": 1060.0, "r1": 1060.0}
+    assert said("host=elsewhere", "run=gone") == {}
+    over = silence(["run=exp"], 60.0, now=900.0)
+    assert marked(shown, [over], "login03").silenced == {}

@@ -87,6 +87,7 @@ def history(many: bool, lines: dict[int, list[str]], *, apart: bool) -> list[dic
 WAYS = pytest.mark.parametrize(("many", "apart"), [(False, False), (True, False), (True, True)])
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("slow", [0, 2])
 @WAYS
 def test_a_slow_rank_is_named(many, apart, slow):

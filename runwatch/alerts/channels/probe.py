@@ -21,6 +21,8 @@ class Needs(NamedTuple):
     """Why it cannot work, if that is known already; names no secret."""
     unseen: str = ""
     """What is unknown because a command would have to run; "" if nothing is."""
+    scopes: tuple[str, ...] = ()
+    """The permissions that it needs at the service, which only the service knows."""
 
 
 def needs(name: str, config: ChannelConfig) -> Needs:
@@ -33,6 +35,6 @@ def needs(name: str, config: ChannelConfig) -> Needs:
         return Needs(kind, unseen="a command prints its secret, and is not run here")
     try:
         build(name, config)
-        return Needs(kind, config.endpoint(), config.lacks())
+        return Needs(kind, config.endpoint(), config.lacks(), scopes=config.scopes())
     except ConfigError as error:
         return Needs(kind, problem=str(error))

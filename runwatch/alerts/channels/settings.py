@@ -56,6 +56,14 @@ class ChannelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return which program or library is not installed; "" if nothing is missing."""
         return ""
 
+    def uploads(self) -> bool:
+        """Return whether it uploads the reports of runs that ended."""
+        return False
+
+    def scopes(self) -> tuple[str, ...]:
+        """Return the permissions that it needs at the service; () if the service has none."""
+        return ()
+
     def open(self, name: str, memory: Memory | None = None) -> Channel:
         """Return the channel. Raises ConfigError, without repeating it, if a secret cannot be read or used.
 

@@ -35,6 +35,7 @@ _WORDS = {
     "finished": "✓ Finished",
     **{phase: f"✗ {phase.replace('_', ' ').capitalize()}" for phase in CUT_SHORT},
     "digest": "☰ Digest",
+    "report": "☰ Report",
 }
 _GLYPHS = {Severity.CRITICAL: "▲", Severity.WARNING: "●", Severity.INFO: "○"}
 
@@ -87,6 +88,8 @@ def compose(notification: Notification, *, repeats: str = "") -> Message:
         notes.append(f"found late: runwatch had not been watching for {duration(notification.late)}")
     if notification.may_repeat and repeats:
         notes.append(f"may repeat an earlier message: {repeats}'s answer to it was lost")
+    if notification.report:
+        notes.append(f"Report: {clean(notification.report, 2 * FACT)}")
     reported = Message(
         word=word(incident),
         title=clean(incident.title, TITLE),

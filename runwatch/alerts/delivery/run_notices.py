@@ -57,6 +57,8 @@ class Known(msgspec.Struct):
     group: str
     began: float | None = None
     """Unix time at which it was first seen running."""
+    end: str = ""
+    """Id of the message about its newest end."""
 
 
 class Lifecycle:
@@ -104,6 +106,20 @@ class Lifecycle:
             del self._groups[next(iter(self._groups))]
         return notices
 
+    def end(self, run_id: str) -> str:
+        """Return the id of the message about the end of a run; "" if none was sent."""
+        known = self._known.get(run_id)
+        return "" if known is None else known.end
+
+    def report(self, run_id: str, name: str, file: str, place: str, key: str, now: float) -> Notification:
+        """Return the message that brings the report of a run that ended; `key` names that end."""
+        row = IncidentRow(f"{digest(run_id)}-report", name, "report", "info", "report", f"how {name} went")
+        return Notification(
+            f"{self._epoch}.{digest(run_id)}.report.{key}",
+            name, "notice", row, self._host, now, groups=_order(run_id), lines=(f"Report: {place}",),
+            epoch=self._epoch, attachment=file,
+        )  # fmt: skip
+
     def changes(self) -> dict[str, bytes | None]:
         """Return what to keep since the last call, by key; None is to be removed."""
         found = {
@@ -139,10 +155,18 @@ class Lifecycle:
         if what != "started" and look.report:
             lines.append(f"Report: {look.report}")
         row = IncidentRow(f"{digest(look.id)}-{what}", look.name, what, severity, what, title)
+        key = f"{self._epoch}.{digest(look.id + look.stage)}.{what}.{int(known.began or 0)}"
+        if what != "started":
+            known.end = key
         return Notification(
-            f"{self._epoch}.{digest(look.id + look.stage)}.{what}.{int(known.began or 0)}",
-            look.name, "notice", row, self._host, now, look=look.look, lines=tuple(lines),
+            key, look.name, "notice", row, self._host, now,
+            groups=_order(look.id), look=look.look, lines=tuple(lines),
         )  # fmt: skip
+
+
+def _order(run_id: str) -> tuple[str, ...]:
+    """Return the key within which messages about the life of a run keep their order."""
+    return (f"life {digest(run_id)}",)
 
 
 def daily(

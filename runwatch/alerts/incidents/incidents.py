@@ -16,12 +16,13 @@ nothing else, so that reading the same log again gives the same ids.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
 from runwatch.alerts.incidents.parentage import Life, Point, before, parents
 from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import LOSS
 from runwatch.core.snapshot import IncidentRow
 from runwatch.system.import_guards import blake2b
 
@@ -207,17 +208,12 @@ class IncidentBook:
         Among equally severe ones a run that makes no progress goes first. Each names its symptoms; `every`
         returns those too.
         """
-        beneath: dict[str, list[str]] = {}
-        for row in self.every():
+        beneath: dict[str, list[IncidentRow]] = {}
+        every = self.every()
+        for row in every:
             if row.lead:
-                beneath.setdefault(row.lead, []).append(row.title)
-        return tuple(
-            msgspec.structs.replace(row, symptoms=tuple(dict.fromkeys(beneath[row.id]))[:MAX_SYMPTOMS])
-            if row.id in beneath
-            else row
-            for row in self.every()
-            if not row.lead
-        )
+                beneath.setdefault(row.lead, []).append(row)
+        return tuple(_leading(row, beneath.get(row.id, ())) for row in every if not row.lead)
 
     def every(self) -> tuple[IncidentRow, ...]:
         """Return all incidents, symptoms too, in the order of `rows`."""
@@ -313,6 +309,23 @@ class IncidentBook:
             line=finding.line if moved else row.line,
             evidence={**row.evidence, **finding.evidence},
         )
+
+
+def _leading(row: IncidentRow, beneath: Sequence[IncidentRow]) -> IncidentRow:
+    """Return an incident with its symptoms; what the same rule found in the loss is named first."""
+    loss = next((each for each in beneath if _same_in_loss(row, each)), None)
+    title = row.title if loss is None else f"{loss.title}; {row.title}"
+    symptoms = dict.fromkeys(each.title for each in beneath if each is not loss)
+    if not beneath:
+        return row
+    return msgspec.structs.replace(row, title=title, symptoms=tuple(symptoms)[:MAX_SYMPTOMS])
+
+
+def _same_in_loss(row: IncidentRow, symptom: IncidentRow) -> bool:
+    """Return whether a symptom is the same in the loss, and neither is over."""
+    alike = (row.rule, row.rank) == (symptom.rule, symptom.rank)
+    both_open = "resolved" not in (row.state, symptom.state)
+    return alike and both_open and row.metric != LOSS and symptom.metric == LOSS
 
 
 def _rank(row: IncidentRow) -> int:

@@ -27,6 +27,8 @@ class Alert(msgspec.Struct, frozen=True):
     """Number of this change among those of the incident."""
     late: float = 0.0
     """Seconds without watching before it was found."""
+    report: str = ""
+    """Where the report of its run is, where that is over."""
     scope: str = ""
     """Key of its subject: the same for the next incident there. Empty: none is expected."""
     story: str = ""

@@ -53,6 +53,12 @@ class Notification(msgspec.Struct, frozen=True, omit_defaults=True):
     """The command that acknowledges it."""
     lines: tuple[str, ...] = ()
     """The text of a notice, one fact per line."""
+    report: str = ""
+    """Where the report of a run that is over is, or will be: a path or an address."""
+    attachment: str = ""
+    """The file that a channel with `uploads` is to upload."""
+    below: tuple[str, ...] = ()
+    """Keys in a channel's memory of the threads that the attachment belongs to, the best first."""
     epoch: str = ""
     """Id of the fold: the same log read by another process is another one."""
     wording: Wording | None = None

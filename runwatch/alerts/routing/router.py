@@ -366,6 +366,7 @@ class Router:
             answer=lead.answer,
             epoch=self._epoch,
             late=lead.late,
+            report=lead.report,
         )
 
     def _reported(self, news: News, now: float) -> list[str]:

@@ -109,6 +109,13 @@ class Alerts(PointedScreen, ListScreen):
             "jump_log": row.line is not None,
         }[action]
 
+    def label(self, action: str, usual: str) -> str:
+        """Return the word of an action for the footer."""
+        row = self.scene.selected()
+        if action == "silence" and row is not None and self.scene.silenced(row.id):
+            return silencing.AGAIN
+        return super().label(action, usual)
+
     def length(self) -> int:
         """Return how many alerts there are."""
         return len(self.scene.incidents())
@@ -134,8 +141,12 @@ class Alerts(PointedScreen, ListScreen):
             self.runwatch.do_back()
 
     def do_silence(self) -> None:
-        """Ask for how long alerts like the selected one are not sent."""
+        """Ask for how long alerts like the selected one are not sent; end the silence of one that has one."""
         row = self.scene.selected()
+        if row is not None and (held := self.scene.silenced(row.id)) is not None:
+            for request in silencing.end(held):
+                self.runwatch.link.send(request)
+            return
 
         def chosen(span: tuple[str, ...] | None) -> None:
             if span and row is not None:

@@ -43,11 +43,18 @@ class RunScreen(Screen[None], inherit_bindings=False):
         """What the app can be asked for."""
         return api(self.app)
 
+    bar_below: ClassVar[bool] = False
+    """Whether the incident bar is below the body, whose rows keep their place when it grows."""
+
     def compose(self) -> ComposeResult:
         """Lay out header, body and footer."""
         yield Head(self.view)
-        yield IncidentBar()
-        yield from self.body()
+        if self.bar_below:
+            yield from self.body()
+            yield IncidentBar()
+        else:
+            yield IncidentBar()
+            yield from self.body()
         yield from self.below()
         yield ReplayBar()
         yield Hint(self.view)
@@ -75,7 +82,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
             played = self.query_one(ReplayBar).fit()
             self.free = height - self.query_one(IncidentBar).fit(width, height) - hint - played
             self.place()
-            for part in self.query(Rows):
+            for part in self.walk_children(Rows):
                 if part.display:
                     part.redraw()
         # Panels that just appeared get their size with the next layout; only then is it known what they need.
@@ -85,7 +92,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
         """Return what to ask the engine for."""
         scene = self.scene
         widths: dict[str, int] = {}
-        for part in self.query(Rows):
+        for part in self.walk_children(Rows):
             if part.display and part.size.width:
                 for metric, width in part.charts():
                     widths[metric] = max(width, widths.get(metric, 0))
@@ -118,7 +125,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
 
     def log_wanted(self) -> tuple[int, int | None]:
         """Return how many log lines are wanted, and the last one."""
-        return max((part.lines_wanted() for part in self.query(LogPanel)), default=0), None
+        return max((part.lines_wanted() for part in self.walk_children(LogPanel)), default=0), None
 
     def copied(self) -> str:
         """Return what the copy key takes: the run and where it is read from."""
@@ -135,16 +142,30 @@ class RunScreen(Screen[None], inherit_bindings=False):
         """Return whether an action would do something now."""
         if action == "link":
             return self.scene.run is not None and bool(self.scene.run.link)
-        # Back from the overview leads nowhere, except out of a cursor.
-        return action != "back" or self.view != actions.OVERVIEW or self.scene.cursor is not None
+        return True
+
+    def label(self, action: str, usual: str) -> str:
+        """Return the word of an action for the footer, where the picture decides it; else the usual one."""
+        if action == "pause":
+            played = self.scene.replay
+            return "Resume" if self.scene.paused or (played and played.state == "paused") else usual
+        return "" if action == "back" and self.view == self.top() and not self.inside() else usual
+
+    def inside(self) -> bool:
+        """Return whether there is something in this view to go back from, such as a cursor."""
+        return self.scene.cursor is not None
+
+    def top(self) -> str:
+        """Return the view from which no key leads back: the list of runs where there are several."""
+        return actions.RUNS if len(self.scene.runs) > 1 else actions.OVERVIEW
 
     def do_back(self) -> None:
-        """Leave for the overview."""
+        """Go one level up."""
         self.runwatch.do_back()
 
     def tick(self) -> None:
         """Let the age of the data grow."""
-        for part in self.query(Head):
+        for part in self.walk_children(Head):
             part.redraw()
 
     def on_resize(self) -> None:

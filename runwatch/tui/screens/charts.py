@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from runwatch.render import chart
 from runwatch.render.smooth import FACTORS
 from runwatch.tui.cycle import following
@@ -27,8 +29,6 @@ class ChartScreen(PointedScreen, ZoomScreen):
         scene = self.scene
         if action == "follow":
             return scene.cursor is not None or scene.right is not None
-        if action == "back" and scene.right is not None:
-            return True
         if action == "axis":
             return len(scene.axes()) > 1
         if action == "compare":
@@ -36,6 +36,10 @@ class ChartScreen(PointedScreen, ZoomScreen):
         if action == "at_log":
             return scene.cursor is not None
         return super().can(action) and (action not in _NEED_CHARTS or bool(self.visible_charts()))
+
+    def inside(self) -> bool:
+        """Return whether there is something in this view to go back from."""
+        return self.scene.right is not None or super().inside()
 
     def do_back(self) -> None:
         """Close the zoom, else drop the cursor, else follow the newest."""
@@ -119,7 +123,7 @@ class ChartScreen(PointedScreen, ZoomScreen):
 
     def _compare(self, chosen: tuple[str, ...] | None) -> None:
         if chosen is not None:
-            self.scene.compare = chosen
+            self.scene.lay_over(chosen)
             self.show()
 
     def do_at_log(self) -> None:
@@ -173,7 +177,8 @@ class ChartScreen(PointedScreen, ZoomScreen):
         self.show()
 
 
-def compare_with(scene: Scene, here: str | None) -> Pick:
+def compare_with(scene: Scene, here: str | None, marked: Container[str] = ()) -> Pick:
     """Return the question which runs are laid over the charts of the one with that id."""
     rows = [(row.id, row.name) for row in scene.runs if row.id != here]
-    return Pick("compare with", rows, set(scene.compare), MOST_COMPARED)
+    asked = f"1 marked: {scene.name_of(here)}. Compare it with which?" if here and here in marked else ""
+    return Pick("compare with", rows, set(scene.compare), MOST_COMPARED, asked=asked)

@@ -21,11 +21,9 @@ class FilterScreen(RunScreen):
         """The field."""
         return self.query_one("#filter", Input)
 
-    def can(self, action: str) -> bool:
-        """Return whether an action would do something now."""
-        if action == "back" and self.view in self.scene.filters:
-            return True
-        return super().can(action)
+    def inside(self) -> bool:
+        """Return whether there is something in this view to go back from."""
+        return self.view in self.scene.filters or super().inside()
 
     def do_filter(self) -> None:
         """Ask for the words."""

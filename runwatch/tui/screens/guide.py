@@ -42,7 +42,7 @@ class Guide(ModalScreen[None], inherit_bindings=False):
     """Leads over the areas of the view below that are on the screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,space,tab,right,down,i,j", "move(1)", show=False),
+        Binding("enter,tab,right,down,i,j", "move(1)", show=False),
         Binding("shift+tab,left,up,k", "move(-1)", show=False),
         Binding("escape,q,ctrl+c", "close", show=False),
     ]

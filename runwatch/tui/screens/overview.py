@@ -40,6 +40,8 @@ class Overview(ChartScreen):
     """Loss and gradient norm large, the rest smaller, ranks, alerts and log below."""
 
     view = actions.OVERVIEW
+    closed = ""
+    """Id of the run whose card of the end was closed."""
     pinned: str | None = None
     """A metric to show in the first chart whatever the order, set by a jump from an alert."""
 
@@ -81,7 +83,8 @@ class Overview(ChartScreen):
         scene, run = self.scene, self.scene.run
         width, height = self.size.width, self.free
         end = self.query_one(EndCard)
-        ending = needed if height - (needed := end.needed(width)) >= _LEAST else 0
+        needed = 0 if run is not None and run.id == self.closed else end.needed(width)
+        ending = needed if height - needed >= _LEAST else 0
         end.styles.height = ending
         height -= ending
         comparison = self.query_one(ComparisonCard)
@@ -135,6 +138,19 @@ class Overview(ChartScreen):
         short = shown["lower"] and height < 24  # charts get what the log can do without
         self.query_one("#log").styles.height = 4 if short else 8 if wide else 6
         self.hide_others()
+
+    def inside(self) -> bool:
+        """Return whether there is something in this view to go back from."""
+        return self.query_one(EndCard).display or super().inside()
+
+    def do_back(self) -> None:
+        """Close the zoom, else drop the cursor, else close the card of the end, else leave."""
+        run = self.scene.run
+        if super().inside() or run is None or not self.query_one(EndCard).display:
+            super().do_back()
+        else:
+            self.closed = run.id
+            self.show()
 
     def _card_width(self) -> int:
         """Return how wide the summary next to the small charts is: no wider than its lines need."""

@@ -69,7 +69,7 @@ class Pick(Dialog[tuple[str, ...] | None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", show=False),
         Binding("down,j", "move(1)", show=False),
-        Binding("space", "mark", show=False),
+        Binding("m", "mark", show=False),
         Binding("enter", "done", show=False),
         Binding("escape,q,ctrl+c", "close", show=False),
     ]
@@ -85,7 +85,7 @@ class Pick(Dialog[tuple[str, ...] | None], inherit_bindings=False):
     ) -> None:
         super().__init__()
         self._keys: list[Key] = [
-            *([("space", "Mark", self.action_mark)] if most > 1 else []),
+            *([("m", "Mark", self.action_mark)] if most > 1 else []),
             ("enter", "Done" if most > 1 else "Choose", self.action_done),
             ("esc", "Cancel", self.action_close),
         ]

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from runwatch.core.snapshot import Silenced
 from runwatch.render import fleet
 from runwatch.tui import actions, choose, silencing
 from runwatch.tui.cycle import following
@@ -24,6 +25,8 @@ _BESIDE = 80
 _BELOW = 24
 """Rows from which, on a narrower screen, the alerts are below the chart."""
 
+_ON_MARKED = frozenset({"silence", "compare"})
+"""Actions on the marked runs; on the selected one where none is marked."""
 _TRENDS = 100
 """Columns from which the table has room for sparklines."""
 
@@ -32,6 +35,7 @@ class Runs(FilterScreen, ListScreen):
     """All runs; Enter shows one."""
 
     view = actions.RUNS
+    bar_below = True
 
     def body(self) -> ComposeResult:
         """Lay out the table, and below it the selected run."""
@@ -93,9 +97,19 @@ class Runs(FilterScreen, ListScreen):
             return len(self.table.marked) > 1 or (self.length() > 0 and len(self.scene.runs) > 1)
         if action == "silence":
             return self.length() > 0 and self.scene.link == "live"
-        if action == "back" and self.table.marked:
-            return True
         return super().can(action)
+
+    def label(self, action: str, usual: str) -> str:
+        """Return the word of an action for the footer: on how many marked runs it acts, if there are any."""
+        word = super().label(action, usual)
+        if action == "silence" and self._held():
+            word = silencing.AGAIN
+        count = len(self.table.marked)
+        return f"{word} {count} marked" if count and action in _ON_MARKED else word
+
+    def inside(self) -> bool:
+        """Return whether there is something in this view to go back from."""
+        return bool(self.table.marked) or super().inside()
 
     def length(self) -> int:
         """Return how many runs there are."""
@@ -128,16 +142,21 @@ class Runs(FilterScreen, ListScreen):
         if others:
             self._compare(tuple(row.id for row in others)[:MOST_COMPARED])
         else:
-            self.app.push_screen(compare_with(self.scene, first.id), callback=self._compare)
+            self.app.push_screen(
+                compare_with(self.scene, first.id, self.table.marked), callback=self._compare
+            )
 
     def _compare(self, others: tuple[str, ...] | None) -> None:
         if others is not None:
-            self.scene.compare = others
+            self.scene.lay_over(others)
             self.runwatch.open_view(actions.OVERVIEW)
 
     def do_silence(self) -> None:
-        """Ask for how long nothing is sent about the marked runs."""
-        rows = self.table.chosen()
+        """Ask for how long nothing is sent about the marked runs; if all are silenced, send it again."""
+        rows, held = self.table.chosen(), self._held()
+        for row in rows if held else ():
+            for request in silencing.end(held[row.id], row.host):
+                self.runwatch.link.send(request)
 
         def chosen(span: tuple[str, ...] | None) -> None:
             now = self.scene.engine_time()
@@ -145,8 +164,14 @@ class Runs(FilterScreen, ListScreen):
                 for row in rows:
                     self.runwatch.link.send(silencing.of_run(row, name, now))
 
-        if rows:
-            self.app.push_screen(silencing.how_long_runs(rows), callback=chosen)
+        if rows and not held:
+            question = silencing.how_long_runs(rows, bool(self.table.marked))
+            self.app.push_screen(question, callback=chosen)
+
+    def _held(self) -> dict[str, Silenced]:
+        """Return what silences each of the marked runs, or the selected one; nothing where one is sent."""
+        found = {row.id: held for row in self.table.chosen() if (held := self.scene.silenced(row.id))}
+        return found if len(found) == len(self.table.chosen()) else {}
 
     def do_sort(self) -> None:
         """Sort by the next column."""

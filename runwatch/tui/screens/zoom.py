@@ -16,7 +16,11 @@ class ZoomScreen(RunScreen):
 
     def visible_charts(self) -> list[ChartPanel]:
         """Return the charts on the screen that have data."""
-        return [part for part in self.query(ChartPanel) if part.metrics and part.size.width and part.display]
+        return [
+            part
+            for part in self.walk_children(ChartPanel)
+            if part.metrics and part.size.width and part.display
+        ]
 
     def focused_panel(self) -> Panel | None:
         """Return the panel with the focus, if it is on the screen."""
@@ -27,11 +31,13 @@ class ZoomScreen(RunScreen):
         """Return whether an action would do something now."""
         if action == "zoom":
             return self.zoomed is not None or self.focused_panel() is not None or bool(self.visible_charts())
-        if action == "back":
-            return self.zoomed is not None or super().can(action)
         if action in {"panel", "panel_back"}:
             return self.zoomed is None and len(self.focus_chain) > 1
         return super().can(action)
+
+    def inside(self) -> bool:
+        """Return whether there is something in this view to go back from."""
+        return self.zoomed is not None or super().inside()
 
     def do_panel(self) -> None:
         """Focus the next panel."""

@@ -30,6 +30,7 @@ def lines(scene: Scene, row: IncidentRow, width: int) -> list[Row]:
     text = incident.headline(row, scene.now(), scene.glyphs)
     if row.symptoms:
         text += f" (+{len(row.symptoms)} symptom{'s' if len(row.symptoms) > 1 else ''})"
+    text += f" {scene.glyphs.dot} {left}" if (left := scene.silence_left(row.id)) else ""
     tag = f"{sign} {word:<5}" if width >= 40 else f"{sign} "
     pieces = incident.hung(text, width - _WHEN, len(tag), len(tag), scene.glyphs)
     look = "dim" if row.state == "resolved" else ""
@@ -161,8 +162,10 @@ def _elsewhere(scene: Scene) -> list[Row]:
     count = scene.elsewhere()
     if not count:
         return []
-    said = f"{count} critical alert{'s' if count > 1 else ''} in other runs: "
-    return [[("  ", ""), (said, "crit"), (str(actions.VIEWS.index(actions.RUNS)), "key")]]
+    said = f"{count} critical alert{'s' if count > 1 else ''} in other runs"
+    return [
+        [("  ", ""), (said, "crit"), ("  press ", "dim"), (str(actions.VIEWS.index(actions.RUNS)), "key")]
+    ]
 
 
 def first_shown(heights: list[int], at: int, room: int) -> int:
@@ -250,6 +253,9 @@ class AlertDetail(PagePanel):
         elif row.state != "pending" and row.step is None:
             where.append("from before it was watched")
         where += [f"ok at step {numbers.step(row.resolved_step)}"] if row.resolved_step is not None else []
+        if left := self.scene.silence_left(row.id):
+            key = api(self.app).registry.by_id["silence"].shown
+            where.insert(0, f"{left}: {key} sends it again")
         return [[(piece, "dim")] for piece in _parts(where, max(10, width), "   ")]
 
     def _why(self, row: IncidentRow, width: int) -> list[Row]:

@@ -212,7 +212,7 @@ class ChartPanel(Panel):
         focused = self.screen.focused
         if isinstance(focused, ChartPanel) and focused.metrics and focused.display:
             return focused is self
-        shown = (part for part in self.screen.query(ChartPanel) if part.metrics and part.display)
+        shown = (part for part in self.screen.walk_children(ChartPanel) if part.metrics and part.display)
         return next(shown, self) is self
 
     def _many(self, kind: str, count: int) -> str:

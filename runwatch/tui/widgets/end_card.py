@@ -29,7 +29,11 @@ class EndCard(Panel):
             return Content()
         sign, word, role = outcome.tag(run, self.scene.glyphs)
         alerts = outcome.alerts(run).partition(":")[0]
-        return Content([(f"{sign} {word}", role)], self._rows(width), [(f"alerts: {alerts}", role)])
+        return Content(
+            [(f"{sign} {word}", role)],
+            self._rows(width),
+            [(f"alerts: {alerts}  ", role), ("esc", "key"), (" closes", "dim")],
+        )
 
     def _rows(self, width: int) -> list[Row]:
         run, glyphs = self.scene.run, self.scene.glyphs

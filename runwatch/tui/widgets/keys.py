@@ -58,12 +58,13 @@ class Keys(Rows):
         """Return as many keys as fit."""
         app = api(self.app)
         known = app.registry.of_view(self._view)
-        live = [action for action in known if action.label and app.offered(action.id)]
+        labels = {action.id: app.label(action) for action in known if action.label and app.offered(action.id)}
+        live = [action for action in known if labels.get(action.id)]
         arrows = str.maketrans({"←": "<", "→": ">"} if self.scene.glyphs.ascii else {})
         if width < _NARROW:  # a touch at the corner of a phone is no wish to leave
             live = [action for action in live if action.id != "quit"]
         pieces = [
-            (action.shown.translate(arrows), action.label, action.id)
+            (action.shown.translate(arrows), labels[action.id], action.id)
             for action in sorted(live, key=lambda action: action.rank)
         ]
         if width >= _NARROW:  # nor is there room for what the tabs do

@@ -31,6 +31,8 @@ class RunTable(Panel):
         """Where the selected run was when it was last there."""
         self._first = 0
         """The first line that is shown."""
+        self._kept: tuple[str, int] = "", 0
+        """The run that was selected, and in which line of the table it was shown."""
         self._places: list[Place] = []
         self._names: dict[str, str] = {}
         self._lines: list[Heading | RunRow] = []
@@ -90,12 +92,13 @@ class RunTable(Panel):
             title.append((f"  {len(self.marked)} marked", "value"))
         if self.grouping:
             title.append((f"  by {self.grouping}", "dim"))
-        self._places = fleet.layout(runs, width, glyphs)
+        note = max((cells.width(scene.silence_left(row.id)) for row in runs), default=0)
+        self._places = fleet.layout(runs, width, glyphs, note)
         self.listed, self.targets = None, []
         if not self._lines:
             return Content(title, [[("no run fits; esc shows all" if runs else scene.waiting_for(), "dim")]])
         here = self.selected()
-        self._keep_shown(max(1, height - 1), self._lines.index(here) if here is not None else 0)
+        self._keep_shown(max(1, height - 1), self._lines.index(here) if here is not None else 0, here)
         self._names = fleet.names(runs, self._places, glyphs)
         rows = [fleet.heading(self._places, self.order, glyphs)]
         for line in self._lines[self._first : self._first + height - 1]:
@@ -110,14 +113,25 @@ class RunTable(Panel):
         if isinstance(line, Heading):
             return [(f"{glyphs.horizontal * 2} {line.text} ", "title")]
         marked, name = line.id in self.marked, self._names[line.id]
-        row = fleet.line(line, self._places, glyphs, here=here, marked=marked, name=name)
+        row = fleet.line(
+            line,
+            self._places,
+            glyphs,
+            here=here,
+            marked=marked,
+            name=name,
+            note=self.scene.silence_left(line.id),
+        )
         return [(cells.row_text(cells.fit(row, width, glyphs.ascii)), "select")] if here else row
 
-    def _keep_shown(self, room: int, at: int) -> None:
-        """Show the line at `at`, and the heading above it."""
+    def _keep_shown(self, room: int, at: int, here: RunRow | None) -> None:
+        """Show the line at `at`, and the heading above it; a run that was there before stays where it was."""
+        name, place = self._kept
+        first = at - place if here is not None and here.id == name else self._first
         above = at - (at > 0 and isinstance(self._lines[at - 1], Heading))
-        first = max(0, min(max(self._first, at - room + 1), above))
+        first = max(0, min(max(first, at - room + 1), above))
         self._first = min(first, max(0, len(self._lines) - room))
+        self._kept = "" if here is None else here.id, at - self._first
 
     def _headings(self) -> list[Target]:
         """Return where the names of the columns sort."""

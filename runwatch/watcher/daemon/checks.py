@@ -69,6 +69,8 @@ class Channel(msgspec.Struct, frozen=True):
     """Why no connection could be made; "" if one could, or none is needed."""
     unseen: str = ""
     """What was not looked at because that would run a command; "" if all was."""
+    scopes: tuple[str, ...] = ()
+    """The permissions that it needs at the service."""
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -321,7 +323,8 @@ def _alerts(facts: Facts) -> Iterator[Check]:
             proxy = "" if channel.kind == "email" else "; set HTTPS_PROXY if there is a proxy"
             yield Check("channel", "bad", says, f"{fix}{proxy}")
         else:
-            yield Check("channel", "ok", f"{who} can be used (nothing was sent)")
+            scopes = f"; its app needs the scopes {', '.join(channel.scopes)}" if channel.scopes else ""
+            yield Check("channel", "ok", f"{who} can be used (nothing was sent{scopes})")
     if facts.state_error:
         says = f"the state directory cannot be read: {text.path(facts.state_error)}"
         yield Check("alerts", "bad", says, "set RUNWATCH_STATE to another")

@@ -202,7 +202,7 @@ def _channels(config: Config | None, environ: Mapping[str, str]) -> tuple[checks
     for name, given in config.everyone().items() if config is not None else ():
         need = needs(name, given)
         unreached = knock(need.address, environ) if need.address else ""
-        found.append(checks.Channel(name, need.kind, need.problem, unreached, need.unseen))
+        found.append(checks.Channel(name, need.kind, need.problem, unreached, need.unseen, need.scopes))
     if config is not None and config.alerts.mode is Mode.ALERTMANAGER:
         for peer in config.alerts.peers:
             host = urlsplit(peer).hostname or ""

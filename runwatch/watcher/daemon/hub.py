@@ -18,7 +18,7 @@ from collections.abc import Callable
 import msgspec
 
 from runwatch import __version__
-from runwatch.core.snapshot import RunRow, Snapshot
+from runwatch.core.snapshot import RunRow, Silenced, Snapshot
 from runwatch.watcher import protocol
 from runwatch.watcher.daemon.remote import HERE, Host
 from runwatch.watcher.processes.handover import taken
@@ -88,18 +88,20 @@ class Hub:
             for host in self.hosts:
                 if host.name == name:
                     host.send(msgspec.structs.replace(request, run=run))
-        elif isinstance(request, protocol.Silence) and request.host:
+        elif isinstance(request, protocol.Silence | protocol.Unsilence) and request.host:
             self._silence(request)
         elif not isinstance(request, protocol.Hello) and (host := self._chosen or self.hosts[0]):
             host.send(request)
 
-    def _silence(self, request: protocol.Silence) -> None:
-        """Hand a silence to the daemon of its host, or say that it cannot be reached."""
+    def _silence(self, request: protocol.Silence | protocol.Unsilence) -> None:
+        """Hand a silence, or its end, to the daemon of its host, or say that it cannot be reached."""
         host = next((host for host in self.hosts if host.label == request.host), None)
         if host is not None and host.live:
             host.send(msgspec.structs.replace(request, host=""))
         else:
-            self._write(protocol.Refused(f"{request.host} cannot be reached: not silenced there", request.id))
+            self._write(
+                protocol.Refused(f"{request.host} cannot be reached: nothing changed there", request.id)
+            )
 
     def _subscribe(self) -> None:
         """Send each host what is shown of it."""
@@ -179,6 +181,7 @@ class Hub:
         """Return one picture of all hosts at a monotonic time."""
         rows: list[RunRow] = []
         notices: list[str] = []
+        silenced: dict[str, Silenced] = {}
         shown = None
         for host in self.hosts:
             if word := host.word(now):
@@ -190,6 +193,12 @@ class Hub:
             prefix = f"{host.label}: " if self._many else ""
             notices += [f"{prefix}{text}" for text in snapshot.notices]
             rows += [self._row(host, row, late) for row in snapshot.runs]
+            listed = {row.id for row in snapshot.runs}
+            silenced |= {
+                self._id(host, name) if name in listed else name: found
+                for name, found in snapshot.silenced.items()
+                if name in listed or host is self._chosen
+            }
             if host is self._chosen and snapshot.run is not None:
                 run = snapshot.run
                 age = None if run.age is None else run.age + late
@@ -213,6 +222,7 @@ class Hub:
             lost=lost,
             advice=advice,
             late=late,
+            silenced=silenced,
         )
 
     def _row(self, host: Host, row: RunRow, late: float) -> RunRow:

@@ -7,9 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from runwatch.core.checkpoint import State
+from runwatch.core.ending import ENDED
 from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS, label
 from runwatch.render.plain import results
 from runwatch.watcher.engine.evidence import sound
+from runwatch.watcher.engine.pipelines import pipeline_of
 
 if TYPE_CHECKING:
     from runwatch.alerts.delivery.run_notices import Look
@@ -33,6 +35,8 @@ class Surroundings(NamedTuple):
     """Steps of the first and the last of them."""
     path: str = ""
     """What was given to be watched."""
+    over: tuple[str, str] | None = None
+    """Id and name of the run, where it is over."""
 
 
 def around(engine: Engine, change: Change) -> Surroundings:
@@ -51,8 +55,19 @@ def around(engine: Engine, change: Change) -> Surroundings:
             first, last = float(x[-len(trend)]), float(x[-1])
             span = (int(first), int(last)) if math.isfinite(first) and math.isfinite(last) else None
         path = group.paths[0] if group.paths else ""
-        return Surroundings(None if good is None else good.at, trend, span, path)
+        run_id = pipeline_of(group, watched.run.id).stages[0].run.id
+        over = (run_id, watched.run.name) if watched.phase in ENDED else None
+        return Surroundings(None if good is None else good.at, trend, span, path, over)
     return Surroundings()
+
+
+def threads(engine: Engine, run_id: str) -> tuple[str, ...]:
+    """Return the ids of the open incidents of a run, of all its stages, the most severe first."""
+    for pipeline in engine.pipelines():
+        if pipeline.stages[0].run.id == run_id:
+            rows = [row for stage in reversed(pipeline.stages) for row in stage.incidents.rows()]
+            return tuple(row.id for row in rows if row.state not in ("resolved", "pending"))
+    return ()
 
 
 def processes(engine: Engine | None, change: Change) -> list[Target]:

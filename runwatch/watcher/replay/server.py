@@ -202,6 +202,10 @@ class ReplayServer:
         shown = snapshot(tuple(self.shown.values()), view, self.player.now, self.notices)
         return protocol.encode(protocol.Frame(replace(shown, replay=self._state())))
 
+    def wake(self, *, at_once: bool = False) -> None:
+        """Let every client know that there is something new."""
+        self.clients.wake(at_once=at_once)
+
     def changed(self, changes: Iterable[Change]) -> None:
         """Show changes of incidents; one that begins ends a search for it."""
         for change in changes:

@@ -19,7 +19,7 @@ from runwatch.alerts.routing.silences import MOST, InMemory, Silence, Silences, 
 from runwatch.alerts.settings import Mode, actions, maintenance
 from runwatch.config.loader import Config
 from runwatch.core.errors import ConfigError
-from runwatch.watcher.engine.surroundings import Surroundings, around, looks, processes
+from runwatch.watcher.engine.surroundings import Surroundings, around, looks, processes, threads
 from runwatch.watcher.service.sockets import STATE_VARIABLE, state_directory
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Notifier:
         ends with this process. `report` returns where the report of a run is written when it ends.
         """
         self._report = report
+        self._uploads: list[str] = []
         self._engine, self._notice, self._lasting = engine, notice, bool(epoch)
         self._epoch = epoch or os.urandom(6).hex()
         self._host = socket.gethostname()
@@ -117,7 +118,11 @@ class Notifier:
         else:
             due = self._held
         self._held = [reported for reported in self._held if reported not in due]
-        posts = [(name, reported) for reported in due for name in self._reported_runs]
+        posts = [
+            (name, reported)
+            for reported in due
+            for name in (self._uploads if reported.attachment else self._reported_runs)
+        ]
         if self._digests and now >= self._digest_due:
             from runwatch.alerts.delivery.run_notices import daily, next_digest
 
@@ -126,6 +131,21 @@ class Notifier:
             posts += [(name, reported) for name in self._digests]
             self._begun.clear()
         self._outbox.post(posts, self._lifecycle.changes())
+
+    def attach(self, run_id: str, name: str, file: str, key: str, now: float) -> None:
+        """Have channels upload the report of a run that ended; `key` names that end.
+
+        It goes where the message about the end is, else below an incident of the run.
+        """
+        if self._lifecycle is None or not self._uploads:
+            return
+        place = self._report(run_id, name)
+        reported = self._lifecycle.report(run_id, name, file, place, key, now)
+        incidents = threads(self._engine, run_id) if self._engine is not None else ()
+        end = self._lifecycle.end(run_id)
+        below = (*([end] if end else []), *map(reported.thread, incidents))
+        if not self._hushed(reported, now):
+            self._held.append(msgspec.structs.replace(reported, below=below))
 
     def silence(self, silence: Silence) -> None:
         """Let a silence hold. Raises ValueError if there are too many."""
@@ -224,7 +244,10 @@ class Notifier:
         everyone = config.everyone().items()
         self._reported_runs = [name for name, channel in everyone if channel.lifecycle]
         self._digests = [name for name, channel in everyone if channel.digest]
-        if self._reported_runs or self._digests:
+        self._uploads = [name for name, channel in everyone if channel.uploads()]
+        if self._uploads and not config.reports.enabled:
+            self._notice(f"channel {self._uploads[0]} uploads reports, but [reports] enabled is false")
+        if self._reported_runs or self._digests or self._uploads:
             from runwatch.alerts.delivery.run_notices import Lifecycle, next_digest
 
             self._lifecycle = Lifecycle(self._epoch, self._host, saved)
@@ -348,6 +371,7 @@ class Notifier:
             span=seen.span,
             look=look,
             answer=answer,
+            report=self._report(*seen.over) if seen.over is not None else "",
             scope=digest(repr((change.run, change.row.rule, change.row.metric, change.row.rank))),
         )
 

@@ -71,6 +71,7 @@ def _silence(server: ServerApi, request: protocol.Silence, now: float) -> str:
     made = silence(request.matchers, seconds, now=now, comment=request.comment, author=request.author)
     _check_values(server, made)
     server.notifier.silence(made)
+    server.wake(at_once=True)
     return f"silenced until {_when(made.ends)}: {_conditions(made)} ({made.id})"
 
 
@@ -89,6 +90,7 @@ def _unsilence(server: ServerApi, request: protocol.Unsilence, now: float) -> st
     ids = [held.id for held in server.notifier.silences()]
     ended = one(request.silence, ids, "silence", "runwatch silence list")
     server.notifier.unsilence(ended)
+    server.wake(at_once=True)
     return f"ended: silence {ended}"
 
 

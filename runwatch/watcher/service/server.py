@@ -216,7 +216,11 @@ class Server:
     def _open_reports(self) -> RunReports:
         """Return what writes reports; a private engine, which ends with its screen, writes none."""
         config = ReportsConfig() if self.assignment.private else self.config.reports
-        return RunReports(config, self.assignment.state_path, self.config.path, self.notice)
+        return RunReports(config, self.assignment.state_path, self.config.path, self.notice, self._attach)
+
+    def _attach(self, run_id: str, name: str, file: str, key: str) -> None:
+        """Have the report of a run uploaded where that is wanted."""
+        self.notifier.attach(run_id, name, file, key, self.clock.time())
 
     def _record(self) -> Recorder | None:
         """Return what records the watch, if that is wanted. Raises UsageError where it cannot be written."""
@@ -335,7 +339,8 @@ class Server:
 
     def picture(self, view: protocol.View, now: float) -> bytes:
         """Return the frame for a view, encoded."""
-        return self._frames.frame(tuple(self.shown.values()), view, now, self.notices)
+        silences = self.notifier.silences()
+        return self._frames.frame(tuple(self.shown.values()), view, now, self.notices, silences)
 
     def control(self, action: str, amount: float) -> str:
         """Refuse: what is watched cannot be played otherwise. Raises ValueError."""

@@ -51,6 +51,9 @@ class ServerApi(Protocol):
     def picture(self, view: protocol.View, now: float) -> bytes:
         """Return the frame for a view, encoded."""
 
+    def wake(self, *, at_once: bool = False) -> None:
+        """Let every client know that there is something new."""
+
     def changed(self, changes: Iterable[Change]) -> None:
         """Pass incident changes on to people and clients."""
 

@@ -21,17 +21,30 @@ class SlackConfig(ChannelConfig, frozen=True, forbid_unknown_fields=True):
     """Bot token (xoxb-...): one thread per incident, updated in place, with a plot."""
     channel: str = ""
     """Where the bot posts: the channel's id, or its name with #."""
+    reports: bool = False
+    """Whether the bot uploads the report of a run that ended. Needs a token and `[reports] enabled`."""
     api: str = "https://slack.com/api/"
 
     def missing(self) -> str:
         """Return the required keys that are missing."""
         if self.token:
             return "" if self.channel else "channel"
+        if self.reports:
+            return "token and channel: a webhook cannot upload reports"
         return "" if self.webhook else "webhook, or token and channel"
 
     def endpoint(self) -> str:
         """Return the address of the API, or of the webhook."""
         return self.api if self.token else self.webhook.reveal()
+
+    def uploads(self) -> bool:
+        """Return whether it uploads the reports of runs that ended."""
+        return self.reports and bool(self.token)
+
+    def scopes(self) -> tuple[str, ...]:
+        """Return the scopes that the app needs; a webhook needs none."""
+        read = ("files:read",) if self.reports else ()
+        return ("chat:write", "files:write", *read, "channels:history") if self.token else ()
 
     def open(self, name: str, memory: Memory | None = None) -> Channel:
         """Return the channel: the bot's if there is a token."""

@@ -1,11 +1,13 @@
 """Slack, by an app's bot token: one thread per incident, updated and resolved in place, with a picture.
 
 Needs the scope chat:write; with files:write a picture of the metric is attached, with
-channels:history a message whose answer was lost is looked for before it is sent again.
+channels:history a message whose answer was lost is looked for before it is sent again. Reports of
+runs (`reports.py`) need files:write and files:read.
 """
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from http.client import HTTPException
 from typing import Any
@@ -14,8 +16,10 @@ from urllib.error import URLError
 import msgspec
 
 from runwatch.alerts.channels.deadline import within
-from runwatch.alerts.channels.http import plainly, post, seconds
+from runwatch.alerts.channels.http import plainly, seconds
 from runwatch.alerts.channels.slack import webhook as slack
+from runwatch.alerts.channels.slack.api import Failed, Thread
+from runwatch.alerts.channels.slack.files import attach, upload
 from runwatch.alerts.delivery.message import compose
 from runwatch.alerts.routing.notification import (
     Memory,
@@ -51,25 +55,6 @@ _GONE = {
 }  # fmt: skip
 
 
-class Thread(msgspec.Struct, frozen=True):
-    """Where an incident was posted."""
-
-    channel: str
-    """Slack's id of the channel."""
-    ts: str
-    """Slack's id of the message that heads the thread."""
-    alone: bool
-    """Whether the message is about this incident only, so that it may be rewritten."""
-
-
-class _Failed(Exception):  # noqa: N818
-    """A call that did not work, and what that means."""
-
-    def __init__(self, outcome: Outcome, code: str = "") -> None:
-        super().__init__(code)
-        self.outcome, self.code = outcome, code
-
-
 class SlackBotChannel:
     """Posts as an app to one channel."""
 
@@ -100,31 +85,41 @@ class SlackBotChannel:
     def send(self, notification: Notification) -> Outcome:
         """Post, or rewrite and answer what was posted of the same incident."""
         try:
-            thread = self._thread(notification)
+            if notification.attachment:
+                return self._report(notification)
+            thread = self._thread(notification.thread(notification.incident.id))
             if thread is not None:
                 try:
                     self._follow(notification, thread)
                     return Sent()
-                except _Failed as failed:
+                except Failed as failed:
                     if failed.code not in _GONE:  # somebody deleted it: begin again
                         raise
             self._begin(notification)
             return Sent()
-        except _Failed as failed:
+        except Failed as failed:
             return failed.outcome
         except Exception as error:  # in its own words it might repeat the token
             return Rejected(f"cannot post: {plainly(error)}")
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _thread(self, notification: Notification) -> Thread | None:
-        said = self._memory.recall(self.identity, notification.thread(notification.incident.id))
+    def _thread(self, key: str) -> Thread | None:
+        said = self._memory.recall(self.identity, key)
         try:
             return msgspec.json.decode(said, type=Thread) if said else None
         except msgspec.MsgspecError:
             return None
 
-    def _begin(self, notification: Notification) -> None:
+    def _report(self, notification: Notification) -> Outcome:
+        """Upload the report of a run below what was posted about it, else below a message of its own."""
+        keys = (*notification.below, notification.id)
+        thread = next((found for found in map(self._thread, keys) if found is not None), None)
+        if thread is None:
+            thread = self._begin(notification)
+        return attach(self._call, notification, thread, self._memory, self.identity, self._timeout)
+
+    def _begin(self, notification: Notification) -> Thread:
         found = self._posted(notification) if notification.may_repeat else None
         if found is None:
             found = self._call(
@@ -138,13 +133,15 @@ class SlackBotChannel:
                 },
             )
         thread = Thread(str(found.get("channel", self._channel)), str(found["ts"]), not notification.more)
-        if notification.change == "notice":
-            return  # it heads no thread
-        self._memory.note(self.identity, "channel", thread.channel)
         said = msgspec.json.encode(thread).decode()
+        if notification.change == "notice":
+            self._memory.note(self.identity, notification.id, said)  # only a report goes below it
+            return thread
+        self._memory.note(self.identity, "channel", thread.channel)
         for row in (notification.incident, *notification.more):
             self._memory.note(self.identity, notification.thread(row.id), said)
         self._illustrate(notification, thread)
+        return thread
 
     def _follow(self, notification: Notification, thread: Thread) -> None:
         """Rewrite the head of a thread, and say what is new below it: only that rings."""
@@ -177,7 +174,7 @@ class SlackBotChannel:
                 },
                 form=True,
             )
-        except _Failed:
+        except Failed:
             return None
         for message in found.get("messages", ()):
             payload = message.get("metadata", {}).get("event_payload", {})
@@ -193,25 +190,11 @@ class SlackBotChannel:
         if image is None:
             return
         title = compose(notification).title
-        try:
-            given = self._call(
-                "files.getUploadURLExternal", {"filename": "metric.png", "length": len(image)}, form=True
-            )
-            kind = {"Content-Type": "image/png"}
-            if isinstance(post("Slack", str(given["upload_url"]), image, self._timeout, kind), Sent):
-                self._call(
-                    "files.completeUploadExternal",
-                    {
-                        "files": [{"id": given["file_id"], "title": title}],
-                        "channel_id": thread.channel,
-                        "thread_ts": thread.ts,
-                    },
-                )
-        except (_Failed, KeyError):
-            return
+        with contextlib.suppress(Failed):
+            upload(self._call, "metric.png", image, title, thread, self._timeout)
 
     def _call(self, method: str, body: dict[str, Any], *, form: bool = False) -> dict[str, Any]:
-        """Call a method of the Web API. Raises _Failed."""
+        """Call a method of the Web API. Raises Failed."""
         from slack_sdk.errors import SlackApiError, SlackRequestError
 
         try:
@@ -220,11 +203,11 @@ class SlackBotChannel:
         except SlackApiError as error:
             raise self._judge(error.response) from None
         except URLError as error:  # urllib's word for: the request never left whole
-            raise _Failed(Retry(f"cannot reach Slack: {plainly(error.reason)}")) from None
+            raise Failed(Retry(f"cannot reach Slack: {plainly(error.reason)}")) from None
         except (OSError, HTTPException) as error:  # later than that: it left, the answer was lost
-            raise _Failed(Unsure(f"no answer from Slack: {plainly(error)}")) from None
+            raise Failed(Unsure(f"no answer from Slack: {plainly(error)}")) from None
         except SlackRequestError:
-            raise _Failed(Rejected("Slack could not be asked")) from None
+            raise Failed(Rejected("Slack could not be asked")) from None
         return answer.data if isinstance(answer.data, dict) else {}
 
     def _connect(self) -> Any:
@@ -241,20 +224,20 @@ class SlackBotChannel:
             )
         return self._client
 
-    def _judge(self, response: Any) -> _Failed:
+    def _judge(self, response: Any) -> Failed:
         """Return what an answer other than "ok" means."""
         status, data, headers = response.status_code, response.data, response.headers
         code = str(data.get("error", "")) if isinstance(data, dict) else ""
         said = quoted(code, (self._token,), 80)
         after = seconds(next((v for k, v in headers.items() if k.lower() == "retry-after"), None))
         if status == 429 or code in ("ratelimited", "rate_limited"):
-            return _Failed(Retry("Slack asks to slow down", 30.0 if after is None else after), code)
+            return Failed(Retry("Slack asks to slow down", 30.0 if after is None else after), code)
         if status == 504:
-            return _Failed(Unsure("a gateway lost the answer: 504"), code)
+            return Failed(Unsure("a gateway lost the answer: 504"), code)
         if status >= 500 or status == 408 or code in _TROUBLE:
-            return _Failed(Retry(f"Slack answered {status} {said}".rstrip(), after), code)
+            return Failed(Retry(f"Slack answered {status} {said}".rstrip(), after), code)
         if not code.replace("_", "").isalnum():  # not Slack's words
             other = f"something else answered {status} instead of Slack: check the address and any proxy"
-            return _Failed(Retry(other) if status == 200 else Rejected(other), code)
+            return Failed(Retry(other) if status == 200 else Rejected(other), code)
         likely = _LIKELY.get(code, "")
-        return _Failed(Rejected(f"Slack rejected: {said}{likely and ': '}{likely}"), code)
+        return Failed(Rejected(f"Slack rejected: {said}{likely and ': '}{likely}"), code)

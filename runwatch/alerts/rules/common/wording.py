@@ -24,6 +24,17 @@ def rose(rise: float) -> str:
     return f"rose to {_times(rise)} the usual" if rise < _OVERFLOW else "overflowed"
 
 
+def rose_at(began: object, at: object, size: str) -> str:
+    """Return "rose 63% at step 5"; where it was that high only `at` a later place, it names both.
+
+    `size` is what `rose` returns, or words like it.
+    """
+    if at == began:
+        return f"{size} at {began}"
+    size = size.removeprefix("rose ")
+    return f"rose at {began}, {'by ' if size.endswith('%') else ''}{size} at {at},"
+
+
 def longer(rise: float) -> str:
     """Return "take 56% longer" or "take 12 times as long"."""
     return f"take {rise:.0%} longer" if rise < _FACTOR else f"take {_times(rise)} as long"

@@ -36,7 +36,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Baseline, grow, positive
-from runwatch.alerts.rules.common.wording import fold
+from runwatch.alerts.rules.common.wording import fold, rose_at
 from runwatch.alerts.rules.metric_rule import MetricRule
 from runwatch.core.block import Samples
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -55,6 +55,8 @@ class _Spike:
     sigma: float
     """Robust deviation of ln(norm) before it."""
     peak: float = 0.0
+    highest: Place | None = None
+    """Where the peak is."""
     rows: int = 0
     high: int = 0
     """Rows in a row above `high` medians."""
@@ -126,7 +128,8 @@ class GradSpike(MetricRule, RankRule):
         spike.back, spike.calm = None, 0
         if spike.rows >= self.settle:
             return [self._end(spike, place(rows, row))]
-        spike.peak = max(spike.peak, multiple)
+        if multiple > spike.peak:
+            spike.peak, spike.highest = multiple, place(rows, row)
         spike.high = spike.high + 1 if multiple > self.high else 0
         severity = spike.firing or Severity.INFO
         huge = spike.peak >= self.huge and log(spike.peak) > 1.5 * self.z * spike.sigma
@@ -138,11 +141,13 @@ class GradSpike(MetricRule, RankRule):
             return []
         spike.firing = severity
         more = f", and stays above {self.high:.0f}x" if severity is Severity.CRITICAL else ""
+        size = f"rose to {fold(spike.peak)} its median"
+        rise = rose_at(spike.where, spike.highest or spike.where, size).removesuffix(",")
         return [
             self.say(
                 Verdict.FIRING,
                 severity,
-                f"{label(GRAD_NORM)} rose to {fold(spike.peak)} its median at {spike.where}{more}",
+                f"{label(GRAD_NORM)} {rise}{more}",
                 spike.where,
                 metric=GRAD_NORM,
                 advice="" if severity is Severity.INFO else _ADVICE,

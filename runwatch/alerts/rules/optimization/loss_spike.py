@@ -60,7 +60,7 @@ from runwatch.alerts.rules.common.epoch_mean import EpochMean
 from runwatch.alerts.rules.common.players import limited
 from runwatch.alerts.rules.common.roles import SIZE, role
 from runwatch.alerts.rules.common.waves import Waves
-from runwatch.alerts.rules.common.wording import rose
+from runwatch.alerts.rules.common.wording import rose, rose_at
 from runwatch.alerts.rules.metric_rule import LossRule
 from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -88,6 +88,8 @@ class _Spike:
     """Height above the usual level that makes a spike."""
     cause: str
     peak: float = -np.inf
+    highest: Place | None = None
+    """Where the peak is."""
     rows: int = 0
     calm: int = 0
     back: Place | None = None
@@ -253,7 +255,8 @@ class LossSpike(LossRule, RankRule):
             spike.back = spike.back or place(rows, row)
             spike.calm += 1
         else:
-            spike.peak = max(spike.peak, height)
+            if height > spike.peak:
+                spike.peak, spike.highest = height, place(rows, row)
             spike.back, spike.calm = None, 0
         found = []
         lasted = spike.rows - spike.calm
@@ -323,7 +326,8 @@ class LossSpike(LossRule, RankRule):
         return self.say(Verdict.CLEAR, severity, "the spike is over", where, metric=LOSS)
 
     def _title(self, spike: _Spike, ending: str) -> str:
-        return f"{label(LOSS)} {rose(spike.rise)} at {spike.where} {ending}".rstrip()
+        rise = rose_at(spike.where, spike.highest or spike.where, rose(spike.rise))
+        return f"{label(LOSS)} {rise} {ending}".rstrip(" ,")
 
     def _finding(self, spike: _Spike, verdict: Verdict, severity: Severity, title: str) -> Finding:
         return self.say(
