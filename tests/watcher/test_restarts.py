@@ -18,9 +18,9 @@ from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.persistence import frozen
 from runwatch.watcher.service.server import Server
 
+from .life import HOUR, Life, silent
 from .test_engine import NOW, log
 from .test_frozen import through
-from .test_keeping import HOUR, Life, silent
 
 TRACE = b"""Traceback (most recent call last):
   File "train.py", line 10, in <module>
