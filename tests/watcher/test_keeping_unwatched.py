@@ -11,7 +11,7 @@ from runwatch.watcher.ingest import feeds
 from runwatch.watcher.persistence import frozen
 from runwatch.watcher.sources.tail import Tail
 
-from .life import HALF, WHOLE, Life, silent
+from .life import HALF, HOUR, WHOLE, Life, silent
 
 
 async def test_what_arose_while_nobody_watched_is_reported_late(world):
