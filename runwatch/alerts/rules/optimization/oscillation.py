@@ -31,7 +31,7 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Windows, grow, median, swing
+from runwatch.alerts.rules.baseline import Floats, Windows, grow, median, swing
 from runwatch.alerts.rules.metric_rule import LossRule
 from runwatch.core.block import Samples
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -81,11 +81,26 @@ class Oscillation(LossRule, RankRule):
             return []
         levels, noises = median(np.sort(windows[:, -_SMOOTH:], axis=1)), swing(windows)
         found: list[Finding] = []
+        if self._firing is None and self._is_calm(noises):
+            self._over = self._high = 0
+            self._learn(
+                float(np.fmin.reduce(levels)), float(np.fmax.reduce(levels)), float(np.fmin.reduce(noises))
+            )
+            return found
         for end, level, noise in zip(ends.tolist(), levels.tolist(), noises.tolist(), strict=True):
             found += self._follow(level, noise, place(rows, end - start - 1))
-            self._untrained = max(self._untrained, level)
-            self._calm, self._best = min(self._calm, noise), min(self._best, level)
+            self._learn(level, level, noise)
         return found
+
+    def _is_calm(self, noises: Floats) -> bool:
+        """Return whether none of the next deviations is wide: so it is in most blocks."""
+        calm = np.fmin.accumulate([self._calm, *noises[:-1]])
+        return not (noises > np.maximum(self.least, self.times * calm)).any()
+
+    def _learn(self, lowest: float, highest: float, calmest: float) -> None:
+        """Take what the next medians and deviations reached."""
+        self._untrained = max(self._untrained, highest)
+        self._calm, self._best = min(self._calm, calmest), min(self._best, lowest)
 
     def _follow(self, level: float, noise: float, here: Place) -> list[Finding]:
         wide = noise > max(self.least, self.times * self._calm)
