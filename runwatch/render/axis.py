@@ -31,7 +31,7 @@ _PARTS = {1.0: (5, 2), 2.0: (4, 2), 2.5: (5,), 5.0: (5,)}
 
 def bounded(x: float) -> float:
     """Return a finite value moved to where sums and differences stay finite."""
-    return max(-_HUGE, min(_HUGE, x))
+    return x if -_HUGE <= x <= _HUGE else max(-_HUGE, min(_HUGE, x))
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ class Scale:
             x, low, high = math.log10(x), math.log10(low), math.log10(high)
         if math.isnan(x) or high <= low:
             return 0.0
-        return max(0.0, min(1.0, (x - low) / (high - low)))
+        part = (x - low) / (high - low)
+        return part if 0.0 <= part <= 1.0 else max(0.0, min(1.0, part))
 
     def part(self, inner: Scale) -> float:
         """Return how much of this axis the range of another one takes."""

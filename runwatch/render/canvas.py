@@ -45,10 +45,9 @@ class Canvas:
             return
         cell, sub = divmod(x, len(self._bits))
         bits = self._bits[sub]
-        grid = self._layers[layer]
-        for y in range(max(0, low), min(self.rows - 1, high) + 1):
-            row, deep = divmod(self.rows - 1 - y, len(bits))
-            grid[row][cell] |= bits[deep]
+        grid, top, deep = self._layers[layer], self.rows - 1, len(bits)
+        for y in range(low if low > 0 else 0, (high if high < top else top) + 1):
+            grid[(top - y) // deep][cell] |= bits[(top - y) % deep]
 
     def line(self, layer: str, start: tuple[int, int], end: tuple[int, int]) -> None:
         """Draw a connected line between two dots, the left one first."""

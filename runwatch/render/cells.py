@@ -147,10 +147,14 @@ def fit(row: Sequence[Segment], cells: int, ascii_only: bool = False) -> Row:
     out: Row = []
     left = max(0, cells)
     for text, role in row:
-        piece = take(settled(text, ascii_only), left)
+        piece = settled(text, ascii_only)
+        taken = width(piece)
+        if taken > left:
+            piece = take(piece, left)
+            taken = width(piece)
         if piece:
             out.append((piece, role))
-            left -= width(piece)
+            left -= taken
     if left > 0:
         out.append((" " * left, ""))
     return out

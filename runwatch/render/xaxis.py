@@ -101,7 +101,8 @@ class Window:
             return 0.0
         if self.log:
             return min(1.0, math.log(x / self.first) / math.log(self.last / self.first))
-        return max(0.0, min(1.0, (x - self.first) / (self.last - self.first)))
+        part = (x - self.first) / (self.last - self.first)
+        return part if 0.0 <= part <= 1.0 else max(0.0, min(1.0, part))
 
 
 def of_time(extent: float) -> tuple[float, str]:

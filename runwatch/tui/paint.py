@@ -47,6 +47,9 @@ def _cells(row: Row) -> list[tuple[str, str]]:
     for text, role in row:
         # The color of a blank is not seen, unless it is one of the background.
         blank = (" ", role if role in _GROUNDS else cells.ground(role))
+        if cells.width(text) == len(text):
+            out += [blank if char == " " else (char, role) for char in text]
+            continue
         for char in text:
             out.append(blank if char == " " else (char, role))
             if not char.isascii() and cells.width(char) > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.screen import Screen
@@ -20,6 +20,9 @@ from runwatch.tui.widgets.replay_bar import ReplayBar
 from runwatch.tui.widgets.rows import ROLES, Rows
 from runwatch.tui.widgets.small import LEAST, TooSmall
 from runwatch.watcher import protocol
+
+
+_Part = TypeVar("_Part", bound=Rows)
 
 
 class RunScreen(Screen[None], inherit_bindings=False):
@@ -45,6 +48,10 @@ class RunScreen(Screen[None], inherit_bindings=False):
 
     bar_below: ClassVar[bool] = False
     """Whether the incident bar is below the body, whose rows keep their place when it grows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: dict[type[Rows], list[Rows]] = {}
 
     def compose(self) -> ComposeResult:
         """Lay out header, body and footer."""
@@ -72,6 +79,12 @@ class RunScreen(Screen[None], inherit_bindings=False):
     def place(self) -> None:
         """Decide which panels show what; called before they draw."""
 
+    def parts(self, kind: type[_Part]) -> list[_Part]:
+        """Return its widgets of a kind. A view makes them once: to search for them costs a tenth of a frame."""
+        if kind not in self._parts or not self.is_mounted:
+            self._parts[kind] = list(self.query(kind))
+        return [part for part in self._parts[kind] if isinstance(part, kind)]
+
     def show(self) -> None:
         """Draw the scene; panels that did not change paint nothing."""
         if not self.is_mounted:  # a picture may come while the panels are still being made
@@ -82,7 +95,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
             played = self.query_one(ReplayBar).fit()
             self.free = height - self.query_one(IncidentBar).fit(width, height) - hint - played
             self.place()
-            for part in self.walk_children(Rows):
+            for part in self.parts(Rows):
                 if part.display:
                     part.redraw()
         # Panels that just appeared get their size with the next layout; only then is it known what they need.
@@ -92,7 +105,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
         """Return what to ask the engine for."""
         scene = self.scene
         widths: dict[str, int] = {}
-        for part in self.walk_children(Rows):
+        for part in self.parts(Rows):
             if part.display and part.size.width:
                 for metric, width in part.charts():
                     widths[metric] = max(width, widths.get(metric, 0))
@@ -125,7 +138,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
 
     def log_wanted(self) -> tuple[int, int | None]:
         """Return how many log lines are wanted, and the last one."""
-        return max((part.lines_wanted() for part in self.walk_children(LogPanel)), default=0), None
+        return max((part.lines_wanted() for part in self.parts(LogPanel)), default=0), None
 
     def copied(self) -> str:
         """Return what the copy key takes: the run and where it is read from."""
@@ -165,7 +178,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
 
     def tick(self) -> None:
         """Let the age of the data grow."""
-        for part in self.walk_children(Head):
+        for part in self.parts(Head):
             part.redraw()
 
     def on_resize(self) -> None:

@@ -16,11 +16,7 @@ class ZoomScreen(RunScreen):
 
     def visible_charts(self) -> list[ChartPanel]:
         """Return the charts on the screen that have data."""
-        return [
-            part
-            for part in self.walk_children(ChartPanel)
-            if part.metrics and part.size.width and part.display
-        ]
+        return [part for part in self.parts(ChartPanel) if part.metrics and part.size.width and part.display]
 
     def focused_panel(self) -> Panel | None:
         """Return the panel with the focus, if it is on the screen."""

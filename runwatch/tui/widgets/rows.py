@@ -88,8 +88,7 @@ class Rows(Widget):
             self.refresh(*regions)
 
     def _strip(self, row: Row, width: int) -> Strip:
-        segments = [Segment(text, self._style(role)) for text, role in row]
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+        return Strip([Segment(text, self._style(role)) for text, role in row], width)
 
     def _style(self, role: str) -> Style:
         style = self._palette.get(role)
