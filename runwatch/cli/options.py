@@ -34,6 +34,9 @@ def format_option(name: str, logs: str = "logs") -> Callable[[F], F]:
 
 
 config_option = click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
+record_option = click.option(
+    "--record", type=click.Path(), help="Record the watch in this new file, for runwatch replay."
+)
 form_options = together(
     click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write to this file."),
     click.option("--markdown", "form", flag_value="markdown", help="Write markdown."),

@@ -49,7 +49,7 @@ class Keeper:
         self._log = LogFile(path, lambda words: self._say("", words))
         self._watch: Watch | None = None
         if self._log.regular:
-            self._watch = Watch(path, setup.config, self._say)
+            self._watch = Watch(path, setup.config, self._say, setup.record)
 
     def run(self) -> None:
         """Work until there is nothing left to be read."""
@@ -103,7 +103,7 @@ class Keeper:
             or self._held_size >= _HELD
         ):
             return False
-        worth = self._last is None or self._sends(self._last)
+        worth = self._last is None or self._sends(self._last) or self._setup.record is not None
         return worth and time.monotonic() - self._begun < _HOLD
 
     def _sends(self, last: Last) -> bool:
@@ -191,8 +191,9 @@ class Keeper:
             send = self._sends(last)
             if send:
                 _tell(control, Busy(SETTLE + _DELIVERY))
-            if watch.ready or last.failed or send:  # what fails at once, before the engine is ready
-                watch.catch_up(last.line, settle=send, seconds=STARTING if last.failed else CATCH_UP)
+            slow = last.failed or self._setup.record is not None
+            if watch.ready or slow or send:  # what ends at once, before the engine is ready
+                watch.catch_up(last.line, settle=send, seconds=STARTING if slow else CATCH_UP)
             if send:
                 watch.close()
             severities = list(watch.found.values())

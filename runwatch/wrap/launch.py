@@ -24,6 +24,7 @@ class Setup(msgspec.Struct, frozen=True):
     """Descriptor of its socket to the wrapper, which keeps messages separate."""
     config: str | None = None
     say: str = ""
+    record: str | None = None
 
 
 class Streams(msgspec.Struct, frozen=True, tag="streams"):
@@ -76,12 +77,12 @@ decode = msgspec.json.Decoder(Message).decode
 class Keeper:
     """A keeper process. When it is gone, messages to it do nothing."""
 
-    def __init__(self, log: str, *, config: str | None, say: str) -> None:
+    def __init__(self, log: str, *, config: str | None, say: str, record: str | None = None) -> None:
         """Start it; raises OSError. `feed` is where the log's bytes are to be written."""
         reader, self.feed = os.pipe()
         enlarge(reader)
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        setup = Setup(os.fsencode(log), reader, theirs.fileno(), config, say)
+        setup = Setup(os.fsencode(log), reader, theirs.fileno(), config, say, record)
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "runwatch.wrap.keeper", msgspec.json.encode(setup).decode()],

@@ -37,10 +37,15 @@ HEALTHY = 60.0
 class Watch:
     """A private engine on one log, started again if it dies: its log is all it needs to know."""
 
-    def __init__(self, path: str, config: str | None, say: Callable[[str, str], object]) -> None:
-        """`say` takes the severity ("" for a word about runwatch itself) and one line."""
+    def __init__(
+        self, path: str, config: str | None, say: Callable[[str, str], object], record: str | None = None
+    ) -> None:
+        """`say` takes the severity ("" for a word about runwatch itself) and one line.
+
+        `record` is the file to record the watch in.
+        """
         self._say = say
-        self._path, self._config = path, config
+        self._path, self._config, self._record = path, config, record
         self._starts = 0
         self._begun = 0.0
         self._engine: PrivateEngine | None = None
@@ -60,7 +65,9 @@ class Watch:
         self._begun = now
         self._buffer.clear()
         try:
-            self._engine = PrivateEngine([self._path], config=self._config, wait=True, pids=[os.getppid()])
+            self._engine = PrivateEngine(
+                [self._path], config=self._config, wait=True, pids=[os.getppid()], record=self._record
+            )
             self._engine.socket.setblocking(False)
             self._engine.give_way(NICE)
             self._ask(protocol.Hello(), protocol.Follow(PACE))

@@ -44,6 +44,8 @@ class Plan:
     restarts: int = 0
     delay: float = 1.0
     """Seconds before the first restart; doubled each time."""
+    record: str | None = None
+    """File to record the watch in."""
 
 
 class NotStartedError(RunwatchError):
@@ -83,7 +85,9 @@ class Wrapper:
         with contextlib.suppress(OSError), open("/proc/self/comm", "w") as name:
             name.write("runwatch")  # by this, who looks at processes knows a wrapper
         try:
-            self._keeper = Keeper(self._plan.log, config=self._plan.config, say=self._plan.say)
+            self._keeper = Keeper(
+                self._plan.log, config=self._plan.config, say=self._plan.say, record=self._plan.record
+            )
             self._feed = Feed(self._keeper.feed, self._keeper_gone)
         except OSError as error:
             self._say(f"no log and no watching: {error.strerror}: the command keeps running")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import resource
+import threading
 import time
 from pathlib import Path
 
@@ -21,14 +24,15 @@ from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.ingest.feeds import LogSource
 from runwatch.watcher.persistence.keeper import Keeper
-from runwatch.watcher.recordings.file import HEAD, read
+from runwatch.watcher.recordings.file import HEAD, Writer, read
 from runwatch.watcher.recordings.recorder import Recorder
 from runwatch.watcher.replay import timeline
 from runwatch.watcher.replay.opening import opened
 from runwatch.watcher.replay.player import Player
 from runwatch.watcher.service.intake import Intake
 from runwatch.watcher.sources import discover
-from tests.cli.command import called
+from tests.cli.command import called, runwatch
+from tests.daemon.live import Daemon, until
 
 NOW = 1_767_600_000.0
 
@@ -300,17 +304,124 @@ def test_a_hang_that_was_seen_live_is_seen_in_the_replay(tmp_path, monkeypatch):
 def test_a_torn_end_costs_what_was_not_written_yet(tmp_path, monkeypatch):
     recording = tmp_path / "watch.rec"
     live = Live(tmp_path, recording)
-    watch(live, [("write", 3), ("wait", 2.0)] * 20, monkeypatch)  # and no close: it was killed
+    watch(live, [("write", 3), ("wait", 2.0)] * 60, monkeypatch)  # and no close: it was killed
+    live.recorder._writer.flush().wait(60)
     whole = recording.read_bytes()
     live.recorder.close()
-    counts = []
-    for size in range(len(HEAD), len(whole), 37):
+    counts, steps = [], []
+    for size in range(len(HEAD), len(whole) + 1, 37):
         recording.write_bytes(whole[:size])
         counts.append(len(list(read(str(recording)))))
+        if counts[-1]:
+            runs = [watched.run.last_step for _, watched in played(recording).engine.runs()]
+            steps.append(runs[0] if runs else 0)
     assert counts == sorted(counts)
+    assert steps == sorted(steps)
+    assert len(set(steps)) > 10  # it plays up to the cut
     recording.write_bytes(whole)
     assert len(list(read(str(recording)))) > 60
+    assert [watched.run.last_step for _, watched in played(recording).engine.runs()] == [180]
+
+
+def test_a_watch_that_begins_in_the_middle_of_a_log_can_be_played_from_its_beginning(tmp_path, monkeypatch):
+    """As of a daemon that was restarted: it reads on where it stopped."""
+    live = Live(tmp_path, tmp_path / "watch.rec")
+    watch(live, [("write", 5), ("wait", 1.0)] * 10, monkeypatch)
+    opened_ = next(e.message for e in read(_written(live)) if type(e).__name__ == "Took")
+    live.recorder.close()
+    live.recorder = Recorder(str(tmp_path / "watch.rec"), live.now, live.said.append)
+    assert (
+        live.said.pop() == f"{tmp_path}/watch.rec is a recording already: this one is {tmp_path}/watch-2.rec"
+    )
+    live.recorder.took(opened_, live.now)
+    for step in range(51, 61):
+        live.write(f"step {step}/1000 loss {5 / step} step_time 1.0\n", monkeypatch)
+        live.pass_(1.0)
+    live.recorder.close()
+    (run,) = (watched.run for _, watched in played(tmp_path / "watch-2.rec").engine.runs())
+    assert (run.records, run.last_step) == (60, 60)
+
+
+def _written(live: Live) -> str:
+    assert live.recorder._writer.flush().wait(60)
+    return live.recorder._writer.path
+
+
+def test_a_slow_disk_holds_nothing_up_and_ends_the_recording(tmp_path, monkeypatch):
+    release = threading.Event()
+    monkeypatch.setattr("runwatch.watcher.recordings.file.MOST_WAITING", 2000)
+    monkeypatch.setattr(Writer, "_put", lambda self: release.wait())
+    live = Live(tmp_path, tmp_path / "watch.rec")
+    watch(live, [("write", 5), ("wait", 1.0)] * 40, monkeypatch)
+    assert live.said == [f"the recording ends here: {tmp_path}/watch.rec: the disk is too slow"]
+    (run,) = (watched.run for _, watched in live.engine.runs())
+    assert run.last_step == 200
+    release.set()
+    live.recorder.close()
+
+
+def test_a_full_disk_ends_the_recording_in_one_line_and_not_the_watch(tmp_path, monkeypatch):
+    recording, noise = tmp_path / "watch.rec", random.Random(1)
+    live = Live(tmp_path, recording)
+    watch(live, [("write", 9)], monkeypatch)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        for _ in range(600):
+            live.sample({"host/cpu": noise.random(), "gpu/0/util": noise.random()})
+            live.pass_(6.0)
+        live.recorder.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert live.said == [f"the recording ends here: {recording}: File too large"]
+    watch(live, [("write", 9)], monkeypatch)
+    assert recording.stat().st_size == 4096
+    assert len(list(read(str(recording)))) > 100
     assert played(recording).engine.groups
+
+
+def test_a_daemon_records_and_after_a_kill_the_next_one_records_with_a_number(tmp_path):
+    log, lines = tmp_path / "train.log", [f"step {step}/900 loss {5 / step}\n" for step in range(1, 901)]
+
+    def played_to(recording: str) -> int:
+        try:
+            runs = [watched.run.last_step for _, watched in played(tmp_path / recording).engine.runs()]
+        except SourceError:  # nothing is there yet
+            return 0
+        return (runs[0] or 0) if runs else 0
+
+    log.write_text("".join(lines[:300]))
+    for recording, step in (("w.rec", 600), ("w-2.rec", 900)):
+        with Daemon(tmp_path, log, "--record", "w.rec") as daemon:
+            with log.open("a") as file:
+                file.write("".join(lines[step - 300 : step]))
+            until(lambda recording=recording, step=step: played_to(recording) == step)
+            daemon.process.kill()
+            daemon.process.communicate()
+    assert (played_to("w.rec"), played_to("w-2.rec")) == (600, 900)
+
+
+def test_run_records_and_the_command_is_not_disturbed(tmp_path):
+    program = "for s in range(1, 41): print(f'step {s}/40 loss {5 / s}', flush=True); time.sleep(0.01)"
+    arguments = (
+        "run",
+        "--record",
+        "w.rec",
+        "--log",
+        "train.log",
+        "--",
+        "python3",
+        "-c",
+        f"import time\n{program}",
+    )
+    done = runwatch(*arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (run,) = (watched.run for _, watched in played(tmp_path / "w.rec").engine.runs())
+    assert (run.records, run.last_step) == (40, 40)
+    (tmp_path / "other.rec").write_text("mine")
+    refused = runwatch("run", "--record", "other.rec", "--", "touch", "ran", cwd=tmp_path)
+    assert (refused.returncode, (tmp_path / "ran").exists()) == (2, False)
+    assert refused.stderr == "runwatch: cannot record: other.rec: File exists\n"
 
 
 def test_logs_are_kept_by_reference_and_the_file_is_small(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import time
 
 import click
 
-from runwatch.cli.options import config_option
+from runwatch.cli.options import config_option, record_option
 from runwatch.core.errors import UsageError
 
 DIRECTORY = "runwatch-logs"
@@ -31,6 +31,7 @@ _INTERPRETER = re.compile(r"(?:python|pypy|bash|sh|torchrun|accelerate|deepspeed
 )
 @click.option("--say", is_flag=True, help="Print all findings on standard error, not only critical ones.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only the output of CMD.")
+@record_option
 @config_option
 def command(
     command: tuple[str, ...],
@@ -39,6 +40,7 @@ def command(
     delay: float,
     say: bool,
     quiet: bool,
+    record: str | None,
     config: str | None,
 ) -> int:
     """Run CMD and watch it. Its output passes unchanged and is kept in a log.
@@ -60,6 +62,13 @@ def command(
         from runwatch.config.loader import load
 
         load(Path(config))  # report an error in it before anything is started
+    if record is not None:
+        from runwatch.watcher.recordings.file import free
+
+        try:
+            free(record)
+        except OSError as error:
+            raise UsageError("cannot record", record, error.strerror or str(error)) from error
     from runwatch.cli.main import ENVIRONMENT
     from runwatch.wrap.wrapper import Plan, Wrapper, end_as
 
@@ -71,6 +80,7 @@ def command(
         "quiet" if quiet else "say" if say else "",
         restart,
         delay,
+        _absolute(record) if record else None,
     )
     return end_as(Wrapper(plan).run())
 

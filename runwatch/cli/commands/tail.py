@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runwatch.cli import absent
-from runwatch.cli.options import config_option, format_option
+from runwatch.cli.options import config_option, format_option, record_option
 from runwatch.cli.watching import (
     interval_option,
     keyboard,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 )
 @format_option("format_name")
 @look_options
-@click.option("--record", type=click.Path(), help="Record the watch in this new file, for runwatch replay.")
+@record_option
 @click.option(
     "--pid", "pids", type=int, multiple=True, help="Process of the run, if runwatch does not find it."
 )
@@ -114,11 +114,9 @@ def command(
     from runwatch.watcher.service.launch import PrivateEngine, greet
 
     def start() -> PrivateEngine:
-        nonlocal record
-        once, record = record, None  # an engine that takes over later has no beginning to record
         return PrivateEngine(
             paths, config=config, poll=poll, wait=wait, only=format_name, pids=pids, deadline=until,
-            record=once,
+            record=record,
         )  # fmt: skip
 
     if screen:

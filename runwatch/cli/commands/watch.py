@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from runwatch.cli.options import config_option
+from runwatch.cli.options import config_option, record_option
 
 
 @click.command("watch")
@@ -19,7 +19,8 @@ from runwatch.cli.options import config_option
 @click.option(
     "--poll", is_flag=True, help="Check files at intervals, for file systems without change events."
 )
-def command(paths: tuple[str, ...], detach: bool, poll: bool, config: str | None) -> int:
+@record_option
+def command(paths: tuple[str, ...], detach: bool, poll: bool, config: str | None, record: str | None) -> int:
     """Watch PATHS (log files, directories, quoted globs) and those in runwatch.toml until stopped.
 
     See it with `runwatch status` and `runwatch attach`. One daemon runs per
@@ -47,6 +48,7 @@ def command(paths: tuple[str, ...], detach: bool, poll: bool, config: str | None
         config_found=found is not None and configuration.is_judged(found, named),
         poll=poll,
         state=os.fsencode(state),
+        record=os.fsencode(absolute(record)) if record else b"",
     )
 
     def start(ready: Callable[[str], object]) -> int:

@@ -6,8 +6,12 @@ dropped: an entry counts when it is there as a whole.
 
 from __future__ import annotations
 
+import errno
+import os
 import zlib
 from collections.abc import Iterator
+from queue import SimpleQueue
+from threading import Event, Thread
 
 import msgspec
 
@@ -18,41 +22,91 @@ from runwatch.watcher.sources.compressed import at_once
 HEAD = b"runwatch recording 1\n"
 MAX_ENTRY = 64 << 20
 """Bytes of one entry at most: a longer one is damage."""
+MOST_WAITING = 64 << 20
+"""Bytes that may wait for a slow disk; with more, the recording ends."""
 _BLOCK = 1 << 16
 
 
+def free(path: str) -> str:
+    """Return the path of a new recording: with a number where a recording is already. Raises OSError.
+
+    Any other file there is an error: nothing is overwritten.
+    """
+    stem, ending = os.path.splitext(path)
+    place, number = path, 1
+    while is_recording(place):
+        number += 1
+        place = f"{stem}-{number}{ending}"
+    if os.path.lexists(place):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), place)
+    folder = os.path.dirname(place) or "."
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(errno.ENOENT, "no such directory", folder)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+    return place
+
+
 class Writer:
-    """Appends entries to a new file."""
+    """Appends entries to a new file, in a thread of its own: no disk can delay who appends."""
 
     def __init__(self, path: str) -> None:
-        """Create the file. Raises OSError; FileExistsError where there is one."""
-        self._file = open(path, "xb", buffering=0)  # noqa: SIM115  it stays open
+        """Create the file. Raises OSError."""
+        self.path = free(path)
+        self._file = open(self.path, "xb", buffering=0)  # noqa: SIM115  it stays open
         self._pack = zlib.compressobj(6)
         self._held = bytearray(HEAD)
+        self._work: SimpleQueue[tuple[bytes, Event | None]] = SimpleQueue()
+        """Bodies of entries, and events to be set once all before them is written; None: at the end."""
+        self._taken = self._given = 0
+        self.failure = ""
+        """Why nothing is written any more; "" while it is."""
+        self._thread = Thread(target=self._run, name="recording", daemon=True)
+        self._thread.start()
         self.flush()
 
     def append(self, entry: Entry) -> None:
         """Append an entry; it is written with the next flush, or when there is enough."""
         body = encode(entry)
-        self._held += self._pack.compress(_length(len(body)) + body)
-        if len(self._held) > _BLOCK:
-            self._put()
+        self._given += len(body)
+        if self._given - self._taken > MOST_WAITING:
+            self.failure = self.failure or "the disk is too slow"
+        if not self.failure:
+            self._work.put((body, None))
 
-    def flush(self) -> None:
-        """Write what there is, so that it can be read. Raises OSError."""
-        self._held += self._pack.flush(zlib.Z_SYNC_FLUSH)
-        self._put()
+    def flush(self) -> Event:
+        """Have what there is written, so that it can be read; return what is set once it is."""
+        written = Event()
+        self._work.put((b"", written))
+        return written
 
-    def close(self) -> None:
-        """Write the rest. Raises OSError."""
-        self._held += self._pack.flush()
-        try:
-            self._put()
-        finally:
-            self._file.close()
+    def close(self, seconds: float = 5.0) -> None:
+        """Write the rest, for as long as that may take."""
+        self._work.put((b"", None))
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while True:
+            body, written = self._work.get()
+            self._taken += len(body)
+            try:
+                if body:
+                    self._held += self._pack.compress(_length(len(body)) + body)
+                else:
+                    self._held += self._pack.flush(zlib.Z_SYNC_FLUSH if written else zlib.Z_FINISH)
+                if written or not body or len(self._held) > _BLOCK:
+                    self._put()
+            except OSError as error:
+                self.failure = error.strerror or type(error).__name__
+                self._held.clear()
+            if written is not None:
+                written.set()
+            elif not body:
+                self._file.close()
+                return
 
     def _put(self) -> None:
-        while self._held:
+        while self._held and not self.failure:
             del self._held[: self._file.write(self._held)]
 
 

@@ -39,8 +39,10 @@ class Recorder:
         self, path: str, now: float, notice: Callable[[str], object], only: str | None = None
     ) -> None:
         """Begin it; `only` is the only format that logs are read as. Raises OSError."""
-        self._path, self._notice = path, notice
+        self._notice = notice
         self._writer: Writer | None = Writer(path)
+        if self._writer.path != path:
+            notice(f"{path} is a recording already: this one is {self._writer.path}")
         self._last = 0
         self._flushed = now
         self._sources: dict[str, int] = {}
@@ -61,6 +63,7 @@ class Recorder:
             self._ends.setdefault(message.source, 0)
             message = msgspec.structs.replace(message, path=_absolute(message.path))
         if isinstance(message, wire.Read):
+            self._before(message)
             if self._is_in_its_log(message):
                 self._lines(message)
                 return
@@ -91,24 +94,43 @@ class Recorder:
         self._put(Ticked(self._at(now), None if same else self._groups))
         if not 0 <= now - self._flushed < FLUSH:
             self._flushed = now
-            self._try(lambda writer: writer.flush())
+            self.flush()
 
     def jumped(self, now: float, seconds: float) -> None:
         """Record that the clock was set."""
         self._put(Jumped(self._at(now), seconds))
 
+    def flush(self) -> None:
+        """Have everything written so far, so that it can be read."""
+        if self._writer is not None:
+            self._writer.flush()
+
     def close(self) -> None:
         """End the recording."""
-        self._try(lambda writer: writer.close())
+        if self._writer is not None:
+            self._writer.close()
+        self._check()
         self._writer = None
 
     def _is_in_its_log(self, message: wire.Read) -> bool:
         """Return whether a replay that has read the log up to here finds these bytes in it."""
-        resume, batch = message.resume, message.batch
+        return self._is_at_its_place(message) and self._ends.get(message.source) == message.batch.start
+
+    @staticmethod
+    def _is_at_its_place(message: wire.Read) -> bool:
+        """Return whether the stream of a log and its file have the same bytes up to here."""
+        resume = message.resume
         if resume is None or resume.position is None or resume.position.copied:
             return False
-        alike = resume.offset == resume.position.offset == batch.end
-        return alike and self._ends.get(message.source) == batch.start
+        return resume.offset == resume.position.offset == message.batch.end
+
+    def _before(self, message: wire.Read) -> None:
+        """Record what was read of a log before the recording began: a daemon continues where it stopped."""
+        start = message.batch.start
+        if self._ends.get(message.source) == 0 < start and self._is_at_its_place(message):
+            number = self._sources[message.source]
+            self._ends[message.source] = start
+            self._put(Lines(self._at(message.arrival), number, start, live=False, late=False, left=0))
 
     def _lines(self, message: wire.Read) -> None:
         batch, arrival = message.batch, message.arrival
@@ -126,16 +148,15 @@ class Recorder:
         return self._last - before
 
     def _put(self, entry: Entry) -> None:
-        self._try(lambda writer: writer.append(entry))
+        if self._writer is not None:
+            self._writer.append(entry)
+        self._check()
 
-    def _try(self, act: Callable[[Writer], None]) -> None:
-        if self._writer is None:
-            return
-        try:
-            act(self._writer)
-        except OSError as error:
+    def _check(self) -> None:
+        """Report it once if nothing can be written any more."""
+        if self._writer is not None and self._writer.failure:
+            self._notice(f"the recording ends here: {self._writer.path}: {self._writer.failure}")
             self._writer = None
-            self._notice(f"the recording ends here: {self._path}: {error.strerror}")
 
 
 def _absolute(path: bytes) -> bytes:
