@@ -21,7 +21,6 @@ from runwatch.tui.widgets.rows import ROLES, Rows
 from runwatch.tui.widgets.small import LEAST, TooSmall
 from runwatch.watcher import protocol
 
-
 _Part = TypeVar("_Part", bound=Rows)
 
 
@@ -80,7 +79,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
         """Decide which panels show what; called before they draw."""
 
     def parts(self, kind: type[_Part]) -> list[_Part]:
-        """Return its widgets of a kind. A view makes them once: to search for them costs a tenth of a frame."""
+        """Return its widgets of a kind; a view makes them once, and a search costs a tenth of a frame."""
         if kind not in self._parts or not self.is_mounted:
             self._parts[kind] = list(self.query(kind))
         return [part for part in self._parts[kind] if isinstance(part, kind)]
