@@ -6,6 +6,7 @@ Takes seconds, bytes and fractions, as everything inside runwatch does.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 
 from runwatch.core import metrics
@@ -13,6 +14,10 @@ from runwatch.core import metrics
 MISSING = "-"
 _SI = ("", "k", "M", "G", "T", "P", "E")
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+_LONG = re.compile(r"-?\d+\.\d{9,}(?:e[+-]?\d{1,3})?", re.ASCII)
+_WHOLE = 1e6
+"""Size from which all digits of a number count, such as those of a time."""
 
 
 def odd(x: float | None) -> str:
@@ -133,6 +138,16 @@ def duration(seconds: float | None) -> str:
     else:
         text = f"{si(s / 86400)}d"
     return sign + text
+
+
+def legible(text: str) -> str:
+    """Return a text as it is, but a number with more digits than mean anything with seven of them.
+
+    `2.6605119308678002` is `2.660512`, `0.00030000000000000003` is `0.0003`.
+    """
+    if _LONG.fullmatch(text) is None or abs(value := float(text)) >= _WHOLE:
+        return text
+    return f"{value:.7g}"
 
 
 def left(seconds: float | None) -> str:

@@ -100,3 +100,10 @@ def test_any_float_is_short(x):
 @given(st.sampled_from(["train/loss", "perf/mfu", "perf/step_time", "train/learning_rate", "x", ""]), ANY)
 def test_any_value_of_any_metric(metric, x):
     assert len(numbers.value(metric, x)) <= 12
+
+
+def test_a_number_with_more_digits_than_mean_anything_has_seven():
+    assert numbers.legible("2.6605119308678002") == "2.660512"
+    assert numbers.legible("0.00030000000000000003") == "0.0003"
+    for text in ("3e-4", "0.12345678", "1700000000.123456789", "v1.1234567890", "12", ""):
+        assert numbers.legible(text) == text

@@ -224,3 +224,16 @@ async def test_a_dialog_has_its_own_footer_and_ends_with_a_click(open_app):
                     await s.settle()
                 assert s.app.screen is s.view, (key, place)
         assert s.scene.compare == ()
+
+
+async def test_on_a_phone_a_thumb_hits_a_tab(open_app):
+    async with open_app((58, 64)) as s:
+        tabs = s.drawn("#head").splitlines()[2]
+        x = tabs.index("6Ckpt") + len("6Ckpt")  # the gap behind it is a part of it
+        await s.pilot.click("#head", offset=(x, 1))
+        await s.settle()
+        assert s.view.view == actions.CHECKPOINTS
+    async with open_app((120, 40)) as s:
+        await s.pilot.click("#head", offset=(s.drawn("#head").splitlines()[2].index("Logs"), 1))
+        await s.settle()
+        assert s.view.view == actions.OVERVIEW, "there is room enough"

@@ -79,7 +79,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
         """Decide which panels show what; called before they draw."""
 
     def parts(self, kind: type[_Part]) -> list[_Part]:
-        """Return its widgets of a kind. A view makes them once: a search takes a tenth of a frame."""
+        """Return its widgets of a kind; a view makes them once, and a search costs a tenth of a frame."""
         if kind not in self._parts or not self.is_mounted:
             self._parts[kind] = list(self.query(kind))
         return [part for part in self._parts[kind] if isinstance(part, kind)]

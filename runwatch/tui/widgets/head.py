@@ -16,6 +16,8 @@ from runwatch.tui.widgets.rows import Rows
 _GAP: Segment = ("  ", "")
 _PHONE = 60
 """Columns below which the bar's row has the share done and the ETA, and tabs are short words."""
+_THUMB = 80
+"""Columns below which the bar above a tab answers for it: a row of a phone is too low for a thumb."""
 _LONG = {name: name.title() for name in actions.VIEWS}
 _SHORT = {**_LONG, actions.OVERVIEW: "Main", actions.CHECKPOINTS: "Ckpts"}
 _BRIEF = dict(zip(actions.VIEWS, ["All", "Run", "Met", "Rank", "Log", "Alert", "Ckpt", "Cfg"], strict=True))
@@ -46,7 +48,8 @@ class Head(Rows):
         self.targets, at = [], 0
         for view, tab in tabs:
             begin, at = at, at + cells.row_width(tab)
-            self.targets.append((2, begin, at, partial(self._open, view)))
+            act = partial(self._open, view)
+            self.targets += [(y, begin, at + 1, act) for y in ((1, 2) if width < _THUMB else (2,))]
             at += 1
         return [_state(scene, width), _progress(scene, width, tabs), row][:height]
 

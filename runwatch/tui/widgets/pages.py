@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from runwatch.core.snapshot import CheckpointRow, RunView
-from runwatch.render import cells, checkpoints, stages
+from runwatch.render import cells, checkpoints, numbers, stages
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions
@@ -198,7 +198,7 @@ class FactTable(Table):
         room = max(1, width - names - 3)
         out: list[Row] = []
         for name, value in pairs:
-            for i, piece in enumerate(cells.wrapped(value, room, _MOST, more) or [""]):
+            for i, piece in enumerate(cells.wrapped(numbers.legible(value), room, _MOST, more) or [""]):
                 label = cells.pad(name if i == 0 else "", names, more)
                 out.append([(f" {label}  ", "dim"), (piece, "")])
         return out
