@@ -153,6 +153,7 @@ def test_a_deleted_log_that_is_still_written_is_read_on(watched):
     assert watched.run["state"] == "blind"
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("why", [DENIED, GONE])
 def test_a_run_that_has_ended_stays_so(why):
     watched = Watched()
