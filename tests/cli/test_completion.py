@@ -85,6 +85,7 @@ def incidents(daemon):
     return [row["id"] for row in json.loads(daemon.run("alerts", "--json").stdout)["incidents"]]
 
 
+@pytest.mark.deep
 def test_runs_and_incidents_of_the_daemon_are_completed(daemon):
     state = {"RUNWATCH_STATE": str(daemon.state)}
     assert answers("runwatch status ", **state) == {
