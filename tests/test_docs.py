@@ -172,6 +172,7 @@ INTERACTIVE = {
 """What needs a screen, another host, a service, half a minute or an incident: parsed above, and run elsewhere."""
 
 
+@pytest.mark.deep
 def test_getting_started_works_as_written(tmp_path):
     (tmp_path / "train.py").write_text(TRAIN)
     state = {

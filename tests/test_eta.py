@@ -93,6 +93,7 @@ def test_it_is_the_same_however_the_bytes_are_cut(size: int, step: int):
     assert after(at(text, step), size).progress() == after(at(text, step)).progress()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("size", [3000, 1 << 20])
 def test_clocks_without_a_date_continue_for_days(size: int):
     text, times = lines(lambda step: 300.0 if step < 1200 else 100.0)

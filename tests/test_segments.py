@@ -39,6 +39,7 @@ PIPELINE = (
 )  # fmt: skip
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("size", [1, 64, 10_000])
 @pytest.mark.parametrize("logged", [b"", b"12:00:00 - INFO - model ready, training begins\n" * 30])
 def test_a_bar_that_ended_before_training_shows_no_step(size, logged):
@@ -177,6 +178,7 @@ def trainer(logged: int, pace: str, *, drawn_again: bool = True, every: int = 3,
     return text.encode() + b"\n"
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("size", [pytest.param(1, marks=pytest.mark.deep), 7, 100, 1 << 20])
 @pytest.mark.parametrize("logged", [1, 5, 7])
 def test_a_dict_next_to_a_quick_bar_has_the_step_of_the_bar_drawn_behind_it(size, logged):

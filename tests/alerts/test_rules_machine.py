@@ -227,6 +227,7 @@ CAUSES = {
 }
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("cause", CAUSES)
 def test_gpus_that_wait_and_for_what(cause):
     def change(t, values):
@@ -457,6 +458,7 @@ def troubles(t, values):
     return room(t, 1e8 if t >= 2000 else 1e11)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("rule", [GpuSlowed, GpuUnderuse, HostMemory, DiskFull, IoStall])
 def test_how_often_one_looks_does_not_change_what_is_found(rule):
     often, rarely = (brief(watch(rule(), 2800, troubles, every=2.0, tick=tick)) for tick in (1.0, 7.0))

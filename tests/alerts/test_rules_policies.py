@@ -285,6 +285,7 @@ def test_findings_do_not_depend_on_how_rows_are_cut(cuts):
         assert log.judge(rule(), cuts) == whole
 
 
+@pytest.mark.deep
 def test_row_by_row_is_the_same():
     log = troubled()
     for rule in RULES:

@@ -86,6 +86,7 @@ def test_a_storm_becomes_few_messages_that_count_every_finding(runs, findings):
     msgspec.msgpack.decode(next(body for key, body in storm.kept.items() if key.startswith("flap/")))
 
 
+@pytest.mark.deep
 def test_storms_that_come_and_go_grow_silent_and_do_not_pile_up():
     storm, sizes, spoken = Storm(20, 400), [], []
     for _ in range(6):

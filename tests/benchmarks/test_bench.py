@@ -53,6 +53,7 @@ def test_the_page_has_every_row():
     assert not [what for what in ROWS if f"| {what} |" not in page], "make bench WRITE=1"
 
 
+@pytest.mark.deep
 def test_a_row_has_a_baseline_and_a_ratio():
     done = bench("--quick", "plugins", "unknown")
     assert done.returncode == 0, done

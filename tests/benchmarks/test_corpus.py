@@ -63,6 +63,7 @@ def test_the_difference(core, said):
     assert [(found.field, found.expected, found.got) for found in differences(core, run)] == [said]
 
 
+@pytest.mark.deep
 def test_the_first_difference_of_each_wrong_file(tmp_path):
     done = report(tmp_path, ("x", log(), NOTHING), ("x", "Hello\n", CORE))
     assert done.returncode == 1

@@ -174,6 +174,7 @@ def test_logs_of_one_repository_are_in_one_part():
     assert part(same[0], given="validation") == "validation"
 
 
+@pytest.mark.deep
 def test_a_folder_of_labelled_logs(tmp_path):
     def log(name, losses, *last, start=0, **label):
         rows = enumerate(losses, start)

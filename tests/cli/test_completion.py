@@ -17,6 +17,7 @@ from runwatch.cli.overview import COMMANDS
 
 from ..daemon.live import Daemon, until
 from ..wrap.command import Terminal
+from .command import called
 from .live import Log
 
 RUNWATCH = [sys.executable, "-c", "from runwatch.cli.main import main; main()"]
@@ -31,9 +32,7 @@ def test_the_script_asks_runwatch(shell):
 def answers(line: str, **env: str) -> set[str]:
     """What is offered at the end of a line in bash."""
     asked = {"_RUNWATCH_COMPLETE": "bash_complete", "COMP_LINE": line}
-    done = subprocess.run(
-        RUNWATCH, capture_output=True, text=True, env={**os.environ, **asked, **env}, check=False
-    )
+    done = called(env={**os.environ, **asked, **env})
     assert done.stderr == ""
     return set(done.stdout.split())
 
@@ -86,6 +85,7 @@ def incidents(daemon):
     return [row["id"] for row in json.loads(daemon.run("alerts", "--json").stdout)["incidents"]]
 
 
+@pytest.mark.deep
 def test_runs_and_incidents_of_the_daemon_are_completed(daemon):
     state = {"RUNWATCH_STATE": str(daemon.state)}
     assert answers("runwatch status ", **state) == {

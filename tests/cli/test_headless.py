@@ -207,6 +207,7 @@ def test_check_in_ascii(tmp_path):
     assert not called("check", log.path).stdout.isascii()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("command", [("check",), ("tail", "--headless", "--exit")])
 def test_an_encoding_without_signs_gets_ascii(tmp_path, command):
     log = Log(tmp_path / "train.log")

@@ -138,6 +138,7 @@ def test_a_headless_client(daemon):
         client.terminate()
 
 
+@pytest.mark.deep
 def test_runs_of_long_ago_are_there_when_asked_for(tmp_path):
     month_ago = time.time() - 30 * 86_400
     for name in ("old", "new"):

@@ -188,6 +188,7 @@ def test_a_silence_that_cannot_be_is_refused(daemon, matchers, words):
         assert peer.ask("silences")["silences"] == []
 
 
+@pytest.mark.deep
 def test_a_name_that_is_not_utf8_is_one_line(daemon):
     for command in ([b"add", b"/tmp/\xff.log"], [b"silence", b"add", b"run=\xff", b"--for", b"1h"]):
         done = daemon.run(*map(os.fsdecode, command))

@@ -168,6 +168,7 @@ def _resident(daemon: Daemon) -> int:
     return int(psutil.Process(daemon.process.pid).memory_info().rss)
 
 
+@pytest.mark.deep
 def test_fifty_clients_come_and_go(daemon):
     def descriptors() -> int:
         return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))

@@ -147,6 +147,7 @@ def test_every_rank_keeps_a_log(healthy):
         assert [int(step["step"]) for step in healthy.rank(rank)] == list(range(120))
 
 
+@pytest.mark.deep
 def test_the_same_seed_gives_the_same_losses(run):
     assert run(steps=12, seed=1).loss == run(steps=12).loss
 

@@ -214,6 +214,7 @@ def test_rows_of_words_that_are_not_aligned(seed, share):
     parsed.same_as(parse(text, bulk=False))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(n, marks=pytest.mark.deep) for n in range(2, 8))])
 def test_lines_in_several_colors(seed):
     rng = random.Random(seed)

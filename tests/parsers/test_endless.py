@@ -34,6 +34,7 @@ def told(text: str, laps: int, size: int = 1 << 20):
     return parsed
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("laps", [2, 40])
 @pytest.mark.parametrize(
     "draw",

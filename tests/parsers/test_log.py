@@ -45,6 +45,7 @@ LONG = {
 }
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("name", LONG)
 def test_bulk_path_gives_the_same_bits_as_the_matcher(name):
     parse(LONG[name]).same_as(parse(LONG[name], bulk=False))

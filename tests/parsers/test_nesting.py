@@ -189,6 +189,7 @@ def test_tokens_seen_are_a_step_where_nothing_finer_is_reported(unit, scale):
     assert _steps("\n".join([*lines, ""]).encode()) == [i * 1.5 * scale for i in range(1, 60)]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", ["words", "epochs planned"])
 def test_a_successor_continues_where_the_counter_was(name):
     """What it is shown again of the file does not hold the epochs before."""

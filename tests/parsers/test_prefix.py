@@ -46,6 +46,7 @@ BARE = [
 ]
 
 
+@pytest.mark.few(40)
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("line", BARE)
 def test_any_logging_prefix_may_precede(prefix, line):

@@ -30,6 +30,7 @@ def _losses(parsed, step: int, count: int) -> list[float]:
     return [x for i, x in zip(steps, losses, strict=True) if step <= i < step + count]
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("name", STAGES)
 @pytest.mark.parametrize("first", [40, 1500])
 @pytest.mark.parametrize("second", [14, 40])
@@ -61,6 +62,7 @@ BESIDE = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", BESIDE)
 def test_other_lines_are_no_stage(name):
     parts = [rows for k in range(12) for rows in (_rows(FIRST, 20, 20 * k + 1), BESIDE[name](k))]

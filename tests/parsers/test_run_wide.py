@@ -38,6 +38,7 @@ def run(text: str, post: str = "", *, every: int = 1, again: bool = False) -> st
     return "".join(drawn) + "\n"
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("size", [1 << 20, 33_000])
 @pytest.mark.parametrize(
     ("text", "post"),
@@ -99,6 +100,7 @@ def test_the_head_of_a_log_shows_that_a_bar_spans_the_run():
     assert parsed.column("step").tolist() == list(range(4 * PER + 1, TOTAL + 1))
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("begun", [False, True])
 @pytest.mark.parametrize("seen", [PER, PER - 1, PER // 2, 1])
 @pytest.mark.parametrize("text", ["Epoch {0}/5", "Epoch {0}"])

@@ -57,6 +57,7 @@ def test_bars_that_say_the_same_are_distinguished_by_their_position(text):
     assert by_rank(parse(drawn(text, 2))) == {r: (own, [100.0 * r + s for s in own]) for r in range(3)}
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("line", ["", "Epoch {0}/3"])
 @pytest.mark.parametrize("text", ["rank {0}: ", "Training: "])
 def test_bars_of_ranks_that_begin_again_are_epochs(text, line):

@@ -162,6 +162,7 @@ PLAIN = Spelling("a: 1, b: 2", "step", "loss", "lr", "grad_norm", "val_loss")
 WHOLE = {name: COUNTERS[name] for name in ("step", "iteration", "global_step", "epoch, batch")}
 
 
+@pytest.mark.few(18)
 @pytest.mark.parametrize("counter", COUNTERS)
 @pytest.mark.parametrize("carrier", [*LINES, *TABLES])
 def test_every_carrier_counts_alike(carrier, counter):
@@ -170,6 +171,7 @@ def test_every_carrier_counts_alike(carrier, counter):
     check(parse(text_of(Spelling(carrier, counter, "loss", "lr", "grad_norm", "val_loss"))))
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("head", HEADS)
 @given(st.sampled_from(BODIES), st.sampled_from(ENDS), st.sampled_from([None, *sorted(ENVELOPES)]))
 @settings(max_examples=4, deadline=None)

@@ -40,6 +40,7 @@ STREAMS = {
 }
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("name", STREAMS)
 @given(data=st.data())
 @settings(max_examples=15, deadline=None)

@@ -149,6 +149,7 @@ async def test_a_click_picks_nothing_and_two_enlarge(open_app):
         assert s.view.zoomed is None
 
 
+@pytest.mark.deep
 async def test_keys_zoom_around_the_cursor(open_app):
     async with open_app((120, 40)) as s:
         await s.press("left", "left", "left", "left", "left", "left", "left", "left")
@@ -201,6 +202,7 @@ async def test_the_legend_names_what_is_shown(open_app):
         assert "alert" not in s.drawn("#main-0").splitlines()[-1]
 
 
+@pytest.mark.deep
 async def test_what_is_cut_off_is_said_in_the_title(open_app):
     def spiky(view):
         shown = picture(view)

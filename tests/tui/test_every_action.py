@@ -81,11 +81,12 @@ def test_each_key_is_bound_to_its_action():
             assert all(bound[key] == f"app.do('{action.id}')" for key in action.keys), (view, action.id)
 
 
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.deep)])
 @pytest.mark.parametrize(
     "view",
     ["overview", *(pytest.param(v, marks=pytest.mark.deep) for v in (*VIEWS, HELP) if v != "overview")],
 )
-async def test_each_action_does_something(open_app, monkeypatch, tmp_path, view):
+async def test_each_action_does_something(open_app, monkeypatch, tmp_path, view, every):
     monkeypatch.chdir(tmp_path)  # where a picture of the screen is saved
 
     def make(asked):
@@ -130,7 +131,7 @@ async def test_each_action_does_something(open_app, monkeypatch, tmp_path, view)
             "incident",
         )
         start = {name: getattr(s.app.scene, name) for name in kept}
-        for name in pressed_in(view):
+        for name in pressed_in(view)[::every]:
             await clean()
             await s.press(*BEFORE.get((view, name), ()))
             assert s.app.available(name), f"{name} cannot be pressed in {view}: tell BEFORE what it needs"

@@ -54,6 +54,7 @@ async def test_runs_are_sorted_by_each_column_and_the_other_way_round(open_app):
         assert s.view.table.order.column == "ETA"
 
 
+@pytest.mark.deep
 async def test_runs_are_grouped_by_what_distinguishes_them(open_app):
     async with open_app((120, 40), make=fleet()) as s:
         await s.press("0", "n")
@@ -122,6 +123,7 @@ async def test_two_runs_of_the_table_are_compared_with_three_clicks(open_app):
         assert s.engine.view.compare == ("run7.log",)
 
 
+@pytest.mark.deep
 async def test_marked_runs_are_silenced_together(open_app):
     async with open_app((120, 40), make=fleet()) as s:
         await s.press("0", "home", "m", "m", "s", "enter")

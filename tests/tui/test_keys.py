@@ -1,6 +1,7 @@
 """What each key does, and that no key is offered that does nothing."""
 
 import msgspec
+import pytest
 
 from runwatch.core.snapshot import EventRow, Progress, RunRow
 from runwatch.tui import actions
@@ -72,6 +73,7 @@ async def test_no_name_of_the_help_is_cut(open_app):
         assert not any("…" in name for name in names)
 
 
+@pytest.mark.deep
 async def test_a_digit_leads_out_of_the_help(open_app):
     async with open_app() as s:
         await s.press("question_mark", "6")
@@ -255,6 +257,7 @@ async def test_a_key_of_the_footer_can_be_clicked(open_app):
         assert s.view.view == "metrics"
 
 
+@pytest.mark.deep
 async def test_the_run_that_somebody_compares_stays(open_app):
     shown = ["a.log#1", "b.log#1"]
     async with open_app(make=most_urgent_last(shown)) as s:

@@ -72,6 +72,7 @@ async def test_a_click_selects_a_rank_and_another_shows_its_detail(open_app):
         assert s.view.detail
 
 
+@pytest.mark.deep
 async def test_a_click_selects_a_line_and_another_shows_the_charts_there(open_app):
     async with open_app((100, 30)) as s:
         await s.press("4")
@@ -171,6 +172,7 @@ async def test_the_bar_of_an_incident_leads_to_its_evidence(open_app):
         assert s.view.view == actions.ALERTS
 
 
+@pytest.mark.deep
 async def test_one_click_on_a_duration_silences(open_app):
     for size in ((80, 24), (40, 12)):
         async with open_app(size, incidents=ALERTS) as s:

@@ -1,6 +1,7 @@
 """Keys of charts: axes, panning, comparison, marks, and the way to the log and back."""
 
 import msgspec
+import pytest
 
 from runwatch.core.snapshot import Compared
 from runwatch.render import chart
@@ -51,6 +52,7 @@ async def test_an_axis_that_the_log_does_not_allow_is_not_offered(open_app):
         assert s.scene.axis == "step"
 
 
+@pytest.mark.deep
 async def test_panning_leaves_the_newest_and_follow_goes_back(open_app):
     async with open_app((120, 40)) as s:
         await s.press("plus")
@@ -143,6 +145,7 @@ async def test_hjkl_move_in_charts_too(open_app):
         assert s.scene.cursor > at
 
 
+@pytest.mark.deep
 async def test_no_more_runs_than_there_are_colours(open_app):
     async with open_app((120, 40), make=with_other) as s:
         for count in range(1, chart.MOST):

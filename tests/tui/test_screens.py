@@ -287,6 +287,7 @@ async def test_the_card_of_the_end_leaves_room_on_a_small_screen(open_app):
         assert s.view.query_one("#main-0").size.height >= 4
 
 
+@pytest.mark.deep
 async def test_nothing_to_attend_to_takes_no_room(open_app):
     async with open_app((80, 24), incidents=(OLD,)) as s:
         assert not s.view.query_one("#incident-bar").display

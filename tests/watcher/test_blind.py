@@ -104,7 +104,7 @@ def test_a_run_whose_log_cannot_be_read_is_blind_and_says_why(watched, lost):
 
 def test_silence_is_not_judged_while_nothing_can_be_read(watched):
     watched.loses()
-    watched.passes(3 * 3600)
+    watched.passes(3600)
     assert watched.told == [("blind", "firing")]
     (incident,) = watched.run["incidents"]
     assert (incident["severity"], incident["title"]) == (
@@ -153,6 +153,7 @@ def test_a_deleted_log_that_is_still_written_is_read_on(watched):
     assert watched.run["state"] == "blind"
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("why", [DENIED, GONE])
 def test_a_run_that_has_ended_stays_so(why):
     watched = Watched()

@@ -137,6 +137,7 @@ def ranks(first: int, steps: int = 30) -> bytes:
     )
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("cuts", [[], range(0, 6000, 50), [5], [120], [180]])
 def test_whichever_rank_is_first_to_print_the_lowest_shows_the_run(cuts):
     runs = [only_run(fold(ranks(first), [*cuts])) for first in (0, 1)]
@@ -288,6 +289,7 @@ def test_a_log_that_grew_and_falls_silent_is_reported(data, severity):
     assert fired(engine) == [("hang", severity, True)]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("data", [ENDLESS, rows(0, 300)])
 @pytest.mark.parametrize("found", [1, 1000])
 def test_a_process_that_is_there_and_silent_is_reported_as_soon_as_it_is_found(data, found):

@@ -184,6 +184,7 @@ def test_another_file_in_its_place_is_read_from_its_beginning(tmp_path, kind):
     assert steps.tolist() == read(other).column("step").tolist()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("kind", ["wandb", "tfevents"])
 def test_a_long_trackers_file_shows_its_newest_values_first(tmp_path, kind):
     many = {"wandb": trackers.wandb_log, "tfevents": trackers.event_file}[kind](4000)

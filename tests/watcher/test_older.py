@@ -59,6 +59,7 @@ def test_a_compressed_log_is_read_as_it_was(put, suffix):
     assert steps(put(f"train.log{suffix}", COMPRESS[suffix](lines(1, 30)))) == (30, 1, [])
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("suffix", COMPRESS)
 @pytest.mark.parametrize("name", ["train.log.1", "train.log-20260131", "train.log.2026-01-31_10-00-00"])
 def test_check_begins_with_what_was_rotated_away(tmp_path, put, name, suffix):
@@ -144,6 +145,7 @@ def test_tail_shows_the_newest_then_reads_all_and_then_what_is_new(log):
     assert all(message.live for message in live)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("killed_after", range(1, 7))
 def test_a_replaced_reader_repeats_nothing(log, killed_after):
     said: list[wire.Message] = []

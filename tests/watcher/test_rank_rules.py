@@ -99,6 +99,7 @@ def test_a_slow_rank_is_named(many, apart, slow):
     assert found[0]["evidence"].get("source") == (f"rank_{slow}.log" if many else None)
 
 
+@pytest.mark.few(1)
 @WAYS
 def test_equal_ranks_with_noise_are_silent(many, apart):
     lines = told(400, seconds=0.5 * noise(400, 0.1), loss=2.0 * noise(400, 0.05), norm=noise(400, 0.2))
@@ -126,6 +127,7 @@ def test_a_rank_whose_weights_drift_is_named(many, apart):
     assert 100 <= found["step"] <= 110
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("many", [False, True])
 def test_a_rank_that_falls_silent_while_others_continue_is_named_and_comes_back(many):
     ranks = Ranks(many)

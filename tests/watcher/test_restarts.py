@@ -80,6 +80,7 @@ def same_with_restarts(name: str, seed: int, chance: float) -> None:
     assert passes[1] == passes[0]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", QUICK)
 def test_restarts_change_no_incident(name):
     same_with_restarts(name, 0, 0.05)
@@ -118,6 +119,7 @@ each_crash = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.few(1)
 @each_crash
 def test_a_crash_survives_a_restart_at_every_line(name):
     """The engine alone. Half a minute passes at each step, so that the crash is pending for a while."""
@@ -176,6 +178,7 @@ def lived(root: Path, data: bytes, cut: int | None, *, stop: bool) -> None:
     life.end()
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "stop", [pytest.param(True, marks=pytest.mark.deep, id="stop"), pytest.param(False, id="kill")]
 )
