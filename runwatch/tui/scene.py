@@ -115,7 +115,7 @@ class Scene:
     @property
     def compare(self) -> tuple[str, ...]:
         """Ids of other runs that are laid over the charts of this one."""
-        return self.overlays.get(self._shown(), ())
+        return tuple(map(self.now_called, self.overlays.get(self._shown(), ())))
 
     def lay_over(self, others: tuple[str, ...]) -> None:
         """Lay other runs over the charts of this one."""
@@ -125,6 +125,12 @@ class Scene:
         """Lay over the next attempt or stage of a run what was laid over the one before."""
         if before in self.overlays and now is not None:
             self.overlays.setdefault(now, self.overlays[before])
+
+    def now_called(self, name: str) -> str:
+        """Return the id by which a run is known now: it gets its own once its log was read."""
+        if name != _source(name) or any(row.id == name for row in self.runs):
+            return name
+        return next((row.id for row in reversed(self.runs) if _source(row.id) == name), name)
 
     def _shown(self) -> str:
         return self.run_id or (self.run.id if self.run else "")
@@ -145,8 +151,9 @@ class Scene:
             self._inherit(left, self.run_id)
         if snapshot.run is None and snapshot.runs and self.run_id is not None:
             # It is known by another id now, or turned out to be no run.
-            here = _source(self.run_id)
+            left, here = self.run_id, _source(self.run_id)
             self.run_id = next((row.id for row in reversed(snapshot.runs) if _source(row.id) == here), None)
+            self._inherit(left, self.run_id)
         self.snapshot, self.received = snapshot, self.clock() - snapshot.late
         if snapshot.lost:
             self.link, self.lost, self.reason = "lost", snapshot.lost, snapshot.advice

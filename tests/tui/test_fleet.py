@@ -413,3 +413,42 @@ async def test_escape_closes_the_card_of_the_end(open_app):
         assert s.view.view == actions.OVERVIEW
         await s.press("escape")
         assert "nothing to go back to; q leaves" in s.drawn("#head")
+
+
+async def test_marks_and_overlays_stay_when_a_log_was_read_and_its_run_gets_its_own_id(open_app):
+    read = []
+
+    def make(asked):
+        shown = fleet(4)(asked)
+        rows = tuple(msgspec.structs.replace(row, id=row.id + "#1") for row in shown.runs)
+        return msgspec.structs.replace(shown, runs=rows) if read else shown
+
+    async with open_app((120, 40), make=make) as s:
+        await s.press("0", "home", "m", "m")
+        read.append(True)
+        s.engine.push()
+        await s.settle()
+        assert "2 marked" in s.drawn("#runs")
+        await s.press("c")
+        first, others = s.engine.view.run, s.engine.view.compare
+        assert first.endswith("#1")
+        assert others
+        assert all(other.endswith("#1") for other in others)
+
+
+async def test_an_overlay_stays_when_the_run_over_it_gets_its_own_id(open_app):
+    read = []
+
+    def make(asked):
+        shown = fleet(4)(asked)
+        first, *rest = shown.runs
+        rows = (first, *(msgspec.structs.replace(row, id=row.id + "#1") for row in rest))
+        return msgspec.structs.replace(shown, runs=rows) if read else shown
+
+    async with open_app((120, 40), make=make) as s:
+        await s.press("c", "down", "enter")
+        (before,) = s.engine.view.compare
+        read.append(True)
+        s.engine.push()
+        await s.settle()
+        assert s.engine.view.compare == (f"{before}#1",)

@@ -67,8 +67,9 @@ class RunTable(Panel):
     def chosen(self) -> list[RunRow]:
         """Return the runs that were marked, else the selected one."""
         rows = {row.id: row for row in self.scene.runs}
+        self.marked = {name: None for name in map(self.scene.now_called, self.marked) if name in rows}
         here = self.selected()
-        return [rows[key] for key in self.marked if key in rows] or ([here] if here is not None else [])
+        return [rows[name] for name in self.marked] or ([here] if here is not None else [])
 
     def mark(self) -> None:
         """Mark the selected run, or take its mark away."""
@@ -87,6 +88,7 @@ class RunTable(Panel):
         scene, glyphs = self.scene, self.scene.glyphs
         runs, self._lines = scene.runs, self._laid()
         count = sum(isinstance(line, RunRow) for line in self._lines)
+        self.chosen()  # marks of runs that are gone go too
         title: Row = [("runs", "title"), (f" {len(runs)}", "dim"), *scene.filtered(actions.RUNS, count)]
         if self.marked:
             title.append((f"  {len(self.marked)} marked", "value"))
