@@ -26,7 +26,7 @@ MOST = 16
 
 
 @click.command("compare")
-@click.argument("paths", nargs=-1, required=True, type=click.Path())
+@click.argument("paths", nargs=-1, required=True, type=click.Path(readable=False))
 @click.option("--reference", help="Compare with this run: its name or its PATH. [default: the first]")
 @form_options
 @cost_options

@@ -14,7 +14,7 @@ from runwatch.core.errors import ExitCode, SourceError, UsageError
 
 
 @click.command("export")
-@click.argument("paths", nargs=-1, required=True, type=click.Path())
+@click.argument("paths", nargs=-1, required=True, type=click.Path(readable=False))
 @click.option(
     "-o", "--output", default="-", help="File or directory to write; - is standard output. [default: -]"
 )

@@ -13,7 +13,7 @@ from runwatch.core.errors import UsageError
 
 
 @click.command("replay")
-@click.argument("path", metavar="FILE", type=click.Path())
+@click.argument("path", metavar="FILE", type=click.Path(readable=False))
 @click.option("--speed", default="60", show_default=True, help="Seconds of the run in one second, or max.")
 @line_options
 @interval_option

@@ -12,7 +12,7 @@ from runwatch.core.errors import ExitCode, UsageError
 
 
 @click.command("report")
-@click.argument("paths", nargs=-1, required=True, type=click.Path())
+@click.argument("paths", nargs=-1, required=True, type=click.Path(readable=False))
 @form_options
 @click.option("--run", "name", help="Report only the run of this name.")
 @cost_options

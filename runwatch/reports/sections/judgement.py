@@ -57,31 +57,35 @@ def tone(run: RunEvidence, analyses: tuple[Analysis, ...]) -> str:
 
 def verdict(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
     """Return what happened in a paragraph: the end, the loss, validation, the worst trouble, what to do."""
-    main = max(analyses, key=lambda each: each.stage.records)
     said = [Sentence(f"{run.name} {ending(run)}.", tone(run, analyses))]
     if len(analyses) > 1:
         names = ", ".join(each.stage.name for each in analyses)
-        said.append(
-            Sentence(f"It has {len(analyses)} stages: {names}; what follows is about {main.stage.name}.")
-        )
-    if main.stage.records == 0:
-        said.append(Sentence("Not one training record was found."))
-    said += _learned(main)
-    rows = [row for each in analyses for row in each.trouble]
+        said.append(Sentence(f"It has {len(analyses)} stages: {names}."))
+    for each in analyses:
+        before = f"{each.stage.name}: " if len(analyses) > 1 else ""
+        learned = _learned(each) if each.stage.records else [Sentence("Not one training record was found.")]
+        said += [Sentence(before + one.text, one.tone) for one in learned]
+    of = {id(row): each.stage.name for each in analyses for row in each.trouble}
+    rows = sorted((row for each in analyses for row in each.trouble), key=_severe)
     open_rows = [row for row in rows if row.state != "resolved"]
     worst = (open_rows or rows)[:1]
     for row in worst:
         over = ", and it was over later" if row.state == "resolved" else ""
-        said.append(Sentence(f"The most severe finding is: {row.title}{over}.", row.severity))
+        where = f" in {of[id(row)]}" if len(analyses) > 1 else ""
+        said.append(Sentence(f"The most severe finding{where} is: {row.title}{over}.", row.severity))
         if row.state != "resolved" and row.advice:
             said.append(Sentence(plain.advice(row)))
-    if not rows and main.stage.records:
+    if not rows and any(each.stage.records for each in analyses):
         said.append(Sentence("No rule found anything wrong.", GOOD))
     elif len(rows) > 1:
         said.append(
             Sentence(f"In all there are {words.count(len(rows), 'finding')} of warning or critical severity.")
         )
     return section("verdict", "Verdict", paragraph(*said))
+
+
+def _severe(row: IncidentRow) -> bool:
+    return row.severity != "critical"
 
 
 def ending(run: RunEvidence) -> str:
@@ -113,7 +117,10 @@ def _learned(analysis: Analysis) -> list[Sentence]:
     if loss is not None and loss.summary.count > loss.summary.nonfinite:
         name, metric = words.name(loss.metric), loss.metric
         first, last = (words.value(metric, x) for x in (loss.summary.first, loss.summary.last))
-        text = f"The {name} went from {first} to {last}"
+        alone = loss.summary.count == 1
+        text = (
+            f"The {name} is {last} in the only record" if alone else f"The {name} went from {first} to {last}"
+        )
         if loss.broken:
             text += ", its last finite value, and is NaN or Inf at the end"
         elif shape is not None:
@@ -172,7 +179,7 @@ def _finding(same: Sequence[IncidentRow]) -> str:
 def _good(analysis: Analysis) -> list[str]:
     said = []
     loss, shape, validation = analysis.loss, analysis.shape, analysis.validation
-    if loss is not None and loss.summary.count and not loss.summary.nonfinite and not _same_value(loss):
+    if loss is not None and loss.summary.count > 1 and not loss.summary.nonfinite and not _same_value(loss):
         said.append(
             f"All {words.count(loss.summary.count, 'value')} of the {words.name(loss.metric)} are finite."
         )
@@ -257,7 +264,9 @@ def _advised(analysis: Analysis) -> list[Sentence]:
 def look_into(analyses: tuple[Analysis, ...]) -> Section | None:
     """Return what was worth looking into, with what to do."""
     found: list[Sentence] = []
+    many = len(analyses) > 1
     for each in analyses:
+        first = len(found)
         found += _advised(each)
         course, validation = each.course, each.validation
         for lost in course.lost if course is not None else ():
@@ -279,6 +288,8 @@ def look_into(analyses: tuple[Analysis, ...]) -> Section | None:
                     NOTE,
                 )
             )
+        if many:
+            found[first:] = [Sentence(f"{each.stage.name}: {one.text}", one.tone) for one in found[first:]]
     unique = list({each.text: each for each in found}.values())
     more = (
         [Sentence(f"And {len(unique) - _MOST} more; the incidents list them.")] if len(unique) > _MOST else []
@@ -292,8 +303,38 @@ def _longest(lost: Lost) -> str:
 
 def missing(run: RunEvidence, analyses: tuple[Analysis, ...], options: Options) -> Section | None:
     """Return which evidence was missing, and so what this report cannot say."""
-    main = max(analyses, key=lambda each: each.stage.records)
-    curves, facts = main.stage.curves, run.facts
+    facts = run.facts
+    lacks: dict[str, list[str]] = {}
+    for each in analyses:
+        for text in _lacking(each):
+            lacks.setdefault(text, []).append(each.stage.name)
+    found = [
+        Sentence(text if len(names) == len(analyses) else f"{', '.join(names)}: {text[:1].lower()}{text[1:]}")
+        for text, names in lacks.items()
+    ]
+    of_run = [
+        (gpus(run, options)[0] is None, "The number of GPUs."),
+        (
+            not facts.settings,
+            "The configuration (a config.json, args.json or W&B run next to the log has it).",
+        ),
+        (not facts.code, "The version of the code."),
+        (not facts.data, "Which data was used."),
+    ]
+    found += [Sentence(text) for absent, text in of_run if absent]
+    if any(not curve.exact for each in analyses for curve in each.stage.curves.values()):
+        found.append(
+            Sentence(
+                "Long series are condensed: counts, means, lowest, highest, first and last values are exact; "
+                "medians and shapes are of condensed values."
+            )
+        )
+    return section("missing", "Missing evidence", Items(tuple(found)))
+
+
+def _lacking(main: Analysis) -> list[str]:
+    """Return what is not known of one stage."""
+    curves = main.stage.curves
     said = [
         (main.loss is None, "The training loss: nothing is said about learning."),
         (main.rate is None, f"The learning rate ({LEARNING_RATE}): no schedule is stated."),
@@ -306,25 +347,10 @@ def missing(run: RunEvidence, analyses: tuple[Analysis, ...], options: Options) 
         ),
         (not {STEP_TIME, TOKENS_PER_SEC, SAMPLES_PER_SEC} & {*curves}, "Step times and throughput."),
         (not any(map(is_of_machine, curves)), "GPU and host metrics: no tracker measured them."),
-        (gpus(run, options)[0] is None, "The number of GPUs."),
-        (
-            not facts.settings,
-            "The configuration (a config.json, args.json or W&B run next to the log has it).",
-        ),
-        (not facts.code, "The version of the code."),
-        (not facts.data, "Which data was used."),
         (not (main.stage.checkpoints or main.stage.saves), "Checkpoints: none was seen or reported."),
         (
             bool(main.stage.saves) and not main.stage.checkpoints,
             "The files of the checkpoints: only the log reports them.",
         ),
     ]
-    found = [Sentence(text) for absent, text in said if absent]
-    if any(not curve.exact for curve in curves.values()):
-        found.append(
-            Sentence(
-                "Long series are condensed: counts, means, lowest, highest, first and last values are exact; "
-                "medians and shapes are of condensed values."
-            )
-        )
-    return section("missing", "Missing evidence", Items(tuple(found)))
+    return [text for absent, text in said if absent]

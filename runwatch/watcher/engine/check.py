@@ -95,7 +95,8 @@ def read(
     if not any(True for _ in engine.runs()):
         lines = sum(source.lines for _, source in engine.sources.values())
         where = files[0].path if len(files) == 1 else f"{len(files)} files"
-        advice = f"{lines:,} lines read; `runwatch formats PATH` shows what is understood"
+        read = f"{lines:,} line{'' if lines == 1 else 's'} read"
+        advice = f"{read}; `runwatch formats PATH` shows what is understood"
         raise SourceError("no training run recognized", where, advice)
 
 
