@@ -151,3 +151,17 @@ def test_returns_of_episodes_that_no_line_counts():
     parsed = parse("\n".join(lines).encode() + b"\n", formats=())
     assert parsed.column("episodic returns").tolist() == [e % 7 + 9 for e in EPOCHS]
     assert len(parsed.column("step")) == 0
+
+
+def test_the_scale_of_a_loss_is_no_loss():
+    line = "02:29:{e:02d}: train iter: {e} loss_net: {l} loss_scale: 32768.0 norm: 1.5 seconds: 4.25"
+    lines = [line.format(e=e, l=_loss(e)) for e in EPOCHS]
+    assert _read(lines) == (list(EPOCHS), [_loss(e) for e in EPOCHS])
+
+
+def test_scores_of_validation_that_look_like_code():
+    lines = [
+        f"====>[{e}] Train Loss: {_loss(e)}\nVal Acc = {e / 100:.5f}\nmodel has been saved" for e in EPOCHS
+    ]
+    parsed = parse("\n".join(lines).encode() + b"\n", formats=())
+    assert parsed.column("Val Acc", "eval").tolist() == [e / 100 for e in EPOCHS]

@@ -251,7 +251,8 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
     """
     meant: dict[bytes, str] = {}
     if not any(canonical(spelled(name)) == LOSS for name in names):
-        losses = [n for n in sorted(names) if (is_loss(n) or n.lower() == b"total") and not is_val(n)]
+        scores = [n for n in sorted(names) if (is_loss(n) and is_quality(n)) or n.lower() == b"total"]
+        losses = [n for n in scores if not is_val(n)]
         shares = {f.name for kept in lines for f in kept.found if f.suffix == b"%"}
         losses = [name for name in losses if _TOLD.isdisjoint(words(name)) and name not in shares]
         shared = frozenset.intersection(*(frozenset(words(n)) for n in losses)) if losses[1:] else frozenset()
