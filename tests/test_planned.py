@@ -136,6 +136,40 @@ def test_epochs_of_the_settings_times_steps_of_an_epoch(program, head):
     assert progress.total_source in ("max_epochs x 50 steps of an epoch", "epochs x 50 steps of an epoch")
 
 
+EPOCHS_PLANNED = [
+    "max_epochs: 8",
+    "    epochs: 8",
+    "Total Epoch:8 Image_size:(256, 256)",
+    "MF: dataset=frappe, #epoch=8, batch=128",
+    "Namespace(dim=50, epoch=8, init=None)",
+    "Training ResNet18 for 8 epochs with initial learning rate 0.1",
+    "Starting training for 8 epochs...",
+    '2030-01-02 03:04:05,678  - max_epochs: "8"',
+    "2030-01-02 03:04:05,678 - mmdet - INFO - workflow: [('train', 1)], max: 8 epochs",
+]
+
+
+@pytest.mark.parametrize("head", EPOCHS_PLANNED)
+def test_epochs_of_the_settings_where_the_step_is_an_epoch(head):
+    lines = [f"Epoch {epoch} | train loss: {3 - epoch / 4:.3f} | val loss: 2.5" for epoch in range(5)]
+    progress = folded("\n".join([head, *lines, ""])).progress()
+    assert (progress.step, progress.total) == (4, 8)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "max_epochs: 3",  # was passed
+        "No improvement of the loss for 8 epochs",
+        "warmup_epochs: 8",
+        "Epoch=8, patience=3",
+    ],
+)
+def test_what_says_nothing_of_the_epochs(head):
+    lines = [f"Epoch {epoch} | train loss: {3 - epoch / 4:.3f} | val loss: 2.5" for epoch in range(5)]
+    assert folded("\n".join([head, *lines, ""])).progress().total is None
+
+
 def test_epochs_in_the_line_go_before():
     line = "Epoch {epoch}/3: {pct:3d}%|###  | {n}/{per} [00:01<00:02,  9.8it/s, loss={loss:.3f}]"
     progress = folded("max_epochs: 8\n" + drawn(line, "\r", 1.5)).progress()

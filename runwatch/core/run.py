@@ -66,6 +66,8 @@ class Run:
     """What its configuration plans, where `about` names it."""
     epoch_steps: int | None = None
     """Steps of an epoch, where the total is but where the newest one ends."""
+    by_epoch: bool = False
+    """Whether its newest step is an epoch."""
     finished: bool = False
     series: dict[str, Series] = field(default_factory=dict)
     ranks: dict[int, RankState] = field(default_factory=dict)
@@ -129,6 +131,7 @@ class Run:
             self.first_step = self.first_step if self.stepped else first
         elif block.total is not None:
             self.total, self.epoch_steps = block.total, block.epoch_steps
+        self.by_epoch = self.by_epoch if block.by_epoch is None else block.by_epoch
         self._follow_phase(block)
         self._take_ranks(block)
         self.lead = self.lead if block.lead is None else block.lead
@@ -324,7 +327,7 @@ class Run:
         """
         if self.total is not None and self.epoch_steps is None:
             return self.total, ""
-        of_epochs = None
+        of_epochs = self.plan.epochs if self.by_epoch else None
         if self.plan.epochs is not None and self.epoch_steps is not None:
             epochs, name = self.plan.epochs
             of_epochs = epochs * self.epoch_steps, f"{name} x {self.epoch_steps} steps of an epoch"

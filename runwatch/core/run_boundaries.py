@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.core.bar_steps import Redraws, without_unrelated
-from runwatch.core.batch import BAR, EVAL, PLAN, SYSTEM, TRAIN, Batch, Table
+from runwatch.core.batch import BAR, BY_EPOCH, EVAL, PLAN, SYSTEM, TRAIN, Batch, Table
 from runwatch.core.block import Block, Samples
 from runwatch.core.duplicate_records import DuplicateRecords
 from runwatch.core.metrics import STEP_TIME
@@ -149,6 +149,7 @@ class Splitter:
                 marks=marks_of(batch, low, high),
                 total=total,
                 epoch_steps=epoch_steps,
+                by_epoch=str(rows.pattern[-1]).endswith(BY_EPOCH) if len(rows) else None,
                 bar=None if self._prints_steps else self._training_bar(),
                 lead=int(self._rank) if math.isfinite(self._rank) else None,
                 results=results_of(batch, samples, low, high, rows.offset[-1] if len(rows) else low),

@@ -32,6 +32,7 @@ OF_EPOCHS = {
     "name before": "Loss epoch {e} | train {l} | test 0.5",
     "partner": "[nb.py:45] INFO - Epoch   {e}, trlast = {l}, val = 0.5",
     "fit": "epoch {e:3d} fit {l} val 0.5",
+    "arrow": "=====>>>>>[{e}] Train Loss: {l}  Train ACC: 0.5",
 }
 
 
@@ -126,3 +127,41 @@ def test_the_last_of_numbered_stages_may_be_called_so():
     rows += [f"Pre-training layer average, epoch {i}, cost  0.5" for i in range(40)]
     parsed = parse("\n".join([*rows, ""]).encode())
     assert parsed.column("step").tolist() == [*range(40)] * 3
+
+
+def test_a_heading_that_shows_how_many_epochs_there_will_be():
+    lines = [
+        f"Epoch {e}/40 - Level: 2\n  made 10 of 10\n  Epoch {e}: loss={_loss(e)}, gap=2.5" for e in EPOCHS
+    ]
+    parsed = parse("\n".join(lines).encode() + b"\n", formats=())
+    assert parsed.column("train/loss").tolist() == [_loss(e) for e in EPOCHS]
+    assert (parsed.column("step").tolist(), set(parsed.column("total").tolist())) == (list(EPOCHS), {40})
+
+
+def test_values_whose_names_end_with_a_number():
+    line = "Epoch{e} [{b}/500] Stage 0 = {l:.4f}({l:.4f})\tStage 1 = {m:.4f}({m:.4f})"
+    lines = [line.format(e=e, b=b, l=e + b / 100, m=b / 100) for e, b in BATCHES]
+    parsed = parse("\n".join(lines).encode() + b"\n", formats=())
+    assert parsed.column("step").tolist() == [(e - 1) * 500 + b for e, b in BATCHES]
+    assert parsed.column("Stage 0").tolist() == [round(e + b / 100, 4) for e, b in BATCHES]
+
+
+def test_returns_of_episodes_that_no_line_counts():
+    lines = [f"2030-01-02 03:04:05,678 DQN INFO episodic returns: {e % 7 + 9}" for e in EPOCHS]
+    parsed = parse("\n".join(lines).encode() + b"\n", formats=())
+    assert parsed.column("episodic returns").tolist() == [e % 7 + 9 for e in EPOCHS]
+    assert len(parsed.column("step")) == 0
+
+
+def test_the_scale_of_a_loss_is_no_loss():
+    line = "02:29:{e:02d}: train iter: {e} loss_net: {l} loss_scale: 32768.0 norm: 1.5 seconds: 4.25"
+    lines = [line.format(e=e, l=_loss(e)) for e in EPOCHS]
+    assert _read(lines) == (list(EPOCHS), [_loss(e) for e in EPOCHS])
+
+
+def test_scores_of_validation_that_look_like_code():
+    lines = [
+        f"====>[{e}] Train Loss: {_loss(e)}\nVal Acc = {e / 100:.5f}\nmodel has been saved" for e in EPOCHS
+    ]
+    parsed = parse("\n".join(lines).encode() + b"\n", formats=())
+    assert parsed.column("Val Acc", "eval").tolist() == [e / 100 for e in EPOCHS]

@@ -226,13 +226,14 @@ class Nests(msgspec.Struct):
         return tuple(out)
 
     def _headed(self, table: Table, tables: tuple[Table, ...]) -> list[Table]:
-        """Return records by epoch that show no place with the epoch of the heading above them."""
-        if table.kind != TRAIN or not table.pattern.endswith(BY_EPOCH) or "step" in table.names:
+        """Return records by epoch with what they do not show of the heading above them: epoch or total."""
+        own = ("step" in table.names) + ("step" in table.names and "total" in table.names)
+        if table.kind != TRAIN or not table.pattern.endswith(BY_EPOCH) or own > 1:
             return [table]
-        heads = [(-1.0, self.heading[0])]
+        heads = [(-1.0, self.heading[own])]
         for head in tables:
             if head.kind == HEADING:
-                heads += zip(_column(head, "offset"), _column(head, EPOCH), strict=True)
+                heads += zip(_column(head, "offset"), _column(head, (EPOCH, PLANNED)[own]), strict=True)
         steps = array("d", [heads[bisect.bisect(heads, (at,)) - 1][1] for at in _column(table, "offset")])
         known = [i for i, step in enumerate(steps) if step != _UNKNOWN]
         if len(known) < len(steps):
@@ -241,7 +242,7 @@ class Nests(msgspec.Struct):
         else:
             rest = None
         placed = msgspec.structs.replace(
-            table, names=(*table.names, "step"), data=table.data + steps.tobytes()
+            table, names=(*table.names, _KNOWN[own]), data=table.data + steps.tobytes()
         )
         return [part for part in (rest, placed) if part is not None and part.rows]
 

@@ -254,9 +254,13 @@ class EventScanner:
 
 def _plan(line: Line) -> list[Event]:
     """Return the settings of a line that say how many steps or epochs are planned."""
-    found = signatures.PLAN.findall(line.text)
-    named = {name.decode().replace("-", "_").lower(): value.decode() for name, value in found}
-    data = {name: value for name, value in named.items() if name in NAMES}
+    data = {}
+    for found in signatures.PLAN.finditer(line.text):
+        name, value = sorted(filter(None, found.groups()), key=bytes.isdigit)
+        name = re.sub(rb"[ -]", b"_", name.strip(b"#").lower())
+        name = b"epochs" if name == b"epoch" else name
+        if name.decode() in NAMES:
+            data[name.decode()] = value.decode()
     return [Event("facts", line.offset, line.number, "settings", data=data)] if data else []
 
 

@@ -205,19 +205,29 @@ _PLANS = (
     b"_epo",
     b"-epo",
     b"nepo",
-    b"pochs=",
-    b"pochs:",
-    b"pochs'",
-    b'pochs"',
+    b"pochs",
     b"och_num",
+    b"#epo",
+    b"al epo",
+    b"al Epo",
+    b"otal t",
+    b"um epo",
+    b"ax epo",
+    b"amespace",
 )
 _SETTING = (
     rb"(?<![A-Za-z0-9_])((?:max|total|num|train|training)[_-](?:[a-z]{5,8}[_-])?(?:iter|(?:time)?step|update)[a-z]{0,6}"
     rb"|MAX_(?:ITER|STEP)S?|niter|(?:(?:max|num|n|total|train|training|num[_-]train(?:ing)?)[_-]|n)epochs?"
-    rb"|epoch_num|(?:^|(?<=--)|(?<=  )|(?<=[(,'\"] )|(?<=[('\"]))%s)['\"]?(?: ?[=:] ?| \.{3,60} | {1,40})"
-    rb"(\d[\d_]{0,14}(?:,\d{3}){0,4})(?:\.0)?(?![\d.eE*/])"
+    rb"|epoch_num|#epochs?|[Tt]otal (?:training )?(?:[Ee]pochs?|steps)|(?:[Nn]um|[Mm]ax) epochs"
+    rb"|(?:^|(?<=--)|(?<=  )|(?<=[(,'\"] )|(?<=[('\"]))%s)['\"]?(?: ?[=:] ?| \.{3,60} | {1,40})"
+    rb"['\"]?(\d[\d_]{0,14}(?:,\d{3}){0,4})(?:\.0)?(?![\d.eE*/])"
 )
-PLAN = re.compile(_SETTING % b"epochs")
+_OF_NAMESPACE = rb"(?<=Namespace\().{0,4000}?\b(epoch)=(\d{1,6})(?=[,)])"
+_FOR = (
+    rb"(?<=\bmax: )(\d{1,6}) (epochs)\b"
+    rb"|\b[Tt]rain[^\n=:%]{0,60}? for (\d{1,6}) (epochs)(?=[ .!]*\Z| (?:with|on|using)\b)"
+)
+PLAN = re.compile(rb"|".join((_SETTING % b"epochs", _OF_NAMESPACE, _FOR)))
 """A setting that may say how many steps or epochs are planned, and its value."""
 MILESTONES = Signs(
     _sign(
@@ -252,7 +262,7 @@ MILESTONES = Signs(
         rb"Finished training\b" + _NOT_OF,
         _WHOLE + rb"[Tt]raining (?:is )?(?:complete|finished|done)\b" + _NOT_OF,
         rb"^`Trainer\.fit` stopped: |Training time \d+:\d",
-        needles=(b"raining", b"epochs completed", b"rainer.fit"),
+        needles=(b"raining", b"leted in", b"rainer.fit"),
     ),
     _sign(
         "over",
@@ -331,7 +341,13 @@ MILESTONES = Signs(
     _sign("tracker", stages.TRACKER, needles=stages.TRACKER_NEEDLES),
     _sign("result", stages.RESULT, needles=stages.RESULT_NEEDLES),
     # `epochs 12` alone may be anything; next to another setting it is one, as `--epochs 12` is
-    _sign("plan", _SETTING % rb"(?:(?<=--)epochs|epochs(?=['\":=]))", needles=_PLANS),
+    _sign(
+        "plan",
+        _SETTING % rb"(?:(?<=--)epochs|epochs(?=['\":=]))",
+        _OF_NAMESPACE,
+        _FOR,
+        needles=_PLANS,
+    ),
     _sign("size", sizes.SIZE, needles=sizes.NEEDLES),
 )
 """What a run does in addition to training."""

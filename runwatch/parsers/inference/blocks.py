@@ -111,8 +111,10 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
     """
     at = [(kept.offset, 0.0) for kept in lines]
     if main.counter is not None:
-        if main.epoch is not None or is_epoch(main.counter[1]):
+        if main.epoch is not None:
             return {}
+        if is_epoch(main.counter[1]):
+            return _planned(main.counter, lines, families)
         if main.nested and ratio(lines, main.counter):  # its end shows where an epoch ends
             return {}
         at = [(kept.offset, step) for kept in lines if (step := kept.at(main.counter)) is not None]
@@ -130,6 +132,22 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
         if main.counter is None and len(heads) == 1:
             above = lines[0].seen - heads[0].seen <= _RIGHT_BELOW
         if above and offsets[0] < at[0][0] and all(map(_places_alone, heads)):
+            return {head: Plan(head, None, epoch=epoch, main=False)}
+    return {}
+
+
+def _planned(epoch: Place, lines: list[Kept], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
+    """Return the plan of the lines that head each epoch, and show how many there will be.
+
+    The records below them show only the epoch.
+    """
+    if ratio(lines, epoch):
+        return {}
+    reported = {kept.at(epoch) for kept in lines}
+    for head, heads in families.items():
+        above = heads[0].offset < lines[0].offset and all(map(_places_alone, heads))
+        shown = {kept.at(epoch) for kept in heads}
+        if above and ratio(heads, epoch) and reported <= shown and _NO_EPOCH.isdisjoint(words(head)):
             return {head: Plan(head, None, epoch=epoch, main=False)}
     return {}
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from runwatch.core.metrics import Unit
 from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.lexicon import languages
+from runwatch.parsers.lexicon.counters import RANKS
 from runwatch.parsers.lexicon.names import SPEED, unit_of
 from runwatch.parsers.lexicon.units import RATES, SCALES
 from runwatch.parsers.lexicon.words import is_quality
@@ -166,7 +167,10 @@ def fields(line: bytes) -> list[Field]:
                 elif found and not field.name:
                     found[-1], field = _by_place(line, found[-1], field)
                     found[-1], field = _by_pair(line, found[-1], field)
-                    if _is_share(line, found[-1], field):
+                    if _is_indexed(line, found[-1], field):
+                        first = found.pop()
+                        field = field._replace(name=line[first.start - len(first.name) - 1 : first.end])
+                    elif _is_share(line, found[-1], field):
                         field = field._replace(name=found.pop().name)
                 elif found and _SPLIT.fullmatch(field.name):
                     whole = _OF_SPLIT.match(found[-1].name)
@@ -221,6 +225,14 @@ def _by_pair(line: bytes, first: Field, second: Field) -> tuple[Field, Field]:
         first._replace(name=before + named[1] + behind),
         second._replace(name=before + named[2] + behind),
     )
+
+
+def _is_indexed(line: bytes, first: Field, value: Field) -> bool:
+    """Return whether a whole number is the end of the name of the number behind it: `Stage 0 = 39.11`."""
+    named = line[: first.start].endswith(first.name + b" ") and not first.total and not first.suffix
+    of_value = line[first.end : value.start].strip() == b"=" and b"." in line[value.start : value.end]
+    counts = first.name.lower().rpartition(b" ")[2].decode("ascii", "replace") in RANKS
+    return bool(named and of_value and first.name and not counts)
 
 
 def _is_share(line: bytes, count: Field, share: Field) -> bool:

@@ -45,7 +45,7 @@ from runwatch.parsers.inference.sections import SECTION, VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import reading_of
 from runwatch.parsers.inference.tables import TableMatcher, header
 from runwatch.parsers.inference.template import LearnedMatcher, Plan
-from runwatch.parsers.lexicon.words import OTHER_WORK, SAVES, is_loss, is_val, words
+from runwatch.parsers.lexicon.words import OTHER_WORK, SAVES, is_epoch, is_loss, is_val, words
 
 NAME = "learned"
 ROW = b"row"
@@ -343,6 +343,8 @@ def _within_epochs(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]
         return plans
     if main.counter is None:
         return {**plans, main.head: replace(main, pattern=NAME + BY_EPOCH)} | heads
+    if is_epoch(main.counter[1]):
+        return plans | heads
     nested = {head: replace(p, nested=p.nested or p.counter == main.counter) for head, p in plans.items()}
     return nested | heads
 

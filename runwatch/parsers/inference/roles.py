@@ -128,14 +128,14 @@ def rank(line: bytes, number: Field) -> int | None:
     if last in _STEP_RANKS:
         return _STEP_RANKS[last] if meaning(languages.spelled(name)).role in ("", "counter") else None
     before = line[: number.start].rstrip()
-    leads = not before.strip(b" \t|[(#<>") or before.lstrip() in (name, name + b":", name + b"=")
+    leads = not before.strip(b" \t|[(#<>=*-") or before.lstrip() in (name, name + b":", name + b"=")
     if name.lower() in _LABELS and leads:
         return EPOCH_RANK if name in (b"e", b"E") else STEP_RANK
     if number.total is not None and not is_meaningful(name) and last not in _CLASSES:
         return RATIO
     if before.endswith(b"[") and line[number.end : number.end + 1] == b"]" and not is_meaningful(name):
         leads = leads or header_before(line, len(before) - 1) is not None
-    return LEADING if leads and last not in _CLASSES else None
+    return LEADING if leads and last not in _CLASSES and not is_quality(name) else None
 
 
 def _glued(line: bytes, number: Field, word: bytes) -> bytes:

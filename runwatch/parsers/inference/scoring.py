@@ -38,6 +38,7 @@ from runwatch.parsers.lexicon.words import (
     is_meaningful,
     is_quality,
     is_rate,
+    is_return,
     is_split,
     is_val,
     words,
@@ -178,18 +179,21 @@ def _splits(lines: list[Kept], names: Collection[bytes]) -> frozenset[bytes]:
 def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bool:
     """Whether lines show the loss of training, nearly always another, and only a time or a share next to it.
 
+    Or the return of an episode each, which is a count that may come again.
+
     Where they are right below each other, one that shows a place may yet come between them.
     """
-    if len(names) != 1 or not is_loss(names[0]) or not _BARE.issuperset(words(names[0])):
+    of_episode = len(names) == 1 and is_return(names[0])
+    if not of_episode and (len(names) != 1 or not is_loss(names[0]) or not _BARE.issuperset(words(names[0]))):
         return False
     values = [k.text(f) for k in lines for f in k.found if f.name == names[0]]
     dense = 2 * (lines[-1].seen - lines[0].seen) < 3 * len(lines) < 3 * _DENSE
     alone = all(f.name == names[0] or is_time(f) or f.suffix == b"%" for k in lines for f in k.found)
     return (
         alone
-        and (last or not dense)
-        and all(b"." in value for value in values)
-        and 4 * len(set(values)) > 3 * len(values)
+        and (last or not dense or of_episode)
+        and (of_episode or all(b"." in value for value in values))
+        and (4 * len(set(values)) > 3 * len(values) or (of_episode and len(set(values)) > FEW))
     )
 
 
@@ -247,7 +251,8 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
     """
     meant: dict[bytes, str] = {}
     if not any(canonical(spelled(name)) == LOSS for name in names):
-        losses = [n for n in sorted(names) if (is_loss(n) or n.lower() == b"total") and not is_val(n)]
+        scores = [n for n in sorted(names) if (is_loss(n) and is_quality(n)) or n.lower() == b"total"]
+        losses = [n for n in scores if not is_val(n)]
         shares = {f.name for kept in lines for f in kept.found if f.suffix == b"%"}
         losses = [name for name in losses if _TOLD.isdisjoint(words(name)) and name not in shares]
         shared = frozenset.intersection(*(frozenset(words(n)) for n in losses)) if losses[1:] else frozenset()

@@ -280,7 +280,8 @@ class LearnedMatcher(Matcher):
         if main.epoch is None:
             same = None if main.counter is None else _find(main.counter, found, ranked)
             at = next((index for r, index in ranked if r < RATIO), same)
-        says = _SAYS_VAL.match(line) and (len(scores) > 1 or b" = " not in line)  # else it may be code
+        code = len(scores) == 1 and b" = " in line and b" " not in scores[0].name
+        says = _SAYS_VAL.match(line) and not code
         dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1
         if main.counter is not None and at is None and not (says or dated or below):
             return None

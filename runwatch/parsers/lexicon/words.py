@@ -28,7 +28,7 @@ _SCORED = frozenset(b"loss losses acc accuracy auc err error mse mae f ppl".spli
 """Words behind which, or before which, a short one is a part of the data: `tr_loss`, `loss_va`."""
 _QUALITY = frozenset(
     b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
-    b"error err accuracy auc reward rewards rew return bleu rouge wer cer miou iou dice elbo fid "
+    b"error err accuracy auc reward rewards rew return returns bleu rouge wer cer miou iou dice elbo fid "
     b"score fitness".split()
 )
 """Words of names that say how well training goes."""
@@ -50,6 +50,8 @@ RUNS = frozenset(
     b"config".split()
 )
 """Words of names whose numbers distinguish trainings."""
+_EPISODE = frozenset(b"episode episodes episodic ep".split())
+_RETURNS = frozenset(b"return returns reward rewards score".split())
 REPEATED = frozenset(
     b"best final finished end average avg mean overall last early stop stopping summary".split()
 )
@@ -179,6 +181,12 @@ def is_split(name: bytes) -> bool:
     return bool(parts := words(name)) and _SPLITS.issuperset(parts)
 
 
+def is_return(name: bytes) -> bool:
+    """Whether a name is that of the return of one episode: `episodic returns`, `Episode reward`."""
+    parts = words(name)
+    return not _EPISODE.isdisjoint(parts) and not _RETURNS.isdisjoint(parts)
+
+
 def distinguishes_runs(name: bytes) -> bool:
     """Whether a name is that of a run, a fold, or what else is trained one after the other."""
-    return not RUNS.isdisjoint(words(name)[-1:])
+    return not name[-1:].isdigit() and not RUNS.isdisjoint(words(name)[-1:])
