@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from textual import _compositor, _wait, events
+from textual import _wait, events
 from textual.css.stylesheet import Stylesheet
 
 from runwatch.tui.app import RunwatchApp
@@ -36,15 +36,6 @@ def _parse_once(sheet, *given, **named):
 
 
 Stylesheet._parse_rules = _parse_once
-
-
-def _compose_nothing(compositor, full=False, screen_stack=None, simplify=False):
-    """Leave out the bytes for a terminal that is not there: a sixth of the time. `Session.text` has the cells."""
-    _compositor.visible_screen_stack.set([] if screen_stack is None else screen_stack)
-    compositor._dirty_regions.clear()
-
-
-_compositor.Compositor.render_update = _compose_nothing
 GOLDEN = Path(__file__).with_name("golden")
 
 
