@@ -6,6 +6,7 @@ Python with one regular expression per line that keeps the same numbers.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -94,6 +95,39 @@ def size_of_report(path: str, report: str) -> float:
     return Path(report).stat().st_size / 1e6
 
 
+def child(*arguments: str) -> tuple[float, float]:
+    """Return CPU seconds and peak memory in MB of a command of runwatch in a process of its own."""
+    command = [sys.executable, "-m", "runwatch", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, command
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def at_rest(path: str, place: str) -> Iterator[Row]:
+    """Measure the other commands that read a whole log, next to `check`."""
+    base = child("check", path)[0]
+    exports = {"CSV": "a.csv", "JSON lines": "a.jsonl", "event files": "tb"}
+    if importlib.util.find_spec("pyarrow") is not None:
+        exports["Parquet"] = "a.parquet"
+    bars = {"CSV": 2.5, "JSON lines": 3.5}  # of files of 0.9 and 1.9 GB, most is the writing
+    for name, file in exports.items():
+        flags = ("--as", "tensorboard") if name == "event files" else ()
+        took, memory = child("export", path, *flags, "-o", f"{place}/{file}")
+        yield Row(f"export as {name}, CPU", took, "check", base, bar=bars.get(name, 2.0))
+        yield limit(f"export as {name}, peak memory", memory, 250, "MB")
+    took, memory = child("report", path, "-o", f"{place}/r.html")
+    yield Row("report, CPU", took, "check", base, bar=2.0)
+    yield limit("report, peak memory", memory, 250, "MB")
+    other = f"{place}/other.log"
+    with open(path, "rb") as log, open(other, "wb") as copy:  # all at once would count as memory of a child
+        copy.writelines(line.replace(b"loss: 2", b"loss: 2.0") for line in log)
+    took, memory = child("compare", path, other, "-o", f"{place}/c.html")
+    yield Row("compare of two logs, CPU", took, "check of both", child("check", path, other)[0], bar=2.0)
+    yield limit("compare of two logs, peak memory", memory, 250, "MB")
+
+
 def measure(_: list[str], quick: bool) -> Iterator[Row]:
     """Measure all of it on one log."""
     lines = 20_000 if quick else LINES
@@ -112,6 +146,7 @@ def measure(_: list[str], quick: bool) -> Iterator[Row]:
         yield Row("all rules, CPU", rules, "parsing", took["parsing"], bar=1.0)
         yield Row("check, peak memory", peak("judge", path), LOOP, peak("naive", path), "MB", 0.5)
         yield limit("report, size of the HTML file", size_of_report(path, f"{place}/report.html"), 1.0, "MB")
+        yield from at_rest(path, place)
         soon, memory = first_picture.median(path, expected - 1, 1 if quick else RUNS)
         at_once, _ = first_picture.median(short, naive(short) - 1, 1 if quick else RUNS)
         yield Row("tail, newest step shown", soon, "the same of 1,000 lines", at_once, bar=1.5)

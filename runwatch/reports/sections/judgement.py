@@ -117,12 +117,13 @@ def _learned(analysis: Analysis) -> list[Sentence]:
     if loss is not None and loss.summary.count > loss.summary.nonfinite:
         name, metric = words.name(loss.metric), loss.metric
         first, last = (words.value(metric, x) for x in (loss.summary.first, loss.summary.last))
-        alone = loss.summary.count == 1
-        text = (
-            f"The {name} is {last} in the only record" if alone else f"The {name} went from {first} to {last}"
-        )
+        count = loss.summary.count
+        text = f"The {name} went from {first} to {last}"
         if loss.broken:
             text += ", its last finite value, and is NaN or Inf at the end"
+        elif _same_value(loss) or count == 1:
+            many = "the only record" if count == 1 else f"all {words.count(count, 'record')}"
+            text = f"The {name} is {last} in {many}"
         elif shape is not None:
             trend = {"falls": "and was still falling", "rises": "and was rising"}.get(shape.trend)
             level = "and was level" if abs(shape.recent) < 0.01 else "without a clear trend"
