@@ -209,7 +209,7 @@ async def test_runs_are_compared_with_clicks_alone(open_app):
 async def test_a_dialog_has_its_own_footer_and_ends_with_a_click(open_app):
     async with open_app((80, 24), make=with_others) as s:
         for key, text, end in (
-            ("c", "space Mark", "esc Cancel"),
+            ("c", "m Mark", "esc Cancel"),
             ("T", "enter Choose", "esc Cancel"),
             ("colon", "enter Run", "esc Close"),
             ("question_mark", "/ Filter", "esc Close"),

@@ -127,9 +127,13 @@ class RunTable(Panel):
         return [(cells.row_text(cells.fit(row, width, glyphs.ascii)), "select")] if here else row
 
     def _keep_shown(self, room: int, at: int, here: RunRow | None) -> None:
-        """Show the line at `at`, and the heading above it; a run that was there before stays where it was."""
+        """Show the line at `at`, and the heading above it; where it is scrolled, a run stays where it was.
+
+        At the top, what has become most urgent comes into view.
+        """
         name, place = self._kept
-        first = at - place if here is not None and here.id == name else self._first
+        stays = self._first > 0 and here is not None and here.id == name
+        first = at - place if stays else self._first
         above = at - (at > 0 and isinstance(self._lines[at - 1], Heading))
         first = max(0, min(max(first, at - room + 1), above))
         self._first = min(first, max(0, len(self._lines) - room))
