@@ -257,7 +257,7 @@ def test_sources_that_contradict_each_other_are_a_note():
 
 def test_symptoms_are_in_the_evidence():
     fold = Fold(log=Member())
-    fold.read("log", steps(0, 100, "nan | grad_norm: nan"))
+    fold.read("log", steps(0, 100, "nan | val_loss: nan | grad_norm: nan"))
     (run,) = document(fold.engine, NOW)["runs"]
     ((_, watched),) = fold.engine.runs()
     expected = [list(row.symptoms) for row in watched.incidents.rows()]
