@@ -144,6 +144,7 @@ EPOCHS_PLANNED = [
     "Namespace(dim=50, epoch=8, init=None)",
     "Training ResNet18 for 8 epochs with initial learning rate 0.1",
     "Starting training for 8 epochs...",
+    "Training for 1 epochs started!\nTraining for 8 epochs started!",
     '2030-01-02 03:04:05,678  - max_epochs: "8"',
     "2030-01-02 03:04:05,678 - mmdet - INFO - workflow: [('train', 1)], max: 8 epochs",
 ]

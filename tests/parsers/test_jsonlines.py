@@ -374,3 +374,11 @@ def test_progress_of_stable_baselines_has_losses_from_the_second_record_on():
     assert parsed.format == "sb3-progress-json"
     assert parsed.column("step").tolist() == [2048, 4096, 6144]
     assert parsed.column("train/loss").tolist() == [0.5, 0.5]
+
+
+def test_rows_whose_keys_speak_of_training_are_no_evaluations():
+    text = "".join(
+        json.dumps({"step": 100 * n, "train/return": -50.0 + n, "episodes": n}) + "\n" for n in range(1, 60)
+    )
+    parsed = read(text.encode())
+    assert parsed.column("step").tolist() == [100 * n for n in range(1, 60)]

@@ -97,6 +97,7 @@ def test_units_are_in_names(name, printed, stored):
 
 def test_of_two_names_of_one_meaning_the_plainest_counts():
     assert columns(["avg_loss", "loss", "base_lr", "lr"]) == ["avg_loss", LOSS, "base_lr", LEARNING_RATE]
+    assert columns(["loss_smooth", "loss_total"]) == ["loss_smooth", LOSS]
     assert columns(["ce_loss", "kl_loss"]) == ["ce_loss", "kl_loss"]
     assert columns(["ce_loss", "lr"]) == [LOSS, LEARNING_RATE]
     assert columns(["loss", "test_loss"]) == [LOSS, VAL_LOSS]

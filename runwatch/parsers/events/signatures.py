@@ -225,7 +225,7 @@ _SETTING = (
 _OF_NAMESPACE = rb"(?<=Namespace\().{0,4000}?\b(epoch)=(\d{1,6})(?=[,)])"
 _FOR = (
     rb"(?<=\bmax: )(\d{1,6}) (epochs)\b"
-    rb"|\b[Tt]rain[^\n=:%]{0,60}? for (\d{1,6}) (epochs)(?=[ .!]*\Z| (?:with|on|using)\b)"
+    rb"|\b[Tt]rain[^\n=:%]{0,60}? for (\d{1,6}) (epochs)(?=[ .!]*\Z| (?:with|on|using|started|begins)\b)"
 )
 PLAN = re.compile(rb"|".join((_SETTING % b"epochs", _OF_NAMESPACE, _FOR)))
 """A setting that may say how many steps or epochs are planned, and its value."""

@@ -67,9 +67,8 @@ def _cores(text: str) -> tuple[str, ...]:
     return tuple(text.split(","))
 
 
-ANY = _words(
-    "avg average averaged mean avr running cur current curr now new smooth smoothed ema the and is at of"
-)
+_SMOOTHED = _words("avg average averaged mean avr running smooth smoothed ema")
+ANY = _SMOOTHED | _words("cur current curr now new the and is at of")
 """Words that change nothing, whatever the name."""
 _WHOLE = _words("total overall main global reduced combined all")
 _HELD_OUT = frozenset(("val",))
@@ -338,9 +337,14 @@ def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) ->
     named = {name: aliases.get(name) or canonical(name) for name in names}
     named.update({name: metric for name, metric in promoted(named).items() if name not in aliases})
     best: dict[str, str] = {}
-    for name in sorted(named, key=lambda name: 0 if name in aliases else meaning(name).loose):
+    for name in sorted(named, key=lambda name: (0, False) if name in aliases else _looseness(name)):
         best.setdefault(named[name], name)
     return [named[name] if best[named[name]] == name else name for name in names]
+
+
+def _looseness(name: str) -> tuple[int, bool]:
+    """Return how far a name is from that of its metric; a mean is further than a total of as many words."""
+    return meaning(name).loose, not _SMOOTHED.isdisjoint(_tokens(name)[0])
 
 
 def objective(printed: Iterable[str]) -> str | None:

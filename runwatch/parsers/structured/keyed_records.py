@@ -116,7 +116,8 @@ class Schema:
             return TRAIN
         if any(map(self.is_held_out, keys)):
             return EVAL
-        return None if any(TRAINED.search(key) for key in keys) else self.otherwise
+        trains = any(TRAINED.search(key) or key.startswith("train/") for key in keys)
+        return None if trains else self.otherwise
 
     def metric(self, key: str, kind: str) -> str | None:
         """Return the name of the metric that `key` holds in a record of `kind`, or None."""

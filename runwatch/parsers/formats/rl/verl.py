@@ -3,7 +3,7 @@
 import re
 
 from runwatch.core.batch import EVAL, PLAN, TRAIN
-from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, STEP_TIME
+from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import VALUE, LinePattern
 
@@ -23,6 +23,7 @@ FORMAT = Format(
             prefix=b"step:",
             fields=_FIELDS,
             aliases={
+                "actor/loss": LOSS,
                 "actor/grad_norm": GRAD_NORM,
                 "actor/lr": LEARNING_RATE,
                 "train/lr(1e-3)": LEARNING_RATE,
