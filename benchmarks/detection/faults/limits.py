@@ -67,7 +67,7 @@ def gpu_is_about_to_slow_down(t: Trace, at: int) -> None:
     _from(t, at, lambda since, now: now.update({"gpu/0/temperature_margin": 3.0, "gpu/0/temperature": 84.0}))
 
 
-@fault("lost_work", r"went on from step", needs="loss", group="resume", rows=40, least=300,
+@fault("lost_work", r"continued from step", needs="loss", group="resume", rows=40, least=300,
        also="crash resume lr_anomaly checkpoint_overdue")  # fmt: skip
 def goes_on_from_an_old_checkpoint(t: Trace, at: int) -> None:
     """Die, and take not the newest checkpoint but one far before it."""

@@ -82,7 +82,7 @@ FAULTS = {
     "truncated": Expected("checkpoint_broken", "damaged|truncated|short", SAVING, "finished"),
     "slow_saves": Expected("checkpoint_slow stalls", "sav|checkpoint|stall", "stalls throughput", "finished"),
     "lost_state": Expected("resume", "restart", f"lost_work {GONE} {ROSE}", "finished"),
-    "old_checkpoint": Expected("lost_work", "went on from|done again", f"{GONE} resume", "finished"),
+    "old_checkpoint": Expected("lost_work", "done again", f"{GONE} resume", "finished"),
     # machine
     "competitor": Expected(SLOWER, "longer|slower|stall", "", "finished"),
 }
