@@ -188,13 +188,13 @@ class Keeper:
         """Let the engine process the end, and report that all is done."""
         watch, done = self._watch, Done(lost=self._log.lost)
         if watch is not None and watch.descriptor is not None:
-            send = self._sends(last)
-            if send:
+            send, records = self._sends(last), self._setup.record is not None
+            if send or records:
                 _tell(control, Busy(SETTLE + _DELIVERY))
-            slow = last.failed or self._setup.record is not None
+            slow = last.failed or records
             if watch.ready or slow or send:  # what ends at once, before the engine is ready
                 watch.catch_up(last.line, settle=send, seconds=STARTING if slow else CATCH_UP)
-            if send:
+            if send or records:  # the recording is whole before the command's end is reported
                 watch.close()
             severities = list(watch.found.values())
             critical, warning = severities.count("critical"), severities.count("warning")
