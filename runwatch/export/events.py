@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.export.values import Floats, Ints
-from runwatch.parsers.framing.crc32c import crc32c, masked
+from runwatch.parsers.framing.crc32c import crc32c, mask, masked
 
 Bytes = NDArray[np.uint8]
 Sums = NDArray[np.uint32]
@@ -104,8 +104,7 @@ def _events(names: Sequence[str], kind: int, rows: Ints, step: Ints, time: Float
             low, high = int(column.min()), int(column.max())
             adds = _adds(body.shape[1] - 1 - place)
             check ^= adds[low] if low == high else adds[column]
-    folded = (check >> 15 | check << 17) + np.uint32(0xA282EAD8)
-    out[:, -4:] = folded.astype("<u4").view(np.uint8).reshape(-1, 4)
+    out[:, -4:] = mask(check).astype("<u4").view(np.uint8).reshape(-1, 4)
     return out
 
 

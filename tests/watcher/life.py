@@ -101,7 +101,7 @@ class World:
         with self.paths[0].open("ab") as file:
             file.write(data)
 
-    def told(self, count: int) -> list[str]:
+    def reported(self, count: int) -> list[str]:
         """Wait for so many messages; return what they say happened, of those that are repeated once."""
         end = time.monotonic() + 60
         while len({r.body["id"] for r in self.hook.got}) < count and time.monotonic() < end:

@@ -122,7 +122,7 @@ class Watched:
         os.close(self.writer)
         self.source._tail.close()
 
-    def told(self) -> list[int]:
+    def steps(self) -> list[int]:
         return self.parsed.column("step").astype(int).tolist()
 
 
@@ -145,7 +145,7 @@ def test_whatever_is_done_to_a_log_each_record_is_reported_once_and_in_order(act
         for name, *arguments in actions:
             getattr(log, name)(*arguments)
         log.finish()
-        assert log.told() == list(range(STEPS))
+        assert log.steps() == list(range(STEPS))
         assert log.notes.count("run was truncated") == 0
 
 
@@ -195,7 +195,7 @@ def test_a_line_that_was_cut_ends_there_whatever_worker_reads_on(actions) -> Non
                 once.is_cut = True
         log.finish()
         once.feed(log.written)
-        assert log.told() == once.parsed.column("step").astype(int).tolist()
+        assert log.steps() == once.parsed.column("step").astype(int).tolist()
         assert (log.parsed.lines, log.parsed.unparsed) == (once.parsed.lines, once.parsed.unparsed)
 
 
@@ -215,7 +215,7 @@ def test_what_was_in_copies_is_read_by_a_later_worker_though_they_were_rotated_a
     log.look()
     log.kill()
     log.finish()
-    assert log.told() == list(range(STEPS))
+    assert log.steps() == list(range(STEPS))
     assert {note.partition(" (")[2] for note in log.notes} == {"run.log) was rotated"}
 
 
@@ -228,7 +228,7 @@ def test_a_line_that_a_copy_cuts_is_reported_whole_also_by_a_later_worker(log) -
     log.kill()
     log.copytruncate("kept")
     log.finish()
-    assert log.told() == list(range(STEPS))
+    assert log.steps() == list(range(STEPS))
     assert log.parsed.column("loss").tolist() == parse(TEXT).column("loss").tolist()
 
 
@@ -241,7 +241,7 @@ def test_a_copy_that_is_overwritten_each_time_is_read_each_time(log) -> None:
         log.age(log.path)
         log.look()
     log.finish()
-    assert log.told() == list(range(STEPS))
+    assert log.steps() == list(range(STEPS))
 
 
 def test_a_file_of_another_process_with_such_a_name_is_no_copy(log) -> None:
@@ -251,7 +251,7 @@ def test_a_file_of_another_process_with_such_a_name_is_no_copy(log) -> None:
     other.write_bytes(TEXT[:2000])
     log.age(other)
     log.finish()
-    assert log.told() == list(range(STEPS))
+    assert log.steps() == list(range(STEPS))
 
 
 @pytest.mark.parametrize("append", [True, False])
@@ -285,4 +285,4 @@ def test_logrotate_itself_costs_no_record(tmp_path, options) -> None:
         if number % 2:
             log.kill()
     log.finish()
-    assert log.told() == list(range(STEPS))
+    assert log.steps() == list(range(STEPS))

@@ -32,7 +32,7 @@ async def test_it_continues_where_the_last_commit_was(world):
     (run,) = three.document()
     assert run["metrics"]["train/grad_norm"]["count"] == 400
     assert run["lines"] == 400
-    assert world.told(1) == ["firing nonfinite"]
+    assert world.reported(1) == ["firing nonfinite"]
     assert not any("found late" in str(r.body) for r in world.hook.got)
     three.end()
 
@@ -41,12 +41,12 @@ async def test_what_people_receive_is_committed_first_and_sent_once(world):
     one = world.live()
     world.write(WHOLE)
     one.read()
-    assert world.told(1) == ["firing nonfinite"]
+    assert world.reported(1) == ["firing nonfinite"]
     one.die()  # what was told is not struck off yet
     two = world.live()
     assert len(two.document()[0]["incidents"]) == 1
     two.end()
-    assert world.told(1) == ["firing nonfinite"]
+    assert world.reported(1) == ["firing nonfinite"]
 
 
 async def test_what_was_committed_and_not_handed_over_is_reported_by_the_next(world, monkeypatch):
@@ -58,7 +58,7 @@ async def test_what_was_committed_and_not_handed_over_is_reported_by_the_next(wo
     one.die()
     assert world.hook.got == []
     two = world.live()
-    assert world.told(1) == ["firing nonfinite"]
+    assert world.reported(1) == ["firing nonfinite"]
     two.end()
 
 
@@ -66,12 +66,12 @@ async def test_the_end_of_an_incident_is_reported_after_a_restart_in_good_order(
     one = world.live()
     world.write(WHOLE[:NANS])
     one.read()
-    world.told(1)
+    world.reported(1)
     one.end()
     two = world.live(ago=-2 * HOUR)
     world.write(log(400)[len(log(400)) // 2 :])
     two.read()
-    assert world.told(2) == ["firing nonfinite", "resolved nonfinite"]
+    assert world.reported(2) == ["firing nonfinite", "resolved nonfinite"]
     two.end()
 
 

@@ -21,7 +21,7 @@ async def test_what_arose_while_nobody_watched_is_reported_late(world):
     one.end()
     world.write(WHOLE[HALF:])
     two = world.live()
-    assert world.told(1) == ["firing nonfinite"]
+    assert world.reported(1) == ["firing nonfinite"]
     (message,) = world.hook.got
     assert message.body["note"].startswith("found late: runwatch had not been watching for 3h 0")
     two.end()
@@ -35,7 +35,7 @@ async def test_a_file_that_appeared_while_nobody_watched_is_no_history(world):
     one.end()
     (world.paths[0] / "new.log").write_bytes(WHOLE)
     two = world.live()
-    assert world.told(1) == ["firing nonfinite"]
+    assert world.reported(1) == ["firing nonfinite"]
     assert world.hook.got[0].body["run"] == "new"
     two.end()
 
@@ -66,7 +66,7 @@ async def test_a_run_that_was_watched_and_died_while_nobody_did_is_reported(worl
         monkeypatch.setattr(frozen, "shape", lambda: shape)
     two = world.live()
     silent(two)
-    assert world.told(1) == ["firing hang"]
+    assert world.reported(1) == ["firing hang"]
     two.end()
 
 
@@ -81,7 +81,7 @@ async def test_a_run_whose_process_was_seen_and_died_while_nobody_watched_is_rep
     one.end()
     two = world.live()
     silent(two)
-    assert world.told(1) == ["firing hang"]
+    assert world.reported(1) == ["firing hang"]
     two.end()
 
 

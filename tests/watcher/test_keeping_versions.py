@@ -12,7 +12,7 @@ async def test_another_version_reads_the_logs_again_and_reports_nothing_twice(wo
     one = world.live(ago=3 * HOUR)
     world.write(WHOLE[:NANS])
     one.read()
-    assert world.told(1) == ["firing nonfinite"]
+    assert world.reported(1) == ["firing nonfinite"]
     one.end()
     monkeypatch.setattr(frozen, "shape", lambda: "another")
     two = world.live()
@@ -21,7 +21,7 @@ async def test_another_version_reads_the_logs_again_and_reports_nothing_twice(wo
     assert any("kept by another version" in line for line in two.notices())
     world.write(log(400)[len(log(400)) // 2 :])
     two.read()
-    assert world.told(2) == ["firing nonfinite", "resolved nonfinite"]
+    assert world.reported(2) == ["firing nonfinite", "resolved nonfinite"]
     two.end()
 
 
@@ -39,7 +39,7 @@ async def test_another_version_keeps_what_no_log_says(world, monkeypatch):
     (again,) = two.incidents()
     assert (again.id, again.since, again.state) == (row.id, row.since, "acknowledged")
     two.end()
-    assert world.told(1) == ["firing nonfinite"]
+    assert world.reported(1) == ["firing nonfinite"]
 
 
 async def test_another_version_reports_late_what_arose_meanwhile(world, monkeypatch):
@@ -51,6 +51,6 @@ async def test_another_version_reports_late_what_arose_meanwhile(world, monkeypa
     monkeypatch.setattr(frozen, "shape", lambda: "another")
     two = world.live()
     two.tick()
-    assert world.told(1) == ["firing nonfinite"]
+    assert world.reported(1) == ["firing nonfinite"]
     assert "found late" in world.hook.got[0].body["note"]
     two.end()

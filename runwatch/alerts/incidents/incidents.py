@@ -313,11 +313,11 @@ class IncidentBook:
 
 def _leading(row: IncidentRow, beneath: Sequence[IncidentRow]) -> IncidentRow:
     """Return an incident with its symptoms; what the same rule found in the loss is named first."""
+    if not beneath:
+        return row
     loss = next((each for each in beneath if _same_in_loss(row, each)), None)
     title = row.title if loss is None else f"{loss.title}; {row.title}"
     symptoms = dict.fromkeys(each.title for each in beneath if each is not loss)
-    if not beneath:
-        return row
     return msgspec.structs.replace(row, title=title, symptoms=tuple(symptoms)[:MAX_SYMPTOMS])
 
 

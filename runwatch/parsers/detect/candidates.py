@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -54,7 +55,6 @@ class Candidates:
         self.asleep = False
         """Whether nobody waits for the next line: then one that the gate shuts out is no record."""
         self._begins = (*(dispatch.heads or ()), *events.heads, b"^")  # or an echoed key
-        self._begin = any_of(frozenset(self._begins)).search
         self.heads = [b""] if readers or dispatch.heads is None else list(dict.fromkeys(self._begins))
         """What a line begins with that may be a record; any other holds a needle or is an event."""
         self.decoders: list[Decoder] = []
@@ -109,10 +109,15 @@ class Candidates:
             return True
         if self.folded is not None:
             return opened(line) is not None
-        if self._begin(line, 1) is None:  # cheaper than to open the envelope
+        if self._begin.search(line, 1) is None:  # cheaper than to open the envelope
             return False
         header = opened(line)
         return header is not None and line.startswith(self._begins, header.end)
+
+    @cached_property
+    def _begin(self) -> re.Pattern[bytes]:
+        """What finds the beginning of a record anywhere in a line."""
+        return any_of(frozenset(self._begins))
 
     @property
     def _matchers(self) -> tuple[Matcher, ...]:

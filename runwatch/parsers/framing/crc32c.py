@@ -7,6 +7,11 @@ TensorFlow's core/lib/hash/crc32c.h.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _MUCH = 1 << 19
 """From so many bytes on, numpy is worth its import."""
@@ -32,10 +37,15 @@ def crc32c(data: bytes) -> int:
 
 def masked(data: bytes) -> int:
     """Return the masked CRC-32C of some bytes."""
-    return _mask(crc32c(data))
+    return mask(crc32c(data))
 
 
-def _mask(crc: int) -> int:
+@overload
+def mask(crc: int) -> int: ...
+@overload
+def mask(crc: NDArray[np.uint32]) -> NDArray[np.uint32]: ...
+def mask(crc: Any) -> Any:
+    """Return a CRC-32C, or each of an array of them, masked."""
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
@@ -64,8 +74,6 @@ def _in_columns(texts: Sequence[bytes]) -> list[int]:
         crc = np.full(len(indices), 0xFFFFFFFF, np.uint32)
         for column in np.ascontiguousarray(rows.T):
             crc = table[(crc ^ column) & 255] ^ (crc >> 8)
-        crc = ~crc
-        folded = (crc >> 15 | crc << 17) + np.uint32(0xA282EAD8)
-        for index, value in zip(indices, folded.tolist(), strict=True):
+        for index, value in zip(indices, mask(~crc).tolist(), strict=True):
             sums[index] = value
     return sums

@@ -24,15 +24,15 @@ def rose(rise: float) -> str:
     return f"rose to {_times(rise)} the usual" if rise < _OVERFLOW else "overflowed"
 
 
-def rose_at(began: object, at: object, size: str) -> str:
-    """Return "rose 63% at step 5"; where it was that high only `at` a later place, it names both.
+def rose_at(size: str, began: object, peak: object) -> str:
+    """Return "rose 63% at step 5"; where the peak is at a later place, it names both.
 
     `size` is what `rose` returns, or words like it.
     """
-    if at == began:
+    if peak == began:
         return f"{size} at {began}"
     size = size.removeprefix("rose ")
-    return f"rose at {began}, {'by ' if size.endswith('%') else ''}{size} at {at},"
+    return f"rose at {began}, {'by ' if size.endswith('%') else ''}{size} at {peak}"
 
 
 def longer(rise: float) -> str:

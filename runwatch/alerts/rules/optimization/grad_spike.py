@@ -54,9 +54,9 @@ class _Spike:
     median: float
     sigma: float
     """Robust deviation of ln(norm) before it."""
-    peak: float = 0.0
-    highest: Place | None = None
+    highest: Place
     """Where the peak is."""
+    peak: float = 0.0
     rows: int = 0
     high: int = 0
     """Rows in a row above `high` medians."""
@@ -110,7 +110,8 @@ class GradSpike(MetricRule, RankRule):
                 if not len(ahead):
                     break
                 row = int(ahead[0])
-                self._spike = _Spike(place(rows, row), grow(float(usual[row])), float(sigma[row]))
+                where = place(rows, row)
+                self._spike = _Spike(where, grow(float(usual[row])), float(sigma[row]), where)
             found += self._follow(self._spike, rows, row)
             row += 1
         return found
@@ -142,7 +143,7 @@ class GradSpike(MetricRule, RankRule):
         spike.firing = severity
         more = f", and stays above {self.high:.0f}x" if severity is Severity.CRITICAL else ""
         size = f"rose to {fold(spike.peak)} its median"
-        rise = rose_at(spike.where, spike.highest or spike.where, size).removesuffix(",")
+        rise = rose_at(size, spike.where, spike.highest)
         return [
             self.say(
                 Verdict.FIRING,

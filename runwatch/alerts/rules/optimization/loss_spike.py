@@ -87,9 +87,9 @@ class _Spike:
     least: float
     """Height above the usual level that makes a spike."""
     cause: str
-    peak: float = -np.inf
-    highest: Place | None = None
+    highest: Place
     """Where the peak is."""
+    peak: float = -np.inf
     rows: int = 0
     calm: int = 0
     back: Place | None = None
@@ -212,7 +212,8 @@ class LossSpike(LossRule, RankRule):
             cause = surge(self._grad, GRAD_NORM, offset)
             if not cause and jump > 1.5:
                 cause = f"the learning rate had risen {jump:.1f}x within 100 logged steps"
-            self._spike = _Spike(at, place(rows, row), float(usual[row]), level, float(least[row]), cause)
+            where = place(rows, row)
+            self._spike = _Spike(at, where, float(usual[row]), level, float(least[row]), cause, where)
             self._spike.survived, self._spike.early = float(survived[row]), row < little
         return found
 
@@ -326,8 +327,10 @@ class LossSpike(LossRule, RankRule):
         return self.say(Verdict.CLEAR, severity, "the spike is over", where, metric=LOSS)
 
     def _title(self, spike: _Spike, ending: str) -> str:
-        rise = rose_at(spike.where, spike.highest or spike.where, rose(spike.rise))
-        return f"{label(LOSS)} {rise} {ending}".rstrip(" ,")
+        rise = f"{label(LOSS)} {rose_at(rose(spike.rise), spike.where, spike.highest)}"
+        if not ending:
+            return rise
+        return f"{rise}{',' if spike.highest != spike.where else ''} {ending}"
 
     def _finding(self, spike: _Spike, verdict: Verdict, severity: Severity, title: str) -> Finding:
         return self.say(
