@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from runwatch.parsers.lexicon import names, units, words
+from runwatch.parsers.lexicon import kinds, units, words
 
 _HEAD = """\
 # Names
@@ -48,11 +48,11 @@ def _listed(found: Iterable[str]) -> str:
 def _metrics() -> Iterable[str]:
     yield from ("", "## Metrics", "")
     yield from ("| metric | role | words | additional words that change nothing |", "|---|---|---|---|")
-    for kind in names.KINDS:
+    for kind in kinds.KINDS:
         yield f"| `{kind.metric}` | {kind.role} | {_listed(kind.cores)} | {_listed(sorted(kind.beside))} |"
-    yield from ("", f"In any name, these also change nothing: {_listed(sorted(names.ANY))}.", "")
-    yield f"A loss of a kind ({_listed(sorted(names.SORTS))}) is the loss if its record has no other."
-    errors = _listed(sorted(names.ERRORS))
+    yield from ("", f"In any name, these also change nothing: {_listed(sorted(kinds.ANY))}.", "")
+    yield f"A loss of a kind ({_listed(sorted(kinds.SORTS))}) is the loss if its record has no other."
+    errors = _listed(sorted(kinds.ERRORS))
     yield f"The same holds for {errors} if named with a part of the data (`train-rmse`, `valid_0's l2`)."
     yield "It is not a validation loss if the record has a loss of another kind."
     yield "`l_pix` and similar names are losses of a kind."

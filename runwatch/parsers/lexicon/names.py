@@ -10,28 +10,35 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NamedTuple
 
 from runwatch.core.batch import META_COLUMNS
 from runwatch.core.metrics import (
     DATA_TIME,
-    EPOCH,
-    GRAD_NORM,
-    LEARNING_RATE,
     LOSS,
-    LOSS_SCALE,
-    LR_MULTIPLIER,
     MFU,
-    REMAINING,
     SHARE,
     STEP_TIME,
-    TFLOPS,
-    TOKENS_PER_SEC,
-    VAL_BPB,
     VAL_LOSS,
     Unit,
 )
 from runwatch.parsers.lexicon import units
+from runwatch.parsers.lexicon.kinds import (
+    ANY,
+    BARE,
+    ERRORS,
+    EXACT,
+    HOLDERS,
+    KINDS,
+    METRICS,
+    OWN,
+    PERCENT,
+    REPEATED,
+    SMOOTHED,
+    SORTS,
+    WHOLE,
+    Kind,
+    word_set,
+)
 from runwatch.parsers.lexicon.languages import spelled, translated
 from runwatch.parsers.lexicon.words import (
     apart,
@@ -42,119 +49,7 @@ from runwatch.parsers.lexicon.words import (
     without_split,
 )
 
-
-@lru_cache
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-class Kind(NamedTuple):
-    """One row of the lexicon: names made of these words, in any order, mean one metric."""
-
-    metric: str
-    role: str
-    cores: tuple[str, ...]
-    """What the words of a name are without those that change nothing."""
-    beside: frozenset[str] = frozenset()
-    """Words that change nothing: of two names in a record, the one with fewer of them is the metric."""
-    numbered: bool = False
-    """Whether a number in the name is one of a list, as in `lr/group0`, of which the first counts."""
-    splits: frozenset[str] = frozenset(("", "train"))
-    """Parts of the data of which a name can be."""
-
-
-def _cores(text: str) -> tuple[str, ...]:
-    return tuple(text.split(","))
-
-
-_SMOOTHED = _words("avg average averaged mean avr running smooth smoothed ema")
-ANY = _SMOOTHED | _words("cur current curr now new the and is at of")
-"""Words that change nothing, whatever the name."""
-_WHOLE = _words("total overall main global reduced combined all")
-_HELD_OUT = frozenset(("val",))
-KINDS = (
-    Kind(
-        LOSS,
-        "loss",
-        _cores("loss,losses,lm loss"),
-        _WHOLE | _words("batch minibatch mini step iter iteration joint tot"),
-    ),
-    Kind(
-        VAL_LOSS, "loss", _cores("loss,losses,lm loss"), _WHOLE | _words("epoch set data"), False, _HELD_OUT
-    ),
-    Kind(VAL_BPB, "score", _cores("bpb,bits per byte"), _WHOLE | _words("epoch"), False, _HELD_OUT),
-    Kind(
-        GRAD_NORM,
-        "gradient norm",
-        _cores(
-            "grad norm,gradient norm,gradients norm,grads norm,gnorm,gradnorm,grdn,g norm,norm,gradientnorm"
-            ",grad l2"
-        ),
-        _WHOLE | _words("l2 optim optimizer default model unclipped"),
-        numbered=True,
-    ),
-    Kind(
-        LEARNING_RATE,
-        "learning rate",
-        _cores("lr,learning rate,learn rate,learningrate,learnrate,lrate,lr rate,l r"),
-        _words(
-            "base last group groups pg param params optim optimizer default opt scheduler schedule sched"
-            " generator gen g"
-        ),
-        numbered=True,
-    ),
-    Kind(LR_MULTIPLIER, "amount", _cores("lrm,lr mult,lr multiplier,learning rate multiplier")),
-    Kind(LOSS_SCALE, "amount", _cores("loss scale,grad scale,loss scaling,amp scale,loss scaler")),
-    Kind(EPOCH, "counter", _cores("epoch"), splits=frozenset(("",))),
-    Kind(MFU, "share", _cores("mfu,model flops utilization"), _words("bf16")),
-    Kind(TFLOPS, "rate", _cores("tflops,tflop per s,tflops per s"), units.DEVICE | _words("per")),
-    Kind(TOKENS_PER_SEC, "rate", _cores("tps,tgs,wps")),
-    Kind(
-        STEP_TIME,
-        "duration",
-        _cores("dt,step time,iter time,iteration time,it time,itr time,batch time,update time,updt time")
-        + _cores("time per step,time per iter,time per iteration,time per it,time per batch,time per update")
-        + _cores("step duration,iter duration,iteration duration,batch duration,step timing,iter timing")
-        + _cores("step latency,batch cost"),
-        _words("elapsed"),
-    ),
-    Kind(REMAINING, "duration", _cores("remaining time,time remaining,time left")),
-    Kind(
-        DATA_TIME,
-        "duration",
-        _cores("data time,data load time,data loading time,data loader time,dataload time,dataloader time")
-        + _cores("dataloading time,data wait time,data wait,data fetch time,data prep time"),
-    ),
-)
-"""The lexicon. Times may end with their unit: `step_ms`, `data_s`, `iter time (ms)`."""
-_METRICS = frozenset(kind.metric for kind in KINDS)
-_EXACT = {
-    "lm loss value": VAL_LOSS,  # Megatron's, on its lines of validation
-}
-_OWN = _words("train_samples_per_second train_steps_per_second train_runtime total_flos time_step timestep")
-"""Sums and means of the whole run, as the Hugging Face Trainer prints them at its end, and counters."""
-_PERCENT = _words("bf16_mfu percent pct %")
-"""Names, and words of names, of a share that is printed in per cent."""
-SORTS = _words("ce bce mse nll xent cross entropy crossentropy lm mlm clm ntp huber l1 smoothl1 ctc")
-"""Words for the function that a loss is computed by: such a loss is the loss if there is no other."""
-_BARE = _cores(
-    "nll,xent,cross entropy,crossentropy,ce,bce,cost,objective,logloss,mlogloss,binary logloss,multi logloss,"
-    "multi class,multi class one vs all,multi cross entropy,pair logit,pair logit pairwise,query rmse,"
-    "query soft max,query cross entropy,yeti rank,yeti rank pairwise,multi rmse,survival aft"
-)
-ERRORS = _words(
-    "mse rmse rmsle msle mae mape smape l1 l2 lq huber expectile quantile poisson gamma tweedie focal"
-)
-"""Names of functions that regression minimizes: a loss if they are next to a part of the data."""
-_HOLDERS = _words(
-    "metrics data logs log scalars stats results values losses loss_metrics perf performance throughput "
-    "device trainer optim optimizer opt timing timings timer timers speed system schedule scheduler "
-    "info learner learners learner_stats default default_policy __all_modules__"
-)
-"""What holds a metric and says no more, before a slash."""
-_TOLD = _words("best min lowest max highest")
-"""Words of names that say again what others said."""
-SPEED = _words("speed throughput rate")
+SPEED = word_set("speed throughput rate")
 """Names that leave it to the unit what a number is."""
 WEAK = 10
 """How loose a reading is that holds only if no other name of the record means the same."""
@@ -317,7 +212,7 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
         rivals = [name for name in rivals if losses[name].rule == SUM] or rivals
         said = "train" if target == LOSS else "val"
         rivals = [name for name in rivals if losses[name].split == said] or rivals
-        if len(rivals) != 1 or losses[rivals[0]].unless != target or named[rivals[0]] in _METRICS:
+        if len(rivals) != 1 or losses[rivals[0]].unless != target or named[rivals[0]] in METRICS:
             continue
         if target == VAL_LOSS and LOSS in named.values() and losses[rivals[0]].rule == MEASURE:
             continue  # `val_rmse` next to a loss of another kind
@@ -344,7 +239,7 @@ def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) ->
 
 def _looseness(name: str) -> tuple[int, bool]:
     """Return how far a name is from that of its metric; a mean is further than a total of as many words."""
-    return meaning(name).loose, not _SMOOTHED.isdisjoint(_tokens(name)[0])
+    return meaning(name).loose, not SMOOTHED.isdisjoint(_tokens(name)[0])
 
 
 def objective(printed: Iterable[str]) -> str | None:
@@ -364,15 +259,15 @@ def objective(printed: Iterable[str]) -> str | None:
 def _read(name: str) -> Meaning:
     """Return what a name means by itself."""
     lower = name.lower()
-    if lower in _EXACT:
-        return Meaning(_EXACT[lower], f"{lower!r} itself", "loss", "val")
-    if lower.removeprefix("train/") in _OWN:  # as its trackers' callbacks write them
+    if lower in EXACT:
+        return Meaning(EXACT[lower], f"{lower!r} itself", "loss", "val")
+    if lower.removeprefix("train/") in OWN:  # as its trackers' callbacks write them
         return Meaning(name[-len(lower.removeprefix("train/")) :])
     tokens, numbers = _tokens(name)
     found = _known(tokens, numbers)
     if found is None and "/" in name:
         *heads, last = name.split("/")
-        kept = [head for head in heads if head.lower() not in _HOLDERS]
+        kept = [head for head in heads if head.lower() not in HOLDERS]
         if len(kept) < len(heads):
             found = _known(*_tokens("/".join((*kept, last))))
             found = found and replace(found, loose=found.loose + len(heads) - len(kept))
@@ -407,7 +302,7 @@ def _part(name: str) -> Meaning | None:
 
 
 def _percent(lower: str, tokens: tuple[str, ...]) -> bool:
-    return lower in _PERCENT or not _PERCENT.isdisjoint(tokens)
+    return lower in PERCENT or not PERCENT.isdisjoint(tokens)
 
 
 def _tokens(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -421,7 +316,7 @@ def _tokens(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     for token, behind in zip(found, (*found[1:], ""), strict=False):
         if token[0].isdigit():
             continue
-        if token.isalnum() or token in _PERCENT:
+        if token.isalnum() or token in PERCENT:
             tokens += apart(token)
         elif units.is_per(tokens, behind):
             tokens.append("per")
@@ -462,15 +357,15 @@ def _extra(kind: Kind, words: tuple[str, ...]) -> tuple[int | None, Unit]:
             units.of_seconds(last),
         )  # `step_ms` says by its unit that it is one
     elif kind.metric == MFU:
-        said = [said[0] - _PERCENT]
-    nearby = (name - core for name in said for core in map(_words, kind.cores) if core <= name)
+        said = [said[0] - PERCENT]
+    nearby = (name - core for name in said for core in map(word_set, kind.cores) if core <= name)
     fits = [len(rest) for rest in nearby if rest <= kind.beside | ANY]
     return min(fits, default=None), unit
 
 
 def _rate(words: tuple[str, ...]) -> Meaning | None:
     """Return the meaning of a rate, as `tokens per s per gpu` or `ms per iter`."""
-    bare = tuple(word for word in words if word not in ANY | SPEED | _WHOLE)
+    bare = tuple(word for word in words if word not in ANY | SPEED | WHOLE)
     if len(bare) == 2 and bare[1] in ("s", "sec") and bare[0] in units.MANY:  # samples_s
         bare = (bare[0], "per", bare[1])
     found = units.rate(bare)
@@ -489,7 +384,7 @@ def _loss_of_a_sort(split: str, words: tuple[str, ...]) -> Meaning | None:
     sort = bare - {"loss"}
     kinds = len(sort) < len(bare) and sort and sort <= SORTS
     measured = bool(split) and len(bare) == 1 and bare <= ERRORS
-    if not (kinds or bare in map(_words, _BARE) or measured):
+    if not (kinds or bare in map(word_set, BARE) or measured):
         return None
     target = VAL_LOSS if split in ("val", "test") else LOSS
     rule = MEASURE if measured else f"{' '.join(words)}: a loss of some kind"
@@ -498,6 +393,6 @@ def _loss_of_a_sort(split: str, words: tuple[str, ...]) -> Meaning | None:
 
 def _role(name: str) -> str:
     raw = name.encode(errors="replace")
-    if not _TOLD.isdisjoint(_tokens(name)[0]):
+    if not REPEATED.isdisjoint(_tokens(name)[0]):
         return ""
     return "loss" if is_loss(raw) else "score" if is_quality(raw) else ""

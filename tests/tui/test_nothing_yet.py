@@ -1,0 +1,71 @@
+"""What the screen says while there is no run, no step, no log or nothing that can be read."""
+
+from __future__ import annotations
+
+import pytest
+
+from runwatch.core.snapshot import Progress, Snapshot
+
+from .test_screens import DETAILS, words
+
+
+async def test_empty_says_what_it_waits_for(open_app):
+    async with open_app((80, 24), make=lambda view: Snapshot(1e6)) as s:
+        assert "waiting for a run in train.log" in s.text()
+
+
+async def test_no_step_yet(open_app):
+    async with open_app((80, 24), metrics=(), phase="starting", progress=Progress(), age=None) as s:
+        assert "waiting for the first training step" in s.text()
+        assert "/runs/llama/train.log" in s.text()
+        assert "no step yet" in s.text()
+        await s.push(step=10)
+        assert "waiting" not in s.text()
+        assert s.view.query_one("#main-0").display
+
+
+async def test_a_run_of_which_only_checkpoints_are_watched_says_so(open_app):
+    bare = {
+        "metrics": (),
+        "phase": "starting",
+        "progress": Progress(),
+        "age": None,
+        "log": (),
+        "log_source": "",
+        "format": None,
+    }
+    async with open_app((100, 40), **{**DETAILS, **bare}) as s:
+        assert "only checkpoints are here: name the log too" in s.text()
+        assert "no log is watched, only checkpoints" in s.text()
+        assert "does not exist" not in s.text()
+
+
+async def test_an_ended_run_without_steps_waits_for_nothing(open_app):
+    async with open_app((80, 24), metrics=(), phase="crashed", progress=Progress()) as s:
+        assert "no training step was found" in s.text()
+        assert "waiting" not in s.text()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+async def test_a_blind_run_says_why_in_full(open_app, width):
+    reason = "cannot read /runs/llama/train.log: Permission denied: let this user read it"
+    async with open_app((width, 30), phase="blind", reason=reason) as s:
+        assert "⊘ BLIND" in s.drawn("#head")
+        assert words(s.drawn("#incident-bar")) == f"⊘ BLIND {reason}"
+        await s.push(phase="training", reason="")
+        assert "▶ RUNNING" in s.drawn("#head")
+        assert "cannot read" not in s.text()
+
+
+async def test_history_is_announced(open_app):
+    async with open_app((120, 30), history=0.37) as s:
+        assert "reading history 37%" in s.text()
+
+
+async def test_an_empty_screen_says_what_to_do(open_app):
+    async with open_app((100, 30), make=lambda view: Snapshot(1e6)) as s:
+        assert "a run is watched from its first line on" in s.text()
+        assert "looking for *.log" in s.text()
+    unknown = {"metrics": (), "phase": "starting", "progress": Progress(), "format": None}
+    async with open_app((100, 30), **unknown) as s:
+        assert "runwatch formats /runs/llama/train.log" in s.text()
