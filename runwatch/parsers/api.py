@@ -22,6 +22,7 @@ from runwatch.parsers.envelope.stamps import Stamp, Stamped
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
+_S = TypeVar("_S", bound="Shared")
 
 MAX_LINE = 1 << 16
 """Of a longer line the first bytes are parsed; the rest is dropped."""
@@ -106,7 +107,16 @@ class Layout:
         )
 
 
-class Known(dict[_K, _V]):
+class Shared:
+    """What copies of a parser share: it never changes but for what it remembers to have made."""
+
+    __slots__ = ()
+
+    def __deepcopy__(self: _S, memo: dict[int, Any]) -> _S:
+        return self
+
+
+class Known(dict[_K, _V], Shared):
     """What `make` made of keys. Those that hold random text are ever new: of `most`, all are forgotten."""
 
     def __init__(self, make: Callable[[_K], _V], most: int = 1024) -> None:
@@ -274,6 +284,8 @@ class Format:
     """The package that brought it; empty for ours."""
     samples: tuple[Sample, ...] = field(default=(), compare=False, repr=False)
     """Its test: what is read of them must be what they say."""
+    prepared: dict[bool | None, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """What a dispatch made of its matchers, once for all sources that share them."""
 
     def fresh(self) -> Format:
         """Return this format with matchers that have read nothing yet, for one more source."""

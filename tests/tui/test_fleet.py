@@ -203,6 +203,19 @@ async def test_one_run_begins_with_its_overview():
     assert await begun(fleet(1)) == actions.OVERVIEW
 
 
+async def test_a_picture_that_comes_while_the_screen_ends_is_not_drawn():
+    engine = FakeEngine(fleet())
+    app = RunwatchApp(await engine.start(), fleet=True)
+    try:
+        async with app.run_test(size=(120, 40)) as pilot:
+            while app.scene.snapshot is None:
+                await pilot.pause()
+            view = app.view
+        view.show()
+    finally:
+        await engine.stop()
+
+
 async def test_logs_that_are_read_slowly_begin_with_the_list_of_their_runs():
     now, read = [0.0], [1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import tracemalloc
 
 import pytest
 
@@ -12,6 +13,7 @@ from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.ingest import resting
 from runwatch.watcher.persistence import frozen
 from runwatch.watcher.sources.member import Member
 from runwatch.watcher.sources.sidecar_facts import Beside
@@ -208,3 +210,42 @@ def test_settings_next_to_the_log_are_kept_whenever_they_are_found(when):
             found = Beside("/logs")
     ((_, watched),) = engine.runs()
     assert (watched.run.about, watched.run.planned) == ({"max_epochs": "8"}, 400)
+
+
+def test_parsers_of_many_logs_share_what_never_changes():
+    log = b"".join(b"step %d/900 | loss: %.4f | dt: 100.00ms\n" % (step, 2 + 1 / step) for step in (1, 2, 3))
+
+    def parser():
+        made = StreamParser()
+        made.feed(log)
+        made.provisional()
+        return made
+
+    first = parser()
+    tracemalloc.start()
+    try:
+        many = [parser() for _ in range(20)]
+        each = tracemalloc.get_traced_memory()[0] / len(many)
+    finally:
+        tracemalloc.stop()
+    assert each < 110_000, f"{each:,.0f} bytes for a log of three lines"
+    assert first.flush().tables
+
+
+def test_history_that_rests_is_known_before_what_is_written_now_has_its_turns(monkeypatch):
+    """Thousands of short old logs: each has to be sent provisionally before it is a run."""
+    now = [0.0]
+    monkeypatch.setattr(resting.time, "monotonic", lambda: now[0])
+
+    def told(share):
+        budget, times = resting.Budget(share), 0
+        for _ in range(1000):
+            if budget.is_left:
+                budget.spend(0.01)
+                times += 1
+            now[0] += 0.01
+        return times
+
+    live, history = told(resting.SHARE), told(resting.HISTORY_SHARE)
+    assert live <= 0.2 * 1000, "10 % of the time, and a burst"
+    assert history >= 2.5 * live

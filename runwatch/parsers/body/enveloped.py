@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.core.batch import BAR
-from runwatch.parsers.api import Layout, Match, Matcher
+from runwatch.parsers.api import Layout, Match, Matcher, Shared
 from runwatch.parsers.envelope.header import Header, before, opened
 from runwatch.parsers.envelope.stamps import Stamp
 
@@ -18,7 +18,7 @@ _MOST = 4096
 _Key = tuple[int, tuple[str, ...], Stamp | None]
 
 
-class Placing:
+class Placing(Shared):
     """Adds the columns that envelopes show to layouts; the same ones become the same object. Bounded."""
 
     def __init__(self) -> None:

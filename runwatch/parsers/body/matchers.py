@@ -9,7 +9,7 @@ from functools import cached_property
 from runwatch.core.batch import BAR, EPOCH_STEPS, EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import EPOCH, STEP_TIME, VAL_LOSS, Unit
 from runwatch.core.text import decode
-from runwatch.parsers.api import Epochs, Known, Layout, Match, Matcher, Summed
+from runwatch.parsers.api import Epochs, Known, Layout, Match, Matcher, Shared, Summed
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import OF_RUN, WITHIN_EPOCH
 from runwatch.parsers.lexicon.names import columns, meaning, unit_of
@@ -74,7 +74,7 @@ def values(line: bytes, match: Match) -> list[float]:
     return printed if match.layout.epochs is None else match.layout.epochs.apply(printed)
 
 
-class Layouts:
+class Layouts(Shared):
     """Interns layouts, so that lines of one shape share one object."""
 
     def __init__(

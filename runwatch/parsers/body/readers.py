@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from runwatch.core.batch import META_COLUMNS
 from runwatch.core.metrics import Unit
-from runwatch.parsers.api import Known, Layout, Matcher, Reader, Row
+from runwatch.parsers.api import Known, Layout, Matcher, Reader, Row, Shared
 from runwatch.parsers.lexicon.names import columns, unit_of
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class FoldingReader(Reader):
         raise NotImplementedError
 
 
-class RowMaker:
+class RowMaker(Shared):
     """Makes rows of printed names and values; rows of one shape share a layout."""
 
     def __init__(self, pattern: str, aliases: Mapping[str, str] | None = None) -> None:

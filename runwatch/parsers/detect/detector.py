@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.enveloped import Enveloped, Logged
+from runwatch.parsers.body.enveloped import Enveloped
 from runwatch.parsers.body.ranks import Ranks
 from runwatch.parsers.detect.candidates import Candidates, readers_of
-from runwatch.parsers.detect.dispatch import Dispatch, trains
+from runwatch.parsers.detect.dispatch import Dispatch, constant, trains
 from runwatch.parsers.detect.weak_formats import WeakFormats
 from runwatch.parsers.events.events import EventScanner
 from runwatch.parsers.formats import catalogue
@@ -42,8 +42,6 @@ class Detector:
         """Training records of a weak format since it was settled on."""
         self._events, self._ranks, self._settled, self.bulk = events, ranks, settled, bulk
         self._own = tuple((Enveloped(m), fmt) for fmt in self.formats if fmt.own for m in fmt.matchers)
-        self._behind: dict[int, Logged] = {}
-        """Each matcher for lines behind a logging prefix."""
         self.weak: WeakFormats | None = WeakFormats(self.formats)
         self.candidates = Candidates(
             self._dispatch(self._strong, None),
@@ -57,9 +55,7 @@ class Detector:
     @property
     def constant(self) -> list[object]:
         """What reading does not change, so that a copy may share it, as sources do (see Format.fresh)."""
-        formats = [fmt for fmt in self.formats if not any(m.remembers for m in fmt.matchers)]
-        matchers = [m for fmt in self.formats for m in fmt.matchers if not m.remembers]
-        return [*formats, *matchers, *(self._behind[id(m)] for m in matchers if id(m) in self._behind)]
+        return [one for fmt in self.formats for one in constant(fmt)]
 
     @property
     def wavers(self) -> bool:
@@ -83,8 +79,6 @@ class Detector:
         if self.sure:
             self._own = ()  # or they are among the matchers now
             self.formats = (fmt,)  # the others, of which every source has its own, are let go
-            own = {id(matcher) for matcher in fmt.matchers}
-            self._behind = {key: behind for key, behind in self._behind.items() if key in own}
         self._ask(fmt, asked, None if fmt.weak else logged or fmt.logged)
 
     def settle_learned(self, fmt: Format) -> None:
@@ -115,4 +109,4 @@ class Detector:
 
     def _dispatch(self, formats: Sequence[Format], logged: bool | None) -> Dispatch:
         """Sort the matchers of some formats; `logged`: whether lines follow a logging prefix."""
-        return Dispatch(formats, logged, self._behind, self._ranks)
+        return Dispatch(formats, logged, self._ranks)

@@ -58,27 +58,19 @@ class Dispatch:
         self,
         formats: Sequence[Format],
         logged: bool | None,
-        behind: dict[int, Logged] | None = None,
         ranks: Ranks | None = None,
     ) -> None:
         """Sort the matchers of `formats`.
 
         `logged` says whether lines follow a logging prefix; None: both ways are tried.
-        `behind` holds the matchers of such lines by the identity of the bare ones; new ones are added.
         `ranks` holds the matchers of each rank's lines.
         """
-        known = {} if behind is None else behind
-        owned = [(matcher, fmt) for fmt in formats for matcher in fmt.matchers]
-        bare = [(m, fmt) for m, fmt in owned if not logged or not m.prefix or fmt.alone]
-        prefixed = [(m, fmt) for m, fmt in owned if logged is not False and m.prefix and not fmt.alone]
         self._asked = (
-            *(_bare(m, fmt) for m, fmt in bare),
-            *(_Asked(m.prefix, False, known.setdefault(id(m), Logged(m)), fmt, True) for m, fmt in prefixed),
+            *(one for fmt in formats for one in _bare(fmt, bool(logged))),
+            *(one for fmt in formats if logged is not False for one in _behind(fmt)),
         )
         self._heads = {asked.needle[:1] for asked in self._asked if asked.begins}
-        self.owned = tuple((asked.matcher, asked.format) for asked in self._asked)
-        """Every matcher with its format."""
-        self.matchers: tuple[Matcher, ...] = tuple(m for m, _ in self.owned)
+        self.matchers: tuple[Matcher, ...] = tuple(asked.matcher for asked in self._asked)
         self.needles = frozenset(one.needle for one in self._asked if one.needle and not one.begins)
         """What a record holds that begins with none of the heads, if there are any heads."""
         silent = any(not asked.needle for asked in self._asked)
@@ -88,6 +80,11 @@ class Dispatch:
         self._placing, self._ranks = Placing(), Ranks() if ranks is None else ranks
         self._kinds: dict[tuple[bytes, frozenset[bytes], bool, bool], tuple[_Asked, ...]] = {}
         """Who is asked about lines that begin with a byte and may hold some needles."""
+
+    @property
+    def owned(self) -> list[tuple[Matcher, Format]]:
+        """Every matcher with its format."""
+        return [(asked.matcher, asked.format) for asked in self._asked]
 
     def first(
         self, line: bytes, header: Header | None = None, *, training: bool, asleep: bool = False
@@ -144,6 +141,32 @@ class Dispatch:
         return asked
 
 
-def _bare(matcher: Matcher, fmt: Format) -> _Asked:
-    needle = matcher.prefix or matcher.needle
-    return _Asked(needle, bool(matcher.prefix), matcher, fmt, False, not needle and matcher.remembers)
+def constant(fmt: Format) -> list[object]:
+    """Return what of a format reading does not change, so that copies of a parser may share it."""
+    if any(matcher.remembers for matcher in fmt.matchers):
+        return [matcher for matcher in fmt.matchers if not matcher.remembers]
+    asked = [one for made in fmt.prepared.values() for one in made]
+    return [fmt, *fmt.matchers, *asked, *(one.matcher for one in asked)]
+
+
+def _bare(fmt: Format, logged: bool) -> tuple[_Asked, ...]:
+    """Return who is asked about whole messages; `logged`: all of them follow a logging prefix."""
+    if logged not in fmt.prepared:
+        fmt.prepared[logged] = tuple(
+            _Asked(needle, bool(m.prefix), m, fmt, False, not needle and m.remembers)
+            for m in fmt.matchers
+            for needle in [m.prefix or m.needle]
+            if not logged or not m.prefix or fmt.alone
+        )
+    made: tuple[_Asked, ...] = fmt.prepared[logged]
+    return made
+
+
+def _behind(fmt: Format) -> tuple[_Asked, ...]:
+    """Return who is asked about messages that follow a logging prefix."""
+    if None not in fmt.prepared:
+        fmt.prepared[None] = tuple(
+            _Asked(m.prefix, False, Logged(m), fmt, True) for m in fmt.matchers if m.prefix and not fmt.alone
+        )
+    made: tuple[_Asked, ...] = fmt.prepared[None]
+    return made

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from runwatch.core.batch import BY_EPOCH, EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
 from runwatch.core.text import shown
-from runwatch.parsers.api import Layout, Match
+from runwatch.parsers.api import Layout, Match, Shared
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import EPISODES, EPOCHS, STEPS, TIMES, TOTALS
@@ -48,7 +48,7 @@ _MAX_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(Shared):
     """What the keys of one format's records mean."""
 
     name: str

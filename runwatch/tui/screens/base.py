@@ -86,7 +86,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
 
     def show(self) -> None:
         """Draw the scene; panels that did not change paint nothing."""
-        if not self.is_mounted:  # a picture may come while the panels are still being made
+        if not (self.is_mounted and self.is_attached):  # its panels are being made, or are gone at the end
             return
         with self.app.batch_update():
             width, height = self.size

@@ -22,7 +22,7 @@ ENGINE = 1 << 12
 RESERVE = 64
 """Descriptors kept free of logs: pipes, file events, modules that are imported late, a rotation."""
 PARSERS = 1024
-"""Logs whose parsers are kept: a parser takes 30 to 140 KB."""
+"""Logs whose parsers are kept: a parser takes 20 to 90 KB."""
 WAKING = 0.02
 """Seconds for each log that one which was woken keeps its parser: to make that again costs CPU."""
 

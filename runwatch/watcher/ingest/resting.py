@@ -12,6 +12,8 @@ REST = 1.0
 """Seconds without a new byte after which what the parser holds back is sent provisionally."""
 SHARE = 0.1
 """Part of the time that all sources of a worker take for that, at most."""
+HISTORY_SHARE = 0.5
+"""The same for what rested before anyone watched: until then it is not known what that shows."""
 BURST = 0.5
 """Seconds that they may take at once."""
 
@@ -19,14 +21,14 @@ BURST = 0.5
 class Budget:
     """The time that may be spent by now."""
 
-    def __init__(self) -> None:
-        self._left, self._at = BURST, time.monotonic()
+    def __init__(self, share: float) -> None:
+        self._share, self._left, self._at = share, BURST, time.monotonic()
 
     @property
     def is_left(self) -> bool:
         """Whether there is any."""
         now = time.monotonic()
-        self._left, self._at = min(BURST, self._left + SHARE * (now - self._at)), now
+        self._left, self._at = min(BURST, self._left + self._share * (now - self._at)), now
         return self._left > 0
 
     def spend(self, seconds: float) -> None:
@@ -34,8 +36,8 @@ class Budget:
         self._left -= seconds
 
 
-_budget = Budget()
-"""Of this process."""
+_budgets = {True: Budget(SHARE), False: Budget(HISTORY_SHARE)}
+"""Of this process: of what is written now, and of history."""
 
 
 class Resting:
@@ -59,13 +61,13 @@ class Resting:
         if not self.due:
             return False
         old = written is not None and time.time() - written >= REST
-        return (old or time.monotonic() - self._read_at >= REST) and _budget.is_left
+        return (old or time.monotonic() - self._read_at >= REST) and _budgets[self._live].is_left
 
     def tell(self, send: Callable[[wire.Message], None], source: str, parser: StreamParser) -> None:
         """Send what the parser holds back; if that is nothing any more, that too."""
         begun = time.monotonic()
         self.due, batch = False, parser.provisional()
-        _budget.spend(time.monotonic() - begun)
+        _budgets[self._live].spend(time.monotonic() - begun)
         shows = bool(batch.tables or batch.events)
         if shows or self._reported:
             send(wire.Provisional(source, batch, self._live, self._arrival, self._late))
