@@ -201,3 +201,17 @@ def test_where_too_many_runs_appear_the_oldest_are_read_no_longer(tmp_path, monk
     reader._pause = 0.0
     (again,) = reader.appeared()
     assert (again.name, again.history) == ("a", len(log(2)))  # what it had held is no news
+
+
+def test_of_many_runs_the_newest_are_read_first(tmp_path):
+    for number, age in enumerate((5000, 30, 90_000, 10)):
+        directory = tmp_path / f"run{number}"
+        directory.mkdir()
+        for rank in range(2):
+            path = directory / f"rank{rank}.log"
+            path.write_text(line(1) * 3)
+            os.utime(path, (NOW - age - rank, NOW - age - rank))
+    reader = worker.Reader(setup(tmp_path))
+    order = [source.path.split("/")[-2:] for source in reader.sources]
+    assert [run for run, _ in order] == [f"run{number}" for number in (3, 3, 1, 1, 0, 0, 2, 2)]
+    assert [log for _, log in order] == ["rank0.log", "rank1.log"] * 4, "the ranks of a run as they are named"

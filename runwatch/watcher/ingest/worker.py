@@ -14,8 +14,9 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -70,7 +71,7 @@ class _Send:
 
 
 class Reader:
-    """The sources behind the paths of a setup, in the order they are read."""
+    """The sources behind the paths of a setup, in the order they are read: the newest run first."""
 
     def __init__(
         self,
@@ -114,6 +115,8 @@ class Reader:
             if each.path not in before and setup.since is not None and _below(each.path, setup.before):
                 source.arrived(setup.since)
             self.sources.append(source)
+        runs = sorted(_by_run(self.sources).values(), key=_written, reverse=True)
+        self.sources = list(chain.from_iterable(runs))  # what goes on is known before what is over
 
     def _find(self, paths: Sequence[str], *, wait: bool = False) -> list[discover.Found]:
         prefer = self._setup.prefer
@@ -189,14 +192,12 @@ class Reader:
 
         They are of runs that a search found and that were written to longest ago.
         """
-        runs: dict[str, list[AnySource]] = {}
-        for source in self.sources:
-            runs.setdefault(source.member.group or source.id, []).append(source)
+        runs = _by_run(self.sources)
         left, most = len(self.sources), discover.MAX_SOURCES
         if len(runs) <= discover.MAX_RUNS and left <= most:
             return []
         roots = [os.fsencode(path) for path in self._search]
-        age = {key: max(source.written() or 0.0 for source in run) for key, run in runs.items()}
+        age = {key: _written(run) for key, run in runs.items()}
         dropped: list[AnySource] = []
         for key in sorted(runs, key=age.__getitem__):
             if len(runs) <= discover.MAX_RUNS and left <= most:
@@ -255,6 +256,19 @@ class Reader:
 def _formats(setup: wire.Setup) -> tuple[Format, ...]:
     """Return the formats that a setup allows, the user's own first."""
     return restricted((*(own.build() for own in setup.formats), *catalogue()), setup.format)
+
+
+def _by_run(sources: Iterable[AnySource]) -> dict[str, list[AnySource]]:
+    """Return the sources of each run."""
+    runs: dict[str, list[AnySource]] = {}
+    for source in sources:
+        runs.setdefault(source.member.group or source.id, []).append(source)
+    return runs
+
+
+def _written(run: Iterable[AnySource]) -> float:
+    """Return when a run was written to last, in Unix time; 0 if that is unknown."""
+    return max(source.written() or 0.0 for source in run)
 
 
 def _in_history(source: AnySource) -> bool:
