@@ -160,7 +160,7 @@ def test_what_another_user_owns_is_not_read_and_runs_nothing(place, theirs):
     mark = place.parent / "ran"
     config = place / "runwatch.toml"
     config.write_text(
-        f'[channels.hook]\ntype = "webhook"\nurl = {{ command = ["touch", "{mark}"] }}\n[rules.hang]\nleast = 77\n'
+        f'[channels.hook]\ntype = "webhook"\nurl = {{ command = ["touch", "{mark}"] }}\n[rules.hang]\nleast = 7654\n'
     )
     if theirs == "link":
         config.rename(place.parent / "mine.toml")
@@ -169,9 +169,9 @@ def test_what_another_user_owns_is_not_read_and_runs_nothing(place, theirs):
     for words in (["rules", "hang"], ["formats"], ["notify", "list"]):
         done = called(*words, cwd=place)
         assert done.returncode == 0
-        assert "77" not in done.stdout
+        assert "7654" not in done.stdout
         assert "hook" not in done.stdout
         assert done.stderr.count("configuration not read") == 1
         assert str(config) in done.stderr
     assert not mark.exists()
-    assert "77" in called("rules", "hang", "--config", config, cwd=place).stdout
+    assert "7654" in called("rules", "hang", "--config", config, cwd=place).stdout

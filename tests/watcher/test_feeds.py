@@ -418,3 +418,20 @@ def test_a_log_that_rests_shows_what_its_parser_holds_back_once(tmp_path):
     assert shown.column("step").tolist()[-1] == 7
     engine.source.step(engine.take)
     assert [note for note in engine.notes if isinstance(note, wire.Provisional)] == [told]
+
+
+def test_a_log_that_can_be_read_at_its_first_look_is_seen_again(tmp_path):
+    """The engine is told at the opening that it cannot be read: nobody else may say that it can."""
+    log = tmp_path / "train.log"
+    log.write_bytes(nanochat(5))
+    engine = Engine(log)
+    engine.read()
+    aside = log.rename(tmp_path / "aside")
+    log.symlink_to(log)
+    engine.start()
+    assert engine.source.problem, "no link to itself can be opened"
+    log.unlink()
+    aside.rename(log)
+    engine.notes.clear()
+    engine.read()
+    assert [note.why for note in engine.notes if isinstance(note, wire.Sight)] == [""]

@@ -108,6 +108,8 @@ class LogSource:
         self._problem: str | None = None
         self._read = False
         """Whether the path could be read once."""
+        self._opened_blind = self._tail.problem is not None
+        """Whether it could not be read when it was opened, which the engine is told of, and no look followed."""
         self._gathered: Batch | None = None
         """History that was read and not reported yet."""
         self._recent: Batch | None = None
@@ -385,14 +387,16 @@ class LogSource:
         problem = self._tail.problem
         self._read |= problem is None
         passes = self._read and self.path.endswith("/trainer_state.json")  # with its checkpoint
-        if problem == self._problem or (problem == _GONE and passes):
+        at_first, self._opened_blind = self._opened_blind and problem is None, False
+        if (problem == self._problem and not at_first) or (problem == _GONE and passes):
             return
         if problem is not None:
             send(wire.Trouble(self.id, self._unread(problem)))
             brief = self._read and problem == _GONE
             send(wire.Sight(self.id, problem, time.time(), brief=brief))
-        elif self._problem is not None:
-            send(wire.Note(self.id, f"{self._called} can be read again", resolved=True))
+        else:
+            if self._problem is not None:
+                send(wire.Note(self.id, f"{self._called} can be read again", resolved=True))
             send(wire.Sight(self.id, "", time.time()))
         self._problem = problem
 
