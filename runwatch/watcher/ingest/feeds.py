@@ -109,7 +109,7 @@ class LogSource:
         self._read = False
         """Whether the path could be read once."""
         self._opened_blind = self._tail.problem is not None
-        """Whether it could not be read when it was opened, which the engine is told of, and no look followed."""
+        """Whether it could not be read when it was opened, as the engine knows, and no look followed."""
         self._gathered: Batch | None = None
         """History that was read and not reported yet."""
         self._recent: Batch | None = None
