@@ -34,6 +34,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "Set up": {
         "init": "Write a first configuration.",
         "notify": "Set up, list and test the channels for alerts.",
+        "prometheus": "Print rules, targets and dashboards for Prometheus and Grafana.",
         "doctor": "Show what works on this machine, and how to fix the rest.",
         "completion": "Print the completion script of a shell.",
     },
