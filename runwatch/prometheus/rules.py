@@ -14,6 +14,10 @@ from runwatch.alerts.rules.catalogue import CATALOGUE
 
 BY_RUN = "on (instance, host, run) group_left (job_id)"
 _OF_JOB = f'* {BY_RUN} runwatch_run_info{{job_id!=""}}'
+_AGE = (  # by the clock of each node, however wrong it is
+    "(runwatch_time_seconds - on (instance, host) group_right ()"
+    ' runwatch_ranks_seen_timestamp_seconds{stat="max"})'
+)
 _TITLE = (
     "{{ with printf \"runwatch_incident_title_info{incident='%s'}\" .Labels.incident | query }}"
     "{{ (. | first).Labels.title }}{{ end }}"
@@ -61,10 +65,7 @@ RECORDINGS = (
         "job_id:runwatch_rank_step_seconds:median",
         f'quantile by (job_id) (0.5, runwatch_ranks_step_seconds{{stat="median"}} {_OF_JOB})',
     ),
-    Recording(
-        "job_id:runwatch_rank_seen_timestamp_seconds:max",
-        f'max by (job_id) (runwatch_ranks_seen_timestamp_seconds{{stat="max"}} {_OF_JOB})',
-    ),
+    Recording("job_id:runwatch_rank_age_seconds:min", f"min by (job_id) ({_AGE} {_OF_JOB})"),
 )
 """Over the nodes of each job."""
 
@@ -108,8 +109,7 @@ _NODES = (
     ),
     Alert(
         "RunwatchSilentNode",
-        f'(runwatch_ranks_seen_timestamp_seconds{{stat="max"}} {_OF_JOB})'
-        f" < on (job_id) group_left () job_id:runwatch_rank_seen_timestamp_seconds:max - {SILENT}",
+        f"({_AGE} {_OF_JOB}) > on (job_id) group_left () job_id:runwatch_rank_age_seconds:min + {SILENT}",
         "no rank of job {{ $labels.job_id }} on {{ $labels.host }} writes, while others do",
         "1m",
         {"severity": "critical"},

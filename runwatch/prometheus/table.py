@@ -76,6 +76,7 @@ class Own:
 
     version: str = ""
     started: float = 0.0
+    now: float = 0.0
     runs: int = 0
     left_out: int = 0
     """Runs without series: there are too many, or they ended long ago."""
@@ -259,6 +260,7 @@ DAEMON: tuple[Metric, ...] = (
         PREFIX + "build", Kind.INFO, "1, with the version", lambda own: (((own.version,), 1.0),), ("version",)
     ),
     _gauge("start_timestamp_seconds", "Unix time at which the daemon started", lambda own: own.started),
+    _gauge("time_seconds", "the daemon's clock, in Unix time", lambda own: own.now),
     _gauge("runs", "runs that have series here", lambda own: own.runs),
     _gauge("runs_left_out", "runs without series: too many, or over for long", lambda own: own.left_out),
     _gauge("sources", "logs and directories that are read", lambda own: own.sources),

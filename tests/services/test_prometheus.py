@@ -207,6 +207,7 @@ def test_a_slow_a_behind_and_a_silent_node_are_named(tmp_path):
         series[f'runwatch_ranks_step{{{own},stat="min"}}'] = first
         series[f'runwatch_ranks_step{{{own},stat="max"}}'] = "0+10x30"
         seen = "0+60x30" if number != 1 else "0x30"
+        series[f"runwatch_time_seconds{{{own}}}"] = "0+60x30"
         series[f'runwatch_ranks_seen_timestamp_seconds{{{own},stat="max"}}'] = seen
 
     def of(number: int, severity: str, **more: str) -> dict:

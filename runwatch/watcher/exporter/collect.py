@@ -125,6 +125,7 @@ def own(server: Server, runs: int, left_out: int, took: float) -> Own:
     return Own(
         version=__version__,
         started=server.since,
+        now=server.clock.time(),
         runs=runs,
         left_out=left_out,
         sources=len(server.engine.sources),
