@@ -68,6 +68,7 @@ def test_both_servers_show_the_same_fleet(tmp_path):
         assert len(shown.runs) == 4
         assert shown.run.latest[0].metric == "train/loss"
         assert set(shown.run.charts[0].mean) == {2.5}
+        assert shown.run.charts[0].x[-1] == 9
         table = Place(tmp_path).run(
             "fleet", "--prometheus", servers[1].url, "--once", "--match", "host=~node[34]"
         )

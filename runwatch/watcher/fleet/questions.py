@@ -14,8 +14,10 @@ from runwatch.prometheus.api import Api, Series
 from runwatch.watcher.fleet.launch import Source
 from runwatch.watcher.protocol import Chart, View
 
-HISTORY = 86_400.0
-"""Seconds of the past that charts show."""
+HISTORY = 7 * 86_400.0
+"""Most seconds of the past that charts show."""
+RECENT = 300.0
+"""Least seconds: a run that has just begun."""
 MAX_POINTS = 500
 MAX_CHARTS = 16
 """Curves that are asked for in one round."""
@@ -112,7 +114,10 @@ class Questions:
         end = time.time()
         points = min(MAX_POINTS, max(2, 2 * chart.width))
         found = self._api.query_range(
-            fleet.selector(("runwatch_run_step", name), one, self._source.match), end - HISTORY, end, points
+            fleet.selector(("runwatch_run_step", name), one, self._source.match),
+            end - _length(run.row),
+            end,
+            points,
         )
         steps = [each for each in found if each.name == "runwatch_run_step"]
         values = [each for each in found if each.name == name]
@@ -122,6 +127,13 @@ class Questions:
         hosts = run.matchers()["host"]
         names = ("runwatch_gpu_.*",)
         return MachineView(gpus=fleet.gpus(run, self._all(names, {"host": hosts}))[:512])
+
+
+def _length(row: RunRow) -> float:
+    """Return for about how many seconds a run has lasted, going by its speed: what its charts show."""
+    step, rate = row.progress.step, row.progress.rate
+    seconds = 1.2 * step / rate if step and rate else HISTORY / 7
+    return min(HISTORY, max(RECENT, seconds))
 
 
 def snapshot(
