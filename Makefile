@@ -55,8 +55,9 @@ $(SERVICES): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,services]'
 	@touch $@
 
-# Taken from the path: apt-get install prometheus-alertmanager openssh-server, or ALERTMANAGER=/where/it/is
-test-services: $(SERVICES)  ## Test with real services: SMTP, Alertmanager, a strict Slack, sshd; 200 kills
+# Taken from the path: apt-get install prometheus prometheus-alertmanager victoria-metrics openssh-server, or
+# ALERTMANAGER=/where/it/is PROMETHEUS_BIN=/folder/of/the/others
+test-services: $(SERVICES)  ## Test with real services: SMTP, Prometheus, Alertmanager, a strict Slack, sshd; 200 kills
 	$(BIN)/python -m pytest -m services tests/services
 
 $(DOCS): $(STAMP)

@@ -145,6 +145,23 @@ processes share is counted once.""",
         ),
     ),
     Section(
+        "Metrics for Prometheus",
+        "exporter",
+        """A scrape of a daemon with 1,000 runs of 64 ranks each: 216,000 samples. The work is done in pieces,
+between which the fold has its turn. The baseline renders as many samples with prometheus-client, and collects
+nothing.""",
+        (
+            "scrape, 1,000 runs of 64 ranks, CPU",
+            "scrape, 1,000 runs of 64 ranks, size",
+            "scrape, 1,000 runs of 64 ranks, size in gzip",
+            "scrape, 1,000 runs of 64 ranks, longest piece of work",
+            "scrape, 1,000 runs of 64 ranks, memory added",
+            "scrape, 1,000 runs, ranks as a summary, CPU",
+            "scrape, 1,000 runs, ranks as a summary, size",
+        ),
+        needs=("prometheus_client",),
+    ),
+    Section(
         "Sampling",
         "samplers",
         """One sample a second of 8 GPUs (the driver is a fake), and of a host with a run of 21 processes.

@@ -20,6 +20,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "status": "Show the status of all runs.",
         "runs": "List the runs that were watched.",
         "attach": "Open the screen on a daemon, on this or another host.",
+        "fleet": "Open the screen on all runs that a Prometheus server knows.",
         "add": "Add paths to what the daemon watches.",
         "drop": "Remove paths from what the daemon watches.",
         "reload": "Apply a changed configuration.",
@@ -34,6 +35,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "Set up": {
         "init": "Write a first configuration.",
         "notify": "Set up, list and test the channels for alerts.",
+        "prometheus": "Print rules, targets and dashboards for Prometheus and Grafana.",
         "doctor": "Show what works on this machine, and how to fix the rest.",
         "completion": "Print the completion script of a shell.",
     },
@@ -62,6 +64,7 @@ VARIABLES = {
     "RUNWATCH_STATE": "State directory of the daemon. [default: ~/.local/state/runwatch]",
     "RUNWATCH_SLACK_WEBHOOK": "Address of an incoming webhook of Slack; wins over runwatch.toml.",
     "RUNWATCH_SSH": "Command that connects to a host for `runwatch attach`. [default: ssh]",
+    "RUNWATCH_PROMETHEUS_TOKEN": "Bearer token of `runwatch fleet`.",
     "RUNWATCH_HINTS": "0: no tips on the screen.",
     "RUNWATCH_DEBUG": "1: an internal error shows where it happened.",
     "NO_COLOR": "No colors on the screen.",

@@ -57,6 +57,7 @@ _ENVIRONMENT = """
 | `RUNWATCH_HINTS` | `0`: no tips on the screen in the first sessions |
 | `RUNWATCH_STATE` | directory of the daemon's state, socket and undelivered messages |
 | `RUNWATCH_SSH` | how `runwatch attach` reaches hosts; `ssh` by default |
+| `RUNWATCH_PROMETHEUS_TOKEN` | bearer token of `runwatch fleet` |
 | `RUNWATCH_ENGINE_LOG` | file for the errors of the engine of `tail` |
 | `RUNWATCH_DEBUG` | with any value, an internal error shows its traceback |
 | `NO_COLOR` | with any value, no colors |

@@ -28,6 +28,7 @@ from runwatch.config.locations import Keys, where_is
 from runwatch.config.sections import (
     SOURCES,
     Config,
+    MetricsConfig,
     ReportsConfig,
     ScreenConfig,
     SourcesConfig,
@@ -83,6 +84,7 @@ class _Reader:
                 for name, table in self.table(("channels",), tables.get("channels", {})).items()
             },
             routing=self.routing(tables.get("routing", {})),
+            metrics=self.metrics(tables.get("metrics", {})),
             screen=self.screen(tables.get("screen", {})),
             keys={
                 name: self.value(("keys", name), str | tuple[str, ...], given)
@@ -112,6 +114,17 @@ class _Reader:
                 meaning()
             except settings.SettingError as error:
                 raise ConfigError(str(error), self.where(section, *error.key)) from None
+
+    def metrics(self, given: object) -> MetricsConfig:
+        found = self.section(MetricsConfig, ("metrics",), given)
+        try:
+            if found.listen:
+                found.address()
+        except ValueError as error:
+            raise ConfigError(str(error), self.where("metrics", "listen")) from None
+        if found.key_file and not found.cert_file:
+            raise ConfigError("a key needs its certificate: cert_file", self.where("metrics", "key_file"))
+        return found
 
     def screen(self, given: object) -> ScreenConfig:
         found = self.section(ScreenConfig, ("screen",), given)

@@ -100,6 +100,36 @@ class ReportsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Number of GPUs of a run, if nothing else says it."""
 
 
+class MetricsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Metrics of the daemon for Prometheus: docs/fleet.md."""
+
+    listen: str = ""
+    """Address and port, such as "127.0.0.1:9464", or ":9464" for all addresses. By default none."""
+    token: Secret = Secret()
+    """What a scraper has to send as `Authorization: Bearer`."""
+    cert_file: str = ""
+    """Certificate for HTTPS, in PEM, with its chain."""
+    key_file: str = ""
+    """Its private key, if it is in another file."""
+    host: str = ""
+    """Value of the label `host`. By default the name of this machine."""
+    job: str = ""
+    """Value of the label `job_id` of runs for which neither SLURM nor torchrun has one."""
+    ranks: Literal["all", "summary"] = "all"
+    """Which ranks have series: "all", or with "summary" only those that differ most."""
+    runs: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1000
+    """Most runs with series; the most urgent go first."""
+    ended: Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)] = 900.0
+    """Seconds for which a run that has ended keeps its series."""
+
+    def address(self) -> tuple[str | None, int]:
+        """Return host and port to listen on; None is all addresses. Raises ValueError."""
+        host, colon, port = self.listen.rpartition(":")
+        if not (colon and port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            raise ValueError('not an address and a port, such as "127.0.0.1:9464"')
+        return host.removeprefix("[").removesuffix("]") or None, int(port)
+
+
 class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the screen looks."""
 
@@ -128,6 +158,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     channels: dict[str, ChannelConfig] = {}
     """The section [slack] is one more channel."""
     routing: RoutingConfig = RoutingConfig()
+    metrics: MetricsConfig = MetricsConfig()
     screen: ScreenConfig = ScreenConfig()
     keys: dict[str, str | tuple[str, ...]] = {}
     """Keys of the screen by action, such as zoom = "f5"; `?` on the screen lists the actions."""
@@ -150,7 +181,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def secrets(self) -> Iterator[Secret]:
         """Yield all secrets that are set."""
-        for section in (*self.everyone().values(), self.alerts):
+        for section in (*self.everyone().values(), self.alerts, self.metrics):
             yield from secrets(section)
 
     def ruleset(self) -> Ruleset:

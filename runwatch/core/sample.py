@@ -66,6 +66,8 @@ class Process(msgspec.Struct, frozen=True):
     """CUDA_VISIBLE_DEVICES when it was started; None if not set."""
     waits: str = ""
     """What a process that does not run waits for, as far as the kernel shows it: "read of /data/x.tar"."""
+    job: str = ""
+    """What its launcher calls the run on all its nodes; "" if it does not say."""
 
 
 class Processes(msgspec.Struct, frozen=True, tag="processes"):

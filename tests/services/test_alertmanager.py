@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Alertmanager is inst
 class Manager:
     """One process with a webhook as its only receiver."""
 
-    def __init__(self, directory, hook: str) -> None:
+    def __init__(self, directory, hook: str, *more: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
@@ -37,7 +37,7 @@ class Manager:
         )
         self._command = [
             PROGRAM, f"--config.file={config}", f"--storage.path={directory}/data",
-            f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=",
+            f"--web.listen-address=127.0.0.1:{port}", *(more or ["--cluster.listen-address="]),
         ]  # fmt: skip
         self.start()
 

@@ -40,7 +40,8 @@ class _Stay(HTTPRedirectHandler):
         return None
 
 
-_opener = build_opener(_Stay)
+opener = build_opener(_Stay)
+"""Follows no redirect."""
 
 
 Understand = Callable[[str], Outcome]
@@ -105,7 +106,7 @@ def post(
 
 
 def _ask(request: Request, timeout: float) -> str:
-    with _opener.open(request, timeout=timeout) as answer:
+    with opener.open(request, timeout=timeout) as answer:
         return _read(answer, time.monotonic() + timeout)
 
 

@@ -17,6 +17,7 @@ from runwatch.core.notice import Notice
 from runwatch.watcher.daemon import logs
 from runwatch.watcher.daemon.lock import Lock
 from runwatch.watcher.daemon.systemd import Manager
+from runwatch.watcher.exporter.exporter import Exporter
 from runwatch.watcher.ingest import open_file_limit
 from runwatch.watcher.service import sockets
 from runwatch.watcher.service.connection import CHUNK
@@ -51,6 +52,7 @@ class _Daemon:
         self._assignment, self._state, self._lock = assignment, state, lock
         self._manager = Manager()
         self._server: Server
+        self._exporter: Exporter
         self._door: asyncio.Server | None = None
         self._place = Path()
         self._identity: tuple[int, int] = (0, 0)
@@ -67,6 +69,8 @@ class _Daemon:
             write = f"under [watch] in {told}" if told else "into a configuration: runwatch init"
             raise EngineError("nothing to watch", "", f"give log files or directories, or put them {write}")
         await self._open()
+        self._exporter = Exporter(server)
+        self._exporter.follow()
         loop.add_signal_handler(signal.SIGTERM, self._stop, "SIGTERM")
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
         loop.add_signal_handler(signal.SIGHUP, self._begin, self._reload)
@@ -79,6 +83,7 @@ class _Daemon:
         await server.stopped.wait()
         logs.tell("stop", "delivering due messages")
         self._manager.stopping()
+        self._exporter.close()
         self._close()
         await working
         logs.tell("stop", "ended")
@@ -102,7 +107,8 @@ class _Daemon:
             f"alerts go to {where}" if where else "no channel is configured: alerts are only shown on screen"
         )
         blind = "" if self._server.heard.is_set() else "; no log could be read yet: see runwatch status"
-        return f"watching {paths} ({config.path or 'no configuration file'}); {sends}{blind}"
+        metrics = f"; metrics on {self._exporter.address}" if self._exporter.address else ""
+        return f"watching {paths} ({config.path or 'no configuration file'}); {sends}{metrics}{blind}"
 
     def _status(self) -> str:
         groups = self._server.engine.groups.values()
@@ -154,6 +160,7 @@ class _Daemon:
         if now - self._looked < EVERY or self._server.stopped.is_set():
             return
         self._looked = now
+        self._exporter.follow()
         if not self._ours():
             self._server.stopped.set()
         elif not self._there():

@@ -198,9 +198,9 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
     rows: list[RunRow] = []
     picked: tuple[Shown, WatchedRun | None, Run] | None = None
     best: tuple[object, ...] = ()
-    former = _former(shown)
-    for item, watched, run in _entries(shown):
-        if run.id in former:
+    stages = former(shown)
+    for item, watched, run in entries(shown):
+        if run.id in stages:
             picked = (item, watched, run) if view.run == run.id else picked
             continue
         row = run_row(item.group, watched, run, now, item.trend(run, view.trends), reading=item.reading(now))
@@ -215,15 +215,15 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
 
 def rows(shown: Sequence[Shown], now: float) -> list[RunRow]:
     """Return one line for each run at Unix time `now`."""
-    former = _former(shown)
+    stages = former(shown)
     return [
         run_row(item.group, watched, run, now, reading=item.reading(now))
-        for item, watched, run in _entries(shown)
-        if run.id not in former
+        for item, watched, run in entries(shown)
+        if run.id not in stages
     ]
 
 
-def _former(shown: Sequence[Shown]) -> set[str]:
+def former(shown: Sequence[Shown]) -> set[str]:
     """Return the ids of the stages of pipelines that others followed: they are no runs of their own."""
     return {stage.run.id for item in shown for each in pipelines(item.group) for stage in each.stages[:-1]}
 
@@ -237,7 +237,8 @@ def _newest(rows: Sequence[RunRow]) -> Sequence[RunRow]:
     return [row for row in rows if row.id in kept]
 
 
-def _entries(shown: Sequence[Shown]) -> Iterator[tuple[Shown, WatchedRun | None, Run]]:
+def entries(shown: Sequence[Shown]) -> Iterator[tuple[Shown, WatchedRun | None, Run]]:
+    """Yield every run that there is something to show of; a preview takes the place of its fold."""
     anything = any(item.group.runs or item.preview for item in shown)
     for item in shown:
         if anything and item.quiet:
@@ -314,7 +315,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         latest=tuple(one_series.latest(run, repeats, name) for name in list(run.series)[:MAX_METRICS]),
         charts=tuple(one_series.columns(run, repeats, chart) for chart in view.charts),
         marks=tuple(_marks(watched, run, spoils)),
-        ranks=_ranks(run, group.machine, now),
+        ranks=rank_rows(run, group.machine, now),
         incidents=stage_view.incidents(shown.group, watched)[:MAX_INCIDENTS],
         checkpoints=checkpoint_view.rows(
             run, now, MAX_CHECKPOINTS if view.details else FEW_CHECKPOINTS, spoils
@@ -370,7 +371,7 @@ def _size(run: Run) -> dict[str, str]:
     return {said: run.about[name] for name, said in named.items() if name in run.about}
 
 
-def _ranks(run: Run, machine: Machine, now: float) -> tuple[RankRow, ...]:
+def rank_rows(run: Run, machine: Machine, now: float) -> tuple[RankRow, ...]:
     """Return the ranks, also those of which only a process is known; one rank has none to compare with."""
     places = machine_view.places(machine, now)
     # Ranks that a log names by their node are not those of the processes' environment.

@@ -240,6 +240,15 @@ def _job(scan: _Scan, pid: int) -> tuple[str, ...]:
     return tuple(f"{name}={environ[name]}" for name in _JOB if name in environ)
 
 
+def _job_id(environ: Mapping[str, str]) -> str:
+    """Return what a launcher calls a run on all its nodes; "" if it does not say."""
+    job, rendezvous = environ.get("SLURM_JOB_ID", ""), environ.get("TORCHELASTIC_RUN_ID", "")
+    address, port = environ.get("MASTER_ADDR", ""), environ.get("MASTER_PORT", "")
+    here = not address or address == "localhost" or address.startswith("127.") or address == "::1"
+    meeting = "" if here else f"{address}:{port}"
+    return text.plain(job or (rendezvous if rendezvous != "none" else "") or meeting, 100)
+
+
 def _below(scan: _Scan, roots: Iterable[int]) -> set[int]:
     """Return the roots and all their descendants, without this process and those that watch with it."""
     found, waiting, ours = set[int](), list(roots), {os.getpid()}
@@ -337,7 +346,8 @@ def _above(scan: _Scan, leaders: Iterable[int]) -> set[int]:
 
 def _process(scan: _Scan, pid: int, role: Role, place: _Place) -> Linked:
     stat = scan.table[pid]
-    devices = scan.environ(pid).get("CUDA_VISIBLE_DEVICES")
+    environ = scan.environ(pid)
+    devices = environ.get("CUDA_VISIBLE_DEVICES")
     return Linked(
         stat,
         Process(
@@ -351,6 +361,7 @@ def _process(scan: _Scan, pid: int, role: Role, place: _Place) -> Linked:
             local_rank=place.local,
             world_size=place.size,
             gpus=None if devices is None else tuple(filter(None, map(str.strip, devices.split(",")))),
+            job=_job_id(environ) if role == "rank" else "",
         ),
     )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from runwatch.alerts.incidents.incidents import Change
@@ -42,6 +44,18 @@ class Listener(Protocol):
         """Take note that a worker found nothing to watch."""
 
 
+@dataclass(slots=True)
+class Load:
+    """How much work the fold had since the start."""
+
+    lines: int = 0
+    unrecognized: int = 0
+    batches: int = 0
+    errors: int = 0
+    seconds: float = 0.0
+    """CPU time."""
+
+
 class Intake:
     """Which sources there are, and what of them is shown."""
 
@@ -55,6 +69,7 @@ class Intake:
         self.shown = {key: Shown.kept(group) for key, group in engine.groups.items()}
         self.places = keeper.paths()
         """Group -> source -> where it is, as the system spells it."""
+        self.load = Load()
         self._now = 0.0
         """Unix time at which the newest message came."""
         self._handlers = {
@@ -78,15 +93,18 @@ class Intake:
         """
         self.heard.set()
         self._now = now
+        begun = time.thread_time()
         source = getattr(message, "source", "")
         known = not source or source in self._engine.sources  # else the last words of a worker
         try:
             if known or isinstance(message, wire.Opened):
                 self._handlers[type(message)](message)  # type: ignore[operator]  # each takes its own
         except Exception as error:  # whatever it was, watching the other sources must continue
+            self.load.errors += 1
             self._listener.notice(
                 f"a batch could not be taken in, its part is missing: {type(error).__name__}: {error}"
             )
+        self.load.seconds += time.thread_time() - begun
         if not isinstance(message, wire.Beat):
             self._listener.wake()
 
@@ -130,6 +148,9 @@ class Intake:
         self.opened.set()
 
     def _read(self, message: wire.Read) -> None:
+        self.load.batches += 1
+        self.load.lines += message.batch.lines
+        self.load.unrecognized += message.batch.unparsed
         all_in = self._shown(message.source).read(message.source, message.left)
         self._keeper.took(message)
         changes = self._engine.fold(

@@ -132,6 +132,10 @@ class Notifier:
             self._begun.clear()
         self._outbox.post(posts, self._lifecycle.changes())
 
+    def queued(self) -> int:
+        """Return how many messages wait to be delivered."""
+        return 0 if self._outbox is None else self._outbox.left()
+
     def attach(self, run_id: str, name: str, file: str, key: str, now: float) -> None:
         """Have channels upload the report of a run that ended; `key` names that end.
 

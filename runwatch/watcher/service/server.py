@@ -98,7 +98,7 @@ class Server:
         owed = self.keeper.restore(self.paths, self.since)
         self._intake = Intake(self.engine, self.keeper, self)
         self.opened, self.heard = self._intake.opened, self._intake.heard
-        self.shown = self._intake.shown
+        self.shown, self.load = self._intake.shown, self._intake.load
         self._silences: Silences = self.store or InMemory()
         self._reports = self._open_reports()
         self.notifier = self._notify()
