@@ -163,16 +163,18 @@ def signs(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
 
 def _findings(rows: Iterable[IncidentRow]) -> list[tuple[str, str]]:
     """Return what was found with its severity; what was found again is counted."""
-    found: dict[tuple[str, str], list[IncidentRow]] = {}
+    found: dict[tuple[str, str | None, str], list[IncidentRow]] = {}
     for row in rows:
-        found.setdefault((row.title, row.severity), []).append(row)
-    return [(_finding(same), severity) for (_, severity), same in found.items()]
+        found.setdefault((row.rule, row.metric or row.title, row.severity), []).append(row)
+    return [(_finding(same), severity) for (*_, severity), same in found.items()]
 
 
 def _finding(same: Sequence[IncidentRow]) -> str:
     row = same[0]
     where = f" ({words.step(row.step)})" if row.step is not None and "step" not in row.title else ""
     times = f", {len(same)} times" if len(same) > 1 else ""
+    if times and same[-1].step not in (None, row.step):
+        times += f", the last at {words.step(same[-1].step)}"
     over = ", resolved since" if all(each.state == "resolved" for each in same) else ""
     return f"{row.title[:1].upper()}{row.title[1:]}{where}{times}{over}."
 
@@ -189,7 +191,8 @@ def _good(analysis: Analysis) -> list[str]:
         said.append(f"The loss fell from {first} to {last}, by {numbers.percent(shape.fell)} (medians).")
     if validation is not None and validation.last == validation.best and validation.curve.summary.count > 2:
         metric = validation.curve.metric
-        said.append(f"The last {words.name(metric)}, {words.value(metric, validation.last)}, is the best.")
+        same = "the best" if validation.last_step == validation.best_step else "as good as the best"
+        said.append(f"The last {words.name(metric)}, {words.value(metric, validation.last)}, is {same}.")
     found = analysis.schedule
     if found is not None and found.kind not in ("irregular", "unclear"):
         said.append(f"The learning rate follows a known schedule: {found.name}.")

@@ -180,7 +180,8 @@ def _validated(analysis: Analysis, main: Validation) -> list[str]:
         many = words.count(main.after_best, "evaluation")
         said.append(f"{many} followed the best one; the last is {worse} worse.")
     elif main.last == main.best:
-        said.append("The last evaluation is the best one.")
+        same = "the best one" if main.last_step == main.best_step else "as good as the best one"
+        said.append(f"The last evaluation is {same}.")
     first, last = main.first_gap, main.last_gap
     if last is not None:
         side = "above" if last.size >= 0 else "below"
