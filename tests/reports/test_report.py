@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from runwatch.reports.sections.words import value
 from runwatch.watcher.engine import check
 
 from ..cli.command import called
@@ -277,3 +278,10 @@ def test_a_warm_up_is_stated_where_its_decay_has_just_begun(tmp_path: Path) -> N
     said = _said(_sections(_report("warm.log", "--json", cwd=tmp_path))["learning_rate"])
     assert "Schedule: warm-up, then unclear" in said
     assert "It rose linearly to its peak of 1.00e-3 at step 200." in said.replace("1e-3", "1.00e-3")
+
+
+@pytest.mark.parametrize(
+    ("metric", "shown"), [("gpu/0/memory_util", "50.0%"), ("gpu/0/util", "50.0%"), ("memory", "0.500")]
+)
+def test_a_share_of_memory_is_a_share_and_no_size(metric: str, shown: str) -> None:
+    assert value(metric, 0.5) == shown
