@@ -6,6 +6,7 @@ import os
 import time as system
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from runwatch.watcher.sources.compressed import blocks
 
 BLOCK = 2 << 20
 FIRST = 256 << 10
-"""Bytes that a survey reads at once: few, so that the first are soon known."""
+"""Bytes that a survey reads first: few, so that they are soon known."""
 MOST = 1 << 20
 """Records that are placed: of more, every second, every fourth and so on."""
 Floats = NDArray[np.float64]
@@ -80,12 +81,12 @@ class Survey:
         except OSError as error:
             raise SourceError("cannot read", path, error.strerror or str(error)) from error
         self._written, self._length = status.st_mtime, status.st_size
-        self._blocks = blocks(path, FIRST)
+        self._blocks, self._many = blocks(path, FIRST), max(1, BLOCK // FIRST)
 
     def advance(self) -> None:
         """Look through another block. Raises SourceError."""
         try:
-            data = next(self._blocks, b"")
+            data = b"".join(islice(self._blocks, self._many if self._size else 1))
         except OSError as error:
             raise SourceError("cannot read", self._path, error.strerror or str(error)) from error
         batch = self._parser.feed(data) if data else self._parser.flush()
