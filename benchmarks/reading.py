@@ -120,11 +120,10 @@ def at_rest(path: str, place: str) -> Iterator[Row]:
     exports = {"CSV": "a.csv", "JSON lines": "a.jsonl", "event files": "tb"}
     if importlib.util.find_spec("pyarrow") is not None:
         exports["Parquet"] = "a.parquet"
-    bars = {"CSV": 2.5, "JSON lines": 3.5}  # of files of 0.9 and 1.9 GB, most is the writing
     for name, file in exports.items():
         flags = ("--as", "tensorboard") if name == "event files" else ()
         took, memory = child("export", path, *flags, "-o", f"{place}/{file}")
-        yield Row(f"export as {name}, CPU", took, "check", base, bar=bars.get(name, 2.0))
+        yield Row(f"export as {name}, CPU", took, "check", base, bar=2.0)
         yield limit(f"export as {name}, peak memory", memory, 250, "MB")
     took, memory = child("report", path, "-o", f"{place}/r.html")
     yield Row("report, CPU", took, "check", base, bar=2.0)

@@ -14,7 +14,8 @@ VIEWS = {
     "checkpoints": "6", "config": "7", "help": "1 ?",
 }  # fmt: skip
 """The keys that show each view."""
-SHOWN = {view: rf"\[{key}" for view, key in VIEWS.items()} | {"help": "─ help "}
+_BRIEF = dict(zip("01234567", ("All", "Run", "Met", "Rank", "Log", "Alert", "Ckpt", "Cfg"), strict=True))
+SHOWN = {view: rf"\[({key}|{_BRIEF.get(key)})" for view, key in VIEWS.items()} | {"help": "─ help "}
 """What is on the screen when the view is."""
 AFTER = {"help": "esc"}
 """The keys that leave it."""

@@ -444,11 +444,13 @@ class Replay(msgspec.Struct, frozen=True):
     speed: float | None
     """Seconds of the run in one second; None: as fast as possible."""
     state: str
-    """playing, paused, seeking, searching (for the next incident), or ended."""
+    """playing, paused, seeking, searching (for the next incident), reading (what comes next), or ended."""
     basis: str
     """What its times are from."""
     incidents: tuple[float, ...] = ()
     """When incidents began, as far as it was played at any time."""
+    share: float = 1.0
+    """How much of it was read: below 1.0 its end is not known, and its times are not certain."""
 
 
 class Silenced(msgspec.Struct, frozen=True):

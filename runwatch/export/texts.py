@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, islice
+from collections.abc import Callable, Sequence
 from math import isnan
 from typing import IO
 
+import msgspec
 import numpy as np
 
 from runwatch.export.values import COLUMNS, KINDS, Floats, Values
@@ -35,8 +35,8 @@ class Csv:
         rank, node = ("" if number is None else str(number) for number in (values.rank, values.node))
         head = _quoted(values.run, str(values.stage), values.source, rank, node)
         begins = [f"{head},{kind},{_quoted(name)}," for kind in KINDS for name in values.names]
-        records = [f"{s},{e},{t},{n}," for s, e, t, n in zip(*_columns(values, ""), strict=True)]
-        _put(self._file, values, begins, records, map(repr, values.value.tolist()), "\n")
+        records = [f"{s},{e},{t},{n}," for s, e, t, n in zip(*_columns(values, "", repr), strict=True)]
+        _put(self._file, values, begins, records, _numbers(values.value, "nan", repr), "\n")
 
     def close(self) -> None:
         """End the file."""
@@ -57,20 +57,17 @@ class JsonLines:
     def write(self, values: Values) -> None:
         """Append values."""
         given = (values.run, values.stage, values.source, values.rank, values.node)
-        head = json.dumps(dict(zip(COLUMNS, given, strict=False)), ensure_ascii=False)[:-1]
+        head = _text(dict(zip(COLUMNS, given, strict=False)))[:-1]
         begins = [
-            f'{head}, "kind": "{kind}", "metric": {json.dumps(name, ensure_ascii=False)}, '
+            f'{head},"kind":"{kind}","metric":{_text(name)},"step":'
             for kind in KINDS
             for name in values.names
         ]
         records = [
-            f'"step": {s}, "epoch": {_finite(e)}, "time": {t}, "line": {n}, "value": '
-            for s, e, t, n in zip(*_columns(values, "null"), strict=True)
+            f'{s},"epoch":{e},"time":{t},"line":{n},"value":'
+            for s, e, t, n in zip(*_columns(values, "null", _finite), strict=True)
         ]
-        texts: Iterable[str] = map(repr, values.value.tolist())
-        if not np.isfinite(values.value).all():
-            texts = map(_finite, texts)
-        _put(self._file, values, begins, records, texts, "}\n")
+        _put(self._file, values, begins, records, _numbers(values.value, '"NaN"', _finite), "}\n")
 
     def close(self) -> None:
         """End the file."""
@@ -82,38 +79,64 @@ def _put(
     values: Values,
     begins: Sequence[str],
     records: Sequence[str],
-    numbers: Iterable[str],
+    numbers: Sequence[str],
     end: str,
 ) -> None:
     """Write a line for each value: how it begins by its kind and metric, its record, the number and `end`."""
-    begins = [end + begin for begin in begins]
-    first = map(begins.__getitem__, (values.kind * len(values.names) + values.metric).tolist())
-    middle = map(records.__getitem__, values.record.tolist())
-    lines = zip(first, middle, numbers, strict=True)
+    first = np.array([end + begin for begin in begins], object)[
+        values.kind * len(values.names) + values.metric
+    ]
+    middle = np.array(records, object)[values.record]
     cut = len(end)
-    while text := "".join(chain.from_iterable(islice(lines, _LINES))):
-        file.write(memoryview(text.encode("utf-8", "replace"))[cut:])
+    for at in range(0, len(values), _LINES):
+        here = slice(at, at + _LINES)
+        pieces = [""] * (3 * len(first[here]))
+        pieces[0::3], pieces[1::3], pieces[2::3] = first[here].tolist(), middle[here].tolist(), numbers[here]
+        file.write(memoryview("".join(pieces).encode("utf-8", "replace"))[cut:])
         cut = 0
     file.write(end.encode())
 
 
-def _columns(values: Values, nothing: str) -> tuple[Iterable[str], ...]:
-    """Return step, epoch, time and line of each record as texts; what the log does not print is `nothing`."""
-    first = values.first
-    columns = (values.step, _count), (values.epoch, repr), (values.time, repr), (values.line, _count)
-    return tuple(_texts(column[first], write, nothing) for column, write in columns)
+def _columns(values: Values, nothing: str, odd: Callable[[float], str]) -> tuple[Sequence[str], ...]:
+    """Return step, epoch, time and line of each record as texts; see `_numbers`."""
+    step, epoch, time, line = (
+        column[values.first] for column in (values.step, values.epoch, values.time, values.line)
+    )
+    return (
+        _counts(step, nothing, odd),
+        _numbers(epoch, nothing, odd),
+        _numbers(time, nothing, odd),
+        _counts(line, nothing, odd),
+    )
 
 
-def _texts(column: Floats, write: Callable[[float], str], nothing: str) -> Iterable[str]:
-    return (nothing if isnan(number) else write(number) for number in column.tolist())
+def _counts(column: Floats, nothing: str, odd: Callable[[float], str]) -> Sequence[str]:
+    """Return numbers, most of them whole, as texts; see `_numbers`."""
+    whole = np.abs(column) < 1 << 53
+    whole[whole] = column[whole] % 1 == 0
+    if not whole.all():
+        texts = _numbers(column, nothing, odd)
+        return [str(int(x)) if w else text for w, x, text in zip(whole, column, texts, strict=True)]
+    return list(map(str, column.astype(np.int64).tolist()))
 
 
-def _count(number: float) -> str:
-    return str(int(number)) if number.is_integer() else repr(number)
+def _numbers(column: Floats, nothing: str, odd: Callable[[float], str]) -> Sequence[str]:
+    """Return the shortest texts with the bits of numbers: of NaN `nothing`, of infinities what `odd` says."""
+    if np.isnan(column).all():
+        return [nothing] * len(column)
+    texts = msgspec.json.encode(column.tolist())[1:-1].decode().split(",")
+    for at in np.flatnonzero(~np.isfinite(column)).tolist():
+        texts[at] = nothing if isnan(column[at]) else odd(float(column[at]))
+    return texts
 
 
-def _finite(number: str) -> str:
-    return _NOT_FINITE.get(number, number)
+def _text(value: object) -> str:
+    """Return a value as JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _finite(number: float) -> str:
+    return _NOT_FINITE[repr(number)]
 
 
 def _quoted(*cells: str) -> str:

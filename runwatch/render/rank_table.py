@@ -107,7 +107,7 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
         ),
         _Column("GPU", 5, 6, _placed(lambda place: ",".join(place.gpus))),
         _Column(busy, 5, 4, _placed(_busy), warm("gpu")),
-        _Column("GPU memory", 12, 8, _placed(_memory)),
+        _Column("GPU memory", 13, 8, _placed(_memory)),
         _Column(
             "temp", 5, 7, _placed(lambda place: _known(_degrees, place.temperature)),
             _placed(lambda place: ranks.plain(heat.temperature(place.temperature))),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from runwatch.alerts.rules.common.roles import REWARD, role
 from runwatch.core.metrics import (
     GRAD_NORM,
     LEARNING_RATE,
@@ -28,6 +29,8 @@ from runwatch.reports.timeline import Course, StepTimes, course, step_times
 _EVALUATIONS = ("val/", "test/", "eval/")
 _SCHEDULE = re.compile(r"(?i)(?:^|[./])(?:lr_?)?(?:scheduler|schedule|decay)_?(?:type|style|name)?$")
 """Settings that name the schedule of the learning rate."""
+_WHOLE = re.compile(r"map[_ ]?50[-_:]?(?:0?\.)?95|fitness$|/map$|f1$", re.IGNORECASE)
+"""Scores that judge as a whole what precision and recall judge in part."""
 _NEAR = 8
 """Values of the training loss before an evaluation that it is compared with."""
 
@@ -91,6 +94,8 @@ class Analysis:
     schedule: Schedule | None
     gradient: Curve | None
     validation: Validation | None
+    reward: Curve | None
+    """What episodes or replies earned."""
     course: Course | None
     times: StepTimes | None
     configured: str = ""
@@ -125,6 +130,7 @@ def analyze(stage: StageEvidence, facts: Facts) -> Analysis:
         schedule=recognize(rate) if rate is not None else None,
         gradient=stage.curves.get(GRAD_NORM),
         validation=_validation(stage),
+        reward=next((curve for name, curve in stage.curves.items() if role(name) == REWARD), None),
         course=course(stage),
         times=step_times(stage),
         configured=next((text for name, text in facts.settings.items() if _SCHEDULE.search(name)), ""),
@@ -154,7 +160,14 @@ def evaluations(stage: StageEvidence) -> dict[str, Curve]:
         and curve.summary.count > curve.summary.nonfinite
     }
     return dict(
-        sorted(found.items(), key=lambda each: (each[0] not in (VAL_LOSS, VAL_BPB), not goal(each[0])))
+        sorted(
+            found.items(),
+            key=lambda each: (
+                each[0] not in (VAL_LOSS, VAL_BPB),
+                not goal(each[0]),
+                not _WHOLE.search(each[0]),
+            ),
+        )
     )
 
 

@@ -44,6 +44,7 @@ def _sections(run: RunEvidence, analyses: tuple[Analysis, ...], options: Options
 def _of_stage(run: RunEvidence, analysis: Analysis, options: Options) -> Iterator[Section | None]:
     yield origin.when(analysis)
     yield learning.loss(analysis)
+    yield learning.reward(analysis)
     yield learning.validation(analysis)
     yield learning.learning_rate(analysis)
     yield learning.gradient(analysis)

@@ -69,7 +69,7 @@ class Schedule:
     def name(self) -> str:
         """The kind in words, with its warm-up."""
         if self.kind in ("irregular", "unclear", "warm-up"):
-            return self.kind
+            return f"warm-up, then {self.kind}" if self.kind == "unclear" and self.warmup else self.kind
         parts = ["warm-up"] if self.warmup else []
         if self.held_until == self.held_until and self.kind not in ("constant", "step", "warm restarts"):
             parts += ["stable"]

@@ -46,6 +46,29 @@ def test_a_loss_of_both_signs_is_not_judged():
 # -- nonfinite -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("metric", "says"),
+    [
+        ("perf__tokens_per_sec", "how the program measures it"),
+        ("perf__step_time", "how the program measures it"),
+        ("train__samples_per_second", "how the program measures it"),
+        ("train__tokens_seen", "how the program measures it"),
+        ("perf__mfu", "how the program measures it"),
+        ("train__learning_rate", "Check the schedule"),
+        ("train__accuracy", "Check how it is computed"),
+        ("val__ce", "Check how it is computed"),
+        ("train__grad_norm", "gradient clipping"),
+        ("train__aux_loss", "gradient clipping"),
+    ],
+)
+def test_the_advice_for_a_nan_fits_the_metric(metric, says):
+    values = np.linspace(2.0, 1.0, 400)
+    values[300] = np.nan
+    (finding, *_) = Log(**{metric: values}).judge(NonFinite())
+    assert finding.severity is Severity.WARNING
+    assert says in finding.advice
+
+
 def test_a_nan_loss_is_critical_at_its_first_step():
     log = healthy()
     log.columns[LOSS][500:] = np.nan

@@ -236,7 +236,7 @@ def test_facts_follow_their_files(tmp_path):
         "report/base-model-training.md",
         "meta_000500.json",
     }
-    assert told["meta_000500.json"] == {"step": "500", "user_config/run": "x"}
+    assert told["meta_000500.json"] == {"summary.checkpoint.step": "500", "user_config/run": "x"}
     put(tmp_path / "config.yaml", b"lr: 0.25\n", now=101)
     os.unlink(tmp_path / "run_manifest.json")
     again = source.look()

@@ -39,6 +39,13 @@ def test_what_stands_beside_a_log_tells_of_the_same_run(tmp_path):
     assert set(below(tmp_path)) == {log, alone}
 
 
+def test_a_text_picture_of_a_screen_that_shows_a_log_is_no_log(tmp_path):
+    rows = "".join(f"│ {line:<70}│\n" for line in STEPS.splitlines())
+    log = write(tmp_path / "train.log")
+    write(tmp_path / "docs/pictures/logs-80x24.txt", f"▶ RUNNING demo\n╭─ log ─╮\n{rows}╰───────╯\nq Quit\n")
+    assert below(tmp_path) == [log]
+
+
 def test_the_log_of_a_process_is_found_wherever_it_is(tmp_path):
     log = tmp_path / "far/train.log"
     log.parent.mkdir()

@@ -6,11 +6,13 @@ import asyncio
 import os
 import socket
 import time
+from contextlib import asynccontextmanager
 
 import pytest
 
 from runwatch.config.sections import Config
 from runwatch.watcher import protocol
+from runwatch.watcher.replay import timeline
 from runwatch.watcher.replay.opening import opened
 from runwatch.watcher.replay.server import ReplayServer
 from runwatch.watcher.service.client import Client
@@ -46,15 +48,22 @@ class Screen:
 
 @pytest.fixture
 async def screen(tmp_path):
-    session = opened(str(log_of(tmp_path, stamped(200, 120))), Config(), None)
+    async with screen_of(opened(str(log_of(tmp_path, stamped(200, 120))), Config(), None), 0.1) as screen:
+        yield screen
+
+
+@asynccontextmanager
+async def screen_of(session, speed):
     ours, theirs = socket.socketpair()
-    server = ReplayServer(session, Config(), 0.1, Assignment((b"train.log",), socket=0))
+    server = ReplayServer(session, Config(), speed, Assignment((b"train.log",), socket=0))
     tasks = [asyncio.create_task(server.serve(ours)), asyncio.create_task(server.run())]
     client = await Client.connect(theirs)
     client.show(protocol.View(interval=0.02))
-    yield Screen(client)
-    await client.close()
-    await asyncio.gather(*tasks)
+    try:
+        yield Screen(client)
+    finally:
+        await client.close()
+        await asyncio.gather(*tasks)
 
 
 async def test_it_plays_seeks_and_pauses(screen):
@@ -94,6 +103,53 @@ async def test_the_speed_changes_within_bounds_and_the_rest_is_refused(screen):
     assert "1e+06 times" in answer.message
     for action, amount in (("dance", 1.0), ("speed", -1.0)):
         assert isinstance(await screen.ask(action, amount), protocol.Refused)
+
+
+@pytest.mark.parametrize("line", ["[{when}] step {i} loss {loss}\n", "step {i} loss {loss}\n"])
+async def test_it_plays_before_the_log_was_read_whole(tmp_path, monkeypatch, line):
+    """The times of the second log are known only when its last line was read: then it plays on from there."""
+    monkeypatch.setattr(timeline, "FIRST", 1024)
+    text = "".join(
+        line.format(when=f"2026-01-05 10:{i // 60:02d}:{i % 60:02d}", i=i, loss="nan" if i >= 120 else 0.5)
+        for i in range(1, 201)
+    )
+    whole = opened(str(log_of(tmp_path, text)), Config(), None)
+    begun = opened(whole._found.path, Config(), None, whole=False)
+    assert 0 < begun.share < 1.0
+    reading, held = timeline.Survey.advance, [True]
+    monkeypatch.setattr(timeline.Survey, "advance", lambda survey: held[0] or reading(survey))
+    async with screen_of(begun, 1.0) as screen:
+        shown = await screen.until(lambda s: s.run is not None and s.run.progress.step)
+        assert shown.replay.share < 1.0
+        assert shown.replay.state == "playing"
+        assert "reading" in (await screen.ask("share", 0.5)).message
+        assert (await screen.ask("speed", 1e6)).message
+        shown = await screen.until(lambda s: s.replay.state == "reading")  # all that it knows is played
+        step, incidents = shown.run.progress.step, shown.run.incidents
+        assert 1 < step < 100
+        assert not incidents
+        await screen.ask("pause")
+        held[0] = False
+        shown = await screen.until(lambda s: s.replay.share == 1.0 and s.replay.state == "paused")
+        assert (shown.replay.first, shown.replay.last) == (whole.first, whole.last)
+        assert step <= shown.run.progress.step <= step + 1  # half of a record was read too
+        await screen.ask("incident")
+        shown = await screen.until(lambda s: s.replay.state == "paused" and s.run.incidents)
+        assert 120 <= shown.run.progress.step <= 125
+
+
+async def test_the_next_incident_is_searched_when_the_log_was_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(timeline, "FIRST", 1024)
+    begun = opened(str(log_of(tmp_path, stamped(200, 120))), Config(), None, whole=False)
+    reading, held = timeline.Survey.advance, [True]
+    monkeypatch.setattr(timeline.Survey, "advance", lambda survey: held[0] or reading(survey))
+    async with screen_of(begun, 1.0) as screen:
+        await screen.until(lambda s: s.run is not None)
+        await screen.ask("incident")
+        await screen.until(lambda s: s.replay.state == "reading")
+        held[0] = False
+        shown = await screen.until(lambda s: s.replay.state == "paused")
+        assert [row.rule for row in shown.run.incidents] == ["nonfinite"]
 
 
 async def test_a_live_engine_is_no_replay(tmp_path):

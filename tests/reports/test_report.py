@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from runwatch.reports.sections.words import value
+from runwatch.watcher.engine import check
+
 from ..cli.command import called
 from .logs import cosine, stamped, trained
 
@@ -209,3 +212,76 @@ def test_a_name_that_there_is_not(log: Path, tmp_path: Path) -> None:
     done = called("report", log, "--run", "other", cwd=tmp_path, env={})
     assert done.returncode == 2
     assert "no such run: other: there is seven" in done.stderr
+
+
+def test_a_checkpoint_that_is_saved_after_its_evaluation_has_that_step(tmp_path: Path, monkeypatch) -> None:
+    """nanoGPT evaluates and saves a step before it prints the step's training record."""
+    lines = []
+    for step in range(0, 110, 10):
+        if step % 50 == 0:
+            lines.append(f"step {step}: train loss {3 - step / 100:.4f}, val loss {3 - step / 100:.4f}")
+            lines += ["saving checkpoint to out-tiny"] * (step > 0)
+        lines.append(f"iter {step}: loss {3 - step / 99:.4f}, time 20.00ms, mfu 9.15%")
+    log = tmp_path / "tiny.log"
+    log.write_text("\n".join(lines[:-1]) + "\n")
+    for size in (1 << 21, 97):
+        monkeypatch.setattr(check, "BLOCK", size)
+        (_, watched) = next(iter(check.check([str(log)]).runs()))
+        assert [save.at for save in watched.run.saves] == [50, 100]
+
+
+def test_what_was_found_again_is_counted(tmp_path: Path) -> None:
+    line = (
+        "step {:05d}/00300 ({:.2f}%) | loss: {:.6f} | lrm: 1.00 | dt: 500.00ms | tok/sec: {} | mfu: 40.00 | "
+    )
+    lines = [
+        line.format(step, step / 3, 2 + 1 / (step + 1), "nan" if step in (100, 200) else "1,000")
+        + f"total time: {step / 120:.2f}m\n"
+        for step in range(300)
+    ]
+    (tmp_path / "speed.log").write_text("".join(lines))
+    said = _said(_sections(_report("speed.log", "--json", cwd=tmp_path))["signs"])
+    assert "Tok/s is NaN since step 100, 2 times, the last at step 200, resolved since." in said
+
+
+def test_rewards_are_reported_and_a_rising_loss_of_an_agent_is_no_trouble(tmp_path: Path) -> None:
+    rows = (
+        (
+            step,
+            f"step {step}/300 value_loss {1 + step / 100:.4f} ep_rew_mean {step / 10 - 5:.2f} grad_norm 0.5",
+        )
+        for step in range(1, 301)
+    )
+    (tmp_path / "agent.log").write_text(stamped(rows))
+    found = _sections(_report("agent.log", "--json", cwd=tmp_path))
+    assert "The ep rew mean went from -4.9 to 25." in _said(found["verdict"]).replace("-4.90", "-4.9")
+    assert "the highest 25 at step 300" in _said(found["reward"]).replace("25.0", "25")
+    assert "rose" not in _said(found["signs"])
+    assert "It is the same at every step" in _said(found["gradient"])
+
+
+def test_a_score_of_the_whole_is_preferred_and_an_equal_last_one_is_as_good(tmp_path: Path) -> None:
+    rows = [{"step": step, "train/loss": 1 + 1 / step} for step in range(1, 101)]
+    for step in range(20, 101, 20):
+        rows[step - 1] |= {"val/precision": 0.9 - step / 1000, "val/mAP50-95": 0.3 if step > 40 else 0.2}
+    (tmp_path / "boxes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = _said(_sections(_report("boxes.jsonl", "--json", cwd=tmp_path))["validation"])
+    assert "The best val mAP50-95 is 0.300 at step 60" in said
+    assert "The last evaluation is as good as the best one." in said
+
+
+def test_a_warm_up_is_stated_where_its_decay_has_just_begun(tmp_path: Path) -> None:
+    def rate(step: int) -> float:
+        return 1e-3 * min(1.0, step / 200) * (1 - max(0, step - 200) / 10_000)
+
+    (tmp_path / "warm.log").write_text(trained(260, rate))
+    said = _said(_sections(_report("warm.log", "--json", cwd=tmp_path))["learning_rate"])
+    assert "Schedule: warm-up, then unclear" in said
+    assert "It rose linearly to its peak of 1.00e-3 at step 200." in said.replace("1e-3", "1.00e-3")
+
+
+@pytest.mark.parametrize(
+    ("metric", "shown"), [("gpu/0/memory_util", "50.0%"), ("gpu/0/util", "50.0%"), ("memory", "0.500")]
+)
+def test_a_share_of_memory_is_a_share_and_no_size(metric: str, shown: str) -> None:
+    assert value(metric, 0.5) == shown

@@ -376,7 +376,7 @@ def test_what_each_source_is_and_why_it_belongs_to_the_run_is_reported():
     fold.read("log", steps(0, 5))
     group = fold.engine.groups["g"]
     assert dict(zip(group.paths, group.whys, strict=True)) == {
-        "log.log": "log; leads: its records are the run's steps",
+        "log.log": "log; the steps of the run are from it",
         "csv.log": "metrics; next to log, written at the same time",
         "/r/checkpoint-2/trainer_state.json": "metrics; next to log",
     }, "each state of a trainer repeats those before it"

@@ -40,7 +40,9 @@ dt { color: var(--soft); } dd { margin: 0; }
   table { border-collapse: collapse; font-size: .88rem; width: 100%; }
 th, td { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--rule);
   vertical-align: top; }
+td { overflow-wrap: break-word; max-width: 22rem; }
 th { color: var(--soft); font-weight: 600; }
+th, .right { white-space: nowrap; }
 .right { text-align: right; font-variant-numeric: tabular-nums; }
 figure { margin: 1rem 0; } figcaption, .soft { color: var(--soft); font-size: .88rem; }
 svg { display: block; width: 100%; height: auto; }

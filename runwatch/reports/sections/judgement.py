@@ -38,7 +38,7 @@ _LOST = 0.1
 _CALM = 0.03
 _STATES = {
     "running": ("is still running", ": its log was written to in the last minutes"),
-    "vanished": ("ended", " without a word"),
+    "vanished": ("ended", " without an error or a finish line"),
     "stalled": ("hangs", ""),
     "blind": ("cannot be seen", ""),
     "unknown": ("stops", ", and nothing says whether it finished"),
@@ -129,6 +129,9 @@ def _learned(analysis: Analysis) -> list[Sentence]:
             level = "and was level" if abs(shape.recent) < 0.01 else "without a clear trend"
             text += f" {trend or level} at the end"
         said.append(Sentence(f"{text}.", CRITICAL if loss.broken else ""))
+    if (reward := analysis.reward) is not None and reward.summary.count > reward.summary.nonfinite:
+        first, last = (words.value(reward.metric, x) for x in (reward.summary.first, reward.summary.last))
+        said.append(Sentence(f"The {words.name(reward.metric)} went from {first} to {last}."))
     validation = analysis.validation
     if validation is not None:
         metric = validation.curve.metric
@@ -163,16 +166,18 @@ def signs(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
 
 def _findings(rows: Iterable[IncidentRow]) -> list[tuple[str, str]]:
     """Return what was found with its severity; what was found again is counted."""
-    found: dict[tuple[str, str], list[IncidentRow]] = {}
+    found: dict[tuple[str, str | None, str], list[IncidentRow]] = {}
     for row in rows:
-        found.setdefault((row.title, row.severity), []).append(row)
-    return [(_finding(same), severity) for (_, severity), same in found.items()]
+        found.setdefault((row.rule, row.metric or row.title, row.severity), []).append(row)
+    return [(_finding(same), severity) for (*_, severity), same in found.items()]
 
 
 def _finding(same: Sequence[IncidentRow]) -> str:
     row = same[0]
     where = f" ({words.step(row.step)})" if row.step is not None and "step" not in row.title else ""
     times = f", {len(same)} times" if len(same) > 1 else ""
+    if times and same[-1].step not in (None, row.step):
+        times += f", the last at {words.step(same[-1].step)}"
     over = ", resolved since" if all(each.state == "resolved" for each in same) else ""
     return f"{row.title[:1].upper()}{row.title[1:]}{where}{times}{over}."
 
@@ -189,7 +194,8 @@ def _good(analysis: Analysis) -> list[str]:
         said.append(f"The loss fell from {first} to {last}, by {numbers.percent(shape.fell)} (medians).")
     if validation is not None and validation.last == validation.best and validation.curve.summary.count > 2:
         metric = validation.curve.metric
-        said.append(f"The last {words.name(metric)}, {words.value(metric, validation.last)}, is the best.")
+        same = "the best" if validation.last_step == validation.best_step else "as good as the best"
+        said.append(f"The last {words.name(metric)}, {words.value(metric, validation.last)}, is {same}.")
     found = analysis.schedule
     if found is not None and found.kind not in ("irregular", "unclear"):
         said.append(f"The learning rate follows a known schedule: {found.name}.")
@@ -219,7 +225,13 @@ def _bad(analysis: Analysis) -> list[str]:
         said.append(f"The {words.name(loss.metric)} is {value} in all {many}: nothing is learned from that.")
     shape, found = analysis.shape, analysis.schedule
     rules = {row.rule for row in analysis.stage.incidents}
-    if shape is not None and shape.kind == "rise" and not rules & {"divergence", "above_start"}:
+    supervised = analysis.reward is None  # the loss of an agent may rise while it learns
+    if (
+        supervised
+        and shape is not None
+        and shape.kind == "rise"
+        and not rules & {"divergence", "above_start"}
+    ):
         said.append(
             f"The loss rose from {numbers.loss(shape.first)} to {numbers.loss(shape.last)} (medians)."
         )
@@ -255,7 +267,7 @@ def _advised(analysis: Analysis) -> list[Sentence]:
     said = []
     for advice, rows in found.items():
         row = rows[0]
-        where = f" at {words.step(row.step)}" if row.step is not None and "step" not in row.title else ""
+        where = f" ({words.step(row.step)})" if row.step is not None and "step" not in row.title else ""
         more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
         tone = NOTE if row.severity == "info" else row.severity
         said.append(Sentence(f"{row.title[:1].upper()}{row.title[1:]}{where}{more}. {advice}", tone))

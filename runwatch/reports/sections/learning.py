@@ -166,6 +166,22 @@ def validation(analysis: Analysis) -> Section | None:
     return section("validation", "Validation", paragraph(*said), table, figure)
 
 
+def reward(analysis: Analysis) -> Section | None:
+    """Return what episodes or replies earned."""
+    curve = analysis.reward
+    if curve is None or curve.summary.count == curve.summary.nonfinite:
+        return None
+    summary, metric = curve.summary, curve.metric
+    said = (
+        f"The {words.name(metric)} has {words.count(summary.count, 'value')}: the first is "
+        f"{_v(metric, summary.first)}, the last {_v(metric, summary.last)}, the highest "
+        f"{_v(metric, summary.maximum)}{_at(summary.maximum_step)}, the lowest "
+        f"{_v(metric, summary.minimum)}{_at(summary.minimum_step)}."
+    )
+    figure = Figure(words.name(metric), metric, (words.line(curve),))
+    return section("reward", "Reward", paragraph(said), figure)
+
+
 def _validated(analysis: Analysis, main: Validation) -> list[str]:
     metric = main.curve.metric
     name = words.name(metric)
@@ -180,7 +196,8 @@ def _validated(analysis: Analysis, main: Validation) -> list[str]:
         many = words.count(main.after_best, "evaluation")
         said.append(f"{many} followed the best one; the last is {worse} worse.")
     elif main.last == main.best:
-        said.append("The last evaluation is the best one.")
+        same = "the best one" if main.last_step == main.best_step else "as good as the best one"
+        said.append(f"The last evaluation is {same}.")
     first, last = main.first_gap, main.last_gap
     if last is not None:
         side = "above" if last.size >= 0 else "below"
@@ -219,7 +236,7 @@ def _schedule(analysis: Analysis, curve: Curve, found: Schedule) -> list[Sentenc
         back = " Steps went back, so that several launches may be mixed." if analysis.stage.restarts else ""
         near = f" ({found.detail})" if found.detail else ""
         return [*said, Sentence(f"It follows none of the known schedules{near}.{back}", NOTE)]
-    if found.kind == "unclear":
+    if found.kind == "unclear" and not found.warmup:
         return [*said, Sentence(f"{found.detail[:1].upper()}{found.detail[1:]}.", NOTE)]
     if found.warmup:
         form = {"linear": "linearly ", "cosine": "along a cosine "}.get(found.warmup, "")
@@ -282,7 +299,9 @@ def gradient(analysis: Analysis) -> Section | None:
         f"{_v(metric, summary.minimum)}{_at(summary.minimum_step)}, its highest {_v(metric, summary.maximum)}"
         f"{_at(summary.maximum_step)}."
     ]
-    if len(values) >= FEWEST:
+    if len(values) >= FEWEST and summary.maximum - summary.minimum < 1e-3 * summary.maximum:
+        said.append("It is the same at every step: it is limited by clipping, or printed after it.")
+    elif len(values) >= FEWEST:
         of = "all" if len(values) == summary.count else f"the newest {len(values):,}"
         said.append(
             f"Of {of} values the median is {_v(metric, float(np.median(values)))}, the 99th percentile "
@@ -316,7 +335,8 @@ def metrics(analysis: Analysis) -> Section | None:
 
 
 def _floor(found: Schedule) -> float:
-    return max(0.0, found.floor) if abs(found.floor) < 1e-3 * found.peak else found.floor
+    floor = found.floor if abs(found.floor) > 1e-9 * found.peak else 0.0  # what a fit leaves of zero
+    return max(0.0, floor) if abs(floor) < 1e-3 * found.peak else floor
 
 
 def _cut(analysis: Analysis) -> bool:

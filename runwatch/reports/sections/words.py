@@ -24,7 +24,8 @@ def step(number: float | None, placed: bool = True) -> str:
 
 def value(metric: str, number: float | None) -> str:
     """Return a value as people read it; a memory that cannot be in bytes has no known unit."""
-    small = number is not None and abs(number) < _BYTES and "mem" in metric.lower()
+    name = metric.lower()
+    small = number is not None and abs(number) < _BYTES and "mem" in name and not name.endswith("util")
     return numbers.si(number) if small else numbers.value(metric, number)
 
 

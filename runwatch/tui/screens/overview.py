@@ -109,6 +109,7 @@ class Overview(ChartScreen):
                 panel.display = bool(panel.metrics)
         ranks = bool(run and run.ranks)
         alerts = bool(run and (run.incidents or (scene.snapshot and scene.snapshot.notices)))
+        said = len(scene.firing()) == 1 and not (scene.snapshot and scene.snapshot.notices)  # by the bar
         checkpoints = bool(run and run.checkpoints) and wide
         shown = {
             "end": bool(ending),
@@ -122,7 +123,8 @@ class Overview(ChartScreen):
             "minor": bool(minor) or says,
             "card": says,
             "ranks": ranks,
-            "alerts": (alerts and (not narrow or tall)) or ((ranks or checkpoints) and not narrow),
+            "alerts": (alerts and (not narrow or (tall and not said)))
+            or ((ranks or checkpoints) and not narrow),
             "checkpoints": checkpoints,
             "log": height >= 18,
         }

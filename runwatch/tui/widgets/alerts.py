@@ -289,7 +289,11 @@ class AlertDetail(PagePanel):
 def _widest(row: IncidentRow, width: int) -> int:
     """Return how many cells the labels of all evidence need."""
     words = [name for name, text in evidence.words(row) if "\n" not in text]
-    return min(max(20, width // 3), max((cells.width(cells.settled(name)) for name in words), default=0))
+    return min(
+        max(26, width // 3),
+        width * 3 // 5,
+        max((cells.width(cells.settled(name)) for name in words), default=0),
+    )
 
 
 def _labelled(words: list[tuple[str, str]], width: int, more: str, widest: int = 6) -> list[Row]:

@@ -14,6 +14,8 @@ from runwatch.tui.widgets.paged import PagePanel
 
 _MOST = 6
 """Rows that one value may take; what is longer is cut off."""
+_VALUES = "summary."
+"""How names begin of what is no setting: the last values, by a tracker or a checkpoint."""
 _SECTION = 3
 """Names that begin alike from which that is a section."""
 _TITLE = 22
@@ -161,13 +163,18 @@ class FactTable(Table):
             facts.append(("source" if i == 0 or run.whys else "", path))
             facts += [("  why", run.whys[i])] if i < len(run.whys) else []
         facts += run.facts.items()
-        facts, about = self._fitting(facts), self._fitting(list(run.about.items()))
-        rows: list[Row] = [[("sources", "title")], *self._pairs(facts, width)]
-        rows += [[], [("configuration", "title"), (f" {len(run.about)}" if run.about else "", "dim")]]
-        why = "nothing fits; esc shows all" if run.about else _NO_CONFIGURATION
+        settings = {name.removeprefix("config."): text for name, text in run.about.items()}
+        values = {name: settings.pop(name) for name in list(settings) if name.startswith(_VALUES)}
+        facts, about = self._fitting(facts), self._fitting(list(settings.items()))
+        last = self._fitting([(name.removeprefix(_VALUES), text) for name, text in values.items()])
+        rows: list[Row] = [[("configuration", "title"), (f" {len(settings)}" if settings else "", "dim")]]
+        why = "nothing fits; esc shows all" if settings else _NO_CONFIGURATION
         rows += self._sections(about, width) or self.empty(why, width)
+        if last:
+            rows += [[], [("last values", "title"), (f" {len(last)}", "dim")], *self._pairs(last, width)]
+        rows += [[], [("sources", "title")], *self._pairs(facts, width)]
         page = self.part(rows, height)
-        only = self.scene.filtered(actions.CONFIGURATION, len(facts) + len(about))
+        only = self.scene.filtered(actions.CONFIGURATION, len(facts) + len(about) + len(last))
         return Content([(run.name, "title"), *only, *self.more()], page)
 
     def _fitting(self, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:

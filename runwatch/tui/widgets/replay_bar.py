@@ -34,6 +34,9 @@ class ReplayBar(Rows):
         replay = self.scene.replay
         if replay is None:
             return [[]]
+        if replay.share < 1.0:
+            self.targets = []
+            return [reading(replay, width, self.scene.glyphs)]
         row, begin, count = position(replay, width, self.scene.glyphs)
         go = api(self.app).play_from
         span = replay.last - replay.first
@@ -44,14 +47,26 @@ class ReplayBar(Rows):
         return [row]
 
 
+def reading(replay: Replay, width: int, glyphs: Glyphs) -> Row:
+    """Return the row until the end is known: how much was read."""
+    left: Row = [(f"REPLAY {replay.state}", "good" if replay.state == "playing" else "warn")]
+    left.append((f" {_speed(replay)}  ", "value"))
+    right = f" reading {replay.share:.0%}"
+    track = bar(replay.share, max(0, width - cells.row_width(left) - cells.width(right)), glyphs)
+    return [*left, *track, (right, "dim")]
+
+
+def _speed(replay: Replay) -> str:
+    return "max" if replay.speed is None else f"{replay.speed:g}x"
+
+
 def position(replay: Replay, width: int, glyphs: Glyphs) -> tuple[Row, int, int]:
     """Return the row, and where its bar begins and how many cells it has."""
     span = replay.last - replay.first
     dated = "%m-%d %H:%M:%S" if span > _DAY / 2 else "%H:%M:%S"
     now, last = (time.strftime(dated, time.localtime(at)) for at in (replay.now, replay.last))
-    speed = "max" if replay.speed is None else f"{replay.speed:g}x"
     role = "good" if replay.state == "playing" else "warn"
-    left: Row = [(f"REPLAY {replay.state}", role), (f" {speed}  ", "value"), (f"{now} ", "")]
+    left: Row = [(f"REPLAY {replay.state}", role), (f" {_speed(replay)}  ", "value"), (f"{now} ", "")]
     rest = numbers.brief(max(0.0, replay.last - replay.now))
     endings = [f" {last}, {rest} left; times: {replay.basis}", f" {last}, {rest} left", f" {last}", ""]
     room = width - cells.row_width(left)

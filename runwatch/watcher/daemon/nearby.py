@@ -19,6 +19,8 @@ from runwatch.watcher.sources.search import search
 _WRITING = re.compile(r"^flags:\s*\d*[12367]$", re.MULTILINE)
 """Of /proc/PID/fdinfo: opened for writing."""
 _LOGS = (".log", ".out", ".err")
+_FRAMES = ("│", "┃", "╭", "╰", "├", "┌", "└")
+_HEAD = 1 << 16
 LATELY = 3600.0
 """Seconds since its last write for which a log may belong to an active run."""
 MOST = 64
@@ -47,7 +49,7 @@ def logs(directory: str, proc: Proc | None = None, now: float | None = None) -> 
         if file.kind != DIRECTORY and file.path not in found and now - file.written < LATELY:
             found[file.path] = _nearby(file.path, None)
     newest = sorted((each for each in found.values() if each is not None), key=lambda each: -each.time)
-    runs = [each for each in newest[:MOST] if is_run(each.path)]
+    runs = [each for each in newest[:MOST] if is_run(each.path) and (each.pid or not framed(each.path))]
     homes = {os.path.dirname(each.path) for each in runs if kind_of(each.path) == LOG}
     return [each for each in runs if kind_of(each.path) == LOG or not _below(each.path, homes)]
 
@@ -79,6 +81,16 @@ def is_run(path: str) -> bool:
         return kind_of(path) != LOG or has_record(path)
     except SourceError:
         return False
+
+
+def framed(path: str) -> bool:
+    """Return whether most lines of a text are in frames: it shows a screen with a log, and is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = [line for line in file.read(_HEAD).splitlines() if line.strip()]
+    except OSError:
+        return False
+    return 2 * sum(line.lstrip().startswith(_FRAMES) for line in lines) > len(lines)
 
 
 def _below(path: str, homes: set[str]) -> bool:

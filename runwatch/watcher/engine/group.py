@@ -226,7 +226,7 @@ class Group:
         node, rank = divmod(member.rank or 0, NODE)
         what = f"rank {rank}" + (f" of node {node}" if node else "")
         what = KINDS[member.kind] if member.rank is None else what
-        leads = ["leads: its records are the run's steps"] if source is self.leader else []
+        leads = ["the steps of the run are from it"] if source is self.leader else []
         return "; ".join([what, *leads, *([member.why] if member.why else [])])
 
     @property

@@ -65,6 +65,8 @@ class Source:
     """Offset up to which what it said of an end was taken for that of the run next to it."""
     steps: tuple[int, ...] = ()
     """Up to two newest training steps of the run that it reports."""
+    evaluated: int | None = None
+    """Step of the newest evaluation that was printed after these."""
     strength: int = NOTHING
     """What it has reported so far: nothing of a run, bars, or records."""
     lost: Lost | None = None
@@ -112,10 +114,20 @@ class Source:
             known = block.progress.step == block.progress.step  # no NaN
             before += [int(step) for step in block.progress.step[known].tolist()]
             offsets += block.progress.offset[known].tolist()
+        evaluations = _evaluations(block, None if segment.begins_run else self.evaluated)
         self.steps = tuple(before[-2:])
+        later = [step for offset, step in evaluations if offset > (offsets[-1] if offsets else -1.0)]
+        self.evaluated = later[-1] if later else None
         if not any(map(tells, block.events)):
             return block
-        events = [_placed(event, before[: bisect_left(offsets, event.offset)]) for event in block.events]
+        events = []
+        for event in block.events:
+            newest = bisect_left(offsets, event.offset)
+            since = offsets[newest - 1] if newest else -1.0
+            later = [
+                step for offset, step in evaluations if since < offset < event.offset or offset == since < 0
+            ]
+            events.append(_placed(event, before[:newest], later[-1] if later else None))
         return replace(block, events=events)
 
     def take(self, batch: Batch, written: float | None, read: float = 0.0) -> Batch:
@@ -164,13 +176,27 @@ class Source:
             self.drift = misread(self.path, self.strange_from, now)
 
 
-def _placed(event: Event, steps: Sequence[int]) -> Event:
-    """Return an event about a save with the steps between which it is."""
+def _evaluations(block: Block, before: int | None) -> list[tuple[float, int]]:
+    """Return the offsets and steps of evaluations in their order; `before` is that of the block before."""
+    found = [] if before is None else [(-0.5, before)]
+    for name, samples in block.samples.items():
+        if name.startswith("val/"):
+            known = samples.step == samples.step  # no NaN
+            found += zip(samples.offset[known].tolist(), map(int, samples.step[known].tolist()), strict=True)
+    return sorted(found)
+
+
+def _placed(event: Event, steps: Sequence[int], evaluated: int | None) -> Event:
+    """Return an event about a save with the steps between which it is.
+
+    A step that is evaluated may be printed before its training record, and saved between the two.
+    """
     if not tells(event) or not steps:
         return event
     apart = max(1, steps[-1] - steps[-2]) if len(steps) > 1 else 1
-    near = {AFTER: str(steps[-1]), UNTIL: str(steps[-1] + apart)}
-    return msgspec.structs.replace(event, data={**event.data, **near})
+    until = steps[-1] + apart
+    after = evaluated if evaluated is not None and steps[-1] < evaluated <= until else steps[-1]
+    return msgspec.structs.replace(event, data={**event.data, AFTER: str(after), UNTIL: str(until)})
 
 
 def _of_rank(event: Event, rank: int) -> Event:

@@ -72,7 +72,7 @@ class Player:
     @property
     def ended(self) -> bool:
         """Whether all of it was played."""
-        return self.now >= self.session.last
+        return self.session.share == 1.0 and self.now >= self.session.last
 
     def advance(self, time: float, spell: float | None = None) -> bool:
         """Play on to a Unix time, for `spell` seconds at most; return whether that was reached.

@@ -30,6 +30,8 @@ BEAT = 0.1
 """Seconds between two steps of the play."""
 SPELL = 0.1
 """Seconds of one step at most: then clients have their turn."""
+LOOK = 0.03
+"""Seconds of one step in which more of the log is looked through, while its end is not known."""
 FASTEST, SLOWEST = 1e6, 0.1
 SEARCH = 4
 """Parts of a session that a search plays at once: it ends behind that in which an incident began."""
@@ -109,6 +111,11 @@ class ReplayServer:
     def _step(self, passed: float) -> bool:
         """Play what is due after so many seconds; return whether there is more to do at once."""
         player = self.player
+        if player.session.share < 1.0:
+            self._look()
+            if player.session.share < 1.0 and not self._paused:
+                self._forward(passed)
+            return True
         if self._goal is not None:
             if player.advance(self._goal, SPELL):
                 self._goal = None
@@ -117,10 +124,24 @@ class ReplayServer:
             self._search()
             return self._searching
         if not self._paused and not player.ended:
-            last = player.session.last
-            target = last if self._speed == math.inf else min(last, player.now + passed * self._speed)
-            return not player.advance(target, SPELL)
+            return not self._forward(passed)
         return False
+
+    def _forward(self, passed: float) -> bool:
+        """Play on by so many seconds; return whether that was reached."""
+        player, last = self.player, self.player.session.last
+        target = last if self._speed == math.inf else min(last, player.now + passed * self._speed)
+        return player.advance(target, SPELL)
+
+    def _look(self) -> None:
+        """Look through more of the session; when its times are known, play again up to where it is."""
+        player, until = self.player, time.monotonic() + LOOK
+        while player.session.share < 1.0 and time.monotonic() < until:
+            now = player.session.look(player.now)
+            if player.session.share == 1.0:
+                player.rewind()
+                self._goal, self.since = now, player.session.first
+                self._marks.clear()
 
     def _search(self) -> None:
         """Play on, part by part, until an incident begins; `changed` ends the search."""
@@ -144,6 +165,8 @@ class ReplayServer:
         if action == "incident":
             self._searching, self._goal, self._paused = True, None, True
             return "playing to the next incident"
+        if action in ("share", "goto") and self.player.session.share < 1.0:
+            return f"reading {self.player.session.share:.0%}: where it ends is not known yet"
         if action in ("share", "goto") and math.isfinite(amount):
             return self._seek(action, amount)
         raise ValueError(f"a replay cannot {action} by {amount:g}")
@@ -160,6 +183,7 @@ class ReplayServer:
     def _state(self) -> Replay:
         session, player = self.player.session, self.player
         states = (
+            ("reading", session.share < 1.0 and (self._searching or player.now >= session.last)),
             ("seeking", self._goal is not None),
             ("searching", self._searching),
             ("ended", player.ended),
@@ -168,7 +192,9 @@ class ReplayServer:
         state = next((name for name, holds in states if holds), "playing")
         speed = None if self._speed == math.inf else self._speed
         marks = tuple(sorted(self._marks.values())[:MOST_MARKS])
-        return Replay(session.first, session.last, player.now, speed, state, session.basis, marks)
+        return Replay(
+            session.first, session.last, player.now, speed, state, session.basis, marks, session.share
+        )
 
     # -- what clients ask for --------------------------------------------------------------------
 

@@ -31,7 +31,8 @@ def main() -> None:
     try:
         config = load(Path(os.fsdecode(assignment.config)) if assignment.config else None)
         use(meanings(config.names))
-        session = opened(os.fsdecode(assignment.path), config, format_name(assignment.format, config))
+        only = format_name(assignment.format, config)
+        session = opened(os.fsdecode(assignment.path), config, only, whole=False)
         asyncio.run(_serve(session, config, assignment, sock))
     except RunwatchError as error:
         with contextlib.suppress(OSError):

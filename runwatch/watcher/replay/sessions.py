@@ -17,7 +17,7 @@ from runwatch.parsers.stream import StreamParser, joined
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.ingest.feeds import LOG_LINES
 from runwatch.watcher.recordings import entries, file
-from runwatch.watcher.replay.timeline import BLOCK, Timeline, timeline
+from runwatch.watcher.replay.timeline import BLOCK, Survey, Timeline
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.compressed import opened
 from runwatch.watcher.sources.open_file import RECENT
@@ -55,11 +55,27 @@ Given = wire.Message | Sampled | Ticked | Jumped
 class Session(Protocol):
     """Something to play, any number of times from its beginning."""
 
-    first: float
-    """Unix time at which it begins."""
-    last: float
-    basis: str
-    """What its times are from, for people."""
+    @property
+    def first(self) -> float:
+        """Unix time at which it begins."""
+
+    @property
+    def last(self) -> float:
+        """Unix time at which it ends, as far as it is known."""
+
+    @property
+    def basis(self) -> str:
+        """What its times are from, for people."""
+
+    @property
+    def share(self) -> float:
+        """How much of it was looked through; below 1.0 its end is not known, and a course of it has none."""
+
+    def look(self, now: float) -> float:
+        """Look through some more; return what `now` is by the times that are known then.
+
+        The times change once, when `share` becomes 1.0. Raises SourceError.
+        """
 
     def play(self) -> Play:
         """Return a course of it from its beginning."""
@@ -91,19 +107,50 @@ class FinishedLog:
     """A log, at the times that it prints. It is read as `check` does: it is history, not watched live."""
 
     def __init__(self, found: discover.Found, make: MakeParser, only: str | None) -> None:
+        """Look through its beginning. Raises SourceError."""
         self._found, self._make, self._only = found, make, only
-        self._timeline = timeline(found.path, make(only))
-        self.first, self.last, self.basis = (
-            self._timeline.first, self._timeline.last, self._timeline.basis,
-        )  # fmt: skip
+        self._survey = Survey(found.path, make(only))
+        while not self._survey.begun:
+            self._survey.advance()
+        self._timeline = self._survey.timeline()
+
+    @property
+    def first(self) -> float:
+        """Unix time at which it begins."""
+        return self._timeline.first
+
+    @property
+    def last(self) -> float:
+        """Unix time of its last record, of those that are known."""
+        return self._timeline.last
+
+    @property
+    def basis(self) -> str:
+        """What its times are from, for people."""
+        return self._timeline.basis
+
+    @property
+    def share(self) -> float:
+        """How much of it was looked through."""
+        return self._survey.share
+
+    def look(self, now: float) -> float:
+        """Look through some more; return what `now` is by the times that are known then."""
+        if self.share < 1.0:
+            self._survey.advance()
+            if self.share == 1.0:
+                before, self._timeline = self._timeline, self._survey.timeline()
+                return self._timeline.time_at(before.offset_at(now))
+        return now
 
     def play(self) -> Play:
         """Return a course of it from its beginning."""
-        return _LogPlay(self._found, self._timeline, self._make(self._only))
+        return _LogPlay(self._found, self._timeline, self._make(self._only), whole=self.share == 1.0)
 
 
 class _LogPlay:
-    def __init__(self, found: discover.Found, line: Timeline, parser: StreamParser) -> None:
+    def __init__(self, found: discover.Found, line: Timeline, parser: StreamParser, *, whole: bool) -> None:
+        self._whole = whole
         self._path, self._timeline, self._parser = found.path, line, parser
         self._source = text.path(os.path.abspath(found.path))
         self._opened = wire.Opened(
@@ -129,7 +176,7 @@ class _LogPlay:
             self._read += len(data)
             now = min(time, self._timeline.time_at(self._read))
             yield now, self._message(self._parser.feed(data, tail=LOG_LINES), now)
-        if time >= self._timeline.last and self._state == 1:
+        if self._whole and time >= self._timeline.last and self._state == 1:
             self._state = 2
             self._files.close()
             yield time, self._message(self._parser.flush(), time)
@@ -147,6 +194,7 @@ class Recording:
     """A recorded watch, at the times at which it was watched."""
 
     basis = RECORDED
+    share = 1.0
 
     def __init__(self, path: str, make: MakeParser) -> None:
         """Look through it. Raises SourceError."""
@@ -157,6 +205,10 @@ class Recording:
             self.last = max(self.last, time)
         if not self.first:
             raise SourceError("nothing was recorded", path, "the recording ended before it began")
+
+    def look(self, now: float) -> float:
+        """Return the time: all times are known."""
+        return now
 
     def play(self) -> Play:
         """Return a course of it from its beginning."""

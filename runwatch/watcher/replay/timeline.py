@@ -6,6 +6,7 @@ import os
 import time as system
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.sources.compressed import blocks
 
 BLOCK = 2 << 20
+FIRST = 256 << 10
+"""Bytes that a survey reads first: few, so that they are soon known."""
 MOST = 1 << 20
 """Records that are placed: of more, every second, every fourth and so on."""
 Floats = NDArray[np.float64]
@@ -62,33 +65,66 @@ class Timeline:
         return float(self.time[max(0, int(np.searchsorted(self.offset, offset)) - 1)])
 
 
+class Survey:
+    """Looks through a log, block by block, for when its records were written."""
+
+    def __init__(self, path: str, parser: StreamParser) -> None:
+        """Open the log. Raises SourceError."""
+        self._path, self._parser = path, parser
+        self._parts: list[Floats] = []
+        self._others: list[Floats] = []
+        self._size = self._every = self._events = 0
+        self.share = 0.0
+        """How much of the log was looked through, about; 1.0: all."""
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            raise SourceError("cannot read", path, error.strerror or str(error)) from error
+        self._written, self._length = status.st_mtime, status.st_size
+        self._blocks, self._many = blocks(path, FIRST), max(1, BLOCK // FIRST)
+
+    def advance(self) -> None:
+        """Look through another block. Raises SourceError."""
+        try:
+            data = b"".join(islice(self._blocks, self._many if self._size else 1))
+        except OSError as error:
+            raise SourceError("cannot read", self._path, error.strerror or str(error)) from error
+        batch = self._parser.feed(data) if data else self._parser.flush()
+        self._size, self._events = self._size + len(data), self._events + len(batch.events)
+        self.share = min(0.99, self._size / max(1, self._length)) if data else 1.0
+        train = [table for table in batch.tables if table.kind == TRAIN]
+        (self._parts if train else self._others).append(_rows(train or batch.tables))
+        if sum(part.shape[1] for part in self._parts) > MOST:
+            self._parts = [np.concatenate(self._parts, axis=1)[:, ::2]]
+            self._every += 1
+
+    @property
+    def begun(self) -> bool:
+        """Whether a training record was seen, or all of the log."""
+        return self.share == 1.0 or any(part.shape[1] for part in self._parts)
+
+    def timeline(self) -> Timeline:
+        """Return the timeline of what was looked through. Raises SourceError if nothing is to be played."""
+        rows = np.concatenate(self._parts or self._others or [np.empty((4, 0))], axis=1)
+        if not rows.shape[1] and self._events:  # it is played in one moment
+            rows = np.array([[0.0], [np.nan], [np.nan], [np.nan]])
+        if not rows.shape[1]:
+            raise SourceError(
+                "no training run recognized", self._path, "`runwatch formats PATH` shows what is understood"
+            )
+        offset, stamps, step, seconds = rows
+        order = np.argsort(offset, kind="stable")
+        time, basis = _times(stamps[order], step[order], seconds[order] * 2**self._every, self._written)
+        silence = max(0.0, system.time() - self._written)
+        return Timeline(offset[order], time, self._size, basis, silence)
+
+
 def timeline(path: str, parser: StreamParser) -> Timeline:
     """Read a log to its end and return its timeline. Raises SourceError."""
-    parts: list[Floats] = []
-    others: list[Floats] = []
-    size = every = events = 0
-    try:
-        written = os.stat(path).st_mtime
-        for data in (*blocks(path, BLOCK), b""):
-            batch = parser.feed(data) if data else parser.flush()
-            size, events = size + len(data), events + len(batch.events)
-            train = [table for table in batch.tables if table.kind == TRAIN]
-            (parts if train else others).append(_rows(train or batch.tables))
-            if sum(part.shape[1] for part in parts) > MOST:
-                parts, every = [np.concatenate(parts, axis=1)[:, ::2]], every + 1
-    except OSError as error:
-        raise SourceError("cannot read", path, error.strerror or str(error)) from error
-    rows = np.concatenate(parts or others or [np.empty((4, 0))], axis=1)
-    if not rows.shape[1] and events:  # it is played in one moment
-        rows = np.array([[0.0], [np.nan], [np.nan], [np.nan]])
-    if not rows.shape[1]:
-        raise SourceError(
-            "no training run recognized", path, "`runwatch formats PATH` shows what is understood"
-        )
-    offset, stamps, step, seconds = rows
-    order = np.argsort(offset, kind="stable")
-    time, basis = _times(stamps[order], step[order], seconds[order] * 2**every, written)
-    return Timeline(offset[order], time, size, basis, max(0.0, system.time() - written))
+    survey = Survey(path, parser)
+    while survey.share < 1.0:
+        survey.advance()
+    return survey.timeline()
 
 
 def _rows(tables: Sequence[Table]) -> Floats:

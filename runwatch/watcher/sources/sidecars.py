@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from runwatch.core import text
 from runwatch.core.batch import Batch
+from runwatch.core.metrics import goal
 from runwatch.parsers import document
 from runwatch.parsers.checkpoints.layout import Size
 from runwatch.parsers.resume_state import Told
@@ -29,6 +30,7 @@ FACTS = re.compile(
 """Files that contain facts."""
 META = re.compile(r"meta_(\d{1,15})\.json")
 """Files that contain facts of one checkpoint; the newest counts for the run."""
+_PLACES = frozenset({"step", "epoch", "iteration"})
 SERIES = re.compile(r"training_metrics\.json|trainer_state\.json")
 """Files that contain series, written whole again and again."""
 REPORTS = "report"
@@ -44,6 +46,11 @@ class _File:
 
     size: Size | None = None
     parser: StreamParser | None = field(default=None)
+
+
+def _of_checkpoint(facts: Facts) -> Facts:
+    """Return the facts of a checkpoint: how far it is and how good are values, not settings."""
+    return {f"summary.checkpoint.{n}" if n in _PLACES or goal(n) else n: value for n, value in facts.items()}
 
 
 class BesideSource:
@@ -86,7 +93,7 @@ class BesideSource:
                     batches[text.path(name)] = batch
             reported = None if name.endswith("training_metrics.json") else run_facts.of_file(name, data)
             if reported is not None:
-                found[text.path(name)] = reported
+                found[text.path(name)] = _of_checkpoint(reported) if META.fullmatch(name) else reported
         return Beside(where, found, batches, tuple(text.path(name) for name in gone))
 
     def _wanted(self, inside: files.Listing) -> list[str]:

@@ -12,7 +12,8 @@ Example: 'loss is NaN since step 31216', critical at the first such row.
 
 What to do: stop the run, since every step from now on is lost; go back to the last
 checkpoint before that step, with a lower learning rate or without the batches that
-followed it. A gradient norm alone that is skipped (fp16) can be watched.
+followed it. A gradient norm alone that is skipped (fp16) can be watched. Of a throughput or a time,
+check how the program measures it.
 
 Traps: fp16 loss scaling overflows by design (an info while the scale searches
 its level); metrics that are non-finite from their first sample were never
@@ -26,6 +27,7 @@ Sources: Megatron-LM's and Lightning's own NaN checks.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -40,7 +42,18 @@ from runwatch.alerts.rules.common.roles import over_episodes
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, LOSS_SCALE, VAL_BPB, VAL_LOSS, label
+from runwatch.core.metrics import (
+    GRAD_NORM,
+    LEARNING_RATE,
+    LOSS,
+    LOSS_SCALE,
+    VAL_BPB,
+    VAL_LOSS,
+    goal,
+    is_bookkeeping,
+    is_of_machine,
+    label,
+)
 
 _FATAL = frozenset({LOSS, VAL_LOSS, VAL_BPB})
 _LINES = "loss in lines without a record"
@@ -137,7 +150,7 @@ class NonFinite(RankRule):
             f"a loss is NaN in line after line: {event.title[:80]}",
             Place(event.step, event.line),
             metric=_LINES,
-            advice=_ADVICE[Severity.CRITICAL],
+            advice=_STOP,
             evidence={"lines": count},
         )
 
@@ -213,7 +226,7 @@ class NonFinite(RankRule):
             place(samples, row),
             metric=metric,
             cause=self._cause(metric, offset),
-            advice=_NEVER if watch.last is None and severity is Severity.CRITICAL else _ADVICE[severity],
+            advice=_advice(metric, severity, never=watch.last is None),
             evidence=self._evidence(metric, watch, offset),
         )
         return [(offset, finding)]
@@ -269,10 +282,30 @@ class NonFinite(RankRule):
         return evidence
 
 
+def _advice(metric: str, severity: Severity, *, never: bool) -> str:
+    """Return what to do about a metric: what clips gradients does not cure a clock."""
+    if severity is Severity.INFO:
+        return ""
+    if severity is Severity.CRITICAL:
+        return _NEVER if never else _STOP
+    if _MEASURED.search(metric) or is_bookkeeping(metric) or is_of_machine(metric):
+        return _OF_MEASURE
+    if metric == LEARNING_RATE:
+        return _OF_SCHEDULE
+    if _EVALUATED.match(metric) or goal(metric) == "max":
+        return _OF_EVALUATION
+    return _WATCH
+
+
+_MEASURED = re.compile(
+    r"^perf/|per_sec|time$|(?:^|[/_])(?:mfu|tflops|throughput|speed|fps)(?:$|_)", re.IGNORECASE
+)
+_EVALUATED = re.compile(r"(?:val|eval|test)[/_]", re.IGNORECASE)
 _NEVER = "It was never finite: check the data, the initialization and the precision."
-_ADVICE = {
-    Severity.CRITICAL: "Stop; go back to a checkpoint from before this step, and skip the batch or lower "
-    "the learning rate.",
-    Severity.WARNING: "Watch whether it stays; check gradient clipping and the newest batches.",
-    Severity.INFO: "",
-}
+_STOP = "Stop; go back to a checkpoint from before this step, and skip the batch or lower the learning rate."
+_WATCH = "Watch whether it stays; check gradient clipping and the newest batches."
+_OF_MEASURE = "Training continues. Check how the program measures it: it may divide by a time or count of 0."
+_OF_SCHEDULE = "Check the schedule: one update with this learning rate makes every weight NaN."
+_OF_EVALUATION = (
+    "Check how it is computed, for example over an empty set, and whether the training loss is finite."
+)
