@@ -169,6 +169,33 @@ def test_an_exception_that_was_caught_explains_less_and_proves_no_end():
     assert judged(steps(0, 200) + caught)["reason"] == "crashed: IndexError: too many indices"
 
 
+def test_after_errors_that_may_have_been_caught_and_much_more_output_a_run_has_not_crashed():
+    oom = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 MiB"
+    failed = TRACE.replace("<module>", "main").format(oom) + f"best.pt failed: {oom}\n"
+    layers = "".join(f"layer {at:2d}  Conv2d(64, 128, kernel_size=3)\n" for at in range(30))
+    run = judged((failed + layers) * 3)
+    (row,) = run["incidents"]
+    assert (row["rule"], row["severity"], row["cause"]) == ("crash", "warning", "a GPU ran out of memory")
+    assert row["title"].startswith("an error was caught, and nothing was trained since, 6 errors in all: torch")
+    assert (run["ending"], run["state"]) == (None, "running")
+    assert judged((failed + layers) * 2 + failed)["state"] == "crashed"
+    assert judged((failed + layers) * 3 + steps(0, 100))["incidents"] == []
+    uncaught = TRACE.format("ValueError: bad shard") + layers
+    assert judged(uncaught)["reason"] == "crashed: ValueError: bad shard"
+
+
+def test_training_behind_the_end_of_a_launcher_is_that_of_another_launch():
+    trace = TRACE.format("RuntimeError: invalid device ordinal")
+    launcher = TRACE.format("torch.distributed.elastic.multiprocessing.errors.ChildFailedError: ")
+    tokenizer = "Tokenizer training completed\n"
+    for before in ("", tokenizer):
+        run = judged(before + trace + launcher + tokenizer + steps(0, 400) + "Training completed\n")
+        (row,) = run["incidents"]
+        assert (row["rule"], row["state"]) == ("crash", "resolved"), before
+        assert row["title"] == "crashed: RuntimeError: invalid device ordinal"
+        assert (run["state"], run["health"]) == ("finished", "ok")
+
+
 def test_of_exceptions_the_direct_cause_explains_the_next_and_while_handling_one_the_next_itself():
     inner = TRACE.replace("<module>", "load").format("KeyError: 'weights'")
     because = "\nThe above exception was the direct cause of the following exception:\n\n"

@@ -273,6 +273,7 @@ def _redrawn(line: bytes) -> bytes:
 def _of_traceback(ended: Ended) -> Event:
     header, data = opened(ended.tag + b" {", lenient=True), {"frames": ended.frames}
     data |= {"caught": "1"} if ended.caught else {}
+    data |= {"inner": "1"} if ended.inner else {}
     data |= {"chained": "1"} if ended.chained else {}
     rank = header.rank(ended.tag) if header is not None else None
     if not ended.raised:

@@ -26,7 +26,9 @@ _NATIVE = re.compile(rb"(?:^|\s)C\+\+ $")
 _OUTERMOST = re.compile(
     r"(?:<module>|(?:main|_?run\w*|_bootstrap\w*|_wrap\w*|\w*wrapper|spawn_main|_main|\w*worker)\b)"
 )
-"""Functions in which a process or a thread begins."""
+"""Functions in which a process or a thread begins, or from which a launcher prints what it caught."""
+_BOTTOM = re.compile(r"<module>|_bootstrap|_wrap\b|spawn_main|_run_(?:module|code)|_?worker_(?:loop|main)")
+"""Those below which nothing can have caught it."""
 _FILE = re.compile(r"\s*(?:> )?File \".*\", line \d+, in ")
 _FRAME = re.compile(
     rb"\s|[\x80-\xff>|]|$|\^|During handling of|The above exception|(?:Original )?Traceback \(most"
@@ -84,6 +86,8 @@ class Ended:
     frames: str
     caught: bool = False
     """Whether it begins inside the program, as one does that was caught there and printed."""
+    inner: bool = False
+    """Whether it may have been caught: it does not begin where a process or a thread does."""
     chained: bool = False
     """Whether it was raised because of the one before it."""
 
@@ -165,9 +169,10 @@ class Tracebacks:
         frames = "\n".join(open_.frames[-_SHOWN:])
         first = _FILE.match(open_.frames[0]) if open_.frames else None
         caught = first is not None and not _OUTERMOST.match(open_.frames[0], first.end())
+        inner = first is not None and not _BOTTOM.match(open_.frames[0], first.end())
         raised, offset, line = raised or open_.raised, offset or open_.offset, line or open_.line
         if raised:
-            return Ended(tag, offset, line, raised, frames, caught, open_.chained)
+            return Ended(tag, offset, line, raised, frames, caught, inner, open_.chained)
         return Ended(tag, open_.offset, open_.line, b"", frames)
 
 

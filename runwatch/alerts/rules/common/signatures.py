@@ -365,3 +365,8 @@ def classify(event: Event) -> Signature:
 def is_caught(event: Event) -> bool:
     """Return whether an event is an exception that the program itself caught and printed."""
     return "caught" in event.data
+
+
+def may_be_caught(event: Event) -> bool:
+    """Return whether an event is an error that the program itself may have caught and printed."""
+    return "inner" in event.data or (event.kind == "oom" and "frames" not in event.data)

@@ -6,7 +6,8 @@ Formula: an event that may end a run is pending. It fires at once when its kind
 leaves no way on (killed, segmentation fault, cancelled by the scheduler), else when
 the log has been silent for `settle` seconds and two usual gaps between training
 rows, or has ended. `survive` training rows after it whose steps continue clear it: the
-exception was handled. Rows may be read after a process has died that wrote them
+exception was handled. An error that may have been caught, with twenty lines of other output behind
+it, is no end: of several a warning says that nothing was trained since. Rows may be read after a process has died that wrote them
 before: its death is survived only while another process of the run lives; and rows of another
 file of the same attempt survive it only if they were written later. A restart
 after it makes it certain, and over: it fires and resolves where training continued, or
@@ -55,10 +56,11 @@ from runwatch.alerts.rules.common.signatures import (
     Signature,
     classify,
     is_caught,
+    may_be_caught,
 )
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Moment, Status
-from runwatch.core.ending import End
+from runwatch.core.ending import NO_END, End
 from runwatch.core.findings import Finding, Severity, Verdict
 
 _KEPT = 16
@@ -74,6 +76,8 @@ _FINAL = CERTAIN_KINDS | {"signal"}
 _OF_SAVE = re.compile(r"PytorchStreamWriter|\b(?:save|torch_save|save_\w+|_save\w*)\b")
 """Words of an error, or of its traceback, that came while a checkpoint was written."""
 _ENDED_BY_OTHERS = frozenset({"-6", "-15"})
+_GOES_ON = 20
+"""Lines behind an exception that may have been caught from which the program continues."""
 
 
 @dataclass
@@ -93,7 +97,13 @@ class _Death:
     """What the launcher says of the rank that failed first."""
     rows: int = 0
     """Training rows since the newest event."""
+    newest: int = 0
+    """Line of the newest event."""
+    doubtful: bool = True
+    """Whether all of it may have been caught by the program itself."""
     over: bool = False
+    """Whether nothing of it may be left: a process was killed, or the launcher has ended."""
+    ended: bool = False
     """Whether the launcher itself has ended, and with it all ranks."""
     relaunched: bool = False
     pids: set[int] = field(default_factory=set)
@@ -113,10 +123,13 @@ class _Death:
         self.count += 1
         self.rows = 0
         self.sure |= not is_caught(event)
+        self.newest = event.line
+        self.doubtful &= may_be_caught(event)
         self.final |= event.kind in _FINAL or ("frames" in event.data and not is_caught(event))
         if _is_seen(event):
             self.pids.add(int(event.data["pid"]))
-        self.over |= event.kind == "killed" or event.title.startswith(LAUNCHER_ENDS)
+        self.ended |= event.title.startswith(LAUNCHER_ENDS)
+        self.over |= self.ended or event.kind == "killed"
         if signature.outranks(self.signature):
             self._add_symptom(self.signature)
             self.root, self.signature = event, signature
@@ -222,6 +235,8 @@ class Crash(RunRule):
             return self._relaunched(death, where)
         if death.final and not death.at.precedes(block, float(progress.offset[high - 1])):
             return []  # another file may be written late
+        if survived < high and death.ended:
+            return self._relaunched(death, place(progress, survived))
         if survived < high and not death.pids:
             self._death = None
             return [self._clear("training continued", place(progress, survived))]
@@ -244,7 +259,10 @@ class Crash(RunRule):
             found = self._relaunched(death, Place(event.step, event.line))
             return [*found, *self._take(event, block)]
         signature = classify(event)
-        if self._finished and (signature.role is Role.CASCADE or signature.end is End.INTERRUPTED):
+        # what finished before the first training row was no training, but a launcher's end is one
+        ended = self._last.line is None and event.title.startswith(LAUNCHER_ENDS)
+        follows = signature.role is Role.CASCADE or signature.end is End.INTERRUPTED
+        if self._finished and follows and not ended:
             return []
         before = death.explanation() if death is not None else None
         if death is None:
@@ -286,6 +304,9 @@ class Crash(RunRule):
         if status.live and status.log_silent_for < max(self.settle, 2 * self._pace.median):
             return ()
         death.firing = True
+        lines = status.lines.get(death.at.source) or max(status.lines.values(), default=0)
+        if death.doubtful and lines - death.newest >= _GOES_ON:
+            return [self._survivor(death)]
         mild = status.fraction is not None and status.fraction >= self.complete
         loose = death.root.kind == "error" and "frames" not in death.root.data  # words alone, no traceback
         mild |= status.fraction is None and loose
@@ -293,6 +314,20 @@ class Crash(RunRule):
 
     def _clear(self, title: str, where: Place) -> Finding:
         return self.say(Verdict.CLEAR, Severity.CRITICAL, title, where)
+
+    def _survivor(self, death: _Death) -> Finding:
+        """Return what is said of errors that the program printed and went on from, without training since."""
+        root, signature, rank = death.explanation()
+        times = f", {death.count} errors in all" if death.count > 1 else ""
+        return self.say(
+            Verdict.FIRING,
+            Severity.WARNING if death.count > 1 else Severity.INFO,
+            f"an error was caught, and nothing was trained since{times}: {_short(root.title)}",
+            Place(death.last_step, root.line),
+            cause=signature.cause,
+            advice=signature.advice,
+            evidence={"ending": NO_END, "signature": signature.name, "failed_rank": rank, "events": death.count},
+        )
 
     def _finding(self, death: _Death, verdict: Verdict, *, mild: bool = False) -> Finding:
         root, signature, rank = death.explanation()
