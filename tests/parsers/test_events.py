@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.parsers.events import signatures
+from runwatch.parsers.formats import catalogue
+from runwatch.parsers.stream import StreamParser
 
 from .logs import parse
 
@@ -420,3 +422,20 @@ def test_the_size_of_the_model_is_a_fact(line, facts):
     log = line + b"\nstep 1/9 | loss 2.0\n" + line + b"\n" + b"filler\n" * 3000
     found = [event.data for event in parse(log).events if event.kind == "facts"]
     assert found == ([facts] if facts else []), "the same size twice is said once"
+
+
+def test_what_a_message_announces_with_a_colon_is_on_the_next_lines():
+    panic = b"thread 'main' panicked at src/tensor.rs:1447:13:\nshapes differ:\n  [2, 3] and [3, 3]\nbye\n"
+    cuda = b"[CUDA ERROR] at file train.cu:754:\nmisaligned address\n"
+    for text, title in (
+        (panic, "thread 'main' panicked at src/tensor.rs:1447:13: shapes differ: [2, 3] and [3, 3]"),
+        (cuda, "[CUDA ERROR] at file train.cu:754: misaligned address"),
+        (panic.split(b"\n")[0], "thread 'main' panicked at src/tensor.rs:1447:13:"),
+        (cuda.replace(b"misaligned address", b"Segmentation fault"), "[CUDA ERROR] at file train.cu:754:"),
+    ):
+        for size in (1, 20, 4096):
+            parser = StreamParser(catalogue())
+            pieces = [text[at : at + size] for at in range(0, len(text), size)]
+            events = [e for b in (*map(parser.feed, pieces), parser.flush()) for e in b.events]
+            assert events[0].title == title
+            assert events[0].line == 1

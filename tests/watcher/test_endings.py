@@ -177,9 +177,10 @@ def test_after_errors_that_may_have_been_caught_and_much_more_output_a_run_has_n
     (row,) = run["incidents"]
     assert (row["rule"], row["severity"], row["cause"]) == ("crash", "warning", "a GPU ran out of memory")
     assert row["title"].startswith("an error was caught, and nothing was trained since, 6 errors in all: torch")
-    assert (run["ending"], run["state"]) == (None, "running")
+    assert (run["ending"], run["state"]) == (None, "unknown")
     assert judged((failed + layers) * 2 + failed)["state"] == "crashed"
-    assert judged((failed + layers) * 3 + steps(0, 100))["incidents"] == []
+    trained = judged((failed + layers) * 3 + steps(0, 100))
+    assert [row["rule"] for row in trained["incidents"]] == ["hang"]
     uncaught = TRACE.format("ValueError: bad shard") + layers
     assert judged(uncaught)["reason"] == "crashed: ValueError: bad shard"
 
@@ -194,6 +195,28 @@ def test_training_behind_the_end_of_a_launcher_is_that_of_another_launch():
         assert (row["rule"], row["state"]) == ("crash", "resolved"), before
         assert row["title"] == "crashed: RuntimeError: invalid device ordinal"
         assert (run["state"], run["health"]) == ("finished", "ok")
+
+
+def test_what_python_ignores_at_its_end_is_no_cause_and_what_native_code_quotes_is_one():
+    ignored = "Exception ignored in: <function Iter.__del__ at 0x7f>\n" + TRACE.format(
+        "RuntimeError: DataLoader worker (pid 7) is killed by signal: Aborted."
+    )
+    index = TRACE.format("IndexError: tuple index out of range")
+    assert judged(steps(0, 200) + ignored + index)["reason"] == "crashed: IndexError: tuple index out of range"
+    assert judged(steps(0, 200) + ignored)["reason"].startswith("crashed: RuntimeError: DataLoader worker")
+    quoted = TRACE.format("a.b.XlaRuntimeError: INTERNAL: failed: Traceback (most recent call last):")
+    quoted += '  File "train.py", line 9, in step\nKeyboardInterrupt:\n--------\n'
+    assert judged(steps(0, 200) + quoted)["ending"]["kind"] == "interrupted"
+
+
+def test_an_exception_about_values_that_are_not_finite_says_so():
+    long = "ValueError: Expected parameter loc of distribution Normal to satisfy the constraint Real(), " + (
+        "of which the shape is (800, 7) and the scale as well, but found invalid values:\ntensor([nan, nan])"
+    )
+    (row,) = [i for i in judged(steps(0, 200) + TRACE.format(long))["incidents"] if i["rule"] == "crash"]
+    assert row["cause"] == "a value was NaN or infinite"
+    assert "found invalid values" not in row["title"]
+    assert "found invalid values" in row["evidence"]["message"]
 
 
 def test_of_exceptions_the_direct_cause_explains_the_next_and_while_handling_one_the_next_itself():

@@ -364,6 +364,7 @@ _TRIGGERS = (
     (b"rror", b"reempt", b"reset", b"resum", b"restoring", rb"raining\b", b"retry", rb"rly ?[sS]top"),
     (
         b"direct cause",
+        b"Exception ign",
         b"Signaling",
         b"panicked",
         b"EARLY STOP",

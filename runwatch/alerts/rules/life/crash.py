@@ -76,6 +76,8 @@ _FINAL = CERTAIN_KINDS | {"signal"}
 _OF_SAVE = re.compile(r"PytorchStreamWriter|\b(?:save|torch_save|save_\w+|_save\w*)\b")
 """Words of an error, or of its traceback, that came while a checkpoint was written."""
 _ENDED_BY_OTHERS = frozenset({"-6", "-15"})
+_SHOWN = 160
+"""Characters of an error's words that a title has; all of them are in the evidence."""
 _GOES_ON = 20
 """Lines behind an exception that may have been caught from which the program continues."""
 
@@ -352,6 +354,8 @@ class Crash(RunRule):
             evidence |= {
                 key: death.first.data[key] for key in ("host", "exitcode") if key in death.first.data
             }
+        if len(_short(root.title, 1000)) > _SHOWN:
+            evidence["message"] = _short(root.title, 1000)
         if "frames" in root.data:
             evidence["frames"] = _newest_lines(root.data["frames"], 2000)
         severity = signature.severity
@@ -409,7 +413,7 @@ def _newest_lines(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[-limit - 1 :].partition("\n")[2]
 
 
-def _short(title: str, limit: int = 160) -> str:
+def _short(title: str, limit: int = _SHOWN) -> str:
     for prefix in ("runwatch: ", "slurmstepd: error: "):
         title = title.removeprefix(prefix)
     title = title.strip("* ")
