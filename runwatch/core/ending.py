@@ -41,7 +41,7 @@ class End(str, Enum):
 
 
 NO_END = "none"
-"""What an incident gives as the kind of end for an error that the program went on from."""
+"""What an incident gives as the kind of end for an error after which the program continued."""
 CUT_SHORT: Mapping[str, tuple[str, str]] = {
     "crashed": ("crashed", "critical"),
     "interrupted": ("interrupted", "info"),

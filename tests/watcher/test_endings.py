@@ -176,7 +176,9 @@ def test_after_errors_that_may_have_been_caught_and_much_more_output_a_run_has_n
     run = judged((failed + layers) * 3)
     (row,) = run["incidents"]
     assert (row["rule"], row["severity"], row["cause"]) == ("crash", "warning", "a GPU ran out of memory")
-    assert row["title"].startswith("an error was caught, and nothing was trained since, 6 errors in all: torch")
+    assert row["title"].startswith(
+        "an error was caught, and nothing was trained since, 6 errors in all: torch"
+    )
     assert (run["ending"], run["state"]) == (None, "unknown")
     assert judged((failed + layers) * 2 + failed)["state"] == "crashed"
     trained = judged((failed + layers) * 3 + steps(0, 100))
@@ -202,7 +204,9 @@ def test_what_python_ignores_at_its_end_is_no_cause_and_what_native_code_quotes_
         "RuntimeError: DataLoader worker (pid 7) is killed by signal: Aborted."
     )
     index = TRACE.format("IndexError: tuple index out of range")
-    assert judged(steps(0, 200) + ignored + index)["reason"] == "crashed: IndexError: tuple index out of range"
+    assert (
+        judged(steps(0, 200) + ignored + index)["reason"] == "crashed: IndexError: tuple index out of range"
+    )
     assert judged(steps(0, 200) + ignored)["reason"].startswith("crashed: RuntimeError: DataLoader worker")
     quoted = TRACE.format("a.b.XlaRuntimeError: INTERNAL: failed: Traceback (most recent call last):")
     quoted += '  File "train.py", line 9, in step\nKeyboardInterrupt:\n--------\n'

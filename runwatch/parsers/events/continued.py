@@ -14,7 +14,7 @@ from runwatch.parsers.events import signatures
 from runwatch.parsers.events.tracebacks import HEAD
 
 KINDS = frozenset({"cuda_error", "error"})
-"""Kinds of trouble that may go on behind a colon."""
+"""Kinds of trouble that may continue behind a colon."""
 _LINES = 5
 """So many lines are taken at most."""
 _LONGEST = 300
@@ -32,7 +32,7 @@ class Continued:
         return self._event is not None
 
     def begin(self, event: Event, ordinal: int) -> bool:
-        """Return whether an event of record `ordinal` goes on; it then is held."""
+        """Return whether an event of record `ordinal` continues; it then is held."""
         if event.kind not in KINDS or not event.title.endswith(":"):
             return False
         self._event, self._said, self._next = event, [], ordinal + 1

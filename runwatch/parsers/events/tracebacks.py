@@ -16,7 +16,7 @@ HEAD = b"Traceback (most recent call last)"
 BECAUSE = b"direct cause of the following"
 """Appears between a traceback and one that was raised because of it."""
 IGNORED = b"Exception ignored in"
-"""Begins the line before a traceback that Python prints and goes on from, as objects are destroyed."""
+"""Begins the line before a traceback that Python prints and continues after, as objects are destroyed."""
 _HEAD = re.compile(
     rb"(?P<indent> *)(?P<before>(?:(?!\+ Exc|>+ )[^\s'\"`].{0,200}?[\s>:|\]-])?)"
     rb"(?P<group>(?:\+ Exception Group )?)Traceback \(most recent call last\)(?::\s*$| [\x80-\xff]+\s*$)"
@@ -77,7 +77,7 @@ class _Open:
     chained: bool = False
     """Whether it was raised because of one right before it."""
     ignored: bool = False
-    """Whether Python says that it goes on from it."""
+    """Whether Python says that it continues after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Ended:
     chained: bool = False
     """Whether it was raised because of the one before it."""
     ignored: bool = False
-    """Whether Python went on from it."""
+    """Whether Python continued after it."""
 
 
 class Tracebacks:
@@ -108,7 +108,7 @@ class Tracebacks:
         self._because: set[bytes] = set()
         """Tags of which the next one was raised because of the one before it."""
         self._ignored: dict[bytes, int] = {}
-        """Tag -> number of the record at which a traceback begins that Python goes on from."""
+        """Tag -> number of the record at which a traceback begins that Python continues after."""
 
     def __bool__(self) -> bool:
         return bool(self._open)
@@ -119,7 +119,7 @@ class Tracebacks:
             self._because.add(tag)
 
     def ignore(self, tag: bytes, ordinal: int) -> None:
-        """Take the words before a traceback that Python prints and goes on from."""
+        """Take the words before a traceback that Python prints and continues after."""
         self._ignored = {tag: ordinal + 1}
 
     def begin(self, text: bytes, tag: bytes, offset: int, line: int, ordinal: int) -> bool:
@@ -138,7 +138,9 @@ class Tracebacks:
         self._because.discard(tag)
         indent = len(head["indent"])
         ignored = self._ignored.get(tag) == ordinal
-        self._open[tag] = _Open(line, offset, ordinal + 1, before, indent, barred, chained=chained, ignored=ignored)
+        self._open[tag] = _Open(
+            line, offset, ordinal + 1, before, indent, barred, chained=chained, ignored=ignored
+        )
         return True
 
     def feed(

@@ -131,7 +131,7 @@ class WatchedRun:
 
 
 def _is_end(row: IncidentRow) -> bool:
-    """Return whether a crash is the end of its run: not an error that the program went on from."""
+    """Return whether a crash is the end of its run: not an error after which the program continued."""
     return row.evidence.get("ending") != NO_END
 
 
