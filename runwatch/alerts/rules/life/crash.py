@@ -232,7 +232,7 @@ class Crash(RunRule):
         return self.say(Verdict.CLEAR, Severity.CRITICAL, title, where)
 
     def _survivor(self, death: Death) -> Finding:
-        """Return what is said of errors that the program printed and continued after, without training since."""
+        """Return what is said of errors that were printed, and behind which nothing was trained so far."""
         root, signature, rank = death.explanation()
         times = f", {death.count} errors in all" if death.count > 1 else ""
         return self.say(
