@@ -224,6 +224,12 @@ def test_a_few_pauses_here_and_there_are_a_note_until_they_are_many():
     assert found == ["info", "warning"]
 
 
+def test_pauses_in_two_spells_are_a_note_however_many():
+    times = 0.4 * noise(900)
+    times[[100, 112, 131, 145, 700, 712, 731, 760]] = 20.0
+    assert {severity for severity, _ in fired(Log(perf__step_time=times).judge(Stalls()))} == {"info"}
+
+
 def test_a_fading_mean_that_forgets_a_pause_is_no_stall():
     times = 0.4 * noise(700)
     for row in range(99, 680, 100):
