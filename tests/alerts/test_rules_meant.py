@@ -226,7 +226,7 @@ def test_a_few_pauses_here_and_there_are_a_note_until_they_are_many():
 
 def test_pauses_in_two_spells_are_a_note_however_many():
     times = 0.4 * noise(900)
-    times[[100, 112, 131, 145, 700, 712, 731, 760]] = 20.0
+    times[[100, 140, 700, 712, 731, 745, 760, 779]] = 20.0
     assert {severity for severity, _ in fired(Log(perf__step_time=times).judge(Stalls()))} == {"info"}
 
 
