@@ -106,6 +106,10 @@ from .logs import parse
         (b"wandb: Waiting for W&B process to finish... (success).", "over"),
         (b':::MLPv0.5.0 net 1234.5 (main.py:26) run_stop: {"success": true}', "over"),
         (b"wandb: Run summary:", "over"),
+        (
+            b"W0101 1 run.py:8] Setting OMP_NUM_THREADS environment variable for each process to be 1",
+            "launch",
+        ),
         (b"Process finished with exit code 0", "over"),
         (b"INFO - 3:49:00 - Training of the linear classifier on frozen features completed.", "over"),
         (b"***** train metrics *****", "over"),
@@ -189,6 +193,7 @@ def test_showing_lines(line, kind):
         b"training finished for epoch 3",
         b"End of training epoch 3",
         b"End of epoch 19 / 200",
+        b"x.py:57: UserWarning: Setting OMP_NUM_THREADS environment variable for each process to be 1",
         b"Training of epoch 3 completed",
         "第3轮训练完成".encode(),
         b"wandb: Waiting for W&B process to finish... (failed 1).",

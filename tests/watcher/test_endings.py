@@ -187,6 +187,16 @@ def test_after_errors_that_may_have_been_caught_and_much_more_output_a_run_has_n
     assert judged(uncaught)["reason"] == "crashed: ValueError: bad shard"
 
 
+def test_a_launcher_that_begins_parts_the_errors_of_two_launches():
+    begins = "W0101 1 run.py:8] Setting OMP_NUM_THREADS environment variable for each process to be 1\n"
+    killed = "launch.sh: line 218: 595635 Killed                  torchrun train.py\n"
+    run = judged(begins + TRACE.format("ValueError: bad mesh") + begins + killed + begins + steps(0, 400))
+    crashes = sorted((row["line"], row["title"], row["state"]) for row in run["incidents"])
+    assert [(line, state) for line, _, state in crashes] == [(5, "resolved"), (7, "resolved")]
+    assert "ValueError: bad mesh" in crashes[0][1]
+    assert "595635 Killed" in crashes[1][1]
+
+
 def test_training_behind_the_end_of_a_launcher_is_that_of_another_launch():
     trace = TRACE.format("RuntimeError: invalid device ordinal")
     launcher = TRACE.format("torch.distributed.elastic.multiprocessing.errors.ChildFailedError: ")

@@ -245,6 +245,12 @@ MILESTONES = Signs(
         rb"Loading states from|Finished loading the checkpoint",
         needles=(b"heckpoint", b"states from"),
     ),
+    # torchrun, before it starts its workers
+    _sign(
+        "launch",
+        rb"(?<!Warning: )Setting OMP_NUM_THREADS environment variable for each process",
+        needles=(b"Setting OMP_NUM_THREADS",),
+    ),
     _sign(
         "early_stop",
         rb"[Ee]arly stop(?:ping|ped) (?:triggered|at|after|conditioned)|\d: early stopping",
@@ -402,7 +408,14 @@ _TRIGGERS = (
     (b"Too Many", b"Total inf", b"Traceback", b"Training", rb"Trainer\.fit", b"Validation ", b"Watchdog"),
     (b"XLA", b"Xid", b"zsh: ", b"srun: ", b"Segfault", b"Bus error", b"te called", b"all time", b"alltime"),
     (b": nan", b"=nan", b"= nan", b"_loss nan", b": NaN", b"=NaN", b"= NaN", b"kipping ", b"kipped "),
-    (b"* train metrics", b"All done", b"All finished", b"All complete", b"End of epoch"),
+    (
+        b"OMP_NUM_THREADS env",
+        b"* train metrics",
+        b"All done",
+        b"All finished",
+        b"All complete",
+        b"End of epoch",
+    ),
     (b"\xe8\xae\xad\xe7\xbb\x83",),
     (b"Run finished", b"Run complete", b"time limit", b"Wrote ", b"segmentation", b"Validating"),
 )
