@@ -187,6 +187,19 @@ def test_after_errors_that_may_have_been_caught_and_much_more_output_a_run_has_n
     assert judged(uncaught)["reason"] == "crashed: ValueError: bad shard"
 
 
+def test_the_end_of_an_epoch_is_not_that_of_a_run_with_more_to_come():
+    rows = "".join(
+        f"2030-01-02 03:{4 + epoch:02d}:{at // 10:02d},448 - mmdet - INFO - Epoch [{epoch}][{at}/500]\tlr: 1.000e-02, "
+        f"eta: 1:08:06, time: 0.386, data_time: 0.088, memory: 3114, loss: {3 / epoch - at / 1000:.4f}\n"
+        for epoch in (1, 2, 3)
+        for at in range(10, 501, 10)
+    )
+    plan = "2030-01-02 03:04:00,567 - mmdet - INFO - workflow: [('train', 1)], max: {} epochs\n"
+    run = judged(plan.format(12) + rows)
+    assert (run["ending"]["kind"], run["progress"]) == ("vanished", 0.25)
+    assert judged(plan.format(3) + rows)["ending"]["kind"] == "finished"
+
+
 def test_a_launcher_that_begins_parts_the_errors_of_two_launches():
     begins = "W0101 1 run.py:8] Setting OMP_NUM_THREADS environment variable for each process to be 1\n"
     killed = "launch.sh: line 218: 595635 Killed                  torchrun train.py\n"
