@@ -149,6 +149,8 @@ class Status:
     last_line: int | None = None
     behind: int = 0
     """Lines of its log behind the newest training record."""
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """Path of a source -> its lines so far."""
     total: int | None = None
     eta: float | None = None
     """Seconds until the end at the present pace, if known."""

@@ -40,6 +40,8 @@ class End(str, Enum):
     """No end: it makes no progress."""
 
 
+NO_END = "none"
+"""What an incident gives as the kind of end for an error after which the program continued."""
 CUT_SHORT: Mapping[str, tuple[str, str]] = {
     "crashed": ("crashed", "critical"),
     "interrupted": ("interrupted", "info"),

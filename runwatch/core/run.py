@@ -179,8 +179,9 @@ class Run:
 
     def rest(self, silent_for: float) -> None:
         """Take a run that reached its end and fell silent for finished: not every program says so."""
-        if self.fraction is not None and self.fraction >= DONE:
-            last = self.fraction >= 1.0
+        done = self.fraction if self.planned is None else self.covered  # another epoch may follow
+        if done is not None and done >= DONE:
+            last = done >= 1.0
             self.finished = self.finished or silent_for >= (REST / 4 if last else REST)
 
     def _follow_phase(self, block: Block) -> None:

@@ -51,6 +51,16 @@ def test_zero_from_the_first_row_is_reported_only_if_gradients_are_dead_too():
     assert log.judge(MaskedNan()) == []
 
 
+@pytest.mark.parametrize("cuts", [(), (50,), (150,), range(1, 300)])
+def test_zero_from_the_first_row_with_dead_gradients_is_found_in_any_pieces(cuts):
+    log = Log(
+        train__loss=np.zeros(300), train__grad_norm=np.zeros(300), train__loss_scale=np.full(300, 65536.0)
+    )
+    assert fired(log.judge(MaskedNan(), cuts)) == [("critical", 0)]
+    del log.columns[GRAD]
+    assert fired(log.judge(MaskedNan(), cuts)) == [("warning", 0)]
+
+
 @pytest.mark.parametrize("cuts", [(1002,), (1010,), (1039, 1041), (1060,), range(990, 1110)])
 def test_gradients_that_die_long_after_the_loss_are_found_in_any_pieces(cuts):
     log = healthy()

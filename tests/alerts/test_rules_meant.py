@@ -224,11 +224,29 @@ def test_a_few_pauses_here_and_there_are_a_note_until_they_are_many():
     assert found == ["info", "warning"]
 
 
+def test_pauses_in_two_spells_are_a_note_however_many():
+    times = 0.4 * noise(900)
+    times[[100, 140, 700, 712, 731, 745, 760, 779]] = 20.0
+    assert {severity for severity, _ in fired(Log(perf__step_time=times).judge(Stalls()))} == {"info"}
+
+
 def test_a_fading_mean_that_forgets_a_pause_is_no_stall():
     times = 0.4 * noise(700)
     for row in range(99, 680, 100):
         times[row : row + 12] *= 1 + 30 * 0.7 ** np.arange(12)
     assert Log(perf__step_time=times).judge(Stalls()) == []
+
+
+@pytest.mark.parametrize("rule", [StepTime, Throughput])
+def test_the_mean_of_a_bar_that_begins_with_a_pause_is_no_slowdown(rule):
+    steps = 0.4 * noise(600)
+    for epoch in range(2, 6):  # its loader starts workers again
+        steps[100 * epoch] += 20.0
+    means = np.concatenate([np.cumsum(e) / np.arange(1, 101) for e in steps.reshape(-1, 100)])
+    found = Log(perf__step_time=means).judge(rule())
+    assert [f for f in fired(found) if f[0] != "info"] == []
+    means[350:] *= 8 * noise(250)  # and slow steps are one
+    assert fired(Log(perf__step_time=means).judge(rule()))[-1][0] != "info"
 
 
 def test_stalls_end_when_they_no_longer_come():

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.parsers.events import signatures
+from runwatch.parsers.formats import catalogue
+from runwatch.parsers.stream import StreamParser
 
 from .logs import parse
 
@@ -104,6 +106,16 @@ from .logs import parse
         (b"wandb: Waiting for W&B process to finish... (success).", "over"),
         (b':::MLPv0.5.0 net 1234.5 (main.py:26) run_stop: {"success": true}', "over"),
         (b"wandb: Run summary:", "over"),
+        (
+            b"W0101 1 run.py:8] Setting OMP_NUM_THREADS environment variable for each process to be 1",
+            "launch",
+        ),
+        (b"Process finished with exit code 0", "over"),
+        (b"INFO - 3:49:00 - Training of the linear classifier on frozen features completed.", "over"),
+        (b"***** train metrics *****", "over"),
+        (b"========== All finished ==========", "over"),
+        (b"End of epoch 200 / 200 \t Time Taken: 178 sec", "over"),
+        ("2030-01-02 03:04:05 - INFO - 训练完成!".encode(), "over"),
         (b"Early stopping", "early_stop"),
         (b"INFO: EARLY STOPPING!", "early_stop"),
         (b"EarlyStopping counter: 7 out of 7", "early_stop"),
@@ -180,6 +192,10 @@ def test_showing_lines(line, kind):
         b"[fold 2] training done",
         b"training finished for epoch 3",
         b"End of training epoch 3",
+        b"End of epoch 19 / 200",
+        b"x.py:57: UserWarning: Setting OMP_NUM_THREADS environment variable for each process to be 1",
+        b"Training of epoch 3 completed",
+        "第3轮训练完成".encode(),
         b"wandb: Waiting for W&B process to finish... (failed 1).",
         b"validation loss is 2.5",
         b"prompt: How do I fix CUDA out of memory?",
@@ -420,3 +436,20 @@ def test_the_size_of_the_model_is_a_fact(line, facts):
     log = line + b"\nstep 1/9 | loss 2.0\n" + line + b"\n" + b"filler\n" * 3000
     found = [event.data for event in parse(log).events if event.kind == "facts"]
     assert found == ([facts] if facts else []), "the same size twice is said once"
+
+
+def test_what_a_message_announces_with_a_colon_is_on_the_next_lines():
+    panic = b"thread 'main' panicked at src/tensor.rs:1447:13:\nshapes differ:\n  [2, 3] and [3, 3]\nbye\n"
+    cuda = b"[CUDA ERROR] at file train.cu:754:\nmisaligned address\n"
+    for text, title in (
+        (panic, "thread 'main' panicked at src/tensor.rs:1447:13: shapes differ: [2, 3] and [3, 3]"),
+        (cuda, "[CUDA ERROR] at file train.cu:754: misaligned address"),
+        (panic.split(b"\n")[0], "thread 'main' panicked at src/tensor.rs:1447:13:"),
+        (cuda.replace(b"misaligned address", b"Segmentation fault"), "[CUDA ERROR] at file train.cu:754:"),
+    ):
+        for size in (1, 20, 4096):
+            parser = StreamParser(catalogue())
+            pieces = [text[at : at + size] for at in range(0, len(text), size)]
+            events = [e for b in (*map(parser.feed, pieces), parser.flush()) for e in b.events]
+            assert events[0].title == title
+            assert events[0].line == 1

@@ -74,3 +74,11 @@ def test_what_comes_again_anyway_is_no_beginning(first):
 def test_a_line_that_each_process_prints_is_no_beginning():
     text = "Setting ds_accelerator to cuda (auto detect)\n" * 8 + ROWS
     assert launches((text * 2).encode()) == []
+
+
+def test_the_error_of_a_start_before_the_first_words_is_no_beginning():
+    failed = (
+        "Traceback (most recent call last):\n  File \"train.py\", line 3, in <module>\nKeyError: 'a.yaml'\n"
+    )
+    text = failed + "".join(map(launch, (1, 2)))
+    assert [line for line, _ in launches(text.encode())] == [4 + launch(1).count("\n")]

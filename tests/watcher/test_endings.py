@@ -169,6 +169,83 @@ def test_an_exception_that_was_caught_explains_less_and_proves_no_end():
     assert judged(steps(0, 200) + caught)["reason"] == "crashed: IndexError: too many indices"
 
 
+def test_after_errors_that_may_have_been_caught_and_much_more_output_a_run_has_not_crashed():
+    oom = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 MiB"
+    failed = TRACE.replace("<module>", "main").format(oom) + f"best.pt failed: {oom}\n"
+    layers = "".join(f"layer {at:2d}  Conv2d(64, 128, kernel_size=3)\n" for at in range(30))
+    run = judged((failed + layers) * 3)
+    (row,) = run["incidents"]
+    assert (row["rule"], row["severity"], row["cause"]) == ("crash", "warning", "a GPU ran out of memory")
+    assert row["title"].startswith(
+        "an error was caught, and nothing was trained since, 6 errors in all: torch"
+    )
+    assert (run["ending"], run["state"]) == (None, "unknown")
+    assert judged((failed + layers) * 2 + failed)["state"] == "crashed"
+    trained = judged((failed + layers) * 3 + steps(0, 100))
+    assert [row["rule"] for row in trained["incidents"]] == ["hang"]
+    uncaught = TRACE.format("ValueError: bad shard") + layers
+    assert judged(uncaught)["reason"] == "crashed: ValueError: bad shard"
+
+
+def test_the_end_of_an_epoch_is_not_that_of_a_run_with_more_to_come():
+    rows = "".join(
+        f"2030-01-02 03:{4 + epoch:02d}:{at // 10:02d},448 - mmdet - INFO - Epoch [{epoch}][{at}/500]\tlr: 1.000e-02, "
+        f"eta: 1:08:06, time: 0.386, data_time: 0.088, memory: 3114, loss: {3 / epoch - at / 1000:.4f}\n"
+        for epoch in (1, 2, 3)
+        for at in range(10, 501, 10)
+    )
+    plan = "2030-01-02 03:04:00,567 - mmdet - INFO - workflow: [('train', 1)], max: {} epochs\n"
+    run = judged(plan.format(12) + rows)
+    assert (run["ending"]["kind"], run["progress"]) == ("vanished", 0.25)
+    assert judged(plan.format(3) + rows)["ending"]["kind"] == "finished"
+
+
+def test_a_launcher_that_begins_parts_the_errors_of_two_launches():
+    begins = "W0101 1 run.py:8] Setting OMP_NUM_THREADS environment variable for each process to be 1\n"
+    killed = "launch.sh: line 218: 595635 Killed                  torchrun train.py\n"
+    run = judged(begins + TRACE.format("ValueError: bad mesh") + begins + killed + begins + steps(0, 400))
+    crashes = sorted((row["line"], row["title"], row["state"]) for row in run["incidents"])
+    assert [(line, state) for line, _, state in crashes] == [(5, "resolved"), (7, "resolved")]
+    assert "ValueError: bad mesh" in crashes[0][1]
+    assert "595635 Killed" in crashes[1][1]
+
+
+def test_training_behind_the_end_of_a_launcher_is_that_of_another_launch():
+    trace = TRACE.format("RuntimeError: invalid device ordinal")
+    launcher = TRACE.format("torch.distributed.elastic.multiprocessing.errors.ChildFailedError: ")
+    tokenizer = "Tokenizer training completed\n"
+    for before in ("", tokenizer):
+        run = judged(before + trace + launcher + tokenizer + steps(0, 400) + "Training completed\n")
+        (row,) = run["incidents"]
+        assert (row["rule"], row["state"]) == ("crash", "resolved"), before
+        assert row["title"] == "crashed: RuntimeError: invalid device ordinal"
+        assert (run["state"], run["health"]) == ("finished", "ok")
+
+
+def test_what_python_ignores_at_its_end_is_no_cause_and_what_native_code_quotes_is_one():
+    ignored = "Exception ignored in: <function Iter.__del__ at 0x7f>\n" + TRACE.format(
+        "RuntimeError: DataLoader worker (pid 7) is killed by signal: Aborted."
+    )
+    index = TRACE.format("IndexError: tuple index out of range")
+    assert (
+        judged(steps(0, 200) + ignored + index)["reason"] == "crashed: IndexError: tuple index out of range"
+    )
+    assert judged(steps(0, 200) + ignored)["reason"].startswith("crashed: RuntimeError: DataLoader worker")
+    quoted = TRACE.format("a.b.XlaRuntimeError: INTERNAL: failed: Traceback (most recent call last):")
+    quoted += '  File "train.py", line 9, in step\nKeyboardInterrupt:\n--------\n'
+    assert judged(steps(0, 200) + quoted)["ending"]["kind"] == "interrupted"
+
+
+def test_an_exception_about_values_that_are_not_finite_says_so():
+    long = "ValueError: Expected parameter loc of distribution Normal to satisfy the constraint Real(), " + (
+        "of which the shape is (800, 7) and the scale as well, but found invalid values:\ntensor([nan, nan])"
+    )
+    (row,) = [i for i in judged(steps(0, 200) + TRACE.format(long))["incidents"] if i["rule"] == "crash"]
+    assert row["cause"] == "a value was NaN or infinite"
+    assert "found invalid values" not in row["title"]
+    assert "found invalid values" in row["evidence"]["message"]
+
+
 def test_of_exceptions_the_direct_cause_explains_the_next_and_while_handling_one_the_next_itself():
     inner = TRACE.replace("<module>", "load").format("KeyError: 'weights'")
     because = "\nThe above exception was the direct cause of the following exception:\n\n"

@@ -47,6 +47,13 @@ _RULES = {
     "metric_collapse": f"{_POLICY} loss_drop validation",
     OTHER: "",
 }
+SIGNATURES = {
+    "disk": frozenset({"disk_full", "write"}),
+    "checkpoint_failed": frozenset({"write"}),
+    "nan": frozenset({"not_finite"}),
+    "out_of_memory": frozenset({"cuda_oom", "host_oom", "worker_killed"}),
+}
+"""Kind of trouble -> signatures of crashes that name it."""
 RULES = {kind: frozenset(rules.split()) for kind, rules in _RULES.items()}
 """Kind of trouble -> rules that may tell it."""
 ENDS = {

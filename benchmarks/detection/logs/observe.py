@@ -40,6 +40,8 @@ class Incident(msgspec.Struct, frozen=True):
     """It is reported with another one, not by a message of its own."""
     lasts: bool = True
     """It was not resolved."""
+    signature: str = ""
+    """What a crash was classified as."""
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -93,6 +95,7 @@ def observe(path: str) -> Observed:
             text=" | ".join([row.title, row.cause, *map(str, row.evidence.values())]),
             symptom=bool(row.lead),
             lasts=row.state != "resolved",
+            signature=str(row.evidence.get("signature", "")),
         )
         for _, watched in engine.runs()
         for row in watched.incidents.every()

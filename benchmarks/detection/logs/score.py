@@ -10,7 +10,7 @@ from math import inf
 
 import msgspec
 
-from benchmarks.detection.logs.kinds import BAD, ENDS, FATAL, OPEN, OTHER, RULES
+from benchmarks.detection.logs.kinds import BAD, ENDS, FATAL, OPEN, OTHER, RULES, SIGNATURES
 from benchmarks.detection.logs.labels import Label, Trouble
 from benchmarks.detection.logs.observe import Incident, Observed, Run
 
@@ -127,7 +127,8 @@ def _grade(trouble: Trouble, incident: Incident) -> str:
 
 
 def _about(incident: Incident, trouble: Trouble) -> bool:
-    return trouble.kind == OTHER or incident.rule in RULES[trouble.kind]
+    named = incident.rule == "crash" and incident.signature in SIGNATURES.get(trouble.kind, ())
+    return trouble.kind == OTHER or named or incident.rule in RULES[trouble.kind]
 
 
 def _ends(incident: Incident) -> frozenset[str]:

@@ -63,7 +63,7 @@ FAULTS = {
     # data
     "slow_disk": Expected(SLOWER, "longer|slower|stall|data", "", "finished"),
     "blocked_read": Expected("hang", "in read|pipe", GONE, "hung killed"),
-    "stalls": Expected(SLOWER, "stall|longer|data", "", "finished"),
+    "stalls": Expected(SLOWER, "stall|longer|data|times the usual", "", "finished"),
     "bad_batches": Expected("loss_spike grad_spike", "rose|jumped|above", ROSE, "finished"),
     "wrong_labels": Expected("loss_spike divergence grad_spike", "rose|jumped|above", ROSE, "finished"),
     "nan_sample": Expected("nonfinite rank_divergence masked_nan", "NaN|exactly 0", ROSE, "finished"),

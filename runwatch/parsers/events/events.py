@@ -17,8 +17,9 @@ from runwatch.core.text import decode
 from runwatch.parsers.envelope.header import message, opened
 from runwatch.parsers.envelope.stamps import stamped
 from runwatch.parsers.events import saves, signatures, sizes, stages
+from runwatch.parsers.events.continued import Continued
 from runwatch.parsers.events.failures import ROOT_CAUSE, FailureTables, Root
-from runwatch.parsers.events.tracebacks import BECAUSE, HEAD, Ended, Tracebacks
+from runwatch.parsers.events.tracebacks import BECAUSE, HEAD, IGNORED, Ended, Tracebacks
 
 _XID = re.compile(rb"Xid \(([^)]*)\): (\d+)")
 _EXIT = re.compile(rb"(?:code\s*[:=]? *|exitcode: *)(-?\d+)")
@@ -102,6 +103,7 @@ class EventScanner:
         self.use(markers)
         self._tracebacks = Tracebacks()
         self._failures = FailureTables()
+        self._continued = Continued()
         self.inside = False
         """Whether the next line may belong to what has begun before."""
         self._tally = Tally()
@@ -164,7 +166,8 @@ class EventScanner:
     def flush(self) -> list[Event]:
         """Return the events of what the log's end (or a break in it) cut off."""
         self.inside = False
-        return [*map(_of_traceback, self._tracebacks.flush()), *map(_of_root, self._failures.flush())]
+        ended = [*map(_of_traceback, self._tracebacks.flush()), *map(_of_root, self._failures.flush())]
+        return ended + self._continued.flush()
 
     def _marker(self, line: bytes) -> str | None:
         if not line.startswith(self.heads):
@@ -181,14 +184,19 @@ class EventScanner:
         if not belongs:
             belongs, root = self._failures.feed(*line[:2], *line[3:6])
             reported += [_of_root(root)] if root else []
+        if not belongs:
+            belongs, complete = self._continued.feed(line.text, line.ordinal)
+            reported += complete
         self._trouble = line.ordinal if reported else self._trouble
-        self.inside = bool(self._tracebacks) or bool(self._failures)
+        self.inside = bool(self._tracebacks) or bool(self._failures) or bool(self._continued)
         return belongs, reported
 
     def _begin(self, line: Line) -> bool:
         """Return whether something that spans lines begins with this one."""
         if BECAUSE in line.text:
             self._tracebacks.link(line.tag)
+        if line.text.startswith(IGNORED):
+            self._tracebacks.ignore(line.tag, line.ordinal)
         if not (HEAD in line.text or line.text.startswith(ROOT_CAUSE)):
             return False
         begun = self._tracebacks.begin(*line[:2], *line[3:6]) or self._failures.begin(*line[:2], *line[3:6])
@@ -211,7 +219,10 @@ class EventScanner:
             data["exitcode"] = code[1].decode()
         if rank is None and (task := _TASK.search(reported)):
             rank = int(task[1])
-        return [Event(kind, line.offset, line.number, decode(reported.strip(), 300), rank, data=data)]
+        event = Event(kind, line.offset, line.number, decode(reported.strip(), 300), rank, data=data)
+        held = not self.inside and self._continued.begin(event, line.ordinal)
+        self.inside |= held
+        return [] if held else [event]
 
     def _milestone(self, kind: str, line: Line, words: bytes) -> list[Event]:
         """Return the event of something that happens during training; [] where it only repeats the last."""
@@ -273,7 +284,9 @@ def _redrawn(line: bytes) -> bytes:
 def _of_traceback(ended: Ended) -> Event:
     header, data = opened(ended.tag + b" {", lenient=True), {"frames": ended.frames}
     data |= {"caught": "1"} if ended.caught else {}
+    data |= {"inner": "1"} if ended.inner else {}
     data |= {"chained": "1"} if ended.chained else {}
+    data |= {"ignored": "1"} if ended.ignored else {}
     rank = header.rank(ended.tag) if header is not None else None
     if not ended.raised:
         return Event(

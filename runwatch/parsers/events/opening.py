@@ -27,6 +27,8 @@ _NUMBER = re.compile(rb"\d+")
 _PLAIN = re.compile(rb"[^\d\r\x1b]{8,}")
 _COMMON = re.compile(rb"[{\[]\s*['\"]|Traceback|File \"|.*\b[Ll]oss\b\W{0,4}\d|.*%\|")
 """Begins what is no program's beginning, but a record, a bar or an error: they come again and again."""
+_TRACEBACK = re.compile(rb"\ATraceback \(most .*\n +File .*, in <module>\s*\n(?: .*\n)*\S.*\n")
+"""The error of a start before the first words of a log: what follows is how the next one began."""
 
 
 class Opening:
@@ -69,7 +71,7 @@ class Opening:
 
     def _settle(self, head: bytes) -> None:
         """Choose the line of the beginning by which it is known again, if there is one."""
-        counts = Counter(map(_key, head.split(b"\n")[:-1]))
+        counts = Counter(map(_key, _TRACEBACK.sub(b"", head).split(b"\n")[:-1]))
         for key in list(counts)[:_FIRST]:
             if _COMMON.match(key):
                 return

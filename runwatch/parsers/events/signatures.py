@@ -189,6 +189,7 @@ TROUBLE = Signs(
 _WHOLE = rb"\A(?:(?!(?i:epoch|fold|round)\W{0,3}\d).)*?\b"
 _NOT_OF = rb"(?! (?:of |for )?(?:epoch|fold|round|step|stage|phase)\b)"
 """An epoch, fold or round whose training is done is one of many."""
+_CHINESE = "\\A(?:(?!轮|折|(?i:epoch)).)*?训练(?:已|全部)?(?:完成|结束|完毕)".encode()
 
 _PLANS = (
     b"_iter",
@@ -244,6 +245,12 @@ MILESTONES = Signs(
         rb"Loading states from|Finished loading the checkpoint",
         needles=(b"heckpoint", b"states from"),
     ),
+    # torchrun, before it starts its workers
+    _sign(
+        "launch",
+        rb"(?<!Warning: )Setting OMP_NUM_THREADS environment variable for each process",
+        needles=(b"Setting OMP_NUM_THREADS",),
+    ),
     _sign(
         "early_stop",
         rb"[Ee]arly stop(?:ping|ped) (?:triggered|at|after|conditioned)|\d: early stopping",
@@ -274,6 +281,12 @@ MILESTONES = Signs(
         # launchers and trackers that saw it end well, and MLPerf
         rb"\bProcess \d+ exits successfully|W&B process to finish\.\.\. \(success\)",
         rb":::MLPv[\d.]+ .*\brun_(?:stop|final)\b",
+        rb"\bProcess finished with exit code 0\b",
+        rb"\A(?!.{0,200}?(?i:epoch|fold|round|step|stage|phase)).{0,120}?\bTraining of .{1,80}? "
+        rb"(?:completed|finished)\b",
+        rb"^\*{3,} train metrics \*{3,}",
+        rb"^\W*All (?:done|finished|completed?)\W*$|\bEnd of epoch (\d+) / \1\b",
+        _CHINESE,
         needles=(
             b"raining",
             b"RAINING",
@@ -284,6 +297,13 @@ MILESTONES = Signs(
             b"(success)",
             b"run_stop",
             b"run_final",
+            b"exit code 0",
+            b"* train metrics",
+            b"All done",
+            b"All finished",
+            b"All complete",
+            b"End of epoch",
+            b"\xe8\xae\xad\xe7\xbb\x83",
         ),
     ),
     _sign("left", rb"^wandb: +Run summary:", needles=(b"Run summary",)),
@@ -364,6 +384,7 @@ _TRIGGERS = (
     (b"rror", b"reempt", b"reset", b"resum", b"restoring", rb"raining\b", b"retry", rb"rly ?[sS]top"),
     (
         b"direct cause",
+        b"Exception ign",
         b"Signaling",
         b"panicked",
         b"EARLY STOP",
@@ -387,6 +408,15 @@ _TRIGGERS = (
     (b"Too Many", b"Total inf", b"Traceback", b"Training", rb"Trainer\.fit", b"Validation ", b"Watchdog"),
     (b"XLA", b"Xid", b"zsh: ", b"srun: ", b"Segfault", b"Bus error", b"te called", b"all time", b"alltime"),
     (b": nan", b"=nan", b"= nan", b"_loss nan", b": NaN", b"=NaN", b"= NaN", b"kipping ", b"kipped "),
+    (
+        b"OMP_NUM_THREADS env",
+        b"* train metrics",
+        b"All done",
+        b"All finished",
+        b"All complete",
+        b"End of epoch",
+    ),
+    (b"\xe8\xae\xad\xe7\xbb\x83",),
     (b"Run finished", b"Run complete", b"time limit", b"Wrote ", b"segmentation", b"Validating"),
 )
 """Every event holds one of these. They begin with a byte that is rare in text, and with three plain ones."""

@@ -15,6 +15,8 @@ from runwatch.core.text import decode
 HEAD = b"Traceback (most recent call last)"
 BECAUSE = b"direct cause of the following"
 """Appears between a traceback and one that was raised because of it."""
+IGNORED = b"Exception ignored in"
+"""Begins the line before a traceback that Python prints and continues after, as objects are destroyed."""
 _HEAD = re.compile(
     rb"(?P<indent> *)(?P<before>(?:(?!\+ Exc|>+ )[^\s'\"`].{0,200}?[\s>:|\]-])?)"
     rb"(?P<group>(?:\+ Exception Group )?)Traceback \(most recent call last\)(?::\s*$| [\x80-\xff]+\s*$)"
@@ -26,7 +28,9 @@ _NATIVE = re.compile(rb"(?:^|\s)C\+\+ $")
 _OUTERMOST = re.compile(
     r"(?:<module>|(?:main|_?run\w*|_bootstrap\w*|_wrap\w*|\w*wrapper|spawn_main|_main|\w*worker)\b)"
 )
-"""Functions in which a process or a thread begins."""
+"""Functions in which a process or a thread begins, or from which a launcher prints what it caught."""
+_BOTTOM = re.compile(r"<module>|_bootstrap|_wrap\b|spawn_main|_run_(?:module|code)|_?worker_(?:loop|main)")
+"""Those below which nothing can have caught it."""
 _FILE = re.compile(r"\s*(?:> )?File \".*\", line \d+, in ")
 _FRAME = re.compile(
     rb"\s|[\x80-\xff>|]|$|\^|During handling of|The above exception|(?:Original )?Traceback \(most"
@@ -39,6 +43,8 @@ _RAISED = re.compile(
 )
 _CAUGHT = re.compile(rb"\w+: Caught \w+ in .{1,80}\.$")
 """What torch raises again for a worker; the original is below."""
+_QUOTES = re.compile(rb"(?:[a-z_]\w*\.)+\w+: .{0,200}\bTraceback \(most recent call last\):\s*$")
+"""An error of native code that called Python, whose own traceback it quotes below."""
 _MAX_FRAMES = 60
 _SHOWN = 20
 """Lines of a traceback that are kept, the newest."""
@@ -70,6 +76,8 @@ class _Open:
     """Its last line, whose message is on the next."""
     chained: bool = False
     """Whether it was raised because of one right before it."""
+    ignored: bool = False
+    """Whether Python says that it continues after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +92,12 @@ class Ended:
     frames: str
     caught: bool = False
     """Whether it begins inside the program, as one does that was caught there and printed."""
+    inner: bool = False
+    """Whether it may have been caught: it does not begin where a process or a thread does."""
     chained: bool = False
     """Whether it was raised because of the one before it."""
+    ignored: bool = False
+    """Whether Python continued after it."""
 
 
 class Tracebacks:
@@ -95,6 +107,8 @@ class Tracebacks:
         self._open: dict[bytes, _Open] = {}
         self._because: set[bytes] = set()
         """Tags of which the next one was raised because of the one before it."""
+        self._ignored: dict[bytes, int] = {}
+        """Tag -> number of the record at which a traceback begins that Python continues after."""
 
     def __bool__(self) -> bool:
         return bool(self._open)
@@ -103,6 +117,10 @@ class Tracebacks:
         """Take the words that the next traceback of a tag was raised because of the one before it."""
         if len(self._because) < _MAX_OPEN:
             self._because.add(tag)
+
+    def ignore(self, tag: bytes, ordinal: int) -> None:
+        """Take the words before a traceback that Python prints and continues after."""
+        self._ignored = {tag: ordinal + 1}
 
     def begin(self, text: bytes, tag: bytes, offset: int, line: int, ordinal: int) -> bool:
         """Return whether `text` is the first line of a traceback, which then is open."""
@@ -119,7 +137,10 @@ class Tracebacks:
         chained = tag in self._because
         self._because.discard(tag)
         indent = len(head["indent"])
-        self._open[tag] = _Open(line, offset, ordinal + 1, before, indent, barred, chained=chained)
+        ignored = self._ignored.get(tag) == ordinal
+        self._open[tag] = _Open(
+            line, offset, ordinal + 1, before, indent, barred, chained=chained, ignored=ignored
+        )
         return True
 
     def feed(
@@ -133,7 +154,7 @@ class Tracebacks:
         open_.next = ordinal + 1
         if open_.raised:
             return self._say_what(tag, open_.raised, text)
-        if _FRAME.match(text) or _CAUGHT.match(text):
+        if _FRAME.match(text) or _CAUGHT.match(text) or _QUOTES.match(text):
             open_.stray, open_.offset = 0, offset
             open_.frames.append(decode(text, 200))
             if len(open_.frames) > _MAX_FRAMES:
@@ -165,9 +186,10 @@ class Tracebacks:
         frames = "\n".join(open_.frames[-_SHOWN:])
         first = _FILE.match(open_.frames[0]) if open_.frames else None
         caught = first is not None and not _OUTERMOST.match(open_.frames[0], first.end())
+        inner = first is not None and not _BOTTOM.match(open_.frames[0], first.end())
         raised, offset, line = raised or open_.raised, offset or open_.offset, line or open_.line
         if raised:
-            return Ended(tag, offset, line, raised, frames, caught, open_.chained)
+            return Ended(tag, offset, line, raised, frames, caught, inner, open_.chained, open_.ignored)
         return Ended(tag, open_.offset, open_.line, b"", frames)
 
 

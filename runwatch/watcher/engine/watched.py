@@ -8,7 +8,7 @@ import msgspec
 
 from runwatch.alerts.incidents.incidents import IncidentBook
 from runwatch.alerts.rules.base import Rule
-from runwatch.core.ending import CUT_SHORT, ENDED, HALTED, End, Ending, advised, finished, phase_of
+from runwatch.core.ending import CUT_SHORT, ENDED, HALTED, NO_END, End, Ending, advised, finished, phase_of
 from runwatch.core.findings import Severity
 from runwatch.core.readability import Lost
 from runwatch.core.run import Run
@@ -61,7 +61,7 @@ class WatchedRun:
         """How it ended, or that it makes no progress; None while it continues."""
         rows = {row.rule: row for row in self.incidents.every() if row.state in _OPEN}
         crash, run = rows.get("crash"), self.run
-        if crash is not None and (end := _end(crash, End.CRASHED)) not in _DONE:
+        if crash is not None and _is_end(crash) and (end := _end(crash, End.CRASHED)) not in _DONE:
             reported_by = str(crash.evidence.get("reported_by", ""))
             return Ending(end, crash.title, reported_by, crash.step, crash.line)
         if run.finished:
@@ -75,7 +75,9 @@ class WatchedRun:
     @property
     def crashed(self) -> bool:
         """Whether a crash is known that is not over."""
-        return any(row.rule == "crash" and row.state != "resolved" for row in self.incidents.every())
+        return any(
+            row.rule == "crash" and row.state != "resolved" and _is_end(row) for row in self.incidents.every()
+        )
 
     def incident_rows(self) -> tuple[IncidentRow, ...]:
         """Return the incidents as people read them.
@@ -126,6 +128,11 @@ class WatchedRun:
         if self.phase in HALTED - {"finished"} or self.phase == "blind":
             return msgspec.structs.replace(progress, eta_seconds=None, eta_spread=None, rate=None)
         return progress
+
+
+def _is_end(row: IncidentRow) -> bool:
+    """Return whether a crash is the end of its run: not an error after which the program continued."""
+    return row.evidence.get("ending") != NO_END
 
 
 def _end(row: IncidentRow, otherwise: End) -> End:

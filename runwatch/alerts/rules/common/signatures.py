@@ -345,6 +345,15 @@ SIGNATURES: tuple[Matcher, ...] = (
         kinds="traceback",
         pattern=r"^(Base)?ExceptionGroup: ",
     ),
+    _signature(
+        "not_finite",
+        Role.ROOT,
+        "a value was NaN or infinite",
+        "Go back to a checkpoint from before it began; lower the learning rate or clip the gradient.",
+        kinds="traceback",
+        pattern=r"found invalid values|\b(?:contains|returned|is|are) (?:either )?[`'\"]?(?:nan|inf)"
+        r"|\bnot finite\b|\bnon-?finite\b|\bnan (?:loss|detected|encountered)",
+    ),
     _signature("exception", Role.ROOT, "the program raised an exception", _CODE, kinds="traceback"),
     _signature("error", Role.LATE_ROOT, "the program reported a fatal error", _CODE, kinds="error"),
 )
@@ -355,9 +364,11 @@ def classify(event: Event) -> Signature:
     """Return the signature of an event whose kind is in CRASH_KINDS.
 
     An exception that says nothing more explains less if it was caught and printed, or was raised because
-    of another one.
+    of another one; least does what Python ignored as it destroyed objects.
     """
     found = next(matcher.signature for matcher in SIGNATURES if matcher.matches(event))
+    if "ignored" in event.data:
+        return replace(found, role=Role.CASCADE)
     late = found.name == "exception" and (is_caught(event) or "chained" in event.data)
     return replace(found, role=Role.LATE_ROOT) if late else found
 
@@ -365,3 +376,8 @@ def classify(event: Event) -> Signature:
 def is_caught(event: Event) -> bool:
     """Return whether an event is an exception that the program itself caught and printed."""
     return "caught" in event.data
+
+
+def may_be_caught(event: Event) -> bool:
+    """Return whether an event is an error that the program itself may have caught and printed."""
+    return "inner" in event.data or (event.kind == "oom" and "frames" not in event.data)

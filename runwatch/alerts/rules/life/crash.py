@@ -6,9 +6,11 @@ Formula: an event that may end a run is pending. It fires at once when its kind
 leaves no way on (killed, segmentation fault, cancelled by the scheduler), else when
 the log has been silent for `settle` seconds and two usual gaps between training
 rows, or has ended. `survive` training rows after it whose steps continue clear it: the
-exception was handled. Rows may be read after a process has died that wrote them
-before: its death is survived only while another process of the run lives; and rows of another
-file of the same attempt survive it only if they were written later. A restart
+exception was handled. An error that may have been caught, with twenty lines of other output
+behind it, is no end: of several a warning says that nothing was trained since. Rows may be read
+after a process has died that wrote them before: its death is survived only while another process
+of the run lives; and rows of another file of the same attempt survive it only if they were written
+later. What trains behind the end of a launcher is another launch. A restart
 after it makes it certain, and over: it fires and resolves where training continued, or
 at the next launch's own error. A launch begins where the first words of the log come
 again, or something compiles or loads after the launcher's end. An exception that
@@ -52,17 +54,14 @@ from runwatch.alerts.rules.common.signatures import (
     CRASH_KINDS,
     LAUNCHER_ENDS,
     Role,
-    Signature,
     classify,
-    is_caught,
 )
+from runwatch.alerts.rules.life.death import Death, is_seen
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Moment, Status
-from runwatch.core.ending import End
+from runwatch.core.ending import NO_END, End
 from runwatch.core.findings import Finding, Severity, Verdict
 
-_KEPT = 16
-"""Distinct later symptoms that are remembered by name, and ranks whose errors are."""
 _TOLD = ("source", "host", "exitcode")
 """What an event says that is worth keeping."""
 _STARTS = frozenset({"start", "resume", "load", "compile", "launch"})
@@ -70,86 +69,12 @@ _STARTS = frozenset({"start", "resume", "load", "compile", "launch"})
 _ANEW = _STARTS - {"load"}  # what an evaluation behind the end does too
 _JUDGED = CRASH_KINDS | _STARTS | {"finished", "over"}
 """Kinds of event that change anything here."""
-_FINAL = CERTAIN_KINDS | {"signal"}
 _OF_SAVE = re.compile(r"PytorchStreamWriter|\b(?:save|torch_save|save_\w+|_save\w*)\b")
 """Words of an error, or of its traceback, that came while a checkpoint was written."""
-_ENDED_BY_OTHERS = frozenset({"-6", "-15"})
-
-
-@dataclass
-class _Death:
-    """Events that may have ended the run, since training last moved."""
-
-    source: int | None
-    """Rank of the log that reported it; only its rows can show that it was survived."""
-    root: Event
-    signature: Signature
-    last_step: int | None
-    count: int = 0
-    symptoms: dict[str, None] = field(default_factory=dict)
-    by_rank: dict[int, tuple[Event, Signature]] = field(default_factory=dict)
-    """What explains best how each rank ended, of the first few."""
-    first: Event | None = None
-    """What the launcher says of the rank that failed first."""
-    rows: int = 0
-    """Training rows since the newest event."""
-    over: bool = False
-    """Whether the launcher itself has ended, and with it all ranks."""
-    relaunched: bool = False
-    pids: set[int] = field(default_factory=set)
-    """Processes that were seen to die."""
-    sure: bool = False
-    """Whether anything of it was not caught by the program itself."""
-    final: bool = False
-    """Whether anything of it leaves a process no way on: a signal, or an exception that nothing caught."""
-    behind: bool = False
-    """It came after the word that training is over."""
-    firing: bool = False
-    at: Moment = field(default_factory=Moment)
-    """Where the newest event was said."""
-
-    def take(self, event: Event, signature: Signature) -> None:
-        """Note one more event; the best role wins, among equals the first."""
-        self.count += 1
-        self.rows = 0
-        self.sure |= not is_caught(event)
-        self.final |= event.kind in _FINAL or ("frames" in event.data and not is_caught(event))
-        if _is_seen(event):
-            self.pids.add(int(event.data["pid"]))
-        self.over |= event.kind == "killed" or event.title.startswith(LAUNCHER_ENDS)
-        if signature.outranks(self.signature):
-            self._add_symptom(self.signature)
-            self.root, self.signature = event, signature
-        elif signature.name != self.signature.name:
-            self._add_symptom(signature)
-        if event.rank is None:
-            return
-        if event.title.startswith(f"rank {event.rank} failed first"):
-            if self.first is None and event.data.get("exitcode") not in _ENDED_BY_OTHERS:
-                self.first = event
-        elif event.rank not in self.by_rank:
-            if len(self.by_rank) < _KEPT:
-                self.by_rank[event.rank] = event, signature
-        elif signature.outranks(self.by_rank[event.rank][1]):
-            self.by_rank[event.rank] = event, signature
-
-    def _add_symptom(self, signature: Signature) -> None:
-        if len(self.symptoms) < _KEPT:
-            self.symptoms[signature.name] = None
-
-    def explanation(self) -> tuple[Event, Signature, int | None]:
-        """Return what ended the run, what that means, and the rank on which it happened."""
-        root, signature, first = self.root, self.signature, self.first
-        if first is None or first.rank is None:
-            return root, signature, root.rank
-        if signature.role is Role.PROOF:
-            return root, signature, first.rank if root.rank is None else root.rank
-        own = self.by_rank.get(first.rank)
-        if own is not None and own[1].role > Role.CASCADE:
-            return *own, first.rank
-        if signature.role > Role.CASCADE and first.kind == "elastic":  # its own words are elsewhere
-            return root, signature, first.rank if root.rank is None else root.rank
-        return first, classify(first), first.rank
+_SHOWN = 160
+"""Characters of an error's words that a title has; all of them are in the evidence."""
+_GOES_ON = 20
+"""Lines behind an exception that may have been caught from which the program continues."""
 
 
 @dataclass
@@ -164,7 +89,7 @@ class Crash(RunRule):
     complete: ClassVar[float] = 0.98
     """Progress from which an error is no longer critical."""
 
-    _death: _Death | None = field(default=None, init=False, repr=False)
+    _death: Death | None = field(default=None, init=False, repr=False)
     _last: Place = field(default_factory=lambda: Place(None, None), init=False, repr=False)
     """The newest training row."""
     _finished: bool = field(default=False, init=False, repr=False)
@@ -222,11 +147,17 @@ class Crash(RunRule):
             return self._relaunched(death, where)
         if death.final and not death.at.precedes(block, float(progress.offset[high - 1])):
             return []  # another file may be written late
-        if survived < high and not death.pids:
-            self._death = None
-            return [self._clear("training continued", place(progress, survived))]
+        if survived < high and (death.ended or not death.pids):
+            return self._survive(death, place(progress, survived))
         death.rows += high - low
         return []
+
+    def _survive(self, death: Death, where: Place) -> list[Finding]:
+        """Training continues: behind the end of a launcher it is that of another launch."""
+        if death.ended:
+            return self._relaunched(death, where)
+        self._death = None
+        return [self._clear("training continued", where)]
 
     def _take(self, event: Event, block: Block) -> list[Finding]:
         if event.kind in {"finished", "over"}:
@@ -244,13 +175,16 @@ class Crash(RunRule):
             found = self._relaunched(death, Place(event.step, event.line))
             return [*found, *self._take(event, block)]
         signature = classify(event)
-        if self._finished and (signature.role is Role.CASCADE or signature.end is End.INTERRUPTED):
+        # what finished before the first training row was no training, but a launcher's end is one
+        ended = self._last.line is None and event.title.startswith(LAUNCHER_ENDS)
+        follows = signature.role is Role.CASCADE or signature.end is End.INTERRUPTED
+        if self._finished and follows and not ended:
             return []
         before = death.explanation() if death is not None else None
         if death is None:
             step = event.step if event.step is not None else self._last.step
             behind = self._finished and self._last.line is not None  # else what finished was no training
-            death = self._death = _Death(block.rank, event, signature, step, behind=behind)
+            death = self._death = Death(block.rank, event, signature, step, behind=behind)
         death.take(event, signature)
         if death.source == block.rank:
             death.at = Moment.of(block, event.offset)
@@ -269,7 +203,7 @@ class Crash(RunRule):
             return self._relaunched(death, where)
         return [self._clear("it finished", where)] if death else []
 
-    def _relaunched(self, death: _Death, where: Place) -> list[Finding]:
+    def _relaunched(self, death: Death, where: Place) -> list[Finding]:
         """Another launch has begun: the one before had ended, unless its error was one that it caught."""
         self._death = None
         certain = [] if death.firing or not death.sure else [self._finding(death, Verdict.FIRING)]
@@ -286,6 +220,9 @@ class Crash(RunRule):
         if status.live and status.log_silent_for < max(self.settle, 2 * self._pace.median):
             return ()
         death.firing = True
+        lines = status.lines.get(death.at.source) or max(status.lines.values(), default=0)
+        if death.doubtful and lines - death.newest >= _GOES_ON:
+            return [self._survivor(death)]
         mild = status.fraction is not None and status.fraction >= self.complete
         loose = death.root.kind == "error" and "frames" not in death.root.data  # words alone, no traceback
         mild |= status.fraction is None and loose
@@ -294,7 +231,26 @@ class Crash(RunRule):
     def _clear(self, title: str, where: Place) -> Finding:
         return self.say(Verdict.CLEAR, Severity.CRITICAL, title, where)
 
-    def _finding(self, death: _Death, verdict: Verdict, *, mild: bool = False) -> Finding:
+    def _survivor(self, death: Death) -> Finding:
+        """Return what is said of errors that were printed, and behind which nothing was trained so far."""
+        root, signature, rank = death.explanation()
+        times = f", {death.count} errors in all" if death.count > 1 else ""
+        return self.say(
+            Verdict.FIRING,
+            Severity.WARNING if death.count > 1 else Severity.INFO,
+            f"an error was caught, and nothing was trained since{times}: {_short(root.title)}",
+            Place(death.last_step, root.line),
+            cause=signature.cause,
+            advice=signature.advice,
+            evidence={
+                "ending": NO_END,
+                "signature": signature.name,
+                "failed_rank": rank,
+                "events": death.count,
+            },
+        )
+
+    def _finding(self, death: Death, verdict: Verdict, *, mild: bool = False) -> Finding:
         root, signature, rank = death.explanation()
         rank = rank if rank is not None else self.rank
         unsaved = bool(root.data.get("state") == "failed" and _OF_SAVE.search(_words(root)))
@@ -317,6 +273,8 @@ class Crash(RunRule):
             evidence |= {
                 key: death.first.data[key] for key in ("host", "exitcode") if key in death.first.data
             }
+        if len(_short(root.title, 1000)) > _SHOWN:
+            evidence["message"] = _short(root.title, 1000)
         if "frames" in root.data:
             evidence["frames"] = _newest_lines(root.data["frames"], 2000)
         severity = signature.severity
@@ -349,15 +307,10 @@ def _reported_by(event: Event) -> str:
         return "kernel"
     if event.kind in ("scheduler", "elastic"):
         return "launcher" if event.kind == "elastic" else "scheduler"
-    return "process" if _is_seen(event) else "log"
+    return "process" if is_seen(event) else "log"
 
 
-def _is_seen(event: Event) -> bool:
-    """Return whether a process was seen to die, be there words of it or not."""
-    return "pid" in event.data and "exitcode" not in event.data
-
-
-def _others_live(death: _Death, status: Status) -> bool:
+def _others_live(death: Death, status: Status) -> bool:
     """Return whether a process of the run lives, though some were seen to die."""
     own = status.machine.own() if death.pids and status.machine is not None else ()
     return any(process.pid not in death.pids for process in own)
@@ -374,7 +327,7 @@ def _newest_lines(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[-limit - 1 :].partition("\n")[2]
 
 
-def _short(title: str, limit: int = 160) -> str:
+def _short(title: str, limit: int = _SHOWN) -> str:
     for prefix in ("runwatch: ", "slurmstepd: error: "):
         title = title.removeprefix(prefix)
     title = title.strip("* ")

@@ -4,7 +4,8 @@ Reason: a run that a `max_time`, an early stop or an older kernel's kill ended i
 middle leaves a log that just stops; that is known at once, not after ten minutes of
 silence.
 Formula: every rank and main process that was linked to the log has ended, none has
-come for `settle` seconds, the log shows progress below 98 %, and there is no
+come for `settle` seconds, and for as long as the log had been silent before, up to a minute:
+on a busy machine its last lines are read late. The log shows progress below 98 %, and there is no
 crash. A warning; a note if the run may have been complete: its length is unknown, and
 it exited with 0, or is at a round step or at the end of an epoch, as finished runs
 do. Ends when training moves again.
@@ -46,6 +47,9 @@ class Ended(RunRule):
     complete: ClassVar[float] = 0.98
     """Progress from which it has finished."""
 
+    unread: ClassVar[float] = 60.0
+    """Seconds for which the log may be silent before the end and not be read since, on a busy machine."""
+
     behind: ClassVar[float] = 2.0
     """Seconds by which rows are read at most after the process that wrote them has ended."""
 
@@ -73,7 +77,9 @@ class Ended(RunRule):
         moves = (
             status.now - status.silent_for > ended.time + self.behind
         )  # another one trains, not linked yet
-        due = not moves and status.now - ended.time >= self.settle
+        written = status.now - status.log_silent_for
+        unread = min(max(0.0, ended.time - written), self.unread)
+        due = not moves and status.now - ended.time >= self.settle + unread
         if self._firing or self._words.fatal or told or whole or not due:
             return ()
         self._firing = Severity.INFO if self._may_be_complete(status, ended.exit_code) else Severity.WARNING

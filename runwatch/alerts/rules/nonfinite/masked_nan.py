@@ -41,7 +41,7 @@ from runwatch.alerts.rules.common.rewards import Rewards
 from runwatch.alerts.rules.metric_rule import MetricRule
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import GRAD_NORM, LOSS, VAL_LOSS, label
+from runwatch.core.metrics import GRAD_NORM, LOSS, LOSS_SCALE, VAL_LOSS, label
 
 _OTHER = 3
 _DIGITS = 10
@@ -112,7 +112,7 @@ class MaskedNan(MetricRule, RankRule):
         self._evaluated.push(block.samples.get(VAL_LOSS))
         self._rewards.push(block)
         for name, samples in block.samples.items():
-            if "loss" in name.lower() and name != LOSS:
+            if "loss" in name.lower() and name not in (LOSS, LOSS_SCALE):
                 self._part = min(self._part, float(samples.offset[samples.value != 0].min(initial=np.inf)))
         return super().judge(block)
 
@@ -191,8 +191,14 @@ class MaskedNan(MetricRule, RankRule):
             return [
                 self.say(Verdict.CLEAR, Severity.CRITICAL, "the loss moves again", self._here(), metric=LOSS)
             ]
-        if now.value == 0 and not now.above and was < self.never <= now.rows:
+        found = self._sure(rows, low, high, was)
+        if not found and now.value == 0 and not now.above and was < self.never <= now.rows:
             return self._never(rows, max(low, low + self.never - was - 1))
+        return found
+
+    def _sure(self, rows: Samples, low: int, high: int, was: int) -> list[Finding]:
+        """Judge a stretch of `was` rows that rows [low, high) have made longer."""
+        now = self._now
         needed = self._needed()
         if not was < needed <= now.rows and not (now.value == 0 and now.rows >= needed):
             return []

@@ -8,7 +8,8 @@ pending until it is known whether it recovers (3 rows back below m + max(3 s, ha
 rise))). Recovered within `brief` rows: info, or a warning when it is both `large` and twice
 as high as a spike must be. A note, however long, when the loss stays below `low` of what it
 was untrained, the highest of its first 16 rows: losses near zero jump by ratios. Not
-recovered: a warning; critical after `long` rows, unless half of the rise is lost by then.
+recovered: a warning, of less than half of `large` a note; critical after `long` rows, unless half
+of the rise is lost by then.
 After 512 rows the new level is the usual one. While there is no baseline, a row spikes when
 it is 10 times the highest so far, if that was above 0.5, or above 2 in the first five rows.
 
@@ -276,7 +277,8 @@ class LossSpike(LossRule, RankRule):
             found.append(self._fire(spike, severity, f"and has not recovered in {self.long} logged steps"))
         elif not spike.firing and lasted > self.brief:
             grows = self._growing(spike)
-            severity = Severity.CRITICAL if grows else Severity.WARNING
+            slight = Severity.INFO if spike.rise < self.large / 2 else Severity.WARNING
+            severity = Severity.CRITICAL if grows else slight
             note = ", the third and highest within 200 logged steps" if grows else ""
             found.append(self._fire(spike, severity, f"and did not recover at once{note}"))
         elif spike.rows == 1:

@@ -6,7 +6,8 @@ Formula: a row stalls when it takes `times` the rolling median of 64 rows, and t
 it take less than the root of that. Of the newest
 `count` stalls or more, up to eight, the time above the usual is at least `cost` of all time
 between the first and the last of them. A warning where they are at equal distances or are
-`many`, else a note: a machine that slept a few times is no habit. A note too where
+`many`, without half of the rows between two of them, else a note: a machine that slept a few
+times is no habit. A note too where
 evaluations or checkpoints were printed next to most of them; or where they come at each
 multiple of one number of steps, as evaluations do, and would cost less than `cost` if the time
 of a row were that of its last step alone, not of each step since the row before. Ends when as many rows as
@@ -141,7 +142,8 @@ class Stalls(RankRule):
         meant = sum(stall.meant for stall in newest) > len(newest) / 2
         gap = middle(gaps.tolist())
         even = gap > 1 and bool((np.abs(gaps - gap) <= max(1.0, _EVEN * gap)).all())
-        few = not even and len(newest) < self.many
+        apart = gaps.max(initial=0) > span / 2  # a machine that slept now and then
+        few = not even and (len(newest) < self.many or apart)
         every_step, planned = _distances(newest, gap)
         single = even and planned and lost / (lost + span * every_step) < self.cost
         severity = Severity.INFO if meant or few or single else Severity.WARNING

@@ -6,7 +6,7 @@ Formula, in y = ln(seconds per step), every 16 rows: `now` is the median of the 
 24 rows; `usual` is the lowest median of 64 rows so far, which only moves down. The
 shift must reach D = max(ln(1 + rise), 2 s, 0.6 * (q95 - q50)), with the deviation s
 and the quantiles of the window that set `usual`, and 70 % of the 24 rows must be
-above usual + D / 2, at `persist` points in a row and for `seconds`. A note below
+above usual + D / 2 and not fall from row to row, at `persist` points in a row and for `seconds`. A note below
 `notable`, a warning above. Critical when the shift is `critical` or more, so that most
 of the time is lost, and has lasted `critical_seconds`. A note too while the run was as
 slow before, in a twentieth of its rows or for half as long, and where less than 20 ms a
@@ -21,7 +21,7 @@ listed beneath the alarm says so where it is known. The run itself is sound.
 Traps: the first rows after a start or restart compile and warm caches (up to 80
 times slower) and are skipped; a larger batch takes longer and is no slowdown:
 when tokens per second did not fall, the new time becomes the usual one; a shared
-machine's pace comes and goes.
+machine's pace comes and goes; a progress bar prints a mean, which falls for long after a pause.
 Without step times, tokens or samples per second are judged, inverted.
 
 Source: FALCON, which verifies a proposed change before it is reported.
@@ -40,6 +40,7 @@ from numpy.typing import NDArray
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Windows, grow, median, spread
 from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.fading import falls
 from runwatch.alerts.rules.common.levels import Levels
 from runwatch.alerts.rules.common.speed import Speed
 from runwatch.alerts.rules.common.wording import longer
@@ -241,9 +242,10 @@ def _over(
     level: float | Floats, shift: float | Floats, windows: Floats, now: float | Floats
 ) -> NDArray[np.bool_]:
     """Return for each window whether it is slow: by its median, and in 70 % of its newest rows."""
-    high = windows[..., -_NOW:] > np.asarray(level + shift / 2)[..., None]
+    newest = windows[..., -_NOW:]
+    high = newest > np.asarray(level + shift / 2)[..., None]
     slow: NDArray[np.bool_] = (np.asarray(now) - level >= shift) & (high.mean(axis=-1) >= 0.7)
-    return slow
+    return slow & ~falls(newest)
 
 
 def _search(track: _Track, windows: Floats, middle: Floats, shift: Floats, now: Floats) -> int | None:

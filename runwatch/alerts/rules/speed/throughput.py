@@ -17,8 +17,8 @@ this pace.
 Traps: pauses for evaluation and checkpoints are single rows and cannot move a
 median of five, but do so in a rate that is printed as a fading mean (progress
 bars): where one of the newest two rows takes less than 0.6 of the slowest of five, it
-gets faster; a larger batch takes longer, and tokens per second do not fall; the first
-rows after a start compile.
+gets faster, as it does where each row is below the one before; a larger batch takes longer, and
+tokens per second do not fall; the first rows after a start compile.
 
 Source: ByteRobust and C4 distinguish a collapse from a drift in the same way.
 """
@@ -36,6 +36,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Baseline, Floats, grow
 from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.fading import falls
 from runwatch.alerts.rules.common.levels import Levels
 from runwatch.alerts.rules.common.speed import Speed
 from runwatch.core.block import Block, Samples
@@ -128,7 +129,7 @@ class Throughput(RankRule):
                 track.newest.add(now[row : row + 1], 1)
                 counted = row + 1
             seen = data[: len(data) - len(y) + row + 1][-self.rows :]
-            fades = float(seen[-2:].min() - seen.max()) < log(_FADES)
+            fades = float(seen[-2:].min() - seen.max()) < log(_FADES) or bool(falls(seen))
             found += self._follow(metric, track, float(now[row]), rows, row, fades=fades)
             row += 1
         track.levels.add(usual[counted:], 1)
