@@ -36,6 +36,8 @@ def folded(text: str, size: int = 1 << 20) -> Run:
     [
         "Overriding: max_iters = 600",
         "max_iters: 600",
+        "max_iters          : 600",
+        "max_iters\t=\t600",
         "{'lr': 0.1, 'max_steps': 600, 'seed': 1}",
         '    "max_train_steps": 600,',
         "Namespace(lr=0.1, max_steps=600, warmup_steps=20)",

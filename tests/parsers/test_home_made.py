@@ -356,3 +356,9 @@ def test_of_losses_with_words_in_common_the_whole_is_the_loss(line):
 )
 def test_the_loss_of_one_of_several_networks_is_not_the_sum_of_the_others(line):
     assert all("train/loss" not in names for _, _, names in parse(_log(line)).tables)
+
+
+def test_values_made_bold_in_an_issue_are_read():
+    text = _log("step: {step}, acc: 92.77**39, loss: {loss}**, lr: **0.5**")
+    assert parse(text).column("train/loss").tolist() == LOSSES
+    assert set(parse(text).column("train/learning_rate")) == {0.5}

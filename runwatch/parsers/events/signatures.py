@@ -219,8 +219,8 @@ _SETTING = (
     rb"(?<![A-Za-z0-9_])((?:max|total|num|train|training)[_-](?:[a-z]{5,8}[_-])?(?:iter|(?:time)?step|update)[a-z]{0,6}"
     rb"|MAX_(?:ITER|STEP)S?|niter|(?:(?:max|num|n|total|train|training|num[_-]train(?:ing)?)[_-]|n)epochs?"
     rb"|epoch_num|#epochs?|[Tt]otal (?:training )?(?:[Ee]pochs?|steps)|(?:[Nn]um|[Mm]ax) epochs"
-    rb"|(?:^|(?<=--)|(?<=  )|(?<=[(,'\"] )|(?<=[('\"]))%s)['\"]?(?: ?[=:] ?| \.{3,60} | {1,40})"
-    rb"['\"]?(\d[\d_]{0,14}(?:,\d{3}){0,4})(?:\.0)?(?![\d.eE*/])"
+    rb"|(?:^|(?<=--)|(?<=  )|(?<=[(,'\"] )|(?<=[('\"]))%s)['\"]?"
+    rb"(?:[ \t]{0,40}[=:][ \t]{0,3}| \.{3,60} | {1,40})['\"]?(\d[\d_]{0,14}(?:,\d{3}){0,4})(?:\.0)?(?![\d.eE*/])"
 )
 _OF_NAMESPACE = rb"(?<=Namespace\().{0,4000}?\b(epoch)=(\d{1,6})(?=[,)])"
 _FOR = (
