@@ -220,7 +220,8 @@ _SETTING = (
     rb"|MAX_(?:ITER|STEP)S?|niter|(?:(?:max|num|n|total|train|training|num[_-]train(?:ing)?)[_-]|n)epochs?"
     rb"|epoch_num|#epochs?|[Tt]otal (?:training )?(?:[Ee]pochs?|steps)|(?:[Nn]um|[Mm]ax) epochs"
     rb"|(?:^|(?<=--)|(?<=  )|(?<=[(,'\"] )|(?<=[('\"]))%s)['\"]?"
-    rb"(?:[ \t]{0,40}[=:][ \t]{0,3}| \.{3,60} | {1,40})['\"]?(\d[\d_]{0,14}(?:,\d{3}){0,4})(?:\.0)?(?![\d.eE*/])"
+    rb"(?:[ \t]{0,40}[=:][ \t]{0,3}| \.{3,60} | {1,40})['\"]?"
+    rb"(\d[\d_]{0,14}(?:,\d{3}){0,4})(?:\.0)?(?![\d.eE*/])"
 )
 _OF_NAMESPACE = rb"(?<=Namespace\().{0,4000}?\b(epoch)=(\d{1,6})(?=[,)])"
 _FOR = (
