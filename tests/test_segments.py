@@ -288,13 +288,6 @@ def test_equal_dicts_without_a_sign_of_a_logger_are_steps_of_their_own(norm):
     assert sum(len(s.block.progress) for s in segments(text) if s.block.progress) == 3
 
 
-def test_a_run_that_was_complete_is_not_restarted():
-    once = b"".join(line(step, 4) for step in range(1, 5))
-    cut = b"".join(line(step, 4) for step in range(1, 3))
-    assert steps_of_runs(segments(once, once)) == [[1, 2, 3, 4], [1, 2, 3, 4]]
-    assert steps_of_runs(segments(cut, once)) == [[1, 2, 1, 2, 3, 4]]  # a crash
-
-
 @pytest.mark.parametrize("size", [1, 64, 10_000])
 @pytest.mark.parametrize("first", ["INFO:tensorflow:", ""])
 def test_what_two_handlers_print_counts_once(size, first):

@@ -318,7 +318,7 @@ class Splitter:
             other = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
             other = other or (kind == TRAIN and index == 0 and self._pattern not in ("", train.pattern[0]))
             other = other or self._announced
-            again = kind == TRAIN and step <= 1 and self._plans_again(train, index, last)
+            again = kind == TRAIN and step <= 1 and self._plans_again(train, index)
             if step < last and (self._finished or other or again):
                 begins[offset] = _Former(self._last_pattern(train, offset), self._announced)
                 self._finished = False
@@ -332,14 +332,12 @@ class Splitter:
             self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
         return begins, restarts
 
-    def _plans_again(self, train: Rows, index: int, last: float) -> bool:
-        """Return True if a record that starts from the beginning cannot continue what was before.
-
-        It has another total, or the step `last` before it was the last one that was planned.
-        """
+    def _plans_again(self, train: Rows, index: int) -> bool:
+        """Return True if a record that starts from the beginning has another total than the one before."""
         before = train.total[index - 1] if index else self._total
-        known = not np.isnan(before) and not np.isnan(train.total[index])
-        return bool(known and (train.total[index] != before or last + 1 >= before))
+        return bool(
+            train.total[index] != before and not np.isnan(before) and not np.isnan(train.total[index])
+        )
 
     def _last_pattern(self, train: Rows, offset: float) -> str:
         """Return the kind of the newest training record before `offset`."""

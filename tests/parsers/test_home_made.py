@@ -362,3 +362,12 @@ def test_values_made_bold_in_an_issue_are_read():
     text = _log("step: {step}, acc: 92.77**39, loss: {loss}**, lr: **0.5**")
     assert parse(text).column("train/loss").tolist() == LOSSES
     assert set(parse(text).column("train/learning_rate")) == {0.5}
+
+
+def test_a_log_may_begin_inside_a_box():
+    rows = [
+        f"|    fps | 10 |\n|    total_timesteps | {i} |\n|    loss | {9 / i} |\n{'-' * 20}\n"
+        for i in (1, 2, 3)
+    ]
+    text = rows[0] + "".join("-" * 20 + "\n" + row for row in rows[1:])
+    assert parse(text.encode()).column("step").tolist() == [1, 2, 3]

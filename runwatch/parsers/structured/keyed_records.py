@@ -29,6 +29,9 @@ MODES = ("split", "mode", "phase", "stage", "set", "subset", "dataset", "type", 
 BESIDE = "beside"
 """The mode of rows that are between those of training, with values of the same names."""
 
+BY_ROW = "rows"
+"""Name of the schema of tables whose rows are taken for steps, since nothing else shows them."""
+
 ANYTHING = re.compile("")
 NOTHING = re.compile(r"(?!)")
 LOSSES = re.compile(r"loss|perplexity|^ppl$|bpb|^(?:train[_/])?(?:nll|xent|cross_entropy)$", re.IGNORECASE)
