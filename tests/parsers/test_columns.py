@@ -10,8 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.core.batch import EVAL
-from runwatch.parsers.explain.explain import explain
-from runwatch.parsers.formats import builtin
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.stream import StreamParser
 
@@ -301,11 +299,3 @@ def test_a_column_says_which_part_of_the_data_a_row_is_of(column, training, vali
 def test_a_column_called_train_that_holds_numbers_says_nothing_of_its_rows():
     parsed = read(b"epoch,train,loss\n" + b"".join(b"%d,0.5,%d.5\n" % (e, e) for e in range(1, 9)))
     assert parsed.column("train/loss").tolist() == [e + 0.5 for e in range(1, 9)]
-
-
-def test_rows_of_numbers_with_a_loss_and_no_step_count_and_are_unsure():
-    text = "loss,kl\n" + "".join(f"{9 / i},{i}\n" for i in range(1, 200))
-    assert read(text.encode()).column("step").tolist() == list(range(1, 200))
-    assert explain(text.encode(), builtin()).certainty < 0.6
-    assert read(b"loss,model\n0.5,resnet\n0.25,vgg\n").format is None
-    assert read(b"age,loss_ratio\n50,0.25\n60,0.5\n").format is None

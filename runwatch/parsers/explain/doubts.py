@@ -24,7 +24,6 @@ _WEIGHTS = {
     "step again": 0.05,  # and the share of the records
     "uneven steps": 0.03,
     "first epoch unseen": 0.06,
-    "rows for steps": 0.45,
     "bar": 0.03,
     "no loss": 0.2,
     "no loss, other measures": 0.02,
@@ -77,8 +76,6 @@ class Grounds(NamedTuple):
     """Numbers of these lines."""
     counted: bool
     """Whether the step is printed nowhere, but counted by epochs."""
-    by_row: bool
-    """Whether the rows of a table are taken for steps."""
     drawn: bool
     """Whether the records are redraws of a bar."""
 
@@ -152,8 +149,6 @@ def _of_steps(grounds: Grounds) -> Iterator[Doubt]:
     if grounds.counted and steps and usual and steps[0] > 1.5 * usual:
         reason = f"it begins at step {steps[0]:,.0f}, as counted by epochs whose first was not seen"
         yield Doubt(_WEIGHTS["first epoch unseen"], reason)
-    if grounds.by_row:
-        yield Doubt(_WEIGHTS["rows for steps"], "no column shows the step: each row counts as one")
     if grounds.drawn:
         yield Doubt(_WEIGHTS["bar"], "its records are what a bar showed last at each step")
 

@@ -16,7 +16,6 @@ from runwatch.parsers.inference.fields import fields
 from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, counters, relevant
 from runwatch.parsers.lexicon.words import is_quality, is_val
 from runwatch.parsers.stream import StreamParser
-from runwatch.parsers.structured.keyed_records import BY_ROW
 
 WORDS = ((0.95, "sure"), (0.8, "fairly sure"), (0.6, "likely"), (0.0, "unsure"))
 """What a certainty of at least so much is called."""
@@ -204,7 +203,6 @@ def _doubts(
         unread=_unread(reading, rows, missed),
         missed=missed,
         counted=reported.get("step") == "",
-        by_row=first is not None and first.pattern == BY_ROW,
         drawn=fmt is not None and fmt.weak and bool(fmt.readers),
     )
     return doubts(grounds, data)

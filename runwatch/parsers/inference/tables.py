@@ -105,7 +105,7 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
     if any(not column[:1].isalpha() and column != b"#" for column in columns):
         return False
     alone = b"\t" in line or (
-        b"," in line and all(is_meaningful(name) or b"time" in words(name) for name in columns)
+        b"," in line and sum(is_meaningful(name) or b"time" in words(name) for name in columns) > 1
     )
     counted = _counter(columns) is not None or (alone and _of_losses(columns))
     scored = any(is_quality(name) and len(name) < 40 for name in columns)

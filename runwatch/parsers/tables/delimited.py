@@ -309,16 +309,14 @@ class Columns(Matcher):
         if self._schema.guesses and _is_indexed(names):
             names[0] = "step"
         named = [name for name in names if name]  # data frames write an index without a name
-        indexes = 0 if self._schema.counts else 1
-        if not 2 <= len(named) <= _MAX_COLUMNS or len(named) < len(names) - indexes:
+        if not 2 <= len(named) <= _MAX_COLUMNS or len(named) < len(names) - 1:
             return ()
         if len(set(named)) < len(named) or not all(_NAME.fullmatch(name) for name in named):
             return ()
         schema, keys = self._schema, frozenset(named)
-        stepped = schema.step_key(keys) is not None
-        placed = not (stepped and schema.guesses) if schema.counts else stepped
+        placed = schema.counts or schema.step_key(keys)
         trains = any(map(schema.is_training, keys))
-        if schema.guesses and not schema.counts:
+        if schema.guesses:
             trains |= LOSS in {meaning(name).metric for name in named} | {*_meant(named).values()}
         if not placed or not schema.needs <= keys or not trains:
             return ()
@@ -334,8 +332,6 @@ class Columns(Matcher):
         try:
             numbers = {key: float(cell) for key, cell in zip(self._keys, cells, strict=True) if cell}
         except ValueError:
-            if self._schema.counts and self._schema.guesses:  # words: of results, say, not of training
-                return None
             numbers = {}
             for key, cell in zip(self._keys, cells, strict=True):
                 tensor = _TENSOR.match(cell)

@@ -7,7 +7,7 @@ import re
 from runwatch.core.metrics import LEARNING_RATE, LOSS, STEP_TIME, VAL_LOSS
 from runwatch.parsers.api import Format
 from runwatch.parsers.lexicon.counters import EPISODES, EPOCHS, FRAMES, STEPS
-from runwatch.parsers.structured.keyed_records import BY_ROW, Schema
+from runwatch.parsers.structured.keyed_records import Schema
 from runwatch.parsers.tables.delimited import Columns
 
 _LOSS = re.compile(
@@ -154,15 +154,13 @@ _STEPS = (
     *(*FRAMES, *EPOCHS, *EPISODES, "num episodes", "num_episodes"),
 )
 
-_STEPPED = Schema("csv", steps=_STEPS, train=_LOSS, guesses=True, nested=True, mixed=True)
-_COUNTED = Schema(BY_ROW, steps=_STEPS, train=re.compile(r"^loss$"), guesses=True, counts=True)
-"""Nothing but numbers, one of them the loss, and no step: then the row is the step, and that is unsure."""
 GENERIC = Format(
     name="csv",
-    title="CSV or TSV with a training loss or reward",
+    title="CSV or TSV with a step and a training loss or reward",
     example="step,loss,lr,grad_norm",
-    matchers=tuple(
-        Columns(schema, separator) for schema in (_STEPPED, _COUNTED) for separator in (b",", b"\t")
+    matchers=(
+        Columns(Schema("csv", steps=_STEPS, train=_LOSS, guesses=True, nested=True, mixed=True)),
+        Columns(Schema("tsv", steps=_STEPS, train=_LOSS, guesses=True, nested=True, mixed=True), b"\t"),
     ),
 )
 
