@@ -234,7 +234,7 @@ class DictPattern(Matcher):
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of the line's dict; one that was cut, or holds others, is no record."""
         start = line.find(self.needle, start)
-        if start < 0 or not line.rstrip().endswith(b"}") or b": {'" in line:
+        if start < 0 or not line.rstrip().endswith(b"}") or line.find(b": {'", start) >= 0:
             return None
         names: list[bytes] = []
         spans: list[tuple[int, int]] = []
