@@ -72,6 +72,13 @@ def test_rows_of_a_callback_that_logs_the_rate_are_no_records():
     assert parsed.column("train/learning_rate", EVAL).tolist() == [0.001, 0.002, 0.003, 0.004]
 
 
+def test_a_table_of_lightning_may_begin_with_validation():
+    rows = "".join(f"{i},{8 * i - 1},,{i}.5\n{i},{8 * i},{9 / i},\n" for i in range(1, 5))
+    parsed = read(f"epoch,step,train/loss,val/reward\n{rows}".encode())
+    assert parsed.format == "lightning-metrics-csv"
+    assert parsed.column("step").tolist() == [8, 16, 24, 32]
+
+
 @pytest.mark.parametrize("bulk", [True, False])
 def test_cells_between_commas_and_tabs(bulk):
     rows = "".join(f"{i}\t,{9 / i}\t{1 / i}\t,{i}.5\n" for i in range(1, 40))

@@ -104,6 +104,7 @@ YOLO = Format(
                 "yolo",
                 steps=("epoch",),
                 needs=frozenset({"epoch"}),
+                lacks=frozenset({"step"}),
                 train=re.compile(r"^train/.*loss"),
                 aliases={"time": "time/elapsed", "lr/pg0": LEARNING_RATE, "x/lr0": LEARNING_RATE},
             )
