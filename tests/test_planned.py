@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from runwatch.core.planned import planned_epochs, planned_steps
@@ -36,6 +38,10 @@ def folded(text: str, size: int = 1 << 20) -> Run:
     [
         "Overriding: max_iters = 600",
         "max_iters: 600",
+        "max_iters          : 600",
+        "max_iters\t=\t600",
+        "n_iters: 600",
+        "Total steps: 600",
         "{'lr': 0.1, 'max_steps': 600, 'seed': 1}",
         '    "max_train_steps": 600,',
         "Namespace(lr=0.1, max_steps=600, warmup_steps=20)",
@@ -52,7 +58,7 @@ def test_a_setting_in_the_head_of_the_log(head, size):
     progress = run.progress()
     assert (progress.total, round(progress.fraction or 0, 2)) == (600, 0.33)
     assert progress.eta_seconds == pytest.approx(400 * 0.0201, rel=0.01)
-    assert progress.total_source in head.replace("-", "_").lower()
+    assert progress.total_source in re.sub("[- ]", "_", head).lower()
 
 
 @pytest.mark.parametrize(
@@ -139,6 +145,12 @@ def test_epochs_of_the_settings_times_steps_of_an_epoch(program, head):
 EPOCHS_PLANNED = [
     "max_epochs: 8",
     "    epochs: 8",
+    "EPOCHS = 8",
+    "Number of epochs: 8",
+    " * epochs : 8",
+    "| epochs | 8 |\n| lr | 0.1 |",
+    "epochs....................8",
+    "[2030-01-02 03:04:05] INFO: Epochs: 8",
     "Total Epoch:8 Image_size:(256, 256)",
     "MF: dataset=frappe, #epoch=8, batch=128",
     "Namespace(dim=50, epoch=8, init=None)",

@@ -286,3 +286,24 @@ def test_what_a_logger_shows_and_the_trainer_prints_again_is_one_record(logged, 
 def test_equal_dicts_without_a_sign_of_a_logger_are_steps_of_their_own(norm):
     text = b"{'loss': 0.5, 'grad_norm': %s, 'learning_rate': 1e-05, 'epoch': 0.12}\n" % norm * 3
     assert sum(len(s.block.progress) for s in segments(text) if s.block.progress) == 3
+
+
+@pytest.mark.parametrize("size", [1, 64, 10_000])
+@pytest.mark.parametrize("first", ["INFO:tensorflow:", ""])
+def test_what_two_handlers_print_counts_once(size, first):
+    text = ""
+    for i in range(1, 60):
+        for said in (
+            f"[{i:5d}] | gnorm  {3 / i:.4f} | loss  {9 / i:.4f}",
+            f"Eval batches[  100] | loss  {8 / i:.4f}",
+        ):
+            text += f"{first}{said}\nI1212 15:10:{i:02d}.449019 1285 train.py:298] {said}\n"
+    data = text.encode()
+    found = segments(*(data[i : i + size] for i in range(0, len(data), size)))
+    assert steps_of_runs(found) == [list(range(1, 60))]
+    losses = {
+        name: [x for s in found if name in s.block.samples for x in s.block.samples[name].value.tolist()]
+        for name in ("train/loss", "val/loss")
+    }
+    assert losses["train/loss"] == [round(9 / i, 4) for i in range(1, 60)]
+    assert losses["val/loss"] == [round(8 / i, 4) for i in range(1, 60)]

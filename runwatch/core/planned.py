@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 STEPS = frozenset({
     "max_iter", "max_iters", "max_iterations", "max_steps", "max_train_steps", "max_training_steps",
-    "max_timesteps", "max_update", "max_updates", "niter", "num_iterations", "num_timesteps",
+    "max_timesteps", "max_update", "max_updates", "n_iter", "n_iters", "niter", "num_iterations", "num_iters",
+    "num_timesteps",
     "num_train_steps", "num_training_steps", "total_iter", "total_timesteps",
     "total_iters", "total_iterations", "total_steps", "total_train_steps", "total_training_steps",
     "train_iters", "train_steps", "training_steps",

@@ -263,6 +263,11 @@ CASES = [
         {"step": [3], "train/kpt_loss": [0.05], "train/kptv_loss": [0.025], "train/loss": [0.175], "val/recall": [0.25]},
     ),
     Case(
+        "yolo-results-txt",  # with three losses of a fork
+        "     0/299    0.182G   0.0625   0.0125    0.0500    0.0250    0.0125    0.0375     0.2000         5       608         0         0         0         0         0         0         0\n",
+        {"step": [0], "total": [299], "train/box_loss": [0.0625], "train/6_loss": [0.0375], "train/loss": [0.2]},
+    ),
+    Case(
         "keras",  # backspaces, as many as the bar is long, as terminals and notebooks get them
         "Epoch 1/2\n\r 1/2 [===>....] - ETA: 4s - loss: 0.6250 - accuracy: 0.7500" + 12 * "\b"
         + "\r2/2 [==========] - ETA: 0s - loss: 0.5000 - accuracy: 0.7500" + 12 * "\b"

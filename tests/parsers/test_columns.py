@@ -65,6 +65,33 @@ def test_lightning_steps_of_a_metric_called_loss():
     assert parsed.column("loss_epoch").tolist() == [3.5]
 
 
+def test_rows_of_a_callback_that_logs_the_rate_are_no_records():
+    rows = "".join(f"{i / 1000},{50 * i},,\n,{50 * i},{9 / i},0\n" for i in range(1, 5))
+    parsed = read(f"lr-Adam,step,train_loss,epoch\n{rows}".encode())
+    assert parsed.column("step").tolist() == [50, 100, 150, 200]
+    assert parsed.column("train/learning_rate", EVAL).tolist() == [0.001, 0.002, 0.003, 0.004]
+
+
+def test_a_table_of_lightning_may_begin_with_validation():
+    rows = "".join(f"{i},{8 * i - 1},,{i}.5\n{i},{8 * i},{9 / i},\n" for i in range(1, 5))
+    parsed = read(f"epoch,step,train/loss,val/reward\n{rows}".encode())
+    assert parsed.format == "lightning-metrics-csv"
+    assert parsed.column("step").tolist() == [8, 16, 24, 32]
+
+
+@pytest.mark.parametrize("bulk", [True, False])
+def test_cells_between_commas_and_tabs(bulk):
+    rows = "".join(f"{i}\t,{9 / i}\t{1 / i}\t,{i}.5\n" for i in range(1, 40))
+    parsed = read(f"Step\t,loss\t,epsilon\t,time\n{rows}".encode(), bulk=bulk)
+    assert parsed.column("step").tolist() == list(range(1, 40))
+    assert parsed.column("train/loss").tolist() == [9 / i for i in range(1, 40)]
+    assert parsed.column("epsilon").tolist() == [1 / i for i in range(1, 40)]
+
+
+def test_a_column_i_is_the_step():
+    assert read(b"i,loss,kl\n0,2.5,1\n512,2.25,1\n").column("step").tolist() == [0, 512]
+
+
 def test_sb3_progress():
     parsed = read(b"rollout/ep_rew_mean,time/total_timesteps,train/loss\n-5.5,2048,\n,4096,0.5\n")
     assert parsed.format == "sb3-progress-csv"

@@ -356,3 +356,46 @@ def test_of_losses_with_words_in_common_the_whole_is_the_loss(line):
 )
 def test_the_loss_of_one_of_several_networks_is_not_the_sum_of_the_others(line):
     assert all("train/loss" not in names for _, _, names in parse(_log(line)).tables)
+
+
+def test_values_made_bold_in_an_issue_are_read():
+    text = _log("step: {step}, acc: 92.77**39, loss: {loss}**, lr: **0.5**")
+    assert parse(text).column("train/loss").tolist() == LOSSES
+    assert set(parse(text).column("train/learning_rate")) == {0.5}
+
+
+def test_a_log_may_begin_inside_a_box():
+    rows = [
+        f"|    fps | 10 |\n|    total_timesteps | {i} |\n|    loss | {9 / i} |\n{'-' * 20}\n"
+        for i in (1, 2, 3)
+    ]
+    text = rows[0] + "".join("-" * 20 + "\n" + row for row in rows[1:])
+    assert parse(text.encode()).column("step").tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Epoch {step}: train(loss={loss}, acc=0.5) val(loss={val}, acc=0.25)",
+        "{step} \tTrain(L={loss}  | A=0.500) \tValid(L={val}  | A=0.500) \tTest(L=0.9 | A=0.5)",
+        "{{'epoch': {step}, 'train': {{'loss': {loss}}}, 'val': {{'loss': {val}}}}}",
+    ],
+)
+def test_values_in_groups_are_of_the_part_that_the_group_is(line):
+    parsed = parse(_log(line))
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+
+
+def test_batches_below_headings_that_say_how_many_epochs_there_are():
+    heading, rows = "Epoch {epoch}/3", "  batch {batch}/10 loss {loss}"
+    lines = _log(rows, "  validation loss {val}").decode().split("\n")
+    text = "".join(
+        f"{heading.format(epoch=i // 11 + 1)}\n{line}\n" if i % 11 == 0 else f"{line}\n"
+        for i, line in enumerate(lines[:-1])
+    )
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert set(parsed.column("total")) == {N}
+    assert parsed.column("val/loss", EVAL).tolist() == VALS[9::10]  # once

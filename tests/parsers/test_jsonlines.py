@@ -382,3 +382,9 @@ def test_rows_whose_keys_speak_of_training_are_no_evaluations():
     )
     parsed = read(text.encode())
     assert parsed.column("step").tolist() == [100 * n for n in range(1, 60)]
+
+
+def test_settings_in_one_object_are_no_record():
+    rows = "".join(f"epoch {i} loss {9 / i:.4f}\n" for i in range(1, 40))
+    parsed = read(b'{"epochs": 40, "lr": 0.1, "model": "resnet"}\n' + rows.encode())
+    assert parsed.column("step").tolist() == list(range(1, 40))

@@ -59,6 +59,20 @@ def test_columns_of_losses_and_accuracies_alone(row):
     assert parsed.column("val/loss").tolist() == [2.5] * len(LOSSES)
 
 
+def test_columns_of_other_things_next_to_a_loss_and_another_score():
+    rows = "\n".join(f"{loss},1.5,40.5,0.75" for loss in LOSSES)
+    assert parse(f"loss,qed,sas,accuracy\n{rows}\n".encode()).column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize("gap", [" ", "\t", "  "])
+@pytest.mark.parametrize("mark", ["", "#", "# "])
+def test_headers_that_are_comments(mark, gap):
+    rows = "\n".join(gap.join((str(i), str(loss), "0.5")) for i, loss in enumerate(LOSSES))
+    parsed = parse(f"{mark}{gap.join(('epoch', 'loss', 'val_loss'))}\n{rows}\n".encode())
+    assert parsed.column("step").tolist() == list(range(len(LOSSES)))
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
 def test_columns_of_other_things_next_to_a_loss_are_no_table():
     rows = "\n".join(f"{loss}, 50.5, 40.5" for loss in LOSSES)
     assert parse(f"loss, profit, turnover\n{rows}\n".encode()).format is None

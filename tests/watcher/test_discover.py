@@ -224,9 +224,11 @@ def test_nothing_there_is_an_error_unless_one_waits(tmp_path, what):
     assert [found.path for found in find([path], wait=True)] == ([path] if what == "missing.log" else [])
 
 
-def test_bars_that_go_back_with_backspaces_are_text(tmp_path):
+def test_bars_that_go_back_and_holes_are_text(tmp_path):
     bar = " 1/10 [==>...........................] - ETA: 0s - loss: 0.6250"
     assert not kinds.is_binary(write(tmp_path / "train.out", "Epoch 1/100\n" + (bar + "\b" * 60 + "\r") * 50))
+    holes = "Loaded: 0.1 seconds\n" + "\0" * 2000 + " 5: 1957.1, 1957.4 avg loss\n"
+    assert not kinds.is_binary(write(tmp_path / "sparse.log", holes))
     assert kinds.is_binary(write(tmp_path / "odd.bin", "\1\2\3\4loss\b" * 500))
 
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from runwatch.core.batch import BAR
 from runwatch.parsers.api import Layout, Match, Matcher, Shared
 from runwatch.parsers.envelope.header import Header, before, opened
 from runwatch.parsers.envelope.stamps import Stamp
-
-if TYPE_CHECKING:
-    pass
 
 _MAX_STARTS = 8
 _MOST = 4096

@@ -232,9 +232,9 @@ class DictPattern(Matcher):
         self._layouts = Layouts(name, aliases or {})
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return the numbers of the line's dict; a dict cut before its end is no record."""
+        """Return the numbers of the line's dict; one that was cut, or holds others, is no record."""
         start = line.find(self.needle, start)
-        if start < 0 or not line.rstrip().endswith(b"}"):
+        if start < 0 or not line.rstrip().endswith(b"}") or line.find(b": {'", start) >= 0:
             return None
         names: list[bytes] = []
         spans: list[tuple[int, int]] = []

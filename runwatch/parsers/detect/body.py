@@ -110,9 +110,15 @@ class Body:
     def _take(self, fmt: Format, rows: list[Row], offset: int, line: Line | None, piece: Piece) -> None:
         """Take a reader's records, at the place where they were completed."""
         detector = self._detector
+        learned = self._evidence.share is not None and fmt is not detector.format and not fmt.weak
         for row in rows:
+            if learned and row.layout.kind != TRAIN:
+                continue  # the learned format reads it too
             if fmt.weak and not detector.sure and fmt is not detector.format:
                 self._evidence.hold(fmt, Held(row.layout, offset, row.line, row.values), piece)
+                continue
+            if detector.format is None and row.layout.kind != TRAIN:
+                self._evidence.hold_early(Held(row.layout, offset, row.line, row.values))
                 continue
             if not detector.sure and row.layout.kind == TRAIN:
                 detector.settle(fmt)

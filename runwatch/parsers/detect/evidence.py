@@ -82,6 +82,10 @@ class Evidence:
         if weak is not None and weak.hold(fmt, held, elsewhere=elsewhere):
             self._release(piece)
 
+    def hold_early(self, held: Held) -> None:
+        """Hold an evaluation that a reader has read until a format is known."""
+        self._early.add(held)
+
     def release_early(self, piece: Piece) -> None:
         """Give out the evaluations that were held, now that a format is known."""
         self._early.release(piece)

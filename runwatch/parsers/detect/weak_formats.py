@@ -71,9 +71,9 @@ class WeakFormats:
 
 
 class Early:
-    """Evaluations that show the loss of training too, while no format is known.
+    """Evaluations while no format is known: those that show the loss of training too, and those of readers.
 
-    The records of a script may look like that.
+    The records of a script may look like that, and a learned format reads its evaluations itself.
     """
 
     def __init__(self) -> None:
@@ -83,10 +83,14 @@ class Early:
         """Hold what was read in a line if it may be a record; return whether it may."""
         if match.layout.kind != EVAL or _TRAIN_LOSSES.isdisjoint(match.layout.names):
             return False
+        self.add(Held(match.layout, offset, number, values(line, match)))
+        return True
+
+    def add(self, row: Held) -> None:
+        """Hold what a reader has read."""
         if len(self._held) >= _MOST:
             del self._held[0]
-        self._held.append(Held(match.layout, offset, number, values(line, match)))
-        return True
+        self._held.append(row)
 
     def release(self, piece: Piece | None) -> None:
         """Give out what is held, or, without a piece, forget it: these were records."""

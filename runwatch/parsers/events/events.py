@@ -269,6 +269,7 @@ def _plan(line: Line) -> list[Event]:
     for found in signatures.PLAN.finditer(line.text):
         name, value = sorted(filter(None, found.groups()), key=bytes.isdigit)
         name = re.sub(rb"[ -]", b"_", name.strip(b"#").lower())
+        name = name.replace(b"number_of_training_", b"num_").replace(b"number_of_", b"num_")
         name = b"epochs" if name == b"epoch" else name
         if name.decode() in NAMES:
             data[name.decode()] = value.decode()

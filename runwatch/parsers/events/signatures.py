@@ -212,23 +212,29 @@ _PLANS = (
     b"al epo",
     b"al Epo",
     b"otal t",
+    b"otal s",
+    b"POCHS",
     b"um epo",
     b"ax epo",
     b"amespace",
 )
 _SETTING = (
-    rb"(?<![A-Za-z0-9_])((?:max|total|num|train|training)[_-](?:[a-z]{5,8}[_-])?(?:iter|(?:time)?step|update)[a-z]{0,6}"
-    rb"|MAX_(?:ITER|STEP)S?|niter|(?:(?:max|num|n|total|train|training|num[_-]train(?:ing)?)[_-]|n)epochs?"
+    rb"(?<![A-Za-z0-9_])((?:max|total|num|train|training)[_-](?:[a-z]{5,8}[_-])?"
+    rb"(?:iter|(?:time)?step|update)[a-z]{0,6}"
+    rb"|MAX_(?:ITER|STEP)S?|(?:(?:MAX|NUM|N|TOTAL)_)?EPOCHS|n_?iters?|num_iters"
+    rb"|[Nn]umber of (?:training )?epochs"
+    rb"|(?:(?:max|num|n|total|train|training|num[_-]train(?:ing)?)[_-]|n)epochs?"
     rb"|epoch_num|#epochs?|[Tt]otal (?:training )?(?:[Ee]pochs?|steps)|(?:[Nn]um|[Mm]ax) epochs"
-    rb"|(?:^|(?<=--)|(?<=  )|(?<=[(,'\"] )|(?<=[('\"]))%s)['\"]?(?: ?[=:] ?| \.{3,60} | {1,40})"
-    rb"['\"]?(\d[\d_]{0,14}(?:,\d{3}){0,4})(?:\.0)?(?![\d.eE*/])"
+    rb"|(?:^|(?<=--)|(?<=  )|(?<=[(,'\"*|:\]-] )|(?<=[('\"]))%s)['\"]?"
+    rb"(?:[ \t]{0,40}[=:][ \t]{0,3}| ?\.{3,60} ?| {1,40}(?:\| {1,40})?)['\"]?"
+    rb"(\d[\d_]{0,14}(?:,\d{3}){0,4})(?:\.0)?(?![\d.eE*/])"
 )
 _OF_NAMESPACE = rb"(?<=Namespace\().{0,4000}?\b(epoch)=(\d{1,6})(?=[,)])"
 _FOR = (
     rb"(?<=\bmax: )(\d{1,6}) (epochs)\b"
     rb"|\b[Tt]rain[^\n=:%]{0,60}? for (\d{1,6}) (epochs)(?=[ .!]*\Z| (?:with|on|using|started|begins)\b)"
 )
-PLAN = re.compile(rb"|".join((_SETTING % b"epochs", _OF_NAMESPACE, _FOR)))
+PLAN = re.compile(rb"|".join((_SETTING % b"[Ee]pochs", _OF_NAMESPACE, _FOR)))
 """A setting that may say how many steps or epochs are planned, and its value."""
 MILESTONES = Signs(
     _sign(
@@ -363,7 +369,7 @@ MILESTONES = Signs(
     # `epochs 12` alone may be anything; next to another setting it is one, as `--epochs 12` is
     _sign(
         "plan",
-        _SETTING % rb"(?:(?<=--)epochs|epochs(?=['\":=]))",
+        _SETTING % rb"(?:(?<=--)epochs|[Ee]pochs(?=['\":=]|\.{3}|[ \t]{1,40}[:=|]))",
         _OF_NAMESPACE,
         _FOR,
         needles=_PLANS,

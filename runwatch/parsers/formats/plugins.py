@@ -10,14 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runwatch.parsers.api import Format, Match, Matcher, Reader, Row
 from runwatch.parsers.body.matchers import values
 from runwatch.system.extensions import Tell, entry_points, package_of, reason
-
-if TYPE_CHECKING:
-    pass
 
 GROUP = "runwatch.formats"
 

@@ -29,7 +29,6 @@ import re
 import time
 from collections.abc import Mapping
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
 
 from runwatch.core.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import Unit
@@ -39,9 +38,6 @@ from runwatch.parsers.formats import report
 from runwatch.parsers.lexicon.names import canonical, unit_of
 from runwatch.parsers.lexicon.units import SCALES
 from runwatch.system.cpu_limit import Allowance, SlowError
-
-if TYPE_CHECKING:
-    pass
 
 MAX_LENGTH = 2048
 """Bytes of a line that a user's pattern sees."""

@@ -1,4 +1,4 @@
-"""What a terminal adds to a line: colors and other escape sequences, NUL bytes, echoed keys."""
+"""What is added to a line: colors and other escape sequences, NUL bytes, echoed keys; Markdown's bold."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from itertools import islice, pairwise
 from runwatch.parsers.api import Match, Matcher
 
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)|\x00+")
+_BOLD = re.compile(rb"(?<!\*)\*\*(?=[^\s*])([^*\r\n]{1,400}(?<!\s))\*\*(?!\*)")
+"""What people emphasize when they paste a log into an issue: `loss: **nan**`."""
 UP = b"\x1b[A"
 """Moves the cursor up: tqdm prints it behind a bar, as many times as there are bars above."""
 _GLUED = re.compile(rb"\x1b\[A(?=[^\r\n\x1b]|\x1b(?!\[A))")
@@ -23,6 +25,8 @@ def bare(line: bytes) -> bytes:
     if b"\x1b" in line or b"\0" in line:
         up = UP * line.count(UP) if _is_bar(line) else b""  # behind a bar it gives the bar's position
         line = _ESCAPES.sub(b"", line) + up
+    if b"**" in line:
+        line = _BOLD.sub(rb"\1", line)
     return _ECHO.sub(b"", line) if line[:1] == b"^" else line
 
 
@@ -65,7 +69,9 @@ class Uncolored(Matcher):
         self.prefix = matcher.prefix
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return the numbers of the line's text; None too where a sequence is inside a number."""
+        """Return the numbers of the line's text; None too where a sequence is inside one, or it is bold."""
+        if b"**" in line and _BOLD.search(line):
+            return None
         if b"\x1b" not in line and b"\0" not in line:
             return self._matcher.match(line, start)
         places: list[int] = []

@@ -11,6 +11,7 @@ with its length and not faster.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from runwatch.core.metrics import Unit
@@ -104,6 +105,13 @@ _WINDOW = re.compile(
 _BEHIND = re.compile(rb"[A-Za-z_][\w./-]*(?: [A-Za-z_][\w./-]*){0,3} ?\Z")
 _PLACE = re.compile(rb"(?i)(?:step|iter(?:ation)?|epoch|batch|episode|update)\Z")
 """What precedes a number that is printed without a name: `epoch 0, batch 12: 4.98`."""
+_GROUP = re.compile(
+    rb"(?i)\b(train(?:ing)?|val(?:id(?:ation)?)?|test|dev)[:=]? ?[({\[] ?"
+    rb"(?=['\"]?[a-z][\w ]{0,30}['\"]? ?[=:])([^(){}\[\]]{1,400})"
+)
+"""Values in brackets behind the part of the data that they are of: `Train(L=0.5 | A=0.9) Valid(L=0.6)`."""
+_LETTERS = {b"l": b"loss", b"a": b"acc"}
+"""What the values of a group may be called in short."""
 _PAIRED = re.compile(rb"\b([A-Za-z]\w*)/([A-Za-z][\w/]*)\b")
 """What two numbers with a slash between them are, each by itself."""
 _SPLIT = re.compile(rb"(?i)train(?:ing)?|val(?:id(?:ation)?)?|test|dev")
@@ -151,6 +159,7 @@ def fields(line: bytes) -> list[Field]:
     before = 0
     said = b""
     windows = {window.start(1): window.start() for window in _WINDOW.finditer(line)}
+    groups = list(_GROUP.finditer(line)) if b"(" in line or b"{" in line or b"[" in line else ()
     for token in _TOKEN.finditer(line):
         start = token.start()
         opened = windows.get(start, before)
@@ -177,12 +186,23 @@ def fields(line: bytes) -> list[Field]:
                     field = field._replace(name=whole[1] + field.name) if whole else field
                 field, said = _said(line, field)
                 said = said or nearby
-                found.append(field)
+                found.append(_grouped(field, groups))
                 if len(found) >= MAX_FIELDS:
                     break
         named_next = token["unit"] in RATES and found and found[-1].suffix != token["unit"]
         before = token.end("value") if named_next else token.end()
     return found
+
+
+def _grouped(field: Field, groups: Sequence[re.Match[bytes]]) -> Field:
+    """Return a field with the part of the data before its name that the group says that it is in."""
+    for group in groups:
+        if group.start(2) <= field.start < group.end(2) and not field.name.lower().startswith(
+            group[1].lower()
+        ):
+            name = _LETTERS.get(field.name.lower(), field.name)
+            return field._replace(name=group[1] + b" " + name)
+    return field
 
 
 def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:

@@ -56,6 +56,8 @@ _TOLD = frozenset((b"best", b"summary"))
 """Words of the heads of lines that repeat what others printed."""
 _LOOK = 16
 """Lines kept before the first look."""
+_NEAR = 3
+"""Lines within which another handler prints a message again."""
 _RARER = 8
 """A family of lines may be so much rarer than another if it is to be waited for."""
 _HEADING = re.compile(rb"#{1,6} \S")
@@ -137,8 +139,15 @@ class Learner:
         family = self._sections.family(family, line, found, ranked)
         rank = before.key(whole) if before is not None else b""
         kept = Kept(line, offset, number, family, found, ranked, self._lines - 1, rank, False, whole, before)
-        self._keep(kept)
+        if not self._printed_again(kept):
+            self._keep(kept)
         return self._look()
+
+    def _printed_again(self, kept: Kept) -> bool:
+        """Whether another handler of the logger has just printed the message, in an envelope of its own."""
+        before = self.kept[-1] if self.kept else kept
+        same = before is not kept and (before.line, before.rank) == (kept.line, kept.rank)
+        return same and kept.number - before.number <= _NEAR and before.envelope != kept.envelope
 
     def _head(self, table: TableMatcher | None) -> None:
         """Read the rows under another header, or none."""

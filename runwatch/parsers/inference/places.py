@@ -57,6 +57,11 @@ class Kept:
     header: Header | None = None
     """What precedes `line` in it."""
 
+    @property
+    def envelope(self) -> bytes:
+        """What precedes the message, without digits."""
+        return self.outer[: len(self.outer) - len(self.line)].translate(None, b"0123456789")
+
     def value(self, index: int) -> float:
         """Return the number of one field."""
         found = self.found[index]

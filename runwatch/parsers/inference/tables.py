@@ -27,6 +27,8 @@ _COUNTERS = tuple(
     b"# step steps iteration iterations iter iters update updates batch epoch epochs ep e episode".split()
 )
 """Names of the column that counts, the best first."""
+_COMMENT = re.compile(rb"#(?=[A-Za-z])|# +(?=(?i:" + b"|".join(_COUNTERS[1:]) + rb")\b)")
+"""Before a header that is a comment; a `#` before a name that counts nothing is a column itself."""
 _MAX_COLUMNS = 32
 _WORD = re.compile(rb"[^\s|]+")
 _LISTED = re.compile(rb"\s*[,;]\s*")
@@ -71,6 +73,8 @@ class Header(NamedTuple):
 def header(line: bytes) -> Header | None:
     """Return the header that a line is if it heads a table of training, else None."""
     bare = line[:512].strip(b" \t|\r")
+    if comment := _COMMENT.match(bare):
+        bare = bare[comment.end() :]
     if _BARE.fullmatch(bare):
         return Header((bare,))
     ruled = line[:1] == b"\xe2" and _RULED.match(line) is not None
@@ -88,9 +92,7 @@ def header(line: bytes) -> Header | None:
         if not listed[0] and len(listed) > 2 and all(map(is_meaningful, listed[1:])):
             columns = (b"#", *listed[1:])  # the index of a data frame, which has no name
     elif len(columns) == 1:
-        columns = tuple(line.split())
-        if columns[0] == b"#" and _counter(columns[1:]) is not None:  # a comment
-            columns = columns[1:]
+        columns = tuple(bare.split())
     indent = 0 if ruled else len(line) - len(line.lstrip(b" "))
     return Header(columns, cell, indent=indent) if _heads(columns, line) else None
 
@@ -105,7 +107,7 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
     if any(not column[:1].isalpha() and column != b"#" for column in columns):
         return False
     alone = b"\t" in line or (
-        b"," in line and all(is_meaningful(name) or b"time" in words(name) for name in columns)
+        b"," in line and sum(is_meaningful(name) or b"time" in words(name) for name in columns) > 1
     )
     counted = _counter(columns) is not None or (alone and _of_losses(columns))
     scored = any(is_quality(name) and len(name) < 40 for name in columns)

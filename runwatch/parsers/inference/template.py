@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from runwatch.core.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
@@ -44,9 +43,6 @@ from runwatch.parsers.lexicon.words import (
     is_val,
     words,
 )
-
-if TYPE_CHECKING:
-    pass
 
 _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
     VAL - {b"test", b"tested", b"testing"}

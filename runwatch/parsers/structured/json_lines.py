@@ -7,15 +7,12 @@ not know but Python writes, are values; null is absent.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runwatch.parsers.api import Match, Matcher
 from runwatch.parsers.lexicon.words import split_of
 from runwatch.parsers.structured.json_text import Record, load
 from runwatch.parsers.structured.keyed_records import Reader, Schema, flatten
-
-if TYPE_CHECKING:
-    pass
 
 
 class JsonLine(Matcher):

@@ -38,6 +38,8 @@ TRAINED = re.compile(
     re.IGNORECASE,
 )
 """Keys that only a record of training has (once keys of evaluations are left out)."""
+_PLANNED = frozenset(("epochs", "iterations", "iters", "steps"))
+"""Next to a learning rate alone, they are settings: how many are planned."""
 _NUMERIC = re.compile(VALUE.decode(), re.ASCII)
 _OF = re.compile(r"(\d{1,15})/(\d{1,15})", re.ASCII)
 MAX_DEPTH = 4
@@ -112,8 +114,10 @@ class Schema(Shared):
             return EVAL
         if keys & self.ends:
             return EVAL
-        if any(self.is_training(key) for key in keys):
-            return TRAIN
+        trained = {key for key in keys if self.is_training(key)}
+        if trained:
+            settings = self.train is TRAINED and bool(keys & _PLANNED)
+            return None if settings and all(canonical(key) == LEARNING_RATE for key in trained) else TRAIN
         if any(map(self.is_held_out, keys)):
             return EVAL
         trains = any(TRAINED.search(key) or key.startswith("train/") for key in keys)

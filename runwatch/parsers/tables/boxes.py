@@ -71,7 +71,10 @@ class BoxReader(Reader):
         self._held: Row | None = None
         """A box whose step may have another name, until the next one shows."""
         self._section = ""
-        self._items: _Items | None = None
+        self._items: _Items | None = []
+        """Cells of the open box, which may have begun before the log; None where that is not read."""
+        self._ruled = False
+        """Whether a rule was seen: else these may be rows of any table."""
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one line of a box."""
@@ -86,10 +89,10 @@ class BoxReader(Reader):
                 value = number(cell[2])
                 step = name.replace(" ", "_") == _STEP
                 self._items.append((_STEP if step else self._section + name, value))
-            return []
+            return [] if self._ruled else None
         if line[:10] != b"----------" or not _RULE.match(line):
             return None
-        items, self._items, self._section = self._items, [], ""
+        items, self._items, self._section, self._ruled = self._items, [], "", True
         return self._take(items, number_) if items else []
 
     def _take(self, items: _Items, number_: int) -> list[Row]:

@@ -32,6 +32,8 @@ _MAX_PLANS = 256
 _NAME = re.compile(r"(?:% )?[A-Za-z_][^\x00-\x1f]{0,119}")
 _TENSOR = re.compile(rb"tensor\((-?[\d.]+(?:e[+-]?\d+)?|nan|-?inf)(?:, [\w=<>':.]+)*\)")
 """A number as PyTorch shows it: `tensor(0.5, device='cuda:0', grad_fn=<DivBackward0>)`."""
+_MIXED = re.compile(rb"[ \t]*,[ \t]*|\t+")
+"""Between the cells of a writer that parts them by commas and tabs alike."""
 _TRAINS = frozenset(("train", "training", "is_train", "is_training"))
 """Columns whose cells say `True` in the rows of training and `False` in those of validation."""
 
@@ -72,7 +74,8 @@ def _reader(schema: Schema) -> Reader:
 def _trained(schema: Schema, names: Sequence[str]) -> list[int]:
     """Return the columns that rows of training fill: losses, or other values if there is no loss.
 
-    A mean over the epoch (`loss_epoch`) is none where the steps (`loss_step`) have a column of their own.
+    Those of held-out data are among them where the schema calls them a record's own. Else a mean over the
+    epoch (`loss_epoch`) is none where the steps (`loss_step`) have a column of their own.
     """
     step = schema.step_key(frozenset(names))
     found = [
@@ -80,9 +83,11 @@ def _trained(schema: Schema, names: Sequence[str]) -> list[int]:
         for i, name in enumerate(names)
         if name != step
         and (schema.train.search(name) or meaning(name).metric == LOSS)
-        and not is_val(name.encode())
         and meaning(name).role not in ("counter", "learning rate")
-        and not (name.endswith("_epoch") and f"{name[:-6]}_step" in names)
+        and not (
+            schema.held_out
+            and (is_val(name.encode()) or (name.endswith("_epoch") and f"{name[:-6]}_step" in names))
+        )
     ]
     return [i for i in found if is_loss(names[i].encode())] or found
 
@@ -356,6 +361,8 @@ class Columns(Matcher):
         return BESIDE if self._trained and not any(cells[i] for i in self._trained) else None
 
     def _cells(self, line: bytes) -> list[bytes]:
+        if self._separator == b"," and b"\t" in line:
+            line = _MIXED.sub(b",", line.strip())
         if b'"' not in line:
             return line.split(self._separator)
         try:

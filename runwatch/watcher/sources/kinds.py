@@ -27,6 +27,7 @@ _NO_LOG = re.compile(
 )
 """Texts that are near checkpoints and code, and are never logs."""
 _HEAD = 4096
+_HOLES = re.compile(rb"\0{16,}|\A\0+")
 _ODD = bytes(byte for byte in range(32) if byte < 8 or 13 < byte < 27 or byte > 27)
 """Bytes that no text has many of; bars of Keras go back with as many backspaces as they are long."""
 
@@ -77,6 +78,6 @@ def is_binary(path: str) -> bool:
         return False
     if packed(head):
         head = next(blocks(path, _HEAD), b"")
-    head = head.lstrip(b"\0")  # a hole left by truncation is not binary content
+    head = _HOLES.sub(b"", head)  # left by truncation, or by a file system: not binary content
     odd = len(head) - len(head.translate(None, _ODD))
     return odd > len(head) / 20

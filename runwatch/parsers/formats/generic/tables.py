@@ -34,6 +34,7 @@ LIGHTNING = Format(
                 needs=frozenset({"epoch", "step"}),
                 train=re.compile(r"loss|acc|train|val|lr", re.IGNORECASE),
                 held_out=False,
+                mixed=True,  # each callback writes rows of its own
                 aliases={"loss_step": LOSS, **{f"lr-{name}": LEARNING_RATE for name in _OPTIMIZERS}},
             )
         ),
@@ -103,6 +104,7 @@ YOLO = Format(
                 "yolo",
                 steps=("epoch",),
                 needs=frozenset({"epoch"}),
+                lacks=frozenset({"step"}),
                 train=re.compile(r"^train/.*loss"),
                 aliases={"time": "time/elapsed", "lr/pg0": LEARNING_RATE, "x/lr0": LEARNING_RATE},
             )
@@ -149,7 +151,7 @@ CATBOOST = Format(
 
 _STEPS = (
     *(name for name in STEPS if name not in EPOCHS),
-    *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "round", "generation", "ep"),
+    *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "round", "generation", "ep", "i"),
     *(*FRAMES, *EPOCHS, *EPISODES, "num episodes", "num_episodes"),
 )
 

@@ -14,7 +14,9 @@ ULTRALYTICS = Format(
     readers=(YoloReader,),
 )
 
-_TRAINED = ("box", "obj", "cls", "landmark", "kpt", "kptv")
+_FURTHER = (("t_landmark",), ("t_kpt", "t_kptv"), ("t_4", "t_5", "t_6"))
+"""Losses that some have besides: of faces, of poses, of what a fork detects."""
+_TRAINED = ("box", "obj", "cls", "landmark", "kpt", "kptv", "4", "5", "6")
 _VALIDATED = ("precision", "recall", "mAP50", "mAP50-95", "box_loss", "obj_loss", "cls_loss")
 
 
@@ -24,13 +26,12 @@ def _columns(*names: str) -> bytes:
 
 
 # Epoch, memory, losses and their sum, instances, image size; four measures, the losses of the validation.
-# YOLOv5-face has one loss more, pose estimation with YOLOv7 two.
 _RESULTS = ResultsPattern(
     "results",
     TRAIN,
     rb"\s*(?P<step>\d+)/(?P<total>\d+)\s+\d+(?:\.\d+)?[GM]B?(?=\s)"
     + _columns("t_box", "t_obj", "t_cls")
-    + rb"(?:%s|%s)?" % (_columns("t_landmark"), _columns("t_kpt", "t_kptv"))
+    + rb"(?:%s|%s|%s)?" % tuple(_columns(*names) for names in _FURTHER)
     + _columns("t_total")
     + rb"\s+\d+\s+\d+(?=\s)"
     + _columns(*(f"v_{i}" for i in range(7)))
