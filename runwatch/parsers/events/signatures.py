@@ -291,7 +291,7 @@ MILESTONES = Signs(
         rb"\A(?!.{0,200}?(?i:epoch|fold|round|step|stage|phase)).{0,120}?\bTraining of .{1,80}? "
         rb"(?:completed|finished)\b",
         rb"^\*{3,} train metrics \*{3,}",
-        rb"^\W*All (?:done|finished|completed?)\W*$|\bEnd of epoch (\d+) / \1\b",
+        rb"^\W*All (?:done|finished(?= )|completed?)\W*$|\bEnd of epoch (\d+) / \1\b",
         _CHINESE,
         needles=(
             b"raining",
@@ -304,9 +304,9 @@ MILESTONES = Signs(
             b"run_stop",
             b"run_final",
             b"exit code 0",
-            b"* train metrics",
+            b"* train metr",
             b"All done",
-            b"All finished",
+            b"inished ",
             b"All complete",
             b"End of epoch",
             b"\xe8\xae\xad\xe7\xbb\x83",
