@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -241,3 +242,21 @@ def test_a_service_left_alone_is_no_run(fake_proc):
     fake_proc.add(1, "init")
     fake_proc.add(31, "wandb-core", parent=1, fds={7: (LOG, True)})
     assert roles(fake_proc) == {31: ("filter", None)}
+
+
+@pytest.mark.parametrize(
+    ("environ", "job"),
+    [
+        ({"SLURM_JOB_ID": "7", "TORCHELASTIC_RUN_ID": "x"}, "7"),
+        ({"TORCHELASTIC_RUN_ID": "exp\x1b[1m", "MASTER_ADDR": "n0"}, "exp"),
+        ({"TORCHELASTIC_RUN_ID": "none", "MASTER_ADDR": "n0"}, "n0:29500"),
+        ({"TORCHELASTIC_RUN_ID": "none", "MASTER_ADDR": "127.0.0.1"}, ""),
+        ({"MASTER_ADDR": "localhost"}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_ranks_of_a_job_have_its_name_on_all_nodes(fake_proc, environ, job):
+    for rank in (0, 1):
+        fake_proc.add(50 + rank, environ={**RANK, **environ, "RANK": str(rank)}, fds={1: (LOG, True)})
+    linked = Linker([LOG], proc=Proc(str(fake_proc.root))).scan()
+    assert {item.process.job for item in linked} == {job}
