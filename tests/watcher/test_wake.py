@@ -346,8 +346,8 @@ def test_close_ends_every_thread_and_descriptor(tmp_path) -> None:
         waker.close()
         waker.close()
     Waker([str(tmp_path / "run.log")]).close()
-    assert threading.active_count() == threads
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert threading.active_count() <= threads
+    assert len(os.listdir("/proc/self/fd")) <= descriptors, "others may have gone meanwhile"
 
 
 def test_forgotten_waker_does_not_hold_up_the_exit(tmp_path) -> None:

@@ -116,7 +116,7 @@ class Reader:
                 source.arrived(setup.since)
             self.sources.append(source)
         runs = sorted(_by_run(self.sources).values(), key=_written, reverse=True)
-        self.sources = list(chain.from_iterable(runs))  # what goes on is known before what is over
+        self.sources = list(chain.from_iterable(runs))  # what continues is known before what is over
 
     def _find(self, paths: Sequence[str], *, wait: bool = False) -> list[discover.Found]:
         prefer = self._setup.prefer
