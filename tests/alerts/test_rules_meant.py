@@ -152,6 +152,13 @@ def test_a_loss_that_falls_to_its_last_digit_is_zero_by_rounding():
     assert Log(train__loss=loss).judge(MaskedNan()) == []
 
 
+def test_a_loss_that_has_been_at_its_last_digits_is_zero_by_rounding_whatever_came_between():
+    few_shots = np.tile([0.4012, 0.0361, 0.0001, 0.0, 0.0003, 0.0920, 0.0, 0.0, 0.0, 0.0, 0.1792, 0.0], 20)
+    assert Log(train__loss=few_shots).judge(MaskedNan()) == []
+    masked = np.append(few_shots[few_shots > 0.01], np.zeros(20))
+    assert [f.severity for f in Log(train__loss=masked).judge(MaskedNan())] == ["critical"]
+
+
 def test_a_column_of_zeros_from_the_first_row_is_none_that_trains():
     assert Log(train__loss=np.zeros(90)).judge(MaskedNan()) == []
     assert Log(train__loss=np.zeros(300), kd__loss=np.ones(300)).judge(MaskedNan()) == []

@@ -17,9 +17,10 @@ to see it next time.
 
 Traps: losses rounded to few digits repeat, and set their own measure: a value that
 never changes by less than half a per cent is not judged; one that falls to the last
-printed digit, or from below 0.1, is 0 by rounding; one that is 0 while the validation loss falls is
-only a part of what is trained; a column that is 0 from its first row is of a part that is
-switched off, or of an agent that only looks around yet; losses of
+printed digits, or from below 0.1, or was at the last one, is 0 by rounding; one that
+is 0 while the validation loss falls is only a part of what is trained; a column that is 0
+from its first row is of a part that is switched off, or of an agent that only looks around
+yet; losses of
 preferences may truly be zero, with gradients that are finite and not zero; those of
 policies are zero where all answers of a group earn the same: a loss that has been
 negative, or is printed with rewards, is masked NaN only with norms that are not finite.
@@ -48,6 +49,8 @@ _DIGITS = 10
 """Least changes of value below which a loss is near its last printed digit."""
 _SMALL = 0.1
 """Loss that may fall to its last printed digit from one row to the next."""
+_LAST = 0.01
+"""Loss that may be one unit of its last printed digit."""
 _LEARNT = 0.97
 """Of the validation loss before the zeros, below which something is learned in spite of them."""
 
@@ -79,6 +82,8 @@ class _Stretch:
     """Whether there was a loss above 0.05."""
     before: float = np.inf
     """The newest loss that was not zero."""
+    least: float = np.inf
+    """The least one."""
 
 
 @dataclass
@@ -158,9 +163,10 @@ class MaskedNan(MetricRule, RankRule):
             self._now.above |= bool((np.abs(values) > 0.05).any())
             steps = np.abs(np.diff(values, prepend=self._now.value))
             self._now.finest = min(self._now.finest, float(steps[steps > 0].min(initial=np.inf)))
-            known = np.append(self._now.value, values)
+            known = np.abs(np.append(self._now.value, values))
             known = known[np.isfinite(known) & (known != 0)]
-            self._now.before = abs(float(known[-1])) if len(known) else self._now.before
+            self._now.before = float(known[-1]) if len(known) else self._now.before
+            self._now.least = min(self._now.least, float(known.min(initial=np.inf)))
             self._now.value = float(values[-1])
             self._now.rows = 1
 
@@ -173,7 +179,9 @@ class MaskedNan(MetricRule, RankRule):
         self._close()
         step = abs(float(rows.value[row]) - now.value)
         now.finest = min(now.finest, step) if step > 0 else now.finest
-        now.before = abs(now.value) if now.value != 0 and np.isfinite(now.value) else now.before
+        if now.value != 0 and np.isfinite(now.value):
+            now.before = abs(now.value)
+            now.least = min(now.least, now.before)
         now.value, now.rows, now.where = float(rows.value[row]), 0, place(rows, row)
         now.offset, now.learns = float(rows.offset[row]), False
         now.number += 1
@@ -230,8 +238,9 @@ class MaskedNan(MetricRule, RankRule):
         return max(self.same, 4 * self._now.longest)
 
     def _rounded(self) -> bool:
-        """Whether the loss had fallen to its last printed digits before it was zero."""
-        return self._now.before <= _DIGITS * self._now.finest and self._now.before <= _SMALL
+        """Whether the loss fell to its last printed digits before it was zero, or ever to the last one."""
+        now = self._now
+        return now.before <= min(_DIGITS * now.finest, _SMALL) or now.least <= min(1.5 * now.finest, _LAST)
 
     def _learns(self, offset: float) -> bool:
         """Whether evaluations got better while the loss was zero: then another part of it is trained."""
