@@ -279,7 +279,7 @@ async def test_on_a_phone_the_alerts_of_a_run_are_below_its_chart(open_app):
         assert detail.display
         assert chart.size.width == detail.size.width > 50
         assert chart.region.bottom <= detail.region.y
-        await s.resize(58, 30)
+        await s.resize(58, 26)
         assert chart.display != detail.display, "both have no room"
         await s.resize(120, 40)
         assert chart.region.y == detail.region.y, "side by side"
