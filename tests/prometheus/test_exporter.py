@@ -120,6 +120,7 @@ def test_bad_requests_are_refused(sent, status, tmp_path, log, door):
         assert door.get("/healthz").status == 200
 
 
+@pytest.mark.deep
 def test_a_thousand_connections_and_scrapers_that_hang_disturb_nobody(tmp_path, log, door):
     with Daemon(tmp_path, log.path) as daemon, Peer(daemon.socket) as peer:
         until(lambda: door.value("runwatch_run_step") == 9)
