@@ -72,7 +72,8 @@ class Api:
             good = False
         if not good or any(character <= " " for character in url):
             raise UsageError("not a web address", "--prometheus", "write http://HOST:9090")
-        self._url, self._host, self._token = url.rstrip("/"), host(url), token
+        self._url, self._token = url.rstrip("/"), token
+        self._host = host(url) + (f":{parts.port}" if parts.port else "")
         self._headers = {
             "User-Agent": f"runwatch/{__version__}",
             **({"Authorization": f"Bearer {token}"} if token else {}),
@@ -97,7 +98,8 @@ class Api:
         except HTTPError as error:
             raise EngineError(self._refused(error)) from None
         except URLError as error:
-            raise EngineError(f"cannot reach {self._host}", plainly(error.reason)) from None
+            why, advice = plainly(error.reason), "check that it runs, and --prometheus"
+            raise EngineError(f"cannot reach {self._host}", why, advice) from None
         except (OSError, HTTPException) as error:
             raise EngineError(f"no answer from {self._host}", plainly(error)) from None
         except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError) as error:
