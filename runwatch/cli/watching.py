@@ -13,6 +13,9 @@ from runwatch.core.errors import UsageError
 from runwatch.core.theme_names import THEMES
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
     from runwatch.cli.headless import Printer
     from runwatch.config.sections import Config
 
@@ -72,9 +75,33 @@ def pace(given: float | None, plain: bool) -> float:
     return 60.0 if plain else _INTERVAL
 
 
-def rule_summaries(config: Config) -> list[tuple[str, str]]:
-    """Return the rules of a configuration by name, each with what it finds."""
-    return [(rule.name, rule.summary) for rule in config.ruleset().rules]
+def show(
+    sock: socket.socket,
+    config: Config,
+    *,
+    title: str,
+    theme: str | None,
+    ascii_only: bool,
+    reopen: Callable[[], socket.socket] | None = None,
+    fleet: bool = False,
+    kept: bool = True,
+) -> int:
+    """Open the screen at a socket, as it is configured; see tui.start.run. Return the exit code."""
+    from runwatch.tui.start import run
+
+    return run(
+        sock,
+        ascii=ascii_only or config.screen.ascii,
+        title=title,
+        theme=config.screen.theme,
+        named=theme,
+        rules=lambda: [(rule.name, rule.summary) for rule in config.ruleset().rules],
+        keys=config.keys,
+        where=config.where,
+        reopen=reopen,
+        fleet=fleet,
+        kept=kept,
+    )
 
 
 def keyboard() -> None:

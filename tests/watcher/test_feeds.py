@@ -421,7 +421,7 @@ def test_a_log_that_rests_shows_what_its_parser_holds_back_once(tmp_path):
 
 
 def test_a_log_that_can_be_read_at_its_first_look_is_seen_again(tmp_path):
-    """The engine is told at the opening that it cannot be read: nobody else may say that it can."""
+    """The opening reports that it cannot be read: only the first look can take that back."""
     log = tmp_path / "train.log"
     log.write_bytes(nanochat(5))
     engine = Engine(log)

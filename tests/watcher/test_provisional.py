@@ -239,7 +239,7 @@ def test_history_that_rests_is_known_before_what_is_written_now_has_its_turns(mo
     now = [0.0]
     monkeypatch.setattr(resting.time, "monotonic", lambda: now[0])
 
-    def told(share):
+    def turns(share):
         budget, times = resting.Budget(share), 0
         for _ in range(1000):
             if budget.is_left:
@@ -248,6 +248,6 @@ def test_history_that_rests_is_known_before_what_is_written_now_has_its_turns(mo
             now[0] += 0.01
         return times
 
-    live, history = told(resting.SHARE), told(resting.HISTORY_SHARE)
+    live, history = turns(resting.SHARE), turns(resting.HISTORY_SHARE)
     assert live <= 0.2 * 1000, "10 % of the time, and a burst"
     assert history >= 2.5 * live

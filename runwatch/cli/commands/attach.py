@@ -13,7 +13,7 @@ from runwatch.cli.watching import (
     on_screen,
     pace,
     printer,
-    rule_summaries,
+    show,
     web_options,
 )
 from runwatch.core.errors import ExitCode, UsageError
@@ -81,20 +81,9 @@ def command(
         greet(hub.socket, PROMPT + 30.0)
         if screen:
             from runwatch.config.loader import load
-            from runwatch.tui.start import run
 
-            chosen = load()
-            code = run(
-                hub.socket,
-                ascii=ascii_only or chosen.screen.ascii,
-                title="daemon" if names == (HERE,) else ", ".join(names),
-                theme=chosen.screen.theme,
-                named=theme,
-                rules=lambda: rule_summaries(chosen),
-                keys=chosen.keys,
-                where=chosen.where,
-                fleet=True,
-            )
+            title = "daemon" if names == (HERE,) else ", ".join(names)
+            code = show(hub.socket, load(), title=title, theme=theme, ascii_only=ascii_only, fleet=True)
             if code == ExitCode.OK:
                 click.echo("runwatch: the screen is closed; the daemon keeps watching", err=True)
             return code

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from runwatch.cli.watching import line_options, look_options, printer, rule_summaries
+from runwatch.cli.watching import line_options, look_options, printer, show
 from runwatch.demo.launch import FAULT_NAMES, start, stop
 
 CONFIG = """\
@@ -63,21 +63,16 @@ def command(
         try:
             if screen:
                 from runwatch.config.loader import load
-                from runwatch.tui.start import run
 
                 greet(engine.socket)
-                return run(
-                    engine.socket,
-                    ascii=ascii_only,
-                    title="demo",
-                    kept=directory is not None,
-                    named=theme,
-                    rules=lambda: rule_summaries(load(config)),
+                kept = directory is not None
+                return show(
+                    engine.socket, load(config), title="demo", theme=theme, ascii_only=ascii_only, kept=kept
                 )
             if not as_json:
                 coming = f", with the fault {fault!r}" if fault else ""
-                kept = "" if directory else " (removed at the end; --dir keeps it)"
-                print(f"training in {place}{kept}{coming}")
+                until = "" if directory else " (removed at the end; --dir keeps it)"
+                print(f"training in {place}{until}{coming}")
             greet(engine.socket)
             from runwatch.cli.headless import follow
 

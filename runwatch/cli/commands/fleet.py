@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from runwatch.cli.watching import look_options, on_screen, rule_summaries
+from runwatch.cli.watching import look_options, on_screen, show
 from runwatch.core.errors import ExitCode, UsageError
 
 _TOKEN = "RUNWATCH_PROMETHEUS_TOKEN"  # noqa: S105
@@ -64,7 +64,6 @@ def command(
         return _print(source, as_json, ascii_only)
     from runwatch.config.loader import load
     from runwatch.prometheus.api import Api
-    from runwatch.tui.start import run
     from runwatch.watcher.service.launch import greet
 
     Api(url)  # raises what is wrong with it
@@ -72,17 +71,7 @@ def command(
     try:
         greet(engine.socket, 60.0)
         chosen = load()
-        return run(
-            engine.socket,
-            ascii=ascii_only or chosen.screen.ascii,
-            title="fleet",
-            theme=chosen.screen.theme,
-            named=theme,
-            rules=lambda: rule_summaries(chosen),
-            keys=chosen.keys,
-            where=chosen.where,
-            fleet=True,
-        )
+        return show(engine.socket, chosen, title="fleet", theme=theme, ascii_only=ascii_only, fleet=True)
     finally:
         engine.close()
 

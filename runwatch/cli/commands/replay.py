@@ -80,24 +80,13 @@ def _screen(
 ) -> int:
     import os
 
-    from runwatch.cli.watching import rule_summaries
+    from runwatch.cli.watching import show
     from runwatch.config.loader import load
     from runwatch.watcher.replay.launch import ReplayEngine
 
     engine = ReplayEngine(path, speed, only, config)
     try:
-        from runwatch.tui.start import run
-
         chosen = load(Path(config) if config else None)
-        return run(
-            engine.socket,
-            ascii=ascii_only or chosen.screen.ascii,
-            title=os.path.basename(path),
-            theme=chosen.screen.theme,
-            named=theme,
-            rules=lambda: rule_summaries(chosen),
-            keys=chosen.keys,
-            where=chosen.where,
-        )
+        return show(engine.socket, chosen, title=os.path.basename(path), theme=theme, ascii_only=ascii_only)
     finally:
         engine.close()

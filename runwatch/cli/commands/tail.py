@@ -26,7 +26,7 @@ from runwatch.cli.watching import (
     on_screen,
     pace,
     printer,
-    rule_summaries,
+    show,
     web_options,
 )
 from runwatch.core.errors import UsageError
@@ -219,21 +219,17 @@ def _screen(
 
     try:
         from runwatch.config.loader import load
-        from runwatch.tui.start import run
 
         # The screen does not wait for the engine, and shows an error if there is nothing to watch.
         if "-" in paths:
             keyboard()
         chosen = load(Path(config) if config else None)
-        return run(
+        return show(
             engines[0].socket,
-            ascii=ascii_only or chosen.screen.ascii,
+            chosen,
             title=title,
-            theme=chosen.screen.theme,
-            named=theme,
-            rules=lambda: rule_summaries(chosen),
-            keys=chosen.keys,
-            where=chosen.where,
+            theme=theme,
+            ascii_only=ascii_only,
             reopen=None if "-" in paths else again,
             fleet=True,
         )

@@ -9,7 +9,7 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runwatch.core import text
 from runwatch.core.errors import EngineError, ExitCode, RunwatchError
@@ -17,12 +17,14 @@ from runwatch.core.notice import Notice
 from runwatch.watcher.daemon import logs
 from runwatch.watcher.daemon.lock import Lock
 from runwatch.watcher.daemon.systemd import Manager
-from runwatch.watcher.exporter.exporter import Exporter
 from runwatch.watcher.ingest import open_file_limit
 from runwatch.watcher.service import sockets
 from runwatch.watcher.service.connection import CHUNK
 from runwatch.watcher.service.launch import Assignment
 from runwatch.watcher.service.server import Server
+
+if TYPE_CHECKING:
+    from runwatch.watcher.exporter.exporter import Exporter
 
 SIGN = 10.0
 """Seconds in which a worker gives its first sign of life; without one, clients are answered all the same."""
@@ -52,7 +54,7 @@ class _Daemon:
         self._assignment, self._state, self._lock = assignment, state, lock
         self._manager = Manager()
         self._server: Server
-        self._exporter: Exporter
+        self._exporter: Exporter | None = None
         self._door: asyncio.Server | None = None
         self._place = Path()
         self._identity: tuple[int, int] = (0, 0)
@@ -69,8 +71,7 @@ class _Daemon:
             write = f"under [watch] in {told}" if told else "into a configuration: runwatch init"
             raise EngineError("nothing to watch", "", f"give log files or directories, or put them {write}")
         await self._open()
-        self._exporter = Exporter(server)
-        self._exporter.follow()
+        self._export()
         loop.add_signal_handler(signal.SIGTERM, self._stop, "SIGTERM")
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
         loop.add_signal_handler(signal.SIGHUP, self._begin, self._reload)
@@ -83,7 +84,8 @@ class _Daemon:
         await server.stopped.wait()
         logs.tell("stop", "delivering due messages")
         self._manager.stopping()
-        self._exporter.close()
+        if self._exporter is not None:
+            self._exporter.close()
         self._close()
         await working
         logs.tell("stop", "ended")
@@ -107,8 +109,19 @@ class _Daemon:
             f"alerts go to {where}" if where else "no channel is configured: alerts are only shown on screen"
         )
         blind = "" if self._server.heard.is_set() else "; no log could be read yet: see runwatch status"
-        metrics = f"; metrics on {self._exporter.address}" if self._exporter.address else ""
+        address = "" if self._exporter is None else self._exporter.address
+        metrics = f"; metrics on {address}" if address else ""
         return f"watching {paths} ({config.path or 'no configuration file'}); {sends}{metrics}{blind}"
+
+    def _export(self) -> None:
+        """Serve metrics as the configuration says now."""
+        if self._exporter is None:
+            if not self._server.config.metrics.listen:
+                return
+            from runwatch.watcher.exporter.exporter import Exporter  # here: it loads OpenSSL, few need it
+
+            self._exporter = Exporter(self._server)
+        self._exporter.follow()
 
     def _status(self) -> str:
         groups = self._server.engine.groups.values()
@@ -160,7 +173,7 @@ class _Daemon:
         if now - self._looked < EVERY or self._server.stopped.is_set():
             return
         self._looked = now
-        self._exporter.follow()
+        self._export()
         if not self._ours():
             self._server.stopped.set()
         elif not self._there():

@@ -25,6 +25,7 @@ from runwatch.watcher.processes.handover import taken
 from runwatch.watcher.processes.waiting import wait
 from runwatch.watcher.service.clock import Clock
 from runwatch.watcher.service.launch import Attachment
+from runwatch.watcher.service.requests import take_requests
 
 TICK = 1.0
 APART = "\x1f"
@@ -60,13 +61,7 @@ class Hub:
         tasks = [asyncio.create_task(host.run()) for host in self.hosts]
         tasks += [asyncio.create_task(self._tick()), asyncio.create_task(self._serve())]
         try:
-            while line := await reader.readline():
-                request = protocol.decode_request(line)
-                if isinstance(request, protocol.Shutdown):
-                    break
-                self._take(request)
-        except (ConnectionError, ValueError, msgspec.DecodeError):
-            pass  # the screen is gone
+            await take_requests(reader, self._take)
         finally:
             for host in self.hosts:
                 host.stop()

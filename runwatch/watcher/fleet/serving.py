@@ -9,8 +9,6 @@ import socket
 import sys
 import time
 
-import msgspec
-
 from runwatch import __version__
 from runwatch.core.errors import RunwatchError
 from runwatch.core.snapshot import RunView
@@ -20,6 +18,7 @@ from runwatch.watcher.fleet.launch import Source
 from runwatch.watcher.fleet.questions import Picture, Questions, snapshot
 from runwatch.watcher.processes.handover import taken
 from runwatch.watcher.processes.waiting import wait
+from runwatch.watcher.service.requests import take_requests
 
 _READS = "the fleet screen only reads: runwatch attach HOST to acknowledge or silence"
 
@@ -39,13 +38,7 @@ class Fleet:
         """Serve the screen until it leaves."""
         asking = asyncio.create_task(self._ask())
         try:
-            while line := await reader.readline():
-                request = protocol.decode_request(line)
-                if isinstance(request, protocol.Shutdown):
-                    break
-                self._take(request)
-        except (ConnectionError, ValueError, msgspec.DecodeError):
-            pass  # the screen is gone
+            await take_requests(reader, self._take)
         finally:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
