@@ -122,12 +122,15 @@ def test_replaced_workers_report_of_a_log_what_one_would_have(tmp_path, kind, ti
         many.parsed.same_as(once.parsed)
         rested = grown(tmp_path / "run.log", data, cuts, rests=rng)
         rested.parsed.same_as(once.parsed)
+        old = grown(tmp_path / "run.log", data, cuts, old=True)
+        old.parsed.same_as(once.parsed)
 
 
-def grown(path, data, cuts, *, restarts=False, rests=None):
+def grown(path, data, cuts, *, restarts=False, rests=None, old=False):
     """Return what was read of a file that grew to each of `cuts`, by one worker or by many.
 
     Or by one that closes the file in between, and lets go of its parser, as `rests` has it.
+    `old`: each time the file was written long ago, so that its parser is let go at once.
     """
     path.write_bytes(b"")
     engine, before = Engine(path), 0
@@ -135,7 +138,11 @@ def grown(path, data, cuts, *, restarts=False, rests=None):
         with path.open("ab") as file:
             file.write(data[before:cut])
         before = cut
+        if old:
+            os.utime(path, (1e9 + cut, 1e9 + cut))
         engine.read()
+        if old and cut:
+            assert not engine.source.is_parsing
         if restarts:
             engine.start()
         for let_go in (engine.source.close, engine.source.rest):

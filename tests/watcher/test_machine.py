@@ -253,6 +253,16 @@ async def test_samplers_run_for_the_groups_written_last_and_again_for_new_logs(m
         samplers.want({"g0": {b"/logs/0.log", b"/logs/0-rank1.log"}})
     assert started[-1][1] == (b"/logs/0-rank1.log", b"/logs/0.log")
     assert started[0][2].stopped
+    count = len(started)
+    samplers.want(
+        {"g0": {b"/logs/0.log", b"/logs/0-rank1.log"}, "g7": {b"/logs/7.log"}, "g8": {b"/logs/8.log"}}
+    )
+    assert len(started) == count  # three left just now: their places are kept free for a while
+    monkeypatch.setattr(sampling, "PAUSE", 0.0)
+    samplers.want(
+        {"g0": {b"/logs/0.log", b"/logs/0-rank1.log"}, "g7": {b"/logs/7.log"}, "g8": {b"/logs/8.log"}}
+    )
+    assert [paths for _, paths, _ in started[count:]] == [(b"/logs/7.log",), (b"/logs/8.log",)]
     await samplers.stop()
     assert all(child.stopped for _, _, child in started)
 

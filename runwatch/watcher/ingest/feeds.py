@@ -39,7 +39,7 @@ RECENT_BYTES = 1 << 16
 MAX_UNFINISHED = 4096
 """Bytes of an unfinished line that a successor receives."""
 FRESH = 300.0
-"""Seconds after its last write for which a file that appears is news, not history."""
+"""Seconds after its last write for which a file that appears is news, not history, and its parser is kept."""
 _BREAKS = {
     Mark.ROTATED: "rotated",
     Mark.COPIED: "rotated",
@@ -160,21 +160,26 @@ class LogSource:
 
     def rest(self) -> bool:
         """Let go of the parser too, as if a successor was to continue; return False if that cannot be now."""
+        return self._released() is not None
+
+    def _released(self) -> StreamParser | None:
+        """Return the parser, not needed any more as a successor can continue; None if that cannot be now."""
         if self.left or not self._reported:
-            return False
-        if self._parser.held and not self._tail.files:
+            return None
+        parser = self._parser
+        if parser.held and not self._tail.files:
             self._tail.last_block(0)  # opens it: the place before the unfinished line has to be known
-        if self._tail.elsewhere(self._parser.held):  # a part of that line is in a copy that is read
-            return False
-        if not self._tail.rest(self._parser.held):
-            return False
+        if self._tail.elsewhere(parser.held):  # a part of that line is in a copy that is read
+            return None
+        if not self._tail.rest(parser.held):
+            return None
         resume = self._resume()
         if resume.position is not None:
             self._make = self._successor(resume, resume.position)
         self._place, self._unfinished, self._before = resume.position, resume.unfinished, resume.before
         del self._parser
         self.rested = True
-        return True
+        return parser
 
     @property
     def _called(self) -> str:
@@ -262,7 +267,14 @@ class LogSource:
 
     def _rest_if_due(self, send: Send) -> None:
         if self.is_resting and self.is_parsing:
-            self._resting.tell(send, self.id, self._parser)
+            over = self._released() if self._is_old else None
+            self._resting.tell(send, self.id, over or self._parser, last=over is not None)
+
+    @property
+    def _is_old(self) -> bool:
+        """Whether nothing was written for so long that it will hardly be continued."""
+        written = self.written()
+        return written is not None and time.time() - written >= FRESH
 
     def _continued(self, piece: Piece) -> Piece:
         """Return what the parser is to be fed: first what a predecessor had read and no place leads to.

@@ -93,7 +93,9 @@ class OpenLogs:
         self._held += files - known
         if files:
             self._open[log] = files
-        if log.is_parsing and (news or log not in self._parsing):
+        if not log.is_parsing:
+            self._parsing.pop(log, None)
+        elif news or log not in self._parsing:
             self._parsing.pop(log, None)
             self._parsing[log] = time.monotonic() + WAKING * self._logs if log.rested else 0.0
         self._close()

@@ -63,10 +63,15 @@ class Resting:
         old = written is not None and time.time() - written >= REST
         return (old or time.monotonic() - self._read_at >= REST) and _budgets[self._live].is_left
 
-    def tell(self, send: Callable[[wire.Message], None], source: str, parser: StreamParser) -> None:
-        """Send what the parser holds back; if that is nothing any more, that too."""
+    def tell(
+        self, send: Callable[[wire.Message], None], source: str, parser: StreamParser, *, last: bool = False
+    ) -> None:
+        """Send what the parser holds back; if that is nothing any more, that too.
+
+        `last` says that the parser is not used afterwards: no copy has to be made of it.
+        """
         begun = time.monotonic()
-        self.due, batch = False, parser.provisional()
+        self.due, batch = False, parser.flush() if last else parser.provisional()
         _budgets[self._live].spend(time.monotonic() - begun)
         shows = bool(batch.tables or batch.events)
         if shows or self._reported:

@@ -21,6 +21,9 @@ MAX_PATHS = 256
 """Logs of one group by which processes are found."""
 SETTLE = 5.0
 """Seconds for which the set of a group's logs must not change before its sampler starts again."""
+PAUSE = 5.0
+"""Seconds for which the place of a group that needs no sampler any more stays free: of a thousand silent
+runs each is looked at once, and each look costs the start of a process."""
 LIBRARY = "libnvidia-ml.so.1"
 _PLACES = (
     "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/lib64",
@@ -48,6 +51,8 @@ class Samplers:
         self._machines: dict[str, tuple[frozenset[bytes], Sampler, asyncio.Task[None]]] = {}
         self._changed: dict[str, tuple[frozenset[bytes], float]] = {}
         """Group -> logs it has now, and since when."""
+        self._left: list[float] = []
+        """When groups left whose places are not taken again yet."""
         self._gpu: tuple[Sampler, asyncio.Task[None]] | None = None
         self._gpus: Gpus | None = None
         """What the GPU sampler said last, for groups that come later."""
@@ -56,15 +61,18 @@ class Samplers:
 
     def want(self, groups: Mapping[str, Iterable[bytes]]) -> None:
         """Watch the machine under these groups (the newest first), as far as it is not watched yet."""
+        now = time.monotonic()
         for group in self._machines.keys() - groups.keys():
             _, child, task = self._machines.pop(group)
             task.cancel()
             child.stop()
+            self._left.append(now)
+        self._left = [at for at in self._left if now - at < PAUSE]
         for group, found in groups.items():
             paths = frozenset(sorted(found)[:MAX_PATHS])
             if group in self._machines:
                 self._renew(group, paths)
-            elif paths and len(self._machines) < MAX_GROUPS:
+            elif paths and len(self._machines) + len(self._left) < MAX_GROUPS:
                 self._start(group, paths)
                 if self._gpus is not None:
                     self._receive(group, self._gpus)
