@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from runwatch.watcher.sources.layout import File, members, title
+from runwatch.watcher.sources.layout import members, title
 from runwatch.watcher.sources.member import DIRECTORY, LOG, METRICS, TENSORBOARD, WANDB
+from runwatch.watcher.sources.neighbours import File
 
 
 def file(path: str, written: float = 0.0) -> File:

@@ -21,8 +21,8 @@ from runwatch.core.run_names import names
 from runwatch.watcher.sources import layout
 from runwatch.watcher.sources.compressed import at_once
 from runwatch.watcher.sources.kinds import NUMBERED, SUFFIXES, is_binary, kind_of, may_be_read, opens
-from runwatch.watcher.sources.layout import File
 from runwatch.watcher.sources.member import DIRECTORY, LOG, ORDER, SCHEME, WANDB, Member
+from runwatch.watcher.sources.neighbours import File
 from runwatch.watcher.sources.search import MAX_ENTRIES, entries_of, search
 
 MAX_AMONG = 4096

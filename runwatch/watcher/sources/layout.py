@@ -10,13 +10,14 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
 
 from runwatch.core import text
 from runwatch.core.batch import NODE
 from runwatch.watcher.sources.member import DIRECTORY, LOG, METRICS, ORDER, TENSORBOARD, WANDB, Member
+from runwatch.watcher.sources.neighbours import File, Neighbours, Unit
 
 _TORCHRUN = re.compile(
     r"(?P<top>.*)/(?P<launch>[^/]+)/attempt_(?P<attempt>\d+)/(?P<rank>\d+)/(?:stdout|stderr)\.log"
@@ -61,35 +62,6 @@ NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class File:
-    """One file that may belong to a run, or a directory of checkpoints or facts."""
-
-    path: str
-    """Absolute."""
-    kind: str = LOG
-    written: float = 0.0
-    """Unix time of its last change."""
-    tells: bool = True
-    """Whether it may be of a run: False for a text in which none was found."""
-    mentions: frozenset[str] = frozenset()
-    """Directories of trackers' runs and of checkpoints that its text names, of those found next to it."""
-
-
-@dataclass(frozen=True)
-class _Unit:
-    """Files that are one run's log, or one tracker's."""
-
-    home: str
-    files: tuple[File, ...]
-    members: Mapping[str, Member]
-
-    @property
-    def written(self) -> float:
-        """Unix time of the last change of its files."""
-        return max(file.written for file in self.files)
-
-
 def members(
     files: Sequence[File],
     *,
@@ -129,7 +101,7 @@ def named_by(path: str, member: Member) -> str:
 # -- logs --------------------------------------------------------------------------------------------
 
 
-def _log_units(files: Sequence[File], *, searched: bool) -> list[_Unit]:
+def _log_units(files: Sequence[File], *, searched: bool) -> list[Unit]:
     grouped: dict[str, list[tuple[File, Member]]] = defaultdict(list)
     paths = {file.path for file in files}
     nodes, streams = _nodes(files), _streams(paths)
@@ -143,7 +115,7 @@ def _log_units(files: Sequence[File], *, searched: bool) -> list[_Unit]:
         alone = len(found) == 1
         reported = {file.path: Member() if alone else member for file, member in found}
         home = group.rstrip("*") if "*" in group else group
-        units.append(_Unit(_home(os.path.dirname(home)), tuple(file for file, _ in found), reported))
+        units.append(Unit(_home(os.path.dirname(home)), tuple(file for file, _ in found), reported))
     return units
 
 
@@ -252,11 +224,10 @@ def _streams(paths: Iterable[str]) -> dict[str, Member]:
 # -- what is next to the logs -----------------------------------------------------------------------
 
 
-def _join(logs: Sequence[_Unit], others: Sequence[File], note: Callable[[str], object]) -> list[_Unit]:
+def _join(logs: Sequence[Unit], others: Sequence[File], note: Callable[[str], object]) -> list[Unit]:
     """Give each tracker and file of metrics to the run it is next to."""
-    silent = [unit for unit in logs if not any(file.tells for file in unit.files)]
-    logs = [unit for unit in logs if unit not in silent]
-    units = list(logs)
+    tell = [unit for unit in logs if _tells(unit.files)]
+    units, silent = Neighbours(tell), Neighbours(unit for unit in logs if not _tells(unit.files))
     left: Counter[tuple[str, str]] = Counter()
     """(Where a run is at home, kind) -> launches of it that are older than the one it was given."""
     for kind in ORDER[1:]:
@@ -264,51 +235,52 @@ def _join(logs: Sequence[_Unit], others: Sequence[File], note: Callable[[str], o
         for file in others:
             if file.kind == kind:
                 clusters[file.path if kind == DIRECTORY else os.path.dirname(file.path)].append(file)
-        fresh: list[_Unit] = []
-        unsure: list[tuple[str, Sequence[_Unit]]] = []
+        fresh: list[Unit] = []
+        unsure: list[tuple[str, Sequence[Unit]]] = []
         # The newest first: of several launches it is the one that a log is still written by.
         for home, files in sorted(clusters.items(), key=lambda item: -max(f.written for f in item[1])):
             near, how = _owners(home, files, units, silent)
             free = len(near) == 1 and (kind == DIRECTORY or not _has(near[0], kind))
-            if free or (len(near) == 1 and _mentions(near[0], home)):
+            if free or (len(near) == 1 and near[0].mentions(home)):
                 if near[0] in silent:
                     silent.remove(near[0])
-                    units.append(near[0])
-                units[units.index(near[0])] = _with(near[0], files, how)
-            elif any(file.tells for file in files) and (not near or (len(near) == 1 and not logs)):
+                    units.add(near[0])
+                units.replace(near[0], _with(near[0], files, how))
+            elif _tells(files) and (not near or (len(near) == 1 and not tell)):
                 fresh.append(_alone(home, files))
             elif len(near) == 1:
                 left[near[0].home, kind] += 1
-            elif any(file.tells for file in files):
+            elif _tells(files):
                 unsure.append((files[0].path, near))
         if unsure:
             note(_left_out(kind, unsure))
-        units += sorted(fresh, key=lambda unit: (unit.home, *unit.members))
-    return [_meaningful(unit, left) for unit in units] + silent
+        for unit in sorted(fresh, key=lambda unit: (unit.home, *unit.members)):
+            units.add(unit)
+    return [*(_meaningful(unit, left) for unit in units), *silent]
 
 
 def _owners(
-    home: str, files: Sequence[File], units: Sequence[_Unit], silent: Sequence[_Unit]
-) -> tuple[Sequence[_Unit], str]:
+    home: str, files: Sequence[File], units: Neighbours, silent: Neighbours
+) -> tuple[Sequence[Unit], str]:
     """Return the runs that what is in `home` may belong to, and how that was found out, for people.
 
     Of several that are as near it is the one whose log names it, else the one that was written at the
     same time, if need be a `silent` one, which may only have begun. One that was written at quite
     another time than all of them is a run of its own, if it is no older than a day.
     """
-    named = [unit for unit in units if home.startswith(unit.home + "/") and _mentions(unit, home)]
+    named = [unit for unit in units.naming(home) if home.startswith(unit.home + "/")]
     if len(named) == 1:
         return named, ", which names it"
     own = home
     while _INSIDE.fullmatch(os.path.basename(own)):
         own = os.path.dirname(own)
-    within = [unit for unit in units if any(file.path.startswith(own + "/") for file in unit.files)]
+    within = units.within(own)
     near = within if len(within) == 1 else _nearest(_home(home), units)
     written = max(file.written for file in files)
     apart = [abs(written - unit.written) for unit in near]
     together = [unit for unit, seconds in zip(near, apart, strict=True) if seconds <= _TOGETHER]
     if near and not within and min(apart) > _ELSEWHEN and files[0].kind != DIRECTORY:
-        here = _nearest(_home(home), [unit for unit in silent if not _is_text(unit)])
+        here = _nearest(_home(home), silent, lambda unit: not _is_text(unit))
         together = [unit for unit in here if abs(written - unit.written) <= _TOGETHER]
     elif len(near) < 2:
         return near, ""
@@ -321,12 +293,16 @@ def _owners(
     return ([] if alone else near), ""
 
 
-def _is_text(unit: _Unit) -> bool:
+def _tells(files: Iterable[File]) -> bool:
+    return any(file.tells for file in files)
+
+
+def _is_text(unit: Unit) -> bool:
     """Return whether its name is not that of a log: `notes.txt`."""
     return all(file.path.endswith(".txt") for file in unit.files)
 
 
-def _left_out(kind: str, unsure: Sequence[tuple[str, Sequence[_Unit]]]) -> str:
+def _left_out(kind: str, unsure: Sequence[tuple[str, Sequence[Unit]]]) -> str:
     """Say what could belong to more than one run: paths, and the runs near each."""
     path, near = min(unsure, key=lambda each: each[0])
     some = [os.path.basename(next(iter(unit.members))) for unit in near]
@@ -337,7 +313,7 @@ def _left_out(kind: str, unsure: Sequence[tuple[str, Sequence[_Unit]]]) -> str:
     return f"{what}: {text.path(path)}, ...; name one to see it"
 
 
-def _meaningful(unit: _Unit, left: Mapping[tuple[str, str], int]) -> _Unit:
+def _meaningful(unit: Unit, left: Mapping[tuple[str, str], int]) -> Unit:
     """Say with a run's sources how many older ones of their kind were left out."""
     reported = dict(unit.members)
     for kind in {member.kind for member in reported.values()}:
@@ -355,25 +331,20 @@ def _home(directory: str) -> str:
     return directory
 
 
-def _nearest(home: str, units: Sequence[_Unit]) -> list[_Unit]:
+def _nearest(home: str, units: Neighbours, meant: Callable[[Unit], bool] = lambda _: True) -> list[Unit]:
     """Return the runs at home in `home`, else those below it, else those of the closest directory above."""
-    here = [unit for unit in units if unit.home == home]
-    here = here or [unit for unit in units if unit.home.startswith(home + "/")]
+    here = list(filter(meant, units.at(home))) or list(filter(meant, units.below(home)))
     while not here and len(home) > 1:
         home = os.path.dirname(home)
-        here = [unit for unit in units if unit.home == home]
+        here = list(filter(meant, units.at(home)))
     return here
 
 
-def _mentions(unit: _Unit, home: str) -> bool:
-    return any(home in file.mentions for file in unit.files)
-
-
-def _has(unit: _Unit, kind: str) -> bool:
+def _has(unit: Unit, kind: str) -> bool:
     return any(file.kind == kind for file in unit.files)
 
 
-def _with(unit: _Unit, files: Sequence[File], how: str) -> _Unit:
+def _with(unit: Unit, files: Sequence[File], how: str) -> Unit:
     first = next(iter(unit.members))
     group = unit.members[first].group or first
     reported = {path: _regroup(member, group) for path, member in unit.members.items()}
@@ -386,6 +357,6 @@ def _regroup(member: Member, group: str) -> Member:
     return Member(group, member.kind, member.rank, member.attempt, member.why)
 
 
-def _alone(home: str, files: Sequence[File]) -> _Unit:
+def _alone(home: str, files: Sequence[File]) -> Unit:
     group = home if len(files) > 1 else ""
-    return _Unit(_home(home), tuple(files), {file.path: Member(group, kind=file.kind) for file in files})
+    return Unit(_home(home), tuple(files), {file.path: Member(group, kind=file.kind) for file in files})
