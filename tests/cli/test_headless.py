@@ -57,7 +57,7 @@ def test_the_end_is_one_line():
 def test_while_a_history_is_read_its_newest_values_are_told_now_and_then():
     engine = Engine()
     shown = Shown(engine.add_source("a.wandb", "a", "a.wandb"))
-    shown.backlogs["a.wandb"], shown.lefts["a.wandb"] = 4000, 3000
+    shown.backlogs["a.wandb"], shown.left = 4000, 3000
     stream = Headless(engine, interval=10.0, every=None)
     assert list(stream.previews([shown], 0.0)) == []
     lines = "".join(f"step {n:05d}/10000 (0.10%) | loss: 2.500000 | dt: 10.00ms\n" for n in range(50, 90))

@@ -66,7 +66,7 @@ def test_a_run_that_is_alive_is_not_reading_because_of_one_more_source():
     shown.opened(LOG, 0, NOW)
     shown.read(LOG, 0)
     engine.fold(LOG, parser.feed(lines(0, 40)), live=True, arrival=NOW)
-    shown.lefts["more"] = 100
+    shown.left += 100
     assert [row.phase for row in rows([shown], NOW)] == ["training"]
 
 

@@ -6,6 +6,7 @@ Everything here looks at one name, at its words and never at its digits.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from runwatch.parsers.lexicon import languages
@@ -73,10 +74,17 @@ own_losses: set[bytes] = set()
 """Names of losses that the user shows, in small letters."""
 _NAMES = 1024
 """Names of which is remembered what they say."""
+_LONGEST_NAME = 48
+"""Bytes; longer ones are parts of lines, which do not return."""
 
 
-def words(name: bytes) -> list[bytes]:
+def words(name: bytes) -> Sequence[bytes]:
     """Return the words of a printed name in lower case: `Train/avg_loss` -> train, avg, loss."""
+    return _words(name) if len(name) <= _LONGEST_NAME else _words.__wrapped__(name)
+
+
+@lru_cache(_NAMES)
+def _words(name: bytes) -> Sequence[bytes]:
     if not name.isascii():
         name = languages.translated(name)
     name = _HELD_OUT.sub(b"heldout", _HUMP.sub(b" ", name))

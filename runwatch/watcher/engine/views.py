@@ -84,8 +84,10 @@ class Shown:
         self.preview_log: Sequence[tuple[int, str]] = ()
         self.backlogs: dict[str, int] = {}
         """Source id -> bytes of it that were there before anyone watched."""
-        self.lefts: dict[str, int] = {}
+        self._lefts: dict[str, int] = {}
         """Source id -> how many of them are still unread."""
+        self.left = 0
+        """Bytes of the backlog still unread, of all sources."""
         self._looked_at: set[str] = set()
         self._previewed = ""
         self._trends: dict[str, tuple[int, int, tuple[float | None, ...]]] = {}
@@ -96,19 +98,20 @@ class Shown:
     def kept(cls, group: Group) -> Shown:
         """Return a group that an engine before this one folded: what was written since is still unread."""
         shown = cls(group)
-        shown.lefts = dict.fromkeys(group.sources, 1)
+        for source in group.sources:
+            shown._leave(source, 1)
         return shown
 
     def opened(self, source: str, backlog: int, written: float | None) -> None:
         """Note that a source is read from now on; one that is opened again was read meanwhile."""
         if source not in self.backlogs:
-            self.backlogs[source] = self.lefts[source] = backlog
+            self.backlogs[source] = backlog
+            self._leave(source, backlog)
             self.group.sources[source].written = written
 
-    @property
-    def left(self) -> int:
-        """Bytes of the backlog still unread."""
-        return sum(self.lefts.values())
+    def _leave(self, source: str, left: int) -> None:
+        self.left += left - self._lefts.get(source, 0)
+        self._lefts[source] = left
 
     def looked_at(self, source: str) -> None:
         """Note that what there is of a source was seen, be it nothing."""
@@ -116,7 +119,8 @@ class Shown:
 
     def read(self, source: str, left: int) -> bool:
         """Note how much of a source is still to be read; return whether this was the last of the history."""
-        before, self.lefts[source] = self.left, left
+        before = self.left
+        self._leave(source, left)
         self.looked_at(source)
         if not left and source == self._previewed:
             self.preview = None
@@ -125,7 +129,7 @@ class Shown:
     def lost(self, source: str) -> None:
         """Note that a source that was kept is not there to be read."""
         if source not in self.backlogs:
-            self.lefts[source] = 0
+            self._leave(source, 0)
 
     def take_preview(self, source: str, batch: Batch, written: float | None) -> None:
         """Show the newest lines of a source whose history is still being read."""

@@ -74,6 +74,8 @@ class Server:
         `ours` returns whether no other daemon took our place; one that did alerts people from then on.
         """
         self._loop = asyncio.get_running_loop()
+        self._settling: asyncio.TimerHandle | None = None
+        """When memory may be given back, if that is due."""
         self._ours = ours
         self.assignment, self._report = assignment, tell
         remarks: list[str] = []
@@ -273,8 +275,14 @@ class Server:
     def whole(self) -> None:
         """Take note that the last of a group's history is in."""
         self.wake(at_once=True)
+        if self._settling is None:
+            self._settling = self._loop.call_later(SAME, self._settle)
+
+    def _settle(self) -> None:
+        """Give memory back once all of the history is in, behind the picture that is waited for."""
+        self._settling = None
         if not any(shown.left for shown in self.shown.values()):
-            self._loop.call_later(SAME, give_back)  # behind the picture that is waited for
+            give_back()
 
     def give_up(self, why: str) -> None:
         """Take note that a worker found nothing to watch; if nobody else does, that is the end."""
