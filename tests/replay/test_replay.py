@@ -309,7 +309,7 @@ def test_a_torn_end_costs_what_was_not_written_yet(tmp_path, monkeypatch):
     whole = recording.read_bytes()
     live.recorder.close()
     counts, steps = [], []
-    for size in range(len(HEAD), len(whole) + 1, 37):
+    for size in range(len(HEAD), len(whole) + 1, 101):
         recording.write_bytes(whole[:size])
         counts.append(len(list(read(str(recording)))))
         if counts[-1]:
@@ -317,7 +317,7 @@ def test_a_torn_end_costs_what_was_not_written_yet(tmp_path, monkeypatch):
             steps.append(runs[0] if runs else 0)
     assert counts == sorted(counts)
     assert steps == sorted(steps)
-    assert len(set(steps)) > 10  # it plays up to the cut
+    assert len(set(steps)) > 5  # it plays up to the cut
     recording.write_bytes(whole)
     assert len(list(read(str(recording)))) > 60
     assert [watched.run.last_step for _, watched in played(recording).engine.runs()] == [180]
@@ -381,7 +381,7 @@ def test_a_full_disk_ends_the_recording_in_one_line_and_not_the_watch(tmp_path, 
 
 
 def test_a_daemon_records_and_after_a_kill_the_next_one_records_with_a_number(tmp_path):
-    log, lines = tmp_path / "train.log", [f"step {step}/900 loss {5 / step}\n" for step in range(1, 901)]
+    log, lines = tmp_path / "train.log", [f"step {step}/300 loss {5 / step}\n" for step in range(1, 301)]
 
     def played_to(recording: str) -> int:
         try:
@@ -390,15 +390,15 @@ def test_a_daemon_records_and_after_a_kill_the_next_one_records_with_a_number(tm
             return 0
         return (runs[0] or 0) if runs else 0
 
-    log.write_text("".join(lines[:300]))
-    for recording, step in (("w.rec", 600), ("w-2.rec", 900)):
+    log.write_text("".join(lines[:100]))
+    for recording, step in (("w.rec", 200), ("w-2.rec", 300)):
         with Daemon(tmp_path, log, "--record", "w.rec") as daemon:
             with log.open("a") as file:
-                file.write("".join(lines[step - 300 : step]))
+                file.write("".join(lines[step - 100 : step]))
             until(lambda recording=recording, step=step: played_to(recording) == step)
             daemon.process.kill()
             daemon.process.communicate()
-    assert (played_to("w.rec"), played_to("w-2.rec")) == (600, 900)
+    assert (played_to("w.rec"), played_to("w-2.rec")) == (200, 300)
 
 
 def test_run_records_and_the_command_is_not_disturbed(tmp_path):

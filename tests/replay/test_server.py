@@ -118,7 +118,7 @@ async def test_it_plays_before_the_log_was_read_whole(tmp_path, monkeypatch, lin
     assert 0 < begun.share < 1.0
     reading, held = timeline.Survey.advance, [True]
     monkeypatch.setattr(timeline.Survey, "advance", lambda survey: held[0] or reading(survey))
-    async with screen_of(begun, 1.0) as screen:
+    async with screen_of(begun, 8.0) as screen:
         shown = await screen.until(lambda s: s.run is not None and s.run.progress.step)
         assert shown.replay.share < 1.0
         assert shown.replay.state == "playing"
