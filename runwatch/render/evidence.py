@@ -130,10 +130,15 @@ def words(row: IncidentRow) -> list[tuple[str, str]]:
 
 def first(row: IncidentRow) -> list[tuple[str, str]]:
     """Return what is needed to act on it: where the program failed, the checkpoint to go back to."""
-    frames, good = row.evidence.get("frames"), row.evidence.get("last_checkpoint")
-    at = innermost(frames) if isinstance(frames, str) else ""
+    at, good = failed_in(row), row.evidence.get("last_checkpoint")
     out = [("failed in", at)] if at else []
     return out if good is None else [*out, (label("last_checkpoint"), value(row, "last_checkpoint", good))]
+
+
+def failed_in(row: IncidentRow) -> str:
+    """Return the frame in which the program failed; "" where there is no traceback."""
+    frames = row.evidence.get("frames")
+    return innermost(frames) if isinstance(frames, str) else ""
 
 
 def rest(row: IncidentRow) -> list[tuple[str, str]]:

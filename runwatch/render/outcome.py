@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runwatch.core import metrics
 from runwatch.core.snapshot import RunView
-from runwatch.render import cells, incident, numbers, plain, states, summary
+from runwatch.render import cells, evidence, incident, numbers, plain, states, summary
 from runwatch.render.glyphs import UNICODE, Glyphs
 
 _WIDEST = 100
@@ -32,6 +32,8 @@ def facts(run: RunView) -> list[tuple[str, str]]:
     if not said and (run.progress.step is not None or run.progress.epoch is not None):
         label, _, value = plain.steps(run.progress, ended=True).rpartition(" ")
         out.append((f"last {label}", value))
+    if failed := next((where for row in states.firing(run) if (where := evidence.failed_in(row))), ""):
+        out.append(("failed in", failed))
     if (found := best(run)) is not None:
         out.append(found)
     if run.saving.last_good is not None:

@@ -109,8 +109,10 @@ class Overview(ChartScreen):
                 panel.display = bool(panel.metrics)
         ranks = bool(run and run.ranks)
         alerts = bool(run and (run.incidents or (scene.snapshot and scene.snapshot.notices)))
-        said = len(scene.firing()) == 1 and not (scene.snapshot and scene.snapshot.notices)  # by the bar
         checkpoints = bool(run and run.checkpoints) and wide
+        alone = not (ranks or checkpoints) or narrow
+        said = len(scene.incidents()) == len(scene.firing()) == 1  # by the bar above
+        said = said and alone and not (scene.snapshot and scene.snapshot.notices)
         shown = {
             "end": bool(ending),
             "comparison": bool(comparing),
@@ -123,8 +125,7 @@ class Overview(ChartScreen):
             "minor": bool(minor) or says,
             "card": says,
             "ranks": ranks,
-            "alerts": (alerts and (not narrow or (tall and not said)))
-            or ((ranks or checkpoints) and not narrow),
+            "alerts": (alerts and (not narrow or tall) and not said) or not alone,
             "checkpoints": checkpoints,
             "log": height >= 18,
         }
@@ -138,7 +139,8 @@ class Overview(ChartScreen):
         self.query_one(Summary).charted = frozenset(charted | choose.named(charted))
         self._lower_height(tall)
         short = shown["lower"] and height < 24  # charts get what the log can do without
-        self.query_one("#log").styles.height = 4 if short else 8 if wide else 6
+        traced = tall and bool(ending) and said  # a traceback gets the room of the alerts
+        self.query_one("#log").styles.height = 4 if short else 10 if traced else 8 if wide else 6
         self.hide_others()
 
     def inside(self) -> bool:

@@ -44,7 +44,7 @@ class EndCard(Panel):
         barred = next(iter(self.scene.firing()), None)  # what the bar above says is not said again
         out: list[Row] = []
         if barred is not None and plain.title(barred) in said:
-            said = run.story
+            said = run.story if plain.title(barred) not in run.story else ""
         if said:
             out += [[(piece, role)] for piece in cells.wrapped(said, width, _MOST, glyphs.ellipsis)]
         line: Row = []
