@@ -9,7 +9,9 @@ from runwatch.core.ending import OVER
 from runwatch.watcher.engine.group import FRESH, Group
 
 SLOWEST = 30.0
-"""Most seconds between two judgements of a group's silence."""
+"""Most seconds between two judgements of a group's silence, unless it lasts for hours."""
+RAREST = 600.0
+"""Most seconds between two judgements in any case: a login node has a thousand runs of the past."""
 CALM = 1.5
 """Seconds between two judgements of what silence says, at least, where nobody looks all the time."""
 IDLE = 86_400.0
@@ -35,7 +37,8 @@ class Attention:
     def judged(self, group: Group, now: float) -> None:
         """Note that a group is judged."""
         silent = now - (group.written or now)
-        self._due[group.id] = now + min(SLOWEST, max(self._least, silent / 60.0))
+        pause = max(self._least, min(SLOWEST, silent / 60.0), silent / 600.0)
+        self._due[group.id] = now + min(RAREST, pause)
 
     def forget(self, group_id: str) -> None:
         """Forget a group that is watched no longer."""

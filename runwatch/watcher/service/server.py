@@ -55,6 +55,8 @@ TICK = 1.0
 """Seconds between looks at the clock."""
 SPELL = 0.25
 """Seconds a round spends on what silence says of groups, about; the others come first in the next."""
+PER_GROUP = 0.005
+"""Seconds for each group between two looks for those whose machine is worth sampling."""
 FEW = 16
 """Groups judged before clients and workers get their turn."""
 
@@ -74,6 +76,8 @@ class Server:
         `ours` returns whether no other daemon took our place; one that did alerts people from then on.
         """
         self._loop = asyncio.get_running_loop()
+        self._sought_next = 0.0
+        """When to look again for groups whose machine is sampled, on the monotonic clock."""
         self._settling: asyncio.TimerHandle | None = None
         """When memory may be given back, if that is due."""
         self._ours = ours
@@ -382,9 +386,7 @@ class Server:
         unknown = views.unrecognized(self.shown.values(), now, UNKNOWN_AFTER)
         if self._notices.stand(unknown):
             self._spread(unknown)
-        groups = newest(self.engine.groups[group] for group in self._intake.places)
-        alive = [group.id for group in groups if self.assignment.private or goes_on(group, now)]
-        self._samplers.want({group: self._intake.places[group].values() for group in alive})
+        self._sample(now)
         read = [item.group for item in self.shown.values() if not item.left]
         judged = [item.group for item in self.shown.values() if not item.left or item.group.lost]
         await self._judge(judged, now)
@@ -396,6 +398,15 @@ class Server:
         except Exception as error:  # notices are not worth the clock
             self.notice(f"runs could not be checked: {type(error).__name__}: {error}")
         self.wake()
+
+    def _sample(self, now: float) -> None:
+        """Have the machine under those groups sampled that continue; among many they are sought less often."""
+        if time.monotonic() < self._sought_next:
+            return
+        self._sought_next = time.monotonic() + PER_GROUP * len(self._intake.places)
+        groups = newest(self.engine.groups[group] for group in self._intake.places)
+        alive = [group.id for group in groups if self.assignment.private or goes_on(group, now)]
+        self._samplers.want({group: self._intake.places[group].values() for group in alive})
 
     async def _judge(self, groups: Iterable[Group], now: float) -> None:
         """Judge what silence says of groups, those that wait for longest first, as far as time allows."""
