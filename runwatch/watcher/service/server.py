@@ -400,7 +400,7 @@ class Server:
         self.wake()
 
     def _sample(self, now: float) -> None:
-        """Have the machine under those groups sampled that continue; among many they are sought less often."""
+        """Sample the machine under the groups that continue; among many they are sought more rarely."""
         if time.monotonic() < self._sought_next:
             return
         self._sought_next = time.monotonic() + PER_GROUP * len(self._intake.places)
