@@ -1,7 +1,7 @@
 """What a daemon costs while it watches, and how soon it reports.
 
-Cases: idle, busy, latency; and, if they are named, many (1,000 runs in 3,000 files) and growth
-(memory over ten minutes of 100 busy runs).
+Cases: idle, busy, latency; and, if they are named, many (a login node: 1,000 runs in 10,000 files) and
+growth (memory over ten minutes of 100 busy runs).
 
 CPU time and memory are those of the daemon and of all it started, from /proc:
 resident for the daemon alone, and each page counted once (PSS) for all of them.
@@ -59,11 +59,11 @@ class Daemon:
         raise RuntimeError("hung up")
 
     def until(self, runs: int) -> float:
-        """Wait until so many runs are known and nothing is left to read; return the seconds it took."""
+        """Wait until so many runs are known; return the seconds it took."""
         begun = time.monotonic()
         while time.monotonic() - begun < 600:
             try:
-                if self.ask("health")["runs"] == runs:
+                if self.ask("health")["runs"] >= runs:
                     return time.monotonic() - begun
             except OSError:
                 pass
@@ -186,19 +186,29 @@ def soon(place: Path, seconds: float) -> Iterator[Row]:
     yield limit("daemon, from a NaN in the log to its incident", found[int(0.99 * len(found))], 1.0)
 
 
-def many(place: Path, seconds: float, runs: int = 1000, files: int = 3000) -> Iterator[Row]:
-    """Watch many runs of many ranks, and ask for all of them meanwhile."""
+def many(place: Path, seconds: float, runs: int = 1000) -> Iterator[Row]:
+    """Watch a login node: runs of the last month, each with ten files, of which two are logs."""
     logs = place / "many"
-    ranks = max(1, files // runs)
     for run in range(runs):
-        (logs / f"exp{run:04d}").mkdir(parents=True)
-        for rank in range(ranks):
-            (logs / f"exp{run:04d}" / f"rank{rank}.log").write_text("".join(map(line, range(100))))
+        home, long_ago = logs / f"exp{run // 100}" / f"run{run:04d}", time.time() - 3600 - 2400 * run
+        (home / "checkpoints").mkdir(parents=True)
+        (home / "train.log").write_text("".join(map(line, range(200))))
+        (home / "stderr.log").write_text("".join(f"WARNING: slow import {i}\n" for i in range(20)))
+        for name in ("config.yaml", "args.json", "train.sh", "train.py", "README.md"):
+            (home / name).write_text("{}\n")
+        for step in (100, 150, 200):
+            (home / "checkpoints" / f"step_{step}.pt").write_bytes(b"PK\x03\x04" + bytes(200))
+        for path in home.rglob("*"):
+            os.utime(path, (long_ago, long_ago))
+    name = f"{runs:,} runs in {10 * runs:,} files"
     with Daemon(place, logs) as daemon, Asked(daemon) as answers:
-        took = daemon.until(runs)
-        name = f"{runs} runs in {runs * ranks} files"
-        print(f"{name}: all found after {took:.1f} s; {answers}", file=sys.stderr)
-        yield from costs(name, daemon, seconds, float("nan"), float("nan"))
+        newest = daemon.until(50)
+        yield limit(f"daemon, {name}, until the newest 50 are known", newest, 2.0)
+        yield limit(f"daemon, {name}, until all are known", newest + daemon.until(runs), 15.0)
+        print(f"{name}: {answers}", file=sys.stderr)
+        time.sleep(2 * seconds)  # until what was found is kept
+        yield limit(f"daemon, {name}, then CPU of a core", 100 * daemon.share(seconds), 2.0, "%")
+        yield limit(f"daemon, {name}, memory of all processes", daemon.memory()[1], 250.0, "MB")
         health = daemon.ask("health")
         print(f"its clock was late by {health['lag']:.2f} s at worst; {health['notices']}", file=sys.stderr)
 
