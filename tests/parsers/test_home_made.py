@@ -57,6 +57,23 @@ def test_the_summary_of_an_epoch_shows_the_validation_loss(below):
     assert parsed.column("val/loss", EVAL).tolist() == VALS[9::10]
 
 
+@pytest.mark.parametrize("score", ["acc", "top-1 accuracy", "f1_score"])
+def test_scores_of_training_and_of_validation_under_one_name_are_two_series(score):
+    line = "Epoch {i}/30 {split}: loss {loss} {score} {x}"
+    train = line.replace("{split}", "train").replace("{score}", score).replace("{x}", "0.{step}")
+    val = line.replace("{split}", "val").replace("{score}", score).replace("{x}", "0.9{step}")
+    parsed = parse(_log(train, val, of=1))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column(score).tolist() == [float(f"0.{i + 1}") for i in range(N)]
+    assert parsed.column(f"val/{score}", EVAL).tolist() == [float(f"0.9{i + 1}") for i in range(N)]
+
+
+def test_of_two_rates_with_a_slash_between_the_first_counts():
+    parsed = parse(_log("Step {step}/30; acc: 12.5; xent: {loss}; 5{step}/3{step} tok/s; {step} sec"))
+    assert parsed.column("perf/tokens_per_sec").tolist() == [float(f"5{i + 1}") for i in range(N)]
+    assert set(parsed.column("total").tolist()) == {30}
+
+
 def test_a_time_that_starts_again_with_each_epoch_is_no_step_time():
     lines = "Epoch: {epoch} | Batch: {batch}/10 | Loss: {loss} | Time: {batch}.{step}s"
     assert not len(parse(_log(lines)).column("perf/step_time"))

@@ -174,5 +174,5 @@ def test_a_loss_behind_a_blank_in_the_postfix():
     bar = "SFT:   3%|#         | {}/375 [02:09<1:13:19, 12.05s/it, loss {}.5]\r"
     parsed = parse("".join(2 * bar.format(step, 9 - step) for step in range(9)).encode())
     assert parsed.format == "progress-bar"
-    assert parsed.column("step").tolist() == [*range(1, 9)]
-    assert parsed.column("train/loss").tolist() == [9.5 - step for step in range(1, 9)]
+    assert parsed.column("step").tolist() == [*range(9)]
+    assert parsed.column("train/loss").tolist() == [9.5 - step for step in range(9)]

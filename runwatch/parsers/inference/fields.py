@@ -78,8 +78,10 @@ _GRADIENT = re.compile(rb"\]?, (?:device='\w+:?\d*', )?grad_fn=")
 _COUNTED = re.compile(rb"(?i) ?(?P<name>ep(?:isode|och)?s?|steps?|iter(?:ation)?s?|updates?)\b(?![/.:=])")
 """What is counted, named behind its number: `[50000 eps] reward=0.5`."""
 _COUNTED_AT = re.compile(_COUNTED.pattern.partition(rb"\b(?!")[0] + rb"\b")
-_AMOUNT = re.compile(rb" ?([KMGT]i?B|%|W|C|\xc2\xb0C|MHz)(?!\w)")
-"""The unit of two amounts, which makes them no place: `6661/8192 MiB`."""
+_AMOUNT = re.compile(
+    rb" ?([KMGT]i?B|%|W|C|\xc2\xb0C|MHz|" + rb"|".join(map(re.escape, RATES)) + rb")(?!\w| ?[:=\d])"
+)
+"""The unit of two amounts, which makes them no place: `6661/8192 MiB`, `5210/4870 tok/s`."""
 _BATCHES = re.compile(rb"(?i) batch(?:es)?\b(?! ?[=:#\[(]? ?\d| ?[=:])")
 _SAID = re.compile(
     rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of|over)(?: \S+)?"
@@ -282,7 +284,7 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         name = b"batch" if not _PLACE.search(name) and _BATCHES.match(line, token.end()) else name
         amount = _AMOUNT.match(line, token.end())
         if amount:
-            return Field(name, *token.span("done"), amount[1])
+            return Field(name or amount[1] * (amount[1] in RATES), *token.span("done"), amount[1])
         return Field(name, *token.span("done"), b"", token.span("total"))
     for place in ("until", "at"):
         if token[place] is not None:

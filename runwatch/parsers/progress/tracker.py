@@ -101,7 +101,7 @@ class BarReader(FoldingReader):
             if validation != self._validation:
                 self._validation = validation
                 out.append(Row(columns.eval, number_, columns.validated(key[0], shown, self._rank)))
-        if counts.n == 0:  # it has just begun again: what it shows is of the epoch before
+        if counts.n == 0 and key[0] != 0:  # it has just begun again: what it shows is of the epoch before
             self._flushed = None
         elif key != self._flushed:
             self._pending = key, Row(columns.train, number_, columns.trained(key, shown, self._rank))
@@ -176,12 +176,13 @@ class BarReader(FoldingReader):
         import numpy as np
 
         begin, last = 0, len(pictures) - 1
+        counted = (n != 0) | (key[0] == 0)
         if self._pending is None and self._flushed is not None:
             other = (np.array(self._flushed) != key.T).any(axis=1)
             begin = int(other.argmax()) if other.any() else last + 1
         if begin > last:
             return
-        moves = pictures.last_of(key) & (n != 0)
+        moves = pictures.last_of(key) & counted
         moves[:begin] = False
         if self._pending is not None and (key[:, begin] != self._pending[0]).any():
             yield pictures.single(self._pending[1], begin)
@@ -192,8 +193,8 @@ class BarReader(FoldingReader):
                 place = key[:, last].tolist()
                 values = columns.trained(place, part.columns[:, -1].tolist(), self._rank)
                 newest = tuple(place), Row(columns.train, int(pictures.line[last]), values)
-        self._pending = newest if n[last] else None
-        if not n[last]:
+        self._pending = newest if counted[last] else None
+        if not counted[last]:
             self._flushed = None
 
 
