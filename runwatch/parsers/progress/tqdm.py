@@ -141,6 +141,7 @@ class TqdmReader(BarReader):
 
     def prime(self, lines: list[bytes]) -> None:
         """Look for the first epoch among the first lines of a stream whose middle is read."""
+        self._moved = True
         for line in lines:
             match = self._bar.match(line)
             self._note(line)
@@ -230,9 +231,9 @@ class TqdmReader(BarReader):
                 bar.begin(total)
 
     def _note(self, line: bytes) -> None:
-        """See whether it is Lightning that draws the bar: it counts epochs from 0."""
+        """See whether it is Lightning that draws the bar: it counts epochs from 0, and at 0 repeats values."""
         if self._epochs.first is None and b"v_num=" in line:
-            self._epochs.first = 0
+            self._epochs.first, self._moved = 0, True
 
     def _held_out(self, line: bytes, number_: int) -> list[Row] | None:
         """Return what a line near a bar says about held-out data, at the step at which the bar is."""
