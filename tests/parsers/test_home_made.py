@@ -74,6 +74,11 @@ def test_of_two_rates_with_a_slash_between_the_first_counts():
     assert set(parsed.column("total").tolist()) == {30}
 
 
+def test_thousands_of_words_a_second_are_a_rate():
+    parsed = parse(_log("[Epoch {epoch} Batch {batch}/10] loss={loss}, throughput=5{step}.25K wps, wc=9.5K"))
+    assert parsed.column("perf/tokens_per_sec").tolist() == [1000 * float(f"5{i + 1}.25") for i in range(N)]
+
+
 def test_a_time_that_starts_again_with_each_epoch_is_no_step_time():
     lines = "Epoch: {epoch} | Batch: {batch}/10 | Loss: {loss} | Time: {batch}.{step}s"
     assert not len(parse(_log(lines)).column("perf/step_time"))

@@ -27,7 +27,7 @@ MAX_FIELDS = 256
 _MAX_NAME = 80
 
 _SPEEDS = frozenset(name.encode() for name in ("", *SPEED))
-_SPELLED = {b"sec": b"s", b"secs": b"s", b"f0": b""}
+_SPELLED = {b"sec": b"s", b"secs": b"s", b"f0": b"", b"wps": b"words/s", b"K wps": b"K words/s"}
 """Units as they are kept; `f0` ends a number of single precision as Julia shows it."""
 _PLAIN = (b"f0", b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b"GiB", b"sec", b"secs")
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))

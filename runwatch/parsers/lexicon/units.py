@@ -55,6 +55,7 @@ RATES = tuple(
     for unit in (
         *(f"{time}/{one}" for time in ("s", "ms", "sec") for one in ("it", "iter", "step", "batch")),
         *(f"{many}/{time}" for kind in _BEHIND.values() for many in kind for time in ("s", "sec")),
+        *("wps", "K wps", "words/s", "K words/s"),
     )
 )
 """Units that say what a number is, even where no name precedes it."""
