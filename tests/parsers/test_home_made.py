@@ -136,6 +136,24 @@ def test_a_table_of_episodes_needs_no_loss(head):
     assert len(parsed.column("step")) == N
 
 
+def test_steps_next_to_episodes_are_those_of_all():
+    rows = "".join(f"{100 * i},{i}.5,{1140 * i}\n" for i in range(1, N))
+    parsed = parse(f"episodes,mean 100 episode reward,steps\n{rows}".encode())
+    assert parsed.column("step").tolist() == [1140 * i for i in range(1, N)]
+
+
+def test_the_pace_of_a_validation_is_none_of_training():
+    line = "epoch:[ {step}/30 ] {split} step:0 loss: {x} top1: 0.5 batch_cost: 1.{step} sec, ips: 3{step}.5 ins/s."
+    train, val = (
+        line.replace("{split}", split).replace("{x}", x)
+        for split, x in (("train", "{loss}"), ("val", "{val}"))
+    )
+    parsed = parse(_log(train, val, of=2))
+    assert parsed.column("perf/samples_per_sec").tolist() == [float(f"3{i + 1}.5") for i in range(N)]
+    assert parsed.column("perf/step_time", EVAL).size == parsed.column("top1", EVAL).size == 0
+    assert parsed.column("val/loss", EVAL).tolist() == VALS[1::2]
+
+
 def test_the_only_loss_of_a_table_is_the_loss():
     rows = "".join(f"{i},{loss},0.5\n" for i, loss in enumerate(LOSSES))
     assert parse(f"epoch,data_loss,r2\n{rows}".encode()).column("train/loss").tolist() == LOSSES

@@ -347,7 +347,7 @@ def _of_validation(metric: str, name: bytes, said: set[bytes]) -> str:
     """Return what a line of validation means by a name of these words that may be one of training, too."""
     if metric == LOSS or said <= _PLAIN_LOSS:
         return VAL_LOSS
-    return f"val/{metric}" if metric == spelled(name) and is_quality(name) and not said & VAL else metric
+    return metric if said & VAL or metric in (EPOCH, LEARNING_RATE) else f"val/{spelled(name)}"
 
 
 @lru_cache(1024)

@@ -49,7 +49,7 @@ from runwatch.parsers.lexicon.words import (
     without_split,
 )
 
-SPEED = word_set("speed throughput rate")
+SPEED = word_set("speed throughput rate ips")
 """Names that leave it to the unit what a number is."""
 WEAK = 10
 """How loose a reading is that holds only if no other name of the record means the same."""

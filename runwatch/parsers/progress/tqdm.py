@@ -231,7 +231,7 @@ class TqdmReader(BarReader):
                 bar.begin(total)
 
     def _note(self, line: bytes) -> None:
-        """See whether it is Lightning that draws the bar: it counts epochs from 0, and at 0 repeats values."""
+        """See whether Lightning draws the bar: it counts epochs from 0, and repeats values at 0."""
         if self._epochs.first is None and b"v_num=" in line:
             self._epochs.first, self._moved = 0, True
 

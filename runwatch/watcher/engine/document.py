@@ -83,10 +83,10 @@ def _ending(watched: WatchedRun) -> dict[str, Any] | None:
 
 
 def _steps(run: Run) -> dict[str, int | None]:
-    """Return the steps of a run; a total that only ends its first epoch counts where no other is known."""
+    """Return the steps of a run; a total that only ends its first epoch is in addition to what is planned."""
     steps = {"records": run.records, "first": run.first_step, "last": run.last_step, "total": run.planned}
     if run.epoch_steps is not None and run.total == run.epoch_steps:
-        steps |= {"total": run.planned or run.total, "epoch_steps": run.epoch_steps, "planned": run.planned}
+        steps |= {"total": run.total, "epoch_steps": run.epoch_steps, "planned": run.planned}
     return steps
 
 
