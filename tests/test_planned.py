@@ -52,6 +52,7 @@ def folded(text: str, size: int = 1 << 20) -> Run:
         "    niter: 600",
         "Namespace(alg='deepq', num_timesteps=600.0, play=False)",
         "INFO:tensorflow:  Num steps = 600",
+        "Namespace(lr=0.1, max_iterations=30000)\n[10:00:01.5] 6 iterations per epoch. 600 max iterations ",
     ],
 )
 def test_a_setting_in_the_head_of_the_log(head, size):

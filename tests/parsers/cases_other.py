@@ -331,10 +331,11 @@ CASES = [
         "caffe",
         "max_iter: 900\nI0102 03:04:05.678901  5405 solver.cpp:222] Iteration 100, loss = 0.0625\n"
         "I0102 03:04:05.678902  5405 solver.cpp:238]     Train net output #0: loss = 0.06771 (* 1 = 0.06771 loss)\n"
+        "I0102 03:04:05.678902  5405 solver.cpp:238]     Train net output #1: top-5 = 0.875\n"
         "I0102 03:04:05.678903  5405 solver.cpp:517] Iteration 100, lr = 0.003\n"
         "I0102 03:04:06.678901  5405 solver.cpp:218] Iteration 200 (5.5 iter/s, 1.2s/100 iters), loss = nan\n",
         {"step": [100, 200], "train/loss": [0.0625, NAN]},
-        {"step": [100], "train/learning_rate": [0.003]},
+        {"step": [100], "train/learning_rate": [0.003], "top-5": [0.875]},
         plan=[900],
     ),
     Case(

@@ -215,6 +215,7 @@ _PLANS = (
     b"otal s",
     b"POCHS",
     b"um epo",
+    b"max iter",
     b"um ste",
     b"ax epo",
     b"amespace",
@@ -232,7 +233,7 @@ _SETTING = (
 )
 _OF_NAMESPACE = rb"(?<=Namespace\().{0,4000}?\b(epoch)=(\d{1,6})(?=[,)])"
 _FOR = (
-    rb"(?<=\bmax: )(\d{1,6}) (epochs)\b"
+    rb"(?<=\bmax: )(\d{1,6}) (epochs)\b|(?<=per epoch\. )(\d{1,9}) (max iterations)\b"
     rb"|\b[Tt]rain[^\n=:%]{0,60}? for (\d{1,6}) (epochs)(?=[ .!]*\Z| (?:with|on|using|started|begins)\b)"
     rb"|\b(?:[Bb]egin|[Ss]tart)(?:ning|ing)? training (\d{1,6}) (epochs)\b"
 )
