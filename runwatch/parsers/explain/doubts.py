@@ -20,6 +20,7 @@ _WEIGHTS = {
     "several runs": 0.15,
     "falls": 0.02,  # and half of the share of records at which the step falls
     "falls, learned": 0.06,  # and four times the share: what was taken for the step may not be one
+    "begins again": 0.06,  # another launch: of the same run, or of another
     "stepless": 0.1,  # and as much as 0.3 by their share
     "step again": 0.05,  # and the share of the records
     "uneven steps": 0.03,
@@ -27,7 +28,7 @@ _WEIGHTS = {
     "bar": 0.03,
     "no loss": 0.2,
     "no loss, other measures": 0.02,
-    "loss in most records": 0.03,
+    "loss in most records": 0.06,
     "loss in few records": 0.15,
     "epochs without a total": 0.3,
     "unknown epochs": 0.03,
@@ -37,6 +38,8 @@ _WEIGHTS = {
 """How much each doubt takes away. Few records, lines not read and the learner say it themselves."""
 SLIGHT = 0.005
 """Weight below which a doubt is not worth a word."""
+_START = 4
+"""Records that a format counts for with each of its first ones, up to its head start."""
 _REPEATED = 0.01
 """Share of records that may repeat the step before: one redrawn at the end, or written twice."""
 _IRREGULAR = 0.5
@@ -98,7 +101,7 @@ def certainty(found: Sequence[Doubt]) -> float:
 
 
 def _of_format(grounds: Grounds) -> Iterator[Doubt]:
-    few = 1 / (grounds.records + grounds.head_start + 1)
+    few = 1 / (grounds.records + min(grounds.head_start, _START * grounds.records) + 1)
     yield Doubt(few, f"{_count(grounds.records, 'record')} may be too few")
     if grounds.learned is not None and grounds.learned < 1:
         yield Doubt(1 - grounds.learned, f"learned from this log with a certainty of {grounds.learned:.0%}")
@@ -127,6 +130,10 @@ def _of_runs(grounds: Grounds) -> Iterator[Doubt]:
             weight = min(1.0, _WEIGHTS["falls, learned"] + 4 * share)
         times = "once" if falls == 1 else f"{falls:,} times"
         yield Doubt(weight, f"the step goes back {times}: restarts, or no step")
+    if any(course.begins_again for course in courses):
+        yield Doubt(
+            _WEIGHTS["begins again"], "it begins again: a launch that replaces the one before, or a run"
+        )
 
 
 def _of_steps(grounds: Grounds) -> Iterator[Doubt]:
