@@ -332,7 +332,7 @@ class Run:
         for plan in (self.plan.steps, of_epochs):
             if plan is not None and (self.last_step or 0) <= plan[0]:
                 return plan
-        return (self.total if self.finished else None), ""
+        return None, ""
 
     @property
     def fraction(self) -> float | None:

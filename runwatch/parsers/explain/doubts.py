@@ -88,7 +88,7 @@ def doubts(grounds: Grounds, data: bytes) -> list[Doubt]:
     found = [*_of_format(grounds)]
     if grounds.courses:
         found += [*_of_runs(grounds), *_of_steps(grounds), *_of_values(grounds)]
-        found += _of_total(max(grounds.courses, key=lambda course: course.run.records), data)
+        found += _of_total(grounds, data)
     return sorted(found, reverse=True)
 
 
@@ -175,7 +175,8 @@ def _of_values(grounds: Grounds) -> Iterator[Doubt]:
         yield Doubt(weight, f"only {losses / records:.0%} of the records have the loss of training")
 
 
-def _of_total(course: Course, data: bytes) -> Iterator[Doubt]:
+def _of_total(grounds: Grounds, data: bytes) -> Iterator[Doubt]:
+    course = max(grounds.courses, key=lambda course: course.run.records)
     run = course.run
     if run.planned is None:
         told = _EPOCHS.search(data)
@@ -187,7 +188,7 @@ def _of_total(course: Course, data: bytes) -> Iterator[Doubt]:
     elif run.last_step is not None and run.last_step > run.planned:
         reason = f"the step {run.last_step:,} is beyond the total of {run.planned:,}"
         yield Doubt(_WEIGHTS["beyond the total"], reason)
-    elif run.first_step == 0 and run.last_step == run.planned and len(course.steps) > 1:
+    elif run.first_step == 0 and run.last_step == run.planned and len(course.steps) > 1 and not grounds.drawn:
         reason = f"it counts from 0 and reaches its total, {run.planned:,}: one of the two is off by one"
         yield Doubt(_WEIGHTS["off by one"], reason)
 
