@@ -128,7 +128,11 @@ def test_a_table_counts_by_any_name(name):
 
 
 @pytest.mark.parametrize(
-    "head", ["Episode,Score,Total_Reward,Epsilon", "Episode,Length,Avg agent reward,Steps"]
+    "head",
+    [
+        *("Episode,Score,Total_Reward,Epsilon", "Episode,Length,Avg agent reward,Steps"),
+        "generation,best_fitness,avg_fitness,nodes",
+    ],
 )
 def test_a_table_of_episodes_needs_no_loss(head):
     rows = "".join(f"{i},{i * 7 % 5},{loss},0.5\n" for i, loss in enumerate(LOSSES))
