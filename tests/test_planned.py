@@ -139,6 +139,7 @@ def test_where_an_epoch_ends_is_no_total(program, epochs):
     [
         *("max_epochs: 8", "python train.py --epochs 8", "{'lr': 0.1, 'epochs': 8}", "    epochs: 8"),
         *("python train.py --n_epoch=8", "Beginning training 8 epochs, batch size 4."),
+        "Training for 8 epoch(s)\u2026",
     ],
 )
 @pytest.mark.parametrize("program", NESTED)

@@ -323,19 +323,3 @@ def test_what_begins_again_behind_an_early_stop_is_another_run(stop, behind):
     assert steps_of_runs(segments(first, stop.encode() + b"\n", b"Epoch 41: train loss 0.5\n")) == [
         [*range(1, 42)]
     ]
-
-
-@pytest.mark.parametrize("first", [0, 1])
-@pytest.mark.parametrize("size", [3, 11, 400])
-def test_what_begins_again_behind_its_last_step_is_another_run(first, size):
-    """Folds that are trained one after the other; a run that was cut short is restarted."""
-    folds = [
-        f"Fold {k}\n" + "".join(f"Epoch {first + i}/30 - loss: {2 / (i + 1):.4f}\n" for i in range(30))
-        for k in "12"
-    ]
-    data = "".join(folds).encode()
-    whole = [*range(first, first + 30)]
-    pieces = [data[at : at + 97 * size] for at in range(0, len(data), 97 * size)]
-    assert steps_of_runs(segments(*pieces)) == [whole, whole]
-    short = folds[0][: folds[0].index(f"Epoch {first + 25}/30")] + folds[1]
-    assert steps_of_runs(segments(short.encode())) == [[*whole[:25], *whole]]

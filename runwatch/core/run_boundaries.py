@@ -85,8 +85,6 @@ class Splitter:
     """Newest training step of the current run."""
     _pattern: str = ""
     _total: float = np.nan
-    _left: float = np.nan
-    """Steps from the newest one to the end of the run; NaN if its lines do not show that."""
     _finished: bool = False
     _stopped: bool = False
     """A line said that it gets no better, and no step was printed since."""
@@ -327,7 +325,7 @@ class Splitter:
             other = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
             other = other or (kind == TRAIN and index == 0 and self._pattern not in ("", train.pattern[0]))
             other = other or self._announced or (kind == TRAIN and self._stopped)
-            again = kind == TRAIN and step <= 1 and self._begins_again(train, index)
+            again = kind == TRAIN and step <= 1 and self._plans_again(train, index)
             if step < last and (self._finished or other or again):
                 begins[offset] = _Former(self._last_pattern(train, offset), self._announced)
                 self._finished = False
@@ -340,19 +338,14 @@ class Splitter:
         self._step = self._last_step(train, np.inf, begins)
         if len(train):
             self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
-            self._left = _left(train, -1)
         return begins, restarts
 
-    def _begins_again(self, train: Rows, index: int) -> bool:
-        """Return True if a record that starts from the beginning has another total than the one before.
-
-        Or if that one was the last of its run; where steps count from 0, it is one less than the total.
-        """
-        before, left = (
-            (train.total[index - 1], _left(train, index - 1)) if index else (self._total, self._left)
+    def _plans_again(self, train: Rows, index: int) -> bool:
+        """Return True if a record that starts from the beginning has another total than the one before."""
+        before = train.total[index - 1] if index else self._total
+        return bool(
+            train.total[index] != before and not np.isnan(before) and not np.isnan(train.total[index])
         )
-        other = train.total[index] != before and not np.isnan(before) and not np.isnan(train.total[index])
-        return bool(other or left <= (train.step[index] == 0))
 
     def _last_pattern(self, train: Rows, offset: float) -> str:
         """Return the kind of the newest training record before `offset`."""
@@ -391,12 +384,6 @@ class Splitter:
         if newest is not None and newest.records > 1 and self._total > total:  # resumed, with more to do
             total, bar = self._total, newest
         return bar.first, bar.last, int(total)
-
-
-def _left(train: Rows, index: int) -> float:
-    """Return the steps from a record to the end of its run; NaN if only that of its epoch is known."""
-    rolls = not np.isnan(train.epoch_steps[index])
-    return np.nan if rolls else float(train.total[index] - train.step[index])
 
 
 def _turns(
