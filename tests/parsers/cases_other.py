@@ -97,7 +97,7 @@ CASES = [
         "EVAL: [99/100] Elapsed 0m 9s (remain 0m 0s) Loss: 0.6000(0.5000) \n"
         "Epoch 1 - avg_train_loss: 1.8750  avg_val_loss: 0.5000  time: 101s\nEpoch 1 - Score: 0.8125\n"
         "Epoch: [2][0/400] Elapsed 0m 1s (remain 5m 3s) Loss: 1.0000(1.0000) Grad: 3.125  LR: 0.00001250  \n",
-        {"step": [0, 399, 400], "total": [400, 400, 800], "train/loss": [2.5, 1.25, 1.0], "Grad": [12.5, 6.25, 3.125]},
+        {"step": [0, 399, 400], "total": [400, 400, 800], "train/loss": [2.5, 1.25, 1.0], "train/grad_norm": [12.5, 6.25, 3.125]},
         {"val/loss": [0.5], "train/epoch_loss": [1.875]},
     ),
     Case(

@@ -272,7 +272,7 @@ MILESTONES = Signs(
         rb"\[EARLY STOP\] |EarlyStopping counter: (\d+) out of \1\b|^Stopping\. Best iteration",
         needles=(b"arly", b"ARLY", b"Stopping. Best", b"Signaling"),
     ),
-    _sign("budget", rb"\bstopping_early: ", needles=(b"stopping_early",)),
+    _sign("budget", rb"\bstopping_early: ", needles=(b"arly",)),
     _sign(saves.FAILED, *saves.NOT_SAVED, needles=saves.NOT_SAVED_NEEDLES),
     _sign(saves.CHECKPOINT, *saves.PATTERNS, needles=saves.NEEDLES),
     _sign(
