@@ -25,6 +25,7 @@ _WEIGHTS = {
     "step again": 0.05,  # and the share of the records
     "uneven steps": 0.03,
     "first epoch unseen": 0.06,
+    "short of round": 0.06,
     "bar": 0.03,
     "no loss": 0.2,
     "no loss, other measures": 0.02,
@@ -79,6 +80,8 @@ class Grounds(NamedTuple):
     """Numbers of these lines."""
     counted: bool
     """Whether the step is printed nowhere, but counted by epochs."""
+    beside: bool
+    """Whether the step is that of a bar next to the record."""
     drawn: bool
     """Whether the records are redraws of a bar."""
 
@@ -156,6 +159,9 @@ def _of_steps(grounds: Grounds) -> Iterator[Doubt]:
     if grounds.counted and steps and usual and steps[0] > 1.5 * usual:
         reason = f"it begins at step {steps[0]:,.0f}, as counted by epochs whose first was not seen"
         yield Doubt(_WEIGHTS["first epoch unseen"], reason)
+    if grounds.beside and usual > 1 and 2 * sum((step + 1) % usual == 0 for step in steps) > len(steps):
+        reason = f"its steps are one short of each {usual:,.0f}th: the bar they are of may be drawn late"
+        yield Doubt(_WEIGHTS["short of round"], reason)
     if grounds.drawn:
         yield Doubt(_WEIGHTS["bar"], "its records are what a bar showed last at each step")
 
