@@ -141,14 +141,15 @@ class TqdmReader(BarReader):
 
     def prime(self, lines: list[bytes]) -> None:
         """Look for the first epoch among the first lines of a stream whose middle is read."""
-        self._moved = True
         for line in lines:
             match = self._bar.match(line)
             self._note(line)
             if match is None:
                 self._observe(line)
                 continue
-            self._epochs.take(cast("BarLayout", match.layout).counts(values(line, match)))
+            counts = cast("BarLayout", match.layout).counts(values(line, match))
+            self._epochs.take(counts)
+            self._moved |= counts.n != 0
         self._epochs.forget_lengths()
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
