@@ -33,6 +33,7 @@ _WEIGHTS = {
     "loss in few records": 0.15,
     "epochs without a total": 0.3,
     "unknown epochs": 0.03,
+    "bar with a total": 0.06,
     "beyond the total": 0.2,
     "off by one": 0.06,
 }
@@ -53,6 +54,8 @@ _EPOCHS = re.compile(
     rb"|epochs?[_ -](?:num|total|max)|(?<![_ ])epochs)['\"]?\s{0,30}[:=( ]\s{0,3}(\d{1,6})(?![\w.]|,\d)"
 )
 """How many epochs are planned, as settings show it."""
+
+_BAR = re.compile(rb"%\|[^|\r\n]{0,200}\| *\d+/\d+ \[")
 
 
 class Doubt(NamedTuple):
@@ -191,6 +194,8 @@ def _of_total(grounds: Grounds, data: bytes) -> Iterator[Doubt]:
             yield Doubt(_WEIGHTS["epochs without a total"], reason)
         elif run.total is not None:
             yield Doubt(_WEIGHTS["unknown epochs"], "how many epochs are planned is unknown")
+        elif _BAR.search(data) is not None:
+            yield Doubt(_WEIGHTS["bar with a total"], "no record shows a total, but a bar does")
     elif run.last_step is not None and run.last_step > run.planned:
         reason = f"the step {run.last_step:,} is beyond the total of {run.planned:,}"
         yield Doubt(_WEIGHTS["beyond the total"], reason)
