@@ -307,3 +307,19 @@ def test_what_two_handlers_print_counts_once(size, first):
     }
     assert losses["train/loss"] == [round(9 / i, 4) for i in range(1, 60)]
     assert losses["val/loss"] == [round(8 / i, 4) for i in range(1, 60)]
+
+
+@pytest.mark.parametrize("behind", [b"", b"Epoch 3 is the best: val loss 0.5\n"])
+@pytest.mark.parametrize(
+    "stop", ["Early stopping triggered.", "EarlyStopping counter: 5 out of 5", "Early stopping!"]
+)
+def test_what_begins_again_behind_an_early_stop_is_another_run(stop, behind):
+    epochs = [[f"Epoch {i}: train loss {2 / i:.3f}\n".encode() for i in range(1, last)] for last in (41, 21)]
+    first, second = (b"".join(lines) for lines in epochs)
+    found = segments(first, stop.encode() + b"\n" + behind, second)
+    assert steps_of_runs(found) == [[*range(1, 41)], [*range(1, 21)]]
+    found = segments(first + b"EarlyStopping counter: 1 out of 5\n" + second)
+    assert steps_of_runs(found) == [[*range(1, 41), *range(1, 21)]]
+    assert steps_of_runs(segments(first, stop.encode() + b"\n", b"Epoch 41: train loss 0.5\n")) == [
+        [*range(1, 42)]
+    ]

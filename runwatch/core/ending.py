@@ -40,6 +40,10 @@ class End(str, Enum):
     """No end: it makes no progress."""
 
 
+STOPS = ("early_stop", "budget")
+"""Kinds of events by which a run stops before its end: it gets no better, or what it may use is used up."""
+ENDS = ("finished", "over", *STOPS)
+"""Kinds of events that say that training is over."""
 NO_END = "none"
 """What an incident gives as the kind of end for an error after which the program continued."""
 CUT_SHORT: Mapping[str, tuple[str, str]] = {

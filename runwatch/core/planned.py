@@ -15,9 +15,9 @@ STEPS = frozenset({
 })  # fmt: skip
 """Settings that say how many steps, as programs call them."""
 EPOCHS = frozenset({
-    "epoch_num", "epochs", "max_epoch", "max_epochs", "n_epochs", "nepochs", "num_epoch", "num_epochs",
-    "num_train_epochs", "num_training_epochs", "total_epoch", "total_epochs", "train_epochs",
-    "training_epochs",
+    "epoch_num", "epochs", "max_epoch", "max_epochs", "n_epoch", "n_epochs", "nepoch", "nepochs",
+    "num_epoch", "num_epochs", "num_train_epochs", "num_training_epochs", "total_epoch", "total_epochs",
+    "train_epochs", "training_epochs",
 })  # fmt: skip
 """Settings that say how many epochs."""
 NAMES = STEPS | EPOCHS

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from runwatch.core.batch import EVAL, RANK, TRAIN, Event
 from runwatch.core.block import Block, Moment
 from runwatch.core.checkpoint import Checkpoint, Checkpoints, last_good
+from runwatch.core.ending import ENDS, STOPS
 from runwatch.core.eta import Estimate
 from runwatch.core.metrics import DONE as SHARE_DONE
 from runwatch.core.metrics import EPOCH, REMAINING, STEP_TIME
@@ -40,12 +41,7 @@ _PHASES = {
     "eval_end": "training",
     "checkpoint": "checkpointing",
     "save_part": "checkpointing",
-    "finished": "finished",
-    "over": "finished",
-    "early_stop": "finished",
-}
-ENDS = ("finished", "over", "early_stop")
-"""Kinds of events that say that training is over. Only after the first does another run begin."""
+} | dict.fromkeys(ENDS, "finished")
 
 _NOWHERE = Moment()
 
@@ -198,8 +194,9 @@ class Run:
         elif self._ended.offset >= 0 and (self.records or block.bar):
             self.finished = True
 
-        if "early_stop" in block.marks:
-            self._early = Moment.of(block, block.marks["early_stop"])
+        stopped = max(block.marks.get(kind, -1) for kind in STOPS)
+        if stopped >= 0:
+            self._early = Moment.of(block, stopped)
         if _goes_on(self._early, block):
             self._early = _NOWHERE
 
@@ -335,7 +332,7 @@ class Run:
         for plan in (self.plan.steps, of_epochs):
             if plan is not None and (self.last_step or 0) <= plan[0]:
                 return plan
-        return (self.total if self.finished else None), ""
+        return None, ""
 
     @property
     def fraction(self) -> float | None:

@@ -1,6 +1,6 @@
 """Cuts one source's batches into runs: a log may hold a whole pipeline, or many launches.
 
-A step that goes back is a restart of the same run, unless the run had finished
+A step that goes back is a restart of the same run, unless the run had finished, it had stopped early,
 or the kind of step line changed: then another run begins. It is a further stage
 of a pipeline if its lines are of another kind, or a line announced a stage.
 Where a format prints no step, the bar printed just before a record has it.
@@ -86,6 +86,8 @@ class Splitter:
     _pattern: str = ""
     _total: float = np.nan
     _finished: bool = False
+    _stopped: bool = False
+    """A line said that it gets no better, and no step was printed since."""
     _announced: bool = False
     """A line announced a stage of training, and no step was printed since."""
     _former: _Former | None = None
@@ -302,13 +304,18 @@ class Splitter:
 
         Only the few records at which something other than the next step happens are looked at.
         """
-        ends = np.array([event.offset for event in batch.events if event.kind == "finished"])
+        ends, stops = (
+            np.array([event.offset for event in batch.events if event.kind == kind], float)
+            for kind in ("finished", "early_stop")
+        )
         headers = np.array([event.offset for event in batch.events if trains(event)], float)
         begins: dict[float, _Former] = {}
         restarts: list[float] = []
-        for offset, kind, index in _turns(train, evals, ends, headers, self._finished):
-            if kind == "finished":
-                self._finished = self._finished or not np.isnan(self._last_step(train, offset, begins))
+        for offset, kind, index in _turns(train, evals, ends, stops, headers, self._finished):
+            if kind in ("finished", "early_stop"):
+                begun = not np.isnan(self._last_step(train, offset, begins))
+                self._finished |= begun and kind == "finished"
+                self._stopped |= begun and kind == "early_stop"
                 continue
             if kind == "stage":
                 self._announced = True
@@ -317,7 +324,7 @@ class Splitter:
             step, last = rows.step[index], self._last_step(train, offset, begins)
             other = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
             other = other or (kind == TRAIN and index == 0 and self._pattern not in ("", train.pattern[0]))
-            other = other or self._announced
+            other = other or self._announced or (kind == TRAIN and self._stopped)
             again = kind == TRAIN and step <= 1 and self._plans_again(train, index)
             if step < last and (self._finished or other or again):
                 begins[offset] = _Former(self._last_pattern(train, offset), self._announced)
@@ -327,6 +334,7 @@ class Splitter:
             elif kind == TRAIN:
                 self._finished = False
             self._announced &= kind != TRAIN
+            self._stopped &= kind != TRAIN
         self._step = self._last_step(train, np.inf, begins)
         if len(train):
             self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
@@ -379,18 +387,19 @@ class Splitter:
 
 
 def _turns(
-    train: Rows, evals: Rows, ends: Floats, headers: Floats, finished: bool
+    train: Rows, evals: Rows, ends: Floats, stops: Floats, headers: Floats, finished: bool
 ) -> list[tuple[float, str, int]]:
     """Return (offset, kind, index) of the records worth a look, in stream order."""
-    if not len(train) and not len(ends) and not len(headers) and not finished:
+    if not (len(train) or len(ends) or len(stops) or len(headers) or finished):
         return []
     change = np.ones(len(train), bool)  # the first row: its predecessor is in an earlier batch
     change[1:] = (train.step[1:] < train.step[:-1]) | (train.pattern[1:] != train.pattern[:-1])
-    for reported in (ends, headers):
+    for reported in (ends, stops, headers):
         after = np.searchsorted(train.offset, reported)
         change[after[after < len(train)]] = True
     turns = [(float(train.offset[i]), TRAIN, i) for i in np.flatnonzero(change).tolist()]
     turns += [(float(offset), "finished", 0) for offset in ends.tolist()]
+    turns += [(float(offset), "early_stop", 0) for offset in stops.tolist()]
     turns += [(float(offset), "stage", 0) for offset in headers.tolist()]
     if finished or len(ends):
         turns += [(float(evals.offset[i]), EVAL, i) for i in range(len(evals))]

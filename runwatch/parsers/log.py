@@ -15,6 +15,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from runwatch.core.batch import Batch
+from runwatch.core.ending import ENDS
 from runwatch.core.text import decode
 from runwatch.parsers.api import MAX_LINE, Format
 from runwatch.parsers.body.piece import Piece
@@ -213,7 +214,7 @@ class LogParser:
         fmt = self._detector.format
         if fmt is None or not fmt.retells:
             return []
-        ends = [event.line + 1 for event in piece.events if event.kind in ("early_stop", "over")]
+        ends = [event.line + 1 for event in piece.events if event.kind in ENDS and event.kind != "finished"]
         lines = [*self._repeated_lines, *ends]
         self._repeated_lines = lines[-1:]
         return lines

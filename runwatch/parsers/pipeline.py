@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.core.batch import BAR, Event, Table
+from runwatch.core.ending import ENDS
 from runwatch.core.text import decode
 from runwatch.parsers.api import MAX_LINE, Format, Match
 from runwatch.parsers.blocks import BlockReader
@@ -187,7 +188,7 @@ class Pipeline:
     def _report(self, line: Line, piece: Piece) -> bool:
         """Take the events of a line that is no record; return whether it reported any or belongs to one."""
         found = self.events.feed(line.text, line.offset, line.number, line.ordinal)
-        if found and any(event.kind in {"finished", "over", "early_stop"} for event in found):
+        if found and any(event.kind in ENDS for event in found):
             self._body.flush_readers(
                 line.offset - 1, piece, line
             )  # what was read is of the run that has ended

@@ -97,7 +97,7 @@ CASES = [
         "EVAL: [99/100] Elapsed 0m 9s (remain 0m 0s) Loss: 0.6000(0.5000) \n"
         "Epoch 1 - avg_train_loss: 1.8750  avg_val_loss: 0.5000  time: 101s\nEpoch 1 - Score: 0.8125\n"
         "Epoch: [2][0/400] Elapsed 0m 1s (remain 5m 3s) Loss: 1.0000(1.0000) Grad: 3.125  LR: 0.00001250  \n",
-        {"step": [0, 399, 400], "total": [400, 400, 800], "train/loss": [2.5, 1.25, 1.0], "Grad": [12.5, 6.25, 3.125]},
+        {"step": [0, 399, 400], "total": [400, 400, 800], "train/loss": [2.5, 1.25, 1.0], "train/grad_norm": [12.5, 6.25, 3.125]},
         {"val/loss": [0.5], "train/epoch_loss": [1.875]},
     ),
     Case(
@@ -331,10 +331,11 @@ CASES = [
         "caffe",
         "max_iter: 900\nI0102 03:04:05.678901  5405 solver.cpp:222] Iteration 100, loss = 0.0625\n"
         "I0102 03:04:05.678902  5405 solver.cpp:238]     Train net output #0: loss = 0.06771 (* 1 = 0.06771 loss)\n"
+        "I0102 03:04:05.678902  5405 solver.cpp:238]     Train net output #1: top-5 = 0.875\n"
         "I0102 03:04:05.678903  5405 solver.cpp:517] Iteration 100, lr = 0.003\n"
         "I0102 03:04:06.678901  5405 solver.cpp:218] Iteration 200 (5.5 iter/s, 1.2s/100 iters), loss = nan\n",
         {"step": [100, 200], "train/loss": [0.0625, NAN]},
-        {"step": [100], "train/learning_rate": [0.003]},
+        {"step": [100], "train/learning_rate": [0.003], "top-5": [0.875]},
         plan=[900],
     ),
     Case(

@@ -217,3 +217,16 @@ def test_the_head_of_a_log_shows_how_its_lines_number_epochs():
     parsed = Parsed()
     parsed.add(parser.feed("".join(lines[40:]).encode()))
     assert parsed.column("step").tolist() == [2 * e for e in range(40, 59)]
+
+
+def test_lines_between_bars_show_how_many_epochs_there_are():
+    bar = "\rTraining Epoch {e}:  10%|#   | {n}/20 [00:01<00:02,  5.00it/s, loss={e}.{n}]"
+    text = "".join(
+        "".join(bar.format(e=e, n=n) for n in range(1, 21)) + f"\nEpoch {e}/30, Val Loss: 0.{e}\n"
+        for e in (1, 2, 3)
+    )
+    parsed = parse(text.encode())
+    parsed.same_as(parse(text.encode(), bulk=False))
+    parsed.same_as(parse(text.encode(), range(301, len(text), 301)))
+    assert parsed.column("step").tolist() == [*range(1, 61)]
+    assert parsed.column("total").tolist() == [20] * 20 + [600] * 40

@@ -94,7 +94,7 @@ from .logs import parse
         ),
         (b"2030-01-02 03:04:05,678 Exiting from training early.", "early_stop"),
         (b"INFO - Early Stopping in epoch 43...", "early_stop"),
-        (b"stopping_early: wallclock", "early_stop"),
+        (b"stopping_early: wallclock", "budget"),
         (b"Best score: 0.272. Signaling Trainer to stop.", "early_stop"),
         (b"2030-01-02 03:04:05,678 - INFO - Training completed in 12.50 seconds", "over"),
         (b"TRAINING COMPLETE", "over"),

@@ -143,6 +143,12 @@ DOUBTFUL = {
     "another launch": _lines(STEP) + "Training finished\n" + _lines(STEP, 50),
     "epochs without a length": "num_epochs: 30\n" + _lines("Epoch {e} Batch {i} Loss {x:.4f}\n"),
     "few": _lines(STEP, 3),
+    "steps of a bar that is drawn late": "".join(
+        f"  9%|#   | {25 * i - 1}/5000 [01:00<9:59:59, 11.00s/it]\n"
+        f"{{'loss': {4 / i:.4f}, 'grad_norm': 1.5, 'learning_rate': 0.001, 'epoch': {i / 10}}}\n"
+        for i in range(1, 101)
+    ),
+    "another launch without a word": _lines(STEP) + _lines(STEP, 50).replace("/50", "/100"),
     "beyond its total": _lines(STEP).replace("/100", "/50"),
     "no loss": _lines("step {i}: foo {x:.4f} lr 1.0e-03\n"),
 }

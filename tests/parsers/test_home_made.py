@@ -57,6 +57,28 @@ def test_the_summary_of_an_epoch_shows_the_validation_loss(below):
     assert parsed.column("val/loss", EVAL).tolist() == VALS[9::10]
 
 
+@pytest.mark.parametrize("score", ["acc", "top-1 accuracy", "f1_score"])
+def test_scores_of_training_and_of_validation_under_one_name_are_two_series(score):
+    line = "Epoch {i}/30 {split}: loss {loss} {score} {x}"
+    train = line.replace("{split}", "train").replace("{score}", score).replace("{x}", "0.{step}")
+    val = line.replace("{split}", "val").replace("{score}", score).replace("{x}", "0.9{step}")
+    parsed = parse(_log(train, val, of=1))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column(score).tolist() == [float(f"0.{i + 1}") for i in range(N)]
+    assert parsed.column(f"val/{score}", EVAL).tolist() == [float(f"0.9{i + 1}") for i in range(N)]
+
+
+def test_of_two_rates_with_a_slash_between_the_first_counts():
+    parsed = parse(_log("Step {step}/30; acc: 12.5; xent: {loss}; 5{step}/3{step} tok/s; {step} sec"))
+    assert parsed.column("perf/tokens_per_sec").tolist() == [float(f"5{i + 1}") for i in range(N)]
+    assert set(parsed.column("total").tolist()) == {30}
+
+
+def test_thousands_of_words_a_second_are_a_rate():
+    parsed = parse(_log("[Epoch {epoch} Batch {batch}/10] loss={loss}, throughput=5{step}.25K wps, wc=9.5K"))
+    assert parsed.column("perf/tokens_per_sec").tolist() == [1000 * float(f"5{i + 1}.25") for i in range(N)]
+
+
 def test_a_time_that_starts_again_with_each_epoch_is_no_step_time():
     lines = "Epoch: {epoch} | Batch: {batch}/10 | Loss: {loss} | Time: {batch}.{step}s"
     assert not len(parse(_log(lines)).column("perf/step_time"))
@@ -106,12 +128,34 @@ def test_a_table_counts_by_any_name(name):
 
 
 @pytest.mark.parametrize(
-    "head", ["Episode,Score,Total_Reward,Epsilon", "Episode,Length,Avg agent reward,Steps"]
+    "head",
+    [
+        *("Episode,Score,Total_Reward,Epsilon", "Episode,Length,Avg agent reward,Steps"),
+        "generation,best_fitness,avg_fitness,nodes",
+    ],
 )
 def test_a_table_of_episodes_needs_no_loss(head):
     rows = "".join(f"{i},{i * 7 % 5},{loss},0.5\n" for i, loss in enumerate(LOSSES))
     parsed = parse(f"{head}\n{rows}".encode())
     assert len(parsed.column("step")) == N
+
+
+def test_steps_next_to_episodes_are_those_of_all():
+    rows = "".join(f"{100 * i},{i}.5,{1140 * i}\n" for i in range(1, N))
+    parsed = parse(f"episodes,mean 100 episode reward,steps\n{rows}".encode())
+    assert parsed.column("step").tolist() == [1140 * i for i in range(1, N)]
+
+
+def test_the_pace_of_a_validation_is_none_of_training():
+    line = "epoch:[ {step}/30 ] {split} step:0 loss: {x} top1: 0.5 batch_cost: 1.{step} sec, ips: 3{step}.5 ins/s."
+    train, val = (
+        line.replace("{split}", split).replace("{x}", x)
+        for split, x in (("train", "{loss}"), ("val", "{val}"))
+    )
+    parsed = parse(_log(train, val, of=2))
+    assert parsed.column("perf/samples_per_sec").tolist() == [float(f"3{i + 1}.5") for i in range(N)]
+    assert parsed.column("perf/step_time", EVAL).size == parsed.column("top1", EVAL).size == 0
+    assert parsed.column("val/loss", EVAL).tolist() == VALS[1::2]
 
 
 def test_the_only_loss_of_a_table_is_the_loss():

@@ -166,5 +166,5 @@ def test_a_score_that_is_counted_is_what_it_says_in_per_cent():
         for i in range(1, 9)
     )
     parsed = parse(text.encode(), formats=())
-    assert parsed.column("Accuracy", "eval").tolist() == [(78 + i) / 100 for i in range(1, 9)]
+    assert parsed.column("val/Accuracy", "eval").tolist() == [(78 + i) / 100 for i in range(1, 9)]
     assert len(parsed.column("step")) == 8

@@ -174,5 +174,18 @@ def test_a_loss_behind_a_blank_in_the_postfix():
     bar = "SFT:   3%|#         | {}/375 [02:09<1:13:19, 12.05s/it, loss {}.5]\r"
     parsed = parse("".join(2 * bar.format(step, 9 - step) for step in range(9)).encode())
     assert parsed.format == "progress-bar"
-    assert parsed.column("step").tolist() == [*range(1, 9)]
-    assert parsed.column("train/loss").tolist() == [9.5 - step for step in range(1, 9)]
+    assert parsed.column("step").tolist() == [*range(9)]
+    assert parsed.column("train/loss").tolist() == [9.5 - step for step in range(9)]
+
+
+@pytest.mark.parametrize("name", ["CE", "nll", "bce"])
+def test_a_bar_may_call_the_loss_by_its_function(name):
+    """It shows the loss of the first batch before it counts that."""
+    drawn = [
+        f"Epoch {e}:  10%|#    | {{}}/9 [00:01<00:02, 5.00it/s, {name}={{}}.5, acc=9%]\r" for e in (1, 2)
+    ]
+    shown = [bar.format(n, loss) for bar in drawn for n in range(9) for loss in (n, n + 1)]
+    parsed = parse("".join(shown).encode())
+    parsed.same_as(parse("".join(shown).encode(), bulk=False))
+    assert parsed.column("step").tolist() == [*range(9), *range(10, 18)]
+    assert parsed.column("train/loss").tolist() == [n + 1.5 for n in (*range(9), *range(1, 9))]

@@ -23,6 +23,7 @@ _FRACTION = rb"(?:[.,]\d{1,9})?"
 _DATED = (
     rb"\d{4}[-/]\d\d[-/]\d\d[T _]\d\d:\d\d:\d\d" + _FRACTION + rb"(?: ?Z| ?[+-]\d\d:?\d\d)?"
     rb"|\d\d/\d\d(?:/\d{2,4})?,? \d\d:\d\d:\d\d" + _FRACTION + rb"|\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}"
+    rb"|[A-Z][a-z]{2} \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d"  # RecBole
 )
 _CLOCK = rb"\d{1,3}:\d\d:\d\d" + _FRACTION
 _SYSLOG = rb"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
@@ -67,6 +68,7 @@ _TIMED = (
     + _NOT_A_ROW + rb"|" + _GLOG + rb"|" + _SYSLOG + _SYSLOG_PROCESS + rb"|<\d{1,3}>(?:1(?= )|(?=[A-Z]))"
     rb"|" + _CALM + rb" - \d\d/\d\d/\d\d \d\d:\d\d:\d\d - (?:\d{1,3} days?, )?\d{1,3}:\d\d:\d\d -(?= )"  # XLM
     rb"|\[[\w.:/-]{1,80}\] (?:" + _DATED + rb") \([\w.]{1,60}:\d{1,6}\) " + _CALM + rb":(?= )"  # ESPnet
+    rb"|\d{13} [\w.-]{1,64}(?::[\w,.-]{1,32})? " + _CALM + rb"(?= )"  # ClearML
     rb"|" + _CALM + rb":" + NOT_TRAINING + rb"(?!(?i:epoch|step|iter|batch))[A-Za-z_][\w.]{0,60}:)"
 )  # fmt: skip
 _LOGGED = b"|".join(

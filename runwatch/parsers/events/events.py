@@ -270,7 +270,7 @@ def _plan(line: Line) -> list[Event]:
         name, value = sorted(filter(None, found.groups()), key=bytes.isdigit)
         name = re.sub(rb"[ -]", b"_", name.strip(b"#").lower())
         name = name.replace(b"number_of_training_", b"num_").replace(b"number_of_", b"num_")
-        name = b"epochs" if name == b"epoch" else name
+        name = {b"epoch": b"epochs", b"num_steps": b"num_train_steps"}.get(name, name)
         if name.decode() in NAMES:
             data[name.decode()] = value.decode()
     return [Event("facts", line.offset, line.number, "settings", data=data)] if data else []

@@ -208,6 +208,7 @@ _PLANS = (
     b"nepo",
     b"pochs",
     b"och_num",
+    b"poch(s)",
     b"#epo",
     b"al epo",
     b"al Epo",
@@ -215,6 +216,8 @@ _PLANS = (
     b"otal s",
     b"POCHS",
     b"um epo",
+    b"max iter",
+    b"um ste",
     b"ax epo",
     b"amespace",
 )
@@ -224,15 +227,17 @@ _SETTING = (
     rb"|MAX_(?:ITER|STEP)S?|(?:(?:MAX|NUM|N|TOTAL)_)?EPOCHS|n_?iters?|num_iters"
     rb"|[Nn]umber of (?:training )?epochs"
     rb"|(?:(?:max|num|n|total|train|training|num[_-]train(?:ing)?)[_-]|n)epochs?"
-    rb"|epoch_num|#epochs?|[Tt]otal (?:training )?(?:[Ee]pochs?|steps)|(?:[Nn]um|[Mm]ax) epochs"
+    rb"|epoch_num|#epochs?|[Tt]otal (?:training )?(?:[Ee]pochs?|steps)|(?:[Nn]um|[Mm]ax) epochs|Num steps"
     rb"|(?:^|(?<=--)|(?<=  )|(?<=[(,'\"*|:\]-] )|(?<=[('\"]))%s)['\"]?"
     rb"(?:[ \t]{0,40}[=:][ \t]{0,3}| ?\.{3,60} ?| {1,40}(?:\| {1,40})?)['\"]?"
     rb"(\d[\d_]{0,14}(?:,\d{3}){0,4})(?:\.0)?(?![\d.eE*/])"
 )
 _OF_NAMESPACE = rb"(?<=Namespace\().{0,4000}?\b(epoch)=(\d{1,6})(?=[,)])"
 _FOR = (
-    rb"(?<=\bmax: )(\d{1,6}) (epochs)\b"
-    rb"|\b[Tt]rain[^\n=:%]{0,60}? for (\d{1,6}) (epochs)(?=[ .!]*\Z| (?:with|on|using|started|begins)\b)"
+    rb"(?<=\bmax: )(\d{1,6}) (epochs)\b|(?<=per epoch\. )(\d{1,9}) (max iterations)\b"
+    rb"|\b[Tt]rain[^\n=:%]{0,60}? for (\d{1,6}) (epochs?)(?:\(s\))?"
+    rb"(?=(?:[ .!]|\xe2\x80\xa6)*\Z| (?:with|on|using|started|begins)\b)"
+    rb"|\b(?:[Bb]egin|[Ss]tart)(?:ning|ing)? training (\d{1,6}) (epochs)\b"
 )
 PLAN = re.compile(rb"|".join((_SETTING % b"[Ee]pochs", _OF_NAMESPACE, _FOR)))
 """A setting that may say how many steps or epochs are planned, and its value."""
@@ -262,11 +267,12 @@ MILESTONES = Signs(
         rb"[Ee]arly stop(?:ping|ped) (?:triggered|at|after|conditioned)|\d: early stopping",
         rb"[Tt]raining stopped early|Exiting from training early|[Ee]arly [Ss]topping in epoch \d",
         rb"Signaling Trainer to stop",
-        rb"Stopping training early|[Ee]arly stopping, best iteration is|\bstopping_early: ",
+        rb"Stopping training early|[Ee]arly stopping, best iteration is",
         rb"(?:\A|[^\w\s]\s*)(?:[Ee]arly ?[Ss]top|EARLY STOP)(?:ping|ped|PING|PED)[.!]*\s*\Z",
         rb"\[EARLY STOP\] |EarlyStopping counter: (\d+) out of \1\b|^Stopping\. Best iteration",
         needles=(b"arly", b"ARLY", b"Stopping. Best", b"Signaling"),
     ),
+    _sign("budget", rb"\bstopping_early: ", needles=(b"arly",)),
     _sign(saves.FAILED, *saves.NOT_SAVED, needles=saves.NOT_SAVED_NEEDLES),
     _sign(saves.CHECKPOINT, *saves.PATTERNS, needles=saves.NEEDLES),
     _sign(

@@ -41,6 +41,11 @@ class Course:
         self.losses += len(block.samples.get(LOSS, ()))
 
     @property
+    def begins_again(self) -> bool:
+        """Whether it goes back to where it began, or before that."""
+        return any(after < before and after <= self.steps[0] for before, after in pairwise(self.steps))
+
+    @property
     def gaps(self) -> list[float]:
         """How far each step is from the one before."""
         return [after - before for before, after in pairwise(self.steps)]

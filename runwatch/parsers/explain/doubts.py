@@ -20,23 +20,28 @@ _WEIGHTS = {
     "several runs": 0.15,
     "falls": 0.02,  # and half of the share of records at which the step falls
     "falls, learned": 0.06,  # and four times the share: what was taken for the step may not be one
+    "begins again": 0.06,  # another launch: of the same run, or of another
     "stepless": 0.1,  # and as much as 0.3 by their share
     "step again": 0.05,  # and the share of the records
     "uneven steps": 0.03,
     "first epoch unseen": 0.06,
+    "short of round": 0.06,
     "bar": 0.03,
     "no loss": 0.2,
     "no loss, other measures": 0.02,
-    "loss in most records": 0.03,
+    "loss in most records": 0.06,
     "loss in few records": 0.15,
     "epochs without a total": 0.3,
     "unknown epochs": 0.03,
+    "bar with a total": 0.06,
     "beyond the total": 0.2,
     "off by one": 0.06,
 }
 """How much each doubt takes away. Few records, lines not read and the learner say it themselves."""
 SLIGHT = 0.005
 """Weight below which a doubt is not worth a word."""
+_START = 4
+"""Records that a format counts for with each of its first ones, up to its head start."""
 _REPEATED = 0.01
 """Share of records that may repeat the step before: one redrawn at the end, or written twice."""
 _IRREGULAR = 0.5
@@ -49,6 +54,8 @@ _EPOCHS = re.compile(
     rb"|epochs?[_ -](?:num|total|max)|(?<![_ ])epochs)['\"]?\s{0,30}[:=( ]\s{0,3}(\d{1,6})(?![\w.]|,\d)"
 )
 """How many epochs are planned, as settings show it."""
+
+_BAR = re.compile(rb"%\|[^|\r\n]{0,200}\| *\d+/\d+ \[")
 
 
 class Doubt(NamedTuple):
@@ -76,6 +83,8 @@ class Grounds(NamedTuple):
     """Numbers of these lines."""
     counted: bool
     """Whether the step is printed nowhere, but counted by epochs."""
+    beside: bool
+    """Whether the step is that of a bar next to the record."""
     drawn: bool
     """Whether the records are redraws of a bar."""
 
@@ -85,7 +94,7 @@ def doubts(grounds: Grounds, data: bytes) -> list[Doubt]:
     found = [*_of_format(grounds)]
     if grounds.courses:
         found += [*_of_runs(grounds), *_of_steps(grounds), *_of_values(grounds)]
-        found += _of_total(max(grounds.courses, key=lambda course: course.run.records), data)
+        found += _of_total(grounds, data)
     return sorted(found, reverse=True)
 
 
@@ -98,7 +107,7 @@ def certainty(found: Sequence[Doubt]) -> float:
 
 
 def _of_format(grounds: Grounds) -> Iterator[Doubt]:
-    few = 1 / (grounds.records + grounds.head_start + 1)
+    few = 1 / (grounds.records + min(grounds.head_start, _START * grounds.records) + 1)
     yield Doubt(few, f"{_count(grounds.records, 'record')} may be too few")
     if grounds.learned is not None and grounds.learned < 1:
         yield Doubt(1 - grounds.learned, f"learned from this log with a certainty of {grounds.learned:.0%}")
@@ -127,6 +136,10 @@ def _of_runs(grounds: Grounds) -> Iterator[Doubt]:
             weight = min(1.0, _WEIGHTS["falls, learned"] + 4 * share)
         times = "once" if falls == 1 else f"{falls:,} times"
         yield Doubt(weight, f"the step goes back {times}: restarts, or no step")
+    if any(course.begins_again for course in courses):
+        yield Doubt(
+            _WEIGHTS["begins again"], "it begins again: a launch that replaces the one before, or a run"
+        )
 
 
 def _of_steps(grounds: Grounds) -> Iterator[Doubt]:
@@ -149,6 +162,9 @@ def _of_steps(grounds: Grounds) -> Iterator[Doubt]:
     if grounds.counted and steps and usual and steps[0] > 1.5 * usual:
         reason = f"it begins at step {steps[0]:,.0f}, as counted by epochs whose first was not seen"
         yield Doubt(_WEIGHTS["first epoch unseen"], reason)
+    if grounds.beside and usual > 1 and 2 * sum((step + 1) % usual == 0 for step in steps) > len(steps):
+        reason = f"its steps are one short of each {usual:,.0f}th: the bar they are of may be drawn late"
+        yield Doubt(_WEIGHTS["short of round"], reason)
     if grounds.drawn:
         yield Doubt(_WEIGHTS["bar"], "its records are what a bar showed last at each step")
 
@@ -168,7 +184,8 @@ def _of_values(grounds: Grounds) -> Iterator[Doubt]:
         yield Doubt(weight, f"only {losses / records:.0%} of the records have the loss of training")
 
 
-def _of_total(course: Course, data: bytes) -> Iterator[Doubt]:
+def _of_total(grounds: Grounds, data: bytes) -> Iterator[Doubt]:
+    course = max(grounds.courses, key=lambda course: course.run.records)
     run = course.run
     if run.planned is None:
         told = _EPOCHS.search(data)
@@ -177,10 +194,12 @@ def _of_total(course: Course, data: bytes) -> Iterator[Doubt]:
             yield Doubt(_WEIGHTS["epochs without a total"], reason)
         elif run.total is not None:
             yield Doubt(_WEIGHTS["unknown epochs"], "how many epochs are planned is unknown")
+        elif _BAR.search(data) is not None:
+            yield Doubt(_WEIGHTS["bar with a total"], "no record shows a total, but a bar does")
     elif run.last_step is not None and run.last_step > run.planned:
         reason = f"the step {run.last_step:,} is beyond the total of {run.planned:,}"
         yield Doubt(_WEIGHTS["beyond the total"], reason)
-    elif run.first_step == 0 and run.last_step == run.planned and len(course.steps) > 1:
+    elif run.first_step == 0 and run.last_step == run.planned and len(course.steps) > 1 and not grounds.drawn:
         reason = f"it counts from 0 and reaches its total, {run.planned:,}: one of the two is off by one"
         yield Doubt(_WEIGHTS["off by one"], reason)
 

@@ -203,6 +203,7 @@ def _doubts(
         unread=_unread(reading, rows, missed),
         missed=missed,
         counted=reported.get("step") == "",
+        beside="step" not in reported,
         drawn=fmt is not None and fmt.weak and bool(fmt.readers),
     )
     return doubts(grounds, data)

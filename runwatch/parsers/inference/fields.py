@@ -27,7 +27,7 @@ MAX_FIELDS = 256
 _MAX_NAME = 80
 
 _SPEEDS = frozenset(name.encode() for name in ("", *SPEED))
-_SPELLED = {b"sec": b"s", b"secs": b"s", b"f0": b""}
+_SPELLED = {b"sec": b"s", b"secs": b"s", b"f0": b"", b"wps": b"words/s", b"K wps": b"K words/s"}
 """Units as they are kept; `f0` ends a number of single precision as Julia shows it."""
 _PLAIN = (b"f0", b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b"GiB", b"sec", b"secs")
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
@@ -78,8 +78,10 @@ _GRADIENT = re.compile(rb"\]?, (?:device='\w+:?\d*', )?grad_fn=")
 _COUNTED = re.compile(rb"(?i) ?(?P<name>ep(?:isode|och)?s?|steps?|iter(?:ation)?s?|updates?)\b(?![/.:=])")
 """What is counted, named behind its number: `[50000 eps] reward=0.5`."""
 _COUNTED_AT = re.compile(_COUNTED.pattern.partition(rb"\b(?!")[0] + rb"\b")
-_AMOUNT = re.compile(rb" ?([KMGT]i?B|%|W|C|\xc2\xb0C|MHz)(?!\w)")
-"""The unit of two amounts, which makes them no place: `6661/8192 MiB`."""
+_AMOUNT = re.compile(
+    rb" ?([KMGT]i?B|%|W|C|\xc2\xb0C|MHz|" + rb"|".join(map(re.escape, RATES)) + rb")(?!\w| ?[:=\d])"
+)
+"""The unit of two amounts, which makes them no place: `6661/8192 MiB`, `5210/4870 tok/s`."""
 _BATCHES = re.compile(rb"(?i) batch(?:es)?\b(?! ?[=:#\[(]? ?\d| ?[=:])")
 _SAID = re.compile(
     rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of|over)(?: \S+)?"
@@ -282,7 +284,7 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         name = b"batch" if not _PLACE.search(name) and _BATCHES.match(line, token.end()) else name
         amount = _AMOUNT.match(line, token.end())
         if amount:
-            return Field(name, *token.span("done"), amount[1])
+            return Field(name or amount[1] * (amount[1] in RATES), *token.span("done"), amount[1])
         return Field(name, *token.span("done"), b"", token.span("total"))
     for place in ("until", "at"):
         if token[place] is not None:

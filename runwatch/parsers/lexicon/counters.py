@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 EPOCHS = ("epoch", "epochs")
-EPISODES = ("episode", "episodes")
-"""Next to one of these, `steps` are how long the episode was."""
+EPISODE = "episode"
+"""Next to one, `steps` are how long it was; next to `episodes`, they are those of all."""
 FRAMES = (
     *("frame", "frames", "num_frames", "total_frames", "timestep", "timesteps", "Timesteps", "env_steps"),
     *("TotalEnvInteracts", "TimestepsSoFar", "TotalEnvSteps"),

@@ -70,7 +70,7 @@ KINDS = (
         "gradient norm",
         _cores(
             "grad norm,gradient norm,gradients norm,grads norm,gnorm,gradnorm,grdn,g norm,norm,gradientnorm"
-            ",grad l2"
+            ",grad l2,grad"
         ),
         WHOLE | word_set("l2 optim optimizer default model unclipped"),
         numbered=True,

@@ -49,7 +49,7 @@ from runwatch.parsers.lexicon.words import (
     without_split,
 )
 
-SPEED = word_set("speed throughput rate")
+SPEED = word_set("speed throughput rate ips")
 """Names that leave it to the unit what a number is."""
 WEAK = 10
 """How loose a reading is that holds only if no other name of the record means the same."""
@@ -119,9 +119,9 @@ def canonical(printed: str) -> str:
 
 def unit_of(metric: str, suffix: str, printed: str = "") -> Unit:
     """Return the unit of a value for canonical `metric`, printed with `suffix` ("" if none) as `printed`."""
-    behind = units.of_suffix(suffix)
+    behind, reported = units.of_suffix(suffix), units.rate_suffix(suffix)
     if behind is not None:
-        return behind
+        return behind if reported is None or metric == reported[0] else replace(behind, invert=False)
     found = meaning(printed)
     if metric in (found.metric, found.unless):
         return found.unit

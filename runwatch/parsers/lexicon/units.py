@@ -31,7 +31,7 @@ _COUNTED = {
     **_each("tok toks token tokens word words", TOKENS_PER_SEC),
     **_each("sample samples smpl example examples ex img imgs image images", SAMPLES_PER_SEC),
     **_each(
-        "seq seqs sequence sequences sent sents sentence sentences instance instances clip clips",
+        "seq seqs sequence sequences sent sents sentence sentences ins instance instances clip clips",
         SAMPLES_PER_SEC,
     ),
 }
@@ -47,7 +47,10 @@ DEVICE = frozenset(_each("gpu gpus device chip rank card tpu npu", ""))
 _BEHIND = {
     "steps": ("it", "iter", "iters", "its", "step", "steps", "batch", "batches"),
     "tokens": ("tok", "toks", "token", "tokens"),
-    "samples": ("samples", "img", "imgs", "images", "examples", "seq", "seqs", "sequences"),
+    "samples": (
+        *("samples", "img", "imgs", "images", "examples", "seq", "seqs", "sequences"),
+        *("ins", "instance", "instances"),
+    ),
 }
 """What rates count that follow values; other words there belong to the text."""
 RATES = tuple(
@@ -55,6 +58,7 @@ RATES = tuple(
     for unit in (
         *(f"{time}/{one}" for time in ("s", "ms", "sec") for one in ("it", "iter", "step", "batch")),
         *(f"{many}/{time}" for kind in _BEHIND.values() for many in kind for time in ("s", "sec")),
+        *("wps", "K wps", "words/s", "K words/s"),
     )
 )
 """Units that say what a number is, even where no name precedes it."""

@@ -135,6 +135,8 @@ class Epochs:
         first = self.first or 0
         before = (epoch - first) * total
         if epochs < 0:
+            first, epochs = self._around.first, self._around.planned
+        if epochs < 0:
             return Place(before, before + total, epoch, total)
         return Place(before, (epochs + 1 - first) * total, epoch, -1.0)
 
@@ -188,6 +190,8 @@ class _Around:
     def __init__(self) -> None:
         self.first = 1
         """Number of the first epoch."""
+        self.planned = -1
+        """How many epochs there are, as lines or a bar of epochs say; -1 where none does."""
         self.moved = False
         """Whether any was seen under way: bars that are only drawn when full are no series of steps."""
         self.run_wide = False
@@ -212,12 +216,16 @@ class _Around:
             if self._behind:
                 self._epoch = epoch
         self._any, self._by_line = True, not (self._behind or for_all)
-        self._reported = epoch + self._behind, epochs or -1
+        self._report(epoch + self._behind, epochs)
 
     def note_outer(self, epoch: int, epochs: int) -> None:
         if epoch <= epochs:
             self._any, self._by_line, self.first = True, False, 1
-            self._reported = epoch, epochs or -1
+            self._report(epoch, epochs)
+
+    def _report(self, epoch: int, epochs: int) -> None:
+        self.planned = epochs or -1
+        self._reported = epoch, self.planned
 
     def begin(self, total: float) -> None:
         if total == self._total and self._n > 0 and self.moved:

@@ -54,7 +54,8 @@ def is_validation(name: str) -> bool:
 
 def is_loss(name: str) -> bool:
     """Return whether a value is a loss of the step at which the bar is."""
-    return _LOSS.search(name) is not None and not is_validation(name) and _BEST.match(name) is None
+    said = _LOSS.search(name) is not None or meaning(name).unless == LOSS  # by its name, or as `ce` is
+    return said and not is_validation(name) and _BEST.match(name) is None
 
 
 def held_out(name: str) -> str:

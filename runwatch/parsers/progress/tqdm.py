@@ -147,7 +147,9 @@ class TqdmReader(BarReader):
             if match is None:
                 self._observe(line)
                 continue
-            self._epochs.take(cast("BarLayout", match.layout).counts(values(line, match)))
+            counts = cast("BarLayout", match.layout).counts(values(line, match))
+            self._epochs.take(counts)
+            self._moved |= counts.n != 0
         self._epochs.forget_lengths()
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
@@ -230,9 +232,9 @@ class TqdmReader(BarReader):
                 bar.begin(total)
 
     def _note(self, line: bytes) -> None:
-        """See whether it is Lightning that draws the bar: it counts epochs from 0."""
+        """See whether Lightning draws the bar: it counts epochs from 0, and repeats values at 0."""
         if self._epochs.first is None and b"v_num=" in line:
-            self._epochs.first = 0
+            self._epochs.first, self._moved = 0, True
 
     def _held_out(self, line: bytes, number_: int) -> list[Row] | None:
         """Return what a line near a bar says about held-out data, at the step at which the bar is."""

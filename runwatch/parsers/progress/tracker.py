@@ -42,6 +42,8 @@ class BarReader(FoldingReader):
         self._pending: tuple[_Key, Row] | None = None
         self._flushed: _Key | None = None
         """Place of the record that was flushed: the bar may be drawn once more as it was."""
+        self._moved = False
+        """Whether a bar was seen behind 0: what the next one shows at 0 is of the epoch before."""
         self._validation: dict[str, float] = {}
         self._stacked = False
         """Whether bars that say the same are drawn below each other: those of ranks."""
@@ -101,10 +103,11 @@ class BarReader(FoldingReader):
             if validation != self._validation:
                 self._validation = validation
                 out.append(Row(columns.eval, number_, columns.validated(key[0], shown, self._rank)))
-        if counts.n == 0:  # it has just begun again: what it shows is of the epoch before
+        if counts.n == 0 and self._moved:  # it has just begun again: what it shows is of the epoch before
             self._flushed = None
         elif key != self._flushed:
             self._pending = key, Row(columns.train, number_, columns.trained(key, shown, self._rank))
+        self._moved |= counts.n != 0
         return out
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
@@ -176,12 +179,16 @@ class BarReader(FoldingReader):
         import numpy as np
 
         begin, last = 0, len(pictures) - 1
+        counted = n != 0
+        if not self._moved:
+            counted |= ~np.logical_or.accumulate(counted)
+            self._moved = bool(n.any())
         if self._pending is None and self._flushed is not None:
             other = (np.array(self._flushed) != key.T).any(axis=1)
             begin = int(other.argmax()) if other.any() else last + 1
         if begin > last:
             return
-        moves = pictures.last_of(key) & (n != 0)
+        moves = pictures.last_of(key) & counted
         moves[:begin] = False
         if self._pending is not None and (key[:, begin] != self._pending[0]).any():
             yield pictures.single(self._pending[1], begin)
@@ -192,8 +199,8 @@ class BarReader(FoldingReader):
                 place = key[:, last].tolist()
                 values = columns.trained(place, part.columns[:, -1].tolist(), self._rank)
                 newest = tuple(place), Row(columns.train, int(pictures.line[last]), values)
-        self._pending = newest if n[last] else None
-        if not n[last]:
+        self._pending = newest if counted[last] else None
+        if not counted[last]:
             self._flushed = None
 
 

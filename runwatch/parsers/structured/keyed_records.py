@@ -19,7 +19,7 @@ from runwatch.core.text import shown
 from runwatch.parsers.api import Layout, Match, Shared
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import WITHIN
-from runwatch.parsers.lexicon.counters import EPISODES, EPOCHS, STEPS, TIMES, TOTALS
+from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS
 from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, promoted, unit_of
 from runwatch.parsers.lexicon.words import is_val
 
@@ -94,8 +94,8 @@ class Schema(Shared):
     def step_key(self, keys: Mapping[str, object] | frozenset[str]) -> str | None:
         """Return the key that places a record with these keys."""
         found = {key.lower(): key for key in keys}
-        if "steps" in found and (episode := next(filter(found.get, EPISODES), None)) in self.steps:
-            return found[episode]
+        if "steps" in found and EPISODE in found and EPISODE in self.steps:
+            return found[EPISODE]
         return next((found[name.lower()] for name in self.steps if name.lower() in found), None)
 
     def is_training(self, key: str) -> bool:

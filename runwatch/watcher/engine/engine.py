@@ -20,10 +20,9 @@ from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.core.batch import Batch
 from runwatch.core.block import Block, Reference, Status
 from runwatch.core.checkpoint import Look
-from runwatch.core.ending import state_of
+from runwatch.core.ending import ENDS, state_of
 from runwatch.core.planned import of_checkpoint
 from runwatch.core.readability import Lost
-from runwatch.core.run import ENDS
 from runwatch.core.run_names import has_specific_part, is_specific
 from runwatch.core.sample import Job, MachineEvent, Message
 from runwatch.core.series import FULL, Detail

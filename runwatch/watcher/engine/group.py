@@ -18,7 +18,7 @@ import msgspec
 from runwatch.alerts.incidents.incidents import Doubt
 from runwatch.core.batch import BAR, NODE, TRAIN, Batch, Event
 from runwatch.core.block import Block, Samples
-from runwatch.core.ending import HALTED
+from runwatch.core.ending import ENDS, HALTED
 from runwatch.core.machine import Machine
 from runwatch.core.metrics import label
 from runwatch.core.readability import Lost
@@ -51,7 +51,7 @@ KINDS = {
 }
 _OF_STAGES = frozenset({"stage", "tracker", "result"})
 """Events that are read with the steps of their own source."""
-_SAID_BY_LEADER = frozenset({"finished", "over", "early_stop"}) | _OF_STAGES
+_SAID_BY_LEADER = frozenset(ENDS) | _OF_STAGES
 """Events that are about the run only where its leader shows them: one rank may end before the others."""
 
 

@@ -6,7 +6,7 @@ import re
 
 from runwatch.core.metrics import LEARNING_RATE, LOSS, STEP_TIME, VAL_LOSS
 from runwatch.parsers.api import Format
-from runwatch.parsers.lexicon.counters import EPISODES, EPOCHS, FRAMES, STEPS
+from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, FRAMES, STEPS
 from runwatch.parsers.structured.keyed_records import Schema
 from runwatch.parsers.tables.delimited import Columns
 
@@ -14,6 +14,7 @@ _LOSS = re.compile(
     r"(?:^|(?:train\w*|total|avg|mean|policy|value|actor|critic|gen\w*|disc\w*|[dg])[/_ .])loss\b"
     r"|^(?:(?:mean|avg|average|ep|episode|\d{1,6})[/_ .])*(?:reward|return)s?(?:[/_ .]mean)?$"
     r"|^(?:average|mean)?ep(?:isode)?(?:ret(?:urn)?|rew(?:ard)?)(?:mean)?$|^(?:average|mean)(?:return|reward)$"
+    r"|^(?:(?:max|best|mean|avg|average|median)[/_ .])?fitness(?:[/_ .](?:max|best|mean|avg))?$"
     r"|^(?:[a-z]+[/_ .]){1,3}rewards?$|^epsilon$"
     r"|^loss[/_ ]|^(?:train[/_])?(?:ppl|perplexity|bpb)$|^train(?:ing)?[/_ .]",
     re.IGNORECASE,
@@ -152,7 +153,7 @@ CATBOOST = Format(
 _STEPS = (
     *(name for name in STEPS if name not in EPOCHS),
     *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "round", "generation", "ep", "i"),
-    *(*FRAMES, *EPOCHS, *EPISODES, "num episodes", "num_episodes"),
+    *(*FRAMES, *EPOCHS, EPISODE, "episodes", "num episodes", "num_episodes"),
 )
 
 GENERIC = Format(

@@ -19,5 +19,5 @@ FORMAT = Format(
             "val", EVAL, rb"step:(?P<step>\d+)/(?P<total>\d+) (?=val_)", prefix=b"step:", fields=True
         ),
     ),
-    markers=((b"stopping_early: ", "early_stop"),),
+    markers=((b"stopping_early: ", "budget"),),
 )

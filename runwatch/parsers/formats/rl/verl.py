@@ -3,7 +3,7 @@
 import re
 
 from runwatch.core.batch import EVAL, PLAN, TRAIN
-from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, STEP_TIME
+from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, STEP_TIME, TOKENS_PER_SEC
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import VALUE, LinePattern
 
@@ -28,6 +28,7 @@ FORMAT = Format(
                 "actor/lr": LEARNING_RATE,
                 "train/lr(1e-3)": LEARNING_RATE,
                 "timing_s/step": STEP_TIME,
+                "perf/throughput": TOKENS_PER_SEC,  # of each GPU
             },
             units={"train/lr(1e-3)": "ms"},  # in thousandths
         ),

@@ -1,13 +1,14 @@
 """BasicSR and its kin (Real-ESRGAN): `[epoch:  2, iter:   1,200, lr:(2.000e-04,)] ... l_pix: 6.2500e-02`."""
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import STEP_TIME
+from runwatch.core.metrics import LOSS, STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern
 
 _ITERATION = rb"epoch: *(?P<epoch>\d+), iter: *(?P<step>" + NUMBER + rb"), "
 _RATE = rb"lr:\((?P<lr>" + VALUE + rb")[^\r\n)]{0,200}\)\]"
-_ALIASES = {"time": STEP_TIME, "psnr": "val/psnr"}
+_ALIASES = {"time": STEP_TIME, "psnr": "val/psnr"} | dict.fromkeys(("l_pix", "l_g_pix", "G_loss"), LOSS)
+"""What is learned by is the loss of pixels, or of the generator; others are added to it."""
 
 FORMAT = Format(
     name="basicsr",

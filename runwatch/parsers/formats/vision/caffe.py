@@ -8,6 +8,8 @@ from runwatch.parsers.body.matchers import VALUE, LinePattern
 from runwatch.parsers.lexicon.validation_names import HeldOut
 
 _OUTPUT = re.compile(rb"([\w/.-]{1,80}) = (" + VALUE + rb")(?= \(\* |\s*$)")
+_SCORE = re.compile(rb"((?!\w*(?i:loss))[\w/.-]{1,80}) = (" + VALUE + rb")\s*$")
+"""A layer's output that is no loss: those the solver adds up."""
 
 FORMAT = Format(
     name="caffe",
@@ -32,6 +34,7 @@ FORMAT = Format(
             fields=_OUTPUT,
             aliases=HeldOut(re.compile("")),
         ),
+        LinePattern("output", EVAL, rb"Train net output #\d+: ", prefix=b"Train net output #", fields=_SCORE),
         LinePattern("plan", PLAN, rb"max_iter: (?P<total>\d+)\s*$", prefix=b"max_iter: "),
     ),
     markers=((b"Optimization Done", "finished"), (b"done solving", "over")),

@@ -3,14 +3,16 @@
 Its json_stats.log, of epochs alone, is read as json-stats.
 """
 
+import re
+
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import ITEMS, LinePattern
+from runwatch.parsers.lexicon.validation_names import HeldOut
 
 _EPOCH = rb"(?=[^\r\n]{0,400}?\"epoch\": \"(?P<epoch>\d+)/(?P<epochs>\d+)\")"
 _ITER = rb"(?=[^\r\n]{0,400}?\"iter\": \"(?P<within>\d+)/(?P<per>\d+)\")"
-_ERRORS = {name: f"val/{name}" for name in ("top1_err", "top5_err", "min_top1_err", "min_top5_err", "map")}
 
 FORMAT = Format(
     name="slowfast",
@@ -32,7 +34,7 @@ FORMAT = Format(
             rb"json_stats: \{(?=[^\r\n]{0,80}\"_type\": \"val_epoch\")",
             prefix=b"json_stats: {",
             fields=ITEMS,
-            aliases={**_ERRORS, "loss": "val/loss", "time_diff": "val/time"},
+            aliases=HeldOut(re.compile("acc|err|map|loss|time")),
         ),
     ),
     logged=True,

@@ -1,0 +1,50 @@
+"""Marian: `Ep. 2 : Up. 4000 : Sen. 123,456 : Cost 4.125 : Time 12.50s : 43210.50 words/s : gNorm 0.5`."""
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import EPOCH, GRAD_NORM, LEARNING_RATE, LOSS, TOKENS_PER_SEC, VAL_LOSS
+from runwatch.parsers.api import Format, Sample
+from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern
+
+_PLACE = rb"Ep\. (?P<epoch>%s) : Up\. (?P<step>%s) : " % (NUMBER, NUMBER)
+_VALUES = {"words": TOKENS_PER_SEC, "norm": GRAD_NORM, "lr": LEARNING_RATE, "loss": LOSS, "epoch": EPOCH}
+_LINE = (
+    "[2030-01-02 03:04:05] Ep. 1 : Up. {}000 : Sen. 12,345 : Cost {}.5{} : Time 12.50s : 43210.50 words/s{}\n"
+)
+
+FORMAT = Format(
+    name="marian",
+    title="Marian",
+    example="[2030-01-02 03:04:05] Ep. 2 : Up. 4000 : Sen. 123,456 : Cost 4.125 : Time 12.50s : ...",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            _PLACE + rb"Sen\. [\d,]{1,20} : Cost (?P<loss>" + VALUE + rb")"
+            rb"(?:(?=[^\r\n]{0,200} : (?P<words>" + NUMBER + rb") words/s))?"
+            rb"(?:(?=[^\r\n]{0,300} : gNorm (?P<norm>" + VALUE + rb")))?"
+            rb"(?:(?=[^\r\n]{0,300} : L\.r\. (?P<lr>" + VALUE + rb")))?",
+            prefix=b"Ep. ",
+            aliases=_VALUES,
+        ),
+        LinePattern(
+            "valid",
+            EVAL,
+            rb"(?:\[valid\] )?"
+            + _PLACE
+            + rb"(?:ce-mean-words|cross-entropy) : (?P<valid>"
+            + VALUE
+            + rb") : ",
+            needle=b"Up. ",
+            aliases={"valid": VAL_LOSS, "epoch": EPOCH},
+        ),
+    ),
+    samples=(
+        Sample(
+            _LINE.format(1, 9, "", "")
+            + _LINE.format(2, 8, " * 98,765 @ 9,876 after 1,234,567", " : gNorm 0.5 : L.r. 3.0000e-04")
+            + "[2030-01-02 03:04:05] [valid] Ep. 1 : Up. 2000 : cross-entropy : 45.5 : new best\n",
+            {"step": [1000, 2000], "train/loss": [9.5, 8.5], "perf/tokens_per_sec": [43210.5, 43210.5]},
+            {"step": [2000], "val/loss": [45.5]},
+        ),
+    ),
+)

@@ -1,0 +1,32 @@
+"""rl_games (Isaac Gym, Isaac Lab): speeds, the epoch and the frames; rewards are in its TensorBoard files."""
+
+from runwatch.core.batch import TRAIN
+from runwatch.core.metrics import SAMPLES_PER_SEC
+from runwatch.parsers.api import Format, Sample
+from runwatch.parsers.body.matchers import NUMBER, LinePattern
+
+_LINE = (
+    "fps step: 12345 fps step and policy inference: 11111 fps total: 9876 epoch: {0}/900 frames: {0}0000\n"
+)
+
+FORMAT = Format(
+    name="rl-games",
+    title="rl_games",
+    example="fps step: 12345 fps step and policy inference: 11111 fps total: 9876 epoch: 2/900 frames: 65536",
+    matchers=(
+        LinePattern(
+            "epoch",
+            TRAIN,
+            rb"fps step: (?P<fps_step>%s) fps step and policy inference: %s fps total: (?P<fps>%s) "
+            rb"epoch: (?P<step>\d+)/(?P<total>\d+) frames: (?P<frames>\d+)" % (NUMBER, NUMBER, NUMBER),
+            prefix=b"fps step: ",
+            aliases={"fps": SAMPLES_PER_SEC},
+        ),
+    ),
+    samples=(
+        Sample(
+            _LINE.format(1) + _LINE.format(2),
+            {"step": [1, 2], "total": [900, 900], "perf/samples_per_sec": [9876, 9876], "frames": [1e4, 2e4]},
+        ),
+    ),
+)
