@@ -193,8 +193,7 @@ CASES = [
         "time (data): 0.250 (0.002)] l_pix: 3.1250e-02 l_percep: 1.0000e+00 \n",
         {
             "step": [900, 1000],
-            "train/loss": [0.0625, 0.03125],
-            "l_percep": [1.25, 1.0],
+            "l_pix": [0.0625, 0.03125],
             "train/learning_rate": [2e-4, 1e-4],
             "perf/step_time": [0.5, 0.25],
         },

@@ -7,8 +7,8 @@ from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern
 
 _ITERATION = rb"epoch: *(?P<epoch>\d+), iter: *(?P<step>" + NUMBER + rb"), "
 _RATE = rb"lr:\((?P<lr>" + VALUE + rb")[^\r\n)]{0,200}\)\]"
-_ALIASES = {"time": STEP_TIME, "psnr": "val/psnr"} | dict.fromkeys(("l_pix", "l_g_pix", "G_loss"), LOSS)
-"""What is learned by is the loss of pixels, or of the generator; others are added to it."""
+_ALIASES = {"time": STEP_TIME, "psnr": "val/psnr"} | {"G_loss": LOSS}
+"""What is learned by is the loss of the generator; others are added to it."""
 
 FORMAT = Format(
     name="basicsr",
