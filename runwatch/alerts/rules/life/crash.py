@@ -14,7 +14,8 @@ later. What trains behind the end of a launcher is another launch. A restart
 after it makes it certain, and over: it fires and resolves where training continued, or
 at the next launch's own error. A launch begins where the first words of the log come
 again, or something compiles or loads after the launcher's end. An exception that
-begins inside the program was caught there: a launch after it proves nothing.
+begins inside the program was caught there: a launch proves nothing, unless it is less than
+twenty lines behind it.
 Cause: of all errors since training last moved, what the kernel or the driver says wins,
 then what can begin a crash, then what only follows from another (a collective that
 aborts); among equals the first. Where a launcher's table says
@@ -167,6 +168,7 @@ class Crash(RunRule):
         self._finished &= event.kind not in _ANEW
         if death is not None and event.kind == "launch":
             death.over = True
+            death.sure |= event.line - death.newest < _GOES_ON  # nothing came of catching it
         if death and (event.kind == "resume" or (death.over and event.kind in _STARTS)):
             death.relaunched = True
         if event.kind not in CRASH_KINDS:
