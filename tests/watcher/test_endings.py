@@ -145,6 +145,12 @@ def test_each_launch_of_a_log_has_its_own_crash_and_the_last_is_the_runs():
         "crashed: ValueError: b": "firing",
     }
     assert run["reason"] == "crashed: ValueError: b"
+    assert [(end["kind"], end["story"].split()[-1]) for end in run["endings"]] == [
+        ("crashed", "a.bin"),
+        ("crashed", "lanms"),
+        ("crashed", "b"),
+    ]
+    assert run["endings"][-1] == run["ending"]
 
 
 def test_launches_that_fail_again_and_again_are_a_loop_and_their_crashes_its_symptoms():
@@ -393,6 +399,7 @@ BANNER = "args: Namespace(config='a.yaml', batch_size=8)\n" + "building the mode
             "interrupted",
         ),
         ("I0102 03:04:05.678901 12 solver.cpp:391] Test interrupted.\n", "interrupted"),
+        ("I0102 03:04:05.678901 12 solver.cpp:301] Optimization stopped early.\n", "interrupted"),
         ("[2030-01-02 03:04:05] Error: Unknown optimizer: a.npz\n[CALL STACK]\n[0x5] main\n", "crashed"),
     ],
 )
@@ -401,3 +408,18 @@ def test_the_end_of_a_launch_in_the_middle_of_a_log_is_told(words, kind):
     (row,) = [row for row in run["incidents"] if row["rule"] == "crash"]
     assert (row["state"], row["evidence"]["ending"], row["line"] > 60) == ("resolved", kind, True)
     assert judged(BANNER + steps(0, 20) + words)["ending"]["kind"] == kind
+
+
+def test_an_error_after_which_training_continued_is_no_end():
+    engine, parser = Engine(), StreamParser(catalogue())
+    engine.add_source("run", "run", "run.log")
+
+    def endings(text: str, at: float) -> list[dict]:
+        engine.fold("run", parser.feed(text.encode()), live=True, arrival=at, written=at)
+        for second in range(30):
+            engine.tick(at + second)
+        (run,) = document(engine, at + 30)["runs"]
+        return run["endings"]
+
+    assert [end["kind"] for end in endings(steps(0, 20) + TRACE.format("ValueError: x"), NOW)] == ["crashed"]
+    assert endings(steps(20, 40), NOW + 60) == []

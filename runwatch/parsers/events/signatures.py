@@ -154,7 +154,9 @@ TROUBLE = Signs(
         rb"SIG" + _ASKED_TO_END + rb"\b|\bSIG" + _ASKED_TO_END + rb" (?:was )?(?:received|caught|detected)\b",
         rb"(?:[Rr]eceived|[Gg]ot|[Cc]aught|called with) signal:? (?:2|10|12|15)\b",
         rb"FatalError: `Termination signal`",  # paddle's words
-        rb"^\*\*\* SIG" + _ASKED_TO_END + rb" \(@0x|\] Test interrupted\.$",  # glog, and Caffe
+        rb"^\*\*\* SIG"
+        + _ASKED_TO_END
+        + rb" \(@0x|\] (?:Test interrupted|Optimization stopped early)\.$",  # glog and Caffe
         rb"Received \d+ death signal|^\s*Terminated\s*$|task\S* \S+: Terminated\s*$",
         rb"[Pp]reemption (?:notice|signal|warning|event)|being preempted|[Ss]pot (?:instance )?interruption",
         rb"(?:[Ww]all ?time|(?:[Jj]ob|SLURM) time limit) (?:limit )?(?:is )?(?:reached|exceeded|approach)",
@@ -165,6 +167,7 @@ TROUBLE = Signs(
             b"Terminated",
             b"reempt",
             b"interrupt",
+            b"stopped early",
             b"all time",
             b"alltime",
             b"job time l",
@@ -326,11 +329,8 @@ MILESTONES = Signs(
             b"\xe8\xae\xad\xe7\xbb\x83",
         ),
     ),
-    _sign(
-        "left",
-        rb"^wandb: +Run summary:|Total training time: *\d",
-        needles=(b"Run summary", b"raining"),
-    ),
+    _sign("left", rb"^wandb: +Run summary:", needles=(b"Run summary",)),
+    _sign("hooks", rb"Total training time: *\d", needles=(b"raining",)),
     _sign(saves.CHECKPOINT, saves.AT_END, needles=saves.NEEDLES),
     _sign(
         "eval_end",
@@ -423,7 +423,17 @@ _TRIGGERS = (
     ),
     (rb"ved\b", b"ving[ :]", b"valuat", b"validat", b"vice-side"),
     (b"ALLOC_F", b"ARLY STOP", b"AUTOTUNE", b"CANCELLED", b"CUDA ERR", b"Checkpoint", b"Compil"),
-    (b"Check failed", b"rrupted", b"Connection", b"Continuing", b"DUE TO", b"Device-side", b"DataLoader w", b"ECC", b"ERR"),
+    (
+        b"Check failed",
+        b"rrupted",
+        b"Connection",
+        b"Continuing",
+        b"DUE TO",
+        b"Device-side",
+        b"DataLoader w",
+        b"ECC",
+        b"ERR",
+    ),
     (b"Evaluati", b"EXHAUSTED", b"Fatal", b"Finished", b"GPU at", b"Keyboard", b"Killed", b"Load"),
     (b"Max retries", b"NCCL", b"No space", b"OOM", b"Out of ", b"Out Of ", b"PBS: ", b"Preempt"),
     (b"Preparing to", b"RAINING", b"Read", b"Recompil", b"Received", b"Resum", b"Restor", b"Retry"),

@@ -74,6 +74,7 @@ _OF_SAVE = re.compile(r"PytorchStreamWriter|\b(?:save|torch_save|save_\w+|_save\
 """Words of an error, or of its traceback, that came while a checkpoint was written."""
 _SHOWN = 160
 """Characters of an error's words that a title has; all of them are in the evidence."""
+_RELAUNCHED = "relaunched"
 _GOES_ON = 20
 """Lines behind an exception that may have been caught from which the program continues."""
 
@@ -209,7 +210,7 @@ class Crash(RunRule):
         """Another launch has begun: the one before had ended, unless its error was one that it caught."""
         self._death = None
         certain = [] if death.firing or not death.sure else [self._finding(death, Verdict.FIRING)]
-        return [*certain, self._clear("relaunched", where)]
+        return [*certain, self._clear(_RELAUNCHED, where)]
 
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Silence after an error, or the end of the log, makes it certain."""
@@ -231,7 +232,8 @@ class Crash(RunRule):
         return [self._finding(death, Verdict.FIRING, mild=mild)]
 
     def _clear(self, title: str, where: Place) -> Finding:
-        return self.say(Verdict.CLEAR, Severity.CRITICAL, title, where)
+        ended = {} if title == _RELAUNCHED else {"ending": NO_END}
+        return self.say(Verdict.CLEAR, Severity.CRITICAL, title, where, evidence=ended)
 
     def _survivor(self, death: Death) -> Finding:
         """Return what is said of errors that were printed, and behind which nothing was trained so far."""
