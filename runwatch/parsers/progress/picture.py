@@ -160,6 +160,11 @@ def _ranks(step: Any, rank: int | None) -> list[Any]:
     return [] if rank is None else [0.0 * step + rank]
 
 
+def _is_outer(text: bytes, bar: Bar) -> bool:
+    """Return whether a bar counts epochs, by its text or unit."""
+    return bar.unit in (b"epoch", b"epochs") or _OUTER.search(text) is not None
+
+
 class BarPictures(Matcher):
     """What bars show: matches those of training that carry a loss."""
 
@@ -247,7 +252,7 @@ class BarPictures(Matcher):
         clocked = len(bar.elapsed) if max(bar.scales) == 1.0 and len(bar.elapsed) < 4 else 0
         key = (
             *(len(epochs), clocked, bar.rate_unit, tuple(items), rank is not None, bar.total is None),
-            *(not epochs and _OUTER.search(text) is not None, spans_run(text), bar.scales, bar.redrawn),
+            *(not epochs and _is_outer(text, bar), spans_run(text), bar.scales, bar.redrawn),
             line.count(UP),
         )
         if key not in self._layouts:
