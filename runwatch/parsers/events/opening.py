@@ -2,7 +2,8 @@
 
 A program that is started again into the same log, by a loop or by hand, begins with the words with
 which it began before: its arguments, its banner. The first line of the log that shows enough, and
-is only once at its beginning, is remembered without its time, level and digits. Launches that end at once have several such lines there.
+is only once at its beginning, is remembered without its time, level and digits. Where launches end
+at once, the beginning holds several of them.
 """
 
 from __future__ import annotations

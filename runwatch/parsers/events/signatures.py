@@ -280,7 +280,7 @@ MILESTONES = Signs(
         rb"[Tt]raining stopped early|Exiting from training early|[Ee]arly [Ss]topping in epoch \d",
         rb"Signaling Trainer to stop",
         rb"Stopping training early|[Ee]arly stopping, best iteration is|\bstopping_early: ",
-        rb"(?:\A|[^\w\s]\s*)(?:[Ee]arly ?[Ss]top|EARLY STOP)(?:ping|ped|PING|PED)[.!]*\s*\Z",
+        rb"(?:\A|[^\w\s]\s*)(?:[Ee]arly ?[Ss]top|EARLY STOP)(?:(?:ping|ped|PING|PED)[.!]*|!)\s*\Z",
         rb"\[EARLY STOP\] |EarlyStopping counter: (\d+) out of \1\b|^Stopping\. Best iteration",
         needles=(b"arly", b"ARLY", b"Stopping. Best", b"Signaling"),
     ),
