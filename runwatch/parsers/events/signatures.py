@@ -190,7 +190,7 @@ TROUBLE = Signs(
             b"bad_alloc",
             b"ailed to ",
             b"te called",
-            b"heck failed",
+            b"Check fa",
             b"] Error: ",
         ),
     ),
