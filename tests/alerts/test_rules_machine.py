@@ -378,7 +378,7 @@ def died(t, **more):
 
 def silent(t, since=10, **more):
     """The status of a run of which no row came since."""
-    return {"silent_for": max(0.0, t - since), **more}
+    return {"silent_for": max(0.0, t - since), "log_silent_for": max(0.0, t - since), **more}
 
 
 def test_processes_that_ended_in_the_middle():
@@ -395,6 +395,13 @@ def test_processes_that_ended_in_the_middle():
     assert done == []
     moves = watch(Ended(), 30, lambda t, v: died(t) if t == 10 else [], more=lambda t: silent(t, since=20))
     assert moves == [], "the next launch trains, though no process of it is known yet"
+    beats = watch(
+        Ended(),
+        30,
+        lambda t, v: died(t) if t == 10 else [],
+        more=lambda t: silent(t) | {"log_silent_for": t % 5},
+    )
+    assert beats == [], "another process still writes to the log"
 
 
 def test_a_log_that_was_silent_before_the_end_may_be_read_late():

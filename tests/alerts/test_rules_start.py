@@ -45,6 +45,9 @@ def test_a_loss_far_above_its_start_is_reported_within_a_few_rows_and_gets_criti
 
 def test_a_small_rise_that_stays_is_a_warning_where_it_began_as_a_vocabularys():
     assert fired(Log(train__loss=hot(8.3, 9.9, 100)).judge(AboveStart())) == [("warning", 2)]
+    short = Log(train__loss=hot(8.3, 11.9, 60))  # a point less is enough where it has ended
+    assert fired(short.judge(AboveStart())) == [("warning", 1)]
+    assert short.judge(AboveStart(), end=False) == []
     assert fired(Log(train__loss=hot(0.9, 1.2, 100)).judge(AboveStart())) == [("info", 2)]  # as queues do
 
 

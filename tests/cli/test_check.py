@@ -34,7 +34,7 @@ def test_json_contract(log):
     assert document["schema"] == 1
     (run,) = document["runs"]
     assert list(run) == [
-        "id", "name", "title", "sources", "format", "state", "ending", "health", "reason", "lines", "unparsed_lines", "steps", "progress", "eta_seconds", "eta_spread", "eta_source",
+        "id", "name", "title", "sources", "format", "state", "ending", "endings", "health", "reason", "lines", "unparsed_lines", "steps", "progress", "eta_seconds", "eta_spread", "eta_source",
         "stages", "results", "metrics", "ranks", "checkpoints", "last_good_checkpoint", "incidents", "unseen",
     ]  # fmt: skip
     assert (run["name"], run["sources"], run["format"]) == ("speedrun", [str(log)], "nanochat")

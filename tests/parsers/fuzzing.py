@@ -149,8 +149,8 @@ _SPREAD = frozenset(
     ("allennlp", "box", "rich", "epoch-block", "step-block", "keras", "hapi", "tfod", "yolo", "spacy")
 ).union(("trainer-state", "arrays", "json"))
 """Patterns whose records take numbers from several lines."""
-_COUNTED = ("tqdm", "train/epoch")
-"""Bars that show no epoch are counted, or told by lines between them."""
+_COMPUTED = frozenset({("tqdm", "train/epoch"), ("tqdm", "perf/step_time")})
+"""Of bars: an epoch that they do not show is counted, and a time may be that between two redraws."""
 
 
 def invented(data: bytes, tables: dict[tuple[str, str, tuple[str, ...]], object]) -> list[tuple[object, ...]]:
@@ -169,7 +169,7 @@ def invented(data: bytes, tables: dict[tuple[str, str, tuple[str, ...]], object]
             else:
                 held = known.setdefault(line, numbers(lines[line - 1]))
             for name, value in zip(names, row, strict=True):
-                if (pattern, name) == _COUNTED:
+                if (pattern, name) in _COMPUTED:
                     continue
                 if name not in META_COLUMNS and (NAN if value != value else value) not in held:
                     found.append((pattern, line, name, value, lines[line - 1][:300]))

@@ -88,6 +88,7 @@ from .logs import parse
         (b"`Trainer.fit` stopped: `max_epochs=3` reached.", "finished"),
         (b"Training time 1:02:03", "finished"),
         (b"Epoch 7: early stopping", "early_stop"),
+        (b"[2030-01-02 03:04:05,678 INFO] Training finished, no better for long. Early Stop!", "early_stop"),
         (
             b"EarlyStopping: Training stopped early as nothing improved, best model saved as a.pt",
             "early_stop",

@@ -121,3 +121,19 @@ def test_bars_that_are_only_drawn_when_full_leave_the_word_to_lines():
     parsed = parse(text.encode())
     assert parsed.format == "learned"
     assert parsed.column("train/loss").tolist() == [e + 0.25 for e in range(1, 31)]
+
+
+@pytest.mark.parametrize("stamp", ["", "2030-01-02 03:04:05,678 - INFO - "])
+def test_a_bar_whose_unit_is_an_epoch_is_above_those_of_its_steps(stamp):
+    text = f"{stamp}0%|          | 0/5 [00:00<?, ?epoch/s]\n"
+    for epoch in range(1, 6):
+        for n in range(1, 41):
+            text += f"{stamp}{n * 2.5:.0f}%|##   | {n}.0/40 [00:02<00:03, 6.88batch/s, loss={epoch}.{n}]\n"
+        text += (
+            f"{stamp}Epoch {epoch}:\n{stamp}val_loss={6 - epoch}.5\n"
+            f"{stamp}20%|##   | {epoch}/5 [00:26<04:01, 26.86s/epoch, loss={epoch}.40]\n"
+        )
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == list(range(1, 201))
+    assert parsed.column("val/loss", "eval").tolist() == [5.5, 4.5, 3.5, 2.5, 1.5]
+    parsed.same_as(parse(text.encode(), bulk=False))

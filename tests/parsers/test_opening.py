@@ -76,6 +76,15 @@ def test_a_line_that_each_process_prints_is_no_beginning():
     assert launches((text * 2).encode()) == []
 
 
+def test_launches_that_end_at_once_begin_alike():
+    words = "Using the default model\nLoading weights from a.pt\nBeginning to train\n"
+    text = (words + "step 1/100 | loss 3.0000\n") * 3 + (words + ROWS) * 3
+    first, size = 13, (words + ROWS).count("\n")  # within the head none is reported
+    assert [line for line, _ in launches(text.encode())] == [first + size, first + 2 * size]
+    stages = "Computing the loss\nStepping the optimizer\nLearning rate: {}\nDone with it\n"
+    assert launches("".join(stages.format(at) for at in range(90)).encode()) == []
+
+
 def test_the_error_of_a_start_before_the_first_words_is_no_beginning():
     failed = (
         "Traceback (most recent call last):\n  File \"train.py\", line 3, in <module>\nKeyError: 'a.yaml'\n"

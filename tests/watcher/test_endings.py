@@ -145,6 +145,12 @@ def test_each_launch_of_a_log_has_its_own_crash_and_the_last_is_the_runs():
         "crashed: ValueError: b": "firing",
     }
     assert run["reason"] == "crashed: ValueError: b"
+    assert [(end["kind"], end["story"].split()[-1]) for end in run["endings"]] == [
+        ("crashed", "a.bin"),
+        ("crashed", "lanms"),
+        ("crashed", "b"),
+    ]
+    assert run["endings"][-1] == run["ending"]
 
 
 def test_launches_that_fail_again_and_again_are_a_loop_and_their_crashes_its_symptoms():
@@ -364,3 +370,56 @@ def test_advice_about_a_run_that_is_over_does_not_say_to_stop_it():
     (over,) = [i for i in judged(broken + "Training completed\n")["incidents"] if i["rule"] == "nonfinite"]
     assert going["advice"].startswith("Stop; go back to a checkpoint")
     assert over["advice"] == going["advice"].replace("Stop; go", "Go")
+
+
+BANNER = "args: Namespace(config='a.yaml', batch_size=8)\n" + "building the model layer by layer\n" * 40
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (TRACE.replace("<module>", "run_step").format("RuntimeError: bad shapes"), "crashed"),
+        (
+            TRACE.replace("<module>", "run_step").format("RuntimeError: bad shapes")
+            + "[01/02 03:04:05] d2.engine.hooks INFO: Total training time: 0:00:06 (0:00:00 on hooks)\n",
+            "crashed",
+        ),
+        (
+            "F0102 03:04:05.678901 12 io.cpp:36] Check failed: fd != -1 (-1 vs. -1) File not found: a.txt\n"
+            "*** Check failure stack trace: ***\n    @     0x7ffa9e0c  (unknown)\n",
+            "crashed",
+        ),
+        (
+            "2030-01-02 03:04:05.6: F external/gpu/dnn.cc:533] Check failed: size == 1 (2 vs. 1)\n",
+            "crashed",
+        ),
+        (
+            "*** Aborted at 1893553445 (unix time) try date ***\n"
+            "*** SIGTERM (@0x3e8) received by PID 12 (TID 0x7f) from PID 11; stack trace: ***\n",
+            "interrupted",
+        ),
+        ("I0102 03:04:05.678901 12 solver.cpp:391] Test interrupted.\n", "interrupted"),
+        ("I0102 03:04:05.678901 12 solver.cpp:301] Optimization stopped early.\n", "interrupted"),
+        ("[2030-01-02 03:04:05] Error: Unknown optimizer: a.npz\n[CALL STACK]\n[0x5] main\n", "crashed"),
+    ],
+)
+def test_the_end_of_a_launch_in_the_middle_of_a_log_is_told(words, kind):
+    run = judged(BANNER + steps(0, 20) + words + BANNER + steps(0, 40))
+    (row,) = [row for row in run["incidents"] if row["rule"] == "crash"]
+    assert (row["state"], row["evidence"]["ending"], row["line"] > 60) == ("resolved", kind, True)
+    assert judged(BANNER + steps(0, 20) + words)["ending"]["kind"] == kind
+
+
+def test_an_error_after_which_training_continued_is_no_end():
+    engine, parser = Engine(), StreamParser(catalogue())
+    engine.add_source("run", "run", "run.log")
+
+    def endings(text: str, at: float) -> list[dict]:
+        engine.fold("run", parser.feed(text.encode()), live=True, arrival=at, written=at)
+        for second in range(30):
+            engine.tick(at + second)
+        (run,) = document(engine, at + 30)["runs"]
+        return run["endings"]
+
+    assert [end["kind"] for end in endings(steps(0, 20) + TRACE.format("ValueError: x"), NOW)] == ["crashed"]
+    assert endings(steps(20, 40), NOW + 60) == []

@@ -113,7 +113,12 @@ class IncidentBook:
         incident = self._open.get(finding.scope)
         if finding.verdict is Verdict.CLEAR:
             over = Point(finding.step, finding.line)
-            return self._clear(finding.scope, incident, over, live=live) if incident else None
+            if incident is None:
+                return None
+            incident.row = msgspec.structs.replace(
+                incident.row, evidence={**incident.row.evidence, **finding.evidence}
+            )
+            return self._clear(finding.scope, incident, over, live=live)
         firing = finding.verdict is Verdict.FIRING
         if incident is None:
             incident = self._open[finding.scope] = _Incident(self._row(finding), 0)

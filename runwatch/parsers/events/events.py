@@ -40,8 +40,8 @@ _APART = 100
 """Records between two lines of a kind from which the later begins a count of its own."""
 _NEAR = {"nan": 1 << 62, "skip": 4}
 """The same for kinds that are counted whatever the time: in all, and in a row."""
-_AFTERMATH = 1000
-"""Records after trouble in which a tracker's summary, printed at any end, reports no good one."""
+_AFTERMATH = {"left": 1000, "hooks": 20}
+"""Records after trouble in which what a tracker's summary or a hook prints at any end shows no good one."""
 
 
 class Line(NamedTuple):
@@ -111,7 +111,7 @@ class EventScanner:
         """Kind, words and record number of the newest event that may be redrawn."""
         self._sizes: dict[str, str] = {}
         """The size of the model, as far as lines said it."""
-        self._trouble = -_AFTERMATH
+        self._trouble = -max(_AFTERMATH.values())
         """Number of the newest record that reported trouble."""
 
     def use(self, markers: tuple[tuple[bytes, str], ...]) -> None:
@@ -231,8 +231,8 @@ class EventScanner:
             self._drawn = kind, words, line.ordinal
             if repeats:
                 return []
-        if kind == "left":  # what is printed at the end, be it good or bad
-            if line.ordinal - self._trouble < _AFTERMATH:
+        if kind in _AFTERMATH:
+            if line.ordinal - self._trouble < _AFTERMATH[kind]:
                 return []
             kind = "over"
         if kind in ("plan", "size"):

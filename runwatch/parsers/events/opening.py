@@ -2,7 +2,8 @@
 
 A program that is started again into the same log, by a loop or by hand, begins with the words with
 which it began before: its arguments, its banner. The first line of the log that shows enough, and
-is only once at its beginning, is remembered without its time, level and digits.
+is only once at its beginning, is remembered without its time, level and digits. Where launches end
+at once, the beginning holds several of them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ HEAD = 1024
 """Bytes of a log that are its beginning; a launch within them is not reported."""
 _FIRST = 5
 """Lines with text that are looked at: what comes later may come again as training continues."""
+_ALONE = 3
+"""Lines, digits and all, which come again within the beginning only if another launch does."""
 _LETTERS = 12
 """Letters that a line has, at least, that shows enough."""
 _ALIKE = 64
@@ -71,7 +74,12 @@ class Opening:
 
     def _settle(self, head: bytes) -> None:
         """Choose the line of the beginning by which it is known again, if there is one."""
-        counts = Counter(map(_key, _TRACEBACK.sub(b"", head).split(b"\n")[:-1]))
+        lines = [message(line.rstrip(b"\r")) for line in _TRACEBACK.sub(b"", head).split(b"\n")[:-1]]
+        counts = Counter(map(_key, lines))
+        first = lines[:_ALONE]
+        again = any(lines[at : at + _ALONE] == first for at in range(_ALONE, len(lines)))
+        if again and len(set(first)) == _ALONE:
+            counts[_key(first[0])] = 1  # the first launches were short
         for key in list(counts)[:_FIRST]:
             if _COMMON.match(key):
                 return

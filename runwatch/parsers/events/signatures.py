@@ -113,6 +113,7 @@ TROUBLE = Signs(
         "segfault",
         rb"Segmentation fault(?! (?!in\b|at\b)[a-z])|SIGSEGV|Fatal Python error|\(core dumped\)",
         rb"^zsh: (?:segmentation fault|bus error|illegal hardware instruction) |!!! Segfault",
+        rb"^\*\*\* SIG(?:BUS|FPE|ILL|ABRT) \(@0x",  # glog
         rb"FatalError: `(?!Termination)[^`]{5,60}` is detected",  # paddle's words for signals
         rb"^\s*Bus error\s*$|: line \d+: +\d+ Bus error {2,}\S|task\S* \S+: Bus error\s*$",
         needles=(
@@ -153,6 +154,9 @@ TROUBLE = Signs(
         rb"SIG" + _ASKED_TO_END + rb"\b|\bSIG" + _ASKED_TO_END + rb" (?:was )?(?:received|caught|detected)\b",
         rb"(?:[Rr]eceived|[Gg]ot|[Cc]aught|called with) signal:? (?:2|10|12|15)\b",
         rb"FatalError: `Termination signal`",  # paddle's words
+        rb"^\*\*\* SIG"
+        + _ASKED_TO_END
+        + rb" \(@0x|\] (?:Test interrupted|Optimization stopped early)\.$",  # glog and Caffe
         rb"Received \d+ death signal|^\s*Terminated\s*$|task\S* \S+: Terminated\s*$",
         rb"[Pp]reemption (?:notice|signal|warning|event)|being preempted|[Ss]pot (?:instance )?interruption",
         rb"(?:[Ww]all ?time|(?:[Jj]ob|SLURM) time limit) (?:limit )?(?:is )?(?:reached|exceeded|approach)",
@@ -162,7 +166,8 @@ TROUBLE = Signs(
             b"signal",
             b"Terminated",
             b"reempt",
-            b"interruption",
+            b"interrupt",
+            b"stopped early",
             b"all time",
             b"alltime",
             b"job time l",
@@ -174,8 +179,20 @@ TROUBLE = Signs(
         "error",
         rb"\b(?:PANIC => |thread '[^']{1,60}' (?:\(\d+\) )?)panicked at ",  # Rust
         rb"No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc",
+        rb"(?:^F\d{4} |: F )\S.{0,200}?\] \S",  # glog, and TensorFlow: a failed check
+        rb"^\[[^\]]{8,40}\] Error: (?!Aborted from)",  # Marian
         rb"[Ff]ailed to (?:save|write) (?:the |a )?(?:\w+ )?checkpoint\b|^terminate called after throwing",
-        needles=(b"panicked", b"No space", b"quota", b"Stale file", b"bad_alloc", b"ailed to ", b"te called"),
+        needles=(
+            b"panicked",
+            b"No space",
+            b"quota",
+            b"Stale file",
+            b"bad_alloc",
+            b"ailed to ",
+            b"te called",
+            b"Check fa",
+            b"] Error: ",
+        ),
     ),
     # of a program that does not even begin, Python prints no traceback
     _sign(
@@ -268,7 +285,7 @@ MILESTONES = Signs(
         rb"[Tt]raining stopped early|Exiting from training early|[Ee]arly [Ss]topping in epoch \d",
         rb"Signaling Trainer to stop",
         rb"Stopping training early|[Ee]arly stopping, best iteration is",
-        rb"(?:\A|[^\w\s]\s*)(?:[Ee]arly ?[Ss]top|EARLY STOP)(?:ping|ped|PING|PED)[.!]*\s*\Z",
+        rb"(?:\A|[^\w\s]\s*)(?:[Ee]arly ?[Ss]top|EARLY STOP)(?:(?:ping|ped|PING|PED)[.!]*|!)\s*\Z",
         rb"\[EARLY STOP\] |EarlyStopping counter: (\d+) out of \1\b|^Stopping\. Best iteration",
         needles=(b"arly", b"ARLY", b"Stopping. Best", b"Signaling"),
     ),
@@ -288,7 +305,7 @@ MILESTONES = Signs(
         _WHOLE + rb"(?:[Ee]nd of training|TRAINING (?:COMPLETED?|FINISHED|DONE)"
         rb"|[Tt]raining (?:is |has )?(?:[Cc]ompleted?|COMPLETED?|[Ff]inished|FINISHED|[Dd]one|DONE))\b"
         + _NOT_OF,
-        rb"Finished Training|Total training time: *\d|^Finished\. Total (?:elapsed )?time",
+        rb"Finished Training|^Finished\. Total (?:elapsed )?time",
         rb"\b(?:[Tt]raining run|Run) (?:finished|completed?)(?: successfully)?[.!]*\s*$",
         # launchers and trackers that saw it end well, and MLPerf
         rb"\bProcess \d+ exits successfully|W&B process to finish\.\.\. \(success\)",
@@ -319,6 +336,7 @@ MILESTONES = Signs(
         ),
     ),
     _sign("left", rb"^wandb: +Run summary:", needles=(b"Run summary",)),
+    _sign("hooks", rb"Total training time: *\d", needles=(b"raining",)),
     _sign(saves.CHECKPOINT, saves.AT_END, needles=saves.NEEDLES),
     _sign(
         "eval_end",
@@ -411,7 +429,17 @@ _TRIGGERS = (
     ),
     (rb"ved\b", b"ving[ :]", b"valuat", b"validat", b"vice-side"),
     (b"ALLOC_F", b"ARLY STOP", b"AUTOTUNE", b"CANCELLED", b"CUDA ERR", b"Checkpoint", b"Compil"),
-    (b"Connection", b"Continuing", b"DUE TO", b"Device-side", b"DataLoader w", b"ECC", b"ERR"),
+    (
+        b"Check failed",
+        b"rrupted",
+        b"Connection",
+        b"Continuing",
+        b"DUE TO",
+        b"Device-side",
+        b"DataLoader w",
+        b"ECC",
+        b"ERR",
+    ),
     (b"Evaluati", b"EXHAUSTED", b"Fatal", b"Finished", b"GPU at", b"Keyboard", b"Killed", b"Load"),
     (b"Max retries", b"NCCL", b"No space", b"OOM", b"Out of ", b"Out Of ", b"PBS: ", b"Preempt"),
     (b"Preparing to", b"RAINING", b"Read", b"Recompil", b"Received", b"Resum", b"Restor", b"Retry"),

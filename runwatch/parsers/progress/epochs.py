@@ -22,7 +22,8 @@ _LINE = re.compile(
     rb"(?:train(?:ing)? )?epoch[ :=#\[(]{0,4}(\d{1,6})(?:\s?(?:/|of)\s?(\d{1,6}))?(?![\d.%]|\w)"
 )
 _OUTER = re.compile(
-    rb"(?i)[^%|\r\n]{0,60}\bepochs?(?: progress)?\s*:?\s*\d{1,3}%\|[^|\r\n]{0,400}\| *(\d+)/(\d+) \["
+    rb"(?i)[^%|\r\n]{0,60}(?P<epochs>\bepochs?(?: progress)?)?\s*:?\s*\d{1,3}%\|[^|\r\n]{0,400}\|"
+    rb" *(\d+)/(\d+) \[(?(epochs)|[^\]]{0,60}?(?:s/epoch|epoch/s)\b)"
 )
 _BEGUN = re.compile(rb"%\|[^|\r\n]{0,400}\|\s*0/(\d+) \[")
 _NEARLY = 0.9
@@ -40,7 +41,7 @@ def epoch_of(line: bytes) -> tuple[int, int] | None:
 def outer_of(line: bytes) -> tuple[int, int] | None:
     """Return the same of what a bar of epochs shows; the one that is under way, counted from 1."""
     found = _OUTER.match(line)
-    return None if found is None else (int(found[1]) + 1, int(found[2]))
+    return None if found is None else (int(found[2]) + 1, int(found[3]))
 
 
 def begun(line: bytes) -> float | None:

@@ -20,21 +20,21 @@ Named = list[tuple[bytes, _Span]]
 _TQDM = re.compile(
     rb"(?P<desc>[^%\"\r\n]{0,200}?)\s*\d{1,3}%"  # torchtune begins with `1|20|`
     rb"\|[^|\r\n]{0,400}\|\s*(?P<n>\d+(?:\.\d+)?)(?P<by>[kMGT]?)/(?P<total>\d+(?:\.\d+)?)(?P<of>[kMGT]?) "
-    rb"\[[\d:]+<[\d:?]+(?:,\s*(?:(?P<rate>"
+    rb"\[(?P<elapsed>[\d:]+)<[\d:?]+(?:,\s*(?:(?P<rate>"
     + NUMBER
     + rb")|\?) ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s))?"  # NeMo shows none
     rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
 )
 _ENDLESS = re.compile(
     rb"(?P<desc>[^%|\"\r\n]{0,200}?)(?:\|[^|\r\n]{0,400}\|\s*(?=[\d.]+[kMGT]?/\? )|(?<![\w.])(?=\d))"
-    rb"(?P<n>\d+(?:\.\d+)?)(?P<by>[kMGT]?)(?:/\?| ?[A-Za-z]{1,12}) \[[\d:]+(?:<\?)?(?:,\s*(?:(?P<rate>"
-    + NUMBER
-    + rb")|\?) ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s))?"
+    rb"(?P<n>\d+(?:\.\d+)?)(?P<by>[kMGT]?)(?:/\?| ?[A-Za-z]{1,12}) \[(?P<elapsed>[\d:]+)(?:<\?)?"
+    rb"(?:,\s*(?:(?P<rate>" + NUMBER + rb")|\?) ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s))?"
     rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
 )
 """Without a total, as tqdm prints it of its own accord or where another one draws a bar all the same."""
 _SCALES = {b"": 1.0, b"k": 1e3, b"M": 1e6, b"G": 1e9, b"T": 1e12}
 """As `unit_scale` of tqdm has them: `1.25k/20.0k`."""
+_DIGITS = re.compile(rb"\d+")
 _SCALED_RATE = re.compile(rb"[kMGT](?=it/s)")
 _IGNITE = re.compile(
     rb"(?P<desc>[^|%\"\r\n]{0,120}?)\s*\[(?P<n>\d+)/(?P<total>\d+)\]\s*\d{1,3}%\|"
@@ -89,6 +89,8 @@ class Bar(NamedTuple):
     """`it/s` or `s/it`, whatever is counted; empty without a rate."""
     unit: bytes = b""
     """What is counted, as far as it is shown."""
+    elapsed: tuple[_Span, ...] = ()
+    """Hours, minutes and seconds since it began, as far as they are shown; next to a rate only."""
     scales: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """What n, total and rate are to be multiplied by."""
     postfix: _Span | None = None
@@ -136,6 +138,7 @@ def _tqdm(found: re.Match[bytes], total: _Span | None, of: bytes) -> Bar:
         rate=found.span("rate") if timed else None,
         rate_unit=b"" if not timed else b"s/it" if slow else b"it/s",  # whatever is counted is a step
         unit=per[2:] if slow else per[:-2],
+        elapsed=tuple(m.span() for m in _DIGITS.finditer(found.string, *found.span("elapsed"))) * timed,
         scales=(_SCALES[found["by"]], _SCALES[of], _SCALES[scaled[0] if scaled else b""]),
         postfix=found.span("postfix") if found["postfix"] is not None else None,
     )

@@ -5,9 +5,11 @@ A picture depends on its line alone. What many of them come to is for the tracke
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from runwatch.core.batch import EPOCH_STEPS, EVAL, TRAIN
@@ -37,16 +39,19 @@ _RANK = re.compile(
     rb"[ _:=#]{0,3}(\d{1,5})(?!\d)"
 )
 _EPOCHS = ("epoch", "epochs")
+_CLOCK = ("hours", "minutes", "seconds")
 _MOST = 1024
 """Layouts remembered."""
 
 
 @dataclass(frozen=True, slots=True)
 class BarLayout(Layout):
-    """What a bar shows: n and total; epoch, epochs and rate if there are such; its values; a rank."""
+    """What a bar shows: n and total; epoch, epochs, time and rate if there are such; its values; a rank."""
 
     numbered: int = 0
     """How many of them show the epoch."""
+    clocked: int = 0
+    """How many show the time elapsed: seconds, minutes and hours."""
     rate: bytes = b""
     """Unit of the rate: `it/s`, `s/it`, or none."""
     ranked: bool = False
@@ -68,7 +73,7 @@ class BarLayout(Layout):
     @property
     def first(self) -> int:
         """Where its values begin."""
-        return 2 + self.numbered + bool(self.rate)
+        return 2 + self.numbered + self.clocked + bool(self.rate)
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -88,6 +93,25 @@ class BarLayout(Layout):
             zero + self.run_wide,
         )
 
+    def took(self, shown: _Values) -> Any:
+        """Return the seconds that a step takes by the rate of a picture, or of columns; infinite without."""
+        if not self.rate:
+            return math.inf
+        rate = shown[self.first - 1]
+        if self.rate == b"s/it":
+            return rate
+        if isinstance(rate, float):
+            return 1.0 / rate if rate else math.inf
+        import numpy as np
+
+        with np.errstate(divide="ignore"):
+            return 1.0 / rate
+
+    def elapsed(self, shown: _Values) -> Any:
+        """Return the seconds that a bar is drawn, by a picture or columns of them; -1 if unknown."""
+        first = 2 + self.numbered
+        return reduce(lambda past, part: 60 * past + part, shown[first : first + self.clocked] or (-1.0,))
+
 
 class Columns:
     """How the numbers that bars of one layout show become records, for floats and for columns alike."""
@@ -100,8 +124,7 @@ class Columns:
         `timed`: whether the rate shows a time; `ranked`: whether there is a rank.
         """
         first, names = layout.first, layout.values
-        self._rate = [first - 1] * timed
-        self._per_second = layout.rate == b"it/s"
+        self._timed = timed
         self._kept = [True, not layout.open, placed, rolls]
         rank = ("rank",) * ranked
         place = (*self._known(("step", "total", EPOCH, EPOCH_STEPS)), *rank, *(STEP_TIME,) * timed)
@@ -112,11 +135,13 @@ class Columns:
         self.train = row.layout(TRAIN, (*place, *metrics))
         self.eval = row.layout(EVAL, ("step", *rank, *validation))
 
-    def trained(self, place: Iterable[Any], shown: _Values, rank: int | None) -> list[Any]:
-        """Return the values of training at a place: step, total, epoch and the steps of an epoch."""
+    def trained(self, place: Iterable[Any], took: Any, shown: _Values, rank: int | None) -> list[Any]:
+        """Return the values of training at a place: step, total, epoch and the steps of an epoch.
+
+        `took`: seconds that a step takes there.
+        """
         known = self._known(place)
-        took = [1.0 / shown[i] if self._per_second else shown[i] for i in self._rate]
-        return [*known, *_ranks(known[0], rank), *took, *(shown[i] for i in self._metrics)]
+        return [*known, *_ranks(known[0], rank), *(took,) * self._timed, *(shown[i] for i in self._metrics)]
 
     def _known(self, place: Iterable[Any]) -> list[Any]:
         """Return those parts of a place that are known."""
@@ -133,6 +158,11 @@ class Columns:
 
 def _ranks(step: Any, rank: int | None) -> list[Any]:
     return [] if rank is None else [0.0 * step + rank]
+
+
+def _is_outer(text: bytes, bar: Bar) -> bool:
+    """Return whether a bar counts epochs, by its text or unit."""
+    return bar.unit in (b"epoch", b"epochs") or _OUTER.search(text) is not None
 
 
 class BarPictures(Matcher):
@@ -219,9 +249,10 @@ class BarPictures(Matcher):
         if not epochs and b"epoch" in items and epoch == items[b"epoch"]:
             epochs = [items.pop(b"epoch")]
         rank = _RANK.search(text)
+        clocked = len(bar.elapsed) if max(bar.scales) == 1.0 and len(bar.elapsed) < 4 else 0
         key = (
-            *(len(epochs), bar.rate_unit, tuple(items), rank is not None, bar.total is None),
-            *(not epochs and _OUTER.search(text) is not None, spans_run(text), bar.scales, bar.redrawn),
+            *(len(epochs), clocked, bar.rate_unit, tuple(items), rank is not None, bar.total is None),
+            *(not epochs and _is_outer(text, bar), spans_run(text), bar.scales, bar.redrawn),
             line.count(UP),
         )
         if key not in self._layouts:
@@ -231,7 +262,7 @@ class BarPictures(Matcher):
         layout = self._layouts[key]
         if layout is None:
             return None
-        rate = () if bar.rate is None else (bar.rate,)
+        rate = (*bar.elapsed[:clocked], *(() if bar.rate is None else (bar.rate,)))
         spans: tuple[tuple[int, int], ...] = (bar.n, bar.total or bar.n, *epochs, *rate, *items.values())
         return Match(
             layout, spans if rank is None else (*spans, (begin + rank.start(1), begin + rank.end(1)))
@@ -240,6 +271,7 @@ class BarPictures(Matcher):
     def _layout(
         self,
         epochs: int,
+        clocked: int,
         rate: bytes,
         printed: tuple[bytes, ...],
         ranked: bool,
@@ -254,7 +286,7 @@ class BarPictures(Matcher):
         if not any(map(is_loss, values)):
             return None
         of = {"n": scales[0], "total": scales[1]} | dict.fromkeys(_EPOCHS[:epochs], 1.0)
-        of |= {"rate": scales[2]} if rate else {}
+        of |= dict.fromkeys(_CLOCK[len(_CLOCK) - clocked :], 1.0) | ({"rate": scales[2]} if rate else {})
         names = (*of, *values, *("rank",) * ranked)
         units = [Unit(multiply=scale) if scale != 1.0 else Unit() for scale in of.values()]
         return BarLayout(
@@ -263,6 +295,7 @@ class BarPictures(Matcher):
             names,
             (*units, *(Unit() for _ in names[len(units) :])),
             numbered=epochs,
+            clocked=clocked,
             rate=rate,
             ranked=ranked,
             outer=outer,

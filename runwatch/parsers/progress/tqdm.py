@@ -180,6 +180,7 @@ class TqdmReader(BarReader):
     def _one(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
         """Take one picture of a bar, which may be one of epochs above another that trains."""
         layout = cast("BarLayout", layout)
+        self._under |= layout.outer
         if layout.outer and self._nested:
             for bar in self.bars:
                 bar.note_outer(int(shown[0]) + 1, int(shown[1]))

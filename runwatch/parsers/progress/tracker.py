@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from runwatch.parsers.api import Layout, Row
 from runwatch.parsers.body.readers import FoldingReader
 from runwatch.parsers.progress.epochs import Epochs
+from runwatch.parsers.progress.pace import StepPace
 from runwatch.parsers.progress.picture import BarLayout, BarPictures, Columns
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class BarReader(FoldingReader):
     def __init__(self, of: BarPictures, first_epoch: int | None = None) -> None:
         self._of, self.pictures = of, (of,)
         self._epochs = Epochs(first_epoch)
+        self._pace = StepPace()
         self._pending: tuple[_Key, Row] | None = None
         self._flushed: _Key | None = None
         """Place of the record that was flushed: the bar may be drawn once more as it was."""
@@ -94,6 +96,7 @@ class BarReader(FoldingReader):
         place = self._epochs.take(counts)
         columns = self._of.columns_of(layout, place, shown, ranked=self._rank is not None)
         key = (place.before + counts.n, *place[1:])
+        took = self._pace.take(counts.n, layout.elapsed(shown), layout.took(shown))
         out: list[Row] = []
         if self._pending is not None and self._pending[0] != key:
             out += self._end()
@@ -106,7 +109,7 @@ class BarReader(FoldingReader):
         if counts.n == 0 and self._moved:  # it has just begun again: what it shows is of the epoch before
             self._flushed = None
         elif key != self._flushed:
-            self._pending = key, Row(columns.train, number_, columns.trained(key, shown, self._rank))
+            self._pending = key, Row(columns.train, number_, columns.trained(key, took, shown, self._rank))
         self._moved |= counts.n != 0
         return out
 
@@ -117,16 +120,19 @@ class BarReader(FoldingReader):
         if self._rank is None and (self._stacked or _ranked(pictures)):
             yield from self._by_rank(pictures)
             return
-        counts = np.empty((6, len(pictures)))
+        counts, times = np.empty((6, len(pictures))), np.empty((2, len(pictures)))
         for part in pictures.parts:
-            counts[:, part.at] = cast("BarLayout", part.layout).counts([*part.columns])
+            layout, shown = cast("BarLayout", part.layout), [*part.columns]
+            counts[:, part.at] = layout.counts(shown)
+            times[0, part.at], times[1, part.at] = layout.elapsed(shown), layout.took(shown)
+        took = self._pace.fold(counts[0], *times)
         key = self._epochs.fold(counts)
         key[0] += counts[0]
         cuts = [
             cut for part in pictures.parts for cut in self._of.cut(part, key, ranked=self._rank is not None)
         ]
         yield from self._changes(pictures, cuts, key)
-        yield from self._steps(pictures, cuts, key, counts[0])
+        yield from self._steps(pictures, cuts, key, counts[0], took)
 
     def _by_rank(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
         """Take pictures of several ranks, each rank's by itself."""
@@ -173,7 +179,12 @@ class BarReader(FoldingReader):
                 yield columns.eval, pictures.rows(part, changed, validated)
 
     def _steps(
-        self, pictures: Pictures, cuts: Sequence[tuple[Columns, Part]], key: Floats, n: Floats
+        self,
+        pictures: Pictures,
+        cuts: Sequence[tuple[Columns, Part]],
+        key: Floats,
+        n: Floats,
+        took: Floats,
     ) -> Iterator[tuple[Layout, Floats]]:
         """Return the last picture of each step that another one follows; keep the newest."""
         import numpy as np
@@ -193,11 +204,11 @@ class BarReader(FoldingReader):
         if self._pending is not None and (key[:, begin] != self._pending[0]).any():
             yield pictures.single(self._pending[1], begin)
         for columns, part in cuts:
-            trained = columns.trained(key[:, part.at], [*part.columns], self._rank)
+            trained = columns.trained(key[:, part.at], took[part.at], [*part.columns], self._rank)
             yield columns.train, pictures.rows(part, moves, trained, pictures.next_offset)
             if part.at[-1] == last:
                 place = key[:, last].tolist()
-                values = columns.trained(place, part.columns[:, -1].tolist(), self._rank)
+                values = columns.trained(place, float(took[last]), part.columns[:, -1].tolist(), self._rank)
                 newest = tuple(place), Row(columns.train, int(pictures.line[last]), values)
         self._pending = newest if counted[last] else None
         if not counted[last]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runwatch.core.checkpoint import Checkpoint, State
+from runwatch.core.ending import Ending
 from runwatch.core.findings import Severity
 from runwatch.core.rank_state import trained
 from runwatch.core.run import Run
@@ -40,7 +41,8 @@ def run_object(engine: Engine, pipeline: Pipeline, now: float) -> dict[str, Any]
         "sources": list(group.paths),
         "format": run.format,
         "state": engine.state(group, watched, now),
-        "ending": _ending(watched),
+        "ending": None if watched.ending is None else _ending(watched.ending),
+        "endings": [_ending(ending) for stage in pipeline.stages for ending in stage.endings],
         "health": watched.health,
         "reason": watched.reason or (watched.ending.story if watched.ending is not None else None),
         "lines": group.lines,
@@ -68,11 +70,8 @@ def run_object(engine: Engine, pipeline: Pipeline, now: float) -> dict[str, Any]
     }
 
 
-def _ending(watched: WatchedRun) -> dict[str, Any] | None:
-    """Return how a run ended, in finer words than its state has; None while it continues."""
-    ending = watched.ending
-    if ending is None:
-        return None
+def _ending(ending: Ending) -> dict[str, Any]:
+    """Return how a run or a launch ended, in finer words than a state has."""
     return {
         "kind": ending.kind.value,
         "story": ending.story,

@@ -61,9 +61,8 @@ class WatchedRun:
         """How it ended, or that it makes no progress; None while it continues."""
         rows = {row.rule: row for row in self.incidents.every() if row.state in _OPEN}
         crash, run = rows.get("crash"), self.run
-        if crash is not None and _is_end(crash) and (end := _end(crash, End.CRASHED)) not in _DONE:
-            reported_by = str(crash.evidence.get("reported_by", ""))
-            return Ending(end, crash.title, reported_by, crash.step, crash.line)
+        if crash is not None and (cut := _cut_short(crash)) is not None:
+            return cut
         if run.finished:
             end = End.STOPPED_EARLY if run.stopped_early else End.FINISHED
             story = finished(run.last_step, run.planned, early=run.stopped_early)
@@ -71,6 +70,17 @@ class WatchedRun:
         for row in filter(None, map(rows.get, _SILENT)):
             return Ending(_end(row, End.HUNG), row.title, "", row.step, row.line)
         return None
+
+    @property
+    def endings(self) -> list[Ending]:
+        """How each of its launches ended, as far as the log says, the newest last."""
+        former = [
+            cut
+            for row in self.incidents.every()
+            if row.rule == "crash" and row.state == "resolved" and (cut := _cut_short(row)) is not None
+        ]
+        former.sort(key=lambda ending: ending.line or 0)
+        return [*former, *filter(None, [self.ending])]
 
     @property
     def crashed(self) -> bool:
@@ -133,6 +143,14 @@ class WatchedRun:
 def _is_end(row: IncidentRow) -> bool:
     """Return whether a crash is the end of its run: not an error after which the program continued."""
     return row.evidence.get("ending") != NO_END
+
+
+def _cut_short(crash: IncidentRow) -> Ending | None:
+    """Return the end that a crash was; None if the program continued, or had finished before."""
+    end = _end(crash, End.CRASHED)
+    if not _is_end(crash) or end in _DONE:
+        return None
+    return Ending(end, crash.title, str(crash.evidence.get("reported_by", "")), crash.step, crash.line)
 
 
 def _end(row: IncidentRow, otherwise: End) -> End:

@@ -14,7 +14,8 @@ later. What trains behind the end of a launcher is another launch. A restart
 after it makes it certain, and over: it fires and resolves where training continued, or
 at the next launch's own error. A launch begins where the first words of the log come
 again, or something compiles or loads after the launcher's end. An exception that
-begins inside the program was caught there: a launch after it proves nothing.
+begins inside the program was caught there: a launch proves nothing, unless it is less than
+twenty lines behind it.
 Cause: of all errors since training last moved, what the kernel or the driver says wins,
 then what can begin a crash, then what only follows from another (a collective that
 aborts); among equals the first. Where a launcher's table says
@@ -73,6 +74,7 @@ _OF_SAVE = re.compile(r"PytorchStreamWriter|\b(?:save|torch_save|save_\w+|_save\
 """Words of an error, or of its traceback, that came while a checkpoint was written."""
 _SHOWN = 160
 """Characters of an error's words that a title has; all of them are in the evidence."""
+_RELAUNCHED = "relaunched"
 _GOES_ON = 20
 """Lines behind an exception that may have been caught from which the program continues."""
 
@@ -167,6 +169,7 @@ class Crash(RunRule):
         self._finished &= event.kind not in _ANEW
         if death is not None and event.kind == "launch":
             death.over = True
+            death.sure |= event.line - death.newest < _GOES_ON  # nothing came of catching it
         if death and (event.kind == "resume" or (death.over and event.kind in _STARTS)):
             death.relaunched = True
         if event.kind not in CRASH_KINDS:
@@ -207,7 +210,7 @@ class Crash(RunRule):
         """Another launch has begun: the one before had ended, unless its error was one that it caught."""
         self._death = None
         certain = [] if death.firing or not death.sure else [self._finding(death, Verdict.FIRING)]
-        return [*certain, self._clear("relaunched", where)]
+        return [*certain, self._clear(_RELAUNCHED, where)]
 
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Silence after an error, or the end of the log, makes it certain."""
@@ -229,7 +232,8 @@ class Crash(RunRule):
         return [self._finding(death, Verdict.FIRING, mild=mild)]
 
     def _clear(self, title: str, where: Place) -> Finding:
-        return self.say(Verdict.CLEAR, Severity.CRITICAL, title, where)
+        ended = {} if title == _RELAUNCHED else {"ending": NO_END}
+        return self.say(Verdict.CLEAR, Severity.CRITICAL, title, where, evidence=ended)
 
     def _survivor(self, death: Death) -> Finding:
         """Return what is said of errors that were printed, and behind which nothing was trained so far."""

@@ -8,7 +8,8 @@ that is the guess among a vocabulary; f is the median of the last 20 rows, taken
 rows. Fires when f is above the start by max(ln(1 + `rise`), z * s), s the noise of single
 rows now, at `persist` such points in a row, and is not falling (near its highest, or for
 three times as long). With fewer rows: when each of the newest five, of `early` at least, is
-`grave` above a start that was a likelihood's, or at the end of the run. A note below
+`grave` above a start that was a likelihood's, or at the end of the run; there one point
+less is enough, too. A note below
 `grave`, or from a lower start, unless that is as high as the guess among 200 tokens or
 `epochs` epochs have passed: queues and teachers raise a loss by design. A first row above
 1e15 is a warning by itself. Else a warning, and critical when it is `grave` above the start
@@ -94,6 +95,8 @@ class AboveStart(LossRule, RankRule):
     """The first row of the rise."""
     _high: bool = field(default=False, init=False, repr=False)
     """Whether the newest row is above the start."""
+    _level: float = field(default=-np.inf, init=False, repr=False)
+    """The newest median of ln(loss), and the highest."""
     _highest: float = field(default=-np.inf, init=False, repr=False)
     _over: int = field(default=0, init=False, repr=False)
     _firing: Severity | None = field(default=None, init=False, repr=False)
@@ -119,9 +122,13 @@ class AboveStart(LossRule, RankRule):
     def elapse(self, status: Status) -> Sequence[Finding]:
         """When no more rows can come, few must do."""
         known = self._done or self._firing is Severity.CRITICAL
-        if known or (status.live and not status.finished) or not self._few():
+        if known or (status.live and not status.finished):
             return ()
-        return limited([self._fire(middle(self._newest), lasts=True)], self._players.most)
+        if self._few():
+            return limited([self._fire(middle(self._newest), lasts=True)], self._players.most)
+        if self._firing is None and self._over == self.persist - 1:
+            return limited([self._fire(self._level, lasts=True)], self._players.most)
+        return ()
 
     def walk_positive(self, rows: Samples) -> list[Finding]:
         """Judge the next rows."""
@@ -188,7 +195,7 @@ class AboveStart(LossRule, RankRule):
             return []
         excess = level - self._start
         margin = max(log(1 + self.rise), self.z * noise)
-        self._highest = max(self._highest, level)
+        self._level, self._highest = level, max(self._highest, level)
         if excess <= 0:
             self._done = True
             return self._clear(here)

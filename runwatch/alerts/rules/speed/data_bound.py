@@ -14,7 +14,8 @@ What to do: raise the number of workers and the prefetch, or move the data neare
 was fast before, look at the storage.
 
 Traps: the first rows of a start fill the queues (`skip`), and those of an epoch too, which
-a median does not see; data times that overlap with computing are not printed by trainers,
+a median does not see; a data time as long as its step is that time printed twice (SlowFast's
+rows of epochs), and not judged; data times that overlap with computing are not printed by trainers,
 which time the wait alone.
 
 Source: Mohan et al. 2021 on data stalls in training; what OpenMMLab, Detectron2 and
@@ -95,9 +96,9 @@ class DataBound(RunRule):
         if not np.array_equal(data.offset, steps.offset):
             data = take(data, np.isin(data.offset, steps.offset))
             steps = take(steps, np.isin(steps.offset, data.offset))
-        known = (data.value >= 0) & (steps.value > 0) & (steps.value < np.inf)
+        known = (data.value >= 0) & (steps.value > data.value) & (steps.value < np.inf)
         rows = take(data, known)
-        return Samples(rows.offset, rows.line, rows.step, np.minimum(rows.value / steps.value[known], 1.0))
+        return Samples(rows.offset, rows.line, rows.step, rows.value / steps.value[known])
 
     def _walk(self, rows: Samples) -> list[Finding]:
         start = self._windows.rows
