@@ -11,7 +11,7 @@ import pytest
 from tests.parsers.trackers import wandb_log
 
 TUI = {"textual", "rich"}
-HTTP = {"slack_sdk", "urllib.request", "http.client"}
+HTTP = {"urllib.request", "http.client"}
 TRACKERS = {"wandb", "pynvml"}
 
 

@@ -219,6 +219,8 @@ def test_nothing_is_made_of_what_our_modules_import(tmp_path):
     """A pickle may name an attribute of an attribute: numpy leads from ours to the loading of libraries."""
     for name, argument in (("np.ctypeslib.ctypes.CDLL", "/no/such.so"), ("np.memmap", str(tmp_path / "new"))):
         called = pickle.BINUNICODE + len(argument).to_bytes(4, "little") + argument.encode() + b"\x85R."
-        strings = [pickle.SHORT_BINUNICODE + bytes([len(text)]) + text.encode() for text in (Rule.__module__, name)]
+        strings = [
+            pickle.SHORT_BINUNICODE + bytes([len(text)]) + text.encode() for text in (Rule.__module__, name)
+        ]
         with pytest.raises(pickle.UnpicklingError, match="is no class of ours"):
             frozen._load(b"\x80\x04" + b"".join(strings) + pickle.STACK_GLOBAL + called)
