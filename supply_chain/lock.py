@@ -17,6 +17,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 EXTRAS = "dev,wandb"
 """What `make test` installs."""
+BUILDS = ("editables",)
+"""What hatchling needs besides to install a checkout."""
 
 
 def place() -> Path:
@@ -50,7 +52,7 @@ def main() -> None:
             sys.exit(f"no versions are locked for this Python and platform: make lock writes {path.name}")
         print(path.relative_to(ROOT))
         return
-    asked = ["install", "--dry-run", "--ignore-installed", "--quiet", "--report", "-", f".[{EXTRAS}]"]
+    asked = ["install", "--dry-run", "--ignore-installed", "--quiet", "--report=-", f".[{EXTRAS}]", *BUILDS]
     done = subprocess.run([sys.executable, "-m", "pip", *asked], cwd=ROOT, check=True, stdout=subprocess.PIPE)
     path.parent.mkdir(exist_ok=True)
     path.write_text(text(json.loads(done.stdout)), encoding="utf-8")

@@ -182,7 +182,8 @@ def test_hostile_labels_reach_no_terminal(tmp_path):
     server = Server(200, json.dumps({"status": "success", "data": {"result": found}}).encode())
     try:
         done = [
-            Place(tmp_path).run("fleet", "--prometheus", server.url, "--once", *more) for more in ([], ["--json"])
+            Place(tmp_path).run("fleet", "--prometheus", server.url, "--once", *more)
+            for more in ([], ["--json"])
         ]
     finally:
         server.close()
