@@ -111,7 +111,7 @@ def post(
 def exchange(
     url: str, body: bytes, timeout: float, headers: Mapping[str, str], most: int = MOST_READ
 ) -> Answer:
-    """POST `body` once; return the answer, at most so many bytes of it, also that it is refused.
+    """POST `body` once; return the answer, whatever its status, with at most `most` bytes of its body.
 
     Takes at most about `timeout` seconds, or twice as long for a slow answer. Raises URLError if the request
     never left whole, OSError and HTTPException if its answer was lost, ValueError for an invalid address.
