@@ -10,9 +10,12 @@ PICTURES := $(VENV)/.installed-pictures
 DOCS := $(VENV)/.installed-docs
 BENCH := $(VENV)/.installed-bench
 DIST := $(VENV)/.installed-dist
+AUDIT := $(VENV)/.installed-audit
+LOWEST_PYTHON ?= python3.10
+LOWEST := build/lowest
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: help demo test test-more test-again test-web test-real test-services install-real docs man dist wheelhouse pictures lint types check bench soak corpus detection detection-logs detection-real format clean
+.PHONY: help demo test test-more test-again test-web test-real test-services test-lowest lock audit sbom install-real docs man dist wheelhouse pictures lint types check bench soak corpus detection detection-logs detection-real format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,10 +26,16 @@ $(ALONE): pyproject.toml
 	$(INSTALL) -e .
 	@touch $@
 
+# LOCKED=1 takes exactly the versions of supply_chain/locks, by their hashes, where there is a file for this Python.
 $(STAMP): pyproject.toml
 	@echo 'Installing runwatch and what its tests need into $(VENV), once: a minute or two'
 	$(PYTHON) -m venv $(VENV)
+ifdef LOCKED
+	path=$$($(BIN)/python -m supply_chain.lock --path) && $(INSTALL) --require-hashes --only-binary :all: -r $$path
+	$(INSTALL) --no-deps --no-build-isolation -e .
+else
 	$(INSTALL) -e '.[dev,wandb]'
+endif
 	@touch $@ $(ALONE)
 
 demo: $(ALONE)  ## Train a small real model for half a minute and watch it
@@ -37,6 +46,14 @@ test: $(STAMP)  ## Run the tests
 
 test-more: $(STAMP)  ## Run the longer tests: every size, view and cut, all examples
 	RUNWATCH_DEEP=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m 'deep or hypothesis'
+
+test-lowest: $(STAMP)  ## Run the quick tests with the lowest Python and versions that are allowed: [TESTS=tests/parsers]
+	@mkdir -p build
+	$(BIN)/python -m supply_chain.lowest > build/lowest.txt
+	$(LOWEST_PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c build/lowest.txt \
+		-e '.[dev,apprise,figures,parquet,stacks,wandb,web]'
+	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal $(TESTS)
 
 test-again: $(STAMP)  ## Rerun the tests that failed last, one by one
 	RUNWATCH_DEEP=1 $(BIN)/python -m pytest -v --last-failed --last-failed-no-failures none -m 'not services and not browser'
@@ -81,6 +98,22 @@ dist: $(DIST)  ## Build the wheel and the sdist in dist, and check them
 	$(BIN)/twine check --strict dist/*
 	@! grep -q '^source = .*\.example"' pyproject.toml || \
 		echo 'not ready for a package index: set the public address of the repository in pyproject.toml (source)'
+
+lock:  ## Lock what CI installs with LOCKED=1, by version and hash, for PYTHON on this platform
+	$(PYTHON) -m supply_chain.lock
+
+$(AUDIT): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,audit]'
+	@touch $@
+
+# Asks pypi.org, also where pip takes packages from a mirror. Strict: what cannot be looked up is not called safe.
+audit: $(AUDIT)  ## Look for known vulnerabilities in the locked versions; needs pypi.org
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r $$($(BIN)/python -m supply_chain.lock --path)
+
+sbom: $(STAMP)  ## Write a bill of materials of what users install to build/sbom.json, and docs/dependencies.md
+	@mkdir -p build
+	$(BIN)/python -m supply_chain.sbom > build/sbom.json
+	$(BIN)/python -m supply_chain.sbom --page > docs/dependencies.md
 
 wheelhouse: $(ALONE)  ## Collect runwatch and all it needs for a machine without a network: [EXTRAS=wandb,web]
 	rm -rf build/wheelhouse

@@ -65,6 +65,23 @@ def test_a_wheel_has_the_modules_the_manual_and_the_examples(wheel):
     assert not [name for name in names if name.startswith("tests/")]
 
 
+def test_a_wheel_is_the_same_bytes_wherever_and_whenever_it_is_built(wheel, tmp_path):
+    for name in ("hatch_build.py", "pyproject.toml", "README.md", "LICENSE", "runwatch", "examples"):
+        copied = [ROOT / name] if (ROOT / name).is_file() else (ROOT / name).rglob("*")
+        for path in copied:
+            if path.is_file() and "__pycache__" not in path.parts:
+                place = tmp_path / "elsewhere" / path.relative_to(ROOT)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(path.read_bytes())  # with a new time
+                place.chmod(0o640)
+    code = (
+        f"import os; os.umask(0o077); from hatchling.build import build_wheel; build_wheel({str(tmp_path)!r})"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "elsewhere", check=True, capture_output=True)
+    (other,) = tmp_path.glob("*.whl")
+    assert other.read_bytes() == Path(wheel.filename).read_bytes()
+
+
 def test_an_sdist_can_be_built_again(tmp_path):
     code = f"from hatchling.build import build_sdist; build_sdist({str(tmp_path)!r})"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)

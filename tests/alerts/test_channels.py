@@ -28,6 +28,8 @@ from runwatch.alerts.channels.discord.channel import DiscordChannel
 from runwatch.alerts.channels.email.channel import EmailChannel
 from runwatch.alerts.channels.ntfy.channel import NtfyChannel
 from runwatch.alerts.channels.pagerduty.channel import PagerDutyChannel
+from runwatch.alerts.channels.slack.bot import SlackBotChannel
+from runwatch.alerts.channels.slack.webhook import SlackChannel
 from runwatch.alerts.channels.teams.channel import TeamsChannel
 from runwatch.alerts.channels.telegram.channel import TelegramChannel
 from runwatch.alerts.channels.terminal.channel import TerminalChannel
@@ -103,6 +105,21 @@ class TestHttp:
     def test_nothing_of_a_channel_shows_its_secret(self, which):
         channel = http_channels("http://127.0.0.1:1")[which]
         assert KEY not in repr(channel) + channel.identity
+
+
+@pytest.mark.parametrize("which", range(8))
+def test_no_channel_follows_a_redirect(which):
+    """It would carry a token elsewhere, or turn the message into a question that any page answers."""
+    with HttpServer() as elsewhere, HttpServer((302, "", {"Location": f"{elsewhere.url}/{KEY}"})) as server:
+        slack = (
+            SlackChannel(f"{server.url}/{KEY}", timeout=2.0),
+            SlackBotChannel(KEY, "C1", api=server.url, timeout=2.0),
+        )
+        outcome = (*http_channels(server.url), *slack)[which].send(FIRING)
+        assert len(server.got) == 1
+        assert elsewhere.got == []
+    assert isinstance(outcome, Rejected)
+    assert KEY not in repr(outcome)
 
 
 def test_discord_gets_escaped_markdown_and_no_mentions():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
+import zipfile
 
 from runwatch.core.checkpoint import Checkpoints, State
 from runwatch.watcher.checkpoints import directory as source_module
@@ -186,6 +188,28 @@ def test_hostile_names_are_made_safe(tmp_path):
     watched.look()
     assert sorted(watched.states) == [100, 200]
     assert all("\x1b" not in c.path + c.id and c.path.isprintable() for c in watched.known)
+
+
+def test_nothing_of_a_checkpoint_is_run(tmp_path):
+    """To unpickle is to run what a file says: these would write a mark."""
+    mark = tmp_path / "mark"
+    evil = b"cbuiltins\nopen\n(V" + str(mark).encode() + b"\nVw\ntR."
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archived:
+        archived.writestr("archive/data.pkl", evil)
+        archived.writestr("archive/version", "3\n")
+    place = tmp_path / "saves"
+    for step, name in enumerate(
+        ("model.pt", "pytorch_model.bin", "optimizer.pt", "training_args.bin", "state.pkl")
+    ):
+        put(place / f"checkpoint-{step}0" / name, (packed.getvalue(), evil)[step % 2], now=OLD)
+        put(place / f"ckpt_step{step}1.pt", (evil, packed.getvalue())[step % 2], now=OLD)
+    put(place / "step-600" / "__0_0.distcp", packed.getvalue(), now=OLD)
+    put(place / "step-600" / ".metadata", evil, now=OLD)
+    watched = Watched(place)
+    watched.look()
+    assert len(watched.states) >= 6
+    assert not mark.exists()
 
 
 def test_a_first_look_may_be_at_the_newest_alone(tmp_path):

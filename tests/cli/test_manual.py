@@ -32,7 +32,7 @@ def test_they_are_made_with_nothing_but_click():
     code = "import sys; from runwatch.cli.manual import pages; list(pages()); print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
-    ours = {"msgspec", "numpy", "platformdirs", "psutil", "pynvml", "slack_sdk", "textual", "watchdog"}
+    ours = {"msgspec", "numpy", "platformdirs", "psutil", "pynvml", "textual", "watchdog"}
     assert not loaded & ours
 
 

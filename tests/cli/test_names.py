@@ -84,6 +84,7 @@ print(evil, file=sys.stderr)
 sys.stdin.readline()
 if "old" in sys.argv: say(type="hello", version=99, software=evil, host=evil, pid=0); sys.exit(evil)
 say(type="hello", version={version}, software=evil, host=evil, pid=1)
+if "endless" in sys.argv: print("x" * (5 << 20), end="", flush=True); sys.stdin.read()
 say(type="notice", message=evil)
 say(type="line", body=dict(type="run", run=evil, format=evil, sources=[evil]))
 say(type="failure", message=evil, exit_code=3)
@@ -116,3 +117,19 @@ def test_attach_prints_nothing_raw(tmp_path):
     assert any(": evil" in line for line in said)
     assert all(line.removesuffix("\n").isprintable() for line in said)
     assert not any(line.startswith("forged") for line in said)
+
+
+def test_an_endless_message_of_a_daemon_elsewhere_ends_the_link(tmp_path):
+    with attached(tmp_path, "endless") as process:
+        said = ""
+        while "cannot be reached" not in said:
+            said = process.stdout.readline()
+            assert said
+        process.terminate()
+    assert "elsewhere cannot be reached (it sent a message of more than 4 MiB)" in said
+
+
+def test_a_host_cannot_be_an_option_of_ssh(tmp_path, capsys):
+    done = called("attach", "--", f"-oProxyCommand=touch {tmp_path / 'ran'}")
+    assert (done.returncode, done.stderr.count("not a host")) == (2, 1)
+    assert not (tmp_path / "ran").exists()

@@ -175,7 +175,7 @@ def test_setup_asks_on_a_terminal_and_does_not_show_the_address(tmp_path):
         env = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "RUNWATCH_SLACK_WEBHOOK": ""}
         words = ("env", *(f"{name}={value}" for name, value in env.items()), sys.executable, "-m", "runwatch")
         with Terminal(*words, "notify", "setup", "slack", cwd=tmp_path) as terminal:
-            terminal.until(b"Paste the address")
+            terminal.until(rb"not shown\): ")  # the blank comes when what is typed is shown no more
             terminal.type(slack.url.encode() + b"\n")
             seen = terminal.until(b"delivered.*next: [^\r]*\r\n")
             assert slack.url.encode() not in seen[0] + seen.string[: seen.start()]

@@ -10,8 +10,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from runwatch.core.batch import NODE
-from runwatch.prometheus import fleet
-from runwatch.prometheus.api import Series
+from runwatch.core.errors import EngineError
+from runwatch.prometheus import api, fleet
+from runwatch.prometheus.api import Api, Series
 
 from ..daemon.live import Place
 
@@ -171,6 +172,36 @@ def test_what_is_wrong_with_a_server_is_one_line(status, body, says, tmp_path, m
     assert done.stderr.count("\n") == 1
     assert "s3cret" not in done.stderr
     assert server.asked[0][1]["Authorization"] == "Bearer s3cret"
+
+
+def test_hostile_labels_reach_no_terminal(tmp_path):
+    evil = "\x9b31m\u202eevil\x1b]0;x\x07\nforged"
+    found = [
+        {"metric": each.metric, "value": each.value} for each in node(f"h{evil}", f"r{evil}", job=f"7{evil}")
+    ]
+    server = Server(200, json.dumps({"status": "success", "data": {"result": found}}).encode())
+    try:
+        done = [
+            Place(tmp_path).run("fleet", "--prometheus", server.url, "--once", *more)
+            for more in ([], ["--json"])
+        ]
+    finally:
+        server.close()
+    for each in done:
+        assert each.returncode == 0
+        assert "evil" in each.stdout
+        assert all(line.isprintable() for line in each.stdout.splitlines())
+    assert not [line for line in done[0].stdout.splitlines() if line.startswith("forged")]
+
+
+def test_an_answer_without_end_is_cut_off(monkeypatch):
+    monkeypatch.setattr(api, "MAX_BYTES", 1 << 20)
+    server = Server(200, b'{"status": "' + b"x" * (2 << 20))
+    try:
+        with pytest.raises(EngineError, match="more than 1 MiB: narrow it with --match"):
+            Api(server.url).query("up")
+    finally:
+        server.close()
 
 
 def test_an_empty_server_is_said_to_be_empty(tmp_path):

@@ -25,7 +25,7 @@ def server(tmp_path):
     key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
+         "-subj", "/CN=elsewhere", "-addext", "subjectAltName=IP:127.0.0.1"],
         check=True, capture_output=True,
     )  # fmt: skip
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -75,3 +75,11 @@ def test_an_unknown_certificate_gets_nothing_and_a_known_one_the_message(server,
     monkeypatch.setenv("SSL_CERT_FILE", str(cert))
     assert channels(url)[which].send(FIRING) in (Sent(), Retry("a web page answered instead of Slack")), url
     assert len(got) == 1
+
+
+def test_a_certificate_for_another_host_gets_nothing(server, monkeypatch):
+    url, cert, got = server
+    monkeypatch.setenv("SSL_CERT_FILE", str(cert))
+    for channel in channels(url.replace("127.0.0.1", "localhost")):  # it vouches for the number alone
+        assert isinstance(channel.send(FIRING), Retry)
+    assert got == []

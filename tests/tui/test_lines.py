@@ -1,14 +1,19 @@
 """What is told of log lines, and a hostile log on the screen."""
 
+import re
 import time
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runwatch.core.snapshot import Snapshot
 from runwatch.core.text import plain
 from runwatch.tui.lines import Lines, rank_of, role_of, step_of
 from runwatch.tui.search import Search
+
+from .fake_engine import picture
 
 
 @pytest.mark.parametrize(
@@ -101,6 +106,32 @@ async def test_a_hostile_log_stays_in_its_panel(open_app, size, key):
         assert not set("\u202e\u2066\u200b\u200d\u0301") & set(text)
         await s.press("4", "w", "pageup", "slash", *"evil", "enter")
         assert "cannot show" not in s.text()
+
+
+def _poisoned(said):
+    """The same with something hostile in each text but the words that runwatch chooses from."""
+    if isinstance(said, dict):
+        return {_poisoned(key) if "/" in key else key: _poisoned(value) for key, value in said.items()}
+    if isinstance(said, list | tuple):
+        return [_poisoned(each) for each in said]
+    chosen = not isinstance(said, str) or re.fullmatch("[a-z]*", said)
+    return said if chosen else f"{said[:3]}{HOSTILE[0]}{HOSTILE[1]}{HOSTILE[3]}{said[3:]}"
+
+
+async def test_a_hostile_daemon_stays_in_the_cells_of_every_view(open_app):
+    """One on another host may send what no engine of ours would."""
+
+    def hostile(view):
+        return msgspec.convert(_poisoned(msgspec.to_builtins(picture(view))), Snapshot)
+
+    async with open_app(make=hostile) as s:
+        for key in "01234567":
+            await s.press(key)
+            text = s.text()
+            assert "[31mred[0m" in text  # what is left of it is shown
+            assert "cannot show" not in text
+            assert not any(char < " " or "\x7f" <= char < "\xa0" for char in text.replace("\n", ""))
+            assert not set("\u202e\u2066\u200b\u200d\u0301") & set(text)
 
 
 def test_a_search_that_takes_too_long_is_given_up():

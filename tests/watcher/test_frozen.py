@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.alerts.rules.base import RunRule
+from runwatch.alerts.rules.base import Rule, RunRule
 from runwatch.alerts.rules.catalogue import CATALOGUE
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -213,3 +213,14 @@ def test_nothing_but_runs_is_made_of_a_body(what, capsys):
     with pytest.raises((pickle.UnpicklingError, TypeError)):
         frozen._load(pickle.dumps(what))
     assert capsys.readouterr().out == ""
+
+
+def test_nothing_is_made_of_what_our_modules_import(tmp_path):
+    """A pickle may name an attribute of an attribute: numpy leads from ours to the loading of libraries."""
+    for name, argument in (("np.ctypeslib.ctypes.CDLL", "/no/such.so"), ("np.memmap", str(tmp_path / "new"))):
+        called = pickle.BINUNICODE + len(argument).to_bytes(4, "little") + argument.encode() + b"\x85R."
+        strings = [
+            pickle.SHORT_BINUNICODE + bytes([len(text)]) + text.encode() for text in (Rule.__module__, name)
+        ]
+        with pytest.raises(pickle.UnpicklingError, match="is no class of ours"):
+            frozen._load(b"\x80\x04" + b"".join(strings) + pickle.STACK_GLOBAL + called)

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import lzma
 import os
+import tracemalloc
 
 import pytest
 
@@ -96,6 +97,19 @@ def test_of_a_cut_file_what_precedes_the_cut_is_read(put):
     assert first == 1
     assert 0 < records < 500
     assert "cut or damaged" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "most"), [(".gz", 2), (".bz2", 2), (".xz", 10)]
+)  # its dictionary is 8 MiB
+def test_what_expands_a_thousandfold_is_read_in_bounded_memory(put, suffix, most):
+    path = put(f"train.log{suffix}", COMPRESS[suffix](bytes(16 << 20)))
+    tracemalloc.start()
+    try:
+        assert sum(map(len, compressed.blocks(path, 1 << 16))) == 16 << 20
+        assert tracemalloc.get_traced_memory()[1] < most << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_python_cannot_decompress_is_said(put, monkeypatch):

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from email.message import Message
 from http.client import HTTPException
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -42,6 +42,14 @@ class _Stay(HTTPRedirectHandler):
 
 opener = build_opener(_Stay)
 """Follows no redirect."""
+
+
+class Answer(NamedTuple):
+    """What a server answered, whatever its status."""
+
+    status: int
+    body: str
+    headers: Message
 
 
 Understand = Callable[[str], Outcome]
@@ -87,27 +95,42 @@ def post(
     Does not raise.
     """
     try:
-        request = Request(url, body, {"User-Agent": f"runwatch/{__version__}", **headers}, method="POST")  # noqa: S310
-        return understand(within(2 * timeout, lambda: _ask(request, timeout)))
-    except HTTPError as error:
-        with error:
-            try:
-                said = _read(error, time.monotonic() + timeout)
-            except (OSError, HTTPException):
-                said = ""
-        sent = (url, headers.get("Authorization", ""), *secrets)
-        return judge(service, error.code, said, error.headers, sent)
+        answer = exchange(url, body, timeout, headers)
+        if 200 <= answer.status < 300:
+            return understand(answer.body)
     except URLError as error:  # the request never left whole
         return Retry(f"cannot reach {host(url)}: {plainly(error.reason)}")
     except (OSError, HTTPException) as error:  # it left, the answer was lost
         return Unsure(f"no answer from {host(url)}: {plainly(error)}")
     except Exception as error:  # in its own words it might repeat the address
         return Rejected(f"cannot post: {plainly(error)}")
+    sent = (url, headers.get("Authorization", ""), *secrets)
+    return judge(service, answer.status, answer.body, answer.headers, sent)
 
 
-def _ask(request: Request, timeout: float) -> str:
+def exchange(
+    url: str, body: bytes, timeout: float, headers: Mapping[str, str], most: int = MOST_READ
+) -> Answer:
+    """POST `body` once; return the answer, whatever its status, with at most `most` bytes of its body.
+
+    Takes at most about `timeout` seconds, or twice as long for a slow answer. Raises URLError if the request
+    never left whole, OSError and HTTPException if its answer was lost, ValueError for an invalid address.
+    """
+    request = Request(url, body, {"User-Agent": f"runwatch/{__version__}", **headers}, method="POST")  # noqa: S310
+    try:
+        return within(2 * timeout, lambda: _ask(request, timeout, most))
+    except HTTPError as error:
+        with error:
+            try:
+                said = _read(error, time.monotonic() + timeout, most)
+            except (OSError, HTTPException):
+                said = ""
+        return Answer(error.code, said, error.headers)
+
+
+def _ask(request: Request, timeout: float, most: int) -> Answer:
     with opener.open(request, timeout=timeout) as answer:
-        return _read(answer, time.monotonic() + timeout)
+        return Answer(answer.status, _read(answer, time.monotonic() + timeout, most), answer.headers)
 
 
 def judge(
@@ -128,9 +151,9 @@ def judge(
     return Rejected(what)
 
 
-def _read(answer: Any, until: float) -> str:
+def _read(answer: Any, until: float, most: int) -> str:
     """Return the body as far as it comes in time (of time.monotonic): one that never ends is cut off."""
-    read, most = b"", MOST_READ
+    read = b""
     while len(read) < most and time.monotonic() < until and (piece := answer.read1(most - len(read))):
         read += piece
     return read.decode("utf-8", "replace")

@@ -11,7 +11,7 @@ from runwatch.cli.author import author
 from runwatch.core.errors import ExitCode
 
 
-@click.group("actions", invoke_without_command=True)
+@click.group("actions", invoke_without_command=True, subcommand_metavar="[COMMAND] [ARGS]...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> int:

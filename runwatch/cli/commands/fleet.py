@@ -106,7 +106,7 @@ def _word(job: str) -> str:
 def _print(source: object, as_json: bool, ascii_only: bool) -> int:
     import msgspec
 
-    from runwatch.core.text import plain
+    from runwatch.core.text import escaped, plain
     from runwatch.render.glyphs import glyphs
     from runwatch.render.table import status
     from runwatch.watcher.fleet.launch import Source
@@ -116,7 +116,7 @@ def _print(source: object, as_json: bool, ascii_only: bool) -> int:
     picture = Questions(source).picture()
     if as_json:
         body = {"runs": picture.rows, "notices": picture.notices}
-        click.echo(msgspec.json.format(msgspec.json.encode(body)))
+        click.echo(escaped(msgspec.json.format(msgspec.json.encode(body)).decode()))
         return ExitCode.OK
     width = shutil.get_terminal_size((100, 40)).columns if sys.stdout.isatty() else 160
     for line in status(list(picture.rows), glyphs(ascii_only, sys.stdout.encoding), width):

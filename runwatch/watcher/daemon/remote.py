@@ -170,7 +170,7 @@ class Host:
             hello = protocol.Hello(software=f"runwatch {__version__}")
             writer.write(protocol.encode(hello))
             patience = PATIENCE if self.tried.is_set() else PROMPT
-            while line := await within(reader.readline(), SILENT if self.live else patience):
+            while line := await within(_line(reader), SILENT if self.live else patience):
                 self._take(protocol.decode_reply(line), writer)
             await self._explain()
         finally:
@@ -233,6 +233,14 @@ class Host:
         if self._process.returncode == 127:
             last = f"no command {self._remote} there: name it with --remote, such as ~/venv/bin/runwatch"
         self._why = last or f"ssh ended with exit code {self._process.returncode}"
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """Return the next message. Raises EngineError for one that is too long, or never ends."""
+    try:
+        return await reader.readline()
+    except ValueError:
+        raise EngineError(f"it sent a message of more than {protocol.MAX_LINE >> 20} MiB") from None
 
 
 def ssh_command(asked: str | None) -> tuple[str, ...]:

@@ -264,8 +264,8 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) not in _PLAIN and not ours and not numpy:
             raise pickle.UnpicklingError(f"{module}.{name} is no part of a run")
         found = super().find_class(module, name)
-        if ours and not isinstance(found, type):
-            raise pickle.UnpicklingError(f"{module}.{name} is no class")
+        if ours and not (isinstance(found, type) and found.__module__ == module):  # a name may have dots
+            raise pickle.UnpicklingError(f"{module}.{name} is no class of ours")
         return found
 
 

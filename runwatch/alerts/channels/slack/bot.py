@@ -8,15 +8,16 @@ runs (`reports.py`) need files:write and files:read.
 from __future__ import annotations
 
 import contextlib
-from functools import partial
+import json
+from email.message import Message
 from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
+from urllib.parse import urlencode
 
 import msgspec
 
-from runwatch.alerts.channels.deadline import within
-from runwatch.alerts.channels.http import plainly, seconds
+from runwatch.alerts.channels.http import exchange, plainly, seconds
 from runwatch.alerts.channels.slack import webhook as slack
 from runwatch.alerts.channels.slack.api import Failed, Thread
 from runwatch.alerts.channels.slack.files import attach, upload
@@ -36,6 +37,8 @@ from runwatch.core.findings import Severity
 from runwatch.core.redaction import quoted
 
 API = "https://slack.com/api/"
+MOST_READ = 4 << 20
+"""Most bytes read of an answer: a page of messages is the longest."""
 LOOK_BACK = 120.0
 """Seconds before a message's time from which on it is looked for."""
 _TROUBLE = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
@@ -72,7 +75,6 @@ class SlackBotChannel:
         self._token, self._channel, self._api = token, channel, api.rstrip("/") + "/"
         self.name, self._timeout = name, timeout
         self._memory: Memory = Recent() if memory is None else memory
-        self._client: Any = None
 
     def __repr__(self) -> str:
         return f"SlackBotChannel({self._channel!r})"
@@ -169,7 +171,7 @@ class SlackBotChannel:
                 {
                     "channel": channel,
                     "oldest": f"{notification.time - LOOK_BACK:.6f}",
-                    "include_all_metadata": True,
+                    "include_all_metadata": 1,
                     "limit": 100,
                 },
                 form=True,
@@ -195,41 +197,24 @@ class SlackBotChannel:
 
     def _call(self, method: str, body: dict[str, Any], *, form: bool = False) -> dict[str, Any]:
         """Call a method of the Web API. Raises Failed."""
-        from slack_sdk.errors import SlackApiError, SlackRequestError
-
+        kind = "application/x-www-form-urlencoded" if form else "application/json;charset=utf-8"
+        raw = (urlencode(body) if form else json.dumps(body)).encode()
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
         try:
-            given = {"data": body} if form else {"json": body}
-            answer = within(2 * self._timeout, partial(self._connect().api_call, method, **given))
-        except SlackApiError as error:
-            raise self._judge(error.response) from None
+            answer = exchange(f"{self._api}{method}", raw, self._timeout, headers, MOST_READ)
         except URLError as error:  # urllib's word for: the request never left whole
             raise Failed(Retry(f"cannot reach Slack: {plainly(error.reason)}")) from None
         except (OSError, HTTPException) as error:  # later than that: it left, the answer was lost
             raise Failed(Unsure(f"no answer from Slack: {plainly(error)}")) from None
-        except SlackRequestError:
-            raise Failed(Rejected("Slack could not be asked")) from None
-        return answer.data if isinstance(answer.data, dict) else {}
+        data = _document(answer.body)
+        if answer.status == 200 and data.get("ok") is True:
+            return data
+        raise self._judge(answer.status, str(data.get("error", "")), answer.headers)
 
-    def _connect(self) -> Any:
-        if self._client is None:
-            from slack_sdk import WebClient  # here, in the channel's thread: slow to import
-
-            # Its own retries would post twice after a reset connection.
-            self._client = WebClient(
-                self._token,
-                base_url=self._api,
-                timeout=self._timeout,  # type: ignore[arg-type]  # fractions work
-                retry_handlers=[],
-                logger=slack.silent,
-            )
-        return self._client
-
-    def _judge(self, response: Any) -> Failed:
+    def _judge(self, status: int, code: str, headers: Message) -> Failed:
         """Return what an answer other than "ok" means."""
-        status, data, headers = response.status_code, response.data, response.headers
-        code = str(data.get("error", "")) if isinstance(data, dict) else ""
         said = quoted(code, (self._token,), 80)
-        after = seconds(next((v for k, v in headers.items() if k.lower() == "retry-after"), None))
+        after = seconds(headers.get("Retry-After"))
         if status == 429 or code in ("ratelimited", "rate_limited"):
             return Failed(Retry("Slack asks to slow down", 30.0 if after is None else after), code)
         if status == 504:
@@ -241,3 +226,12 @@ class SlackBotChannel:
             return Failed(Retry(other) if status == 200 else Rejected(other), code)
         likely = _LIKELY.get(code, "")
         return Failed(Rejected(f"Slack rejected: {said}{likely and ': '}{likely}"), code)
+
+
+def _document(body: str) -> dict[str, Any]:
+    """Return the object that an answer consists of; an empty one if it is something else."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -6,23 +6,17 @@ The webhook's address is a secret and appears in no outcome, log or error.
 
 from __future__ import annotations
 
-import logging
+import json
 from collections.abc import Iterable
-from functools import partial
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.error import URLError
-from urllib.parse import urlsplit
 
-from runwatch.alerts.channels.deadline import within
-from runwatch.alerts.channels.http import page
+from runwatch.alerts.channels.http import exchange, host, page, plainly, seconds
 from runwatch.alerts.delivery.message import compose
 from runwatch.alerts.routing.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
 from runwatch.core import text
 from runwatch.core.redaction import quoted
-
-if TYPE_CHECKING:
-    from slack_sdk.webhook import WebhookClient
 
 HEADER, FACT, PROSE, OTHER, EVIDENCE, SUMMARY, OWN = 150, 100, 700, 120, 500, 400, 140
 """Longest text of each part, in characters as sent: together below 5,000, far from all of Slack's limits.
@@ -38,11 +32,6 @@ _PERMANENT = {
     410: "the channel is archived or gone",
 }
 
-# slack_sdk logs the address and the payload at DEBUG and failures at ERROR; this logger swallows both.
-silent = logging.getLogger(f"{__name__}.sdk")
-silent.setLevel(logging.CRITICAL + 1)
-silent.propagate = False
-
 
 class SlackChannel:
     """Posts to one incoming webhook."""
@@ -50,10 +39,9 @@ class SlackChannel:
     def __init__(self, webhook: str, *, name: str = "slack", timeout: float = 10.0) -> None:
         """Set up, without touching the network. `timeout` is in seconds."""
         self._webhook, self.name, self.timeout = webhook, name, timeout
-        self._client: WebhookClient | None = None
 
     def __repr__(self) -> str:
-        return f"SlackChannel({mask(self._webhook)!r})"
+        return f"SlackChannel({host(self._webhook)!r})"
 
     @property
     def identity(self) -> str:
@@ -62,30 +50,17 @@ class SlackChannel:
 
     def send(self, notification: Notification) -> Outcome:
         """Post it once; takes at most about `timeout` seconds, twice as long if the answer drips."""
-        payload = message(notification)
+        payload = {**message(notification), "unfurl_links": False, "unfurl_media": False}
+        headers = {"Content-Type": "application/json;charset=utf-8"}
         try:
-            send = partial(self._connect().send, **payload, unfurl_links=False, unfurl_media=False)
-            answer = within(2 * self.timeout, send)
+            answer = exchange(self._webhook, json.dumps(payload).encode(), self.timeout, headers)
         except URLError as error:  # urllib's word for: the request never left whole
-            return Retry(f"cannot reach {mask(self._webhook)}: {_plainly(error.reason)}")
+            return Retry(f"cannot reach {host(self._webhook)}: {plainly(error.reason)}")
         except (OSError, HTTPException) as error:  # later than that: it left, the answer was lost
-            return Unsure(f"no answer from {mask(self._webhook)}: {_plainly(error)}")
+            return Unsure(f"no answer from {host(self._webhook)}: {plainly(error)}")
         except Exception as error:  # in its own words it might repeat the address
-            return Rejected(f"cannot post: {_plainly(error)}")
-        return self._judge(answer.status_code, answer.body or "", answer.headers)
-
-    def _connect(self) -> WebhookClient:
-        if self._client is None:
-            from slack_sdk.webhook import WebhookClient  # here, in the channel's thread: slow to import
-
-            # Its own retries would post twice after a reset connection.
-            self._client = WebhookClient(
-                self._webhook,
-                timeout=self.timeout,  # type: ignore[arg-type]  # fractions work
-                retry_handlers=[],
-                logger=silent,
-            )
-        return self._client
+            return Rejected(f"cannot post: {plainly(error)}")
+        return self._judge(*answer)
 
     def _judge(self, status: int, body: str, headers: Any) -> Outcome:
         if status == 200 and not body.lstrip().startswith("<"):
@@ -94,7 +69,7 @@ class SlackChannel:
         if status == 200:
             return Retry(page("Slack"))
         said = "" if said.lstrip().startswith("<") else said
-        after = _seconds(headers.get("Retry-After"))
+        after = seconds(headers.get("Retry-After"))
         if status == 429:
             return Retry("Slack asks to slow down", 30.0 if after is None else after)
         if status == 504:
@@ -121,14 +96,6 @@ def message(notification: Notification) -> dict[str, Any]:
     return {"text": _fit(told.subject, SUMMARY), "blocks": blocks}
 
 
-def mask(webhook: str) -> str:
-    """Return which service a webhook belongs to, without the secret in its path."""
-    try:
-        return urlsplit(webhook).hostname or "the webhook"
-    except ValueError:
-        return "the webhook"
-
-
 def _section(lines: Iterable[str], limit: int) -> dict[str, Any]:
     """Return a block of lines, each of at most `limit` characters."""
     content = "\n".join(_fit(line, limit) for line in lines)
@@ -145,17 +112,3 @@ def _fit(content: str, limit: int) -> str:
     while len(escaped := text.slack(content, keep)) > limit:
         keep -= max(1, (len(escaped) - limit) // 5)
     return escaped
-
-
-def _seconds(header: str | None) -> float | None:
-    """Return what a Retry-After header asks for, in seconds, if it is a plain number."""
-    return float(header) if header and header.isascii() and header.isdigit() else None
-
-
-def _plainly(error: object) -> str:
-    """Return what went wrong without the error's own words, which may hold the address."""
-    if isinstance(error, TimeoutError):
-        return "timed out"
-    if isinstance(error, OSError) and error.strerror and error.errno:
-        return text.plain(error.strerror, 80)
-    return type(error).__name__
