@@ -50,7 +50,7 @@ class Exporter:
         self._http: HttpServer | None = None
         self._tried = -AGAIN
         self._failed = False
-        self._building: dict[Form, asyncio.Task[bytes]] = {}
+        self._building: dict[Form, asyncio.Task[bytes | None]] = {}
         self._built: dict[Form, tuple[float, bytes]] = {}
         self._packed: tuple[bytes, bytes] = (b"", b"")
         self._took = 0.0
@@ -106,8 +106,13 @@ class Exporter:
             return Answer(404, b"see /metrics, /healthz and /readyz\n")
         if not admitted(request, self._token):
             return Answer(401, b"a token is needed\n", headers=("WWW-Authenticate: Bearer",))
+        return await self._metrics(request)
+
+    async def _metrics(self, request: Request) -> Answer:
         form = negotiated(request.headers.get("accept", ""))
         body = await self._text(form)
+        if body is None:
+            return Answer(500, b"the metrics could not be collected: see runwatch status\n")
         extra: tuple[str, ...] = ("Vary: Accept, Accept-Encoding",)
         if wants_gzip(request):
             body, extra = await self._pack(body), (*extra, "Content-Encoding: gzip")
@@ -118,14 +123,24 @@ class Exporter:
             self._packed = body, await asyncio.to_thread(compressed, body)
         return self._packed[1]
 
-    async def _text(self, form: Form) -> bytes:
-        """Return the metrics: scrapers that come together get one answer."""
+    async def _text(self, form: Form) -> bytes | None:
+        """Return the metrics, or None; scrapers that come together get one answer."""
         if form in self._built and time.monotonic() - self._built[form][0] < SAME:
             return self._built[form][1]
         task = self._building.get(form)
         if task is None or task.done():
-            task = self._building[form] = asyncio.ensure_future(self._build(form))
+            task = self._building[form] = asyncio.ensure_future(self._attempt(form))
         return await asyncio.shield(task)
+
+    async def _attempt(self, form: Form) -> bytes | None:
+        """Return the metrics; None if they could not be collected, and a notice says why."""
+        try:
+            return await self._build(form)
+        except Exception as error:  # whatever it was, watching must continue
+            self._server.notice(
+                Notice(f"metrics could not be collected: {type(error).__name__}: {error}", "metrics")
+            )
+            return None
 
     async def _build(self, form: Form) -> bytes:
         """Collect all samples, a few runs in each turn."""
