@@ -75,7 +75,7 @@ def exported(shown: Shown, watched: WatchedRun, config: MetricsConfig, now: floa
         checkpoint_view.saving(run, row.phase, now),
         {name: run.latest(name) for name in _VALUES if name in run.series},
         run.format or "",
-        _job(group) or config.job,
+        group.machine.launch or config.job,
         _world_size(group, run),
     )
 
@@ -91,13 +91,6 @@ def extreme(ranks: Sequence[RankRow]) -> list[RankRow]:
         *(max(silent, key=lambda row: row.age or 0.0) for _ in silent[:1]),
     ]
     return sorted({row.rank: row for row in found}.values(), key=lambda row: row.rank)
-
-
-def _job(group: Group) -> str:
-    """Return what the scheduler or the launcher calls the run on all its nodes; "" if they do not say."""
-    if group.machine.job is not None:
-        return group.machine.job.id
-    return next((process.job for process in group.machine.processes if process.job), "")
 
 
 def _world_size(group: Group, run: Run) -> int | None:
