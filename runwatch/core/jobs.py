@@ -101,14 +101,15 @@ def odd_nodes(parts: Sequence[Part]) -> list[IncidentRow]:
     if len(parts) < 2:
         return []
     out = [_warning("unseen", part, f"{part.row.host}: {part.unseen}") for part in parts if part.unseen]
-    times = [part.step_time for part in parts if part.step_time]
+    seen = [part for part in parts if not part.unseen]
+    times = [part.step_time for part in seen if part.step_time]
     usual = median_low(times) if times else 0.0
-    for part in parts:
+    for part in seen:
         if part.step_time is not None and part.step_time > SLOW * usual > 0:
             times_as = f"{part.step_time / usual:.1f} times as long per step as its peers"
             out.append(_warning("slow", part, f"{part.row.host} takes {times_as}"))
-    most = max((part.first for part in parts if part.first is not None), default=0.0)
-    for part in parts:
+    most = max((part.first for part in seen if part.first is not None), default=0.0)
+    for part in seen:
         if part.last is not None and part.last < most - BEHIND:
             steps = f"{most - part.last:.0f} steps behind the first one"
             out.append(_warning("behind", part, f"a rank on {part.row.host} is {steps}"))

@@ -42,7 +42,7 @@ def test_odd_nodes_are_named():
         node("b", seconds=1.5),
         node("c", 70),
         node("d", age=300),
-        node("e", age=400, unseen="connection lost"),
+        node("e", 10, 9.0, 400, unseen="connection lost"),
     )
     assert titles == [
         "e: connection lost",

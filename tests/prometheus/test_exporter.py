@@ -183,8 +183,8 @@ async def test_what_fails_while_it_is_collected_is_one_line_and_500(door, monkey
         raise ZeroDivisionError("a bug\nof ours")
 
     broken = Metric("broken", Kind.GAUGE, "it fails", fails)
-    monkeypatch.setattr("runwatch.watcher.exporter.exporter.DAEMON", (broken,))
-    monkeypatch.setattr(exporter, "own", lambda *_: None)
+    monkeypatch.setattr("runwatch.watcher.exporter.collect.DAEMON", (broken,))
+    monkeypatch.setattr("runwatch.watcher.exporter.collect.own", lambda *_: None)
     said = []
     server = SimpleNamespace(
         config=Config(metrics=MetricsConfig(listen=f"127.0.0.1:{door.port}")),

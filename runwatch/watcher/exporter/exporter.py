@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import ssl
 import time
 from typing import TYPE_CHECKING
@@ -12,9 +11,8 @@ from typing import TYPE_CHECKING
 from runwatch.core import text
 from runwatch.core.errors import ConfigError
 from runwatch.core.notice import Notice
-from runwatch.prometheus.exposition import Families, Form, labels, negotiated
-from runwatch.prometheus.table import DAEMON, GPU, RUN
-from runwatch.watcher.exporter.collect import chosen, exported, gpus, own
+from runwatch.prometheus.exposition import Families, Form, negotiated
+from runwatch.watcher.exporter.collect import gather
 from runwatch.watcher.exporter.http import (
     Answer,
     HttpServer,
@@ -23,6 +21,7 @@ from runwatch.watcher.exporter.http import (
     compressed,
     wants_gzip,
 )
+from runwatch.watcher.exporter.push import Push
 from runwatch.watcher.service.turns import Share
 
 if TYPE_CHECKING:
@@ -35,8 +34,6 @@ AGAIN = 10.0
 """Seconds until an address that could not be had is tried again."""
 READY_LAG = 30.0
 """Seconds by which the daemon's clock may be late before it is not ready."""
-_PIECE = 0.002
-"""Seconds that a turn takes, about."""
 
 
 class Exporter:
@@ -46,7 +43,7 @@ class Exporter:
         self._server = server
         self._share = Share()
         self._config: MetricsConfig | None = None
-        self._token, self._host = "", ""
+        self._token = ""
         self._http: HttpServer | None = None
         self._tried = -AGAIN
         self._failed = False
@@ -54,6 +51,7 @@ class Exporter:
         self._built: dict[Form, tuple[float, bytes]] = {}
         self._packed: tuple[bytes, bytes] = (b"", b"")
         self._took = 0.0
+        self._push = Push(server)
 
     @property
     def address(self) -> str:
@@ -63,11 +61,12 @@ class Exporter:
     def follow(self) -> None:
         """Listen as the configuration says now; called at the start and from time to time."""
         config, now = self._server.config.metrics, time.monotonic()
+        self._push.follow(config)
         if config == self._config and (
             self._http is not None or not config.listen or now - self._tried < AGAIN
         ):
             return
-        self.close()
+        self._hang_up()
         self._config, self._tried = config, now
         if not config.listen:
             return
@@ -83,13 +82,17 @@ class Exporter:
                 Notice(f"metrics are not served: {config.listen}: {text.plain(why)}", "metrics")
             )
             return
-        self._http, self._host = http, config.host or socket.gethostname()
+        self._http = http
         if self._failed:
             self._failed = False
             self._server.notice(Notice(f"metrics are served on {config.listen}", "metrics"))
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Listen and push no longer."""
+        self._push.close()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         if self._http is not None:
             self._http.close()
         self._http = None
@@ -143,31 +146,8 @@ class Exporter:
             return None
 
     async def _build(self, form: Form) -> bytes:
-        """Collect all samples, a few runs in each turn."""
-        server, config, begun = self._server, self._server.config.metrics, time.monotonic()
-        turns, families = server.clients.turns, Families()
-        common = labels(("host",), (self._host,))
-        runs, left_out = await turns.do(
-            self._share, lambda: chosen(tuple(server.shown.values()), config, server.clock.time())
-        )
-        waiting, named = list(reversed(runs)), set[str]()
-
-        def piece() -> None:
-            until = time.perf_counter() + _PIECE
-            while waiting and time.perf_counter() < until:
-                shown, watched = waiting.pop()
-                if watched not in shown.group.runs:  # it is watched no longer, or another run began
-                    continue
-                run = exported(shown, watched, config, server.clock.time())
-                name = run.row.name if run.row.name not in named else run.row.id
-                named.add(name)  # no two runs may have the same series
-                families.add(RUN, run, f"{common},{labels(('run',), (name,))}")
-
-        while waiting:
-            await turns.do(self._share, piece)
-        for row in gpus(tuple(server.shown.values()), server.clock.time()):
-            families.add(GPU, row, common)
-        families.add(DAEMON, own(server, len(runs), left_out, self._took), common)
+        begun, families = time.monotonic(), Families()
+        await gather(self._server, self._share, families, self._took)
         body = await asyncio.to_thread(families.text, form)
         self._took = time.monotonic() - begun
         self._built[form] = time.monotonic(), body
