@@ -129,6 +129,22 @@ def test_one_daemon_by_two_names_is_no_run_on_two_hosts(tmp_path, reach):
             screen.hub.close()
 
 
+def test_runs_of_one_host_are_compared(tmp_path, reach):
+    Log(tmp_path / "a" / "other.log").steps(10)
+    with Daemon(tmp_path / "a", tmp_path / "a" / "lm.log", tmp_path / "a" / "other.log"):
+        screen = Picture(reach, "a")
+        try:
+            read = screen.until(lambda s: [row.phase for row in s.runs] == ["training", "training"])
+            one, other = (row.id for row in read.runs)
+            chart = protocol.Chart("train/loss", 20)
+            view = protocol.View(run=one, charts=(chart,), compare=(other,), interval=0.1)
+            screen.send(protocol.Subscribe(view))
+            (found,) = screen.until(lambda s: s.compared).compared
+            assert (found.id, len(found.charts[0].x)) == (other, 10)
+        finally:
+            screen.hub.close()
+
+
 def test_a_silence_goes_to_the_daemon_of_its_host(tmp_path, reach):
     with (
         Daemon(tmp_path / "a", tmp_path / "a" / "lm.log") as one,
