@@ -17,8 +17,8 @@ from runwatch.prometheus.table import Kind, Metric
 MOST = 8000
 """Points of a request: collectors refuse more than some megabytes."""
 _SECOND = 1_000_000_000
-Point = tuple[dict[str, str], float]
-"""Labels and value."""
+Point = tuple[Sequence[KeyValue], Sequence[str], float]
+"""Labels of its subject, words of its own labels, and value."""
 
 
 class Points:
@@ -31,12 +31,11 @@ class Points:
         self, metrics: Iterable[Metric], subject: object, names: Sequence[str], values: Sequence[str]
     ) -> None:
         """Add the samples of a subject, which all have these labels."""
-        common = dict(zip(names, values, strict=True))
+        common = _attributes(names, values)
         for metric in metrics:
             for words, number in metric.samples(subject):
                 if number is not None:
-                    labels = {**common, **dict(zip(metric.labels, words, strict=True))}
-                    self._points.setdefault(metric, []).append((labels, number))
+                    self._points.setdefault(metric, []).append((common, words, number))
 
     def requests(self, resource: Mapping[str, str], start: float, now: float) -> Iterator[bytes]:
         """Yield the requests with all of them; counters count since `start`. Times are Unix times."""
@@ -56,7 +55,7 @@ class Points:
 def _request(resource: Mapping[str, str]) -> ExportMetricsServiceRequest:
     made = ExportMetricsServiceRequest()
     about = made.resource_metrics.add()
-    about.resource.attributes.extend(_attributes(resource))
+    about.resource.attributes.extend(_attributes(tuple(resource), tuple(resource.values())))
     about.scope_metrics.add().scope.name = "runwatch"
     return made
 
@@ -73,12 +72,18 @@ def _fill(into: messages.Metric, metric: Metric, points: Iterable[Point], start:
         into.sum.is_monotonic = True
         into.sum.aggregation_temporality = messages.AGGREGATION_TEMPORALITY_CUMULATIVE
     data = into.sum.data_points if counts else into.gauge.data_points
-    for labels, number in points:
+    for common, words, number in points:
         point = data.add(time_unix_nano=int(now * _SECOND), as_double=number)
         if counts:
             point.start_time_unix_nano = int(start * _SECOND)
-        point.attributes.extend(_attributes(labels))
+        point.attributes.extend(common)
+        point.attributes.extend(_attributes(metric.labels, words))
 
 
-def _attributes(words: Mapping[str, str]) -> Iterator[KeyValue]:
-    return (KeyValue(key=key, value=AnyValue(string_value=text)) for key, text in words.items() if text)
+def _attributes(names: Sequence[str], values: Sequence[str]) -> list[KeyValue]:
+    """Return labels as attributes; an empty one is left out."""
+    return [
+        KeyValue(key=name, value=AnyValue(string_value=text))
+        for name, text in zip(names, values, strict=True)
+        if text
+    ]
