@@ -65,7 +65,7 @@ def delays(path: Path, command: list[str], count: int, environ: dict[str, str] |
             log.write(line(step, f" | {name}: nan"))
             time.sleep(PAUSE)
         deadline = time.monotonic() + 30
-        while len(seen) < count and time.monotonic() < deadline:
+        while not sent.keys() <= seen.keys() and time.monotonic() < deadline:
             time.sleep(0.05)
         watcher.terminate()
         listener.join(5)

@@ -122,6 +122,11 @@ class _Reader:
                 found.address()
         except ValueError as error:
             raise ConfigError(str(error), self.where("metrics", "listen")) from None
+        try:
+            found.collector()
+        except ValueError:
+            what = 'not a web address without a login, such as "http://collector:4318"'
+            raise ConfigError(what, self.where("metrics", "otlp")) from None
         if found.key_file and not found.cert_file:
             raise ConfigError("a key needs its certificate: cert_file", self.where("metrics", "key_file"))
         return found

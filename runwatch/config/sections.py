@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -101,7 +103,7 @@ class ReportsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MetricsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Metrics of the daemon for Prometheus: docs/fleet.md."""
+    """Metrics of the daemon, for Prometheus or an OpenTelemetry collector: docs/fleet.md."""
 
     listen: str = ""
     """Address and port, such as "127.0.0.1:9464", or ":9464" for all addresses. By default none."""
@@ -121,6 +123,37 @@ class MetricsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Most runs with series; the most urgent go first."""
     ended: Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)] = 900.0
     """Seconds for which a run that has ended keeps its series."""
+    otlp: str = ""
+    """Address of an OpenTelemetry collector, such as "http://collector:4318"; needs the extra `otlp`."""
+    otlp_token: Secret = Secret()
+    """What the collector is sent as `Authorization: Bearer`."""
+    otlp_headers: Secret = Secret()
+    """Further headers that the collector is sent, as "NAME=VALUE,NAME=VALUE"; special characters as %20."""
+    otlp_interval: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 15.0
+    """Seconds between two pushes to the collector."""
+
+    def lacks(self) -> str:
+        """Return what is not installed and how to get it; "" if nothing is missing."""
+        if not self.otlp:
+            return ""
+        import importlib.util
+
+        try:
+            found = importlib.util.find_spec("opentelemetry.proto") is not None
+        except ModuleNotFoundError:
+            found = False
+        return "" if found else "opentelemetry-proto is not installed: pip install 'runwatch[otlp]'"
+
+    def collector(self) -> str:
+        """Return the address that is pushed to, with its path; "" for none. Raises ValueError."""
+        if not self.otlp:
+            return ""
+        url = urlsplit(self.otlp)  # both raise ValueError
+        good = url.scheme in ("http", "https") and url.hostname and url.port != 0 and "@" not in url.netloc
+        if not good or not re.fullmatch("[!-~]+", self.otlp) or url.query or url.fragment:
+            raise ValueError(self.otlp)
+        path = url.path.rstrip("/")
+        return url._replace(path=path if path.endswith("/v1/metrics") else f"{path}/v1/metrics").geturl()
 
     def address(self) -> tuple[str | None, int]:
         """Return host and port to listen on; None is all addresses. Raises ValueError."""

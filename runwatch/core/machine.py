@@ -129,6 +129,8 @@ class Machine:
     """Mount -> its free bytes over the last hours."""
     trails: dict[str, Trail] = field(default_factory=dict)
     job: Job | None = None
+    launch: str = ""
+    """What the scheduler or the launcher calls the run on all its nodes, as last known."""
     blind: dict[str, Blind] = field(default_factory=dict)
     """Sampler -> why it sends nothing."""
     told: deque[str] = field(default_factory=lambda: deque(maxlen=20))
@@ -159,7 +161,7 @@ class Machine:
         elif isinstance(message, Space):
             self._take_space(message)
         elif isinstance(message, Job):
-            self.job = message
+            self.job, self.launch = message, message.id
         elif isinstance(message, MachineEvent):
             self._take_event(message)
         elif isinstance(message, Blind):
@@ -175,7 +177,7 @@ class Machine:
 
     def history(self) -> Machine:
         """Return what a restart must not lose: measurements by time. Samplers say the rest again."""
-        return Machine(rooms=self.rooms, trails=self.trails)
+        return Machine(rooms=self.rooms, trails=self.trails, launch=self.launch)
 
     # -- what others ask -------------------------------------------------------------------------
 
@@ -249,6 +251,8 @@ class Machine:
         self._alive |= known
         if known:
             self.ended = None
+        if known and self.job is None:
+            self.launch = next((process.job for process in self.processes if process.job), "")
         keys = {process_key(process) for process in self.processes}
         for name in {*self._values, *self.trails}:
             if name.startswith("proc/") and name.split("/")[1] not in keys:

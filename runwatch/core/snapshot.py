@@ -147,6 +147,8 @@ class RankRow(msgspec.Struct, frozen=True, gc=False):
     """Its process and its GPUs, if it runs on the machine that is watched."""
     loss_text: str = ""
     """`nan` or `inf`, where its loss is no number."""
+    host: str = ""
+    """Name of its node, where ranks of several are shown together."""
 
 
 class IncidentRow(msgspec.Struct, frozen=True):
@@ -328,6 +330,8 @@ class RunRow(msgspec.Struct, frozen=True):
     """Directory above that of the run."""
     trend: tuple[float | None, ...] = ()
     """Its loss from the beginning to now; only for views that show it. None is not finite."""
+    job: str = ""
+    """What the scheduler or the launcher calls it on all its nodes; "" if they do not say."""
 
 
 class PastRun(msgspec.Struct, frozen=True):

@@ -7,11 +7,12 @@ secrets.
 from __future__ import annotations
 
 import time
+from base64 import b64encode
 from collections.abc import Sequence
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 from urllib.request import Request
 
 import msgspec
@@ -64,7 +65,10 @@ class Api:
     """One server."""
 
     def __init__(self, url: str, token: str = "", tenant: str = "") -> None:
-        """`tenant` is sent as X-Scope-OrgID. Raises UsageError for what is not a web address."""
+        """`tenant` is sent as X-Scope-OrgID; name and password in the address, without a token, as `Basic`.
+
+        Raises UsageError for what is not a web address.
+        """
         try:
             parts = urlsplit(url)
             good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -72,11 +76,14 @@ class Api:
             good = False
         if not good or any(character <= " " for character in url):
             raise UsageError("not a web address", "--prometheus", "write http://HOST:9090")
-        self._url, self._token = url.rstrip("/"), token
+        name, at, place = parts.netloc.rpartition("@")
+        login = b64encode(unquote(name if ":" in name else f"{name}:").encode()).decode() if at else ""
+        access = f"Bearer {token}" if token else f"Basic {login}" if login else ""
+        self._url, self._secrets = parts._replace(netloc=place).geturl().rstrip("/"), (token, login, url)
         self._host = host(url) + (f":{parts.port}" if parts.port else "")
         self._headers = {
             "User-Agent": f"runwatch/{__version__}",
-            **({"Authorization": f"Bearer {token}"} if token else {}),
+            **({"Authorization": access} if access else {}),
             **({"X-Scope-OrgID": tenant} if tenant else {}),
         }
 
@@ -117,7 +124,7 @@ class Api:
             401: "check the token",
             403: "the token may not read there",
             404: "check the address and its path",
-        }.get(error.code, quoted(said, (self._token, self._url), 160))
+        }.get(error.code, quoted(said, self._secrets, 160))
         return f"{self._host} answered {error.code}" + (f": {advice}" if advice else "")
 
 

@@ -13,7 +13,8 @@ _HEAD = """\
 # Metrics
 
 `[metrics] listen = "127.0.0.1:9464"` in `runwatch.toml` makes the daemon answer `/metrics` for Prometheus,
-and `/healthz` and `/readyz` for others. [Fleet](fleet.md) shows the way from there to alerts and dashboards.
+and `/healthz` and `/readyz` for others. `[metrics] otlp` pushes the same series to an OpenTelemetry
+collector. [Fleet](fleet.md) shows the way from there to alerts and dashboards.
 
 Values are in base units: seconds, bytes, and ratios from 0 to 1. A value that is not known has no series.
 Times are Unix times: subtract them from `time()`. All series have the label `host`. The label `job_id` of

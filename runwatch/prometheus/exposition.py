@@ -67,14 +67,16 @@ class Families:
     def __init__(self) -> None:
         self._lines: dict[Metric, list[str]] = {}
 
-    def add(self, metrics: Iterable[Metric], subject: object, head: str) -> int:
-        """Add the samples of a subject; `head` are the labels that all of them have. Return how many."""
-        count = 0
+    def add(
+        self, metrics: Iterable[Metric], subject: object, names: Sequence[str], values: Sequence[str]
+    ) -> int:
+        """Add the samples of a subject, which all have these labels. Return how many."""
+        count, head = 0, labels(names, values)
         for metric in metrics:
-            start, names = f"{metric.sample}{{{head}", metric.labels
-            comma = "," if head and names else ""
+            start, own = f"{metric.sample}{{{head}", metric.labels
+            comma = "," if head and own else ""
             lines = [
-                f"{start}{comma}{labels(names, words) if names else ''}}} {value(number)}\n"
+                f"{start}{comma}{labels(own, words) if own else ''}}} {value(number)}\n"
                 for words, number in metric.samples(subject)
                 if number is not None
             ]

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median
 
 from msgspec.structs import replace
 
+from runwatch.core import jobs
 from runwatch.core import metrics as names
 from runwatch.core.batch import NODE
 from runwatch.core.run_order import urgency
@@ -29,7 +28,6 @@ from runwatch.core.snapshot import (
     not_finite,
 )
 from runwatch.prometheus.api import Series
-from runwatch.prometheus.rules import BEHIND, SLOW
 
 MAX_RUNS = 256
 """Runs in the table: of more, the most urgent."""
@@ -103,9 +101,19 @@ class Member:
         ]
 
     def age(self, name: str) -> float | None:
-        """Return how long ago a time was, by the host's clock."""
+        """Return how long ago the time in a series was."""
         then = self.values.get(name)
-        return None if then is None or self.clock is None else max(0.0, self.clock - then)
+        return None if then is None else self.since(then)
+
+    def since(self, then: float) -> float | None:
+        """Return how long ago a Unix time was, by the host's clock."""
+        return None if self.clock is None else max(0.0, self.clock - then)
+
+    def part(self, row: RunRow) -> jobs.Part:
+        """Return what it says of its ranks."""
+        value = self.values.get
+        first, last = value("runwatch_ranks_step/max"), value("runwatch_ranks_step/min")
+        return jobs.Part(row, value("runwatch_ranks_step_seconds/median"), first, last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +123,10 @@ class FleetRun:
     row: RunRow
     members: tuple[Member, ...]
     incidents: tuple[IncidentRow, ...]
+
+    def parts(self) -> list[jobs.Part]:
+        """Return what each node says of it."""
+        return [member.part(_row(member)) for member in self.members]
 
     def matchers(self) -> dict[str, list[str]]:
         """Return the labels that its series have."""
@@ -152,55 +164,17 @@ def members(series: Iterable[Series]) -> dict[Key, Member]:
 
 def runs(found: Mapping[Key, Member]) -> list[FleetRun]:
     """Return the runs, the most urgent first."""
-    by_job: dict[str, list[Member]] = defaultdict(list)
-    for member in found.values():
-        by_job[member.info.get("job_id") or "\x1f".join(member.key)].append(member)
-    together = [each for job, each in by_job.items()]
-    made = [run for group in together for run in _of_job(group)]
+    rows = [_row(member) for member in found.values()]
+    by_id = dict(zip((row.id for row in rows), found.values(), strict=True))
+    made = [_run(parts, [by_id[row.id] for row in parts]) for parts in jobs.groups(rows)]
     return sorted(made, key=lambda run: urgency(run.row))
 
 
-def _of_job(group: list[Member]) -> list[FleetRun]:
-    """Return the runs of a job: one if each node has one, else each alone."""
-    hosts = {member.key[0] for member in group}
-    if len(group) == 1 or len(hosts) < len(group):
-        return [_run([member]) for member in group]
-    return [_run(sorted(group, key=lambda member: member.key))]
-
-
-def _run(group: Sequence[Member]) -> FleetRun:
-    rows = [_row(member) for member in group]
-    first = min(rows, key=urgency)
-    hosts = [member.key[0] for member in group]
-    if len(group) == 1:
-        return FleetRun(first, tuple(group), tuple(group[0].rows(first.name)))
-    newest = max(rows, key=lambda row: row.progress.step or -1)
-    ages = [row.age for row in rows if row.age is not None]
-    busy = [row.gpu for row in rows if row.gpu is not None]
-    job = group[0].info.get("job_id", "")
-    names_ = {member.key[1] for member in group}
-    name = names_.pop() if len(names_) == 1 else f"job {job}"
-    incidents = [each for member in group for each in member.rows(name)]
-    incidents += _slow_nodes(group, name)
-    firing = [each for each in incidents if each.state == "firing"]
-    worst = min(firing, key=lambda each: each.severity != "critical", default=None)
-    row = replace(
-        first,
-        id=f"job\x1f{job}",
-        name=name,
-        progress=newest.progress,
-        loss=newest.loss,
-        loss_text=newest.loss_text,
-        speed=newest.speed,
-        speed_metric=newest.speed_metric,
-        critical=sum(each.severity == "critical" for each in firing),
-        warning=sum(each.severity == "warning" for each in firing),
-        worst="" if worst is None else worst.title,
-        worst_severity="" if worst is None else worst.severity,
-        host=f"{len(hosts)} nodes",
-        age=min(ages, default=None),
-        gpu=sum(busy) / len(busy) if busy else None,
-    )
+def _run(rows: Sequence[RunRow], group: Sequence[Member]) -> FleetRun:
+    odd = jobs.odd_nodes([member.part(row) for member, row in zip(group, rows, strict=True)])
+    row = jobs.joined(rows, odd)
+    incidents = [each for member in group for each in member.rows(row.name)]
+    incidents += [replace(each, run=row.name) for each in odd]
     return FleetRun(row, tuple(group), tuple(incidents))
 
 
@@ -235,6 +209,7 @@ def _row(member: Member) -> RunRow:
         speed_metric=speed,
         gpu=value("runwatch_run_gpu_utilization_ratio"),
         folder=member.info.get("folder", ""),
+        job=member.info.get("job_id", ""),
     )
 
 
@@ -242,79 +217,28 @@ def _whole(value: float | None) -> int | None:
     return None if value is None or not math.isfinite(value) else int(value)
 
 
-def _slow_nodes(group: Sequence[Member], name: str) -> list[IncidentRow]:
-    """Return a warning for each node that is slower than the others of its job, or behind them."""
-    usual, out = "runwatch_ranks_step_seconds/median", list[IncidentRow]()
-    times = {m.key[0]: m.values[usual] for m in group if usual in m.values}
-    middle = median(times.values()) if times else 0.0
-    for host, seconds in times.items():
-        if seconds > SLOW * middle:
-            out.append(
-                _warning(
-                    "slow",
-                    name,
-                    host,
-                    f"{host} takes {seconds / middle:.1f} times as long per step as its peers",
-                )
-            )
-    first = max((m.values.get("runwatch_ranks_step/max", -1.0) for m in group), default=-1.0)
-    for member in group:
-        last = member.values.get("runwatch_ranks_step/min")
-        if last is not None and last < first - BEHIND:
-            host = member.key[0]
-            out.append(
-                _warning(
-                    "behind", name, host, f"a rank on {host} is {first - last:.0f} steps behind the first one"
-                )
-            )
-    return out
-
-
-def _warning(kind: str, run: str, where: str, title: str) -> IncidentRow:
-    return IncidentRow(f"{where}:{kind}", run, "straggler", "warning", "firing", title)
-
-
 def ranks(run: FleetRun, series: Iterable[Series]) -> tuple[tuple[RankRow, ...], tuple[IncidentRow, ...]]:
     """Return the ranks of a run, and what is wrong with one: the slowest, and one that is silent."""
-    clocks = {member.key: member.clock for member in run.members}
-    places = {member.key: number for number, member in enumerate(run.members, 1)}
-    found: dict[tuple[Key, str], dict[str, float]] = defaultdict(dict)
+    found: dict[Key, dict[str, dict[str, float]]] = {member.key: {} for member in run.members}
     for each in series:
         key = each.metric.get("host", ""), each.metric.get("run", "")
-        if key in places:
-            found[key, each.metric.get("rank", "")][each.name] = each.number
-    several = len(places) > 1
-    rows: list[RankRow] = []
-    hosts: dict[int, str] = {}
-    for (key, word), values in found.items():
-        rank = int(word) if word.isdecimal() else None
-        if rank is None or rank >= NODE:
-            continue
-        number = rank + NODE * places[key] if several else rank
-        seen, clock = values.get(RANKS[2]), clocks[key]
-        age = None if seen is None or clock is None else max(0.0, clock - seen)
-        rows.append(RankRow(number, _whole(values.get(RANKS[0])), age=age, step_time=values.get(RANKS[1])))
-        hosts[number] = f"rank {rank} on {key[0]}"
-    rows.sort(key=lambda row: row.rank)
-    return tuple(rows), tuple(_odd_ranks(run.row.name, rows, hosts))
+        if key in found:
+            found[key].setdefault(each.metric.get("rank", ""), {})[each.name] = each.number
+    nodes = [(member.key[0], _ranks(member, found[member.key])) for member in run.members]
+    host, rows = nodes[0]
+    known = jobs.numbered(nodes) if len(nodes) > 1 else tuple(rows)
+    odd = jobs.odd_ranks(known, host, (part.row.host for part in jobs.silent_nodes(run.parts())))
+    return known, tuple(replace(each, run=run.row.name) for each in odd)
 
 
-def _odd_ranks(name: str, rows: Sequence[RankRow], hosts: Mapping[int, str]) -> Iterable[IncidentRow]:
-    timed = [row for row in rows if row.step_time is not None]
-    if len(timed) > 2:
-        slowest = max(timed, key=lambda row: row.step_time or 0.0)
-        usual = median(row.step_time or 0.0 for row in timed)
-        if usual and (slowest.step_time or 0.0) > SLOW * usual:
-            times = (slowest.step_time or 0.0) / usual
-            title = f"{hosts[slowest.rank]} takes {times:.1f} times as long per step as its peers"
-            yield _warning("slow", name, hosts[slowest.rank], title)
-    aged = [row for row in rows if row.age is not None]
-    if len(aged) > 1:
-        silent = max(aged, key=lambda row: row.age or 0.0)
-        newest = min(row.age or 0.0 for row in aged)
-        if (silent.age or 0.0) > newest + 60:
-            title = f"{hosts[silent.rank]} has been silent for {silent.age:.0f} s"
-            yield _warning("silent", name, hosts[silent.rank], title)
+def _ranks(member: Member, found: Mapping[str, Mapping[str, float]]) -> list[RankRow]:
+    rows = []
+    for word, values in found.items():
+        if word.isdecimal() and int(word) < NODE:
+            age = None if (seen := values.get(RANKS[2])) is None else member.since(seen)
+            step_time = values.get(RANKS[1])
+            rows.append(RankRow(int(word), _whole(values.get(RANKS[0])), age=age, step_time=step_time))
+    return sorted(rows, key=lambda row: row.rank)
 
 
 def latest(run: FleetRun) -> tuple[Latest, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from runwatch.alerts.rules.catalogue import CATALOGUE
+from runwatch.core.jobs import BEHIND, SLOW
 
 BY_RUN = "on (instance, host, run) group_left (job_id)"
 _OF_JOB = f'* {BY_RUN} runwatch_run_info{{job_id!=""}}'
@@ -22,10 +23,6 @@ _TITLE = (
     "{{ with printf \"runwatch_incident_title_info{incident='%s'}\" .Labels.incident | query }}"
     "{{ (. | first).Labels.title }}{{ end }}"
 )
-SLOW = 1.3
-"""How many times as long as usual the steps of a slow node take."""
-BEHIND = 20
-"""Steps by which a node is behind."""
 SILENT = 600
 """Seconds for which a silent node has written nothing while others did."""
 

@@ -19,6 +19,7 @@ from runwatch.core.snapshot import GpuRow, IncidentRow, RankRow, RunRow, Saving
 from runwatch.render import ranks
 
 PREFIX = "runwatch_"
+_UNITS = {"seconds": "s", "bytes": "By", "ratio": "1", "watts": "W", "celsius": "Cel"}
 Sample = tuple[Sequence[str], float | None]
 S = TypeVar("S")
 
@@ -47,6 +48,11 @@ class Metric:
     def sample(self) -> str:
         """The name that its samples have."""
         return self.name + {Kind.COUNTER: "_total", Kind.INFO: "_info"}.get(self.kind, "")
+
+    @property
+    def unit(self) -> str:
+        """Its unit in the words of UCUM, which its name ends with; "" if it has none."""
+        return _UNITS.get(self.name.rpartition("_")[2], "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def _few(drawing: _Drawing) -> tuple[list[Row], int] | None:
     each = min(_WIDEST, drawing.width // len(drawing.ranks)) - 1
     if drawing.lines < 2 or each < _NARROWEST:
         return None
-    names = [ranks.label(row.rank) for row in drawing.ranks]
+    names = [ranks.name(row) for row in drawing.ranks]
     if each < max(map(len, names)):
         return None
     bars: Row = []
@@ -123,7 +123,8 @@ def _few(drawing: _Drawing) -> tuple[list[Row], int] | None:
 
 def _strip(drawing: _Drawing) -> tuple[list[Row], int]:
     """Return numbered lines with one cell per rank or per group of neighbors, and how many are a group."""
-    numbered = len(ranks.label(drawing.ranks[-1].rank))
+    several = any(row.host for row in drawing.ranks)
+    numbered = 1 + max(map(len, map(_number, drawing.ranks if several else drawing.ranks[-1:])))
     if numbered > drawing.width // 3:
         numbered = 0
     room = max(1, drawing.width - numbered)
@@ -132,10 +133,15 @@ def _strip(drawing: _Drawing) -> tuple[list[Row], int]:
     across = _across(len(shown), room, drawing.lines)
     rows: list[Row] = []
     for start in range(0, len(shown), across):
-        first = ranks.label(drawing.ranks[start * group].rank)[1:]
+        first = _number(drawing.ranks[start * group])
         number = first.rjust(numbered - 1) + " " if numbered else ""
         rows.append([(number, "dim"), *drawing.cells(shown[start : start + across])])
     return rows, group
+
+
+def _number(row: RankRow) -> str:
+    """Return the name of a rank without its `r`; with that of its node, where there are several."""
+    return ranks.name(row) if row.host else ranks.label(row.rank)[1:]
 
 
 def _grouped(drawing: _Drawing, at: Sequence[tuple[int, str]]) -> tuple[list[Row], int] | None:

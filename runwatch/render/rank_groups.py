@@ -46,7 +46,7 @@ def coordinate(rank: int, axis: str, count: int, parallel: Mapping[str, int]) ->
 def places(ordered: Sequence[RankRow], by: str, parallel: Mapping[str, int]) -> list[tuple[int, str]]:
     """Return number and name of the group that each rank belongs to."""
     if by == "node":
-        return [(node_of(row.rank), _node_name(row.rank)) for row in ordered]
+        return [(node_of(row.rank), row.host or _node_name(row.rank)) for row in ordered]
     count = max((row.rank + 1 for row in ordered), default=0)
     at = [coordinate(row.rank, by, count, parallel) for row in ordered]
     return [(number, f"{by}{number}") for number in at]

@@ -54,13 +54,13 @@ def table(
     columns = _fitting(
         [c for c in _columns(rows, top, peers or rows) if any(c.write(row) for row in rows)], width
     )
-    names = max([5, *(len(_name(row.rank)) for row in rows)])
+    names = max([5, *(len(_name(row)) for row in rows)])
     out: list[Row] = [
         [(" " + "rank".rjust(names) + "".join(f" {c.head:>{c.width}}" for c in columns), "dim")]
     ]
     for row in rows:
         pointer = (glyphs.pointer if row.rank == chosen else " ", "key")
-        line: Row = [pointer, (_name(row.rank).rjust(names), "title" if row.rank == chosen else "")]
+        line: Row = [pointer, (_name(row).rjust(names), "title" if row.rank == chosen else "")]
         for column in columns:
             text = cells.pad(column.write(row) or "-", column.width, glyphs.ellipsis, True)
             line.append((f" {text}", column.role(row)))
@@ -72,9 +72,9 @@ def table(
     return [cells.fit(line, width, glyphs.ascii) for line in out]
 
 
-def _name(rank: int) -> str:
+def _name(row: RankRow) -> str:
     """Return a rank's number, or its whole name where the node belongs to it."""
-    return ranks.label(rank) if rank >= NODE else str(rank)
+    return ranks.name(row) if row.rank >= NODE else str(row.rank)
 
 
 def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> list[_Column]:

@@ -174,20 +174,20 @@ def sortable(ranks: Sequence[RankRow]) -> list[str]:
 
 def describe(row: RankRow, measure: str = "progress") -> str:
     """Return one rank in words: `r37 31/50` or `r37 silent 4m`."""
-    name = label(row.rank)
+    named = name(row)
     if measure == "age":
-        return f"{name} " + ("no data" if row.age is None else f"silent {numbers.brief(row.age)}")
+        return f"{named} " + ("no data" if row.age is None else f"silent {numbers.brief(row.age)}")
     if measure == "step time":
-        return f"{name} " + ("no data" if row.step_time is None else numbers.value(STEP_TIME, row.step_time))
+        return f"{named} " + ("no data" if row.step_time is None else numbers.value(STEP_TIME, row.step_time))
     if measure == "loss":
-        return f"{name} " + (f"loss {text}" if (text := loss(row)) else "no data")
+        return f"{named} " + (f"loss {text}" if (text := loss(row)) else "no data")
     if measure == "gpu":
         busy = _FIELDS["gpu"](row)
-        return f"{name} " + ("no data" if busy is None else f"GPU {numbers.percent(busy, 0)}")
+        return f"{named} " + ("no data" if busy is None else f"GPU {numbers.percent(busy, 0)}")
     if row.done is None:
-        return f"{name} no steps"
+        return f"{named} no steps"
     total = "" if row.total is None else f"/{numbers.step(row.total)}"
-    return f"{name} {numbers.step(row.done)}{total}"
+    return f"{named} {numbers.step(row.done)}{total}"
 
 
 def loss(row: RankRow) -> str:
@@ -199,6 +199,11 @@ def label(rank: int) -> str:
     """Return a rank's name: `r7`, or `n1.r7` where a log has its node."""
     node, place = divmod(rank, NODE)
     return f"n{node}.r{place}" if node else f"r{place}"
+
+
+def name(row: RankRow) -> str:
+    """Return the name of one of these ranks: with its node, where ranks of several nodes are shown."""
+    return f"{row.host}.r{row.rank % NODE}" if row.host else label(row.rank)
 
 
 @_once

@@ -46,17 +46,17 @@ def request(row: IncidentRow, span: str, now: float) -> protocol.Silence:
 
     The run is named as its own daemon calls it, not as the list of several hosts does.
     """
-    return _request((f"run={row.run}", f"rule={row.rule}"), span, now)
+    return _request((f"run={row.run}", f"rule={row.rule}"), span, now, row.id)
 
 
 def of_run(run: RunRow, span: str, now: float) -> protocol.Silence:
     """Return what asks the engine to send nothing about a run."""
     name = run.name.removeprefix(f"{run.host}:") if run.host else run.name
-    return _request((f"run={name}",), span, now, host=run.host)
+    return _request((f"run={name}",), span, now, run.id)
 
 
-def _request(matchers: tuple[str, ...], span: str, now: float, host: str = "") -> protocol.Silence:
-    return protocol.Silence(matchers, now + SPANS[span], "from the screen", host=host, id=next(_ids))
+def _request(matchers: tuple[str, ...], span: str, now: float, about: str) -> protocol.Silence:
+    return protocol.Silence(matchers, now + SPANS[span], "from the screen", id=next(_ids), about=about)
 
 
 def number() -> int:
@@ -64,9 +64,9 @@ def number() -> int:
     return next(_ids)
 
 
-def end(found: Silenced, host: str = "") -> list[protocol.Unsilence]:
-    """Return what asks the engine to end all that silences something."""
-    return [protocol.Unsilence(each, number(), host) for each in found.ids]
+def end(found: Silenced, about: str) -> list[protocol.Unsilence]:
+    """Return what asks the engine to end all that silences a run or an incident, by its id."""
+    return [protocol.Unsilence(each, number(), about) for each in found.ids]
 
 
 def about(matchers: Sequence[str]) -> str:

@@ -132,8 +132,8 @@ class Silence(msgspec.Struct, frozen=True, tag="silence"):
     comment: str = ""
     author: str = ""
     id: int = 0
-    host: str = ""
-    """Where several hosts are shown together, the one whose runs these are; "" is that of the run shown."""
+    about: str = ""
+    """Id of the run or incident whose daemon is to do it; "" is that of the run shown."""
 
 
 class Unsilence(msgspec.Struct, frozen=True, tag="unsilence"):
@@ -142,8 +142,8 @@ class Unsilence(msgspec.Struct, frozen=True, tag="unsilence"):
     silence: str
     """Its id, or enough first characters to identify it."""
     id: int = 0
-    host: str = ""
-    """Where several hosts are shown together, the one whose silence it is; "" is that of the run shown."""
+    about: str = ""
+    """Id of the run or incident whose daemon is to do it; "" is that of the run shown."""
 
 
 class Silences(msgspec.Struct, frozen=True, tag="silences"):

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import shutil
 import socket
 import ssl
 import subprocess
+from types import SimpleNamespace
 
 import pytest
+
+from runwatch.config.sections import Config, MetricsConfig
+from runwatch.prometheus.table import Kind, Metric
+from runwatch.watcher.exporter import exporter
+from runwatch.watcher.service.clock import Clock
+from runwatch.watcher.service.turns import Turns
 
 from ..cli.live import Log
 from ..daemon.live import Daemon, Peer, Place, until
@@ -168,3 +176,24 @@ def test_an_address_without_a_port_is_refused(listen, tmp_path, log):
     assert "not an address and a port" in done.stderr
     assert "runwatch.toml:2" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+async def test_what_fails_while_it_is_collected_is_one_line_and_500(door, monkeypatch, caplog):
+    def fails(_):
+        raise ZeroDivisionError("a bug\nof ours")
+
+    broken = Metric("broken", Kind.GAUGE, "it fails", fails)
+    monkeypatch.setattr("runwatch.watcher.exporter.collect.DAEMON", (broken,))
+    monkeypatch.setattr("runwatch.watcher.exporter.collect.own", lambda *_: None)
+    said = []
+    server = SimpleNamespace(
+        config=Config(metrics=MetricsConfig(listen=f"127.0.0.1:{door.port}")),
+        shown={}, clients=SimpleNamespace(turns=Turns()), clock=Clock(), notice=said.append,
+    )  # fmt: skip
+    serving = exporter.Exporter(server)
+    serving.follow()
+    answer = await asyncio.to_thread(door.get)
+    serving.close()
+    assert (answer.status, answer.body) == (500, b"the metrics could not be collected: see runwatch status\n")
+    assert said == ["metrics could not be collected: ZeroDivisionError: a bug\nof ours"]
+    assert not caplog.records

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_cla
 
 from runwatch.core.snapshot import GpuRow, IncidentRow, Progress, RankRow, RunRow
 from runwatch.prometheus import docs
-from runwatch.prometheus.exposition import Families, Form, labels, negotiated
+from runwatch.prometheus.exposition import Families, Form, negotiated
 from runwatch.prometheus.table import DAEMON, GPU, PARTS, RUN, ExportedRun, Kind, Own
 from runwatch.watcher.exporter.collect import extreme
 
@@ -34,9 +34,9 @@ def parsed(families: Families, form: Form):
 @pytest.mark.parametrize("form", Form)
 def test_a_strict_parser_reads_every_metric(form):
     families = Families()
-    families.add(RUN, run(), labels(("host", "run"), ("h", "r")))
-    families.add(GPU, GpuRow("0", busy=0.5, memory_used=1e9), labels(("host",), ("h",)))
-    families.add(DAEMON, Own(version="1", lines=12), labels(("host",), ("h",)))
+    families.add(RUN, run(), ("host", "run"), ("h", "r"))
+    families.add(GPU, GpuRow("0", busy=0.5, memory_used=1e9), ("host",), ("h",))
+    families.add(DAEMON, Own(version="1", lines=12), ("host",), ("h",))
     found = parsed(families, form)
     (step,) = found["runwatch_run_step"].samples
     assert (step.labels, step.value) == ({"host": "h", "run": "r"}, 7)
@@ -58,7 +58,7 @@ def test_a_strict_parser_reads_every_metric(form):
 def test_hostile_labels_stay_labels(form):
     families = Families()
     incident = IncidentRow("i", "r", "crash", "critical", "firing", HOSTILE)
-    families.add(RUN, run(incidents=[incident]), labels(("host", "run"), ("h", HOSTILE)))
+    families.add(RUN, run(incidents=[incident]), ("host", "run"), ("h", HOSTILE))
     found = parsed(families, form)
     assert found["runwatch_run_step"].samples[0].labels["run"] == HOSTILE
     (title,) = [
@@ -71,7 +71,7 @@ def test_hostile_labels_stay_labels(form):
 def test_a_loss_that_is_no_number_is_exported_as_it_is(text):
     families = Families()
     row = RunRow(id="1", name="r", phase="training", progress=Progress(), loss_text=text)
-    families.add(RUN, ExportedRun(row, 0.0), "")
+    families.add(RUN, ExportedRun(row, 0.0), (), ())
     value = parsed(families, Form.OPEN)["runwatch_train_loss"].samples[0].value
     assert math.isnan(value) if text == "nan" else value == float(text)
 

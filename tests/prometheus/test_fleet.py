@@ -204,6 +204,22 @@ def test_an_answer_without_end_is_cut_off(monkeypatch):
         server.close()
 
 
+@pytest.mark.parametrize("status", [401, 422, 200])
+def test_a_password_in_the_address_is_sent_and_never_printed(status, tmp_path):
+    said = json.dumps({"status": "error", "error": "no: me:s3cr%26et me:s3cr&et bWU6czNjciZldA== of Basic"})
+    server = Server(status, said.encode() if status != 200 else b"<html>")
+    url = server.url.replace("http://", "http://me:s3cr%26et@")
+    try:
+        done = Place(tmp_path).run("fleet", "--prometheus", url, "--once")
+    finally:
+        server.close()
+    assert server.asked[0][1]["Authorization"] == "Basic bWU6czNjciZldA=="
+    assert "@" not in server.asked[0][1]["Host"]
+    assert done.returncode == 3
+    assert done.stderr.startswith(f"runwatch: {server.url.removeprefix('http://')} ")
+    assert not [secret for secret in ("s3cr", "bWU6") if secret in done.stdout + done.stderr]
+
+
 def test_an_empty_server_is_said_to_be_empty(tmp_path):
     server = Server(
         200, json.dumps({"status": "success", "data": {"resultType": "vector", "result": []}}).encode()
@@ -218,7 +234,8 @@ def test_an_empty_server_is_said_to_be_empty(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "url", ["prometheus:9090", "http://", "ftp://x", "http://a b", "http://user:pa ss@x"]
+    "url",
+    ["prometheus:9090", "http://", "ftp://x", "http://a b", "http://user:pa ss@x", "http://me:s3cret@x:pw"],
 )
 def test_a_bad_address_is_refused_without_repeating_it(url, tmp_path):
     done = Place(tmp_path).run("fleet", "--prometheus", url, "--once")
@@ -230,7 +247,7 @@ def test_a_bad_address_is_refused_without_repeating_it(url, tmp_path):
 def test_a_server_that_is_down_is_one_line(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    done = Place(tmp_path).run("fleet", "--prometheus", f"http://127.0.0.1:{port}", "--once")
+    done = Place(tmp_path).run("fleet", "--prometheus", f"http://me:s3cret@127.0.0.1:{port}", "--once")
     said = (
         f"runwatch: cannot reach 127.0.0.1:{port}: Connection refused: check that it runs, and --prometheus\n"
     )

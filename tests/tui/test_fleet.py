@@ -322,7 +322,7 @@ async def test_a_silenced_run_is_marked_and_the_same_key_sends_its_alerts_again(
         assert "s Unsilence" in s.drawn("#keys")
         await s.press("s")
         (ended,) = [r for r in s.engine.requests if isinstance(r, protocol.Unsilence)]
-        assert (ended.silence, ended.host) == ("5117", "")
+        assert (ended.silence, ended.about) == ("5117", "run3.log")
         await s.press("down")
         assert "s Silence" in s.drawn("#keys")
 

@@ -78,6 +78,12 @@ def test_a_well_machine():
             "its app needs the scopes chat:write, files:write",
         ),
         (
+            "metrics",
+            {"unpushed": "x: Connection refused"},
+            "bad",
+            "metrics cannot be pushed: x: Connection refused",
+        ),
+        (
             "channel",
             {"channels": (checks.Channel("a", "ntfy", "the secret is empty"),)},
             "bad",

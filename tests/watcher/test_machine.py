@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from runwatch.core.batch import Batch
+from runwatch.core.machine import Machine
 from runwatch.core.sample import Blind, Gpu, GpuProcesses, Gpus, Job, MachineEvent, Process, Processes, Sample
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.stream import StreamParser
@@ -427,3 +428,16 @@ def test_processes_are_looked_for_under_other_runs_where_nobody_was_found():
     assert not goes_on(group, NOW + 60)
     engine.fold("run", LogParser().feed(endless()), live=True, arrival=NOW + 60, written=NOW + 60)
     assert goes_on(group, NOW + 120)
+
+
+def test_a_run_keeps_the_name_of_its_job_when_its_processes_end_and_after_a_restart():
+    machine = Machine()
+    rank = Process(1, NOW, "rank", "python train.py", "running", 0, rank=0, job="exp7")
+    machine.fold(Processes(NOW, (rank,)))
+    machine.fold(Processes(NOW + 1, ()))
+    assert (machine.launch, machine.history().launch) == ("exp7", "exp7")
+    machine.fold(Processes(NOW + 2, (msgspec.structs.replace(rank, pid=2, job=""),)))
+    assert machine.launch == "", "another launch has none"
+    machine.fold(Job(NOW, "4711"))
+    machine.fold(Processes(NOW + 3, (rank,)))
+    assert machine.launch == "4711"

@@ -144,7 +144,7 @@ class Alerts(PointedScreen, ListScreen):
         """Ask for how long alerts like the selected one are not sent; end the silence of one that has one."""
         row = self.scene.selected()
         if row is not None and (held := self.scene.silenced(row.id)) is not None:
-            for request in silencing.end(held):
+            for request in silencing.end(held, row.id):
                 self.runwatch.link.send(request)
             return
 

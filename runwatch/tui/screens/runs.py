@@ -155,7 +155,7 @@ class Runs(FilterScreen, ListScreen):
         """Ask for how long nothing is sent about the marked runs; if all are silenced, send it again."""
         rows, held = self.table.chosen(), self._held()
         for row in rows if held else ():
-            for request in silencing.end(held[row.id], row.host):
+            for request in silencing.end(held[row.id], row.id):
                 self.runwatch.link.send(request)
 
         def chosen(span: tuple[str, ...] | None) -> None:

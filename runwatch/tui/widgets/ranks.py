@@ -131,7 +131,7 @@ class RankDetail(Panel):
         line = next((text for _, text in reversed(run.log) if rank_of(text) == row.rank), "")
         words = rank_table.words(row, run.ranks, width, process, line, self.scene.glyphs)
         return Content(
-            [("rank", "title"), (f" {row.rank if row.rank < NODE else ranks.label(row.rank)}", "value")],
+            [("rank", "title"), (f" {row.rank if row.rank < NODE else ranks.name(row)}", "value")],
             words,
             [("esc closes", "dim")],
         )

@@ -107,6 +107,8 @@ class Facts(msgspec.Struct, frozen=True):
     config_remarks: tuple[str, ...] = ()
     """What people should know about the configuration's file, such as why one is not read."""
     channels: tuple[Channel, ...] = ()
+    unpushed: str = ""
+    """Why metrics cannot be pushed to the collector; "" if they can, or there is none."""
     given_up: int = 0
     """Messages that could not be delivered."""
     state_error: str = ""
@@ -325,6 +327,9 @@ def _alerts(facts: Facts) -> Iterator[Check]:
         else:
             scopes = f"; its app needs the scopes {', '.join(channel.scopes)}" if channel.scopes else ""
             yield Check("channel", "ok", f"{who} can be used (nothing was sent{scopes})")
+    if facts.unpushed:
+        says = f"metrics cannot be pushed: {text.plain(facts.unpushed)}"
+        yield Check("metrics", "bad", says, "check [metrics] otlp")
     if facts.state_error:
         says = f"the state directory cannot be read: {text.path(facts.state_error)}"
         yield Check("alerts", "bad", says, "set RUNWATCH_STATE to another")

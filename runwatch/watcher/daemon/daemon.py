@@ -116,7 +116,8 @@ class _Daemon:
     def _export(self) -> None:
         """Serve metrics as the configuration says now."""
         if self._exporter is None:
-            if not self._server.config.metrics.listen:
+            wanted = self._server.config.metrics
+            if not (wanted.listen or wanted.otlp):
                 return
             from runwatch.watcher.exporter.exporter import Exporter  # here: it loads OpenSSL, few need it
 

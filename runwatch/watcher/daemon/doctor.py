@@ -31,6 +31,7 @@ from runwatch.watcher.sources.mounts import mount_of
 
 if TYPE_CHECKING:
     from runwatch.config.loader import Config
+    from runwatch.config.sections import MetricsConfig
 
 DEADLINE = 15.0
 """Seconds a driver or file system has to answer."""
@@ -70,6 +71,7 @@ def look(paths: Sequence[str], environ: Mapping[str, str] = os.environ) -> check
         config_error=config_error,
         config_remarks=tuple(remarks),
         channels=_channels(config, environ),
+        unpushed=_unpushed(config.metrics, environ) if config is not None else "",
         given_up=given_up,
         state_error=state_error,
         paths=tuple(map(_path, paths)),
@@ -194,6 +196,11 @@ def _config(environ: Mapping[str, str], tell: Callable[[str], object]) -> tuple[
         return load(None, environ, report=tell), ""
     except ConfigError as error:
         return None, str(error)
+
+
+def _unpushed(metrics: MetricsConfig, environ: Mapping[str, str]) -> str:
+    """Return why the collector cannot get metrics; "" if nothing is known against it, or there is none."""
+    return metrics.lacks() or (knock(metrics.otlp, environ) if metrics.otlp else "")
 
 
 def _channels(config: Config | None, environ: Mapping[str, str]) -> tuple[checks.Channel, ...]:

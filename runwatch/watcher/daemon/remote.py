@@ -56,6 +56,8 @@ class Host:
         self.snapshot: Snapshot | None = None
         self.received = time.monotonic()
         """When it said something last, by the monotonic clock."""
+        self.engine = ("", 0)
+        """Machine and process of its daemon."""
         self._ssh, self._remote = ssh, remote
         self._receive, self._changed = receive, changed
         self._view: protocol.View | None = None
@@ -98,6 +100,10 @@ class Host:
     def label(self) -> str:
         """Return the prefix of the names of its runs."""
         return socket.gethostname() if self.name == HERE else self.name
+
+    def late(self, now: float) -> float:
+        """Return how long ago its picture was true, at a monotonic time."""
+        return 0.0 if self.live else now - self.received
 
     def show(self, view: protocol.View) -> None:
         """Say what is shown of it, if that changed."""
@@ -183,7 +189,7 @@ class Host:
                 raise EngineError(
                     f"it speaks protocol {reply.version}, this screen {protocol.VERSION}", "", "attach again"
                 )
-            self.live, self._writer = True, writer
+            self.live, self._writer, self.engine = True, writer, (reply.host, reply.pid)
             # A view keeps the daemon talking, so that silence is a sign.
             self.send(protocol.Subscribe(self._view or protocol.View(run="\x1f", interval=2.0)))
             if self._follow is not None:

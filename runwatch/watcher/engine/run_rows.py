@@ -55,6 +55,8 @@ def run_row(
         gpu=_busy(group.machine, now),
         folder=group.folder,
         trend=trend,
+        # What was launched before is over: another part of it may still be shown.
+        job=group.machine.launch if watched is None or watched is next(reversed(group.runs), watched) else "",
     )
 
 

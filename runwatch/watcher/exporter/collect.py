@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+import socket
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from runwatch import __version__
 from runwatch.core import metrics as names
@@ -13,12 +15,13 @@ from runwatch.core.ending import ENDED
 from runwatch.core.run import Run
 from runwatch.core.run_order import urgency
 from runwatch.core.snapshot import GpuRow, RankRow, RunRow
-from runwatch.prometheus.table import ExportedRun, Own
+from runwatch.prometheus.table import DAEMON, GPU, RUN, ExportedRun, Metric, Own
 from runwatch.watcher.engine import checkpoint_view, machine_view, stage_view, views
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.run_rows import run_row
 from runwatch.watcher.engine.views import Shown
 from runwatch.watcher.engine.watched import WatchedRun
+from runwatch.watcher.service.turns import Share
 
 if TYPE_CHECKING:
     from runwatch.config.sections import MetricsConfig
@@ -31,6 +34,9 @@ _VALUES = (
 )  # fmt: skip
 _OVER = ENDED | {"unknown"}
 _OPEN = frozenset({"firing", "acknowledged"})
+_PIECE = 0.002
+"""Seconds that a turn takes, about."""
+Names = tuple[str, ...]
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -75,7 +81,7 @@ def exported(shown: Shown, watched: WatchedRun, config: MetricsConfig, now: floa
         checkpoint_view.saving(run, row.phase, now),
         {name: run.latest(name) for name in _VALUES if name in run.series},
         run.format or "",
-        _job(group) or config.job,
+        group.machine.launch or config.job,
         _world_size(group, run),
     )
 
@@ -91,13 +97,6 @@ def extreme(ranks: Sequence[RankRow]) -> list[RankRow]:
         *(max(silent, key=lambda row: row.age or 0.0) for _ in silent[:1]),
     ]
     return sorted({row.rank: row for row in found}.values(), key=lambda row: row.rank)
-
-
-def _job(group: Group) -> str:
-    """Return what the scheduler or the launcher calls the run on all its nodes; "" if they do not say."""
-    if group.machine.job is not None:
-        return group.machine.job.id
-    return next((process.job for process in group.machine.processes if process.job), "")
 
 
 def _world_size(group: Group, run: Run) -> int | None:
@@ -116,6 +115,41 @@ def gpus(shown: Sequence[Shown], now: float) -> Iterator[GpuRow]:
                 if known is None or (known.busy is None and known.state == row.state):
                     rows[row.index] = row
     yield from rows.values()
+
+
+class Sink(Protocol):
+    """Takes what is exported."""
+
+    def add(self, metrics: Iterable[Metric], subject: object, names: Names, values: Names) -> object:
+        """Take the samples of a subject, which all have labels of these names and values."""
+        ...
+
+
+async def gather(server: Server, share: Share, sink: Sink, took: float) -> None:
+    """Give a sink all samples, a few runs in each turn; `took` is how long the answer before took."""
+    config, turns = server.config.metrics, server.clients.turns
+    host = config.host or socket.gethostname()
+    runs, left_out = await turns.do(
+        share, lambda: chosen(tuple(server.shown.values()), config, server.clock.time())
+    )
+    waiting, named = list(reversed(runs)), set[str]()
+
+    def piece() -> None:
+        until = time.perf_counter() + _PIECE
+        while waiting and time.perf_counter() < until:
+            shown, watched = waiting.pop()
+            if watched not in shown.group.runs:  # it is watched no longer, or another run began
+                continue
+            run = exported(shown, watched, config, server.clock.time())
+            name = run.row.name if run.row.name not in named else run.row.id
+            named.add(name)  # no two runs may have the same series
+            sink.add(RUN, run, ("host", "run"), (host, name))
+
+    while waiting:
+        await turns.do(share, piece)
+    for row in gpus(tuple(server.shown.values()), server.clock.time()):
+        sink.add(GPU, row, ("host",), (host,))
+    sink.add(DAEMON, own(server, len(runs), left_out, took), ("host",), (host,))
 
 
 def own(server: Server, runs: int, left_out: int, took: float) -> Own:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import ssl
 import time
 from typing import TYPE_CHECKING
@@ -12,9 +11,8 @@ from typing import TYPE_CHECKING
 from runwatch.core import text
 from runwatch.core.errors import ConfigError
 from runwatch.core.notice import Notice
-from runwatch.prometheus.exposition import Families, Form, labels, negotiated
-from runwatch.prometheus.table import DAEMON, GPU, RUN
-from runwatch.watcher.exporter.collect import chosen, exported, gpus, own
+from runwatch.prometheus.exposition import Families, Form, negotiated
+from runwatch.watcher.exporter.collect import gather
 from runwatch.watcher.exporter.http import (
     Answer,
     HttpServer,
@@ -23,6 +21,7 @@ from runwatch.watcher.exporter.http import (
     compressed,
     wants_gzip,
 )
+from runwatch.watcher.exporter.push import Push
 from runwatch.watcher.service.turns import Share
 
 if TYPE_CHECKING:
@@ -35,8 +34,6 @@ AGAIN = 10.0
 """Seconds until an address that could not be had is tried again."""
 READY_LAG = 30.0
 """Seconds by which the daemon's clock may be late before it is not ready."""
-_PIECE = 0.002
-"""Seconds that a turn takes, about."""
 
 
 class Exporter:
@@ -46,14 +43,15 @@ class Exporter:
         self._server = server
         self._share = Share()
         self._config: MetricsConfig | None = None
-        self._token, self._host = "", ""
+        self._token = ""
         self._http: HttpServer | None = None
         self._tried = -AGAIN
         self._failed = False
-        self._building: dict[Form, asyncio.Task[bytes]] = {}
+        self._building: dict[Form, asyncio.Task[bytes | None]] = {}
         self._built: dict[Form, tuple[float, bytes]] = {}
         self._packed: tuple[bytes, bytes] = (b"", b"")
         self._took = 0.0
+        self._push = Push(server)
 
     @property
     def address(self) -> str:
@@ -63,11 +61,12 @@ class Exporter:
     def follow(self) -> None:
         """Listen as the configuration says now; called at the start and from time to time."""
         config, now = self._server.config.metrics, time.monotonic()
+        self._push.follow(config)
         if config == self._config and (
             self._http is not None or not config.listen or now - self._tried < AGAIN
         ):
             return
-        self.close()
+        self._hang_up()
         self._config, self._tried = config, now
         if not config.listen:
             return
@@ -83,13 +82,17 @@ class Exporter:
                 Notice(f"metrics are not served: {config.listen}: {text.plain(why)}", "metrics")
             )
             return
-        self._http, self._host = http, config.host or socket.gethostname()
+        self._http = http
         if self._failed:
             self._failed = False
             self._server.notice(Notice(f"metrics are served on {config.listen}", "metrics"))
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Listen and push no longer."""
+        self._push.close()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         if self._http is not None:
             self._http.close()
         self._http = None
@@ -106,8 +109,13 @@ class Exporter:
             return Answer(404, b"see /metrics, /healthz and /readyz\n")
         if not admitted(request, self._token):
             return Answer(401, b"a token is needed\n", headers=("WWW-Authenticate: Bearer",))
+        return await self._metrics(request)
+
+    async def _metrics(self, request: Request) -> Answer:
         form = negotiated(request.headers.get("accept", ""))
         body = await self._text(form)
+        if body is None:
+            return Answer(500, b"the metrics could not be collected: see runwatch status\n")
         extra: tuple[str, ...] = ("Vary: Accept, Accept-Encoding",)
         if wants_gzip(request):
             body, extra = await self._pack(body), (*extra, "Content-Encoding: gzip")
@@ -118,41 +126,28 @@ class Exporter:
             self._packed = body, await asyncio.to_thread(compressed, body)
         return self._packed[1]
 
-    async def _text(self, form: Form) -> bytes:
-        """Return the metrics: scrapers that come together get one answer."""
+    async def _text(self, form: Form) -> bytes | None:
+        """Return the metrics, or None; scrapers that come together get one answer."""
         if form in self._built and time.monotonic() - self._built[form][0] < SAME:
             return self._built[form][1]
         task = self._building.get(form)
         if task is None or task.done():
-            task = self._building[form] = asyncio.ensure_future(self._build(form))
+            task = self._building[form] = asyncio.ensure_future(self._attempt(form))
         return await asyncio.shield(task)
 
+    async def _attempt(self, form: Form) -> bytes | None:
+        """Return the metrics; None if they could not be collected, and a notice says why."""
+        try:
+            return await self._build(form)
+        except Exception as error:  # whatever it was, watching must continue
+            self._server.notice(
+                Notice(f"metrics could not be collected: {type(error).__name__}: {error}", "metrics")
+            )
+            return None
+
     async def _build(self, form: Form) -> bytes:
-        """Collect all samples, a few runs in each turn."""
-        server, config, begun = self._server, self._server.config.metrics, time.monotonic()
-        turns, families = server.clients.turns, Families()
-        common = labels(("host",), (self._host,))
-        runs, left_out = await turns.do(
-            self._share, lambda: chosen(tuple(server.shown.values()), config, server.clock.time())
-        )
-        waiting, named = list(reversed(runs)), set[str]()
-
-        def piece() -> None:
-            until = time.perf_counter() + _PIECE
-            while waiting and time.perf_counter() < until:
-                shown, watched = waiting.pop()
-                if watched not in shown.group.runs:  # it is watched no longer, or another run began
-                    continue
-                run = exported(shown, watched, config, server.clock.time())
-                name = run.row.name if run.row.name not in named else run.row.id
-                named.add(name)  # no two runs may have the same series
-                families.add(RUN, run, f"{common},{labels(('run',), (name,))}")
-
-        while waiting:
-            await turns.do(self._share, piece)
-        for row in gpus(tuple(server.shown.values()), server.clock.time()):
-            families.add(GPU, row, common)
-        families.add(DAEMON, own(server, len(runs), left_out, self._took), common)
+        begun, families = time.monotonic(), Families()
+        await gather(self._server, self._share, families, self._took)
         body = await asyncio.to_thread(families.text, form)
         self._took = time.monotonic() - begun
         self._built[form] = time.monotonic(), body

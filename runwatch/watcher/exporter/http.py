@@ -27,7 +27,8 @@ PATIENCE = 5.0
 PIECE = 1 << 18
 """Bytes of an answer that are written at once."""
 _WORDS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed",
-          431: "Request Header Fields Too Large", 503: "Service Unavailable"}  # fmt: skip
+          431: "Request Header Fields Too Large", 500: "Internal Server Error",
+          503: "Service Unavailable"}  # fmt: skip
 
 
 class Request(NamedTuple):

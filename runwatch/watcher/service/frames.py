@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from runwatch.alerts.routing.silences import Silence
 from runwatch.watcher import protocol
 from runwatch.watcher.engine.views import Shown, snapshot
@@ -32,10 +34,14 @@ class Frames:
         now: float,
         notices: Sequence[str],
         silences: Sequence[Silence] = (),
+        job: str = "",
     ) -> bytes:
-        """Return the frame of a view at a Unix time, encoded."""
+        """Return the frame of a view at a Unix time, encoded; `job` is that of runs that have none."""
         known = self._known
         if known is None or known[1] != view or not 0 <= now - known[0] < SAME:
-            frame = protocol.Frame(marked(snapshot(shown, view, now, notices), silences, self._host))
-            known = self._known = now, view, protocol.encode(frame)
+            picture = marked(snapshot(shown, view, now, notices), silences, self._host)
+            if job:
+                rows = tuple(row if row.job else replace(row, job=job) for row in picture.runs)
+                picture = replace(picture, runs=rows)
+            known = self._known = now, view, protocol.encode(protocol.Frame(picture))
         return known[2]

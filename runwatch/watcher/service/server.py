@@ -352,7 +352,8 @@ class Server:
     def picture(self, view: protocol.View, now: float) -> bytes:
         """Return the frame for a view, encoded."""
         silences = self.notifier.silences()
-        return self._frames.frame(tuple(self.shown.values()), view, now, self.notices, silences)
+        job = self.config.metrics.job
+        return self._frames.frame(tuple(self.shown.values()), view, now, self.notices, silences, job)
 
     def control(self, action: str, amount: float) -> str:
         """Refuse: what is watched cannot be played otherwise. Raises ValueError."""
