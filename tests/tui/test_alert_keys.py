@@ -148,7 +148,7 @@ async def test_a_hang_says_how_long_it_lasts_by_now(open_app):
         since=999_950.0, evidence={"silent_for": 7.0},
     )  # fmt: skip
     async with open_app((120, 40), incidents=(hang,)) as s:
-        assert "no progress for 57s while training" in s.drawn("#alerts")
+        assert "no progress for 57s while training" in s.drawn("#incident-bar")
 
 
 async def test_a_traceback_keeps_its_indentation_and_its_last_frame(open_app):

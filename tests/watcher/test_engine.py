@@ -118,7 +118,10 @@ def test_an_exception_behind_the_last_step_is_a_crash_where_nothing_says_that_it
         for i in range(1, 21)
     )
     run = only_run(fold(bars + b"\n" + TRACE.encode() + b"\n"))
-    assert run["steps"]["last"] == run["steps"]["total"]
+    assert (run["steps"]["last"], run["steps"]["total"]) == (
+        60,
+        None,
+    )  # how many epochs there are is not said
     assert (run["state"], [(i["rule"], i["severity"]) for i in run["incidents"]]) == (
         "crashed",
         [("crash", "warning")],
