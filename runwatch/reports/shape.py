@@ -40,7 +40,7 @@ class Shape:
     last: float
     """Median of the last values."""
     of: int
-    """How many those are, and those of all other medians; of a long series they are condensed."""
+    """How many those are; others are of as many or one more. Of a long series they are condensed."""
     best: float
     """Lowest median along the way."""
     best_step: float
@@ -89,8 +89,8 @@ def shape_of(curve: Curve) -> Shape | None:
     if len(values) < FEWEST:
         return None
     relative = bool(curve.summary.minimum > 0)
-    at, medians, of = _medians(steps, values, _BINS)
-    fine_at, fine, few = _medians(steps, values, _FINE)
+    at, medians, (*_, of) = _medians(steps, values, _BINS)
+    fine_at, fine, (few, *_) = _medians(steps, values, _FINE)
     first, last = float(fine[0]), float(medians[-1])
     best = int(np.argmin(medians))
     scatter = _scatter(curve, relative)
@@ -116,11 +116,11 @@ def shape_of(curve: Curve) -> Shape | None:
     return _named(shape, max(4 * noise, 0.01 * max(abs(first), abs(last))))
 
 
-def _medians(steps: Floats, values: Floats, most: int) -> tuple[Floats, Floats, int]:
-    """Return steps and medians of groups of values, at most so many, and the size of the first group."""
+def _medians(steps: Floats, values: Floats, most: int) -> tuple[Floats, Floats, list[int]]:
+    """Return steps, medians and sizes of groups of values, at most so many."""
     groups = np.array_split(np.arange(len(values)), min(most, len(values) // 3))
     at = np.array([steps[group[-1]] for group in groups])
-    return at, np.array([np.median(values[group]) for group in groups]), len(groups[0])
+    return at, np.array([np.median(values[group]) for group in groups]), [*map(len, groups)]
 
 
 def _named(shape: Shape, matters: float) -> Shape:

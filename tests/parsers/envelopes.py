@@ -58,7 +58,6 @@ LAUNCHERS = {
 LOGGERS = {
     "ray": Envelope("(RayTrainWorker pid=4242, ip=10.0.0.1) {line}"),
     "ray plain": Envelope("(train_fn pid=4242) {line}"),
-    "recbole": Envelope("Wed 02 Jan 2030 03:{m}:{s} INFO  {line}"),
     "clearml": Envelope("{t}678 worker-1:gpu0,1 INFO {line}"),
     "compose": Envelope("trainer-1  | {line}"),
     "pdsh": Envelope("worker-0: {line}"),

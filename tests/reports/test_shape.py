@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -142,3 +143,13 @@ def test_the_last_of_several_launches_is_not_the_best_by_its_smaller_step(tmp_pa
     assert found is not None
     assert analysis.stage.restarts == (1,)
     assert (found.best, found.best_step, found.last, found.after_best) == (2.4, 40, 2.8, 2)
+
+
+@pytest.mark.parametrize("count", [55, 131, 400])
+def test_the_median_of_the_last_values_is_of_as_many_as_are_said(tmp_path, count):
+    losses = [4.0 / (1 + step) + 0.01 * (step * 7 % 11) for step in range(count)]
+    text = "".join(f"step {step} loss {loss:.5f}\n" for step, loss in enumerate(losses))
+    shape = _analysis(tmp_path, text).shape
+    assert shape is not None
+    assert shape.last == pytest.approx(median(losses[-shape.of :]), abs=1e-5)
+    assert shape.first == pytest.approx(median(losses[: shape.few]), abs=1e-5)

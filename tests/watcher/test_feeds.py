@@ -133,7 +133,7 @@ def grown(path, data, cuts, *, restarts=False, rests=None, old=False):
     `old`: each time the file was written long ago, so that its parser is let go at once.
     """
     path.write_bytes(b"")
-    engine, before = Engine(path), 0
+    engine, before, let_go = Engine(path), 0, 0
     for cut in [*cuts, len(data)]:
         with path.open("ab") as file:
             file.write(data[before:cut])
@@ -141,14 +141,14 @@ def grown(path, data, cuts, *, restarts=False, rests=None, old=False):
         if old:
             os.utime(path, (1e9 + cut, 1e9 + cut))
         engine.read()
-        if old and cut:
-            assert not engine.source.is_parsing
+        let_go += old and not engine.source.is_parsing
         if restarts:
             engine.start()
-        for let_go in (engine.source.close, engine.source.rest):
+        for leave in (engine.source.close, engine.source.rest):
             if rests is not None and rests.random() < 0.7:
-                assert let_go()
+                assert leave()
                 assert not engine.source.files
+    assert bool(let_go) == old
     return engine
 
 

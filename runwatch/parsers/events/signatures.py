@@ -179,7 +179,7 @@ TROUBLE = Signs(
         "error",
         rb"\b(?:PANIC => |thread '[^']{1,60}' (?:\(\d+\) )?)panicked at ",  # Rust
         rb"No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc",
-        rb"(?:^F\d{4} |: F )\S.{0,200}?\] \S",  # glog, and TensorFlow: a failed check
+        rb"(?:^F\d{4} |: F )\S.{0,200}?\] Check failed",  # glog, and TensorFlow
         rb"^\[[^\]]{8,40}\] Error: (?!Aborted from)",  # Marian
         rb"[Ff]ailed to (?:save|write) (?:the |a )?(?:\w+ )?checkpoint\b|^terminate called after throwing",
         needles=(

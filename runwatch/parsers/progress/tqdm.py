@@ -147,9 +147,7 @@ class TqdmReader(BarReader):
             if match is None:
                 self._observe(line)
                 continue
-            counts = cast("BarLayout", match.layout).counts(values(line, match))
-            self._epochs.take(counts)
-            self._moved |= counts.n != 0
+            self._epochs.take(cast("BarLayout", match.layout).counts(values(line, match)))
         self._epochs.forget_lengths()
 
     def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
