@@ -343,7 +343,7 @@ class Run:
 
     @property
     def covered(self) -> float | None:
-        """Progress in [0, 1] of the whole run; None if only the epoch's end is known and it may go on."""
+        """Progress in [0, 1] of the whole run; None if only the epoch's end is known and more may come."""
         total = self.total if self.finished and self.planned is None else self.planned
         share = None if total is not None else self.latest(SHARE_DONE)
         if share is not None and 0.0 <= share <= 1.0:
