@@ -100,21 +100,23 @@ def odd_nodes(parts: Sequence[Part]) -> list[IncidentRow]:
     """Return a warning for each node that is not seen, slower than the others, behind them or silent."""
     if len(parts) < 2:
         return []
-    out = [_warning("unseen", part, f"{part.row.host}: {part.unseen}") for part in parts if part.unseen]
+    out = [
+        _warning("unseen", part.row.host, f"{part.row.host}: {part.unseen}") for part in parts if part.unseen
+    ]
     seen = [part for part in parts if not part.unseen]
     times = [part.step_time for part in seen if part.step_time]
     usual = median_low(times) if times else 0.0
     for part in seen:
         if part.step_time is not None and part.step_time > SLOW * usual > 0:
             times_as = f"{part.step_time / usual:.1f} times as long per step as its peers"
-            out.append(_warning("slow", part, f"{part.row.host} takes {times_as}"))
+            out.append(_warning("slow", part.row.host, f"{part.row.host} takes {times_as}"))
     most = max((part.first for part in seen if part.first is not None), default=0.0)
     for part in seen:
         if part.last is not None and part.last < most - BEHIND:
             steps = f"{most - part.last:.0f} steps behind the first one"
-            out.append(_warning("behind", part, f"a rank on {part.row.host} is {steps}"))
+            out.append(_warning("behind", part.row.host, f"a rank on {part.row.host} is {steps}"))
     silent = silent_nodes(parts)
-    out += [_warning("silent", part, _silent(part.row.host, part.row.age)) for part in silent]
+    out += [_warning("silent", part.row.host, _silent(part.row.host, part.row.age)) for part in silent]
     return out
 
 
@@ -149,15 +151,14 @@ def odd_ranks(ranks: Sequence[RankRow], host: str, silent: Iterable[str] = ()) -
         if seconds > SLOW * usual > 0 and several[row.host] > 1:
             where = _place(row, host)
             title = f"{where} takes {seconds / usual:.1f} times as long per step as its peers"
-            yield IncidentRow(f"{where}:slow", "", "straggler", "warning", "firing", title, rank=row.rank)
+            yield _warning("slow", where, title, row.rank)
     known = set(silent)
     aged = [(row.age, row) for row in ranks if row.age is not None and row.host not in known]
     if len(aged) > 1:
         age, row = max(aged, key=lambda each: each[0])
         if age > min(each for each, _ in aged) + SILENT:
             where = _place(row, host)
-            title = _silent(where, age)
-            yield IncidentRow(f"{where}:silent", "", "straggler", "warning", "firing", title, rank=row.rank)
+            yield _warning("silent", where, _silent(where, age), row.rank)
 
 
 def _place(row: RankRow, host: str) -> str:
@@ -168,5 +169,5 @@ def _silent(where: str, age: float | None) -> str:
     return f"{where} has been silent for {age:.0f} s"
 
 
-def _warning(kind: str, part: Part, title: str) -> IncidentRow:
-    return IncidentRow(f"{part.row.host}:{kind}", "", "straggler", "warning", "firing", title)
+def _warning(kind: str, where: str, title: str, rank: int | None = None) -> IncidentRow:
+    return IncidentRow(f"{where}:{kind}", "", "straggler", "warning", "firing", title, rank=rank)

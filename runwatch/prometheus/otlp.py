@@ -1,7 +1,7 @@
 """Samples as requests of OTLP over HTTP, in protobuf, for an OpenTelemetry collector.
 
-Only the messages of `opentelemetry-proto` are used: importing the SDK's exporter takes five times as
-long and 2.6 times the memory. This module is imported only where a collector is configured.
+Only the messages of `opentelemetry-proto` are used: the SDK's exporter takes much longer to import, and
+more memory. This module is imported only where a collector is configured.
 """
 
 from __future__ import annotations

@@ -170,3 +170,10 @@ def test_no_stamp_is_too_odd(stamp):
     line = f"[{stamp}] completed step: 40, seconds: 0.512, loss: 2.5\n".encode()
     text = line * 800
     parse(text, [len(line) * 3]).same_as(parse(text, bulk=False))
+
+
+def test_the_day_of_the_week_and_the_year_are_a_time():
+    lines = (f"Wed 02 Jan 2030 03:04:{i:02d} INFO  step {i} loss: {9 - i}\n" for i in range(1, 9))
+    parsed = parse("".join(lines).encode())
+    assert parsed.column("step").tolist() == list(range(1, 9))
+    assert len(parsed.column("time")) == 8

@@ -74,7 +74,6 @@ class HttpServer:
     def close(self) -> None:
         """Hang up on everyone."""
         self._accepting.cancel()
-        asyncio.get_running_loop().remove_reader(self._listener)  # its number may be the next listener's
         self._listener.close()
         for connection in self._connections:
             connection.cancel()
@@ -84,7 +83,7 @@ class HttpServer:
         while True:
             try:
                 sock, _ = await loop.sock_accept(self._listener)
-            except (OSError, RuntimeError):  # no descriptor is left or it is another's, or the peer has gone
+            except OSError:  # no descriptor is left, or the peer has gone
                 await asyncio.sleep(0.1)
                 continue
             while len(self._connections) >= MAX_CONNECTIONS:
