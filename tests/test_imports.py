@@ -17,6 +17,7 @@ TRACKERS = {"wandb", "pynvml"}
 HASHES = set() if version("numpy").startswith("1.") else {"hashlib"}  # numpy 1 brings it
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize(
     ("module", "banned"),
     [

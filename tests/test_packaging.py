@@ -82,6 +82,7 @@ def test_a_wheel_is_the_same_bytes_wherever_and_whenever_it_is_built(wheel, tmp_
     assert other.read_bytes() == Path(wheel.filename).read_bytes()
 
 
+@pytest.mark.deep
 def test_an_sdist_can_be_built_again(tmp_path):
     code = f"from hatchling.build import build_sdist; build_sdist({str(tmp_path)!r})"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)

@@ -298,6 +298,7 @@ sys.exit(box.close(30.0))
 """
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_kill_around_any_call_leaves_one_message_and_one_file(slack, report, tmp_path, method, after):

@@ -31,6 +31,7 @@ def report(corpus: Path, *logs: tuple[str, str, dict], options=()) -> subprocess
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
+@pytest.mark.deep
 def test_exact(tmp_path):
     nonfinite = {"count": 3, "nonfinite": 1, "first": None, "last": 2.5, "min": 2.5, "max": 3.0}
     done = report(

@@ -49,6 +49,7 @@ def test_it_says_in_one_line_what_is_wrong_and_where(place: Path, command: str, 
     assert LOGS[path][1] in done.stderr
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_it_says_that_it_may_not_read(place: Path, command: str) -> None:
     (place / "mine.log").write_text(GOOD)

@@ -96,6 +96,7 @@ def test_runs_and_incidents_of_the_daemon_are_completed(daemon):
     assert answers("runwatch ack ", **state) == {f"plain,{each}" for each in incidents(daemon)}
 
 
+@pytest.mark.deep
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 def test_bash_completes_on_a_terminal(daemon, tmp_path):
     (tmp_path / "train.log").write_text("")

@@ -56,6 +56,7 @@ def test_a_crash_on_any_rank_is_heard_at_once(tmp_path):
         assert follower.incident("crash")["incident"]["evidence"]["failed_rank"] == 1
 
 
+@pytest.mark.deep
 def test_a_run_that_is_renamed_keeps_its_id_and_ends(tmp_path):
     log = log_of(tmp_path, "first/lr1/train.log")
     log.steps(30, total=60)

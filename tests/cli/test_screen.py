@@ -158,6 +158,7 @@ def test_whoever_leaves_gets_a_summary_on_the_normal_screen(log):
         assert terminal.end() == 0
 
 
+@pytest.mark.deep
 def test_a_terminal_whose_encoding_has_no_signs_gets_ascii(log):
     with Terminal("tail", str(log.path), env={"PYTHONIOENCODING": "latin-1"}) as terminal:
         picture = terminal.until(lambda p: "RUNNING" in p and "q Quit" in p and "399" in p)
@@ -167,6 +168,7 @@ def test_a_terminal_whose_encoding_has_no_signs_gets_ascii(log):
         assert terminal.end() == 0
 
 
+@pytest.mark.deep
 def test_a_log_comes_through_a_pipe_while_keys_come_from_the_terminal(log):
     piped = (
         "import os, subprocess, sys\n"
@@ -247,6 +249,7 @@ def test_a_signal_in_the_middle_of_a_layout_ends_the_screen(log):
         assert b"\x1b[?1049l" in terminal.tail  # the full screen is left
 
 
+@pytest.mark.deep
 def test_a_dead_engine_leaves_the_last_picture_and_a_key_starts_it_again(log):
     with Terminal("tail", str(log.path), columns=120, rows=40) as terminal:
 
@@ -319,6 +322,7 @@ def in_directory(place):
     )
 
 
+@pytest.mark.deep
 def test_alone_it_waits_for_the_first_run_and_says_what_to_do_meanwhile(tmp_path):
     with Terminal(program=("-c", in_directory(tmp_path)), columns=110) as terminal:
         picture = terminal.until(lambda p: "runwatch demo" in p)

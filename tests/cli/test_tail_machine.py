@@ -75,6 +75,7 @@ def test_a_killed_process_is_told_with_its_signal(run, tmp_path):
         assert incident["time"] - at < 10, "at once, and not after a silence"
 
 
+@pytest.mark.deep
 def test_a_stopped_process_is_the_evidence_for_a_hang(run, tmp_path):
     config = tmp_path / "low.toml"
     config.write_text("[rules.hang]\nleast = 6\nunfamiliar = 6\nstarting = 6\n")

@@ -102,6 +102,7 @@ def test_the_next_run_of_a_project_is_a_run_of_its_own(tmp_path, wandb_log):
         )
 
 
+@pytest.mark.deep
 def test_the_newest_run_joins_the_log_also_when_it_appears_later(tmp_path, wandb_log):
     log = Log(tmp_path / "train.log")
     log.steps(20)

@@ -117,6 +117,7 @@ def test_a_run_on_several_hosts_is_one(tmp_path, reach):
             screen.hub.close()
 
 
+@pytest.mark.deep
 def test_one_daemon_by_two_names_is_no_run_on_two_hosts(tmp_path, reach):
     (tmp_path / "a" / "runwatch.toml").write_text('[metrics]\njob = "7"\n')
     (tmp_path / "alias").symlink_to(tmp_path / "a")
@@ -145,6 +146,7 @@ def test_runs_of_one_host_are_compared(tmp_path, reach):
             screen.hub.close()
 
 
+@pytest.mark.deep
 def test_a_silence_goes_to_the_daemon_of_its_host(tmp_path, reach):
     with (
         Daemon(tmp_path / "a", tmp_path / "a" / "lm.log") as one,

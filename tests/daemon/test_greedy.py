@@ -170,6 +170,7 @@ def test_too_many_paths_are_refused(daemon):
         assert "1000 at most" in reply["message"]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("matchers", "words"),
     [

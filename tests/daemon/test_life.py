@@ -76,6 +76,7 @@ def test_nothing_to_watch(place):
     assert f"under [watch] in {place.path / 'runwatch.toml'}" in place.run("watch").stderr
 
 
+@pytest.mark.deep
 def test_a_second_daemon_is_refused_but_a_killed_one_leaves_nothing_in_the_way(place, log):
     place.run("watch", "-d", "lm.log")
     first = psutil.Process(pid_of(place))
@@ -94,6 +95,7 @@ def test_a_second_daemon_is_refused_but_a_killed_one_leaves_nothing_in_the_way(p
     assert pid_of(place) != first.pid
 
 
+@pytest.mark.deep
 def test_a_removed_socket_or_state_directory_comes_back_and_clients_stay(tmp_path, log):
     with Daemon(tmp_path, log.path) as daemon, Peer(daemon.socket) as peer:
         daemon.socket.unlink()
@@ -153,6 +155,7 @@ def test_reload_takes_a_good_file_and_refuses_a_bad_one(tmp_path, log):
         assert part["documents"][0]["steps"]["records"] == 15
 
 
+@pytest.mark.deep
 def test_what_a_rule_raised_ends_when_it_is_switched_off(tmp_path, log):
     config = tmp_path / "runwatch.toml"
     config.write_text('[watch]\npaths = ["."]\n')

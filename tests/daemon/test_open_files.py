@@ -37,6 +37,7 @@ def append(path, text):
         file.write(text)
 
 
+@pytest.mark.deep
 def test_a_daemon_reads_and_follows_all_logs(tmp_path, logs):
     with Daemon(tmp_path, logs[0].parent, under=FEW) as daemon, Peer(daemon.socket) as peer:
         until(lambda: peer.ask("health")["runs"] == LOGS)

@@ -137,6 +137,7 @@ def test_nonsense_ends_the_connection_and_nothing_else(daemon, line):
         assert len(peer.runs()) == 2
 
 
+@pytest.mark.deep
 def test_a_client_that_never_reads_costs_nobody_anything(daemon, peer):
     before = _resident(daemon)
     deaf = socket.socket(socket.AF_UNIX)

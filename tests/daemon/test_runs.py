@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from runwatch.watcher.service.run_reports import key_of
 
 from ..cli.live import Log
@@ -57,6 +59,7 @@ def test_without_a_state_it_says_what_to_do(tmp_path: Path):
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.deep
 def test_words_that_fit_no_run_are_an_error(tmp_path: Path):
     log = Log(tmp_path / "lm.log")
     log.steps(100, total=100)

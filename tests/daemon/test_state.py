@@ -141,6 +141,7 @@ def test_where_it_cannot_be_made_again_all_goes_on_in_memory_until_it_can(tmp_pa
             assert not any("in memory only" in text for text in peer.ask("health")["notices"])
 
 
+@pytest.mark.deep
 def test_a_daemon_whose_place_was_taken_ends_and_leaves_the_alerts_to_the_other(tmp_path, log):
     with SlackServer() as slack:
         (tmp_path / "runwatch.toml").write_text(f"[slack]\nwebhook = '{slack.url}'\n")

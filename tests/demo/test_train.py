@@ -77,6 +77,7 @@ def healthy(run) -> Log:
     return run(steps=120)
 
 
+@pytest.mark.deep
 def test_a_healthy_run_ends_well(healthy):
     assert healthy.status == 0
     assert "Traceback" not in healthy.text

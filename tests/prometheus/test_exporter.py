@@ -61,6 +61,7 @@ def test_a_run_is_exported_as_it_continues(tmp_path, log, door):
         assert door.get(method="POST").status == 405
 
 
+@pytest.mark.deep
 def test_an_incident_and_a_run_that_ended_leave_after_a_while(tmp_path, log, door):
     with Daemon(tmp_path, log.path) as daemon, Peer(daemon.socket) as peer:
         until(lambda: door.value("runwatch_run_step") == 9)
@@ -93,6 +94,7 @@ def test_a_token_is_needed_where_there_is_one(tmp_path, log, door):
         assert door.get(Authorization="Bearer let-me-in").status == 200
 
 
+@pytest.mark.deep
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_it_speaks_https_with_a_certificate(tmp_path, log, door):
     key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
@@ -111,6 +113,7 @@ def test_it_speaks_https_with_a_certificate(tmp_path, log, door):
         assert door.get("/healthz").status == 200
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
@@ -149,6 +152,7 @@ def test_a_thousand_connections_and_scrapers_that_hang_disturb_nobody(tmp_path, 
         assert peer.ask("health")["notices"] == []
 
 
+@pytest.mark.deep
 def test_the_address_changes_with_the_configuration_and_is_tried_again(tmp_path, log, door):
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken, before = Door(other.getsockname()[1]), door
@@ -168,6 +172,7 @@ def test_the_address_changes_with_the_configuration_and_is_tried_again(tmp_path,
             until(lambda: taken.value("runwatch_run_step") is None)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("listen", ["9464", "127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:x"])
 def test_an_address_without_a_port_is_refused(listen, tmp_path, log):
     (tmp_path / "runwatch.toml").write_text(f'[metrics]\nlisten = "{listen}"\n')

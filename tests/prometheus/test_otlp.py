@@ -128,6 +128,7 @@ def test_a_collector_gets_the_series_of_the_table_as_they_change(tmp_path, log, 
     assert 0 < count.start_time_unix_nano < count.time_unix_nano
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_collector_that_refuses_is_one_notice_and_tried_when_it_says(status, tmp_path, log, collector):
     collector.answers = [(status, {"Retry-After": "2"}), (status, {"Retry-After": "0"})]
@@ -144,6 +145,7 @@ def test_a_collector_that_refuses_is_one_notice_and_tried_when_it_says(status, t
         until(lambda: [text for text in peer.ask("health")["notices"] if "pushed" in text] == again)
 
 
+@pytest.mark.deep
 def test_a_collector_that_hangs_or_is_away_keeps_nobody_waiting(tmp_path, log, collector):
     collector.answers = [None] * 100
     configure(tmp_path, collector.url)
@@ -158,6 +160,7 @@ def test_a_collector_that_hangs_or_is_away_keeps_nobody_waiting(tmp_path, log, c
     assert time.monotonic() - begun < 10, "the daemon waited for the collector at its end"
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "url", ["collector:4318", "ftp://x", "http://", "http://me:s3cret@x", "http://x:port", "http://x y"]
 )

@@ -301,6 +301,7 @@ def test_a_hang_that_was_seen_live_is_seen_in_the_replay(tmp_path, monkeypatch):
     assert of_log == incidents(check([str(live.log)])) != incidents(live.engine)
 
 
+@pytest.mark.deep
 def test_a_torn_end_costs_what_was_not_written_yet(tmp_path, monkeypatch):
     recording = tmp_path / "watch.rec"
     live = Live(tmp_path, recording)
@@ -380,6 +381,7 @@ def test_a_full_disk_ends_the_recording_in_one_line_and_not_the_watch(tmp_path, 
     assert played(recording).engine.groups
 
 
+@pytest.mark.deep
 def test_a_daemon_records_and_after_a_kill_the_next_one_records_with_a_number(tmp_path):
     log, lines = tmp_path / "train.log", [f"step {step}/300 loss {5 / step}\n" for step in range(1, 301)]
 

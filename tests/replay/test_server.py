@@ -105,6 +105,7 @@ async def test_the_speed_changes_within_bounds_and_the_rest_is_refused(screen):
         assert isinstance(await screen.ask(action, amount), protocol.Refused)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("line", ["[{when}] step {i} loss {loss}\n", "step {i} loss {loss}\n"])
 async def test_it_plays_before_the_log_was_read_whole(tmp_path, monkeypatch, line):
     """The times of the second log are known only when its last line was read: then it plays on from there."""
