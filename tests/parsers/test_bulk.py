@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.parsers.events import signatures
+from runwatch.parsers.events.milestones import MILESTONES
+from runwatch.parsers.events.trouble import TROUBLE
 from runwatch.parsers.log import LogParser
 
 from .logs import hf, parse
@@ -172,7 +173,7 @@ def test_objects_with_lists_are_one_a_line():
     parsed.same_as(parse(text, bulk=False))
 
 
-@pytest.mark.parametrize("table", [signatures.TROUBLE, signatures.MILESTONES])
+@pytest.mark.parametrize("table", [TROUBLE, MILESTONES])
 def test_no_needle_hides_another(table):
     needles = sorted({needle for sign in table.signs for needle in sign.needles})
     for one in needles:

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.parsers.events import signatures
+from runwatch.parsers.events.milestones import MILESTONES
+from runwatch.parsers.events.signs import Signs
+from runwatch.parsers.events.triggers import TRIGGER
+from runwatch.parsers.events.trouble import TROUBLE
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
 
@@ -384,13 +387,11 @@ def test_the_place_of_a_checkpoint():
 
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
-@pytest.mark.parametrize(
-    "sign", [*signatures.TROUBLE.signs, *signatures.MILESTONES.signs], ids=lambda sign: sign.kind
-)
+@pytest.mark.parametrize("sign", [*TROUBLE.signs, *MILESTONES.signs], ids=lambda sign: sign.kind)
 def test_whatever_shows_an_event_holds_its_needle_and_a_trigger(sign, data):
     line = data.draw(st.from_regex(sign.pattern))
-    assert signatures.Signs(sign).first(line) is not None
-    assert signatures.TRIGGER.search(line) is not None
+    assert Signs(sign).first(line) is not None
+    assert TRIGGER.search(line) is not None
 
 
 @pytest.mark.parametrize(

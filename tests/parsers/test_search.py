@@ -5,7 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.parsers.events.signatures import MILESTONES, TRIGGER, TROUBLE
+from runwatch.parsers.events.milestones import MILESTONES
+from runwatch.parsers.events.triggers import TRIGGER
+from runwatch.parsers.events.trouble import TROUBLE
 from runwatch.parsers.prefilter.sieve import TRIGGERS
 
 SLICE = 1 << 17

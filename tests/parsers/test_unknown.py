@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.parsers.body.enveloped import Logged
-from runwatch.parsers.events.signatures import TRIGGER
+from runwatch.parsers.events.triggers import TRIGGER
 from runwatch.parsers.formats import builtin
 from runwatch.parsers.framing.lines import Lines
 from runwatch.parsers.inference.roles import relevant

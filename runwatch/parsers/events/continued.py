@@ -10,8 +10,8 @@ import msgspec
 
 from runwatch.core.batch import Event
 from runwatch.core.text import decode
-from runwatch.parsers.events import signatures
 from runwatch.parsers.events.tracebacks import HEAD
+from runwatch.parsers.events.trouble import trouble
 
 KINDS = frozenset({"cuda_error", "error"})
 """Kinds of trouble that may continue behind a colon."""
@@ -43,7 +43,7 @@ class Continued:
         if self._event is None:
             return False, []
         inside = not self._said or text[:1] in (b" ", b"\t")
-        other = HEAD in text or signatures.trouble(text) is not None
+        other = HEAD in text or trouble(text) is not None
         if ordinal != self._next or other or not inside or not text.strip():
             return False, self.flush()
         self._next = ordinal + 1

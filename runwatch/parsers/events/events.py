@@ -16,10 +16,13 @@ from runwatch.core.planned import NAMES
 from runwatch.core.text import decode
 from runwatch.parsers.envelope.header import message, opened
 from runwatch.parsers.envelope.stamps import stamped
-from runwatch.parsers.events import saves, signatures, sizes, stages
+from runwatch.parsers.events import plans, saves, sizes, stages
 from runwatch.parsers.events.continued import Continued
 from runwatch.parsers.events.failures import ROOT_CAUSE, FailureTables, Root
+from runwatch.parsers.events.milestones import milestone
 from runwatch.parsers.events.tracebacks import BECAUSE, HEAD, IGNORED, Ended, Tracebacks
+from runwatch.parsers.events.triggers import TRIGGER
+from runwatch.parsers.events.trouble import TROUBLE, trouble
 
 _XID = re.compile(rb"Xid \(([^)]*)\): (\d+)")
 _EXIT = re.compile(rb"(?:code\s*[:=]? *|exitcode: *)(-?\d+)")
@@ -125,7 +128,7 @@ class EventScanner:
         `ordinal` counts records: a gap in it means that step lines were between.
         """
         marker = self._marker(line)
-        if not self.inside and marker is None and not signatures.TRIGGER.search(line):
+        if not self.inside and marker is None and not TRIGGER.search(line):
             return None
         seen = Line.of(line, offset, number, ordinal)
         belongs, reported = self._go_on(seen) if self.inside else (False, [])
@@ -141,10 +144,10 @@ class EventScanner:
 
         None if any may show one of its own. Nothing has begun before them.
         """
-        if signatures.TRIGGER.search(_BLIND.sub(b"", line)):
+        if TRIGGER.search(_BLIND.sub(b"", line)):
             return None
         kind, words = self._marker(line), _redrawn(line)
-        reported = None if kind else signatures.trouble(line) or signatures.milestone(line)
+        reported = None if kind else trouble(line) or milestone(line)
         if reported is not None:
             kind, words = reported[0], reported[1][0]
         if kind is None:
@@ -204,9 +207,9 @@ class EventScanner:
         return begun
 
     def _line(self, line: Line) -> list[Event] | None:
-        sign = signatures.trouble(line.text)
+        sign = trouble(line.text)
         if sign is None:
-            sign = signatures.milestone(line.text)
+            sign = milestone(line.text)
             return None if sign is None else self._milestone(sign[0], line, sign[1][0])
         kind, words = sign
         self._trouble = line.ordinal
@@ -266,7 +269,7 @@ class EventScanner:
 def _plan(line: Line) -> list[Event]:
     """Return the settings of a line that say how many steps or epochs are planned."""
     data = {}
-    for found in signatures.PLAN.finditer(line.text):
+    for found in plans.PLAN.finditer(line.text):
         name, value = sorted(filter(None, found.groups()), key=bytes.isdigit)
         name = re.sub(rb"[ -]", b"_", name.strip(b"#").lower())
         name = name.replace(b"number_of_training_", b"num_").replace(b"number_of_", b"num_")
@@ -293,7 +296,7 @@ def _of_traceback(ended: Ended) -> Event:
         return Event(
             "traceback", ended.offset, ended.line, "Traceback without its last line", rank, data=data
         )
-    kind = (signatures.TROUBLE.first(ended.raised) or ("traceback",))[0]
+    kind = (TROUBLE.first(ended.raised) or ("traceback",))[0]
     data |= saves.broken_off(ended.raised)
     return Event(kind, ended.offset, ended.line, _title(ended.raised), rank, data=data)
 

@@ -14,7 +14,7 @@ import numpy as np
 from runwatch.parsers.api import MAX_LINE
 from runwatch.parsers.envelope.containers import may_wrap
 from runwatch.parsers.envelope.header import opened
-from runwatch.parsers.events.signatures import TRIGGER, TRIGGER_HEADS
+from runwatch.parsers.events.triggers import TRIGGER, TRIGGER_HEADS
 from runwatch.parsers.framing.lines import UNCLEAN, Lines
 from runwatch.parsers.framing.search import Search, finds
 from runwatch.parsers.inference.roles import TELLING, is_count

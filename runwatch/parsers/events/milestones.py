@@ -1,0 +1,170 @@
+"""The words that show what a run does in addition to training, one line per way of saying it.
+
+Where several fit, the order decides. Every pattern needs a literal in `triggers.TRIGGER`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from runwatch.parsers.events import plans, saves, sizes, stages
+from runwatch.parsers.events.signs import Signs, denied, sign
+
+_WHOLE = rb"\A(?:(?!(?i:epoch|fold|round)\W{0,3}\d).)*?\b"
+_NOT_OF = rb"(?! (?:of |for )?(?:epoch|fold|round|step|stage|phase)\b)"
+"""An epoch, fold or round whose training is done is one of many."""
+_CHINESE = "\\A(?:(?!轮|折|(?i:epoch)).)*?训练(?:已|全部)?(?:完成|结束|完毕)".encode()
+MILESTONES = Signs(
+    sign(
+        "resume",
+        rb"[Rr]esum(?:ing|ed) (?:\w+ )?(?:from|at)\b|[Rr]esumed epoch|[Cc]ontinuing training from",
+        rb"[Rr]esume from (?:checkpoint|step|iteration|epoch|update)\b[^:={]{0,200}\d",
+        rb"successfully loaded checkpoint|[Ll]oaded checkpoint\b.*\b(?:iteration|step|updates)\b",
+        rb"Restor(?:ed|ing) (?:all )?(?:the )?states from|restoring from .{0,80}step \d",
+        needles=(b"esum", b"ontinuing", b"oaded ", b"estor"),
+    ),
+    sign(
+        "load",
+        rb"[Ll]oad(?:ing|ed)? (?:the )?(?:\w+ )?checkpoint\b(?! shards)",
+        rb"Loading states from|Finished loading the checkpoint",
+        needles=(b"heckpoint", b"states from"),
+    ),
+    # torchrun, before it starts its workers
+    sign(
+        "launch",
+        rb"(?<!Warning: )Setting OMP_NUM_THREADS environment variable for each process",
+        needles=(b"Setting OMP_NUM_THREADS",),
+    ),
+    sign(
+        "early_stop",
+        rb"[Ee]arly stop(?:ping|ped) (?:triggered|at|after|conditioned)|\d: early stopping",
+        rb"[Tt]raining stopped early|Exiting from training early|[Ee]arly [Ss]topping in epoch \d",
+        rb"Signaling Trainer to stop",
+        rb"Stopping training early|[Ee]arly stopping, best iteration is",
+        rb"(?:\A|[^\w\s]\s*)(?:[Ee]arly ?[Ss]top|EARLY STOP)(?:(?:ping|ped|PING|PED)[.!]*|!)\s*\Z",
+        rb"\[EARLY STOP\] |EarlyStopping counter: (\d+) out of \1\b|^Stopping\. Best iteration",
+        needles=(b"arly", b"ARLY", b"Stopping. Best", b"Signaling"),
+    ),
+    sign("budget", rb"\bstopping_early: ", needles=(b"arly",)),
+    sign(saves.FAILED, *saves.NOT_SAVED, needles=saves.NOT_SAVED_NEEDLES),
+    sign(saves.CHECKPOINT, *saves.PATTERNS, needles=saves.NEEDLES),
+    sign(
+        "finished",
+        rb"^Training completed|^\d+ epochs completed in |done training in",
+        rb"Finished training\b" + _NOT_OF,
+        _WHOLE + rb"[Tt]raining (?:is )?(?:complete|finished|done)\b" + _NOT_OF,
+        rb"^`Trainer\.fit` stopped: |Training time \d+:\d",
+        needles=(b"raining", b"leted in", b"rainer.fit"),
+    ),
+    sign(
+        "over",
+        _WHOLE + rb"(?:[Ee]nd of training|TRAINING (?:COMPLETED?|FINISHED|DONE)"
+        rb"|[Tt]raining (?:is |has )?(?:[Cc]ompleted?|COMPLETED?|[Ff]inished|FINISHED|[Dd]one|DONE))\b"
+        + _NOT_OF,
+        rb"Finished Training|^Finished\. Total (?:elapsed )?time",
+        rb"\b(?:[Tt]raining run|Run) (?:finished|completed?)(?: successfully)?[.!]*\s*$",
+        # launchers and trackers that saw it end well, and MLPerf
+        rb"\bProcess \d+ exits successfully|W&B process to finish\.\.\. \(success\)",
+        rb":::MLPv[\d.]+ .*\brun_(?:stop|final)\b",
+        rb"\bProcess finished with exit code 0\b",
+        rb"\A(?!.{0,200}?(?i:epoch|fold|round|step|stage|phase)).{0,120}?\bTraining of .{1,80}? "
+        rb"(?:completed|finished)\b",
+        rb"^\*{3,} train metrics \*{3,}",
+        rb"^\W*All (?:done|finished(?= )|completed?)\W*$|\bEnd of epoch (\d+) / \1\b",
+        _CHINESE,
+        needles=(
+            b"raining",
+            b"RAINING",
+            b"Run fini",
+            b"Run complete",
+            b"xits successfully",
+            b"Finished. Total",
+            b"(success)",
+            b"run_stop",
+            b"run_final",
+            b"exit code 0",
+            b"* train metr",
+            b"All done",
+            b"inished ",
+            b"All complete",
+            b"End of epoch",
+            b"\xe8\xae\xad\xe7\xbb\x83",
+        ),
+    ),
+    sign("left", rb"^wandb: +Run summary:", needles=(b"Run summary",)),
+    sign("hooks", rb"Total training time: *\d", needles=(b"raining",)),
+    sign(saves.CHECKPOINT, saves.AT_END, needles=saves.NEEDLES),
+    sign(
+        "eval_end",
+        rb"(?:[Ee]valuation|[Vv]alidation) (?:is )?(?:done|finished|completed?|took)\b",
+        rb"[Ff]inished (?:evaluat|validat)|Total inference time",
+        needles=(b"valuation", b"alidat", b"inished ", b"inference time"),
+    ),
+    sign(
+        "eval_begin",
+        rb"^\**\s*Running (?:[Ee]valuation|Prediction)|^Evaluating\b|^Validating\s*(?:\.\.|$)",
+        rb"\b[Bb]egin (?:validation|evaluation)",
+        rb"Start(?:ing)? (?:inference|evaluation|validation)",
+        needles=(b"unning ", b"valuating", b"valuation", b"alidat", b"Start"),
+    ),
+    sign(
+        "compile",
+        rb"[Cc]ompil(?:ing|ed) (?:the|each|module|model|loss|cluster|\S*(?:_step|_fn|jit)\S*)\b",
+        rb"(?:torch\.compile|XLA compilation|[Cc]ompilation) (?:of|took|finished|done)\b",
+        rb"AUTOTUNE |Recompiling function|hit config\.\w*(?:cache_size|recompile)_limit",
+        needles=(b"ompil", b"AUTOTUNE", b"hit config"),
+    ),
+    sign(
+        "retry",
+        rb"[Cc]onnection (?:was )?(?:reset|refused|aborted|timed out)|Connection(?:Reset)?Error",
+        rb"Retrying (?:in|after|request|\()|\b[Rr]etry(?:ing)? (?:[1-9]|attempt|in \d|after \d)",
+        rb"retrying (?:in|request)|retry loop|Max retries|Read timed out|ReadTimeout(?! *[=:] *\d)",
+        rb"HTTP Error (?:429|5\d\d)|503 (?:Slow Down|Service)|429 Too Many",
+        rb"Temporary failure in name resolution",
+        needles=(
+            b"onnection",
+            b"etry",
+            b"retries",
+            b"timed out",
+            b"imeout",
+            b"HTTP Error",
+            b"503 ",
+            b"429 ",
+            b"Temporary fail",
+        ),
+    ),
+    sign(
+        "nan",
+        rb"(?:\A|[\W_])(?:[Ll]oss|LOSS)['\"]?(?:: |=| = )(?:nan|NaN)(?![\w.])|_loss nan(?![\w.])",
+        needles=(b": nan", b"=nan", b"= nan", b"_loss nan", b": NaN", b"=NaN", b"= NaN"),
+    ),
+    sign(
+        "skip",
+        rb"\bran out of memory\b|\b[Ss]kip(?:ping|ped) (?:(?:this|the|bad|current) )?(?:mini-?)?batch\b",
+        needles=(b"ran out of mem", b"kipping ", b"kipped "),
+    ),
+    sign("stage", stages.STAGE, needles=stages.STAGE_NEEDLES),
+    sign("tracker", stages.TRACKER, needles=stages.TRACKER_NEEDLES),
+    sign("result", stages.RESULT, needles=stages.RESULT_NEEDLES),
+    sign("plan", *plans.PATTERNS, needles=plans.NEEDLES),
+    sign("size", sizes.SIZE, needles=sizes.NEEDLES),
+)
+"""What a run does in addition to training."""
+_CODE_HEAD = re.compile(rb"\s*(?:#|//|(?:def|if|raise|self\.|assert|return)\b)")
+_CODE = re.compile(rb"print\w*\(|\blog\w*\.\w+\(|\w=\w+,.*\w=| every ")
+"""Source code and dumps of settings, which name milestones without reaching them."""
+
+
+def milestone(line: bytes) -> tuple[str, re.Match[bytes]] | None:
+    """Return the kind of milestone that a line shows, and the words that showed it."""
+    found = MILESTONES.first(line)
+    if found is not None and found[0] == "plan":  # settings look like code
+        return found
+    return None if found is None or _is_code(line) or denied(line, found[1]) else found
+
+
+def _is_code(line: bytes) -> bool:
+    if _CODE_HEAD.match(line):
+        return True
+    may_be = b"=" in line or b"print" in line or b"log" in line or b" every " in line
+    return may_be and _CODE.search(line) is not None

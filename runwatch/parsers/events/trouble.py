@@ -1,0 +1,161 @@
+"""The words that show trouble, one line per way of saying it.
+
+Where several fit, the order decides: a root cause before what it drags along.
+Every pattern needs a literal in `triggers.TRIGGER`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from runwatch.parsers.events.signs import Signs, denied, sign
+
+_ASKED_TO_END = rb"(?:INT|TERM|HUP|QUIT|USR[12]|XCPU)"
+TROUBLE = Signs(
+    sign(
+        "worker",
+        rb"DataLoader worker \(pid",
+        rb"(?:bus error|segmentation fault) encountered in worker|DataLoader timed out after",
+        needles=(b"DataLoader ", b"bus error", b"segmentation"),
+    ),
+    sign(
+        "host_oom",
+        rb"oom-kill:|Out of memory: Killed process|: Out Of Memory\s*$",
+        rb"[Dd]etected \d+ oom.kill event",
+        needles=(b"oom", b"ut of ", b"ut Of "),
+    ),
+    sign(
+        "oom",
+        rb"(?:CUDA(?: error:)?|HIP(?: error:)?|XPU|NPU|MLU|MUSA|MPS backend) out of memory|OutOfMemoryError",
+        rb"CUBLAS_STATUS_ALLOC_FAILED|RESOURCE_EXHAUSTED: Out of mem|OOM when allocating",
+        needles=(b"ut of ", b"OutOfMem", b"ALLOC_FAILED", b"OOM when"),
+    ),
+    sign("xid", rb"NVRM: Xid \(", rb"NVRM: GPU at PCI\S+ has fallen off the bus", needles=(b"NVRM: ",)),
+    sign(
+        "nccl",
+        rb"Watchdog caught collective operation timeout|Process group watchdog thread terminated",
+        rb"ProcessGroupNCCL's watchdog got stuck|NCCL operations have failed or timed out",
+        needles=(b"atchdog", b"NCCL operations"),
+    ),
+    sign(
+        "cuda_error",
+        rb"CUDA ERROR|CUDA error: |uncorrectable ECC error encountered|device-side assert triggered",
+        needles=(b"CUDA ", b"ECC error", b"device-side"),
+    ),
+    sign(
+        "scheduler",
+        rb"slurmstepd: error: .*(?:CANCELLED AT|STEPD TERMINATED ON)",
+        rb"DUE TO (?:TIME LIMIT|PREEMPTION|NODE FAILURE)|srun: error: Node failure on ",
+        rb"PBS: job killed|TERM_(?:RUNLIMIT|MEMLIMIT|PREEMPT|OWNER): ",
+        needles=(b"slurmstepd", b"DUE TO ", b"PBS: ", b"TERM_", b"Node failure"),
+    ),
+    sign(
+        "segfault",
+        rb"Segmentation fault(?! (?!in\b|at\b)[a-z])|SIGSEGV|Fatal Python error|\(core dumped\)",
+        rb"^zsh: (?:segmentation fault|bus error|illegal hardware instruction) |!!! Segfault",
+        rb"^\*\*\* SIG(?:BUS|FPE|ILL|ABRT) \(@0x",  # glog
+        rb"FatalError: `(?!Termination)[^`]{5,60}` is detected",  # paddle's words for signals
+        rb"^\s*Bus error\s*$|: line \d+: +\d+ Bus error {2,}\S|task\S* \S+: Bus error\s*$",
+        needles=(
+            b"Segmentation",
+            b"Segfault",
+            b"SIG",
+            b"Fatal Python",
+            b"core dumped",
+            b"zsh: ",
+            b"Bus error",
+            b"FatalError",
+        ),
+    ),
+    sign(
+        "killed",
+        rb"^\s*Killed\s*$|(?:s/it|it/s)\]Killed\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
+        rb"^zsh: killed {2,}\S|^\[\d+\][+-]? +(?:\d+ )?[Kk]illed {2,}\S",
+        rb"killed by signal: Killed|\bSIGKILL\b",
+        needles=(b"illed", b"SIG", b"zsh: "),
+    ),
+    sign(
+        "elastic",
+        rb"ChildFailedError|failed \(exitcode: -?\d+\)",
+        rb"[Ee]xit(?:ed|s) with (?:exit |return )?code\s*[:=]? *-?[1-9]|finished with exit code -?[1-9]",
+        rb"srun: (?:Job step aborted|forcing job termination)",
+        needles=(b"FailedError", b"code", b"srun: "),
+    ),
+    sign(
+        "nccl",
+        rb"NCCL error|NCCL communicator was aborted|nccl(?:RemoteError|InternalError|SystemError)",
+        rb"nccl(?:UnhandledCudaError|InvalidUsage|InvalidArgument)",
+        needles=(b"NCCL error", b"NCCL commun", b"nccl"),
+    ),
+    sign(
+        "signal",
+        rb"^KeyboardInterrupt(?! handler)|Detected KeyboardInterrupt, attempting",
+        rb"(?:[Rr]eceiv(?:ed|ing)|[Gg]ot|[Cc]aught|[Hh]andling) (?:a |the )?(?:[Ss]ignal:? |Signals\.)?"
+        rb"SIG" + _ASKED_TO_END + rb"\b|\bSIG" + _ASKED_TO_END + rb" (?:was )?(?:received|caught|detected)\b",
+        rb"(?:[Rr]eceived|[Gg]ot|[Cc]aught|called with) signal:? (?:2|10|12|15)\b",
+        rb"FatalError: `Termination signal`",  # paddle's words
+        rb"^\*\*\* SIG"
+        + _ASKED_TO_END
+        + rb" \(@0x|\] (?:Test interrupted|Optimization stopped early)\.$",  # glog and Caffe
+        rb"Received \d+ death signal|^\s*Terminated\s*$|task\S* \S+: Terminated\s*$",
+        rb"[Pp]reemption (?:notice|signal|warning|event)|being preempted|[Ss]pot (?:instance )?interruption",
+        rb"(?:[Ww]all ?time|(?:[Jj]ob|SLURM) time limit) (?:limit )?(?:is )?(?:reached|exceeded|approach)",
+        needles=(
+            b"KeyboardInterrupt",
+            b"SIG",
+            b"signal",
+            b"Terminated",
+            b"reempt",
+            b"interrupt",
+            b"stopped early",
+            b"all time",
+            b"alltime",
+            b"job time l",
+            b"Job time l",
+            b"SLURM time",
+        ),
+    ),
+    sign(
+        "error",
+        rb"\b(?:PANIC => |thread '[^']{1,60}' (?:\(\d+\) )?)panicked at ",  # Rust
+        rb"No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc",
+        rb"(?:^F\d{4} |: F )\S.{0,200}?\] Check failed",  # glog, and TensorFlow
+        rb"^\[[^\]]{8,40}\] Error: (?!Aborted from)",  # Marian
+        rb"[Ff]ailed to (?:save|write) (?:the |a )?(?:\w+ )?checkpoint\b|^terminate called after throwing",
+        needles=(
+            b"panicked",
+            b"No space",
+            b"quota",
+            b"Stale file",
+            b"bad_alloc",
+            b"ailed to ",
+            b"te called",
+            b"Check fa",
+            b"] Error: ",
+        ),
+    ),
+    # of a program that does not even begin, Python prints no traceback
+    sign(
+        "traceback",
+        rb"^(?:Syntax|Indentation|Tab)Error: ",
+        needles=(b"SyntaxError: ", b"IndentationError: ", b"TabError: "),
+    ),
+)
+"""What may end a run."""
+_ADVICE = re.compile(
+    rb"might be|may be caused|could be|please try|[Cc]ompile with|DSA|error_if_nonfinite|\b[Ii]f you\b"
+    rb"|\b[Ii]n case\b|\b[Hh]ow (?:do|to|can)\b|\bwill (?:send|be)\b|\bhandlers? (?:for|on)\b"
+    rb"|\b[Rr]egister|\b[Ii]nstall|^\W{0,4}(?i:prompt|sample|user|assistant|question|answer|completion|generated)"
+    rb"(?: \d+)?\W{0,3}: "
+)
+"""Words of advice, or of a text that a model writes, before words of trouble."""
+_CODE_LINE = re.compile(rb"\s*(?://|(?:def|if|raise)\b|print\w*\(|\w*log\w*\.\w+\()")
+"""Source code, which names trouble that has not come."""
+
+
+def trouble(line: bytes) -> tuple[str, re.Match[bytes]] | None:
+    """Return the kind of trouble that a line shows, and the words that showed it."""
+    found = TROUBLE.first(line)
+    if found is None or _CODE_LINE.match(line) or b" 0 errors" in line:
+        return None
+    return None if _ADVICE.search(line, 0, found[1].end()) or denied(line, found[1]) else found
