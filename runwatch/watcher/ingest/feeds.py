@@ -38,7 +38,7 @@ RECENT_BYTES = 1 << 16
 """Bytes before the place where a predecessor stopped that show the state there."""
 MAX_UNFINISHED = 4096
 """Bytes of an unfinished line that a successor receives."""
-FRESH = 300.0
+NEWS = 300.0
 """Seconds after its last write for which a file that appears is news, not history, and its parser is kept."""
 _BREAKS = {
     Mark.ROTATED: "rotated",
@@ -218,7 +218,7 @@ class LogSource:
         if since is not None:
             if written is not None and written >= since:
                 self.history, self.late = 0, self.history
-        elif written is None or time.time() - written < FRESH:
+        elif written is None or time.time() - written < NEWS:
             self.history = 0
 
     def step(self, send: Send) -> bool:
@@ -274,7 +274,7 @@ class LogSource:
     def _is_old(self) -> bool:
         """Whether nothing was written for so long that it will hardly be continued."""
         written = self.written()
-        return written is not None and time.time() - written >= FRESH
+        return written is not None and time.time() - written >= NEWS
 
     def _continued(self, piece: Piece) -> Piece:
         """Return what the parser is to be fed: first what a predecessor had read and no place leads to.
