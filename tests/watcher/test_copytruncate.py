@@ -256,7 +256,7 @@ def test_a_file_of_another_process_with_such_a_name_is_no_copy(log) -> None:
 
 @pytest.mark.parametrize("append", [True, False])
 def test_without_a_copy_it_is_reported_what_could_not_be_read(tmp_path, append, monkeypatch) -> None:
-    monkeypatch.setattr(feeds, "FRESH", 1e10)  # seconds: what rested for longer is closed
+    monkeypatch.setattr(feeds, "NEWS", 1e10)  # seconds: what rested for longer is closed
     log = Watched(str(tmp_path), append=append)
     log.write(5000)
     log.look()
