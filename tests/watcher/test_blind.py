@@ -92,7 +92,7 @@ def watched() -> Watched:
 def test_a_run_whose_log_cannot_be_read_is_blind_and_says_why(watched, lost):
     watched.engine.lose("/runs/a.log", lost, watched.now)
     run = watched.run
-    assert (run["state"], run["eta_seconds"]) == ("blind", None)
+    assert (run["state"], run["health"], run["eta_seconds"]) == ("blind", "warning", None)
     assert run["reason"] == lost.reason
     (row,) = rows([Shown(group) for group in watched.engine.groups.values()], watched.now)
     assert (row.phase, row.reason, row.progress.eta_seconds) == ("blind", lost.reason, None)

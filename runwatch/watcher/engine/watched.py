@@ -108,8 +108,10 @@ class WatchedRun:
 
     @property
     def health(self) -> str:
-        """Its health: ok, warning or critical."""
-        return "ok" if self._worst is None else self._worst.severity
+        """Its health: ok, warning or critical; of what cannot be read, nothing is ok."""
+        if self._worst is not None:
+            return self._worst.severity
+        return Severity.WARNING.value if self.phase == "blind" else "ok"
 
     @property
     def _worst(self) -> IncidentRow | None:
