@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterable
+from functools import lru_cache
 
 from runwatch.core.batch import BAR, EVAL, RANK, TRAIN, Table
 
@@ -34,6 +35,8 @@ _DECIMAL = re.compile(rb"\d\.\d")
 _WORDS = (b"loss", b"nll", b"ppl", b"perplexity", b"reward")
 _LONGEST = 4096
 """Bytes of a line that are looked at."""
+_SHAPE = bytes.maketrans(b"123456789" + bytes(range(65, 91)), b"0" * 9 + bytes(range(97, 123)))
+"""Lower case, with all digits equal: no expression here distinguishes digits."""
 
 
 class Drift:
@@ -66,14 +69,15 @@ class Drift:
 
 
 def _shown(block: bytes, at: int, stop: int) -> bytes:
-    """Return in lower case what the line that ends at `stop` shows at last; it begins at `at` or later."""
+    """Return the shape of what the line that ends at `stop` shows at last; it begins at `at` or later."""
     begin = max(at, block.rfind(b"\n", at, stop) + 1)
     begin = max(begin, block.rfind(b"\r", begin, stop) + 1)
-    return block[begin : min(stop, begin + _LONGEST)].lower()
+    return block[begin : min(stop, begin + _LONGEST)].translate(_SHAPE)
 
 
+@lru_cache(512)
 def _is_record(text: bytes) -> bool:
-    """Return whether a line in lower case looks like a record of training."""
+    """Return whether a line of this shape looks like a record of training."""
     if not any(word in text for word in _WORDS) and text.count(b"=") < 2 and text.count(b":") < 2:
         return False  # at the cost of a glance, as most lines
     known = _OTHER.search(text) or _PRINTED_MODEL.match(text)
