@@ -147,6 +147,7 @@ def script(name: str, tools: Path, environ: dict[str, str], **more: str) -> int:
     return subprocess.run(["sh", DEPLOY / "slurm" / name], env=setting, check=False, timeout=100).returncode
 
 
+@pytest.mark.deep
 def test_a_job_is_watched_from_prolog_to_epilog(tmp_path, slurm):
     job, tools = slurm
     Log(job).steps(10)

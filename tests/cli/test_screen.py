@@ -279,6 +279,7 @@ def test_check_says_at_once_what_it_does_and_leaves_nothing_of_that(tmp_path, lo
         assert terminal.end() == 0
 
 
+@pytest.mark.deep
 def test_a_key_that_means_two_things_is_one_line(log, tmp_path):
     config = tmp_path / "keys.toml"
     config.write_text("[keys]\nzoom = 's'\n")

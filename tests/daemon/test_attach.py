@@ -79,6 +79,7 @@ class Picture:
         return found
 
 
+@pytest.mark.deep
 def test_a_run_on_several_hosts_is_one(tmp_path, reach):
     for name in ("a", "b"):
         (tmp_path / name / "runwatch.toml").write_text('[metrics]\njob = "7"\n')

@@ -143,6 +143,7 @@ def test_checkpoints_are_whole_and_announced(healthy):
     assert set(meta["dataloader_state_dict"]) == {"pq_idx", "rg_idx", "epoch"}
 
 
+@pytest.mark.deep
 def test_every_rank_keeps_a_log(healthy):
     for rank in range(8):
         assert [int(step["step"]) for step in healthy.rank(rank)] == list(range(120))
@@ -153,6 +154,7 @@ def test_the_same_seed_gives_the_same_losses(run):
     assert run(steps=12, seed=1).loss == run(steps=12).loss
 
 
+@pytest.mark.deep
 def test_nan_shows_in_the_grad_norm_then_in_the_loss_and_stays(run):
     log = run(steps=60, fault="nan")
     assert log.status == 0

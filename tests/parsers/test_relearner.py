@@ -91,6 +91,7 @@ LONG = _text(
 )
 
 
+@pytest.mark.deep
 @given(st.lists(st.integers(0, len(LONG)), max_size=6), st.booleans())
 @settings(max_examples=4, deadline=None)
 def test_chunking_does_not_matter(cuts, bulk):

@@ -354,6 +354,7 @@ async def test_rows_keep_their_place_when_an_alert_of_the_selected_run_begins(op
         assert (places(), s.view.table.selected().id) == (before, here)
 
 
+@pytest.mark.deep
 async def test_the_selected_row_of_a_long_list_stays_where_it_is_when_others_move(open_app):
     async with open_app((80, 24), make=fleet(40)) as s:
         await s.press("0", *["down"] * 20, *["up"] * 6)

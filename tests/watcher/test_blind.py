@@ -128,6 +128,7 @@ def test_training_that_continued_unseen_is_no_hang(watched):
     assert watched.run["state"] == "running"
 
 
+@pytest.mark.deep
 def test_a_log_that_is_rotated_is_gone_for_a_moment_only(watched):
     watched.loses(GONE, brief=True)
     watched.passes(GRACE / 2)
