@@ -98,6 +98,7 @@ def test_seeking_back_gives_the_state_of_that_time(tmp_path):
     assert run.last_step == 49
     player.advance(NOW + 50)
     assert [row["state"] for row in incidents(player.engine)] == ["firing"]
+    player.close()
 
 
 @pytest.mark.parametrize(
@@ -350,7 +351,7 @@ def _written(live: Live) -> str:
 
 def test_a_slow_disk_holds_nothing_up_and_ends_the_recording(tmp_path, monkeypatch):
     release = threading.Event()
-    monkeypatch.setattr("runwatch.watcher.recordings.file.MOST_WAITING", 2000)
+    monkeypatch.setattr("runwatch.watcher.recordings.file.MOST_WAITING", 500)
     monkeypatch.setattr(Writer, "_put", lambda self: release.wait())
     live = Live(tmp_path, tmp_path / "watch.rec")
     watch(live, [("write", 5), ("wait", 1.0)] * 40, monkeypatch)
