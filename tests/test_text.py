@@ -57,6 +57,11 @@ def test_different_paths_are_shown_differently(one, other):
         assert path(path(first)) != path(first) or "~" not in path(first)
 
 
+def test_a_path_that_no_file_can_have_is_shown_too():
+    assert path("a\ud800") != path("a")
+    assert path("a\ud800").isprintable()
+
+
 def test_only_what_cannot_be_shown_marks_a_path():
     assert path("/runs/a b/模型~1.log") == "/runs/a b/模型~1.log"
     assert path(os.fsdecode(b"/runs/bad\xff.log")) == r"/runs/bad\xff.log"

@@ -82,7 +82,10 @@ def path(name: str) -> str:
 
 def _part(name: str) -> str:
     """Return one part of a path; one that looks as if it were marked is marked too."""
-    raw = name.encode("utf-8", "surrogateescape")
+    try:
+        raw = name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # no name of a file: an index says that there is one
+        raw = name.encode("utf-8", "surrogatepass")
     reported = raw.decode("utf-8", "backslashreplace")
     safe = plain(reported, len(reported) + 1)
     if safe == reported and not _AMBIGUOUS.search(name):

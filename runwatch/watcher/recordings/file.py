@@ -22,6 +22,8 @@ from runwatch.watcher.sources.compressed import at_once
 HEAD = b"runwatch recording 1\n"
 MAX_ENTRY = 64 << 20
 """Bytes of one entry at most: a longer one is damage."""
+_LONGEST = 35
+"""Bits of an entry's length at most."""
 MOST_WAITING = 64 << 20
 """Bytes that may wait for a slow disk; with more, the recording ends."""
 _BLOCK = 1 << 16
@@ -152,6 +154,8 @@ def _whole(buffer: bytearray) -> Iterator[Entry]:
             shift, begin = shift + 7, begin + 1
             if byte < 128:
                 break
+            if shift > _LONGEST:
+                raise ValueError("an entry has no length")
         else:
             break
         if size > MAX_ENTRY:
