@@ -48,7 +48,7 @@ def main(name: str, seconds: int, folder: Path) -> None:
             nonlocal count, written
             count += 1
             finding = attempt(target, data, PACE)
-            if finding is not None and (known := kinds.get(finding.kind)) is None or (
+            if (finding is not None and (known := kinds.get(finding.kind)) is None) or (
                 finding is not None and known is not None and len(data) < known[0]
             ):
                 path = found / f"{name}-{finding.kind}"

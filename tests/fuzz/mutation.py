@@ -5,10 +5,29 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-_LARGE = (0, 1, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1)
+_LARGE = (
+    0,
+    1,
+    127,
+    128,
+    255,
+    256,
+    32767,
+    32768,
+    65535,
+    65536,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+    2**63 - 1,
+    2**63,
+    2**64 - 1,
+)
 
 
-def mutated(data: bytes, others: Sequence[bytes], words: Sequence[bytes], rng: random.Random, most: int) -> bytes:
+def mutated(
+    data: bytes, others: Sequence[bytes], words: Sequence[bytes], rng: random.Random, most: int
+) -> bytes:
     """Return `data` with one to six changes, at most `most` bytes."""
     for _ in range(rng.choice((1, 1, 2, 3, 6))):
         data = rng.choice(_CHANGES)(data, others, words, rng)
@@ -84,4 +103,18 @@ def _swap(data: bytes, others: Sequence[bytes], words: Sequence[bytes], rng: ran
     return data[:begin] + data[middle:] + data[begin:middle]
 
 
-_CHANGES = (_delete, _double, _replace, _replace, _insert, _insert, _flip, _number, _line, _line, _repeat, _cross, _swap)
+_CHANGES = (
+    _delete,
+    _double,
+    _replace,
+    _replace,
+    _insert,
+    _insert,
+    _flip,
+    _number,
+    _line,
+    _line,
+    _repeat,
+    _cross,
+    _swap,
+)

@@ -262,7 +262,11 @@ class DictPattern(Matcher):
         if b"train_runtime" in names or any(name.startswith(b"eval_") for name in names):
             return EVAL
         counts = not _PLACED.isdisjoint(names)
-        return EVAL if counts and any(meaning(decode(name, _NAME)).metric == VAL_LOSS for name in names) else None
+        return (
+            EVAL
+            if counts and any(meaning(decode(name, _NAME)).metric == VAL_LOSS for name in names)
+            else None
+        )
 
 
 class BarPattern(Matcher):

@@ -21,7 +21,7 @@ MAX_VALUE = 300
 MAX_DEPTH = 8
 HIDDEN = "(not shown)"
 _LONGEST = 4 * MAX_NAME
-"""Characters of a name that are looked at: those of a long one would be repeated for each that is below it."""
+"""Characters of a name that are looked at: a long one would be repeated for each that is below it."""
 _MAX_ITEMS = 12
 """Items of a list that are shown."""
 _SERIES = frozenset({"log_history"})

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import msgspec
-
 from runwatch.watcher import protocol
 
 
@@ -18,5 +16,5 @@ async def take_requests(reader: asyncio.StreamReader, take: Callable[[protocol.R
             if isinstance(request, protocol.Shutdown):
                 return
             take(request)
-    except (ConnectionError, ValueError, msgspec.DecodeError):
+    except (ConnectionError, *protocol.BROKEN):
         return  # the screen is gone

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import random
 import shutil
 import tempfile
@@ -194,7 +193,9 @@ def _operate(log: AnyLog, operation: int, choice: _Choice) -> None:
     elif operation == 2:
         log.time_passes((0.1, 3.0, 5.0)[choice.of(3)])
     elif operation < 5 and log.old:
-        log._write(log.old[choice.of(len(log.old)) if len(log.old) < 4 else -1], 1 + choice.of(3), choice.flag())
+        log._write(
+            log.old[choice.of(len(log.old)) if len(log.old) < 4 else -1], 1 + choice.of(3), choice.flag()
+        )
     elif log.current is None:
         log.create(choice.flag())
     elif operation < 8:
@@ -216,7 +217,12 @@ def _operations() -> list[bytes]:
 
 TARGETS = (
     Target("records", records, _records, most=20_000, slow=3.0),
-    Target("checkpoints", checkpoints, _checkpoints, words=(*NASTY, _NEXT, *(bytes([i]) for i in range(len(_NAMES))))),
+    Target(
+        "checkpoints",
+        checkpoints,
+        _checkpoints,
+        words=(*NASTY, _NEXT, *(bytes([i]) for i in range(len(_NAMES)))),
+    ),
     Target("compressed", compressed, _compressed),
     Target("tail", tail, _operations, words=[bytes([i]) for i in range(256)], most=200, slow=5.0),
 )
