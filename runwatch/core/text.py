@@ -40,7 +40,7 @@ def plain(text: str, limit: int = 2000) -> str:
 
 def escaped(json: str) -> str:
     """Return a JSON document with what a terminal would obey, or not show, written as escapes: same data."""
-    return json if json.isascii() else _CONTROLS.sub(_escape, json)
+    return json if json.isascii() and "\x7f" not in json else _CONTROLS.sub(_escape, json)
 
 
 def _escape(found: re.Match[str]) -> str:
