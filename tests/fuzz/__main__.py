@@ -30,7 +30,9 @@ def main() -> int:
     options.add_argument("--seconds", type=int, default=300, help="for all targets together")
     options.add_argument("--jobs", type=int, default=2, help="processes at once")
     options.add_argument("--only", default="", help=f"names of targets: {' '.join(NAMES)}")
-    options.add_argument("--keep", action="store_true", help="choose inputs for tests/fuzz/seeds, and fuzz nothing")
+    options.add_argument(
+        "--keep", action="store_true", help="choose inputs for tests/fuzz/seeds, and fuzz nothing"
+    )
     given = options.parse_args()
     names = given.only.split() or list(NAMES)
     if unknown := [name for name in names if name not in NAMES]:
@@ -42,7 +44,9 @@ def main() -> int:
             print(f"{name}: {keep(name, FOLDER / 'corpus' / name)} bytes kept")
         return 0
     if find_spec("atheris") is None:
-        options.error("fuzzing needs atheris: pip install -e '.[fuzz]'; there are wheels for Python 3.11 to 3.13")
+        options.error(
+            "fuzzing needs atheris: pip install -e '.[fuzz]'; there are wheels for Python 3.11 to 3.13"
+        )
     seconds = max(LEAST, given.seconds * given.jobs // len(names))
     print(_ROW.format("target", "executions", "CPU s", "per s", "lines", "features", "corpus", "findings"))
     with ThreadPoolExecutor(given.jobs) as jobs:
@@ -67,7 +71,16 @@ def _fuzz(name: str, seconds: int) -> bool:
         found = [f"ended with exit code {done.returncode}: see {log}"]
     cov, features, corpus = (_REACHED.findall(said) or [("", "", "")])[-1]
     pace = f"{tried['executions'] / max(tried['cpu'], 0.1):.0f}"
-    row = name, tried["executions"], f"{tried['cpu']:.0f}", pace, cov, features, corpus, " ".join(found) or "none"
+    row = (
+        name,
+        tried["executions"],
+        f"{tried['cpu']:.0f}",
+        pace,
+        cov,
+        features,
+        corpus,
+        " ".join(found) or "none",
+    )
     print(_ROW.format(*row), flush=True)
     return bool(found)
 

@@ -28,7 +28,9 @@ def keep(name: str, corpus: Path) -> int:
     reached: Lines = set()
     for data in [*target.seeds(), *(path.read_bytes() for path in target.kept())]:
         reached |= _reached(target, data)
-    found = sorted((path for path in corpus.glob("*") if path.stat().st_size <= LARGEST), key=lambda p: p.stat().st_size)
+    found = sorted(
+        (path for path in corpus.glob("*") if path.stat().st_size <= LARGEST), key=lambda p: p.stat().st_size
+    )
     gains: list[tuple[int, bytes, Lines]] = []
     for path in found[:TRIED]:
         lines = _reached(target, path.read_bytes()) - reached
