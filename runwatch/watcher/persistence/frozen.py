@@ -129,9 +129,15 @@ def thaw(data: bytes, rules: Ruleset) -> Group:
     if body.shape != shape():
         raise OtherShapeError("of another version")
     try:
-        group = _load(body.group)
+        return _restored(body, rules)
+    except NotRestoredError:
+        raise
     except Exception as error:  # whatever a body of old holds
         raise NotRestoredError(f"its state cannot be read: {_reason(error)}") from error
+
+
+def _restored(body: _Body, rules: Ruleset) -> Group:
+    group = _load(body.group)
     if not isinstance(group, Group):
         raise NotRestoredError("its state is that of no group")
     for source in group.sources.values():
