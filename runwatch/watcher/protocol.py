@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.core.errors import EngineError, ExitCode, RunwatchError
 from runwatch.core.snapshot import Columns, IncidentRow, RunRow, Snapshot
 from runwatch.core.text import plain
@@ -378,8 +379,6 @@ Reply = (
 _encoder = msgspec.json.Encoder()
 decode_request = msgspec.json.Decoder(Request).decode
 _reply: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
-BROKEN = (ValueError, RecursionError, OverflowError, msgspec.MsgspecError)
-"""What a line raises that is no message: not JSON, nested too deep, or too long."""
 
 
 def encode(message: Request | Reply) -> bytes:
@@ -391,7 +390,7 @@ def decode_reply(line: bytes) -> Reply:
     """Return what a line of the engine says. Raises EngineError if it is no message."""
     try:
         return _reply.decode(line)
-    except BROKEN as error:
+    except UNDECODABLE as error:
         raise EngineError("broken connection", plain(str(error), 200)) from error
 
 

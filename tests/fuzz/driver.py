@@ -18,7 +18,7 @@ from pathlib import Path
 
 PACE = 5.0
 """By how much instrumented code is slower, at most."""
-SPACE = 12 << 30
+SPACE = 4 << 30
 """Bytes of address space: what asks for more gets a MemoryError, and the machine stays usable."""
 
 

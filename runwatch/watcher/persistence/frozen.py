@@ -34,6 +34,7 @@ import numpy as np
 from runwatch.alerts.rules.base import Rule, restore, state_of
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.core.block import Block, Samples
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.system.import_guards import blake2b
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.watched import WatchedRun
@@ -124,7 +125,7 @@ def thaw(data: bytes, rules: Ruleset) -> Group:
         raise NotRestoredError("its state is damaged")
     try:
         body = msgspec.msgpack.decode(data[4:], type=_Body)
-    except msgspec.DecodeError as error:
+    except UNDECODABLE as error:
         raise OtherShapeError("of another version") from error
     if body.shape != shape():
         raise OtherShapeError("of another version")

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from queue import SimpleQueue
 from threading import Event, Thread
 
-import msgspec
-
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.core.errors import SourceError
 from runwatch.watcher.recordings.entries import Entry, decode, encode
 from runwatch.watcher.sources.compressed import at_once
@@ -139,7 +138,7 @@ def read(path: str) -> Iterator[Entry]:
                     return
     except OSError as error:
         raise SourceError("cannot read", path, error.strerror or str(error)) from error
-    except (msgspec.MsgspecError, ValueError) as error:
+    except UNDECODABLE as error:
         raise SourceError("the recording is damaged", path, str(error)) from error
 
 

@@ -336,8 +336,8 @@ class _Entries:
             written = None
             if entry.written is not None:
                 written = entries.time_of(entries.bits(time) + entry.written)
-        if entry.source not in self._logs:
-            self._logs[entry.source] = _open(source, self._path, self._make(self._only))
+            if entry.source not in self._logs:
+                self._logs[entry.source] = _open(source, self._path, self._make(self._only))
         batch = self._logs[entry.source].feed(entry.count, entry.check)
         return wire.Read(source.source, batch, entry.live, time, written, entry.left, late=entry.late)
 

@@ -21,6 +21,7 @@ from typing import Protocol, TypeVar
 
 from runwatch import __version__
 from runwatch.alerts.incidents.incidents import Change
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.core.text import plain
 from runwatch.watcher import protocol
 from runwatch.watcher.engine import views
@@ -98,7 +99,7 @@ class Connection:
             async for line in self._lines(reader):
                 if await self._take(await self._turn(partial(protocol.decode_request, line))):
                     break
-        except protocol.BROKEN as error:
+        except UNDECODABLE as error:
             self._write(protocol.Failure(plain(f"bad request: {error}", 500), 2))
         except ConnectionError:
             pass  # it left without a word

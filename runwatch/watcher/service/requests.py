@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.watcher import protocol
 
 
@@ -16,5 +17,5 @@ async def take_requests(reader: asyncio.StreamReader, take: Callable[[protocol.R
             if isinstance(request, protocol.Shutdown):
                 return
             take(request)
-    except (ConnectionError, *protocol.BROKEN):
+    except (ConnectionError, *UNDECODABLE):
         return  # the screen is gone

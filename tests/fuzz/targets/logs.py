@@ -9,9 +9,11 @@ from zlib import crc32
 
 import msgspec
 
+from runwatch.core.batch import Batch
 from runwatch.core.text import plain
 from runwatch.parsers.explain.explain import explain
 from runwatch.parsers.formats import builtin
+from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
 
@@ -37,11 +39,14 @@ def _cuts(data: bytes, most: int = 8) -> list[int]:
 
 
 def pieces(data: bytes) -> None:
-    """Cut anywhere, and byte by byte around a place, a log says the same; no number is made up."""
+    """Cut anywhere, and byte by byte around a place, a log says the same, in safe messages; no number is made up."""
     whole = read(data)
     read(data, _cuts(data)).same_as(whole)
     at = _cuts(data)[0]
     read(data, range(max(0, at - 20), min(len(data), at + 20))).same_as(whole)
+    parser = StreamParser()
+    for batch in (parser.feed(data, tail=50), parser.flush()):
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(batch), type=Batch) == batch  # it crosses a pipe
     made_up = invented(data, whole.tables)
     assert not made_up, made_up[:3]
 
