@@ -9,13 +9,14 @@ SERVICES := $(VENV)/.installed-services
 PICTURES := $(VENV)/.installed-pictures
 DOCS := $(VENV)/.installed-docs
 BENCH := $(VENV)/.installed-bench
+FUZZ := $(VENV)/.installed-fuzz
 DIST := $(VENV)/.installed-dist
 AUDIT := $(VENV)/.installed-audit
 LOWEST_PYTHON ?= python3.10
 LOWEST := build/lowest
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: help demo test test-more test-again test-web test-real test-services test-lowest lock audit sbom install-real docs man dist wheelhouse pictures lint types check bench soak corpus detection detection-logs detection-real format clean
+.PHONY: help demo test test-more test-again test-web test-real test-gpu test-services test-lowest lock audit sbom install-real docs man dist wheelhouse pictures lint types check bench soak fuzz corpus detection detection-logs detection-real format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,7 +57,7 @@ test-lowest: $(STAMP)  ## Run the quick tests with the lowest Python and version
 	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal $(TESTS)
 
 test-again: $(STAMP)  ## Rerun the tests that failed last, one by one
-	RUNWATCH_DEEP=1 $(BIN)/python -m pytest -v --last-failed --last-failed-no-failures none -m 'not services and not browser'
+	RUNWATCH_DEEP=1 $(BIN)/python -m pytest -v --last-failed --last-failed-no-failures none -m 'not services and not browser and not gpu'
 
 $(REAL): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,real]'
@@ -67,6 +68,11 @@ install-real: $(REAL)
 
 test-real: $(REAL)  ## Run the tests with real training libraries and readers
 	$(BIN)/python -m pytest -m real tests/real tests/export
+
+# Takes the torch that is installed; with an older driver: pip install torch from an index of its CUDA first.
+test-gpu:  ## Compare with a real NVIDIA card and provoke its rules; skipped where there is none
+	@if nvidia-smi -L > /dev/null 2>&1; then $(MAKE) $(REAL) && $(BIN)/python -m pytest -rs -s -m gpu tests/gpu; \
+	else echo 'skipped: no NVIDIA card here (nvidia-smi -L lists none)'; fi
 
 $(SERVICES): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,services]'
@@ -140,6 +146,15 @@ bench: $(BENCH)  ## Measure every performance claim next to its baseline: [WRITE
 
 soak: $(STAMP)  ## Kill a daemon over 50 changing logs for minutes: SECONDS=240 RUNS=50
 	$(BIN)/python -m tests.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
+
+$(FUZZ): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,fuzz]'
+	@touch $@
+
+# What it finds, and inputs that reach new code, are in build/fuzz. KEEP=1 adds a few of those to tests/fuzz/seeds.
+fuzz: $(FUZZ)  ## Try changed inputs on all that reads bytes of others: [SECONDS=300] [ONLY="pieces tail"] [JOBS=2]
+	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ONLY),--only "$(ONLY)") \
+		$(if $(JOBS),--jobs $(JOBS)) $(if $(KEEP),--keep)
 
 $(PICTURES): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,pictures]'

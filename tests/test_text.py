@@ -7,7 +7,7 @@ import sys
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runwatch.core.text import escaped, path, plain, shown
@@ -57,6 +57,11 @@ def test_different_paths_are_shown_differently(one, other):
         assert path(path(first)) != path(first) or "~" not in path(first)
 
 
+def test_a_path_that_no_file_can_have_is_shown_too():
+    assert path("a\ud800") != path("a")
+    assert path("a\ud800").isprintable()
+
+
 def test_only_what_cannot_be_shown_marks_a_path():
     assert path("/runs/a b/模型~1.log") == "/runs/a b/模型~1.log"
     assert path(os.fsdecode(b"/runs/bad\xff.log")) == r"/runs/bad\xff.log"
@@ -71,6 +76,7 @@ def test_different_names_of_metrics_are_shown_differently(one, other):
 
 
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from("\x9b\u202e\U000e0041"), max_size=40))
+@example("a\x7fb")  # the one control that JSON leaves as it is
 def test_a_json_document_says_the_same_without_what_a_terminal_obeys(said):
     document = escaped(json.dumps({"said": said}, ensure_ascii=False))
     assert json.loads(document) == {"said": said}

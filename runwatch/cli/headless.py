@@ -14,7 +14,7 @@ import msgspec
 
 from runwatch.cli.terminal import Terminal
 from runwatch.core import metrics
-from runwatch.core.errors import EngineError, ExitCode, RunwatchError
+from runwatch.core.errors import EngineError, ExitCode
 from runwatch.core.text import escaped, plain
 from runwatch.render import cells, numbers
 from runwatch.render import plain as plain_words
@@ -96,9 +96,7 @@ def _objects(sock: socket.socket) -> Iterator[dict[str, Any]]:
         for line in stream:
             reply = protocol.decode_reply(line)
             if isinstance(reply, protocol.Failure):
-                error = RunwatchError(reply.message)
-                error.exit_code = ExitCode(reply.exit_code)
-                raise error
+                raise protocol.reported(reply)
             if isinstance(reply, protocol.Notice):
                 click.echo(f"runwatch: {plain(reply.message)}", err=True)
             elif isinstance(reply, protocol.Line):

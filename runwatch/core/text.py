@@ -40,7 +40,7 @@ def plain(text: str, limit: int = 2000) -> str:
 
 def escaped(json: str) -> str:
     """Return a JSON document with what a terminal would obey, or not show, written as escapes: same data."""
-    return json if json.isascii() else _CONTROLS.sub(_escape, json)
+    return json if json.isascii() and "\x7f" not in json else _CONTROLS.sub(_escape, json)
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -82,7 +82,10 @@ def path(name: str) -> str:
 
 def _part(name: str) -> str:
     """Return one part of a path; one that looks as if it were marked is marked too."""
-    raw = name.encode("utf-8", "surrogateescape")
+    try:
+        raw = name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # no name of a file: an index says that there is one
+        raw = name.encode("utf-8", "surrogatepass")
     reported = raw.decode("utf-8", "backslashreplace")
     safe = plain(reported, len(reported) + 1)
     if safe == reported and not _AMBIGUOUS.search(name):

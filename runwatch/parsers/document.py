@@ -80,14 +80,17 @@ def _listed(text: str, at: int, items: list[Any], more: dict[str, float]) -> Ite
     """Yield the entries of a list of objects, and where in the text each is."""
     scan = json.JSONDecoder().raw_decode
     line = text.count("\n", 0, at)
+    here = True
     for item in items[:_MAX_ENTRIES]:
         if not isinstance(item, dict):
             return
+        begin = end = at
         try:
-            begin = text.index("{", at)
-            _, end = scan(text, begin)
+            if here:
+                begin = text.index("{", at)
+                _, end = scan(text, begin)
         except ValueError:  # the list is elsewhere: its key is written twice, or with escapes
-            begin = end = at
+            begin, here = at, False
         line += text.count("\n", at, begin)
         yield Entry(begin, line, {**flatten(item, ENTRIES.schema.skip), **more})
         line += text.count("\n", begin, end)

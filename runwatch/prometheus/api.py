@@ -19,6 +19,7 @@ import msgspec
 
 from runwatch import __version__
 from runwatch.alerts.channels.http import host, opener, plainly
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.core.errors import EngineError, UsageError
 from runwatch.core.redaction import quoted
 
@@ -109,7 +110,7 @@ class Api:
             raise EngineError(f"cannot reach {self._host}", why, advice) from None
         except (OSError, HTTPException) as error:
             raise EngineError(f"no answer from {self._host}", plainly(error)) from None
-        except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError) as error:
+        except UNDECODABLE as error:
             advice = str(error) if isinstance(error, OverflowError) else "check the address and its path"
             raise EngineError(f"{self._host} does not answer as Prometheus does", "", advice) from None
         return said.data.result
@@ -118,7 +119,7 @@ class Api:
         with error:
             try:
                 said = _decoder.decode(error.read(_PIECE)).error
-            except (OSError, HTTPException, msgspec.MsgspecError):
+            except (OSError, HTTPException, *UNDECODABLE):
                 said = ""
         advice = {
             401: "check the token",

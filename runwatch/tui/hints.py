@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.system import private_files
 from runwatch.tui import actions
 from runwatch.tui.actions import Registry
@@ -86,7 +87,7 @@ def load(directory: Path) -> Hints:
     except OSError:
         return Hints()
     hints = Hints(path)
-    with contextlib.suppress(msgspec.MsgspecError):  # an empty file, or one of another version
+    with contextlib.suppress(*UNDECODABLE):  # an empty file, or one of another version
         hints.kept = msgspec.json.decode(known, type=Kept)
     hints.kept.sessions += 1
     if hints.kept.sessions <= SESSIONS:

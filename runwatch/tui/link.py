@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, TypeAlias
 
-import msgspec
 from textual.message import Message
 
 from runwatch.core.errors import ExitCode, RunwatchError
@@ -85,7 +84,7 @@ class Link:
                     break
         except RunwatchError as error:
             reason = str(error)
-        except (OSError, msgspec.MsgspecError) as error:
+        except OSError as error:
             reason = f"broken connection: {error}"
         self._target.post_message(LinkLost(self, reason, exit_code))
 

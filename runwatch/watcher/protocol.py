@@ -9,11 +9,15 @@ reply that the request names. docs/protocol.md is for those who write a client.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 import msgspec
 
+from runwatch.core.decoding import UNDECODABLE
+from runwatch.core.errors import EngineError, ExitCode, RunwatchError
 from runwatch.core.snapshot import Columns, IncidentRow, RunRow, Snapshot
+from runwatch.core.text import plain
 
 VERSION = 1
 MAX_LINE = 4 << 20
@@ -374,9 +378,25 @@ Reply = (
 
 _encoder = msgspec.json.Encoder()
 decode_request = msgspec.json.Decoder(Request).decode
-decode_reply = msgspec.json.Decoder(Reply).decode
+_reply: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
 
 
 def encode(message: Request | Reply) -> bytes:
     """Return the message as one line of JSON, newline included."""
     return _encoder.encode(message) + b"\n"
+
+
+def decode_reply(line: bytes) -> Reply:
+    """Return what a line of the engine says. Raises EngineError if it is no message."""
+    try:
+        return _reply.decode(line)
+    except UNDECODABLE as error:
+        raise EngineError("broken connection", plain(str(error), 200)) from error
+
+
+def reported(reply: Failure | Refused, kind: type[RunwatchError] = RunwatchError) -> RunwatchError:
+    """Return the error that the engine reports, with its exit code if that is one of ours."""
+    error = kind(reply.message)
+    with contextlib.suppress(ValueError):
+        error.exit_code = ExitCode(reply.exit_code)
+    return error

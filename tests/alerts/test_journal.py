@@ -116,6 +116,16 @@ def test_a_damaged_file_is_set_aside_and_reported(opened, tmp_path):
     assert (tmp_path / "outbox" / "0.db.damaged-77").read_bytes().startswith(b"no database")
 
 
+def test_a_message_with_a_text_that_is_no_text_is_left_out(opened):
+    journal = opened()
+    journal.commit([(NAME, note("a")), (NAME, note("b"))])
+    ((body,),) = journal._file.db.execute("SELECT body FROM messages WHERE id = 'a'")
+    odd = body.replace(note("a").run.encode(), b"\xff" * len(note("a").run))
+    assert odd != body
+    journal._file.db.execute("UPDATE messages SET body = ? WHERE id = 'a'", (odd,))
+    assert ids(journal) == ["b"]
+
+
 def test_a_damaged_file_of_another_process_is_set_aside_too(opened, tmp_path):
     (tmp_path / "outbox").mkdir()
     (tmp_path / "outbox" / "7.db").write_bytes(b"no database at all " * 500)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -153,6 +154,22 @@ def test_any_bytes_give_short_printable_facts(data, name):
         assert len(value) <= run_facts.MAX_VALUE
         assert "\x1b" not in key + value
         assert "\n" not in key + value
+
+
+def test_a_long_name_is_not_repeated_for_all_that_is_below_it():
+    data = json.dumps({"k" * 500_000: {str(number): {"x": 1} for number in range(512)}}).encode()
+    tracemalloc.start()
+    try:
+        run_facts.from_json(data)
+        assert tracemalloc.get_traced_memory()[1] < 20 * len(data)
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("said", ["[1]", "5", '"x"', "null"])
+def test_a_safetensors_file_that_says_no_object_of_itself_has_no_settings(said):
+    header = f'{{"__metadata__":{said}}}'.encode()
+    assert notes.settings("model.safetensors", len(header).to_bytes(8, "little") + header) == {}
 
 
 def test_facts_are_bounded():

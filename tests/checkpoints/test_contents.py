@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.parsers.checkpoints.contents import Whole, check, checkable, shards
+from runwatch.watcher.checkpoints.contents import Inside, inspect
+from runwatch.watcher.sources import files
 from tests.checkpoints import made
 
 
@@ -58,6 +60,30 @@ def test_garbage_is_judged_without_an_error(data, name):
 @given(st.binary(max_size=60))
 def test_a_safetensors_header_may_hold_anything(header):
     assert judged("a.safetensors", struct.pack("<Q", len(header)) + header).whole in (Whole.NO, Whole.YES)
+
+
+def _tensors(header: str) -> bytes:
+    return len(header).to_bytes(8, "little") + header.encode() + bytes(64)
+
+
+def test_an_end_at_infinity_is_a_damaged_header():
+    data = _tensors('{"w": {"data_offsets": [0, Infinity]}}')
+    assert judged("model.safetensors", data) == (Whole.NO, "has a damaged header")
+
+
+def test_a_zip64_record_beyond_all_files_is_not_looked_for(tmp_path):
+    locator = b"PK\x06\x07" + struct.pack("<IQI", 0, (1 << 64) - 1, 1)
+    made.put(tmp_path / "a.pt", ARCHIVE + locator + b"PK\x05\x06" + bytes(18))
+    with files.reading(str(tmp_path / "a.pt")) as read:
+        verdict = check("a.pt", len(ARCHIVE) + 42, read)
+    assert verdict == (Whole.NO, "stops short: no zip64 end record")
+
+
+def test_sizes_that_no_file_has_can_be_compared_and_printed(tmp_path):
+    made.put(tmp_path / ".metadata", made.metadata({"__0_0.distcp": 10**5000}))
+    made.put(tmp_path / "__0_0.distcp", made.shard(512))
+    verdicts = inspect(str(tmp_path), files.walk(str(tmp_path)), Inside()).verdicts
+    assert verdicts["__0_0.distcp"].reason.startswith("stops short: 512 of 9,223,372,036,854,775,808")
 
 
 def test_a_tail_of_zeros_is_a_cut():

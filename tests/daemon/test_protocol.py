@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import os
 import socket
 import stat
 import time
 
 import pytest
+
+from runwatch.core.errors import EngineError
+from runwatch.watcher import protocol
+from runwatch.watcher.daemon.remote import Host
 
 from ..cli.live import Log
 from .live import Daemon, Peer, until
@@ -187,3 +193,40 @@ def test_fifty_clients_come_and_go(daemon):
     with Peer(daemon.socket) as peer:
         until(lambda: peer.ask("health")["clients"] == 1)
     until(lambda: descriptors() <= before)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"type": "line", "body": {"a": ' + b"[" * 100_000,
+        b'{"type": "failure", "message": 1}',
+        b'{"type": "unknown"}',
+    ],
+)
+def test_what_is_no_message_of_an_engine_is_an_error_of_ours(line):
+    with pytest.raises(EngineError, match=r"broken connection: .+"):
+        protocol.decode_reply(line)
+
+
+def test_a_remote_that_sends_what_is_no_message_is_tried_again():
+    async def link() -> Host:
+        host = Host("there", (), "runwatch", lambda *reply: None, lambda host: None)
+        reader = asyncio.StreamReader()
+        reader.feed_data(b'{"type": "line", "body": {"a": ' + b"[" * 50_000 + b"\n")
+        host._there = lambda: asyncio.sleep(0, (reader, io.BytesIO()))
+        running = asyncio.create_task(host.run())
+        trying = asyncio.create_task(host.tried.wait())
+        await asyncio.wait({running, trying}, return_when=asyncio.FIRST_COMPLETED)
+        assert not running.done()
+        running.cancel()
+        return host
+
+    assert asyncio.run(link()).reason.startswith("broken connection: ")
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [(2, 2), (70, 70), (17, 3), (10**20, 3)])
+def test_an_engine_decides_the_exit_code_among_those_that_there_are(code, exit_code):
+    assert protocol.reported(protocol.Failure("no", code), EngineError).exit_code == exit_code

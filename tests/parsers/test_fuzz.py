@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from runwatch.core.errors import SourceError
 from runwatch.parsers.explain.explain import explain
 from runwatch.parsers.formats import builtin
+from runwatch.parsers.lexicon.names import meaning
 from runwatch.watcher.engine.check import check
 from runwatch.watcher.engine.document import document
 
@@ -121,6 +122,23 @@ def test_the_oracle_shows_numbers_from_parts_of_them():
 )
 def test_numbers_that_were_once_made_up(line):
     assert len(read(line + b"\n").column("train/loss")) == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{'\x8a\x90ss': '2.125', 'epoch': '0.25'}",  # a name that is no text
+        b"step 3 | loss %s : 1.5" % (b"9" * 400),  # a number in a name that has no float
+    ],
+)
+def test_lines_that_once_raised(line):
+    read((line + b"\n") * 3)
+    meaning(f"loss {'9' * 400}")
+
+
+def test_a_number_cut_in_a_dict_is_no_shorter_one():
+    parsed = read(b"{'loss': 0.8, 'learning_rate':1,234,567 0.00025, 'epoch': 0.5}\n")
+    assert not len(parsed.column("train/learning_rate"))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.parsers import document
 from runwatch.parsers.stream import StreamParser
 
 from .logs import Parsed, hf, nanochat, parse
@@ -76,9 +77,9 @@ JSON = st.recursive(
 
 @given(JSON, st.sampled_from([None, 0, 2]), st.data())
 @settings(max_examples=150, deadline=None)
-def test_any_document_in_any_pieces(document, indent, data):
-    text = json.dumps({"log_history": [{"step": 1, "loss": 2.0}], "x": document}, indent=indent).encode()
-    text = data.draw(st.sampled_from([text, json.dumps(document, indent=indent).encode()]))
+def test_any_document_in_any_pieces(value, indent, data):
+    text = json.dumps({"log_history": [{"step": 1, "loss": 2.0}], "x": value}, indent=indent).encode()
+    text = data.draw(st.sampled_from([text, json.dumps(value, indent=indent).encode()]))
     cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=4))
     read(text, cuts).same_as(read(text))
 
@@ -215,3 +216,21 @@ def test_other_documents_are_declined(document, indent):
     parsed = read(json.dumps(document, indent=indent).encode())
     assert parsed.format is None
     assert not parsed.tables
+
+
+class _Counted(str):
+    """A text that counts how often it is searched."""
+
+    searches = 0
+
+    def index(self, *arguments):
+        self.searches += 1
+        return super().index(*arguments)
+
+
+def test_a_list_that_is_elsewhere_is_looked_for_once():
+    items = [{"loss": 1.0, "step": step} for step in range(100)]
+    text = _Counted(f'{{"log\\u005fhistory": {json.dumps(items)}, "x": "\\"log_history\\" and much more"}}')
+    entries = list(document._listed(text, text.find('"log_history'), items, {}))
+    assert [entry.numbers["step"] for entry in entries] == list(range(100))
+    assert text.searches == 1

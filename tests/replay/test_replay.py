@@ -8,6 +8,7 @@ import random
 import resource
 import threading
 import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.ingest.feeds import LogSource
 from runwatch.watcher.persistence.keeper import Keeper
+from runwatch.watcher.recordings import entries
 from runwatch.watcher.recordings.file import HEAD, Writer, read
 from runwatch.watcher.recordings.recorder import Recorder
 from runwatch.watcher.replay import timeline
@@ -484,3 +486,31 @@ def test_tail_records_and_replay_shows_what_it_showed(tmp_path):
     kinds = [type(entry).__name__ for entry in read(str(recording))]
     assert "Lines" in kinds  # the history is kept by reference
     assert recording.stat().st_size < 8192
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        entries.Lines(entries.bits(NOW), 3, 10, True, False, 0),
+        entries.Lines(entries.bits(NOW), 0, 10, True, False, 0, 1 << 62),
+        entries.Changed(entries.bits(NOW), 7, {0: 1.0}),
+        entries.Changed(entries.bits(NOW), 0, {9: 1.0}),
+        entries.Began(entries.bits(float("nan")) - entries.bits(NOW), 1, "", None),
+        entries.Began(-entries.bits(NOW) - 1, 1, "", None),
+        entries.Began((1 << 64) - 1, 1, "", None),
+        b"\x80" * 40,
+    ],
+)
+def test_entries_that_do_not_fit_together_are_damage(tmp_path, entry):
+    opening = wire.Opened("/x/train.log", "train", os.fsencode(log_of(tmp_path, stamped(9, 9))), 0)
+    machine = sample.Sample(NOW, {"cpu": 0.5})
+    begun = entries.Took(entries.bits(NOW), opening), entries.Sampled(0, "/x/train.log", machine)
+    bodies = [entries.encode(each) for each in begun]
+    text = b"".join(bytes([len(body) & 127 | 128, len(body) >> 7]) + body for body in bodies)
+    if not isinstance(entry, bytes):
+        body = entries.encode(entry)
+        entry = bytes([len(body)]) + body
+    path = tmp_path / "watch.rec"
+    path.write_bytes(HEAD + zlib.compress(text + entry))
+    with pytest.raises(SourceError, match="the recording is damaged"):
+        played(path)

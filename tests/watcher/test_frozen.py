@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import threading
+import zlib
 from typing import ClassVar
 
 import msgspec
@@ -159,6 +160,15 @@ def body() -> bytes:
     engine.add_source("run", "run", "run.log")
     engine.fold("run", LogParser().feed(log()), written=NOW)
     return freeze(engine.groups["run"], pytest.fail)
+
+
+@pytest.mark.parametrize("fields", [{"runs": []}, {"runs": [5]}, {"sources": {"run": 3}}, {"sources": None}])
+def test_a_group_that_does_not_fit_is_refused_in_our_words(fields):
+    whole = msgspec.msgpack.decode(body()[4:], type=frozen._Body)
+    odd = dataclasses.replace(frozen._load(whole.group), **fields)
+    data = msgspec.msgpack.encode(msgspec.structs.replace(whole, group=pickle.dumps(odd, protocol=5)))
+    with pytest.raises(NotRestoredError, match="its state cannot be read: "):
+        thaw(zlib.crc32(data).to_bytes(4, "little") + data, Ruleset())
 
 
 def test_a_body_of_another_shape_is_not_read(monkeypatch):

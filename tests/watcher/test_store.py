@@ -334,3 +334,24 @@ def test_the_file_stays_below_its_limit(tmp_path) -> None:
     assert "0" not in one.store.load().groups
     one.store.close()
     assert (tmp_path / FILE).stat().st_size < 2 << 20
+
+
+@pytest.mark.parametrize(
+    ("table", "text"), [("silences", b"somebody"), ("changes", b"speedrun"), ("incidents", b"speedrun")]
+)
+def test_a_row_with_a_text_that_is_no_text_is_left_out(tmp_path, table, text) -> None:
+    kept = Kept(tmp_path / "state")
+    kept.commit()
+    kept.store.put_silence(silence(("run=x",), 3600.0, now=NOW, author="somebody"))
+    kept.store.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "state" / FILE)) as db, db:
+        ((body,),) = db.execute(f"SELECT body FROM {table}")
+        assert text in body
+        db.execute(f"UPDATE {table} SET body = ?", (body.replace(text, b"\xff" * 8),))
+    found = again(tmp_path / "state")
+    assert (
+        len(found.store.silences()),
+        len(found.store.load().changes),
+        len(found.store.history()),
+    ) == tuple(int(table != damaged) for damaged in ("silences", "changes", "incidents"))
+    found.store.close()

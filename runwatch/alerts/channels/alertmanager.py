@@ -17,6 +17,7 @@ import msgspec
 from runwatch.alerts.delivery.message import FACT, PROSE, TITLE, clean, severity
 from runwatch.alerts.routing.grouping import Alert
 from runwatch.alerts.routing.notification import Outcome, Sent
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.core.notice import Notice
 from runwatch.render import plain
 
@@ -41,7 +42,7 @@ class PushedAlerts:
             if key.startswith(KEY):
                 try:
                     found = msgspec.msgpack.decode(body, type=tuple[Alert, float | None])
-                except msgspec.MsgspecError:  # another version's
+                except UNDECODABLE:  # another version's
                     self._dirty.add(key.removeprefix(KEY))
                     continue
                 self._alerts[key.removeprefix(KEY)] = found

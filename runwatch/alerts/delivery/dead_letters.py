@@ -13,6 +13,7 @@ import msgspec
 from runwatch.alerts.delivery.journal import Journal
 from runwatch.alerts.delivery.message import compose
 from runwatch.alerts.routing.notification import Notification
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.system import private_files
 
 
@@ -97,6 +98,6 @@ def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
 def _dead(key: str, identity: str, born: float, tries: int, reason: str, body: bytes | None) -> Dead:
     subject = ""
     if body is not None:
-        with contextlib.suppress(msgspec.MsgspecError):  # another version's
+        with contextlib.suppress(*UNDECODABLE):  # another version's
             subject = compose(msgspec.msgpack.decode(body, type=Notification)).subject
     return Dead(key, _name(identity), born, tries, reason, subject)

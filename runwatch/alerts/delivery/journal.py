@@ -29,6 +29,7 @@ from runwatch.alerts.delivery.journal_file import JournalFile, Row
 from runwatch.alerts.delivery.queue import CAPACITY, REMEMBERED
 from runwatch.alerts.routing.notification import Notification
 from runwatch.core import text
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.core.notice import Notice
 
 MOST_UNWRITTEN = 20_000
@@ -119,7 +120,7 @@ class Journal:
         )
         found = []
         for state, born, due, tries, body in rows:
-            with contextlib.suppress(msgspec.DecodeError):  # another version's: nothing can be made of it
+            with contextlib.suppress(*UNDECODABLE):  # another version's: nothing can be made of it
                 reported = msgspec.msgpack.decode(body, type=Notification)
                 if state == "sending":
                     reported = msgspec.structs.replace(reported, may_repeat=True)

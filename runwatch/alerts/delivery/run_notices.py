@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from runwatch.alerts.routing.notification import Notification, digest
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.core.ending import CUT_SHORT, OVER
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers
@@ -76,7 +77,7 @@ class Lifecycle:
                 try:
                     self._known[name] = msgspec.msgpack.decode(body, type=Known)
                     self._groups[self._known[name].group] = None
-                except msgspec.MsgspecError:  # another version's
+                except UNDECODABLE:  # another version's
                     self._dirty.add(name)
 
     def fold(self, looks: Iterable[Look], now: float, read: Iterable[str] = ()) -> list[Notification]:

@@ -14,6 +14,7 @@ import msgspec
 
 from runwatch.alerts.routing.grouping import Alert
 from runwatch.alerts.routing.policy import Damping
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.render.numbers import duration
 
 MOST = 16_384
@@ -48,7 +49,7 @@ class Stories:
     def resume(self, scope: str, body: bytes) -> None:
         """Take over what `changes` gave to a process that died; what cannot be read is removed."""
         self._dirty.add(scope)
-        with contextlib.suppress(msgspec.MsgspecError):
+        with contextlib.suppress(*UNDECODABLE):
             self._kept[scope] = msgspec.msgpack.decode(body, type=Story)
 
     def changes(self) -> dict[str, bytes | None]:

@@ -22,6 +22,7 @@ from runwatch.alerts.routing.inhibition import Source, inhibited, sources
 from runwatch.alerts.routing.notification import Notification, digest
 from runwatch.alerts.routing.policy import Policy, Receiver, Route, matches
 from runwatch.alerts.routing.silences import Mute, muted
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.system.import_guards import blake2b
 
 MOST_NAMED = 10
@@ -176,7 +177,7 @@ class Router:
         if kind not in ("group", "alert", "seen"):
             return
         self._dirty.add(key)
-        with contextlib.suppress(msgspec.MsgspecError):  # another version's
+        with contextlib.suppress(*UNDECODABLE):  # another version's
             if kind == "group":
                 group = msgspec.msgpack.decode(body, type=AlertGroup)
                 if group.channel in self._receivers:

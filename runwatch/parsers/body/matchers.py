@@ -35,7 +35,7 @@ FIELDS = re.compile(
 )
 ITEMS = re.compile(
     rb"['\"]([^'\"]+)['\"]: ?(?:['\"]|(?:np\.|numpy\.|torch\.)?(?:float\d\d|int\d\d|tensor)\(\[?)?"
-    rb"(" + VALUE + rb")(?:['\"]|\]?(?:, [^(){}]{0,80})?\))?(?=[,}])"  # np.float64(0.5), tensor(0.5)
+    rb"(" + VALUE + rb")(?:['\"]|\]?(?:, [^(){}]{0,80})?\))?(?=,(?!\d)|})"  # np.float64(0.5), tensor(0.5)
 )
 _PLACE = re.compile(rb"'(?:global_)?step(?:/max_steps)?': ?'(\d+)/(\d+)'(?=[,}])")
 """Step and total in one text of a dict, as ms-swift prints them."""
@@ -262,7 +262,11 @@ class DictPattern(Matcher):
         if b"train_runtime" in names or any(name.startswith(b"eval_") for name in names):
             return EVAL
         counts = not _PLACED.isdisjoint(names)
-        return EVAL if counts and any(meaning(name.decode()).metric == VAL_LOSS for name in names) else None
+        return (
+            EVAL
+            if counts and any(meaning(decode(name, _NAME)).metric == VAL_LOSS for name in names)
+            else None
+        )
 
 
 class BarPattern(Matcher):

@@ -24,6 +24,8 @@ MAX_METADATA = 2 << 20
 """A longer `.metadata` is not taken apart: its shards' sizes stay unchecked."""
 _LONGEST_HEADER = 100_000_000
 """Bytes that a safetensors header may have: what says more is no such file."""
+_LARGEST = 1 << 63
+"""No file has so many bytes, whatever a number says."""
 _ARCHIVES = (".pt", ".pth", ".ckpt", ".bin", ".npz", ".npy", ".tar", ".keras", ".h5", ".hdf5", ".msgpack")
 _MANIFEST = "manifest.ocdbt"
 _END = 22  # a zip's end record; behind it a comment of up to 65,535 bytes, which torch does not write
@@ -72,7 +74,7 @@ def _directory(size: int, tail: bytes, at: int, read: Read) -> Verdict:
     end = size - len(tail) + at
     if tail[at - 20 : at - 16] == b"PK\x06\x07" and at >= 20:  # larger than 4 GiB: the zip64 record counts
         (where,) = struct.unpack_from("<Q", tail, at - 12)
-        record = read(where, 56)
+        record = read(where, 56) if where < size else b""
         if len(record) < 56 or not record.startswith(b"PK\x06\x06"):
             return Verdict(Whole.NO, "stops short: no zip64 end record")
         length, begin = struct.unpack_from("<QQ", record, 40)
@@ -97,7 +99,7 @@ def safetensors(size: int, read: Read) -> Verdict:
     try:
         header = json.loads(read(8, length))
         ends = [int(t["data_offsets"][1]) for name, t in header.items() if name != "__metadata__"]
-    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError, OverflowError):
         return Verdict(Whole.NO, "has a damaged header")
     due = 8 + length + max(ends, default=0)
     if size < due:
@@ -157,7 +159,7 @@ def shards(metadata: bytes) -> dict[str, int]:
             elif key == "offset" and isinstance(last, int):
                 offset, key = last, ""
             elif key == "length" and isinstance(last, int):
-                found[name] = max(found.get(name, 0), offset + last)
+                found[name] = max(found.get(name, 0), min(offset + last, _LARGEST))
                 key = ""
     except (ValueError, IndexError, struct.error, UnicodeDecodeError) as error:
         raise ValueError("not a whole pickle") from error

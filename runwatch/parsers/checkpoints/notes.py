@@ -77,7 +77,8 @@ def _metadata(head: bytes) -> dict[str, str]:
         value, _ = json.JSONDecoder().raw_decode(head[8 + len(key) :].decode("utf-8", "replace").lstrip())
     except (ValueError, RecursionError):
         return {}
-    return {name.removeprefix("ss_"): text for name, text in value.items() if name != "format"}  # of kohya-ss
+    items = value.items() if isinstance(value, dict) else ()
+    return {name.removeprefix("ss_"): text for name, text in items if name != "format"}  # of kohya-ss
 
 
 def listed(index: bytes) -> tuple[str, ...]:

@@ -53,6 +53,8 @@ SPEED = word_set("speed throughput rate ips")
 """Names that leave it to the unit what a number is."""
 WEAK = 10
 """How loose a reading is that holds only if no other name of the record means the same."""
+_MOST_LOOSE = 1e9
+"""What a number in a name counts at most: one of 400 digits has no float."""
 SUM = "total loss: a sum of losses"
 """The rule that next to losses of all kinds finds their sum."""
 MEASURE = "an error that regression minimizes"
@@ -331,7 +333,7 @@ def _known(tokens: tuple[str, ...], numbers: tuple[str, ...]) -> Meaning | None:
     rate = None if numbers or split in ("val", "test") else _rate(words)
     if rate is not None:
         return replace(rate, split=split)
-    loose = sum(int(float(number)) for number in numbers)
+    loose = sum(int(min(float(number), _MOST_LOOSE)) for number in numbers)
     for kind in KINDS:
         if numbers and not kind.numbered:
             continue

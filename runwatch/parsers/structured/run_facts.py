@@ -20,6 +20,8 @@ MAX_NAME = 120
 MAX_VALUE = 300
 MAX_DEPTH = 8
 HIDDEN = "(not shown)"
+_LONGEST = 4 * MAX_NAME
+"""Characters of a name that are looked at: a long one would be repeated for each that is below it."""
 _MAX_ITEMS = 12
 """Items of a list that are shown."""
 _SERIES = frozenset({"log_history"})
@@ -75,7 +77,7 @@ def from_yaml(data: bytes) -> Facts:
             if len(found) < MAX_FACTS:
                 _add(found, name.removesuffix("/value"), value)
         elif len(path) < MAX_DEPTH:
-            path.append((indent, key.strip().strip("\"'")))
+            path.append((indent, key.strip().strip("\"'")[:_LONGEST]))
     for name, values in items.items():
         if name and len(found) < MAX_FACTS:
             _add(found, name.removesuffix("/value"), _joined(values))
@@ -122,7 +124,7 @@ def _place(found: Facts, heading: str, key: str, value: str) -> None:
 
 def _add(found: Facts, name: str, value: str) -> None:
     """Add one fact, safe and short; the first of a name stays."""
-    name = text.plain(name[: 4 * MAX_NAME], MAX_NAME)
+    name = text.plain(name[:_LONGEST], MAX_NAME)
     if not name or name in found:
         return
     hidden = any(is_secret(part) for part in name.split("/")) and value not in (
@@ -144,7 +146,7 @@ def _leaves(value: object) -> Iterator[tuple[str, str]]:
         if isinstance(item, dict):
             if depth < MAX_DEPTH:
                 below = [
-                    (f"{name}/{key}" if name else str(key), held, depth + 1)
+                    ((f"{name}/{key}" if name else str(key))[:_LONGEST], held, depth + 1)
                     for key, held in item.items()
                     if key not in _SERIES
                 ]

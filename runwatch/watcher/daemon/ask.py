@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from runwatch.core.errors import EngineError, ExitCode, RunwatchError, UsageError
+from runwatch.core.errors import EngineError, UsageError
 from runwatch.core.text import plain
 from runwatch.watcher.service import sockets
 
@@ -39,9 +39,7 @@ def ask(request: Any, kind: type[R], state: Path | None = None, timeout: float =
         for line in _lines(sock, protocol.encode(protocol.Hello()) + order):
             reply = protocol.decode_reply(line)
             if isinstance(reply, protocol.Failure | protocol.Refused):
-                error = RunwatchError(reply.message)
-                error.exit_code = ExitCode(reply.exit_code)
-                raise error
+                raise protocol.reported(reply)
             if isinstance(reply, kind) and getattr(reply, "id", 1) == 1:
                 found.append(reply)
                 if not getattr(reply, "more", False):

@@ -11,8 +11,6 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from runwatch import __version__
 from runwatch.core.errors import DaemonError, EngineError
 from runwatch.core.snapshot import Snapshot
@@ -78,7 +76,7 @@ class Host:
                 self.reason, self.stopped = self._why or "the daemon stopped", not self._why
             except DaemonError as error:
                 self.reason, self.stopped = str(error), True
-            except (EngineError, OSError, ValueError, msgspec.MsgspecError) as error:
+            except (EngineError, OSError, ValueError) as error:
                 self.reason = self._why or plain(str(error)) or type(error).__name__
                 self.stopped = False
             pause = FIRST if self.live else pause

@@ -19,6 +19,7 @@ import msgspec
 
 from runwatch.alerts.incidents.incidents import Change
 from runwatch.core import text
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.core.sample import Process, Stack, Stacks
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ async def _dump(program: str, pid: int) -> Stack:
                 with contextlib.suppress(ProcessLookupError):
                     child.kill()
         if child.returncode == 0:
-            with contextlib.suppress(msgspec.MsgspecError, ValueError):
+            with contextlib.suppress(*UNDECODABLE):
                 if frames := _frames(_decode(out), pid):
                     return Stack(pid, frames)
         said = err.decode("utf-8", "replace")

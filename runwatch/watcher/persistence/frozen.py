@@ -34,6 +34,7 @@ import numpy as np
 from runwatch.alerts.rules.base import Rule, restore, state_of
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.core.block import Block, Samples
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.system.import_guards import blake2b
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.watched import WatchedRun
@@ -124,14 +125,20 @@ def thaw(data: bytes, rules: Ruleset) -> Group:
         raise NotRestoredError("its state is damaged")
     try:
         body = msgspec.msgpack.decode(data[4:], type=_Body)
-    except msgspec.DecodeError as error:
+    except UNDECODABLE as error:
         raise OtherShapeError("of another version") from error
     if body.shape != shape():
         raise OtherShapeError("of another version")
     try:
-        group = _load(body.group)
+        return _restored(body, rules)
+    except NotRestoredError:
+        raise
     except Exception as error:  # whatever a body of old holds
         raise NotRestoredError(f"its state cannot be read: {_reason(error)}") from error
+
+
+def _restored(body: _Body, rules: Ruleset) -> Group:
+    group = _load(body.group)
     if not isinstance(group, Group):
         raise NotRestoredError("its state is that of no group")
     for source in group.sources.values():

@@ -25,6 +25,7 @@ from runwatch.alerts.delivery.journal_file import set_aside
 from runwatch.alerts.incidents.incidents import Change
 from runwatch.alerts.routing.silences import Silence
 from runwatch.core import text
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.core.notice import Notice
 from runwatch.core.snapshot import IncidentRow, PastRun
 from runwatch.system import private_files
@@ -77,7 +78,7 @@ class Store:
         """Everything is to be committed again: the file is not the one that it was."""
         self._open()
         for (body,) in self._rows("SELECT body FROM silences ORDER BY rowid"):
-            with contextlib.suppress(msgspec.MsgspecError):
+            with contextlib.suppress(*UNDECODABLE):
                 silence = msgspec.msgpack.decode(body, type=Silence)
                 self._silences[silence.id] = silence
 
@@ -88,15 +89,15 @@ class Store:
         groups = {row[0]: bytes(row[1]) for row in self._rows("SELECT id, body FROM groups ORDER BY saved")}
         places: dict[str, dict[str, ReadPlace]] = {}
         for source, group, body in self._rows("SELECT id, group_id, body FROM sources ORDER BY rowid"):
-            with contextlib.suppress(msgspec.MsgspecError):
+            with contextlib.suppress(*UNDECODABLE):
                 places.setdefault(group, {})[source] = msgspec.json.decode(body, type=ReadPlace)
         changes = []
         for (body,) in self._rows("SELECT body FROM changes ORDER BY seq"):
-            with contextlib.suppress(msgspec.MsgspecError):
+            with contextlib.suppress(*UNDECODABLE):
                 changes.append(msgspec.msgpack.decode(body, type=Change))
         meta = {row[0]: row[1] for row in self._rows("SELECT key, value FROM meta")}
         alive, roots = meta.get("alive"), meta.get("roots", b"[]")
-        with contextlib.suppress(msgspec.MsgspecError, ValueError, TypeError):
+        with contextlib.suppress(*UNDECODABLE, TypeError):
             return Kept(
                 groups,
                 places,
@@ -329,7 +330,7 @@ class Store:
 def _records(rows: Iterable[Sequence[Any]]) -> Iterator[Record]:
     """Yield the incidents that rows of the database hold; one that cannot be read is left out."""
     for run_id, body, found, changed, sent in rows:
-        with contextlib.suppress(msgspec.MsgspecError):
+        with contextlib.suppress(*UNDECODABLE):
             row = msgspec.msgpack.decode(body, type=IncidentRow)
             yield Record(run_id, row, found, changed, bool(sent))
 
@@ -342,7 +343,7 @@ def past_runs(directory: Path) -> list[PastRun]:
         return found
     with contextlib.closing(db), contextlib.suppress(sqlite3.Error):  # an older version has no such table
         for (body,) in db.execute("SELECT body FROM runs ORDER BY changed DESC, rowid"):
-            with contextlib.suppress(msgspec.MsgspecError):
+            with contextlib.suppress(*UNDECODABLE):
                 found.append(msgspec.msgpack.decode(body, type=PastRun))
     return found
 

@@ -5,6 +5,7 @@ So it is exact, and small: the bits of positive floats are in the order of the f
 
 from __future__ import annotations
 
+import math
 import struct
 
 import msgspec
@@ -95,5 +96,8 @@ def bits(time: float) -> int:
 
 
 def time_of(number: int) -> float:
-    """Return the time that has these bits."""
-    return float(_BITS[0].unpack(_BITS[1].pack(number))[0])
+    """Return the time that has these bits. Raises ValueError if none has."""
+    found = float(_BITS[0].unpack(_BITS[1].pack(number))[0]) if 0 <= number < 1 << 63 else math.nan
+    if not math.isfinite(found):
+        raise ValueError("not a time")
+    return found

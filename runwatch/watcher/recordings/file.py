@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from queue import SimpleQueue
 from threading import Event, Thread
 
-import msgspec
-
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.core.errors import SourceError
 from runwatch.watcher.recordings.entries import Entry, decode, encode
 from runwatch.watcher.sources.compressed import at_once
@@ -22,6 +21,8 @@ from runwatch.watcher.sources.compressed import at_once
 HEAD = b"runwatch recording 1\n"
 MAX_ENTRY = 64 << 20
 """Bytes of one entry at most: a longer one is damage."""
+_LONGEST = 35
+"""Bits of an entry's length at most."""
 MOST_WAITING = 64 << 20
 """Bytes that may wait for a slow disk; with more, the recording ends."""
 _BLOCK = 1 << 16
@@ -137,7 +138,7 @@ def read(path: str) -> Iterator[Entry]:
                     return
     except OSError as error:
         raise SourceError("cannot read", path, error.strerror or str(error)) from error
-    except (msgspec.MsgspecError, ValueError) as error:
+    except UNDECODABLE as error:
         raise SourceError("the recording is damaged", path, str(error)) from error
 
 
@@ -152,6 +153,8 @@ def _whole(buffer: bytearray) -> Iterator[Entry]:
             shift, begin = shift + 7, begin + 1
             if byte < 128:
                 break
+            if shift > _LONGEST:
+                raise ValueError("an entry has no length")
         else:
             break
         if size > MAX_ENTRY:

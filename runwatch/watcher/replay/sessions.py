@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from typing import IO, Protocol
@@ -200,7 +200,7 @@ class Recording:
         """Look through it. Raises SourceError."""
         self._path, self._make = path, make
         self.first = self.last = 0.0
-        for time, _ in _timed(file.read(path)):
+        for time, _ in _timed(path):
             self.first = self.first or time
             self.last = max(self.last, time)
         if not self.first:
@@ -233,12 +233,23 @@ class _RecordingPlay:
         self._entries.close()
 
 
-def _timed(found: Iterable[entries.Entry]) -> Iterator[tuple[float, entries.Entry]]:
-    """Yield each entry with its Unix time."""
+def _timed(path: str) -> Iterator[tuple[float, entries.Entry]]:
+    """Yield each entry of a recording with its Unix time. Raises SourceError."""
     at = 0
-    for entry in found:
+    for entry in file.read(path):
         at += entry.at
-        yield entries.time_of(at), entry
+        with _damage(path):
+            time = entries.time_of(at)
+        yield time, entry
+
+
+@contextmanager
+def _damage(path: str) -> Iterator[None]:
+    """Raise SourceError where entries do not fit together."""
+    try:
+        yield
+    except (LookupError, ValueError) as error:
+        raise SourceError("the recording is damaged", path, str(error)) from error
 
 
 class _Log:
@@ -287,7 +298,7 @@ class _Entries:
 
     def given(self) -> Iterator[tuple[float, Given]]:
         """Yield what the engine was given, at its times. Raises SourceError."""
-        for time, entry in _timed(file.read(self._path)):
+        for time, entry in _timed(self._path):
             if isinstance(entry, entries.Began):
                 self._only = entry.format
             else:
@@ -307,9 +318,10 @@ class _Entries:
                     newest[:] = message.values.values()
                 return Sampled(group, message)
             case entries.Changed():
-                (group, *names), values = list(self._shapes.items())[entry.shape]
-                for index, value in entry.values.items():
-                    values[index] = value
+                with _damage(self._path):
+                    (group, *names), values = list(self._shapes.items())[entry.shape]
+                    for index, value in entry.values.items():
+                        values[index] = value
                 return Sampled(group, sample.Sample(time, dict(zip(names, values, strict=True))))
             case entries.Ticked():
                 self._groups = self._groups if entry.groups is None else entry.groups
@@ -319,13 +331,14 @@ class _Entries:
         raise SourceError("the recording is damaged", self._path, "an entry has no meaning")
 
     def _read(self, time: float, entry: entries.Lines) -> wire.Read:
-        source = list(self._sources.values())[entry.source]
-        if entry.source not in self._logs:
-            self._logs[entry.source] = _open(source, self._path, self._make(self._only))
+        with _damage(self._path):
+            source = list(self._sources.values())[entry.source]
+            written = None
+            if entry.written is not None:
+                written = entries.time_of(entries.bits(time) + entry.written)
+            if entry.source not in self._logs:
+                self._logs[entry.source] = _open(source, self._path, self._make(self._only))
         batch = self._logs[entry.source].feed(entry.count, entry.check)
-        written = None
-        if entry.written is not None:
-            written = entries.time_of(entries.bits(time) + entry.written)
         return wire.Read(source.source, batch, entry.live, time, written, entry.left, late=entry.late)
 
 

@@ -19,10 +19,9 @@ from functools import partial
 from itertools import chain
 from typing import Protocol, TypeVar
 
-import msgspec
-
 from runwatch import __version__
 from runwatch.alerts.incidents.incidents import Change
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.core.text import plain
 from runwatch.watcher import protocol
 from runwatch.watcher.engine import views
@@ -42,8 +41,6 @@ SLICE = 0.02
 """Seconds in which lines for a follower are made at once."""
 STUCK = 60.0
 """Seconds after which a client that takes nothing may have to go, if places or memory are needed."""
-BROKEN = (ValueError, RecursionError, OverflowError, msgspec.MsgspecError)
-"""What a line raises that is no message: not JSON, nested too deep, or too long."""
 
 T = TypeVar("T")
 
@@ -102,7 +99,7 @@ class Connection:
             async for line in self._lines(reader):
                 if await self._take(await self._turn(partial(protocol.decode_request, line))):
                     break
-        except BROKEN as error:
+        except UNDECODABLE as error:
             self._write(protocol.Failure(plain(f"bad request: {error}", 500), 2))
         except ConnectionError:
             pass  # it left without a word

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from runwatch.core.errors import EngineError, ExitCode
+from runwatch.core.errors import EngineError
 from runwatch.watcher.processes.handover import handed
 
 
@@ -149,7 +149,7 @@ def greet(sock: socket.socket, seconds: float = 30.0) -> None:
 
     Reads exactly one line, so that the socket can be handed on.
     """
-    from runwatch.watcher.protocol import Failure, decode_reply
+    from runwatch.watcher.protocol import Failure, decode_reply, reported
 
     sock.settimeout(seconds)
     line = bytearray()
@@ -168,6 +168,4 @@ def greet(sock: socket.socket, seconds: float = 30.0) -> None:
     sock.settimeout(None)
     reply = decode_reply(bytes(line))
     if isinstance(reply, Failure):
-        error = EngineError(reply.message)
-        error.exit_code = ExitCode(reply.exit_code)
-        raise error
+        raise reported(reply, EngineError)

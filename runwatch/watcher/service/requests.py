@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import msgspec
-
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.watcher import protocol
 
 
@@ -18,5 +17,5 @@ async def take_requests(reader: asyncio.StreamReader, take: Callable[[protocol.R
             if isinstance(request, protocol.Shutdown):
                 return
             take(request)
-    except (ConnectionError, ValueError, msgspec.DecodeError):
+    except (ConnectionError, *UNDECODABLE):
         return  # the screen is gone

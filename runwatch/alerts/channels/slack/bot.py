@@ -33,6 +33,7 @@ from runwatch.alerts.routing.notification import (
     Unsure,
     digest,
 )
+from runwatch.core.decoding import UNDECODABLE
 from runwatch.core.findings import Severity
 from runwatch.core.redaction import quoted
 
@@ -110,7 +111,7 @@ class SlackBotChannel:
         said = self._memory.recall(self.identity, key)
         try:
             return msgspec.json.decode(said, type=Thread) if said else None
-        except msgspec.MsgspecError:
+        except UNDECODABLE:
             return None
 
     def _report(self, notification: Notification) -> Outcome:
