@@ -1,0 +1,93 @@
+"""What is mutated, and the tests that are asked about it.
+
+Tests that compare the documentation with the code are left out: they would notice each changed default, whatever
+it does. Of tests that start processes only the lines that run in the test's own process are seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Area:
+    """A part of the code: its files, as patterns from the root, and patterns of tests."""
+
+    name: str
+    files: tuple[str, ...]
+    tests: tuple[str, ...]
+
+    def paths(self) -> list[str]:
+        """Return the files to mutate."""
+        return [path for path in _found(self.files) if path not in UNTOUCHED]
+
+    def test_files(self) -> list[str]:
+        """Return the test files."""
+        return _found(self.tests)
+
+
+def _found(patterns: tuple[str, ...]) -> list[str]:
+    return sorted({str(path.relative_to(ROOT)) for pattern in patterns for path in ROOT.glob(pattern)})
+
+
+UNTOUCHED = {"runwatch/alerts/rules/explain.py", "runwatch/parsers/lexicon/docs.py"}
+"""What writes the documentation."""
+
+CORE = "bar_steps block duplicate_records ending eta jobs planned rank_dedup rank_state rows run run_boundaries"
+CORE_FILES = [*CORE.split(), "run_order", "saves", "series", "stages", "timing"]
+
+AREAS = (
+    Area(
+        "rules",
+        ("runwatch/alerts/rules/**/*.py",),
+        ("tests/alerts/test_rules_*.py", "tests/alerts/test_traps.py", "tests/alerts/test_worthless.py"),
+    ),
+    Area(
+        "core",
+        tuple(f"runwatch/core/{name}.py" for name in CORE_FILES),
+        (
+            *(f"tests/test_{name}.py" for name in "echoes ending eta planned run segments series stages".split()),
+            "tests/core/test_*.py",
+            "tests/parsers/test_ranks.py",
+        ),
+    ),
+    Area(
+        "incidents",
+        ("runwatch/alerts/incidents/*.py",),
+        ("tests/alerts/test_incidents.py", "tests/alerts/test_lifecycle.py", "tests/alerts/test_parentage.py"),
+    ),
+    Area(
+        "routing",
+        ("runwatch/alerts/routing/*.py",),
+        tuple(
+            f"tests/alerts/test_{name}.py"
+            for name in "damping expression lifecycle routing routing_* settings silences storm".split()
+        ),
+    ),
+    Area(
+        "tailer",
+        ("runwatch/watcher/sources/tail.py", "runwatch/watcher/sources/open_file.py"),
+        ("tests/watcher/tail/test_*.py", "tests/watcher/test_copytruncate.py"),
+    ),
+    Area(
+        "outbox",
+        tuple(
+            f"runwatch/alerts/delivery/{name}.py"
+            for name in "dead_letters journal journal_file outbox queue".split()
+        ),
+        tuple(f"tests/alerts/test_{name}.py" for name in "crash deadline journal outbox outbox_* slack_bot".split()),
+    ),
+    Area(
+        "lexicon",
+        ("runwatch/parsers/lexicon/*.py",),
+        ("tests/parsers/test_lexicon*.py", "tests/parsers/test_spellings.py", "tests/parsers/test_conventions.py"),
+    ),
+    Area(
+        "counters",
+        ("runwatch/parsers/counters/*.py",),
+        ("tests/parsers/test_counters*.py", "tests/parsers/test_nesting.py", "tests/parsers/test_endless.py"),
+    ),
+)
