@@ -64,18 +64,30 @@ def row(name: str, every: int, results: Iterable[session.Result]) -> str:
     count = Counter(result.outcome for result in results)
     dead, tried = count[session.KILLED] + count[session.TIMED_OUT], count.total()
     low, high = wilson(dead, tried)
-    cells = (name, every, tried, dead, count[session.TIMED_OUT], count[session.SURVIVED], count[session.UNTESTED])
+    cells = (
+        name,
+        every,
+        tried,
+        dead,
+        count[session.TIMED_OUT],
+        count[session.SURVIVED],
+        count[session.UNTESTED],
+    )
     share = f"{dead / max(tried, 1):.0%} ({low:.0%} to {high:.0%})"
     return "| " + " | ".join(map(str, [*cells, share])) + " |"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.mutation", description=__doc__)
-    parser.add_argument("areas", nargs="*", help=f"which of {', '.join(area.name for area in AREAS)}; all by default")
+    parser.add_argument(
+        "areas", nargs="*", help=f"which of {', '.join(area.name for area in AREAS)}; all by default"
+    )
     parser.add_argument("--sample", type=int, default=100, help="mutants for each area")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--kinds", nargs="*", default=[], help="constant, comparison, condition, ...; all by default")
+    parser.add_argument(
+        "--kinds", nargs="*", default=[], help="constant, comparison, condition, ...; all by default"
+    )
     parser.add_argument("--files", default="", help="only files whose path contains this")
     said = parser.parse_args()
     os.chdir(ROOT)
@@ -91,7 +103,9 @@ def main() -> int:
             print(f"not used, it fails without a mutant: {test}")
         rows.append(row(area.name, len(every), results))
         print(rows[-1], flush=True)
-    print("\n| area | mutants | tried | killed | of these timed out | survived | no test | killed (95 % bounds) |")
+    print(
+        "\n| area | mutants | tried | killed | of these timed out | survived | no test | killed (95 % bounds) |"
+    )
     print("|---|---:|---:|---:|---:|---:|---:|---|")
     print("\n".join(rows))
     return 0

@@ -36,7 +36,9 @@ def _found(patterns: tuple[str, ...]) -> list[str]:
 UNTOUCHED = {"runwatch/alerts/rules/explain.py", "runwatch/parsers/lexicon/docs.py"}
 """What writes the documentation."""
 
-CORE = "bar_steps block duplicate_records ending eta jobs planned rank_dedup rank_state rows run run_boundaries"
+CORE = (
+    "bar_steps block duplicate_records ending eta jobs planned rank_dedup rank_state rows run run_boundaries"
+)
 CORE_FILES = [*CORE.split(), "run_order", "saves", "series", "stages", "timing"]
 
 AREAS = (
@@ -49,7 +51,10 @@ AREAS = (
         "core",
         tuple(f"runwatch/core/{name}.py" for name in CORE_FILES),
         (
-            *(f"tests/test_{name}.py" for name in "echoes ending eta planned run segments series stages".split()),
+            *(
+                f"tests/test_{name}.py"
+                for name in "echoes ending eta planned run segments series stages".split()
+            ),
             "tests/core/test_*.py",
             "tests/parsers/test_ranks.py",
         ),
@@ -57,7 +62,11 @@ AREAS = (
     Area(
         "incidents",
         ("runwatch/alerts/incidents/*.py",),
-        ("tests/alerts/test_incidents.py", "tests/alerts/test_lifecycle.py", "tests/alerts/test_parentage.py"),
+        (
+            "tests/alerts/test_incidents.py",
+            "tests/alerts/test_lifecycle.py",
+            "tests/alerts/test_parentage.py",
+        ),
     ),
     Area(
         "routing",
@@ -78,12 +87,19 @@ AREAS = (
             f"runwatch/alerts/delivery/{name}.py"
             for name in "dead_letters journal journal_file outbox queue".split()
         ),
-        tuple(f"tests/alerts/test_{name}.py" for name in "crash deadline journal outbox outbox_* slack_bot".split()),
+        tuple(
+            f"tests/alerts/test_{name}.py"
+            for name in "crash deadline journal outbox outbox_* slack_bot".split()
+        ),
     ),
     Area(
         "lexicon",
         ("runwatch/parsers/lexicon/*.py",),
-        ("tests/parsers/test_lexicon*.py", "tests/parsers/test_spellings.py", "tests/parsers/test_conventions.py"),
+        (
+            "tests/parsers/test_lexicon*.py",
+            "tests/parsers/test_spellings.py",
+            "tests/parsers/test_conventions.py",
+        ),
     ),
     Area(
         "counters",
