@@ -87,7 +87,9 @@ def skips(counts, **more):
 
 
 def events(count, kind="retry", rows=1, **data):
-    return Log(loss=np.ones(rows), events=[Event(kind, 10, 1, "it failed", data={"count": str(int(count)), **data})])
+    return Log(
+        loss=np.ones(rows), events=[Event(kind, 10, 1, "it failed", data={"count": str(int(count)), **data})]
+    )
 
 
 def lost(back, died=False):
@@ -109,13 +111,19 @@ STEP = {  # norms of 1, and what follows
     ),
     "grad_spike high": Edge(GradSpike, lambda x: norms(FLAT, times(x, 3)), 10.0, "warning"),
     "grad_spike several": Edge(GradSpike, lambda n: norms(FLAT, times(20, n)), 3, "warning"),
-    "grad_spike several in a row": Edge(GradSpike, lambda n: norms(FLAT, [20, 20, 9], times(20, n)), 3, "warning"),
+    "grad_spike several in a row": Edge(
+        GradSpike, lambda n: norms(FLAT, [20, 20, 9], times(20, n)), 3, "warning"
+    ),
     "grad_spike sustained": Edge(GradSpike, lambda n: norms(FLAT, times(20, n)), 10, "critical"),
     "grad_spike fading": Edge(GradSpike, lambda x: norms(FLAT, [1000], times(x, 9)), 100.0, "critical"),
     "grad_spike calm": Edge(GradSpike, lambda n: norms(FLAT, [9], times(4, n)), 20, "clear"),
-    "grad_spike calm in a row": Edge(GradSpike, lambda n: norms(FLAT, [9], times(1, 19), [9], times(1, n)), 20, "clear"),
+    "grad_spike calm in a row": Edge(
+        GradSpike, lambda n: norms(FLAT, [9], times(1, 19), [9], times(1, n)), 20, "clear"
+    ),
     "grad_spike settle": Edge(GradSpike, lambda n: norms(FLAT, times(6, n)), 256, "clear"),
-    "grad_vanish factor": Edge(GradVanish, lambda x: norms(times(1, 200), times(x, 10)), 1 / 20, "warning", True),
+    "grad_vanish factor": Edge(
+        GradVanish, lambda x: norms(times(1, 200), times(x, 10)), 1 / 20, "warning", True
+    ),
     "grad_vanish z": Edge(
         GradVanish,
         lambda x: norms(turns(1, 0.2, 200), times(x, 10)),
@@ -126,7 +134,9 @@ STEP = {  # norms of 1, and what follows
     "grad_vanish rows": Edge(GradVanish, lambda n: norms(times(1, 200), times(0.01, n)), 10, "warning"),
     "grad_vanish warmup": Edge(GradVanish, lambda n: norms(times(1, n), times(0.01, 10)), 100, "warning"),
     "grad_vanish zeros": Edge(GradVanish, lambda n: norms(FLAT, times(0, n)), 3, "critical"),
-    "grad_vanish zeros from the first": Edge(GradVanish, lambda n: norms(times(1, n), times(0, 3)), 3, "critical"),
+    "grad_vanish zeros from the first": Edge(
+        GradVanish, lambda n: norms(times(1, n), times(0, 3)), 3, "critical"
+    ),
     "grad_vanish zeros, more than before": Edge(
         GradVanish, lambda n: norms(FLAT, [0, 0, 1], times(0, n)), 9, "critical"
     ),
@@ -175,9 +185,7 @@ STEP = {  # norms of 1, and what follows
     "loss_drop warmup": Edge(LossDrop, lambda n: losses(times(1, n), times(0.5, 8)), 200, "warning"),
     "plateau rows": Edge(Plateau, lambda n: losses(times(1, n)), 576),
     "plateau part": Edge(Plateau, lambda n: losses(np.geomspace(4, 1, 4096), times(0.9, n)), 1472),
-    "plateau least": Edge(
-        Plateau, lambda x: losses(times(1, 320), times(x, 320)), 1 / 1.005, "info"
-    ),
+    "plateau least": Edge(Plateau, lambda x: losses(times(1, 320), times(x, 320)), 1 / 1.005, "info"),
     "plateau guessing": Edge(Plateau, lambda x: losses(times(log(10) * x, 576)), 1.005, "warning", True),
     "plateau guessing, below": Edge(Plateau, lambda x: losses(times(log(10) * x, 576)), 0.995, "warning"),
     "plateau guessing from the first": Edge(
@@ -190,10 +198,16 @@ STEP = {  # norms of 1, and what follows
     ),
     "score_floor most": Edge(ScoreFloor, lambda x: metric("val/accuracy", times(x, 8)), 0.03, "info", True),
     "score_floor evals": Edge(ScoreFloor, lambda n: metric("val/accuracy", times(0.01, n)), 8),
-    "score_floor twice as many": Edge(ScoreFloor, lambda n: metric("val/accuracy", times(0.01, n)), 16, "warning"),
+    "score_floor twice as many": Edge(
+        ScoreFloor, lambda n: metric("val/accuracy", times(0.01, n)), 16, "warning"
+    ),
     "score_floor rows": Edge(ScoreFloor, lambda n: metric("train/accuracy", times(0.01, n)), 512),
     "score_floor grew": Edge(
-        ScoreFloor, lambda x: metric("val/accuracy", [*times(0.01, 4), *times(0.01 * x, 4)]), 1.23, "info", True
+        ScoreFloor,
+        lambda x: metric("val/accuracy", [*times(0.01, 4), *times(0.01 * x, 4)]),
+        1.23,
+        "info",
+        True,
     ),
     "score_floor fall": Edge(
         ScoreFloor,
@@ -201,9 +215,15 @@ STEP = {  # norms of 1, and what follows
         0.8,
         "warning",
     ),
-    "score_floor rises": Edge(ScoreFloor, lambda x: metric("val/accuracy", [*times(0.0, 8), *times(x, 8)]), 0.12, "clear"),
+    "score_floor rises": Edge(
+        ScoreFloor, lambda x: metric("val/accuracy", [*times(0.0, 8), *times(x, 8)]), 0.12, "clear"
+    ),
     "memorised part": Edge(
-        Memorised, lambda x: losses(times(1, 64), times(x, 64)).set("train/epoch", times(5, 128)), 0.05, "info", True
+        Memorised,
+        lambda x: losses(times(1, 64), times(x, 64)).set("train/epoch", times(5, 128)),
+        0.05,
+        "info",
+        True,
     ),
     "memorised epochs": Edge(
         Memorised, lambda x: losses(times(1, 64), times(0.01, 64)).set("train/epoch", times(x, 128)), 3.0
@@ -239,7 +259,9 @@ STEP = {  # norms of 1, and what follows
         "clear",
         True,
     ),
-    "loss_scale halvings": Edge(LossScale, lambda n: metric(SCALE, [*times(2**16, 150), 2 ** (16 - n)]), 8, "warning"),
+    "loss_scale halvings": Edge(
+        LossScale, lambda n: metric(SCALE, [*times(2**16, 150), 2 ** (16 - n)]), 8, "warning"
+    ),
     "loss_scale search": Edge(LossScale, lambda n: metric(SCALE, [*times(2**16, n), 2**6]), 100, "warning"),
     "loss_scale window": Edge(
         LossScale, lambda n: metric(SCALE, [*times(2**16, 150), *times(2**12, 51 - n), 2**8]), 2, "warning"
@@ -277,7 +299,9 @@ STEP = {  # norms of 1, and what follows
     "low_mfu low": Edge(LowMfu, lambda x: metric("perf/mfu", times(x, 192)), 0.2, "info", True),
     "low_mfu least": Edge(LowMfu, lambda x: metric("perf/mfu", times(x, 192)), 0.01),
     "low_mfu rows": Edge(LowMfu, lambda n: metric("perf/mfu", times(0.1, n)), 178),
-    "low_mfu ends": Edge(LowMfu, lambda x: metric("perf/mfu", [*times(0.1, 178), *times(x, 128)]), 0.3, "clear"),
+    "low_mfu ends": Edge(
+        LowMfu, lambda x: metric("perf/mfu", [*times(0.1, 178), *times(x, 128)]), 0.3, "clear"
+    ),
 }
 
 
@@ -294,5 +318,7 @@ def said(edge, value):
 @pytest.mark.parametrize("name", STEP)
 def test_it_fires_on_one_side_of_its_threshold_and_not_on_the_other(name):
     edge = STEP[name]
-    above, below = (edge.at, edge.at - 1) if isinstance(edge.at, int) else (edge.at * (1 + JUST), edge.at * (1 - JUST))
+    above, below = (
+        (edge.at, edge.at - 1) if isinstance(edge.at, int) else (edge.at * (1 + JUST), edge.at * (1 - JUST))
+    )
     assert (said(edge, above), said(edge, below)) == (not edge.falls, edge.falls)
