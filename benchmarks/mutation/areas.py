@@ -53,7 +53,7 @@ AREAS = (
         (
             *(
                 f"tests/test_{name}.py"
-                for name in "echoes ending eta planned run segments series stages".split()
+                for name in ["echoes", "ending", "eta", "planned", "run", "segments", "series", "stages"]
             ),
             "tests/core/test_*.py",
             "tests/parsers/test_ranks.py",
@@ -73,7 +73,16 @@ AREAS = (
         ("runwatch/alerts/routing/*.py",),
         tuple(
             f"tests/alerts/test_{name}.py"
-            for name in "damping expression lifecycle routing routing_* settings silences storm".split()
+            for name in [
+                "damping",
+                "expression",
+                "lifecycle",
+                "routing",
+                "routing_*",
+                "settings",
+                "silences",
+                "storm",
+            ]
         ),
     ),
     Area(
@@ -85,11 +94,11 @@ AREAS = (
         "outbox",
         tuple(
             f"runwatch/alerts/delivery/{name}.py"
-            for name in "dead_letters journal journal_file outbox queue".split()
+            for name in ["dead_letters", "journal", "journal_file", "outbox", "queue"]
         ),
         tuple(
             f"tests/alerts/test_{name}.py"
-            for name in "crash deadline journal outbox outbox_* slack_bot".split()
+            for name in ["crash", "deadline", "journal", "outbox", "outbox_*", "slack_bot"]
         ),
     ),
     Area(

@@ -38,7 +38,7 @@ CALCULATED = {
 }
 SWAPPED = {"min": "max", "max": "min", "any": "all", "all": "any", "minimum": "maximum", "maximum": "minimum"}
 SKIPPED_FIELDS = {"annotation", "returns", "decorator_list", "type_params", "ctx"}
-SKIPPED_KEYWORDS = {"compare", "copy", "hash", "init", "kw_only", "maxsize", "repr", "strict"}
+SKIPPED_KEYWORDS = {"compare", "copy", "frozen", "hash", "init", "kw_only", "maxsize", "repr", "strict"}
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,15 @@ class Mutant:
 def mutants(path: str, source: str) -> list[Mutant]:
     """Return all mutants of a module, in an order that depends on its text only."""
     lines = source.splitlines()
+    tree = ast.parse(source)
+    early = _called_on_import(tree)
     found = []
-    for index, change in enumerate(_changes(ast.parse(source))):
+    for index, change in enumerate(_changes(tree)):
         before, after = _lines(lines, change)
+        owner = None if change.owner and change.owner[0] in early else change.owner
         first, last = _extent(change.statement)
         line = getattr(change.node, "lineno", first)
-        found.append(Mutant(path, index, change.kind, line, first, last, change.owner, before, after))
+        found.append(Mutant(path, index, change.kind, line, first, last, owner, before, after))
     return found
 
 
@@ -156,7 +159,7 @@ def _replacements(node: ast.AST, parent: ast.AST, field: str) -> Iterator[tuple[
             yield "call", _with(node, func=_with(func, attr=SWAPPED[name]))
         case ast.Name() | ast.Call() | ast.Attribute() if field in {"test", "ifs"}:
             yield "condition", ast.UnaryOp(ast.Not(), copy.deepcopy(node))
-        case ast.Return(value=value) if value is not None and not _none(value):
+        case ast.Return(value=value) if value is not None and not _plain(value):
             yield "returned", ast.Return(ast.Constant(None))
         case ast.Break():
             yield "dropped", ast.Continue()
@@ -183,8 +186,16 @@ def _string(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes))
 
 
-def _none(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _called_on_import(tree: ast.Module) -> set[str]:
+    """Return the functions that the module itself calls: what they do has happened before a test begins."""
+    outside = (node for node in tree.body if not isinstance(node, (ast.FunctionDef, ast.ClassDef)))
+    calls = (node.func for part in outside for node in ast.walk(part) if isinstance(node, ast.Call))
+    return {name.id for name in calls if isinstance(name, ast.Name)}
+
+
+def _plain(node: ast.AST) -> bool:
+    """Whether it is None, as good as that (False), or changed as a constant (True)."""
+    return isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool))
 
 
 def _skipped(node: ast.AST) -> bool:
