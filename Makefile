@@ -11,11 +11,12 @@ DOCS := $(VENV)/.installed-docs
 BENCH := $(VENV)/.installed-bench
 DIST := $(VENV)/.installed-dist
 AUDIT := $(VENV)/.installed-audit
+MUTATION := $(VENV)/.installed-mutation
 LOWEST_PYTHON ?= python3.10
 LOWEST := build/lowest
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: help demo test test-more test-again test-web test-real test-services test-lowest lock audit sbom install-real docs man dist wheelhouse pictures lint types check bench soak corpus detection detection-logs detection-real format clean
+.PHONY: help demo test test-more test-again test-web test-real test-services test-lowest lock audit sbom install-real docs man dist wheelhouse pictures lint types check bench soak mutation corpus detection detection-logs detection-real format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -140,6 +141,13 @@ bench: $(BENCH)  ## Measure every performance claim next to its baseline: [WRITE
 
 soak: $(STAMP)  ## Kill a daemon over 50 changing logs for minutes: SECONDS=240 RUNS=50
 	$(BIN)/python -m tests.soak $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
+
+$(MUTATION): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,mutation]'
+	@touch $@
+
+mutation: $(MUTATION)  ## Change the code in one place at a time: do tests fail? [ONLY="rules tailer"] [SAMPLE=100] [SEED=1]
+	$(BIN)/python -m benchmarks.mutation $(ONLY) --sample $(or $(SAMPLE),100) --seed $(or $(SEED),1) $(if $(KINDS),--kinds $(KINDS))
 
 $(PICTURES): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,pictures]'

@@ -1,8 +1,8 @@
 """Mutation testing of a random sample: `make mutation [ONLY="rules tailer"] [SAMPLE=n] [SEED=n] [KINDS=..]`.
 
-Prints each survivor with its line before and after, and a table of the areas with 95 % bounds (Wilson). A mutant
-that runs out of time counts as killed, as a user would notice. Mutants that change nothing which can be
-observed are listed in equivalent.txt with a reason, and left out.
+Prints each survivor with its line before and after, and a table of the areas with 95 % bounds (Wilson). A
+mutant that runs out of time counts as killed, as a user would notice. Mutants that change nothing which can
+be observed are listed in equivalent.txt with a reason, and left out.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from benchmarks.mutation.areas import AREAS, ROOT, Area
 from benchmarks.mutation.operators import Mutant, mutants
 
 EQUIVALENT = Path(__file__).with_name("equivalent.txt")
+HEAD = """
+| area | mutants | tried | killed | of these timed out | survived | no test | killed (95 % bounds) |
+|---|---:|---:|---:|---:|---:|---:|---|"""
 
 
 def wilson(hits: int, tried: int, z: float = 1.96) -> tuple[float, float]:
@@ -103,11 +106,7 @@ def main() -> int:
             print(f"not used, it fails without a mutant: {test}")
         rows.append(row(area.name, len(every), results))
         print(rows[-1], flush=True)
-    print(
-        "\n| area | mutants | tried | killed | of these timed out | survived | no test | killed (95 % bounds) |"
-    )
-    print("|---|---:|---:|---:|---:|---:|---:|---|")
-    print("\n".join(rows))
+    print(HEAD, *rows, sep="\n")
     return 0
 
 

@@ -1,7 +1,7 @@
 """What is mutated, and the tests that are asked about it.
 
-Tests that compare the documentation with the code are left out: they would notice each changed default, whatever
-it does. Of tests that start processes only the lines that run in the test's own process are seen.
+Tests that compare the documentation with the code are left out: they would notice each changed default,
+whatever it does. Of tests that start processes only the lines that run in the test's own process are seen.
 """
 
 from __future__ import annotations
@@ -37,9 +37,22 @@ UNTOUCHED = {"runwatch/alerts/rules/explain.py", "runwatch/parsers/lexicon/docs.
 """What writes the documentation."""
 
 CORE = (
-    "bar_steps block duplicate_records ending eta jobs planned rank_dedup rank_state rows run run_boundaries"
+    *(
+        "bar_steps",
+        "block",
+        "duplicate_records",
+        "ending",
+        "eta",
+        "jobs",
+        "planned",
+        "rank_dedup",
+        "rank_state",
+    ),
+    *("rows", "run", "run_boundaries", "run_order", "saves", "series", "stages", "timing"),
 )
-CORE_FILES = [*CORE.split(), "run_order", "saves", "series", "stages", "timing"]
+OF_CORE = ("echoes", "ending", "eta", "planned", "run", "segments", "series", "stages")
+ROUTING = ("damping", "expression", "lifecycle", "routing", "routing_*", "settings", "silences", "storm")
+DELIVERY = ("dead_letters", "journal", "journal_file", "outbox", "queue")
 
 AREAS = (
     Area(
@@ -49,41 +62,18 @@ AREAS = (
     ),
     Area(
         "core",
-        tuple(f"runwatch/core/{name}.py" for name in CORE_FILES),
-        (
-            *(
-                f"tests/test_{name}.py"
-                for name in ["echoes", "ending", "eta", "planned", "run", "segments", "series", "stages"]
-            ),
-            "tests/core/test_*.py",
-            "tests/parsers/test_ranks.py",
-        ),
+        tuple(f"runwatch/core/{name}.py" for name in CORE),
+        (*(f"tests/test_{name}*.py" for name in OF_CORE), "tests/parsers/test_ranks.py"),
     ),
     Area(
         "incidents",
         ("runwatch/alerts/incidents/*.py",),
-        (
-            "tests/alerts/test_incidents.py",
-            "tests/alerts/test_lifecycle.py",
-            "tests/alerts/test_parentage.py",
-        ),
+        tuple(f"tests/alerts/test_{name}.py" for name in ("incidents*", "lifecycle", "parentage")),
     ),
     Area(
         "routing",
         ("runwatch/alerts/routing/*.py",),
-        tuple(
-            f"tests/alerts/test_{name}.py"
-            for name in [
-                "damping",
-                "expression",
-                "lifecycle",
-                "routing",
-                "routing_*",
-                "settings",
-                "silences",
-                "storm",
-            ]
-        ),
+        tuple(f"tests/alerts/test_{name}.py" for name in ROUTING),
     ),
     Area(
         "tailer",
@@ -92,27 +82,20 @@ AREAS = (
     ),
     Area(
         "outbox",
-        tuple(
-            f"runwatch/alerts/delivery/{name}.py"
-            for name in ["dead_letters", "journal", "journal_file", "outbox", "queue"]
-        ),
+        tuple(f"runwatch/alerts/delivery/{name}.py" for name in DELIVERY),
         tuple(
             f"tests/alerts/test_{name}.py"
-            for name in ["crash", "deadline", "journal", "outbox", "outbox_*", "slack_bot"]
+            for name in ("crash", "deadline", "journal", "outbox*", "slack_bot")
         ),
     ),
     Area(
         "lexicon",
         ("runwatch/parsers/lexicon/*.py",),
-        (
-            "tests/parsers/test_lexicon*.py",
-            "tests/parsers/test_spellings.py",
-            "tests/parsers/test_conventions.py",
-        ),
+        tuple(f"tests/parsers/test_{name}.py" for name in ("conventions", "lexicon*", "spellings")),
     ),
     Area(
         "counters",
         ("runwatch/parsers/counters/*.py",),
-        ("tests/parsers/test_counters*.py", "tests/parsers/test_nesting.py", "tests/parsers/test_endless.py"),
+        tuple(f"tests/parsers/test_{name}.py" for name in ("counters*", "endless", "nesting")),
     ),
 )

@@ -1,7 +1,7 @@
 """The mutants of a module: each differs from it in one place that a test should notice.
 
-Not changed: texts, annotations, decorators, assertions, and arguments that only concern speed or display. Dropping
-an assignment to a name is left out: it nearly always ends in a NameError, which any test notices.
+Not changed: texts, annotations, decorators, assertions, and arguments that only concern speed or display.
+Dropping an assignment to a name is left out: it nearly always ends in a NameError, which any test notices.
 """
 
 from __future__ import annotations

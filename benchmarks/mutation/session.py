@@ -1,8 +1,9 @@
 """A pytest session that runs its tests on mutants, each in a fork of a process that has collected them.
 
-Imports and collecting are paid once. A mutant inside a function replaces the code of that function in its fork; one
-at the level of a module or a class imports everything again, with that module changed. Which tests run which lines
-is found once, with `coverage`. A mutant gets the tests that run its line, the quickest first, until one fails.
+Imports and collecting are paid once. A mutant inside a function replaces the code of that function in its
+fork; one at the level of a module or a class imports everything again, with that module changed. Which tests
+run which lines is found once, with `coverage`. A mutant gets the tests that run its line, the quickest first,
+until one fails.
 """
 
 from __future__ import annotations
@@ -272,10 +273,19 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def _import_again(path: str, code: types.CodeType, tests: Sequence[str]) -> int:
-    for name in [name for name in sys.modules if name.partition(".")[0] in {"runwatch", "tests"}]:
+    for name in [name for name, module in sys.modules.items() if _is_ours(module)]:
         del sys.modules[name]
     sys.meta_path.insert(0, _Changed(_module(path), code))
     return int(pytest.main([*OPTIONS, "-x", *tests]))
+
+
+def _is_ours(module: types.ModuleType) -> bool:
+    file = getattr(module, "__file__", None) or ""
+    return (
+        file.startswith(f"{os.getcwd()}/")
+        and "/site-packages/" not in file
+        and __package__ not in module.__name__
+    )
 
 
 def _module(path: str) -> str:
