@@ -20,7 +20,6 @@ from runwatch.alerts.rules.nonfinite.skipped_steps import SkippedSteps
 from runwatch.alerts.rules.optimization.grad_spike import GradSpike
 from runwatch.alerts.rules.optimization.grad_vanish import GradVanish
 from runwatch.alerts.rules.optimization.loss_drop import LossDrop
-from runwatch.alerts.rules.optimization.lost_work import LostWork
 from runwatch.alerts.rules.optimization.lr_anomaly import LrAnomaly
 from runwatch.alerts.rules.optimization.memorised import Memorised
 from runwatch.alerts.rules.optimization.oscillation import Oscillation
