@@ -58,7 +58,10 @@ AREAS = (
     Area(
         "rules",
         ("runwatch/alerts/rules/**/*.py",),
-        ("tests/alerts/test_rules_*.py", "tests/alerts/test_traps.py", "tests/alerts/test_worthless.py"),
+        (
+            *(f"tests/alerts/test_{name}.py" for name in ("rules_*", "traps", "worthless")),
+            "tests/watcher/test_rank_rules.py",
+        ),
     ),
     Area(
         "core",

@@ -39,7 +39,7 @@ KILLED, SURVIVED, TIMED_OUT, UNTESTED = "killed", "survived", "timed out", "unte
 MOST_SECONDS = 6.0
 """CPU time of the tests chosen for one mutant; what is slower is left out, and the result says so."""
 SLOWER = 4
-"""A mutant that takes this many times as long as its tests do, and 5 s more, has timed out."""
+"""A mutant that takes this many times as long as its tests do, and 2 s more, has timed out."""
 MOST_MEMORY = 4 << 30
 """Bytes of address space."""
 BROKEN = 99
@@ -106,7 +106,7 @@ class Session:
                     continue
                 if len(running) == self._jobs:
                     self._wait(running)
-                limit = 5 + SLOWER * sum(covered.seconds[test] for test in tests)
+                limit = 2 + SLOWER * sum(covered.seconds[test] for test in tests)
                 body = functools.partial(_attempt, mutant, [items[test] for test in tests])
                 running[_fork(body, temporary, limit)] = mutant, left_out
             while running:

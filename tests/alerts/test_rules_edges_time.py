@@ -526,11 +526,9 @@ EDGES = {
         40,
     ),
     "checkpoint_space two are there": Edge(
-        CheckpointSpace, saved(present=lambda n: int(n), gaps=1, room=0), 2, "critical"
+        CheckpointSpace, saved(present=int, gaps=1, room=0), 2, "critical"
     ),
-    "checkpoint_space one gap": Edge(
-        CheckpointSpace, saved(present=2, gaps=lambda n: int(n), room=0), 1, "critical"
-    ),
+    "checkpoint_space one gap": Edge(CheckpointSpace, saved(present=2, gaps=int, room=0), 1, "critical"),
     "checkpoint_space of now": Edge(
         CheckpointSpace,
         saved(present=2, gaps=1, room=0, log_silent_for=lambda x: x),
