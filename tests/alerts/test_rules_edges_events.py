@@ -215,7 +215,7 @@ EDGES = {
         0.001,
         "info",
     ),
-    "straggler rise": Edge(Straggler, ranks(TIME, lambda x: apart(x)), 1.1),
+    "straggler rise": Edge(Straggler, ranks(TIME, apart), 1.1),
     "straggler few": Edge(Straggler, ranks(TIME, lambda x: apart(x, 3)), 1.3),
     "straggler four": Edge(Straggler, ranks(TIME, lambda x: apart(x, 4)), 1.1),
     "straggler of": Edge(Straggler, ranks(TIME, lambda n: apart(2.0, until=100 + 20 * n)), 4),
