@@ -12,11 +12,12 @@ BENCH := $(VENV)/.installed-bench
 FUZZ := $(VENV)/.installed-fuzz
 DIST := $(VENV)/.installed-dist
 AUDIT := $(VENV)/.installed-audit
+MUTATION := $(VENV)/.installed-mutation
 LOWEST_PYTHON ?= python3.10
 LOWEST := build/lowest
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: help demo test test-more test-again test-web test-real test-gpu test-services test-lowest lock audit sbom install-real docs man dist wheelhouse pictures lint types check bench soak fuzz corpus detection detection-logs detection-real format clean
+.PHONY: help demo test test-more test-again test-web test-real test-gpu test-services test-lowest lock audit sbom install-real docs man dist wheelhouse pictures lint types check bench soak fuzz mutation corpus detection detection-logs detection-real format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -155,6 +156,13 @@ $(FUZZ): $(STAMP)
 fuzz: $(FUZZ)  ## Try changed inputs on all that reads bytes of others: [SECONDS=300] [ONLY="pieces tail"] [JOBS=2]
 	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(ONLY),--only "$(ONLY)") \
 		$(if $(JOBS),--jobs $(JOBS)) $(if $(KEEP),--keep)
+
+$(MUTATION): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,mutation]'
+	@touch $@
+
+mutation: $(MUTATION)  ## Change the code in one place at a time: do tests fail? [ONLY="rules tailer"] [SAMPLE=100] [SEED=1]
+	$(BIN)/python -m benchmarks.mutation $(ONLY) --sample $(or $(SAMPLE),100) --seed $(or $(SEED),1) $(if $(KINDS),--kinds $(KINDS))
 
 $(PICTURES): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,pictures]'

@@ -1,0 +1,141 @@
+"""The queue of a channel at its edges: how long it waits, when it gives up, and how much it holds."""
+
+from __future__ import annotations
+
+import pytest
+
+from runwatch.alerts.delivery.queue import CAPACITY, KEEP_TRYING, LONGEST_ORDER, REMEMBERED, Queue
+from runwatch.alerts.routing.notification import Notification, Rejected, Retry, Sent, Unsure
+from runwatch.core.snapshot import IncidentRow
+
+FAILED = Retry("no answer")
+
+
+def message(name, severity="warning") -> Notification:
+    return Notification(
+        name, "run", "firing", IncidentRow(name, "run", "hang", severity, "firing", name), "host", 0.0
+    )
+
+
+def queue(*names, **more) -> Queue:
+    found = Queue(jitter=lambda: 0.5, **more)
+    for name in names:
+        found.add(message(name), 0.0)
+    return found
+
+
+def failed(found: Queue, times: int) -> float:
+    """Let the next message fail as often, each time as soon as it is due; return the time of the last."""
+    now = 0.0
+    for _ in range(times):
+        now += found.pause(now)
+        assert found.take(now) is not None
+        assert found.settle(FAILED, now) == "waiting"
+    return now
+
+
+@pytest.mark.parametrize(
+    ("times", "seconds"),
+    [(1, 2.0), (2, 4.0), (3, 8.0), (4, 16.0), (7, 128.0), (8, 256.0), (9, 300.0), (40, 300.0)],
+)
+def test_a_pause_doubles_from_two_seconds_to_five_minutes(times, seconds):
+    found = queue("a")
+    now = failed(found, times)
+    assert found.pause(now) == pytest.approx(seconds)
+    assert found.take(now + seconds - 0.001) is None
+    assert found.take(now + seconds + 0.001) is not None
+
+
+@pytest.mark.parametrize(("jitter", "seconds"), [(0.0, 1.6), (1.0, 2.4)])
+def test_a_pause_differs_by_a_fifth(jitter, seconds):
+    found = Queue(jitter=lambda: jitter)
+    found.add(message("a"), 0.0)
+    found.take(0.0)
+    found.settle(FAILED, 0.0)
+    assert found.pause(0.0) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(("failures", "is_open"), [(4, False), (5, True)])
+def test_after_five_failures_in_a_row_the_channel_pauses(failures, is_open):
+    found = queue(*map(str, range(6)))
+    for _ in range(failures):
+        found.take(0.0)
+        found.settle(FAILED, 0.0)
+    assert (found.take(0.0) is None) == is_open
+    assert found.pause(0.0) == (pytest.approx(32.0) if is_open else 0.0)
+
+
+@pytest.mark.parametrize("outcome", [Sent(), Rejected("no")])
+def test_an_answer_ends_the_row_of_failures(outcome):
+    found = queue(*map(str, range(9)))
+    for result in (*[FAILED] * 4, outcome, *[FAILED] * 4):
+        found.take(0.0)
+        found.settle(result, 0.0)
+    assert found.open_until == float("-inf")
+
+
+@pytest.mark.parametrize(("age", "fate"), [(KEEP_TRYING - 1, "waiting"), (KEEP_TRYING, "expired")])
+@pytest.mark.parametrize("outcome", [FAILED, Unsure("timeout")])
+def test_a_message_is_given_up_after_a_day(age, fate, outcome):
+    assert KEEP_TRYING == 24 * 3600
+    found = queue("a")
+    found.take(age)
+    assert found.settle(outcome, age) == fate
+    assert len(found) == (fate == "waiting")
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"), [(10.0, 10.5), (3599.0, 3599.5), (3600.0, 3600.5), (9999.0, 3600.5)]
+)
+def test_a_channel_may_ask_for_an_hour_at_most(asked, seconds):
+    assert LONGEST_ORDER == 3600
+    found = queue("a", "b")
+    found.take(0.0)
+    found.settle(Retry("busy", asked), 0.0)
+    assert found.pause(0.0) == seconds
+    assert found.take(seconds - 0.1) is None
+    found.hurry(0.0)  # it holds for who ends, too
+    assert found.take(0.0) is None
+    assert found.take(seconds).id == "a"
+
+
+def test_a_hurry_makes_all_due_and_lets_none_wait_longer():
+    found = queue(*map(str, range(6)))
+    for _ in range(5):
+        found.take(0.0)
+        found.settle(FAILED, 0.0)
+    found.hurry(1.0)
+    assert found.take(0.9) is None  # its circuit is open until then
+    assert [found.take(1.0).id, found.pause(1.0)] == ["0", 0.0]
+
+
+def test_it_holds_1024_messages_and_remembers_4096():
+    assert (CAPACITY, REMEMBERED) == (1024, 4096)
+    found = queue(*map(str, range(1024)))
+    assert len(found) == 1024
+    assert found.add(message("new"), 0.0).id == "0"
+    assert len(found) == 1024
+    for number in range(4096 - 1026):
+        found.remember(f"old{number}")
+    assert found.knows("0")
+    found.remember("one")
+    assert found.knows("0")
+    found.remember("one more")
+    assert not found.knows("0")
+    assert found.knows("1")
+
+
+@pytest.mark.parametrize(
+    ("waiting", "new", "dropped"),
+    [
+        (("warning", "critical"), "warning", "0"),
+        (("critical", "warning"), "critical", "1"),
+        (("critical", "critical"), "critical", "0"),
+        (("critical", "critical"), "warning", "new"),
+    ],
+)
+def test_what_is_dropped_is_not_critical_if_possible(waiting, new, dropped):
+    found = Queue(capacity=2, jitter=lambda: 0.5)
+    for number, severity in enumerate(waiting):
+        assert found.add(message(str(number), severity), 0.0) is None
+    assert found.add(message("new", new), 0.0).id == dropped

@@ -1,0 +1,299 @@
+"""Routing at its edges: ids, times, limits, and what counts as news."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+
+import msgspec
+import pytest
+
+from runwatch.alerts.routing.expression import MAX_SIZE, Expression
+from runwatch.alerts.routing.flapping import Stories
+from runwatch.alerts.routing.grouping import FLAPPING, Alert, earliest, eased, worse
+from runwatch.alerts.routing.notification import Recent
+from runwatch.alerts.routing.policy import Damping, Labels, Quiet, Route, parse_matcher
+from runwatch.alerts.routing.router import MOST_NAMED, REMEMBERED, RESUME, RESUME_OWN
+from runwatch.alerts.routing.silences import LONGEST, MOST_MATCHERS, Once, Silence, Weekly, muted, silence
+
+from .routed import alert, grouped, router, told
+
+DAY = 86400.0
+
+
+# -- ids -------------------------------------------------------------------------------------------
+
+
+def test_a_message_about_one_change_has_the_id_of_that_change():
+    r, one = router(), alert("a", number=3, step=5, line=6)
+    r.take(one, 0.0)
+    ((_, message),) = r.flush(0.0)
+    assert message.id == f"e.{one.change}" == "e.a.3.firing.warning.5.6."
+
+
+def test_a_message_about_several_has_an_id_that_does_not_depend_on_their_order():
+    ids = []
+    for names in ("ab", "ba", "ac"):
+        r = router(routes=(grouped(),))
+        for name in names:
+            r.take(alert(name, number=1), 0.0)
+        ((_, message),) = r.flush(10.0)
+        ids.append(message.id)
+    assert ids[0] == ids[1] != ids[2]
+    assert ids[0].startswith("e.")
+
+
+def test_each_repetition_has_an_id_of_its_own():
+    r = router(routes=(Route(repeat_interval=100.0),))
+    r.take(alert("a"), 0.0)
+    ids = [message.id for at in (0.0, 100.0, 200.0) for _, message in r.flush(at)]
+    assert len(set(ids)) == 3
+    assert [each.rpartition(".")[2] for each in ids[1:]] == ["1", "2"]
+
+
+# -- what is news ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("severity", "state", "before", "flaps", "expected"),
+    [
+        ("warning", "firing", None, False, True),
+        ("warning", "firing", (1, 5, 6), False, False),
+        ("warning", "firing", (0, 5, 6), False, True),
+        ("warning", "firing", (2, 5, 6), False, False),
+        ("warning", "firing", (1, 4, 6), False, True),
+        ("warning", "firing", (1, 5, 7), False, True),
+        ("warning", "acknowledged", (1, 4, 6), False, False),
+        ("critical", "acknowledged", (1, 4, 6), False, True),
+        ("warning", "firing", (1, *FLAPPING), True, False),
+        ("warning", "firing", (1, *FLAPPING), False, True),
+        ("unheard of", "firing", (2, 5, 6), False, False),  # a newer engine's counts as critical
+        ("unheard of", "firing", (1, 5, 6), False, True),
+    ],
+)
+def test_what_escalates_or_moves_is_sent_again(severity, state, before, flaps, expected):
+    assert worse(alert("a", state, severity=severity, step=5, line=6), before, flaps=flaps) is expected
+
+
+@pytest.mark.parametrize(
+    ("state", "before", "expected"),
+    [
+        ("firing", None, False),
+        ("firing", (2, 5, 6), True),
+        ("firing", (1, 5, 6), False),
+        ("firing", (0, 5, 6), False),
+        ("acknowledged", (2, 5, 6), False),
+        ("resolved", (2, 5, 6), False),
+    ],
+)
+def test_what_is_less_severe_than_what_was_sent_has_eased(state, before, expected):
+    assert eased(alert("a", state), before) is expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [(None, None, None), (1.0, None, 1.0), (None, 2.0, 2.0), (3.0, 2.0, 2.0), (1.0, 2.0, 1.0)],
+)
+def test_the_earlier_of_two_times(one, other, expected):
+    assert earliest(one, other) == expected
+
+
+def test_a_repetition_waits_for_its_time_also_if_the_group_is_looked_at_before():
+    r = router(routes=(grouped(repeat_interval=100.0),))
+    r.take(alert("a"), 0.0)
+    assert told(r, 10.0) == [("firing", ["a"])]
+    r.mute([Once((parse_matcher("incident=a"),), 0.0, 90.0)], 20.0)
+    r.take(alert("b"), 20.0)
+    assert told(r, 70.0) == [("firing", ["b"])]
+    assert told(r, 90.0) == []  # the mute is over, and a was sent before
+    assert told(r, 169.9) == []
+    assert told(r, 170.0) == [("firing", ["a", "b"])]
+
+
+@pytest.mark.parametrize(("count", "left_out"), [(MOST_NAMED + 1, 0), (MOST_NAMED + 2, 1)])
+def test_a_message_names_one_and_ten_more(count, left_out):
+    r = router(routes=(grouped(),))
+    for number in range(count):
+        r.take(alert(f"a{number}"), 0.0)
+    ((_, message),) = r.flush(10.0)
+    assert (len(message.more), message.left_out) == (10, left_out)
+
+
+@pytest.mark.parametrize(("count", "again"), [(REMEMBERED - 1, []), (REMEMBERED, [("firing", ["a"])])])
+def test_a_change_is_not_taken_again_while_it_is_remembered(count, again):
+    r, one = router(), alert("a", number=1)
+    r.take(one, 0.0)
+    assert told(r, 0.0) == [("firing", ["a"])]
+    r.take(alert("a", "resolved", number=2), 0.0)
+    r.flush(0.0)
+    for number in range(count - 1):
+        r.take(alert("b", number=number), 0.0)
+    r.flush(0.0)
+    r.take(one, 1.0)
+    assert told(r, 1.0) == again
+
+
+@pytest.mark.parametrize(
+    ("lasting", "age", "kept"),
+    [
+        (False, RESUME - 1, True),
+        (False, RESUME + 1, False),
+        (True, RESUME_OWN - 1, True),
+        (True, RESUME_OWN + 1, False),
+    ],
+)
+def test_what_a_process_sent_long_ago_is_forgotten(lasting, age, kept):
+    first = router()
+    first.take(alert("a", at=0.0), 0.0)
+    first.flush(0.0)
+    saved = {key: body for key, body in first.changes().items() if body is not None}
+    second = type(first)(first.policy, epoch="e", local=time.gmtime, lasting=lasting)
+    second.resume(saved, age)
+    second.take(alert("a", "resolved", at=age), age)
+    assert bool(told(second, age)) is kept
+
+
+# -- who is meant, and when ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("run=now", True),
+        ("run=before", True),
+        ("run!=before", False),
+        ("run=~bef.*", True),
+        ("run!~bef.*", False),
+        ("run=other", False),
+        ("host=before", False),
+    ],
+)
+def test_former_names_of_a_run_are_its_names(condition, expected):
+    labels = Labels(run="now", host="node")
+    labels.former = ("before",)
+    assert parse_matcher(condition).holds(labels) is expected
+
+
+@pytest.mark.parametrize(("now", "left"), [(9.9, 0.0), (10.0, 20.0), (19.9, 20.0), (20.0, 0.0)])
+def test_silences_and_windows_hold_from_their_start_until_just_before_their_end(now, left):
+    conditions = (parse_matcher("run=r"),)
+    assert Silence("s", conditions, 10.0, 20.0).until(now) == left
+    assert Once(conditions, 10.0, 20.0).until(now) == left
+    assert muted({"run": "r"}, [Once(conditions, 10.0, 20.0)], now) == left
+    assert muted({"run": "q"}, [Once(conditions, 10.0, 20.0)], now) == 0.0
+
+
+def at(day, hour, minute, second=0):
+    """Return a time of the week that begins on Monday, 6 January 2025."""
+    return datetime(2025, 1, 5 + day, hour, minute, second, tzinfo=timezone.utc).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("now", "left"),
+    [
+        (at(6, 21, 59, 59), 0.0),
+        (at(6, 22, 0), 8 * 3600.0),
+        (at(6, 23, 59, 59), 6 * 3600.0 + 1),
+        (at(7, 0, 0), 6 * 3600.0),  # it began on Saturday
+        (at(7, 5, 59, 59), 1.0),
+        (at(7, 6, 0), 0.0),
+        (at(7, 22, 0), 0.0),
+        (at(6, 5, 59), 0.0),  # that began on Friday
+    ],
+)
+def test_hours_past_midnight_belong_to_the_day_before(now, left):
+    hours = Quiet(22 * 60, 6 * 60)
+    found = Weekly((), (5,), hours).until(now, time.gmtime)
+    assert found == (now + left if left else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("now", "left"),
+    [(at(1, 11, 59, 59), 0.0), (at(1, 12, 0), 3600.0), (at(1, 12, 59, 59), 1.0), (at(1, 13, 0), 0.0)],
+)
+def test_hours_within_a_day(now, left):
+    assert Quiet(12 * 60, 13 * 60).left(now, time.gmtime) == left
+    assert Weekly((), (0,), Quiet(12 * 60, 13 * 60)).until(now, time.gmtime) == (now + left if left else 0.0)
+
+
+def test_a_silence_has_16_matchers_and_lasts_a_year_at_most():
+    assert MOST_MATCHERS == 16
+    assert LONGEST == 366 * DAY
+    assert len(silence(["run=r"] * 16, LONGEST, now=0.0).matchers) == 16
+    with pytest.raises(ValueError, match="16 matchers at most"):
+        silence(["run=r"] * 17, 1.0, now=0.0)
+    for seconds in (0.0, LONGEST + 1):
+        with pytest.raises(ValueError, match="from a second to a year"):
+            silence(["run=r"], seconds, now=0.0)
+    assert (silence(["run=r"], 5.0, now=7.0).starts, silence(["run=r"], 5.0, now=7.0, starts=9.0).ends) == (
+        7.0,
+        14.0,
+    )
+
+
+# -- flapping --------------------------------------------------------------------------------------
+
+
+def story(incident, state, changed):
+    return msgspec.structs.replace(alert(incident, state, at=changed), scope="one")
+
+
+def flaps(ends, begins, **damping):
+    """Return whether an incident that ended at some times and fires again flaps."""
+    stories = Stories(Damping(count=3, **damping))
+    for number, end in enumerate(ends):
+        stories.take(story(f"i{number}", "firing", end - 1), end - 1, ())
+        stories.take(story(f"i{number}", "resolved", end), end, ())
+    newest = stories.take(story("newest", "firing", begins), begins, ())
+    return stories.flaps(newest, begins)
+
+
+@pytest.mark.parametrize(
+    ("ends", "begins", "expected"),
+    [
+        ((10.0, 20.0, 30.0), 40.0, True),
+        ((10.0, 20.0), 40.0, False),
+        ((10.0, 20.0, 30.0), 1809.9, True),  # within half an hour
+        ((10.0, 20.0, 30.0), 1810.0, False),
+    ],
+)
+def test_after_three_ends_within_half_an_hour_it_flaps(ends, begins, expected):
+    assert flaps(ends, begins) is expected
+
+
+@pytest.mark.parametrize(("now", "expected"), [(939.9, True), (940.0, False)])
+def test_it_flaps_until_it_was_calm_for_a_quarter_of_an_hour(now, expected):
+    stories = Stories(Damping(count=1))
+    stories.take(story("a", "firing", 10.0), 10.0, ())
+    stories.take(story("a", "resolved", 20.0), 20.0, ())
+    newest: Alert = stories.take(story("b", "firing", 40.0), 40.0, ())
+    assert stories.flaps(newest, now) is expected
+
+
+# -- bounds ----------------------------------------------------------------------------------------
+
+
+def test_the_newest_4096_notes_are_remembered():
+    notes = Recent()
+    for number in range(4096):
+        notes.note("slack", str(number), "x")
+    notes.note("slack", "0", "again")  # it is the newest now
+    assert notes.recall("slack", "1") == "x"
+    notes.note("slack", "new", "x")
+    assert [notes.recall("slack", key) for key in ("0", "1", "2", "new")] == ["again", "", "x", "x"]
+
+
+@pytest.mark.parametrize(("repeats", "fits"), [(999, True), (1000, False)])
+def test_an_expression_has_2000_places(repeats, fits):
+    assert MAX_SIZE == 2000
+    if fits:
+        assert Expression(f"a{{{repeats}}}").matches("a" * repeats)
+    else:
+        with pytest.raises(ValueError, match="too large"):
+            Expression(f"a{{{repeats}}}")
+
+
+def test_the_end_of_a_text_is_no_character():
+    assert not Expression("[^b]").matches("")
+    assert Expression("[^b]*").matches("")
+    assert not Expression("a.").matches("a")
