@@ -5,55 +5,38 @@ from __future__ import annotations
 import re
 
 from runwatch.core.batch import TRAIN
-from runwatch.parsers.api import Format, Reader, Row, Sample
-from runwatch.parsers.body.matchers import VALUE, number
+from runwatch.parsers.api import Format, Sample
+from runwatch.parsers.body.item_blocks import ItemBlockReader
 from runwatch.parsers.body.readers import RowMaker
 
 _HEAD = re.compile(rb"(?:\A|[\s)])Result for (?P<trial>[^\s:]{1,200}):\s*\Z")
-_ITEM = re.compile(rb"(?:\([^)\r\n]{1,80}\) )? {2,40}(?P<name>[A-Za-z_][\w/-]{0,100}): *(?P<value>[^\r\n]*)\Z")
-_NUMBER = re.compile(VALUE + rb"\Z")
-_NAMES = {"training_iteration": "step", "time_total_s": "elapsed"}
 _STEP = "training_iteration"
-_MAX_ITEMS = 512
 
 
-class ResultReader(Reader):
-    """Reads the blocks of the first trial; one ends with a line that is no item of it."""
+class ResultReader(ItemBlockReader):
+    """Reads the results of the first trial; a step is an iteration."""
 
     needles = (b"Result for ",)
+    item = re.compile(
+        rb"(?:\([^)\r\n]{1,80}\) )? {2,40}(?P<name>[A-Za-z_][\w/-]{0,100}): *(?P<value>[^\r\n]*)\Z"
+    )
 
     def __init__(self) -> None:
-        self._row = RowMaker("result", _NAMES)
+        super().__init__()
+        self.row = RowMaker("result", {_STEP: "step", "time_total_s": "elapsed"})
         self._first = self._trial = b""
-        self._items: list[tuple[str, float]] | None = None
-        self._line = 0
 
-    @property
-    def awake(self) -> bool:
-        """Whether an item may come."""
-        return self._items is not None
-
-    def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take one line of a block."""
-        item = _ITEM.match(line) if self._items is not None else None
-        if item is not None and self._items is not None:
-            if len(self._items) < _MAX_ITEMS and _NUMBER.match(value := item["value"].rstrip()):
-                self._items.append((item["name"].decode("ascii"), number(value)))
-            return []
+    def begin(self, line: bytes) -> bool:
+        """Take the name of the trial."""
         head = _HEAD.search(line)
-        rows = self.flush()
-        if head is None:
-            return rows or None
-        self._trial, self._items, self._line = head["trial"], [], number_
-        self._first = self._first or self._trial
-        return rows
+        if head is not None:
+            self._trial = head["trial"]
+            self._first = self._first or self._trial
+        return head is not None
 
-    def flush(self) -> list[Row]:
-        """Return the record of the block that is open."""
-        items, self._items = self._items, None
-        if not items or self._trial != self._first or _STEP not in dict(items):
-            return []
-        return [self._row(TRAIN, self._line, items)]
+    def complete(self, items: list[tuple[str, float]]) -> tuple[str, list[tuple[str, float]]] | None:
+        """Return the record of the first trial, if it shows its iteration."""
+        return (TRAIN, items) if self._trial == self._first and _STEP in dict(items) else None
 
 
 FORMAT = Format(
