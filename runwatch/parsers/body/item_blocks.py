@@ -37,7 +37,7 @@ class ItemBlockReader(Reader):
         raise NotImplementedError
 
     def complete(self, items: list[tuple[str, float]]) -> tuple[str, list[tuple[str, float]]] | None:
-        """Return the kind and the values of a block's record; None if it is none."""
+        """Return the kind and the values of the record that a block makes; None for a block without one."""
         return TRAIN, items
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
