@@ -47,7 +47,7 @@ META_COLUMNS = frozenset({"offset", "line", "step", "total", EPOCH_STEPS, "rank"
 BY_EPOCH = " by epoch"
 """Ends the pattern of training records whose step is an epoch, or rounded: there may be many of one."""
 BY_FIT = " by fit"
-"""Ends the pattern of training records whose step begins again with every call that trains one model further."""
+"""Ends the pattern of training records whose step begins again with each call that trains a model further."""
 
 
 CRASH_KINDS = frozenset({

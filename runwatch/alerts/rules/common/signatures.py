@@ -13,7 +13,6 @@ import re
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from runwatch.core.batch import CRASH_KINDS as CRASH_KINDS
 from runwatch.core.batch import Event
 from runwatch.core.ending import CUT_SHORT, End, phase_of
 from runwatch.core.findings import Severity
