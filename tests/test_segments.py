@@ -319,8 +319,37 @@ def test_what_begins_again_behind_an_early_stop_is_another_run(stop, behind):
     first, second = (b"".join(lines) for lines in epochs)
     found = segments(first, stop.encode() + b"\n" + behind, second)
     assert steps_of_runs(found) == [[*range(1, 41)], [*range(1, 21)]]
-    found = segments(first + b"EarlyStopping counter: 1 out of 5\n" + second)
-    assert steps_of_runs(found) == [[*range(1, 41), *range(1, 21)]]
+    killed = b"EarlyStopping counter: 1 out of 5\nKeyboardInterrupt\n"
+    assert steps_of_runs(segments(first + killed + second)) == [[*range(1, 41), *range(1, 21)]]
     assert steps_of_runs(segments(first, stop.encode() + b"\n", b"Epoch 41: train loss 0.5\n")) == [
         [*range(1, 42)]
     ]
+
+
+def _begun_again(size: int, line: str, first: int, last: int, between: str) -> list[list[int]]:
+    """Return the steps of the runs in a log of two launches, cut into pieces."""
+    launch = "".join(line.format(n) for n in range(first, last + 1))
+    data = (launch + between + launch).encode()
+    return steps_of_runs(segments(*(data[at : at + size] for at in range(0, len(data), size))))
+
+
+@pytest.mark.parametrize("size", [61, 10_000])
+@pytest.mark.parametrize(
+    ("line", "first", "last", "between", "runs"),
+    [
+        ("Epoch {}/30 - loss: 2.5\n", 1, 30, "Fold 2\n", 2),  # behind its last epoch
+        ("Epoch {}/30 - loss: 2.5\n", 0, 29, "", 2),  # the same, counted from 0
+        ("Epoch {}/30 - loss: 2.5\n", 1, 25, "", 1),  # it was cut short, and is restarted
+        ("step {}0/305, loss: 2.5\n", 1, 30, "", 2),  # the last step is not printed
+        ("step {}0/315, loss: 2.5\n", 1, 30, "", 1),
+        ("step {}, loss: 2.5\n", 0, 29, "", 1),  # may be of an epoch
+        ("step {}, loss: 2.5\n", 0, 29, "Finished Training\n", 2),
+        ("epoch {}, loss: 2.5\n", 1, 29, "", 2),
+        ("epoch {}, loss: 2.5\n", 1, 29, "CUDA out of memory\n", 1),
+    ],
+)
+def test_what_begins_again_is_another_run_where_the_first_had_ended(size, line, first, last, between, runs):
+    scale = 10 if "}0" in line else 1
+    whole = [n * scale for n in range(first, last + 1)]
+    expected = [whole, whole] if runs == 2 else [whole + whole]
+    assert _begun_again(size, line, first, last, between) == expected

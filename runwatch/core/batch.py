@@ -46,6 +46,15 @@ META_COLUMNS = frozenset({"offset", "line", "step", "total", EPOCH_STEPS, "rank"
 
 BY_EPOCH = " by epoch"
 """Ends the pattern of training records whose step is an epoch, or rounded: there may be many of one."""
+BY_FIT = " by fit"
+"""Ends the pattern of training records whose step begins again with each call that trains a model further."""
+
+
+CRASH_KINDS = frozenset({
+    "traceback", "oom", "host_oom", "nccl", "cuda_error", "xid",
+    "killed", "segfault", "signal", "scheduler", "elastic", "error", "worker",
+})  # fmt: skip
+"""Kinds of events that may end a run."""
 
 
 class Table(msgspec.Struct, frozen=True):

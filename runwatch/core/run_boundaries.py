@@ -1,8 +1,9 @@
 """Cuts one source's batches into runs: a log may hold a whole pipeline, or many launches.
 
 A step that goes back is a restart of the same run, unless the run had finished, it had stopped early,
-or the kind of step line changed: then another run begins. It is a further stage
-of a pipeline if its lines are of another kind, or a line announced a stage.
+or the kind of step line changed: then another run begins. So it does if an epoch starts from the first and
+nothing had failed. It is a further stage of a pipeline if its lines are of another kind, or a line announced
+a stage.
 Where a format prints no step, the bar printed just before a record has it.
 """
 
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.core.bar_steps import Redraws, without_unrelated
-from runwatch.core.batch import BAR, BY_EPOCH, EVAL, PLAN, SYSTEM, TRAIN, Batch, Table
+from runwatch.core.batch import BAR, BY_EPOCH, BY_FIT, CRASH_KINDS, EVAL, PLAN, SYSTEM, TRAIN, Batch, Table
 from runwatch.core.block import Block, Samples
 from runwatch.core.duplicate_records import DuplicateRecords
 from runwatch.core.metrics import STEP_TIME
@@ -39,6 +40,9 @@ from runwatch.core.rows import (
 )
 from runwatch.core.stages import results_of, trains
 
+_CRASHED, _OVER = "crashed", "over"
+_SAID = dict.fromkeys((*CRASH_KINDS, "resume"), _CRASHED) | {"over": _OVER}
+"""Kinds of events that show whether a step that starts from the beginning is a restart, or of another run."""
 _MAX_BARS = 64
 _HEAD_START = 4
 """Records by which ranks of one launch may be ahead of its lowest one."""
@@ -85,6 +89,14 @@ class Splitter:
     """Newest training step of the current run."""
     _pattern: str = ""
     _total: float = np.nan
+    _left: float = np.nan
+    """Steps from the newest one to the end of the run; NaN if its lines do not show that."""
+    _stride: float = np.nan
+    """How far the newest step is from the one before."""
+    _first: float = np.nan
+    """First training step of the current run."""
+    _ended: str = ""
+    """What lines said since the newest step of how that launch ended: _CRASHED, or else _OVER."""
     _finished: bool = False
     _stopped: bool = False
     """A line said that it gets no better, and no step was printed since."""
@@ -239,6 +251,7 @@ class Splitter:
         self._led += int(np.count_nonzero(who[since:] == lowest[-1]))
         if again:
             self._step, self._pattern, self._total, self._finished = np.nan, "", np.nan, False
+            self._first = self._left = self._stride = np.nan
         return begin, again
 
     def _fill_steps(self, batch: Batch, train: Rows, bars: Rows) -> tuple[Rows, NDArray[np.bool_]]:
@@ -309,9 +322,10 @@ class Splitter:
             for kind in ("finished", "early_stop")
         )
         headers = np.array([event.offset for event in batch.events if trains(event)], float)
+        said = [(float(event.offset), _SAID[event.kind]) for event in batch.events if event.kind in _SAID]
         begins: dict[float, _Former] = {}
         restarts: list[float] = []
-        for offset, kind, index in _turns(train, evals, ends, stops, headers, self._finished):
+        for offset, kind, index in _turns(train, evals, ends, stops, headers, said, self._finished):
             if kind in ("finished", "early_stop"):
                 begun = not np.isnan(self._last_step(train, offset, begins))
                 self._finished |= begun and kind == "finished"
@@ -320,32 +334,57 @@ class Splitter:
             if kind == "stage":
                 self._announced = True
                 continue
+            if kind in (_CRASHED, _OVER):
+                self._ended = self._ended if self._ended == _CRASHED else kind
+                continue
             rows = train if kind == TRAIN else evals
             step, last = rows.step[index], self._last_step(train, offset, begins)
             other = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
             other = other or (kind == TRAIN and index == 0 and self._pattern not in ("", train.pattern[0]))
             other = other or self._announced or (kind == TRAIN and self._stopped)
-            again = kind == TRAIN and step <= 1 and self._plans_again(train, index)
+            again = kind == TRAIN and step < last and self._begins_again(train, index)
             if step < last and (self._finished or other or again):
                 begins[offset] = _Former(self._last_pattern(train, offset), self._announced)
-                self._finished = False
+                self._finished, self._first = False, np.nan
             elif step < last and kind == TRAIN:
                 restarts.append(offset)
             elif kind == TRAIN:
                 self._finished = False
-            self._announced &= kind != TRAIN
-            self._stopped &= kind != TRAIN
-        self._step = self._last_step(train, np.inf, begins)
+            if kind == TRAIN:
+                self._announced, self._stopped, self._ended = False, False, ""
+                self._first = step if np.isnan(self._first) else self._first
         if len(train):
+            self._left, self._stride = self._course(train, len(train))
             self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
+        self._step = self._last_step(train, np.inf, begins)
         return begins, restarts
 
-    def _plans_again(self, train: Rows, index: int) -> bool:
-        """Return True if a record that starts from the beginning has another total than the one before."""
+    def _begins_again(self, train: Rows, index: int) -> bool:
+        """Return True if a record that goes back is the first of another run, though no line says so.
+
+        It starts from the beginning, with another total than the one before, or behind the end of what was
+        planned or said to be over. So does a first epoch, where nothing had failed and no total is known.
+        """
+        step, total, pattern = train.step[index], train.total[index], str(train.pattern[index])
         before = train.total[index - 1] if index else self._total
-        return bool(
-            train.total[index] != before and not np.isnan(before) and not np.isnan(train.total[index])
-        )
+        if step <= 1 and total != before and not np.isnan(before) and not np.isnan(total):
+            return True
+        if step > self._first or self._ended == _CRASHED or pattern.endswith(BY_FIT):
+            return False
+        left, stride = self._course(train, index)
+        at_end = left <= (self._first == 0) or left < stride + (self._first == 0)
+        return bool(at_end or self._ended == _OVER or (pattern.endswith(BY_EPOCH) and np.isnan(total)))
+
+    def _course(self, train: Rows, index: int) -> tuple[float, float]:
+        """Return the steps from the record before to the end of its run, and those to the one before that.
+
+        NaN if not known, as if only the end of its epoch is.
+        """
+        if not index:
+            return self._left, self._stride
+        step, total, per = (float(c[index - 1]) for c in (train.step, train.total, train.epoch_steps))
+        former = float(train.step[index - 2]) if index > 1 else self._step
+        return (total - step if math.isnan(per) else math.nan), step - former
 
     def _last_pattern(self, train: Rows, offset: float) -> str:
         """Return the kind of the newest training record before `offset`."""
@@ -387,20 +426,27 @@ class Splitter:
 
 
 def _turns(
-    train: Rows, evals: Rows, ends: Floats, stops: Floats, headers: Floats, finished: bool
+    train: Rows,
+    evals: Rows,
+    ends: Floats,
+    stops: Floats,
+    headers: Floats,
+    said: list[tuple[float, str]],
+    finished: bool,
 ) -> list[tuple[float, str, int]]:
     """Return (offset, kind, index) of the records worth a look, in stream order."""
-    if not (len(train) or len(ends) or len(stops) or len(headers) or finished):
+    if not (len(train) or len(ends) or len(stops) or len(headers) or said or finished):
         return []
     change = np.ones(len(train), bool)  # the first row: its predecessor is in an earlier batch
     change[1:] = (train.step[1:] < train.step[:-1]) | (train.pattern[1:] != train.pattern[:-1])
-    for reported in (ends, stops, headers):
+    for reported in (ends, stops, headers, np.array([offset for offset, _ in said])):
         after = np.searchsorted(train.offset, reported)
         change[after[after < len(train)]] = True
     turns = [(float(train.offset[i]), TRAIN, i) for i in np.flatnonzero(change).tolist()]
     turns += [(float(offset), "finished", 0) for offset in ends.tolist()]
     turns += [(float(offset), "early_stop", 0) for offset in stops.tolist()]
     turns += [(float(offset), "stage", 0) for offset in headers.tolist()]
+    turns += [(offset, kind, 0) for offset, kind in said]
     if finished or len(ends):
         turns += [(float(evals.offset[i]), EVAL, i) for i in range(len(evals))]
     return sorted(turns)

@@ -7,10 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from runwatch.alerts.rules.common.signatures import CRASH_KINDS, Role, classify
+from runwatch.alerts.rules.common.signatures import Role, classify
 from runwatch.alerts.rules.life.crash import Crash
 from runwatch.alerts.rules.life.hang import Hang
-from runwatch.core.batch import Event
+from runwatch.core.batch import CRASH_KINDS, Event
 from runwatch.core.block import Block, Samples, Status
 from runwatch.core.machine import Machine
 from runwatch.core.sample import Process, Processes

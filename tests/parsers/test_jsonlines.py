@@ -388,3 +388,11 @@ def test_settings_in_one_object_are_no_record():
     rows = "".join(f"epoch {i} loss {9 / i:.4f}\n" for i in range(1, 40))
     parsed = read(b'{"epochs": 40, "lr": 0.1, "model": "resnet"}\n' + rows.encode())
     assert parsed.column("step").tolist() == list(range(1, 40))
+
+
+@pytest.mark.parametrize("name", ["total_epochs", "epochs", "max_epochs"])
+def test_the_planned_epochs_are_the_total_where_the_step_is_an_epoch(name):
+    rows = [{"epoch": n, name: 30, "train_loss": 1 / n, "val_loss": 2 / n} for n in range(1, 9)]
+    parsed = read(lines(*rows))
+    assert parsed.column("total").tolist() == [30] * 8
+    assert parsed.column("step").tolist() == list(range(1, 9))

@@ -123,5 +123,13 @@ def test_few_lines_all_over_a_log_are_enough():
 
 def test_several_losses_none_of_which_is_the_loss_make_it_less_sure():
     whole = "".join(f"step {i} style loss 1.5 content loss 2.5 total loss 4.0\n" for i in range(30))
-    parts = whole.replace(" total loss 4.0", " tv loss 4.0")
+    parts = whole.replace(" total loss 4.0", " tv loss 4.25")
     assert certainty(parts.encode()) < certainty(whole.encode())
+
+
+def test_of_several_losses_the_one_that_is_the_sum_of_the_others_is_the_loss():
+    rows = [(3 / i, 1 + 1 / i, 0.25) for i in range(1, 31)]
+    text = "".join(f"step {i} net_a_loss {a:.4f} net_b_loss {a + b + c:.4f} x_loss {b:.4f} y_loss {c:.4f}\n"
+                   for i, (a, b, c) in enumerate(rows, 1))  # fmt: skip
+    loss = parse(text.encode(), formats=()).column("train/loss").tolist()
+    assert loss == [round(sum(row), 4) for row in rows]

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.alerts.rules.common.signatures import CERTAIN_KINDS, CRASH_KINDS
+from runwatch.alerts.rules.common.signatures import CERTAIN_KINDS
 from runwatch.cli.commands.run import default_log, name_of
+from runwatch.core.batch import CRASH_KINDS
 from runwatch.parsers.events.events import EventScanner
 from runwatch.watcher.samplers.cgroup import Cgroups
 from runwatch.watcher.samplers.procfs import Proc

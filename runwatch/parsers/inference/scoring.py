@@ -6,6 +6,7 @@ begins again with each epoch), repetition, and names that only training prints.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -57,13 +58,16 @@ _DENSE = 512
 """So many of these lines right below each other are enough."""
 _PARTS = frozenset(
     b"pde ode bc bcs ic ics residual physics boundary initial data energy mse ce bce nll kl kld recon rec "
-    b"reconstruction adv adversarial perceptual reg regularization l box cls obj dfl dice mmd loss".split()
+    b"reconstruction adv adversarial perceptual reg regularization l box bbox cls obj dfl dice mmd mask rpn "
+    b"giou centerness objectness classifier loss".split()
 )
 """Words of the parts of a loss."""
 _PLAYERS = frozenset(b"d g dis disc discriminator gen generator critic actor policy value fake real".split())
 """Words of losses that are against, or next to, each other: none is the sum of the others."""
 _SEVERAL = 2
 """The most losses that need not be parts of one."""
+_ROUNDED = 0.005
+"""Share of a sum by which it may differ from its parts as they are printed."""
 _PLAIN = _LOSSES - {b"all"}
 """The same where each is on a line of its own; `all` is then one of several sets of data."""
 _TESTED = _PLAIN - {b"train", b"training", b"trn"} | frozenset(b"test set data global".split())
@@ -260,7 +264,8 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
         whole.sort(key=lambda name: (_WHOLE.isdisjoint(words(name)), b"train" not in words(name)))
         sums = [n for n in losses if not is_part(n)]
         sums = sums if all(_PLAYERS.isdisjoint(words(n)) for n in sums) else losses
-        losses = sums if len(losses) > _SEVERAL else losses  # what has no name of a part is their sum
+        if len(losses) > _SEVERAL:  # what has no name of a part is their sum
+            losses = _sums(lines, losses) or sums
         lone = part and len(losses) == 1 and not any(map(_is_of_training, names))
         best = whole[:1] or (losses if lone else [])
         meant.update(dict.fromkeys(best, LOSS))
@@ -281,6 +286,20 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
             rising = 8 * falls <= len(values) and len(set(values)) > len(values) // 2
             meant[name] = "elapsed" if rising else STEP_TIME
     return meant
+
+
+def _sums(lines: list[Kept], losses: list[bytes]) -> list[bytes]:
+    """Return the losses that are the sum of all others, up to rounding, in nearly every line."""
+    rows = [{f.name: k.value(i) for i, f in enumerate(k.found) if f.name in losses} for k in lines]
+    rows = [row for row in rows if len(row) > _SEVERAL]
+    if len(rows) < FEW:
+        return []
+
+    def added(name: bytes) -> int:
+        shown = [(row[name], sum(row.values()) - row[name]) for row in rows if name in row]
+        return sum(math.isclose(whole, parts, rel_tol=_ROUNDED) for whole, parts in shown)
+
+    return [name for name in losses if 10 * added(name) > 9 * len(rows)]
 
 
 def _is_of_training(name: bytes) -> bool:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.batch import BY_FIT, EVAL, TRAIN
 from runwatch.parsers.api import Known, Layout, Match, Matcher, Row, as_printed
 from runwatch.parsers.body.matchers import VALUE, values
 from runwatch.parsers.body.readers import FoldingReader, RowMaker
@@ -158,7 +158,7 @@ class KerasReader(FoldingReader):
 
     begins = rb"(?:\[\d{1,2}m)*(?:Epoch |\s*\d+/(?:\d|Unknown))|\s- |\d+s - "
     awake = False
-    pattern = "keras"
+    pattern = "keras" + BY_FIT
     evaluation = "evaluate/"
     """What the names of an evaluation's numbers begin with."""
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from runwatch.core import planned
 from runwatch.core.batch import BY_EPOCH, EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
 from runwatch.core.text import shown
@@ -201,7 +202,8 @@ class Reader:
         place = WITHIN if epoch and step and step.lower() not in EPOCHS else "step"
         if step and (kind == TRAIN or schema.eval_step):
             columns[place] = step
-        total = next((key for key in schema.totals if key in keys), None)
+        totals = (*schema.totals, *(sorted(planned.EPOCHS - {step}) if step in EPOCHS else ()))
+        total = next((key for key in totals if key in keys), None)
         if total and kind == TRAIN:
             columns["total"] = total
         written = next((key for key in TIMES if key in keys and not schema.skip.search(key)), None)

@@ -15,9 +15,8 @@ from typing import TypeVar
 import msgspec
 
 from runwatch.alerts.incidents.incidents import Change
-from runwatch.alerts.rules.common.signatures import CRASH_KINDS
 from runwatch.alerts.rules.ruleset import Ruleset
-from runwatch.core.batch import Batch
+from runwatch.core.batch import CRASH_KINDS, Batch
 from runwatch.core.block import Block, Reference, Status
 from runwatch.core.checkpoint import Look
 from runwatch.core.ending import ENDS, state_of

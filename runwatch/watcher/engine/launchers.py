@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from runwatch.alerts.rules.common.signatures import CRASH_KINDS
+from runwatch.core.batch import CRASH_KINDS
 from runwatch.core.block import Block
 from runwatch.watcher.engine.group import Group, of_source
 from runwatch.watcher.engine.source import Source

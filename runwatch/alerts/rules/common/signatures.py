@@ -17,12 +17,6 @@ from runwatch.core.batch import Event
 from runwatch.core.ending import CUT_SHORT, End, phase_of
 from runwatch.core.findings import Severity
 
-CRASH_KINDS = frozenset({
-    "traceback", "oom", "host_oom", "nccl", "cuda_error", "xid",
-    "killed", "segfault", "signal", "scheduler", "elastic", "error", "worker",
-})  # fmt: skip
-"""Kinds of events that may end a run."""
-
 CERTAIN_KINDS = frozenset({"host_oom", "killed", "segfault", "scheduler"})
 """Kinds after which a process cannot continue."""
 

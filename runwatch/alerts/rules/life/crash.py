@@ -52,13 +52,12 @@ from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.alerts.rules.common.pace import Pace
 from runwatch.alerts.rules.common.signatures import (
     CERTAIN_KINDS,
-    CRASH_KINDS,
     LAUNCHER_ENDS,
     Role,
     classify,
 )
 from runwatch.alerts.rules.life.death import Death, is_seen
-from runwatch.core.batch import Event
+from runwatch.core.batch import CRASH_KINDS, Event
 from runwatch.core.block import Block, Moment, Status
 from runwatch.core.ending import NO_END, End
 from runwatch.core.findings import Finding, Severity, Verdict

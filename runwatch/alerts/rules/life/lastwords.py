@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from runwatch.alerts.rules.common.signatures import CRASH_KINDS
+from runwatch.core.batch import CRASH_KINDS
 from runwatch.core.block import Block
 
 _SURVIVED = 3

@@ -31,7 +31,7 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.common.signatures import CRASH_KINDS
+from runwatch.core.batch import CRASH_KINDS
 from runwatch.core.block import Block
 from runwatch.core.findings import Finding, Severity, Verdict
 

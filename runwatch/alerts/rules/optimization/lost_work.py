@@ -31,7 +31,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import RunRule, place, threshold
 from runwatch.alerts.rules.baseline import take, went_on
-from runwatch.alerts.rules.common.signatures import CRASH_KINDS
+from runwatch.core.batch import CRASH_KINDS
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 

@@ -5,63 +5,46 @@ from __future__ import annotations
 import re
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.parsers.api import Format, Reader, Row, Sample
-from runwatch.parsers.body.matchers import VALUE, number
+from runwatch.parsers.api import Format, Sample
+from runwatch.parsers.body.item_blocks import ItemBlockReader
+from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.body.readers import RowMaker
 
 _HEAD = re.compile(
     rb"(?:^|[\s:])\[(?P<name>step|batch)=(?P<step>\d{1,15})/(?P<total>\d{1,15})(?:,epoch=\d+)?\]:?\s*\Z"
 )
-_ITEM = re.compile(
-    rb"(?: {4}|\t )(?:Train )?(?P<name>[A-Za-z_][\w./+-]{0,100}(?: [\w./()+-]{1,40}){0,4})"
-    rb"(?:=|: )(?P<value>" + VALUE + rb")\s*\Z"
-)
-_LAST = b"    System/"
-"""What OLMo ends each block with."""
-_MAX_ITEMS = 512
-_COUNTERS = b"time/"
+_COUNTERS = "time/"
 """What Composer's counters begin with."""
 
 
-class StepBlockReader(Reader):
-    """Reads blocks; one ends with a line that is no item of it."""
+class StepBlockReader(ItemBlockReader):
+    """Reads blocks of steps and of evaluations."""
 
     needles = (b"[step=", b"[batch=")
+    item = re.compile(
+        rb"(?: {4}|\t )(?:Train )?(?P<name>[A-Za-z_][\w./+-]{0,100}(?: [\w./()+-]{1,40}){0,4})"
+        rb"(?:=|: )(?P<value>" + VALUE + rb")\s*\Z"
+    )
+    last = b"    System/"
 
     def __init__(self) -> None:
-        self._row = RowMaker("step-block")
+        super().__init__()
+        self.row = RowMaker("step-block")
         self._place: list[tuple[str, float]] = []
-        self._items: list[tuple[str, float]] | None = None
-        self._line = 0
 
-    @property
-    def awake(self) -> bool:
-        """Whether an item may come."""
-        return self._items is not None
-
-    def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take one line of a block."""
-        item = _ITEM.match(line) if self._items is not None else None
-        if item is not None and self._items is not None:
-            if len(self._items) < _MAX_ITEMS and not item["name"].startswith(_COUNTERS):
-                self._items.append((item["name"].decode("ascii"), number(item["value"])))
-            return self.flush() if line.startswith(_LAST) else []
+    def begin(self, line: bytes) -> bool:
+        """Take the step and the total."""
         head = _HEAD.search(line) if line.rstrip().endswith((b"]", b"]:")) else None
-        rows = self.flush()
-        if head is None:
-            return rows or None
-        self._place = [("step", float(head["step"])), ("total", float(head["total"]))]
-        self._items, self._line = [], number_
-        return rows
+        if head is not None:
+            self._place = [("step", float(head["step"])), ("total", float(head["total"]))]
+        return head is not None
 
-    def flush(self) -> list[Row]:
-        """Return the record of the block that is open."""
-        items, self._items = self._items, None
-        if not items:
-            return []
-        evaluates = all(name.startswith("eval/") for name, _ in items)
-        place = self._place[:1] if evaluates else self._place
-        return [self._row(EVAL if evaluates else TRAIN, self._line, [*place, *items])]
+    def complete(self, items: list[tuple[str, float]]) -> tuple[str, list[tuple[str, float]]] | None:
+        """Return a record at the step of its head; evaluations have no total."""
+        items = [item for item in items if not item[0].startswith(_COUNTERS)]
+        if all(name.startswith("eval/") for name, _ in items):
+            return (EVAL, [*self._place[:1], *items]) if items else None
+        return TRAIN, [*self._place, *items]
 
 
 FORMAT = Format(
