@@ -69,9 +69,9 @@ TROUBLE = Signs(
     ),
     sign(
         "killed",
-        rb"^\s*Killed\s*$|(?:s/it|it/s)\]Killed\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
+        rb"(?:^\s*|\])Killed\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
         rb"^zsh: killed {2,}\S|^\[\d+\][+-]? +(?:\d+ )?[Kk]illed {2,}\S",
-        rb"killed by signal: Killed|\bSIGKILL\b",
+        rb"killed by signal: Killed|\bSIGKILL\b|exited on signal 9 \(Killed\)",
         needles=(b"illed", b"SIG", b"zsh: "),
     ),
     sign(
@@ -97,7 +97,7 @@ TROUBLE = Signs(
         rb"^\*\*\* SIG"
         + _ASKED_TO_END
         + rb" \(@0x|\] (?:Test interrupted|Optimization stopped early)\.$",  # glog and Caffe
-        rb"Received \d+ death signal|^\s*Terminated\s*$|task\S* \S+: Terminated\s*$",
+        rb"Received \d+ death signal|(?:^\s*|\])Terminated\s*$|task\S* \S+: Terminated\s*$",
         rb"[Pp]reemption (?:notice|signal|warning|event)|being preempted|[Ss]pot (?:instance )?interruption",
         rb"(?:[Ww]all ?time|(?:[Jj]ob|SLURM) time limit) (?:limit )?(?:is )?(?:reached|exceeded|approach)",
         needles=(
@@ -122,6 +122,7 @@ TROUBLE = Signs(
         rb"(?:^F\d{4} |: F )\S.{0,200}?\] Check failed",  # glog, and TensorFlow
         rb"^\[[^\]]{8,40}\] Error: (?!Aborted from)",  # Marian
         rb"[Ff]ailed to (?:save|write) (?:the |a )?(?:\w+ )?checkpoint\b|^terminate called after throwing",
+        rb"\b[Ll]oss is (?:nan|NaN|-?inf)(?: \w+)?, (?:stopping|aborting|exiting)",
         needles=(
             b"panicked",
             b"No space",
@@ -129,6 +130,7 @@ TROUBLE = Signs(
             b"Stale file",
             b"bad_alloc",
             b"ailed to ",
+            b"oss is ",
             b"te called",
             b"Check fa",
             b"] Error: ",

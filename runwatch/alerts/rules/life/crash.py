@@ -10,7 +10,8 @@ exception was handled. An error that may have been caught, with twenty lines of 
 behind it, is no end: of several a warning says that nothing was trained since. Rows may be read
 after a process has died that wrote them before: its death is survived only while another process
 of the run lives; and rows of another file of the same attempt survive it only if they were written
-later. What trains behind the end of a launcher is another launch. A restart
+later. What trains behind the end of a launcher is another launch. So
+is what trains, or fails, behind an exception that nothing in the program can have caught. A restart
 after it makes it certain, and over: it fires and resolves where training continued, or
 at the next launch's own error. A launch begins where the first words of the log come
 again, or something compiles or loads after the launcher's end. An exception that
@@ -57,7 +58,7 @@ from runwatch.alerts.rules.common.signatures import (
     Role,
     classify,
 )
-from runwatch.alerts.rules.life.death import Death, is_seen
+from runwatch.alerts.rules.life.death import Death, ends_program, is_seen
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Moment, Status
 from runwatch.core.ending import NO_END, End
@@ -75,6 +76,8 @@ _OF_SAVE = re.compile(r"PytorchStreamWriter|\b(?:save|torch_save|save_\w+|_save\
 _SHOWN = 160
 """Characters of an error's words that a title has; all of them are in the evidence."""
 _RELAUNCHED = "relaunched"
+_PREAMBLE = 2
+"""Lines between two exceptions that ended programs from which the second is of another launch."""
 _GOES_ON = 20
 """Lines behind an exception that may have been caught from which the program continues."""
 
@@ -155,8 +158,8 @@ class Crash(RunRule):
         return []
 
     def _survive(self, death: Death, where: Place) -> list[Finding]:
-        """Training continues: behind the end of a launcher it is that of another launch."""
-        if death.ended:
+        """Training continues: behind the end of a launcher or a program it is that of another launch."""
+        if death.ended or death.uncaught:
             return self._relaunched(death, where)
         self._death = None
         return [self._clear("training continued", where)]
@@ -174,7 +177,7 @@ class Crash(RunRule):
             death.relaunched = True
         if event.kind not in CRASH_KINDS:
             return []
-        if death and death.over and death.relaunched:
+        if death and ((death.over and death.relaunched) or _begins_anew(death, event)):
             found = self._relaunched(death, Place(event.step, event.line))
             return [*found, *self._take(event, block)]
         signature = classify(event)
@@ -202,8 +205,8 @@ class Crash(RunRule):
         """Take the log's word that training is over."""
         self._finished = True
         death, self._death = self._death, None
-        if death is not None and death.over:  # what finished is another launch
-            return self._relaunched(death, where)
+        if death is not None and (death.over or (death.uncaught and death.rows)):
+            return self._relaunched(death, where)  # what finished is another launch
         return [self._clear("it finished", where)] if death else []
 
     def _relaunched(self, death: Death, where: Place) -> list[Finding]:
@@ -298,6 +301,13 @@ class Crash(RunRule):
             advice=signature.advice,
             evidence=evidence,
         )
+
+
+def _begins_anew(death: Death, event: Event) -> bool:
+    """Return whether an exception is of a program that began after the one that had ended."""
+    if not (death.uncaught and ends_program(event)):
+        return False
+    return int(event.data["main"]) - death.newest > _PREAMBLE
 
 
 def _words(event: Event) -> str:

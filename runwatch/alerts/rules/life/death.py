@@ -54,6 +54,8 @@ class Death:
     """Whether anything of it was not caught by the program itself."""
     final: bool = False
     """Whether anything of it leaves a process no way on: a signal, or an exception that nothing caught."""
+    uncaught: bool = False
+    """Whether the program itself, no rank of it, ended by an exception: what follows is of another one."""
     behind: bool = False
     """It came after the word that training is over."""
     firing: bool = False
@@ -68,6 +70,7 @@ class Death:
         self.newest = event.line
         self.doubtful &= may_be_caught(event)
         self.final |= event.kind in _FINAL or ("frames" in event.data and not is_caught(event))
+        self.uncaught |= ends_program(event)
         if is_seen(event):
             self.pids.add(int(event.data["pid"]))
         self.ended |= event.title.startswith(LAUNCHER_ENDS)
@@ -105,6 +108,11 @@ class Death:
         if signature.role > Role.CASCADE and first.kind == "elastic":  # its own words are elsewhere
             return root, signature, first.rank if root.rank is None else root.rank
         return first, classify(first), first.rank
+
+
+def ends_program(event: Event) -> bool:
+    """Return whether an event is an exception that began in a program's own file, and nothing caught."""
+    return "main" in event.data and event.rank is None
 
 
 def is_seen(event: Event) -> bool:
