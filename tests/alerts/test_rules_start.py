@@ -58,6 +58,15 @@ def test_epochs_make_any_rise_that_lasts_a_warning():
     assert [s for s, _ in fired(log.judge(AboveStart()))] == ["warning"]
 
 
+def test_rows_that_are_the_ends_of_several_trainings_have_no_start():
+    loss, stepless = hot(0.4, 0.52, 100), np.full(100, np.nan)
+    folds = Log(train__loss=loss, steps=stepless).set(EPOCH, np.full(100, 30.0))
+    assert folds.judge(AboveStart()) == []
+    assert Log(train__loss=loss, steps=np.full(100, 30.0)).set(EPOCH, folds.steps).judge(AboveStart()) == []
+    folds.columns[EPOCH][1:] += 1  # one training
+    assert [s for s, _ in fired(folds.judge(AboveStart()))] == ["warning"]
+
+
 def test_few_rows_are_judged_finally_at_the_end():
     log = Log(train__loss=hot(4.4, 35, 12, rate=3.0))
     assert fired(log.judge(AboveStart(), end=False)) == [("warning", 1)]

@@ -55,7 +55,9 @@ class Death:
     final: bool = False
     """Whether anything of it leaves a process no way on: a signal, or an exception that nothing caught."""
     uncaught: bool = False
-    """Whether the program itself, no rank of it, ended by an exception: what follows is of another one."""
+    """Whether the program itself, no rank of it, ended by an exception that nothing seems to have caught."""
+    untrained: bool = False
+    """Whether no training preceded it: what trains behind the end of a program is another launch."""
     behind: bool = False
     """It came after the word that training is over."""
     firing: bool = False
@@ -90,6 +92,11 @@ class Death:
                 self.by_rank[event.rank] = event, signature
         elif signature.outranks(self.by_rank[event.rank][1]):
             self.by_rank[event.rank] = event, signature
+
+    @property
+    def closed(self) -> bool:
+        """Whether what trains behind it is of another launch."""
+        return self.ended or (self.uncaught and self.untrained)
 
     def _add_symptom(self, signature: Signature) -> None:
         if len(self.symptoms) < _KEPT:
