@@ -457,6 +457,17 @@ def test_exceptions_of_ranks_without_a_tag_or_raised_while_one_is_handled_are_on
         ("mpirun noticed that process rank 3 with PID 0 on node n5 exited on signal 9 (Killed).\n", "killed"),
         ("Loss is nan, stopping training\n", "crashed"),
         ("[*] All done: 2030-01-02 03:04:05.678\n", "finished"),
+        ("Aborted!\n", "interrupted"),
+        ("Training interrupted. Saving checkpoint...\n", "interrupted"),
+        ("Interrupted by user, saving checkpoint\n", "interrupted"),
+        ("wandb: Ctrl-c pressed. Waiting for runs to end.\n", "interrupted"),
+        ("Hangup\n", "interrupted"),
+        ("2030-01-02 03:04:05 ERROR Training failed with error: list index out of range\n", "crashed"),
+        ("Error during training: shape mismatch\n", "crashed"),
+        ("slurmstepd: error: Exceeded job memory limit\n", "killed"),
+        ("command terminated with exit code 137\n", "killed"),
+        ("make: *** [Makefile:12: train] Error 1\n", "crashed"),
+        ("KeyError                    Traceback (most recent call last)\nCell In[7], line 3\nKeyError: 1\n", "crashed"),
     ],
 )
 def test_words_that_end_a_run_behind_others_or_in_words_of_their_own(words, kind):

@@ -23,6 +23,11 @@ _HEAD = re.compile(
     rb"(?P<indent> *)(?P<before>(?:(?!\+ Exc|>+ )[^\s'\"`].{0,200}?[\s>:|\]-])?)"
     rb"(?P<group>(?:\+ Exception Group )?)Traceback \(most recent call last\)(?::\s*$| [\x80-\xff]+\s*$)"
 )
+_NOTEBOOK = re.compile(
+    rb"(?P<indent>)(?P<before>)(?P<group>)\w*(?:Error|Exception|Interrupt|Exit) {2,}"
+    rb"Traceback \(most recent call last\)\s*$"
+)
+"""What IPython prints: the kind of exception goes first."""
 _GLUED = re.compile(rb"(?<=[\w%).!])Traceback \(most recent call last\):\s*$")
 """Behind a bar or another line that was not ended."""
 _NATIVE = re.compile(rb"(?:^|\s)C\+\+ $")
@@ -139,7 +144,7 @@ class Tracebacks:
         """Return whether `text` is the first line of a traceback, which then is open."""
         if HEAD not in text or len(self._open) >= _MAX_OPEN:
             return False
-        head = _HEAD.match(text)
+        head = _HEAD.match(text) or _NOTEBOOK.match(text)
         if head is None and _GLUED.search(text):
             head = _HEAD.match(text, text.rfind(b"Traceback"))
         if head is None or _NATIVE.search(head["before"]):

@@ -305,7 +305,8 @@ SIGNATURES: tuple[Matcher, ...] = (
         Role.ROOT,
         "somebody interrupted it",
         _GO_ON,
-        pattern=r"KeyboardInterrupt|SIGINT|signal:? 2\b|\b2 death signal|scancel",
+        pattern=r"KeyboardInterrupt|SIGINT|signal:? 2\b|\b2 death signal|scancel|^Aborted!"
+        r"|\bCtrl-c pressed|\binterrupted by (the )?user|\btraining (was )?interrupted",
         end=End.INTERRUPTED,
     ),
     _signature(
