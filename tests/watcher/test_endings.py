@@ -467,7 +467,10 @@ def test_exceptions_of_ranks_without_a_tag_or_raised_while_one_is_handled_are_on
         ("slurmstepd: error: Exceeded job memory limit\n", "killed"),
         ("command terminated with exit code 137\n", "killed"),
         ("make: *** [Makefile:12: train] Error 1\n", "crashed"),
-        ("KeyError                    Traceback (most recent call last)\nCell In[7], line 3\nKeyError: 1\n", "crashed"),
+        (
+            "KeyError                    Traceback (most recent call last)\nCell In[7], line 3\nKeyError: 1\n",
+            "crashed",
+        ),
     ],
 )
 def test_words_that_end_a_run_behind_others_or_in_words_of_their_own(words, kind):

@@ -26,8 +26,8 @@ TROUBLE = Signs(
     ),
     sign(
         "oom",
-        rb"(?:CUDA(?: [Ee]rror:)?|HIP(?: error:)?|XPU|NPU|MLU|MUSA|MPS backend) out of memory|OutOfMemoryError",
-        rb"CUBLAS_STATUS_ALLOC_FAILED|RESOURCE_EXHAUSTED: Out of mem|OOM when allocating",
+        rb"(?:CUDA(?: [Ee]rror:)?|HIP(?: error:)?|XPU|NPU|MLU|MUSA|MPS backend) out of memory",
+        rb"OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|RESOURCE_EXHAUSTED: Out of mem|OOM when allocating",
         needles=(b"ut of ", b"OutOfMem", b"ALLOC_FAILED", b"OOM when"),
     ),
     sign("xid", rb"NVRM: Xid \(", rb"NVRM: GPU at PCI\S+ has fallen off the bus", needles=(b"NVRM: ",)),
@@ -77,7 +77,8 @@ TROUBLE = Signs(
     sign(
         "elastic",
         rb"ChildFailedError|failed \(exitcode: -?\d+\)",
-        rb"[Ee]xit(?:ed|s) with (?:exit |return )?code\s*[:=]? *-?[1-9]|(?:finished|failed|terminated) with exit code -?[1-9]",
+        rb"[Ee]xit(?:ed|s) with (?:exit |return )?code\s*[:=]? *-?[1-9]",
+        rb"(?:finished|failed|terminated) with exit code -?[1-9]",
         rb"srun: (?:Job step aborted|forcing job termination)|^make(?:\[\d+\])?: \*\*\* \[.*\] Error [1-9]",
         needles=(b"FailedError", b"code", b"srun: ", b": *** ["),
     ),
