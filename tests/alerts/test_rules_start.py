@@ -182,13 +182,13 @@ def test_steps_shorten_the_wait_too():
 
 
 def test_norms_of_zero_from_the_first_row_shorten_the_wait_where_nothing_is_learned():
-    log = Log(train__loss=6.9 * noise(200), train__grad_norm=np.zeros(200))
+    log = Log(train__loss=6.3 * noise(200), train__grad_norm=np.zeros(200))
     (found,) = log.judge(NeverLearns())
     assert (found.severity.value, found.step) == ("warning", 99)
     assert "gradient norm is exactly 0" in found.cause
     log.columns[GRAD][50] = 0.3  # it is computed
     assert log.judge(NeverLearns()) == []
-    falls = 6.9 * np.exp(-np.arange(200) / 400)  # it is not
+    falls = 6.3 * np.exp(-np.arange(200) / 400)  # it is not
     assert Log(train__loss=falls, train__grad_norm=np.zeros(200)).judge(NeverLearns()) == []
 
 

@@ -3,7 +3,8 @@
 Reason: labels that do not fit, a detached graph or a rate far too small look like training:
 numbers move, and nothing is learned. Formula, after `rows` rows, after an eighth of them
 that cover `epochs` epochs, a quarter that cover ten times `rows` steps, or a
-quarter that cover `seen` epochs where the loss is still at chance, or whose gradient norms are all 0: the median loss of
+quarter that cover `seen` epochs where the loss is still at chance, or a quarter whose
+gradient norms are all 0: the median loss of
 the last quarter of them is not lower than that of the first by more than max(`least`, 2
 standard errors of the two medians), or both are at ln(k) of fewer than ten classes. A
 warning where that costs the run: the loss is at chance, within `chance` of ln(k) for a
