@@ -28,6 +28,7 @@ from runwatch.parsers.detect.evidence import Evidence
 from runwatch.parsers.envelope.containers import unwrapped
 from runwatch.parsers.envelope.line import Line
 from runwatch.parsers.events.events import EventScanner
+from runwatch.parsers.events.glued import glued
 from runwatch.parsers.events.opening import Opening
 from runwatch.parsers.framing.ansi import UP, bare, rows
 from runwatch.parsers.framing.chunks import Chunk, Framing
@@ -64,10 +65,13 @@ class Pipeline:
         """Read whole records."""
         if not chunk.end:
             return
-        launches = list(self.opening.launches(chunk.text, chunk.end, chunk.start, self.blocks.line))
+        line = self.blocks.line
+        found = list(self.opening.launches(chunk.text, chunk.end, chunk.start, line))
         self.blocks.read(chunk.text, chunk.end, piece)  # comes back to `read` for single records
-        if launches:
-            piece.events = sorted([*launches, *piece.events], key=lambda event: event.offset)
+        known = {event.line for event in piece.events if event.kind == "scheduler"}
+        found += glued(chunk.text, chunk.end, chunk.start, line, known)
+        if found:
+            piece.events = sorted([*found, *piece.events], key=lambda event: event.offset)
 
     def end_overlong(self, piece: Piece) -> None:
         """Read the beginning of an unfinished line that is too long to wait for its end."""

@@ -58,6 +58,15 @@ def test_epochs_make_any_rise_that_lasts_a_warning():
     assert [s for s, _ in fired(log.judge(AboveStart()))] == ["warning"]
 
 
+def test_rows_that_are_the_ends_of_several_trainings_have_no_start():
+    loss, stepless = hot(0.4, 0.52, 100), np.full(100, np.nan)
+    folds = Log(train__loss=loss, steps=stepless).set(EPOCH, np.full(100, 30.0))
+    assert folds.judge(AboveStart()) == []
+    assert Log(train__loss=loss, steps=np.full(100, 30.0)).set(EPOCH, folds.steps).judge(AboveStart()) == []
+    folds.columns[EPOCH][1:] += 1  # one training
+    assert [s for s, _ in fired(folds.judge(AboveStart()))] == ["warning"]
+
+
 def test_few_rows_are_judged_finally_at_the_end():
     log = Log(train__loss=hot(4.4, 35, 12, rate=3.0))
     assert fired(log.judge(AboveStart(), end=False)) == [("warning", 1)]
@@ -170,6 +179,17 @@ def test_a_run_that_is_started_again_is_judged_again():
 def test_steps_shorten_the_wait_too():
     log = Log(np.arange(150) * 100.0, train__loss=np.log(10) * noise(150))
     assert fired(log.judge(NeverLearns())) == [("warning", 9900.0)]
+
+
+def test_norms_of_zero_from_the_first_row_shorten_the_wait_where_nothing_is_learned():
+    log = Log(train__loss=6.3 * noise(200), train__grad_norm=np.zeros(200))
+    (found,) = log.judge(NeverLearns())
+    assert (found.severity.value, found.step) == ("warning", 99)
+    assert "gradient norm is exactly 0" in found.cause
+    log.columns[GRAD][50] = 0.3  # it is computed
+    assert log.judge(NeverLearns()) == []
+    falls = 6.3 * np.exp(-np.arange(200) / 400)  # it is not
+    assert Log(train__loss=falls, train__grad_norm=np.zeros(200)).judge(NeverLearns()) == []
 
 
 def test_a_rate_that_is_far_too_low_is_the_cause():

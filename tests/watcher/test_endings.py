@@ -423,3 +423,68 @@ def test_an_error_after_which_training_continued_is_no_end():
 
     assert [end["kind"] for end in endings(steps(0, 20) + TRACE.format("ValueError: x"), NOW)] == ["crashed"]
     assert endings(steps(20, 40), NOW + 60) == []
+
+
+def test_launches_that_fail_before_their_first_step_each_have_an_end_though_no_words_come_again():
+    errors = "ModuleNotFoundError: a", "FileNotFoundError: b", "ValueError: c"
+    begun = "loading {}\nreading {}\nbuilding {}\n"
+    text = "".join(begun.format(at, at, at) + TRACE.format(error) for at, error in enumerate(errors))
+    run = judged(text + begun.format(3, 3, 3) + steps(0, 400) + "Training completed\n")
+    assert [(end["kind"], end["story"]) for end in run["endings"]] == [
+        *(("crashed", f"crashed: {error}") for error in errors),
+        ("finished", "finished at step 399 of 400"),
+    ]
+    crashes = [row["state"] for row in run["incidents"] if row["rule"] == "crash"]
+    assert crashes == ["resolved"] * 3
+    assert run["health"] == "ok"
+
+
+def test_exceptions_of_ranks_without_a_tag_or_raised_while_one_is_handled_are_one_crash():
+    ranks = TRACE.format("ValueError: a") + TRACE.format("KeyError: 'b'")
+    chained = TRACE.format("ValueError: a") + "\nDuring handling of the above exception, another exception "
+    chained += "occurred:\n\n\n" + TRACE.format("KeyError: 'b'")
+    for text in (ranks, chained):
+        (end,) = judged("loading\n" + text)["endings"]
+        assert end["story"] == "crashed: ValueError: a"
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("evaluating..." + TRACE.format("KeyError: 'x'"), "crashed"),
+        ("  5%|5    | 1/20 [00:19<06:09, 19.2s/it, loss=0.5]Killed\n", "killed"),
+        ("  5%|5    | 1/20 [00:19<06:09, 19.2s/it, loss=0.5]Terminated\n", "interrupted"),
+        ("mpirun noticed that process rank 3 with PID 0 on node n5 exited on signal 9 (Killed).\n", "killed"),
+        ("Loss is nan, stopping training\n", "crashed"),
+        ("[*] All done: 2030-01-02 03:04:05.678\n", "finished"),
+        ("Aborted!\n", "interrupted"),
+        ("Training interrupted. Saving checkpoint...\n", "interrupted"),
+        ("Interrupted by user, saving checkpoint\n", "interrupted"),
+        ("wandb: Ctrl-c pressed. Waiting for runs to end.\n", "interrupted"),
+        ("Hangup\n", "interrupted"),
+        ("2030-01-02 03:04:05 ERROR Training failed with error: list index out of range\n", "crashed"),
+        ("Error during training: shape mismatch\n", "crashed"),
+        ("slurmstepd: error: Exceeded job memory limit\n", "killed"),
+        ("command terminated with exit code 137\n", "killed"),
+        ("make: *** [Makefile:12: train] Error 1\n", "crashed"),
+        (
+            "KeyError                    Traceback (most recent call last)\nCell In[7], line 3\nKeyError: 1\n",
+            "crashed",
+        ),
+    ],
+)
+def test_words_that_end_a_run_behind_others_or_in_words_of_their_own(words, kind):
+    assert judged(steps(0, 200) + words)["ending"]["kind"] == kind
+
+
+def test_what_ends_the_next_run_of_a_sweep_is_no_failure_behind_the_end_of_the_one_before():
+    tracker = "wandb: Run data is saved locally in ./wandb/run-20300102_030405-{}\n"
+    first = tracker.format("aaaaaaaa") + steps(0, 400) + "wandb: Run summary:\nwandb: loss 2.2\n"
+    run = judged(first + tracker.format("bbbbbbbb") + "loading data\n" + SLURM.format(""))
+    assert run["ending"]["kind"] == "interrupted"
+    assert judged(first + SLURM.format(""))["ending"]["kind"] == "finished"
+
+
+def test_the_scheduler_is_understood_behind_a_step_line_that_was_not_ended():
+    run = judged(steps(0, 200)[:-1] + " HellaSwag" + SLURM.format(" DUE TO TIME LIMIT"))
+    assert (run["ending"]["kind"], run["ending"]["line"]) == ("time_limit", 200)

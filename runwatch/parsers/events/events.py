@@ -20,7 +20,7 @@ from runwatch.parsers.events import plans, saves, sizes, stages
 from runwatch.parsers.events.continued import Continued
 from runwatch.parsers.events.failures import ROOT_CAUSE, FailureTables, Root
 from runwatch.parsers.events.milestones import milestone
-from runwatch.parsers.events.tracebacks import BECAUSE, HEAD, IGNORED, Ended, Tracebacks
+from runwatch.parsers.events.tracebacks import HEAD, IGNORED, Ended, Tracebacks
 from runwatch.parsers.events.triggers import TRIGGER
 from runwatch.parsers.events.trouble import TROUBLE, trouble
 
@@ -196,8 +196,7 @@ class EventScanner:
 
     def _begin(self, line: Line) -> bool:
         """Return whether something that spans lines begins with this one."""
-        if BECAUSE in line.text:
-            self._tracebacks.link(line.tag)
+        self._tracebacks.link(line.text, line.tag)
         if line.text.startswith(IGNORED):
             self._tracebacks.ignore(line.tag, line.ordinal)
         if not (HEAD in line.text or line.text.startswith(ROOT_CAUSE)):
@@ -291,6 +290,7 @@ def _of_traceback(ended: Ended) -> Event:
     data |= {"inner": "1"} if ended.inner else {}
     data |= {"chained": "1"} if ended.chained else {}
     data |= {"ignored": "1"} if ended.ignored else {}
+    data |= {"main": str(ended.main)} if ended.main else {}
     rank = header.rank(ended.tag) if header is not None else None
     if not ended.raised:
         return Event(

@@ -70,7 +70,7 @@ MILESTONES = Signs(
         rb"\A(?!.{0,200}?(?i:epoch|fold|round|step|stage|phase)).{0,120}?\bTraining of .{1,80}? "
         rb"(?:completed|finished)\b",
         rb"^\*{3,} train metrics \*{3,}",
-        rb"^\W*All (?:done|finished(?= )|completed?)\W*$|\bEnd of epoch (\d+) / \1\b",
+        rb"^\W*All (?:done(?:: [\d :.-]+)?|finished(?= )|completed?)\W*$|\bEnd of epoch (\d+) / \1\b",
         _CHINESE,
         needles=(
             b"raining",

@@ -15,13 +15,20 @@ from runwatch.core.text import decode
 HEAD = b"Traceback (most recent call last)"
 BECAUSE = b"direct cause of the following"
 """Appears between a traceback and one that was raised because of it."""
+DURING = b"During handling of the above exception"
+"""Appears between a traceback and one that was raised while it was handled."""
 IGNORED = b"Exception ignored in"
 """Begins the line before a traceback that Python prints and continues after, as objects are destroyed."""
 _HEAD = re.compile(
     rb"(?P<indent> *)(?P<before>(?:(?!\+ Exc|>+ )[^\s'\"`].{0,200}?[\s>:|\]-])?)"
     rb"(?P<group>(?:\+ Exception Group )?)Traceback \(most recent call last\)(?::\s*$| [\x80-\xff]+\s*$)"
 )
-_GLUED = re.compile(rb"(?<=[\w%)])Traceback \(most recent call last\):\s*$")
+_NOTEBOOK = re.compile(
+    rb"(?P<indent>)(?P<before>)(?P<group>)\w*(?:Error|Exception|Interrupt|Exit) {2,}"
+    rb"Traceback \(most recent call last\)\s*$"
+)
+"""What IPython prints: the kind of exception goes first."""
+_GLUED = re.compile(rb"(?<=[\w%).!])Traceback \(most recent call last\):\s*$")
 """Behind a bar or another line that was not ended."""
 _NATIVE = re.compile(rb"(?:^|\s)C\+\+ $")
 """Appears before the head of what native code prints; its error has a line of its own."""
@@ -31,6 +38,8 @@ _OUTERMOST = re.compile(
 """Functions in which a process or a thread begins, or from which a launcher prints what it caught."""
 _BOTTOM = re.compile(r"<module>|_bootstrap|_wrap\b|spawn_main|_run_(?:module|code)|_?worker_(?:loop|main)")
 """Those below which nothing can have caught it."""
+_MAIN = re.compile(r"\s*File \"[^<\"].*\", line \d+, in <module>")
+"""Where a program begins, in its own file."""
 _FILE = re.compile(r"\s*(?:> )?File \".*\", line \d+, in ")
 _FRAME = re.compile(
     rb"\s|[\x80-\xff>|]|$|\^|During handling of|The above exception|(?:Original )?Traceback \(most"
@@ -74,8 +83,12 @@ class _Open:
     stray: int = 0
     raised: bytes = b""
     """Its last line, whose message is on the next."""
+    begun: int = 0
+    """Line of its head."""
     chained: bool = False
     """Whether it was raised because of one right before it."""
+    handling: bool = False
+    """Whether it was raised while one right before it was handled."""
     ignored: bool = False
     """Whether Python says that it continues after it."""
 
@@ -98,6 +111,8 @@ class Ended:
     """Whether it was raised because of the one before it."""
     ignored: bool = False
     """Whether Python continued after it."""
+    main: int = 0
+    """Line of its head, where it begins in the program's own file: unless that caught it, it has ended."""
 
 
 class Tracebacks:
@@ -107,16 +122,19 @@ class Tracebacks:
         self._open: dict[bytes, _Open] = {}
         self._because: set[bytes] = set()
         """Tags of which the next one was raised because of the one before it."""
+        self._handling: set[bytes] = set()
+        """Tags of which the next one was raised while the one before it was handled."""
         self._ignored: dict[bytes, int] = {}
         """Tag -> number of the record at which a traceback begins that Python continues after."""
 
     def __bool__(self) -> bool:
         return bool(self._open)
 
-    def link(self, tag: bytes) -> None:
-        """Take the words that the next traceback of a tag was raised because of the one before it."""
-        if len(self._because) < _MAX_OPEN:
-            self._because.add(tag)
+    def link(self, text: bytes, tag: bytes) -> None:
+        """Take a line that may say how the next traceback of a tag follows from the one before it."""
+        for words, tags in ((BECAUSE, self._because), (DURING, self._handling)):
+            if words in text and len(tags) < _MAX_OPEN:
+                tags.add(tag)
 
     def ignore(self, tag: bytes, ordinal: int) -> None:
         """Take the words before a traceback that Python prints and continues after."""
@@ -126,7 +144,7 @@ class Tracebacks:
         """Return whether `text` is the first line of a traceback, which then is open."""
         if HEAD not in text or len(self._open) >= _MAX_OPEN:
             return False
-        head = _HEAD.match(text)
+        head = _HEAD.match(text) or _NOTEBOOK.match(text)
         if head is None and _GLUED.search(text):
             head = _HEAD.match(text, text.rfind(b"Traceback"))
         if head is None or _NATIVE.search(head["before"]):
@@ -136,10 +154,21 @@ class Tracebacks:
         before = b"" if barred else _shape(before)
         chained = tag in self._because
         self._because.discard(tag)
+        handling = tag in self._handling
+        self._handling.discard(tag)
         indent = len(head["indent"])
         ignored = self._ignored.get(tag) == ordinal
         self._open[tag] = _Open(
-            line, offset, ordinal + 1, before, indent, barred, chained=chained, ignored=ignored
+            line,
+            offset,
+            ordinal + 1,
+            before,
+            indent,
+            barred,
+            begun=line,
+            chained=chained,
+            handling=handling,
+            ignored=ignored,
         )
         return True
 
@@ -188,8 +217,10 @@ class Tracebacks:
         caught = first is not None and not _OUTERMOST.match(open_.frames[0], first.end())
         inner = first is not None and not _BOTTOM.match(open_.frames[0], first.end())
         raised, offset, line = raised or open_.raised, offset or open_.offset, line or open_.line
+        begins = bool(open_.frames and _MAIN.match(open_.frames[0])) and not open_.handling
+        main = open_.begun if begins and not open_.chained and not open_.ignored else 0
         if raised:
-            return Ended(tag, offset, line, raised, frames, caught, inner, open_.chained, open_.ignored)
+            return Ended(tag, offset, line, raised, frames, caught, inner, open_.chained, open_.ignored, main)
         return Ended(tag, open_.offset, open_.line, b"", frames)
 
 

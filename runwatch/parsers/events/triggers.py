@@ -19,6 +19,13 @@ _TRIGGERS = (
     (b"rror", b"reempt", b"reset", b"resum", b"restoring", rb"raining\b", b"retry", rb"rly ?[sS]top"),
     (
         b"direct cause",
+        b"During handling",
+        b", stopping",
+        b", aborting",
+        b", exiting",
+        b"Aborted!",
+        b"Ctrl-c pr",
+        b"Hangup",
         b"Exception ign",
         b"Signaling",
         b"panicked",

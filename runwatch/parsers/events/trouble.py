@@ -21,13 +21,13 @@ TROUBLE = Signs(
     sign(
         "host_oom",
         rb"oom-kill:|Out of memory: Killed process|: Out Of Memory\s*$",
-        rb"[Dd]etected \d+ oom.kill event",
-        needles=(b"oom", b"ut of ", b"ut Of "),
+        rb"[Dd]etected \d+ oom.kill event|[Ee]xceeded (?:job )?memory limit",
+        needles=(b"oom", b"ut of ", b"ut Of ", b"memory limit"),
     ),
     sign(
         "oom",
-        rb"(?:CUDA(?: error:)?|HIP(?: error:)?|XPU|NPU|MLU|MUSA|MPS backend) out of memory|OutOfMemoryError",
-        rb"CUBLAS_STATUS_ALLOC_FAILED|RESOURCE_EXHAUSTED: Out of mem|OOM when allocating",
+        rb"(?:CUDA(?: [Ee]rror:)?|HIP(?: error:)?|XPU|NPU|MLU|MUSA|MPS backend) out of memory",
+        rb"OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|RESOURCE_EXHAUSTED: Out of mem|OOM when allocating",
         needles=(b"ut of ", b"OutOfMem", b"ALLOC_FAILED", b"OOM when"),
     ),
     sign("xid", rb"NVRM: Xid \(", rb"NVRM: GPU at PCI\S+ has fallen off the bus", needles=(b"NVRM: ",)),
@@ -69,17 +69,18 @@ TROUBLE = Signs(
     ),
     sign(
         "killed",
-        rb"^\s*Killed\s*$|(?:s/it|it/s)\]Killed\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
+        rb"(?:^\s*|\])Killed\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
         rb"^zsh: killed {2,}\S|^\[\d+\][+-]? +(?:\d+ )?[Kk]illed {2,}\S",
-        rb"killed by signal: Killed|\bSIGKILL\b",
-        needles=(b"illed", b"SIG", b"zsh: "),
+        rb"killed by signal: Killed|\bSIGKILL\b|exited on signal 9 \(Killed\)|with exit code 137\b",
+        needles=(b"illed", b"SIG", b"zsh: ", b"code"),
     ),
     sign(
         "elastic",
         rb"ChildFailedError|failed \(exitcode: -?\d+\)",
-        rb"[Ee]xit(?:ed|s) with (?:exit |return )?code\s*[:=]? *-?[1-9]|finished with exit code -?[1-9]",
-        rb"srun: (?:Job step aborted|forcing job termination)",
-        needles=(b"FailedError", b"code", b"srun: "),
+        rb"[Ee]xit(?:ed|s) with (?:exit |return )?code\s*[:=]? *-?[1-9]",
+        rb"(?:finished|failed|terminated) with exit code -?[1-9]",
+        rb"srun: (?:Job step aborted|forcing job termination)|^make(?:\[\d+\])?: \*\*\* \[.*\] Error [1-9]",
+        needles=(b"FailedError", b"code", b"srun: ", b": *** ["),
     ),
     sign(
         "nccl",
@@ -94,14 +95,21 @@ TROUBLE = Signs(
         rb"SIG" + _ASKED_TO_END + rb"\b|\bSIG" + _ASKED_TO_END + rb" (?:was )?(?:received|caught|detected)\b",
         rb"(?:[Rr]eceived|[Gg]ot|[Cc]aught|called with) signal:? (?:2|10|12|15)\b",
         rb"FatalError: `Termination signal`",  # paddle's words
+        rb"^Aborted!\s*$|\bCtrl-c pressed\b",  # click's, and those of a tracker's agent
+        rb"\b[Ii]nterrupted by (?:the )?user\b|\b[Tt]raining (?:was )?interrupted\b",
         rb"^\*\*\* SIG"
         + _ASKED_TO_END
         + rb" \(@0x|\] (?:Test interrupted|Optimization stopped early)\.$",  # glog and Caffe
-        rb"Received \d+ death signal|^\s*Terminated\s*$|task\S* \S+: Terminated\s*$",
+        rb"Received \d+ death signal|(?:^\s*|\])Terminated\s*$|^Hangup\s*$|task\S* \S+: Terminated\s*$",
         rb"[Pp]reemption (?:notice|signal|warning|event)|being preempted|[Ss]pot (?:instance )?interruption",
         rb"(?:[Ww]all ?time|(?:[Jj]ob|SLURM) time limit) (?:limit )?(?:is )?(?:reached|exceeded|approach)",
         needles=(
             b"KeyboardInterrupt",
+            b"Aborted!",
+            b"Ctrl-c pr",
+            b" by user",
+            b" by the user",
+            b"Hangup",
             b"SIG",
             b"signal",
             b"Terminated",
@@ -122,6 +130,8 @@ TROUBLE = Signs(
         rb"(?:^F\d{4} |: F )\S.{0,200}?\] Check failed",  # glog, and TensorFlow
         rb"^\[[^\]]{8,40}\] Error: (?!Aborted from)",  # Marian
         rb"[Ff]ailed to (?:save|write) (?:the |a )?(?:\w+ )?checkpoint\b|^terminate called after throwing",
+        rb"\b[Tt]raining failed\b(?! (?:runs|trials|jobs))|\b[Ee]rror during training\b",
+        rb"\b[Ll]oss is (?:nan|NaN|-?inf)(?: \w+)?, (?:stopping|aborting|exiting)",
         needles=(
             b"panicked",
             b"No space",
@@ -129,6 +139,9 @@ TROUBLE = Signs(
             b"Stale file",
             b"bad_alloc",
             b"ailed to ",
+            b"oss is ",
+            b"raining failed",
+            b"rror during tr",
             b"te called",
             b"Check fa",
             b"] Error: ",

@@ -299,7 +299,8 @@ SIGNATURES: tuple[Matcher, ...] = (
         Role.ROOT,
         "somebody interrupted it",
         _GO_ON,
-        pattern=r"KeyboardInterrupt|SIGINT|signal:? 2\b|\b2 death signal|scancel",
+        pattern=r"KeyboardInterrupt|SIGINT|signal:? 2\b|\b2 death signal|scancel|^Aborted!"
+        r"|\bCtrl-c pressed|\binterrupted by (the )?user|\btraining (was )?interrupted",
         end=End.INTERRUPTED,
     ),
     _signature(
@@ -344,9 +345,9 @@ SIGNATURES: tuple[Matcher, ...] = (
         Role.ROOT,
         "a value was NaN or infinite",
         "Go back to a checkpoint from before it began; lower the learning rate or clip the gradient.",
-        kinds="traceback",
+        kinds="traceback error",
         pattern=r"found invalid values|\b(?:contains|returned|is|are) (?:either )?[`'\"]?(?:nan|inf)"
-        r"|\bnot finite\b|\bnon-?finite\b|\bnan (?:loss|detected|encountered)",
+        r"|\bnot finite\b|\bnon-?finite\b|\bnan (?:loss|detected|encountered)|\bloss is -?inf",
     ),
     _signature("exception", Role.ROOT, "the program raised an exception", _CODE, kinds="traceback"),
     _signature("error", Role.LATE_ROOT, "the program reported a fatal error", _CODE, kinds="error"),

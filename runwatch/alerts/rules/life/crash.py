@@ -10,7 +10,9 @@ exception was handled. An error that may have been caught, with twenty lines of 
 behind it, is no end: of several a warning says that nothing was trained since. Rows may be read
 after a process has died that wrote them before: its death is survived only while another process
 of the run lives; and rows of another file of the same attempt survive it only if they were written
-later. What trains behind the end of a launcher is another launch. A restart
+later. What trains behind the end of a launcher is another launch. So is
+what first trains, or what fails as well, behind an exception that began in the program's own file, and
+ended it. A restart
 after it makes it certain, and over: it fires and resolves where training continued, or
 at the next launch's own error. A launch begins where the first words of the log come
 again, or something compiles or loads after the launcher's end. An exception that
@@ -56,7 +58,7 @@ from runwatch.alerts.rules.common.signatures import (
     Role,
     classify,
 )
-from runwatch.alerts.rules.life.death import Death, is_seen
+from runwatch.alerts.rules.life.death import Death, ends_program, is_seen
 from runwatch.core.batch import CRASH_KINDS, Event
 from runwatch.core.block import Block, Moment, Status
 from runwatch.core.ending import NO_END, End
@@ -66,14 +68,16 @@ _TOLD = ("source", "host", "exitcode")
 """What an event says that is worth keeping."""
 _STARTS = frozenset({"start", "resume", "load", "compile", "launch"})
 """Kinds of events of a program that begins."""
-_ANEW = _STARTS - {"load"}  # what an evaluation behind the end does too
-_JUDGED = CRASH_KINDS | _STARTS | {"finished", "over"}
+_ANEW = (_STARTS - {"load"}) | {"tracker"}  # an evaluation behind the end loads too
+_JUDGED = CRASH_KINDS | _STARTS | _ANEW | {"finished", "over"}
 """Kinds of event that change anything here."""
 _OF_SAVE = re.compile(r"PytorchStreamWriter|\b(?:save|torch_save|save_\w+|_save\w*)\b")
 """Words of an error, or of its traceback, that came while a checkpoint was written."""
 _SHOWN = 160
 """Characters of an error's words that a title has; all of them are in the evidence."""
 _RELAUNCHED = "relaunched"
+_PREAMBLE = 2
+"""Lines between two exceptions that ended programs from which the second is of another launch."""
 _GOES_ON = 20
 """Lines behind an exception that may have been caught from which the program continues."""
 
@@ -154,8 +158,8 @@ class Crash(RunRule):
         return []
 
     def _survive(self, death: Death, where: Place) -> list[Finding]:
-        """Training continues: behind the end of a launcher it is that of another launch."""
-        if death.ended:
+        """Training continues: behind the end of a launcher or a program it is that of another launch."""
+        if death.closed:
             return self._relaunched(death, where)
         self._death = None
         return [self._clear("training continued", where)]
@@ -173,7 +177,7 @@ class Crash(RunRule):
             death.relaunched = True
         if event.kind not in CRASH_KINDS:
             return []
-        if death and death.over and death.relaunched:
+        if death and ((death.over and death.relaunched) or _begins_anew(death, event)):
             found = self._relaunched(death, Place(event.step, event.line))
             return [*found, *self._take(event, block)]
         signature = classify(event)
@@ -186,7 +190,10 @@ class Crash(RunRule):
         if death is None:
             step = event.step if event.step is not None else self._last.step
             behind = self._finished and self._last.line is not None  # else what finished was no training
-            death = self._death = Death(block.rank, event, signature, step, behind=behind)
+            untrained = self._last.line is None
+            death = self._death = Death(
+                block.rank, event, signature, step, behind=behind, untrained=untrained
+            )
         death.take(event, signature)
         if death.source == block.rank:
             death.at = Moment.of(block, event.offset)
@@ -201,8 +208,8 @@ class Crash(RunRule):
         """Take the log's word that training is over."""
         self._finished = True
         death, self._death = self._death, None
-        if death is not None and death.over:  # what finished is another launch
-            return self._relaunched(death, where)
+        if death is not None and (death.over or (death.closed and death.rows)):
+            return self._relaunched(death, where)  # what finished is another launch
         return [self._clear("it finished", where)] if death else []
 
     def _relaunched(self, death: Death, where: Place) -> list[Finding]:
@@ -297,6 +304,13 @@ class Crash(RunRule):
             advice=signature.advice,
             evidence=evidence,
         )
+
+
+def _begins_anew(death: Death, event: Event) -> bool:
+    """Return whether an exception is of a program that began after the one that had ended."""
+    if not (death.uncaught and ends_program(event)):
+        return False
+    return int(event.data["main"]) - death.newest > _PREAMBLE
 
 
 def _words(event: Event) -> str:

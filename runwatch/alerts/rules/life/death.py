@@ -54,6 +54,10 @@ class Death:
     """Whether anything of it was not caught by the program itself."""
     final: bool = False
     """Whether anything of it leaves a process no way on: a signal, or an exception that nothing caught."""
+    uncaught: bool = False
+    """Whether the program itself, no rank of it, ended by an exception that nothing seems to have caught."""
+    untrained: bool = False
+    """Whether no training preceded it: what trains behind the end of a program is another launch."""
     behind: bool = False
     """It came after the word that training is over."""
     firing: bool = False
@@ -68,6 +72,7 @@ class Death:
         self.newest = event.line
         self.doubtful &= may_be_caught(event)
         self.final |= event.kind in _FINAL or ("frames" in event.data and not is_caught(event))
+        self.uncaught |= ends_program(event)
         if is_seen(event):
             self.pids.add(int(event.data["pid"]))
         self.ended |= event.title.startswith(LAUNCHER_ENDS)
@@ -88,6 +93,11 @@ class Death:
         elif signature.outranks(self.by_rank[event.rank][1]):
             self.by_rank[event.rank] = event, signature
 
+    @property
+    def closed(self) -> bool:
+        """Whether what trains behind it is of another launch."""
+        return self.ended or (self.uncaught and self.untrained)
+
     def _add_symptom(self, signature: Signature) -> None:
         if len(self.symptoms) < _KEPT:
             self.symptoms[signature.name] = None
@@ -105,6 +115,11 @@ class Death:
         if signature.role > Role.CASCADE and first.kind == "elastic":  # its own words are elsewhere
             return root, signature, first.rank if root.rank is None else root.rank
         return first, classify(first), first.rank
+
+
+def ends_program(event: Event) -> bool:
+    """Return whether an event is an exception that began in a program's own file, and nothing caught."""
+    return "main" in event.data and event.rank is None
 
 
 def is_seen(event: Event) -> bool:

@@ -20,7 +20,8 @@ Example: 'loss is 4.4 times what it began with (4.31 at step 0)', at a rate 1,00
 
 What to do: stop, and lower the learning rate by ten, or lengthen the warm-up.
 
-Traps: a mean that begins at zero rises for some rows, and falls soon after; losses of
+Traps: a mean that begins at zero rises for some rows, and falls soon after; rows
+that all have one step or epoch are the ends of several trainings; losses of
 adversaries have no start to fall from, and of those of agents only a note is made; a loss that
 takes both signs has no ratio; after a restart `resume` compares.
 
@@ -31,7 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import log, sqrt
+from math import isfinite, log, sqrt
 from typing import ClassVar
 
 import numpy as np
@@ -84,6 +85,8 @@ class AboveStart(LossRule, RankRule):
     """Epochs at the newest point."""
     _first: list[float] = field(default_factory=list, init=False, repr=False)
     """ln(loss) of the first rows."""
+    _steps: set[float] = field(default_factory=set, init=False, repr=False)
+    """Their steps, or epochs where they print none."""
     _reference: float = field(default=np.inf, init=False, repr=False)
     """ln of the loss that was evaluated before them."""
     _begin: Place = field(default=Place(None, None), init=False, repr=False)
@@ -156,6 +159,11 @@ class AboveStart(LossRule, RankRule):
                 self._reference = self._evaluated[1] if self._evaluated[0] < rows.offset[row] else np.inf
             if len(self._first) < _FIRST:
                 self._first.append(height)
+                step = float(rows.step[row])
+                self._steps.add(step if isfinite(step) else self._epochs.printed(float(rows.offset[row])))
+                if len(self._first) == _FIRST and len(self._steps) == 1 and max(self._steps) > 1:
+                    self._done = True  # each row is the last one of another training
+                    return found
             self._moves += [abs(height - self._newest[-1])] if self._newest else []
             self._newest = [*self._newest[1 - _NEWEST :], height]
             high = height > self._start + log(1 + self.rise) / 2

@@ -3,13 +3,14 @@
 Reason: labels that do not fit, a detached graph or a rate far too small look like training:
 numbers move, and nothing is learned. Formula, after `rows` rows, after an eighth of them
 that cover `epochs` epochs, a quarter that cover ten times `rows` steps, or a
-quarter that cover `seen` epochs where the loss is still at chance: the median loss of
+quarter that cover `seen` epochs where the loss is still at chance, or a quarter whose
+gradient norms are all 0: the median loss of
 the last quarter of them is not lower than that of the first by more than max(`least`, 2
 standard errors of the two medians), or both are at ln(k) of fewer than ten classes. A
 warning where that costs the run: the loss is at chance, within `chance` of ln(k) for a
 usual number of classes or tokens k; no learning rate was above `rate`; all gradient norms
 were exactly 0; or it is flat to 1 %
-through all those epochs. Elsewhere a note, unless rows are noisy, or all alike as they are
+through all those epochs or rows. Elsewhere a note, unless rows are noisy, or all alike as they are
 printed: fine-tuning may rightly begin where it ends. Ends when the median of 64 rows has
 fallen by 3 %.
 
@@ -152,7 +153,8 @@ class NeverLearns(RankRule):
         quarter = count // 4
         chance = self._at_chance(first[:quarter], first[-quarter:])
         seen = bool(chance) and count >= self.rows // 4 and passed >= self.seen
-        enough = self._done or epochs or steps or seen
+        dead = count >= self.rows // 4 and self._dead(offset)
+        enough = self._done or epochs or steps or seen or dead
         if not enough or self._elsewhere() or offset >= self._players.first:
             return None
         (start, end), (sigma, noise) = spread(np.stack([first[:quarter], first[-quarter:]]), 0.0)
@@ -163,7 +165,7 @@ class NeverLearns(RankRule):
         if abs(start - end) > max(log1p(self.least), 2 * error) and (fell or end - start > log1p(0.05)):
             return None
         cause = self._cause(float(end), offset)
-        flat = epochs and float(np.ptp(first)) < 4 * _FLAT
+        flat = (epochs or count == self.rows) and float(np.ptp(first)) < 4 * _FLAT
         if not cause and not flat and (not 0 < noise <= _NOISY or count < self.rows):
             return None
         self._done, self._windows, self._level = True, Windows(64, 16), float(start)
@@ -192,10 +194,13 @@ class NeverLearns(RankRule):
         highest = float(np.max(rates, initial=0.0, where=np.isfinite(rates)))
         if 0 < highest < self.rate:
             return f"the learning rate was never above {highest:.2g}"
+        return "the gradient norm is exactly 0: no gradient reaches the weights" if self._dead(offset) else ""
+
+    def _dead(self, offset: float) -> bool:
+        """Whether all gradient norms up to `offset` were exactly 0."""
         norms = self._norms.until(offset, 512)
         values = norms.value[norms.offset >= self._begin]
-        dead = len(values) >= _NORMS and not values.any()
-        return "the gradient norm is exactly 0: no gradient reaches the weights" if dead else ""
+        return len(values) >= _NORMS and not values.any()
 
     def _elsewhere(self) -> bool:
         """Whether the first rows are not those of a run's beginning."""
