@@ -33,6 +33,7 @@ from runwatch.watcher.engine.endings import end, event_of, orphaned
 from runwatch.watcher.engine.group import ENDED_OR_BLIND, Group, title_of
 from runwatch.watcher.engine.judging import Judging, adapted, released
 from runwatch.watcher.engine.naming import Naming
+from runwatch.watcher.engine.packable import Packable
 from runwatch.watcher.engine.pipelines import Pipeline, pipelines, settle_checkpoints
 from runwatch.watcher.engine.provisional import Provisional, is_news
 from runwatch.watcher.engine.sight import sight, status_of, why_unseen
@@ -92,7 +93,7 @@ class Engine:
             group.path = named_by(source_id, member)
             self._naming.call(group, self.rules, name if not group.title or is_specific(path) else "")
         source = Source(source_id, name, path, member, opened=len(group.sources))
-        source.log = deque(maxlen=self._detail.lines)
+        source.tail = Packable(deque(maxlen=self._detail.lines))
         source.read_when = deque(maxlen=self._detail.lines)
         group.sources[source_id] = source
         self.sources[source_id] = group, source
@@ -305,6 +306,8 @@ class Engine:
                     watched.begun_blind = False
                     if watched.run.bare:  # nothing proves that it was a run at all
                         group.aside = group.runs.pop()
+            if group.rests(now):
+                group.pack()
         return changes
 
     def finish(self, now: float) -> list[Change]:
@@ -459,7 +462,9 @@ class Engine:
             finished=run.finished,
             stopped_early=run.stopped_early,
         )
-        return self._judging.tick(watched, status, None, send=False)
+        changes = self._judging.tick(watched, status, None, send=False)
+        watched.judges.pack()
+        return changes
 
 
 def _tells(block: Block) -> bool:
