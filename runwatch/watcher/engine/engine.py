@@ -70,6 +70,7 @@ class Engine:
         self.sources: dict[str, tuple[Group, Source]] = {}
         self.deadline: float | None = None
         """Unix time by which every run must have ended, if a person said so."""
+        self._job = ""
         self.troubles: list[str] = list(self.rules.troubles)
         """What went wrong in runwatch itself, for people."""
         self.observe: Observer = lambda *given: None
@@ -86,6 +87,7 @@ class Engine:
         if group_id not in self.groups or afresh:
             self.groups[group_id] = Group(group_id, name, deadline=self.deadline, prefer=self._prefer)
         group = self.groups[group_id]
+        group.usual_job = self._job
         self._take_back(group)
         others = [known.member.kind for known in group.sources.values()]
         if not others or (member.kind == LOG and LOG not in others):
@@ -101,10 +103,16 @@ class Engine:
 
     def adopt(self, group: Group) -> None:
         """Take over a group that an engine before this one had folded."""
-        group.deadline = self.deadline
+        group.deadline, group.usual_job = self.deadline, self._job
         self.groups[group.id] = group
         self._naming.call(group, self.rules, group.name)
         self.sources.update((key, (group, source)) for key, source in group.sources.items())
+
+    def belong_to(self, job: str) -> None:
+        """Take runs for a part of this job unless the scheduler or the launcher names one."""
+        self._job = job
+        for group in self.groups.values():
+            group.usual_job = job
 
     def fold(
         self,

@@ -86,6 +86,8 @@ class Group:
     machine: Machine = field(default_factory=Machine)
     deadline: float | None = None
     """Unix time by which its runs must have ended, if a person said so."""
+    usual_job: str = ""
+    """What the configuration calls the job of runs that have none."""
     prefer: tuple[str, ...] = ORDER
     """Kinds of source, those that are believed first."""
     dark_since: float | None = None
@@ -109,6 +111,11 @@ class Group:
     def folder(self) -> str:
         """Directory above that of its runs."""
         return folder(self.path)
+
+    @property
+    def job(self) -> str:
+        """What its newest run is called on all nodes of it; "" where nobody says so."""
+        return self.machine.launch or self.usual_job
 
     @property
     def twin(self) -> WatchedRun | None:
