@@ -31,6 +31,11 @@ class Packable(Generic[T]):
         self._value, self._packed = self.peek(), b""
         return self._value
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether it is kept as bytes now."""
+        return bool(self._packed)
+
     def peek(self) -> T:
         """Return the value, or a copy of it if it is packed: for whoever only reads."""
         return self._loaded(zlib.decompress(self._packed)) if self._packed else cast(T, self._value)
