@@ -1,7 +1,7 @@
 """What a daemon costs while it watches, and how soon it reports.
 
-Cases: idle, busy, latency; and, if they are named, many (a login node: 1,000 runs in 10,000 files) and
-growth (memory over ten minutes of 100 busy runs).
+Cases: idle, busy, latency, scraped; and, if they are named, many (a login node: 1,000 runs in 10,000 files)
+and growth (memory over ten minutes of 100 busy runs).
 
 CPU time and memory are those of the daemon and of all it started, from /proc:
 resident for the daemon alone, and each page counted once (PSS) for all of them.
@@ -17,8 +17,10 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from socket import create_server
 
 import psutil
 
@@ -84,6 +86,18 @@ class Daemon:
         before, begun = self.cpu(), time.monotonic()
         time.sleep(seconds)
         return (self.cpu() - before) / (time.monotonic() - begun)
+
+    def settled(self) -> float:
+        """Wait until no sampler runs and nothing was written to its state for a while; return the seconds."""
+        begun, last = time.monotonic(), (0.0, 0)
+        since = begun
+        while time.monotonic() - begun < 900 and time.monotonic() - since < 15.0:
+            sizes = sum(file.stat().st_size for file in self.path.parent.glob("state.db*"))
+            now = float(sizes), len(self.family())
+            since = since if now == last and now[1] == 2 else time.monotonic()
+            last = now
+            time.sleep(1.0)
+        return since - begun
 
     def memory(self) -> tuple[float, float]:
         """Return MB: resident in the daemon, and of all processes with shared pages counted once."""
@@ -186,6 +200,42 @@ def soon(place: Path, seconds: float) -> Iterator[Row]:
     yield limit("daemon, from a NaN in the log to its incident", found[int(0.99 * len(found))], 1.0)
 
 
+def scraped(place: Path, seconds: float, runs: int = 200) -> Iterator[Row]:
+    """Append to one of many logs without a scraper, then while all of them are scraped every second."""
+    logs, stop = place / "scraped", threading.Event()
+    logs.mkdir()
+    for run in range(runs):
+        (logs / f"run{run}.log").write_text("".join(map(line, range(50))))
+    log = logs / "train.log"
+    latency.begin(log)
+    with create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (place / "runwatch.toml").write_text(f'[metrics]\nlisten = "127.0.0.1:{port}"\n')
+    sizes = [0]
+
+    def scrape() -> None:
+        while not stop.wait(1.0):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+                sizes.append(len(answer.read()))
+
+    scraper = threading.Thread(target=scrape)
+    with Daemon(place, logs) as daemon:
+        daemon.until(runs + 1)
+        time.sleep(min(10.0, seconds))
+        count = max(10, int(2 * seconds))
+        alone = latency.delays(log, ["attach"], count, daemon.environ)
+        scraper.start()
+        try:
+            found = latency.delays(log, ["attach"], count, daemon.environ, word="zx")
+        finally:
+            stop.set()
+            scraper.join()
+    print(f"{len(sizes) - 1} scrapes of {max(sizes):,} bytes", file=sys.stderr)
+    rank = int(0.99 * count)
+    what = "daemon, p99 from a NaN in the log to its incident while it is scraped"
+    yield Row(what, found[rank], "the same without a scraper", alone[rank], "s", 1.1)
+
+
 def many(place: Path, seconds: float, runs: int = 1000) -> Iterator[Row]:
     """Watch a login node: runs of the last month, each with ten files, of which two are logs."""
     logs = place / "many"
@@ -206,7 +256,8 @@ def many(place: Path, seconds: float, runs: int = 1000) -> Iterator[Row]:
         yield limit(f"daemon, {name}, until the newest 50 are known", newest, 2.0)
         yield limit(f"daemon, {name}, until all are known", newest + daemon.until(runs), 15.0)
         print(f"{name}: {answers}", file=sys.stderr)
-        time.sleep(2 * seconds)  # until what was found is kept
+        settled = daemon.settled()
+        yield limit(f"daemon, {name}, until what was found is kept and looked at", settled, 300.0)
         yield limit(f"daemon, {name}, then CPU of a core", 100 * daemon.share(seconds), 2.0, "%")
         yield limit(f"daemon, {name}, memory of all processes", daemon.memory()[1], 250.0, "MB")
         health = daemon.ask("health")
@@ -238,13 +289,13 @@ def growth(place: Path, seconds: float, minutes: int = 10) -> Iterator[Row]:
         writer.join()
 
 
-CASES = {"idle": idle, "busy": busy, "latency": soon, "many": many, "growth": growth}
+CASES = {"idle": idle, "busy": busy, "latency": soon, "scraped": scraped, "many": many, "growth": growth}
 
 
 def measure(names: list[str], quick: bool) -> Iterator[Row]:
     """Measure the cases."""
     with tempfile.TemporaryDirectory() as place:
-        for name in names or (["latency"] if quick else ["idle", "busy", "latency"]):
+        for name in names or (["latency"] if quick else ["idle", "busy", "latency", "scraped"]):
             yield from CASES[name](Path(place), 2.0 if quick else 30.0)
 
 

@@ -75,8 +75,8 @@ def resident() -> float:
     return float(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))) / 1000
 
 
-async def scraped(runs: int, ranks: int, wanted: str) -> tuple[float, int, int, float, float]:
-    """Return CPU seconds of a scrape, its bytes, those compressed, longest piece, memory added."""
+async def scraped(runs: int, ranks: int, wanted: str) -> tuple[float, float, int, int, float, float]:
+    """Return CPU and wall seconds of a scrape, its bytes, those compressed, longest piece, memory added."""
     engine, shown = folded(runs, ranks)
     with create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -97,15 +97,16 @@ async def scraped(runs: int, ranks: int, wanted: str) -> tuple[float, int, int, 
 
     await asyncio.to_thread(get)  # what is imported at first
     turns.longest, before = 0.0, resident()
-    best: tuple[float, bytes] = (1e9, b"")
+    best: tuple[float, float, bytes] = (1e9, 1e9, b"")
     for _ in range(3):
         await asyncio.sleep(1.1)  # the answer before is not good any more
-        cpu = time.process_time()
+        cpu, wall = time.process_time(), time.monotonic()
         body = await asyncio.to_thread(get)
-        best = min(best, (time.process_time() - cpu, body))
+        best = min(best, (time.process_time() - cpu, time.monotonic() - wall, body))
     exporter.close()
     added = max(0.0, resident() - before)
-    return best[0], len(gzip.decompress(best[1])), len(best[1]), turns.longest, added
+    cpu, wall, body = best
+    return cpu, wall, len(gzip.decompress(body)), len(body), turns.longest, added
 
 
 def rendered(samples: int) -> float:
@@ -131,7 +132,7 @@ def rendered(samples: int) -> float:
 def measure(_: list[str], quick: bool) -> Iterator[Row]:
     """Scrape once with all ranks, once with a summary of them."""
     runs = 20 if quick else RUNS
-    cpu, size, packed, piece, memory = asyncio.run(scraped(runs, RANKS, "all"))
+    cpu, wall, size, packed, piece, memory = asyncio.run(scraped(runs, RANKS, "all"))
     samples = 216 * runs
     yield Row(
         "scrape, 1,000 runs of 64 ranks, CPU",
@@ -141,11 +142,12 @@ def measure(_: list[str], quick: bool) -> Iterator[Row]:
         "s",
         1.0,
     )
+    yield limit("scrape, 1,000 runs of 64 ranks, until the answer is there", wall, 1.0)
     yield limit("scrape, 1,000 runs of 64 ranks, size", size / 1e6, 20.0, "MB")
     yield limit("scrape, 1,000 runs of 64 ranks, size in gzip", packed / 1e6, 4.0, "MB")
     yield limit("scrape, 1,000 runs of 64 ranks, longest piece of work", 1e3 * piece, 50.0, "ms")
     yield limit("scrape, 1,000 runs of 64 ranks, memory added", memory, 150.0, "MB")
-    cpu, size, packed, piece, memory = asyncio.run(scraped(runs, RANKS, "summary"))
+    cpu, wall, size, packed, piece, memory = asyncio.run(scraped(runs, RANKS, "summary"))
     yield limit("scrape, 1,000 runs, ranks as a summary, CPU", cpu, 1.0)
     yield limit("scrape, 1,000 runs, ranks as a summary, size", size / 1e6, 5.0, "MB")
 

@@ -29,8 +29,13 @@ def begin(path: Path) -> None:
     path.write_bytes(b"".join(line(step) for step in range(100)))
 
 
-def delays(path: Path, command: list[str], count: int, environ: dict[str, str] | None = None) -> list[float]:
-    """Return `count` delays in seconds, ascending, of a command that reads the log or asks a daemon."""
+def delays(
+    path: Path, command: list[str], count: int, environ: dict[str, str] | None = None, *, word: str = "zq"
+) -> list[float]:
+    """Return `count` delays in seconds, ascending, of a command that reads the log or asks a daemon.
+
+    `word` is a part of the metrics' names: another one makes other incidents in the same log.
+    """
     words = [sys.executable, "-m", "runwatch", *command, "--headless", "--json", "--interval", "3600"]
     with (
         subprocess.Popen(words, stdout=subprocess.PIPE, env=environ) as watcher,
@@ -55,7 +60,7 @@ def delays(path: Path, command: list[str], count: int, environ: dict[str, str] |
         sent: dict[str, float] = {}
         step = 100
         for i in range(count):
-            name = f"val_loss_zq{chr(97 + i // 26)}{chr(97 + i % 26)}"  # a word that means nothing
+            name = f"val_loss_{word}{chr(97 + i // 26)}{chr(97 + i % 26)}"  # a word that means nothing
             for _ in range(3):
                 step += 1
                 log.write(line(step, f" | {name}: 1.0"))

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as messages
 
@@ -50,6 +54,15 @@ class Points:
                 _fill(made.resource_metrics[0].scope_metrics[0].metrics.add(), metric, some, start, now)
         if count:
             yield made.SerializeToString()
+
+
+def partial_success(answer: bytes) -> tuple[int, str]:
+    """Return how many points a collector that answered 200 has refused, and its words; 0 and "" if none."""
+    try:
+        said = ExportMetricsServiceResponse.FromString(answer).partial_success
+    except DecodeError:  # some answer with text
+        return 0, ""
+    return said.rejected_data_points, said.error_message
 
 
 def _request(resource: Mapping[str, str]) -> ExportMetricsServiceRequest:

@@ -10,7 +10,10 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 
 from runwatch import __version__
 from runwatch.core.snapshot import Progress, RankRow, RunRow
@@ -27,7 +30,7 @@ class Collector:
     def __init__(self):
         self.pushes = queue.Queue()
         self.answers = []
-        """(status, headers) of the next answers; then 200. None hangs."""
+        """(status, headers, body) of the next answers; then 200. None hangs."""
         self.free = threading.Event()
         collector = self
 
@@ -40,10 +43,12 @@ class Collector:
                 if answer is None:
                     collector.free.wait(WAIT)
                     return
+                said = answer[2] if len(answer) > 2 else b""
                 self.send_response(answer[0])
-                for name, value in {**answer[1], "Content-Length": "0"}.items():
+                for name, value in {**answer[1], "Content-Length": str(len(said))}.items():
                     self.send_header(name, value)
                 self.end_headers()
+                self.wfile.write(said)
 
             def log_message(self, *_):
                 pass
@@ -141,6 +146,24 @@ def test_a_collector_that_refuses_is_one_notice_and_tried_when_it_says(status, t
         assert said[0].startswith("metrics are not pushed to 127.0.0.1: the collector ")
         log.steps(1)
         collector.until("runwatch_run_step", 10)
+        again = ["metrics are pushed to 127.0.0.1 again"]
+        until(lambda: [text for text in peer.ask("health")["notices"] if "pushed" in text] == again)
+
+
+def test_points_that_a_collector_refuses_are_one_notice_until_it_takes_all(tmp_path, log, collector):
+    answer = ExportMetricsServiceResponse()
+    answer.partial_success.rejected_data_points = 200
+    answer.partial_success.error_message = "a limit of s3cret\x1b[31m series"
+    collector.answers = [(200, {}, answer.SerializeToString())] * 2
+    configure(tmp_path, collector.url, 'otlp_token = "s3cret"')
+    with Daemon(tmp_path, log.path) as daemon, Peer(daemon.socket) as peer:
+        said = until(lambda: [text for text in peer.ask("health")["notices"] if "collector" in text])
+        head, _, words = said[0].partition(": ")
+        assert head == "the collector at 127.0.0.1 does not take all metrics"
+        assert words.startswith("200 points are refused: a limit of ")
+        assert words.endswith(" series")
+        assert "s3cret" not in words
+        assert "\x1b" not in words
         again = ["metrics are pushed to 127.0.0.1 again"]
         until(lambda: [text for text in peer.ask("health")["notices"] if "pushed" in text] == again)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import time
 
 import msgspec
 import pytest
@@ -12,8 +13,9 @@ import pytest
 from runwatch.watcher.checkpoints import directory as checkpoints_module
 from runwatch.watcher.engine import engine as engine_module
 from runwatch.watcher.ingest import wire
-from runwatch.watcher.ingest.directories import FIRST_LOOK, DirectorySource
+from runwatch.watcher.ingest.directories import FIRST_LOOK, RAREST, DirectorySource
 from runwatch.watcher.ingest.feeds import PREVIEW_BYTES, LogSource
+from runwatch.watcher.ingest.worker import Reader
 from runwatch.watcher.sources.discover import find
 from runwatch.watcher.sources.tail import Tail
 
@@ -375,6 +377,32 @@ def test_more_checkpoints_than_are_remembered_are_looked_at_in_peace(tmp_path, m
     (found,) = find([str(top)])
     source, said = DirectorySource(found), []
     assert [source.step(said.append) for _ in range(3)] == [True, False, False]
+
+
+def test_an_old_directory_is_looked_at_rarely_until_its_log_grows(tmp_path, monkeypatch):
+    log, saved = tmp_path / "run" / "train.log", tmp_path / "run" / "checkpoints"
+    saved.mkdir(parents=True)
+    log.write_bytes(nanochat(9))
+    (saved / "ckpt_step8.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
+    long_ago = time.time() - 30 * 86_400
+    os.utime(saved / "ckpt_step8.safetensors", (long_ago, long_ago))
+    clock, said = time.monotonic(), []
+    monkeypatch.setattr("runwatch.watcher.ingest.directories.time.monotonic", lambda: clock)
+    reader = Reader(wire.Setup((os.fsencode(tmp_path),)))
+
+    def reported() -> list[int]:
+        said.clear()
+        while reader.sweep(said.append):
+            pass
+        return [c.step for each in said if isinstance(each, wire.Looked) for c in each.look.changes]
+
+    assert reported() == [8]
+    (saved / "ckpt_step9.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
+    clock += RAREST - 1
+    assert reported() == []
+    with log.open("ab") as file:
+        file.write(nanochat(12)[len(nanochat(9)) :])
+    assert reported() == [9]
 
 
 @pytest.mark.parametrize("name", ["checkpoint-5/trainer_state.json", "metrics.csv"])

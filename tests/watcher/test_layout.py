@@ -113,6 +113,25 @@ def test_standard_output_and_error_of_one_job(paths, group):
     assert places(*paths) == dict.fromkeys(paths, (group, None, 0))
 
 
+def test_a_bare_standard_error_belongs_to_the_one_log_next_to_it():
+    train, error, other = "/x/a/train.log", "/x/a/stderr.log", "/x/a/eval.log"
+    assert joined(train, error) == [{train, error}]
+    assert joined(train, error, "/x/b/train.log") == [{train, error}, {"/x/b/train.log"}]
+    assert joined(train, error, other) == [{train}, {error}, {other}]
+    assert joined(train, error, "/x/a/notes.txt") == [{train, error}, {"/x/a/notes.txt"}]
+    ranks = {"/x/a/rank0.log", "/x/a/rank1.log"}
+    assert joined(*sorted(ranks), error) == [{*ranks, error}]
+
+
+def test_checkpoints_next_to_a_log_and_its_standard_error_belong_to_the_run():
+    told: list[str] = []
+    logs = [File(f"/x/{run}/{name}") for run in "ab" for name in ("train.log", "stderr.log")]
+    places = [File(f"/x/{run}/checkpoints", "directory") for run in "ab"]
+    found = members([*logs, *places], searched=True, note=told.append)
+    assert told == []
+    assert {found[place.path].group for place in places} == {"/x/a/train.log", "/x/b/train.log"}
+
+
 def joined(*paths: str) -> list[set[str]]:
     """Return the groups in a searched directory; later paths were written later."""
     groups: dict[str, set[str]] = {}

@@ -64,6 +64,35 @@ async def test_the_loop_does_other_things_between_two_pieces():
     assert rounds >= 49
 
 
+async def test_where_there_is_nothing_else_to_do_the_next_piece_follows_at_once():
+    turns, share = Turns(), Share()
+    share.use(10 * LITTLE)
+    loop, begun = asyncio.get_running_loop(), asyncio.get_running_loop().time()
+    await turns.do(share, lambda: None)
+    turns._rest = begun + 3600.0  # a very long piece
+    turns._pass_on(0.0)
+    await turns.do(share, lambda: None)
+    assert loop.time() - begun < 1800.0
+
+
+async def test_what_else_there_is_to_do_has_as_long_as_the_piece_took():
+    turns, share, worked = Turns(), Share(), 0.0
+    share.use(10 * LITTLE)
+
+    async def other() -> None:
+        nonlocal worked
+        while True:
+            burn(0.002)
+            worked += 0.002
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other())
+    for _ in range(10):
+        await turns.do(share, lambda: burn(0.01))
+    beside.cancel()
+    assert worked >= 0.5 * 0.01 * 9
+
+
 async def test_a_client_that_leaves_while_it_waits_holds_up_nobody():
     turns = Turns()
     busy = asyncio.create_task(turns.do(Share(), lambda: burn(0.01)))

@@ -48,8 +48,13 @@ class Answer(NamedTuple):
     """What a server answered, whatever its status."""
 
     status: int
-    body: str
+    raw: bytes
     headers: Message
+
+    @property
+    def body(self) -> str:
+        """The body as text."""
+        return self.raw.decode("utf-8", "replace")
 
 
 Understand = Callable[[str], Outcome]
@@ -73,7 +78,8 @@ def post_json(
     Unless it may answer with `pages`, a web page is no answer: one for signing in delivers nothing.
     """
 
-    def judged(said: str) -> Outcome:
+    def judged(answer: Answer) -> Outcome:
+        said = answer.body
         return Retry(page(service)) if _PAGE.match(said) and not pages else understand(said)
 
     raw = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
@@ -87,17 +93,17 @@ def post(
     body: bytes,
     timeout: float,
     headers: Mapping[str, str],
-    understand: Understand = lambda _: Sent(),
+    understand: Callable[[Answer], Outcome] = lambda _: Sent(),
     secrets: tuple[str, ...] = (),
 ) -> Outcome:
-    """POST `body` once. Takes at most about `timeout` seconds, or twice as long for a slow answer.
+    """POST `body` once; `understand` says what a 2xx answer means. Takes at most about `timeout` seconds, or twice as long for a slow answer.
 
     Does not raise.
     """
     try:
         answer = exchange(url, body, timeout, headers)
         if 200 <= answer.status < 300:
-            return understand(answer.body)
+            return understand(answer)
     except URLError as error:  # the request never left whole
         return Retry(f"cannot reach {host(url)}: {plainly(error.reason)}")
     except (OSError, HTTPException) as error:  # it left, the answer was lost
@@ -124,7 +130,7 @@ def exchange(
             try:
                 said = _read(error, time.monotonic() + timeout, most)
             except (OSError, HTTPException):
-                said = ""
+                said = b""
         return Answer(error.code, said, error.headers)
 
 
@@ -151,12 +157,12 @@ def judge(
     return Rejected(what)
 
 
-def _read(answer: Any, until: float, most: int) -> str:
+def _read(answer: Any, until: float, most: int) -> bytes:
     """Return the body as far as it comes in time (of time.monotonic): one that never ends is cut off."""
     read = b""
     while len(read) < most and time.monotonic() < until and (piece := answer.read1(most - len(read))):
         read += piece
-    return read.decode("utf-8", "replace")
+    return read
 
 
 def page(service: str) -> str:

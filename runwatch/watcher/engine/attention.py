@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from operator import itemgetter
 
 from runwatch.core.ending import OVER
-from runwatch.watcher.engine.group import FRESH, Group
+from runwatch.watcher.engine.group import FRESH, REST, Group
 
 SLOWEST = 30.0
-"""Most seconds between two judgements of a group's silence, unless it lasts for hours."""
-RAREST = 600.0
+"""Most seconds between two judgements of a group's silence, until it is at rest."""
+RAREST = 3600.0
 """Most seconds between two judgements in any case: a login node has a thousand runs of the past."""
 CALM = 1.5
 """Seconds between two judgements of what silence says, at least, where nobody looks all the time."""
@@ -37,8 +37,8 @@ class Attention:
     def judged(self, group: Group, now: float) -> None:
         """Note that a group is judged."""
         silent = now - (group.written or now)
-        pause = max(self._least, min(SLOWEST, silent / 60.0), silent / 600.0)
-        self._due[group.id] = now + min(RAREST, pause)
+        pause = silent / 60.0 if silent >= REST else min(SLOWEST, silent / 60.0)
+        self._due[group.id] = now + max(self._least, min(RAREST, pause))
 
     def forget(self, group_id: str) -> None:
         """Forget a group that is watched no longer."""

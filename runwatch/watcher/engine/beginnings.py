@@ -8,6 +8,7 @@ from runwatch.core.run import Run
 from runwatch.core.series import Detail
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.judging import adapted
+from runwatch.watcher.engine.packable import Rules
 from runwatch.watcher.engine.watched import WatchedRun
 
 MAX_FORMER = 8
@@ -60,4 +61,4 @@ def rename(group: Group, name: str, rules: Ruleset) -> None:
 
 
 def _watched(run: Run, rules: Ruleset, former: tuple[str, ...]) -> WatchedRun:
-    return WatchedRun(run, rules.build(run.name, former), IncidentBook(run.id, run.name, former))
+    return WatchedRun(run, Rules(rules.build(run.name, former)), IncidentBook(run.id, run.name, former))

@@ -32,6 +32,7 @@ from runwatch.watcher.engine.endings import end, event_of, orphaned
 from runwatch.watcher.engine.group import ENDED_OR_BLIND, Group, title_of
 from runwatch.watcher.engine.judging import Judging, adapted, released
 from runwatch.watcher.engine.naming import Naming
+from runwatch.watcher.engine.packable import Packable
 from runwatch.watcher.engine.pipelines import Pipeline, pipelines, settle_checkpoints
 from runwatch.watcher.engine.provisional import Provisional, is_news
 from runwatch.watcher.engine.sight import sight, status_of, why_unseen
@@ -68,6 +69,7 @@ class Engine:
         self.sources: dict[str, tuple[Group, Source]] = {}
         self.deadline: float | None = None
         """Unix time by which every run must have ended, if a person said so."""
+        self._job = ""
         self.troubles: list[str] = list(self.rules.troubles)
         """What went wrong in runwatch itself, for people."""
         self.observe: Observer = lambda *given: None
@@ -84,6 +86,7 @@ class Engine:
         if group_id not in self.groups or afresh:
             self.groups[group_id] = Group(group_id, name, deadline=self.deadline, prefer=self._prefer)
         group = self.groups[group_id]
+        group.usual_job = self._job
         self._take_back(group)
         others = [known.member.kind for known in group.sources.values()]
         if not others or (member.kind == LOG and LOG not in others):
@@ -91,7 +94,7 @@ class Engine:
             group.path = named_by(source_id, member)
             self._naming.call(group, self.rules, name if not group.title or is_specific(path) else "")
         source = Source(source_id, name, path, member, opened=len(group.sources))
-        source.log = deque(maxlen=self._detail.lines)
+        source.tail = Packable(deque(maxlen=self._detail.lines))
         source.read_when = deque(maxlen=self._detail.lines)
         group.sources[source_id] = source
         self.sources[source_id] = group, source
@@ -99,10 +102,16 @@ class Engine:
 
     def adopt(self, group: Group) -> None:
         """Take over a group that an engine before this one had folded."""
-        group.deadline = self.deadline
+        group.deadline, group.usual_job = self.deadline, self._job
         self.groups[group.id] = group
         self._naming.call(group, self.rules, group.name)
         self.sources.update((key, (group, source)) for key, source in group.sources.items())
+
+    def belong_to(self, job: str) -> None:
+        """Take runs for a part of this job unless the scheduler or the launcher names one."""
+        self._job = job
+        for group in self.groups.values():
+            group.usual_job = job
 
     def fold(
         self,
@@ -304,6 +313,8 @@ class Engine:
                     watched.begun_blind = False
                     if watched.run.bare:  # nothing proves that it was a run at all
                         group.aside = group.runs.pop()
+            if group.rests(now):
+                group.pack()
         return changes
 
     def finish(self, now: float) -> list[Change]:
@@ -458,7 +469,9 @@ class Engine:
             finished=run.finished,
             stopped_early=run.stopped_early,
         )
-        return self._judging.tick(watched, status, None, send=False)
+        changes = self._judging.tick(watched, status, None, send=False)
+        watched.judges.pack()
+        return changes
 
 
 def _tells(block: Block) -> bool:

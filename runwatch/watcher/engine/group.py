@@ -23,7 +23,7 @@ from runwatch.core.machine import Machine
 from runwatch.core.metrics import label
 from runwatch.core.readability import Lost
 from runwatch.core.rows import times_of
-from runwatch.core.run import REST
+from runwatch.core.run import REST as PAUSE
 from runwatch.core.run_names import folder
 from runwatch.core.series import Series
 from runwatch.core.snapshot import Progress, stale
@@ -36,6 +36,8 @@ from runwatch.watcher.sources.member import DIRECTORY, LOG, METRICS, ORDER, TENS
 
 FRESH = 300.0
 """Seconds after its last write for which a file that just ends still counts as running."""
+REST = 3600.0
+"""Seconds without a line or a process after which it is at rest."""
 YOUNG = 64
 """Training records until which a source that ought to lead may still take over."""
 MOST_DARK = 64
@@ -84,6 +86,8 @@ class Group:
     machine: Machine = field(default_factory=Machine)
     deadline: float | None = None
     """Unix time by which its runs must have ended, if a person said so."""
+    usual_job: str = ""
+    """What the configuration calls the job of runs that have none."""
     prefer: tuple[str, ...] = ORDER
     """Kinds of source, those that are believed first."""
     dark_since: float | None = None
@@ -107,6 +111,11 @@ class Group:
     def folder(self) -> str:
         """Directory above that of its runs."""
         return folder(self.path)
+
+    @property
+    def job(self) -> str:
+        """What its newest run is called on all nodes of it; "" where nobody says so."""
+        return self.machine.launch or self.usual_job
 
     @property
     def twin(self) -> WatchedRun | None:
@@ -168,10 +177,22 @@ class Group:
         """Return whether it was written to lately, or a process of it is there, at Unix time `now`."""
         return (self.written is not None and now - self.written < FRESH) or any(self.machine.own())
 
+    def rests(self, now: float) -> bool:
+        """Return whether nothing is expected of it at Unix time `now`, though it may yet continue."""
+        return (self.written is None or now - self.written >= REST) and not any(self.machine.own())
+
+    def pack(self) -> None:
+        """Keep what rules know, and lines, as bytes until they are needed."""
+        settled = self.settled
+        for watched in (*self.runs, *(settled.runs if settled is not None else ())):
+            watched.judges.pack()
+        for source in self.sources.values():
+            source.tail.pack()
+
     def goes_on(self, watched: WatchedRun, now: float) -> bool:
         """Return whether a run whose training is over continues with something else, such as evaluations."""
         behind = watched is self.runs[-1] and watched.phase == "finished" and watched.run.goes_on
-        fresh = self.written is not None and now - self.written < REST
+        fresh = self.written is not None and now - self.written < PAUSE
         starts = watched.run.stage.next_trains and any(self.machine.own())
         return behind and self.lived and (fresh or starts) and self.machine.ended is None
 

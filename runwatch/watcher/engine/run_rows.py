@@ -56,7 +56,7 @@ def run_row(
         folder=group.folder,
         trend=trend,
         # What was launched before is over: another part of it may still be shown.
-        job=group.machine.launch if watched is None or watched is next(reversed(group.runs), watched) else "",
+        job=group.job if watched is None or watched is next(reversed(group.runs), watched) else "",
     )
 
 

@@ -15,6 +15,7 @@ from runwatch.core.readability import FEWER, KNOWN, LAYOUT, Lost, misread
 from runwatch.core.run_boundaries import Segment, Splitter
 from runwatch.core.saves import AFTER, UNTIL, tells
 from runwatch.watcher.engine.agreement import Report
+from runwatch.watcher.engine.packable import Packable
 from runwatch.watcher.sources.member import Member
 
 LOG_LINES = 2000
@@ -35,7 +36,9 @@ class Source:
     lines: int = 0
     unparsed: int = 0
     format: str | None = None
-    log: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
+    tail: Packable[deque[tuple[int, str]]] = field(
+        default_factory=lambda: Packable(deque(maxlen=LOG_LINES))
+    )
     read_when: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
     """(line, Unix time): from this line on they were read then, as they came; 0 where that means nothing."""
     written: float | None = None
@@ -76,6 +79,11 @@ class Source:
     strange_from: int = 0
     drift: Lost | None = None
     """That it grows and is no longer understood, while that is so."""
+
+    @property
+    def log(self) -> deque[tuple[int, str]]:
+        """The newest lines, each with its number."""
+        return self.tail.value
 
     @property
     def unseen(self) -> Lost | None:

@@ -30,7 +30,7 @@ def put_aside(group: Group) -> None:
     """
     shared: list[Any] = [*group.runs[:-1]]
     for source in group.sources.values():
-        shared += [source.log, source.read_when, source.member]
+        shared += [source.tail, source.read_when, source.member]
     for watched in group.runs[-1:]:
         shared += [watched.run.checkpoints, watched.run.about, watched.run.plan]
     state = Settled(group.runs, group.sources, group.leader, group.begun, group.launches, group.aside)

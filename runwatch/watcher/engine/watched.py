@@ -15,6 +15,7 @@ from runwatch.core.run import Run
 from runwatch.core.snapshot import IncidentRow, Progress
 from runwatch.watcher.engine.agreement import Report
 from runwatch.watcher.engine.evidence import current
+from runwatch.watcher.engine.packable import Rules
 
 _OPEN = ("firing", "acknowledged")
 _DONE = (End.FINISHED, End.STOPPED_EARLY)
@@ -27,7 +28,7 @@ class WatchedRun:
     """A run with what judges it."""
 
     run: Run
-    rules: list[Rule]
+    judges: Rules
     incidents: IncidentBook
     number: int = 1
     """Which stage of a pipeline it is, from 1."""
@@ -45,6 +46,15 @@ class WatchedRun:
     """Why nothing is known of it now; see runwatch.core.readability."""
     begun_blind: bool = False
     """It is shown because its log cannot be read; nothing was read of it yet."""
+
+    @property
+    def rules(self) -> list[Rule]:
+        """The rules that judge it."""
+        return self.judges.value
+
+    @rules.setter
+    def rules(self, rules: list[Rule]) -> None:
+        self.judges = Rules(rules)
 
     @property
     def reason(self) -> str:

@@ -81,7 +81,7 @@ def exported(shown: Shown, watched: WatchedRun, config: MetricsConfig, now: floa
         checkpoint_view.saving(run, row.phase, now),
         {name: run.latest(name) for name in _VALUES if name in run.series},
         run.format or "",
-        group.machine.launch or config.job,
+        group.job,
         _world_size(group, run),
     )
 

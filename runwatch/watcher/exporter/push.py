@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
 
 from runwatch import __version__
-from runwatch.alerts.channels.http import host, post
+from runwatch.alerts.channels.http import Answer, host, post
 from runwatch.alerts.routing.notification import Outcome, Retry, Sent
 from runwatch.core.errors import ConfigError
 from runwatch.core.notice import Notice
+from runwatch.core.redaction import quoted
 from runwatch.watcher.exporter.collect import gather
 from runwatch.watcher.service.turns import Share
 
@@ -32,6 +33,13 @@ MOST_ASKED = 3600.0
 """Most seconds that a collector may ask for."""
 
 T = TypeVar("T")
+
+
+class _SentPartly(Sent, frozen=True):
+    """The collector has a part of it, and will never take the rest."""
+
+    refused: str
+    """What it says of that."""
 
 
 class Push:
@@ -69,14 +77,17 @@ class Push:
     async def _run(self, config: MetricsConfig, headers: dict[str, str]) -> None:
         """Push again and again, less often while it fails. Its first failure is a notice, and its end."""
         share, failed, pause = Share(), False, config.otlp_interval
-        where = host(config.otlp)
+        where, partly = host(config.otlp), False
         while True:
             begun = time.monotonic()
             outcome = await self._try(config, headers, share)
             if isinstance(outcome, Sent):
-                if failed:
+                refused = outcome.refused if isinstance(outcome, _SentPartly) else ""
+                if refused and not partly:
+                    self._say(f"the collector at {where} does not take all metrics: {refused}")
+                elif not refused and (failed or partly):
                     self._say(f"metrics are pushed to {where} again")
-                failed, pause = False, config.otlp_interval
+                failed, partly, pause = False, bool(refused), config.otlp_interval
             else:
                 if not failed:
                     self._say(f"metrics are not pushed to {where}: {outcome.reason}; trying again")
@@ -125,13 +136,23 @@ def _headers(config: MetricsConfig) -> dict[str, str]:
 
 def _sent(url: str, bodies: Iterable[bytes], headers: dict[str, str], secrets: tuple[str, ...]) -> Outcome:
     """Send the requests, one after the other, up to the first that fails."""
+    from runwatch.prometheus.otlp import partial_success
+
+    def understand(answer: Answer) -> Outcome:
+        count, why = partial_success(answer.raw)
+        said = quoted(why, (url, *secrets), 200)
+        many = f"{count:,} points are refused" if count else ""
+        return _SentPartly(": ".join(filter(None, (many, said)))) if count or why else Sent()
+
+    whole: Outcome = Sent()
     all_headers = {**headers, "Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
     for body in bodies:
         packed = gzip.compress(body, 1)
-        outcome = post("the collector", url, packed, TIMEOUT, all_headers, secrets=secrets)
+        outcome = post("the collector", url, packed, TIMEOUT, all_headers, understand, secrets)
         if not isinstance(outcome, Sent):
             return outcome
-    return Sent()
+        whole = outcome if isinstance(outcome, _SentPartly) else whole
+    return whole
 
 
 async def _aside(call: Callable[[], T]) -> T:

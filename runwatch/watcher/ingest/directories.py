@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from runwatch.core.checkpoint import LOOK_EVERY, Checkpoint
+from runwatch.core.checkpoint import LOOK_EVERY, Checkpoint, Look
 from runwatch.watcher.checkpoints.directory import CheckpointSource
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.ingest.feeds import Send, source_id
@@ -16,6 +16,10 @@ from runwatch.watcher.sources.sidecars import BesideSource
 
 FIRST_LOOK = 64
 """Checkpoints of the first look at a directory, the newest: all of thousands take seconds."""
+RAREST = 300.0
+"""Most seconds between two looks at a directory that has not changed for long."""
+_CALM = 120.0
+"""Part of the time since its newest change that passes between two looks: a login node has thousands."""
 
 
 class DirectorySource:
@@ -35,7 +39,9 @@ class DirectorySource:
         self._nearby = BesideSource(found.path)
         for name, place in resume.files.items() if resume is not None else ():
             self._nearby.recall(name, place.told, place.offset, place.line)
-        self._due = 0.0
+        self._due = self._looked = 0.0
+        self._changed = 0.0
+        """Unix time of the newest change that is known."""
         self._live = False
         self._begun: dict[str, Checkpoint] | None = None
         """What the first look reported, by its id, until all were looked at: that look is to report all."""
@@ -43,6 +49,10 @@ class DirectorySource:
 
     def written(self) -> None:
         """Return None: what was was written there may be of a run that has ended."""
+
+    def hurry(self) -> None:
+        """Look soon: the log of its run grows."""
+        self._due = min(self._due, self._looked + LOOK_EVERY)
 
     def arrived(self, since: float | None = None) -> None:
         """Do nothing: each checkpoint has its own times."""
@@ -54,14 +64,17 @@ class DirectorySource:
             return False
         now = time.time()
         look, nearby = self._checkpoints.look(now), self._nearby.look()
-        every = max(LOOK_EVERY, 20 * (time.monotonic() - begun))
+        news = bool(look.changes or look.settings or nearby.facts or nearby.batches)
+        self._changed = max(self._changed, now if self._live and news else _newest(look))
+        # One without a log next to it has nothing else to say that its run continues.
+        calm = min(RAREST, (now - self._changed) / _CALM) if self.member.group else 0.0
+        every = max(LOOK_EVERY, calm, 20 * (time.monotonic() - begun))
         look = msgspec.structs.replace(look, every=every)
         partial = self._begun is None and look.left_out > 0
         if not self._live:
             reported = (self._begun or {}) | {change.id: change for change in look.changes}
             look = msgspec.structs.replace(look, changes=tuple(reported.values()))
             self._begun = reported if partial else {}
-        news = look.changes or look.settings or nearby.facts or nearby.batches
         if news or look.problem != self._problem or not self._live:
             files = {
                 name: wire.Resume(None, offset, line, None, reported)
@@ -73,5 +86,10 @@ class DirectorySource:
         if partial:
             self._checkpoints.widen()
             return True
-        self._due = begun + every
+        self._looked, self._due = begun, begun + every
         return False
+
+
+def _newest(look: Look) -> float:
+    """Return the Unix time of the newest change that a look reports; 0 if it reports none."""
+    return max((each.written or 0.0 for each in look.changes), default=0.0)

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
@@ -221,7 +221,7 @@ class Reader:
         after the other: so it does not depend on their lengths who of them leads.
         """
         more: set[str] = set()
-        busy: set[str] = set()
+        busy, growing = set[str](), set[str]()
         self.hurried = False
         for source in self.sources:
             group = source.member.group or source.id
@@ -230,6 +230,8 @@ class Reader:
             if isinstance(source, LogSource) and not self._logs.may_look(source):
                 more.add(source.id)  # once others are closed
                 continue
+            if group in growing and source.member.kind == DIRECTORY:
+                cast("DirectorySource", source).hurry()
             news = False
             try:
                 news = source.step(send)
@@ -240,6 +242,7 @@ class Reader:
                 self.hurried |= not isinstance(source, LogSource) or source.behind
             if isinstance(source, LogSource):
                 self._logs.looked(source, news=news)
+                growing.update([group] if news else ())
             if _in_history(source):
                 busy.add(group)
         self._more, self.behind = more, bool(busy)

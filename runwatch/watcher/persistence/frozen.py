@@ -37,6 +37,7 @@ from runwatch.core.block import Block, Samples
 from runwatch.core.decoding import UNDECODABLE
 from runwatch.system.import_guards import blake2b
 from runwatch.watcher.engine.group import Group
+from runwatch.watcher.engine.packable import Packable, Rules
 from runwatch.watcher.engine.watched import WatchedRun
 
 KEPT_LINES = 100
@@ -100,19 +101,19 @@ def freeze(group: Group, trouble: Callable[[str], None]) -> bytes:
     """
     group = group.lasting
     sources = {
-        key: replace(source, log=deque(islice(reversed(source.log), KEPT_LINES)))
+        key: replace(source, tail=Packable(deque(islice(reversed(source.tail.peek()), KEPT_LINES))))
         for key, source in group.sources.items()
     }
     leader = group.leader
     bare = replace(
         group,
         sources=sources,
-        runs=[replace(watched, rules=[]) for watched in group.runs],
+        runs=[replace(watched, judges=Rules([])) for watched in group.runs],
         leader=None if leader is None else sources.get(leader.id),
         machine=group.machine.history(),
     )
-    runs = [_Run([_freeze_rule(rule, trouble) for rule in watched.rules]) for watched in group.runs]
-    body = msgspec.msgpack.encode(_Body(shape(), pickle.dumps(bare, protocol=5), runs))
+    runs = [_Run([_freeze_rule(rule, trouble) for rule in each.judges.peek()]) for each in group.runs]
+    body = zlib.compress(msgspec.msgpack.encode(_Body(shape(), pickle.dumps(bare, protocol=5), runs)), 1)
     return zlib.crc32(body).to_bytes(4, "little") + body
 
 
@@ -124,8 +125,8 @@ def thaw(data: bytes, rules: Ruleset) -> Group:
     if zlib.crc32(data[4:]).to_bytes(4, "little") != data[:4]:
         raise NotRestoredError("its state is damaged")
     try:
-        body = msgspec.msgpack.decode(data[4:], type=_Body)
-    except UNDECODABLE as error:
+        body = msgspec.msgpack.decode(zlib.decompress(data[4:]), type=_Body)
+    except (zlib.error, *UNDECODABLE) as error:
         raise OtherShapeError("of another version") from error
     if body.shape != shape():
         raise OtherShapeError("of another version")
@@ -142,7 +143,7 @@ def _restored(body: _Body, rules: Ruleset) -> Group:
     if not isinstance(group, Group):
         raise NotRestoredError("its state is that of no group")
     for source in group.sources.values():
-        source.log = deque(reversed(source.log), maxlen=source.read_when.maxlen)
+        source.tail = Packable(deque(reversed(source.log), maxlen=source.read_when.maxlen))
     for watched, run in zip(group.runs, body.runs, strict=True):
         watched.rules = _thaw_rules(
             watched, run.rules, rules.build(watched.run.name, watched.incidents.former)

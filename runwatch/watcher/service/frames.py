@@ -5,8 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 
-from msgspec.structs import replace
-
 from runwatch.alerts.routing.silences import Silence
 from runwatch.watcher import protocol
 from runwatch.watcher.engine.views import Shown, snapshot
@@ -34,14 +32,10 @@ class Frames:
         now: float,
         notices: Sequence[str],
         silences: Sequence[Silence] = (),
-        job: str = "",
     ) -> bytes:
-        """Return the frame of a view at a Unix time, encoded; `job` is that of runs that have none."""
+        """Return the frame of a view at a Unix time, encoded."""
         known = self._known
         if known is None or known[1] != view or not 0 <= now - known[0] < SAME:
             picture = marked(snapshot(shown, view, now, notices), silences, self._host)
-            if job:
-                rows = tuple(row if row.job else replace(row, job=job) for row in picture.runs)
-                picture = replace(picture, runs=rows)
             known = self._known = now, view, protocol.encode(protocol.Frame(picture))
         return known[2]

@@ -88,6 +88,7 @@ class Server:
         detail = FULL if assignment.private else LEAN
         self.engine = Engine(self.config.ruleset(), self.config.sources.order, detail)
         self.engine.deadline = assignment.deadline
+        self.engine.belong_to(self.config.metrics.job)
         self.clock = Clock()
         self.since = self.clock.now
         self._notices = Notices()
@@ -191,6 +192,7 @@ class Server:
         self._watchlist.check(config)
         self.engine.configure(config.ruleset())  # the last that can fail
         self._watchlist.use(config)
+        self.engine.belong_to(config.metrics.job)
         before, self.config = self.config, config
         if before.reports != config.reports:
             self._reports.use(config.reports, config.path)
@@ -352,8 +354,7 @@ class Server:
     def picture(self, view: protocol.View, now: float) -> bytes:
         """Return the frame for a view, encoded."""
         silences = self.notifier.silences()
-        job = self.config.metrics.job
-        return self._frames.frame(tuple(self.shown.values()), view, now, self.notices, silences, job)
+        return self._frames.frame(tuple(self.shown.values()), view, now, self.notices, silences)
 
     def control(self, action: str, amount: float) -> str:
         """Refuse: what is watched cannot be played otherwise. Raises ValueError."""

@@ -3,7 +3,8 @@
 The engine has one event loop for everything. A piece of work for a client is a request, a part
 of an answer or a picture. After each the loop does for as long as the piece took what else there is
 to do, and what clients ask that used little. So those that ask much have half of the engine at most,
-and those that ask little wait for one piece of work at most.
+and those that ask little wait for one piece of work at most. If there was nothing else to do, the next piece
+follows at once.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ HALF_LIFE = 5.0
 """Seconds after which half of what was used is forgotten."""
 LITTLE = 0.05
 """Seconds of CPU time that a client may use before it has to pause for others."""
+ROUNDS = 4
+"""Rounds of the loop after which what has come for it meanwhile is at work."""
+NOTHING = 0.0005
+"""Seconds of CPU time that they take where nothing has."""
 
 T = TypeVar("T")
 
@@ -48,7 +53,7 @@ class Turns:
         self._working = False
         self._rest = 0.0
         """Until when there is a pause, by the loop's clock."""
-        self._count = 0
+        self._count = self._probes = 0
         self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
 
     async def do(self, share: Share, work: Callable[[], T], *, patient: bool = False) -> T:
@@ -86,6 +91,18 @@ class Turns:
         loop = asyncio.get_running_loop()
         self._working, self._rest = False, max(self._rest, loop.time() + took)
         loop.call_soon(self._next)
+        self._probes += 1
+        loop.call_soon(self._probe, self._probes, ROUNDS, time.thread_time())
+
+    def _probe(self, number: int, rounds: int, since: float) -> None:
+        """End the pause if the loop has nothing else to do."""
+        if number != self._probes or self._working:
+            return
+        if rounds:
+            asyncio.get_running_loop().call_soon(self._probe, number, rounds - 1, since)
+        elif time.thread_time() - since < NOTHING:
+            self._rest = 0.0
+            self._next()
 
     def _next(self) -> None:
         """Let the next client work, if one waits and may."""

@@ -110,6 +110,7 @@ def _log_units(files: Sequence[File], *, searched: bool) -> list[Unit]:
         grouped[member.group if member else file.path].append((file, member or Member()))
     if searched:
         _give_ranks_to_their_run(grouped)
+        _give_errors_to_their_run(grouped)
     units = []
     for group, found in grouped.items():
         alone = len(found) == 1
@@ -131,6 +132,27 @@ def _give_ranks_to_their_run(grouped: dict[str, list[tuple[File, Member]]]) -> N
             run = nearby[0]
             ranks = [(file, _regroup(member, run)) for file, member in grouped.pop(group)]
             grouped[run] = [(grouped[run][0][0], Member(run, why="the log next to its ranks")), *ranks]
+
+
+def _give_errors_to_their_run(grouped: dict[str, list[tuple[File, Member]]]) -> None:
+    """Put a bare `stderr.log` under the one other log of its directory: `train.log`, or those of its ranks."""
+    homes: dict[str, list[str]] = defaultdict(list)
+    for name in grouped:
+        homes[os.path.dirname(name)].append(name)
+    for nearby in homes.values():
+        errors = [name for name in nearby if _is_standard_error(name)]
+        others = [name for name in nearby if name not in errors and not name.endswith(".txt")]
+        if len(errors) != 1 or len(others) != 1:
+            continue
+        (run,), ((error, _),) = others, grouped.pop(errors[0])
+        members = [(file, _regroup(member, run)) for file, member in grouped[run]]
+        grouped[run] = [*members, (error, Member(run, why="standard error in the same directory"))]
+
+
+def _is_standard_error(path: str) -> bool:
+    """Return whether a log is called after the stream alone."""
+    found = _STREAM.fullmatch(os.path.basename(path))
+    return found is not None and not found["stem"] and found["word"] in _ERRORS
 
 
 def _nodes(files: Iterable[File]) -> dict[str, tuple[int, int, int]]:

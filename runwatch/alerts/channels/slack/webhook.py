@@ -60,7 +60,7 @@ class SlackChannel:
             return Unsure(f"no answer from {host(self._webhook)}: {plainly(error)}")
         except Exception as error:  # in its own words it might repeat the address
             return Rejected(f"cannot post: {plainly(error)}")
-        return self._judge(*answer)
+        return self._judge(answer.status, answer.body, answer.headers)
 
     def _judge(self, status: int, body: str, headers: Any) -> Outcome:
         if status == 200 and not body.lstrip().startswith("<"):
