@@ -149,6 +149,10 @@ _AREAS: dict[str, tuple[Sentence, ...]] = {
     actions.CHECKPOINTS: (
         ("#stage-table", "The stages of a pipeline, and what was evaluated behind each."),
         ("#checkpoint-table", "Every checkpoint: whether it is complete, its size and how long it took."),
+        (
+            "#checkpoint-chart",
+            "The curve that a checkpoint is chosen by, with the steps at which one was saved.",
+        ),
         ("#event-table", "What happened: restarts, errors, evaluations, saving."),
     ),
     actions.CONFIGURATION: (

@@ -63,7 +63,7 @@ class Runs(FilterScreen, ListScreen):
         lower.display = left >= _LEAST and self.scene.run is not None
         wide, high = self.size.width >= _BESIDE, left >= _BELOW
         lower.set_class(high and not wide, "-stacked")
-        detail.display = wide or high or not chart.metrics or bool(self.scene.firing())
+        detail.display = wide or high or not chart.metrics
         chart.display = bool(chart.metrics) and (wide or high or not detail.display)
         self.table.styles.height = needed if lower.display else "1fr"
 

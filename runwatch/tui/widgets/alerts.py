@@ -19,6 +19,8 @@ from runwatch.tui.widgets.rows import Listed, Panel, Target
 
 _TAG, _WHEN = 7, 8
 """Cells for sign and word, and for how long."""
+_FEW_RULES = 6
+"""Rows in which it is worth listing rules."""
 _FOR_RULES = 90
 """Cells of a list that has room for the names of rules; the evidence names them too."""
 
@@ -136,7 +138,10 @@ class AlertList(Panel):
         hidden = len(rows) - start - fitting
         if not rows:
             shown = _nothing(scene, width)
-        shown = [*shown, *_notes(scene, width)][: max(0, height)] + elsewhere
+        shown = [*shown, *_notes(scene, width)]
+        if not rows and _is_judged(scene):
+            shown += self._looked_for(width, height - len(shown))
+        shown = shown[: max(0, height)] + elsewhere
         y = len(shown)
         self.targets = [(y, 1, width + 1, self._runs)] if elsewhere else []
         more: Row = [(f"  {hidden} more below", "dim")] if rows and hidden > 0 else []
@@ -144,6 +149,24 @@ class AlertList(Panel):
         for state, count in _counted(rows):
             right += [("   ", ""), (f"{state} {count}", "dim")] if right else [(f"{state} {count}", "dim")]
         return Content([("alerts", "title"), *more], shown, right)
+
+    def _looked_for(self, width: int, height: int) -> list[Row]:
+        """Return what each rule finds, with its name where there is room for that, as far as they fit."""
+        rules = [*api(self.app).rules()]
+        if height < _FEW_RULES or not rules:
+            return []
+        names = max(len(name) for name, _ in rules) + 2 if width >= _FOR_RULES else 0
+        out: list[Row] = [[], [("what the rules look for", "title")]]
+        for count, (name, finds) in enumerate(rules):
+            label = f"{name:<{names}}" if names else ""
+            lines: list[Row] = []
+            for piece in cells.wrapped(finds, max(1, width - names), 3, self.scene.glyphs.ellipsis):
+                lines.append([(label, ""), (piece, "dim")])
+                label = " " * names
+            if len(out) + len(lines) > height - (count < len(rules) - 1):
+                return [*out, [(f"and {len(rules) - count} more: runwatch rules", "dim")]]
+            out += lines
+        return out
 
     def _runs(self) -> None:
         api(self.app).action_do(actions.RUNS)
@@ -190,19 +213,27 @@ def _notes(scene: Scene, width: int) -> list[Row]:
     ]
 
 
+def _is_judged(scene: Scene) -> bool:
+    """Return whether there is anything that rules look at."""
+    run = scene.run
+    return run is not None and (run.progress.step is not None or bool(run.latest))
+
+
 def _nothing(scene: Scene, width: int) -> list[Row]:
     """Return why there is no alert, and what would be one."""
     sign = scene.glyphs.states["resolved"]
     run = scene.run
-    if run is None or (run.progress.step is None and not run.latest):
+    if not _is_judged(scene):
         said = "no step to judge yet" if run is None or not states.ended(run.phase) else "no step was found"
-        rows: list[Row] = [[(said, "dim")]]
+        role = "dim"
     else:
-        rows = [[(f"{sign} no alerts: every rule that judges this run is satisfied", "good")]]
-    text = (
-        "What a rule finds comes here with its evidence, cause and advice; `runwatch rules` lists the rules."
-    )
-    return rows + [[(piece, "dim")] for piece in cells.wrapped(text, width, 4, scene.glyphs.ellipsis)]
+        said, role = f"{sign} no alerts: every rule that judges this run is satisfied", "good"
+    text = "What a rule finds comes here with evidence, cause and advice; `runwatch rules NAME` explains one."
+    return [
+        [(piece, role)]
+        for text, role in ((said, role), (text, "dim"))
+        for piece in cells.wrapped(text, width, 4, scene.glyphs.ellipsis)
+    ]
 
 
 def _counted(rows: list[IncidentRow]) -> list[tuple[str, int]]:

@@ -9,7 +9,7 @@ from runwatch.render import cells, plain
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions
-from runwatch.tui.lines import Lines, role_of
+from runwatch.tui.lines import Lines, painted, role_of
 from runwatch.tui.search import Search
 from runwatch.tui.widgets.rows import Listed, Panel
 
@@ -51,7 +51,7 @@ class LogPanel(Panel):
         lines = run.log[-height:] if run and height else ()
         source = f" {short_name(run)}" if run and run.log_source else ""
         more = self.scene.glyphs.ellipsis
-        rows: list[Row] = [[(cells.clip(text, width, more), role_of(text))] for _, text in lines]
+        rows: list[Row] = [painted(cells.clip(text, width, more)) for _, text in lines]
         if not rows:
             rows = [[(nothing(run), "dim")]]
         return Content(
@@ -194,9 +194,9 @@ class LogView(Panel):
         return [*out, cells.clip(text, width, more)]
 
     def _painted(self, text: str) -> Row:
-        role = role_of(text)
         if self.lines.pattern is None:
-            return [(text, role)]
+            return painted(text)
+        role = role_of(text)
         out: Row = []
         last = 0
         for start, end in self.lines.pattern.hits(text):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 
-from runwatch.core.snapshot import RunRow
-from runwatch.render import cells, fleet, numbers, plain, states
+from runwatch.core.snapshot import RunRow, RunView
+from runwatch.render import cells, fleet, plain, states
 from runwatch.render.cells import Row
 from runwatch.render.fleet import Heading, Order, Place
 from runwatch.render.panel import Content
+from runwatch.render.summary import Line
 from runwatch.tui import actions
 from runwatch.tui.api import api
 from runwatch.tui.widgets.rows import Listed, Panel, Target
+from runwatch.tui.widgets.tables import card, pairs
 
 _TOP = 2
 """Rows above the runs: the frame and the names of the columns."""
@@ -170,7 +172,7 @@ class RunDetail(Panel):
             return Content([("run", "title")])
         rows: list[Row] = []
         firing = self.scene.firing()
-        for incident in firing:
+        for incident in firing[1:]:  # the bar has the first
             sign, word, role = states.incident_tag(incident, glyphs)
             lines = cells.wrapped(plain.title(incident), max(1, width - 8), 4, glyphs.ellipsis)
             rows += [
@@ -182,14 +184,10 @@ class RunDetail(Panel):
         if not firing:
             reason = cells.wrapped(run.reason, width, 4, glyphs.ellipsis)
             rows += [[(text, "warn")] for text in reason] or [[("no alerts", "dim")]]
-        facts = {
-            "format": run.format or "",
-            "records": f"{run.records:,}" if run.records else "",
-            "checkpoint": numbers.step(run.saving.last_good) if run.saving.last_good is not None else "",
-            "log": run.sources[0] if run.sources else "",
-        }
-        for name, value in facts.items():
-            if value:
-                said = cells.shorten(value, max(1, width - 12), glyphs.ellipsis)
-                rows.append([(f"{name:<11} ", "dim"), (said, "")])
+        known = [*card(run), *(Line(name, text, "") for name, text in self._origin(run) if text)]
+        rows += pairs(known, width, glyphs.ellipsis) if known else []
         return Content([(run.name, "title")], rows, [("enter opens", "dim")])
+
+    def _origin(self, run: RunView) -> list[tuple[str, str]]:
+        """Return what prints it and where it is."""
+        return [("format", run.format or ""), ("log", run.sources[0] if run.sources else "")]
