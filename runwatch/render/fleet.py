@@ -210,7 +210,8 @@ def groupings(rows: Sequence[RunRow]) -> list[str]:
 
 def _state(row: RunRow, width: int, glyphs: Glyphs) -> Row:
     sign, word, role = states.phase_tag(row.phase, glyphs, row.critical, row.warning)
-    return [(sign if width < 3 else f"{sign} {word}", role)]
+    whole = f"{sign} {word}"
+    return [(whole if cells.width(whole) <= width else sign, role)]
 
 
 def _name(row: RunRow, width: int, glyphs: Glyphs) -> Row:

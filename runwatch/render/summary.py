@@ -122,4 +122,4 @@ def _checkpoints(run: RunView) -> str:
     if not seen:
         newest = run.checkpoints[0].at
         return "reported" if newest is None else f"reported @{numbers.step(newest)}"
-    return f"{seen:,}" if good is None else f"{seen:,}, last good @{numbers.step(good)}"
+    return f"{seen:,}" if good is None else f"{seen:,}, good @{numbers.step(good)}"

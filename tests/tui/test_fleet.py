@@ -275,6 +275,9 @@ async def test_the_sidebar_has_the_run_of_the_screen(open_app):
             await s.press("[")
         assert s.scene.run.id == "run19.log"
         assert "exp-19" in s.drawn("#summary")
+        assert "exp-00" in s.drawn("#summary"), "all of them, as there is room"
+        await s.resize(200, 30)
+        assert "exp-19" in s.drawn("#summary")
         assert "and " in s.drawn("#summary")
 
 

@@ -26,6 +26,8 @@ _CARD = 6
 """Rows of the summary where no chart is next to it."""
 _CHART = 33
 """Least width of a small chart next to the summary."""
+_FOR_LOG = 22
+"""Rows from which there is a log below the ranks: curves say more."""
 _SAVES = 3
 """Checkpoints that have rows of their own."""
 _TELLING = 3
@@ -130,6 +132,7 @@ class Overview(ChartScreen):
             "log": height >= 18,
         }
         shown["lower"] = (ranks or alerts) and height >= 20
+        shown["log"] &= not shown["lower"] or height >= _FOR_LOG
         for name, display in shown.items():
             self.query_one(f"#{name}").display = display
         self.query_one("#minor").styles.height = "2fr" if minor else _CARD

@@ -19,6 +19,8 @@ from runwatch.tui.widgets.rows import Listed, Panel, Target
 
 _TAG, _WHEN = 7, 8
 """Cells for sign and word, and for how long."""
+_END = "finished"
+"""The rule that says how a run ended."""
 _FEW_RULES = 6
 """Rows in which it is worth listing rules."""
 _FOR_RULES = 90
@@ -73,11 +75,15 @@ class AlertsPanel(Panel):
 
     def _places(self, width: int, height: int, y: int) -> Iterator[Target]:
         """Yield which rows show which alert: a click opens it."""
-        for row in self.scene.incidents():
+        for row in self._shown():
             for _ in lines(self.scene, row, width):
                 if y <= height:
                     yield y, 1, width + 1, partial(self._open, row.id)
                 y += 1
+
+    def _shown(self) -> list[IncidentRow]:
+        """Return the alerts that are worth a place here: how the run ended is in its card."""
+        return [row for row in self.scene.incidents() if row.rule != _END]
 
     def _open(self, incident: str) -> None:
         self.scene.incident = incident
@@ -88,8 +94,8 @@ class AlertsPanel(Panel):
         scene = self.scene
         out: list[Row] = []
         if not scene.firing():
-            out.append([(f"{scene.glyphs.states['resolved']} no alerts", "good")])
-        for row in scene.incidents():
+            out.append([(f"{scene.glyphs.states['resolved']} no open alerts", "good")])
+        for row in self._shown():
             out += lines(scene, row, width)
             if most is not None and len(out) >= most:
                 return out[:most]
@@ -119,7 +125,7 @@ class AlertList(Panel):
     def content(self, width: int, height: int) -> Content:
         """Return the rows around the selected one, and how many critical ones other runs have."""
         scene = self.scene
-        elsewhere = _elsewhere(scene)
+        elsewhere = _elsewhere(scene, width)
         height -= len(elsewhere)
         rows, chosen = scene.incidents(), scene.selected()
         at = next((i for i, row in enumerate(rows) if chosen is not None and row.id == chosen.id), 0)
@@ -180,15 +186,14 @@ class AlertList(Panel):
         return [[*left, *first], *([(" " * (name + 2), ""), *each] for each in rest)]
 
 
-def _elsewhere(scene: Scene) -> list[Row]:
+def _elsewhere(scene: Scene, width: int) -> list[Row]:
     """Return how many critical alerts other runs have, and the key that shows those runs."""
     count = scene.elsewhere()
     if not count:
         return []
     said = f"{count} critical alert{'s' if count > 1 else ''} in other runs"
-    return [
-        [("  ", ""), (said, "crit"), ("  press ", "dim"), (str(actions.VIEWS.index(actions.RUNS)), "key")]
-    ]
+    press = "  press " if len(said) + 12 <= width else "  "
+    return [[("  ", ""), (said, "crit"), (press, "dim"), (str(actions.VIEWS.index(actions.RUNS)), "key")]]
 
 
 def first_shown(heights: list[int], at: int, room: int) -> int:

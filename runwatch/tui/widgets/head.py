@@ -84,7 +84,7 @@ def _state(scene: Scene, width: int) -> Row:
     sign, word, role = states.phase_tag(run.phase, scene.glyphs, critical, warning)
     tag: Row = [(f"{sign} {word}", role)]
     room = width - cells.row_width(tag) - cells.width(fresh[0]) - 4
-    least = min(cells.width(cells.settled(run.name)), 12 if width >= _PHONE else 5) + 2
+    least = min(cells.width(cells.settled(run.name)), 12 if width >= _PHONE else 10) + 2
     parts = [(_step(run, room - least - 2), "value")]
     if width >= _PHONE:
         # The estimate moves up here only where the bar has no room for it; the bar also shows the percentage.

@@ -178,7 +178,7 @@ class FactTable(Table):
         for title, last in values.items():
             if last:
                 rows += [[], [(title, "title"), (f" {len(last)}", "dim")], *self._pairs(last, width)]
-        rows += [[], [("sources", "title")], *self._pairs(facts, width), *self._files(files, width)]
+        rows += [[], [("sources", "title")], *self._files(files, width), *self._pairs(facts, width)]
         page = self.part(rows, height)
         count = len(facts) + len(files) + len(about) + sum(map(len, values.values()))
         only = self.scene.filtered(actions.CONFIGURATION, count)
