@@ -209,7 +209,7 @@ def groupings(rows: Sequence[RunRow]) -> list[str]:
 
 
 def _state(row: RunRow, width: int, glyphs: Glyphs) -> Row:
-    sign, word, role = states.phase_tag(row.phase, glyphs, row.critical, row.warning)
+    sign, word, role = states.phase_tag(states.phase_of(row), glyphs, row.critical, row.warning)
     whole = f"{sign} {word}"
     return [(whole if cells.width(whole) <= width else sign, role)]
 
@@ -300,7 +300,7 @@ def _weight(row: RunRow) -> float:
 
 
 COLUMNS = (
-    Column("state", ((0, 1), (7, 13)), 13, _state, lambda row: states.phase_word(row.phase)),
+    Column("state", ((0, 1), (7, 13)), 13, _state, lambda row: states.phase_word(states.phase_of(row))),
     Column("name", ((1, 12), (8, 24)), 48, _name, lambda row: row.name.lower()),
     Column("host", ((6, 8),), 16, _host, lambda row: row.host or None),
     Column("progress", ((11, 8),), 20, _bar, lambda row: row.progress.fraction, falls=True),
@@ -320,7 +320,7 @@ COLUMNS = (
 _GROW = ("name", "state", "ETA", "alerts", "step", "host", "progress", "trend")
 """Who gets the room that is left."""
 GROUPINGS: dict[str, Callable[[RunRow], str]] = {
-    "state": lambda row: states.phase_word(row.phase),
+    "state": lambda row: states.phase_word(states.phase_of(row)),
     "host": lambda row: row.host,
     "directory": lambda row: row.folder,
 }

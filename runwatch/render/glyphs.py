@@ -100,6 +100,7 @@ UNICODE = Glyphs(
     phases={
         "reading": "◌",
         "starting": "◌",
+        "no_steps": "◌",
         "warmup": "▷",
         "training": "▶",
         "evaluating": "◇",
@@ -153,6 +154,7 @@ ASCII = Glyphs(
     phases={
         "reading": ".",
         "starting": ".",
+        "no_steps": ".",
         "warmup": ">",
         "training": ">",
         "evaluating": "?",

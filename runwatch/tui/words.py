@@ -194,7 +194,7 @@ def _head(scene: Scene) -> Iterator[Sentence]:
         return
     silent = "whether it still runs: its log is silent, and no process of it was found"
     does = "what the run does, as its log and its processes show"
-    yield states.phase_word(run.phase), silent if run.phase == "unknown" else does
+    yield states.phase_word(states.phase_of(run)), silent if run.phase == "unknown" else does
     progress = scene.progress()
     if progress.step is not None:
         by = f"its setting {progress.total_source}" if progress.total_source else "it"

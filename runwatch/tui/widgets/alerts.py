@@ -158,7 +158,7 @@ class AlertList(Panel):
 
     def _looked_for(self, width: int, height: int) -> list[Row]:
         """Return what each rule finds, with its name where there is room for that, as far as they fit."""
-        rules = [*api(self.app).rules()]
+        rules = [*api(self.app).rules()] if self.is_attached else []
         if height < _FEW_RULES or not rules:
             return []
         names = max(len(name) for name, _ in rules) + 2 if width >= _FOR_RULES else 0

@@ -47,7 +47,9 @@ class RunTable(Panel):
         fit = [
             row
             for row in self.scene.runs
-            if self.scene.fits(actions.RUNS, row.name, row.host, states.phase_word(row.phase), row.worst)
+            if self.scene.fits(
+                actions.RUNS, row.name, row.host, states.phase_word(states.phase_of(row)), row.worst
+            )
         ]
         by = self.grouping if self.grouping in fleet.groupings(fit) else ""
         return fleet.groups(fleet.ordered(fit, self.order), by)

@@ -280,7 +280,7 @@ def run_line(row: RunRow, width: int, here: bool) -> Row:
     """Return one run in a narrow column: sign, name, percent."""
     done = "" if row.progress.fraction is None else numbers.percent(row.progress.fraction, 0)
     counts = states.counts(row.critical, row.warning, 8)
-    sign, _, role = states.phase_tag(row.phase, critical=row.critical, warning=row.warning)
+    sign, _, role = states.phase_tag(states.phase_of(row), critical=row.critical, warning=row.warning)
     right: Row = [(f" {done}", "value"), (" ", ""), *counts] if counts else [(f" {done}", "value")]
     room = width - cells.row_width(right) - 2
     return cells.spread(
