@@ -43,6 +43,7 @@ def take(scene: Scene, shots: Iterable[tuple[str, str]], out: Path, command: str
                 for size, view in shots:
                     terminal.resize(SIZES[size])
                     if scene.ours:
+                        terminal.wait_until_filled()
                         terminal.type(VIEWS[view])
                         terminal.wait(SHOWN[view])
                     terminal.settle(0.5, 3.0)
