@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
 from runwatch.core.snapshot import RunRow, RunView
-from runwatch.render import cells, fleet, plain, states
+from runwatch.render import cells, fleet, outcome, plain, states
 from runwatch.render.cells import Row
 from runwatch.render.fleet import Heading, Order, Place
 from runwatch.render.panel import Content
@@ -186,10 +187,15 @@ class RunDetail(Panel):
         if not firing:
             reason = cells.wrapped(run.reason, width, 4, glyphs.ellipsis)
             rows += [[(text, "warn")] for text in reason] or [[("no alerts", "dim")]]
-        known = [*card(run), *(Line(name, text, "") for name, text in self._origin(run) if text)]
-        rows += pairs(known, width, glyphs.ellipsis) if known else []
+        rows += pairs([*_known(run)], width, glyphs.ellipsis)
         return Content([(run.name, "title")], rows, [("enter opens", "dim")])
 
-    def _origin(self, run: RunView) -> list[tuple[str, str]]:
-        """Return what prints it and where it is."""
-        return [("format", run.format or ""), ("log", run.sources[0] if run.sources else "")]
+
+def _known(run: RunView) -> Iterator[Line]:
+    """Yield what a run reached, its results, what prints it and where it is."""
+    reached = outcome.facts(run)
+    yield from (Line(name, text) for name, text in reached)
+    said = {*dict(reached), "checkpoints"}  # the last good one is said
+    yield from (line for line in card(run) if line.label not in said)
+    places = {"format": run.format or "", "log": run.sources[0] if run.sources else ""}
+    yield from (Line(name, text, "") for name, text in places.items() if text)
