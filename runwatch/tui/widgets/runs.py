@@ -193,9 +193,9 @@ class RunDetail(Panel):
 
 def _known(run: RunView) -> Iterator[Line]:
     """Yield what a run reached, its results, what prints it and where it is."""
-    reached = outcome.facts(run)
-    yield from (Line(name, text) for name, text in reached)
-    said = {*dict(reached), "checkpoints"}  # the last good one is said
-    yield from (line for line in card(run) if line.label not in said)
+    lines = card(run)
+    said = {outcome.GO_BACK, *(line.label for line in lines)}
+    yield from (Line(name, text) for name, text in outcome.facts(run) if name not in said)
+    yield from lines
     places = {"format": run.format or "", "log": run.sources[0] if run.sources else ""}
     yield from (Line(name, text, "") for name, text in places.items() if text)
