@@ -96,8 +96,8 @@ class Overview(ChartScreen):
             wanted = [chosen, *(group for group in wanted if group != chosen)]
         main = wanted[: 1 if narrow else _MAIN]
         side = wide and self.query_one(Summary).worth()
-        summary = self.query_one(SummaryCard)
-        summary.said = frozenset(dict(outcome.facts(run)) if run and ending else ())
+        summary, stats = self.query_one(SummaryCard), self.query_one(Stats)
+        summary.said = stats.said = frozenset(dict(outcome.facts(run)) if run and ending else ())
         says = len(summary.lines) >= _TELLING and tall and not narrow and not side
         card_width = self._card_width() if says else 0
         fitting = min(_MINOR, (width - card_width) // _CHART)
@@ -137,7 +137,7 @@ class Overview(ChartScreen):
             self.query_one(f"#{name}").display = display
         self.query_one("#minor").styles.height = "2fr" if minor else _CARD
         summary.styles.width = card_width if minor else "1fr"
-        self.query_one(Stats).charted = main[0] if main else ()
+        stats.charted = main[0] if main else ()
         charted = {name for group in (*main, *minor) for name in group}
         self.query_one(Summary).charted = frozenset(charted | choose.named(charted))
         self._lower_height(tall)

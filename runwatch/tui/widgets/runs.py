@@ -187,15 +187,19 @@ class RunDetail(Panel):
         if not firing:
             reason = cells.wrapped(run.reason, width, 4, glyphs.ellipsis)
             rows += [[(text, "warn")] for text in reason] or [[("no alerts", "dim")]]
-        rows += pairs([*_known(run)], width, glyphs.ellipsis)
+        known = [*_known(run)]
+        room = width - 1 - max((cells.width(line.label) for line in known), default=0)
+        if run.sources:
+            known.append(Line("log", cells.shorten(run.sources[0], max(1, room), glyphs.ellipsis), ""))
+        rows += pairs(known, width, glyphs.ellipsis)
         return Content([(run.name, "title")], rows, [("enter opens", "dim")])
 
 
 def _known(run: RunView) -> Iterator[Line]:
-    """Yield what a run reached, its results, what prints it and where it is."""
+    """Yield what a run reached, its results, and what prints it."""
     lines = card(run)
     said = {outcome.GO_BACK, *(line.label for line in lines)}
     yield from (Line(name, text) for name, text in outcome.facts(run) if name not in said)
     yield from lines
-    places = {"format": run.format or "", "log": run.sources[0] if run.sources else ""}
-    yield from (Line(name, text, "") for name, text in places.items() if text)
+    if run.format:
+        yield Line("format", run.format, "")

@@ -30,6 +30,8 @@ class Stats(Rows):
         super().__init__(id=id, classes=classes)
         self.charted: tuple[str, ...] = ()
         """Metrics of the chart next to it."""
+        self.said: frozenset[str] = frozenset()
+        """Labels of what the card of the end says."""
 
     def _names(self) -> list[str]:
         names = choose.charted(self.scene.run)
@@ -49,7 +51,8 @@ class Stats(Rows):
         """Return a heading, a row per metric, spaced out when there is room, and lines of the summary."""
         scene, trend = self.scene, self._trend(width)
         names = self._names()
-        said = pairs(card(scene.run), width - 2, scene.glyphs.ellipsis)
+        lines = [line for line in card(scene.run) if line.label not in self.said]
+        said = pairs(lines, width - 2, scene.glyphs.ellipsis)
         rows: list[Row] = [[(f" {'metric':<{_NAME}} {'last':>{_VALUE}} trend", "dim")]] if names else []
         spaced = 2 * len(names) + 2 + len(said) <= height
         shown = names[: max(0, height - 1)]
