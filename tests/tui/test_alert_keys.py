@@ -226,3 +226,19 @@ async def test_a_silence_that_is_over_leaves_no_mark(open_app):
     make = lambda asked: msgspec.structs.replace(picture(asked, incidents=ALERTS), silenced=held)  # noqa: E731
     async with open_app((120, 40), make=make) as s:
         assert "silenced" not in s.drawn("#alerts")
+
+
+async def test_without_alerts_there_is_what_the_rules_look_for(open_app):
+    rules = [
+        ("nonfinite", "A loss is NaN or infinite."),
+        *((f"rule_{i}", f"Finding {i}.") for i in range(50)),
+    ]
+    async with open_app((120, 40), incidents=(), rules=lambda: rules) as s:
+        await s.press("5")
+        shown = s.drawn("#alert-list")
+        assert "nonfinite" in shown
+        assert "A loss is NaN or infinite." in shown
+        hidden = 51 - sum("Finding" in line or "A loss" in line for line in shown.splitlines())
+        assert f"and {hidden} more: runwatch rules" in shown
+        await s.push(incidents=ALERTS)
+        assert "nonfinite" not in s.drawn("#alert-list")
