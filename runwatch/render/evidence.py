@@ -169,8 +169,8 @@ def _is_said(row: IncidentRow, name: str, x: Value) -> bool:
 def inward(frames: str) -> str:
     """Return a traceback with the frame in which it failed first: it is cut off at its end."""
     starts = [found.start() for found in _BLOCK.finditer(frames)]
-    blocks = [frames[a:b].rstrip("\n") for a, b in pairwise([*starts, len(frames)])]
-    return "\n".join(reversed(blocks)) or frames
+    blocks = [frames[a:b].rstrip("\n") + "\n" for a, b in pairwise([*starts, len(frames)])]
+    return "".join(reversed(blocks)) or frames
 
 
 def innermost(frames: str) -> str:
