@@ -22,7 +22,7 @@ TOP = Path(__file__).parents[2]
 BUILD, DOCS = TOP / "build" / "pictures", TOP / "docs" / "pictures"
 FIRST = "120x40"
 """The size in which a run is watched until it has come to what is of interest."""
-WAITING = "waiting for its history|reading history"
+WAITING = "waiting for its (history|lines)|reading history"
 """What the screen says while something of it is still to come."""
 
 
@@ -45,7 +45,8 @@ def take(scene: Scene, shots: Iterable[tuple[str, str]], out: Path, command: str
                     if scene.ours:
                         terminal.type(VIEWS[view])
                         terminal.wait(SHOWN[view])
-                    terminal.settle(0.5, 3.0)
+                        terminal.wait_until_filled()
+                    terminal.settle(1.0, 6.0)
                     terminal.wait(WAITING, gone=True)
                     path = out / f"{scene.name}-{view}-{size}.png"
                     save(terminal.screen, path)

@@ -139,6 +139,13 @@ class Terminal:
                 what = "still there" if gone else "never came"
                 raise MissingError(f"{words!r} {what}; the screen:\n" + "\n".join(self.lines()))
 
+    def wait_until_filled(self, seconds: float = 60.0) -> None:
+        """Wait until the first row ends at the right edge and the last has keys: all has the new size."""
+        until = time.monotonic() + seconds
+        while len((lines := self.lines())[0]) < self.screen.columns or not lines[-1]:
+            if not self.read(0.2) and (self.ended or time.monotonic() > until):
+                raise MissingError("the screen never took its size:\n" + "\n".join(lines))
+
     def settle(self, quiet: float = 0.5, most: float = 6.0) -> None:
         """Wait until the program wrote nothing for `quiet` seconds, or for `most` in all."""
         until = time.monotonic() + most

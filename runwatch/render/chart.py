@@ -348,14 +348,18 @@ class _Picture:
                 for cell in range(window.cell(first), window.cell(last) + 1):
                     grounds[cell] = shade.role
         for table in tables:
+            before: int | None = None
             for x, low, high, _, bad in table:
-                if bad:
-                    self._bad.add(window.cell(x))
-                    grounds[window.cell(x)] = "shade-crit"
+                here = window.cell(x)
+                if bad:  # up to the one before that is, where there is nothing in between
+                    self._bad.add(here)
+                    for cell in range(here if before is None else before, here + 1):
+                        grounds[cell] = "shade-crit"
                 elif high is not None and high > scale.high:
-                    self._above.add(window.cell(x))
+                    self._above.add(here)
                 if low is not None and low < scale.low and not scale.log:
-                    self._below.add(window.cell(x))
+                    self._below.add(here)
+                before = here if bad else None
         self._grounds = {cell: ground for cell, ground in enumerate(grounds) if ground}
 
     def row(self, y: int) -> Row:

@@ -33,6 +33,8 @@ _FEW = 100
 _CHANGED = 0.01
 """Fraction by which the newest one's size must differ from the usual for that to be said."""
 _KINDS = {"eval_begin": "evaluation", "eval_end": "evaluated"}
+_FIXED, _TOOK = 45, 8
+"""Cells of the columns that are always there, and of the time it took."""
 LAST_GOOD = "last good"
 _SEVERE = frozenset({"traceback", "error", "oom", "nccl", "signal", "xid", "killed", "segfault", "crash"})
 
@@ -97,8 +99,9 @@ def _state(row: CheckpointRow, usual: int | None) -> str:
 
 def heading(rows: Sequence[CheckpointRow], width: int) -> Row:
     """Return the names of the columns of `table` for these rows."""
-    ranks = f"{'ranks':>{room}} " if (room := _ranks_room(rows)) else ""
-    took = f"{'took':>7} " if _are_timed(rows) else ""
+    ranks_room, timed = _optional(rows, width)
+    ranks = f"{'ranks':>{ranks_room}} " if ranks_room else ""
+    took = f"{'took':>7} " if timed else ""
     columns = f"{'':2}{'step':>10} {'state':<11}{'size':>9} {'written':>10} {took}{ranks} name"
     return cells.fit([(columns, "dim")], width)
 
@@ -119,6 +122,13 @@ def _ranks_room(rows: Sequence[CheckpointRow]) -> int:
     return max(5, widest) if widest else 0
 
 
+def _optional(rows: Sequence[CheckpointRow], width: int) -> tuple[int, bool]:
+    """Return the cells of the column of ranks, 0 for none, and whether there is one for the time it took."""
+    ranks_room, room = _ranks_room(rows), width - _FIXED
+    timed = _are_timed(rows) and room >= _TOOK
+    return ranks_room if room - _TOOK * timed > ranks_room else 0, timed
+
+
 def table(
     rows: Sequence[CheckpointRow],
     width: int,
@@ -131,7 +141,7 @@ def table(
     `usual` is the size of a checkpoint of the run, in bytes; `go_back` the last good one.
     """
     out: list[Row] = []
-    ranks_room, timed = _ranks_room(rows), _are_timed(rows)
+    ranks_room, timed = _optional(rows, width)
     for row in rows:
         role, marked = _role(row), row is go_back
         at = numbers.MISSING if row.at is None else numbers.step(row.at)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 from runwatch.core import metrics
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers, plain
 
 _FRAME = re.compile(r'File "([^"\n]{1,400})", line ([0-9]{1,9})(?:, in ([^\n]{1,200}))?')
+_BLOCK = re.compile(r'^ *File "', re.MULTILINE)
 _SAID = frozenset({"ending", "phase"})
 """What the title says."""
 
@@ -23,7 +25,7 @@ Write = Callable[[float], str]
 
 _LABELS = {
     "mfu": "MFU",
-    "frames": "traceback",
+    "frames": "traceback, innermost first",
     "signature": "recognized as",
     "failed_first": "first rank that failed",
     "beside": "also reported",
@@ -85,6 +87,8 @@ def value(row: IncidentRow, name: str, x: Value) -> str:
     if isinstance(x, (str, bool)):
         if name == "signature":
             return str(x).replace("_", " ")
+        if name == "frames":
+            return inward(str(x))
         return metrics.label(x) if name == "metric" and isinstance(x, str) else str(x)
     return _writer(row, name)(x)
 
@@ -160,6 +164,13 @@ def _is_said(row: IncidentRow, name: str, x: Value) -> bool:
         "failed_rank": x == row.rank,
     }
     return name in _SAID or said.get(name, False)
+
+
+def inward(frames: str) -> str:
+    """Return a traceback with the frame in which it failed first: it is cut off at its end."""
+    starts = [found.start() for found in _BLOCK.finditer(frames)]
+    blocks = [frames[a:b].rstrip("\n") + "\n" for a, b in pairwise([*starts, len(frames)])]
+    return "".join(reversed(blocks)) or frames
 
 
 def innermost(frames: str) -> str:

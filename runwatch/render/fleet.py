@@ -29,6 +29,8 @@ TREND = 32
 """Widest sparkline."""
 _LEAST_ALERT = 12
 """Cells in which an alert says something next to a note."""
+_LEAST_NAME = 4
+"""Cells in which the name of a column can be guessed."""
 _OLD = 60.0
 """Seconds after which the age of a run that has not ended is worth a look."""
 _UNITS = {TOKENS_PER_SEC: "tok/s", SAMPLES_PER_SEC: "smp/s"}
@@ -108,7 +110,8 @@ def heading(places: Sequence[Place], order: Order, glyphs: Glyphs = UNICODE) -> 
     for number, place in enumerate(places):
         column, here = place.column, place.column.name == order.column
         arrow = glyphs.marks["incident"] if column.falls != order.backwards else glyphs.above
-        text = f"{column.name[: place.width - 1]}{arrow}" if here else column.name[: place.width]
+        name = column.name if place.width >= _LEAST_NAME else ""  # of "state" nothing is left but a sign
+        text = f"{name[: place.width - 1]}{arrow}" if here else name[: place.width]
         gap = GAP if number < len(places) - 1 else 0
         text = cells.pad(text, place.width, glyphs.ellipsis, right=column.right)
         out.append((text + " " * gap, "title" if here else "dim"))
@@ -206,8 +209,9 @@ def groupings(rows: Sequence[RunRow]) -> list[str]:
 
 
 def _state(row: RunRow, width: int, glyphs: Glyphs) -> Row:
-    sign, word, role = states.phase_tag(row.phase, glyphs, row.critical, row.warning)
-    return [(sign if width < 3 else f"{sign} {word}", role)]
+    sign, word, role = states.phase_tag(states.phase_of(row), glyphs, row.critical, row.warning)
+    whole = f"{sign} {word}"
+    return [(whole if cells.width(whole) <= width else sign, role)]
 
 
 def _name(row: RunRow, width: int, glyphs: Glyphs) -> Row:
@@ -238,10 +242,8 @@ def _step(row: RunRow, width: int, glyphs: Glyphs) -> Row:
 def _eta(row: RunRow, width: int, glyphs: Glyphs) -> Row:
     if (left := _left(row)) is None:
         return []
-    text = plain.eta(row.progress, glyphs).removeprefix("ETA ")
-    for shorter in (text.partition(f" {glyphs.spread}")[0], numbers.brief(left)):
-        text = text if cells.width(text) <= width else shorter
-    return [(text, "")]
+    text = plain.eta(row.progress, glyphs).removeprefix("ETA ").partition(f" {glyphs.spread}")[0]
+    return [(text if cells.width(text) <= width else numbers.brief(left), "")]
 
 
 def _left(row: RunRow) -> float | None:
@@ -298,7 +300,7 @@ def _weight(row: RunRow) -> float:
 
 
 COLUMNS = (
-    Column("state", ((0, 1), (7, 13)), 13, _state, lambda row: states.phase_word(row.phase)),
+    Column("state", ((0, 1), (7, 13)), 13, _state, lambda row: states.phase_word(states.phase_of(row))),
     Column("name", ((1, 12), (8, 24)), 48, _name, lambda row: row.name.lower()),
     Column("host", ((6, 8),), 16, _host, lambda row: row.host or None),
     Column("progress", ((11, 8),), 20, _bar, lambda row: row.progress.fraction, falls=True),
@@ -318,7 +320,7 @@ COLUMNS = (
 _GROW = ("name", "state", "ETA", "alerts", "step", "host", "progress", "trend")
 """Who gets the room that is left."""
 GROUPINGS: dict[str, Callable[[RunRow], str]] = {
-    "state": lambda row: states.phase_word(row.phase),
+    "state": lambda row: states.phase_word(states.phase_of(row)),
     "host": lambda row: row.host,
     "directory": lambda row: row.folder,
 }

@@ -109,8 +109,14 @@ def shown(
             many[kind] = len(here)
             continue
         here.sort(key=lambda each: each[1].severity == "critical")
-        out += [Placed(cell, kind, _SEVERITIES.get(mark.severity, f"mark.{kind}")) for cell, mark in here]
+        out += [Placed(cell, kind, _role(mark)) for cell, mark in here]
     return out, many
+
+
+def _role(mark: Mark) -> str:
+    """Return the role of a mark: of an alert that is over, how severe it was is no news."""
+    own = f"mark.{mark.kind}"
+    return own if mark.kind == "resolved" else _SEVERITIES.get(mark.severity, own)
 
 
 def kinds(placed: Sequence[Placed], glyphs: Glyphs) -> tuple[tuple[str, str], ...]:

@@ -6,7 +6,8 @@ color alone, so each state has its own sign and its own word.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 
@@ -99,6 +100,7 @@ UNICODE = Glyphs(
     phases={
         "reading": "◌",
         "starting": "◌",
+        "no_steps": "◌",
         "warmup": "▷",
         "training": "▶",
         "evaluating": "◇",
@@ -152,6 +154,7 @@ ASCII = Glyphs(
     phases={
         "reading": ".",
         "starting": ".",
+        "no_steps": ".",
         "warmup": ">",
         "training": ">",
         "evaluating": "?",
@@ -170,9 +173,17 @@ ASCII = Glyphs(
 )
 
 
-def glyphs(ascii_only: bool, encoding: str | None = None) -> Glyphs:
+def glyphs(ascii_only: bool, encoding: str | None = None, environ: Mapping[str, str] = os.environ) -> Glyphs:
     """Return the set for a terminal: ASCII if asked, or where `encoding` has no code for the others."""
-    return ASCII if ascii_only or not _has_signs(encoding) else UNICODE
+    plain = ascii_only or (encoding is not None and _is_c(environ)) or not _has_signs(encoding)
+    return ASCII if plain else UNICODE
+
+
+def _is_c(environ: Mapping[str, str]) -> bool:
+    """Return whether the C locale was chosen: Python writes UTF-8 there, which the terminal may not show."""
+    asked = "PYTHONUTF8" in environ or "PYTHONIOENCODING" in environ
+    named = next((name for key in ("LC_ALL", "LC_CTYPE", "LANG") if (name := environ.get(key))), "")
+    return not asked and named in {"C", "POSIX"}
 
 
 def _has_signs(encoding: str | None) -> bool:

@@ -15,7 +15,7 @@ SILENT = 60.0
 """Seconds without a word after which a rank is worth naming."""
 ROLES = tuple(f"heat-{number}" for number in range(5))
 _SHARES = {
-    "step time": (0.08, 0.15, 0.4, 0.8),
+    "step time": (0.08, 0.15, 1.0, 2.0),  # a straggler is a warning
     "progress": (0.0, 0.05, 0.2, 0.5),
     "gpu": (0.1, 0.2, 0.4, 0.7),
 }

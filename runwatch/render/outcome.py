@@ -8,6 +8,7 @@ from runwatch.render import cells, evidence, incident, numbers, plain, states, s
 from runwatch.render.glyphs import UNICODE, Glyphs
 
 _WIDEST = 100
+GO_BACK = "last good checkpoint"
 
 
 def tag(run: RunView, glyphs: Glyphs = UNICODE) -> tuple[str, str, str]:
@@ -37,7 +38,7 @@ def facts(run: RunView) -> list[tuple[str, str]]:
     if (found := best(run)) is not None:
         out.append(found)
     if run.saving.last_good is not None:
-        out.append(("last good checkpoint", f"step {numbers.step(run.saving.last_good)}"))
+        out.append((GO_BACK, f"step {numbers.step(run.saving.last_good)}"))
     return out
 
 

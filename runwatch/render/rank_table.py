@@ -67,6 +67,7 @@ def table(
         out.append(line)
     room = min(_BAR, width - cells.row_width(out[0]) - 2)
     if room >= _BAR // 3 and any(column.head == "vs median" for column in columns):
+        out[0].append(("  slower", "dim"))
         for line, bar in zip(out[1:], _bars(rows, peers or rows, room, glyphs), strict=True):
             line.extend(bar)
     return [cells.fit(line, width, glyphs.ascii) for line in out]

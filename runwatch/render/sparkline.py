@@ -37,7 +37,7 @@ def sparkline(values: Sequence[float | None], cells: int, glyphs: Glyphs = UNICO
     else:
         shown = list(values)
     extent = high / 2 - low / 2  # halves, because the whole may overflow
-    levels = glyphs.levels
+    levels = glyphs.levels if glyphs.ascii else glyphs.levels[:-1]  # a full block would touch the row above
     out = []
     for x in shown:
         if x is None:

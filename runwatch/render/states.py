@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from runwatch.core.ending import ENDED
-from runwatch.core.snapshot import IncidentRow, RunView
+from runwatch.core.snapshot import IncidentRow, RunRow, RunView
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 
+_NO_STEPS = "no_steps"
+"""What is shown of a log that is no training run, or of none that began: it has been silent for so long."""
+_BEGINS = 60.0
+"""Seconds of silence after which a log without a step is not starting."""
 _PHASES: dict[str, tuple[str, str]] = {
     "reading": ("READING", "dim"),
     "starting": ("STARTING", "busy"),
+    _NO_STEPS: ("NO STEPS", "dim"),
     "warmup": ("WARMUP", "busy"),
     "training": ("RUNNING", "good"),
     "evaluating": ("EVALUATING", "busy"),
@@ -47,6 +52,12 @@ _STATE_ORDER = {"firing": 0, "acknowledged": 1, "resolved": 2, "pending": 4}
 _INFORMS = 3
 _SEVERITY = {"warn": 1, "crit": 2}
 """How severe a role is."""
+
+
+def phase_of(run: RunRow | RunView) -> str:
+    """Return the phase to show of a run."""
+    silent = run.phase == "starting" and (run.age or 0.0) >= _BEGINS
+    return _NO_STEPS if silent and (run.progress.step, run.progress.epoch) == (None, None) else run.phase
 
 
 def phase_word(phase: str) -> str:

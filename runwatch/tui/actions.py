@@ -43,8 +43,6 @@ _NAMED = {
     "comma": ",",
     "pageup": "PgUp",
     "pagedown": "PgDn",
-    "shift+left": "S-left",
-    "shift+right": "S-right",
 }
 
 

@@ -7,9 +7,13 @@ engine's first picture, or for a moment at most.
 
 from __future__ import annotations
 
+from codecs import IncrementalDecoder, getincrementaldecoder
+from collections.abc import Callable
+from functools import partial
 from typing import Any, TextIO, cast
 
 from textual.app import App
+from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 
 from runwatch.tui.api import api
@@ -17,6 +21,11 @@ from runwatch.tui.leaving import HUNG_UP, Outlet
 
 HOLD = 1.0
 """Seconds after which the screen comes up in any case, and says that it waits."""
+
+
+def _lenient(encoding: str) -> Callable[[], IncrementalDecoder]:
+    """Return what makes decoders of keys: a pasted binary file is no reason to end."""
+    return partial(getincrementaldecoder(encoding), errors="replace")
 
 
 class HeldDriver(LinuxDriver):
@@ -54,7 +63,8 @@ class HeldDriver(LinuxDriver):
             super()._sigcont_application()
 
     def run_input_thread(self) -> None:
-        """Read the keys until the screen ends."""
+        """Read the keys until the screen ends; bytes that are no text are keys without a meaning."""
+        cast(Any, linux_driver).getincrementaldecoder = _lenient
         try:
             super().run_input_thread()
         except OSError:  # a terminal that cannot be read

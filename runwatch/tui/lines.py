@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from runwatch.render.cells import Row
 from runwatch.tui.search import Search
 
 _CRITICAL = re.compile(
@@ -12,7 +13,7 @@ _CRITICAL = re.compile(
     r"|\w+Error\b|\bOOM\b|NCCL.*(?:timeout|abort)|CUDA error",
     re.IGNORECASE,
 )
-_WARNING = re.compile(r"\bwarn(?:ing)?\b|\bnan\b|\binf\b|\bretry(?:ing)?\b", re.IGNORECASE)
+_WARNING = re.compile(r"\bwarn(?:ing)?\b|(?<![\w/.])(?:nan|inf)(?![\w/.])|\bretry(?:ing)?\b", re.IGNORECASE)
 _STEP = re.compile(
     r"\b(?:global[_ ]?step|steps?|iter(?:ation)?s?|it|batch|update)\b"
     r"[\"']?[\s:=#\[|]{0,4}(\d{1,12}(?:,\d{3})*)",
@@ -30,6 +31,18 @@ def role_of(text: str) -> str:
     if _CRITICAL.search(text):
         return "crit"
     return "warn" if _WARNING.search(text) else ""
+
+
+def painted(text: str) -> Row:
+    """Return a log line with its roles: an error is red as a whole, of other lines what warns is marked."""
+    if _CRITICAL.search(text[:_LONG]):
+        return [(text, "crit")]
+    out: Row = []
+    last = 0
+    for found in _WARNING.finditer(text[:_LONG]):
+        out += [(text[last : found.start()], ""), (found[0], "warn")]
+        last = found.end()
+    return [*out, (text[last:], "")]
 
 
 def step_of(text: str) -> int | None:

@@ -149,6 +149,10 @@ _AREAS: dict[str, tuple[Sentence, ...]] = {
     actions.CHECKPOINTS: (
         ("#stage-table", "The stages of a pipeline, and what was evaluated behind each."),
         ("#checkpoint-table", "Every checkpoint: whether it is complete, its size and how long it took."),
+        (
+            "#checkpoint-chart",
+            "The curve that a checkpoint is chosen by, with the steps at which one was saved.",
+        ),
         ("#event-table", "What happened: restarts, errors, evaluations, saving."),
     ),
     actions.CONFIGURATION: (
@@ -190,7 +194,7 @@ def _head(scene: Scene) -> Iterator[Sentence]:
         return
     silent = "whether it still runs: its log is silent, and no process of it was found"
     does = "what the run does, as its log and its processes show"
-    yield states.phase_word(run.phase), silent if run.phase == "unknown" else does
+    yield states.phase_word(states.phase_of(run)), silent if run.phase == "unknown" else does
     progress = scene.progress()
     if progress.step is not None:
         by = f"its setting {progress.total_source}" if progress.total_source else "it"

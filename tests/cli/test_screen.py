@@ -184,6 +184,17 @@ def test_a_log_comes_through_a_pipe_while_keys_come_from_the_terminal(log):
         assert terminal.end() == 0
 
 
+@pytest.mark.deep
+def test_a_pasted_binary_file_is_no_end(log):
+    with Terminal("tail", str(log.path)) as terminal:
+        terminal.until(lambda p: "RUNNING" in p and "q Quit" in p)
+        os.write(terminal._master, bytes(range(128, 256)) * 4)
+        terminal.keys("5")
+        terminal.until(lambda p: "[5]Alerts" in p)
+        terminal.keys("q")
+        assert terminal.end() == 0
+
+
 def test_without_a_pipe_standard_input_is_the_keyboard():
     with Terminal("tail", "-") as terminal:
         terminal.until(lambda p: "pipe a log to it" in p)

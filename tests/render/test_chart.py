@@ -118,6 +118,17 @@ def test_an_extreme_outlier_is_marked_and_does_not_flatten_the_rest():
     assert sum(any(0x2800 < ord(c) < 0x2900 for c in row) for row in rows) >= 5
 
 
+def test_between_two_evaluations_that_are_not_finite_all_is_shaded():
+    loss = Columns("val/loss", (0, 50, 60, 80, 100), *[(3.0, 2.0, None, None, 2.0)] * 4, (0, 0, 1, 1, 0))
+    row = chart([loss], 60, 6)[2]
+    grounds = "".join(
+        "x" * len(sign) if role.endswith("on shade-crit") else "." * len(sign) for sign, role in row
+    )
+    assert len(grounds.strip(".")) > 8, "nothing finite is between them"
+    assert "." not in grounds.strip(".")
+    assert grounds.endswith("...."), "what comes after is finite"
+
+
 def test_non_finite_samples_are_marked_on_the_top_row_and_shaded():
     rows = chart([columns([1.0, 2.0, math.nan, 2.0, math.inf, 1.0])], 30, 6)
     assert [sign for sign, role in rows[0] if role == "bad on shade-crit"] == ["!", "!"]

@@ -76,7 +76,16 @@ FRAMES = """Traceback (most recent call last):
 
 def test_of_a_traceback_the_innermost_frame_comes_first():
     crash = row("crash", frames=FRAMES, kind="traceback", signature="exception", reported_by="log", events=1)
-    assert evidence.words(crash) == [("failed in", "/home/me/train.py:88, in step"), ("traceback", FRAMES)]
+    (failed, (name, shown)) = evidence.words(crash)
+    assert failed == ("failed in", "/home/me/train.py:88, in step")
+    assert name == "traceback, innermost first"
+    assert shown.splitlines() == [
+        '  File "/home/me/train.py", line 88, in step',
+        "    loss = model(batch)",
+        '  File "/opt/lib/futures.py", line 449, in result',
+        "    return self.get()",
+    ]
+    assert evidence.inward("no frame at all") == "no frame at all"
     assert evidence.first(row("crash", frames="no frame at all")) == []
 
 

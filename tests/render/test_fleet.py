@@ -1,5 +1,6 @@
 """The table of runs: what is shown at which width, in which order, in which groups."""
 
+import msgspec
 import pytest
 
 from runwatch.core.snapshot import Progress, RunRow
@@ -56,6 +57,13 @@ def test_the_worst_alert_is_said_in_words():
 
 def test_what_is_not_known_is_a_dash():
     assert drawn(198)[3].split()[:5] == ["◌", "STARTING", "new", "node01", "-"]
+
+
+def test_a_log_that_was_silent_long_before_its_first_step_is_not_starting():
+    old = msgspec.structs.replace(NEW, age=90.0)
+    assert "NO STEPS" in drawn(198, [old])[1]
+    assert "STARTING" in drawn(198, [msgspec.structs.replace(old, age=5.0)])[1]
+    assert "STARTING" in drawn(198, [msgspec.structs.replace(old, progress=Progress(step=0))])[1]
 
 
 def test_a_sparkline_shows_what_is_not_finite():

@@ -2,13 +2,14 @@
 
 import math
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
 from runwatch.core.snapshot import Columns, RankRow
 from runwatch.render import cells, rank_grid, ranks
-from runwatch.render.glyphs import ASCII, UNICODE
+from runwatch.render.glyphs import ASCII, UNICODE, glyphs
 from runwatch.render.progress import bar
 from runwatch.render.sparkline import of_columns, sparkline
 
@@ -23,20 +24,20 @@ def test_sparkline_is_exact(values, width, signs):
 
 
 def test_sparkline_golden():
-    assert sparkline([0, 1, 2, 3, None, math.nan, 7], 8) == " ▁▂▃▄ !█"
+    assert sparkline([0, 1, 2, 3, None, math.nan, 7], 8) == " ▁▂▃▄ !▇"
     assert sparkline([0, 1, 2, 3, None, math.inf, 7], 8, ASCII) == " _.-~ !#"
-    assert sparkline([5, 5], 3) == " ▄▄"
+    assert sparkline([5, 5], 3) == " ▃▃"
 
 
 def test_sparkline_keeps_a_spike():
     values = [1.0] * 100
     values[37] = 9.0
-    assert "█" in sparkline(values, 10)
+    assert "▇" in sparkline(values, 10), "a full block would touch the row above"
 
 
 def test_sparkline_of_columns_shows_what_was_not_finite():
     c = Columns("m", (0.0, 1.0), (1.0, None), (1.0, None), (1.0, None), (1.0, None), (0, 2))
-    assert sparkline(of_columns(c), 2) == "▄!"
+    assert sparkline(of_columns(c), 2) == "▃!"
 
 
 @given(st.one_of(st.none(), st.floats()), st.integers(-1, 50), SETS)
@@ -92,3 +93,19 @@ def test_notable_ranks_are_behind_or_silent():
 def test_the_silent_rank_is_worst_by_age():
     rows = [RankRow(0, 5, 5, 1.0), RankRow(1, 5, 5, 240.0), RankRow(2, 5, 5, None)]
     assert ranks.describe(ranks.worst(rows, "age")[0], "age") == "r1 silent 4m"
+
+
+@pytest.mark.parametrize(
+    ("environ", "chosen"),
+    [
+        ({"LC_ALL": "C", "LANG": "en_US.UTF-8"}, ASCII),
+        ({"LANG": "POSIX"}, ASCII),
+        ({"LC_ALL": "", "LC_CTYPE": "C.UTF-8", "LANG": "C"}, UNICODE),
+        ({"LC_ALL": "C", "PYTHONUTF8": "1"}, UNICODE),
+        ({}, UNICODE),
+    ],
+)
+def test_the_c_locale_gets_ascii(environ, chosen):
+    assert glyphs(False, "utf-8", environ) is chosen
+    assert glyphs(True, "utf-8", environ) is ASCII
+    assert glyphs(False, "latin-1", {}) is ASCII

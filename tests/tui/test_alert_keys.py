@@ -121,9 +121,8 @@ async def test_a_run_that_finished_is_no_alert(open_app):
     done = IncidentRow("i9", "r1", "finished", "info", "firing", "finished at step 10 of 10", since=999_000.0)
     async with open_app((120, 40), incidents=(done,), phase="finished") as s:
         assert "! Alert" not in s.drawn("#keys")
-        assert "✓ no alerts" in s.drawn("#alerts")
-        assert "INFO finished" in s.drawn("#alerts")
-        assert "none open" in s.drawn("#alerts")
+        assert "alerts: none" in s.drawn("#end")
+        assert not s.view.query_one("#alerts").display, "it would say nothing"
         await s.press("exclamation_mark")
         assert s.view.view == actions.OVERVIEW
 
@@ -157,9 +156,9 @@ async def test_a_traceback_keeps_its_indentation_and_its_last_frame(open_app):
     async with open_app((80, 50), incidents=(crash,)) as s:
         await s.press("5", "v")
         shown = [line.strip("│").rstrip() for line in s.drawn("#alert-detail").splitlines()]
-        at = shown.index("traceback")
-        assert shown[at + 1 : at + 3] == ['    File "/opt/lib/part_0.py", line 0, in run', "      part_0(x)"]
-        assert "      part_9(x)" in shown
+        at = shown.index("traceback, innermost first")
+        assert shown[at + 1 : at + 3] == ['    File "/opt/lib/part_9.py", line 9, in run', "      part_9(x)"]
+        assert "      part_0(x)" in shown
 
 
 async def test_alerts_of_other_runs_are_a_row_that_leads_to_the_runs(open_app):
@@ -227,3 +226,19 @@ async def test_a_silence_that_is_over_leaves_no_mark(open_app):
     make = lambda asked: msgspec.structs.replace(picture(asked, incidents=ALERTS), silenced=held)  # noqa: E731
     async with open_app((120, 40), make=make) as s:
         assert "silenced" not in s.drawn("#alerts")
+
+
+async def test_without_alerts_there_is_what_the_rules_look_for(open_app):
+    rules = [
+        ("nonfinite", "A loss is NaN or infinite."),
+        *((f"rule_{i}", f"Finding {i}.") for i in range(50)),
+    ]
+    async with open_app((120, 40), incidents=(), rules=lambda: rules) as s:
+        await s.press("5")
+        shown = s.drawn("#alert-list")
+        assert "nonfinite" in shown
+        assert "A loss is NaN or infinite." in shown
+        hidden = 51 - sum("Finding" in line or "A loss" in line for line in shown.splitlines())
+        assert f"and {hidden} more: runwatch rules" in shown
+        await s.push(incidents=ALERTS)
+        assert "nonfinite" not in s.drawn("#alert-list")

@@ -275,6 +275,9 @@ async def test_the_sidebar_has_the_run_of_the_screen(open_app):
             await s.press("[")
         assert s.scene.run.id == "run19.log"
         assert "exp-19" in s.drawn("#summary")
+        assert "exp-00" in s.drawn("#summary"), "all of them, as there is room"
+        await s.resize(200, 30)
+        assert "exp-19" in s.drawn("#summary")
         assert "and " in s.drawn("#summary")
 
 
@@ -295,6 +298,12 @@ async def test_on_a_phone_the_alerts_of_a_run_are_below_its_chart(open_app):
         assert chart.display != detail.display, "both have no room"
         await s.resize(120, 40)
         assert chart.region.y == detail.region.y, "side by side"
+
+
+async def test_on_a_narrow_screen_what_acts_on_the_marked_runs_stays_in_the_footer(open_app):
+    async with open_app((80, 24), make=fleet(6)) as s:
+        await s.press("0", "m", "m")
+        assert "s Silence 2  c Compare 2" in s.drawn("#keys"), "a mouse has nothing else"
 
 
 async def test_actions_are_on_the_marked_runs_and_say_so(open_app):

@@ -1,6 +1,6 @@
 """What is drawn before there is something to show."""
 
-from runwatch.tui.deferred import HeldDriver
+from runwatch.tui.deferred import HeldDriver, _lenient
 
 
 class Writer:
@@ -36,6 +36,12 @@ async def test_the_first_picture_brings_the_screen_up(open_app, monkeypatch):
         await s.settle()
         assert up
         assert up[0] is not None
+
+
+def test_bytes_that_are_no_text_are_no_reason_to_end():
+    decoder = _lenient("utf-8")()
+    assert decoder.decode(b"a\x98\xc3") == "a\ufffd"
+    assert decoder.decode(b"\xa9") == "\xe9"
 
 
 def test_a_sigcont_that_follows_no_stop_begins_no_second_reader_of_the_keys(monkeypatch):

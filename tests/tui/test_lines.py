@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runwatch.core.snapshot import Snapshot
 from runwatch.core.text import plain
-from runwatch.tui.lines import Lines, rank_of, role_of, step_of
+from runwatch.tui.lines import Lines, painted, rank_of, role_of, step_of
 from runwatch.tui.search import Search
 
 from .fake_engine import picture
@@ -44,6 +44,21 @@ def test_the_step_of_a_line(text, step):
 )
 def test_the_rank_of_a_line(text, rank):
     assert rank_of(text) == rank
+
+
+@pytest.mark.parametrize(
+    ("line", "marked"),
+    [
+        ("step 7 | loss: nan | lr: 1e-3", [("nan", "warn")]),
+        ("WARNING: retrying", [("WARNING", "warn"), ("retrying", "warn")]),
+        ("loss=-inf", [("inf", "warn")]),
+        ("saved /runs/nan/model.pt", []),
+        ("IndexError: index 7", [("IndexError: index 7", "crit")]),
+    ],
+)
+def test_of_a_line_only_what_warns_has_a_color(line, marked):
+    assert [(text, role) for text, role in painted(line) if role] == marked
+    assert "".join(text for text, _ in painted(line)) == line
 
 
 @given(st.text(max_size=60))

@@ -116,6 +116,21 @@ async def test_the_wheel_scrolls_the_list_beneath_it(open_app):
         assert s.view.log_view.bottom == before - 3
 
 
+async def test_below_the_checkpoints_is_the_curve_that_they_are_chosen_by(open_app):
+    async with open_app((120, 40), checkpoints=CHECKPOINTS) as s:
+        await s.press("6")
+        chart = s.view.query_one("#checkpoint-chart")
+        assert chart.display
+        assert chart.metrics == ("val/loss",)
+        assert "checkpoint" in s.drawn("#checkpoint-chart")
+        await s.pilot.click("#checkpoint-chart", offset=(30, 5), times=2)
+        await s.settle()
+        assert s.view.view == actions.OVERVIEW
+        await s.resize(80, 24)
+        await s.press("6")
+        assert not chart.display, "tables first"
+
+
 async def test_the_scrollbar_of_a_long_list(open_app):
     def many(view):
         rows = tuple(RunRow(f"r{n}", f"exp_{n}", "training", Progress()) for n in range(200))

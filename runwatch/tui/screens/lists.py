@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from runwatch.tui import actions
+from runwatch.core import metrics
+from runwatch.tui import actions, choose
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.filtering import FilterScreen
 from runwatch.tui.screens.moves import MOVES, Moves
+from runwatch.tui.screens.pointed import PointedScreen
+from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.paged import PagePanel
 from runwatch.tui.widgets.pages import CheckpointTable, EventTable, FactTable, StageTable
 from runwatch.tui.widgets.rows import Panel
 
 _LEAST = 4
 """Rows of a table, with its frame and heading, that show something."""
+_CHART = 9
+"""Rows from which a chart is worth its place."""
 
 
 class ListScreen(Moves, RunScreen):
@@ -79,8 +84,8 @@ class PageScreen(ListScreen):
         return True
 
 
-class Checkpoints(PageScreen):
-    """The stages of a pipeline, checkpoints, and what happened."""
+class Checkpoints(PointedScreen, PageScreen):
+    """The stages of a pipeline, checkpoints with the curve that they are chosen by, and what happened."""
 
     view = actions.CHECKPOINTS
 
@@ -88,10 +93,14 @@ class Checkpoints(PageScreen):
         """Lay out the tables; that of stages takes no room where there are none."""
         yield StageTable()
         yield CheckpointTable()
+        yield ChartPanel(id="checkpoint-chart")
         yield EventTable()
 
     def place(self) -> None:
-        """Give the checkpoints the rows they need first, then the stages; a third is left to the events."""
+        """Give the checkpoints the rows they need first, then the stages; a third is left to the events.
+
+        What none of them needs goes to the chart.
+        """
         upper, lower = self.query_one(CheckpointTable), self.query_one(EventTable)
         width, height = self.size.width - 2, self.free - 4
         stages = self.query_one(StageTable)
@@ -100,7 +109,13 @@ class Checkpoints(PageScreen):
         rows = min(upper.needed(width), max(_LEAST, height - least - behind))
         upper.styles.height = rows
         stages.display = behind > 0
-        stages.styles.height = min(stages.needed(width), max(behind, height - least - rows))
+        behind = min(stages.needed(width), max(behind, height - least - rows))
+        stages.styles.height = behind
+        run, chart = self.scene.run, self.query_one(ChartPanel)
+        validated = [name for name in choose.of_run(run) if name in (metrics.VAL_LOSS, metrics.VAL_BPB)]
+        chart.metrics = tuple((validated or choose.of_run(run))[:1]) if run and run.checkpoints else ()
+        chart.display = bool(chart.metrics) and height - rows - behind - lower.needed(width) >= _CHART
+        lower.styles.height = lower.needed(width) if chart.display else "1fr"
 
     def table(self) -> PagePanel:
         """Return the table with the focus; the other one where all of that is shown."""
@@ -118,6 +133,10 @@ class Checkpoints(PageScreen):
                 self.runwatch.show_line(event.line)
             elif event.step is not None:
                 self.runwatch.go_to_step(event.step)
+
+    def on_chart_panel_opened(self, event: ChartPanel.Opened) -> None:
+        """Show the chart large."""
+        self.runwatch.show_metric(event.panel.metrics[0])
 
     def can(self, action: str) -> bool:
         """Return whether an action would do something now."""

@@ -89,7 +89,7 @@ class Metrics(FilterScreen, ChartScreen):
         grid.display = bool(here)
         table = self.query_one("#values", Values)
         table.metrics, table.display = values, bool(values)
-        table.styles.height = len(values) + _TABLE if here else "1fr"
+        table.styles.height = table.needed(self.size.width) if here and values else "1fr"
         self.query_one("#note").display = not pages
         for i in range(_MOST):
             panel = self.query_one(f"#chart-{i}", ChartPanel)

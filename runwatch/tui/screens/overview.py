@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from runwatch.render import chart
+from runwatch.render import chart, outcome
 from runwatch.tui import actions, choose
 from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.widgets.alerts import AlertsPanel
@@ -16,7 +16,7 @@ from runwatch.tui.widgets.end_card import EndCard
 from runwatch.tui.widgets.logs import LogPanel
 from runwatch.tui.widgets.note import Note
 from runwatch.tui.widgets.ranks import RankGrid
-from runwatch.tui.widgets.tables import Checkpoints, Stats, Summary, SummaryCard, card
+from runwatch.tui.widgets.tables import Checkpoints, Stats, Summary, SummaryCard
 from runwatch.watcher import protocol
 
 _MAIN, _MINOR = 2, 3
@@ -26,10 +26,8 @@ _CARD = 6
 """Rows of the summary where no chart is next to it."""
 _CHART = 33
 """Least width of a small chart next to the summary."""
-_AROUND = 10
-"""Rows of header, log and footer."""
-_LOWER = 6
-"""Rows of the ranks."""
+_FOR_LOG = 22
+"""Rows from which there is a log below the ranks: curves say more."""
 _SAVES = 3
 """Checkpoints that have rows of their own."""
 _TELLING = 3
@@ -98,7 +96,9 @@ class Overview(ChartScreen):
             wanted = [chosen, *(group for group in wanted if group != chosen)]
         main = wanted[: 1 if narrow else _MAIN]
         side = wide and self.query_one(Summary).worth()
-        says = len(card(run)) >= _TELLING and tall and not narrow and not side
+        summary, stats = self.query_one(SummaryCard), self.query_one(Stats)
+        summary.said = stats.said = frozenset(dict(outcome.facts(run)) if run and ending else ())
+        says = len(summary.lines) >= _TELLING and tall and not narrow and not side
         card_width = self._card_width() if says else 0
         fitting = min(_MINOR, (width - card_width) // _CHART)
         minor = wanted[_MAIN:][:fitting] if tall and not narrow else []
@@ -108,11 +108,13 @@ class Overview(ChartScreen):
                 panel.metrics = groups[i] if i < len(groups) else ()
                 panel.display = bool(panel.metrics)
         ranks = bool(run and run.ranks)
-        alerts = bool(run and (run.incidents or (scene.snapshot and scene.snapshot.notices)))
-        checkpoints = bool(run and run.checkpoints) and wide
-        alone = not (ranks or checkpoints) or narrow
-        said = len(scene.incidents()) == len(scene.firing()) == 1  # by the bar above
-        said = said and alone and not (scene.snapshot and scene.snapshot.notices)
+        notices = scene.snapshot.notices if scene.snapshot else ()
+        judged = [row for row in scene.incidents() if row.severity != "info"]  # the card has how it ended
+        said = not notices and len(judged) == len(scene.firing()) <= 1  # by the bar above
+        alerts = run is not None and not said and (not narrow or tall)
+        checkpoints = bool(run and run.checkpoints) and wide and (ranks or alerts)
+        stacked = width < 60 and tall  # a phone that is held upright
+        self.query_one("#main").set_class(stacked, "-stacked")
         shown = {
             "end": bool(ending),
             "comparison": bool(comparing),
@@ -121,25 +123,26 @@ class Overview(ChartScreen):
             "summary": side,
             "plots": True,
             "main": True,
-            "stats": 60 <= width < 100 and len(choose.of_run(run)) > 1,
+            "stats": (stacked or 60 <= width < 100) and len(choose.of_run(run)) > 1,
             "minor": bool(minor) or says,
             "card": says,
             "ranks": ranks,
-            "alerts": (alerts and (not narrow or tall) and not said) or not alone,
+            "alerts": alerts,
             "checkpoints": checkpoints,
             "log": height >= 18,
         }
-        shown["lower"] = (shown["ranks"] or shown["alerts"] or checkpoints) and height >= 20
+        shown["lower"] = (ranks or alerts) and height >= 20
+        shown["log"] &= not shown["lower"] or height >= _FOR_LOG
         for name, display in shown.items():
             self.query_one(f"#{name}").display = display
         self.query_one("#minor").styles.height = "2fr" if minor else _CARD
-        self.query_one(SummaryCard).styles.width = card_width if minor else "1fr"
-        self.query_one(Stats).charted = main[0] if main else ()
+        summary.styles.width = card_width if minor else "1fr"
+        stats.charted = main[0] if main else ()
         charted = {name for group in (*main, *minor) for name in group}
         self.query_one(Summary).charted = frozenset(charted | choose.named(charted))
         self._lower_height(tall)
         short = shown["lower"] and height < 24  # charts get what the log can do without
-        traced = tall and bool(ending) and said  # a traceback gets the room of the alerts
+        traced = tall and bool(ending) and said and not ranks  # a traceback gets the room of the lower panels
         self.query_one("#log").styles.height = 4 if short else 10 if traced else 8 if wide else 6
         self.hide_others()
 
@@ -158,8 +161,7 @@ class Overview(ChartScreen):
 
     def _card_width(self) -> int:
         """Return how wide the summary next to the small charts is: no wider than its lines need."""
-        body = self.free - _AROUND - (_LOWER if self.scene.run and self.scene.run.ranks else 0)
-        return min(self.query_one(SummaryCard).needed(body * 2 // 5 - 2), self.size.width // 3)
+        return min(self.query_one(SummaryCard).needed, self.size.width // 3)
 
     def _lower_height(self, tall: bool) -> None:
         """Make the lower panels as high as the longest of them needs, within reason."""
@@ -168,8 +170,8 @@ class Overview(ChartScreen):
             return
         width = self.size.width
         a_line = 32 if 100 <= width < 120 else 64  # cells of ranks next to the alerts
-        needed = 2 if run.ranks else 1
-        needed = max(needed, 3) if len(run.ranks) > a_line else needed
+        few = 4 * len(run.ranks) <= width  # each has a bar with its name below
+        needed = 3 if run.ranks and (few or len(run.ranks) > a_line) else 2 if run.ranks else 1
         alerts = self.query_one(AlertsPanel)
         if run.checkpoints and self.query_one("#checkpoints").display:
             needed = max(needed, min(len(run.checkpoints), _SAVES))

@@ -14,6 +14,8 @@ from runwatch.tui.widgets.rows import Panel
 
 MACHINE_FROM = 36
 """Rows of a screen from which the machine is shown beneath the ranks."""
+_WHOLE_LINE = 72
+"""Columns in which 64 ranks and the number of the first are a line of cells."""
 _LOOKED_AT = 400
 """Newest lines of the log in which one of the selected rank is looked for."""
 
@@ -54,7 +56,8 @@ class Ranks(ListScreen):
         cells, lines = self.shown != 1 and not detail.display, self.shown != 2 or detail.display
         grid.display, table.display = cells and not alone, lines and not alone
         half = max(4, (self.free - 4) // 2)
-        needed = 6 if count <= 32 else 4 + count // (8 if self.scene.grouping else 32)
+        a_line = 8 if self.scene.grouping else 64 if self.size.width >= _WHOLE_LINE else 32
+        needed = 6 if count <= 32 else 3 + -(-count // a_line) + bool(self.scene.grouping)
         grid.styles.height = "1fr" if not table.display else min(half, needed)
 
     def log_wanted(self) -> tuple[int, int | None]:

@@ -27,6 +27,8 @@ _BELOW = 24
 
 _ON_MARKED = frozenset({"silence", "compare"})
 """Actions on the marked runs; on the selected one where none is marked."""
+_FOR_WORDS = 100
+"""Columns from which the footer has room for all words."""
 _TRENDS = 100
 """Columns from which the table has room for sparklines."""
 
@@ -63,7 +65,7 @@ class Runs(FilterScreen, ListScreen):
         lower.display = left >= _LEAST and self.scene.run is not None
         wide, high = self.size.width >= _BESIDE, left >= _BELOW
         lower.set_class(high and not wide, "-stacked")
-        detail.display = wide or high or not chart.metrics or bool(self.scene.firing())
+        detail.display = wide or high or not chart.metrics
         chart.display = bool(chart.metrics) and (wide or high or not detail.display)
         self.table.styles.height = needed if lower.display else "1fr"
 
@@ -104,8 +106,10 @@ class Runs(FilterScreen, ListScreen):
         word = super().label(action, usual)
         if action == "silence" and self._held():
             word = silencing.AGAIN
-        count = len(self.table.marked)
-        return f"{word} {count} marked" if count and action in _ON_MARKED else word
+        count, narrow = len(self.table.marked), self.size.width < _FOR_WORDS
+        if count and action in _ON_MARKED:
+            return f"{word} {count}" if narrow else f"{word} {count} marked"
+        return "" if count and narrow and action == "open" else word  # what acts on the marked needs the room
 
     def inside(self) -> bool:
         """Return whether there is something in this view to go back from."""

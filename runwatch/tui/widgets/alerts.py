@@ -19,6 +19,10 @@ from runwatch.tui.widgets.rows import Listed, Panel, Target
 
 _TAG, _WHEN = 7, 8
 """Cells for sign and word, and for how long."""
+_END = "finished"
+"""The rule that says how a run ended."""
+_FEW_RULES = 6
+"""Rows in which it is worth listing rules."""
 _FOR_RULES = 90
 """Cells of a list that has room for the names of rules; the evidence names them too."""
 
@@ -71,11 +75,15 @@ class AlertsPanel(Panel):
 
     def _places(self, width: int, height: int, y: int) -> Iterator[Target]:
         """Yield which rows show which alert: a click opens it."""
-        for row in self.scene.incidents():
+        for row in self._shown():
             for _ in lines(self.scene, row, width):
                 if y <= height:
                     yield y, 1, width + 1, partial(self._open, row.id)
                 y += 1
+
+    def _shown(self) -> list[IncidentRow]:
+        """Return the alerts that are worth a place here: how the run ended is in its card."""
+        return [row for row in self.scene.incidents() if row.rule != _END]
 
     def _open(self, incident: str) -> None:
         self.scene.incident = incident
@@ -86,8 +94,8 @@ class AlertsPanel(Panel):
         scene = self.scene
         out: list[Row] = []
         if not scene.firing():
-            out.append([(f"{scene.glyphs.states['resolved']} no alerts", "good")])
-        for row in scene.incidents():
+            out.append([(f"{scene.glyphs.states['resolved']} no open alerts", "good")])
+        for row in self._shown():
             out += lines(scene, row, width)
             if most is not None and len(out) >= most:
                 return out[:most]
@@ -117,7 +125,7 @@ class AlertList(Panel):
     def content(self, width: int, height: int) -> Content:
         """Return the rows around the selected one, and how many critical ones other runs have."""
         scene = self.scene
-        elsewhere = _elsewhere(scene)
+        elsewhere = _elsewhere(scene, width)
         height -= len(elsewhere)
         rows, chosen = scene.incidents(), scene.selected()
         at = next((i for i, row in enumerate(rows) if chosen is not None and row.id == chosen.id), 0)
@@ -136,7 +144,10 @@ class AlertList(Panel):
         hidden = len(rows) - start - fitting
         if not rows:
             shown = _nothing(scene, width)
-        shown = [*shown, *_notes(scene, width)][: max(0, height)] + elsewhere
+        shown = [*shown, *_notes(scene, width)]
+        if not rows and _is_judged(scene):
+            shown += self._looked_for(width, height - len(shown))
+        shown = shown[: max(0, height)] + elsewhere
         y = len(shown)
         self.targets = [(y, 1, width + 1, self._runs)] if elsewhere else []
         more: Row = [(f"  {hidden} more below", "dim")] if rows and hidden > 0 else []
@@ -144,6 +155,24 @@ class AlertList(Panel):
         for state, count in _counted(rows):
             right += [("   ", ""), (f"{state} {count}", "dim")] if right else [(f"{state} {count}", "dim")]
         return Content([("alerts", "title"), *more], shown, right)
+
+    def _looked_for(self, width: int, height: int) -> list[Row]:
+        """Return what each rule finds, with its name where there is room for that, as far as they fit."""
+        rules = [*api(self.app).rules()] if self.is_attached else []
+        if height < _FEW_RULES or not rules:
+            return []
+        names = max(len(name) for name, _ in rules) + 2 if width >= _FOR_RULES else 0
+        out: list[Row] = [[], [("what the rules look for", "title")]]
+        for count, (name, finds) in enumerate(rules):
+            label = f"{name:<{names}}" if names else ""
+            lines: list[Row] = []
+            for piece in cells.wrapped(finds, max(1, width - names), 3, self.scene.glyphs.ellipsis):
+                lines.append([(label, ""), (piece, "dim")])
+                label = " " * names
+            if len(out) + len(lines) > height - (count < len(rules) - 1):
+                return [*out, [(f"and {len(rules) - count} more: runwatch rules", "dim")]]
+            out += lines
+        return out
 
     def _runs(self) -> None:
         api(self.app).action_do(actions.RUNS)
@@ -157,15 +186,14 @@ class AlertList(Panel):
         return [[*left, *first], *([(" " * (name + 2), ""), *each] for each in rest)]
 
 
-def _elsewhere(scene: Scene) -> list[Row]:
+def _elsewhere(scene: Scene, width: int) -> list[Row]:
     """Return how many critical alerts other runs have, and the key that shows those runs."""
     count = scene.elsewhere()
     if not count:
         return []
     said = f"{count} critical alert{'s' if count > 1 else ''} in other runs"
-    return [
-        [("  ", ""), (said, "crit"), ("  press ", "dim"), (str(actions.VIEWS.index(actions.RUNS)), "key")]
-    ]
+    press = "  press " if len(said) + 12 <= width else "  "
+    return [[("  ", ""), (said, "crit"), (press, "dim"), (str(actions.VIEWS.index(actions.RUNS)), "key")]]
 
 
 def first_shown(heights: list[int], at: int, room: int) -> int:
@@ -190,19 +218,27 @@ def _notes(scene: Scene, width: int) -> list[Row]:
     ]
 
 
+def _is_judged(scene: Scene) -> bool:
+    """Return whether there is anything that rules look at."""
+    run = scene.run
+    return run is not None and (run.progress.step is not None or bool(run.latest))
+
+
 def _nothing(scene: Scene, width: int) -> list[Row]:
     """Return why there is no alert, and what would be one."""
     sign = scene.glyphs.states["resolved"]
     run = scene.run
-    if run is None or (run.progress.step is None and not run.latest):
+    if not _is_judged(scene):
         said = "no step to judge yet" if run is None or not states.ended(run.phase) else "no step was found"
-        rows: list[Row] = [[(said, "dim")]]
+        role = "dim"
     else:
-        rows = [[(f"{sign} no alerts: every rule that judges this run is satisfied", "good")]]
-    text = (
-        "What a rule finds comes here with its evidence, cause and advice; `runwatch rules` lists the rules."
-    )
-    return rows + [[(piece, "dim")] for piece in cells.wrapped(text, width, 4, scene.glyphs.ellipsis)]
+        said, role = f"{sign} no alerts: every rule that judges this run is satisfied", "good"
+    text = "What a rule finds comes here with evidence, cause and advice; `runwatch rules NAME` explains one."
+    return [
+        [(piece, role)]
+        for text, role in ((said, role), (text, "dim"))
+        for piece in cells.wrapped(text, width, 4, scene.glyphs.ellipsis)
+    ]
 
 
 def _counted(rows: list[IncidentRow]) -> list[tuple[str, int]]:

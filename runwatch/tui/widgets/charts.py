@@ -259,8 +259,9 @@ class ChartPanel(Panel):
             out.append((f"{name}{text}", "bad" if bad else role))
             out += [(self._range(own, metric), "dim")] if main and width > 60 else []
         for columns in others.values():
-            text = numbers.value(self.metrics[0], self._at_cursor(columns))
-            out += [("  ", ""), (f"{next(points, '')} {next(names)} {text}", next(roles, "dim"))]
+            text, bad = self._of_other(columns)
+            role = next(roles, "dim")
+            out += [("  ", ""), (f"{next(points, '')} {next(names)} {text}", "bad" if bad else role)]
         if self.metrics[0] == metrics.TOKENS_PER_SEC and (mfu := scene.latest(metrics.MFU)) and width > 30:
             out += [("  ", ""), (f"MFU {numbers.latest(metrics.MFU, mfu.value, mfu.text)}", "dim")]
         return out
@@ -283,6 +284,12 @@ class ChartPanel(Panel):
         if low is None or high is None or low == high:
             return ""
         return f" ({numbers.value(metric, low)} to {numbers.value(metric, high)})"
+
+    def _of_other(self, columns: Columns) -> tuple[str, bool]:
+        """Return the value of a run that is laid over, and whether it is not finite."""
+        value = self._at_cursor(columns)
+        bad = value is None and any(columns.nonfinite[-1:]) and self.scene.cursor is None
+        return ("nan", True) if bad else (numbers.value(self.metrics[0], value), False)
 
     def _at_cursor(self, columns: Columns) -> float | None:
         """Return the value under the cursor, without one the newest."""

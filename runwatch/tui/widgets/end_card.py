@@ -49,11 +49,16 @@ class EndCard(Panel):
             out += [[(piece, role)] for piece in cells.wrapped(said, width, _MOST, glyphs.ellipsis)]
         line: Row = []
         for label, value in outcome.facts(run):
-            piece: Row = [(f"{label} ", "dim"), (value, "value")]
+            head, *rest = cells.wrapped(value, max(1, width - len(label) - 1), _MOST, glyphs.ellipsis)
+            piece: Row = [(f"{label} ", "dim"), (head, "value")]
             if line and cells.row_width(line) + 3 + cells.row_width(piece) > width:
                 out.append(line)
                 line = []
             line += [("   ", ""), *piece] if line else piece
+            if rest:
+                indent = (" " * (len(label) + 1), "")
+                out += [line, *([indent, (text, "value")] for text in rest)]
+                line = []
         out += [line] if line else []
         if following and (barred is None or following != plain.advice(barred)):
             pieces = cells.wrapped(f"next: {following}", width, _MOST, glyphs.ellipsis)

@@ -81,10 +81,10 @@ def _state(scene: Scene, width: int) -> Row:
     if run is None:
         return cells.spread([(scene.title or "runwatch", "title")], [_GAP, fresh], width, scene.glyphs.ascii)
     critical, warning = states.severities(scene.firing())
-    sign, word, role = states.phase_tag(run.phase, scene.glyphs, critical, warning)
+    sign, word, role = states.phase_tag(states.phase_of(run), scene.glyphs, critical, warning)
     tag: Row = [(f"{sign} {word}", role)]
     room = width - cells.row_width(tag) - cells.width(fresh[0]) - 4
-    least = min(cells.width(cells.settled(run.name)), 12 if width >= _PHONE else 5) + 2
+    least = min(cells.width(cells.settled(run.name)), 12 if width >= _PHONE else 8) + 2
     parts = [(_step(run, room - least - 2), "value")]
     if width >= _PHONE:
         # The estimate moves up here only where the bar has no room for it; the bar also shows the percentage.
@@ -136,7 +136,8 @@ def _progress(scene: Scene, width: int, tabs: Tabs) -> Row:
         text = ""  # it is next to the tabs
     if text and role != "crit":
         # An answer to a key is read now; a note is in the alerts too.
-        text = cells.clip(text, _NOTE if role == "warn" else width, glyphs.ellipsis)
+        short = role == "warn" and run.progress.fraction is not None  # else there is no bar to show
+        text = cells.clip(text, _NOTE if short else width, glyphs.ellipsis)
         right = [_GAP, (text, role)] if cells.width(text) + 2 <= width else [(text, role)]
     elif width < _PHONE:
         share = run.progress.fraction

@@ -9,7 +9,7 @@ from runwatch.render import cells, plain
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions
-from runwatch.tui.lines import Lines, role_of
+from runwatch.tui.lines import Lines, painted, role_of
 from runwatch.tui.search import Search
 from runwatch.tui.widgets.rows import Listed, Panel
 
@@ -32,6 +32,8 @@ def nothing(run: RunView | None) -> str:
     """Return why there are no lines."""
     if run is None:
         return "no lines yet: no run was found so far"
+    if run.progress.step is not None and run.log_source:
+        return "waiting for its lines"
     if run.progress.step is not None:
         return "no lines to show: what is read here is no text"
     if run.checkpoints and not run.log_source:
@@ -51,7 +53,7 @@ class LogPanel(Panel):
         lines = run.log[-height:] if run and height else ()
         source = f" {short_name(run)}" if run and run.log_source else ""
         more = self.scene.glyphs.ellipsis
-        rows: list[Row] = [[(cells.clip(text, width, more), role_of(text))] for _, text in lines]
+        rows: list[Row] = [painted(cells.clip(text, width, more)) for _, text in lines]
         if not rows:
             rows = [[(nothing(run), "dim")]]
         return Content(
@@ -194,9 +196,9 @@ class LogView(Panel):
         return [*out, cells.clip(text, width, more)]
 
     def _painted(self, text: str) -> Row:
-        role = role_of(text)
         if self.lines.pattern is None:
-            return [(text, role)]
+            return painted(text)
+        role = role_of(text)
         out: Row = []
         last = 0
         for start, end in self.lines.pattern.hits(text):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from runwatch.core.snapshot import CheckpointRow, RunView
 from runwatch.render import cells, checkpoints, numbers, stages
@@ -14,8 +15,8 @@ from runwatch.tui.widgets.paged import PagePanel
 
 _MOST = 6
 """Rows that one value may take; what is longer is cut off."""
-_VALUES = "summary."
-"""How names begin of what is no setting: the last values, by a tracker or a checkpoint."""
+_VALUES = {"summary.checkpoint.": "newest checkpoint", "summary.": "last values"}
+"""How names begin of what is no setting, and what that is called."""
 _SECTION = 3
 """Names that begin alike from which that is a section."""
 _TITLE = 22
@@ -25,7 +26,7 @@ _LEAST = 4
 _NO_CHECKPOINTS = (
     "none seen; if they are elsewhere, name their directory too: runwatch tail train.log checkpoints/"
 )
-_NO_EVENTS = "nothing yet: what the log says of errors, restarts, evaluations and saving comes here"
+_NO_EVENTS = "nothing yet: errors, restarts and what the log says of saving come here"
 _NO_CONFIGURATION = (
     "none found: runwatch looks next to the log and the checkpoints for config.json, args.json, hparams.yaml "
     "and the like, and reads what a tracker recorded"
@@ -158,24 +159,43 @@ class FactTable(Table):
         run = self.scene.run
         if run is None:
             return Content([("configuration", "title")], self.empty(self.scene.waiting_for(), width))
-        facts = [("format", run.format or "not known yet")]
-        for i, path in enumerate(run.sources):
-            facts.append(("source" if i == 0 or run.whys else "", path))
-            facts += [("  why", run.whys[i])] if i < len(run.whys) else []
-        facts += run.facts.items()
+        facts = self._fitting([("format", run.format or "not known yet"), *run.facts.items()])
+        whys = zip_longest(run.sources, run.whys[: len(run.sources)], fillvalue="")
+        files = [pair for pair in whys if self.scene.fits(actions.CONFIGURATION, "source", *pair)]
         settings = {name.removeprefix("config."): text for name, text in run.about.items()}
-        values = {name: settings.pop(name) for name in list(settings) if name.startswith(_VALUES)}
-        facts, about = self._fitting(facts), self._fitting(list(settings.items()))
-        last = self._fitting([(name.removeprefix(_VALUES), text) for name, text in values.items()])
+        values: dict[str, list[tuple[str, str]]] = {}
+        for begin, title in _VALUES.items():
+            found = [
+                (name.removeprefix(begin), settings.pop(name))
+                for name in [*settings]
+                if name.startswith(begin)
+            ]
+            values[title] = self._fitting(found)
+        about = self._fitting(list(settings.items()))
         rows: list[Row] = [[("configuration", "title"), (f" {len(settings)}" if settings else "", "dim")]]
         why = "nothing fits; esc shows all" if settings else _NO_CONFIGURATION
         rows += self._sections(about, width) or self.empty(why, width)
-        if last:
-            rows += [[], [("last values", "title"), (f" {len(last)}", "dim")], *self._pairs(last, width)]
-        rows += [[], [("sources", "title")], *self._pairs(facts, width)]
+        for title, last in values.items():
+            if last:
+                rows += [[], [(title, "title"), (f" {len(last)}", "dim")], *self._pairs(last, width)]
+        rows += [[], [("sources", "title")], *self._files(files, width), *self._pairs(facts, width)]
         page = self.part(rows, height)
-        only = self.scene.filtered(actions.CONFIGURATION, len(facts) + len(about) + len(last))
+        count = len(facts) + len(files) + len(about) + sum(map(len, values.values()))
+        only = self.scene.filtered(actions.CONFIGURATION, count)
         return Content([(run.name, "title"), *only, *self.more()], page)
+
+    def _files(self, files: list[tuple[str, str]], width: int) -> list[Row]:
+        """Return what is read, and why it belongs to this run: behind it, or below where there is no room."""
+        out: list[Row] = []
+        for path, why in files:
+            *above, last = cells.wrapped(path, max(1, width - 1), _MOST, self.scene.glyphs.ellipsis) or [""]
+            out += [[(f" {piece}", "")] for piece in above]
+            if cells.width(last) + cells.width(cells.settled(why)) + 4 <= width:
+                out.append([(f" {last}", ""), (f"   {why}", "dim")])
+            else:
+                pieces = cells.wrapped(why, max(1, width - 3), _MOST, self.scene.glyphs.ellipsis)
+                out += [[(f" {last}", "")], *([(f"   {piece}", "dim")] for piece in pieces)]
+        return out
 
     def _fitting(self, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Return what the filter lets through."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
-from runwatch.core.snapshot import RunRow
-from runwatch.render import cells, fleet, numbers, plain, states
+from runwatch.core.snapshot import RunRow, RunView
+from runwatch.render import cells, fleet, outcome, plain, states
 from runwatch.render.cells import Row
 from runwatch.render.fleet import Heading, Order, Place
 from runwatch.render.panel import Content
+from runwatch.render.summary import Line
 from runwatch.tui import actions
 from runwatch.tui.api import api
 from runwatch.tui.widgets.rows import Listed, Panel, Target
+from runwatch.tui.widgets.tables import card, pairs
 
 _TOP = 2
 """Rows above the runs: the frame and the names of the columns."""
@@ -45,7 +48,9 @@ class RunTable(Panel):
         fit = [
             row
             for row in self.scene.runs
-            if self.scene.fits(actions.RUNS, row.name, row.host, states.phase_word(row.phase), row.worst)
+            if self.scene.fits(
+                actions.RUNS, row.name, row.host, states.phase_word(states.phase_of(row)), row.worst
+            )
         ]
         by = self.grouping if self.grouping in fleet.groupings(fit) else ""
         return fleet.groups(fleet.ordered(fit, self.order), by)
@@ -170,7 +175,7 @@ class RunDetail(Panel):
             return Content([("run", "title")])
         rows: list[Row] = []
         firing = self.scene.firing()
-        for incident in firing:
+        for incident in firing[1:]:  # the bar has the first
             sign, word, role = states.incident_tag(incident, glyphs)
             lines = cells.wrapped(plain.title(incident), max(1, width - 8), 4, glyphs.ellipsis)
             rows += [
@@ -182,14 +187,19 @@ class RunDetail(Panel):
         if not firing:
             reason = cells.wrapped(run.reason, width, 4, glyphs.ellipsis)
             rows += [[(text, "warn")] for text in reason] or [[("no alerts", "dim")]]
-        facts = {
-            "format": run.format or "",
-            "records": f"{run.records:,}" if run.records else "",
-            "checkpoint": numbers.step(run.saving.last_good) if run.saving.last_good is not None else "",
-            "log": run.sources[0] if run.sources else "",
-        }
-        for name, value in facts.items():
-            if value:
-                said = cells.shorten(value, max(1, width - 12), glyphs.ellipsis)
-                rows.append([(f"{name:<11} ", "dim"), (said, "")])
+        known = [*_known(run)]
+        room = width - 1 - max((cells.width(line.label) for line in known), default=0)
+        if run.sources:
+            known.append(Line("log", cells.shorten(run.sources[0], max(1, room), glyphs.ellipsis), ""))
+        rows += pairs(known, width, glyphs.ellipsis)
         return Content([(run.name, "title")], rows, [("enter opens", "dim")])
+
+
+def _known(run: RunView) -> Iterator[Line]:
+    """Yield what a run reached, its results, and what prints it."""
+    lines = card(run)
+    said = {outcome.GO_BACK, *(line.label for line in lines)}
+    yield from (Line(name, text) for name, text in outcome.facts(run) if name not in said)
+    yield from lines
+    if run.format:
+        yield Line("format", run.format, "")

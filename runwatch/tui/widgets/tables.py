@@ -19,7 +19,7 @@ _COLUMN = 30
 """Cells of a column of the summary at least."""
 _MOST = 4
 """Rows of one value of the summary."""
-_PAGE = frozenset({"read from", "preferred", "lines", "unrecognized lines", *summary.SIZES})
+_PAGE = frozenset({"read from", "preferred sources", "lines", "unrecognized lines", *summary.SIZES})
 """Facts that the summary has, or for which view 7 is the place."""
 
 
@@ -30,6 +30,8 @@ class Stats(Rows):
         super().__init__(id=id, classes=classes)
         self.charted: tuple[str, ...] = ()
         """Metrics of the chart next to it."""
+        self.said: frozenset[str] = frozenset()
+        """Labels of what the card of the end says."""
 
     def _names(self) -> list[str]:
         names = choose.charted(self.scene.run)
@@ -49,7 +51,8 @@ class Stats(Rows):
         """Return a heading, a row per metric, spaced out when there is room, and lines of the summary."""
         scene, trend = self.scene, self._trend(width)
         names = self._names()
-        said = pairs(card(scene.run), width - 2, scene.glyphs.ellipsis)
+        lines = [line for line in card(scene.run) if line.label not in self.said]
+        said = pairs(lines, width - 2, scene.glyphs.ellipsis)
         rows: list[Row] = [[(f" {'metric':<{_NAME}} {'last':>{_VALUE}} trend", "dim")]] if names else []
         spaced = 2 * len(names) + 2 + len(said) <= height
         shown = names[: max(0, height - 1)]
@@ -111,24 +114,22 @@ class SummaryCard(Panel):
     """What a run comes to, and what has no chart: next to charts as narrow as it can be, else in columns."""
 
     can_focus = False
+    said: frozenset[str] = frozenset()
+    """Labels of what is next to it on the screen."""
 
-    def needed(self, height: int) -> int:
-        """Return the outer width at which nothing is cut in so many rows next to charts."""
-        lines = card(self.scene.run)
-        label, value = _widest(lines)
-        return 2 + (max(label, value) if 2 * len(lines) <= height else label + 1 + value)
+    @property
+    def lines(self) -> list[summary.Line]:
+        """What it says."""
+        return [line for line in card(self.scene.run) if line.label not in self.said]
+
+    @property
+    def needed(self) -> int:
+        """The outer width at which nothing is cut, with a value next to each label."""
+        return 3 + sum(_widest(self.lines))
 
     def content(self, width: int, height: int) -> Content:
-        """Return the lines; where the rows allow it, and only there, each value below its label."""
-        more = self.scene.glyphs.ellipsis
-        lines = card(self.scene.run)
-        if width < sum(_widest(lines)) + 1 and 2 * len(lines) <= height:
-            gap: list[Row] = [[]] if 3 * len(lines) - 1 <= height else []
-            stacked: list[Row] = []
-            for line in lines:
-                label, value = cells.clip(line.label, width, more), cells.clip(line.value, width, more)
-                stacked += [*(gap if stacked else []), [(label, "dim")], [(value, line.role)]]
-            return Content([("summary", "title")], stacked)
+        """Return the lines, in as many columns as it takes to show all."""
+        more, lines = self.scene.glyphs.ellipsis, self.lines
         across = max(1, min(width // _COLUMN, -(-len(lines) // max(1, height))))
         each = width // across
         written = [cells.fit(row, each) for row in pairs(lines, each - (across > 1), more)]
@@ -143,16 +144,43 @@ _SHARED = frozenset({"step", "values"})
 
 
 class Values(Panel):
-    """Metrics that are not worth a chart, a row each."""
+    """Metrics that are not worth a chart, a row each; side by side as far as that takes fewer rows."""
 
     can_focus = False
+    _BETWEEN = 6
+    """Cells between two of them in a row."""
 
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self.metrics: list[str] = []
 
+    def needed(self, width: int) -> int:
+        """Return how many rows show all of it at this outer width, with the frame."""
+        return 3 + self._down(self._table(width - 2), width - 2)
+
+    def _down(self, table: list[Row], width: int) -> int:
+        """Return how many metrics are below each other."""
+        across = max(1, (width + self._BETWEEN) // (cells.row_width(table[0]) + self._BETWEEN))
+        return -(-(len(table) - 1) // across)
+
     def content(self, width: int, height: int) -> Content:
-        """Return a heading and a row for each metric, in as many columns as fit."""
+        """Return headings and a row for each metric."""
+        table = self._table(width)
+        heading, *found = table
+        down = self._down(table, width)
+        blocks = [[heading, *found[at : at + down]] for at in range(0, len(found), max(1, down))]
+        gap = (" " * self._BETWEEN, "")
+        rows = [
+            [segment for block in blocks if y < len(block) for segment in (*block[y], gap)]
+            for y in range(1 + down)
+        ]
+        hidden = len(rows) - height
+        more_below: Row = [(f"{hidden} more", "dim")] if hidden > 0 else []
+        title: Row = [("values", "title"), (f" {len(found)} without a chart", "dim")]
+        return Content(title, rows, more_below)
+
+    def _table(self, width: int) -> list[Row]:
+        """Return a heading and a row for each metric, with as many columns as fit."""
         scene, more = self.scene, self.scene.glyphs.ellipsis
         known = [item for name in self.metrics if (item := scene.latest(name)) is not None]
         numbered = (("last", _last), ("step", _step), ("values", _count), ("min", _low), ("max", _high))
@@ -165,7 +193,7 @@ class Values(Panel):
             columns.pop()
             widths.pop()
         first = ["metric", *cells.apart(names, name, more)]
-        rows = [
+        return [
             [
                 (cells.pad(first[i], name, more), "dim" if not i else ""),
                 *(
@@ -175,9 +203,6 @@ class Values(Panel):
             ]
             for i in range(len(first))
         ]
-        hidden = len(rows) - height
-        more_below: Row = [(f"{hidden} more", "dim")] if hidden > 0 else []
-        return Content([("values", "title"), (f" {len(known)} without a chart", "dim")], rows, more_below)
 
 
 def _last(item: Latest) -> str:
@@ -221,11 +246,7 @@ class Summary(Panel):
         """Return the runs, then the metrics, then what was found out about the run."""
         scene, run, more = self.scene, self.scene.run, self.scene.glyphs.ellipsis
         runs = scene.runs
-        rows: list[Row] = [
-            run_line(row, width, self._here(row)) for row in self._nearest(max(1, height // 4))
-        ]
-        if len(rows) < len(runs):
-            rows.append([(f"and {len(runs) - len(rows)} more", "dim")])
+        below: list[Row] = []
         if run is not None:
             facts = {name: text for name, text in run.facts.items() if name not in _PAGE}
             if run.format:
@@ -239,8 +260,13 @@ class Summary(Panel):
             }
             label = label_width([*chain.from_iterable(sections.values())], width)
             for title, lines in sections.items():
-                rows += [[], [(title, "dim")], *pairs(lines, width, more, label)] if lines else []
-        return Content([("runs", "title"), (f" {len(runs)}", "dim")], rows)
+                below += [[], [(title, "dim")], *pairs(lines, width, more, label)] if lines else []
+        room = max(1, height // 4, height - len(below))
+        shown = self._nearest(room if len(runs) <= room else max(1, room - 1))
+        rows: list[Row] = [run_line(row, width, self._here(row)) for row in shown]
+        if len(rows) < len(runs):
+            rows.append([(f"and {len(runs) - len(rows)} more", "dim")])
+        return Content([("runs", "title"), (f" {len(runs)}", "dim")], [*rows, *below])
 
     def _nearest(self, most: int) -> Sequence[RunRow]:
         """Return the runs around the one on the screen, it among them."""
@@ -257,7 +283,7 @@ def run_line(row: RunRow, width: int, here: bool) -> Row:
     """Return one run in a narrow column: sign, name, percent."""
     done = "" if row.progress.fraction is None else numbers.percent(row.progress.fraction, 0)
     counts = states.counts(row.critical, row.warning, 8)
-    sign, _, role = states.phase_tag(row.phase, critical=row.critical, warning=row.warning)
+    sign, _, role = states.phase_tag(states.phase_of(row), critical=row.critical, warning=row.warning)
     right: Row = [(f" {done}", "value"), (" ", ""), *counts] if counts else [(f" {done}", "value")]
     room = width - cells.row_width(right) - 2
     return cells.spread(

@@ -366,7 +366,7 @@ def _about(group: Group) -> dict[str, str]:
         about["cannot be seen"] = "; ".join(unread[:4])
     if not group.about:
         return about
-    return {"read from": group.about, "preferred": ", ".join(group.prefer[:4]), **about}
+    return {"read from": group.about, "preferred sources": ", ".join(group.prefer[:4]), **about}
 
 
 def _size(run: Run) -> dict[str, str]:
