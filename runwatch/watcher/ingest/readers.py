@@ -15,6 +15,10 @@ from runwatch.watcher.sources.member import SCHEME
 from runwatch.watcher.sources.mounts import mount_of
 
 
+LATE = 5.0
+"""Seconds by which readers may be behind the clock: they report every second how far they are."""
+
+
 class Readers:
     """Starts workers for what is to be watched, and hands them changes of that."""
 
@@ -61,6 +65,15 @@ class Readers:
         worker.patient = self._patient
         worker.spare, self._spare = self._spare, None
         self._workers[mount] = worker, asyncio.create_task(worker.run())
+
+    def seen(self, now: float) -> float:
+        """Return the Unix time until which what was written has been read: `now`, unless a reader is late.
+
+        So it is on a busy machine. A reader that is replaced, or was given up, is blind, not late.
+        """
+        known = [worker.seen for worker, task in self._workers.values() if worker.seen and not task.done()]
+        until = min(known, default=now)
+        return until if now - until > LATE else now
 
     async def stop(self) -> None:
         """End all of them."""

@@ -154,6 +154,9 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
 class Beat(msgspec.Struct, frozen=True, tag="beat"):
     """The worker is alive and every read has returned."""
 
+    seen: float | None = None
+    """Unix time until which it has read what was written; None before it has read all once."""
+
 
 class Setup(msgspec.Struct, frozen=True):
     """What a worker is to read."""

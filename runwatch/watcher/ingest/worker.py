@@ -316,47 +316,42 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
     """Read forever: everything there is, then whatever is appended or appears."""
     from runwatch.watcher.sources.wake import BUSY, SWEEP, Waker
 
-    said = 0.0
-
-    def tell(message: wire.Message) -> None:
-        nonlocal said
-        said = time.monotonic()
-        send(message)
-
     for source in reader.sources:
-        tell(_opened(source))
+        send(_opened(source))
     for note in reader.notes:
-        tell(wire.Note("", note))
+        send(wire.Note("", note))
     for missing, why in reader.missing:
-        tell(wire.Sight(missing, why, time.time()))
+        send(wire.Sight(missing, why, time.time()))
     stdin = any(isinstance(source, StdinSource) for source in reader.sources)
     files = [source.path for source in reader.sources if isinstance(source, LogSource)]
     sweep = setup.interval if setup.poll and setup.interval else max(SWEEP, len(files) * PER_FILE)
-    reported, failed, noted, looked, began = "", 0, len(reader.notes), 0.0, 0.0
-    busy = reader.sweep(tell)
+    reported, failed, noted, looked, began, beaten = "", 0, len(reader.notes), 0.0, 0.0, 0.0
+    seen = time.time()
+    busy = reader.sweep(send)
     waker = Waker(files, poll=setup.poll, sweep=sweep, busy=max(BUSY, setup.pace))
     with contextlib.closing(waker):
         while True:
             if time.monotonic() - looked >= IDLE or not busy:  # also while a log is written without a pause
                 looked = time.monotonic()
-                if looked - said >= IDLE:  # whatever was said is a sign of life
-                    tell(wire.Beat())
-                _look_for_new(reader, tell, waker)
+                if looked - beaten >= IDLE:
+                    beaten = looked
+                    send(wire.Beat(seen))
+                _look_for_new(reader, send, waker)
                 if waker.note != reported:
                     reported = waker.note
-                    tell(wire.Note("", reported))
+                    send(wire.Note("", reported))
                 for trouble in troubles()[failed:]:  # with formats of other packages
-                    tell(wire.Note("", trouble))
+                    send(wire.Note("", trouble))
                 failed = len(troubles())
                 for note in reader.notes[noted:]:
-                    tell(wire.Note("", note))
+                    send(wire.Note("", note))
                 noted = len(reader.notes)
             rest = 0.0 if reader.hurried else began + reader.pace - time.monotonic()
             if rest > 0:  # lines that come one by one are taken together, also where others continue coming
                 time.sleep(rest)
             due = waker.wait(0.0 if busy else 0.05 if stdin else IDLE)
-            began, behind = time.monotonic(), reader.behind
-            busy = reader.sweep(tell, due)
+            began, behind, seen = time.monotonic(), reader.behind, time.time()
+            busy = reader.sweep(send, due)
             if behind and not reader.behind:
                 give_back()
 

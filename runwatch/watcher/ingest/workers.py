@@ -232,9 +232,11 @@ class Worker(Child[wire.Message]):
         self._members = dict(self._known.members)
         self.spare: Spare | None = None
         """A process that waits for work, if there is one: it is the first that is used."""
+        self.seen: float | None = None
+        """Unix time until which what was written has been read, as far as its process has said."""
 
     async def _start(self) -> asyncio.subprocess.Process | Adopted:
-        spare, self.spare = self.spare, None
+        spare, self.spare, self.seen = self.spare, None, None
         setup = self._command()[1]
         if spare is not None and spare.given is None:
             spare.give(setup)
@@ -295,6 +297,8 @@ class Worker(Child[wire.Message]):
         if isinstance(message, wire.Opened):
             self._opened[message.source] = message.path
             self._members.setdefault(message.source, message.member)
+        elif isinstance(message, wire.Beat):
+            self.seen = message.seen
         elif isinstance(message, wire.Dropped):
             for known in (self._opened, self._members, self._resume):
                 known.pop(message.source, None)

@@ -90,6 +90,8 @@ class Server:
         self.engine.deadline = assignment.deadline
         self.engine.belong_to(self.config.metrics.job)
         self.clock = Clock()
+        self._judged = 0.0
+        """Unix time as of which silence was judged last."""
         self.since = self.clock.now
         self._notices = Notices()
         self.clients = Clients(self)
@@ -380,6 +382,7 @@ class Server:
     async def _look_at_the_clock(self) -> None:
         if jump := self.clock.look(TICK):
             self.engine.shift(jump)
+            self._judged = 0.0
             if self._recorder is not None:
                 self._recorder.jumped(self.clock.now, jump)
             self._attention.reset()
@@ -411,7 +414,11 @@ class Server:
         self._samplers.want({group: self._intake.places[group].values() for group in alive})
 
     async def _judge(self, groups: Iterable[Group], now: float) -> None:
-        """Judge what silence says of groups, those that wait for longest first, as far as time allows."""
+        """Judge what silence says of groups, those that wait for longest first, as far as time allows.
+
+        What was written lately may not have been read yet: then they are judged as of the time before that.
+        """
+        now = self._judged = max(self._judged, self._readers.seen(now))
         due = self._attention.due(groups, now)
         until = time.monotonic() + SPELL
         for first in range(0, len(due), FEW):
