@@ -13,7 +13,7 @@ from .targets import target_of
 MOST = 4096
 """Bytes of a target's inputs in the repository."""
 LARGEST = 700
-TRIED = 1500
+TRIED = 400
 """Inputs that are looked at, the shortest first."""
 
 Lines = set[tuple[str, int]]

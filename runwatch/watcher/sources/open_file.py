@@ -147,12 +147,13 @@ class OpenFile:
         return max(0, self._known[0] - self.offset)
 
     def written_since(self) -> int | None:
-        """Return a time, in ns, if the file was written to since it was asked so last; else None.
+        """Return a time, in ns, if the file was written to or cut since it was asked so last; else None.
 
-        Any copy of what it held meanwhile is younger. (One of text that it had is as old as that.)
+        Any copy of what it held meanwhile is younger. (One of text that it had is as old as that.) A file
+        that was cut in the same tick of the clock as it was written to shows it by its size.
         """
         size, changed = self._known
-        if changed == self.changed:
+        if changed == self.changed and self.size >= size:
             return None
         self._known = (self.size, self.changed)
         return changed - 1 if size else changed

@@ -10,6 +10,7 @@ _MODULES = {
     "logs": ("pieces", "bulk", "blowup", "fold", "explain"),
     "files": ("records", "checkpoints", "compressed", "tail"),
     "service": ("requests", "replies"),
+    "shown": ("words", "reports"),
     "saved": ("state", "store", "recording", "configuration"),
 }
 NAMES = tuple(name for names in _MODULES.values() for name in names)

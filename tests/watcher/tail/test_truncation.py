@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 
@@ -10,6 +11,8 @@ import pytest
 from runwatch.watcher.sources.tail import Mark
 
 from .tailed import drain, lines, opened, read
+
+NS = 1_800_000_000 * 10**9
 
 
 def test_copytruncate_with_appending_writer_starts_over_and_marks_the_gap(log, tail) -> None:
@@ -99,3 +102,20 @@ def test_rewrite_that_changes_only_the_first_line_is_noticed(log, tail) -> None:
     read(tail)
     log.write_bytes(b"started 10:00\n" + lines(0, 101))
     assert drain(tail) == (b"started 10:00\n" + lines(0, 101), [Mark.REWRITTEN])
+
+
+def test_a_file_that_is_copied_and_cut_in_the_tick_of_its_last_write_is_read_from_its_copy(log, tail) -> None:
+    log.write_bytes(b"")
+    assert read(tail) == b""
+    log.write_bytes(b"one\n")
+    new = log.with_suffix(".new")
+    new.write_bytes(b"two\n")
+    os.utime(new, ns=(NS, NS))
+    new.replace(log)
+    assert tail.poll().data == b"one\n"  # the new file is known now, and not read yet
+    copy = log.with_name(f"{log.name}.1.gz")
+    copy.write_bytes(gzip.compress(log.read_bytes()))
+    os.truncate(log, 0)
+    for path in (copy, log):
+        os.utime(path, ns=(NS, NS))
+    assert read(tail) == b"two\n"
