@@ -16,6 +16,7 @@ import importlib.abc
 import importlib.machinery
 import itertools
 import json
+import math
 import os
 import resource
 import shutil
@@ -86,10 +87,10 @@ class Covered:
 class Session:
     """A plugin of pytest: instead of running the tests it runs mutants."""
 
-    def __init__(self, mutants: Sequence[Mutant], paths: Sequence[str], jobs: int) -> None:
+    def __init__(self, mutants: Sequence[Mutant], paths: Sequence[str], jobs: int, minutes: float) -> None:
         self.results: list[Result] = []
         self.failed: list[str] = []
-        self._mutants, self._paths, self._jobs = mutants, paths, jobs
+        self._mutants, self._paths, self._jobs, self._minutes = mutants, paths, jobs, minutes
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run the mutants; say that the tests were run."""
@@ -99,7 +100,8 @@ class Session:
             covered = _covered(items.values(), self._paths, temporary)
             self.failed = covered.failed
             running: dict[int, tuple[Mutant, int]] = {}
-            for mutant in self._mutants:
+            until = time.monotonic() + 60 * self._minutes
+            for mutant in itertools.takewhile(lambda _: time.monotonic() < until, self._mutants):
                 tests, left_out = _within(covered.tests(mutant), covered.seconds)
                 if not tests:
                     self._note(Result(mutant, UNTESTED))
@@ -309,10 +311,17 @@ def _imports(path: str, other: str) -> bool:
 
 
 def run(
-    mutants: Sequence[Mutant], paths: Sequence[str], tests: Sequence[str], jobs: int
+    mutants: Sequence[Mutant],
+    paths: Sequence[str],
+    tests: Sequence[str],
+    jobs: int,
+    minutes: float = math.inf,
 ) -> tuple[list[Result], list[str]]:
-    """Run tests on mutants of `paths`; return the results, and the tests that fail without a mutant."""
-    session = Session(mutants, paths, jobs)
+    """Run tests on mutants of `paths`; return the results, and the tests that fail without a mutant.
+
+    After some minutes no further mutant is begun.
+    """
+    session = Session(mutants, paths, jobs, minutes)
     code = pytest.main([*OPTIONS, *tests], plugins=[session])
     if code not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
         raise SystemExit(f"the tests could not be collected: {code!r}")
