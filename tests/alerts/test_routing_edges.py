@@ -351,3 +351,32 @@ def test_one_whose_end_was_not_sent_is_the_same_only_where_ends_wait(delay, name
     stories.take(story("a", "firing", 10.0), 10.0, ())
     stories.take(story("a", "resolved", 20.0), 20.0, {"a"})
     assert stories.take(story("b", "firing", 30.0), 30.0, {"a"}).name == name
+
+
+@pytest.mark.parametrize(("unreported", "kept"), [((), []), (("a",), ["one"])])
+def test_an_old_story_is_forgotten_unless_its_end_must_still_be_sent(unreported, kept):
+    stories = Stories(Damping(count=3))
+    stories.take(story("a", "firing", 10.0), 10.0, ())
+    stories.take(story("a", "resolved", 20.0), 20.0, ())
+    assert list(stories.changes()) == ["one"]
+    stories.prune(1820.0, unreported)  # half an hour later, it may still matter
+    assert stories.changes() == {}
+    stories.prune(1820.1, unreported)
+    assert [scope for scope, body in stories.changes().items() if body is None] == [
+        s for s in ["one"] if s not in kept
+    ]
+
+
+def test_a_group_is_looked_at_when_the_first_of_its_mutes_ends():
+    r = router(routes=(grouped(),))
+    for name in "ab":
+        r.take(alert(name), 0.0)
+    r.mute(
+        [Once((parse_matcher(f"incident={name}"),), 0.0, end) for name, end in (("a", 100.0), ("b", 300.0))],
+        0.0,
+    )
+    assert told(r, 10.0) == []
+    assert r.due() == 100.0
+    assert told(r, 100.0) == [("firing", ["a"])]
+    assert r.due() == 300.0
+    assert told(r, 300.0) == [("firing", ["b"])]
