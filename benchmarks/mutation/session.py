@@ -217,9 +217,8 @@ def _attempt(mutant: Mutant, items: Sequence[pytest.Item]) -> int:
     """Return 0 if all tests pass on a mutant."""
     source = Path(mutant.path).read_text(encoding="utf-8")
     code = compile(mutated(source, mutant.index), os.path.abspath(mutant.path), "exec")
-    if mutant.owner is None:
+    if mutant.owner is None or not _replace(code, mutant.owner):
         return _import_again(mutant.path, code, [item.nodeid for item in items])
-    _replace(code, mutant.owner)
     return int(not all(_passes(item) for item in items))
 
 
@@ -227,8 +226,11 @@ def _passes(item: pytest.Item) -> bool:
     return not any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
 
 
-def _replace(module: types.CodeType, owner: tuple[str, int]) -> None:
-    """Give the function that begins there its new code, and forget what was cached."""
+def _replace(module: types.CodeType, owner: tuple[str, int]) -> bool:
+    """Give the function that begins there its new code, and forget what was cached.
+
+    Return False where that does not do: there is no such function now, or it no longer calls super().
+    """
     (new,) = (code for code in _inside(module) if (code.co_name, code.co_firstlineno) == owner)
     gc.unfreeze()  # what is frozen would not be listed
     replaced = 0
@@ -238,10 +240,11 @@ def _replace(module: types.CodeType, owner: tuple[str, int]) -> None:
         elif isinstance(found, types.FunctionType):
             old = found.__code__
             if (old.co_name, old.co_firstlineno) == owner and old.co_filename == module.co_filename:
+                if old.co_freevars != new.co_freevars:
+                    return False
                 found.__code__ = new
                 replaced += 1
-    if not replaced:
-        raise RuntimeError(f"there is no function {owner} in {module.co_filename}")
+    return replaced > 0
 
 
 def _inside(code: types.CodeType) -> Iterator[types.CodeType]:

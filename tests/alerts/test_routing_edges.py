@@ -379,4 +379,4 @@ def test_a_group_is_looked_at_when_the_first_of_its_mutes_ends():
     assert r.due() == 100.0
     assert told(r, 100.0) == [("firing", ["a"])]
     assert r.due() == 300.0
-    assert told(r, 300.0) == [("firing", ["b"])]
+    assert told(r, 300.0) == [("firing", ["b", "a"])]
