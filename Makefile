@@ -162,7 +162,7 @@ $(MUTATION): $(STAMP)
 	@touch $@
 
 mutation: $(MUTATION)  ## Change the code in one place at a time: do tests fail? [ONLY="rules tailer"] [SAMPLE=100] [SEED=1]
-	$(BIN)/python -m benchmarks.mutation $(ONLY) --sample $(or $(SAMPLE),100) --seed $(or $(SEED),1) $(if $(KINDS),--kinds $(KINDS))
+	$(BIN)/python -m benchmarks.mutation $(ONLY) --sample $(or $(SAMPLE),100) --seed $(or $(SEED),1) $(if $(KINDS),--kinds $(KINDS)) $(if $(MINUTES),--minutes $(MINUTES))
 
 $(PICTURES): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,wandb,pictures]'

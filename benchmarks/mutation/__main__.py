@@ -87,6 +87,7 @@ def main() -> int:
     )
     parser.add_argument("--sample", type=int, default=100, help="mutants for each area")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="for each area; fewer are tried then")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument(
         "--kinds", nargs="*", default=[], help="constant, comparison, condition, ...; all by default"
@@ -100,7 +101,7 @@ def main() -> int:
         every = [mutant for mutant in possible(area, said.kinds) if said.files in mutant.path]
         sample = drawn(every, said.sample, said.seed)
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:  # a pytest session each
-            run = alone.submit(session.run, sample, area.paths(), area.test_files(), said.jobs)
+            run = alone.submit(session.run, sample, area.paths(), area.test_files(), said.jobs, said.minutes)
             results, failed = run.result()
         for test in failed:
             print(f"not used, it fails without a mutant: {test}")

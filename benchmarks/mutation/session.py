@@ -16,6 +16,7 @@ import importlib.abc
 import importlib.machinery
 import itertools
 import json
+import math
 import os
 import resource
 import shutil
@@ -86,10 +87,10 @@ class Covered:
 class Session:
     """A plugin of pytest: instead of running the tests it runs mutants."""
 
-    def __init__(self, mutants: Sequence[Mutant], paths: Sequence[str], jobs: int) -> None:
+    def __init__(self, mutants: Sequence[Mutant], paths: Sequence[str], jobs: int, minutes: float) -> None:
         self.results: list[Result] = []
         self.failed: list[str] = []
-        self._mutants, self._paths, self._jobs = mutants, paths, jobs
+        self._mutants, self._paths, self._jobs, self._minutes = mutants, paths, jobs, minutes
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run the mutants; say that the tests were run."""
@@ -99,7 +100,8 @@ class Session:
             covered = _covered(items.values(), self._paths, temporary)
             self.failed = covered.failed
             running: dict[int, tuple[Mutant, int]] = {}
-            for mutant in self._mutants:
+            until = time.monotonic() + 60 * self._minutes
+            for mutant in itertools.takewhile(lambda _: time.monotonic() < until, self._mutants):
                 tests, left_out = _within(covered.tests(mutant), covered.seconds)
                 if not tests:
                     self._note(Result(mutant, UNTESTED))
@@ -215,9 +217,8 @@ def _attempt(mutant: Mutant, items: Sequence[pytest.Item]) -> int:
     """Return 0 if all tests pass on a mutant."""
     source = Path(mutant.path).read_text(encoding="utf-8")
     code = compile(mutated(source, mutant.index), os.path.abspath(mutant.path), "exec")
-    if mutant.owner is None:
+    if mutant.owner is None or not _replace(code, mutant.owner):
         return _import_again(mutant.path, code, [item.nodeid for item in items])
-    _replace(code, mutant.owner)
     return int(not all(_passes(item) for item in items))
 
 
@@ -225,8 +226,11 @@ def _passes(item: pytest.Item) -> bool:
     return not any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
 
 
-def _replace(module: types.CodeType, owner: tuple[str, int]) -> None:
-    """Give the function that begins there its new code, and forget what was cached."""
+def _replace(module: types.CodeType, owner: tuple[str, int]) -> bool:
+    """Give the function that begins there its new code, and forget what was cached.
+
+    Return False where that does not do: there is no such function now, or it no longer calls super().
+    """
     (new,) = (code for code in _inside(module) if (code.co_name, code.co_firstlineno) == owner)
     gc.unfreeze()  # what is frozen would not be listed
     replaced = 0
@@ -236,10 +240,11 @@ def _replace(module: types.CodeType, owner: tuple[str, int]) -> None:
         elif isinstance(found, types.FunctionType):
             old = found.__code__
             if (old.co_name, old.co_firstlineno) == owner and old.co_filename == module.co_filename:
+                if old.co_freevars != new.co_freevars:
+                    return False
                 found.__code__ = new
                 replaced += 1
-    if not replaced:
-        raise RuntimeError(f"there is no function {owner} in {module.co_filename}")
+    return replaced > 0
 
 
 def _inside(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -309,10 +314,17 @@ def _imports(path: str, other: str) -> bool:
 
 
 def run(
-    mutants: Sequence[Mutant], paths: Sequence[str], tests: Sequence[str], jobs: int
+    mutants: Sequence[Mutant],
+    paths: Sequence[str],
+    tests: Sequence[str],
+    jobs: int,
+    minutes: float = math.inf,
 ) -> tuple[list[Result], list[str]]:
-    """Run tests on mutants of `paths`; return the results, and the tests that fail without a mutant."""
-    session = Session(mutants, paths, jobs)
+    """Run tests on mutants of `paths`; return the results, and the tests that fail without a mutant.
+
+    After some minutes no further mutant is begun.
+    """
+    session = Session(mutants, paths, jobs, minutes)
     code = pytest.main([*OPTIONS, *tests], plugins=[session])
     if code not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
         raise SystemExit(f"the tests could not be collected: {code!r}")

@@ -12,7 +12,7 @@ from runwatch.core.metrics import EPOCH, VAL_LOSS
 
 from .columns import GRAD, LOSS, LR, SCALE, TIME, TOKENS, Log
 
-SEEDS = range(24)
+SEEDS = range(32)
 EVERY = 20
 """Rows between two evaluations."""
 
@@ -51,26 +51,39 @@ def made(seed: int) -> Made:
             log.set("episode_reward_mean", 100 * (1 - np.exp(-steps / 300)) + rng.normal(size=count))
             log.set("policy_entropy", 1.5 * np.exp(-steps / 3000) * np.exp(0.03 * rng.normal(size=count)))
             log.set("approx_kl", 0.01 * np.exp(0.3 * rng.normal(size=count)))
+            _shift(log, "approx_kl", rng, 12.0, 40.0, 1e5)
+            _shift(log, "policy_entropy", rng, 0.05, 0.5, 6.0)
+            _shift(log, "episode_reward_mean", rng, 0.1, 0.4)
         case 2:
             log.columns[LOSS][:] = np.log(10) * np.exp(1e-3 * rng.normal(size=count) + 0.2 * late)
             log.columns[LOSS][4 * count // 5 :] *= 3
         case 3:
             log.set("loss_D", 0.6 * np.exp(0.1 * rng.normal(size=count)))
             log.set("loss_G", 1.0 * np.exp(0.1 * rng.normal(size=count)))
+            _shift(log, "loss_D", rng, 0.002, 0.02)
+            _shift(log, "loss_G", rng, 1.2, 3.0)
         case 4:
             log.columns[LOSS][:] = 4 * np.exp(-steps / 100) + 0.01
             del log.columns[VAL_LOSS], log.columns["val/accuracy"]
+            _shift(log, "perf/mfu", rng, 0.1, 0.4)
         case 5:
             wild = np.where(late, np.minimum(2.0, (steps - count / 2) / 200), 0.01)
             log.columns[LOSS][:] *= np.exp(wild * (-1) ** steps)
+            _shift(log, TIME, rng, 3.5, 10.0)
         case 6:
             log.columns[GRAD][:] = np.minimum(log.columns[GRAD] * np.where(late, 4, 1), 1.5)
             log.columns["val/accuracy"][:] = log.columns["train/accuracy"][:] = 0.01
+            _shift(log, "data_time", rng, 5.0, 12.0)
     names = [name for name in log.columns if name != EPOCH]
-    for name in 3 * names:
+    for name in 2 * names:
         _spoil(log, name, rng)
     _interrupt(log, rng)
     return log
+
+
+def _shift(log, name, rng, *factors):
+    """Multiply a series from somewhere in its second half on."""
+    log.columns[name][int(rng.integers(log.count // 2, 5 * log.count // 6)) :] *= rng.choice(factors)
 
 
 def _usual(count, steps, rng):

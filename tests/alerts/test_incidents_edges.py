@@ -234,3 +234,58 @@ def test_what_the_same_rule_found_in_the_loss_is_named_first(book, own, other, c
     (row,) = book.rows()
     assert row.title == expected
     assert row.symptoms == (() if ";" in expected else ("the loss is NaN",))
+
+
+def test_it_is_known_since_it_fired_whatever_it_becomes(book):
+    def at(now, verdict, severity=WARNING):
+        book.apply(Finding("loss_spike", verdict, severity, "t"), now=now, live=True)
+        return book.rows()[0].since
+
+    assert at(50.0, Verdict.PENDING) is None
+    assert [at(100.0, FIRING), at(200.0, FIRING), at(300.0, FIRING, CRITICAL), at(400.0, FIRING)] == [
+        100.0
+    ] * 4
+
+
+def test_among_equally_severe_ones_what_halts_the_run_goes_first_then_the_newest(book):
+    for rule in ("hang", "plateau", "crash", "jitter"):
+        apply(book, rule=rule, severity=CRITICAL, metric=rule)
+    apply(book, rule="ended", metric="ended")
+    assert [row.rule for row in book.every()] == ["crash", "hang", "jitter", "plateau", "ended"]
+
+
+def test_what_arose_from_a_provisional_line_is_doubted_until_it_is_known(book):
+    provisional = IncidentBook("run-1", "speedrun")
+    apply(provisional, rule="loss_spike")
+    apply(provisional, Verdict.PENDING, rule="plateau")
+    apply(provisional, rule="divergence", metric=None)
+    apply(book, rule="divergence", metric=None)
+    (doubt,) = provisional.doubts(book, 7.0)
+    assert (doubt.row.rule, doubt.run, doubt.number, doubt.announced, doubt.since) == (
+        "loss_spike",
+        "run-1",
+        1,
+        True,
+        7.0,
+    )
+    change = book.withdraw(doubt)
+    assert (change.kind, change.send, change.row.state, change.row.lead) == ("resolved", True, "resolved", "")
+    assert change.row.title == "loss_spike (the line it was read from continued)"
+    assert book.withdraw(doubt) is None  # it is known by now
+    assert apply(book, rule="loss_spike").row.id != doubt.row.id  # people received that one
+
+
+def test_what_was_found_in_history_may_be_reported_after_all(book):
+    row = book.apply(Finding("loss_spike", FIRING, WARNING, "t"), now=None, live=False).row
+    pending = apply(book, Verdict.PENDING, rule="plateau").row
+    assert book.announce("nonsense") is None
+    assert book.announce(pending.id) is None
+    change = book.announce(row.id)
+    assert (change.kind, change.send, change.number, change.run, change.late) == (
+        "firing",
+        True,
+        1,
+        "run-1",
+        0.0,
+    )
+    assert book.apply(Finding("loss_spike", CLEAR, WARNING, "t"), now=5.0, live=True).send

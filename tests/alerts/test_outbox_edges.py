@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from runwatch.alerts.delivery.dead_letters import dead, revive
+from runwatch.alerts.delivery.journal import Journal
+from runwatch.alerts.delivery.outbox import Outbox
 from runwatch.alerts.delivery.queue import CAPACITY, KEEP_TRYING, LONGEST_ORDER, REMEMBERED, Queue
 from runwatch.alerts.routing.notification import Notification, Rejected, Retry, Sent, Unsure
 from runwatch.core.snapshot import IncidentRow
@@ -139,3 +142,66 @@ def test_what_is_dropped_is_not_critical_if_possible(waiting, new, dropped):
     for number, severity in enumerate(waiting):
         assert found.add(message(str(number), severity), 0.0) is None
     assert found.add(message("new", new), 0.0).id == dropped
+
+
+# -- what is kept of it ----------------------------------------------------------------------------
+
+
+class Channel:
+    """A channel that answers each message as its name says."""
+
+    name, identity = "pager", "pager#1"
+
+    def send(self, notification):
+        return {"sent": Sent(), "refused": Rejected("no such place")}.get(notification.id, FAILED)
+
+
+@pytest.fixture
+def journal(tmp_path):
+    """A journal in which a process left one message that arrived, one that was refused, and one that waits."""
+    left = Journal(tmp_path)
+    box = Outbox([Channel()], journal=left)
+    for name in ("sent", "refused", "waits"):
+        box.submit(message(name))
+    assert box.close(1.0) == 1
+    found = Journal(tmp_path)
+    yield found
+    found.close()
+
+
+def test_a_journal_knows_what_became_of_each_message(journal, tmp_path):
+    assert sorted(journal.known("pager#1")) == ["refused", "sent"]
+    (kept,) = journal.waiting("pager#1")
+    assert kept.notification.id == "waits"
+    assert kept.tries in (1, 2)  # once more, if the first was not on its way as the process ended
+    ((given_up),) = dead(tmp_path)
+    assert (given_up.id, given_up.channel, given_up.reason, given_up.tries) == (
+        "refused",
+        "pager",
+        "no such place",
+        0,
+    )
+    assert "refused" in given_up.subject
+
+
+@pytest.mark.parametrize(("channel", "count"), [("", 1), ("pager", 1), ("slack", 0)])
+def test_what_was_given_up_is_queued_again_once(journal, tmp_path, channel, count):
+    assert revive(tmp_path, journal, channel) == count
+    assert len(journal.waiting("pager#1")) == 1 + count
+    assert len(dead(tmp_path)) == 1 - count
+    assert revive(tmp_path, journal, channel) == 0
+
+
+def test_what_a_living_process_gave_up_is_taken_from_it(journal, tmp_path):
+    other = Journal(tmp_path)
+    try:
+        assert revive(tmp_path, other) == 1
+        assert [kept.notification.id for kept in other.waiting("pager#1")] == ["refused"]
+        assert dead(tmp_path) == []
+        assert sorted(journal.known("pager#1")) == ["sent"]
+    finally:
+        other.close()
+
+
+def test_without_a_directory_nothing_was_given_up(tmp_path):
+    assert dead(tmp_path / "none") == []

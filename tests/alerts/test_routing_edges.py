@@ -12,7 +12,7 @@ from runwatch.alerts.routing.expression import MAX_SIZE, Expression
 from runwatch.alerts.routing.flapping import Stories
 from runwatch.alerts.routing.grouping import FLAPPING, Alert, earliest, eased, worse
 from runwatch.alerts.routing.notification import Recent
-from runwatch.alerts.routing.policy import Damping, Labels, Quiet, Route, parse_matcher
+from runwatch.alerts.routing.policy import Damping, Labels, Quiet, Receiver, Route, parse_matcher
 from runwatch.alerts.routing.router import MOST_NAMED, REMEMBERED, RESUME, RESUME_OWN
 from runwatch.alerts.routing.silences import LONGEST, MOST_MATCHERS, Once, Silence, Weekly, muted, silence
 
@@ -297,3 +297,86 @@ def test_the_end_of_a_text_is_no_character():
     assert not Expression("[^b]").matches("")
     assert Expression("[^b]*").matches("")
     assert not Expression("a.").matches("a")
+
+
+# -- words -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x1f", "\x7f"])
+def test_a_matcher_holds_no_control_character(character):
+    with pytest.raises(ValueError, match="control character"):
+        parse_matcher(f"run=a{character}b")
+    assert parse_matcher("run=a b").value == "a b"
+
+
+@pytest.mark.parametrize(
+    ("text", "matches", "not_matches"),
+    [
+        ("ab?c", ["ac", "abc"], ["abbc", "a"]),
+        ("ab*c", ["ac", "abc", "abbbc"], ["bc"]),
+        ("ab+c", ["abc", "abbc"], ["ac"]),
+        ("ab{2}c", ["abbc"], ["abc", "abbbc"]),
+        ("ab{1,2}c", ["abc", "abbc"], ["ac", "abbbc"]),
+        ("ab{2,}c", ["abbc", "abbbbc"], ["abc"]),
+        ("ab{,2}c", ["ac", "abbc"], ["abbbc"]),
+        ("a|bc", ["a", "bc"], ["ac", "b"]),
+        ("(a|b)c", ["ac", "bc"], ["c", "ab"]),
+        ("(?:ab)?", ["", "ab"], ["a", "abab"]),
+        (r"a$\n?", ["a", "a\n"], ["a\n\n"]),
+        (r"a$\nb?", ["a\n"], ["a\nb"]),
+        (r"a\b.b", ["a-b"], ["acb"]),
+        (r"a\Bcb", ["acb"], ["a-b"]),
+        ("(?i)Ab", ["ab", "AB"], ["b"]),
+        ("a.b", ["acb", "a\nb"], ["ab"]),
+    ],
+)
+def test_an_expression_matches_a_whole_text(text, matches, not_matches):
+    expression = Expression(text)
+    assert [word for word in matches if not expression.matches(word)] == []
+    assert [word for word in not_matches if expression.matches(word)] == []
+
+
+def test_a_channel_takes_30_messages_a_minute():
+    r = router(receivers=(Receiver("slack"),))
+    for number in range(31):
+        r.take(alert(f"a{number}"), 0.0)
+    messages = r.flush(0.0)
+    assert len(messages) == 30
+    assert messages[-1][1].note == "2 messages in one: more than 30 a minute"
+
+
+@pytest.mark.parametrize(("delay", "name"), [(0.0, "b"), (60.0, "a")])
+def test_one_whose_end_was_not_sent_is_the_same_only_where_ends_wait(delay, name):
+    stories = Stories(Damping(count=3, resolve_delay=delay))
+    stories.take(story("a", "firing", 10.0), 10.0, ())
+    stories.take(story("a", "resolved", 20.0), 20.0, {"a"})
+    assert stories.take(story("b", "firing", 30.0), 30.0, {"a"}).name == name
+
+
+@pytest.mark.parametrize(("unreported", "kept"), [((), []), (("a",), ["one"])])
+def test_an_old_story_is_forgotten_unless_its_end_must_still_be_sent(unreported, kept):
+    stories = Stories(Damping(count=3))
+    stories.take(story("a", "firing", 10.0), 10.0, ())
+    stories.take(story("a", "resolved", 20.0), 20.0, ())
+    assert list(stories.changes()) == ["one"]
+    stories.prune(1820.0, unreported)  # half an hour later, it may still matter
+    assert stories.changes() == {}
+    stories.prune(1820.1, unreported)
+    assert [scope for scope, body in stories.changes().items() if body is None] == [
+        s for s in ["one"] if s not in kept
+    ]
+
+
+def test_a_group_is_looked_at_when_the_first_of_its_mutes_ends():
+    r = router(routes=(grouped(),))
+    for name in "ab":
+        r.take(alert(name), 0.0)
+    r.mute(
+        [Once((parse_matcher(f"incident={name}"),), 0.0, end) for name, end in (("a", 100.0), ("b", 300.0))],
+        0.0,
+    )
+    assert told(r, 10.0) == []
+    assert r.due() == 100.0
+    assert told(r, 100.0) == [("firing", ["a"])]
+    assert r.due() == 300.0
+    assert told(r, 300.0) == [("firing", ["b", "a"])]

@@ -180,11 +180,22 @@ def test_the_lengths_that_lines_print_and_the_plan_of_a_heading(count):
 def test_ranks_nodes_and_tables_count_for_themselves(count):
     rows = [(10.0 * i, 1.0 + i // count, 1.0 + i % count) for i in range(2 * count)]
     tables = [table(TRAIN, (EPOCH, WITHIN), rows)]
-    for rank, node in ((1.0, 0.0), (1.0, 1.0)):
-        own = [(at + rank + node, epoch, b, rank, node) for at, epoch, b in rows]
+    for rank, node in ((1.0, 0.0), (1.0, 1.0)):  # whose epoch is twice as long
+        own = [(at + rank + node, 1.0, 1.0 + i, rank, node) for i, (at, _, _) in enumerate(rows)]
         tables.append(table(TRAIN, (EPOCH, WITHIN, "rank", "node"), own))
     found = Nests().placed(tuple(tables))
     assert [t.column("step").tolist() for t in found] == [[float(i) for i in range(1, 2 * count + 1)]] * 3
+
+
+@pytest.mark.parametrize("count", [20, 300])
+def test_a_heading_of_a_later_epoch_above_lines_that_print_its_length(count):
+    heads, lines = stream(1, count)
+    tables = (
+        table(HEADING, (EPOCH, PLANNED), [(at, epoch + 2, planned) for at, epoch, planned in heads]),
+        table(TRAIN, (WITHIN, PER), [(at, b, count - 1.0) for at, b in lines]),
+    )
+    (found,) = Nests().placed(tables)
+    assert found.column("step")[0] == 2 * (count - 1) + 1
 
 
 def test_rows_that_know_no_total_and_those_that_do_are_tables_of_their_own():
