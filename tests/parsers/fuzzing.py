@@ -153,7 +153,7 @@ _SPREAD = frozenset(
         "epoch-block",
         "step-block",
         "result",
-        "keras",
+        "keras by fit",
         "hapi",
         "tfod",
         "yolo",
