@@ -325,6 +325,7 @@ class Splitter:
         said = [(float(event.offset), _SAID[event.kind]) for event in batch.events if event.kind in _SAID]
         begins: dict[float, _Former] = {}
         restarts: list[float] = []
+        since = 0
         for offset, kind, index in _turns(train, evals, ends, stops, headers, said, self._finished):
             if kind in ("finished", "early_stop"):
                 begun = not np.isnan(self._last_step(train, offset, begins))
@@ -337,6 +338,8 @@ class Splitter:
             if kind in (_CRASHED, _OVER):
                 self._ended = self._ended if self._ended == _CRASHED else kind
                 continue
+            if kind == TRAIN:
+                self._learn_first(train.step[since:index])
             rows = train if kind == TRAIN else evals
             step, last = rows.step[index], self._last_step(train, offset, begins)
             other = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
@@ -346,18 +349,24 @@ class Splitter:
             if step < last and (self._finished or other or again):
                 begins[offset] = _Former(self._last_pattern(train, offset), self._announced)
                 self._finished, self._first = False, np.nan
+                since = index if kind == TRAIN else int(np.searchsorted(train.offset, offset))
             elif step < last and kind == TRAIN:
                 restarts.append(offset)
             elif kind == TRAIN:
                 self._finished = False
             if kind == TRAIN:
                 self._announced, self._stopped, self._ended = False, False, ""
-                self._first = step if np.isnan(self._first) else self._first
+        self._learn_first(train.step[since:])
         if len(train):
             self._left, self._stride = self._course(train, len(train))
             self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
         self._step = self._last_step(train, np.inf, begins)
         return begins, restarts
+
+    def _learn_first(self, steps: Floats) -> None:
+        """Take the first step of the current run, where it is among these."""
+        if math.isnan(self._first):
+            self._first = next((step for step in steps[~np.isnan(steps)][:1].tolist()), math.nan)
 
     def _begins_again(self, train: Rows, index: int) -> bool:
         """Return True if a record that goes back is the first of another run, though no line says so.

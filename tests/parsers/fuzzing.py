@@ -146,7 +146,19 @@ def numbers(text: bytes) -> set[float]:
 NAN = 1e-300
 """Stands for NaN, which is not equal to itself."""
 _SPREAD = frozenset(
-    ("allennlp", "box", "rich", "epoch-block", "step-block", "keras", "hapi", "tfod", "yolo", "spacy")
+    (
+        "allennlp",
+        "box",
+        "rich",
+        "epoch-block",
+        "step-block",
+        "result",
+        "keras by fit",
+        "hapi",
+        "tfod",
+        "yolo",
+        "spacy",
+    )
 ).union(("trainer-state", "arrays", "json"))
 """Patterns whose records take numbers from several lines."""
 _COMPUTED = frozenset({("tqdm", "train/epoch"), ("tqdm", "perf/step_time")})

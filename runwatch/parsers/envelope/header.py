@@ -45,22 +45,15 @@ _NOT_A_ROW = rb"(?![\d:,;.\t/Z]| {0,4}[|;] {0,4}[\d.]| {1,8}-?[\d.]{1,20}[\d. e+
 """Behind a time that begins no row of a table."""
 _LAUNCHED = (
     rb"(?P<launched>" + launchers.RANK + rb"|" + launchers.PROCESS + rb"|(?:" + launchers.TASK + rb")"
-    rb"%s"
-    + rb"|"
-    + rb"(?:"
+    rb"%s|(?:"
     + launchers.CONTAINER
     + rb"|"
     + launchers.HOST
-    + rb")"
+    + rb")(?:"
     + SPEAKS
     + rb"|"
-    + rb"(?:"
-    + launchers.CONTAINER
-    + rb"|"
-    + launchers.HOST
-    + rb")"
     + launchers.VALIDATES
-    + rb")"
+    + rb"))"
 )
 _TIMED = (
     rb"(?P<timed>\[" + _CALM + rb"\|(?:" + _DATED + rb"|" + _SOURCE + rb":\d{1,6})\]"  # transformers
