@@ -142,7 +142,7 @@ TROUBLE = Signs(
             b"bad_alloc",
             b"ailed to ",
             b"oss is ",
-            b"raining failed",
+            b"raining fail",
             b"rror during tr",
             b"te called",
             b"Check fa",
