@@ -462,6 +462,8 @@ def test_exceptions_of_ranks_without_a_tag_or_raised_while_one_is_handled_are_on
         ("Interrupted by user, saving checkpoint\n", "interrupted"),
         ("wandb: Ctrl-c pressed. Waiting for runs to end.\n", "interrupted"),
         ("Hangup\n", "interrupted"),
+        ("run.sh: line 32: 2796136 Terminated              python train.py --lr 0.1\n", "interrupted"),
+        ("run.sh: line 32: 2796136 Aborted                 python train.py --lr 0.1\n", "crashed"),
         ("2030-01-02 03:04:05 ERROR Training failed with error: list index out of range\n", "crashed"),
         ("Error during training: shape mismatch\n", "crashed"),
         ("slurmstepd: error: Exceeded job memory limit\n", "killed"),

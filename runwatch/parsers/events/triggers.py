@@ -24,6 +24,7 @@ _TRIGGERS = (
         b", aborting",
         b", exiting",
         b"Aborted!",
+        b" Aborted ",
         b"Ctrl-c pr",
         b"Hangup",
         b"Exception ign",

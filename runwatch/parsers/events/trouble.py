@@ -55,7 +55,7 @@ TROUBLE = Signs(
         rb"^zsh: (?:segmentation fault|bus error|illegal hardware instruction) |!!! Segfault",
         rb"^\*\*\* SIG(?:BUS|FPE|ILL|ABRT) \(@0x",  # glog
         rb"FatalError: `(?!Termination)[^`]{5,60}` is detected",  # paddle's words for signals
-        rb"^\s*Bus error\s*$|: line \d+: +\d+ Bus error {2,}\S|task\S* \S+: Bus error\s*$",
+        rb"^\s*Bus error\s*$|: line \d+: +\d+ (?:Bus error|Aborted) {2,}\S|task\S* \S+: Bus error\s*$",
         needles=(
             b"Segmentation",
             b"Segfault",
@@ -64,6 +64,7 @@ TROUBLE = Signs(
             b"core dumped",
             b"zsh: ",
             b"Bus error",
+            b" Aborted ",
             b"FatalError",
         ),
     ),
@@ -100,7 +101,8 @@ TROUBLE = Signs(
         rb"^\*\*\* SIG"
         + _ASKED_TO_END
         + rb" \(@0x|\] (?:Test interrupted|Optimization stopped early)\.$",  # glog and Caffe
-        rb"Received \d+ death signal|(?:^\s*|\])Terminated\s*$|^Hangup\s*$|task\S* \S+: Terminated\s*$",
+        rb"Received \d+ death signal|(?:^\s*|\])Terminated\s*$|^Hangup\s*$"
+        rb"|: line \d+: +\d+ (?:Terminated|Hangup|Interrupt) {2,}\S|task\S* \S+: Terminated\s*$",
         rb"[Pp]reemption (?:notice|signal|warning|event)|being preempted|[Ss]pot (?:instance )?interruption",
         rb"(?:[Ww]all ?time|(?:[Jj]ob|SLURM) time limit) (?:limit )?(?:is )?(?:reached|exceeded|approach)",
         needles=(
@@ -140,7 +142,7 @@ TROUBLE = Signs(
             b"bad_alloc",
             b"ailed to ",
             b"oss is ",
-            b"raining failed",
+            b"raining fail",
             b"rror during tr",
             b"te called",
             b"Check fa",

@@ -226,7 +226,8 @@ SIGNATURES: tuple[Matcher, ...] = (
         Role.CASCADE,
         "it received SIGTERM; the log does not say who sent it",
         _RELAUNCH,
-        pattern=r"SIGTERM|signal:? 15\b|\b15 death signal|Termination signal|signal: Terminated|^Terminated$",
+        pattern=r"SIGTERM|signal:? 15\b|\b15 death signal|Termination signal|signal: Terminated|^Terminated$"
+        r"|: line \d+: +\d+ Terminated",
         end=End.INTERRUPTED,
         severity=Severity.WARNING,
         said="terminated",
