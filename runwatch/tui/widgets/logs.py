@@ -32,6 +32,8 @@ def nothing(run: RunView | None) -> str:
     """Return why there are no lines."""
     if run is None:
         return "no lines yet: no run was found so far"
+    if not run.sources:
+        return "no lines here: see them with runwatch attach HOST"
     if run.progress.step is not None:
         return "no lines to show: what is read here is no text"
     if run.checkpoints and not run.log_source:
