@@ -142,7 +142,6 @@ processes share is counted once.""",
             "daemon, a run of 10 lines a second, its memory",
             "daemon, a run of 10 lines a second, memory of all processes",
             "daemon, from a NaN in the log to its incident",
-            "daemon, p99 from a NaN in the log to its incident while it is scraped",
         ),
     ),
     Section(
@@ -153,7 +152,6 @@ between which the fold has its turn. The baseline renders as many samples with p
 nothing.""",
         (
             "scrape, 1,000 runs of 64 ranks, CPU",
-            "scrape, 1,000 runs of 64 ranks, until the answer is there",
             "scrape, 1,000 runs of 64 ranks, size",
             "scrape, 1,000 runs of 64 ranks, size in gzip",
             "scrape, 1,000 runs of 64 ranks, longest piece of work",

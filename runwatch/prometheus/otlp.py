@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
@@ -60,7 +59,7 @@ def partial_success(answer: bytes) -> tuple[int, str]:
     """Return how many points a collector that answered 200 has refused, and its words; 0 and "" if none."""
     try:
         said = ExportMetricsServiceResponse.FromString(answer).partial_success
-    except DecodeError:  # some answer with text
+    except Exception:  # protobuf's, which has no types: some answer in text
         return 0, ""
     return said.rejected_data_points, said.error_message
 

@@ -1,7 +1,9 @@
 """A real Prometheus or VictoriaMetrics that scrapes daemons of its own."""
 
 import json
+import os
 import subprocess
+import sys
 import time
 import urllib.parse
 import urllib.request
@@ -24,17 +26,37 @@ def until(true, seconds: float = 90.0):
     return found
 
 
+WRONG = """import time
+right = time.time
+time.time = lambda: right() + {ahead}
+"""
+
+
 class Node:
     """One daemon with a log and metrics."""
 
-    def __init__(self, directory, name: str, job: str = "") -> None:
+    def __init__(
+        self,
+        directory,
+        name: str,
+        job: str = "",
+        *,
+        alerts: str = 'mode = "prometheus"',
+        ahead: float = 0.0,
+    ) -> None:
+        """`ahead`: seconds by which the clock of the node, and so the time of its log, is wrong."""
         self.path = directory / name
         self.path.mkdir()
         self.name, self.door, self.log = name, Door(), Log(self.path / f"{name}-lm.log")
         self.log.steps(10)
         settings = f'[metrics]\nlisten = "127.0.0.1:{self.door.port}"\nhost = "{name}"\njob = "{job}"\n'
-        (self.path / "runwatch.toml").write_text(f'{settings}[alerts]\nmode = "prometheus"\n')
-        self.daemon = Daemon(self.path, self.log.path)
+        (self.path / "runwatch.toml").write_text(f"{settings}[alerts]\n{alerts}\n")
+        environ = {}
+        if ahead:
+            (self.path / "sitecustomize.py").write_text(WRONG.format(ahead=ahead))
+            environ["PYTHONPATH"] = os.pathsep.join([str(self.path), *sys.path])
+            os.utime(self.log.path, (time.time() + ahead, time.time() + ahead))
+        self.daemon = Daemon(self.path, self.log.path, environ=environ)
 
     def crash(self) -> None:
         self.log.write(

@@ -56,18 +56,7 @@ def test_from_logs_to_a_webhook(tmp_path):
         nodes[0].log.steps(30)
         until(lambda: sent(hook, "resolved", "crash"))
 
-        ends = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
-        starts = ends - datetime.timedelta(hours=2)
-        silence = {
-            "matchers": [{"name": "host", "value": "node1", "isRegex": False}], "createdBy": "me", "comment": "x",
-            "startsAt": starts.isoformat(), "endsAt": ends.isoformat(),
-        }  # fmt: skip
-        asking = urllib.request.Request(
-            f"{manager.url}/api/v2/silences",
-            json.dumps(silence).encode(),
-            {"Content-Type": "application/json"},
-        )
-        urllib.request.urlopen(asking, timeout=10).close()
+        silence(manager, "host", "node1")
         nodes[1].crash()
         until(
             lambda: [
@@ -90,18 +79,45 @@ def test_from_logs_to_a_webhook(tmp_path):
                     assert json.load(answer)["status"] == "success", query
 
 
+def pair(stack, tmp_path, hook) -> list[Manager]:
+    """Return two Alertmanagers that know each other."""
+    gossip, managers = [free_port(), free_port()], []
+    for number, port in enumerate(gossip):
+        (tmp_path / f"am{number}").mkdir()
+        options = [f"--cluster.listen-address=127.0.0.1:{port}", "--cluster.settle-timeout=2s",
+                   f"--cluster.peer=127.0.0.1:{gossip[0]}", "--cluster.peer-timeout=8s"]  # fmt: skip
+        managers.append(Manager(tmp_path / f"am{number}", hook.url, *options))
+        stack.callback(managers[-1].kill)
+    return managers
+
+
+def silence(manager, name: str, value: str) -> None:
+    """Make a silence as Alertmanager's own page does."""
+    ends = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+    starts = ends - datetime.timedelta(hours=2)
+    wanted = {
+        "matchers": [{"name": name, "value": value, "isRegex": False}], "createdBy": "me", "comment": "x",
+        "startsAt": starts.isoformat(), "endsAt": ends.isoformat(),
+    }  # fmt: skip
+    asking = urllib.request.Request(
+        f"{manager.url}/api/v2/silences", json.dumps(wanted).encode(), {"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(asking, timeout=10).close()
+
+
+def assert_once(hook) -> None:
+    messages = [
+        sorted((alert["fingerprint"], alert["status"]) for alert in request.body["alerts"])
+        for request in list(hook.got)
+    ]
+    assert all(messages.count(each) == 1 for each in messages), "both sent it"
+
+
 @needs_all
 def test_a_pair_of_alertmanagers_sends_one_message(tmp_path):
     with contextlib.ExitStack() as stack:
         hook = stack.enter_context(HttpServer())
-        gossip = [free_port(), free_port()]
-        managers = []
-        for number, port in enumerate(gossip):
-            (tmp_path / f"am{number}").mkdir()
-            options = [f"--cluster.listen-address=127.0.0.1:{port}", "--cluster.settle-timeout=2s",
-                       f"--cluster.peer=127.0.0.1:{gossip[0]}", "--cluster.peer-timeout=8s"]  # fmt: skip
-            managers.append(Manager(tmp_path / f"am{number}", hook.url, *options))
-            stack.callback(managers[-1].kill)
+        managers = pair(stack, tmp_path, hook)
         node = Node(tmp_path, "node0")
         stack.callback(node.close)
         server = Prometheus(tmp_path, [node], managers)
@@ -116,11 +132,44 @@ def test_a_pair_of_alertmanagers_sends_one_message(tmp_path):
         )
         node.log.steps(30)
         until(lambda: sent(hook, "resolved", "crash"))
-        messages = [
-            sorted((alert["fingerprint"], alert["status"]) for alert in request.body["alerts"])
-            for request in list(hook.got)
-        ]
-        assert all(messages.count(each) == 1 for each in messages), "both sent it"
+        assert_once(hook)
+
+
+@pytest.mark.skipif(not PROGRAM, reason="prometheus-alertmanager is not installed")
+def test_daemons_push_to_a_pair_of_alertmanagers_without_prometheus(tmp_path):
+    with contextlib.ExitStack() as stack:
+        hook = stack.enter_context(HttpServer())
+        managers = pair(stack, tmp_path, hook)
+        peers = json.dumps([manager.url for manager in managers])
+        nodes = []
+        for number in range(2):
+            alerts = f'mode = "alertmanager"\npeers = {peers}'
+            nodes.append(Node(tmp_path, f"node{number}", alerts=alerts))
+            stack.callback(nodes[-1].close)
+        for node in nodes:
+            until(lambda node=node: node.door.value("runwatch_run_step") == 9)
+        silence(managers[0], "run", "node1-lm")
+        for node in nodes:
+            node.crash()
+        until(lambda: sent(hook, "firing", "crash"))
+        muted = {
+            alert["labels"]["run"]
+            for manager in managers
+            for alert in until(
+                lambda manager=manager: [a for a in manager.alerts() if crashed(a, "node1-lm")]
+            )
+            if alert["status"]["state"] == "suppressed"
+        }
+        nodes[0].log.steps(30)
+        until(lambda: sent(hook, "resolved", "crash"))
+        assert muted == {"node1-lm"}
+        assert {labels["run"] for labels in sent(hook, "firing", "crash")} == {"node0-lm"}
+        assert len(sent(hook, "resolved", "crash")) == 1
+        assert_once(hook)
+
+
+def crashed(alert: dict, run: str) -> bool:
+    return alert["labels"]["alertname"] == "crash" and alert["labels"]["run"] == run
 
 
 @needs_promtool

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import time
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -387,7 +388,10 @@ def test_an_old_directory_is_looked_at_rarely_until_its_log_grows(tmp_path, monk
     long_ago = time.time() - 30 * 86_400
     os.utime(saved / "ckpt_step8.safetensors", (long_ago, long_ago))
     clock, said = time.monotonic(), []
-    monkeypatch.setattr("runwatch.watcher.ingest.directories.time.monotonic", lambda: clock)
+    times = SimpleNamespace(
+        monotonic=lambda: clock, time=time.time
+    )  # its own: others' budgets are by the clock
+    monkeypatch.setattr("runwatch.watcher.ingest.directories.time", times)
     reader = Reader(wire.Setup((os.fsencode(tmp_path),)))
 
     def reported() -> list[int]:

@@ -96,9 +96,9 @@ def post(
     understand: Callable[[Answer], Outcome] = lambda _: Sent(),
     secrets: tuple[str, ...] = (),
 ) -> Outcome:
-    """POST `body` once; `understand` says what a 2xx answer means. Takes at most about `timeout` seconds, or twice as long for a slow answer.
+    """POST `body` once; `understand` says what a 2xx answer means. Does not raise.
 
-    Does not raise.
+    Takes at most about `timeout` seconds, or twice as long for a slow answer.
     """
     try:
         answer = exchange(url, body, timeout, headers)

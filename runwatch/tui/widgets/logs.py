@@ -32,6 +32,8 @@ def nothing(run: RunView | None) -> str:
     """Return why there are no lines."""
     if run is None:
         return "no lines yet: no run was found so far"
+    if not run.sources:
+        return "no lines here: see them with runwatch attach HOST"
     if run.progress.step is not None and run.log_source:
         return "waiting for its lines"
     if run.progress.step is not None:

@@ -36,9 +36,7 @@ class Source:
     lines: int = 0
     unparsed: int = 0
     format: str | None = None
-    tail: Packable[deque[tuple[int, str]]] = field(
-        default_factory=lambda: Packable(deque(maxlen=LOG_LINES))
-    )
+    tail: Packable[deque[tuple[int, str]]] = field(default_factory=lambda: Packable(deque(maxlen=LOG_LINES)))
     read_when: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
     """(line, Unix time): from this line on they were read then, as they came; 0 where that means nothing."""
     written: float | None = None

@@ -87,20 +87,20 @@ class Questions:
         row, incidents = run.row, (*run.incidents, *odd)
         hosts = tuple(dict.fromkeys(member.key[0] for member in run.members))
         info = run.members[0].info
+        facts = {"host": ", ".join(hosts[:NAMED]), "job": info.get("job_id", "")}
         return RunView(
             id=row.id,
             name=row.name,
             phase=row.phase,
             progress=row.progress,
             format=info.get("format") or None,
-            sources=hosts,
             age=row.age,
             records=row.progress.step or 0,
             latest=fleet.latest(run),
             charts=tuple(self._curve(run, chart) for chart in view.charts[:MAX_CHARTS]),
             ranks=rows if len(rows) > 1 else (),
             incidents=incidents,
-            facts={"job": info["job_id"]} if info.get("job_id") else {},
+            facts={name: said for name, said in facts.items() if said},
             has_machine=row.gpu is not None,
             machine=self._machine(run) if view.machine else None,
         )

@@ -135,7 +135,7 @@ def _give_ranks_to_their_run(grouped: dict[str, list[tuple[File, Member]]]) -> N
 
 
 def _give_errors_to_their_run(grouped: dict[str, list[tuple[File, Member]]]) -> None:
-    """Put a bare `stderr.log` under the one other log of its directory: `train.log`, or those of its ranks."""
+    """Put a bare `stderr.log` under the one other log of its directory, or under those of ranks."""
     homes: dict[str, list[str]] = defaultdict(list)
     for name in grouped:
         homes[os.path.dirname(name)].append(name)
