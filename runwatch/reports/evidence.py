@@ -21,12 +21,14 @@ from runwatch.core.run import Run
 from runwatch.core.saves import Save
 from runwatch.core.series import Points, Series, Summary
 from runwatch.core.snapshot import IncidentRow
+from runwatch.reports import printed
 from runwatch.reports.facts import Facts, sort_facts
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.evidence import sound, spoilt
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import Pipeline
 from runwatch.watcher.engine.watched import WatchedRun
+from runwatch.watcher.sources.member import LOG
 
 Floats = NDArray[np.float64]
 
@@ -36,6 +38,8 @@ DAY = 86_400.0
 """Seconds; a time below some days is a clock's without a date."""
 LINES = 40
 """Newest log lines that are kept."""
+MOST_LOGS = 4
+"""Logs of a run that are searched again: those of further ranks say the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,8 @@ class RunEvidence:
     """Path and reason of what could not be read."""
     log: tuple[tuple[int, str], ...]
     """Number and text of the newest lines."""
+    logs: tuple[str, ...] = ()
+    """Paths of its logs, the leading one first."""
 
     @property
     def main(self) -> StageEvidence:
@@ -198,7 +204,8 @@ class RunEvidence:
 def gather(engine: Engine, now: float, beside: Mapping[str, str] | None = None) -> tuple[RunEvidence, ...]:
     """Return the evidence of every run that an engine has read to its end; `now` is Unix time.
 
-    `beside`: facts that belong to the run, if there is only one.
+    `beside`: facts that belong to the run, if there is only one. The beginning of its log is read again for
+    the settings that it shows.
     """
     pipelines = list(engine.pipelines())
     more = dict(beside or {}) if len(pipelines) == 1 else {}
@@ -207,7 +214,9 @@ def gather(engine: Engine, now: float, beside: Mapping[str, str] | None = None) 
 
 def _run(engine: Engine, pipeline: Pipeline, now: float, more: Mapping[str, str]) -> RunEvidence:
     group, newest = pipeline.group, pipeline.newest
-    about = dict(more)
+    logs = [source.path for source in group.sources.values() if source.member.kind == LOG]
+    logs.sort(key=lambda path: group.paths.index(path) if path in group.paths else len(logs))
+    about = (printed.of_log(logs[0]) if logs else {}) | dict(more)
     for stage in pipeline.stages:
         about |= stage.run.about
     speaker = group.speaker()
@@ -230,6 +239,7 @@ def _run(engine: Engine, pipeline: Pipeline, now: float, more: Mapping[str, str]
         stages=tuple(_stage(engine, group, stage, now) for stage in pipeline.stages),
         unseen=tuple(unseen),
         log=tuple(speaker.log)[-LINES:] if speaker is not None else (),
+        logs=tuple(logs[:MOST_LOGS]),
     )
 
 

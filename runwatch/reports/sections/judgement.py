@@ -10,16 +10,15 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from runwatch.core.ending import OVER
-from runwatch.core.metrics import LEARNING_RATE, SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, is_of_machine
+from runwatch.core.metrics import TOKENS_PER_SEC
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers, plain
-from runwatch.reports.analysis import Analysis, Options, gpus
+from runwatch.reports.analysis import Analysis
 from runwatch.reports.document import (
     CRITICAL,
     GOOD,
     NOTE,
     WARNING,
-    Items,
     Section,
     Sentence,
     items,
@@ -27,6 +26,8 @@ from runwatch.reports.document import (
     section,
 )
 from runwatch.reports.evidence import Curve, RunEvidence
+from runwatch.reports.mentions import LOSS, VALIDATION
+from runwatch.reports.missing import Mentions
 from runwatch.reports.sections import outcome, words
 from runwatch.reports.sections.cost import CHANGED
 from runwatch.reports.sections.learning import ends_as_planned
@@ -45,19 +46,27 @@ _STATES = {
 }
 
 
-def tone(run: RunEvidence, analyses: tuple[Analysis, ...]) -> str:
-    """Return the tone of the verdict."""
+def tone(run: RunEvidence, analyses: tuple[Analysis, ...], found: Mentions) -> str:
+    """Return the tone of the verdict: what was seen only in part is not good."""
     rows = [row for each in analyses for row in each.trouble if row.state != "resolved"]
     if any(row.severity == "critical" for row in rows) or run.health == "critical":
         return CRITICAL
     if rows or run.phase in ("vanished", "blind", "stalled"):
         return WARNING
-    return GOOD if run.state == "finished" else NOTE
+    return GOOD if run.state == "finished" and not _judges(found) else NOTE
 
 
-def verdict(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
-    """Return what happened in a paragraph: the end, the loss, validation, the worst trouble, what to do."""
-    said = [Sentence(f"{run.name} {ending(run)}.", tone(run, analyses))]
+def _judges(found: Mentions) -> list[str]:
+    """Return what would decide how well a run went, and was not read although the log mentions it."""
+    return [subject for subject in (LOSS, VALIDATION) if subject in found]
+
+
+def verdict(run: RunEvidence, analyses: tuple[Analysis, ...], found: Mentions) -> Section | None:
+    """Return what happened in a paragraph: the end, the loss, validation, the worst trouble, what to do.
+
+    `found` are the lines about what was not read.
+    """
+    said = [Sentence(f"{run.name} {ending(run)}.", tone(run, analyses, found))]
     if len(analyses) > 1:
         names = ", ".join(each.stage.name for each in analyses)
         said.append(Sentence(f"It has {len(analyses)} stages: {names}."))
@@ -80,6 +89,11 @@ def verdict(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
     elif len(rows) > 1:
         said.append(
             Sentence(f"In all there are {words.count(len(rows), 'finding')} of warning or critical severity.")
+        )
+    if unread := _judges(found):
+        lines = ", ".join(f"line {found[subject].lines[0]:,}" for subject in unread)
+        said.append(
+            Sentence(f"The log mentions {' and '.join(unread)} ({lines}), but that was not read.", NOTE)
         )
     return section("verdict", "Verdict", paragraph(*said))
 
@@ -312,58 +326,3 @@ def look_into(analyses: tuple[Analysis, ...]) -> Section | None:
 
 def _longest(lost: Lost) -> str:
     return f", the longest after {words.step(lost.longest_step)}" if lost.longest else ""
-
-
-def missing(run: RunEvidence, analyses: tuple[Analysis, ...], options: Options) -> Section | None:
-    """Return which evidence was missing, and so what this report cannot say."""
-    facts = run.facts
-    lacks: dict[str, list[str]] = {}
-    for each in analyses:
-        for text in _lacking(each):
-            lacks.setdefault(text, []).append(each.stage.name)
-    found = [
-        Sentence(text if len(names) == len(analyses) else f"{', '.join(names)}: {text[:1].lower()}{text[1:]}")
-        for text, names in lacks.items()
-    ]
-    of_run = [
-        (gpus(run, options)[0] is None, "The number of GPUs."),
-        (
-            not facts.settings,
-            "The configuration (a config.json, args.json or W&B run next to the log has it).",
-        ),
-        (not facts.code, "The version of the code."),
-        (not facts.data, "Which data was used."),
-    ]
-    found += [Sentence(text) for absent, text in of_run if absent]
-    if any(not curve.exact for each in analyses for curve in each.stage.curves.values()):
-        found.append(
-            Sentence(
-                "Long series are condensed: counts, means, lowest, highest, first and last values are exact; "
-                "medians and shapes are of condensed values."
-            )
-        )
-    return section("missing", "Missing evidence", Items(tuple(found)))
-
-
-def _lacking(main: Analysis) -> list[str]:
-    """Return what is not known of one stage."""
-    curves = main.stage.curves
-    said = [
-        (main.loss is None, "The training loss: nothing is said about learning."),
-        (main.rate is None, f"The learning rate ({LEARNING_RATE}): no schedule is stated."),
-        (main.gradient is None, "The gradient norm."),
-        (main.validation is None, "Validation: nothing is known about data that was not trained on."),
-        (main.stage.clock is None, "Times: no line is dated, and no step time is printed."),
-        (
-            main.stage.clock is not None and not main.stage.clock.pauses,
-            "Dates of lines: pauses for evaluations and checkpoints cannot be seen.",
-        ),
-        (not {STEP_TIME, TOKENS_PER_SEC, SAMPLES_PER_SEC} & {*curves}, "Step times and throughput."),
-        (not any(map(is_of_machine, curves)), "GPU and host metrics: no tracker measured them."),
-        (not (main.stage.checkpoints or main.stage.saves), "Checkpoints: none was seen or reported."),
-        (
-            bool(main.stage.saves) and not main.stage.checkpoints,
-            "The files of the checkpoints: only the log reports them.",
-        ),
-    ]
-    return [text for absent, text in said if absent]
