@@ -107,6 +107,17 @@ class Analysis:
         rows = (row for row in self.stage.incidents if row.state != "pending" and row.severity != "info")
         return tuple(sorted(rows, key=lambda row: (row.severity != "critical", row.line or 0)))
 
+    def over(self, row: IncidentRow) -> str:
+        """Return how an incident is over; "" if it is not.
+
+        A plateau ends for its rule with one better median, after which the loss may be as level as before.
+        """
+        if row.state != "resolved":
+            return ""
+        shape = self.shape
+        level = shape is not None and (shape.flat_since == shape.flat_since or shape.kind in ("flat", "rise"))
+        return "interrupted" if row.rule == "plateau" and level else "resolved"
+
 
 @dataclass(frozen=True, slots=True)
 class Options:

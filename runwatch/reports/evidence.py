@@ -295,16 +295,16 @@ def _clock(run: Run, curves: Mapping[str, Curve]) -> Clock | None:
     if took is not None and took.summary.count > 1:
         finite = np.isfinite(took.points.mean)
         steps, first = took.steps[finite], took.points.first_x[finite]
-        done = np.diff(steps, prepend=float(first[0]) - _stride(took) if len(first) else 0.0)
-        done = np.where(done > 0, done, took.points.count[finite] * _stride(took))
+        done = np.diff(steps, prepend=float(first[0]) - stride(took) if len(first) else 0.0)
+        done = np.where(done > 0, done, took.points.count[finite] * stride(took))
         return Clock(
             steps, np.cumsum(took.points.mean[finite] * done), None, "the step times that it prints", False
         )
     return None
 
 
-def _stride(curve: Curve) -> float:
-    """Return the usual number of steps from one record to the next."""
+def stride(curve: Curve) -> float:
+    """Return the usual number of steps from one value to the next."""
     apart = np.diff(curve.newest_steps)
     apart = apart[apart > 0]
     return float(np.median(apart)) if len(apart) else 1.0

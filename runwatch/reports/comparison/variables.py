@@ -120,7 +120,7 @@ def differences(reference: Facts, other: Facts, names: tuple[str, str]) -> Diffe
         if (left is None or right is None) and not lacking:
             continue
         if not _equal(left or "", right or ""):
-            group = _group(name)
+            group = group_of(name)
             rows.append(Difference(name, left or "", right or "", _weight(name, group), group or name))
     rows += _about(
         "code", reference.code, other.code, r"commit|sha|revision|code_?version|dirty|git_?hash", MAJOR
@@ -229,7 +229,8 @@ def _weight(name: str, group: str) -> str:
     return MAJOR if group or not _MINOR.fullmatch(last) else MINOR
 
 
-def _group(name: str) -> str:
+def group_of(name: str) -> str:
+    """Return what a setting is about: `learning rate`, `batch` ...; "" if that is not known."""
     last = _last(name)
     if _GPUS.fullmatch(last):
         return "number of GPUs"

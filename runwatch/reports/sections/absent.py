@@ -14,7 +14,7 @@ _WORDS = {
     mentions.GRADIENT: "The gradient norm: none was read.",
     mentions.VALIDATION: "Validation: none was read, so nothing is known about data that was not trained on.",
     mentions.TIMES: "Times: no training record has a date, and no step time was read.",
-    mentions.DATES: "Dates of records: none were read, so evaluations and checkpoints cannot be seen as pauses.",
+    mentions.DATES: "Dates of records: none were read, so pauses (evaluations, checkpoints) cannot be seen.",
     mentions.SPEED: "Step times and throughput: none were read.",
     mentions.MACHINE: "GPU and host metrics: none were read.",
     mentions.CHECKPOINTS: "Checkpoints: none was read.",

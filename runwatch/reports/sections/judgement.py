@@ -5,7 +5,7 @@ What the rules judge is not judged again: their incidents are the trouble. What 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from runwatch.reports.document import (
 from runwatch.reports.evidence import Curve, RunEvidence
 from runwatch.reports.mentions import LOSS, VALIDATION
 from runwatch.reports.missing import Mentions
-from runwatch.reports.sections import outcome, words
+from runwatch.reports.sections import origin, outcome, words
 from runwatch.reports.sections.cost import CHANGED
 from runwatch.reports.sections.learning import ends_as_planned
 from runwatch.reports.timeline import Lost, ends
@@ -44,6 +44,9 @@ _STATES = {
     "blind": ("cannot be seen", ""),
     "unknown": ("stops", ", and nothing says whether it finished"),
 }
+
+
+_VERBS = {"fast drop": "fell", "steady fall": "fell", "late fall": "fell", "rise": "rose"}
 
 
 def tone(run: RunEvidence, analyses: tuple[Analysis, ...], found: Mentions) -> str:
@@ -73,14 +76,15 @@ def verdict(run: RunEvidence, analyses: tuple[Analysis, ...], found: Mentions) -
     for each in analyses:
         before = f"{each.stage.name}: " if len(analyses) > 1 else ""
         learned = _learned(each) if each.stage.records else [Sentence("Not one training record was found.")]
+        learned += [Sentence(text, NOTE) for text in origin.went_back(each.stage)]
         said += [Sentence(before + one.text, one.tone) for one in learned]
-    of = {id(row): each.stage.name for each in analyses for row in each.trouble}
+    of = {id(row): each for each in analyses for row in each.trouble}
     rows = sorted((row for each in analyses for row in each.trouble), key=_severe)
     open_rows = [row for row in rows if row.state != "resolved"]
     worst = (open_rows or rows)[:1]
     for row in worst:
-        over = ", and it was over later" if row.state == "resolved" else ""
-        where = f" in {of[id(row)]}" if len(analyses) > 1 else ""
+        over = f", and it was {word}" if (word := of[id(row)].over(row)) else ""
+        where = f" in {of[id(row)].stage.name}" if len(analyses) > 1 else ""
         said.append(Sentence(f"The most severe finding{where} is: {row.title}{over}.", row.severity))
         if row.state != "resolved" and row.advice:
             said.append(Sentence(plain.advice(row)))
@@ -132,7 +136,8 @@ def _learned(analysis: Analysis) -> list[Sentence]:
         name, metric = words.name(loss.metric), loss.metric
         first, last = (words.value(metric, x) for x in (loss.summary.first, loss.summary.last))
         count = loss.summary.count
-        text = f"The {name} went from {first} to {last}"
+        moved = _VERBS.get(shape.kind if shape is not None else "", "went")
+        text = f"The {name} {moved} from {first} to {last}"
         if loss.broken:
             text += ", its last finite value, and is NaN or Inf at the end"
         elif _same_value(loss) or count == 1:
@@ -141,6 +146,7 @@ def _learned(analysis: Analysis) -> list[Sentence]:
         elif shape is not None:
             trend = {"falls": "and was still falling", "rises": "and was rising"}.get(shape.trend)
             level = "and was level" if abs(shape.recent) < 0.01 else "without a clear trend"
+            text += f" (single values, which scatter by {shape.scatter:.0%})" if shape.noisy else ""
             text += f" {trend or level} at the end"
         said.append(Sentence(f"{text}.", CRITICAL if loss.broken else ""))
     if (reward := analysis.reward) is not None and reward.summary.count > reward.summary.nonfinite:
@@ -164,7 +170,7 @@ def signs(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
     for each in analyses:
         before = f"{each.stage.name}: " if len(analyses) > 1 else ""
         good += [Sentence(before + text, GOOD) for text in _good(each)]
-        bad += [Sentence(before + text, tone) for text, tone in _findings(each.trouble)[:_MOST]]
+        bad += [Sentence(before + text, tone) for text, tone in _findings(each)[:_MOST]]
         bad += [Sentence(before + text, NOTE) for text in _bad(each)]
     if run.state == "finished" and run.newest.ending is not None:
         good.insert(0, Sentence(f"It {run.newest.ending.story}.", GOOD))
@@ -178,21 +184,21 @@ def signs(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
     )
 
 
-def _findings(rows: Iterable[IncidentRow]) -> list[tuple[str, str]]:
+def _findings(analysis: Analysis) -> list[tuple[str, str]]:
     """Return what was found with its severity; what was found again is counted."""
     found: dict[tuple[str, str | None, str], list[IncidentRow]] = {}
-    for row in rows:
+    for row in analysis.trouble:
         found.setdefault((row.rule, row.metric or row.title, row.severity), []).append(row)
-    return [(_finding(same), severity) for (*_, severity), same in found.items()]
+    return [(_finding(analysis, same), severity) for (*_, severity), same in found.items()]
 
 
-def _finding(same: Sequence[IncidentRow]) -> str:
+def _finding(analysis: Analysis, same: Sequence[IncidentRow]) -> str:
     row = same[0]
     where = f" ({words.step(row.step)})" if row.step is not None and "step" not in row.title else ""
     times = f", {len(same)} times" if len(same) > 1 else ""
     if times and same[-1].step not in (None, row.step):
         times += f", the last at {words.step(same[-1].step)}"
-    over = ", resolved since" if all(each.state == "resolved" for each in same) else ""
+    over = f", {analysis.over(same[-1])} since" if all(map(analysis.over, same)) else ""
     return f"{row.title[:1].upper()}{row.title[1:]}{where}{times}{over}."
 
 

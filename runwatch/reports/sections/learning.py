@@ -25,7 +25,11 @@ from runwatch.reports.schedule import Schedule
 from runwatch.reports.sections import words
 from runwatch.reports.shape import FEWEST, Shape
 
+_USUAL = frozenset({"loss", "train loss", "training loss", "trn loss", "total loss", "avg loss"})
+_FEW = 6
 _SPIKES = 12
+_SEEN = 0.02
+"""Improvement that noise may hide where a plateau is still stated, as a share of the level."""
 _MOST = 60
 _KINDS = {
     "fast drop": "It dropped fast and then tapered off",
@@ -48,12 +52,15 @@ def loss(analysis: Analysis) -> Section | None:
         all_bad = f"None of the {words.count(summary.count, 'value')} of the loss is a finite number."
         return section("loss", "Loss", paragraph(Sentence(all_bad, WARNING)))
     finite = " finite value" if summary.nonfinite else ""
+    single = " single value" if shape is not None and shape.noisy else ""
     said = [
-        f"The {words.name(metric)} has {words.count(summary.count, 'value')}: the first{finite} is "
-        f"{_v(metric, summary.first)}, the last{finite} {_v(metric, summary.last)}, the lowest "
-        f"{_v(metric, summary.minimum)}{_at(summary.minimum_step)}, the highest "
+        f"The {words.name(metric)}{_printed(curve)} has {words.count(summary.count, 'value')}: the first{finite} is "
+        f"{_v(metric, summary.first)}, the last{finite} {_v(metric, summary.last)}, the lowest{single} "
+        f"{_v(metric, summary.minimum)}{_at(summary.minimum_step)}, the highest{single} "
         f"{_v(metric, summary.maximum)}{_at(summary.maximum_step)}."
     ]
+    if others := _other_losses(analysis):
+        said.append(f"Other losses are listed under all metrics: {others}.")
     if summary.nonfinite:
         said.append(f"{summary.nonfinite:,} of them {_is(summary.nonfinite)} NaN or Inf.")
     if shape is None:
@@ -62,6 +69,25 @@ def loss(analysis: Analysis) -> Section | None:
     return section(
         "loss", "Loss", paragraph(*said, *_shape(curve, shape), *_spikes(analysis)), _figure(analysis, curve)
     )
+
+
+def _printed(curve: Curve) -> str:
+    """Return what the log calls the loss, where that is a name of its own."""
+    name = curve.printed.replace("_", " ").replace("/", " ").strip().lower()
+    plain = not name or name in _USUAL or name == words.name(curve.metric).lower()
+    return "" if plain else f" (printed as {curve.printed})"
+
+
+def _other_losses(analysis: Analysis) -> str:
+    """Return the names of further losses in training: which of them is the main one may be a choice."""
+    main = analysis.loss
+    named = [
+        curve.printed or metric
+        for metric, curve in analysis.stage.curves.items()
+        if "loss" in metric.lower() and not metric.startswith(("val/", "test/", "eval/"))
+        if main is not None and metric != main.metric
+    ]
+    return ", ".join(named[:_FEW]) + (f" and {len(named) - _FEW} more" if len(named) > _FEW else "")
 
 
 def _shape(curve: Curve, shape: Shape) -> list[str]:
@@ -87,8 +113,11 @@ def _shape(curve: Curve, shape: Shape) -> list[str]:
             f"end it is {_percent(shape.last - shape.best, shape.best)} above that."
         )
     elif shape.flat_since == shape.flat_since and shape.kind not in ("flat", "rise"):
+        since, hidden = words.step(shape.flat_since, placed), numbers.percent(shape.hidden)
         said.append(
-            f"It is on a plateau: no median after {words.step(shape.flat_since, placed)} is clearly better."
+            f"It is on a plateau: no median after {since} is better by {hidden} or more."
+            if shape.hidden <= _SEEN
+            else f"No median after {since} is better beyond its noise; a change below {hidden} cannot be seen."
         )
     if not curve.broken:
         said.append(_now(curve, shape))

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from runwatch.core.metrics import LEARNING_RATE, label
 from runwatch.render import numbers
 from runwatch.reports.analysis import Analysis, Options, gpus
+from runwatch.reports.comparison.variables import group_of
 from runwatch.reports.document import Cell, FactList, Section, Sentence, Table, Timeline, paragraph, section
-from runwatch.reports.evidence import RunEvidence
+from runwatch.reports.evidence import RunEvidence, StageEvidence
 from runwatch.reports.sections import words
 
 MOST_SETTINGS = 80
+_FEW = 5
+_NOTHING = ("", "None", "null")
 _HIDDEN = ("report/", "checkpoint/")
 
 
@@ -27,7 +30,11 @@ def what_ran(run: RunEvidence, options: Options) -> Section | None:
     facts += [("GPUs", Cell(f"{number} ({why})", number))] if number is not None else []
     for kind in ("identity", "code", "data", "software", "hardware", "summary"):
         found: Mapping[str, str] = getattr(run.facts, kind)
-        found = {name: text for name, text in found.items() if (name, text) != ("name", run.name)}
+        found = {
+            name: text
+            for name, text in found.items()
+            if (name, text) != ("name", run.name) and text not in _NOTHING
+        }
         facts += [(_named(name), Cell(text, text)) for name, text in list(found.items())[:20]]
     return section("run", "What ran", FactList(tuple(facts)))
 
@@ -35,9 +42,28 @@ def what_ran(run: RunEvidence, options: Options) -> Section | None:
 def settings(run: RunEvidence) -> Section | None:
     """Return the configuration."""
     found = list(run.facts.settings.items())
+    if len(found) > MOST_SETTINGS:  # those that decide what is learned are shown
+        found.sort(key=lambda each: not group_of(each[0]))
     rows = tuple((Cell(_named(name)), Cell(text, text)) for name, text in found[:MOST_SETTINGS])
     table = Table(("setting", "value"), rows, max(0, len(found) - MOST_SETTINGS))
     return section("configuration", "Configuration", table)
+
+
+def went_back(stage: StageEvidence) -> list[str]:
+    """Return that steps were done again, or that several trainings are mixed, if it is so."""
+    first = stage.first_step or 0
+    again = [step for step in stage.restarts if step <= first + 1]
+    said = []
+    if again:
+        times = "once" if len(again) == 1 else f"{len(again)} times"
+        said.append(
+            f"Training began again at {words.step(again[0])} {times}: counts, first, lowest and highest "
+            f"values are of all {len(again) + 1} trainings together, shapes and trends of the last one."
+        )
+    if back := [step for step in stage.restarts if step > first + 1]:
+        steps = ", ".join(numbers.step(step) for step in back[:_FEW]) + (" ..." if len(back) > _FEW else "")
+        said.append(f"It went back {words.count(len(back), 'time')}, to step {steps}: steps were done again.")
+    return said
 
 
 def when(analysis: Analysis) -> Section | None:
@@ -101,8 +127,8 @@ def _notes(analysis: Analysis) -> list[Sentence]:
         many = times.slowest / times.median
         said.append(
             Sentence(
-                f"The first step took {numbers.duration(times.slowest)}, {many:.0f} times as long as usual: "
-                "compiling and warming up."
+                f"The first step time is {numbers.duration(times.slowest)}, {many:.0f} times as long as "
+                "usual: compiling and warming up."
             )
         )
     return said
