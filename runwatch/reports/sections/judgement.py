@@ -31,6 +31,7 @@ from runwatch.reports.missing import Mentions
 from runwatch.reports.sections import origin, outcome, words
 from runwatch.reports.sections.cost import CHANGED
 from runwatch.reports.sections.learning import ends_as_planned
+from runwatch.reports.shape import Shape
 from runwatch.reports.timeline import Lost, ends
 
 _MOST = 12
@@ -44,9 +45,6 @@ _STATES = {
     "blind": ("cannot be seen", ""),
     "unknown": ("stops", ", and nothing says whether it finished"),
 }
-
-
-_VERBS = {"fast drop": "fell", "steady fall": "fell", "late fall": "fell", "rise": "rose"}
 
 
 def tone(run: RunEvidence, analyses: tuple[Analysis, ...], found: Mentions) -> str:
@@ -136,7 +134,7 @@ def _learned(analysis: Analysis) -> list[Sentence]:
         name, metric = words.name(loss.metric), loss.metric
         first, last = (words.value(metric, x) for x in (loss.summary.first, loss.summary.last))
         count = loss.summary.count
-        moved = _VERBS.get(shape.kind if shape is not None else "", "went")
+        moved = _moved(loss, shape)
         text = f"The {name} {moved} from {first} to {last}"
         if loss.broken:
             text += ", its last finite value, and is NaN or Inf at the end"
@@ -161,6 +159,14 @@ def _learned(analysis: Analysis) -> list[Sentence]:
             text += f", the last {words.value(metric, validation.last)}"
         said.append(Sentence(f"{text}."))
     return said
+
+
+def _moved(loss: Curve, shape: Shape | None) -> str:
+    """Return a verb for the way from the first value to the last; a neutral one unless the medians agree."""
+    change = loss.summary.last - loss.summary.first
+    if shape is not None and shape.kind in ("fast drop", "steady fall", "late fall") and change < 0:
+        return "fell"
+    return "rose" if shape is not None and shape.kind == "rise" and change > 0 else "went"
 
 
 def signs(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:

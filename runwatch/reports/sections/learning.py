@@ -54,9 +54,9 @@ def loss(analysis: Analysis) -> Section | None:
     finite = " finite value" if summary.nonfinite else ""
     single = " single value" if shape is not None and shape.noisy else ""
     said = [
-        f"The {words.name(metric)}{_printed(curve)} has {words.count(summary.count, 'value')}: the first{finite} is "
-        f"{_v(metric, summary.first)}, the last{finite} {_v(metric, summary.last)}, the lowest{single} "
-        f"{_v(metric, summary.minimum)}{_at(summary.minimum_step)}, the highest{single} "
+        f"The {words.name(metric)}{_printed(curve)} has {words.count(summary.count, 'value')}: the "
+        f"first{finite} is {_v(metric, summary.first)}, the last{finite} {_v(metric, summary.last)}, the "
+        f"lowest{single} {_v(metric, summary.minimum)}{_at(summary.minimum_step)}, the highest{single} "
         f"{_v(metric, summary.maximum)}{_at(summary.maximum_step)}."
     ]
     if others := _other_losses(analysis):

@@ -57,7 +57,7 @@ def went_back(stage: StageEvidence) -> list[str]:
     if again:
         times = "once" if len(again) == 1 else f"{len(again)} times"
         said.append(
-            f"Training began again at {words.step(again[0])} {times}: counts, first, lowest and highest "
+            f"Training began again {times} from {words.step(again[0])}: counts, first, lowest and highest "
             f"values are of all {len(again) + 1} trainings together, shapes and trends of the last one."
         )
     if back := [step for step in stage.restarts if step > first + 1]:
