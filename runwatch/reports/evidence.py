@@ -152,6 +152,11 @@ class StageEvidence:
     events: tuple[Event, ...]
     """The newest things that happened, oldest first."""
 
+    @property
+    def begun_again(self) -> tuple[int, ...]:
+        """Steps from which all of it was trained once more: its figures are of several trainings."""
+        return tuple(step for step in self.restarts if step <= (self.first_step or 0) + 1)
+
 
 @dataclass(frozen=True, slots=True)
 class RunEvidence:

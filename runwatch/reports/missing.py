@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from runwatch.core.metrics import (
@@ -21,6 +22,14 @@ from runwatch.reports.mentions import Mention
 Mentions = Mapping[str, Mention]
 """Subject -> the lines about it from which nothing was read."""
 
+_OTHERWISE = {
+    mentions.RATE: re.compile(r"\blrs?\b|learning.?rate"),
+    mentions.GRADIENT: re.compile(r"grad\w*[ _/-]?norm|gnorm"),
+    mentions.SPEED: re.compile(r"per[ _]sec|/s\b|(?:step|iter|batch)[ _]time"),
+    mentions.MACHINE: re.compile(r"\bmem|gpu|memory|cuda"),
+}
+"""Names, in small letters, under which a metric of the subject was read though its meaning is not known."""
+
 
 def lacking(stage: StageEvidence) -> frozenset[str]:
     """Return the subjects of which nothing was read in a stage."""
@@ -36,7 +45,12 @@ def lacking(stage: StageEvidence) -> frozenset[str]:
         mentions.MACHINE: not any(map(is_of_machine, curves)),
         mentions.CHECKPOINTS: not (stage.checkpoints or stage.saves),
     }
-    return frozenset(subject for subject, is_absent in absent.items() if is_absent)
+    named = " ".join(f"{metric} {curve.printed}" for metric, curve in curves.items()).lower()
+    return frozenset(
+        subject
+        for subject, is_absent in absent.items()
+        if is_absent and not (subject in _OTHERWISE and _OTHERWISE[subject].search(named))
+    )
 
 
 def mentioned(runs: Sequence[RunEvidence], options: Options) -> dict[str, Mentions]:

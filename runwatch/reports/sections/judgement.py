@@ -48,13 +48,14 @@ _STATES = {
 
 
 def tone(run: RunEvidence, analyses: tuple[Analysis, ...], found: Mentions) -> str:
-    """Return the tone of the verdict: what was seen only in part is not good."""
+    """Return the tone of the verdict: what was seen in part, or is of several trainings, is not good."""
     rows = [row for each in analyses for row in each.trouble if row.state != "resolved"]
     if any(row.severity == "critical" for row in rows) or run.health == "critical":
         return CRITICAL
     if rows or run.phase in ("vanished", "blind", "stalled"):
         return WARNING
-    return GOOD if run.state == "finished" and not _judges(found) else NOTE
+    whole = not _judges(found) and not any(stage.begun_again for stage in run.stages)
+    return GOOD if run.state == "finished" and whole else NOTE
 
 
 def _judges(found: Mentions) -> list[str]:
@@ -317,7 +318,8 @@ def look_into(analyses: tuple[Analysis, ...]) -> Section | None:
                         NOTE,
                     )
                 )
-        if validation is not None and validation.after_best >= 2 and validation.worse > 0.02:
+        one = not each.stage.begun_again  # of several trainings, the best may be of any
+        if one and validation is not None and validation.after_best >= 2 and validation.worse > 0.02:
             metric = validation.curve.metric
             found.append(
                 Sentence(

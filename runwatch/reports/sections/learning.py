@@ -27,6 +27,7 @@ from runwatch.reports.shape import FEWEST, Shape
 
 _USUAL = frozenset({"loss", "train loss", "training loss", "trn loss", "total loss", "avg loss"})
 _FEW = 6
+_MANY_TIMES = 9.0
 _SPIKES = 12
 _SEEN = 0.02
 """Improvement that noise may hide where a plateau is still stated, as a share of the level."""
@@ -79,7 +80,7 @@ def _printed(curve: Curve) -> str:
 
 
 def _other_losses(analysis: Analysis) -> str:
-    """Return the names of further losses in training: which of them is the main one may be a choice."""
+    """Return the names of further losses in training."""
     main = analysis.loss
     named = [
         curve.printed or metric
@@ -117,7 +118,7 @@ def _shape(curve: Curve, shape: Shape) -> list[str]:
         said.append(
             f"It is on a plateau: no median after {since} is better by {hidden} or more."
             if shape.hidden <= _SEEN
-            else f"No median after {since} is better beyond its noise; a change below {hidden} cannot be seen."
+            else f"No median after {since} is better beyond its noise, which hides changes below {hidden}."
         )
     if not curve.broken:
         said.append(_now(curve, shape))
@@ -221,9 +222,8 @@ def _validated(analysis: Analysis, main: Validation) -> list[str]:
         f"{_at(main.last_step)}."
     ]
     if main.after_best and main.worse > 0:
-        worse = numbers.percent(main.worse) if np.isfinite(main.worse) else _v(metric, main.behind)
         many = words.count(main.after_best, "evaluation")
-        said.append(f"{many} followed the best one; the last is {worse} worse.")
+        said.append(f"{many} followed the best one; the last is {_worse(metric, main)}.")
     elif main.last == main.best:
         same = "the best one" if main.last_step == main.best_step else "as good as the best one"
         said.append(f"The last evaluation is {same}.")
@@ -239,6 +239,15 @@ def _validated(analysis: Analysis, main: Validation) -> list[str]:
         side = "above" if first.size >= 0 else "below"
         said.append(f"At {words.step(first.step)} it was {_v(metric, abs(first.size))} {side}.")
     return said
+
+
+def _worse(metric: str, main: Validation) -> str:
+    """Return how much worse the last value is than the best."""
+    if not np.isfinite(main.worse):
+        return f"{_v(metric, main.behind)} worse"
+    if main.worse > _MANY_TIMES and not main.larger:
+        return f"{main.last / main.best:,.0f} times as high"
+    return f"{numbers.percent(main.worse)} worse"
 
 
 def learning_rate(analysis: Analysis) -> Section | None:

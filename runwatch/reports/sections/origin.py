@@ -43,7 +43,7 @@ def settings(run: RunEvidence) -> Section | None:
     """Return the configuration."""
     found = list(run.facts.settings.items())
     if len(found) > MOST_SETTINGS:  # those that decide what is learned are shown
-        found.sort(key=lambda each: not group_of(each[0]))
+        found.sort(key=lambda each: (not group_of(each[0]), each[0].count("/")))
     rows = tuple((Cell(_named(name)), Cell(text, text)) for name, text in found[:MOST_SETTINGS])
     table = Table(("setting", "value"), rows, max(0, len(found) - MOST_SETTINGS))
     return section("configuration", "Configuration", table)
@@ -51,16 +51,14 @@ def settings(run: RunEvidence) -> Section | None:
 
 def went_back(stage: StageEvidence) -> list[str]:
     """Return that steps were done again, or that several trainings are mixed, if it is so."""
-    first = stage.first_step or 0
-    again = [step for step in stage.restarts if step <= first + 1]
     said = []
-    if again:
+    if again := stage.begun_again:
         times = "once" if len(again) == 1 else f"{len(again)} times"
         said.append(
             f"Training began again {times} from {words.step(again[0])}: counts, first, lowest and highest "
             f"values are of all {len(again) + 1} trainings together, shapes and trends of the last one."
         )
-    if back := [step for step in stage.restarts if step > first + 1]:
+    if back := [step for step in stage.restarts if step not in again]:
         steps = ", ".join(numbers.step(step) for step in back[:_FEW]) + (" ..." if len(back) > _FEW else "")
         said.append(f"It went back {words.count(len(back), 'time')}, to step {steps}: steps were done again.")
     return said
