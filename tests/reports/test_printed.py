@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from runwatch.reports.printed import settings_in
+
+from ..cli.command import called
+from .logs import trained
 
 _EPOCHS = "Epoch 1/30 loss: 2.31 val_loss: 2.4\nwidth: 9\nheight: 9\ndepth: 9\nlength: 9\n"
 
@@ -87,3 +92,31 @@ def test_an_object_that_is_cut_or_broken_is_read_as_far_as_it_goes() -> None:
     found = settings_in(b"Namespace(a=1, b=[2, 3], c='x', d=(5")
     assert found == {"a": "1", "b": "2, 3", "c": "x", "d": "5"}
     assert settings_in(b"Namespace(" + b"a=(" * 5_000) == {}
+
+
+def test_settings_that_logs_print_are_compared(tmp_path: Path) -> None:
+    for name, rate in (("a", 0.1), ("b", 0.2)):
+        head = f"Namespace(lr={rate}, batch_size=8, width=4, verbose={name == 'a'})\n"
+        (tmp_path / f"{name}.log").write_text(head + trained(60))
+    done = called("compare", "a.log", "b.log", "--markdown", cwd=tmp_path, env={})
+    assert "| lr | 0.1 | 0.2 | yes |" in done.stdout
+    assert "The only reported change that may matter is learning rate" in done.stdout
+    assert "2 things changed" not in done.stdout
+
+
+def test_runs_of_which_only_the_seed_differs_are_not_said_to_differ_by_a_cause(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        head = f"Namespace(lr=0.1, batch_size=8, seed={seed})\n"
+        levels = {step: seed + 3 / step for step in range(1, 201)}
+        (tmp_path / f"seed{seed}.log").write_text(head + trained(200, loss=levels.__getitem__))
+    done = called("compare", "seed1.log", "seed2.log", "--markdown", cwd=tmp_path, env={})
+    assert "Only the seed differs: this is what another seed changes" in done.stdout
+
+
+def test_of_runs_without_settings_nothing_is_said_to_be_equal(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        lines = trained(60).replace(" lr 1.000000e-03", "")
+        (tmp_path / f"{name}.log").write_text(lines)
+    done = called("compare", "a.log", "b.log", "--markdown", cwd=tmp_path, env={})
+    assert "Nothing that the runs report" not in done.stdout
+    assert "No configuration, code or data is known of both runs" in done.stdout

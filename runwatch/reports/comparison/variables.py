@@ -42,7 +42,7 @@ _MINOR = re.compile(
     r"|user|host|hostname|port|device|devices|rank|time|timestamp|date|version|comment|desc|description)"
     r"|(?:log(?:ging)?|eval(?:uat\w+)?|val(?:idation)?|save|sav\w+|checkpoint\w*|ckpt|print|report|sample|test)"
     r"(?:_\w+)?|\w+_(?:interval|every|freq|frequency|logs?|logging)|(?:num_|dataloader_num_)?workers|resume\w*"
-    r"|(?:use_)?wandb\w*|tensorboard\w*|hub_\w+|push_\w+|report_to|verbose|debug|profile\w*|compile\w*|pin_memory"
+    r"|(?:use_)?wandb\w*|tensorboard\w*|hub_\w+|push_\w+|report_to|verbose|quiet|silent|debug|profile\w*|compile\w*|pin_memory"
     r"|prefetch\w*|local_rank|disable_tqdm|(?:gpu|cpu)\w*|step|iter|iteration|args|command|cmd|argv"
     r"|(?:num_|n_|total_|trainable_)?param(?:eter)?s?(?:_\w+)?|\w*flops\w*|\w*per_second"
 )
