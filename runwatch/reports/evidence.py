@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from runwatch.core.batch import Event
 from runwatch.core.checkpoint import Checkpoint
 from runwatch.core.ending import HALTED, Ending
-from runwatch.core.metrics import STEP_TIME
+from runwatch.core.metrics import EPOCH, STEP_TIME
 from runwatch.core.rank_state import RankState
 from runwatch.core.run import Run
 from runwatch.core.saves import Save
@@ -155,7 +155,23 @@ class StageEvidence:
     @property
     def begun_again(self) -> tuple[int, ...]:
         """Steps from which all of it was trained once more: its figures are of several trainings."""
-        return tuple(step for step in self.restarts if step <= (self.first_step or 0) + 1)
+        again = tuple(step for step in self.restarts if step <= (self.first_step or 0) + 1)
+        return () if self.within_epochs else again
+
+    @property
+    def within_epochs(self) -> bool:
+        """Whether steps went back while the epoch only grew: the log counts them within an epoch."""
+        epochs = self.curves.get(EPOCH)
+        if epochs is None or not self.restarts or self.epochs_fell:
+            return False
+        return epochs.summary.maximum - epochs.summary.minimum >= len(self.restarts)
+
+    @property
+    def epochs_fell(self) -> int:
+        """How often the epoch began again: it fell to less than half."""
+        epochs = self.curves.get(EPOCH)
+        values = epochs.points.last[np.isfinite(epochs.points.last)] if epochs is not None else np.empty(0)
+        return int(np.sum(values[1:] < 0.5 * values[:-1]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,12 +32,16 @@ _SHOWN = 110
 """Characters of a line that are shown."""
 _DIGITS = b"0123456789"
 _SETTING = re.compile(
-    rb"\s*['\"]?[\w.-]+['\"]?\s*(?:[:=]|\.{2,})\s*(?:(?:true|false|none|null)\b|.*,\s*$)"
-    rb"|.*?\w[({]['\"]?\w+['\"]?[=:]"
+    rb"(?:\([\w =.,-]{1,60}\))?\s*(?:"
+    rb"['\"]?[\w.-]+['\"]?\s*(?:[:=]|\.{2,})\s*(?:(?:true|false|none|null)\b|.*,\s*$)"
+    rb"|\+{1,3} |\w+=\S+\s*$|.*?\w[({]['\"]?\w+['\"]?[=:]|.*\s--\w|.*'[+\w./]+=[^']*',)"
 )
-"""A line of a configuration, in small letters: it plans what may never happen."""
+"""A line of a configuration or a command, in small letters: it plans what may never happen."""
+_COLOR = re.compile(rb"\x1b\[[\d;]*m")
+_LOADS = re.compile(rb"loading|download|\bmap\b|tokeniz|generating|preprocess")
+"""A bar of what precedes training, in small letters."""
 _ALONE = rb"(?<![a-z])(?:%s)(?![a-z])"
-_VALUE = rb"['\"\])]{0,2}\s{0,3}[:=|]?\s{0,3}\[?-?\d"
+_VALUE = rb"['\"\])]{0,2}\s{0,3}(?:[:=|]|is|to|->)?\s{0,3}\[?-?\d"
 _SCORE = rb"loss|acc|score|auc|f1|bleu|iou|map|ppl|perplexity|error|result|metric|ms?[ae]|[wc]er|reward|%"
 _DATE = rb"\d{4}[-/]\d\d[-/]\d\d[ t_]\d\d:\d\d:\d\d"
 _UNIT = rb"(?:it|iter|step|batch|batche|sample|token|image|img|example|frame)"
@@ -59,7 +63,7 @@ _SUBJECTS = {
         + rb"|" + _UNIT + rb"s?(?:/|[ _]per[ _])s(?:ec(?:ond)?)?" + _VALUE
         + rb"|\b(?:step|iter|batch)[ _]time" + _VALUE,
         MACHINE: rb"(?:gpu|cuda|max|peak)[^\d]{0,12}(?:mem|util|power)[^\d]{0,20}\d",
-        CHECKPOINTS: _ALONE % rb"sav(?:ed?|ing)|wr(?:itten|iting|ote)|stor(?:ed|ing)|dump(?:ed|ing)"
+        CHECKPOINTS: rb"(?<!_)" + _ALONE % rb"sav(?:ed?|ing)|wr(?:itten|iting|ote)|stor(?:ed|ing)|dump(?:ed|ing)"
         + rb".{0,60}?(?:model|weights|checkpoint|ckpt|state|network|snapshot|\.(?:pt|pth|h5|bin|ckpt|npz)\b)",
         GPUS: rb"\d+ (?:gpu|cuda device)s?\b|(?:gpus|world[ _]size)" + _VALUE,
     }.items()
@@ -110,10 +114,11 @@ def _search(data: Iterable[bytes], subjects: Collection[str]) -> dict[str, Menti
 
 def _about(line: bytes, subjects: Iterable[str]) -> tuple[str, ...]:
     """Return which subjects a line mentions."""
-    small = line.lower()
+    small = _COLOR.sub(b"", line.lower())
     if _SETTING.match(small):
         return ()
-    return tuple(name for name in subjects if _SUBJECTS[name].search(small))
+    loads = _LOADS.search(small)
+    return tuple(name for name in subjects if _SUBJECTS[name].search(small) and not (loads and name == SPEED))
 
 
 def _lines(data: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:

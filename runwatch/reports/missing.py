@@ -25,6 +25,7 @@ Mentions = Mapping[str, Mention]
 _OTHERWISE = {
     mentions.RATE: re.compile(r"\blrs?\b|learning.?rate"),
     mentions.GRADIENT: re.compile(r"grad\w*[ _/-]?norm|gnorm"),
+    mentions.TIMES: re.compile(r"\btime\b|elapsed|\btook\b|seconds"),
     mentions.SPEED: re.compile(r"per[ _]sec|/s\b|(?:step|iter|batch)[ _]time"),
     mentions.MACHINE: re.compile(r"\bmem|gpu|memory|cuda"),
 }
@@ -32,7 +33,9 @@ _OTHERWISE = {
 
 
 def lacking(stage: StageEvidence) -> frozenset[str]:
-    """Return the subjects of which nothing was read in a stage."""
+    """Return the subjects of which nothing was read in a stage; without any training, only that."""
+    if not stage.records:
+        return frozenset({mentions.LOSS})
     curves, clock = stage.curves, stage.clock
     absent = {
         mentions.LOSS: main_loss(stage) is None,

@@ -78,6 +78,7 @@ _SAYS = re.compile(
     r"(?: .*)?"
 )
 """Names of messages, not of settings."""
+_LEVEL = re.compile(r"\[?(?:WARNING|INFO|ERROR|DEBUG)\b")
 _COMMAND = re.compile(
     r"(?:^|[$>+#%:]\s{0,3})((?:\w+=\S+ )*(?:\S*/)?"
     r"(?:python[\d.]*|torchrun|deepspeed|accelerate launch|srun|mpirun)\s[^\n]*?\w\.py\b[^\n]*)"
@@ -171,7 +172,12 @@ def _bare(raw: str) -> str:
 
 def _is_setting(key: str, value: str) -> bool:
     """Return whether a pair is a setting: no message, and no line of a program."""
-    if _SAYS.fullmatch(key) or value.startswith(":") or value.endswith((",", ";", "[", "{")):
+    if (
+        _SAYS.fullmatch(key)
+        or _LEVEL.match(value)
+        or value.startswith(":")
+        or value.endswith((",", ";", "[", "{"))
+    ):
         return False
     if _CALL.match(value) or any(
         value.count(left) != value.count(right) for left, right in ("()", "[]", "{}")

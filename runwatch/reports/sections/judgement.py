@@ -13,7 +13,7 @@ from runwatch.core.ending import OVER
 from runwatch.core.metrics import TOKENS_PER_SEC
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers, plain
-from runwatch.reports.analysis import Analysis
+from runwatch.reports.analysis import Analysis, Validation
 from runwatch.reports.document import (
     CRITICAL,
     GOOD,
@@ -35,6 +35,8 @@ from runwatch.reports.shape import Shape
 from runwatch.reports.timeline import Lost, ends
 
 _MOST = 12
+_SAME = 60
+"""Characters in which the words about an end agree with those of its incident."""
 _LOST = 0.1
 """Share of the time lost to one cause that is worth looking into."""
 _CALM = 0.03
@@ -54,7 +56,8 @@ def tone(run: RunEvidence, analyses: tuple[Analysis, ...], found: Mentions) -> s
         return CRITICAL
     if rows or run.phase in ("vanished", "blind", "stalled"):
         return WARNING
-    whole = not _judges(found) and not any(stage.begun_again for stage in run.stages)
+    mixed = any(stage.begun_again or stage.epochs_fell for stage in run.stages)
+    whole = not mixed and not _judges(found)
     return GOOD if run.state == "finished" and whole else NOTE
 
 
@@ -84,7 +87,8 @@ def verdict(run: RunEvidence, analyses: tuple[Analysis, ...], found: Mentions) -
     for row in worst:
         over = f", and it was {word}" if (word := of[id(row)].over(row)) else ""
         where = f" in {of[id(row)].stage.name}" if len(analyses) > 1 else ""
-        said.append(Sentence(f"The most severe finding{where} is: {row.title}{over}.", row.severity))
+        if over or not _is_end(run, row):  # how it ended is said already
+            said.append(Sentence(f"The most severe finding{where} is: {row.title}{over}.", row.severity))
         if row.state != "resolved" and row.advice:
             said.append(Sentence(plain.advice(row)))
     if not rows and any(each.stage.records for each in analyses):
@@ -99,6 +103,12 @@ def verdict(run: RunEvidence, analyses: tuple[Analysis, ...], found: Mentions) -
             Sentence(f"The log mentions {' and '.join(unread)} ({lines}), but that was not read.", NOTE)
         )
     return section("verdict", "Verdict", paragraph(*said))
+
+
+def _is_end(run: RunEvidence, row: IncidentRow) -> bool:
+    """Return whether an incident is the end of its run."""
+    end = run.newest.ending
+    return end is not None and run.phase in OVER and end.story.startswith(row.title.rstrip("….")[:_SAME])
 
 
 def _severe(row: IncidentRow) -> bool:
@@ -135,7 +145,7 @@ def _learned(analysis: Analysis) -> list[Sentence]:
         name, metric = words.name(loss.metric), loss.metric
         first, last = (words.value(metric, x) for x in (loss.summary.first, loss.summary.last))
         count = loss.summary.count
-        moved = _moved(loss, shape)
+        moved = _moved(loss, shape) if analysis.reward is None else "went"
         text = f"The {name} {moved} from {first} to {last}"
         if loss.broken:
             text += ", its last finite value, and is NaN or Inf at the end"
@@ -318,12 +328,12 @@ def look_into(analyses: tuple[Analysis, ...]) -> Section | None:
                         NOTE,
                     )
                 )
-        one = not each.stage.begun_again  # of several trainings, the best may be of any
+        one = not (each.stage.begun_again or each.stage.epochs_fell)  # else the best may be of any training
         if one and validation is not None and validation.after_best >= 2 and validation.worse > 0.02:
             metric = validation.curve.metric
             found.append(
                 Sentence(
-                    f"The best {words.name(metric)} was at {words.step(validation.best_step)}, "
+                    f"The best {words.name(metric)} was {_at(validation)}"
                     f"{words.count(validation.after_best, 'evaluation')} before the end: "
                     "use a checkpoint from there if one was kept.",
                     NOTE,
@@ -336,6 +346,10 @@ def look_into(analyses: tuple[Analysis, ...]) -> Section | None:
         [Sentence(f"And {len(unique) - _MOST} more; the incidents list them.")] if len(unique) > _MOST else []
     )
     return section("look", "Worth looking into", items([*unique[:_MOST], *more]))
+
+
+def _at(validation: Validation) -> str:
+    return f"at {words.step(validation.best_step)}, " if np.isfinite(validation.best_step) else ""
 
 
 def _longest(lost: Lost) -> str:

@@ -56,11 +56,19 @@ def went_back(stage: StageEvidence) -> list[str]:
         times = "once" if len(again) == 1 else f"{len(again)} times"
         said.append(
             f"Training began again {times} from {words.step(again[0])}: counts, first, lowest and highest "
-            f"values are of all {len(again) + 1} trainings together, shapes and trends of the last one."
+            f"values are of {words.all_of(len(again) + 1)} trainings together, shapes and trends of the last."
         )
-    if back := [step for step in stage.restarts if step not in again]:
+    if back := [step for step in stage.restarts if step not in again and not stage.within_epochs]:
         steps = ", ".join(numbers.step(step) for step in back[:_FEW]) + (" ..." if len(back) > _FEW else "")
         said.append(f"It went back {words.count(len(back), 'time')}, to step {steps}: steps were done again.")
+    if stage.within_epochs:
+        many = words.count(len(stage.restarts), "time")
+        said.append(
+            f"Its steps went back {many} while the epoch grew: they are steps of an epoch, not of the run."
+        )
+    if not said and stage.epochs_fell:
+        many = words.count(stage.epochs_fell, "time")
+        said.append(f"Its epoch went back {many}: figures of several trainings are mixed.")
     return said
 
 
@@ -78,7 +86,7 @@ def when(analysis: Analysis) -> Section | None:
     if stage.epoch_steps is not None:
         facts.append(("steps of an epoch", Cell(f"{stage.epoch_steps:,}", stage.epoch_steps)))
     if clock is None:
-        said = "Nothing in what was read says when steps were made, so no times are stated."
+        said = "It is not known when steps were made, so no times are stated."
         return section("time", "Time", FactList(tuple(facts)), paragraph(said))
     if clock.began is not None:
         facts.append(("first record", Cell(words.moment(clock.began), clock.began)))
