@@ -218,16 +218,17 @@ def _validation(stage: StageEvidence) -> Validation | None:
     reached = np.nanargmax(curve.points.high) if larger else np.nanargmin(curve.points.low)
     after = int(curve.points.count[int(reached) + 1 :].sum())  # in the order of the log: steps may go back
     gaps = _gaps(stage.curves.get(LOSS), curve) if name == VAL_LOSS else []
+    last_step = float(steps[-1]) if curve.placed else float("nan")
     middle = (steps[0] + steps[-1]) / 2
     first = next((gap for gap in gaps if gap.step >= middle), None)
     return Validation(
-        curve, larger, best, at, summary.last, float(steps[-1]), after, first, gaps[-1] if gaps else None
+        curve, larger, best, at, summary.last, last_step, after, first, gaps[-1] if gaps else None
     )
 
 
 def _gaps(training: Curve | None, validation: Curve) -> list[Gap]:
     """Return the gap at each evaluation, to the median of the training losses just before it."""
-    if training is None:
+    if training is None or not (training.placed and validation.placed):
         return []
     kept = np.isfinite(training.values) & last_pass(training.steps)
     steps, values = training.steps[kept], training.values[kept]

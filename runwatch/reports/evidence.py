@@ -164,7 +164,8 @@ class StageEvidence:
         epochs = self.curves.get(EPOCH)
         if epochs is None or not self.restarts or self.epochs_fell:
             return False
-        return epochs.summary.maximum - epochs.summary.minimum >= len(self.restarts)
+        grown = epochs.summary.maximum - epochs.summary.minimum
+        return 0.5 * grown <= len(self.restarts) <= grown
 
     @property
     def epochs_fell(self) -> int:
@@ -310,10 +311,10 @@ def _clock(run: Run, curves: Mapping[str, Curve]) -> Clock | None:
         return Clock(steps, seconds, float(times[0]) if dated else None, "the times of its lines", True)
     counted = next((curves[name] for name in COUNTED if name in curves), None)
     took = curves.get(STEP_TIME)
-    if counted is not None and counted.summary.count > 1 and counted.summary.last > 0:
+    if counted is not None and counted.placed and counted.summary.count > 1 and counted.summary.last > 0:
         seconds = np.maximum.accumulate(np.nan_to_num(counted.points.last))
         return Clock(counted.steps, seconds, None, "the training time that it prints", False)
-    if took is not None and took.summary.count > 1:
+    if took is not None and took.summary.count > 1 and took.placed:
         finite = np.isfinite(took.points.mean)
         steps, first = took.steps[finite], took.points.first_x[finite]
         done = np.diff(steps, prepend=float(first[0]) - stride(took) if len(first) else 0.0)

@@ -63,7 +63,7 @@ _SUBJECTS = {
         + rb"|" + _UNIT + rb"s?(?:/|[ _]per[ _])s(?:ec(?:ond)?)?" + _VALUE
         + rb"|\b(?:step|iter|batch)[ _]time" + _VALUE,
         MACHINE: rb"(?:gpu|cuda|max|peak)[^\d]{0,12}(?:mem|util|power)[^\d]{0,20}\d",
-        CHECKPOINTS: rb"(?<!_)" + _ALONE % rb"sav(?:ed?|ing)|wr(?:itten|iting|ote)|stor(?:ed|ing)|dump(?:ed|ing)"
+        CHECKPOINTS: rb"(?<!_)" + _ALONE % rb"sav(?:ed?|ing)|wr(?:itten|iting|ote)|(?:stor|dump)(?:ed|ing)"
         + rb".{0,60}?(?:model|weights|checkpoint|ckpt|state|network|snapshot|\.(?:pt|pth|h5|bin|ckpt|npz)\b)",
         GPUS: rb"\d+ (?:gpu|cuda device)s?\b|(?:gpus|world[ _]size)" + _VALUE,
     }.items()

@@ -156,7 +156,8 @@ def _spikes(analysis: Analysis) -> list[Sentence]:
 def _figure(analysis: Analysis, curve: Curve) -> Figure:
     lines = [words.line(curve)]
     validation = analysis.validation
-    if validation is not None and validation.curve.metric == "val/loss":
+    placed = validation is not None and curve.placed and validation.curve.placed
+    if validation is not None and placed and validation.curve.metric == "val/loss":
         lines.append(words.line(validation.curve))
     positive = curve.summary.minimum > 0
     wide = positive and curve.summary.maximum > 20 * curve.summary.minimum
@@ -317,7 +318,8 @@ def _planned(analysis: Analysis, found: Schedule) -> list[Sentence]:
     stage = analysis.stage
     if ends_as_planned(analysis):
         return [Sentence("It ends where the run was planned to end.")]
-    if stage.total is not None and (stage.last_step or 0) > 1.02 * found.end:
+    placed = analysis.rate is not None and analysis.rate.placed
+    if placed and stage.total is not None and (stage.last_step or 0) > 1.02 * found.end:
         text = f"It ends before the planned {stage.total:,} steps; after that it stayed at its floor."
         return [Sentence(text)]
     return []
