@@ -78,6 +78,7 @@ def test_the_command_is_a_fact_and_its_secrets_are_not() -> None:
         "import torch\nimport numpy\ndef f(x):\n    return x\nclass A(B):\n    width: int\n    depth: int\n"
         "    heads: int\n    bias: bool\n    @property\n    def g(x):\n",
         "WARNING: 1\nINFO: 2\nFile: 3\nhttp: 4\n",
+        "a = first(1)\nb = second(2)\nc = third(3)\nd = fourth(4)\n",  # lines of a program
     ],
 )
 def test_records_samples_models_programs_and_messages_are_no_settings(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Records without steps: what is counted is never compared with steps, nor added up to a time."""
+"""What a figure is of: counted values are no steps, single values no levels, printed times not all times."""
 
 from __future__ import annotations
 
@@ -64,3 +64,20 @@ def test_values_that_scatter_are_called_single(tmp_path: Path) -> None:
     assert "(single values, which scatter by" in text
     assert "the lowest single value" in text
     assert "It is on a plateau" not in text
+
+
+def test_a_plateau_with_one_better_median_is_not_called_resolved(tmp_path: Path) -> None:
+    def loss(step: int) -> float:
+        level = 2 + 3 * math.exp(-step / 60) if step < 1_500 else 1.985
+        return level * (1 + 0.001 * math.sin(step * 12.9898))
+
+    text = _report(tmp_path / "run.log", "".join(f"step {s} loss: {loss(s):.5f}\n" for s in range(1, 4_001)))
+    assert "info (interrupted)" in text
+    assert "info (resolved)" not in text
+
+
+def test_how_a_run_ended_is_said_once(tmp_path: Path) -> None:
+    rows = "".join(f"step {step}/500 loss: {2 + 1 / step:.4f}\n" for step in range(1, 61))
+    crash = 'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\nValueError: bad shape\n'
+    verdict = _report(tmp_path / "run.log", rows + crash).split("## Verdict")[1].split("##")[0]
+    assert verdict.count("ValueError: bad shape") == 1
