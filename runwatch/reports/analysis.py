@@ -31,6 +31,8 @@ _SCHEDULE = re.compile(r"(?i)(?:^|[./])(?:lr_?)?(?:scheduler|schedule|decay)_?(?
 """Settings that name the schedule of the learning rate."""
 _WHOLE = re.compile(r"map[_ ]?50[-_:]?(?:0?\.)?95|fitness$|/map$|f1$", re.IGNORECASE)
 """Scores that judge as a whole what precision and recall judge in part."""
+_SO_FAR = ("min_", "max_", "best_")
+"""Begins names of the best value so far, which is never worse than before."""
 _NEAR = 8
 """Values of the training loss before an evaluation that it is compared with."""
 
@@ -176,6 +178,7 @@ def evaluations(stage: StageEvidence) -> dict[str, Curve]:
             key=lambda each: (
                 each[0] not in (VAL_LOSS, VAL_BPB),
                 not goal(each[0]),
+                each[0].rpartition("/")[2].startswith(_SO_FAR),
                 not _WHOLE.search(each[0]),
             ),
         )

@@ -54,9 +54,8 @@ _SUBJECTS = {
         RATE: rb"(?<![a-z_])(?:lr|learning[ _-]?rate)(?![a-z_])" + _VALUE,
         GRADIENT: rb"(?<!max_)(?:grad(?:ient)?s?[ _/-]?norm|gnorm)" + _VALUE,
         VALIDATION: _ALONE % rb"val(?:id(?:ation|ating|ate)?)?|eval(?:uat(?:ion|ing|ed?))?|dev|test(?:ing)?"
-        + rb".{0,80}?(?:"
-        + _SCORE
-        + rb")[^\d]{0,20}\d",
+        + rb".{0,80}?(?:" + _SCORE + rb")[^\d]{0,20}\d"
+        + rb"|" + _ALONE % rb"psnr|ssim|s?bleu|rouge-?\w?|miou" + rb"[^\w]{0,4}\d",
         DATES: _DATE,
         TIMES: _DATE + rb"|" + _ALONE % rb"(?:\w{1,12}[ _])?time|took|elapsed" + rb"[^\d]{0,12}\d",
         SPEED: rb"\d ?" + _UNIT + rb"s?/s(?:ec)?(?![a-z])|\d ?(?:s|ms|sec)/" + _UNIT

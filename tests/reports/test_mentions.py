@@ -25,6 +25,7 @@ def _found(path: Path, text: str, *subjects: str) -> dict[str, mentions.Mention]
         (mentions.CHECKPOINTS, "=> writing weights to best.pth"),
         (mentions.VALIDATION, "Sample: 3, Validation pixAcc: 0.028, mIoU: 0.003"),
         (mentions.VALIDATION, "[dev] f1 = 83.1"),
+        (mentions.VALIDATION, "<epoch:550, Average PSNR : 30.82dB"),
         (mentions.RATE, "step=4, skipped=1, lr=[1e-05], mom=[[0.8, 0.999]]"),
         (mentions.GRADIENT, "optim/total_grad_norm=0.7761"),
         (mentions.SPEED, "throughput/device/batches_per_second=1.528"),

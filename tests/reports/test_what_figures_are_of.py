@@ -76,6 +76,20 @@ def test_a_plateau_with_one_better_median_is_not_called_resolved(tmp_path: Path)
     assert "info (resolved)" not in text
 
 
+def test_the_best_value_so_far_is_not_the_validation(tmp_path: Path) -> None:
+    lines = []
+    for epoch in range(1, 13):
+        train = f'"_type": "train_epoch", "epoch": "{epoch}/12", "loss": {2 / epoch:.4f}'
+        error = 30 + abs(epoch - 6)
+        best = f'"min_top1_err": {30 + max(0, 6 - epoch)}.0, "top1_err": {error}.0'
+        lines += [
+            f"json_stats: {{{train}}}\n",
+            f'json_stats: {{"_type": "val_epoch", "epoch": "{epoch}/12", {best}}}\n',
+        ]
+    verdict = _report(tmp_path / "run.log", "".join(lines)).split("## Verdict")[1].split("##")[0]
+    assert "The best val top1 err is 30, the last 36." in verdict
+
+
 def test_how_a_run_ended_is_said_once(tmp_path: Path) -> None:
     rows = "".join(f"step {step}/500 loss: {2 + 1 / step:.4f}\n" for step in range(1, 61))
     crash = 'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\nValueError: bad shape\n'
