@@ -31,6 +31,8 @@ _SCHEDULE = re.compile(r"(?i)(?:^|[./])(?:lr_?)?(?:scheduler|schedule|decay)_?(?
 """Settings that name the schedule of the learning rate."""
 _WHOLE = re.compile(r"map[_ ]?50[-_:]?(?:0?\.)?95|fitness$|/map$|f1$", re.IGNORECASE)
 """Scores that judge as a whole what precision and recall judge in part."""
+_SO_FAR = ("min_", "max_", "best_")
+"""Begins names of the best value so far, which is never worse than before."""
 _NEAR = 8
 """Values of the training loss before an evaluation that it is compared with."""
 
@@ -107,6 +109,17 @@ class Analysis:
         rows = (row for row in self.stage.incidents if row.state != "pending" and row.severity != "info")
         return tuple(sorted(rows, key=lambda row: (row.severity != "critical", row.line or 0)))
 
+    def over(self, row: IncidentRow) -> str:
+        """Return how an incident is over; "" if it is not.
+
+        A plateau ends for its rule with one better median, after which the loss may be as level as before.
+        """
+        if row.state != "resolved":
+            return ""
+        shape = self.shape
+        level = shape is not None and (shape.flat_since == shape.flat_since or shape.kind in ("flat", "rise"))
+        return "interrupted" if row.rule == "plateau" and level else "resolved"
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -165,6 +178,7 @@ def evaluations(stage: StageEvidence) -> dict[str, Curve]:
             key=lambda each: (
                 each[0] not in (VAL_LOSS, VAL_BPB),
                 not goal(each[0]),
+                each[0].rpartition("/")[2].startswith(_SO_FAR),
                 not _WHOLE.search(each[0]),
             ),
         )
@@ -207,16 +221,17 @@ def _validation(stage: StageEvidence) -> Validation | None:
     reached = np.nanargmax(curve.points.high) if larger else np.nanargmin(curve.points.low)
     after = int(curve.points.count[int(reached) + 1 :].sum())  # in the order of the log: steps may go back
     gaps = _gaps(stage.curves.get(LOSS), curve) if name == VAL_LOSS else []
+    last_step = float(steps[-1]) if curve.placed else float("nan")
     middle = (steps[0] + steps[-1]) / 2
     first = next((gap for gap in gaps if gap.step >= middle), None)
     return Validation(
-        curve, larger, best, at, summary.last, float(steps[-1]), after, first, gaps[-1] if gaps else None
+        curve, larger, best, at, summary.last, last_step, after, first, gaps[-1] if gaps else None
     )
 
 
 def _gaps(training: Curve | None, validation: Curve) -> list[Gap]:
     """Return the gap at each evaluation, to the median of the training losses just before it."""
-    if training is None:
+    if training is None or not (training.placed and validation.placed):
         return []
     kept = np.isfinite(training.values) & last_pass(training.steps)
     steps, values = training.steps[kept], training.values[kept]

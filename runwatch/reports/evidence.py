@@ -15,18 +15,20 @@ from numpy.typing import NDArray
 from runwatch.core.batch import Event
 from runwatch.core.checkpoint import Checkpoint
 from runwatch.core.ending import HALTED, Ending
-from runwatch.core.metrics import STEP_TIME
+from runwatch.core.metrics import EPOCH, STEP_TIME
 from runwatch.core.rank_state import RankState
 from runwatch.core.run import Run
 from runwatch.core.saves import Save
 from runwatch.core.series import Points, Series, Summary
 from runwatch.core.snapshot import IncidentRow
+from runwatch.reports import printed
 from runwatch.reports.facts import Facts, sort_facts
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.evidence import sound, spoilt
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import Pipeline
 from runwatch.watcher.engine.watched import WatchedRun
+from runwatch.watcher.sources.member import LOG
 
 Floats = NDArray[np.float64]
 
@@ -36,6 +38,8 @@ DAY = 86_400.0
 """Seconds; a time below some days is a clock's without a date."""
 LINES = 40
 """Newest log lines that are kept."""
+MOST_LOGS = 4
+"""Logs of a run that are searched again: those of further ranks say the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,28 @@ class StageEvidence:
     events: tuple[Event, ...]
     """The newest things that happened, oldest first."""
 
+    @property
+    def begun_again(self) -> tuple[int, ...]:
+        """Steps from which all of it was trained once more: its figures are of several trainings."""
+        again = tuple(step for step in self.restarts if step <= (self.first_step or 0) + 1)
+        return () if self.within_epochs else again
+
+    @property
+    def within_epochs(self) -> bool:
+        """Whether steps went back while the epoch only grew: the log counts them within an epoch."""
+        epochs = self.curves.get(EPOCH)
+        if epochs is None or not self.restarts or self.epochs_fell:
+            return False
+        grown = epochs.summary.maximum - epochs.summary.minimum
+        return 0.5 * grown <= len(self.restarts) <= grown
+
+    @property
+    def epochs_fell(self) -> int:
+        """How often the epoch began again: it fell to less than half."""
+        epochs = self.curves.get(EPOCH)
+        values = epochs.points.last[np.isfinite(epochs.points.last)] if epochs is not None else np.empty(0)
+        return int(np.sum(values[1:] < 0.5 * values[:-1]))
+
 
 @dataclass(frozen=True, slots=True)
 class RunEvidence:
@@ -178,6 +204,8 @@ class RunEvidence:
     """Path and reason of what could not be read."""
     log: tuple[tuple[int, str], ...]
     """Number and text of the newest lines."""
+    logs: tuple[str, ...] = ()
+    """Paths of its logs, the leading one first."""
 
     @property
     def main(self) -> StageEvidence:
@@ -198,7 +226,8 @@ class RunEvidence:
 def gather(engine: Engine, now: float, beside: Mapping[str, str] | None = None) -> tuple[RunEvidence, ...]:
     """Return the evidence of every run that an engine has read to its end; `now` is Unix time.
 
-    `beside`: facts that belong to the run, if there is only one.
+    `beside`: facts that belong to the run, if there is only one. The beginning of its log is read again for
+    the settings that it shows.
     """
     pipelines = list(engine.pipelines())
     more = dict(beside or {}) if len(pipelines) == 1 else {}
@@ -207,7 +236,9 @@ def gather(engine: Engine, now: float, beside: Mapping[str, str] | None = None) 
 
 def _run(engine: Engine, pipeline: Pipeline, now: float, more: Mapping[str, str]) -> RunEvidence:
     group, newest = pipeline.group, pipeline.newest
-    about = dict(more)
+    logs = [source.path for source in group.sources.values() if source.member.kind == LOG]
+    logs.sort(key=lambda path: group.paths.index(path) if path in group.paths else len(logs))
+    about = (printed.of_log(logs[0]) if logs else {}) | dict(more)
     for stage in pipeline.stages:
         about |= stage.run.about
     speaker = group.speaker()
@@ -230,6 +261,7 @@ def _run(engine: Engine, pipeline: Pipeline, now: float, more: Mapping[str, str]
         stages=tuple(_stage(engine, group, stage, now) for stage in pipeline.stages),
         unseen=tuple(unseen),
         log=tuple(speaker.log)[-LINES:] if speaker is not None else (),
+        logs=tuple(logs[:MOST_LOGS]),
     )
 
 
@@ -279,22 +311,22 @@ def _clock(run: Run, curves: Mapping[str, Curve]) -> Clock | None:
         return Clock(steps, seconds, float(times[0]) if dated else None, "the times of its lines", True)
     counted = next((curves[name] for name in COUNTED if name in curves), None)
     took = curves.get(STEP_TIME)
-    if counted is not None and counted.summary.count > 1 and counted.summary.last > 0:
+    if counted is not None and counted.placed and counted.summary.count > 1 and counted.summary.last > 0:
         seconds = np.maximum.accumulate(np.nan_to_num(counted.points.last))
         return Clock(counted.steps, seconds, None, "the training time that it prints", False)
-    if took is not None and took.summary.count > 1:
+    if took is not None and took.summary.count > 1 and took.placed:
         finite = np.isfinite(took.points.mean)
         steps, first = took.steps[finite], took.points.first_x[finite]
-        done = np.diff(steps, prepend=float(first[0]) - _stride(took) if len(first) else 0.0)
-        done = np.where(done > 0, done, took.points.count[finite] * _stride(took))
+        done = np.diff(steps, prepend=float(first[0]) - stride(took) if len(first) else 0.0)
+        done = np.where(done > 0, done, took.points.count[finite] * stride(took))
         return Clock(
             steps, np.cumsum(took.points.mean[finite] * done), None, "the step times that it prints", False
         )
     return None
 
 
-def _stride(curve: Curve) -> float:
-    """Return the usual number of steps from one record to the next."""
+def stride(curve: Curve) -> float:
+    """Return the usual number of steps from one value to the next."""
     apart = np.diff(curve.newest_steps)
     apart = apart[apart > 0]
     return float(np.median(apart)) if len(apart) else 1.0

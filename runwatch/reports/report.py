@@ -10,26 +10,32 @@ from runwatch import __version__
 from runwatch.reports.analysis import Analysis, Options, analyze
 from runwatch.reports.document import Document, Section
 from runwatch.reports.evidence import RunEvidence
-from runwatch.reports.sections import cost, judgement, learning, origin, outcome
+from runwatch.reports.missing import Mentions
+from runwatch.reports.sections import absent, cost, judgement, learning, origin, outcome
 
 
-def report(run: RunEvidence, now: float, options: Options) -> Document:
-    """Return the report of a run; `now` is the Unix time at which it was read."""
+def report(run: RunEvidence, now: float, options: Options, mentions: Mentions | None = None) -> Document:
+    """Return the report of a run; `now` is the Unix time at which it was read.
+
+    `mentions` are lines that mention what was not read (`missing.mentioned`).
+    """
     analyses = tuple(analyze(stage, run.facts) for stage in run.stages)
-    found = [each for each in _sections(run, analyses, options) if each is not None]
+    found = [each for each in _sections(run, analyses, options, mentions or {}) if each is not None]
     made = time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(now))
     subtitle = f"{run.name} {judgement.ending(run)}"
     return Document(
         title=run.name,
         subtitle=subtitle,
-        tone=judgement.tone(run, analyses),
+        tone=judgement.tone(run, analyses, mentions or {}),
         sections=tuple(found),
         made=f"runwatch {__version__}, {made}",
     )
 
 
-def _sections(run: RunEvidence, analyses: tuple[Analysis, ...], options: Options) -> Iterator[Section | None]:
-    yield judgement.verdict(run, analyses)
+def _sections(
+    run: RunEvidence, analyses: tuple[Analysis, ...], options: Options, found: Mentions
+) -> Iterator[Section | None]:
+    yield judgement.verdict(run, analyses, found)
     yield judgement.signs(run, analyses)
     yield judgement.look_into(analyses)
     yield origin.what_ran(run, options)
@@ -38,7 +44,7 @@ def _sections(run: RunEvidence, analyses: tuple[Analysis, ...], options: Options
             yield part if len(analyses) == 1 or part is None else _named(part, each.stage.name)
     yield outcome.last_lines(run)
     yield origin.settings(run)
-    yield judgement.missing(run, analyses, options)
+    yield absent.missing(run, analyses, options, found)
 
 
 def _of_stage(run: RunEvidence, analysis: Analysis, options: Options) -> Iterator[Section | None]:

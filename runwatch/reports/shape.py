@@ -52,6 +52,8 @@ class Shape:
     last_step: float
     flat_since: float
     """Step since which no median was better by more than noise; NaN where that is recent."""
+    hidden: float
+    """Improvement that its noise would hide there, as a share of the last level."""
     slope: float
     """Change per step over the recent part, by the medians of their slopes (Theil and Sen)."""
     slope_error: float
@@ -63,6 +65,11 @@ class Shape:
     """Deviation of single values from one to the next; as a share of the level if all are positive."""
     relative: bool
     """Whether all values are positive, so that shares of them mean something."""
+
+    @property
+    def noisy(self) -> bool:
+        """Whether single values scatter so much that one of them says little."""
+        return self.relative and self.scatter >= _NOISY
 
     @property
     def fell(self) -> float:
@@ -102,7 +109,8 @@ def shape_of(curve: Curve) -> Shape | None:
     fall, low = first - float(medians[best]), np.minimum.accumulate(np.concatenate(([first], fine)))
     fine_at = np.concatenate((steps[:1], fine_at))
     half, most = (_reached(fine_at, low, first - share * fall) for share in (0.5, 0.9))
-    better = np.flatnonzero(medians <= float(medians[best]) + max(2 * noise, 0.005 * abs(last)))
+    clear = max(2 * noise, 0.005 * abs(last))
+    better = np.flatnonzero(medians <= float(medians[best]) + clear)
     flat_since = float(at[better[0]]) if len(better) else np.nan
     recent = at >= at[-1] - _RECENT * (at[-1] - steps[0])
     if recent.sum() < 5:
@@ -110,8 +118,8 @@ def shape_of(curve: Curve) -> Shape | None:
     slope, error = _slope(at[recent], medians[recent])
     shape = Shape(
         "", first, few, last, of, float(medians[best]), float(at[best]), half, most, float(steps[0]),
-        float(steps[-1]), flat_since, slope, error, float(at[recent][0]), float(medians[recent][0]), scatter,
-        relative,
+        float(steps[-1]), flat_since, clear / abs(last) if last else 0.0, slope, error, float(at[recent][0]),
+        float(medians[recent][0]), scatter, relative,
     )  # fmt: skip
     return _named(shape, max(4 * noise, 0.01 * max(abs(first), abs(last))))
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from runwatch.core.metrics import EPOCH, STEP_TIME
 from runwatch.reports.document import Part
-from runwatch.reports.evidence import Clock, Curve, StageEvidence
+from runwatch.reports.evidence import Clock, Curve, StageEvidence, stride
 
 Floats = NDArray[np.float64]
 
@@ -109,9 +109,12 @@ def course(stage: StageEvidence) -> Course | None:
 
 
 def _stepping(stage: StageEvidence, clock: Clock) -> float:
-    """Return the seconds that steps took by the step times that are printed; Inf where nothing says so."""
+    """Return the seconds that steps took by the step times that are printed; Inf where nothing says so.
+
+    One that is printed for several steps may be of the last of them alone.
+    """
     curve = stage.curves.get(STEP_TIME)
-    if curve is None or stage.restarts or curve.summary.nonfinite:
+    if curve is None or stage.restarts or curve.summary.nonfinite or stride(curve) > 1:
         return float("inf")
     return curve.mean * float(clock.steps[-1] - clock.steps[0])
 
@@ -165,7 +168,7 @@ def _lost(cause: str, pauses: list[tuple[float, float]]) -> Lost:
 def _evaluations(stage: StageEvidence) -> Floats:
     """Return the steps at which something was validated."""
     found = [curve for name, curve in stage.curves.items() if name.startswith(("val/", "test/", "eval/"))]
-    found = [curve for curve in found if curve.summary.count < 0.5 * stage.records]
+    found = [curve for curve in found if len(np.unique(curve.steps)) < 0.5 * stage.records]
     marked = [float(event.step) for event in stage.events if event.kind == "eval_begin" and event.step]
     return np.unique(np.concatenate([np.array(marked), *(curve.steps for curve in found)]))
 
@@ -227,6 +230,8 @@ class StepTimes:
     early: float
     """Median of the first tenth after warming up, and `late` of the last."""
     late: float
+    every: float
+    """Steps from one printed time to the next: with more than 1, most steps have none."""
 
 
 def step_times(stage: StageEvidence) -> StepTimes | None:
@@ -242,6 +247,7 @@ def step_times(stage: StageEvidence) -> StepTimes | None:
     return StepTimes(
         summary.count - summary.nonfinite, curve.mean, median, low, high, highest, len(values),
         summary.maximum, summary.maximum_step, len(slow), float(np.sum(slow - median)), early, late,
+        stride(curve),
     )  # fmt: skip
 
 

@@ -30,10 +30,10 @@ def test_the_verdict_the_findings_and_what_is_missing_are_of_every_stage(tmp_pat
     sections = {part["title"]: json.dumps(part, ensure_ascii=False) for part in document["sections"]}
     verdict = sections["Verdict"]
     assert "It has 2 stages: stage 1, stage 2." in verdict
-    assert "stage 1: The loss went from 6" in verdict
+    assert "stage 1: The loss fell from 6" in verdict
     assert "and is NaN or Inf at the end" in verdict
-    assert "stage 2: The loss went from 1.5" in verdict
+    assert "stage 2: The loss fell from 1.5" in verdict
     assert "The most severe finding in stage 1 is:" in verdict
     assert "stage 1:" in sections["Worth looking into"]
-    assert "stage 2: step times and throughput." in sections["Missing evidence"]
+    assert "stage 2: step times and throughput: none were read." in sections["Missing evidence"]
     assert {"Loss: stage 1", "Loss: stage 2"} <= {*sections}

@@ -46,15 +46,18 @@ def command(
     from runwatch.reports.analysis import Options
     from runwatch.reports.beside import facts_beside
     from runwatch.reports.evidence import gather
+    from runwatch.reports.missing import mentioned
     from runwatch.reports.report import report
 
     rest = read(paths, config, wanted)
-    runs = gather(rest.engine, rest.now, facts_beside(paths))
+    options = Options(price, gpus)
+    runs = every = gather(rest.engine, rest.now, facts_beside(paths))
     if name is not None:
         known = [run.name for run in runs]
         runs = tuple(run for run in runs if run.name == name)
         if not runs:
             raise UsageError("no such run", text.plain(name), f"there is {', '.join(known[:8])}")
-    documents = tuple(report(run, rest.now, Options(price, gpus)) for run in runs)
+    found = mentioned(every, options)
+    documents = tuple(report(run, rest.now, options, found[run.id]) for run in runs)
     publish(documents, form, output, sources_of(runs), ascii_only=ascii_only)
     return ExitCode.UNREADABLE if any(isinstance(error.__cause__, OSError) for error in rest.missing) else 0

@@ -104,8 +104,12 @@ def _verdict(comparison: Comparison) -> document.Section | None:
     return section("verdict", "Verdict", *blocks)
 
 
+_BEGINNINGS = ("at ", "no ", "the ", "after ", "what ", "only ")
+"""Words with which sentences begin that do not begin with the name of a run."""
+
+
 def _closed(text: str) -> str:
-    return f"{text[:1].upper() if text.startswith(('at ', 'no ', 'the ', 'after ')) else text[:1]}{text[1:]}."
+    return f"{text[:1].upper() if text.startswith(_BEGINNINGS) else text[:1]}{text[1:]}."
 
 
 def _differences(comparison: Comparison) -> document.Section | None:
@@ -127,7 +131,10 @@ def _differences(comparison: Comparison) -> document.Section | None:
         for pair in comparison.pairs
         if len(pair.differences.variables) > 1
     ]
-    none = "" if order else "Nothing that the runs report of their configuration, code and data differs."
+    known = all(pair.differences.comparable for pair in comparison.pairs)
+    none = "Nothing that the runs report of their configuration, code and data differs."
+    none = none if known else "No configuration, code or data is known of both runs, so none is compared."
+    none = "" if order else none
     return section("differences", "Configuration, code and data", items([*warnings, none]), table)
 
 

@@ -39,9 +39,9 @@ def cause(known: Differences, *, differs: bool) -> str:
     if variables:
         said = f"the only reported change that may matter is {variables[0]}"
         return f"{said}: it is the likely cause" if differs else f"{said}: no effect of it is seen"
-    if differs:
-        return "no reported setting that may matter differs: look at code, data and hardware"
-    return "no reported setting that may matter differs"
+    if known.is_repeat and differs:
+        return "only the seed differs: this is what another seed changes, and shows nothing else"
+    return "no reported setting that may matter differs" + differs * ": look at code, data and hardware"
 
 
 def place(axis: str, at: float) -> str:

@@ -42,7 +42,7 @@ _MINOR = re.compile(
     r"|user|host|hostname|port|device|devices|rank|time|timestamp|date|version|comment|desc|description)"
     r"|(?:log(?:ging)?|eval(?:uat\w+)?|val(?:idation)?|save|sav\w+|checkpoint\w*|ckpt|print|report|sample|test)"
     r"(?:_\w+)?|\w+_(?:interval|every|freq|frequency|logs?|logging)|(?:num_|dataloader_num_)?workers|resume\w*"
-    r"|(?:use_)?wandb\w*|tensorboard\w*|hub_\w+|push_\w+|report_to|verbose|debug|profile\w*|compile\w*|pin_memory"
+    r"|(?:use_)?wandb\w*|tensorboard\w*|hub_\w+|push_\w+|report_to|verbose|quiet|silent|debug|profile\w*|compile\w*|pin_memory"
     r"|prefetch\w*|local_rank|disable_tqdm|(?:gpu|cpu)\w*|step|iter|iteration|args|command|cmd|argv"
     r"|(?:num_|n_|total_|trainable_)?param(?:eter)?s?(?:_\w+)?|\w*flops\w*|\w*per_second"
 )
@@ -120,7 +120,7 @@ def differences(reference: Facts, other: Facts, names: tuple[str, str]) -> Diffe
         if (left is None or right is None) and not lacking:
             continue
         if not _equal(left or "", right or ""):
-            group = _group(name)
+            group = group_of(name)
             rows.append(Difference(name, left or "", right or "", _weight(name, group), group or name))
     rows += _about(
         "code", reference.code, other.code, r"commit|sha|revision|code_?version|dirty|git_?hash", MAJOR
@@ -229,7 +229,8 @@ def _weight(name: str, group: str) -> str:
     return MAJOR if group or not _MINOR.fullmatch(last) else MINOR
 
 
-def _group(name: str) -> str:
+def group_of(name: str) -> str:
+    """Return what a setting is about: `learning rate`, `batch` ...; "" if that is not known."""
     last = _last(name)
     if _GPUS.fullmatch(last):
         return "number of GPUs"

@@ -52,7 +52,7 @@ def speed(analysis: Analysis) -> Section | None:
         else:
             side = "above" if change > 0 else "below"
             said.append(f"Throughput ({name}) ended {abs(change):.1%} {side} where it began.")
-    said += _step_times(analysis.times) if analysis.times is not None else []
+    said += _step_times(analysis, analysis.times) if analysis.times is not None else []
     said += _data(analysis)
     shown = found[0] if found else curves.get(STEP_TIME)
     figure = None
@@ -63,19 +63,39 @@ def speed(analysis: Analysis) -> Section | None:
     )
 
 
-def _step_times(times: StepTimes) -> list[str]:
+def _step_times(analysis: Analysis, times: StepTimes) -> list[str]:
     d = numbers.duration
     of = "" if times.of == times.count else f" (of the newest {times.of:,})"
-    said = [
-        f"A step took {d(times.mean)} on average; the median{of} is {d(times.median)}, 9 of 10 took between "
-        f"{d(times.low)} and {d(times.high)}. The slowest took {d(times.slowest)}{_at(times.slowest_step)}."
-    ]
+    spread = (
+        f"{d(times.mean)} on average; the median{of} is {d(times.median)}, 9 of 10 "
+        f"%s between {d(times.low)} and {d(times.high)}. The slowest %s {d(times.slowest)}"
+        f"{_at(times.slowest_step)}."
+    )
+    if times.every <= 1:
+        said = [f"A step took {spread % ('took', 'took')}"]
+        one, took = "step", "took"
+    else:
+        said = [
+            f"The log prints one step time for every {times.every:,.0f} steps, {times.count:,} in all. "
+            f"They are {spread % ('are', 'is')} Each may be of one step or the mean of several."
+        ]
+        one, took = "printed time", "is" if times.slow == 1 else "are"
+        said += _by_the_clock(analysis)
     if times.slow:
         said.append(
-            f"{words.count(times.slow, 'step')}{of} took more than twice the median: "
+            f"{words.count(times.slow, one)}{of} {took} more than twice the median: "
             f"{d(times.slow_seconds)} beyond it in total."
         )
     return said
+
+
+def _by_the_clock(analysis: Analysis) -> list[str]:
+    """Return what a step took by the dates of lines: there, steps without a printed time count too."""
+    course, clock = analysis.course, analysis.stage.clock
+    steps = float(np.ptp(clock.steps)) if clock is not None and course is not None else 0.0
+    if course is None or not steps or analysis.stage.restarts:
+        return []
+    return [f"By the times of its lines, a plain step took {numbers.duration(course.plain / steps)}."]
 
 
 def _data(analysis: Analysis) -> list[str]:

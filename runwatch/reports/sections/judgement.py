@@ -5,21 +5,20 @@ What the rules judge is not judged again: their incidents are the trouble. What 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from runwatch.core.ending import OVER
-from runwatch.core.metrics import LEARNING_RATE, SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, is_of_machine
+from runwatch.core.metrics import TOKENS_PER_SEC
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers, plain
-from runwatch.reports.analysis import Analysis, Options, gpus
+from runwatch.reports.analysis import Analysis, Validation
 from runwatch.reports.document import (
     CRITICAL,
     GOOD,
     NOTE,
     WARNING,
-    Items,
     Section,
     Sentence,
     items,
@@ -27,12 +26,17 @@ from runwatch.reports.document import (
     section,
 )
 from runwatch.reports.evidence import Curve, RunEvidence
-from runwatch.reports.sections import outcome, words
+from runwatch.reports.mentions import LOSS, VALIDATION
+from runwatch.reports.missing import Mentions
+from runwatch.reports.sections import origin, outcome, words
 from runwatch.reports.sections.cost import CHANGED
 from runwatch.reports.sections.learning import ends_as_planned
+from runwatch.reports.shape import Shape
 from runwatch.reports.timeline import Lost, ends
 
 _MOST = 12
+_SAME = 60
+"""Characters in which the words about an end agree with those of its incident."""
 _LOST = 0.1
 """Share of the time lost to one cause that is worth looking into."""
 _CALM = 0.03
@@ -45,34 +49,46 @@ _STATES = {
 }
 
 
-def tone(run: RunEvidence, analyses: tuple[Analysis, ...]) -> str:
-    """Return the tone of the verdict."""
+def tone(run: RunEvidence, analyses: tuple[Analysis, ...], found: Mentions) -> str:
+    """Return the tone of the verdict: what was seen in part, or is of several trainings, is not good."""
     rows = [row for each in analyses for row in each.trouble if row.state != "resolved"]
     if any(row.severity == "critical" for row in rows) or run.health == "critical":
         return CRITICAL
     if rows or run.phase in ("vanished", "blind", "stalled"):
         return WARNING
-    return GOOD if run.state == "finished" else NOTE
+    mixed = any(stage.begun_again or stage.epochs_fell for stage in run.stages)
+    whole = not mixed and not _judges(found)
+    return GOOD if run.state == "finished" and whole else NOTE
 
 
-def verdict(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
-    """Return what happened in a paragraph: the end, the loss, validation, the worst trouble, what to do."""
-    said = [Sentence(f"{run.name} {ending(run)}.", tone(run, analyses))]
+def _judges(found: Mentions) -> list[str]:
+    """Return what would decide how well a run went, and was not read although the log mentions it."""
+    return [subject for subject in (LOSS, VALIDATION) if subject in found]
+
+
+def verdict(run: RunEvidence, analyses: tuple[Analysis, ...], found: Mentions) -> Section | None:
+    """Return what happened in a paragraph: the end, the loss, validation, the worst trouble, what to do.
+
+    `found` are the lines about what was not read.
+    """
+    said = [Sentence(f"{run.name} {ending(run)}.", tone(run, analyses, found))]
     if len(analyses) > 1:
         names = ", ".join(each.stage.name for each in analyses)
         said.append(Sentence(f"It has {len(analyses)} stages: {names}."))
     for each in analyses:
         before = f"{each.stage.name}: " if len(analyses) > 1 else ""
         learned = _learned(each) if each.stage.records else [Sentence("Not one training record was found.")]
+        learned += [Sentence(text, NOTE) for text in origin.went_back(each.stage)]
         said += [Sentence(before + one.text, one.tone) for one in learned]
-    of = {id(row): each.stage.name for each in analyses for row in each.trouble}
+    of = {id(row): each for each in analyses for row in each.trouble}
     rows = sorted((row for each in analyses for row in each.trouble), key=_severe)
     open_rows = [row for row in rows if row.state != "resolved"]
     worst = (open_rows or rows)[:1]
     for row in worst:
-        over = ", and it was over later" if row.state == "resolved" else ""
-        where = f" in {of[id(row)]}" if len(analyses) > 1 else ""
-        said.append(Sentence(f"The most severe finding{where} is: {row.title}{over}.", row.severity))
+        over = f", and it was {word}" if (word := of[id(row)].over(row)) else ""
+        where = f" in {of[id(row)].stage.name}" if len(analyses) > 1 else ""
+        if over or not _is_end(run, row):  # how it ended is said already
+            said.append(Sentence(f"The most severe finding{where} is: {row.title}{over}.", row.severity))
         if row.state != "resolved" and row.advice:
             said.append(Sentence(plain.advice(row)))
     if not rows and any(each.stage.records for each in analyses):
@@ -81,7 +97,18 @@ def verdict(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
         said.append(
             Sentence(f"In all there are {words.count(len(rows), 'finding')} of warning or critical severity.")
         )
+    if unread := _judges(found):
+        lines = ", ".join(f"line {found[subject].lines[0]:,}" for subject in unread)
+        said.append(
+            Sentence(f"The log mentions {' and '.join(unread)} ({lines}), but that was not read.", NOTE)
+        )
     return section("verdict", "Verdict", paragraph(*said))
+
+
+def _is_end(run: RunEvidence, row: IncidentRow) -> bool:
+    """Return whether an incident is the end of its run."""
+    end = run.newest.ending
+    return end is not None and run.phase in OVER and end.story.startswith(row.title.rstrip("….")[:_SAME])
 
 
 def _severe(row: IncidentRow) -> bool:
@@ -118,7 +145,8 @@ def _learned(analysis: Analysis) -> list[Sentence]:
         name, metric = words.name(loss.metric), loss.metric
         first, last = (words.value(metric, x) for x in (loss.summary.first, loss.summary.last))
         count = loss.summary.count
-        text = f"The {name} went from {first} to {last}"
+        moved = _moved(loss, shape) if analysis.reward is None else "went"
+        text = f"The {name} {moved} from {first} to {last}"
         if loss.broken:
             text += ", its last finite value, and is NaN or Inf at the end"
         elif _same_value(loss) or count == 1:
@@ -127,6 +155,7 @@ def _learned(analysis: Analysis) -> list[Sentence]:
         elif shape is not None:
             trend = {"falls": "and was still falling", "rises": "and was rising"}.get(shape.trend)
             level = "and was level" if abs(shape.recent) < 0.01 else "without a clear trend"
+            text += f" (single values, which scatter by {shape.scatter:.0%})" if shape.noisy else ""
             text += f" {trend or level} at the end"
         said.append(Sentence(f"{text}.", CRITICAL if loss.broken else ""))
     if (reward := analysis.reward) is not None and reward.summary.count > reward.summary.nonfinite:
@@ -143,6 +172,14 @@ def _learned(analysis: Analysis) -> list[Sentence]:
     return said
 
 
+def _moved(loss: Curve, shape: Shape | None) -> str:
+    """Return a verb for the way from the first value to the last; a neutral one unless the medians agree."""
+    change = loss.summary.last - loss.summary.first
+    if shape is not None and shape.kind in ("fast drop", "steady fall", "late fall") and change < 0:
+        return "fell"
+    return "rose" if shape is not None and shape.kind == "rise" and change > 0 else "went"
+
+
 def signs(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
     """Return the signs of health and those of trouble, each with its numbers."""
     good: list[Sentence] = []
@@ -150,7 +187,7 @@ def signs(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
     for each in analyses:
         before = f"{each.stage.name}: " if len(analyses) > 1 else ""
         good += [Sentence(before + text, GOOD) for text in _good(each)]
-        bad += [Sentence(before + text, tone) for text, tone in _findings(each.trouble)[:_MOST]]
+        bad += [Sentence(before + text, tone) for text, tone in _findings(each)[:_MOST]]
         bad += [Sentence(before + text, NOTE) for text in _bad(each)]
     if run.state == "finished" and run.newest.ending is not None:
         good.insert(0, Sentence(f"It {run.newest.ending.story}.", GOOD))
@@ -164,21 +201,21 @@ def signs(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
     )
 
 
-def _findings(rows: Iterable[IncidentRow]) -> list[tuple[str, str]]:
+def _findings(analysis: Analysis) -> list[tuple[str, str]]:
     """Return what was found with its severity; what was found again is counted."""
     found: dict[tuple[str, str | None, str], list[IncidentRow]] = {}
-    for row in rows:
+    for row in analysis.trouble:
         found.setdefault((row.rule, row.metric or row.title, row.severity), []).append(row)
-    return [(_finding(same), severity) for (*_, severity), same in found.items()]
+    return [(_finding(analysis, same), severity) for (*_, severity), same in found.items()]
 
 
-def _finding(same: Sequence[IncidentRow]) -> str:
+def _finding(analysis: Analysis, same: Sequence[IncidentRow]) -> str:
     row = same[0]
     where = f" ({words.step(row.step)})" if row.step is not None and "step" not in row.title else ""
     times = f", {len(same)} times" if len(same) > 1 else ""
     if times and same[-1].step not in (None, row.step):
         times += f", the last at {words.step(same[-1].step)}"
-    over = ", resolved since" if all(each.state == "resolved" for each in same) else ""
+    over = f", {analysis.over(same[-1])} since" if all(map(analysis.over, same)) else ""
     return f"{row.title[:1].upper()}{row.title[1:]}{where}{times}{over}."
 
 
@@ -291,11 +328,12 @@ def look_into(analyses: tuple[Analysis, ...]) -> Section | None:
                         NOTE,
                     )
                 )
-        if validation is not None and validation.after_best >= 2 and validation.worse > 0.02:
+        one = not (each.stage.begun_again or each.stage.epochs_fell)  # else the best may be of any training
+        if one and validation is not None and validation.after_best >= 2 and validation.worse > 0.02:
             metric = validation.curve.metric
             found.append(
                 Sentence(
-                    f"The best {words.name(metric)} was at {words.step(validation.best_step)}, "
+                    f"The best {words.name(metric)} was {_at(validation)}"
                     f"{words.count(validation.after_best, 'evaluation')} before the end: "
                     "use a checkpoint from there if one was kept.",
                     NOTE,
@@ -310,60 +348,9 @@ def look_into(analyses: tuple[Analysis, ...]) -> Section | None:
     return section("look", "Worth looking into", items([*unique[:_MOST], *more]))
 
 
+def _at(validation: Validation) -> str:
+    return f"at {words.step(validation.best_step)}, " if np.isfinite(validation.best_step) else ""
+
+
 def _longest(lost: Lost) -> str:
     return f", the longest after {words.step(lost.longest_step)}" if lost.longest else ""
-
-
-def missing(run: RunEvidence, analyses: tuple[Analysis, ...], options: Options) -> Section | None:
-    """Return which evidence was missing, and so what this report cannot say."""
-    facts = run.facts
-    lacks: dict[str, list[str]] = {}
-    for each in analyses:
-        for text in _lacking(each):
-            lacks.setdefault(text, []).append(each.stage.name)
-    found = [
-        Sentence(text if len(names) == len(analyses) else f"{', '.join(names)}: {text[:1].lower()}{text[1:]}")
-        for text, names in lacks.items()
-    ]
-    of_run = [
-        (gpus(run, options)[0] is None, "The number of GPUs."),
-        (
-            not facts.settings,
-            "The configuration (a config.json, args.json or W&B run next to the log has it).",
-        ),
-        (not facts.code, "The version of the code."),
-        (not facts.data, "Which data was used."),
-    ]
-    found += [Sentence(text) for absent, text in of_run if absent]
-    if any(not curve.exact for each in analyses for curve in each.stage.curves.values()):
-        found.append(
-            Sentence(
-                "Long series are condensed: counts, means, lowest, highest, first and last values are exact; "
-                "medians and shapes are of condensed values."
-            )
-        )
-    return section("missing", "Missing evidence", Items(tuple(found)))
-
-
-def _lacking(main: Analysis) -> list[str]:
-    """Return what is not known of one stage."""
-    curves = main.stage.curves
-    said = [
-        (main.loss is None, "The training loss: nothing is said about learning."),
-        (main.rate is None, f"The learning rate ({LEARNING_RATE}): no schedule is stated."),
-        (main.gradient is None, "The gradient norm."),
-        (main.validation is None, "Validation: nothing is known about data that was not trained on."),
-        (main.stage.clock is None, "Times: no line is dated, and no step time is printed."),
-        (
-            main.stage.clock is not None and not main.stage.clock.pauses,
-            "Dates of lines: pauses for evaluations and checkpoints cannot be seen.",
-        ),
-        (not {STEP_TIME, TOKENS_PER_SEC, SAMPLES_PER_SEC} & {*curves}, "Step times and throughput."),
-        (not any(map(is_of_machine, curves)), "GPU and host metrics: no tracker measured them."),
-        (not (main.stage.checkpoints or main.stage.saves), "Checkpoints: none was seen or reported."),
-        (
-            bool(main.stage.saves) and not main.stage.checkpoints,
-            "The files of the checkpoints: only the log reports them.",
-        ),
-    ]
-    return [text for absent, text in said if absent]

@@ -25,7 +25,12 @@ from runwatch.reports.schedule import Schedule
 from runwatch.reports.sections import words
 from runwatch.reports.shape import FEWEST, Shape
 
+_USUAL = frozenset({"loss", "train loss", "training loss", "trn loss", "total loss", "avg loss"})
+_FEW = 6
+_MANY_TIMES = 9.0
 _SPIKES = 12
+_SEEN = 0.02
+"""Improvement that noise may hide where a plateau is still stated, as a share of the level."""
 _MOST = 60
 _KINDS = {
     "fast drop": "It dropped fast and then tapered off",
@@ -48,12 +53,15 @@ def loss(analysis: Analysis) -> Section | None:
         all_bad = f"None of the {words.count(summary.count, 'value')} of the loss is a finite number."
         return section("loss", "Loss", paragraph(Sentence(all_bad, WARNING)))
     finite = " finite value" if summary.nonfinite else ""
+    single = " single value" if shape is not None and shape.noisy else ""
     said = [
-        f"The {words.name(metric)} has {words.count(summary.count, 'value')}: the first{finite} is "
-        f"{_v(metric, summary.first)}, the last{finite} {_v(metric, summary.last)}, the lowest "
-        f"{_v(metric, summary.minimum)}{_at(summary.minimum_step)}, the highest "
+        f"The {words.name(metric)}{_printed(curve)} has {words.count(summary.count, 'value')}: the "
+        f"first{finite} is {_v(metric, summary.first)}, the last{finite} {_v(metric, summary.last)}, the "
+        f"lowest{single} {_v(metric, summary.minimum)}{_at(summary.minimum_step)}, the highest{single} "
         f"{_v(metric, summary.maximum)}{_at(summary.maximum_step)}."
     ]
+    if others := _other_losses(analysis):
+        said.append(f"Other losses are listed under all metrics: {others}.")
     if summary.nonfinite:
         said.append(f"{summary.nonfinite:,} of them {_is(summary.nonfinite)} NaN or Inf.")
     if shape is None:
@@ -62,6 +70,25 @@ def loss(analysis: Analysis) -> Section | None:
     return section(
         "loss", "Loss", paragraph(*said, *_shape(curve, shape), *_spikes(analysis)), _figure(analysis, curve)
     )
+
+
+def _printed(curve: Curve) -> str:
+    """Return what the log calls the loss, where that is a name of its own."""
+    name = curve.printed.replace("_", " ").replace("/", " ").strip().lower()
+    plain = not name or name in _USUAL or name == words.name(curve.metric).lower()
+    return "" if plain else f" (printed as {curve.printed})"
+
+
+def _other_losses(analysis: Analysis) -> str:
+    """Return the names of further losses in training."""
+    main = analysis.loss
+    named = [
+        curve.printed or metric
+        for metric, curve in analysis.stage.curves.items()
+        if "loss" in metric.lower() and not metric.startswith(("val/", "test/", "eval/"))
+        if main is not None and metric != main.metric
+    ]
+    return ", ".join(named[:_FEW]) + (f" and {len(named) - _FEW} more" if len(named) > _FEW else "")
 
 
 def _shape(curve: Curve, shape: Shape) -> list[str]:
@@ -87,8 +114,11 @@ def _shape(curve: Curve, shape: Shape) -> list[str]:
             f"end it is {_percent(shape.last - shape.best, shape.best)} above that."
         )
     elif shape.flat_since == shape.flat_since and shape.kind not in ("flat", "rise"):
+        since, hidden = words.step(shape.flat_since, placed), numbers.percent(shape.hidden)
         said.append(
-            f"It is on a plateau: no median after {words.step(shape.flat_since, placed)} is clearly better."
+            f"It is on a plateau: no median after {since} is better by {hidden} or more."
+            if shape.hidden <= _SEEN
+            else f"No median after {since} is better beyond its noise, which hides changes below {hidden}."
         )
     if not curve.broken:
         said.append(_now(curve, shape))
@@ -126,7 +156,8 @@ def _spikes(analysis: Analysis) -> list[Sentence]:
 def _figure(analysis: Analysis, curve: Curve) -> Figure:
     lines = [words.line(curve)]
     validation = analysis.validation
-    if validation is not None and validation.curve.metric == "val/loss":
+    placed = validation is not None and curve.placed and validation.curve.placed
+    if validation is not None and placed and validation.curve.metric == "val/loss":
         lines.append(words.line(validation.curve))
     positive = curve.summary.minimum > 0
     wide = positive and curve.summary.maximum > 20 * curve.summary.minimum
@@ -192,9 +223,8 @@ def _validated(analysis: Analysis, main: Validation) -> list[str]:
         f"{_at(main.last_step)}."
     ]
     if main.after_best and main.worse > 0:
-        worse = numbers.percent(main.worse) if np.isfinite(main.worse) else _v(metric, main.behind)
         many = words.count(main.after_best, "evaluation")
-        said.append(f"{many} followed the best one; the last is {worse} worse.")
+        said.append(f"{many} followed the best one; the last is {_worse(metric, main)}.")
     elif main.last == main.best:
         same = "the best one" if main.last_step == main.best_step else "as good as the best one"
         said.append(f"The last evaluation is {same}.")
@@ -210,6 +240,15 @@ def _validated(analysis: Analysis, main: Validation) -> list[str]:
         side = "above" if first.size >= 0 else "below"
         said.append(f"At {words.step(first.step)} it was {_v(metric, abs(first.size))} {side}.")
     return said
+
+
+def _worse(metric: str, main: Validation) -> str:
+    """Return how much worse the last value is than the best."""
+    if not np.isfinite(main.worse):
+        return f"{_v(metric, main.behind)} worse"
+    if main.worse > _MANY_TIMES and not main.larger:
+        return f"{main.last / main.best:,.0f} times as high"
+    return f"{numbers.percent(main.worse)} worse"
 
 
 def learning_rate(analysis: Analysis) -> Section | None:
@@ -279,7 +318,8 @@ def _planned(analysis: Analysis, found: Schedule) -> list[Sentence]:
     stage = analysis.stage
     if ends_as_planned(analysis):
         return [Sentence("It ends where the run was planned to end.")]
-    if stage.total is not None and (stage.last_step or 0) > 1.02 * found.end:
+    placed = analysis.rate is not None and analysis.rate.placed
+    if placed and stage.total is not None and (stage.last_step or 0) > 1.02 * found.end:
         text = f"It ends before the planned {stage.total:,} steps; after that it stayed at its floor."
         return [Sentence(text)]
     return []

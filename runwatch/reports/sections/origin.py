@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from runwatch.core.metrics import LEARNING_RATE, label
 from runwatch.render import numbers
 from runwatch.reports.analysis import Analysis, Options, gpus
+from runwatch.reports.comparison.variables import group_of
 from runwatch.reports.document import Cell, FactList, Section, Sentence, Table, Timeline, paragraph, section
-from runwatch.reports.evidence import RunEvidence
+from runwatch.reports.evidence import RunEvidence, StageEvidence
 from runwatch.reports.sections import words
 
 MOST_SETTINGS = 80
+_FEW = 5
+_NOTHING = ("", "None", "null")
 _HIDDEN = ("report/", "checkpoint/")
 
 
@@ -27,7 +30,11 @@ def what_ran(run: RunEvidence, options: Options) -> Section | None:
     facts += [("GPUs", Cell(f"{number} ({why})", number))] if number is not None else []
     for kind in ("identity", "code", "data", "software", "hardware", "summary"):
         found: Mapping[str, str] = getattr(run.facts, kind)
-        found = {name: text for name, text in found.items() if (name, text) != ("name", run.name)}
+        found = {
+            name: text
+            for name, text in found.items()
+            if (name, text) != ("name", run.name) and text not in _NOTHING
+        }
         facts += [(_named(name), Cell(text, text)) for name, text in list(found.items())[:20]]
     return section("run", "What ran", FactList(tuple(facts)))
 
@@ -35,9 +42,34 @@ def what_ran(run: RunEvidence, options: Options) -> Section | None:
 def settings(run: RunEvidence) -> Section | None:
     """Return the configuration."""
     found = list(run.facts.settings.items())
+    if len(found) > MOST_SETTINGS:  # those that decide what is learned are shown
+        found.sort(key=lambda each: (not group_of(each[0]), each[0].count("/")))
     rows = tuple((Cell(_named(name)), Cell(text, text)) for name, text in found[:MOST_SETTINGS])
     table = Table(("setting", "value"), rows, max(0, len(found) - MOST_SETTINGS))
     return section("configuration", "Configuration", table)
+
+
+def went_back(stage: StageEvidence) -> list[str]:
+    """Return that steps were done again, or that several trainings are mixed, if it is so."""
+    said = []
+    if again := stage.begun_again:
+        times = "once" if len(again) == 1 else f"{len(again)} times"
+        said.append(
+            f"Training began again {times} from {words.step(again[0])}: counts, first, lowest and highest "
+            f"values are of {words.all_of(len(again) + 1)} trainings together, shapes and trends of the last."
+        )
+    if back := [step for step in stage.restarts if step not in again and not stage.within_epochs]:
+        steps = ", ".join(numbers.step(step) for step in back[:_FEW]) + (" ..." if len(back) > _FEW else "")
+        said.append(f"It went back {words.count(len(back), 'time')}, to step {steps}: steps were done again.")
+    if stage.within_epochs:
+        many = words.count(len(stage.restarts), "time")
+        said.append(
+            f"Its steps went back {many} while the epoch grew: they are steps of an epoch, not of the run."
+        )
+    if not said and stage.epochs_fell:
+        many = words.count(stage.epochs_fell, "time")
+        said.append(f"Its epoch went back {many}: figures of several trainings are mixed.")
+    return said
 
 
 def when(analysis: Analysis) -> Section | None:
@@ -54,7 +86,7 @@ def when(analysis: Analysis) -> Section | None:
     if stage.epoch_steps is not None:
         facts.append(("steps of an epoch", Cell(f"{stage.epoch_steps:,}", stage.epoch_steps)))
     if clock is None:
-        said = "Nothing in what was read says when steps were made, so no times are stated."
+        said = "It is not known when steps were made, so no times are stated."
         return section("time", "Time", FactList(tuple(facts)), paragraph(said))
     if clock.began is not None:
         facts.append(("first record", Cell(words.moment(clock.began), clock.began)))
@@ -101,8 +133,8 @@ def _notes(analysis: Analysis) -> list[Sentence]:
         many = times.slowest / times.median
         said.append(
             Sentence(
-                f"The first step took {numbers.duration(times.slowest)}, {many:.0f} times as long as usual: "
-                "compiling and warming up."
+                f"The first step time is {numbers.duration(times.slowest)}, {many:.0f} times as long as "
+                "usual: compiling and warming up."
             )
         )
     return said

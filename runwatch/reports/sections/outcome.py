@@ -99,7 +99,7 @@ def incidents(analysis: Analysis) -> Section | None:
         return section("incidents", "Incidents", paragraph("No rule reported anything."))
     rows = tuple(
         (
-            Cell(row.severity + (" (resolved)" if row.state == "resolved" else ""), row.severity),
+            Cell(row.severity + (f" ({over})" if (over := analysis.over(row)) else ""), row.severity),
             Cell(numbers.step(row.step), row.step),
             Cell(row.title, row.title),
             Cell(_evidence(row)),

@@ -46,6 +46,11 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def all_of(number: int) -> str:
+    """Return `both` or `all 3`."""
+    return "both" if number == 2 else f"all {number:,}"
+
+
 def share(part: float, whole: float) -> str:
     """Return a share in percent."""
     return numbers.percent(part / whole) if whole > 0 else "-"
