@@ -14,7 +14,6 @@ from runwatch.watcher.ingest.workers import Worker
 from runwatch.watcher.sources.member import SCHEME
 from runwatch.watcher.sources.mounts import mount_of
 
-
 LATE = 5.0
 """Seconds by which readers may be behind the clock: they report every second how far they are."""
 

@@ -10,8 +10,9 @@ standard errors of the two medians), or both are at ln(k) of fewer than ten clas
 warning where that costs the run: the loss is at chance, within `chance` of ln(k) for a
 usual number of classes or tokens k; no learning rate was above `rate`; all gradient norms
 were exactly 0; or it is flat to 1 %
-through all those epochs or rows. Elsewhere a note, unless rows are noisy, or all alike as they are
-printed: fine-tuning may rightly begin where it ends. Ends when the median of 64 rows has
+through all those epochs, or moves and is flat through all those rows. Elsewhere a note,
+unless rows are noisy, or all alike as they are printed: fine-tuning may rightly begin
+where it ends. Ends when the median of 64 rows has
 fallen by 3 %.
 
 Example: 'loss has not fallen in the first 400 logged steps: 10.83', which is ln(50257).
@@ -165,7 +166,8 @@ class NeverLearns(RankRule):
         if abs(start - end) > max(log1p(self.least), 2 * error) and (fell or end - start > log1p(0.05)):
             return None
         cause = self._cause(float(end), offset)
-        flat = (epochs or count == self.rows) and float(np.ptp(first)) < 4 * _FLAT
+        span = float(np.ptp(first))  # 0: perhaps the numbers are rounded
+        flat = span < 4 * _FLAT and (epochs or (span > 0 and count == self.rows))
         if not cause and not flat and (not 0 < noise <= _NOISY or count < self.rows):
             return None
         self._done, self._windows, self._level = True, Windows(64, 16), float(start)
