@@ -24,7 +24,7 @@ from typing import Any
 
 from runwatch.core.errors import SourceError
 from runwatch.watcher.engine.check import check
-from runwatch.watcher.engine.document import document
+from runwatch.watcher.engine.views.document import document
 
 REST = 4.0
 """Seconds after which a log rests and is known."""

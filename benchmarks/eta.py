@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.core.batch import EVAL, TRAIN, Batch
-from runwatch.core.eta import Pace, unwrapped
-from runwatch.core.rows import Rows
+from runwatch.core.fold.eta import Pace, unwrapped
+from runwatch.core.fold.rows import Rows
 from runwatch.parsers.stream import StreamParser
 
 Floats = NDArray[np.float64]

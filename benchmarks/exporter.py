@@ -23,7 +23,7 @@ from runwatch.core.metrics import STEP_TIME
 from runwatch.core.series import LEAN
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.engine import Engine
-from runwatch.watcher.engine.views import Shown
+from runwatch.watcher.engine.views.views import Shown
 from runwatch.watcher.exporter.exporter import Exporter
 from runwatch.watcher.service.clock import Clock
 from runwatch.watcher.service.intake import Load

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.core.run import Run
-from runwatch.core.run_boundaries import Splitter
+from runwatch.core.fold.run import Run
+from runwatch.core.fold.run_boundaries import Splitter
 from runwatch.core.snapshot import Progress
 from runwatch.parsers.log import LogParser
 

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from runwatch.core.planned import planned_epochs, planned_steps
-from runwatch.core.run import Run
-from runwatch.core.run_boundaries import Splitter
+from runwatch.core.fold.planned import planned_epochs, planned_steps
+from runwatch.core.fold.run import Run
+from runwatch.core.fold.run_boundaries import Splitter
 from runwatch.parsers.log import LogParser
 
 HEAD = 700

@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.core.checkpoint import Checkpoint, Look, State
-from runwatch.core.stages import Header
+from runwatch.core.fold.stages import Header
 from runwatch.parsers.events import stages
 from runwatch.parsers.log import LogParser
-from runwatch.watcher.engine import views
-from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
-from runwatch.watcher.engine.surroundings import looks
-from runwatch.watcher.engine.views import Shown
+from runwatch.watcher.engine.views import views
+from runwatch.watcher.engine.views.document import document
+from runwatch.watcher.engine.views.surroundings import looks
+from runwatch.watcher.engine.views.views import Shown
 from runwatch.watcher.protocol import View
 from runwatch.watcher.sources.member import DIRECTORY, METRICS, WANDB, Member
 from runwatch.watcher.sources.sidecar_facts import Beside

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from benchmarks.detection.logs.report import wilson
 from benchmarks.mutation import session
 from benchmarks.mutation.areas import AREAS, ROOT, Area
 from benchmarks.mutation.operators import Mutant, mutants
@@ -26,16 +27,6 @@ EQUIVALENT = Path(__file__).with_name("equivalent.txt")
 HEAD = """
 | area | mutants | tried | killed | of these timed out | survived | no test | killed (95 % bounds) |
 |---|---:|---:|---:|---:|---:|---:|---|"""
-
-
-def wilson(hits: int, tried: int, z: float = 1.96) -> tuple[float, float]:
-    """Return the 95 % bounds of a share (Wilson 1927)."""
-    if not tried:
-        return 0.0, 1.0
-    share, spread = hits / tried, z * z / tried
-    middle = (share + spread / 2) / (1 + spread)
-    half = z * math.sqrt(share * (1 - share) / tried + spread / 4 / tried) / (1 + spread)
-    return middle - half, middle + half
 
 
 def equivalent(text: str) -> set[tuple[str, str, str]]:

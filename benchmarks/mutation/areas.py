@@ -36,20 +36,7 @@ def _found(patterns: tuple[str, ...]) -> list[str]:
 UNTOUCHED = {"runwatch/alerts/rules/explain.py", "runwatch/parsers/lexicon/docs.py"}
 """What writes the documentation."""
 
-CORE = (
-    *(
-        "bar_steps",
-        "block",
-        "duplicate_records",
-        "ending",
-        "eta",
-        "jobs",
-        "planned",
-        "rank_dedup",
-        "rank_state",
-    ),
-    *("rows", "run", "run_boundaries", "run_order", "saves", "series", "stages", "timing"),
-)
+CORE = ("block", "ending", "fold/*", "jobs", "run_order", "series")
 OF_CORE = ("echoes", "ending", "eta", "planned", "run", "segments", "series", "stages")
 ROUTING = ("damping", "expression", "lifecycle", "routing", "routing_*", "settings", "silences", "storm")
 DELIVERY = ("dead_letters", "journal", "journal_file", "outbox", "queue")

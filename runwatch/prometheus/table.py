@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from runwatch.core import metrics as names
 from runwatch.core.batch import NODE
 from runwatch.core.snapshot import GpuRow, IncidentRow, RankRow, RunRow, Saving
-from runwatch.render import ranks
+from runwatch.render.ranks import ranks
 
 PREFIX = "runwatch_"
 _UNITS = {"seconds": "s", "bytes": "By", "ratio": "1", "watts": "W", "celsius": "Cel"}

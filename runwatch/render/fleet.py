@@ -17,8 +17,8 @@ from runwatch.core.run_order import begun, urgency
 from runwatch.core.snapshot import RunRow
 from runwatch.render import cells, numbers, plain, progress, states
 from runwatch.render.cells import Row, Segment
+from runwatch.render.charts.sparkline import sparkline
 from runwatch.render.glyphs import UNICODE, Glyphs
-from runwatch.render.sparkline import sparkline
 
 GAP = 2
 """Cells between two columns."""

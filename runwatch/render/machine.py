@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from runwatch.core.snapshot import GpuRow, MachineView, ProcessRow
 from runwatch.render import cells, numbers
 from runwatch.render.cells import Row
+from runwatch.render.charts.sparkline import sparkline
 from runwatch.render.glyphs import UNICODE, Glyphs
-from runwatch.render.sparkline import sparkline
 
 STATES = {"blocked": "warn", "stopped": "crit", "zombie": "warn", "running": "good"}
 """How the state of a process is shown."""

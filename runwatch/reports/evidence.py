@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from runwatch.core.batch import Event
 from runwatch.core.checkpoint import Checkpoint
 from runwatch.core.ending import HALTED, Ending
+from runwatch.core.fold.rank_state import RankState
+from runwatch.core.fold.run import Run
+from runwatch.core.fold.saves import Save
 from runwatch.core.metrics import EPOCH, STEP_TIME
-from runwatch.core.rank_state import RankState
-from runwatch.core.run import Run
-from runwatch.core.saves import Save
 from runwatch.core.series import Points, Series, Summary
 from runwatch.core.snapshot import IncidentRow
 from runwatch.reports import printed

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runwatch.core import metrics
 from runwatch.render import states
-from runwatch.render.smooth import FACTORS
+from runwatch.render.charts.smooth import FACTORS
 from runwatch.tui import actions, choose, silencing, themes
 from runwatch.tui.actions import Action
 from runwatch.tui.api import AppApi

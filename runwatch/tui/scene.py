@@ -20,10 +20,11 @@ from runwatch.core.snapshot import (
     Snapshot,
     stale,
 )
-from runwatch.render import numbers, plain, states, xaxis
+from runwatch.render import numbers, plain, states
 from runwatch.render.cells import Row
+from runwatch.render.charts import xaxis
+from runwatch.render.charts.smooth import FACTORS
 from runwatch.render.glyphs import UNICODE, Glyphs
-from runwatch.render.smooth import FACTORS
 
 WINDOWS = (None, 100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000, 500, 200, 100)
 """Steps shown by charts, longest first; None is the whole run."""

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from runwatch.core import metrics
-from runwatch.render import numbers, states, xaxis
+from runwatch.render import numbers, states
+from runwatch.render.charts import xaxis
 from runwatch.tui import actions, choose
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.head import freshness

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.core.checkpoint import Checkpoint, State
-from runwatch.core.planned import of_checkpoint
-from runwatch.core.run import Run
+from runwatch.core.fold.planned import of_checkpoint
+from runwatch.core.fold.run import Run
 from runwatch.parsers.checkpoints import notes
 from runwatch.parsers.structured import run_facts
 from runwatch.watcher.checkpoints.directory import CheckpointSource

@@ -14,8 +14,8 @@ from runwatch.core.checkpoint import (
     last_good,
     summarise,
 )
-from runwatch.core.run import Run
-from runwatch.watcher.engine.checkpoint_view import saving
+from runwatch.core.fold.run import Run
+from runwatch.watcher.engine.views.checkpoint_view import saving
 
 
 def saved(step, when=None, state=State.COMPLETE, **more):

@@ -15,7 +15,7 @@ from runwatch.parsers.stream import StreamParser
 from runwatch.render.glyphs import ASCII
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.headless import Headless
-from runwatch.watcher.engine.views import Shown
+from runwatch.watcher.engine.views.views import Shown
 
 from .command import called, runwatch
 from .live import WAIT, Log

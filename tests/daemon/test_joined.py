@@ -14,7 +14,7 @@ from runwatch.core.snapshot import (
     RunRow,
     RunView,
 )
-from runwatch.render import ranks as words
+from runwatch.render.ranks import ranks as words
 from runwatch.watcher.daemon import joined
 from runwatch.watcher.daemon.joined import Node
 

@@ -19,7 +19,7 @@ from runwatch.parsers.explain.explain import explain
 from runwatch.parsers.formats import builtin
 from runwatch.parsers.lexicon.names import meaning
 from runwatch.watcher.engine.check import check
-from runwatch.watcher.engine.document import document
+from runwatch.watcher.engine.views.document import document
 
 from .fuzzing import EXAMPLES, NASTY, TEXTS, invented, logs, numbers
 from .structured import read

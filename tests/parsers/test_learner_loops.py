@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.core.batch import EVAL
-from runwatch.core.rank_dedup import Echoes
+from runwatch.core.fold.rank_dedup import Echoes
 from runwatch.parsers.log import LogParser
 
 from .logs import parse

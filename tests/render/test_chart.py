@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from wcwidth import wcswidth
 
 from runwatch.core.snapshot import Columns, Mark
-from runwatch.render import axis, band, cells
-from runwatch.render.canvas import Canvas
-from runwatch.render.chart import Options, Shade, nearest, plot
-from runwatch.render.extremes import Best, Cut
+from runwatch.render import cells
+from runwatch.render.charts import axis, band
+from runwatch.render.charts.canvas import Canvas
+from runwatch.render.charts.chart import Options, Shade, nearest, plot
+from runwatch.render.charts.extremes import Best, Cut
+from runwatch.render.charts.smooth import smooth
+from runwatch.render.charts.xaxis import Window
 from runwatch.render.glyphs import ASCII, UNICODE
-from runwatch.render.smooth import smooth
-from runwatch.render.xaxis import Window
 
 GOLDEN = [
     " 10┤⢲                                   ",

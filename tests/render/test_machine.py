@@ -7,7 +7,7 @@ from wcwidth import wcswidth
 from runwatch.core.snapshot import GpuRow, MachineView, ProcessRow
 from runwatch.render import cells, machine, panel
 from runwatch.render.glyphs import ASCII, UNICODE
-from runwatch.watcher.engine.machine_view import HOST
+from runwatch.watcher.engine.views.machine_view import HOST
 
 NUMBER = st.one_of(st.none(), st.floats())
 WORDS = st.text(max_size=60)

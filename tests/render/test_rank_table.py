@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from wcwidth import wcswidth
 
 from runwatch.core.snapshot import ProcessRow, RankPlace, RankRow
-from runwatch.render import cells, rank_table
+from runwatch.render import cells
 from runwatch.render.glyphs import ASCII, UNICODE
+from runwatch.render.ranks import rank_table
 
 NUMBER = st.one_of(st.none(), st.floats(), st.just(0.97))
 WORDS = st.text(max_size=20)

@@ -8,8 +8,9 @@ from wcwidth import wcswidth
 
 from runwatch.core.batch import NODE
 from runwatch.core.snapshot import RankPlace, RankRow
-from runwatch.render import cells, rank_grid, rank_groups, ranks
+from runwatch.render import cells
 from runwatch.render.glyphs import ASCII, UNICODE
+from runwatch.render.ranks import rank_grid, rank_groups, ranks
 
 
 def named(rows, over=False):

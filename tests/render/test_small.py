@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from wcwidth import wcswidth
 
 from runwatch.core.snapshot import Columns, RankRow
-from runwatch.render import cells, rank_grid, ranks
+from runwatch.render import cells
+from runwatch.render.charts.sparkline import of_columns, sparkline
 from runwatch.render.glyphs import ASCII, UNICODE, glyphs
 from runwatch.render.progress import bar
-from runwatch.render.sparkline import of_columns, sparkline
+from runwatch.render.ranks import rank_grid, ranks
 
 SETS = st.sampled_from([UNICODE, ASCII])
 

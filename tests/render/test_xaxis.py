@@ -10,8 +10,9 @@ from wcwidth import wcswidth
 
 from runwatch.core.metrics import STEP_TIME, TOKENS_PER_SEC
 from runwatch.core.snapshot import Columns, Mark
-from runwatch.render import cells, xaxis
-from runwatch.render.chart import Options, plot
+from runwatch.render import cells
+from runwatch.render.charts import xaxis
+from runwatch.render.charts.chart import Options, plot
 from runwatch.render.glyphs import ASCII, UNICODE
 
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from runwatch.core.snapshot import Compared
-from runwatch.render import chart
+from runwatch.render.charts import chart
 from runwatch.tui import actions
 from runwatch.tui.screens.pick import Pick
 

@@ -21,8 +21,8 @@ import msgspec
 from runwatch.core.series import LEAN
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.views.document import document
 from runwatch.watcher.persistence.keeper import Keeper
 from runwatch.watcher.persistence.saved import ReadPlace
 from runwatch.watcher.persistence.store import FILE, Store

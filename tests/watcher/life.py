@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from runwatch.core.snapshot import IncidentRow
-from runwatch.watcher.engine.document import document
+from runwatch.watcher.engine.views.document import document
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.ingest.worker import Reader
 from runwatch.watcher.service.launch import Assignment

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.core.readability import GRACE, Lost, unheard, unread
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.headless import Headless
-from runwatch.watcher.engine.views import Shown, rows
+from runwatch.watcher.engine.views.document import document
+from runwatch.watcher.engine.views.views import Shown, rows
 from runwatch.watcher.ingest import wire, workers
 from runwatch.watcher.ingest.workers import Worker
 from runwatch.watcher.persistence import frozen

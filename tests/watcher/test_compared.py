@@ -2,7 +2,7 @@
 
 from runwatch.parsers.log import LogParser
 from runwatch.watcher.engine.engine import Engine
-from runwatch.watcher.engine.views import MAX_COMPARED, Shown, snapshot
+from runwatch.watcher.engine.views.views import MAX_COMPARED, Shown, snapshot
 from runwatch.watcher.protocol import Chart, View
 
 NOW = 1_700_000_000.0

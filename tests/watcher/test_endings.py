@@ -7,8 +7,8 @@ import pytest
 from runwatch.core.ending import HALTED, End, phase_of, state_of
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.views.document import document
 from runwatch.watcher.sources.member import LOG, METRICS, Member
 
 NOW = 1.9e9

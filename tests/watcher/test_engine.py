@@ -13,9 +13,9 @@ from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.core.errors import ConfigError
 from runwatch.core.sample import Process, Processes
 from runwatch.parsers.log import LogParser
-from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.headless import Headless
+from runwatch.watcher.engine.views.document import document
 
 NOW = 1_700_000_000.0
 MAIN = Process(4711, NOW - 60, "main", "python train.py", "running", 1)

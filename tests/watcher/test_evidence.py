@@ -10,10 +10,10 @@ import pytest
 from runwatch.core.checkpoint import Checkpoint, Look, State
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.check import check
-from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
-from runwatch.watcher.engine.surroundings import looks
-from runwatch.watcher.engine.views import Shown, snapshot
+from runwatch.watcher.engine.views.document import document
+from runwatch.watcher.engine.views.surroundings import looks
+from runwatch.watcher.engine.views.views import Shown, snapshot
 from runwatch.watcher.protocol import View
 from runwatch.watcher.sources.member import Member
 from runwatch.watcher.sources.sidecar_facts import Beside

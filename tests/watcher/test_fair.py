@@ -11,7 +11,7 @@ from runwatch.core.batch import Batch
 from runwatch.parsers.log import LogParser
 from runwatch.watcher.engine.attention import Attention, goes_on
 from runwatch.watcher.engine.engine import Engine
-from runwatch.watcher.engine.views import Shown, rows, snapshot
+from runwatch.watcher.engine.views.views import Shown, rows, snapshot
 from runwatch.watcher.ingest import wire, worker
 from runwatch.watcher.ingest.feeds import LogSource
 from runwatch.watcher.protocol import View

@@ -21,9 +21,9 @@ from runwatch.alerts.rules.catalogue import CATALOGUE
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.parsers.log import LogParser
-from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.source import LOG_LINES
+from runwatch.watcher.engine.views.document import document
 from runwatch.watcher.persistence import frozen
 from runwatch.watcher.persistence.frozen import NotRestoredError, OtherShapeError, freeze, thaw
 

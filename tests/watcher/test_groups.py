@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from runwatch.core.batch import Batch, Event
 from runwatch.core.checkpoint import Checkpoint, Look, State
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.views.document import document
 from runwatch.watcher.sources.member import Member
 from runwatch.watcher.sources.sidecar_facts import Beside
 

@@ -14,10 +14,11 @@ from runwatch.parsers.log import LogParser
 from runwatch.parsers.stream import StreamParser
 from runwatch.render import machine as rendered
 from runwatch.watcher import protocol
-from runwatch.watcher.engine import parallel, views
+from runwatch.watcher.engine import parallel
 from runwatch.watcher.engine.attention import goes_on
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.sight import status_of
+from runwatch.watcher.engine.views import views
 from runwatch.watcher.ingest.record_times import newest
 from runwatch.watcher.service.sampling import LIBRARY, Samplers, has_driver
 from runwatch.watcher.sources.member import Member

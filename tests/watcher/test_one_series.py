@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.core.snapshot import Columns, Latest
-from runwatch.watcher.engine.views import Shown, snapshot
+from runwatch.watcher.engine.views.views import Shown, snapshot
 from runwatch.watcher.protocol import Chart, View
 from runwatch.watcher.sources.member import Member
 

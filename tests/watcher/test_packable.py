@@ -12,10 +12,10 @@ from runwatch.alerts.rules.own import make
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.alerts.rules.settings import OwnRule
 from runwatch.parsers.log import LogParser
-from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.group import REST
 from runwatch.watcher.engine.packable import Packable
+from runwatch.watcher.engine.views.document import document
 from runwatch.watcher.persistence import frozen
 
 from .test_engine import FAULTY, NOW, log

@@ -12,8 +12,8 @@ import pytest
 from runwatch.core.checkpoint import Look
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.views.document import document
 from runwatch.watcher.ingest import resting
 from runwatch.watcher.persistence import frozen
 from runwatch.watcher.sources.member import Member

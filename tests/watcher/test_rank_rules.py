@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.views.document import document
 from runwatch.watcher.sources.member import Member
 
 NOW = 1_700_000_000.0

@@ -2,7 +2,7 @@
 
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.engine import Engine
-from runwatch.watcher.engine.views import Shown, rows, snapshot, unrecognized
+from runwatch.watcher.engine.views.views import Shown, rows, snapshot, unrecognized
 from runwatch.watcher.protocol import View
 
 NOW = 1_700_000_000.0

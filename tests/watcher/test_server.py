@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from runwatch.parsers.log import LogParser
 from runwatch.watcher import protocol
 from runwatch.watcher.engine.engine import Engine
-from runwatch.watcher.engine.views import Shown, unrecognized
+from runwatch.watcher.engine.views.views import Shown, unrecognized
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.service.connection import after
 from runwatch.watcher.service.launch import Assignment

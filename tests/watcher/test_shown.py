@@ -9,9 +9,9 @@ from runwatch.core.snapshot import EventRow
 from runwatch.parsers.log import LogParser
 from runwatch.render import fleet
 from runwatch.watcher import protocol
-from runwatch.watcher.engine import event_rows, views
-from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.views import event_rows, views
+from runwatch.watcher.engine.views.document import document
 from tests.watcher.test_engine import log
 from tests.watcher.test_machine import NOW, wandb_engine
 from tests.watcher.test_rank_rules import Ranks

@@ -24,7 +24,7 @@ from runwatch.core.block import Block
 from runwatch.core.errors import SourceError
 from runwatch.core.findings import Finding
 from runwatch.watcher.engine.check import check
-from runwatch.watcher.engine.document import document
+from runwatch.watcher.engine.views.document import document
 
 
 class Incident(msgspec.Struct, frozen=True):

@@ -21,8 +21,8 @@ from runwatch.core.findings import Severity
 from runwatch.core.redaction import redact
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import evidence, plain
+from runwatch.render.charts.sparkline import sparkline
 from runwatch.render.numbers import duration
-from runwatch.render.sparkline import sparkline
 
 TITLE, FACT, PROSE, NUMBERS, OTHER, OWN = 150, 100, 700, 400, 120, 400
 """Longest text of each part, in characters."""

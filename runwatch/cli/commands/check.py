@@ -59,7 +59,7 @@ def command(
     if as_json:
         import msgspec
 
-        from runwatch.watcher.engine.document import document
+        from runwatch.watcher.engine.views.document import document
 
         click.echo(msgspec.json.encode({**document(engine, now), "unreadable": _unreadable(missing)}))
     else:
@@ -91,7 +91,7 @@ def _unreadable(errors: Iterable[SourceError]) -> list[dict[str, str]]:
 def _print(engine: Engine, now: float, glyphs: Glyphs) -> None:
     from runwatch.render import evidence
     from runwatch.render.plain import results, to_do
-    from runwatch.watcher.engine.document import place
+    from runwatch.watcher.engine.views.document import place
 
     for pipeline in engine.pipelines():
         group, watched = pipeline.group, pipeline.newest

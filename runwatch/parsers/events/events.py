@@ -12,7 +12,7 @@ import re
 from typing import NamedTuple
 
 from runwatch.core.batch import Event
-from runwatch.core.planned import NAMES
+from runwatch.core.fold.planned import NAMES
 from runwatch.core.text import decode
 from runwatch.parsers.envelope.header import message, opened
 from runwatch.parsers.envelope.stamps import stamped

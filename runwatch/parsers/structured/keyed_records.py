@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from runwatch.core import planned
 from runwatch.core.batch import BY_EPOCH, EVAL, META_COLUMNS, TRAIN
+from runwatch.core.fold import planned
 from runwatch.core.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
 from runwatch.core.text import shown
 from runwatch.parsers.api import Layout, Match, Shared

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from string import ascii_uppercase
 
 from runwatch.core.metrics import LOSS, label
-from runwatch.render import chart, numbers
+from runwatch.render import numbers
+from runwatch.render.charts import chart
 from runwatch.reports import document
 from runwatch.reports.comparison import words
 from runwatch.reports.comparison.account import Account

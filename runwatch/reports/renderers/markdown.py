@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from runwatch.core.text import plain
-from runwatch.render.sparkline import sparkline
+from runwatch.render.charts.sparkline import sparkline
 from runwatch.reports.document import (
     Block,
     Document,

@@ -7,7 +7,8 @@ from typing import ClassVar, TypeVar
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from runwatch.render import plain, xaxis
+from runwatch.render import plain
+from runwatch.render.charts import xaxis
 from runwatch.tui import actions
 from runwatch.tui.api import AppApi, api
 from runwatch.tui.scene import Scene

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from runwatch.render import chart
-from runwatch.render.smooth import FACTORS
+from runwatch.render.charts import chart
+from runwatch.render.charts.smooth import FACTORS
 from runwatch.tui.cycle import following
 from runwatch.tui.scene import WINDOWS, Scene
 from runwatch.tui.screens.pick import Pick

@@ -6,7 +6,8 @@ from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from runwatch.render import chart, outcome
+from runwatch.render import outcome
+from runwatch.render.charts import chart
 from runwatch.tui import actions, choose
 from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.widgets.alerts import AlertsPanel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from runwatch.render import rank_groups, rank_table, ranks
+from runwatch.render.ranks import rank_groups, rank_table, ranks
 from runwatch.tui import actions
 from runwatch.tui.cycle import following
 from runwatch.tui.screens.lists import ListScreen

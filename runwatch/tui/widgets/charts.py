@@ -9,10 +9,11 @@ from textual.message import Message
 
 from runwatch.core import metrics
 from runwatch.core.snapshot import Columns
-from runwatch.render import cells, chart, numbers, xaxis
+from runwatch.render import cells, numbers
 from runwatch.render.cells import Row
-from runwatch.render.chart import Plot, Shade
-from runwatch.render.extremes import Cut
+from runwatch.render.charts import chart, xaxis
+from runwatch.render.charts.chart import Plot, Shade
+from runwatch.render.charts.extremes import Cut
 from runwatch.render.panel import Content
 from runwatch.tui.widgets.rows import Panel, centered
 

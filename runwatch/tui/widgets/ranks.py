@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from runwatch.core.batch import NODE
 from runwatch.core.snapshot import RankRow
-from runwatch.render import cells, rank_grid, rank_table, ranks, states
+from runwatch.render import cells, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
+from runwatch.render.ranks import rank_grid, rank_table, ranks
 from runwatch.tui import actions
 from runwatch.tui.lines import rank_of
 from runwatch.tui.scene import Scene

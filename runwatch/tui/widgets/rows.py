@@ -13,8 +13,9 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from runwatch.render import cells, heat
+from runwatch.render import cells
 from runwatch.render.cells import Row
+from runwatch.render.charts import heat
 from runwatch.render.panel import Content, framed
 from runwatch.tui import paint
 from runwatch.tui.api import api

@@ -9,8 +9,8 @@ from runwatch.core import metrics
 from runwatch.core.snapshot import Latest, RunRow, RunView
 from runwatch.render import cells, checkpoints, numbers, states, summary
 from runwatch.render.cells import Row
+from runwatch.render.charts.sparkline import of_columns, sparkline
 from runwatch.render.panel import Content
-from runwatch.render.sparkline import of_columns, sparkline
 from runwatch.tui import actions, choose
 from runwatch.tui.widgets.rows import Panel, Rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runwatch.alerts.incidents.incidents import IncidentBook
 from runwatch.alerts.rules.ruleset import Ruleset
-from runwatch.core.run import Run
+from runwatch.core.fold.run import Run
 from runwatch.core.series import Detail
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.judging import adapted

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 
 from runwatch.core.batch import Event
+from runwatch.core.fold.run import DONE, Run
 from runwatch.core.machine import Ended
-from runwatch.core.run import DONE, Run
 from runwatch.core.sample import MachineEvent
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.watched import WatchedRun

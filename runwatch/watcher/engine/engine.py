@@ -20,7 +20,7 @@ from runwatch.core.batch import CRASH_KINDS, Batch
 from runwatch.core.block import Block, Reference, Status
 from runwatch.core.checkpoint import Look
 from runwatch.core.ending import ENDS, state_of
-from runwatch.core.planned import of_checkpoint
+from runwatch.core.fold.planned import of_checkpoint
 from runwatch.core.readability import Lost
 from runwatch.core.run_names import has_specific_part, is_specific
 from runwatch.core.sample import Job, MachineEvent, Message

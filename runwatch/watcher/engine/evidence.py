@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.run import Run
+from runwatch.core.fold.run import Run
 from runwatch.core.snapshot import IncidentRow
 
 _SPOILS = {"nonfinite": "after NaN", "masked_nan": "after NaN", "divergence": "diverged"}

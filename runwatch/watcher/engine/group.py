@@ -19,11 +19,11 @@ from runwatch.alerts.incidents.incidents import Doubt
 from runwatch.core.batch import BAR, NODE, TRAIN, Batch, Event
 from runwatch.core.block import Block, Samples
 from runwatch.core.ending import ENDS, HALTED
+from runwatch.core.fold.rows import times_of
+from runwatch.core.fold.run import REST as PAUSE
 from runwatch.core.machine import Machine
 from runwatch.core.metrics import label
 from runwatch.core.readability import Lost
-from runwatch.core.rows import times_of
-from runwatch.core.run import REST as PAUSE
 from runwatch.core.run_names import folder
 from runwatch.core.series import Series
 from runwatch.core.snapshot import Progress, stale

@@ -12,13 +12,13 @@ from typing import Any
 from runwatch.alerts.incidents.incidents import Change
 from runwatch.core.ending import HALTED
 from runwatch.core.errors import ExitCode
-from runwatch.core.run import Run
+from runwatch.core.fold.run import Run
 from runwatch.core.snapshot import IncidentRow, Progress, finite
-from runwatch.watcher.engine.document import incident_object, run_object
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.group import FRESH, Group
 from runwatch.watcher.engine.pipelines import Pipeline
-from runwatch.watcher.engine.views import Shown
+from runwatch.watcher.engine.views.document import incident_object, run_object
+from runwatch.watcher.engine.views.views import Shown
 from runwatch.watcher.engine.watched import WatchedRun
 
 SETTLE = 3.0

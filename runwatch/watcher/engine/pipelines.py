@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runwatch.core.checkpoint import Checkpoint
-from runwatch.core.stages import named_by
+from runwatch.core.fold.stages import named_by
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.watched import WatchedRun
 

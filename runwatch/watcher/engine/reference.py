@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from runwatch.alerts.rules.ruleset import Ruleset
-    from runwatch.core.run import Run
+    from runwatch.core.fold.run import Run
     from runwatch.core.series import Series
     from runwatch.watcher.engine.watched import WatchedRun
 

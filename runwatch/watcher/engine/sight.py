@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from runwatch.core.block import Reference, Status
 from runwatch.core.ending import CUT_SHORT
+from runwatch.core.fold.run import Run
 from runwatch.core.readability import Lost
-from runwatch.core.run import Run
 from runwatch.watcher.engine.group import Group
 
 

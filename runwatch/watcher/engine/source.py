@@ -11,9 +11,9 @@ import msgspec
 
 from runwatch.core.batch import BAR, EVAL, RANK, TRAIN, Batch, Event
 from runwatch.core.block import Block
+from runwatch.core.fold.run_boundaries import Segment, Splitter
+from runwatch.core.fold.saves import AFTER, UNTIL, tells
 from runwatch.core.readability import FEWER, KNOWN, LAYOUT, Lost, misread
-from runwatch.core.run_boundaries import Segment, Splitter
-from runwatch.core.saves import AFTER, UNTIL, tells
 from runwatch.watcher.engine.agreement import Report
 from runwatch.watcher.engine.packable import Packable
 from runwatch.watcher.sources.member import Member

@@ -10,8 +10,8 @@ from runwatch.alerts.incidents.incidents import IncidentBook
 from runwatch.alerts.rules.base import Rule
 from runwatch.core.ending import CUT_SHORT, ENDED, HALTED, NO_END, End, Ending, advised, finished, phase_of
 from runwatch.core.findings import Severity
+from runwatch.core.fold.run import Run
 from runwatch.core.readability import Lost
-from runwatch.core.run import Run
 from runwatch.core.snapshot import IncidentRow, Progress
 from runwatch.watcher.engine.agreement import Report
 from runwatch.watcher.engine.evidence import current

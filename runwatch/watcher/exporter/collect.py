@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Protocol
 from runwatch import __version__
 from runwatch.core import metrics as names
 from runwatch.core.ending import ENDED
-from runwatch.core.run import Run
+from runwatch.core.fold.run import Run
 from runwatch.core.run_order import urgency
 from runwatch.core.snapshot import GpuRow, RankRow, RunRow
 from runwatch.prometheus.table import DAEMON, GPU, RUN, ExportedRun, Metric, Own
-from runwatch.watcher.engine import checkpoint_view, machine_view, stage_view, views
 from runwatch.watcher.engine.group import Group
-from runwatch.watcher.engine.run_rows import run_row
-from runwatch.watcher.engine.views import Shown
+from runwatch.watcher.engine.views import checkpoint_view, machine_view, stage_view, views
+from runwatch.watcher.engine.views.run_rows import run_row
+from runwatch.watcher.engine.views.views import Shown
 from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.service.turns import Share
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from runwatch.core.fold.run import Run
 from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS, goal
-from runwatch.core.run import Run
 from runwatch.core.snapshot import PastRun, finite
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import Pipeline, pipelines
-from runwatch.watcher.engine.run_rows import elapsed
+from runwatch.watcher.engine.views.run_rows import elapsed
 
 _JUDGED = (VAL_LOSS, VAL_BPB, LOSS)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from runwatch.alerts.incidents.incidents import Change
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.watcher.engine.engine import Engine
-from runwatch.watcher.engine.views import Shown
+from runwatch.watcher.engine.views.views import Shown
 from runwatch.watcher.persistence.keeper import Keeper
 from runwatch.watcher.replay.sessions import Given, Jumped, Sampled, Session, Ticked
 from runwatch.watcher.service.intake import Intake

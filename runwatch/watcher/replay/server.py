@@ -16,7 +16,7 @@ from runwatch.core.errors import RunwatchError
 from runwatch.core.snapshot import Replay
 from runwatch.watcher import protocol
 from runwatch.watcher.engine.engine import Engine
-from runwatch.watcher.engine.views import Shown, snapshot
+from runwatch.watcher.engine.views.views import Shown, snapshot
 from runwatch.watcher.replay.player import Player
 from runwatch.watcher.replay.sessions import Session
 from runwatch.watcher.service.clients import Clients

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from runwatch.core.batch import TRAIN, Table
 from runwatch.core.errors import SourceError
+from runwatch.core.fold.rows import DAY, column_of
 from runwatch.core.metrics import STEP_TIME
-from runwatch.core.rows import DAY, column_of
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.sources.compressed import blocks
 

@@ -24,8 +24,8 @@ from runwatch.alerts.incidents.incidents import Change
 from runwatch.core.decoding import UNDECODABLE
 from runwatch.core.text import plain
 from runwatch.watcher import protocol
-from runwatch.watcher.engine import views
 from runwatch.watcher.engine.headless import Headless
+from runwatch.watcher.engine.views import views
 from runwatch.watcher.processes.waiting import wait
 from runwatch.watcher.service.request_handlers import answers
 from runwatch.watcher.service.server_api import ServerApi

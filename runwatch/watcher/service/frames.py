@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from runwatch.alerts.routing.silences import Silence
 from runwatch.watcher import protocol
-from runwatch.watcher.engine.views import Shown, snapshot
+from runwatch.watcher.engine.views.views import Shown, snapshot
 from runwatch.watcher.service.silenced import marked
 
 SAME = 0.2

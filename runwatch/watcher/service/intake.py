@@ -13,7 +13,7 @@ from runwatch.core.notice import Notice
 from runwatch.core.readability import unheard, unread
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.group import FRESH
-from runwatch.watcher.engine.views import Shown
+from runwatch.watcher.engine.views.views import Shown
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.persistence.keeper import Keeper
 from runwatch.watcher.sources.patterns import wanted

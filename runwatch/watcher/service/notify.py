@@ -19,7 +19,7 @@ from runwatch.alerts.routing.silences import MOST, InMemory, Silence, Silences, 
 from runwatch.alerts.settings import Mode, actions, maintenance
 from runwatch.config.loader import Config
 from runwatch.core.errors import ConfigError
-from runwatch.watcher.engine.surroundings import Surroundings, around, looks, processes, threads
+from runwatch.watcher.engine.views.surroundings import Surroundings, around, looks, processes, threads
 from runwatch.watcher.service.sockets import STATE_VARIABLE, state_directory
 
 if TYPE_CHECKING:

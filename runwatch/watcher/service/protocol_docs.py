@@ -18,7 +18,7 @@ from runwatch.alerts.routing.expression import MAX_LENGTH
 from runwatch.alerts.routing.silences import MOST_MATCHERS
 from runwatch.config.docs import comments
 from runwatch.watcher import protocol
-from runwatch.watcher.engine import views
+from runwatch.watcher.engine.views import views
 from runwatch.watcher.service import clients, sockets
 from runwatch.watcher.service.watchlist import MAX_PATHS
 

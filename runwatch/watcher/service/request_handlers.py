@@ -21,8 +21,8 @@ from runwatch.render import states
 from runwatch.render.glyphs import glyphs
 from runwatch.render.segment import segment
 from runwatch.watcher import protocol
-from runwatch.watcher.engine import one_series, views
-from runwatch.watcher.engine.document import run_object
+from runwatch.watcher.engine.views import one_series, views
+from runwatch.watcher.engine.views.document import run_object
 from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.protocol import Done, Refused, Reply
 from runwatch.watcher.service.server_api import ServerApi

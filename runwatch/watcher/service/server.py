@@ -23,10 +23,11 @@ from runwatch.core.notice import Notice
 from runwatch.core.redaction import redact
 from runwatch.core.series import FULL, LEAN
 from runwatch.watcher import protocol
-from runwatch.watcher.engine import stacks, views
+from runwatch.watcher.engine import stacks
 from runwatch.watcher.engine.attention import CALM, Attention, goes_on, newest
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.group import Group
+from runwatch.watcher.engine.views import views
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.ingest.prewarmed_worker import Spare
 from runwatch.watcher.ingest.readers import Readers

@@ -10,7 +10,7 @@ from runwatch.alerts.incidents.incidents import Change
 from runwatch.config.loader import Config
 from runwatch.watcher import protocol
 from runwatch.watcher.engine.engine import Engine
-from runwatch.watcher.engine.views import Shown
+from runwatch.watcher.engine.views.views import Shown
 from runwatch.watcher.service.clock import Clock
 from runwatch.watcher.service.launch import Assignment
 from runwatch.watcher.service.notify import Notifier

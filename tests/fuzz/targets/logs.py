@@ -14,8 +14,8 @@ from runwatch.core.text import plain
 from runwatch.parsers.explain.explain import explain
 from runwatch.parsers.formats import builtin
 from runwatch.parsers.stream import StreamParser
-from runwatch.watcher.engine.document import document
 from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.views.document import document
 
 from ...parsers.fuzzing import EXAMPLES, TEXTS, invented
 from ...parsers.structured import read

@@ -88,7 +88,7 @@ def requests(data: bytes) -> None:
 
 
 def _picture(server: Server, view: protocol.View) -> None:
-    from runwatch.watcher.engine import views
+    from runwatch.watcher.engine.views import views
 
     try:
         view = views.checked(view)

@@ -39,8 +39,8 @@ from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Status
 from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.fold.saves import FAILED, Save, tells
 from runwatch.core.metrics import VAL_BPB, VAL_LOSS
-from runwatch.core.saves import FAILED, Save, tells
 
 _ADVICE = "Check that saving works and the disk has room; all since then would be lost."
 _ALIKE = 0.1

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from runwatch.core.run import Run
+from runwatch.core.fold.run import Run
 from runwatch.core.series import Series, united
 from runwatch.core.snapshot import Columns, Latest, finite
 from runwatch.watcher.engine.agreement import Report

@@ -6,8 +6,8 @@ from msgspec import structs
 
 from runwatch.core.checkpoint import LOOK_EVERY, Checkpoint, State, Summary
 from runwatch.core.ending import ENDED
-from runwatch.core.run import Run
-from runwatch.core.saves import Save
+from runwatch.core.fold.run import Run
+from runwatch.core.fold.saves import Save
 from runwatch.core.snapshot import CheckpointRow, Saving
 
 _JITTER = 0.05

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from runwatch.core.batch import NODE
 from runwatch.core.metrics import STEP_TIME
 from runwatch.core.snapshot import ProcessRow, RankPlace, RankRow
-from runwatch.render import cells, heat, numbers, ranks
+from runwatch.render import cells, numbers
 from runwatch.render.cells import Row
+from runwatch.render.charts import heat
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.machine import BUSY, STATES, UNSEEN
+from runwatch.render.ranks import ranks
 
 _BAR = 48
 """Cells of the bar next to a rank at most; with less than a third of them there is no bar."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from runwatch.core import metrics
 from runwatch.core.snapshot import Columns
-from runwatch.render.axis import Scale
+from runwatch.render.charts.axis import Scale
 
 Point = tuple[float, float | None, float | None, float | None, bool]
 """Place, lowest, highest and mean value, and whether some are not finite."""

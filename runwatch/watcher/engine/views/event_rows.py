@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runwatch.core.run import Run
+from runwatch.core.fold.run import Run
 from runwatch.core.snapshot import EventRow
 
 MAX_EVENTS = 100

@@ -11,9 +11,10 @@ from typing import ClassVar, Concatenate, ParamSpec, TypeVar, cast
 from runwatch.core.batch import NODE
 from runwatch.core.metrics import LOSS, STEP_TIME
 from runwatch.core.snapshot import RankRow
-from runwatch.render import heat, numbers
+from runwatch.render import numbers
 from runwatch.render.cells import Segment
-from runwatch.render.heat import SILENT, Heat
+from runwatch.render.charts import heat
+from runwatch.render.charts.heat import SILENT, Heat
 
 P = ParamSpec("P")
 T = TypeVar("T")

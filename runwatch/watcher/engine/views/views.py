@@ -12,11 +12,11 @@ from msgspec.structs import replace
 
 from runwatch.core.batch import NODE, Batch
 from runwatch.core.findings import Severity
+from runwatch.core.fold.rank_state import RankState, trained
+from runwatch.core.fold.run import Run
+from runwatch.core.fold.run_boundaries import Splitter
 from runwatch.core.machine import Machine
 from runwatch.core.metrics import LOSS
-from runwatch.core.rank_state import RankState, trained
-from runwatch.core.run import Run
-from runwatch.core.run_boundaries import Splitter
 from runwatch.core.run_order import begun, urgency
 from runwatch.core.snapshot import (
     Compared,
@@ -30,19 +30,13 @@ from runwatch.core.snapshot import (
     not_finite,
 )
 from runwatch.core.text import plain
-from runwatch.watcher.engine import (
-    checkpoint_view,
-    event_rows,
-    machine_view,
-    one_series,
-    parallel,
-    stage_view,
-)
+from runwatch.watcher.engine import parallel
 from runwatch.watcher.engine.evidence import spoilt
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import pipelines
-from runwatch.watcher.engine.run_rows import elapsed, run_row
 from runwatch.watcher.engine.source import Source
+from runwatch.watcher.engine.views import checkpoint_view, event_rows, machine_view, one_series, stage_view
+from runwatch.watcher.engine.views.run_rows import elapsed, run_row
 from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.protocol import View
 

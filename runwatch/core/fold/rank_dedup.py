@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.core.batch import BY_EPOCH, TRAIN, Batch, Table
+from runwatch.core.fold.rows import pick
 from runwatch.core.metrics import EPOCH, LEARNING_RATE
-from runwatch.core.rows import pick
 
 _ENOUGH = 3
 """Steps in a row that are printed equally often."""

@@ -15,10 +15,11 @@ from types import MappingProxyType
 
 from runwatch.core.metrics import LOSS, STEP_TIME
 from runwatch.core.snapshot import RankRow
-from runwatch.render import cells, numbers, rank_groups, ranks
+from runwatch.render import cells, numbers
 from runwatch.render.cells import Row
+from runwatch.render.charts.heat import Heat
 from runwatch.render.glyphs import UNICODE, Glyphs
-from runwatch.render.heat import Heat
+from runwatch.render.ranks import rank_groups, ranks
 
 _LEAST: dict[str, float] = {"step time": 0.5, "loss": 0.1}
 """Least distance from the median that the highest level shows, as a part of it: noise is no news."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from runwatch.core.fold.run import Run
 from runwatch.core.machine import Machine
 from runwatch.core.metrics import LOSS, SAMPLES_PER_SEC, TOKENS_PER_SEC
-from runwatch.core.run import Run
 from runwatch.core.snapshot import RunRow, finite, not_finite
-from runwatch.watcher.engine import machine_view, stage_view
 from runwatch.watcher.engine.group import ENDED_OR_BLIND, Group
+from runwatch.watcher.engine.views import machine_view, stage_view
 from runwatch.watcher.engine.watched import WatchedRun
 
 _SPEEDS = (TOKENS_PER_SEC, SAMPLES_PER_SEC)

@@ -17,14 +17,15 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from runwatch.core.snapshot import Columns, Mark
-from runwatch.render import axis, band, cells, foot, xaxis
-from runwatch.render.axis import Scale
-from runwatch.render.canvas import Canvas, rows_of_dots
+from runwatch.render import cells
 from runwatch.render.cells import ON, Row
-from runwatch.render.extremes import NOTHING, Best, Cut, Point, best_value, cut_off
+from runwatch.render.charts import axis, band, foot, xaxis
+from runwatch.render.charts.axis import Scale
+from runwatch.render.charts.canvas import Canvas, rows_of_dots
+from runwatch.render.charts.extremes import NOTHING, Best, Cut, Point, best_value, cut_off
+from runwatch.render.charts.smooth import smooth
+from runwatch.render.charts.xaxis import Window
 from runwatch.render.glyphs import UNICODE, Glyphs
-from runwatch.render.smooth import smooth
-from runwatch.render.xaxis import Window
 
 _RUNS = ("raw", "fourth", "third", "second", "smooth")
 """Layers of the canvas, lowest first: the run that is shown lies over those it is compared with."""

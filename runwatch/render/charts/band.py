@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 from runwatch.render.cells import ON
+from runwatch.render.charts.xaxis import Window
 from runwatch.render.glyphs import Glyphs
-from runwatch.render.xaxis import Window
 
 PARTS = 8
 """Heights that a cell is filled to."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from runwatch.core.block import Block, Samples
-from runwatch.core.eta import Estimate, Pace, unwrapped
+from runwatch.core.fold.eta import Estimate, Pace, unwrapped
 from runwatch.core.series import FULL, Detail, Series
 
 _WATCHED = 20.0

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.core.batch import BESIDE, EVAL, QUICK, TRAIN, Batch
+from runwatch.core.fold.rows import Floats, Rows, column_of
 from runwatch.core.metrics import EPOCH
-from runwatch.core.rows import Floats, Rows, column_of
 
 _REDRAWN = 0.1
 """Seconds after which tqdm draws a bar again, and measures its pace."""

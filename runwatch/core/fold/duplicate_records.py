@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.core.batch import EVAL, TRAIN, Batch, Table
+from runwatch.core.fold.rows import Floats, column_of, pick
 from runwatch.core.metrics import EPOCH, GRAD_NORM, LEARNING_RATE, LOSS
-from runwatch.core.rows import Floats, column_of, pick
 
 _COLUMNS = ("line", "time", LOSS, LEARNING_RATE, EPOCH, GRAD_NORM)
 _NEAR = 3

@@ -18,13 +18,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.core.bar_steps import Redraws, without_unrelated
 from runwatch.core.batch import BAR, BY_EPOCH, BY_FIT, CRASH_KINDS, EVAL, PLAN, SYSTEM, TRAIN, Batch, Table
 from runwatch.core.block import Block, Samples
-from runwatch.core.duplicate_records import DuplicateRecords
-from runwatch.core.metrics import STEP_TIME
-from runwatch.core.rank_dedup import Echoes
-from runwatch.core.rows import (
+from runwatch.core.fold.bar_steps import Redraws, without_unrelated
+from runwatch.core.fold.duplicate_records import DuplicateRecords
+from runwatch.core.fold.rank_dedup import Echoes
+from runwatch.core.fold.rows import (
     Floats,
     Rows,
     by_rank,
@@ -38,7 +37,8 @@ from runwatch.core.rows import (
     samples_of,
     step_of_last,
 )
-from runwatch.core.stages import results_of, trains
+from runwatch.core.fold.stages import results_of, trains
+from runwatch.core.metrics import STEP_TIME
 
 _CRASHED, _OVER = "crashed", "over"
 _SAID = dict.fromkeys((*CRASH_KINDS, "resume"), _CRASHED) | {"over": _OVER}

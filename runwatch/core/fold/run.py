@@ -13,16 +13,16 @@ from runwatch.core.batch import EVAL, RANK, TRAIN, Event
 from runwatch.core.block import Block, Moment
 from runwatch.core.checkpoint import Checkpoint, Checkpoints, last_good
 from runwatch.core.ending import ENDS, STOPS
-from runwatch.core.eta import Estimate
+from runwatch.core.fold.eta import Estimate
+from runwatch.core.fold.planned import Plan
+from runwatch.core.fold.rank_state import RankState
+from runwatch.core.fold.saves import Reconciled, Saves, reconcile, tells
+from runwatch.core.fold.stages import Stage
+from runwatch.core.fold.timing import Timing, remaining
 from runwatch.core.metrics import DONE as SHARE_DONE
 from runwatch.core.metrics import EPOCH, REMAINING, STEP_TIME
-from runwatch.core.planned import Plan
-from runwatch.core.rank_state import RankState
-from runwatch.core.saves import Reconciled, Saves, reconcile, tells
 from runwatch.core.series import FULL, Detail, Series
 from runwatch.core.snapshot import Progress
-from runwatch.core.stages import Stage
-from runwatch.core.timing import Timing, remaining
 
 MAX_SERIES = 512
 """Metrics kept per run; a log that prints ever new names cannot exhaust memory."""

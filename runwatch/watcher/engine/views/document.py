@@ -7,8 +7,8 @@ from typing import Any
 from runwatch.core.checkpoint import Checkpoint, State
 from runwatch.core.ending import Ending
 from runwatch.core.findings import Severity
-from runwatch.core.rank_state import trained
-from runwatch.core.run import Run
+from runwatch.core.fold.rank_state import trained
+from runwatch.core.fold.run import Run
 from runwatch.core.snapshot import IncidentRow, finite, not_finite
 from runwatch.render import plain
 from runwatch.watcher.engine.engine import Engine

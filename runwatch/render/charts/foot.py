@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runwatch.core.snapshot import Mark
-from runwatch.render import axis, cells
+from runwatch.render import cells
 from runwatch.render.cells import Row
+from runwatch.render.charts import axis
+from runwatch.render.charts.xaxis import STEP, TIME, UNITS, Axis, Window
 from runwatch.render.glyphs import Glyphs
-from runwatch.render.xaxis import STEP, TIME, UNITS, Axis, Window
 
 _A_LABEL = 14
 """Cells for each label where there is room for more than four."""
