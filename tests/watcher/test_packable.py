@@ -12,6 +12,7 @@ from runwatch.alerts.rules.own import make
 from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.alerts.rules.settings import OwnRule
 from runwatch.parsers.log import LogParser
+from runwatch.watcher.engine import stacks
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.group import REST
 from runwatch.watcher.engine.packable import Packable
@@ -65,6 +66,15 @@ def test_a_group_is_packed_once_it_is_at_rest():
     assert watched.judges.is_packed
     assert group.sources["run"].tail.is_packed
     assert len(group.sources["run"].log) == 400
+
+
+def test_what_has_changed_in_it_unpacks_nothing():
+    engine = watched_log()
+    ((_, watched),) = engine.runs()
+    changes = engine.tick(NOW + REST)
+    assert changes
+    assert [stacks.wanted(engine, change) for change in changes] == [None] * len(changes)
+    assert watched.judges.is_packed
 
 
 def test_a_commit_is_the_same_and_unpacks_nothing():

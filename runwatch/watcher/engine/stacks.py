@@ -69,11 +69,11 @@ def wanted(engine: Engine, change: Change) -> tuple[str, list[Process]] | None:
         return None
     for group, watched in engine.runs():
         if watched.run.id == change.run:
-            asks = any(
+            own = list(group.machine.own())  # asked first: rules of a run at rest are packed
+            asks = own and any(
                 rule.name == change.row.rule and getattr(rule, "stack", False) for rule in watched.rules
             )
-            own = list(group.machine.own())
-            return (group.id, own) if asks and own else None
+            return (group.id, own) if asks else None
     return None
 
 
