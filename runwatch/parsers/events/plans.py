@@ -48,7 +48,7 @@ _SETTING = (
 _OF_NAMESPACE = rb"(?<=Namespace\().{0,4000}?\b(epoch)=(\d{1,6})(?=[,)])"
 _FOR = (
     rb"(?<=\bmax: )(\d{1,6}) (epochs)\b|(?<=per epoch\. )(\d{1,9}) (max iterations)\b"
-    rb"|\b[Tt]rain[^\n=:%]{0,60}? for (\d{1,6}) (epochs?)(?:\(s\))?"
+    rb"|\b[Tt]rain[^\n=:%]{0,60}? for (\d{1,6}) (epochs|epoch(?=\(s\)))(?:\(s\))?"
     rb"(?=(?:[ .!]|\xe2\x80\xa6)*\Z| (?:with|on|using|started|begins)\b)"
     rb"|\b(?:[Bb]egin|[Ss]tart)(?:ning|ing)? training (\d{1,6}) (epochs)\b"
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from itertools import chain
 
 from runwatch.parsers.events import plans, sizes, stages
 from runwatch.parsers.events.signs import grouped
 
 _TRIGGERS = (
-    plans.NEEDLES,
+    tuple(word[:1] + re.escape(word[1:]) for word in plans.NEEDLES),
     sizes.NEEDLES,
     stages.STAGE_NEEDLES,
     stages.TRACKER_NEEDLES,

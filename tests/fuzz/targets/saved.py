@@ -52,7 +52,7 @@ def _folder() -> Iterator[Path]:
 
 def state(data: bytes) -> None:
     """A kept group is restored or refused. The first byte says what is not as it was; checksums are made to fit."""
-    text, whole = data[1:], msgspec.msgpack.decode(_body()[4:], type=frozen._Body)
+    text, whole = data[1:], msgspec.msgpack.decode(zlib.decompress(_body()[4:]), type=frozen._Body)
     how = data[0] % 4 if data else 0
     if how == 1:
         whole = msgspec.structs.replace(whole, group=text)
@@ -60,13 +60,13 @@ def state(data: bytes) -> None:
         rules = [msgspec.structs.replace(rule, state=text) for rule in whole.runs[0].rules]
         whole = msgspec.structs.replace(whole, runs=[frozen._Run(rules)])
     elif how == 3:
-        with suppress(ValueError, msgspec.MsgspecError):
-            whole = msgspec.msgpack.decode(text, type=frozen._Body)
+        with suppress(ValueError, msgspec.MsgspecError, zlib.error):
+            whole = msgspec.msgpack.decode(zlib.decompress(text), type=frozen._Body)
     if _makes_room(whole.group) or any(
         _makes_room(rule.state or b"") for run in whole.runs for rule in run.rules
     ):
         return
-    made = text if how == 3 else msgspec.msgpack.encode(whole)
+    made = text if how == 3 else zlib.compress(msgspec.msgpack.encode(whole))
     sealed = text if how == 0 else zlib.crc32(made).to_bytes(4, "little") + made
     with suppress(frozen.NotRestoredError):
         frozen.thaw(sealed, Ruleset())
@@ -87,7 +87,7 @@ def _body() -> bytes:
 
 
 def _states() -> list[bytes]:
-    whole = msgspec.msgpack.decode(_body()[4:], type=frozen._Body)
+    whole = msgspec.msgpack.decode(zlib.decompress(_body()[4:]), type=frozen._Body)
     rules = [rule.state for rule in whole.runs[0].rules if rule.state]
     return [b"\0" + _body(), b"\1" + whole.group, b"\3" + _body()[4:], *(b"\2" + rule for rule in rules[:12])]
 

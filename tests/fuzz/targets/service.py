@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import io
 import os
 import socket
@@ -64,7 +65,9 @@ class _Served:
 
 @cache
 def _served() -> list[_Served]:
-    return [_Served()]
+    held = [_Served()]
+    atexit.register(lambda: held[0].loop.close())  # noqa: PLW0108  it is replaced
+    return held
 
 
 def requests(data: bytes) -> None:
@@ -175,6 +178,7 @@ def _replies() -> list[bytes]:
     asked = b"".join(_requests()[:20])
     said = served.loop.run_until_complete(served.talk(asked))
     follow = served.loop.run_until_complete(served.talk(_requests()[2]))
+    served.loop.close()
     engine = served.server.engine
     from runwatch.watcher.engine.headless import Headless
 
