@@ -1,6 +1,6 @@
 """Parts of a group that are kept as bytes while nobody needs them.
 
-What rules know and the newest lines of a log take two thirds of a run's memory, and of the runs that a
+What rules know and the newest lines of a log take most of a run's memory, and of the runs that a
 login node holds nearly all have ended.
 """
 
