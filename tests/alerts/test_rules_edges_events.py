@@ -31,6 +31,7 @@ from runwatch.core.batch import Event
 from runwatch.core.block import Block, Samples, Status
 
 from .columns import END, GRAD, LOSS, TIME, Log
+from .edges import said
 
 JUST = 1e-6
 
@@ -352,16 +353,6 @@ def _quietly(rule, count):
     """Show saves that were skipped for no error."""
     events = [Event("checkpoint_failed", 100 * n, n, "skipped: busy") for n in range(1, count + 1)]
     return Log(loss=np.ones(100), events=events).judge(rule)
-
-
-def said(edge, value):
-    """Return whether a rule says at least that of a run."""
-    found = edge.run(edge.rule(), value)
-    if edge.what == "clear":
-        return any(f.verdict.value == "clear" for f in found)
-    order = ("info", "warning", "critical")
-    worst = max((order.index(f.severity.value) for f in found if f.verdict.value == "firing"), default=-1)
-    return worst >= order.index(edge.what)
 
 
 @pytest.mark.parametrize("name", EDGES)

@@ -35,6 +35,7 @@ from runwatch.core.readability import Lost
 from runwatch.core.sample import Gpu, GpuProcesses, Gpus, MachineEvent, Process, Processes, Sample, Space
 
 from .columns import Log
+from .edges import said
 
 T0 = 1_000_000.0
 GB = 1e9
@@ -549,16 +550,6 @@ EDGES = {
         BehindReference, compared(lambda step, x: x if step == 99 else 1.1), 1.05**0.5
     ),
 }
-
-
-def said(edge, value):
-    """Return whether a rule says at least that of a run."""
-    found = edge.run(edge.rule(), value)
-    if edge.what in {"clear", "pending"}:
-        return any(f.verdict.value == edge.what for f in found)
-    order = ("info", "warning", "critical")
-    worst = max((order.index(f.severity.value) for f in found if f.verdict.value == "firing"), default=-1)
-    return worst >= order.index(edge.what)
 
 
 @pytest.mark.parametrize("name", EDGES)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import resource
+import shutil
+import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +21,16 @@ SECONDS_PER_MIB = 60.0
 """... and more for its size: a line of 100 bytes read four times over, with other cuts, takes a millisecond."""
 MEMORY_MIB = 256
 """What the process may grow by for one input."""
+
+
+@contextmanager
+def new_folder() -> Iterator[Path]:
+    """Give a new folder that is gone afterwards."""
+    path = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import gzip
 import random
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from zlib import crc32
 
 from runwatch.core.errors import SourceError
@@ -29,17 +25,7 @@ from ...parsers.logs import nanochat
 from ...parsers.structured import read, trainer_state
 from ...parsers.trackers import blocks, event_file, tfrecord, wandb_log
 from ...watcher.tail.test_property import AnyLog
-from ..target import Target
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="fuzz-"))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
+from ..target import Target, new_folder
 
 # -- records of W&B and TensorBoard ------------------------------------------------------------------
 
@@ -90,7 +76,7 @@ def checkpoints(data: bytes) -> None:
 
     A file that is whole is not when it is cut.
     """
-    with _folder() as folder:
+    with new_folder() as folder:
         top = folder / "checkpoint-10"
         top.mkdir()
         for part in data.split(_NEXT)[:6]:
@@ -141,7 +127,7 @@ def _checkpoints() -> list[bytes]:
 
 def compressed(data: bytes) -> None:
     """A compressed file that is cut or damaged gives what precedes the damage, and one error."""
-    with _folder() as folder:
+    with new_folder() as folder:
         path = folder / "run.log.gz"
         path.write_bytes(data)
         with suppress(OSError, SourceError):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import pickletools
 import random
-import shutil
 import sqlite3
-import tempfile
 import zlib
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 
@@ -35,17 +32,7 @@ from ...parsers.fuzzing import NASTY
 from ...watcher.test_engine import NOW, log
 from ...watcher.test_frozen import body
 from ...watcher.test_store import change, group
-from ..target import Target
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="fuzz-"))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
+from ..target import Target, new_folder
 
 # -- the state ---------------------------------------------------------------------------------------
 
@@ -97,7 +84,7 @@ def store(data: bytes) -> None:
 
     The first byte says which.
     """
-    with _folder() as folder:
+    with new_folder() as folder:
         tables = ("groups", "sources", "changes", "silences", "incidents", "runs", "meta")
         table = data[0] if data else 0
         if table < len(tables):
@@ -134,7 +121,7 @@ def _fill(folder: Path) -> None:
 
 @cache
 def _stores() -> list[bytes]:
-    with _folder() as folder:
+    with new_folder() as folder:
         _fill(folder)
         whole = (folder / FILE).read_bytes()
         with sqlite3.connect(folder / FILE) as db:
@@ -160,7 +147,7 @@ def _stores() -> list[bytes]:
 def recording(data: bytes) -> None:
     """A recording plays, or says that it is damaged. The first byte says if it is compressed here."""
     text = data[1:] if not data or data[0] % 2 else HEAD + zlib.compress(data[1:])
-    with _folder() as folder:
+    with new_folder() as folder:
         path = folder / "watch.rec"
         path.write_bytes(text)
         (folder / "run.log").write_bytes(log(40))
@@ -197,7 +184,7 @@ _EXAMPLE = Path(__file__).parents[3] / "examples" / "runwatch.toml"
 
 def configuration(data: bytes) -> None:
     """Any bytes as runwatch.toml: a configuration that can be used, or an error of one line."""
-    with _folder() as folder:
+    with new_folder() as folder:
         path = folder / "runwatch.toml"
         path.write_bytes(data)
         said = ""
