@@ -89,11 +89,11 @@ class Daemon:
 
     def settled(self) -> float:
         """Wait until no sampler runs and nothing was written to its state for a while; return the seconds."""
-        begun, last = time.monotonic(), (0.0, 0)
+        begun, last = time.monotonic(), (0, 0)
         since = begun
         while time.monotonic() - begun < 900 and time.monotonic() - since < 15.0:
-            sizes = sum(file.stat().st_size for file in self.path.parent.glob("state.db*"))
-            now = float(sizes), len(self.family())
+            written = max(file.stat().st_mtime_ns for file in self.path.parent.glob("state.db*"))
+            now = written, len(self.family())
             since = since if now == last and now[1] == 2 else time.monotonic()
             last = now
             time.sleep(1.0)
@@ -251,10 +251,11 @@ def many(place: Path, seconds: float, runs: int = 1000) -> Iterator[Row]:
         for path in home.rglob("*"):
             os.utime(path, (long_ago, long_ago))
     name = f"{runs:,} runs in {10 * runs:,} files"
-    with Daemon(place, logs) as daemon, Asked(daemon) as answers:
-        newest = daemon.until(50)
-        yield limit(f"daemon, {name}, until the newest 50 are known", newest, 2.0)
-        yield limit(f"daemon, {name}, until all are known", newest + daemon.until(runs), 15.0)
+    with Daemon(place, logs) as daemon:
+        with Asked(daemon) as answers:
+            newest = daemon.until(50)
+            yield limit(f"daemon, {name}, until the newest 50 are known", newest, 2.0)
+            yield limit(f"daemon, {name}, until all are known", newest + daemon.until(runs), 15.0)
         print(f"{name}: {answers}", file=sys.stderr)
         settled = daemon.settled()
         yield limit(f"daemon, {name}, until what was found is kept and looked at", settled, 300.0)

@@ -44,6 +44,16 @@ def test_ranks_share_one_name(tmp_path):
     assert len({each.member.group for each in found}) == 1
 
 
+def test_known_files_are_not_looked_into_again(tmp_path, monkeypatch):
+    known = {write(tmp_path / "exp1" / "train.log"), write(tmp_path / "exp2" / "train.log")}
+    looked: list[str] = []
+    monkeypatch.setattr(discover, "may_be_read", lambda path: not looked.append(path))
+    assert find([str(tmp_path)], known=known) == []
+    new = write(tmp_path / "exp3" / "train.log")
+    assert {each.path for each in find([str(tmp_path)], known=known)} == {*known, new}
+    assert looked == [new]
+
+
 def test_files_that_a_person_names_are_kept_as_typed_and_grouped_too(tmp_path, monkeypatch):
     for rank in (0, 1):
         write(tmp_path / f"rank_{rank}.log")

@@ -55,8 +55,9 @@ def goes_on(group: Group, now: float) -> bool:
     nobody = group.machine.note and not group.machine.processes
     if nobody and not group.lived and silent > SOUGHT:
         return False  # it had ended before: others are worth the look
-    over = not group.runs or group.runs[-1].phase in OVER
-    return silent < FRESH or not (over or silent > IDLE)
+    if silent < FRESH or silent > IDLE:
+        return silent < FRESH
+    return bool(group.runs) and group.runs[-1].phase not in OVER
 
 
 def newest(groups: Iterable[Group]) -> list[Group]:

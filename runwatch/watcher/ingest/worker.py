@@ -48,7 +48,9 @@ IDLE = 1.0
 """Seconds between signs of life."""
 RESCAN = 5.0
 """Seconds between two searches for new files; longer where a search takes long."""
-PER_FILE = 0.005
+SEARCH_REST = 150
+"""Seconds without a search for each second that the last one took."""
+PER_FILE = 0.01
 """Seconds for each file that a look at all of them is put off: with thousands a look is work."""
 PER_LOG, SLOWEST = 0.03, 5.0
 """Seconds for each log written to that a daemon takes the lines of together, and how many at most."""
@@ -118,9 +120,11 @@ class Reader:
         runs = sorted(_by_run(self.sources).values(), key=_written, reverse=True)
         self.sources = list(chain.from_iterable(runs))  # what continues is known before what is over
 
-    def _find(self, paths: Sequence[str], *, wait: bool = False) -> list[discover.Found]:
-        prefer = self._setup.prefer
-        found = discover.find(paths, wait=wait, prefer=prefer, note=self._note, unread=self._unread)
+    def _find(
+        self, paths: Sequence[str], *, wait: bool = False, known: Container[str] = ()
+    ) -> list[discover.Found]:
+        note, unread, prefer = self._note, self._unread, self._setup.prefer
+        found = discover.find(paths, wait=wait, prefer=prefer, note=note, unread=unread, known=known)
         patterns = self._setup.exclude
         return [each for each in found if not excluded(each.path, patterns)] if patterns else found
 
@@ -175,7 +179,7 @@ class Reader:
         known = {source.path: source.member for source in self.sources}
         new: list[AnySource] = []
         with contextlib.suppress(SourceError):  # it was emptied: what is open continues
-            for found in _joined(self._find(self._search), known):
+            for found in _joined(self._find(self._search, known=known), known):
                 if found.path in known:
                     continue
                 source = self._open(found)
@@ -184,7 +188,7 @@ class Reader:
                 new.append(source)
         self.sources += new
         self._searched = time.monotonic()
-        self._pause = max(RESCAN, 50 * (self._searched - now))
+        self._pause = max(RESCAN, SEARCH_REST * (self._searched - now))
         return new
 
     def too_many(self) -> list[AnySource]:

@@ -7,7 +7,7 @@ import errno
 import glob
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from heapq import nlargest
 from typing import NamedTuple
@@ -55,12 +55,14 @@ def find(
     prefer: Sequence[str] = ORDER,
     note: Callable[[str], object] = lambda text: None,
     unread: Callable[[SourceError], object] = lambda error: None,
+    known: Container[str] = (),
 ) -> list[Found]:
     """Return the files to read for what a person gave: files, directories and globs, each file once.
 
     Of one group those come first whose kind is first in `prefer`: they lead.
     What a bound left out is reported to `note`, a directory that cannot be looked into to `unread`;
     a file of a searched directory that cannot be read is returned all the same.
+    Files of a directory that are `known` are not looked into again, and one with no others gives nothing.
     With `wait`, paths that give nothing yet are no error, and a missing file, or one that
     cannot be read, is returned all the same. Else raises SourceError, saying what is wrong and what to do.
     """
@@ -79,7 +81,7 @@ def find(
             link = path.rstrip("/")
             latest = os.path.basename(link) == "latest-run" and os.path.islink(link)
             place = os.path.realpath(link) if latest else path
-            reported |= _of_directory(place, wait=wait, note=note, unread=unread)
+            reported |= _of_directory(place, wait=wait, note=note, unread=unread, known=known)
         else:
             named |= {os.path.abspath(file): file for file in _files(path, wait=wait)}
     members = layout.members([File(path, kind_of(path) or LOG) for path in named])
@@ -138,7 +140,12 @@ def _files(path: str, *, wait: bool) -> list[str]:
 
 
 def _of_directory(
-    path: str, *, wait: bool, note: Callable[[str], object], unread: Callable[[SourceError], object]
+    path: str,
+    *,
+    wait: bool,
+    note: Callable[[str], object],
+    unread: Callable[[SourceError], object],
+    known: Container[str],
 ) -> dict[str, Member]:
     """Return the files of the runs in a directory."""
     unseen: list[str] = []
@@ -153,7 +160,11 @@ def _of_directory(
     for left_out in unseen:
         note(left_out)
     newest = newest[:MAX_SOURCES]
-    files = [file for file in newest if file.kind == DIRECTORY or may_be_read(file.path)]
+    if newest and all(file.path in known for file in newest):
+        return {}
+    files = [
+        file for file in newest if file.kind == DIRECTORY or file.path in known or may_be_read(file.path)
+    ]
     if not wait and not any(file.kind == DIRECTORY or opens(file.path) for file in files):
         raise _nothing_in(path, newest, unseen)
     found = layout.members(_sounded(sorted(files, key=lambda file: file.path)), searched=True, note=note)

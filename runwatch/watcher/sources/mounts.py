@@ -78,7 +78,7 @@ def mounts() -> tuple[Mount, ...]:
 def mount_of(path: str, table: tuple[Mount, ...] | None = None) -> Mount:
     """Return the mount that `path` is on; it need not exist."""
     known = mounts() if table is None else table
-    return _covering(_follow_local_links(path, known), known)
+    return covering(_follow_local_links(path, known), known)
 
 
 def resolved(path: str) -> str:
@@ -86,8 +86,11 @@ def resolved(path: str) -> str:
     return _follow_local_links(path, mounts())
 
 
-def _covering(path: str, table: tuple[Mount, ...]) -> Mount:
-    """Return the longest mount point that holds `path`; of several on one point the last hides the others."""
+def covering(path: str, table: tuple[Mount, ...]) -> Mount:
+    """Return the mount that a `path` without symlinks is on: the longest mount point that holds it.
+
+    Of several on one point the last hides the others.
+    """
     best = Mount("/", "", "")
     for mount in table:
         inside = path == mount.point or path.startswith(mount.point.rstrip("/") + "/")
@@ -106,7 +109,7 @@ def _follow_local_links(path: str, table: tuple[Mount, ...]) -> str:
             at = os.path.dirname(at) if part == ".." else at
             continue
         step = at.rstrip("/") + "/" + part
-        if _covering(step, table).fstype not in _ANSWERING:
+        if covering(step, table).fstype not in _ANSWERING:
             return os.path.normpath("/".join([step, *rest]))
         try:
             target = os.readlink(step)

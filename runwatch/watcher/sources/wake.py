@@ -17,13 +17,14 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from runwatch.watcher.sources import inotify
-from runwatch.watcher.sources.mounts import events_reliable, mount_of, mounts
+from runwatch.watcher.sources.mounts import covering, events_reliable, mounts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 SWEEP = 2.0
 """Seconds after which every path is due, event or not."""
@@ -165,14 +166,14 @@ class Waker:
 
     def _arm(self, paths: set[str]) -> _Plan:
         """Watch the directories that the paths are in now; poll what events do not cover."""
-        plan = _Plan()
+        plan, real = _Plan(), cache(os.path.realpath)
         for path in paths:
-            for directory, name in _places(path):
+            for directory, name in _places(path, real):
                 plan.names.setdefault(directory, {}).setdefault(name, set()).add(path)
         table = mounts()
         watched = set() if self._poll else self._watch(set(plan.names))
         for directory, names in plan.names.items():
-            if directory not in watched or not events_reliable(mount_of(directory, table).fstype):
+            if directory not in watched or not events_reliable(covering(directory, table).fstype):
                 plan.polled.update(*names.values())
         return plan
 
@@ -231,12 +232,15 @@ def _renamed_from(name: str, here: dict[str, set[str]]) -> set[str]:
     return {path for known, paths in here.items() if name.startswith(known) for path in paths}
 
 
-def _places(path: str) -> list[tuple[str, str]]:
-    """Return (directory, name) of the path and, if it is a symlink, of the file it leads to."""
+def _places(path: str, real: Callable[[str], str]) -> list[tuple[str, str]]:
+    """Return (directory, name) of the path and, if it is a symlink, of the file it leads to.
+
+    `real` gives a directory without symlinks.
+    """
     places = [os.path.split(os.path.abspath(path))]
     if os.path.islink(path):
         places.append(os.path.split(os.path.realpath(path)))
-    return [(os.path.realpath(directory), name) for directory, name in places]
+    return [(real(directory), name) for directory, name in places]
 
 
 def _identity(directory: str) -> tuple[int, int] | None:
