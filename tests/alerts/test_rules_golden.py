@@ -52,6 +52,7 @@ def test_findings_in_runs_at_rest(rule):
         compare(rule.name, "".join(line for seed in SEEDS for line in lines(seed, made(seed).judge(rule()))))
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("seed", WATCHES)
 def test_findings_in_live_runs(seed):
     rules = [rule() for rule in CATALOGUE if not issubclass(rule, RankRule)]  # those judge each rank as above

@@ -66,7 +66,7 @@ def _many(case: Case) -> bytes:
     return "".join(lines).encode()
 
 
-@pytest.mark.few(54)
+@pytest.mark.few(36)
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_bulk_path_gives_the_same_bits_as_the_matcher(case):
     text = _many(case)

@@ -46,6 +46,7 @@ def test_bars_that_end_and_begin_again_are_epochs(times, begun, text):
     assert total == [PER * (e + 1) for e in range(times) for _ in range(PER)]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("times", [3, 200])
 @pytest.mark.parametrize("line", ["Epoch {0}/{1}", "2030-01-02 03:04:05 - INFO - --- EPOCH [{0}/{1}] ---"])
 def test_a_line_before_each_bar_shows_its_epoch(times, line):
@@ -63,6 +64,7 @@ def test_a_line_behind_each_bar_shows_what_has_ended(times):
     assert total[PER:] == [PER * times] * PER * (times - 1)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("times", [3, 200])
 @pytest.mark.parametrize("post", [", loss=7.5", ""])
 def test_a_bar_of_epochs_above_shows_the_epoch_of_those_below(times, post):

@@ -34,7 +34,7 @@ def test_steps_and_losses(name):
     assert parsed.unparsed == 23
 
 
-@pytest.mark.few(3)
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", LOGS)
 def test_bulk_and_line_by_line_agree(name):
     text = log(LOGS[name], 300, per_epoch=60)

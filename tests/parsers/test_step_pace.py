@@ -51,6 +51,7 @@ def test_a_rate_of_the_newest_steps_is_taken_as_it_is():
     assert parse(text).column("perf/step_time")[-300:].tolist() == [0.5] * 300
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("seed", range(6))
 def test_stretches_do_not_depend_on_how_the_log_is_cut(seed):
     rng = Random(seed)

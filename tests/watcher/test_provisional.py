@@ -125,7 +125,7 @@ def cuts_of(data, rng, count):
     return [rng.randrange(1, len(data) + 1) for _ in range(count)] + rng.sample(ends, min(count, len(ends)))
 
 
-@pytest.mark.few(24)
+@pytest.mark.few(16)
 @pytest.mark.parametrize("count", [1, pytest.param(20, marks=pytest.mark.deep)])
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.format} {i}" for i, case in enumerate(CASES)])
 def test_a_sample_that_rests_is_known_as_one_that_ended(case, count):
