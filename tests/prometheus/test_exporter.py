@@ -94,6 +94,20 @@ def test_a_token_is_needed_where_there_is_one(tmp_path, log, door):
         assert door.get(Authorization="Bearer let-me-in").status == 200
 
 
+def test_no_web_page_reads_it_by_a_name_of_its_own(tmp_path, log, door):
+    with Daemon(tmp_path, log.path):
+        assert until(lambda: door.get("/healthz").status) == 200
+        refused = (
+            door.get(Host="evil.example:9464"),
+            door.get(Host="127.0.0.1.evil.example"),
+            door.get(Host="["),
+        )
+        assert [answer.status for answer in refused] == [421, 421, 421]
+        assert all(b"runwatch_" not in answer.body for answer in refused)
+        taken = door.get(), door.get(Host=f"localhost:{door.port}"), door.get(Host="[::1]:80")
+        assert [answer.status for answer in taken] == [200, 200, 200]
+
+
 @pytest.mark.deep
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 def test_it_speaks_https_with_a_certificate(tmp_path, log, door):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from runwatch.core import text
 from runwatch.core.errors import ConfigError
+from runwatch.core.loopback import is_loopback
 from runwatch.core.notice import Notice
 from runwatch.prometheus.exposition import Families, Form, negotiated
 from runwatch.watcher.exporter.collect import gather
@@ -19,6 +20,7 @@ from runwatch.watcher.exporter.http import (
     Request,
     admitted,
     compressed,
+    names_loopback,
     wants_gzip,
 )
 from runwatch.watcher.exporter.push import Push
@@ -57,6 +59,12 @@ class Exporter:
     def address(self) -> str:
         """Where it listens; "" if it does not."""
         return self._config.listen if self._config is not None and self._http is not None else ""
+
+    @property
+    def _for_this_machine(self) -> bool:
+        """Whether only programs of this machine may ask: then no web page may, by a name of its own."""
+        host = self._config.address()[0] if self._config is not None else None
+        return not self._token and host is not None and is_loopback(host)
 
     def follow(self) -> None:
         """Listen as the configuration says now; called at the start and from time to time."""
@@ -107,11 +115,13 @@ class Exporter:
             return Answer(200, b"ready\n")
         if request.path != "/metrics":
             return Answer(404, b"see /metrics, /healthz and /readyz\n")
-        if not admitted(request, self._token):
-            return Answer(401, b"a token is needed\n", headers=("WWW-Authenticate: Bearer",))
         return await self._metrics(request)
 
     async def _metrics(self, request: Request) -> Answer:
+        if self._for_this_machine and not names_loopback(request):
+            return Answer(421, b"ask for it as 127.0.0.1 or localhost, or set a token\n")
+        if not admitted(request, self._token):
+            return Answer(401, b"a token is needed\n", headers=("WWW-Authenticate: Bearer",))
         form = negotiated(request.headers.get("accept", ""))
         body = await self._text(form)
         if body is None:

@@ -13,7 +13,9 @@ import socket
 import ssl
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
+from ipaddress import ip_address
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from runwatch.core.errors import EngineError
 from runwatch.watcher.processes.waiting import within
@@ -27,7 +29,7 @@ PATIENCE = 5.0
 PIECE = 1 << 18
 """Bytes of an answer that are written at once."""
 _WORDS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed",
-          431: "Request Header Fields Too Large", 500: "Internal Server Error",
+          421: "Misdirected Request", 431: "Request Header Fields Too Large", 500: "Internal Server Error",
           503: "Service Unavailable"}  # fmt: skip
 
 
@@ -160,6 +162,18 @@ def admitted(request: Request, token: str) -> bool:
     """Return whether a request has the token, where one is needed."""
     said = request.headers.get("authorization", "").encode("latin-1")
     return not token or hmac.compare_digest(said, f"Bearer {token}".encode())
+
+
+def names_loopback(request: Request) -> bool:
+    """Return whether a request to a loopback address asks for it by a number, or as localhost.
+
+    A web page can point a name of its own to this machine and read what it answers; not so a number.
+    """
+    try:
+        name = urlsplit("//" + request.headers.get("host", "")).hostname
+        return name in (None, "localhost") or bool(ip_address(name or ""))
+    except ValueError:
+        return False
 
 
 def wants_gzip(request: Request) -> bool:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from runwatch.core import text
+from runwatch.core.loopback import is_loopback
 from runwatch.core.sample import Process, Role, State
 from runwatch.watcher.samplers.procfs import Proc, Stat
 
@@ -244,8 +245,7 @@ def _job_id(environ: Mapping[str, str]) -> str:
     """Return what a launcher calls a run on all its nodes; "" if it does not say."""
     job, rendezvous = environ.get("SLURM_JOB_ID", ""), environ.get("TORCHELASTIC_RUN_ID", "")
     address, port = environ.get("MASTER_ADDR", ""), environ.get("MASTER_PORT", "")
-    here = not address or address == "localhost" or address.startswith("127.") or address == "::1"
-    meeting = "" if here else f"{address}:{port}"
+    meeting = "" if not address or is_loopback(address) else f"{address}:{port}"
     return text.plain(job or (rendezvous if rendezvous != "none" else "") or meeting, 100)
 
 
