@@ -143,9 +143,9 @@ def book() -> IncidentBook:
     return IncidentBook("run-1", "speedrun")
 
 
-def apply(book, verdict=FIRING, severity=WARNING, rule="loss_spike", metric="train/loss", **more):
+def apply(book, verdict=FIRING, severity=WARNING, rule="loss_spike", metric="train/loss", now=100.0, **more):
     finding = Finding(rule, verdict, severity, more.pop("title", rule), metric, **more)
-    return book.apply(finding, now=more.pop("now", 100.0), live=True)
+    return book.apply(finding, now=now, live=True)
 
 
 def test_cause_and_advice_stay_until_newer_ones_come(book):
@@ -289,3 +289,42 @@ def test_what_was_found_in_history_may_be_reported_after_all(book):
         0.0,
     )
     assert book.apply(Finding("loss_spike", CLEAR, WARNING, "t"), now=5.0, live=True).send
+
+
+def test_of_equally_severe_incidents_one_without_progress_goes_first_then_the_newest(book):
+    for rule in ("hang", "loss_plateau", "mfu_drop"):
+        apply(book, rule=rule, metric=rule, severity=CRITICAL)
+    assert [row.rule for row in book.every()] == ["hang", "mfu_drop", "loss_plateau"]
+
+
+def test_an_incident_fires_since_it_began_however_severe_it_gets(book):
+    apply(book, now=100.0)
+    worse = apply(book, severity=CRITICAL, now=200.0)
+    assert (worse.kind, worse.row.since) == ("escalated", 100.0)
+
+
+def test_what_fires_here_and_is_unknown_to_another_book_is_doubted(book):
+    other = IncidentBook("run-1", "speedrun")
+    apply(book, verdict=Verdict.PENDING, rule="hang", metric=None)
+    apply(book)
+    apply(book, rule="divergence")
+    apply(other, rule="divergence")
+    (doubt,) = book.doubts(other, 5.0)
+    assert (doubt.row.rule, doubt.run, doubt.number, doubt.announced, doubt.since) == (
+        "loss_spike",
+        "run-1",
+        1,
+        True,
+        5.0,
+    )
+    assert other.withdraw(doubt).kind == "resolved"
+    assert other.withdraw(doubt) is None  # it is known now
+    assert book.withdraw(doubt) is None
+
+
+def test_the_end_of_what_was_announced_late_is_reported(book):
+    found = Finding("loss_spike", FIRING, WARNING, "loss_spike", "train/loss")
+    quiet = book.apply(found, now=None, live=False)
+    assert not quiet.send
+    assert book.announce(quiet.row.id).send
+    assert apply(book, CLEAR).send

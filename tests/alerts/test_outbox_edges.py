@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from runwatch.alerts.delivery.dead_letters import dead, revive
@@ -10,6 +12,8 @@ from runwatch.alerts.delivery.outbox import Outbox
 from runwatch.alerts.delivery.queue import CAPACITY, KEEP_TRYING, LONGEST_ORDER, REMEMBERED, Queue
 from runwatch.alerts.routing.notification import Notification, Rejected, Retry, Sent, Unsure
 from runwatch.core.snapshot import IncidentRow
+
+from .test_outbox import FastClock, Scripted
 
 FAILED = Retry("no answer")
 
@@ -205,3 +209,41 @@ def test_what_a_living_process_gave_up_is_taken_from_it(journal, tmp_path):
 
 def test_without_a_directory_nothing_was_given_up(tmp_path):
     assert dead(tmp_path / "none") == []
+
+
+class Patient(FastClock):
+    """Time that passes only once the outbox ends."""
+
+    ending = False
+
+    def wait(self, changed, seconds) -> None:
+        if self.ending:
+            super().wait(changed, seconds)
+        else:
+            changed.wait(60)
+
+
+@pytest.mark.parametrize(("asked", "left"), [(4.5, 0), (5.0, 1)])
+def test_closing_sends_what_may_be_sent_in_time_and_leaves_the_rest(asked, left):
+    settled = threading.Event()
+
+    class Watched(Queue):
+        def settle(self, outcome, now):
+            try:
+                return super().settle(outcome, now)
+            finally:
+                settled.set()
+
+    clock, channel = Patient(), Scripted(Retry("busy", asked))
+    box = Outbox([channel], clock=clock, queue=lambda: Watched(jitter=lambda: 0.5))
+    box.submit(message("a"))
+    assert settled.wait(60)
+    clock.ending = True
+    assert box.close(5.0) == left
+    assert (len(channel.got), clock.time) == (2 - left, 0.0 if left else 5.0)
+
+
+def test_without_a_journal_a_look_does_nothing():
+    box = Outbox([Scripted()])
+    box.look()
+    assert box.close() == 0

@@ -50,9 +50,11 @@ def notifier(tmp_path):
         one.close()
 
 
-def change(name, kind="firing", severity="warning", run="r", **fields) -> Change:
+def change(name, kind="firing", severity="warning", run="r", send=True, **fields) -> Change:
     state = "resolved" if kind == "resolved" else kind.replace("escalated", "firing")
-    return Change(kind, IncidentRow(name, run, "hang", severity, state, f"title {name}"), run, **fields)
+    return Change(
+        kind, IncidentRow(name, run, "hang", severity, state, f"title {name}"), run, send, 0, **fields
+    )
 
 
 def hook(slack, more: str = "") -> str:

@@ -44,11 +44,11 @@ class Change(msgspec.Struct, frozen=True):
     kind: str
     """pending, firing, escalated, eased, acknowledged or resolved."""
     row: IncidentRow
-    run: str = ""
+    run: str
     """Id of the run; `row.run` is its name."""
-    send: bool = True
+    send: bool
     """False for what is only shown: pending incidents, and what was found in old history."""
-    number: int = 0
+    number: int
     """Number of the newest change that findings made to it: the same whenever the log is read again."""
     late: float = 0.0
     """Seconds for which nobody had watched before it was found; 0 for what was found as it happened."""

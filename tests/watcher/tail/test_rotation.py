@@ -219,3 +219,16 @@ def test_inode_number_cannot_be_reused_while_its_file_is_followed(log, tail) -> 
         data += read(tail)
         log.unlink()
     assert data == b"".join(b"generation %02d\n" % number for number in range(20))
+
+
+def test_a_file_that_was_closed_at_rest_is_read_on_where_it_was_renamed(log, tail) -> None:
+    old = opened(log)
+    os.write(old, lines(0, 10))
+    assert read(tail) == lines(0, 10)
+    assert tail.rest()
+    log.rename(log.with_suffix(".1"))  # nobody has written a new one yet
+    os.write(old, lines(10, 12))
+    assert drain(tail) == (lines(10, 12), [None])
+    log.write_bytes(lines(12, 14))
+    assert drain(tail) == (lines(12, 14), [Mark.ROTATED])
+    os.close(old)
