@@ -177,8 +177,8 @@ def test_a_network_that_is_gone_is_noticed_by_silence(tmp_path, log, sshd):
 def test_several_hosts_are_one_list(tmp_path, log, sshd):
     with Daemon(tmp_path, log.path) as daemon:
         client = Client(daemon, sshd, ".", "gpubox")
-        client.until_step(9, f"{socket.gethostname()}:train")
-        client.until_step(9, "gpubox:train")
+        client.until_step(9, f"{socket.gethostname()}:lm")
+        client.until_step(9, "gpubox:lm")
         client.close()
         with Peer(daemon.socket) as peer:
             until(lambda: peer.ask("health")["clients"] == 1)
