@@ -1,0 +1,134 @@
+"""Parts of a job at the edges: when a node or a rank is slow, behind or silent, and in which order runs are."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from runwatch.core.jobs import BEHIND, SILENT, SLOW, Part, groups, joined, odd_nodes, odd_ranks, silent_nodes
+from runwatch.core.run_order import urgency
+from runwatch.core.snapshot import IncidentRow, Progress, RankRow, RunRow
+
+
+def row(host: str = "a", phase: str = "training", step: int | None = 5, **more) -> RunRow:
+    return RunRow(more.pop("id", host), "lm", phase, Progress(step), host=host, **more)
+
+
+def words(found) -> list[str]:
+    return [incident.title for incident in found]
+
+
+@pytest.mark.parametrize(("factor", "slow"), [(SLOW, False), (SLOW + 0.01, True)])
+def test_a_node_is_slow_above_1_3_times_the_median(factor, slow):
+    parts = [Part(row(host), seconds) for host, seconds in zip("abc", (2.0, 2.0, 2.0 * factor), strict=True)]
+    assert words(odd_nodes(parts)) == (["c takes 1.3 times as long per step as its peers"] if slow else [])
+
+
+@pytest.mark.parametrize(("last", "behind"), [(100 - BEHIND, False), (99 - BEHIND, True)])
+def test_a_node_is_behind_by_more_than_20_steps(last, behind):
+    found = odd_nodes([Part(row("a"), first=100.0, last=100.0), Part(row("b"), first=90.0, last=float(last))])
+    assert words(found) == (["a rank on b is 21 steps behind the first one"] if behind else [])
+
+
+@pytest.mark.parametrize(
+    ("age", "phase", "step", "unseen", "silent"),
+    [
+        (3 + SILENT, "training", 5, "", False),
+        (4 + SILENT, "training", 5, "", True),
+        (4 + SILENT, "finished", 5, "", False),
+        (4 + SILENT, "training", None, "", False),  # it has not begun
+        (4 + SILENT, "training", 5, "no answer", False),
+    ],
+)
+def test_a_node_is_silent_while_others_write(age, phase, step, unseen, silent):
+    parts = [Part(row("a", age=3.0)), Part(row("b", phase, step, age=age), unseen=unseen)]
+    assert [part.row.host for part in silent_nodes(parts)] == (["b"] if silent else [])
+    assert ("b has been silent for 64 s" in words(odd_nodes(parts))) is silent
+
+
+def test_one_node_alone_has_no_peers_and_one_that_is_not_seen_is_named():
+    assert odd_nodes([Part(row("a"), 9.0, unseen="no answer")]) == []
+    assert words(odd_nodes([Part(row("a"), 2.0), Part(row("b"), 9.0, unseen="no answer")])) == [
+        "b: no answer"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("times", "slow"),
+    [
+        ((1.0, 1.0, 1.3), []),
+        ((1.0, 1.0, 1.31), ["rank 2 on a takes 1.3 times as long per step as its peers"]),
+        ((1.0, 9.0), []),  # of two nobody knows which is usual
+        ((0.0, 0.0, 9.0), []),
+    ],
+)
+def test_a_rank_is_slow_above_1_3_times_the_median(times, slow):
+    ranks = [RankRow(rank, 5, step_time=seconds, host="a") for rank, seconds in enumerate(times)]
+    assert words(odd_ranks(ranks, "a")) == slow
+
+
+def test_the_only_rank_of_a_node_is_not_called_slow():
+    ranks = [RankRow(rank, 5, step_time=seconds, host=host) for rank, (host, seconds) in
+             enumerate([("a", 1.0), ("a", 1.0), ("b", 9.0)])]  # fmt: skip
+    assert words(odd_ranks(ranks, "a")) == []
+
+
+@pytest.mark.parametrize(
+    ("age", "known", "silent"), [(61.0, (), False), (62.0, (), True), (62.0, ("b",), False)]
+)
+def test_a_rank_is_silent_after_a_minute_more_than_another(age, known, silent):
+    ranks = [RankRow(0, 5, age=1.0, host="a"), RankRow(1, 5, age=age, host="b")]
+    assert words(odd_ranks(ranks, "a", known)) == (["rank 1 on b has been silent for 62 s"] if silent else [])
+
+
+def test_parts_are_joined_where_each_node_has_one():
+    a, b = row("a", job="7"), row("b", job="7")
+    assert groups([b, a]) == [(a, b)]
+    over = row("a", "crashed", job="7", id="old")
+    assert groups([over, a, b]) == [(a, b), (over,)]
+    again = row("a", job="7", id="new")
+    assert groups([a, again, b]) == [(a,), (again,), (b,)]
+    assert groups([row("a"), row("b")]) == [(row("a"),), (row("b"),)]
+
+
+def test_a_joined_row_is_as_far_as_its_first_node_and_as_old_as_its_newest_line():
+    odd = [IncidentRow("b:slow", "", "straggler", "warning", "firing", "b is slow")]
+    parts = [
+        row(
+            "a", step=None, job="7", age=9.0, gpu=0.5, warning=1, worst="loss rose", worst_severity="warning"
+        ),
+        row("b", step=0, job="7", age=4.0, critical=2, worst="NaN", worst_severity="critical", loss=0.5),
+    ]
+    found = joined(parts, odd)
+    assert (found.progress.step, found.loss, found.age, found.gpu, found.host) == (
+        0,
+        0.5,
+        4.0,
+        0.5,
+        "2 nodes",
+    )
+    assert (found.critical, found.warning, found.worst) == (2, 2, "NaN")
+    assert joined(parts[:1]) is parts[0]
+    assert joined([parts[0], replace(parts[1], name="other")]).name == "job 7"
+
+
+ORDER = [
+    row(id="nan", critical=1, age=86_399.0),
+    row(id="warned", warning=1),
+    row(id="calm"),
+    row(id="not begun", step=None),
+    row(id="ended with a warning", phase="finished", warning=1, age=900.0),
+    row(id="ended lately", phase="finished", age=10.0),
+    row(id="ended before", phase="crashed", age=500.0),
+    row(id="silent for a day", critical=1, age=86_400.0),
+]
+
+
+def test_what_is_wrong_goes_first_then_what_runs_then_what_ended_last():
+    assert [each.id for each in sorted(ORDER[::-1], key=urgency)] == [each.id for each in ORDER]
+
+
+def test_an_epoch_alone_is_a_beginning_and_numbers_in_names_count():
+    epoch = RunRow("e", "run10", "training", Progress(epoch=0.0))
+    assert sorted([epoch, RunRow("f", "run2", "training", Progress(0))], key=urgency)[-1] is epoch
+    assert urgency(epoch) < urgency(row(step=None))
