@@ -75,7 +75,7 @@ def test_a_storm_becomes_few_messages_that_count_every_finding(runs, findings):
     groups = [
         msgspec.msgpack.decode(b, type=AlertGroup) for k, b in storm.kept.items() if k.startswith("group/")
     ]
-    assert sum(len(group.told) for group in groups) == findings, "each was named or counted in a message"
+    assert sum(len(group.sent) for group in groups) == findings, "each was named or counted in a message"
     assert all(len(book.every()) == findings // runs for book in storm.books)
 
     before = len(storm.told)

@@ -119,7 +119,7 @@ class Pusher:
         self,
         peers: Sequence[str],
         token: str,
-        told: PushedAlerts,
+        pushed: PushedAlerts,
         *,
         notice: Callable[[str], None],
         fallen: Callable[[bool], None],
@@ -127,7 +127,7 @@ class Pusher:
         patience: float = 300.0,
         timeout: float = 10.0,
     ) -> None:
-        self._peers, self._token, self.told = tuple(peers), token, told
+        self._peers, self._token, self.pushed = tuple(peers), token, pushed
         self._notice, self._fallen, self._muted = notice, fallen, muted
         self._patience, self._timeout = patience, timeout
         self._changed = threading.Condition()
@@ -141,15 +141,15 @@ class Pusher:
     def take(self, alert: Alert, now: float) -> dict[str, bytes | None]:
         """Take the newest state of an incident; return what to keep."""
         with self._changed:
-            self.told.take(alert, now)
+            self.pushed.take(alert, now)
             self._news = True
             self._changed.notify()
-            return self.told.changes()
+            return self.pushed.changes()
 
     def firing(self) -> list[Alert]:
         """Return what fires."""
         with self._changed:
-            return self.told.firing()
+            return self.pushed.firing()
 
     def close(self, seconds: float = 5.0) -> None:
         """Send what is new, within seconds. Without an update, an alert ends after five minutes."""
@@ -167,7 +167,7 @@ class Pusher:
                 if self._closed and not self._news:
                     return
                 self._news = False
-                bodies = self.told.bodies(time.time(), self._muted)
+                bodies = self.pushed.bodies(time.time(), self._muted)
             again = time.monotonic() + min(RESEND, self._patience if self._failing else RESEND)
             if bodies:
                 self._judge([self._push(peer, bodies) for peer in self._peers])

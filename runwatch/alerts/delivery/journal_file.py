@@ -57,10 +57,10 @@ class JournalFile:
     """The database of one journal: in a file that no other process has, or in memory."""
 
     def __init__(
-        self, directory: Path, tell: Callable[[str], None], now: Callable[[], float], wal: bool
+        self, directory: Path, report: Callable[[str], None], now: Callable[[], float], wal: bool
     ) -> None:
         """`wal` is False if the directory is not on a local disk."""
-        self._directory, self._report, self._now, self._wal = directory, tell, now, wal
+        self._directory, self._report, self._now, self._wal = directory, report, now, wal
         self.db = _connected(MEMORY, "MEMORY")
         self.path: Path | None = None
         """The file; None: it is kept in memory."""

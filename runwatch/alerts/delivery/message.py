@@ -104,29 +104,29 @@ def compose(notification: Notification, *, repeats: str = "") -> Message:
     return reported if notification.wording is None else _reworded(reported, notification)
 
 
-def _reworded(told: Message, notification: Notification) -> Message:
+def _reworded(composed: Message, notification: Notification) -> Message:
     """Return the message made from the user's templates."""
     assert notification.wording is not None
-    own, values = notification.wording, _fields(told, notification)
+    own, values = notification.wording, _fields(composed, notification)
     if own.title:
         title = clean(" ".join(fill(own.title, values)), TITLE)
-        told = msgspec.structs.replace(told, title=title or told.title, own=True)
+        composed = msgspec.structs.replace(composed, title=title or composed.title, own=True)
     if own.body:
         lines = tuple(clean(line, OWN) for line in fill(own.body, values))
-        told = msgspec.structs.replace(told, facts=lines, cause="", advice="", numbers="", others=())
-    return told
+        composed = msgspec.structs.replace(composed, facts=lines, cause="", advice="", numbers="", others=())
+    return composed
 
 
-def _fields(told: Message, notification: Notification) -> dict[str, str]:
+def _fields(composed: Message, notification: Notification) -> dict[str, str]:
     """Return the fields of templates; empty if unknown. Each is cleaned once filled in."""
     incident, firing = notification.incident, notification.change == "firing"
     since = incident.since
     return {
-        "word": told.word,
+        "word": composed.word,
         "severity": severity(incident).value,
         "state": incident.state,
-        "title": told.title,
-        "run": told.run,
+        "title": composed.title,
+        "run": composed.run,
         "host": clean(notification.host, FACT),
         "rule": clean(incident.rule, FACT),
         "metric": clean(incident.metric or "", FACT),
@@ -134,14 +134,14 @@ def _fields(told: Message, notification: Notification) -> dict[str, str]:
         "step": "" if incident.step is None else f"{incident.step:,}",
         "since": "" if since is None else _clock("", since)[2:],
         "time": _clock("", notification.time)[2:],
-        "cause": told.cause,
-        "advice": told.advice,
-        "numbers": told.numbers,
+        "cause": composed.cause,
+        "advice": composed.advice,
+        "numbers": composed.numbers,
         "trend": _trend(notification),
         "checkpoint": f"{notification.checkpoint:,}"
         if firing and notification.checkpoint is not None
         else "",
-        "others": "; ".join(told.others),
+        "others": "; ".join(composed.others),
         "look": clean(notification.look, FACT),
         "answer": clean(notification.answer, FACT),
         "incident": clean(incident.id, FACT),

@@ -101,7 +101,7 @@ class Outbox:
 class _Lane:
     """One channel with its queue and its thread."""
 
-    TELL_AFTER = 3
+    NOTICE_AFTER = 3
     """Failures in a row before a notice: a single failure usually resolves itself."""
 
     def __init__(
@@ -166,7 +166,7 @@ class _Lane:
         self.queue.quiet_until = min(journal.rest(name), time.time() + LONGEST_ORDER) + ahead
         if old:
             hours = self.queue.keep_trying / 3600
-            self._tell(f"{old} messages given up: older than {hours:g} hours when we came back")
+            self._say(f"{old} messages given up: older than {hours:g} hours when we came back")
 
     def _run(self) -> None:
         while (notification := self._next()) is not None:
@@ -183,10 +183,10 @@ class _Lane:
                 dropped, self._dropped = self._dropped, 0
             self._keep(entry, fate, outcome)
             if dropped:
-                self._tell(f"{dropped} messages dropped: more than {self.queue.capacity} were waiting")
+                self._say(f"{dropped} messages dropped: more than {self.queue.capacity} were waiting")
             if fate == "expired":
                 hours = self.queue.keep_trying / 3600
-                self._tell(f"a message given up after {hours:g} hours: {notification.incident.title}")
+                self._say(f"a message given up after {hours:g} hours: {notification.incident.title}")
             self._report(outcome)
 
     def _keep(self, entry: Entry, fate: Fate, outcome: Outcome) -> None:
@@ -224,19 +224,19 @@ class _Lane:
         """Report a problem to people, once per outage."""
         match outcome:
             case Sent():
-                if self._failures >= self.TELL_AFTER:
-                    self._tell("delivering again", self.channel.name)
+                if self._failures >= self.NOTICE_AFTER:
+                    self._say("delivering again", self.channel.name)
                 self._failures = 0
                 self._refusal = ""
             case Rejected(reason):
                 if reason != self._refusal:
                     self._refusal = reason
-                    self._tell(f"message rejected: {reason}")
+                    self._say(f"message rejected: {reason}")
             case Retry(reason) | Unsure(reason):
                 self._failures += 1
-                if self._failures == self.TELL_AFTER:
-                    self._tell(f"not delivering, still trying: {reason}", self.channel.name)
+                if self._failures == self.NOTICE_AFTER:
+                    self._say(f"not delivering, still trying: {reason}", self.channel.name)
 
-    def _tell(self, text: str, about: str = "") -> None:
+    def _say(self, text: str, about: str = "") -> None:
         with contextlib.suppress(Exception):  # whoever listens must not stop delivery
             self._notice(Notice(f"{self.channel.name}: {text}", about and f"channel {about}"))

@@ -175,10 +175,10 @@ def daily(
 ) -> Notification:
     """Return the digest of a day: the state of each run, and the number of new incidents by severity."""
     every = list(looks)
-    told = [f"{counts[grave]} {grave}" for grave in ("critical", "warning", "info") if counts.get(grave)]
+    counted = [f"{counts[each]} {each}" for each in ("critical", "warning", "info") if counts.get(each)]
     total = sum(counts.values())
     incidents = f"{total} incident{'' if total == 1 else 's'}"
-    lines = [f"{incidents} in a day" + (f": {', '.join(told)}" if told else "")]
+    lines = [f"{incidents} in a day" + (f": {', '.join(counted)}" if counted else "")]
     lines += [_line(look) for look in every[:20]]
     if len(every) > 20:
         lines.append(f"and {len(every) - 20} runs more")

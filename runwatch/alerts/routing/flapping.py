@@ -99,15 +99,15 @@ class Stories:
         story = self._kept.get(alert.scope)
         return story is not None and story.flaps and self.held(alert, now) > 0
 
-    def note(self, alert: Alert, now: float, *, told: bool) -> str:
-        """Return a line about a flapping alert, or one `told` as flapping; "" otherwise."""
+    def note(self, alert: Alert, now: float, *, sent: bool) -> str:
+        """Return a line about a flapping alert, or one `sent` as flapping; "" otherwise."""
         story = self._kept.get(alert.scope)
         if story is None or story.name != alert.name:
             return ""
         often = f"fired {story.times} times in {duration(max(1.0, story.changed - story.began))}"
         if self.flaps(alert, now):
             return f"flapping: {often}; sent again after it has been calm for {duration(self._damping.calm)}"
-        return f"calm again: {often}" if told else ""
+        return f"calm again: {often}" if sent else ""
 
     def prune(self, now: float, unreported: Container[str]) -> None:
         """Forget old stories."""

@@ -89,9 +89,9 @@ class AlertGroup(msgspec.Struct):
     channel: str
     route: int
     members: dict[str, None] = {}  # a set that remembers its order; msgspec copies the default
-    told: dict[str, tuple[int, int | None, int | None]] = {}
+    sent: dict[str, tuple[int, int | None, int | None]] = msgspec.field(name="told", default_factory=dict)
     """Alerts sent as firing whose end is not sent yet."""
-    told_at: float | None = None
+    sent_at: float | None = msgspec.field(name="told_at", default=None)
     due: float | None = None
     """When to check it again."""
     began: float | None = None
@@ -121,20 +121,20 @@ FLAPPING = (-1, -1)
 """The place of an alert sent as flapping."""
 
 
-def worse(alert: Alert, told: tuple[int, int | None, int | None] | None, *, flaps: bool = False) -> bool:
+def worse(alert: Alert, sent: tuple[int, int | None, int | None] | None, *, flaps: bool = False) -> bool:
     """Return whether to send a firing alert: it is not sent yet, has escalated, or is at another place.
 
     One that flaps has no place, and one that somebody has seen is where it was.
     """
-    if told is None or alert.rank > told[0]:
+    if sent is None or alert.rank > sent[0]:
         return True
     place = FLAPPING if flaps else alert.place[1:]
-    return alert.row.state != "acknowledged" and place != tuple(told[1:])
+    return alert.row.state != "acknowledged" and place != tuple(sent[1:])
 
 
-def eased(alert: Alert, told: tuple[int, int | None, int | None] | None) -> bool:
+def eased(alert: Alert, sent: tuple[int, int | None, int | None] | None) -> bool:
     """Return whether an alert that is not acknowledged is less severe than what was sent."""
-    return told is not None and alert.row.state == "firing" and alert.rank < told[0]
+    return sent is not None and alert.row.state == "firing" and alert.rank < sent[0]
 
 
 def earliest(one: float | None, other: float | None) -> float | None:

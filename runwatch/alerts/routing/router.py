@@ -69,13 +69,13 @@ class Router:
         """Continue from what `changes` gave to a process that died."""
         for key, body in saved.items():
             self._restore(key, body)
-        reported = {name for group in self._groups.values() for name in group.told}
+        reported = {name for group in self._groups.values() for name in group.sent}
         for name, alert in list(self._alerts.items()):
             if name in reported and alert.changed < now - (RESUME_OWN if self._lasting else RESUME):
                 del self._alerts[name]
         for key, group in self._groups.items():
             group.members = {name: None for name in group.members if name in self._alerts}
-            group.told = {name: place for name, place in group.told.items() if name in self._alerts}
+            group.sent = {name: place for name, place in group.sent.items() if name in self._alerts}
             for name in group.members:
                 self._homes.setdefault(name, set()).add(key)
         self._old = set() if self._lasting else reported & self._alerts.keys()
@@ -97,14 +97,14 @@ class Router:
         self._place(alert, now)
         if not alert.firing and name in self._inhibitors:  # what it held back may be sent now
             for group in self._groups.values():
-                if group.members.keys() - group.told.keys():
+                if group.members.keys() - group.sent.keys():
                     self._schedule(group, now)
 
     def mute(self, mutes: Iterable[Mute], now: float) -> None:
         """Replace the mutes."""
         self._mutes = tuple(mutes)
         for group in self._groups.values():  # what another held back may be sent now
-            if group.members.keys() - group.told.keys():
+            if group.members.keys() - group.sent.keys():
                 self._schedule(group, now)
 
     def due(self) -> float | None:
@@ -146,9 +146,9 @@ class Router:
         if self._lasting:
             return
         for group in self._groups.values():
-            for name in group.told:
+            for name in group.sent:
                 group.members.pop(name, None)
-            group.told = {}
+            group.sent = {}
         self._old |= self._alerts.keys()  # none is kept only because it would inhibit others
         self._dirty |= {f"seen/{change}" for change in self._seen}
         self._seen.clear()
@@ -223,21 +223,21 @@ class Router:
                 continue
             self._dirty.add(f"group/{key}")
             heir = next((home for home in homes if self._groups[home].channel == group.channel), key)
-            if key not in homes and (heir != key or name not in group.told):  # it belongs elsewhere now
+            if key not in homes and (heir != key or name not in group.sent):  # it belongs elsewhere now
                 del group.members[name]
-                if name in group.told:  # its end is sent once, where it is now
-                    self._groups[heir].told.setdefault(name, group.told.pop(name))
+                if name in group.sent:  # its end is sent once, where it is now
+                    self._groups[heir].sent.setdefault(name, group.sent.pop(name))
                 continue
             kept.add(key)
             until = self._stories.held(alert, now)
-            news = alert.firing and worse(alert, group.told.get(name), flaps=until > 0)
+            news = alert.firing and worse(alert, group.sent.get(name), flaps=until > 0)
             self._schedule(group, now, 0.0 if news else until)
         self._homes[name] = kept
 
     def _schedule(self, group: AlertGroup, now: float, not_before: float = 0.0) -> None:
         route = self._route(group)
-        if group.told_at is not None:
-            due = max(now, group.told_at + route.group_interval)
+        if group.sent_at is not None:
+            due = max(now, group.sent_at + route.group_interval)
         elif group.began is None:
             group.began = now
             due = now + route.group_wait
@@ -275,30 +275,30 @@ class Router:
         mutes = {alert.name: self._muted(alert, now) for alert in alerts if alert.firing}
         held = {alert.name: self._stories.held(alert, now) for alert in alerts}
         calm = self.policy.damping.calm
-        ease = {a.name: a.changed + calm for a in alerts if eased(a, group.told.get(a.name))}
+        ease = {a.name: a.changed + calm for a in alerts if eased(a, group.sent.get(a.name))}
 
         def heard(alert: Alert) -> bool:
             return not mutes[alert.name] and not inhibited(self.policy.inhibitions, alert, by)
 
         def is_news(alert: Alert) -> bool:
-            gets_worse = worse(alert, group.told.get(alert.name), flaps=held[alert.name] > 0)
+            gets_worse = worse(alert, group.sent.get(alert.name), flaps=held[alert.name] > 0)
             return gets_worse or ease.get(alert.name, math.inf) <= now
 
         firing = [alert for alert in alerts if alert.firing and heard(alert)]
         fresh = [alert for alert in firing if is_news(alert)]
         resolved = self._receivers[group.channel].send_resolved
-        reported = [alert for alert in alerts if resolved and alert.name in group.told]
+        reported = [alert for alert in alerts if resolved and alert.name in group.sent]
         over = [alert for alert in reported if not alert.firing and not held[alert.name]]
         wakes = min((t for times in (mutes, held, ease) for t in times.values() if t > now), default=None)
         return News(key, group, fresh, over, [alert for alert in firing if alert not in fresh], wakes)
 
-    def _retire(self, group: AlertGroup, told: set[str], now: float) -> None:
+    def _retire(self, group: AlertGroup, sent: set[str], now: float) -> None:
         """Forget resolved members about which nothing will be sent."""
         for name in list(group.members):
             alert = self._alerts.get(name)
-            if alert and not alert.firing and name not in told and not self._stories.held(alert, now):
+            if alert and not alert.firing and name not in sent and not self._stories.held(alert, now):
                 del group.members[name]
-                group.told.pop(name, None)
+                group.sent.pop(name, None)
 
     def _repeats_at(self, group: AlertGroup, news: News) -> float | None:
         """Return when a group repeats firing alerts that are not acknowledged."""
@@ -306,7 +306,7 @@ class Router:
         open_ones = (
             a for a in news.fresh + news.still if a.row.state == "firing" and a.name not in self._old
         )
-        return group.told_at + interval if interval and group.told_at is not None and any(open_ones) else None
+        return group.sent_at + interval if interval and group.sent_at is not None and any(open_ones) else None
 
     def _quiet(self, news: News, now: float) -> float:
         """Return the seconds for which quiet hours hold this back; 0 if they do not."""
@@ -373,15 +373,15 @@ class Router:
     def _reported(self, news: News, now: float) -> list[str]:
         """Mark a group's news as sent; return the id of a repetition."""
         group = news.group
-        group.told_at = now
+        group.sent_at = now
         for alert in news.fresh:
             flaps = self._stories.flaps(alert, now)
-            group.told[alert.name] = (alert.rank, *FLAPPING) if flaps else alert.place
+            group.sent[alert.name] = (alert.rank, *FLAPPING) if flaps else alert.place
         for alert in news.over:
-            del group.told[alert.name]
+            del group.sent[alert.name]
             group.members.pop(alert.name, None)
         interval = self._route(group).repeat_interval
-        group.due = earliest(now + interval if interval and group.told else None, news.wakes)
+        group.due = earliest(now + interval if interval and group.sent else None, news.wakes)
         if news.fresh or news.over:
             return []
         group.repeats += 1
@@ -389,11 +389,11 @@ class Router:
 
     def _calmness(self, found: list[News], named: list[Alert], now: float) -> str:
         """Return a line about the first that flaps or has calmed down; "" if there is none."""
-        reported = {name: place for news in found for name, place in news.group.told.items()}
+        reported = {name: place for news in found for name, place in news.group.sent.items()}
         for alert in named:
             place = reported.get(alert.name)
             flapped = place is not None and tuple(place[1:]) == FLAPPING
-            if note := self._stories.note(alert, now, told=flapped):
+            if note := self._stories.note(alert, now, sent=flapped):
                 return note
             if eased(alert, place):
                 return "less severe than before"

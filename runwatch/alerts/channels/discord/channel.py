@@ -37,14 +37,14 @@ class DiscordChannel:
 
 def message(notification: Notification) -> dict[str, Any]:
     """Return the payload: `content` for the phone's notification, an embed for the channel."""
-    told = compose(notification, repeats="Discord")
+    composed = compose(notification, repeats="Discord")
     over = notification.change == "resolved"
     return {
-        "content": escape(told.subject, PLAIN),
+        "content": escape(composed.subject, PLAIN),
         "embeds": [
             {
-                "title": escape(f"{told.word}: {told.title}", TITLE),
-                "description": escape(told.body(), BODY),
+                "title": escape(f"{composed.word}: {composed.title}", TITLE),
+                "description": escape(composed.body(), BODY),
                 "color": _OVER if over else _COLOR[severity(notification.incident)],
             }
         ],

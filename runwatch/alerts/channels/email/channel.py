@@ -96,8 +96,8 @@ class EmailChannel:
             code, said = next(iter(error.recipients.values()))
         else:
             code, said = error.smtp_code, error.smtp_error
-        told = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-        what = f"{self._host} answered {code} {quoted(told, (self._password,), 80)}".rstrip()
+        answer = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+        what = f"{self._host} answered {code} {quoted(answer, (self._password,), 80)}".rstrip()
         return Retry(what) if 400 <= code < 500 else Rejected(what)
 
     def _mail(self, notification: Notification) -> EmailMessage:

@@ -82,18 +82,18 @@ class SlackChannel:
 
 def message(notification: Notification) -> dict[str, Any]:
     """Return the payload: `text` for the phone's notification, `blocks` for the channel."""
-    told = compose(notification, repeats="Slack")
+    composed = compose(notification, repeats="Slack")
     blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": _text(f"{told.word}: {told.title}", HEADER)},
-        _section(told.facts, FACT if notification.wording is None else OWN),
+        {"type": "header", "text": _text(f"{composed.word}: {composed.title}", HEADER)},
+        _section(composed.facts, FACT if notification.wording is None else OWN),
     ]
-    blocks += [_section([said], PROSE) for said in told.prose()]
-    if told.others:
-        blocks.append(_section(told.others, OTHER))
-    footnotes = " · ".join(filter(None, (told.numbers, *told.notes)))
+    blocks += [_section([said], PROSE) for said in composed.prose()]
+    if composed.others:
+        blocks.append(_section(composed.others, OTHER))
+    footnotes = " · ".join(filter(None, (composed.numbers, *composed.notes)))
     if footnotes:
         blocks.append({"type": "context", "elements": [_text(footnotes, EVIDENCE)]})
-    return {"text": _fit(told.subject, SUMMARY), "blocks": blocks}
+    return {"text": _fit(composed.subject, SUMMARY), "blocks": blocks}
 
 
 def _section(lines: Iterable[str], limit: int) -> dict[str, Any]:

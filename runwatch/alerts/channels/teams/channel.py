@@ -35,16 +35,16 @@ class TeamsChannel:
 
 def message(notification: Notification) -> dict[str, Any]:
     """Return the payload: a message with one adaptive card."""
-    told = compose(notification, repeats="Teams")
+    composed = compose(notification, repeats="Teams")
     color = "good" if notification.change == "resolved" else _COLOR[severity(notification.incident)]
-    parts = (told.facts, told.prose(), [told.numbers], told.others, told.notes)
-    blocks = [_block(f"{told.word}: {told.title}", weight="bolder", size="large", color=color)]
+    parts = (composed.facts, composed.prose(), [composed.numbers], composed.others, composed.notes)
+    blocks = [_block(f"{composed.word}: {composed.title}", weight="bolder", size="large", color=color)]
     blocks += [_block(line) for lines in parts for line in lines if line]
     card = {
         "type": "AdaptiveCard",
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "version": "1.4",
-        "fallbackText": told.subject,
+        "fallbackText": composed.subject,
         "body": blocks,
     }
     kind = "application/vnd.microsoft.card.adaptive"

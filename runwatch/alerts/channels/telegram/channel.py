@@ -70,9 +70,9 @@ class TelegramChannel:
 
 def message(notification: Notification) -> str:
     """Return the text in MarkdownV2: the first line bold, everything else as it is."""
-    told = compose(notification, repeats="Telegram")
-    head = escape(f"{told.word}: {told.title}", 900)
-    return f"*{head}*\n{escape(told.body(), MOST - len(head) - 3)}"
+    composed = compose(notification, repeats="Telegram")
+    head = escape(f"{composed.word}: {composed.title}", 900)
+    return f"*{head}*\n{escape(composed.body(), MOST - len(head) - 3)}"
 
 
 def escape(said: str, limit: int) -> str:
