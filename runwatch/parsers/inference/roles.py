@@ -67,8 +67,9 @@ _TYPE_VAL = re.compile(
 """An object that says of itself that it is about validation."""
 _LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
-_OTHER = re.compile(rb"%\||\d ?\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(")
-"""Progress bars, which redraw what they show where a record is printed once, warnings and settings."""
+_OTHER = re.compile(rb"%\||\d ?\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(|\bf1-score\b.{1,40}\bsupport\b")
+"""Progress bars, which redraw what they show where a record is printed once, warnings, settings, and
+reports of a classifier's classes, which any program prints."""
 _SETTING = re.compile(rb"': (?:'[^\d'-]|True|False|None)")
 _SETTINGS = 3
 """A dict with more values that are no numbers is one of settings."""
