@@ -41,6 +41,7 @@ from runwatch.parsers.lexicon.kinds import (
 )
 from runwatch.parsers.lexicon.languages import spelled, translated
 from runwatch.parsers.lexicon.words import (
+    SHORT_LOSS,
     apart,
     is_loss,
     is_meaningful,
@@ -59,11 +60,6 @@ SUM = "total loss: a sum of losses"
 """The rule that next to losses of all kinds finds their sum."""
 MEASURE = "an error that regression minimizes"
 """The rule that finds a loss where no other name is one."""
-_SHORT_LOSS = re.compile(
-    r"(?P<split>val_)?l_(?:[gd]_)?(?:pix|percep|style|gan|total|tot|all|mse|mae|l[12]|ssim|ms_ssim|char\w*|fft|freq|edge|tv|"
-    r"lpips|cb|rec|align|kd|con\w*|id\w*|cycle|ce|bce|nll|kl|mask|warp|flow|per|color)(?:_\d)?"
-)
-"""Losses in the short names of BasicSR and of much that was made of it."""
 _OPTIMIZER = re.compile(
     r"(?i)(?<![a-z])(?:fused|paged|cpu|decoupled|deepspeed(?:cpu)?)?(?:adam|sgd|rmsprop|adagrad|adafactor|adadelta|lion|lamb|lars|"
     r"muon|sophia|shampoo)[a-z]{0,10}(?![a-z])"
@@ -290,7 +286,7 @@ def _read(name: str) -> Meaning:
 
 def _part(name: str) -> Meaning | None:
     """Return the meaning of a loss that is named by what it is of: `policies/red/total_loss`, `l_pix`."""
-    short = _SHORT_LOSS.fullmatch(name)
+    short = SHORT_LOSS.fullmatch(name.encode(errors="replace"))
     if short is not None:
         split = "train" if short["split"] is None else "val"
         target = LOSS if split == "train" else VAL_LOSS
