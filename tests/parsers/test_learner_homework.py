@@ -203,3 +203,16 @@ def test_losses_glued_to_a_bar_are_read():
 def test_reports_of_classes_are_no_training():
     row = "{{'a': {{'precision': 0.{i}, 'recall': 0.6, 'f1-score': {x}, 'support': 42}}, 'accuracy': {x}}}\n"
     assert parse(_epochs("SVM accuracy:  7{i}.2\n" + row)).format is None
+
+
+def test_a_letter_distinguishes_training_from_validation():
+    row = "[INFO] - Epoch {i}:  t_loss: {x}   t_kl: 1.{i}e+01   v_loss: {y}   v_kl: 1.{i}e+01\n"
+    parsed = parse(_epochs(row), formats=())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == [x + 1 for x in LOSSES]
+    assert parsed.column("val/kl").size == len(STEPS)
+
+
+def test_a_value_loss_is_not_one_of_validation():
+    parsed = parse(_epochs("Update {i}: pg_loss={x}, v_loss={y}\n"), formats=())
+    assert not parsed.column("val/loss").size

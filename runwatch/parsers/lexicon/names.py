@@ -200,10 +200,10 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
     The loss of a certain kind, as `ce_loss`, is the loss if there is no other, and one of test data
     that is next to that of training is the validation loss.
     """
-    found: dict[str, str] = {}
+    found = _by_letter(named)
     losses = {name: reported for name in named if (reported := meaning(name)).role == "loss"}
     for target in (LOSS, VAL_LOSS):
-        if target in named.values():
+        if target in (*named.values(), *found.values()):
             continue
         splits = ("", "train", "both") if target == LOSS else ("val", "test")
         rivals = [name for name, reported in losses.items() if reported.split in splits]
@@ -217,6 +217,14 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
         if losses[rivals[0]].split != "test" or LOSS in {*named.values(), *found.values()}:
             found[rivals[0]] = target
     return found
+
+
+def _by_letter(named: Mapping[str, str]) -> dict[str, str]:
+    """Return what names mean that a letter before them distinguishes: `t_loss` next to `v_loss`."""
+    pairs = [(name, f"v{name[1:]}") for name in named if name.startswith("t_") and f"v{name[1:]}" in named]
+    whole = {t: canonical(f"train{t[1:]}") for t, v in pairs if meaning(t).role == "loss"}
+    of_both = {v: f"val/{v[2:]}" for _, v in pairs} if whole else {}
+    return whole | of_both | {f"v{t[1:]}": VAL_LOSS for t, metric in whole.items() if metric == LOSS}
 
 
 def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) -> list[str]:
