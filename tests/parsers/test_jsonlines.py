@@ -171,6 +171,14 @@ def test_deit():
     assert not len(parsed.column("n_parameters"))
 
 
+def test_rows_that_show_no_epoch_are_records_without_a_step():
+    row = {"train_lr": 0.1, "train_loss": 2.0, "test_loss": 2.5, "n_parameters": 9}
+    parsed = read(lines(row, {**row, "train_loss": 1.5}))
+    assert parsed.format == "deit-mae-jsonl"
+    assert parsed.column("train/loss").tolist() == [2.0, 1.5]
+    assert not parsed.column("step").size
+
+
 def test_runs_of_a_sweep_that_append_to_one_file_are_no_ranks():
     losses = [1.5, 1.25, 1.125, 1.0625]
     text = "".join(

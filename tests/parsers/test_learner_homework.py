@@ -26,6 +26,8 @@ LINES = {
     "array": "epoch={i}, {{'loss': Array({x}, dtype=float32), 'acc': Array(0.5{i}, dtype=float32)}}",
     "round": "Round {i}\nTrain loss: {x}, Test acc: 0.5{i}",
     "clients": "--- Round {i} ---\n[client 1] loss 0.{i}\n[client 2] loss 0.{i}\nGlobal loss: {x} | acc: 0.5",
+    "in brackets": "2030_01_02_03_04_05 [Epoch] {i:03d} [Loss] loss_a 0.5 loss_b 1.{i} loss_overall {x}",
+    "counted sets": "# of sets = 12\nEpoch [{i}/30], Loss: {x}",
     "semicolons": "{i};{x};{y}",
     "drawn box": "║ {i:>5} ║ {x} ║ {y} ║",
 }
@@ -152,3 +154,65 @@ def test_shares_of_what_was_guessed_wrong_are_no_losses(line):
     rows = [line.format(i=i, x=round(30 / i, 4)) for i in range(1, 41)]
     parsed = parse("\n".join([*rows, ""]).encode())
     assert not any("train/loss" in names for _, _, names in parsed.tables)
+
+
+def _epochs(line: str) -> bytes:
+    return "".join(line.format(i=i, x=x, y=x + 1) for i, x in zip(STEPS, LOSSES, strict=True)).encode()
+
+
+@pytest.mark.parametrize("end", ["[BEST]", "(no improve 3/10)", "(early stopping: 3/10)", "[patience 3/10]"])
+def test_what_waits_for_an_improvement_is_no_counter(end):
+    parsed = parse(_epochs("Epoch {i:03d}: train={x}, val={y}, ppl=1.{i} " + end + "\n"), formats=())
+    assert parsed.column("step").tolist() == STEPS
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == [x + 1 for x in LOSSES]
+
+
+def test_next_to_a_loss_train_and_val_are_other_scores():
+    parsed = parse(_epochs("Done epoch {i} / 60: cost {x}, train: 0.9{i}, val 0.7{i}, lr 1e-4\n"), formats=())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert not parsed.column("val/loss").tolist()
+
+
+def test_the_whole_loss_is_the_record_and_its_parts_are_next_to_it():
+    lines = " {i}    0 /  320 whole_loss = {x}\n {i}    0 /  320 L1_loss = 0.{i}\n"
+    lines += " {i}    0 /  320 SSIM_loss = 0.1{i}\n\n"
+    assert parse(_epochs(lines), formats=()).column("train/loss").tolist() == LOSSES
+
+
+def test_a_copula_belongs_to_no_name_and_batches_join_epochs():
+    line = "Epoch is [{e}/600], mini-batch is [{b}/4], batch_loss is {e}.{b}\n"
+    text = "".join(line.format(e=e, b=b) for e in range(1, 6) for b in range(1, 5))
+    parsed = parse(text.encode(), formats=())
+    assert parsed.column("step").tolist() == list(range(1, 21))
+    assert parsed.column("total").tolist() == [2400] * 20
+
+
+def test_blocks_count_within_the_first_epoch_that_they_show():
+    block = "| epoch {e:3d} | {b:5d}/ 100 batches |\ng_loss0: 2.4{b} w_loss: 1.7 kl_loss: 2.5\n"
+    text = "".join(block.format(e=e, b=b) for e in (7, 8) for b in range(0, 100, 10))
+    assert parse(text.encode(), formats=()).column("step").tolist() == list(range(600, 800, 10))
+
+
+def test_losses_glued_to_a_bar_are_read():
+    bar = "Epoch {i} /30:   0%|          | {i}/30 [01:35<6:35:47, 95.37s/it]"
+    text = _epochs("\r" + bar + "L_adv:0.7{i},L_con:0.3,L_total:{x},disc_loss0.03\n")
+    assert parse(text).column("train/loss").tolist() == LOSSES
+
+
+def test_reports_of_classes_are_no_training():
+    row = "{{'a': {{'precision': 0.{i}, 'recall': 0.6, 'f1-score': {x}, 'support': 42}}, 'accuracy': {x}}}\n"
+    assert parse(_epochs("SVM accuracy:  7{i}.2\n" + row)).format is None
+
+
+def test_a_letter_distinguishes_training_from_validation():
+    row = "[INFO] - Epoch {i}:  t_loss: {x}   t_kl: 1.{i}e+01   v_loss: {y}   v_kl: 1.{i}e+01\n"
+    parsed = parse(_epochs(row), formats=())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == [x + 1 for x in LOSSES]
+    assert parsed.column("val/kl").size == len(STEPS)
+
+
+def test_a_value_loss_is_not_one_of_validation():
+    parsed = parse(_epochs("Update {i}: pg_loss={x}, v_loss={y}\n"), formats=())
+    assert not parsed.column("val/loss").size

@@ -91,7 +91,7 @@ def has_batches(plans: Mapping[bytes, Plan], main: Plan, families: Mapping[bytes
 
 def _counted(lines: list[Kept]) -> list[tuple[Place, Place | None]]:
     """Return what may count on lines that show only places, with the epoch within which it does, if any."""
-    counted, epoch, _ = counter_of(lines, last=True)
+    counted, epoch, _ = counter_of(lines, last=False)  # the first epoch may not have ended yet
     if counted is not None and epoch is not None:
         return [(counted, epoch)]
     places = {place(r, lines[0].found[i].name) for r, i in lines[0].ranked}

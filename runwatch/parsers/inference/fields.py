@@ -121,6 +121,10 @@ _OF_SPLIT = re.compile(rb"(?i)(.*\S[ _-])(?:" + _SPLIT.pattern[4:] + rb")\Z")
 """Names a value and a part of the data; the next number may name but its own: `LOSS train 0.5 valid 0.6`."""
 _FILLING = re.compile(rb"\[(?:[=#>*. -]|\xe2[\x94-\x97][\x80-\xbf]){8,200}\]")
 """A bar that a script draws itself, as far as it is filled: `Training [====      ] 40/100 loss=0.5`."""
+_COPULA = re.compile(rb"(?i)(?<=.) (?:is|was)\Z")
+"""Ends a name, and is none of it: `Epoch is [1/600], batch_loss is 1.12`."""
+_IN_BRACKETS = re.compile(rb"\[([A-Za-z][\w-]{0,20})\]:? {0,4}\Z")
+"""A name in brackets: `[Epoch] 001 [Loss] 0.5`; it is one if its word has a meaning, as a level has none."""
 _BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"=>"))
 """What is between a place and the number printed there, if it has a point: `Epoch 3 2.57`."""
 _COPULAS = frozenset((b"", b"is", b"was"))
@@ -270,7 +274,10 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         gap = languages.with_ascii_colon(gap)
     named = (languages.accented(gap) if foreign else None) or _NAME.search(gap)
     named = named or (languages.named(gap) if foreign else None)
-    name = _SENTENCE.split(named["name"])[-1].rstrip(b"'>-.") if named else b""
+    name = _COPULA.sub(b"", _SENTENCE.split(named["name"])[-1].rstrip(b"'>-.")) if named else b""
+    boxed = None if named else _IN_BRACKETS.search(gap)
+    if boxed and (_PLACE.fullmatch(boxed[1]) or is_quality(boxed[1])):
+        name = boxed[1]
     if gap.endswith(b" tensor("):  # train_loss tensor(0.5)
         name = name.removesuffix(b" tensor")
     if not named and line[:1] == b"|":  # a box: | name | value |

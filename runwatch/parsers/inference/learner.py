@@ -60,7 +60,8 @@ _NEAR = 3
 """Lines within which another handler prints a message again."""
 _RARER = 8
 """A family of lines may be so much rarer than another if it is to be waited for."""
-_HEADING = re.compile(rb"#{1,6} \S")
+_HEADING = re.compile(rb"#{1,6} (?!of\b|.*[=: ][\d.]+\s*\Z)\S")
+"""A heading of a Markdown text, and no count: `# of trainset = 12`."""
 _LONGEST_EXAMPLE = 256
 """Lines after which a code block of a Markdown text is no longer believed to be one."""
 

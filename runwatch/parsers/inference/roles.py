@@ -41,9 +41,11 @@ _INDEX = frozenset(b"id idx index num number no i n in out".split())
 """Words behind the word that says what is counted: `batch_idx`, `step number`."""
 _CLASSES = RUNS | frozenset(
     b"class cls category label layer head gpu rank worker thread device node port pid "
-    b"memory mem ram vram correct patience size sps fps ips tps wps ups qps speed throughput".split()
+    b"memory mem ram vram correct size sps fps ips tps wps ups qps speed throughput".split()
 )
 """Words of names whose numbers count no time: runs, classes, amounts and rates."""
+_WAITS = frozenset(b"patience improve improved improvement stopping stop early wait waiting".split())
+"""Words of names whose numbers count how long nothing has become better: `no improve 3/10`."""
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k", b"e"))
 _AMOUNTS = [[word] for word in b"tokens samples examples sequences images frames".split()]
 """What training consumes: an amount in thousands or millions of these may be its place."""
@@ -65,8 +67,9 @@ _TYPE_VAL = re.compile(
 """An object that says of itself that it is about validation."""
 _LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
-_OTHER = re.compile(rb"%\||\d ?\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(")
-"""Progress bars, which redraw what they show where a record is printed once, warnings and settings."""
+_OTHER = re.compile(rb"%\||\d ?\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(|\bf1-score\b.{1,40}\bsupport\b")
+"""Progress bars, which redraw what they show where a record is printed once, warnings, settings, and
+reports of a classifier's classes, which any program prints."""
 _SETTING = re.compile(rb"': (?:'[^\d'-]|True|False|None)")
 _SETTINGS = 3
 """A dict with more values that are no numbers is one of settings."""
@@ -121,6 +124,8 @@ def rank(line: bytes, number: Field) -> int | None:
     if name.lower() in _GLOBAL:
         return 0
     parts = words(name)
+    if not _WAITS.isdisjoint(parts):
+        return None
     last = parts[-1] if parts else b""
     last = _glued(line, number, last)
     if last in _INDEX and len(parts) > 1:

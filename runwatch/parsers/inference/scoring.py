@@ -30,6 +30,7 @@ from runwatch.parsers.inference.places import (
 from runwatch.parsers.inference.roles import EPOCH_RANK, STEP_RANK, is_time
 from runwatch.parsers.inference.template import Plan
 from runwatch.parsers.inference.turns import takes_turns, turning
+from runwatch.parsers.lexicon.kinds import WHOLE
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical, meaning
 from runwatch.parsers.lexicon.words import (
@@ -45,9 +46,9 @@ from runwatch.parsers.lexicon.words import (
     words,
 )
 
-_WHOLE = frozenset(b"total tot all overall sum combined joint full final".split())
+_WHOLE = frozenset(word.encode() for word in WHOLE) | {b"final"}
 _LOSSES = _WHOLE | frozenset(
-    b"main train training trn batch avr avg average mean running current loss losses cost metric".split()
+    b"train training trn batch avr avg average mean running current loss losses cost metric".split()
 )
 """Words of the names of the loss itself where others are its parts; those of its sum before others."""
 _BARE = _LOSSES | frozenset(
@@ -64,6 +65,8 @@ _PARTS = frozenset(
 """Words of the parts of a loss."""
 _PLAYERS = frozenset(b"d g dis disc discriminator gen generator critic actor policy value fake real".split())
 """Words of losses that are against, or next to, each other: none is the sum of the others."""
+_NOT_LOSS = frozenset(b"ppl perplexity acc accuracy bpb bpc".split())
+"""Words of scores next to which `train` and `val` mean losses: they would be those scores otherwise."""
 _SEVERAL = 2
 """The most losses that need not be parts of one."""
 _ROUNDED = 0.005
@@ -133,6 +136,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
             return None
     usual = usual_of(lines)
     validated = any(is_val(name) and is_quality(name) for name in usual)  # so each is of a whole epoch
+    meant = aliases(lines, usual)
     repeats = counter is not None and (is_epoch(counter[1]) or rounded(lines, counter))
     plan = Plan(
         head=every[0].head,
@@ -144,8 +148,8 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
             for name in usual - names_of(lines, counter) - names_of(lines, epoch)
             if not distinguishes_runs(name)
         ),
-        losses=frozenset(name for name in quality & usual if is_loss(name)),
-        aliases=aliases(lines, usual),
+        losses=frozenset(name for name in quality & usual if is_loss(name) or meant.get(name) == LOSS),
+        aliases=meant,
         pattern="learned" + BY_EPOCH * repeats,
         nested=counter is not None and (epoch is not None or (not validated and takes_turns(lines, counter))),
     )
@@ -178,6 +182,11 @@ def _splits(lines: list[Kept], names: Collection[bytes]) -> frozenset[bytes]:
         return splits
     others = [name for name in names if name not in whole | splits]
     return splits.union(others) if len(others) == 1 and not is_meaningful(others[0]) else splits
+
+
+def _competes(name: bytes) -> bool:
+    """Whether a name may mean what one that only says its part of the data does: `loss` next to `train`."""
+    return is_quality(name) and not is_val(name) and _NOT_LOSS.isdisjoint(words(name))
 
 
 def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bool:
@@ -231,7 +240,8 @@ def _quality(
     telling: list[bytes], splits: frozenset[bytes], names: Counter[bytes], count: int
 ) -> frozenset[bytes]:
     """Return the names that make a line a record: the most frequent that says how well training goes."""
-    scores = [name for name in telling if is_quality(name)] or sorted(splits)
+    scores = [name for name in telling if is_quality(name)]
+    scores += [] if any(map(_competes, scores)) else sorted(splits)
     scores = [name for name in scores if not is_val(name)] or [n for n in scores if 2 * names[n] > count]
     losses = [name for name in scores if is_loss(name) and not is_val(name)]
     if scores and 3 * max((names[name] for name in losses), default=0) > max(map(names.__getitem__, scores)):
@@ -269,7 +279,7 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
         lone = part and len(losses) == 1 and not any(map(_is_of_training, names))
         best = whole[:1] or (losses if lone else [])
         meant.update(dict.fromkeys(best, LOSS))
-        if not any(is_quality(name) and not is_val(name) for name in names):  # train=2.5 val=2.6
+        if not any(map(_competes, names)):  # train=2.5 val=2.6 ppl=13.5
             meant.update({name: VAL_LOSS if is_val(name) else LOSS for name in _splits(lines, names)})
     if not any(canonical(spelled(name)) == VAL_LOSS for name in names):
         losses = [name for name in sorted(names) if is_loss(name) and is_val(name)]
@@ -278,7 +288,8 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
         elif not losses and all(is_loss(name) for name in names if is_quality(name)):
             splits = _splits(lines, names) if lines else frozenset(filter(is_split, names))
             vals = [name for name in names & splits if is_val(name) and name.lower() != b"eval"]
-            meant.update({name: VAL_LOSS for name in vals if len(vals) == 1})  # loss 0.5 val 0.6
+            alone = len(vals) == 1 and names & splits == {*vals}
+            meant.update({name: VAL_LOSS for name in vals if alone})  # loss 0.5 val 0.6, but no train 0.8
     for name in sorted(names):
         if b"time" in (parts := set(words(name))) and parts <= _TIMES and lines:
             values = [k.value(i) for k in lines for i, f in enumerate(k.found) if f.name == name]
@@ -333,7 +344,7 @@ def losses_by_split(names: Collection[bytes]) -> dict[bytes, str]:
     splits = [name for name in names if is_split(name)]
     reported = [name for name in splits if not is_val(name)]
     vals = [name for name in splits if is_val(name)]
-    if len(reported) != 1 or len(vals) != 1 or any(map(is_quality, names)) or b"test" in words(vals[0]):
+    if len(reported) != 1 or len(vals) != 1 or any(map(_competes, names)) or b"test" in words(vals[0]):
         return {}
     return {reported[0]: LOSS, vals[0]: VAL_LOSS}
 

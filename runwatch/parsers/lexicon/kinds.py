@@ -52,14 +52,14 @@ def _cores(text: str) -> tuple[str, ...]:
 SMOOTHED = word_set("avg average averaged mean avr running smooth smoothed ema")
 ANY = SMOOTHED | word_set("cur current curr now new the and is at of")
 """Words that change nothing, whatever the name."""
-WHOLE = word_set("total overall main global reduced combined all")
+WHOLE = word_set("total tot whole full sum overall main global reduced combined joint all")
 HELD_OUT = frozenset(("val",))
 KINDS = (
     Kind(
         LOSS,
         "loss",
         _cores("loss,losses,lm loss"),
-        WHOLE | word_set("batch minibatch mini step iter iteration joint tot"),
+        WHOLE | word_set("batch minibatch mini step iter iteration"),
     ),
     Kind(
         VAL_LOSS, "loss", _cores("loss,losses,lm loss"), WHOLE | word_set("epoch set data"), False, HELD_OUT

@@ -41,6 +41,7 @@ from runwatch.parsers.lexicon.kinds import (
 )
 from runwatch.parsers.lexicon.languages import spelled, translated
 from runwatch.parsers.lexicon.words import (
+    SHORT_LOSS,
     apart,
     is_loss,
     is_meaningful,
@@ -59,11 +60,6 @@ SUM = "total loss: a sum of losses"
 """The rule that next to losses of all kinds finds their sum."""
 MEASURE = "an error that regression minimizes"
 """The rule that finds a loss where no other name is one."""
-_SHORT_LOSS = re.compile(
-    r"(?P<split>val_)?l_(?:[gd]_)?(?:pix|percep|style|gan|total|tot|all|mse|mae|l[12]|ssim|ms_ssim|char\w*|fft|freq|edge|tv|"
-    r"lpips|cb|rec|align|kd|con\w*|id\w*|cycle|ce|bce|nll|kl|mask|warp|flow|per|color)(?:_\d)?"
-)
-"""Losses in the short names of BasicSR and of much that was made of it."""
 _OPTIMIZER = re.compile(
     r"(?i)(?<![a-z])(?:fused|paged|cpu|decoupled|deepspeed(?:cpu)?)?(?:adam|sgd|rmsprop|adagrad|adafactor|adadelta|lion|lamb|lars|"
     r"muon|sophia|shampoo)[a-z]{0,10}(?![a-z])"
@@ -204,10 +200,10 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
     The loss of a certain kind, as `ce_loss`, is the loss if there is no other, and one of test data
     that is next to that of training is the validation loss.
     """
-    found: dict[str, str] = {}
+    found = _by_letter(named)
     losses = {name: reported for name in named if (reported := meaning(name)).role == "loss"}
     for target in (LOSS, VAL_LOSS):
-        if target in named.values():
+        if target in (*named.values(), *found.values()):
             continue
         splits = ("", "train", "both") if target == LOSS else ("val", "test")
         rivals = [name for name, reported in losses.items() if reported.split in splits]
@@ -221,6 +217,14 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
         if losses[rivals[0]].split != "test" or LOSS in {*named.values(), *found.values()}:
             found[rivals[0]] = target
     return found
+
+
+def _by_letter(named: Mapping[str, str]) -> dict[str, str]:
+    """Return what names mean that a letter before them distinguishes: `t_loss` next to `v_loss`."""
+    pairs = [(name, f"v{name[1:]}") for name in named if name.startswith("t_") and f"v{name[1:]}" in named]
+    whole = {t: canonical(f"train{t[1:]}") for t, v in pairs if meaning(t).role == "loss"}
+    of_both = {v: f"val/{v[2:]}" for _, v in pairs} if whole else {}
+    return whole | of_both | {f"v{t[1:]}": VAL_LOSS for t, metric in whole.items() if metric == LOSS}
 
 
 def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) -> list[str]:
@@ -290,7 +294,7 @@ def _read(name: str) -> Meaning:
 
 def _part(name: str) -> Meaning | None:
     """Return the meaning of a loss that is named by what it is of: `policies/red/total_loss`, `l_pix`."""
-    short = _SHORT_LOSS.fullmatch(name)
+    short = SHORT_LOSS.fullmatch(name.encode(errors="replace"))
     if short is not None:
         split = "train" if short["split"] is None else "val"
         target = LOSS if split == "train" else VAL_LOSS

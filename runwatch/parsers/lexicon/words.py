@@ -20,6 +20,11 @@ _GLUED = re.compile(
     rb"|r?(ms)(train|valid|val|test)?(?:err|error)"
 )
 """A part of the data and a score in one word: `trloss`, `valacc`, `MSTestError`."""
+SHORT_LOSS = re.compile(
+    rb"(?P<split>val_)?[lL]_(?:[gd]_)?(?:pix|percep|style|gan|adv|total|tot|all|mse|mae|l[12]|ssim|ms_ssim|char\w*|fft|freq|"
+    rb"edge|tv|lpips|cb|rec|align|kd|con\w*|enc|id\w*|cycle|ce|bce|nll|kl|mask|warp|flow|per|color)(?:_\d)?"
+)
+"""Losses in the short names of BasicSR and of much that was made of it, and of GANs."""
 _SHORT = {
     **dict.fromkeys((b"tr", b"trn"), b"train"),
     **dict.fromkeys((b"vl", b"va", b"vd", b"vld", b"cv"), b"val"),
@@ -146,6 +151,8 @@ def is_loss(name: bytes) -> bool:
         return True
     parts = words(name)
     if any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in parts):
+        return True
+    if SHORT_LOSS.fullmatch(name):
         return True
     if b"error" in parts and not _MEASURED.isdisjoint(parts):
         return True

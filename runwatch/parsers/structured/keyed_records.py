@@ -56,6 +56,7 @@ class Schema(Shared):
 
     name: str
     steps: tuple[str, ...] = STEPS
+    """Keys that place a record; empty for records that show no place."""
     needs: frozenset[str] = frozenset()
     """Keys without which an object is no record of this format."""
     lacks: frozenset[str] = frozenset()
@@ -109,7 +110,7 @@ class Schema(Shared):
 
     def kind(self, keys: frozenset[str], mode: str | None) -> str | None:
         """Return the kind of table a record with these keys belongs to, or None."""
-        if not self.needs <= keys or keys & self.lacks or not self.step_key(keys):
+        if not self.needs <= keys or keys & self.lacks or (self.steps and not self.step_key(keys)):
             return None
         if mode in ("val", "test"):
             return EVAL

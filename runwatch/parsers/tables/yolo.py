@@ -206,6 +206,8 @@ class YoloReader(FoldingReader):
         self._names: list[str] = []
         self._pending: Row | None = None
         """The newest picture; its first value is its epoch."""
+        self._validated: float | None = None
+        """The newest epoch that was validated; None if none was."""
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take a header, one picture of an epoch's row, or its validation."""
@@ -223,13 +225,15 @@ class YoloReader(FoldingReader):
         if found is None or self._pending is None:
             return None
         names = self._ACCURACY if found[1] is None else self._EVAL
+        self._validated = self._pending.values[0]
         measured = zip(names, map(number, found[found.lastindex or 1].split()), strict=False)
         return [self._row(EVAL, number_, [("epoch", self._pending.values[0]), *measured])]
 
     def flush(self) -> list[Row]:
-        """Return the last epoch as it ended."""
+        """Return the last epoch as it ended; one that was not validated, as others were, did not."""
         pending, self._pending = self._pending, None
-        return [pending] if pending else []
+        ended = pending and self._validated in (None, pending.values[0])
+        return [pending] if pending and ended else []
 
     def until(self, block: bytes, begin: int, end: int) -> int:
         """Return where a header with other names is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import (
@@ -97,20 +98,27 @@ DETECTRON2 = Format(
     ),
 )
 
+_AN_EPOCH_A_LINE = Schema(
+    "deit",
+    steps=("epoch",),
+    needs=frozenset({"epoch", "train_loss", "train_lr"}),
+    lacks=frozenset({"step", "iter", "batch"}),
+    train=re.compile(r"^train_"),
+    aliases={"test_loss": VAL_LOSS},  # its "test" loader is the validation set
+    skip=re.compile("n_parameters"),
+)
 DEIT = Format(
     name="deit-mae-jsonl",
     title="DeiT, MAE, ConvNeXt: log.txt, one epoch a line",
     example='{"train_lr": 0.0005, "train_loss": 5.48, "test_loss": 5.46, "test_acc1": 1.83, "epoch": 0}',
     matchers=(
+        JsonLine(_AN_EPOCH_A_LINE),
         JsonLine(
-            Schema(
-                "deit",
-                steps=("epoch",),
-                needs=frozenset({"epoch", "train_loss", "train_lr"}),
-                lacks=frozenset({"step", "iter", "batch"}),  # an epoch a line
-                train=re.compile(r"^train_"),
-                aliases={"test_loss": VAL_LOSS},  # its "test" loader is the validation set
-                skip=re.compile("n_parameters"),
+            replace(  # the first DETR's
+                _AN_EPOCH_A_LINE,
+                steps=(),
+                needs=frozenset({"train_loss", "train_lr", "test_loss"}),
+                lacks=_AN_EPOCH_A_LINE.lacks | {"epoch"},
             )
         ),
     ),
