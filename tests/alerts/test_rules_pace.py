@@ -310,6 +310,30 @@ def test_what_is_best_is_saved_and_nothing_else():
     assert fired(log.judge(CheckpointOverdue())) == [("warning", 1199), ("critical", 1399)]
 
 
+@pytest.mark.parametrize(("metric", "sign"), [("val/accuracy", -1), ("val/wer", 1)])
+def test_what_is_best_by_a_score_is_saved_and_nothing_else(metric, sign):
+    log = healthy()
+    best = sign * np.interp(np.arange(3000), [0, 1000, 3000], [3.0, 2.0, 2.5])
+    log.set(metric, np.where(np.arange(3000) % 100 == 99, best, np.nan))
+    log.events = events("checkpoint", range(100, 1100, 100))
+    assert log.judge(CheckpointOverdue()) == []
+    log.set(metric, -log.columns[metric])  # never the best again
+    assert fired(log.judge(CheckpointOverdue())) == [("warning", 1199), ("critical", 1399)]
+
+
+def test_saves_of_the_best_are_no_schedule_but_saves():
+    log = healthy()
+    best = {"best": "1"}
+    log.events = events("checkpoint", range(100, 1100, 100), data=best)
+    assert log.judge(CheckpointOverdue()) == []
+    log.events += events("checkpoint", [row + 2 for row in range(100, 1100, 100)])  # and the last, each time
+    log.events.sort(key=lambda e: e.offset)
+    assert fired(log.judge(CheckpointOverdue())) == [("warning", 1199), ("critical", 1399)]
+    log.events = events("checkpoint", range(100, 1100, 100))
+    log.events[3:6] = events("checkpoint", range(400, 700, 100), data=best)
+    assert fired(log.judge(CheckpointOverdue())) == [("warning", 1199), ("critical", 1399)]
+
+
 def test_three_equal_distances_among_others_are_chance():
     log = healthy()
     log.events = events("checkpoint", [100, 120, 170, 200, 260, 290, 500, 600, 700, 800])

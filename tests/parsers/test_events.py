@@ -266,6 +266,26 @@ def test_a_checkpoint_shows_its_step_and_whether_it_is_complete(line, step, stat
 
 
 @pytest.mark.parametrize(
+    ("line", "best"),
+    [
+        (b"checkpoint has been saved to logs/ckpt/best.ckpt!", "1"),
+        (b"New highscore! Saving model...", "1"),
+        (b"  *** Saved BEST at batch 100 ***", "1"),
+        (b"Epoch 3: val_loss improved from 0.5 to 0.4, saving model to w.h5", "1"),
+        (b"Validation loss decreased (0.5 --> 0.4).  Saving model ...", "1"),
+        (b"Epoch 0, global step 500: 'val_loss' reached 1.2, saving model to 'a.ckpt' as top 3", "1"),
+        (b"Saved checkpoint to out/model_best.pth.tar", "1"),
+        (b"Saved checkpoint to out/model_last.pth.tar", None),
+        (b"Saving checkpoint to /data/bestiary/iter_500", None),
+        (b"Saving model checkpoint to out/checkpoint-500 (best: 400)", None),
+    ],
+)
+def test_whether_a_line_shows_that_the_best_is_saved(line, best):
+    (event,) = parse(line + b"\n").events
+    assert (event.kind, event.data.get("best")) == ("checkpoint", best)
+
+
+@pytest.mark.parametrize(
     ("line", "kind", "step"),
     [
         (
@@ -296,6 +316,7 @@ def test_a_checkpoint_shows_its_step_and_whether_it_is_complete(line, step, stat
         (b"Model checkpoint of size 2.5 GiB saved to /t/step_300/model.safetensors", "checkpoint", 300),
         (b"save checkpoint at out/0", "checkpoint", None),
         (b"Saved state to out/checkpoint-500", "checkpoint", 500),
+        (b"[20:49:02]   *** Saved BEST at batch 100 ***", "checkpoint", None),
         (b"Saving model checkpoint to logs/rl_model_1000_steps", "checkpoint", 1000),
         (b"Skipped saving checkpoint at step 300 because storage is slow", "checkpoint_failed", 300),
         (b"Saving checkpoint to out/step_300.pt failed: [Errno 5]", "checkpoint_failed", 300),
