@@ -21,6 +21,7 @@ _TRIGGERS = (
     (
         b"direct cause",
         b"During handling",
+        b"Original exc",
         b", stopping",
         b", aborting",
         b", exiting",
@@ -70,6 +71,9 @@ _TRIGGERS = (
         b"All complete",
         b"End of epoch",
         b"Loss for final",
+        rb"NAN\b",
+        rb"s nan\b",
+        rb"s NaN\b",
         rb"rained\b",
         b"tar is the best",
         b"pth is the best",
