@@ -104,7 +104,8 @@ MILESTONES = Signs(
     sign(
         "hooks",
         rb"Total training time: *\d|\b(?:[Oo]verall|[Ww]hole|[Ee]ntire) training time\b\D{0,8}\d",
-        rb"\b[Tt]ime el+apsed (?:in|for|during) training\b|\bAfter Train(?:ing)? \d+ Iterations\b.{0,20}\bTime\b",
+        rb"\b[Tt]ime el+apsed (?:in|for|during) training\b",
+        rb"\bAfter Train(?:ing)? \d+ Iterations\b.{0,20}\bTime\b",
         needles=(b"raining", b"After T"),
     ),
     sign(saves.CHECKPOINT, saves.AT_END, needles=saves.NEEDLES),

@@ -190,7 +190,8 @@ class CheckpointOverdue(RunRule):
         if self._firing is not None and self._known is None:
             self._known = newest
         elif self._firing is not None and self._known is not None and newest > self._known:
-            self._saved.append(_Saved(self._row, Place(newest, None), best=False))  # the log reports them no longer
+            # the log reports them no longer
+            self._saved.append(_Saved(self._row, Place(newest, None), best=False))
             return self._end(where)
         told = self._newest
         if status.finished or not seen.regular or (told is not None and told > newest):
