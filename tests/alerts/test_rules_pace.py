@@ -284,6 +284,23 @@ def test_retries_that_are_counted_are_a_storm_by_their_number():
     assert log.judge(Retries()) == []
 
 
+def test_a_second_slowdown_is_dated_to_where_it_began_and_ends_by_itself():
+    log = healthy(3000)
+    log.columns[TIME] = 0.7 * np.exp(0.005 * np.random.default_rng(1).normal(size=3000))
+    log.columns[TIME][500:] *= 1.14
+    log.columns[TIME][2000:2300] *= 1.45
+    found = log.judge(StepTime())
+    assert fired(found)[0][0] == "info"
+    assert fired(found)[0][1] == pytest.approx(500, abs=16)
+    (second,) = [step for severity, step in fired(found) if severity == "warning"]
+    assert second == pytest.approx(2000, abs=16)
+    worse, clear = [f for f in found if f.verdict is Verdict.CLEAR]
+    assert (worse.title, worse.severity.value) == ("steps are slower still", "info")
+    assert (clear.title, clear.step) == ("the worst of the slowdown is over", pytest.approx(2330, abs=40))
+    assert fired(found)[-1] == fired(found)[0]  # what is left of it
+    assert log.judge(StepTime(), range(0, 3000, 7)) == found
+
+
 def test_a_checkpoint_that_does_not_come():
     log = healthy()
     log.events = events("checkpoint", range(100, 1100, 100))
@@ -307,6 +324,30 @@ def test_what_is_best_is_saved_and_nothing_else():
     log.events = events("checkpoint", range(100, 1100, 100))
     assert log.judge(CheckpointOverdue()) == []
     log.columns["val/loss"] = np.roll(log.columns["val/loss"], 50)  # no save is about an evaluation
+    assert fired(log.judge(CheckpointOverdue())) == [("warning", 1199), ("critical", 1399)]
+
+
+@pytest.mark.parametrize(("metric", "sign"), [("val/accuracy", -1), ("val/wer", 1)])
+def test_what_is_best_by_a_score_is_saved_and_nothing_else(metric, sign):
+    log = healthy()
+    best = sign * np.interp(np.arange(3000), [0, 1000, 3000], [3.0, 2.0, 2.5])
+    log.set(metric, np.where(np.arange(3000) % 100 == 99, best, np.nan))
+    log.events = events("checkpoint", range(100, 1100, 100))
+    assert log.judge(CheckpointOverdue()) == []
+    log.set(metric, -log.columns[metric])  # never the best again
+    assert fired(log.judge(CheckpointOverdue())) == [("warning", 1199), ("critical", 1399)]
+
+
+def test_saves_of_the_best_are_no_schedule_but_saves():
+    log = healthy()
+    best = {"best": "1"}
+    log.events = events("checkpoint", range(100, 1100, 100), data=best)
+    assert log.judge(CheckpointOverdue()) == []
+    log.events += events("checkpoint", [row + 2 for row in range(100, 1100, 100)])  # and the last, each time
+    log.events.sort(key=lambda e: e.offset)
+    assert fired(log.judge(CheckpointOverdue())) == [("warning", 1199), ("critical", 1399)]
+    log.events = events("checkpoint", range(100, 1100, 100))
+    log.events[3:6] = events("checkpoint", range(400, 700, 100), data=best)
     assert fired(log.judge(CheckpointOverdue())) == [("warning", 1199), ("critical", 1399)]
 
 

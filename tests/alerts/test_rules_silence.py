@@ -379,6 +379,22 @@ def test_the_kernels_word_outranks_the_programs():
     ("kind", "title", "name", "role"),
     [
         ("traceback", "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried", "cuda_oom", Role.ROOT),
+        (
+            "traceback",
+            "RuntimeError: cuda runtime error (2) : out of memory at x.cu:58",
+            "cuda_oom",
+            Role.ROOT,
+        ),
+        ("traceback", "tf.errors.ResourceExhaustedError: OOM on gpu", "cuda_oom", Role.ROOT),
+        ("traceback", "RuntimeError: can't alloc", "host_oom", Role.ROOT),
+        ("traceback", "OSError: [Errno 12] Cannot allocate memory", "host_oom", Role.ROOT),
+        (
+            "traceback",
+            "RuntimeError: not enough memory: you tried to allocate 9 bytes.",
+            "host_oom",
+            Role.ROOT,
+        ),
+        ("error", "Loss is NAN: Mini-Batch Index: 74", "not_finite", Role.ROOT),
         ("traceback", "RuntimeError: CUDA error: an illegal memory access", "illegal_access", Role.ROOT),
         ("traceback", "OSError: [Errno 28] No space left on device", "disk_full", Role.ROOT),
         ("traceback", "BrokenPipeError: [Errno 32] Broken pipe", "teardown", Role.CASCADE),

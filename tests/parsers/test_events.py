@@ -105,6 +105,17 @@ from .logs import parse
         (b"03:04:05.678 [main] INFO a.b.Train - Training is Done", "over"),
         (b"INFO 2030-01-02 03:04:05 loop.py:438 End of training", "over"),
         (b"Finished Training", "over"),
+        (b"2030-01-02 03:04:05,678 - INFO - joeynmt.training - Training ended after 200 epochs.", "over"),
+        (b"Loss for final step: 7.566996e-09.", "over"),
+        (b"Saved final model to: /r/model_final.zip", "over"),
+        (b"Saving Final Model", "over"),
+        (b"Final model saved to out/final.pt", "over"),
+        (b"[done] metrics are in out/metrics.jsonl", "over"),
+        (b"Time ellapsed in training is: 6762.448015928268", "over"),
+        (b"Overall training time: 1:02:03", "over"),
+        (b"After Train 1000 Iterations Needs Time: Time passes 22.1424 seconds", "over"),
+        (b"<<< Model Trained >>>", "over"),
+        (b"For lateral PlEf, m-epoch_2_lat.pth.tar is the best.", "over"),
         (b"Total training time: 1:02:03.5", "over"),
         (b"[2030-01-02 03:04:05,678] [INFO] [launch.py:460:main] Process 41 exits successfully.", "over"),
         (b"wandb: Waiting for W&B process to finish... (success).", "over"),
@@ -163,6 +174,9 @@ from .logs import parse
         (b"Begin evaluation", "eval_begin"),
         (b"Validating...", "eval_begin"),
         (b"Training run finished successfully", "over"),
+        (b"Loss is NAN: Mini-Batch Index: 74", "error"),
+        (b"Loss is nan, stopping training", "error"),
+        (b"Training loss is NaN!", "error"),
         (b"wandb: 429 encountered (rate limit exceeded), retrying request", "retry"),
         (b"urllib.error.HTTPError: HTTP Error 503: Service Unavailable", "retry"),
     ],
@@ -219,6 +233,16 @@ def test_showing_lines(line, kind):
         b"raise RuntimeError('CUDA out of memory')",
         b"logger.error('NCCL error')",
         b"Finished training epoch 3",
+        b"loss is nan, skipping this update",
+        b"if the loss is NaN: stop",
+        b"raises an error when a loss is nan",
+        b"Loss is nano",
+        b"[done] epoch 3",
+        b"Training ended unexpectedly",
+        b"Epoch 3: training ended",
+        b"m-epoch_2.pth is the best so far",
+        b"Loading final model for fold 2",
+        b"model trained for epoch 3",
         b"> Traceback (most recent call last):",
     ],
 )
@@ -229,6 +253,8 @@ def test_harmless_words(line):
 def test_a_trackers_summary_after_trouble_reports_no_good_end():
     told = b"Traceback (most recent call last):\n  boom()\nValueError: boom\nwandb: Run summary:\nwandb: loss 2.5\n"
     assert [event.kind for event in parse(told).events] == ["traceback"]
+    told = b"KeyboardInterrupt\nSaving final model to a.pt\n"
+    assert [event.kind for event in parse(told).events] == ["signal", "checkpoint"]
     assert [
         event.kind for event in parse(b"Killed\n" + b"word\n" * 100 + b"wandb: Run summary:\n").events
     ] == ["killed"]
@@ -266,6 +292,26 @@ def test_a_checkpoint_shows_its_step_and_whether_it_is_complete(line, step, stat
 
 
 @pytest.mark.parametrize(
+    ("line", "best"),
+    [
+        (b"checkpoint has been saved to logs/ckpt/best.ckpt!", "1"),
+        (b"New highscore! Saving model...", "1"),
+        (b"  *** Saved BEST at batch 100 ***", "1"),
+        (b"Epoch 3: val_loss improved from 0.5 to 0.4, saving model to w.h5", "1"),
+        (b"Validation loss decreased (0.5 --> 0.4).  Saving model ...", "1"),
+        (b"Epoch 0, global step 500: 'val_loss' reached 1.2, saving model to 'a.ckpt' as top 3", "1"),
+        (b"Saved checkpoint to out/model_best.pth.tar", "1"),
+        (b"Saved checkpoint to out/model_last.pth.tar", None),
+        (b"Saving checkpoint to /data/bestiary/iter_500", None),
+        (b"Saving model checkpoint to out/checkpoint-500 (best: 400)", None),
+    ],
+)
+def test_whether_a_line_shows_that_the_best_is_saved(line, best):
+    (event,) = parse(line + b"\n").events
+    assert (event.kind, event.data.get("best")) == ("checkpoint", best)
+
+
+@pytest.mark.parametrize(
     ("line", "kind", "step"),
     [
         (
@@ -296,6 +342,8 @@ def test_a_checkpoint_shows_its_step_and_whether_it_is_complete(line, step, stat
         (b"Model checkpoint of size 2.5 GiB saved to /t/step_300/model.safetensors", "checkpoint", 300),
         (b"save checkpoint at out/0", "checkpoint", None),
         (b"Saved state to out/checkpoint-500", "checkpoint", 500),
+        (b"Saved final checkpoint for epoch 3 to a/b.pt", "checkpoint", None),
+        (b"[20:49:02]   *** Saved BEST at batch 100 ***", "checkpoint", None),
         (b"Saving model checkpoint to logs/rl_model_1000_steps", "checkpoint", 1000),
         (b"Skipped saving checkpoint at step 300 because storage is slow", "checkpoint_failed", 300),
         (b"Saving checkpoint to out/step_300.pt failed: [Errno 5]", "checkpoint_failed", 300),

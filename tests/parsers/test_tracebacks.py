@@ -42,6 +42,17 @@ def test_chained_exceptions_are_one_event():
     assert [event.kind for event in parse(text).events] == ["traceback", "oom"]
 
 
+def test_the_exception_that_a_hook_could_not_show_is_not_of_another_program():
+    error = (
+        b'Traceback (most recent call last):\n  File "a.py", line 8, in <module>\n    run()\nKeyError: 1\n'
+    )
+    hook = b'Error in sys.excepthook:\nTraceback (most recent call last):\n  File "b.py", line 6, in hook\nOSError: 2\n\n'
+    mains = [
+        event.data.get("main") for event in parse(error + hook + b"Original exception was:\n" + error).events
+    ]
+    assert mains == ["1", None, None]
+
+
 def test_a_traceback_cut_off_is_still_reported():
     (event,) = parse(b"Traceback (most recent call last):\n  File a\n").events
     assert event.kind == "traceback"

@@ -43,7 +43,7 @@ _APART = 100
 """Records between two lines of a kind from which the later begins a count of its own."""
 _NEAR = {"nan": 1 << 62, "skip": 4}
 """The same for kinds that are counted whatever the time: in all, and in a row."""
-_AFTERMATH = {"left": 1000, "hooks": 20}
+_AFTERMATH = {"left": 1000, "hooks": 20, "last_save": 20}
 """Records after trouble in which what a tracker's summary or a hook prints at any end shows no good one."""
 
 
@@ -234,9 +234,10 @@ class EventScanner:
             if repeats:
                 return []
         if kind in _AFTERMATH:
-            if line.ordinal - self._trouble < _AFTERMATH[kind]:
+            near = line.ordinal - self._trouble < _AFTERMATH[kind]
+            if near and kind != "last_save":
                 return []
-            kind = "over"
+            kind = saves.CHECKPOINT if near else "over"
         if kind in ("plan", "size"):
             return _plan(line) if kind == "plan" else self._size(line)
         if kind in _TOLD:

@@ -47,6 +47,7 @@ MILESTONES = Signs(
     ),
     sign("budget", rb"\bstopping_early: ", needles=(b"arly",)),
     sign(saves.FAILED, *saves.NOT_SAVED, needles=saves.NOT_SAVED_NEEDLES),
+    sign("last_save", saves.LAST + _NOT_OF, needles=saves.NEEDLES),
     sign(saves.CHECKPOINT, *saves.PATTERNS, needles=saves.NEEDLES),
     sign(
         "finished",
@@ -59,9 +60,11 @@ MILESTONES = Signs(
     sign(
         "over",
         _WHOLE + rb"(?:[Ee]nd of training|TRAINING (?:COMPLETED?|FINISHED|DONE)"
-        rb"|[Tt]raining (?:is |has )?(?:[Cc]ompleted?|COMPLETED?|[Ff]inished|FINISHED|[Dd]one|DONE))\b"
-        + _NOT_OF,
-        rb"Finished Training|^Finished\. Total (?:elapsed )?time",
+        rb"|[Tt]raining (?:is |has )?(?:[Cc]ompleted?|COMPLETED?|[Ff]inished|FINISHED|[Dd]one|DONE"
+        rb"|ended(?! (?:unexpect|prematur|with (?:an? )?err)))|[Mm]odel [Tt]rained(?! for\b))\b" + _NOT_OF,
+        rb"Finished Training|^Finished\. Total (?:elapsed )?time|^Loss for final step: ",
+        rb"\.(?:pth|ckpt|tar) is the best(?: overall)?\W*\Z",
+        rb"^\[(?i:done)\] (?!.*(?i:epoch|fold|round|step|stage|phase|batch)).*",
         rb"\b(?:[Tt]raining run|Run) (?:finished|completed?)(?: successfully)?[.!]*\s*$",
         # launchers and trackers that saw it end well, and MLPerf
         rb"\bProcess \d+ exits successfully|W&B process to finish\.\.\. \(success\)",
@@ -79,6 +82,12 @@ MILESTONES = Signs(
             b"Run complete",
             b"xits successfully",
             b"Finished. Total",
+            b"or final step",
+            b"is the best",
+            b"one] ",
+            b"ONE] ",
+            b"odel Trained",
+            b"odel trained",
             b"(success)",
             b"run_stop",
             b"run_final",
@@ -92,7 +101,13 @@ MILESTONES = Signs(
         ),
     ),
     sign("left", rb"^wandb: +Run summary:", needles=(b"Run summary",)),
-    sign("hooks", rb"Total training time: *\d", needles=(b"raining",)),
+    sign(
+        "hooks",
+        rb"Total training time: *\d|\b(?:[Oo]verall|[Ww]hole|[Ee]ntire) training time\b\D{0,8}\d",
+        rb"\b[Tt]ime el+apsed (?:in|for|during) training\b",
+        rb"\bAfter Train(?:ing)? \d+ Iterations\b.{0,20}\bTime\b",
+        needles=(b"raining", b"After T"),
+    ),
     sign(saves.CHECKPOINT, saves.AT_END, needles=saves.NEEDLES),
     sign(
         "eval_end",

@@ -25,10 +25,17 @@ PATTERNS = (
     rb"\b[Ss]av(?:ed|ing) (?:the )?(?:\w+ )?(?:model|checkpoint|weights): \S*[/.]\S",
     rb"[Cc]heckpoint (?:\S{1,40} ){1,5}saved (?:to|in|at)\b|(?:\A|[-:\]] )[Ss]ave checkpoint (?:to|at) \S*/",
     rb"(?:Writing|Wrote) (?:the |a )?(?:\w+ )?checkpoint\b|Checkpoint \S+ is ready now",
+    rb"\b[Ss]av(?:ed|ing) (?:[Bb]est|BEST) (?:at|to|in)\b",
     rb"\b[Ss]av(?:ed|ing):? \S*(?:\.(?:pt|pth|ckpt|bin|h5|keras|safetensors)\b|checkpoint)",
 )
 AT_END = rb"\b[Ss]av(?:ed|ing) (?:the |a |new |best ){0,3}(?:model|checkpoint|weights)\W{0,8}\Z"
 """Words that mean it at the end of a line, unless that shows something else."""
+LAST = (
+    rb"\b(?:(?:[Ss]av(?:ed|ing)|[Ww]rit(?:ing|ten)|[Ww]rote):? (?:the )?(?:[Ff]inal|FINAL) (?:\w+ )?"
+    rb"(?i:model|checkpoint|weights|adapter)\b(?! (?:config|card|args|meta))"
+    rb"|[Ff]inal (?:\w+ )?(?i:model|checkpoint|weights|adapter) (?:is |was |has been )?(?:saved|written)\b)"
+)
+"""Words by which a run saves for the last time."""
 NEEDLES = (b"aved", b"aving", b"ave c", b"eparing", b"ritten", b"riting ", b"rote ", b"ready now")
 """What shows that something of a checkpoint is saved."""
 NOT_SAVED = (
@@ -51,6 +58,10 @@ _BROKEN_OFF = re.compile(
 """What an error says that ends a save in its middle."""
 DONE = re.compile(rb"[Ss]aved\b|[Ff]inished|written|success|writing took")
 """A checkpoint that is complete, where others begin."""
+_BEST = re.compile(
+    rb"(?i)(?<![a-z])best(?![a-z]|\W*[:=]|\W+[\d(])|\bhigh ?score|\bimproved\b|\bdecreased \(|\bas top\b"
+)
+"""What shows that a checkpoint was saved because it is the best so far."""
 _OBJECT = re.compile(
     rb"(?:[Ss]av(?:ed|ing)|to save|[Ww]rit(?:ing|ten)|[Ww]rote):? (?P<active>(?:[\w,&+-]{1,30} ){0,8}?)"
     rb"(?=to\b|in\b|at\b|for\b|from\b|of\b|[:('\"/.]|\S*[/.]\S|$|\S+$)"
@@ -94,10 +105,13 @@ class Save(NamedTuple):
     path: str = ""
     state: str = "saving"
     """saving, saved, failed or skipped."""
+    best: bool = False
+    """Whether it was saved because it is the best so far."""
 
     def data(self) -> dict[str, str]:
         """Return what an event says of it, except its step."""
-        reported = {"path": self.path, "epoch": "" if self.epoch is None else str(self.epoch)}
+        epoch = "" if self.epoch is None else str(self.epoch)
+        reported = {"path": self.path, "epoch": epoch, "best": "1" if self.best else ""}
         return {name: value for name, value in reported.items() if value}
 
 
@@ -113,7 +127,8 @@ def read(line: bytes) -> Save:
     if _FAILED.search(line):
         return Save(FAILED, step, epoch, where, "skipped" if _SKIPPED.search(line) else "failed")
     kind = PART if _is_part(line, where.rstrip("/").rpartition("/")[2]) else CHECKPOINT
-    return Save(kind, step, epoch, where, "saved" if DONE.search(line) else "saving")
+    best = _BEST.search(line) is not None
+    return Save(kind, step, epoch, where, "saved" if DONE.search(line) else "saving", best)
 
 
 def broken_off(error: bytes) -> dict[str, str]:

@@ -17,6 +17,8 @@ BECAUSE = b"direct cause of the following"
 """Appears between a traceback and one that was raised because of it."""
 DURING = b"During handling of the above exception"
 """Appears between a traceback and one that was raised while it was handled."""
+AGAIN = b"Original exception was:"
+"""Appears between the traceback of a hook that failed and the one that it should have shown."""
 IGNORED = b"Exception ignored in"
 """Begins the line before a traceback that Python prints and continues after, as objects are destroyed."""
 _HEAD = re.compile(
@@ -132,7 +134,7 @@ class Tracebacks:
 
     def link(self, text: bytes, tag: bytes) -> None:
         """Take a line that may say how the next traceback of a tag follows from the one before it."""
-        for words, tags in ((BECAUSE, self._because), (DURING, self._handling)):
+        for words, tags in ((BECAUSE, self._because), (DURING, self._handling), (AGAIN, self._handling)):
             if words in text and len(tags) < _MAX_OPEN:
                 tags.add(tag)
 

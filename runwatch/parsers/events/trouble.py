@@ -134,6 +134,8 @@ TROUBLE = Signs(
         rb"[Ff]ailed to (?:save|write) (?:the |a )?(?:\w+ )?checkpoint\b|^terminate called after throwing",
         rb"\b[Tt]raining failed\b(?! (?:runs|trials|jobs))|\b[Ee]rror during training\b",
         rb"\b[Ll]oss is (?:nan|NaN|-?inf)(?: \w+)?, (?:stopping|aborting|exiting)",
+        rb"(?:\A|[:\]>-] )\W*(?:(?:[Tt]rain(?:ing)?|[Tt]otal|[Tt]he) )?[Ll]oss is (?:nan|NaN|NAN)"
+        rb"(?:: \D*\d+|[.!]*)\s*$",
         needles=(
             b"panicked",
             b"No space",

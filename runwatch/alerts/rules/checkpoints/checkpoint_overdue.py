@@ -16,8 +16,9 @@ What has been trained since the last one is at risk.
 Traps: runs that save only what is best save at no regular distance, though a few in a row
 may look like one, and are not judged, nor are those that save within a few rows of each
 other, as when each epoch is a row; those that evaluate at equal distances and then save
-what is best save each time as long as each evaluation is: if three of four checkpoints
-followed one that was, none is expected but after another; lines about several files of
+what is best save each time as long as each evaluation is: if lines say of most checkpoints
+that they are the best, nothing is judged; if three of four followed an evaluation whose
+loss or score was, none is expected but after another; lines about several files of
 one checkpoint count once; slow steps do not matter, as rows or steps are counted; steps
 that a log and a file count differently do not, as seconds must agree; what a log says was
 saved counts, though no directory shows it yet, and so does the time between two looks at
@@ -29,9 +30,9 @@ Source: NVRx's watcher, which misses checkpoints by a fixed time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -40,7 +41,7 @@ from runwatch.core.batch import Event
 from runwatch.core.block import Block, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.fold.saves import FAILED, Save, tells
-from runwatch.core.metrics import VAL_BPB, VAL_LOSS
+from runwatch.core.metrics import goal
 
 _ADVICE = "Check that saving works and the disk has room; all since then would be lost."
 _ALIKE = 0.1
@@ -50,9 +51,41 @@ _LEAST = 8
 """Rows between checkpoints, below which lines are about the same one."""
 
 
+_OF_EVALUATIONS = ("val/", "eval", "test")
+"""How the names of what evaluations print begin."""
+
+
+class _Evaluation(NamedTuple):
+    """A value that an evaluation printed."""
+
+    metric: str
+    cost: float
+    """The value, or minus it, so that less is better."""
+
+
+def _evaluations(block: Block) -> Iterator[tuple[float, _Evaluation]]:
+    """Yield the values by which the best may be chosen, each with its offset."""
+    for metric, samples in block.samples.items():
+        way = goal(metric) if metric.startswith(_OF_EVALUATIONS) else ""
+        if way:
+            costs = samples.value if way == "min" else -samples.value
+            for offset, cost in zip(samples.offset.tolist(), costs.tolist(), strict=True):
+                yield offset, _Evaluation(metric, cost)
+
+
+class _Saved(NamedTuple):
+    """A checkpoint that lines report."""
+
+    row: int
+    """Training rows there were before it."""
+    where: Place
+    best: bool
+    """Whether each of its lines says that it is the best so far."""
+
+
 @dataclass
 class _Choice:
-    """Whether only what is best is saved."""
+    """Whether only what is best is saved, by one metric of the evaluations."""
 
     best: float = np.inf
     row: int = -1
@@ -91,13 +124,14 @@ class CheckpointOverdue(RunRule):
     gaps: int = threshold(3, "distances that must agree before anything is judged")
 
     _row: int = field(default=0, init=False, repr=False)
-    _saved: deque[tuple[int, Place]] = field(default_factory=lambda: deque(maxlen=32), init=False, repr=False)
-    """Row numbers and places of the newest checkpoints."""
+    _saved: deque[_Saved] = field(default_factory=lambda: deque(maxlen=32), init=False, repr=False)
+    """The newest checkpoints."""
     _told: int = field(default=0, init=False, repr=False)
     """Row number of the newest line about one."""
     _newest: int | None = field(default=None, init=False, repr=False)
     """Step of the checkpoint that the log reported last."""
-    _choice: _Choice = field(default_factory=_Choice, init=False, repr=False)
+    _choices: dict[str, _Choice] = field(default_factory=dict, init=False, repr=False)
+    """By the metric that may choose."""
     _firing: Severity | None = field(default=None, init=False, repr=False)
     _known: int | None = field(default=None, init=False, repr=False)
     """Step of the newest checkpoint when it began to fire; None if that is not known."""
@@ -106,39 +140,45 @@ class CheckpointOverdue(RunRule):
         """Count the rows since the newest checkpoint."""
         progress = block.progress
         offsets = progress.offset if progress is not None else np.empty(0)
-        marks: list[tuple[float, Event | float | None]] = [(offset, None) for offset in block.restarts]
+        marks: list[tuple[float, Event | _Evaluation | None]] = [(offset, None) for offset in block.restarts]
         marks += [(event.offset, event) for event in block.events if tells(event)]
-        for samples in (block.samples.get(VAL_LOSS), block.samples.get(VAL_BPB)):
-            if samples is not None:
-                marks += zip(samples.offset.tolist(), samples.value.tolist(), strict=True)
+        marks += _evaluations(block)
         found: list[Finding] = []
         done = 0
-        for offset, event in sorted(marks, key=lambda mark: mark[0]):
+        for offset, mark in sorted(marks, key=lambda mark: mark[0]):
             upto = int(np.searchsorted(offsets, offset))
             found += self._count(block, done, upto)
             done = upto
-            if isinstance(event, float):
-                self._choice.evaluate(event, self._row)
-            elif event is None:
+            if isinstance(mark, _Evaluation):
+                self._choices.setdefault(mark.metric, _Choice()).evaluate(mark.cost, self._row)
+            elif mark is None:
                 self._saved.clear()
-                self._choice, self._newest = _Choice(), None
+                self._choices, self._newest = {}, None
                 found += self._end(
                     place(progress, min(upto, len(offsets) - 1)) if progress else Place(None, None)
                 )
-            elif event.data.get("state") == FAILED:
-                if self._saved and self._saved[-1][0] == self._row:  # it had only begun
+            elif mark.data.get("state") == FAILED:
+                if self._saved and self._saved[-1].row == self._row:  # it had only begun
                     self._saved.pop()
             else:
-                self._choice.save(self._row)
-                self._newest = Save.of(event).at
-                if not self._saved or self._row - self._told >= _LEAST:
-                    self._saved.append((self._row, Place(event.step, event.line)))
-                elif self._row - self._saved[-1][0] >= _LEAST:  # always some more: there is no distance
-                    self._saved.clear()
-                    self._saved.append((self._row, Place(event.step, event.line)))
-                self._told = self._row
-                found += self._end(Place(event.step, event.line))
+                found += self._save(mark)
         return found + self._count(block, done, len(offsets))
+
+    def _save(self, event: Event) -> list[Finding]:
+        """Take a line that reports a checkpoint; several may be about one."""
+        for choice in self._choices.values():
+            choice.save(self._row)
+        self._newest = Save.of(event).at
+        saved = _Saved(self._row, Place(event.step, event.line), "best" in event.data)
+        if not self._saved or self._row - self._told >= _LEAST:
+            self._saved.append(saved)
+        elif self._row - self._saved[-1].row >= _LEAST:  # always some more: there is no distance
+            self._saved.clear()
+            self._saved.append(saved)
+        elif not saved.best:
+            self._saved[-1] = self._saved[-1]._replace(best=False)
+        self._told = self._row
+        return self._end(saved.where)
 
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Judge what is seen in directories."""
@@ -150,7 +190,8 @@ class CheckpointOverdue(RunRule):
         if self._firing is not None and self._known is None:
             self._known = newest
         elif self._firing is not None and self._known is not None and newest > self._known:
-            self._saved.append((self._row, Place(newest, None)))  # the log reports them no longer
+            # the log reports them no longer
+            self._saved.append(_Saved(self._row, Place(newest, None), best=False))
             return self._end(where)
         told = self._newest
         if status.finished or not seen.regular or (told is not None and told > newest):
@@ -179,10 +220,10 @@ class CheckpointOverdue(RunRule):
         """Take training rows [low, high), between which nothing was saved."""
         start, self._row = self._row, self._row + high - low
         usual = self._usual()
-        if not usual or high <= low or self._choice.nothing():
+        if not usual or high <= low or any(choice.nothing() for choice in self._choices.values()):
             return []
         found: list[Finding] = []
-        last, where = self._saved[-1]
+        last, where, _ = self._saved[-1]
         for limit, severity in ((self.late, Severity.WARNING), (self.very_late, Severity.CRITICAL)):
             due = last + int(limit * usual)
             if start < due <= self._row and severity.exceeds(self._firing):
@@ -202,9 +243,9 @@ class CheckpointOverdue(RunRule):
 
     def _usual(self) -> int:
         """Return the usual distance in rows; 0 if there is none."""
-        if len(self._saved) <= self.gaps:
+        if len(self._saved) <= self.gaps or 2 * sum(saved.best for saved in self._saved) > len(self._saved):
             return 0
-        gaps = np.diff([row for row, _ in self._saved])
+        gaps = np.diff([saved.row for saved in self._saved])
         usual = float(np.median(gaps[-self.gaps :]))
         alike = np.abs(gaps - usual) <= max(_ALIKE * usual, 1)
         return round(usual) if alike[-self.gaps :].all() and alike.mean() >= _REGULAR else 0

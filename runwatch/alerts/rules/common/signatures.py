@@ -182,14 +182,14 @@ SIGNATURES: tuple[Matcher, ...] = (
         _MEMORY,
         pattern=r"(CUDA|HIP) out of memory|OutOfMemoryError|(CUBLAS|CUDNN)_STATUS_ALLOC_FAILED"
         r"|hipErrorOutOfMemory"
-        r"|RESOURCE_EXHAUSTED",
+        r"|RESOURCE_EXHAUSTED|ResourceExhaustedError|cuda runtime error \(2\)|CUDA_ERROR_OUT_OF_MEMORY",
     ),
     _signature(
         "host_oom",
         Role.ROOT,
         "the host ran out of memory",
         _HOST,
-        pattern=r"\bMemoryError|std::bad_alloc|Cannot allocate memory",
+        pattern=r"\bMemoryError|std::bad_alloc|\bcan(?:no|')t alloc|\bnot enough memory\b",
     ),
     _signature(
         "worker_killed",
@@ -348,7 +348,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         "Go back to a checkpoint from before it began; lower the learning rate or clip the gradient.",
         kinds="traceback error",
         pattern=r"found invalid values|\b(?:contains|returned|is|are) (?:either )?[`'\"]?(?:nan|inf)"
-        r"|\bnot finite\b|\bnon-?finite\b|\bnan (?:loss|detected|encountered)|\bloss is -?inf",
+        r"|\bnot finite\b|\bnon-?finite\b|\bnan (?:loss|detected|encountered)|\bloss is (?:nan|-?inf)",
     ),
     _signature("exception", Role.ROOT, "the program raised an exception", _CODE, kinds="traceback"),
     _signature("error", Role.LATE_ROOT, "the program reported a fatal error", _CODE, kinds="error"),

@@ -10,8 +10,9 @@ above usual + D / 2 and not fall from row to row, at `persist` points in a row a
 `notable`, a warning above. Critical when the shift is `critical` or more, so that most
 of the time is lost, and has lasted `critical_seconds`. A note too while the run was as
 slow before, in a twentieth of its rows or for half as long, and where less than 20 ms a
-step and `lost` seconds in all are lost. Clears below D / 2. Single slow steps and pauses cannot move a
-median.
+step and `lost` seconds in all are lost. Clears below D / 2; a warning clears below 0.7 * `notable`, and what
+is left is a note again. A note that becomes a warning later is an incident of its own, from
+where that began. Single slow steps and pauses cannot move a median.
 
 Example: 'steps take 22% longer: 0.334 s, usually 0.274 s, since step 940'.
 
@@ -49,6 +50,8 @@ from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import STEP_TIME, label
 
 _WIDTH, _HOP, _NOW = 64, 16, 24
+_CALM = 0.7
+"""Of `notable`, the slowdown below which a warning is over."""
 _TINY = 0.02
 """Seconds a step below which whatever else the machine does is seen."""
 
@@ -76,6 +79,8 @@ class _Shift:
     under: int = 0
     firing: Severity | None = None
     levels: Levels = field(default_factory=Levels)
+    notable: Place | None = None
+    """Where it began to be slow enough for a warning, and has been since."""
 
 
 @dataclass
@@ -152,9 +157,8 @@ class StepTime(RankRule):
             if track.shift is None:
                 track.shift = self._begin(track, offset)
             track.shift.levels.add(now[at : at + 1], _HOP)
-            finding = self._follow(metric, track, track.shift, float(now[at]), offset, over=over)
-            if finding is not None:
-                found.append((offset, finding))
+            followed = self._follow(metric, track, track.shift, float(now[at]), offset, over=over)
+            found += [(offset, finding) for finding in followed]
             at += 1
         return found
 
@@ -165,7 +169,7 @@ class StepTime(RankRule):
 
     def _follow(
         self, metric: str, track: _Track, slow: _Shift, level: float, offset: float, *, over: bool
-    ) -> Finding | None:
+    ) -> list[Finding]:
         """Judge one evaluation of a slowdown; the first is the one that began it."""
         here = track.recent.until(offset, 1)
         excess = level - track.usual.level
@@ -173,15 +177,20 @@ class StepTime(RankRule):
         slow.newest = (*slow.newest, excess)[-self.persist :]
         slow.under = slow.under + 1 if excess < track.usual.shift / 2 else 0
         if (not slow.firing and not over) or slow.under >= self.persist:
-            return self._clear(metric, track, place(here, 0))
+            return [self._clear(metric, track, place(here, 0))]
+        self._date(slow, grow(excess) - 1, track, offset)
+        if slow.firing is not None and slow.firing is not Severity.INFO and self._calms(slow):
+            calm = self._clear(metric, track, place(here, 0), "the worst of the slowdown is over")
+            track.shift = _Shift(slow.where, slow.step, slow.tokens, slow.points, slow.newest)
+            return [calm]
         steps = float(here.step[0]) - slow.step + _NOW / 2
         rows = slow.points * _HOP + _NOW / 2
         lasted = (steps if steps > 0 else rows) * grow(level) if metric == STEP_TIME else rows
         if not slow.firing and (slow.points < self.persist or lasted < self.seconds):
-            return self._finding(metric, track, slow, Verdict.PENDING, level) if slow.points == 1 else None
+            return [self._finding(metric, track, slow, Verdict.PENDING, level)] if slow.points == 1 else []
         if not slow.firing and self._does_more(metric, slow, excess, offset):
             track.usual.level = level
-            return self._clear(metric, track, place(here, 0))
+            return [self._clear(metric, track, place(here, 0))]
         sure = grow(min(slow.newest)) - 1  # what makes it more severe must persist too
         severity = Severity.INFO
         if sure >= self.notable and not self._passes(metric, track, slow, level, lasted):
@@ -189,10 +198,30 @@ class StepTime(RankRule):
             severity = Severity.CRITICAL if grave else Severity.WARNING
         if slow.firing is not None and severity.rank < slow.firing.rank:
             severity = slow.firing
-        if severity is slow.firing:
-            return None
-        slow.firing = severity
-        return self._finding(metric, track, slow, Verdict.FIRING, level)
+        return [] if severity is slow.firing else self._fire(metric, track, slow, severity, level, here)
+
+    def _fire(
+        self, metric: str, track: _Track, slow: _Shift, severity: Severity, level: float, here: Samples
+    ) -> list[Finding]:
+        """Return the finding of a severity; a note that became worse elsewhere ends where that begins."""
+        before, slow.firing = slow.firing, severity
+        fired = self._finding(metric, track, slow, Verdict.FIRING, level)
+        if before is not Severity.INFO or fired.line == slow.where.line:
+            return [fired]
+        worse = self.say(Verdict.CLEAR, before, "steps are slower still", place(here, 0), metric=metric)
+        return [worse, fired]
+
+    def _date(self, slow: _Shift, more: float, track: _Track, offset: float) -> None:
+        """Note where a slowdown, by now a fraction `more`, began to be notable."""
+        if more < self.notable:
+            slow.notable = None
+        elif slow.notable is None:
+            onset = place(track.recent.until(offset, _NOW // 2), 0)
+            slow.notable = onset if slow.points > 1 else slow.where
+
+    def _calms(self, slow: _Shift) -> bool:
+        """Whether little is left of a slowdown that was a warning."""
+        return len(slow.newest) == self.persist and grow(max(slow.newest)) - 1 < _CALM * self.notable
 
     def _passes(self, metric: str, track: _Track, slow: _Shift, level: float, lasted: float) -> bool:
         """Whether a slowdown is no news or costs next to nothing."""
@@ -207,12 +236,12 @@ class StepTime(RankRule):
         tokens = self._speed.tokens(offset, _NOW)
         return log(slow.tokens / tokens) < excess / 2 if slow.tokens / tokens > 0 else False
 
-    def _clear(self, metric: str, track: _Track, here: Place) -> Finding:
+    def _clear(self, metric: str, track: _Track, here: Place, title: str = "") -> Finding:
         severity = (track.shift and track.shift.firing) or Severity.WARNING
         if track.shift:
             track.levels.merge(track.shift.levels)
         track.shift = None
-        title = f"{label(metric)} is near its best again"
+        title = title or f"{label(metric)} is near its best again"
         return self.say(Verdict.CLEAR, severity, title, here, metric=metric)
 
     def _finding(self, metric: str, track: _Track, slow: _Shift, verdict: Verdict, level: float) -> Finding:
@@ -224,11 +253,12 @@ class StepTime(RankRule):
             less = 1 - grow(usual - level)
             title = f"{label(metric)} fell {less:.0%}: {grow(-level):.4g}, usually {grow(-usual):.4g}"
         sign = 1 if metric == STEP_TIME else -1
+        since = slow.where if slow.firing in (None, Severity.INFO) else slow.notable or slow.where
         return self.say(
             verdict,
             slow.firing or Severity.WARNING,
-            f"{title}, since {slow.where}",
-            slow.where,
+            f"{title}, since {since}",
+            since,
             metric=metric,
             advice=_ADVICE,
             evidence={"usual": grow(sign * usual), "now": grow(sign * level), "slowdown": more},
