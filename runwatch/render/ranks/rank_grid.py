@@ -125,11 +125,12 @@ def _few(drawing: _Drawing) -> tuple[list[Row], int] | None:
     if drawing.lines < 2 or not bars_fit(drawing.ranks, drawing.width):
         return None
     names = [ranks.name(row) for row in drawing.ranks]
-    high = max(1, drawing.lines - 2)
+    values = [ranks.describe(row, drawing.span[0]).partition(" ")[2] for row in drawing.ranks]
+    valued = drawing.lines > 2 and max(map(cells.width, values)) <= each
+    high = drawing.lines - 1 - valued
     rows = [_bars(drawing, each, high, y) for y in reversed(range(high))]
     rows.append([(" ".join(f"{name:<{each}}" for name in names), "dim")])
-    values = [ranks.describe(row, drawing.span[0]).partition(" ")[2] for row in drawing.ranks]
-    if drawing.lines > 2 and max(map(cells.width, values)) <= each:
+    if valued:
         roles = [ranks.plain(drawing.warm(x)) for x in drawing.levels]
         rows.append([(f"{text:<{each}} ", role) for text, role in zip(values, roles, strict=True)])
     return rows, 1
