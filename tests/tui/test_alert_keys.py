@@ -259,3 +259,17 @@ async def test_the_chart_of_an_alert_is_next_to_the_evidence_or_below_it(open_ap
             assert chart.region.y == detail.region.bottom
             assert chart.size.height >= 9
             assert detail.hidden == 0, "the evidence needs its rows first"
+
+
+async def test_an_alert_of_a_rank_shows_it_among_the_others(open_app):
+    slow = IncidentRow("i5", "r1", "straggler", "warning", "firing", "rank 3 is slow", rank=3)
+    async with open_app((120, 40), incidents=(slow, SPIKE), ranks=8) as s:
+        await s.press("5")
+        await s.until(lambda: s.scene.selected() is not None)
+        chosen = s.scene.selected()
+        for row in (chosen, next(each for each in (slow, SPIKE) if each.id != chosen.id)):
+            s.scene.incident = row.id
+            s.view.show()
+            await s.settle()
+            assert s.view.query_one("#alert-ranks").display is (row.rank is not None), row.title
+            assert s.view.query_one("#alert-chart").display is (row.rank is None), row.title

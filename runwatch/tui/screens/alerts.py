@@ -13,6 +13,7 @@ from runwatch.tui.screens.moves import MOVES
 from runwatch.tui.screens.pointed import PointedScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
 from runwatch.tui.widgets.charts import ChartPanel
+from runwatch.tui.widgets.ranks import RankGrid
 from runwatch.tui.widgets.rows import Panel
 from runwatch.watcher import protocol
 
@@ -33,14 +34,15 @@ class Alerts(PointedScreen, ListScreen):
     """Whether the evidence has the view to itself."""
 
     def body(self) -> ComposeResult:
-        """Lay out list, evidence and chart."""
+        """Lay out list, evidence, and chart or ranks."""
         yield AlertList(id="alert-list")
         with Horizontal(id="alert-lower"):
             yield AlertDetail(id="alert-detail")
             yield ChartPanel(id="alert-chart")
+            yield RankGrid(id="alert-ranks")
 
     def place(self) -> None:
-        """Show the chart of the selected alert where there is room."""
+        """Show the chart of the selected alert, or its rank among the others, where there is room."""
         row = self.scene.selected()
         metric = row.metric if row is not None else None
         panel = self.query_one("#alert-chart", ChartPanel)
@@ -56,13 +58,16 @@ class Alerts(PointedScreen, ListScreen):
         most = max(4, body * 2 // 5, least)
         rows = min(found.needed(self.size.width), most)
         found.styles.height = "1fr" if crowded else rows
+        ranks = self.scene.run.ranks if self.scene.run and row is not None and row.rank is not None else ()
+        grid = self.query_one("#alert-ranks", RankGrid)
         side_by_side = self.size.width >= _SIDE_BY_SIDE
         needed = detail.needed(self.size.width)
-        panel.display = (
-            bool(panel.metrics) and not self.alone and (side_by_side or body - rows - needed >= LEAST_CHART)
-        )
-        lower.set_class(panel.display and not side_by_side, "-stacked")
-        detail.styles.height = needed if panel.display and not side_by_side else "1fr"
+        room = not self.alone and (side_by_side or body - rows - needed >= LEAST_CHART)
+        panel.display = room and bool(panel.metrics)
+        grid.display = room and not panel.metrics and len(ranks) > 1
+        stacked = (panel.display or grid.display) and not side_by_side
+        lower.set_class(stacked, "-stacked")
+        detail.styles.height = needed if stacked else "1fr"
 
     def move(self, by: int) -> None:
         """Select another alert; where the evidence is alone, scroll it."""
