@@ -150,7 +150,13 @@ def rest(row: IncidentRow) -> list[tuple[str, str]]:
     seen = {name: x for name, x in row.evidence.items() if x is not None and not _is_said(row, name, x)}
     if "source" in seen:
         seen["source"] = seen.pop("source")
-    return [(label(name), value(row, name, x)) for name, x in seen.items() if name != "last_checkpoint"]
+    return [(_label(row, name), value(row, name, x)) for name, x in seen.items() if name != "last_checkpoint"]
+
+
+def _label(row: IncidentRow, name: str) -> str:
+    """Return what a piece of evidence is called; rules smooth training before they call a value its best."""
+    smoothed = name == "best" and row.metric is not None and not row.metric.startswith("val/")
+    return "best, smoothed" if smoothed else label(name)
 
 
 def _is_said(row: IncidentRow, name: str, x: Value) -> bool:

@@ -49,7 +49,9 @@ def best(run: RunView) -> tuple[str, str] | None:
     if found is None:
         return None
     where = "" if found.step is None else f" at step {numbers.step(int(found.step))}"
-    return f"best {metrics.label(found.metric)}", numbers.value(found.metric, found.value) + where
+    return f"{summary.best_is(found.metric)} {metrics.label(found.metric)}", numbers.value(
+        found.metric, found.value
+    ) + where
 
 
 def following(run: RunView) -> str:

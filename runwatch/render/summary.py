@@ -16,6 +16,7 @@ from runwatch.render import numbers
 FEW = 3
 """Values from which they are a series."""
 _FROM = {"min": ("minimum", "minimum_at"), "max": ("maximum", "maximum_at")}
+_EXTREMES = {"min": "lowest", "max": "highest"}
 _TOKENS = re.compile(r"(?:^|[_/ ])tokens?(?:[_/ ]|$)")
 _PARAMETERS = re.compile(r"(?:^|[_/ ])param(?:eter)?s?(?:[_/ ]|$)")
 _FLOAT32 = 1e-6
@@ -96,6 +97,15 @@ def best_of(item: Latest) -> Best | None:
     goal = metrics.goal(item.metric)
     value, step = (getattr(item, name) for name in _FROM[goal]) if goal else (None, None)
     return None if value is None else Best(item.metric, value, step)
+
+
+def best_is(metric: str) -> str:
+    """Return what the best value of a metric is called.
+
+    A training loss jumps from row to row: its lowest value is one lucky batch. What rules call its
+    best is smoothed.
+    """
+    return "best" if metric.startswith("val/") else _EXTREMES.get(metrics.goal(metric), "best")
 
 
 def _is_setting(item: Latest) -> bool:

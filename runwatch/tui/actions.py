@@ -62,6 +62,8 @@ class Action:
     """Place in the footer; small comes first and stays longest on a narrow screen."""
     twin: str = ""
     """Key of the action that goes with it, shown next to its own in the footer."""
+    follows: str = ""
+    """Id of the action that it reverses or repeats: the help names both in one line."""
 
     @property
     def shown(self) -> str:
@@ -75,9 +77,9 @@ class Action:
         return " ".join(_NAMED.get(key, key) for key in self.keys)
 
     @property
-    def first_keys(self) -> str:
+    def first_keys(self) -> tuple[str, ...]:
         """Its first two keys, as the help shows them."""
-        return " ".join(_NAMED.get(key, key) for key in self.keys[:2])
+        return tuple(_NAMED.get(key, key) for key in self.keys[:2])
 
 
 ACTIONS: tuple[Action, ...] = (
@@ -97,41 +99,47 @@ ACTIONS: tuple[Action, ...] = (
     Action("checkpoints", ("6",), "", "checkpoints and events", "views", _ALL),
     Action("config", ("7",), "", "configuration and sources", "views", _ALL),
     Action("previous_run", ("[",), "Run", "previous run", "everywhere", rank=40, twin="]"),
-    Action("next_run", ("]",), "", "next run", "everywhere"),
+    Action("next_run", ("]",), "", "next run", "everywhere", follows="previous_run"),
     Action("previous_stage", ("{",), "Stage", "previous stage", "everywhere", rank=41, twin="}"),
-    Action("next_stage", ("}",), "", "next stage", "everywhere"),
+    Action("next_stage", ("}",), "", "next stage", "everywhere", follows="previous_stage"),
     Action("next_alert", ("!",), "Alert", "go to the next firing alert", "everywhere", rank=20),
     Action("pause", ("space",), "Pause", "hold the picture; watching continues", "everywhere", rank=30),
     Action("replay_back", ("comma",), "Seek", "replay: seek back", "replay", rank=31, twin="."),
-    Action("replay_on", (".",), "", "replay: seek forward", "replay"),
+    Action("replay_on", (".",), "", "replay: seek forward", "replay", follows="replay_back"),
     Action("replay_incident", ("I",), "Incident", "replay: play to the next incident", "replay", rank=32),
     Action("replay_slower", ("(",), "Speed", "replay: half the speed", "replay", rank=33, twin=")"),
-    Action("replay_faster", (")",), "", "replay: twice the speed", "replay"),
+    Action("replay_faster", (")",), "", "replay: twice the speed", "replay", follows="replay_slower"),
     Action("screenshot", ("P",), "", "save this screen as SVG and as text", "everywhere"),
     Action("copy", ("Y",), "", "copy the selected line, alert or value to the clipboard", "everywhere"),
     Action("link", ("O",), "", "show and copy the address of the run's page on W&B", "everywhere"),
     Action("theme", ("T",), "", "choose a theme, seen at once: dark, light, nord and others", "everywhere"),
     Action("acknowledge", ("a",), "Ack", "acknowledge the selected alert", "alerts", _ALERTS, 11),
     Action("silence", ("s",), "Silence", "send nothing about this", "alerts", _ALERTS | {RUNS}, 10),
-    Action("unsilence", ("u",), "", "end a silence", "alerts", _ALERTS),
+    Action("unsilence", ("u",), "", "end a silence", "alerts", _ALERTS, follows="silence"),
     Action("evidence", ("v",), "Evidence", "the evidence alone and in full, and back", "alerts", _ALERTS, 14),
     Action("panel", ("tab",), "Panel", "next panel", "panels", _CHARTS | {CHECKPOINTS}, 10),
-    Action("panel_back", ("shift+tab",), "", "previous panel", "panels", _CHARTS | {CHECKPOINTS}),
+    Action(
+        "panel_back", ("shift+tab",), "", "previous panel", "panels", _CHARTS | {CHECKPOINTS},
+        follows="panel",
+    ),
     Action("zoom", ("z", "enter"), "Zoom", "enlarge the panel, and back", "panels", _CHARTS, 11),
     Action(
         "cursor_left", ("left", "h"), "Values", "a line through the charts, with the values there", "charts",
         _CHARTS, 21, "→",
     ),
-    Action("cursor_right", ("right", "l"), "", "the line at later steps", "charts", _CHARTS),
+    Action(
+        "cursor_right", ("right", "l"), "", "move that line to later steps", "charts", _CHARTS,
+        follows="cursor_left",
+    ),
     Action("pan_left", ("shift+left", "H"), "", "show earlier steps", "charts", _CHARTS),
-    Action("pan_right", ("shift+right", "L"), "", "show later steps", "charts", _CHARTS),
+    Action("pan_right", ("shift+right", "L"), "", "show later steps", "charts", _CHARTS, follows="pan_left"),
     Action("shorter", ("+", "="), "Window", "fewer steps, around the cursor", "charts", _CHARTS, 23, "-"),
-    Action("longer", ("-",), "", "show more steps", "charts", _CHARTS),
+    Action("longer", ("-",), "", "more steps", "charts", _CHARTS, follows="shorter"),
     Action("axis", ("x",), "Axis", "x axis: steps, time, tokens", "charts", _CHARTS, 26),
-    Action("log_steps", ("X",), "", "linear or logarithmic x axis", "charts", _CHARTS),
+    Action("log_steps", ("X",), "", "linear or logarithmic x axis", "charts", _CHARTS, follows="log_scale"),
     Action("log_scale", ("y",), "Log y", "linear or logarithmic y axis", "charts", _CHARTS, 25),
     Action("smoother", ("s",), "Smooth", "smooth more; raw values stay behind", "charts", _CHARTS, 24),
-    Action("rougher", ("S",), "", "smooth less", "charts", _CHARTS),
+    Action("rougher", ("S",), "", "smooth less", "charts", _CHARTS, follows="smoother"),
     Action("compare", ("c",), "Compare", "lay other runs over the charts", "charts", _CHARTS | {RUNS}, 12),
     Action("marks", ("a",), "", "show or hide marks and shades", "charts", _CHARTS),
     Action("at_log", ("o",), "Log", "the log line at the cursor", "charts", _CHARTS, 22),
@@ -146,28 +154,34 @@ ACTIONS: tuple[Action, ...] = (
     Action("measure", ("d",), "Data", "what the cells show, in turn", "ranks", _RANKS, 10),
     Action("group", ("n",), "Group", "by node, by tp, cp, pp and dp if known, all", "ranks", _RANKS, 11),
     Action("sort", (">",), "Sort", "sort the table by the next column", "lists", _RANKS | {RUNS}, 12, "<"),
-    Action("sort_back", ("<",), "", "sort the table by the previous column", "lists", _RANKS | {RUNS}),
+    Action(
+        "sort_back", ("<",), "", "sort the table by the previous column", "lists", _RANKS | {RUNS},
+        follows="sort",
+    ),
     Action("table", ("t",), "Table", "cells and table, table alone, cells alone", "ranks", _RANKS, 13),
     Action("filter", ("/",), "Filter", "show only what has some words", "lists", _FILTERED, 29),
     Action("search", ("/",), "Search", "search the log lines that are kept", "log", _LOG, 10),
     Action("hit", ("n",), "Hit", "next hit", "log", _LOG, 11, "N"),
-    Action("hit_back", ("N",), "", "previous hit", "log", _LOG),
+    Action("hit_back", ("N",), "", "previous hit", "log", _LOG, follows="hit"),
     Action("only", ("&",), "Only hits", "show only lines that match the search", "log", _LOG, 16),
     Action("error", ("e",), "Error", "next error or warning", "log", _LOG, 13, "E"),
-    Action("error_back", ("E",), "", "previous error or warning", "log", _LOG),
+    Action("error_back", ("E",), "", "previous error or warning", "log", _LOG, follows="error"),
     Action("wrap", ("w",), "Wrap", "wrap long lines", "log", _LOG, 17),
     Action("times", ("t",), "", "when each line was read, in front of it", "log", _LOG),
     Action("source", ("r",), "File", "the log of the next file", "log", _LOG, 15),
     Action("rank", ("p",), "Rank", "only the lines of one rank, then of the next", "log", _LOG, 15),
     Action("bookmark", ("b",), "", "bookmark this line, or take that away", "log", _LOG),
-    Action("next_bookmark", ("B",), "", "next bookmark", "log", _LOG),
+    Action("next_bookmark", ("B",), "", "next bookmark", "log", _LOG, follows="bookmark"),
     Action("at_chart", ("enter",), "Chart", "the charts at the step of this line", "log", _LOG, 14),
     Action("up", ("up", "k"), "", "up", "lists", _LISTS),
-    Action("down", ("down", "j"), "", "down", "lists", _LISTS),
+    Action("down", ("down", "j"), "", "down", "lists", _LISTS, follows="up"),
     Action("page_up", ("pageup", "ctrl+b"), "", "page up", "lists", _LISTS | {METRICS}),
-    Action("page_down", ("pagedown", "ctrl+f"), "Page", "page down", "lists", _LISTS | {METRICS}, 31),
+    Action(
+        "page_down", ("pagedown", "ctrl+f"), "Page", "page down", "lists", _LISTS | {METRICS}, 31,
+        follows="page_up",
+    ),
     Action("top", ("home", "g"), "", "first", "lists", _LISTS),
-    Action("bottom", ("end", "G"), "", "last", "lists", _LISTS),
+    Action("bottom", ("end", "G"), "", "last", "lists", _LISTS, follows="top"),
 )  # fmt: skip
 
 

@@ -86,6 +86,14 @@ class Tab:
             await self.page.wait_for_timeout(50)
         return self.text
 
+    def below(self, words) -> tuple[float, float]:
+        """Return the point of a desktop's page that is two rows below the first place with these words."""
+        lines = self.text.splitlines()
+        row = next(y for y, line in enumerate(lines) if words in line)
+        column = lines[row].index(words) + 10
+        wide, high = DESKTOP["width"] / self.columns, DESKTOP["height"] / self._screen.lines
+        return (column + 0.5) * wide, (row + 2.5) * high
+
     async def key(self, *names):
         for name in names:
             await self.page.keyboard.press(name)
@@ -136,7 +144,7 @@ async def test_a_person_opens_it_looks_around_and_leaves(tmp_path):
             await tab.key("1")
             await tab.until(lambda text: "[1]Overview" in text)
             # The mouse gives a panel the focus, which Enter then enlarges.
-            await tab.page.mouse.click(DESKTOP["width"] * 0.75, DESKTOP["height"] * 0.4)
+            await tab.page.mouse.click(*tab.below("─ step time"))
             await tab.key("z")
             await tab.until(lambda text: "─ step time" in text and "─ loss" not in text)
             await tab.key("q")
@@ -214,8 +222,8 @@ async def test_who_has_no_token_is_told_what_to_do(tmp_path):
         async with browser() as chromium:
             page = await chromium.new_page()
             for query, words in (
-                ("", "open the address that runwatch printed"),
-                ("?token=x", "token is not"),
+                ("", "open the address with the token that runwatch printed"),
+                ("?token=x", "this token is not valid"),
             ):
                 answer = await page.goto(f"{served.address}/{query}")
                 assert answer.status == 403

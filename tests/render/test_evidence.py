@@ -122,3 +122,14 @@ def test_what_the_title_says_is_no_evidence():
 def test_advice_names_a_checkpoint_only_where_it_is_known_to_be_good(advice, seen, said):
     incident = IncidentRow("i", "r", "x", "critical", "firing", "", advice=advice, step=197, evidence=seen)
     assert plain.advice(incident).endswith(said)
+
+
+def test_the_best_of_training_is_smoothed_and_that_of_evaluations_is_a_value():
+    def names(metric):
+        row = IncidentRow(
+            "a", "r", "divergence", "critical", "firing", "t", metric=metric, evidence={"best": 2.5}
+        )
+        return evidence.words(row)
+
+    assert names("train/loss") == [("best, smoothed", "2.500")]
+    assert names("val/loss") == [("best", "2.500")]

@@ -25,7 +25,7 @@ def test_the_best_value_is_that_of_validation_with_its_step():
 
     assert best(LOSS, SCORE, VAL) == ("best val loss", "2.310 at step 300")
     assert best(LOSS, SCORE) == ("best val accuracy", "0.620 at step 200")
-    assert best(LOSS) == ("best loss", "2.070 at step 330")
+    assert best(LOSS) == ("lowest loss", "2.070 at step 330"), "one row; what rules call best is smoothed"
     assert best(Latest("train/learning_rate", 1.0, minimum=0.0)) is None, "nobody knows which is better"
     assert best(msgspec.structs.replace(LOSS, minimum=None)) is None
 

@@ -53,6 +53,31 @@ def test_bars_have_the_scale_of_what_matters_and_are_over_their_names():
     assert text(rank_grid.grid(halves, 30, 2, "step time"))[0] == "0 ▁█▁█▁█▁█"
 
 
+def test_bars_of_several_rows_are_as_long_as_what_they_show():
+    slow = [RankRow(i, 5, None, 1.0, None if i == 2 else 1.0 if i == 1 else 0.5) for i in range(4)]
+    assert text(rank_grid.grid(slow, 40, 7, "step time")) == [
+        "          █████████",
+        "          █████████",
+        "█████████ █████████           █████████",
+        "█████████ █████████ ????????? █████████",
+        "r0        r1        r2        r3",
+        "500 ms    1.00 s    no data   500 ms",
+        "▁ 0 s  █ 1.00 s  ? no data",
+    ]
+    loss = [RankRow(i, 5, loss=1.0 - 2 * (i == 1)) for i in range(4)]
+    assert text(rank_grid.grid(loss, 40, 7, "loss"))[-1].startswith("▁ -1"), (
+        "what is below zero has no length"
+    )
+
+
+def test_the_curve_of_the_run_is_that_of_the_slow_rank_or_says_nothing_of_it():
+    rows = [RankRow(i, 5, None, 1.0, 0.7 if i == 5 else 0.5) for i in range(8)]
+    assert ranks.slows(rows, 0.69)
+    assert not ranks.slows(rows, 0.5)
+    assert not ranks.slows(rows, None)
+    assert ranks.slows(rows[:5], 0.5)
+
+
 def test_a_step_behind_is_not_named_and_a_slow_rank_is():
     rows = [RankRow(i, 41_337 - (i % 11 == 0), None, 0.1, 3.03 if i == 37 else 2.03) for i in range(64)]
     assert named(rows) == ["r37 3.03 s +49%"]

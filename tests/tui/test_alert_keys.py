@@ -1,6 +1,7 @@
 """Keys of the alerts: from one to the next, to where it happened, and what is done about it."""
 
 import msgspec
+import pytest
 
 from runwatch.alerts.routing.grouping import Alert
 from runwatch.alerts.routing.policy import matches, parse_matcher
@@ -242,3 +243,33 @@ async def test_without_alerts_there_is_what_the_rules_look_for(open_app):
         assert f"and {hidden} more: runwatch rules" in shown
         await s.push(incidents=ALERTS)
         assert "nonfinite" not in s.drawn("#alert-list")
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [((120, 40), True), ((48, 40), True), ((48, 24), False)],
+    ids=["next to it", "below", "no room"],
+)
+async def test_the_chart_of_an_alert_is_next_to_the_evidence_or_below_it(open_app, size, shown):
+    async with open_app(size, incidents=ALERTS) as s:
+        await s.press("5")
+        detail, chart = s.view.query_one("#alert-detail"), s.view.query_one("#alert-chart")
+        assert chart.display is shown
+        if shown and size[0] < 100:
+            assert chart.region.y == detail.region.bottom
+            assert chart.size.height >= 9
+            assert detail.hidden == 0, "the evidence needs its rows first"
+
+
+async def test_an_alert_of_a_rank_shows_it_among_the_others(open_app):
+    slow = IncidentRow("i5", "r1", "straggler", "warning", "firing", "rank 3 is slow", rank=3)
+    async with open_app((120, 40), incidents=(slow, SPIKE), ranks=8) as s:
+        await s.press("5")
+        await s.until(lambda: s.scene.selected() is not None)
+        chosen = s.scene.selected()
+        for row in (chosen, next(each for each in (slow, SPIKE) if each.id != chosen.id)):
+            s.scene.incident = row.id
+            s.view.show()
+            await s.settle()
+            assert s.view.query_one("#alert-ranks").display is (row.rank is not None), row.title
+            assert s.view.query_one("#alert-chart").display is (row.rank is None), row.title

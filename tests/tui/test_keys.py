@@ -298,3 +298,17 @@ def test_space_holds_and_m_marks_wherever_they_do_something():
         keys = {key: b.action for b in dialog.BINDINGS for key in b.key.split(",")}
         assert "space" not in keys
         assert keys.get("m", "mark") == "mark"
+
+
+async def test_the_help_names_keys_that_go_together_once(open_app):
+    for action in actions.ACTIONS:
+        first = actions.Registry().by_id.get(action.follows)
+        assert not action.follows or (first is not None and first.views >= action.views), action.id
+    async with open_app((100, 200)) as s:
+        await s.press("?")
+        drawn = s.app.screen.query_one("#help")._drawn
+        rows = ["".join(text for text, _ in row).strip("│█ ") for row in drawn]
+        named = [row for row in rows if "previous run" in row or "next run" in row]
+        assert [" ".join(row.split()) for row in named] == ["[ ] previous run; next run"]
+        assert any(row.startswith("left right h l ") for row in rows)
+        assert any(row.startswith("H L ") for row in rows), "shift+left and shift+right do not fit together"

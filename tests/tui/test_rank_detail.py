@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from runwatch.core.snapshot import MachineView, ProcessRow, RankPlace, RankRow
+from runwatch.core.metrics import STEP_TIME
+from runwatch.core.snapshot import Latest, MachineView, ProcessRow, RankPlace, RankRow
 
 from .fake_engine import picture
 
@@ -63,7 +64,10 @@ async def test_the_grid_can_show_gpus(open_app):
             if "GPU use" in lines(s, "#rank-grid")[0]:
                 break
             await s.press("d")
-        assert " ".join(sign * 9 for sign in "▇?▂▇") in s.drawn("#rank-grid")
+        bars = lines(s, "#rank-grid")[1:-4]
+        high = [sum(line[1 + 17 * rank] in "▁▂▃▄▅▆▇█" for line in bars) for rank in range(4)]
+        assert high == [len(bars), 0, 1, len(bars)], bars
+        assert "█ " + "?" * 16 + " " in bars[-1], "lost"
         assert "▁ 0%  █ 100%" in s.drawn("#rank-grid")
 
 
@@ -112,3 +116,36 @@ async def test_the_machine_takes_no_more_rows_than_it_fills(open_app):
         await s.press("3")
         panel = s.view.query_one("#machine")
         assert panel.size.height == panel.needed() == 4
+
+
+def eight(slow: float):
+    """Eight ranks of which one may be slow."""
+    return tuple(RankRow(i, 50, 100, 1.5, slow if i == 5 else 0.5, 2.5 + i / 100) for i in range(8))
+
+
+@pytest.mark.parametrize(
+    ("slow", "newest", "curve"),
+    [(0.7, 0.72, True), (0.7, 0.5, False), (0.5, 0.5, True), (0.7, None, False)],
+    ids=["the run waits for it", "the log of a rank that does not wait", "none is slow", "not printed"],
+)
+async def test_few_ranks_fill_the_screen(open_app, slow, newest, curve):
+    latest = (Latest(STEP_TIME, newest, step=50, count=50),) if newest is not None else ()
+    async with open_app((120, 40), ranks_=eight(slow), make=with_ranks, latest=latest) as s:
+        await s.press("3")
+        grid, table = s.view.query_one("#rank-grid"), s.view.query_one("#rank-table")
+        assert table.size.height == 8 + 3, "a row a rank, heading and frame"
+        assert s.view.query_one("#rank-chart").display is curve
+        assert s.view.query_one("#rank-other").display is not curve
+        assert s.view.query_one("#rank-other").size.height in (0, 6)
+        assert grid.size.height >= (8 if curve else 14)
+        await s.press("t")
+        assert not s.view.query_one("#rank-chart").display, "the table alone"
+        assert not s.view.query_one("#rank-other").display
+
+
+async def test_many_ranks_have_the_table_and_no_curve(open_app):
+    async with open_app((120, 40), ranks=64) as s:
+        await s.press("3")
+        assert not s.view.query_one("#rank-chart").display
+        assert not s.view.query_one("#rank-other").display
+        assert s.view.query_one("#rank-table").size.height > 20

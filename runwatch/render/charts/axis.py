@@ -22,8 +22,8 @@ _PLENTY = 0.03
 """What a label too many or too few costs, as a part of the rows."""
 _ODD = 1.05
 """What a distance of 4 costs."""
-_LABELS = ((10, 4), (5, 3), (3, 2))
-"""Rows, and how many labels there are from them on."""
+_LABELS = 4
+"""Labels that a chart has at least, where it has as many rows."""
 _ROUND = (5.0, 2.5, 2.0, 1.0)
 _PARTS = {1.0: (5, 2), 2.0: (4, 2), 2.5: (5,), 5.0: (5,)}
 """Into how many parts minor ticks divide a round distance."""
@@ -107,10 +107,11 @@ def aligned(needed: Scale, rows: int, deep: int, wanted: int) -> Scale:
     leaves the fewest rows empty is chosen, with about `wanted` labels.
     """
     extent = max(needed.high - needed.low, _TINY)
-    least = next((labels for enough, labels in _LABELS if rows >= enough), 1)
+    least = min(_LABELS, rows)
+    closest = 1 if rows < 2 * _LABELS else 2
     power = math.floor(math.log10(extent))
     best: tuple[float, Scale] | None = None
-    for apart in range(2, max(2, (rows - 1) // max(1, least - 1)) + 1):
+    for apart in range(closest, max(closest, (rows - 1) // max(1, least - 1)) + 1):
         for exponent in range(power - 1, power + 2):
             for factor in _DISTANCES:
                 gap = factor * 10.0**exponent

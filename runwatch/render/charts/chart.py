@@ -14,7 +14,6 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 from runwatch.core.snapshot import Columns, Mark
 from runwatch.render import cells
@@ -37,8 +36,6 @@ MOST = len(_SERIES)
 _USUAL_GUTTER = 5
 _FOR_MARKS = 6
 """Rows of a chart that has one for marks."""
-_FOR_LABELS = 8
-"""Rows from which on labels of a logarithmic axis may be on neighboring rows."""
 _SUITS = 0.5
 """The part of a y range that must be needed for its ends to stay where they were before."""
 _NEWEST = 3
@@ -256,14 +253,11 @@ def _labels(
         return rows - 1 - round(read.position(y) * (rows * deep - 1)) // deep
 
     def fits(labels: Sequence[tuple[float, str]]) -> bool:
-        at = sorted(row(y) for y, _ in labels)
-        apart = min((b - a for a, b in pairwise(at)), default=2)
-        return apart >= (1 if rows >= _FOR_LABELS else 2)
+        return len({row(y) for y, _ in labels}) == len(labels)
 
     if scale.gap:
         return {row(y): label + letter for y, label in axis.even(scale, factor)}, set()
-    wanted = max(4, rows // 5) if rows >= _FOR_LABELS else (rows + 1) // 2
-    ticks = axis.ticks(read, wanted, fits, 1.5 * (read.high - read.low) / max(1, rows))
+    ticks = axis.ticks(read, max(4, rows // 5), fits, 1.5 * (read.high - read.low) / max(1, rows))
     return {row(y): label + letter for y, label in ticks.labels}, {row(y) for y in ticks.minor}
 
 

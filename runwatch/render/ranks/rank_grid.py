@@ -23,8 +23,10 @@ from runwatch.render.ranks import rank_groups, ranks
 
 _LEAST: dict[str, float] = {"step time": 0.5, "loss": 0.1}
 """Least distance from the median that the highest level shows, as a part of it: noise is no news."""
-_NARROWEST, _WIDEST = 3, 10
+_NARROWEST, _WIDEST = 3, 24
 """Cells for the bar of a rank and the gap behind it, where there are few ranks."""
+_TALL = 2
+"""Rows of bars from which on they are as long as what they show: they begin at zero."""
 Span = tuple[str, float, float]
 """The measure, and what its lowest and highest levels mean."""
 
@@ -73,9 +75,11 @@ def grid(
     ordered = ranks.ordered(rows)
     top = ranks.furthest(ordered)
     levels = ranks.levels(ordered, measure, top)
-    span = _span(levels, measure, max(row.total or top for row in ordered))
+    lines = height - 1 if height > 1 else 1
+    tall = not by and lines - 2 >= _TALL and bars_fit(ordered, width)
+    span = _span(levels, measure, max(row.total or top for row in ordered), tall)
     warm = ranks.heats(ordered, measure)
-    drawing = _Drawing(ordered, levels, width, height - 1 if height > 1 else 1, span, warm, glyphs)
+    drawing = _Drawing(ordered, levels, width, lines, span, warm, glyphs)
     found = _grouped(drawing, rank_groups.places(ordered, by, parallel)) if by else _few(drawing)
     lines, each = found or _strip(drawing)
     out = [cells.fit(line, width) for line in lines]
@@ -87,7 +91,17 @@ def grid(
     return out[:height]
 
 
-def _span(levels: Sequence[float | None], measure: str, whole: int) -> Span:
+def bars_fit(rows: Sequence[RankRow], width: int) -> bool:
+    """Return whether each rank can have a bar over its name."""
+    each = _bar_width(rows, width)
+    return each >= _NARROWEST and each >= max(map(len, map(ranks.name, rows)), default=0)
+
+
+def _bar_width(rows: Sequence[RankRow], width: int) -> int:
+    return min(_WIDEST, width // max(1, len(rows))) - 1
+
+
+def _span(levels: Sequence[float | None], measure: str, whole: int, tall: bool) -> Span:
     """Return what the levels are drawn between; `whole` steps are all of the progress."""
     known = [x for x in levels if x is not None and math.isfinite(x)] or [0.0]
     low, high = min(known), max(known)
@@ -97,6 +111,8 @@ def _span(levels: Sequence[float | None], measure: str, whole: int) -> Span:
         return measure, 0.0, 1.0
     if measure == "progress":
         return measure, min(low, high - (ranks.NEAR / whole if whole > 0 else 1.0)), high
+    if tall and 0 <= low < high < math.inf:
+        return measure, 0.0, high
     usual = sorted(known)[len(known) // 2]
     room = _LEAST[measure] * abs(usual)
     low = low if usual / 2 - low / 2 > room / 10 else usual
@@ -105,21 +121,35 @@ def _span(levels: Sequence[float | None], measure: str, whole: int) -> Span:
 
 def _few(drawing: _Drawing) -> tuple[list[Row], int] | None:
     """Return a bar for each rank with its name below, and its value where that fits; None without room."""
-    each = min(_WIDEST, drawing.width // len(drawing.ranks)) - 1
-    if drawing.lines < 2 or each < _NARROWEST:
+    each = _bar_width(drawing.ranks, drawing.width)
+    if drawing.lines < 2 or not bars_fit(drawing.ranks, drawing.width):
         return None
     names = [ranks.name(row) for row in drawing.ranks]
-    if each < max(map(len, names)):
-        return None
-    bars: Row = []
-    for x in drawing.levels:
-        bars += [(_sign(x, drawing.span, drawing.glyphs) * each, drawing.warm(x)), (" ", "")]
-    rows: list[Row] = [bars, [(" ".join(f"{name:<{each}}" for name in names), "dim")]]
     values = [ranks.describe(row, drawing.span[0]).partition(" ")[2] for row in drawing.ranks]
-    if drawing.lines > 2 and max(map(cells.width, values)) <= each:
+    valued = drawing.lines > 2 and max(map(cells.width, values)) <= each
+    high = drawing.lines - 1 - valued
+    rows = [_bars(drawing, each, high, y) for y in reversed(range(high))]
+    rows.append([(" ".join(f"{name:<{each}}" for name in names), "dim")])
+    if valued:
         roles = [ranks.plain(drawing.warm(x)) for x in drawing.levels]
         rows.append([(f"{text:<{each}} ", role) for text, role in zip(values, roles, strict=True)])
     return rows, 1
+
+
+def _bars(drawing: _Drawing, each: int, high: int, y: int) -> Row:
+    """Return the row `y`, from below, of bars that are `each` cells wide and `high` rows high."""
+    signs, out = drawing.glyphs.levels, []
+    for x in drawing.levels:
+        part = _part(x, drawing.span)
+        if part is None:
+            sign = " " if y else "?"
+        elif high == 1:
+            sign = _sign(x, drawing.span, drawing.glyphs)
+        else:
+            filled = max(1, round(part * high * len(signs))) - y * len(signs)
+            sign = signs[min(filled, len(signs)) - 1] if filled > 0 else " "
+        out += [(sign * each, drawing.warm(x)), (" ", "")]
+    return out
 
 
 def _strip(drawing: _Drawing) -> tuple[list[Row], int]:
@@ -195,18 +225,21 @@ def _worst(levels: Sequence[float | None], measure: str) -> float | None:
     return min(known) if measure in ranks.LEAST_IS_WORST else max(known)
 
 
-def _sign(x: float | None, span: Span, glyphs: Glyphs) -> str:
+def _part(x: float | None, span: Span) -> float | None:
+    """Return where in the span a level is, from 0 to 1; None if it is not known."""
     measure, low, high = span
     if x is None or math.isnan(x):
-        return "?"
+        return None
     if measure == "age" and high <= 0:
-        return glyphs.levels[0]
+        return 0.0
     extent = high / 2 - low / 2  # halves, because the whole may overflow
     part = (x / 2 - low / 2) / extent if extent > 0 else 1.0
-    most = len(glyphs.levels) - 1
-    return glyphs.levels[
-        int(max(0.0, min(1.0, part)) * most + 0.5) if math.isfinite(part) else most * (x > 0)
-    ]
+    return max(0.0, min(1.0, part)) if math.isfinite(part) else float(x > 0)
+
+
+def _sign(x: float | None, span: Span, glyphs: Glyphs) -> str:
+    part = _part(x, span)
+    return "?" if part is None else glyphs.levels[int(part * (len(glyphs.levels) - 1) + 0.5)]
 
 
 def _scale(drawing: _Drawing, each: int, top: int) -> Row:

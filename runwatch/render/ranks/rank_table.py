@@ -68,7 +68,8 @@ def table(
             line.append((f" {text}", column.role(row)))
         out.append(line)
     room = min(_BAR, width - cells.row_width(out[0]) - 2)
-    if room >= _BAR // 3 and any(column.head == "vs median" for column in columns):
+    slower = any(column.head == "vs median" for column in columns) and ranks.slow(peers or rows)
+    if room >= _BAR // 3 and slower:
         out[0].append(("  slower", "dim"))
         for line, bar in zip(out[1:], _bars(rows, peers or rows, room, glyphs), strict=True):
             line.extend(bar)

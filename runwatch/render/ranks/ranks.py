@@ -275,6 +275,15 @@ def slow(ranks: Sequence[RankRow]) -> list[RankRow]:
     return sorted(late, key=lambda row: -(row.step_time or 0.0))
 
 
+def slows(ranks: Sequence[RankRow], step_time: float | None) -> bool:
+    """Return whether the step time of the run shows how slow the slowest rank is.
+
+    In a log of one rank that waits for nobody it does not. Without a slow rank there is nothing to hide.
+    """
+    usual = median_step(ranks)
+    return step_time is not None and usual > 0 and (step_time > _SLOW * usual or not slow(ranks))
+
+
 @_once
 def median_step(ranks: Sequence[RankRow]) -> float:
     """Return the median of the ranks' step times; 0 if fewer than two are known."""

@@ -8,17 +8,20 @@ from textual.containers import Horizontal
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import plain
 from runwatch.tui import actions, choose, silencing
-from runwatch.tui.screens.lists import ListScreen
+from runwatch.tui.screens.lists import LEAST_CHART, ListScreen
 from runwatch.tui.screens.moves import MOVES
 from runwatch.tui.screens.pointed import PointedScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
 from runwatch.tui.widgets.charts import ChartPanel
+from runwatch.tui.widgets.ranks import RankGrid
 from runwatch.tui.widgets.rows import Panel
 from runwatch.watcher import protocol
 
 _OF_ONE = frozenset({"evidence", "acknowledge", "silence", "jump", "jump_log"})
 """What is done to the selected alert."""
 _HEAD_AND_KEYS = 4
+_SIDE_BY_SIDE = 100
+"""Columns from which on the chart is next to the evidence; else below it, where that leaves room."""
 _DETAIL = 3
 """Rows that the evidence needs at least, with its frame."""
 
@@ -31,28 +34,40 @@ class Alerts(PointedScreen, ListScreen):
     """Whether the evidence has the view to itself."""
 
     def body(self) -> ComposeResult:
-        """Lay out list, evidence and chart."""
+        """Lay out list, evidence, and chart or ranks."""
         yield AlertList(id="alert-list")
         with Horizontal(id="alert-lower"):
             yield AlertDetail(id="alert-detail")
             yield ChartPanel(id="alert-chart")
+            yield RankGrid(id="alert-ranks")
 
     def place(self) -> None:
-        """Show the chart of the selected alert where there is room."""
+        """Show the chart of the selected alert, or its rank among the others, where there is room."""
         row = self.scene.selected()
         metric = row.metric if row is not None else None
         panel = self.query_one("#alert-chart", ChartPanel)
         panel.metrics = (metric,) if metric and self.scene.latest(metric) else ()
         self.alone = self.alone and row is not None
-        panel.display = bool(panel.metrics) and self.size.width >= 100 and not self.alone
         detail, found = self.query_one(AlertDetail), self.query_one(AlertList)
         detail.alone, found.display = self.alone, not self.alone
         body, least = self.free - _HEAD_AND_KEYS, found.least(self.size.width)
         # The list says in full what the selected alert is; the evidence gives way to that.
         crowded = row is None or body - least < _DETAIL
-        self.query_one("#alert-lower").display = self.alone or not crowded
+        lower = self.query_one("#alert-lower")
+        lower.display = self.alone or not crowded
         most = max(4, body * 2 // 5, least)
-        found.styles.height = "1fr" if crowded else min(found.needed(self.size.width), most)
+        rows = min(found.needed(self.size.width), most)
+        found.styles.height = "1fr" if crowded else rows
+        ranks = self.scene.run.ranks if self.scene.run and row is not None and row.rank is not None else ()
+        grid = self.query_one("#alert-ranks", RankGrid)
+        side_by_side = self.size.width >= _SIDE_BY_SIDE
+        needed = detail.needed(self.size.width)
+        room = not self.alone and (side_by_side or body - rows - needed >= LEAST_CHART)
+        panel.display = room and bool(panel.metrics)
+        grid.display = room and not panel.metrics and len(ranks) > 1
+        stacked = (panel.display or grid.display) and not side_by_side
+        lower.set_class(stacked, "-stacked")
+        detail.styles.height = needed if stacked else "1fr"
 
     def move(self, by: int) -> None:
         """Select another alert; where the evidence is alone, scroll it."""

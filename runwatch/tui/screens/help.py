@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -77,14 +79,26 @@ class HelpPanel(PagePanel):
 def _keys(title: str, chosen: list[Action], width: int, named: bool = False) -> list[Row]:
     """Return the keys of some actions below a title, with the views they are of if `named`."""
     rows: list[Row] = [[], [(title, "title")]] if chosen else []
+    second = {action.follows: action for action in chosen if action.follows}
+    known = {action.id for action in chosen}
     for action in sorted(chosen, key=lambda action: action.rank):
-        pieces = cells.wrapped(action.description, max(8, width - _NAMES - 2), _MOST)
-        for i, piece in enumerate(pieces):
-            label = cells.pad(action.first_keys if i == 0 else "", _NAMES)
-            rows.append([(f"  {label}", "key"), (piece, "")])
+        if action.follows in known:
+            continue
+        both = [action, *([second[action.id]] if action.id in second else [])]
+        text = "; ".join(each.description for each in both)
+        for i, piece in enumerate(cells.wrapped(text, max(8, width - _NAMES - 3), _MOST)):
+            label = cells.pad(_named(both) if i == 0 else "", _NAMES)
+            rows.append([(f"  {label} ", "key"), (piece, "")])
         if named:
             rows[-1].append((f"  ({', '.join(sorted(action.views))})", "dim"))
     return rows
+
+
+def _named(actions: Sequence[Action]) -> str:
+    """Return the keys of actions that go together: the first of each, then the second, as far as they fit."""
+    ways = list(zip(*(action.first_keys for action in actions), strict=False))
+    shown = [" ".join(way) for way in (chain.from_iterable(ways), *ways)]
+    return next((text for text in shown if cells.width(text) <= _NAMES), shown[0])
 
 
 def _signs(glyphs: Glyphs) -> list[Row]:

@@ -17,7 +17,7 @@ from runwatch.tui.widgets.rows import Panel
 
 _LEAST = 4
 """Rows of a table, with its frame and heading, that show something."""
-_CHART = 9
+LEAST_CHART = 9
 """Rows from which a chart is worth its place."""
 
 
@@ -114,7 +114,7 @@ class Checkpoints(PointedScreen, PageScreen):
         run, chart = self.scene.run, self.query_one(ChartPanel)
         validated = [name for name in choose.of_run(run) if name in (metrics.VAL_LOSS, metrics.VAL_BPB)]
         chart.metrics = tuple((validated or choose.of_run(run))[:1]) if run and run.checkpoints else ()
-        chart.display = bool(chart.metrics) and height - rows - behind - lower.needed(width) >= _CHART
+        chart.display = bool(chart.metrics) and height - rows - behind - lower.needed(width) >= LEAST_CHART
         lower.styles.height = lower.needed(width) if chart.display else "1fr"
 
     def table(self) -> PagePanel:

@@ -1,13 +1,16 @@
-"""View 3: ranks, GPUs and processes."""
+"""View 3: ranks, GPUs and processes; where there is room, since when a rank is slow, or what else differs."""
 
 from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from runwatch.render.ranks import rank_groups, rank_table, ranks
+from runwatch.core import metrics
+from runwatch.render.ranks import rank_grid, rank_groups, rank_table, ranks
 from runwatch.tui import actions
 from runwatch.tui.cycle import following
-from runwatch.tui.screens.lists import ListScreen
+from runwatch.tui.screens.lists import LEAST_CHART, ListScreen
+from runwatch.tui.screens.pointed import PointedScreen
+from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.machine import MachinePanel
 from runwatch.tui.widgets.ranks import RankDetail, RankGrid, RankTable, measure_of
 from runwatch.tui.widgets.rows import Panel
@@ -16,12 +19,20 @@ MACHINE_FROM = 36
 """Rows of a screen from which the machine is shown beneath the ranks."""
 _WHOLE_LINE = 72
 """Columns in which 64 ranks and the number of the first are a line of cells."""
+_BARS = 6
+"""Rows of bars of one row, with their names, values, scale and frame."""
+_HIGHER = 14
+"""Rows that bars get at most beyond those."""
 _LOOKED_AT = 400
 """Newest lines of the log in which one of the selected rank is looked for."""
 
 
-class Ranks(ListScreen):
-    """The grid of all ranks, all of them in a table, and one of them in detail."""
+class Ranks(PointedScreen, ListScreen):
+    """The grid of all ranks, all of them in a table, one of them in detail.
+
+    Where few ranks leave room: the curve of the step time if the slow rank is seen there, else
+    another grid, of what else is known.
+    """
 
     view = actions.RANKS
     shown = 0
@@ -30,10 +41,12 @@ class Ranks(ListScreen):
     """Whether what is known of the selected rank takes the place of the cells."""
 
     def body(self) -> ComposeResult:
-        """Lay out grid, detail, table and machine."""
+        """Lay out grids, detail, table, curve and machine."""
         yield RankGrid(id="rank-grid")
+        yield RankGrid(id="rank-other")
         yield RankDetail(id="rank-detail")
         yield RankTable()
+        yield ChartPanel(id="rank-chart")
         yield MachinePanel(id="machine")
 
     def machine(self) -> bool:
@@ -41,7 +54,10 @@ class Ranks(ListScreen):
         return True
 
     def place(self) -> None:
-        """Give the grid the rows it needs, at most half of the view; without ranks the machine has it all."""
+        """Give the grid the rows it needs, at most half of the view; without ranks the machine has it all.
+
+        What few ranks leave goes to higher bars, and to a curve or to other bars.
+        """
         count = len(self.scene.run.ranks) if self.scene.run else 0
         view = self.scene.run.machine if self.scene.run else None
         seen = view is not None and bool(view.processes or view.gpus or view.host)
@@ -57,12 +73,37 @@ class Ranks(ListScreen):
         grid.display, table.display = cells and not alone, lines and not alone
         half = max(4, (self.free - 4) // 2)
         a_line = 8 if self.scene.grouping else 64 if self.size.width >= _WHOLE_LINE else 32
-        needed = 6 if count <= 32 else 3 + -(-count // a_line) + bool(self.scene.grouping)
-        grid.styles.height = "1fr" if not table.display else min(half, needed)
+        needed = _BARS if count <= 32 else 3 + -(-count // a_line) + bool(self.scene.grouping)
+        rows = min(half, needed)
+        others = sum(int(part.styles.height.value) for part in (panel, detail) if part.display and not alone)
+        rest = self.free - 4 - count - 3 - others - rows * grid.display
+        table.styles.height = count + 3 if rest >= LEAST_CHART else "3fr"
+        grid.styles.height = "1fr" if not table.display else rows + self._fill(rest)
+
+    def _fill(self, rest: int) -> int:
+        """Show a curve or other bars in the rows that the table leaves; return how many the bars get."""
+        chart, other = self.query_one(ChartPanel), self.query_one("#rank-other", RankGrid)
+        known = self.scene.run.ranks if self.scene.run else ()
+        room, bars = self.shown == 0 and rest >= LEAST_CHART, rank_grid.bars_fit(known, self.size.width - 2)
+        newest = self.scene.latest(metrics.STEP_TIME)
+        curve = newest is not None and ranks.slows(known, newest.value)
+        chart.metrics = (metrics.STEP_TIME,) if curve else ()
+        chart.display = room and curve
+        other.display = room and bars and not curve and not self.scene.grouping
+        other.measure = following(ranks.measures(known), measure_of(self.scene))
+        if self.scene.grouping or not bars:
+            return 0
+        if chart.display:
+            return (rest - LEAST_CHART) // 2
+        return max(0, min(_HIGHER, rest - _BARS * other.display))
 
     def log_wanted(self) -> tuple[int, int | None]:
         """Return how many lines are looked at for the newest one of the selected rank."""
         return (_LOOKED_AT if self.detail else 0), None
+
+    def on_chart_panel_opened(self, event: ChartPanel.Opened) -> None:
+        """Show the chart large."""
+        self.runwatch.show_metric(event.panel.metrics[0])
 
     def move(self, by: int) -> None:
         """Select another rank."""

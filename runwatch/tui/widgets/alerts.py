@@ -268,7 +268,7 @@ class AlertDetail(PagePanel):
             return Content([("evidence", "title")])
         if row.id != self._of:
             self._of, self.at = row.id, 0
-        lines = [*self._why(row, width), [], *self._about(row, width), *self._evidence(row, width)]
+        lines = self._lines(row, width)
         if self.alone:
             title = textwrap.wrap(plain.title(row, self.scene.now()), max(10, width))
             lines = [[(piece, "title")] for piece in title] + lines
@@ -276,6 +276,14 @@ class AlertDetail(PagePanel):
         page = self.part(lines, height)
         right: Row = [(f"{self.below} more below: v", "key")] if self.below else []
         return Content([("evidence", "title")], page, right)
+
+    def needed(self, width: int) -> int:
+        """Return how many rows show all of it, with the frame."""
+        row = self.scene.selected()
+        return 2 + (len(self._lines(row, width - 2)) if row is not None else 0)
+
+    def _lines(self, row: IncidentRow, width: int) -> list[Row]:
+        return [*self._why(row, width), [], *self._about(row, width), *self._evidence(row, width)]
 
     def _about(self, row: IncidentRow, width: int) -> list[Row]:
         """Return where it is and since when."""

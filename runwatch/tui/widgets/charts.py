@@ -9,7 +9,7 @@ from textual.message import Message
 
 from runwatch.core import metrics
 from runwatch.core.snapshot import Columns
-from runwatch.render import cells, numbers
+from runwatch.render import cells, numbers, summary
 from runwatch.render.cells import Row
 from runwatch.render.charts import chart, xaxis
 from runwatch.render.charts.chart import Plot, Shade
@@ -26,7 +26,6 @@ _FEW = 64
 _SERIES_ROLES = ("value", "second", "third", "fourth")
 MOST_COMPARED = chart.MOST - 1
 """Other runs that a chart has room for."""
-_EXTREMES = {"min": "lowest", "max": "highest"}
 _NAME, _LEAST_NAME = 14, 6
 """Cells of the name of a compared run in the title, at most and at least."""
 _A_VALUE = 10
@@ -195,9 +194,7 @@ class ChartPanel(Panel):
         glyphs, best = self.scene.glyphs, self._plot.best
         legend: Row = []
         if best is not None:
-            # A rule judges training by a smoothed value and calls the best of those best.
-            single = best.metric.startswith("val/") or not self.scene.smoothing
-            name = "best" if single else _EXTREMES.get(metrics.goal(best.metric), "best")
+            name = summary.best_is(best.metric)
             name += "" if best.metric == self.metrics[0] else f" {metrics.label(best.metric)}"
             value = numbers.value(best.metric, best.value)
             at = f" @{numbers.step(round(best.step))}" if best.single else ""

@@ -221,7 +221,7 @@ class FactTable(Table):
         """Return names and values; a value that is too long continues in further rows."""
         more = self.scene.glyphs.ellipsis
         widest = max((cells.width(cells.settled(name)) for name, _ in pairs), default=0)
-        names = min(max(widest, 14), 40, max(8, width // 3))
+        names = min(max(widest, 14), 40, max(20, width // 3), max(8, width // 2))
         room = max(1, width - names - 3)
         out: list[Row] = []
         for name, value in pairs:

@@ -29,16 +29,19 @@ class RankGrid(Panel):
     """A level per rank, and the worst by name."""
 
     opens = actions.RANKS
+    measure = ""
+    """What it shows; "" is what was chosen."""
 
     def content(self, width: int, height: int) -> Content:
-        """Return the grid with the worst ranks next to it or in the title."""
-        scene, measure = self.scene, measure_of(self.scene)
+        """Return the grid, that of what was chosen with the worst ranks next to it or in the title."""
+        scene, measure = self.scene, self.measure or measure_of(self.scene)
         rows = scene.run.ranks if scene.run else ()
         dot = scene.glyphs.dot
         by = scene.grouping and f" {dot} by {scene.grouping}"
         title: Row = [("ranks", "title"), (f" {len(rows):,} {dot} {_MEASURES[measure]}{by}", "dim")]
         over = scene.run is not None and states.ended(scene.run.phase)
         named = ranks.notable(rows, over) or ([(_calm(rows), "dim")] if rows else [])
+        named = [] if self.measure else named
         narrow = width < 60 or len(named) < 2
         side = 0 if narrow else min(30, width // 3)
         parallel = scene.run.parallel if scene.run else {}
