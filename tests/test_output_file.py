@@ -21,9 +21,8 @@ def test_it_has_its_name_when_it_is_complete(tmp_path: Path) -> None:
         file.write(b"1")
         assert [each.name for each in tmp_path.iterdir()] == ["values.csv.part"]
     assert path.read_bytes() == b"1"
-    with pytest.raises(RuntimeError), output_file(str(path)) as file:
-        file.write(b"2")
-        raise RuntimeError
+    with pytest.raises(UsageError), output_file(str(path)):
+        raise UsageError("no metric 'x'")
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"1"]
 
 
