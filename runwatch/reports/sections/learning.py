@@ -148,6 +148,7 @@ def _spikes(analysis: Analysis) -> list[Sentence]:
     rows = [row for row in analysis.stage.incidents if row.rule == "loss_spike" and row.state != "pending"]
     if not rows:
         return []
+    rows.sort(key=lambda row: row.step or 0)
     steps = ", ".join(numbers.step(row.step) for row in rows[:_SPIKES] if row.step is not None)
     more = f" and {len(rows) - _SPIKES} more" if len(rows) > _SPIKES else ""
     return [
