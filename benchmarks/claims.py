@@ -122,6 +122,8 @@ one core. The baseline is a small app that shows the same with textual-plot and 
             "screen, a log of 10,000,000 steps, CPU of a core",
             "tail, first frame",
             "tail, first chart",
+            "replay, first frame",
+            "replay, first chart",
             "screen of a live W&B run, CPU of a core",
             "screen of a live W&B run, memory of all processes",
             "screen of a live W&B run, median delay",

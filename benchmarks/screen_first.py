@@ -1,4 +1,4 @@
-"""For benchmarks/screen.py: how soon `runwatch tail` shows something, and what a long history costs it.
+"""For benchmarks/screen.py: how soon `tail` and `replay` show something, and what a long history costs.
 
 Everything is real here: command, engine, worker, log.
 """
@@ -98,9 +98,9 @@ class Shown:
 
 
 @contextlib.contextmanager
-def tail(log: Path) -> Iterator[Shown]:
-    """Run `runwatch tail` for a block."""
-    running = Shown("runwatch", "tail", str(log))
+def shown(command: str, log: Path) -> Iterator[Shown]:
+    """Run `runwatch tail` or another command on a log for a block."""
+    running = Shown("runwatch", command, str(log))
     try:
         yield running
     finally:
@@ -116,16 +116,25 @@ def soon(lines: int, runs: int = 3) -> Iterator[Row]:
         log = Path(directory) / "train.log"
         with log.open("w", encoding="utf-8") as out:
             out.writelines(line + "\n" for line in make_log.lines(lines))
-        ours, small = [], []
+        ours: dict[str, list[tuple[float, float, float]]] = {"tail": [], "replay": []}
+        small = []
         for _ in range(runs):
-            with tail(log) as running:
-                ours.append(running.firsts())
+            for command, found in ours.items():
+                with shown(command, log) as running:
+                    found.append(running.firsts())
             with contextlib.closing(Shown("benchmarks.small_app", plots=BLOCKS)) as app:
                 small.append(app.firsts())
-    frame, chart, _ = (sorted(times)[runs // 2] for times in zip(*ours, strict=True))
-    its_frame, its_chart, _ = (sorted(times)[runs // 2] for times in zip(*small, strict=True))
-    yield Row("tail, first frame", frame, SMALL, its_frame, "s", 1.5)
-    yield Row("tail, first chart", chart, SMALL, its_chart, "s", 2.0)
+    its_frame, its_chart = _medians(small)
+    for command, found in ours.items():
+        frame, chart = _medians(found)
+        yield Row(f"{command}, first frame", frame, SMALL, its_frame, "s", 1.5 if command == "tail" else 2.0)
+        yield Row(f"{command}, first chart", chart, SMALL, its_chart, "s", 2.0)
+
+
+def _medians(found: list[tuple[float, float, float]]) -> tuple[float, float]:
+    """Return the middle times of first frames and of first charts."""
+    frames, charts, _ = zip(*found, strict=True)
+    return sorted(frames)[len(found) // 2], sorted(charts)[len(found) // 2]
 
 
 def long_history(seconds: float) -> tuple[float, float, float]:
@@ -135,7 +144,7 @@ def long_history(seconds: float) -> tuple[float, float, float]:
         with log.open("w", encoding="ascii") as out:
             for block in range(0, LONG, 100_000):
                 out.write("".join(_line(step) for step in range(block, block + 100_000)))
-        with tail(log) as running, log.open("a", encoding="ascii") as out:
+        with shown("tail", log) as running, log.open("a", encoding="ascii") as out:
             running.firsts()
             running.until(f"{LONG - 1:,}")
             for step in range(LONG, LONG + 2 * int(seconds) + 10):

@@ -6,12 +6,12 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from runwatch.core.errors import RunwatchError, SourceError, UsageError
+from runwatch.core.errors import UsageError
+from runwatch.system.output_file import output_file
 
 if TYPE_CHECKING:
     from runwatch.reports.document import Document
@@ -42,7 +42,7 @@ def publish(
     if output is None:
         click.echo(text, nl=False)
     else:
-        _write(Path(output), text, sources)
+        _write(output, text, sources)
 
 
 def sources_of(runs: Iterable[RunEvidence]) -> set[str]:
@@ -74,18 +74,9 @@ def _text(documents: tuple[Document, ...], form: str) -> str:
     return markdown(documents)
 
 
-def _write(path: Path, content: str, sources: set[str]) -> None:
-    """Write a file as a whole, never over what was read."""
+def _write(path: str, content: str, sources: set[str]) -> None:
+    """Write a file as a whole, never over what was read. Raises UsageError."""
     if os.path.realpath(path) in sources:
-        raise UsageError("the report would replace what was read", str(path), "choose another file for -o")
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_text(content, encoding="utf-8")
-        os.replace(aside, path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> RunwatchError:
-    return SourceError("cannot write the report", str(path), error.strerror or str(error))
+        raise UsageError("the report would replace what was read", path, "choose another file for -o")
+    with output_file(path) as file:
+        file.write(content.encode())

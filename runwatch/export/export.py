@@ -15,6 +15,7 @@ from runwatch.core.block import Block
 from runwatch.core.errors import SourceError, UsageError
 from runwatch.export.values import Values, values_of
 from runwatch.parsers.api import Format
+from runwatch.system.output_file import output_file
 from runwatch.watcher.engine.check import read
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.source import Source
@@ -142,17 +143,10 @@ def opened(output: str, fmt: str, inputs: Sequence[str]) -> Iterator[Writer]:
         os.path.exists(output) and os.path.samefile(output, path) for path in inputs if os.path.exists(path)
     ):
         raise UsageError("this is what is read", output, "write to another file")
-    part = f"{output}.part"
-    try:
-        with open(part, "wb") as file:
-            writer = _of_file(file, fmt)
-            yield writer
-            writer.close()
-        os.replace(part, output)
-    except BaseException:
-        if os.path.exists(part):
-            os.unlink(part)
-        raise
+    with output_file(output) as file:
+        writer = _of_file(file, fmt)
+        yield writer
+        writer.close()
 
 
 def _of_file(file: IO[bytes], fmt: str) -> Writer:

@@ -33,6 +33,8 @@ _WHOLE = re.compile(r"map[_ ]?50[-_:]?(?:0?\.)?95|fitness$|/map$|f1$", re.IGNORE
 """Scores that judge as a whole what precision and recall judge in part."""
 _SO_FAR = ("min_", "max_", "best_")
 """Begins names of the best value so far, which is never worse than before."""
+_CLEARLY = 0.02
+"""Share by which another evaluation is better where a score prefers it."""
 _NEAR = 8
 """Values of the training loss before an evaluation that it is compared with."""
 
@@ -52,6 +54,17 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Rival:
+    """A score that prefers another evaluation than the loss does."""
+
+    metric: str
+    best: float
+    step: float
+    there: float
+    """Its value where the loss is best."""
+
+
+@dataclass(frozen=True, slots=True)
 class Validation:
     """The main metric that is validated."""
 
@@ -67,6 +80,8 @@ class Validation:
     first_gap: Gap | None
     """At the first evaluation in the second half of the run; None where training has another unit."""
     last_gap: Gap | None
+    rival: Rival | None
+    """A score by which a later evaluation is better, where the main metric is a loss."""
 
     @property
     def behind(self) -> float:
@@ -178,11 +193,15 @@ def evaluations(stage: StageEvidence) -> dict[str, Curve]:
             key=lambda each: (
                 each[0] not in (VAL_LOSS, VAL_BPB),
                 not goal(each[0]),
-                each[0].rpartition("/")[2].startswith(_SO_FAR),
+                _is_so_far(each[0]),
                 not _WHOLE.search(each[0]),
             ),
         )
     )
+
+
+def _is_so_far(name: str) -> bool:
+    return name.rpartition("/")[2].startswith(_SO_FAR)
 
 
 def _is_score(curve: Curve, records: int) -> bool:
@@ -224,9 +243,21 @@ def _validation(stage: StageEvidence) -> Validation | None:
     last_step = float(steps[-1]) if curve.placed else float("nan")
     middle = (steps[0] + steps[-1]) / 2
     first = next((gap for gap in gaps if gap.step >= middle), None)
+    scores = [each for name, each in known.items() if goal(name) == "max" and not _is_so_far(name)]
+    rival = None if larger else next(filter(None, (_rival(each, at) for each in scores)), None)
     return Validation(
-        curve, larger, best, at, summary.last, last_step, after, first, gaps[-1] if gaps else None
+        curve, larger, best, at, summary.last, last_step, after, first, gaps[-1] if gaps else None, rival
     )
+
+
+def _rival(curve: Curve, step: float) -> Rival | None:
+    """Return how a score is better in an evaluation after this step; None if it is hardly better."""
+    best, at = curve.summary.maximum, curve.summary.maximum_step
+    there = curve.values[curve.steps == step]
+    if not (curve.exact and curve.placed and len(there) and at > step):
+        return None
+    clear = best - float(there[-1]) > _CLEARLY * abs(best)
+    return Rival(curve.metric, best, at, float(there[-1])) if clear else None
 
 
 def _gaps(training: Curve | None, validation: Curve) -> list[Gap]:

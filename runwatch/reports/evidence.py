@@ -6,8 +6,10 @@ samples, each with its lowest, highest, mean and last value; the figures of the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +38,7 @@ COUNTED = ("total time", "train_time", "time/elapsed", "time/time_elapsed", "tim
 """Metrics with the seconds of training so far, as programs print them."""
 DAY = 86_400.0
 """Seconds; a time below some days is a clock's without a date."""
+_ITERATION = re.compile(r"(?i)(?<![a-z])(?:dt|it|iter(?:ation)?s?|batch(?:es)?|steps?)(?![a-z])")
 LINES = 40
 """Newest log lines that are kept."""
 MOST_LOGS = 4
@@ -133,6 +136,8 @@ class StageEvidence:
     """Planned number of steps, if known."""
     fraction: float | None
     epoch_steps: int | None
+    by_epoch: bool
+    """Whether its newest step is an epoch."""
     restarts: tuple[int, ...]
     """Steps from which training continued after going back."""
     curves: Mapping[str, Curve]
@@ -157,6 +162,11 @@ class StageEvidence:
         """Steps from which all of it was trained once more: its figures are of several trainings."""
         again = tuple(step for step in self.restarts if step <= (self.first_step or 0) + 1)
         return () if self.within_epochs else again
+
+    @property
+    def of_iterations(self) -> bool:
+        """Whether its steps are epochs, and the step times are of the iterations within them."""
+        return self.by_epoch and STEP_TIME in self.curves and _of_iterations(self.curves[STEP_TIME])
 
     @property
     def within_epochs(self) -> bool:
@@ -231,14 +241,21 @@ def gather(engine: Engine, now: float, beside: Mapping[str, str] | None = None) 
     """
     pipelines = list(engine.pipelines())
     more = dict(beside or {}) if len(pipelines) == 1 else {}
-    return tuple(_run(engine, pipeline, now, more) for pipeline in pipelines)
+    settings = cache(printed.of_log)  # many runs may be in one log
+    return tuple(_run(engine, pipeline, now, more, settings) for pipeline in pipelines)
 
 
-def _run(engine: Engine, pipeline: Pipeline, now: float, more: Mapping[str, str]) -> RunEvidence:
+def _run(
+    engine: Engine,
+    pipeline: Pipeline,
+    now: float,
+    more: Mapping[str, str],
+    settings: Callable[[str], Mapping[str, str]],
+) -> RunEvidence:
     group, newest = pipeline.group, pipeline.newest
     logs = [source.path for source in group.sources.values() if source.member.kind == LOG]
     logs.sort(key=lambda path: group.paths.index(path) if path in group.paths else len(logs))
-    about = (printed.of_log(logs[0]) if logs else {}) | dict(more)
+    about = {**(settings(logs[0]) if logs else {}), **more}
     for stage in pipeline.stages:
         about |= stage.run.about
     speaker = group.speaker()
@@ -280,6 +297,7 @@ def _stage(engine: Engine, group: Group, watched: WatchedRun, now: float) -> Sta
         total=run.planned,
         fraction=run.covered,
         epoch_steps=run.epoch_steps,
+        by_epoch=run.by_epoch,
         restarts=tuple(run.restarts),
         curves=curves,
         clock=_clock(run, curves),
@@ -311,6 +329,8 @@ def _clock(run: Run, curves: Mapping[str, Curve]) -> Clock | None:
         return Clock(steps, seconds, float(times[0]) if dated else None, "the times of its lines", True)
     counted = next((curves[name] for name in COUNTED if name in curves), None)
     took = curves.get(STEP_TIME)
+    if took is not None and run.by_epoch and _of_iterations(took):
+        took = None
     if counted is not None and counted.placed and counted.summary.count > 1 and counted.summary.last > 0:
         seconds = np.maximum.accumulate(np.nan_to_num(counted.points.last))
         return Clock(counted.steps, seconds, None, "the training time that it prints", False)
@@ -323,6 +343,11 @@ def _clock(run: Run, curves: Mapping[str, Curve]) -> Clock | None:
             steps, np.cumsum(took.points.mean[finite] * done), None, "the step times that it prints", False
         )
     return None
+
+
+def _of_iterations(times: Curve) -> bool:
+    """Return whether the name of step times says that they are of iterations, whatever the steps are."""
+    return _ITERATION.search(times.printed) is not None
 
 
 def stride(curve: Curve) -> float:

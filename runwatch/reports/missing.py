@@ -42,8 +42,8 @@ def lacking(stage: StageEvidence) -> frozenset[str]:
         mentions.RATE: not {LEARNING_RATE, LR_MULTIPLIER} & {*curves},
         mentions.GRADIENT: GRAD_NORM not in curves,
         mentions.VALIDATION: not evaluations(stage),
-        mentions.TIMES: clock is None,
-        mentions.DATES: clock is not None and not clock.pauses,
+        mentions.TIMES: clock is None and not stage.of_iterations,
+        mentions.DATES: stage.of_iterations if clock is None else not clock.pauses,
         mentions.SPEED: not {STEP_TIME, TOKENS_PER_SEC, SAMPLES_PER_SEC} & {*curves},
         mentions.MACHINE: not any(map(is_of_machine, curves)),
         mentions.CHECKPOINTS: not (stage.checkpoints or stage.saves),
@@ -63,13 +63,17 @@ def mentioned(runs: Sequence[RunEvidence], options: Options) -> dict[str, Mentio
     is not searched for.
     """
     found: dict[str, Mentions] = {}
+    searched: dict[tuple[tuple[str, ...], frozenset[str]], Mentions] = {}
     for run in runs:
         related = [each for each in runs if not set(run.logs).isdisjoint(each.logs)] or [run]
         absent = [lacking(stage) for each in related for stage in each.stages]
         subjects = absent[0].intersection(*absent)
         if all(gpus(each, options)[0] is None for each in related):
             subjects |= {mentions.GPUS}
-        found[run.id] = mentions.find(run.logs, subjects)
+        asked = tuple(run.logs), subjects
+        if asked not in searched:  # many runs may be in one log
+            searched[asked] = mentions.find(*asked)
+        found[run.id] = searched[asked]
     return found
 
 

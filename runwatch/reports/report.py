@@ -37,7 +37,7 @@ def _sections(
 ) -> Iterator[Section | None]:
     yield judgement.verdict(run, analyses, found)
     yield judgement.signs(run, analyses)
-    yield judgement.look_into(analyses)
+    yield judgement.look_into(analyses, found)
     yield origin.what_ran(run, options)
     for each in analyses:
         for part in _of_stage(run, each, options):

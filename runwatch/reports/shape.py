@@ -23,6 +23,8 @@ _RECENT = 0.2
 """Part of the steps at the end that the slope is taken from."""
 _CERTAIN = 3.0
 """Times its error by which a slope must differ from 0."""
+SEEN = 0.02
+"""Improvement that noise may hide where a plateau is still stated, as a share of the level."""
 _LEAST = 0.01
 """Change over the recent part, as a share of the level, below which it is flat."""
 
@@ -83,8 +85,16 @@ class Shape:
         return change / abs(self.last) if self.last else 0.0
 
     @property
+    def level(self) -> bool:
+        """Whether a plateau began within the recent part, whose slope is then that of the way there."""
+        small = self.kind not in ("flat", "rise", "fall and rise") and self.hidden <= SEEN
+        return small and self.flat_since >= self.slope_from
+
+    @property
     def trend(self) -> str:
         """What the recent part does: `falls`, `rises` or `flat`."""
+        if self.level:
+            return "flat"
         clear = abs(self.slope) > _CERTAIN * self.slope_error and abs(self.recent) >= _LEAST
         return "flat" if not clear else "falls" if self.slope < 0 else "rises"
 

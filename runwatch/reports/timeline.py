@@ -111,10 +111,10 @@ def course(stage: StageEvidence) -> Course | None:
 def _stepping(stage: StageEvidence, clock: Clock) -> float:
     """Return the seconds that steps took by the step times that are printed; Inf where nothing says so.
 
-    One that is printed for several steps may be of the last of them alone.
+    One that is printed for several steps may be of the last of them alone; of iterations, steps are epochs.
     """
     curve = stage.curves.get(STEP_TIME)
-    if curve is None or stage.restarts or curve.summary.nonfinite or stride(curve) > 1:
+    if curve is None or stage.of_iterations or stage.restarts or curve.summary.nonfinite or stride(curve) > 1:
         return float("inf")
     return curve.mean * float(clock.steps[-1] - clock.steps[0])
 

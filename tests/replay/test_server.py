@@ -12,6 +12,7 @@ import pytest
 
 from runwatch.config.sections import Config
 from runwatch.watcher import protocol
+from runwatch.watcher.replay import server as server_module
 from runwatch.watcher.replay import timeline
 from runwatch.watcher.replay.opening import opened
 from runwatch.watcher.replay.server import ReplayServer
@@ -137,6 +138,27 @@ async def test_it_plays_before_the_log_was_read_whole(tmp_path, monkeypatch, lin
         await screen.ask("incident")
         shown = await screen.until(lambda s: s.replay.state == "paused" and s.run.incidents)
         assert 120 <= shown.run.progress.step <= 125
+
+
+async def test_a_picture_comes_between_two_steps_of_the_work(tmp_path, monkeypatch):
+    """However long a step takes: of a long log the first picture is due before much of it was read."""
+    monkeypatch.setattr(timeline, "FIRST", 1024)
+    begun = opened(str(log_of(tmp_path, stamped(200, 120))), Config(), None, whole=False)
+    monkeypatch.setattr(timeline.Survey, "advance", lambda survey: None)
+    steps, stepping = [0], ReplayServer._step
+
+    def step(server, passed):
+        steps[0] += 1
+        return stepping(server, passed)
+
+    monkeypatch.setattr(ReplayServer, "_step", step)
+    monkeypatch.setattr(server_module, "LOOK", 0.0)
+    async with screen_of(begun, 1.0) as screen:
+        await screen.until(lambda s: s.run is not None)
+        assert steps[0] <= 3
+        before = steps[0]
+        await screen.ask("pause")
+        assert steps[0] - before <= 2
 
 
 async def test_the_next_incident_is_searched_when_the_log_was_read(tmp_path, monkeypatch):

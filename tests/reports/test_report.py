@@ -96,7 +96,8 @@ def test_html_is_one_page_without_scripts_or_addresses(log: Path, tmp_path: Path
     assert not {"script", "img", "link", "iframe"} & {tag for tag, _ in page.elements}
     named = [value or "" for _, attributes in page.elements for value in attributes.values()]
     assert not [value for value in named if "://" in value]
-    assert "prefers-color-scheme: dark" in text
+    assert "@media screen and (prefers-color-scheme: dark)" in text  # paper is white
+    assert ".table { overflow: visible; }" in text.partition("@media print")[2]  # paper does not scroll
     assert len(text) < 200_000
 
 

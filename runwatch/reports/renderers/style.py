@@ -6,7 +6,7 @@ STYLE = """
   --card: #f5f7fa; --one: #2563c9; --two: #c2410c; --good: #15803d; --note: #5c6675;
   --warning: #b45309;
   --critical: #c81e1e; --eval: #7c3aed; --save: #0e7490; --warm: #b45309; }
-@media (prefers-color-scheme: dark) { :root { --back: #12161c; --text: #dde3ec;
+@media screen and (prefers-color-scheme: dark) { :root { --back: #12161c; --text: #dde3ec;
   --soft: #97a2b2; --rule: #2c3440;
   --card: #1a2028; --one: #6ea8fe; --two: #fb923c; --good: #4ade80; --note: #97a2b2;
   --warning: #fbbf24;
@@ -69,7 +69,11 @@ svg { display: block; width: 100%; height: auto; }
 .phase-again { fill: var(--two); background: var(--two); }
 .phase-pause { fill: var(--note); background: var(--note); }
 .phase-lost { fill: var(--critical); background: var(--critical); }
-@media print { body { max-width: none; padding: 0; font-size: 11pt; } nav { display: none; }
-  h2 { break-after: avoid; } figure, tr, .verdict { break-inside: avoid; }
-  :root { --back: #fff; --text: #000; } * { print-color-adjust: exact; } }
+@media print { :root { color-scheme: light; --text: #000; } * { print-color-adjust: exact; }
+  body { max-width: none; padding: 0; font-size: 11pt; } nav { display: none; }
+  main + main { break-before: page; } h2, h3 { break-after: avoid; }
+  figure, tr, li, dt, dd, .verdict { break-inside: avoid; } p, li { orphans: 3; widows: 3; }
+  .table { overflow: visible; } table { font-size: 8.5pt; } th { white-space: normal; }
+  th, td { padding-right: .4rem; overflow-wrap: normal; }
+  td:not(.right) { max-width: none; min-width: 5rem; overflow-wrap: anywhere; } }
 """

@@ -71,7 +71,10 @@ def _step_times(analysis: Analysis, times: StepTimes) -> list[str]:
         f"%s between {d(times.low)} and {d(times.high)}. The slowest %s {d(times.slowest)}"
         f"{_at(times.slowest_step)}."
     )
-    if times.every <= 1:
+    if analysis.stage.of_iterations:
+        said = [f"Its steps are epochs. An iteration took {spread % ('took', 'took')}"]
+        one, took = "printed time", "is" if times.slow == 1 else "are"
+    elif times.every <= 1:
         said = [f"A step took {spread % ('took', 'took')}"]
         one, took = "step", "took"
     else:

@@ -13,7 +13,7 @@ from runwatch.core.ending import OVER
 from runwatch.core.metrics import TOKENS_PER_SEC
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers, plain
-from runwatch.reports.analysis import Analysis, Validation
+from runwatch.reports.analysis import Analysis, Rival, Validation
 from runwatch.reports.document import (
     CRITICAL,
     GOOD,
@@ -32,7 +32,7 @@ from runwatch.reports.sections import origin, outcome, words
 from runwatch.reports.sections.cost import CHANGED
 from runwatch.reports.sections.learning import ends_as_planned
 from runwatch.reports.shape import Shape
-from runwatch.reports.timeline import Lost, ends
+from runwatch.reports.timeline import BETWEEN, PAUSED, SAVING, Lost, ends
 
 _MOST = 12
 _SAME = 60
@@ -154,7 +154,7 @@ def _learned(analysis: Analysis) -> list[Sentence]:
             text = f"The {name} is {last} in {many}"
         elif shape is not None:
             trend = {"falls": "and was still falling", "rises": "and was rising"}.get(shape.trend)
-            level = "and was level" if abs(shape.recent) < 0.01 else "without a clear trend"
+            level = "and was level" if shape.level or abs(shape.recent) < 0.01 else "without a clear trend"
             text += f" (single values, which scatter by {shape.scatter:.0%})" if shape.noisy else ""
             text += f" {trend or level} at the end"
         said.append(Sentence(f"{text}.", CRITICAL if loss.broken else ""))
@@ -169,7 +169,17 @@ def _learned(analysis: Analysis) -> list[Sentence]:
         if validation.after_best and validation.worse > 0:
             text += f", the last {words.value(metric, validation.last)}"
         said.append(Sentence(f"{text}."))
+        if validation.rival is not None:
+            said.append(Sentence(_rival(validation.rival, validation.best_step)))
     return said
+
+
+def _rival(rival: Rival, step: float) -> str:
+    best, there = (words.value(rival.metric, x) for x in (rival.best, rival.there))
+    name = words.name(rival.metric)
+    return (
+        f"But the best {name} is {best} at {words.step(rival.step)}, against {there} at {words.step(step)}."
+    )
 
 
 def _moved(loss: Curve, shape: Shape | None) -> str:
@@ -311,8 +321,11 @@ def _advised(analysis: Analysis) -> list[Sentence]:
     return said
 
 
-def look_into(analyses: tuple[Analysis, ...]) -> Section | None:
-    """Return what was worth looking into, with what to do."""
+def look_into(analyses: tuple[Analysis, ...], mentioned: Mentions) -> Section | None:
+    """Return what was worth looking into, with what to do.
+
+    `mentioned` are the lines about what was not read.
+    """
     found: list[Sentence] = []
     many = len(analyses) > 1
     for each in analyses:
@@ -324,18 +337,23 @@ def look_into(analyses: tuple[Analysis, ...]) -> Section | None:
                 found.append(
                     Sentence(
                         f"{lost.cause[:1].upper()}{lost.cause[1:]}: {numbers.duration(lost.seconds)} of "
-                        f"{numbers.duration(course.length)}{_longest(lost)}.",
+                        f"{numbers.duration(course.length)}{_longest(lost)}.{_unseen(lost, mentioned)}",
                         NOTE,
                     )
                 )
         one = not (each.stage.begun_again or each.stage.epochs_fell)  # else the best may be of any training
         if one and validation is not None and validation.after_best >= 2 and validation.worse > 0.02:
-            metric = validation.curve.metric
+            metric, rival = validation.curve.metric, validation.rival
+            advice = ": use a checkpoint from there if one was kept."
+            if rival is not None:
+                advice = (
+                    f". By {words.name(rival.metric)} {words.step(rival.step)} is better: decide which of "
+                    "them matters before you choose a checkpoint."
+                )
             found.append(
                 Sentence(
                     f"The best {words.name(metric)} was {_at(validation)}"
-                    f"{words.count(validation.after_best, 'evaluation')} before the end: "
-                    "use a checkpoint from there if one was kept.",
+                    f"{words.count(validation.after_best, 'evaluation')} before the end{advice}",
                     NOTE,
                 )
             )
@@ -346,6 +364,13 @@ def look_into(analyses: tuple[Analysis, ...]) -> Section | None:
         [Sentence(f"And {len(unique) - _MOST} more; the incidents list them.")] if len(unique) > _MOST else []
     )
     return section("look", "Worth looking into", items([*unique[:_MOST], *more]))
+
+
+def _unseen(lost: Lost, mentioned: Mentions) -> str:
+    """Return what else the time may have gone into: pauses have the causes that were read."""
+    if VALIDATION not in mentioned or lost.cause not in (SAVING, BETWEEN, PAUSED):
+        return ""
+    return " Evaluation may be part of it: the log mentions validation, but that was not read."
 
 
 def _at(validation: Validation) -> str:

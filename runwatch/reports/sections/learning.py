@@ -23,14 +23,12 @@ from runwatch.reports.evidence import Curve
 from runwatch.reports.schedule import FEWEST as RATES
 from runwatch.reports.schedule import Schedule
 from runwatch.reports.sections import words
-from runwatch.reports.shape import FEWEST, Shape
+from runwatch.reports.shape import FEWEST, SEEN, Shape
 
 _USUAL = frozenset({"loss", "train loss", "training loss", "trn loss", "total loss", "avg loss"})
 _FEW = 6
 _MANY_TIMES = 9.0
 _SPIKES = 12
-_SEEN = 0.02
-"""Improvement that noise may hide where a plateau is still stated, as a share of the level."""
 _MOST = 60
 _KINDS = {
     "fast drop": "It dropped fast and then tapered off",
@@ -117,10 +115,10 @@ def _shape(curve: Curve, shape: Shape) -> list[str]:
         since, hidden = words.step(shape.flat_since, placed), numbers.percent(shape.hidden)
         said.append(
             f"It is on a plateau: no median after {since} is better by {hidden} or more."
-            if shape.hidden <= _SEEN
+            if shape.hidden <= SEEN
             else f"No median after {since} is better beyond its noise, which hides changes below {hidden}."
         )
-    if not curve.broken:
+    if not curve.broken and not shape.level:
         said.append(_now(curve, shape))
     if shape.relative and shape.scatter > 0:
         said.append(f"Single values scatter by {numbers.percent(shape.scatter)} from one to the next.")
@@ -128,22 +126,29 @@ def _shape(curve: Curve, shape: Shape) -> list[str]:
 
 
 def _now(curve: Curve, shape: Shape) -> str:
-    metric, unit = curve.metric, "steps" if curve.placed else "values"
+    metric, unit = curve.metric, "step" if curve.placed else "value"
     recent = f"Since {words.step(shape.slope_from, curve.placed)}"
     levels = f"from {_v(metric, shape.recent_first)} to {_v(metric, shape.last)}"
-    per = abs(shape.slope) * 1000
+    per = _unit(shape.last_step - shape.slope_from)
     if shape.trend == "flat":
         if abs(shape.recent) < 0.01:
             return f"{recent} it changed by {abs(shape.recent):.1%}, which is next to nothing."
         return f"{recent} it had no trend that is clear above its noise ({levels})."
     word = "fell" if shape.trend == "falls" else "rose"
-    return f"{recent} it {word}: {levels}, by {_v(metric, per)} per 1,000 {unit}."
+    of = unit if per == 1 else f"{per:,} {unit}s"
+    return f"{recent} it {word}: {levels}, by {_v(metric, abs(shape.slope) * per)} per {of}."
+
+
+def _unit(steps: float) -> int:
+    """Return the number of steps that a slope is stated for: a power of ten that is not more than `steps`."""
+    return next((unit for unit in (1000, 100, 10) if unit <= steps), 1)
 
 
 def _spikes(analysis: Analysis) -> list[Sentence]:
     rows = [row for row in analysis.stage.incidents if row.rule == "loss_spike" and row.state != "pending"]
     if not rows:
         return []
+    rows.sort(key=lambda row: row.step or 0)
     steps = ", ".join(numbers.step(row.step) for row in rows[:_SPIKES] if row.step is not None)
     more = f" and {len(rows) - _SPIKES} more" if len(rows) > _SPIKES else ""
     return [

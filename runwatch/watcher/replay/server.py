@@ -32,6 +32,8 @@ SPELL = 0.1
 """Seconds of one step at most: then clients have their turn."""
 LOOK = 0.03
 """Seconds of one step in which more of the log is looked through, while its end is not known."""
+ROUNDS = 16
+"""Rounds of the loop between two steps: in these a request is read and answered, and a picture is sent."""
 FASTEST, SLOWEST = 1e6, 0.1
 SEARCH = 4
 """Parts of a session that a search plays at once: it ends behind that in which an incident began."""
@@ -96,7 +98,7 @@ class ReplayServer:
     # -- the play --------------------------------------------------------------------------------
 
     async def _play(self) -> None:
-        before = time.monotonic()
+        before = time.monotonic() - BEAT  # the first picture is not of an empty run
         while True:
             now = time.monotonic()
             passed, before = now - before, now
@@ -106,20 +108,25 @@ class ReplayServer:
                 self.notice(f"the replay ends here: {error}")
                 self._paused, self._goal, self._searching, busy = True, None, False, False
             self.clients.wake()
-            await asyncio.sleep(0 if busy else BEAT)
+            if busy:
+                for _ in range(ROUNDS):
+                    await asyncio.sleep(0)
+            else:
+                await asyncio.sleep(BEAT)
 
     def _step(self, passed: float) -> bool:
         """Play what is due after so many seconds; return whether there is more to do at once."""
         player = self.player
         if player.session.share < 1.0:
             self._look()
-            if player.session.share < 1.0 and not self._paused:
-                self._forward(passed)
-            return True
+            if player.session.share < 1.0:
+                if not self._paused:
+                    self._forward(passed)
+                return True
         if self._goal is not None:
-            if player.advance(self._goal, SPELL):
-                self._goal = None
-            return self._goal is not None
+            if not player.advance(self._goal, SPELL):
+                return True
+            self._goal = None
         if self._searching:
             self._search()
             return self._searching

@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
+import gc
 import signal
-import socket
 import sys
-from pathlib import Path
 
-from runwatch.config.formats import meanings
-from runwatch.config.loader import Config, format_name, load
-from runwatch.core.errors import RunwatchError
-from runwatch.parsers.lexicon.names import use
-from runwatch.watcher import protocol
-from runwatch.watcher.processes.handover import taken
-from runwatch.watcher.replay.launch import Assignment
-from runwatch.watcher.replay.opening import opened
-from runwatch.watcher.replay.server import ReplayServer
-from runwatch.watcher.replay.sessions import Session
-from runwatch.watcher.service import launch
+from runwatch.system.import_guards import import_asyncio
 
 
 def main() -> None:
     """Run as an engine process: the only argument names the descriptor of its assignment."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the screen; this ends with it
-    assignment = taken(sys.argv[1], Assignment)
-    sock = socket.socket(fileno=assignment.socket)
-    try:
-        config = load(Path(os.fsdecode(assignment.config)) if assignment.config else None)
-        use(meanings(config.names))
-        only = format_name(assignment.format, config)
-        session = opened(os.fsdecode(assignment.path), config, only, whole=False)
-        asyncio.run(_serve(session, config, assignment, sock))
-    except RunwatchError as error:
-        with contextlib.suppress(OSError):
-            sock.sendall(protocol.encode(protocol.Failure(str(error), int(error.exit_code))))
+    import_asyncio()
+    gc.disable()  # nothing in modules is garbage
+    from runwatch.watcher.replay import playing
 
-
-async def _serve(session: Session, config: Config, assignment: Assignment, sock: socket.socket) -> None:
-    served = launch.Assignment((assignment.path,), socket=assignment.socket, config=assignment.config)
-    server = ReplayServer(session, config, assignment.speed, served)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stopped.set)
-    serving = asyncio.create_task(server.serve(sock))
-    await server.run()
-    serving.cancel()
-    await asyncio.gather(serving, return_exceptions=True)
+    gc.freeze()
+    gc.enable()
+    playing.run(sys.argv[1])
 
 
 if __name__ == "__main__":
