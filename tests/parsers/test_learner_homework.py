@@ -79,6 +79,7 @@ SECTIONED = (
     "[INFO] Epoch {i}/30\n[INFO] train results\n[INFO] loss = {x}\n[INFO] test results\n[INFO] loss = {y}\n",
     "[INFO] Epoch {i}/30\nTraining\nValidation\nTraining loss: {x}\nValidation loss: {y}\n",
     "Train epoch: {i}\n  loss: {x}\nEval epoch: {i}\n  loss: {y}\n",
+    "Epoch: {i}\n  TRAIN    100/1680  200/1680\n\tLoss: {x}\n  DEV    100/390  200/390\n\tLoss: {y}\n",
 )
 
 
@@ -216,3 +217,20 @@ def test_a_letter_distinguishes_training_from_validation():
 def test_a_value_loss_is_not_one_of_validation():
     parsed = parse(_epochs("Update {i}: pg_loss={x}, v_loss={y}\n"), formats=())
     assert not parsed.column("val/loss").size
+
+
+def test_a_name_may_end_with_a_number_behind_an_at_sign():
+    parsed = parse(_epochs("Epoch {i}/30 | loss={x} | R@1=2{i}.5/24.1 mR=39.8\n"), formats=())
+    assert parsed.column("R@1").tolist() == [float(f"2{i}.5") for i in STEPS]
+
+
+def test_glued_batches_count():
+    text = "".join(f"epoch0; batch{i}; d_loss: {x}; g_loss: 1.5\n" for i, x in enumerate(LOSSES))
+    assert parse(text.encode(), formats=()).column("step").tolist() == list(range(30))
+
+
+def test_dicts_of_held_out_data_are_evaluations():
+    row = "{{'epoch': {i}, 'loss': {x}, 'lr': 0.01}}\n"
+    parsed = parse(_epochs("train: " + row + "val: " + row.replace("{x}", "{y}") + "test: " + row))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == [x + 1 for x in LOSSES]

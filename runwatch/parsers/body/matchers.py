@@ -13,6 +13,7 @@ from runwatch.parsers.api import Epochs, Known, Layout, Match, Matcher, Shared, 
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import OF_RUN, WITHIN_EPOCH
 from runwatch.parsers.lexicon.names import columns, meaning, unit_of
+from runwatch.parsers.lexicon.words import split_of
 
 NUMBER = (
     rb"[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
@@ -223,6 +224,10 @@ class ExactPattern(LinePattern):
     skeletons = False
 
 
+_SAID = re.compile(rb"([A-Za-z]\w{2,20}): ?\Z")
+"""Precedes a dict that is of a part of the data."""
+
+
 class DictPattern(Matcher):
     """A Python dict of metrics printed anywhere in a line, as the Hugging Face Trainer does."""
 
@@ -242,6 +247,10 @@ class DictPattern(Matcher):
             if found[1] not in names:
                 names.append(found[1])
                 spans.append(found.span(2))
+        said = _SAID.search(line, 0, start)
+        split = split_of(said[1]) if said else ""
+        if split in ("val", "test"):  # val: {'epoch': 0, 'loss': 0.5}
+            names = [name if name in _PLACED else split.encode() + b"/" + name for name in names]
         kind = self._kind(names)
         if kind is None:
             return None

@@ -32,7 +32,7 @@ _SPELLED = {b"sec": b"s", b"secs": b"s", b"f0": b"", b"wps": b"words/s", b"K wps
 _PLAIN = (b"f0", b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b"GiB", b"sec", b"secs")
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
 _GLUED = (
-    rb"(?:(?<=[hprE])(?:(?<=\b[Ee]poch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE))"
+    rb"(?:(?<=[hprE])(?:(?<=\b[Ee]poch)|(?<=\b[Bb]atch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE))"
     rb"|(?<=[hpr][-.])(?:(?<=\b[Ee]poch[-.])|(?<=\b[Ss]tep[-.])|(?<=\b[Ii]ter[-.]))"
     rb"|(?<=[a-zB\] ][#B])(?:(?<=[a-z\]] #)|(?<= B))|(?<=^#)|(?<=\b[Ee]p\.))"
 )
@@ -42,7 +42,7 @@ _ORDINAL = (
     rb"(?:st|nd|rd|th)(?= (?P<nth>(?i:epoch|episode|step|iter(?:ation)?|(?:mini-?)?batch|round|update))\b)"
 )
 """Behind a number: it is a place, `0th epoch, 3rd mini-batch`."""
-_NO_WORD = rb"(?:(?<![\w.#+$/-])|(?<=[Ll]oss)(?=\d+\.\d)|(?<=\d/)(?=\d+\.\d))"
+_NO_WORD = rb"(?:(?<![\w.#+$/@-])|(?<=[Ll]oss)(?=\d+\.\d)|(?<=\d/)(?=\d+\.\d))"
 """Before a number: no part of a word, but for `loss0.69`, and the second of a pair as in `0.5/0.6`."""
 _THOUSANDS = rb"\d{1,3}(?:,\d{3})+"
 _TOKEN = re.compile(

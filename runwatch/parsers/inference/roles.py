@@ -118,14 +118,13 @@ def _behind_settings(line: bytes) -> bytes:
 
 def rank(line: bytes, number: Field) -> int | None:
     """Return how likely a number's name makes it the step (0 is best), or None if it cannot be one."""
-    if not _INTEGER.match(line, number.start, number.end) or number.suffix not in _COUNT_SUFFIXES:
-        return None
     name = number.name
+    whole = _INTEGER.match(line, number.start, number.end) and number.suffix in _COUNT_SUFFIXES
+    if not whole or not _WAITS.isdisjoint(words(name)):
+        return None
     if name.lower() in _GLOBAL:
         return 0
     parts = words(name)
-    if not _WAITS.isdisjoint(parts):
-        return None
     last = parts[-1] if parts else b""
     last = _glued(line, number, last)
     if last in _INDEX and len(parts) > 1:

@@ -51,9 +51,7 @@ _LOSSES = _WHOLE | frozenset(
     b"train training trn batch avr avg average mean running current loss losses cost metric".split()
 )
 """Words of the names of the loss itself where others are its parts; those of its sum before others."""
-_BARE = _LOSSES | frozenset(
-    b"mse mae ce bce nll l cross entropy model step epoch iter is was the info".split()
-)
+_BARE = _LOSSES | frozenset(b"mse mae ce bce nll l cross entropy model step epoch iter the info".split())
 """Words of the name of a loss that is believed to be one of training if its lines show nothing else."""
 _DENSE = 512
 """So many of these lines right below each other are enough."""

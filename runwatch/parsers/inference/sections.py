@@ -28,9 +28,18 @@ _OPENS = re.compile(
 )
 
 
+_COUNTS = re.compile(rb"\d+ ?/ ?\d+")
+"""How far a section has come, on the line that opens it: `DEV  100/1216  200/1216`."""
+
+
+def _opening(line: bytes) -> re.Match[bytes] | None:
+    text = _COUNTS.sub(b"", line) if b"/" in line else line
+    return _OPENS.match(text) if len(text) <= _LONGEST else None
+
+
 def opens(line: bytes) -> bool:
-    """Return whether a line without a number opens a section."""
-    return len(line) <= _LONGEST and _OPENS.match(line) is not None
+    """Return whether a line without a number, or with nothing but counts, opens a section."""
+    return _opening(line) is not None
 
 
 class Sections:
@@ -41,7 +50,7 @@ class Sections:
 
     def pass_by(self, line: bytes) -> bool:
         """Take a line without a number; return whether it opens a section."""
-        found = _OPENS.match(line) if len(line) <= _LONGEST else None
+        found = _opening(line)
         if found is not None:
             self._val = found["train"] is None
         return found is not None

@@ -50,7 +50,7 @@ def _cores(text: str) -> tuple[str, ...]:
 
 
 SMOOTHED = word_set("avg average averaged mean avr running smooth smoothed ema")
-ANY = SMOOTHED | word_set("cur current curr now new the and is at of")
+ANY = SMOOTHED | word_set("cur current curr now new the and at of")
 """Words that change nothing, whatever the name."""
 WHOLE = word_set("total tot whole full sum overall main global reduced combined joint all")
 HELD_OUT = frozenset(("val",))
