@@ -8,8 +8,8 @@ pending until it is known whether it recovers (3 rows back below m + max(3 s, ha
 rise))). Recovered within `brief` rows: info; a warning when it is twice as high as a spike must
 be, and ten times the usual, or `large` and the third and highest within 200 rows. A note,
 however long, when the loss stays below `low` of what it was untrained, the highest of its
-first 16 rows: losses near zero jump by ratios. Not recovered: a warning, of less than half of `large` a note; critical after `long` rows, unless half
-of the rise is lost by then.
+first 16 rows: losses near zero jump by ratios. Not recovered: a warning, of less than half
+of `large` a note; critical after `long` rows, unless half of the rise is lost by then.
 After 512 rows the new level is the usual one. While there is no baseline, a row spikes when
 it is 10 times the highest so far, if that was above 0.5, or above 2 in the first five rows.
 
