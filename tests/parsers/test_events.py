@@ -51,6 +51,7 @@ from .logs import parse
             "scheduler",
         ),
         (b"slurmstepd: error: *** JOB 1 ON n1 CANCELLED AT 2030-01-02T03:04:05 ***", "scheduler"),
+        (b"slurmstepd-c17: error: *** JOB 1 ON c17 CANCELLED AT 2030-01-02T03:04:05 ***", "scheduler"),
         (b"=>> PBS: job killed: walltime 3600 exceeded limit 3600", "scheduler"),
         (
             b"slurmstepd: error: Detected 1 oom_kill event in StepId=1.0. Some of the step tasks have been OOM Killed.",
