@@ -79,6 +79,14 @@ def bar(step: int, total: int) -> bytes:
     return f" 10%|#  | {step}/{total} [00:10<01:00,  2.00s/it]\n".encode()
 
 
+def test_a_second_training_begins_at_the_same_step_of_another_bar():
+    first = bar(0, 500) + bar(500, 500) + record(1.5)
+    second = bar(0, 2260) + bar(500, 2260) + record(0.5) + bar(1000, 2260) + record(0.4)
+    end = b"train_results= TrainOutput(global_step=500, training_loss=0.04, metrics={})\n"
+    assert steps_of_runs(segments(first + end + second)) == [[500], [500, 1000]]
+    assert steps_of_runs(segments(first + end + bar(500, 500) + record(1.5))) == [[500, 500]]
+
+
 def record(loss: float) -> bytes:
     return f"{{'loss': {loss}, 'epoch': 1.0}}\n".encode()
 

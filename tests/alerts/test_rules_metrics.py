@@ -11,6 +11,7 @@ from runwatch.alerts.rules.optimization.divergence import Divergence
 from runwatch.alerts.rules.optimization.grad_spike import GradSpike
 from runwatch.alerts.rules.optimization.loss_spike import LossSpike
 from runwatch.alerts.rules.speed.step_time import StepTime
+from runwatch.core.batch import Event
 from runwatch.core.findings import Severity, Verdict
 
 from .columns import GRAD, LOSS, LR, SCALE, TIME, TOKENS, Log, brief, healthy
@@ -170,10 +171,15 @@ def test_three_recovered_rows_end_a_spike():
     assert "after 1 logged step" in log.judge(LossSpike())[1].title
 
 
-def test_a_higher_spike_that_recovers_is_a_warning():
+def test_a_spike_that_recovers_is_a_note_unless_it_is_huge_or_the_highest_of_three():
     log = healthy()
     log.columns[LOSS][2000] *= 1.8
+    assert brief(log.judge(LossSpike()))[1] == ("firing", "info", 2000)
+    log.columns[LOSS][2000] *= 8
     assert brief(log.judge(LossSpike()))[1] == ("firing", "warning", 2000)
+    log = healthy()
+    log.columns[LOSS][[2000, 2070, 2160]] *= [1.7, 1.9, 6.0]
+    assert [s for v, s, _ in brief(log.judge(LossSpike())) if v == "firing"] == ["info", "info", "warning"]
 
 
 def test_a_loss_spike_that_stays_becomes_critical():
@@ -425,3 +431,13 @@ def test_tokens_per_second_are_judged_where_there_is_no_step_time():
     assert found[-1].verdict is Verdict.FIRING
     assert found[-1].metric == TOKENS
     assert "fell 3" in found[-1].title
+
+
+@pytest.mark.parametrize(("apart", "severity"), [(1000.0, "info"), (1.0, "warning")])
+def test_lines_that_say_nan_between_finite_losses_are_of_another_loss(apart, severity):
+    log = healthy(100)
+    log.events = [
+        Event("nan", 950 + apart * n, n, "test {'loss': nan}", data={"count": str(n)}) for n in (1, 2, 4, 8)
+    ]
+    found = log.judge(NonFinite(), range(0, 100, 7))
+    assert [(f.verdict.value, f.severity.value) for f in found] == [("firing", severity)]

@@ -313,6 +313,13 @@ def test_a_run_that_cannot_write_its_last_checkpoint_has_not_finished():
         ("scheduler", "CANCELLED AT x DUE TO TIME LIMIT ***", "warning", "time_limit", "hit its time limit:"),
         ("scheduler", "CANCELLED AT x DUE TO PREEMPTION ***", "warning", "preempted", "preempted: CAN"),
         ("scheduler", "*** JOB 1 ON n1 CANCELLED AT x ***", "info", "interrupted", "cancelled: "),
+        (
+            "scheduler",
+            "error: *** JOB 1 CANCELLED AT x DUE TO TIME LIMIT ***",
+            "warning",
+            "time_limit",
+            "hit its time limit: JOB 1 ",
+        ),
         ("scheduler", "Node failure on n1", "critical", "crashed", "crashed: Node"),
         ("killed", "Killed", "critical", "killed", "crashed: Killed"),
         ("host_oom", "Killed process 7", "critical", "killed", "crashed: Killed process"),

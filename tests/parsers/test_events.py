@@ -51,6 +51,7 @@ from .logs import parse
             "scheduler",
         ),
         (b"slurmstepd: error: *** JOB 1 ON n1 CANCELLED AT 2030-01-02T03:04:05 ***", "scheduler"),
+        (b"slurmstepd-c17: error: *** JOB 1 ON c17 CANCELLED AT 2030-01-02T03:04:05 ***", "scheduler"),
         (b"=>> PBS: job killed: walltime 3600 exceeded limit 3600", "scheduler"),
         (
             b"slurmstepd: error: Detected 1 oom_kill event in StepId=1.0. Some of the step tasks have been OOM Killed.",
@@ -105,6 +106,7 @@ from .logs import parse
         (b"03:04:05.678 [main] INFO a.b.Train - Training is Done", "over"),
         (b"INFO 2030-01-02 03:04:05 loop.py:438 End of training", "over"),
         (b"Finished Training", "over"),
+        (b"results= TrainOutput(global_step=2260, training_loss=0.0429, metrics={})", "finished"),
         (b"2030-01-02 03:04:05,678 - INFO - joeynmt.training - Training ended after 200 epochs.", "over"),
         (b"Loss for final step: 7.566996e-09.", "over"),
         (b"Saved final model to: /r/model_final.zip", "over"),
@@ -233,6 +235,7 @@ def test_showing_lines(line, kind):
         b"raise RuntimeError('CUDA out of memory')",
         b"logger.error('NCCL error')",
         b"Finished training epoch 3",
+        b"TensorBoard caught SIGTERM; exiting...",
         b"loss is nan, skipping this update",
         b"if the loss is NaN: stop",
         b"raises an error when a loss is nan",

@@ -346,7 +346,8 @@ class Splitter:
             other = other or (kind == TRAIN and index == 0 and self._pattern not in ("", train.pattern[0]))
             other = other or self._announced or (kind == TRAIN and self._stopped)
             again = kind == TRAIN and step < last and self._begins_again(train, index)
-            if step < last and (self._finished or other or again):
+            anew = kind == TRAIN and step == last and self._finished and self._has_another_total(train, index)
+            if anew or (step < last and (self._finished or other or again)):
                 begins[offset] = _Former(self._last_pattern(train, offset), self._announced)
                 self._finished, self._first = False, np.nan
                 since = index if kind == TRAIN else int(np.searchsorted(train.offset, offset))
@@ -375,14 +376,18 @@ class Splitter:
         planned or said to be over. So does a first epoch, where nothing had failed and no total is known.
         """
         step, total, pattern = train.step[index], train.total[index], str(train.pattern[index])
-        before = train.total[index - 1] if index else self._total
-        if step <= 1 and total != before and not np.isnan(before) and not np.isnan(total):
+        if step <= 1 and self._has_another_total(train, index):
             return True
         if step > self._first or self._ended == _CRASHED or pattern.endswith(BY_FIT):
             return False
         left, stride = self._course(train, index)
         at_end = left <= (self._first == 0) or left < stride + (self._first == 0)
         return bool(at_end or self._ended == _OVER or (pattern.endswith(BY_EPOCH) and np.isnan(total)))
+
+    def _has_another_total(self, train: Rows, index: int) -> bool:
+        """Return True if a record and the one before it show their totals, and these differ."""
+        total, before = train.total[index], train.total[index - 1] if index else self._total
+        return bool(total != before and not np.isnan(before) and not np.isnan(total))
 
     def _course(self, train: Rows, index: int) -> tuple[float, float]:
         """Return the steps from the record before to the end of its run, and those to the one before that.

@@ -54,8 +54,8 @@ MILESTONES = Signs(
         rb"^Training completed|^\d+ epochs completed in |done training in",
         rb"Finished training\b" + _NOT_OF,
         _WHOLE + rb"[Tt]raining (?:is )?(?:complete|finished|done)\b" + _NOT_OF,
-        rb"^`Trainer\.fit` stopped: |Training time \d+:\d",
-        needles=(b"raining", b"leted in", b"rainer.fit"),
+        rb"^`Trainer\.fit` stopped: |Training time \d+:\d|\bTrainOutput\(global_step=\d",
+        needles=(b"raining", b"leted in", b"rainer.fit", b"TrainOutput("),
     ),
     sign(
         "over",
@@ -166,7 +166,7 @@ MILESTONES = Signs(
 )
 """What a run does in addition to training."""
 _CODE_HEAD = re.compile(rb"\s*(?:#|//|(?:def|if|raise|self\.|assert|return)\b)")
-_CODE = re.compile(rb"print\w*\(|\blog\w*\.\w+\(|\w=\w+,.*\w=| every ")
+_CODE = re.compile(rb"print\w*\(|\blog\w*\.\w+\(|(?<!TrainOutput\(global_ste)\w=\w+,.*\w=| every ")
 """Source code and dumps of settings, which name milestones without reaching them."""
 
 

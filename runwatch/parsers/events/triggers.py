@@ -71,6 +71,7 @@ _TRIGGERS = (
         b"All complete",
         b"End of epoch",
         b"Loss for final",
+        rb"TrainOutput\(",
         rb"NAN\b",
         rb"s nan\b",
         rb"s NaN\b",

@@ -44,10 +44,10 @@ TROUBLE = Signs(
     ),
     sign(
         "scheduler",
-        rb"slurmstepd: error: .*(?:CANCELLED AT|STEPD TERMINATED ON)",
+        rb"(?:slurmstepd: |\A)error: .*(?:CANCELLED AT|STEPD TERMINATED ON)",
         rb"DUE TO (?:TIME LIMIT|PREEMPTION|NODE FAILURE)|srun: error: Node failure on ",
         rb"PBS: job killed|TERM_(?:RUNLIMIT|MEMLIMIT|PREEMPT|OWNER): ",
-        needles=(b"slurmstepd", b"DUE TO ", b"PBS: ", b"TERM_", b"Node failure"),
+        needles=(b"slurmstepd", b"CANCELLED", b"DUE TO ", b"PBS: ", b"TERM_", b"Node failure"),
     ),
     sign(
         "segfault",
@@ -92,8 +92,12 @@ TROUBLE = Signs(
     sign(
         "signal",
         rb"^KeyboardInterrupt(?! handler)|Detected KeyboardInterrupt, attempting",
-        rb"(?:[Rr]eceiv(?:ed|ing)|[Gg]ot|[Cc]aught|[Hh]andling) (?:a |the )?(?:[Ss]ignal:? |Signals\.)?"
-        rb"SIG" + _ASKED_TO_END + rb"\b|\bSIG" + _ASKED_TO_END + rb" (?:was )?(?:received|caught|detected)\b",
+        rb"(?<!TensorBoard )(?:[Rr]eceiv(?:ed|ing)|[Gg]ot|[Cc]aught|[Hh]andling) "
+        rb"(?:a |the )?(?:[Ss]ignal:? |Signals\.)?SIG"
+        + _ASKED_TO_END
+        + rb"\b|\bSIG"
+        + _ASKED_TO_END
+        + rb" (?:was )?(?:received|caught|detected)\b",
         rb"(?:[Rr]eceived|[Gg]ot|[Cc]aught|called with) signal:? (?:2|10|12|15)\b",
         rb"FatalError: `Termination signal`",  # paddle's words
         rb"^Aborted!\s*$|\bCtrl-c pressed\b",  # click's, and those of a tracker's agent

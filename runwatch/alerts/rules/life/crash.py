@@ -73,6 +73,8 @@ _JUDGED = CRASH_KINDS | _STARTS | _ANEW | {"finished", "over"}
 """Kinds of event that change anything here."""
 _OF_SAVE = re.compile(r"PytorchStreamWriter|\b(?:save|torch_save|save_\w+|_save\w*)\b")
 """Words of an error, or of its traceback, that came while a checkpoint was written."""
+_PREFIX = re.compile(r"\A(?:runwatch|(?:slurmstepd: )?error): ")
+"""Who reported it, before the words."""
 _SHOWN = 160
 """Characters of an error's words that a title has; all of them are in the evidence."""
 _RELAUNCHED = "relaunched"
@@ -345,7 +347,5 @@ def _newest_lines(text: str, limit: int) -> str:
 
 
 def _short(title: str, limit: int = _SHOWN) -> str:
-    for prefix in ("runwatch: ", "slurmstepd: error: "):
-        title = title.removeprefix(prefix)
-    title = title.strip("* ")
+    title = _PREFIX.sub("", title).strip("* ")
     return title if len(title) <= limit else title[: limit - 1] + "…"

@@ -6,7 +6,8 @@ non-finite gradient norm is a warning, and critical from `grad_count` in
 `grad_window` samples on or when the loss is non-finite too. Latched until
 `streak` finite samples in a row. There is no warm-up. Lines that say of a loss that it is NaN
 and are no records, `Loss: nan`, are a warning from the `lines`-th on, and critical from four
-times as many where no loss is read; a restart ends that.
+times as many where no loss is read; a restart ends that. They are a note where finite losses of
+training are printed between them: an evaluation prints one that it does not compute.
 
 Example: 'loss is NaN since step 31216', critical at the first such row.
 
@@ -56,6 +57,8 @@ from runwatch.core.metrics import (
 )
 
 _FATAL = frozenset({LOSS, VAL_LOSS, VAL_BPB})
+_SOUND = 4
+"""Finite losses of training to a line that says NaN from which that is another loss."""
 _LINES = "loss in lines without a record"
 """What lines say is reported under this name."""
 _CONTEXT = (LOSS, GRAD_NORM, LEARNING_RATE, LOSS_SCALE)
@@ -94,6 +97,10 @@ class NonFinite(RankRule):
     lines: int = threshold(4, "lines without a record that say of a loss that it is NaN")
 
     _watches: dict[str, _Watch] = field(default_factory=dict, init=False, repr=False)
+    _sound: int = field(default=0, init=False, repr=False)
+    """Finite losses of training since the newest such line."""
+    _counted: int = field(default=0, init=False, repr=False)
+    """Such lines up to then."""
     _said: Severity | None = field(default=None, init=False, repr=False)
     """How severe what lines without a record say was reported to be."""
     _recent: dict[str, Recent] = field(
@@ -122,12 +129,19 @@ class NonFinite(RankRule):
         """Judge what lines without a record say of a loss."""
         found: list[tuple[float, Finding]] = []
         lines = [(event.offset, event) for event in block.events if event.kind == "nan"]
+        losses = block.samples.get(LOSS)
+        sound = np.empty(0) if losses is None else losses.offset[np.isfinite(losses.value)]
+        since = -np.inf
         for offset, event in sorted(
             [*((at, None) for at in block.restarts), *lines], key=lambda each: each[0]
         ):
+            self._sound += int(np.count_nonzero((sound > since) & (sound <= offset)))
+            since = offset
             finding = self._restart() if event is None else self._line(event)
+            self._sound = 0
             if finding is not None:
                 found.append((float(offset), finding))
+        self._sound += int(np.count_nonzero(sound > since))
         return found
 
     def _restart(self) -> Finding | None:
@@ -140,6 +154,9 @@ class NonFinite(RankRule):
         count = int(event.data.get("count", "1"))
         many = count >= 4 * self.lines and LOSS not in self._watches
         severity = Severity.CRITICAL if many else Severity.WARNING
+        new, self._counted = count - self._counted, count
+        if self._sound >= _SOUND * max(1, new):
+            severity = Severity.INFO
         known = not severity.exceeds(self._said)
         if count < self.lines or known or any(self._is_firing(metric) for metric in _FATAL):
             return None

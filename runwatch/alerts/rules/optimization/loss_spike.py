@@ -5,11 +5,11 @@ note; spikes that stay, double the loss, or come in growing series precede diver
 Formula, in y = ln(loss) against the rolling baseline (median m, deviation s): a row spikes
 when y - m > z * s and y - m > ln(1 + rise), and by two steps of rounding. The spike is
 pending until it is known whether it recovers (3 rows back below m + max(3 s, half of ln(1 +
-rise))). Recovered within `brief` rows: info, or a warning when it is both `large` and twice
-as high as a spike must be. A note, however long, when the loss stays below `low` of what it
-was untrained, the highest of its first 16 rows: losses near zero jump by ratios. Not
-recovered: a warning, of less than half of `large` a note; critical after `long` rows, unless half
-of the rise is lost by then.
+rise))). Recovered within `brief` rows: info; a warning when it is twice as high as a spike must
+be, and ten times the usual, or `large` and the third and highest within 200 rows. A note,
+however long, when the loss stays below `low` of what it was untrained, the highest of its
+first 16 rows: losses near zero jump by ratios. Not recovered: a warning, of less than half
+of `large` a note; critical after `long` rows, unless half of the rise is lost by then.
 After 512 rows the new level is the usual one. While there is no baseline, a row spikes when
 it is 10 times the highest so far, if that was above 0.5, or above 2 in the first five rows.
 
@@ -118,7 +118,7 @@ class LossSpike(LossRule, RankRule):
 
     z: float = threshold(8.0, "robust deviations above the rolling median that make a spike")
     rise: float = threshold(0.10, "least rise over the rolling median, as a fraction")
-    large: float = threshold(0.5, "rise from which even a spike that recovers is a warning")
+    large: float = threshold(0.5, "rise from which a spike that recovers may be a warning")
     low: float = threshold(0.1, "of the untrained loss, below which a spike is a note")
     waves: float = threshold(2.0, "multiple of the second highest rise so far that was lost again")
     early: ClassVar[float] = 10.0
@@ -286,9 +286,10 @@ class LossSpike(LossRule, RankRule):
         return found
 
     def _severity(self, spike: _Spike) -> Severity:
-        """Return how severe a spike is that did not last."""
+        """Return how severe a spike is that did not last: it cost nothing, but higher ones may follow."""
         small = spike.rise < self.large or spike.peak - spike.usual < 2 * spike.least
-        return Severity.INFO if small else Severity.WARNING
+        heavy = spike.rise + 1 >= self.early or self._growing(spike)
+        return Severity.WARNING if heavy and not small else Severity.INFO
 
     def _scatter(self, spike: _Spike) -> float:
         """Return the deviation of the first rows up to now, as their successive differences show it."""
