@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runwatch.core.errors import UsageError
-from runwatch.system.output_file import output_file
+from runwatch.export.output_file import output_file
 from tests.cli.command import called
 
 LOG = "".join(f"step {step} loss {3 - step / 100}\n" for step in range(1, 31))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runwatch.core.errors import UsageError
-from runwatch.system.output_file import output_file
+from runwatch.export.output_file import output_file
 
 if TYPE_CHECKING:
     from runwatch.reports.document import Document

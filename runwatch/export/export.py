@@ -13,9 +13,9 @@ from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.core.batch import Batch
 from runwatch.core.block import Block
 from runwatch.core.errors import SourceError, UsageError
+from runwatch.export.output_file import output_file
 from runwatch.export.values import Values, values_of
 from runwatch.parsers.api import Format
-from runwatch.system.output_file import output_file
 from runwatch.watcher.engine.check import read
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.source import Source

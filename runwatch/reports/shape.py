@@ -65,6 +65,8 @@ class Shape:
     """Median there."""
     scatter: float
     """Deviation of single values from one to the next; as a share of the level if all are positive."""
+    matters: float
+    """Change of a level that is more than noise."""
     relative: bool
     """Whether all values are positive, so that shares of them mean something."""
 
@@ -93,7 +95,8 @@ class Shape:
     @property
     def trend(self) -> str:
         """What the recent part does: `falls`, `rises` or `flat`."""
-        if self.level:
+        within = abs(self.slope) * (self.last_step - self.slope_from) <= self.matters
+        if self.level or (self.kind == "flat" and within):
             return "flat"
         clear = abs(self.slope) > _CERTAIN * self.slope_error and abs(self.recent) >= _LEAST
         return "flat" if not clear else "falls" if self.slope < 0 else "rises"
@@ -126,12 +129,13 @@ def shape_of(curve: Curve) -> Shape | None:
     if recent.sum() < 5:
         recent = np.arange(len(at)) >= len(at) - 5
     slope, error = _slope(at[recent], medians[recent])
+    matters = max(4 * noise, 0.01 * max(abs(first), abs(last)))
     shape = Shape(
         "", first, few, last, of, float(medians[best]), float(at[best]), half, most, float(steps[0]),
         float(steps[-1]), flat_since, clear / abs(last) if last else 0.0, slope, error, float(at[recent][0]),
-        float(medians[recent][0]), scatter, relative,
+        float(medians[recent][0]), scatter, matters, relative,
     )  # fmt: skip
-    return _named(shape, max(4 * noise, 0.01 * max(abs(first), abs(last))))
+    return _named(shape)
 
 
 def _medians(steps: Floats, values: Floats, most: int) -> tuple[Floats, Floats, list[int]]:
@@ -141,8 +145,9 @@ def _medians(steps: Floats, values: Floats, most: int) -> tuple[Floats, Floats, 
     return at, np.array([np.median(values[group]) for group in groups]), [*map(len, groups)]
 
 
-def _named(shape: Shape, matters: float) -> Shape:
-    """Return the shape with its kind; a change below `matters` is none."""
+def _named(shape: Shape) -> Shape:
+    """Return the shape with its kind."""
+    matters = shape.matters
     length = shape.last_step - shape.first_step
     done = (shape.most_step - shape.first_step) / length if length > 0 else 1.0
     fell, rose = shape.first - shape.best > matters, shape.last - shape.best > matters
@@ -175,7 +180,11 @@ def _scatter(curve: Curve, relative: bool) -> float:
         values = np.log(values[values > 0])
     if len(values) < 3:
         return 0.0
-    return float(1.4826 * np.median(np.abs(np.diff(values))) / 2**0.5)
+    apart = np.diff(values)
+    usual = 1.4826 * np.median(np.abs(apart))
+    if not relative:  # more than half of such losses may be 0
+        usual = max(usual, np.percentile(np.abs(apart), 68.27))
+    return float(usual / 2**0.5)
 
 
 def _slope(x: Floats, y: Floats) -> tuple[float, float]:

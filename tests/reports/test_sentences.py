@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,59 @@ def test_a_slope_is_of_fewer_steps_than_there_are(tmp_path: Path, steps: int, pe
     apart = steps // 40
     text = _report(tmp_path, "".join(f"step {n * apart} loss {3 - n / 20:.4f}\n" for n in range(1, 41)))
     assert f"per {per}." in text
+
+
+def test_a_loss_that_does_not_fall_beyond_its_noise_is_not_still_falling(tmp_path: Path) -> None:
+    losses = [
+        0.62,
+        0.54,
+        0.5,
+        0.57,
+        0.46,
+        0.55,
+        0.49,
+        0.52,
+        0.4,
+        0.53,
+        0.44,
+        0.5,
+        0.39,
+        0.47,
+        0.5,
+        0.38,
+        0.48,
+        0.4,
+    ]
+    text = _report(tmp_path, "".join(f"step {n} loss {loss}\n" for n, loss in enumerate(losses)))
+    assert "It did not fall by more than its own noise" in text
+    assert "still falling" not in text
+    assert " it fell: from" not in text
+
+
+def test_a_loss_around_zero_has_noise_though_most_values_are_zero(tmp_path: Path) -> None:
+    losses = [-0.0027, 0, 0, 0, -0.0015, -0.0013, 0, 0.0021, 0, 0, 0, -0.0011, 0, 0, 0, 0.0024, 0, 0, 0, 0, 0]
+    text = _report(tmp_path, "".join(f"step {n} loss {loss}\n" for n, loss in enumerate(losses)))
+    assert "It did not fall by more than its own noise" in text
+    assert "of its fall was done" not in text
+
+
+def test_a_decay_may_look_constant_at_its_begin(tmp_path: Path) -> None:
+    plan = "Namespace(lr_scheduler_type='cosine', batch_size=8, warmup_steps=0, seed=1)\n"
+    lines = [f"step {n}/10000 loss {3 - n / 100:.4f} lr 1e-4\n" for n in range(1, 61)]
+    text = _report(tmp_path, plan + "".join(lines))
+    assert "lr_scheduler_type | cosine" in text
+    assert "The configuration says cosine, but" not in text
+    text = _report(tmp_path, (plan + "".join(lines)).replace("/10000", "/60"))
+    assert "The configuration says cosine, but the learning rate looks like constant." in text
+
+
+def test_a_run_that_just_ends_has_a_sign_of_trouble(tmp_path: Path) -> None:
+    log = tmp_path / "seven.log"
+    log.write_text("".join(f"step {n}/20 loss {3 - n / 100:.4f}\n" for n in range(1, 9)))
+    os.utime(log, (1.7e9, 1.7e9))
+    text = called("report", "seven.log", "--markdown", cwd=tmp_path, env={}).stdout
+    assert "No sign of trouble was found" not in text
+    assert "- It ended at step 8 of 20 without an error or a finish line." in text
 
 
 def test_a_score_that_prefers_another_checkpoint_is_named(tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ _SAME = 60
 _LOST = 0.1
 """Share of the time lost to one cause that is worth looking into."""
 _CALM = 0.03
+_EARLY = 0.25
+"""Part of the planned steps before which a decay may look constant."""
 _STATES = {
     "running": ("is still running", ": its log was written to in the last minutes"),
     "vanished": ("ended", " without an error or a finish line"),
@@ -202,6 +204,8 @@ def signs(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
     if run.state == "finished" and run.newest.ending is not None:
         good.insert(0, Sentence(f"It {run.newest.ending.story}.", GOOD))
     bad += outcome.unread(run)
+    if not bad and run.phase in ("vanished", "stalled", "blind"):
+        bad.append(Sentence(f"It {ending(run)}.", NOTE))
     none_good, none_bad = Sentence("No sign of health was found."), Sentence("No sign of trouble was found.")
     return section(
         "signs",
@@ -282,7 +286,9 @@ def _bad(analysis: Analysis) -> list[str]:
         said.append(
             f"The loss rose from {numbers.loss(shape.first)} to {numbers.loss(shape.last)} (medians)."
         )
-    clear = found is not None and found.kind not in ("unclear", "warm-up", "irregular")
+    fraction = analysis.stage.fraction
+    early = fraction is not None and fraction < _EARLY and found is not None and found.kind == "constant"
+    clear = found is not None and found.kind not in ("unclear", "warm-up", "irregular") and not early
     if found is not None and clear and not _same(analysis.configured, found.name):
         named = analysis.configured
         said.append(f"The configuration says {named}, but the learning rate looks like {found.name}.")

@@ -60,7 +60,9 @@ def went_back(stage: StageEvidence) -> list[str]:
         )
     if back := [step for step in stage.restarts if step not in again and not stage.within_epochs]:
         steps = ", ".join(numbers.step(step) for step in back[:_FEW]) + (" ..." if len(back) > _FEW else "")
-        said.append(f"It went back {words.count(len(back), 'time')}, to step {steps}: steps were done again.")
+        which = "steps" if len(back) > 1 else "step"
+        times = words.count(len(back), "time")
+        said.append(f"It went back {times}, to {which} {steps}, and did again what followed.")
     if stage.within_epochs:
         many = words.count(len(stage.restarts), "time")
         said.append(
