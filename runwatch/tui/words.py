@@ -32,7 +32,7 @@ _MEANING: dict[str, str] = {
 }
 _RANKS: Sentence = (
     "ranks",
-    "a cell a rank; the line below says what the lowest and the highest level mean; "
+    "a cell or a bar a rank; the line below says what the lowest and the highest level mean; "
     "next to it, who is behind, slow or silent",
 )
 _VIEWS: dict[str, tuple[Sentence, ...]] = {
@@ -126,11 +126,13 @@ _AREAS: dict[str, tuple[Sentence, ...]] = {
         ("#chart-0", "A chart of every metric; PgDn turns the page, / filters by words, z enlarges one."),
     ),
     actions.RANKS: (
-        ("#rank-grid", "A cell a rank; d changes what the cells show, n how they are grouped."),
+        ("#rank-grid", "A bar or a cell a rank; d changes what they show, n how they are grouped."),
+        ("#rank-other", "What else is known of the ranks."),
         (
             "#rank-table",
             "Every rank, the worst first; > sorts by another column, enter shows one in detail.",
         ),
+        ("#rank-chart", "The step time over the steps: since when a slow rank holds up the others."),
         ("#machine", "GPUs and processes of this machine, read from the system and not from the log."),
     ),
     actions.LOGS: (
@@ -146,6 +148,7 @@ _AREAS: dict[str, tuple[Sentence, ...]] = {
         ),
         ("#alert-detail", "What the rule saw, the cause and what to do; v shows it alone, in full."),
         ("#alert-chart", "The metric of the alert; enter shows it large, at the step of the alert."),
+        ("#alert-ranks", "The rank of the alert among the others; 3 shows all of them."),
     ),
     actions.CHECKPOINTS: (
         ("#stage-table", "The stages of a pipeline, and what was evaluated behind each."),

@@ -75,11 +75,11 @@ def grid(
     ordered = ranks.ordered(rows)
     top = ranks.furthest(ordered)
     levels = ranks.levels(ordered, measure, top)
-    lines = height - 1 if height > 1 else 1
-    tall = not by and lines - 2 >= _TALL and bars_fit(ordered, width)
+    free = height - 1 if height > 1 else 1
+    tall = not by and free - 2 >= _TALL and bars_fit(ordered, width)
     span = _span(levels, measure, max(row.total or top for row in ordered), tall)
     warm = ranks.heats(ordered, measure)
-    drawing = _Drawing(ordered, levels, width, lines, span, warm, glyphs)
+    drawing = _Drawing(ordered, levels, width, free, span, warm, glyphs)
     found = _grouped(drawing, rank_groups.places(ordered, by, parallel)) if by else _few(drawing)
     lines, each = found or _strip(drawing)
     out = [cells.fit(line, width) for line in lines]

@@ -19,6 +19,8 @@ MACHINE_FROM = 36
 """Rows of a screen from which the machine is shown beneath the ranks."""
 _WHOLE_LINE = 72
 """Columns in which 64 ranks and the number of the first are a line of cells."""
+_DETAIL = 10
+"""Rows of what is known of one rank."""
 _BARS = 6
 """Rows of bars of one row, with their names, values, scale and frame."""
 _HIGHER = 14
@@ -75,7 +77,8 @@ class Ranks(PointedScreen, ListScreen):
         a_line = 8 if self.scene.grouping else 64 if self.size.width >= _WHOLE_LINE else 32
         needed = _BARS if count <= 32 else 3 + -(-count // a_line) + bool(self.scene.grouping)
         rows = min(half, needed)
-        others = sum(int(part.styles.height.value) for part in (panel, detail) if part.display and not alone)
+        machine = int(panel.styles.height.value) if panel.display and panel.styles.height else 0
+        others = (0 if alone else machine) + _DETAIL * detail.display
         rest = self.free - 4 - count - 3 - others - rows * grid.display
         table.styles.height = count + 3 if rest >= LEAST_CHART else "3fr"
         grid.styles.height = "1fr" if not table.display else rows + self._fill(rest)
