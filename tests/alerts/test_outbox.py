@@ -247,7 +247,7 @@ def open_outbox():
 
     yield make
     for box in boxes:
-        box.close(5.0)
+        box.close(60.0)
         assert not any(lane.thread.is_alive() for lane in box._lanes.values())
 
 
