@@ -259,7 +259,7 @@ def many(place: Path, seconds: float, runs: int = 1000) -> Iterator[Row]:
         print(f"{name}: {answers}", file=sys.stderr)
         settled = daemon.settled()
         yield limit(f"daemon, {name}, until what was found is kept and looked at", settled, 300.0)
-        yield limit(f"daemon, {name}, then CPU of a core", 100 * daemon.share(seconds), 2.0, "%")
+        yield limit(f"daemon, {name}, then CPU of a core", 100 * daemon.share(4 * seconds), 2.0, "%")
         yield limit(f"daemon, {name}, memory of all processes", daemon.memory()[1], 250.0, "MB")
         health = daemon.ask("health")
         print(f"its clock was late by {health['lag']:.2f} s at worst; {health['notices']}", file=sys.stderr)

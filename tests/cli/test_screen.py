@@ -151,10 +151,10 @@ def test_whoever_leaves_gets_a_summary_on_the_normal_screen(log):
     with Terminal("tail", str(log.path), columns=100) as terminal:
         terminal.until(lambda p: "NaN" in p and "step 400" in p)
         terminal.keys("q")
-        said = terminal.until(lambda p: "  log        /" in p)
+        said = terminal.until(lambda p: "  log          /" in p)
         assert "RUNNING  speedrun: step 400/1,000 (40%)" in said
         assert "lowest loss  2.500 at step 0" in said
-        assert "alerts     1 critical: loss is NaN since step 400" in said
+        assert "alerts       1 critical: loss is NaN since step 400" in said
         assert terminal.end() == 0
 
 
