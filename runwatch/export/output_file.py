@@ -23,11 +23,12 @@ def output_file(path: str) -> Iterator[IO[bytes]]:
             with open(path, "wb") as stream:
                 yield stream
             return
-        part = f"{path}.part"
+        whole = os.path.realpath(path)
+        part = f"{whole}.part"
         try:
             with open(part, "wb") as file:
                 yield file
-            os.replace(part, os.path.realpath(path))
+            os.replace(part, whole)
         except BaseException:
             with suppress(OSError):
                 os.unlink(part)
