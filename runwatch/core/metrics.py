@@ -92,6 +92,8 @@ _CLOCKS = re.compile(
 _OF_EVALUATIONS = re.compile(
     r"^(?:val|eval|test)[/_].*(?:per_sec(?:ond)?|_time|runtime)$|^train_.*per_second$"
 )
+EVALUATIONS = ("val/", "test/", "eval/")
+"""How the names of what evaluations print begin."""
 _OF_MACHINE = ("system/", "host/", "proc/", "gpu/")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from runwatch.alerts.rules.common.roles import REWARD, role
 from runwatch.core.metrics import (
+    EVALUATIONS,
     GRAD_NORM,
     LEARNING_RATE,
     LOSS,
@@ -26,7 +27,6 @@ from runwatch.reports.schedule import Schedule, recognize
 from runwatch.reports.shape import Shape, shape_of
 from runwatch.reports.timeline import Course, StepTimes, course, step_times
 
-_EVALUATIONS = ("val/", "test/", "eval/")
 _SCHEDULE = re.compile(r"(?i)(?:^|[./])(?:lr_?)?(?:scheduler|schedule|decay)_?(?:type|style|name)?$")
 """Settings that name the schedule of the learning rate."""
 _WHOLE = re.compile(r"map[_ ]?50[-_:]?(?:0?\.)?95|fitness$|/map$|f1$", re.IGNORECASE)
@@ -172,7 +172,7 @@ def main_loss(stage: StageEvidence) -> Curve | None:
     named = [
         curve
         for name, curve in stage.curves.items()
-        if goal(name) == "min" and not name.startswith(_EVALUATIONS) and "loss" in name.lower()
+        if goal(name) == "min" and not name.startswith(EVALUATIONS) and "loss" in name.lower()
         if curve.summary.minimum > 0  # one of both signs, as of policies, does not fall by learning
     ]
     return max(named, key=lambda curve: curve.summary.count, default=None)
@@ -183,7 +183,7 @@ def evaluations(stage: StageEvidence) -> dict[str, Curve]:
     found = {
         name: curve
         for name, curve in stage.curves.items()
-        if (name.startswith(_EVALUATIONS) or _is_score(curve, stage.records))
+        if (name.startswith(EVALUATIONS) or _is_score(curve, stage.records))
         and not (is_bookkeeping(name) or is_of_machine(name))
         and curve.summary.count > curve.summary.nonfinite
     }

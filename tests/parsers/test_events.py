@@ -254,10 +254,10 @@ def test_harmless_words(line):
 
 
 def test_a_trackers_summary_after_trouble_reports_no_good_end():
-    told = b"Traceback (most recent call last):\n  boom()\nValueError: boom\nwandb: Run summary:\nwandb: loss 2.5\n"
-    assert [event.kind for event in parse(told).events] == ["traceback"]
-    told = b"KeyboardInterrupt\nSaving final model to a.pt\n"
-    assert [event.kind for event in parse(told).events] == ["signal", "checkpoint"]
+    log = b"Traceback (most recent call last):\n  boom()\nValueError: boom\nwandb: Run summary:\nwandb: loss 2.5\n"
+    assert [event.kind for event in parse(log).events] == ["traceback"]
+    log = b"KeyboardInterrupt\nSaving final model to a.pt\n"
+    assert [event.kind for event in parse(log).events] == ["signal", "checkpoint"]
     assert [
         event.kind for event in parse(b"Killed\n" + b"word\n" * 100 + b"wandb: Run summary:\n").events
     ] == ["killed"]

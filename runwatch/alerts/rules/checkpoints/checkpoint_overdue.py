@@ -51,8 +51,8 @@ _LEAST = 8
 """Rows between checkpoints, below which lines are about the same one."""
 
 
-_OF_EVALUATIONS = ("val/", "eval", "test")
-"""How the names of what evaluations print begin."""
+_CHOOSING = ("val/", "eval", "test")
+"""How names begin by which the best may be chosen, those too that are kept as a program prints them."""
 
 
 class _Evaluation(NamedTuple):
@@ -66,7 +66,7 @@ class _Evaluation(NamedTuple):
 def _evaluations(block: Block) -> Iterator[tuple[float, _Evaluation]]:
     """Yield the values by which the best may be chosen, each with its offset."""
     for metric, samples in block.samples.items():
-        way = goal(metric) if metric.startswith(_OF_EVALUATIONS) else ""
+        way = goal(metric) if metric.startswith(_CHOOSING) else ""
         if way:
             costs = samples.value if way == "min" else -samples.value
             for offset, cost in zip(samples.offset.tolist(), costs.tolist(), strict=True):
