@@ -31,12 +31,12 @@ PATTERNS = (
 AT_END = rb"\b[Ss]av(?:ed|ing) (?:the |a |new |best ){0,3}(?:model|checkpoint|weights)\W{0,8}\Z"
 """Words that mean it at the end of a line, unless that shows something else."""
 LAST = (
-    rb"\b(?:(?:[Ss]av(?:ed|ing)|[Ww]rit(?:ing|ten)|[Ww]rote):? (?:the )?(?:[Ff]inal|FINAL) (?:\w+ )?"
+    rb"\b(?:(?:[Ss]av(?:ed|ing)|[Ww]ritten|Writing|Wrote):? (?:the )?(?:[Ff]inal|FINAL) (?:\w+ )?"
     rb"(?i:model|checkpoint|weights|adapter)\b(?! (?:config|card|args|meta))"
     rb"|[Ff]inal (?:\w+ )?(?i:model|checkpoint|weights|adapter) (?:is |was |has been )?(?:saved|written)\b)"
 )
 """Words by which a run saves for the last time."""
-NEEDLES = (b"aved", b"aving", b"ave c", b"eparing", b"ritten", b"riting ", b"rote ", b"ready now")
+NEEDLES = (b"aved", b"aving", b"ave c", b"eparing", b"ritten", b"riting", b"rote", b"ready now")
 """What shows that something of a checkpoint is saved."""
 NOT_SAVED = (
     rb"[Ss]kip(?:s|ped|ping)? (?:\w+ ){0,3}(?:[Cc]heckpoint(?:ing|s)?\b|[Ss]aving[ :])",

@@ -85,7 +85,7 @@ _TRIGGERS = (
         b"After Train",
     ),
     (b"\xe8\xae\xad\xe7\xbb\x83",),
-    (b"Run finished", b"Run complete", b"time limit", b"Wrote ", b"segmentation", b"Validating"),
+    (b"Run finished", b"Run complete", b"time limit", b"Wrote", b"Writing", b"segmentation", b"Validating"),
 )
 """Every event holds one of these. They begin with a byte that is rare in text, and with three plain ones."""
 

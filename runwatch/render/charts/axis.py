@@ -22,7 +22,7 @@ _PLENTY = 0.03
 """What a label too many or too few costs, as a part of the rows."""
 _ODD = 1.05
 """What a distance of 4 costs."""
-_LABELS = 4
+LABELS = 4
 """Labels that a chart has at least, where it has as many rows."""
 _ROUND = (5.0, 2.5, 2.0, 1.0)
 _PARTS = {1.0: (5, 2), 2.0: (4, 2), 2.5: (5,), 5.0: (5,)}
@@ -107,8 +107,8 @@ def aligned(needed: Scale, rows: int, deep: int, wanted: int) -> Scale:
     leaves the fewest rows empty is chosen, with about `wanted` labels.
     """
     extent = max(needed.high - needed.low, _TINY)
-    least = min(_LABELS, rows)
-    closest = 1 if rows < 2 * _LABELS else 2
+    least = min(LABELS, rows)
+    closest = 1 if rows < 2 * LABELS else 2
     power = math.floor(math.log10(extent))
     best: tuple[float, Scale] | None = None
     for apart in range(closest, max(closest, (rows - 1) // max(1, least - 1)) + 1):
@@ -127,6 +127,12 @@ def aligned(needed: Scale, rows: int, deep: int, wanted: int) -> Scale:
                 if best is None or cost < best[0] - 1e-9:
                     best = cost, scale
     return needed if best is None else best[1]
+
+
+def fits_rows(scale: Scale, rows: int, deep: int) -> bool:
+    """Return whether labels meant to be whole rows apart are so in `rows` rows of `deep` dots."""
+    apart = scale.gap * (rows - 1 / deep) / max(scale.high - scale.low, _TINY)
+    return abs(apart - round(apart)) < 1e-6
 
 
 def _placed(needed: Scale, gap: float, row: float, span: float, half: float) -> tuple[Scale, int] | None:
@@ -200,6 +206,36 @@ def ticks(
     return best
 
 
+def in_rows(axis: Scale, rows: int, deep: int, wanted: int) -> Ticks:
+    """Return the roundest number of each of some rows of a logarithmic axis, evenly apart: `wanted`, or all.
+
+    For ranges in which no numbers of one kind are a row apart: `ticks` finds few there.
+    """
+    low, extent = math.log10(axis.low), math.log10(axis.high) - math.log10(axis.low)
+    dots = max(1, rows * deep - 1)
+
+    def value(dot: float) -> float:
+        return float(10.0 ** (low + min(max(dot / dots, 0.0), 1.0) * extent))
+
+    count = min(wanted, rows)
+    labels = []
+    for row in {round(i * (rows - 1) / max(1, count - 1)) for i in range(count)}:
+        x, gap = _roundest(value(row * deep - 0.4), value((row + 1) * deep - 0.6))
+        labels.append((x, _label(x, gap)))
+    return Ticks(tuple(sorted(labels)))
+
+
+def _roundest(low: float, high: float) -> tuple[float, float]:
+    """Return the number with the fewest digits between two positive ones, and what it is a multiple of."""
+    power = math.floor(math.log10(high))
+    for exponent in range(power, power - 7, -1):
+        for factor in _ROUND:
+            gap = factor * 10.0**exponent
+            if (x := math.ceil(low / gap) * gap) <= high:
+                return x, gap
+    return low, low * 1e-6
+
+
 def _candidates(axis: Scale, room: float) -> Iterator[tuple[list[tuple[float, str]], list[float]]]:
     """Yield ticks with their minor ones, from coarse to fine."""
     if axis.log:
@@ -238,7 +274,7 @@ def _within(axis: Scale, powers: Iterable[int], factors: Sequence[float]) -> lis
 
 
 def _named(values: Iterable[float]) -> list[tuple[float, str]]:
-    return [(x, trimmed(numbers.si(x, 2))) for x in values]
+    return [(x, _short(x, 2)) for x in values]
 
 
 def _label(x: float, gap: float) -> str:
@@ -251,6 +287,10 @@ def _label(x: float, gap: float) -> str:
     digits = max(1, min(digits, 7))
     if digits > 3 and abs(x) < 1e5 and x == round(x):
         return f"{x:.0f}"
+    return _short(x, digits)
+
+
+def _short(x: float, digits: int) -> str:
     return trimmed(numbers.si(x, max(digits, 2)) if abs(x) >= 1e-3 else numbers.scientific(x, digits))
 
 

@@ -216,7 +216,8 @@ def _scale(tables: Sequence[Sequence[Point]], options: Options, rows: int) -> Sc
         means = [point[3] for point in table[-_NEWEST:] if point[3] is not None]
         newest += [statistics.median_low(means)] if means else []
     needed, before = axis.scale(finite, options.log, options.least, newest), options.scale
-    if before is not None and before.log == needed.log:
+    deep = rows_of_dots(options.glyphs.ascii)
+    if before is not None and before.log == needed.log and axis.fits_rows(before, rows, deep):
         holds = before.low <= needed.low and needed.high <= before.high
         if holds and before.part(needed) >= _SUITS:
             return before
@@ -226,7 +227,7 @@ def _scale(tables: Sequence[Sequence[Point]], options: Options, rows: int) -> Sc
         return needed
     factor, _ = _unit(needed, options.unit)
     read = Scale(needed.low * factor, needed.high * factor)
-    read = axis.aligned(read, rows, rows_of_dots(options.glyphs.ascii), max(4, rows // 5))
+    read = axis.aligned(read, rows, deep, max(axis.LABELS, rows // 5))
     return Scale(read.low / factor, read.high / factor, gap=read.gap / factor) if read.gap else needed
 
 
@@ -257,7 +258,10 @@ def _labels(
 
     if scale.gap:
         return {row(y): label + letter for y, label in axis.even(scale, factor)}, set()
-    ticks = axis.ticks(read, max(4, rows // 5), fits, 1.5 * (read.high - read.low) / max(1, rows))
+    wanted = max(axis.LABELS, rows // 5)
+    ticks = axis.ticks(read, wanted, fits, 1.5 * (read.high - read.low) / max(1, rows))
+    if scale.log and len(ticks.labels) < min(axis.LABELS, rows):
+        ticks = axis.in_rows(read, rows, deep, axis.LABELS)
     return {row(y): label + letter for y, label in ticks.labels}, {row(y) for y in ticks.minor}
 
 
