@@ -65,6 +65,7 @@ def test_a_wheel_has_the_modules_the_manual_and_the_examples(wheel):
     assert not [name for name in names if name.startswith("tests/")]
 
 
+@pytest.mark.deep
 def test_a_wheel_is_the_same_bytes_wherever_and_whenever_it_is_built(wheel, tmp_path):
     for name in ("hatch_build.py", "pyproject.toml", "README.md", "LICENSE", "runwatch", "examples"):
         copied = [ROOT / name] if (ROOT / name).is_file() else (ROOT / name).rglob("*")

@@ -191,6 +191,7 @@ def test_scores(line, found):
     assert ((score["name"], float(score["value"])) if score else None) == found
 
 
+@pytest.mark.deep
 def test_check_shows_the_stages(tmp_path):
     log = tmp_path / "speedrun.log"
     log.write_text(PIPELINE)

@@ -161,6 +161,7 @@ def test_progress_every_so_many_steps_goes_on_after_a_restart():
     assert told(11) == []
 
 
+@pytest.mark.deep
 def test_an_old_log_that_holds_no_run_ends(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("hello\nworld\n")
@@ -171,6 +172,7 @@ def test_an_old_log_that_holds_no_run_ends(tmp_path):
     assert "notes: no training run found" in done.stdout
 
 
+@pytest.mark.deep
 def test_an_old_log_of_few_lines_is_a_run_as_check_says(tmp_path):
     path = tmp_path / "short.log"
     steps = "step 1 loss 2.5\nstep 2 loss 2.4\nstep 3 loss 2.3\n"  # read when nothing more comes
@@ -207,6 +209,7 @@ def test_check_in_ascii(tmp_path):
     assert not called("check", log.path).stdout.isascii()
 
 
+@pytest.mark.deep
 @pytest.mark.few(1)
 @pytest.mark.parametrize("command", [("check",), ("tail", "--headless", "--exit")])
 def test_an_encoding_without_signs_gets_ascii(tmp_path, command):

@@ -82,6 +82,7 @@ def test_alone_it_says_what_to_do_next_on_this_machine(tmp_path):
     assert "runwatch doctor" in next_steps(tmp_path)
 
 
+@pytest.mark.deep
 def test_alone_it_names_a_daemon_that_runs(tmp_path):
     with Daemon(tmp_path, str(tmp_path)):
         steps = next_steps(tmp_path)

@@ -51,6 +51,7 @@ def test_a_group_has_the_pages_of_its_commands_within_it():
     assert "'severity!=critical'" in page
 
 
+@pytest.mark.deep
 @pytest.mark.skipif(shutil.which("groff") is None, reason="there is no groff")
 def test_the_formatter_has_no_complaint(tmp_path):
     for path in write(tmp_path):

@@ -130,6 +130,7 @@ def test_broken_ones_are_told_and_left_out(place):
         assert said in error, case
 
 
+@pytest.mark.deep
 def test_two_of_one_name(place):
     install(place, "first", {"a": "good:FORMAT"}, {"good.py": GOOD})
     install(place, "second", {"a": "good:FORMAT"}, {})
@@ -155,6 +156,7 @@ class Late:
 )
 
 
+@pytest.mark.deep
 def test_one_that_raises_at_some_line_is_switched_off(place):
     made = {"matcher": "(Late(),)", "reader": "(), readers=(Late,)"}
     source = LATE + "".join(
@@ -171,6 +173,7 @@ def test_one_that_raises_at_some_line_is_switched_off(place):
         assert error.startswith(f"runwatch: format {name} of late failed and is off: ")
 
 
+@pytest.mark.deep
 def test_a_group_that_holds_no_number_is_no_record(place):
     source = GOOD.replace("\\d+):", "\\d+): loss=(?P<loss>\\S+)").replace(", fields=True", "")
     install(place, "good", {"good": "good:FORMAT"}, {"good.py": source})

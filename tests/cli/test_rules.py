@@ -111,6 +111,7 @@ def test_broken_ones_are_told_and_left_out(place):
         assert said in error, case
 
 
+@pytest.mark.deep
 def test_one_that_raises_is_switched_off(place):
     bodies = {"good": "return 1 / 0", "fine": "return ['not a finding']"}
     judge = "    def judge(self, block):\n        {}\n"

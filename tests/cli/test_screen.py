@@ -281,6 +281,7 @@ def test_a_dead_engine_leaves_the_last_picture_and_a_key_starts_it_again(log):
         assert terminal.end() == 3
 
 
+@pytest.mark.deep
 def test_check_says_at_once_what_it_does_and_leaves_nothing_of_that(tmp_path, log):
     with Terminal("check", str(tmp_path)) as terminal:
         picture = terminal.until(lambda p: "no findings" in p)
@@ -300,6 +301,7 @@ def test_a_key_that_means_two_things_is_one_line(log, tmp_path):
         assert terminal.end() == 2
 
 
+@pytest.mark.deep
 def test_a_bad_path_is_one_line_and_never_brings_the_screen_up(tmp_path):
     with Terminal("tail", str(tmp_path / "none" / "run.log"), program=("-c", PATIENT)) as terminal:
         assert "no such file" in terminal.until(lambda p: "runwatch:" in p)
@@ -307,6 +309,7 @@ def test_a_bad_path_is_one_line_and_never_brings_the_screen_up(tmp_path):
         assert terminal.end() == 3
 
 
+@pytest.mark.deep
 @pytest.mark.few(1)
 @pytest.mark.parametrize("named", ["new.log", "", "*.log"], ids=["file", "directory", "pattern"])
 def test_a_screen_waits_for_a_run_that_has_not_begun(tmp_path, named):
@@ -354,6 +357,7 @@ def test_waiting_ends_with_ctrl_c(tmp_path):
         assert terminal.end() == 130
 
 
+@pytest.mark.deep
 def test_dumb_terminal_gets_plain_lines(log):
     log.write("Total training time: 1.00m\n")
     with Terminal("tail", str(log.path), "--exit", env={"TERM": "dumb"}) as terminal:

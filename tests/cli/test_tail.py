@@ -255,6 +255,7 @@ def test_hostile_names_reach_no_terminal(tmp_path):
     assert not set(done.stdout) & {"\x1b", "\x07", "\x9b"}
 
 
+@pytest.mark.deep
 def test_a_name_that_is_not_utf8(tmp_path):
     path = os.fsencode(tmp_path) + b"/bad\xff.log"
     with open(path, "wb") as file:
@@ -276,6 +277,7 @@ def test_a_bad_file_among_good_ones(log, tmp_path):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.deep
 def test_closing_the_reader_early_is_no_finding(log):
     command = f"{sys.executable} -m runwatch tail {log.path} --headless --interval 0.05; echo $? >&2"
     with subprocess.Popen(

@@ -238,6 +238,7 @@ def test_logs_are_read_as_the_format_that_was_asked_for(tmp_path):
     assert "runwatch.toml:2: did you mean 'megatron'?" in wrong.stderr
 
 
+@pytest.mark.deep
 def test_the_format_asked_for_reaches_the_reader(tmp_path):
     log = Log(tmp_path / "train.log")
     log.steps(20)

@@ -37,6 +37,7 @@ def states(place: Place, *more: str) -> dict[str, str]:
     return {row["id"]: row["state"] for row in rows if row["severity"] != "info"}
 
 
+@pytest.mark.deep
 def test_what_a_message_says_to_do_works_and_outlives_a_killed_daemon(tmp_path, slack):
     log = Log(tmp_path / "lm.log")
     log.steps(300)

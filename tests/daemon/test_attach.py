@@ -131,6 +131,7 @@ def test_one_daemon_by_two_names_is_no_run_on_two_hosts(tmp_path, reach):
             screen.hub.close()
 
 
+@pytest.mark.deep
 def test_runs_of_one_host_are_compared(tmp_path, reach):
     Log(tmp_path / "a" / "other.log").steps(10)
     with Daemon(tmp_path / "a", tmp_path / "a" / "lm.log", tmp_path / "a" / "other.log"):

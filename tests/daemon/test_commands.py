@@ -125,6 +125,7 @@ def test_typing_errors_in_a_silence_get_an_answer(daemon):
         assert daemon.run("silence", "expire", line.split()[0]).returncode == 0
 
 
+@pytest.mark.deep
 def test_a_headless_client(daemon):
     import subprocess
     import sys

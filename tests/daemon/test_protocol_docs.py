@@ -42,6 +42,7 @@ def test_the_client_shown_works(daemon):
     assert done.stdout == "mine training 11 2.5\n", done.stderr
 
 
+@pytest.mark.deep
 @pytest.mark.skipif(shutil.which("nc") is None, reason="there is no netcat")
 def test_the_line_shown_for_netcat_works(daemon):
     line = re.search(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)[1]

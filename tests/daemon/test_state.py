@@ -98,6 +98,7 @@ def test_what_is_no_file_is_told_and_not_waited_for(tmp_path):
     assert "state.db is not a regular file" in said[0]
 
 
+@pytest.mark.deep
 def test_an_undelivered_alert_outlives_a_removed_state_directory(tmp_path, log):
     """Robbed of everything, then killed: the next daemon still delivers what the first could not."""
     with SlackServer(*["500"] * 200) as slack:

@@ -84,6 +84,7 @@ def test_a_healthy_run_ends_well(healthy):
     assert "Warning" not in healthy.text
 
 
+@pytest.mark.deep
 def test_every_line_that_begins_like_a_step_is_one(healthy):
     assert sum(line.startswith("step ") for line in healthy.lines) == 120
     assert [int(step["step"]) for step in healthy.steps] == list(range(120))
@@ -201,6 +202,7 @@ def test_crash_leaves_a_traceback_and_a_bad_exit_status(run):
     assert "Total training time" not in log.text
 
 
+@pytest.mark.deep
 def test_hang_stops_working_but_lives_on(tmp_path):
     process = launch.start(tmp_path, steps=40, step_seconds=0.0, fault="hang")
     try:

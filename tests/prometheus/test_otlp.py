@@ -150,6 +150,7 @@ def test_a_collector_that_refuses_is_one_notice_and_tried_when_it_says(status, t
         until(lambda: [text for text in peer.ask("health")["notices"] if "pushed" in text] == again)
 
 
+@pytest.mark.deep
 def test_points_that_a_collector_refuses_are_one_notice_until_it_takes_all(tmp_path, log, collector):
     answer = ExportMetricsServiceResponse()
     answer.partial_success.rejected_data_points = 200
@@ -183,7 +184,7 @@ def test_a_collector_that_hangs_or_is_away_keeps_nobody_waiting(tmp_path, log, c
     assert time.monotonic() - begun < 10, "the daemon waited for the collector at its end"
 
 
-@pytest.mark.few(2)
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     "url", ["collector:4318", "ftp://x", "http://", "http://me:s3cret@x", "http://x:port", "http://x y"]
 )
@@ -198,6 +199,7 @@ def test_a_bad_address_is_one_line_without_it(url, tmp_path, log):
     assert what in place.run("doctor").stdout
 
 
+@pytest.mark.deep
 def test_without_the_library_one_line_says_what_to_install(tmp_path, log, collector):
     hidden = tmp_path / "hidden" / "opentelemetry"
     hidden.mkdir(parents=True)

@@ -406,6 +406,7 @@ def test_a_daemon_records_and_after_a_kill_the_next_one_records_with_a_number(tm
     assert (played_to("w.rec"), played_to("w-2.rec")) == (200, 300)
 
 
+@pytest.mark.deep
 def test_run_records_and_the_command_is_not_disturbed(tmp_path):
     program = "for s in range(1, 41): print(f'step {s}/40 loss {5 / s}', flush=True); time.sleep(0.01)"
     arguments = (
@@ -467,6 +468,7 @@ def test_a_recording_is_never_written_over_a_file(tmp_path):
     assert (tmp_path / "train.log").read_text() == "step 1 loss 0.5\n"
 
 
+@pytest.mark.deep
 def test_tail_records_and_replay_shows_what_it_showed(tmp_path):
     log = log_of(tmp_path, stamped(60, 30))
     recording = tmp_path / "watch.rec"

@@ -92,6 +92,7 @@ def test_the_section_is_read_and_its_errors_name_the_line(tmp_path: Path) -> Non
         read(file)
 
 
+@pytest.mark.deep
 def test_a_run_that_did_all_its_steps_and_never_says_that_it_is_over_is_reported(tmp_path: Path) -> None:
     """Its phase is still the evaluation behind its last step."""
     notices: list[str] = []
@@ -100,6 +101,7 @@ def test_a_run_that_did_all_its_steps_and_never_says_that_it_is_over_is_reported
     assert (len(done), notices) == (1, [])
 
 
+@pytest.mark.deep
 def test_who_uploads_reports_gets_the_file_and_the_end_that_it_is_of(tmp_path: Path) -> None:
     config = ReportsConfig(enabled=True, directory=str(tmp_path / "out"), url="https://here/reports/")
     ((run_id, name, file, key),) = asyncio.run(_end(tmp_path, config, []))

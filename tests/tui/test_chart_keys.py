@@ -53,6 +53,7 @@ async def test_log_scale_and_smoothing(open_app):
         assert "log y" not in s.drawn("#main-0")
 
 
+@pytest.mark.deep
 async def test_a_logarithmic_x_axis(open_app):
     async with open_app() as s:
         await s.press("X")

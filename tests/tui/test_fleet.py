@@ -77,6 +77,7 @@ async def test_the_selected_run_is_that_of_the_screen_and_is_shown_below(open_ap
         assert s.engine.view.trends == 0
 
 
+@pytest.mark.deep
 async def test_many_runs_have_the_view_to_themselves(open_app):
     async with open_app((80, 24), make=fleet(40)) as s:
         await s.press("0")
@@ -299,6 +300,7 @@ async def test_on_a_phone_the_alerts_of_a_run_are_below_its_chart(open_app):
         assert chart.region.y == detail.region.y, "side by side"
 
 
+@pytest.mark.deep
 async def test_on_a_narrow_screen_what_acts_on_the_marked_runs_stays_in_the_footer(open_app):
     async with open_app((80, 24), make=fleet(6)) as s:
         await s.press("0", "m", "m")
@@ -411,6 +413,7 @@ async def test_a_run_that_does_not_advance_has_no_eta(open_app):
         )
 
 
+@pytest.mark.deep
 async def test_an_overlay_belongs_to_the_run_it_was_asked_for(open_app):
     async with open_app((120, 40), make=fleet()) as s:
         await s.press("0", "home", "c", "down", "enter")
@@ -449,6 +452,7 @@ async def test_escape_closes_the_card_of_the_end(open_app):
         assert "nothing to go back to; q leaves" in s.drawn("#head")
 
 
+@pytest.mark.deep
 async def test_marks_and_overlays_stay_when_a_log_was_read_and_its_run_gets_its_own_id(open_app):
     read = []
 
@@ -470,6 +474,7 @@ async def test_marks_and_overlays_stay_when_a_log_was_read_and_its_run_gets_its_
         assert all(other.endswith("#1") for other in others)
 
 
+@pytest.mark.deep
 async def test_an_overlay_stays_when_the_run_over_it_gets_its_own_id(open_app):
     read = []
 

@@ -7,6 +7,7 @@ from runwatch.tui import actions, words
 from .fake_engine import ALERTS
 
 
+@pytest.mark.deep
 async def test_the_guide_leads_over_what_is_on_the_screen(open_app):
     async with open_app((120, 40), ranks=8, incidents=ALERTS) as s:
         await s.press("i")

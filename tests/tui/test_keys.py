@@ -161,6 +161,7 @@ async def test_copy_takes_the_chosen_line(open_app, monkeypatch):
         assert "iteration 50000" in copied[2]
 
 
+@pytest.mark.deep
 async def test_the_address_of_the_run_on_wandb(open_app, monkeypatch):
     copied = []
     async with open_app((120, 30), link="https://wandb.ai/acme/llm/runs/x7k2") as s:
@@ -173,6 +174,7 @@ async def test_the_address_of_the_run_on_wandb(open_app, monkeypatch):
         assert not s.app.available("link")
 
 
+@pytest.mark.deep
 async def test_lists_are_filtered_by_words(open_app):
     async with open_app((100, 30)) as s:
         await s.press("0", "slash", *"ABL", "enter")

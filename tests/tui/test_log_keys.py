@@ -47,6 +47,7 @@ async def test_log_search(open_app):
         assert s.view.view == actions.OVERVIEW
 
 
+@pytest.mark.deep
 async def test_next_error(open_app):
     async with open_app((100, 30)) as s:
         await s.press("4", "E")

@@ -131,6 +131,7 @@ async def test_below_the_checkpoints_is_the_curve_that_they_are_chosen_by(open_a
         assert not chart.display, "tables first"
 
 
+@pytest.mark.deep
 async def test_the_scrollbar_of_a_long_list(open_app):
     def many(view):
         rows = tuple(RunRow(f"r{n}", f"exp_{n}", "training", Progress()) for n in range(200))
@@ -243,6 +244,7 @@ async def test_a_dialog_has_its_own_footer_and_ends_with_a_click(open_app):
         assert s.scene.compare == ()
 
 
+@pytest.mark.deep
 async def test_on_a_phone_a_thumb_hits_a_tab(open_app):
     async with open_app((58, 64)) as s:
         tabs = s.drawn("#head").splitlines()[2]

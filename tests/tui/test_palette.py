@@ -71,6 +71,7 @@ async def test_only_what_can_be_done_is_offered(open_app):
         assert s.app.screen is s.view
 
 
+@pytest.mark.deep
 async def test_what_another_view_can_do_is_found_and_done_there(open_app):
     async with open_app((120, 40), incidents=(SPIKE,)) as s:
         await typed(s, "bookmark")
@@ -133,6 +134,7 @@ async def test_the_pointer_moves(open_app):
         assert s.app.screen.panel.at == 1
 
 
+@pytest.mark.deep
 async def test_commands_with_a_word(open_app):
     async with open_app((120, 40), incidents=(SPIKE,)) as s:
         await typed(s, "goto 31,800")
@@ -163,6 +165,7 @@ async def test_a_step_outside_the_window_moves_the_charts_there(open_app):
         assert first <= 20_000 <= last
 
 
+@pytest.mark.deep
 async def test_what_is_wrong_with_a_command_is_said(open_app):
     async with open_app((120, 40)) as s:
         for text, answer in (
@@ -199,6 +202,7 @@ async def test_a_rule_is_silenced_by_its_name(open_app):
         assert "no alert here is of the rule hang" in s.drawn("#head")
 
 
+@pytest.mark.deep
 async def test_the_chart_is_saved_as_numbers(open_app, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     async with open_app((120, 40)) as s:

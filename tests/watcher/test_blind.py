@@ -102,6 +102,7 @@ def test_a_run_whose_log_cannot_be_read_is_blind_and_says_why(watched, lost):
     ]
 
 
+@pytest.mark.deep
 def test_silence_is_not_judged_while_nothing_can_be_read(watched):
     watched.loses()
     watched.passes(3600)

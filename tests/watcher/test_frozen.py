@@ -191,6 +191,7 @@ def test_the_shape_is_that_of_the_source(tmp_path, monkeypatch):
     assert frozen.shape.__wrapped__() != before
 
 
+@pytest.mark.deep
 def test_the_shape_does_not_depend_on_what_was_imported():
     """Another process, which has imported more or less, must be able to restore the body."""
     code = "{}; from runwatch.watcher.persistence import frozen; print(frozen.shape())"

@@ -23,7 +23,7 @@ def config(tmp_path: Path, server: HttpServer) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize(("seed", "lives"), [(1, 3), pytest.param(1, 6, marks=pytest.mark.deep)])
+@pytest.mark.parametrize(("seed", "lives"), [(1, 2), pytest.param(1, 6, marks=pytest.mark.deep)])
 def test_killed_at_random_it_shows_what_one_pass_shows_and_once(tmp_path, seed, lives):
     rng = random.Random(seed)
     logs = [Log(tmp_path / f"run{i}.log", seed * 10 + i) for i in range(3)]

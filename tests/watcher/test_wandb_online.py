@@ -244,6 +244,7 @@ def server(monkeypatch, tmp_path):
     wandb.teardown()
 
 
+@pytest.mark.deep
 @pytest.mark.filterwarnings("ignore")
 def test_the_package_against_a_server(server):
     server.rows = [{"_step": i, "train/loss": 0.1 * i + 0.05, "_timestamp": 1.7e9 + i} for i in range(1200)]
