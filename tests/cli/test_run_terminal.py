@@ -14,8 +14,9 @@ from ..wrap.command import RUN, Terminal, python, wait_for
 
 COUNTS = (
     "import signal, sys, os\n"
-    "def told(number, _): print('got', signal.Signals(number).name, os.get_terminal_size(1).columns, '.')\n"
-    "for n in (2, 28): signal.signal(n, told)\n"
+    "def got(number, _):\n"  # one write: the next signal may come in the middle of it
+    "    os.write(1, f'got {signal.Signals(number).name} {os.get_terminal_size(1).columns} .\\n'.encode())\n"
+    "for n in (2, 28): signal.signal(n, got)\n"
     "print('ready', *[os.isatty(n) for n in (0, 1, 2)], *os.get_terminal_size(1))\n"
     "for line in sys.stdin: print('line', line.strip(), '.')\n"
 )

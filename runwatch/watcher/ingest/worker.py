@@ -103,6 +103,8 @@ class Reader:
         """Paths that there was no room for: what they held then is no news."""
         self._more: set[str] = set()
         """Sources that had something new at the last sweep."""
+        self._others: list[AnySource] | None = None
+        """What is no log, while no log has anything to do before it is written to; else None."""
         found = self._find(self._paths, wait=setup.wait or bool(setup.resume))
         self.missing = list(self._missing({source_id(each.path) for each in found}))
         """(source, why) of what was read before, is to be read, and cannot be found."""
@@ -187,6 +189,7 @@ class Reader:
                     source.arrived()
                 new.append(source)
         self.sources += new
+        self._others = None if new else self._others
         self._searched = time.monotonic()
         self._pause = max(RESCAN, SEARCH_REST * (self._searched - now))
         return new
@@ -212,6 +215,7 @@ class Reader:
         gone = {source.id for source in dropped}
         self._dropped.update(source.path for source in dropped)
         self.sources = [source for source in self.sources if source.id not in gone]
+        self._others = None
         for source in dropped:
             if isinstance(source, LogSource):
                 self._logs.drop(source)
@@ -227,7 +231,8 @@ class Reader:
         more: set[str] = set()
         busy, growing = set[str](), set[str]()
         self.hurried = False
-        for source in self.sources:
+        others = self._others if due is not None and not due else None
+        for source in self.sources if others is None else others:
             group = source.member.group or source.id
             if group in busy or not self._is_due(source, due):
                 continue
@@ -250,9 +255,22 @@ class Reader:
             if _in_history(source):
                 busy.add(group)
         self._more, self.behind = more, bool(busy)
+        if more or busy:
+            self._others = None
+        elif others is None:
+            self._others = self._without_logs()
         if self._logs.note:
             self._note(self._logs.note)
         return bool(more)
+
+    def _without_logs(self) -> list[AnySource] | None:
+        """Return the sources that are no logs: a look at thousands of logs each second is work.
+
+        None while a log has something to do without being written to.
+        """
+        if any(isinstance(source, LogSource) and source.owes for source in self.sources):
+            return None
+        return [source for source in self.sources if not isinstance(source, LogSource)]
 
     def _is_due(self, source: AnySource, due: Collection[str] | None) -> bool:
         if not isinstance(source, LogSource) or due is None or source.path in due or source.id in self._more:
