@@ -4,8 +4,9 @@ RunwatchError
 ├── UsageError          2  an invalid option or argument
 ├── ConfigError         2  runwatch.toml: unknown key, bad value, not TOML
 ├── SourceError         3  PATH, or a part of it, cannot be read
-└── EngineError         3  the engine process could not be started or was lost
-    └── DaemonError     3  no daemon is running
+├── EngineError         3  the engine process could not be started or was lost
+│   └── DaemonError     3  no daemon is running
+└── ScreenError        70  an internal error ended the screen
 
 A message says what happened, where, and what to do, on one line.
 """
@@ -57,3 +58,9 @@ class EngineError(RunwatchError):
 
 class DaemonError(EngineError):
     """No daemon is running."""
+
+
+class ScreenError(RunwatchError):
+    """An internal error ended the screen; what it showed continues."""
+
+    exit_code = ExitCode.INTERNAL

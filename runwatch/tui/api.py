@@ -60,6 +60,9 @@ class AppApi(Protocol):
     def leave(self, code: int) -> bool:
         """Exit with that code; return False if nothing runs."""
 
+    def fail(self, error: Exception) -> None:
+        """End the screen at an internal error."""
+
     def open_view(self, name: str) -> None:
         """Bring up a view."""
 

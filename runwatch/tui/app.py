@@ -16,6 +16,7 @@ from textual.app import App
 from textual.binding import BindingsMap, BindingType
 from textual.driver import Driver
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from runwatch.core.errors import ExitCode, RunwatchError
 from runwatch.render.glyphs import glyphs
@@ -77,6 +78,8 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
         self.rules = rules
         self.hints = hints or Hints()
         self.failure = ""
+        self.fault: Exception | None = None
+        """The internal error that ended the screen."""
         self._bindings = BindingsMap(self.registry.bindings())
         self.use_theme(theme)  # before anything is mounted: a theme that comes later styles everything again
         self._reopen = reopen
@@ -97,7 +100,7 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
         if isinstance(self._driver, deferred.HeldDriver):
             self._driver.release()
 
-    @work(exclusive=True, group="link", exit_on_error=False)
+    @work(exclusive=True, group="link")
     async def listen(self) -> None:
         """Read from the engine until it ends."""
         await self.link.run()
@@ -243,6 +246,17 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
         with contextlib.suppress(RuntimeError):  # it has just ended
             loop.call_soon_threadsafe(self.exit, code)
         return True
+
+    def fail(self, error: Exception) -> None:
+        """End the screen at an internal error; the first one is kept for a report."""
+        if self.fault is None:
+            cause = error.error if isinstance(error, WorkerFailed) else error
+            self.fault = self._exception = cause if isinstance(cause, Exception) else error
+            self._exception_event.set()
+        self._return_code = int(ExitCode.INTERNAL)
+        self._close_messages_no_wait()
+
+    _handle_exception = fail  # Textual's own prints a traceback with the values of all variables
 
     def do_quit(self) -> None:
         """Leave."""

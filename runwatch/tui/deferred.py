@@ -69,6 +69,8 @@ class HeldDriver(LinuxDriver):
             super().run_input_thread()
         except OSError:  # a terminal that cannot be read
             self._hang_up()
+        except Exception as error:  # this thread may not touch the app
+            self._app.call_later(api(self._app).fail, error)
 
     def _hang_up(self) -> None:
         self._leave(HUNG_UP)

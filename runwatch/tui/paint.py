@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import takewhile
 
 from rich.color import ColorSystem
 from rich.console import Console
@@ -28,7 +29,9 @@ _NEAR = 6
 
 def changes(before: Row, after: Row) -> list[tuple[int, int]]:
     """Return where two rows of the same width differ: [begin, end) in cells, near ones as one."""
-    old, new = _cells(before), _cells(after)
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
+    first = cells.row_width(after[:same])
+    old, new = _cells(before[same:]), _cells(after[same:])
     out: list[tuple[int, int]] = []
     for at, (was, now) in enumerate(zip(old, new, strict=False)):
         if was == now:
@@ -38,7 +41,8 @@ def changes(before: Row, after: Row) -> list[tuple[int, int]]:
         else:
             out.append((at, at + 1))
     # A wide character is painted whole or not at all.
-    return [_widened(new, *_widened(old, begin, end)) for begin, end in out]
+    whole = (_widened(new, *_widened(old, begin, end)) for begin, end in out)
+    return [(first + begin, first + end) for begin, end in whole]
 
 
 def _cells(row: Row) -> list[tuple[str, str]]:

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Mapping
 from runwatch.core.text import path
 
 DARK = "dark"
+_UNTOUCHED = "the run is not affected"
+_PIPED = "nothing reads the pipe now, which may end the run"
 _BY_SIGNAL = 128
 """Exit codes from here on are those of a screen that a signal ended: nobody is there to read."""
 
@@ -41,7 +43,8 @@ def run(
     when this one is lost, and returns the socket to it. With `fleet`, several runs begin with their
     list. `rules` returns names and summaries for the palette. `theme` and `keys` are as configured,
     `named` is a theme that goes before that; raises ConfigError if keys are invalid, with the place that
-    `where` returns, as Config.where does.
+    `where` returns, as Config.where does. Raises ScreenError after an internal error, with the terminal as it
+    was; the traceback is in a file of the state directory, or raised if $RUNWATCH_DEBUG is set.
     On a terminal a summary of the run is printed at the end; `kept`: its files stay where they are.
     """
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
@@ -73,6 +76,13 @@ def run(
         app.use_theme(themes.ANSI)  # shades would all be the same of sixteen colors
     with leaving.by_signals(app.leave):
         code = app.run()
+    if app.fault is not None:
+        if os.environ.get("RUNWATCH_DEBUG"):
+            raise app.fault
+        from runwatch.tui import fault
+
+        sources = app.scene.run.sources if app.scene.run is not None else ()
+        raise fault.report(app.fault, state_directory(), _PIPED if "-" in sources else _UNTOUCHED)
     if app.failure:
         sys.stderr.write(f"runwatch: {app.failure}\n")
     code = int(code if code is not None else app.return_code or 0)

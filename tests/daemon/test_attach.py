@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from runwatch.watcher.service.launch import Hub, greet
 
 from ..cli.live import Log
 from ..cli.test_screen import Terminal
+from ..cli.test_screen_fault import IN_A_LAYOUT, RUN, failed
 from .live import WAIT, Daemon, Peer, Place
 
 
@@ -38,6 +40,14 @@ def test_a_daemon_that_stops_is_told_and_comes_back(place, columns):
         terminal.until(lambda p: "STOPPED" not in p and "399" in p)
         terminal.keys("q")
         assert terminal.end() == 0
+
+
+@pytest.mark.deep
+def test_an_internal_error_of_the_screen_leaves_the_daemon(place):
+    program = ("-c", IN_A_LAYOUT + RUN)
+    with Terminal("attach", columns=120, rows=40, env=place.environ, program=program) as terminal:
+        failed(terminal, Path(place.environ["RUNWATCH_STATE"]))
+    assert "lm" in place.run("status").stdout
 
 
 @pytest.fixture

@@ -87,6 +87,8 @@ class Canvas:
         out: dict[int, dict[int, str]] = {}
         for number, layer in enumerate(layers):
             grid = self._layers[layer]
+            if not any(map(any, grid)):
+                continue
             for start in range(number * 2, self.width, _APART):
                 on = [
                     (self._middle(grid[row][cell]), -abs(2 * (cell - start) - _APART), -row, cell)
