@@ -31,8 +31,8 @@ from runwatch.alerts.rules.speed.low_mfu import LowMfu
 from runwatch.core.batch import Event
 
 from .columns import GRAD, LOSS, LR, SCALE, Log
+from .edges import sides
 
-JUST = 1e-6
 SCATTER = 2 * 1.4826 / sqrt(2)
 """Robust deviation that successive differences of a series of +a, -a, +a, ... show, in units of a."""
 SWING = 2 / (1.645 * sqrt(2))
@@ -317,7 +317,5 @@ def said(edge, value):
 @pytest.mark.parametrize("name", STEP)
 def test_it_fires_on_one_side_of_its_threshold_and_not_on_the_other(name):
     edge = STEP[name]
-    above, below = (
-        (edge.at, edge.at - 1) if isinstance(edge.at, int) else (edge.at * (1 + JUST), edge.at * (1 - JUST))
-    )
+    above, below = sides(edge.at)
     assert (said(edge, above), said(edge, below)) == (not edge.falls, edge.falls)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from math import exp
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from runwatch.alerts.rules.base import Rule
 from runwatch.alerts.rules.checkpoints.checkpoint_failed import CheckpointFailed
 from runwatch.alerts.rules.checkpoints.checkpoint_overdue import CheckpointOverdue
 from runwatch.alerts.rules.checkpoints.checkpoint_slow import CheckpointSlow
@@ -31,18 +28,7 @@ from runwatch.core.batch import Event
 from runwatch.core.block import Block, Samples, Status
 
 from .columns import END, GRAD, LOSS, TIME, Log
-from .edges import said
-
-JUST = 1e-6
-
-
-class Edge(NamedTuple):
-    rule: type[Rule]
-    run: Callable[[Rule, float], list]
-    at: float
-    what: str = "warning"
-    falls: bool = False
-    """Whether it fires below."""
+from .edges import Edge, fires_on_one_side
 
 
 def log(**columns):
@@ -357,8 +343,4 @@ def _quietly(rule, count):
 
 @pytest.mark.parametrize("name", EDGES)
 def test_it_fires_on_one_side_of_its_threshold_and_not_on_the_other(name):
-    edge = EDGES[name]
-    above, below = (
-        (edge.at, edge.at - 1) if isinstance(edge.at, int) else (edge.at * (1 + JUST), edge.at * (1 - JUST))
-    )
-    assert (said(edge, above), said(edge, below)) == (not edge.falls, edge.falls)
+    assert fires_on_one_side(EDGES[name])

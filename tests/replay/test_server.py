@@ -20,7 +20,7 @@ from runwatch.watcher.service.client import Client
 from runwatch.watcher.service.launch import Assignment
 from runwatch.watcher.service.server import Server
 
-from .test_replay import NOW, log_of, stamped
+from .logs import NOW, log_of, stamped
 
 
 class Screen:
