@@ -156,7 +156,7 @@ def left(seconds: float | None) -> str:
 
 
 def brief(seconds: float | None) -> str:
-    """`2s`, `18m`, `3h`, `2d`: an age or a rough length, one unit."""
+    """`2s`, `18m`, `3h`, `2d`, `4y`: an age or a rough length, one unit."""
     if seconds is None or not math.isfinite(seconds):
         return odd(seconds)
     sign, s = ("-", -seconds) if seconds < 0 else ("", seconds)
@@ -164,7 +164,10 @@ def brief(seconds: float | None) -> str:
         if s < limit:
             return f"{sign}{int(s // unit)}{letter}"
     days = s / 86400
-    return f"{sign}{int(days)}d" if days < 1000 else f"{sign}{si(days)}d"
+    if days < 1000:
+        return f"{sign}{int(days)}d"
+    years = days / 365.25
+    return f"{sign}{int(years)}y" if years < 1000 else f"{sign}{si(years)}y"
 
 
 def value(metric: str, x: float | None) -> str:

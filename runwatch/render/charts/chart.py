@@ -351,8 +351,8 @@ class _Picture:
             for x, low, high, _, bad in table:
                 here = window.cell(x)
                 if bad:  # up to the one before that is, where there is nothing in between
-                    self._bad.add(here)
                     for cell in range(here if before is None else before, here + 1):
+                        self._bad.add(cell)
                         grounds[cell] = "shade-crit"
                 elif high is not None and high > scale.high:
                     self._above.add(here)

@@ -11,7 +11,7 @@ from runwatch.core import metrics
 from runwatch.core.snapshot import Columns
 from runwatch.render import cells, numbers, summary
 from runwatch.render.cells import Row
-from runwatch.render.charts import chart, xaxis
+from runwatch.render.charts import axis, chart, xaxis
 from runwatch.render.charts.chart import Plot, Shade
 from runwatch.render.charts.extremes import Cut
 from runwatch.render.panel import Content
@@ -169,10 +169,10 @@ class ChartPanel(Panel):
         if not (self.has_focus or self.size.width >= 50):
             return title
         if scene.right is not None and scene.window is not None:
-            first = numbers.si(max(0, scene.right - scene.window))
-            title.append((f" {dot} {first} to {numbers.si(scene.right)}", "warn"))
+            first = axis.trimmed(numbers.si(round(max(0, scene.right - scene.window))))
+            title.append((f" {dot} {first} to {axis.trimmed(numbers.si(round(scene.right)))}", "warn"))
         elif scene.window is not None:
-            title.append((f" {dot} last {numbers.si(scene.window)}", "dim"))
+            title.append((f" {dot} last {axis.trimmed(numbers.si(round(scene.window)))}", "dim"))
         if scene.axis != xaxis.STEP:
             shown = scene.axis if scene.places().steps else f"step, {scene.axis} is not known"
             title.append((f" {dot} x {shown}", "dim"))
@@ -292,8 +292,10 @@ class ChartPanel(Panel):
     def _at_cursor(self, columns: Columns) -> float | None:
         """Return the value under the cursor, without one the newest."""
         cursor = self.scene.cursor
-        at = chart.nearest(columns, cursor) if cursor is not None else len(columns.mean) - 1
-        return None if at is None or at < 0 else columns.mean[at]
+        if cursor is None:
+            return columns.last[-1] if columns.last else None
+        at = chart.nearest(columns, cursor)
+        return None if at is None else columns.mean[at]
 
     def _value(self, metric: str, series: list[Columns]) -> tuple[str, bool]:
         scene = self.scene
@@ -301,8 +303,9 @@ class ChartPanel(Panel):
             columns = next((columns for columns in series if columns.metric == metric), None)
             if columns is None or not columns.x:
                 return numbers.MISSING, False
-            value = self._at_cursor(columns)
-            return ("nan", True) if value is None else (numbers.value(metric, value), False)
+            at, value = chart.nearest(columns, scene.cursor), self._at_cursor(columns)
+            bad = at is not None and any(columns.nonfinite[at : at + 1])
+            return ("nan", True) if bad or value is None else (numbers.value(metric, value), False)
         latest = scene.latest(metric)
         if latest is None:
             return numbers.MISSING, False

@@ -149,7 +149,12 @@ def _of_directory(
 ) -> dict[str, Member]:
     """Return the files of the runs in a directory."""
     unseen: list[str] = []
-    files, ended = search(path, unseen.append, unread)
+    lost: list[SourceError] = []
+    files, ended = search(path, unseen.append, lost.append)
+    itself = f"{SourceError('cannot search', text.path(path))}: "
+    for error in lost:
+        if wait or not str(error).startswith(itself):  # else it is raised below
+            unread(error)
     if ended and len(files) > MAX_AMONG and not wait:
         what = f"{path}: the first {MAX_ENTRIES:,} entries hold {len(files):,} texts"
         raise SourceError("too much to search", what, "name the directory of your runs")
