@@ -30,6 +30,8 @@ _NAME, _LEAST_NAME = 14, 6
 """Cells of the name of a compared run in the title, at most and at least."""
 _A_VALUE = 10
 """Cells next to each of them."""
+_WIDE = 50
+"""Cells from which a chart's title has room for more than its name and value."""
 _MARKS = {"incident": "alert", "eval": "evaluation", "spoilt": "bad checkpoint"}
 """What kinds of marks are called, where that is another word."""
 _SHADES = {"warning": "shade-warn", "critical": "shade-crit"}
@@ -166,7 +168,7 @@ class ChartPanel(Panel):
         ):
             if cut.count:
                 title.append((f" {dot} {sign} {self._cut(cut, where)}", "dim"))
-        if not (self.has_focus or self.size.width >= 50):
+        if not (self.has_focus or self.size.width >= _WIDE):
             return title
         if scene.right is not None and scene.window is not None:
             first = numbers.si(max(0, scene.right - scene.window))
@@ -185,9 +187,12 @@ class ChartPanel(Panel):
         return title
 
     def _cut(self, cut: Cut, where: str) -> str:
-        """Return what is cut off: `2 values above, to 1.2M`."""
+        """Return what is cut off: `2 values above, to 1.2M`; in a narrow chart `to 1.2M`."""
+        end = f"to {numbers.value(self.metrics[0], cut.extreme)}"
+        if self.size.width < _WIDE:
+            return end
         count = f"{cut.count} value{'s' * (cut.count > 1)}" if cut.single else "values"
-        return f"{count} {where}, to {numbers.value(self.metrics[0], cut.extreme)}"
+        return f"{count} {where}, {end}"
 
     def _legend(self) -> Row:
         """Return what the signs on the plot mean."""
