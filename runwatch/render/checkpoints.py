@@ -34,7 +34,7 @@ _CHANGED = 0.01
 """Fraction by which the newest one's size must differ from the usual for that to be said."""
 _KINDS = {"eval_begin": "evaluation", "eval_end": "evaluated"}
 _FIXED, _TOOK = 45, 8
-"""Cells of the columns that are always there, and of the time it took."""
+"""Cells of the columns that usual widths have, and of the time it took. A narrower one has no size."""
 LAST_GOOD = "last good"
 _SEVERE = frozenset({"traceback", "error", "oom", "nccl", "signal", "xid", "killed", "segfault", "crash"})
 
@@ -102,7 +102,8 @@ def heading(rows: Sequence[CheckpointRow], width: int) -> Row:
     ranks_room, timed = _optional(rows, width)
     ranks = f"{'ranks':>{ranks_room}} " if ranks_room else ""
     took = f"{'took':>7} " if timed else ""
-    columns = f"{'':2}{'step':>10} {'state':<11}{'size':>9} {'written':>10} {took}{ranks} name"
+    size = f"{'size':>9} " if width >= _FIXED else ""
+    columns = f"{'':2}{'step':>10} {'state':<11}{size}{'written':>10} {took}{ranks} name"
     return cells.fit([(columns, "dim")], width)
 
 
@@ -146,11 +147,12 @@ def table(
         role, marked = _role(row), row is go_back
         at = numbers.MISSING if row.at is None else numbers.step(row.at)
         age = numbers.MISSING if row.age is None else f"{numbers.brief(row.age)} ago"
+        size = f"{numbers.size(row.bytes):>9} " if width >= _FIXED else ""
         parts: Row = [
             (f"{_sign(row, glyphs)} ", role),
             (f"{at:>10} ", "title" if marked else ""),
             (f"{LAST_GOOD if marked else _state(row, usual):<11}", role),
-            (f"{numbers.size(row.bytes):>9} {age:>10} ", ""),
+            (f"{size}{age:>10} ", ""),
         ]
         if timed:
             parts.append((f"{numbers.brief(row.seconds):>7} ", ""))

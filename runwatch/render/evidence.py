@@ -25,6 +25,7 @@ Write = Callable[[float], str]
 
 _LABELS = {
     "mfu": "MFU",
+    "rows": "rows of the log",
     "frames": "traceback, innermost first",
     "signature": "recognized as",
     "failed_first": "first rank that failed",

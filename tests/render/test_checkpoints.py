@@ -83,6 +83,13 @@ def test_a_column_of_which_nothing_is_known_is_left_out_and_a_cell_is_a_dash():
     ]
 
 
+def test_a_narrow_table_has_the_age_in_full_and_no_size():
+    heading = cells.row_text(checkpoints.heading([DAMAGED], 38))
+    first = cells.row_text(checkpoints.table([DAMAGED], 38)[0])
+    assert heading.split()[:3] == ["step", "state", "written"]
+    assert first[: heading.index("written") + 7].endswith("6h ago")
+
+
 def test_the_kind_of_an_event_is_in_words():
     begun = EventRow("eval_begin", "Evaluating: 72", None, 720)
     assert cells.row_text(checkpoints.events([begun], 60)[0]).split()[:3] == ["-", "720", "evaluation"]

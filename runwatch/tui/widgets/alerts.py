@@ -283,7 +283,8 @@ class AlertDetail(PagePanel):
         return 2 + (len(self._lines(row, width - 2)) if row is not None else 0)
 
     def _lines(self, row: IncidentRow, width: int) -> list[Row]:
-        return [*self._why(row, width), [], *self._about(row, width), *self._evidence(row, width)]
+        why = self._why(row, width)
+        return [*why, *([[]] if why else []), *self._about(row, width), *self._evidence(row, width)]
 
     def _about(self, row: IncidentRow, width: int) -> list[Row]:
         """Return where it is and since when."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from textual import events
 from textual.message import Message
@@ -30,8 +31,14 @@ _NAME, _LEAST_NAME = 14, 6
 """Cells of the name of a compared run in the title, at most and at least."""
 _A_VALUE = 10
 """Cells next to each of them."""
+_WIDE = 50
+"""Cells from which a chart's title has room for more than its name and value."""
 _MARKS = {"incident": "alert", "eval": "evaluation", "spoilt": "bad checkpoint"}
 """What kinds of marks are called, where that is another word."""
+_BRIEF = {**_MARKS, "checkpoint": "ckpt", "eval": "eval", "spoilt": "bad ckpt"}
+"""The same where there is no room for that."""
+_EDGES = 6
+"""Cells of a border that its legend leaves free."""
 _SHADES = {"warning": "shade-warn", "critical": "shade-crit"}
 _NOTHING = Plot([])
 
@@ -166,7 +173,7 @@ class ChartPanel(Panel):
         ):
             if cut.count:
                 title.append((f" {dot} {sign} {self._cut(cut, where)}", "dim"))
-        if not (self.has_focus or self.size.width >= 50):
+        if not (self.has_focus or self.size.width >= _WIDE):
             return title
         if scene.right is not None and scene.window is not None:
             first = axis.trimmed(numbers.si(round(max(0, scene.right - scene.window))))
@@ -185,9 +192,12 @@ class ChartPanel(Panel):
         return title
 
     def _cut(self, cut: Cut, where: str) -> str:
-        """Return what is cut off: `2 values above, to 1.2M`."""
+        """Return what is cut off: `2 values above, to 1.2M`; in a narrow chart `to 1.2M`."""
+        end = f"to {numbers.value(self.metrics[0], cut.extreme)}"
+        if self.size.width < _WIDE:
+            return end
         count = f"{cut.count} value{'s' * (cut.count > 1)}" if cut.single else "values"
-        return f"{count} {where}, to {numbers.value(self.metrics[0], cut.extreme)}"
+        return f"{count} {where}, {end}"
 
     def _legend(self) -> Row:
         """Return what the signs on the plot mean."""
@@ -201,9 +211,16 @@ class ChartPanel(Panel):
             legend.append((f"{glyphs.best} {name} {value}{at}", "best"))
         if not (self._plot.marks or self._plot.many) or not (self.is_attached and self._explains()):
             return legend
-        signs = [(f"{glyphs.marks[kind]} {_MARKS.get(kind, kind)}", role) for kind, role in self._plot.marks]
+        room = self.size.width - _EDGES
+        whole, brief = ([*legend, *self._signs(names, bool(legend))] for names in (_MARKS, _BRIEF))
+        return whole if cells.row_width(whole) <= room else brief
+
+    def _signs(self, names: Mapping[str, str], follow: bool) -> Row:
+        """Return the marks with their names; where they `follow` something, with a gap before them."""
+        glyphs = self.scene.glyphs
+        signs = [(f"{glyphs.marks[kind]} {names.get(kind, kind)}", role) for kind, role in self._plot.marks]
         signs += [(self._many(kind, count), "dim") for kind, count in self._plot.many.items()]
-        return [*legend, *(("  " * bool(legend or i) + text, role) for i, (text, role) in enumerate(signs))]
+        return [("  " * bool(follow or i) + text, role) for i, (text, role) in enumerate(signs)]
 
     def _explains(self) -> bool:
         """Return whether this chart explains the marks of all: it has the focus, else it is the first."""
