@@ -53,7 +53,11 @@ AREAS = (
     Area(
         "core",
         tuple(f"runwatch/core/{name}.py" for name in CORE),
-        (*(f"tests/test_{name}*.py" for name in OF_CORE), "tests/parsers/test_ranks.py"),
+        (
+            *(f"tests/test_{name}*.py" for name in OF_CORE),
+            "tests/parsers/test_ranks.py",
+            "tests/watcher/test_groups.py",
+        ),
     ),
     Area(
         "incidents",
