@@ -76,3 +76,50 @@ def test_how_far_a_name_is_from_that_of_its_metric(name, metric, loose, unless):
 )
 def test_a_part_of_the_data_that_the_user_names(metric, split, expected):
     assert names.told(metric, split=split).metric == expected
+
+
+def test_the_part_of_the_data_that_the_metric_names_counts_where_the_user_names_none():
+    assert names.told("val/loss").split == "val"
+    assert names.told("val/loss", split="test").split == "test"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (b"lr", True), (b"Current learning rate", True), (b"learning rate", True), (b"train_lr", True),
+        (b"rate", False), (b"learning", False), (b"critic_lr", False), (b"new learning", False), (b"123", False),
+    ],
+)  # fmt: skip
+def test_a_name_is_that_of_the_learning_rate(name, expected):
+    assert words.is_rate(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [(b"fold", True), (b"best fold", True), (b"fold3", False), (b"x3fold", True), (b"fold_loss", False)],
+)
+def test_a_name_distinguishes_runs(name, expected):
+    assert words.distinguishes_runs(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ({"ce_loss": "ce_loss"}, {"ce_loss": LOSS}),
+        ({"ce_loss": "ce_loss", "loss": LOSS}, {}),
+        ({"ce_loss": "ce_loss", "mse_loss": "mse_loss"}, {}),  # which of them is not known
+        ({"ce_loss": "train/grad_norm"}, {}),  # its format says what it is
+        ({"actor_loss": "actor_loss"}, {}),  # of a part of the model
+        ({"val_ce_loss": "val_ce_loss"}, {"val_ce_loss": VAL_LOSS}),
+    ],
+)
+def test_what_is_the_loss_where_no_other_name_is(named, found):
+    assert names.promoted(named) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [(b"episodic returns", True), (b"Episode reward", True), (b"episode", False), (b"reward", False)],
+)
+def test_a_name_is_that_of_the_return_of_an_episode(name, expected):
+    assert words.is_return(name) is expected
