@@ -58,6 +58,7 @@ def test_one_node_alone_has_no_peers_and_one_that_is_not_seen_is_named():
     [
         ((1.0, 1.0, 1.3), []),
         ((1.0, 1.0, 1.31), ["rank 2 on a takes 1.3 times as long per step as its peers"]),
+        ((0.1, 0.1, 0.2), ["rank 2 on a takes 2.0 times as long per step as its peers"]),
         ((1.0, 9.0), []),  # of two nobody knows which is usual
         ((0.0, 0.0, 9.0), []),
     ],

@@ -15,7 +15,7 @@ from runwatch.core.fold.rows import Rows, column_of, counts, newest_of, part_of
 from runwatch.core.fold.run import DONE, MAX_EVENTS, MAX_FACTS, MAX_RANKS, MAX_SERIES, REST, Run
 from runwatch.core.fold.stages import MAX_HEADERS, MAX_RESULTS, Stage, results_of
 from runwatch.core.metrics import DONE as SHARE
-from runwatch.core.metrics import EPOCH
+from runwatch.core.metrics import EPOCH, STEP_TIME
 
 
 def samples(steps, values=None, offset=0.0) -> Samples:
@@ -159,6 +159,13 @@ def test_a_printed_share_counts_where_no_total_is_known(share, end, covered):
     marks = {"finished": 500} if end else {}
     run = run_of(block([1, 10], marks=marks, samples={SHARE: samples([10], [share])}))
     assert run.covered == covered
+
+
+def test_a_printed_share_shows_how_long_the_rest_takes():
+    columns = {SHARE: samples([10, 60], [0.1, 0.6]), STEP_TIME: samples([10, 60], [1.0, 1.0])}
+    progress = run_of(block([10, 60], samples=columns)).progress()
+    assert progress.eta_seconds == pytest.approx(40)
+    assert (progress.total, progress.eta_source) == (None, "printed step times")
 
 
 @pytest.mark.parametrize(

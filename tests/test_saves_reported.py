@@ -58,15 +58,16 @@ def test_two_lines_are_of_one_save(one, two, same):
 def test_what_lines_say_of_one_save_is_put_together():
     saves = Saves()
     saves.add(event(1, after=10, until=20))
+    assert saves.version == 1
     whole = saves.add(event(2, after=10, until=30, path="m.pt", epoch=3, state="saved"))
     assert (whole.line, whole.after, whole.until, whole.epoch, whole.path) == (1, 10, 20, 3, "m.pt")
     assert whole.done
     assert saves.add(event(3, 11, path="m.pt", epoch=3)) == whole.__class__(
         11, 10, 3, 1, "m.pt", "", 20, True
     )
-    version = saves.version
+    assert saves.version == 3
     saves.add(event(4, 11))
-    assert saves.version == version, "nothing was new"
+    assert saves.version == 3, "nothing was new"
 
 
 def test_a_save_that_failed_is_withdrawn_unless_it_was_done():

@@ -123,3 +123,21 @@ def test_what_is_the_loss_where_no_other_name_is(named, found):
 )
 def test_a_name_is_that_of_the_return_of_an_episode(name, expected):
     assert words.is_return(name) is expected
+
+
+def test_a_part_of_the_data_that_is_said_twice_is_said_once():
+    assert names.once("train/train_loss") == "train_loss"
+    assert names.once("train/loss") == "train/loss"
+    assert names.once("loss") == "loss"
+
+
+def test_words_of_other_languages_are_translated_within_a_name():
+    assert languages.translated("训练损失".encode()).split() == [b"train", b"loss"]
+    assert languages.translated(b"loss") == b"loss"
+
+
+def test_one_character_is_a_word_in_utf8_only():
+    """In GB18030 its two bytes may be of two others."""
+    assert languages.translated("步".encode()).split() == [b"step"]
+    assert languages.translated("步".encode("gb18030")) == "步".encode("gb18030")
+    assert languages.translated("损失".encode("gb18030")).split() == [b"loss"]
