@@ -205,3 +205,9 @@ def test_a_scale_that_the_user_names(unit, expected):
 )
 def test_a_number_alone_is_a_step_in_the_name_of_a_file(path, step):
     assert place_of(path)[0] == step
+
+
+def test_thousands_before_what_is_counted():
+    assert rate(("ktok", "per", "s")) == (TOKENS_PER_SEC, of_suffix("ktok/s"))
+    assert rate(("xtok", "per", "s")) is rate(("tok", "per", "s", "of", "gpu")) is None
+    assert [is_per([word], "s") for word in ("k", "xtok", "kx", "ktok", "tok")] == [False] * 3 + [True] * 2

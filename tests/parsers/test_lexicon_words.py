@@ -141,3 +141,47 @@ def test_one_character_is_a_word_in_utf8_only():
     assert languages.translated("步".encode()).split() == [b"step"]
     assert languages.translated("步".encode("gb18030")) == "步".encode("gb18030")
     assert languages.translated("损失".encode("gb18030")).split() == [b"loss"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("eval_ppl", "val/ppl"), ("validation_top1", "val/top1"), ("eval/ppl", "eval/ppl"), ("val.loss", "val.loss"),
+        ("dev-acc", "dev-acc"), ("test_acc", "test_acc"), ("eval_", "eval_"), ("loss", None),
+    ],
+)  # fmt: skip
+def test_a_name_that_begins_with_a_word_for_held_out_data(name, expected):
+    assert names.of_validation(name) == expected
+
+
+def test_a_letter_before_names_distinguishes_parts_of_the_data_where_one_is_a_loss():
+    named = {name: name for name in ("t_loss", "v_loss", "t_acc", "v_acc", "t_only")}
+    assert names.promoted(named) == {"t_loss": LOSS, "v_loss": VAL_LOSS, "v_acc": "val/acc"}
+    assert names.promoted({"t_x": "t_x", "v_x": "v_x"}) == {}
+
+
+def test_the_scale_of_a_loss_says_nothing_of_how_training_goes():
+    assert words.is_quality(b"loss")
+    assert not words.is_quality(b"loss_scale")
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "metric", "role"),
+    [
+        ("", "tok/s", "perf/tokens_per_sec", "rate"), ("tok/s", "tok/s", "perf/tokens_per_sec", "rate"),
+        ("speed", "it/s", "perf/step_time", "rate"), ("lr", "tok/s", "train/learning_rate", "learning rate"),
+        ("samples_s", "", "perf/samples_per_sec", "rate"), ("samples_x", "", "samples_x", ""),
+        ("ms_per_iter", "", "perf/step_time", "duration"), ("iter_per_s", "", "perf/step_time", "rate"),
+    ],
+)  # fmt: skip
+def test_a_rate_is_known_by_its_unit_or_its_words(name, suffix, metric, role):
+    found = names.meaning(name, suffix)
+    assert (found.metric, found.role) == (metric, role)
+
+
+def test_a_name_with_accents_is_known_by_one_of_its_words():
+    assert languages.accented("Précision: ".encode()) is not None
+    assert languages.accented("Café: ".encode()) is None
+    assert languages.accented(b"loss: ") is None
+    assert languages.tells("损失".encode())
+    assert not languages.tells("好".encode())
