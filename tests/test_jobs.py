@@ -108,7 +108,7 @@ def test_a_joined_row_is_as_far_as_its_first_node_and_as_old_as_its_newest_line(
         0.5,
         "2 nodes",
     )
-    assert (found.critical, found.warning, found.worst) == (2, 2, "NaN")
+    assert (found.critical, found.warning, found.worst, found.worst_severity) == (2, 2, "NaN", "critical")
     assert joined(parts[:1]) is parts[0]
     assert joined([parts[0], replace(parts[1], name="other")]).name == "job 7"
 

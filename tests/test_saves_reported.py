@@ -177,6 +177,7 @@ def test_where_only_epochs_are_known_those_count():
     there = [seen("out/e1.pt", epoch=1), seen("out/e3.pt", epoch=3)]
     assert unseen([event(1, epoch=1)], *there) == []
     assert unseen([event(1, epoch=2)], *there) == []
+    assert [reconcile([Save.of(event(1, after=5, epoch=n))], there).marks for n in (1, 2)] == [set(), {5}]
     assert unseen([event(1, epoch=3, path="a/b/e3.pt")], *there) == []
     assert [save.epoch for save in reconcile([Save.of(event(1, epoch=4))], there).unseen] == [4]
 
