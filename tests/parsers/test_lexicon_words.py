@@ -185,3 +185,37 @@ def test_a_name_with_accents_is_known_by_one_of_its_words():
     assert languages.accented(b"loss: ") is None
     assert languages.tells("损失".encode())
     assert not languages.tells("好".encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (b"cost", True), (b"batch cost", False), (b"trl", True), (b"ms error", True), (b"error", False),
+        (b"g_losses", True), (b"l_pix", True), (b"acc", False),
+    ],
+)  # fmt: skip
+def test_a_name_is_that_of_a_loss(name, expected):
+    assert words.is_loss(name) is expected
+
+
+def test_names_that_are_only_parts_of_the_data():
+    assert [words.split_of(name) for name in (b"train", b"predict", b"dev", b"test", b"x")] == [
+        "train", "val", "val", "test", "",
+    ]  # fmt: skip
+    assert [words.is_split(name) for name in (b"train", b"val", b"train loss", b"1")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_eval_before_a_name_that_is_not_known():
+    assert names.meaning("eval_x").metric == "val/x"
+    assert names.meaning("eval_").metric == "eval_"
+
+
+def test_the_first_function_that_is_a_loss_is_the_objective():
+    assert names.objective(["Accuracy", "RMSE", "Logloss"]) == "RMSE"
+    assert names.objective(["Quantile:alpha=0.9"]) == "Quantile:alpha=0.9"
+    assert names.objective(["Accuracy"]) is None
