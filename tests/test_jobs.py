@@ -58,6 +58,7 @@ def test_one_node_alone_has_no_peers_and_one_that_is_not_seen_is_named():
     [
         ((1.0, 1.0, 1.3), []),
         ((1.0, 1.0, 1.31), ["rank 2 on a takes 1.3 times as long per step as its peers"]),
+        ((0.1, 0.1, 0.2), ["rank 2 on a takes 2.0 times as long per step as its peers"]),
         ((1.0, 9.0), []),  # of two nobody knows which is usual
         ((0.0, 0.0, 9.0), []),
     ],
@@ -107,7 +108,7 @@ def test_a_joined_row_is_as_far_as_its_first_node_and_as_old_as_its_newest_line(
         0.5,
         "2 nodes",
     )
-    assert (found.critical, found.warning, found.worst) == (2, 2, "NaN")
+    assert (found.critical, found.warning, found.worst, found.worst_severity) == (2, 2, "NaN", "critical")
     assert joined(parts[:1]) is parts[0]
     assert joined([parts[0], replace(parts[1], name="other")]).name == "job 7"
 

@@ -7,13 +7,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from runwatch.core.batch import EVAL, RANK, TRAIN, Event
+from runwatch.core.batch import EVAL, RANK, TRAIN, Batch, Event, Table
 from runwatch.core.block import LATE, Block, Moment, RankProgress, Samples
+from runwatch.core.checkpoint import Checkpoint, Look, State
 from runwatch.core.fold.rank_state import MAX_RANK_METRICS, RankState, trained
 from runwatch.core.fold.rows import Rows, column_of, counts, newest_of, part_of
 from runwatch.core.fold.run import DONE, MAX_EVENTS, MAX_FACTS, MAX_RANKS, MAX_SERIES, REST, Run
-from runwatch.core.fold.stages import MAX_HEADERS, MAX_RESULTS, Stage
+from runwatch.core.fold.stages import MAX_HEADERS, MAX_RESULTS, Stage, results_of
 from runwatch.core.metrics import DONE as SHARE
+from runwatch.core.metrics import EPOCH, STEP_TIME
 
 
 def samples(steps, values=None, offset=0.0) -> Samples:
@@ -159,6 +161,13 @@ def test_a_printed_share_counts_where_no_total_is_known(share, end, covered):
     assert run.covered == covered
 
 
+def test_a_printed_share_shows_how_long_the_rest_takes():
+    columns = {SHARE: samples([10, 60], [0.1, 0.6]), STEP_TIME: samples([10, 60], [1.0, 1.0])}
+    progress = run_of(block([10, 60], samples=columns)).progress()
+    assert progress.eta_seconds == pytest.approx(40)
+    assert (progress.total, progress.eta_source) == (None, "printed step times")
+
+
 @pytest.mark.parametrize(
     ("last", "total", "per", "fraction"),
     [(150, 200, 100, 0.5), (200, 200, 100, 1.0), (210, 200, 100, 1.0), (1, 5, 0, 1.0)],
@@ -169,8 +178,10 @@ def test_where_only_the_end_of_the_epoch_is_known_it_is_a_share_of_that(last, to
 
 
 def test_settings_plan_the_steps_unless_more_were_done():
-    run = run_of(block([1, 50]))
+    run = Run("run", "run")
     run.tell({"max_steps": "100"})
+    assert run.planned == 100
+    run.fold(block([1, 50]))
     assert (run.planned, run.progress().total_source) == (100, "max_steps")
     run.fold(block([100], offset=500))
     assert run.planned == 100
@@ -206,6 +217,8 @@ def test_a_bar_gives_the_steps_that_records_do_not_print():
     run.fold(block(bar=(0, 8, 12)))
     assert run.last_step == 9, "the bar of the next launch"
     assert run_of(block([7, 8], bar=(3, 8, 10))).first_step == 7
+    run = run_of(block([np.nan], bar=(0, 5, 10)), block([np.nan], offset=100, bar=(0, 2, 10)))
+    assert run.last_step == 2, "it has not ended"
 
 
 def test_live_progress_is_dated_where_something_moved():
@@ -262,6 +275,77 @@ def test_headers_before_the_first_record_name_the_stage_and_later_ones_announce_
     following.follow(stage)
     assert [header.name for header in following.announced] == ["evaluation"]
     assert (following.next_trackers, stage.announced) == (("t300",), ())
+
+
+def test_results_are_what_was_evaluated_since_the_newest_record():
+    stage = Stage()
+    stage.observe(block(results={"acc": 0.5}), first=False)
+    assert stage.results == {"acc": 0.5}
+    stage.observe(block([1], results={"bleu": 20.0}), first=False)
+    assert stage.results == {"bleu": 20.0}
+
+
+def test_of_several_headers_before_the_first_record_the_last_of_training_counts():
+    stage = Stage()
+    names = ("pretrain", "sft", "evaluation")
+    stage.observe(block(events=[event("stage", n, name=name) for n, name in enumerate(names)]), first=True)
+    assert not stage.next_trains
+    stage.observe(block([1], offset=50), first=True)
+    assert stage.header is not None
+    assert stage.header.name == "sft"
+    stage.observe(
+        block(events=[event("stage", 60 + n, name=name) for n, name in enumerate(names[::-1])]), first=False
+    )
+    assert stage.next_trains
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "low", "after", "found"),
+    [
+        ("acc", EVAL, -np.inf, 50, {"acc": 0.75}),
+        ("acc", EVAL, -np.inf, 100, {"acc": 0.75}),
+        ("acc", EVAL, 101, 0, {}),
+        ("acc", EVAL, 0, 101, {}),
+        ("acc", TRAIN, -np.inf, 0, {}),
+        (EPOCH, EVAL, -np.inf, 0, {}),
+        ("eval_runtime", EVAL, -np.inf, 0, {}),
+    ],
+)
+def test_a_result_is_evaluated_behind_the_newest_record_and_says_how_good_it_is(
+    name, kind, low, after, found
+):
+    values = np.array([[50.0, 100.0], [1.0, 2.0], [0.5, 0.75]])
+    batch = Batch(0, 200, (Table(kind, "p", ("offset", "line", name), 2, values.tobytes()),))
+    of = {name: Samples(values[0], values[1], values[1], values[2])}
+    assert results_of(batch, of, low, np.inf, after) == found
+    assert results_of(batch, of, -np.inf, 50, 0) == {}
+
+
+def test_a_printed_result_counts_too():
+    batch = Batch(0, 200, (), (event("result", 100, name="mmlu", value="0.5"),))
+    assert results_of(batch, {}, 0, 200, 100) == {"mmlu": 0.5}
+    assert results_of(batch, {}, 0, 100, 0) == results_of(batch, {}, 0, 200, 101) == {}
+
+
+def test_the_good_checkpoint_before_a_step():
+    run = run_of(block([1, 40]))
+    assert run.good_before(None) is None
+    for line, step in ((1, 10), (2, 20), (3, 30)):
+        run.saves.add(Event("checkpoint", line, line, "saved", None, step))
+    assert [run.good_before(at) for at in (None, 30, 29, 10, 9)] == [30, 30, 20, 10, None]
+    assert run.good_before(None, line=2) == 20
+    assert run.facts() == {"last_checkpoint": "30"}
+    run.checkpoints.fold(
+        Look(
+            "out",
+            tuple(
+                Checkpoint(f"m{at}", f"out/m{at}", "torch", state, step=at, written=float(at), bytes=1)
+                for at, state in ((10, State.COMPLETE), (20, State.COMPLETE), (30, State.INCOMPLETE))
+            ),
+        )
+    )
+    assert [run.good_before(at) for at in (None, 20, 19, 9)] == [20, 20, 10, None]
+    assert run.facts() == {"last_checkpoint": "20"}
 
 
 def test_a_metric_is_of_the_first_source_that_provides_it():

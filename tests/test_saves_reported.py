@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from runwatch.core.batch import Event
 from runwatch.core.checkpoint import Checkpoint, State
@@ -60,15 +58,16 @@ def test_two_lines_are_of_one_save(one, two, same):
 def test_what_lines_say_of_one_save_is_put_together():
     saves = Saves()
     saves.add(event(1, after=10, until=20))
+    assert saves.version == 1
     whole = saves.add(event(2, after=10, until=30, path="m.pt", epoch=3, state="saved"))
     assert (whole.line, whole.after, whole.until, whole.epoch, whole.path) == (1, 10, 20, 3, "m.pt")
     assert whole.done
     assert saves.add(event(3, 11, path="m.pt", epoch=3)) == whole.__class__(
         11, 10, 3, 1, "m.pt", "", 20, True
     )
-    version = saves.version
+    assert saves.version == 3
     saves.add(event(4, 11))
-    assert saves.version == version, "nothing was new"
+    assert saves.version == 3, "nothing was new"
 
 
 def test_a_save_that_failed_is_withdrawn_unless_it_was_done():
@@ -119,17 +118,25 @@ def test_a_file_that_is_written_again_holds_the_newest_and_a_directory_all():
     assert [save.step for save in saves.newest()] == [40, 30, 20]
 
 
-@given(st.lists(st.integers(0, 3 * MAX_SAVES), max_size=60), st.integers(0, 3))
-def test_the_newest_saves_are_kept_and_found(steps, times):
+def test_a_line_that_comes_late_is_no_restart():
     saves = Saves()
-    for line in range(times * MAX_SAVES):
-        saves.add(event(line, 10_000 + line, path=f"out/m{10_000 + line}.pt"))
-    for line, step in enumerate(steps):
-        saves.add(event(10_000 + line, step))
-    assert len(saves) == min(MAX_SAVES, times * MAX_SAVES + len(set(steps)))
-    for step in set(steps):
+    for line, step in ((1, 10), (2, 20)):
+        saves.add(event(line, step, after=step))
+    saves.add(event(3, 10, after=20))  # it was written in the background
+    assert [save.step for save in saves.newest()] == [20, 10]
+    saves.add(event(4, 10, after=19))
+    assert [save.step for save in saves.newest()] == [10, 20]
+
+
+def test_the_newest_saves_are_kept_and_found():
+    saves = Saves()
+    for line in range(4 * MAX_SAVES):
+        saves.add(event(line, line, after=line, path=f"out/m{line}.pt"))
+        assert len(saves._where) <= 8 * MAX_SAVES
+    assert [save.step for save in saves] == list(range(3 * MAX_SAVES, 4 * MAX_SAVES))
+    assert not saves.repeats(event(1, 3 * MAX_SAVES - 1, source="b.log"))
+    for step in (3 * MAX_SAVES, 4 * MAX_SAVES - 1):
         assert saves.repeats(event(1, step, source="b.log"))
-    assert len(saves._where) <= 8 * MAX_SAVES
 
 
 # -- what directories show ---------------------------------------------------------------------------
@@ -170,6 +177,7 @@ def test_where_only_epochs_are_known_those_count():
     there = [seen("out/e1.pt", epoch=1), seen("out/e3.pt", epoch=3)]
     assert unseen([event(1, epoch=1)], *there) == []
     assert unseen([event(1, epoch=2)], *there) == []
+    assert [reconcile([Save.of(event(1, after=5, epoch=n))], there).marks for n in (1, 2)] == [set(), {5}]
     assert unseen([event(1, epoch=3, path="a/b/e3.pt")], *there) == []
     assert [save.epoch for save in reconcile([Save.of(event(1, epoch=4))], there).unseen] == [4]
 

@@ -47,11 +47,11 @@ def table(outcomes: list[dict[str, Outcome]], split: str, seeds: int) -> str:
         events = [out for out in mine if out.fault]
         caught = [out for out in events if out.caught]
         false = sum(len(out.false) for out in mine)
-        rate, grave, runs = _rates(mine)
+        rate, critical, runs = _rates(mine)
         cause = _ratio(sum(out.cause for out in caught), len(caught)) if name == "runwatch" else "-"
         lines.append(
             f"| {name} | {_ratio(len(caught), len(events))} | {_ratio(len(caught), len(caught) + false)} | "
-            f"{rate} | {grave} | {runs} | {_median(o.delay_rows for o in caught)} | {cause} |"
+            f"{rate} | {critical} | {runs} | {_median(o.delay_rows for o in caught)} | {cause} |"
         )
     mine = [entry["runwatch"] for entry in outcomes]
     hours = sum(out.hours for out in mine if not out.fault)

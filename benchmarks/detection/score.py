@@ -101,11 +101,11 @@ def _match(out: Outcome, fault: Fault, alarms: list[Alarm], trace: Trace, at: in
     for alarm in alarms:
         late = alarm.row > at + fault.rows
         about = alarm.rule in fault.rules if own else True
-        grave = alarm.severity != "info"
+        serious = alarm.severity != "info"
         if (
             alarm.row >= min(at, trace.rows - 1) - 1
             and about
-            and (grave or fault.info or not own)
+            and (serious or fault.info or not own)
             and not late
         ):
             if out.caught is None:
@@ -116,7 +116,7 @@ def _match(out: Outcome, fault: Fault, alarms: list[Alarm], trace: Trace, at: in
                 out.delay_gaps = out.delay_seconds / float(np.median(trace.wait))
             if own and re.search(fault.cause, alarm.text, re.IGNORECASE):
                 out.cause = True
-        elif grave and alarm.sent and (alarm.row < at - 1 or (own and alarm.rule not in fault.also)):
+        elif serious and alarm.sent and (alarm.row < at - 1 or (own and alarm.rule not in fault.also)):
             out.false.append(alarm)
 
 

@@ -96,10 +96,10 @@ def judge_one(task: Task) -> Counts:
     found: set[str] = set()
     false: Counter[str] = Counter()
     for alarm in Replay(trace, fine, _ruleset(fault.rules)).run():
-        grave = alarm.severity != "info"
-        if min(at, trace.rows - 1) - 1 <= alarm.row <= at + fault.rows and (grave or fault.info):
+        serious = alarm.severity != "info"
+        if min(at, trace.rows - 1) - 1 <= alarm.row <= at + fault.rows and (serious or fault.info):
             found.add(alarm.rule)
-        elif grave and alarm.row < at - 1:
+        elif serious and alarm.row < at - 1:
             false[alarm.rule] += 1
     return Counter(found), false
 

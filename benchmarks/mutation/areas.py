@@ -37,7 +37,7 @@ UNTOUCHED = {"runwatch/alerts/rules/explain.py", "runwatch/parsers/lexicon/docs.
 """What writes the documentation."""
 
 CORE = ("block", "ending", "fold/*", "jobs", "run_order", "series")
-OF_CORE = ("echoes", "ending", "eta", "jobs", "planned", "run", "segments", "series", "stages")
+OF_CORE = ("echoes", "ending", "eta", "jobs", "planned", "run", "saves", "segments", "series", "stages")
 ROUTING = ("damping", "expression", "lifecycle", "routing", "routing_*", "settings", "silences", "storm")
 DELIVERY = ("dead_letters", "journal", "journal_file", "outbox", "queue")
 
@@ -53,7 +53,11 @@ AREAS = (
     Area(
         "core",
         tuple(f"runwatch/core/{name}.py" for name in CORE),
-        (*(f"tests/test_{name}*.py" for name in OF_CORE), "tests/parsers/test_ranks.py"),
+        (
+            *(f"tests/test_{name}*.py" for name in OF_CORE),
+            "tests/parsers/test_ranks.py",
+            "tests/watcher/test_groups.py",
+        ),
     ),
     Area(
         "incidents",

@@ -154,7 +154,7 @@ def odd_ranks(ranks: Sequence[RankRow], host: str, silent: Iterable[str] = ()) -
             yield _warning("slow", where, title, row.rank)
     known = set(silent)
     aged = [(row.age, row) for row in ranks if row.age is not None and row.host not in known]
-    if len(aged) > 1:
+    if aged:
         age, row = max(aged, key=lambda each: each[0])
         if age > min(each for each, _ in aged) + SILENT:
             where = _place(row, host)

@@ -26,6 +26,7 @@ from runwatch.alerts.channels.command.channel import CommandChannel
 from runwatch.alerts.channels.desktop.channel import DesktopChannel
 from runwatch.alerts.channels.discord.channel import DiscordChannel
 from runwatch.alerts.channels.email.channel import EmailChannel
+from runwatch.alerts.channels.http import MOST_READ, exchange
 from runwatch.alerts.channels.ntfy.channel import NtfyChannel
 from runwatch.alerts.channels.pagerduty.channel import PagerDutyChannel
 from runwatch.alerts.channels.slack.bot import SlackBotChannel
@@ -186,6 +187,24 @@ def test_an_endless_answer_is_cut_off():
         outcome = WebhookChannel("hook", url, "", 0.3).send(FIRING)
         assert time.monotonic() - began < 60
         assert isinstance(outcome, Sent | Unsure)
+        thread.join(60)
+
+
+def test_of_a_large_answer_little_is_read():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def flood() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                for _ in range(64):
+                    connection.sendall(bytes(1 << 18))
+
+        thread = threading.Thread(target=flood)
+        thread.start()
+        answer = exchange(f"http://127.0.0.1:{server.getsockname()[1]}", b"", 60.0, {})
+        assert len(answer.raw) == MOST_READ
         thread.join(60)
 
 

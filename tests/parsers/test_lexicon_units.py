@@ -182,3 +182,32 @@ def test_a_meaning_that_the_user_gives():
     assert stored(names.told("speed", "k").unit) == 8000.0
     assert stored(names.told("perf/step_time", "ms").unit) == pytest.approx(8e-3)
     assert (names.told("reward", split="test").metric, names.told("reward").split) == ("test/reward", "")
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [("k", 1e3), ("K", 1e3), ("M", 1e6), ("B", 1e9), ("KB", 1 << 10), ("MB", 1 << 20), ("Mb", 1 << 20),
+     ("GB", 1 << 30), ("G", 1 << 30), ("TiB", 1 << 40)],
+)  # fmt: skip
+def test_a_scale_that_the_user_names(unit, expected):
+    assert stored(names.told("x", unit).unit) == 8 * expected
+
+
+@pytest.mark.parametrize(
+    ("path", "step"),
+    [
+        ("out/m_250.pt", 250),
+        ("out/250", 250),
+        ("out/m_250", None),  # a directory of any name
+        ("m_250/model.pt", None),
+        ("checkpoint-250/model.pt", 250),
+    ],
+)
+def test_a_number_alone_is_a_step_in_the_name_of_a_file(path, step):
+    assert place_of(path)[0] == step
+
+
+def test_thousands_before_what_is_counted():
+    assert rate(("ktok", "per", "s")) == (TOKENS_PER_SEC, of_suffix("ktok/s"))
+    assert rate(("xtok", "per", "s")) is rate(("tok", "per", "s", "of", "gpu")) is None
+    assert [is_per([word], "s") for word in ("k", "xtok", "kx", "ktok", "tok")] == [False] * 3 + [True] * 2

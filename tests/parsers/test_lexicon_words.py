@@ -76,3 +76,146 @@ def test_how_far_a_name_is_from_that_of_its_metric(name, metric, loose, unless):
 )
 def test_a_part_of_the_data_that_the_user_names(metric, split, expected):
     assert names.told(metric, split=split).metric == expected
+
+
+def test_the_part_of_the_data_that_the_metric_names_counts_where_the_user_names_none():
+    assert names.told("val/loss").split == "val"
+    assert names.told("val/loss", split="test").split == "test"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (b"lr", True), (b"Current learning rate", True), (b"learning rate", True), (b"train_lr", True),
+        (b"rate", False), (b"learning", False), (b"critic_lr", False), (b"new learning", False), (b"123", False),
+    ],
+)  # fmt: skip
+def test_a_name_is_that_of_the_learning_rate(name, expected):
+    assert words.is_rate(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [(b"fold", True), (b"best fold", True), (b"fold3", False), (b"x3fold", True), (b"fold_loss", False)],
+)
+def test_a_name_distinguishes_runs(name, expected):
+    assert words.distinguishes_runs(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ({"ce_loss": "ce_loss"}, {"ce_loss": LOSS}),
+        ({"ce_loss": "ce_loss", "loss": LOSS}, {}),
+        ({"ce_loss": "ce_loss", "mse_loss": "mse_loss"}, {}),  # which of them is not known
+        ({"ce_loss": "train/grad_norm"}, {}),  # its format says what it is
+        ({"actor_loss": "actor_loss"}, {}),  # of a part of the model
+        ({"val_ce_loss": "val_ce_loss"}, {"val_ce_loss": VAL_LOSS}),
+    ],
+)
+def test_what_is_the_loss_where_no_other_name_is(named, found):
+    assert names.promoted(named) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [(b"episodic returns", True), (b"Episode reward", True), (b"episode", False), (b"reward", False)],
+)
+def test_a_name_is_that_of_the_return_of_an_episode(name, expected):
+    assert words.is_return(name) is expected
+
+
+def test_a_part_of_the_data_that_is_said_twice_is_said_once():
+    assert names.once("train/train_loss") == "train_loss"
+    assert names.once("train/loss") == "train/loss"
+    assert names.once("loss") == "loss"
+
+
+def test_words_of_other_languages_are_translated_within_a_name():
+    assert languages.translated("训练损失".encode()).split() == [b"train", b"loss"]
+    assert languages.translated(b"loss") == b"loss"
+
+
+def test_one_character_is_a_word_in_utf8_only():
+    """In GB18030 its two bytes may be of two others."""
+    assert languages.translated("步".encode()).split() == [b"step"]
+    assert languages.translated("步".encode("gb18030")) == "步".encode("gb18030")
+    assert languages.translated("损失".encode("gb18030")).split() == [b"loss"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("eval_ppl", "val/ppl"), ("validation_top1", "val/top1"), ("eval/ppl", "eval/ppl"), ("val.loss", "val.loss"),
+        ("dev-acc", "dev-acc"), ("test_acc", "test_acc"), ("eval_", "eval_"), ("loss", None),
+    ],
+)  # fmt: skip
+def test_a_name_that_begins_with_a_word_for_held_out_data(name, expected):
+    assert names.of_validation(name) == expected
+
+
+def test_a_letter_before_names_distinguishes_parts_of_the_data_where_one_is_a_loss():
+    named = {name: name for name in ("t_loss", "v_loss", "t_acc", "v_acc", "t_only")}
+    assert names.promoted(named) == {"t_loss": LOSS, "v_loss": VAL_LOSS, "v_acc": "val/acc"}
+    assert names.promoted({"t_x": "t_x", "v_x": "v_x"}) == {}
+
+
+def test_the_scale_of_a_loss_says_nothing_of_how_training_goes():
+    assert words.is_quality(b"loss")
+    assert not words.is_quality(b"loss_scale")
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "metric", "role"),
+    [
+        ("", "tok/s", "perf/tokens_per_sec", "rate"), ("tok/s", "tok/s", "perf/tokens_per_sec", "rate"),
+        ("speed", "it/s", "perf/step_time", "rate"), ("lr", "tok/s", "train/learning_rate", "learning rate"),
+        ("samples_s", "", "perf/samples_per_sec", "rate"), ("samples_x", "", "samples_x", ""),
+        ("ms_per_iter", "", "perf/step_time", "duration"), ("iter_per_s", "", "perf/step_time", "rate"),
+    ],
+)  # fmt: skip
+def test_a_rate_is_known_by_its_unit_or_its_words(name, suffix, metric, role):
+    found = names.meaning(name, suffix)
+    assert (found.metric, found.role) == (metric, role)
+
+
+def test_a_name_with_accents_is_known_by_one_of_its_words():
+    assert languages.accented("Précision: ".encode()) is not None
+    assert languages.accented("Café: ".encode()) is None
+    assert languages.accented(b"loss: ") is None
+    assert languages.tells("损失".encode())
+    assert not languages.tells("好".encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (b"cost", True), (b"batch cost", False), (b"trl", True), (b"ms error", True), (b"error", False),
+        (b"g_losses", True), (b"l_pix", True), (b"acc", False),
+    ],
+)  # fmt: skip
+def test_a_name_is_that_of_a_loss(name, expected):
+    assert words.is_loss(name) is expected
+
+
+def test_names_that_are_only_parts_of_the_data():
+    assert [words.split_of(name) for name in (b"train", b"predict", b"dev", b"test", b"x")] == [
+        "train", "val", "val", "test", "",
+    ]  # fmt: skip
+    assert [words.is_split(name) for name in (b"train", b"val", b"train loss", b"1")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_eval_before_a_name_that_is_not_known():
+    assert names.meaning("eval_x").metric == "val/x"
+    assert names.meaning("eval_").metric == "eval_"
+
+
+def test_the_first_function_that_is_a_loss_is_the_objective():
+    assert names.objective(["Accuracy", "RMSE", "Logloss"]) == "RMSE"
+    assert names.objective(["Quantile:alpha=0.9"]) == "Quantile:alpha=0.9"
+    assert names.objective(["Accuracy"]) is None

@@ -122,8 +122,8 @@ def _grade(trouble: Trouble, incident: Incident) -> str:
     if trouble.severity == "note" and incident.severity == "critical":
         return FALSE
     sure = trouble.certain and trouble.kind != OTHER
-    grave = trouble.severity == "critical" or (trouble.severity, incident.severity) == ("warning", "warning")
-    return TRUE if sure and grave else DEBATABLE
+    heavy = trouble.severity == "critical" or (trouble.severity, incident.severity) == ("warning", "warning")
+    return TRUE if sure and heavy else DEBATABLE
 
 
 def _about(incident: Incident, trouble: Trouble) -> bool:

@@ -161,8 +161,8 @@ def word(incident: IncidentRow) -> str:
     """Return the glyph and the word of an incident's state or severity."""
     if incident.state in _WORDS:
         return _WORDS[incident.state]
-    grave = severity(incident)
-    return f"{_GLYPHS[grave]} {grave.value.capitalize()}"
+    known = severity(incident)
+    return f"{_GLYPHS[known]} {known.value.capitalize()}"
 
 
 def severity(incident: IncidentRow) -> Severity:

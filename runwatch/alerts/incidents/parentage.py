@@ -76,7 +76,7 @@ def _precedence(life: Life) -> tuple[int, int, bool, int, int, str]:
     row = life.row
     known = row.step is not None
     where = (not known, row.step or 0, row.line or 0)
-    return (_GRAVEST_FIRST[row.severity], _DEPTH.get(row.rule, 0), *where, row.id)
+    return (_MOST_SEVERE_FIRST[row.severity], _DEPTH.get(row.rule, 0), *where, row.id)
 
 
 def _leads(lead: Life, life: Life) -> bool:
@@ -107,7 +107,7 @@ def _depths() -> Mapping[str, int]:
     return depths
 
 
-_GRAVEST_FIRST: Mapping[str, int] = {severity.value: -severity.rank for severity in Severity}
+_MOST_SEVERE_FIRST: Mapping[str, int] = {severity.value: -severity.rank for severity in Severity}
 _DEPTH = _depths()
 _RELATED: Mapping[str, frozenset[str]] = {
     rule: frozenset(other for other in _DEPTH if follows(rule, other) or follows(other, rule))

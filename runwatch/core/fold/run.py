@@ -350,7 +350,7 @@ class Run:
             return 1.0 if self.finished and share >= DONE else share
         if total is None or total <= 0 or self.last_step is None:
             return None
-        done = self.last_step + (self.first_step == 0 and self.last_step < total and self.records > 0)
+        done = self.last_step + (self.first_step == 0 and self.records > 0)
         if self.finished and done >= DONE * total:  # what finishes earlier has not done all of it
             return 1.0
         return min(1.0, max(0.0, done / total))

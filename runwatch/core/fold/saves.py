@@ -79,7 +79,7 @@ class Save:
             return True
         if self.after is not None and self.after == other.after:
             return True
-        named = bool(self.path and other.path) and _agree(self.path, other.path)
+        named = _agree(self.path, other.path)
         numbered = _DIGITS.search(_parts(self.path)[-1]) if named else None
         return named and (numbered is not None or None in (self.after, other.after))
 
@@ -135,7 +135,7 @@ class Saves:
     def holds(self, event: Event) -> bool:
         """Return whether an event reports a save of this run, and of no other's: it names the same path."""
         save = Save.of(event)
-        key = self._find(save) if event.kind == KIND and save.path else None
+        key = self._find(save) if event.kind == KIND else None
         known = None if key is None else self._known[key]
         return known is not None and known.source != save.source and _agree(known.path, save.path)
 

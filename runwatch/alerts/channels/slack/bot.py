@@ -152,11 +152,11 @@ class SlackBotChannel:
         if thread.alone and not notification.more and notification.change != "notice":
             self._call("chat.update", {"channel": thread.channel, "ts": thread.ts, **body})
             body = {"text": body["text"]}
-        grave = notification.incident.severity == Severity.CRITICAL.value and notification.change == "firing"
+        urgent = notification.incident.severity == Severity.CRITICAL.value and notification.change == "firing"
         answer = {
             "channel": thread.channel,
             "thread_ts": thread.ts,
-            "reply_broadcast": grave,
+            "reply_broadcast": urgent,
             "mrkdwn": False,
             "unfurl_links": False,
             "unfurl_media": False,

@@ -1,0 +1,127 @@
+"""Series at their edges: buckets that merge, several sources of one metric, and what a plot shows of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.core.block import Samples
+from runwatch.core.series import Detail, Series, united
+
+SMALL = Detail(chunk=8, buckets=16, lines=10)
+
+
+def series(steps, values=None, detail: Detail | None = SMALL) -> Series:
+    steps = np.asarray(steps, float)
+    made = Series("train/loss", detail)
+    made.add(Samples(steps, steps, steps, steps if values is None else np.asarray(values, float)))
+    return made
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 600), st.data())
+def test_every_sample_is_in_one_stretch_and_each_stretch_is_of_its_samples(count, data):
+    values = np.random.default_rng(count).normal(size=count)
+    values[data.draw(st.lists(st.integers(0, count - 1), max_size=9))] = np.nan
+    made = series(np.arange(count), values)
+    points = made.points()
+    assert points.count.sum() == count
+    assert made.stored <= 8 * SMALL.buckets + 2 * 64 + 2 * SMALL.chunk
+    at = 0
+    for i, size in enumerate(points.count.astype(int).tolist()):
+        part = values[at : at + size]
+        finite = part[np.isfinite(part)]
+        assert at - points.first_x[i] in (0, 1)  # the first bucket begins where the single samples end
+        assert (points.last_x[i], points.nonfinite[i]) == (at + size - 1, size - len(finite))
+        if len(finite):
+            from_ = 0 if points.first_x[i] < at else at  # whose extremes are those of the single ones too
+            known = values[from_ : at + size][np.isfinite(values[from_ : at + size])]
+            assert points.low[i] in (finite.min(), known.min())
+            assert points.high[i] in (finite.max(), known.max())
+            assert points.last[i] == finite[-1]
+            assert points.mean[i] == pytest.approx(finite.mean())
+        at += size
+    assert made.newest()[1].tolist()[-1:] == pytest.approx(values[-1:].tolist(), nan_ok=True)
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 300), st.integers(0, 320), st.integers(0, 320), st.integers(1, 40))
+def test_a_part_is_shown_with_all_its_samples_and_little_else(count, one, two, width):
+    low, high = sorted((one, two))
+    made = series(np.arange(count))
+    columns = made.columns(low, high, width)
+    inside = [x for x in range(count) if low <= x <= high]
+    assert bool(columns.x) == bool(inside)
+    if inside:
+        assert min(columns.low) <= inside[0]
+        assert max(columns.high) >= inside[-1]
+        assert min(columns.low) > inside[0] - made.bucket
+        assert max(columns.high) < inside[-1] + made.bucket
+        assert low <= columns.x[0] <= columns.x[-1] <= high
+        assert len(columns.x) <= width
+
+
+def test_before_the_first_step_that_is_known_samples_are_at_that_step():
+    made = series([np.nan, np.nan, 7, 8], [1, 2, 3, 4])
+    assert made.columns(None, None, 10).x == (7, 8)
+    assert made.columns(None, None, 10).low == (1, 4)
+    assert made.summary.last_step == 8
+
+
+def test_the_steps_of_the_extremes_are_where_they_were_first():
+    made = series([1, 2, 3, 4, 5], [5, 1, 9, 1, 9])
+    summary = made.summary
+    assert (summary.minimum, summary.minimum_step, summary.maximum, summary.maximum_step) == (1, 2, 9, 3)
+    made.add(Samples(*[np.array([6.0])] * 3, np.array([1.0])))
+    assert (summary.minimum_step, summary.last) == (2, 1)
+    made.add(Samples(*[np.array([7.0])] * 3, np.array([0.5])))
+    assert (summary.minimum, summary.minimum_step) == (0.5, 7)
+
+
+# -- several sources ---------------------------------------------------------------------------------
+
+
+def shown(*reports, width=50, **bounds):
+    columns = united([(made, shift) for made, shift in reports], bounds.get("low"), bounds.get("high"), width)
+    return dict(zip(columns.x, columns.last, strict=True))
+
+
+def test_a_further_source_fills_only_the_steps_that_lack():
+    first, second = series([3, 4, 5], [1, 1, 1]), series([1, 2, 3, 5, 6], [2, 2, 2, 2, 2])
+    assert shown((first, 0.0), (second, 0.0)) == {1: 2, 2: 2, 3: 1, 4: 1, 5: 1, 6: 2}
+    assert shown((second, 0.0), (first, 0.0)) == {1: 2, 2: 2, 3: 2, 4: 1, 5: 2, 6: 2}
+    assert shown((series([]), 0.0), (second, 0.0)) == {1: 2, 2: 2, 3: 2, 5: 2, 6: 2}
+    assert shown((first, 0.0), (series([]), 0.0)) == {3: 1, 4: 1, 5: 1}
+
+
+def test_a_source_may_count_its_steps_from_elsewhere():
+    first, second = series([3, 4], [1, 1]), series([1, 2], [2, 2])
+    assert shown((first, 0.0), (second, 1.0)) == {2: 2, 3: 1, 4: 1}
+    assert shown((first, 10.0), (second, -1.0)) == {0: 2, 1: 2, 13: 1, 14: 1}
+    assert shown((first, 10.0), low=14) == {14: 1}
+    assert shown((first, 10.0), high=13) == {13: 1}
+
+
+def test_where_steps_went_back_the_later_value_is_the_newest():
+    first, second = series([1, 2, 3, 2, 3], [1, 1, 1, 5, 5]), series([4], [2])
+    assert shown((first, 0.0), (second, 0.0)) == {1: 1, 2: 5, 3: 5, 4: 2}
+
+
+def test_columns_are_equally_wide_or_equally_wide_in_the_logarithm():
+    made = series(np.arange(1, 1001), detail=None)
+    assert made.columns(None, None, 4).last == (250, 500, 750, 1000)
+    assert made.columns(None, None, 3, log=True).last == (9, 99, 1000)
+    assert made.columns(None, None, 0).x == ()
+    assert series([0]).columns(None, None, 5, log=True).x == ()
+    assert series([0, 1]).columns(None, None, 5, log=True).x == (1,)
+    assert series([4, 4], [1, 3]).columns(None, None, 5).mean == (2,)
+
+
+def test_huge_values_and_columns_of_none():
+    made = series([1, 2, 3], [1e308, 1e308, np.nan])
+    columns = made.columns(None, None, 1)
+    assert (columns.high, columns.mean, columns.nonfinite) == ((1e308,), (None,), (1,))
+    nothing = series([1], [np.inf]).columns(None, None, 1)
+    assert (nothing.low, nothing.last, nothing.nonfinite) == ((None,), (None,), (1,))
