@@ -43,6 +43,10 @@ _SHADES = {"warning": "shade-warn", "critical": "shade-crit"}
 _NOTHING = Plot([])
 
 
+def _steps(count: float) -> str:
+    return axis.trimmed(numbers.si(round(count)))
+
+
 class ChartPanel(Panel):
     """Shows one metric, and others laid over it."""
 
@@ -176,10 +180,10 @@ class ChartPanel(Panel):
         if not (self.has_focus or self.size.width >= _WIDE):
             return title
         if scene.right is not None and scene.window is not None:
-            first = axis.trimmed(numbers.si(round(max(0, scene.right - scene.window))))
-            title.append((f" {dot} {first} to {axis.trimmed(numbers.si(round(scene.right)))}", "warn"))
+            first, last = _steps(max(0, scene.right - scene.window)), _steps(scene.right)
+            title.append((f" {dot} {first} to {last}", "warn"))
         elif scene.window is not None:
-            title.append((f" {dot} last {axis.trimmed(numbers.si(round(scene.window)))}", "dim"))
+            title.append((f" {dot} last {_steps(scene.window)}", "dim"))
         if scene.axis != xaxis.STEP:
             shown = scene.axis if scene.places().steps else f"step, {scene.axis} is not known"
             title.append((f" {dot} x {shown}", "dim"))
@@ -302,17 +306,18 @@ class ChartPanel(Panel):
 
     def _of_other(self, columns: Columns) -> tuple[str, bool]:
         """Return the value of a run that is laid over, and whether it is not finite."""
-        value = self._at_cursor(columns)
-        bad = value is None and any(columns.nonfinite[-1:]) and self.scene.cursor is None
+        value, bad = self._point(columns)
+        bad = bad and value is None and self.scene.cursor is None
         return ("nan", True) if bad else (numbers.value(self.metrics[0], value), False)
 
-    def _at_cursor(self, columns: Columns) -> float | None:
-        """Return the value under the cursor, without one the newest."""
+    def _point(self, columns: Columns) -> tuple[float | None, bool]:
+        """Return the value under the cursor, without one the newest, and whether any there is not finite."""
         cursor = self.scene.cursor
-        if cursor is None:
-            return columns.last[-1] if columns.last else None
-        at = chart.nearest(columns, cursor)
-        return None if at is None else columns.mean[at]
+        at = chart.nearest(columns, cursor) if cursor is not None else len(columns.last) - 1
+        if at is None or at < 0:
+            return None, False
+        value = columns.last[at] if cursor is None else columns.mean[at]
+        return value, any(columns.nonfinite[at : at + 1])
 
     def _value(self, metric: str, series: list[Columns]) -> tuple[str, bool]:
         scene = self.scene
@@ -320,8 +325,7 @@ class ChartPanel(Panel):
             columns = next((columns for columns in series if columns.metric == metric), None)
             if columns is None or not columns.x:
                 return numbers.MISSING, False
-            at, value = chart.nearest(columns, scene.cursor), self._at_cursor(columns)
-            bad = at is not None and any(columns.nonfinite[at : at + 1])
+            value, bad = self._point(columns)
             return ("nan", True) if bad or value is None else (numbers.value(metric, value), False)
         latest = scene.latest(metric)
         if latest is None:

@@ -1,0 +1,29 @@
+"""The y axis of a chart: labels in few rows, and a range that stays."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.core.snapshot import Mark
+from runwatch.render.charts.chart import Options, plot
+
+from .test_chart import chart, columns, text
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(-9, 9), st.floats(0, 6), st.integers(3, 30))
+def test_labels_of_a_logarithmic_axis_are_four_and_distinct(power, decades, height):
+    values = (10.0 ** (power - decades), 10.0**power)
+    rows = chart([columns(values)], 60, height + 1, (), Options(log=True))
+    labels = [found[1] for row in text(rows)[:-1] if (found := re.match(r" *(\S+)┤", row))]
+    assert len(labels) == len(set(labels)) >= min(4, height), labels
+
+
+@pytest.mark.parametrize("values", [(3.1e5, 4.2e5), (1.7, 2.4), (0.0, 10.0)])
+def test_a_range_of_another_number_of_rows_does_not_stay(values):
+    before = plot([columns(values)], 60, 14).scale
+    marks = [Mark("eval", 5)]  # take a row of their own
+    fresh = plot([columns(values)], 60, 14, marks)
+    assert plot([columns(values)], 60, 14, marks, Options(scale=before)).rows == fresh.rows
