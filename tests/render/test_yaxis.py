@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.core.snapshot import Mark
+from runwatch.core.snapshot import Columns, Mark
 from runwatch.render.charts.chart import Options, plot
 
 from .test_chart import chart, columns, text
@@ -27,3 +27,10 @@ def test_a_range_of_another_number_of_rows_does_not_stay(values):
     marks = [Mark("eval", 5)]  # take a row of their own
     fresh = plot([columns(values)], 60, 14, marks)
     assert plot([columns(values)], 60, 14, marks, Options(scale=before)).rows == fresh.rows
+
+
+def test_values_that_are_not_finite_without_others_between_have_no_holes():
+    nothing = (None,) * 3
+    x = (0.0, 500.0, 1000.0)
+    top = text(chart([Columns("train/loss", x, nothing, nothing, nothing, nothing, (9, 9, 9))], 40, 6))[0]
+    assert re.search("!{30,}", top), top
