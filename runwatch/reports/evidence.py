@@ -106,6 +106,8 @@ class Clock:
     """What says so, for people."""
     pauses: bool
     """Whether evaluations, checkpoints and other pauses are part of it."""
+    each: float = 1.0
+    """Steps for each of which one step time counts, where step times make the clock."""
 
     @property
     def length(self) -> float:
@@ -140,6 +142,8 @@ class StageEvidence:
     """Whether its newest step is an epoch."""
     restarts: tuple[int, ...]
     """Steps from which training continued after going back."""
+    launches: tuple[tuple[int, int | None], ...]
+    """Records and newest step before each further launch that the log shows."""
     curves: Mapping[str, Curve]
     clock: Clock | None
     ranks: Mapping[int, RankState]
@@ -299,6 +303,7 @@ def _stage(engine: Engine, group: Group, watched: WatchedRun, now: float) -> Sta
         epoch_steps=run.epoch_steps,
         by_epoch=run.by_epoch,
         restarts=tuple(run.restarts),
+        launches=tuple(run.launches),
         curves=curves,
         clock=_clock(run, curves),
         ranks=dict(sorted(run.ranks.items())),
@@ -337,11 +342,11 @@ def _clock(run: Run, curves: Mapping[str, Curve]) -> Clock | None:
     if took is not None and took.summary.count > 1 and took.placed:
         finite = np.isfinite(took.points.mean)
         steps, first = took.steps[finite], took.points.first_x[finite]
-        done = np.diff(steps, prepend=float(first[0]) - stride(took) if len(first) else 0.0)
-        done = np.where(done > 0, done, took.points.count[finite] * stride(took))
-        return Clock(
-            steps, np.cumsum(took.points.mean[finite] * done), None, "the step times that it prints", False
-        )
+        each = stride(took)
+        done = np.diff(steps, prepend=float(first[0]) - each if len(first) else 0.0)
+        done = np.where(done > 0, done, took.points.count[finite] * each)
+        seconds = np.cumsum(took.points.mean[finite] * done)
+        return Clock(steps, seconds, None, "the step times that it prints", False, each)
     return None
 
 

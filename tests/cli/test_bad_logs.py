@@ -47,6 +47,7 @@ def test_it_says_in_one_line_what_is_wrong_and_where(place: Path, command: str, 
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert LOGS[path][1] in done.stderr
+    assert "--wait" not in done.stderr  # no option of these commands
 
 
 @pytest.mark.few(2)

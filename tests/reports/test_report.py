@@ -242,7 +242,7 @@ def test_what_was_found_again_is_counted(tmp_path: Path) -> None:
     ]
     (tmp_path / "speed.log").write_text("".join(lines))
     said = _said(_sections(_report("speed.log", "--json", cwd=tmp_path))["signs"])
-    assert "Tok/s is NaN since step 100, 2 times, the last at step 200, resolved since." in said
+    assert "Tok/s is NaN since step 100, twice, the last at step 200, resolved since." in said
 
 
 def test_rewards_are_reported_and_a_rising_loss_of_an_agent_is_no_trouble(tmp_path: Path) -> None:

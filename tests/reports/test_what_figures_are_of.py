@@ -42,7 +42,7 @@ def test_trainings_one_after_the_other_are_said_to_be_mixed(tmp_path: Path) -> N
     )
     text = _report(tmp_path / "run.log", one * 3)
     verdict = text.split("## Verdict")[1].split("##")[0]
-    assert "Training began again 2 times from step 1" in verdict
+    assert "Training began again twice from step 1" in verdict
     assert "of all 3 trainings together" in verdict
 
 

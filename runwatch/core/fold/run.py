@@ -83,6 +83,8 @@ class Run:
     """What the log says of it as a stage of a pipeline."""
     restarts: deque[int] = field(default_factory=lambda: deque(maxlen=64))
     """Steps from which training continued after going back."""
+    launches: deque[tuple[int, int | None]] = field(default_factory=lambda: deque(maxlen=MAX_EVENTS))
+    """Records and newest step before each further launch that the log shows."""
     stepped: bool = False
     """Its records have a step, themselves or by the bar next to them."""
     owners: dict[str, str] = field(default_factory=dict)
@@ -111,6 +113,7 @@ class Run:
             self._fold_rank(block.rank, block)
             return
         before = (self.records, self.last_step)
+        self._take_launches(block)
         self.stage.observe(block, first=not self.records)
         for name, samples in block.samples.items():
             if name not in self.series:
@@ -172,6 +175,16 @@ class Run:
         for offset in block.restarts:
             step = rows.step[np.searchsorted(rows.offset, offset)]
             self.restarts.append(int(step))
+
+    def _take_launches(self, block: Block) -> None:
+        """Remember where further launches begin; to be called before the records of a block are taken."""
+        rows = block.progress
+        for event in block.events:
+            if event.kind == "launch":
+                done = int(np.searchsorted(rows.offset, event.offset)) if rows is not None else 0
+                known = rows.step[:done] if rows is not None else np.empty(0)
+                known = known[~np.isnan(known)]
+                self.launches.append((self.records + done, int(known[-1]) if len(known) else self.last_step))
 
     def rest(self, silent_for: float) -> None:
         """Take a run that reached its end and fell silent for finished: not every program says so."""

@@ -80,7 +80,8 @@ def verdict(run: RunEvidence, analyses: tuple[Analysis, ...], found: Mentions) -
     for each in analyses:
         before = f"{each.stage.name}: " if len(analyses) > 1 else ""
         learned = _learned(each) if each.stage.records else [Sentence("Not one training record was found.")]
-        learned += [Sentence(text, NOTE) for text in origin.went_back(each.stage)]
+        again = origin.launches(each.stage) if len(run.logs) == 1 else []  # several logs may show one launch
+        learned += [Sentence(text, NOTE) for text in (*again, *origin.went_back(each.stage))]
         said += [Sentence(before + one.text, one.tone) for one in learned]
     of = {id(row): each for each in analyses for row in each.trouble}
     rows = sorted((row for each in analyses for row in each.trouble), key=_severe)
@@ -157,7 +158,7 @@ def _learned(analysis: Analysis) -> list[Sentence]:
         elif shape is not None:
             trend = {"falls": "and was still falling", "rises": "and was rising"}.get(shape.trend)
             level = "and was level" if shape.level or abs(shape.recent) < 0.01 else "without a clear trend"
-            text += f" (single values, which scatter by {shape.scatter:.0%})" if shape.noisy else ""
+            text += f" ({about})" if (about := _single(loss, shape)) else ""
             text += f" {trend or level} at the end"
         said.append(Sentence(f"{text}.", CRITICAL if loss.broken else ""))
     if (reward := analysis.reward) is not None and reward.summary.count > reward.summary.nonfinite:
@@ -182,6 +183,15 @@ def _rival(rival: Rival, step: float) -> str:
     return (
         f"But the best {name} is {best} at {words.step(rival.step)}, against {there} at {words.step(step)}."
     )
+
+
+def _single(loss: Curve, shape: Shape) -> str:
+    """Return what is to be known of a first and a last value that are single ones."""
+    change, medians = loss.summary.last - loss.summary.first, shape.last - shape.first
+    if change * medians < 0 and shape.kind != "flat":
+        first, last = (words.value(loss.metric, x) for x in (shape.first, shape.last))
+        return f"single values; medians {'fell' if medians < 0 else 'rose'} from {first} to {last}"
+    return f"single values, which scatter by {shape.scatter:.0%}" if shape.noisy else ""
 
 
 def _moved(loss: Curve, shape: Shape | None) -> str:
@@ -226,7 +236,7 @@ def _findings(analysis: Analysis) -> list[tuple[str, str]]:
 def _finding(analysis: Analysis, same: Sequence[IncidentRow]) -> str:
     row = same[0]
     where = f" ({words.step(row.step)})" if row.step is not None and "step" not in row.title else ""
-    times = f", {len(same)} times" if len(same) > 1 else ""
+    times = f", {words.times(len(same))}" if len(same) > 1 else ""
     if times and same[-1].step not in (None, row.step):
         times += f", the last at {words.step(same[-1].step)}"
     over = f", {analysis.over(same[-1])} since" if all(map(analysis.over, same)) else ""
