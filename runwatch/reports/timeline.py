@@ -205,7 +205,7 @@ def _within(clock: Clock, steps: Floats) -> NDArray[np.bool_]:
 
 
 def _after(clock: Clock, steps: Floats) -> NDArray[np.bool_]:
-    """Return in which intervals between two records any of these steps is; each is before the interval's end."""
+    """Return in which intervals between two records any of these steps is, before the end of it."""
     first = np.searchsorted(steps, clock.steps[:-1] - 1e-9)
     inside: NDArray[np.bool_] = np.append(steps, np.inf)[first] < clock.steps[1:] - 1e-9
     return inside

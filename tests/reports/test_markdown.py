@@ -12,7 +12,25 @@ from markdown_it import MarkdownIt
 from runwatch.core.text import plain
 from runwatch.reports.renderers.markdown import escape
 
-MARKS = ["_", "*", "**", "`", "[x](y)", "!", "<b>", "|", "~", "~~", "&amp;", "&", "#", "- ", "+ ", "1. ", "2)"]
+MARKS = [
+    "_",
+    "*",
+    "**",
+    "`",
+    "[x](y)",
+    "!",
+    "<b>",
+    "|",
+    "~",
+    "~~",
+    "&amp;",
+    "&",
+    "#",
+    "- ",
+    "+ ",
+    "1. ",
+    "2)",
+]
 MARKS += ["---", "=", "> ", "\\", "http://a.b", "www.a.b", "a", "b1", " ", ".", "é", "0.5", "\t"]
 READER = MarkdownIt("gfm-like")
 READER.linkify.set({"fuzzy_link": False, "fuzzy_email": False})

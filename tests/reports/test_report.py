@@ -202,6 +202,14 @@ def test_configuration_and_sections_of_a_report_next_to_the_log(
     )
 
 
+def test_a_configuration_next_to_a_file_of_metrics_is_of_its_run(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text(
+        "".join(f'{{"step": {n}, "loss": {3 / n}}}\n' for n in range(1, 40))
+    )
+    (tmp_path / "config.json").write_text(json.dumps({"hidden_size": 4096}))
+    assert "hidden_size" in _report(tmp_path / "metrics.jsonl", "--json", cwd=tmp_path)
+
+
 def test_a_configuration_next_to_several_logs_belongs_to_none(tmp_path: Path) -> None:
     for name in ("first.log", "second.log"):
         (tmp_path / name).write_text(trained(60))

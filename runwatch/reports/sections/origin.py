@@ -72,7 +72,9 @@ def went_back(stage: StageEvidence) -> list[str]:
     if back := [step for step in stage.restarts if step not in again and not stage.within_epochs]:
         steps = ", ".join(numbers.step(step) for step in back[:_FEW]) + (" ..." if len(back) > _FEW else "")
         which = "steps" if len(back) > 1 else "step"
-        said.append(f"It went back {words.times(len(back))}, to {which} {steps}, and did again what followed.")
+        said.append(
+            f"It went back {words.times(len(back))}, to {which} {steps}, and did again what followed."
+        )
     if stage.within_epochs:
         said.append(
             f"Its steps went back {words.times(len(stage.restarts))} while the epoch grew: they are steps of "
