@@ -64,7 +64,10 @@ def test_it_says_that_it_may_not_read(place: Path, command: str) -> None:
 
 ODD = {
     "one record": (RECORD.format(step=1, loss=2.5), "is 2.500 in the only record"),
-    "no loss": ("".join(f"step {step} lr 1e-3 grad_norm 0.5\n" for step in range(40)), "The training loss"),
+    "no loss": (
+        "".join(f"step {step} lr 1e-3 grad_norm 0.5\n" for step in range(40)),
+        "No loss, reward or score was read",
+    ),
     "still going": (GOOD, "is still running at step 59 of 200"),
     "mixed steps": (
         GOOD + GOOD[: len(GOOD) // 2] + GOOD[: len(GOOD) // 3],

@@ -198,7 +198,7 @@ def empty(path: Path, content: str = "") -> Path:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda p: without_loss(p / "b.jsonl"), "no loss: b.jsonl"),
+        (lambda p: without_loss(p / "b.jsonl"), "b.jsonl has no loss"),
         (
             lambda p: run(p / "b", 2, steps=2),
             "too few records in common: 2 in steps 1 to 2, and 4 or more are needed",

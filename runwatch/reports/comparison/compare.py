@@ -149,7 +149,7 @@ def _problem(ours: StageEvidence, theirs: StageEvidence, metric: str, names: tup
     stages = dict(zip(names, (ours, theirs), strict=True))
     lacking = [name for name, stage in stages.items() if not any(goal(each) for each in stage.curves)]
     if lacking:
-        return f"no loss: {' and '.join(lacking)}"
+        return f"{' and '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no loss"
     if not metric:
         return "no loss in common: " + "; ".join(f"{n} has {_metrics(s)}" for n, s in stages.items())
     if (ours.last_step is None) != (theirs.last_step is None):

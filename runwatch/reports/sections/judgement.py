@@ -142,6 +142,8 @@ def _where(run: RunEvidence) -> str:
 def _learned(analysis: Analysis) -> list[Sentence]:
     said = []
     loss, shape = analysis.loss, analysis.shape
+    if loss is None and analysis.reward is None and analysis.validation is None:
+        said.append(Sentence("No loss, reward or score was read, so nothing is known about learning.", NOTE))
     if loss is not None and loss.summary.count == loss.summary.nonfinite:
         said.append(Sentence(f"The {words.name(loss.metric)} was never a finite number.", CRITICAL))
     if loss is not None and loss.summary.count > loss.summary.nonfinite:
