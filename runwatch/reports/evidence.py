@@ -143,7 +143,7 @@ class StageEvidence:
     restarts: tuple[int, ...]
     """Steps from which training continued after going back."""
     launches: tuple[tuple[int, int | None], ...]
-    """Records and newest step before each further launch that the log shows."""
+    """Records and newest step before each further launch that the log shows and that may have trained."""
     curves: Mapping[str, Curve]
     clock: Clock | None
     ranks: Mapping[int, RankState]

@@ -101,7 +101,7 @@ def test_how_a_run_ended_is_said_once(tmp_path: Path) -> None:
 
 def test_launches_are_counted_and_a_pause_between_two_is_a_restart(tmp_path: Path) -> None:
     head = ["Namespace(config='kitchen.yaml', resume=True, out='runs/one')", "The data has folders of images"]
-    head += ["Loading weights from the newest file", "The model is on its device, training begins"]
+    head += ["Resuming from checkpoint runs/one/last.pt", "The model is on its device, training begins"]
     rows: list[tuple[float, str]] = []
     now = 0.0
     for launch, (first, last) in enumerate([(1, 100), (101, 200), (201, 200), (201, 300)]):
@@ -112,8 +112,16 @@ def test_launches_are_counted_and_a_pause_between_two_is_a_restart(tmp_path: Pat
             rows.append((now, f"step {step}/400 loss: {2 + 3 / step:.4f}"))
         rows.append((now + 0.5, f"Saving checkpoint to runs/one/step_{last}.pt"))
     text = _report(tmp_path / "run.log", stamped(rows))
-    assert "The log has 4 launches, 1 of them without a training record." in text
+    assert "The log has 3 launches that trained." in text
     assert "| restart | 2 | 3h 00m |" in text
+
+
+def test_lines_that_each_rank_prints_are_no_launches(tmp_path: Path) -> None:
+    head = (
+        "Namespace(config='kitchen.yaml')\nThe data has folders of images\nResuming from runs/one/last.pt\n"
+    )
+    rows = "".join(f"step {step}/400 loss: {2 + 3 / step:.4f}\n" for step in range(1, 101))
+    assert "launches" not in _report(tmp_path / "run.log", head * 30 + rows)
 
 
 def test_a_first_value_apart_from_the_rest_does_not_decide_which_way_a_loss_went(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 
 from runwatch.core.metrics import LEARNING_RATE, label
 from runwatch.render import numbers
@@ -51,13 +50,9 @@ def settings(run: RunEvidence) -> Section | None:
 
 
 def launches(stage: StageEvidence) -> list[str]:
-    """Return how often the program was launched, if the log shows that, and how often in vain."""
-    if not stage.launches:
-        return []
-    edges = [0, *(records for records, _ in stage.launches), stage.records]
-    vain = sum(begin == end for begin, end in pairwise(edges))
-    none = f", {vain:,} of them without a training record" if vain else ""
-    return [f"The log has {len(stage.launches) + 1:,} launches{none}."]
+    """Return how many launches made training records, if the log shows several."""
+    trained = 1 + sum(records < stage.records for records, _ in stage.launches)
+    return [f"The log has {trained:,} launches that trained."] if trained > 1 else []
 
 
 def went_back(stage: StageEvidence) -> list[str]:
