@@ -66,7 +66,7 @@ ODD = {
     "one record": (RECORD.format(step=1, loss=2.5), "is 2.500 in the only record"),
     "no loss": (
         "".join(f"step {step} lr 1e-3 grad_norm 0.5\n" for step in range(40)),
-        "No loss, reward or score was read",
+        "No training loss, reward or validation was recognized. Other metrics are",
     ),
     "still going": (GOOD, "is still running at step 59 of 200"),
     "mixed steps": (
