@@ -7,7 +7,7 @@ samples, each with its lowest, highest, mean and last value; the figures of the 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -279,19 +279,31 @@ def _run(
         health=newest.health,
         reason=newest.reason,
         eta_seconds=group.progress(newest, now).eta_seconds,
-        stages=tuple(_stage(engine, group, stage, now) for stage in pipeline.stages),
+        stages=tuple(
+            _stage(engine, group, stage, name, now)
+            for stage, name in zip(pipeline.stages, _named(pipeline.stages), strict=True)
+        ),
         unseen=tuple(unseen),
         log=tuple(speaker.log)[-LINES:] if speaker is not None else (),
         logs=tuple(logs[:MOST_LOGS]),
     )
 
 
-def _stage(engine: Engine, group: Group, watched: WatchedRun, now: float) -> StageEvidence:
+def _named(stages: Sequence[WatchedRun]) -> list[str]:
+    """Return what stages are called; of those with one name the second is `base (2)`."""
+    names: list[str] = []
+    for stage in stages:
+        before = sum(each.stage == stage.stage for each in stages[: len(names)])
+        names.append(f"{stage.stage} ({before + 1})" if before else stage.stage)
+    return names
+
+
+def _stage(engine: Engine, group: Group, watched: WatchedRun, name: str, now: float) -> StageEvidence:
     run = watched.run
     saves = run.reconciled()
     curves = {name: _curve(name, run.printed.get(name, ""), series) for name, series in run.series.items()}
     return StageEvidence(
-        name=watched.stage,
+        name=name,
         state=engine.state(group, watched, now),
         phase=group.shown_phase(watched, now),
         ending=watched.ending,
