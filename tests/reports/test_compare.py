@@ -31,6 +31,8 @@ def test_one_seed_twice_is_identical(tmp_path):
     found = only(run(tmp_path / "a", 1, config={}), run(tmp_path / "b", 1, form="records", config={}))
     assert found["verdict"] == "identical"
     assert "identical to a: the same loss at all 600 common steps" in found["sentence"]
+    found = only(run(tmp_path / "c", 1), run(tmp_path / "d", 1))
+    assert not any("unknown" in each for each in found["details"])
 
 
 def test_another_seed_is_within_noise(tmp_path):
