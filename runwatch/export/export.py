@@ -71,6 +71,10 @@ def _fits(names: Sequence[str], patterns: Sequence[str]) -> bool:
     return not patterns or any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 
+class _NotWrittenError(Exception):
+    """A writer raised OSError: while a file is read, that would be taken for an error of reading."""
+
+
 def export(
     paths: Sequence[str],
     writer: Writer,
@@ -83,7 +87,7 @@ def export(
     prefer: tuple[str, ...] = ORDER,
     busy: Callable[[str], object] = lambda doing: None,
 ) -> Engine:
-    """Hand every value that is wanted to a writer; see `check`. Raises SourceError."""
+    """Hand every value that is wanted to a writer; see `check`. Raises SourceError, OSError of the writer."""
     engine = Engine(Ruleset(rules=()), prefer)
     names: dict[str, tuple[str, bool]] = {}
     """Id of a run -> the name that it had at its first value, which it keeps; and whether it is wanted."""
@@ -99,11 +103,18 @@ def export(
             name, watched.number, source.path, source.member.rank, block, batch, selection.metric
         )
         if values is not None:
-            writer.write(values)
+            try:
+                writer.write(values)
+            except OSError as error:
+                raise _NotWrittenError from error
 
     engine.observe = observe
     files = discover.find(paths, prefer=prefer, note=engine.troubles.append, unread=unreadable)
-    read(engine, files, now, unreadable, own, only, busy)
+    try:
+        read(engine, files, now, unreadable, own, only, busy)
+    except _NotWrittenError as error:
+        assert isinstance(error.__cause__, OSError)
+        raise error.__cause__ from None
     return engine
 
 

@@ -153,6 +153,16 @@ def test_bad_outputs_are_one_line(tmp_path, arguments, says):
     assert (tmp_path / "train.log").read_text() == LOG
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_an_error_of_the_output(tmp_path):
+    row = {"note": "of more than one block" * 20}
+    rows = "".join(json.dumps({"step": n, "loss": 1 / n, **row}) + "\n" for n in range(1, 6_000))
+    done = called("export", made(tmp_path, rows), "--as", "csv", "-o", "/dev/full")
+    assert done.returncode == 2
+    assert "cannot write: /dev/full: No space left" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_log_without_a_run_and_an_empty_one_are_said(tmp_path):
     for text, says in (("hello\n", "no training run recognized"), ("", "the file is empty")):
         done = called("export", made(tmp_path, text))
