@@ -74,6 +74,10 @@ def _fits(names: Sequence[str], patterns: Sequence[str]) -> bool:
 class _NotWrittenError(Exception):
     """A writer raised OSError: while a file is read, that would be taken for an error of reading."""
 
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
 
 def export(
     paths: Sequence[str],
@@ -106,15 +110,14 @@ def export(
             try:
                 writer.write(values)
             except OSError as error:
-                raise _NotWrittenError from error
+                raise _NotWrittenError(error) from error
 
     engine.observe = observe
     files = discover.find(paths, prefer=prefer, note=engine.troubles.append, unread=unreadable)
     try:
         read(engine, files, now, unreadable, own, only, busy)
     except _NotWrittenError as error:
-        assert isinstance(error.__cause__, OSError)
-        raise error.__cause__ from None
+        raise error.cause from None
     return engine
 
 

@@ -7,6 +7,8 @@ import io
 import json
 import math
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from runwatch.export.curves import MOST, Curve
 from runwatch.export.values import COLUMNS
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine import check
-from tests.cli.command import called
+from tests.cli.command import ENVIRONMENT, called
 
 LOG = """\
 [2026-01-05 10:00:00] step 1/6 | epoch 0.5 | loss 2.5 | lr 1e-3
@@ -157,9 +159,13 @@ def test_bad_outputs_are_one_line(tmp_path, arguments, says):
 def test_a_full_disk_is_an_error_of_the_output(tmp_path):
     row = {"note": "of more than one block" * 20}
     rows = "".join(json.dumps({"step": n, "loss": 1 / n, **row}) + "\n" for n in range(1, 6_000))
-    done = called("export", made(tmp_path, rows), "--as", "csv", "-o", "/dev/full")
+    command = [sys.executable, "-m", "runwatch", "export", str(made(tmp_path, rows))]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, timeout=60, check=False
+        )
     assert done.returncode == 2
-    assert "cannot write: /dev/full: No space left" in done.stderr
+    assert "cannot write: -: No space left" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
