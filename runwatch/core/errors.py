@@ -4,6 +4,7 @@ RunwatchError
 ├── UsageError          2  an invalid option or argument
 ├── ConfigError         2  runwatch.toml: unknown key, bad value, not TOML
 ├── SourceError         3  PATH, or a part of it, cannot be read
+│   └── AbsentError     3  nothing is there; `tail --wait` may wait for it
 ├── EngineError         3  the engine process could not be started or was lost
 │   └── DaemonError     3  no daemon is running
 └── ScreenError        70  an internal error ended the screen
@@ -48,6 +49,10 @@ class SourceError(RunwatchError):
     """Nothing readable where a source should be."""
 
     exit_code = ExitCode.UNREADABLE
+
+
+class AbsentError(SourceError):
+    """Nothing is at a path yet: a command that waits may find something there later."""
 
 
 class EngineError(RunwatchError):

@@ -71,6 +71,14 @@ def _fits(names: Sequence[str], patterns: Sequence[str]) -> bool:
     return not patterns or any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 
+class _NotWrittenError(Exception):
+    """A writer raised OSError: while a file is read, that would be taken for an error of reading."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
 def export(
     paths: Sequence[str],
     writer: Writer,
@@ -83,7 +91,7 @@ def export(
     prefer: tuple[str, ...] = ORDER,
     busy: Callable[[str], object] = lambda doing: None,
 ) -> Engine:
-    """Hand every value that is wanted to a writer; see `check`. Raises SourceError."""
+    """Hand every value that is wanted to a writer; see `check`. Raises SourceError, OSError of the writer."""
     engine = Engine(Ruleset(rules=()), prefer)
     names: dict[str, tuple[str, bool]] = {}
     """Id of a run -> the name that it had at its first value, which it keeps; and whether it is wanted."""
@@ -99,11 +107,17 @@ def export(
             name, watched.number, source.path, source.member.rank, block, batch, selection.metric
         )
         if values is not None:
-            writer.write(values)
+            try:
+                writer.write(values)
+            except OSError as error:
+                raise _NotWrittenError(error) from error
 
     engine.observe = observe
     files = discover.find(paths, prefer=prefer, note=engine.troubles.append, unread=unreadable)
-    read(engine, files, now, unreadable, own, only, busy)
+    try:
+        read(engine, files, now, unreadable, own, only, busy)
+    except _NotWrittenError as error:
+        raise error.cause from None
     return engine
 
 

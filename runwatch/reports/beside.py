@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 
 from runwatch.core.errors import RunwatchError
 from runwatch.watcher.sources import discover
+from runwatch.watcher.sources.kinds import kind_of
 from runwatch.watcher.sources.member import LOG
 from runwatch.watcher.sources.sidecars import BesideSource
 
 
 def facts_beside(paths: Sequence[str]) -> dict[str, str]:
-    """Return the facts next to the one log that is named; none where another log has the same directory.
+    """Return the facts next to the one file that is named; none where another such file, or log, is there.
 
     Of several logs nothing says which of them a configuration is of.
     """
@@ -21,7 +23,8 @@ def facts_beside(paths: Sequence[str]) -> dict[str, str]:
     directory = os.path.dirname(os.path.abspath(paths[0]))
     found = BesideSource(directory).look().facts
     try:
-        alone = bool(found) and sum(each.member.kind == LOG for each in discover.find([directory])) == 1
+        kinds = Counter(each.member.kind for each in discover.find([directory])) if found else Counter[str]()
     except RunwatchError:
-        alone = False
+        return {}
+    alone = kinds[kind_of(paths[0]) or LOG] == 1 and kinds[LOG] <= 1
     return {name: value for facts in found.values() for name, value in facts.items()} if alone else {}

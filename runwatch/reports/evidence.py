@@ -7,7 +7,7 @@ samples, each with its lowest, highest, mean and last value; the figures of the 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -106,6 +106,8 @@ class Clock:
     """What says so, for people."""
     pauses: bool
     """Whether evaluations, checkpoints and other pauses are part of it."""
+    each: float = 1.0
+    """Steps for each of which one step time counts, where step times make the clock."""
 
     @property
     def length(self) -> float:
@@ -140,6 +142,8 @@ class StageEvidence:
     """Whether its newest step is an epoch."""
     restarts: tuple[int, ...]
     """Steps from which training continued after going back."""
+    launches: tuple[tuple[int, int | None], ...]
+    """Records and newest step before each further launch that the log shows and that may have trained."""
     curves: Mapping[str, Curve]
     clock: Clock | None
     ranks: Mapping[int, RankState]
@@ -275,19 +279,31 @@ def _run(
         health=newest.health,
         reason=newest.reason,
         eta_seconds=group.progress(newest, now).eta_seconds,
-        stages=tuple(_stage(engine, group, stage, now) for stage in pipeline.stages),
+        stages=tuple(
+            _stage(engine, group, stage, name, now)
+            for stage, name in zip(pipeline.stages, _named(pipeline.stages), strict=True)
+        ),
         unseen=tuple(unseen),
         log=tuple(speaker.log)[-LINES:] if speaker is not None else (),
         logs=tuple(logs[:MOST_LOGS]),
     )
 
 
-def _stage(engine: Engine, group: Group, watched: WatchedRun, now: float) -> StageEvidence:
+def _named(stages: Sequence[WatchedRun]) -> list[str]:
+    """Return what stages are called; of those with one name the second is `base (2)`."""
+    names: list[str] = []
+    for stage in stages:
+        before = sum(each.stage == stage.stage for each in stages[: len(names)])
+        names.append(f"{stage.stage} ({before + 1})" if before else stage.stage)
+    return names
+
+
+def _stage(engine: Engine, group: Group, watched: WatchedRun, name: str, now: float) -> StageEvidence:
     run = watched.run
     saves = run.reconciled()
     curves = {name: _curve(name, run.printed.get(name, ""), series) for name, series in run.series.items()}
     return StageEvidence(
-        name=watched.stage,
+        name=name,
         state=engine.state(group, watched, now),
         phase=group.shown_phase(watched, now),
         ending=watched.ending,
@@ -299,6 +315,7 @@ def _stage(engine: Engine, group: Group, watched: WatchedRun, now: float) -> Sta
         epoch_steps=run.epoch_steps,
         by_epoch=run.by_epoch,
         restarts=tuple(run.restarts),
+        launches=tuple(run.launches),
         curves=curves,
         clock=_clock(run, curves),
         ranks=dict(sorted(run.ranks.items())),
@@ -337,11 +354,11 @@ def _clock(run: Run, curves: Mapping[str, Curve]) -> Clock | None:
     if took is not None and took.summary.count > 1 and took.placed:
         finite = np.isfinite(took.points.mean)
         steps, first = took.steps[finite], took.points.first_x[finite]
-        done = np.diff(steps, prepend=float(first[0]) - stride(took) if len(first) else 0.0)
-        done = np.where(done > 0, done, took.points.count[finite] * stride(took))
-        return Clock(
-            steps, np.cumsum(took.points.mean[finite] * done), None, "the step times that it prints", False
-        )
+        each = stride(took)
+        done = np.diff(steps, prepend=float(first[0]) - each if len(first) else 0.0)
+        done = np.where(done > 0, done, took.points.count[finite] * each)
+        seconds = np.cumsum(took.points.mean[finite] * done)
+        return Clock(steps, seconds, None, "the step times that it prints", False, each)
     return None
 
 

@@ -78,10 +78,12 @@ def course(stage: StageEvidence) -> Course | None:
     noise = 1.4826 * float(np.median(np.abs(share - np.median(share)))) if len(share) else 0.0
     pauses = (over > np.maximum(shortest, max(_PAUSE, _NOISE * noise) * plain)) | (done <= 0)
     evaluated, saved = _within(clock, _evaluations(stage)), _within(clock, _saves(stage))
-    turned = _within(clock, _epochs(stage))
+    turned, launched = _within(clock, _epochs(stage)), _after(clock, _launches(stage))
     again = _again(clock.steps)
     causes = [
-        _cause(index, float(done[index]), bool(evaluated[index]), bool(saved[index]), bool(turned[index]))
+        RESTARTING
+        if done[index] <= 0 or launched[index]
+        else _cause(index, bool(evaluated[index]), bool(saved[index]), bool(turned[index]))
         for index in range(len(done))
     ]
     found: dict[str, list[tuple[float, float]]] = {}
@@ -143,9 +145,7 @@ def _resolution(seconds: Floats) -> float:
     return 1.0 if bool(np.all(seconds == np.rint(seconds))) else 0.0
 
 
-def _cause(index: int, done: float, evaluated: bool, saved: bool, turned: bool) -> str:
-    if done <= 0:
-        return RESTARTING
+def _cause(index: int, evaluated: bool, saved: bool, turned: bool) -> str:
     if evaluated or saved:
         return BOTH if evaluated and saved else EVALUATING if evaluated else SAVING
     return WARMING if index < _FIRST else BETWEEN if turned else PAUSED
@@ -180,6 +180,11 @@ def _saves(stage: StageEvidence) -> Floats:
     return np.unique([float(step) for step in steps if step is not None])
 
 
+def _launches(stage: StageEvidence) -> Floats:
+    """Return the steps after which the program was launched again."""
+    return np.unique([float(step) for _, step in stage.launches if step is not None])
+
+
 def _epochs(stage: StageEvidence) -> Floats:
     """Return the first known steps of epochs."""
     curve = stage.curves.get(EPOCH)
@@ -196,6 +201,13 @@ def _within(clock: Clock, steps: Floats) -> NDArray[np.bool_]:
     inside: NDArray[np.bool_] = (first < len(steps)) & (
         np.append(steps, np.inf)[np.minimum(first, len(steps))] <= high
     )
+    return inside
+
+
+def _after(clock: Clock, steps: Floats) -> NDArray[np.bool_]:
+    """Return in which intervals between two records any of these steps is, before the end of it."""
+    first = np.searchsorted(steps, clock.steps[:-1] - 1e-9)
+    inside: NDArray[np.bool_] = np.append(steps, np.inf)[first] < clock.steps[1:] - 1e-9
     return inside
 
 

@@ -47,6 +47,7 @@ def test_it_says_in_one_line_what_is_wrong_and_where(place: Path, command: str, 
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert LOGS[path][1] in done.stderr
+    assert "--wait" not in done.stderr  # no option of these commands
 
 
 @pytest.mark.few(2)
@@ -63,7 +64,10 @@ def test_it_says_that_it_may_not_read(place: Path, command: str) -> None:
 
 ODD = {
     "one record": (RECORD.format(step=1, loss=2.5), "is 2.500 in the only record"),
-    "no loss": ("".join(f"step {step} lr 1e-3 grad_norm 0.5\n" for step in range(40)), "The training loss"),
+    "no loss": (
+        "".join(f"step {step} lr 1e-3 grad_norm 0.5\n" for step in range(40)),
+        "No training loss, reward or validation was recognized. Other metrics are",
+    ),
     "still going": (GOOD, "is still running at step 59 of 200"),
     "mixed steps": (
         GOOD + GOOD[: len(GOOD) // 2] + GOOD[: len(GOOD) // 3],

@@ -304,7 +304,7 @@ def test_a_key_that_means_two_things_is_one_line(log, tmp_path):
 @pytest.mark.deep
 def test_a_bad_path_is_one_line_and_never_brings_the_screen_up(tmp_path):
     with Terminal("tail", str(tmp_path / "none" / "run.log"), program=("-c", PATIENT)) as terminal:
-        assert "no such file" in terminal.until(lambda p: "runwatch:" in p)
+        assert "no such file" in terminal.until(lambda p: "--wait waits for it" in p)
         assert ALTERNATE not in terminal.seen
         assert terminal.end() == 3
 

@@ -7,6 +7,8 @@ import io
 import json
 import math
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from runwatch.export.curves import MOST, Curve
 from runwatch.export.values import COLUMNS
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine import check
-from tests.cli.command import called
+from tests.cli.command import ENVIRONMENT, called
 
 LOG = """\
 [2026-01-05 10:00:00] step 1/6 | epoch 0.5 | loss 2.5 | lr 1e-3
@@ -151,6 +153,20 @@ def test_bad_outputs_are_one_line(tmp_path, arguments, says):
     assert says in done.stderr
     assert done.stderr.count("\n") == 1
     assert (tmp_path / "train.log").read_text() == LOG
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_an_error_of_the_output(tmp_path):
+    row = {"note": "of more than one block" * 20}
+    rows = "".join(json.dumps({"step": n, "loss": 1 / n, **row}) + "\n" for n in range(1, 6_000))
+    command = [sys.executable, "-m", "runwatch", "export", str(made(tmp_path, rows))]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, timeout=60, check=False
+        )
+    assert done.returncode == 2
+    assert "cannot write: -: No space left" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_log_without_a_run_and_an_empty_one_are_said(tmp_path):

@@ -31,6 +31,8 @@ def test_one_seed_twice_is_identical(tmp_path):
     found = only(run(tmp_path / "a", 1, config={}), run(tmp_path / "b", 1, form="records", config={}))
     assert found["verdict"] == "identical"
     assert "identical to a: the same loss at all 600 common steps" in found["sentence"]
+    found = only(run(tmp_path / "c", 1), run(tmp_path / "d", 1))
+    assert not any("unknown" in each for each in found["details"])
 
 
 def test_another_seed_is_within_noise(tmp_path):
@@ -198,7 +200,7 @@ def empty(path: Path, content: str = "") -> Path:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda p: without_loss(p / "b.jsonl"), "no loss: b.jsonl"),
+        (lambda p: without_loss(p / "b.jsonl"), "b.jsonl has no loss"),
         (
             lambda p: run(p / "b", 2, steps=2),
             "too few records in common: 2 in steps 1 to 2, and 4 or more are needed",

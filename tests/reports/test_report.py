@@ -202,6 +202,14 @@ def test_configuration_and_sections_of_a_report_next_to_the_log(
     )
 
 
+def test_a_configuration_next_to_a_file_of_metrics_is_of_its_run(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text(
+        "".join(f'{{"step": {n}, "loss": {3 / n}}}\n' for n in range(1, 40))
+    )
+    (tmp_path / "config.json").write_text(json.dumps({"hidden_size": 4096}))
+    assert "hidden_size" in _report(tmp_path / "metrics.jsonl", "--json", cwd=tmp_path)
+
+
 def test_a_configuration_next_to_several_logs_belongs_to_none(tmp_path: Path) -> None:
     for name in ("first.log", "second.log"):
         (tmp_path / name).write_text(trained(60))
@@ -242,7 +250,7 @@ def test_what_was_found_again_is_counted(tmp_path: Path) -> None:
     ]
     (tmp_path / "speed.log").write_text("".join(lines))
     said = _said(_sections(_report("speed.log", "--json", cwd=tmp_path))["signs"])
-    assert "Tok/s is NaN since step 100, 2 times, the last at step 200, resolved since." in said
+    assert "Tok/s is NaN since step 100, twice, the last at step 200, resolved since." in said
 
 
 def test_rewards_are_reported_and_a_rising_loss_of_an_agent_is_no_trouble(tmp_path: Path) -> None:

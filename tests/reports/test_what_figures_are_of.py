@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from ..cli.command import called
+from .logs import stamped
 
 
 def _report(path: Path, text: str) -> str:
@@ -42,7 +43,7 @@ def test_trainings_one_after_the_other_are_said_to_be_mixed(tmp_path: Path) -> N
     )
     text = _report(tmp_path / "run.log", one * 3)
     verdict = text.split("## Verdict")[1].split("##")[0]
-    assert "Training began again 2 times from step 1" in verdict
+    assert "Training began again twice from step 1" in verdict
     assert "of all 3 trainings together" in verdict
 
 
@@ -54,6 +55,7 @@ def test_a_step_time_of_every_tenth_step_is_called_that(tmp_path: Path) -> None:
     text = _report(tmp_path / "run.log", "".join(rows))
     assert "The log prints one step time for every 10 steps, 40 in all." in text
     assert "A step took" not in text
+    assert "One is printed for every 10 steps and taken as that of each of them. If it is that of" in text
 
 
 def test_values_that_scatter_are_called_single(tmp_path: Path) -> None:
@@ -95,3 +97,34 @@ def test_how_a_run_ended_is_said_once(tmp_path: Path) -> None:
     crash = 'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\nValueError: bad shape\n'
     verdict = _report(tmp_path / "run.log", rows + crash).split("## Verdict")[1].split("##")[0]
     assert verdict.count("ValueError: bad shape") == 1
+
+
+def test_launches_are_counted_and_a_pause_between_two_is_a_restart(tmp_path: Path) -> None:
+    head = ["Namespace(config='kitchen.yaml', resume=True, out='runs/one')", "The data has folders of images"]
+    head += ["Resuming from checkpoint runs/one/last.pt", "The model is on its device, training begins"]
+    rows: list[tuple[float, str]] = []
+    now = 0.0
+    for launch, (first, last) in enumerate([(1, 100), (101, 200), (201, 200), (201, 300)]):
+        now += 3_600.0 * (launch > 0)
+        rows += [(now, line) for line in head]
+        for step in range(first, last + 1):
+            now += 1.0
+            rows.append((now, f"step {step}/400 loss: {2 + 3 / step:.4f}"))
+        rows.append((now + 0.5, f"Saving checkpoint to runs/one/step_{last}.pt"))
+    text = _report(tmp_path / "run.log", stamped(rows))
+    assert "The log has 3 launches that trained." in text
+    assert "| restart | 2 | 3h 00m |" in text
+
+
+def test_lines_that_each_rank_prints_are_no_launches(tmp_path: Path) -> None:
+    head = (
+        "Namespace(config='kitchen.yaml')\nThe data has folders of images\nResuming from runs/one/last.pt\n"
+    )
+    rows = "".join(f"step {step}/400 loss: {2 + 3 / step:.4f}\n" for step in range(1, 101))
+    assert "launches" not in _report(tmp_path / "run.log", head * 30 + rows)
+
+
+def test_a_first_value_apart_from_the_rest_does_not_decide_which_way_a_loss_went(tmp_path: Path) -> None:
+    rows = (f"step {step} loss: {1.5 if step == 1 else 14 - step / 300:.4f}\n" for step in range(1, 301))
+    text = _report(tmp_path / "run.log", "".join(rows))
+    assert "The loss went from 1.500 to 13.00 (single values; medians fell from 13.99" in text

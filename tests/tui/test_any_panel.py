@@ -49,7 +49,7 @@ PHASES = st.sampled_from(
     ["starting", "training", "finished", "crashed", "stalled", "blind", "evaluating", "odd"]
 )
 STATES = st.sampled_from(["pending", "firing", "acknowledged", "resolved", "odd"])
-NAMES = ("train/loss", "perf/mfu", "perf/step_time", "gpu/0/memory_used", "odd")
+NAMES = ("train/loss", "train/learning_rate", "perf/mfu", "perf/step_time", "gpu/0/memory_used", "odd")
 
 
 @st.composite

@@ -187,6 +187,24 @@ async def test_compared_runs_have_a_verdict_and_what_differs(open_app):
         assert not s.view.query_one("#comparison").display
 
 
+async def test_compared_runs_without_settings_differ_in_the_learning_rate_of_their_curves(open_app):
+    def make(view):
+        """A picture in which the other run has twice the loss and twice the learning rate."""
+        shown = picture(view, metrics=("train/loss", "train/learning_rate"))
+        others = tuple(
+            msgspec.structs.replace(other, charts=tuple(map(higher, other.charts)))
+            for other in with_other(view).compared
+        )
+        return msgspec.structs.replace(shown, compared=others)
+
+    async with open_app((120, 40), make=make) as s:
+        await s.press("c", "m", "enter")
+        assert "learning rate that the steps print" in s.drawn("#comparison")
+
+
 def higher(columns):
     """The same columns, twice as high."""
-    return msgspec.structs.replace(columns, mean=tuple(y and 2 * y for y in columns.mean))
+    return msgspec.structs.replace(
+        columns,
+        **{name: tuple(y and 2 * y for y in getattr(columns, name)) for name in ("low", "high", "mean")},
+    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 import time
 from pathlib import Path
 
@@ -56,7 +59,7 @@ def command(
     """
     from runwatch.config.formats import meanings
     from runwatch.config.loader import format_name, load
-    from runwatch.export.export import Selection, export, format_of, opened
+    from runwatch.export.export import STDOUT, Selection, export, format_of, opened
     from runwatch.parsers.lexicon.names import use
 
     if figures and fmt:
@@ -86,12 +89,20 @@ def command(
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
+        if output == STDOUT:
+            _drop_rest()
         raise UsageError(
             "cannot write", str(error.filename or output), error.strerror or str(error)
         ) from error
     for note in (*map(str, missing), *engine.troubles, *getattr(writer, "notes", ())):
         error_line(note)
     return ExitCode.UNREADABLE if missing else ExitCode.OK
+
+
+def _drop_rest() -> None:
+    """Drop what standard output did not take, so that it is not tried again at the end."""
+    with contextlib.suppress(OSError), open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), sys.stdout.fileno())
 
 
 def _split(given: tuple[str, ...]) -> list[str]:

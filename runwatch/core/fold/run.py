@@ -43,6 +43,9 @@ _PHASES = {
     "save_part": "checkpointing",
 } | dict.fromkeys(ENDS, "finished")
 
+_BEGINS = frozenset({"launch", "load", "resume"})
+"""Events of which two at one place show that a launch begins there."""
+
 _NOWHERE = Moment()
 
 
@@ -83,6 +86,16 @@ class Run:
     """What the log says of it as a stage of a pipeline."""
     restarts: deque[int] = field(default_factory=lambda: deque(maxlen=64))
     """Steps from which training continued after going back."""
+    launches: deque[tuple[int, int | None]] = field(default_factory=lambda: deque(maxlen=64))
+    """Records and newest step before each further launch that trained.
+
+    The first lines of a log come again, and it says what it resumes from, or steps go back: each rank of one
+    launch may print these lines.
+    """
+    _opened: int = -1
+    """Records when the first lines of the log came again."""
+    _loaded: int = -1
+    """Records when weights were loaded, or it said that it resumes."""
     stepped: bool = False
     """Its records have a step, themselves or by the bar next to them."""
     owners: dict[str, str] = field(default_factory=dict)
@@ -111,6 +124,7 @@ class Run:
             self._fold_rank(block.rank, block)
             return
         before = (self.records, self.last_step)
+        self._take_launches(block)
         self.stage.observe(block, first=not self.records)
         for name, samples in block.samples.items():
             if name not in self.series:
@@ -172,6 +186,25 @@ class Run:
         for offset in block.restarts:
             step = rows.step[np.searchsorted(rows.offset, offset)]
             self.restarts.append(int(step))
+
+    def _take_launches(self, block: Block) -> None:
+        """Remember where further launches begin; to be called before the records of a block are taken."""
+        rows = block.progress
+        offsets = rows.offset if rows is not None else np.empty(0)
+        back = [(offset, "restart") for offset in block.restarts]
+        begun = [(event.offset, event.kind) for event in block.events if event.kind in _BEGINS]
+        for offset, kind in sorted([*back, *begun]):
+            at = int(np.searchsorted(offsets, offset))
+            self._opened = self.records + at if kind == "launch" else self._opened
+            self._loaded = self._loaded if kind == "launch" else self.records + at
+            if 0 < self._opened == self._loaded and self._newest_launch != self._opened:
+                known = rows.step[:at] if rows is not None else np.empty(0)
+                known = known[~np.isnan(known)]
+                self.launches.append((self._opened, int(known[-1]) if len(known) else self.last_step))
+
+    @property
+    def _newest_launch(self) -> int:
+        return self.launches[-1][0] if self.launches else 0
 
     def rest(self, silent_for: float) -> None:
         """Take a run that reached its end and fell silent for finished: not every program says so."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +12,9 @@ from runwatch.core.metrics import LEARNING_RATE, LOSS, VAL_BPB, VAL_LOSS, goal
 from runwatch.reports.analysis import Options
 from runwatch.reports.comparison.account import Account, account
 from runwatch.reports.comparison.curves import over, tokens_per_step
+from runwatch.reports.comparison.known import Known, apart, same_tokens
 from runwatch.reports.comparison.noise import STEP, TIME, TOKENS, Gap, Line, common, gap
-from runwatch.reports.comparison.variables import (
-    BATCH,
-    LENGTH,
-    MAJOR,
-    MINOR,
-    RATE,
-    WEIGHTS,
-    Difference,
-    Differences,
-    differences,
-)
+from runwatch.reports.comparison.variables import Differences
 from runwatch.reports.evidence import Curve, RunEvidence, StageEvidence
 from runwatch.watcher.engine.agreement import parted
 
@@ -37,8 +27,6 @@ _NAMED = 4
 """Metrics that an error names."""
 _ENOUGH = 10
 """Equal steps at the beginning that are worth a sentence: the first loss of one seed is always the same."""
-_SAME = 0.02
-"""Relative difference up to which tokens per step, or learning rates, are the same."""
 
 # What a verdict may be.
 IDENTICAL, NO_DIFFERENCE, LOWER, HIGHER, NOT_COMPARABLE = (
@@ -111,15 +99,12 @@ def compare(
     """Compare runs with the one at `reference`."""
     accounts = [account(run, name, options) for run, name in zip(runs, names, strict=True)]
     base = runs[reference]
-    found = [
-        (at, _differences(base, run, (names[reference], names[at])))
-        for at, run in enumerate(runs)
-        if at != reference
-    ]
-    alike = [base, *(runs[at] for at, apart in found if apart.is_repeat and _alike(base.main, runs[at].main))]
+    known = [_known(run, name) for run, name in zip(runs, names, strict=True)]
+    found = [(at, apart(known[reference], each)) for at, each in enumerate(known) if at != reference]
+    alike = [base, *(runs[at] for at, rows in found if rows.is_repeat and _alike(base.main, runs[at].main))]
     pairs = [
-        _pair(base, runs[at], (names[reference], names[at]), accounts[at], apart, _without(alike, runs[at]))
-        for at, apart in found
+        _pair(base, runs[at], (names[reference], names[at]), accounts[at], rows, _without(alike, runs[at]))
+        for at, rows in found
     ]
     return Comparison(accounts[reference], tuple(pairs))
 
@@ -129,26 +114,27 @@ def _pair(
     run: RunEvidence,
     names: tuple[str, str],
     account: Account,
-    apart: Differences,
+    differing: Differences,
     alike: Sequence[StageEvidence],
 ) -> Pair:
     ours, theirs = base.main, run.main
     metric = primary(ours, theirs)
     problem = _problem(ours, theirs, metric, names)
     if problem:
-        return Pair(account, apart, metric, problem=problem)
+        return Pair(account, differing, metric, problem=problem)
+    as_many = same_tokens(tokens_per_step(ours.curves), tokens_per_step(theirs.curves))
     gaps = {}
     for axis in AXES:
         left, right = over(ours, metric, axis), over(theirs, metric, axis)
-        if left is None or right is None or (axis == TOKENS and _same_tokens(ours, theirs)):
+        if left is None or right is None or (axis == TOKENS and as_many):
             continue
         if (found := gap(left, right, _lines(alike, metric, axis))) is not None:
             gaps[axis] = found
     if STEP not in gaps:
-        return Pair(account, apart, metric, problem=_too_few(ours, theirs, metric))
+        return Pair(account, differing, metric, problem=_too_few(ours, theirs, metric))
     evaluations = _evaluations(ours, theirs, metric, gaps[STEP], alike)
     together = _parted(ours.curves[metric], theirs.curves[metric])
-    return Pair(account, apart, metric, gaps, evaluations, *together, same_tokens=_same_tokens(ours, theirs))
+    return Pair(account, differing, metric, gaps, evaluations, *together, same_tokens=as_many)
 
 
 def primary(ours: StageEvidence, theirs: StageEvidence) -> str:
@@ -163,9 +149,9 @@ def _problem(ours: StageEvidence, theirs: StageEvidence, metric: str, names: tup
     stages = dict(zip(names, (ours, theirs), strict=True))
     lacking = [name for name, stage in stages.items() if not any(goal(each) for each in stage.curves)]
     if lacking:
-        return f"no loss: {' and '.join(lacking)}"
+        return f"{' and '.join(lacking)} {'has' if len(lacking) == 1 else 'have'} no loss"
     if not metric:
-        return "no loss in common: " + "; ".join(f"{n} has {_known(s)}" for n, s in stages.items())
+        return "no loss in common: " + "; ".join(f"{n} has {_metrics(s)}" for n, s in stages.items())
     if (ours.last_step is None) != (theirs.last_step is None):
         without = names[0] if ours.last_step is None else names[1]
         return f"no steps: {without} numbers no records"
@@ -193,7 +179,7 @@ def _too_few(ours: StageEvidence, theirs: StageEvidence, metric: str) -> str:
     return f"too few records in common: {held} in steps {first:,.0f} to {last:,.0f}, and 4 or more are needed"
 
 
-def _known(stage: StageEvidence) -> str:
+def _metrics(stage: StageEvidence) -> str:
     names = [name for name in stage.curves if goal(name)]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return f"{', '.join(names[:_NAMED])}{more}" or "none"
@@ -255,39 +241,9 @@ def _samples(curve: Curve) -> tuple[Floats, Floats]:
     return curve.newest_steps, curve.newest_values
 
 
-def _differences(base: RunEvidence, run: RunEvidence, names: tuple[str, str]) -> Differences:
-    """Return what differs between two runs, also what only their curves show."""
-    apart = differences(base.facts, run.facts, names)
-    rows, ours, theirs = list(apart.rows), base.main, run.main
-    paces = _paces_differ(ours, theirs)
-    if paces is False:  # one only ran for longer
-        rows = [replace(row, weight=MINOR) if row.group == LENGTH else row for row in rows]
-    groups = {row.group for row in rows if row.weight == MAJOR}
-    if paces and not groups & {RATE, LENGTH}:
-        left, right = (f"{each.curves[LEARNING_RATE].summary.maximum:.3g} at most" for each in (ours, theirs))
-        rows.append(Difference("learning rate that the steps print", left, right, MAJOR, RATE))
-    tokens = tokens_per_step(ours.curves), tokens_per_step(theirs.curves)
-    if BATCH not in groups and tokens[0] and tokens[1] and not _same_tokens(ours, theirs):
-        rows.append(Difference("tokens per step", f"{tokens[0]:,.0f}", f"{tokens[1]:,.0f}", MAJOR, BATCH))
-    rows.sort(key=lambda row: WEIGHTS.index(row.weight))
-    return replace(apart, rows=tuple(rows), shared=apart.shared)
-
-
-def _paces_differ(ours: StageEvidence, theirs: StageEvidence) -> bool | None:
-    """Return whether the learning rates differ at equal steps; None if they are not known."""
-    left, right = over(ours, LEARNING_RATE, STEP), over(theirs, LEARNING_RATE, STEP)
-    if left is None or right is None:
-        return None
-    first, last = max(left.x[0], right.x[0]), min(left.x[-1], right.x[-1])
-    if first >= last:
-        return None
-    at = np.linspace(first, last, 65)[1:]
-    rates = np.interp(at, left.x, left.y), np.interp(at, right.x, right.y)
-    apart = np.abs(rates[1] - rates[0]) > _SAME * np.maximum(np.abs(rates[0]), np.abs(rates[1])) + 1e-12
-    return bool(apart.mean() > 0.1)
-
-
-def _same_tokens(ours: StageEvidence, theirs: StageEvidence) -> bool:
-    """Return whether a step is of as many tokens in both."""
-    left, right = tokens_per_step(ours.curves), tokens_per_step(theirs.curves)
-    return left is not None and right is not None and math.isclose(left, right, rel_tol=_SAME)
+def _known(run: RunEvidence, name: str) -> Known:
+    """Return what is known of a run besides the height of its curves."""
+    stage = run.main
+    rate = stage.curves.get(LEARNING_RATE)
+    highest = rate.summary.maximum if rate is not None else None
+    return Known(name, run.facts, over(stage, LEARNING_RATE, STEP), highest, tokens_per_step(stage.curves))

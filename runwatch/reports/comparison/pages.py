@@ -195,7 +195,7 @@ def _gaps(comparison: Comparison) -> Table:
                 Cell(verdict, gap.real),
             ))  # fmt: skip
     return Table(
-        ("run", "metric", "", heads[0], "run", "difference", ""),
+        ("run", "metric", "", heads[0], "its value", "difference", ""),
         tuple(rows),
         right=(3, 4, 5),
     )

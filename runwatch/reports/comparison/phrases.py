@@ -29,18 +29,20 @@ def cause(known: Differences, *, differs: bool) -> str:
             f"{len(variables)} things changed at once ({', '.join(variables)}): {end}; change one at a time"
         )
     if not known.comparable:
-        missing = " and ".join(unknown(known.unknown)) or "the configuration"
+        lacking = unknown(known.unknown) or ["the configuration"]
         said = (
             f"{variables[0]} differs, and may not be the only change"
             if variables
             else "what changed is unknown"
         )
-        return f"{said}: {missing} is not reported, so nothing is said about the cause"
+        are = "is" if len(lacking) == 1 else "are"
+        return f"{said}: {' and '.join(lacking)} {are} not reported, so nothing is said about the cause"
     if variables:
         said = f"the only reported change that may matter is {variables[0]}"
         return f"{said}: it is the likely cause" if differs else f"{said}: no effect of it is seen"
     if known.is_repeat and differs:
-        return "only the seed differs: this is what another seed changes, and shows nothing else"
+        rare = "only the seed differs, and another seed rarely changes that much"
+        return f"{rare}: look at code, data and hardware, or add runs with other seeds"
     return "no reported setting that may matter differs" + differs * ": look at code, data and hardware"
 
 
@@ -86,4 +88,10 @@ def unknown(missing: Iterable[tuple[str, str]]) -> list[str]:
     runs: dict[str, list[str]] = {}
     for kind, run in dict.fromkeys(missing):
         runs.setdefault(kind, []).append(run)
-    return [f"the {kind} of {', '.join(names)}" for kind, names in runs.items()]
+    return [f"the {kind} of {_listed(names)}" for kind, names in runs.items()]
+
+
+def _listed(names: list[str]) -> str:
+    """Return `A`, `A and B` or `A, B and C`."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

@@ -54,7 +54,8 @@ def details(comparison: Comparison, pair: Pair) -> Iterator[str]:
     for axis, found in pair.gaps.items():
         if axis != STEP:
             yield f"{place(axis, found.last)}: {said(pair.metric, found, theirs)}"
-    yield cause(pair.differences, differs=pair.differs)
+    if pair.differences.comparable or pair.verdict != IDENTICAL:  # of what is the same nothing is a cause
+        yield cause(pair.differences, differs=pair.differs)
 
 
 def _evaluation(metric: str, found: Gap | None, theirs: str) -> str:

@@ -20,8 +20,12 @@ from runwatch.reports.document import (
 )
 from runwatch.reports.renderers.figures import phases, summary
 
-_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~!&])")
-_START = re.compile(r"^(\s*)([-+>]|\d+[.)])(?=\s|$)")
+_SPECIAL = re.compile(r"([\\`*\[\]<|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=#?\w+;))")
+"""What formats text anywhere. An underscore within a word does not."""
+_START = re.compile(r"^(\s*)([-+](?=\s|$)|[-=](?=[-=\s]*$)|>|#(?=#*(?:\s|$)))|^(\s*\d+)(?=[.)](?:\s|$))")
+"""What begins a list, a rule, a quotation or a heading."""
+_LINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)(?=\w)")
+"""Where an address is parted, so that it is no link."""
 _SPARK = 60
 _SIGNS = {"critical": "**critical:** ", "warning": "**warning:** "}
 
@@ -34,7 +38,7 @@ def markdown(documents: tuple[Document, ...]) -> str:
 def escape(text: str) -> str:
     """Return plain text that markdown shows as it is."""
     safe = _SPECIAL.sub(r"\\\1", plain(text))
-    return _START.sub(r"\1\\\2", safe).replace("://", ":\u200b//").replace("www.", "www\u200b.")
+    return _LINK.sub("\u200b", _START.sub(r"\1\3\\\2", safe))
 
 
 def _document(document: Document) -> Iterator[str]:

@@ -13,7 +13,7 @@ from runwatch.core.ending import OVER
 from runwatch.core.metrics import TOKENS_PER_SEC
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers, plain
-from runwatch.reports.analysis import Analysis, Rival, Validation
+from runwatch.reports.analysis import Analysis, Validation
 from runwatch.reports.document import (
     CRITICAL,
     GOOD,
@@ -25,13 +25,13 @@ from runwatch.reports.document import (
     paragraph,
     section,
 )
-from runwatch.reports.evidence import Curve, RunEvidence
+from runwatch.reports.evidence import RunEvidence
 from runwatch.reports.mentions import LOSS, VALIDATION
 from runwatch.reports.missing import Mentions
 from runwatch.reports.sections import origin, outcome, words
 from runwatch.reports.sections.cost import CHANGED
+from runwatch.reports.sections.learned import is_constant, learned
 from runwatch.reports.sections.learning import ends_as_planned
-from runwatch.reports.shape import Shape
 from runwatch.reports.timeline import BETWEEN, PAUSED, SAVING, Lost, ends
 
 _MOST = 12
@@ -79,9 +79,10 @@ def verdict(run: RunEvidence, analyses: tuple[Analysis, ...], found: Mentions) -
         said.append(Sentence(f"It has {len(analyses)} stages: {names}."))
     for each in analyses:
         before = f"{each.stage.name}: " if len(analyses) > 1 else ""
-        learned = _learned(each) if each.stage.records else [Sentence("Not one training record was found.")]
-        learned += [Sentence(text, NOTE) for text in origin.went_back(each.stage)]
-        said += [Sentence(before + one.text, one.tone) for one in learned]
+        parts = learned(each) if each.stage.records else [Sentence("Not one training record was found.")]
+        again = origin.launches(each.stage) if len(run.logs) == 1 else []  # several logs may show one launch
+        parts += [Sentence(text, NOTE) for text in (*again, *origin.went_back(each.stage))]
+        said += [Sentence(before + one.text, one.tone) for one in parts]
     of = {id(row): each for each in analyses for row in each.trouble}
     rows = sorted((row for each in analyses for row in each.trouble), key=_severe)
     open_rows = [row for row in rows if row.state != "resolved"]
@@ -138,60 +139,6 @@ def _where(run: RunEvidence) -> str:
     return f" at {words.step(stage.last_step)}{total}"
 
 
-def _learned(analysis: Analysis) -> list[Sentence]:
-    said = []
-    loss, shape = analysis.loss, analysis.shape
-    if loss is not None and loss.summary.count == loss.summary.nonfinite:
-        said.append(Sentence(f"The {words.name(loss.metric)} was never a finite number.", CRITICAL))
-    if loss is not None and loss.summary.count > loss.summary.nonfinite:
-        name, metric = words.name(loss.metric), loss.metric
-        first, last = (words.value(metric, x) for x in (loss.summary.first, loss.summary.last))
-        count = loss.summary.count
-        moved = _moved(loss, shape) if analysis.reward is None else "went"
-        text = f"The {name} {moved} from {first} to {last}"
-        if loss.broken:
-            text += ", its last finite value, and is NaN or Inf at the end"
-        elif _same_value(loss) or count == 1:
-            many = "the only record" if count == 1 else f"all {words.count(count, 'record')}"
-            text = f"The {name} is {last} in {many}"
-        elif shape is not None:
-            trend = {"falls": "and was still falling", "rises": "and was rising"}.get(shape.trend)
-            level = "and was level" if shape.level or abs(shape.recent) < 0.01 else "without a clear trend"
-            text += f" (single values, which scatter by {shape.scatter:.0%})" if shape.noisy else ""
-            text += f" {trend or level} at the end"
-        said.append(Sentence(f"{text}.", CRITICAL if loss.broken else ""))
-    if (reward := analysis.reward) is not None and reward.summary.count > reward.summary.nonfinite:
-        first, last = (words.value(reward.metric, x) for x in (reward.summary.first, reward.summary.last))
-        said.append(Sentence(f"The {words.name(reward.metric)} went from {first} to {last}."))
-    validation = analysis.validation
-    if validation is not None:
-        metric = validation.curve.metric
-        text = f"The best {words.name(metric)} is {words.value(metric, validation.best)}"
-        text += f" at {words.step(validation.best_step)}" if np.isfinite(validation.best_step) else ""
-        if validation.after_best and validation.worse > 0:
-            text += f", the last {words.value(metric, validation.last)}"
-        said.append(Sentence(f"{text}."))
-        if validation.rival is not None:
-            said.append(Sentence(_rival(validation.rival, validation.best_step)))
-    return said
-
-
-def _rival(rival: Rival, step: float) -> str:
-    best, there = (words.value(rival.metric, x) for x in (rival.best, rival.there))
-    name = words.name(rival.metric)
-    return (
-        f"But the best {name} is {best} at {words.step(rival.step)}, against {there} at {words.step(step)}."
-    )
-
-
-def _moved(loss: Curve, shape: Shape | None) -> str:
-    """Return a verb for the way from the first value to the last; a neutral one unless the medians agree."""
-    change = loss.summary.last - loss.summary.first
-    if shape is not None and shape.kind in ("fast drop", "steady fall", "late fall") and change < 0:
-        return "fell"
-    return "rose" if shape is not None and shape.kind == "rise" and change > 0 else "went"
-
-
 def signs(run: RunEvidence, analyses: tuple[Analysis, ...]) -> Section | None:
     """Return the signs of health and those of trouble, each with its numbers."""
     good: list[Sentence] = []
@@ -226,7 +173,7 @@ def _findings(analysis: Analysis) -> list[tuple[str, str]]:
 def _finding(analysis: Analysis, same: Sequence[IncidentRow]) -> str:
     row = same[0]
     where = f" ({words.step(row.step)})" if row.step is not None and "step" not in row.title else ""
-    times = f", {len(same)} times" if len(same) > 1 else ""
+    times = f", {words.times(len(same))}" if len(same) > 1 else ""
     if times and same[-1].step not in (None, row.step):
         times += f", the last at {words.step(same[-1].step)}"
     over = f", {analysis.over(same[-1])} since" if all(map(analysis.over, same)) else ""
@@ -236,7 +183,7 @@ def _finding(analysis: Analysis, same: Sequence[IncidentRow]) -> str:
 def _good(analysis: Analysis) -> list[str]:
     said = []
     loss, shape, validation = analysis.loss, analysis.shape, analysis.validation
-    if loss is not None and loss.summary.count > 1 and not loss.summary.nonfinite and not _same_value(loss):
+    if loss is not None and loss.summary.count > 1 and not loss.summary.nonfinite and not is_constant(loss):
         said.append(
             f"All {words.count(loss.summary.count, 'value')} of the {words.name(loss.metric)} are finite."
         )
@@ -263,14 +210,10 @@ def _good(analysis: Analysis) -> list[str]:
     return said
 
 
-def _same_value(loss: Curve) -> bool:
-    return loss.summary.count > 1 and loss.summary.minimum == loss.summary.maximum
-
-
 def _bad(analysis: Analysis) -> list[str]:
     said = []
     loss = analysis.loss
-    if loss is not None and _same_value(loss) and not loss.summary.nonfinite:
+    if loss is not None and is_constant(loss) and not loss.summary.nonfinite:
         many = words.count(loss.summary.count, "record")
         value = words.value(loss.metric, loss.summary.last)
         said.append(f"The {words.name(loss.metric)} is {value} in all {many}: nothing is learned from that.")

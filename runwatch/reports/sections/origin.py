@@ -49,27 +49,34 @@ def settings(run: RunEvidence) -> Section | None:
     return section("configuration", "Configuration", table)
 
 
+def launches(stage: StageEvidence) -> list[str]:
+    """Return how many launches made training records, if the log shows several."""
+    trained = 1 + sum(records < stage.records for records, _ in stage.launches)
+    return [f"The log has {trained:,} launches that trained."] if trained > 1 else []
+
+
 def went_back(stage: StageEvidence) -> list[str]:
     """Return that steps were done again, or that several trainings are mixed, if it is so."""
     said = []
     if again := stage.begun_again:
-        times = "once" if len(again) == 1 else f"{len(again)} times"
         said.append(
-            f"Training began again {times} from {words.step(again[0])}: counts, first, lowest and highest "
-            f"values are of {words.all_of(len(again) + 1)} trainings together, shapes and trends of the last."
+            f"Training began again {words.times(len(again))} from {words.step(again[0])}: counts, first, "
+            f"lowest and highest values are of {words.all_of(len(again) + 1)} trainings together, shapes and "
+            "trends of the last."
         )
     if back := [step for step in stage.restarts if step not in again and not stage.within_epochs]:
         steps = ", ".join(numbers.step(step) for step in back[:_FEW]) + (" ..." if len(back) > _FEW else "")
         which = "steps" if len(back) > 1 else "step"
-        times = words.count(len(back), "time")
-        said.append(f"It went back {times}, to {which} {steps}, and did again what followed.")
-    if stage.within_epochs:
-        many = words.count(len(stage.restarts), "time")
         said.append(
-            f"Its steps went back {many} while the epoch grew: they are steps of an epoch, not of the run."
+            f"It went back {words.times(len(back))}, to {which} {steps}, and did again what followed."
+        )
+    if stage.within_epochs:
+        said.append(
+            f"Its steps went back {words.times(len(stage.restarts))} while the epoch grew: they are steps of "
+            "an epoch, not of the run."
         )
     if not said and stage.epochs_fell:
-        many = words.count(stage.epochs_fell, "time")
+        many = words.times(stage.epochs_fell)
         said.append(f"Its epoch went back {many}: figures of several trainings are mixed.")
     return said
 
@@ -98,6 +105,11 @@ def when(analysis: Analysis) -> Section | None:
     note = f"Times are by {clock.source}."
     if not clock.pauses:
         note += " They leave out evaluations, checkpoints and other pauses."
+    if clock.each > 1:
+        note += (
+            f" One is printed for every {clock.each:,.0f} steps and taken as that of each of them. If it is "
+            f"that of all of them together, they took {numbers.duration(clock.length / clock.each)}."
+        )
     if course is None:
         return section("time", "Time", FactList(tuple(facts)), paragraph(note, *_notes(analysis)))
     rows = [_row("plain training steps", "", course.plain, course.length)]

@@ -46,6 +46,11 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def times(number: int) -> str:
+    """Return `once`, `twice` or `3 times`."""
+    return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
+
+
 def all_of(number: int) -> str:
     """Return `both` or `all 3`."""
     return "both" if number == 2 else f"all {number:,}"

@@ -14,7 +14,8 @@ from runwatch.render.panel import Content
 from runwatch.tui.widgets.rows import Panel
 
 if TYPE_CHECKING:
-    from runwatch.reports.comparison.noise import Gap
+    from runwatch.reports.comparison.known import Known
+    from runwatch.reports.comparison.noise import Gap, Line
 
 _MOST = 3
 """Rows of one text."""
@@ -54,9 +55,8 @@ class ComparisonCard(Panel):
 
     def _said(self, other: Compared) -> Iterator[tuple[str, str]]:
         """Yield the verdict on a run, and what differs, each with its role."""
+        from runwatch.reports.comparison.known import apart
         from runwatch.reports.comparison.phrases import cause, place, said
-        from runwatch.reports.comparison.variables import differences
-        from runwatch.reports.facts import sort_facts
 
         scene, run = self.scene, self.scene.run
         assert run is not None
@@ -74,7 +74,9 @@ class ComparisonCard(Panel):
             differs = found.real
             text, at = said(metric, found, name), place("step", found.last)
             yield (f"{text} {at}", "value") if differs else (f"{name}: {text} {at}", "dim")
-        known = differences(sort_facts(run.about), sort_facts(other.about), (run.name, name))
+        known = apart(
+            _known(run.name, run.about, scene.columns), _known(name, other.about, scene.others[other.id])
+        )
         changed = [f"{row.name} {row.reference or '-'} > {row.other or '-'}" for row in known.rows]
         more = f" and {len(changed) - _SETTINGS} more" if len(changed) > _SETTINGS else ""
         if changed:
@@ -88,16 +90,31 @@ def _judged(columns: Mapping[str, Columns]) -> list[str]:
     return sorted((each for each in columns if metrics.goal(each)), key=lambda each: each != metrics.LOSS)
 
 
+def _known(name: str, about: Mapping[str, str], columns: Mapping[str, Columns]) -> Known:
+    """Return what is known of a run besides the height of its curves."""
+    from runwatch.reports.comparison.known import Known
+    from runwatch.reports.facts import sort_facts
+
+    rates = columns.get(metrics.LEARNING_RATE)
+    rate = _line(rates) if rates is not None else None
+    highest = max((high for high in rates.high if high is not None), default=None) if rates else None
+    return Known(name, sort_facts(about), rate if rate is not None and len(rate) > 1 else None, highest)
+
+
 def _gap(ours: Columns, theirs: Columns) -> Gap | None:
     """Return how far another run is above the one that is shown, by the charts of all steps."""
-    from runwatch.reports.comparison.noise import Line, gap
+    from runwatch.reports.comparison.noise import gap
 
-    left, right = (
-        Line.of([
-            (x, mean)
-            for x, mean in zip(columns.x, columns.mean, strict=False)
-            if mean is not None and math.isfinite(x)
-        ])
-        for columns in (ours, theirs)
-    )  # fmt: skip
+    left, right = _line(ours), _line(theirs)
     return gap(left, right) if len(left) > 1 and len(right) > 1 else None
+
+
+def _line(columns: Columns) -> Line:
+    """Return a chart's means over steps."""
+    from runwatch.reports.comparison.noise import Line
+
+    return Line.of([
+        (x, mean)
+        for x, mean in zip(columns.x, columns.mean, strict=False)
+        if mean is not None and math.isfinite(x)
+    ])  # fmt: skip

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from runwatch.config.formats import meanings
-from runwatch.core.errors import SourceError
+from runwatch.core.errors import AbsentError, SourceError
 from runwatch.parsers.api import Format
 from runwatch.parsers.formats import catalogue, restricted, troubles
 from runwatch.parsers.lexicon.names import use
@@ -126,7 +126,10 @@ class Reader:
         self, paths: Sequence[str], *, wait: bool = False, known: Container[str] = ()
     ) -> list[discover.Found]:
         note, unread, prefer = self._note, self._unread, self._setup.prefer
-        found = discover.find(paths, wait=wait, prefer=prefer, note=note, unread=unread, known=known)
+        try:
+            found = discover.find(paths, wait=wait, prefer=prefer, note=note, unread=unread, known=known)
+        except AbsentError as error:
+            raise SourceError(f"{error} (--wait waits for it)") from None
         patterns = self._setup.exclude
         return [each for each in found if not excluded(each.path, patterns)] if patterns else found
 

@@ -16,7 +16,7 @@ import msgspec
 
 from runwatch.core import text
 from runwatch.core.batch import BAR, TRAIN, Batch
-from runwatch.core.errors import SourceError
+from runwatch.core.errors import AbsentError, SourceError
 from runwatch.core.run_names import names
 from runwatch.watcher.sources import layout
 from runwatch.watcher.sources.compressed import at_once
@@ -112,20 +112,14 @@ def _files(path: str, *, wait: bool) -> list[str]:
     if glob.has_magic(path) and not os.path.lexists(path):
         found = sorted(name for name in glob.glob(path) if os.path.isfile(name) and may_be_read(name))
         if not found and not wait:
-            raise SourceError(
-                "no file matches",
-                path,
-                "check the pattern, and quote it from the shell (tail can --wait for it)",
-            )
+            raise AbsentError("no file matches", path, "check the pattern")
         return found
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
         if wait:
             return [path]
-        raise SourceError(
-            "no such file or directory", path, "check the path (tail can --wait for it)"
-        ) from None
+        raise AbsentError("no such file or directory", path, "check the path") from None
     except OSError as error:
         if wait:
             return [path]
@@ -208,12 +202,8 @@ def _nothing_in(path: str, files: Sequence[File], unseen: Sequence[str]) -> Sour
     wanted = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
     empty = next((e for e in entries_of(path, note=lambda said: None) if kind_of(e.name) == LOG), None)
     hint = _not_yet(empty) if empty is not None and not files else ""
-    hint = (
-        "; ".join(unseen)
-        or hint
-        or f"give a log file, or a directory with {wanted} (tail can --wait for one)"
-    )
-    return SourceError("no runs in this directory", path, hint)
+    hint = "; ".join(unseen) or hint or f"give a log file, or a directory with {wanted}"
+    return AbsentError("no runs in this directory", path, hint)
 
 
 def _not_yet(entry: os.DirEntry[str]) -> str:
@@ -221,7 +211,7 @@ def _not_yet(entry: os.DirEntry[str]) -> str:
     with contextlib.suppress(OSError):
         if not entry.is_file():
             return f"{entry.name} is no regular file: pipe it into `runwatch tail -`"
-    return f"{entry.name} is empty yet: tail --wait waits for it"
+    return f"{entry.name} is still empty"
 
 
 def _sounded(files: Sequence[File]) -> list[File]:
