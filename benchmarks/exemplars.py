@@ -181,7 +181,6 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
     "epoch-batch-loss": (
         "2030-01-02 03:04:{_second:02d},678 - INFO - Epoch {epoch} - Batch loss: {loss:.4f}",
     ),
-    "epoch-block": ("Epoch: {step}/{total}", "Train Loss: {loss:.4f} - Train Perplexity: {norm:.2f}"),
     "keras": (
         "Epoch {step}/{total}",
         "900/900 [==============================] - 9s 10ms/step - loss: {loss:.4f} - val_loss: {norm:.4f}",

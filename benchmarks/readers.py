@@ -39,7 +39,6 @@ LOOPS = {
     "pytorch-cifar": Loop(
         re.compile(r"Epoch: (\d+)$| \[[=>.]+ (\d+)/(\d+) [=>.]+\]"), re.compile(rf"\| (\w+): ({NUMBER})")
     ),
-    "epoch-block": Loop(re.compile(r"Epoch: (\d+)/(\d+)$|(?:Train|Val)"), re.compile(rf"(\w+): ({NUMBER})")),
     "yolo": Loop(
         re.compile(rf" +(\d+)/(\d+) +{NUMBER}G +({NUMBER}) +({NUMBER}) +({NUMBER}) +({NUMBER}) +({NUMBER}): ")
     ),

@@ -21,13 +21,6 @@ CASES = [
         {"val/loss": [3.4281, 0.5961]},
     ),
     Case(
-        "epoch-block",
-        "Epoch 0/24\n----------\ntrain Loss: 0.6562 Acc: 0.6311\nval Loss: 0.1844 Acc: 0.9477\n\n"
-        "Epoch 1/24\n----------\ntrain Loss: 0.5302 Acc: 0.7746\nval Loss: 0.3322 Acc: 0.8627\n",
-        {"step": [0, 1], "total": [24, 24], "train/loss": [0.6562, 0.5302], "Acc": [0.6311, 0.7746]},
-        {"val/loss": [0.1844, 0.3322], "val/Acc": [0.9477, 0.8627]},
-    ),
-    Case(
         "openpcdet-bars",
         "epochs:   0%|          | 0/80 [00:00<?, ?it/s]\n\r"
         "train:   0%|          | 0/464 [00:00<?, ?it/s]\x1b[A\n\r"
@@ -112,13 +105,6 @@ CASES = [
         "| train/             |          |\n|    loss            | 1.16e+02 |\n|    learning_rate   | 3e-05    |\n"
         "----------------------------------\n",
         {"step": [500], "rollout/ep_rew_mean": [-109], "train/loss": [116], "train/learning_rate": [3e-5]},
-    ),
-    Case(
-        "epoch-block",
-        "Epoch: 3/30\nTime Taken: 30.50s - LR: 9.75e-05\nTrain Loss: 5.9375 - Train Perplexity: 380.5\n"
-        "Valid Loss: 5.8750 - Valid Perplexity: 366.5\n----\n",
-        {"step": [3], "total": [30], "train/loss": [5.9375], "train/learning_rate": [9.75e-5]},
-        {"val/loss": [5.875]},
     ),
     Case(
         "keras",

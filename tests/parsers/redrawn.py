@@ -184,18 +184,6 @@ def boxes(rng: Random, count: int) -> Iterator[str]:
         yield "".join(f"{row}{ending}" for row in rows) + rule
 
 
-def blocks(rng: Random, epochs: int) -> Iterator[str]:
-    """Blocks of lines per epoch, some with notes before the loss."""
-    noted = rng.random() < 0.3
-    for epoch in range(1, epochs + 1):
-        yield f"Epoch: {epoch}/{epochs}\n" if rng.random() < 0.98 else f"Epoch {epoch}\n"
-        if noted and rng.random() < 0.5:
-            yield f"Learning rate: {rng.random():.4f}\n"
-        yield f"Train Loss: {value(rng)} - Train Perplexity: {value(rng, 2)}\n"
-        if rng.random() < 0.7:
-            yield f"Val Loss: {value(rng)} - Val Perplexity: {value(rng, 2)}\n"
-
-
 def epochs(rng: Random, count: int) -> Iterator[str]:
     """Tables as skorch draws them: cells may be empty, and another table may follow."""
     extra = rng.random() < 0.5
@@ -224,7 +212,6 @@ KINDS: dict[str, tuple[Callable[[Random, int], Iterator[str]], int]] = {
     "yolo": (yolo, 70),
     "spacy": (spacy, 1600),
     "stable-baselines3": (boxes, 250),
-    "epoch-block": (blocks, 700),
     "epoch-table": (epochs, 2400),
 }
 """What draws a log of each format, and how much of it makes some 64 KiB or a settled format."""

@@ -96,7 +96,6 @@ _ORDER = (
     "stable-baselines3",
     "cleanrl",
     "epoch-batch-loss",
-    "epoch-block",
     "keras",
     "pytorch-cifar",
     "deepspeed-pipeline",

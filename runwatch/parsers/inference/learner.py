@@ -261,7 +261,7 @@ class Learner:
             return None
         partial = not judged or judged[0].plan.counter is None or not judged[0].plan.quality
         if not partial or last or not _promising(families):
-            plans = blocks(families, self._lines)
+            plans = blocks(families, self._lines, few=last and not self._markdown)
             if plans is not None and (partial or has_batches(plans, judged[0].plan, families)):
                 reported = {f.name for kept in self.kept if kept.head in plans for f in kept.found}
                 plans = _within_epochs(plans, families)

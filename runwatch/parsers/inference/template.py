@@ -49,9 +49,10 @@ _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
 )
 _SAYS_VAL = re.compile(
     rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*|\s{1,8})"
-    rb"(?:val|test|eval|[a-z ]{1,40} (?:val|test|eval)[a-z]{0,8}(?: set| data)?:)"
+    rb"(?:(?:(?:avg|average|mean|epoch) )?train|val|test|eval"
+    rb"|[a-z ]{1,40} (?:val|test|eval)[a-z]{0,8}(?: set| data)?:)"
 )
-"""A line whose first word, after a logger's, is about validation, or whose words before a colon are."""
+"""A line whose first word, after a logger's, is a part of the data, or whose words before a colon are."""
 _LAST = re.compile(rb"\b(?i:final|last)\b")
 """Appears where others have a number: `layer 0`, `layer 1`, `layer final`."""
 _MAX_STAGES = 64
