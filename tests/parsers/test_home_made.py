@@ -443,3 +443,43 @@ def test_batches_below_headings_that_say_how_many_epochs_there_are():
     assert parsed.column("step").tolist() == list(range(1, N + 1))
     assert set(parsed.column("total")) == {N}
     assert parsed.column("val/loss", EVAL).tolist() == VALS[9::10]  # once
+
+
+def test_a_later_stage_may_train_with_another_loss():
+    stages = (f"Epoch {e + 1}: Train {of} Loss: {x}\n" for of in ("MSE", "MAE") for e, x in enumerate(LOSSES))
+    parsed = parse("".join(stages).encode())
+    assert parsed.column("step").tolist() == 2 * list(range(1, N + 1))
+    assert parsed.column("train/loss").tolist() == 2 * LOSSES
+
+
+@pytest.mark.parametrize(
+    ("score", "name"),
+    [("mAP: {:.1f}%", "val/mAP"), ("PSNR: {:.2f}", "val/PSNR"), ("validation: top1={:.3f}", "val/top1")],
+)
+def test_scores_below_the_heading_of_a_validation_are_its_own(score, name):
+    text = "".join(
+        f"INFO: Epoch[{e}] done. Loss: {x}, Lr: 4.1e-04\nINFO: Validation Results - Epoch: {e}\n"
+        f"INFO: {score.format(50 + e)}\n"
+        for e, x in enumerate(LOSSES, 1)
+    )
+    parsed = parse(text.encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert len(parsed.column(name, EVAL)) == N
+
+
+def test_a_heading_may_show_its_share_next_to_its_counter():
+    lines = (
+        f"epoch: 1, {i + 1}/40 {2.5 * i}%, 0.31s per iter, lr: 0.1\n    recon loss: {x}\n"
+        for i, x in enumerate(LOSSES)
+    )
+    parsed = parse("".join(lines).encode())
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert set(parsed.column("total").tolist()) == {40}
+    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+
+
+def test_a_dict_shows_how_many_steps_are_planned():
+    text = "".join(
+        f"{{'loss': {x}, 'epoch': 0.1, 'step': {i}, 'max_steps': 90}}\n" for i, x in enumerate(LOSSES, 1)
+    )
+    assert parse(text.encode()).column("total").tolist() == [90] * N

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
+from runwatch.core.batch import BY_EPOCH
+from runwatch.core.metrics import LOSS
 from runwatch.parsers.inference.evidence import FEW
 from runwatch.parsers.inference.fields import Field
 from runwatch.parsers.inference.places import ENOUGH, Kept, Place, counter_of, grows, ratio, steps_of
 from runwatch.parsers.inference.roles import EPOCH_RANK, is_bare_score, is_boxed, is_time, place
-from runwatch.parsers.inference.scoring import aliases, interleaved, usual_of
+from runwatch.parsers.inference.scoring import LOSSLESS, aliases, interleaved, usual_of
 from runwatch.parsers.inference.template import Plan
 from runwatch.parsers.inference.turns import takes_turns
+from runwatch.parsers.lexicon.languages import spelled
+from runwatch.parsers.lexicon.names import meaning
 from runwatch.parsers.lexicon.words import (
     REPEATED,
     SAVES,
@@ -75,10 +79,22 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
     boxed = is_boxed(steps[0].line)  # there, each name is alone and means what it says
     meant = {} if boxed else aliases(every, frozenset().union(*map(usual_of, values)))
     nested = epoch is not None or takes_turns(steps, counted)
-    plans = {steps[0].head: Plan(steps[0].head, counted, epoch, alone=True, nested=nested)}
+    pattern = "learned" + BY_EPOCH * (is_epoch(counted[1]) and not nested)
+    plans = {steps[0].head: Plan(steps[0].head, counted, epoch, alone=True, nested=nested, pattern=pattern)}
     for lines in values:
         plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=meant, main=False))
     return plans
+
+
+def certainty(plans: Mapping[bytes, Plan], families: Mapping[bytes, list[Kept]]) -> float:
+    """Return how far records of several lines are to be trusted: most if epochs name a loss of training."""
+    of, *below = plans.values()
+    names = {f.name for plan in below for kept in families[plan.head] for f in kept.found}
+    if not any(map(is_loss, names)):
+        return LOSSLESS
+    reported = map(meaning, map(spelled, names))
+    named = any(found.metric == LOSS and found.split == "train" for found in reported)
+    return 1.0 if named and of.counter is not None and is_epoch(of.counter[1]) else 0.8
 
 
 def has_batches(plans: Mapping[bytes, Plan], main: Plan, families: Mapping[bytes, list[Kept]]) -> bool:
@@ -185,7 +201,7 @@ def _places_alone(kept: Kept) -> bool:
     if all(any(i == index for _, i in kept.ranked) for index in range(len(kept.found))):
         return all(kept.found[i].name for _, i in kept.ranked)
     places = {i for _, i in kept.ranked}
-    others = [f for f in kept.found if not f.total and not is_time(f)]
+    others = [f for f in kept.found if not f.total and not is_time(f) and f.suffix != b"%"]
     if len(places) == 1 and all(i in places or is_time(f) or _is_soft(f) for i, f in enumerate(kept.found)):
         return True
     named = [i for r, i in kept.ranked if r <= EPOCH_RANK and kept.found[i].name]

@@ -52,7 +52,7 @@ _AMOUNTS = [[word] for word in b"tokens samples examples sequences images frames
 TELLING = tuple(
     b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
     b"round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick train "
-    b"episode generation valid".split()
+    b"episode generation valid psnr ssim lpips ndcg recall mrr map: map= map@".split()
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(TELLING))
