@@ -191,7 +191,7 @@ CASES = [
         "Epoch 2 | train loss: 1.9 | val loss: 0.625 | time: 4s\n"
         "Epoch 3:  50%|#####     | 1/2 [00:02<00:02,  2.00s/it, loss=1.5]\n",
         {"step": [1, 2, 3, 4, 5], "total": [2, 2, 4, 4, 6], "train/loss": [2.5, 2.25, 2.0, 1.75, 1.5]},
-        {"step": [2, 4], "val/loss": [0.75, 0.625], "val_acc": [0.5]},
+        {"step": [2, 4], "val/loss": [0.75, 0.625], "val/acc": [0.5]},
     ),
     Case(
         "progress-bar",

@@ -187,13 +187,14 @@ def own(printed: str) -> str | None:
 def of_validation(printed: str) -> str | None:
     """Return a name that begins with a word for held-out data as one of validation: `eval_ppl` -> val/ppl.
 
-    One that does so before a slash, or speaks of a test, stays as it is printed; None for all others.
+    One that does so before a slash or a number, or speaks of a test, stays as it is printed; None for others.
     """
     found = _BEGINS.match(printed)
     if found is None:
         return None
     rest = printed[found.end() :]
-    return printed if found["sep"] in ("/", ".", "-") or found["test"] or not rest else f"val/{rest}"
+    kept = found["sep"] in ("/", ".", "-") or found["test"] or not rest[:1].isalpha()
+    return printed if kept else f"val/{rest}"
 
 
 def promoted(named: Mapping[str, str]) -> dict[str, str]:
@@ -290,8 +291,9 @@ def _read(name: str) -> Meaning:
     part = _part(name)
     if part is not None:
         return part
-    metric = f"val/{name[5:]}" if name[:5] in ("eval_", "eval/") and name[5:] else name
-    return Meaning(metric, "eval_ before it" if metric != name else "", _role(name), without_split(tokens)[0])
+    metric = f"val/{name[5:]}" if name[:5] == "eval/" and name[5:] else of_validation(name) or name
+    rule = "a part of the data before it" if metric != name else ""
+    return Meaning(metric, rule, _role(name), without_split(tokens)[0])
 
 
 def _part(name: str) -> Meaning | None:
