@@ -43,6 +43,5 @@ LOOPS = {
         re.compile(rf" +(\d+)/(\d+) +{NUMBER}G +({NUMBER}) +({NUMBER}) +({NUMBER}) +({NUMBER}) +({NUMBER}): ")
     ),
     "spacy": Loop(re.compile(r" *" + " +".join([rf"({NUMBER})"] * 8) + r"$")),
-    "epoch-table": Loop(re.compile(r" *" + " +".join([rf"({NUMBER})"] * 5) + rf"(?: +\+)? +({NUMBER})$")),
     "stable-baselines3": Loop(re.compile(rf"\| +[\w/]+ +\| +({NUMBER}) +\|")),
 }

@@ -143,24 +143,6 @@ CASES = [
         {"step": [*range(1, 21)], "total": [80] * 20, "train/loss": [i / 8 for i in range(1, 21)]},
     ),
     Case(
-        "epoch-table",  # skorch
-        "  epoch    roc_auc    train_loss    valid_acc    valid_loss    cp     dur\n"
-        "-------  ---------  ------------  -----------  ------------  ----  ------\n"
-        "      1     \x1b[36m0.7500\x1b[0m        \x1b[32m0.6250\x1b[0m       0.5000        0.7500     +  0.0125\n"
-        "      2     0.7500           nan       0.5000        0.5000        0.0250\n",
-        {"step": [1, 2], "train/loss": [0.625, NAN], "perf/step_time": [0.0125, 0.025]},
-        {"step": [1, 2], "val/loss": [0.75, 0.5], "roc_auc": [0.75, 0.75]},
-    ),
-    Case(
-        "epoch-table",  # fastai
-        "epoch     train_loss  valid_loss  accuracy  time    \n"
-        "Epoch 1/2 : |##------| 25.00% [5/20 00:00<00:00... 0.5000]\r"
-        "0         0.625000    0.750000    0.875000  00:01     \n"
-        "1         0.500000    0.250000    1.000000  1:00:01     \n",
-        {"step": [0, 1], "train/loss": [0.625, 0.5]},
-        {"step": [0, 1], "val/loss": [0.75, 0.25], "accuracy": [0.875, 1]},
-    ),
-    Case(
         "progress-bar",  # with the loss in its description
         "Epoch 1/3 loss: 2.500, acc: 0.5:  50%|#####     | 1/2 [00:02<00:02,  2.00s/it]\r"
         "Epoch 1/3 loss: 2.250, acc: 0.5: 100%|##########| 2/2 [00:04<00:00,  2.00s/it]\n"

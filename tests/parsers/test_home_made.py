@@ -483,3 +483,28 @@ def test_a_dict_shows_how_many_steps_are_planned():
         f"{{'loss': {x}, 'epoch': 0.1, 'step': {i}, 'max_steps': 90}}\n" for i, x in enumerate(LOSSES, 1)
     )
     assert parse(text.encode()).column("total").tolist() == [90] * N
+
+
+SKORCH = (
+    "  epoch    roc_auc    train_loss    valid_acc    valid_loss    cp     dur\n"
+    "-------  ---------  ------------  -----------  ------------  ----  ------\n",
+    "{:7}     \x1b[36m0.7500\x1b[0m        \x1b[32m{:.4f}\x1b[0m       0.5000        0.7500     {}  0.0125\n",
+)
+FASTAI = (
+    "epoch     train_loss  valid_loss  accuracy  time    \n"
+    "Epoch 1/2 : |##------| 25.00% [5/20 00:00<00:00... 0.5000]\r",
+    "{:<10}{:<12.4f}0.750000    0.875000  00:01    {} \n",
+)
+
+
+@pytest.mark.parametrize("table", [SKORCH, FASTAI], ids=["skorch", "fastai"])
+@pytest.mark.parametrize("rows", [1, 2, N])
+def test_a_table_with_a_row_per_epoch_is_read_from_the_first_one_on(table, rows):
+    head, row = table
+    marks = ["+" if table is SKORCH and i % 2 else " " for i in range(rows)]
+    parsed = parse((head + "".join(row.format(i, LOSSES[i], marks[i]) for i in range(rows))).encode())
+    assert parsed.column("step").tolist() == list(range(rows))
+    assert parsed.column("train/loss").tolist() == LOSSES[:rows]
+    assert set(parsed.column("val/loss").tolist()) == {0.75}
+    if table is SKORCH:
+        assert set(parsed.column("perf/step_time").tolist()) == {0.0125}

@@ -92,7 +92,6 @@ _ORDER = (
     "flair",
     "spacy",
     "allennlp",
-    "epoch-table",
     "stable-baselines3",
     "cleanrl",
     "epoch-batch-loss",

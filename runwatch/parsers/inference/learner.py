@@ -243,12 +243,13 @@ class Learner:
             families.setdefault(kept.head, []).append(kept)
         rows = [kept.line for kept in families.pop(ROW, [])]
         families.pop(SECTION, None)
-        if self._table is not None and 2 * len(rows) > len(self.kept) and self._table.counts(rows):
+        few = last and not self._markdown
+        if self._table is not None and 2 * len(rows) > len(self.kept) and self._table.counts(rows, few=few):
             return self._believe(self._table, self._table, rows[-1], self._table.trust)
         judged = [
             judgement
             for lines in families.values()
-            if (len(lines) >= ENOUGH or (last and not self._markdown and few_are_enough(lines, self._lines)))
+            if (len(lines) >= ENOUGH or (few and few_are_enough(lines, self._lines)))
             and (judgement := judge(lines, last=last)) is not None
         ]
         if any(is_loss(f.name) for kept in self.kept for f in kept.found):
@@ -260,7 +261,7 @@ class Learner:
             return None
         partial = not judged or judged[0].plan.counter is None or not judged[0].plan.quality
         if not partial or last or not _promising(families):
-            plans = blocks(families, self._lines, few=last and not self._markdown)
+            plans = blocks(families, self._lines, few=few)
             if plans is not None and (partial or has_batches(plans, judged[0].plan, families)):
                 trust = certainty(plans, families)
                 return self._format(_within_epochs(plans, families), families, trust)

@@ -67,7 +67,10 @@ _TYPE_VAL = re.compile(
 """An object that says of itself that it is about validation."""
 _LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
-_OTHER = re.compile(rb"%\||\d ?\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(|\bf1-score\b.{1,40}\bsupport\b")
+_OTHER = re.compile(
+    rb"%\||\|(?:[#-]|\xe2\x96\x88){8,}\||\d ?\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\("
+    rb"|\bf1-score\b.{1,40}\bsupport\b"
+)
 """Progress bars, which redraw what they show where a record is printed once, warnings, settings, and
 reports of a classifier's classes, which any program prints."""
 _SETTING = re.compile(rb"': (?:'[^\d'-]|True|False|None)")
