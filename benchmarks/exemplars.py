@@ -165,9 +165,6 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
     ),
     "spacy": ("{epoch:3d} {step:7d} {loss:13.2f} {ms:9.2f} {mfu:7.2f} {norm:7.2f} {mem:7.2f} {small:7.2f}",),
     "sklearn-mlp": ("Iteration {step}, loss = {loss:.8f}",),
-    "epoch-table": (
-        "{step:7d}    {norm:7.4f}    {loss:10.4f}    {norm:9.4f}    {norm:10.4f}     +  {small:.4f}",
-    ),
     "stable-baselines3": (
         "| rollout/           |            |",
         "|    ep_rew_mean     | {loss:<10.4g} |",
@@ -181,7 +178,6 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
     "epoch-batch-loss": (
         "2030-01-02 03:04:{_second:02d},678 - INFO - Epoch {epoch} - Batch loss: {loss:.4f}",
     ),
-    "epoch-block": ("Epoch: {step}/{total}", "Train Loss: {loss:.4f} - Train Perplexity: {norm:.2f}"),
     "keras": (
         "Epoch {step}/{total}",
         "900/900 [==============================] - 9s 10ms/step - loss: {loss:.4f} - val_loss: {norm:.4f}",
@@ -268,7 +264,6 @@ HEADERS = {
     "catboost-tsv": "iter\tRMSE\tMAE",
     "csv": "step,loss,lr,grad_norm,tokens,tokens_per_second",
     "spacy": "E    #       LOSS TOK2VEC  LOSS NER  ENTS_F  ENTS_P  ENTS_R  SCORE",
-    "epoch-table": "  epoch    roc_auc    train_loss    valid_acc    valid_loss    cp     dur",
     "yolo": "      Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size",
     "stable-baselines3": RULE,
 }

@@ -39,11 +39,9 @@ LOOPS = {
     "pytorch-cifar": Loop(
         re.compile(r"Epoch: (\d+)$| \[[=>.]+ (\d+)/(\d+) [=>.]+\]"), re.compile(rf"\| (\w+): ({NUMBER})")
     ),
-    "epoch-block": Loop(re.compile(r"Epoch: (\d+)/(\d+)$|(?:Train|Val)"), re.compile(rf"(\w+): ({NUMBER})")),
     "yolo": Loop(
         re.compile(rf" +(\d+)/(\d+) +{NUMBER}G +({NUMBER}) +({NUMBER}) +({NUMBER}) +({NUMBER}) +({NUMBER}): ")
     ),
     "spacy": Loop(re.compile(r" *" + " +".join([rf"({NUMBER})"] * 8) + r"$")),
-    "epoch-table": Loop(re.compile(r" *" + " +".join([rf"({NUMBER})"] * 5) + rf"(?: +\+)? +({NUMBER})$")),
     "stable-baselines3": Loop(re.compile(rf"\| +[\w/]+ +\| +({NUMBER}) +\|")),
 }

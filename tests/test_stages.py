@@ -121,7 +121,7 @@ def test_banners_of_evaluations_do_not_cut_a_run():
 
 def test_results_are_only_what_is_behind_the_end():
     run = document(folded("val accuracy: 10%\n" + base() + "val accuracy: 20%\n"), 2000.0)["runs"][0]
-    assert run["results"] == {"val accuracy": 0.2}
+    assert run["results"] == {"val/accuracy": 0.2}
     running = document(folded(base(60)[: len(base(60)) // 2] + "val accuracy: 20%\n"), 2000.0)["runs"][0]
     assert running["results"] == {}
 

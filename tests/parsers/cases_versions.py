@@ -82,7 +82,7 @@ CASES = [
         '"num_updates": "40", "lr": "0.0005", "gnorm": "1.25"}\n'
         '[2030-01-02 03:04:06,678][valid][INFO] - {"epoch": 1, "valid_loss": "5.5", "valid_wer": "12.5", "valid_num_updates": "40"}\n',
         {"step": [40], "train/loss": [6.125], "perf/tokens_per_sec": [900.5], "train/grad_norm": [1.25]},
-        {"step": [40], "val/loss": [5.5], "valid_wer": [12.5]},
+        {"step": [40], "val/loss": [5.5], "val/wer": [12.5]},
     ),
     Case(
         "fairseq-epochs",
@@ -136,7 +136,7 @@ CASES = [
         "lightgbm",  # 4's cross-validation
         "[10]\tcv_agg's valid auc: 0.75 + 0.0125\tcv_agg's train l2: 0.5 + 0.25\tcv_agg's valid l2: 0.625 + 0.25\n"
         "[20]\tcv_agg's valid auc: 0.875 + 0.0125\tcv_agg's train l2: 0.25 + 0.25\tcv_agg's valid l2: 0.5 + 0.25\n",
-        {"step": [10, 20], "valid auc": [0.75, 0.875], "train/loss": [0.5, 0.25], "val/loss": [0.625, 0.5]},
+        {"step": [10, 20], "val/auc": [0.75, 0.875], "train/loss": [0.5, 0.25], "val/loss": [0.625, 0.5]},
     ),
     Case(
         "catboost",  # two sets, no metric of what is learnt from; and tabs that became spaces

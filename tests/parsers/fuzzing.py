@@ -150,7 +150,6 @@ _SPREAD = frozenset(
         "allennlp",
         "box",
         "rich",
-        "epoch-block",
         "step-block",
         "result",
         "keras by fit",

@@ -184,38 +184,6 @@ def boxes(rng: Random, count: int) -> Iterator[str]:
         yield "".join(f"{row}{ending}" for row in rows) + rule
 
 
-def blocks(rng: Random, epochs: int) -> Iterator[str]:
-    """Blocks of lines per epoch, some with notes before the loss."""
-    noted = rng.random() < 0.3
-    for epoch in range(1, epochs + 1):
-        yield f"Epoch: {epoch}/{epochs}\n" if rng.random() < 0.98 else f"Epoch {epoch}\n"
-        if noted and rng.random() < 0.5:
-            yield f"Learning rate: {rng.random():.4f}\n"
-        yield f"Train Loss: {value(rng)} - Train Perplexity: {value(rng, 2)}\n"
-        if rng.random() < 0.7:
-            yield f"Val Loss: {value(rng)} - Val Perplexity: {value(rng, 2)}\n"
-
-
-def epochs(rng: Random, count: int) -> Iterator[str]:
-    """Tables as skorch draws them: cells may be empty, and another table may follow."""
-    extra = rng.random() < 0.5
-    for epoch in range(1, count + 1):
-        if epoch == 1 or rng.random() < 0.01:
-            extra ^= rng.random() < 0.04
-            yield (
-                "  epoch    train_loss    valid_loss    cp     dur\n"
-                if extra
-                else "  epoch    train_loss     dur\n"
-            )
-        loss = f"  {epoch % 90:5d}    {rng.random():10.4f}"
-        saved = "   +" if rng.random() < 0.5 else "    "
-        yield (
-            f"{loss}    {rng.random():10.4f}  {saved}  {rng.random():.4f}\n"
-            if extra
-            else f"{loss}  {rng.random():.4f}\n"
-        )
-
-
 KINDS: dict[str, tuple[Callable[[Random, int], Iterator[str]], int]] = {
     "progress-bar": (tqdm, 1300),
     "lightning-rich": (rich, 1600),
@@ -224,8 +192,6 @@ KINDS: dict[str, tuple[Callable[[Random, int], Iterator[str]], int]] = {
     "yolo": (yolo, 70),
     "spacy": (spacy, 1600),
     "stable-baselines3": (boxes, 250),
-    "epoch-block": (blocks, 700),
-    "epoch-table": (epochs, 2400),
 }
 """What draws a log of each format, and how much of it makes some 64 KiB or a settled format."""
 

@@ -46,7 +46,6 @@ def printed(text: str) -> str | None:
             "num_updates",
         ),
         ("Epoch 1/2\n9/9 [==============================] - 5s 3ms/step - loss: 2.5\nEpoch 2/2\n", "epoch"),
-        ("Epoch: 3/30\nTrain Loss: 5.9375 - Train Perplexity: 380.5\n", "epoch"),
         ("step 3/9 (1.00%) | loss: 2.5\n", None),
     ],
 )

@@ -1,8 +1,10 @@
-"""A line `Epoch 3` begins a block of a training log only where others bear it out."""
+"""A line `Epoch 3` begins a block of a training log only where others confirm it."""
 
 from __future__ import annotations
 
 import pytest
+
+from runwatch.core.batch import EVAL
 
 from .logs import parse
 
@@ -13,6 +15,11 @@ PROSE = (
     b"Epoch 3\nThe train loss is\ngiven here in\nTrain loss: 0.5\nEpoch 4\nwas better\nby far\nTrain loss: 0.25\n",
     b"Epoch 7\nVal loss: 0.5\n",
 )
+TUTORIAL = "Epoch {}/24\n----------\ntrain Loss: 0.6{} Acc: 0.7\nval Loss: 0.1{} Acc: 0.9\n\n"
+NOTED = (
+    "Epoch: {}/24\nTime Taken: 30.50s - LR: 9.75e-05\nTrain Loss: 0.6{} - Train Perplexity: 380.5\n"
+    "Valid Loss: 0.1{} - Valid Perplexity: 366.5\n----\n"
+)
 
 
 @pytest.mark.parametrize("text", PROSE)
@@ -22,17 +29,29 @@ def test_prose_is_no_block(text):
     assert not parsed.tables
 
 
+@pytest.mark.parametrize("block", [TUTORIAL, NOTED], ids=["tutorial", "noted"])
+@pytest.mark.parametrize("epochs", [1, 2, 3, 30])
+def test_blocks_are_read_from_the_first_epoch_on(block, epochs):
+    parsed = parse("".join(block.format(i, i, i) for i in range(epochs)).encode())
+    assert parsed.column("step").tolist() == list(range(epochs))
+    assert parsed.column("total").tolist() == [24] * epochs
+    assert parsed.column("train/loss", EVAL).tolist() == [float(f"0.6{i}") for i in range(epochs)]
+    assert parsed.column("val/loss", EVAL).tolist() == [float(f"0.1{i}") for i in range(epochs)]
+    if block is TUTORIAL:
+        assert set(parsed.column("Acc", EVAL).tolist()) == {0.7}
+        assert set(parsed.column("val/Acc", EVAL).tolist()) == {0.9}
+
+
 @pytest.mark.parametrize("rule", [b"", b"-----\n"])
-@pytest.mark.parametrize("size", [1, 5, 1000])
+@pytest.mark.parametrize("size", [1, 1000])
 def test_blocks_that_follow_each_other_are(rule, size):
     text = b"".join(
         b"Epoch %d\n%strain_loss: 0.%d acc: 0.5\nval_loss: 0.%d\n\nwarning: slow\n" % (i, rule, i, i + 1)
         for i in range(3, 8)
     )
     parsed = parse(text, range(size, len(text), size))
-    assert parsed.format == "epoch-block"
     assert parsed.column("step").tolist() == [3, 4, 5, 6, 7]
-    assert parsed.column("val/loss", "eval").tolist() == [0.4, 0.5, 0.6, 0.7, 0.8]
+    assert parsed.column("val/loss", EVAL).tolist() == [0.4, 0.5, 0.6, 0.7, 0.8]
 
 
 @pytest.mark.parametrize("size", [7, 1 << 20])
@@ -40,23 +59,12 @@ def test_blocks_that_follow_each_other_are(rule, size):
 def test_what_was_measured_on_held_out_data_is_no_number_of_training(held_out, size):
     text = b"".join(
         b"Epoch: %d\nTraining loss: 0.%d; Acc: 0.7\n%s loss: 0.%d; Acc: 0.5\n" % (i, i, held_out, i + 1)
-        for i in range(1, 900)
+        for i in range(1, 300)
     )
     parsed = parse(text, range(size, len(text), size))
-    assert set(parsed.column("Acc").tolist()) == {0.7}
-    assert set(parsed.column("val/Acc", "eval").tolist()) == {0.5}
-    assert len(parsed.column("val/loss", "eval")) == len(parsed.column("train/loss")) == 899
-
-
-@pytest.mark.parametrize("size", [7, 1 << 20])
-def test_the_loss_of_test_data_keeps_its_name_from_the_first_line_of_validation_on(size):
-    text = b"".join(
-        b"Epoch: %d\nTrain loss: 0.%d\n%sTest loss: 0.%d\n" % (i, i, b"Val loss: 0.5\n" * (i > 600), i + 1)
-        for i in range(1, 900)
-    )
-    parsed = parse(text, range(size, len(text), size))
-    assert len(parsed.column("Test loss", "eval")) == 299
-    assert len(parsed.column("val/loss", "eval")) == 600 + 299
+    assert set(parsed.column("Acc", EVAL).tolist()) == {0.7}
+    assert set(parsed.column("val/Acc", EVAL).tolist()) == {0.5}
+    assert len(parsed.column("val/loss", EVAL)) == len(parsed.column("train/loss", EVAL)) == 299
 
 
 @pytest.mark.parametrize("size", [7, 1 << 20])
@@ -67,13 +75,12 @@ def test_an_epoch_is_reported_where_its_numbers_are_further_below(size):
         for i in range(9)
     )
     parsed = parse(text, range(size, len(text), size))
-    assert parsed.format == "epoch-block"
     assert parsed.column("step").tolist() == list(range(9))
-    assert parsed.column("train/loss").tolist() == [i / 10 for i in range(9)]
-    assert parsed.column("val/loss", "eval").tolist() == [i / 10 for i in range(1, 10)]
+    assert parsed.column("train/loss", EVAL).tolist() == [i / 10 for i in range(9)]
+    assert parsed.column("val/loss", EVAL).tolist() == [i / 10 for i in range(1, 10)]
 
 
-def test_an_epoch_is_reported_although_its_batches_were_learned_before():
+def test_batches_below_the_headings_are_one_growing_step():
     text = b"".join(
         b"Epoch %d/4\n" % e
         + b"".join(b"  Batch %d, Loss: %d.5\n" % (50 * i, i + 1) for i in range(15))
@@ -81,6 +88,5 @@ def test_an_epoch_is_reported_although_its_batches_were_learned_before():
         for e in range(1, 5)
     )
     parsed = parse(text)
-    assert parsed.format == "epoch-block"
-    assert parsed.column("total").tolist()[-4:] == [4, 4, 4, 4]
-    assert parsed.column("train/loss").tolist()[-4:] == [0.1, 0.2, 0.3, 0.4]
+    assert parsed.column("step").tolist() == [750 * e + 50 * i for e in range(4) for i in range(15)]
+    assert parsed.column("val/loss", EVAL).tolist() == [0.2, 0.3, 0.4, 0.5]

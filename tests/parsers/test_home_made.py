@@ -319,7 +319,7 @@ def test_a_line_of_an_epoch_may_name_its_numbers_without_a_colon():
     text = "".join(block.format(i + 1, x, y) for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True)))
     parsed = parse(text.encode())
     assert parsed.column("step").tolist() == list(range(1, N + 1))
-    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
     assert parsed.column("val/loss", EVAL).tolist() == VALS
 
 
@@ -443,3 +443,68 @@ def test_batches_below_headings_that_say_how_many_epochs_there_are():
     assert parsed.column("step").tolist() == list(range(1, N + 1))
     assert set(parsed.column("total")) == {N}
     assert parsed.column("val/loss", EVAL).tolist() == VALS[9::10]  # once
+
+
+def test_a_later_stage_may_train_with_another_loss():
+    stages = (f"Epoch {e + 1}: Train {of} Loss: {x}\n" for of in ("MSE", "MAE") for e, x in enumerate(LOSSES))
+    parsed = parse("".join(stages).encode())
+    assert parsed.column("step").tolist() == 2 * list(range(1, N + 1))
+    assert parsed.column("train/loss").tolist() == 2 * LOSSES
+
+
+@pytest.mark.parametrize(
+    ("score", "name"),
+    [("mAP: {:.1f}%", "val/mAP"), ("PSNR: {:.2f}", "val/PSNR"), ("validation: top1={:.3f}", "val/top1")],
+)
+def test_scores_below_the_heading_of_a_validation_are_its_own(score, name):
+    text = "".join(
+        f"INFO: Epoch[{e}] done. Loss: {x}, Lr: 4.1e-04\nINFO: Validation Results - Epoch: {e}\n"
+        f"INFO: {score.format(50 + e)}\n"
+        for e, x in enumerate(LOSSES, 1)
+    )
+    parsed = parse(text.encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert len(parsed.column(name, EVAL)) == N
+
+
+def test_a_heading_may_show_its_share_next_to_its_counter():
+    lines = (
+        f"epoch: 1, {i + 1}/40 {2.5 * i}%, 0.31s per iter, lr: 0.1\n    recon loss: {x}\n"
+        for i, x in enumerate(LOSSES)
+    )
+    parsed = parse("".join(lines).encode())
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert set(parsed.column("total").tolist()) == {40}
+    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+
+
+def test_a_dict_shows_how_many_steps_are_planned():
+    text = "".join(
+        f"{{'loss': {x}, 'epoch': 0.1, 'step': {i}, 'max_steps': 90}}\n" for i, x in enumerate(LOSSES, 1)
+    )
+    assert parse(text.encode()).column("total").tolist() == [90] * N
+
+
+SKORCH = (
+    "  epoch    roc_auc    train_loss    valid_acc    valid_loss    cp     dur\n"
+    "-------  ---------  ------------  -----------  ------------  ----  ------\n",
+    "{:7}     \x1b[36m0.7500\x1b[0m        \x1b[32m{:.4f}\x1b[0m       0.5000        0.7500     {}  0.0125\n",
+)
+FASTAI = (
+    "epoch     train_loss  valid_loss  accuracy  time    \n"
+    "Epoch 1/2 : |##------| 25.00% [5/20 00:00<00:00... 0.5000]\r",
+    "{:<10}{:<12.4f}0.750000    0.875000  00:01    {} \n",
+)
+
+
+@pytest.mark.parametrize("table", [SKORCH, FASTAI], ids=["skorch", "fastai"])
+@pytest.mark.parametrize("rows", [1, 2, N])
+def test_a_table_with_a_row_per_epoch_is_read_from_the_first_one_on(table, rows):
+    head, row = table
+    marks = ["+" if table is SKORCH and i % 2 else " " for i in range(rows)]
+    parsed = parse((head + "".join(row.format(i, LOSSES[i], marks[i]) for i in range(rows))).encode())
+    assert parsed.column("step").tolist() == list(range(rows))
+    assert parsed.column("train/loss").tolist() == LOSSES[:rows]
+    assert set(parsed.column("val/loss").tolist()) == {0.75}
+    if table is SKORCH:
+        assert set(parsed.column("perf/step_time").tolist()) == {0.0125}

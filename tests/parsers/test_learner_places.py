@@ -164,4 +164,4 @@ def test_scores_of_validation_that_look_like_code():
         f"====>[{e}] Train Loss: {_loss(e)}\nVal Acc = {e / 100:.5f}\nmodel has been saved" for e in EPOCHS
     ]
     parsed = parse("\n".join(lines).encode() + b"\n", formats=())
-    assert parsed.column("Val Acc", "eval").tolist() == [e / 100 for e in EPOCHS]
+    assert parsed.column("val/Acc", "eval").tolist() == [e / 100 for e in EPOCHS]

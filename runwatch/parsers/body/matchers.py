@@ -11,7 +11,7 @@ from runwatch.core.metrics import EPOCH, STEP_TIME, VAL_LOSS, Unit
 from runwatch.core.text import decode
 from runwatch.parsers.api import Epochs, Known, Layout, Match, Matcher, Shared, Summed
 from runwatch.parsers.counters.nesting import WITHIN
-from runwatch.parsers.lexicon.counters import OF_RUN, WITHIN_EPOCH
+from runwatch.parsers.lexicon.counters import OF_RUN, TOTALS, WITHIN_EPOCH
 from runwatch.parsers.lexicon.names import columns, meaning, unit_of
 from runwatch.parsers.lexicon.words import split_of
 
@@ -51,6 +51,7 @@ _WITHIN = WITHIN.encode()
 _COUNTERS = tuple(name.encode() for name in (*OF_RUN, "iteration"))
 """Names of the run's step in dicts."""
 _PLACED = frozenset((b"epoch", b"step", *_COUNTERS))
+_TOTALS = tuple(name.encode() for name in TOTALS)
 _BATCHES = tuple(name.encode() for name in WITHIN_EPOCH)
 _ODD_NONFINITE = {b"1.#QNAN": "nan", b"1.#IND": "nan", b"1.#INF": "inf"}
 
@@ -258,6 +259,8 @@ class DictPattern(Matcher):
             batch = next((name for name in _BATCHES if name in names), b"") if b"epoch" in names else b""
             counter = b"" if batch else next((name for name in _COUNTERS if name in names), b"")
             names = [b"step" if name == counter else _WITHIN if name == batch else name for name in names]
+        total = next((name for name in _TOTALS if name in names), b"") if b"step" in names else b""
+        names = [b"total" if name == total else name for name in names]
         place = _PLACE.search(line, start)
         if place is not None and b"step" not in names:
             names += (b"step", b"total")

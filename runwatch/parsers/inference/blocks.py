@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import pairwise
 
+from runwatch.core.batch import BY_EPOCH
+from runwatch.core.metrics import LOSS
 from runwatch.parsers.inference.evidence import FEW
 from runwatch.parsers.inference.fields import Field
-from runwatch.parsers.inference.places import ENOUGH, Kept, Place, counter_of, grows, ratio
+from runwatch.parsers.inference.places import ENOUGH, Kept, Place, counter_of, grows, ratio, steps_of
 from runwatch.parsers.inference.roles import EPOCH_RANK, is_bare_score, is_boxed, is_time, place
-from runwatch.parsers.inference.scoring import aliases, interleaved, usual_of
+from runwatch.parsers.inference.scoring import LOSSLESS, aliases, interleaved, usual_of
 from runwatch.parsers.inference.template import Plan
 from runwatch.parsers.inference.turns import takes_turns
+from runwatch.parsers.lexicon.languages import spelled
+from runwatch.parsers.lexicon.names import meaning
 from runwatch.parsers.lexicon.words import (
     REPEATED,
     SAVES,
@@ -29,20 +33,23 @@ _NO_HEADING = SAVES | VAL | {b"early", b"stop", b"stopping", b"stopped"}
 
 _RIGHT_BELOW = 3
 """Lines within which the first loss is below the only heading seen yet."""
+_NEXT = 2
+"""Lines within which numbers are right below the first headings."""
 _NO_EPOCH = _NO_HEADING | REPEATED
 """Words of lines that are below an epoch, or show another one."""
 
 
-def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan] | None:
+def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dict[bytes, Plan] | None:
     """Return plans for records of several lines: the step on one, the numbers on others; or None.
 
     `Epoch: 3/30` with `Train Loss: 4.5` below it, or a box of names and values; `seen` counts the lines
-    of the stream, of which those since the first record must not be too many.
+    of the stream, of which those since the first record must not be too many. `few` says that the first
+    epochs may be enough.
     """
     alone = [
         (counted, epoch, lines)
         for lines in families.values()
-        if len(lines) >= FEW
+        if (len(lines) >= FEW or (few and _begins_to_count(lines)))
         and _NO_HEADING.isdisjoint(words(lines[0].head))
         and all(map(_places_alone, lines))
         for counted, epoch in _counted(lines)
@@ -56,7 +63,7 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
         if len(lines) >= min(FEW, len(steps) - 1)  # the newest record may be under way
         and not any(r < EPOCH_RANK for kept in lines for r, _ in kept.ranked)
         and len(lines) <= len(steps) + 1
-        and interleaved(lines, steps)
+        and (interleaved(lines, steps) or len(steps) == 1)
         and any(is_meaningful(f.name) or is_bare_score(lines[0].line, f) for f in lines[0].found)
     ]
     finer = [lines for lines in values if not lines[0].ranked and _is_of_training(lines[0])]
@@ -64,16 +71,30 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int) -> dict[bytes, Plan]
         values = [lines for lines in values if lines in finer or is_val(lines[0].line)]
     if not any(_is_of_training(lines[0]) for lines in values):
         return None
+    if len(steps) < FEW and not all(_right_below(kept, values) for kept in steps):
+        return None
     every = [kept for lines in values for kept in lines]
     if len(steps) < ENOUGH and 8 * (len(steps) + len(every)) <= seen - steps[0].seen:
         return None
     boxed = is_boxed(steps[0].line)  # there, each name is alone and means what it says
     meant = {} if boxed else aliases(every, frozenset().union(*map(usual_of, values)))
     nested = epoch is not None or takes_turns(steps, counted)
-    plans = {steps[0].head: Plan(steps[0].head, counted, epoch, alone=True, nested=nested)}
+    pattern = "learned" + BY_EPOCH * (is_epoch(counted[1]) and not nested)
+    plans = {steps[0].head: Plan(steps[0].head, counted, epoch, alone=True, nested=nested, pattern=pattern)}
     for lines in values:
         plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=meant, main=False))
     return plans
+
+
+def certainty(plans: Mapping[bytes, Plan], families: Mapping[bytes, list[Kept]]) -> float:
+    """Return how far records of several lines are to be trusted: most if epochs name a loss of training."""
+    of, *below = plans.values()
+    names = {f.name for plan in below for kept in families[plan.head] for f in kept.found}
+    if not any(map(is_loss, names)):
+        return LOSSLESS
+    reported = map(meaning, map(spelled, names))
+    named = any(found.metric == LOSS and found.split == "train" for found in reported)
+    return 1.0 if named and of.counter is not None and is_epoch(of.counter[1]) else 0.8
 
 
 def has_batches(plans: Mapping[bytes, Plan], main: Plan, families: Mapping[bytes, list[Kept]]) -> bool:
@@ -89,13 +110,30 @@ def has_batches(plans: Mapping[bytes, Plan], main: Plan, families: Mapping[bytes
     )
 
 
+def _begins_to_count(lines: list[Kept]) -> bool:
+    """Whether headings show the first epoch and how many there will be, or two epochs that follow."""
+    places = {place(r, lines[0].found[i].name) for r, i in lines[0].ranked}
+    return any(
+        counted[0] == EPOCH_RANK and (ratio(lines, counted) if len(steps) == 1 else steps[0] + 1 == steps[-1])
+        for counted in places
+        for steps in [steps_of(lines, counted)]
+    )
+
+
+def _right_below(heading: Kept, values: list[list[Kept]]) -> bool:
+    """Whether a number of training follows a heading, with at most one line between them."""
+    below = (kept for lines in values for kept in lines if _is_of_training(kept))
+    return any(0 < kept.seen - heading.seen <= _NEXT for kept in below)
+
+
 def _counted(lines: list[Kept]) -> list[tuple[Place, Place | None]]:
     """Return what may count on lines that show only places, with the epoch within which it does, if any."""
     counted, epoch, _ = counter_of(lines, last=False)  # the first epoch may not have ended yet
     if counted is not None and epoch is not None:
         return [(counted, epoch)]
     places = {place(r, lines[0].found[i].name) for r, i in lines[0].ranked}
-    return [(counted, None) for counted in places if grows(lines, counted, least=0.5)]
+    least = 0.5 if len(lines) > 1 else 0.0
+    return [(counted, None) for counted in places if grows(lines, counted, least=least)]
 
 
 def _is_of_training(kept: Kept) -> bool:
@@ -163,7 +201,7 @@ def _places_alone(kept: Kept) -> bool:
     if all(any(i == index for _, i in kept.ranked) for index in range(len(kept.found))):
         return all(kept.found[i].name for _, i in kept.ranked)
     places = {i for _, i in kept.ranked}
-    others = [f for f in kept.found if not f.total and not is_time(f)]
+    others = [f for f in kept.found if not f.total and not is_time(f) and f.suffix != b"%"]
     if len(places) == 1 and all(i in places or is_time(f) or _is_soft(f) for i, f in enumerate(kept.found)):
         return True
     named = [i for r, i in kept.ranked if r <= EPOCH_RANK and kept.found[i].name]

@@ -27,13 +27,12 @@ from runwatch.parsers.body.matchers import values
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.body.ranks import Ranks
 from runwatch.parsers.envelope.header import Header
-from runwatch.parsers.inference.blocks import blocks, has_batches, headings
+from runwatch.parsers.inference.blocks import blocks, certainty, has_batches, headings
 from runwatch.parsers.inference.evidence import FEW, PLAIN, few_are_enough, speaks_plainly
 from runwatch.parsers.inference.learning_rate import rates
 from runwatch.parsers.inference.places import ENOUGH, Kept
 from runwatch.parsers.inference.roles import VAL_LED, relevant
 from runwatch.parsers.inference.scoring import (
-    LOSSLESS,
     Judgement,
     counts_alike,
     in_stretches,
@@ -45,7 +44,7 @@ from runwatch.parsers.inference.sections import SECTION, VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import reading_of
 from runwatch.parsers.inference.tables import TableMatcher, header
 from runwatch.parsers.inference.template import LearnedMatcher, Plan
-from runwatch.parsers.lexicon.words import OTHER_WORK, SAVES, is_epoch, is_loss, is_val, words
+from runwatch.parsers.lexicon.words import OTHER_WORK, SAVES, is_epoch, is_loss, is_quality, is_val, words
 
 NAME = "learned"
 ROW = b"row"
@@ -244,12 +243,13 @@ class Learner:
             families.setdefault(kept.head, []).append(kept)
         rows = [kept.line for kept in families.pop(ROW, [])]
         families.pop(SECTION, None)
-        if self._table is not None and 2 * len(rows) > len(self.kept) and self._table.counts(rows):
+        few = last and not self._markdown
+        if self._table is not None and 2 * len(rows) > len(self.kept) and self._table.counts(rows, few=few):
             return self._believe(self._table, self._table, rows[-1], self._table.trust)
         judged = [
             judgement
             for lines in families.values()
-            if (len(lines) >= ENOUGH or (last and not self._markdown and few_are_enough(lines, self._lines)))
+            if (len(lines) >= ENOUGH or (few and few_are_enough(lines, self._lines)))
             and (judgement := judge(lines, last=last)) is not None
         ]
         if any(is_loss(f.name) for kept in self.kept for f in kept.found):
@@ -261,11 +261,10 @@ class Learner:
             return None
         partial = not judged or judged[0].plan.counter is None or not judged[0].plan.quality
         if not partial or last or not _promising(families):
-            plans = blocks(families, self._lines)
+            plans = blocks(families, self._lines, few=few)
             if plans is not None and (partial or has_batches(plans, judged[0].plan, families)):
-                reported = {f.name for kept in self.kept if kept.head in plans for f in kept.found}
-                plans = _within_epochs(plans, families)
-                return self._format(plans, families, 0.8 if any(map(is_loss, reported)) else LOSSLESS)
+                trust = certainty(plans, families)
+                return self._format(_within_epochs(plans, families), families, trust)
         if not judged or (judged[0].waits and not last):
             return None
         plans = _within_epochs(_side_by_side(judged, families), families)
@@ -282,7 +281,7 @@ class Learner:
         example = families[next(iter(plans))][-1].line
         tests = tests_of({f.name for kept in self.kept for f in kept.found})
         below = (kept for kept in self.kept if kept.head.startswith(VAL_SECTION) and kept.head not in plans)
-        sections = any(is_loss(f.name) for kept in below for f in kept.found)
+        sections = any(is_quality(f.name) for kept in below for f in kept.found)
         matcher, fresh = (LearnedMatcher(plans, tests, sections=sections) for _ in range(2))
         return self._believe(matcher, fresh, example, certainty)
 

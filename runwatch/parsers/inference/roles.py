@@ -52,7 +52,7 @@ _AMOUNTS = [[word] for word in b"tokens samples examples sequences images frames
 TELLING = tuple(
     b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
     b"round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick train "
-    b"episode generation valid".split()
+    b"episode generation valid psnr ssim lpips ndcg recall mrr map: map= map@".split()
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(TELLING))
@@ -67,7 +67,10 @@ _TYPE_VAL = re.compile(
 """An object that says of itself that it is about validation."""
 _LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
-_OTHER = re.compile(rb"%\||\d ?\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\(|\bf1-score\b.{1,40}\bsupport\b")
+_OTHER = re.compile(
+    rb"%\||\|(?:[#-]|\xe2\x96\x88){8,}\||\d ?\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\("
+    rb"|\bf1-score\b.{1,40}\bsupport\b"
+)
 """Progress bars, which redraw what they show where a record is printed once, warnings, settings, and
 reports of a classifier's classes, which any program prints."""
 _SETTING = re.compile(rb"': (?:'[^\d'-]|True|False|None)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import islice, pairwise
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from runwatch.parsers.inference.scoring import LOSSLESS, aliases, losses_by_spli
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import columns as columns_of
 from runwatch.parsers.lexicon.names import unit_of
-from runwatch.parsers.lexicon.words import is_epoch, is_loss, is_meaningful, is_quality, words
+from runwatch.parsers.lexicon.words import is_epoch, is_loss, is_meaningful, is_quality, split_of, words
 
 _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
 _GAPPED = re.compile(rb"[\t|]|[Ll]oss")
@@ -31,6 +32,7 @@ _COMMENT = re.compile(rb"#(?=[A-Za-z])|# +(?=(?i:" + b"|".join(_COUNTERS[1:]) + 
 """Before a header that is a comment; a `#` before a name that counts nothing is a column itself."""
 _MAX_COLUMNS = 32
 _WORD = re.compile(rb"[^\s|]+")
+_SPACED = re.compile(rb"[^\s|]+(?: [^\s|]+)*")
 _LISTED = re.compile(rb"\s*[,;]\s*")
 _LISTED_WORD = {b",": re.compile(rb"[^\s,;]+"), b";": re.compile(rb"[^\s;](?:[^;]*[^\s;])?")}
 """The gaps and cells of rows that are lists: `1;2.5;2.6`."""
@@ -39,7 +41,7 @@ _RULED_WORD = re.compile(rb"[^\s|\x80-\xff]+")
 """The same between the lines of a box that is drawn."""
 _CELL = re.compile(
     rb"(" + VALUE + rb")(?:%|s)?"
-    rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+/\d+|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None|-+"
+    rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+/\d+|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None|-+|\+"
 )
 """A number, or one of the things that are among numbers: an object, a clock time, a size, a gap."""
 _BARE = re.compile(rb"(?i)#? ?(?:(?:avg|average|mean|total|train|training)[ _.-]?){0,2}loss(?:es)?\.?")
@@ -68,6 +70,8 @@ class Header(NamedTuple):
     """Whether it follows what a logger prints, as its rows do."""
     indent: int = 0
     """Bytes before the first column: room for the index of a data frame, which has no name."""
+    spans: tuple[tuple[int, int], ...] = ()
+    """Where the columns are if nothing but spaces separates them: cells may be empty."""
 
 
 def header(line: bytes) -> Header | None:
@@ -94,7 +98,11 @@ def header(line: bytes) -> Header | None:
     elif len(columns) == 1:
         columns = tuple(bare.split())
     indent = 0 if ruled else len(line) - len(line.lstrip(b" "))
-    return Header(columns, cell, indent=indent) if _heads(columns, line) else None
+    if not _heads(columns, line):
+        return None
+    aligned = gap is _GAP and b"|" not in line and b"\t" not in line
+    spans = tuple(name.span() for name in _SPACED.finditer(line)) if aligned else ()
+    return Header(columns, cell, indent=indent, spans=spans if len(spans) == len(columns) else ())
 
 
 def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
@@ -152,6 +160,9 @@ class TableMatcher(Matcher):
             if name not in (self._step, text):
                 self._printed[name] = text
         self.reads_loss = LOSS in self._names
+        loss = self._printed.get(LOSS, "").encode()
+        self.of_epochs = at is not None and columns[at] in epochs and split_of(loss) == "train"
+        """Whether a row is of an epoch, and shows what is called the loss of training."""
         self._width = 0
         """Cells of the first row; 0 before. If they are fewer than the columns, no more are
         believed than up to the first loss: which of the others are missing is unknown."""
@@ -171,20 +182,22 @@ class TableMatcher(Matcher):
         words = list(islice(self.head.cell.finditer(line, start), len(self._names) + 1))
         if len(words) > len(self._names):
             words = words[1:] if _is_index(line, words[0], self.head.indent) else words[:-1]
-        if len(words) != (self._width or max(1, len(words))) or not _REMARK.fullmatch(line, words[-1].end()):
+        if not words or not _REMARK.fullmatch(line, words[-1].end()):
             return None
-        columns = self._reported(len(words))
+        placed = self._below(words, start)
+        if placed is None and len(words) != (self._width or len(words)):
+            return None
+        columns = placed or self._reported(len(words))
         cells = [_CELL.fullmatch(line, *word.span()) for word in words]
         if len(cells) < len(columns) or None in cells:
             return None
         reported = zip(columns, cells, strict=False)
         spans = {name: cell.span(1) for name, cell in reported if cell is not None and cell[1]}
         names = tuple(spans)
-        if self._step not in names if self.counted else len(names) < len(self._names):
+        missing = self._step not in names if self.counted else len(names) < len(self._names)
+        if missing or len(names) < min(2, len(self._names)):
             return None
-        if len(names) < min(2, len(self._names)):
-            return None
-        self._width = len(words)
+        self._width = len(words) if placed is None else len(self._names)
         layout = self._layouts.get(names)
         if layout is None:
             if len(self._layouts) > 256:
@@ -192,6 +205,18 @@ class TableMatcher(Matcher):
             units = tuple(self._units[name] for name in names)
             layout = self._layouts[names] = Layout(TRAIN, "table", names, units, self._printed)
         return Match(layout, tuple(spans.values()))
+
+    def _below(self, words: Sequence[re.Match[bytes]], start: int) -> list[str] | None:
+        """Return the columns whose names cells are below, where some are empty; None if that is not sure."""
+        columns = iter(zip(self._names, self.head.spans, strict=False))
+        found: list[str] = []
+        for word in words if len(words) < len(self.head.spans) else ():
+            begin, end = word.start() - start, word.end() - start
+            name, (left, _) = next((c for c in columns if c[1][1] > begin), ("", (end, end)))
+            if left >= end:
+                return None
+            found.append(name)
+        return found or None
 
     def _reported(self, width: int) -> list[str]:
         """Return the columns that are read of rows of so many cells."""
@@ -209,10 +234,11 @@ class TableMatcher(Matcher):
         """Whether it is a column of numbers and nothing else: it ends with them."""
         return len(self._names) == 1
 
-    def counts(self, rows: list[bytes]) -> bool:
+    def counts(self, rows: list[bytes], *, few: bool) -> bool:
         """Whether the column that counts grows from row to row, but for tables that begin again.
 
-        Without one, whether the rows are many and contain no counts.
+        Without one, whether the rows are many and contain no counts. `few` says that the first rows may be
+        enough: those of epochs with the loss of training.
         """
         if not self.counted:
             return len(rows) >= ENOUGH and all(
@@ -224,7 +250,8 @@ class TableMatcher(Matcher):
             if found is not None:
                 steps.append(number(row[slice(*found.spans[found.layout.names.index(self._step)])]))
         rises = sum(b > a for a, b in pairwise(steps))
-        return len(steps) >= 3 and rises >= max(2, 0.8 * (len(steps) - 1)) and _distinct(steps)
+        least = 1 if few and self.of_epochs else 3
+        return len(steps) >= least and rises >= max(least - 1, 0.8 * (len(steps) - 1)) and _distinct(steps)
 
 
 def _is_index(line: bytes, word: re.Match[bytes], indent: int) -> bool:

@@ -38,9 +38,11 @@ from runwatch.parsers.lexicon.words import (
     SAVES,
     VAL,
     is_epoch,
+    is_loss,
     is_quality,
     is_rate,
     is_val,
+    split_of,
     words,
 )
 
@@ -49,9 +51,10 @@ _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
 )
 _SAYS_VAL = re.compile(
     rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*|\s{1,8})"
-    rb"(?:val|test|eval|[a-z ]{1,40} (?:val|test|eval)[a-z]{0,8}(?: set| data)?:)"
+    rb"(?:(?:(?:avg|average|mean|epoch) )?train|val|test|eval"
+    rb"|[a-z ]{1,40} (?:val|test|eval)[a-z]{0,8}(?: set| data)?:)"
 )
-"""A line whose first word, after a logger's, is about validation, or whose words before a colon are."""
+"""A line whose first word, after a logger's, is a part of the data, or whose words before a colon are."""
 _LAST = re.compile(rb"\b(?i:final|last)\b")
 """Appears where others have a number: `layer 0`, `layer 1`, `layer final`."""
 _MAX_STAGES = 64
@@ -97,15 +100,15 @@ class Plan:
         if self.alone:
             return TRAIN
         alike = 2 * len(self.names & names) >= max(1, len(self.names) + (self.counter is None))
-        if not self.main or (self.losses and not self.losses & names):
+        others = self.losses and not self.losses & names  # a later stage may train with another loss
+        if not self.main or (others and not any(is_loss(n) and split_of(n) == "train" for n in names)):
             return EVAL
+        if others:
+            return TRAIN
         if not alike and self.quality & names:
             return TRAIN if 2 * len(names - self.names - {b""}) > len(self.names) else None
-        if not alike:
-            return EVAL
-        if not self.quality & names and any(is_val(name) and is_quality(name) for name in names):
-            return EVAL
-        return TRAIN
+        held_out = not self.quality & names and any(is_val(n) and is_quality(n) for n in names)
+        return TRAIN if alike and not held_out else EVAL
 
 
 class LearnedMatcher(Matcher):

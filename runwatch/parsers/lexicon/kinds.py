@@ -94,7 +94,7 @@ KINDS = (
     Kind(
         STEP_TIME,
         "duration",
-        _cores("dt,step time,iter time,iteration time,it time,itr time,batch time,update time,updt time")
+        _cores("dt,dur,step time,iter time,iteration time,it time,itr time,batch time,update time,updt time")
         + _cores("time per step,time per iter,time per iteration,time per it,time per batch,time per update")
         + _cores("step duration,iter duration,iteration duration,batch duration,step timing,iter timing")
         + _cores("step latency,batch cost"),

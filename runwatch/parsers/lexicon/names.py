@@ -68,6 +68,8 @@ _BEGINS = re.compile(
     r"(?:(?P<test>[Tt]est|TEST)|(?i:val|valid|validation|vali|eval|evaluation|dev|h[eo]ld[_ -]?out))"
     r"(?:(?P<sep>[_/ .-])|$|(?=[A-Z][a-z]))"
 )
+_LETTER = re.compile(r"^t(?=_)|(?<=_)t$")
+"""Is in short for training, where a `v` is in the same place of another name."""
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where a word begins in LearningRate and TrainLR."""
 _TOKEN = re.compile(r"l[12](?![a-z0-9])|bf16|[a-z]+|%|/|\d+(?:\.\d+)?")
@@ -185,13 +187,14 @@ def own(printed: str) -> str | None:
 def of_validation(printed: str) -> str | None:
     """Return a name that begins with a word for held-out data as one of validation: `eval_ppl` -> val/ppl.
 
-    One that does so before a slash, or speaks of a test, stays as it is printed; None for all others.
+    One that does so before a slash or a number, or speaks of a test, stays as it is printed; None for others.
     """
     found = _BEGINS.match(printed)
     if found is None:
         return None
     rest = printed[found.end() :]
-    return printed if found["sep"] in ("/", ".", "-") or found["test"] or not rest else f"val/{rest}"
+    kept = found["sep"] in ("/", ".", "-") or found["test"] or not rest[:1].isalpha()
+    return printed if kept else f"val/{rest}"
 
 
 def promoted(named: Mapping[str, str]) -> dict[str, str]:
@@ -220,11 +223,11 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
 
 
 def _by_letter(named: Mapping[str, str]) -> dict[str, str]:
-    """Return what names mean that a letter before them distinguishes: `t_loss` next to `v_loss`."""
-    pairs = [(name, f"v{name[1:]}") for name in named if name.startswith("t_") and f"v{name[1:]}" in named]
-    whole = {t: canonical(f"train{t[1:]}") for t, v in pairs if meaning(t).role == "loss"}
-    of_both = {v: f"val/{v[2:]}" for _, v in pairs} if whole else {}
-    return whole | of_both | {f"v{t[1:]}": VAL_LOSS for t, metric in whole.items() if metric == LOSS}
+    """Return what names mean that a letter distinguishes: `t_loss` next to `v_loss`, `loss_t` to `loss_v`."""
+    pairs = [(name, v) for name in named if (v := _LETTER.sub("v", name)) != name and v in named]
+    whole = {t: canonical(_LETTER.sub("train", t)) for t, _ in pairs if meaning(t).role == "loss"}
+    of_both = {v: f"val/{_LETTER.sub('', t).strip('_')}" for t, v in pairs} if whole else {}
+    return whole | of_both | {v: VAL_LOSS for t, v in pairs if whole.get(t) == LOSS}
 
 
 def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) -> list[str]:
@@ -288,8 +291,9 @@ def _read(name: str) -> Meaning:
     part = _part(name)
     if part is not None:
         return part
-    metric = f"val/{name[5:]}" if name[:5] in ("eval_", "eval/") and name[5:] else name
-    return Meaning(metric, "eval_ before it" if metric != name else "", _role(name), without_split(tokens)[0])
+    metric = f"val/{name[5:]}" if name[:5] == "eval/" and name[5:] else of_validation(name) or name
+    rule = "a part of the data before it" if metric != name else ""
+    return Meaning(metric, rule, _role(name), without_split(tokens)[0])
 
 
 def _part(name: str) -> Meaning | None:
@@ -388,7 +392,7 @@ def _loss_of_a_sort(split: str, words: tuple[str, ...]) -> Meaning | None:
     """Return the meaning of a loss that its name says how to compute: `ce_loss`, `val_nll`."""
     bare = frozenset(words) - ANY - {"total"}
     sort = bare - {"loss"}
-    kinds = len(sort) < len(bare) and sort and sort <= SORTS
+    kinds = len(sort) < len(bare) and sort and sort <= SORTS | ERRORS
     measured = bool(split) and len(bare) == 1 and bare <= ERRORS
     if not (kinds or bare in map(word_set, BARE) or measured):
         return None

@@ -35,7 +35,7 @@ _SCORED = frozenset(b"loss losses acc accuracy auc err error mse mae f ppl".spli
 _QUALITY = frozenset(
     b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
     b"error err accuracy auc reward rewards rew return returns bleu rouge wer cer miou iou dice elbo fid "
-    b"score fitness".split()
+    b"score fitness psnr ssim lpips map ndcg recall mrr mcc kappa hitrate".split()
 )
 """Words of names that say how well training goes."""
 _NOT_QUALITY = frozenset(b"scale time coeff code".split())
@@ -135,7 +135,7 @@ def without_split(tokens: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 def is_quality(name: bytes) -> bool:
     """Whether a name says how well training goes: loss, accuracy, reward."""
     parts = words(name)
-    known = is_loss(name) or not _QUALITY.isdisjoint(parts)
+    known = is_loss(name) or not _QUALITY.isdisjoint(parts) or [*parts] == [b"top"]  # top1, top-5
     return known and _NOT_QUALITY.isdisjoint(parts)
 
 

@@ -133,9 +133,8 @@ class Schema(Shared):
         if key in META_COLUMNS and alias is None:
             return None
         name = alias or canonical(key)
-        validated = of_validation(key)
-        if validated is not None:
-            return name if name != key else validated
+        if of_validation(key) is not None:
+            return name
         if self.evals.search(key):  # what this format evaluates, on any line
             return f"val/{key}"
         return name if kind == TRAIN else _nearby(key, name, alias)

@@ -1,4 +1,4 @@
-"""Rows under headers, boxes, and blocks of an epoch.
+"""Rows under headers, and boxes.
 
 Formats import from here.
 """

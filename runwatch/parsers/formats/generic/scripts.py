@@ -3,7 +3,6 @@
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import VALUE, DictPattern, LinePattern
-from runwatch.parsers.tables.epoch_blocks import EpochBlockReader
 
 LOGGED_LOSS = Format(
     name="hf-custom-logger",
@@ -49,12 +48,4 @@ BATCH_LOSS = Format(
         ),
     ),
     logged=True,
-)
-
-EPOCH_BLOCK = Format(
-    name="epoch-block",
-    title="A block of lines per epoch",
-    example="Train Loss: 2.1250 - Train Perplexity: 8.37",
-    matchers=(),
-    readers=(EpochBlockReader,),
 )

@@ -4,7 +4,7 @@ from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import LOSS, SAMPLES_PER_SEC, VAL_LOSS
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import VALUE, LinePattern
-from runwatch.parsers.tables.headed import SpacyReader
+from runwatch.parsers.tables.spacy import SpacyReader
 
 FLAIR = Format(
     name="flair",
