@@ -194,14 +194,16 @@ def test_stalls_at_random_are_not_called_regular(seed):
     assert "every" not in found[0].title
 
 
-def test_a_slow_rank_is_named():
+@pytest.mark.parametrize("since", [100, 94, 113])
+def test_a_slow_rank_is_named(since):
     times = 0.5 * noise(8, 400)
     assert judged(Straggler(), ranks(8, 400, times)) == []
-    times[5, 100:300] *= 1.4
+    times[5, since:300] *= 1.4
     found = judged(Straggler(), ranks(8, 400, times))
     assert [(f.verdict.value, f.rank) for f in found] == [("firing", 5), ("clear", 5)]
+    assert (found[0].step, found[0].line) == (since, since + 1)  # the first slow step, not the last that was compared
     assert "rank 5 is" in found[0].title
-    times[5, 100:300] *= 1.5
+    times[5, since:300] *= 1.5
     found = judged(Straggler(), ranks(8, 400, times))
     assert found[0].title == "rank 5 takes 2.1x as long as the median of 8 ranks"
 

@@ -101,6 +101,12 @@ def test_a_finished_run_shows_what_is_wrong_with_it():
     assert "NaN" in run["reason"]
 
 
+def test_what_was_pending_when_the_run_ended_can_no_longer_become_certain():
+    slow = steps(200, 300, 300).replace("dt: 100.00ms", "dt: 190.00ms")  # too few seconds for the rule to be sure
+    run = judged(steps(0, 200, 300) + slow + "Total training time: 1.00m\n")
+    assert (run["state"], run["incidents"]) == ("finished", [])
+
+
 def test_an_end_is_believed_though_the_rows_before_it_are_read_later():
     rows = "".join(f"Round {at}: fit={900 - at:.3f}  held={950 - at:.3f}\n" for at in range(1, 13))
     engine, parser = Engine(), StreamParser(catalogue())
