@@ -406,7 +406,7 @@ def test_the_last_of_steps_that_count_from_0_is_no_early_end():
     rule = Finished()
     rule.observe(heard(0, 100.0))
     (found,) = rule.tick(Status(now=1.0, phase="finished", finished=True, last_step=19, total=20))
-    assert found.title == "finished at step 19 of 20"
+    assert found.title == "finished all 20 steps"
 
 
 def test_the_end_is_a_note_when_it_was_watched():
