@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 _TICK = 1.0
 _FIRST = 10.0
 """Seconds in which logs are recognized, on a busy machine too: until then the list of runs may come up."""
-_ASKING = frozenset({"compare", "silence"})
-"""Actions that ask about the run that is shown: it stays, whichever becomes more urgent."""
 _BLURRED = 2.0
 """Seconds between frames while another window has the keyboard."""
 
@@ -225,8 +223,8 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
         """Carry out an action of the registry: on the screen if it knows it, else here."""
         self.scene.said, self._fleet = "", False
         self.hints.use(action)
-        if action in _ASKING and not self.scene.asked:
-            self.scene.asked = True
+        if not self.scene.asked:
+            self.scene.asked = True  # what a person acts on stays, whichever becomes more urgent
             self.subscribe()
         if action in actions.VIEWS:
             if isinstance(self.screen, Help):

@@ -62,7 +62,7 @@ class Runs(FilterScreen, ListScreen):
         left = self.free - 4 - needed
         names = choose.of_run(self.scene.run)
         chart.metrics = tuple(names[:1])
-        lower.display = left >= _LEAST and self.scene.run is not None
+        lower.display = left >= _LEAST and self.table.selected() is not None
         wide, high = self.size.width >= _BESIDE, left >= _BELOW
         lower.set_class(high and not wide, "-stacked")
         detail.display = wide or high or not chart.metrics
