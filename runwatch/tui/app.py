@@ -58,6 +58,7 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
         ascii: bool = False,  # noqa: A002  the name of the option
         title: str = "",
         private: bool = True,
+        alone: bool = False,
         theme: str = themes.DARK,
         registry: Registry | None = None,
         reopen: Callable[[], socket.socket] | None = None,
@@ -69,7 +70,7 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
     ) -> None:
         """`fleet`: begin with the list of runs where several are known within the first moments."""
         # NO_COLOR: the terminal's own two colors, instead of shades of gray that are colors too.
-        scene = Scene(glyphs=glyphs(ascii), title=title, clock=clock, received=clock())
+        scene = Scene(glyphs(ascii), title, alone, clock=clock, received=clock())
         super().__init__(scene, driver, True if "NO_COLOR" in os.environ else None)
         self.registry = registry or Registry()
         self.link = Link(sock, self)
@@ -135,7 +136,7 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
             if self.exports is not None:
                 self.exports.take(reply)
         elif isinstance(reply, protocol.Done) and event.asked is not None:
-            self.say(silencing.done(event.asked, self.scene.now() or 0.0))
+            self.say(silencing.done(event.asked, self.scene.now() or 0.0, self.scene.alone))
         elif not isinstance(reply, protocol.SilenceList):
             self.say(reply.message)
         elif not reply.silences:

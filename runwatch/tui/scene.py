@@ -44,6 +44,8 @@ class Scene:
 
     glyphs: Glyphs = UNICODE
     title: str = ""
+    alone: bool = False
+    """Whether no daemon is behind it: silences end with the screen."""
     clock: Callable[[], float] = time.monotonic
     snapshot: Snapshot | None = None
     columns: dict[str, Columns] = field(default_factory=dict)

@@ -28,6 +28,7 @@ def run(
     ascii: bool = False,  # noqa: A002
     title: str = "",
     private: bool = True,
+    alone: bool = False,
     theme: str = DARK,
     named: str | None = None,
     keys: Mapping[str, tuple[str, ...] | str] | None = None,
@@ -39,7 +40,7 @@ def run(
 ) -> int:
     """Show the engine at the other end of `sock` until the person leaves; return the exit code.
 
-    A private engine is stopped; a daemon keeps running. `reopen` starts another engine
+    A private engine is stopped; a daemon keeps running; `alone`: there is none, so silences end too. `reopen` starts another engine
     when this one is lost, and returns the socket to it. With `fleet`, several runs begin with their
     list. `rules` returns names and summaries for the palette. `theme` and `keys` are as configured,
     `named` is a theme that goes before that; raises ConfigError if keys are invalid, with the place that
@@ -62,6 +63,7 @@ def run(
         ascii=glyphs(ascii, sys.stderr.encoding).ascii,  # which Textual draws on
         title=path(title),
         private=private,
+        alone=alone,
         theme=theme,
         registry=actions.registry(keys or {}, lambda name: where("keys", name)),
         reopen=reopen,

@@ -169,7 +169,7 @@ class Runs(FilterScreen, ListScreen):
                     self.runwatch.link.send(silencing.of_run(row, name, now))
 
         if rows and not held:
-            question = silencing.how_long_runs(rows, bool(self.table.marked))
+            question = silencing.how_long_runs(rows, bool(self.table.marked), self.scene.alone)
             self.app.push_screen(question, callback=chosen)
 
     def _held(self) -> dict[str, Silenced]:
