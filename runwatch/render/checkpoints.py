@@ -72,7 +72,7 @@ def last_good(rows: Sequence[CheckpointRow], saving: Saving) -> CheckpointRow | 
 
 
 def newest_unchecked(rows: Sequence[CheckpointRow], saving: Saving) -> CheckpointRow | None:
-    """Return the newest whose files cannot be checked and whose weights were good; None where a last good is known."""
+    """Return the newest that cannot be checked and is not spoilt; None where a last good is known."""
     found = (row for row in rows if row.state == "unknown" and not row.spoilt and row.at is not None)
     return next(found, None) if saving.last_good is None else None
 
@@ -148,7 +148,7 @@ def table(
 ) -> list[Row]:
     """Return one row each, and below it how far it is, or in full what is wrong with it.
 
-    `usual` is the size of a checkpoint of the run, in bytes; `go_back` the last good one, or that which may be.
+    `usual` is the size of a checkpoint of the run, in bytes; `go_back` the one to go back to.
     """
     out: list[Row] = []
     ranks_room, timed = _optional(rows, width)

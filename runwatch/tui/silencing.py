@@ -16,8 +16,8 @@ SPANS = {"15m": 900.0, "1h": 3600.0, "4h": 14_400.0, "1d": 86_400.0, RUN: 90 * 8
 """What can be chosen, in seconds; no run that is silenced to its end lasts longer than the last."""
 
 
-_WORDS = {"15m": "15 minutes", "1h": "1 hour", "4h": "4 hours", "1d": "1 day", RUN: "until it is done"}
-_USUAL = "1h"
+WORDS = {"15m": "15 minutes", "1h": "1 hour", "4h": "4 hours", "1d": "1 day", RUN: "until it is done"}
+USUAL = "1h"
 """Where the pointer is at first."""
 _PASSING = "It ends with this screen"
 AGAIN = "Unsilence"
@@ -29,11 +29,11 @@ _ids = itertools.count(1)
 def _asked(what: str, passing: bool) -> Pick:
     asked = f"Send nothing about {what} for how long? The screen still shows it."
     asked += f" {_PASSING}." * passing
-    return Pick("silence", list(_WORDS.items()), {_USUAL}, 1, asked=asked)
+    return Pick("silence", list(WORDS.items()), {USUAL}, 1, asked=asked)
 
 
 def how_long(row: IncidentRow, passing: bool) -> Pick:
-    """Return the question for how long alerts of a rule are not sent; `passing`: at most until the screen ends."""
+    """Return the question for how long alerts of a rule are not sent; `passing`: or until the screen ends."""
     return _asked(f"{row.rule} of {row.run}", passing)
 
 
@@ -82,7 +82,7 @@ def about(matchers: Sequence[str]) -> str:
 def until(ends: float, now: float) -> str:
     """Return when a silence ends: `until 13:27`, with the day where that is another one."""
     if ends - now > 0.9 * SPANS[RUN]:
-        return _WORDS[RUN]
+        return WORDS[RUN]
     day = time.strftime("%a ", time.localtime(ends)) if ends - now > _DAY / 2 else ""
     return f"until {day}{plain.clock(ends)}"
 

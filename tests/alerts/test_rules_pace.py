@@ -201,7 +201,10 @@ def test_a_slow_rank_is_named(since):
     times[5, since:300] *= 1.4
     found = judged(Straggler(), ranks(8, 400, times))
     assert [(f.verdict.value, f.rank) for f in found] == [("firing", 5), ("clear", 5)]
-    assert (found[0].step, found[0].line) == (since, since + 1)  # the first slow step, not the last that was compared
+    assert (found[0].step, found[0].line) == (
+        since,
+        since + 1,
+    )  # the first slow step, not the last that was compared
     assert "rank 5 is" in found[0].title
     times[5, since:300] *= 1.5
     found = judged(Straggler(), ranks(8, 400, times))

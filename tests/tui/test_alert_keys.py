@@ -81,7 +81,9 @@ async def test_the_line_of_an_alert_is_shown_in_its_file(open_app):
 
 @pytest.mark.parametrize("alone", [False, True])
 async def test_silence_asks_for_how_long_and_says_what_came_of_it(open_app, alone):
-    async with open_app(incidents=ALERTS, name="login03:llama-7b-r3", alone=alone) as s:  # one of several hosts
+    async with open_app(
+        incidents=ALERTS, name="login03:llama-7b-r3", alone=alone
+    ) as s:  # one of several hosts
         await s.press("5", "s")
         assert "Send nothing about loss_spike of r1 for how long?" in s.text()
         assert ("It ends with this screen." in s.text()) == alone, "no daemon keeps it"

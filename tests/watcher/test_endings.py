@@ -102,7 +102,9 @@ def test_a_finished_run_shows_what_is_wrong_with_it():
 
 
 def test_what_was_pending_when_the_run_ended_can_no_longer_become_certain():
-    slow = steps(200, 300, 300).replace("dt: 100.00ms", "dt: 190.00ms")  # too few seconds for the rule to be sure
+    slow = steps(200, 300, 300).replace(
+        "dt: 100.00ms", "dt: 190.00ms"
+    )  # too few seconds for the rule to be sure
     run = judged(steps(0, 200, 300) + slow + "Total training time: 1.00m\n")
     assert (run["state"], run["incidents"]) == ("finished", [])
 
@@ -122,9 +124,7 @@ def test_an_end_is_believed_though_the_rows_before_it_are_read_later():
 def test_a_failure_behind_the_end_leaves_it_finished():
     run = judged(steps(0, 400) + "Training completed\n" + TRACE.format("KeyError: 'test'"))
     assert (run["ending"]["kind"], run["health"]) == ("finished", "warning")
-    assert run["reason"] == (
-        "finished all 400 steps, but failed after training was over: KeyError: 'test'"
-    )
+    assert run["reason"] == ("finished all 400 steps, but failed after training was over: KeyError: 'test'")
 
 
 def test_a_later_launch_takes_over():

@@ -49,7 +49,7 @@ _COMPUTE = (
 """What shows a rank's pace, the best first; a rate is turned into a time."""
 
 _Round = tuple[bool, Place | None]
-"""Whether a rank was slow in a bucket, and where in it that began; in one that was not, where its end is slow."""
+"""Whether a rank was slow in a bucket, and where in it that began, or where its end is slow."""
 
 
 @dataclass
