@@ -96,7 +96,8 @@ async def test_the_other_keys_do_not_move_when_one_leads_back(open_app):
         before = s.drawn("#keys")
         await s.press("left")
         assert "esc Back" not in before
-        assert s.drawn("#keys") == before.rstrip().ljust(72) + "esc Back"
+        assert s.drawn("#keys").startswith(before[: before.index("←→")])
+        assert s.drawn("#keys").endswith("esc Back")
 
 
 async def test_a_note_that_does_not_fit_is_shown_where_it_is_read(open_app):

@@ -50,7 +50,7 @@ class DialogKeys(Rows):
 class Keys(Rows):
     """One row made from the registry of actions. A key can be clicked, that of the views for the next one.
 
-    The one that leads back is at the right edge, where its place is kept: the others do not move when it comes.
+    The one that leads back is at the right edge, in a place of its own: the others do not move.
     """
 
     def __init__(self, view: str) -> None:
@@ -77,7 +77,8 @@ class Keys(Rows):
         next_view = following(actions.VIEWS, self._view)
         keys = [(shown, label, partial(app.action_do, name or next_view)) for shown, label, name in pieces]
         place = width - cells.width(f"{back.shown} {back.label}")
-        row, self.targets = laid_out(keys, place - 2)
+        kept = back in live or self._view != actions.RUNS
+        row, self.targets = laid_out(keys, place - 2 if kept else width)
         if back in live:
             press = partial(app.action_do, back.id)
             last, target = laid_out([(back.shown, labels[back.id], press)], width - place, left=place)
