@@ -79,6 +79,15 @@ async def test_the_line_of_an_alert_is_shown_in_its_file(open_app):
         assert "40112▸" in s.drawn("#log-view")
 
 
+async def test_the_file_of_an_alert_is_named_on_one_row(open_app):
+    path = f"/scratch/{'experiments/' * 5}llama-7b-r3/rank4.log"
+    named = msgspec.structs.replace(SPIKE, evidence={"source": path})
+    async with open_app((120, 40), incidents=(named,)) as s:
+        await s.press("5")
+        (row,) = [line for line in s.drawn("#alert-detail").splitlines() if "/scratch/" in line]
+        assert "…/rank4.log" in row
+
+
 @pytest.mark.parametrize("alone", [False, True])
 async def test_silence_asks_for_how_long_and_says_what_came_of_it(open_app, alone):
     async with open_app(

@@ -347,8 +347,10 @@ def _labelled(words: list[tuple[str, str]], width: int, more: str, widest: int =
     """Return texts in rows, each behind its label."""
     out: list[Row] = []
     for name, text in words:
-        label = cells.pad(name, widest, more)
-        for piece in cells.wrapped(text, max(8, width - widest - 2), 8, more) or [numbers.MISSING]:
+        label, room = cells.pad(name, widest, more), max(8, width - widest - 2)
+        if text.startswith("/"):
+            text = cells.shorten(text, room, more)  # a path loses its middle, not its end
+        for piece in cells.wrapped(text, room, 8, more) or [numbers.MISSING]:
             out.append([(f"{label}  ", "dim"), (piece, "")])
             label = " " * widest
     return out
