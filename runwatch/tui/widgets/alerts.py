@@ -348,9 +348,8 @@ def _labelled(words: list[tuple[str, str]], width: int, more: str, widest: int =
     out: list[Row] = []
     for name, text in words:
         label, room = cells.pad(name, widest, more), max(8, width - widest - 2)
-        if text.startswith("/"):
-            text = cells.shorten(text, room, more)  # a path loses its middle, not its end
-        for piece in cells.wrapped(text, room, 8, more) or [numbers.MISSING]:
+        said = cells.shorten(text, room, more) if text.startswith("/") else text  # a path loses its middle
+        for piece in cells.wrapped(said, room, 8, more) or [numbers.MISSING]:
             out.append([(f"{label}  ", "dim"), (piece, "")])
             label = " " * widest
     return out
