@@ -85,6 +85,7 @@ def show(
     reopen: Callable[[], socket.socket] | None = None,
     fleet: bool = False,
     kept: bool = True,
+    alone: bool = False,
 ) -> int:
     """Open the screen at a socket, as it is configured; see tui.start.run. Return the exit code."""
     from runwatch.tui.start import run
@@ -101,6 +102,7 @@ def show(
         reopen=reopen,
         fleet=fleet,
         kept=kept,
+        alone=alone,
     )
 
 

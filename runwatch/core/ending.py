@@ -81,6 +81,9 @@ def state_of(phase: str) -> str:
 def finished(last_step: int | None, total: int | None, *, early: bool = False, whole: float = 0.98) -> str:
     """Return the story of a run that has finished; `early`: by its own word before its end."""
     story = "stopped early" if early else "finished"
+    if not early and last_step is not None and last_step + 1 == total:
+        # Its steps count from 0. Its last checkpoint often has the total as its step.
+        return f"{story} all {total} steps"
     if last_step is not None:
         story += f" at step {last_step}"
     if total and last_step is not None:

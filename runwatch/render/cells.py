@@ -125,6 +125,17 @@ def wrapped(text: str, cells: int, most: int, ellipsis: str = "…") -> list[str
     return out
 
 
+def joined(parts: Sequence[str], cells: int, gap: str) -> list[str]:
+    """Return short texts in as few lines as they fit in, none of them broken."""
+    out: list[str] = []
+    for part in parts:
+        if out and width(out[-1] + gap + part) <= cells:
+            out[-1] += gap + part
+        else:
+            out.append(part)
+    return out
+
+
 def indented(text: str, cells: int, ellipsis: str = "…") -> list[str]:
     """Return a line of a traceback in lines of at most `cells` cells, all with its indentation."""
     indent = min(len(text) - len(text.lstrip(" ")), max(0, cells // 2))

@@ -26,7 +26,7 @@ _PHASES = {
     "damaged": "crashed",
 }
 """The phase of a run that has the sign of a state."""
-_KEPT = frozenset({"complete", "writing", "told"})
+_KEPT = frozenset({"complete", "writing", "told", "unknown"})
 """States in which the weights matter, not the files."""
 _FEW = 100
 """Checkpoints that still fit, below which it is said how many, and when the disk will be full."""
@@ -36,6 +36,9 @@ _KINDS = {"eval_begin": "evaluation", "eval_end": "evaluated"}
 _FIXED, _TOOK = 45, 8
 """Cells of the columns that usual widths have, and of the time it took. A narrower one has no size."""
 LAST_GOOD = "last good"
+_WORDS = {"told": "in the log", "unknown": "not checked"}
+_BEFORE = {"after NaN": "newest before NaN", "diverged": "newest before it diverged"}
+"""What the newest with good weights is called, by what those after it are."""
 _SEVERE = frozenset({"traceback", "error", "oom", "nccl", "signal", "xid", "killed", "segfault", "crash"})
 
 
@@ -68,6 +71,12 @@ def last_good(rows: Sequence[CheckpointRow], saving: Saving) -> CheckpointRow | 
     return next((row for row in good if row.at == saving.last_good), None)
 
 
+def newest_unchecked(rows: Sequence[CheckpointRow], saving: Saving) -> CheckpointRow | None:
+    """Return the newest that cannot be checked and is not spoilt; None where a last good is known."""
+    found = (row for row in rows if row.state == "unknown" and not row.spoilt and row.at is not None)
+    return next(found, None) if saving.last_good is None else None
+
+
 def brief(
     row: CheckpointRow, glyphs: Glyphs = UNICODE, usual: int | None = None, *, go_back: bool = False
 ) -> Row:
@@ -84,7 +93,7 @@ def brief(
         parts.append((f" {_state(row, usual)}", _role(row)))
     elif row.bytes:
         parts.append((f" {numbers.size(row.bytes)}", "dim"))
-    elif row.state == "told":
+    elif row.state in _WORDS:
         parts.append((f" {_state(row, usual)}", "dim"))
     return parts
 
@@ -94,7 +103,7 @@ def _state(row: CheckpointRow, usual: int | None) -> str:
         return why
     if (part := written(row, usual)) is not None:
         return f"writing {numbers.percent(part, 0)}"
-    return "in the log" if row.state == "told" else row.state
+    return _WORDS.get(row.state, row.state)
 
 
 def heading(rows: Sequence[CheckpointRow], width: int) -> Row:
@@ -139,7 +148,7 @@ def table(
 ) -> list[Row]:
     """Return one row each, and below it how far it is, or in full what is wrong with it.
 
-    `usual` is the size of a checkpoint of the run, in bytes; `go_back` the last good one.
+    `usual` is the size of a checkpoint of the run, in bytes; `go_back` the one to go back to.
     """
     out: list[Row] = []
     ranks_room, timed = _optional(rows, width)
@@ -151,7 +160,7 @@ def table(
         parts: Row = [
             (f"{_sign(row, glyphs)} ", role),
             (f"{at:>10} ", "title" if marked else ""),
-            (f"{LAST_GOOD if marked else _state(row, usual):<11}", role),
+            (f"{LAST_GOOD if marked and row.state == 'complete' else _state(row, usual):<11}", role),
             (f"{size}{age:>10} ", ""),
         ]
         if timed:
@@ -177,14 +186,17 @@ def table(
     return out
 
 
-def summary(saving: Saving) -> str:
+def summary(saving: Saving, rows: Sequence[CheckpointRow] = ()) -> str:
     """Return in words what the checkpoints say together; "" if there is nothing to say."""
-    return ", ".join(_said(saving))
+    return ", ".join(_said(saving, rows))
 
 
-def _said(saving: Saving) -> Iterator[str]:
+def _said(saving: Saving, rows: Sequence[CheckpointRow]) -> Iterator[str]:
     if saving.last_good is not None:
         yield f"{LAST_GOOD} {numbers.step(saving.last_good)}"
+    elif (row := newest_unchecked(rows, saving)) is not None and row.at is not None:
+        after = next((other.spoilt for other in rows if other.spoilt), "")
+        yield f"{_BEFORE.get(after, 'newest')}: {numbers.step(row.at)} (contents not checked)"
     if saving.interval and isfinite(saving.interval):
         yield f"every {numbers.step(round(saving.interval))} steps"
     if saving.next_in is not None:

@@ -29,8 +29,10 @@ def facts(run: RunView) -> list[tuple[str, str]]:
     out: list[tuple[str, str]] = []
     if run.elapsed is not None:
         out.append(("duration", numbers.duration(run.elapsed)))
-    said = run.progress.step is not None and incident.names_step(story(run), run.progress.step)
-    if not said and (run.progress.step is not None or run.progress.epoch is not None):
+    step, total = run.progress.step, run.progress.total
+    said = step is not None and incident.names_step(story(run), step)
+    said = said or (total is not None and incident.names_step(story(run), total))
+    if not said and (step is not None or run.progress.epoch is not None):
         label, _, value = plain.steps(run.progress, ended=True).rpartition(" ")
         out.append((f"last {label}", value))
     if failed := next((where for row in states.firing(run) if (where := evidence.failed_in(row))), ""):

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 _TICK = 1.0
 _FIRST = 10.0
 """Seconds in which logs are recognized, on a busy machine too: until then the list of runs may come up."""
-_ASKING = frozenset({"compare", "silence"})
-"""Actions that ask about the run that is shown: it stays, whichever becomes more urgent."""
 _BLURRED = 2.0
 """Seconds between frames while another window has the keyboard."""
 
@@ -60,6 +58,7 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
         ascii: bool = False,  # noqa: A002  the name of the option
         title: str = "",
         private: bool = True,
+        alone: bool = False,
         theme: str = themes.DARK,
         registry: Registry | None = None,
         reopen: Callable[[], socket.socket] | None = None,
@@ -71,7 +70,7 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
     ) -> None:
         """`fleet`: begin with the list of runs where several are known within the first moments."""
         # NO_COLOR: the terminal's own two colors, instead of shades of gray that are colors too.
-        scene = Scene(glyphs=glyphs(ascii), title=title, clock=clock, received=clock())
+        scene = Scene(glyphs(ascii), title, alone, clock=clock, received=clock())
         super().__init__(scene, driver, True if "NO_COLOR" in os.environ else None)
         self.registry = registry or Registry()
         self.link = Link(sock, self)
@@ -137,7 +136,7 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
             if self.exports is not None:
                 self.exports.take(reply)
         elif isinstance(reply, protocol.Done) and event.asked is not None:
-            self.say(silencing.done(event.asked, self.scene.now() or 0.0))
+            self.say(silencing.done(event.asked, self.scene.now() or 0.0, self.scene.alone))
         elif not isinstance(reply, protocol.SilenceList):
             self.say(reply.message)
         elif not reply.silences:
@@ -225,8 +224,8 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
         """Carry out an action of the registry: on the screen if it knows it, else here."""
         self.scene.said, self._fleet = "", False
         self.hints.use(action)
-        if action in _ASKING and not self.scene.asked:
-            self.scene.asked = True
+        if not self.scene.asked:
+            self.scene.asked = True  # what a person acts on stays, whichever becomes more urgent
             self.subscribe()
         if action in actions.VIEWS:
             if isinstance(self.screen, Help):

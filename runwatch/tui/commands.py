@@ -13,6 +13,18 @@ from runwatch.tui.actions import Action
 from runwatch.tui.api import AppApi
 from runwatch.tui.scene import WINDOWS, Scene
 
+_ALSO = {
+    "acknowledge": "seen",
+    "checkpoints": "last good checkpoint, saved",
+    "compare": "two runs, overlay, difference",
+    "config": "hyperparameters, settings, files",
+    "logs": "traceback, output",
+    "nonfinite": "nan, inf",
+    "ranks": "slow rank, straggler, gpu",
+    "silence": "mute, snooze, for an hour",
+    "theme": "colors, dark, light",
+}
+"""Other words for an action or a rule."""
 Act = Callable[[AppApi, str], str]
 """Takes the word behind the name, "" for none; returns what was wrong, or ""."""
 
@@ -27,6 +39,8 @@ class Entry:
     keys: str = ""
     argument: str = ""
     """What the word behind the name is, where one is needed."""
+    also: str = ""
+    """Other words that people look for it by."""
 
 
 def _run(app: AppApi, word: str) -> str:
@@ -106,15 +120,18 @@ _COMMANDS = (
     Entry("goto", "put the cursor of the charts at a step", _goto, argument="STEP"),
     Entry("window", "show so many steps in charts; all for the whole run", _window, argument="STEPS"),
     Entry("find", "search the log", _search, argument="TEXT"),
-    Entry("silence", "send nothing about a rule for 1h; RULE 4h: for 4h", _silence, argument="RULE"),
+    Entry(
+        "silence", "send nothing about a rule for 1h; RULE 4h: for 4h", _silence, argument="RULE",
+        also=_ALSO["silence"],
+    ),
     Entry("export", "save the numbers of the chart in the working directory", _export, argument="csv|json"),
     Entry("theme", "use the colors of that theme", _theme, argument="NAME"),
 )  # fmt: skip
 
 
 def of_actions(known: Iterable[Action]) -> list[Entry]:
-    """Return the actions of the view that is up."""
-    return [_action(action, "") for action in known]
+    """Return the actions of the view that is up; what leaves is not the first."""
+    return [_action(action, "") for action in sorted(known, key=lambda action: action.id == "quit")]
 
 
 def _action(action: Action, view: str) -> Entry:
@@ -126,7 +143,8 @@ def _action(action: Action, view: str) -> Entry:
         return ""
 
     where = f" (in {view})" if view else ""
-    return Entry(action.id.replace("_", " "), action.description + where, act, action.all_keys)
+    name, also = action.id.replace("_", " "), _ALSO.get(action.id, "")
+    return Entry(name, action.description + where, act, action.all_keys, also=also)
 
 
 def elsewhere(app: AppApi, view: str) -> Iterator[Entry]:
@@ -142,6 +160,14 @@ def elsewhere(app: AppApi, view: str) -> Iterator[Entry]:
             yield _action(action, there)
 
 
+def silences(scene: Scene) -> Iterator[Entry]:
+    """Yield a silence of the usual time for each rule with a firing alert."""
+    also = f"silence for an hour, {_ALSO['silence']}"
+    for rule in dict.fromkeys(incident.rule for incident in scene.firing()):
+        word, span = f"{rule} {silencing.USUAL}", silencing.WORDS[silencing.USUAL]
+        yield Entry(f"silence {word}", f"send nothing about it for {span}", _with(_silence, word), also=also)
+
+
 def things(app: AppApi) -> Iterator[Entry]:
     """Yield what there is by name: runs, metrics, alerts, rules, themes and settings."""
     scene = app.scene
@@ -150,9 +176,11 @@ def things(app: AppApi) -> Iterator[Entry]:
     for name in choose.of_run(scene.run):
         yield Entry(f"metric {metrics.label(name)}", f"chart of {name}", _shown(name))
     for incident in scene.incidents():
-        yield Entry(f"alert {incident.rule}", incident.title, _alert(incident.id))
+        yield Entry(
+            f"alert {incident.rule}", incident.title, _alert(incident.id), also=incident.title.lower()
+        )
     for rule, summary in app.rules():
-        yield Entry(f"rule {rule}", summary, _rule(rule, summary))
+        yield Entry(f"rule {rule}", summary, _rule(rule, summary), also=_ALSO.get(rule, ""))
     for name in themes.NAMES:
         yield Entry(f"theme {name}", themes.WORDS.get(name, ""), _with(_theme, name))
     yield from _settings(scene)
@@ -223,26 +251,32 @@ def _rule(name: str, summary: str) -> Act:
 
 def entries(app: AppApi, view: str, known: Iterable[Action]) -> list[Entry]:
     """Return what the palette offers: actions of this view, commands, other views, things by name."""
-    return [*of_actions(known), *_COMMANDS, *elsewhere(app, view), *things(app)]
+    return [*of_actions(known), *silences(app.scene), *_COMMANDS, *elsewhere(app, view), *things(app)]
 
 
 def matching(offered: Iterable[Entry], typed: str) -> list[Entry]:
-    """Return what fits the typed text, the best first: by its beginning, by a part, by letters in order."""
+    """Return what fits the typed text, the best first: by its beginning, by other words for it, by a part.
+
+    Then what has all words of the text somewhere, then what has its letters in order.
+    """
     wanted = typed.strip().lower()
-    word = wanted.partition(" ")[0]
+    word, *more = wanted.split(" ", 1)
+    parts = wanted.split()
 
     def place(entry: Entry) -> int | None:
-        name, text = entry.name, f"{entry.name} {entry.description}".lower()
-        if wanted == name.lower():
-            return 0
-        if entry.argument and word == name:
-            return 1
-        if name.lower().startswith(wanted):
-            return 2
-        if wanted in text:
-            return 3 if wanted in name.lower() else 4
-        rest = iter(name.lower())
-        return 5 if len(wanted) > 2 and all(letter in rest for letter in wanted) else None
+        name, text = entry.name.lower(), f"{entry.name} {entry.description} {entry.also}".lower()
+        known, rest = f" {wanted}" in f" {entry.also}", iter(name)
+        fits = (
+            wanted == name,
+            (entry.argument and word == name) or (known and more),
+            name.startswith(wanted),
+            known,
+            wanted in name,
+            wanted in text,
+            all(part in text for part in parts),
+            len(wanted) > 2 and all(letter in rest for letter in wanted),
+        )
+        return next((number for number, fit in enumerate(fits) if fit), None)
 
     ranked = [(rank, entry) for entry in offered if (rank := place(entry)) is not None]
     return [entry for _, entry in sorted(ranked, key=lambda pair: pair[0])]

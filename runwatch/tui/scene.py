@@ -44,6 +44,8 @@ class Scene:
 
     glyphs: Glyphs = UNICODE
     title: str = ""
+    alone: bool = False
+    """Whether no daemon is behind it: silences end with the screen."""
     clock: Callable[[], float] = time.monotonic
     snapshot: Snapshot | None = None
     columns: dict[str, Columns] = field(default_factory=dict)
@@ -96,7 +98,7 @@ class Scene:
     """Id of the selected incident."""
     interval: float = 0.5
     asked: bool = False
-    """Whether the person was asked about the run that is shown: it stays."""
+    """Whether the person has pressed a key: the run that is shown stays."""
 
     @property
     def run(self) -> RunView | None:
@@ -182,6 +184,10 @@ class Scene:
         unread = unread or not all(map(begun, self.runs))
         return self.began_within(_CHOICE) or (unread and self.began_within(_READING))
 
+    def choosing(self) -> bool:
+        """Return whether the run that is shown may still change by itself: it is not selected then."""
+        return self.run_id is None and not self.asked and self.settling()
+
     def wanted_run(self) -> str | None:
         """Return the id of the run to ask for; None leaves the choice to the engine.
 
@@ -190,7 +196,7 @@ class Scene:
         """
         if self.run_id is not None or self.run is None or self.began is None:
             return self.run_id
-        if not self.asked and self.settling():
+        if self.choosing():
             return None
         here = _source(self.run.id)
         attempts = [row.id for row in self.runs if _source(row.id) == here]

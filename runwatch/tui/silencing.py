@@ -16,29 +16,31 @@ SPANS = {"15m": 900.0, "1h": 3600.0, "4h": 14_400.0, "1d": 86_400.0, RUN: 90 * 8
 """What can be chosen, in seconds; no run that is silenced to its end lasts longer than the last."""
 
 
-_WORDS = {"15m": "15 minutes", "1h": "1 hour", "4h": "4 hours", "1d": "1 day", RUN: "until it is done"}
-_USUAL = "1h"
+WORDS = {"15m": "15 minutes", "1h": "1 hour", "4h": "4 hours", "1d": "1 day", RUN: "until it is done"}
+USUAL = "1h"
 """Where the pointer is at first."""
+_PASSING = "It ends with this screen"
 AGAIN = "Unsilence"
 """What the key does where a silence holds."""
 _DAY = 86_400.0
 _ids = itertools.count(1)
 
 
-def _asked(what: str) -> Pick:
+def _asked(what: str, passing: bool) -> Pick:
     asked = f"Send nothing about {what} for how long? The screen still shows it."
-    return Pick("silence", list(_WORDS.items()), {_USUAL}, 1, asked=asked)
+    asked += f" {_PASSING}." * passing
+    return Pick("silence", list(WORDS.items()), {USUAL}, 1, asked=asked)
 
 
-def how_long(row: IncidentRow) -> Pick:
-    """Return the question for how long alerts of a rule are not sent."""
-    return _asked(f"{row.rule} of {row.run}")
+def how_long(row: IncidentRow, passing: bool) -> Pick:
+    """Return the question for how long alerts of a rule are not sent; `passing`: or until the screen ends."""
+    return _asked(f"{row.rule} of {row.run}", passing)
 
 
-def how_long_runs(runs: Sequence[RunRow], marked: bool) -> Pick:
+def how_long_runs(runs: Sequence[RunRow], marked: bool, passing: bool) -> Pick:
     """Return the question for how long nothing is sent about runs; it says if they are those `marked`."""
     names = ", ".join(run.name for run in runs)
-    return _asked(f"{len(runs)} marked: {names}," if marked else names)
+    return _asked(f"{len(runs)} marked: {names}," if marked else names, passing)
 
 
 def request(row: IncidentRow, span: str, now: float) -> protocol.Silence:
@@ -80,16 +82,17 @@ def about(matchers: Sequence[str]) -> str:
 def until(ends: float, now: float) -> str:
     """Return when a silence ends: `until 13:27`, with the day where that is another one."""
     if ends - now > 0.9 * SPANS[RUN]:
-        return _WORDS[RUN]
+        return WORDS[RUN]
     day = time.strftime("%a ", time.localtime(ends)) if ends - now > _DAY / 2 else ""
     return f"until {day}{plain.clock(ends)}"
 
 
-def done(made: protocol.Silence | protocol.Unsilence, now: float) -> str:
-    """Return what to say once the engine has it."""
+def done(made: protocol.Silence | protocol.Unsilence, now: float, passing: bool) -> str:
+    """Return what to say once the engine has it; `passing`: at most until the screen ends."""
     if isinstance(made, protocol.Unsilence):
         return "the silence is over: its alerts are sent again"
-    return f"{about(made.matchers)} silenced {until(made.ends, now)}"
+    lasts = ", or until this screen ends" * passing
+    return f"{about(made.matchers)} silenced {until(made.ends, now)}{lasts}"
 
 
 def which(silences: Sequence[protocol.SilenceRow], now: float) -> Pick:

@@ -28,6 +28,7 @@ def run(
     ascii: bool = False,  # noqa: A002
     title: str = "",
     private: bool = True,
+    alone: bool = False,
     theme: str = DARK,
     named: str | None = None,
     keys: Mapping[str, tuple[str, ...] | str] | None = None,
@@ -39,13 +40,14 @@ def run(
 ) -> int:
     """Show the engine at the other end of `sock` until the person leaves; return the exit code.
 
-    A private engine is stopped; a daemon keeps running. `reopen` starts another engine
-    when this one is lost, and returns the socket to it. With `fleet`, several runs begin with their
-    list. `rules` returns names and summaries for the palette. `theme` and `keys` are as configured,
-    `named` is a theme that goes before that; raises ConfigError if keys are invalid, with the place that
-    `where` returns, as Config.where does. Raises ScreenError after an internal error, with the terminal as it
-    was; the traceback is in a file of the state directory, or raised if $RUNWATCH_DEBUG is set.
-    On a terminal a summary of the run is printed at the end; `kept`: its files stay where they are.
+    A private engine is stopped; a daemon keeps running. `alone`: there is none, so silences end too.
+    `reopen` starts another engine when this one is lost, and returns the socket to it. With `fleet`,
+    several runs begin with their list. `rules` returns names and summaries for the palette. `theme` and
+    `keys` are as configured, `named` is a theme that goes before that; raises ConfigError if keys are
+    invalid, with the place that `where` returns, as Config.where does. Raises ScreenError after an internal
+    error, with the terminal as it was; the traceback is in a file of the state directory, or raised if
+    $RUNWATCH_DEBUG is set. On a terminal a summary of the run is printed at the end; `kept`: its files stay
+    where they are.
     """
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
     gc.set_threshold(20_000)  # of modules and widgets, which stay, nothing is garbage
@@ -62,6 +64,7 @@ def run(
         ascii=glyphs(ascii, sys.stderr.encoding).ascii,  # which Textual draws on
         title=path(title),
         private=private,
+        alone=alone,
         theme=theme,
         registry=actions.registry(keys or {}, lambda name: where("keys", name)),
         reopen=reopen,

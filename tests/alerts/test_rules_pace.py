@@ -194,14 +194,19 @@ def test_stalls_at_random_are_not_called_regular(seed):
     assert "every" not in found[0].title
 
 
-def test_a_slow_rank_is_named():
+@pytest.mark.parametrize("since", [100, 94, 113])
+def test_a_slow_rank_is_named(since):
     times = 0.5 * noise(8, 400)
     assert judged(Straggler(), ranks(8, 400, times)) == []
-    times[5, 100:300] *= 1.4
+    times[5, since:300] *= 1.4
     found = judged(Straggler(), ranks(8, 400, times))
     assert [(f.verdict.value, f.rank) for f in found] == [("firing", 5), ("clear", 5)]
+    assert (found[0].step, found[0].line) == (
+        since,
+        since + 1,
+    )  # the first slow step, not the last that was compared
     assert "rank 5 is" in found[0].title
-    times[5, 100:300] *= 1.5
+    times[5, since:300] *= 1.5
     found = judged(Straggler(), ranks(8, 400, times))
     assert found[0].title == "rank 5 takes 2.1x as long as the median of 8 ranks"
 
@@ -404,7 +409,7 @@ def test_the_last_of_steps_that_count_from_0_is_no_early_end():
     rule = Finished()
     rule.observe(heard(0, 100.0))
     (found,) = rule.tick(Status(now=1.0, phase="finished", finished=True, last_step=19, total=20))
-    assert found.title == "finished at step 19 of 20"
+    assert found.title == "finished all 20 steps"
 
 
 def test_the_end_is_a_note_when_it_was_watched():

@@ -7,6 +7,7 @@ import sys
 import time
 
 from runwatch.watcher.daemon.nearby import LATELY, logs
+from runwatch.watcher.sources.discover import find
 
 from .command import called
 
@@ -69,3 +70,9 @@ def test_without_a_screen_they_are_listed_and_it_says_what_to_do(tmp_path):
     assert "runwatch tail PATH" in done.stderr
     done = called("tail", "--json", cwd=tmp_path)
     assert str(tmp_path / "exp/train.log") in [log["path"] for log in json.loads(done.stdout)["logs"]]
+
+
+def test_a_log_next_to_those_of_its_ranks_is_one_run(tmp_path):
+    paths = [write(tmp_path / f"live/{name}.log") for name in ("demo", "rank0", "rank1")]
+    assert set(below(tmp_path)) == set(paths)
+    assert {found.member.group for found in find(paths)} == {paths[0]}

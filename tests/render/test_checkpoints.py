@@ -69,6 +69,22 @@ def test_the_last_good_one_is_marked_by_a_word():
     assert checkpoints.last_good(rows, Saving(last_good=400)) is None, "its weights are not good"
 
 
+def test_of_files_that_cannot_be_checked_it_is_known_which_were_saved_after_the_nan():
+    rows = [
+        CheckpointRow("step_400", 400, "dcp", "unknown", "in no known format", spoilt="after NaN"),
+        CheckpointRow("step_300", 300, "dcp", "unknown", "in no known format"),
+    ]
+    newest = checkpoints.newest_unchecked(rows, Saving())
+    assert newest is rows[1]
+    assert checkpoints.newest_unchecked(rows, Saving(last_good=200)) is None
+    said = [cells.row_text(row) for row in checkpoints.table(rows, 80, go_back=newest)]
+    assert "400 after NaN" in said[0]
+    assert "300 not checked" in said[2]
+    assert checkpoints.summary(Saving(), rows) == "newest before NaN: 300 (contents not checked)"
+    assert checkpoints.summary(Saving(), rows[1:]) == "newest: 300 (contents not checked)"
+    assert checkpoints.summary(Saving(200), rows) == "last good 200"
+
+
 def test_a_column_of_which_nothing_is_known_is_left_out_and_a_cell_is_a_dash():
     rows = [CheckpointRow("a", 2, state="complete"), CheckpointRow("b", 1, state="complete", seconds=3.0)]
     assert "took" not in cells.row_text(checkpoints.heading(rows[:1], 80))

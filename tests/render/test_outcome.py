@@ -15,7 +15,7 @@ NAN = IncidentRow(
 SLOW = IncidentRow("i2", "r1", "straggler", "warning", "firing", "rank 3 is 41% slower")
 DONE = RunView(
     "r1", "demo", "finished", Progress(339, 340, 1.0), sources=("/runs/demo.log",), elapsed=204.0,
-    latest=(LOSS, VAL), saving=Saving(340), story="finished at step 339 of 340",
+    latest=(LOSS, VAL), saving=Saving(340), story="finished all 340 steps",
 )  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def test_the_best_value_is_that_of_validation_with_its_step():
 
 def test_a_healthy_end_in_few_lines():
     assert outcome.farewell(DONE, 80) == [
-        "✓ FINISHED  demo: finished at step 339 of 340",
+        "✓ FINISHED  demo: finished all 340 steps",
         "  duration              3m 24s",
         "  best val loss         2.310 at step 300",
         "  last good checkpoint  step 340",
@@ -44,10 +44,10 @@ def test_a_healthy_end_in_few_lines():
 
 def test_an_end_with_something_wrong_says_what_and_what_to_do():
     wrong = msgspec.structs.replace(
-        DONE, incidents=(SLOW, NAN), reason="finished at step 339 of 340, but loss is NaN since step 320"
+        DONE, incidents=(SLOW, NAN), reason="finished all 340 steps, but loss is NaN since step 320"
     )
     lines = outcome.farewell(wrong, 80, ASCII)
-    assert lines[0] == "! FINISHED  demo: finished at step 339 of 340, but loss is NaN since step 320"
+    assert lines[0] == "! FINISHED  demo: finished all 340 steps, but loss is NaN since step 320"
     assert "  alerts                1 critical, 1 warning: loss is NaN since step 320" in lines
     assert "  next                  Go back to step 170." in lines
     assert "".join(lines).isascii()

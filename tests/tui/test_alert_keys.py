@@ -79,10 +79,23 @@ async def test_the_line_of_an_alert_is_shown_in_its_file(open_app):
         assert "40112▸" in s.drawn("#log-view")
 
 
-async def test_silence_asks_for_how_long_and_says_what_came_of_it(open_app):
-    async with open_app(incidents=ALERTS, name="login03:llama-7b-r3") as s:  # one of several hosts
+async def test_the_file_of_an_alert_is_named_on_one_row(open_app):
+    path = f"/scratch/{'experiments/' * 5}llama-7b-r3/rank4.log"
+    named = msgspec.structs.replace(SPIKE, evidence={"source": path})
+    async with open_app((120, 40), incidents=(named,)) as s:
+        await s.press("5")
+        (row,) = [line for line in s.drawn("#alert-detail").splitlines() if "/scratch/" in line]
+        assert "…/rank4.log" in row
+
+
+@pytest.mark.parametrize("alone", [False, True])
+async def test_silence_asks_for_how_long_and_says_what_came_of_it(open_app, alone):
+    async with open_app(
+        incidents=ALERTS, name="login03:llama-7b-r3", alone=alone
+    ) as s:  # one of several hosts
         await s.press("5", "s")
         assert "Send nothing about loss_spike of r1 for how long?" in s.text()
+        assert ("It ends with this screen." in s.text()) == alone, "no daemon keeps it"
         await s.press("enter")  # an hour is what is wanted most
         (asked,) = [request for request in s.engine.requests if isinstance(request, Silence)]
         assert asked.matchers == ("run=r1", "rule=loss_spike"), "as the alert calls its run"
@@ -93,6 +106,7 @@ async def test_silence_asks_for_how_long_and_says_what_came_of_it(open_app):
         s.engine.send(Done(asked.id, 'silenced until 1970-01-12 14:46: run="r1" rule="loss_spike" (1f2e)'))
         said = f"loss_spike of r1 silenced until {plain.clock(asked.ends)}"
         await s.until(lambda: said in s.drawn("#head"))
+        assert (f"{said}, or until this screen ends" in s.drawn("#head")) == alone
         await s.press("s", "escape")
         assert len([request for request in s.engine.requests if isinstance(request, Silence)]) == 1
 

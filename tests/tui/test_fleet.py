@@ -257,6 +257,29 @@ async def test_logs_that_are_read_slowly_begin_with_the_list_of_their_runs():
         await engine.stop()
 
 
+async def test_nothing_is_selected_while_the_most_urgent_is_being_found_and_what_is_selected_stays(open_app):
+    urgent = ["run0.log"]
+
+    def reading(view):
+        shown = fleet(4)(msgspec.structs.replace(view, run=view.run or urgent[0]))
+        late = {"phase": "starting", "progress": Progress()}
+        return msgspec.structs.replace(
+            shown, runs=(*shown.runs[:3], msgspec.structs.replace(shown.runs[3], **late))
+        )
+
+    async with open_app((120, 40), make=reading) as s:
+        s.app.open_view(actions.RUNS)  # as it comes up by itself, before any key
+        await s.settle()
+        assert s.view.table.selected() is None
+        assert "▸" not in s.drawn("#runs")
+        await s.press("down")
+        here = s.view.table.selected().id
+        urgent[0] = "run2.log"
+        s.engine.push()
+        await s.settle()
+        assert (s.view.table.selected().id, s.scene.run.id) == (here, here)
+
+
 async def test_attempts_of_one_run_begin_with_the_newest():
     def attempts(view):
         shown = fleet(2)(view)

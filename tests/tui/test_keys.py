@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from runwatch.core.snapshot import EventRow, Progress, RunRow
+from runwatch.render import cells
 from runwatch.tui import actions
 from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.guide import Guide
@@ -11,7 +12,7 @@ from runwatch.tui.screens.help import Help
 from runwatch.tui.screens.pick import Pick
 from runwatch.watcher.protocol import Shutdown
 
-from .fake_engine import ALERTS, CHECKPOINTS, picture
+from .fake_engine import ALERTS, CHECKPOINTS, SPIKE, picture
 
 
 def test_every_action_is_carried_out_somewhere():
@@ -74,6 +75,44 @@ async def test_no_name_of_the_help_is_cut(open_app):
 
 
 @pytest.mark.deep
+@pytest.mark.parametrize("size", [(80, 24), (48, 40)])
+async def test_no_line_of_the_help_is_cut(open_app, size):
+    async with open_app(size, incidents=(SPIKE,)) as s:
+        for digit in range(len(actions.VIEWS)):
+            await s.press(str(digit), "?")
+            panel = s.app.screen.query_one("#help")
+            width = panel.size.width - 2
+            rows = panel.rows(width)
+            assert max(map(cells.row_width, rows)) <= width
+            assert not [row for row in rows if "…" in cells.row_text(row)]
+            await s.press("escape")
+
+
+async def test_the_other_keys_do_not_move_when_one_leads_back(open_app):
+    def alone(view):
+        return msgspec.structs.replace(picture(view), runs=picture(view).runs[:1])
+
+    async with open_app((80, 24), make=alone) as s:
+        before = s.drawn("#keys")
+        await s.press("left")
+        assert "esc Back" not in before
+        assert s.drawn("#keys").startswith(before[: before.index("←→")])
+        assert s.drawn("#keys").endswith("esc Back")
+
+
+async def test_a_note_that_does_not_fit_is_shown_where_it_is_read(open_app):
+    note = "the clocks of two sources differ by 40 s, so that their records are ordered by their steps " * 4
+
+    def noted(view):
+        return msgspec.structs.replace(picture(view), notices=(note,))
+
+    async with open_app((80, 24), make=noted) as s:
+        assert "note: see 5" in s.drawn("#head")
+        assert "…" not in s.drawn("#head")
+        await s.press("5")
+        assert s.text().count("ordered by their") == 4
+
+
 async def test_a_digit_leads_out_of_the_help(open_app):
     async with open_app() as s:
         await s.press("question_mark", "6")
@@ -254,7 +293,7 @@ async def test_a_key_of_the_footer_can_be_clicked(open_app):
         await s.pilot.click("#keys", offset=(row.index("Help") - 1, 0))
         await s.until(lambda: "help" in s.text())
         await s.press("escape")
-        await s.pilot.click("#keys", offset=(118, 0))  # nothing is there
+        await s.pilot.click("#keys", offset=(s.drawn("#keys").index("esc") - 1, 0))  # nothing is there
         await s.settle()
         assert s.view.view == "metrics"
 

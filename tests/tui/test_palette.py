@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from runwatch.core.snapshot import IncidentRow
 from runwatch.tui import actions, commands
 from runwatch.tui.screens.palette import Palette
 from runwatch.watcher.protocol import Query, Silence
@@ -26,6 +27,45 @@ def test_matching_prefers_the_beginning():
     assert commands.matching(offered, "log scale")[0].name == "log scale"
     assert commands.matching(offered, "scrsht")[0].name == "screenshot"
     assert commands.matching(offered, "qqqq") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("nan", "alert nonfinite"),
+        ("last good", "checkpoints"),
+        ("hour", "silence nonfinite 1h"),
+        ("silence for an hour", "silence nonfinite 1h"),
+        ("slow rank", "ranks"),
+        ("compare two", "compare"),
+        ("loss nan", "alert nonfinite"),
+    ],
+)
+async def test_what_people_call_a_thing_leads_to_it(open_app, text, first):
+    nan = IncidentRow("i1", "r1", "nonfinite", "critical", "firing", "loss is NaN since step 320", since=1.0)
+    rules = (("masked_nan", "The loss is exactly zero."), ("nonfinite", "A loss is NaN or infinite."))
+    async with open_app((80, 24), incidents=(nan,), rules=lambda: rules) as s:
+        await s.paste_keys(":" + text)
+        await s.until(lambda: s.app.screen.panel.typed == text)
+        assert s.app.screen.panel.found()[0].name == first
+        if first.startswith("silence"):
+            await s.press("enter")
+            assert [r.matchers for r in s.engine.requests if isinstance(r, Silence)] == [
+                ("run=r1", "rule=nonfinite")
+            ]
+
+
+async def test_the_palette_cuts_nothing_and_leaves_the_tabs(open_app):
+    long = "word " * 30 + "end"
+    async with open_app((80, 24), rules=lambda: (("odd", long),)) as s:
+        await s.paste_keys(":")
+        assert s.app.screen.panel.found()[0].name != "quit", "enter alone must not leave"
+        assert "5 Alerts" in s.text()
+        await s.paste_keys("rule odd")
+        lines = s.text().splitlines()
+        assert "".join(lines).count("word") == 30
+        assert "end" in "".join(lines)
+        assert s.app.screen.panel.listed.entry(2) == 0, "its second row is the same entry"
 
 
 async def typed(s, text):

@@ -408,6 +408,7 @@ async def test_odd_values_stay_in_their_panel(open_app):
         s.view.query_one("#main-1").content = lambda width, height: 1 / 0
         await s.push(step=42_000)
         assert "cannot show this: ZeroDivisionError" in s.drawn("#main-1")
+        assert "main-1" not in s.drawn("#main-1"), "an id means nothing to people"
         assert "42,000" in s.drawn("#head")
 
 

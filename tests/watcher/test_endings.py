@@ -96,9 +96,17 @@ def test_a_run_that_continues_has_no_end():
 def test_a_finished_run_shows_what_is_wrong_with_it():
     run = judged(steps(0, 390) + steps(390, 400).replace("loss: 2", "loss: nan ") + "Training completed\n")
     assert (run["state"], run["ending"]["kind"], run["health"]) == ("finished", "finished", "critical")
-    assert run["ending"]["story"] == "finished at step 399 of 400"
-    assert run["reason"].startswith("finished at step 399 of 400, but ")
+    assert run["ending"]["story"] == "finished all 400 steps"
+    assert run["reason"].startswith("finished all 400 steps, but ")
     assert "NaN" in run["reason"]
+
+
+def test_what_was_pending_when_the_run_ended_can_no_longer_become_certain():
+    slow = steps(200, 300, 300).replace(
+        "dt: 100.00ms", "dt: 190.00ms"
+    )  # too few seconds for the rule to be sure
+    run = judged(steps(0, 200, 300) + slow + "Total training time: 1.00m\n")
+    assert (run["state"], run["incidents"]) == ("finished", [])
 
 
 def test_an_end_is_believed_though_the_rows_before_it_are_read_later():
@@ -116,9 +124,7 @@ def test_an_end_is_believed_though_the_rows_before_it_are_read_later():
 def test_a_failure_behind_the_end_leaves_it_finished():
     run = judged(steps(0, 400) + "Training completed\n" + TRACE.format("KeyError: 'test'"))
     assert (run["ending"]["kind"], run["health"]) == ("finished", "warning")
-    assert run["reason"] == (
-        "finished at step 399 of 400, but failed after training was over: KeyError: 'test'"
-    )
+    assert run["reason"] == ("finished all 400 steps, but failed after training was over: KeyError: 'test'")
 
 
 def test_a_later_launch_takes_over():
@@ -432,7 +438,7 @@ def test_launches_that_fail_before_their_first_step_each_have_an_end_though_no_w
     run = judged(text + begun.format(3, 3, 3) + steps(0, 400) + "Training completed\n")
     assert [(end["kind"], end["story"]) for end in run["endings"]] == [
         *(("crashed", f"crashed: {error}") for error in errors),
-        ("finished", "finished at step 399 of 400"),
+        ("finished", "finished all 400 steps"),
     ]
     crashes = [row["state"] for row in run["incidents"] if row["rule"] == "crash"]
     assert crashes == ["resolved"] * 3

@@ -54,17 +54,17 @@ def test_other_numbers_are_no_ranks(paths):
     assert places(*paths) == dict.fromkeys(paths, ("", None, 0))
 
 
-def test_the_one_log_next_to_logs_of_ranks_is_that_of_their_run():
+@pytest.mark.parametrize("searched", [True, False])
+def test_the_one_log_next_to_logs_of_ranks_is_that_of_their_run(searched):
     paths = ("/x/train.log", "/x/rank0.log", "/x/rank1.log")
-    found = members([file(path) for path in paths], searched=True)
+    found = members([file(path) for path in paths], searched=searched)
     assert [(path, m.group, m.rank) for path, m in found.items()] == [
         ("/x/train.log", "/x/train.log", None), ("/x/rank0.log", "/x/train.log", 0), ("/x/rank1.log", "/x/train.log", 1),
     ]  # fmt: skip
-    for more in (["/x/other.log"], []):  # several could be meant; files that were named stand for themselves
-        loose = members([file(path) for path in (*paths, *more)], searched=bool(more))
-        assert loose["/x/train.log"].group == ""
+    loose = members([file(path) for path in (*paths, "/x/other.log")], searched=searched)
+    assert loose["/x/train.log"].group == "", "several could be meant"
     silent = [File("/x/train.log", tells=False), *map(file, paths[1:])]
-    assert members(silent, searched=True)["/x/rank0.log"].group == "/x/*"
+    assert members(silent, searched=searched)["/x/rank0.log"].group == "/x/*"
 
 
 def test_ranks_of_several_nodes_are_distinguished():

@@ -67,8 +67,9 @@ def command(
                 greet(engine.socket)
                 kept = directory is not None
                 return show(
-                    engine.socket, load(config), title="demo", theme=theme, ascii_only=ascii_only, kept=kept
-                )
+                    engine.socket, load(config), title="demo", theme=theme, ascii_only=ascii_only, kept=kept,
+                    alone=True,
+                )  # fmt: skip
             if not as_json:
                 coming = f", with the fault {fault!r}" if fault else ""
                 until = "" if directory else " (removed at the end; --dir keeps it)"

@@ -232,6 +232,7 @@ def _screen(
             ascii_only=ascii_only,
             reopen=None if "-" in paths else again,
             fleet=True,
+            alone=True,
         )
     finally:
         for engine in engines:

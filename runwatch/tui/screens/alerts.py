@@ -168,7 +168,7 @@ class Alerts(PointedScreen, ListScreen):
                 self.runwatch.link.send(silencing.request(row, span[0], self.scene.engine_time()))
 
         if row is not None:
-            self.app.push_screen(silencing.how_long(row), callback=chosen)
+            self.app.push_screen(silencing.how_long(row, self.scene.alone), callback=chosen)
 
     def do_unsilence(self) -> None:
         """Ask the engine what is silenced; the app asks which one ends."""

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from textual.widgets import Input
 
 
-_NAMES, _MOST = 14, 3
-"""Cells for the name of a thing, and rows for what it is."""
+_NAMES, _MOST = 14, 12
+"""Cells for the name of a thing, and rows for what it is, more than any takes."""
 
 
 class HelpPanel(PagePanel):
@@ -50,7 +50,7 @@ class HelpPanel(PagePanel):
             *_keys(f"keys in {self._view}", here, width),
             *_keys("keys everywhere", usual, width),
             *self._explained(width),
-            *_signs(self.scene.glyphs),
+            *_signs(self.scene.glyphs, width),
             *_keys("keys in other views", elsewhere, width, named=True),
         ][1:]
 
@@ -86,11 +86,10 @@ def _keys(title: str, chosen: list[Action], width: int, named: bool = False) -> 
             continue
         both = [action, *([second[action.id]] if action.id in second else [])]
         text = "; ".join(each.description for each in both)
+        text += f" ({', '.join(sorted(action.views))})" * named
         for i, piece in enumerate(cells.wrapped(text, max(8, width - _NAMES - 3), _MOST)):
             label = cells.pad(_named(both) if i == 0 else "", _NAMES)
             rows.append([(f"  {label} ", "key"), (piece, "")])
-        if named:
-            rows[-1].append((f"  ({', '.join(sorted(action.views))})", "dim"))
     return rows
 
 
@@ -101,15 +100,19 @@ def _named(actions: Sequence[Action]) -> str:
     return next((text for text in shown if cells.width(text) <= _NAMES), shown[0])
 
 
-def _signs(glyphs: Glyphs) -> list[Row]:
+def _signs(glyphs: Glyphs, width: int) -> list[Row]:
     """Return what the glyphs mean."""
-    signs = (
-        ("on the axis", "  ".join(f"{v} {k}" for k, v in glyphs.marks.items())),
-        ("on top", f"! not finite  {glyphs.higher} {glyphs.lower} beyond the range"),
-        ("alerts", "  ".join(f"{v} {k}" for k, v in glyphs.severities.items())),
-        ("states", "  ".join(f"{v} {k}" for k, v in glyphs.states.items())),
-    )
-    return [[], [("signs", "title")], *([(f"  {where:<14}", "dim"), (text, "")] for where, text in signs)]
+    signs = {
+        "on the axis": [f"{v} {k}" for k, v in glyphs.marks.items()],
+        "on top": ["! not finite", f"{glyphs.higher} {glyphs.lower} beyond the range"],
+        "alerts": [f"{v} {k}" for k, v in glyphs.severities.items()],
+        "states": [f"{v} {k}" for k, v in glyphs.states.items()],
+    }
+    rows: list[Row] = [[], [("signs", "title")]]
+    for where, meanings in signs.items():
+        for i, line in enumerate(cells.joined(meanings, max(8, width - _NAMES - 3), "  ")):
+            rows.append([(f"  {where if i == 0 else '':<{_NAMES}}", "dim"), (line, "")])
+    return rows
 
 
 class Help(Moves, Dialog[None], inherit_bindings=False):

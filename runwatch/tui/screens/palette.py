@@ -19,8 +19,8 @@ from runwatch.tui.screens.dialog import Dialog
 from runwatch.tui.widgets.keys import DialogKeys
 from runwatch.tui.widgets.rows import Listed, Panel
 
-_NAMES = 30
-"""Cells of a name at most."""
+_NAMES, _MOST = 30, 4
+"""Cells of a name, and rows of what it does, at most."""
 
 
 class PalettePanel(Panel):
@@ -39,25 +39,41 @@ class PalettePanel(Panel):
 
     def content(self, width: int, height: int) -> Content:
         """Return the entries around the one that Enter takes."""
-        found, glyphs = self.found(), self.scene.glyphs
+        found = self.found()
         self.at = max(0, min(self.at, len(found) - 1))
-        start = max(0, self.at - height + 1)
+        wide = min(max((cells.width(_name(entry)) for entry in found), default=0), _NAMES, width // 2)
+        start, rows = self.at, list[list[Row]]()
+        for index in range(self.at, -1, -1):  # what is above the pointer, as far as there is room
+            above = self._entry(found[index], index == self.at, wide, width) if found else []
+            if sum(map(len, rows)) + len(above) > height:
+                break
+            start, rows = index, [above, *rows]
+        for entry in found[self.at + 1 :]:
+            if sum(map(len, rows)) >= height:
+                break
+            rows.append(self._entry(entry, False, wide, width))
+        entries = tuple(start + n for n, lines in enumerate(rows) for _ in lines)[:height]
+        self.listed = Listed(start, len(rows), len(found), entries=entries)
+        title: Row = [("commands", "title"), (f" {len(found)}", "dim")]
+        return Content(
+            title, [row for lines in rows for row in lines][:height] if found else [[("nothing fits", "dim")]]
+        )
+
+    def _entry(self, entry: Entry, here: bool, wide: int, width: int) -> list[Row]:
+        """Return an entry in rows: its name, what it does in full, its keys."""
+        glyphs = self.scene.glyphs
+        keys = cells.settled(entry.keys, glyphs.ascii)
+        room = max(8, width - wide - cells.width(keys) - 5)
         rows: list[Row] = []
-        page = found[start : start + height]
-        names = [f"{entry.name} {entry.argument}".strip() for entry in page]
-        wide = min(max(map(cells.width, names), default=0), _NAMES, width // 2)
-        for index, (name, entry) in enumerate(zip(names, page, strict=True), start):
-            here = index == self.at
-            keys = cells.settled(entry.keys, glyphs.ascii)
-            room = width - wide - cells.width(keys) - 5
-            text = cells.pad(entry.description, max(0, room), glyphs.ellipsis)
-            label = cells.pad(name, wide, glyphs.ellipsis)
-            row: Row = [(f"{glyphs.pointer if here else ' '} ", "key"), (label, "title")]
-            rows.append([*row, (f" {text} ", "dim"), (f"{keys} ", "key")])
-        self.listed = Listed(start, len(page), len(found))
-        if not found:
-            rows = [[("nothing fits", "dim")]]
-        return Content([("commands", "title"), (f" {len(found)}", "dim")], rows)
+        for i, text in enumerate(cells.wrapped(entry.description, room, _MOST, glyphs.ellipsis) or [""]):
+            label = cells.pad(_name(entry) if i == 0 else "", wide, glyphs.ellipsis)
+            row: Row = [(f"{glyphs.pointer if here and i == 0 else ' '} ", "key"), (label, "title")]
+            rows.append([*row, (f" {cells.pad(text, room)} ", "dim"), (f"{keys if i == 0 else ''} ", "key")])
+        return rows
+
+
+def _name(entry: Entry) -> str:
+    return f"{entry.name} {entry.argument}".strip()
 
 
 class Palette(Dialog[tuple[Entry, str] | None], inherit_bindings=False):

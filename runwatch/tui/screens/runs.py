@@ -62,7 +62,7 @@ class Runs(FilterScreen, ListScreen):
         left = self.free - 4 - needed
         names = choose.of_run(self.scene.run)
         chart.metrics = tuple(names[:1])
-        lower.display = left >= _LEAST and self.scene.run is not None
+        lower.display = left >= _LEAST and self.table.selected() is not None
         wide, high = self.size.width >= _BESIDE, left >= _BELOW
         lower.set_class(high and not wide, "-stacked")
         detail.display = wide or high or not chart.metrics
@@ -169,7 +169,7 @@ class Runs(FilterScreen, ListScreen):
                     self.runwatch.link.send(silencing.of_run(row, name, now))
 
         if rows and not held:
-            question = silencing.how_long_runs(rows, bool(self.table.marked))
+            question = silencing.how_long_runs(rows, bool(self.table.marked), self.scene.alone)
             self.app.push_screen(question, callback=chosen)
 
     def _held(self) -> dict[str, Silenced]:

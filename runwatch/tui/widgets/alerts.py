@@ -20,6 +20,8 @@ from runwatch.tui.widgets.rows import Listed, Panel, Target
 _TAG, _WHEN = 7, 8
 """Cells for sign and word, and for how long."""
 _END = "finished"
+_NOTE = 12
+"""Rows of one note, more than any takes."""
 """The rule that says how a run ended."""
 _FEW_RULES = 6
 """Rows in which it is worth listing rules."""
@@ -210,7 +212,7 @@ def _notes(scene: Scene, width: int) -> list[Row]:
     """Return what runwatch says about itself."""
     notices = scene.snapshot.notices if scene.snapshot else ()
     more = scene.glyphs.ellipsis
-    pieces = [cells.wrapped(notice, max(8, width - 5), 3, more) for notice in notices]
+    pieces = [cells.wrapped(notice, max(8, width - 5), _NOTE, more) for notice in notices]
     return [
         [("note " if i == 0 else "     ", "warn"), (piece, "dim")]
         for each in pieces
@@ -301,7 +303,7 @@ class AlertDetail(PagePanel):
         if left := self.scene.silence_left(row.id):
             key = api(self.app).registry.by_id["silence"].shown
             where.insert(0, f"{left}: {key} sends it again")
-        return [[(piece, "dim")] for piece in _parts(where, max(10, width), "   ")]
+        return [[(piece, "dim")] for piece in cells.joined(where, max(10, width), "   ")]
 
     def _why(self, row: IncidentRow, width: int) -> list[Row]:
         """Return cause and advice, what is needed to follow it, and the symptoms."""
@@ -345,19 +347,9 @@ def _labelled(words: list[tuple[str, str]], width: int, more: str, widest: int =
     """Return texts in rows, each behind its label."""
     out: list[Row] = []
     for name, text in words:
-        label = cells.pad(name, widest, more)
-        for piece in cells.wrapped(text, max(8, width - widest - 2), 8, more) or [numbers.MISSING]:
+        label, room = cells.pad(name, widest, more), max(8, width - widest - 2)
+        said = cells.shorten(text, room, more) if text.startswith("/") else text  # a path loses its middle
+        for piece in cells.wrapped(said, room, 8, more) or [numbers.MISSING]:
             out.append([(f"{label}  ", "dim"), (piece, "")])
             label = " " * widest
-    return out
-
-
-def _parts(parts: list[str], width: int, gap: str) -> list[str]:
-    """Return short texts in as few lines as they fit in."""
-    out: list[str] = []
-    for part in parts:
-        if out and len(out[-1]) + len(gap) + len(part) <= width:
-            out[-1] += gap + part
-        else:
-            out.append(part)
     return out

@@ -26,6 +26,8 @@ _COUNT = 3
 """Cells kept for a number of alerts, so that names stay when one comes."""
 _NOTE = 16
 """Cells that a note takes at least, and where the tabs leave it none, at most."""
+_NOTED = f"note: see {actions.VIEWS.index(actions.ALERTS)}"
+"""What is said of a note that does not fit."""
 
 _SILENT = frozenset({"stalled", "blind"})
 """Phases of a run that prints nothing though it should, or cannot be seen."""
@@ -137,7 +139,7 @@ def _progress(scene: Scene, width: int, tabs: Tabs) -> Row:
     if text and role != "crit":
         # An answer to a key is read now; a note is in the alerts too.
         short = role == "warn" and run.progress.fraction is not None  # else there is no bar to show
-        text = cells.clip(text, _NOTE if short else width, glyphs.ellipsis)
+        text = _whole(text, role, _NOTE if short else width, glyphs.ellipsis)
         right = [_GAP, (text, role)] if cells.width(text) + 2 <= width else [(text, role)]
     elif width < _PHONE:
         share = run.progress.fraction
@@ -168,9 +170,15 @@ def _views(scene: Scene, view: str, width: int) -> tuple[Tabs, Row]:
     free = _free(tabs, width)
     row: Row = [segment for _, tab in tabs for segment in (*tab, (" ", ""))]
     if role == "crit" or (role == "warn" and free >= _NOTE):
-        text = cells.clip(text, free - 2, scene.glyphs.ellipsis)
+        text = _whole(text, role, free - 2, scene.glyphs.ellipsis)
         return tabs, cells.spread(row, [(text, role)], width, scene.glyphs.ascii)
     return tabs, cells.fit(row, width, scene.glyphs.ascii)
+
+
+def _whole(text: str, role: str, room: int, ellipsis: str) -> str:
+    """Return what is new as far as it fits; a note that does not is read in the alerts."""
+    fits = cells.width(cells.settled(text)) <= room
+    return _NOTED if role == "warn" and not fits else cells.clip(text, room, ellipsis)
 
 
 def _free(tabs: Tabs, width: int) -> int:

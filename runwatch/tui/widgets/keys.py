@@ -48,7 +48,10 @@ class DialogKeys(Rows):
 
 
 class Keys(Rows):
-    """One row made from the registry of actions. A key can be clicked, that of the views for the next one."""
+    """One row made from the registry of actions. A key can be clicked, that of the views for the next one.
+
+    The one that leads back is at the right edge, in a place of its own: the others do not move.
+    """
 
     def __init__(self, view: str) -> None:
         super().__init__(id="keys")
@@ -63,13 +66,21 @@ class Keys(Rows):
         arrows = str.maketrans({"←": "<", "→": ">"} if self.scene.glyphs.ascii else {})
         if width < _NARROW:  # a touch at the corner of a phone is no wish to leave
             live = [action for action in live if action.id != "quit"]
+        back = app.registry.by_id["back"]
         pieces = [
             (action.shown.translate(arrows), labels[action.id], action.id)
             for action in sorted(live, key=lambda action: action.rank)
+            if action is not back
         ]
         if width >= _NARROW:  # nor is there room for what the tabs do
             pieces.insert(2, (f"0-{len(actions.VIEWS) - 1}", "View", ""))
         next_view = following(actions.VIEWS, self._view)
         keys = [(shown, label, partial(app.action_do, name or next_view)) for shown, label, name in pieces]
-        row, self.targets = laid_out(keys, width)
+        place = width - cells.width(f"{back.shown} {back.label}")
+        kept = back in live or self._view != actions.RUNS
+        row, self.targets = laid_out(keys, place - 2 if kept else width)
+        if back in live:
+            press = partial(app.action_do, back.id)
+            last, target = laid_out([(back.shown, labels[back.id], press)], width - place, left=place)
+            row, self.targets = [*cells.fit(row, place), *last], [*self.targets, *target]
         return [row]

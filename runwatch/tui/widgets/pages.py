@@ -58,6 +58,7 @@ class CheckpointTable(Table):
 
     def _table(self, run: RunView, found: Sequence[CheckpointRow], width: int) -> list[Row]:
         last_good = checkpoints.last_good(run.checkpoints, run.saving)
+        last_good = last_good or checkpoints.newest_unchecked(run.checkpoints, run.saving)
         return checkpoints.table(found, width, self.scene.glyphs, run.saving.usual_bytes, last_good)
 
     def step_of(self, entry: int) -> int | None:
@@ -73,7 +74,7 @@ class CheckpointTable(Table):
 
     def _said(self, width: int) -> tuple[str, list[str]]:
         """Return what the checkpoints say together, in one place: in the frame, or in rows below it."""
-        text = checkpoints.summary(self.scene.run.saving) if self.scene.run else ""
+        text = checkpoints.summary(run.saving, run.checkpoints) if (run := self.scene.run) else ""
         if cells.width(text) <= width - _TITLE:
             return text, []
         return "", cells.wrapped(text, width, 2, self.scene.glyphs.ellipsis)

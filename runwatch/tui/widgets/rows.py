@@ -30,6 +30,8 @@ ROLES = (
 )  # fmt: skip
 
 
+_FAULT = "fault of this panel"
+"""The title of a panel that could not be drawn."""
 Target = tuple[int, int, int, Callable[[], object]]
 """What a click does: the row, its first cell and the end, and what is called."""
 
@@ -197,7 +199,7 @@ class Panel(Rows):
         except Exception as error:  # one bad panel must not take the screen down
             self.log.error(error)
             reason = f"cannot show this: {type(error).__name__}: {error}"
-            content = Content([(self.id or "panel", "title")], [[(reason, "bad")]])
+            content = Content([(_FAULT, "title")], [[(reason, "bad")]])
         rows = framed(content, width, height, self.scene.glyphs, self.has_focus)
         for y in self._thumb(height) if width >= 4 else ():
             rows[y][-1] = (self.scene.glyphs.levels[-1], "track")

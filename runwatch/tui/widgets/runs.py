@@ -56,7 +56,12 @@ class RunTable(Panel):
         return fleet.groups(fleet.ordered(fit, self.order), by)
 
     def selected(self) -> RunRow | None:
-        """Return the run that is on the screen; where it is not in the table, what is at its place."""
+        """Return the run that is on the screen; where it is not in the table, what is at its place.
+
+        None while the most urgent is still being found: what is selected stays so.
+        """
+        if self.scene.choosing():
+            return None
         found, run = self.found(), self.scene.run
         ids = {row.id: place for place, row in enumerate(found)}
         here = [self.scene.run_id, *([run.id, *(s.id for s in reversed(run.stages))] if run else [])]

@@ -102,12 +102,17 @@ class WatchedRun:
     def incident_rows(self) -> tuple[IncidentRow, ...]:
         """Return the incidents as people read them.
 
-        They have the checkpoint to go back to, and advice that fits a run that is over.
+        They have the checkpoint to go back to. Of a run that is over they have advice that fits it,
+        and what was pending is left out: it can no longer become certain.
         """
         rows = tuple(current(row, self.run) for row in self.incidents.rows())
         if not self.closed and self.phase not in ENDED:
             return rows
-        return tuple(msgspec.structs.replace(row, advice=advised(row.advice, over=True)) for row in rows)
+        return tuple(
+            msgspec.structs.replace(row, advice=advised(row.advice, over=True))
+            for row in rows
+            if row.state != "pending"
+        )
 
     @property
     def phase(self) -> str:

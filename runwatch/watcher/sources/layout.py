@@ -108,8 +108,8 @@ def _log_units(files: Sequence[File], *, searched: bool) -> list[Unit]:
     for file in files:
         member = _of_torchrun(file.path, nodes) or _of_rank(file.path, paths) or streams.get(file.path)
         grouped[member.group if member else file.path].append((file, member or Member()))
+    _give_ranks_to_their_run(grouped)
     if searched:
-        _give_ranks_to_their_run(grouped)
         _give_errors_to_their_run(grouped)
     units = []
     for group, found in grouped.items():

@@ -6,7 +6,8 @@ has gone past one, each rank's median step time there is compared with the
 median of all: slower by more than max(`rise`, `z` robust deviations between the
 ranks) in `of` of the last 5 buckets is a warning. With two or three ranks,
 which have no deviation worth the name, `few` is asked for. Ends when the rank is
-below half of the rise in as many.
+below half of the rise in as many. It is dated at the first slow step, the one from
+which on most of the rank's steps are above half of that.
 
 Example: 'rank 5 is 18% slower than the median of 8 ranks'.
 
@@ -30,7 +31,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import RunRule, threshold
+from runwatch.alerts.rules.base import Place, RunRule, threshold
 from runwatch.alerts.rules.ranks.peers import PeerRows, Peers, rank_of
 from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -46,6 +47,9 @@ _COMPUTE = (
     TOKENS_PER_SEC,
 )
 """What shows a rank's pace, the best first; a rate is turned into a time."""
+
+_Round = tuple[bool, Place | None]
+"""Whether a rank was slow in a bucket, and where in it that began, or where its end is slow."""
 
 
 @dataclass
@@ -64,7 +68,7 @@ class Straggler(RunRule):
 
     _metric: int = field(default=len(_COMPUTE), init=False, repr=False)
     _peers: Peers = field(default_factory=Peers, init=False, repr=False)
-    _rounds: dict[int, deque[bool]] = field(default_factory=dict, init=False, repr=False)
+    _rounds: dict[int, deque[_Round]] = field(default_factory=dict, init=False, repr=False)
     _open: set[int] = field(default_factory=set, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
@@ -120,43 +124,62 @@ class Straggler(RunRule):
         found: list[Finding] = []
         for rank, excess in zip(ranks, (y - usual).tolist(), strict=True):
             rounds = self._rounds.setdefault(rank, deque(maxlen=_ROUNDS))
+            rows = ripe[rank]
+            first, last = np.searchsorted(rows.step, (end - self.bucket, end)).tolist()
             slow = excess > (least / 2 if rank in self._open else least)
-            rounds.append(slow)
-            rows, row = ripe[rank], int(np.searchsorted(ripe[rank].step, end)) - 1
-            if rank not in self._open and sum(rounds) >= self.of:
+            rounds.append((slow, _onset(rows, slice(first, last), usual + least / 2)))
+            count = sum(was_slow for was_slow, _ in rounds)
+            if rank not in self._open and count >= self.of:
                 self._open.add(rank)
-                found.append(self._finding(rank, float(np.expm1(excess)), len(ranks), rows, row))
-            elif rank in self._open and len(rounds) - sum(rounds) >= self.of:
+                found.append(self._finding(rank, float(np.expm1(excess)), len(ranks), rows, _since(rounds)))
+            elif rank in self._open and len(rounds) - count >= self.of:
                 self._open.discard(rank)
-                found.append(self._about(rank, Verdict.CLEAR, f"rank {rank} keeps up again", rows, row))
+                here = _place(rows, last - 1)
+                found.append(self._about(rank, Verdict.CLEAR, f"rank {rank} keeps up again", here))
         return found
 
-    def _finding(self, rank: int, slower: float, ranks: int, rows: PeerRows, row: int) -> Finding:
+    def _finding(self, rank: int, slower: float, ranks: int, rows: PeerRows, since: Place) -> Finding:
         return self._about(
             rank,
             Verdict.FIRING,
             f"rank {rank} {_slower(slower)} the {'fastest' if ranks <= 3 else 'median'} of {ranks} ranks",
-            rows,
-            row,
+            since,
             cause=f"rank {rank} is a straggler: all others wait for it",
             advice="Look at that GPU's clocks and temperature and at its node; exclude it if it stays.",
             evidence={"slower": slower, "ranks": ranks, "metric": _COMPUTE[self._metric]}
             | ({"source": rows.source} if rows.source else {}),
         )
 
-    def _about(
-        self, rank: int, verdict: Verdict, title: str, rows: PeerRows, row: int, **details: Any
-    ) -> Finding:
+    def _about(self, rank: int, verdict: Verdict, title: str, where: Place, **details: Any) -> Finding:
         return Finding(
             self.name,
             verdict,
             Severity.WARNING,
             title,
             rank=rank,
-            step=int(rows.step[row]),
-            line=int(rows.line[row]),
+            step=where.step,
+            line=where.line,
             **details,
         )
+
+
+def _onset(rows: PeerRows, bucket: slice, limit: float) -> Place | None:
+    """Return the row of a bucket from which on most are above `limit`, ln seconds; None if there is none."""
+    above = np.where(np.log(rows.value[bucket]) > limit, 1, -1)
+    ahead = above[::-1].cumsum()[::-1]
+    return _place(rows, bucket.start + int(ahead.argmax())) if ahead.max(initial=0) > 0 else None
+
+
+def _since(rounds: Sequence[_Round]) -> Place:
+    """Return where the first slow bucket began to be slow, or the end of the one before it."""
+    first = next(number for number, (slow, _) in enumerate(rounds) if slow)
+    places = [where for _, where in rounds]
+    before = places[first - 1] if first else None
+    return before or places[first] or Place(None, None)
+
+
+def _place(rows: PeerRows, row: int) -> Place:
+    return Place(int(rows.step[row]), int(rows.line[row]))
 
 
 def _slower(by: float) -> str:
