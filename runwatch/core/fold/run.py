@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from msgspec.structs import replace
 
-from runwatch.core.batch import EVAL, RANK, TRAIN, Event
+from runwatch.core.batch import CRASH_KINDS, EVAL, RANK, TRAIN, Event
 from runwatch.core.block import Block, Moment
 from runwatch.core.checkpoint import Checkpoint, Checkpoints, last_good
 from runwatch.core.ending import ENDS, STOPS
 from runwatch.core.fold.eta import Estimate
 from runwatch.core.fold.planned import Plan
 from runwatch.core.fold.rank_state import RankState
+from runwatch.core.fold.regular_end import Close
 from runwatch.core.fold.saves import Reconciled, Saves, reconcile, tells
 from runwatch.core.fold.stages import Stage
 from runwatch.core.fold.timing import Timing, remaining
@@ -65,6 +66,8 @@ class Run:
     by_epoch: bool = False
     """Whether its newest step is an epoch."""
     finished: bool = False
+    probable: str = ""
+    """Why it has probably finished, where its log just ends and no line says so."""
     series: dict[str, Series] = field(default_factory=dict)
     ranks: dict[int, RankState] = field(default_factory=dict)
     lead: int | None = None
@@ -176,9 +179,18 @@ class Run:
     def rest(self, silent_for: float) -> None:
         """Take a run that reached its end and fell silent for finished: not every program says so."""
         done = self.fraction if self.planned is None else self.covered  # another epoch may follow
-        if done is not None and done >= DONE:
+        if done is not None and done >= DONE and (self.planned is not None or self._close.closed):
             last = done >= 1.0
             self.finished = self.finished or silent_for >= (REST / 4 if last else REST)
+
+    def end(self) -> None:
+        """Take it that nothing more will come of its log: it may end where runs end, without a word."""
+        if self.finished:
+            return
+        failed = any(event.kind in CRASH_KINDS and event.line >= (self.last_line or 0) for event in self.events)
+        if not failed and not self.stage.next_trains and self._phase != "evaluating":
+            self.probable = self._close.reason()
+            self.finished = self.probable != ""
 
     def _follow_phase(self, block: Block) -> None:
         """Take the phase that the newest mark shows; blocks come in the order they were written."""
@@ -190,7 +202,7 @@ class Run:
         if ended >= 0:
             self._ended = Moment.of(block, ended)
         if _goes_on(self._ended, block):
-            self.finished, self._ended = False, _NOWHERE
+            self.finished, self.probable, self._ended = False, "", _NOWHERE
         elif self._ended.offset >= 0 and (self.records or block.bar):
             self.finished = True
 
@@ -284,6 +296,23 @@ class Run:
     def moments(self) -> Series | None:
         """When its steps were reached; see Timing."""
         return self._timing.moments
+
+    @property
+    def _close(self) -> Close:
+        """What it is like where its log ends."""
+        return Close(
+            self.series,
+            self.records,
+            self.first_step,
+            self.last_step,
+            self.by_epoch,
+            self.epoch_steps,
+            self.total,
+            None if self.plan.epochs is None else self.plan.epochs[0],
+            self.planned,
+            evaluated=bool(self.stage.results),
+            saved=self._phase == "checkpointing",
+        )
 
     @property
     def results(self) -> Mapping[str, float]:

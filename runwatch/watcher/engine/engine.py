@@ -461,6 +461,7 @@ class Engine:
         """Judge a run whose successor has begun: it will not continue."""
         watched.closed = True
         watched.run.rest(silent_for=math.inf)
+        watched.run.end()
         run = watched.run
         status = Status(
             now=now,

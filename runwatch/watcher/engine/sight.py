@@ -47,6 +47,8 @@ def status_of(group: Group, run: Run, now: float, reference: Reference | None, *
     # An epoch's end that is watched may be followed by another.
     if lost is None and (not live or run.planned is not None):
         run.rest(silent_for)
+    if lost is None and not live:
+        run.end()
     return Status(
         now=now,
         phase=run.phase,
