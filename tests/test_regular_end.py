@@ -12,7 +12,9 @@ from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.views.document import document
 
 NOW = 1.9e9
-CRASH = 'Traceback (most recent call last):\n  File "t.py", line 3, in <module>\n    main()\nValueError: bad\n'
+CRASH = (
+    'Traceback (most recent call last):\n  File "t.py", line 3, in <module>\n    main()\nValueError: bad\n'
+)
 
 
 def judged(text: str, cut: int = 1 << 20) -> list[dict]:
@@ -40,7 +42,9 @@ def nested(last: int, *, validated: int) -> str:
     """Return epochs of ten rows each; behind the first `validated` of them is an evaluation."""
     out = []
     for epoch in range(1, last + 1):
-        out += [f"Epoch {epoch} batch {at}/100 loss {3 / epoch + 0.001 * at:.4f}\n" for at in range(10, 101, 10)]
+        out += [
+            f"Epoch {epoch} batch {at}/100 loss {3 / epoch + 0.001 * at:.4f}\n" for at in range(10, 101, 10)
+        ]
         out += [f"Epoch {epoch} val_loss {3.2 / epoch:.4f}\n"] if epoch <= validated else []
     return "".join(out)
 

@@ -242,6 +242,13 @@ def test_what_python_ignores_at_its_end_is_no_cause_and_what_native_code_quotes_
     assert judged(steps(0, 200) + quoted)["ending"]["kind"] == "interrupted"
 
 
+def test_a_tracker_that_cannot_be_used_is_no_crash_where_training_follows():
+    for said in ("ModuleNotFoundError: No module named 'wandb'", "wandb.errors.CommError: Network error"):
+        assert judged(TRACE.format(said) + steps(0, 400))["incidents"] == [], said
+        assert judged(TRACE.format(said))["state"] == "crashed", said
+    assert judged(TRACE.format("ImportError: libcudart.so.12") + steps(0, 400))["incidents"] != []
+
+
 def test_an_exception_about_values_that_are_not_finite_says_so():
     long = "ValueError: Expected parameter loc of distribution Normal to satisfy the constraint Real(), " + (
         "of which the shape is (800, 7) and the scale as well, but found invalid values:\ntensor([nan, nan])"

@@ -187,7 +187,8 @@ class Run:
         """Take it that nothing more will come of its log: it may end where runs end, without a word."""
         if self.finished:
             return
-        failed = any(event.kind in CRASH_KINDS and event.line >= (self.last_line or 0) for event in self.events)
+        since = self.last_line or 0
+        failed = any(event.kind in CRASH_KINDS and event.line >= since for event in self.events)
         if not failed and not self.stage.next_trains and self._phase != "evaluating":
             self.probable = self._close.reason()
             self.finished = self.probable != ""

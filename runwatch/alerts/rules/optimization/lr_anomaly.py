@@ -180,8 +180,7 @@ class LrAnomaly(RankRule):
         return found
 
     def _warmed_up(self, rows: Samples, row: int, before: float, peak: float) -> bool:
-        """Whether the rate was constant from the first row, and rises once as warm-ups do: by little, or with the
-        second epoch."""
+        """Whether the rate was constant from the first row, and rises by little, or with the second epoch."""
         earlier = rows.value[:row]
         constant = before == peak == min(self._least, float(earlier[earlier > 0].min(initial=np.inf)))
         first, now = ([np.nan, np.nan, *self._epoch.until(float(rows.offset[row]), 2).value])[-2:]

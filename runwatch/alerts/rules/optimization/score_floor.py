@@ -8,8 +8,9 @@ first half, when there are `evals` evaluations of a score in [0, 1], or `rows` v
 training rows print; judged again whenever there are twice as many. The main score of a detector or
 translator (mAP, BLEU, F1) and a reward are judged only where every value is exactly 0, of training rows `few`
 such scores. A note; a warning from twice as many on, unless the training loss has fallen by `fall` since it
-began, or there is a discriminator; of exact zeros from four times as many on. So is an accuracy that was
-exactly 1/k, the same for a whole number k, in each of `evals` evaluations: one class is predicted for all.
+began, or there is a discriminator; of such a main score from four times as many on at the latest, of a
+reward only then. An accuracy that was exactly 1/k, the same for a whole number k of 3 or more, in each of
+`evals` evaluations is judged as well: one class is predicted for all.
 Ends when the mean of the newest 16 values is above twice `most`, or 1/k.
 
 Example: 'val miou has stayed at 0.0023 in 16 evaluations', in a teacher without weights.
@@ -46,13 +47,15 @@ from runwatch.core.metrics import LOSS, goal, label
 _JUDGED = re.compile(r"(?:acc(?:uracy)?|iou|dice|top1)(?![a-z])")
 _REWARD = r"(?:(?:mean|avg|average|episode|total)[ _])*(?:reward|return|success(?:[ _]rate)?)(?:[ _]mean)?"
 _MAIN = re.compile(
-    r"(?:(?:val|train|test|eval)[/_ ])?(?:m_?ap[@_.:\d()-]*|(?:sacre)?bleu[-_]?\d?|rouge[-_]?[l\d]?|f1(?:[ _]score)?"
+    r"(?:(?:val|train|test|eval)[/_ ])?(?:m_?ap[@_.:\d()-]*|(?:sacre)?bleu[-_]?\d?|rouge[-_]?[l\d]?"
+    r"|f1(?:[ _]score)?"
     rf"|em|exact[ _]match|{_REWARD})\Z"
 )
 """Scores of all that is tested, and rewards: those of single classes may be 0."""
 _EVALUATED = re.compile(r"(?:val(?:id(?:ation)?)?|test|eval|dev)[/_ ]", re.IGNORECASE)
 _OF_AGENT = re.compile(rf"(?:\w+/)?{_REWARD}\Z")
 _ACCURACY = re.compile(r"(?:acc(?:uracy)?|top1)(?![a-z])")
+_ONE = "one class is predicted for all"
 _CLASSES = 1000
 _PRINTED = 1e-3
 _FEW, _NEWEST = 8, 16
@@ -149,22 +152,23 @@ class ScoreFloor(RankRule):
         return self._fire(name, watch, second, offset, here)
 
     def _fire(self, name: str, watch: _Watch, level: float, offset: float, here: Place) -> Finding | None:
-        times = watch.count / self._least(name)
+        times, main = watch.count / self._least(name), _MAIN.match(name.lower()) is not None
         long = times >= 2 and offset < self._players and not self._learns(offset)
-        long |= times >= 4 and watch.same == 0
+        if _OF_AGENT.match(name.lower()):  # what is hard to reach is not reached for long
+            long = False
+        long |= times >= 4 and main
         severity = Severity.WARNING if long else Severity.INFO
         if not severity.exceeds(watch.firing):
             return None
         watch.firing = severity
         what = "evaluations" if _EVALUATED.match(name) else "logged steps"
-        guess = level > self.most
         return self.say(
             Verdict.FIRING,
             severity,
             f"{label(name)} has stayed at {level:.2g} in {watch.count} {what}",
             here,
             metric=name,
-            cause="one class is predicted for all" if guess else "next to nothing is learned of what it measures",
+            cause=_ONE if level > self.most else "next to nothing is learned of what it measures",
             advice="Stop; look at predictions next to labels, the weights that were loaded and the rate.",
             evidence={"mean": level, "values": watch.count},
         )
@@ -194,4 +198,4 @@ def _is_guess(name: str, value: float | None) -> bool:
         return False
     share = value / 100 if value > 1 else value
     classes = round(1 / share) if share > 0 else 0
-    return value != 1 and 2 <= classes <= _CLASSES and abs(share * classes - 1) < _PRINTED
+    return value != 1 and 3 <= classes <= _CLASSES and abs(share * classes - 1) < _PRINTED
