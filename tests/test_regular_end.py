@@ -8,6 +8,7 @@ import pytest
 
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
+from runwatch.watcher.engine.check import check
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.views.document import document
 
@@ -96,6 +97,43 @@ def test_a_log_that_just_ends_is_finished_only_where_runs_end(text, why):
         assert ending["story"].startswith("probably finished at step ")
         assert ending["reported_by"] is None
     assert judged(text, 997)[0]["ending"] == run["ending"]
+
+
+@pytest.mark.parametrize(
+    ("tail", "why"),
+    [
+        ("Test accuracy: 0.91\n", "its last lines say 'Test accuracy: 0.91'"),
+        ("2030-01-02 03:04:05 - INFO - Best epoch: 12\n", "its last lines say 'Best epoch: 12'"),
+        ("Training took 123 seconds", "'Training took 123 seconds'"),
+        ("Model saved to model.pt\nDone.\n", "'Model saved to model.pt'"),
+        ("loading Test set\n", ""),
+        ("Epoch 38 train", ""),
+        (CRASH + "Total time: 3 s\n", ""),
+    ],
+)
+def test_words_that_were_never_printed_between_steps_close_a_run(tmp_path, tail, why):
+    log = tmp_path / "run.log"
+
+    def story(text: str) -> str:
+        log.write_text(text)
+        ((_, watched),) = check([str(log)], now=NOW).runs()
+        return "" if watched.ending is None else watched.ending.story
+
+    said = story(epochs(37) + tail)
+    assert ("probably finished at step 37" in said) == bool(why)
+    assert why in said
+    assert "probably" not in story(tail + "\n" + epochs(37))
+    assert "probably" not in story(epochs(20) + tail + "\n" + epochs(37, first=21) + tail)
+    assert "probably" not in story("epochs: 90\n" + epochs(37).replace("Epoch", "epoch") + tail)
+    assert "probably" not in story(epochs(37, "/90") + tail)
+
+
+def test_a_line_of_the_next_epoch_that_does_not_end_shows_that_it_was_cut(tmp_path):
+    log = tmp_path / "run.log"
+    for tail, state in (("", "finished"), ("Epoch 51 tra", "unknown"), ("Epoch 51 begins\n", "unknown")):
+        log.write_text(epochs(50) + tail)
+        (run,) = document(check([str(log)], now=NOW), NOW)["runs"]
+        assert run["state"] == state, tail
 
 
 def test_the_newest_epoch_lacks_the_evaluation_that_closed_those_before():

@@ -432,6 +432,19 @@ def test_an_error_after_which_training_continued_is_no_end():
     assert endings(steps(20, 40), NOW + 60) == []
 
 
+def test_of_the_chain_in_a_loader_worker_the_last_exception_ended_it():
+    worker = (
+        'Original Traceback (most recent call last):\n  File "/x/audio.py", line 9, in load\n    y = read()\n'
+    )
+    during = "\nDuring handling of the above exception, another exception occurred:\n\n"
+    text = TRACE.format(
+        "ValueError: Caught ValueError in DataLoader worker process 0.\n" + worker + "LibError: a"
+    )
+    second = 'Traceback (most recent call last):\n  File "/x/audio.py", line 20, in load\n    z = open()\n'
+    run = judged(steps(0, 200) + text + during + second + "FileNotFoundError: No such file: 'a.wav'\n")
+    assert run["reason"] == "crashed: FileNotFoundError: No such file: 'a.wav'"
+
+
 def test_launches_that_fail_before_their_first_step_each_have_an_end_though_no_words_come_again():
     errors = "ModuleNotFoundError: a", "FileNotFoundError: b", "ValueError: c"
     begun = "loading {}\nreading {}\nbuilding {}\n"

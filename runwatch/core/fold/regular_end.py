@@ -1,14 +1,15 @@
 """Whether a log that just ends does so where runs end: then the run has probably finished.
 
 Many programs print nothing when they are done. A cut log ends anywhere; one that is complete ends after its
-last planned epoch, or after a round number of them, with the work that closes each epoch behind it; or
-where its schedule has brought the learning rate down to nothing. A round step alone shows nothing: rows are
-printed at round steps.
+last planned epoch, or after a round number of them, with the work that closes each epoch behind it; where its
+schedule has brought the learning rate down to nothing; or behind words that it never printed between its
+steps, such as a score of the test set. A round step alone shows nothing: rows are printed at round steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from runwatch.core.metrics import EPOCH, LEARNING_RATE
@@ -24,6 +25,25 @@ _RATES = 20
 """Training rows below which the course of a learning rate is not known."""
 _REGULAR = 0.8
 """Part of the epochs behind which something was evaluated from which it is part of each."""
+_BEGIN = r"(?i)(?:^|[\]|>:-] {1,4})\W{0,6}"
+_SCORE = (
+    r"(?:acc(?:uracy)?|loss|score|f1|auc|results?|metrics?|m?ap|m?iou|psnr|mse|mae|rmse|ppl|perplexity)\b"
+)
+_CLOSING = re.compile(
+    _BEGIN + rf"((?:final|best|average|overall|max(?:imum)?) (?:\w+ ){{0,3}}?(?:epoch\b|{_SCORE})"
+    rf"|(?:(?:average|final|best|overall) )?test(?:ing)?(?: set|[ _]{_SCORE}|[ _]error\b)"
+    r"|(?:total|training|elapsed|overall)(?: training| run(?:ning)?| elapsed)? time\b|time taken\b|elapsed\b"
+    r"|(?:training|it) took(?= \d)|(?:finished|done|completed) (?:in|after)(?= [\d.])|done(?=[.!]*\s*$)"
+    r"|optimization finished|(?:the )?(?:\w+ )?model (?:(?:was|has been) )?saved\b"
+    r"|saved (?:the )?(?:trained |final |best )?(?:model|weights|results)\b|results saved\b"
+    r"|confusion matrix|classification report|precision\s+recall\s+f1-score"
+    r"|(?:test|final|evaluation) results?\b|evaluat\w+ (?:\w+ ){0,3}(?:test|best|final)\b)"
+)
+"""Words with which programs close."""
+_COUNTED = re.compile(r"(?i)\bepoch\W{0,3}(\d{1,6})\b")
+_SHOWN = 60
+_WHOLE = 0.98
+"""Part of the planned steps that is all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +66,49 @@ class Close:
     """Something was evaluated behind the last training record."""
     saved: bool
     """The newest thing it did is a checkpoint."""
+    before: Sequence[str] = ()
+    """Lines up to the newest training record, as far as they are at hand."""
+    behind: Sequence[str] = ()
+    """Lines behind it, all of them or none."""
 
     def reason(self) -> str:
         """Return why the run has probably finished; "" where nothing shows that."""
+        if self._continues():
+            return ""
         epochs = self._epochs()
         if epochs and self.planned_epochs == epochs:
             return f"all {epochs} planned epochs are complete"
-        if self.planned is None and self.planned_epochs is None and _is_round(epochs):
+        free = self.planned is None and self.planned_epochs is None
+        if free and _is_round(epochs):
             return f"{epochs} epochs are complete, a round number"
         if self._decayed():
             return "its learning rate has come down to nothing"
+        words = "" if self._is_short() else self._closing_words()
+        return f"its last lines say {words!r}" if words else ""
+
+    def _is_short(self) -> bool:
+        """Whether more was planned than was done, or this cannot be compared."""
+        epochs = self._begun()
+        if self.planned is not None and (self.last_step or 0) + 1 < _WHOLE * self.planned:
+            return True
+        return self.planned_epochs is not None and epochs < self.planned_epochs
+
+    def _continues(self) -> bool:
+        """Whether a line behind the newest record is of a later epoch."""
+        if not self._each_row():
+            return False
+        found = (_COUNTED.search(line) for line in self.behind)
+        return any(int(each[1]) > (self.last_step or 0) for each in found if each is not None)
+
+    def _closing_words(self) -> str:
+        """Return a line that closes, if no line like it was printed before the end."""
+        if self.records < _FEW or len(self.before) < _FEW:
+            return ""
+        printed = {found[1].lower() for line in self.before for found in _CLOSING.finditer(line)}
+        for line in self.behind:
+            found = _CLOSING.search(line)
+            if found is not None and found[1].lower() not in printed:
+                return line[found.start(1) :].strip()[:_SHOWN]
         return ""
 
     @property
@@ -113,7 +166,7 @@ class Close:
         if rate is None or len(rate) < _RATES:
             return False
         before, now = rate.tail(2).tolist()
-        return 0 <= now < before and now <= _DECAYED * rate.summary.maximum
+        return bool(0 <= now < before and now <= _DECAYED * rate.summary.maximum)
 
 
 def _is_share(epoch: Series) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -179,18 +179,21 @@ class Run:
     def rest(self, silent_for: float) -> None:
         """Take a run that reached its end and fell silent for finished: not every program says so."""
         done = self.fraction if self.planned is None else self.covered  # another epoch may follow
-        if done is not None and done >= DONE and (self.planned is not None or self._close.closed):
+        if done is not None and done >= DONE and (self.planned is not None or self._close().closed):
             last = done >= 1.0
             self.finished = self.finished or silent_for >= (REST / 4 if last else REST)
 
-    def end(self) -> None:
-        """Take it that nothing more will come of its log: it may end where runs end, without a word."""
+    def end(self, before: Sequence[str] = (), behind: Sequence[str] = ()) -> None:
+        """Take it that nothing more will come of its log: it may end where runs end, without a word.
+
+        `before` and `behind` are the newest lines up to the newest training record, and those after it.
+        """
         if self.finished:
             return
         since = self.last_line or 0
         failed = any(event.kind in CRASH_KINDS and event.line >= since for event in self.events)
         if not failed and not self.stage.next_trains and self._phase != "evaluating":
-            self.probable = self._close.reason()
+            self.probable = self._close(before, behind).reason()
             self.finished = self.probable != ""
 
     def _follow_phase(self, block: Block) -> None:
@@ -298,9 +301,8 @@ class Run:
         """When its steps were reached; see Timing."""
         return self._timing.moments
 
-    @property
-    def _close(self) -> Close:
-        """What it is like where its log ends."""
+    def _close(self, before: Sequence[str] = (), behind: Sequence[str] = ()) -> Close:
+        """Return what it is like where its log ends."""
         return Close(
             self.series,
             self.records,
@@ -313,6 +315,8 @@ class Run:
             self.planned,
             evaluated=bool(self.stage.results),
             saved=self._phase == "checkpointing",
+            before=before,
+            behind=behind,
         )
 
     @property

@@ -293,6 +293,7 @@ def _of_traceback(ended: Ended) -> list[Event]:
     data |= {"inner": "1"} if ended.inner else {}
     data |= {"chained": "1"} if ended.chained else {}
     data |= {"ignored": "1"} if ended.ignored else {}
+    data |= {"handling": "1"} if ended.handling else {}
     data |= {"main": str(ended.main)} if ended.main else {}
     rank = header.rank(ended.tag) if header is not None else None
     kind = (TROUBLE.first(ended.raised) or ("traceback",))[0]

@@ -120,6 +120,8 @@ class Ended:
     """Whether Python continued after it."""
     main: int = 0
     """Line of its head, where it begins in the program's own file: unless that caught it, it has ended."""
+    handling: bool = False
+    """Whether it was raised while the one before it was handled: it takes the place of that."""
 
 
 class Tracebacks:
@@ -228,7 +230,9 @@ class Tracebacks:
         ignored = open_.ignored or _OF_TRACKER.match("\n".join(open_.frames)) is not None
         main = open_.begun if begins and not open_.chained and not ignored else 0
         if raised:
-            return Ended(tag, offset, line, raised, frames, caught, inner, open_.chained, ignored, main)
+            return Ended(
+                tag, offset, line, raised, frames, caught, inner, open_.chained, ignored, main, open_.handling
+            )
         return Ended(tag, open_.offset, open_.line, b"", frames, ignored=ignored)
 
 
