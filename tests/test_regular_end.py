@@ -128,6 +128,15 @@ def test_words_that_were_never_printed_between_steps_close_a_run(tmp_path, tail,
     assert "probably" not in story(epochs(37, "/90") + tail)
 
 
+def test_a_log_that_was_written_just_now_may_go_on(tmp_path):
+    log = tmp_path / "run.log"
+    log.write_text(epochs(50))
+    written = log.stat().st_mtime
+    for late, state in ((10, "running"), (3600, "finished")):
+        (run,) = document(check([str(log)], now=written + late), written + late)["runs"]
+        assert run["state"] == state
+
+
 def test_a_line_of_the_next_epoch_that_does_not_end_shows_that_it_was_cut(tmp_path):
     log = tmp_path / "run.log"
     for tail, state in (("", "finished"), ("Epoch 51 tra", "unknown"), ("Epoch 51 begins\n", "unknown")):

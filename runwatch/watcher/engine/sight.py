@@ -50,7 +50,7 @@ def status_of(group: Group, run: Run, now: float, reference: Reference | None, *
     # An epoch's end that is watched may be followed by another.
     if lost is None and (not live or run.planned is not None):
         run.rest(silent_for)
-    if lost is None and not live:
+    if lost is None and not live and not group.lives(now):
         run.end(*_around(group, run))
     return Status(
         now=now,
