@@ -124,6 +124,8 @@ def test_words_that_were_never_printed_between_steps_close_a_run(tmp_path, tail,
     assert why in said
     assert "probably" not in story(tail + "\n" + epochs(37))
     assert "probably" not in story(epochs(20) + tail + "\n" + epochs(37, first=21) + tail)
+    saved = "".join(f"{row}\nepoch: {at} model saved\n" for at, row in enumerate(epochs(37).splitlines(), 1))
+    assert ("probably" in story(saved + tail)) == bool(why)
     assert "probably" not in story("epochs: 90\n" + epochs(37).replace("Epoch", "epoch") + tail)
     assert "probably" not in story(epochs(37, "/90") + tail)
 

@@ -104,10 +104,10 @@ class Close:
         """Return a line that closes, if no line like it was printed before the end."""
         if self.records < _FEW or len(self.before) < _FEW:
             return ""
-        printed = {found[1].lower() for line in self.before for found in _CLOSING.finditer(line)}
+        printed = {_words(found) for line in self.before for found in _CLOSING.finditer(line)}
         for line in self.behind:
             found = _CLOSING.search(line)
-            if found is not None and found[1].lower() not in printed:
+            if found is not None and _words(found) not in printed:
                 return line[found.start(1) :].strip()[:_SHOWN]
         return ""
 
@@ -167,6 +167,11 @@ class Close:
             return False
         before, now = rate.tail(2).tolist()
         return bool(0 <= now < before and now <= _DECAYED * rate.summary.maximum)
+
+
+def _words(found: re.Match[str]) -> str:
+    """Return what closes, whatever its numbers."""
+    return re.sub(r"\d+", "0", found[1].lower())
 
 
 def _is_share(epoch: Series) -> bool:
