@@ -78,10 +78,20 @@ def state_of(phase: str) -> str:
     return _STATES.get(phase, phase)
 
 
-def finished(last_step: int | None, total: int | None, *, early: bool = False, whole: float = 0.98) -> str:
-    """Return the story of a run that has finished; `early`: by its own word before its end."""
-    story = "stopped early" if early else "finished"
-    if not early and last_step is not None and last_step + 1 == total:
+def finished(
+    last_step: int | None,
+    total: int | None,
+    *,
+    early: bool = False,
+    whole: float = 0.98,
+    probable: str = "",
+) -> str:
+    """Return the story of a run that has finished; `early`: by its own word before its end.
+
+    `probable`: why it has probably finished, where nothing says so.
+    """
+    story = "stopped early" if early else "probably finished" if probable else "finished"
+    if story == "finished" and last_step is not None and last_step + 1 == total:
         # Its steps count from 0. Its last checkpoint often has the total as its step.
         return f"{story} all {total} steps"
     if last_step is not None:
@@ -90,7 +100,7 @@ def finished(last_step: int | None, total: int | None, *, early: bool = False, w
         # Where steps count from 0, the last one is one less than the total.
         short = not early and last_step + 1 < whole * total
         story += f" of {total}" + (", before its end" if short else "")
-    return story
+    return f"{story}: {probable}" if probable else story
 
 
 _STOP = re.compile(r"\AStop(?: the launcher)?; (\w)")

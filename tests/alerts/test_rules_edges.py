@@ -201,6 +201,7 @@ STEP = {  # norms of 1, and what follows
         ScoreFloor, lambda n: metric("val/accuracy", times(0.01, n)), 16, "warning"
     ),
     "score_floor rows": Edge(ScoreFloor, lambda n: metric("train/accuracy", times(0.01, n)), 512),
+    "score_floor few": Edge(ScoreFloor, lambda n: metric("mAP", times(0.0, n)), 32),
     "score_floor grew": Edge(
         ScoreFloor,
         lambda x: metric("val/accuracy", [*times(0.01, 4), *times(0.01 * x, 4)]),

@@ -324,13 +324,40 @@ def test_a_score_that_stays_next_to_nothing_is_a_note_and_then_a_warning():
         ("val/acc", np.full(64, 0.5)),
         ("val/acc", np.r_[np.full(3, 0.01), np.full(61, 2.5)]),  # per cent
         ("val/recall@20", np.full(64, 0.02)),
-        ("val/reward", np.zeros(64)),
+        ("val/reward", np.r_[np.zeros(7), 0.01, np.zeros(56)]),
+        ("val/bleu", np.full(64, 0.01)),
+        ("val/person ap", np.zeros(64)),  # a class without data
+        ("val/acc", np.full(64, 1.0)),
+        ("val/acc", np.r_[np.full(7, 0.1), 0.1001, np.full(56, 0.1)]),
         ("train/grad_acc", np.zeros(2000)),
         ("acc_loss", np.zeros(2000)),
     ],
 )
 def test_scores_that_grow_or_may_be_small_are_not_next_to_nothing(name, values):
     assert scored(values, name).judge(ScoreFloor()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("val/mAP50", 0.0, [("info", 7), ("warning", 15)]),
+        ("val/BLEU", 0.0, [("info", 7), ("warning", 15)]),
+        ("mAP", 0.0, [("info", 31), ("warning", 63)]),
+        ("val/reward", 0.0, [("info", 7), ("warning", 31)]),
+        ("episode_reward", 0.0, [("info", 511), ("warning", 2047)]),
+        ("val/acc", 0.1, [("info", 7), ("warning", 15)]),
+        ("val acc", 25.0, [("info", 7), ("warning", 15)]),
+    ],
+)
+def test_a_score_that_is_exactly_nothing_or_one_guess_of_k_in_all_values_is_found(name, value, found):
+    log = scored(np.full(2048 if found[0][1] == 511 else 64, value), name)
+    assert fired(log.judge(ScoreFloor())) == found
+    assert log.judge(ScoreFloor(), range(2048)) == log.judge(ScoreFloor())
+
+
+def test_a_main_score_of_nothing_is_a_warning_in_the_end_though_the_loss_falls():
+    falls = scored(np.zeros(64), "val/bleu", loss=np.geomspace(3, 0.1, 64))
+    assert fired(falls.judge(ScoreFloor())) == [("info", 7), ("warning", 31)]
 
 
 def test_a_score_of_nothing_is_a_note_where_the_loss_falls_or_networks_play():

@@ -180,6 +180,37 @@ def test_a_warm_up_at_a_constant_rate_ends_in_a_jump():
     assert fired(Log(train__learning_rate=rate).judge(LrAnomaly())) == [("warning", 100)]
 
 
+@pytest.mark.parametrize(("begin", "found"), [(1, []), (3, [("warning", 40)])])
+def test_a_rate_that_rises_by_epochs_jumps_with_the_second_one_only(begin, found):
+    epoch = np.arange(200) // 20 + 1.0
+    rate = np.where(epoch <= begin, 6e-5, 6.54e-4)
+    if begin > 1:  # as if a constant rate jumped in the middle
+        rate = np.where(np.arange(200) < 40, 6e-5, 6.54e-4)
+    log = Log(train__learning_rate=rate).set("train/epoch", epoch)
+    assert fired(log.judge(LrAnomaly())) == found
+    assert log.judge(LrAnomaly(), range(200)) == log.judge(LrAnomaly())
+
+
+@pytest.mark.parametrize(
+    ("bad", "found"),
+    [
+        ([50], [("warning", 50)]),
+        ([50, 58], [("warning", 50)]),
+        ([50, 54, 58], [("warning", 50), ("critical", 58)]),
+        ([50, 58, 66], [("warning", 50)]),
+    ],
+)
+def test_a_validation_loss_that_is_nan_alone_is_critical_only_when_repeated(bad, found):
+    values = np.ones(100)
+    values[bad] = np.nan
+    log = Log(train__loss=np.ones(100)).set("val/loss", values)
+    assert fired(log.judge(NonFinite())) == found
+    assert log.judge(NonFinite(), range(100)) == log.judge(NonFinite())
+    both = Log(train__loss=values).set("val/loss", values)
+    assert fired(both.judge(NonFinite()))[0] == ("critical", bad[0])
+    assert fired(Log(val__loss=values).judge(NonFinite()))[0] == ("critical", bad[0])
+
+
 # -- stalls ----------------------------------------------------------------------------------------
 
 

@@ -212,7 +212,41 @@ def test_a_table_cut_off_is_still_reported():
     assert parse(text.encode()).events[-1].rank == 21
 
 
+LOGGING = (
+    '--- Logging error ---\nTraceback (most recent call last):\n  File "/py/logging/__init__.py", line 1103, in emit\n'
+    "    stream.write(msg)\n{}"
+)
+OF_THREAD = (
+    "Exception in thread Thread-4:\nTraceback (most recent call last):\n"
+    '  File "/py/threading.py", line 926, in _bootstrap_inner\n    self.run()\n'
+    '  File "/x/{}.py", line 144, in run\n    resp = self._communicate(req)\n{}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        (LOGGING.format("UnicodeEncodeError: 'charmap' codec can't encode\n"), []),
+        (LOGGING.format(""), []),  # cut off
+        (LOGGING.format("OSError: [Errno 28] No space left on device\n"), ["error"]),
+        (
+            "Exception ignored in: <function Iter.__del__ at 0x7f>\n" + LOGGING[22:].format("TypeError: x\n"),
+            [],
+        ),
+        (OF_THREAD.format("site-packages/wandb/sdk/wandb_run", "Exception: backend has shutdown"), []),
+        (OF_THREAD.format("tqdm/_monitor", "RuntimeError: Set changed size during iteration"), []),
+        (OF_THREAD.format("torch/utils/data/_utils/pin_memory", "ValueError: bad"), ["traceback"]),
+        (OF_THREAD.format("site-packages/wandb/run", "torch.OutOfMemoryError: CUDA out of memory."), ["oom"]),
+    ],
+)
+def test_what_python_or_the_thread_of_a_tracker_continues_after_is_no_event(text, kinds):
+    for behind in ("", "noise\n"):
+        assert [event.kind for event in parse((text + behind).encode()).events] == kinds
+
+
 PIECES = [
+    LOGGING.format("TypeError: x\n"),
+    OF_THREAD.format("tqdm/_monitor", "RuntimeError: Set changed"),
     LOGURU,
     RICH,
     INDENTED,

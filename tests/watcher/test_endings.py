@@ -248,6 +248,13 @@ def test_what_python_ignores_at_its_end_is_no_cause_and_what_native_code_quotes_
     assert judged(steps(0, 200) + quoted)["ending"]["kind"] == "interrupted"
 
 
+def test_a_tracker_that_cannot_be_used_is_no_crash_where_training_follows():
+    for said in ("ModuleNotFoundError: No module named 'wandb'", "wandb.errors.CommError: Network error"):
+        assert judged(TRACE.format(said) + steps(0, 400))["incidents"] == [], said
+        assert judged(TRACE.format(said))["state"] == "crashed", said
+    assert judged(TRACE.format("ImportError: libcudart.so.12") + steps(0, 400))["incidents"] != []
+
+
 def test_an_exception_about_values_that_are_not_finite_says_so():
     long = "ValueError: Expected parameter loc of distribution Normal to satisfy the constraint Real(), " + (
         "of which the shape is (800, 7) and the scale as well, but found invalid values:\ntensor([nan, nan])"
@@ -429,6 +436,19 @@ def test_an_error_after_which_training_continued_is_no_end():
 
     assert [end["kind"] for end in endings(steps(0, 20) + TRACE.format("ValueError: x"), NOW)] == ["crashed"]
     assert endings(steps(20, 40), NOW + 60) == []
+
+
+def test_of_the_chain_in_a_loader_worker_the_last_exception_ended_it():
+    worker = (
+        'Original Traceback (most recent call last):\n  File "/x/audio.py", line 9, in load\n    y = read()\n'
+    )
+    during = "\nDuring handling of the above exception, another exception occurred:\n\n"
+    text = TRACE.format(
+        "ValueError: Caught ValueError in DataLoader worker process 0.\n" + worker + "LibError: a"
+    )
+    second = 'Traceback (most recent call last):\n  File "/x/audio.py", line 20, in load\n    z = open()\n'
+    run = judged(steps(0, 200) + text + during + second + "FileNotFoundError: No such file: 'a.wav'\n")
+    assert run["reason"] == "crashed: FileNotFoundError: No such file: 'a.wav'"
 
 
 def test_launches_that_fail_before_their_first_step_each_have_an_end_though_no_words_come_again():

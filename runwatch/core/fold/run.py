@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from msgspec.structs import replace
 
-from runwatch.core.batch import EVAL, RANK, TRAIN, Event
+from runwatch.core.batch import CRASH_KINDS, EVAL, RANK, TRAIN, Event
 from runwatch.core.block import Block, Moment
 from runwatch.core.checkpoint import Checkpoint, Checkpoints, last_good
 from runwatch.core.ending import ENDS, STOPS
 from runwatch.core.fold.eta import Estimate
 from runwatch.core.fold.planned import Plan
 from runwatch.core.fold.rank_state import RankState
+from runwatch.core.fold.regular_end import Close
 from runwatch.core.fold.saves import Reconciled, Saves, reconcile, tells
 from runwatch.core.fold.stages import Stage
 from runwatch.core.fold.timing import Timing, remaining
@@ -68,6 +69,8 @@ class Run:
     by_epoch: bool = False
     """Whether its newest step is an epoch."""
     finished: bool = False
+    probable: str = ""
+    """Why it has probably finished, where its log just ends and no line says so."""
     series: dict[str, Series] = field(default_factory=dict)
     ranks: dict[int, RankState] = field(default_factory=dict)
     lead: int | None = None
@@ -209,9 +212,22 @@ class Run:
     def rest(self, silent_for: float) -> None:
         """Take a run that reached its end and fell silent for finished: not every program says so."""
         done = self.fraction if self.planned is None else self.covered  # another epoch may follow
-        if done is not None and done >= DONE:
+        if done is not None and done >= DONE and (self.planned is not None or self._close().closed):
             last = done >= 1.0
             self.finished = self.finished or silent_for >= (REST / 4 if last else REST)
+
+    def end(self, before: Sequence[str] = (), behind: Sequence[str] = ()) -> None:
+        """Take it that nothing more will come of its log: it may end where runs end, without a word.
+
+        `before` and `behind` are the newest lines up to the newest training record, and those after it.
+        """
+        if self.finished:
+            return
+        since = self.last_line or 0
+        failed = any(event.kind in CRASH_KINDS and event.line >= since for event in self.events)
+        if not failed and not self.stage.next_trains and self._phase != "evaluating":
+            self.probable = self._close(before, behind).reason()
+            self.finished = self.probable != ""
 
     def _follow_phase(self, block: Block) -> None:
         """Take the phase that the newest mark shows; blocks come in the order they were written."""
@@ -223,7 +239,7 @@ class Run:
         if ended >= 0:
             self._ended = Moment.of(block, ended)
         if _goes_on(self._ended, block):
-            self.finished, self._ended = False, _NOWHERE
+            self.finished, self.probable, self._ended = False, "", _NOWHERE
         elif self._ended.offset >= 0 and (self.records or block.bar):
             self.finished = True
 
@@ -317,6 +333,24 @@ class Run:
     def moments(self) -> Series | None:
         """When its steps were reached; see Timing."""
         return self._timing.moments
+
+    def _close(self, before: Sequence[str] = (), behind: Sequence[str] = ()) -> Close:
+        """Return what it is like where its log ends."""
+        return Close(
+            self.series,
+            self.records,
+            self.first_step,
+            self.last_step,
+            self.by_epoch,
+            self.epoch_steps,
+            self.total,
+            None if self.plan.epochs is None else self.plan.epochs[0],
+            self.planned,
+            evaluated=bool(self.stage.results),
+            saved=self._phase == "checkpointing",
+            before=before,
+            behind=behind,
+        )
 
     @property
     def results(self) -> Mapping[str, float]:

@@ -9,6 +9,7 @@ end (retries) is counted, see Tally.
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import NamedTuple
 
 from runwatch.core.batch import Event
@@ -169,8 +170,8 @@ class EventScanner:
     def flush(self) -> list[Event]:
         """Return the events of what the log's end (or a break in it) cut off."""
         self.inside = False
-        ended = [*map(_of_traceback, self._tracebacks.flush()), *map(_of_root, self._failures.flush())]
-        return ended + self._continued.flush()
+        ended = [*chain.from_iterable(map(_of_traceback, self._tracebacks.flush()))]
+        return [*ended, *map(_of_root, self._failures.flush()), *self._continued.flush()]
 
     def _marker(self, line: bytes) -> str | None:
         if not line.startswith(self.heads):
@@ -183,7 +184,7 @@ class EventScanner:
     def _go_on(self, line: Line) -> tuple[bool, list[Event]]:
         """Return whether a line belongs to what has begun before, and what that became."""
         belongs, ended = self._tracebacks.feed(*line[:2], *line[3:6])
-        reported = [_of_traceback(ended)] if ended else []
+        reported = _of_traceback(ended) if ended else []
         if not belongs:
             belongs, root = self._failures.feed(*line[:2], *line[3:6])
             reported += [_of_root(root)] if root else []
@@ -285,21 +286,22 @@ def _redrawn(line: bytes) -> bytes:
     return text.rstrip(b" 0123456789") if bar else line
 
 
-def _of_traceback(ended: Ended) -> Event:
+def _of_traceback(ended: Ended) -> list[Event]:
+    """Return the event of a traceback; nothing of one that Python continues after, unless it says more."""
     header, data = opened(ended.tag + b" {", lenient=True), {"frames": ended.frames}
     data |= {"caught": "1"} if ended.caught else {}
     data |= {"inner": "1"} if ended.inner else {}
     data |= {"chained": "1"} if ended.chained else {}
     data |= {"ignored": "1"} if ended.ignored else {}
+    data |= {"handling": "1"} if ended.handling else {}
     data |= {"main": str(ended.main)} if ended.main else {}
     rank = header.rank(ended.tag) if header is not None else None
-    if not ended.raised:
-        return Event(
-            "traceback", ended.offset, ended.line, "Traceback without its last line", rank, data=data
-        )
     kind = (TROUBLE.first(ended.raised) or ("traceback",))[0]
-    data |= saves.broken_off(ended.raised)
-    return Event(kind, ended.offset, ended.line, _title(ended.raised), rank, data=data)
+    if ended.ignored and kind == "traceback":
+        return []
+    title = _title(ended.raised) if ended.raised else "Traceback without its last line"
+    data |= saves.broken_off(ended.raised) if ended.raised else {}
+    return [Event(kind, ended.offset, ended.line, title, rank, data=data)]
 
 
 def _title(raised: bytes) -> str:

@@ -74,6 +74,7 @@ MILESTONES = Signs(
         rb"(?:completed|finished)\b",
         rb"^\*{3,} train metrics \*{3,}",
         rb"^\W*All (?:done(?:: [\d :.-]+)?|finished(?= )|completed?)\W*$|\bEnd of epoch (\d+) / \1\b",
+        rb"^\W*ALL DONE\W*$|^={2,} ?DONE ?={2,}\W*$",
         _CHINESE,
         needles=(
             b"raining",
@@ -96,6 +97,8 @@ MILESTONES = Signs(
             b"All done",
             b"inished ",
             b"All complete",
+            b"ALL DONE",
+            b"= DONE",
             b"End of epoch",
             b"\xe8\xae\xad\xe7\xbb\x83",
         ),

@@ -19,8 +19,8 @@ DURING = b"During handling of the above exception"
 """Appears between a traceback and one that was raised while it was handled."""
 AGAIN = b"Original exception was:"
 """Appears between the traceback of a hook that failed and the one that it should have shown."""
-IGNORED = b"Exception ignored in"
-"""Begins the line before a traceback that Python prints and continues after, as objects are destroyed."""
+IGNORED = (b"Exception ignored in", b"--- Logging error ---")
+"""Begin the line before a traceback that Python prints and continues after."""
 _HEAD = re.compile(
     rb"(?P<indent> *)(?P<before>(?:(?!\+ Exc|>+ )[^\s'\"`].{0,200}?[\s>:|\]-])?)"
     rb"(?P<group>(?:\+ Exception Group )?)Traceback \(most recent call last\)(?::\s*$| [\x80-\xff]+\s*$)"
@@ -42,6 +42,11 @@ _BOTTOM = re.compile(r"<module>|_bootstrap|_wrap\b|spawn_main|_run_(?:module|cod
 """Those below which nothing can have caught it."""
 _MAIN = re.compile(r"\s*File \"[^<\"].*\", line \d+, in <module>")
 """Where a program begins, in its own file."""
+_OF_TRACKER = re.compile(
+    r"\s*File \".*\bthreading\.py\", line \d+, in _bootstrap(?:_inner)?\n(?:.*\n)*?\s*File \".*[/\\]"
+    r"(?:wandb|tqdm|tensorboardX?|comet_ml|mlflow|neptune|clearml|swanlab|aim|sentry_sdk)[/\\]"
+)
+"""Frames of a thread that watches training and is no part of it."""
 _FILE = re.compile(r"\s*(?:> )?File \".*\", line \d+, in ")
 _FRAME = re.compile(
     rb"\s|[\x80-\xff>|]|$|\^|During handling of|The above exception|(?:Original )?Traceback \(most"
@@ -115,6 +120,8 @@ class Ended:
     """Whether Python continued after it."""
     main: int = 0
     """Line of its head, where it begins in the program's own file: unless that caught it, it has ended."""
+    handling: bool = False
+    """Whether it was raised while the one before it was handled: it takes the place of that."""
 
 
 class Tracebacks:
@@ -220,10 +227,13 @@ class Tracebacks:
         inner = first is not None and not _BOTTOM.match(open_.frames[0], first.end())
         raised, offset, line = raised or open_.raised, offset or open_.offset, line or open_.line
         begins = bool(open_.frames and _MAIN.match(open_.frames[0])) and not open_.handling
-        main = open_.begun if begins and not open_.chained and not open_.ignored else 0
+        ignored = open_.ignored or _OF_TRACKER.match("\n".join(open_.frames)) is not None
+        main = open_.begun if begins and not open_.chained and not ignored else 0
         if raised:
-            return Ended(tag, offset, line, raised, frames, caught, inner, open_.chained, open_.ignored, main)
-        return Ended(tag, open_.offset, open_.line, b"", frames)
+            return Ended(
+                tag, offset, line, raised, frames, caught, inner, open_.chained, ignored, main, open_.handling
+            )
+        return Ended(tag, open_.offset, open_.line, b"", frames, ignored=ignored)
 
 
 def _shape(text: bytes) -> bytes:

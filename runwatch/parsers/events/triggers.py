@@ -69,6 +69,8 @@ _TRIGGERS = (
         b"All done",
         b"All finished",
         b"All complete",
+        b"ALL DONE",
+        b"= DONE",
         b"End of epoch",
         b"Loss for final",
         rb"TrainOutput\(",

@@ -17,6 +17,7 @@ from runwatch.parsers.formats import catalogue, restricted
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.checkpoints.directory import CheckpointSource
 from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.sight import CLOSING
 from runwatch.watcher.ingest.record_times import newest
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.compressed import blocks
@@ -25,6 +26,8 @@ from runwatch.watcher.sources.rotated_history import Older, chosen, pieces, rota
 from runwatch.watcher.sources.sidecars import BesideSource
 from runwatch.watcher.sources.wandb_online import OnlineRun, said
 
+_REST = 1000
+"""Bytes kept of a line that does not end."""
 BLOCK = 2 << 20
 """Bytes read at once: with less, numpy is called for too few rows at a time."""
 
@@ -124,9 +127,10 @@ def _read(
         engine.add_source(source, file.name, text.path(path), file.member)
         if older is not None:
             _read_older(engine, source, older, parser, status.st_mtime)
-        written = None
+        written, rest = None, b""
         for data in blocks(path, BLOCK):
-            batch = parser.feed(data)
+            rest = (rest + data).rpartition(b"\n")[2][:_REST]
+            batch = parser.feed(data, tail=CLOSING)
             if file.member.kind in (WANDB, TENSORBOARD):
                 written = newest(batch) or written
             engine.fold(source, batch, written=written or status.st_mtime)
@@ -137,6 +141,8 @@ def _read(
             raise
         engine.troubles.append(str(error))
     engine.fold(source, parser.flush(), written=written or status.st_mtime)
+    if rest:
+        engine.unfinished(source, text.decode(rest))
 
 
 def _lose(engine: Engine, file: discover.Found, error: OSError, now: float) -> None:

@@ -334,6 +334,11 @@ class Engine:
                 changes += self._judging.tick(watched, status, None, send=False)
         return changes
 
+    def unfinished(self, source_id: str, line: str) -> None:
+        """Take the last line of a source, which does not end."""
+        _, source = self.sources[source_id]
+        source.log.append((source.lines + 1, line))
+
     def drop_source(self, source_id: str) -> None:
         """Watch a stream no longer; a group without any is forgotten, and its runs with it."""
         self._take_back(self.sources[source_id][0])
@@ -461,6 +466,7 @@ class Engine:
         """Judge a run whose successor has begun: it will not continue."""
         watched.closed = True
         watched.run.rest(silent_for=math.inf)
+        watched.run.end()
         run = watched.run
         status = Status(
             now=now,

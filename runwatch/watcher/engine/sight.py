@@ -8,6 +8,9 @@ from runwatch.core.fold.run import Run
 from runwatch.core.readability import Lost
 from runwatch.watcher.engine.group import Group
 
+CLOSING = 256
+"""Newest lines of a log at rest in which words that close it are looked for."""
+
 
 def why_unseen(group: Group) -> Lost | None:
     """Return why the newest run of a group, which may continue, cannot be seen; None if it can."""
@@ -47,6 +50,8 @@ def status_of(group: Group, run: Run, now: float, reference: Reference | None, *
     # An epoch's end that is watched may be followed by another.
     if lost is None and (not live or run.planned is not None):
         run.rest(silent_for)
+    if lost is None and not live and not group.lives(now):
+        run.end(*_around(group, run))
     return Status(
         now=now,
         phase=run.phase,
@@ -72,3 +77,12 @@ def status_of(group: Group, run: Run, now: float, reference: Reference | None, *
         blind=lost,
         blind_ranks=lost is None and group.lost_ranks,
     )
+
+
+def _around(group: Group, run: Run) -> tuple[list[str], list[str]]:
+    """Return the newest lines up to a run's newest training record, and those behind it if known."""
+    newest = list(group.leader.log)[-CLOSING:] if group.leader is not None else []
+    if run.last_line is None or not newest or newest[0][0] > run.last_line:
+        return [], []
+    before = [text for number, text in newest if number <= run.last_line]
+    return before, [text for number, text in newest if number > run.last_line]

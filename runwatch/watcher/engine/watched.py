@@ -75,8 +75,8 @@ class WatchedRun:
             return cut
         if run.finished:
             end = End.STOPPED_EARLY if run.stopped_early else End.FINISHED
-            story = finished(run.last_step, run.planned, early=run.stopped_early)
-            return Ending(end, story, "log", run.last_step, run.last_line)
+            story = finished(run.last_step, run.planned, early=run.stopped_early, probable=run.probable)
+            return Ending(end, story, "" if run.probable else "log", run.last_step, run.last_line)
         for row in filter(None, map(rows.get, _SILENT)):
             return Ending(_end(row, End.HUNG), row.title, "", row.step, row.line)
         return None

@@ -369,9 +369,16 @@ def classify(event: Event) -> Signature:
     return replace(found, role=Role.LATE_ROOT) if late else found
 
 
+_OF_TRACKER = re.compile(
+    r"No module named '(?:wandb|tensorboardX?|comet_ml|mlflow|neptune|clearml|swanlab|aim|visdom)\b"
+    r"|^(?:wandb|comet_ml|mlflow|neptune|clearml|swanlab|aim)\."
+)
+"""Exceptions of trackers, which programs catch, to train without."""
+
+
 def is_caught(event: Event) -> bool:
-    """Return whether an event is an exception that the program itself caught and printed."""
-    return "caught" in event.data
+    """Return whether an event is an exception that the program itself caught and printed, as far as known."""
+    return "caught" in event.data or _OF_TRACKER.search(event.title) is not None
 
 
 def may_be_caught(event: Event) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from runwatch.alerts.rules.common.signatures import (
     CERTAIN_KINDS,
@@ -18,6 +18,8 @@ from runwatch.core.block import Moment
 
 _KEPT = 16
 """Distinct later symptoms that are remembered by name, and ranks whose errors are."""
+_CHAIN = 100
+"""Lines between two exceptions of a chain."""
 _FINAL = CERTAIN_KINDS | {"signal"}
 _ENDED_BY_OTHERS = frozenset({"-6", "-15"})
 
@@ -77,7 +79,9 @@ class Death:
             self.pids.add(int(event.data["pid"]))
         self.ended |= event.title.startswith(LAUNCHER_ENDS)
         self.over |= self.ended or event.kind == "killed"
-        if signature.outranks(self.signature):
+        if self._replaces(event, signature):
+            self.root, self.signature = event, replace(signature, role=self.signature.role)
+        elif signature.outranks(self.signature):
             self._add_symptom(self.signature)
             self.root, self.signature = event, signature
         elif signature.name != self.signature.name:
@@ -92,6 +96,12 @@ class Death:
                 self.by_rank[event.rank] = event, signature
         elif signature.outranks(self.by_rank[event.rank][1]):
             self.by_rank[event.rank] = event, signature
+
+    def _replaces(self, event: Event, signature: Signature) -> bool:
+        """Whether an exception was raised while the root was handled, in what the root's traceback quotes."""
+        near = is_caught(event) and 0 <= event.line - self.root.line < _CHAIN
+        same = signature.name == self.signature.name == "exception"
+        return "handling" in event.data and near and same and event.rank == self.root.rank
 
     @property
     def closed(self) -> bool:

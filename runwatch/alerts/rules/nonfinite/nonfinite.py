@@ -1,9 +1,9 @@
 """A metric became NaN or infinite.
 
 Reason: a NaN loss never recovers by itself and burns the rest of the budget.
-Formula: the first non-finite training or validation loss is critical; a
-non-finite gradient norm is a warning, and critical from `grad_count` in
-`grad_window` samples on or when the loss is non-finite too. Latched until
+Formula: the first non-finite training loss is critical, and so is a validation loss unless the training
+loss is finite. A non-finite gradient norm, or such a validation loss alone, is a warning, and critical from
+`grad_count` in `grad_window` samples on or when the loss is non-finite too. Latched until
 `streak` finite samples in a row. There is no warm-up. Lines that say of a loss that it is NaN
 and are no records, `Loss: nan`, are a warning from the `lines`-th on, and critical from four
 times as many where no loss is read; a restart ends that. They are a note where finite losses of
@@ -91,7 +91,9 @@ class NonFinite(RankRule):
     summary: ClassVar[str] = "A loss, gradient norm or other metric is NaN or infinite."
 
     streak: int = threshold(20, "finite samples in a row that end the incident")
-    grad_count: int = threshold(3, "non-finite gradient norms within grad_window that are critical")
+    grad_count: int = threshold(
+        3, "non-finite gradient norms, or validation losses, within grad_window that are critical"
+    )
     grad_window: int = threshold(10, "samples within which grad_count is counted")
     scale_search: int = threshold(100, "first samples in which an fp16 loss scale may still overflow often")
     lines: int = threshold(4, "lines without a record that say of a loss that it is NaN")
@@ -194,7 +196,7 @@ class NonFinite(RankRule):
             elif calm_after[known]:
                 found.append(self._clear(metric, watch, samples, int(bad[known])))
                 known += 1
-            elif watch.firing is Severity.CRITICAL or metric != GRAD_NORM:
+            elif watch.firing is Severity.CRITICAL or not (metric == GRAD_NORM or _validates(metric)):
                 calm = np.flatnonzero(calm_after[known:])
                 known = known + int(calm[0]) if len(calm) else len(bad)
             else:
@@ -249,8 +251,9 @@ class NonFinite(RankRule):
         return [(offset, finding)]
 
     def _severity(self, metric: str, offset: float, row: int, *, many: bool) -> Severity:
-        if metric in _FATAL or (metric.startswith("val/") and metric.endswith("loss")):
-            return Severity.CRITICAL
+        if metric in _FATAL or _validates(metric):
+            alone = _validates(metric) and self._is_finite(LOSS, offset)
+            return Severity.WARNING if alone and not many else Severity.CRITICAL
         loss_bad = self._is_bad(LOSS, offset)
         if metric == GRAD_NORM:
             scale = newest(self._recent[LOSS_SCALE], offset)
@@ -261,6 +264,10 @@ class NonFinite(RankRule):
             return Severity.CRITICAL if many or loss_bad else Severity.WARNING
         harmless = any(word in metric.lower() for word in _HARMLESS) or over_episodes(metric)
         return Severity.INFO if loss_bad or harmless else Severity.WARNING
+
+    def _is_finite(self, metric: str, offset: float) -> bool:
+        value: Floats = self._recent[metric].until(offset, 1).value
+        return len(value) > 0 and bool(np.isfinite(value[0]))
 
     def _is_bad(self, metric: str, offset: float) -> bool:
         value: Floats = self._recent[metric].until(offset, 1).value
@@ -297,6 +304,11 @@ class NonFinite(RankRule):
                 evidence["grad_norm_before"] = float(norms[-1])
                 evidence["grad_norm_median"] = float(np.median(norms))
         return evidence
+
+
+def _validates(metric: str) -> bool:
+    """Whether a metric is a loss of an evaluation: one that is NaN may be of that evaluation alone."""
+    return metric in (VAL_LOSS, VAL_BPB) or (metric.startswith("val/") and metric.endswith("loss"))
 
 
 def _advice(metric: str, severity: Severity, *, never: bool) -> str:

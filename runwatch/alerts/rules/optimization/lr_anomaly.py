@@ -20,7 +20,8 @@ whether the scheduler's state and step were loaded; if not, stop and resume agai
 before the weights follow.
 
 Traps: warm-up multiplies tiny rates, so a jump must come after it and set a
-record; a warm-up at a constant rate, a third of the usual one say, ends in a jump; warm
+record; a warm-up at a constant rate, a third of the usual one say, ends in a jump, as does the first
+epoch where the rate rises by epochs; warm
 restarts return to a rate that was there before, and are no jump; schedules that end at zero
 come down to it slowly, in the few digits that are printed; what begins again at the first
 step is another run, not resumed.
@@ -38,10 +39,11 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Segments, went_on
+from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.history import History
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import LEARNING_RATE
+from runwatch.core.metrics import EPOCH, LEARNING_RATE
 
 _WARM = 4.0
 """Multiple of a constant rate to which a warm-up rises."""
@@ -82,9 +84,16 @@ class LrAnomaly(RankRule):
     _open: tuple[Severity, float, float] | None = field(default=None, init=False, repr=False)
     """What is firing, and the range of rates, low and high, that ends it."""
 
+    _epoch: Recent = field(default_factory=Recent, init=False, repr=False)
+    _first_epoch: float = field(default=np.nan, init=False, repr=False)
+
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the learning rate of a block."""
         found: list[Finding] = []
+        epochs = block.samples.get(EPOCH)
+        self._epoch.push(epochs)
+        if np.isnan(self._first_epoch) and epochs is not None and len(epochs):
+            self._first_epoch = float(epochs.value[0])
         for restarted, piece in self._segments.split(block.samples.get(LEARNING_RATE), block.restarts):
             if restarted:
                 self._then, self._now = self._now, History()
@@ -171,10 +180,12 @@ class LrAnomaly(RankRule):
         return found
 
     def _warmed_up(self, rows: Samples, row: int, before: float, peak: float) -> bool:
-        """Whether the rate was constant from the first row, and rises once by as much as warm-ups do."""
+        """Whether the rate was constant from the first row, and rises by little, or with the second epoch."""
         earlier = rows.value[:row]
         constant = before == peak == min(self._least, float(earlier[earlier > 0].min(initial=np.inf)))
-        return constant and float(rows.value[row]) <= _WARM * before
+        first, now = ([np.nan, np.nan, *self._epoch.until(float(rows.offset[row]), 2).value])[-2:]
+        second = first == self._first_epoch and now == first + 1
+        return constant and (float(rows.value[row]) <= _WARM * before or second)
 
     def _compare(self, rows: Samples, row: int) -> list[Finding]:
         """Compare a row after a restart with the rate at its step before it."""

@@ -5,9 +5,13 @@ the run is for: wrong labels, weights that were not loaded, a head that gets no 
 may still move, or a part of it.
 Formula: the mean of the second half of the values is at most `most` and at most `grew` times that of the
 first half, when there are `evals` evaluations of a score in [0, 1], or `rows` values of one that
-training rows print; judged again whenever there are twice as many. A note; a warning from twice as many on,
-unless the training loss has fallen by `fall` since it began, or there is a discriminator. Ends when
-the mean of the newest 16 values is above twice `most`.
+training rows print; judged again whenever there are twice as many. The main score of a detector or
+translator (mAP, BLEU, F1) and a reward are judged only where every value is exactly 0, of training rows `few`
+such scores. A note; a warning from twice as many on, unless the training loss has fallen by `fall` since it
+began, or there is a discriminator; of such a main score from four times as many on at the latest, of a
+reward only then. An accuracy that was exactly 1/k, the same for a whole number k of 3 or more, in each of
+`evals` evaluations is judged as well: one class is predicted for all.
+Ends when the mean of the newest 16 values is above twice `most`, or 1/k.
 
 Example: 'val miou has stayed at 0.0023 in 16 evaluations', in a teacher without weights.
 
@@ -15,7 +19,8 @@ What to do: look at a few predictions next to their labels; check the labels, th
 loaded and the learning rate.
 
 Traps: many rankings (recall, mean average precision) are small and good, so that only accuracies,
-overlaps and areas are judged; among thousands of classes an accuracy is small for long, but
+overlaps and areas are judged where they are above 0; classes without data have a score of 0, which is not
+the main one; among thousands of classes an accuracy is small for long, but
 grows; a regression may print an accuracy that is always 0, and its loss falls; per cent above 1 are
 not judged: 2.5 may be 2.5 %.
 
@@ -40,6 +45,19 @@ from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LOSS, goal, label
 
 _JUDGED = re.compile(r"(?:acc(?:uracy)?|iou|dice|top1)(?![a-z])")
+_REWARD = r"(?:(?:mean|avg|average|episode|total)[ _])*(?:reward|return|success(?:[ _]rate)?)(?:[ _]mean)?"
+_MAIN = re.compile(
+    r"(?:(?:val|train|test|eval)[/_ ])?(?:m_?ap[@_.:\d()-]*|(?:sacre)?bleu[-_]?\d?|rouge[-_]?[l\d]?"
+    r"|f1(?:[ _]score)?"
+    rf"|em|exact[ _]match|{_REWARD})\Z"
+)
+"""Scores of all that is tested, and rewards: those of single classes may be 0."""
+_EVALUATED = re.compile(r"(?:val(?:id(?:ation)?)?|test|eval|dev)[/_ ]", re.IGNORECASE)
+_OF_AGENT = re.compile(rf"(?:\w+/)?{_REWARD}\Z")
+_ACCURACY = re.compile(r"(?:acc(?:uracy)?|top1)(?![a-z])")
+_ONE = "one class is predicted for all"
+_CLASSES = 1000
+_PRINTED = 1e-3
 _FEW, _NEWEST = 8, 16
 _WATCHED = 8
 """Scores that are watched at most."""
@@ -58,6 +76,8 @@ class _Watch:
     newest: list[float] = field(default_factory=list)
     out: bool = False
     """Whether a value was outside of [0, 1]."""
+    same: float | None = None
+    """What every value was exactly; NaN where they differ."""
     firing: Severity | None = None
 
 
@@ -72,6 +92,7 @@ class ScoreFloor(RankRule):
     grew: float = threshold(1.2, "multiple of the mean of the first half from which it grows")
     evals: int = threshold(8, "evaluations after which it is judged", least=2)
     rows: int = threshold(512, "training rows after which it is judged", least=2)
+    few: int = threshold(32, "training rows with a main score of exactly 0 after which it is judged", least=2)
     fall: float = threshold(0.2, "fall of the training loss for which it is only a note, as a fraction")
 
     _watches: dict[str, _Watch] = field(default_factory=dict, init=False, repr=False)
@@ -94,8 +115,7 @@ class ScoreFloor(RankRule):
                 self._players = min(self._players, float(samples.offset.min(initial=np.inf)))
         for name, samples in sorted(block.samples.items()):
             if _is_judged(name) and (name in self._watches or len(self._watches) < _WATCHED):
-                least = self.evals if name.startswith("val/") else self.rows
-                watch = self._watches.setdefault(name, _Watch(least))
+                watch = self._watches.setdefault(name, _Watch(self._least(name)))
                 found += self._walk(name, watch, samples)
         return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
 
@@ -110,13 +130,15 @@ class ScoreFloor(RankRule):
 
     def _take(self, name: str, watch: _Watch, value: float, offset: float, here: Place) -> Finding | None:
         watch.out |= not 0 <= value <= 1
+        watch.same = value if watch.same in (None, value) else np.nan
         watch.count += 1
         watch.total += value
         watch.newest = [*watch.newest[1 - _NEWEST :], value]
         half = watch.due // 2
         if watch.count == half:
             watch.first = watch.total
-        high = watch.out or sum(watch.newest) > 2 * self.most * len(watch.newest)
+        alike = watch.same == 0 or _is_guess(name, watch.same)
+        high = not alike and (watch.out or sum(watch.newest) > 2 * self.most * len(watch.newest))
         if watch.firing is not None and high:
             severity, watch.firing = watch.firing, None
             return self.say(Verdict.CLEAR, severity, f"{label(name)} rises", here, metric=name)
@@ -124,28 +146,38 @@ class ScoreFloor(RankRule):
             return None
         first, second = watch.first / half, (watch.total - watch.first) / (watch.due - half)
         watch.first, watch.due = watch.total, 2 * watch.due
-        if high or second > self.most or second > self.grew * first + self.most / 100:
+        low = second <= self.most and second <= self.grew * first + self.most / 100
+        if high or not (alike or (low and _JUDGED.search(name.lower()))):
             return None
         return self._fire(name, watch, second, offset, here)
 
     def _fire(self, name: str, watch: _Watch, level: float, offset: float, here: Place) -> Finding | None:
-        least = self.evals if name.startswith("val/") else self.rows
-        long = watch.count >= 2 * least and offset < self._players and not self._learns(offset)
+        times, main = watch.count / self._least(name), _MAIN.match(name.lower()) is not None
+        long = times >= 2 and offset < self._players and not self._learns(offset)
+        if _OF_AGENT.match(name.lower()):  # what is hard to reach is not reached for long
+            long = False
+        long |= times >= 4 and main
         severity = Severity.WARNING if long else Severity.INFO
         if not severity.exceeds(watch.firing):
             return None
         watch.firing = severity
-        what = "evaluations" if name.startswith("val/") else "logged steps"
+        what = "evaluations" if _EVALUATED.match(name) else "logged steps"
         return self.say(
             Verdict.FIRING,
             severity,
             f"{label(name)} has stayed at {level:.2g} in {watch.count} {what}",
             here,
             metric=name,
-            cause="next to nothing is learned of what it measures",
+            cause=_ONE if level > self.most else "next to nothing is learned of what it measures",
             advice="Stop; look at predictions next to labels, the weights that were loaded and the rate.",
             evidence={"mean": level, "values": watch.count},
         )
+
+    def _least(self, name: str) -> int:
+        """Return after how many values a score is judged first."""
+        if _EVALUATED.match(name):
+            return self.evals
+        return self.rows if _JUDGED.search(name.lower()) or _OF_AGENT.match(name.lower()) else self.few
 
     def _learns(self, offset: float) -> bool:
         """Return whether the training loss has fallen since it began."""
@@ -156,4 +188,14 @@ class ScoreFloor(RankRule):
 
 def _is_judged(name: str) -> bool:
     """Return whether a metric is a score whose values near 0 mean that nothing is right."""
-    return goal(name) == "max" and _JUDGED.search(name.lower()) is not None
+    lower = name.lower()
+    return goal(name) == "max" and bool(_JUDGED.search(lower) or _MAIN.match(lower))
+
+
+def _is_guess(name: str, value: float | None) -> bool:
+    """Whether a value is the accuracy of predicting one of k equally frequent classes, as printed."""
+    if value is None or not _EVALUATED.match(name) or not _ACCURACY.search(name.lower()):
+        return False
+    share = value / 100 if value > 1 else value
+    classes = round(1 / share) if share > 0 else 0
+    return value != 1 and 3 <= classes <= _CLASSES and abs(share * classes - 1) < _PRINTED

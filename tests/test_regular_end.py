@@ -1,0 +1,178 @@
+"""A log at rest that just ends where runs end has probably finished; one that was cut has not."""
+
+from __future__ import annotations
+
+from math import cos, exp, pi
+
+import pytest
+
+from runwatch.parsers.formats import catalogue
+from runwatch.parsers.stream import StreamParser
+from runwatch.watcher.engine.check import check
+from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.views.document import document
+
+NOW = 1.9e9
+CRASH = (
+    'Traceback (most recent call last):\n  File "t.py", line 3, in <module>\n    main()\nValueError: bad\n'
+)
+
+
+def judged(text: str, cut: int = 1 << 20) -> list[dict]:
+    """Return what is said of the runs of a log that is complete, read in pieces of so many bytes."""
+    engine, parser = Engine(), StreamParser(catalogue())
+    engine.add_source("run", "run", "run.log")
+    data = text.encode()
+    for at in range(0, len(data), cut):
+        engine.fold("run", parser.feed(data[at : at + cut]), written=NOW - 1e6)
+    engine.fold("run", parser.flush(), written=NOW - 1e6)
+    engine.finish(NOW)
+    return document(engine, NOW)["runs"]
+
+
+def epochs(last: int, total: str = "", *, first: int = 1) -> str:
+    """Return a row for each epoch, with an evaluation in it."""
+    rows = (
+        f"Epoch {at}{total} train_loss={2 * exp(-at / 20) + 0.5:.4f} val_loss={2 * exp(-at / 20) + 0.6:.4f}\n"
+        for at in range(first, last + 1)
+    )
+    return "".join(rows)
+
+
+def nested(last: int, *, validated: int) -> str:
+    """Return epochs of ten rows each; behind the first `validated` of them is an evaluation."""
+    out = []
+    for epoch in range(1, last + 1):
+        out += [
+            f"Epoch {epoch} batch {at}/100 loss {3 / epoch + 0.001 * at:.4f}\n" for at in range(10, 101, 10)
+        ]
+        out += [f"Epoch {epoch} val_loss {3.2 / epoch:.4f}\n"] if epoch <= validated else []
+    return "".join(out)
+
+
+def steps(last: int, *, every: int = 10, decay: int = 0) -> str:
+    """Return rows at every so many steps; `decay`: at which step a schedule brings the rate to 0."""
+    rows = []
+    for at in range(every, last + 1, every):
+        rate = 1e-3 * (1 + cos(pi * at / decay)) / 2 if decay else 1e-3
+        rows.append(f"iter: {at:06d} - train loss: {3 * exp(-at / 400) + 1:.3f} - lr: {rate:.3e}\n")
+    return "".join(rows)
+
+
+ROUND = "a round number"
+PLANNED = "planned epochs are complete"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (epochs(50), ROUND),
+        (epochs(49, first=0), ROUND),
+        (epochs(200), ROUND),
+        (epochs(37), ""),
+        (epochs(180), ""),  # a cut log ends in one of ten such epochs
+        (epochs(5), ""),
+        (epochs(50) + CRASH, ""),
+        ("epochs: 37\n" + epochs(37).replace("Epoch", "epoch"), "finished"),  # its length is in its settings
+        ("Namespace(num_epochs=360, lr=0.1)\n" + epochs(100), ""),
+        (epochs(50, "/100"), ""),
+        (steps(1000), ""),
+        (steps(100), ""),
+        (steps(2000, decay=2000), "learning rate"),
+        (steps(1500, decay=2000), ""),
+        (steps(500, decay=500), "learning rate"),
+        (steps(600, decay=600).replace("lr: 1.000e-03", "lr: 0"), "learning rate"),
+    ],
+)
+def test_a_log_that_just_ends_is_finished_only_where_runs_end(text, why):
+    (run,) = judged(text)
+    ending = run["ending"] or {"kind": "", "story": "", "reported_by": None}
+    if not why:
+        assert "probably" not in ending["story"], ending
+        assert ending["kind"] not in ("finished", "stopped_early")
+        return
+    assert run["state"] == ending["kind"] == "finished"
+    assert why in ending["story"], ending
+    if why != "finished":
+        assert ending["story"].startswith("probably finished at step ")
+        assert ending["reported_by"] is None
+    assert judged(text, 997)[0]["ending"] == run["ending"]
+
+
+@pytest.mark.parametrize(
+    ("tail", "why"),
+    [
+        ("Test accuracy: 0.91\n", "its last lines say 'Test accuracy: 0.91'"),
+        ("2030-01-02 03:04:05 - INFO - Best epoch: 12\n", "its last lines say 'Best epoch: 12'"),
+        ("Training took 123 seconds", "'Training took 123 seconds'"),
+        ("Model saved to model.pt\nDone.\n", "'Model saved to model.pt'"),
+        ("loading Test set\n", ""),
+        ("Epoch 38 train", ""),
+        (CRASH + "Total time: 3 s\n", ""),
+    ],
+)
+def test_words_that_were_never_printed_between_steps_close_a_run(tmp_path, tail, why):
+    log = tmp_path / "run.log"
+
+    def story(text: str) -> str:
+        log.write_text(text)
+        ((_, watched),) = check([str(log)], now=NOW).runs()
+        return "" if watched.ending is None else watched.ending.story
+
+    said = story(epochs(37) + tail)
+    assert ("probably finished at step 37" in said) == bool(why)
+    assert why in said
+    assert "probably" not in story(tail + "\n" + epochs(37))
+    assert "probably" not in story(epochs(20) + tail + "\n" + epochs(37, first=21) + tail)
+    saved = "".join(f"{row}\nepoch: {at} model saved\n" for at, row in enumerate(epochs(37).splitlines(), 1))
+    assert ("probably" in story(saved + tail)) == bool(why)
+    assert "probably" not in story("epochs: 90\n" + epochs(37).replace("Epoch", "epoch") + tail)
+    assert "probably" not in story(epochs(37, "/90") + tail)
+
+
+def test_a_log_that_was_written_just_now_may_go_on(tmp_path):
+    log = tmp_path / "run.log"
+    log.write_text(epochs(50))
+    written = log.stat().st_mtime
+    for late, state in ((10, "running"), (3600, "finished")):
+        (run,) = document(check([str(log)], now=written + late), written + late)["runs"]
+        assert run["state"] == state
+
+
+def test_a_line_of_the_next_epoch_that_does_not_end_shows_that_it_was_cut(tmp_path):
+    log = tmp_path / "run.log"
+    for tail, state in (("", "finished"), ("Epoch 51 tra", "unknown"), ("Epoch 51 begins\n", "unknown")):
+        log.write_text(epochs(50) + tail)
+        (run,) = document(check([str(log)], now=NOW), NOW)["runs"]
+        assert run["state"] == state, tail
+
+
+def test_the_newest_epoch_lacks_the_evaluation_that_closed_those_before():
+    (whole,), (cut,) = judged(nested(23, validated=23)), judged(nested(23, validated=22))
+    assert whole["state"] == "finished"
+    assert cut["state"] == "unknown"
+
+
+def test_a_run_behind_which_another_begins_is_judged_as_well_and_one_that_continues_is_not_over():
+    first, second = judged(epochs(30) + epochs(30))
+    assert [first["state"], second["state"]] == ["finished", "finished"]
+    assert first["ending"]["story"].startswith("probably finished")
+    engine, parser = Engine(), StreamParser(catalogue())
+    engine.add_source("run", "run", "run.log")
+    engine.fold("run", parser.feed(epochs(50).encode()), written=NOW - 1e6)
+    engine.finish(NOW)
+    ((_, watched),) = engine.runs()
+    assert watched.run.probable
+    engine.fold("run", parser.feed(epochs(53, first=51).encode()), written=NOW - 1e5)
+    assert not watched.run.probable
+    assert not watched.run.finished
+
+
+def test_a_log_that_is_watched_has_not_finished_because_its_epochs_are_a_round_number():
+    engine, parser = Engine(), StreamParser(catalogue())
+    engine.add_source("run", "run", "run.log")
+    engine.fold("run", parser.feed(epochs(50).encode()), live=True, arrival=NOW)
+    for late in range(0, 400, 20):
+        engine.tick(NOW + late)
+    (run,) = document(engine, NOW + 400)["runs"]
+    assert run["state"] != "finished"
