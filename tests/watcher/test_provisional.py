@@ -141,6 +141,20 @@ def test_a_log_that_rests_is_known_as_one_that_ended(kind, count):
     follow(data, cuts_of(data, rng, count), restarts=True)
 
 
+def test_a_run_stays_while_a_line_comes_that_reports_nothing_yet():
+    follower = Follower()
+    head, *rows = BOOSTING.splitlines(keepends=True)
+    follower.feed(head)
+    steps = []
+    for row in rows:
+        follower.feed(row)
+        if steps:
+            assert [watched.run.last_step for _, watched in follower.engine.runs()] == steps[-1:]
+        follower.rest()
+        steps += [watched.run.last_step for _, watched in follower.engine.runs()]
+    assert steps == [3, 4, 5]
+
+
 def epoch(number, loss, *, step=8, end=b"\n"):
     """A Keras epoch, which is known when what follows is seen."""
     bar = (

@@ -87,8 +87,8 @@ class RunScreen(Screen[None], inherit_bindings=False):
 
     def show(self) -> None:
         """Draw the scene; panels that did not change paint nothing."""
-        hints = self.parts(Hint) if self.is_mounted and self.is_attached else []
-        if not any(hint.is_attached for hint in hints):
+        alive = self.app.is_running and self.is_mounted and self.is_attached
+        if not alive or not any(hint.is_attached for hint in self.parts(Hint)):
             return  # its panels are being made or are gone, or it was opened at the end and has none
         with self.app.batch_update():
             width, height = self.size

@@ -126,12 +126,14 @@ class Engine:
         """Take in the next batch of a source; return what changed in its incidents.
 
         `late` says that it was written while nobody watched: `arrival` means little. What the source reported
-        provisionally is taken back.
+        provisionally is taken back, unless these are lines that report nothing yet.
         """
         group, _ = self.sources[source_id]
         if is_news(batch):
             self._take_back(group, arrival)
-            group.provisional.pop(source_id, None)
+            told = group.provisional.pop(source_id, None)
+            if told is not None and not (batch.tables or batch.events):
+                group.provisional[source_id] = told.uncounted()
         changes = self._fold(source_id, batch, live=live, arrival=arrival, written=written, late=late)
         changes = unreported(group, changes)
         self._naming.entitle(

@@ -2,12 +2,14 @@
 
 A parser may hold a record back until it has seen what follows. Where a log rests, the worker reports
 what it would come to (StreamParser.provisional); it is folded like any batch, and taken back as
-soon as more comes (see supposing).
+soon as more is reported (see supposing).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from runwatch.core.batch import Batch
 from runwatch.watcher.engine.source import Source
@@ -22,6 +24,10 @@ class Provisional:
     live: bool = False
     arrival: float = 0.0
     late: bool = False
+
+    def uncounted(self) -> Provisional:
+        """Return what it reports when its lines have been counted: more of them came, and reported nothing."""
+        return replace(self, batch=msgspec.structs.replace(self.batch, lines=0, unparsed=0, strange=0))
 
 
 @dataclass(slots=True)

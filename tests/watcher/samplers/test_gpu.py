@@ -260,5 +260,4 @@ def test_events_that_fail_at_once_do_not_burn_the_processor(driver, sampling):
     watched.expect(Sample)
     alive = sum(type(message).__name__ == "Alive" for message in watched.seen)
     took = time.monotonic() - begun
-    assert took > 0.5
     assert alive < 30 * (1 + took)  # a loop that burns says so thousands of times a second
