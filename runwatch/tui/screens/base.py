@@ -87,7 +87,7 @@ class RunScreen(Screen[None], inherit_bindings=False):
 
     def show(self) -> None:
         """Draw the scene; panels that did not change paint nothing."""
-        alive = self.app.is_running and self.is_mounted and self.is_attached
+        alive = self.is_mounted and self.is_attached and self.app.is_running
         if not alive or not any(hint.is_attached for hint in self.parts(Hint)):
             return  # its panels are being made or are gone, or it was opened at the end and has none
         with self.app.batch_update():

@@ -26,7 +26,7 @@ class Provisional:
     late: bool = False
 
     def uncounted(self) -> Provisional:
-        """Return what it reports when its lines have been counted: more of them came, and reported nothing."""
+        """Return what it reports when its lines have been counted, as more came that reported nothing."""
         return replace(self, batch=msgspec.structs.replace(self.batch, lines=0, unparsed=0, strange=0))
 
 
