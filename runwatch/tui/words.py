@@ -81,7 +81,8 @@ _VIEWS: dict[str, tuple[Sentence, ...]] = {
         ("complete", "judged by names, sizes and a few bytes of its files; it is never loaded"),
         ("writing", "per cent of the size that its checkpoints usually have"),
         ("in the log", "only the log speaks of it: its files were not found"),
-        ("after NaN, diverged", "saved when the loss was lost: its weights are not good, however complete"),
+        ("after NaN", "saved when the loss was NaN: its weights are not good, however complete"),
+        ("diverged", "saved when the loss had diverged: likewise"),
         ("took", "time from its first file to its last change"),
     ),
     actions.CONFIGURATION: (

@@ -39,7 +39,7 @@ READER.linkify.set({"fuzzy_link": False, "fuzzy_email": False})
 @given(st.lists(st.sampled_from(MARKS), min_size=1, max_size=9).map("".join))
 def test_any_text_is_shown_as_it_is(text: str) -> None:
     if (wanted := plain(text)).strip() and not wanted.startswith("    "):
-        shown = READER.render(escape(text)).replace("\u200b", "")
+        shown = READER.render(escape(text))
         assert shown == f"<p>{as_html(wanted.strip())}</p>\n".replace("&#x27;", "'")
 
 
@@ -49,4 +49,4 @@ def test_a_plain_name_is_written_as_it_is(text: str) -> None:
 
 
 def test_a_mail_address_is_no_link() -> None:
-    assert escape("mail a@b.de") == "mail a@\u200bb.de"
+    assert escape("mail a@b.de") == "mail a\\@b.de"

@@ -24,8 +24,8 @@ _SPECIAL = re.compile(r"([\\`*\[\]<|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=#?
 """What formats text anywhere. An underscore within a word does not."""
 _START = re.compile(r"^(\s*)([-+](?=\s|$)|[-=](?=[-=\s]*$)|>|#(?=#*(?:\s|$)))|^(\s*\d+)(?=[.)](?:\s|$))")
 """What begins a list, a rule, a quotation or a heading."""
-_LINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)(?=\w)")
-"""Where an address is parted, so that it is no link."""
+_LINK = re.compile(r":(?=//)|(?<=www)\.|@(?=\w)")
+"""What makes an address a link."""
 _SPARK = 60
 _SIGNS = {"critical": "**critical:** ", "warning": "**warning:** "}
 
@@ -38,7 +38,7 @@ def markdown(documents: tuple[Document, ...]) -> str:
 def escape(text: str) -> str:
     """Return plain text that markdown shows as it is."""
     safe = _SPECIAL.sub(r"\\\1", plain(text))
-    return _LINK.sub("\u200b", _START.sub(r"\1\3\\\2", safe))
+    return _LINK.sub(r"\\\g<0>", _START.sub(r"\1\3\\\2", safe))
 
 
 def _document(document: Document) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import ClassVar, TypeVar
 from textual.app import ComposeResult
 from textual.screen import Screen
 
+from runwatch.core.metrics import LEARNING_RATE
 from runwatch.render import plain
 from runwatch.render.charts import xaxis
 from runwatch.tui import actions
@@ -111,7 +112,9 @@ class RunScreen(Screen[None], inherit_bindings=False):
                 for metric, width in part.charts():
                     widths[metric] = max(width, widths.get(metric, 0))
         if widths:
-            for metric in xaxis.NEEDS[scene.axis]:
+            # What differs between runs is said of the same curves, whichever charts there is room for.
+            compared = (LEARNING_RATE,) if scene.compare else ()
+            for metric in (*xaxis.NEEDS[scene.axis], *compared):
                 widths.setdefault(metric, max(widths.values()))
         lines, before = self.log_wanted()
         first, last = scene.first_step(), scene.last_step()
