@@ -109,6 +109,14 @@ def test_a_loss_that_rises_in_the_warm_up_and_falls_below_is_no_divergence():
     assert fired(steady.judge(Divergence())) != []
 
 
+def test_a_few_odd_batches_are_not_the_best_that_the_end_is_compared_with():
+    loss = np.interp(np.arange(4000), [0, 400, 4000], [11, 4, 3.6]) * noise(4000, 0.03)
+    loss[2500:2503] = 1.1, 0.95, 0.88
+    assert fired(Log(train__loss=loss).judge(Divergence())) == []
+    loss[-3:] = 9
+    assert [severity for severity, _ in fired(Log(train__loss=loss).judge(Divergence()))] == ["critical"]
+
+
 def test_a_spike_that_has_lost_half_of_its_rise_is_not_critical():
     rows = np.arange(1500)
     loss = (3.8 + np.where(rows >= 1000, 3 * np.exp(-(rows - 1000) / 35), 0)) * noise(1500, 0.01)

@@ -52,6 +52,10 @@ from .logs import parse
         ),
         (b"slurmstepd: error: *** JOB 1 ON n1 CANCELLED AT 2030-01-02T03:04:05 ***", "scheduler"),
         (b"slurmstepd-c17: error: *** JOB 1 ON c17 CANCELLED AT 2030-01-02T03:04:05 ***", "scheduler"),
+        (
+            b"slurmstepd-gpu-box: error: *** JOB 1 ON gpu-box CANCELLED AT 2030-01-02T03:04:05 ***",
+            "scheduler",
+        ),
         (b"=>> PBS: job killed: walltime 3600 exceeded limit 3600", "scheduler"),
         (
             b"slurmstepd: error: Detected 1 oom_kill event in StepId=1.0. Some of the step tasks have been OOM Killed.",
@@ -99,6 +103,7 @@ from .logs import parse
         ),
         (b"2030-01-02 03:04:05,678 Exiting from training early.", "early_stop"),
         (b"INFO - Early Stopping in epoch 43...", "early_stop"),
+        (b"Early Stopping... @ 43 epochs", "early_stop"),
         (b"stopping_early: wallclock", "budget"),
         (b"Best score: 0.272. Signaling Trainer to stop.", "early_stop"),
         (b"2030-01-02 03:04:05,678 - INFO - Training completed in 12.50 seconds", "over"),

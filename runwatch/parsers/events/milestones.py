@@ -38,7 +38,8 @@ MILESTONES = Signs(
     sign(
         "early_stop",
         rb"[Ee]arly stop(?:ping|ped) (?:triggered|at|after|conditioned)|\d: early stopping",
-        rb"[Tt]raining stopped early|Exiting from training early|[Ee]arly [Ss]topping in epoch \d",
+        rb"[Tt]raining stopped early|Exiting from training early",
+        rb"[Ee]arly [Ss]topping(?: in epoch |\.* ?@ ?)\d",
         rb"Signaling Trainer to stop",
         rb"Stopping training early|[Ee]arly stopping, best iteration is",
         rb"(?:\A|[^\w\s]\s*)(?:[Ee]arly ?[Ss]top|EARLY STOP)(?:(?:ping|ped|PING|PED)[.!]*|!)\s*\Z",

@@ -44,7 +44,7 @@ TROUBLE = Signs(
     ),
     sign(
         "scheduler",
-        rb"(?:slurmstepd: |\A)error: .*(?:CANCELLED AT|STEPD TERMINATED ON)",
+        rb"(?:slurmstepd(?:-[\w.-]{1,64})?: |\A)error: .*(?:CANCELLED AT|STEPD TERMINATED ON)",
         rb"DUE TO (?:TIME LIMIT|PREEMPTION|NODE FAILURE)|srun: error: Node failure on ",
         rb"PBS: job killed|TERM_(?:RUNLIMIT|MEMLIMIT|PREEMPT|OWNER): ",
         needles=(b"slurmstepd", b"CANCELLED", b"DUE TO ", b"PBS: ", b"TERM_", b"Node failure"),

@@ -16,7 +16,7 @@ the rise, unless for 3 * `long` points; nor before four points where half of it 
 once, as a spike's; nor in a warm-up, while the rate rises gradually and the loss is below
 the untrained. Clears when f is back below half of that. While firing, a further rise by the
 same margin confirms it. At the end of a run the lowest of the last `last` rows is compared
-with the lowest level at which as many were: a run that ends `grave` above it, and by z *
+with the lowest level at which as many were: a run that ends `grave` above it, above best, and by z *
 s, is critical, however short, unless it is below a tenth of what it was untrained.
 
 Example: 'loss is 24% above its best of 2.31 at step 5210', and 40 rows later
@@ -303,6 +303,10 @@ class Divergence(LossRule, RankRule):
         ending, least = self._ending, log(1 + self.grave)
         level = ending.risen(self.last, least, max(self.z, self.waves))
         if level is None or ending.begin is None or level - ending.best < self.waves * self._waves.second:
+            return ()
+        if level - self._best.level <= least and np.isfinite(
+            self._best.level
+        ):  # a few odd batches were lower
             return ()
         if ending.best < self._best.level:
             self._best = replace(self._best, level=ending.best, sigma=0.0, where=ending.where)
