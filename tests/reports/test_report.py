@@ -123,6 +123,16 @@ def test_a_file_that_was_read_is_never_replaced(log: Path, tmp_path: Path) -> No
     assert log.read_bytes() == before
 
 
+def test_the_last_evaluation_is_not_the_best_where_it_is_nan(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    lines = (f"step {n} loss {3 - n / 100}\n" for n in range(1, 100))
+    evals = {n: f"step {n} val loss {'nan' if n > 60 else 4 - n / 100}\n" for n in range(10, 100, 10)}
+    log.write_text("".join(line + evals.get(n, "") for n, line in enumerate(lines, 1)))
+    text = _report(log, cwd=tmp_path)
+    assert "the last finite one 3.400 at step 60. The last evaluation is NaN or Inf." in text
+    assert "is the best" not in text
+
+
 def test_a_run_with_nan_names_it_and_what_to_do(tmp_path: Path) -> None:
     log = tmp_path / "train.log"
     rows = [(float(n), f"step {n} loss {'nan' if n > 60 else 3 - n / 100} lr 0.1") for n in range(1, 100)]

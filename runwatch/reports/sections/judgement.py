@@ -190,7 +190,12 @@ def _good(analysis: Analysis) -> list[str]:
     if shape is not None and shape.relative and shape.kind in ("fast drop", "steady fall", "late fall"):
         first, last = (words.value(loss.metric if loss else "", x) for x in (shape.first, shape.last))
         said.append(f"The loss fell from {first} to {last}, by {numbers.percent(shape.fell)} (medians).")
-    if validation is not None and validation.last == validation.best and validation.curve.summary.count > 2:
+    if (
+        validation is not None
+        and validation.last == validation.best
+        and validation.curve.summary.count > 2
+        and not validation.curve.broken
+    ):
         metric = validation.curve.metric
         same = "the best" if validation.last_step == validation.best_step else "as good as the best"
         said.append(f"The last {words.name(metric)}, {words.value(metric, validation.last)}, is {same}.")

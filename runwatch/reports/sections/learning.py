@@ -224,10 +224,12 @@ def _validated(analysis: Analysis, main: Validation) -> list[str]:
     if main.curve.summary.count == 1:
         return [f"There was one evaluation: {name} {_v(metric, main.last)}{_at(main.last_step)}."]
     said = [
-        f"The best {name} is {_v(metric, main.best)}{_at(main.best_step)}, the last {_v(metric, main.last)}"
-        f"{_at(main.last_step)}."
+        f"The best {name} is {_v(metric, main.best)}{_at(main.best_step)}, the last "
+        f"{'finite one ' if main.curve.broken else ''}{_v(metric, main.last)}{_at(main.last_step)}."
     ]
-    if main.after_best and main.worse > 0:
+    if main.curve.broken:
+        said.append("The last evaluation is NaN or Inf.")
+    elif main.after_best and main.worse > 0:
         many = words.count(main.after_best, "evaluation")
         said.append(f"{many} followed the best one; the last is {_worse(metric, main)}.")
     elif main.last == main.best:
