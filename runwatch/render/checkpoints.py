@@ -37,6 +37,8 @@ _FIXED, _TOOK = 45, 8
 """Cells of the columns that usual widths have, and of the time it took. A narrower one has no size."""
 LAST_GOOD = "last good"
 _WORDS = {"told": "in the log", "unknown": "not checked"}
+_UNCHECKED = {"told": "by the log alone", "unknown": "contents not checked"}
+"""Why it is not known whether a checkpoint is complete, by its state."""
 _BEFORE = {"after NaN": "newest before NaN", "diverged": "newest before it diverged"}
 """What the newest with good weights is called, by what those after it are."""
 _SEVERE = frozenset({"traceback", "error", "oom", "nccl", "signal", "xid", "killed", "segfault", "crash"})
@@ -73,7 +75,7 @@ def last_good(rows: Sequence[CheckpointRow], saving: Saving) -> CheckpointRow | 
 
 def newest_unchecked(rows: Sequence[CheckpointRow], saving: Saving) -> CheckpointRow | None:
     """Return the newest that cannot be checked and is not spoilt; None where a last good is known."""
-    found = (row for row in rows if row.state == "unknown" and not row.spoilt and row.at is not None)
+    found = (row for row in rows if row.state in _UNCHECKED and not row.spoilt and row.at is not None)
     return next(found, None) if saving.last_good is None else None
 
 
@@ -196,7 +198,8 @@ def _said(saving: Saving, rows: Sequence[CheckpointRow]) -> Iterator[str]:
         yield f"{LAST_GOOD} {numbers.step(saving.last_good)}"
     elif (row := newest_unchecked(rows, saving)) is not None and row.at is not None:
         after = next((other.spoilt for other in rows if other.spoilt), "")
-        yield f"{_BEFORE.get(after, 'newest')}: {numbers.step(row.at)} (contents not checked)"
+        if after or row.state == "unknown":  # what only the log speaks of is called that in its row
+            yield f"{_BEFORE.get(after, 'newest')}: {numbers.step(row.at)} ({_UNCHECKED[row.state]})"
     if saving.interval and isfinite(saving.interval):
         yield f"every {numbers.step(round(saving.interval))} steps"
     if saving.next_in is not None:
