@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -58,10 +58,10 @@ class HelpPanel(PagePanel):
         """Return what is on the screen."""
         out: list[Row] = [[], [("on this screen", "title")]]
         for name, text in words.explain(self._view, self.scene):
-            more = self.scene.glyphs.ellipsis
-            for i, piece in enumerate(cells.wrapped(text, max(8, width - _NAMES - 3), _MOST, more)):
-                label = cells.pad(name if i == 0 else "", _NAMES, more)
-                out.append([(f"  {label} ", "value"), (piece, "")])
+            names = cells.wrapped(name, _NAMES, _MOST)
+            pieces = cells.wrapped(text, max(8, width - _NAMES - 3), _MOST)
+            for label, piece in zip_longest(names, pieces, fillvalue=""):
+                out.append([(f"  {cells.pad(label, _NAMES)} ", "value"), (piece, "")])
         return out
 
     def content(self, width: int, height: int) -> Content:
