@@ -176,3 +176,11 @@ def test_a_log_that_is_watched_has_not_finished_because_its_epochs_are_a_round_n
         engine.tick(NOW + late)
     (run,) = document(engine, NOW + 400)["runs"]
     assert run["state"] != "finished"
+
+
+def test_the_last_line_counts_once_though_it_does_not_end(tmp_path):
+    log = tmp_path / "train.log"
+    log.write_text("".join(f"step {n}/100 loss {3 - n / 50:.3f}\n" for n in range(1, 31)) + "Test accuracy")
+    engine = check([str(log)], now=NOW)
+    (source,) = next(iter(engine.groups.values())).sources.values()
+    assert [number for number, _ in source.log][-2:] == [30, 31]

@@ -315,7 +315,7 @@ def _stage(engine: Engine, group: Group, watched: WatchedRun, name: str, now: fl
         epoch_steps=run.epoch_steps,
         by_epoch=run.by_epoch,
         restarts=tuple(run.restarts),
-        launches=tuple(run.launches),
+        launches=tuple(run.launches.known),
         curves=curves,
         clock=_clock(run, curves),
         ranks=dict(sorted(run.ranks.items())),

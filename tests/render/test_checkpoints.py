@@ -83,9 +83,11 @@ def test_of_files_that_cannot_be_checked_it_is_known_which_were_saved_after_the_
     assert checkpoints.summary(Saving(), rows) == "newest before NaN: 300 (contents not checked)"
     assert checkpoints.summary(Saving(), rows[1:]) == "newest: 300 (contents not checked)"
     assert checkpoints.summary(Saving(200), rows) == "last good 200"
-    told = [CheckpointRow(f"step_{at}", at, "", "told", spoilt=why) for at, why in ((2, "diverged"), (1, ""))]
-    assert checkpoints.summary(Saving(), told) == "newest before it diverged: 1 (by the log alone)"
-    assert checkpoints.summary(Saving(), told[1:]) == ""
+    logged = [
+        CheckpointRow("step_2", 2, "", "told", spoilt="diverged"), CheckpointRow("step_1", 1, "", "told")
+    ]  # fmt: skip
+    assert checkpoints.summary(Saving(), logged) == "newest before it diverged: 1 (by the log alone)"
+    assert checkpoints.summary(Saving(), logged[1:]) == ""
 
 
 def test_a_column_of_which_nothing_is_known_is_left_out_and_a_cell_is_a_dash():

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from runwatch.alerts.incidents.incidents import Change
@@ -133,6 +134,13 @@ async def test_a_look_that_fails_says_why(tmp_path, monkeypatch, script, why):
     engine.sample("run", Stacks(time.time() + 1e6, (stack,)))
     (row,) = [change.row for change in silence(engine, 4000) if change.kind == "firing"]
     assert why in str(row.evidence["no_stack"])
+
+
+async def test_a_program_that_does_not_answer_has_ended_when_that_is_said(tmp_path, monkeypatch):
+    program(tmp_path, monkeypatch, f"echo $$ > {tmp_path}/pid; exec sleep 600")
+    monkeypatch.setattr(stacks, "PATIENCE", 1.0)
+    await stacks.look([rank(0, os.getpid())])
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
 
 
 async def test_threads_without_names_are_distinguished_by_where_they_begin(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from runwatch.core.block import Block, Moment
 from runwatch.core.checkpoint import Checkpoint, Checkpoints, last_good
 from runwatch.core.ending import ENDS, STOPS
 from runwatch.core.fold.eta import Estimate
+from runwatch.core.fold.launches import Launches
 from runwatch.core.fold.planned import Plan
 from runwatch.core.fold.rank_state import RankState
 from runwatch.core.fold.regular_end import Close
@@ -43,9 +44,6 @@ _PHASES = {
     "checkpoint": "checkpointing",
     "save_part": "checkpointing",
 } | dict.fromkeys(ENDS, "finished")
-
-_BEGINS = frozenset({"launch", "load", "resume"})
-"""Events of which two at one place show that a launch begins there."""
 
 _NOWHERE = Moment()
 
@@ -89,16 +87,7 @@ class Run:
     """What the log says of it as a stage of a pipeline."""
     restarts: deque[int] = field(default_factory=lambda: deque(maxlen=64))
     """Steps from which training continued after going back."""
-    launches: deque[tuple[int, int | None]] = field(default_factory=lambda: deque(maxlen=64))
-    """Records and newest step before each further launch that trained.
-
-    The first lines of a log come again, and it says what it resumes from, or steps go back: each rank of one
-    launch may print these lines.
-    """
-    _opened: int = -1
-    """Records when the first lines of the log came again."""
-    _loaded: int = -1
-    """Records when weights were loaded, or it said that it resumes."""
+    launches: Launches = field(default_factory=Launches)
     stepped: bool = False
     """Its records have a step, themselves or by the bar next to them."""
     owners: dict[str, str] = field(default_factory=dict)
@@ -127,7 +116,7 @@ class Run:
             self._fold_rank(block.rank, block)
             return
         before = (self.records, self.last_step)
-        self._take_launches(block)
+        self.launches.observe(block, self.records, self.last_step)
         self.stage.observe(block, first=not self.records)
         for name, samples in block.samples.items():
             if name not in self.series:
@@ -189,25 +178,6 @@ class Run:
         for offset in block.restarts:
             step = rows.step[np.searchsorted(rows.offset, offset)]
             self.restarts.append(int(step))
-
-    def _take_launches(self, block: Block) -> None:
-        """Remember where further launches begin; to be called before the records of a block are taken."""
-        rows = block.progress
-        offsets = rows.offset if rows is not None else np.empty(0)
-        back = [(offset, "restart") for offset in block.restarts]
-        begun = [(event.offset, event.kind) for event in block.events if event.kind in _BEGINS]
-        for offset, kind in sorted([*back, *begun]):
-            at = int(np.searchsorted(offsets, offset))
-            self._opened = self.records + at if kind == "launch" else self._opened
-            self._loaded = self._loaded if kind == "launch" else self.records + at
-            if 0 < self._opened == self._loaded and self._newest_launch != self._opened:
-                known = rows.step[:at] if rows is not None else np.empty(0)
-                known = known[~np.isnan(known)]
-                self.launches.append((self._opened, int(known[-1]) if len(known) else self.last_step))
-
-    @property
-    def _newest_launch(self) -> int:
-        return self.launches[-1][0] if self.launches else 0
 
     def rest(self, silent_for: float) -> None:
         """Take a run that reached its end and fell silent for finished: not every program says so."""

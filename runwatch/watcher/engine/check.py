@@ -141,7 +141,7 @@ def _read(
             raise
         engine.troubles.append(str(error))
     engine.fold(source, parser.flush(), written=written or status.st_mtime)
-    if rest:
+    if rest and file.member.kind == LOG:
         engine.unfinished(source, text.decode(rest))
 
 

@@ -131,9 +131,9 @@ class Engine:
         group, _ = self.sources[source_id]
         if is_news(batch):
             self._take_back(group, arrival)
-            told = group.provisional.pop(source_id, None)
-            if told is not None and not (batch.tables or batch.events):
-                group.provisional[source_id] = told.uncounted()
+            former = group.provisional.pop(source_id, None)
+            if former is not None and not (batch.tables or batch.events):
+                group.provisional[source_id] = former.uncounted()
         changes = self._fold(source_id, batch, live=live, arrival=arrival, written=written, late=late)
         changes = unreported(group, changes)
         self._naming.entitle(
@@ -337,9 +337,9 @@ class Engine:
         return changes
 
     def unfinished(self, source_id: str, line: str) -> None:
-        """Take the last line of a source, which does not end."""
+        """Take the last line of a source, which does not end; it has been counted."""
         _, source = self.sources[source_id]
-        source.log.append((source.lines + 1, line))
+        source.log.append((source.lines, line))
 
     def drop_source(self, source_id: str) -> None:
         """Watch a stream no longer; a group without any is forgotten, and its runs with it."""

@@ -21,6 +21,7 @@ from runwatch.alerts.incidents.incidents import Change
 from runwatch.core import text
 from runwatch.core.decoding import UNDECODABLE
 from runwatch.core.sample import Process, Stack, Stacks
+from runwatch.system.children import give_up
 
 if TYPE_CHECKING:
     from runwatch.watcher.engine.engine import Engine
@@ -106,9 +107,7 @@ async def _dump(program: str, pid: int) -> Stack:
         except asyncio.TimeoutError:  # not the builtin before Python 3.11
             return Stack(pid, why=f"py-spy did not answer for {PATIENCE:.0f} s")
         finally:
-            if child.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    child.kill()
+            await give_up(child)
         if child.returncode == 0:
             with contextlib.suppress(*UNDECODABLE):
                 if frames := _frames(_decode(out), pid):

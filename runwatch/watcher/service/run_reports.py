@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from runwatch.alerts.routing.notification import digest
 from runwatch.core.ending import ENDED
+from runwatch.system.children import give_up
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import pipeline_of
 
@@ -183,10 +184,8 @@ class RunReports:
             said = saying.result()[1].decode("utf-8", "replace").strip().splitlines()
             return said[-1].removeprefix("runwatch: ") if said else f"exit code {child.returncode}"
         finally:
-            if child.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    child.kill()
             saying.cancel()
+            await give_up(child)
 
     def _prune(self) -> None:
         """Remove the oldest reports; files that are not ours stay."""

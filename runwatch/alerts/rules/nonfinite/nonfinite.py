@@ -252,7 +252,7 @@ class NonFinite(RankRule):
 
     def _severity(self, metric: str, offset: float, row: int, *, many: bool) -> Severity:
         if metric in _FATAL or _validates(metric):
-            alone = _validates(metric) and self._is_finite(LOSS, offset)
+            alone = _validates(metric) and newest(self._recent[LOSS], offset) is not None
             return Severity.WARNING if alone and not many else Severity.CRITICAL
         loss_bad = self._is_bad(LOSS, offset)
         if metric == GRAD_NORM:
@@ -264,10 +264,6 @@ class NonFinite(RankRule):
             return Severity.CRITICAL if many or loss_bad else Severity.WARNING
         harmless = any(word in metric.lower() for word in _HARMLESS) or over_episodes(metric)
         return Severity.INFO if loss_bad or harmless else Severity.WARNING
-
-    def _is_finite(self, metric: str, offset: float) -> bool:
-        value: Floats = self._recent[metric].until(offset, 1).value
-        return len(value) > 0 and bool(np.isfinite(value[0]))
 
     def _is_bad(self, metric: str, offset: float) -> bool:
         value: Floats = self._recent[metric].until(offset, 1).value

@@ -304,10 +304,8 @@ class Divergence(LossRule, RankRule):
         level = ending.risen(self.last, least, max(self.z, self.waves))
         if level is None or ending.begin is None or level - ending.best < self.waves * self._waves.second:
             return ()
-        if level - self._best.level <= least and np.isfinite(
-            self._best.level
-        ):  # a few odd batches were lower
-            return ()
+        if np.isfinite(self._best.level) and level - self._best.level <= least:
+            return ()  # only a few odd batches were lower
         if ending.best < self._best.level:
             self._best = replace(self._best, level=ending.best, sigma=0.0, where=ending.where)
         self._rise = self._rise or _Rise(ending.begin, "", level, least, None)
