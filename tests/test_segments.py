@@ -254,6 +254,25 @@ def test_dicts_that_were_held_back_have_no_step_but_where_the_end_shows_it():
     assert 25 not in loss_steps(bars + uneven + end)
 
 
+@pytest.mark.parametrize("drawn", ["|###  | ", " "])
+def test_a_bar_of_evaluations_is_not_how_far_training_is(drawn):
+    """Evaluations draw more bars than the training, whose records were held back here."""
+
+    def bar(done: int, of: int) -> str:
+        return f"\r{100 * done // of:3}%{drawn}{done}/{of} [00:{done:02d}<00:10,  1.50it/s]"
+
+    text = ""
+    for epoch in (1, 2, 3):
+        text += "".join(bar(20 * epoch - 20 + i, 60) for i in range(0, 21, 10)) + "\n"
+        text += "".join(bar(i, 31) for i in range(32)) + "\n"
+        text += f"{{'eval_loss': 0.5, 'eval_runtime': 8.5, 'epoch': {epoch}.0}}\n{bar(20 * epoch, 60)}\n"
+        text += bar(31, 31) + "\n"
+        for i in range(1, 21):
+            text += f"{{'loss': 0.{epoch}5, 'learning_rate': 0.5, 'epoch': {epoch - 1 + i / 20}}}\n"
+    shown = [s.block.bar for s in segments(text.encode()) if s.block.bar is not None]
+    assert shown[-1] == (0, 60, 60)
+
+
 def test_what_ranks_print_alike_next_to_one_bar_was_not_held_back():
     bars = shown(0, "?it/s") + shown(10, " 1.00s/it") + b"\n"
     assert loss_steps(bars + told(10) * 4) == [10] * 4

@@ -73,3 +73,15 @@ def test_the_pace_is_read():
 )
 def test_other_bars_are_no_training(line):
     assert parse(f"{line}\n".encode() * 60).format is None
+
+
+@pytest.mark.parametrize("text", ["Epoch {0}/3: ", "Epoch {0}/3 [train]: "])
+def test_a_narrow_terminal_has_no_place_for_the_bar_itself(text):
+    """As tqdm draws it below `!python train.py` in a notebook: only the numbers."""
+    text = "\n".join(
+        f"{text.format(e)}{100 * i // PER:3}% {i}/{PER} [00:{i:02}<00:{PER - i:02},  1.00it/s, loss={100 * e + i}.5]"
+        for e in (1, 2, 3)
+        for i in range(PER + 1)
+    )
+    assert steps(text + "\n", 5000) == WANTED
+    assert steps("The corpus was read.\n" * 400 + text + "\n", 5000) == WANTED

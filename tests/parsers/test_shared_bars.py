@@ -72,6 +72,20 @@ def test_bars_of_ranks_that_begin_again_are_epochs(text, line):
     assert set(parsed.column("total").tolist()) == ({180} if line else {60, 120, 180})
 
 
+@pytest.mark.parametrize("bulk", [True, False])
+@pytest.mark.parametrize("end", ["\n", "\r"])
+def test_a_bar_within_another_that_is_drawn_once_more_at_its_end_is_no_rank(end, bulk):
+    text = ""
+    for _ in range(9):
+        for step in range(1, 41):
+            bar = f"{step / 40:4.0%}|###  | {step}/40 [00:01<00:02,  1.50it/s, loss={step}.5]"
+            text += f"\n\rIteration: {bar}\x1b[A"
+        text += f"\rIteration: {bar}{end}"
+    parsed = parse(text.encode() + b"\n", bulk=bulk)
+    assert not any("rank" in names for _, _, names in parsed.tables)
+    assert parsed.column("step").tolist()[-1] == 360
+
+
 def test_a_bar_within_another_is_no_rank():
     lines = [
         f"\rEpochs: {epoch}/9\n\r{step / 50:4.0%}|###  | {step}/50 [00:01<00:02,  1.50it/s, loss={step}.5]\x1b[A"

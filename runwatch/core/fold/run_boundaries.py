@@ -79,6 +79,8 @@ class _Bar:
     updates: int = 0
     records: int = 0
     """Training records printed next to it: the training bar has most."""
+    outer: bool = False
+    """Whether it continued after another bar was drawn: that one was of an evaluation."""
 
 
 @dataclass(slots=True)
@@ -111,6 +113,8 @@ class Splitter:
     _outer: tuple[float, float, float] = (np.nan, np.nan, np.nan)
     """The same of the newest one next to a record that was not at its end: the training's own."""
     _bars: dict[float, _Bar] = field(default_factory=dict)
+    _drawn_total: float = np.nan
+    """Total of the newest bar."""
     _prints_steps: bool = False
     _plan: int | None = None
     """Newest planned total that was outside of step lines."""
@@ -148,6 +152,7 @@ class Splitter:
         for index, (low, high) in enumerate(pairwise(edges)):
             if index:
                 self._bars.clear()
+                self._drawn_total = np.nan
                 self._prints_steps = False
                 self._former = begins[low]
             rows = train.between(low, high)
@@ -417,7 +422,8 @@ class Splitter:
             if math.isnan(step) or math.isnan(total):
                 continue
             bar = self._bars.setdefault(total, _Bar(int(step), int(step)))
-            bar.last = int(step)
+            bar.outer |= total != self._drawn_total and 0 < bar.last <= step and bar.last < total
+            bar.last, self._drawn_total = int(step), total
             bar.updates += 1
         if stepless.any():
             totals, counts = np.unique(train.total[~np.isnan(train.total)], return_counts=True)
@@ -432,7 +438,9 @@ class Splitter:
     def _training_bar(self) -> tuple[int, int, int] | None:
         if not self._bars:
             return None
-        total, bar = max(self._bars.items(), key=lambda item: (item[1].records, item[1].updates))
+        total, bar = max(
+            self._bars.items(), key=lambda item: (item[1].records, item[1].outer, item[1].updates)
+        )
         newest = self._bars.get(self._total)
         if newest is not None and newest.records > 1 and self._total > total:  # resumed, with more to do
             total, bar = self._total, newest

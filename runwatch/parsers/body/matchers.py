@@ -41,7 +41,7 @@ ITEMS = re.compile(
 _PLACE = re.compile(rb"'(?:global_)?step(?:/max_steps)?': ?'(\d+)/(\d+)'(?=[,}])")
 """Step and total in one text of a dict, as ms-swift prints them."""
 _BAR = re.compile(
-    rb"\s*\d+%\|[^|]*\|\s*(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:(" + NUMBER + rb")(s/it|it/s)|\?it/s)"
+    rb"\s*\d+%(?:\|[^|]*\|\s*| )(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:(" + NUMBER + rb")(s/it|it/s)|\?it/s)"
 )
 _NAME = 100  # longest metric name kept
 _OURS = frozenset({"offset", "line", "time"})

@@ -50,7 +50,7 @@ class Body:
 
     def match(self, line: Line) -> Match | None:
         """Match a line with the formats in question; a training step settles on its format."""
-        if b"%|" in line.body:
+        if b"%|" in line.body or b"% " in line.body:
             match = _BAR.match(line.text, 0 if line.header is None else line.header.end)
             if match is not None:
                 return match

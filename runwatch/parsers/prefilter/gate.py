@@ -13,6 +13,8 @@ from runwatch.parsers.prefilter.words import any_of
 
 BAR = b"%|"
 """What a bar of tqdm holds."""
+BARS = frozenset((BAR, b"it/s", b"s/it"))
+"""One of these, where the terminal has no place for the bar itself: `25% 5/20 [00:01<00:03,  5.00it/s]`."""
 _AWAKE = attrgetter("awake")
 
 
@@ -25,7 +27,7 @@ class Gate:
         self._asked = tuple(matcher for matcher in silent if not matcher.remembers)
         """They do not declare what their lines hold, and remember none."""
         self._waiting = (*readers, *(matcher for matcher in silent if matcher.remembers))
-        wanted = {word for reader in readers for word in reader.needles} | ({BAR} if bars else set())
+        wanted = {word for reader in readers for word in reader.needles} | (BARS if bars else set())
         logged = [m.matcher if isinstance(m, Logged) else m for m in matchers if not m.prefix]
         words = {*((word, b"") for word in wanted), *((m.needle, m.sign) for m in logged if m.needle)}
         bare = {matcher.prefix for matcher in matchers} - {word for word, _ in words} - {b""}

@@ -19,7 +19,8 @@ Named = list[tuple[bytes, _Span]]
 
 _TQDM = re.compile(
     rb"(?P<desc>[^%\"\r\n]{0,200}?)\s*\d{1,3}%"  # torchtune begins with `1|20|`
-    rb"\|[^|\r\n]{0,400}\|\s*(?P<n>\d+(?:\.\d+)?)(?P<by>[kMGT]?)/(?P<total>\d+(?:\.\d+)?)(?P<of>[kMGT]?) "
+    rb"(?:\|[^|\r\n]{0,400}\|\s*| )"  # a narrow terminal has no place for the bar itself
+    rb"(?P<n>\d+(?:\.\d+)?)(?P<by>[kMGT]?)/(?P<total>\d+(?:\.\d+)?)(?P<of>[kMGT]?) "
     rb"\[(?P<elapsed>[\d:]+)<[\d:?]+(?:,\s*(?:(?P<rate>"
     + NUMBER
     + rb")|\?) ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s))?"  # NeMo shows none
@@ -36,6 +37,8 @@ _SCALES = {b"": 1.0, b"k": 1e3, b"M": 1e6, b"G": 1e9, b"T": 1e12}
 """As `unit_scale` of tqdm has them: `1.25k/20.0k`."""
 _DIGITS = re.compile(rb"\d+")
 _SCALED_RATE = re.compile(rb"[kMGT](?=it/s)")
+_NARROW = re.compile(rb"\d% \d[\d.]{0,12}[kMGT]?/\d[\d.]{0,12}[kMGT]? \[[\d:]+<")
+"""What is in a line of tqdm that has no place for the bar itself: `25% 5/20 [00:01<00:03,  5.00it/s]`."""
 _IGNITE = re.compile(
     rb"(?P<desc>[^|%\"\r\n]{0,120}?)\s*\[(?P<n>\d+)/(?P<total>\d+)\]\s*\d{1,3}%\|"
     rb"[^|,\[\r\n]{0,400}(?:, (?P<postfix>[^\[\r\n]{1,2000}))? \[[\d:]+<[\d:?]+\]"
@@ -74,7 +77,7 @@ NAMED = re.compile(
 )
 """A value with its name."""
 NEEDLES = (*ENDLESS, *_ENDS, _IN)
-"""What a line holds that may be a bar, but for `%|`."""
+"""What a line holds that may be a bar, but for one of tqdm with a total."""
 
 
 class Bar(NamedTuple):
@@ -101,7 +104,12 @@ class Bar(NamedTuple):
 
 def holds(line: bytes) -> bool:
     """Return whether a line may hold a bar: a cheap look."""
-    return b"%|" in line or (b" [" in line and is_endless(line) is not None) or is_other(line)
+    return is_drawn(line) or (b" [" in line and is_endless(line) is not None) or is_other(line)
+
+
+def is_drawn(line: bytes) -> bool:
+    """Return whether a line holds a bar of tqdm that has a total."""
+    return b"%|" in line or (b"% " in line and _NARROW.search(line) is not None)
 
 
 def is_other(line: bytes) -> bool:
@@ -114,7 +122,7 @@ def is_other(line: bytes) -> bool:
 
 def bar_in(line: bytes, start: int = 0) -> Bar | None:
     """Return the bar that a line begins with."""
-    if b"%|" in line:
+    if is_drawn(line):
         found = _TQDM.match(line, start) if b"]" in line else None
         return _ignite(line, start) if found is None else _tqdm(found, found.span("total"), found["of"])
     if is_other(line):

@@ -1,6 +1,7 @@
 """Bars that are drawn below each other: where many are, whether those above and below differ.
 
 tqdm moves the cursor up behind each bar that is not at the top, as many times as there are bars above.
+When a bar below has ended, tqdm draws it once more at the top, full: this is no other process's.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from runwatch.parsers.progress.grammar import Bar, bar_in
 
 _RECORD = re.compile(rb"([^%|\x1b\r\n]*)[^\x1b\r\n]*([^\r\n]*)[\r\n]+")
 """What a record says before its bar, and what is in it from the first escape on."""
+_FULL = b"100"
+"""The per cent of a bar that has ended."""
 _LOOKS = 64
 """Records looked at for the newest bar, whatever they hold."""
 
@@ -20,16 +23,19 @@ def apart(text: bytes, top: bytes) -> bool:
     """Return whether no bar of a text says the same as one above it, nor as `top`, the newest at the top."""
     records = set(_RECORD.findall(text))
     below = {_said(words) for words, rest in records if UP in rest}
-    return below.isdisjoint({_said(top), *(_said(words) for words, rest in records if UP not in rest)})
+    tops = {_said(words) for words, rest in records if UP not in rest and not words.endswith(_FULL)}
+    return below.isdisjoint({_said(top), *tops})
 
 
-def seen(line: bytes, bar: Bar) -> tuple[bytes, bytes]:
-    """Return description and total of a bar."""
+def seen(line: bytes, bar: Bar) -> tuple[bytes, bytes] | None:
+    """Return description and total of a bar; None if it is full."""
+    if line[bar.desc[1] : bar.n[0]].lstrip().startswith(_FULL):
+        return None
     return line[slice(*bar.desc)].strip(), line[slice(*bar.total)] if bar.total else b""
 
 
 def newest(text: bytes) -> tuple[bytes, bytes] | None:
-    """Return text and total of the last bar at the top; None if there is none.
+    """Return text and total of the last bar at the top that is not full; None if there is none.
 
     Where many records at the end are no such bar, only those of tqdm are looked for before them.
     """
@@ -40,8 +46,9 @@ def newest(text: bytes) -> tuple[bytes, bytes] | None:
         begin = max(text.rfind(b"\n", 0, end), text.rfind(b"\r", 0, end)) + 1
         line = text[begin:end]
         bar = bar_in(bare(line)) if line and not line.endswith(UP) else None
-        if bar is not None:
-            return seen(bare(line), bar)
+        found = None if bar is None else seen(bare(line), bar)
+        if found is not None:
+            return found
         end, looks = begin - 1, looks - (looks > 0)
     return None
 

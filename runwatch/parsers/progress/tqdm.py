@@ -14,7 +14,7 @@ from runwatch.parsers.body.matchers import FIELDS, number, values
 from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.progress.epochs import begun, epoch_of, outer_of
-from runwatch.parsers.progress.grammar import NEEDLES, Bar, bar_in, emptied, holds, named
+from runwatch.parsers.progress.grammar import NEEDLES, Bar, bar_in, emptied, holds, is_drawn, named
 from runwatch.parsers.progress.names import counts_other, has_held_out, held_out
 from runwatch.parsers.progress.picture import BarLayout, BarPictures
 from runwatch.parsers.progress.stacked import apart, newest, seen
@@ -104,7 +104,7 @@ class TqdmReader(BarReader):
         if bar is not None and (above or not self._stacked):
             shown_by = seen(line, bar)
             self._stacked |= above > 0 and shown_by == self._top
-            self._top = self._top if above else shown_by
+            self._top = self._top if above else shown_by or self._top
         match = None if bar is None else self._bar.read(line, bar)
         if bar is None or match is None:
             self._observe(line)
@@ -218,8 +218,9 @@ class TqdmReader(BarReader):
     def _observe(self, line: bytes, *, for_all: bool = False) -> None:
         """Take what a line that is no picture says about epochs; `for_all`: each rank may print it."""
         reported = epoch_of(line)
-        outer = outer_of(line) if b"%|" in line else None
-        total = begun(line) if b"%|" in line and outer is None else None
+        drawn = is_drawn(line)
+        outer = outer_of(line) if drawn else None
+        total = begun(line) if drawn and outer is None else None
         self._under |= outer is not None
         bars = self.bars
         for bar in bars:
@@ -259,7 +260,7 @@ class TqdmReader(BarReader):
 
     def minds(self, line: bytes) -> bool:
         """Return whether a line may show a loss of held-out data, or of epochs."""
-        if b"%|" in line:
+        if is_drawn(line):
             return b" 0/" in line or b"poch" in line
         if b"poch" in line or b"POCH" in line:
             return True
@@ -269,7 +270,7 @@ class TqdmReader(BarReader):
         """Return whether a redraw shows nothing of any bar, whichever its numbers."""
         if self._bar.match(line) is not None or has_held_out(line):
             return False
-        return outer_of(line) is None if b"%|" in line else epoch_of(line) is None
+        return outer_of(line) is None if is_drawn(line) else epoch_of(line) is None
 
     def pass_by(self, text: bytes) -> bool:
         """Take redraws that show nothing of their own; return False if they have to be read one by one."""
