@@ -372,6 +372,10 @@ def _begun_again(size: int, line: str, first: int, last: int, between: str) -> l
         ("step {}, loss: 2.5\n", 0, 29, "", 1),  # may be of an epoch
         ("step {}, loss: 2.5\n", 0, 29, "Finished Training\n", 2),
         ("epoch {}, loss: 2.5\n", 1, 29, "", 2),
+        ("[{}]\ttrain-rmse:2.5\tvalidation-rmse:2.75\n", 0, 29, "", 2),  # another model is boosted
+        ("[{}]\ttrain-rmse:2.5\tvalidation-rmse:2.75\n", 0, 29, "KeyboardInterrupt\n", 1),
+        ("[{}]\ttraining's l2: 2.5\tvalid_1's l2: 2.75\n", 1, 29, "", 2),
+        ("{}:\tlearn: 2.5\ttotal: 2.5s\tremaining: 9.5s\n", 0, 29, "", 2),
         ("epoch {}, loss: 2.5\n", 1, 29, "CUDA out of memory\n", 1),
     ],
 )

@@ -46,6 +46,8 @@ META_COLUMNS = frozenset({"offset", "line", "step", "total", EPOCH_STEPS, "rank"
 
 BY_EPOCH = " by epoch"
 """Ends the pattern of training records whose step is an epoch, or rounded: there may be many of one."""
+BY_ROUND = " by round"
+"""Ends the pattern of training records whose step begins again with another model only, as boosting does."""
 BY_FIT = " by fit"
 """Ends the pattern of training records whose step begins again with each call that trains a model further."""
 

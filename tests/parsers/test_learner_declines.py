@@ -75,6 +75,16 @@ def test_examples_in_markdown_are_no_log():
     assert parse(b"sample:\n```\n" + example, formats=()).format == "learned"
 
 
+def test_a_code_block_too_long_for_an_example_shows_that_all_are_of_a_log():
+    """Runs that somebody pasted into a Markdown text: the first of them counts too."""
+    runs = [
+        b"## Run\n```\n" + b"".join(b"Train Epoch: %d Loss: 0.%d\n" % (i, i) for i in range(1, last)) + b"```\n"
+        for last in (101, 401)
+    ]
+    steps = parse(b"".join(runs), formats=()).column("step").tolist()
+    assert steps == [*range(1, 101), *range(1, 401)]
+
+
 @pytest.mark.parametrize("name", ["return", "score ="])
 def test_few_lines_of_long_source_code_are_no_blocks(name):
     block = "    step: %d\n    {} %d.5;\n" + "  call();\n" * 60

@@ -18,7 +18,19 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.core.batch import BAR, BY_EPOCH, BY_FIT, CRASH_KINDS, EVAL, PLAN, SYSTEM, TRAIN, Batch, Table
+from runwatch.core.batch import (
+    BAR,
+    BY_EPOCH,
+    BY_FIT,
+    BY_ROUND,
+    CRASH_KINDS,
+    EVAL,
+    PLAN,
+    SYSTEM,
+    TRAIN,
+    Batch,
+    Table,
+)
 from runwatch.core.block import Block, Samples
 from runwatch.core.fold.bar_steps import Redraws, without_unrelated
 from runwatch.core.fold.duplicate_records import DuplicateRecords
@@ -378,7 +390,7 @@ class Splitter:
         """Return True if a record that goes back is the first of another run, though no line says so.
 
         It starts from the beginning, with another total than the one before, or behind the end of what was
-        planned or said to be over. So does a first epoch, where nothing had failed and no total is known.
+        planned or said to be over. So does a first epoch or round, where nothing had failed and no total is known.
         """
         step, total, pattern = train.step[index], train.total[index], str(train.pattern[index])
         if step <= 1 and self._has_another_total(train, index):
@@ -387,7 +399,9 @@ class Splitter:
             return False
         left, stride = self._course(train, index)
         at_end = left <= (self._first == 0) or left < stride + (self._first == 0)
-        return bool(at_end or self._ended == _OVER or (pattern.endswith(BY_EPOCH) and np.isnan(total)))
+        return bool(
+            at_end or self._ended == _OVER or (pattern.endswith((BY_EPOCH, BY_ROUND)) and np.isnan(total))
+        )
 
     def _has_another_total(self, train: Rows, index: int) -> bool:
         """Return True if a record and the one before it show their totals, and these differ."""

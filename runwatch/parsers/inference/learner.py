@@ -15,7 +15,7 @@ changed, or many lines have been seen.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -63,6 +63,8 @@ _HEADING = re.compile(rb"#{1,6} (?!of\b|.*[=: ][\d.]+\s*\Z)\S")
 """A heading of a Markdown text, and no count: `# of trainset = 12`."""
 _LONGEST_EXAMPLE = 256
 """Lines after which a code block of a Markdown text is no longer believed to be one."""
+_Seen = tuple[bytes, int, int, bytes, Header | None]
+"""A line as it was seen."""
 
 
 class Learner:
@@ -81,6 +83,8 @@ class Learner:
         """Whether a heading was seen."""
         self._fence: int | None = None
         """The line at which the code block began that is open."""
+        self._examples: deque[_Seen] | None = deque(maxlen=KEPT_LINES)
+        """Lines of code blocks; None once one was too long for an example: all are lines of a log."""
         self.sure = 0.0
         """Share of the lines kept that the learned format reads; 0 before."""
         self.saw_loss = False
@@ -116,24 +120,30 @@ class Learner:
         """
         self._lines += 1
         if self._quoted(line):
+            if self._fence is not None and self._examples is not None:
+                self._examples.append((line, offset, number, whole, before))
             return None
+        return self._look() if self._take(line, offset, number, whole, before) else None
+
+    def _take(self, line: bytes, offset: int, number: int, whole: bytes, before: Header | None) -> bool:
+        """Take one record of a log; return whether it may count as one of training."""
         if self._table is not None and self._table.match(line):
             self._keep(Kept(line, offset, number, ROW, [], [], outer=whole, header=before))
-            return self._look()
+            return True
         if self._table is not None and self._table.bare and line.strip():
             self._head(None)
         reading = reading_of(line) if len(line) <= 4096 and (line[:1] == b"|" or relevant(line)) else None
         if reading is None:
             if self._sections.pass_by(line):
                 self._keep(Kept(line, offset, number, SECTION, [], []))
-                return None
+                return False
             head = header(line)
             if head is not None and (self._table is None or self._table.head != head):
                 self._head(TableMatcher(head))
-            return None
+            return False
         family, found, ranked = reading
         if family is None:
-            return None
+            return False
         if ranked and not self.saw_loss:
             self.saw_loss = any(is_loss(f.name) and not is_val(f.name) for f in found)
         family = self._sections.family(family, line, found, ranked)
@@ -141,7 +151,7 @@ class Learner:
         kept = Kept(line, offset, number, family, found, ranked, self._lines - 1, rank, False, whole, before)
         if not self._printed_again(kept):
             self._keep(kept)
-        return self._look()
+        return True
 
     def _printed_again(self, kept: Kept) -> bool:
         """Whether another handler of the logger has just printed the message, in an envelope of its own."""
@@ -162,7 +172,11 @@ class Learner:
             self._fence = self._lines if self._fence is None else None
         if self._markdown and line[:1] == b"|":
             return True
-        return self._fence is not None and self._lines - self._fence <= _LONGEST_EXAMPLE
+        if self._fence is not None and self._lines - self._fence > _LONGEST_EXAMPLE:
+            examples, self._examples = self._examples, None
+            for example in examples or ():
+                self._take(*example)
+        return self._fence is not None and self._examples is not None
 
     def _look(self) -> Format | None:
         if self._added < self._due:

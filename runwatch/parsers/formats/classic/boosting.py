@@ -2,7 +2,7 @@
 
 import re
 
-from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.batch import BY_ROUND, EVAL, TRAIN
 from runwatch.core.metrics import REMAINING
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import VALUE, LinePattern
@@ -36,7 +36,7 @@ XGBOOST = Format(
     example="[40]\tvalidation_0-logloss:0.25000\tvalidation_1-logloss:0.31250",
     matchers=(
         LinePattern(
-            "train",
+            "train" + BY_ROUND,
             TRAIN,
             rb"\[(?P<step>\d+)\](?:\s+|#011)(?=[A-Za-z][\w.]*-[\w@.-]+:)",  # syslog's tabs
             prefix=b"[",
@@ -54,7 +54,7 @@ LIGHTGBM = Format(
     example="[40]\ttraining's l2: 0.25\tvalid_1's l2: 0.3125",
     matchers=(
         LinePattern(
-            "train",
+            "train" + BY_ROUND,
             TRAIN,
             rb"(?:\[LightGBM\] \[Info\] )?\[(?P<step>\d+)\]\s+(?=[A-Za-z][\w ]*'s )",
             prefix=b"[",
@@ -62,7 +62,7 @@ LIGHTGBM = Format(
             fields=_SETS,
         ),
         LinePattern(  # the command line prints a line per metric, and then that the round is done
-            "round",
+            "round" + BY_ROUND,
             TRAIN,
             rb"\[LightGBM\] \[Info\] (?P<elapsed>" + VALUE + rb") seconds elapsed, "
             rb"finished iteration (?P<step>\d+)\s*$",
@@ -86,7 +86,7 @@ CATBOOST = Format(
     example="40:\tlearn: 0.2500\ttest: 0.3125\tbest: 0.3125 (40)\ttotal: 2.5s\tremaining: 9.5s",
     matchers=(
         LinePattern(
-            "train",
+            "train" + BY_ROUND,
             TRAIN,
             rb"(?P<step>\d+):"
             + _TAB
@@ -103,7 +103,7 @@ CATBOOST = Format(
             units=_UNITS,
         ),
         LinePattern(  # where a metric is too dear to be computed on what is learned from, as AUC
-            "train",
+            "train" + BY_ROUND,
             TRAIN,
             rb"(?P<step>\d+):(?="
             + _TAB
