@@ -42,6 +42,24 @@ def test_a_single_epoch_has_no_headline(draw):
     assert parsed.column("evaluate/loss", "eval").tolist() == [1.75, 1.5]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp437", "cp850", "gbk"])
+def test_bars_are_read_whatever_code_page_a_terminal_took_their_lines_for(encoding):
+    """PowerShell decodes what a program prints, and writes it as UTF-16."""
+    text = ""
+    for epoch in (1, 2, 3):
+        text += f"Epoch {epoch}/3\n"
+        for done in range(1, 14):
+            line = ("\u2501" * done + "\u2500" * (20 - done)).encode().decode(encoding, "replace")
+            text += f"\r{done:2}/13 {line} 1:12 6s/step - accuracy: 0.25 - loss: {epoch}.5"
+        text += f"\r13/13 {line} 10s 332ms/step - accuracy: 0.25 - loss: {epoch}.25 - val_loss: {epoch}.5\n"
+    parsed = parse(text.encode())
+    parsed.same_as(parse(text.encode(), bulk=False))
+    assert parsed.format == "keras"
+    assert parsed.column("step").tolist() == [1, 2, 3]
+    assert parsed.column("train/loss").tolist() == [1.25, 2.25, 3.25]
+    assert parsed.column("val/loss", "eval").tolist() == [1.5, 2.5, 3.5]
+
+
 @pytest.mark.parametrize("draw", [bar, quiet])
 def test_a_single_epoch_without_validation(draw):
     parsed = parse((draw(16, "loss: 2.5 - mae: 1.5") + draw(2, "loss: 1.5 - mae: 1.0")).encode())

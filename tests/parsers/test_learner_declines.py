@@ -78,7 +78,9 @@ def test_examples_in_markdown_are_no_log():
 def test_a_code_block_too_long_for_an_example_shows_that_all_are_of_a_log():
     """Runs that somebody pasted into a Markdown text: the first of them counts too."""
     runs = [
-        b"## Run\n```\n" + b"".join(b"Train Epoch: %d Loss: 0.%d\n" % (i, i) for i in range(1, last)) + b"```\n"
+        b"## Run\n```\n"
+        + b"".join(b"Train Epoch: %d Loss: 0.%d\n" % (i, i) for i in range(1, last))
+        + b"```\n"
         for last in (101, 401)
     ]
     steps = parse(b"".join(runs), formats=()).column("step").tolist()

@@ -41,7 +41,9 @@ ITEMS = re.compile(
 _PLACE = re.compile(rb"'(?:global_)?step(?:/max_steps)?': ?'(\d+)/(\d+)'(?=[,}])")
 """Step and total in one text of a dict, as ms-swift prints them."""
 _BAR = re.compile(
-    rb"\s*\d+%(?:\|[^|]*\|\s*| )(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:(" + NUMBER + rb")(s/it|it/s)|\?it/s)"
+    rb"\s*(?:(?:(?!val|eval|test)[A-Za-z]\w{0,19}[:=] ?[-+]?\d+\.\d+[;,]? ?){1,8}:? *)?\d+%(?:\|[^|]*\|\s*| )(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:("
+    + NUMBER
+    + rb")(s/it|it/s)|\?it/s)"
 )
 _NAME = 100  # longest metric name kept
 _OURS = frozenset({"offset", "line", "time"})
@@ -282,7 +284,7 @@ class DictPattern(Matcher):
 
 
 class BarPattern(Matcher):
-    """A tqdm bar without a description: `12%|█▏  | 60/500 [00:31<03:48,  1.92it/s]`.
+    """A tqdm bar without a description: `12%|█▏  | 60/500 [00:31<03:48,  1.92it/s]`, or with values in it.
 
     Bars with a description count something else (shards, dataset rows), and counts with a unit
     (`2.56M/160M`) are bytes.
