@@ -168,6 +168,7 @@ def test_incidents_of_all_stages_are_shown_with_their_stage():
         ("──── Stage 2 — mid-training ────".encode(), "mid-training"),
         (b"[INFO] ZeRO stage 2 optimizer", None),
         (b"=== Epoch 3 ===", None),
+        (b"================ Training Loss (Fri May 28 15:43:51 2021) ================", None),  # of losses
         (b"phase 2: loss 0.3", None),
     ],
 )

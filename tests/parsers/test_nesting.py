@@ -110,6 +110,13 @@ def test_what_is_printed_now_and_then_keeps_its_pace(first, last):
     assert steps == [e * length + b for e in range(5) for b in shown]
 
 
+def test_what_is_printed_now_and_then_of_all_batches_shows_how_long_an_epoch_is():
+    """The pace does not start again with the epoch: behind 900 of 938 batches come 62, 162, ... of the next."""
+    printed = [divmod(step, 938) for step in range(100, 5 * 938, 100)]
+    text = _log(LINES["words"], [(e + 1, b) for e, b in printed])
+    assert _steps(text) == list(range(100, 5 * 938, 100))
+
+
 def test_the_total_is_known_once_the_first_epoch_has_ended():
     parsed = parse(_log(LINES["epochs planned"], _places(5, 20)))
     assert parsed.column("total").tolist() == [180] * 80

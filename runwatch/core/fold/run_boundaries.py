@@ -390,7 +390,8 @@ class Splitter:
         """Return True if a record that goes back is the first of another run, though no line says so.
 
         It starts from the beginning, with another total than the one before, or behind the end of what was
-        planned or said to be over. So does a first epoch or round, where nothing had failed and no total is known.
+        planned or said to be over. So does a first epoch or round, where nothing had failed and no total is
+        known.
         """
         step, total, pattern = train.step[index], train.total[index], str(train.pattern[index])
         if step <= 1 and self._has_another_total(train, index):

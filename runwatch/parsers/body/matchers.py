@@ -41,9 +41,8 @@ ITEMS = re.compile(
 _PLACE = re.compile(rb"'(?:global_)?step(?:/max_steps)?': ?'(\d+)/(\d+)'(?=[,}])")
 """Step and total in one text of a dict, as ms-swift prints them."""
 _BAR = re.compile(
-    rb"\s*(?:(?:(?!val|eval|test)[A-Za-z]\w{0,19}[:=] ?[-+]?\d+\.\d+[;,]? ?){1,8}:? *)?\d+%(?:\|[^|]*\|\s*| )(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:("
-    + NUMBER
-    + rb")(s/it|it/s)|\?it/s)"
+    rb"\s*(?:(?:(?!val|eval|test)[A-Za-z]\w{0,19}[:=] ?[-+]?\d+\.\d+[;,]? ?){1,8}:? *)?"  # values
+    rb"\d+%(?:\|[^|]*\|\s*| )(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:(" + NUMBER + rb")(s/it|it/s)|\?it/s)"
 )
 _NAME = 100  # longest metric name kept
 _OURS = frozenset({"offset", "line", "time"})

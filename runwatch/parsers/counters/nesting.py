@@ -66,8 +66,6 @@ class Nest(msgspec.Struct):
     """Number of the first epoch."""
     base: float = 0.0
     """Steps before this epoch."""
-    first: float = _UNKNOWN
-    """First step of this epoch that was printed."""
     newest: float = _UNKNOWN
     gap: float = 0.0
     """Steps between the newest two that were printed."""
@@ -154,7 +152,7 @@ class Nest(msgspec.Struct):
         elif epoch < self.epoch:
             self.base = self.before.get(epoch, 0.0)
         if epoch != self.epoch or fell or self.newest == _UNKNOWN:
-            self.first, self.newest, self.gap = step, step, 0.0
+            self.newest, self.gap = step, 0.0
         self.epoch, self.per = epoch, per
         if self.nested and per == _UNKNOWN:
             if len(self.before) >= _MAX_EPOCHS:
@@ -173,13 +171,16 @@ class Nest(msgspec.Struct):
         elif per != _UNKNOWN:
             self.base = (epoch - self.origin) * per
         else:
-            self.base += (epoch - self.epoch) * self._ended()
+            self.base += (epoch - self.epoch) * self._ended(step)
 
-    def _ended(self) -> float:
-        """Return how many steps the epoch that has ended had: so many that printed ones keep their pace."""
+    def _ended(self, first: float) -> float:
+        """Return how many steps the epoch that has ended had: so many that printed ones keep their pace.
+
+        `first` is the first step of the next epoch that was printed.
+        """
         reported = self.newest + self.zero
         exact = self.stride <= 1 or 0 < self.gap < self.stride  # then the last one was printed
-        paced = reported if exact else max(reported, self.newest + self.stride - self.first)
+        paced = reported if exact else max(reported, self.newest + self.stride - first)
         alike = self.length in (_UNKNOWN, reported) and self.base == (self.epoch - self.origin) * reported
         self.length = reported if exact and alike else 0.0
         return paced if paced < _MOST else 0.0

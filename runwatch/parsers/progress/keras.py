@@ -26,9 +26,8 @@ _EPOCH = re.compile(_COLOR + rb"Epoch (\d+)/(\d+)" + _COLOR + rb"\s*$")
 _BAR = re.compile(
     _COLOR + rb"\s*(?P<done>\d+)/(?P<total>\d+|Unknown)" + _COLOR + rb" "
     rb"(?:(?:\[[=>.]{10,80}\]|\S{10,200}) ?- |(?<=Unknown )(?:- )?(?=\d+s )|"
-    rb"(?="
-    + _COLOR
-    + rb"(?:\xe2\x94[\x80-\xbf]|[\x80-\xff]{3,400} \d[\d:]*m?s? |\?{10}|={10}))\S{1,400} )(?P<rest>[^\r\n]{1,4000})"
+    rb"(?=" + _COLOR + rb"(?:\xe2\x94[\x80-\xbf]|[\x80-\xff]{3,400} \d[\d:]*m?s? |\?{10}|={10}))\S{1,400} )"
+    rb"(?P<rest>[^\r\n]{1,4000})"
     rb"|(?:(?:\s*(?P<all>\d+)/(?P<of>\d+) |\s)- |(?=\d+s - ))(?P<whole>\d+m?s [^\r\n]{1,4000})"  # verbose=2
 )
 _ITEM = re.compile(rb" - ([A-Za-z][\w/.-]{0,80}): (" + VALUE + rb")(?= - |[\s\b]*$)")

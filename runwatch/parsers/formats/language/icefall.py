@@ -1,6 +1,6 @@
 """icefall (k2): `Epoch 1, batch 40, loss[loss=0.625, ..., over 500.0 frames.], tot_loss[...], lr: 2.50e-03`.
 
-The step is the batch within the epoch, whose length is not printed.
+The length of an epoch is not printed: it is what the first epoch shows.
 """
 
 from runwatch.core.batch import EVAL, TRAIN
@@ -19,15 +19,15 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"Epoch (?P<epoch>\d+), batch (?P<step>\d+), (?:global_batch_idx: \d+, )?(?:batch size: \d+, )?"
-            rb"(?:[a-z]\w{0,30}_)?loss\[(?=[^\r\n]{0,2000}\], )",
+            rb"Epoch (?P<epoch>\d+), batch (?P<step_in_epoch>\d+), (?:global_batch_idx: \d+, )?"
+            rb"(?:batch size: \d+, )?(?:[a-z]\w{0,30}_)?loss\[(?=[^\r\n]{0,2000}\], )",
             prefix=b"Epoch ",
             fields=True,
         ),
         LinePattern(  # of 2021
             "train-older",
             TRAIN,
-            rb"Epoch (?P<epoch>\d+), batch (?P<step>\d+), (?=batch avg )",
+            rb"Epoch (?P<epoch>\d+), batch (?P<step_in_epoch>\d+), (?=batch avg )",
             prefix=b"Epoch ",
             fields=True,
             aliases={"batch avg loss": LOSS, "total avg loss": "total avg loss"},

@@ -112,7 +112,7 @@ SWAV = Format(
         LinePattern(  # SwAV itself does not show how many batches there are
             "train-batch",
             TRAIN,
-            rb"Epoch: \[(?P<epoch>\d+)\]\[(?P<step>\d+)\]\s+(?=Time )",
+            rb"Epoch: \[(?P<epoch>\d+)\]\[(?P<step_in_epoch>\d+)\]\s+(?=Time )",
             prefix=b"Epoch: [",
             fields=True,
             aliases=_TIME,

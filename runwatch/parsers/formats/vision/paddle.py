@@ -127,7 +127,9 @@ CYCLEGAN = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"epoch id: (?P<epoch>\d+), batch step: (?P<step>\d+), g_loss: (?P<g_loss>" + VALUE + rb")\s*$",
+            rb"epoch id: (?P<epoch>\d+), batch step: (?P<step_in_epoch>\d+), g_loss: (?P<g_loss>"
+            + VALUE
+            + rb")\s*$",
             prefix=b"epoch id: ",
             aliases={"g loss": "g_loss"},
         ),
