@@ -154,6 +154,16 @@ def test_bars_alone_show_progress():
     assert found[-1].block.bar == (0, 4, 4)
 
 
+@pytest.mark.parametrize(
+    ("before", "shown"),
+    [("d: 2.5;gen: -2.1: ", 4), ("d=2.5, g=0.5: ", 4), ("val: 2.5: ", 1), ("shard 3: ", 1), ("Map: ", 1)],
+)
+def test_a_bar_described_by_its_values_shows_progress(before, shown):
+    bars = b"".join(before.encode() + bar(i, 4).lstrip() for i in (2, 3, 4))
+    found = segments(bar(0, 4), bar(1, 4), bars)
+    assert found[-1].block.bar == (0, shown, 4)
+
+
 def test_evaluations_without_a_step_belong_to_the_step_before():
     text = b"step     7 | loss: 1.0 | dt: 1ms\nvalidation loss: 3.5\nstep     8 | loss: 1.0 | dt: 1ms\n"
     (block,) = [s.block for s in segments(text) if s.block.samples]

@@ -100,8 +100,8 @@ def without_unrelated(
         elif count >= _HELD_BACK and (done == total or not train.seconds[begin] < QUICK):
             step[begin:end] = np.nan
     step[other] = np.nan
-    total = np.where(stepless & np.isnan(step), np.nan, train.total)
-    return replace(train, step=step, total=total), float(epoch[-1])
+    totals = np.where(stepless & np.isnan(step), np.nan, train.total)
+    return replace(train, step=step, total=totals), float(epoch[-1])
 
 
 def _is_even(epoch: Floats, total: float, final: float) -> bool:
