@@ -79,7 +79,7 @@ AREAS = (
         tuple(f"runwatch/alerts/delivery/{name}.py" for name in DELIVERY),
         tuple(
             f"tests/alerts/test_{name}.py"
-            for name in ("crash", "deadline", "journal", "outbox*", "slack_bot")
+            for name in ("crash", "deadline", "journal*", "outbox*", "slack_bot")
         ),
     ),
     Area(
