@@ -37,7 +37,19 @@ UNTOUCHED = {"runwatch/alerts/rules/explain.py", "runwatch/parsers/lexicon/docs.
 """What writes the documentation."""
 
 CORE = ("block", "ending", "fold/*", "jobs", "run_order", "series")
-OF_CORE = ("echoes", "ending", "eta", "jobs", "planned", "run", "saves", "segments", "series", "stages")
+OF_CORE = (
+    "echoes",
+    "ending",
+    "eta",
+    "fold_golden",
+    "jobs",
+    "planned",
+    "run",
+    "saves",
+    "segments",
+    "series",
+    "stages",
+)
 ROUTING = ("damping", "expression", "lifecycle", "routing", "routing_*", "settings", "silences", "storm")
 DELIVERY = ("dead_letters", "journal", "journal_file", "outbox", "queue")
 

@@ -118,7 +118,8 @@ def test_what_was_delivered_here_and_given_up_elsewhere_is_sent_again(opened, tm
         journal.commit([(NAME, note("a"))])
     first.done(NAME, "a")
     second.dead(NAME, "a", "refused")
-    shutil.copy(second.path, tmp_path / "outbox" / "1.db.damaged-1")  # not a journal
+    second.close()
+    shutil.copy(tmp_path / "outbox" / "1.db", tmp_path / "outbox" / "1.db.damaged-1")  # not a journal
     assert [one.id for one in letters(tmp_path / "outbox")] == ["a"]
     assert revive(tmp_path / "outbox", first) == 1
     assert ids(first) == ["a"]
