@@ -38,12 +38,14 @@ UNTOUCHED = {"runwatch/alerts/rules/explain.py", "runwatch/parsers/lexicon/docs.
 
 CORE = ("block", "ending", "fold/*", "jobs", "run_order", "series")
 OF_CORE = (
+    "boundaries",
     "echoes",
     "ending",
     "eta",
     "fold_golden",
     "jobs",
     "planned",
+    "regular_end",
     "run",
     "saves",
     "segments",

@@ -13,7 +13,7 @@ from runwatch.alerts.delivery.dead_letters import revive
 from runwatch.alerts.delivery.journal import FORGET_EVERY, KEEP_DEAD, MOST_UNWRITTEN, Kept
 from runwatch.alerts.delivery.journal_file import SLOTS, locked
 from runwatch.alerts.delivery.outbox import Outbox
-from runwatch.alerts.delivery.queue import KEEP_TRYING, LONGEST_PAUSE, REMEMBERED
+from runwatch.alerts.delivery.queue import KEEP_TRYING, LONGEST_PAUSE, REMEMBERED, Queue
 from runwatch.alerts.routing.notification import Retry, Sent
 
 from .test_journal import NAME, ids, opened
@@ -224,10 +224,10 @@ def test_what_is_taken_over_is_not_held_open_and_only_files_are_taken(opened, tm
     for number, journal in enumerate(dead):
         journal.commit([(NAME, note(f"{number}"))])
         journal.close()
-    (tmp_path / "outbox" / "7.db").mkdir()
+    (tmp_path / "outbox" / "00.db").mkdir()
     assert ids(opened()) == ["0", "1", "2"]
     assert open_files(tmp_path) == ["0.db", "0.db-wal", "0.lock"]
-    assert not (tmp_path / "outbox" / "7.lock").exists()
+    assert not (tmp_path / "outbox" / "00.lock").exists()
 
 
 def test_a_database_of_another_shape_is_not_used_and_not_kept_open(opened, tmp_path):
@@ -300,6 +300,18 @@ def test_what_was_delivered_or_is_too_old_is_not_sent_by_the_next_process(opened
     box.close()
     assert channel.ids() == ["new"]
     assert [(one.id, one.reason) for one in letters(tmp_path / "outbox")] == [("late", "too old")]
+
+
+def test_a_message_for_which_there_is_no_room_is_kept_for_people(opened, tmp_path):
+    channel, journal = Scripted(Retry("down", 3000.0)), opened()
+    clock = FastClock()
+    clock.wait = lambda changed, _: changed.wait()
+    box = Outbox([channel], clock=clock, queue=lambda: Queue(capacity=2), journal=journal)
+    for key in "abcd":
+        box.submit(note(key))
+    assert {one.reason for one in letters(tmp_path / "outbox")} == {"too many were waiting"}
+    assert len(letters(tmp_path / "outbox")) == 2
+    box.close(0.0)
 
 
 @pytest.mark.parametrize(("wait", "waited"), [(100.0, 100.0), (9999.0, LONGEST_PAUSE)])
