@@ -154,7 +154,9 @@ def ranked(rng: np.random.Generator) -> Iterator[Record]:
             if (rank, node) == (0, 0) and step < 3:
                 continue
             own = {LOSS: values[LOSS] + 0.01 * rank, STEP_TIME: 1.0 + 0.5 * rank}
-            yield TRAIN, "line", {"step": step, "rank": rank, "node": node, **own}
+            yield TRAIN, str(rng.choice(["line", "other"])), {"step": step, "rank": rank, "node": node, **own}
+            if step % 20 == 0:
+                yield EVAL, "eval", {"step": step, "rank": rank, "node": node, "val/loss": 2.0 + rank}
         yield from _said(rng, step)
         if step > 80:
             passed = {"passed": step - 81.0} if rng.random() < 0.9 else {}

@@ -19,7 +19,7 @@ from runwatch.core.series import Detail, Series
 from .made_folds import KINDS, Record, batch, held
 
 GOLDEN = Path(__file__).with_name("golden")
-SEEDS = range(4)
+SEEDS = range(6)
 DETAIL = Detail(64, 16, 10)
 ARRIVES = 3.0
 """Seconds from one batch that is read live to the next."""

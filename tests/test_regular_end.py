@@ -6,6 +6,7 @@ from math import cos, exp, pi
 
 import pytest
 
+from runwatch.core.fold.regular_end import Close
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.check import check
@@ -184,3 +185,11 @@ def test_the_last_line_counts_once_though_it_does_not_end(tmp_path):
     engine = check([str(log)], now=NOW)
     (source,) = next(iter(engine.groups.values())).sources.values()
     assert [number for number, _ in source.log][-2:] == [30, 31]
+
+
+@pytest.mark.parametrize(
+    ("size", "left", "ends"), [(20, 1, True), (20, 2, False), (300, 3, True), (300, 4, False)]
+)
+def test_an_epoch_has_ended_where_a_hundredth_of_it_is_left(size, left, ends):
+    close = Close({}, 9, 1, 3 * size - left, False, size, 3 * size, 3, 3 * size, evaluated=False, saved=False)
+    assert close.reason() == ("all 3 planned epochs are complete" if ends else "")
