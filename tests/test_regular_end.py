@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from math import cos, exp, pi
 
+import numpy as np
 import pytest
 
+from runwatch.core.block import Samples
+from runwatch.core.fold.regular_end import Close
+from runwatch.core.series import Series
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.check import check
@@ -184,3 +188,60 @@ def test_the_last_line_counts_once_though_it_does_not_end(tmp_path):
     engine = check([str(log)], now=NOW)
     (source,) = next(iter(engine.groups.values())).sources.values()
     assert [number for number, _ in source.log][-2:] == [30, 31]
+
+
+@pytest.mark.parametrize(
+    ("size", "left", "ends"), [(20, 1, True), (20, 2, False), (300, 3, True), (300, 4, False)]
+)
+def test_an_epoch_has_ended_where_a_hundredth_of_it_is_left(size, left, ends):
+    close = Close({}, 9, 1, 3 * size - left, False, size, 3 * size, 3, 3 * size, evaluated=False, saved=False)
+    assert close.reason() == ("all 3 planned epochs are complete" if ends else "")
+
+
+def close(series=None, first=1, last=10, records=None, by_epoch=True, **more):
+    records = last - first + 1 if records is None else records
+    plans = {"epoch_steps": None, "total": None, "planned_epochs": None, "planned": None, **more}
+    return Close(series or {}, records, first, last, by_epoch, evaluated=False, saved=False, **plans)
+
+
+def test_round_numbers_of_epochs_are_those_that_people_choose():
+    found = [last for last in range(1, 2100) if "round" in close(last=last).reason()]
+    tens = [10, 12, 15, 20, 25, 30, 40, 50, 60, 70, 75, 80, 90]
+    hundreds = [10 * number for number in tens]
+    assert found == [*tens, *hundreds, 1000, 1200, 1500, 2000]
+
+
+@pytest.mark.parametrize(
+    ("records", "evaluations", "complete"),
+    [(12, 12, True), (12, 11, False), (11, 12, False), (13, 13, False)],
+)
+def test_rows_that_are_all_evaluated_are_epochs(records, evaluations, complete):
+    series = Series("val/loss")
+    steps = np.arange(1.0, evaluations + 1)
+    series.add(Samples(steps, steps, steps, steps))
+    found = close({"val/loss": series}, last=12, records=records, by_epoch=False).reason()
+    assert found == ("12 epochs are complete, a round number" if complete else "")
+
+
+@pytest.mark.parametrize(("first", "last", "epochs"), [(0, 9, 10), (1, 10, 10), (2, 11, 0), (0, 10, 0)])
+def test_epochs_count_from_zero_or_one(first, last, epochs):
+    reason = f"{epochs} epochs are complete, a round number" if epochs else ""
+    assert close(first=first, last=last).reason() == reason
+
+
+@pytest.mark.parametrize(
+    ("rates", "decayed"),
+    [
+        ([1.0] * 18 + [2e-3, 1e-3], True),
+        ([1.0] * 18 + [2e-3, 1.1e-3], False),
+        ([1.0] * 17 + [2e-3, 1e-3], False),  # 19 rows
+        ([1.0] * 18 + [1e-3, 1e-3], False),  # it does not move
+        ([1.0] * 18 + [1e-3, 0.0], True),
+        ([1.0] * 18 + [1e-3, -1e-3], False),
+    ],
+)
+def test_a_schedule_has_ended_at_a_thousandth_of_its_highest_rate(rates, decayed):
+    series, steps = Series("train/learning_rate"), np.arange(1.0, len(rates) + 1)
+    series.add(Samples(steps, steps, steps, np.array(rates)))
+    found = close({"train/learning_rate": series}, last=37, by_epoch=False).reason()
+    assert found == ("its learning rate has come down to nothing" if decayed else "")

@@ -237,6 +237,7 @@ def test_live_progress_is_dated_where_something_moved():
 def test_what_is_kept_is_bounded():
     run = run_of(block([1], samples={f"m{n}": samples([1]) for n in range(MAX_SERIES + 5)}))
     assert len(run.series) == MAX_SERIES
+    assert (MAX_SERIES, MAX_RANKS, MAX_FACTS, MAX_EVENTS, MAX_RANK_METRICS) == (512, 8192, 1024, 200, 32)
     run.fold(block([2], offset=100, samples={"m0": samples([2]), "new": samples([2])}))
     assert (len(run.series["m0"]), "new" in run.series) == (2, False)
     run.fold(block(ranks={n: RankProgress(n) for n in range(MAX_RANKS + 1)}))

@@ -37,7 +37,21 @@ UNTOUCHED = {"runwatch/alerts/rules/explain.py", "runwatch/parsers/lexicon/docs.
 """What writes the documentation."""
 
 CORE = ("block", "ending", "fold/*", "jobs", "run_order", "series")
-OF_CORE = ("echoes", "ending", "eta", "jobs", "planned", "run", "saves", "segments", "series", "stages")
+OF_CORE = (
+    "boundaries",
+    "echoes",
+    "ending",
+    "eta",
+    "fold_golden",
+    "jobs",
+    "planned",
+    "regular_end",
+    "run",
+    "saves",
+    "segments",
+    "series",
+    "stages",
+)
 ROUTING = ("damping", "expression", "lifecycle", "routing", "routing_*", "settings", "silences", "storm")
 DELIVERY = ("dead_letters", "journal", "journal_file", "outbox", "queue")
 
@@ -79,7 +93,7 @@ AREAS = (
         tuple(f"runwatch/alerts/delivery/{name}.py" for name in DELIVERY),
         tuple(
             f"tests/alerts/test_{name}.py"
-            for name in ("crash", "deadline", "journal", "outbox*", "slack_bot")
+            for name in ("crash", "deadline", "journal*", "outbox*", "slack_bot")
         ),
     ),
     Area(

@@ -43,6 +43,8 @@ class RankProgress:
     done: int
     total: int | None = None
     passed: int | None = None
+    offset: float = -1.0
+    """Where the log says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from runwatch.core.sample import (
 
 from .columns import GRAD, LOSS, TIME
 
-WATCHES = range(4)
+WATCHES = range(8)
 T0, EVERY, LOOKS = 1_000_000.0, 60.0, 110
 """Unix time of the first look, seconds between two, and how many there are."""
 RANKS = 4

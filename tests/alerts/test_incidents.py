@@ -140,6 +140,7 @@ def test_open_ones_come_first_by_severity_then_recency(book):
 
 
 def test_history_is_bounded(book):
+    assert MAX_RESOLVED == 500
     for _ in range(MAX_RESOLVED + 50):
         apply(book, FIRING)
         apply(book, CLEAR)

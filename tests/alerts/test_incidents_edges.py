@@ -156,6 +156,11 @@ def test_cause_and_advice_stay_until_newer_ones_come(book):
     assert [(row.cause, row.advice) for row in book.rows()] == [("a worse batch", "skip it")]
 
 
+def test_the_end_adds_its_evidence(book):
+    apply(book, evidence={"peak": 3.0, "rows": 1.0})
+    assert apply(book, CLEAR, evidence={"rows": 9.0}).row.evidence == {"peak": 3.0, "rows": 9.0}
+
+
 def test_a_change_is_known_by_its_incident_its_number_and_its_kind(book):
     first = apply(book)
     seen = book.acknowledge(first.row.id)
@@ -272,7 +277,11 @@ def test_what_arose_from_a_provisional_line_is_doubted_until_it_is_known(book):
     assert (change.kind, change.send, change.row.state, change.row.lead) == ("resolved", True, "resolved", "")
     assert change.row.title == "loss_spike (the line it was read from continued)"
     assert book.withdraw(doubt) is None  # it is known by now
-    assert apply(book, rule="loss_spike").row.id != doubt.row.id  # people received that one
+    later = []
+    for _ in range(3):
+        later.append(apply(book, rule="loss_spike").row.id)
+        apply(book, CLEAR, rule="loss_spike")
+    assert len({doubt.row.id, *later}) == 4  # people received that one
 
 
 def test_what_was_found_in_history_may_be_reported_after_all(book):
@@ -328,3 +337,27 @@ def test_the_end_of_what_was_announced_late_is_reported(book):
     assert not quiet.send
     assert book.announce(quiet.row.id).send
     assert apply(book, CLEAR).send
+
+
+def test_a_run_of_another_name_has_it_in_all_its_incidents(book):
+    apply(book)
+    apply(book, CLEAR)
+    apply(book, rule="divergence")
+    book.rename("marathon", ("speedrun",))
+    apply(book, rule="plateau")
+    assert {(row.run, row.former) for row in book.every()} == {("marathon", ("speedrun",))}
+    assert len(book.every()) == 3
+
+
+def test_nobody_knows_since_when_what_was_found_in_history_fires(book):
+    found = Finding("loss_spike", FIRING, WARNING, "t")
+    assert book.apply(found, now=100.0, live=False).row.since is None
+
+
+@pytest.mark.parametrize("state", ["pending", "acknowledged"])
+def test_only_what_fires_takes_over_since_when(book, state):
+    row = apply(book, Verdict.PENDING if state == "pending" else FIRING).row
+    book.acknowledge(row.id)
+    book.recall(IncidentRow(row.id, "speedrun", row.rule, "warning", "firing", "t", since=7.0))
+    (now,) = book.every()
+    assert (now.state, now.since) == (state, None if state == "pending" else 100.0)

@@ -268,14 +268,14 @@ def test_what_dead_processes_gave_up_and_what_their_channels_remember_is_kept(op
     assert letters(tmp_path / "outbox") == []
 
 
-def test_a_journal_of_an_older_version_is_taken_over(opened, tmp_path):
-    old = opened()
-    old.commit([(NAME, note("a"))])
-    old._file.db.execute("DROP TABLE notes")
-    other = opened()
-    old.close()
-    other.close()
-    assert ids(opened()) == ["a"]
+def test_journals_of_an_older_version_are_taken_over(opened):
+    old = [opened(), opened()]
+    for number, journal in enumerate(old):
+        journal.commit([(NAME, note(f"{number}"))])
+        journal._file.db.execute("DROP TABLE notes")
+    for journal in old:
+        journal.close()
+    assert ids(opened()) == ["0", "1"]
 
 
 @pytest.mark.parametrize("wal", [True, False])

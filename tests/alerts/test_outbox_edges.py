@@ -79,15 +79,19 @@ def test_an_answer_ends_the_row_of_failures(outcome):
         found.take(0.0)
         found.settle(result, 0.0)
     assert found.open_until == float("-inf")
+    found.take(2.0)
+    found.settle(FAILED, 2.0)
+    assert found.open_until == pytest.approx(34.0)
 
 
 @pytest.mark.parametrize(("age", "fate"), [(KEEP_TRYING - 1, "waiting"), (KEEP_TRYING, "expired")])
 @pytest.mark.parametrize("outcome", [FAILED, Unsure("timeout")])
 def test_a_message_is_given_up_after_a_day(age, fate, outcome):
     assert KEEP_TRYING == 24 * 3600
-    found = queue("a")
-    found.take(age)
-    assert found.settle(outcome, age) == fate
+    found = queue()
+    found.add(message("a"), 1000.0)
+    found.take(1000.0 + age)
+    assert found.settle(outcome, 1000.0 + age) == fate
     assert len(found) == (fate == "waiting")
 
 
@@ -239,8 +243,38 @@ def test_closing_sends_what_may_be_sent_in_time_and_leaves_the_rest(asked, left)
     box.submit(message("a"))
     assert settled.wait(60)
     clock.ending = True
-    assert box.close(5.0) == left
+    assert box.close() == left  # within 5 s
     assert (len(channel.got), clock.time) == (2 - left, 0.0 if left else 5.0)
+
+
+def test_closing_waits_for_a_message_in_flight_even_without_time_to_drain(monkeypatch):
+    monkeypatch.setattr("runwatch.alerts.delivery.outbox.SETTLE", 60.0)
+    inside, gate = threading.Event(), threading.Event()
+    channel = Scripted(lambda: inside.set() or (gate.wait(60) and Sent()))
+    box = Outbox([channel])
+    box.submit(message("a"))
+    assert inside.wait(60)
+    threading.Timer(0.05, gate.set).start()
+    assert box.close(0.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "about"),
+    [
+        ([FAILED] * 2, []),
+        ([FAILED] * 3, ["channel pager"] * 2),
+        ([FAILED, FAILED, Sent(), FAILED, FAILED], []),
+        ([Rejected("gone"), Sent(), Rejected("gone")], ["", ""]),
+    ],
+)
+def test_an_outage_has_three_failures_in_a_row_and_a_notice_says_what_it_is_about(outcomes, about):
+    notices, channel = [], Scripted(*outcomes)
+    box = Outbox([channel], notices.append, clock=FastClock())
+    for number in range(3):
+        box.submit(message(str(number)))
+        assert channel.sent.acquire(timeout=60)
+    box.close()
+    assert [notice.about for notice in notices] == about
 
 
 def test_without_a_journal_a_look_does_nothing():

@@ -13,12 +13,19 @@ import pytest
 
 from runwatch.alerts.rules import CATALOGUE
 from runwatch.alerts.rules.base import RankRule
+from runwatch.alerts.rules.machine.gpu_fault import GpuFault
 from runwatch.core.block import Status
+from runwatch.core.sample import MachineEvent
 
+from .made_faults import KINDS
+from .made_lives import LIVES, RULES, lived
 from .made_runs import SEEDS, made
 from .made_watches import WATCHES, watched
+from .watched_machine import T0, machine
 
 GOLDEN = Path(__file__).with_name("golden")
+FAULTS = range(48)
+"""Runs of each kind of fault."""
 
 
 def shown(value):
@@ -52,7 +59,30 @@ def test_findings_in_runs_at_rest(rule):
         compare(rule.name, "".join(line for seed in SEEDS for line in lines(seed, made(seed).judge(rule()))))
 
 
-@pytest.mark.few(2)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_findings_in_runs_with_one_kind_of_fault(kind):
+    judges, found = [rule for rule in CATALOGUE if rule.name in KINDS[kind].split()], []
+    assert len(judges) == len(KINDS[kind].split())
+    with np.errstate(all="ignore"):
+        for seed in FAULTS:
+            run = kind(np.random.default_rng([seed, 5]))
+            found += [line for rule in judges for line in lines(f"{seed} {rule.name}", run.judge(rule()))]
+    compare(f"fault-{kind.__name__}", "".join(found))
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_findings_in_runs_that_die_and_live_again(name):
+    (judge,) = (rule for rule in CATALOGUE if rule.name == name)
+    found = []
+    for seed in LIVES:
+        rule = judge()
+        for each in lived(seed):
+            told = rule.tick(each) if isinstance(each, Status) else rule.observe(each)
+            found += lines(seed, told)
+    compare(f"life-{name}", "".join(found))
+
+
+@pytest.mark.few(4)
 @pytest.mark.parametrize("seed", WATCHES)
 def test_findings_in_live_runs(seed):
     rules = [rule() for rule in CATALOGUE if not issubclass(rule, RankRule)]  # those judge each rank as above
@@ -61,3 +91,13 @@ def test_findings_in_live_runs(seed):
         for rule in rules:
             found[rule.name] += rule.tick(each) if isinstance(each, Status) else rule.observe(each)
     compare(f"live-{seed}", "".join(line for name in sorted(found) for line in lines(name, found[name])))
+
+
+def test_findings_of_each_xid():
+    found = {}
+    for xid in range(1, 200):
+        under = machine()
+        under.fold(MachineEvent("xid", T0, "NVRM: Xid", gpu="0", xid=xid))
+        severity = next((f.severity.value for f in GpuFault().tick(Status(T0, machine=under))), "nothing")
+        found.setdefault(severity, []).append(str(xid))
+    compare("xids", "".join(f"{severity}: {' '.join(xids)}\n" for severity, xids in sorted(found.items())))

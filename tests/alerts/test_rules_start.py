@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from math import log
+
 import numpy as np
 import pytest
 
+from runwatch.alerts.rules.common.chance import guessing
 from runwatch.alerts.rules.optimization.above_start import AboveStart
 from runwatch.alerts.rules.optimization.divergence import Divergence
 from runwatch.alerts.rules.optimization.grad_vanish import GradVanish
@@ -275,3 +278,46 @@ def test_first_rows_that_scatter_tenfold_are_no_spike():
     assert {s for s, _ in fired(Log(train__loss=loss).judge(LossSpike()))} <= {"info"}
     loss = np.append(6.7, (99 - 80 * (1 - np.exp(-np.arange(99) / 3))) * noise(99))
     assert [s for s, _ in fired(Log(train__loss=loss).judge(LossSpike()))] == ["warning", "critical"]
+
+
+LEVELS = {
+    **dict.fromkeys((*range(2, 11), 100, 256, 1000, 10000, 21841), "classes"),
+    30522: "BERT",
+    32000: "Llama 2",
+    32128: "T5",
+    49152: "StarCoder",
+    50257: "GPT-2",
+    50304: "nanoGPT",
+    65024: "Falcon",
+    65536: "RWKV",
+    100277: "cl100k",
+    128000: "Llama 3",
+    128256: "Llama 3 with special tokens",
+    131072: "Mistral Nemo",
+    151643: "Qwen",
+    151936: "Qwen, padded",
+    152064: "Qwen, padded further",
+    200064: "o200k",
+    256000: "Gemma",
+    262144: "Gemma 3",
+}
+
+
+@pytest.mark.parametrize("count", LEVELS)
+def test_the_loss_of_guessing_is_known_for_usual_numbers_of_classes_and_tokens(count):
+    assert guessing(log(count), 1e-7) == count
+
+
+@pytest.mark.parametrize(
+    ("loss", "count"),
+    [
+        (log(1000) * 1.009, 1000),
+        (log(1000) * 1.011, 0),
+        (log(1000) * 0.991, 1000),
+        (log(1000) * 0.989, 0),
+        (log(5) * 1.0019, 5),
+        (log(5) * 1.0021, 0),
+    ],
+)
+def test_a_loss_is_near_a_guess_within_a_part_of_it_or_a_fifth_of_that_for_few_classes(loss, count):
+    assert guessing(loss, 0.01) == count

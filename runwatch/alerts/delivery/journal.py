@@ -280,8 +280,6 @@ class Journal:
         except (OSError, sqlite3.Error) as error:
             if gone:
                 self._leave(error)
-            else:
-                self._unkept(error)
             return
         if gone:
             self._say(f"the outbox was removed while it was in use: it is written again: {self._where()}")

@@ -64,7 +64,7 @@ class JournalFile:
         self.db = _connected(MEMORY, "MEMORY")
         self.path: Path | None = None
         """The file; None: it is kept in memory."""
-        self._inode = (0, 0)
+        self._inode: tuple[int, int] | None = None
         self._lock: int | None = None
 
     def open(self) -> None:
@@ -155,10 +155,10 @@ class JournalFile:
     def _adopt(self) -> None:
         """Take over the files of dead processes."""
         for path in sorted(self._directory.glob("*.db"), key=lambda path: path.name):
-            if path == self.path or not private_files.is_file(path):
+            if not private_files.is_file(path):
                 continue
             lock = locked(path.with_suffix(".lock"))
-            if lock is None:  # its owner lives
+            if lock is None:  # its owner lives, or this is our own
                 continue
             try:
                 messages, routing, notes = leftovers(path)

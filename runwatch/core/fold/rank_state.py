@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from runwatch.core.block import Block
+from runwatch.core.block import Block, RankProgress
 from runwatch.core.metrics import STEP_TIME
 
 MAX_RANK_METRICS = 32
@@ -29,6 +29,9 @@ class RankState:
     """Unix time at which it last said anything, as far as known."""
     latest: dict[str, float] = field(default_factory=dict)
     """Newest value of each metric it prints."""
+    _source: str = ""
+    _offset: float = -1.0
+    """Where `done` was said."""
     _moves: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=32))
 
     def fold(self, block: Block) -> None:
@@ -39,11 +42,29 @@ class RankState:
         if block.progress is not None:
             step = float(block.progress.step[-1])
             self.step = int(step) if math.isfinite(step) else self.step
-            self.done, self.total, self.training = self.step, None, True
+            if self._is_news(block, float(block.progress.offset[-1])):
+                self.done, self.total, self.training = self.step, None, True
             if block.live and self.step is not None:
                 self._moves.append((block.arrival, self.step))
         if block.live:
             self.seen = block.arrival
+
+    def evaluate(self, block: Block, progress: RankProgress) -> None:
+        """Take in how far this rank is in an evaluation, as a block says."""
+        if self._is_news(block, progress.offset):
+            self.done, self.total, self.training = progress.done, progress.total, False
+        if block.live:
+            self.seen = block.arrival
+
+    def _is_news(self, block: Block, offset: float) -> bool:
+        """Return whether nothing below this place of its log has said how far the rank is; note the place.
+
+        Of a block, what all ranks say of an evaluation comes before the records of each.
+        """
+        if block.source == self._source and offset < self._offset:
+            return False
+        self._source, self._offset = block.source, offset
+        return True
 
     def progress(self, trained: bool, total: int | None) -> tuple[int | None, int | None]:
         """Return how far it is, and of how much: of `total` steps where ranks are `trained`."""

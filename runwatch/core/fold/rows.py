@@ -162,11 +162,14 @@ def ranks_of(batch: Batch, low: float, high: float) -> dict[int, RankProgress]:
         total = table.column("total") if "total" in table.names else None
         known = ~np.isnan(rank) & ~np.isnan(done)
         for i in np.flatnonzero(known & (offset >= low) & (offset < high)).tolist():
-            ranks[int(rank[i])] = RankProgress(
-                int(done[i]),
-                int(total[i]) if total is not None else None,
-                int(passed[i]) if passed is not None else None,
-            )
+            newest = ranks.get(int(rank[i]))
+            if newest is None or newest.offset < offset[i]:
+                ranks[int(rank[i])] = RankProgress(
+                    int(done[i]),
+                    int(total[i]) if total is not None else None,
+                    int(passed[i]) if passed is not None else None,
+                    float(offset[i]),
+                )
     return ranks
 
 

@@ -221,10 +221,7 @@ class Run:
 
     def _take_ranks(self, block: Block) -> None:
         for rank, progress in block.ranks.items():
-            state = self.rank(rank)
-            state.done, state.total, state.training = progress.done, progress.total, False
-            if block.live:
-                state.seen = block.arrival
+            self.rank(rank).evaluate(block, progress)
 
     def rank(self, rank: int) -> RankState:
         """Return what is known of one rank, to be added to."""
