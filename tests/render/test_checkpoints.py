@@ -114,6 +114,9 @@ def test_a_narrow_table_has_the_age_in_full_and_no_size():
 def test_the_kind_of_an_event_is_in_words():
     begun = EventRow("eval_begin", "Evaluating: 72", None, 720)
     assert cells.row_text(checkpoints.events([begun], 60)[0]).split()[:3] == ["-", "720", "evaluation"]
+    narrow = cells.row_text(checkpoints.events([begun], 46)[0])
+    assert narrow.split() == ["-", "evaluation", "Evaluating:", "72"], "what happened goes before the line"
+    assert cells.row_text(checkpoints.event_heading(46)).index("what") == narrow.index("Evaluating")
 
 
 def test_the_shards_of_ranks_are_counted_where_there_are_any():

@@ -3,7 +3,7 @@
 import pytest
 
 from runwatch.core.snapshot import IncidentRow, Progress
-from runwatch.render import plain
+from runwatch.render import incident, plain
 from runwatch.render.glyphs import ASCII
 
 
@@ -46,3 +46,10 @@ def test_time_left_with_its_spread():
 )
 def test_a_title_has_its_steps_as_the_screen_writes_them(said, shown):
     assert plain.title(IncidentRow("i", "r", "nonfinite", "critical", "firing", said)) == shown
+
+
+def test_the_headline_says_since_which_step_unless_the_run_has_just_ended():
+    row = IncidentRow("i", "r", "nonfinite", "critical", "firing", "loss is NaN", step=1_761)
+    assert incident.headline(row) == "loss is NaN · since step 1,761"
+    over = IncidentRow("i", "r", "finished", "info", "firing", "finished all 340 steps", step=339)
+    assert incident.headline(over) == "finished all 340 steps", "the last of 340 steps from 0 is 339"

@@ -123,20 +123,26 @@ def _span(levels: Sequence[float | None], measure: str, whole: int, tall: bool) 
 
 
 def _few(drawing: _Drawing) -> tuple[list[Row], int] | None:
-    """Return a bar for each rank with its name below, and its value where that fits; None without room."""
+    """Return a bar for each rank with its name, and its value where that fits; None without room."""
     each = _bar_width(drawing.ranks, drawing.width)
     if drawing.lines < 2 or not bars_fit(drawing.ranks, drawing.width):
         return None
     names = [ranks.name(row) for row in drawing.ranks]
     values = [ranks.describe(row, drawing.span[0]).partition(" ")[2] for row in drawing.ranks]
-    valued = drawing.lines > 2 and max(map(cells.width, values)) <= each
-    high = drawing.lines - 1 - valued
-    rows = [_bars(drawing, each, high, y) for y in reversed(range(high))]
-    rows.append([(" ".join(f"{name:<{each}}" for name in names), "dim")])
-    if valued:
-        roles = [ranks.plain(drawing.warm(x)) for x in drawing.levels]
-        rows.append([(f"{text:<{each}} ", role) for text, role in zip(values, roles, strict=True)])
-    return rows, 1
+    roles = [ranks.plain(drawing.warm(x)) for x in drawing.levels]
+    widest, below = max(map(cells.width, values)), list[Row]()
+    if drawing.lines > 2 and widest <= each:
+        below.append([(" ".join(f"{name:<{each}}" for name in names), "dim")])
+        below.append([(f"{value:<{each}} ", role) for value, role in zip(values, roles, strict=True)])
+    else:
+        fits = max(map(len, names)) + 1 + widest <= each
+        named = [
+            ((f"{name} ", "dim"), (f"{value if fits else '':<{each - len(name)}}", role))
+            for name, value, role in zip(names, values, roles, strict=True)
+        ]
+        below.append([part for pair in named for part in pair])
+    high = drawing.lines - len(below)
+    return [*(_bars(drawing, each, high, y) for y in reversed(range(high))), *below], 1
 
 
 def _bars(drawing: _Drawing, each: int, high: int, y: int) -> Row:
@@ -285,7 +291,9 @@ def _scale(drawing: _Drawing, each: int, top: int) -> Row:
             "step time": (numbers.value(STEP_TIME, low), numbers.value(STEP_TIME, high)),
             "loss": (numbers.value(LOSS, low), numbers.value(LOSS, high)),
         }[measure]
-    row: Row = [(f"{signs[0]} {first}  {signs[-1]} {last}  ? no data", "dim")]
+    row: Row = [(f"{signs[0]} {first}  {signs[-1]} {last}", "dim")]
+    if any(x is None or math.isnan(x) for x in drawing.levels):
+        row.append(("  ? no data", "dim"))
     if each > 1:
         row.append((f"  one cell = worst of {each} ranks", "dim"))
     return row
