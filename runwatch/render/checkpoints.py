@@ -58,7 +58,7 @@ def _role(row: CheckpointRow) -> str:
 
 def _sign(row: CheckpointRow, glyphs: Glyphs) -> str:
     if _spoilt(row):
-        return glyphs.severities["warning"]
+        return glyphs.marks["spoilt"]
     return states.phase_sign(_PHASES[row.state], glyphs) if row.state in _PHASES else glyphs.dot
 
 

@@ -166,8 +166,8 @@ def test_what_was_saved_after_nan_is_not_in_a_good_color():
     gone = CheckpointRow("step_500", 500, "dcp", "damaged", spoilt="after NaN")
     rows = checkpoints.table([good, bad, logged, gone], 80)
     assert [role for _, role in rows[0]].count("good") == 2
-    assert cells.row_text(rows[1]).split()[:4] == ["●", "400", "after", "NaN"]
-    assert cells.row_text(rows[2]).split()[:3] == ["●", "500", "diverged"]
+    assert cells.row_text(rows[1]).split()[:4] == ["◈", "400", "after", "NaN"]
+    assert cells.row_text(rows[2]).split()[:3] == ["◈", "500", "diverged"]
     for row in rows[1:3]:
         assert {role for _, role in row} & {"good", "warn", "crit"} == {"warn"}
     assert {role for _, role in rows[3]} & {"good", "warn", "crit"} == {"crit"}, "what is worse is shown"

@@ -72,7 +72,7 @@ def test_rank_grid_golden():
     rows = [RankRow(i, 2 if i == 5 else 4, 4, 1.0) for i in range(16)]
     assert [cells.row_text(row) for row in rank_grid.grid(rows, 30, 2)] == [
         " 0 █████▆██  8 ████████       ",
-        "▁ 0  █ 4                     ",
+        "▁ 0  █ 4                      ",
     ]
 
 
@@ -102,6 +102,7 @@ def test_notable_ranks_are_behind_or_silent():
     rows = [RankRow(0, 5, 9, 1.0), RankRow(1, 5, 9, 240.0), RankRow(2, 3, 9, 61.0), RankRow(3, 5, 9, 1.0)]
     assert [text for text, _ in ranks.notable(rows)] == ["r2 3/9, silent 1m", "r1 silent 4m"]
     assert ranks.notable([RankRow(0, 9, 9, 999.0)]) == []
+    assert ranks.notable([RankRow(i, 5, 9, 70.0 + i) for i in range(8)]) == [("all silent 1m", "warn")]
     assert [text for text, _ in ranks.notable(rows, over=True)] == ["r2 3/9"]
 
 

@@ -16,6 +16,8 @@ from runwatch.tui.widgets.rows import Listed, Panel
 NOTHING_FOUND = "nothing found in the lines at hand"
 _NARROW = 60
 """Cells of a log below which long lines are wrapped."""
+_RULED = frozenset(" ^~=-_*#")
+"""What underlines and rules are made of: their rest says nothing."""
 _PATIENCE = 4
 """Pictures to wait for all lines that the engine keeps."""
 
@@ -196,11 +198,13 @@ class LogView(Panel):
     def _pieces(self, text: str, width: int) -> list[str]:
         """Return a line as it is: cut at the edge, or wrapped."""
         more = self.scene.glyphs.ellipsis
-        if not self.wraps:
+        if not self.wraps or _RULED.issuperset(text):
             return [cells.clip(text, width, more)]
         text = cells.settled(text, self.scene.glyphs.ascii)
         out: list[str] = []
         while len(piece := cells.take(text, width)) < len(text) and piece and len(out) < self.room:
+            if (blank := piece.rfind(" ") + 1) > width // 2 and text[len(piece)] != " ":
+                piece = piece[:blank]
             out.append(piece)
             text = text[len(piece) :]
         return [*out, cells.clip(text, width, more)]
