@@ -22,6 +22,8 @@ TOP = Path(__file__).parents[2]
 BUILD, DOCS = TOP / "build" / "pictures", TOP / "docs" / "pictures"
 FIRST = "120x40"
 """The size in which a run is watched until it has come to what is of interest."""
+_FOLDER = "/nfs/research/training"
+"""How the folder of a scene is called in pictures: where it is on this machine is nobody's business."""
 WAITING = "waiting for its (history|lines)|reading history"
 """What the screen says while something of it is still to come."""
 
@@ -48,6 +50,7 @@ def take(scene: Scene, shots: Iterable[tuple[str, str]], out: Path, command: str
                         terminal.wait_until_filled()
                     terminal.settle(1.0, 6.0)
                     terminal.wait(WAITING, gone=True)
+                    terminal.rename(name, _FOLDER.ljust(len(name), "-")[: len(name)])
                     path = out / f"{scene.name}-{view}-{size}.png"
                     save(terminal.screen, path)
                     path.with_suffix(".txt").write_text("\n".join(terminal.lines()) + "\n")

@@ -39,6 +39,14 @@ FAINT = "blink"
 """The attribute of a cell that says it is faint: the emulator has none of that name, and nobody blinks."""
 
 
+def _cut_anywhere(text: str, least: int = 4) -> str:
+    """Return the pattern of a text, or of how it begins."""
+    pattern = ""
+    for char in reversed(text[least:]):
+        pattern = f"(?:{re.escape(char)}{pattern})?"
+    return re.escape(text[:least]) + pattern
+
+
 class MissingError(Exception):
     """What was waited for did not come; the message holds the screen."""
 
@@ -128,6 +136,14 @@ class Terminal:
         self._rest = data[cut:]
         self._stream.feed(_IGNORED.sub(b"", data[:cut]))
         return True
+
+    def rename(self, before: str, after: str) -> None:
+        """Replace a text on the screen, also where it is cut off, by another of the same length."""
+        for y, line in enumerate(self.screen.display):
+            row = self.screen.buffer[y]
+            for found in re.finditer(_cut_anywhere(before), line):
+                for x, char in enumerate(after[: len(found[0])], found.start()):
+                    row[x] = row[x]._replace(data=char)
 
     # -- waiting --
 

@@ -35,6 +35,8 @@ _CHANGED = 0.01
 _KINDS = {"eval_begin": "evaluation", "eval_end": "evaluated"}
 _FIXED, _TOOK = 45, 8
 """Cells of the columns that usual widths have, and of the time it took. A narrower one has no size."""
+_NUMBERED = 60
+"""Cells from which an event says in which line it is."""
 LAST_GOOD = "last good"
 _WORDS = {"told": "in the log", "unknown": "not checked"}
 _UNCHECKED = {"told": "by the log alone", "unknown": "contents not checked"}
@@ -56,7 +58,7 @@ def _role(row: CheckpointRow) -> str:
 
 def _sign(row: CheckpointRow, glyphs: Glyphs) -> str:
     if _spoilt(row):
-        return glyphs.severities["warning"]
+        return glyphs.marks["spoilt"]
     return states.phase_sign(_PHASES[row.state], glyphs) if row.state in _PHASES else glyphs.dot
 
 
@@ -221,7 +223,8 @@ def _said(saving: Saving, rows: Sequence[CheckpointRow]) -> Iterator[str]:
 
 def event_heading(width: int) -> Row:
     """Return the names of the columns of `events`."""
-    return cells.fit([(f"{'step':>10} {'line':>9}  {'kind':<12} what", "dim")], width)
+    line = f"{'line':>9}  " if width >= _NUMBERED else ""
+    return cells.fit([(f"{'step':>10} {line}{'kind':<12} what", "dim")], width)
 
 
 def events(rows: Sequence[EventRow], width: int, glyphs: Glyphs = UNICODE) -> list[Row]:
@@ -229,11 +232,13 @@ def events(rows: Sequence[EventRow], width: int, glyphs: Glyphs = UNICODE) -> li
     out: list[Row] = []
     for row in rows:
         step = numbers.MISSING if row.step is None else numbers.step(row.step)
-        line = numbers.MISSING if row.line is None else f"{row.line:,}"
+        at = f"{step:>10} "
+        if width >= _NUMBERED:
+            at += f"{numbers.MISSING if row.line is None else f'{row.line:,}':>9}  "
         rank = "" if row.rank is None else f"[rank {row.rank}] "
         role = "crit" if row.kind in _SEVERE else ""
-        title = cells.shorten(rank + row.title, width - 35, glyphs.ellipsis)
+        title = cells.shorten(rank + row.title, width - len(at) - 13, glyphs.ellipsis)
         kind = cells.pad(_KINDS.get(row.kind, row.kind.replace("_", " ")), 12, glyphs.ellipsis)
-        parts: Row = [(f"{step:>10} {line:>9}  ", "dim"), (f"{kind} ", role), (title, role)]
+        parts: Row = [(at, "dim"), (f"{kind} ", role), (title, role)]
         out.append(cells.fit(parts, width, glyphs.ascii))
     return out

@@ -17,6 +17,8 @@ from runwatch.render import numbers, plain
 
 _FRAME = re.compile(r'File "([^"\n]{1,400})", line ([0-9]{1,9})(?:, in ([^\n]{1,200}))?')
 _BLOCK = re.compile(r'^ *File "', re.MULTILINE)
+_NAMED = re.compile(r"(?<=(?:site|dist)-packages[/\\]).+|(?:[^/\\]*[/\\])?[^/\\]*[/\\]*$")
+"""What a person calls a file: that of a package from its package on, else its folder and its name."""
 _SAID = frozenset({"ending", "phase"})
 """What the title says."""
 
@@ -181,9 +183,11 @@ def inward(frames: str) -> str:
 
 
 def innermost(frames: str) -> str:
-    """Return the frame of a traceback in which it failed: `train.py:88, in step`; "" if it has none."""
+    """Return the frame of a traceback in which it failed: `me/train.py:88, in step`; "" if it has none."""
     found = _FRAME.findall(frames)
     if not found:
         return ""
     path, line, name = found[-1]
-    return f"{path}:{line}, in {name}" if name else f"{path}:{line}"
+    short = _NAMED.search(path)
+    at = f"{short[0] if short else path}:{line}"
+    return f"{at}, in {name}" if name else at

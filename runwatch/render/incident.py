@@ -83,7 +83,7 @@ def headline(row: IncidentRow, now: float | None = None, glyphs: Glyphs = UNICOD
     said = plain.title(row, now)
     if row.rank is not None and f"rank {row.rank}" not in said:
         said += f" on rank {row.rank}"
-    if row.step is not None and not names_step(said, row.step):
+    if row.step is not None and row.rule != "finished" and not names_step(said, row.step):
         since = "since" if row.state == "firing" and row.rule != "crash" else "at"
         said += f" {glyphs.dot} {since} step {numbers.step(row.step)}"
     return said

@@ -18,6 +18,8 @@ UNSEEN = {"lost": "does not answer", "denied": "no permission to see it"}
 """What is said of a GPU that cannot be read, by its state."""
 _ORDER = ("rank", "main", "launcher", "filter", "shell", "worker")
 _TREND = 20
+_NOTE = 3
+"""Rows of a note about what cannot be seen."""
 _BEFORE_DOING = 53
 """Cells before what a process does."""
 _RATES = (("read", "disk_read"), ("write", "disk_write"), ("in", "net_receive"), ("out", "net_send"))
@@ -27,7 +29,9 @@ def lines(view: MachineView, width: int, height: int, glyphs: Glyphs = UNICODE) 
     """Return at most `height` rows: the host, then GPUs, processes and notes as far as they fit."""
     rows = host(view, width, glyphs)
     gpus, processes = gpu_rows(view.gpus, width, glyphs), process_rows(view.processes, width, glyphs)
-    notes: list[Row] = [[(cells.clip(note, width, glyphs.ellipsis), "dim")] for note in view.notes]
+    notes: list[Row] = [
+        [(line, "dim")] for note in view.notes for line in cells.wrapped(note, width, _NOTE, glyphs.ellipsis)
+    ]
     room = max(0, height - len(rows) - len(notes))
     if len(gpus) + len(processes) > room:
         share = max(room - len(processes), room // 2)

@@ -25,8 +25,8 @@ def odd(x: float | None) -> str:
     if x is None:
         return MISSING
     if math.isnan(x):
-        return "nan"
-    return "inf" if x > 0 else "-inf"
+        return "NaN"
+    return "Inf" if x > 0 else "-Inf"
 
 
 def significant(x: float, digits: int) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from runwatch.core import metrics
 from runwatch.core.snapshot import Latest, RunView
-from runwatch.render import numbers
+from runwatch.render import checkpoints, numbers
 
 FEW = 3
 """Values from which they are a series."""
@@ -127,9 +127,10 @@ def _is_worth_a_line(metric: str) -> bool:
 
 
 def _checkpoints(run: RunView) -> str:
-    """Return how many were seen and the newest good one; of those only in the log, the newest."""
+    """Return how many were seen and the newest good one; of those in the log alone, the newest."""
     good, seen = run.saving.last_good, run.saving.present
     if not seen:
-        newest = run.checkpoints[0].at
-        return "reported" if newest is None else f"reported @{numbers.step(newest)}"
+        # one that was saved after NaN is not what a reader wants to go back to
+        newest = checkpoints.newest_unchecked(run.checkpoints, run.saving)
+        return "reported" if newest is None else f"reported @{numbers.step(newest.at)}"
     return f"{seen:,}" if good is None else f"{seen:,}, good @{numbers.step(good)}"

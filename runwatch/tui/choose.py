@@ -9,6 +9,7 @@ from functools import lru_cache
 from runwatch.core import metrics
 from runwatch.core.snapshot import Latest, RunView
 from runwatch.render import states, summary
+from runwatch.render.ranks import ranks
 
 _FIRST = (
     metrics.LOSS,
@@ -89,9 +90,16 @@ def _moves(item: Latest) -> bool:
 
 
 def alarming(run: RunView | None) -> list[str]:
-    """Return the metrics with open incidents, the most urgent first; a slow rank shows in the step time."""
-    open_ = states.firing(run) if run else []
-    found = (item.metric or (metrics.STEP_TIME if item.rank is not None else "") for item in open_)
+    """Return the metrics with open incidents, the most urgent first.
+
+    A slow rank shows in the step time, unless that is of a rank that does not wait for it.
+    """
+    if run is None:
+        return []
+    pace = next((item.value for item in run.latest if item.metric == metrics.STEP_TIME), None)
+    unseen = ranks.median_step(run.ranks) > 0 and not ranks.slows(run.ranks, pace)
+    slowed = "" if unseen else metrics.STEP_TIME
+    found = (item.metric or (slowed if item.rank is not None else "") for item in states.firing(run))
     have = set(of_run(run))
     return [name for name in dict.fromkeys(found) if name in have]
 

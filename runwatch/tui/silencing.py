@@ -19,7 +19,7 @@ SPANS = {"15m": 900.0, "1h": 3600.0, "4h": 14_400.0, "1d": 86_400.0, RUN: 90 * 8
 WORDS = {"15m": "15 minutes", "1h": "1 hour", "4h": "4 hours", "1d": "1 day", RUN: "until it is done"}
 USUAL = "1h"
 """Where the pointer is at first."""
-_PASSING = "It ends with this screen"
+_PASSING = "It ends with this screen, if not before"
 AGAIN = "Unsilence"
 """What the key does where a silence holds."""
 _DAY = 86_400.0

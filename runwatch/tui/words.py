@@ -150,6 +150,7 @@ _AREAS: dict[str, tuple[Sentence, ...]] = {
         ("#alert-detail", "What the rule saw, the cause and what to do; v shows it alone, in full."),
         ("#alert-chart", "The metric of the alert; enter shows it large, at the step of the alert."),
         ("#alert-ranks", "The rank of the alert among the others; 3 shows all of them."),
+        ("#alert-log", "The newest lines of the log; l goes to the line of the alert."),
     ),
     actions.CHECKPOINTS: (
         ("#stage-table", "The stages of a pipeline, and what was evaluated behind each."),

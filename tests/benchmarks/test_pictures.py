@@ -74,3 +74,13 @@ def test_the_scripted_engine_speaks_the_protocol_of_the_screen():
         view = protocol.View(charts=(protocol.Chart("train/loss", 40),), log_lines=2)
         frame = protocol.Frame(engine._picture(view, engine._begin))
         assert protocol.decode_reply(protocol.encode(frame)) == frame
+
+
+def test_a_folder_of_this_machine_has_another_name_in_pictures(terminal):
+    terminal.wait("red")
+    terminal.rename("plain", "label")
+    assert terminal.lines()[0] == "faint label red"
+    terminal.rename("redder", "bluest")
+    assert terminal.lines()[0] == "faint label red", "too little of it to know"
+    terminal.rename("label/of/it", "other/words")
+    assert terminal.lines()[0] == "faint other red", "the rest of it was cut off"

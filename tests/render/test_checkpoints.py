@@ -114,6 +114,9 @@ def test_a_narrow_table_has_the_age_in_full_and_no_size():
 def test_the_kind_of_an_event_is_in_words():
     begun = EventRow("eval_begin", "Evaluating: 72", None, 720)
     assert cells.row_text(checkpoints.events([begun], 60)[0]).split()[:3] == ["-", "720", "evaluation"]
+    narrow = cells.row_text(checkpoints.events([begun], 46)[0])
+    assert narrow.split() == ["-", "evaluation", "Evaluating:", "72"], "what happened goes before the line"
+    assert cells.row_text(checkpoints.event_heading(46)).index("what") == narrow.index("Evaluating")
 
 
 def test_the_shards_of_ranks_are_counted_where_there_are_any():
@@ -163,8 +166,8 @@ def test_what_was_saved_after_nan_is_not_in_a_good_color():
     gone = CheckpointRow("step_500", 500, "dcp", "damaged", spoilt="after NaN")
     rows = checkpoints.table([good, bad, logged, gone], 80)
     assert [role for _, role in rows[0]].count("good") == 2
-    assert cells.row_text(rows[1]).split()[:4] == ["●", "400", "after", "NaN"]
-    assert cells.row_text(rows[2]).split()[:3] == ["●", "500", "diverged"]
+    assert cells.row_text(rows[1]).split()[:4] == ["◈", "400", "after", "NaN"]
+    assert cells.row_text(rows[2]).split()[:3] == ["◈", "500", "diverged"]
     for row in rows[1:3]:
         assert {role for _, role in row} & {"good", "warn", "crit"} == {"warn"}
     assert {role for _, role in rows[3]} & {"good", "warn", "crit"} == {"crit"}, "what is worse is shown"

@@ -77,7 +77,7 @@ FRAMES = """Traceback (most recent call last):
 def test_of_a_traceback_the_innermost_frame_comes_first():
     crash = row("crash", frames=FRAMES, kind="traceback", signature="exception", reported_by="log", events=1)
     (failed, (name, shown)) = evidence.words(crash)
-    assert failed == ("failed in", "/home/me/train.py:88, in step")
+    assert failed == ("failed in", "me/train.py:88, in step")
     assert name == "traceback, innermost first"
     assert shown.splitlines() == [
         '  File "/home/me/train.py", line 88, in step',
@@ -87,6 +87,21 @@ def test_of_a_traceback_the_innermost_frame_comes_first():
     ]
     assert evidence.inward("no frame at all") == "no frame at all"
     assert evidence.first(row("crash", frames="no frame at all")) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("train.py", "train.py"),
+        ("/train.py", "/train.py"),
+        ("/home/me/work/llm/train.py", "llm/train.py"),
+        ("/usr/lib/python3/dist-packages/numpy/core/multiarray.py", "numpy/core/multiarray.py"),
+        ("/opt/conda/lib/python3.11/site-packages/torch/nn/modules/module.py", "torch/nn/modules/module.py"),
+        ("C:\\Users\\me\\llm\\train.py", "llm\\train.py"),
+    ],
+)
+def test_a_file_that_failed_is_named_without_where_the_machine_keeps_it(path, named):
+    assert evidence.innermost(f'File "{path}", line 7, in step') == f"{named}:7, in step"
 
 
 def test_the_checkpoint_to_go_back_to_comes_first_and_the_file_last():

@@ -62,6 +62,12 @@ def test_a_host_that_tells_much_drops_what_matters_least():
     )
 
 
+def test_what_cannot_be_seen_is_said_in_full():
+    view = MachineView(notes=("no process holds any of 10 logs open for writing",))
+    shown = [cells.row_text(row) for row in machine.lines(view, 46, 9)]
+    assert " ".join(shown) == view.notes[0]
+
+
 def test_nothing_to_say_at_the_right_leaves_the_frame_whole():
     top = cells.row_text(panel.framed(panel.Content([("a", "")], [], [("", "dim")]), 20, 3)[0])
     assert top == "╭─ a ──────────────╮"

@@ -23,8 +23,8 @@ ANY = st.one_of(st.none(), st.floats())
         (-1.5e6, "-1.5M"),
         (2.1e-4, "2.1e-4"),
         (1e30, "1e30"),
-        (math.nan, "nan"),
-        (-math.inf, "-inf"),
+        (math.nan, "NaN"),
+        (-math.inf, "-Inf"),
         (None, "-"),
     ],
 )
@@ -43,7 +43,7 @@ def test_si(x, text):
         (223_200, "2d 14h"),
         (3599.9, "1h 00m"),
         (86_399, "1d 00h"),
-        (math.inf, "inf"),
+        (math.inf, "Inf"),
     ],
 )
 def test_duration(seconds, text):
@@ -78,7 +78,7 @@ def test_percent_says_100_only_when_complete(fraction, text):
         ("host/cpu", 0.08, "8.0%"),
         ("gpu/0/power", 412.0, "412 W"),
         ("my_counter", 17.0, "17"),
-        ("train/loss", math.nan, "nan"),
+        ("train/loss", math.nan, "NaN"),
     ],
 )
 def test_a_metric_knows_its_unit(metric, x, text):

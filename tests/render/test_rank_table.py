@@ -48,7 +48,7 @@ def test_columns_line_up_and_the_least_important_goes_first():
     assert [wide.index(head) + len(head) for head in ("util", "power")] == [
         lines[0].index(text) + len(text) for text in ("50%", "400 W")
     ]
-    assert "inf" in lines[1]
+    assert "Inf" in lines[1]
     found = [
         {
             head

@@ -70,10 +70,24 @@ def test_any_number_of_ranks_fits(count, width, height, measure, signs, age):
 
 def test_rank_grid_golden():
     rows = [RankRow(i, 2 if i == 5 else 4, 4, 1.0) for i in range(16)]
-    assert [cells.row_text(row) for row in rank_grid.grid(rows, 30, 3)] == [
-        " 0 █████▆██████████           ",
-        "▁ 0  █ 4  ? no data           ",
+    assert [cells.row_text(row) for row in rank_grid.grid(rows, 30, 2)] == [
+        " 0 █████▆██  8 ████████       ",
+        "▁ 0  █ 4                      ",
     ]
+
+
+def test_ranks_use_the_width_that_there_is():
+    rows = [RankRow(i, 2 if i == 37 else 4, 4, 1.0) for i in range(64)]
+
+    def grid(width, height):
+        return [cells.row_text(row).rstrip() for row in rank_grid.grid(rows, width, height)[:-1]]
+
+    (line,) = grid(118, 2)
+    assert line.startswith(" 0 ████████  8 ████████ 16 ")
+    assert " 32 █████▆██ 40 " in line
+    assert grid(118, 3)[1].startswith("32 ███████████████▆▆▆██████ 40 "), "of two rows each is filled"
+    assert len(grid(198, 2)[0]) == 8 * (3 + 16 + 1) - 1
+    assert grid(78, 2) == [f" 0 {'█' * 37}▆{'█' * 26}"], "without room for gaps they are left out"
 
 
 def test_every_rank_is_in_some_cell_and_the_worst_shows():
@@ -88,6 +102,7 @@ def test_notable_ranks_are_behind_or_silent():
     rows = [RankRow(0, 5, 9, 1.0), RankRow(1, 5, 9, 240.0), RankRow(2, 3, 9, 61.0), RankRow(3, 5, 9, 1.0)]
     assert [text for text, _ in ranks.notable(rows)] == ["r2 3/9, silent 1m", "r1 silent 4m"]
     assert ranks.notable([RankRow(0, 9, 9, 999.0)]) == []
+    assert ranks.notable([RankRow(i, 5, 9, 70.0 + i) for i in range(8)]) == [("all silent 1m", "warn")]
     assert [text for text, _ in ranks.notable(rows, over=True)] == ["r2 3/9"]
 
 

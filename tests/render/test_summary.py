@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from runwatch.core.snapshot import CheckpointRow, Latest, Progress, RunView, Saving, StageRow
 from runwatch.render.summary import lines
 from runwatch.tui import choose
@@ -66,6 +68,10 @@ def test_checkpoints_that_only_the_log_reports_are_reported():
         series("train/loss", 1.0, 3.0), checkpoints=(CheckpointRow("a", 40_000), CheckpointRow("b", 7))
     )
     assert said(view) == {"checkpoints": "reported @40,000"}
+    spoilt = (CheckpointRow("a", 600, spoilt="after NaN"), CheckpointRow("b", 500))
+    assert said(msgspec.structs.replace(view, checkpoints=spoilt)) == {"checkpoints": "reported @500"}, (
+        "not one after NaN"
+    )
 
 
 def test_what_has_no_chart_keeps_its_last_value():

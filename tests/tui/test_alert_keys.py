@@ -95,7 +95,7 @@ async def test_silence_asks_for_how_long_and_says_what_came_of_it(open_app, alon
     ) as s:  # one of several hosts
         await s.press("5", "s")
         assert "Send nothing about loss_spike of r1 for how long?" in s.text()
-        assert ("It ends with this screen." in s.text()) == alone, "no daemon keeps it"
+        assert ("It ends with this screen," in s.text()) == alone, "no daemon keeps it"
         await s.press("enter")  # an hour is what is wanted most
         (asked,) = [request for request in s.engine.requests if isinstance(request, Silence)]
         assert asked.matchers == ("run=r1", "rule=loss_spike"), "as the alert calls its run"
@@ -218,6 +218,7 @@ async def test_a_silenced_alert_is_marked_and_the_same_key_sends_it_again(open_a
 
     async with open_app((120, 40), make=make) as s:
         assert "silenced 58m" in s.drawn("#alerts")
+        assert "silenced 58m" in s.drawn("#incident-bar")
         await s.press("5")
         first, *rest = [line for line in s.drawn("#alert-list").splitlines() if "▲" in line or "●" in line]
         assert "silenced 58m" in first
@@ -287,3 +288,15 @@ async def test_an_alert_of_a_rank_shows_it_among_the_others(open_app):
             await s.settle()
             assert s.view.query_one("#alert-ranks").display is (row.rank is not None), row.title
             assert s.view.query_one("#alert-chart").display is (row.rank is None), row.title
+
+
+@pytest.mark.parametrize("state", ["firing", "resolved"])
+async def test_an_alert_of_no_metric_shows_the_end_of_the_log_while_it_lasts(open_app, state):
+    hang = IncidentRow(
+        "i6", "r1", "hang", "critical", state, "no progress", step=41_230, resolved_step=41_240
+    )
+    async with open_app((120, 40), incidents=(hang,), ranks=8) as s:
+        await s.press("5")
+        assert s.view.query_one("#alert-log").display is (state == "firing")
+        if state == "firing":
+            await s.until(lambda: "iteration" in s.drawn("#alert-log"))

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from textual import events
 
-from runwatch.core.snapshot import IncidentRow
+from runwatch.core.snapshot import IncidentRow, Mark
 from runwatch.tui.widgets.charts import ChartPanel
 
 from .fake_engine import SPIKE, columns, picture
@@ -200,6 +200,25 @@ async def test_the_legend_names_what_is_shown(open_app):
         assert "restart" not in legend
         await s.press("a")
         assert "alert" not in s.drawn("#main-0").splitlines()[-1]
+
+
+async def test_on_a_phone_the_alerts_have_the_whole_width(open_app):
+    over = msgspec.structs.replace(SPIKE, state="resolved", resolved_step=40_000)
+    async with open_app((48, 40), ranks=8, incidents=(over,)) as s:
+        assert s.view.query_one("#alerts").size.width == 48
+        assert not s.view.query_one("#ranks").display
+        await s.push(ranks=8, incidents=())
+        assert s.view.query_one("#ranks").display
+
+
+@pytest.mark.parametrize(
+    ("width", "named"),
+    [(52, "★ best val loss 2.303  ▼ alert  ◈ bad  ◆ ckpt"), (36, "▼ alert  ◈ bad  ◆ ckpt")],
+)
+async def test_a_narrow_legend_names_every_mark(open_app, width, named):
+    marks = (Mark("incident", 31_800), Mark("checkpoint", 30_000), Mark("spoilt", 40_000))
+    async with open_app((width, 40), marks=marks) as s:
+        assert named in s.drawn("#main-0").splitlines()[-1]
 
 
 @pytest.mark.deep

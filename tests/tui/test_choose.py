@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from runwatch.core.snapshot import IncidentRow
+from runwatch.core.snapshot import IncidentRow, RankRow
 from runwatch.tui import choose
 from tests.render.test_summary import once, run, series
 
@@ -38,6 +38,16 @@ def test_speed_is_charted_before_the_multiplier_of_the_learning_rate():
     with_rate = run(*view.latest, series("train/learning_rate", 0.0, 0.1))
     assert ("train/lr_multiplier",) not in choose.charts(with_rate)
     assert "train/lr_multiplier" in choose.charted(with_rate)
+
+
+@pytest.mark.parametrize(("pace", "first"), [(0.2, "perf/step_time"), (0.1, "train/loss")])
+def test_a_slow_rank_has_the_chart_of_the_step_time_only_where_that_shows_it(pace, first):
+    slow = IncidentRow("i", "r1", "straggler", "warning", "firing", "rank 5 is slow", rank=5)
+    several = tuple(RankRow(i, 9, None, 1.0, 0.2 if i == 5 else 0.1) for i in range(8))
+    view = run(
+        series("train/loss", 1.0, 3.0), series("perf/step_time", 0.1, pace), incidents=(slow,), ranks=several
+    )
+    assert choose.charts(view, 1)[0] == (first,)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,14 @@ async def test_wrap(open_app):
         assert "2.03 s" in s.text()
 
 
+async def test_a_phone_wraps_long_lines_until_somebody_chooses(open_app):
+    async with open_app((48, 40)) as s:
+        await s.press("4")
+        assert "2.03 s" in s.text()
+        await s.press("w")
+        assert "2.03 s" not in s.text()
+
+
 async def test_log_filters_and_marks(open_app):
     log = tuple((n, f"[rank{n % 2}] step {n} ok") for n in range(1, 60))
     async with open_app((100, 30), log=log) as s:

@@ -25,6 +25,8 @@ _LEAST: dict[str, float] = {"step time": 0.5, "loss": 0.1}
 """Least distance from the median that the highest level shows, as a part of it: noise is no news."""
 _NARROWEST, _WIDEST = 3, 24
 """Cells for the bar of a rank and the gap behind it, where there are few ranks."""
+_TOGETHER, _BROADEST = 8, 3
+"""Ranks that have a number together, as a node has 8 GPUs, and the most cells of each."""
 _TALL = 2
 """Rows of bars from which on they are as long as what they show: they begin at zero."""
 Span = tuple[str, float, float]
@@ -44,9 +46,10 @@ class _Drawing:
     warm: Heat
     glyphs: Glyphs
 
-    def cells(self, values: Sequence[float | None]) -> Row:
-        """Return a cell for each level."""
-        return cells.runs([_sign(x, self.span, self.glyphs) for x in values], list(map(self.warm, values)))
+    def cells(self, values: Sequence[float | None], each: int = 1) -> Row:
+        """Return `each` cells for each level."""
+        signs = [_sign(x, self.span, self.glyphs) * each for x in values]
+        return cells.runs(signs, list(map(self.warm, values)))
 
     def joined(self, values: Sequence[float | None], each: int) -> list[float | None]:
         """Return the worst level of every `each` neighbors."""
@@ -120,20 +123,26 @@ def _span(levels: Sequence[float | None], measure: str, whole: int, tall: bool) 
 
 
 def _few(drawing: _Drawing) -> tuple[list[Row], int] | None:
-    """Return a bar for each rank with its name below, and its value where that fits; None without room."""
+    """Return a bar for each rank with its name, and its value where that fits; None without room."""
     each = _bar_width(drawing.ranks, drawing.width)
     if drawing.lines < 2 or not bars_fit(drawing.ranks, drawing.width):
         return None
     names = [ranks.name(row) for row in drawing.ranks]
     values = [ranks.describe(row, drawing.span[0]).partition(" ")[2] for row in drawing.ranks]
-    valued = drawing.lines > 2 and max(map(cells.width, values)) <= each
-    high = drawing.lines - 1 - valued
-    rows = [_bars(drawing, each, high, y) for y in reversed(range(high))]
-    rows.append([(" ".join(f"{name:<{each}}" for name in names), "dim")])
-    if valued:
-        roles = [ranks.plain(drawing.warm(x)) for x in drawing.levels]
-        rows.append([(f"{text:<{each}} ", role) for text, role in zip(values, roles, strict=True)])
-    return rows, 1
+    roles = [ranks.plain(drawing.warm(x)) for x in drawing.levels]
+    widest, below = max(map(cells.width, values)), list[Row]()
+    if drawing.lines > 2 and widest <= each:
+        below.append([(" ".join(f"{name:<{each}}" for name in names), "dim")])
+        below.append([(f"{value:<{each}} ", role) for value, role in zip(values, roles, strict=True)])
+    else:
+        fits = max(map(len, names)) + 1 + widest <= each
+        named = [
+            ((f"{name} ", "dim"), (f"{value if fits else '':<{each - len(name)}}", role))
+            for name, value, role in zip(names, values, roles, strict=True)
+        ]
+        below.append([part for pair in named for part in pair])
+    high = drawing.lines - len(below)
+    return [*(_bars(drawing, each, high, y) for y in reversed(range(high))), *below], 1
 
 
 def _bars(drawing: _Drawing, each: int, high: int, y: int) -> Row:
@@ -156,6 +165,8 @@ def _strip(drawing: _Drawing) -> tuple[list[Row], int]:
     """Return numbered lines with one cell per rank or per group of neighbors, and how many are a group."""
     several = any(row.host for row in drawing.ranks)
     numbered = 1 + max(map(len, map(_number, drawing.ranks if several else drawing.ranks[-1:])))
+    if found := _apart(drawing, numbered):
+        return found, 1
     if numbered > drawing.width // 3:
         numbered = 0
     room = max(1, drawing.width - numbered)
@@ -168,6 +179,28 @@ def _strip(drawing: _Drawing) -> tuple[list[Row], int]:
         number = first.rjust(numbered - 1) + " " if numbered else ""
         rows.append([(number, "dim"), *drawing.cells(shown[start : start + across])])
     return rows, group
+
+
+def _apart(drawing: _Drawing, numbered: int) -> list[Row]:
+    """Return numbered lines of eight ranks and a gap each, as wide as they can be; [] without room."""
+    count = -(-len(drawing.ranks) // _TOGETHER)
+    fitting = [
+        (across * (numbered + each * _TOGETHER + 1), across, each)
+        for across in (1 << i for i in range(count.bit_length() + 1))
+        for each in range(1, _BROADEST + 1)
+        if -(-count // across) <= drawing.lines and across < 2 * count
+    ]
+    fitting = [found for found in fitting if found[0] <= drawing.width + 1]
+    if count < 2 or not fitting:
+        return []
+    _, across, each = max(fitting)
+    rows: list[Row] = [[] for _ in range(-(-count // across))]
+    for at in range(count):
+        first = at * _TOGETHER
+        levels = drawing.levels[first : first + _TOGETHER]
+        number = _number(drawing.ranks[first]).rjust(numbered - 1)
+        rows[at // across] += [(f"{number} ", "dim"), *drawing.cells(levels, each), (" ", "")]
+    return rows
 
 
 def _number(row: RankRow) -> str:
@@ -258,7 +291,9 @@ def _scale(drawing: _Drawing, each: int, top: int) -> Row:
             "step time": (numbers.value(STEP_TIME, low), numbers.value(STEP_TIME, high)),
             "loss": (numbers.value(LOSS, low), numbers.value(LOSS, high)),
         }[measure]
-    row: Row = [(f"{signs[0]} {first}  {signs[-1]} {last}  ? no data", "dim")]
+    row: Row = [(f"{signs[0]} {first}  {signs[-1]} {last}", "dim")]
+    if any(x is None or math.isnan(x) for x in drawing.levels):
+        row.append(("  ? no data", "dim"))
     if each > 1:
         row.append((f"  one cell = worst of {each} ranks", "dim"))
     return row

@@ -254,6 +254,8 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
     ]
     usual = median_step(ranks)
     out += [(_slow(row, usual), judge["step time"](row.step_time)) for row in late if row.rank not in lags]
+    if len(silent) == len(ranks) > 1 and not named:
+        return [*out, (f"all silent {numbers.brief(silent[-1].age)}", "warn")]
     return out + [(describe(row, "age"), judge["age"](row.age)) for row in silent if row.rank not in named]
 
 

@@ -13,6 +13,7 @@ from runwatch.tui.screens.moves import MOVES
 from runwatch.tui.screens.pointed import PointedScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
 from runwatch.tui.widgets.charts import ChartPanel
+from runwatch.tui.widgets.logs import LogPanel
 from runwatch.tui.widgets.ranks import RankGrid
 from runwatch.tui.widgets.rows import Panel
 from runwatch.watcher import protocol
@@ -34,15 +35,19 @@ class Alerts(PointedScreen, ListScreen):
     """Whether the evidence has the view to itself."""
 
     def body(self) -> ComposeResult:
-        """Lay out list, evidence, and chart or ranks."""
+        """Lay out list, evidence, and chart, ranks or log."""
         yield AlertList(id="alert-list")
         with Horizontal(id="alert-lower"):
             yield AlertDetail(id="alert-detail")
             yield ChartPanel(id="alert-chart")
             yield RankGrid(id="alert-ranks")
+            yield LogPanel(id="alert-log")
 
     def place(self) -> None:
-        """Show the chart of the selected alert, or its rank among the others, where there is room."""
+        """Show the chart of the selected alert, or its rank among the others, where there is room.
+
+        Of one that lasts and has neither, such as a hang, the end of the log is shown.
+        """
         row = self.scene.selected()
         metric = row.metric if row is not None else None
         panel = self.query_one("#alert-chart", ChartPanel)
@@ -65,7 +70,10 @@ class Alerts(PointedScreen, ListScreen):
         room = not self.alone and (side_by_side or body - rows - needed >= LEAST_CHART)
         panel.display = room and bool(panel.metrics)
         grid.display = room and not panel.metrics and len(ranks) > 1
-        stacked = (panel.display or grid.display) and not side_by_side
+        log = self.query_one("#alert-log", LogPanel)
+        lasts = row is not None and row.state == "firing" and "frames" not in row.evidence  # it has its lines
+        log.display = room and lasts and not (panel.display or grid.display)
+        stacked = (panel.display or grid.display or log.display) and not side_by_side
         lower.set_class(stacked, "-stacked")
         detail.styles.height = needed if stacked else "1fr"
 

@@ -145,7 +145,7 @@ class Logs(ListScreen):
 
     def do_wrap(self) -> None:
         """Wrap long lines, or cut them off."""
-        self.log_view.wrap = not self.log_view.wrap
+        self.log_view.wrap = not self.log_view.wraps
         self.show()
 
     def do_times(self) -> None:

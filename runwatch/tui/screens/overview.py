@@ -108,13 +108,13 @@ class Overview(ChartScreen):
                 panel = self.query_one(f"#{prefix}-{i}", ChartPanel)
                 panel.metrics = groups[i] if i < len(groups) else ()
                 panel.display = bool(panel.metrics)
-        ranks = bool(run and run.ranks)
+        stacked = width < 60 and tall  # a phone that is held upright
         notices = scene.snapshot.notices if scene.snapshot else ()
         judged = [row for row in scene.incidents() if row.severity != "info"]  # the card has how it ended
         said = not notices and len(judged) == len(scene.firing()) <= 1  # by the bar above
         alerts = run is not None and not said and (not narrow or tall)
+        ranks = bool(run and run.ranks) and not (stacked and alerts)
         checkpoints = bool(run and run.checkpoints) and wide and (ranks or alerts)
-        stacked = width < 60 and tall  # a phone that is held upright
         self.query_one("#main").set_class(stacked, "-stacked")
         shown = {
             "end": bool(ending),
@@ -171,14 +171,15 @@ class Overview(ChartScreen):
             return
         width = self.size.width
         a_line = 32 if 100 <= width < 120 else 64  # cells of ranks next to the alerts
-        few = 4 * len(run.ranks) <= width  # each has a bar with its name below
-        needed = 3 if run.ranks and (few or len(run.ranks) > a_line) else 2 if run.ranks else 1
+        ranks = len(run.ranks) if self.query_one("#ranks").display else 0
+        few = 4 * ranks <= width  # each has a bar with its name below
+        needed = 3 if ranks and (few or ranks > a_line) else 2 if ranks else 1
         alerts = self.query_one(AlertsPanel)
         if run.checkpoints and self.query_one("#checkpoints").display:
             needed = max(needed, min(len(run.checkpoints), _SAVES))
         if alerts.display:
             others = 30 if self.query_one("#checkpoints").display else 0
-            others += (width - others) * 3 // 5 if run.ranks else 0
+            others += (width - others) * 3 // 5 if ranks else 0
             needed = max(needed, alerts.needed(width - others) - 2)
         most = 9 if tall else 5
         lower = self.query_one("#lower")

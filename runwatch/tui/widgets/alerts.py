@@ -96,7 +96,9 @@ class AlertsPanel(Panel):
         scene = self.scene
         out: list[Row] = []
         if not scene.firing():
-            out.append([(f"{scene.glyphs.states['resolved']} no open alerts", "good")])
+            judged = _is_judged(scene)
+            sign = f"{scene.glyphs.states['resolved']} " if judged else ""
+            out.append([(f"{sign}no open alerts", "good" if judged else "dim")])
         for row in self._shown():
             out += lines(scene, row, width)
             if most is not None and len(out) >= most:

@@ -36,6 +36,7 @@ _WIDE = 50
 _MARKS = {"incident": "alert", "eval": "evaluation", "spoilt": "bad checkpoint"}
 """What kinds of marks are called, where that is another word."""
 _BRIEF = {**_MARKS, "checkpoint": "ckpt", "eval": "eval", "spoilt": "bad ckpt"}
+_BRIEFEST = {**_BRIEF, "spoilt": "bad"}
 """The same where there is no room for that."""
 _EDGES = 6
 """Cells of a border that its legend leaves free."""
@@ -205,19 +206,27 @@ class ChartPanel(Panel):
 
     def _legend(self) -> Row:
         """Return what the signs on the plot mean."""
-        glyphs, best = self.scene.glyphs, self._plot.best
-        legend: Row = []
-        if best is not None:
-            name = summary.best_is(best.metric)
-            name += "" if best.metric == self.metrics[0] else f" {metrics.label(best.metric)}"
-            value = numbers.value(best.metric, best.value)
-            at = f" @{numbers.step(round(best.step))}" if best.single else ""
-            legend.append((f"{glyphs.best} {name} {value}{at}", "best"))
-        if not (self._plot.marks or self._plot.many) or not (self.is_attached and self._explains()):
-            return legend
+        most, least = self._best()
+        marked = bool(self._plot.marks or self._plot.many) and self.is_attached and self._explains()
+        ways = [(most, _MARKS), (most, _BRIEF), (least, _BRIEF), (least, _BRIEFEST), ([], _BRIEFEST)]
+        rows = [
+            [*best, *self._signs(names, bool(best))] if marked else best
+            for best, names in ways
+            if best or marked
+        ]
         room = self.size.width - _EDGES
-        whole, brief = ([*legend, *self._signs(names, bool(legend))] for names in (_MARKS, _BRIEF))
-        return whole if cells.row_width(whole) <= room else brief
+        return next((row for row in rows if cells.row_width(row) <= room), rows[-1] if rows else [])
+
+    def _best(self) -> tuple[Row, Row]:
+        """Return the best value with its step, and without it; nothing where none is marked."""
+        best = self._plot.best
+        if best is None:
+            return [], []
+        name = summary.best_is(best.metric)
+        name += "" if best.metric == self.metrics[0] else f" {metrics.label(best.metric)}"
+        said = f"{self.scene.glyphs.best} {name} {numbers.value(best.metric, best.value)}"
+        at = f" @{numbers.step(round(best.step))}" if best.single else ""
+        return [(said + at, "best")], [(said, "best")]
 
     def _signs(self, names: Mapping[str, str], follow: bool) -> Row:
         """Return the marks with their names; where they `follow` something, with a gap before them."""

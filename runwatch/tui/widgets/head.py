@@ -67,7 +67,7 @@ def freshness(scene: Scene) -> Segment:
     if scene.paused:
         return f"{glyphs.stale} PAUSED {numbers.brief(scene.since_frame())}", "warn"
     if run is None or age is None or scene.replay is not None:
-        word = "connected" if scene.link == "live" else scene.link
+        word = "no line yet" if run is not None else "connected" if scene.link == "live" else scene.link
         return f"{glyphs.stale} {word if scene.replay is None else 'replay'}", "dim"
     old = numbers.brief(age)
     if run.progress.step is None and not run.log_source:

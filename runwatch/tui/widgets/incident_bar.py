@@ -49,7 +49,11 @@ class IncidentBar(Rows):
             return incident.because(run.phase, run.reason, width, scene.glyphs) + (
                 incident.rows(firing[0], width, 1, scene.glyphs, scene.now()) if firing else []
             )
-        return incident.rows(firing[0], width, most, scene.glyphs, scene.now(), *self._keys(len(firing)))
+        quiet = scene.silence_left(firing[0].id)
+        said: Row = [(f"{quiet}  ", "dim")] if quiet else []
+        more, hint = self._keys(len(firing))
+        more, hint = ([*said, *more] if more else []), ([*said, *hint] if hint else [])
+        return incident.rows(firing[0], width, most, scene.glyphs, scene.now(), more, hint)
 
     def _keys(self, count: int) -> tuple[Row, Row]:
         """Return how many more there are with the keys that show them, and what key shows this one."""

@@ -14,6 +14,10 @@ from runwatch.tui.search import Search
 from runwatch.tui.widgets.rows import Listed, Panel
 
 NOTHING_FOUND = "nothing found in the lines at hand"
+_NARROW = 60
+"""Cells of a log below which long lines are wrapped."""
+_RULED = frozenset(" ^~=-_*#")
+"""What underlines and rules are made of: their rest says nothing."""
 _PATIENCE = 4
 """Pictures to wait for all lines that the engine keeps."""
 
@@ -85,7 +89,8 @@ class LogView(Panel):
         self.sought = False
         """Whether a search waits for the lines."""
         self.note = ""
-        self.wrap = False
+        self.wrap: bool | None = None
+        """Whether long lines are wrapped; None for where few characters fit, as on a phone."""
         self.times = False
         """Whether each line has in front of it when it was read."""
         self.waiting = _PATIENCE
@@ -99,6 +104,11 @@ class LogView(Panel):
     def room(self) -> int:
         """Return how many lines fit."""
         return max(1, self.size.height - 2)
+
+    @property
+    def wraps(self) -> bool:
+        """Return whether long lines are wrapped, as chosen, else where much of them would be cut off."""
+        return self.size.width < _NARROW if self.wrap is None else self.wrap
 
     def before(self) -> int | None:
         """Return the last line to ask for: some beyond the bottom, or None for the newest."""
@@ -188,11 +198,13 @@ class LogView(Panel):
     def _pieces(self, text: str, width: int) -> list[str]:
         """Return a line as it is: cut at the edge, or wrapped."""
         more = self.scene.glyphs.ellipsis
-        if not self.wrap:
+        if not self.wraps or _RULED.issuperset(text):
             return [cells.clip(text, width, more)]
         text = cells.settled(text, self.scene.glyphs.ascii)
         out: list[str] = []
         while len(piece := cells.take(text, width)) < len(text) and piece and len(out) < self.room:
+            if (blank := piece.rfind(" ") + 1) > width // 2 and text[len(piece)] != " ":
+                piece = piece[:blank]
             out.append(piece)
             text = text[len(piece) :]
         return [*out, cells.clip(text, width, more)]
@@ -235,7 +247,7 @@ class LogView(Panel):
     def go_to(self, number: int) -> None:
         """Show one line in the middle, and mark it."""
         self.following, self.at = False, number
-        self.bottom = number + self.room // (4 if self.wrap else 2)
+        self.bottom = number + self.room // (4 if self.wraps else 2)
         self.redraw()
 
     def go_to_step(self, step: int) -> None:

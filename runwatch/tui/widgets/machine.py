@@ -18,7 +18,7 @@ class MachinePanel(Panel):
     def needed(self) -> int:
         """Return how many rows show all of it, with the frame."""
         view = self.scene.run.machine if self.scene.run else None
-        return 2 if view is None else 2 + len(machine.lines(view, 80, _ALL))
+        return 2 if view is None else 2 + len(machine.lines(view, max(1, self.screen.size.width - 2), _ALL))
 
     def content(self, width: int, height: int) -> Content:
         """Return the newest values, as many rows as fit."""

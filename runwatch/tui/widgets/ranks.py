@@ -41,7 +41,7 @@ class RankGrid(Panel):
         title: Row = [("ranks", "title"), (f" {len(rows):,} {dot} {_MEASURES[measure]}{by}", "dim")]
         over = scene.run is not None and states.ended(scene.run.phase)
         named = ranks.notable(rows, over) or ([(_calm(rows), "dim")] if rows else [])
-        named = [] if self.measure else named
+        named = [] if self.measure or measure != ranks.best_measure(rows) else named  # they are of that
         narrow = width < 60 or len(named) < 2
         side = 0 if narrow else min(30, width // 3)
         parallel = scene.run.parallel if scene.run else {}
