@@ -85,7 +85,7 @@ async def scraped(runs: int, ranks: int, wanted: str) -> tuple[float, float, int
         config=Config(metrics=MetricsConfig(listen=f"127.0.0.1:{port}", runs=runs, ranks=wanted)),
         engine=engine, shown=dict(enumerate(shown)), clients=SimpleNamespace(turns=turns), clock=Clock(),
         notifier=SimpleNamespace(queued=lambda: 0), notices=(), connected=0, load=Load(), since=time.time(),
-        heard=asyncio.Event(), notice=print,
+        any_read=asyncio.Event(), notice=print,
     )  # fmt: skip
     exporter = Exporter(server)
     exporter.follow()

@@ -88,6 +88,6 @@ print({name: table.column(name).tolist() for table in tables for name in sample.
 def test_a_channel(tree):
     with HttpServer() as endpoint:
         (tree / "runwatch.toml").write_text(f'[channels.lamp]\ntype = "beacon"\nurl = "{endpoint.url}"\n')
-        told = run(tree, "notify", "test", "lamp")
-    assert "lamp" in told
+        reported = run(tree, "notify", "test", "lamp")
+    assert "lamp" in reported
     assert [request.body["color"] for request in endpoint.got] == ["red"]

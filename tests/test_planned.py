@@ -238,6 +238,6 @@ def test_a_share_that_is_printed_without_a_total():
 
 def test_a_run_that_another_source_leads_again_keeps_its_plan():
     run = Run("run", "run")
-    run.tell({"trainer/max_epochs": "8", "max_steps": "400"})
+    run.add_facts({"trainer/max_epochs": "8", "max_steps": "400"})
     anew = run.led_anew(None)
     assert (anew.plan.epochs, anew.plan.steps) == ((8, "max_epochs"), (400, "max_steps"))

@@ -179,7 +179,7 @@ def test_where_only_the_end_of_the_epoch_is_known_it_is_a_share_of_that(last, to
 
 def test_settings_plan_the_steps_unless_more_were_done():
     run = Run("run", "run")
-    run.tell({"max_steps": "100"})
+    run.add_facts({"max_steps": "100"})
     assert run.planned == 100
     run.fold(block([1, 50]))
     assert (run.planned, run.progress().total_source) == (100, "max_steps")
@@ -191,11 +191,11 @@ def test_settings_plan_the_steps_unless_more_were_done():
 
 def test_the_epochs_of_the_settings_are_steps_where_an_epoch_is_known():
     run = run_of(block([1, 150], total=200, epoch_steps=100))
-    run.tell({"epochs": "3"})
+    run.add_facts({"epochs": "3"})
     assert (run.planned, run.progress().total_source) == (300, "epochs x 100 steps of an epoch")
     assert run_of(block([1, 2])).planned is None
     by_epoch = run_of(block([1, 2], by_epoch=True))
-    by_epoch.tell({"epochs": "3"})
+    by_epoch.add_facts({"epochs": "3"})
     assert (by_epoch.planned, by_epoch.covered) == (3, 2 / 3)
 
 
@@ -242,8 +242,8 @@ def test_what_is_kept_is_bounded():
     assert (len(run.series["m0"]), "new" in run.series) == (2, False)
     run.fold(block(ranks={n: RankProgress(n) for n in range(MAX_RANKS + 1)}))
     assert len(run.ranks) == MAX_RANKS
-    run.tell({f"f{n}": "1" for n in range(MAX_FACTS + 5)})
-    run.tell({"f0": "2", "more": "1"})
+    run.add_facts({f"f{n}": "1" for n in range(MAX_FACTS + 5)})
+    run.add_facts({"f0": "2", "more": "1"})
     assert (len(run.about), run.about["f0"]) == (MAX_FACTS, "2")
     run.fold(block(events=[event("warning", n) for n in range(MAX_EVENTS + 5)]))
     assert (len(run.events), run.events[0].offset) == (MAX_EVENTS, 5)

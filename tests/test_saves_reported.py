@@ -6,7 +6,7 @@ import pytest
 
 from runwatch.core.batch import Event
 from runwatch.core.checkpoint import Checkpoint, State
-from runwatch.core.fold.saves import FAILED, KIND, MAX_SAVES, Save, Saves, reconcile, tells
+from runwatch.core.fold.saves import FAILED, KIND, MAX_SAVES, Save, Saves, is_about_save, reconcile
 
 
 def event(line: int, step: int | None = None, kind: str = KIND, **data: object) -> Event:
@@ -26,10 +26,10 @@ def seen(path: str, **more) -> Checkpoint:
 
 
 def test_only_a_save_and_one_that_failed_are_reported():
-    assert tells(event(1))
-    assert tells(event(1, kind="oom", state=FAILED))
-    assert not tells(event(1, kind="oom", state="saved"))
-    assert not tells(event(1, kind="oom"))
+    assert is_about_save(event(1))
+    assert is_about_save(event(1, kind="oom", state=FAILED))
+    assert not is_about_save(event(1, kind="oom", state="saved"))
+    assert not is_about_save(event(1, kind="oom"))
 
 
 SAME = [

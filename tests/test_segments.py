@@ -221,7 +221,7 @@ def test_a_dict_next_to_a_slow_bar_does_not_wait():
     assert parser.held == 0
 
 
-def told(step: int, total: int = 60) -> bytes:
+def reported(step: int, total: int = 60) -> bytes:
     epoch = round(3 * step / total, 2)
     return f"{{'loss': {9 / step:.4f}, 'learning_rate': 1e-4, 'epoch': {epoch}}}\n".encode()
 
@@ -239,28 +239,28 @@ def test_a_bar_whose_pace_is_not_measured_yet_is_drawn_behind_each_dict():
     paces = ["264.54it/s", "146.78it/s", "126.43it/s", "111.92it/s"]
     text = shown(0, "?it/s")
     for step, pace in enumerate(paces, 1):
-        text += b"\r   \r" + told(step) + shown(step, pace)
+        text += b"\r   \r" + reported(step) + shown(step, pace)
     assert loss_steps(text) == [1, 2, 3, 4]
 
 
 def test_a_pace_that_is_stale_shows_no_slow_bar():
     text = shown(1, " 1.50s/it")
     for step in (1, 2, 3, 4):  # the first dict's bar is drawn once more as it was: others are, too
-        text += b"\r   \r" + told(step) + shown(step, " 1.50s/it")
+        text += b"\r   \r" + reported(step) + shown(step, " 1.50s/it")
     assert loss_steps(text + b"\n") == [1, 2, 3, 4]
     text = shown(1, " 1.99it/s")
     for step in (5, 10, 15):  # a slow bar shows each step
-        text += b"\r   \r" + told(step) + shown(step, " 1.99it/s")
+        text += b"\r   \r" + reported(step) + shown(step, " 1.99it/s")
     assert loss_steps(text + b"\n") == [5, 10, 15]
 
 
 def test_dicts_that_were_held_back_have_no_step_but_where_the_end_shows_it():
     bars = b"".join(shown(step, " 1.00s/it") for step in range(61)) + b"\n"
-    dicts = b"".join(told(step) for step in (10, 20, 30, 40, 50, 60))
+    dicts = b"".join(reported(step) for step in (10, 20, 30, 40, 50, 60))
     end = b"{'train_runtime': 60.0, 'train_loss': 0.5, 'epoch': 3.0}\n"
     assert np.isnan(loss_steps(bars + dicts)).tolist() == [True] * 6
     assert loss_steps(bars + dicts + end) == [10, 20, 30, 40, 50, 60]
-    uneven = b"".join(told(step) for step in (25, 50))
+    uneven = b"".join(reported(step) for step in (25, 50))
     assert 25 not in loss_steps(bars + uneven + end)
 
 
@@ -285,11 +285,11 @@ def test_a_bar_of_evaluations_is_not_how_far_training_is(drawn):
 
 def test_what_ranks_print_alike_next_to_one_bar_was_not_held_back():
     bars = shown(0, "?it/s") + shown(10, " 1.00s/it") + b"\n"
-    assert loss_steps(bars + told(10) * 4) == [10] * 4
+    assert loss_steps(bars + reported(10) * 4) == [10] * 4
 
 
 def test_a_bar_that_has_not_moved_shows_no_step():
-    assert np.isnan(loss_steps(shown(0, "?it/s") + b"\nwarning: slow\n" + told(5))).tolist() == [True]
+    assert np.isnan(loss_steps(shown(0, "?it/s") + b"\nwarning: slow\n" + reported(5))).tolist() == [True]
 
 
 def _dicts(

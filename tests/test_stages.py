@@ -22,7 +22,7 @@ from runwatch.watcher.engine.views.surroundings import looks
 from runwatch.watcher.engine.views.views import Shown
 from runwatch.watcher.protocol import View
 from runwatch.watcher.sources.member import DIRECTORY, METRICS, WANDB, Member
-from runwatch.watcher.sources.sidecar_facts import Beside
+from runwatch.watcher.sources.sidecar_facts import SidecarFacts
 
 
 def base(steps: int = 60) -> str:
@@ -280,7 +280,7 @@ def test_each_stage_has_the_checkpoints_that_its_log_names_or_whose_folder_is_ca
         for step, folder in ((60, "base_checkpoints"), (40, "sft_checkpoints")):
             path = f"/runs/out/{folder}/model_{step:06d}.pt"
             seen = Checkpoint(path, path, "torch", State.COMPLETE, step=step)
-            engine.look("out", Look(f"/runs/out/{folder}", (seen,), 1), Beside("/runs/out"))
+            engine.look("out", Look(f"/runs/out/{folder}", (seen,), 1), SidecarFacts("/runs/out"))
 
     if looked == "first":
         look()

@@ -13,7 +13,7 @@ from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.sources.member import DIRECTORY, Member
-from runwatch.watcher.sources.sidecars import Beside
+from runwatch.watcher.sources.sidecars import SidecarFacts
 
 COARSE = 64
 """Rows that arrive together where nothing is at stake."""
@@ -94,7 +94,7 @@ class Replay:
                 self._note(self._engine.sample("run", message))
             look = world.look(t)
             if look is not None:
-                beside = Beside("out")
+                beside = SidecarFacts("out")
                 self._note(self._engine.look("out", look, beside, live=True, arrival=self._clock))
             self._note(self._engine.tick(self._clock))
         self._clock = max(self._clock, until)

@@ -48,7 +48,7 @@ class World:
     deadline: float | None = None
     _times: Floats = field(default_factory=lambda: np.empty(0))
     _pause: Floats = field(default_factory=lambda: np.empty(0))
-    _told: int = 0
+    _reported: int = 0
     _looked: int = 0
 
     def __post_init__(self) -> None:
@@ -70,8 +70,8 @@ class World:
         if self.machine:
             out += [Sample(self.begin + t, self._values(t)), self._space(t)]
         due = bisect.bisect_right([at for at, _ in self.events], t)
-        out += [message for _, message in self.events[self._told : due]]
-        self._told = max(self._told, due)
+        out += [message for _, message in self.events[self._reported : due]]
+        self._reported = max(self._reported, due)
         return out
 
     def look(self, t: float) -> Look | None:

@@ -49,12 +49,12 @@ class NameConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def build(self) -> Meaning:
         """Return the meaning itself. Raises NamingError, which loading has ruled out."""
-        from runwatch.parsers.lexicon.names import told
+        from runwatch.parsers.lexicon.names import meaning_given
 
-        return told(self.metric, self.unit, self.split)
+        return meaning_given(self.metric, self.unit, self.split)
 
 
 def meanings(names: Mapping[str, str | NameConfig]) -> dict[str, Meaning]:
     """Return what configured names mean."""
-    told = {name: NameConfig(given) if isinstance(given, str) else given for name, given in names.items()}
-    return {name: given.build() for name, given in told.items()}
+    meanings = {name: NameConfig(given) if isinstance(given, str) else given for name, given in names.items()}
+    return {name: given.build() for name, given in meanings.items()}

@@ -208,7 +208,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {**({"slack": self.slack} if self.slack.webhook or self.slack.token else {}), **self.channels}
 
     @property
-    def telling(self) -> Config:
+    def notifying(self) -> Config:
         """The sections about alerts, everything else at its defaults."""
         return msgspec.structs.replace(Config(), **{name: getattr(self, name) for name in TELLING})
 

@@ -133,7 +133,7 @@ class Machine:
     """What the scheduler or the launcher calls the run on all its nodes, as last known."""
     blind: dict[str, Blind] = field(default_factory=dict)
     """Sampler -> why it sends nothing."""
-    told: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    notes: deque[str] = field(default_factory=lambda: deque(maxlen=20))
     computing: dict[str, dict[int, float]] = field(default_factory=dict)
     """GPU index -> pid -> bytes, as the driver reports."""
     ended: Ended | None = None
@@ -173,7 +173,7 @@ class Machine:
         elif isinstance(message, Stacks):
             self.stacks = message
         elif isinstance(message, SamplerNote):
-            self.told.append(message.message)
+            self.notes.append(message.message)
 
     def history(self) -> Machine:
         """Return what a restart must not lose: measurements by time. Samplers say the rest again."""

@@ -189,8 +189,8 @@ class CheckpointRow(msgspec.Struct, frozen=True):
     at: int | None = None
     """Step, or epoch where no step is known."""
     kind: str = ""
-    state: str = "told"
-    """complete, writing, incomplete, damaged, unknown, deleted, or `told`: only the log reports it."""
+    state: str = "logged"
+    """complete, writing, incomplete, damaged, unknown, deleted, or `logged`: only the log reports it."""
     reason: str = ""
     bytes: int | None = None
     age: float | None = None

@@ -244,7 +244,7 @@ class Reader:
         return True
 
     def bulk(self) -> Any:
-        """Return what reads blocks and single lines in its place (see pictures.BlockFold), or None."""
+        """Return what reads blocks and single lines in its place (see frames.BlockFold), or None."""
         return None
 
 
@@ -278,7 +278,7 @@ class Format:
     """Described by the user: it goes before all others."""
     weak: bool = False
     """Its lines are also printed next to those of other formats, which then are preferred."""
-    retells: bool = False
+    repeats_records: bool = False
     """Below the words that end a run it prints the best record once more."""
     package: str = ""
     """The package that brought it; empty for ours."""

@@ -120,9 +120,9 @@ def _losses(sets: dict[str, list[str]]) -> dict[str, str]:
     return found
 
 
-def _metric(told: object) -> str:
+def _metric(given: object) -> str:
     """Return a metric's name; older versions wrote its direction behind a tab."""
-    name = told.get("name") if isinstance(told, dict) else told
+    name = given.get("name") if isinstance(given, dict) else given
     return str(name).split("\t")[0]
 
 

@@ -23,7 +23,7 @@ from runwatch.parsers.counters.nesting import Nests
 from runwatch.parsers.detect.layout_drift import Drift
 from runwatch.parsers.envelope.line import Line
 from runwatch.parsers.pipeline import Pipeline
-from runwatch.parsers.resume_state import Told
+from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.tables.delimited import Columns
 
 _TAIL_BYTES = 1 << 16
@@ -144,26 +144,26 @@ class LogParser:
         self._framing.unfinished, self._framing.offset, self._blocks.line = b"", start, line
 
     @property
-    def told(self) -> Told:
+    def resume_state(self) -> ResumeState:
         """What a successor has to know of a table that may be written again, and of nested counters."""
         matchers = self._detector.format.matchers if self._detector.format else ()
-        tables = [matcher.told for matcher in matchers if isinstance(matcher, Columns)]
-        told = max(tables, key=lambda told: told.rows, default=Told())
+        tables = [matcher.resume_state for matcher in matchers if isinstance(matcher, Columns)]
+        longest = max(tables, key=lambda each: each.rows, default=ResumeState())
         return (
-            replace(told, counters=deepcopy(self._pipeline.counters))
+            replace(longest, counters=deepcopy(self._pipeline.counters))
             if self._pipeline.counters.ranks
-            else told
+            else longest
         )
 
     def count_on(self, counters: Nests) -> None:
         """Take over where a predecessor's nested counters were."""
         self._pipeline.counters = deepcopy(counters)
 
-    def recall(self, told: Told) -> None:
+    def recall(self, resume_state: ResumeState) -> None:
         """Take over what a predecessor reported of the table that is continued."""
         for matcher in self._detector.format.matchers if self._detector.format else ():
             if isinstance(matcher, Columns):
-                matcher.recall(told)
+                matcher.recall(resume_state)
 
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:
         """Parse the next bytes of the stream; with `tail`, carry that many newest lines along.
@@ -210,9 +210,9 @@ class LogParser:
         return tuple((n, decode(text, 1000)) for n, text in shown if text)[-count:]
 
     def _repeated(self, piece: Piece) -> list[int]:
-        """Return the lines of a piece that repeat a record; see Format.retells."""
+        """Return the lines of a piece that repeat a record; see Format.repeats_records."""
         fmt = self._detector.format
-        if fmt is None or not fmt.retells:
+        if fmt is None or not fmt.repeats_records:
             return []
         ends = [event.line + 1 for event in piece.events if event.kind in ENDS and event.kind != "finished"]
         lines = [*self._repeated_lines, *ends]

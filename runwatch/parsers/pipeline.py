@@ -185,7 +185,7 @@ class Pipeline:
             title = decode(line.text, 300)
             piece.events.append(Event(layout.event, line.offset, line.number, title))
 
-    def tell(self, record: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
+    def emit(self, record: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
         """Take the events of a record that was decoded; return whether it reported any."""
         return self._report(Line(bare(record), offset, number, ordinal), piece)
 
@@ -213,9 +213,9 @@ class Pipeline:
         busy = asked.own or asked.first or self.events.inside or self._body.ranks or not asked.asleep
         return not busy and self.evidence.detector.bulk and not (learner is not None and learner.awake)
 
-    def idles(self, tells: Shown) -> bool:
+    def idles(self, shows: Shown) -> bool:
         """Return whether redraws of this kind show nothing more: nothing waits for any line."""
         candidates, learner = self.candidates, self.evidence.learner
-        if candidates.own or self.events.inside or not candidates.idle.asleep(tells):
+        if candidates.own or self.events.inside or not candidates.idle.asleep(shows):
             return False
-        return tells is tells.COUNT or learner is None or not learner.awake
+        return shows is shows.COUNT or learner is None or not learner.awake

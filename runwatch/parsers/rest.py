@@ -34,7 +34,7 @@ class Records(Protocol):
         """Read one record that is not empty; return whether it contained anything."""
         ...
 
-    def tell(self, record: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
+    def emit(self, record: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
         """Take the events of a record that was decoded; return whether it reported any."""
         ...
 
@@ -43,7 +43,7 @@ class Records(Protocol):
         """Whether a line that the sieve holds back shows nothing."""
         ...
 
-    def idles(self, tells: Shown) -> bool:
+    def idles(self, shows: Shown) -> bool:
         """Return whether redraws of this kind show nothing more: nothing waits for any line."""
         ...
 
@@ -142,11 +142,11 @@ class Rest:
         """
         candidates = self._records.candidates
         for index in range(run.begin, run.end):
-            if self._may_pass(run.tells, index):
+            if self._may_pass(run.shows, index):
                 left = run._replace(begin=index)
                 if candidates.idle.pass_by(self._lines, left):
                     self._skip(left, line)
-                    return self._read_each(self._unread(left), line) if run.tells is Shown.COUNT else 0
+                    return self._read_each(self._unread(left), line) if run.shows is Shown.COUNT else 0
                 return self._read_each(range(index, run.end), line)
             if self._read_each((index,), line):
                 return index + 1
@@ -168,12 +168,12 @@ class Rest:
                 return index + 1
         return 0
 
-    def _may_pass(self, tells: Shown, index: int) -> bool:
+    def _may_pass(self, shows: Shown, index: int) -> bool:
         """Return whether nothing waits for redraws from `index` on; a repeated event was reported before."""
-        if not self._records.idles(tells):
+        if not self._records.idles(shows):
             return False
         before = int(self._ordinals[index]) - int(self._text[index])
-        return tells is not Shown.AGAIN or self._records.events.drew(before)
+        return shows is not Shown.AGAIN or self._records.events.drew(before)
 
     def _skip(self, run: Run, line: int) -> None:
         """Take redraws for what they are known to show."""
@@ -181,14 +181,14 @@ class Rest:
         before = int(self._ordinals[run.begin]) - int(self._text[run.begin])
         last = int(self._ordinals[run.end - 1])
         self._confirm(int(self._trained[run.begin]))
-        if run.tells is Shown.COUNT:
+        if run.shows is Shown.COUNT:
             index = np.arange(run.begin, run.end)[self._text[chosen] & ~self._used[chosen]]
             for part in self._records.candidates.idle.count(self._lines, index) if len(index) else ():
                 self._used[part.lines] = True
                 part.place(self._lines, self._offset, line)
                 self._piece.add_bulk(part)
             return
-        if run.tells is Shown.AGAIN:
+        if run.shows is Shown.AGAIN:
             redraw = self._lines.record(run.begin + int(self._text[chosen].argmax()))
             self._used[chosen] |= self._text[chosen] & records.events.repeat(bare(redraw), last)
         records.evidence.pass_over(last - before, redraws=True)
@@ -198,6 +198,6 @@ class Rest:
         start, number = int(self._lines.starts[index]), line + int(self._lines.line[index])
         ordinal, record = int(self._ordinals[index]), self._lines.record(index)
         if self._used[index]:
-            self._records.tell(record, self._offset + start, number, ordinal, self._piece)
+            self._records.emit(record, self._offset + start, number, ordinal, self._piece)
         else:
             self._read(index, start, number, ordinal, int(self._trained[index]))

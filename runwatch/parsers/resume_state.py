@@ -13,7 +13,7 @@ _COLUMNS = 16
 """So many of a row's numbers distinguish it from others."""
 
 
-class Told(msgspec.Struct, frozen=True):
+class ResumeState(msgspec.Struct, frozen=True):
     """Rows that were reported, and one of them by which the file is known again."""
 
     rows: int = 0

@@ -25,7 +25,7 @@ from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.detect.layout_drift import RECORDS
 from runwatch.parsers.document import Document, parse
 from runwatch.parsers.framing.record_files import FRAMINGS, framing, may_be_framed
-from runwatch.parsers.resume_state import Told
+from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.resume_state import row as known_by
 from runwatch.parsers.structured.keyed_records import Reader
 from runwatch.parsers.trackers.record_stream import Known, RecordFile
@@ -62,12 +62,12 @@ class StreamParser:
         first_line: int = 1,
         settled: str | None = None,
         origin: int = 0,
-        told: Told | None = None,
+        resume_state: ResumeState | None = None,
     ) -> None:
         """See LogParser; a stream that is continued behind its first line is a log's.
 
         Or it is a file of records, which `settled` or `prime` says: of those `origin` is
-        the stream's byte at which the file begins. `told` is what a predecessor reported.
+        the stream's byte at which the file begins. `resume_state` is what a predecessor reported.
         """
         self._formats = formats
         self._bulk = bulk
@@ -83,7 +83,7 @@ class StreamParser:
         """Where the held bytes begin in the stream, or the log."""
         self._text: codecs.IncrementalDecoder | None = None
         self._format: str | None = None
-        self._reported = told or Told()
+        self._reported = resume_state or ResumeState()
         """Entries of the document that were reported already, and the newest of them."""
         self._origin = origin
         self._first_line = first_line
@@ -140,11 +140,11 @@ class StreamParser:
         return self._log.unfinished + self._held
 
     @property
-    def told(self) -> Told:
+    def resume_state(self) -> ResumeState:
         """What a successor has to know of a document or table that may be written again."""
         if self._records is not None:
             return self._reported
-        reported = self._log.told
+        reported = self._log.resume_state
         return (
             reported if reported.rows else msgspec.structs.replace(self._reported, counters=reported.counters)
         )
@@ -327,7 +327,7 @@ class StreamParser:
         self._format = document.format.name
         entries, seen = document.entries, self._reported.rows
         known = 0 < seen <= len(entries) and self._reported.knows(entries[seen - 1].numbers)
-        self._reported = Told(len(entries), len(entries), known_by(entries[-1].numbers))
+        self._reported = ResumeState(len(entries), len(entries), known_by(entries[-1].numbers))
         piece = Piece(self._offset)
         reader = Reader(document.format.schema)
         for entry in entries[seen if known else 0 :]:

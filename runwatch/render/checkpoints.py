@@ -17,7 +17,7 @@ _ROLES = {
     "damaged": "crit",
     "deleted": "dim",
     "unknown": "dim",
-    "told": "",
+    "logged": "",
 }
 _PHASES = {
     "complete": "finished",
@@ -26,7 +26,7 @@ _PHASES = {
     "damaged": "crashed",
 }
 """The phase of a run that has the sign of a state."""
-_KEPT = frozenset({"complete", "writing", "told", "unknown"})
+_KEPT = frozenset({"complete", "writing", "logged", "unknown"})
 """States in which the weights matter, not the files."""
 _FEW = 100
 """Checkpoints that still fit, below which it is said how many, and when the disk will be full."""
@@ -38,8 +38,8 @@ _FIXED, _TOOK = 45, 8
 _NUMBERED = 60
 """Cells from which an event says in which line it is."""
 LAST_GOOD = "last good"
-_WORDS = {"told": "in the log", "unknown": "not checked"}
-_UNCHECKED = {"told": "by the log alone", "unknown": "contents not checked"}
+_WORDS = {"logged": "in the log", "unknown": "not checked"}
+_UNCHECKED = {"logged": "by the log alone", "unknown": "contents not checked"}
 """Why it is not known whether a checkpoint is complete, by its state."""
 _BEFORE = {"after NaN": "newest before NaN", "diverged": "newest before it diverged"}
 """What the newest with good weights is called, by what those after it are."""

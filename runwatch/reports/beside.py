@@ -10,7 +10,7 @@ from runwatch.core.errors import RunwatchError
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.kinds import kind_of
 from runwatch.watcher.sources.member import LOG
-from runwatch.watcher.sources.sidecars import BesideSource
+from runwatch.watcher.sources.sidecars import SidecarSource
 
 
 def facts_beside(paths: Sequence[str]) -> dict[str, str]:
@@ -21,7 +21,7 @@ def facts_beside(paths: Sequence[str]) -> dict[str, str]:
     if len(paths) != 1 or not os.path.isfile(paths[0]):
         return {}
     directory = os.path.dirname(os.path.abspath(paths[0]))
-    found = BesideSource(directory).look().facts
+    found = SidecarSource(directory).look().facts
     try:
         kinds = Counter(each.member.kind for each in discover.find([directory])) if found else Counter[str]()
     except RunwatchError:

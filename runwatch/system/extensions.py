@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 """Takes one line about a problem."""
 
 

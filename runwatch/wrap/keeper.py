@@ -81,7 +81,7 @@ class Keeper:
             if descriptor == self._feed:
                 self._write()
             elif descriptor == control:
-                self._hear()
+                self._receive()
             elif self._watch is not None:
                 self._listen(self._watch)
 
@@ -128,7 +128,7 @@ class Keeper:
             self._log.write(data)
         self._held = []
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         assert self._control is not None
         try:
             data, descriptors, _, _ = socket.recv_fds(self._control, MAX_MESSAGE, 8)
@@ -190,7 +190,7 @@ class Keeper:
         if watch is not None and watch.descriptor is not None:
             send, records = self._sends(last), self._setup.record is not None
             if send or records:
-                _tell(control, Busy(SETTLE + _DELIVERY))
+                _send(control, Busy(SETTLE + _DELIVERY))
             slow = last.failed or records
             if watch.ready or slow or send:  # what ends at once, before the engine is ready
                 watch.catch_up(last.line, settle=send, seconds=STARTING if slow else CATCH_UP)
@@ -199,13 +199,13 @@ class Keeper:
             severities = list(watch.found.values())
             critical, warning = severities.count("critical"), severities.count("warning")
             done = Done(watch.step, watch.crash(last.line), critical, warning, self._log.lost)
-        _tell(control, done)
+        _send(control, done)
         control.close()
         self._control = None
         _leave_outputs()
 
 
-def _tell(control: socket.socket, message: Message) -> None:
+def _send(control: socket.socket, message: Message) -> None:
     with contextlib.suppress(OSError):
         control.sendall(msgspec.json.encode(message))
 

@@ -95,12 +95,12 @@ class Keeper:
             theirs.close()
         self.socket.setblocking(False)
 
-    def tell(self, message: Message, descriptors: Sequence[int] = ()) -> None:
+    def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
         """Send a message. Never waits."""
         with contextlib.suppress(OSError):
             socket.send_fds(self.socket, [msgspec.json.encode(message)], list(descriptors))
 
-    def hear(self) -> Message | None:
+    def receive(self) -> Message | None:
         """Return its next message; None if it is gone. Raises BlockingIOError if there is none yet."""
         try:
             data = self.socket.recv(MAX_MESSAGE)

@@ -17,7 +17,7 @@ class LogFile:
     def __init__(self, path: str, say: Callable[[str], object]) -> None:
         self._path = path
         self._say = say
-        self._told = ""
+        self._reported = ""
         self._lock = threading.Lock()
         self._missing = 0
         self._descriptor: int | None = None
@@ -27,7 +27,7 @@ class LogFile:
             os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         except OSError as error:
-            self._tell(error)
+            self._report(error)
 
     @property
     def regular(self) -> bool:
@@ -49,10 +49,10 @@ class LogFile:
                 missing = min(len(left), len(data))
                 self._missing += missing
                 self.lost += missing
-                self._tell(error)
+                self._report(error)
 
-    def _tell(self, error: OSError) -> None:
+    def _report(self, error: OSError) -> None:
         why = error.strerror or str(error)
-        if why != self._told:
-            self._told = why
+        if why != self._reported:
+            self._reported = why
             self._say(f"the log cannot be written: {why}: {shown(self._path)}: the command keeps running")

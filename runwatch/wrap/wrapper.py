@@ -69,7 +69,7 @@ class Wrapper:
         self._pid = 0
         self._asked_to_stop = False
         self._stopped = False
-        self._told_to_end: int | None = None
+        self._asked_to_end: int | None = None
         """The signal that asked to stop."""
         self._column_zero = True
         self._done: Done | None = None
@@ -94,7 +94,7 @@ class Wrapper:
         failed = 0
         while True:
             ending = self._attempt()
-            again = ending.exit_code != 0 and not ending.interrupted and self._told_to_end is None
+            again = ending.exit_code != 0 and not ending.interrupted and self._asked_to_end is None
             if not again or failed >= self._plan.restarts:
                 break
             failed += 1
@@ -123,7 +123,7 @@ class Wrapper:
             what = "no such command" if missing else f"cannot run it: {error.strerror}"
             raise NotStartedError(what, shown(self._plan.command[0]), 127 if missing else 126) from error
         if self._keeper is not None:
-            self._keeper.tell(Streams(tuple(s.out for s in self._streams)), [s.source for s in self._streams])
+            self._keeper.send(Streams(tuple(s.out for s in self._streams)), [s.source for s in self._streams])
         lines = Lines(self._feed.put if self._feed else lambda data: None, len(self._streams))
         relays = [self._relay(place, lines) for place in range(len(self._streams))]
         status = self._supervise()
@@ -134,7 +134,7 @@ class Wrapper:
             self._let_pass(relay)
         lines.flush()
         if self._keeper is not None:
-            self._keeper.tell(Ended(tuple(i for i, relay in enumerate(relays) if relay.open)))
+            self._keeper.send(Ended(tuple(i for i, relay in enumerate(relays) if relay.open)))
         for relay in relays:
             if relay.join(0):
                 relay.close()
@@ -167,7 +167,7 @@ class Wrapper:
             stream.source,
             stream.out,
             lambda data: lines.take(place, data),
-            lambda: keeper.tell(Broken(place)) if keeper is not None else None,
+            lambda: keeper.send(Broken(place)) if keeper is not None else None,
         )
         relay.start()
         return relay
@@ -195,7 +195,7 @@ class Wrapper:
 
     def _look_after(self, keeper: Keeper) -> None:
         with contextlib.suppress(BlockingIOError):
-            if keeper.hear() is None:
+            if keeper.receive() is None:
                 self._keeper_gone()
 
     def _take(self, received: Received) -> None:
@@ -211,7 +211,7 @@ class Wrapper:
         elif number == signal.SIGCONT:
             self._asked_to_stop = False
         elif number in ENDING:
-            self._told_to_end = number
+            self._asked_to_end = number
         if received.sent or number in (signal.SIGWINCH, signal.SIGCONT, signal.SIGHUP):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, number)
@@ -251,14 +251,14 @@ class Wrapper:
         self._log(line)
         if self._feed is not None and self._keeper is not None:
             failed = ending is not None and ending.exit_code != 0
-            self._keeper.tell(Last(line, failed))
+            self._keeper.send(Last(line, failed))
             patience = _FAILED if failed else _PATIENCE
             if self._feed.close(patience):
-                self._done = self._hear(self._keeper, patience)
+                self._done = self._receive(self._keeper, patience)
         if ending is not None:
             self._say(self._summary(ending))
 
-    def _hear(self, keeper: Keeper, patience: float) -> Done | None:
+    def _receive(self, keeper: Keeper, patience: float) -> Done | None:
         """Return the keeper's last message; None if there is none or we are asked to stop."""
         until = time.monotonic() + patience
         while (left := until - time.monotonic()) > 0:
@@ -269,7 +269,7 @@ class Wrapper:
             if self._end_is_asked():
                 break
             with contextlib.suppress(BlockingIOError):
-                message = keeper.hear()
+                message = keeper.receive()
                 if isinstance(message, Done):
                     return message
                 if not isinstance(message, Busy):
@@ -280,7 +280,7 @@ class Wrapper:
 
     def _end_is_asked(self) -> bool:
         asked = [received.number for received in self._signals.read() if received.number in ENDING]
-        self._told_to_end = asked[0] if asked else self._told_to_end
+        self._asked_to_end = asked[0] if asked else self._asked_to_end
         return bool(asked)
 
     def _summary(self, ending: Ending) -> str:

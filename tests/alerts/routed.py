@@ -23,7 +23,7 @@ def router(*, receivers=ONE, **policy) -> Router:
     return Router(Policy(receivers, **policy), epoch="e", local=time.gmtime)
 
 
-def told(router: Router, now: float) -> list[tuple[str, list[str]]]:
+def reported(router: Router, now: float) -> list[tuple[str, list[str]]]:
     """Return (change, names) of what is due."""
     return [
         (message.change, [row.id for row in (message.incident, *message.more)])

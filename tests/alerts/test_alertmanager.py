@@ -20,16 +20,16 @@ def never(_alert, _now) -> float:
     return 0.0
 
 
-def names(told: PushedAlerts, now: float = NOW, muted=never) -> list[tuple[str, str]]:
+def names(reported: PushedAlerts, now: float = NOW, muted=never) -> list[tuple[str, str]]:
     return [
         (body["labels"]["incident"], body["labels"]["severity"])
-        for bodies in told.bodies(now, muted)
+        for bodies in reported.bodies(now, muted)
         for body in bodies
     ]
 
 
-def ends(told: PushedAlerts, now: float) -> list[str]:
-    return [body["endsAt"] for bodies in told.bodies(now, never) for body in bodies]
+def ends(reported: PushedAlerts, now: float) -> list[str]:
+    return [body["endsAt"] for bodies in reported.bodies(now, never) for body in bodies]
 
 
 @pytest.fixture(autouse=True)
@@ -48,38 +48,38 @@ def test_one_alert_as_the_api_takes_it():
 
 
 def test_what_fires_is_renewed_and_an_end_is_repeated_for_five_minutes():
-    told = PushedAlerts()
-    told.take(alert("a"), NOW)
-    assert ends(told, NOW + 3600) == ["2023-11-14T23:18:20.000Z"]
-    told.take(alert("a", "acknowledged"), NOW + 3601)
-    assert len(ends(told, NOW + 3601)) == 1
-    told.take(alert("a", "resolved"), NOW + 3660)
-    assert ends(told, NOW + 3960) == ["2023-11-14T23:14:20.000Z"]
-    assert ends(told, NOW + 3961) == []
+    reported = PushedAlerts()
+    reported.take(alert("a"), NOW)
+    assert ends(reported, NOW + 3600) == ["2023-11-14T23:18:20.000Z"]
+    reported.take(alert("a", "acknowledged"), NOW + 3601)
+    assert len(ends(reported, NOW + 3601)) == 1
+    reported.take(alert("a", "resolved"), NOW + 3660)
+    assert ends(reported, NOW + 3960) == ["2023-11-14T23:14:20.000Z"]
+    assert ends(reported, NOW + 3961) == []
 
 
 def test_one_that_gets_more_severe_is_another_there_and_the_first_ends():
-    told = PushedAlerts()
-    told.take(alert("a"), NOW)
-    told.take(alert("a", severity="critical"), NOW + 1)
-    assert [len(told.firing()), told.firing()[0].row.severity] == [1, "critical"]
-    assert names(told) == [("a", "warning"), ("a", "critical")]
-    assert names(told, NOW + 400) == [("a", "critical")]
+    reported = PushedAlerts()
+    reported.take(alert("a"), NOW)
+    reported.take(alert("a", severity="critical"), NOW + 1)
+    assert [len(reported.firing()), reported.firing()[0].row.severity] == [1, "critical"]
+    assert names(reported) == [("a", "warning"), ("a", "critical")]
+    assert names(reported, NOW + 400) == [("a", "critical")]
 
 
 def test_what_is_muted_is_left_out():
-    told = PushedAlerts()
-    told.take(alert("a"), NOW)
-    told.take(alert("b"), NOW)
-    assert names(told, NOW, lambda one, _: one.row.id == "a") == [("b", "warning")]
+    reported = PushedAlerts()
+    reported.take(alert("a"), NOW)
+    reported.take(alert("b"), NOW)
+    assert names(reported, NOW, lambda one, _: one.row.id == "a") == [("b", "warning")]
 
 
 def test_the_next_process_continues():
-    told = PushedAlerts()
+    reported = PushedAlerts()
     for name in "ab":
-        told.take(alert(name), NOW)
-    told.take(alert("b", "resolved"), NOW)
-    heir = PushedAlerts({key: body for key, body in told.changes().items() if body is not None})
+        reported.take(alert(name), NOW)
+    reported.take(alert("b", "resolved"), NOW)
+    heir = PushedAlerts({key: body for key, body in reported.changes().items() if body is not None})
     assert [one.row.id for one in heir.firing()] == ["a"]
     assert sorted(names(heir)) == [("a", "warning"), ("b", "warning")]
     assert names(heir, NOW + 301) == [("a", "warning")]
@@ -87,10 +87,10 @@ def test_the_next_process_continues():
 
 
 def test_many_are_sent_in_pieces():
-    told = PushedAlerts()
+    reported = PushedAlerts()
     for number in range(1200):
-        told.take(alert(f"{number}"), NOW)
-    assert [len(bodies) for bodies in told.bodies(NOW, never)] == [500, 500, 200]
+        reported.take(alert(f"{number}"), NOW)
+    assert [len(bodies) for bodies in reported.bodies(NOW, never)] == [500, 500, 200]
 
 
 def pusher(peers, notices, falls, **options) -> Pusher:

@@ -21,21 +21,21 @@ class TestDamping:
 
     def play(self, router, steps):
         """Take (time, state) one after the other; return (time, change, name, note) of what is told."""
-        heard, number = [], 0
+        received, number = [], 0
         for at, state in [*steps, (1e6, None)]:
             while (due := router.due()) is not None and due <= at:
-                heard += [(due, m.change, m.incident.id, m.note) for _, m in router.flush(due)]
+                received += [(due, m.change, m.incident.id, m.note) for _, m in router.flush(due)]
             if state is not None:
                 number += state == "firing"
                 router.take(self.about(number, state, at, number=0 if state == "firing" else 1), at)
-        return heard
+        return received
 
     def ups_and_downs(self, times, every=20.0):
         return [(every * n, ("firing", "resolved")[n % 2]) for n in range(2 * times)]
 
     def test_what_comes_and_goes_is_reported_once_as_flapping_and_then_when_it_is_calm(self):
-        heard = self.play(router(damping=self.DAMPING), self.ups_and_downs(10))
-        assert [(change, name) for _, change, name, _ in heard] == [
+        received = self.play(router(damping=self.DAMPING), self.ups_and_downs(10))
+        assert [(change, name) for _, change, name, _ in received] == [
             ("firing", "i1"), ("resolved", "i1"),
             ("firing", "i2"), ("resolved", "i2"),
             ("firing", "i3"), ("resolved", "i3"),
@@ -43,25 +43,26 @@ class TestDamping:
             ("resolved", "i4"),
         ]  # fmt: skip
         assert (
-            heard[6][3] == "flapping: fired 4 times in 1m 40s; sent again after it has been calm for 5m 00s"
+            received[6][3]
+            == "flapping: fired 4 times in 1m 40s; sent again after it has been calm for 5m 00s"
         )
-        assert heard[7][0] == 380.0 + 300.0
-        assert heard[7][3].startswith("calm again: fired 10 times in")
+        assert received[7][0] == 380.0 + 300.0
+        assert received[7][3].startswith("calm again: fired 10 times in")
 
     def test_one_that_is_calm_and_still_fires_is_reported_with_what_answers_it(self):
         r = router(damping=self.DAMPING)
-        heard = self.play(r, [*self.ups_and_downs(5), (200.0, "firing")])
-        assert [(change, name) for _, change, name, _ in heard[6:]] == [("firing", "i4"), ("firing", "i4")]
-        assert heard[-1][0] == 500.0
-        assert "calm again" in heard[-1][3]
+        received = self.play(r, [*self.ups_and_downs(5), (200.0, "firing")])
+        assert [(change, name) for _, change, name, _ in received[6:]] == [("firing", "i4"), ("firing", "i4")]
+        assert received[-1][0] == 500.0
+        assert "calm again" in received[-1][3]
         r.take(self.about(6, "resolved", 1e6), 1e6)
         ((_, end),) = r.flush(1e6)
         assert (end.change, end.incident.id) == ("resolved", "i4")
 
     def test_one_that_flaps_is_reported_when_it_gets_worse(self):
         r = router(damping=self.DAMPING)
-        heard = self.play(r, self.ups_and_downs(4)[:-1])
-        assert len(heard) == 7 + 1  # and that it is calm
+        received = self.play(r, self.ups_and_downs(4)[:-1])
+        assert len(received) == 7 + 1  # and that it is calm
         r = router(damping=self.DAMPING)
         steps = self.ups_and_downs(4)[:-1]
         for at, state in steps:
@@ -83,9 +84,9 @@ class TestDamping:
         assert [m.change for _, m in r.flush(6000.0)] == ["resolved"]
 
     def test_what_is_rare_does_not_flap(self):
-        heard = self.play(router(damping=self.DAMPING), self.ups_and_downs(6, every=200.0))
-        assert len(heard) == 12
-        assert not any(note for *_, note in heard)
+        received = self.play(router(damping=self.DAMPING), self.ups_and_downs(6, every=200.0))
+        assert len(received) == 12
+        assert not any(note for *_, note in received)
 
     def test_others_are_reported_as_ever(self):
         r = router(damping=self.DAMPING)
@@ -96,8 +97,8 @@ class TestDamping:
 
     def test_an_end_that_waits_is_not_reported_if_it_fires_again(self):
         r = router(damping=Damping(resolve_delay=60.0))
-        heard = self.play(r, [(0, "firing"), (10, "resolved"), (40, "firing"), (50, "resolved")])
-        assert [(at, change, name) for at, change, name, _ in heard] == [
+        received = self.play(r, [(0, "firing"), (10, "resolved"), (40, "firing"), (50, "resolved")])
+        assert [(at, change, name) for at, change, name, _ in received] == [
             (0, "firing", "i1"), (110.0, "resolved", "i1"),
         ]  # fmt: skip
 
@@ -122,7 +123,7 @@ class TestDamping:
                 found += [(due, m.id, m.change, m.incident.id, m.note) for _, m in router.flush(due)]
             return found
 
-        heard = []
+        received = []
         for restarts in (False, True):
             one, kept, said, at = fresh(), {}, [], 0.0
             for number, (after, restart, look) in enumerate(steps):
@@ -140,9 +141,9 @@ class TestDamping:
                     one = fresh()
                     one.resume(kept, at)
             said += speak(one, at + 1e4)
-            heard.append(said)
-        assert heard[0] == heard[1]
-        assert len(heard[0]) <= 2 * (len(steps) + 1)
+            received.append(said)
+        assert received[0] == received[1]
+        assert len(received[0]) <= 2 * (len(steps) + 1)
 
 
 class TestSeverityThatFalls:

@@ -200,7 +200,11 @@ def test_an_outbox_continues_where_the_last_one_died(opened):
     box.submit(note("b", incident="i"))
     box.submit(note("c", incident="i"))
     assert box.close() == 0
-    assert [(told.id, told.may_repeat) for told in channel.got] == [("a", True), ("b", False), ("c", False)]
+    assert [(reported.id, reported.may_repeat) for reported in channel.got] == [
+        ("a", True),
+        ("b", False),
+        ("c", False),
+    ]
 
 
 def test_an_asked_for_rest_outlives_the_process(opened):

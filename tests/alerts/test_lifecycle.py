@@ -139,9 +139,9 @@ def test_what_is_kept_is_bounded():
 
 def test_a_digest_says_how_all_are():
     runs = [look("training", 1200, eta=10_900.0), look("finished", 5000, name="other")]
-    told = compose(daily("e", "node1", runs, {"critical": 1, "warning": 2}, NOW))
-    assert told.subject.startswith("☰ Digest: 2 runs, 3 incidents")
-    assert told.body().splitlines()[-3:] == [
+    reported = compose(daily("e", "node1", runs, {"critical": 1, "warning": 2}, NOW))
+    assert reported.subject.startswith("☰ Digest: 2 runs, 3 incidents")
+    assert reported.body().splitlines()[-3:] == [
         "3 incidents in a day: 1 critical, 2 warning",
         "speedrun: training, step 1,200 of 5,000, 3h 02m to go, train/loss 2.31",
         "other: finished, step 5,000 of 5,000, train/loss 2.31",

@@ -73,14 +73,22 @@ def poisoned(said: str):
 @pytest.mark.parametrize("name", CORPUS)
 class TestInjection:
     def test_every_part_is_one_bounded_line(self, name):
-        told = compose(poisoned(CORPUS[name]), repeats="x")
-        parts = [told.word, told.title, told.run, *told.facts, told.cause, told.advice, told.numbers]
-        for part in (*parts, *told.others, *told.notes):
+        reported = compose(poisoned(CORPUS[name]), repeats="x")
+        parts = [
+            reported.word,
+            reported.title,
+            reported.run,
+            *reported.facts,
+            reported.cause,
+            reported.advice,
+            reported.numbers,
+        ]
+        for part in (*parts, *reported.others, *reported.notes):
             assert len(part) <= 700
             assert not any(sign in part for sign in "\n\r\x1b\x00\x07\x9b\u2028\u202e\u200b")
-        assert len(told.body()) < 5000
-        assert sum(line.startswith("Host:") for line in told.body().splitlines()) == 1
-        assert sum(line.startswith("Run:") for line in told.body().splitlines()) == 1
+        assert len(reported.body()) < 5000
+        assert sum(line.startswith("Host:") for line in reported.body().splitlines()) == 1
+        assert sum(line.startswith("Run:") for line in reported.body().splitlines()) == 1
 
     def test_slack_gets_a_valid_message_without_commands(self, name):
         payload = slack.message(poisoned(CORPUS[name]))
@@ -124,13 +132,13 @@ class TestInjection:
         assert not re.search(r"[\x00-\x1f\x7f-\x9f]", line)
 
     def test_mail_and_push_are_plain_text(self, name):
-        told = poisoned(CORPUS[name])
-        mail = EmailChannel("mail", "h", 25, sender="a@b.org", to=["c@d.org"])._mail(told)
+        reported = poisoned(CORPUS[name])
+        mail = EmailChannel("mail", "h", 25, sender="a@b.org", to=["c@d.org"])._mail(reported)
         assert mail.get_content_type() == "text/plain"
         raw = mail.as_bytes().decode("ascii")
         assert "\nHost: forged" not in raw
         assert len(raw) < 60_000
-        event = PagerDutyChannel("pager", "k", "http://x")._event(told)
+        event = PagerDutyChannel("pager", "k", "http://x")._event(reported)
         assert len(event["payload"]["summary"]) <= 1024
         assert len(event["dedup_key"]) <= 255
         assert len(json.dumps(event)) < 512_000
@@ -168,7 +176,7 @@ def test_cutting_does_not_uncover_half_a_secret():
 
 
 def test_a_message_has_what_somebody_needs_at_night():
-    told = compose(
+    reported = compose(
         msgspec.structs.replace(
             FIRING,
             checkpoint=12_000,
@@ -178,21 +186,21 @@ def test_a_message_has_what_somebody_needs_at_night():
             ),
         )
     )
-    body = told.body()
+    body = reported.body()
     for part in (
         "Run: speedrun", "Host: node1", "Rank: 3", "Step: 12,500", "Last good checkpoint: step 12,000",
         "Since: 2023-11-14 22:03:20 UTC", "Likely cause: the gradient", "What to do: go back", "grad norm 123.5k",
         "trend ▇▄▁!", "With it: loss stands still",
     ):  # fmt: skip
         assert part in body
-    assert told.subject == "▲ Critical: loss is NaN since step 500 (speedrun)"
+    assert reported.subject == "▲ Critical: loss is NaN since step 500 (speedrun)"
 
 
 def test_what_is_over_is_short_and_a_group_names_its_others():
-    told = compose(msgspec.structs.replace(RESOLVED, checkpoint=1, more=(INCIDENT,), left_out=7))
-    assert (told.cause, told.advice, told.numbers) == ("", "", "")
-    assert told.others == ("▲ Critical: loss is NaN since step 500 (r1)", "and 7 more")
-    assert not any("checkpoint" in fact for fact in told.facts)
+    reported = compose(msgspec.structs.replace(RESOLVED, checkpoint=1, more=(INCIDENT,), left_out=7))
+    assert (reported.cause, reported.advice, reported.numbers) == ("", "", "")
+    assert reported.others == ("▲ Critical: loss is NaN since step 500 (r1)", "and 7 more")
+    assert not any("checkpoint" in fact for fact in reported.facts)
 
 
 @settings(max_examples=200, deadline=None)
@@ -215,10 +223,11 @@ def test_advice_and_evidence_are_worded_as_on_the_screen():
             "kind": "x",
         },
     )
-    told = compose(msgspec.structs.replace(FIRING, incident=row, checkpoint=12_000))
-    assert told.advice == "Stop, go back to checkpoint 12,000."
+    reported = compose(msgspec.structs.replace(FIRING, incident=row, checkpoint=12_000))
+    assert reported.advice == "Stop, go back to checkpoint 12,000."
     assert (
-        told.numbers == "failed in a.py:7, in step · last finite value 2.500 · no step for 10m 00s · kind x"
+        reported.numbers
+        == "failed in a.py:7, in step · last finite value 2.500 · no step for 10m 00s · kind x"
     )
     waiting = msgspec.structs.replace(row, state="pending")
     assert compose(msgspec.structs.replace(FIRING, incident=waiting)).advice.startswith("if it lasts: Stop")

@@ -55,7 +55,7 @@ def parentage(rows):
     return {(row.rule, row.step, row.state): names.get(row.lead, row.lead) for row in rows}
 
 
-def told(queues, order):
+def reported(queues, order):
     """Apply the queues' findings, the next always from the queue that `order` says."""
     book, queues = IncidentBook("run", "run"), [list(queue) for queue in queues]
     for turn in order:
@@ -71,10 +71,10 @@ def told(queues, order):
 @given(LIVES, st.lists(st.integers(0, 6), max_size=30), st.randoms(use_true_random=False))
 def test_parents_do_not_depend_on_whose_findings_come_first(lives, order, shuffle):
     queues = [findings(*life) for life in lives]
-    usual = told(queues, ())
-    assert told(queues, order) == usual
+    usual = reported(queues, ())
+    assert reported(queues, order) == usual
     shuffle.shuffle(queues)
-    assert told(queues, order) == usual
+    assert reported(queues, order) == usual
 
 
 def test_an_incident_is_not_the_symptom_of_one_that_was_over_before_it():
@@ -82,8 +82,8 @@ def test_an_incident_is_not_the_symptom_of_one_that_was_over_before_it():
         findings("grad_spike", 100, Severity.INFO, 20, None),
         findings("nonfinite", 150, Severity.CRITICAL, None, None),
     )
-    assert told([spike, slow], ()) == told([slow, spike], ())
-    assert told([slow, spike], ())["grad_spike", 100, "resolved"] == ""
+    assert reported([spike, slow], ()) == reported([slow, spike], ())
+    assert reported([slow, spike], ())["grad_spike", 100, "resolved"] == ""
 
 
 def test_what_follows_from_a_symptom_is_beneath_its_lead():
@@ -92,7 +92,7 @@ def test_what_follows_from_a_symptom_is_beneath_its_lead():
         findings("step_time", 110, Severity.WARNING, None, None),
         findings("retries", 100, Severity.WARNING, None, None),
     ]
-    assert set(told(queues, ()).values()) == {"", "retries"}
+    assert set(reported(queues, ()).values()) == {"", "retries"}
 
 
 def log():

@@ -14,7 +14,7 @@ from runwatch.alerts.routing.policy import (
 )
 from runwatch.core.findings import Severity
 
-from .routed import alert, grouped, router, told
+from .routed import alert, grouped, reported, router
 
 
 class TestWithoutConfiguration:
@@ -22,20 +22,20 @@ class TestWithoutConfiguration:
         r = router()
         r.take(alert("a"), 0.0)
         r.take(alert("b"), 0.0)
-        assert told(r, 0.0) == [("firing", ["a"]), ("firing", ["b"])]
+        assert reported(r, 0.0) == [("firing", ["a"]), ("firing", ["b"])]
         r.take(alert("a", "resolved"), 5.0)
-        assert told(r, 5.0) == [("resolved", ["a"])]
+        assert reported(r, 5.0) == [("resolved", ["a"])]
         assert r.due() is None
 
     def test_what_is_known_is_not_repeated_and_what_gets_worse_is(self):
         r = router()
         r.take(alert("a"), 0.0)
-        told(r, 0.0)
+        reported(r, 0.0)
         r.take(alert("a"), 1.0)
         r.take(alert("a", "acknowledged"), 2.0)
-        assert told(r, 2.0) == []
+        assert reported(r, 2.0) == []
         r.take(alert("a", severity="critical"), 3.0)
-        assert told(r, 3.0) == [("firing", ["a"])]
+        assert reported(r, 3.0) == [("firing", ["a"])]
 
     def test_severity_and_resolution_are_the_channels_choice(self):
         r = router(receivers=(Receiver("all", Severity.INFO), Receiver("few", Severity.CRITICAL, False)))
@@ -60,9 +60,9 @@ class TestWithoutConfiguration:
         r = router()
         for number in range(100):
             r.take(alert(f"{number}"), number)
-            told(r, number)
+            reported(r, number)
             r.take(alert(f"{number}", "resolved"), number)
-            told(r, number)
+            reported(r, number)
         assert (r._alerts, r._groups, r._homes) == ({}, {}, {})
 
 
@@ -73,18 +73,18 @@ class TestGroups:
         r.take(alert("b", severity="critical"), 4.0)
         r.take(alert("other", run="s"), 5.0)
         assert r.due() == 10.0
-        assert told(r, 9.9) == []
-        assert told(r, 10.0) == [("firing", ["b", "a"])]
+        assert reported(r, 9.9) == []
+        assert reported(r, 10.0) == [("firing", ["b", "a"])]
         r.take(alert("c"), 20.0)
-        assert told(r, 20.0) == [("firing", ["other"])]
+        assert reported(r, 20.0) == [("firing", ["other"])]
         assert r.due() == 70.0
-        assert told(r, 70.0) == [("firing", ["c", "b", "a"])]
+        assert reported(r, 70.0) == [("firing", ["c", "b", "a"])]
 
     def test_what_was_over_before_anybody_was_informed_is_never_reported(self):
         r = router(otherwise=grouped())
         r.take(alert("a"), 0.0)
         r.take(alert("a", "resolved"), 5.0)
-        assert told(r, 10.0) == []
+        assert reported(r, 10.0) == []
         assert r._alerts == {}
 
     def test_a_message_names_ten_more_and_counts_the_rest(self):
@@ -97,13 +97,13 @@ class TestGroups:
     def test_what_still_fires_is_repeated_unless_somebody_has_it(self):
         r = router(otherwise=Route(repeat_interval=3600.0))
         r.take(alert("a"), 0.0)
-        told(r, 0.0)
-        assert told(r, 3599.0) == []
+        reported(r, 0.0)
+        assert reported(r, 3599.0) == []
         ((_, message),) = r.flush(3600.0)
         assert message.note == "still firing"
         assert r.due() == 7200.0
         r.take(alert("a", "acknowledged"), 4000.0)
-        assert told(r, 9000.0) == []
+        assert reported(r, 9000.0) == []
 
 
 class TestRoutes:
@@ -151,11 +151,11 @@ class TestRoutes:
     def test_an_alert_that_moves_to_another_group_ends_once(self):
         r = router(otherwise=Route(group_by=("severity",)))
         r.take(alert("a"), 0.0)
-        assert told(r, 0.0) == [("firing", ["a"])]
+        assert reported(r, 0.0) == [("firing", ["a"])]
         r.take(alert("a", severity="critical"), 1.0)
-        assert told(r, 1.0) == [("firing", ["a"])]
+        assert reported(r, 1.0) == [("firing", ["a"])]
         r.take(alert("a", "resolved", severity="critical"), 2.0)
-        assert told(r, 2.0) == [("resolved", ["a"])]
+        assert reported(r, 2.0) == [("resolved", ["a"])]
         assert r._groups == {}
 
 
@@ -166,30 +166,30 @@ class TestInhibition:
         r.take(alert("slow"), 0.0)
         r.take(alert("nan", severity="critical"), 0.0)
         r.take(alert("other", run="s"), 0.0)
-        assert [names for _, names in told(r, 0.0)] == [["crash"], ["nan"], ["other"]]
+        assert [names for _, names in reported(r, 0.0)] == [["crash"], ["nan"], ["other"]]
 
     def test_muted_all_its_life_it_is_not_reported_to_be_over(self):
         r = router(inhibitions=BUILT_IN)
         r.take(alert("crash", rule="crash", severity="critical"), 0.0)
         r.take(alert("slow"), 0.0)
-        told(r, 0.0)
+        reported(r, 0.0)
         r.take(alert("slow", "resolved"), 1.0)
-        assert told(r, 1.0) == []
+        assert reported(r, 1.0) == []
 
     def test_when_the_cause_is_over_what_it_muted_is_reported(self):
         r = router(inhibitions=BUILT_IN)
         r.take(alert("crash", rule="crash", severity="critical"), 0.0)
         r.take(alert("slow"), 0.0)
-        told(r, 0.0)
+        reported(r, 0.0)
         r.take(alert("crash", "resolved", rule="crash", severity="critical"), 9.0)
-        assert sorted(told(r, 9.0)) == [("firing", ["slow"]), ("resolved", ["crash"])]
+        assert sorted(reported(r, 9.0)) == [("firing", ["slow"]), ("resolved", ["crash"])]
 
     def test_one_that_is_on_both_sides_is_not_muted_by_its_like(self):
         both = Inhibition((parse_matcher("rule=hang"),), (parse_matcher("run=r"),))
         r = router(inhibitions=(both,))
         r.take(alert("a"), 0.0)
         r.take(alert("b"), 0.0)
-        assert len(told(r, 0.0)) == 2
+        assert len(reported(r, 0.0)) == 2
 
 
 class TestQuietHours:
@@ -206,19 +206,19 @@ class TestQuietHours:
         r.take(alert("a"), night)
         r.take(alert("b", severity="critical"), night)
         r.take(alert("brief"), night)
-        assert told(r, night) == [("firing", ["b"])]
+        assert reported(r, night) == [("firing", ["b"])]
         r.take(alert("brief", "resolved"), night + 60)
-        assert told(r, night + 60) == []
+        assert reported(r, night + 60) == []
         assert r.due() == morning
-        assert told(r, morning) == [("firing", ["a"])]
+        assert reported(r, morning) == [("firing", ["a"])]
 
     def test_an_end_waits_too(self):
         r = router(quiet=self.NIGHT)
         r.take(alert("b", severity="critical"), 23 * self.HOUR)
-        told(r, 23 * self.HOUR)
+        reported(r, 23 * self.HOUR)
         r.take(alert("b", "resolved", severity="critical"), 24 * self.HOUR)
-        assert told(r, 24 * self.HOUR) == []
-        assert told(r, 31 * self.HOUR) == [("resolved", ["b"])]
+        assert reported(r, 24 * self.HOUR) == []
+        assert reported(r, 31 * self.HOUR) == [("resolved", ["b"])]
 
 
 class TestLimits:
@@ -234,7 +234,7 @@ class TestLimits:
         r.take(alert("next"), 1.0)
         assert r.flush(1.0) == []
         assert r.due() == pytest.approx(12.0, abs=0.1)
-        assert told(r, 12.1) == [("firing", ["next"])]
+        assert reported(r, 12.1) == [("firing", ["next"])]
 
     def test_an_end_reported_in_a_summary_does_not_overtake_its_beginning(self):
         r = router(receivers=(Receiver("slack", per_minute=2),))

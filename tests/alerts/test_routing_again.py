@@ -18,20 +18,20 @@ from runwatch.alerts.routing.policy import (
 from runwatch.alerts.routing.router import Router
 from runwatch.core.findings import Severity
 
-from .routed import alert, grouped, router, told
+from .routed import alert, grouped, reported, router
 
 
 def test_what_a_dead_process_reported_long_ago_is_forgotten_and_what_it_did_not_show_is_reported():
     r = router(otherwise=grouped())
     r.take(alert("told"), 0.0)
-    told(r, 10.0)
+    reported(r, 10.0)
     r.take(alert("unreported", at=20.0), 20.0)
     saved = r.changes()
     for later, known in ((3000.0, {"told", "unreported"}), (9000.0, {"unreported"})):
         heir = router(otherwise=grouped())
         heir.resume(saved, later)
         assert heir._alerts.keys() == known
-        messages = told(heir, later + 61.0)
+        messages = reported(heir, later + 61.0)
         assert [names[0] for _, names in messages] == ["unreported"]
         assert ("alert/told" in [key for key, body in heir.changes().items() if body is None]) == (
             "told" not in known
@@ -42,14 +42,14 @@ def test_a_process_that_ends_in_good_order_leaves_only_what_it_could_not_show():
     r = router(quiet=Quiet(0, 600), inhibitions=BUILT_IN)
     r.take(alert("a", severity="critical"), 0.0)
     r.take(alert("b"), 0.0)
-    told(r, 0.0)
+    reported(r, 0.0)
     saved = r.changes()
     r.forget()
     saved |= r.changes()
     heir = router(quiet=Quiet(0, 600))
     heir.resume({key: body for key, body in saved.items() if body}, 1.0)
     assert heir._alerts.keys() == {"b"}
-    assert told(heir, 36_000.0) == [("firing", ["b"])]
+    assert reported(heir, 36_000.0) == [("firing", ["b"])]
 
 
 NAMES = st.sampled_from("abcd")
@@ -148,10 +148,10 @@ class TestTheSameFoldAgain:
             severity = "critical" if number > 1 else "warning"
             r.take(alert(name, state, severity=severity, number=number, at=now), now)
             now += 20.0
-            messages += self.heard(r, now)
+            messages += self.received(r, now)
         return messages
 
-    def heard(self, r: Router, now: float) -> list[tuple[str, tuple[str, ...]]]:
+    def received(self, r: Router, now: float) -> list[tuple[str, tuple[str, ...]]]:
         return [
             (m.id, tuple(f"{row.id} {row.state}" for row in (m.incident, *m.more))) for _, m in r.flush(now)
         ]
@@ -165,16 +165,16 @@ class TestTheSameFoldAgain:
     @pytest.mark.parametrize("policy", [{}, {"otherwise": grouped()}], ids=["alone", "grouped"])
     def test_into_what_the_first_left_shows_nothing_again(self, policy, count):
         first = router(**policy)
-        heard = self.fold(first, count)
+        received = self.fold(first, count)
         second = Router(first.policy, epoch="e", lasting=True, local=time.gmtime)
         second.resume({key: body for key, body in first.changes().items() if body is not None}, 100.0)
-        heard += self.fold(second, 5, 100.0)
-        heard += self.heard(second, 1e4)
-        assert len(set(heard)) == len(heard)
-        assert sum("a resolved" in names for _, names in heard) == 1
-        assert {name for _, names in heard for name in names} >= {"a firing", "b firing", "c firing"}
+        received += self.fold(second, 5, 100.0)
+        received += self.received(second, 1e4)
+        assert len(set(received)) == len(received)
+        assert sum("a resolved" in names for _, names in received) == 1
+        assert {name for _, names in received for name in names} >= {"a firing", "b firing", "c firing"}
         if not policy:
-            assert heard == self.fold(router())
+            assert received == self.fold(router())
 
     def test_another_place_is_another_change(self):
         """After a rebuild the first hang that is seen has the id and number of one long ago."""
@@ -183,7 +183,7 @@ class TestTheSameFoldAgain:
         r.take(alert("a", "resolved", number=2, step=100), 1.0)
         r.flush(1.0)
         r.take(alert("a", number=1, step=250), 2.0)
-        assert told(r, 2.0) == [("firing", ["a"])]
+        assert reported(r, 2.0) == [("firing", ["a"])]
 
     def test_what_is_remembered_is_bounded(self):
         r = router()

@@ -16,7 +16,7 @@ from runwatch.alerts.routing.policy import Damping, Labels, Quiet, Receiver, Rou
 from runwatch.alerts.routing.router import MOST_NAMED, REMEMBERED, RESUME, RESUME_OWN
 from runwatch.alerts.routing.silences import LONGEST, MOST_MATCHERS, Once, Silence, Weekly, muted, silence
 
-from .routed import alert, grouped, router, told
+from .routed import alert, grouped, reported, router
 
 DAY = 86400.0
 
@@ -101,13 +101,13 @@ def test_the_earlier_of_two_times(one, other, expected):
 def test_a_repetition_waits_for_its_time_also_if_the_group_is_looked_at_before():
     r = router(routes=(grouped(repeat_interval=100.0),))
     r.take(alert("a"), 0.0)
-    assert told(r, 10.0) == [("firing", ["a"])]
+    assert reported(r, 10.0) == [("firing", ["a"])]
     r.mute([Once((parse_matcher("incident=a"),), 0.0, 90.0)], 20.0)
     r.take(alert("b"), 20.0)
-    assert told(r, 70.0) == [("firing", ["b"])]
-    assert told(r, 90.0) == []  # the mute is over, and a was sent before
-    assert told(r, 169.9) == []
-    assert told(r, 170.0) == [("firing", ["a", "b"])]
+    assert reported(r, 70.0) == [("firing", ["b"])]
+    assert reported(r, 90.0) == []  # the mute is over, and a was sent before
+    assert reported(r, 169.9) == []
+    assert reported(r, 170.0) == [("firing", ["a", "b"])]
 
 
 @pytest.mark.parametrize(("count", "left_out"), [(MOST_NAMED + 1, 0), (MOST_NAMED + 2, 1)])
@@ -123,14 +123,14 @@ def test_a_message_names_one_and_ten_more(count, left_out):
 def test_a_change_is_not_taken_again_while_it_is_remembered(count, again):
     r, one = router(), alert("a", number=1)
     r.take(one, 0.0)
-    assert told(r, 0.0) == [("firing", ["a"])]
+    assert reported(r, 0.0) == [("firing", ["a"])]
     r.take(alert("a", "resolved", number=2), 0.0)
     r.flush(0.0)
     for number in range(count - 1):
         r.take(alert("b", number=number), 0.0)
     r.flush(0.0)
     r.take(one, 1.0)
-    assert told(r, 1.0) == again
+    assert reported(r, 1.0) == again
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_what_a_process_sent_long_ago_is_forgotten(lasting, age, kept):
     second = type(first)(first.policy, epoch="e", local=time.gmtime, lasting=lasting)
     second.resume(saved, age)
     second.take(alert("a", "resolved", at=age), age)
-    assert bool(told(second, age)) is kept
+    assert bool(reported(second, age)) is kept
 
 
 # -- who is meant, and when ------------------------------------------------------------------------
@@ -375,8 +375,8 @@ def test_a_group_is_looked_at_when_the_first_of_its_mutes_ends():
         [Once((parse_matcher(f"incident={name}"),), 0.0, end) for name, end in (("a", 100.0), ("b", 300.0))],
         0.0,
     )
-    assert told(r, 10.0) == []
+    assert reported(r, 10.0) == []
     assert r.due() == 100.0
-    assert told(r, 100.0) == [("firing", ["a"])]
+    assert reported(r, 100.0) == [("firing", ["a"])]
     assert r.due() == 300.0
-    assert told(r, 300.0) == [("firing", ["b", "a"])]
+    assert reported(r, 300.0) == [("firing", ["b", "a"])]

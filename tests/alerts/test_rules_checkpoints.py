@@ -33,7 +33,7 @@ def at(step, checkpoints, *, free=None, **more):
     return Status(now=NOW + step, checkpoints=summarise(checkpoints, free), **fields)
 
 
-def told(findings):
+def reported(findings):
     return [(f.verdict.value, f.severity.value) for f in findings]
 
 
@@ -59,11 +59,11 @@ def test_a_broken_checkpoint_is_as_severe_as_what_is_lost_with_it(state, good, s
 
 def test_a_whole_one_after_it_makes_it_a_warning_and_its_deletion_ends_it():
     rule = CheckpointBroken()
-    assert told(rule.tick(at(110, [saved(100, State.DAMAGED)]))) == [("firing", "critical")]
+    assert reported(rule.tick(at(110, [saved(100, State.DAMAGED)]))) == [("firing", "critical")]
     assert rule.tick(at(120, [saved(100, State.DAMAGED)])) == []
     then = rule.tick(at(210, [saved(100, State.DAMAGED), saved(200)]))
-    assert told(then) == [("clear", "critical"), ("firing", "warning")]
-    assert told(rule.tick(at(220, [saved(200)]))) == [("clear", "warning")]
+    assert reported(then) == [("clear", "critical"), ("firing", "warning")]
+    assert reported(rule.tick(at(220, [saved(200)]))) == [("clear", "warning")]
 
 
 def test_what_is_being_written_is_not_broken():
@@ -87,7 +87,7 @@ def test_what_is_being_written_is_not_broken():
 def test_a_smaller_checkpoint(size, expected):
     rule = CheckpointShrunken()
     assert rule.tick(at(310, every(300))) == []
-    assert told(rule.tick(at(410, [*every(300), saved(400, bytes=size)]))) == expected
+    assert reported(rule.tick(at(410, [*every(300), saved(400, bytes=size)]))) == expected
     assert rule.tick(at(415, [*every(300), saved(400, bytes=size)])) == []
     over = rule.tick(
         at(510, [*every(300), saved(400, bytes=size), saved(500), saved(600), saved(700), saved(800)])
@@ -97,7 +97,7 @@ def test_a_smaller_checkpoint(size, expected):
 
 def test_the_last_one_of_a_run_may_be_smaller():
     last = [*every(300), saved(400, bytes=333)]
-    assert told(CheckpointShrunken().tick(at(400, last, finished=True))) == [("firing", "warning")]
+    assert reported(CheckpointShrunken().tick(at(400, last, finished=True))) == [("firing", "warning")]
 
 
 def test_a_new_size_is_usual_after_a_while():
@@ -106,7 +106,7 @@ def test_a_new_size_is_usual_after_a_while():
     verdicts = []
     for step in range(400, 1000, 100):
         known.append(saved(step, bytes=600))
-        verdicts += told(rule.tick(at(step + 5, known)))
+        verdicts += reported(rule.tick(at(step + 5, known)))
     assert verdicts == [("firing", "warning"), ("clear", "warning")]
 
 
@@ -121,7 +121,9 @@ def test_sizes_that_vary_and_other_layouts_are_not_compared():
 
 def test_those_that_rotation_deleted_are_compared_with():
     gone = [saved(step, State.DELETED, deleted=NOW + step + 150) for step in (100, 200, 300)]
-    assert told(CheckpointShrunken().tick(at(410, [*gone, saved(400, bytes=700)]))) == [("firing", "warning")]
+    assert reported(CheckpointShrunken().tick(at(410, [*gone, saved(400, bytes=700)]))) == [
+        ("firing", "warning")
+    ]
 
 
 # -- space -----------------------------------------------------------------------------------------
@@ -133,7 +135,7 @@ def test_those_that_rotation_deleted_are_compared_with():
 )
 def test_what_is_still_to_come_must_fit(free, expected):
     found = CheckpointSpace().tick(at(410, every(400), free=free, total=1000))
-    assert told(found) == expected
+    assert reported(found) == expected
     if free == 5500:
         assert (
             found[0].title
@@ -144,10 +146,10 @@ def test_what_is_still_to_come_must_fit(free, expected):
 def test_without_an_end_the_next_few_must_fit_and_room_ends_it():
     rule = CheckpointSpace()
     assert rule.tick(at(310, every(300), free=2000)) == []
-    assert told(rule.tick(at(410, every(400), free=1000))) == [("firing", "warning")]
-    assert told(rule.tick(at(510, every(500), free=0))) == [("firing", "critical")]
+    assert reported(rule.tick(at(410, every(400), free=1000))) == [("firing", "warning")]
+    assert reported(rule.tick(at(510, every(500), free=0))) == [("firing", "critical")]
     assert rule.tick(at(515, every(500), free=2000)) == []
-    assert told(rule.tick(at(520, every(500), free=3000))) == [("clear", "critical")]
+    assert reported(rule.tick(at(520, every(500), free=3000))) == [("clear", "critical")]
 
 
 def test_the_estimated_time_counts_where_steps_are_of_another_kind():
@@ -157,7 +159,9 @@ def test_the_estimated_time_counts_where_steps_are_of_another_kind():
 def test_runs_that_rotate_need_room_for_one():
     rotated = [saved(step) for step in (800, 900, 1000)]  # the first ones are gone
     assert CheckpointSpace().tick(at(1010, rotated, free=1500, total=9000)) == []
-    assert told(CheckpointSpace().tick(at(1010, rotated, free=500, total=9000))) == [("firing", "warning")]
+    assert reported(CheckpointSpace().tick(at(1010, rotated, free=500, total=9000))) == [
+        ("firing", "warning")
+    ]
 
 
 def test_the_space_of_now_says_nothing_about_a_run_of_then():
@@ -177,11 +181,11 @@ def test_a_directory_without_a_new_one_is_overdue_and_a_new_one_ends_it():
         for found in rule.tick(at(step, known)):
             severities[step] = found.severity.value
     assert severities == {700: "warning", 900: "critical"}
-    assert told(rule.tick(at(1000, [*known, saved(1000)]))) == [("clear", "critical")]
+    assert reported(rule.tick(at(1000, [*known, saved(1000)]))) == [("clear", "critical")]
     assert rule.tick(at(1010, [*known, saved(1000)])) == []
 
 
-@pytest.mark.parametrize("why", ["slow", "units", "irregular", "few", "finished", "told"])
+@pytest.mark.parametrize("why", ["slow", "units", "irregular", "few", "finished", "reported"])
 def test_not_every_delay_is_one(why):
     known, step, more = every(500), 1000, {}
     if why == "slow":  # the steps do not advance
@@ -195,7 +199,7 @@ def test_not_every_delay_is_one(why):
     if why == "finished":
         more = {"finished": True}
     rule = CheckpointOverdue()
-    if why == "told":  # the log tells of one that is elsewhere
+    if why == "reported":  # the log tells of one that is elsewhere
         log = healthy(10)
         log.events = [Event("checkpoint", 450, 5, "saved", step=900)]
         log.judge(rule, end=False)
@@ -216,7 +220,7 @@ def test_saves_that_come_faster_than_directories_are_looked_at_are_not_overdue()
         status = Status(
             now=NOW + step, phase="training", last_step=step, checkpoints=summarise(looked, None, every=5.0)
         )
-        found |= {step: told(rule.tick(status))}
+        found |= {step: reported(rule.tick(status))}
         if step < 25 and not step % 5:
             looked = every(step, gap=1)
     # the look at 25 found none after 20; nothing came after it either
@@ -244,6 +248,6 @@ def test_a_directory_ends_what_the_log_began():
     log = healthy(1000)
     log.events = [Event("checkpoint", row * 100 - 50, row, "saved", step=row) for row in range(100, 600, 100)]
     rule = CheckpointOverdue()
-    assert told(log.judge(rule, end=False)) == [("firing", "warning"), ("firing", "critical")]
+    assert reported(log.judge(rule, end=False)) == [("firing", "warning"), ("firing", "critical")]
     assert rule.tick(at(1000, every(500))) == []
-    assert told(rule.tick(at(1000, every(1000)))) == [("clear", "critical")]
+    assert reported(rule.tick(at(1000, every(1000)))) == [("clear", "critical")]

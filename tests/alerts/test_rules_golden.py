@@ -77,8 +77,8 @@ def test_findings_in_runs_that_die_and_live_again(name):
     for seed in LIVES:
         rule = judge()
         for each in lived(seed):
-            told = rule.tick(each) if isinstance(each, Status) else rule.observe(each)
-            found += lines(seed, told)
+            reported = rule.tick(each) if isinstance(each, Status) else rule.observe(each)
+            found += lines(seed, reported)
     compare(f"life-{name}", "".join(found))
 
 

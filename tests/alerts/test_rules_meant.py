@@ -362,9 +362,9 @@ def test_an_error_that_ends_a_save_is_reported_when_training_continues():
     )  # it may have died
     resumed = Event("resume", 350, 3, "Resuming from step 0")
     assert brief(Log(train__loss=np.ones(9), events=[full, resumed]).judge(CheckpointFailed())) == []
-    told = Event(FAILED, 250, 2, "could not save checkpoint: quota", data={"state": "failed"})
+    reported = Event(FAILED, 250, 2, "could not save checkpoint: quota", data={"state": "failed"})
     assert [
-        entry[:2] for entry in brief(Log(train__loss=np.ones(3), events=[told]).judge(CheckpointFailed()))
+        entry[:2] for entry in brief(Log(train__loss=np.ones(3), events=[reported]).judge(CheckpointFailed()))
     ] == [("firing", "warning")]
 
 

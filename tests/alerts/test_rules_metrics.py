@@ -224,9 +224,9 @@ def test_ten_times_the_highest_loss_is_a_spike_before_there_is_a_baseline(first,
     log = healthy(30)
     log.columns[LOSS][:] = first
     log.columns[LOSS][1:9] = spike
-    told = log.judge(LossSpike())
-    assert [s for v, s, _ in brief(told) if v == "firing"] == found
-    assert {f.step for f in told if f.verdict is Verdict.FIRING} <= {1}
+    reported = log.judge(LossSpike())
+    assert [s for v, s, _ in brief(reported) if v == "firing"] == found
+    assert {f.step for f in reported if f.verdict is Verdict.FIRING} <= {1}
 
 
 def test_a_spike_at_the_end_of_the_log_is_certain():

@@ -227,7 +227,7 @@ def test_ranks_that_agreed_and_no_longer_do():
     assert judged(RankDivergence(), ranks(4, 200, norms=noise(4, 200, 0.3))) == []  # they never agreed
 
 
-def heard(rank, at):
+def received(rank, at):
     row = np.array([1.0])
     return Block({}, Samples(row, row, row, row), rank=rank, live=True, arrival=at)
 
@@ -237,20 +237,20 @@ def test_a_rank_that_falls_silent_is_named():
     for second in range(0, 300, 10):
         for rank in range(4):
             if rank != 3 or second < 100:
-                assert rule.observe(heard(rank, 1000.0 + second)) == []
+                assert rule.observe(received(rank, 1000.0 + second)) == []
         found = rule.tick(Status(now=1000.0 + second + 5, phase="training"))
         if found:
             break
     assert [(f.rank, f.severity.value) for f in found] == [(3, "critical")]
     assert 205 <= second + 5 <= 225
-    assert [(f.verdict.value, f.rank) for f in rule.observe(heard(3, 1400.0))] == [("clear", 3)]
+    assert [(f.verdict.value, f.rank) for f in rule.observe(received(3, 1400.0))] == [("clear", 3)]
 
 
 def test_when_all_fall_silent_no_rank_is_named():
     rule = SilentRank()
     for second in range(0, 100, 10):
         for rank in range(4):
-            rule.observe(heard(rank, 1000.0 + second))
+            rule.observe(received(rank, 1000.0 + second))
     assert rule.tick(Status(now=5000.0, phase="training")) == []
 
 
@@ -272,9 +272,9 @@ def test_a_storm_of_retries_is_a_warning_and_a_few_are_not():
 
 def counted(rows):
     """Retry events as the parser tells them: at the 1st, 2nd, 4th, 8th, ..."""
-    told = [(row, number) for number, row in enumerate(rows, 1) if number & (number - 1) == 0]
+    reported = [(row, number) for number, row in enumerate(rows, 1) if number & (number - 1) == 0]
     return [
-        Event("retry", row * 100 - 50, row, "retry!", data={"count": str(number)}) for row, number in told
+        Event("retry", row * 100 - 50, row, "retry!", data={"count": str(number)}) for row, number in reported
     ]
 
 
@@ -407,7 +407,7 @@ def test_an_estimate_that_gets_better_is_not_believed():
 
 def test_the_last_of_steps_that_count_from_0_is_no_early_end():
     rule = Finished()
-    rule.observe(heard(0, 100.0))
+    rule.observe(received(0, 100.0))
     (found,) = rule.tick(Status(now=1.0, phase="finished", finished=True, last_step=19, total=20))
     assert found.title == "finished all 20 steps"
 
@@ -416,11 +416,11 @@ def test_the_end_is_a_note_when_it_was_watched():
     end = Status(now=1.0, phase="finished", finished=True, last_step=600, total=1000)
     assert Finished().tick(end) == []
     rule = Finished()
-    rule.observe(heard(0, 100.0))
+    rule.observe(received(0, 100.0))
     (found,) = rule.tick(end)
     assert found.title == "finished at step 600 of 1000, before its end"
     assert rule.tick(end) == []
-    assert rule.observe(heard(0, 200.0)) == []
+    assert rule.observe(received(0, 200.0)) == []
     assert [f.verdict.value for f in rule.tick(Status(now=2.0, last_step=601))] == ["clear"]
 
 

@@ -97,13 +97,13 @@ def test_a_low_utilisation_is_noted_once():
 
 def test_nothing_is_said_of_a_run_on_a_machine_without_gpus():
     log, own = mfu((300, 0.11)), Process(7, 0.0, "main", "python train.py", "running", 1)
-    for gpus, told in (((), 0), ((Gpu("0"),), 1)):
+    for gpus, reported in (((), 0), ((Gpu("0"),), 1)):
         rule, machine = LowMfu(), Machine()
         assert list(rule.observe(log.block(0, 300))) == []
         assert rule.tick(Status(now=10.0, machine=machine)) == [], "it has not said yet what it has"
         machine.fold(Processes(10.0, (own,)))
         machine.fold(Gpus(10.0, gpus, note="" if gpus else "no NVIDIA GPU"))
-        assert len(rule.tick(Status(now=11.0, machine=machine))) == told
+        assert len(rule.tick(Status(now=11.0, machine=machine))) == reported
         assert rule.tick(Status(now=99.0, machine=machine)) == []
 
 

@@ -18,7 +18,7 @@ from runwatch.alerts.routing.silences import (
     silence,
 )
 
-from .routed import alert, grouped, router, told
+from .routed import alert, grouped, reported, router
 
 HOUR = 3600.0
 SATURDAY = calendar.timegm((2030, 1, 5, 0, 0, 0))
@@ -115,79 +115,79 @@ class TestRouting:
         r.mute([hush("rule=hang")], 0.0)
         r.take(alert("a"), 0.0)
         r.take(alert("b", rule="crash"), 0.0)
-        assert told(r, 0.0) == [("firing", ["b"])]
+        assert reported(r, 0.0) == [("firing", ["b"])]
 
     def test_when_it_ends_and_the_incident_still_fires_it_is_reported(self):
         r = router()
         r.mute([hush("rule=hang")], 0.0)
         r.take(alert("a"), 0.0)
         r.take(alert("gone"), 1.0)
-        assert told(r, 1.0) == []
+        assert reported(r, 1.0) == []
         r.take(alert("gone", "resolved"), 2.0)
-        assert told(r, 2.0) == []
+        assert reported(r, 2.0) == []
         assert r.due() == HOUR
-        assert told(r, HOUR) == [("firing", ["a"])]
+        assert reported(r, HOUR) == [("firing", ["a"])]
         assert r.due() is None
 
     def test_when_somebody_ends_it_it_is_reported_at_once(self):
         r = router()
         r.mute([hush("rule=hang")], 0.0)
         r.take(alert("a"), 0.0)
-        assert told(r, 0.0) == []
+        assert reported(r, 0.0) == []
         r.mute([], 9.0)
         assert r.due() == 9.0
-        assert told(r, 9.0) == [("firing", ["a"])]
+        assert reported(r, 9.0) == [("firing", ["a"])]
 
     def test_the_end_of_what_was_reported_is_reported(self):
         r = router()
         r.take(alert("a"), 0.0)
-        told(r, 0.0)
+        reported(r, 0.0)
         r.mute([hush("rule=hang")], 1.0)
         r.take(alert("a", "resolved"), 2.0)
-        assert told(r, 2.0) == [("resolved", ["a"])]
+        assert reported(r, 2.0) == [("resolved", ["a"])]
 
     def test_one_that_is_silenced_later_is_not_repeated_until_the_end(self):
         from runwatch.alerts.routing.policy import Route
 
         r = router(otherwise=Route(repeat_interval=600.0))
         r.take(alert("a"), 0.0)
-        told(r, 0.0)
+        reported(r, 0.0)
         r.mute([hush("rule=hang")], 1.0)
         spoke, now = [], 0.0
         while now < HOUR + 601.0:
             now = r.due()
-            spoke += [now for _ in told(r, now)]
+            spoke += [now for _ in reported(r, now)]
         assert spoke[0] >= HOUR
 
     def test_in_a_group_it_does_not_hold_up_the_others(self):
         r = router(otherwise=grouped())
         r.mute([hush("rule=hang")], 0.0)
         r.take(alert("a"), 0.0)
-        assert told(r, 10.0) == []
+        assert reported(r, 10.0) == []
         r.take(alert("b", rule="crash"), 20.0)
         assert r.due() == 20.0
-        assert told(r, 20.0) == [("firing", ["b"])]
-        assert told(r, HOUR) == [("firing", ["a", "b"])]
+        assert reported(r, 20.0) == [("firing", ["b"])]
+        assert reported(r, HOUR) == [("firing", ["a", "b"])]
 
     def test_it_holds_for_who_comes_after_a_kill(self):
         r = router()
         r.mute([hush("rule=hang")], 0.0)
         r.take(alert("a"), 0.0)
-        told(r, 0.0)
+        reported(r, 0.0)
         heir = router()
         heir.mute([hush("rule=hang")], 5.0)
         heir.resume(r.changes(), 5.0)
-        assert told(heir, 5.0) == []
-        assert told(heir, HOUR) == [("firing", ["a"])]
+        assert reported(heir, 5.0) == []
+        assert reported(heir, HOUR) == [("firing", ["a"])]
 
     def test_a_maintenance_window_holds_too(self):
         r = router()
         r.mute([Once((), 0.0, HOUR), parse_weekly("thu 00:00-03:00", (parse_matcher("run=r"),))], 0.0)
         r.take(alert("a"), 0.0)
         r.take(alert("b", run="s"), 0.0)
-        assert told(r, 0.0) == []
-        assert told(r, HOUR) == [("firing", ["b"])]
-        assert told(r, 3 * HOUR) == [("firing", ["a"])]
+        assert reported(r, 0.0) == []
+        assert reported(r, HOUR) == [("firing", ["b"])]
+        assert reported(r, 3 * HOUR) == [("firing", ["a"])]
 
 
 @given(
@@ -195,7 +195,7 @@ class TestRouting:
     st.lists(st.tuples(st.floats(0, 50), st.sampled_from("abc"), st.booleans()), max_size=12),
 )
 def test_nothing_is_reported_in_a_silence_and_all_that_fires_is_reported_after(silences, steps):
-    r, now, heard, state = router(), 0.0, set(), {}
+    r, now, received, state = router(), 0.0, set(), {}
     mutes = [hush("rule=hang", starts=start, ends=start + length) for start, length in silences]
     r.mute(mutes, 0.0)
 
@@ -203,9 +203,9 @@ def test_nothing_is_reported_in_a_silence_and_all_that_fires_is_reported_after(s
         nonlocal now
         while (due := r.due()) is not None and due <= until:
             now = max(now, due)
-            for change, names in told(r, now):
+            for change, names in reported(r, now):
                 assert change == "resolved" or not muted({"rule": "hang"}, mutes, now)
-                (heard.difference_update if change == "resolved" else heard.update)(names)
+                (received.difference_update if change == "resolved" else received.update)(names)
         now = until
 
     for pause, name, over in steps:
@@ -213,7 +213,7 @@ def test_nothing_is_reported_in_a_silence_and_all_that_fires_is_reported_after(s
         state[name] = "resolved" if over else "firing"
         r.take(alert(name, state[name]), now)
     listen(1000.0)
-    assert heard == {name for name, kind in state.items() if kind == "firing"}
+    assert received == {name for name, kind in state.items() if kind == "firing"}
 
 
 def test_in_memory_they_are_kept_and_dropped():

@@ -285,14 +285,14 @@ class TestTogether:
     def test_a_closed_port_is_reported_after_three_attempts(self, outbox):
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
-        told = threading.Event()
+        reported = threading.Event()
         notices = []
 
         def notice(text):
             notices.append(text)
-            told.set()
+            reported.set()
 
         box = outbox(f"http://127.0.0.1:{port}{PATH}", notice=notice)
         box.submit(FIRING)
-        assert told.wait(60)
+        assert reported.wait(60)
         assert notices == ["slack: not delivering, still trying: cannot reach 127.0.0.1: Connection refused"]

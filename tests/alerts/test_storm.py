@@ -24,7 +24,7 @@ class Storm:
         route = Route(group_by=("run",), group_wait=10.0, group_interval=60.0)
         policy = Policy((Receiver("slack", per_minute=PER_MINUTE),), (), route, BUILT_IN, None, Damping(3))
         self.router = Router(policy, epoch="e", lasting=True, local=time.gmtime)
-        self.now, self.kept, self.told = 0.0, {}, []
+        self.now, self.kept, self.reported = 0.0, {}, []
 
     def wave(self, verdict: Verdict) -> None:
         """Let every rule of every run find something, within a minute."""
@@ -52,7 +52,7 @@ class Storm:
     def speak(self) -> None:
         due = self.router.due()
         if due is not None and due <= self.now:
-            self.told += [message for _, message in self.router.flush(self.now)]
+            self.reported += [message for _, message in self.router.flush(self.now)]
         for key, body in self.router.changes().items():
             self.kept.pop(key, None)
             if body is not None:
@@ -70,18 +70,18 @@ def test_a_storm_becomes_few_messages_that_count_every_finding(runs, findings):
     storm = Storm(runs, findings)
     storm.wave(Verdict.FIRING)
     storm.calm(600.0)
-    assert len(storm.told) <= PER_MINUTE * (storm.now / MINUTE + 1)
-    assert len(storm.told) <= 5 * runs
+    assert len(storm.reported) <= PER_MINUTE * (storm.now / MINUTE + 1)
+    assert len(storm.reported) <= 5 * runs
     groups = [
         msgspec.msgpack.decode(b, type=AlertGroup) for k, b in storm.kept.items() if k.startswith("group/")
     ]
     assert sum(len(group.sent) for group in groups) == findings, "each was named or counted in a message"
     assert all(len(book.every()) == findings // runs for book in storm.books)
 
-    before = len(storm.told)
+    before = len(storm.reported)
     storm.wave(Verdict.CLEAR)
     storm.calm(600.0)
-    assert sum(1 + len(m.more) + m.left_out for m in storm.told[before:]) >= findings
+    assert sum(1 + len(m.more) + m.left_out for m in storm.reported[before:]) >= findings
     assert not any(key.startswith(("alert/", "group/")) for key in storm.kept), "what is over is forgotten"
     msgspec.msgpack.decode(next(body for key, body in storm.kept.items() if key.startswith("flap/")))
 
@@ -90,10 +90,10 @@ def test_a_storm_becomes_few_messages_that_count_every_finding(runs, findings):
 def test_storms_that_come_and_go_grow_silent_and_do_not_pile_up():
     storm, sizes, spoken = Storm(20, 400), [], []
     for _ in range(6):
-        before = len(storm.told)
+        before = len(storm.reported)
         storm.wave(Verdict.FIRING)
         storm.wave(Verdict.CLEAR)
         sizes.append(storm.size())
-        spoken.append(len(storm.told) - before)
+        spoken.append(len(storm.reported) - before)
     assert spoken[-1] == 0, "all of it flaps"
     assert sizes[-1] <= 1.05 * sizes[-2]

@@ -161,8 +161,8 @@ def lines(name: str, seed: int) -> Iterator[tuple[float, str]]:
     for row in range(ROWS):
         for line in before.get(row, ()):
             yield 0.0, f"{line}\n"
-        told = {key: float(column[row]) for key, column in run.items()}
-        yield told["step_time"], json.dumps({**told, "step": int(told["step"])}) + "\n"
+        reported = {key: float(column[row]) for key, column in run.items()}
+        yield reported["step_time"], json.dumps({**reported, "step": int(reported["step"])}) + "\n"
 
 
 def alarms(name: str, seed: int) -> list[tuple[str, str]]:

@@ -24,12 +24,12 @@ def worded(notification=FIRING, title: str = "", body: str = ""):
 
 
 def test_fields_are_filled_in_and_empty_lines_are_left_out():
-    told = worded(
+    reported = worded(
         title="{run} on {host}: {title}",
         body="rank {rank}, step {step}\nsince {since}\ncheckpoint {checkpoint}\n{{braces}}\n\n{cause}",
     )
-    assert told.subject == "▲ Critical: speedrun on node1: loss is NaN since step 500"
-    assert told.body() == ("rank 3, step 12,500\n{braces}\n\nthe gradient overflowed one step before")
+    assert reported.subject == "▲ Critical: speedrun on node1: loss is NaN since step 500"
+    assert reported.body() == ("rank 3, step 12,500\n{braces}\n\nthe gradient overflowed one step before")
 
 
 def test_a_title_alone_leaves_the_body_as_it_is():
@@ -38,8 +38,8 @@ def test_a_title_alone_leaves_the_body_as_it_is():
 
 def test_an_end_and_its_notes_are_reported_too():
     repeated = msgspec.structs.replace(RESOLVED, note="still firing")
-    told = worded(repeated, body="{state}: {title} {cause}")
-    assert told.body() == "resolved: loss is NaN since step 500\n\nstill firing"
+    reported = worded(repeated, body="{state}: {title} {cause}")
+    assert reported.body() == "resolved: loss is NaN since step 500\n\nstill firing"
 
 
 @pytest.mark.parametrize(
@@ -63,15 +63,15 @@ def test_nothing_else_may_be_in_braces(template, why):
 @pytest.mark.parametrize("name", CORPUS)
 def test_hostile_values_stay_values(name):
     everything = "\n".join(f"{field}: {{{field}}}" for field in FIELDS)
-    told = msgspec.structs.replace(
+    reported = msgspec.structs.replace(
         poisoned(CORPUS[name]), wording=Wording("{title} {cause} {run}", everything)
     )
-    message = compose(told)
+    message = compose(reported)
     lines = message.body().splitlines()
     assert len(lines) <= 25
     assert all(len(line) <= 400 for line in lines)
     assert sum(line.startswith("host: ") for line in lines) <= 1
-    assert invalid(slack.message(told)) == ""
+    assert invalid(slack.message(reported)) == ""
 
 
 def test_values_are_not_filled_in_again():

@@ -16,9 +16,9 @@ def test_faults_name_rules_that_exist():
     known = {rule.name for rule in CATALOGUE}
     assert len(FAULTS) >= 80
     assert all(fault.rules <= known for fault in FAULTS.values())
-    told = set().union(*(fault.rules for fault in FAULTS.values()))
+    reported = set().union(*(fault.rules for fault in FAULTS.values()))
     notes = {"blind", "disagreement", "finished", "low_mfu", "memorised", "score_plateau"}
-    assert known - told == notes | {"behind_reference", "checkpoint_failed", "score_floor"}
+    assert known - reported == notes | {"behind_reference", "checkpoint_failed", "score_floor"}
 
 
 @pytest.mark.parametrize(

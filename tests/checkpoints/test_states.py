@@ -254,14 +254,14 @@ def test_followed_from_the_start_or_seen_at_the_end_is_the_same(steps):
         after = Watched(top)
         after.look(watched.now - NOW)
 
-        def told(known):
+        def reported(known):
             return {
                 (c.id, c.path, c.kind, c.state, c.reason, c.bytes, c.files, c.written, c.missing, c.checked)
                 for c in known
                 if c.state is not State.DELETED
             }
 
-        assert told(watched.known) == told(after.known)
+        assert reported(watched.known) == reported(after.known)
 
 
 def test_a_slow_look_shows_signs_of_life(tmp_path):

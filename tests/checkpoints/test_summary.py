@@ -94,7 +94,7 @@ def test_looks_are_folded_by_id_and_problems_clear():
     assert known.summary().last_good.step == 2
 
 
-def told(now, phase="training", total=None):
+def reported(now, phase="training", total=None):
     """What the view of checkpoints says of a run that saved every 100 steps, every 20 s."""
     run = Run("r", "r")
     run.total = total
@@ -104,12 +104,12 @@ def told(now, phase="training", total=None):
 
 
 def test_what_may_be_there_unseen_is_not_late():
-    assert told(50.0) == (400, 10.0)
-    assert told(60.0 + 2 * LOOK_EVERY) == (400, 0.0)
-    assert told(61.0 + 2 * LOOK_EVERY) == (400, -1.0 - 2 * LOOK_EVERY)
+    assert reported(50.0) == (400, 10.0)
+    assert reported(60.0 + 2 * LOOK_EVERY) == (400, 0.0)
+    assert reported(61.0 + 2 * LOOK_EVERY) == (400, -1.0 - 2 * LOOK_EVERY)
 
 
 def test_no_checkpoint_is_next_after_the_end():
-    assert told(99.0, total=400)[0] == 400
-    assert told(99.0, total=300) == (None, None)
-    assert told(99.0, "finished") == told(99.0, "crashed") == (None, None)
+    assert reported(99.0, total=400)[0] == 400
+    assert reported(99.0, total=300) == (None, None)
+    assert reported(99.0, "finished") == reported(99.0, "crashed") == (None, None)

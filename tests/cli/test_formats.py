@@ -17,7 +17,7 @@ from .command import called, runwatch
 LEARNT = b"".join(b"upd %d xloss %.3f acc 0.5\nnote\n" % (i, 9 / (i + 1)) for i in range(30))
 
 
-def told(tmp_path: Path, data: bytes, name: str = "x.log") -> dict:
+def reported(tmp_path: Path, data: bytes, name: str = "x.log") -> dict:
     """Return the JSON of what a log is."""
     (tmp_path / name).write_bytes(data)
     done = called("formats", name, "--json", cwd=tmp_path)
@@ -52,7 +52,7 @@ def test_the_list_has_the_formats_of_the_configuration(tmp_path):
 
 
 def test_a_log_of_lines(tmp_path):
-    file = told(tmp_path, nanochat(300, seed=11, noise=0.05))
+    file = reported(tmp_path, nanochat(300, seed=11, noise=0.05))
     assert (file["format"], file["certainty"]["words"]) == ("nanochat", "sure")
     assert file["certainty"]["value"] > 0.99
     assert "300 records of training read" in file["certainty"]["reasons"]
@@ -72,7 +72,7 @@ def test_a_log_of_lines(tmp_path):
 
 
 def test_dicts_among_bars(tmp_path):
-    file = told(tmp_path, hf(20))
+    file = reported(tmp_path, hf(20))
     assert file["format"] == "hf-trainer"
     assert {record["kind"] for record in file["records"]} == {"train", "eval", "bar"}
     assert taken(file)["train/loss"] == (0.2, None, "loss", "0.2")
@@ -85,7 +85,7 @@ def test_bars_with_metrics(tmp_path):
         b"\rEpoch 0:  %d%%|##5   | %d/20 [00:10<00:30,  2.00s/it, loss=%.3f, v_num=7]" % (5 * n, n, 9 / n)
         for n in range(1, 21)
     )
-    file = told(tmp_path, bars + b"\n")
+    file = reported(tmp_path, bars + b"\n")
     assert (file["format"], file["certainty"]["words"]) == ("progress-bar", "fairly sure")
     (line,) = file["records"][0]["sample"]
     assert (line["line"], line["text"][:7]) == (1, "Epoch 0")
@@ -96,7 +96,7 @@ def test_bars_with_metrics(tmp_path):
 def test_a_table_of_boxes(tmp_path):
     rule = b"-" * 37 + b"\n"
     box = b"| time/              |      |\n|    total_timesteps | %d |\n| train/  |   |\n|    loss | %.3f |\n"
-    file = told(tmp_path, b"".join(rule + box % (n * 2048, 9 / n) + rule for n in range(1, 9)))
+    file = reported(tmp_path, b"".join(rule + box % (n * 2048, 9 / n) + rule for n in range(1, 9)))
     assert file["format"] == "stable-baselines3"
     assert taken(file)["train/loss"] == (1.125, None, "train/loss", "1.125")
     shown = [line["text"] for line in file["records"][0]["sample"]]
@@ -104,28 +104,28 @@ def test_a_table_of_boxes(tmp_path):
 
 
 def test_json_lines(tmp_path):
-    file = told(tmp_path, trainer_log(100))
+    file = reported(tmp_path, trainer_log(100))
     assert file["format"] == "llamafactory-jsonl"
     assert taken(file)["step"][0] == 1000
     assert taken(file)["train/learning_rate"][2] == "lr"
 
 
 def test_a_csv(tmp_path):
-    file = told(tmp_path, metrics_csv(100), "metrics.csv")
+    file = reported(tmp_path, metrics_csv(100), "metrics.csv")
     assert file["format"] == "lightning-metrics-csv"
     assert taken(file)["step"] == (4999, None, "step", "4999")
 
 
 @pytest.mark.parametrize("indent", [None, 2])
 def test_a_document(tmp_path, indent):
-    file = told(tmp_path, trainer_state(20, indent=indent), "trainer_state.json")
+    file = reported(tmp_path, trainer_state(20, indent=indent), "trainer_state.json")
     assert file["format"] == "trainer-state"
     assert taken(file)["train/loss"] == (0.2, None, "loss", "0.2")
     assert file["understood_lines"] == file["lines"]
 
 
 def test_a_learnt_format(tmp_path):
-    file = told(tmp_path, LEARNT)
+    file = reported(tmp_path, LEARNT)
     assert file["format"] == "learned"
     assert file["certainty"]["value"] == pytest.approx(0.85 * 40 / 41)  # nobody says what an `upd` is
     assert "learned from this log with a certainty of 85%" in file["certainty"]["reasons"]
@@ -134,13 +134,13 @@ def test_a_learnt_format(tmp_path):
 
 
 def test_utf_16(tmp_path):
-    file = told(tmp_path, nanochat(30).decode("utf-8", "replace").encode("utf-16"))
+    file = reported(tmp_path, nanochat(30).decode("utf-8", "replace").encode("utf-16"))
     assert file["format"] == "nanochat"
     assert file["evidence"][0]["text"].startswith("step 00000/00030")
 
 
 def test_two_formats_in_one_file(tmp_path):
-    file = told(tmp_path, nanochat(30) + b"\r\x1b[KRank 7 | 0/3 (0.00%)\n" * 3 + hf(5, bars=False))
+    file = reported(tmp_path, nanochat(30) + b"\r\x1b[KRank 7 | 0/3 (0.00%)\n" * 3 + hf(5, bars=False))
     assert [(r["kind"], r["pattern"], r["count"]) for r in file["records"]][:2] == [
         ("train", "pretrain", 30),
         ("rank", "rank", 3),
@@ -150,16 +150,16 @@ def test_two_formats_in_one_file(tmp_path):
 
 def test_lines_that_were_not_read_make_it_less_sure(tmp_path):
     strange = b"other 5 | it 5 loss 2.5\n"
-    sure = told(tmp_path, nanochat(30, noise=0))["certainty"]
-    less = told(tmp_path, nanochat(30, noise=0) + strange * 30)["certainty"]
+    sure = reported(tmp_path, nanochat(30, noise=0))["certainty"]
+    less = reported(tmp_path, nanochat(30, noise=0) + strange * 30)["certainty"]
     assert less["value"] < sure["value"]
     assert any("30 lines not read" in reason for reason in less["reasons"])
 
 
 def test_a_step_that_falls_makes_it_less_sure(tmp_path):
     lines = nanochat(40, noise=0).splitlines(keepends=True)
-    sure = told(tmp_path, b"".join(lines))["certainty"]
-    less = told(tmp_path, b"".join(lines[20:40] + lines[:20]))["certainty"]
+    sure = reported(tmp_path, b"".join(lines))["certainty"]
+    less = reported(tmp_path, b"".join(lines[20:40] + lines[:20]))["certainty"]
     assert less["value"] < sure["value"]
     assert "the step goes back once: restarts, or no step" in less["reasons"]
 
@@ -182,7 +182,7 @@ def test_text_for_people(tmp_path):
 def test_the_section_it_proposes_reads_the_same(tmp_path):
     (tmp_path / "x.log").write_bytes(nanochat(30, seed=1, noise=0.1))
     before = json.loads(called("check", "x.log", "--json", "--fail-on", "never", cwd=tmp_path).stdout)
-    file = told(tmp_path, (tmp_path / "x.log").read_bytes())
+    file = reported(tmp_path, (tmp_path / "x.log").read_bytes())
     (tmp_path / "runwatch.toml").write_text(file["template"])
     after = json.loads(called("check", "x.log", "--json", "--fail-on", "never", cwd=tmp_path).stdout)
     (known,), (own,) = before["runs"], after["runs"]

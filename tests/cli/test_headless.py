@@ -150,15 +150,15 @@ def test_progress_every_so_many_steps_goes_on_after_a_restart():
     engine.add_source("a.log", "a", "a.log")
     stream, parser = Headless(engine, interval=0.0, every=20), LogParser()
 
-    def told(*steps):
+    def reported(*steps):
         lines = "".join(f"step {n:05d}/00100 (1.00%) | loss: 2.500000 | dt: 10.00ms\n" for n in steps)
         engine.fold("a.log", parser.feed(lines.encode()), live=True, arrival=1.0, written=1.0)
         return [body["step"] for body in stream.progress(1.0) if body["type"] == "progress"]
 
-    assert told(*range(50)) == [49]
-    assert told(50) == []
-    assert told(10) == [10]
-    assert told(11) == []
+    assert reported(*range(50)) == [49]
+    assert reported(50) == []
+    assert reported(10) == [10]
+    assert reported(11) == []
 
 
 @pytest.mark.deep

@@ -76,10 +76,10 @@ def test_what_was_given_up_is_listed_and_sent_again(run, tmp_path):
         identity = SlackChannel(slack.url).identity
         living, gone = Journal(tmp_path / "state" / "outbox"), Journal(tmp_path / "state" / "outbox")
         for number, journal in enumerate((living, gone)):
-            told = msgspec.structs.replace(FIRING, id=f"n{number}", run=f"run{number}")
-            journal.commit([(identity, told), ("other#1", told)])
-            journal.dead(identity, told.id, "the webhook does not exist: 404")
-            journal.dead("other#1", told.id, "too old")
+            reported = msgspec.structs.replace(FIRING, id=f"n{number}", run=f"run{number}")
+            journal.commit([(identity, reported), ("other#1", reported)])
+            journal.dead(identity, reported.id, "the webhook does not exist: 404")
+            journal.dead("other#1", reported.id, "too old")
         gone.close()
         code, out, _ = run("dead", config=None, **env)
         assert (code, out.count("the webhook does not exist: 404"), out.count("too old")) == (1, 2, 2)

@@ -90,11 +90,11 @@ def _runs_code(process):
 
 def _whose_end(sampler):
     """The processes a sampler holds a pidfd of."""
-    told = []
+    reported = []
     for path in Path(f"/proc/{sampler.pid}/fdinfo").iterdir():
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-            told.append(path.read_text())
-    return {int(found[1]) for text in told if (found := re.search(r"^Pid:\s+(\d+)", text, re.M))}
+            reported.append(path.read_text())
+    return {int(found[1]) for text in reported if (found := re.search(r"^Pid:\s+(\d+)", text, re.M))}
 
 
 def test_a_kill_is_sent_to_the_channel(log, start):

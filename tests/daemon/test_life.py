@@ -238,27 +238,27 @@ def test_systemd_is_told(tmp_path, log):
         manager.bind(str(tmp_path / "notify"))
         environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "2000000"}
 
-        def told(word: str) -> str:
+        def reported(word: str) -> str:
             while not (text := manager.recv(4096).decode()).startswith(word):
                 pass
             return text
 
         with Daemon(tmp_path, log.path, environ=environ) as daemon:
-            assert f"MAINPID={daemon.process.pid}" in told("READY=1")
-            told("WATCHDOG=1")
+            assert f"MAINPID={daemon.process.pid}" in reported("READY=1")
+            reported("WATCHDOG=1")
             daemon.signal(signal.SIGHUP)
-            assert "MONOTONIC_USEC=" in told("RELOADING=1")
-            told("READY=1")
+            assert "MONOTONIC_USEC=" in reported("RELOADING=1")
+            reported("READY=1")
             # A loop that does not turn gives no sign of life.
             daemon.signal(signal.SIGSTOP)
             manager.settimeout(2.5)
             with pytest.raises(TimeoutError):
-                told("a word")
+                reported("a word")
             manager.settimeout(WAIT)
             daemon.signal(signal.SIGCONT)
-            told("WATCHDOG=1")
+            reported("WATCHDOG=1")
             daemon.signal(signal.SIGTERM)
-            told("STOPPING=1")
+            reported("STOPPING=1")
             assert daemon.ended()[0] == 0
 
 
@@ -268,7 +268,7 @@ def test_journald_keeps_time_itself(tmp_path, log):
     code = (
         "import os, sys; os.dup2(int(sys.argv[1]), 2);"
         f"os.environ['JOURNAL_STREAM'] = '{found.st_dev}:{found.st_ino}';"
-        "from runwatch.watcher.daemon import logs; logs.to_stderr(); logs.tell('notice', 'a\\nb', path='/x y')"
+        "from runwatch.watcher.daemon import logs; logs.to_stderr(); logs.report('notice', 'a\\nb', path='/x y')"
     )
     import subprocess
 

@@ -70,8 +70,8 @@ def test_tail_and_check_read_all_logs(tmp_path, logs):
     with started("check", "--json") as check:
         assert len(json.load(check.stdout)["runs"]) == LOGS
     with started("tail", "--headless", "--json") as tail:
-        told = (json.loads(line) for line in tail.stdout)
-        found = (told["run"] for told in told if told["type"] == "run")
+        reported = (json.loads(line) for line in tail.stdout)
+        found = (reported["run"] for reported in reported if reported["type"] == "run")
         assert len(list(islice(found, LOGS))) == LOGS
         tail.terminate()
 

@@ -173,16 +173,16 @@ def test_the_log_of_a_detached_daemon_comes_back(tmp_path):
     before = logs._LOGGER.handlers[:]
     logs.to_file(path)
     try:
-        logs.tell("start", "one")
+        logs.report("start", "one")
         shutil.rmtree(path.parent)
-        logs.tell("start", "two")
+        logs.report("start", "two")
         assert "two" in path.read_text()
         assert (path.parent.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
         shutil.rmtree(path.parent)
         path.parent.touch()
-        logs.tell("start", "lost")
+        logs.report("start", "lost")
         path.parent.unlink()
-        logs.tell("start", "three")
+        logs.report("start", "three")
         assert "three" in path.read_text()
     finally:
         for handler in logs._LOGGER.handlers[:]:

@@ -107,8 +107,8 @@ def test_a_share_is_read_by_its_value_alone_in_text_and_in_json():
         for cut in (0, 100, 10_000):
             parser = StreamParser()
             batches = [parser.feed(whole[:cut]), parser.feed(whole[cut:]), parser.flush()]
-            told = [v for b in batches for t in b.tables for v in t.column("perf/mfu").tolist()]
-            assert told == [float(m) if float(m) <= 1 else float(m) / 100 for m in MFUS]
+            reported = [v for b in batches for t in b.tables for v in t.column("perf/mfu").tolist()]
+            assert reported == [float(m) if float(m) <= 1 else float(m) / 100 for m in MFUS]
 
 
 def test_updates_next_to_the_epoch_are_the_step():

@@ -62,12 +62,12 @@ def test_the_answer_is_that_of_asking_everyone(text, logged, training, before):
 
 
 def test_the_answer_is_that_of_asking_everyone_about_each_known_line():
-    dispatch, everyone, told = Dispatch(stateless(), None), Everyone(stateless(), None), 0
+    dispatch, everyone, reported = Dispatch(stateless(), None), Everyone(stateless(), None), 0
     for line in (line for line in (*RECORDS, *(STAMP + line for line in RECORDS)) if len(line) < 500):
         found = dispatch.first(line, training=True)
         assert found == everyone.first(line, training=True), line
-        told += found is not None
-    assert told > 200
+        reported += found is not None
+    assert reported > 200
 
 
 @settings(max_examples=200)
@@ -83,7 +83,7 @@ def test_every_word_that_is_somewhere_is_held(words, pieces):
     }
 
 
-class Told(LinePattern):
+class ResumeState(LinePattern):
     """A pattern that counts how often it is asked."""
 
     asked = 0
@@ -94,7 +94,7 @@ class Told(LinePattern):
 
 
 def test_most_matchers_are_not_asked():
-    patterns = [Told(f"of{i}", TRAIN, rb"other", prefix=b"word%d " % i) for i in range(40)]
+    patterns = [ResumeState(f"of{i}", TRAIN, rb"other", prefix=b"word%d " % i) for i in range(40)]
     dispatch = Dispatch([Format(one.prefix.decode(), "", "", (one,)) for one in patterns], None)
     assert dispatch.first(b"INFO word7 is all", training=True) is None
     assert dispatch.first(b"word8 begins", training=True) is None

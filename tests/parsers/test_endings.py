@@ -48,9 +48,9 @@ def test_older_xgboost_shows_its_best_round_twice_too():
 )
 @pytest.mark.parametrize("epochs", [3, 900])
 def test_a_traceback_behind_a_bar_that_was_not_ended(bar, epochs):
-    told = [b"Epoch %d/900\n32/32 - 2s - 9ms/step - loss: 0.5\n" % epoch for epoch in range(1, epochs)]
+    reported = [b"Epoch %d/900\n32/32 - 2s - 9ms/step - loss: 0.5\n" % epoch for epoch in range(1, epochs)]
     text = (
-        b"".join(told)
+        b"".join(reported)
         + bar
         + b'Traceback (most recent call last):\n  File "a.py", line 1\nRuntimeError: bad batch\n'
     )

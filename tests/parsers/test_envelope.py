@@ -28,7 +28,7 @@ def series(text: bytes) -> list[tuple[str, float]]:
     return [(str(s), v) for loss in losses for s, v in zip(loss.step.tolist(), loss.value, strict=True)]
 
 
-def told(parsed: Parsed) -> list[tuple[str, str, int | None]]:
+def reported(parsed: Parsed) -> list[tuple[str, str, int | None]]:
     """The events of a log, by kind, title and rank."""
     return sorted((event.kind, event.title, event.rank) for event in parsed.events)
 
@@ -38,7 +38,11 @@ def wrong(carrier: str, envelope: Envelope, bare: Parsed) -> list[str]:
     parsed = parse(one(envelope, CARRIERS[carrier]))
     if carrier == "traceback":
         rank = 3 if envelope.ranked else None
-        return [] if told(parsed) == [(kind, title, rank) for kind, title, _ in told(bare)] else ["events"]
+        return (
+            []
+            if reported(parsed) == [(kind, title, rank) for kind, title, _ in reported(bare)]
+            else ["events"]
+        )
     rows = len(bare.column("step")) or len(bare.column("train/loss"))
     found = ["format"] if parsed.format != bare.format else []
     found += [n for n in ("step", "train/loss") if parsed.column(n).tolist() != bare.column(n).tolist()]
@@ -77,7 +81,7 @@ def test_two_ranks_that_take_turns(carrier, part):
     other = [line.replace("4.", "7.").replace("3.", "6.") for line in lines]
     for name, envelope in some(carrier, part):
         if envelope.ranked and carrier == "traceback":
-            events = told(parse(two(envelope, lines, lines)))
+            events = reported(parse(two(envelope, lines, lines)))
             assert events == [("traceback", "ValueError: bad shard", rank) for rank in (0, 1)], name
         elif envelope.ranked:
             ranked = carrier not in ("xgboost", "catboost", "nanogpt")  # their other numbers hold a 3. too

@@ -18,34 +18,34 @@ from .structured import read
 @pytest.mark.few(36)
 @pytest.mark.parametrize("text", TEXTS)
 def test_every_kind_of_log_is_explained(text):
-    told, parsed = explain(text, builtin()), read(text)
-    assert told.format == parsed.format
-    assert told.lines - told.understood == parsed.unparsed
+    reported, parsed = explain(text, builtin()), read(text)
+    assert reported.format == parsed.format
+    assert reported.lines - reported.understood == parsed.unparsed
     counts: dict[tuple[str, str], int] = {}
     for (kind, pattern, _), matrix in parsed.tables.items():
         counts[kind, pattern] = counts.get((kind, pattern), 0) + matrix.shape[1]
-    assert {(found.kind, found.pattern): found.count for found in told.records} == counts
-    for found in told.records:
+    assert {(found.kind, found.pattern): found.count for found in reported.records} == counts
+    for found in reported.records:
         shown = "\n".join(line for _, line in found.sample.lines)
         assert all(taken.text.strip() in shown for taken in found.sample.taken if "…" not in shown)
         traced = [taken.name for taken in found.sample.taken if taken.text]
         assert 2 * len(traced) >= len(found.sample.taken)
-    if told.format is not None:
-        assert told.certainty >= 0.5
-        assert told.spoke
-        assert told.words in dict(WORDS).values()
+    if reported.format is not None:
+        assert reported.certainty >= 0.5
+        assert reported.spoke
+        assert reported.words in dict(WORDS).values()
 
 
 @pytest.mark.deep
 def test_the_section_proposed_reads_the_line_it_was_made_of():
     made = 0
     for text in TEXTS:
-        told = explain(text, builtin())
-        if told.template:
+        reported = explain(text, builtin())
+        if reported.template:
             made += 1
-            train = told.template.splitlines()[2].removeprefix("train = ").strip("'\"")
-            if "units" not in told.template and "names" not in told.template and "\\" not in train:
-                line = told.records[0].sample.lines[0][1].encode()
+            train = reported.template.splitlines()[2].removeprefix("train = ").strip("'\"")
+            if "units" not in reported.template and "names" not in reported.template and "\\" not in train:
+                line = reported.records[0].sample.lines[0][1].encode()
                 assert build("mine", train=train).matchers[0].match(line), train
     assert made > 10
 
@@ -78,7 +78,7 @@ def test_of_two_that_are_as_likely_the_named_one_then_the_first_or_the_last():
     assert trace(line, tokens(line), "x", 1.0, last=True).start == 9
 
 
-def _told(record: str, after: str = "", count: int = 60) -> Explanation:
+def _reported(record: str, after: str = "", count: int = 60) -> Explanation:
     return explain(("".join(record.format(i=i, x=9 / (i + 1)) for i in range(count)) + after).encode(), ())
 
 
@@ -90,8 +90,8 @@ def test_many_blanks_before_a_number_cost_little():
 
 
 def test_a_learned_reading_is_sure_of_a_loss_and_its_step():
-    assert _told("epoch {i}: loss {x:.4f} acc 0.5\n").words == "sure"
-    assert _told("epoch {i}: loss {x:.4f} acc 0.5\n", count=5).words == "fairly sure"
+    assert _reported("epoch {i}: loss {x:.4f} acc 0.5\n").words == "sure"
+    assert _reported("epoch {i}: loss {x:.4f} acc 0.5\n", count=5).words == "fairly sure"
 
 
 def test_a_step_that_falls_now_and_again_makes_a_learned_reading_less_sure():
@@ -112,18 +112,18 @@ def test_a_step_that_falls_now_and_again_makes_a_learned_reading_less_sure():
     ],
 )
 def test_a_learned_reading_without_a_loss_of_training_is_not_sure(record):
-    told = _told(record)
-    assert told.format == "learned"
-    assert told.certainty <= 0.75
+    reported = _reported(record)
+    assert reported.format == "learned"
+    assert reported.certainty <= 0.75
 
 
 def test_what_was_not_read_makes_a_learned_reading_less_sure():
     record = "epoch: {i}/90, train_loss: {x:.4f}, train_acc: 0.5\n"
     glued = "".join(f"epoch: {i}/90, train_loss: 0.5, train_acc: 0.5" for i in range(200))
-    assert _told(record, glued).certainty < 0.8 < _told(record).certainty
-    assert _told(record, glued + "\n").certainty < 0.8
+    assert _reported(record, glued).certainty < 0.8 < _reported(record).certainty
+    assert _reported(record, glued + "\n").certainty < 0.8
     other = "the loss: 0.5 in the epoch 7 of it\n" * 40
-    assert _told("epoch: {i}, train_loss: {x:.4f}\n", other).certainty < 0.8
+    assert _reported("epoch: {i}, train_loss: {x:.4f}\n", other).certainty < 0.8
 
 
 def _lines(line: str, count: int = 100, *, ranks: int = 1) -> str:
@@ -156,14 +156,14 @@ DOUBTFUL = {
 
 @pytest.mark.parametrize("name", DOUBTFUL)
 def test_what_speaks_against_a_reading_is_said_and_makes_it_less_than_sure(name):
-    told = explain(DOUBTFUL[name].encode(), builtin())
-    assert told.format is not None
-    assert told.words != "sure"
-    assert len(told.reasons) > 2 or name == "no step"
+    reported = explain(DOUBTFUL[name].encode(), builtin())
+    assert reported.format is not None
+    assert reported.words != "sure"
+    assert len(reported.reasons) > 2 or name == "no step"
 
 
 def test_a_reading_without_doubts_is_sure_whoever_printed_it():
     for line in (STEP, "iter {i}: loss {x:.4f}, time 100.00ms, mfu 30.00%\n"):
-        told = explain(_lines(line).encode(), builtin())
-        assert told.words == "sure", told
-        assert told.reasons[:2] == ("100 records of training read", "the step goes from 1 to 100")
+        reported = explain(_lines(line).encode(), builtin())
+        assert reported.words == "sure", reported
+        assert reported.reasons[:2] == ("100 records of training read", "the step goes from 1 to 100")

@@ -17,7 +17,7 @@ def _log(line: str, every: str = "", of: int = 10) -> bytes:
     """Return N lines, and one below each `of` of them."""
     lines = []
     for i, loss in enumerate(LOSSES):
-        told = {
+        reported = {
             "i": i,
             "step": i + 1,
             "loss": loss,
@@ -25,9 +25,9 @@ def _log(line: str, every: str = "", of: int = 10) -> bytes:
             "epoch": i // of + 1,
             "batch": i % of + 1,
         }
-        lines.append(line.format(**told))
+        lines.append(line.format(**reported))
         if every and i % of == of - 1:
-            lines.append(every.format(**told))
+            lines.append(every.format(**reported))
     return "\n".join([*lines, ""]).encode()
 
 

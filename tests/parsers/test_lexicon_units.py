@@ -176,15 +176,18 @@ def test_names_of_one_record_mean_what_no_other_of_them_does(printed, expected):
 )  # fmt: skip
 def test_a_meaning_that_is_invalid(metric, unit, split, what):
     with pytest.raises(names.NamingError) as error:
-        names.told(metric, unit, split)
+        names.meaning_given(metric, unit, split)
     assert error.value.key == what
 
 
 def test_a_meaning_that_the_user_gives():
-    assert names.told("loss", "k", "val").metric == "val/loss"
-    assert stored(names.told("speed", "k").unit) == 8000.0
-    assert stored(names.told("perf/step_time", "ms").unit) == pytest.approx(8e-3)
-    assert (names.told("reward", split="test").metric, names.told("reward").split) == ("test/reward", "")
+    assert names.meaning_given("loss", "k", "val").metric == "val/loss"
+    assert stored(names.meaning_given("speed", "k").unit) == 8000.0
+    assert stored(names.meaning_given("perf/step_time", "ms").unit) == pytest.approx(8e-3)
+    assert (names.meaning_given("reward", split="test").metric, names.meaning_given("reward").split) == (
+        "test/reward",
+        "",
+    )
 
 
 @pytest.mark.parametrize(
@@ -193,7 +196,7 @@ def test_a_meaning_that_the_user_gives():
      ("GB", 1 << 30), ("G", 1 << 30), ("TiB", 1 << 40)],
 )  # fmt: skip
 def test_a_scale_that_the_user_names(unit, expected):
-    assert stored(names.told("x", unit).unit) == 8 * expected
+    assert stored(names.meaning_given("x", unit).unit) == 8 * expected
 
 
 @pytest.mark.parametrize(

@@ -75,12 +75,12 @@ def test_how_far_a_name_is_from_that_of_its_metric(name, metric, loose, unless):
     ],
 )
 def test_a_part_of_the_data_that_the_user_names(metric, split, expected):
-    assert names.told(metric, split=split).metric == expected
+    assert names.reported(metric, split=split).metric == expected
 
 
 def test_the_part_of_the_data_that_the_metric_names_counts_where_the_user_names_none():
-    assert names.told("val/loss").split == "val"
-    assert names.told("val/loss", split="test").split == "test"
+    assert names.reported("val/loss").split == "val"
+    assert names.reported("val/loss", split="test").split == "test"
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def test_a_name_with_accents_is_known_by_one_of_its_words():
     assert languages.accented("Précision: ".encode()) is not None
     assert languages.accented("Café: ".encode()) is None
     assert languages.accented(b"loss: ") is None
-    assert languages.tells("损失".encode())
-    assert not languages.tells("好".encode())
+    assert languages.knows("损失".encode())
+    assert not languages.knows("好".encode())
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.core.batch import EVAL
-from runwatch.parsers.resume_state import Told
+from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.stream import StreamParser
 
 from .logs import Parsed, parse
@@ -205,9 +205,9 @@ def test_a_successor_continues_where_the_counter_was(name):
     cut = text.index(b"\n", len(text) // 2) + 1
     first = StreamParser()
     found.add(first.feed(text[:cut]))
-    told = msgspec.json.decode(msgspec.json.encode(first.told), type=Told)
+    resume_state = msgspec.json.decode(msgspec.json.encode(first.resume_state), type=ResumeState)
     offset, line = first.place
-    second = StreamParser(start=offset, first_line=line, settled=first.format, told=told)
+    second = StreamParser(start=offset, first_line=line, settled=first.format, resume_state=resume_state)
     second.prime(text[:2000], text[offset - 2000 : offset])
     found.add(second.feed(text[offset:]))
     found.add(second.flush())

@@ -31,13 +31,13 @@ def test_other_ranks_are_distinguished():
     text = "".join(LINE.format(rank, step, rank) for step in range(1, 6) for rank in range(4)).encode()
     for cut in range(0, len(text), 37):
         parser, splitter = LogParser(), Splitter()
-        told: dict[int, list[tuple[float, float]]] = {}
+        reported: dict[int, list[tuple[float, float]]] = {}
         for batch in (parser.feed(text[:cut]), parser.feed(text[cut:]), parser.flush()):
             for block in (segment.block for segment in splitter.split(batch)):
                 if block.rank is not None:
                     loss = block.samples["train/loss"]
-                    told.setdefault(block.rank, []).extend(zip(loss.step, loss.value, strict=True))
-        assert told == {rank: [(step, rank + 0.5) for step in range(1, 6)] for rank in (1, 2, 3)}
+                    reported.setdefault(block.rank, []).extend(zip(loss.step, loss.value, strict=True))
+        assert reported == {rank: [(step, rank + 0.5) for step in range(1, 6)] for rank in (1, 2, 3)}
 
 
 def test_a_rank_that_prints_alone_is_the_series():

@@ -152,8 +152,15 @@ def lines_of(head: str, body: str, end: str) -> Iterator[str]:
     """The run in a home-made loop's words."""
     for epoch, step, row in run():
         at = (epoch - 1) * LENGTH + step
-        told = {"e": epoch, "s": step, "epochs": EPOCHS, "length": LENGTH, "at": at, "total": EPOCHS * LENGTH}
-        yield (head + body).format(**told, **row, percent=100 * step / LENGTH, share=at / LENGTH)
+        reported = {
+            "e": epoch,
+            "s": step,
+            "epochs": EPOCHS,
+            "length": LENGTH,
+            "at": at,
+            "total": EPOCHS * LENGTH,
+        }
+        yield (head + body).format(**reported, **row, percent=100 * step / LENGTH, share=at / LENGTH)
         if step == LENGTH:
             yield end.format(e=epoch, val=val_of(epoch))
 

@@ -117,9 +117,9 @@ def test_tracebacks_of_ranks_that_mix_are_distinguished():
     text = "".join(f"3: [default{rank}]:[rank{rank}]: {line}\n" for line in lines for rank in range(4))
     text += "".join(f"3: [default{rank}]:[rank{rank}]: ValueError: shard {rank}\n" for rank in (2, 0, 1))
     events = parse(text.encode()).events
-    told = [(event.rank, event.title) for event in events]
-    assert told[:3] == [(rank, f"ValueError: shard {rank}") for rank in (2, 0, 1)]
-    assert told[3:] == [(3, "Traceback without its last line")]
+    reported = [(event.rank, event.title) for event in events]
+    assert reported[:3] == [(rank, f"ValueError: shard {rank}") for rank in (2, 0, 1)]
+    assert reported[3:] == [(3, "Traceback without its last line")]
 
 
 @pytest.mark.parametrize(
@@ -135,8 +135,8 @@ def test_tracebacks_of_ranks_that_mix_are_distinguished():
 def test_ranks_that_programs_write_themselves_distinguish_tracebacks(tag):
     lines = ["Traceback (most recent call last):", '  File "a.py", line 9', "ValueError: bad shard"]
     text = "".join(f"{tag.format(rank, rank)}{line}\n" for line in lines for rank in range(3))
-    told = [(event.rank, event.title) for event in parse(text.encode()).events]
-    assert told == [(rank, "ValueError: bad shard") for rank in range(3)]
+    reported = [(event.rank, event.title) for event in parse(text.encode()).events]
+    assert reported == [(rank, "ValueError: bad shard") for rank in range(3)]
 
 
 def test_an_event_behind_a_time_and_a_rank_shows_both():

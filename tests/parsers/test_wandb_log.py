@@ -147,8 +147,8 @@ def test_only_what_changed_of_the_configuration_is_reported():
         wandb(5, field(1, item(key, value)))
         for key, value in (("lr", 0.1), ("lr", 0.1), ("lr", 0.2), ("_wandb", {}))
     ]
-    told = [event.data for event in events(read(blocks(update)), "facts")]
-    assert told == [{"config.lr": "0.1"}, {"config.lr": "0.2"}]
+    reported = [event.data for event in events(read(blocks(update)), "facts")]
+    assert reported == [{"config.lr": "0.1"}, {"config.lr": "0.2"}]
 
 
 def test_facts_are_bounded():
@@ -281,11 +281,11 @@ def test_rows_in_bulk_are_those_of_the_walk(shapes, seed, odd, data):
         if step in changed:
             row |= dict([changed[step]])
         rows = dict(rng.sample(sorted(row.items()), len(row)))
-        told = field(2, field(1, step)) if seed % 3 == 0 else b""  # the step once more, or only here
+        reported = field(2, field(1, step)) if seed % 3 == 0 else b""  # the step once more, or only here
         if seed % 6 == 0 and step % 3 == 0:
             del rows["_step"]
         body = b"".join(field(1, item(k, v, nested=seed % 2 == 0)) for k, v in rows.items())
-        records += [wandb(2, body + told, step), wandb(3, field(1, item("loss", step)), step)]
+        records += [wandb(2, body + reported, step), wandb(3, field(1, item("loss", step)), step)]
         if step % 97 == 5:
             records.append(
                 data.draw(st.sampled_from([b"", b"\x08", b"\x12\x80", b"\x12\x7f\n", wandb(2, b"\n\x05a")]))

@@ -12,7 +12,7 @@ import pytest
 
 from runwatch.core.checkpoint import Checkpoint, Checkpoints, State
 from runwatch.watcher.checkpoints.directory import CheckpointSource
-from runwatch.watcher.sources.sidecars import BesideSource
+from runwatch.watcher.sources.sidecars import SidecarSource
 
 pytestmark = pytest.mark.real
 
@@ -192,7 +192,7 @@ def test_a_trainer_that_rotates_its_checkpoints(tmp_path):
     assert known.summary().last_good.step == 10
     assert {c.kind for c in known} == {"hf"}
     same(known, tmp_path)
-    look = BesideSource(str(tmp_path / "checkpoint-10")).look()
+    look = SidecarSource(str(tmp_path / "checkpoint-10")).look()
     (table,) = [t for t in look.batches["trainer_state.json"].tables if "train/loss" in t.names]
     assert list(table.column("step")) == list(range(1, 11))
     assert look.facts["trainer_state.json"]["max_steps"] == "10"
@@ -211,5 +211,5 @@ def test_lightning_checkpoints_with_metrics_in_their_names(tmp_path):
     assert "last.ckpt" in {os.path.basename(c.path) for c in known}
     assert known.summary().interval == 8
     same(known, where)
-    facts = BesideSource(str(where.parent)).look().facts["hparams.yaml"]
+    facts = SidecarSource(str(where.parent)).look().facts["hparams.yaml"]
     assert facts == {"width": "8", "hub_token": "(not shown)"}

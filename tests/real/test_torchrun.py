@@ -48,8 +48,8 @@ def test_the_rank_that_raised_is_named(tmp_path):
     assert losses(run)[0] in (25, 26)  # rank 0 may or may not have told the step that rank 2 did not
     assert crash(run)["evidence"]["failed_rank"] == 2
     assert "a bad sample on this rank" in crash(run)["title"]
-    for told in (watched.before, watched.during, watched.after):
-        assert crash(told[run["name"]])["evidence"]["failed_rank"] == 2
+    for reported in (watched.before, watched.during, watched.after):
+        assert crash(reported[run["name"]])["evidence"]["failed_rank"] == 2
 
 
 def test_a_second_attempt_goes_on_in_the_same_run(tmp_path):

@@ -48,8 +48,8 @@ class Watched:
         assert list(self.checked) == list(self.after) == list(self.during) == list(self.before)
         ((name, run),) = self.checked.items()
         expected = facts(run)
-        for when, told in (("after", self.after), ("during", self.during), ("before", self.before)):
-            found = facts(told[name])
+        for when, reported in (("after", self.after), ("during", self.during), ("before", self.before)):
+            found = facts(reported[name])
             differing = [
                 f"{key}: {found.get(key)} {when}, {expected.get(key)} checked"
                 for key in sorted(expected.keys() | found.keys())
@@ -117,13 +117,13 @@ def watch(
             program.wait()
         os.close(opened)
         code = program.wait(SLOW)
-        told = [ends(follower, ending) for follower in (before, during)]
+        reported = [ends(follower, ending) for follower in (before, during)]
         if kill:
             grow_old(top)
         after = stack.enter_context(Follower(top, "--config", config))
-        told.append(ends(after, ending))
+        reported.append(ends(after, ending))
     checked, _ = check(top, "--config", config)
-    return Watched(*told, checked=checked, seen=before.seen, code=code)
+    return Watched(*reported, checked=checked, seen=before.seen, code=code)
 
 
 def environment_of(top: Path, **more: str) -> dict[str, str]:

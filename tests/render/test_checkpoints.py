@@ -84,7 +84,7 @@ def test_of_files_that_cannot_be_checked_it_is_known_which_were_saved_after_the_
     assert checkpoints.summary(Saving(), rows[1:]) == "newest: 300 (contents not checked)"
     assert checkpoints.summary(Saving(200), rows) == "last good 200"
     logged = [
-        CheckpointRow("step_2", 2, "", "told", spoilt="diverged"), CheckpointRow("step_1", 1, "", "told")
+        CheckpointRow("step_2", 2, "", "logged", spoilt="diverged"), CheckpointRow("step_1", 1, "", "logged")
     ]  # fmt: skip
     assert checkpoints.summary(Saving(), logged) == "newest before it diverged: 1 (by the log alone)"
     assert checkpoints.summary(Saving(), logged[1:]) == ""

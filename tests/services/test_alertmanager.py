@@ -92,7 +92,7 @@ def notifier(tmp_path, manager, monkeypatch):
     assert notices == []
 
 
-def heard(manager, status: str) -> list[str]:
+def received(manager, status: str) -> list[str]:
     return [
         alert["labels"]["incident"]
         for request in list(manager.hook.got)
@@ -103,19 +103,19 @@ def heard(manager, status: str) -> list[str]:
 
 def test_it_pages_once_and_says_when_it_is_over(manager, notifier):
     notifier.submit(change("a", severity="critical"))
-    until(lambda: heard(manager, "firing") == ["a"])
+    until(lambda: received(manager, "firing") == ["a"])
     (alert,) = manager.alerts()
     assert alert["labels"]["alertname"] == "hang"
     assert alert["labels"]["severity"] == "critical"
     assert alert["annotations"]["summary"] == "title a"
     notifier.submit(change("a", "resolved", severity="critical"))
-    until(lambda: heard(manager, "resolved") == ["a"])
-    assert heard(manager, "firing") == ["a"]
+    until(lambda: received(manager, "resolved") == ["a"])
+    assert received(manager, "firing") == ["a"]
 
 
 def test_after_it_was_killed_it_is_told_again_of_what_fires(manager, notifier):
     notifier.submit(change("a"))
-    until(lambda: heard(manager, "firing") == ["a"])
+    until(lambda: received(manager, "firing") == ["a"])
     manager.kill()
     manager.start()
     until(lambda: [alert["labels"]["incident"] for alert in manager.alerts()] == ["a"])

@@ -66,16 +66,16 @@ def test_a_storm_becomes_few_messages_and_takes_no_memory(tmp_path, monkeypatch)
             sum(row.state == "firing" for row in book.every()) == FINDINGS // RUNS for book in books
         ), "history holds all"
 
-        def told() -> int:
+        def reported() -> int:
             shown = [str(post) for post in slack.shown]
             named = {name for post in shown for name in re.findall(r"finding \d+", post)}
             more = (count for post in shown for count in re.findall(r"and ([\d,]+) more", post))
             return len(named) + sum(int(count.replace(",", "")) for count in more)
 
         end = time.monotonic() + 60
-        while told() < FINDINGS and time.monotonic() < end:
+        while reported() < FINDINGS and time.monotonic() < end:
             time.sleep(0.2)
-        counted, first = told(), len(slack.posts)
+        counted, first = reported(), len(slack.posts)
         for _ in range(8):
             wave(notifier, books, Verdict.CLEAR)
             wave(notifier, books, Verdict.FIRING)

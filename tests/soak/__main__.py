@@ -32,7 +32,7 @@ from pathlib import Path
 from runwatch.watcher.persistence.store import FILE
 
 from ..alerts.endpoints import FAULT, HttpServer, Request
-from ..watcher.kept import Log, clean_pass, differences, is_committed, kept_document, places, told
+from ..watcher.kept import Log, clean_pass, differences, is_committed, kept_document, places, reported
 
 DAEMON = """
 from runwatch.watcher.persistence import keeper as keeping
@@ -281,17 +281,19 @@ def soak(root: Path, seconds: float, runs: int, seed: int) -> list[str]:
         expected, sent = clean_pass({log.path: log.segments for log in logs})
         time.sleep(2)
         end = time.monotonic() + 300
-        while len(set(told(hook.accepted()))) < len(sent) and time.monotonic() < end:
+        while len(set(reported(hook.accepted()))) < len(sent) and time.monotonic() < end:
             time.sleep(1)
         daemon.process.send_signal(signal.SIGTERM)
         daemon.process.wait(60)
         wrong += differences(kept_document(state), expected)
-        heard = told(hook.accepted())
+        received = reported(hook.accepted())
         wrong += [f"came twice, unmarked: {one}" for one in hook.unmarked()]
-        wrong += [f"not told: {one}" for one in sorted(sent - set(heard))]
-        wrong += [f"told though nothing was: {one}" for one in sorted(set(heard) - sent)]
+        wrong += [f"not told: {one}" for one in sorted(sent - set(received))]
+        wrong += [f"told though nothing was: {one}" for one in sorted(set(received) - sent)]
         wrong += [
-            f"told {heard.count(one)} times: {one}" for one in sorted(set(heard)) if heard.count(one) > 1
+            f"told {received.count(one)} times: {one}"
+            for one in sorted(set(received))
+            if received.count(one) > 1
         ]
         size = sum(path.stat().st_size for path in state.glob("state.db*")) / 1e6
         lines = sum(run["lines"] for run in expected)
@@ -299,7 +301,7 @@ def soak(root: Path, seconds: float, runs: int, seed: int) -> list[str]:
             json.dumps(
                 {
                     "lines": lines,
-                    "messages": len(heard),
+                    "messages": len(received),
                     "requests": len(hook.got),
                     "state_mb": round(size, 1),
                 }

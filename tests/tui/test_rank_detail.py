@@ -74,12 +74,12 @@ async def test_the_grid_can_show_gpus(open_app):
 async def test_enter_tells_all_of_a_rank_and_esc_closes(open_app):
     async with open_app((100, 30), ranks_=RANKS, make=with_ranks) as s:
         await s.press("3", "enter")
-        told = s.drawn("#rank-detail")
+        reported = s.drawn("#rank-detail")
         for words in (
             "rank 2 ", "41/100, 9 behind", "4702 blocked in read of /d/x.tar, 0.00 cores", "python train.py", "SM 10%",
             "[rank2] step 41 newest",
         ):  # fmt: skip
-            assert words in told, told
+            assert words in reported, reported
         assert s.engine.view.log_lines == 400
         await s.press("j")
         assert "rank 2 " not in lines(s, "#rank-detail")[0]

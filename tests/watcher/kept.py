@@ -260,7 +260,7 @@ def differences(ours: Any, theirs: Any, where: str = "") -> list[str]:
     return [] if repr(ours) == repr(theirs) else [f"{where}: {ours!r} is not {theirs!r}"]
 
 
-def told(requests: Sequence[Request]) -> list[tuple[str, str, str]]:
+def reported(requests: Sequence[Request]) -> list[tuple[str, str, str]]:
     """Return (incident, change, severity) of all messages, those with the same key once."""
     messages = {request.body["id"]: request.body for request in requests}
     found = []

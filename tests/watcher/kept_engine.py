@@ -21,7 +21,7 @@ async def main() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stopped.set)
     seen: list[str] = []
 
-    async def tell() -> None:
+    async def add_facts() -> None:
         while True:
             for text in server.notices:
                 if text not in seen:
@@ -29,9 +29,9 @@ async def main() -> None:
                     print(text, flush=True)
             await asyncio.sleep(0.05)
 
-    telling = asyncio.create_task(tell())
+    notifying = asyncio.create_task(add_facts())
     await server.run()
-    telling.cancel()
+    notifying.cancel()
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ class Watched:
     def __init__(self, **member: object) -> None:
         self.engine, self.now, self.step = Engine(), NOW, 0
         self.parsers: dict[str, StreamParser] = {}
-        self.told: list[tuple[str, str]] = []
+        self.reported: list[tuple[str, str]] = []
 
     def opens(self, name: str = "/runs/a.log", member: Member | None = None) -> None:
         self.engine.add_source(name, "a", name, member)
@@ -69,7 +69,7 @@ class Watched:
             self._note(self.engine.tick(self.now))
 
     def _note(self, changes) -> None:
-        self.told += [(change.row.rule, change.kind) for change in changes if change.send]
+        self.reported += [(change.row.rule, change.kind) for change in changes if change.send]
 
     @property
     def run(self) -> dict:
@@ -96,8 +96,8 @@ def test_a_run_whose_log_cannot_be_read_is_blind_and_says_why(watched, lost):
     assert run["reason"] == lost.reason
     (row,) = rows([Shown(group) for group in watched.engine.groups.values()], watched.now)
     assert (row.phase, row.reason, row.progress.eta_seconds) == ("blind", lost.reason, None)
-    told = list(Headless(watched.engine, 1.0, None).progress(watched.now))
-    assert [(line["phase"], line["reason"]) for line in told if line["type"] == "progress"] == [
+    reported = list(Headless(watched.engine, 1.0, None).progress(watched.now))
+    assert [(line["phase"], line["reason"]) for line in reported if line["type"] == "progress"] == [
         ("blind", lost.reason)
     ]
 
@@ -106,7 +106,7 @@ def test_a_run_whose_log_cannot_be_read_is_blind_and_says_why(watched, lost):
 def test_silence_is_not_judged_while_nothing_can_be_read(watched):
     watched.loses()
     watched.passes(3600)
-    assert watched.told == [("blind", "firing")]
+    assert watched.reported == [("blind", "firing")]
     (incident,) = watched.run["incidents"]
     assert (incident["severity"], incident["title"]) == (
         "warning",
@@ -114,10 +114,10 @@ def test_silence_is_not_judged_while_nothing_can_be_read(watched):
     )
     watched.sees()
     watched.passes(300)  # of silence that is seen; a hang is 600 s of it
-    assert watched.told == [("blind", "firing"), ("blind", "resolved")]
+    assert watched.reported == [("blind", "firing"), ("blind", "resolved")]
     assert watched.run["reason"] is None
     watched.passes(600)
-    assert ("hang", "firing") in watched.told
+    assert ("hang", "firing") in watched.reported
 
 
 def test_training_that_continued_unseen_is_no_hang(watched):
@@ -125,7 +125,7 @@ def test_training_that_continued_unseen_is_no_hang(watched):
     watched.passes(3600)
     watched.sees()
     watched.trains(30)
-    assert watched.told == [("blind", "firing"), ("blind", "resolved")]
+    assert watched.reported == [("blind", "firing"), ("blind", "resolved")]
     assert watched.run["state"] == "running"
 
 
@@ -136,7 +136,7 @@ def test_a_log_that_is_rotated_is_gone_for_a_moment_only(watched):
     assert watched.run["state"] == "running"
     watched.sees()
     watched.trains(120)
-    assert watched.told == []
+    assert watched.reported == []
 
 
 def test_a_log_that_was_deleted_under_its_run_is_blind_after_the_grace(watched):
@@ -144,13 +144,13 @@ def test_a_log_that_was_deleted_under_its_run_is_blind_after_the_grace(watched):
     watched.passes(GRACE)
     assert watched.run["state"] == "blind"
     assert watched.run["reason"].startswith("/runs/a.log is gone: ")
-    assert watched.told == [("blind", "firing")]
+    assert watched.reported == [("blind", "firing")]
 
 
 def test_a_deleted_log_that_is_still_written_is_read_on(watched):
     watched.loses(GONE, brief=True)
     watched.trains(80)
-    assert (watched.run["state"], watched.told) == ("running", [])
+    assert (watched.run["state"], watched.reported) == ("running", [])
     watched.passes(GRACE)
     assert watched.run["state"] == "blind"
 
@@ -165,10 +165,10 @@ def test_a_run_that_has_ended_stays_so(why):
     watched.reads(b"Total training time: 83.00m\n")
     watched.passes(600)
     assert watched.run["state"] == "finished"
-    told = list(watched.told)
+    reported = list(watched.reported)
     watched.loses(why)
     watched.passes(3600)
-    assert (watched.run["state"], watched.told) == ("finished", told)
+    assert (watched.run["state"], watched.reported) == ("finished", reported)
 
 
 def test_one_ranks_log_of_several_does_not_blind_the_run():
@@ -186,7 +186,7 @@ def test_one_ranks_log_of_several_does_not_blind_the_run():
         watched.step += 10
         watched.passes(10)
     assert (watched.run["state"], watched.run["reason"]) == ("running", None)
-    assert watched.told == []  # rank 1 is not silent: it is not seen
+    assert watched.reported == []  # rank 1 is not silent: it is not seen
     (unseen,) = watched.run["unseen"]
     assert unseen["path"] == "/runs/rank1.log"
     assert unseen["reason"].startswith("cannot read /runs/rank1.log: Permission denied")
@@ -200,11 +200,11 @@ def test_a_log_that_was_never_read_is_shown_and_reported_while_it_is_written(wat
     watched.engine.sources["/runs/a.log"][1].written = NOW
     watched.loses()
     watched.passes(GRACE + 10)
-    assert (watched.run["state"], watched.told) == ("blind", [("blind", "firing")])
+    assert (watched.run["state"], watched.reported) == ("blind", [("blind", "firing")])
     watched.sees()
     watched.reads(b"nothing of a run\n")
     watched.passes(1200)
-    assert watched.told == [("blind", "firing"), ("blind", "resolved")]
+    assert watched.reported == [("blind", "firing"), ("blind", "resolved")]
     assert document(watched.engine, watched.now)["runs"] == []
     watched.trains(5)
     assert (watched.run["name"], watched.run["state"], watched.run["steps"]["records"]) == ("a", "running", 5)
@@ -216,7 +216,7 @@ def test_an_old_log_that_was_never_read_is_no_alarm():
     watched.engine.sources["/runs/a.log"][1].written = NOW - 1e6
     watched.loses()
     watched.passes(3600)
-    assert watched.told == []
+    assert watched.reported == []
     assert document(watched.engine, watched.now)["runs"] == []
 
 
@@ -229,10 +229,10 @@ def test_blindness_is_kept_with_the_run(watched):
     watched.engine = engine
     watched.passes(600)
     assert watched.run["state"] == "blind"
-    assert watched.told == [("blind", "firing")]
+    assert watched.reported == [("blind", "firing")]
     watched.sees()
     watched.passes(10)
-    assert watched.told[1:] == [("blind", "resolved")]
+    assert watched.reported[1:] == [("blind", "resolved")]
 
 
 # -- a layout that changes ------------------------------------------------------------------------

@@ -179,9 +179,9 @@ def test_a_search_is_bounded(tmp_path, monkeypatch):
     for number in range(60):
         (tmp_path / "data" / f"{number}").mkdir(parents=True)
     write(tmp_path / "data" / "5" / "other.log")
-    told: list[str] = []
-    assert [found.path for found in find([str(tmp_path)], note=told.append)] == [log]
-    assert told == [f"the search ended after 50 entries, at {tmp_path}/data: name a directory"]
+    reported: list[str] = []
+    assert [found.path for found in find([str(tmp_path)], note=reported.append)] == [log]
+    assert reported == [f"the search ended after 50 entries, at {tmp_path}/data: name a directory"]
     with pytest.raises(SourceError, match="the search ended"):
         find([str(tmp_path / "data")])
 
@@ -198,8 +198,8 @@ def test_where_everything_lies_nothing_is_meant(tmp_path, monkeypatch):
     monkeypatch.setattr(discover, "MAX_AMONG", 20)
     for number in range(60):
         write(tmp_path / "some" / f"{number // 30}" / f"{number}.txt")
-    told = "too much to search: .*: the first 50 entries hold 30 texts: name the directory"
-    with pytest.raises(SourceError, match=told):
+    reported = "too much to search: .*: the first 50 entries hold 30 texts: name the directory"
+    with pytest.raises(SourceError, match=reported):
         find([str(tmp_path)])
     assert len(find([str(tmp_path / "some" / "1")])) == 30
 
@@ -209,9 +209,9 @@ def test_a_directory_full_of_data_does_not_end_the_search(tmp_path, monkeypatch)
     for number in range(30):
         write(tmp_path / "data" / f"{number}.npy")
     log = write(tmp_path / "runs" / "a" / "train.log")
-    told: list[str] = []
-    assert [found.path for found in find([str(tmp_path)], note=told.append)] == [log]
-    assert told == [f"{tmp_path}/data contains more than 20 entries: the others are skipped"]
+    reported: list[str] = []
+    assert [found.path for found in find([str(tmp_path)], note=reported.append)] == [log]
+    assert reported == [f"{tmp_path}/data contains more than 20 entries: the others are skipped"]
 
 
 @pytest.mark.parametrize(("bound", "what"), [("MAX_SOURCES", "files of runs"), ("MAX_RUNS", "runs")])
@@ -220,9 +220,9 @@ def test_of_very_many_files_the_newest_are_read(tmp_path, monkeypatch, bound, wh
     logs = [write(tmp_path / f"{name}.log") for name in "abc"]
     for age, path in enumerate(logs):
         os.utime(path, (1e9 - age, 1e9 - age))
-    told: list[str] = []
-    assert [found.path for found in find([str(tmp_path)], note=told.append)] == logs[:2]
-    assert told == [f"{tmp_path} contains more than 2 {what}: only the newest are read"]
+    reported: list[str] = []
+    assert [found.path for found in find([str(tmp_path)], note=reported.append)] == logs[:2]
+    assert reported == [f"{tmp_path} contains more than 2 {what}: only the newest are read"]
 
 
 @pytest.mark.parametrize("what", ["missing.log", "empty", "*.log"])

@@ -328,11 +328,11 @@ def of_files(*pieces: tuple[str, str, float], live: bool, attempts: bool = False
             kind = METRICS if name.endswith("csv") else LOG
             engine.add_source(name, "run", name, Member("run", kind, attempt=attempt))
         when[name] = NOW + at
-        told = {"live": live, "arrival": when[name] * live, "written": when[name]}
-        engine.fold(name, parsers[name].feed(text.encode()), **told)
+        reported = {"live": live, "arrival": when[name] * live, "written": when[name]}
+        engine.fold(name, parsers[name].feed(text.encode()), **reported)
     for name, parser in parsers.items():
-        told = {"live": live, "arrival": when[name] * live, "written": when[name]}
-        engine.fold(name, parser.flush(), **told)
+        reported = {"live": live, "arrival": when[name] * live, "written": when[name]}
+        engine.fold(name, parser.flush(), **reported)
     for second in range(60 if live else 0):
         engine.tick(max(when.values()) + second)
     if not live:

@@ -126,8 +126,8 @@ def test_an_exception_behind_the_last_step_is_a_crash_where_nothing_says_that_it
         "crashed",
         [("crash", "warning")],
     )
-    told = b"\n`Trainer.fit` stopped: `max_epochs=3` reached.\n"
-    assert only_run(fold(bars + told + TRACE.encode() + b"\n"))["state"] == "finished"
+    reported = b"\n`Trainer.fit` stopped: `max_epochs=3` reached.\n"
+    assert only_run(fold(bars + reported + TRACE.encode() + b"\n"))["state"] == "finished"
 
 
 def ranks(first: int, steps: int = 30) -> bytes:
@@ -299,8 +299,8 @@ def test_a_process_that_is_there_and_silent_is_reported_as_soon_as_it_is_found(d
     engine, _ = opened(data)
     before = fired(engine, last=found)
     engine.sample("run", Processes(NOW + found, (MAIN,)))
-    told = fired(engine, found)
-    assert told == [("hang", "critical", True)]
+    reported = fired(engine, found)
+    assert reported == [("hang", "critical", True)]
     assert not any(sent for *_, sent in before)
     engine.sample("run", Processes(NOW + 2000, ()))
     assert fired(engine, 2005, 2100) == [], "and told once"
@@ -387,11 +387,11 @@ def test_how_far_a_run_came_is_reported_before_its_end():
     half = text.index(b"step 00020")
     stream = Headless(engine, interval=1e6, every=None)
     engine.fold("run", parser.feed(text[:half]), written=NOW)
-    told = [*stream.progress(NOW)]
+    reported = [*stream.progress(NOW)]
     engine.fold("run", parser.feed(text[half:]), written=NOW)
     engine.finish(NOW + 1e4)
-    told += stream.progress(NOW + 1e4)
-    assert [(o["type"], o.get("step")) for o in told if o["type"] in ("progress", "end")] == [
+    reported += stream.progress(NOW + 1e4)
+    assert [(o["type"], o.get("step")) for o in reported if o["type"] in ("progress", "end")] == [
         ("progress", 19),
         ("progress", 39),
         ("end", None),
@@ -401,5 +401,5 @@ def test_how_far_a_run_came_is_reported_before_its_end():
 def test_the_past_is_announced_in_the_order_of_the_log():
     data = log(faults={2: "nan", 3: "nan"}, tail=f"{TRACE}\n".encode())
     engine = fold(data)
-    told = [body for body in Headless(engine, 1e6, None).progress(NOW) if body["type"] == "incident"]
-    assert [body["incident"]["rule"] for body in told] == ["nonfinite", "crash"]
+    reported = [body for body in Headless(engine, 1e6, None).progress(NOW) if body["type"] == "incident"]
+    assert [body["incident"]["rule"] for body in reported] == ["nonfinite", "crash"]

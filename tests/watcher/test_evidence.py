@@ -16,7 +16,7 @@ from runwatch.watcher.engine.views.surroundings import looks
 from runwatch.watcher.engine.views.views import Shown, snapshot
 from runwatch.watcher.protocol import View
 from runwatch.watcher.sources.member import Member
-from runwatch.watcher.sources.sidecar_facts import Beside
+from runwatch.watcher.sources.sidecar_facts import SidecarFacts
 
 from ..checkpoints.made import family
 
@@ -44,7 +44,7 @@ class Fold:
 
     def see(self, *checkpoints: Checkpoint, free: int | None = None) -> None:
         self.engine.add_source("dir", "run", "ckpt", Member("g", kind="directory"))
-        self.engine.look("dir", Look("ckpt", checkpoints, len(checkpoints), free=free), Beside("ckpt"))
+        self.engine.look("dir", Look("ckpt", checkpoints, len(checkpoints), free=free), SidecarFacts("ckpt"))
 
     def found(self, rule: str) -> dict:
         (run,) = document(self.engine, NOW)["runs"]
@@ -149,8 +149,8 @@ def test_a_hang_spoils_no_weights():
 
 def test_without_a_directory_the_log_reports_checkpoints():
     fold = Fold(log=Member())
-    told = "".join(steps(n, n + 50) + f"saved checkpoint to out/model_{n + 50:06d}.pt\n" for n in (0, 50))
-    fold.read("log", told + steps(100, 120) + steps(120, 130, "nan"))
+    reported = "".join(steps(n, n + 50) + f"saved checkpoint to out/model_{n + 50:06d}.pt\n" for n in (0, 50))
+    fold.read("log", reported + steps(100, 120) + steps(120, 130, "nan"))
     assert fold.found("nonfinite")["evidence"]["last_checkpoint"] == 100
 
 
@@ -167,23 +167,23 @@ def test_a_checkpoint_saved_during_a_slow_rise_is_none_to_go_back_to():
 def test_overfitting_names_the_checkpoint_of_the_best_evaluation():
     fold = Fold(log=Member("g"))
     fold.see(*(saved(step) for step in range(50, 601, 50)))
-    told = ""
+    reported = ""
     for step in range(0, 600, 50):
         loss = 3.0 - step / 200 if step <= 300 else 1.5 + (step - 300) / 100
-        told += (
+        reported += (
             steps(step, step + 50, f"{2 - step / 1000:.4f}")
             + f"Step {step + 49:05d} | Validation bpb: {loss:.4f}\n"
         )
-    fold.read("log", told)
+    fold.read("log", reported)
     assert fold.found("validation")["evidence"]["last_checkpoint"] == 300
 
 
 def test_what_was_saved_after_a_crash_is_no_place_to_go_back_to_from_before_it():
     fold = Fold(log=Member())
     saves = {n: f"saved checkpoint to out/model_{n:06d}.pt\n" for n in (50, 100)}
-    told = steps(0, 50) + saves[50] + steps(50, 100) + saves[100] + steps(100, 120)
+    reported = steps(0, 50) + saves[50] + steps(50, 100) + saves[100] + steps(100, 120)
     error = "Traceback (most recent call last):\n  File x\nValueError: bad shard\n"
-    fold.read("log", told + error + "Resuming from step 20\n" + steps(20, 50) + saves[50] + steps(50, 60))
+    fold.read("log", reported + error + "Resuming from step 20\n" + steps(20, 50) + saves[50] + steps(50, 60))
     assert fold.found("crash")["evidence"]["last_checkpoint"] == 100
 
 

@@ -363,7 +363,7 @@ def test_of_very_many_checkpoints_none_is_taken_for_deleted(tmp_path, again):
             pass
         for each in said:
             place = {"live": each.live, "arrival": each.arrival, "partial": each.partial}
-            engine.look("it", each.look, each.beside, **place)
+            engine.look("it", each.look, each.sidecars, **place)
             (watched,) = engine.sources["it"][0].runs
             assert watched.run.checkpoints.summary().deleted == 0
         assert watched.run.checkpoints.summary().present == 2 * FIRST_LOOK

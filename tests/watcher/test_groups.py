@@ -15,7 +15,7 @@ from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.views.document import document
 from runwatch.watcher.sources.member import Member
-from runwatch.watcher.sources.sidecar_facts import Beside
+from runwatch.watcher.sources.sidecar_facts import SidecarFacts
 
 from ..parsers import trackers
 
@@ -164,7 +164,7 @@ def test_sources_that_show_other_numbers_are_reported_once(scale, differs):
     assert [event.kind for event in seen] == ["disagreement"] * differs
 
 
-def told(fold: Fold, kind: str) -> list[str]:
+def reported(fold: Fold, kind: str) -> list[str]:
     return [e.title for _, watched in fold.engine.runs() for e in watched.run.events if e.kind == kind]
 
 
@@ -177,7 +177,7 @@ def test_whether_sources_differ_does_not_depend_on_how_their_lines_came(pace):
         live = range(first, min(30, first + pace))
         fold.read("log", "".join(steps(n, n + 1, loss=3 - n / 100) for n in live), live=True)
         fold.read("csv", "".join(f"{n},{6 - n / 50}\n" for n in live), live=True)
-    assert len(told(fold, "disagreement")) == 1
+    assert len(reported(fold, "disagreement")) == 1
 
 
 @pytest.mark.few(2)
@@ -193,7 +193,7 @@ def test_clocks_that_differ_are_reported_once(hours, differs, live):
     for at in range(0, len(log), 5000):
         batch = fold.parsers["wandb"].feed(log[at : at + 5000])
         fold.engine.fold("wandb", batch, live=live)
-    titles = told(fold, "clocks")
+    titles = reported(fold, "clocks")
     assert len(titles) == differs
     assert all("wandb.log dates the same steps 2h 00m after log.log" in title for title in titles)
 
@@ -215,7 +215,7 @@ def test_a_log_that_takes_the_lead_drops_nothing_that_others_reported():
     saved = Checkpoint("a", "/run/a.pt", "torch", state=State.COMPLETE, step=10)
     fold.read("csv", "step,loss,val_loss\n" + "".join(f"{n},5.0,{n}.5\n" for n in range(10)))
     fold.engine.look(
-        "top", Look("/run", (saved,), present=1), Beside("/run", facts={"a.json": {"depth": "4"}})
+        "top", Look("/run", (saved,), present=1), SidecarFacts("/run", facts={"a.json": {"depth": "4"}})
     )
     fold.read("log", steps(0, 4))
     fold.read("csv", "10,5.0,10.5\n")
@@ -306,7 +306,7 @@ def test_a_user_may_prefer_what_a_tracker_shows(first, live):
     assert (run["steps"]["records"], run["metrics"]["train/loss"]["max"]) == (60, 3.25)
     fold.read("log", steps(40, 60), live=live)
     assert fold.runs()[0]["metrics"]["train/loss"]["count"] == 60
-    assert len(told(fold, "disagreement")) == 1
+    assert len(reported(fold, "disagreement")) == 1
 
 
 @pytest.mark.parametrize("size", [20, 1 << 20])
@@ -396,7 +396,7 @@ def test_a_disagreement_names_the_files_in_short_where_that_distinguishes_them(o
         fold.engine.sources[name][1].path = path
     fold.read("one", steps(0, 60, loss=2.125))
     fold.read("two", "step,loss\n" + "".join(f"{step},3.375\n" for step in range(60)))
-    assert told(fold, "disagreement") == [said]
+    assert reported(fold, "disagreement") == [said]
 
 
 def test_what_is_reported_of_a_run_before_its_first_step_is_not_lost():

@@ -13,7 +13,17 @@ from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.engine import Engine
 
 from ..alerts.endpoints import HttpServer
-from .kept import KeptEngine, Log, clean_pass, differences, is_committed, kept_document, timeless, told, until
+from .kept import (
+    KeptEngine,
+    Log,
+    clean_pass,
+    differences,
+    is_committed,
+    kept_document,
+    reported,
+    timeless,
+    until,
+)
 
 
 def config(tmp_path: Path, server: HttpServer) -> str:
@@ -58,7 +68,7 @@ def test_killed_at_random_it_shows_what_one_pass_shows_and_once(tmp_path, seed, 
         found = differences(kept_document(state), runs)
         assert not found, "\n".join(found)
         assert len(sent) > 5
-        assert sorted(told(server.got)) == sorted(sent)
+        assert sorted(reported(server.got)) == sorted(sent)
 
 
 @pytest.mark.parametrize("seed", range(2, 26, 3))  # those whose fault is a spike

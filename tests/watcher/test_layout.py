@@ -63,7 +63,7 @@ def test_the_one_log_next_to_logs_of_ranks_is_that_of_their_run(searched):
     ]  # fmt: skip
     loose = members([file(path) for path in (*paths, "/x/other.log")], searched=searched)
     assert loose["/x/train.log"].group == "", "several could be meant"
-    silent = [File("/x/train.log", tells=False), *map(file, paths[1:])]
+    silent = [File("/x/train.log", has_records=False), *map(file, paths[1:])]
     assert members(silent, searched=searched)["/x/rank0.log"].group == "/x/*"
 
 
@@ -124,11 +124,11 @@ def test_a_bare_standard_error_belongs_to_the_one_log_next_to_it():
 
 
 def test_checkpoints_next_to_a_log_and_its_standard_error_belong_to_the_run():
-    told: list[str] = []
+    reported: list[str] = []
     logs = [File(f"/x/{run}/{name}") for run in "ab" for name in ("train.log", "stderr.log")]
     places = [File(f"/x/{run}/checkpoints", "directory") for run in "ab"]
-    found = members([*logs, *places], searched=True, note=told.append)
-    assert told == []
+    found = members([*logs, *places], searched=True, note=reported.append)
+    assert reported == []
     assert {found[place.path].group for place in places} == {"/x/a/train.log", "/x/b/train.log"}
 
 
@@ -179,16 +179,20 @@ def test_next_to_several_logs_it_is_left_out():
 
 
 def test_what_was_left_out_because_it_is_unclear_whose_it_is_is_reported():
-    told: list[str] = []
+    reported: list[str] = []
     members(
-        [file(path) for path in ("/e/a.log", "/e/b.log", "/e/metrics.csv")], searched=True, note=told.append
+        [file(path) for path in ("/e/a.log", "/e/b.log", "/e/metrics.csv")],
+        searched=True,
+        note=reported.append,
     )
-    assert told == ["left out, since a.log and b.log are as near to it: /e/metrics.csv; name it to see it"]
-    told.clear()
+    assert reported == [
+        "left out, since a.log and b.log are as near to it: /e/metrics.csv; name it to see it"
+    ]
+    reported.clear()
     runs = [WANDB_RUN.format(number) for number in (1, 2)]
-    members([file(path) for path in ("/e/a.log", "/e/b.log", *runs)], searched=True, note=told.append)
+    members([file(path) for path in ("/e/a.log", "/e/b.log", *runs)], searched=True, note=reported.append)
     why = "2 W&B runs are left out, since a.log and b.log are as near to them: "
-    assert told == [f"{why}{runs[0]}, ...; name one to see it"]
+    assert reported == [f"{why}{runs[0]}, ...; name one to see it"]
 
 
 HOUR = 3600.0
@@ -246,7 +250,7 @@ def test_the_trackers_of_a_run_that_just_began_go_with_its_log_though_that_shows
     old = [replace(file(path), written=100 * HOUR) for path in ["/e/train.log", *others]]
     trackers = [WANDB_RUN.format(1), "/e/out/runs/Jan01_host/events.out.tfevents.1"]
     new = [replace(file(path), written=200 * HOUR + 30) for path in trackers]
-    young = replace(file("/e/train2.out"), written=200 * HOUR, tells=False)
+    young = replace(file("/e/train2.out"), written=200 * HOUR, has_records=False)
     found = members([*old, young, *new], searched=True)
     assert {found[path].group for path in (*trackers, "/e/train2.out")} == {"/e/train2.out"}
     assert found["/e/train.log"].group == ""

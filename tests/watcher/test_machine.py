@@ -246,11 +246,16 @@ async def test_samplers_run_for_the_groups_written_last_and_again_for_new_logs(m
     monkeypatch.setattr(sampling, "Sampler", Child)
     monkeypatch.setattr(sampling, "has_driver", lambda: False)
     monkeypatch.setattr(sampling, "SETTLE", 0.0)
-    heard = []
-    samplers = Samplers(lambda group, message: heard.append((group, message)), print)
+    received = []
+    samplers = Samplers(lambda group, message: received.append((group, message)), print)
     samplers.want({f"g{i}": {b"/logs/%d.log" % i} for i in range(6)})
     assert [paths for _, paths, _ in started] == [(b"/logs/%d.log" % i,) for i in range(4)]
-    assert {group for group, message in heard if message.note == "no NVIDIA GPU"} == {"g0", "g1", "g2", "g3"}
+    assert {group for group, message in received if message.note == "no NVIDIA GPU"} == {
+        "g0",
+        "g1",
+        "g2",
+        "g3",
+    }
     for _ in range(2):
         samplers.want({"g0": {b"/logs/0.log", b"/logs/0-rank1.log"}})
     assert started[-1][1] == (b"/logs/0-rank1.log", b"/logs/0.log")
@@ -346,8 +351,8 @@ def test_ranks_that_print_nothing_are_reported_by_their_processes():
 
     alone = shown(*(b"step %d/100 | loss 2.5 | dt 10 ms\n" % i for i in range(20)))
     assert [(row.rank, row.place.pid) for row in alone] == [(i, i + 10) for i in range(4)]
-    told = shown(*(b"[rank%d] step %d | loss 2.5 | dt 10 ms\n" % (i % 2, i // 2) for i in range(40)))
-    assert [(row.rank, row.done is not None) for row in told] == [
+    reported = shown(*(b"[rank%d] step %d | loss 2.5 | dt 10 ms\n" % (i % 2, i // 2) for i in range(40)))
+    assert [(row.rank, row.done is not None) for row in reported] == [
         (0, True),
         (1, True),
         (2, False),

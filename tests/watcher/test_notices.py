@@ -36,10 +36,10 @@ def test_there_are_never_many():
 
 def test_what_holds_is_said_as_long_as_it_is_true():
     notices = Notices()
-    assert notices.stand("nothing found (1 line)")
-    assert not notices.stand("nothing found (2 lines)")
+    assert notices.set_present("nothing found (1 line)")
+    assert not notices.set_present("nothing found (2 lines)")
     assert notices.texts() == ("nothing found (2 lines)",)
-    notices.stand("")
+    notices.set_present("")
     assert notices.texts() == ()
 
 

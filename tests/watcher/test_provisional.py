@@ -17,7 +17,7 @@ from runwatch.watcher.engine.views.document import document
 from runwatch.watcher.ingest import resting
 from runwatch.watcher.persistence import frozen
 from runwatch.watcher.sources.member import Member
-from runwatch.watcher.sources.sidecar_facts import Beside
+from runwatch.watcher.sources.sidecar_facts import SidecarFacts
 
 from ..parsers import trackers
 from ..parsers.logs import hf, nanochat
@@ -82,15 +82,15 @@ class Follower:
     @property
     def known(self):
         """All that is known of its runs, and of their incidents."""
-        told = document(self.engine, NOW)
-        for run, (_, watched) in zip(told["runs"], self.engine.runs(), strict=True):
+        reported = document(self.engine, NOW)
+        for run, (_, watched) in zip(reported["runs"], self.engine.runs(), strict=True):
             run["ids"] = sorted(row.id for row in watched.incidents.every())
             run["series"] = {
                 name: [column.tolist() for column in series.newest()]
                 for name, series in watched.run.series.items()
             }
             run["events"] = list(watched.run.events)
-        return json.dumps(told, sort_keys=True, default=repr, indent=1).split("\n")
+        return json.dumps(reported, sort_keys=True, default=repr, indent=1).split("\n")
 
 
 def at_rest(data):
@@ -186,7 +186,7 @@ def test_an_incident_of_a_row_that_is_held_back_is_reported_at_rest_and_once():
 
 
 def test_what_was_reported_of_a_line_that_continued_is_taken_back():
-    follower, told = Follower(), []
+    follower, reported = Follower(), []
     lines = b"".join(b"step %d loss 0.50000 grad 1.5\n" % step for step in range(40))
     follower.feed(lines)
     other, engine = StreamParser(FORMATS), follower.engine
@@ -195,13 +195,13 @@ def test_what_was_reported_of_a_line_that_continued_is_taken_back():
     assert changes_of(engine, engine.suppose, seen) == ["firing nonfinite"]
     assert changes_of(engine, engine.fold, follower.parser.feed(b"step 40 loss 0.49 grad 1.5\n")) == []
     assert engine.tick(NOW + 5) == []
-    told += engine.tick(NOW + 60)
-    assert [(change.kind, change.row.rule, change.send) for change in told] == [
+    reported += engine.tick(NOW + 60)
+    assert [(change.kind, change.row.rule, change.send) for change in reported] == [
         ("resolved", "nonfinite", True)
     ]
     nan = follower.parser.feed(b"step 41 loss nan grad 1.5\n")
     (again,) = (change for change in engine.fold("/logs/run.log", nan, live=True, arrival=NOW) if change.send)
-    assert again.row.id != told[0].row.id
+    assert again.row.id != reported[0].row.id
 
 
 @pytest.mark.parametrize("when", ["first", "resting", "between"])
@@ -211,7 +211,7 @@ def test_settings_next_to_the_log_are_kept_whenever_they_are_found(when):
     engine.add_source("top", "run", "/logs", Member("g", kind="directory"))
     bar = "Epoch 0: {:3d}%|###  | {}/50 [00:01<00:02,  9.8it/s, v_num=0, train_loss=0.5{}]\r"
     bars = [bar.format(2 * n, n, n).encode() for n in range(1, 30)]
-    found = Beside("/logs", facts={"hparams.yaml": {"max_epochs": "8"}})
+    found = SidecarFacts("/logs", facts={"hparams.yaml": {"max_epochs": "8"}})
     if when == "first":
         engine.look("top", Look("/logs"), found)
     for part in (bars[:1], bars[1:20], bars[20:]):
@@ -222,7 +222,7 @@ def test_settings_next_to_the_log_are_kept_whenever_they_are_found(when):
         engine.tick(NOW)
         if when == "resting":
             engine.look("top", Look("/logs"), found)
-            found = Beside("/logs")
+            found = SidecarFacts("/logs")
     ((_, watched),) = engine.runs()
     assert (watched.run.about, watched.run.planned) == ({"max_epochs": "8"}, 400)
 

@@ -30,14 +30,14 @@ class Ranks:
     def read(self, lines: dict[int, list[str]], *, live: bool = False) -> None:
         """Read lines of each rank; in one file they are mixed, each tagged with its rank."""
         if self.many:
-            texts = {f"rank_{rank}.log": "".join(told) for rank, told in lines.items()}
+            texts = {f"rank_{rank}.log": "".join(reported) for rank, reported in lines.items()}
         else:
             texts = {
                 "all.log": "".join(
-                    f"[rank{rank}]: {told[row]}"
+                    f"[rank{rank}]: {reported[row]}"
                     for row in range(max(map(len, lines.values())))
-                    for rank, told in lines.items()
-                    if row < len(told)
+                    for rank, reported in lines.items()
+                    if row < len(reported)
                 )
             }
         for name, text in texts.items():
@@ -55,7 +55,7 @@ def line(step: int, seconds: float = 0.5, loss: float = 2.0, norm: float = 1.0) 
     return f"step: {step}  loss: {loss:.4f}  grad_norm: {norm:.6f}  memory:  1.50GiB(1.88%)  step_time: {seconds:.4f}\n"
 
 
-def told(steps: int, **columns) -> dict[int, list[str]]:
+def reported(steps: int, **columns) -> dict[int, list[str]]:
     """Lines of all ranks; a column is (ranks, steps)."""
     return {
         rank: [
@@ -93,7 +93,7 @@ WAYS = pytest.mark.parametrize(("many", "apart"), [(False, False), (True, False)
 def test_a_slow_rank_is_named(many, apart, slow):
     seconds = 0.5 * noise(400, 0.03)
     seconds[slow, 100:] *= 1.6
-    found = history(many, told(400, seconds=seconds), apart=apart)
+    found = history(many, reported(400, seconds=seconds), apart=apart)
     assert [(row["rule"], row["rank"]) for row in found] == [("straggler", slow)]
     assert found[0]["step"] == 100
     assert found[0]["evidence"].get("source") == (f"rank_{slow}.log" if many else None)
@@ -102,7 +102,7 @@ def test_a_slow_rank_is_named(many, apart, slow):
 @pytest.mark.few(1)
 @WAYS
 def test_equal_ranks_with_noise_are_silent(many, apart):
-    lines = told(400, seconds=0.5 * noise(400, 0.1), loss=2.0 * noise(400, 0.05), norm=noise(400, 0.2))
+    lines = reported(400, seconds=0.5 * noise(400, 0.1), loss=2.0 * noise(400, 0.05), norm=noise(400, 0.2))
     assert history(many, lines, apart=apart) == []
 
 
@@ -110,7 +110,7 @@ def test_equal_ranks_with_noise_are_silent(many, apart):
 def test_a_rank_whose_loss_is_nan_is_named(many, apart):
     loss = 2.0 * noise(200, 0.05)
     loss[3, 120:] = np.nan
-    (found,) = history(many, told(200, loss=loss), apart=apart)
+    (found,) = history(many, reported(200, loss=loss), apart=apart)
     assert (found["rule"], found["severity"], found["step"]) == ("rank_divergence", "critical", 120)
     assert found["evidence"]["failed_rank"] == 3
     assert found["title"] == "the loss of rank 3 is nan at step 120; that of its peers is finite"
@@ -122,7 +122,7 @@ def test_a_rank_whose_loss_is_nan_is_named(many, apart):
 def test_a_rank_whose_weights_drift_is_named(many, apart):
     norm = np.repeat(noise(200, 0.1)[:1], RANKS, axis=0)
     norm[1, 100:] *= 1 + 0.01 * np.arange(1, 101)
-    (found,) = history(many, told(200, norm=norm), apart=apart)
+    (found,) = history(many, reported(200, norm=norm), apart=apart)
     assert (found["rule"], found["evidence"]["failed_rank"]) == ("rank_divergence", 1)
     assert 100 <= found["step"] <= 110
 

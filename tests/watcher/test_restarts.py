@@ -49,8 +49,8 @@ class Restarted(Replay):
         self.changes: list[tuple] = []
         self.latest: dict[type, object] = {}
         if self._world is not None:
-            told = self._world.messages
-            self._world.messages = lambda t: [self._sampled(message) for message in told(t)]
+            reported = self._world.messages
+            self._world.messages = lambda t: [self._sampled(message) for message in reported(t)]
 
     def _sampled(self, message):
         if not isinstance(message, MachineEvent):

@@ -12,7 +12,7 @@ from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.views.checkpoint_view import rows
 from runwatch.watcher.engine.views.document import document
 from runwatch.watcher.sources.member import Member
-from runwatch.watcher.sources.sidecar_facts import Beside
+from runwatch.watcher.sources.sidecar_facts import SidecarFacts
 
 NOW = 1_700_000_000.0
 EPOCH = 20
@@ -72,18 +72,18 @@ def trainings(draw):
     saves = sorted(draw(st.sets(st.integers(1, 12), min_size=1, max_size=8)))
     looked = draw(st.integers(0, len(saves)))
     gone = draw(st.sets(st.integers(0, max(0, looked - 2)))) if looked > 1 else set()
-    told = draw(st.sets(st.sampled_from(range(len(saves)))))
-    told |= set(range(looked, len(saves)))
+    reported = draw(st.sets(st.sampled_from(range(len(saves)))))
+    reported |= set(range(looked, len(saves)))
     variants = draw(st.lists(st.integers(0, 5), min_size=len(saves), max_size=len(saves)))
-    return name, [EPOCH * n for n in saves], looked, gone, told, variants
+    return name, [EPOCH * n for n in saves], looked, gone, reported, variants
 
 
-def log_of(name, saves, told, variants, parts, top, tag=""):
+def log_of(name, saves, reported, variants, parts, top, tag=""):
     """The log of a training: a row each 10 steps, behind them what it tells of its saves."""
     text = ""
     for step in range(10, 13 * EPOCH, 10):
         text += f"{tag}step {step:05d}/01000 ({step / 10:.2f}%) | loss: 2.{step:04d} | dt: 1000.00ms\n"
-        if step in saves and saves.index(step) in told:
+        if step in saves and saves.index(step) in reported:
             said = name.said(step, variants[saves.index(step)], top).splitlines(keepends=True)
             text += "".join(tag + line for line in said)
             text += "".join(tag + part.format(step=step) + "\n" for part in parts)
@@ -93,12 +93,12 @@ def log_of(name, saves, told, variants, parts, top, tag=""):
 @settings(max_examples=120, deadline=None)
 @given(training=trainings(), data=st.data())
 def test_the_checkpoints_shown_are_the_saves(training, data):
-    name, saves, looked, gone, told, variants = training
+    name, saves, looked, gone, reported, variants = training
     top = data.draw(st.sampled_from(["", "./", "run/", "/mnt/other/run/"]))
     parts = data.draw(st.lists(st.sampled_from(PARTS), max_size=3, unique=True))
-    text = log_of(name, saves, told, variants, parts, top)
+    text = log_of(name, saves, reported, variants, parts, top)
     copies = data.draw(st.lists(st.sampled_from(["copy", "rank", "stderr"]), unique=True))
-    texts = {"log": text, "copy": text, "rank": log_of(name, saves, told, variants, [], top)}
+    texts = {"log": text, "copy": text, "rank": log_of(name, saves, reported, variants, [], top)}
     texts["stderr"] = "".join(
         line for line in text.splitlines(keepends=True) if "loss" not in line or "to '" in line
     )
@@ -126,7 +126,7 @@ def test_the_checkpoints_shown_are_the_saves(training, data):
     while any(feeds):
         one = data.draw(st.sampled_from([feed for feed in feeds if feed])).pop(0)
         if isinstance(one, Look):
-            engine.look("dir", one, Beside("/data/run"), live=True, arrival=NOW)
+            engine.look("dir", one, SidecarFacts("/data/run"), live=True, arrival=NOW)
             continue
         source, parser, piece, last = one
         engine.fold(source, parser.feed(piece), live=True, arrival=NOW)
@@ -134,10 +134,12 @@ def test_the_checkpoints_shown_are_the_saves(training, data):
             engine.fold(source, parser.flush(), live=True, arrival=NOW)
 
     kept = [
-        saves[n] for n in range(len(saves)) if (n in told and n >= looked) or (n < looked and n not in gone)
+        saves[n]
+        for n in range(len(saves))
+        if (n in reported and n >= looked) or (n < looked and n not in gone)
     ]
     if not looks:  # no directory was seen
-        kept = [saves[n] for n in sorted(told)]
+        kept = [saves[n] for n in sorted(reported)]
     runs = document(engine, NOW)["runs"]
     shown = [row["step"] for run in runs for row in run["checkpoints"]]
     expected = [
@@ -163,7 +165,7 @@ class Fold:
 
     def look(self, *found):
         self.engine.look(
-            "dir", Look("/data/out", found, len(found)), Beside("/data/out"), live=True, arrival=NOW
+            "dir", Look("/data/out", found, len(found)), SidecarFacts("/data/out"), live=True, arrival=NOW
         )
 
     @property

@@ -60,8 +60,10 @@ def test_no_end_is_reported_before_the_incident_that_led_to_it():
         waiting.append(protocol.Line({"type": "incident"}))  # comes while a client takes what was written
         yield protocol.Line({"type": "end"})
 
-    told = [reply.body["type"] for reply in after(waiting, progress()) if isinstance(reply, protocol.Line)]
-    assert told == ["run", "incident", "end"]
+    reported = [
+        reply.body["type"] for reply in after(waiting, progress()) if isinstance(reply, protocol.Line)
+    ]
+    assert reported == ["run", "incident", "end"]
 
 
 def test_that_nothing_is_recognized_is_said_of_what_was_looked_at_for_a_while():

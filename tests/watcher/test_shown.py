@@ -102,7 +102,7 @@ def test_an_evaluation_does_not_change_how_far_ranks_have_trained():
         range(4), (39, 40)
     )
     (run,) = document(ranks.engine, ranks.clock)["runs"]
-    assert {told["done"] for told in run["ranks"].values()} == {39}
+    assert {reported["done"] for reported in run["ranks"].values()} == {39}
 
 
 def test_the_most_urgent_of_twenty_runs_is_shown_first_whatever_is_read_first():

@@ -154,9 +154,9 @@ def test_facts_and_system_metrics_are_reported_when_they_change():
     fake.system_metrics = {"system.gpu.0.gpu": 50, "_timestamp": 1.7e9, "system.word": "x"}
     polled(run, parsed)
     polled(run, parsed)
-    told = [event.data for event in parsed.events]
-    assert told[0]["name"] == "named"
-    assert told[1:] == [{"config.lr": "0.2"}]
+    reported = [event.data for event in parsed.events]
+    assert reported[0]["name"] == "named"
+    assert reported[1:] == [{"config.lr": "0.2"}]
     assert parsed.column("gpu/0/util", "system").tolist() == [0.5]
 
 

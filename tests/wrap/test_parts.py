@@ -96,13 +96,13 @@ def test_a_log_that_does_not_advance_is_waited_for_in_all_for_a_bounded_time():
 def test_a_log_whose_writer_is_gone_is_told_once():
     reader, writer = os.pipe()
     os.close(reader)
-    told: list[int] = []
-    feed = Feed(writer, lambda: told.append(1))
+    reported: list[int] = []
+    feed = Feed(writer, lambda: reported.append(1))
     feed.put(b"x")
     feed._thread.join(120)
     feed.put(b"y")
     assert feed.close(20)
-    assert told == [1]
+    assert reported == [1]
     assert feed.missing == 2
 
 

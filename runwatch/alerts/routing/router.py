@@ -277,14 +277,14 @@ class Router:
         calm = self.policy.damping.calm
         ease = {a.name: a.changed + calm for a in alerts if eased(a, group.sent.get(a.name))}
 
-        def heard(alert: Alert) -> bool:
+        def audible(alert: Alert) -> bool:
             return not mutes[alert.name] and not inhibited(self.policy.inhibitions, alert, by)
 
         def is_news(alert: Alert) -> bool:
             gets_worse = worse(alert, group.sent.get(alert.name), flaps=held[alert.name] > 0)
             return gets_worse or ease.get(alert.name, math.inf) <= now
 
-        firing = [alert for alert in alerts if alert.firing and heard(alert)]
+        firing = [alert for alert in alerts if alert.firing and audible(alert)]
         fresh = [alert for alert in firing if is_news(alert)]
         resolved = self._receivers[group.channel].send_resolved
         reported = [alert for alert in alerts if resolved and alert.name in group.sent]

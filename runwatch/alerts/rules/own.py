@@ -190,8 +190,8 @@ class Own(RunRule):
             return total / self.window
         windows = sliding_window_view(data, self.window)
         pieces = range(0, len(windows), max(1, _PIECE // self.window))
-        tell: Any = {Aggregate.MEDIAN: np.median, Aggregate.MIN: np.min, Aggregate.MAX: np.max}
-        parts = [tell[self.aggregate](windows[low : low + pieces.step], axis=1) for low in pieces]
+        reduce: Any = {Aggregate.MEDIAN: np.median, Aggregate.MIN: np.min, Aggregate.MAX: np.max}
+        parts = [reduce[self.aggregate](windows[low : low + pieces.step], axis=1) for low in pieces]
         return np.concatenate(parts)
 
     def _walk(self, rows: Samples, value: Floats, arrival: float) -> Iterator[Finding]:

@@ -13,13 +13,13 @@ from dataclasses import is_dataclass
 from typing import cast
 
 from runwatch.alerts.rules.base import Rule, thresholds
-from runwatch.system.extensions import Tell, entry_points, package_of, reason
+from runwatch.system.extensions import Report, entry_points, package_of, reason
 
 GROUP = "runwatch.rules"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
-def load(taken: Iterable[str], tell: Tell) -> tuple[type[Rule], ...]:
+def load(taken: Iterable[str], report: Report) -> tuple[type[Rule], ...]:
     """Return the rules of installed packages; `taken` are names that they may not have.
 
     What is wrong is reported, one line each.
@@ -34,7 +34,7 @@ def load(taken: Iterable[str], tell: Tell) -> tuple[type[Rule], ...]:
                 rules.append(rule)
                 names.add(rule.name)
         except (Exception, SystemExit) as error:
-            tell(f"rule plugin {point.name} of {package_of(point)} is left out: {reason(error)}")
+            report(f"rule plugin {point.name} of {package_of(point)} is left out: {reason(error)}")
     return tuple(rules)
 
 

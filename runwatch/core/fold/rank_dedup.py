@@ -69,7 +69,7 @@ class _Closeness:
             within = tuple(map(add, self.within, within))
         self.beyond, self.within = beyond, within
 
-    def tell(self, metrics: int) -> bool:
+    def of_several(self, metrics: int) -> bool:
         """Return whether the numbers, `metrics` of them and a time, come from several processes.
 
         What is close, not equal, outweighs what is apart: nothing but processes in step measures
@@ -142,7 +142,7 @@ class _Shape:
             return
         self.closeness.settle(following, afresh=self.alike == 1)
         enough = self.alike >= _ENOUGH and self.alike * (count - 1) > _CHANCE
-        if enough and count <= _MOST and not self.grown and self.closeness.tell(self.metrics):
+        if enough and count <= _MOST and not self.grown and self.closeness.of_several(self.metrics):
             self.width = count
 
     def skip(self, step: float, numbers: tuple[float, ...]) -> None:

@@ -18,7 +18,7 @@ from runwatch.core.fold.launches import Launches
 from runwatch.core.fold.planned import Plan
 from runwatch.core.fold.rank_state import RankState
 from runwatch.core.fold.regular_end import Close
-from runwatch.core.fold.saves import Reconciled, Saves, reconcile, tells
+from runwatch.core.fold.saves import Reconciled, Saves, is_about_save, reconcile
 from runwatch.core.fold.stages import Stage
 from runwatch.core.fold.timing import Timing, remaining
 from runwatch.core.metrics import DONE as SHARE_DONE
@@ -154,7 +154,7 @@ class Run:
         """Remember what happened."""
         for event in events:
             if event.kind == "facts":
-                self.tell(event.data)
+                self.add_facts(event.data)
                 continue
             if event.kind in ("result", "tracker"):
                 continue  # see stage
@@ -162,7 +162,7 @@ class Run:
             if event.kind == "checkpoint":
                 save = self.saves.add(event)
                 self._timing.mark(save.at)
-            elif tells(event):
+            elif is_about_save(event):
                 self.saves.withdraw(event)
 
     def _advance(self, block: Block) -> None:
@@ -282,7 +282,7 @@ class Run:
             detail=self.detail,
         )
 
-    def tell(self, facts: Mapping[str, str]) -> None:
+    def add_facts(self, facts: Mapping[str, str]) -> None:
         """Learn facts about the run; a newer one of the same name replaces the older."""
         for name, value in facts.items():
             if name in self.about or len(self.about) < MAX_FACTS:

@@ -31,7 +31,7 @@ _DEEP = 3
 """Last parts of a path in which the name of a checkpoint is looked for."""
 
 
-def tells(event: Event) -> bool:
+def is_about_save(event: Event) -> bool:
     """Return whether an event reports a save, or of one that failed."""
     return event.kind == KIND or event.data.get("state") == FAILED
 

@@ -1,8 +1,8 @@
 """The bulk path of readers: what many lines show is decoded at once, then folded together.
 
-A reader's record spans lines or redraws, yet what one line shows, its picture, depends on
-that line alone. A block's pictures are decoded like the lines of any format (see skeleton);
-the reader's `fold` then runs over their columns. A line whose picture was not decoded takes
+A reader's record spans lines or redraws, yet what one line shows, its frame, depends on
+that line alone. A block's frames are decoded like the lines of any format (see skeleton);
+the reader's `fold` then runs over their columns. A line whose frame was not decoded takes
 the reader's own path and joins the others at its place, so both paths report the same records.
 """
 
@@ -21,16 +21,16 @@ from runwatch.parsers.framing.lines import Ints
 
 
 class Part(NamedTuple):
-    """The pictures of one layout."""
+    """The frames of one layout."""
 
     layout: Layout
     at: Ints
-    """Their places among all pictures, ascending."""
+    """Their places among all frames, ascending."""
     columns: Floats
     """(values, n)"""
 
 
-class Pictures:
+class Frames:
     """What a stretch of records shows, in stream order."""
 
     def __init__(self, tables: Sequence[tuple[Layout, Floats]]) -> None:
@@ -49,8 +49,8 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.offset)
 
-    def only(self, kept: NDArray[np.bool_]) -> Pictures:
-        """Return some of the pictures."""
+    def only(self, kept: NDArray[np.bool_]) -> Frames:
+        """Return some of the frames."""
         if kept.all():
             return self
         chosen = copy(self)
@@ -62,31 +62,31 @@ class Pictures:
 
     @property
     def next_offset(self) -> Floats:
-        """Offset of the picture after each, (n,): where it was completed, if it was."""
+        """Offset of the frame after each, (n,): where it was completed, if it was."""
         return np.append(self.offset[1:], 0.0)
 
     def last_of(self, key: Floats) -> NDArray[np.bool_]:
-        """Return which pictures are followed by one with another `key` (k, n)."""
+        """Return which frames are followed by one with another `key` (k, n)."""
         return np.append((key[:, 1:] != key[:, :-1]).any(axis=0), False)
 
     def newest(self) -> Row:
-        """Return the last picture, where pictures are rows."""
+        """Return the last frame, where frames are rows."""
         part = next(part for part in self.parts if part.at[-1] == len(self) - 1)
         return Row(part.layout, int(self.line[-1]), part.columns[:, -1].tolist())
 
     def single(self, row: Row, at: int) -> tuple[Layout, Floats]:
-        """Return the table of a row that picture `at` completes."""
+        """Return the table of a row that frame `at` completes."""
         return row.layout, np.array([[self.offset[at], row.line, *row.values]]).T
 
     def tables(self) -> list[tuple[Layout, Floats]]:
-        """Return the pictures themselves, where each is a record."""
+        """Return the frames themselves, where each is a record."""
         every = np.ones(len(self), bool)
         return [(part.layout, self.rows(part, every, [*part.columns])) for part in self.parts]
 
     def rows(
         self, part: Part, chosen: NDArray[np.bool_], columns: Sequence[Floats], offset: Floats | None = None
     ) -> Floats:
-        """Return the table of those of a part's pictures that are `chosen` (n,), with `columns` as values.
+        """Return the table of those of a part's frames that are `chosen` (n,), with `columns` as values.
 
         Their offsets are those at which they were completed; None: with their own line.
         """
@@ -98,7 +98,7 @@ class Pictures:
     def one_by_one(
         self, begin: int, end: int, take: Callable[[Layout, Sequence[float], int], list[Row]]
     ) -> Iterator[tuple[Layout, Floats]]:
-        """Return the records that `take` makes of the pictures from `begin` to `end`, one after the other."""
+        """Return the records that `take` makes of the frames from `begin` to `end`, one after the other."""
         part_of = np.empty(len(self), np.int64)
         column = np.empty(len(self), np.int64)
         for i, part in enumerate(self.parts):
@@ -110,7 +110,7 @@ class Pictures:
                 yield self.single(row, at)
 
     def spread(self, columns: Iterable[tuple[Part, Any]], fill: float = 0.0) -> Floats:
-        """Return one value per picture (n,): those of some parts, `fill` for the others."""
+        """Return one value per frame (n,): those of some parts, `fill` for the others."""
         out = np.full(len(self), fill)
         for part, column in columns:
             out[part.at] = column

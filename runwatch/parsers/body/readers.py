@@ -3,7 +3,7 @@
 A matcher looks at one line. A reader remembers: the header of a table, the
 epoch a bar belongs to, the value that a redrawn bar may still change. Readers
 see every record in order, so their output does not depend on how bytes come.
-Those whose lines can be decoded at once have a bulk path (see pictures).
+Those whose lines can be decoded at once have a bulk path (see frames).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from runwatch.parsers.lexicon.names import columns, unit_of
 
 if TYPE_CHECKING:
     from runwatch.parsers.body.decoded import Floats
-    from runwatch.parsers.body.frames import Pictures
+    from runwatch.parsers.body.frames import Frames
 
 _BAR_END = re.compile(rb"^(?:.*?\[[\d:]+<[^\]\r\n]{0,2000}\]\s*|.*)")
 """A bar up to its end."""
@@ -33,21 +33,21 @@ _MESSAGE = re.compile(rb"[^\s,\])}][^\r\n]{0,400}?[:=]")
 
 
 class FoldingReader(Reader):
-    """A reader whose bulk path folds what many lines show (see pictures)."""
+    """A reader whose bulk path folds what many lines show (see frames)."""
 
-    pictures: tuple[Matcher, ...]
+    frames: tuple[Matcher, ...]
     """What its lines show; a line that one of them matches is read by nothing but `fold`'s like."""
 
     def until(self, block: bytes, begin: int, end: int) -> int:
-        """Return the end of those lines of block[begin:end] whose pictures are read alike."""
+        """Return the end of those lines of block[begin:end] whose frames are read alike."""
         return end
 
     def may(self, line: bytes) -> bool:
-        """Return whether a line may be a picture, or minded: a cheap look."""
+        """Return whether a line may be a frame, or minded: a cheap look."""
         raise NotImplementedError
 
-    def minds(self, line: bytes) -> bool:
-        """Return whether a line that is no picture may be read by `feed`, or change what it remembers."""
+    def concerns(self, line: bytes) -> bool:
+        """Return whether a line that is no frame may be read by `feed`, or change what it remembers."""
         return False
 
     def thin(self, text: bytes) -> bytes:
@@ -57,8 +57,8 @@ class FoldingReader(Reader):
     def took(self, text: bytes) -> None:
         """Take note of a block that was read at once."""
 
-    def fold(self, pictures: Pictures) -> Iterable[tuple[Layout, Floats]]:
-        """Take pictures as `feed` would; return the records (offset, line and values, n) they complete."""
+    def fold(self, frames: Frames) -> Iterable[tuple[Layout, Floats]]:
+        """Take frames as `feed` would; return the records (offset, line and values, n) they complete."""
         raise NotImplementedError
 
 

@@ -103,7 +103,7 @@ def file(name: str, family: bool) -> Named | None:
 def content(names: Collection[str]) -> Layout | None:
     """Return the layout of a directory that holds these names (those of directories end with a slash)."""
     for layout in folders():
-        if any(layout.tells.fullmatch(name) for name in names):
+        if any(layout.pattern.fullmatch(name) for name in names):
             return layout
     return None
 
@@ -115,7 +115,7 @@ def _alike(names: Collection[str]) -> Collection[str]:
 
 def is_family(names: Collection[str]) -> bool:
     """Return whether nanochat's files are among these names."""
-    return any(nanochat.LAYOUT.tells.fullmatch(name) for name in names)
+    return any(nanochat.LAYOUT.pattern.fullmatch(name) for name in names)
 
 
 def holds_checkpoints(files: Collection[str], directories: Collection[str]) -> bool:

@@ -8,7 +8,7 @@ LAYOUT = Layout(
     kind="dcp",
     title="torch DCP, torchtitan",
     example="step-1000/__0_0.distcp, .metadata",
-    tells=re.compile(r"__\d+_\d+\.distcp|\.metadata"),
+    pattern=re.compile(r"__\d+_\d+\.distcp|\.metadata"),
     named=re.compile(r"step-(?P<step>\d{1,15})"),
     parts=(
         Part("shards", re.compile(r"(?:.*/)?__(?P<rank>\d{1,6})_\d+\.distcp"), ranked=True, sparse=True),

@@ -103,4 +103,4 @@ def layout_of(named: Named, names: Collection[str]) -> Layout | None:
 def _is_folder(named: Named, names: Collection[str]) -> bool:
     """Return whether a directory is called a checkpoint and holds weights."""
     called = plain.CALLED.fullmatch(named.key)
-    return called is not None and any(plain.FOLDER.tells.fullmatch(name) for name in names)
+    return called is not None and any(plain.FOLDER.pattern.fullmatch(name) for name in names)

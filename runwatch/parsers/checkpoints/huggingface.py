@@ -10,7 +10,7 @@ LAYOUT = Layout(
     kind="hf",
     title="Hugging Face Trainer, Accelerate, PEFT",
     example="checkpoint-500/model-00001-of-00004.safetensors, trainer_state.json",
-    tells=re.compile(
+    pattern=re.compile(
         r"trainer_state\.json|training_args\.bin|(?:pytorch_model_fsdp|optimizer)_\d+/"
         r"|(?:pytorch_model|adapter_model|model)(?:-\d+-of-\d+)?\.(?:safetensors|bin)"
         r"|(?:model\.safetensors|pytorch_model\.bin)\.index\.json|random_states_\d+\.pkl|global_step\d+/"

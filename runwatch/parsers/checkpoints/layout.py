@@ -52,7 +52,7 @@ class Layout:
     title: str
     example: str
     parts: tuple[Part, ...]
-    tells: re.Pattern[str]
+    pattern: re.Pattern[str]
     """A file (or, with a slash behind it, a directory) by which a checkpoint of this layout is known."""
     named: re.Pattern[str] | None = None
     """Directory names that are enough by themselves, with the step as a group. None: files side by side."""
@@ -80,7 +80,7 @@ class Shape:
     """Which pieces are there, by role."""
 
     places: Mapping[str, frozenset[Place]] = field(default_factory=dict)
-    told: Mapping[str, int] = field(default_factory=dict)
+    reported: Mapping[str, int] = field(default_factory=dict)
     """Role -> number of pieces that the names or an index show."""
 
     def grid(self, role: str) -> Grid:
@@ -222,7 +222,7 @@ def _holes(
         held = shape.places.get(part.role)
         if not held:
             continue
-        own, reported = shape.grid(part.role), shape.told.get(part.role)
+        own, reported = shape.grid(part.role), shape.reported.get(part.role)
         if not own:
             continue
         due: set[Place]

@@ -10,7 +10,7 @@ LAYOUT = Layout(
     kind="megatron",
     title="Megatron-LM",
     example="iter_0001000/mp_rank_00_001/model_optim_rng.pt, latest_checkpointed_iteration.txt",
-    tells=re.compile(r"mp_rank_\d+(?:_\d+)*/"),
+    pattern=re.compile(r"mp_rank_\d+(?:_\d+)*/"),
     named=re.compile(r"iter_(?P<step>\d{7,15})"),
     parts=(
         Part("model", re.compile(rf"{_RANK}/model(?:_optim)?(?:_rng)?\.pt"), piece="mp_rank {}", ranked=True),

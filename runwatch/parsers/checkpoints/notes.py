@@ -41,7 +41,7 @@ def notes(head: bytes) -> dict[str, float]:
     return found
 
 
-def tells_settings(name: str) -> bool:
+def has_settings(name: str) -> bool:
     """Return whether a file of this name may contain settings."""
     return name.endswith((".safetensors", "trainer_state.json")) or SETTINGS.fullmatch(name) is not None
 

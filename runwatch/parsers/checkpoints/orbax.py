@@ -8,7 +8,7 @@ LAYOUT = Layout(
     kind="orbax",
     title="Orbax",
     example="1000/_CHECKPOINT_METADATA, default/ocdbt.process_0/",
-    tells=re.compile(
+    pattern=re.compile(
         r"_CHECKPOINT_METADATA|_METADATA|_sharding|manifest\.ocdbt|commit_success\.txt|orbax\.checkpoint"
         r"|ocdbt\.process_\d+/"
     ),

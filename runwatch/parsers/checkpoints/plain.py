@@ -14,28 +14,28 @@ LIGHTNING = Layout(
     kind="lightning",
     title="PyTorch Lightning",
     example="epoch=1-step=500.ckpt, last.ckpt",
-    tells=re.compile(r".*\.ckpt"),
+    pattern=re.compile(r".*\.ckpt"),
     parts=_ANY,
 )
 TORCH = Layout(
     kind="torch",
     title="torch.save",
     example="ckpt_step1000.pt, G_12000.pth, best.pt",
-    tells=re.compile(r".*\.(?:pt|pth|pth\.tar|bin|npz)"),
+    pattern=re.compile(r".*\.(?:pt|pth|pth\.tar|bin|npz)"),
     parts=_ANY,
 )
 SAFETENSORS = Layout(
     kind="safetensors",
     title="safetensors",
     example="lora-step-1000.safetensors",
-    tells=re.compile(r".*\.safetensors"),
+    pattern=re.compile(r".*\.safetensors"),
     parts=_ANY,
 )
 FOLDER = Layout(
     kind="torch",
     title="A directory per checkpoint",
     example="epoch_3/model.pt, epoch_3/optimizer.pt",
-    tells=re.compile(r"[^/]*\.(?:pt|pth|pth\.tar|ckpt|safetensors)"),
+    pattern=re.compile(r"[^/]*\.(?:pt|pth|pth\.tar|ckpt|safetensors)"),
     parts=(),
 )
 """What a directory is that is called a checkpoint, holds weights and is of no known layout."""

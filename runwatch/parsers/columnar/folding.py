@@ -1,4 +1,4 @@
-"""The bulk path of readers: a block's pictures are decoded at once, and folded together (see pictures)."""
+"""The bulk path of readers: a block's frames are decoded at once, and folded together (see frames)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from runwatch.parsers.api import Layout, Match, Matcher, Reader, Row
 from runwatch.parsers.body.decoded import Decoded, Floats
-from runwatch.parsers.body.frames import Pictures
+from runwatch.parsers.body.frames import Frames
 from runwatch.parsers.body.matchers import values
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.body.readers import FoldingReader, behind_bar
@@ -54,7 +54,7 @@ class Folded(BlockFold):
 
     def __init__(self, reader: FoldingReader) -> None:
         self._reader = reader
-        reads = [_Whole(matcher) if matcher.skeletons else matcher for matcher in reader.pictures]
+        reads = [_Whole(matcher) if matcher.skeletons else matcher for matcher in reader.frames]
         self._decoders = decoders(reads)
         self._piece: Piece | None = None
         self._text = b""
@@ -73,14 +73,14 @@ class Folded(BlockFold):
 
     def passes(self, line: bytes) -> bool:
         """Return whether a redraw shows nothing, whichever its numbers, while a block is read."""
-        if any(matcher.match(line) is not None for matcher in self._reader.pictures):
+        if any(matcher.match(line) is not None for matcher in self._reader.frames):
             return False
-        return not self._reader.minds(line) or self._reader.passes(line)
+        return not self._reader.concerns(line) or self._reader.passes(line)
 
     def begin(
         self, lines: Lines, text: NDArray[np.bool_], start: int, first_line: int, piece: Piece
     ) -> NDArray[np.bool_]:
-        """Decode the pictures of a block; return which records they are."""
+        """Decode the frames of a block; return which records they are."""
         self._piece = piece
         self._text = lines.text[lines.begin : lines.begin + lines.size]
         thin = self._thin(lines)
@@ -102,13 +102,13 @@ class Folded(BlockFold):
         """Read one line as the reader would."""
         if self._piece is None:
             return self._reader.feed(line, number)
-        for matcher in self._reader.pictures:
+        for matcher in self._reader.frames:
             match = matcher.match(line)
             if match is not None:
                 row = [float(self.at), float(number), *values(line, match)]
                 self._single.setdefault(match.layout, []).append(row)
                 return []
-        if not self._reader.minds(line):
+        if not self._reader.concerns(line):
             return None
         self._fold()
         return self._reader.feed(line, number)
@@ -145,7 +145,7 @@ class Folded(BlockFold):
                 tables[known[layout]] = layout, table[:, np.argsort(table[0], kind="stable")]
             else:
                 tables.append((layout, rows))
-        for layout, table in self._reader.fold(Pictures(tables)):
+        for layout, table in self._reader.fold(Frames(tables)):
             if table.shape[1]:
                 self._piece.add_bulk(Decoded(layout, np.empty(0, np.int64), table))
 
@@ -157,7 +157,7 @@ class _Whole(Matcher):
         self._matcher = matcher
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return the picture of a line."""
+        """Return the frame of a line."""
         behind = b"%|" in line and behind_bar(line).replace(UP, b"")
         if behind or opened(line) is not None:
             return None
@@ -165,7 +165,7 @@ class _Whole(Matcher):
 
 
 def _ordered(parts: list[Decoded]) -> Floats:
-    """Return the table of all pictures of a layout, in stream order."""
+    """Return the table of all frames of a layout, in stream order."""
     table = parts[0].table if len(parts) == 1 else np.concatenate([part.table for part in parts], axis=1)
     if np.all(table[0, 1:] > table[0, :-1]):
         return table

@@ -13,7 +13,7 @@ from functools import cache
 from typing import NamedTuple
 
 from runwatch.parsers.envelope import launchers
-from runwatch.parsers.envelope.launchers import NOT_TRAINING, SPEAKS, telling
+from runwatch.parsers.envelope.launchers import NOT_TRAINING, SPEAKS, rank_and_node
 from runwatch.parsers.envelope.stamps import Stamp, find
 
 LEVEL = rb"(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|STDOUT|STDERR)"
@@ -220,6 +220,6 @@ def before(line: bytes, end: int) -> Header | None:
 
 
 def _header(line: bytes, end: int, found: dict[str, _Span], launched: int, process: bytes) -> Header:
-    reported = telling(found)
+    reported = rank_and_node(found)
     stamp, parts = find(line, 0, end) or (None, ())
     return Header(end, tuple(reported), tuple(reported.values()), stamp, parts, launched, process)

@@ -41,7 +41,7 @@ SPEAKS = (
 """A message that shows its own step, or opens something: what precedes it is no counter."""
 
 
-def telling(found: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+def rank_and_node(found: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
     """Return where rank and node are, of the tags found by their names."""
     if not found:
         return {}

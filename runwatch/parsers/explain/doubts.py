@@ -188,9 +188,9 @@ def _of_total(grounds: Grounds, data: bytes) -> Iterator[Doubt]:
     course = max(grounds.courses, key=lambda course: course.run.records)
     run = course.run
     if run.planned is None:
-        told = _EPOCHS.search(data)
-        if told is not None:
-            reason = f"{int(told[1]):,} epochs are planned, and how many steps these are is unknown"
+        planned = _EPOCHS.search(data)
+        if planned is not None:
+            reason = f"{int(planned[1]):,} epochs are planned, and how many steps these are is unknown"
             yield Doubt(_WEIGHTS["epochs without a total"], reason)
         elif run.total is not None:
             yield Doubt(_WEIGHTS["unknown epochs"], "how many epochs are planned is unknown")

@@ -14,12 +14,12 @@ from typing import Any
 
 from runwatch.parsers.api import Format, Match, Matcher, Reader, Row
 from runwatch.parsers.body.matchers import values
-from runwatch.system.extensions import Tell, entry_points, package_of, reason
+from runwatch.system.extensions import Report, entry_points, package_of, reason
 
 GROUP = "runwatch.formats"
 
 
-def load(taken: Iterable[str], tell: Tell) -> tuple[Format, ...]:
+def load(taken: Iterable[str], report: Report) -> tuple[Format, ...]:
     """Return the formats of installed packages; `taken` are names that they may not have.
 
     What is wrong is reported, one line each, also later while they are used.
@@ -32,10 +32,10 @@ def load(taken: Iterable[str], tell: Tell) -> tuple[Format, ...]:
             for fmt in _formats(point.load()):
                 if fmt.name in names:
                     raise ValueError(f"there is already a format {fmt.name!r}")
-                formats.append(_guarded(replace(fmt, own=False, package=package), tell))
+                formats.append(_guarded(replace(fmt, own=False, package=package), report))
                 names.add(fmt.name)
         except (Exception, SystemExit) as error:
-            tell(f"format plugin {point.name} of {package} is left out: {reason(error)}")
+            report(f"format plugin {point.name} of {package} is left out: {reason(error)}")
     return tuple(formats)
 
 
@@ -61,8 +61,8 @@ def _formats(loaded: object) -> Iterator[Format]:
 # -- errors while lines are read ---------------------------------------------------------------------
 
 
-def _guarded(fmt: Format, tell: Tell) -> Format:
-    guard = _Guard(f"format {fmt.name} of {fmt.package}", tell)
+def _guarded(fmt: Format, report: Report) -> Format:
+    guard = _Guard(f"format {fmt.name} of {fmt.package}", report)
     return replace(
         fmt,
         matchers=tuple(_Matcher(matcher, guard) for matcher in fmt.matchers),
@@ -73,8 +73,8 @@ def _guarded(fmt: Format, tell: Tell) -> Format:
 class _Guard:
     """Switches a format off at its first error, and reports that once."""
 
-    def __init__(self, what: str, tell: Tell) -> None:
-        self._what, self._report = what, tell
+    def __init__(self, what: str, report: Report) -> None:
+        self._what, self._report = what, report
         self.off = False
 
     def failed(self, error: Exception) -> None:

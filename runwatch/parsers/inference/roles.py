@@ -105,7 +105,7 @@ def relevant(line: bytes) -> bool:
     """One cheap look: False for a line that cannot be of use."""
     if not _NUMBER.search(line) or line.endswith((b"},", b"),", b"(", b"{")):  # the latter is source code
         return False
-    known = _RELEVANT.search(line.lower()) or (not line.isascii() and languages.tells(line))
+    known = _RELEVANT.search(line.lower()) or (not line.isascii() and languages.knows(line))
     if not known and not is_count(line):
         return False
     if _OTHER.search(line) or (b"{'" in line and line.count(b"{") > line.count(b"}")):

@@ -235,10 +235,10 @@ def usual_of(lines: list[Kept]) -> frozenset[bytes]:
 
 
 def _quality(
-    telling: list[bytes], splits: frozenset[bytes], names: Counter[bytes], count: int
+    informative: list[bytes], splits: frozenset[bytes], names: Counter[bytes], count: int
 ) -> frozenset[bytes]:
     """Return the names that make a line a record: the most frequent that says how well training goes."""
-    scores = [name for name in telling if is_quality(name)]
+    scores = [name for name in informative if is_quality(name)]
     scores += [] if any(map(_competes, scores)) else sorted(splits)
     scores = [name for name in scores if not is_val(name)] or [n for n in scores if 2 * names[n] > count]
     losses = [name for name in scores if is_loss(name) and not is_val(name)]

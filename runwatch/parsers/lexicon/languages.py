@@ -93,7 +93,7 @@ def named(gap: bytes) -> re.Match[bytes] | None:
 def accented(gap: bytes) -> re.Match[bytes] | None:
     """Return the name with accents at the end of the text before a number, if a word of it is known."""
     found = _ACCENTED.search(gap)
-    return found if found is not None and tells(found["name"]) else None
+    return found if found is not None and knows(found["name"]) else None
 
 
 def ordinal(gap: bytes, line: bytes, end: int) -> bytes:
@@ -107,7 +107,7 @@ def translated(name: bytes) -> bytes:
     return _KNOWN.sub(lambda found: _WORDS[found[0]], name)
 
 
-def tells(line: bytes) -> bool:
+def knows(line: bytes) -> bool:
     """Whether a line that is not ASCII holds a word that is known."""
     return _KNOWN.search(line) is not None
 

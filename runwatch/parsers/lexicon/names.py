@@ -139,7 +139,7 @@ class NamingError(ValueError):
         self.key, self.advice = key, advice
 
 
-def told(metric: str, unit: str = "", split: str = "") -> Meaning:
+def meaning_given(metric: str, unit: str = "", split: str = "") -> Meaning:
     """Return the meaning that the user gives a name. Raises NamingError if it is invalid."""
     if not metric.isprintable() or not metric.strip() or metric in META_COLUMNS:
         raise NamingError("metric", f"{metric!r} is no metric", "such as train/loss")

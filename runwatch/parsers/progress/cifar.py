@@ -30,7 +30,7 @@ _FILLING = re.compile(rb"(?<=[=>.\[])[=>.]{2,200}(?=[\]= ])")
 class _Pictures(Matcher):
     """Matches the headline of an epoch and bars with a loss (done and total, then values)."""
 
-    _headline = as_printed("picture", HEADLINE, ("epoch",))
+    _headline = as_printed("frame", HEADLINE, ("epoch",))
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return what a line shows."""
@@ -45,7 +45,7 @@ class _Pictures(Matcher):
         if "loss" not in names:
             return None
         place = (found.span("in"), found.span("of")) if found["in"] else (found.span("at"), found.span("all"))
-        layout = as_printed("picture", DRAWN, ("done", "total", *names))
+        layout = as_printed("frame", DRAWN, ("done", "total", *names))
         return Match(layout, (*place, *(item.span(2) for item in items)))
 
 
@@ -60,7 +60,7 @@ class CifarReader(KerasReader):
         super().__init__(_Pictures())
 
     def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
-        """Take one picture; return the records it completes."""
+        """Take one frame; return the records it completes."""
         if self.epoch is None and layout.pattern != HEADLINE:
             return []
         return super().take(layout, shown, number_)

@@ -56,7 +56,7 @@ def is_full(n: float, total: float) -> bool:
 
 
 class Counts(NamedTuple):
-    """What a picture shows of its place."""
+    """What a frame shows of its place."""
 
     n: float
     total: float
@@ -71,7 +71,7 @@ class Counts(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where the bar of a picture is in the run."""
+    """Where the bar of a frame is in the run."""
 
     before: float
     """Steps before it began."""
@@ -84,9 +84,9 @@ class Place(NamedTuple):
 
 
 class Epochs:
-    """Places the pictures of bars that come one after the other. Memory: a few numbers.
+    """Places the frames of bars that come one after the other. Memory: a few numbers.
 
-    Only at the first picture of a stretch, in which nothing but `n` moves on, anything is decided.
+    Only at the first frame of a stretch, in which nothing but `n` moves on, anything is decided.
     """
 
     def __init__(self, first: int | None = None) -> None:
@@ -101,9 +101,9 @@ class Epochs:
         self._begun = -1.0
         """Total of a bar that had done nothing and was drawn since."""
 
-    def tell(self, epoch: int, epochs: int, *, for_all: bool = False) -> None:
+    def set_epoch(self, epoch: int, epochs: int, *, for_all: bool = False) -> None:
         """Take what a line shows; `for_all`: bars of other ranks, too, which are not all at one place."""
-        self._around.tell(epoch, epochs, for_all=for_all)
+        self._around.set_epoch(epoch, epochs, for_all=for_all)
 
     def note_outer(self, epoch: int, epochs: int) -> None:
         """Take what a bar of epochs shows."""
@@ -119,7 +119,7 @@ class Epochs:
         self._open = _Open()
 
     def take(self, counts: Counts) -> Place:
-        """Return the place of a picture."""
+        """Return the place of a frame."""
         n, total, epoch, epochs, counted, run_wide = counts
         if counted:
             epoch, epochs = self._around.take(n, total, run_wide=bool(run_wide))
@@ -142,7 +142,7 @@ class Epochs:
         return Place(before, (epochs + 1 - first) * total, epoch, -1.0)
 
     def fold(self, counts: Floats) -> Floats:
-        """Take pictures (as Counts, n), each as if by itself; return their places (as Place, n)."""
+        """Take frames (as Counts, n), each as if by itself; return their places (as Place, n)."""
         import numpy as np
 
         changes = (counts[1:, 1:] != counts[1:, :-1]).any(axis=0) | (counts[0, 1:] < counts[0, :-1])
@@ -172,7 +172,7 @@ class Epochs:
             self._run_wide |= not is_full(before.n, before.total) or self._in_step(before, counts)
 
     def _in_step(self, before: Counts, now: Counts) -> bool:
-        """Return whether both pictures are where they would be in a bar of the whole run."""
+        """Return whether both frames are where they would be in a bar of the whole run."""
         if now.epochs < 0:
             return False
         first, slack = self.first or 0, 1 + _SLACK * now.total
@@ -210,7 +210,7 @@ class _Around:
         self._behind = False
         """Whether lines show the epoch when its bar has ended."""
 
-    def tell(self, epoch: int, epochs: int, *, for_all: bool) -> None:
+    def set_epoch(self, epoch: int, epochs: int, *, for_all: bool) -> None:
         if not self._any:
             self._behind = self._total >= 0
             self.first = int(epoch == 1 or (epochs > 0 and epoch > 0))
@@ -234,7 +234,7 @@ class _Around:
             self._n = 0.0
 
     def take(self, n: float, total: float, *, run_wide: bool) -> tuple[int, int]:
-        """Return the epoch of a picture, and how many there are; -1 where they are not known."""
+        """Return the epoch of a frame, and how many there are; -1 where they are not known."""
         if self._total < 0 or total != self._total:
             self.run_wide = run_wide
             self._turn(total)
@@ -268,8 +268,8 @@ class _Around:
             ended = total == self._total and whole
             self._epoch = self._epoch + 1 if ended else self.first
 
-    def _begin_known(self, told: tuple[int, int]) -> None:
-        self._epoch, self._epochs = told
+    def _begin_known(self, known: tuple[int, int]) -> None:
+        self._epoch, self._epochs = known
         self._reported, self._latched = None, True
 
 
@@ -284,7 +284,7 @@ class _Open:
         self._n, self._epoch = 0.0, -1.0
 
     def take(self, n: float, epoch: float) -> float:
-        """Return the steps before the bar of a picture; `epoch` is -1 where none is known.
+        """Return the steps before the bar of a frame; `epoch` is -1 where none is known.
 
         One that begins again within its epoch, or is of an earlier one, was started again.
         """

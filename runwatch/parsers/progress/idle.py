@@ -83,7 +83,7 @@ class Shown(Enum):
 class _Said(NamedTuple):
     """What redraws of a kind show, and the words of their event."""
 
-    tells: Shown
+    shows: Shown
     words: bytes = b""
 
 
@@ -92,7 +92,7 @@ class Run(NamedTuple):
 
     begin: int
     end: int
-    tells: Shown
+    shows: Shown
 
     def inside(self, *, first: bool, last: bool) -> Run:
         """Return the run without its first or its last record."""
@@ -120,9 +120,9 @@ class IdleRedraws:
     def _gate(self) -> Gate:
         return Gate(self._matchers, self._readers, bars=False)
 
-    def asleep(self, tells: Shown) -> bool:
+    def asleep(self, shows: Shown) -> bool:
         """Return whether nobody waits for redraws of this kind, whatever they hold."""
-        if tells is Shown.COUNT:  # matchers are asked about no bar that does
+        if shows is Shown.COUNT:  # matchers are asked about no bar that does
             return not any(reader.awake for reader in self._readers)
         return self._gate.asleep()
 
@@ -147,16 +147,16 @@ class IdleRedraws:
             return []
         last = self.remembered
         runs = self._runs(lines, rest[_redrawn(lines, rest, every=every)], learns=learns)
-        inner = (run.inside(first=run.tells is Shown.AGAIN, last=last) for run in runs)
+        inner = (run.inside(first=run.shows is Shown.AGAIN, last=last) for run in runs)
         asleep = {shows for shows in Shown if self.asleep(shows)}
-        return [run for run in inner if run.begin < run.end and run.tells in asleep]
+        return [run for run in inner if run.begin < run.end and run.shows in asleep]
 
     def counts(self, lines: Lines, runs: Sequence[Run]) -> tuple[list[Decoded], list[Run]]:
         """Decode those records of runs that show where a bar is; return what is left of the runs too.
 
         What was not decoded is to be read. Where something is remembered, nothing is decoded before its time.
         """
-        counted = [np.arange(run.begin, run.end) for run in runs if run.tells is Shown.COUNT]
+        counted = [np.arange(run.begin, run.end) for run in runs if run.shows is Shown.COUNT]
         if not counted or self.remembered:
             return [], [*runs]
         index = np.concatenate(counted)
@@ -165,7 +165,7 @@ class IdleRedraws:
         done = np.sort(np.concatenate([empty, *(part.lines for part in decoded)]))
         edges = np.flatnonzero(np.diff(done) > 1) + 1
         left = [Run(int(at[0]), int(at[-1]) + 1, Shown.COUNT) for at in np.split(done, edges) if len(at)]
-        return decoded, sorted((*left, *(run for run in runs if run.tells is not Shown.COUNT)))
+        return decoded, sorted((*left, *(run for run in runs if run.shows is not Shown.COUNT)))
 
     def count(self, lines: Lines, index: Ints) -> list[Decoded]:
         """Decode records that show where a bar is, as far as that is quicker."""
@@ -257,9 +257,9 @@ def _form(line: bytes) -> bytes | None:
 
 def _matches(kinds: Mapping[bytes, _Said]) -> Iterator[tuple[Shown, _Find]]:
     """Yield what matches runs of redraws that show the same."""
-    for told in sorted(set(kinds.values()), key=lambda told: (told.tells.value, told.words)):
-        same = b"|".join(form for form, of in kinds.items() if of == told)
-        yield told.tells, re.compile(rb"(?:(?:%b) *[\r\n]+){1,%d}" % (same, _AT_ONCE)).match
+    for each in sorted(set(kinds.values()), key=lambda each: (each.shows.value, each.words)):
+        same = b"|".join(form for form, of in kinds.items() if of == each)
+        yield each.shows, re.compile(rb"(?:(?:%b) *[\r\n]+){1,%d}" % (same, _AT_ONCE)).match
 
 
 def _redrawn(lines: Lines, index: Ints, *, every: bool) -> NDArray[np.bool_]:

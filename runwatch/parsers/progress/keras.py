@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from runwatch.parsers.body.decoded import Floats
-    from runwatch.parsers.body.frames import Pictures
+    from runwatch.parsers.body.frames import Frames
     from runwatch.parsers.framing.lines import Ints
 
 _COLOR = rb"(?:\[\d{1,2}m){0,3}"
@@ -37,10 +37,10 @@ _FILLING = re.compile(rb"\[[=>.]{10,80}\]")
 _HEAVY = re.compile(rb"\xe2\x94[\x80-\xbf\xe2]{4,300}")
 HEADLINE, DRAWN, _UNKNOWN, _WHOLE = "headline", "drawn", "unknown", "whole"
 """What a line shows: an epoch's headline, a bar, a bar without a total, a bar that is printed once."""
-_HEADLINE = as_printed("picture", HEADLINE, ("epoch", "epochs"))
+_HEADLINE = as_printed("frame", HEADLINE, ("epoch", "epochs"))
 
 
-class _KerasPictures(Matcher):
+class _KerasFrames(Matcher):
     """Matches headlines (epoch and epochs) and bars with a loss (done and total where drawn, then values)."""
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
@@ -59,14 +59,14 @@ class _KerasPictures(Matcher):
         if not ended or not any(name.endswith("loss") for name in names):
             return None
         if found["total"] == b"Unknown":
-            return Match(as_printed("picture", _UNKNOWN, ()), ())
+            return Match(as_printed("frame", _UNKNOWN, ()), ())
         spans = tuple((before + m.start(2), before + m.end(2)) for m in items)
         if drawn:
             place = found.span("done"), found.span("total")
-            return Match(as_printed("picture", DRAWN, ("done", "total", *names)), (*place, *spans))
+            return Match(as_printed("frame", DRAWN, ("done", "total", *names)), (*place, *spans))
         # what is printed twice is no number that may change
         form = f"{_WHOLE} {(found['all'] or b'1').decode()}"
-        return Match(as_printed("picture", form, names), spans)
+        return Match(as_printed("frame", form, names), spans)
 
 
 def _last_bar(line: bytes) -> int:
@@ -150,7 +150,7 @@ class _Headless:
 class KerasReader(FoldingReader):
     """`Epoch 3/10`, then `1875/1875 [=====] - 30s 16ms/step - loss: 0.4137 - val_loss: 0.4354`.
 
-    The record is the full bar, in its last picture. A bar that follows a full one without a
+    The record is the full bar, in its last frame. A bar that follows a full one without a
     headline is an evaluation, unless it shows values of validation, as only training does, and
     the next headline begins again: then its own was lost. fit() prints no headline for a
     single epoch: what a bar without one was is known when the next bar, headline or the end comes.
@@ -163,8 +163,8 @@ class KerasReader(FoldingReader):
     evaluation = "evaluate/"
     """What the names of an evaluation's numbers begin with."""
 
-    def __init__(self, pictures: Matcher | None = None) -> None:
-        self.pictures = (pictures or _KerasPictures(),)
+    def __init__(self, frames: Matcher | None = None) -> None:
+        self.frames = (frames or _KerasFrames(),)
         self._row = RowMaker(self.pattern, {"epoch": "step"})
         self._values = Known(self._values_of)
         self.epoch: tuple[float, float] | None = None
@@ -172,14 +172,14 @@ class KerasReader(FoldingReader):
         self._open = True
         """Whether the next bar trains: nothing was full since the headline or the beginning."""
         self._done, self._total = 0.0, -1.0
-        """The newest picture of a bar."""
+        """The newest frame of a bar."""
         self._full: _Full | None = None
-        """A bar that is full, in its newest picture."""
+        """A bar that is full, in its newest frame."""
         self._headless = _Headless()
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take an epoch's headline or a picture of a bar."""
-        match = self.pictures[0].match(line)
+        """Take an epoch's headline or a frame of a bar."""
+        match = self.frames[0].match(line)
         return None if match is None else self.take(match.layout, values(line, match), number_)
 
     def flush(self) -> list[Row]:
@@ -188,7 +188,7 @@ class KerasReader(FoldingReader):
         return [*rows, *(row for full in self._headless.release() for row in self._evaluated(full))]
 
     def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
-        """Take one picture; return the records it completes."""
+        """Take one frame; return the records it completes."""
         if layout.pattern == _UNKNOWN:
             return []
         if layout.pattern == HEADLINE:
@@ -216,7 +216,7 @@ class KerasReader(FoldingReader):
         return begins_again and not self._open and bool(self._values[layout].validation)
 
     def _closes(self, layout: Layout) -> bool:
-        """Whether a full bar below a full one is its last picture, which shows more, as of the validation."""
+        """Whether a full bar below a full one is its last frame, which shows more, as of the validation."""
         return self._full is not None and self._values[self._full.layout].names < self._values[layout].names
 
     def _values_of(self, layout: Layout) -> _Values:
@@ -254,7 +254,7 @@ class KerasReader(FoldingReader):
         of = self._values[full.layout]
         return [Row(of.every_row, full.line, [full.shown[i] for i in of.every])]
 
-    # -- many pictures at once ---------------------------------------------------------------------
+    # -- many frames at once ---------------------------------------------------------------------
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may be a headline or hold a bar."""
@@ -266,33 +266,33 @@ class KerasReader(FoldingReader):
             text = _FILLING.sub(b"[==========]", text)
         return _HEAVY.sub(b"\xe2\x94\x81", text) if b"\xe2\x94" in text else text
 
-    def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
-        """Take many pictures, each as if by itself: whole epochs together, what is around them one by one.
+    def fold(self, frames: Frames) -> Iterator[tuple[Layout, Floats]]:
+        """Take many frames, each as if by itself: whole epochs together, what is around them one by one.
 
         One after the other they take four times as long (1.4 and 5.9 us a line of benchmarks/formats.py).
         """
-        heads = [part.at for part in pictures.parts if part.layout.pattern == HEADLINE]
+        heads = [part.at for part in frames.parts if part.layout.pattern == HEADLINE]
         first, last = (int(heads[0][0]), int(heads[0][-1])) if heads else (0, 0)
-        done, total = self._places(pictures)
+        done, total = self._places(frames)
         if first == last or (done > total)[first:last].any():
             first, last = -1, 0
-        yield from pictures.one_by_one(0, first + 1, self.take)
+        yield from frames.one_by_one(0, first + 1, self.take)
         if first >= 0:
-            yield from self._epochs(pictures, heads[0], done, total)
-        yield from pictures.one_by_one(last, len(pictures), self.take)
+            yield from self._epochs(frames, heads[0], done, total)
+        yield from frames.one_by_one(last, len(frames), self.take)
 
-    def _places(self, pictures: Pictures) -> tuple[Floats, Floats]:
-        """Return done and total of each picture; -1 for headlines and bars without a total."""
+    def _places(self, frames: Frames) -> tuple[Floats, Floats]:
+        """Return done and total of each frame; -1 for headlines and bars without a total."""
         columns: list[list[tuple[Any, Any]]] = [[], []]
-        for part in pictures.parts:
+        for part in frames.parts:
             form, _, number_ = part.layout.pattern.partition(" ")
             for i in range(2):
                 if form in (DRAWN, _WHOLE):
                     columns[i].append((part, part.columns[i] if form == DRAWN else float(number_)))
-        return pictures.spread(columns[0], -1.0), pictures.spread(columns[1], -1.0)
+        return frames.spread(columns[0], -1.0), frames.spread(columns[1], -1.0)
 
     def _epochs(
-        self, pictures: Pictures, heads: Ints, done: Floats, total: Floats
+        self, frames: Frames, heads: Ints, done: Floats, total: Floats
     ) -> Iterator[tuple[Layout, Floats]]:
         """Return the records of what is between the first headline and the last."""
         import numpy as np
@@ -301,28 +301,28 @@ class KerasReader(FoldingReader):
         bars = bars[(bars > heads[0]) & (bars < heads[-1])]
         if not len(bars):
             return
-        begins = self._beginnings(pictures, bars, heads, done, total)
+        begins = self._beginnings(frames, bars, heads, done, total)
         full = np.flatnonzero(done[bars] == total[bars])
         if not len(full):
             return
         bar = np.cumsum(begins)[full]
-        full = bars[full[np.append(bar[1:] != bar[:-1], True)]]  # in its last picture
+        full = bars[full[np.append(bar[1:] != bar[:-1], True)]]  # in its last frame
         ends = np.sort(np.concatenate([heads, bars[begins]]))
-        offset = np.zeros(len(pictures))
-        offset[full] = pictures.offset[ends[np.searchsorted(ends, full, "right")]]
+        offset = np.zeros(len(frames))
+        offset[full] = frames.offset[ends[np.searchsorted(ends, full, "right")]]
         epoch = np.searchsorted(heads, full) - 1
-        headline = next(part for part in pictures.parts if part.layout.pattern == HEADLINE)
+        headline = next(part for part in frames.parts if part.layout.pattern == HEADLINE)
         reported = np.vstack((headline.columns, heads * np.nan))[:2]
-        place, following = np.zeros((2, len(pictures))), reported[:, epoch + 1]
+        place, following = np.zeros((2, len(frames))), reported[:, epoch + 1]
         place[:, full] = reported[:, epoch]
         changes = epoch[1:] != epoch[:-1]
-        lost = np.append(False, ~changes) & np.append(changes, True) & self._may_train(pictures)[full]
+        lost = np.append(False, ~changes) & np.append(changes, True) & self._may_train(frames)[full]
         lost &= (following[0] > 1) & (following[0] <= place[0, full])  # see _lost
         place[:, full[lost]] = following[:, lost] - np.array([[1.0], [0.0]])
-        trains, evaluates = np.zeros((2, len(pictures)), bool)
+        trains, evaluates = np.zeros((2, len(frames)), bool)
         trains[full] = np.append(True, changes) | lost
         evaluates[full] = ~trains[full]
-        for part in pictures.parts:
+        for part in frames.parts:
             if part.layout.pattern in (HEADLINE, _UNKNOWN):
                 continue
             of = self._values[part.layout]
@@ -333,29 +333,29 @@ class KerasReader(FoldingReader):
                 (of.every_row, evaluates, [*part.columns[of.every]]),
             ):
                 if of.validation or layout is not of.validation_row:
-                    yield layout, pictures.rows(part, chosen, columns, offset)
+                    yield layout, frames.rows(part, chosen, columns, offset)
 
-    def _may_train(self, pictures: Pictures) -> NDArray[np.bool_]:
-        """Return which pictures show values of validation, as only those of training do."""
-        named = [part for part in pictures.parts if part.layout.pattern not in (HEADLINE, _UNKNOWN)]
-        return pictures.spread([(part, bool(self._values[part.layout].validation)) for part in named]) > 0
+    def _may_train(self, frames: Frames) -> NDArray[np.bool_]:
+        """Return which frames show values of validation, as only those of training do."""
+        named = [part for part in frames.parts if part.layout.pattern not in (HEADLINE, _UNKNOWN)]
+        return frames.spread([(part, bool(self._values[part.layout].validation)) for part in named]) > 0
 
     def _beginnings(
-        self, pictures: Pictures, bars: Ints, heads: Ints, done: Floats, total: Floats
+        self, frames: Frames, bars: Ints, heads: Ints, done: Floats, total: Floats
     ) -> NDArray[np.bool_]:
-        """Return which of the pictures `bars` begin a bar (see take)."""
+        """Return which of the frames `bars` begin a bar (see take)."""
         import numpy as np
 
-        named = [part for part in pictures.parts if part.layout.pattern not in (HEADLINE, _UNKNOWN)]
+        named = [part for part in frames.parts if part.layout.pattern not in (HEADLINE, _UNKNOWN)]
         reported = [self._values[part.layout].names for part in named]
         closes = np.array([[full < of for of in reported] for full in reported])
         names = sorted({self._first_name(part.layout) for part in named})
         firsts = [(part, part.columns[self._values[part.layout].first]) for part in named]
-        loss = pictures.spread(firsts)[bars]
-        name = pictures.spread([(p, names.index(self._first_name(p.layout))) for p in named])[bars]
-        whole = pictures.spread([(p, p.layout.pattern != DRAWN) for p in named])[bars] > 0
-        kind = pictures.spread((part, i) for i, part in enumerate(named))[bars].astype(np.intp)
-        done, total, line = done[bars], total[bars], pictures.line[bars]
+        loss = frames.spread(firsts)[bars]
+        name = frames.spread([(p, names.index(self._first_name(p.layout))) for p in named])[bars]
+        whole = frames.spread([(p, p.layout.pattern != DRAWN) for p in named])[bars] > 0
+        kind = frames.spread((part, i) for i, part in enumerate(named))[bars].astype(np.intp)
+        done, total, line = done[bars], total[bars], frames.line[bars]
         epoch = np.searchsorted(heads, bars)
         again = (line[1:] != line[:-1]) & (done == total)[:-1]
         again &= (loss[1:] != loss[:-1]) | (name[1:] != name[:-1])

@@ -6,20 +6,20 @@ import re
 
 from runwatch.parsers.api import Match, Row
 from runwatch.parsers.body.matchers import values
+from runwatch.parsers.progress.bar_frame import BarFrames
 from runwatch.parsers.progress.grammar import NAMED, emptied, lightning, named
-from runwatch.parsers.progress.picture import BarPictures
 from runwatch.parsers.progress.tracker import BarReader
 
 _MORE = re.compile(rb" {8,400}(?:(?:[\d:]{4,12}|-:--:--) +)?(?=[A-Za-z]|[-+]?\d[\d.e+-]*\s*$)")
 
 
-class _RichPictures(BarPictures):
+class _RichPictures(BarFrames):
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return what a bar shows."""
         bar = lightning(line, start)
         if bar is None or bar.postfix is None:
             return None
-        return self.picture(line, bar, named(line, *bar.postfix))
+        return self.frame(line, bar, named(line, *bar.postfix))
 
 
 class RichReader(BarReader):
@@ -36,7 +36,7 @@ class RichReader(BarReader):
         """Number and text of the line before, if a bar may be broken there."""
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take one picture of a bar, or the values that did not fit into it."""
+        """Take one frame of a bar, or the values that did not fit into it."""
         (before, text), self._newest = self._newest, (0, b"")
         more = _MORE.match(line) if text and before + 1 == number_ else None
         if more is not None:
@@ -44,7 +44,7 @@ class RichReader(BarReader):
             line = text.rstrip() + b" " + line[more.end() :] if reported else b""
         elif line[:6] == b"Epoch ":
             self._newest = number_, line
-        match = self.pictures[0].match(line)
+        match = self.frames[0].match(line)
         return None if match is None else self.take(match.layout, values(line, match), number_)
 
     @property

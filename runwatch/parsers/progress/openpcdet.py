@@ -24,7 +24,7 @@ from runwatch.parsers.progress.grammar import emptied, named
 
 if TYPE_CHECKING:
     from runwatch.parsers.body.decoded import Floats
-    from runwatch.parsers.body.frames import Pictures
+    from runwatch.parsers.body.frames import Frames
 
 _BAR = (
     rb":\s{1,6}\d{1,3}%\|[^|\r\n]{0,400}\|\s{0,6}(?P<done>\d+)/(?P<total>\d+) "
@@ -39,8 +39,8 @@ _PLACE = ("done", "total")
 class _Counting(Matcher):
     """What the bar of an epoch shows: done, total, and if not rounded the iterations of all epochs."""
 
-    exact = as_printed("picture", "pcdet-train", (*_PLACE, "at"))
-    rounded = as_printed("picture", "pcdet-train", _PLACE)
+    exact = as_printed("frame", "pcdet-train", (*_PLACE, "at"))
+    rounded = as_printed("frame", "pcdet-train", _PLACE)
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         found = _COUNTS.match(line, start) if b"total_it=" in line else None
@@ -66,7 +66,7 @@ class _BarAbove(Matcher):
         names = (*_PLACE, *(name for name in spans if name not in _PLACE))
         place = (found.span("done"), found.span("total"))
         return Match(
-            as_printed("picture", "pcdet-epochs", names), (*place, *(spans[name] for name in names[2:]))
+            as_printed("frame", "pcdet-epochs", names), (*place, *(spans[name] for name in names[2:]))
         )
 
 
@@ -77,7 +77,7 @@ class PcdetReader(FoldingReader):
     awake = False
 
     def __init__(self) -> None:
-        self.pictures = (_Counting(), _BarAbove())
+        self.frames = (_Counting(), _BarAbove())
         self._row = RowMaker("pcdet")
         self._counted: tuple[float, float, float] | None = None
         """Done, total and iterations of the newest bar below; NaN where they are rounded."""
@@ -86,15 +86,15 @@ class PcdetReader(FoldingReader):
         self._pending: tuple[float, Row] | None = None
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take one picture of either bar."""
-        for matcher in self.pictures:
+        """Take one frame of either bar."""
+        for matcher in self.frames:
             match = matcher.match(line)
             if match is not None:
                 return self.take(match.layout, values(line, match), number_)
         return None
 
     def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
-        """Take one picture; return the record that it completes."""
+        """Take one frame; return the record that it completes."""
         if layout.pattern == "pcdet-train":
             self._counted = shown[0], shown[1], shown[2] if len(shown) > 2 else math.nan
             return []
@@ -116,25 +116,25 @@ class PcdetReader(FoldingReader):
         pending, self._pending = self._pending, None
         return [] if pending is None else [pending[1]]
 
-    def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
-        """Take many pictures, each as if by itself; return the records they complete.
+    def fold(self, frames: Frames) -> Iterator[tuple[Layout, Floats]]:
+        """Take many frames, each as if by itself; return the records they complete.
 
         One after the other they take twice as long (2.7 and 5.0 us a line of benchmarks/formats.py).
         """
         import numpy as np
 
-        counts = [part for part in pictures.parts if part.layout.pattern == "pcdet-train"]
-        shows = [part for part in pictures.parts if part.layout.pattern != "pcdet-train"]
+        counts = [part for part in frames.parts if part.layout.pattern == "pcdet-train"]
+        shows = [part for part in frames.parts if part.layout.pattern != "pcdet-train"]
         if self._counted is None or not (counts and shows):
-            yield from pictures.one_by_one(0, len(pictures), self.take)
+            yield from frames.one_by_one(0, len(frames), self.take)
             return
         reported = np.sort(np.concatenate([part.at for part in shows]))
-        place = np.full((3, len(pictures)), np.nan)  # of the bar below
+        place = np.full((3, len(frames)), np.nan)  # of the bar below
         for part in counts:
             place[: len(part.columns), part.at] = part.columns
         below = np.concatenate([part.at for part in counts])
         below.sort()
-        # what the bar below showed last, for each picture of the one above; -1: before these pictures
+        # what the bar below showed last, for each frame of the one above; -1: before these frames
         known = np.concatenate([place[:, below], np.array([self._counted]).T], axis=1)
         done, per, at = known[:, np.searchsorted(below, reported) - 1]
         epochs = np.empty((2, len(reported)))
@@ -146,18 +146,18 @@ class PcdetReader(FoldingReader):
         base = base[newest]
         step, total = base + drawn, base + epochs[1] * per
         if self._pending is not None and self._pending[0] != step[0]:
-            yield pictures.single(self.flush()[0], int(reported[0]))
+            yield frames.single(self.flush()[0], int(reported[0]))
         last = np.append(step[1:] != step[:-1], False)
-        next_offset = np.append(pictures.offset[reported[1:]], 0.0)
+        next_offset = np.append(frames.offset[reported[1:]], 0.0)
         for part in shows:
             i = np.searchsorted(reported, part.at)
-            row = np.stack([next_offset[i], pictures.line[part.at], step[i], total[i], *part.columns[2:]])
+            row = np.stack([next_offset[i], frames.line[part.at], step[i], total[i], *part.columns[2:]])
             yield self._reported(part.layout), row[:, last[i]]
             if part.at[-1] == reported[-1]:
                 shown = row[2:, -1].tolist()
                 self._pending = (
                     shown[0],
-                    Row(self._reported(part.layout), int(pictures.line[reported[-1]]), shown),
+                    Row(self._reported(part.layout), int(frames.line[reported[-1]]), shown),
                 )
         self._base = float(base[-1])
         self._counted = tuple(known[:, len(below) - 1].tolist())

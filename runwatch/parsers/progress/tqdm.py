@@ -13,17 +13,17 @@ from runwatch.parsers.api import Layout, Match, Row
 from runwatch.parsers.body.matchers import FIELDS, number, values
 from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.framing.ansi import UP
+from runwatch.parsers.progress.bar_frame import BarFrames, BarLayout
 from runwatch.parsers.progress.epochs import begun, epoch_of, outer_of
 from runwatch.parsers.progress.grammar import NEEDLES, Bar, bar_in, emptied, holds, is_drawn, named
 from runwatch.parsers.progress.names import counts_other, has_held_out, held_out
-from runwatch.parsers.progress.picture import BarLayout, BarPictures
 from runwatch.parsers.progress.stacked import apart, newest, seen
 from runwatch.parsers.progress.tracker import BarReader
-from runwatch.parsers.progress.validation import Aside, Picture, has_total
+from runwatch.parsers.progress.validation import Frame, ValidationBars, has_total
 
 if TYPE_CHECKING:
     from runwatch.parsers.body.decoded import Floats
-    from runwatch.parsers.body.frames import Pictures
+    from runwatch.parsers.body.frames import Frames
 
 _NEAR = 64
 """Lines behind a bar within which what was measured on held-out data is of its step."""
@@ -37,7 +37,7 @@ _DESC_LOSS = re.compile(rb"oss|(?<![A-Za-z])Tot[:=]")
 """What a description holds that contains a loss."""
 
 
-class _TqdmPictures(BarPictures):
+class _TqdmPictures(BarFrames):
     redrawn = False
     """Whether any was not drawn by tqdm."""
 
@@ -52,7 +52,7 @@ class _TqdmPictures(BarPictures):
         if bar.postfix is not None:
             items = named(line, *bar.postfix)
             epoch = next((s for name, s in items if name == b"epoch" and line[slice(*s)].isdigit()), None)
-            return self.picture(line, bar, items, epoch=epoch)
+            return self.frame(line, bar, items, epoch=epoch)
         begin, end = bar.desc
         text = line[begin:end]
         loss = _DESC_LOSS.search(text)
@@ -62,7 +62,7 @@ class _TqdmPictures(BarPictures):
         reported = named(line, begin, begin + len(text.rstrip(b": ")))
         items = [(name, span) for name, span in reported if name.lower() != b"epoch"]
         end = min((span[0] - len(name) for name, span in items), default=begin)
-        return self.picture(line, bar, items, desc=line[begin : end - 1]) if items else None
+        return self.frame(line, bar, items, desc=line[begin : end - 1]) if items else None
 
 
 class TqdmReader(BarReader):
@@ -84,7 +84,7 @@ class TqdmReader(BarReader):
         self._top: tuple[bytes, bytes] = b"", b""
         """Text and total of the newest bar at the top."""
         self._row = RowMaker("tqdm")
-        self._aside = Aside()
+        self._validation_bars = ValidationBars()
         self._ended: dict[tuple[Layout, tuple[float, ...]], None] = {}
         """Bars of rich that have ended, as they were last."""
         self._under = False
@@ -99,7 +99,7 @@ class TqdmReader(BarReader):
         """What was measured on held-out data before there were enough of them."""
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take one picture of a bar."""
+        """Take one frame of a bar."""
         above, bar = line.count(UP), bar_in(line)
         if bar is not None and (above or not self._stacked):
             shown_by = seen(line, bar)
@@ -133,10 +133,10 @@ class TqdmReader(BarReader):
         return again
 
     def flush(self) -> list[Row]:
-        """Return the last picture of the bar, or of each rank's."""
+        """Return the last frame of the bar, or of each rank's."""
         waiting, self._waiting = self._waiting, []
-        waiting += self._report(*self._aside.end())
-        self._aside = Aside()  # what comes next is of another run
+        waiting += self._report(*self._validation_bars.end())
+        self._validation_bars = ValidationBars()  # what comes next is of another run
         return waiting + super().flush()
 
     def prime(self, lines: list[bytes]) -> None:
@@ -150,25 +150,25 @@ class TqdmReader(BarReader):
             self._epochs.take(cast("BarLayout", match.layout).counts(values(line, match)))
         self._epochs.forget_lengths()
 
-    def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
-        """Take many pictures, each as if by itself; return the records they complete."""
-        self._line, self._records = int(pictures.line[-1]), _SURE  # else there would be no block
-        kept = pictures.spread((), 1.0) > 0
-        kept[self._drawn_again(pictures)] = False
-        pictures = pictures.only(kept)
-        if not len(pictures):
+    def fold(self, frames: Frames) -> Iterator[tuple[Layout, Floats]]:
+        """Take many frames, each as if by itself; return the records they complete."""
+        self._line, self._records = int(frames.line[-1]), _SURE  # else there would be no block
+        kept = frames.spread((), 1.0) > 0
+        kept[self._drawn_again(frames)] = False
+        frames = frames.only(kept)
+        if not len(frames):
             return iter(())
-        outer = [cast("BarLayout", part.layout).outer for part in pictures.parts]
+        outer = [cast("BarLayout", part.layout).outer for part in frames.parts]
         nested = any(outer) and (self._nested or not all(outer))
-        if nested or not (self._stacked or self._aside.quick(pictures)):
-            return pictures.one_by_one(0, len(pictures), self._one)
-        return super().fold(pictures)
+        if nested or not (self._stacked or self._validation_bars.quick(frames)):
+            return frames.one_by_one(0, len(frames), self._one)
+        return super().fold(frames)
 
-    def _drawn_again(self, pictures: Pictures) -> list[int]:
-        """Return the pictures of bars that had ended before."""
+    def _drawn_again(self, frames: Frames) -> list[int]:
+        """Return the frames of bars that had ended before."""
         ended = [
             (int(part.at[i]), layout, part.columns[:, i].tolist())
-            for part in pictures.parts
+            for part in frames.parts
             if (layout := cast("BarLayout", part.layout)).redrawn
             for i in (part.columns[0] == part.columns[1]).nonzero()[0].tolist()
         ]
@@ -176,20 +176,20 @@ class TqdmReader(BarReader):
         return [at for at, layout, shown in ended if self._again(layout, shown)]
 
     def _one(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
-        """Take one picture of a bar, which may be one of epochs above another that trains."""
+        """Take one frame of a bar, which may be one of epochs above another that trains."""
         layout = cast("BarLayout", layout)
         self._under |= layout.outer
         if layout.outer and self._nested:
             for bar in self.bars:
                 bar.note_outer(int(shown[0]) + 1, int(shown[1]))
             return []
-        picture = Picture(layout, shown, number_)
+        frame = Frame(layout, shown, number_)
         reported = has_total(layout) and not self._stacked and LOSS in self._bar.losses(layout)
-        if not reported or self._aside.goes_on(picture):
-            return self._trained(picture)
-        return self._report(*self._aside.take(picture))
+        if not reported or self._validation_bars.goes_on(frame):
+            return self._trained(frame)
+        return self._report(*self._validation_bars.take(frame))
 
-    def _report(self, validated: Picture | None, trained: list[Picture]) -> list[Row]:
+    def _report(self, validated: Frame | None, trained: list[Frame]) -> list[Row]:
         """Return what was validated, at the step at which the bar is, and what trains."""
         rows: list[Row] = []
         if validated is not None and self.step is not None:
@@ -197,12 +197,12 @@ class TqdmReader(BarReader):
             values = zip(layout.values, shown[layout.first :], strict=False)
             items = [(f"val_{name}", value) for name, value in values]
             rows = [self._row(EVAL, line, [("step", self.step), *items])]
-        return [*rows, *(row for picture in trained for row in self._trained(picture))]
+        return [*rows, *(row for frame in trained for row in self._trained(frame))]
 
-    def _trained(self, picture: Picture) -> list[Row]:
-        """Return the records that a picture of training completes."""
-        self._nested |= self._under and not picture.layout.outer
-        return self.take(picture.layout, picture.shown, picture.line)
+    def _trained(self, frame: Frame) -> list[Row]:
+        """Return the records that a frame of training completes."""
+        self._nested |= self._under and not frame.layout.outer
+        return self.take(frame.layout, frame.shown, frame.line)
 
     def of_rank(self) -> TqdmReader:
         """Return a reader of one rank's lines, which has seen what lines without a rank said about epochs."""
@@ -216,7 +216,7 @@ class TqdmReader(BarReader):
             self._observe(line, for_all=True)
 
     def _observe(self, line: bytes, *, for_all: bool = False) -> None:
-        """Take what a line that is no picture says about epochs; `for_all`: each rank may print it."""
+        """Take what a line that is no frame says about epochs; `for_all`: each rank may print it."""
         reported = epoch_of(line)
         drawn = is_drawn(line)
         outer = outer_of(line) if drawn else None
@@ -225,7 +225,7 @@ class TqdmReader(BarReader):
         bars = self.bars
         for bar in bars:
             if reported is not None:
-                bar.tell(*reported, for_all=for_all or len(bars) > 1)
+                bar.set_epoch(*reported, for_all=for_all or len(bars) > 1)
             elif outer is not None:
                 bar.note_outer(*outer)
             elif total is not None and len(bars) == 1:
@@ -256,9 +256,9 @@ class TqdmReader(BarReader):
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may hold a bar, or a loss of held-out data."""
-        return _MAY.search(line) is not None and (self.minds(line) or holds(line))
+        return _MAY.search(line) is not None and (self.concerns(line) or holds(line))
 
-    def minds(self, line: bytes) -> bool:
+    def concerns(self, line: bytes) -> bool:
         """Return whether a line may show a loss of held-out data, or of epochs."""
         if is_drawn(line):
             return b" 0/" in line or b"poch" in line

@@ -1,6 +1,6 @@
 """Folds the redraws of bars that carry metrics into records: tqdm with a postfix, Lightning's rich bar.
 
-A bar is redrawn many times; the last picture of a step is its record. So a
+A bar is redrawn many times; the last frame of a step is its record. So a
 record is complete when the bar moves on (or the stream ends).
 """
 
@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, cast
 
 from runwatch.parsers.api import Layout, Row
 from runwatch.parsers.body.readers import FoldingReader
+from runwatch.parsers.progress.bar_frame import BarFrames, BarLayout, Columns
 from runwatch.parsers.progress.epochs import Epochs
 from runwatch.parsers.progress.pace import StepPace
-from runwatch.parsers.progress.picture import BarLayout, BarPictures, Columns
 
 if TYPE_CHECKING:
     from runwatch.parsers.body.decoded import Floats
-    from runwatch.parsers.body.frames import Part, Pictures
+    from runwatch.parsers.body.frames import Frames, Part
 
 _MAX_RANKS = 1024
 _NAN = -sys.float_info.max
@@ -34,11 +34,11 @@ class BarReader(FoldingReader):
 
     Only bars that carry a loss are training; a description such as Validation
     excludes them. Validation values in a training bar are repeated with every
-    picture: they count when they change.
+    frame: they count when they change.
     """
 
-    def __init__(self, of: BarPictures, first_epoch: int | None = None) -> None:
-        self._of, self.pictures = of, (of,)
+    def __init__(self, of: BarFrames, first_epoch: int | None = None) -> None:
+        self._of, self.frames = of, (of,)
         self._epochs = Epochs(first_epoch)
         self._pace = StepPace()
         self._pending: tuple[_Key, Row] | None = None
@@ -65,7 +65,7 @@ class BarReader(FoldingReader):
         return [self._epochs, *(rank._epochs for rank in self._ranks.values())]
 
     def flush(self) -> list[Row]:
-        """Return the last picture of the bar, or of each rank's."""
+        """Return the last frame of the bar, or of each rank's."""
         self._epochs = Epochs(self._epochs.first)  # what comes next is of another run
         return self._end() + [row for rank in self._ranks.values() for row in rank.flush()]
 
@@ -84,7 +84,7 @@ class BarReader(FoldingReader):
         return self._ranks.get(rank)
 
     def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
-        """Take one picture of a bar; return the records it completes.
+        """Take one frame of a bar; return the records it completes.
 
         Bars of several ranks that are drawn into one log are read each by itself.
         """
@@ -113,15 +113,15 @@ class BarReader(FoldingReader):
         self._moved |= counts.n != 0
         return out
 
-    def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
-        """Take many pictures, each as if by itself; return the records they complete."""
+    def fold(self, frames: Frames) -> Iterator[tuple[Layout, Floats]]:
+        """Take many frames, each as if by itself; return the records they complete."""
         import numpy as np
 
-        if self._rank is None and (self._stacked or _ranked(pictures)):
-            yield from self._by_rank(pictures)
+        if self._rank is None and (self._stacked or _ranked(frames)):
+            yield from self._by_rank(frames)
             return
-        counts, times = np.empty((6, len(pictures))), np.empty((2, len(pictures)))
-        for part in pictures.parts:
+        counts, times = np.empty((6, len(frames))), np.empty((2, len(frames)))
+        for part in frames.parts:
             layout, shown = cast("BarLayout", part.layout), [*part.columns]
             counts[:, part.at] = layout.counts(shown)
             times[0, part.at], times[1, part.at] = layout.elapsed(shown), layout.took(shown)
@@ -129,36 +129,36 @@ class BarReader(FoldingReader):
         key = self._epochs.fold(counts)
         key[0] += counts[0]
         cuts = [
-            cut for part in pictures.parts for cut in self._of.cut(part, key, ranked=self._rank is not None)
+            cut for part in frames.parts for cut in self._of.cut(part, key, ranked=self._rank is not None)
         ]
-        yield from self._changes(pictures, cuts, key)
-        yield from self._steps(pictures, cuts, key, counts[0], took)
+        yield from self._changes(frames, cuts, key)
+        yield from self._steps(frames, cuts, key, counts[0], took)
 
-    def _by_rank(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
-        """Take pictures of several ranks, each rank's by itself."""
-        if not self._stacked and len(_ranked(pictures)) < len(pictures.parts):
-            yield from pictures.one_by_one(0, len(pictures), self.take)
+    def _by_rank(self, frames: Frames) -> Iterator[tuple[Layout, Floats]]:
+        """Take frames of several ranks, each rank's by itself."""
+        if not self._stacked and len(_ranked(frames)) < len(frames.parts):
+            yield from frames.one_by_one(0, len(frames), self.take)
             return
-        ranks = pictures.spread(
+        ranks = frames.spread(
             (part, part.columns[-1] if layout.ranked else layout.position)
-            for part in pictures.parts
+            for part in frames.parts
             for layout in [cast("BarLayout", part.layout)]
         )
         for rank in dict.fromkeys(ranks.tolist()):
             reader = self._of_rank(int(rank))
             if reader is not None:
-                yield from reader.fold(pictures.only(ranks == rank))
+                yield from reader.fold(frames.only(ranks == rank))
 
     def _changes(
-        self, pictures: Pictures, cuts: Sequence[tuple[Columns, Part]], key: Floats
+        self, frames: Frames, cuts: Sequence[tuple[Columns, Part]], key: Floats
     ) -> Iterator[tuple[Layout, Floats]]:
-        """Return the validation values of the pictures in which they change."""
+        """Return the validation values of the frames in which they change."""
         import numpy as np
 
         names = list(dict.fromkeys(name for columns, _ in cuts for name in columns.validation))
         if not names:
             return
-        value = np.zeros((len(names), len(pictures)))
+        value = np.zeros((len(names), len(frames)))
         has = np.zeros(value.shape, bool)
         for columns, part in cuts:
             for name, column in zip(columns.validation, columns.measured([*part.columns]), strict=True):
@@ -166,7 +166,7 @@ class BarReader(FoldingReader):
                 has[names.index(name), part.at] = True
         at = np.flatnonzero(has.any(axis=0))
         value, has = value[:, at], has[:, at]
-        changed = np.zeros(len(pictures), bool)
+        changed = np.zeros(len(frames), bool)
         value = np.where(np.isnan(value), _NAN, value)
         changed[at[1:]] = ((has[:, 1:] != has[:, :-1]) | (value[:, 1:] != value[:, :-1])).any(axis=0)
         first, self._validation = self._validation, {}
@@ -176,20 +176,20 @@ class BarReader(FoldingReader):
         for columns, part in cuts:
             if columns.validation:
                 validated = columns.validated(key[0, part.at], [*part.columns], self._rank)
-                yield columns.eval, pictures.rows(part, changed, validated)
+                yield columns.eval, frames.rows(part, changed, validated)
 
     def _steps(
         self,
-        pictures: Pictures,
+        frames: Frames,
         cuts: Sequence[tuple[Columns, Part]],
         key: Floats,
         n: Floats,
         took: Floats,
     ) -> Iterator[tuple[Layout, Floats]]:
-        """Return the last picture of each step that another one follows; keep the newest."""
+        """Return the last frame of each step that another one follows; keep the newest."""
         import numpy as np
 
-        begin, last = 0, len(pictures) - 1
+        begin, last = 0, len(frames) - 1
         counted = n != 0
         if not self._moved:
             counted |= ~np.logical_or.accumulate(counted)
@@ -199,25 +199,25 @@ class BarReader(FoldingReader):
             begin = int(other.argmax()) if other.any() else last + 1
         if begin > last:
             return
-        moves = pictures.last_of(key) & counted
+        moves = frames.last_of(key) & counted
         moves[:begin] = False
         if self._pending is not None and (key[:, begin] != self._pending[0]).any():
-            yield pictures.single(self._pending[1], begin)
+            yield frames.single(self._pending[1], begin)
         for columns, part in cuts:
             trained = columns.trained(key[:, part.at], took[part.at], [*part.columns], self._rank)
-            yield columns.train, pictures.rows(part, moves, trained, pictures.next_offset)
+            yield columns.train, frames.rows(part, moves, trained, frames.next_offset)
             if part.at[-1] == last:
                 place = key[:, last].tolist()
                 values = columns.trained(place, float(took[last]), part.columns[:, -1].tolist(), self._rank)
-                newest = tuple(place), Row(columns.train, int(pictures.line[last]), values)
+                newest = tuple(place), Row(columns.train, int(frames.line[last]), values)
         self._pending = newest if counted[last] else None
         if not counted[last]:
             self._flushed = None
 
 
-def _ranked(pictures: Pictures) -> list[Part]:
-    """Return the pictures that show a rank."""
-    return [part for part in pictures.parts if cast("BarLayout", part.layout).ranked]
+def _ranked(frames: Frames) -> list[Part]:
+    """Return the frames that show a rank."""
+    return [part for part in frames.parts if cast("BarLayout", part.layout).ranked]
 
 
 def _comparable(value: float) -> float:

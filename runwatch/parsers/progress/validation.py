@@ -12,19 +12,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from runwatch.parsers.progress.bar_frame import BarLayout
 from runwatch.parsers.progress.epochs import is_full
-from runwatch.parsers.progress.picture import BarLayout
 
 if TYPE_CHECKING:
-    from runwatch.parsers.body.frames import Pictures
+    from runwatch.parsers.body.frames import Frames
 
 _SHARE = 0.6
 """Validation is shorter than this share of training; batches of changing size change less."""
 _MOST = 4096
-"""Pictures that wait at most."""
+"""Frames that wait at most."""
 
 
-class Picture(NamedTuple):
+class Frame(NamedTuple):
     """What a bar shows."""
 
     layout: BarLayout
@@ -32,7 +32,7 @@ class Picture(NamedTuple):
     line: int
 
 
-class Aside:
+class ValidationBars:
     """Distinguishes bars of training from those between them."""
 
     def __init__(self) -> None:
@@ -40,41 +40,41 @@ class Aside:
         """Of the newest bar that trains."""
         self._known: set[float] = set()
         """Totals of validation."""
-        self._waiting: list[Picture] = []
+        self._waiting: list[Frame] = []
         """What a bar between them has shown; of one that is known, the newest."""
 
-    def goes_on(self, picture: Picture) -> bool:
-        """Take a picture if it is of the bar that trains, and nothing waits; return whether it is."""
-        if self._waiting or picture.shown[1] != self._total:
+    def goes_on(self, frame: Frame) -> bool:
+        """Take a frame if it is of the bar that trains, and nothing waits; return whether it is."""
+        if self._waiting or frame.shown[1] != self._total:
             return False
-        self._done = picture.shown[0]
+        self._done = frame.shown[0]
         return True
 
-    def take(self, picture: Picture) -> tuple[Picture | None, list[Picture]]:
-        """Return what a validation has come to, if one has just ended, and the pictures that train."""
-        done, total = picture.shown[:2]
-        reported: Picture | None = None
-        trained: list[Picture] = []
+    def take(self, frame: Frame) -> tuple[Frame | None, list[Frame]]:
+        """Return what a validation has come to, if one has just ended, and the frames that train."""
+        done, total = frame.shown[:2]
+        reported: Frame | None = None
+        trained: list[Frame] = []
         if self._waiting:
             last = self._waiting[-1].shown
             if total == last[1] and not (done < last[0] and 2 * done <= total):
-                return None, self._wait(picture)
+                return None, self._wait(frame)
             reported, trained = self._ended(done, total)
         if total != self._total and (total in self._known or self._may(total)):
-            return reported, trained + self._wait(picture)
+            return reported, trained + self._wait(frame)
         self._done, self._total = done, total
-        return reported, [*trained, picture]
+        return reported, [*trained, frame]
 
-    def end(self) -> tuple[Picture | None, list[Picture]]:
+    def end(self) -> tuple[Frame | None, list[Frame]]:
         """Return the same where a run has ended: what comes next is for another of these."""
         waiting = self._waiting
         if waiting and waiting[-1].shown[1] in self._known:
             return (waiting[-1] if is_full(*waiting[-1].shown[:2]) else None), []
         return None, waiting
 
-    def quick(self, pictures: Pictures) -> bool:
-        """Take many pictures of bars of about the same total, which train; return False if they differ."""
-        own = [part for part in pictures.parts if has_total(cast("BarLayout", part.layout))]
+    def quick(self, frames: Frames) -> bool:
+        """Take many frames of bars of about the same total, which train; return False if they differ."""
+        own = [part for part in frames.parts if has_total(cast("BarLayout", part.layout))]
         if not own:
             return True
         totals = [*(float(of) for part in own for of in (part.columns[1].min(), part.columns[1].max()))]
@@ -88,20 +88,20 @@ class Aside:
     def _may(self, total: float) -> bool:
         return 0 < total <= _SHARE * self._total
 
-    def _wait(self, picture: Picture) -> list[Picture]:
-        """Keep a picture of another bar; return those of which there are too many to wait longer."""
-        done, total = picture.shown[:2]
+    def _wait(self, frame: Frame) -> list[Frame]:
+        """Keep a frame of another bar; return those of which there are too many to wait longer."""
+        done, total = frame.shown[:2]
         if total in self._known:
-            self._waiting = [picture]
+            self._waiting = [frame]
         else:
-            self._waiting.append(picture)
+            self._waiting.append(frame)
             if len(self._waiting) > _MOST:
                 waiting, self._waiting = self._waiting, []
                 self._done, self._total = done, total
                 return waiting
         return []
 
-    def _ended(self, done: float, total: float) -> tuple[Picture | None, list[Picture]]:
+    def _ended(self, done: float, total: float) -> tuple[Frame | None, list[Frame]]:
         """Take that the bar aside has given way to another one."""
         waiting, self._waiting = self._waiting, []
         newest = waiting[-1].shown
@@ -114,5 +114,5 @@ class Aside:
 
 
 def has_total(layout: BarLayout) -> bool:
-    """Return whether pictures are of bars of steps that have a total, each by itself."""
+    """Return whether frames are of bars of steps that have a total, each by itself."""
     return not (layout.open or layout.ranked or layout.outer)

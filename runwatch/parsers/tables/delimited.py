@@ -21,7 +21,7 @@ from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.inference.scoring import aliases, is_part, loss_of_parts, losses_by_split
 from runwatch.parsers.lexicon.names import meaning, objective
 from runwatch.parsers.lexicon.words import is_loss, is_meaningful, is_split, is_val, split_of
-from runwatch.parsers.resume_state import Told
+from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.resume_state import row as known_by
 from runwatch.parsers.structured.keyed_records import ANYTHING, BESIDE, MODES, Reader, Schema, Shape
 
@@ -155,7 +155,7 @@ class Columns(Matcher):
         self._plans: dict[bytes, _Plan | None] = {}
         """How the cells of a row become its values, by which of them are empty."""
         self._seen = self._rows = 0
-        self._known = Told()
+        self._known = ResumeState()
         """The first row of the file, and how many rows an earlier writing of it held already."""
 
     remembers = True
@@ -173,18 +173,18 @@ class Columns(Matcher):
 
     def break_off(self) -> None:
         """Expect a header again: the file begins again, with what it held before or with other rows."""
-        self._known = self.told
+        self._known = self.resume_state
         self._use(())
         self._seen = self._rows = 0
 
     @property
-    def told(self) -> Told:
+    def resume_state(self) -> ResumeState:
         """What a successor has to know, in case the file is written again."""
         return msgspec.structs.replace(self._known, rows=max(self._known.rows, self._rows), read=self._rows)
 
-    def recall(self, told: Told) -> None:
+    def recall(self, resume_state: ResumeState) -> None:
         """Continue after rows that a predecessor has read."""
-        self._known, self._rows = told, told.read
+        self._known, self._rows = resume_state, resume_state.read
 
     @property
     def awake(self) -> bool:
@@ -350,7 +350,7 @@ class Columns(Matcher):
             return None
         if not self._rows:
             rows = self._known.rows if self._known.knows(numbers) else 0
-            self._known = Told(rows, row=known_by(numbers))
+            self._known = ResumeState(rows, row=known_by(numbers))
         self._rows += 1
         return match if self._rows > self._known.rows else None
 

@@ -14,7 +14,7 @@ from runwatch.parsers.body.readers import FoldingReader, RowMaker, same_until
 
 if TYPE_CHECKING:
     from runwatch.parsers.body.decoded import Floats
-    from runwatch.parsers.body.frames import Pictures
+    from runwatch.parsers.body.frames import Frames
     from runwatch.parsers.columnar.bulk import BulkDecoder
 
 _HEAD = re.compile(rb"\s{0,3}(?:E\s+#\s+(\S.*SCORE)|Itn\.?\s{2,}(\S.*WPS))\s*$")
@@ -80,7 +80,7 @@ class SpacyReader(FoldingReader):
 
     def __init__(self) -> None:
         self._rows = _Rows()
-        self.pictures = (self._rows,)
+        self.frames = (self._rows,)
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take the header or a row."""
@@ -101,14 +101,14 @@ class SpacyReader(FoldingReader):
         known = (self._rows.columns, ())
         return same_until(block, begin, end, _HELD, lambda line: _head(line) in known)
 
-    def minds(self, line: bytes) -> bool:
+    def concerns(self, line: bytes) -> bool:
         """Return whether a line may be a header."""
         return any(held in line for held in _HELD)
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may be a row or a header."""
-        return line[:40].lstrip()[:1] in b"+-.0123456789nNiI" or self.minds(line)
+        return line[:40].lstrip()[:1] in b"+-.0123456789nNiI" or self.concerns(line)
 
-    def fold(self, pictures: Pictures) -> Iterable[tuple[Layout, Floats]]:
+    def fold(self, frames: Frames) -> Iterable[tuple[Layout, Floats]]:
         """Return the rows: each is a record."""
-        return pictures.tables()
+        return frames.tables()

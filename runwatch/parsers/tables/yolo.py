@@ -13,7 +13,7 @@ from runwatch.parsers.body.readers import FoldingReader, RowMaker, same_until
 
 if TYPE_CHECKING:
     from runwatch.parsers.body.decoded import Floats
-    from runwatch.parsers.body.frames import Pictures
+    from runwatch.parsers.body.frames import Frames
     from runwatch.parsers.columnar.numerals import Flags
     from runwatch.parsers.framing.lines import Ints
     from runwatch.parsers.tables.word_rows import Words
@@ -46,7 +46,7 @@ class _YoloRows(Matcher):
         self._layouts.clear()
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return the numbers of a row in one of its pictures."""
+        """Return the numbers of a row in one of its frames."""
         found = _YOLO_ROW.match(line, start)
         if found is None:
             return None
@@ -202,15 +202,15 @@ class YoloReader(FoldingReader):
     def __init__(self) -> None:
         self._row = RowMaker("yolo", {"epoch": "step"})
         self._rows = _YoloRows()
-        self.pictures = (self._rows,)
+        self.frames = (self._rows,)
         self._names: list[str] = []
         self._pending: Row | None = None
-        """The newest picture; its first value is its epoch."""
+        """The newest frame; its first value is its epoch."""
         self._validated: float | None = None
         """The newest epoch that was validated; None if none was."""
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take a header, one picture of an epoch's row, or its validation."""
+        """Take a header, one frame of an epoch's row, or its validation."""
         head = _YOLO_HEAD.match(line)
         if head is not None:
             self._names = head[1].decode("ascii", "replace").split()
@@ -247,17 +247,17 @@ class YoloReader(FoldingReader):
         """Return whether a line may be a row, a header or a validation."""
         return _YOLO_ANY.match(line) is not None
 
-    def minds(self, line: bytes) -> bool:
+    def concerns(self, line: bytes) -> bool:
         """Return whether a line is a header or a validation."""
         return _YOLO_ALL.match(line) is not None or _YOLO_HEAD.match(line) is not None
 
-    def fold(self, pictures: Pictures) -> Iterator[tuple[Layout, Floats]]:
-        """Take many pictures, each as if by itself."""
-        epoch = pictures.spread((part, part.columns[0]) for part in pictures.parts)
+    def fold(self, frames: Frames) -> Iterator[tuple[Layout, Floats]]:
+        """Take many frames, each as if by itself."""
+        epoch = frames.spread((part, part.columns[0]) for part in frames.parts)
         before = self._pending
         if before is not None and before.values[0] != epoch[0]:
-            yield pictures.single(before, 0)
-        moves = pictures.last_of(epoch[None])
-        for part in pictures.parts:
-            yield part.layout, pictures.rows(part, moves, [*part.columns], pictures.next_offset)
-        self._pending = pictures.newest()
+            yield frames.single(before, 0)
+        moves = frames.last_of(epoch[None])
+        for part in frames.parts:
+            yield part.layout, frames.rows(part, moves, [*part.columns], frames.next_offset)
+        self._pending = frames.newest()

@@ -36,7 +36,7 @@ class Known(NamedTuple):
 
     kind: type[Blocks] | type[Events]
     head: bytes
-    told: int
+    sent: int
     """Bytes of it whose records were reported."""
 
 
@@ -119,7 +119,7 @@ class RecordFile:
             if len(self._head) < len(self._before.head) and self._before.head.startswith(self._head):
                 return self._batch(Piece(begin))
             if self._head.startswith(self._before.head):
-                self._sent_until = self._origin + self._before.told
+                self._sent_until = self._origin + self._before.sent
             data, self._waiting, self._before = self._waiting, b"", None
         piece = Piece(begin)
         records, damages = self._framing.feed(data)

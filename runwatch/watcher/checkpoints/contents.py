@@ -75,7 +75,7 @@ def _settings(top: str, held: Mapping[str, Size], before: Inside) -> dict[str, s
     found = dict(before.settings)
     for name, size in held.items():
         plain = os.path.basename(name)
-        if not notes.tells_settings(plain) or before.sizes.get(name) == size:
+        if not notes.has_settings(plain) or before.sizes.get(name) == size:
             continue
         try:
             found.update(notes.settings(plain, files.contents(os.path.join(top, name), notes.HEAD)))

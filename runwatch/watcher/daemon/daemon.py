@@ -65,10 +65,10 @@ class _Daemon:
 
     async def run(self, ready: Callable[[str], object]) -> int:
         loop = asyncio.get_running_loop()
-        self._server = server = Server(self._assignment, logs.tell, ours=self._ours)
+        self._server = server = Server(self._assignment, logs.report, ours=self._ours)
         if not server.paths:
-            told = server.config.path
-            write = f"under [watch] in {told}" if told else "into a configuration: runwatch init"
+            path = server.config.path
+            write = f"under [watch] in {path}" if path else "into a configuration: runwatch init"
             raise EngineError("nothing to watch", "", f"give log files or directories, or put them {write}")
         await self._open()
         self._export()
@@ -78,22 +78,24 @@ class _Daemon:
         server.beat = self._beat
         working = asyncio.create_task(server.run())
         await self._first_sign(working)
-        logs.tell("start", self._words(), pid=os.getpid(), socket=self._place)
+        logs.report("start", self._words(), pid=os.getpid(), socket=self._place)
         self._manager.ready(self._status())
         ready(self._words())
         await server.stopped.wait()
-        logs.tell("stop", "delivering due messages")
+        logs.report("stop", "delivering due messages")
         self._manager.stopping()
         if self._exporter is not None:
             self._exporter.close()
         self._close()
         await working
-        logs.tell("stop", "ended")
+        logs.report("stop", "ended")
         return int(ExitCode.OK)
 
     async def _first_sign(self, working: asyncio.Task[None]) -> None:
         """Wait until a worker has answered, or a while: it may hang on a dead mount. Raises what ended it."""
-        signs = [asyncio.ensure_future(event.wait()) for event in (self._server.heard, self._server.stopped)]
+        signs = [
+            asyncio.ensure_future(event.wait()) for event in (self._server.any_read, self._server.stopped)
+        ]
         await asyncio.wait([*signs, working], timeout=SIGN, return_when=asyncio.FIRST_COMPLETED)
         for sign in signs:
             sign.cancel()
@@ -108,7 +110,7 @@ class _Daemon:
         sends = (
             f"alerts go to {where}" if where else "no channel is configured: alerts are only shown on screen"
         )
-        blind = "" if self._server.heard.is_set() else "; no log could be read yet: see runwatch status"
+        blind = "" if self._server.any_read.is_set() else "; no log could be read yet: see runwatch status"
         address = "" if self._exporter is None else self._exporter.address
         metrics = f"; metrics on {address}" if address else ""
         return f"watching {paths} ({config.path or 'no configuration file'}); {sends}{metrics}{blind}"
@@ -144,7 +146,7 @@ class _Daemon:
         sock: socket.socket = writer.get_extra_info("socket")
         who = sockets.owner(sock)
         if who not in (os.geteuid(), 0, None):
-            logs.tell("notice", "a client of another user was refused", uid=who)
+            logs.report("notice", "a client of another user was refused", uid=who)
             writer.close()
             return
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):  # cancelled: the loop ends
@@ -186,7 +188,7 @@ class _Daemon:
             return True
         if not self._taken:
             self._taken = True
-            logs.tell("error", "another daemon has taken this state directory: this one ends")
+            logs.report("error", "another daemon has taken this state directory: this one ends")
         return False
 
     async def _open_again(self) -> None:
@@ -214,13 +216,13 @@ class _Daemon:
     async def _reload(self) -> None:
         self._manager.reloading()
         try:
-            logs.tell("reload", self._server.reload())
+            logs.report("reload", self._server.reload())
         except RunwatchError as error:
             self._server.notice(f"the new configuration is invalid, the old one stays active: {error}")
         self._manager.ready(self._status())
 
     def _stop(self, why: str) -> None:
-        logs.tell("stop", why)
+        logs.report("stop", why)
         self._server.stopped.set()
 
     def _interrupt(self) -> None:

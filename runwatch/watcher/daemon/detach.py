@@ -117,10 +117,10 @@ def _become_daemon(start: Start, writing: int) -> NoReturn:
         say(f"E{code} {error}")
     except MemoryError:
         say(f"E{code} {NO_MEMORY}")
-        logs.tell("error", NO_MEMORY)
+        logs.report("error", NO_MEMORY)
     except BaseException as error:
         say(f"E{code} {type(error).__name__}: {error}")
-        logs.tell("error", f"{type(error).__name__}: {error}")
+        logs.report("error", f"{type(error).__name__}: {error}")
     finally:
         sys.stdout.flush()
         os._exit(code)

@@ -189,11 +189,11 @@ def _given_up() -> tuple[int, str]:
         return 0, f"{state}: {error.strerror or error}"
 
 
-def _config(environ: Mapping[str, str], tell: Callable[[str], object]) -> tuple[Config | None, str]:
+def _config(environ: Mapping[str, str], on_problem: Callable[[str], object]) -> tuple[Config | None, str]:
     from runwatch.config.loader import load
 
     try:
-        return load(None, environ, report=tell), ""
+        return load(None, environ, report=on_problem), ""
     except ConfigError as error:
         return None, str(error)
 

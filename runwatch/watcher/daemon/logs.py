@@ -31,7 +31,7 @@ _PRIORITIES = {logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6}
 _BARE = re.compile(r"[\w./:@+-]+")
 
 
-def tell(kind: str, text: str, **facts: object) -> None:
+def report(kind: str, text: str, **facts: object) -> None:
     """Log one event: a kind of news, one line, and facts by name."""
     said = " ".join(f"{key}={_value(value)}" for key, value in facts.items())
     _LOGGER.log(

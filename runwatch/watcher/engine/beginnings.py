@@ -27,7 +27,7 @@ def begin(group: Group, rules: Ruleset, detail: Detail) -> None:
     group.launches += 1
     number = "" if group.launches <= 1 else f"#{group.launches}"
     run = Run(f"{group.id}#{group.begun}", group.name + number, detail=detail)
-    run.tell(group.facts if group.begun == 1 else {})
+    run.add_facts(group.facts if group.begun == 1 else {})
     group.runs.append(_watched(run, rules, tuple(name + number for name in group.former)))
     del group.runs[:-MAX_RUNS]
 

@@ -22,8 +22,8 @@ from runwatch.watcher.ingest.record_times import newest
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.compressed import blocks
 from runwatch.watcher.sources.member import DIRECTORY, LOG, ORDER, SCHEME, TENSORBOARD, WANDB
-from runwatch.watcher.sources.rotated_history import Older, chosen, pieces, rotated
-from runwatch.watcher.sources.sidecars import BesideSource
+from runwatch.watcher.sources.rotated_history import RotatedHistory, chosen, pieces, rotated
+from runwatch.watcher.sources.sidecars import SidecarSource
 from runwatch.watcher.sources.wandb_online import OnlineRun, said
 
 _REST = 1000
@@ -109,14 +109,14 @@ def _read(
     formats: Sequence[Format],
     now: float,
     only: str | None,
-    older: Older | None = None,
+    older: RotatedHistory | None = None,
 ) -> None:
     """Read a file, and before it what was rotated away from it."""
     path = file.path
     if file.member.kind == DIRECTORY:
         source = text.path(str(Path(path).absolute()))
         engine.add_source(source, file.name, text.path(path), file.member)
-        engine.look(source, CheckpointSource(path).look(now), BesideSource(path).look())
+        engine.look(source, CheckpointSource(path).look(now), SidecarSource(path).look())
         return
     parser = StreamParser(formats, settled=only)
     try:
@@ -154,7 +154,9 @@ def _lose(engine: Engine, file: discover.Found, error: OSError, now: float) -> N
     engine.lose(source, unread(text.path(file.path), why, now, always=True), now)
 
 
-def _read_older(engine: Engine, source: str, older: Older, parser: StreamParser, written: float) -> None:
+def _read_older(
+    engine: Engine, source: str, older: RotatedHistory, parser: StreamParser, written: float
+) -> None:
     """Read what was rotated away from a log, and say so."""
     if older.note:
         engine.troubles.append(f"{engine.sources[source][0].name}: {older.note}")

@@ -45,36 +45,38 @@ def end(group: Group, watched: WatchedRun, now: float) -> None:
     )
 
 
-def event_of(told: MachineEvent, run: Run) -> Event | None:
+def event_of(exit_event: MachineEvent, run: Run) -> Event | None:
     """Return what the end of a rank or main process means to its run.
 
     None for a good end and for one that the kernel does not report: that is
     unknown, not failed. Helpers and launchers follow from what they help.
     """
-    if told.kind != "process_died" or told.role not in {"rank", "main"}:
+    if exit_event.kind != "process_died" or exit_event.role not in {"rank", "main"}:
         return None
-    kind = _kind(told)
+    kind = _kind(exit_event)
     if kind is None:
         return None
-    data = {"pid": str(told.pid)}
-    return Event(kind, 0, run.last_line or 0, _title(told), rank=told.rank, step=run.last_step, data=data)
+    data = {"pid": str(exit_event.pid)}
+    return Event(
+        kind, 0, run.last_line or 0, _title(exit_event), rank=exit_event.rank, step=run.last_step, data=data
+    )
 
 
-def _kind(told: MachineEvent) -> str | None:
-    if told.oom:
+def _kind(exit_event: MachineEvent) -> str | None:
+    if exit_event.oom:
         return "host_oom"
-    if told.signal is None:
-        return "error" if told.exit_code else None
-    if told.signal == signal.SIGKILL:
+    if exit_event.signal is None:
+        return "error" if exit_event.exit_code else None
+    if exit_event.signal == signal.SIGKILL:
         return "killed"
-    return "segfault" if told.signal in _FAULTS else "signal"
+    return "segfault" if exit_event.signal in _FAULTS else "signal"
 
 
-def _title(told: MachineEvent) -> str:
+def _title(exit_event: MachineEvent) -> str:
     """Return the sampler's words; where memory ran out, the signal is in them too."""
-    name = f"rank {told.rank} (pid {told.pid})" if told.role == "rank" else ""
-    if told.oom and name:
+    name = f"rank {exit_event.rank} (pid {exit_event.pid})" if exit_event.role == "rank" else ""
+    if exit_event.oom and name:
         return f"{name} was killed by SIGKILL (out of memory)"
-    if told.oom:
-        return f"{told.title.partition(' was killed')[0]} was killed by SIGKILL (out of memory)"
-    return told.title
+    if exit_event.oom:
+        return f"{exit_event.title.partition(' was killed')[0]} was killed by SIGKILL (out of memory)"
+    return exit_event.title

@@ -41,7 +41,7 @@ from runwatch.watcher.engine.supposing import put_aside, take_back, unreported, 
 from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.sources.layout import named_by
 from runwatch.watcher.sources.member import LOG, ORDER, Member
-from runwatch.watcher.sources.sidecar_facts import Beside
+from runwatch.watcher.sources.sidecar_facts import SidecarFacts
 
 SWITCHED_OFF = "its rule was switched off"
 FEW = 4
@@ -197,16 +197,16 @@ class Engine:
                 follow(group)
             whole = source.with_early(source.placed(segment))
             if not group.runs:
-                if not _tells(whole) or launchers.may_belong(source, whole):
+                if not _has_evidence(whole) or launchers.may_belong(source, whole):
                     source.keep_early(whole)
                     continue
                 begin(group, self.rules, self._detail)
                 changes += self._hand_over_ends(group, source)
             source.early, source.early_total = (), None
             watched = group.runs[-1] if leads else group.run_of(source, whole)
-            told = replace(whole, late=True) if late else whole
-            self.observe(watched, source, told, batch)
-            block = group.reported(source, told, leads=leads, watched=watched)
+            block_now = replace(whole, late=True) if late else whole
+            self.observe(watched, source, block_now, batch)
+            block = group.reported(source, block_now, leads=leads, watched=watched)
             watched.run.format = group.format
             watched.run.title = title_of(source, whole, watched.run.title)
             own = {name: text for name, text in batch.printed.items() if leads or name in block.samples}
@@ -244,7 +244,7 @@ class Engine:
         self,
         source_id: str,
         look: Look,
-        beside: Beside,
+        sidecars: SidecarFacts,
         *,
         live: bool = False,
         arrival: float = 0.0,
@@ -256,18 +256,18 @@ class Engine:
         """
         group, source = self.sources[source_id]
         source.looked = source.looked or not partial
-        if not group.lasting.runs and (look.present or beside.batches):
+        if not group.lasting.runs and (look.present or sidecars.batches):
             self._take_back(group)
             begin(group, self.rules, self._detail)
-        for facts in () if group.lasting.runs else beside.facts.values():
+        for facts in () if group.lasting.runs else sidecars.facts.values():
             group.facts |= facts
         for watched in group.runs[-1:]:
             watched.run.checkpoints.fold(look, None if live or partial else arrival)
-            for facts in (*beside.facts.values(), of_checkpoint(look.settings)):
-                watched.run.tell(facts)
+            for facts in (*sidecars.facts.values(), of_checkpoint(look.settings)):
+                watched.run.add_facts(facts)
         settle_checkpoints(group)
         changes: list[Change] = []
-        for batch in beside.batches.values():
+        for batch in sidecars.batches.values():
             changes += self.fold(source_id, batch, live=live, arrival=arrival)
         return changes
 
@@ -451,9 +451,14 @@ class Engine:
             )
             return []
         changes: list[Change] = []
-        for source_id, told in group.provisional.items():
+        for source_id, provisional in group.provisional.items():
             changes += self._fold(
-                source_id, told.batch, live=told.live, arrival=told.arrival, written=None, late=told.late
+                source_id,
+                provisional.batch,
+                live=provisional.live,
+                arrival=provisional.arrival,
+                written=None,
+                late=provisional.late,
             )
         return unreported(group, changes)
 
@@ -482,7 +487,7 @@ class Engine:
         return changes
 
 
-def _tells(block: Block) -> bool:
+def _has_evidence(block: Block) -> bool:
     """Return True if a block holds anything a run could be known by."""
     events = any(event.kind in CRASH_KINDS for event in block.events)
     return bool(block.progress is not None or block.samples or block.bar or block.ranks or events)

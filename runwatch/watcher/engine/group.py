@@ -295,10 +295,10 @@ class Group:
                 return watched
         steps = [samples.step for samples in block.samples.values() if len(samples)]
         first, last = min((s[0] for s in steps), default=-1.0), max((s[-1] for s in steps), default=-1.0)
-        former = next((w for w in self.runs[:-1] if w.run.id == source.tells and w.closed), None)
+        former = next((w for w in self.runs[:-1] if w.run.id == source.run_id and w.closed), None)
         if former is None or not source.reached <= first <= last <= (former.run.last_step or 0):
             former = self.runs[-1]
-        source.tells, source.reached = former.run.id, float(last)
+        source.run_id, source.reached = former.run.id, float(last)
         return former
 
     def reported(self, source: Source, block: Block, *, leads: bool, watched: WatchedRun) -> Block:
@@ -329,8 +329,8 @@ class Group:
         worse = {other.id for other in self.sources.values() if self._goes_over(source, other)}
         with _setting_aside(watched, block.samples):
             mine = run.claim(block.samples, source.id, self._earlier(source), worse)
-        samples = {name: told for name, told in block.samples.items() if name in mine}
-        repeated = {name: told for name, told in block.samples.items() if name not in mine}
+        samples = {name: each for name, each in block.samples.items() if name in mine}
+        repeated = {name: each for name, each in block.samples.items() if name not in mine}
         own = (event for event in block.events if event.kind not in _OF_STAGES)
         events = [*own, *self._disagreements(watched, source, repeated)]
         marks = {kind: at for kind, at in block.marks.items() if kind not in (TRAIN, BAR)}

@@ -126,11 +126,11 @@ class Headless:
         run = watched.run
         if run.id in self._ended or watched.closed:
             return False
-        told_at, told_step = self._newest.get(run.id, (-1e18, -(1 << 60)))
+        sent_at, sent_step = self._newest.get(run.id, (-1e18, -(1 << 60)))
         if self._every is not None:
             step = run.last_step
-            return step is not None and not told_step <= step < told_step + self._every
-        return now - told_at >= self._interval
+            return step is not None and not sent_step <= step < sent_step + self._every
+        return now - sent_at >= self._interval
 
     def _progress(self, watched: WatchedRun, now: float) -> dict[str, Any]:
         run = watched.run

@@ -67,7 +67,7 @@ def status_of(group: Group, run: Run, now: float, reference: Reference | None, *
         behind=max(0, group.leader.lines - run.last_line) if group.leader and run.last_line else 0,
         lines={source.path: source.lines for source in group.sources.values()},
         total=run.planned,
-        deadline=min((told for told in deadlines if told is not None), default=None),
+        deadline=min((known for known in deadlines if known is not None), default=None),
         eta=run.progress().eta_seconds,
         checkpoints=run.checkpoints.summary() if len(run.checkpoints) else None,
         facts=run.facts(),

@@ -12,7 +12,7 @@ import msgspec
 from runwatch.core.batch import BAR, EVAL, RANK, TRAIN, Batch, Event
 from runwatch.core.block import Block
 from runwatch.core.fold.run_boundaries import Segment, Splitter
-from runwatch.core.fold.saves import AFTER, UNTIL, tells
+from runwatch.core.fold.saves import AFTER, UNTIL, is_about_save
 from runwatch.core.readability import FEWER, KNOWN, LAYOUT, Lost, misread
 from runwatch.watcher.engine.agreement import Report
 from runwatch.watcher.engine.packable import Packable
@@ -52,7 +52,7 @@ class Source:
     """When it says that steps were made: Unix time by step."""
     looked: bool = False
     """A directory: it was looked at."""
-    tells: str = ""
+    run_id: str = ""
     """Id of the run that its newest records were of, where another source leads."""
     reached: float = -1.0
     """The newest step of these records."""
@@ -124,7 +124,7 @@ class Source:
         self.steps = tuple(before[-2:])
         later = [step for offset, step in evaluations if offset > (offsets[-1] if offsets else -1.0)]
         self.evaluated = later[-1] if later else None
-        if not any(map(tells, block.events)):
+        if not any(map(is_about_save, block.events)):
             return block
         events = []
         for event in block.events:
@@ -152,8 +152,8 @@ class Source:
         kinds = {table.kind for table in batch.tables}
         self.records += sum(table.rows for table in batch.tables if table.kind == TRAIN)
         self._drifted(batch, read or written or 0.0)
-        told = RECORDS if TRAIN in kinds else BARS if BAR in kinds else NOTHING
-        self.strength = max(self.strength, told)
+        strength = RECORDS if TRAIN in kinds else BARS if BAR in kinds else NOTHING
+        self.strength = max(self.strength, strength)
         rank = self.member.rank
         if rank is None or not batch.events:
             return batch
@@ -197,7 +197,7 @@ def _placed(event: Event, steps: Sequence[int], evaluated: int | None) -> Event:
 
     A step that is evaluated may be printed before its training record, and saved between the two.
     """
-    if not tells(event) or not steps:
+    if not is_about_save(event) or not steps:
         return event
     apart = max(1, steps[-1] - steps[-2]) if len(steps) > 1 else 1
     until = steps[-1] + apart

@@ -110,7 +110,7 @@ class Exporter:
             return Answer(200, b"ok\n")
         if request.path == "/readyz":
             late = self._server.clock.lag > READY_LAG
-            if late or not self._server.heard.is_set():
+            if late or not self._server.any_read.is_set():
                 return Answer(503, b"no log could be read yet\n" if not late else b"the clock is late\n")
             return Answer(200, b"ready\n")
         if request.path != "/metrics":

@@ -12,7 +12,7 @@ from runwatch.watcher.checkpoints.directory import CheckpointSource
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.ingest.feeds import Send, source_id
 from runwatch.watcher.sources import discover
-from runwatch.watcher.sources.sidecars import BesideSource
+from runwatch.watcher.sources.sidecars import SidecarSource
 
 FIRST_LOOK = 64
 """Checkpoints of the first look at a directory, the newest: all of thousands take seconds."""
@@ -36,9 +36,9 @@ class DirectorySource:
         self.path, self.name, self.member = found
         self.id = source_id(found.path)
         self._checkpoints = CheckpointSource(found.path, most=FIRST_LOOK, pulse=pulse)
-        self._nearby = BesideSource(found.path)
+        self._nearby = SidecarSource(found.path)
         for name, place in resume.files.items() if resume is not None else ():
-            self._nearby.recall(name, place.told, place.offset, place.line)
+            self._nearby.recall(name, place.resume_state, place.offset, place.line)
         self._due = self._looked = 0.0
         self._changed = 0.0
         """Unix time of the newest change that is known."""
@@ -48,7 +48,7 @@ class DirectorySource:
         self._problem = ""
 
     def written(self) -> None:
-        """Return None: what was was written there may be of a run that has ended."""
+        """Return None: what was written there may be of a run that has ended."""
 
     def hurry(self) -> None:
         """Look soon: the log of its run grows."""

@@ -21,7 +21,7 @@ from runwatch.watcher.ingest.record_times import newest
 from runwatch.watcher.ingest.resting import Resting
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.member import SCHEME, TENSORBOARD, WANDB
-from runwatch.watcher.sources.rotated_history import OlderFiles
+from runwatch.watcher.sources.rotated_history import RotatedFiles
 from runwatch.watcher.sources.tail import Mark, Piece, Position, Tail
 
 PREVIEW_BYTES = 1 << 18
@@ -88,7 +88,7 @@ class LogSource:
         """Bytes that were there before anyone watched; 0 once they are read."""
         self.late = 0 if resume is None else backlog - self.history
         """Bytes behind them that were written while nobody watched."""
-        self.older = OlderFiles(found.path, older) if older else None
+        self.older = RotatedFiles(found.path, older) if older else None
         """What precedes it in other files, until that is read."""
         self._unfinished = b"" if resume is None else resume.unfinished
         """What a predecessor had read behind the place, until something was read."""
@@ -132,7 +132,7 @@ class LogSource:
             first_line=resume.line,
             settled=resume.format or self._settled,
             origin=resume.offset - place.offset,
-            told=resume.told,
+            resume_state=resume.resume_state,
         )
 
     @property
@@ -268,7 +268,7 @@ class LogSource:
     def _rest_if_due(self, send: Send) -> None:
         if self.is_resting and self.is_parsing:
             over = self._released() if self._is_old else None
-            self._resting.tell(send, self.id, over or self._parser, last=over is not None)
+            self._resting.report(send, self.id, over or self._parser, last=over is not None)
 
     @property
     def _is_old(self) -> bool:
@@ -315,7 +315,7 @@ class LogSource:
         self._gathered = whole if few else self._gathered
         return few
 
-    def _read_older(self, older: OlderFiles, send: Send) -> bool:
+    def _read_older(self, older: RotatedFiles, send: Send) -> bool:
         """Read and send a block of what was rotated away; a successor continues behind all of it."""
         try:
             data = older.read(self._formats())
@@ -355,7 +355,7 @@ class LogSource:
             self._tail.position(parser.held),
             *parser.place,
             parser.format,
-            parser.told,
+            parser.resume_state,
             history=self.history,
             unfinished=unfinished,
             before=(self._before or parser.recent) if unfinished else b"",

@@ -21,7 +21,7 @@ _KILLED = 1.0
 """Seconds in which what was killed is gone."""
 
 
-class Spare:
+class PrewarmedWorker:
     """A worker that waits for its setup, and ends when nobody is left who could hand it one."""
 
     def __init__(self) -> None:

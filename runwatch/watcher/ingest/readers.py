@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from runwatch.watcher.ingest import wire
-from runwatch.watcher.ingest.prewarmed_worker import Spare
+from runwatch.watcher.ingest.prewarmed_worker import PrewarmedWorker
 from runwatch.watcher.ingest.workers import Worker
 from runwatch.watcher.sources.member import SCHEME
 from runwatch.watcher.sources.mounts import mount_of
@@ -29,14 +29,14 @@ class Readers:
         *,
         patient: bool = False,
         known: Callable[[wire.Setup], wire.Setup] = lambda setup: setup,
-        spare: Spare | None = None,
+        prewarmed: PrewarmedWorker | None = None,
     ) -> None:
         """Make ready to `want`. With `patient`, what cannot be read is tried forever.
 
         `known` returns a setup with what is known of its sources from before. `spare` is a worker
         that waits for work.
         """
-        self._known, self._spare = known, spare
+        self._known, self._prewarmed = known, prewarmed
         self._receive, self._notice, self._give_up = receive, notice, give_up
         self._patient = patient
         self._workers: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
@@ -62,7 +62,7 @@ class Readers:
     def _start(self, mount: str, setup: wire.Setup) -> None:
         worker = Worker(setup, self._receive, self._notice, self._give_up, self._known(setup))
         worker.patient = self._patient
-        worker.spare, self._spare = self._spare, None
+        worker.prewarmed, self._prewarmed = self._prewarmed, None
         self._workers[mount] = worker, asyncio.create_task(worker.run())
 
     def seen(self, now: float) -> float:

@@ -63,7 +63,7 @@ class Resting:
         old = written is not None and time.time() - written >= REST
         return (old or time.monotonic() - self._read_at >= REST) and _budgets[self._live].is_left
 
-    def tell(
+    def report(
         self, send: Callable[[wire.Message], None], source: str, parser: StreamParser, *, last: bool = False
     ) -> None:
         """Send what the parser holds back; if that is nothing any more, that too.

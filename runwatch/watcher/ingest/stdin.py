@@ -45,7 +45,7 @@ class StdinSource:
             data = os.read(0, 1 << 20)
         except BlockingIOError:
             if self._resting.rests(None):
-                self._resting.tell(send, self.id, self._parser)
+                self._resting.report(send, self.id, self._parser)
             return False
         batch = self._parser.feed(data, tail=LOG_LINES) if data else self._parser.flush()
         now = time.time()

@@ -9,9 +9,9 @@ import msgspec
 from runwatch.config.formats import FormatConfig, NameConfig
 from runwatch.core.batch import Batch
 from runwatch.core.checkpoint import Look
-from runwatch.parsers.resume_state import Told
+from runwatch.parsers.resume_state import ResumeState
 from runwatch.watcher.sources.member import ORDER, Member
-from runwatch.watcher.sources.sidecar_facts import Beside
+from runwatch.watcher.sources.sidecar_facts import SidecarFacts
 from runwatch.watcher.sources.tail import Position
 
 HEADER = struct.Struct("<I")
@@ -26,7 +26,7 @@ class Resume(msgspec.Struct, frozen=True):
     """Byte of the stream at which the next record begins."""
     line: int
     format: str | None
-    told: Told = Told()
+    resume_state: ResumeState = msgspec.field(name="told", default=ResumeState())
     """What the parser has to know in case the file is written again."""
     step: int = 0
     """Of a run on a server: the first step that was not read."""
@@ -105,7 +105,7 @@ class Looked(msgspec.Struct, frozen=True, tag="looked"):
 
     source: str
     look: Look
-    beside: Beside
+    sidecars: SidecarFacts = msgspec.field(name="beside")
     live: bool
     arrival: float
     partial: bool = False

@@ -14,7 +14,7 @@ import msgspec
 
 from runwatch.core import sample, text
 from runwatch.watcher.ingest import wire
-from runwatch.watcher.ingest.prewarmed_worker import WORKER, Spare
+from runwatch.watcher.ingest.prewarmed_worker import WORKER, PrewarmedWorker
 from runwatch.watcher.processes.handover import handed
 from runwatch.watcher.processes.process_adapter import Adopted
 from runwatch.watcher.processes.starved import Starved
@@ -230,20 +230,20 @@ class Worker(Child[wire.Message]):
         self._known = known or wire.Setup(())
         self._resume = dict(self._known.resume)
         self._members = dict(self._known.members)
-        self.spare: Spare | None = None
+        self.prewarmed: PrewarmedWorker | None = None
         """A process that waits for work, if there is one: it is the first that is used."""
         self.seen: float | None = None
         """Unix time until which what was written has been read, as far as its process has said."""
 
     async def _start(self) -> asyncio.subprocess.Process | Adopted:
-        spare, self.spare, self.seen = self.spare, None, None
+        prewarmed, self.prewarmed, self.seen = self.prewarmed, None, None
         setup = self._command()[1]
-        if spare is not None and spare.given is None:
-            spare.give(setup)
-        if spare is not None and spare.given == setup:
-            return await Adopted.of(spare.process, LIMIT)
-        if spare is not None:  # the configuration was changed in between
-            spare.drop()
+        if prewarmed is not None and prewarmed.given is None:
+            prewarmed.give(setup)
+        if prewarmed is not None and prewarmed.given == setup:
+            return await Adopted.of(prewarmed.process, LIMIT)
+        if prewarmed is not None:  # the configuration was changed in between
+            prewarmed.drop()
         return await super()._start()
 
     def change(self, setup: wire.Setup) -> None:

@@ -279,7 +279,7 @@ def _measure(device: Device | None) -> Literal["sm_activity", "util", "power", "
     if device is None:
         return ""
     try:
-        if device.tells_activity:
+        if device.has_activity:
             return "sm_activity"
     except Lost:
         return ""

@@ -250,7 +250,7 @@ class Device:
 
     def activity(self) -> Values:
         """Return shares of SMs, tensor cores and memory at work since the last call (Hopper and newer)."""
-        if not self.tells_activity:
+        if not self.has_activity:
             return {}
         before, self._gpm = self._gpm, self.attempt("gpm sample", self._take_gpm)
         if before is None or self._gpm is None:
@@ -261,7 +261,7 @@ class Device:
         return answer or {}
 
     @property
-    def tells_activity(self) -> bool:
+    def has_activity(self) -> bool:
         """Whether it knows how many of its SMs work, not only that some kernel runs."""
         whole = self._parent or self
         if whole._gpm_here is None:

@@ -138,7 +138,7 @@ def make(setup: Setup, send: Pipe) -> Sampler:
 
 def watch(sampler: Sampler, send: Pipe, interval: float) -> None:
     """Sample forever; what cannot be looked at is reported once, and the rest continues."""
-    told = ""
+    reported = ""
     while not getattr(sampler, "hopeless", False):
         due = time.monotonic() + interval
         try:
@@ -146,9 +146,9 @@ def watch(sampler: Sampler, send: Pipe, interval: float) -> None:
         except OSError as error:
             if isinstance(error, BrokenPipeError):
                 raise
-            if str(error) != told:
-                told = str(error)
-                send(SamplerNote("", f"a look at the machine failed: {told}"))
+            if str(error) != reported:
+                reported = str(error)
+                send(SamplerNote("", f"a look at the machine failed: {reported}"))
         send(Alive())
         while (left := due - time.monotonic()) > 0:
             sampler.wait(min(left, BEAT))

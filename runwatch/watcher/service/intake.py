@@ -64,7 +64,7 @@ class Intake:
         self._engine, self._keeper, self._listener = engine, keeper, listener
         self.opened = asyncio.Event()
         """Set once it is known what there is to watch, or that there is nothing."""
-        self.heard = asyncio.Event()
+        self.any_read = asyncio.Event()
         """Set once a worker has said anything."""
         self.shown = {key: Shown.kept(group) for key, group in engine.groups.items()}
         self.places = keeper.paths()
@@ -91,7 +91,7 @@ class Intake:
 
         What cannot be folded is reported, and the rest continues.
         """
-        self.heard.set()
+        self.any_read.set()
         self._now = now
         begun = time.thread_time()
         source = getattr(message, "source", "")
@@ -178,7 +178,7 @@ class Intake:
         changes = self._engine.look(
             message.source,
             message.look,
-            message.beside,
+            message.sidecars,
             live=message.live,
             arrival=message.arrival,
             partial=message.partial,

@@ -42,8 +42,8 @@ class Notices:
             del self._said[old]
         return True
 
-    def stand(self, text: str) -> bool:
-        """Say this until something else is said here; "" is nothing. Return True if it is news."""
+    def set_present(self, text: str) -> bool:
+        """Say this until something else is set; "" is nothing. Return True if it is news."""
         news = bool(text and not self._present)
         self._present = text
         return news

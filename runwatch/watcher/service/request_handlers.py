@@ -59,8 +59,8 @@ def _answers(server: ServerApi, request: protocol.Request, now: float) -> Iterat
     kind = type(request)
     if (act := _ORDERS.get(kind)) is not None:
         yield Done(getattr(request, "id", 0), act(server, request, now))
-    elif (tell := _QUESTIONS.get(kind)) is not None:
-        yield from tell(server, request, now)
+    elif (handler := _QUESTIONS.get(kind)) is not None:
+        yield from handler(server, request, now)
 
 
 # -- orders: each returns what was done, in words --------------------------------------------------

@@ -29,7 +29,7 @@ from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.views import views
 from runwatch.watcher.ingest import wire
-from runwatch.watcher.ingest.prewarmed_worker import Spare
+from runwatch.watcher.ingest.prewarmed_worker import PrewarmedWorker
 from runwatch.watcher.ingest.readers import Readers
 from runwatch.watcher.persistence.keeper import Keeper
 from runwatch.watcher.processes.memory import give_back
@@ -68,11 +68,11 @@ class Server:
     def __init__(
         self,
         assignment: Assignment,
-        tell: Callable[[str, str], object] = lambda kind, text: None,
-        spare: Spare | None = None,
+        report: Callable[[str, str], object] = lambda kind, text: None,
+        prewarmed: PrewarmedWorker | None = None,
         ours: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Make ready to `run`; `tell` takes a kind of news and a line, for a log. Raises ConfigError.
+        """Make ready to `run`; `report` takes a kind of news and a line, for a log. Raises ConfigError.
 
         `ours` returns whether no other daemon took our place; one that did alerts people from then on.
         """
@@ -82,7 +82,7 @@ class Server:
         self._settling: asyncio.TimerHandle | None = None
         """When memory may be given back, if that is due."""
         self._ours = ours
-        self.assignment, self._report = assignment, tell
+        self.assignment, self._report = assignment, report
         remarks: list[str] = []
         self.config = self._load(remarks)
         self._watchlist = Watchlist(assignment, self.config)
@@ -107,7 +107,7 @@ class Server:
         self.keeper = Keeper(self.store, self.engine, self.notice)
         owed = self.keeper.restore(self.paths, self.since)
         self._intake = Intake(self.engine, self.keeper, self)
-        self.opened, self.heard = self._intake.opened, self._intake.heard
+        self.opened, self.any_read = self._intake.opened, self._intake.any_read
         self.shown, self.load = self._intake.shown, self._intake.load
         self._silences: Silences = self.store or InMemory()
         self._reports = self._open_reports()
@@ -120,7 +120,7 @@ class Server:
             self.give_up,
             patient=not assignment.private,
             known=self.keeper.ready,
-            spare=spare,
+            prewarmed=prewarmed,
         )
         if not assignment.private:
             self.opened.set()
@@ -199,7 +199,7 @@ class Server:
         before, self.config = self.config, config
         if before.reports != config.reports:
             self._reports.use(config.reports, config.path)
-        if before.telling != config.telling:
+        if before.notifying != config.notifying:
             self.notifier.close(0.0)  # first: the next one takes over what this one has reported
             self.notifier = self._notify()
         self.changed(self.engine.retired())
@@ -390,7 +390,7 @@ class Server:
             self._report("clock", f"the clock jumped by {jump:+.0f} s, or the machine slept")
         now = self.clock.now
         unknown = views.unrecognized(self.shown.values(), now, UNKNOWN_AFTER)
-        if self._notices.stand(unknown):
+        if self._notices.set_present(unknown):
             self._spread(unknown)
         self._sample(now)
         read = [item.group for item in self.shown.values() if not item.left]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from runwatch.core.errors import RunwatchError
-from runwatch.watcher.ingest.prewarmed_worker import Spare
+from runwatch.watcher.ingest.prewarmed_worker import PrewarmedWorker
 from runwatch.watcher.processes.handover import taken
 from runwatch.watcher.service.launch import Assignment
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from runwatch.watcher.ingest import wire
 
 
-def run(argument: str, spare: Spare | None) -> None:
+def run(argument: str, prewarmed: PrewarmedWorker | None) -> None:
     """Serve the client of an assignment, whose descriptor is named by the argument, until it goes."""
     assignment = taken(argument, Assignment)
     sock = socket.socket(fileno=assignment.socket)
     try:
-        asyncio.run(_serve(assignment, sock, spare))
+        asyncio.run(_serve(assignment, sock, prewarmed))
     except RunwatchError as error:
         from runwatch.watcher import protocol
 
@@ -33,12 +33,12 @@ def run(argument: str, spare: Spare | None) -> None:
             sock.sendall(protocol.encode(protocol.Failure(str(error), int(error.exit_code))))
 
 
-async def _serve(assignment: Assignment, sock: socket.socket, spare: Spare | None) -> None:
-    if spare is not None:
+async def _serve(assignment: Assignment, sock: socket.socket, prewarmed: PrewarmedWorker | None) -> None:
+    if prewarmed is not None:
         try:
-            spare.give(first_setup(assignment))
+            prewarmed.give(first_setup(assignment))
         except OSError:
-            spare = None
+            prewarmed = None
     gc.disable()  # of what modules hold nothing is garbage
     from runwatch.watcher.service.server import (
         Server,  # a tenth of a second in which the worker is at work already
@@ -47,7 +47,7 @@ async def _serve(assignment: Assignment, sock: socket.socket, spare: Spare | Non
     gc.freeze()
     gc.enable()
 
-    server = Server(assignment, spare=spare)
+    server = Server(assignment, prewarmed=prewarmed)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stopped.set)
     serving = asyncio.create_task(server.serve(sock))
     await server.run()

@@ -222,7 +222,9 @@ def _sounded(files: Sequence[File]) -> list[File]:
     if alone or not 0 < len(logs) <= _MAX_SOUNDED or len(logs) == len(files):
         return list(files)
     return [
-        replace(file, tells=len(logs) == 1 or has_record(file.path), mentions=_mentioned(file.path, homes))
+        replace(
+            file, has_records=len(logs) == 1 or has_record(file.path), mentions=_mentioned(file.path, homes)
+        )
         if file.kind == LOG
         else file
         for file in files

@@ -127,7 +127,7 @@ def _give_ranks_to_their_run(grouped: dict[str, list[tuple[File, Member]]]) -> N
         homes[os.path.dirname(name)].append(name)
     for group in [name for name in grouped if name.endswith("/*") and len(grouped[name]) > 1]:
         present = ((name, grouped[name][0]) for name in homes[os.path.dirname(group)] if name in grouped)
-        nearby = [name for name, (first, member) in present if member == Member() and first.tells]
+        nearby = [name for name, (first, member) in present if member == Member() and first.has_records]
         if len(nearby) == 1:
             run = nearby[0]
             ranks = [(file, _regroup(member, run)) for file, member in grouped.pop(group)]
@@ -248,8 +248,8 @@ def _streams(paths: Iterable[str]) -> dict[str, Member]:
 
 def _join(logs: Sequence[Unit], others: Sequence[File], note: Callable[[str], object]) -> list[Unit]:
     """Give each tracker and file of metrics to the run it is next to."""
-    tell = [unit for unit in logs if _tells(unit.files)]
-    units, silent = Neighbours(tell), Neighbours(unit for unit in logs if not _tells(unit.files))
+    recorded = [unit for unit in logs if _have_records(unit.files)]
+    units, silent = Neighbours(recorded), Neighbours(unit for unit in logs if not _have_records(unit.files))
     left: Counter[tuple[str, str]] = Counter()
     """(Where a run is at home, kind) -> launches of it that are older than the one it was given."""
     for kind in ORDER[1:]:
@@ -268,11 +268,11 @@ def _join(logs: Sequence[Unit], others: Sequence[File], note: Callable[[str], ob
                     silent.remove(near[0])
                     units.add(near[0])
                 units.replace(near[0], _with(near[0], files, how))
-            elif _tells(files) and (not near or (len(near) == 1 and not tell)):
+            elif _have_records(files) and (not near or (len(near) == 1 and not recorded)):
                 fresh.append(_alone(home, files))
             elif len(near) == 1:
                 left[near[0].home, kind] += 1
-            elif _tells(files):
+            elif _have_records(files):
                 unsure.append((files[0].path, near))
         if unsure:
             note(_left_out(kind, unsure))
@@ -315,8 +315,8 @@ def _owners(
     return ([] if alone else near), ""
 
 
-def _tells(files: Iterable[File]) -> bool:
-    return any(file.tells for file in files)
+def _have_records(files: Iterable[File]) -> bool:
+    return any(file.has_records for file in files)
 
 
 def _is_text(unit: Unit) -> bool:

@@ -22,7 +22,7 @@ class File:
     kind: str = LOG
     written: float = 0.0
     """Unix time of its last change."""
-    tells: bool = True
+    has_records: bool = True
     """Whether it may be of a run: False for a text in which none was found."""
     mentions: frozenset[str] = frozenset()
     """Directories of trackers' runs and of checkpoints that its text names, of those found next to it."""

@@ -28,7 +28,7 @@ class Mark(Enum):
     REPLACED = "replaced"
     """Another file is at the path; the old one, read to its end where it could be, is gone."""
     COPIED = "copied"
-    """The file was copied and then cutafter its copy was read to the end; what follows continues there."""
+    """The file was copied and then cut. Its copy was read to the end, and what follows continues there."""
     TRUNCATED = "truncated"
     """The file was cut and is read from its beginning; bytes not yet read were lost."""
     REWRITTEN = "rewritten"

@@ -30,7 +30,7 @@ _HEAD = 1 << 16
 _SLICE = 1 << 12
 
 
-class Older(NamedTuple):
+class RotatedHistory(NamedTuple):
     """The files to read before a log, the oldest first."""
 
     paths: tuple[str, ...]
@@ -69,7 +69,7 @@ def rotated(paths: Iterable[str]) -> dict[str, list[str]]:
     return {path: [name for _, name in sorted(others)] for path, others in found.items()}
 
 
-def chosen(log: str, candidates: Sequence[str], formats: Sequence[Format]) -> Older:
+def chosen(log: str, candidates: Sequence[str], formats: Sequence[Format]) -> RotatedHistory:
     """Return which of `candidates`, the newest first, are the history of a log."""
     paths: list[str] = []
     after, left, why = _begins(log, formats), MAX_BYTES, ""
@@ -87,7 +87,7 @@ def chosen(log: str, candidates: Sequence[str], formats: Sequence[Format]) -> Ol
             after, left = before, left - size
             continue
         break
-    return Older(tuple(reversed(paths)), len(candidates) - len(paths), why)
+    return RotatedHistory(tuple(reversed(paths)), len(candidates) - len(paths), why)
 
 
 def pieces(paths: Sequence[str], size: int) -> Iterator[bytes]:
@@ -105,7 +105,7 @@ def pieces(paths: Sequence[str], size: int) -> Iterator[bytes]:
         yield b""
 
 
-class OlderFiles:
+class RotatedFiles:
     """What was rotated away from a log, read block by block; which files that is, is looked at first."""
 
     def __init__(self, log: str, candidates: Sequence[str]) -> None:

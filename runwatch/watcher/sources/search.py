@@ -114,7 +114,7 @@ def _place(directory: str, names: Sequence[str], inside: Sequence[str], *, asked
         # A bare number says by itself nothing of checkpoints: what is in it does (Orbax).
         return File(above, DIRECTORY, _written(above)) if own.isdecimal() else None
     if saved or any(map(FACTS.fullmatch, names)):
-        return File(directory, DIRECTORY, _written(directory), tells=saved)
+        return File(directory, DIRECTORY, _written(directory), has_records=saved)
     return None
 
 

@@ -7,7 +7,7 @@ import msgspec
 from runwatch.core.batch import Batch
 
 
-class Beside(msgspec.Struct, frozen=True):
+class SidecarFacts(msgspec.Struct, frozen=True):
     """What a look gave: only what is new."""
 
     directory: str

@@ -16,12 +16,12 @@ from runwatch.core.batch import Batch
 from runwatch.core.metrics import goal
 from runwatch.parsers import document
 from runwatch.parsers.checkpoints.layout import Size
-from runwatch.parsers.resume_state import Told
+from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.stream import MAX_DOCUMENT, StreamParser
 from runwatch.parsers.structured import run_facts
 from runwatch.parsers.structured.run_facts import Facts
 from runwatch.watcher.sources import files
-from runwatch.watcher.sources.sidecar_facts import Beside
+from runwatch.watcher.sources.sidecar_facts import SidecarFacts
 
 FACTS = re.compile(
     r"run_manifest\.json|(?:training_)?args\.json|(?:model_|training_|train_)?config\.(?:json|ya?ml)"
@@ -53,30 +53,32 @@ def _of_checkpoint(facts: Facts) -> Facts:
     return {f"summary.checkpoint.{n}" if n in _PLACES or goal(n) else n: value for n, value in facts.items()}
 
 
-class BesideSource:
+class SidecarSource:
     """The metadata files in one directory and in its `report/`. No threads; a look reads what has changed."""
 
     def __init__(self, directory: str) -> None:
         self.directory = directory
         self._known: dict[str, _File] = {}
 
-    def recall(self, name: str, told: Told, offset: int, line: int) -> None:
+    def recall(self, name: str, resume_state: ResumeState, offset: int, line: int) -> None:
         """Take over what a predecessor sent of one file, and where its stream was."""
-        self._known[name] = _File(parser=StreamParser(start=offset, first_line=line, told=told))
+        self._known[name] = _File(
+            parser=StreamParser(start=offset, first_line=line, resume_state=resume_state)
+        )
 
-    def places(self) -> Iterator[tuple[str, Told, int, int]]:
+    def places(self) -> Iterator[tuple[str, ResumeState, int, int]]:
         """Yield for each file that contains series what a successor has to recall."""
         for name, known in self._known.items():
             if known.parser is not None:
-                yield name, known.parser.told, *known.parser.place
+                yield name, known.parser.resume_state, *known.parser.place
 
-    def look(self) -> Beside:
+    def look(self) -> SidecarFacts:
         """Return the facts and records that are new since the last look."""
         where = text.path(self.directory)
         try:
             inside = files.listing(self.directory)
         except OSError as error:
-            return Beside(where, problem=error.strerror or str(error))
+            return SidecarFacts(where, problem=error.strerror or str(error))
         wanted = self._wanted(inside)
         gone = [name for name in self._known if name not in wanted]
         for name in gone:
@@ -94,7 +96,7 @@ class BesideSource:
             reported = None if name.endswith("training_metrics.json") else run_facts.of_file(name, data)
             if reported is not None:
                 found[text.path(name)] = _of_checkpoint(reported) if META.fullmatch(name) else reported
-        return Beside(where, found, batches, tuple(text.path(name) for name in gone))
+        return SidecarFacts(where, found, batches, tuple(text.path(name) for name in gone))
 
     def _wanted(self, inside: files.Listing) -> list[str]:
         """Return the names of the files to read, a bounded number."""

@@ -17,7 +17,7 @@ from runwatch.watcher.checkpoints.contents import Inside, inspect
 from runwatch.watcher.checkpoints.directory import CheckpointSource
 from runwatch.watcher.sources import files
 from runwatch.watcher.sources.compressed import blocks as decompressed
-from runwatch.watcher.sources.sidecars import BesideSource
+from runwatch.watcher.sources.sidecars import SidecarSource
 
 from ...checkpoints import made
 from ...parsers.fuzzing import NASTY
@@ -90,7 +90,7 @@ def checkpoints(data: bytes) -> None:
         look = CheckpointSource(str(folder)).look(2e9)
         words += [word for checkpoint in look.changes for word in (checkpoint.reason, *checkpoint.metrics)]
         for directory in (folder, top):
-            beside = BesideSource(str(directory)).look()
+            beside = SidecarSource(str(directory)).look()
             words += [word for facts in beside.facts.values() for pair in facts.items() for word in pair]
         for word in words:
             assert plain(word, 1 << 20) == word.rstrip(), word

@@ -19,7 +19,7 @@ config = LlamaConfig(
 rows = [{"input_ids": (t := torch.randint(64, (8,))), "labels": t} for _ in range(64)]
 
 
-class Told(TrainerCallback):
+class ResumeState(TrainerCallback):
     """Keeps what was logged, waits at the gate, and breaks the weights if asked to."""
 
     def __init__(self):
@@ -57,5 +57,5 @@ arguments = TrainingArguments(
     seed=1,
 )
 model = LlamaForCausalLM(config)
-told = Told()
-Trainer(model=model, args=arguments, train_dataset=rows, eval_dataset=rows[:8], callbacks=[told]).train()
+reported = ResumeState()
+Trainer(model=model, args=arguments, train_dataset=rows, eval_dataset=rows[:8], callbacks=[reported]).train()

@@ -89,8 +89,8 @@ def test_a_worker_that_is_blocked_says_on_what(fake_proc):
     machine = Machine([LOG], seen.append, proc=Proc(str(fake_proc.root)))
     machine.sample(0.0)
     machine.sample(1.0)
-    told = [message for message in seen if hasattr(message, "processes")][-1]
-    assert [(p.state, p.waits) for p in told.processes] == [
+    reported = [message for message in seen if hasattr(message, "processes")][-1]
+    assert [(p.state, p.waits) for p in reported.processes] == [
         ("sleeping", ""),
         ("blocked", "a FUSE file system"),
     ]
@@ -240,7 +240,7 @@ def test_what_a_process_waits_for(fake_proc, monkeypatch, state, wchan, call, wa
 
 def test_a_mount_that_does_not_answer_holds_up_only_itself(monkeypatch, tmp_path):
     (tmp_path / "dead").mkdir()
-    answer, heard, real = threading.Event(), queue.Queue(), os.statvfs
+    answer, received, real = threading.Event(), queue.Queue(), os.statvfs
 
     def statvfs(path):
         if str(path).endswith("dead"):
@@ -249,19 +249,19 @@ def test_a_mount_that_does_not_answer_holds_up_only_itself(monkeypatch, tmp_path
 
     monkeypatch.setattr("os.statvfs", statvfs)
     dead = str(tmp_path / "dead")
-    rooms = space.Rooms([str(tmp_path), dead], heard.put, every=3600.0, deadline=10.0)
-    assert heard.get(timeout=120).path == str(tmp_path)
+    rooms = space.Rooms([str(tmp_path), dead], received.put, every=3600.0, deadline=10.0)
+    assert received.get(timeout=120).path == str(tmp_path)
     now = time.time()
     rooms.sample(now + 1)
-    assert heard.empty()
+    assert received.empty()
     for _ in range(2):
         rooms.sample(now + 60)
-    blind = heard.get(timeout=120)
+    blind = received.get(timeout=120)
     assert (blind.sampler, blind.cause, blind.final) == (f"space {dead}", "silent", False)
-    assert heard.empty(), "it is told once"
+    assert received.empty(), "it is told once"
     answer.set()
-    assert heard.get(timeout=120).path == dead
+    assert received.get(timeout=120).path == dead
     until = time.monotonic() + 120
-    while heard.empty() and time.monotonic() < until:
+    while received.empty() and time.monotonic() < until:
         rooms.sample(now + 61)
-    assert heard.get(timeout=1) == Sighted(f"space {dead}", now + 61)
+    assert received.get(timeout=1) == Sighted(f"space {dead}", now + 61)

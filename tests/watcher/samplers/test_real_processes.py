@@ -149,8 +149,8 @@ def test_killed(runs, tmp_path, script, watching, looks):
     assert ("SIGKILL" if known else "unknown") in event.title
     assert event.oom is not True
     assert eventually(watch.processes, lambda found: found == ()) == ()
-    told = [message for message in watch.seen if isinstance(message, Processes)]
-    assert "holds train.log open" in told[-1].note
+    reported = [message for message in watch.seen if isinstance(message, Processes)]
+    assert "holds train.log open" in reported[-1].note
 
 
 @pytest.fixture

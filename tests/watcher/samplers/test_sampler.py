@@ -129,13 +129,13 @@ async def test_a_driver_that_hangs_is_an_incident_of_the_run(driver, environ, mo
 def test_the_doctor_does_not_wait_for_a_driver_that_hangs(driver, environ):
     environ(driver.environ)
 
-    def told(deadline):
+    def reported(deadline):
         found = doctor.ask(QUICK, sample.Gpus, deadline=deadline)
         return any(isinstance(message, sample.Gpus) for message in found)
 
-    assert told(DEADLINE)
+    assert reported(DEADLINE)
     driver.say("lib !nvmlInitWithFlags hang")
-    assert not told(1.0)
+    assert not reported(1.0)
 
 
 async def test_a_driver_that_crashes(driver, environ):

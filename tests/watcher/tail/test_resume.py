@@ -205,16 +205,16 @@ def test_files_rotated_between_two_looks_are_read_once(log) -> None:
     log.write_bytes(b"1\n")
     tail = Tail(str(log))
     assert tail.poll() == Piece(b"1\n")
-    told = b""
+    reported = b""
     for number in range(1, 7):
         log.rename(log.with_name(f"run.log.{number}"))
         log.write_bytes(b"%d\n" % (number + 1))
         os.utime(log, (3e9 + number, 3e9 + number))
         if number % 2 == 0:
             while piece := tail.poll():
-                told += piece.data
+                reported += piece.data
     tail.close()
-    assert told == b"2\n3\n4\n5\n6\n7\n"
+    assert reported == b"2\n3\n4\n5\n6\n7\n"
 
 
 def test_file_truncated_and_then_rotated_in_between_is_read_whole(log) -> None:

@@ -42,7 +42,7 @@ class CheckpointBroken(RunRule):
 
     intervals: float = threshold(2.0, "usual distances by which the last good one may be older")
 
-    _told: tuple[str, Severity] | None = field(default=None, init=False, repr=False)
+    _reported: tuple[str, Severity] | None = field(default=None, init=False, repr=False)
     """Which checkpoint fires, and how gravely."""
 
     def elapse(self, status: Status) -> Sequence[Finding]:
@@ -52,12 +52,12 @@ class CheckpointBroken(RunRule):
         if seen is None or broken is None:
             return self._end(status)
         severity = Severity.CRITICAL if self._costs(seen, broken) else Severity.WARNING
-        if self._told == (broken.id, severity):
+        if self._reported == (broken.id, severity):
             return ()
         # a more severe incident stays severe: a milder one begins again
-        milder = self._told is not None and severity.rank < self._told[1].rank
+        milder = self._reported is not None and severity.rank < self._reported[1].rank
         ended = self._end(status) if milder else []
-        self._told = broken.id, severity
+        self._reported = broken.id, severity
         return [*ended, self._finding(seen, broken, severity)]
 
     def _costs(self, seen: Summary, broken: Checkpoint) -> bool:
@@ -93,8 +93,8 @@ class CheckpointBroken(RunRule):
         )
 
     def _end(self, status: Status) -> list[Finding]:
-        if self._told is None:
+        if self._reported is None:
             return []
-        severity, self._told = self._told[1], None
+        severity, self._reported = self._reported[1], None
         where = Place(status.last_step, status.last_line)
         return [self.say(Verdict.CLEAR, severity, "no checkpoint is broken any more", where)]

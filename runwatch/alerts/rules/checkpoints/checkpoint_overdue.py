@@ -40,7 +40,7 @@ from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Status
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.fold.saves import FAILED, Save, tells
+from runwatch.core.fold.saves import FAILED, Save, is_about_save
 from runwatch.core.metrics import goal
 
 _ADVICE = "Check that saving works and the disk has room; all since then would be lost."
@@ -126,7 +126,7 @@ class CheckpointOverdue(RunRule):
     _row: int = field(default=0, init=False, repr=False)
     _saved: deque[_Saved] = field(default_factory=lambda: deque(maxlen=32), init=False, repr=False)
     """The newest checkpoints."""
-    _told: int = field(default=0, init=False, repr=False)
+    _reported_row: int = field(default=0, init=False, repr=False)
     """Row number of the newest line about one."""
     _newest: int | None = field(default=None, init=False, repr=False)
     """Step of the checkpoint that the log reported last."""
@@ -141,7 +141,7 @@ class CheckpointOverdue(RunRule):
         progress = block.progress
         offsets = progress.offset if progress is not None else np.empty(0)
         marks: list[tuple[float, Event | _Evaluation | None]] = [(offset, None) for offset in block.restarts]
-        marks += [(event.offset, event) for event in block.events if tells(event)]
+        marks += [(event.offset, event) for event in block.events if is_about_save(event)]
         marks += _evaluations(block)
         found: list[Finding] = []
         done = 0
@@ -170,14 +170,14 @@ class CheckpointOverdue(RunRule):
             choice.save(self._row)
         self._newest = Save.of(event).at
         saved = _Saved(self._row, Place(event.step, event.line), "best" in event.data)
-        if not self._saved or self._row - self._told >= _LEAST:
+        if not self._saved or self._row - self._reported_row >= _LEAST:
             self._saved.append(saved)
         elif self._row - self._saved[-1].row >= _LEAST:  # always some more: there is no distance
             self._saved.clear()
             self._saved.append(saved)
         elif not saved.best:
             self._saved[-1] = self._saved[-1]._replace(best=False)
-        self._told = self._row
+        self._reported_row = self._row
         return self._end(saved.where)
 
     def elapse(self, status: Status) -> Sequence[Finding]:
@@ -193,8 +193,8 @@ class CheckpointOverdue(RunRule):
             # the log reports them no longer
             self._saved.append(_Saved(self._row, Place(newest, None), best=False))
             return self._end(where)
-        told = self._newest
-        if status.finished or not seen.regular or (told is not None and told > newest):
+        newest_logged = self._newest
+        if status.finished or not seen.regular or (newest_logged is not None and newest_logged > newest):
             return ()
         if not seen.interval or not seen.interval_seconds or seen.newest.written is None:
             return ()

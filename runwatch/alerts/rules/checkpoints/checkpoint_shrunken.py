@@ -41,7 +41,7 @@ class CheckpointShrunken(RunRule):
     part: float = threshold(0.9, "part of the usual size below which it is a warning")
     half: float = threshold(0.5, "part of the usual size below which it is critical")
 
-    _told: str = field(default="", init=False, repr=False)
+    _reported: str = field(default="", init=False, repr=False)
     """Id of the newest complete checkpoint when it was judged last."""
     _firing: Severity | None = field(default=None, init=False, repr=False)
 
@@ -53,9 +53,9 @@ class CheckpointShrunken(RunRule):
         small, newest = seen.size_ratio, seen.last_good
         if small >= self.part:
             return self._end(status)
-        if self._told == newest.id:
+        if self._reported == newest.id:
             return ()
-        self._told = newest.id
+        self._reported = newest.id
         grave = small < self.half and not status.finished
         severity = self._firing = Severity.CRITICAL if grave else Severity.WARNING
         name = newest.path.rpartition("/")[2] or newest.path
@@ -74,6 +74,6 @@ class CheckpointShrunken(RunRule):
     def _end(self, status: Status) -> list[Finding]:
         if self._firing is None:
             return []
-        severity, self._firing, self._told = self._firing, None, ""
+        severity, self._firing, self._reported = self._firing, None, ""
         where = Place(status.last_step, status.last_line)
         return [self.say(Verdict.CLEAR, severity, "the newest checkpoint has the usual size", where)]

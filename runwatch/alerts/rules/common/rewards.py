@@ -49,31 +49,31 @@ class Rewards:
 
     def known(self, offset: float) -> bool:
         """Return whether there were rewards before `offset`: else this is no reinforcement learning."""
-        return bool(self._telling(offset))
+        return bool(self._informative(offset))
 
     def better(self, offset: float) -> bool:
         """Return whether any reward is above where it began, by more than its noise."""
         return any(
             _above(series.recent.until(offset, _NOW).value, np.asarray(series.first))
-            for series in self._telling(offset).values()
+            for series in self._informative(offset).values()
             if series.since < offset
         )
 
     def rises(self, offset: float) -> bool:
         """Return whether any reward is above what it was just before, by more than its noise."""
-        telling = self._telling(offset).values()
-        rows = (series.recent.until(offset, _NOW + _BEFORE).value for series in telling)
+        informative = self._informative(offset).values()
+        rows = (series.recent.until(offset, _NOW + _BEFORE).value for series in informative)
         return any(len(r) > 2 * _NOW and _above(r[-_NOW:], r[:-_NOW]) for r in rows)
 
     def words(self, offset: float) -> dict[str, float | int | str | None]:
         """Return the newest levels, as evidence."""
         return {
             metric: float(np.median(rows.value))
-            for metric, series in sorted(self._telling(offset).items())
+            for metric, series in sorted(self._informative(offset).items())
             if len(rows := series.recent.until(offset, _NOW))
         }
 
-    def _telling(self, offset: float) -> dict[str, _Series]:
+    def _informative(self, offset: float) -> dict[str, _Series]:
         """Return the rewards known before `offset`; where there are scores, these alone."""
         known = {m: series for m, series in self._series.items() if len(series.recent.until(offset, 1))}
         return {m: series for m, series in known.items() if is_score(m)} or known

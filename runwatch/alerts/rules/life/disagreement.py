@@ -54,9 +54,9 @@ class Disagreement(RunRule):
                 evidence=dict(event.data),
             )
             for event in block.events
-            if event.kind == "disagreement" and self._tells(event)
+            if event.kind == "disagreement" and self._applies(event)
         ]
 
-    def _tells(self, event: Event) -> bool:
+    def _applies(self, event: Event) -> bool:
         ours, theirs = (float(event.data.get(name, "nan")) for name in ("ours", "theirs"))
         return not abs(ours - theirs) < self.least * max(abs(ours), abs(theirs))

@@ -72,7 +72,7 @@ class Ended(RunRule):
         here = Place(status.last_step, status.last_line)
         if ended is None or status.finished or not status.live:
             return [self._clear(here)] if self._firing is not None else ()
-        told = ended.signal is not None or bool(ended.exit_code)
+        reported = ended.signal is not None or bool(ended.exit_code)
         whole = status.fraction is not None and status.fraction >= self.complete
         moves = (
             status.now - status.silent_for > ended.time + self.behind
@@ -81,7 +81,7 @@ class Ended(RunRule):
         unread = min(max(0.0, ended.time - written), self.unread)
         quiet = min(status.now - ended.time, status.log_silent_for)  # others may write on
         due = not moves and quiet >= self.settle + unread
-        if self._firing or self._words.fatal or told or whole or not due:
+        if self._firing or self._words.fatal or reported or whole or not due:
             return ()
         self._firing = Severity.INFO if self._may_be_complete(status, ended.exit_code) else Severity.WARNING
         how = "how is unknown" if ended.exit_code is None else "with exit code 0"

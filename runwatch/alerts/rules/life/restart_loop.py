@@ -53,7 +53,7 @@ class RestartLoop(RankRule):
     """Highest step before the present attempt."""
     _vain: int = field(default=0, init=False, repr=False)
     """Attempts in a row that brought no progress, before the present one."""
-    _told: bool = field(default=False, init=False, repr=False)
+    _announced: bool = field(default=False, init=False, repr=False)
     """Whether an error or a line about resuming came since training last moved."""
     _open: bool = field(default=False, init=False, repr=False)
     _failed: bool = field(default=False, init=False, repr=False)
@@ -106,7 +106,7 @@ class RestartLoop(RankRule):
         rows = block.progress
         signs = [event.offset for event in block.events if event.kind in CRASH_KINDS | {"resume"}]
         if rows is None or not len(rows):
-            self._told |= bool(signs)
+            self._announced |= bool(signs)
             return []
         cuts = np.searchsorted(rows.offset, np.sort(np.asarray(block.restarts, np.float64))).tolist()
         found: list[Finding] = []
@@ -114,9 +114,9 @@ class RestartLoop(RankRule):
         for number, (low, high) in enumerate(pairwise(edges)):
             begin = float(rows.offset[cuts[number - 2]]) if number > 1 else -np.inf
             if number and low < len(rows):
-                self._told |= any(begin <= offset < rows.offset[low] for offset in signs)
-                told, self._told = self._told, False
-                if told:
+                self._announced |= any(begin <= offset < rows.offset[low] for offset in signs)
+                announced, self._announced = self._announced, False
+                if announced:
                     found += self._restart(float(rows.step[low]), place(rows, low))
                 else:
                     self._vain, self._begin = 0, np.nan
@@ -130,7 +130,7 @@ class RestartLoop(RankRule):
                 self._open, self._vain = False, 0
                 found.append(self.say(Verdict.CLEAR, Severity.CRITICAL, "it gets further", place(rows, row)))
         last = float(rows.offset[cuts[-1]]) if cuts else -np.inf
-        self._told |= any(offset >= last for offset in signs)
+        self._announced |= any(offset >= last for offset in signs)
         return found
 
     def _needed(self) -> float:

@@ -73,7 +73,7 @@ class GpuFault(MachineRule):
         self._take(machine, status.now)
         blind = machine.blind.get("gpu")
         if blind is not None and blind.cause == "silent":
-            evidence: dict[str, float | int | str | None] = {"told": blind.message}
+            evidence: dict[str, float | int | str | None] = {"message": blind.message}
             advice = "Look at dmesg for Xid errors, and whether nvidia-smi hangs too."
             yield Symptom("gpu", Severity.WARNING, "the NVIDIA driver does not answer", "", advice, evidence)
         else:

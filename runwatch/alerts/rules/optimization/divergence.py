@@ -397,10 +397,10 @@ class Divergence(LossRule, RankRule):
         grave &= level >= self._ending.untrained + log(_LOW)
         severity = self._severity(level, grave=grave, better=better)
         if not rise.firing:
-            told = rise.over >= self.persist
+            reported = rise.over >= self.persist
         else:
-            told = level > rise.level + rise.margin or severity.exceeds(rise.firing)
-        return [self._fire(rise, level, grave=grave, better=better)] if told else []
+            reported = level > rise.level + rise.margin or severity.exceeds(rise.firing)
+        return [self._fire(rise, level, grave=grave, better=better)] if reported else []
 
     def _severity(self, level: float, *, grave: bool, better: bool) -> Severity:
         if better or level < self._ending.untrained + log(_NOTHING):

@@ -123,7 +123,7 @@ class _Watch:
     """Rises of single evaluations, and of as many in a row as a rise must last, that came back."""
     noise: _Noise = field(default_factory=_Noise)
     firing: Severity | None = None
-    told: float = 0.0
+    reported: float = 0.0
     """Rise, in ln, that was reported last."""
     since: Place | None = None
 
@@ -183,11 +183,11 @@ class Validation(RankRule):
         """Report a rise again once it has grown by half, or costs enough for a warning."""
         rise = log(value / watch.best)
         worse = watch.firing is Severity.INFO and self._costs(watch) and not value < self._train(watch)
-        if rise < _ANEW * watch.told and not worse:
+        if rise < _ANEW * watch.reported and not worse:
             return []
-        watch.told = rise
+        watch.reported = rise
         watch.firing = Severity.WARNING if worse else watch.firing
-        return [self._tell(metric, watch, watch.since or Place(None, None), value, rising=True)]
+        return [self._finding(metric, watch, watch.since or Place(None, None), value, rising=True)]
 
     def _begins(
         self, metric: str, watch: _Watch, where: Place, value: float, *, jumped: bool
@@ -201,8 +201,8 @@ class Validation(RankRule):
             return []
         grave = (jumped or self._costs(watch)) and not value < train
         watch.firing = Severity.WARNING if grave else Severity.INFO
-        watch.told, watch.since = log(value / watch.best), where
-        return [self._tell(metric, watch, where, value, rising=rising or apart)]
+        watch.reported, watch.since = log(value / watch.best), where
+        return [self._finding(metric, watch, where, value, rising=rising or apart)]
 
     def _apart(self, watch: _Watch, train: float, long: int) -> bool:
         """Whether the newest evaluations are above the lowest and far above a training loss that fell."""
@@ -217,7 +217,7 @@ class Validation(RankRule):
         """Whether the newest evaluations are all so high that the rise is no small matter."""
         return min(list(watch.newest)[-self._long(watch) :]) - watch.low > log(1 + self.costly)
 
-    def _tell(self, metric: str, watch: _Watch, where: Place, value: float, *, rising: bool) -> Finding:
+    def _finding(self, metric: str, watch: _Watch, where: Place, value: float, *, rising: bool) -> Finding:
         if rising:
             best = f"its best of {watch.best:.4g} at {watch.where}"
             title = f"{label(metric)} {above(value / watch.best - 1, best)}"

@@ -83,15 +83,15 @@ class RankDivergence(RunRule):
     def _close(self) -> list[Finding]:
         found: list[Finding] = []
         ripe = self._norms.ripe()
-        for step, told in _steps(ripe, len(self._norms)):
-            found += self._compare(step, told, ripe)
+        for step, reported in _steps(ripe, len(self._norms)):
+            found += self._compare(step, reported, ripe)
         ripe = self._losses.ripe()
-        for step, told in _steps(ripe, len(self._losses)):
-            found += self._look(step, told, ripe)
+        for step, reported in _steps(ripe, len(self._losses)):
+            found += self._look(step, reported, ripe)
         return found
 
-    def _compare(self, step: int, told: ByRank, ripe: Mapping[int, PeerRows]) -> list[Finding]:
-        values = np.array([value for value, _ in told.values()])
+    def _compare(self, step: int, reported: ByRank, ripe: Mapping[int, PeerRows]) -> list[Finding]:
+        values = np.array([value for value, _ in reported.values()])
         if not np.isfinite(values).all():
             return []
         usual = float(np.median(values))
@@ -100,10 +100,12 @@ class RankDivergence(RunRule):
         self._same = self._same + 1 if worst < self.same else 0
         self._apart = self._apart + 1 if worst > self.differ else 0
         self._trusted |= self._same >= self.agreed
-        rank = list(told)[int(apart.argmax())]
+        rank = list(reported)[int(apart.argmax())]
         if self._firing and self._same >= self.steps:
             self._firing = False
-            return [self._finding(Verdict.CLEAR, GRAD_NORM, "the ranks agree again", step, rank, told, ripe)]
+            return [
+                self._finding(Verdict.CLEAR, GRAD_NORM, "the ranks agree again", step, rank, reported, ripe)
+            ]
         if self._firing or not self._trusted or self._apart < self.steps:
             return []
         self._firing = True
@@ -114,25 +116,27 @@ class RankDivergence(RunRule):
                 f"rank {rank} no longer agrees: its {label(GRAD_NORM)} is {worst:.2g} off the median",
                 step,
                 rank,
-                told,
+                reported,
                 ripe,
                 f"the weights of rank {rank} have drifted from those of its peers",
                 {"difference": worst},
             )
         ]
 
-    def _look(self, step: int, told: ByRank, ripe: Mapping[int, PeerRows]) -> list[Finding]:
-        bad = [rank for rank, (value, _) in told.items() if not np.isfinite(value) and rank in self._computes]
-        self._computes |= {rank for rank, (value, _) in told.items() if np.isfinite(value)}
+    def _look(self, step: int, reported: ByRank, ripe: Mapping[int, PeerRows]) -> list[Finding]:
+        bad = [
+            rank for rank, (value, _) in reported.items() if not np.isfinite(value) and rank in self._computes
+        ]
+        self._computes |= {rank for rank, (value, _) in reported.items() if np.isfinite(value)}
         self._sound = 0 if bad else self._sound + 1
         if self._broken is not None and self._sound >= self.steps:
             rank, self._broken = self._broken, None
             title = f"the loss of rank {rank} is finite again"
-            return [self._finding(Verdict.CLEAR, LOSS, title, step, rank, told, ripe)]
-        if self._broken is not None or not bad or 2 * len(bad) > len(told):
+            return [self._finding(Verdict.CLEAR, LOSS, title, step, rank, reported, ripe)]
+        if self._broken is not None or not bad or 2 * len(bad) > len(reported):
             return []
         rank = self._broken = bad[0]
-        value = told[rank][0]
+        value = reported[rank][0]
         return [
             self._finding(
                 Verdict.FIRING,
@@ -140,7 +144,7 @@ class RankDivergence(RunRule):
                 f"the loss of rank {rank} is {value:g} at step {step}; that of its peers is finite",
                 step,
                 rank,
-                told,
+                reported,
                 ripe,
                 f"rank {rank} alone computes what is not a number: its batch, its weights or its GPU",
                 {"ranks_not_finite": len(bad)},
@@ -154,7 +158,7 @@ class RankDivergence(RunRule):
         title: str,
         step: int,
         rank: int,
-        told: ByRank,
+        reported: ByRank,
         ripe: Mapping[int, PeerRows],
         cause: str = "",
         evidence: Mapping[str, float | int | str | None] | None = None,
@@ -164,21 +168,21 @@ class RankDivergence(RunRule):
             verdict,
             Severity.CRITICAL,
             title,
-            Place(step, int(told[rank][1])),
+            Place(step, int(reported[rank][1])),
             metric=metric,
             cause=cause,
             advice="Stop; test that GPU, and go back to a checkpoint from before this step." if cause else "",
-            evidence={"failed_rank": rank, "ranks": len(told), **(evidence or {})}
+            evidence={"failed_rank": rank, "ranks": len(reported), **(evidence or {})}
             | ({"source": source} if source else {}),
         )
 
 
 def _steps(ripe: Mapping[int, PeerRows], ranks: int) -> Iterator[tuple[int, ByRank]]:
     """Yield the steps that nearly all of `ranks` printed, with what each printed, oldest first."""
-    told: dict[int, dict[int, tuple[float, float]]] = {}
+    reported: dict[int, dict[int, tuple[float, float]]] = {}
     for rank, rows in ripe.items():
         for step, value, line in zip(
             rows.step.tolist(), rows.value.tolist(), rows.line.tolist(), strict=True
         ):
-            told.setdefault(int(step), {})[rank] = (value, line)
-    return ((step, told[step]) for step in sorted(told) if len(told[step]) >= max(2, 0.9 * ranks))
+            reported.setdefault(int(step), {})[rank] = (value, line)
+    return ((step, reported[step]) for step in sorted(reported) if len(reported[step]) >= max(2, 0.9 * ranks))

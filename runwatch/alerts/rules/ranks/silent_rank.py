@@ -61,12 +61,12 @@ class SilentRank(RunRule):
         """Note which ranks were read."""
         if not block.live or not block.arrival:
             return ()
-        heard = set(block.ranks)
+        active = set(block.ranks)
         rank = rank_of(block)
         if rank is not None and block.progress is not None and len(block.progress):
-            heard.add(rank)
+            active.add(rank)
         found: list[Finding] = []
-        for rank in sorted(heard):
+        for rank in sorted(active):
             voice = self._voices.setdefault(rank, _Voice())
             if voice.open:
                 voice.open = False

@@ -68,15 +68,15 @@ class DataBound(RunRule):
     _starved: int = field(default=0, init=False, repr=False)
     """Rows in a row, up to the newest, that waited for nearly all of their time."""
     _since: Place | None = field(default=None, init=False, repr=False)
-    _told: float = field(default=0.0, init=False, repr=False)
+    _reported: float = field(default=0.0, init=False, repr=False)
     """Share at which it fired."""
     _firing: Severity | None = field(default=None, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the data times of a block."""
         if not self._metric:
-            told = [name for name in _NAMES if name in block.samples and len(block.samples[name])]
-            self._metric = min(told, key=lambda name: float(block.samples[name].offset[0]), default="")
+            reported = [name for name in _NAMES if name in block.samples and len(block.samples[name])]
+            self._metric = min(reported, key=lambda name: float(block.samples[name].offset[0]), default="")
             if not self._metric:
                 return ()
         found: list[Finding] = []
@@ -134,7 +134,7 @@ class DataBound(RunRule):
         """Judge one level."""
         self._least = min(self._least, level)
         if self._firing is not None:
-            if level >= max(self.high, self._told) / 2:
+            if level >= max(self.high, self._reported) / 2:
                 return []
             severity, self._firing, self._over = self._firing, None, 0
             title = "steps wait less for data"
@@ -148,7 +148,7 @@ class DataBound(RunRule):
         return [self._fire(level, Severity.WARNING if rose else Severity.INFO, before, self._since or here)]
 
     def _fire(self, level: float, severity: Severity, before: str, where: Place) -> Finding:
-        self._firing, self._told = severity, level
+        self._firing, self._reported = severity, level
         least = min(level, self._least)
         return self.say(
             Verdict.FIRING,

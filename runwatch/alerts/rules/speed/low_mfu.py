@@ -14,7 +14,7 @@ Traps: the first rows after a start compile (`skip`); small models and other GPU
 the one whose peak the program divides by have a low MFU by nature, so it is no more
 than a note, and below `least` it is taken for a peak that was not meant (nanoGPT's on
 a CPU). Where the run's processes are seen on a machine without NVIDIA GPUs nothing is
-said; that is waited for for 30 seconds.
+said, once 30 seconds have passed.
 
 Source: the MFU that PaLM (46 %), Llama 3 (38 to 43 %) and MegaScale (55 %) report.
 """
@@ -59,7 +59,7 @@ class LowMfu(RunRule):
     """What is to be said, once it is known what the run computes on."""
     _since: float | None = field(default=None, init=False, repr=False)
     """When there was something to say first."""
-    _told: bool = field(default=False, init=False, repr=False)
+    _reported: bool = field(default=False, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the utilization in a block."""
@@ -80,10 +80,10 @@ class LowMfu(RunRule):
         if machine is not None and not machine.gpus and status.live:
             if not machine.gpu_note and status.now - self._since < self.wait:
                 return ()
-            if any(machine.own()) and not self._told:
+            if any(machine.own()) and not self._reported:
                 self._news.clear()
                 return ()
-        found, self._told = list(self._news), True
+        found, self._reported = list(self._news), True
         self._news.clear()
         return found
 

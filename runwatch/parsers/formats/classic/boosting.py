@@ -45,7 +45,7 @@ XGBOOST = Format(
         ),
     ),
     markers=((b"update end, ", "over"),),
-    retells=True,
+    repeats_records=True,
 )
 
 LIGHTGBM = Format(
@@ -77,7 +77,7 @@ LIGHTGBM = Format(
         ),
     ),
     markers=((b"Did not meet early stopping. Best iteration is:", "over"),),
-    retells=True,
+    repeats_records=True,
 )
 
 CATBOOST = Format(

@@ -21,9 +21,11 @@ def rows(
 
     `spoilt`: the step up to which weights are good, and what they are after it.
     """
-    told = run.reconciled()
-    seen = [_seen(each, told.steps.get(each.id, each.at), now) for each in reversed(list(run.checkpoints))]
-    unseen = [_told(save) for save in reversed(told.unseen)]
+    reported = run.reconciled()
+    seen = [
+        _seen(each, reported.steps.get(each.id, each.at), now) for each in reversed(list(run.checkpoints))
+    ]
+    unseen = [_logged(save) for save in reversed(reported.unseen)]
     newest = max((row.at for row in seen if row.at is not None), default=-1)
     early = [row for row in unseen if row.at is not None and row.at > newest]  # not looked at yet
     found = [*early, *seen, *(row for row in unseen if row not in early)][:limit]
@@ -84,5 +86,5 @@ def _seen(saved: Checkpoint, at: int | None, now: float) -> CheckpointRow:
     )
 
 
-def _told(save: Save) -> CheckpointRow:
+def _logged(save: Save) -> CheckpointRow:
     return CheckpointRow(name=save.path or f"line {save.line}", at=save.at)

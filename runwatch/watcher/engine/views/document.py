@@ -116,12 +116,12 @@ def _ranks(run: Run) -> dict[str, dict[str, int | None]]:
 
 def _checkpoints(run: Run) -> list[dict[str, Any]]:
     """Return the checkpoints that were seen, and those that only the log reports."""
-    told = run.reconciled()
+    reported = run.reconciled()
     seen = [saved for saved in run.checkpoints if saved.state is not State.DELETED]
-    out = [_checkpoint(each, told.steps.get(each.id, each.at)) for each in seen]
+    out = [_checkpoint(each, reported.steps.get(each.id, each.at)) for each in seen]
     out += [
         {"step": save.at, "path": save.path or None, "bytes": None, "complete": None, "state": None}
-        for save in told.unseen
+        for save in reported.unseen
     ]
     return sorted(out, key=lambda row: row["step"] if isinstance(row["step"], int) else -1)
 

@@ -27,7 +27,7 @@ def view(machine: Machine, now: float, deadline: float | None = None) -> Machine
         machine.note,
         machine.gpu_note,
         *(blind.message for blind in machine.blind.values()),
-        *machine.told,
+        *machine.notes,
     ]
     return MachineView(
         processes=tuple(_process(machine, process, now) for process in machine.processes[:MAX_PROCESSES]),

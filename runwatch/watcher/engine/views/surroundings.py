@@ -116,7 +116,7 @@ def _metrics(pipeline: Pipeline) -> tuple[str, ...]:
 
     Behind them what each stage gave in the evaluation behind its training.
     """
-    told = []
+    parts = []
     run = pipeline.newest.run
     for name in (LOSS, VAL_LOSS, VAL_BPB):
         value, series = run.latest(name), run.series.get(name)
@@ -124,12 +124,12 @@ def _metrics(pipeline: Pipeline) -> tuple[str, ...]:
             continue
         best = series.summary.minimum
         behind = math.isfinite(best) and not value <= best and name != LOSS
-        told.append(f"{label(name)} {value:.4g}" + (f" (best {best:.4g})" if behind else ""))
+        parts.append(f"{label(name)} {value:.4g}" + (f" (best {best:.4g})" if behind else ""))
     for stage in pipeline.stages:
         if stage.run.results:
             of = f" of {stage.stage}" if pipeline.many else ""
-            told.append(f"Results{of}: {results(stage.run.results)}")
-    return tuple(told)
+            parts.append(f"Results{of}: {results(stage.run.results)}")
+    return tuple(parts)
 
 
 def _checkpoint(watched: WatchedRun) -> str:

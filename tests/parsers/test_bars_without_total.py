@@ -20,7 +20,7 @@ def bars(draw: str, texts: list[str], begun: bool = True) -> str:
     return "".join(out)
 
 
-def told(text: str, laps: int, size: int = 1 << 20):
+def reported(text: str, laps: int, size: int = 1 << 20):
     """Return what is read of a text, the same in pieces and line by line."""
     data = text.encode()
     parsed = parse(data, range(size, len(data), size))
@@ -47,7 +47,7 @@ def told(text: str, laps: int, size: int = 1 << 20):
     ],
 )
 def test_bars_of_epochs_are_laid_end_to_end(draw, laps):
-    parsed = told(bars(draw, [f"Epoch {lap}: " for lap in range(laps)]), laps, 10_000)
+    parsed = reported(bars(draw, [f"Epoch {lap}: " for lap in range(laps)]), laps, 10_000)
     assert parsed.column("train/epoch").tolist() == [lap for lap in range(laps) for _ in range(PER)]
 
 
@@ -56,14 +56,14 @@ def test_bars_of_epochs_are_laid_end_to_end(draw, laps):
 @pytest.mark.parametrize("begun", [True, False])
 @pytest.mark.parametrize("text", ["", "train: "])
 def test_those_that_name_no_epoch_are_too(text, begun, laps):
-    told(bars(TQDM, [text] * laps, begun), laps, 40_000)
+    reported(bars(TQDM, [text] * laps, begun), laps, 40_000)
 
 
 @pytest.mark.parametrize("laps", [2, 200])
 def test_a_line_between_them_shows_the_epoch(laps):
     text = "".join(f"Epoch {lap + 1}/{laps}\n{{{lap}}}" for lap in range(laps))
     each = [f"{one}\n" for one in bars(TQDM, [""] * laps).split("\n")]
-    parsed = told(text.format(*each), laps)
+    parsed = reported(text.format(*each), laps)
     assert parsed.column("train/epoch").tolist() == [lap + 1 for lap in range(laps) for _ in range(PER)]
 
 
@@ -89,7 +89,7 @@ def test_without_a_loss_of_training_they_show_nothing(text):
 @pytest.mark.few(1)
 @pytest.mark.parametrize("lines", [100, 40_000])
 def test_they_are_found_behind_much_else(lines):
-    told("A shard of the corpus was read.\n" * lines + bars(TQDM, ["train: "] * 2), 2)
+    reported("A shard of the corpus was read.\n" * lines + bars(TQDM, ["train: "] * 2), 2)
 
 
 @pytest.mark.parametrize("times", [1, 40])

@@ -1,6 +1,6 @@
-"""What one redraw of a bar shows: its picture, as a match, and how the numbers in it become records.
+"""What one redraw of a bar shows: its frame, as a match, and how the numbers in it become records.
 
-A picture depends on its line alone. What many of them come to is for the tracker.
+A frame depends on its line alone. What many of them come to is for the tracker.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from runwatch.parsers.body.frames import Part
 
 _Values = Sequence[Any]
-"""Of one picture, or columns of them."""
+"""Of one frame, or columns of them."""
 
 _EPOCH = re.compile(rb"(?i:epoch)[ :=\[]*(\d+)(?: ?(?:/|of) ?(\d+))?\]?[^\d]{0,40}$")
 _OUTER = re.compile(rb"(?i:\bepochs?(?: progress)?)[ :]{0,3}$")
@@ -81,7 +81,7 @@ class BarLayout(Layout):
         return self.names[self.first : len(self.names) - self.ranked]
 
     def counts(self, shown: _Values) -> Counts:
-        """Return what a picture, or columns of them, show of their place."""
+        """Return what a frame, or columns of them, show of their place."""
         n, total = shown[:2] if not self.scaled else ((count + 0.5) // 1 for count in shown[:2])
         zero = 0.0 * n
         return Counts(
@@ -94,7 +94,7 @@ class BarLayout(Layout):
         )
 
     def took(self, shown: _Values) -> Any:
-        """Return the seconds that a step takes by the rate of a picture, or of columns; infinite without."""
+        """Return the seconds that a step takes by the rate of a frame, or of columns; infinite without."""
         if not self.rate:
             return math.inf
         rate = shown[self.first - 1]
@@ -108,7 +108,7 @@ class BarLayout(Layout):
             return 1.0 / rate
 
     def elapsed(self, shown: _Values) -> Any:
-        """Return the seconds that a bar is drawn, by a picture or columns of them; -1 if unknown."""
+        """Return the seconds that a bar is drawn, by a frame or columns of them; -1 if unknown."""
         first = 2 + self.numbered
         return reduce(lambda past, part: 60 * past + part, shown[first : first + self.clocked] or (-1.0,))
 
@@ -165,7 +165,7 @@ def _is_outer(text: bytes, bar: Bar) -> bool:
     return bar.unit in (b"epoch", b"epochs") or _OUTER.search(text) is not None
 
 
-class BarPictures(Matcher):
+class BarFrames(Matcher):
     """What bars show: matches those of training that carry a loss."""
 
     def __init__(self, pattern: str) -> None:
@@ -183,7 +183,7 @@ class BarPictures(Matcher):
         timed: bool = False,
         ranked: bool = False,
     ) -> Columns:
-        """Return how the numbers of pictures of a layout become records."""
+        """Return how the numbers of frames of a layout become records."""
         key = layout, placed, rolls, timed, ranked
         found = self._columns.get(key)
         if found is None:
@@ -193,17 +193,17 @@ class BarPictures(Matcher):
         return found
 
     def losses(self, layout: BarLayout) -> tuple[str, ...]:
-        """Return the names of what a layout's pictures say about training."""
+        """Return the names of what a layout's frames say about training."""
         return self.columns(layout).train.names
 
     def columns_of(self, layout: BarLayout, place: Place, shown: _Values, *, ranked: bool) -> Columns:
-        """Return the same of one picture; a rate of zero steps a second shows no time."""
+        """Return the same of one frame; a rate of zero steps a second shows no time."""
         timed = bool(layout.rate) and (layout.rate == b"s/it" or shown[layout.first - 1] != 0)
         rolls = place.epoch_steps >= 0
         return self.columns(layout, placed=place.epoch >= 0, rolls=rolls, timed=timed, ranked=ranked)
 
     def cut(self, part: Part, places: Floats, *, ranked: bool) -> list[tuple[Columns, Part]]:
-        """Separate pictures whose epoch or total is known or not, and whose rate shows a time or not."""
+        """Separate frames whose epoch or total is known or not, and whose rate shows a time or not."""
         import numpy as np
 
         layout = part.layout
@@ -222,7 +222,7 @@ class BarPictures(Matcher):
             cuts.append((columns, kept))
         return cuts
 
-    def picture(
+    def frame(
         self,
         line: bytes,
         bar: Bar,
@@ -231,7 +231,7 @@ class BarPictures(Matcher):
         epoch: tuple[int, int] | None = None,
         desc: bytes | None = None,
     ) -> Match | None:
-        """Return the picture of a bar; None if it is not of training.
+        """Return the frame of a bar; None if it is not of training.
 
         `named` are the spans of its values, and `epoch` the one among them that is the epoch's number.
         `desc` is the description, where values are part of it.
@@ -290,7 +290,7 @@ class BarPictures(Matcher):
         names = (*of, *values, *("rank",) * ranked)
         units = [Unit(multiply=scale) if scale != 1.0 else Unit() for scale in of.values()]
         return BarLayout(
-            "picture",
+            "frame",
             self._pattern,
             names,
             (*units, *(Unit() for _ in names[len(units) :])),

@@ -16,7 +16,7 @@ def bar(total: int, first: float, text: str = "", begin: int = 1) -> str:
     return "".join(drawn)
 
 
-def told(text: str, size: int = 1 << 20):
+def reported(text: str, size: int = 1 << 20):
     """Return steps and losses of training, and those of validation; the same in pieces and line by line."""
     data = text.encode()
     parsed = parse(data, range(size, len(data), size))
@@ -33,7 +33,7 @@ def told(text: str, size: int = 1 << 20):
 def test_a_shorter_bar_after_each_is_validation(times, text):
     laps = [text.format(lap + 1) for lap in range(times)]
     bars = "\n".join(f"{bar(40, 100 * lap, at)}\n{bar(8, 10_000 + lap, at)}" for lap, at in enumerate(laps))
-    train, val = told(bars + "\n" + bar(40, 100 * times, text.format(times + 1)) + "\n", 30_000)
+    train, val = reported(bars + "\n" + bar(40, 100 * times, text.format(times + 1)) + "\n", 30_000)
     assert train == [(40 * lap + i, 100 * lap + i + 0.5) for lap in range(times + 1) for i in range(1, 41)]
     assert val == [(40 * lap + 40, 10_000 + lap + 8.5) for lap in range(times)]
 
@@ -41,7 +41,7 @@ def test_a_shorter_bar_after_each_is_validation(times, text):
 def test_it_may_be_in_the_middle_of_an_epoch():
     half = bar(40, 0).split("\r")
     text = "\r".join(half[:21]) + "\n" + bar(8, 500) + "\n" + bar(40, 0, begin=21) + "\n" + bar(8, 600) + "\n"
-    train, val = told(text)
+    train, val = reported(text)
     assert train == [(i, i + 0.5) for i in range(1, 41)]
     assert val == [(20, 508.5), (40, 608.5)]
 
@@ -49,7 +49,7 @@ def test_it_may_be_in_the_middle_of_an_epoch():
 @pytest.mark.parametrize("then", [[8, 8], [8, 16], [8]])
 def test_shorter_bars_that_continue_are_training(then):
     totals = [40, *then]
-    train, val = told("\n".join(bar(total, 100 * i) for i, total in enumerate(totals)) + "\n")
+    train, val = reported("\n".join(bar(total, 100 * i) for i, total in enumerate(totals)) + "\n")
     assert [loss for _, loss in train] == [
         100 * i + n + 0.5 for i, of in enumerate(totals) for n in range(1, of + 1)
     ]
@@ -58,6 +58,6 @@ def test_shorter_bars_that_continue_are_training(then):
 
 def test_a_bar_that_was_broken_off_is_no_validation():
     broken = "\r".join(bar(8, 100).split("\r")[:5])
-    train, val = told(f"{bar(40, 0)}\n{broken}\n{bar(40, 200)}\n")
+    train, val = reported(f"{bar(40, 0)}\n{broken}\n{bar(40, 200)}\n")
     assert len(train) == 84
     assert val == []

@@ -65,27 +65,27 @@ def test_a_compressed_log_is_read_as_it_was(put, suffix):
 @pytest.mark.parametrize("name", ["train.log.1", "train.log-20260131", "train.log.2026-01-31_10-00-00"])
 def test_check_begins_with_what_was_rotated_away(tmp_path, put, name, suffix):
     put(name + suffix, COMPRESS[suffix](lines(1, 20)), 100)
-    told = [f"{tmp_path.name}: its history is in {name}{suffix}"]
-    assert steps(put("train.log", lines(21, 30))) == (30, 1, told)
+    reported = [f"{tmp_path.name}: its history is in {name}{suffix}"]
+    assert steps(put("train.log", lines(21, 30))) == (30, 1, reported)
 
 
 def test_the_oldest_comes_first_and_a_directory_is_read_so_too(tmp_path, log):
-    told = [f"{tmp_path.name}: its history is in train.log.2.gz, train.log.1"]
-    assert steps(log) == (300, 1, told)
-    assert steps(os.path.dirname(log)) == (300, 1, told)
+    reported = [f"{tmp_path.name}: its history is in train.log.2.gz, train.log.1"]
+    assert steps(log) == (300, 1, reported)
+    assert steps(os.path.dirname(log)) == (300, 1, reported)
 
 
 def test_the_log_of_a_run_before_is_no_history(tmp_path, put):
     put("train.log.1", lines(1, 20), 100)
-    told = [f"{tmp_path.name}: 1 rotated before it left out: of another run"]
-    assert steps(put("train.log", lines(1, 10))) == (10, 1, told)
+    reported = [f"{tmp_path.name}: 1 rotated before it left out: of another run"]
+    assert steps(put("train.log", lines(1, 10))) == (10, 1, reported)
 
 
 def test_what_is_too_much_is_left_out_and_said(tmp_path, log, monkeypatch):
     monkeypatch.setattr(rotated_history, "MAX_BYTES", len(lines(101, 200)))
-    records, first, told = steps(log)
+    records, first, reported = steps(log)
     assert (records, first) == (200, 101)
-    assert told == [
+    assert reported == [
         f"{tmp_path.name}: its history is in train.log.1;"
         " 1 rotated before it left out: more than 0 MiB together"
     ]
@@ -93,10 +93,10 @@ def test_what_is_too_much_is_left_out_and_said(tmp_path, log, monkeypatch):
 
 def test_of_a_cut_file_what_precedes_the_cut_is_read(put):
     whole = gzip.compress(os.urandom(1000).hex().encode() + b"\n" + lines(1, 500))
-    records, first, told = steps(put("train.log.gz", whole[: len(whole) * 3 // 4]))
+    records, first, reported = steps(put("train.log.gz", whole[: len(whole) * 3 // 4]))
     assert first == 1
     assert 0 < records < 500
-    assert "cut or damaged" in told[0]
+    assert "cut or damaged" in reported[0]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_tail_shows_the_newest_then_reads_all_and_then_what_is_new(log):
 def test_a_replaced_reader_repeats_nothing(log, killed_after):
     said: list[wire.Message] = []
     read(source(log), said, killed_after)
-    told = [message for message in said if isinstance(message, wire.Read)]
-    known = rows(told)
-    rest = rows(read(source(log, told[-1].resume), said))
+    reported = [message for message in said if isinstance(message, wire.Read)]
+    known = rows(reported)
+    rest = rows(read(source(log, reported[-1].resume), said))
     assert rest == (100 if known <= 200 else 0)  # the log itself, whatever of its history was missed

@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 
 from runwatch.watcher.ingest import wire, workers
-from runwatch.watcher.ingest.prewarmed_worker import Spare
+from runwatch.watcher.ingest.prewarmed_worker import PrewarmedWorker
 from runwatch.watcher.ingest.workers import Worker
 from runwatch.watcher.processes.handover import handed
 
@@ -23,15 +23,15 @@ def setup(tmp_path) -> wire.Setup:
     return wire.Setup((os.fsencode(log),))
 
 
-async def first(setup: wire.Setup, spare: Spare) -> tuple[str, list[str]]:
+async def first(setup: wire.Setup, prewarmed: PrewarmedWorker) -> tuple[str, list[str]]:
     """Return the name of what a worker says first, and what people are told until then."""
     said: asyncio.Queue[wire.Message] = asyncio.Queue()
-    told: list[str] = []
-    worker = Worker(setup, said.put_nowait, told.append, told.append)
-    worker.spare = spare
+    reported: list[str] = []
+    worker = Worker(setup, said.put_nowait, reported.append, reported.append)
+    worker.prewarmed = prewarmed
     running = asyncio.create_task(worker.run())
     try:
-        return type(await said.get()).__name__, told
+        return type(await said.get()).__name__, reported
     finally:
         running.cancel()
         with suppress(asyncio.CancelledError):
@@ -39,38 +39,38 @@ async def first(setup: wire.Setup, spare: Spare) -> tuple[str, list[str]]:
 
 
 async def test_it_reads_what_it_is_handed(setup):
-    assert await first(setup, Spare()) == ("Opened", [])
+    assert await first(setup, PrewarmedWorker()) == ("Opened", [])
 
 
 async def test_it_may_be_at_work_before_there_is_anybody_to_listen(setup):
-    spare = Spare()
-    spare.give(setup)
-    assert await first(setup, spare) == ("Opened", [])
-    assert spare.process.wait(120) < 0  # it was the one that was listened to, and ended
+    prewarmed = PrewarmedWorker()
+    prewarmed.give(setup)
+    assert await first(setup, prewarmed) == ("Opened", [])
+    assert prewarmed.process.wait(120) < 0  # it was the one that was listened to, and ended
 
 
 async def test_one_that_reads_something_else_by_now_is_replaced(setup):
-    spare = Spare()
-    spare.give(wire.Setup((b"/nowhere/train.log",), wait=True))
-    assert await first(setup, spare) == ("Opened", [])
-    assert spare.process.wait(120) < 0
+    prewarmed = PrewarmedWorker()
+    prewarmed.give(wire.Setup((b"/nowhere/train.log",), wait=True))
+    assert await first(setup, prewarmed) == ("Opened", [])
+    assert prewarmed.process.wait(120) < 0
 
 
 async def test_one_that_died_while_it_waited_is_replaced(setup):
-    spare = Spare()
-    spare.process.kill()
-    spare.process.wait()
-    name, told = await first(setup, spare)
+    prewarmed = PrewarmedWorker()
+    prewarmed.process.kill()
+    prewarmed.process.wait()
+    name, reported = await first(setup, prewarmed)
     assert name == "Opened"
-    assert "started again" in told[0]
+    assert "started again" in reported[0]
 
 
 def test_one_that_is_dropped_leaves_no_zombie(setup):
-    spare = Spare()
-    spare.give(setup)
-    spare.drop()
+    prewarmed = PrewarmedWorker()
+    prewarmed.give(setup)
+    prewarmed.drop()
     with pytest.raises(ProcessLookupError):
-        os.kill(spare.process.pid, 0)
+        os.kill(prewarmed.process.pid, 0)
 
 
 def test_it_ends_with_whoever_would_hand_it_something(setup):
@@ -100,7 +100,7 @@ class Unstartable(Worker):
 
 async def test_a_reader_that_cannot_be_started_is_reported_and_given_up(setup, monkeypatch):
     monkeypatch.setattr(workers, "MAX_STARTS", 1)
-    told: list[str] = []
-    await Unstartable(setup, lambda message: None, told.append, told.append).run()
-    assert len(told) == 1
-    assert "could not be started (can't start new thread)" in told[0]
+    reported: list[str] = []
+    await Unstartable(setup, lambda message: None, reported.append, reported.append).run()
+    assert len(reported) == 1
+    assert "could not be started (can't start new thread)" in reported[0]

@@ -25,7 +25,7 @@ def below(text: str) -> str:
     return "".join(f"\n\r{drawn}\x1b[A" for drawn in text.split("\r")[1:])
 
 
-def told(text: str, times: int, size: int = 1 << 20):
+def reported(text: str, times: int, size: int = 1 << 20):
     """Return what is read of a text; of one that is read in pieces, too."""
     data = text.encode()
     parsed = parse(data, range(size, len(data), size))
@@ -41,7 +41,7 @@ def told(text: str, times: int, size: int = 1 << 20):
 @pytest.mark.parametrize("begun", [True, False])
 @pytest.mark.parametrize("text", ["", "Training: "])
 def test_bars_that_end_and_begin_again_are_epochs(times, begun, text):
-    step, total = told("\n".join(bar(e, text, begun=begun) for e in range(times)) + "\n", times, 40_000)
+    step, total = reported("\n".join(bar(e, text, begun=begun) for e in range(times)) + "\n", times, 40_000)
     assert step == list(range(1, PER * times + 1))
     assert total == [PER * (e + 1) for e in range(times) for _ in range(PER)]
 
@@ -51,7 +51,7 @@ def test_bars_that_end_and_begin_again_are_epochs(times, begun, text):
 @pytest.mark.parametrize("line", ["Epoch {0}/{1}", "2030-01-02 03:04:05 - INFO - --- EPOCH [{0}/{1}] ---"])
 def test_a_line_before_each_bar_shows_its_epoch(times, line):
     text = "".join(f"{line.format(e + 1, times)}\n{bar(e)}\n" for e in range(times))
-    step, total = told(text, times)
+    step, total = reported(text, times)
     assert step == list(range(1, PER * times + 1))
     assert total == [PER * times] * PER * times
 
@@ -59,7 +59,7 @@ def test_a_line_before_each_bar_shows_its_epoch(times, line):
 @pytest.mark.parametrize("times", [3, 200])
 def test_a_line_behind_each_bar_shows_what_has_ended(times):
     text = "".join(f"{bar(e)}\nEpoch {e + 1}/{times}: done\n" for e in range(times))
-    step, total = told(text, times)
+    step, total = reported(text, times)
     assert step == list(range(1, PER * times + 1))
     assert total[PER:] == [PER * times] * PER * (times - 1)
 
@@ -70,7 +70,7 @@ def test_a_line_behind_each_bar_shows_what_has_ended(times):
 def test_a_bar_of_epochs_above_shows_the_epoch_of_those_below(times, post):
     outer = "\rEpochs: 10%|#     | {0}/{1} [00:02<00:09,  2.00s/it{2}]"
     text = "".join(f"{outer.format(e, times, post if e else '')}{below(bar(e))}" for e in range(times))
-    step, total = told(text + outer.format(times, times, post) + "\n", times)
+    step, total = reported(text + outer.format(times, times, post) + "\n", times)
     assert step == list(range(1, PER * times + 1))
     assert total == [PER * times] * PER * times
 
@@ -84,7 +84,7 @@ def test_a_bar_of_epochs_alone_counts_steps():
 
 def test_the_epoch_may_be_among_the_values():
     text = "\n".join(bar(e, post=f"epoch={e}, ") for e in range(3)) + "\n"
-    assert told(text, 3)[0] == list(range(1, 3 * PER + 1))
+    assert reported(text, 3)[0] == list(range(1, 3 * PER + 1))
 
 
 def test_a_bar_that_was_broken_off_is_no_epoch():
@@ -95,7 +95,7 @@ def test_a_bar_that_was_broken_off_is_no_epoch():
 @pytest.mark.parametrize("name", ["loss (batch)", "loss (step)", "batch_loss"])
 def test_the_loss_of_a_batch_is_the_loss(name):
     text = "\n".join(bar(e, f"Epoch {e + 1}/3:").replace("loss=", f"{name}=") for e in range(3)) + "\n"
-    step, total = told(text, 3)
+    step, total = reported(text, 3)
     assert step == list(range(1, 3 * PER + 1))
     assert set(total) == {3 * PER}
 

@@ -16,7 +16,7 @@ from runwatch.core.fold.run import Run
 from runwatch.parsers.checkpoints import notes
 from runwatch.parsers.structured import run_facts
 from runwatch.watcher.checkpoints.directory import CheckpointSource
-from runwatch.watcher.sources.sidecars import BesideSource
+from runwatch.watcher.sources.sidecars import SidecarSource
 from tests.checkpoints.made import archive, put, tensors
 from tests.checkpoints.watched import NOW
 
@@ -24,10 +24,15 @@ from tests.checkpoints.watched import NOW
 
 
 def test_nested_json_becomes_flat_facts():
-    told = run_facts.from_json(
+    reported = run_facts.from_json(
         b'{"model_config": {"n_layer": 20, "tie": true}, "lr": 3e-4, "tags": ["a", "b"]}'
     )
-    assert told == {"model_config/n_layer": "20", "model_config/tie": "True", "lr": "0.0003", "tags": "a, b"}
+    assert reported == {
+        "model_config/n_layer": "20",
+        "model_config/tie": "True",
+        "lr": "0.0003",
+        "tags": "a, b",
+    }
 
 
 def test_json_that_is_not_complete_yet_shows_nothing():
@@ -202,7 +207,7 @@ def metrics(count):
 
 
 def test_arrays_that_are_rewritten_show_what_is_new_and_wait_for_the_rest(tmp_path):
-    source = BesideSource(str(tmp_path))
+    source = SidecarSource(str(tmp_path))
     path = put(tmp_path / "training_metrics.json", metrics(3), now=100)
     batch = source.look().batches["training_metrics.json"]
     assert rows(batch, "step") == [10, 20, 30]
@@ -216,7 +221,7 @@ def test_arrays_that_are_rewritten_show_what_is_new_and_wait_for_the_rest(tmp_pa
 
 
 def test_arrays_of_a_new_run_in_the_same_file_are_reported_from_the_start(tmp_path):
-    source = BesideSource(str(tmp_path))
+    source = SidecarSource(str(tmp_path))
     path = put(tmp_path / "training_metrics.json", metrics(5), now=100)
     source.look()
     put(path, metrics(2), now=200)
@@ -233,7 +238,7 @@ def test_a_trainer_state_shows_facts_and_series(tmp_path):
         ],
     }
     put(tmp_path / "trainer_state.json", json.dumps(state, indent=2).encode())
-    look = BesideSource(str(tmp_path)).look()
+    look = SidecarSource(str(tmp_path)).look()
     assert look.facts["trainer_state.json"] == {"best_metric": "1.25", "max_steps": "40"}
     assert rows(look.batches["trainer_state.json"], "train/loss") == [3.0]
 
@@ -245,15 +250,15 @@ def test_facts_follow_their_files(tmp_path):
     put(tmp_path / "meta_000250.json", b'{"step": 250}', now=100)
     put(tmp_path / "meta_000500.json", b'{"step": 500, "user_config": {"run": "x"}}', now=100)
     put(tmp_path / "data.json", b'{"not": "a fact"}', now=100)
-    source = BesideSource(str(tmp_path))
-    told = source.look().facts
-    assert set(told) == {
+    source = SidecarSource(str(tmp_path))
+    reported = source.look().facts
+    assert set(reported) == {
         "config.yaml",
         "run_manifest.json",
         "report/base-model-training.md",
         "meta_000500.json",
     }
-    assert told["meta_000500.json"] == {"summary.checkpoint.step": "500", "user_config/run": "x"}
+    assert reported["meta_000500.json"] == {"summary.checkpoint.step": "500", "user_config/run": "x"}
     put(tmp_path / "config.yaml", b"lr: 0.25\n", now=101)
     os.unlink(tmp_path / "run_manifest.json")
     again = source.look()
@@ -262,7 +267,7 @@ def test_facts_follow_their_files(tmp_path):
 
 
 def test_a_directory_that_cannot_be_seen_is_a_problem_not_an_error(tmp_path):
-    assert "No such file" in BesideSource(str(tmp_path / "none")).look().problem
+    assert "No such file" in SidecarSource(str(tmp_path / "none")).look().problem
 
 
 # -- notes of checkpoints ------------------------------------------------------------------------
@@ -288,11 +293,11 @@ def test_notes_of_any_bytes_are_no_error(data):
 # -- settings in checkpoints ------------------------------------------------------------------------
 
 
-def planned(top, told=()):
+def planned(top, reported=()):
     """How many steps are planned, and what says so, going by what the checkpoints below `top` tell."""
     run = Run("run", "run")
-    run.tell(dict(told))
-    run.tell(of_checkpoint(CheckpointSource(str(top)).look(NOW).settings))
+    run.add_facts(dict(reported))
+    run.add_facts(of_checkpoint(CheckpointSource(str(top)).look(NOW).settings))
     return run.plan.steps
 
 
