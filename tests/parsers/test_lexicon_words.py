@@ -75,12 +75,12 @@ def test_how_far_a_name_is_from_that_of_its_metric(name, metric, loose, unless):
     ],
 )
 def test_a_part_of_the_data_that_the_user_names(metric, split, expected):
-    assert names.reported(metric, split=split).metric == expected
+    assert names.meaning_given(metric, split=split).metric == expected
 
 
 def test_the_part_of_the_data_that_the_metric_names_counts_where_the_user_names_none():
-    assert names.reported("val/loss").split == "val"
-    assert names.reported("val/loss", split="test").split == "test"
+    assert names.meaning_given("val/loss").split == "val"
+    assert names.meaning_given("val/loss", split="test").split == "test"
 
 
 @pytest.mark.parametrize(

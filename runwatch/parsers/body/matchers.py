@@ -116,7 +116,7 @@ class Layouts(Shared):
         if epochs is not None:
             place = ("step", "total") if epochs.epochs is not None else ("step", "total", EPOCH_STEPS)
             names = [*place, *(names[i] for i in epochs.rest)]
-        if not parts:
+        if not parts or epochs is not None:  # no format adds the parts of a time and counts in epochs
             return Layout(kind, self._pattern, tuple(names), tuple(units), shown, event, epochs)
         rest = tuple(i for i in range(len(names)) if i not in parts)
         summed = (known[texts[parts[0]]], *(names[i] for i in rest))

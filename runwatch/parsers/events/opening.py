@@ -56,10 +56,9 @@ class Opening:
             return
         at = text.find(self._needle, max(0, HEAD - start), end)
         while at >= 0:
-            begin = text.rfind(b"\n", 0, at) + 1
-            stop = text.find(b"\n", at, end)
-            stop = end if stop < 0 else stop
-            said = text[begin:stop].rstrip(b"\r")
+            begin = max(text.rfind(b"\n", 0, at), text.rfind(b"\r", 0, at)) + 1
+            stop = min((stop for mark in b"\n\r" if (stop := text.find(mark, at, end)) >= 0), default=end)
+            said = text[begin:stop]
             if _key(said)[:_ALIKE] == self._key[:_ALIKE]:
                 number = line + text.count(b"\n", 0, begin)
                 yield Event("launch", start + begin, number, decode(message(said).strip(), 300))

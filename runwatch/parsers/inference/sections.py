@@ -28,7 +28,7 @@ _OPENS = re.compile(
 )
 
 
-_COUNTS = re.compile(rb"\d+ ?/ ?\d+")
+_COUNTS = re.compile(rb"(?<!\d)\d{1,15} ?/ ?\d{1,15}")
 """How far a section has come, on the line that opens it: `DEV  100/1216  200/1216`."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.text import shown
 from runwatch.parsers.api import Layout, Match, Matcher, Row
 from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern, number, values
 from runwatch.parsers.body.readers import FoldingReader, RowMaker, same_until
@@ -213,7 +214,7 @@ class YoloReader(FoldingReader):
         """Take a header, one frame of an epoch's row, or its validation."""
         head = _YOLO_HEAD.match(line)
         if head is not None:
-            self._names = head[1].decode("ascii", "replace").split()
+            self._names = _column_names(head[1])
             self._rows.use(self._names)
             return []
         match = self._rows.match(line)
@@ -241,7 +242,7 @@ class YoloReader(FoldingReader):
 
     def _same_head(self, line: bytes) -> bool:
         head = _YOLO_HEAD.match(line)
-        return head is None or head[1].decode("ascii", "replace").split() == self._names
+        return head is None or _column_names(head[1]) == self._names
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may be a row, a header or a validation."""
@@ -261,3 +262,8 @@ class YoloReader(FoldingReader):
         for part in frames.parts:
             yield part.layout, frames.rows(part, moves, [*part.columns], frames.next_offset)
         self._pending = frames.newest()
+
+
+def _column_names(head: bytes) -> list[str]:
+    """Return the names in a header; whatever they hold, they can be shown."""
+    return [shown(name) for name in head.decode("ascii", "replace").split()]
