@@ -187,6 +187,8 @@ def fields(line: bytes) -> list[Field]:
                         field = field._replace(name=line[first.start - len(first.name) - 1 : first.end])
                     elif _is_share(line, found[-1], field):
                         field = field._replace(name=found.pop().name)
+                    elif _is_count(line, found[-1], field):
+                        field = found.pop()
                 elif found and _SPLIT.fullmatch(field.name):
                     whole = _OF_SPLIT.match(found[-1].name)
                     field = field._replace(name=whole[1] + field.name) if whole else field
@@ -265,6 +267,12 @@ def _is_share(line: bytes, count: Field, share: Field) -> bool:
     """Return whether a number says in per cent what a score counts: `Accuracy: 227/256 (89%)`."""
     between = count.total is not None and line[count.total[1] : share.start].strip() == b"("
     return between and share.suffix == b"%" and is_quality(count.name)
+
+
+def _is_count(line: bytes, share: Field, count: Field) -> bool:
+    """Return whether two numbers are of what a share counts, and no place: `Acc: 89.1% (227/256)`."""
+    between = line[share.end : count.start].strip() if count.total else b""
+    return between == b"% (" and share.suffix == b"%" and is_quality(share.name)
 
 
 def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:

@@ -41,7 +41,7 @@ _INDEX = frozenset(b"id idx index num number no i n in out".split())
 """Words behind the word that says what is counted: `batch_idx`, `step number`."""
 _CLASSES = RUNS | frozenset(
     b"class cls category label layer head gpu rank worker thread device node port pid "
-    b"memory mem ram vram correct size sps fps ips tps wps ups qps speed throughput".split()
+    b"memory mem ram vram correct predicted size sps fps ips tps wps ups qps speed throughput".split()
 )
 """Words of names whose numbers count no time: runs, classes, amounts and rates."""
 _WAITS = frozenset(b"patience improve improved improvement stopping stop early wait waiting".split())
@@ -52,7 +52,7 @@ _AMOUNTS = [[word] for word in b"tokens samples examples sequences images frames
 TELLING = tuple(
     b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
     b"round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick train "
-    b"episode generation valid psnr ssim lpips ndcg recall mrr map: map= map@".split()
+    b"episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ total=".split()
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(TELLING))

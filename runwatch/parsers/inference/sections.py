@@ -23,7 +23,7 @@ _OPENS = re.compile(
     rb"(?:(?P<train>train(?:ing)?)|val(?:id(?:ation|ating|ate)?)?|test(?:ing)?|eval(?:uation|uating|uate)?"
     rb"|dev)"
     rb"(?:[ _-]?(?:set|data|phase|mode|split|stage|loop|step|results?|metrics|stats|summary"
-    rb"|performance|errors?))?"
+    rb"|performance|errors?|accuracy|scores?))?"
     rb"\W*\Z"
 )
 

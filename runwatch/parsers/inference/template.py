@@ -52,9 +52,11 @@ _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
 _SAYS_VAL = re.compile(
     rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*|\s{1,8})"
     rb"(?:(?:(?:avg|average|mean|epoch) )?train|val|test|eval"
-    rb"|[a-z ]{1,40} (?:val|test|eval)[a-z]{0,8}(?: set| data)?:)"
+    rb"|[a-z ]{1,40} (?:val|test|eval)[a-z]{0,8}(?:[ -](?:set|data))?:)"
 )
 """A line whose first word, after a logger's, is a part of the data, or whose words before a colon are."""
+_STARRED = re.compile(rb"\s{0,4}\* {1,3}(?=[A-Z])")
+"""Begins the line below an evaluation in PyTorch's ImageNet example and its kin: ` * Prec@1 46.865`."""
 _LAST = re.compile(rb"\b(?i:final|last)\b")
 """Appears where others have a number: `layer 0`, `layer 1`, `layer final`."""
 _MAX_STAGES = 64
@@ -270,7 +272,7 @@ class LearnedMatcher(Matcher):
         said = words(line[: scores[0].start])
         if b"best" in said:  # a value that was printed before
             return None
-        below = family.startswith(VAL_SECTION)
+        below = family.startswith(VAL_SECTION) or (not ranked and _STARRED.match(line) is not None)
         inside = below or not VAL.isdisjoint(said)
         if not inside and not any(is_val(f.name) for f in scores):
             return None

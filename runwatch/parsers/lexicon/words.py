@@ -35,7 +35,7 @@ _SCORED = frozenset(b"loss losses acc accuracy auc err error mse mae f ppl".spli
 _QUALITY = frozenset(
     b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
     b"error err accuracy auc reward rewards rew return returns bleu rouge wer cer miou iou dice elbo fid "
-    b"score fitness psnr ssim lpips map ndcg recall mrr mcc kappa hitrate".split()
+    b"score fitness psnr ssim lpips map ndcg prec precision recall mrr mcc kappa hitrate".split()
 )
 """Words of names that say how well training goes."""
 _NOT_QUALITY = frozenset(b"scale time coeff code".split())
@@ -68,7 +68,7 @@ OTHER_WORK = _PASSES | frozenset(
     b"predictions inferring download downloading tokenizing preprocessing".split()
 )
 """Words of the heads of lines that count something else than training."""
-_EPOCHS = tuple([word] for word in b"epoch episode round e".split())
+_EPOCHS = tuple([word] for word in b"epoch episode round ep e".split())
 _MEASURED = frozenset(b"ms squared square batch minibatch reconstruction recon".split())
 """What an error is of, or how it is taken, that is a loss; others are shares of what was guessed wrong."""
 _COSTS = frozenset(b"batch reader time data".split())
