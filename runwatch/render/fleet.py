@@ -253,7 +253,7 @@ def _left(row: RunRow) -> float | None:
 
 def _loss(row: RunRow, width: int, glyphs: Glyphs) -> Row:
     if row.loss is None:
-        return [(row.loss_text, "bad")] if row.loss_text else []
+        return [(numbers.spelled(row.loss_text), "bad")] if row.loss_text else []
     return [(numbers.loss(row.loss), "value")]
 
 
@@ -278,7 +278,7 @@ def _gpu(row: RunRow, width: int, glyphs: Glyphs) -> Row:
 def _alert(row: RunRow, width: int, glyphs: Glyphs) -> Row:
     """Return the worst alert in words; that of a run which cannot be seen is why."""
     role = {"critical": "crit", "warning": "warn"}.get(row.worst_severity, "dim")
-    sign, words = glyphs.severities.get(row.worst_severity, ""), row.worst
+    sign, words = glyphs.severities.get(row.worst_severity, ""), plain.counted(row.worst)
     if not words and not (row.critical or row.warning):
         return [(cells.clip(row.reason, width, glyphs.ellipsis), "warn")] if row.reason else [("none", "dim")]
     more = row.critical + row.warning - 1
@@ -300,7 +300,7 @@ def _weight(row: RunRow) -> float:
 
 
 COLUMNS = (
-    Column("state", ((0, 1), (7, 13)), 13, _state, lambda row: states.phase_word(states.phase_of(row))),
+    Column("state", ((0, 1), (4, 13)), 13, _state, lambda row: states.phase_word(states.phase_of(row))),
     Column("name", ((1, 12), (8, 24)), 48, _name, lambda row: row.name.lower()),
     Column("host", ((6, 8),), 16, _host, lambda row: row.host or None),
     Column("progress", ((11, 8),), 20, _bar, lambda row: row.progress.fraction, falls=True),
@@ -314,7 +314,7 @@ COLUMNS = (
     ),
     Column("GPU", ((15, 4),), 4, _gpu, lambda row: row.gpu, right=True, falls=True),
     Column("updated", ((16, 8),), 8, _updated, lambda row: row.age, right=True),
-    Column("alerts", ((4, 6), (9, 22), (13, 36)), 120, _alert, _weight, falls=True),
+    Column("alerts", ((5, 6), (9, 22), (13, 36)), 120, _alert, _weight, falls=True),
 )
 """From left to right."""
 _GROW = ("name", "state", "ETA", "alerts", "step", "host", "progress", "trend")

@@ -213,4 +213,13 @@ def unit(metric: str) -> tuple[float, str]:
 
 def latest(metric: str, x: float | None, text: str) -> str:
     """Return a newest value, or the word for it when it is not finite."""
-    return (text or MISSING) if x is None else value(metric, x)
+    return spelled(text or MISSING) if x is None else value(metric, x)
+
+
+def spelled(text: str) -> str:
+    """Return how a log writes a value, with NaN and Inf written as everywhere else."""
+    try:
+        x = float(text)
+    except ValueError:
+        return text
+    return text if math.isfinite(x) else odd(x)

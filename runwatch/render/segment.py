@@ -45,7 +45,9 @@ def _parts(row: RunRow) -> list[str]:
     if progress.fraction is not None:
         parts.append(numbers.percent(progress.fraction, 0))
     if row.loss is not None or row.loss_text:
-        parts.append("loss " + (row.loss_text if row.loss is None else numbers.si(row.loss, 3)))
+        parts.append(
+            "loss " + (numbers.spelled(row.loss_text) if row.loss is None else numbers.si(row.loss, 3))
+        )
     if progress.eta_seconds is not None:
         parts.append(f"eta {numbers.brief(progress.eta_seconds)}")
     return parts

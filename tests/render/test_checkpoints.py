@@ -171,4 +171,4 @@ def test_what_was_saved_after_nan_is_not_in_a_good_color():
     for row in rows[1:3]:
         assert {role for _, role in row} & {"good", "warn", "crit"} == {"warn"}
     assert {role for _, role in rows[3]} & {"good", "warn", "crit"} == {"crit"}, "what is worse is shown"
-    assert cells.row_text(checkpoints.brief(bad)) == "● 400 after NaN"
+    assert cells.row_text(checkpoints.brief(bad)) == "◈ 400 after NaN"

@@ -193,7 +193,7 @@ def describe(row: RankRow, measure: str = "progress") -> str:
 
 def loss(row: RankRow) -> str:
     """Return a rank's loss as people read it, also NaN or Inf; "" if it printed none."""
-    return row.loss_text if row.loss is None else numbers.value(LOSS, row.loss)
+    return numbers.spelled(row.loss_text) if row.loss is None else numbers.value(LOSS, row.loss)
 
 
 def label(rank: int) -> str:

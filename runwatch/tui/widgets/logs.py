@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 
 from runwatch.core.snapshot import RunView
@@ -18,6 +19,8 @@ _NARROW = 60
 """Cells of a log below which long lines are wrapped."""
 _RULED = frozenset(" ^~=-_*#")
 """What underlines and rules are made of: their rest says nothing."""
+_PART = re.compile(r"(?<![:=]) +")
+"""Between two parts of a line; a name and its value are one."""
 _PATIENCE = 4
 """Pictures to wait for all lines that the engine keeps."""
 
@@ -203,8 +206,8 @@ class LogView(Panel):
         text = cells.settled(text, self.scene.glyphs.ascii)
         out: list[str] = []
         while len(piece := cells.take(text, width)) < len(text) and piece and len(out) < self.room:
-            if (blank := piece.rfind(" ") + 1) > width // 2 and text[len(piece)] != " ":
-                piece = piece[:blank]
+            parts = [found.end() for found in _PART.finditer(piece) if found.end() > width // 2]
+            piece = piece[: parts[-1]] if parts and text[len(piece)] != " " else piece
             out.append(piece)
             text = text[len(piece) :]
         return [*out, cells.clip(text, width, more)]
