@@ -132,5 +132,6 @@ def _checkpoints(run: RunView) -> str:
     if not seen:
         # one that was saved after NaN is not what a reader wants to go back to
         newest = checkpoints.newest_unchecked(run.checkpoints, run.saving)
-        return "reported" if newest is None else f"reported @{numbers.step(newest.at)}"
+        at = good if newest is None else newest.at
+        return "reported" if at is None else f"reported @{numbers.step(at)}"
     return f"{seen:,}" if good is None else f"{seen:,}, good @{numbers.step(good)}"

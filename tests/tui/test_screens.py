@@ -377,7 +377,7 @@ async def test_help(open_app, golden):
 async def test_nan_is_marked_and_named(open_app):
     async with open_app((80, 24), bad=(60, 61)) as s:
         shown = s.drawn("#main-0")
-        assert "nan" in shown.splitlines()[0]
+        assert "NaN" in shown.splitlines()[0]
         assert "!" in shown.splitlines()[1]
 
 
