@@ -25,6 +25,8 @@ from runwatch.parsers.lexicon.words import is_quality
 MAX_FIELDS = 256
 """More numbers in one line than this are not looked at."""
 _MAX_NAME = 80
+VALUE_OF_PLACE = b"value"
+"""What a number without a name behind a place is called: `epoch 0, batch 12: 4.98`."""
 
 _SPEEDS = frozenset(name.encode() for name in ("", *SPEED))
 _SPELLED = {b"sec": b"s", b"secs": b"s", b"f0": b"", b"wps": b"words/s", b"K wps": b"K words/s"}
@@ -127,6 +129,8 @@ _IN_BRACKETS = re.compile(rb"\[([A-Za-z][\w-]{0,20})\]:? {0,4}\Z")
 """A name in brackets: `[Epoch] 001 [Loss] 0.5`; it is one if its word has a meaning, as a level has none."""
 _BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"=>"))
 """What is between a place and the number printed there, if it has a point: `Epoch 3 2.57`."""
+_DONE = re.compile(rb"\A *\d+%\)?(?: \((?:\d+h )?\d+m \d+s\))?(?= )")
+"""Between them, how far training is, and how long it took."""
 _COPULAS = frozenset((b"", b"is", b"was"))
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
 _TENSOR = re.compile(rb"\bTensor (\w+) of type \w+\. Dims: \(\): \Z")
@@ -189,6 +193,8 @@ def fields(line: bytes) -> list[Field]:
                         field = field._replace(name=found.pop().name)
                     elif _is_count(line, found[-1], field):
                         field = found.pop()
+                    elif _is_progress(line, found[-1], field):
+                        field = found.pop()._replace(name=b"step")
                 elif found and _SPLIT.fullmatch(field.name):
                     whole = _OF_SPLIT.match(found[-1].name)
                     field = field._replace(name=whole[1] + field.name) if whole else field
@@ -216,13 +222,14 @@ def _grouped(field: Field, groups: Sequence[re.Match[bytes]]) -> Field:
 def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
     """Return a place and the nameless number behind it with the names that they have if they are a pair.
 
-    `epoch 0, batch 12: 4.98`, `Epoch 3 2.57`, and `Train loss 120 0.53`, which names the value first.
+    `epoch 0, batch 12: 4.98`, `Epoch 3 2.57`, `(5000 6%) 2.57`, and `Train loss 120 0.53`, which names the
+    value first.
     """
     between = line[place.total[1] if place.total else place.end : value.start]
-    bare = between.strip()
+    bare = _DONE.sub(b"", between).strip()
     real = b"." in line[value.start : value.end] and not value.suffix
     if (bare == b":" or (real and bare in _BARELY)) and _PLACE.search(place.name):
-        return place, value._replace(name=b"value")
+        return place, value._replace(name=VALUE_OF_PLACE)
     whole = line[place.start - 1 : place.end].strip().isdigit() and not place.suffix and not place.total
     if whole and between.isspace() and place.name.lower().endswith(b"loss"):
         return place._replace(name=b"step"), value._replace(name=place.name)
@@ -273,6 +280,14 @@ def _is_count(line: bytes, share: Field, count: Field) -> bool:
     """Return whether two numbers are of what a share counts, and no place: `Acc: 89.1% (227/256)`."""
     between = line[share.end : count.start].strip() if count.total else b""
     return between == b"% (" and share.suffix == b"%" and is_quality(share.name)
+
+
+def _is_progress(line: bytes, place: Field, share: Field) -> bool:
+    """Return whether two numbers are a step and how far training is: `(5000 6%)`, `5000 6% (0m 7s)`."""
+    if place.name or place.suffix or place.total or share.suffix != b"%":
+        return False
+    whole = line[place.start : place.end].isdigit() and line[place.end : share.start].isspace()
+    return whole and (line[place.start - 1 : place.start] == b"(" or not line[: place.start].strip())
 
 
 def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:

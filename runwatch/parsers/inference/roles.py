@@ -49,13 +49,14 @@ _WAITS = frozenset(b"patience improve improved improvement stopping stop early w
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k", b"e"))
 _AMOUNTS = [[word] for word in b"tokens samples examples sequences images frames".split()]
 """What training consumes: an amount in thousands or millions of these may be its place."""
-TELLING = tuple(
-    b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
+TELLING = (
+    *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
     b"round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick train "
-    b"episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ total=".split()
+    b"episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ total= %)".split(),
+    b"% (",
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
-_RELEVANT = re.compile(b"|".join(TELLING))
+_RELEVANT = re.compile(b"|".join(map(re.escape, TELLING)))
 is_count = re.compile(rb"\W*\d+ ?/ ?\d+\W*$").match
 """Whether a line holds a counter and its total, and nothing else: the heading of a block."""
 _TURN = re.compile(rb"(?i)(?:/ ?\d+)? (begin|start|end|done|finish|complete)(?:s|e?d|ing)?\b")

@@ -15,6 +15,7 @@ from itertools import pairwise
 from runwatch.core.batch import BY_EPOCH
 from runwatch.core.metrics import LOSS, STEP_TIME, VAL_LOSS
 from runwatch.parsers.inference.evidence import FEW
+from runwatch.parsers.inference.fields import VALUE_OF_PLACE
 from runwatch.parsers.inference.places import (
     ENOUGH,
     Kept,
@@ -30,6 +31,7 @@ from runwatch.parsers.inference.places import (
 from runwatch.parsers.inference.roles import EPOCH_RANK, STEP_RANK, is_time
 from runwatch.parsers.inference.template import Plan
 from runwatch.parsers.inference.turns import takes_turns, turning
+from runwatch.parsers.inference.unnamed import competes, mean_losses, unnamed_losses
 from runwatch.parsers.lexicon.kinds import WHOLE
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical, meaning
@@ -63,8 +65,6 @@ _PARTS = frozenset(
 """Words of the parts of a loss."""
 _PLAYERS = frozenset(b"d g dis disc discriminator gen generator critic actor policy value fake real".split())
 """Words of losses that are against, or next to, each other: none is the sum of the others."""
-_NOT_LOSS = frozenset(b"ppl perplexity acc accuracy bpb bpc".split())
-"""Words of scores next to which `train` and `val` mean losses: they would be those scores otherwise."""
 _SEVERAL = 2
 """The most losses that need not be parts of one."""
 _ROUNDED = 0.005
@@ -79,7 +79,7 @@ _LOSS_COUNTS = 12
 """A line that shows the loss of training counts as much as four with another score."""
 LOSSLESS = 0.75
 """The most a reading is trusted in which nothing is the loss of training: it may be what was missed."""
-_NAMELESS = frozenset((b"", b"value"))
+_NAMELESS = frozenset((b"", VALUE_OF_PLACE))
 _STRETCH = 4
 """Lines of a family in a row, on average, that are a stage of their own."""
 _TIMES = frozenset(b"time elapsed per iteration iter step batch total avg".split())
@@ -105,9 +105,10 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     """Return how a family is to be read, or None if its lines are not of training."""
     every = [kept for kept in every if kept.rank == every[0].rank]  # each rank counts for itself
     counts = Counter(name for kept in every for name in {f.name for f in kept.found if f.name})
-    splits = _splits(every, counts)
+    splits = unnamed_losses(every, counts)
     meaningful = [name for name in counts if is_meaningful(name) or name in splits]
-    quality = _quality(meaningful, splits, counts, len(every))
+    named = splits if mean_losses(every, splits, meaningful) else frozenset[bytes]()
+    quality = _quality(meaningful, named, counts, len(every))
     quality = _by_itself(quality, every)
     lines = [k for k in every if quality & {f.name for f in k.found}] if quality else every
     counter, epoch, waits = counter_of(lines, last=last)
@@ -160,31 +161,14 @@ def _certainty(plan: Plan) -> float:
     """Return how far a reading of many lines is to be trusted: by its counter, and what it names."""
     rank = plan.counter[0] if plan.counter else None
     by_counter = 0.6 if rank is None else 1.0 if rank <= STEP_RANK or rank == EPOCH_RANK else 0.85
-    by_name = 1.0 if LOSS in _meant(plan) else LOSSLESS if plan.quality else 0.6
+    named = LOSS in _meant(plan) and VALUE_OF_PLACE not in plan.losses
+    by_name = 1.0 if named else LOSSLESS if plan.quality else 0.6
     return by_counter * by_name
 
 
 def _meant(plan: Plan) -> set[str]:
     """Return the metrics that a plan's losses are read as."""
     return {plan.aliases.get(name) or canonical(spelled(name)) for name in plan.losses}
-
-
-def _splits(lines: list[Kept], names: Collection[bytes]) -> frozenset[bytes]:
-    """Return the names such as `train` and `val` that mean a loss, since their values are no counts.
-
-    The only other name next to a `val` is training's, whatever it is: `fit = 0.34, val = 0.47`.
-    """
-    whole = {f.name for k in lines for i, f in enumerate(k.found) if k.whole(i) or is_time(f)}
-    splits = frozenset(name for name in names if name not in whole and is_split(name))
-    if len(splits) != 1 or not all(map(is_val, splits)):
-        return splits
-    others = [name for name in names if name not in whole | splits]
-    return splits.union(others) if len(others) == 1 and not is_meaningful(others[0]) else splits
-
-
-def _competes(name: bytes) -> bool:
-    """Whether a name may mean what one that only says its part of the data does: `loss` next to `train`."""
-    return is_quality(name) and not is_val(name) and _NOT_LOSS.isdisjoint(words(name))
 
 
 def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bool:
@@ -239,7 +223,7 @@ def _quality(
 ) -> frozenset[bytes]:
     """Return the names that make a line a record: the most frequent that says how well training goes."""
     scores = [name for name in informative if is_quality(name)]
-    scores += [] if any(map(_competes, scores)) else sorted(splits)
+    scores += sorted(splits)
     scores = [name for name in scores if not is_val(name)] or [n for n in scores if 2 * names[n] > count]
     losses = [name for name in scores if is_loss(name) and not is_val(name)]
     if scores and 3 * max((names[name] for name in losses), default=0) > max(map(names.__getitem__, scores)):
@@ -277,14 +261,15 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
         lone = part and len(losses) == 1 and not any(map(_is_of_training, names))
         best = whole[:1] or (losses if lone else [])
         meant.update(dict.fromkeys(best, LOSS))
-        if not any(map(_competes, names)):  # train=2.5 val=2.6 ppl=13.5
-            meant.update({name: VAL_LOSS if is_val(name) else LOSS for name in _splits(lines, names)})
+        splits = unnamed_losses(lines, names)
+        if mean_losses(lines, splits, names):  # train=2.5 val=2.6 ppl=13.5
+            meant.update({name: VAL_LOSS if is_val(name) else LOSS for name in splits})
     if not any(canonical(spelled(name)) == VAL_LOSS for name in names):
         losses = [name for name in sorted(names) if is_loss(name) and is_val(name)]
         if len(losses) == 1:
             meant.setdefault(losses[0], VAL_LOSS)
         elif not losses and all(is_loss(name) for name in names if is_quality(name)):
-            splits = _splits(lines, names) if lines else frozenset(filter(is_split, names))
+            splits = unnamed_losses(lines, names) if lines else frozenset(filter(is_split, names))
             vals = [name for name in names & splits if is_val(name) and name.lower() != b"eval"]
             alone = len(vals) == 1 and names & splits == {*vals}
             meant.update({name: VAL_LOSS for name in vals if alone})  # loss 0.5 val 0.6, but no train 0.8
@@ -342,7 +327,7 @@ def losses_by_split(names: Collection[bytes]) -> dict[bytes, str]:
     splits = [name for name in names if is_split(name)]
     reported = [name for name in splits if not is_val(name)]
     vals = [name for name in splits if is_val(name)]
-    if len(reported) != 1 or len(vals) != 1 or any(map(_competes, names)) or b"test" in words(vals[0]):
+    if len(reported) != 1 or len(vals) != 1 or any(map(competes, names)) or b"test" in words(vals[0]):
         return {}
     return {reported[0]: LOSS, vals[0]: VAL_LOSS}
 

@@ -1,0 +1,64 @@
+"""Losses that no word names: called by their part of the data alone, or the number behind a place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from runwatch.parsers.inference.fields import VALUE_OF_PLACE
+from runwatch.parsers.inference.places import Kept
+from runwatch.parsers.inference.roles import is_time
+from runwatch.parsers.lexicon.words import is_loss, is_meaningful, is_quality, is_split, is_val, words
+
+_NOT_LOSS = frozenset(b"ppl perplexity acc accuracy bpb bpc".split())
+"""Words of scores next to which `train` and `val` mean losses: they would be those scores otherwise."""
+_MEASURE = re.compile(rb" ?[^\W\d_]{1,4}/")
+"""A unit behind a number that is not among the known ones: `2.5 ms/op`."""
+_CLEARLY = 0.9
+"""So much of its former mean is left of what falls clearly."""
+
+
+def unnamed_losses(lines: list[Kept], names: Collection[bytes]) -> frozenset[bytes]:
+    """Return the names such as `train` and `val` that mean a loss, since their values are no counts.
+
+    The only other name next to a `val` is training's, whatever it is: `fit = 0.34, val = 0.47`.
+    """
+    if _is_loss_of_place(lines):
+        return frozenset((VALUE_OF_PLACE,))
+    whole = {f.name for k in lines for i, f in enumerate(k.found) if k.whole(i) or is_time(f)}
+    splits = frozenset(name for name in names if name not in whole and is_split(name))
+    if len(splits) != 1 or not all(map(is_val, splits)):
+        return splits
+    others = [name for name in names if name not in whole | splits]
+    return splits.union(others) if len(others) == 1 and not is_meaningful(others[0]) else splits
+
+
+def mean_losses(lines: list[Kept], splits: frozenset[bytes], names: Collection[bytes]) -> bool:
+    """Whether `train` and `val` mean losses: no score is next to them, or no loss is, and they fall."""
+    rivals = [name for name in (_next_to(splits, lines) or names) if competes(name)]
+    return not rivals or not (any(map(is_loss, rivals)) or any(not _falls(lines, n) for n in splits))
+
+
+def competes(name: bytes) -> bool:
+    """Whether a name may mean what one that only says its part of the data does: `loss` next to `train`."""
+    return is_quality(name) and not is_val(name) and _NOT_LOSS.isdisjoint(words(name))
+
+
+def _is_loss_of_place(lines: list[Kept]) -> bool:
+    """Whether a number behind a place is a loss: it has no unit, falls, and no score is next to it."""
+    values = [(k, f) for k in lines for f in k.found if f.name == VALUE_OF_PLACE]
+    if not values or any(f.suffix or _MEASURE.match(k.line, f.end) for k, f in values):
+        return False
+    return _falls(lines, VALUE_OF_PLACE) and not any(map(is_quality, _next_to((VALUE_OF_PLACE,), lines)))
+
+
+def _next_to(names: Collection[bytes], lines: list[Kept]) -> set[bytes]:
+    """Return the names of the lines that have one of some names."""
+    return {f.name for kept in lines if any(f.name in names for f in kept.found) for f in kept.found}
+
+
+def _falls(lines: list[Kept], name: bytes) -> bool:
+    """Whether a number is clearly less in the second half of the lines than in the first, on average."""
+    values = [kept.value(i) for kept in lines for i, f in enumerate(kept.found) if f.name == name]
+    half = len(values) // 2
+    return half > 0 and sum(values[-half:]) < _CLEARLY * sum(values[:half])
