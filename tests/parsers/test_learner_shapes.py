@@ -173,7 +173,9 @@ def test_a_score_that_is_counted_is_what_it_says_in_per_cent():
 def test_the_line_below_an_evaluation_that_begins_with_a_star():
     lines = []
     for epoch in range(6):
-        lines += [f"Epoch: [{epoch}][{batch}/80]  Loss {5 / (8 * epoch + batch + 1):.4f}" for batch in range(8)]
+        lines += [
+            f"Epoch: [{epoch}][{batch}/80]  Loss {5 / (8 * epoch + batch + 1):.4f}" for batch in range(8)
+        ]
         lines += [f" * Prec@1 {46 + epoch}.865"]
     parsed = parse("\n".join(lines).encode() + b"\n", formats=())
     assert parsed.column("val/Prec@1", "eval").tolist() == [46.865 + epoch for epoch in range(6)]

@@ -108,7 +108,7 @@ def test_a_slow_rank_is_named_with_how_slow_it_is():
 
 def test_a_rank_whose_loss_is_no_number_is_named_and_comes_first():
     rows = [RankRow(i, 9, 20, loss=2.5 + i) for i in range(3)] + [RankRow(3, 9, 20, loss_text="nan")]
-    assert named(rows) == ["r3 loss nan"]
+    assert named(rows) == ["r3 loss NaN"]
     assert [row.rank for row in ranks.by_column(rows, "loss", "loss")] == [3, 2, 1, 0]
     assert "loss" in ranks.sortable([RankRow(0, 9, loss_text="inf")])
     assert named([RankRow(i, 9, 20, loss_text="nan") for i in range(4)]) == []

@@ -96,7 +96,7 @@ def test_a_constant_is_no_line():
 def test_a_bad_value_is_told_as_such():
     view = run(series("train/loss", 1.0, 3.0), Latest("aux", None, "nan", 100, 1, 1))
     (line,) = lines(view, choose.single(view))
-    assert line == ("aux", "nan", "bad")
+    assert line == ("aux", "NaN", "bad")
 
 
 def test_the_size_that_the_log_says_is_shown_once():

@@ -295,5 +295,7 @@ def _scale(drawing: _Drawing, each: int, top: int) -> Row:
     if any(x is None or math.isnan(x) for x in drawing.levels):
         row.append(("  ? no data", "dim"))
     if each > 1:
-        row.append((f"  one cell = worst of {each} ranks", "dim"))
+        said = f"  one cell = worst of {each} ranks"
+        fits = cells.row_width(row) + len(said) <= drawing.width
+        row.append((said if fits else f"  worst of {each}", "dim"))
     return row
