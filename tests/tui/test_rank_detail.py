@@ -65,9 +65,9 @@ async def test_the_grid_can_show_gpus(open_app):
                 break
             await s.press("d")
         bars = lines(s, "#rank-grid")[1:-4]
-        high = [sum(line[1 + 17 * rank] in "▁▂▃▄▅▆▇█" for line in bars) for rank in range(4)]
+        high = [sum(line[1 + 24 * rank] in "▁▂▃▄▅▆▇█" for line in bars) for rank in range(4)]
         assert high == [len(bars), 0, 1, len(bars)], bars
-        assert "█ " + "?" * 16 + " " in bars[-1], "lost"
+        assert "█ " + "?" * 23 + " " in bars[-1], "lost"
         assert "▁ 0%  █ 100%" in s.drawn("#rank-grid")
 
 
