@@ -300,7 +300,7 @@ def _weight(row: RunRow) -> float:
 
 
 COLUMNS = (
-    Column("state", ((0, 1), (4, 13)), 13, _state, lambda row: states.phase_word(states.phase_of(row))),
+    Column("state", ((0, 1), (7, 13)), 13, _state, lambda row: states.phase_word(states.phase_of(row))),
     Column("name", ((1, 12), (8, 24)), 48, _name, lambda row: row.name.lower()),
     Column("host", ((6, 8),), 16, _host, lambda row: row.host or None),
     Column("progress", ((11, 8),), 20, _bar, lambda row: row.progress.fraction, falls=True),
@@ -314,7 +314,7 @@ COLUMNS = (
     ),
     Column("GPU", ((15, 4),), 4, _gpu, lambda row: row.gpu, right=True, falls=True),
     Column("updated", ((16, 8),), 8, _updated, lambda row: row.age, right=True),
-    Column("alerts", ((5, 6), (9, 22), (13, 36)), 120, _alert, _weight, falls=True),
+    Column("alerts", ((4, 6), (9, 22), (13, 36)), 120, _alert, _weight, falls=True),
 )
 """From left to right."""
 _GROW = ("name", "state", "ETA", "alerts", "step", "host", "progress", "trend")

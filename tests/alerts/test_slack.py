@@ -73,7 +73,7 @@ class TestMessage:
             "Run: speedrun\nHost: node1\nRule: nonfinite\nRank: 3\nStep: 12,500\nTime: 2023-11-14 22:13:20 UTC",
             "Likely cause: the gradient overflowed one step before",
             "What to do: go back to the checkpoint of step 400 and lower the learning rate",
-            "loss nan · grad norm 123.5k · last good step 12,499",
+            "loss NaN · grad norm 123.5k · last good step 12,499",
         ]
         assert {block["text"]["type"] for block in payload["blocks"] if "text" in block} == {"plain_text"}
 

@@ -42,10 +42,10 @@ def test_the_verdict_the_findings_and_what_is_missing_are_of_every_stage(tmp_pat
 def test_stages_of_one_name_have_different_names(tmp_path: Path) -> None:
     line = "(epoch: 1, iters: {iters}, time: 0.600) G_GAN: 2{iters} G_L1: {iters}.5 D_real: -3.{iters} \n"
     parts = (
-        f"====== Training Loss (Wed Mar  7 16:{minute}:00 2018) ======\n"
+        f"====== Fine-tuning (Wed Mar  7 16:{minute}:00 2018) ======\n"
         + "".join(line.format(iters=iters) for iters in range(100, last, 100))
         for minute, last in ((36, 700), (51, 200))
     )
     (tmp_path / "loss_log.txt").write_text("".join(parts))
     done = called("report", tmp_path / "loss_log.txt", "--markdown")
-    assert "It has 2 stages: Training Loss, Training Loss (2)." in done.stdout
+    assert "It has 2 stages: Fine-tuning, Fine-tuning (2)." in done.stdout
