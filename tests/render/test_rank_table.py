@@ -77,3 +77,10 @@ def test_pace_is_compared_with_the_others():
     rows = [RankRow(i, 10, 100, 1.0, 3.0 if i == 2 else 2.0) for i in range(5)]
     shown = [cells.row_text(row) for row in rank_table.words(rows[2], rows, 80)]
     assert any("3.00 s a step, 50% above the median" in line for line in shown), shown
+
+
+def test_only_ranks_away_from_the_median_have_a_bar():
+    paces = (2.0, 2.02, 2.0, 3.0)
+    rows = [RankRow(i, 10, 100, 1.0, pace) for i, pace in enumerate(paces)]
+    _, *lines = (cells.row_text(row) for row in rank_table.table(rows, 130, peers=rows))
+    assert [UNICODE.levels[-1] in line for line in lines] == [False, False, False, True]

@@ -66,6 +66,7 @@ def test_bars_of_several_rows_are_as_long_as_what_they_show():
         "▁ 0 s  █ 1.00 s  ? no data",
     ]
     loss = [RankRow(i, 5, loss=1.0 - 2 * (i == 1)) for i in range(4)]
+    assert text(rank_grid.grid(loss, 40, 7, "loss"))[-2].split() == ["1.000", "-1.000", "1.000", "1.000"]
     assert text(rank_grid.grid(loss, 40, 7, "loss"))[-1].startswith("▁ -1"), (
         "what is below zero has no length"
     )

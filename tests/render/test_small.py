@@ -96,6 +96,8 @@ def test_every_rank_is_in_some_cell_and_the_worst_shows():
     assert "▁" in "".join(cells.row_text(row) for row in grid[:-1])
     assert ranks.describe(ranks.worst(rows)[0]) == "r1234 1/9"
     assert "worst of" in cells.row_text(grid[-1])
+    narrow = rank_grid.grid([RankRow(i, 9, 9, 1.0) for i in range(64)], 30, 2)
+    assert cells.row_text(narrow[-1]).rstrip().endswith("worst of 3"), "no word of it is cut off"
 
 
 def test_notable_ranks_are_behind_or_silent():

@@ -98,6 +98,13 @@ async def test_marked_runs_are_laid_over_each_other(open_app):
         assert s.view.view == actions.RUNS
 
 
+async def test_a_filter_shows_the_run_that_it_leaves_selected(open_app):
+    async with open_app((120, 40), make=fleet()) as s:
+        await s.press("0", "home", "slash", *"exp-07")
+        assert s.view.table.selected().id == "run7.log"
+        assert s.engine.view.run == "run7.log", "what is below the table is of that run too"
+
+
 async def test_two_runs_of_the_table_are_compared_in_three_actions(open_app):
     async with open_app((120, 40), make=fleet()) as s:
         await s.press("0", "home")

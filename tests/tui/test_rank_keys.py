@@ -1,6 +1,12 @@
 """Keys of the ranks: measures, groups, the table beside the grid."""
 
+import msgspec
+import pytest
+
+from runwatch.core.snapshot import RankRow
 from runwatch.tui import actions
+
+from .fake_engine import picture
 
 
 async def test_ranks_are_not_offered_without_ranks(open_app):
@@ -51,3 +57,16 @@ async def test_ranks_by_the_axes_of_the_configuration(open_app):
         assert "pp3 " in s.drawn("#rank-grid")
         await s.press("n", "n")
         assert "by" not in s.drawn("#rank-grid").splitlines()[0]
+
+
+@pytest.mark.parametrize(("pace", "said"), [(2.0, "no slow rank"), (None, "none is behind, pace not known")])
+async def test_no_rank_is_called_fast_whose_pace_is_not_known(open_app, pace, said):
+    ranks = tuple(RankRow(i, 50, 100, 1.0, pace) for i in range(8))
+
+    def make(view):
+        shown = picture(view)
+        return msgspec.structs.replace(shown, run=msgspec.structs.replace(shown.run, ranks=ranks))
+
+    async with open_app((120, 40), make=make) as s:
+        await s.press("3")
+        assert said in s.drawn("#rank-grid").splitlines()[0]

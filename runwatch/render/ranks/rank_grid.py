@@ -128,7 +128,9 @@ def _few(drawing: _Drawing) -> tuple[list[Row], int] | None:
     if drawing.lines < 2 or not bars_fit(drawing.ranks, drawing.width):
         return None
     names = [ranks.name(row) for row in drawing.ranks]
-    values = [ranks.describe(row, drawing.span[0]).partition(" ")[2] for row in drawing.ranks]
+    measure = drawing.span[0]
+    described = (ranks.describe(row, measure).partition(" ")[2] for row in drawing.ranks)
+    values = [said.removeprefix(f"{measure} ") for said in described]  # the title names it
     roles = [ranks.plain(drawing.warm(x)) for x in drawing.levels]
     widest, below = max(map(cells.width, values)), list[Row]()
     if drawing.lines > 2 and widest <= each:
@@ -295,5 +297,7 @@ def _scale(drawing: _Drawing, each: int, top: int) -> Row:
     if any(x is None or math.isnan(x) for x in drawing.levels):
         row.append(("  ? no data", "dim"))
     if each > 1:
-        row.append((f"  one cell = worst of {each} ranks", "dim"))
+        said = f"  one cell = worst of {each} ranks"
+        fits = cells.row_width(row) + len(said) <= drawing.width
+        row.append((said if fits else f"  worst of {each}", "dim"))
     return row

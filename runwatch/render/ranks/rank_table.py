@@ -128,14 +128,14 @@ def _apart(row: RankRow, usual: float) -> float | None:
 
 
 def _bars(rows: Sequence[RankRow], peers: Sequence[RankRow], room: int, glyphs: Glyphs) -> list[Row]:
-    """Return a bar for each rank, as long as its steps take longer than the median."""
+    """Return a bar for each rank that is no longer near the median, as long as its steps take longer."""
     usual, slow = ranks.median_step(peers), ranks.heats(peers, "step time")
     longest = max([_LONG, *(_apart(row, usual) or 0.0 for row in ranks.slow(peers))])
-    parts = (max(0.0, _apart(row, usual) or 0.0) / longest for row in rows)
-    return [
-        [("  ", ""), (glyphs.levels[-1] * int(part * room + 0.5), slow(row.step_time))]
-        for row, part in zip(rows, parts, strict=True)
-    ]
+    out: list[Row] = []
+    for row, role in ((row, slow(row.step_time)) for row in rows):
+        part = 0.0 if role == heat.ROLES[0] else max(0.0, _apart(row, usual) or 0.0) / longest
+        out.append([("  ", ""), (glyphs.levels[-1] * int(part * room + 0.5), role)])
+    return out
 
 
 def _fitting(columns: list[_Column], width: int) -> list[_Column]:

@@ -111,6 +111,14 @@ class Runs(FilterScreen, ListScreen):
             return f"{word} {count}" if narrow else f"{word} {count} marked"
         return "" if count and narrow and action == "open" else word  # what acts on the marked needs the room
 
+    def filter_by(self, words: str) -> None:
+        """Show only what has these words, and the run that is selected then."""
+        super().filter_by(words)
+        here, run = self.table.selected(), self.scene.run
+        shown = {self.scene.run_id, *([run.id, *(stage.id for stage in run.stages)] if run else [])}
+        if here is not None and here.id not in shown:
+            self.runwatch.choose_run(here.id)
+
     def inside(self) -> bool:
         """Return whether there is something in this view to go back from."""
         return bool(self.table.marked) or super().inside()

@@ -59,8 +59,10 @@ class RankGrid(Panel):
 
 def _calm(rows: Sequence[RankRow]) -> str:
     """Return what to say of ranks of which none is worth naming."""
+    if sum(row.step_time is not None for row in rows) > 1:
+        return "no slow rank"
     known = any(row.done is not None or row.age is not None for row in rows)
-    return "no slow rank" if known else "no rank prints steps of its own"
+    return "none is behind, pace not known" if known else "no rank prints steps of its own"
 
 
 class RankTable(Panel):

@@ -15,6 +15,8 @@ from runwatch.tui import actions, choose
 from runwatch.tui.widgets.rows import Panel, Rows
 
 _NAME, _VALUE = 9, 8
+_LEAST_TREND = 5
+"""Cells that a trend keeps where names are long."""
 _COLUMN = 30
 """Cells of a column of the summary at least."""
 _MOST = 4
@@ -38,8 +40,13 @@ class Stats(Rows):
         first = [name for name in choose.alarming(self.scene.run) if name in names]
         return [name for name in dict.fromkeys([*first, *names]) if name not in self.charted[:1]]
 
+    def _label(self, width: int) -> int:
+        """Return the cells that names get: what the longest needs, as far as a trend still fits."""
+        longest = max((cells.width(metrics.label(name)) for name in self._names()), default=0)
+        return max(_NAME, min(longest, width - _VALUE - 3 - _LEAST_TREND))
+
     def _trend(self, width: int) -> int:
-        return max(0, width - _NAME - _VALUE - 3)
+        return max(0, width - self._label(width) - _VALUE - 3)
 
     def charts(self) -> list[tuple[str, int]]:
         """Return what the sparklines need."""
@@ -49,25 +56,25 @@ class Stats(Rows):
 
     def draw(self, width: int, height: int) -> list[Row]:
         """Return a heading, a row per metric, spaced out when there is room, and lines of the summary."""
-        scene, trend = self.scene, self._trend(width)
+        scene, trend, label = self.scene, self._trend(width), self._label(width)
         names = self._names()
         lines = [line for line in card(scene.run) if line.label not in self.said]
         said = pairs(lines, width - 2, scene.glyphs.ellipsis)
-        rows: list[Row] = [[(f" {'metric':<{_NAME}} {'last':>{_VALUE}} trend", "dim")]] if names else []
+        rows: list[Row] = [[(f" {'metric':<{label}} {'last':>{_VALUE}} trend", "dim")]] if names else []
         spaced = 2 * len(names) + 2 + len(said) <= height
         shown = names[: max(0, height - 1)]
-        labels = cells.apart([metrics.label(name) for name in shown], _NAME, scene.glyphs.ellipsis)
-        for name, written in zip(shown, labels, strict=True):
-            item = scene.latest(name)
+        labels = cells.apart([metrics.label(name) for name in shown], label, scene.glyphs.ellipsis)
+        for metric, written in zip(shown, labels, strict=True):
+            item = scene.latest(metric)
             if item is None:
                 continue
             _, text, role = summary.last(item)
-            columns = scene.columns.get(name)
+            columns = scene.columns.get(metric)
             drawn = columns and trend and not summary.is_constant(item)
             line = sparkline(of_columns(columns), trend, scene.glyphs) if columns and drawn else ""
-            label = cells.pad(written, _NAME, scene.glyphs.ellipsis)
+            name = cells.pad(written, label, scene.glyphs.ellipsis)
             value = cells.pad(text, _VALUE, scene.glyphs.ellipsis, right=True)
-            rows.append([(f" {label} ", ""), (value, role), (f" {line}", "smooth")])
+            rows.append([(f" {name} ", ""), (value, role), (f" {line}", "smooth")])
             if spaced:
                 rows.append([])
         if said and height - len(rows) > 1:
