@@ -19,7 +19,7 @@ def test_aliases_of_a_format_go_before_the_lexicon_and_the_users_names_before_bo
     aliases = {"loss": "train/ce", "other": LOSS, "unseen": "x"}
     assert columns(["loss", "other", "lr"], aliases) == ["train/ce", LOSS, "train/learning_rate"]
     assert columns(["other", "loss"], {"other": LOSS}) == [LOSS, "loss"]
-    names.use({"other": names.told("custom")})
+    names.use({"other": meaning("custom")})
     try:
         assert columns(["loss", "other"], aliases) == ["train/ce", "custom"]
         assert columns(["loss", "other"]) == [LOSS, "custom"]
