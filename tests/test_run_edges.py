@@ -383,6 +383,31 @@ def test_a_run_of_which_anything_is_known_is_not_bare(change):
     assert not Run("run", "run", **change).bare
 
 
+def test_a_run_of_which_only_a_checkpoint_was_seen_is_not_bare():
+    run = Run("run", "run")
+    run.checkpoints.fold(Look("out", (Checkpoint("m", "out/m", "torch", State.COMPLETE, step=1),)))
+    assert not run.bare
+
+
+@pytest.mark.parametrize(
+    ("source", "later", "kept"), [("a", 9.0, 2), ("a", 1.0, 2), ("b", 9.0, 2), ("b", 1.0, 1)]
+)
+def test_moments_are_of_one_source_and_of_one_that_continues_it(source, later, kept):
+    first = block([1], source="a", moments=samples([1], [1e9 + 5.0]))
+    run = run_of(first, block([2], source=source, moments=samples([2], [1e9 + later])))
+    assert len(run.moments) == kept
+
+
+@pytest.mark.parametrize(("seconds", "source"), [(19.0, "printed step times"), (21.0, "when its lines came")])
+def test_arrivals_say_more_than_printed_step_times_after_20_seconds(seconds, source):
+    run = Run("run", "run")
+    for step in range(8):
+        row = samples([step], [9.0], offset=100.0 * step)
+        part = {"samples": {STEP_TIME: row}, "live": True, "arrival": 1e9 + seconds * step / 7}
+        run.fold(block([step], offset=100.0 * step, total=100, **part))
+    assert run.progress().eta_source == source
+
+
 # -- ranks and rows ----------------------------------------------------------------------------------
 
 

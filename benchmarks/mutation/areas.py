@@ -86,7 +86,7 @@ AREAS = (
     Area(
         "tailer",
         ("runwatch/watcher/sources/tail.py", "runwatch/watcher/sources/open_file.py"),
-        ("tests/watcher/tail/test_*.py", "tests/watcher/test_copytruncate.py"),
+        ("tests/watcher/tail/test_*.py", "tests/watcher/test_copytruncate.py", "tests/watcher/test_feeds.py"),
     ),
     Area(
         "outbox",

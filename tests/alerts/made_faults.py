@@ -98,7 +98,7 @@ def unscaled(rng: Chance) -> Made:
     log.set(SCALE, 65536.0 * 2.0 ** -np.clip((np.arange(count) - 100) / _any(rng, 3, 20, 100), 0, 30))
     log.set("number of skipped iterations", (rng.random(count) < _any(rng, 0.005, 0.05, 0.2, 0.6)) * 1.0)
     log.set("number of nan iterations", (rng.random(count) < _any(rng, 0.0, 0.01)) * 1.0)
-    for name in (LOSS, GRAD, "val/loss"):
+    for name in (LOSS, GRAD, "val/loss", "val/bpb"):
         log.columns.setdefault(name, np.full(count, 2.0))
         if rng.random() < 0.5:
             part = log.columns[name][_stretch(rng, count)]

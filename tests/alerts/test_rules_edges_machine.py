@@ -14,10 +14,12 @@ from runwatch.alerts.rules.machine.gpu_underuse import GpuUnderuse, starved_of
 from runwatch.alerts.rules.machine.host_limits import HostLimits
 from runwatch.alerts.rules.machine.host_memory import HostMemory
 from runwatch.alerts.rules.machine.io_stall import IoStall
-from runwatch.core.sample import MachineEvent, Sample, Space
+from runwatch.core.block import Status
+from runwatch.core.machine import Machine
+from runwatch.core.sample import Gpu, GpuProcesses, Gpus, MachineEvent, Processes, Sample, Space
 
 from .edges import Edge, fires_on_one_side
-from .watched_machine import GB, T0, machine, watch
+from .watched_machine import GB, T0, machine, process, watch
 
 
 def gpu(name, value, seconds, every=10.0, **fixed):
@@ -359,3 +361,23 @@ def test_each_quarter_must_move_by_an_eighth_of_the_whole(share, expected):
     levels = (0.0, (1 - share) / 2, (1 - share) / 2 + share, 1.0)
     points = [(10.0 * i, 100 * levels[i // 15] + i / 1e6) for i in range(60)]
     assert (seconds_to(points, 200.0, least=1.0) is not None) == expected
+
+
+def test_what_other_gpus_and_other_xids_do_does_not_hide_a_fault():
+    under = Machine()
+    under.fold(Processes(T0, (process(),)))
+    under.fold(Gpus(T0, tuple(Gpu(str(i), measure="util") for i in range(2))))
+    under.fold(GpuProcesses(T0, {"1": {100: GB}}))
+    for xid in (43, 79):
+        under.fold(MachineEvent("xid", T0, "NVRM: Xid", gpu="1", xid=xid))
+    found = GpuFault().tick(Status(T0, machine=under))
+    assert [(each.severity.value, each.metric) for each in found] == [("critical", "gpu/1/xid")]
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_storage_that_holds_up_others_is_not_reported(own):
+    under = machine(state="blocked") if own else Machine()
+    under.fold(Sample(T0, {"host/io_pressure_60": 0.9}))
+    under.fold(Space(T0, "/runs", "/runs", "ext4", 10**11, 10**12, 10**6, 10**6, 9.0))
+    found = IoStall().tick(Status(T0, "training", 1.0, machine=under))
+    assert bool(found) is own

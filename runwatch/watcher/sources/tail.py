@@ -265,7 +265,6 @@ class Tail:
                 self._break(Mark.REPLACED, anchor)
             elif anchor.offset:
                 self._break(written_anew(same.size, anchor), anchor)
-        self._start = 0
 
     def _follow_renamed(self) -> None:
         """Open the file again that was closed at rest and has left its path since."""

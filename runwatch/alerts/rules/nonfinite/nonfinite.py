@@ -304,7 +304,7 @@ class NonFinite(RankRule):
 
 def _validates(metric: str) -> bool:
     """Whether a metric is a loss of an evaluation: one that is NaN may be of that evaluation alone."""
-    return metric in (VAL_LOSS, VAL_BPB) or (metric.startswith("val/") and metric.endswith("loss"))
+    return metric == VAL_BPB or (metric.startswith("val/") and metric.endswith("loss"))
 
 
 def _advice(metric: str, severity: Severity, *, never: bool) -> str:

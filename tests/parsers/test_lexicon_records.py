@@ -1,0 +1,131 @@
+"""What names of one record mean together, and what carriers ask of a single one."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from runwatch.core.metrics import LOSS, MFU, SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, VAL_LOSS
+from runwatch.parsers.lexicon import names, words
+from runwatch.parsers.lexicon.counters import RANKS
+from runwatch.parsers.lexicon.names import canonical, columns, meaning, promoted, unit_of
+from runwatch.parsers.lexicon.units import Unit
+from runwatch.parsers.lexicon.validation_names import HeldOut
+from runwatch.parsers.lexicon.words import OTHER_WORK, is_quality
+
+
+def test_aliases_of_a_format_go_before_the_lexicon_and_the_users_names_before_both():
+    aliases = {"loss": "train/ce", "other": LOSS, "unseen": "x"}
+    assert columns(["loss", "other", "lr"], aliases) == ["train/ce", LOSS, "train/learning_rate"]
+    assert columns(["other", "loss"], {"other": LOSS}) == [LOSS, "loss"]
+    names.use({"other": meaning("custom")})
+    try:
+        assert columns(["loss", "other"], aliases) == ["train/ce", "custom"]
+        assert columns(["loss", "other"]) == [LOSS, "custom"]
+    finally:
+        names.use({})
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ({"val_rmse": "val_rmse"}, {"val_rmse": VAL_LOSS}),
+        ({"loss": LOSS, "val_rmse": "val_rmse"}, {}),  # next to a loss of another kind
+        ({"loss": LOSS, "val_ce_loss": "val_ce_loss"}, {"val_ce_loss": VAL_LOSS}),
+        ({"test_loss": "test_loss"}, {}),
+        ({"loss": LOSS, "test_loss": "test_loss"}, {"test_loss": VAL_LOSS}),
+        ({"ce_loss": "ce_loss", "test_loss": "test_loss"}, {"ce_loss": LOSS, "test_loss": VAL_LOSS}),
+    ],
+)
+def test_a_loss_of_some_kind_is_the_loss_where_no_other_is(named, found):
+    assert promoted(named) == found
+
+
+@pytest.mark.parametrize(
+    ("printed", "metric", "split"),
+    [
+        ("eval/foo", "val/foo", ""),
+        ("eval/", "eval/", ""),
+        ("eval_foo", "val/foo", ""),
+        ("l_pix", "l_pix", "train"),
+        ("policies/red/total_loss", "policies/red/total_loss", ""),
+        ("val_layer2_loss", "val/layer2_loss", "val"),
+        ("val/tokens_per_sec", "val/tokens_per_sec", ""),
+    ],
+)
+def test_what_else_a_name_may_be(printed, metric, split):
+    found = meaning(printed)
+    assert found.metric == metric
+    assert found.split == split or not split
+
+
+@pytest.mark.parametrize(
+    ("printed", "unless"), [("l_pix", LOSS), ("l_v_pix", ""), ("policies/red/total_loss", LOSS)]
+)
+def test_losses_that_are_named_by_what_they_are_of(printed, unless):
+    assert meaning(printed).unless == unless
+
+
+@pytest.mark.parametrize(
+    ("printed", "metric"),
+    [
+        ("samples_s", SAMPLES_PER_SEC), ("tokens_sec", TOKENS_PER_SEC), ("samples_x", "samples_x"),
+        ("ms2 per iter", "ms2 per iter"), ("ms per iter", STEP_TIME),
+    ],
+)  # fmt: skip
+def test_names_that_end_in_a_unit(printed, metric):
+    assert canonical(printed) == metric
+
+
+@pytest.mark.parametrize(
+    ("metric", "suffix", "printed", "unit"),
+    [
+        (MFU, "", "something", names.SHARE),
+        (MFU, "", "mfu_pct", Unit(divide=100.0)),
+        (MFU, "", "mfu (%)", Unit(divide=100.0)),
+        (MFU, "", "mfu", names.SHARE),
+        ("custom", "", "something", Unit()),
+        (STEP_TIME, "", "custom_ms", Unit(divide=1000.0)),
+        ("custom", "", "custom_ms", Unit()),
+    ],
+)
+def test_the_unit_of_a_value(metric, suffix, printed, unit):
+    assert unit_of(metric, suffix, printed) == unit
+
+
+def test_what_a_validation_prints_under_the_names_of_training():
+    aliases = HeldOut(re.compile("loss|acc"))
+    assert (aliases["loss"], aliases["acc"], aliases.get("lr")) == ("val/loss", "val/acc", None)
+    assert (list(aliases), len(aliases)) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (b"loss", True), (b"accuracy", True), (b"mean reward", True), (b"top5", True), (b"top", True),
+        (b"top5 time", False), (b"loss scale", False), (b"loss time", False), (b"speed", False),
+    ],
+)  # fmt: skip
+def test_names_that_say_how_well_training_goes(name, expected):
+    assert is_quality(name) is expected
+
+
+def test_words_of_other_work_than_training():
+    assert {b"downloading", b"tokenizing", b"inferring"} <= OTHER_WORK
+    assert not OTHER_WORK & {b"train", b"epoch", b"step"}
+
+
+def test_names_longer_than_48_bytes_are_not_remembered():
+    for length, remembered in ((48, True), (49, False)):
+        name = (b"length %d " % length).ljust(length, b"x")
+        words.words(name)
+        before = words._words.cache_info().hits
+        words.words(name)
+        assert (words._words.cache_info().hits > before) is remembered
+
+
+def test_a_step_is_likelier_than_an_iteration_a_batch_an_epoch_and_training():
+    order = ["step", "iteration", "batch", "epoch", "train"]
+    assert sorted(order, key=RANKS.get) == order
+    assert [RANKS[word] for word in order] == [1, 2, 3, 7, 8]
