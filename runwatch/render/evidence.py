@@ -183,7 +183,7 @@ def inward(frames: str) -> str:
 
 
 def innermost(frames: str) -> str:
-    """Return the frame of a traceback in which it failed: `me/train.py:88, in step`; "" if it has none."""
+    """Return the frame of a traceback in which it failed: `llm/train.py:88, in step`; "" if it has none."""
     found = _FRAME.findall(frames)
     if not found:
         return ""

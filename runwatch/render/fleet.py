@@ -252,9 +252,8 @@ def _left(row: RunRow) -> float | None:
 
 
 def _loss(row: RunRow, width: int, glyphs: Glyphs) -> Row:
-    if row.loss is None:
-        return [(numbers.spelled(row.loss_text), "bad")] if row.loss_text else []
-    return [(numbers.loss(row.loss), "value")]
+    said = numbers.known_loss(row.loss, row.loss_text)
+    return [(said, "bad" if row.loss is None else "value")] if said else []
 
 
 def _trend(row: RunRow, width: int, glyphs: Glyphs) -> Row:

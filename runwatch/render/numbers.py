@@ -80,6 +80,11 @@ def loss(x: float | None) -> str:
     return si(x, digits=4)
 
 
+def known_loss(x: float | None, text: str) -> str:
+    """Return a loss, or the word for one that is not finite; "" where neither is known."""
+    return spelled(text) if x is None else loss(x)
+
+
 def step(n: float | None) -> str:
     """`41,230`."""
     if n is None or not math.isfinite(n):

@@ -19,7 +19,7 @@ def table(stages: Sequence[StageRow], here: str, width: int, glyphs: Glyphs = UN
     for number, stage in enumerate(stages, 1):
         sign, word, role = states.phase_tag(stage.phase, glyphs, stage.critical, stage.warning)
         steps = plain.steps(stage.progress, states.ended(stage.phase))
-        loss = numbers.spelled(stage.loss_text) or ("" if stage.loss is None else numbers.loss(stage.loss))
+        loss = numbers.known_loss(stage.loss, stage.loss_text)
         marked = stage.id == here
         rows.append([
             (f"{glyphs.pointer if marked else ' '} {number} ", "key"),

@@ -42,7 +42,7 @@ def _run(row: RunRow, glyphs: Glyphs) -> list[str]:
         if done.fraction is not None
         else ""
     )
-    loss = numbers.loss(row.loss) if row.loss is not None else numbers.spelled(row.loss_text)
+    loss = numbers.known_loss(row.loss, row.loss_text)
     alerts = "".join(text for text, _ in states.counts(row.critical, row.warning))
     sign, word, _ = states.phase_tag(row.phase, glyphs, row.critical, row.warning)
     left = "" if states.ended(row.phase) else plain.eta(done, glyphs)

@@ -288,10 +288,10 @@ def soak(root: Path, seconds: float, runs: int, seed: int) -> list[str]:
         wrong += differences(kept_document(state), expected)
         received = reported(hook.accepted())
         wrong += [f"came twice, unmarked: {one}" for one in hook.unmarked()]
-        wrong += [f"not told: {one}" for one in sorted(sent - set(received))]
-        wrong += [f"told though nothing was: {one}" for one in sorted(set(received) - sent)]
+        wrong += [f"not received: {one}" for one in sorted(sent - set(received))]
+        wrong += [f"received though nothing was: {one}" for one in sorted(set(received) - sent)]
         wrong += [
-            f"told {received.count(one)} times: {one}"
+            f"received {received.count(one)} times: {one}"
             for one in sorted(set(received))
             if received.count(one) > 1
         ]

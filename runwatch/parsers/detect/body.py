@@ -18,6 +18,7 @@ from runwatch.parsers.detect.candidates import ReaderOf
 from runwatch.parsers.detect.evidence import Evidence
 from runwatch.parsers.envelope.header import Header
 from runwatch.parsers.envelope.line import Line
+from runwatch.parsers.progress.grammar import is_drawn
 
 _BAR = BarPattern()
 
@@ -50,7 +51,7 @@ class Body:
 
     def match(self, line: Line) -> Match | None:
         """Match a line with the formats in question; a training step settles on its format."""
-        if b"%|" in line.body or b"% " in line.body:
+        if is_drawn(line.body):
             match = _BAR.match(line.text, 0 if line.header is None else line.header.end)
             if match is not None:
                 return match

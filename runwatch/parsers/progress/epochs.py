@@ -14,6 +14,8 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from runwatch.parsers.progress.grammar import BAR
+
 if TYPE_CHECKING:
     from runwatch.parsers.body.decoded import Floats
 
@@ -22,10 +24,10 @@ _LINE = re.compile(
     rb"(?:train(?:ing)? )?epoch[ :=#\[(]{0,4}(\d{1,6})(?:\s?(?:/|of)\s?(\d{1,6}))?(?![\d.%]|\w)"
 )
 _OUTER = re.compile(
-    rb"(?i)[^%|\r\n]{0,60}(?P<epochs>\bepochs?(?: progress)?)?\s*:?\s*\d{1,3}%(?:\|[^|\r\n]{0,400}\|)?"
+    rb"(?i)[^%|\r\n]{0,60}(?P<epochs>\bepochs?(?: progress)?)?\s*:?\s*\d{1,3}%(?:" + BAR + rb")?"
     rb" *(\d+)/(\d+) \[(?(epochs)|[^\]]{0,60}?(?:s/epoch|epoch/s)\b)"
 )
-_BEGUN = re.compile(rb"%(?:\|[^|\r\n]{0,400}\|)?\s*0/(\d+) \[")
+_BEGUN = re.compile(rb"%(?:" + BAR + rb")?\s*0/(\d+) \[")
 _NEARLY = 0.9
 """Share from which a bar has ended: one that is wiped at its end is last seen a little before."""
 _SLACK = 0.02

@@ -204,9 +204,9 @@ class Engine:
                 changes += self._hand_over_ends(group, source)
             source.early, source.early_total = (), None
             watched = group.runs[-1] if leads else group.run_of(source, whole)
-            block_now = replace(whole, late=True) if late else whole
-            self.observe(watched, source, block_now, batch)
-            block = group.reported(source, block_now, leads=leads, watched=watched)
+            seen = replace(whole, late=True) if late else whole
+            self.observe(watched, source, seen, batch)
+            block = group.reported(source, seen, leads=leads, watched=watched)
             watched.run.format = group.format
             watched.run.title = title_of(source, whole, watched.run.title)
             own = {name: text for name, text in batch.printed.items() if leads or name in block.samples}

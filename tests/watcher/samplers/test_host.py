@@ -258,7 +258,7 @@ def test_a_mount_that_does_not_answer_holds_up_only_itself(monkeypatch, tmp_path
         rooms.sample(now + 60)
     blind = received.get(timeout=120)
     assert (blind.sampler, blind.cause, blind.final) == (f"space {dead}", "silent", False)
-    assert received.empty(), "it is told once"
+    assert received.empty(), "it is reported once"
     answer.set()
     assert received.get(timeout=120).path == dead
     until = time.monotonic() + 120
