@@ -201,7 +201,8 @@ def test_paths_are_added_and_dropped(tmp_path, log):
     other.steps(5)
     with Daemon(tmp_path, log.path) as daemon, Peer(daemon.socket) as peer:
         assert (
-            daemon.run("add", "mroe").stderr == "runwatch: waiting for a path that does not exist yet: mroe\n"
+            daemon.run("add", "mroe").stderr
+            == "runwatch: no such file: mroe; waiting for it; did you mean more?\n"
         )
         assert daemon.run("drop", "mroe").returncode == 0
         done = daemon.run("add", "more")
