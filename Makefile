@@ -172,9 +172,9 @@ $(PICTURES): $(STAMP)
 pictures: $(PICTURES)  ## Take pictures of every view of runs made here: [KEPT=1] [ONLY="nan fleet"] [SIZES="80x24"]
 	$(BIN)/python -m benchmarks.pictures.make $(if $(KEPT),--kept) $(if $(ONLY),--only "$(ONLY)") $(if $(SIZES),--sizes "$(SIZES)")
 
-corpus: $(STAMP)  ## Read a corpus of logs and compare with its labels: CORPUS=DIR
-	@test -n "$(CORPUS)" || { echo 'usage: make corpus CORPUS=DIR [JOBS=N]'; exit 2; }
-	$(BIN)/python benchmarks/corpus.py "$(CORPUS)" $(if $(JOBS),--jobs $(JOBS))
+corpus: $(STAMP)  ## Read a corpus of logs and compare with its labels: CORPUS=DIR [INDEX=FILE]
+	@test -n "$(CORPUS)" || { echo 'usage: make corpus CORPUS=DIR [INDEX=FILE] [JOBS=N]'; exit 2; }
+	$(BIN)/python benchmarks/corpus.py "$(CORPUS)" $(if $(INDEX),--index "$(INDEX)") $(if $(JOBS),--jobs $(JOBS))
 
 # Takes the chromium that is on the path: apt-get install chromium, or CHROMIUM=/where/it/is
 test-web: $(STAMP)  ## Run the tests of the screen in a browser, with textual-serve and chromium

@@ -1,11 +1,15 @@
 """Read every log of a corpus with `runwatch check --json` and say where its truth differs.
 
-usage: python benchmarks/corpus.py DIR [--jobs N] [--format NAME] [--only TEXT] [--limit SECONDS]
+usage: python benchmarks/corpus.py DIR [--index FILE] [--jobs N] [--format NAME] [--only TEXT]
+       [--limit SECONDS]
 
-DIR/index.jsonl describes one log a line: `path` (relative to DIR), `format`, and `core`,
+DIR/index.jsonl, or FILE, describes one log a line: `path` (relative to DIR), `format`, and `core`,
 what a run of it must hold: `records`, `first_step`, `last_step`, `total_steps` (null: not
 judged, but for `records`, where it is 0) and `metrics`, {canonical name: {"count",
 "nonfinite", "first", "last", "min", "max"}}. A log without records may also be declined.
+A list holds all values that a careful reader would accept. With `"run": "last"` the last run of a
+log is meant, else the longest one. The metric `validation` is any of `val/`. Without `records` in
+`core` their number is not judged.
 
 Prints per format how many files are exact or wrong, and below it the first difference of
 each wrong one. Exits with 0 if all are exact, 1 if any is wrong, 2 if there is no corpus.
@@ -29,6 +33,8 @@ TOLERANCE = 1e-9
 """Relative: a truth may have been scaled to our units by another order of operations."""
 _STEPS = {"records": "records", "first_step": "first", "last_step": "last", "total_steps": "total"}
 """What the index calls the fields of `steps`."""
+VALIDATION = "validation"
+Expected = float | list[float | None] | None
 _SUMMARY = ("count", "nonfinite", "min", "max", "first", "last")
 
 
@@ -67,11 +73,14 @@ def judge(corpus: Path, row: dict[str, Any], limit: float) -> Verdict:
         return Verdict(row["path"], row["format"], (late,))
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip()
-        declined = done.returncode == 3 and not core["records"]
+        declined = done.returncode == 3 and not core.get("records", True)
         found = () if declined else (Difference("run", "a document", f"exit code {done.returncode}: {said}"),)
         return Verdict(row["path"], row["format"], found)
-    runs = json.loads(done.stdout)["runs"]
-    run = max(runs, key=lambda run: run["steps"]["records"], default={})  # the index knows one run a file
+    runs = [run for run in json.loads(done.stdout)["runs"] if run["steps"]["records"]]
+    if core.get("run") == "last":
+        run = runs[-1] if runs else {}
+    else:
+        run = max(runs, key=lambda run: run["steps"]["records"], default={})
     return Verdict(row["path"], row["format"], tuple(differences(core, run)), run.get("format"))
 
 
@@ -80,26 +89,34 @@ def differences(core: dict[str, Any], run: dict[str, Any]) -> Iterator[Differenc
     steps = run.get("steps", {})
     for key, name in _STEPS.items():
         expected, got = core.get(key), steps.get(name)
-        if key == "records":
+        if key == "records" and key in core:
             expected, got = expected or 0, got or 0
         if expected is not None and not same(expected, got):
             yield Difference(f"steps.{name}", expected, got)
+    metrics = run.get("metrics", {})
     for metric, summary in core["metrics"].items():
-        got = run.get("metrics", {}).get(metric)
+        if metric == VALIDATION:
+            found = [each["last"] for name, each in metrics.items() if name.startswith("val/")]
+            if not any(same(summary["last"], last) for last in found):
+                yield Difference(metric, summary["last"], found or "none")
+            continue
+        got = metrics.get(metric)
         if got is None:
-            yield Difference(metric, f"{summary['count']} values", "none")
+            yield Difference(metric, f"{summary.get('count', 'some')} values", "none")
             continue
         keys = _SUMMARY[:4] if summary.get("nonfinite") else _SUMMARY  # nan first or last: by taste
         for key in keys:
-            if not same(summary.get(key), got.get(key)):
-                yield Difference(f"{metric}.{key}", summary.get(key), got.get(key))
+            if key in summary and not same(summary[key], got.get(key)):
+                yield Difference(f"{metric}.{key}", summary[key], got.get(key))
 
 
-def same(a: float | None, b: float | None) -> bool:
-    """Whether two numbers agree; NaN agrees with NaN, and nothing else with none."""
-    if a is None or b is None:
-        return a is b
-    return (math.isnan(a) and math.isnan(b)) or math.isclose(a, b, rel_tol=TOLERANCE)
+def same(expected: Expected, got: float | None) -> bool:
+    """Whether a number is expected, or is one of a list; NaN agrees with NaN, and nothing else with none."""
+    if isinstance(expected, list):
+        return any(same(each, got) for each in expected)
+    if expected is None or got is None:
+        return expected is got
+    return (math.isnan(expected) and math.isnan(got)) or math.isclose(expected, got, rel_tol=TOLERANCE)
 
 
 def report(verdicts: list[Verdict]) -> None:
@@ -123,14 +140,15 @@ def report(verdicts: list[Verdict]) -> None:
 
 def main() -> int:
     options = argparse.ArgumentParser(description="Compare what is read with a corpus's truth.")
-    options.add_argument("corpus", type=Path, help="directory with an index.jsonl")
+    options.add_argument("corpus", type=Path, help="directory with the logs")
+    options.add_argument("--index", type=Path, help="what they hold, if not in its index.jsonl")
     options.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="logs read at a time")
     options.add_argument("--format", help="only logs of this format")
     options.add_argument("--only", default="", help="only logs whose path holds this text")
     options.add_argument("--limit", type=float, default=120.0, help="seconds that one log may take")
     given = options.parse_args()
     try:
-        index = (given.corpus / "index.jsonl").read_text("utf-8").splitlines()
+        index = (given.index or given.corpus / "index.jsonl").read_text("utf-8").splitlines()
     except OSError as error:
         options.error(f"no corpus: {error.filename}: {error.strerror}")
     rows = [json.loads(line) for line in index if line.strip()]

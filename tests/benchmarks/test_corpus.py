@@ -14,6 +14,7 @@ from benchmarks.corpus import differences
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "corpus.py"
 LOSS = {"count": 3, "first": 3.5, "last": 2.5, "min": 2.5, "max": 3.5, "nonfinite": 0}
 CORE = {"records": 3, "first_step": 1, "last_step": 3, "total_steps": 9, "metrics": {"train/loss": LOSS}}
+RUNS = {5: list(enumerate((3.5, 3.4, 3.3, 3.2, 3.1), 1)), 3: list(enumerate((9.5, 9.4, 9.3), 1))}
 NOTHING = {"records": 0, "metrics": {}}
 
 
@@ -62,6 +63,29 @@ def test_the_difference(core, said):
     run = {"steps": {"records": 3, "first": 1, "last": 3, "total": 9}, "metrics": {"train/loss": LOSS}}
     assert list(differences(CORE, run)) == []
     assert [(found.field, found.expected, found.got) for found in differences(core, run)] == [said]
+
+
+@pytest.mark.parametrize(
+    ("core", "said"),
+    [
+        ({"last_step": [2, 3], "metrics": {"train/loss": {"last": [7.0, 2.5]}}}, []),
+        ({"last_step": [2, 4], "metrics": {}}, ["steps.last"]),
+        ({"metrics": {"train/loss": {"last": [7.0, None]}}}, ["train/loss.last"]),
+        ({"metrics": {"validation": {"last": [0.8, 80.0]}}}, []),
+        ({"metrics": {"validation": {"last": [0.9]}}}, ["validation"]),
+    ],
+)
+def test_what_several_readers_would_accept(core, said):
+    run = {"steps": {"records": 3, "last": 3}, "metrics": {"train/loss": LOSS, "val/accuracy": {"last": 0.8}}}
+    assert [found.field for found in differences(core, run)] == said
+
+
+@pytest.mark.deep
+def test_the_last_of_several_runs(tmp_path):
+    core = {"run": "last", "metrics": {"train/loss": {"first": 9.5}}}
+    again = "\n".join(f"Epoch {n}/{total}: loss {loss}" for total in (5, 3) for n, loss in RUNS[total])
+    assert report(tmp_path, ("x", f"{again}\n", core)).returncode == 0
+    assert report(tmp_path, ("x", f"{again}\n", {**core, "run": "longest"})).returncode == 1
 
 
 @pytest.mark.deep
