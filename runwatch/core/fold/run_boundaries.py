@@ -50,7 +50,6 @@ from runwatch.core.fold.rows import (
     step_of_last,
 )
 from runwatch.core.fold.stages import results_of, trains
-from runwatch.core.loss_level import LossLevel
 from runwatch.core.metrics import STEP_TIME
 
 _CRASHED, _OVER = "crashed", "over"
@@ -101,22 +100,15 @@ class Splitter:
     """The state between batches of one source; bounded."""
 
     _step: float = np.nan
-    """Newest training step of the current run, or its epoch as long as no step was printed."""
-    _stepped: bool = False
-    """Whether any was."""
+    """Newest training step of the current run."""
     _pattern: str = ""
     _total: float = np.nan
-    _epoch: float = np.nan
     _left: float = np.nan
     """Steps from the newest one to the end of the run; NaN if its lines do not show that."""
     _stride: float = np.nan
     """How far the newest step is from the one before."""
     _first: float = np.nan
     """First training step of the current run."""
-    _level: LossLevel = field(default_factory=LossLevel)
-    """How far its loss has come."""
-    _cyclic: bool = False
-    """Whether its step began again and its loss went on: it counts within an epoch that no line shows."""
     _ended: str = ""
     """What lines said since the newest step of how that launch ended: _CRASHED, or else _OVER."""
     _finished: bool = False
@@ -158,10 +150,8 @@ class Splitter:
         batch = self._duplicates.without(self._echoes.without(batch))
         bars, train, evals, plans = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
         train, stepless = self._fill_steps(batch, train, bars)
-        first_step = self._step if self._stepped else np.nan
-        begins, restarts = self._boundaries(batch, self._counted(train), evals)
-        stepped = train.offset[~np.isnan(train.step)]
-        restarts = [offset for offset in restarts if offset in stepped]
+        first_step = self._step
+        begins, restarts = self._boundaries(batch, train, evals)
         evals = step_of_last(evals, train, first_step)
         system = step_of_last(Rows.of(batch, SYSTEM), train, first_step)
         samples = samples_of(batch, {TRAIN: train, EVAL: evals, SYSTEM: system})
@@ -204,13 +194,6 @@ class Splitter:
                 yield Segment(
                     Block(columns, steps if len(steps) else None, rank=rank, live=live, arrival=arrival)
                 )
-
-    def _counted(self, train: Rows) -> Rows:
-        """Return records with their epochs in place of steps, as long as no step was printed."""
-        known = ~np.isnan(train.step)
-        stepped = np.logical_or.accumulate(known) | self._stepped
-        self._stepped |= bool(known.any())
-        return replace(train, step=np.where(stepped, train.step, train.epoch))
 
     def _is_stage(self, train: Rows) -> bool:
         """Return whether the first training record of a run shows that it is a stage of the one before."""
@@ -285,7 +268,7 @@ class Splitter:
         self._led += int(np.count_nonzero(who[since:] == lowest[-1]))
         if again:
             self._step, self._pattern, self._total, self._finished = np.nan, "", np.nan, False
-            self._first = self._left = self._stride = self._epoch = np.nan
+            self._first = self._left = self._stride = np.nan
         return begin, again
 
     def _fill_steps(self, batch: Batch, train: Rows, bars: Rows) -> tuple[Rows, NDArray[np.bool_]]:
@@ -372,9 +355,8 @@ class Splitter:
             if kind in (_CRASHED, _OVER):
                 self._ended = self._ended if self._ended == _CRASHED else kind
                 continue
-            here = index if kind == TRAIN else int(np.searchsorted(train.offset, offset))
-            self._follow(train, since, here)
-            since = here
+            if kind == TRAIN:
+                self._learn_first(train.step[since:index])
             rows = train if kind == TRAIN else evals
             step, last = rows.step[index], self._last_step(train, offset, begins)
             other = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
@@ -384,57 +366,43 @@ class Splitter:
             anew = kind == TRAIN and step == last and self._finished and self._has_another_total(train, index)
             if anew or (step < last and (self._finished or other or again)):
                 begins[offset] = _Former(self._last_pattern(train, offset), self._announced)
-                self._finished, self._first, self._level, self._cyclic = False, np.nan, LossLevel(), False
+                self._finished, self._first = False, np.nan
+                since = index if kind == TRAIN else int(np.searchsorted(train.offset, offset))
             elif step < last and kind == TRAIN:
-                self._cyclic |= step <= self._first and self._ended != _CRASHED
-                self._level.restart()
                 restarts.append(offset)
             elif kind == TRAIN:
                 self._finished = False
             if kind == TRAIN:
                 self._announced, self._stopped, self._ended = False, False, ""
-        self._follow(train, since, len(train))
+        self._learn_first(train.step[since:])
         if len(train):
             self._left, self._stride = self._course(train, len(train))
             self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
-            self._epoch = float(train.epoch[-1])
         self._step = self._last_step(train, np.inf, begins)
         return begins, restarts
 
-    def _follow(self, train: Rows, since: int, until: int) -> None:
-        """Take the first step of the current run, where it is among these records, and their losses."""
-        steps = train.step[since:until]
+    def _learn_first(self, steps: Floats) -> None:
+        """Take the first step of the current run, where it is among these."""
         if math.isnan(self._first):
             self._first = next((step for step in steps[~np.isnan(steps)][:1].tolist()), math.nan)
-        losses = train.loss[since:until]
-        self._level.observe(losses[~np.isnan(losses)].tolist())
 
     def _begins_again(self, train: Rows, index: int) -> bool:
         """Return True if a record that goes back is the first of another run, though no line says so.
 
-        It starts from the beginning, with another total than the one before, with a loss as high as there,
-        or behind the end of what was planned or said to be over. So does a first epoch or round, where nothing
-        had failed and no total is known.
+        It starts from the beginning, with another total than the one before, or behind the end of what was
+        planned or said to be over. So does a first epoch or round, where nothing had failed and no total is
+        known.
         """
-        step, pattern = train.step[index], str(train.pattern[index])
+        step, total, pattern = train.step[index], train.total[index], str(train.pattern[index])
         if step <= 1 and self._has_another_total(train, index):
             return True
-        if step > self._first or self._ended == _CRASHED:
-            return False
-        cyclic = self._cyclic and not pattern.endswith((BY_EPOCH, BY_FIT, BY_ROUND))
-        if not cyclic and self._level.is_back(float(train.loss[index])):
-            return True
-        if pattern.endswith(BY_FIT):
+        if step > self._first or self._ended == _CRASHED or pattern.endswith(BY_FIT):
             return False
         left, stride = self._course(train, index)
         at_end = left <= (self._first == 0) or left < stride + (self._first == 0)
-        by_epoch = pattern.endswith((BY_EPOCH, BY_ROUND)) or self._epoch_falls(train, index)
-        endless = np.isnan(train.total[index]) or not np.isnan(train.epoch_steps[index])
-        return bool(at_end or self._ended == _OVER or (by_epoch and endless))
-
-    def _epoch_falls(self, train: Rows, index: int) -> bool:
-        """Return True if a record shows an epoch before that of the record before."""
-        return bool(train.epoch[index] < (train.epoch[index - 1] if index else self._epoch))
+        return bool(
+            at_end or self._ended == _OVER or (pattern.endswith((BY_EPOCH, BY_ROUND)) and np.isnan(total))
+        )
 
     def _has_another_total(self, train: Rows, index: int) -> bool:
         """Return True if a record and the one before it show their totals, and these differ."""

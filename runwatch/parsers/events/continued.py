@@ -1,12 +1,10 @@
-"""Words of trouble whose reason is on the next lines: they end with a colon, or are those of C++.
+"""Words of trouble that end with a colon: what they announce is on the next lines.
 
 A panic of Rust and a failed check of CUDA in C print where they happened, and behind it why. The line
 behind is taken, and the indented ones that follow it.
 """
 
 from __future__ import annotations
-
-import re
 
 import msgspec
 
@@ -16,8 +14,7 @@ from runwatch.parsers.events.tracebacks import HEAD
 from runwatch.parsers.events.trouble import trouble
 
 KINDS = frozenset({"cuda_error", "error"})
-"""Kinds of trouble that may continue on the next lines."""
-_ANNOUNCES = re.compile(r":$|^terminate called after throwing")
+"""Kinds of trouble that may continue behind a colon."""
 _LINES = 5
 """So many lines are taken at most."""
 _LONGEST = 300
@@ -36,7 +33,7 @@ class Continued:
 
     def begin(self, event: Event, ordinal: int) -> bool:
         """Return whether an event of record `ordinal` continues; it then is held."""
-        if event.kind not in KINDS or not _ANNOUNCES.search(event.title):
+        if event.kind not in KINDS or not event.title.endswith(":"):
             return False
         self._event, self._said, self._next = event, [], ordinal + 1
         return True

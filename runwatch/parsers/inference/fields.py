@@ -26,7 +26,7 @@ MAX_FIELDS = 256
 """More numbers in one line than this are not looked at."""
 _MAX_NAME = 80
 VALUE_OF_PLACE = b"value"
-"""What a number without a name behind a place, or alone below one, is called: `epoch 0, batch 12: 4.98`."""
+"""What a number without a name behind a place is called: `epoch 0, batch 12: 4.98`."""
 
 _SPEEDS = frozenset(name.encode() for name in ("", *SPEED))
 _SPELLED = {b"sec": b"s", b"secs": b"s", b"f0": b"", b"wps": b"words/s", b"K wps": b"K words/s"}
@@ -121,10 +121,6 @@ _PAIRED = re.compile(rb"\b([A-Za-z]\w*)/([A-Za-z][\w/]*)\b")
 _SPLIT = re.compile(rb"(?i)train(?:ing)?|val(?:id(?:ation)?)?|test|dev")
 _OF_SPLIT = re.compile(rb"(?i)(.*\S[ _-])(?:" + _SPLIT.pattern[4:] + rb")\Z")
 """Names a value and a part of the data; the next number may name but its own: `LOSS train 0.5 valid 0.6`."""
-_TEXT = re.compile(
-    rb"(?<=[\"']: )(?:\"(?=(?:[^\"\\]|\\.)* )(?:[^\"\\]|\\.)*\"|'(?=(?:[^'\\]|\\.)* )(?:[^'\\]|\\.)*')(?=[,}\]])"
-)
-"""What an object says in words: the numbers in it are no values."""
 _FILLING = re.compile(rb"\[(?:[=#>*. -]|\xe2[\x94-\x97][\x80-\xbf]){8,200}\]")
 """A bar that a script draws itself, as far as it is filled: `Training [====      ] 40/100 loss=0.5`."""
 _COPULA = re.compile(rb"(?i)(?<=.) (?:is|was)\Z")
@@ -168,9 +164,7 @@ def masked(text: bytes) -> bytes:
 
 
 def fields(line: bytes) -> list[Field]:
-    """Return the numbers of a line from left to right, named or not, but for those in texts of an object."""
-    if b"{" in line:
-        line = _TEXT.sub(lambda text: b" " * len(text[0]), line)
+    """Return the numbers of a line from left to right, named or not."""
     found: list[Field] = []
     before = 0
     said = b""
@@ -211,8 +205,6 @@ def fields(line: bytes) -> list[Field]:
                     break
         named_next = token["unit"] in RATES and found and found[-1].suffix != token["unit"]
         before = token.end("value") if named_next else token.end()
-    if len(found) == 1 and not found[0].name and line.strip() == line[found[0].start : found[0].end]:
-        return [found[0]._replace(name=VALUE_OF_PLACE)]
     return found
 
 

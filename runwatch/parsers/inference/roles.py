@@ -44,21 +44,21 @@ _CLASSES = RUNS | frozenset(
     b"memory mem ram vram correct predicted size sps fps ips tps wps ups qps speed throughput".split()
 )
 """Words of names whose numbers count no time: runs, classes, amounts and rates."""
-_NO_COUNT = frozenset(b"patience improve improved improvement stopping stop early wait waiting max".split())
-"""Words of names whose numbers count how long nothing has become better, `no improve 3/10`, or are planned."""
+_WAITS = frozenset(b"patience improve improved improvement stopping stop early wait waiting".split())
+"""Words of names whose numbers count how long nothing has become better: `no improve 3/10`."""
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k", b"e"))
 _AMOUNTS = [[word] for word in b"tokens samples examples sequences images frames".split()]
 """What training consumes: an amount in thousands or millions of these may be its place."""
 TELLING = (
-    *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou dice score elbo fid "
+    *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
     b"round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick train "
     b"episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ total= %)".split(),
     b"% (",
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(map(re.escape, TELLING)))
-is_count = re.compile(rb"\W*\d+ ?/ ?\d+\W*$|\s*\d+\.\d+(?:e[+-]\d+)?\s*$").match
-"""Whether a line holds a counter and its total, the heading of a block, or a value, and nothing else."""
+is_count = re.compile(rb"\W*\d+ ?/ ?\d+\W*$").match
+"""Whether a line holds a counter and its total, and nothing else: the heading of a block."""
 _TURN = re.compile(rb"(?i)(?:/ ?\d+)? (begin|start|end|done|finish|complete)(?:s|e?d|ing)?\b")
 """Says whether a record begins or ends there: `epoch 3 begins`."""
 _OBJECT = re.compile(rb"\{\s?['\"]")
@@ -98,9 +98,8 @@ def is_boxed(line: bytes) -> bool:
 
 
 def is_bare_score(line: bytes, number: Field) -> bool:
-    """Whether a number that is no count is named only by a part of the data, or not: `Validation: 0.97`."""
-    real = b"." in line[number.start : number.end]
-    return real and (is_split(number.name) or line.strip() == line[number.start : number.end])
+    """Whether a number that is no count is named only by a part of the data: `Validation: 0.97`."""
+    return b"." in line[number.start : number.end] and is_split(number.name)
 
 
 def relevant(line: bytes) -> bool:
@@ -125,7 +124,7 @@ def rank(line: bytes, number: Field) -> int | None:
     """Return how likely a number's name makes it the step (0 is best), or None if it cannot be one."""
     name = number.name
     whole = _INTEGER.match(line, number.start, number.end) and number.suffix in _COUNT_SUFFIXES
-    if not whole or not _NO_COUNT.isdisjoint(words(name)):
+    if not whole or not _WAITS.isdisjoint(words(name)):
         return None
     if name.lower() in _GLOBAL:
         return 0

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runwatch.core.metrics import LOSS, label
-from runwatch.core.noise import STEP
-from runwatch.core.snapshot import Gap
 from runwatch.render import numbers
 from runwatch.reports.comparison.compare import (
     HIGHER,
@@ -16,6 +14,7 @@ from runwatch.reports.comparison.compare import (
     Comparison,
     Pair,
 )
+from runwatch.reports.comparison.noise import STEP, Gap
 from runwatch.reports.comparison.phrases import amount, cause, level, place, said
 
 _DIRECTIONS = {LOWER: "lower", HIGHER: "higher"}

@@ -20,6 +20,7 @@ FORMAT = Format(
             "train",
             TRAIN,
             rb"step:(?P<step>\d+)(?= - (?!val))",
+            prefix=b"step:",
             fields=_FIELDS,
             aliases={
                 "actor/loss": LOSS,
@@ -31,8 +32,13 @@ FORMAT = Format(
             },
             units={"train/lr(1e-3)": "ms"},  # in thousandths
         ),
-        LinePattern("val", EVAL, rb"step:(?P<step>\d+)(?= - val)", fields=_FIELDS),
-        LinePattern("plan", PLAN, rb"Training Progress: +\d+%\|[^|]{0,400}\| \d+/(?P<total>\d+) \["),
+        LinePattern("val", EVAL, rb"step:(?P<step>\d+)(?= - val)", prefix=b"step:", fields=_FIELDS),
+        LinePattern(
+            "plan",
+            PLAN,
+            rb"Training Progress: +\d+%\|[^|]{0,400}\| \d+/(?P<total>\d+) \[",
+            prefix=b"Training Progress: ",
+        ),
     ),
     logged=True,
 )

@@ -20,14 +20,22 @@ FORMAT = Format(
             "train",
             TRAIN,
             rb"Iteration (?P<step>\d+)(?: \([^)\r\n]{1,80}\))?, "
-            rb"loss = (?P<loss>)\s*$",
+            rb"loss = (?P<loss>" + VALUE + rb")\s*$",
+            prefix=b"Iteration ",
         ),
-        LinePattern("lr", EVAL, rb"Iteration (?P<step>\d+), lr = (?P<lr>)\s*$"),
         LinePattern(
-            "test", EVAL, rb"Test net output #\d+: ", fields=_OUTPUT, aliases=HeldOut(re.compile(""))
+            "lr", EVAL, rb"Iteration (?P<step>\d+), lr = (?P<lr>" + VALUE + rb")\s*$", prefix=b"Iteration "
         ),
-        LinePattern("output", EVAL, rb"Train net output #\d+: ", fields=_SCORE),
-        LinePattern("plan", PLAN, rb"max_iter: (?P<total>\d+)\s*$"),
+        LinePattern(
+            "test",
+            EVAL,
+            rb"Test net output #\d+: ",
+            prefix=b"Test net output #",
+            fields=_OUTPUT,
+            aliases=HeldOut(re.compile("")),
+        ),
+        LinePattern("output", EVAL, rb"Train net output #\d+: ", prefix=b"Train net output #", fields=_SCORE),
+        LinePattern("plan", PLAN, rb"max_iter: (?P<total>\d+)\s*$", prefix=b"max_iter: "),
     ),
     markers=((b"Optimization Done", "finished"), (b"done solving", "over")),
     logged=True,

@@ -14,8 +14,13 @@ STYLEGAN = Format(
         LinePattern(
             "tick",
             TRAIN,
-            rb"tick (?P<step>\d+) +kimg (?P<kimg>" + NUMBER + rb") +(?:lod " + NUMBER + rb" +)?"
-            rb"(?:minibatch \d+ +)?time (?:\d+[dhms] ?){1,4} *",
+            rb"tick (?P<step>\d+) +kimg (?P<kimg>"
+            + NUMBER
+            + rb") +(?:lod "
+            + NUMBER
+            + rb" +)?(?:minibatch \d+ +)?"
+            rb"time (?:\d+[dhms] ?){1,4} *",
+            prefix=b"tick ",
             fields=True,
         ),
     ),
@@ -33,6 +38,7 @@ PIX2PIX = Format(
             TRAIN,
             rb"\(epoch: (?P<epoch>\d+), iters: (?P<step>\d+), time: (?P<time_per_image>" + NUMBER + rb")"
             rb"(?:, data: (?P<data>" + NUMBER + rb"))?\) ",  # CycleGAN's first versions had none
+            prefix=b"(epoch: ",
             fields=True,
         ),
         LinePattern(  # kin of it without brackets, some without a space before a name
@@ -40,6 +46,7 @@ PIX2PIX = Format(
             TRAIN,
             rb"epoch: (?P<epoch>\d+), iters: (?P<step>\d+), time: (?P<time_per_image>" + NUMBER + rb")"
             rb"(?:, data: (?P<data>" + NUMBER + rb"))?,? ?(?=[A-Z]{1,3}_\w{1,20}: )",
+            prefix=b"epoch: ",
             fields=_GLUED,
         ),
     ),

@@ -63,6 +63,7 @@ FORMAT = Format(
     name="paddle-hapi",
     title="PaddlePaddle's high-level API",
     example="step 400/469 - loss: 0.0625 - acc: 0.9375 - 12ms/step",
+    matchers=(),
     readers=(HapiReader,),
     samples=(
         Sample(

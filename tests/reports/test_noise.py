@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.core.noise import Line, block_error, common, gap, seed_noise, student
+from runwatch.reports.comparison.noise import Line, block_error, common, gap, seed_noise, student
 
-from .reports.trainings import losses
+from .trainings import losses
 
 
 def line(values: np.ndarray, every: int = 1) -> Line:
