@@ -13,6 +13,7 @@ from runwatch.parsers.events.signs import Signs, denied, sign
 _WHOLE = rb"\A(?:(?!(?i:epoch|fold|round)\W{0,3}\d).)*?\b"
 _NOT_OF = rb"(?! (?:of |for )?(?:epoch|fold|round|step|stage|phase)\b)"
 """An epoch, fold or round whose training is done is one of many."""
+_TRAINED = rb"(?:\w+ )?(?:model|fold|seed|trial|run|experiment|config(?:uration)?|classifier|network)\b"
 _CHINESE = "\\A(?:(?!轮|折|(?i:epoch)).)*?训练(?:已|全部)?(?:完成|结束|完毕)".encode()
 MILESTONES = Signs(
     sign(
@@ -103,6 +104,13 @@ MILESTONES = Signs(
             b"End of epoch",
             b"\xe8\xae\xad\xe7\xbb\x83",
         ),
+    ),
+    sign(
+        "begins",
+        rb"\A\W*(?:\w+ )?[Tt]raining (?:(?:of|for|with|on|the|a|an|new|next) )*" + _TRAINED,
+        rb"\A(?!.*(?i:epoch|step|stage|phase)).*?\b(?:[Ss]tart(?:ing|ed)?|[Bb]egin(?:ning)?|[Rr]unning)"
+        rb" (?:the )?[Tt]raining\b",
+        needles=(b"raining",),
     ),
     sign("left", rb"^wandb: +Run summary:", needles=(b"Run summary",)),
     sign(
