@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from runwatch.core.block import Block, Samples, Status
+from runwatch.core.findings import Verdict
 
 LOSS, GRAD, TIME = "train/loss", "train/grad_norm", "perf/step_time"
 LR, TOKENS, SCALE = "train/learning_rate", "perf/tokens_per_sec", "train/loss_scale"
@@ -59,3 +60,7 @@ def healthy(count=3000, seed=0):
 
 def brief(findings):
     return [(f.verdict.value, f.severity.value, f.step) for f in findings]
+
+
+def fired(findings):
+    return [(f.severity.value, f.step) for f in findings if f.verdict is Verdict.FIRING]

@@ -11,15 +11,10 @@ from runwatch.alerts.rules.optimization.loss_drop import LossDrop
 from runwatch.alerts.rules.optimization.loss_spike import LossSpike
 from runwatch.alerts.rules.optimization.lr_anomaly import LrAnomaly
 from runwatch.core.batch import Event
-from runwatch.core.findings import Verdict
 
-from .columns import GRAD, LOSS, LR, Log, healthy
+from .columns import GRAD, LOSS, LR, Log, fired, healthy
 
 VAL = "val/loss"
-
-
-def fired(findings):
-    return [(f.severity.value, f.step) for f in findings if f.verdict is Verdict.FIRING]
 
 
 def noise(count, sigma=0.02, seed=0):

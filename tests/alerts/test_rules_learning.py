@@ -1,4 +1,4 @@
-"""Rules about what is learned: masked NaN, gradients, rates, validation, restarts."""
+"""Rules about what is learned: masked NaN, gradients, rates, spikes, restarts."""
 
 from __future__ import annotations
 
@@ -15,20 +15,13 @@ from runwatch.alerts.rules.optimization.memorised import Memorised
 from runwatch.alerts.rules.optimization.never_learns import NeverLearns
 from runwatch.alerts.rules.optimization.plateau import Plateau
 from runwatch.alerts.rules.optimization.resume import Resume
-from runwatch.alerts.rules.optimization.score_floor import ScoreFloor
-from runwatch.alerts.rules.optimization.score_plateau import ScorePlateau
-from runwatch.alerts.rules.optimization.validation import Validation
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Verdict
 
-from .columns import GRAD, LOSS, LR, SCALE, Log, brief, healthy
+from .columns import GRAD, LOSS, LR, SCALE, Log, brief, fired, healthy
 
 VAL = "val/loss"
 STEPS = np.arange(3000)
-
-
-def fired(findings):
-    return [(f.severity.value, f.step) for f in findings if f.verdict is Verdict.FIRING]
 
 
 # -- masked NaN ------------------------------------------------------------------------------------
@@ -240,189 +233,7 @@ def test_the_last_steps_of_an_epoch_are_not_those_of_the_run():
         return [f.severity.value for f in found if f.verdict is Verdict.FIRING]
 
     assert judged(100) == ["info"]
-    assert judged(None) == [], "each of them told the run's length"
-
-
-def evaluated(values):
-    log = healthy(100 * len(values))
-    log.set(VAL, np.nan * log.columns[LOSS])
-    log.columns[VAL][99::100] = values
-    return log
-
-
-def test_validation_that_rises_while_training_falls_is_overfitting():
-    log = evaluated([3, 2.8, 2.6, 2.5, 2.45, 2.4, 2.5, 2.6, 2.7, 2.8, 2.9, 3.0])
-    found = log.judge(Validation())
-    assert fired(found) == [("info", 999)]
-    assert "best of 2.4 at step 599" in found[0].title
-    noisy = 2.5 + 0.1 * np.random.default_rng(0).normal(size=30)
-    assert evaluated(noisy).judge(Validation()) == []
-
-
-def test_overfitting_is_a_warning_once_it_costs_half_of_the_best():
-    values = [3, 2.8, 2.6, 2.5, 2.45, 2.4, *np.arange(2.6, 5.0, 0.2)]
-    found = fired(evaluated(values).judge(Validation()))
-    assert found[0][0] == "info"
-    assert {severity for severity, _ in found} == {"info", "warning"}
-    below = evaluated(np.array(values) / 3)  # the training loss is 2.5
-    assert {severity for severity, _ in fired(below.judge(Validation()))} == {"info"}
-
-
-def test_a_wide_gap_says_nothing_of_evaluations_that_scatter():
-    rng = np.random.default_rng(3)
-    log = Log(train__loss=6 * np.exp(-np.arange(600) / 150) + 0.3)
-    log.set(VAL, np.full(600, np.nan))
-    log.columns[VAL][9::10] = 4.2 * np.exp(0.35 * rng.normal(size=60))
-    log.columns[VAL][59] = 1.3  # the best of many is low by chance
-    assert log.judge(Validation()) == []
-
-
-def test_a_jump_below_the_training_loss_is_a_note():
-    before = np.array([3, 2.8, 2.7, 2.65, 2.6, 2.55])
-    found = evaluated([*before / 6, 0.87, 0.87]).judge(Validation())
-    assert fired(found) == [("info", 799)]
-
-
-def test_validation_that_jumps_is_reported_when_it_stays():
-    before = [3, 2.8, 2.7, 2.65, 2.6, 2.55]
-    found = evaluated([*before, 5.2, 5.2]).judge(Validation())
-    assert fired(found) == [("warning", 799)]
-    assert "jumped to 5.2, 2.0 times what it was" in found[0].title
-    assert evaluated([*before, 5.2, 2.55, 2.54, 7.8, 2.5]).judge(Validation()) == []
-
-
-def test_a_jump_of_training_and_validation_is_one_of_training():
-    train = np.array([3, 2.8, 2.7, 2.65, 2.6, 2.55, 2.5, 5.0, 5.2, 3.0, 2.5])
-    log = Log(train__loss=train).set(VAL, 1.1 * train)
-    assert log.judge(Validation()) == log.judge(Validation(), range(11)) == []
-    assert fired(log.set(LOSS, np.full(11, 2.5)).judge(Validation())) == [("warning", 8)]
-
-
-def scored(values, name="val/miou", loss=None):
-    values = np.asarray(values, float)
-    log = Log(train__loss=np.full(len(values), 3.0) if loss is None else loss)
-    return log.set(name, values)
-
-
-def test_a_score_that_stays_next_to_nothing_is_a_note_and_then_a_warning():
-    low = 0.003 * (1 + 0.2 * np.random.default_rng(0).normal(size=40))
-    log = scored(low)
-    found = log.judge(ScoreFloor())
-    assert fired(found) == [("info", 7), ("warning", 15)]
-    assert found[1].title == "val miou has stayed at 0.0025 in 16 evaluations"
-    assert log.judge(ScoreFloor(), range(40)) == found
-    low[20:] = 0.2
-    assert brief(scored(low).judge(ScoreFloor()))[-1][:2] == ("clear", "warning")
-    rows = scored(np.full(2000, 0.01), "acc")
-    assert fired(rows.judge(ScoreFloor())) == [("info", 511), ("warning", 1023)]
-
-
-@pytest.mark.parametrize(
-    ("name", "values"),
-    [
-        ("val/acc", np.linspace(0.001, 0.03, 64)),  # thousands of classes
-        ("val/acc", np.full(64, 0.5)),
-        ("val/acc", np.r_[np.full(3, 0.01), np.full(61, 2.5)]),  # per cent
-        ("val/recall@20", np.full(64, 0.02)),
-        ("val/reward", np.r_[np.zeros(7), 0.01, np.zeros(56)]),
-        ("val/bleu", np.full(64, 0.01)),
-        ("val/person ap", np.zeros(64)),  # a class without data
-        ("val/acc", np.full(64, 1.0)),
-        ("val/acc", np.r_[np.full(7, 0.1), 0.1001, np.full(56, 0.1)]),
-        ("train/grad_acc", np.zeros(2000)),
-        ("acc_loss", np.zeros(2000)),
-    ],
-)
-def test_scores_that_grow_or_may_be_small_are_not_next_to_nothing(name, values):
-    assert scored(values, name).judge(ScoreFloor()) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "found"),
-    [
-        ("val/mAP50", 0.0, [("info", 7), ("warning", 15)]),
-        ("val/BLEU", 0.0, [("info", 7), ("warning", 15)]),
-        ("mAP", 0.0, [("info", 31), ("warning", 63)]),
-        ("val/reward", 0.0, [("info", 7), ("warning", 31)]),
-        ("episode_reward", 0.0, [("info", 511), ("warning", 2047)]),
-        ("val/acc", 0.1, [("info", 7), ("warning", 15)]),
-        ("val acc", 25.0, [("info", 7), ("warning", 15)]),
-    ],
-)
-def test_a_score_that_is_exactly_nothing_or_one_guess_of_k_in_all_values_is_found(name, value, found):
-    log = scored(np.full(2048 if found[0][1] == 511 else 64, value), name)
-    assert fired(log.judge(ScoreFloor())) == found
-    assert log.judge(ScoreFloor(), range(2048)) == log.judge(ScoreFloor())
-
-
-def test_a_main_score_of_nothing_is_a_warning_in_the_end_though_the_loss_falls():
-    falls = scored(np.zeros(64), "val/bleu", loss=np.geomspace(3, 0.1, 64))
-    assert fired(falls.judge(ScoreFloor())) == [("info", 7), ("warning", 31)]
-
-
-def test_a_score_of_nothing_is_a_note_where_the_loss_falls_or_networks_play():
-    falls = scored(np.zeros(64), loss=np.geomspace(3, 0.1, 64))
-    assert fired(falls.judge(ScoreFloor())) == [("info", 7)]
-    assert falls.judge(ScoreFloor(), range(64)) == falls.judge(ScoreFloor())
-    plays = scored(np.zeros(64)).set("d_loss", np.ones(64))
-    assert fired(plays.judge(ScoreFloor())) == [("info", 7)]
-
-
-def test_evaluations_that_rose_and_came_back_must_rise_further():
-    wave = [2.0, 2.1, 2.2, 2.3, 2.4, 2.5, 2.4, 2.3, 2.2, 2.1]
-    found = fired(evaluated([2.4, 2.3, 2.2, 2.1, *4 * wave]).judge(Validation()))
-    assert [step // 1000 for _, step in found] == [0]
-    found = fired(evaluated([2.4, 2.3, 2.2, 2.1, *3 * wave, *np.arange(2, 4, 0.1)]).judge(Validation()))
-    assert [(severity, step // 1000) for severity, step in found] == [
-        ("info", 0),
-        ("warning", 4),
-    ]
-
-
-def test_the_few_evaluations_before_a_rise_may_be_calm_by_chance():
-    calm = [0.0368, 0.0321, 0.0322, 0.0324, 0.0329]
-    assert evaluated([*calm, 0.0365, 0.0387, 0.0356]).judge(Validation()) == []
-    assert fired(evaluated([*calm, 0.035, 0.037, 0.039, 0.041]).judge(Validation())) == [("info", 799)]
-
-
-def test_a_rise_lasts_for_a_part_of_the_evaluations_so_far():
-    flat = [2.0, 2.02] * 40
-    assert evaluated([*flat, *[2.3] * 8]).judge(Validation()) == []
-    assert len(fired(evaluated([*flat, *[2.3] * 9]).judge(Validation()))) == 1
-
-
-def test_noise_that_begins_late_is_noise():
-    late = 2.5 * np.exp(np.where(np.arange(40) > 15, 0.2, 0.005) * np.random.default_rng(1).normal(size=40))
-    assert evaluated(late).judge(Validation()) == []
-
-
-def test_a_steep_descent_is_no_noise():
-    values = [10.9, 4.2, 3.0, 2.6, 2.45, 2.4, 2.45, 2.55, 2.65, 2.75, 2.85]
-    assert fired(evaluated(values).judge(Validation())) == [("info", 1099)]
-
-
-def test_the_training_loss_of_the_run_before_does_not_count():
-    values = [3, 2.8, 2.6, 2.5, 2.4, 2.3, *[2.6, 2.5, 2.4], *np.arange(2.5, 3.5, 0.1)]
-    log = Log(train__loss=np.where(np.arange(190) < 60, 1.0, 2.0))
-    log.steps[60:] -= 60
-    log.set(VAL, np.full(190, np.nan))
-    log.columns[VAL][9::10] = values
-    assert {severity for severity, _ in fired(log.judge(Validation()))} == {"info", "warning"}
-
-
-def test_lines_of_one_evaluation_are_one():
-    log = evaluated([3, 2.8, 2.6, 2.5, 2.4])
-    rows = slice(log.count, None)
-    values = [2.6, 2.75, 2.9, 3.05, 3.2]
-    more = Log(
-        steps=np.append(log.steps, np.full(len(values), log.count)),
-        **{name: np.append(column, np.full(len(values), np.nan)) for name, column in log.columns.items()},
-    )
-    more.columns[VAL][rows] = values
-    more.columns = {VAL: more.columns[VAL]}  # nothing was trained in between
-    assert more.judge(Validation()) == []
-    more.steps[rows] += np.arange(len(values))
-    assert fired(more.judge(Validation())) == [("info", 503)]
+    assert judged(None) == [], "each of them knew the run's length"
 
 
 def means(levels, length=300, noise=0.02):
@@ -498,15 +309,3 @@ def test_a_loss_next_to_nothing_that_nothing_validates_is_a_note():
     assert Log(train__loss=log.columns[LOSS]).judge(Memorised()) == [], "its epochs are unknown"
     log.set("val/loss", np.full(1000, 2.0))
     assert log.judge(Memorised()) == []
-
-
-def test_a_score_that_makes_no_progress_is_a_note_reported_at_its_best():
-    score = np.r_[0.0, 0.47, np.full(30, 0.59), 0.6, 0.61]
-    found = Log(np.arange(34) * 200, SCORE=score).judge(ScorePlateau())
-    assert brief(found) == [("firing", "info", 400), ("clear", "info", 6400)]
-    assert found[0].title == "SCORE has not risen above 0.59 for 8 evaluations, since step 400"
-    assert Log(np.arange(34) * 200, SCORE=score).judge(ScorePlateau(), range(34)) == found
-    assert Log(val__accuracy=np.r_[0.5, np.ones(30)]).judge(ScorePlateau()) == [], "perfect"
-    assert Log(accuracy=score).judge(ScorePlateau()) == [], "of training rows"
-    late = np.r_[np.linspace(0.1, 0.6, 40), np.full(12, 0.6)]
-    assert Log(val__f1=late).judge(ScorePlateau()) == [], "a quarter of the run is not long"

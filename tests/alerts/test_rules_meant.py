@@ -25,15 +25,11 @@ from runwatch.alerts.rules.speed.throughput import Throughput
 from runwatch.core.batch import Event
 from runwatch.core.findings import Finding, Severity, Verdict
 
-from .columns import END, LOSS, TIME, Log, brief, healthy
+from .columns import END, LOSS, TIME, Log, brief, fired, healthy
 
 
 def noise(count, sigma=0.01, seed=0):
     return np.exp(sigma * np.random.default_rng(seed).normal(size=count))
-
-
-def fired(findings):
-    return [(f.severity.value, f.step) for f in findings if f.verdict is Verdict.FIRING]
 
 
 # -- words -----------------------------------------------------------------------------------------

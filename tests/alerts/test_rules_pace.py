@@ -20,12 +20,7 @@ from runwatch.core.batch import Event
 from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Verdict
 
-from .columns import END, GRAD, TIME, TOKENS, Log, brief, healthy
-
-
-def fired(findings):
-    return [(f.severity.value, f.step) for f in findings if f.verdict is Verdict.FIRING]
-
+from .columns import END, GRAD, TIME, TOKENS, Log, brief, fired, healthy
 
 # -- speed -----------------------------------------------------------------------------------------
 

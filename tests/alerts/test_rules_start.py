@@ -18,17 +18,13 @@ from runwatch.alerts.rules.optimization.plateau import Plateau
 from runwatch.core.block import Status
 from runwatch.core.findings import Verdict
 
-from .columns import GRAD, LOSS, Log, brief, healthy
+from .columns import GRAD, LOSS, Log, brief, fired, healthy
 
 VAL, EPOCH = "val/loss", "train/epoch"
 
 
 def noise(count, sigma=0.01, seed=0):
     return np.exp(sigma * np.random.default_rng(seed).normal(size=count))
-
-
-def fired(findings):
-    return [(f.severity.value, f.step) for f in findings if f.verdict is Verdict.FIRING]
 
 
 def hot(start, end, rows, rate=4.0):

@@ -1,0 +1,134 @@
+"""Tables of home-made loops: which column is the step, and which the loss."""
+
+from __future__ import annotations
+
+import pytest
+
+from .logs import parse
+from .test_home_made import LOSSES, VALS, N
+
+
+@pytest.mark.parametrize("name", ["it", "n_iter", "Step", "ITER", "Round", "ep"])
+def test_a_table_counts_by_any_name(name):
+    rows = "".join(f"{i + 1},{loss},0.1\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(f"{name},loss,lr\n{rows}".encode())
+    assert parsed.column("step").tolist() == [i + 1 for i in range(N)]
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        *("Episode,Score,Total_Reward,Epsilon", "Episode,Length,Avg agent reward,Steps"),
+        "generation,best_fitness,avg_fitness,nodes",
+    ],
+)
+def test_a_table_of_episodes_needs_no_loss(head):
+    rows = "".join(f"{i},{i * 7 % 5},{loss},0.5\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(f"{head}\n{rows}".encode())
+    assert len(parsed.column("step")) == N
+
+
+def test_steps_next_to_episodes_are_those_of_all():
+    rows = "".join(f"{100 * i},{i}.5,{1140 * i}\n" for i in range(1, N))
+    parsed = parse(f"episodes,mean 100 episode reward,steps\n{rows}".encode())
+    assert parsed.column("step").tolist() == [1140 * i for i in range(1, N)]
+
+
+def test_the_only_loss_of_a_table_is_the_loss():
+    rows = "".join(f"{i},{loss},0.5\n" for i, loss in enumerate(LOSSES))
+    assert parse(f"epoch,data_loss,r2\n{rows}".encode()).column("train/loss").tolist() == LOSSES
+
+
+def test_a_table_of_losses_may_have_a_time_and_no_step():
+    rows = "".join(
+        f"{loss}, 0.5, {val}, 0.{i}\n" for i, (loss, val) in enumerate(zip(LOSSES, VALS, strict=True))
+    )
+    parsed = parse(f"train_loss, train_acc, val_loss, time\n{rows}".encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+
+
+def test_a_rule_of_dashes_may_be_below_the_header():
+    rows = "".join(f"{i:<6}{loss} \n" for i, loss in enumerate(LOSSES))
+    parsed = parse(f"Epochs     Error\n-----------------\n{rows}".encode())
+    assert parsed.column("step").tolist() == list(range(N))
+    assert parsed.column("Error").tolist() == LOSSES
+
+
+def test_a_data_frame_may_be_printed_into_a_log():
+    rows = "".join(f"{i},{x},0.5,{y},0.4\n" for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True)))
+    preamble = "".join(f"layer_{name} (Dense)   (None, 40)\n" for name in "abcdefghijkl")
+    parsed = parse(f"{preamble}\n,loss,acc,val_loss,val_acc\n{rows}".encode())
+    assert parsed.column("step").tolist() == list(range(N))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+
+
+def test_the_steps_of_an_episode_are_no_place():
+    rows = "".join(f"{i + 1},{loss},{i * 7 % 5 + 100}\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(f"episode,reward,steps\n{rows}".encode())
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+
+
+@pytest.mark.parametrize("head", ["epoch,train,val", "Epoch,Train,Valid", "epoch,loss,val"])
+def test_the_losses_of_a_table_may_be_called_by_their_part_of_the_data(head):
+    rows = "".join(f"{i},{x},{y}\n" for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True)))
+    parsed = parse(f"{head}\n{rows}".encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+
+
+@pytest.mark.parametrize("head", ["epoch,train,test", "epoch,train,val_acc", "iter,total", "epoch,count"])
+def test_other_tables_of_an_epoch_show_no_loss(head):
+    rows = "".join(f"{i},{x},{y}\n" for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True)))
+    assert not len(parse(f"{head}\n{rows}".encode()).column("train/loss"))
+
+
+def test_a_total_is_the_only_loss_of_a_table_of_epochs():
+    rows = "".join(f"{i},{x},0.5\n" for i, x in enumerate(LOSSES))
+    assert parse(f"epoch,total,lr\n{rows}".encode()).column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize("row", ["  {i:5d}   {x:.4f}   {y:.4f}   2.5s", "| {i} | {x:.4f} | {y:.4f} | 2.5s |"])
+def test_the_columns_of_a_printed_table_may_be_called_by_their_part_of_the_data(row):
+    head = "  Epoch    Train     Val      Time" if row[0] == " " else "| epoch | loss | val | time |"
+    rows = [row.format(i=i, x=x, y=y) for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True))]
+    parsed = parse("\n".join(["-" * 40, head, "-" * 40, *rows, ""]).encode())
+    assert parsed.column("train/loss").tolist() == [round(x, 4) for x in LOSSES]
+    assert parsed.column("val/loss").tolist() == [round(x, 4) for x in VALS]
+
+
+def test_a_table_of_tensors():
+    cell = "\"tensor({}, device='cuda:0', grad_fn=<DivBackward0>)\""
+    rows = "".join(
+        f'{i},{cell.format(x)},"tensor({y})"\n' for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True))
+    )
+    parsed = parse(f"Epoch,Train_loss,Val_loss\n{rows}".encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+
+
+SKORCH = (
+    "  epoch    roc_auc    train_loss    valid_acc    valid_loss    cp     dur\n"
+    "-------  ---------  ------------  -----------  ------------  ----  ------\n",
+    "{:7}     \x1b[36m0.7500\x1b[0m        \x1b[32m{:.4f}\x1b[0m       0.5000        0.7500     {}  0.0125\n",
+)
+FASTAI = (
+    "epoch     train_loss  valid_loss  accuracy  time    \n"
+    "Epoch 1/2 : |##------| 25.00% [5/20 00:00<00:00... 0.5000]\r",
+    "{:<10}{:<12.4f}0.750000    0.875000  00:01    {} \n",
+)
+
+
+@pytest.mark.parametrize("table", [SKORCH, FASTAI], ids=["skorch", "fastai"])
+@pytest.mark.parametrize("rows", [1, 2, N])
+def test_a_table_with_a_row_per_epoch_is_read_from_the_first_one_on(table, rows):
+    head, row = table
+    marks = ["+" if table is SKORCH and i % 2 else " " for i in range(rows)]
+    parsed = parse((head + "".join(row.format(i, LOSSES[i], marks[i]) for i in range(rows))).encode())
+    assert parsed.column("step").tolist() == list(range(rows))
+    assert parsed.column("train/loss").tolist() == LOSSES[:rows]
+    assert set(parsed.column("val/loss").tolist()) == {0.75}
+    if table is SKORCH:
+        assert set(parsed.column("perf/step_time").tolist()) == {0.0125}
