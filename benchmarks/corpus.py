@@ -7,9 +7,9 @@ DIR/index.jsonl, or FILE, describes one log a line: `path` (relative to DIR), `f
 what a run of it must hold: `records`, `first_step`, `last_step`, `total_steps` (null: not
 judged, but for `records`, where it is 0) and `metrics`, {canonical name: {"count",
 "nonfinite", "first", "last", "min", "max"}}. A log without records may also be declined.
-A list holds all values that a careful reader would accept. With `"run": "last"` the last run of a
-log is meant, else the longest one. The metric `validation` is any of `val/`. Without `records` in
-`core` their number is not judged.
+What `core` leaves out is not judged, and a list holds all values that a careful reader would accept.
+With `"run": "last"` the last run of a log is meant, else the longest one. The metric `validation` has
+only a `last` value, which may be that of any metric of `val/`.
 
 Prints per format how many files are exact or wrong, and below it the first difference of
 each wrong one. Exits with 0 if all are exact, 1 if any is wrong, 2 if there is no corpus.
@@ -33,9 +33,10 @@ TOLERANCE = 1e-9
 """Relative: a truth may have been scaled to our units by another order of operations."""
 _STEPS = {"records": "records", "first_step": "first", "last_step": "last", "total_steps": "total"}
 """What the index calls the fields of `steps`."""
-VALIDATION = "validation"
-Expected = float | list[float | None] | None
 _SUMMARY = ("count", "nonfinite", "min", "max", "first", "last")
+_VALIDATION = "validation"
+Expected = float | list[float | None] | None
+"""A number, or those of which one is expected."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,10 @@ def judge(corpus: Path, row: dict[str, Any], limit: float) -> Verdict:
         declined = done.returncode == 3 and not core.get("records", True)
         found = () if declined else (Difference("run", "a document", f"exit code {done.returncode}: {said}"),)
         return Verdict(row["path"], row["format"], found)
-    runs = [run for run in json.loads(done.stdout)["runs"] if run["steps"]["records"]]
+    runs: list[dict[str, Any]] = [run for run in json.loads(done.stdout)["runs"] if run["steps"]["records"]]
     if core.get("run") == "last":
-        run = runs[-1] if runs else {}
-    else:
-        run = max(runs, key=lambda run: run["steps"]["records"], default={})
+        runs = runs[-1:]
+    run = max(runs, key=lambda run: run["steps"]["records"], default={})
     return Verdict(row["path"], row["format"], tuple(differences(core, run)), run.get("format"))
 
 
@@ -89,25 +89,30 @@ def differences(core: dict[str, Any], run: dict[str, Any]) -> Iterator[Differenc
     steps = run.get("steps", {})
     for key, name in _STEPS.items():
         expected, got = core.get(key), steps.get(name)
-        if key == "records" and key in core:
+        if key == "records" and "records" in core:
             expected, got = expected or 0, got or 0
         if expected is not None and not same(expected, got):
             yield Difference(f"steps.{name}", expected, got)
     metrics = run.get("metrics", {})
     for metric, summary in core["metrics"].items():
-        if metric == VALIDATION:
+        if metric == _VALIDATION:
             found = [each["last"] for name, each in metrics.items() if name.startswith("val/")]
             if not any(same(summary["last"], last) for last in found):
                 yield Difference(metric, summary["last"], found or "none")
-            continue
-        got = metrics.get(metric)
-        if got is None:
+        elif metric not in metrics:
             yield Difference(metric, f"{summary.get('count', 'some')} values", "none")
-            continue
-        keys = _SUMMARY[:4] if summary.get("nonfinite") else _SUMMARY  # nan first or last: by taste
-        for key in keys:
-            if key in summary and not same(summary[key], got.get(key)):
-                yield Difference(f"{metric}.{key}", summary[key], got.get(key))
+        else:
+            yield from _metric_differences(metric, summary, metrics[metric])
+
+
+def _metric_differences(
+    metric: str, summary: dict[str, Any], got: dict[str, float | None]
+) -> Iterator[Difference]:
+    """Yield where what is read of a metric differs."""
+    keys = _SUMMARY[:4] if summary.get("nonfinite") else _SUMMARY  # nan first or last: by taste
+    for key in keys:
+        if key in summary and not same(summary[key], got.get(key)):
+            yield Difference(f"{metric}.{key}", summary[key], got.get(key))
 
 
 def same(expected: Expected, got: float | None) -> bool:

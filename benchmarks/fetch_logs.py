@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import sys
 import urllib.parse
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 
-SERVER = os.environ.get("RAW_GITHUB", "https://raw.githubusercontent.com")
+SERVER = "https://raw.githubusercontent.com"
 
 
 def address(source: str) -> str:
@@ -30,6 +30,8 @@ def address(source: str) -> str:
 
 def fetch(row: dict[str, str], folder: Path) -> str:
     """Bring one log into a folder; return "" or what is wrong with it."""
+    if missing := {"path", "sha256", "source"} - row.keys():
+        return f"the index does not say its {' and '.join(sorted(missing))}"
     target = folder / row["path"]
     if not target.resolve().is_relative_to(folder.resolve()):
         return "its path leads out of the folder"
@@ -38,7 +40,7 @@ def fetch(row: dict[str, str], folder: Path) -> str:
     try:
         with urllib.request.urlopen(address(row["source"]), timeout=60) as answer:
             data = answer.read()
-    except (OSError, ValueError) as error:  # an HTTPError is an OSError
+    except (OSError, ValueError, HTTPException) as error:  # an HTTPError is an OSError
         return str(error)
     if _digest(data) != row["sha256"]:
         return "not the file that was labeled"
@@ -61,9 +63,9 @@ def main() -> int:
         rows = [json.loads(line) for line in given.index.read_text("utf-8").splitlines() if line.strip()]
     except (OSError, ValueError) as error:
         options.error(f"no index: {given.index}: {error}")
-    wrong = [(row["path"], said) for row in rows if (said := fetch(row, given.folder))]
-    for path, said in wrong:
-        print(f"{path}: {said}, left out", file=sys.stderr)
+    wrong = [(number, row, said) for number, row in enumerate(rows, 1) if (said := fetch(row, given.folder))]
+    for number, row, said in wrong:
+        print(f"{row.get('path', f'log {number}')}: {said}, left out", file=sys.stderr)
     print(f"{len(rows) - len(wrong)} of {len(rows)} logs are in {given.folder}")
     return int(bool(wrong))
 

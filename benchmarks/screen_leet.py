@@ -3,7 +3,7 @@
 A child trains nothing, but logs like a run: with wandb's own writer, offline, and as
 lines in a log; 3,000 steps at once and then two a second. Each program is measured with all
 its processes, in a terminal of 200x50, where leet shows the newest step. The lag is how many
-seconds ago the run took the step that is on the screen. W&B writes what it gets every 5 to 15
+seconds ago the run took the step that is on the screen. W&B writes what it gets every few
 seconds, which its readers cannot change: so both watch it at the same time, and ours is
 measured on the log too.
 Needs the wandb package.

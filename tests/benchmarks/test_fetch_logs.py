@@ -66,9 +66,13 @@ def test_what_is_left_out(tmp_path, asked, fields, said):
 
 def test_the_command(tmp_path, asked, monkeypatch, capsys):
     index = tmp_path / "index.jsonl"
-    index.write_text(json.dumps(row()) + "\n" + json.dumps(row(path="c.log", sha256="0" * 64)) + "\n")
+    rows = row(), row(path="c.log", sha256="0" * 64), {"source": "github:me/model@c0ffee:train 1.log"}
+    index.write_text("\n".join(map(json.dumps, rows)))
     monkeypatch.setattr("sys.argv", ["fetch_logs", str(index), str(tmp_path / "logs")])
     assert fetch_logs.main() == 1
     said = capsys.readouterr()
-    assert said.out == f"1 of 2 logs are in {tmp_path / 'logs'}\n"
-    assert said.err == "c.log: not the file that was labeled, left out\n"
+    assert said.out == f"1 of 3 logs are in {tmp_path / 'logs'}\n"
+    assert said.err.splitlines() == [
+        "c.log: not the file that was labeled, left out",
+        "log 3: the index does not say its path and sha256, left out",
+    ]

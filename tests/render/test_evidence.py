@@ -94,7 +94,7 @@ def test_of_a_traceback_the_innermost_frame_comes_first():
     [
         ("train.py", "train.py"),
         ("/train.py", "/train.py"),
-        ("/srv/work/llm/train.py", "llm/train.py"),
+        ("/srv/code/llm/train.py", "llm/train.py"),
         ("/usr/lib/python3/dist-packages/numpy/core/multiarray.py", "numpy/core/multiarray.py"),
         ("/opt/conda/lib/python3.11/site-packages/torch/nn/modules/module.py", "torch/nn/modules/module.py"),
         ("C:\\Users\\me\\llm\\train.py", "llm\\train.py"),
