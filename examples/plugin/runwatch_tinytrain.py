@@ -22,7 +22,6 @@ FORMAT = Format(
             "update",
             TRAIN,
             rb"\[tiny\] update (?P<step>\d+) of (?P<total>\d+):",  # what only such a line begins with
-            prefix=b"[tiny] update ",  # its first bytes, a cheap look before the head is tried
             fields=True,  # behind it, everything that is written as name=value or name: value
             aliases={"took": STEP_TIME},  # names that runwatch does not know by itself
         ),
@@ -30,7 +29,6 @@ FORMAT = Format(
             "held-out",
             EVAL,
             rb"\[tiny\] held-out after (?P<step>\d+):",
-            prefix=b"[tiny] held-out ",
             fields=True,
             aliases={"nll": VAL_LOSS},
         ),

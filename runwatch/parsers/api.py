@@ -265,7 +265,7 @@ class Format:
     title: str
     example: str
     """A typical line, for people."""
-    matchers: tuple[Matcher, ...]
+    matchers: tuple[Matcher, ...] = ()
     markers: tuple[tuple[bytes, str], ...] = ()
     """(text a line begins with, event kind): what this format says in words."""
     readers: tuple[Callable[[], Reader], ...] = ()

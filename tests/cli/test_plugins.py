@@ -32,7 +32,7 @@ HEAD = (
 )
 GOOD = HEAD + (
     "FORMAT = Format('good', 'Good', 'good 1: loss=2.5',"
-    " (LinePattern('good', TRAIN, rb'good (?P<step>\\d+):', prefix=b'good ', fields=True),))\n"
+    " (LinePattern('good', TRAIN, rb'good (?P<step>\\d+):', fields=True),))\n"
 )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import LinePattern, values
 from runwatch.parsers.detect.dispatch import Dispatch, Found
 from runwatch.parsers.formats import builtin
 from runwatch.parsers.prefilter.gate import Gate
@@ -83,7 +85,7 @@ def test_every_word_that_is_somewhere_is_held(words, pieces):
     }
 
 
-class ResumeState(LinePattern):
+class Counting(LinePattern):
     """A pattern that counts how often it is asked."""
 
     asked = 0
@@ -94,11 +96,40 @@ class ResumeState(LinePattern):
 
 
 def test_most_matchers_are_not_asked():
-    patterns = [ResumeState(f"of{i}", TRAIN, rb"other", prefix=b"word%d " % i) for i in range(40)]
+    patterns = [Counting(f"of{i}", TRAIN, rb"word%d (?:other)" % i) for i in range(40)]
     dispatch = Dispatch([Format(one.prefix.decode(), "", "", (one,)) for one in patterns], None)
     assert dispatch.first(b"INFO word7 is all", training=True) is None
     assert dispatch.first(b"word8 begins", training=True) is None
     assert [i for i, pattern in enumerate(patterns) if pattern.asked] == [7, 8]
+
+
+@pytest.mark.parametrize(
+    ("head", "text"),
+    [
+        (rb"it +(?P<step>\d+)", b"it "),
+        (rb"\[a\] b?c", b"[a] "),
+        (rb"ab(?:c|d)", b"ab"),
+        (rb"(?<!x \()epoch \|(?= loss)", b"epoch |"),
+        (rb"abc{2}", b"ab"),
+        (rb"ab|(?:c)", b""),
+        (rb"ab|\)", b""),
+        (rb"ab[|]", b"ab"),
+        (rb"(?P<step>\d+):", b""),
+        (rb"\tab", b""),
+    ],
+)
+def test_lines_are_known_by_the_text_that_their_head_begins_with(head, text):
+    assert LinePattern("one", TRAIN, head).prefix == text
+
+
+def test_an_empty_group_of_a_head_is_a_number():
+    pattern = LinePattern("one", TRAIN, rb"it (?P<step>\d+) loss (?P<loss>)(?: lr (?P<lr>))?$")
+    for line, numbers in (
+        (b"it 4 loss nan", [4, math.nan]),
+        (b"it 4 loss 1,250.5 lr -1e-4", [4, 1250.5, -1e-4]),
+    ):
+        assert values(line, pattern.match(line)) == pytest.approx(numbers, nan_ok=True)
+    assert pattern.match(b"it 4 loss of 5") is None
 
 
 def test_tables_that_wait_for_no_row_are_not_asked():

@@ -54,6 +54,16 @@ _COUNTERS = tuple(name.encode() for name in (*OF_RUN, "iteration"))
 _PLACED = frozenset((b"epoch", b"step", *_COUNTERS))
 _TOTALS = tuple(name.encode() for name in TOTALS)
 _BATCHES = tuple(name.encode() for name in WITHIN_EPOCH)
+_BEHIND = re.compile(rb"(?:\(\?<!(?:[^()\\]|\\.)*\))*")
+"""What a head may say of the text before it."""
+_LITERAL = re.compile(rb"(?:([^\\.^$*+?{}\[\]|()])|\\(\W))(?![*?{])")
+"""A character of a regex that is in every text it matches."""
+_ONE = re.compile(rb"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+"""An escape or a class of a regex: one character."""
+_GROUP = re.compile(rb"\([^()]*\)")
+"""A group of a regex without others in it, where escapes and classes are left out."""
+_UNSAID = re.compile(rb"(\(\?P<\w+>)\)")
+"""A group of a head that holds a number."""
 _ODD_NONFINITE = {b"1.#QNAN": "nan", b"1.#IND": "nan", b"1.#INF": "inf"}
 
 
@@ -138,11 +148,26 @@ class Layouts(Shared):
         )
 
 
+def beginning(head: bytes) -> bytes:
+    """Return the text that everything begins with that a regex matches, as far as it is easy to see."""
+    rest, outer = b"", _ONE.sub(b"", head)
+    while rest != outer:
+        rest, outer = outer, _GROUP.sub(b"", outer)
+    if b"|" in outer:
+        return b""
+    behind = _BEHIND.match(head)
+    at, text = behind.end() if behind else 0, b""
+    while (found := _LITERAL.match(head, at)) is not None:
+        text, at = text + (found[1] or found[2]), found.end()
+    return text
+
+
 class LinePattern(Matcher):
     """A head matched at the line's start, then optional `name: value unit` fields to its end.
 
     Named groups of the head become columns: `step`, `total`, `rank` place the
-    row, any other group is a metric by its printed name ("_" means " ").
+    row, any other group is a metric by its printed name ("_" means " "). An
+    empty group holds a number: `(?P<loss>)`.
     Where a step is printed as `epoch`, `within` and `per` (epoch), and perhaps
     `epochs`, `first_epoch` says how the first epoch is numbered.
     """
@@ -163,12 +188,13 @@ class LinePattern(Matcher):
     ) -> None:
         """`fields`: True for FIELDS, or a pattern of (name, value) or (name, unit, value, unit).
 
-        Lines begin with `prefix`; where they have none, `needle` says what they hold. Where other
-        lines often hold that too, `sign` is a regex that is found in all of this kind.
+        Lines begin with `prefix`, if the text that the head begins with does not show it; where they
+        have none, `needle` says what they hold. Where other lines often hold that too, `sign` is a regex
+        that is found in all of this kind.
         `units` are those of values that are printed without one, by printed name.
         """
-        self.prefix = prefix
-        self.needle = needle or prefix
+        self.prefix = prefix or beginning(head)
+        self.needle = needle or self.prefix
         """What every line it matches holds."""
         self.sign = sign
         self.kind = kind
@@ -180,7 +206,7 @@ class LinePattern(Matcher):
     @cached_property
     def _head(self) -> re.Pattern[bytes]:
         """Compiled when a line first begins as its lines do: of all formats' heads most are never tried."""
-        return re.compile(self._text)
+        return re.compile(_UNSAID.sub(lambda group: group[1] + VALUE + b")", self._text))
 
     @cached_property
     def _names(self) -> tuple[bytes, ...]:

@@ -10,18 +10,13 @@ from runwatch.parsers.body.matchers import VALUE, LinePattern
 _SETS = re.compile(
     rb"(?:(?<!\S)|(?<=#011))(?:cv_agg's (?=(?:train|valid) ))?"  # LightGBM's means over the folds
     rb"((?<=cv_agg's )(?:train|valid) [\w.@+-]{1,80}"
-    rb"|[A-Za-z][\w.@'/+-]{0,80}(?:'s [\w.@+-]{1,80}(?: [\w.@+-]{1,80})?)?): ?("
-    + VALUE
-    + rb")(?:\+"
-    + VALUE
-    + rb")?(?=\s|#011|$)"
+    rb"|[A-Za-z][\w.@'/+-]{0,80}(?:'s [\w.@+-]{1,80}(?: [\w.@+-]{1,80})?)?): ?"
+    rb"(%s)(?:\+%s)?(?=\s|#011|$)" % (VALUE, VALUE)
 )
 _METRIC = re.compile(rb"([A-Za-z][\w.+-]{0,40} [A-Za-z][\w@.+-]{0,40}) : (" + VALUE + rb")\s*$")
 
 _TAB = rb"\s{1,16}"  # spaces where it was pasted
-_TESTS = b"".join(
-    rb"(?:" + _TAB + name + rb":? (?P<" + name + rb">" + VALUE + rb"))?" for name in (b"test", b"test1")
-)
+_TESTS = rb"(?:" + _TAB + rb"test:? (?P<test>))?(?:" + _TAB + rb"test1:? (?P<test1>))?"
 _UNITS = {"left h": "h", "left m": "min", "left s": "s", "left ms": "ms", "left us": "us"}
 _LEFT = dict.fromkeys(_UNITS, REMAINING)
 _TOTAL = (
@@ -39,7 +34,6 @@ XGBOOST = Format(
             "train" + BY_ROUND,
             TRAIN,
             rb"\[(?P<step>\d+)\](?:\s+|#011)(?=[A-Za-z][\w.]*-[\w@.-]+:)",  # syslog's tabs
-            prefix=b"[",
             sign=rb"\[\d+\](?:\s+|#011)[A-Za-z][\w.]*-",
             fields=_SETS,
         ),
@@ -64,17 +58,10 @@ LIGHTGBM = Format(
         LinePattern(  # the command line prints a line per metric, and then that the round is done
             "round" + BY_ROUND,
             TRAIN,
-            rb"\[LightGBM\] \[Info\] (?P<elapsed>" + VALUE + rb") seconds elapsed, "
+            rb"\[LightGBM\] \[Info\] (?P<elapsed>) seconds elapsed, "
             rb"finished iteration (?P<step>\d+)\s*$",
-            prefix=b"[LightGBM] [Info] ",
         ),
-        LinePattern(
-            "metric",
-            EVAL,
-            rb"\[LightGBM\] \[Info\] Iteration: ?(?P<step>\d+), ",
-            prefix=b"[LightGBM] [Info] Iteration:",
-            fields=_METRIC,
-        ),
+        LinePattern("metric", EVAL, rb"\[LightGBM\] \[Info\] Iteration: ?(?P<step>\d+), ", fields=_METRIC),
     ),
     markers=((b"Did not meet early stopping. Best iteration is:", "over"),),
     repeats_records=True,
@@ -88,15 +75,7 @@ CATBOOST = Format(
         LinePattern(
             "train" + BY_ROUND,
             TRAIN,
-            rb"(?P<step>\d+):"
-            + _TAB
-            + rb"learn:? (?P<learn>"
-            + VALUE
-            + rb")"
-            + _TESTS
-            + rb"(?="
-            + _TOTAL
-            + rb")",
+            rb"(?P<step>\d+):" + _TAB + rb"learn:? (?P<learn>)" + _TESTS + rb"(?=" + _TOTAL + rb")",
             needle=b"learn",
             sign=rb"\d:" + _TAB + rb"learn:? ",
             aliases=_LEFT,
@@ -105,14 +84,8 @@ CATBOOST = Format(
         LinePattern(  # where a metric is too dear to be computed on what is learned from, as AUC
             "train" + BY_ROUND,
             TRAIN,
-            rb"(?P<step>\d+):(?="
-            + _TAB
-            + rb"test)"
-            + _TESTS
-            + _TAB
-            + rb"best(?:Test)?:? (?="
-            + _TOTAL
-            + rb")",
+            rb"(?P<step>\d+):(?=" + _TAB + rb"test)" + _TESTS + _TAB + rb"best(?:Test)?:? "
+            rb"(?=" + _TOTAL + rb")",
             needle=b"test",
             sign=rb"\d:" + _TAB + rb"test:? ",
             aliases=_LEFT,

@@ -2,7 +2,7 @@
 
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import LinePattern
 
 FORMAT = Format(
     name="sklearn-mlp",
@@ -10,18 +10,9 @@ FORMAT = Format(
     example="Iteration 40, loss = 0.06250000",
     matchers=(
         LinePattern(  # never behind a logger's stamp, as Caffe's are, and always to eight digits
-            "train",
-            TRAIN,
-            rb"Iteration (?P<step>\d+), loss = (?P<loss>\d+\.\d{8}|nan|inf)\s*$",
-            prefix=b"Iteration ",
+            "train", TRAIN, rb"Iteration (?P<step>\d+), loss = (?P<loss>\d+\.\d{8}|nan|inf)\s*$"
         ),
-        LinePattern(
-            "score",
-            EVAL,
-            rb"Validation score: (?P<score>" + VALUE + rb")\s*$",
-            prefix=b"Validation score: ",
-            aliases={"score": "val/score"},
-        ),
+        LinePattern("score", EVAL, rb"Validation score: (?P<score>)\s*$", aliases={"score": "val/score"}),
     ),
     markers=(
         (b"Validation score did not improve more than tol=", "early_stop"),

@@ -11,7 +11,6 @@ TQDM = Format(
     name="progress-bar",
     title="PyTorch Lightning, kohya and other tqdm bars with metrics",
     example="Epoch 0:  25%|##5       | 5/20 [00:10<00:30,  2.00s/it, loss=2.125, v_num=7]",
-    matchers=(),
     readers=(TqdmReader,),
     weak=True,
 )
@@ -20,7 +19,6 @@ PCDET = Format(
     name="openpcdet-bars",
     title="OpenPCDet up to 0.5 (two bars)",
     example="epochs:   2%|2         | 2/90 [00:05<00:30,  2.50s/it, loss=2.125, lr=0.00125]",
-    matchers=(),
     readers=(PcdetReader,),
 )
 
@@ -28,7 +26,6 @@ RICH = Format(
     name="lightning-rich",
     title="PyTorch Lightning's rich progress bar",
     example="Epoch 0/2  \u2501\u2501\u2578\u2501 9/32 0:00:01 \u2022 0:00:01 22.5it/s train_loss: 0.5",
-    matchers=(),
     readers=(RichReader,),
     weak=True,
 )
@@ -37,7 +34,6 @@ KERAS = Format(
     name="keras",
     title="Keras",
     example="900/900 [==============================] - 9s 10ms/step - loss: 0.6250 - val_loss: 0.7500",
-    matchers=(),
     readers=(KerasReader,),
 )
 
@@ -45,6 +41,5 @@ CIFAR = Format(
     name="pytorch-cifar",
     title="pytorch-cifar and other users of its progress_bar",
     example=" [===== 391/391 =====>]  Step: 28ms | Tot: 9s | Loss: 1.625 | Acc: 25.0% (32/128)",
-    matchers=(),
     readers=(CifarReader,),
 )

@@ -61,5 +61,5 @@ ENTRIES = DocumentFormat(
     schema=Schema("json"),
 )
 
-FORMATS = tuple(Format(f.name, f.title, f.example, ()) for f in (TRAINER_STATE, CATBOOST, ARRAYS, ENTRIES))
+FORMATS = tuple(Format(f.name, f.title, f.example) for f in (TRAINER_STATE, CATBOOST, ARRAYS, ENTRIES))
 """For lists of formats; no line of theirs means anything by itself."""

@@ -17,7 +17,7 @@ from runwatch.core.metrics import (
     VAL_LOSS,
 )
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import LinePattern
 from runwatch.parsers.structured.json_lines import JsonLine
 from runwatch.parsers.structured.json_text import Record
 from runwatch.parsers.structured.keyed_records import ANYTHING, LOSSES, Schema
@@ -234,10 +234,7 @@ MLPERF = Format(
             "mlp",
             TRAIN,
             rb":::MLPv[\d.]+ \w+ [\d.]+ \([^()\r\n]{1,300}\) eval_accuracy: "
-            rb"\{(?=[^{}\r\n]{0,80}\"epoch\": (?P<step>\d+))(?=[^{}\r\n]{0,80}\"value\": (?P<accuracy>"
-            + VALUE
-            + rb"))",
-            prefix=b":::MLPv",
+            rb"\{(?=[^{}\r\n]{0,80}\"epoch\": (?P<step>\d+))(?=[^{}\r\n]{0,80}\"value\": (?P<accuracy>))",
             aliases={"accuracy": "val/accuracy"},
         ),
     ),

@@ -26,24 +26,17 @@ BATCH_LOSS = Format(
     title="Batch losses by epoch, without a step",
     example="2030-01-02 03:04:05,678 - INFO - Epoch 2 - Batch loss: 2.1250",
     matchers=(
-        LinePattern(
-            "batch",
-            TRAIN,
-            rb"Epoch (?P<epoch>\d+) - Batch loss: (?P<loss>" + VALUE + rb")\s*$",
-            prefix=b"Epoch ",
-        ),
+        LinePattern("batch", TRAIN, rb"Epoch (?P<epoch>\d+) - Batch loss: (?P<loss>)\s*$"),
         LinePattern(
             "mean",
             EVAL,
-            rb"Epoch (?P<epoch>\d+) - Average Train Loss: (?P<mean>" + VALUE + rb")\s*$",
-            prefix=b"Epoch ",
+            rb"Epoch (?P<epoch>\d+) - Average Train Loss: (?P<mean>)\s*$",
             aliases={"mean": "train/epoch_loss", "epoch": "epoch"},
         ),
         LinePattern(
             "validation",
             EVAL,
-            rb"Epoch (?P<epoch>\d+) - (?:Average )?Val(?:idation)? Loss: (?P<val_loss>" + VALUE + rb")\s*$",
-            prefix=b"Epoch ",
+            rb"Epoch (?P<epoch>\d+) - (?:Average )?Val(?:idation)? Loss: (?P<val_loss>)\s*$",
             aliases={"epoch": "epoch"},
         ),
     ),

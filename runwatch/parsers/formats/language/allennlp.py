@@ -84,6 +84,5 @@ FORMAT = Format(
     name="allennlp",
     title="AllenNLP without its bars",
     example="loss            |     2.125  |     1.875",
-    matchers=(),
     readers=(AllenReader,),
 )

@@ -20,20 +20,12 @@ _SUMMARY: dict[str, Any] = {"fields": True, "aliases": _ALIASES}
 _TRAIN: dict[str, Any] = {"fields": True, "aliases": {"wps": TOKENS_PER_SEC}, "first_epoch": 1}
 
 _VALIDS = (
-    LinePattern("valid-json", EVAL, rb"valid \| (?=\{)", prefix=b"valid | ", fields=ITEMS, aliases=_ALIASES),
-    LinePattern(
-        "valid-hydra",
-        EVAL,
-        rb"\[valid\]\[INFO\] - (?=\{)",
-        prefix=b"[valid][INFO] - ",
-        fields=ITEMS,
-        aliases=_ALIASES,
-    ),
+    LinePattern("valid-json", EVAL, rb"valid \| (?=\{)", fields=ITEMS, aliases=_ALIASES),
+    LinePattern("valid-hydra", EVAL, rb"\[valid\]\[INFO\] - (?=\{)", fields=ITEMS, aliases=_ALIASES),
     LinePattern(
         "valid",
         EVAL,
         rb"valid \| epoch (?P<epoch>\d+) \|(?: valid on '[^'\r\n]{0,80}' subset \|)?",
-        prefix=b"valid | epoch ",
         fields=True,
         aliases=_VALID,
     ),
@@ -41,7 +33,6 @@ _VALIDS = (
         "valid-oldest",
         EVAL,
         rb"\| epoch (?P<epoch>\d+) \| valid on '[^'\r\n]{0,80}' subset \|",
-        prefix=b"| epoch ",
         fields=True,
         aliases=_VALID,
     ),
@@ -52,30 +43,12 @@ FORMAT = Format(
     title="fairseq",
     example="2030-01-02 03:04:05 | INFO | train_inner | epoch 001:  40 / 900 loss=6.125, ...",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
-            rb"train_inner \| " + _BATCH,
-            prefix=b"train_inner | ",
-            **_TRAIN,
-        ),
-        LinePattern("train-older", TRAIN, rb"(?<!train_inner \| )" + _BATCH, prefix=b"epoch ", **_TRAIN),
-        LinePattern("train-oldest", TRAIN, rb"(?<!train_inner )\| " + _BATCH, prefix=b"| epoch ", **_TRAIN),
-        LinePattern(
-            "train-json",
-            TRAIN,
-            rb"train_inner \| (?=\{)",
-            prefix=b"train_inner | ",
-            fields=ITEMS,
-            aliases=_ALIASES,
-        ),
+        LinePattern("train", TRAIN, rb"train_inner \| " + _BATCH, **_TRAIN),
+        LinePattern("train-older", TRAIN, rb"(?<!train_inner \| )" + _BATCH, **_TRAIN),
+        LinePattern("train-oldest", TRAIN, rb"(?<!train_inner )\| " + _BATCH, **_TRAIN),
+        LinePattern("train-json", TRAIN, rb"train_inner \| (?=\{)", fields=ITEMS, aliases=_ALIASES),
         LinePattern(  # Hydra's logging
-            "train-hydra",
-            TRAIN,
-            rb"\[train_inner\]\[INFO\] - (?=\{)",
-            prefix=b"[train_inner][INFO] - ",
-            fields=ITEMS,
-            aliases=_ALIASES,
+            "train-hydra", TRAIN, rb"\[train_inner\]\[INFO\] - (?=\{)", fields=ITEMS, aliases=_ALIASES
         ),
         *_VALIDS,
     ),
@@ -87,21 +60,10 @@ EPOCHS = Format(
     title="fairseq, where an epoch is shorter than its log interval",
     example="2030-01-02 03:04:05 | INFO | train | epoch 001 | loss 6.125 | ... | num_updates 40 | ...",
     matchers=(
-        LinePattern("epoch", TRAIN, rb"train \| " + _EPOCH, prefix=b"train | epoch ", **_SUMMARY),
-        LinePattern(
-            "epoch-oldest", TRAIN, rb"(?<!train )(?<!valid )\| " + _EPOCH, prefix=b"| epoch ", **_SUMMARY
-        ),
-        LinePattern(
-            "epoch-json", TRAIN, rb"train \| (?=\{)", prefix=b"train | {", fields=ITEMS, aliases=_ALIASES
-        ),
-        LinePattern(
-            "epoch-hydra",
-            TRAIN,
-            rb"\[train\]\[INFO\] - (?=\{)",
-            prefix=b"[train][INFO] - ",
-            fields=ITEMS,
-            aliases=_ALIASES,
-        ),
+        LinePattern("epoch", TRAIN, rb"train \| " + _EPOCH, **_SUMMARY),
+        LinePattern("epoch-oldest", TRAIN, rb"(?<!train )(?<!valid )\| " + _EPOCH, **_SUMMARY),
+        LinePattern("epoch-json", TRAIN, rb"train \| (?=\{)", fields=ITEMS, aliases=_ALIASES),
+        LinePattern("epoch-hydra", TRAIN, rb"\[train\]\[INFO\] - (?=\{)", fields=ITEMS, aliases=_ALIASES),
         *_VALIDS,
     ),
     logged=True,

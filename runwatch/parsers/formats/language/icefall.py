@@ -21,29 +21,22 @@ FORMAT = Format(
             TRAIN,
             rb"Epoch (?P<epoch>\d+), batch (?P<step_in_epoch>\d+), (?:global_batch_idx: \d+, )?"
             rb"(?:batch size: \d+, )?(?:[a-z]\w{0,30}_)?loss\[(?=[^\r\n]{0,2000}\], )",
-            prefix=b"Epoch ",
             fields=True,
         ),
         LinePattern(  # of 2021
             "train-older",
             TRAIN,
             rb"Epoch (?P<epoch>\d+), batch (?P<step_in_epoch>\d+), (?=batch avg )",
-            prefix=b"Epoch ",
             fields=True,
             aliases={"batch avg loss": LOSS, "total avg loss": "total avg loss"},
         ),
         LinePattern(
-            "validation-older",
-            EVAL,
-            rb"Epoch (?P<epoch>\d+), (?=valid (?:\w+ )?loss )",
-            prefix=b"Epoch ",
-            fields=True,
+            "validation-older", EVAL, rb"Epoch (?P<epoch>\d+), (?=valid (?:\w+ )?loss )", fields=True
         ),
         LinePattern(
             "validation",
             EVAL,
             rb"Epoch (?P<epoch>\d+), validation:? (?=\w*loss=)",
-            prefix=b"Epoch ",
             fields=True,
             aliases={name: f"val/{name}" for name in _EVALUATED},
         ),

@@ -2,7 +2,7 @@
 
 from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Format, Sample
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import LinePattern
 
 _SAMPLE = (
     "LOG (nnet3-chain-train[5.5.1]:PrintStatsForThisPhase():nnet-training.cc:340) Average objective function"
@@ -18,8 +18,7 @@ FORMAT = Format(
             "minibatches",
             TRAIN,
             rb"LOG \(nnet3-[^\r\n)]{1,60}\(\):[^\r\n)]{1,60}\) Average objective function for 'output' for "
-            rb"minibatches \d+-(?P<step>\d+) is (?P<objf>" + VALUE + rb")",
-            prefix=b"LOG (nnet3-",
+            rb"minibatches \d+-(?P<step>\d+) is (?P<objf>)",
         ),
     ),
     samples=(Sample(_SAMPLE.format(1) + _SAMPLE.format(2), {"step": [199, 299], "objf": [-0.125, -0.225]}),),

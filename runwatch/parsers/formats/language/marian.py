@@ -3,7 +3,7 @@
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import EPOCH, GRAD_NORM, LEARNING_RATE, LOSS, TOKENS_PER_SEC, VAL_LOSS
 from runwatch.parsers.api import Format, Sample
-from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern
+from runwatch.parsers.body.matchers import NUMBER, LinePattern
 
 _PLACE = rb"Ep\. (?P<epoch>%s) : Up\. (?P<step>%s) : " % (NUMBER, NUMBER)
 _VALUES = {"words": TOKENS_PER_SEC, "norm": GRAD_NORM, "lr": LEARNING_RATE, "loss": LOSS, "epoch": EPOCH}
@@ -19,21 +19,16 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            _PLACE + rb"Sen\. [\d,]{1,20} : Cost (?P<loss>" + VALUE + rb")"
+            _PLACE + rb"Sen\. [\d,]{1,20} : Cost (?P<loss>)"
             rb"(?:(?=[^\r\n]{0,200} : (?P<words>" + NUMBER + rb") words/s))?"
-            rb"(?:(?=[^\r\n]{0,300} : gNorm (?P<norm>" + VALUE + rb")))?"
-            rb"(?:(?=[^\r\n]{0,300} : L\.r\. (?P<lr>" + VALUE + rb")))?",
-            prefix=b"Ep. ",
+            rb"(?:(?=[^\r\n]{0,300} : gNorm (?P<norm>)))?"
+            rb"(?:(?=[^\r\n]{0,300} : L\.r\. (?P<lr>)))?",
             aliases=_VALUES,
         ),
         LinePattern(
             "valid",
             EVAL,
-            rb"(?:\[valid\] )?"
-            + _PLACE
-            + rb"(?:ce-mean-words|cross-entropy) : (?P<valid>"
-            + VALUE
-            + rb") : ",
+            rb"(?:\[valid\] )?" + _PLACE + rb"(?:ce-mean-words|cross-entropy) : (?P<valid>) : ",
             needle=b"Up. ",
             aliases={"valid": VAL_LOSS, "epoch": EPOCH},
         ),

@@ -3,7 +3,7 @@
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import LOSS, SAMPLES_PER_SEC, VAL_LOSS
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import LinePattern
 from runwatch.parsers.tables.spacy import SpacyReader
 
 FLAIR = Format(
@@ -14,10 +14,8 @@ FLAIR = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"epoch (?P<epoch>\d+) - iter (?P<within>\d+)/(?P<per>\d+) - loss (?P<loss>"
-            + VALUE
-            + rb")(?: -|(?= throughput))",
-            prefix=b"epoch ",
+            rb"epoch (?P<epoch>\d+) - iter (?P<within>\d+)/(?P<per>\d+) - loss (?P<loss>)"
+            rb"(?: -|(?= throughput))",
             fields=True,
             first_epoch=1,
             aliases={"loss": LOSS, "throughput": SAMPLES_PER_SEC},
@@ -25,25 +23,17 @@ FLAIR = Format(
         LinePattern(  # before 0.4.2 nothing followed the loss
             "train",
             TRAIN,
-            rb"epoch (?P<epoch>\d+) - iter (?P<within>\d+)/(?P<per>\d+) - loss (?P<loss>" + VALUE + rb")\s*$",
-            prefix=b"epoch ",
+            rb"epoch (?P<epoch>\d+) - iter (?P<within>\d+)/(?P<per>\d+) - loss (?P<loss>)\s*$",
             first_epoch=1,
             aliases={"loss": LOSS},
         ),
         LinePattern(
             "dev",
             EVAL,
-            rb"DEV {1,2}: loss (?P<loss>" + VALUE + rb") - ",  # 0.4 pads DEV to the width of TEST
-            prefix=b"DEV ",
+            rb"DEV {1,2}: loss (?P<loss>) - ",  # 0.4 pads DEV to the width of TEST
             aliases={"loss": VAL_LOSS},
         ),
-        LinePattern(
-            "test",
-            EVAL,
-            rb"TEST : loss (?P<loss>" + VALUE + rb") - ",
-            prefix=b"TEST : ",
-            aliases={"loss": "test/loss"},
-        ),
+        LinePattern("test", EVAL, rb"TEST : loss (?P<loss>) - ", aliases={"loss": "test/loss"}),
     ),
     logged=True,
 )
@@ -52,7 +42,6 @@ SPACY = Format(
     name="spacy",
     title="spaCy",
     example=" 12     400         12.50    125.00   50.00   50.00   50.00    0.50",
-    matchers=(),
     readers=(SpacyReader,),
     markers=(("✔ Saved pipeline to ".encode(), "over"),),
 )

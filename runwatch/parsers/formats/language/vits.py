@@ -2,12 +2,12 @@
 
 from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Format, Sample
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import LinePattern
 
 _LOGGED = rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\t[\w.-]{1,60}\tINFO\t"
-_LOSSES = rb"\[(?P<loss_disc>%s), (?P<loss_gen>%s), (?P<loss_fm>%s), (?P<loss_mel>%s), " % (
-    (VALUE,) * 4
-) + rb"(?:(?P<loss_dur>%s), )?(?P<loss_kl>%s)" % (VALUE, VALUE)
+_LOSSES = (
+    rb"\[(?P<loss_disc>), (?P<loss_gen>), (?P<loss_fm>), (?P<loss_mel>), (?:(?P<loss_dur>), )?(?P<loss_kl>)"
+)
 _SAMPLE = "2030-01-02 03:04:05,678\tmodel\tINFO\t"
 
 FORMAT = Format(
@@ -16,20 +16,12 @@ FORMAT = Format(
     example="2030-01-02 03:04:05,678 model INFO [2.5, 2.125, 8.5, 25.125, 1.25, 1.75, 400, 0.0002]",
     matchers=(
         LinePattern(
-            "list",
-            TRAIN,
-            _LOGGED + _LOSSES + rb", (?P<step>\d+), (?P<lr>" + VALUE + rb")\]\s*$",
-            needle=b"\tINFO\t[",
+            "list", TRAIN, _LOGGED + _LOSSES + rb", (?P<step>\d+), (?P<lr>)\]\s*$", needle=b"\tINFO\t["
         ),
         LinePattern(
             "losses",
             TRAIN,
-            _LOGGED
-            + rb"Losses: "
-            + _LOSSES
-            + rb"\], step: (?P<step>\d+), lr: (?P<lr>"
-            + VALUE
-            + rb")(?=,|\s*$)",
+            _LOGGED + rb"Losses: " + _LOSSES + rb"\], step: (?P<step>\d+), lr: (?P<lr>)(?=,|\s*$)",
             needle=b"\tINFO\tLosses: [",
         ),
     ),

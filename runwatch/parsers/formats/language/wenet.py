@@ -3,7 +3,7 @@
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import EPOCH, VAL_LOSS
 from runwatch.parsers.api import Format, Sample
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import LinePattern
 from runwatch.parsers.counters.nesting import WITHIN
 
 _PACE = rb" (?:\| steps/sec \d+\.\d+\| )?"
@@ -19,16 +19,14 @@ FORMAT = Format(
             "train",
             TRAIN,
             rb"TRAIN" + _PACE + rb"Batch (?P<epoch>\d+)/(?P<step_in_epoch>\d+) (?=loss )",
-            prefix=b"TRAIN ",
             fields=True,
             aliases={"epoch": EPOCH, "step in epoch": WITHIN},
         ),
         LinePattern(
             "cv",
             EVAL,
-            rb"CV" + _PACE + rb"Batch \d+/\d+ loss (?P<batch>" + VALUE + rb") (?=[^\r\n]{0,400}?history loss "
-            rb"(?P<loss>" + VALUE + rb"))",
-            prefix=b"CV ",
+            rb"CV" + _PACE + rb"Batch \d+/\d+ loss (?P<batch>) (?=[^\r\n]{0,400}?history loss "
+            rb"(?P<loss>))",
             aliases={"loss": VAL_LOSS, "batch": "val/batch_loss"},
         ),
     ),

@@ -2,26 +2,16 @@
 
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import LinePattern
 
 FORMAT = Format(
     name="build-nanogpt",
     title="build-nanogpt (Karpathy's GPT-2 reproduction)",
     example="step  9536 | loss: 3.144028 | lr 2.6655e-04 | norm: 0.2896 | dt: 407.70ms | tok/sec: 1285959.71",
     matchers=(
-        LinePattern("train", TRAIN, rb"step +(?P<step>\d+) \|(?= loss: )", prefix=b"step ", fields=True),
-        LinePattern(
-            "validation",
-            EVAL,
-            rb"validation loss: (?P<validation_loss>" + VALUE + rb")$",
-            prefix=b"validation loss:",
-        ),
-        LinePattern(
-            "hellaswag",
-            EVAL,
-            rb"HellaSwag accuracy: \d+/\d+=(?P<HellaSwag_accuracy>" + VALUE + rb")$",
-            prefix=b"HellaSwag",
-        ),
+        LinePattern("train", TRAIN, rb"step +(?P<step>\d+) \|(?= loss: )", fields=True),
+        LinePattern("validation", EVAL, rb"validation loss: (?P<validation_loss>)$"),
+        LinePattern("hellaswag", EVAL, rb"HellaSwag accuracy: \d+/\d+=(?P<HellaSwag_accuracy>)$"),
     ),
 )
 
@@ -30,10 +20,8 @@ LOG_TXT = Format(
     title="build-nanogpt's log.txt",
     example="28022 train 3.127882",
     matchers=(
-        LinePattern("train", TRAIN, rb"(?P<step>\d+) train (?P<loss>" + VALUE + rb")$", needle=b" train "),
-        LinePattern("val", EVAL, rb"(?P<step>\d+) val (?P<val_loss>" + VALUE + rb")$", needle=b" val "),
-        LinePattern(
-            "hella", EVAL, rb"(?P<step>\d+) hella (?P<HellaSwag_accuracy>" + VALUE + rb")$", needle=b" hella "
-        ),
+        LinePattern("train", TRAIN, rb"(?P<step>\d+) train (?P<loss>)$", needle=b" train "),
+        LinePattern("val", EVAL, rb"(?P<step>\d+) val (?P<val_loss>)$", needle=b" val "),
+        LinePattern("hella", EVAL, rb"(?P<step>\d+) hella (?P<HellaSwag_accuracy>)$", needle=b" hella "),
     ),
 )

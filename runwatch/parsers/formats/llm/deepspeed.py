@@ -10,16 +10,14 @@ from runwatch.core.metrics import STEP_TIME, VAL_LOSS
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import VALUE, LinePattern
 
-_STEP = rb"step=(?P<step>\d+), skipped=(?P<skipped>\d+), lr=\[(?P<lr>" + VALUE + rb")"
+_STEP = rb"step=(?P<step>\d+), skipped=(?P<skipped>\d+), lr=\[(?P<lr>)"
 _TIMER = (
     rb"epoch=\d+/micro_step=\d+/global_step=(?P<step>\d+), RunningAvgSamplesPerSec="
     + VALUE
-    + rb", CurrSamplesPerSec=(?P<samples>"
-    + VALUE
-    + rb"),"
+    + rb", CurrSamplesPerSec=(?P<samples>),"
 )
 _SAMPLES = {"samples": "perf/samples_per_sec"}
-_TIMER_PATTERN = LinePattern("timer", EVAL, _TIMER, prefix=b"epoch=", aliases=_SAMPLES)
+_TIMER_PATTERN = LinePattern("timer", EVAL, _TIMER, aliases=_SAMPLES)
 
 PIPELINE = Format(
     name="deepspeed-pipeline",
@@ -27,14 +25,9 @@ PIPELINE = Format(
     example="steps: 40 loss: 2.1250 iter time (s): 0.512 samples/sec: 15.625",
     matchers=(
         LinePattern(
-            "train",
-            TRAIN,
-            rb"steps: (?P<step>\d+) (?=loss: )",
-            prefix=b"steps: ",
-            fields=True,
-            aliases={"iter time": STEP_TIME},
+            "train", TRAIN, rb"steps: (?P<step>\d+) (?=loss: )", fields=True, aliases={"iter time": STEP_TIME}
         ),
-        LinePattern("state", EVAL, _STEP, prefix=b"step="),
+        LinePattern("state", EVAL, _STEP),
     ),
     logged=True,
     weak=True,
@@ -45,13 +38,12 @@ FORMAT = Format(
     title="DeepSpeed (DeepSpeed-Chat and scripts that print nothing else)",
     example="[2030-01-02 03:04:05,678] [INFO] [logging.py:96:log_dist] [Rank 0] step=40, skipped=1, ...",
     matchers=(
-        LinePattern("train", TRAIN, _STEP, prefix=b"step="),
+        LinePattern("train", TRAIN, _STEP),
         _TIMER_PATTERN,
         LinePattern(
             "eval",
             EVAL,
-            rb"ppl: (?P<ppl>" + VALUE + rb")(?:, loss: (?P<loss>" + VALUE + rb"))?\s*$",
-            prefix=b"ppl: ",
+            rb"ppl: (?P<ppl>)(?:, loss: (?P<loss>))?\s*$",
             aliases={"ppl": "val/ppl", "loss": VAL_LOSS},
         ),
     ),

@@ -20,41 +20,23 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"Epoch (?P<epoch>\d+) ?\| iter (?P<iter>\d+) step (?P<step>\d+) ?\| loss train: (?P<loss>"
-            + VALUE
-            + rb"), ?val: (?:"
-            + VALUE
-            + rb"|n/a) ?\| iter time: (?P<iter_time>"
-            + NUMBER
-            + rb") ?ms"
-            + _CLOCK,
-            prefix=b"Epoch ",
+            rb"Epoch (?P<epoch>\d+) ?\| iter (?P<iter>\d+) step (?P<step>\d+) ?\| loss train: (?P<loss>), "
+            rb"?val: (?:" + VALUE + rb"|n/a) ?\| iter time: (?P<iter_time>" + NUMBER + rb") ?ms" + _CLOCK,
             aliases=_LEFT,
             units={"iter time": "ms", **_PARTS},
         ),
         LinePattern(
             "train-older",
             TRAIN,
-            rb"iter (?P<iter>\d+)(?:(?: \|)? step (?P<step>\d+))?: loss (?P<loss>" + VALUE + rb"),"
+            rb"iter (?P<iter>\d+)(?:(?: \|)? step (?P<step>\d+))?: loss (?P<loss>),"
             rb"(?: iter)? time: (?P<time>" + NUMBER + rb") ?ms" + _CLOCK,
-            prefix=b"iter ",
             aliases={"time": STEP_TIME, **_LEFT},
             units={"time": "ms", **_PARTS},
         ),
-        LinePattern(
-            "final",
-            EVAL,
-            rb"Final evaluation \| val loss: (?P<val_loss>" + VALUE + rb")(?= \|)",
-            prefix=b"Final evaluation | val loss: ",
-        ),
-        LinePattern(
-            "val", EVAL, rb"iter (?P<iter>\d+): val loss (?P<val_loss>" + VALUE + rb"),", prefix=b"iter "
-        ),
+        LinePattern("final", EVAL, rb"Final evaluation \| val loss: (?P<val_loss>)(?= \|)"),
+        LinePattern("val", EVAL, rb"iter (?P<iter>\d+): val loss (?P<val_loss>),"),
         LinePattern(  # older ones call the iteration a step here
-            "val-older",
-            EVAL,
-            rb"step (?P<iter>\d+): val loss (?P<val_loss>" + VALUE + rb")(?=,|\s*$)",
-            prefix=b"step ",
+            "val-older", EVAL, rb"step (?P<iter>\d+): val loss (?P<val_loss>)(?=,|\s*$)"
         ),
     ),
     markers=((b"Training time: ", "over"), (b"| - Training Time", "over")),

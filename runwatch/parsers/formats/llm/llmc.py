@@ -7,7 +7,7 @@ print `train loss` and put the times in brackets.
 
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern
+from runwatch.parsers.body.matchers import NUMBER, LinePattern
 
 _LATER = rb"(?=[^\r\n]{0,200}?[|( ]"
 
@@ -19,38 +19,24 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"step +(?P<step>\d+)/(?P<total>\d+)(?: \||:) (?:train )?loss {1,12}(?P<loss>" + VALUE + rb")"
-            rb"(?=[ |(\r]|$)(?:" + _LATER + rb"norm {1,12}(?P<norm>" + VALUE + rb")))?"
-            rb"(?:" + _LATER + rb"lr {1,12}(?P<lr>" + VALUE + rb")))?"
+            rb"step +(?P<step>\d+)/(?P<total>\d+)(?: \||:) (?:train )?loss {1,12}(?P<loss>)"
+            rb"(?=[ |(\r]|$)(?:" + _LATER + rb"norm {1,12}(?P<norm>)))?"
+            rb"(?:" + _LATER + rb"lr {1,12}(?P<lr>)))?"
             rb"" + _LATER + rb" {0,12}(?P<dt>" + NUMBER + rb") ms)"
-            rb"(?:"
-            + _LATER
-            + rb"(?P<mfu>"
-            + NUMBER
-            + rb")% (?:[AHBV]\d{2,3} )?(?:bf16|fp16|fp32|tf32) MFU))?"
+            rb"(?:" + _LATER + rb"(?P<mfu>" + NUMBER + rb")% "
+            rb"(?:[AHBV]\d{2,3} )?(?:bf16|fp16|fp32|tf32) MFU))?"
             rb"(?:" + _LATER + rb"(?P<tok_s>" + NUMBER + rb") tok/s))?",
-            prefix=b"step ",
             aliases={"tok s": "perf/tokens_per_sec"},
             units={"dt": "ms", "mfu": "%"},
         ),
         LinePattern(
             "train-cpu",
             TRAIN,
-            rb"step (?P<step>\d+): train loss (?P<loss>"
-            + VALUE
-            + rb") \(took (?P<dt>"
-            + NUMBER
-            + rb") ms\)\s*$",
-            prefix=b"step ",
+            rb"step (?P<step>\d+): train loss (?P<loss>) \(took (?P<dt>" + NUMBER + rb") ms\)\s*$",
             units={"dt": "ms"},
         ),
-        LinePattern("val", EVAL, rb"val loss (?P<val_loss>" + VALUE + rb")\s*$", prefix=b"val loss "),
-        LinePattern(
-            "hellaswag",
-            EVAL,
-            rb"HellaSwag: \d+/\d+ = (?P<HellaSwag_accuracy>" + VALUE + rb")\s*$",
-            prefix=b"HellaSwag: ",
-        ),
+        LinePattern("val", EVAL, rb"val loss (?P<val_loss>)\s*$"),
+        LinePattern("hellaswag", EVAL, rb"HellaSwag: \d+/\d+ = (?P<HellaSwag_accuracy>)\s*$"),
     ),
     markers=((b"Writing model to ", "checkpoint"), (b"evaluating HellaSwag", "eval_begin")),
 )
@@ -65,24 +51,11 @@ MAIN_LOG = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"s:(?P<step>\d+) trl:(?P<loss>" + VALUE + rb")(?: lr:(?P<lr>" + VALUE + rb"))?"
-            rb"(?: norm:(?P<norm>" + VALUE + rb"))?\s*$",
-            prefix=b"s:",
+            rb"s:(?P<step>\d+) trl:(?P<loss>)(?: lr:(?P<lr>))?"
+            rb"(?: norm:(?P<norm>))?\s*$",
             sign=_MAIN,
         ),
-        LinePattern(
-            "test",
-            EVAL,
-            rb"s:(?P<step>\d+) tel:(?P<val_loss>" + VALUE + rb")\s*$",
-            prefix=b"s:",
-            sign=_MAIN,
-        ),
-        LinePattern(
-            "eval",
-            EVAL,
-            rb"s:(?P<step>\d+) eval:(?P<HellaSwag_accuracy>" + VALUE + rb")\s*$",
-            prefix=b"s:",
-            sign=_MAIN,
-        ),
+        LinePattern("test", EVAL, rb"s:(?P<step>\d+) tel:(?P<val_loss>)\s*$", sign=_MAIN),
+        LinePattern("eval", EVAL, rb"s:(?P<step>\d+) eval:(?P<HellaSwag_accuracy>)\s*$", sign=_MAIN),
     ),
 )

@@ -34,18 +34,12 @@ FORMAT = Format(
     example=" iteration 40/ 900 | consumed samples: 5120 | elapsed time per iteration (ms): 512.2 | ...",
     matchers=(
         LinePattern(
-            "train",
-            TRAIN,
-            rb"iteration +(?P<step>\d+)/ *(?P<total>\d+) \|",
-            prefix=b"iteration ",
-            fields=True,
-            aliases=_ALIASES,
+            "train", TRAIN, rb"iteration +(?P<step>\d+)/ *(?P<total>\d+) \|", fields=True, aliases=_ALIASES
         ),
         LinePattern(
             "neox",
             TRAIN,
             rb"samples/sec: (?P<samples_sec>[\d.]+) \| iteration +(?P<step>\d+)/ *(?P<total>\d+) \|",
-            prefix=b"samples/sec: ",
             fields=True,
             aliases={**_ALIASES, "samples sec": "perf/samples_per_sec"},
         ),
@@ -53,7 +47,6 @@ FORMAT = Format(
             "validation",
             EVAL,
             rb"validation loss at iteration (?P<step>\d+)(?: on validation set)? \|(?! *test)",
-            prefix=b"validation loss at iteration ",
             fields=True,
             aliases=_VALID,
         ),
@@ -61,7 +54,6 @@ FORMAT = Format(
             "validation-neox",
             EVAL,
             rb"validation results at iteration (?P<step>\d+) \|",
-            prefix=b"validation results at iteration ",
             fields=True,
             aliases=_VALID,
         ),
@@ -70,7 +62,6 @@ FORMAT = Format(
             EVAL,
             rb"validation loss at (?:the end of training for test data"
             rb"|iteration (?P<step>\d+) on test set) \|",
-            prefix=b"validation loss at ",
             fields=True,
             aliases={"lm loss value": "test/loss", "lm loss PPL": "test/ppl"},
         ),

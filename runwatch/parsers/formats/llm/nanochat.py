@@ -8,7 +8,7 @@ loss`. The loss is a debiased moving average, not a raw value.
 from runwatch.core.batch import EVAL, RANK, TRAIN
 from runwatch.core.metrics import DONE, REMAINING
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import LinePattern
 
 _UNITS = {"mfu": "%"}  # also where the first step, which compiles, reaches less than 1 %
 
@@ -21,7 +21,6 @@ FORMAT = Format(
             "pretrain",
             TRAIN,
             rb"step (?P<step>\d+)/(?P<total>\d+) \(\d+(?:\.\d+)?%\) \|",
-            prefix=b"step ",
             fields=True,
             aliases={"eta": REMAINING},
             units=_UNITS,
@@ -30,42 +29,22 @@ FORMAT = Format(
             "sft",
             TRAIN,
             rb"step (?P<step>\d+) \((?P<done>\d+(?:\.\d+)?)%\) \|",
-            prefix=b"step ",
             fields=True,
             aliases={"done": DONE, "eta": REMAINING},
             units=_UNITS | {"done": "%"},
         ),
         LinePattern(
-            "chat-sft",
-            TRAIN,
-            rb"Step (?P<step>\d+)/(?P<total>\d+) \|(?= Training loss)",
-            prefix=b"Step ",
-            fields=True,
+            "chat-sft", TRAIN, rb"Step (?P<step>\d+)/(?P<total>\d+) \|(?= Training loss)", fields=True
         ),
-        LinePattern(
-            "rl",
-            TRAIN,
-            rb"Step (?P<step>\d+)/(?P<total>\d+) \|(?= Average reward: )",
-            prefix=b"Step ",
-            fields=True,
-        ),
+        LinePattern("rl", TRAIN, rb"Step (?P<step>\d+)/(?P<total>\d+) \|(?= Average reward: )", fields=True),
         LinePattern(  # several to a step
-            "rl-pass",
-            EVAL,
-            rb"Step (?P<step>\d+)/\d+ \| Example step \d+ \| Pass \d+ \| loss: (?P<loss>" + VALUE + rb") \|",
-            prefix=b"Step ",
+            "rl-pass", EVAL, rb"Step (?P<step>\d+)/\d+ \| Example step \d+ \| Pass \d+ \| loss: (?P<loss>) \|"
         ),
         LinePattern(  # a loss or a learning rate by itself is what other programs train with
-            "eval",
-            EVAL,
-            rb"Step (?P<step>\d+) \|(?! *(?:(?i:train\w*)[ _])?(?i:loss|lr)\b)",
-            prefix=b"Step ",
-            fields=True,
+            "eval", EVAL, rb"Step (?P<step>\d+) \|(?! *(?:(?i:train\w*)[ _])?(?i:loss|lr)\b)", fields=True
         ),
         # a rank's evaluation: passed so far / done so far; the denominator grows
-        LinePattern(
-            "rank", RANK, rb"Rank (?P<rank>\d+) \| (?P<passed>\d+)/(?P<done>\d+) \(", prefix=b"Rank "
-        ),
+        LinePattern("rank", RANK, rb"Rank (?P<rank>\d+) \| (?P<passed>\d+)/(?P<done>\d+) \("),
     ),
     markers=(
         (b"Total training time: ", "finished"),

@@ -11,23 +11,17 @@ FORMAT = Format(
     example="iter 2500: loss 1.7130, time 39015.51ms, mfu 6.95%",
     matchers=(
         LinePattern(
-            "train",
-            TRAIN,
-            rb"iter (?P<step>\d+):(?= loss )",
-            prefix=b"iter ",
-            fields=True,
-            aliases={"time": STEP_TIME},
+            "train", TRAIN, rb"iter (?P<step>\d+):(?= loss )", fields=True, aliases={"time": STEP_TIME}
         ),
         LinePattern(
             "eval",
             EVAL,
             rb"step (?P<step>\d+):(?= train loss [^\r\n(]*,)",
-            prefix=b"step ",
             fields=True,
             aliases={"train loss": "eval/train_loss"},
         ),
         LinePattern(  # Lit-LLaMA prints the same step lines
-            "val", EVAL, rb"step (?P<step>\d+):(?= val loss )", prefix=b"step ", fields=True
+            "val", EVAL, rb"step (?P<step>\d+):(?= val loss )", fields=True
         ),
     ),
     markers=((b"saving checkpoint to ", "checkpoint"),),

@@ -2,7 +2,7 @@
 
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import LinePattern
 
 FORMAT = Format(
     name="nanogpt-tagged",
@@ -12,24 +12,14 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"\[train\] iter (?P<step>\d+): loss (?P<loss>"
-            + VALUE
-            + rb") +(?P<dt>"
-            + VALUE
-            + rb") ?ms/iter",
-            prefix=b"[train] iter ",
+            rb"\[train\] iter (?P<step>\d+): loss (?P<loss>) +(?P<dt>) ?ms/iter",
             units={"dt": "ms"},
         ),
         LinePattern(
             "eval",
             EVAL,
-            rb"\[eval\] iter (?P<step>\d+): train (?P<train>"
-            + VALUE
-            + rb") val (?P<val_loss>"
-            + VALUE
-            + rb")"
-            rb"(?: lr (?P<lr>" + VALUE + rb"))?",
-            prefix=b"[eval] iter ",
+            rb"\[eval\] iter (?P<step>\d+): train (?P<train>) val (?P<val_loss>)"
+            rb"(?: lr (?P<lr>))?",
             aliases={"train": "eval/train_loss"},
         ),
     ),

@@ -16,7 +16,6 @@ FORMAT = Format(
             rb"Training epoch (?P<epoch>\d+), iteration "
             rb"(?:\d+/(?P<total>\d+) \|(?=[^\r\n]{0,2000}? global_step: "
             rb"(?P<step>\d+)(?!\d))|(?P<iteration>\d+)/\d+ \|)",
-            prefix=b"Training epoch ",
             fields=True,
             aliases={"iteration": "step", "reduced_train_loss": LOSS},
         ),
@@ -24,7 +23,6 @@ FORMAT = Format(
             "validation",
             EVAL,
             rb"Validation: iteration (?P<iteration>\d+)/\d+(?: \||$)",
-            prefix=b"Validation: iteration ",
             aliases={"iteration": "val/iteration"},
         ),
     ),

@@ -51,7 +51,6 @@ FORMAT = Format(
     name="step-block",
     title="OLMo, MosaicML Composer: a step in brackets, its metrics below it",
     example="[step=40/900,epoch=0]",
-    matchers=(),
     readers=(StepBlockReader,),
     samples=(
         Sample(

@@ -2,18 +2,17 @@
 
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import LinePattern
 from runwatch.parsers.tables.boxes import BoxReader
 
 SB3 = Format(
     name="stable-baselines3",
     title="stable-baselines3, OpenAI baselines",
     example="|    ep_rew_mean        | -12.5    |",
-    matchers=(),
     readers=(BoxReader,),
 )
 
-_RETURN = rb"episodic[_ ]return=\[?(?P<return>" + VALUE + rb")"
+_RETURN = rb"episodic[_ ]return=\[?(?P<return>)"
 _NAMES = {"return": "episodic_return"}
 
 CLEANRL = Format(
@@ -21,16 +20,10 @@ CLEANRL = Format(
     title="CleanRL",
     example="global_step=4000, episodic_return=[125.]",
     matchers=(
+        LinePattern("train", TRAIN, rb"global[_ ]step=(?P<step>\d+), " + _RETURN, aliases=_NAMES),
+        LinePattern("pace", EVAL, rb"SPS: (?P<SPS>\d+)\s*$"),
         LinePattern(
-            "train", TRAIN, rb"global[_ ]step=(?P<step>\d+), " + _RETURN, prefix=b"global", aliases=_NAMES
-        ),
-        LinePattern("pace", EVAL, rb"SPS: (?P<SPS>\d+)\s*$", prefix=b"SPS: "),
-        LinePattern(
-            "eval",
-            EVAL,
-            rb"eval_episode=\d+, " + _RETURN,
-            prefix=b"eval_episode=",
-            aliases={"return": "val/episodic_return"},
+            "eval", EVAL, rb"eval_episode=\d+, " + _RETURN, aliases={"return": "val/episodic_return"}
         ),
     ),
     weak=True,
@@ -40,14 +33,6 @@ CLEANRL_EVAL = Format(
     name="cleanrl-eval",
     title="CleanRL evaluation of a saved model",
     example="eval_episode=2, episodic_return=125.0",
-    matchers=(
-        LinePattern(
-            "episode",
-            TRAIN,
-            rb"eval_episode=(?P<step>\d+), " + _RETURN,
-            prefix=b"eval_episode=",
-            aliases=_NAMES,
-        ),
-    ),
+    matchers=(LinePattern("episode", TRAIN, rb"eval_episode=(?P<step>\d+), " + _RETURN, aliases=_NAMES),),
     weak=True,
 )

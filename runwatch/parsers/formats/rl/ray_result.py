@@ -43,7 +43,6 @@ FORMAT = Format(
     name="ray-result",
     title="Ray Tune, RLlib: results of trials",
     example="Result for PPO_CartPole-v1_3e8a3_00000:",
-    matchers=(),
     readers=(ResultReader,),
     samples=(
         Sample(

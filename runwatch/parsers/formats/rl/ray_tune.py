@@ -57,7 +57,6 @@ FORMAT = Format(
     name="ray-tune",
     title="Ray Tune, RLlib: tables of trials",
     example="| PPO_CartPole-v1_3e8a3_00000 | RUNNING  | 10.0.0.5:213 |     40 |    125.5 | 160000 |   62.5 |",
-    matchers=(),
     readers=(TrialReader,),
     weak=True,
     samples=(

@@ -19,7 +19,6 @@ FORMAT = Format(
             TRAIN,
             rb"fps step: (?P<fps_step>%s) fps step and policy inference: %s fps total: (?P<fps>%s) "
             rb"epoch: (?P<step>\d+)/(?P<total>\d+) frames: (?P<frames>\d+)" % (NUMBER, NUMBER, NUMBER),
-            prefix=b"fps step: ",
             aliases={"fps": SAMPLES_PER_SEC},
         ),
     ),

@@ -20,7 +20,6 @@ FORMAT = Format(
             "train",
             TRAIN,
             rb"step:(?P<step>\d+)(?= - (?!val))",
-            prefix=b"step:",
             fields=_FIELDS,
             aliases={
                 "actor/loss": LOSS,
@@ -32,13 +31,8 @@ FORMAT = Format(
             },
             units={"train/lr(1e-3)": "ms"},  # in thousandths
         ),
-        LinePattern("val", EVAL, rb"step:(?P<step>\d+)(?= - val)", prefix=b"step:", fields=_FIELDS),
-        LinePattern(
-            "plan",
-            PLAN,
-            rb"Training Progress: +\d+%\|[^|]{0,400}\| \d+/(?P<total>\d+) \[",
-            prefix=b"Training Progress: ",
-        ),
+        LinePattern("val", EVAL, rb"step:(?P<step>\d+)(?= - val)", fields=_FIELDS),
+        LinePattern("plan", PLAN, rb"Training Progress: +\d+%\|[^|]{0,400}\| \d+/(?P<total>\d+) \["),
     ),
     logged=True,
 )

@@ -3,10 +3,10 @@
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import LOSS, STEP_TIME
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern
+from runwatch.parsers.body.matchers import NUMBER, LinePattern
 
 _ITERATION = rb"epoch: *(?P<epoch>\d+), iter: *(?P<step>" + NUMBER + rb"), "
-_RATE = rb"lr:\((?P<lr>" + VALUE + rb")[^\r\n)]{0,200}\)\]"
+_RATE = rb"lr:\((?P<lr>)[^\r\n)]{0,200}\)\]"
 _ALIASES = {"time": STEP_TIME, "psnr": "val/psnr"} | {"G_loss": LOSS}
 """What is learned by is the loss of the generator; others are added to it."""
 
@@ -15,34 +15,20 @@ FORMAT = Format(
     title="BasicSR and its kin",
     example="2030-01-02 03:04:05,678 INFO: [x..][epoch:  2, iter:   1,200, lr:(2.000e-04,)] ... l_pix: 0.06",
     matchers=(
-        LinePattern(
-            "train", TRAIN, rb"\[" + _ITERATION + _RATE, prefix=b"[epoch:", fields=True, aliases=_ALIASES
-        ),
+        LinePattern("train", TRAIN, rb"\[" + _ITERATION + _RATE, fields=True, aliases=_ALIASES),
         LinePattern(  # ESRGAN before it, KAIR
-            "train",
-            TRAIN,
-            rb"<" + _ITERATION + rb"lr: ?(?P<lr>" + VALUE + rb")>",
-            prefix=b"<epoch:",
-            fields=True,
-            aliases=_ALIASES,
+            "train", TRAIN, rb"<" + _ITERATION + rb"lr: ?(?P<lr>)>", fields=True, aliases=_ALIASES
         ),
         LinePattern(
             "measured",
             EVAL,
             rb"<" + _ITERATION + rb"(?:Average PSNR ?|psnr): ?(?P<psnr>" + NUMBER + rb")",
-            prefix=b"<epoch:",
             aliases=_ALIASES,
         ),
         LinePattern(
             "measured", EVAL, rb"\s*# psnr: (?P<psnr>" + NUMBER + rb")", needle=b"# psnr: ", aliases=_ALIASES
         ),
-        LinePattern(
-            "measured",
-            EVAL,
-            rb"# Validation # PSNR: (?P<psnr>" + NUMBER + rb")",
-            prefix=b"# Validation # PSNR: ",
-            aliases=_ALIASES,
-        ),
+        LinePattern("measured", EVAL, rb"# Validation # PSNR: (?P<psnr>" + NUMBER + rb")", aliases=_ALIASES),
     ),
     logged=True,
 )

@@ -20,22 +20,14 @@ FORMAT = Format(
             "train",
             TRAIN,
             rb"Iteration (?P<step>\d+)(?: \([^)\r\n]{1,80}\))?, "
-            rb"loss = (?P<loss>" + VALUE + rb")\s*$",
-            prefix=b"Iteration ",
+            rb"loss = (?P<loss>)\s*$",
         ),
+        LinePattern("lr", EVAL, rb"Iteration (?P<step>\d+), lr = (?P<lr>)\s*$"),
         LinePattern(
-            "lr", EVAL, rb"Iteration (?P<step>\d+), lr = (?P<lr>" + VALUE + rb")\s*$", prefix=b"Iteration "
+            "test", EVAL, rb"Test net output #\d+: ", fields=_OUTPUT, aliases=HeldOut(re.compile(""))
         ),
-        LinePattern(
-            "test",
-            EVAL,
-            rb"Test net output #\d+: ",
-            prefix=b"Test net output #",
-            fields=_OUTPUT,
-            aliases=HeldOut(re.compile("")),
-        ),
-        LinePattern("output", EVAL, rb"Train net output #\d+: ", prefix=b"Train net output #", fields=_SCORE),
-        LinePattern("plan", PLAN, rb"max_iter: (?P<total>\d+)\s*$", prefix=b"max_iter: "),
+        LinePattern("output", EVAL, rb"Train net output #\d+: ", fields=_SCORE),
+        LinePattern("plan", PLAN, rb"max_iter: (?P<total>\d+)\s*$"),
     ),
     markers=((b"Optimization Done", "finished"), (b"done solving", "over")),
     logged=True,

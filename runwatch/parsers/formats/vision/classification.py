@@ -20,14 +20,8 @@ def _accuracy(prefix: bytes) -> LinePattern:
     return LinePattern(
         "accuracy",
         EVAL,
-        re.escape(prefix)
-        + rb" {0,4}(?:Acc|Prec)@1 +(?P<acc1>"
-        + NUMBER
-        + rb"),? (?:Acc|Prec)@5 +(?P<acc5>"
-        + NUMBER
-        + rb")"
-        rb"(?: loss (?P<loss>" + VALUE + rb"))?",
-        prefix=prefix,
+        re.escape(prefix) + rb" {0,4}(?:Acc|Prec)@1 +(?P<acc1>" + NUMBER + rb"),? (?:Acc|Prec)@5 +"
+        rb"(?P<acc5>" + NUMBER + rb")(?: loss (?P<loss>))?",
         aliases=_MEANS,
     )
 
@@ -40,35 +34,18 @@ TIMM = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"Train: (?P<epoch>\d+) \[ *(?P<within>\d+)/(?P<per>\d+) +\( *\d+%\)\] +Loss: +(?P<loss>"
-            + VALUE
-            + rb")(?= [^\r\n]{0,200}?Time: (?P<time>"
-            + NUMBER
-            + rb")s, +(?P<rate>"
-            + NUMBER
-            + rb")/s)"
-            rb"(?:(?=[^\r\n]{0,300}?LR: (?P<lr>" + VALUE + rb")))?",
-            prefix=b"Train: ",
+            rb"Train: (?P<epoch>\d+) \[ *(?P<within>\d+)/(?P<per>\d+) +\( *\d+%\)\] +Loss: +(?P<loss>)"
+            rb"(?= [^\r\n]{0,200}?Time: (?P<time>" + NUMBER + rb")s, +(?P<rate>" + NUMBER + rb")/s)"
+            rb"(?:(?=[^\r\n]{0,300}?LR: (?P<lr>)))?",
             aliases={**_TIME, "rate": "perf/samples_per_sec"},
             first_epoch=0,
         ),
         ExactPattern(  # the last batch's line has the means over all of them
             "test",
             EVAL,
-            rb"Test(?: \([^()\r\n]{1,40}\))?: \[ *(\d+)/\1\] [^\r\n]{0,60}?Loss: +"
-            + NUMBER
-            + rb" +\( *(?P<loss>"
-            + VALUE
-            + rb")\)(?: +Acc@1: +"
-            + NUMBER
-            + rb" \( *(?P<acc1>"
-            + NUMBER
-            + rb")\))?(?: +Acc@5: +"
-            + NUMBER
-            + rb" \( *(?P<acc5>"
-            + NUMBER
-            + rb")\))?",
-            prefix=b"Test",
+            rb"Test(?: \([^()\r\n]{1,40}\))?: \[ *(\d+)/\1\] [^\r\n]{0,60}?Loss: +" + NUMBER + rb" +"
+            rb"\( *(?P<loss>)\)(?: +Acc@1: +" + NUMBER + rb" \( *(?P<acc1>" + NUMBER + rb")\))?"
+            rb"(?: +Acc@5: +" + NUMBER + rb" \( *(?P<acc5>" + NUMBER + rb")\))?",
             aliases=_MEANS,
         ),
     ),
@@ -84,7 +61,6 @@ SWIN = Format(
             "train",
             TRAIN,
             rb"Train: \[(?P<epoch>\d+)/(?P<epochs>\d+)\]\[(?P<within>\d+)/(?P<per>\d+)\]\s",
-            prefix=b"Train: [",
             fields=True,
             aliases={**_TIME, "tot_loss": LOSS},
             first_epoch=0,
@@ -104,7 +80,6 @@ SWAV = Format(
             TRAIN,
             rb"Epoch(?:\[(?P<epoch>\d+)\] - Iter: |: \[(?P<epoch_>\d+)\])"
             rb"\[ *(?P<within>\d+)/(?P<per>\d+)\]\s+(?:Elapsed [^()\r\n]{1,40}\(remain [^()\r\n]{1,40}\))?",
-            prefix=b"Epoch",
             fields=True,
             aliases={**_TIME, "epoch ": "train/epoch"},
             first_epoch=0,
@@ -113,7 +88,6 @@ SWAV = Format(
             "train-batch",
             TRAIN,
             rb"Epoch: \[(?P<epoch>\d+)\]\[(?P<step_in_epoch>\d+)\]\s+(?=Time )",
-            prefix=b"Epoch: [",
             fields=True,
             aliases=_TIME,
         ),
@@ -121,7 +95,6 @@ SWAV = Format(
             "train",
             TRAIN,
             rb"Train: \[(?P<epoch>\d+)\]\[(?P<within>\d+)/(?P<per>\d+)\]\s(?=BT )",
-            prefix=b"Train: [",
             fields=True,
             aliases={"BT": STEP_TIME, "DT": "data_time"},
             first_epoch=0,
@@ -129,18 +102,16 @@ SWAV = Format(
         LinePattern(
             "test",
             EVAL,
-            rb"Test:\tTime " + NUMBER + rb"\tLoss (?P<loss>" + VALUE + rb")\t"
+            rb"Test:\tTime " + NUMBER + rb"\tLoss (?P<loss>)\t"
             rb"Acc@1 (?P<acc1>" + NUMBER + rb")",
-            prefix=b"Test:\t",
             aliases=_MEANS,
         ),
         _accuracy(b"* "),
         LinePattern(
             "means",
             EVAL,
-            rb"Epoch (?P<epoch>\d+) - avg_train_loss: (?P<mean>" + VALUE + rb") +"
-            rb"avg_val_loss: (?P<loss>" + VALUE + rb")",
-            prefix=b"Epoch ",
+            rb"Epoch (?P<epoch>\d+) - avg_train_loss: (?P<mean>) +"
+            rb"avg_val_loss: (?P<loss>)",
             aliases={"mean": "train/epoch_loss", "loss": "val/loss", "epoch": "epoch"},
         ),
     ),
@@ -157,7 +128,6 @@ def _epoch_line(prefix: bytes) -> EpochLine:
         re.escape(prefix)
         + rb"(?P<epoch>\d+)(?:/(?P<epochs>\d+))?\] +\[ *(?P<within>\d+)/(?P<per>\d+)\]"
         + _ETA,
-        prefix=prefix,
         fields=True,
         aliases={**_TIME, "img/s": "perf/samples_per_sec", "total_loss": LOSS},
         first_epoch=0,
@@ -176,21 +146,13 @@ TORCHVISION = Format(
             "train-iter",
             TRAIN,
             rb"Training +\[ *(?P<step>\d+)/(?P<total>\d+)\]" + _ETA,
-            prefix=b"Training ",
             fields=True,
             aliases={**_TIME, "total_loss": LOSS},
         ),
         LastBatch(
             "test",
             EVAL,
-            rb"Test: +\[ *\d+/\d+\]"
-            + _ETA
-            + rb"(?=[^\r\n]{0,400}?\bloss: "
-            + VALUE
-            + rb" \((?P<loss>"
-            + VALUE
-            + rb")\))",
-            prefix=b"Test: ",
+            rb"Test: +\[ *\d+/\d+\]" + _ETA + rb"(?=[^\r\n]{0,400}?\bloss: " + VALUE + rb" \((?P<loss>)\))",
             aliases=_MEANS,
         ),
         _accuracy(b"* "),
@@ -208,10 +170,9 @@ OPENPCDET = Format(
             "train",
             TRAIN,
             rb"Train: +(?P<epoch>\d+)/(?P<epochs>\d+) \( *\d+%\) \[ *\d+/(?P<per>\d+) \( *\d+%\)\] +"
-            rb"Loss: (?P<loss>" + VALUE + rb") [^\r\n]{0,40}?LR: (?P<lr>" + VALUE + rb")"
+            rb"Loss: (?P<loss>) [^\r\n]{0,40}?LR: (?P<lr>)"
             rb"(?=[^\r\n]{0,120}?Acc_iter (?P<step>\d+)(?!\d))"
             rb"(?:(?=[^\r\n]{0,300}?Batch time: (?P<time>" + NUMBER + rb")))?",
-            prefix=b"Train: ",
             aliases={**_TIME, "loss": LOSS, "lr": LEARNING_RATE},
             first_epoch=1,
         ),
@@ -219,16 +180,9 @@ OPENPCDET = Format(
             "train-iter",
             TRAIN,
             rb"epoch: (?P<epoch>\d+)/(?P<epochs>\d+), acc_iter=(?P<step>\d+), cur_iter=\d+/(?P<per>\d+), "
-            rb"(?=[^\r\n]{0,400}? loss=(?P<loss>"
-            + VALUE
-            + rb"))(?:(?=[^\r\n]{0,400}? b_time=(?P<time>"
-            + NUMBER
-            + rb")\())?(?:(?=[^\r\n]{0,400}? norm=(?P<norm>"
-            + VALUE
-            + rb")))?(?:(?=[^\r\n]{0,500}? lr=(?P<lr>"
-            + VALUE
-            + rb")))?",
-            prefix=b"epoch: ",
+            rb"(?=[^\r\n]{0,400}? loss=(?P<loss>))"
+            rb"(?:(?=[^\r\n]{0,400}? b_time=(?P<time>" + NUMBER + rb")\())?"
+            rb"(?:(?=[^\r\n]{0,400}? norm=(?P<norm>)))?(?:(?=[^\r\n]{0,500}? lr=(?P<lr>)))?",
             aliases={**_TIME, "loss": LOSS, "lr": LEARNING_RATE, "norm": GRAD_NORM},
             first_epoch=0,
         ),

@@ -3,7 +3,7 @@
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import LEARNING_RATE, STEP_TIME
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern
+from runwatch.parsers.body.matchers import NUMBER, LinePattern
 
 FORMAT = Format(
     name="darknet",
@@ -13,15 +13,9 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"\s*(?P<step>\d+)(?:, \d+\.\d+)?: (?P<loss>"  # a classifier shows the epoch behind the batch
-            + VALUE
-            + rb"), (?P<avg_loss>"
-            + VALUE
-            + rb") avg(?: loss)?, (?P<rate>"
-            + NUMBER
-            + rb") rate, (?P<seconds>"
-            + NUMBER
-            + rb") seconds, (?P<images>\d+) images",
+            rb"\s*(?P<step>\d+)(?:, \d+\.\d+)?: (?P<loss>), "  # a classifier shows the epoch behind the batch
+            rb"(?P<avg_loss>) avg(?: loss)?, (?P<rate>%s) rate, (?P<seconds>%s) seconds, "
+            rb"(?P<images>\d+) images" % (NUMBER, NUMBER),
             needle=b" rate, ",
             aliases={"rate": LEARNING_RATE, "seconds": STEP_TIME},
         ),

@@ -14,13 +14,8 @@ STYLEGAN = Format(
         LinePattern(
             "tick",
             TRAIN,
-            rb"tick (?P<step>\d+) +kimg (?P<kimg>"
-            + NUMBER
-            + rb") +(?:lod "
-            + NUMBER
-            + rb" +)?(?:minibatch \d+ +)?"
-            rb"time (?:\d+[dhms] ?){1,4} *",
-            prefix=b"tick ",
+            rb"tick (?P<step>\d+) +kimg (?P<kimg>" + NUMBER + rb") +(?:lod " + NUMBER + rb" +)?"
+            rb"(?:minibatch \d+ +)?time (?:\d+[dhms] ?){1,4} *",
             fields=True,
         ),
     ),
@@ -38,7 +33,6 @@ PIX2PIX = Format(
             TRAIN,
             rb"\(epoch: (?P<epoch>\d+), iters: (?P<step>\d+), time: (?P<time_per_image>" + NUMBER + rb")"
             rb"(?:, data: (?P<data>" + NUMBER + rb"))?\) ",  # CycleGAN's first versions had none
-            prefix=b"(epoch: ",
             fields=True,
         ),
         LinePattern(  # kin of it without brackets, some without a space before a name
@@ -46,7 +40,6 @@ PIX2PIX = Format(
             TRAIN,
             rb"epoch: (?P<epoch>\d+), iters: (?P<step>\d+), time: (?P<time_per_image>" + NUMBER + rb")"
             rb"(?:, data: (?P<data>" + NUMBER + rb"))?,? ?(?=[A-Z]{1,3}_\w{1,20}: )",
-            prefix=b"epoch: ",
             fields=_GLUED,
         ),
     ),

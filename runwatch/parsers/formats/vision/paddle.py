@@ -6,7 +6,7 @@ Where a line shows the iterations of the epoch only, they are counted on from th
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import LEARNING_RATE, SAMPLES_PER_SEC, STEP_TIME
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import LinePattern
 
 SEG = Format(
     name="paddleseg",
@@ -17,11 +17,10 @@ SEG = Format(
             "train",
             TRAIN,
             rb"\[TRAIN\] epoch[:=] ?(?P<epoch>\d+), iter[:=] ?(?P<step>\d+)/(?P<total>\d+),",
-            prefix=b"[TRAIN] epoch",
             fields=True,
             aliases={"ips": SAMPLES_PER_SEC},
         ),
-        LinePattern("eval", EVAL, rb"\[EVAL\] #Images[:=] ?\d+,? ", prefix=b"[EVAL] #Images", fields=True),
+        LinePattern("eval", EVAL, rb"\[EVAL\] #Images[:=] ?\d+,? ", fields=True),
     ),
     logged=True,
 )
@@ -37,7 +36,6 @@ DETECTION = Format(
             "train",
             TRAIN,
             rb"Epoch: \[(?P<epoch>\d+)\] \[ *(?P<within>\d+)/(?P<per>\d+)\] (?=learning_rate: )",
-            prefix=b"Epoch: [",
             fields=True,
             aliases=_PACE,
             first_epoch=0,
@@ -64,11 +62,10 @@ OCR = Format(
             "train",
             TRAIN,
             rb"epoch: \[(?P<epoch>\d+)/\d+\], (?:global_step|iter): (?P<step>\d+), (?=lr: )",
-            prefix=b"epoch: [",
             fields=True,
             aliases={**_PACE, "avg_batch_cost": STEP_TIME},
         ),
-        LinePattern("metric", EVAL, rb"cur metric, ", prefix=b"cur metric, ", fields=True),
+        LinePattern("metric", EVAL, rb"cur metric, ", fields=True),
     ),
     logged=True,
 )
@@ -82,8 +79,7 @@ CLAS = Format(
             "train",
             TRAIN,
             rb"\[Train\]\[Epoch (?P<epoch>\d+)/(?P<epochs>\d+)\]\[Iter: (?P<within>\d+)/(?P<per>\d+)\]"
-            rb"(?:lr(?:\(\w{1,40}\))?: (?P<lr>" + VALUE + rb"), )?",
-            prefix=b"[Train][Epoch ",
+            rb"(?:lr(?:\(\w{1,40}\))?: (?P<lr>), )?",
             fields=True,
             aliases={**_PACE, "lr": LEARNING_RATE},
             first_epoch=1,
@@ -92,7 +88,6 @@ CLAS = Format(
             "eval",
             EVAL,
             rb"\[Eval\]\[Epoch (?P<epoch>\d+)\]\[Avg\]",
-            prefix=b"[Eval][Epoch ",
             fields=True,
             aliases={name: f"val/{name}" for name in ("loss", "top1", "top5", "CELoss")},
         ),
@@ -110,7 +105,6 @@ GAN = Format(
             TRAIN,
             rb"Epoch: (?P<epoch>\d+)/(?P<epochs>\d+), iter: (?P<within>\d+)/(?P<per>\d+) "
             rb"(?=lr: [^\r\n]{0,4000}?batch_cost: )",
-            prefix=b"Epoch: ",
             fields=True,
             aliases=_PACE,
             first_epoch=1,
@@ -127,10 +121,7 @@ CYCLEGAN = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"epoch id: (?P<epoch>\d+), batch step: (?P<step_in_epoch>\d+), g_loss: (?P<g_loss>"
-            + VALUE
-            + rb")\s*$",
-            prefix=b"epoch id: ",
+            rb"epoch id: (?P<epoch>\d+), batch step: (?P<step_in_epoch>\d+), g_loss: (?P<g_loss>)\s*$",
             aliases={"g loss": "g_loss"},
         ),
     ),
@@ -146,7 +137,6 @@ VIT = Format(
             TRAIN,
             rb"Epoch\[(?P<epoch>\d+)/(?P<epochs>\d+)\], Step\[(?P<within>\d+)/(?P<per>\d+)\],"
             rb"(?= (?:Avg )?Loss: )",
-            prefix=b"Epoch[",
             fields=True,
             first_epoch=1,
         ),
@@ -154,16 +144,10 @@ VIT = Format(
             "epoch",
             EVAL,
             rb"----- Epoch\[\d+/\d+\], (?=(?:Train|Validation) Loss: )",
-            prefix=b"----- Epoch[",
             fields=True,
             aliases={"Train Loss": "train/epoch_loss"},
         ),
-        LinePattern(
-            "rate",
-            EVAL,
-            rb"Now training epoch \d+\. LR=(?P<LR>" + VALUE + rb")",
-            prefix=b"Now training epoch ",
-        ),
+        LinePattern("rate", EVAL, rb"Now training epoch \d+\. LR=(?P<LR>)"),
     ),
     logged=True,
 )

@@ -63,7 +63,6 @@ FORMAT = Format(
     name="paddle-hapi",
     title="PaddlePaddle's high-level API",
     example="step 400/469 - loss: 0.0625 - acc: 0.9375 - 12ms/step",
-    matchers=(),
     readers=(HapiReader,),
     samples=(
         Sample(

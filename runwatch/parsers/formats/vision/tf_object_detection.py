@@ -68,7 +68,6 @@ FORMAT = Format(
     name="tf-object-detection",
     title="TensorFlow's Object Detection API",
     example="INFO:tensorflow:Step 400 per-step time 0.512s loss=0.625",
-    matchers=(),
     readers=(DetectionReader,),
     samples=(
         Sample(

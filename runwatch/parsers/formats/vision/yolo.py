@@ -3,14 +3,13 @@
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import LinePattern
 from runwatch.parsers.tables.yolo import ResultsPattern, YoloReader
 
 ULTRALYTICS = Format(
     name="yolo",
     title="Ultralytics YOLO",
     example="      2/90      4.25G      1.125      2.250      1.375         12        640: 100%|###| 9/9",
-    matchers=(),
     readers=(YoloReader,),
 )
 
@@ -22,7 +21,7 @@ _VALIDATED = ("precision", "recall", "mAP50", "mAP50-95", "box_loss", "obj_loss"
 
 def _columns(*names: str) -> bytes:
     """Return the pattern of numbers in columns, each a group of this name."""
-    return b"".join(rb"\s+(?P<%s>%s)" % (name.encode(), VALUE) for name in names)
+    return b"".join(rb"\s+(?P<%s>)" % name.encode() for name in names)
 
 
 # Epoch, memory, losses and their sum, instances, image size; four measures, the losses of the validation.
@@ -59,7 +58,6 @@ YOLOX = Format(
             TRAIN,
             rb"epoch: (?P<epoch>\d+)/(?P<epochs>\d+), iter: (?P<within>\d+)/(?P<per>\d+), "
             rb"(?:(?:gpu )?mem: [^,]{1,60}, ){0,2}",
-            prefix=b"epoch: ",
             fields=True,
             aliases={"total_loss": LOSS},
             first_epoch=1,
@@ -67,10 +65,7 @@ YOLOX = Format(
         LinePattern(
             "ap",
             EVAL,
-            rb"Average Precision  \(AP\) @\[ IoU=0\.50:0\.95 \| area=   all \| maxDets=100 \] = (?P<ap>"
-            + VALUE
-            + rb")",
-            prefix=b"Average Precision ",
+            rb"Average Precision  \(AP\) @\[ IoU=0\.50:0\.95 \| area=   all \| maxDets=100 \] = (?P<ap>)",
             aliases={"ap": "val/mAP50-95"},
         ),
     ),
