@@ -44,13 +44,13 @@ class Stream:
         os.close(self.entry)
 
 
-def open_streams(outs: Sequence[int] = (1, 2)) -> tuple[list[Stream], str]:
+def open_streams() -> tuple[list[Stream], str]:
     """Return a stream for each distinct output file of ours, and why any could not be opened.
 
     Without one, the command writes where we do, and we do not see it.
     """
     files: dict[object, list[int]] = {}
-    for number in outs:
+    for number in (1, 2):
         files.setdefault(_identity(number), []).append(number)
     streams, why = [], ""
     for numbers in files.values():

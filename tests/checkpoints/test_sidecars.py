@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.core.checkpoint import Checkpoint, State
 from runwatch.core.fold.planned import of_checkpoint
 from runwatch.core.fold.run import Run
 from runwatch.parsers.checkpoints import notes
@@ -271,16 +270,6 @@ def test_a_directory_that_cannot_be_seen_is_a_problem_not_an_error(tmp_path):
 
 
 # -- notes of checkpoints ------------------------------------------------------------------------
-
-
-def test_numbers_of_checkpoints_are_a_series():
-    def saved(step, **metrics):
-        return Checkpoint(f"c{step}", "c", "nanochat", State.COMPLETE, step=step, metrics=metrics)
-
-    some = [saved(250, **{"val/bpb": 0.9, "pq_idx": 3}), saved(500, **{"val/bpb": 0.8}), saved(750, pq_idx=4)]
-    (table,) = notes.tables(some)
-    assert (table.kind, table.rows, list(table.column("step"))) == ("eval", 2, [250, 500])
-    assert list(table.column("val/bpb")) == [0.9, 0.8]
 
 
 @settings(max_examples=40)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from functools import cache
 from typing import NamedTuple
 
 from runwatch.parsers.checkpoints import dcp, deepspeed, huggingface, megatron, nanochat, orbax, plain
@@ -24,6 +23,8 @@ _WORDS = re.compile(
     r"(?:.*[_.-])?(?:last|latest|best|final|checkpoint|ckpt|release)(?:[_.-].*)?|.*(?:checkpoint|ckpt)",
     re.IGNORECASE,
 )
+_FOLDERS = (megatron.LAYOUT, deepspeed.LAYOUT, orbax.LAYOUT, huggingface.LAYOUT, dcp.LAYOUT)
+"""The layouts that are a directory each, the most specific first."""
 
 
 class Named(NamedTuple):
@@ -38,18 +39,6 @@ class Named(NamedTuple):
     temporary: bool = False
 
 
-@cache
-def folders() -> tuple[Layout, ...]:
-    """Return the layouts that are a directory each, the most specific first."""
-    return (megatron.LAYOUT, deepspeed.LAYOUT, orbax.LAYOUT, huggingface.LAYOUT, dcp.LAYOUT)
-
-
-@cache
-def catalogue() -> tuple[Layout, ...]:
-    """Return every known layout."""
-    return (nanochat.LAYOUT, *folders(), plain.LIGHTNING, plain.TORCH, plain.SAFETENSORS)
-
-
 def settled_name(name: str) -> tuple[str, bool]:
     """Return the name without what makes it temporary, and whether it was."""
     match = _TEMPORARY.fullmatch(name) if _MAYBE.search(name) else None
@@ -61,7 +50,7 @@ def settled_name(name: str) -> tuple[str, bool]:
 def folder(name: str) -> Named | None:
     """Return what a directory's name says, or None if it cannot be a checkpoint's."""
     real, temporary = settled_name(name)
-    for layout in folders():
+    for layout in _FOLDERS:
         assert layout.named is not None
         reported = layout.named.fullmatch(name) or (temporary and layout.named.fullmatch(real))
         if reported:
@@ -102,7 +91,7 @@ def file(name: str, family: bool) -> Named | None:
 
 def content(names: Collection[str]) -> Layout | None:
     """Return the layout of a directory that holds these names (those of directories end with a slash)."""
-    for layout in folders():
+    for layout in _FOLDERS:
         if any(layout.pattern.fullmatch(name) for name in names):
             return layout
     return None

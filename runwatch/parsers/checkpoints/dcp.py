@@ -6,8 +6,6 @@ from runwatch.parsers.checkpoints.layout import Layout, Part
 
 LAYOUT = Layout(
     kind="dcp",
-    title="torch DCP, torchtitan",
-    example="step-1000/__0_0.distcp, .metadata",
     pattern=re.compile(r"__\d+_\d+\.distcp|\.metadata"),
     named=re.compile(r"step-(?P<step>\d{1,15})"),
     parts=(

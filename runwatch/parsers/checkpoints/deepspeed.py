@@ -8,8 +8,6 @@ _STATES = r"(?:\w+?_)?zero_pp_rank_(?P<rank>\d{1,6})_mp_rank_(?P<mp>\d{1,6})"
 
 LAYOUT = Layout(
     kind="deepspeed",
-    title="DeepSpeed",
-    example="global_step1000/zero_pp_rank_3_mp_rank_00_optim_states.pt, latest",
     pattern=re.compile(
         r"(?:\w+?_)?zero_pp_rank_\d+_mp_rank_\d+_\w+_states\.pt|mp_rank_\d+_model_states\.pt"
         r"|layer_\d+-model_\d+-model_states\.pt"

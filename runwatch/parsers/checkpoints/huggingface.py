@@ -8,8 +8,6 @@ _STEM = r"(?:.*/)?(?:model|pytorch_model|adapter_model|diffusion_pytorch_model|t
 
 LAYOUT = Layout(
     kind="hf",
-    title="Hugging Face Trainer, Accelerate, PEFT",
-    example="checkpoint-500/model-00001-of-00004.safetensors, trainer_state.json",
     pattern=re.compile(
         r"trainer_state\.json|training_args\.bin|(?:pytorch_model_fsdp|optimizer)_\d+/"
         r"|(?:pytorch_model|adapter_model|model)(?:-\d+-of-\d+)?\.(?:safetensors|bin)"

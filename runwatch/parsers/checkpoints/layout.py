@@ -49,10 +49,8 @@ class Layout:
     """How one framework lays out a checkpoint."""
 
     kind: str
-    title: str
-    example: str
     parts: tuple[Part, ...]
-    pattern: re.Pattern[str]
+    pattern: re.Pattern[str] = re.compile(r"(?!)")
     """A file (or, with a slash behind it, a directory) by which a checkpoint of this layout is known."""
     named: re.Pattern[str] | None = None
     """Directory names that are enough by themselves, with the step as a group. None: files side by side."""

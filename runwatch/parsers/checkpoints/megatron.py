@@ -8,8 +8,6 @@ _RANK = r"mp_rank_(?P<tp>\d{1,6})(?:_(?P<pp>\d{1,6}))?(?:_(?P<ep>\d{1,6}))?"
 
 LAYOUT = Layout(
     kind="megatron",
-    title="Megatron-LM",
-    example="iter_0001000/mp_rank_00_001/model_optim_rng.pt, latest_checkpointed_iteration.txt",
     pattern=re.compile(r"mp_rank_\d+(?:_\d+)*/"),
     named=re.compile(r"iter_(?P<step>\d{7,15})"),
     parts=(

@@ -6,8 +6,6 @@ from runwatch.parsers.checkpoints.layout import Layout, Part
 
 LAYOUT = Layout(
     kind="nanochat",
-    title="picoLLM, nanochat",
-    example="model_005568.pt, meta_005568.json, optim_005568_rank3.pt",
     pattern=re.compile(r"(?:meta_\d{4,}\.json|optim_\d{4,}(?:_rank\d+)?\.pt)"),
     parts=(
         Part("model", re.compile(r"model_\d+\.pt")),

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from runwatch.core.batch import EVAL, Table
-from runwatch.core.checkpoint import Checkpoint
-from runwatch.parsers.checkpoints import nanochat, plain
 from runwatch.parsers.lexicon.names import canonical
 from runwatch.parsers.structured import run_facts
 from runwatch.parsers.structured.keyed_records import flatten
@@ -88,36 +84,3 @@ def listed(index: bytes) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for name in names if isinstance(name, str)))
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return ()
-
-
-def named(name: str) -> dict[str, float]:
-    """Return the metrics that a checkpoint's name states."""
-    return plain.metrics(name)
-
-
-def tables(checkpoints: Sequence[Checkpoint], start: int = 0) -> tuple[Table, ...]:
-    """Return the metrics of checkpoints as evaluations, a row each, `offset` counting up from `start`.
-
-    Rows are grouped by the metrics they have: a value that is not there is no NaN.
-    """
-    from array import array
-
-    rows: dict[tuple[str, ...], list[tuple[float, ...]]] = {}
-    for number, checkpoint in enumerate(checkpoints, start):
-        if checkpoint.step is None or not checkpoint.metrics:
-            continue
-        held: Mapping[str, float] = checkpoint.metrics
-        names = tuple(sorted(name for name in held if name.startswith("val/")))
-        if names:
-            row = (float(number), float(number), float(checkpoint.step), *(held[name] for name in names))
-            rows.setdefault(names, []).append(row)
-    return tuple(
-        Table(
-            EVAL,
-            nanochat.LAYOUT.kind,
-            ("offset", "line", "step", *names),
-            len(some),
-            b"".join(array("d", column).tobytes() for column in zip(*some, strict=True)),
-        )
-        for names, some in rows.items()
-    )

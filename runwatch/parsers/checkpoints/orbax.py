@@ -6,8 +6,6 @@ from runwatch.parsers.checkpoints.layout import Layout, Part
 
 LAYOUT = Layout(
     kind="orbax",
-    title="Orbax",
-    example="1000/_CHECKPOINT_METADATA, default/ocdbt.process_0/",
     pattern=re.compile(
         r"_CHECKPOINT_METADATA|_METADATA|_sharding|manifest\.ocdbt|commit_success\.txt|orbax\.checkpoint"
         r"|ocdbt\.process_\d+/"

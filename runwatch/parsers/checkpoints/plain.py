@@ -8,35 +8,12 @@ from runwatch.parsers.checkpoints.layout import Layout, Part
 from runwatch.parsers.lexicon import places
 from runwatch.parsers.lexicon.names import canonical
 
-_ANY = (Part("file", re.compile(r".*")),)
-
-LIGHTNING = Layout(
-    kind="lightning",
-    title="PyTorch Lightning",
-    example="epoch=1-step=500.ckpt, last.ckpt",
-    pattern=re.compile(r".*\.ckpt"),
-    parts=_ANY,
-)
-TORCH = Layout(
-    kind="torch",
-    title="torch.save",
-    example="ckpt_step1000.pt, G_12000.pth, best.pt",
-    pattern=re.compile(r".*\.(?:pt|pth|pth\.tar|bin|npz)"),
-    parts=_ANY,
-)
-SAFETENSORS = Layout(
-    kind="safetensors",
-    title="safetensors",
-    example="lora-step-1000.safetensors",
-    pattern=re.compile(r".*\.safetensors"),
-    parts=_ANY,
-)
-FOLDER = Layout(
-    kind="torch",
-    title="A directory per checkpoint",
-    example="epoch_3/model.pt, epoch_3/optimizer.pt",
-    pattern=re.compile(r"[^/]*\.(?:pt|pth|pth\.tar|ckpt|safetensors)"),
-    parts=(),
+_FILE = (Part("file", re.compile(r".*")),)
+LIGHTNING = Layout("lightning", _FILE)  # epoch=1-step=500.ckpt, last.ckpt
+TORCH = Layout("torch", _FILE)  # ckpt_step1000.pt, G_12000.pth, best.pt
+SAFETENSORS = Layout("safetensors", _FILE)  # lora-step-1000.safetensors
+FOLDER = Layout(  # epoch_3/model.pt, epoch_3/optimizer.pt
+    "torch", (), re.compile(r"[^/]*\.(?:pt|pth|pth\.tar|ckpt|safetensors)")
 )
 """What a directory is that is called a checkpoint, holds weights and is of no known layout."""
 CALLED = re.compile(

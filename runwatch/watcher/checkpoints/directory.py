@@ -16,7 +16,7 @@ import msgspec
 
 from runwatch.core import text
 from runwatch.core.checkpoint import MAX_KNOWN, Checkpoint, Look, State
-from runwatch.parsers.checkpoints import notes
+from runwatch.parsers.checkpoints import plain
 from runwatch.parsers.checkpoints.grouping import ITSELF, Group, grouped, layout_of
 from runwatch.parsers.checkpoints.layout import (
     QUIET,
@@ -343,7 +343,7 @@ class CheckpointSource:
             ranks_expected=said.ranks_expected,
             missing=tuple(text.path(name) for name in said.missing),
             checked=record.checked,
-            metrics={**notes.named(lead), **record.inside.metrics},
+            metrics={**plain.metrics(lead), **record.inside.metrics},
             deleted=record.changed if gone else None,
         )
 

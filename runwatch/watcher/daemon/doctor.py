@@ -115,7 +115,7 @@ def ask(
     return found
 
 
-def knock(address: str, environ: Mapping[str, str], *, timeout: float = KNOCK) -> str:
+def knock(address: str, environ: Mapping[str, str]) -> str:
     """Return "" if the host of an address, or the proxy before it, takes a connection, else why not."""
     mail = address.startswith("smtp:")  # goes through no proxy
     proxy = "" if mail else environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""
@@ -123,7 +123,7 @@ def knock(address: str, environ: Mapping[str, str], *, timeout: float = KNOCK) -
     target = urlsplit(first if "//" in first else f"//{first}")
     try:
         port = target.port or (80 if target.scheme == "http" else 443)
-        with socket.create_connection((target.hostname or "", port), timeout=timeout):
+        with socket.create_connection((target.hostname or "", port), timeout=KNOCK):
             return ""
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else ""  # in other words it may repeat the address

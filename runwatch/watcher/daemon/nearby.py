@@ -39,10 +39,9 @@ class Nearby(msgspec.Struct, frozen=True):
     """A process that writes to it, if it was seen."""
 
 
-def logs(directory: str, proc: Proc | None = None, now: float | None = None) -> list[Nearby]:
+def logs(directory: str) -> list[Nearby]:
     """Return the logs of runs, the newest first: of our processes, and below `directory`."""
-    now = time.time() if now is None else now
-    writers = dict(written(proc or Proc()))
+    now, writers = time.time(), dict(written(Proc()))
     found = {path: _nearby(path, pid) for path, pid in writers.items()}
     files, _ = search(os.path.abspath(directory), lambda note: None, lambda error: None)
     for file in files:

@@ -107,28 +107,6 @@ class Store:
             )
         return Kept(groups, places, tuple(changes))
 
-    def history(
-        self,
-        *,
-        run: str | None = None,
-        rule: str | None = None,
-        since: float | None = None,
-        open_only: bool = False,
-        limit: int = 1000,
-    ) -> list[Record]:
-        """Return incidents, the newest change first: of a run (its name), a rule, since a Unix time."""
-        asked = {"run = ?": run, "rule = ?": rule, "changed >= ?": since}
-        wanted = {clause: value for clause, value in asked.items() if value is not None}
-        clauses = [*wanted, *(["state != 'resolved'"] if open_only else [])]
-        where = f" WHERE {' AND '.join(clauses)}" if clauses else ""
-        rows = self._rows(
-            f"{_RECORD}{where}"  # clauses are ours
-            " ORDER BY changed DESC, rowid DESC LIMIT ?",
-            *wanted.values(),
-            limit,
-        )
-        return list(_records(rows))
-
     def incidents(self, run_ids: Sequence[str]) -> dict[str, Record]:
         """Return the incidents of these runs by their ids."""
         found: list[Record] = []

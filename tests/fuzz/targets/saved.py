@@ -99,8 +99,6 @@ def store(data: bytes) -> None:
         kept = Store(folder, said.append, now=lambda: NOW)
         engine = Engine()
         Keeper(kept, engine, said.append).restore([b"/runs"], NOW)
-        kept.history(run="x")
-        kept.history(open_only=True)
         kept.incidents(["g#1"])
         kept.sweep()
         kept.commit([group()], [change()])
