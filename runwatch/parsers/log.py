@@ -220,14 +220,5 @@ class LogParser:
         return lines
 
     def _batch(self, piece: Piece, tail: tuple[tuple[int, str], ...] = ()) -> Batch:
-        return Batch(
-            start=piece.start,
-            end=self._framing.done,
-            tables=self._pipeline.columns(piece, self._repeated(piece)),
-            events=tuple(piece.events),
-            lines=piece.lines,
-            unparsed=piece.unparsed,
-            format=self.format,
-            printed=piece.printed(),
-            tail=tail,
-        )
+        tables = self._pipeline.columns(piece, self._repeated(piece))
+        return piece.batch(self._framing.done, self.format, tail, tables)

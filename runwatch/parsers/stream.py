@@ -338,17 +338,9 @@ class StreamParser:
             piece.add(match.layout, offset, line, list(match.stored))
             if match.layout.event:
                 piece.events.append(Event(match.layout.event, offset, line, "Training finished"))
-        lines = held.count(b"\n", 0, size)
-        batch = Batch(
-            start=self._offset,
-            end=self._offset + size,
-            tables=piece.tables(),
-            events=tuple(piece.events),
-            lines=lines,
-            format=self._format,
-            printed=piece.printed(),
-        )
-        self._log = self._begun(batch.end, first_line=lines + 1, learn=False)
+        piece.lines = held.count(b"\n", 0, size)
+        batch = piece.batch(self._offset + size, self._format)
+        self._log = self._begun(batch.end, first_line=piece.lines + 1, learn=False)
         return joined(batch, self._log.feed(held[size:], tail=tail))
 
     def _nothing(self) -> Batch:

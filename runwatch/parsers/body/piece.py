@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from runwatch.core.batch import Event, Table
+from runwatch.core.batch import Batch, Event, Table
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Layout
 
@@ -85,12 +85,28 @@ class Piece:
             _table(layout, *_transpose(rows, len(layout.names) + 2)) for layout, rows in self._rows.items()
         )
 
-    def printed(self) -> dict[str, str]:
-        """Return the printed names of the metrics whose canonical name differs."""
-        names: dict[str, str] = {}
+    def batch(
+        self,
+        end: int,
+        fmt: str | None,
+        tail: Sequence[tuple[int, str]] = (),
+        tables: tuple[Table, ...] | None = None,
+    ) -> Batch:
+        """Return what was found up to `end`, in a log of this format; `tables` are ours unless given."""
+        printed: dict[str, str] = {}
         for layout in (*self._rows, *self._bulk):
-            names.update(layout.printed)
-        return names
+            printed.update(layout.printed)
+        return Batch(
+            start=self.start,
+            end=end,
+            tables=self.tables() if tables is None else tables,
+            events=tuple(self.events),
+            lines=self.lines,
+            unparsed=self.unparsed,
+            format=fmt,
+            printed=printed,
+            tail=tuple(tail),
+        )
 
 
 def _transpose(rows: array[float], width: int) -> tuple[int, bytes]:

@@ -16,7 +16,7 @@ from runwatch.parsers.api import Matcher
 from runwatch.parsers.body.decoded import Decoded
 from runwatch.parsers.body.enveloped import Enveloped, Logged, Unopened
 from runwatch.parsers.body.matchers import DictPattern
-from runwatch.parsers.columnar.skeleton import Skeleton, learn
+from runwatch.parsers.columnar.skeleton import ALIKE, Skeleton, learn
 from runwatch.parsers.framing.ansi import Uncolored
 from runwatch.parsers.framing.lines import PAD, Ints, Lines
 
@@ -27,8 +27,7 @@ _MAX_SKELETONS = 96
 _MAX_TRIES = 32  # shapes looked at per block
 _MANY = 256  # records of one length that are worth a look at each
 _PROBES = 8  # of these are looked at first
-_SHAPE = bytes(48 if 48 <= c <= 57 else c for c in range(256))
-_SHAPE_BASE = np.frombuffer(_SHAPE, np.uint8)
+_SHAPE_BASE = np.frombuffer(ALIKE, np.uint8)
 _SHAPE_LIMIT = np.array([9 if 48 <= c <= 57 else 0 for c in range(256)], np.uint8)
 """What a skeleton in which every digit is free has in place of each byte."""
 
@@ -162,7 +161,7 @@ class BulkDecoder:
         alike = [
             s
             for s in self._skeletons
-            if s.length == len(shape) and s.base.tobytes().translate(_SHAPE) == shape
+            if s.length == len(shape) and s.base.tobytes().translate(ALIKE) == shape
         ]
         return {i for s in alike for i in np.flatnonzero(s.limit == 0).tolist() if shape[i] == 48}
 
@@ -178,7 +177,7 @@ class BulkDecoder:
         return all(self._is_hopeless(lines.record(i)) for i in rest[:: -(-len(rest) // _PROBES)].tolist())
 
     def _is_hopeless(self, line: bytes) -> bool:
-        return (line + b"\n").translate(_SHAPE) in self._hopeless
+        return (line + b"\n").translate(ALIKE) in self._hopeless
 
     def _give_up(self, shape: bytes) -> None:
         if len(self._hopeless) > 4096:

@@ -19,19 +19,17 @@ from runwatch.parsers.api import Layout
 from runwatch.parsers.body.decoded import Decoded, Floats
 from runwatch.parsers.body.enveloped import Enveloped
 from runwatch.parsers.body.matchers import ITEMS, DictPattern
-from runwatch.parsers.columnar.skeleton import Number, fold, number_shape
+from runwatch.parsers.columnar.skeleton import ALIKE, Number, fold, number_shape
 from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.framing.ansi import bare
 from runwatch.parsers.framing.lines import PAD, Bytes, Ints, Lines
-from runwatch.parsers.structured.json_bulk import GroupDecoder, decoded
+from runwatch.parsers.structured.json_bulk import GroupDecoder, decoded, left_over
 
 _NUMBERS = b"+-.0123456789"
 """What numbers are made of, except an exponent's e: without these, dicts of one shape are the same."""
 _COMMAS = bytes.maketrans(b":}", b" ,")
 _NAMES = bytes(byte for byte in range(256) if byte not in _NUMBERS + b"eE:},")
 """Without these bytes, and with those commas, dicts are a list of numbers; names leave their e's there."""
-_SHAPE = bytes(48 if 48 <= c <= 57 else c for c in range(256))
-_GROUP = 1024  # dicts decoded at once
 _FIRST = 8  # lines that are looked at one by one to learn a first shape
 _LEAST = 64  # fewer are left to be halved further
 _MAX_HEAD = 120
@@ -47,7 +45,7 @@ class _Shape:
     def __init__(self, layout: Layout, text: bytes, head: int, stamp: list[Number]) -> None:
         """`text` is a line of this shape, its dict begins at `head`; `stamp` are the parts of its time."""
         self.layout = layout
-        self.head, self._stamp = text[:head].translate(_SHAPE), stamp
+        self.head, self._stamp = text[:head].translate(ALIKE), stamp
         first = ITEMS.search(text, head)
         assert first is not None
         self.opening = text[head : min(head + 8, first.start(2))]
@@ -67,7 +65,7 @@ class _Shape:
         """Return the values as printed (n, columns), or None if any of the texts has another shape."""
         length = len(self.head)
         heads = b"".join([text[:length] for text in texts])
-        if heads.translate(_SHAPE) != self.head * len(texts):
+        if heads.translate(ALIKE) != self.head * len(texts):
             return None
         dicts = b"\n".join([text[length:] for text in texts] if length else texts) + b"\n"
         return self.rows(dicts, np.frombuffer(heads, np.uint8).reshape(len(texts), length))
@@ -148,20 +146,19 @@ class DictDecoder(GroupDecoder):
             return found + super().decode(lines, candidates)
         fitting, heads = _fitting(lines, candidates, shape, place)
         chosen = candidates[fitting]
-        left, parts, tables = [candidates[~fitting]], [], []
-        todo = [(begin, min(begin + _GROUP, len(chosen))) for begin in range(0, len(chosen), _GROUP)][::-1]
-        while todo:
-            begin, end = todo.pop()
+        parts: list[Ints] = []
+        tables: list[Floats] = []
+
+        def read(begin: int, end: int) -> bool:
             part = chosen[begin:end]
             table = shape.rows(lines.joined(part, len(place.head), len(place.tail)), heads[begin:end])
             if table is not None:
                 parts.append(part)
                 tables.append(table)
-            elif end - begin > _LEAST:
-                middle = (begin + end) // 2
-                todo += [(middle, end), (begin, middle)]
-            else:
-                left.append(part)
+            return table is not None
+
+        left = [chosen[begin:end] for begin, end in left_over(len(chosen), _LEAST, read)]
+        left.append(candidates[~fitting])
         if parts:
             found.append(decoded(shape.layout, parts, tables))
         return found + super().decode(lines, np.sort(np.concatenate(left)))
@@ -177,8 +174,8 @@ class DictDecoder(GroupDecoder):
             if bare(line) != bare(head) + text + bare(tail):
                 continue
             kept = head if shape.head else b""
-            if kept.translate(_SHAPE) == shape.head and self.text(bare(line)) == kept + text:
-                return _Place(head.translate(_SHAPE), tail)
+            if kept.translate(ALIKE) == shape.head and self.text(bare(line)) == kept + text:
+                return _Place(head.translate(ALIKE), tail)
         return None
 
     def text(self, line: bytes) -> bytes | None:
@@ -220,7 +217,7 @@ def _values(numbers: bytes) -> bool:
 
 def _fitting(lines: Lines, candidates: Ints, shape: _Shape, place: _Place) -> tuple[NDArray[np.bool_], Bytes]:
     """Return which of `candidates` (n,) have a dict at the place, and their heads."""
-    wanted = np.frombuffer(place.head + shape.opening.translate(_SHAPE), np.uint8)
+    wanted = np.frombuffer(place.head + shape.opening.translate(ALIKE), np.uint8)
     heads = lines.rows(candidates, len(wanted))
     other = heads - wanted > np.where(wanted == 48, 9, 0).astype(np.uint8)
     fitting = np.ones(len(heads), bool)

@@ -43,13 +43,19 @@ _FOURS = np.uint64(0x000F424000000064)
 _TWOS = np.uint64(0x0000271000000001)
 
 
+def eights(text: Bytes) -> _Words:
+    """Return the eight bytes from each place of a text on, each as an integer."""
+    windows: _Words = np.ndarray((len(text) - 7,), "<u8", text, strides=(1,))
+    return windows
+
+
 def read(text: Bytes, begin: Ints, end: Ints) -> tuple[Floats, Flags]:
     """Return the numbers text[begin:end] (n,) and which of them were read; the others are nought.
 
     Read are digits with at most one point, a minus and an exponent, as `-12.5e-05`, and nan and inf as
     Python prints them. `text` continues for 16 bytes behind each number's begin.
     """
-    windows = np.ndarray((len(text) - 7,), "<u8", text, strides=(1,))
+    windows = eights(text)
     minus = text[begin] == 45
     signed = bool(minus.any())
     first = begin + minus if signed else begin
@@ -67,15 +73,14 @@ def read(text: Bytes, begin: Ints, end: Ints) -> tuple[Floats, Flags]:
 def whole(text: Bytes, begin: Ints, end: Ints) -> tuple[Floats, Flags]:
     """Return the numbers text[begin:end] (n,) that are one to eight digits, and which are nothing else."""
     width = end - begin
-    windows = np.ndarray((len(text) - 7,), "<u8", text, strides=(1,))
-    word = _aligned(windows[begin], width)
+    word = _aligned(eights(text)[begin], width)
     wrong = ((word + _OVER_NINE) | word) & _HIGH
     return _value(word).astype(np.float64), np.asarray((wrong == 0) & (width > 0) & (width <= 8))
 
 
 def filled(text: Bytes, begin: Ints, width: int) -> Ints:
     """Return how many of text[begin:begin + width] are no spaces, for each begin."""
-    windows = np.ndarray((len(text) - 7,), "<u8", text, strides=(1,))
+    windows = eights(text)
     return _filled((windows[begin + at] for at in range(0, width, 8)), width)
 
 
@@ -108,8 +113,7 @@ def _filled(windows: Iterable[_Words], width: int) -> Ints:
 
 def plain(text: Bytes, begin: Ints, end: Ints) -> Flags:
     """Return which of text[begin:end] are digits, perhaps with a point between them."""
-    windows = np.ndarray((len(text) - 7,), "<u8", text, strides=(1,))
-    good = _mantissa(windows, begin, end - begin)[2]
+    good = _mantissa(eights(text), begin, end - begin)[2]
     return np.asarray(good & digit(text[begin]) & digit(text[end - 1]))
 
 

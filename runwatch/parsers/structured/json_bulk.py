@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import msgspec
@@ -163,29 +163,22 @@ class GroupDecoder(ABC):
         where = np.array(places, np.int64)
         found: dict[Shape, tuple[list[Ints], list[Floats]]] = {}
         self._misses = 0
-        todo = [(begin, min(begin + _GROUP, len(texts))) for begin in range(0, len(texts), _GROUP)][::-1]
-        while todo:
-            begin, end = todo.pop()
-            rows = self._shapes[0].table(texts[begin:end]) if self._shapes else None
-            if rows is not None:
-                self._keep(found, self._shapes[0], where[begin:end], rows)
-            elif end - begin > _FEW:
-                middle = (begin + end) // 2
-                todo += [(middle, end), (begin, middle)]
-            else:
-                for place in range(begin, end):
-                    row = self._one(texts[place])
-                    if row is not None:
-                        self._keep(found, self._shapes[0], where[place : place + 1], row)
-        return [decoded(shape.layout, *parts) for shape, parts in found.items()]
 
-    @staticmethod
-    def _keep(
-        found: dict[Shape, tuple[list[Ints], list[Floats]]], shape: Shape, where: Ints, rows: Floats
-    ) -> None:
-        indices, parts = found.setdefault(shape, ([], []))
-        indices.append(where)
-        parts.append(rows)
+        def read(begin: int, end: int, rows: Floats | None) -> bool:
+            """Take the rows of some texts, which have the first shape; return whether there are any."""
+            if rows is not None:
+                indices, parts = found.setdefault(self._shapes[0], ([], []))
+                indices.append(where[begin:end])
+                parts.append(rows)
+            return rows is not None
+
+        def together(begin: int, end: int) -> bool:
+            return bool(self._shapes) and read(begin, end, self._shapes[0].table(texts[begin:end]))
+
+        for begin, end in left_over(len(texts), _FEW, together):
+            for place in range(begin, end):
+                read(place, place + 1, self._one(texts[place]))
+        return [decoded(shape.layout, *parts) for shape, parts in found.items()]
 
     def _one(self, text: bytes) -> Floats | None:
         """Return the row of one line, its shape now first among the shapes; None leaves it to the matcher."""
@@ -258,6 +251,20 @@ class JsonDecoder(GroupDecoder):
         if row is None or row.tolist() != [[numbers[key] for key in shape.keys]]:
             return None  # it is not as simple as that
         return learned
+
+
+def left_over(count: int, few: int, read: Callable[[int, int], bool]) -> Iterator[tuple[int, int]]:
+    """Read so many lines in groups, of a group that cannot be read the halves; yield the few left of it."""
+    todo = [(begin, min(begin + _GROUP, count)) for begin in range(0, count, _GROUP)][::-1]
+    while todo:
+        begin, end = todo.pop()
+        if read(begin, end):
+            continue
+        if end - begin > few:
+            middle = (begin + end) // 2
+            todo += [(middle, end), (begin, middle)]
+        else:
+            yield begin, end
 
 
 def decoded(layout: Layout, indices: list[Ints], parts: list[Floats]) -> Decoded:

@@ -24,6 +24,7 @@ _LONGEST = 4 * MAX_NAME
 """Characters of a name that are looked at: a long one would be repeated for each that is below it."""
 _MAX_ITEMS = 12
 """Items of a list that are shown."""
+_NO_SECRETS = ("", "None", "null", "true", "false")
 _SERIES = frozenset({"log_history"})
 """Keys under which a document holds series, not facts."""
 
@@ -74,24 +75,23 @@ def from_yaml(data: bytes) -> Facts:
         name = "/".join([*(name for _, name in path), key.strip().strip("\"'")])
         value = _scalar(rest)
         if value or rest.strip() in ("''", '""'):
-            if len(found) < MAX_FACTS:
-                _add(found, name.removesuffix("/value"), value)
+            _add(found, name.removesuffix("/value"), value)
         elif len(path) < MAX_DEPTH:
             path.append((indent, key.strip().strip("\"'")[:_LONGEST]))
     for name, values in items.items():
-        if name and len(found) < MAX_FACTS:
-            _add(found, name.removesuffix("/value"), _joined(values))
+        _add(found, name.removesuffix("/value"), _joined(values))
     return {k: v for k, v in found.items() if not k.endswith("/desc") and not k.startswith("_wandb")}
 
 
 def from_markdown(data: bytes) -> Facts:
     """Return the facts of a report: `- key: value` lines and tables, under the heading they are below."""
     found: Facts = {}
-    heading, columns = "", list[str]()
+    below, columns = "", list[str]()
     for line in data.decode("utf-8-sig", "replace").splitlines()[: 20 * MAX_FACTS]:
         content = line.strip()
         if content.startswith("#"):
-            heading, columns = content.lstrip("#").strip(), []
+            heading = content.lstrip("#").strip()
+            below, columns = f"{heading}/" if heading else "", []
         elif content.startswith("|"):
             cells = [cell.strip() for cell in content.strip("|").split("|")]
             if not columns:
@@ -99,12 +99,12 @@ def from_markdown(data: bytes) -> Facts:
             elif set(content) - set("|-: "):
                 for column, cell in zip(columns[1:], cells[1:], strict=False):
                     if cell not in ("", "-"):
-                        _place(found, heading, f"{cells[0]}/{column}", cell)
+                        _add(found, f"{below}{cells[0]}/{column}", cell)
         else:
             columns = []
             key, colon, value = content.removeprefix("- ").removeprefix("* ").partition(": ")
             if colon and 0 < len(key) <= 60:
-                _place(found, heading, key, value)
+                _add(found, f"{below}{key}", value)
     return found
 
 
@@ -117,23 +117,12 @@ def of_file(name: str, data: bytes) -> Facts | None:
     return from_markdown(data) if name.endswith(".md") else None
 
 
-def _place(found: Facts, heading: str, key: str, value: str) -> None:
-    if len(found) < MAX_FACTS:
-        _add(found, f"{heading}/{key}" if heading else key, value)
-
-
 def _add(found: Facts, name: str, value: str) -> None:
-    """Add one fact, safe and short; the first of a name stays."""
+    """Add one fact, safe and short, unless there are enough; the first of a name stays."""
     name = text.plain(name[:_LONGEST], MAX_NAME)
-    if not name or name in found:
+    if not name or name in found or len(found) >= MAX_FACTS:
         return
-    hidden = any(is_secret(part) for part in name.split("/")) and value not in (
-        "",
-        "None",
-        "null",
-        "true",
-        "false",
-    )
+    hidden = any(map(is_secret, name.split("/"))) and value not in _NO_SECRETS
     safe = text.plain(value[: 8 * MAX_VALUE], 4 * MAX_VALUE)
     found[name] = HIDDEN if hidden else text.plain(redact(safe).replace(MARK, HIDDEN), MAX_VALUE)
 

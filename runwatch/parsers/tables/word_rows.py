@@ -48,8 +48,7 @@ class Words(NamedTuple):
 
     def ends_with(self, word: int, tail: bytes) -> Flags:
         """Return in which rows a word ends with some bytes, at most eight, and holds more."""
-        windows = np.ndarray((len(self.text) - 7,), "<u8", self.text, strides=(1,))
-        found = windows[self.end[word] - len(tail)] & np.uint64((1 << 8 * len(tail)) - 1)
+        found = numerals.eights(self.text)[self.end[word] - len(tail)] & np.uint64((1 << 8 * len(tail)) - 1)
         return np.asarray(
             (found == np.uint64(int.from_bytes(tail, "little")))
             & (self.end[word] - self.begin[word] > len(tail))

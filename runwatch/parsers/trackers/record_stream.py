@@ -117,7 +117,7 @@ class RecordFile:
         if self._before is not None:
             self._waiting += data
             if len(self._head) < len(self._before.head) and self._before.head.startswith(self._head):
-                return self._batch(Piece(begin))
+                return Piece(begin).batch(self.place[0], self.format)
             if self._head.startswith(self._before.head):
                 self._sent_until = self._origin + self._before.sent
             data, self._waiting, self._before = self._waiting, b"", None
@@ -136,31 +136,18 @@ class RecordFile:
                 piece.events.append(Event("damaged", damage.offset, line + damage.after, title))
         piece.events.sort(key=lambda event: event.offset)
         piece.events = [event for event in piece.events if event.kind != "damaged" or self._warns()]
-        return self._batch(piece, shown[-tail:] if tail else ())
+        return piece.batch(self.place[0], self.format, shown[-tail:] if tail else ())
 
     def flush(self) -> Batch:
         """Take the stream for ended: an unfinished record is none."""
         piece = Piece(self.place[0])
         self._decoder.flush(piece)
-        return self._batch(piece)
+        return piece.batch(self.place[0], self.format)
 
     def _warns(self) -> bool:
         """Return whether there may be one more warning."""
         self._warnings += 1
         return self._warnings <= _MAX_WARNINGS
-
-    def _batch(self, piece: Piece, tail: Sequence[tuple[int, str]] = ()) -> Batch:
-        return Batch(
-            start=piece.start,
-            end=self.place[0],
-            tables=piece.tables(),
-            events=tuple(piece.events),
-            lines=piece.lines,
-            unparsed=piece.unparsed,
-            format=self.format,
-            printed=piece.printed(),
-            tail=tuple(tail),
-        )
 
 
 def _decoder(kind: type[Blocks] | type[Events], bulk: bool) -> Decoder:

@@ -136,14 +136,8 @@ class EventDecoder:
         # summary{value{tag, simple_value}}, each to the very end
         name = tag.encode()
         value = b"\x0a" + _sized(name) + b"\x15"
-        if (
-            rest
-            == b"\x2a"
-            + _size(len(value) + 4 + len(_size(len(value) + 4)) + 1)
-            + b"\x0a"
-            + _size(len(value) + 4)
-            + value
-        ):
+        summary = b"\x0a" + _size(len(value) + 4) + value
+        if rest == b"\x2a" + _size(len(summary) + 4) + summary:
             if len(self._alike) >= _MAX_SHAPES:
                 self._alike.clear()
             self._alike[rest] = (tag,)
