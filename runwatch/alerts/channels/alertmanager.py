@@ -173,13 +173,12 @@ class Pusher:
                 self._judge([self._push(peer, bodies) for peer in self._peers])
 
     def _push(self, peer: str, bodies: Iterable[list[dict[str, Any]]]) -> Outcome:
-        from runwatch.alerts.channels.http import post_json
+        from runwatch.alerts.channels.http import bearer, post_json
 
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         outcome: Outcome = Sent()
         for body in bodies:
             url = peer.rstrip("/") + "/api/v2/alerts"
-            outcome = post_json("Alertmanager", url, body, self._timeout, headers)
+            outcome = post_json("Alertmanager", url, body, self._timeout, bearer(self._token))
             if not isinstance(outcome, Sent):
                 break
         return outcome

@@ -57,6 +57,11 @@ class Answer(NamedTuple):
         return self.raw.decode("utf-8", "replace")
 
 
+def bearer(token: str) -> dict[str, str]:
+    """Return the header that shows a token, if there is one."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
 Understand = Callable[[str], Outcome]
 """From the body of a 2xx answer to what it means."""
 

@@ -7,6 +7,7 @@ bounded length, so that a channel only has to escape its own markup.
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -176,6 +177,15 @@ def severity(incident: IncidentRow) -> Severity:
 def clean(said: str, limit: int) -> str:
     """Return one line of at most `limit` characters, without control characters and secrets."""
     return text.plain(redact(text.plain(said[: 8 * limit], 4 * limit)), limit)
+
+
+def escaped(signs: re.Pattern[str], said: str, limit: int) -> str:
+    """Return text with a backslash before each of some signs, at most `limit` characters long after that."""
+    whole = signs.sub(r"\\\1", said)
+    if len(whole) <= limit:
+        return whole
+    cut = whole[: limit - 1]
+    return (cut[:-1] if (len(cut) - len(cut.rstrip("\\"))) % 2 else cut) + "…"
 
 
 def document(notification: Notification) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
-from runwatch.alerts.delivery.message import compose, severity
+from runwatch.alerts.delivery.message import compose, escaped, severity
 from runwatch.alerts.routing.notification import Notification, Outcome, digest
 from runwatch.core.findings import Severity
 
@@ -13,7 +14,8 @@ TITLE, BODY, PLAIN = 256, 3500, 1900
 """Longest text of each part, in characters as sent; Discord takes 256, 4,096 and 2,000."""
 _COLOR = {Severity.CRITICAL: 0xCF222E, Severity.WARNING: 0xBF8700, Severity.INFO: 0x57606A}
 _OVER = 0x1A7F37
-_SIGNS = re.compile(r"([\\*_~`|>#\-+\[\]()@:<])")
+escape = partial(escaped, re.compile(r"([\\*_~`|>#\-+\[\]()@:<])"))
+"""Makes text that Discord shows as it is."""
 
 
 class DiscordChannel:
@@ -50,12 +52,3 @@ def message(notification: Notification) -> dict[str, Any]:
         ],
         "allowed_mentions": {"parse": []},
     }
-
-
-def escape(said: str, limit: int) -> str:
-    """Return text that Discord shows as it is, at most `limit` characters long after escaping."""
-    escaped = _SIGNS.sub(r"\\\1", said)
-    if len(escaped) <= limit:
-        return escaped
-    cut = escaped[: limit - 1]
-    return (cut[:-1] if (len(cut) - len(cut.rstrip("\\"))) % 2 else cut) + "…"

@@ -26,7 +26,7 @@ class NtfyChannel:
 
     def send(self, notification: Notification) -> Outcome:
         """Publish it once, as JSON: headers could not carry every title."""
-        from runwatch.alerts.channels.http import post_json
+        from runwatch.alerts.channels.http import bearer, post_json
 
         reported = compose(notification, repeats="ntfy")
         over = notification.change == "resolved"
@@ -36,5 +36,6 @@ class NtfyChannel:
             "message": reported.body().encode()[:MOST].decode("utf-8", "ignore"),
             "priority": 3 if over else _PRIORITY[severity(notification.incident)],
         }
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        return post_json("ntfy", self._server, body, self._timeout, headers, secrets=(self._topic,))
+        return post_json(
+            "ntfy", self._server, body, self._timeout, bearer(self._token), secrets=(self._topic,)
+        )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
-from runwatch.alerts.delivery.message import compose
+from runwatch.alerts.delivery.message import compose, escaped
 from runwatch.alerts.routing.notification import Memory, Notification, Outcome, Recent, Rejected, Sent, digest
 
 API = "https://api.telegram.org"
 MOST = 3900
 """Characters of text as sent; Telegram takes 4,096."""
-_SIGNS = re.compile(r"([_*\[\]()~`>#+\-=|{}.!\\])")
+escape = partial(escaped, re.compile(r"([_*\[\]()~`>#+\-=|{}.!\\])"))
+"""Makes text that Telegram shows as it is."""
 _NUMBER = re.compile(r'"message_id"\s*:\s*(\d{1,18})')
 
 
@@ -73,12 +75,3 @@ def message(notification: Notification) -> str:
     composed = compose(notification, repeats="Telegram")
     head = escape(f"{composed.word}: {composed.title}", 900)
     return f"*{head}*\n{escape(composed.body(), MOST - len(head) - 3)}"
-
-
-def escape(said: str, limit: int) -> str:
-    """Return text that Telegram shows as it is, at most `limit` characters long after escaping."""
-    escaped = _SIGNS.sub(r"\\\1", said)
-    if len(escaped) <= limit:
-        return escaped
-    cut = escaped[: limit - 1]
-    return (cut[:-1] if (len(cut) - len(cut.rstrip("\\"))) % 2 else cut) + "…"

@@ -23,11 +23,9 @@ class WebhookChannel:
 
     def send(self, notification: Notification) -> Outcome:
         """Post it once."""
-        from runwatch.alerts.channels.http import post_json
+        from runwatch.alerts.channels.http import bearer, post_json
 
-        headers = {"Idempotency-Key": notification.id}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
+        headers = {"Idempotency-Key": notification.id, **bearer(self._token)}
         return post_json(
             "the webhook",
             self._url,
