@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import re
+import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
 from runwatch.alerts import settings
 from runwatch.alerts.channels.kinds import kinds
 from runwatch.alerts.channels.secret import Secret
-from runwatch.alerts.channels.settings import ChannelConfig
-from runwatch.alerts.channels.slack import SlackConfig
+from runwatch.alerts.channels.settings import ChannelConfig, is_web_address
 from runwatch.alerts.rules.settings import Number, OwnRule, RuleConfig, RunConfig
 from runwatch.alerts.settings import (
-    ActionConfig,
-    AlertsConfig,
-    MaintenanceConfig,
-    MessagesConfig,
     RoutingConfig,
 )
 from runwatch.config.formats import FormatConfig, NameConfig
@@ -29,12 +24,8 @@ from runwatch.config.sections import (
     SOURCES,
     Config,
     MetricsConfig,
-    ReportsConfig,
     ScreenConfig,
     SourcesConfig,
-    StateConfig,
-    TailConfig,
-    WatchConfig,
 )
 from runwatch.core.errors import ConfigError
 from runwatch.core.known_names import check_names, expected, noun
@@ -62,42 +53,37 @@ class _Reader:
         self.path, self.text = path, text
 
     def config(self, tables: Mapping[str, Any]) -> Config:
-        known = [field.name for field in msgspec.structs.fields(Config) if field.name != "path"]
-        check_names(tables, known, self.where)
-        rules = self.table(("rules",), tables.get("rules", {}))
-        config = Config(
-            slack=self.section(SlackConfig, ("slack",), tables.get("slack", {})),
-            rules={name: self.rule(("rules", name), table) for name, table in rules.items()},
-            runs=self.runs(tables.get("runs", [])),
-            tail=self.section(TailConfig, ("tail",), tables.get("tail", {})),
-            sources=self.sources(tables.get("sources", {})),
-            watch=self.section(WatchConfig, ("watch",), tables.get("watch", {})),
-            state=self.section(StateConfig, ("state",), tables.get("state", {})),
-            reports=self.section(ReportsConfig, ("reports",), tables.get("reports", {})),
-            formats=self.formats(tables.get("formats", [])),
-            names={
-                name: self.name(("names", name), given)
-                for name, given in self.table(("names",), tables.get("names", {})).items()
-            },
-            channels={
-                name: self.channel(("channels", name), table)
-                for name, table in self.table(("channels",), tables.get("channels", {})).items()
-            },
-            routing=self.routing(tables.get("routing", {})),
-            metrics=self.metrics(tables.get("metrics", {})),
-            screen=self.screen(tables.get("screen", {})),
-            keys={
-                name: self.value(("keys", name), str | tuple[str, ...], given)
-                for name, given in self.table(("keys",), tables.get("keys", {})).items()
-            },
-            maintenance=self.sections(MaintenanceConfig, ("maintenance",), tables.get("maintenance", [])),
-            messages=self.section(MessagesConfig, ("messages",), tables.get("messages", {})),
-            alerts=self.section(AlertsConfig, ("alerts",), tables.get("alerts", {})),
-            actions=self.sections(ActionConfig, ("actions",), tables.get("actions", [])),
-            path=self.path,
-        )
+        kinds = {field.name: field.type for field in msgspec.structs.fields(Config) if field.name != "path"}
+        check_names(tables, kinds, self.where)
+        found = {name: self.part(name, kind, tables[name]) for name, kind in kinds.items() if name in tables}
+        config = Config(**found, path=self.path)
         self.judge(config)
         return config
+
+    def part(self, name: str, kind: Any, given: object) -> Any:
+        """Return what a key of the file holds: a section, a list of sections, or things by name."""
+        whole: dict[str, Callable[[object], Any]] = {
+            "sources": self.sources,
+            "formats": self.formats,
+            "routing": self.routing,
+            "metrics": self.metrics,
+            "screen": self.screen,
+        }
+        each: dict[str, Callable[[Keys, object], Any]] = {
+            "rules": self.rule,
+            "runs": self.run,
+            "names": self.name,
+            "channels": self.channel,
+        }
+        if name in whole:
+            return whole[name](given)
+        if typing.get_origin(kind) is dict:
+            read = each.get(name) or (lambda keys, one: self.value(keys, typing.get_args(kind)[1], one))
+            return {key: read((name, key), one) for key, one in self.table((name,), given).items()}
+        if typing.get_origin(kind) is tuple:
+            read = each.get(name) or (lambda keys, one: self.section(typing.get_args(kind)[0], keys, one))
+            return tuple(read((name, index), one) for index, one in enumerate(self.list((name,), given)))
+        return self.section(kind, (name,), given)
 
     def judge(self, config: Config) -> None:
         """Raise ConfigError where each value is valid but their meaning together is not."""
@@ -212,10 +198,6 @@ class _Reader:
         check_names(table, fields, lambda name: self.where(*keys, name))
         return kind(**{name: self.value((*keys, name), fields[name], table[name]) for name in table})
 
-    def sections(self, kind: type[_T], keys: Keys, given: object) -> tuple[_T, ...]:
-        tables = self.list(keys, given)
-        return tuple(self.section(kind, (*keys, index), table) for index, table in enumerate(tables))
-
     def rule(self, keys: Keys, given: object) -> RuleConfig | OwnRule:
         table = self.table(keys, given)
         if "metric" not in table and not _is_own(table):
@@ -234,10 +216,6 @@ class _Reader:
         given = table.pop("enabled", None)
         enabled = None if given is None else self.value((*keys, "enabled"), bool, given)
         return RuleConfig(enabled, {name: self.value((*keys, name), Number, table[name]) for name in table})
-
-    def runs(self, given: object) -> tuple[RunConfig, ...]:
-        tables = self.list(("runs",), given)
-        return tuple(self.run(("runs", index), table) for index, table in enumerate(tables))
 
     def run(self, keys: Keys, given: object) -> RunConfig:
         table = dict(self.table(keys, given))
@@ -297,11 +275,6 @@ def _renamed(table: Any) -> Any:
 
 def web_address(text: str, where: str) -> Secret:
     """Return the address as a secret. Raises ConfigError, without repeating it, for other text."""
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and text.isascii()
-    except ValueError:
-        good = False
-    if not good or any(character <= " " for character in text):
+    if not is_web_address(text):
         raise ConfigError("not a web address", where, "a webhook's begins with https://")
     return Secret(text)

@@ -73,14 +73,19 @@ class ChannelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         raise NotImplementedError
 
 
-def web_address(name: str, url: str) -> str:
-    """Return the address of a channel. Raises ConfigError if it is not a web address."""
+def is_web_address(url: str) -> bool:
+    """Return whether a text is the address of something on the web."""
     try:
         parts = urlsplit(url)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and url.isascii()
     except ValueError:
-        good = False
-    if not good or any(character <= " " for character in url):
+        return False
+    good = parts.scheme in {"http", "https"} and bool(parts.hostname) and url.isascii()
+    return good and all(character > " " for character in url)
+
+
+def web_address(name: str, url: str) -> str:
+    """Return the address of a channel. Raises ConfigError if it is not a web address."""
+    if not is_web_address(url):
         raise ConfigError("not a web address", f"channel {name}", "it must begin with https://")
     return url
 
