@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from runwatch.export.values import Floats, Ints
 from runwatch.parsers.framing.crc32c import crc32c, mask, masked
+from runwatch.parsers.framing.protobuf import delimited, packed
 
 Bytes = NDArray[np.uint8]
 Sums = NDArray[np.uint32]
@@ -31,29 +32,9 @@ _TIME = slice(1, 9)
 """Where the time is in an event."""
 
 
-def number(value: int) -> bytes:
-    """Return a varint."""
-    value &= (1 << 64) - 1
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def varint(key: int, value: int) -> bytes:
-    """Return a field that is a varint."""
-    return number(key << 3) + number(value)
-
-
-def field(key: int, value: bytes) -> bytes:
-    """Return a field that is bytes, text or a message."""
-    return number(key << 3 | 2) + number(len(value)) + value
-
-
 def event(time: float) -> bytes:
     """Return how an event of a Unix time begins."""
-    return number(1 << 3 | 1) + _DOUBLE.pack(time)
+    return packed(1 << 3 | 1) + _DOUBLE.pack(time)
 
 
 def record(body: bytes) -> bytes:
@@ -118,12 +99,12 @@ class _Shape(NamedTuple):
 
 @cache
 def _shape(name: str, begins: int, width: int) -> _Shape:
-    tensor = varint(1, 2) + field(2, b"") + field(6, bytes(8))
-    summary = field(1, name.encode("utf-8", "replace"))
+    tensor = packed(1 << 3) + packed(2) + delimited(2, b"") + delimited(6, bytes(8))
+    summary = delimited(1, name.encode("utf-8", "replace"))
     if begins:
-        summary += field(9, field(1, field(1, b"scalars")) + varint(4, 1))
-    summary += field(8, tensor)
-    body = event(0.0) + number(2 << 3) + bytes(width) + field(5, field(1, summary))
+        summary += delimited(9, delimited(1, delimited(1, b"scalars")) + packed(4 << 3) + packed(1))
+    summary += delimited(8, tensor)
+    body = event(0.0) + packed(2 << 3) + bytes(width) + delimited(5, delimited(1, summary))
     return _Shape(np.frombuffer(record(body), np.uint8), crc32c(body))
 
 

@@ -7,8 +7,9 @@ from hashlib import blake2b
 
 import numpy as np
 
-from runwatch.export.events import event, field, framed, record
+from runwatch.export.events import event, framed, record
 from runwatch.export.values import Floats, Ints, Values, folder
+from runwatch.parsers.framing.protobuf import delimited
 
 _DAY = 86_400.0
 
@@ -67,7 +68,7 @@ class _File:
         dated = values.time[values.time >= _DAY]
         self._time = float(dated[0]) if len(dated) else 0.0
         self._path = os.path.join(self._directory, f"events.out.tfevents.{int(self._time):010d}.runwatch")
-        return record(event(self._time) + field(3, b"brain.Event:2"))
+        return record(event(self._time) + delimited(3, b"brain.Event:2"))
 
     def _columns(self, values: Values) -> tuple[Ints, Ints, Floats, Floats]:
         """Return tag and whether it is the tag's first, step, time and value of each event.

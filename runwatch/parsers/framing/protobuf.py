@@ -1,4 +1,4 @@
-"""Protobuf's wire format, as much of it as trackers' files need.
+"""Protobuf's wire format, as much of it as trackers' files need: read, and written.
 
 Source: protobuf.dev/programming-guides/encoding.
 """
@@ -34,6 +34,21 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
                 raise MalformedError
     except IndexError:
         raise MalformedError from None
+
+
+def packed(number: int) -> bytes:
+    """Return a number as a varint."""
+    number &= (1 << 64) - 1
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*out, number])
+
+
+def delimited(key: int, value: bytes) -> bytes:
+    """Return a field that is bytes, text or a message."""
+    return packed(key << 3 | BYTES) + packed(len(value)) + value
 
 
 def fields(data: bytes, at: int = 0, end: int | None = None) -> Iterator[tuple[int, int, Value]]:

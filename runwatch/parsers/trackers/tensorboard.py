@@ -20,10 +20,12 @@ from runwatch.parsers.framing import crc32c
 from runwatch.parsers.framing.protobuf import (
     MalformedError,
     Value,
+    delimited,
     double,
     fields,
     float32,
     message,
+    packed,
     signed,
     text,
     varint,
@@ -134,10 +136,9 @@ class EventDecoder:
         _, at = varint(data, 10)
         rest = data[at:-4]
         # summary{value{tag, simple_value}}, each to the very end
-        name = tag.encode()
-        value = b"\x0a" + _sized(name) + b"\x15"
-        summary = b"\x0a" + _size(len(value) + 4) + value
-        if rest == b"\x2a" + _size(len(summary) + 4) + summary:
+        value = delimited(1, tag.encode()) + b"\x15"
+        summary = b"\x0a" + packed(len(value) + 4) + value
+        if rest == b"\x2a" + packed(len(summary) + 4) + summary:
             if len(self._alike) >= _MAX_SHAPES:
                 self._alike.clear()
             self._alike[rest] = (tag,)
@@ -203,20 +204,6 @@ class EventDecoder:
                 name = tag  # the loss itself may be a later tag
             self._names[tag] = shown(once(tag) if name in self._names.values() else name)
         return self._names[tag]
-
-
-def _size(number: int) -> bytes:
-    """Return a length as a varint."""
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def _sized(data: bytes) -> bytes:
-    return _size(len(data)) + data
 
 
 # -- scalars -------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from threading import Event, Thread
 
 from runwatch.core.decoding import UNDECODABLE
 from runwatch.core.errors import SourceError
+from runwatch.parsers.framing.protobuf import packed
 from runwatch.watcher.recordings.entries import Entry, decode, encode
 from runwatch.watcher.sources.compressed import at_once
 
@@ -92,7 +93,7 @@ class Writer:
             self._taken += len(body)
             try:
                 if body:
-                    self._held += self._pack.compress(_length(len(body)) + body)
+                    self._held += self._pack.compress(packed(len(body)) + body)
                 else:
                     self._held += self._pack.flush(zlib.Z_SYNC_FLUSH if written else zlib.Z_FINISH)
                 if written or not body or len(self._held) > _BLOCK:
@@ -164,12 +165,3 @@ def _whole(buffer: bytearray) -> Iterator[Entry]:
         yield decode(bytes(buffer[begin : begin + size]))
         at = begin + size
     del buffer[:at]
-
-
-def _length(number: int) -> bytes:
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
