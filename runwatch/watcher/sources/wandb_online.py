@@ -160,15 +160,8 @@ class OnlineRun:
         return self._reported(piece)
 
     def _reported(self, piece: Piece, rows: int = 0) -> Batch:
-        return Batch(
-            start=piece.start,
-            end=self._line,
-            tables=piece.tables(),
-            events=tuple(piece.events),
-            lines=rows,
-            format=self.format,
-            printed=piece.printed(),
-        )
+        piece.lines = rows
+        return piece.batch(self._line, self.format)
 
 
 @dataclass(frozen=True, slots=True)
