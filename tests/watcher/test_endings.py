@@ -278,7 +278,7 @@ def test_the_message_of_an_exception_may_be_on_the_next_line():
     run = judged(steps(0, 200) + TRACE.format("RuntimeError:\n   Failed to run stage backward:\n   Output"))
     assert run["reason"] == "crashed: RuntimeError: Failed to run stage backward:"
     run = judged(steps(0, 200) + TRACE.format("RuntimeError:\nbye"))
-    assert run["reason"] == "crashed: RuntimeError:"
+    assert run["reason"] == "crashed: RuntimeError: bye"
 
 
 def test_of_a_failed_command_it_is_reported_how_it_ended():
