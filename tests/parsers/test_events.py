@@ -29,6 +29,8 @@ from .logs import parse
         ),
         (b"Killed", "killed"),
         (b"Segmentation fault (core dumped)", "segfault"),
+        (b"free(): invalid pointer", "error"),
+        (b"slurmstepd: error: execve(): python: No such file or directory", "traceback"),
         (b"[rank3]: KeyboardInterrupt", "signal"),
         (b"call.py:54: UserWarning: Detected KeyboardInterrupt, attempting graceful shutdown...", "signal"),
         (b"[CUDA ERROR] at file train_gpt2.cu:1024: misaligned address", "cuda_error"),

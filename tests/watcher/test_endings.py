@@ -120,10 +120,17 @@ def test_an_end_is_believed_though_the_rows_before_it_are_read_later():
     assert [run["state"] for run in runs if run["steps"]["records"]] in ([], ["finished"])
 
 
-def test_a_failure_behind_the_end_leaves_it_finished():
+def test_an_exception_that_ends_a_program_behind_its_training_is_a_crash_and_a_warning():
     run = judged(steps(0, 400) + "Training completed\n" + TRACE.format("KeyError: 'test'"))
+    assert (run["state"], run["ending"]["kind"], run["health"]) == ("crashed", "crashed", "warning")
+    assert run["reason"] == "failed after training was over: KeyError: 'test'"
+
+
+def test_another_failure_behind_the_end_leaves_it_finished():
+    caught = TRACE.format("KeyError: 'test'").replace("<module>", "report")
+    run = judged(steps(0, 400) + "Training completed\n" + caught)
     assert (run["ending"]["kind"], run["health"]) == ("finished", "warning")
-    assert run["reason"] == ("finished all 400 steps, but failed after training was over: KeyError: 'test'")
+    assert run["reason"] == "finished all 400 steps, but failed after training was over: KeyError: 'test'"
 
 
 def test_a_later_launch_takes_over():
@@ -279,6 +286,79 @@ def test_the_message_of_an_exception_may_be_on_the_next_line():
     assert run["reason"] == "crashed: RuntimeError: Failed to run stage backward:"
     run = judged(steps(0, 200) + TRACE.format("RuntimeError:\nbye"))
     assert run["reason"] == "crashed: RuntimeError: bye"
+
+
+IN = 'Traceback (most recent call last):\n  File "train.py", line 9, in {}\n    call()\n{}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        # what was caught inside the program is not what ended it
+        (
+            IN.format("main", "KeyError: 1") + "no tracker\n" * 3 + IN.format("<module>", "OSError: 2"),
+            "crashed: OSError: 2",
+        ),
+        (
+            IN.format("main", "KeyError: 1") + "no tracker\n" * 3 + IN.format("main", "OSError: 2"),
+            "crashed: KeyError: 1",
+        ),
+        (
+            IN.format("main", "torch.OutOfMemoryError: CUDA out of memory.")
+            + IN.format("<module>", "OSError: 2"),
+            "crashed: torch.OutOfMemoryError: CUDA out of memory.",
+        ),
+        # native code aborts because of what it said
+        (
+            "double free or corruption (!prev)\nAborted (core dumped)\n",
+            "crashed: double free or corruption (!prev)",
+        ),
+        (
+            "terminate called after throwing an instance of 'E'\n  what():  bad shard\nAborted (core dumped)\n",
+            "crashed: terminate called after throwing an instance of 'E' what():  bad shard",
+        ),
+        ("Aborted (core dumped)\n", "crashed: Aborted (core dumped)"),
+        # workers that are gone do not say why
+        (
+            IN.format("handler", "RuntimeError: DataLoader worker (pid 7) is killed by signal: Terminated.")
+            + IN.format("<module>", "RuntimeError: DataLoader worker (pid(s) 7, 8) exited unexpectedly"),
+            "terminated: RuntimeError: DataLoader worker (pid 7) is killed by signal: Terminated.",
+        ),
+        (
+            IN.format("<module>", "RuntimeError: DataLoader worker (pid(s) 7, 8) exited unexpectedly"),
+            "crashed: RuntimeError: DataLoader worker (pid(s) 7, 8) exited unexpectedly",
+        ),
+    ],
+)
+def test_what_ended_it_is_named_and_not_what_else_went_wrong(text, reason):
+    assert judged(steps(0, 200) + text)["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "train.py: error: unrecognized arguments: --batch 32",
+        "train.py: error: the following arguments are required: --data",
+        "python: can't open file '/runs/trian.py': [Errno 2] No such file or directory",
+        "/usr/bin/python3: No module named acme.launch",
+        "run.sh: line 3: torchrun: command not found",
+        "Could not override 'optim.lrr'.",
+        "In 'config': Could not find 'model/big'",
+    ],
+)
+def test_a_program_that_could_not_be_started_has_crashed(words):
+    run = judged(f"Starting the job\nusage: train.py [-h]\n{words}\n")
+    assert (run["ending"]["kind"], run["reason"]) == ("crashed", f"crashed: {words}")
+    (row,) = run["incidents"]
+    assert (row["severity"], row["evidence"]["signature"]) == ("critical", "not_started")
+
+
+def test_the_last_words_of_a_chain_of_exceptions_are_in_the_evidence():
+    because = "\nThe above exception was the direct cause of the following exception:\n\n"
+    text = TRACE.format("KeyError: 'lr'") + because + TRACE.format("acme.ConfigError: no lr")
+    (row,) = judged(steps(0, 200) + text)["incidents"]
+    assert row["title"] == "crashed: KeyError: 'lr'"
+    assert row["evidence"]["led_to"] == "acme.ConfigError: no lr"
 
 
 def test_of_a_failed_command_it_is_reported_how_it_ended():
