@@ -254,6 +254,8 @@ def test_showing_lines(line, kind):
         b"Loading final model for fold 2",
         b"model trained for epoch 3",
         b"> Traceback (most recent call last):",
+        b"/usr/bin/python3: No module named venv",
+        b"python: No module named pip",
     ],
 )
 def test_harmless_words(line):

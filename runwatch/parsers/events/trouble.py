@@ -164,7 +164,8 @@ TROUBLE = Signs(
         "traceback",
         rb"^(?:Syntax|Indentation|Tab)Error: ",
         rb"^[\w./-]{1,80}: error: (?:unrecognized arguments|the following arguments are|argument \S)",
-        rb"^[\w./-]{0,80}python[\d.]*: (?:can't open file|No module named) ",
+        rb"^[\w./-]{0,80}python[\d.]*: can't open file ",
+        rb"^[\w./-]{0,80}python[\d.]*: No module named (?!(?:pip|venv|virtualenv|ensurepip)\b)",
         rb"\b(?:python[\d.]*|torchrun|accelerate|deepspeed|mpirun|srun): command not found",
         rb"^slurmstepd: error: execve\(\): ",
         rb"^Could not override '|^In '[^']{1,80}': Could not find '",  # Hydra

@@ -59,7 +59,7 @@ class Death:
     final: bool = False
     """Whether anything of it leaves a process no way on: a signal, or an exception that nothing caught."""
     uncaught: bool = False
-    """Whether the program itself, no rank of it, ended by an exception that nothing seems to have caught."""
+    """Whether the program, no rank of it, could not start or ended by an exception that nothing caught."""
     untrained: bool = False
     """Whether no training preceded it: what trains behind the end of a program is another launch."""
     behind: bool = False
@@ -76,7 +76,7 @@ class Death:
         self.newest = event.line
         self.doubtful &= may_be_caught(event)
         self.final |= event.kind in _FINAL or ("frames" in event.data and not is_caught(event))
-        self.uncaught |= ends_program(event)
+        self.uncaught |= ends_program(event) or signature.name == "not_started"
         self.led_to = event.title if "chained" in event.data else self.led_to
         if is_seen(event):
             self.pids.add(int(event.data["pid"]))
