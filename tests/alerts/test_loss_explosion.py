@@ -29,11 +29,18 @@ def severities(log):
 
 
 @pytest.mark.parametrize("name", ["train/box_loss", "kl_loss", "loss_dfl", "aux_loss", "kl_divergence"])
-def test_a_part_that_explodes_is_a_warning_that_names_it(name):
-    (found,) = Log(train__loss=np.full(600, 120.0)).set(name, GROWS).judge(LossExplosion())
-    assert (found.severity, found.metric) == (Severity.WARNING, name)
+def test_a_part_that_explodes_is_a_note_that_names_it_and_a_warning_when_it_is_huge(name):
+    log = Log(train__loss=np.full(600, 120.0)).set(name, GROWS)
+    (found,) = log.judge(LossExplosion())
+    assert (found.severity, found.metric) == (Severity.INFO, name)
     assert "the highest of its first levels" in found.title
     assert 460 < found.step < 530
+    assert severities(log.set(name, GROWS * 1.04**AFTER)) == [Severity.INFO, Severity.WARNING]
+
+
+def test_a_divergence_that_begins_near_zero_is_no_warning():
+    rises = noisy(15 / (1 + np.exp((350 - ROWS) / 15)), 1e-4)
+    assert severities(Log(train__loss=np.full(600, 120.0)).set("kl_loss", np.abs(rises))) == [Severity.INFO]
 
 
 def test_a_bound_that_is_lost_is_reported_on_its_own_scale():

@@ -223,19 +223,22 @@ STEP = {  # norms of 1, and what follows
         LossExplosion,
         lambda x: metric("box_loss", [*times(1, 160), *np.repeat(x * 1.5 ** np.arange(4), 16)]),
         25.0,
-        "warning",
+        "info",
     ),
     "loss_explosion grew": Edge(
         LossExplosion,
         lambda x: metric("box_loss", [*times(1, 160), *np.repeat(100 * np.array([1, x, x, x * x]), 16)]),
         1.2,
-        "warning",
+        "info",
     ),
     "loss_explosion far": Edge(
-        LossExplosion, lambda x: metric("box_loss", [*times(1, 160), *times(x, 64)]), 1000.0, "warning"
+        LossExplosion, lambda x: metric("box_loss", [*times(1, 160), *times(x, 64)]), 1000.0, "info"
     ),
     "loss_explosion persist": Edge(
-        LossExplosion, lambda n: metric("box_loss", [*times(1, 160), *times(2000, n)]), 64, "warning"
+        LossExplosion, lambda n: metric("box_loss", [*times(1, 160), *times(2000, n)]), 64, "info"
+    ),
+    "loss_explosion huge": Edge(
+        LossExplosion, lambda x: metric("box_loss", [*times(1, 160), *times(x, 64)]), 1e4, "warning"
     ),
     "loss_explosion half of the distance": Edge(
         LossExplosion, lambda x: losses(times(1, 48), times(-1, 112), times(x, 64)), 2.0, "warning"

@@ -8,8 +8,9 @@ to half of them; they are known from the eighth level on. A part that was never 
 its level is `times` the highest usual one and still grows, by `grew` within 32 rows, or is `far` times
 the highest usual one. A part, or the training loss itself, that has been negative fires when its level
 is above the highest usual one by half of the distance between the usual ones, and by `z` deviations of
-a row then. Each at `persist` levels in a row. A warning; of the training loss critical when it is
-above by `grave` times that distance. Clears when the level is back among the usual ones.
+a row then. Each at `persist` levels in a row. A part of either kind is a note, and a warning when it
+is also above `huge` and `far` times its highest usual level. The training loss is a warning, and
+critical when it is above by `grave` times that distance. Clears when the level is back among the usual ones.
 
 Example: 'box loss is 4.2, 28 times the highest of its first levels'.
 
@@ -17,7 +18,8 @@ What to do: find which part it is and what scales it; lower its weight or the le
 to a checkpoint before it began.
 
 Traps: what is weighted by a schedule rises to its weight, at most some 20 times, and stays there; a
-part is 0 until its stage begins, so that zeros before its first value do not count. Losses of agents
+part is 0 until its stage begins, so that zeros before its first value do not count; a divergence that
+begins near 0 rises a thousandfold as a model begins to use what it measures. Losses of agents
 grow with what they earn: those are notes. Of adversaries, and of what plays against itself, nothing is
 said: their losses have no goal. Losses of evaluations are judged elsewhere.
 
@@ -114,6 +116,7 @@ class LossExplosion(RankRule):
     times: float = threshold(25.0, "times the highest usual level of a part", least=1)
     grew: float = threshold(1.2, "times its level 32 rows before", least=1)
     far: float = threshold(1000.0, "times the highest usual level from which it need not grow", least=1)
+    huge: float = threshold(1e4, "value of a part from which it may be a warning")
     z: float = threshold(10.0, "deviations of a row by which a loss of either sign must be above")
     persist: int = threshold(4, "levels in a row, 16 rows apart, that must agree")
     grave: float = threshold(5.0, "distances between usual levels by which the training loss is critical")
@@ -195,8 +198,10 @@ class LossExplosion(RankRule):
         return level > self.times * usual.high and (grows or level > self.far * usual.high)
 
     def _severity(self, name: str, level: float, usual: _Usual) -> Severity:
+        if name != LOSS:
+            return Severity.WARNING if level > max(self.huge, self.far * usual.high) else Severity.INFO
         grave = level > usual.high + self.grave * (usual.high - usual.low)
-        return Severity.CRITICAL if name == LOSS and grave else Severity.WARNING
+        return Severity.CRITICAL if grave else Severity.WARNING
 
     def _most(self, name: str, offset: float) -> Severity | None:
         """Return the highest severity that may be reported of a loss at a place."""
