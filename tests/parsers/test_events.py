@@ -30,6 +30,9 @@ from .logs import parse
         (b"Killed", "killed"),
         (b"Segmentation fault (core dumped)", "segfault"),
         (b"free(): invalid pointer", "error"),
+        (b"WARNING: CUDA out of memory on batch 312, skipping it", "skip"),
+        (b"| WARNING | fairseq.trainer | attempting to recover from OOM in forward/backward pass", "skip"),
+        (b"CUDA out of memory. Tried to allocate 2 GiB. See documentation for details", "oom"),
         (b"slurmstepd: error: execve(): python: No such file or directory", "traceback"),
         (b"[rank3]: KeyboardInterrupt", "signal"),
         (b"call.py:54: UserWarning: Detected KeyboardInterrupt, attempting graceful shutdown...", "signal"),
@@ -256,6 +259,8 @@ def test_showing_lines(line, kind):
         b"> Traceback (most recent call last):",
         b"/usr/bin/python3: No module named venv",
         b"python: No module named pip",
+        b"CUDA out of memory with batch size 512, trying 256",
+        b"CUDA out of memory, reducing the batch size",
     ],
 )
 def test_harmless_words(line):

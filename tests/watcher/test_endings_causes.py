@@ -101,3 +101,24 @@ def test_what_trains_behind_a_program_that_could_not_be_started_is_another_launc
     run = judged("python: can't open file 'trian.py': [Errno 2] No such file\n" + steps(0, 20))
     crashes = [row["state"] for row in run["incidents"] if row["rule"] == "crash"]
     assert (crashes, run["ending"]["kind"]) == (["resolved"], "vanished")
+
+
+OOM = "OOM: CUDA out of memory. Tried to allocate 2.00 GiB\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "crashes"),
+    [
+        (
+            OOM + "memory summary\n" + "attempting to recover from OOM in forward/backward pass\n",
+            [],
+        ),
+        (OOM + "Skipping batch\n", []),
+        (OOM + "memory summary\n", ["firing"]),
+        (TRACE.format("torch.OutOfMemoryError: CUDA out of memory.") + "Skipping batch\n", ["firing"]),
+        ("CUDA out of memory on batch 7, skipping it\n", []),
+    ],
+)
+def test_memory_that_was_not_enough_for_a_batch_that_is_skipped_is_no_crash(text, crashes):
+    rows = judged(steps(0, 200) + text)["incidents"]
+    assert [row["state"] for row in rows if row["rule"] == "crash"] == crashes

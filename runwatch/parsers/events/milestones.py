@@ -160,7 +160,8 @@ MILESTONES = Signs(
     sign(
         "skip",
         rb"\bran out of memory\b|\b[Ss]kip(?:ping|ped) (?:(?:this|the|bad|current) )?(?:mini-?)?batch\b",
-        needles=(b"ran out of mem", b"kipping ", b"kipped "),
+        rb"\bout of memory\b.{0,200}\b[Ss]kipp(?:ing|ed) |\battempting to recover from OOM\b",
+        needles=(b"ran out of mem", b"kipping ", b"kipped ", b"recover from OOM"),
     ),
     sign("stage", stages.STAGE, needles=stages.STAGE_NEEDLES),
     sign("tracker", stages.TRACKER, needles=stages.TRACKER_NEEDLES),

@@ -191,6 +191,12 @@ _ADVICE = re.compile(
 """Words of advice, or of a text that a model writes, before words of trouble."""
 _CODE_LINE = re.compile(rb"\s*(?://|(?:def|if|raise)\b|print\w*\(|\w*log\w*\.\w+\()")
 """Source code, which names trouble that has not come."""
+_SURVIVED = re.compile(
+    rb"\b[Ss]kipp(?:ing|ed)\b|\b[Rr]etrying\b"
+    rb"|\b[Tt]rying (?:again|\d|(?:with )?(?:an? )?(?:smaller|lower|half))"
+    rb"|\b(?:[Rr]educ|[Ll]ower|[Hh]alv|[Dd]ecreas)ing (?:the )?(?:micro[- ]?)?batch|\b[Ff]alling back\b"
+)
+"""What a program does instead where its memory was not enough: it has caught that."""
 
 
 def trouble(line: bytes) -> tuple[str, re.Match[bytes]] | None:
@@ -198,4 +204,5 @@ def trouble(line: bytes) -> tuple[str, re.Match[bytes]] | None:
     found = TROUBLE.first(line)
     if found is None or _CODE_LINE.match(line) or b" 0 errors" in line:
         return None
-    return None if _ADVICE.search(line, 0, found[1].end()) or denied(line, found[1]) else found
+    survived = found[0] == "oom" and _SURVIVED.search(line)
+    return None if survived or _ADVICE.search(line, 0, found[1].end()) or denied(line, found[1]) else found

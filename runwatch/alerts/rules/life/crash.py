@@ -38,7 +38,8 @@ advice beneath it says; resume from the last complete checkpoint.
 
 Traps: ranks print at their own pace, so a row or two may follow the error of
 another rank; a process group that complains after the finish line is no crash;
-a program that receives a signal does not know the sender: the scheduler's word goes first.
+a program that receives a signal does not know the sender: the scheduler's word goes first;
+where a program says that it skips a batch for which its memory was not enough, it lives.
 
 Source: the causal roles of NVIDIA's restart agent.
 """
@@ -71,7 +72,7 @@ _TOLD = ("source", "host", "exitcode")
 _STARTS = frozenset({"start", "resume", "load", "compile", "launch"})
 """Kinds of events of a program that begins."""
 _ANEW = (_STARTS - {"load"}) | {"tracker"}  # an evaluation behind the end loads too
-_JUDGED = CRASH_KINDS | _STARTS | _ANEW | {"finished", "over"}
+_JUDGED = CRASH_KINDS | _STARTS | _ANEW | {"finished", "over", "skip"}
 """Kinds of event that change anything here."""
 _OF_SAVE = re.compile(r"PytorchStreamWriter|\b(?:save|torch_save|save_\w+|_save\w*)\b")
 """Words of an error, or of its traceback, that came while a checkpoint was written."""
@@ -118,7 +119,7 @@ class Crash(RunRule):
         for event in sorted(events, key=lambda event: event.offset):
             upto = int(np.searchsorted(rows, event.offset))
             found += self._advance(block, done, upto)
-            found += self._take(event, block)
+            found += self._skip(event) if event.kind == "skip" else self._take(event, block)
             done = max(done, upto)
         return found + self._advance(block, done, len(rows))
 
@@ -217,6 +218,14 @@ class Crash(RunRule):
         if death is not None and (death.over or (death.closed and death.rows)):
             return self._relaunched(death, where)  # what finished is another launch
         return [self._clear("it finished", where)] if death else []
+
+    def _skip(self, event: Event) -> list[Finding]:
+        """Take the log's word that a batch is skipped: the memory that it had asked for is not needed."""
+        death = self._death
+        if death is None or death.root.kind != "oom" or death.final:
+            return []
+        self._death = None
+        return [self._clear("the batch was skipped", Place(event.step, event.line))]
 
     def _relaunched(self, death: Death, where: Place) -> list[Finding]:
         """Another launch has begun: the one before had ended, unless its error was one that it caught."""
