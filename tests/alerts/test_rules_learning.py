@@ -211,6 +211,23 @@ def test_a_loss_that_never_falls_from_chance():
     assert healthy().judge(NeverLearns()) == []
 
 
+@pytest.mark.parametrize("cuts", [(), (3, 8), range(100)])
+@pytest.mark.parametrize(
+    ("losses", "where"),
+    [
+        (np.full(100, 87.3365), [("warning", 7)]),  # of the smallest float
+        (np.full(100, 27.6310), [("warning", 7)]),  # of 1e-12
+        (np.r_[30.2, 61.5, np.full(98, 16.1181)], [("warning", 49)]),
+        (np.full(100, 87.31), []),  # any number that does not move
+        (np.r_[np.full(7, 87.3365), np.linspace(60, 2, 93)], []),
+    ],
+)
+def test_a_loss_that_is_the_highest_a_program_can_print_is_found_at_once(losses, where, cuts):
+    found = Log(train__loss=losses).judge(NeverLearns(), cuts)
+    assert fired(found) == where
+    assert all("the lowest probability that the program admits" in finding.cause for finding in found)
+
+
 def test_a_plateau_is_a_note():
     log = healthy()
     log.columns[LOSS][1000:] = 2.5 * np.exp(0.005 * np.random.default_rng(0).normal(size=2000))

@@ -69,6 +69,9 @@ def test_a_jump_of_training_and_validation_is_one_of_training():
     assert fired(log.set(LOSS, np.full(11, 2.5)).judge(Validation())) == [("warning", 8)]
 
 
+NOISE = np.random.default_rng(4).normal(size=64)
+
+
 def scored(values, name="val/miou", loss=None):
     values = np.asarray(values, float)
     log = Log(train__loss=np.full(len(values), 3.0) if loss is None else loss)
@@ -92,14 +95,16 @@ def test_a_score_that_stays_next_to_nothing_is_a_note_and_then_a_warning():
     ("name", "values"),
     [
         ("val/acc", np.linspace(0.001, 0.03, 64)),  # thousands of classes
-        ("val/acc", np.full(64, 0.5)),
+        ("val/acc", np.full(64, 0.7)),
+        ("val/acc", np.linspace(0.1, 0.14, 64)),
+        ("val/winogrande_acc", 0.5 + 0.005 * NOISE),  # one task of many
         ("val/acc", np.r_[np.full(3, 0.01), np.full(61, 2.5)]),  # per cent
         ("val/recall@20", np.full(64, 0.02)),
         ("val/reward", np.r_[np.zeros(7), 0.01, np.zeros(56)]),
         ("val/bleu", np.full(64, 0.01)),
         ("val/person ap", np.zeros(64)),  # a class without data
         ("val/acc", np.full(64, 1.0)),
-        ("val/acc", np.r_[np.full(7, 0.1), 0.1001, np.full(56, 0.1)]),
+        ("val/acc", np.r_[np.full(7, 0.2), 0.2001, np.full(56, 0.2)]),
         ("train/grad_acc", np.zeros(2000)),
         ("acc_loss", np.zeros(2000)),
     ],
@@ -124,6 +129,23 @@ def test_a_score_that_is_exactly_nothing_or_one_guess_of_k_in_all_values_is_foun
     log = scored(np.full(2048 if found[0][1] == 511 else 64, value), name)
     assert fired(log.judge(ScoreFloor())) == found
     assert log.judge(ScoreFloor(), range(2048)) == log.judge(ScoreFloor())
+
+
+@pytest.mark.parametrize(("level", "classes"), [(0.5, 2), (0.1, 10), (10.0, 10), (1.0, 100), (0.001, 1000)])
+def test_an_accuracy_of_guessing_is_found_though_it_moves(level, classes):
+    log = scored(level * (1 + 0.02 * NOISE), "val/acc")
+    found = log.judge(ScoreFloor())
+    assert fired(found) == [("info", 7), ("warning", 15)]
+    if classes < 1000:  # else it is next to nothing as well
+        assert found[0].cause == f"it is the accuracy of guessing among {classes} classes"
+    assert log.judge(ScoreFloor(), range(64)) == found
+
+
+def test_an_accuracy_of_guessing_ends_when_it_rises_and_is_a_note_where_the_loss_falls():
+    risen = np.where(np.arange(64) < 40, 0.5 + 0.005 * NOISE, 0.7)
+    assert brief(scored(risen, "val/acc").judge(ScoreFloor()))[-1] == ("clear", "warning", 48)
+    falls = scored(0.5 + 0.005 * NOISE, "val/acc", loss=np.geomspace(3, 0.1, 64))
+    assert fired(falls.judge(ScoreFloor())) == [("info", 7)]
 
 
 def test_a_main_score_of_nothing_is_a_warning_in_the_end_though_the_loss_falls():

@@ -1,4 +1,4 @@
-"""The loss of guessing: ln(k) among k classes, or tokens of a vocabulary."""
+"""Losses that are known beforehand: of guessing, ln(k) among k classes or tokens; of being always wrong."""
 
 from __future__ import annotations
 
@@ -24,3 +24,15 @@ def guessing(loss: float, within: float) -> int:
         if away[nearest] <= within * part:
             return int(counts[nearest])
     return 0
+
+
+_LEAST = np.array([1.17549435e-38, 2.220446e-16, 1.1920929e-7, *(10.0**-power for power in range(6, 17))])
+"""The least probabilities that programs admit: the smallest float, the spacing of floats, and round ones."""
+_AS_PRINTED = 1e-5
+
+
+def least_likely(loss: float) -> float:
+    """Return the least probability that a program admits, if a loss is that of it as printed; else 0."""
+    away = np.abs(loss / -np.log(_LEAST) - 1)
+    nearest = int(away.argmin())
+    return float(_LEAST[nearest]) if away[nearest] <= _AS_PRINTED else 0.0

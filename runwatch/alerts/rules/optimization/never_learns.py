@@ -10,10 +10,11 @@ standard errors of the two medians), or both are at ln(k) of fewer than ten clas
 warning where that costs the run: the loss is at chance, within `chance` of ln(k) for a
 usual number of classes or tokens k; no learning rate was above `rate`; all gradient norms
 were exactly 0; or it is flat to 1 %
-through all those epochs, or moves and is flat through all those rows. Elsewhere a note,
-unless rows are noisy, or all alike as they are printed: fine-tuning may rightly begin
-where it ends. Ends when the median of 64 rows has
-fallen by 3 %.
+through all those epochs, or moves and is flat through all those rows; or it is -ln of the
+lowest probability that a program admits (87.3365 of a float, 16.1181 of 1e-7) in each of
+the first `clipped` rows, or of the newest as many when all these rows are judged. Elsewhere
+a note, unless rows are noisy, or all alike as they are printed: fine-tuning may rightly
+begin where it ends. Ends when the median of 64 rows has fallen by 3 %.
 
 Example: 'loss has not fallen in the first 400 logged steps: 10.83', which is ln(50257).
 
@@ -49,7 +50,7 @@ from runwatch.alerts.rules.baseline import (
     spread,
     take,
 )
-from runwatch.alerts.rules.common.chance import guessing
+from runwatch.alerts.rules.common.chance import guessing, least_likely
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.epochs import Epochs
 from runwatch.alerts.rules.common.players import Players
@@ -82,6 +83,7 @@ class NeverLearns(RankRule):
     seen: float = threshold(3.0, "epochs for which a quarter of the rows is enough at chance")
     least: float = threshold(0.005, "fall of the loss that is enough, as a fraction")
     chance: float = threshold(0.01, "distance from ln(k) that counts as chance level, as a fraction")
+    clipped: int = threshold(8, "rows in a row with the highest loss that a program can print", least=4)
     rate: float = threshold(1e-7, "learning rate that is too low to learn anything")
     escape: ClassVar[float] = 0.03
     """Fall of the loss that ends it, as a fraction."""
@@ -130,7 +132,7 @@ class NeverLearns(RankRule):
         if self._windows is not None:
             return self._watch(rows, y)
         self._steps += rows.step[: 2 - len(self._steps)].tolist()
-        for count in (self.rows // 8, self.rows // 4, self.rows // 2, self.rows):
+        for count in sorted((self.clipped, self.rows // 8, self.rows // 4, self.rows // 2, self.rows)):
             missing = count - len(self._first)
             if self._done or missing <= 0 or len(y) < missing:
                 continue
@@ -147,6 +149,12 @@ class NeverLearns(RankRule):
     def _judge(self, first: Floats, offset: float, here: Place, step: float) -> Finding | None:
         """Judge the first rows, if they are as many as it takes."""
         count = len(first)
+        if offset < self._players.first and (lowest := self._clipped(first)):
+            self._firing, level = Severity.WARNING, float(first[-1])
+            cause = f"what is right has the lowest probability that the program admits: {lowest:.2g}"
+            return self._fire(first, here, cause, level, level)
+        if count < self.rows // 8:
+            return None
         passed = self._epochs.passed(offset) if self._begin < 0 else self._epochs.printed(offset)
         epochs = passed >= self.epochs
         steps = count >= self.rows // 4 and step - self._steps[0] >= _STEPS * self.rows
@@ -170,18 +178,26 @@ class NeverLearns(RankRule):
         flat = span < 4 * _FLAT and (epochs or (span > 0 and count == self.rows))
         if not cause and not flat and (not 0 < noise <= _NOISY or count < self.rows):
             return None
-        self._done, self._windows, self._level = True, Windows(64, 16), float(start)
         self._firing = Severity.WARNING if cause or flat else Severity.INFO
+        return self._fire(first, here, cause, float(start), float(end))
+
+    def _fire(self, first: Floats, here: Place, cause: str, start: float, end: float) -> Finding:
+        self._done, self._windows, self._level = True, Windows(64, 16), start
         return self.say(
             Verdict.FIRING,
             self._firing,
-            f"{label(LOSS)} has not fallen in the first {count} logged steps: {grow(float(end)):.4g}",
+            f"{label(LOSS)} has not fallen in the first {len(first)} logged steps: {grow(end):.4g}",
             here,
             metric=LOSS,
             cause=cause,
             advice="Check that labels match inputs, that gradients reach the weights, and the learning rate.",
-            evidence={"first": grow(float(start)), "now": grow(float(end))},
+            evidence={"first": grow(start), "now": grow(end)},
         )
+
+    def _clipped(self, first: Floats) -> float:
+        """Return the least probability that a program admits, if all newest losses are of that; else 0."""
+        newest = first[-self.clipped :]
+        return least_likely(grow(float(newest[-1]))) if np.ptp(newest) == 0 else 0.0
 
     def _at_chance(self, first: Floats, last: Floats) -> int:
         """Return the number of classes at whose guess both the first rows and the last are; 0 if none."""

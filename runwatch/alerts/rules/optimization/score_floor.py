@@ -10,8 +10,9 @@ translator (mAP, BLEU, F1) and a reward are judged only where every value is exa
 such scores. A note; a warning from twice as many on, unless the training loss has fallen by `fall` since it
 began, or there is a discriminator; of such a main score from four times as many on at the latest, of a
 reward only then. An accuracy that was exactly 1/k, the same for a whole number k of 3 or more, in each of
-`evals` evaluations is judged as well: one class is predicted for all.
-Ends when the mean of the newest 16 values is above twice `most`, or 1/k.
+`evals` evaluations is judged as well: one class is predicted for all. So is one that is that of guessing:
+both halves have means within `chance` of 1/k for 2, 10, 100 or 1000 classes.
+Ends when the mean of the newest 16 values is above twice `most`, or a fifth above 1/k.
 
 Example: 'val miou has stayed at 0.0023 in 16 evaluations', in a teacher without weights.
 
@@ -21,8 +22,9 @@ loaded and the learning rate.
 Traps: many rankings (recall, mean average precision) are small and good, so that only accuracies,
 overlaps and areas are judged where they are above 0; classes without data have a score of 0, which is not
 the main one; among thousands of classes an accuracy is small for long, but
-grows; a regression may print an accuracy that is always 0, and its loss falls; per cent above 1 are
-not judged: 2.5 may be 2.5 %.
+grows; the accuracy of one task of many may be that of guessing for long, so that only one without another
+name is judged by that; a regression may print an accuracy that is always 0, and its loss falls; next to
+nothing is not judged in per cent above 1: 2.5 may be 2.5 %.
 
 Source: our own.
 """
@@ -56,6 +58,12 @@ _EVALUATED = re.compile(r"(?:val(?:id(?:ation)?)?|test|eval|dev)[/_ ]", re.IGNOR
 _OF_AGENT = re.compile(rf"(?:\w+/)?{_REWARD}\Z")
 _ACCURACY = re.compile(r"(?:acc(?:uracy)?|top1)(?![a-z])")
 _ONE = "one class is predicted for all"
+_PLAIN = re.compile(r"(?:(?:val(?:id(?:ation)?)?|test|eval|dev|train)[/_ ])?(?:acc(?:uracy)?|top1)\Z")
+"""An accuracy of all that is predicted, of no task or class by name."""
+_GUESSES = (2, 10, 100, 1000)
+"""Numbers of classes that are usual enough to know an accuracy of guessing by."""
+_RISEN = 1.2
+"""Multiple of the accuracy of guessing from which more than that is learned."""
 _CLASSES = 1000
 _PRINTED = 1e-3
 _FEW, _NEWEST = 8, 16
@@ -78,6 +86,8 @@ class _Watch:
     """Whether a value was outside of [0, 1]."""
     same: float | None = None
     """What every value was exactly; NaN where they differ."""
+    chance: float = 0.0
+    """What guessing gives, where that is what fires."""
     firing: Severity | None = None
 
 
@@ -89,6 +99,9 @@ class ScoreFloor(RankRule):
     summary: ClassVar[str] = "A score (accuracy, overlap) stays next to nothing."
 
     most: float = threshold(0.03, "mean of a score that is next to nothing")
+    chance: float = threshold(
+        0.02, "distance from 1/k within which an accuracy is that of guessing, as a fraction"
+    )
     grew: float = threshold(1.2, "multiple of the mean of the first half from which it grows")
     evals: int = threshold(8, "evaluations after which it is judged", least=2)
     rows: int = threshold(512, "training rows after which it is judged", least=2)
@@ -138,16 +151,21 @@ class ScoreFloor(RankRule):
         if watch.count == half:
             watch.first = watch.total
         alike = watch.same == 0 or _is_guess(name, watch.same)
-        high = not alike and (watch.out or sum(watch.newest) > 2 * self.most * len(watch.newest))
+        newest = sum(watch.newest) / len(watch.newest)
+        high = newest > _RISEN * watch.chance if watch.chance else watch.out or newest > 2 * self.most
+        high &= not alike
         if watch.firing is not None and high:
-            severity, watch.firing = watch.firing, None
+            severity, watch.firing, watch.chance = watch.firing, None, 0.0
             return self.say(Verdict.CLEAR, severity, f"{label(name)} rises", here, metric=name)
         if watch.count < watch.due:
             return None
         first, second = watch.first / half, (watch.total - watch.first) / (watch.due - half)
         watch.first, watch.due = watch.total, 2 * watch.due
         low = second <= self.most and second <= self.grew * first + self.most / 100
-        if high or not (alike or (low and _JUDGED.search(name.lower()))):
+        share = self._guessed(name, first, second, percent=watch.out)
+        if share and not alike and not (low and not watch.out) and (watch.chance or watch.firing is None):
+            watch.chance = share
+        elif high or not (alike or (low and _JUDGED.search(name.lower()))):
             return None
         return self._fire(name, watch, second, offset, here)
 
@@ -168,10 +186,23 @@ class ScoreFloor(RankRule):
             f"{label(name)} has stayed at {level:.2g} in {watch.count} {what}",
             here,
             metric=name,
-            cause=_ONE if level > self.most else "next to nothing is learned of what it measures",
+            cause=self._cause(watch, level),
             advice="Stop; look at predictions next to labels, the weights that were loaded and the rate.",
             evidence={"mean": level, "values": watch.count},
         )
+
+    def _cause(self, watch: _Watch, level: float) -> str:
+        if watch.chance:
+            classes = round((100 if watch.out else 1) / watch.chance)
+            return f"it is the accuracy of guessing among {classes} classes"
+        return _ONE if level > self.most else "next to nothing is learned of what it measures"
+
+    def _guessed(self, name: str, first: float, second: float, *, percent: bool) -> float:
+        """Return what guessing gives if both halves of an accuracy are that, else 0."""
+        if not _PLAIN.match(name.lower()):
+            return 0.0
+        shares = [(100.0 if percent else 1.0) / classes for classes in _GUESSES]
+        return next((s for s in shares if max(abs(first - s), abs(second - s)) <= self.chance * s), 0.0)
 
     def _least(self, name: str) -> int:
         """Return after how many values a score is judged first."""
