@@ -22,6 +22,7 @@ def test_faults_name_rules_that_exist():
         "behind_reference",
         "checkpoint_failed",
         "loss_explosion",
+        "reward_flat",
         "score_floor",
     }
 

@@ -25,8 +25,9 @@ _RULES = {
     "divergence": f"divergence loss_explosion above_start loss_spike oscillation resume validation {_POLICY}",
     "spike": "loss_spike grad_spike divergence oscillation resume validation policy_shift",
     "hot_start": "above_start divergence loss_spike never_learns",
-    "no_learning": "never_learns plateau score_floor score_plateau above_start masked_nan grad_vanish",
-    "plateau": "plateau score_plateau never_learns",
+    "no_learning": "never_learns plateau reward_flat score_floor score_plateau above_start masked_nan"
+    " grad_vanish",
+    "plateau": "plateau score_plateau never_learns reward_flat",
     "overfitting": "validation memorised",
     "oscillation": "oscillation loss_spike validation",
     "grad_explosion": "grad_spike nonfinite clip_saturation",

@@ -22,7 +22,7 @@ _LOSS = frozenset(
         "score_floor",
     }
 )
-_POLICY = frozenset({"policy_shift", "policy_collapse", "reward_collapse"})
+_POLICY = frozenset({"policy_shift", "policy_collapse", "reward_collapse", "reward_flat"})
 _SPEED = frozenset({"throughput", "step_time", "jitter", "stalls"})
 
 FOLLOWS: Mapping[str, frozenset[str]] = {
@@ -67,9 +67,10 @@ FOLLOWS: Mapping[str, frozenset[str]] = {
     "throughput": _SPEED,
     "step_time": frozenset({"jitter", "stalls"}),
     "stalls": frozenset({"jitter"}),
-    "policy_shift": frozenset({"policy_collapse", "reward_collapse"}),
-    "policy_collapse": frozenset({"policy_collapse", "reward_collapse", "plateau"}),
-    "reward_collapse": frozenset({"reward_collapse"}),
+    "policy_shift": frozenset({"policy_collapse", "reward_collapse", "reward_flat"}),
+    "policy_collapse": frozenset({"policy_collapse", "reward_collapse", "reward_flat", "plateau"}),
+    "reward_collapse": frozenset({"reward_collapse", "reward_flat"}),
+    "reward_flat": frozenset({"reward_flat"}),
     "hang": frozenset({"silent_rank", "checkpoint_overdue"}),
 }
 """Rule -> the rules whose findings may follow from it."""

@@ -1,0 +1,192 @@
+"""The reward has not risen since the beginning.
+
+Reason: the reward is what a policy is trained for. If it is where it began after hundreds of
+updates, it is out of reach of chance, or says nothing of what was done.
+Formula: after `rows` rows, and four times as many, the mean of the last quarter of them is not
+above that of the first by more than 2 standard errors of the two. A note; where every value is
+exactly the same a warning after four times as many rows. Ends when the mean of 64 rows is above
+that of the first quarter by the deviation of its rows.
+
+Example: 'the reward has not risen in the first 1600 logged steps: -200', in which no car has ever
+reached the top of its hill.
+
+What to do: look at a few episodes. Check that the reward can be reached by chance, that advantages are
+not all 0, and that the policy is what is updated.
+
+Traps: what is resumed has learned already, so that only the first launch is judged, from its first
+steps on; a perfect reward of 1 or 100 cannot rise, and one of exactly 0 is that of `score_floor`; against
+oneself nobody wins more than half; rewards around 0 are of such games too. Where each row is an
+episode, hundreds are few: all is a note.
+
+Source: Henderson et al. 2018, on how much of what rewards do is chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.baseline import Floats, Segments, Windows, take
+from runwatch.alerts.rules.common.players import Players
+from runwatch.alerts.rules.common.roles import REWARD, cast, of_episode
+from runwatch.core.block import Block, Samples
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import label
+
+_LONG = 4
+"""Multiple of the rows after which it is judged again, and the last time."""
+_WIDTH, _HOP = 64, 16
+_EARLY = 50
+"""Steps from which a first row shows that the run began elsewhere, unless rows are as far apart."""
+_GIVEN = frozenset({0.0, 1.0, 100.0})
+"""Rewards that, always the same, are perfect or of another rule."""
+_MOST = 8
+"""Series of rewards that are judged."""
+
+
+@dataclass
+class _Reward:
+    """What is known of one series."""
+
+    segments: Segments = field(default_factory=Segments)
+    first: Floats = field(default_factory=lambda: np.empty(0))
+    """The first rows, until all of them are judged."""
+    steps: list[float] = field(default_factory=list)
+    """The first two steps."""
+    done: bool = False
+    windows: Windows | None = None
+    level: float = 0.0
+    noise: float = 0.0
+    """Mean and deviation of the first quarter."""
+    firing: Severity | None = None
+
+
+@dataclass
+class RewardFlat(RunRule):
+    """Fires when hundreds of rows have not raised a reward."""
+
+    name: ClassVar[str] = "reward_flat"
+    summary: ClassVar[str] = "The reward of reinforcement learning has not risen since the run began."
+
+    rows: int = threshold(400, "first rows that are judged", least=64)
+
+    _rewards: dict[str, _Reward] = field(default_factory=dict, init=False, repr=False)
+    _players: Players = field(default_factory=Players, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge each reward of a block; findings of different ones are put in stream order."""
+        self._players.push(block)
+        parts = {part.metric: part.samples for part in cast(block.samples, REWARD)}
+        found: list[tuple[float, str, Finding]] = []
+        for metric in sorted({*parts, *self._rewards}):
+            if metric not in self._rewards and len(self._rewards) >= _MOST:
+                continue
+            reward = self._rewards.setdefault(metric, _Reward())
+            for restarted, piece in reward.segments.split(parts.get(metric), block.restarts):
+                pieces = self._restart(metric, reward, piece) if restarted else []
+                pieces += self._walk(metric, reward, piece)
+                found += [(offset, metric, finding) for offset, finding in pieces]
+        return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+
+    def _restart(self, metric: str, reward: _Reward, rows: Samples) -> list[tuple[float, Finding]]:
+        """End with the first launch."""
+        reward.done, reward.windows, reward.first = True, None, np.empty(0)
+        return self._clear(metric, reward, rows, 0, "the run started again")
+
+    def _walk(self, metric: str, reward: _Reward, rows: Samples) -> list[tuple[float, Finding]]:
+        reward.steps += rows.step[: 2 - len(reward.steps)].tolist()
+        found: list[tuple[float, Finding]] = []
+        for count in (self.rows, _LONG * self.rows):
+            missing = count - len(reward.first)
+            if reward.done or not 0 < missing <= len(rows):
+                continue
+            piece, rows = take(rows, slice(None, missing)), take(rows, slice(missing, None))
+            found += self._watch(metric, reward, piece)
+            if not reward.done:
+                reward.first = np.append(reward.first, piece.value)
+                found += self._judge(metric, reward, piece)
+        found += self._watch(metric, reward, rows)
+        if not reward.done:
+            reward.first = np.append(reward.first, rows.value)
+        return found
+
+    def _judge(self, metric: str, reward: _Reward, rows: Samples) -> list[tuple[float, Finding]]:
+        """Judge the first rows, of which the newest are at hand."""
+        offset, count = float(rows.offset[-1]), len(reward.first)
+        begin, end = reward.first[: count // 4], reward.first[-(count // 4) :]
+        level, now = float(begin.mean()), float(end.mean())
+        error = float(np.hypot(begin.std(), end.std())) / (count // 4) ** 0.5
+        same = float(np.ptp(reward.first)) == 0
+        reward.done = count == _LONG * self.rows
+        if reward.done:
+            reward.first = np.empty(0)
+        if now - level > 2 * error or offset >= self._players.silent or _began_elsewhere(reward.steps):
+            reward.done = True
+            return []
+        around_zero = abs(now) <= 2 * error and not same
+        if around_zero or (same and level in _GIVEN):
+            return []
+        warns = same and reward.done and not of_episode(metric)
+        severity = Severity.WARNING if warns else Severity.INFO
+        if not severity.exceeds(reward.firing):
+            return []
+        if reward.firing is None:
+            reward.windows, reward.level, reward.noise = Windows(_WIDTH, _HOP), level, float(begin.std())
+        reward.firing = severity
+        return [(offset, self._finding(metric, severity, place(rows, -1), count, level, now, same=same))]
+
+    def _finding(
+        self,
+        metric: str,
+        severity: Severity,
+        here: Place,
+        count: int,
+        level: float,
+        now: float,
+        *,
+        same: bool,
+    ) -> Finding:
+        return self.say(
+            Verdict.FIRING,
+            severity,
+            f"{label(metric)} has not risen in the first {count} logged steps: {now:.4g}",
+            here,
+            metric=metric,
+            cause="it is always exactly the same, so that nothing is better than anything else"
+            if same
+            else "",
+            advice="Look at a few episodes: can the reward be reached by chance, and is the policy updated?",
+            evidence={"first": level, "now": now},
+        )
+
+    def _watch(self, metric: str, reward: _Reward, rows: Samples) -> list[tuple[float, Finding]]:
+        """Look whether it rises after all."""
+        if reward.windows is None:
+            return []
+        start = reward.windows.rows
+        ends, windows = reward.windows.add(rows.value)
+        risen = np.flatnonzero(windows.mean(axis=1) > reward.level + reward.noise) if len(ends) else ends
+        if not len(risen):
+            return []
+        return self._clear(
+            metric, reward, rows, int(ends[risen[0]]) - start - 1, f"{label(metric)} rises after all"
+        )
+
+    def _clear(
+        self, metric: str, reward: _Reward, rows: Samples, row: int, title: str
+    ) -> list[tuple[float, Finding]]:
+        if reward.firing is None:
+            return []
+        severity, reward.firing = reward.firing, None
+        reward.windows, reward.done, reward.first = None, True, np.empty(0)
+        finding = self.say(Verdict.CLEAR, severity, title, place(rows, row), metric=metric)
+        return [(float(rows.offset[row]), finding)]
+
+
+def _began_elsewhere(steps: list[float]) -> bool:
+    """Return whether the first rows are not those of a run's beginning."""
+    return len(steps) == 2 and steps[0] > max(_EARLY, 2 * (steps[1] - steps[0]))
