@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -10,10 +11,17 @@ from runwatch.alerts.rules.baseline import Floats, Segments, positive, take
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.roles import SIZE, role
 from runwatch.core.block import Block, Samples
+from runwatch.core.fold.eta import unwrapped
 from runwatch.core.metrics import SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC
 
 SOURCES = (STEP_TIME, TOKENS_PER_SEC, SAMPLES_PER_SEC)
 """In order of preference: once one is seen, those after it are not judged any more."""
+BETWEEN = "time between lines"
+"""Seconds of a step by the times that lines print, where they print no source."""
+TIMES = (STEP_TIME, BETWEEN)
+"""Sources that grow when a run slows down."""
+_APART = 20.0
+"""Seconds between two of these times that are compared, at least: most are printed in whole seconds."""
 BATCH = "global batch size"
 _TOKENS = 256
 
@@ -59,10 +67,41 @@ class _Work:
         return Samples(times.offset, times.line, times.step, value)
 
 
-class Speed:
-    """Chooses the source, cuts it at restarts, and takes out what a larger batch or model explains."""
+class _Stamps:
+    """The times that lines print, from which follows how long a step takes."""
 
     def __init__(self) -> None:
+        self._newest: float | None = None
+        self._time, self._step = np.inf, np.inf
+        """Where the newest piece ended."""
+
+    def between(self, moments: Samples) -> Samples:
+        """Return the seconds of a step in each piece that ends in these rows."""
+        times = unwrapped(moments.value, self._newest)
+        self._newest = float(times[-1])
+        ends: list[int] = []
+        seconds: list[float] = []
+        begins = np.flatnonzero((np.diff(times) < 0) | (np.diff(moments.step) <= 0)) + 1
+        for low, high in pairwise([0, *begins.tolist(), len(times)]):
+            row = low
+            if not (times[low] >= self._time and moments.step[low] > self._step):
+                self._time, self._step, row = float(times[low]), float(moments.step[low]), low + 1
+            while (row := row + int(np.searchsorted(times[row:high], self._time + _APART))) < high:
+                time, step = float(times[row]), float(moments.step[row])
+                seconds.append((time - self._time) / (step - self._step))
+                ends.append(row)
+                self._time, self._step, row = time, step, row + 1
+        return Samples(moments.offset[ends], moments.line[ends], moments.step[ends], np.array(seconds))
+
+
+class Speed:
+    """Chooses the source, cuts it at restarts, and takes out what a larger batch or model explains.
+
+    With `stamps`, the times that lines print say it where nothing else does, with what is between steps.
+    """
+
+    def __init__(self, *, stamps: bool = False) -> None:
+        self._stamps = _Stamps() if stamps else None
         self._source = len(SOURCES)
         self._segments: dict[str, Segments] = {}
         self._batch, self._size = _Work(), _Work()
@@ -88,7 +127,19 @@ class Speed:
                 until = min(until, float(samples.offset[0]))
             elif metric in self._segments:
                 self._segments[metric].split(None, block.restarts)
-        return found
+        return found + self._between(block, until, skip)
+
+    def _between(self, block: Block, until: float, skip: int) -> list[Piece]:
+        """Return the times between lines before the first source, if there is one."""
+        stamps, moments = self._stamps, block.moments
+        if self._source < len(SOURCES):
+            self._stamps = None  # from here on
+        if stamps is None:
+            return []
+        rows = None if moments is None else take(moments, moments.offset < until)
+        samples = stamps.between(rows) if rows is not None and len(rows) else None
+        pieces = self._segments.setdefault(BETWEEN, Segments()).split(samples, block.restarts)
+        return [self._piece(BETWEEN, restarted, piece, skip) for restarted, piece in pieces]
 
     def _piece(self, metric: str, restarted: bool, piece: Samples, skip: int) -> Piece:
         rows, seen = positive(piece), 0 if restarted else self._skipped.get(metric, 0)
@@ -96,7 +147,7 @@ class Speed:
         self._skipped[metric] = seen + drop
         rows = take(rows, slice(drop, None)) if drop else rows
         slowness = np.log(rows.value)
-        return Piece(metric, restarted, piece, rows, slowness if metric == STEP_TIME else -slowness)
+        return Piece(metric, restarted, piece, rows, slowness if metric in TIMES else -slowness)
 
     def tokens(self, offset: float, count: int, skip: int = 0) -> float:
         """Return the median tokens per second of `count` rows up to `offset`, without the last `skip`."""

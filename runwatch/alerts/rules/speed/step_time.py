@@ -23,7 +23,9 @@ Traps: the first rows after a start or restart compile and warm caches (up to 80
 times slower) and are skipped; a larger batch takes longer and is no slowdown:
 when tokens per second did not fall, the new time becomes the usual one; a shared
 machine's pace comes and goes; a progress bar prints a mean, which falls for long after a pause.
-Without step times, tokens or samples per second are judged, inverted.
+Without step times, tokens or samples per second are judged, inverted; without those, the times that lines
+print, of 20 s each: they include what evaluations and checkpoints take, so that a warning takes `between`,
+and nothing is critical.
 
 Source: FALCON, which verifies a proposed change before it is reported.
 """
@@ -43,11 +45,11 @@ from runwatch.alerts.rules.baseline import Floats, Windows, grow, median, spread
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.fading import falls
 from runwatch.alerts.rules.common.levels import Levels
-from runwatch.alerts.rules.common.speed import Speed
+from runwatch.alerts.rules.common.speed import BETWEEN, TIMES, Speed
 from runwatch.alerts.rules.common.wording import longer
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import STEP_TIME, label
+from runwatch.core.metrics import label
 
 _WIDTH, _HOP, _NOW = 64, 16, 24
 _CALM = 0.7
@@ -109,10 +111,11 @@ class StepTime(RankRule):
     persist: int = threshold(2, "evaluations in a row, 16 rows apart, that must agree")
     lost: float = threshold(60.0, "seconds that a slowdown by less than 20 ms a step must cost, else a note")
     notable: float = threshold(0.24, "slowdown below which it is a note")
+    between: float = threshold(1.0, "slowdown below which it is a note, by the times of lines alone")
     skip: int = threshold(10, "rows after a start or restart that are not judged")
 
     _tracks: dict[str, _Track] = field(default_factory=dict, init=False, repr=False)
-    _speed: Speed = field(default_factory=Speed, init=False, repr=False)
+    _speed: Speed = field(default_factory=lambda: Speed(stamps=True), init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the step times of a block."""
@@ -178,14 +181,14 @@ class StepTime(RankRule):
         slow.under = slow.under + 1 if excess < track.usual.shift / 2 else 0
         if (not slow.firing and not over) or slow.under >= self.persist:
             return [self._clear(metric, track, place(here, 0))]
-        self._date(slow, grow(excess) - 1, track, offset)
-        if slow.firing is not None and slow.firing is not Severity.INFO and self._calms(slow):
+        self._date(metric, slow, grow(excess) - 1, track, offset)
+        if slow.firing is not None and slow.firing is not Severity.INFO and self._calms(metric, slow):
             calm = self._clear(metric, track, place(here, 0), "the worst of the slowdown is over")
             track.shift = _Shift(slow.where, slow.step, slow.tokens, slow.points, slow.newest)
             return [calm]
         steps = float(here.step[0]) - slow.step + _NOW / 2
         rows = slow.points * _HOP + _NOW / 2
-        lasted = (steps if steps > 0 else rows) * grow(level) if metric == STEP_TIME else rows
+        lasted = (steps if steps > 0 else rows) * grow(level) if metric in TIMES else rows
         if not slow.firing and (slow.points < self.persist or lasted < self.seconds):
             return [self._finding(metric, track, slow, Verdict.PENDING, level)] if slow.points == 1 else []
         if not slow.firing and self._does_more(metric, slow, excess, offset):
@@ -193,8 +196,8 @@ class StepTime(RankRule):
             return [self._clear(metric, track, place(here, 0))]
         sure = grow(min(slow.newest)) - 1  # what makes it more severe must persist too
         severity = Severity.INFO
-        if sure >= self.notable and not self._passes(metric, track, slow, level, lasted):
-            grave = sure >= self.critical and lasted >= self.critical_seconds
+        if sure >= self._least(metric) and not self._passes(metric, track, slow, level, lasted):
+            grave = sure >= self.critical and lasted >= self.critical_seconds and metric != BETWEEN
             severity = Severity.CRITICAL if grave else Severity.WARNING
         if slow.firing is not None and severity.rank < slow.firing.rank:
             severity = slow.firing
@@ -211,27 +214,31 @@ class StepTime(RankRule):
         worse = self.say(Verdict.CLEAR, before, "steps are slower still", place(here, 0), metric=metric)
         return [worse, fired]
 
-    def _date(self, slow: _Shift, more: float, track: _Track, offset: float) -> None:
+    def _date(self, metric: str, slow: _Shift, more: float, track: _Track, offset: float) -> None:
         """Note where a slowdown, by now a fraction `more`, began to be notable."""
-        if more < self.notable:
+        if more < self._least(metric):
             slow.notable = None
         elif slow.notable is None:
             onset = place(track.recent.until(offset, _NOW // 2), 0)
             slow.notable = onset if slow.points > 1 else slow.where
 
-    def _calms(self, slow: _Shift) -> bool:
+    def _least(self, metric: str) -> float:
+        """Return the slowdown below which it is a note."""
+        return max(self.notable, self.between) if metric == BETWEEN else self.notable
+
+    def _calms(self, metric: str, slow: _Shift) -> bool:
         """Whether little is left of a slowdown that was a warning."""
-        return len(slow.newest) == self.persist and grow(max(slow.newest)) - 1 < _CALM * self.notable
+        return len(slow.newest) == self.persist and grow(max(slow.newest)) - 1 < _CALM * self._least(metric)
 
     def _passes(self, metric: str, track: _Track, slow: _Shift, level: float, lasted: float) -> bool:
         """Whether a slowdown is no news or costs next to nothing."""
         part = 1 - grow(track.usual.level - level)  # of the time
-        little = metric == STEP_TIME and part * grow(level) < _TINY and part * lasted < self.lost
+        little = metric in TIMES and part * grow(level) < _TINY and part * lasted < self.lost
         return little or track.levels.shown(level, level - track.usual.level, slow.points * _HOP)
 
     def _does_more(self, metric: str, slow: _Shift, excess: float, offset: float) -> bool:
         """Whether tokens per second fell by less than half of the slowdown: the steps do more work."""
-        if metric != STEP_TIME:
+        if metric not in TIMES:
             return False
         tokens = self._speed.tokens(offset, _NOW)
         return log(slow.tokens / tokens) < excess / 2 if slow.tokens / tokens > 0 else False
@@ -247,12 +254,12 @@ class StepTime(RankRule):
     def _finding(self, metric: str, track: _Track, slow: _Shift, verdict: Verdict, level: float) -> Finding:
         usual = track.usual.level
         more = grow(level - usual) - 1
-        if metric == STEP_TIME:
+        if metric in TIMES:
             title = f"steps {longer(more)}: {grow(level):.3g} s, usually {grow(usual):.3g} s"
         else:
             less = 1 - grow(usual - level)
             title = f"{label(metric)} fell {less:.0%}: {grow(-level):.4g}, usually {grow(-usual):.4g}"
-        sign = 1 if metric == STEP_TIME else -1
+        sign = 1 if metric in TIMES else -1
         since = slow.where if slow.firing in (None, Severity.INFO) else slow.notable or slow.where
         return self.say(
             verdict,

@@ -1,0 +1,101 @@
+"""Step times by the times that lines print, where nothing else says how long a step takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runwatch.alerts.rules.speed.jitter import Jitter
+from runwatch.alerts.rules.speed.stalls import Stalls
+from runwatch.alerts.rules.speed.step_time import StepTime
+from runwatch.alerts.rules.speed.throughput import Throughput
+from runwatch.core.block import Samples
+
+from .columns import LOSS, TIME, Log, brief, fired
+
+COUNT = 2400
+BACK = np.arange(COUNT)
+DAY = 86_400.0
+
+
+class Dated(Log):
+    """A log whose lines print when they were written, in whole seconds."""
+
+    def __init__(self, seconds, begin=1.9e9, **more):
+        super().__init__(train__loss=np.full(len(seconds), 2.0), **more)
+        self.times = begin + np.cumsum(seconds)
+
+    def block(self, low, high):
+        block, rows = super().block(low, high), np.arange(low, high)
+        moments = Samples(rows * 100.0, rows + 1.0, self.steps[rows], np.floor(self.times[rows]))
+        return replace(block, moments=moments if high > low else None)
+
+
+def seconds(*levels, each=COUNT):
+    """Return what steps take: each level for as many of them."""
+    jitter = np.random.default_rng(8).normal(1, 0.03, size=each)
+    return np.concatenate([level * jitter[: each // len(levels)] for level in levels])
+
+
+@pytest.mark.parametrize("usual", [0.3, 4, 60])
+def test_steps_that_take_twice_as_long_are_a_warning(usual):
+    each = 24_000 if usual < 1 else COUNT
+    found = Dated(seconds(usual, 2.5 * usual, each=each)).judge(StepTime())
+    assert fired(found)[-1][0] == "warning"
+    assert found[-1].evidence["usual"] == pytest.approx(usual, rel=0.03)
+    assert each / 2 - 200 / usual < fired(found)[-1][1] < each / 2 + 24 + 400 / usual
+
+
+def test_less_is_a_note_and_nothing_else_judges_these_times():
+    log = Dated(seconds(4, 6))
+    assert {severity for severity, _ in fired(log.judge(StepTime()))} == {"info"}
+    slow = np.where(BACK % 50 == 49, 90, seconds(4))
+    for rule in (Throughput, Stalls, Jitter, StepTime):
+        assert Dated(slow).judge(rule()) == []
+
+
+def test_it_ends_when_lines_come_as_often_as_before():
+    found = brief(Dated(seconds(4, 12, 4)).judge(StepTime()))
+    assert [verdict for verdict, *_ in found if verdict != "pending"][-1] == "clear"
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [
+        np.where(BACK == 1200, 3 * DAY, seconds(4)),  # the machine slept
+        np.where(BACK % 200 == 199, 600, seconds(4)),  # it is evaluated
+        seconds(4),
+    ],
+)
+def test_pauses_are_no_slowdown(waits):
+    assert Dated(waits).judge(StepTime()) == []
+
+
+def test_printed_step_times_are_believed_instead():
+    log = Dated(seconds(4, 12)).set(TIME, seconds(4))
+    assert log.judge(StepTime()) == []
+
+
+def test_times_without_a_date_continue_over_midnight():
+    dated = Dated(seconds(4, 12), begin=0.9 * DAY)
+    bare = Dated(seconds(4, 12), begin=0.9 * DAY)
+    bare.times = bare.times % DAY
+    assert bare.judge(StepTime()) == dated.judge(StepTime()) != []
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.integers(0, COUNT), max_size=6), st.sampled_from([(), (900,), (1500, 1600)]), st.booleans()
+)
+def test_cuts_do_not_matter(cuts, restarts, printed):
+    log = Dated(seconds(4, 11, 5, 9), begin=0.99 * DAY, restarts=restarts)
+    log.times = log.times % DAY
+    log.steps = log.steps - 300 * ((restarts or (COUNT,))[0] <= BACK)
+    if printed:
+        log.set(TIME, np.where(BACK < 1400, np.nan, 5.0))
+    assert log.judge(StepTime(), cuts) == log.judge(StepTime())
+    assert LOSS in log.columns
