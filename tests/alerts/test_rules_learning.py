@@ -15,6 +15,7 @@ from runwatch.alerts.rules.optimization.memorised import Memorised
 from runwatch.alerts.rules.optimization.never_learns import NeverLearns
 from runwatch.alerts.rules.optimization.plateau import Plateau
 from runwatch.alerts.rules.optimization.resume import Resume
+from runwatch.core.batch import Event
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Verdict
 
@@ -170,6 +171,17 @@ def test_a_higher_loss_after_a_restart_is_found_and_the_same_loss_is_not():
     assert (found.severity.value, found.step) == ("warning", 1481)
     log.columns[LOSS][1500:] *= 1.5
     assert fired(log.judge(Resume()))[0][0] == "critical"
+
+
+@pytest.mark.parametrize("cuts", [(), (1500,), (1499, 1501), range(1490, 1530)])
+def test_a_run_that_resumes_at_its_very_end_is_compared_with_what_was_before(cuts):
+    log = healthy()
+    log.columns[LOSS][1500:] *= 1.7
+    assert log.judge(Resume(), cuts) == []
+    log.events = [Event("resume", 149_990, 1500, "Resuming from checkpoint-1499")]
+    assert fired(log.judge(Resume(), cuts)) == [("critical", 1511)]
+    log.columns[LOSS][1500:] /= 1.7
+    assert log.judge(Resume(), cuts) == []
 
 
 def test_a_loss_that_is_lower_at_the_same_steps_may_be_of_data_seen_before():

@@ -2,8 +2,8 @@
 
 Reason: weights that were not loaded, an optimizer that starts again or data read
 twice come in with a restart, and look like training.
-Formula, in y = ln(loss), at `rows` rows after the restart: the median of the
-rows since against the median of those before the restart with the same steps,
+Formula, in y = ln(loss), at `rows` rows after the restart, be it a step back or a line that
+says so: the median of the rows since against the median of those before the restart with the same steps,
 or of the last 64 before it. Higher by max(`rise`, `z` standard errors): a
 warning, and critical when it is higher by `grave`. Lower by as much at the same
 steps: a note. Ends when the median of as many rows is back.
@@ -82,7 +82,9 @@ class Resume(RankRule):
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the training loss of a block."""
         found: list[Finding] = []
-        for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
+        resumed = [event.offset for event in block.events if event.kind == "resume"]
+        restarts = [*block.restarts, *resumed]  # from its very end a run continues without a step back
+        for restarted, piece in self._segments.split(block.samples.get(LOSS), restarts):
             if restarted:
                 found += self._end(place(piece, 0))
                 if len(self._tail) >= 32 and went_on(float(piece.step[0]), self._begin, self._highest):
