@@ -30,6 +30,7 @@ from .logs import parse
         (b"Killed", "killed"),
         (b"Segmentation fault (core dumped)", "segfault"),
         (b"free(): invalid pointer", "error"),
+        (b"Batch 300: Invalid loss, terminating training", "error"),
         (b"WARNING: CUDA out of memory on batch 312, skipping it", "skip"),
         (b"| WARNING | fairseq.trainer | attempting to recover from OOM in forward/backward pass", "skip"),
         (b"CUDA out of memory. Tried to allocate 2 GiB. See documentation for details", "oom"),

@@ -62,6 +62,7 @@ def test_what_ended_it_is_named_and_not_what_else_went_wrong(text, reason):
         "run.sh: line 3: torchrun: command not found",
         "Could not override 'optim.lrr'.",
         "In 'config': Could not find 'model/big'",
+        "FATAL:   could not open image /images/y.sif: no such file or directory",
     ],
 )
 def test_a_program_that_could_not_be_started_has_crashed(words):

@@ -46,6 +46,8 @@ _TRIGGERS = (
         rb"(\): inv",
         b"Could not",
         b": No mod",
+        b"FATAL:   ",
+        b"Invalid loss",
     ),
     (rb"ved\b", b"ving[ :]", b"valuat", b"validat", b"vice-side"),
     (b"ALLOC_F", b"ARLY STOP", b"AUTOTUNE", b"CANCELLED", b"CUDA ERR", b"Checkpoint", b"Compil"),

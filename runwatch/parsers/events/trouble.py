@@ -138,6 +138,7 @@ TROUBLE = Signs(
         rb"^(?:double free|free\(\): |malloc\(\): |corrupted (?:size|double)|munmap_chunk\(\): )",
         rb"[Ff]ailed to (?:save|write) (?:the |a )?(?:\w+ )?checkpoint\b|^terminate called after throwing",
         rb"\b[Tt]raining failed\b(?! (?:runs|trials|jobs))|\b[Ee]rror during training\b",
+        rb"^Batch \d+: Invalid loss, terminating training",  # Keras
         rb"\b[Ll]oss is (?:nan|NaN|-?inf)(?: \w+)?, (?:stopping|aborting|exiting)",
         rb"(?:\A|[:\]>-] )\W*(?:(?:[Tt]rain(?:ing)?|[Tt]otal|[Tt]he) )?[Ll]oss is (?:nan|NaN|NAN)"
         rb"(?:: \D*\d+|[.!]*)\s*$",
@@ -149,6 +150,7 @@ TROUBLE = Signs(
             b"bad_alloc",
             b"ailed to ",
             b"oss is ",
+            b"Invalid loss",
             b"raining fail",
             b"rror during tr",
             b"te called",
@@ -167,7 +169,7 @@ TROUBLE = Signs(
         rb"^[\w./-]{0,80}python[\d.]*: can't open file ",
         rb"^[\w./-]{0,80}python[\d.]*: No module named (?!(?:pip|venv|virtualenv|ensurepip)\b)",
         rb"\b(?:python[\d.]*|torchrun|accelerate|deepspeed|mpirun|srun): command not found",
-        rb"^slurmstepd: error: execve\(\): ",
+        rb"^slurmstepd: error: execve\(\): |^FATAL:   \S",  # the second of Apptainer
         rb"^Could not override '|^In '[^']{1,80}': Could not find '",  # Hydra
         needles=(
             b"SyntaxError: ",
@@ -178,6 +180,7 @@ TROUBLE = Signs(
             b": No module named ",
             b"command not found",
             b"Could not ",
+            b"FATAL:   ",
         ),
     ),
 )

@@ -375,7 +375,8 @@ SIGNATURES: tuple[Matcher, ...] = (
         "Go back to a checkpoint from before it began; lower the learning rate or clip the gradient.",
         kinds="traceback error",
         pattern=r"found invalid values|\b(?:contains|returned|is|are) (?:either )?[`'\"]?(?:nan|inf)"
-        r"|\bnot finite\b|\bnon-?finite\b|\bnan (?:loss|detected|encountered)|\bloss is (?:nan|-?inf)",
+        r"|\bnot finite\b|\bnon-?finite\b|\bnan (?:loss|detected|encountered)|\bloss is (?:nan|-?inf)"
+        r"|\binvalid loss\b",
     ),
     _signature(
         "not_started",
@@ -384,7 +385,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         "Correct the command or its settings; the words of the error say which.",
         kinds="traceback",
         pattern=r"^\S+: error: |: can't open file |^\S*python[\d.]*: No module named |: command not found"
-        r"|^execve\(\): |^Could not override|: Could not find '",
+        r"|^(?:slurmstepd: error: )?execve\(\): |^FATAL:   |^Could not override|: Could not find '",
     ),
     _signature("exception", Role.ROOT, "the program raised an exception", _CODE, kinds="traceback"),
     _signature("error", Role.LATE_ROOT, "the program reported a fatal error", _CODE, kinds="error"),
