@@ -7,10 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from runwatch.alerts.rules.common.signatures import Role, classify
 from runwatch.alerts.rules.life.crash import Crash
 from runwatch.alerts.rules.life.hang import Hang
-from runwatch.core.batch import CRASH_KINDS, Event
+from runwatch.core.batch import Event
 from runwatch.core.block import Block, Samples, Status
 from runwatch.core.machine import Machine
 from runwatch.core.sample import Process, Processes
@@ -380,82 +379,6 @@ def test_the_kernels_word_outranks_the_programs():
         )
     )
     assert rule._death.signature.name == "host_oom"
-
-
-@pytest.mark.parametrize(
-    ("kind", "title", "name", "role"),
-    [
-        ("traceback", "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried", "cuda_oom", Role.ROOT),
-        (
-            "traceback",
-            "RuntimeError: cuda runtime error (2) : out of memory at x.cu:58",
-            "cuda_oom",
-            Role.ROOT,
-        ),
-        ("traceback", "tf.errors.ResourceExhaustedError: OOM on gpu", "cuda_oom", Role.ROOT),
-        ("traceback", "RuntimeError: can't alloc", "host_oom", Role.ROOT),
-        ("traceback", "OSError: [Errno 12] Cannot allocate memory", "host_oom", Role.ROOT),
-        (
-            "traceback",
-            "RuntimeError: not enough memory: you tried to allocate 9 bytes.",
-            "host_oom",
-            Role.ROOT,
-        ),
-        ("error", "Loss is NAN: Mini-Batch Index: 74", "not_finite", Role.ROOT),
-        ("traceback", "RuntimeError: CUDA error: an illegal memory access", "illegal_access", Role.ROOT),
-        ("traceback", "OSError: [Errno 28] No space left on device", "disk_full", Role.ROOT),
-        ("traceback", "BrokenPipeError: [Errno 32] Broken pipe", "teardown", Role.CASCADE),
-        ("elastic", "runwatch: the command exited with code 3 after 3 s", "exit", Role.CASCADE),
-        ("elastic", "main_worker exits with code 1", "elastic", Role.CASCADE),
-        (
-            "traceback",
-            "torch.distributed.DistNetworkError: Connection reset by peer",
-            "teardown",
-            Role.CASCADE,
-        ),
-        ("traceback", "KeyError: 'x'", "exception", Role.ROOT),
-        ("worker", "DataLoader worker (pid 7) is killed by signal: Killed.", "worker_killed", Role.ROOT),
-        (
-            "worker",
-            "DataLoader worker (pid 7) is killed by signal: Terminated.",
-            "terminated",
-            Role.LATE_ROOT,
-        ),
-        ("worker", "DataLoader worker (pid(s) 7) exited unexpectedly", "worker_gone", Role.LATE_ROOT),
-        ("segfault", "Aborted (core dumped)", "aborted", Role.LATE_ROOT),
-        (
-            "traceback",
-            "slurmstepd: error: execve(): python: No such file or directory",
-            "not_started",
-            Role.ROOT,
-        ),
-        ("nccl", "Watchdog caught collective operation timeout: WorkNCCL", "nccl_timeout", Role.LATE_ROOT),
-        ("nccl", "NCCL error in: x.cpp, unhandled system error", "nccl", Role.CASCADE),
-        ("xid", "NVRM: Xid (PCI:0000:81:00): 79, pid=1, GPU has fallen off the bus.", "xid", Role.PROOF),
-        ("xid", "NVRM: Xid (PCI:0000:81:00): 31, pid=1", "xid_of_application", Role.CASCADE),
-        (
-            "scheduler",
-            "slurmstepd: error: *** JOB 1 CANCELLED AT x DUE TO TIME LIMIT ***",
-            "time_limit",
-            Role.ROOT,
-        ),
-        (
-            "elastic",
-            "torch.distributed.elastic.multiprocessing.errors.ChildFailedError:",
-            "elastic",
-            Role.CASCADE,
-        ),
-        ("signal", "Received SIGTERM", "terminated", Role.CASCADE),
-        ("signal", "KeyboardInterrupt", "user", Role.ROOT),
-    ],
-)
-def test_signatures(kind, title, name, role):
-    signature = classify(event(kind, 0, title))
-    assert (signature.name, signature.role) == (name, role)
-
-
-def test_every_kind_has_a_signature():
-    assert {classify(event(kind, 0, "")).name for kind in CRASH_KINDS}
 
 
 def test_every_launch_of_one_log_has_its_own_crash():
