@@ -1,6 +1,7 @@
 """The detection benchmark: what is caught, how soon, and what is raised for nothing.
 
-usage: python -m benchmarks.detection [--seeds N] [--shapes N] [--split dev|test|fresh] [--only NAME] [--write]
+usage: python -m benchmarks.detection [--seeds N] [--shapes N] [--split dev|test|fresh] [--only NAME]
+       [--verbose] [--write]
        python -m benchmarks.detection --healthy [--seeds N] [--split dev|test|fresh]
        python -m benchmarks.detection --sweep [--seeds N] [--only NAME] [--write]
        python -m benchmarks.detection --corpus DIR [--write]
