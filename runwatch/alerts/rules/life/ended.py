@@ -4,9 +4,9 @@ Reason: a run that a `max_time`, an early stop or an older kernel's kill ended i
 middle leaves a log that just stops; that is known at once, not after ten minutes of
 silence.
 Formula: every rank and main process that was linked to the log has ended, none has
-come for `settle` seconds without a line, and for as long as the log had been silent before, up to a
-minute: on a busy machine its last lines are read late. The log shows progress below 98 %, and there is no
-crash. A warning; a note if the run may have been complete: its length is unknown, and
+come for `settle` seconds without a line, and for as long as the log or training had been silent
+before, up to a minute: on a busy machine the last lines are read late. The log shows progress below
+98 %, and there is no crash. A warning; a note if the run may have been complete: its length is unknown, and
 it exited with 0, or is at a round step or at the end of an epoch, as finished runs
 do. Ends when training moves again.
 
@@ -77,7 +77,8 @@ class Ended(RunRule):
         moves = (
             status.now - status.silent_for > ended.time + self.behind
         )  # another one trains, not linked yet
-        written = status.now - status.log_silent_for
+        # what was written since is not read yet; that a directory next to the log changed says nothing of it
+        written = status.now - max(status.log_silent_for, status.silent_for)
         unread = min(max(0.0, ended.time - written), self.unread)
         quiet = min(status.now - ended.time, status.log_silent_for)  # others may write on
         due = not moves and quiet >= self.settle + unread
