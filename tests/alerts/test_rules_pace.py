@@ -102,6 +102,20 @@ def test_a_rate_that_forgets_a_pause_is_no_collapse():
     assert fired(log.judge(Throughput())) != []
 
 
+@pytest.mark.parametrize("rule", [Throughput, StepTime])
+@pytest.mark.parametrize("cuts", [(), (1500,), range(1480, 1640, 7)])
+def test_the_rate_of_a_bar_that_passed_what_was_trained_before_is_none(rule, cuts):
+    log = healthy()
+    log.columns[TIME][1500:1595] = 0.001  # tqdm measures anew after as many steps
+    log.restarts = [1500]
+    log.steps[1500:] -= 30
+    assert log.judge(rule(), cuts) == []
+    log.columns[TIME][1500:] = np.r_[
+        np.full(300, 0.5), np.full(1200, 3.0)
+    ]  # a rounded one is judged in the end
+    assert fired(log.judge(rule(), cuts)) != []
+
+
 def test_a_larger_batch_is_no_collapse():
     log = healthy().set(TOKENS, 1e6 / healthy().columns[TIME])
     log.columns[TIME][1500:] *= 5

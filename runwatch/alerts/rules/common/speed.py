@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -24,6 +25,10 @@ _APART = 20.0
 """Seconds between two of these times that are compared, at least: most are printed in whole seconds."""
 BATCH = "global batch size"
 _TOKENS = 256
+_EARLY = 50
+"""Steps from which a first row shows that a run resumes."""
+_STALE = 256
+"""Rows in which a bar that resumes may repeat its first rate: tqdm measures anew only after as many steps."""
 
 
 class Piece(NamedTuple):
@@ -94,6 +99,28 @@ class _Stamps:
         return Samples(moments.offset[ends], moments.line[ends], moments.step[ends], np.array(seconds))
 
 
+@dataclass
+class _Start:
+    """The rows after a start or restart that are not judged."""
+
+    dropped: int = 0
+    stale: float | None = None
+    """What a bar repeats of the rate at which it passed the steps that were trained before, if it resumes."""
+    same: int = 0
+
+    def drop(self, values: Floats, skip: int) -> int:
+        """Return how many of the next values are not judged."""
+        low = 0
+        if self.stale is not None:
+            others = np.flatnonzero(values[: _STALE - self.same] != self.stale)
+            low = int(others[0]) if len(others) else min(len(values), _STALE - self.same)
+            self.same += low
+            self.stale = None if len(others) or self.same == _STALE else self.stale
+        drop = min(max(0, skip - self.dropped), len(values) - low)
+        self.dropped += drop
+        return low + drop
+
+
 class Speed:
     """Chooses the source, cuts it at restarts, and takes out what a larger batch or model explains.
 
@@ -106,7 +133,7 @@ class Speed:
         self._segments: dict[str, Segments] = {}
         self._batch, self._size = _Work(), _Work()
         self._tokens = Recent(_TOKENS)
-        self._skipped: dict[str, int] = {}
+        self._starts: dict[str, _Start] = {}
 
     def pieces(self, block: Block, skip: int) -> list[Piece]:
         """Return what a block contains, without the first `skip` rows after each start."""
@@ -142,9 +169,13 @@ class Speed:
         return [self._piece(BETWEEN, restarted, piece, skip) for restarted, piece in pieces]
 
     def _piece(self, metric: str, restarted: bool, piece: Samples, skip: int) -> Piece:
-        rows, seen = positive(piece), 0 if restarted else self._skipped.get(metric, 0)
-        drop = min(max(0, skip - seen), len(rows))
-        self._skipped[metric] = seen + drop
+        rows = positive(piece)
+        if restarted:
+            self._starts.pop(metric, None)
+        if len(rows) and metric not in self._starts:
+            resumes = rows.step[0] > _EARLY
+            self._starts[metric] = _Start(stale=float(rows.value[0]) if resumes else None)
+        drop = self._starts[metric].drop(rows.value, skip) if len(rows) else 0
         rows = take(rows, slice(drop, None)) if drop else rows
         slowness = np.log(rows.value)
         return Piece(metric, restarted, piece, rows, slowness if metric in TIMES else -slowness)
