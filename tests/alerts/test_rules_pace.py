@@ -106,7 +106,7 @@ def test_a_rate_that_forgets_a_pause_is_no_collapse():
 @pytest.mark.parametrize("cuts", [(), (1500,), range(1480, 1640, 7)])
 def test_the_rate_of_a_bar_that_passed_what_was_trained_before_is_none(rule, cuts):
     log = healthy()
-    log.columns[TIME][1500:1595] = 0.001  # tqdm measures anew after as many steps
+    log.columns[TIME][1500:1595] = 0.001  # tqdm measures again after as many steps
     log.restarts = [1500]
     log.steps[1500:] -= 30
     assert log.judge(rule(), cuts) == []

@@ -28,7 +28,7 @@ _TOKENS = 256
 _EARLY = 50
 """Steps from which a first row shows that a run resumes."""
 _STALE = 256
-"""Rows in which a bar that resumes may repeat its first rate: tqdm measures anew only after as many steps."""
+"""Rows in which a bar that resumes may repeat its first rate: tqdm measures again after as many steps."""
 
 
 class Piece(NamedTuple):
@@ -115,7 +115,9 @@ class _Start:
             others = np.flatnonzero(values[: _STALE - self.same] != self.stale)
             low = int(others[0]) if len(others) else min(len(values), _STALE - self.same)
             self.same += low
-            self.stale = None if len(others) or self.same == _STALE else self.stale
+            if len(others) or self.same == _STALE:
+                self.stale = None
+                self.dropped = self.same if self.same <= skip else 0
         drop = min(max(0, skip - self.dropped), len(values) - low)
         self.dropped += drop
         return low + drop
