@@ -413,7 +413,7 @@ def test_the_end_is_a_note_when_it_was_watched():
     rule = Finished()
     rule.observe(received(0, 100.0))
     (found,) = rule.tick(end)
-    assert found.title == "finished at step 600 of 1000, before its end"
+    assert found.title == "finished at step 600 of 1,000, before its end"
     assert rule.tick(end) == []
     assert rule.observe(received(0, 200.0)) == []
     assert [f.verdict.value for f in rule.tick(Status(now=2.0, last_step=601))] == ["clear"]
