@@ -21,7 +21,7 @@ PACE = 5.0
 CATCH_UP = 2.0
 """Seconds the engine has, at the command's end, to read the log to its end."""
 STARTING = 20.0
-"""The same where the command failed, perhaps before the engine had started, which takes long on a busy machine."""
+"""The same where the command failed: on a busy machine the engine may not have started yet."""
 SETTLE = 8.0
 """Seconds until a crash that only silence proves must be certain."""
 
