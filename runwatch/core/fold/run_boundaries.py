@@ -50,6 +50,7 @@ from runwatch.core.fold.rows import (
     step_of_last,
 )
 from runwatch.core.fold.stages import results_of, trains
+from runwatch.core.loss_level import LossLevel
 from runwatch.core.metrics import STEP_TIME
 
 _CRASHED, _OVER = "crashed", "over"
@@ -109,6 +110,10 @@ class Splitter:
     """How far the newest step is from the one before."""
     _first: float = np.nan
     """First training step of the current run."""
+    _level: LossLevel = field(default_factory=LossLevel)
+    """How far its loss has come."""
+    _cyclic: bool = False
+    """Whether its step began again and its loss went on: it counts within an epoch that no line shows."""
     _ended: str = ""
     """What lines said since the newest step of how that launch ended: _CRASHED, or else _OVER."""
     _finished: bool = False
@@ -355,8 +360,9 @@ class Splitter:
             if kind in (_CRASHED, _OVER):
                 self._ended = self._ended if self._ended == _CRASHED else kind
                 continue
-            if kind == TRAIN:
-                self._learn_first(train.step[since:index])
+            here = index if kind == TRAIN else int(np.searchsorted(train.offset, offset))
+            self._follow(train, since, here)
+            since = here
             rows = train if kind == TRAIN else evals
             step, last = rows.step[index], self._last_step(train, offset, begins)
             other = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
@@ -366,37 +372,46 @@ class Splitter:
             anew = kind == TRAIN and step == last and self._finished and self._has_another_total(train, index)
             if anew or (step < last and (self._finished or other or again)):
                 begins[offset] = _Former(self._last_pattern(train, offset), self._announced)
-                self._finished, self._first = False, np.nan
-                since = index if kind == TRAIN else int(np.searchsorted(train.offset, offset))
+                self._finished, self._first, self._level, self._cyclic = False, np.nan, LossLevel(), False
             elif step < last and kind == TRAIN:
+                self._cyclic |= step <= self._first and self._ended != _CRASHED
+                self._level.count = 0
                 restarts.append(offset)
             elif kind == TRAIN:
                 self._finished = False
             if kind == TRAIN:
                 self._announced, self._stopped, self._ended = False, False, ""
-        self._learn_first(train.step[since:])
+        self._follow(train, since, len(train))
         if len(train):
             self._left, self._stride = self._course(train, len(train))
             self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
         self._step = self._last_step(train, np.inf, begins)
         return begins, restarts
 
-    def _learn_first(self, steps: Floats) -> None:
-        """Take the first step of the current run, where it is among these."""
+    def _follow(self, train: Rows, since: int, until: int) -> None:
+        """Take the first step of the current run, where it is among these records, and their losses."""
+        steps = train.step[since:until]
         if math.isnan(self._first):
             self._first = next((step for step in steps[~np.isnan(steps)][:1].tolist()), math.nan)
+        losses = train.loss[since:until]
+        self._level.observe(losses[~np.isnan(losses)].tolist())
 
     def _begins_again(self, train: Rows, index: int) -> bool:
         """Return True if a record that goes back is the first of another run, though no line says so.
 
-        It starts from the beginning, with another total than the one before, or behind the end of what was
-        planned or said to be over. So does a first epoch or round, where nothing had failed and no total is
-        known.
+        It starts from the beginning, with another total than the one before, with a loss as high as there,
+        or behind the end of what was planned or said to be over. So does a first epoch or round, where nothing
+        had failed and no total is known.
         """
         step, total, pattern = train.step[index], train.total[index], str(train.pattern[index])
         if step <= 1 and self._has_another_total(train, index):
             return True
-        if step > self._first or self._ended == _CRASHED or pattern.endswith(BY_FIT):
+        if step > self._first or self._ended == _CRASHED:
+            return False
+        cyclic = self._cyclic and not pattern.endswith((BY_EPOCH, BY_FIT, BY_ROUND))
+        if not cyclic and self._level.is_back(float(train.loss[index])):
+            return True
+        if pattern.endswith(BY_FIT):
             return False
         left, stride = self._course(train, index)
         at_end = left <= (self._first == 0) or left < stride + (self._first == 0)
