@@ -20,31 +20,40 @@ class LossLevel(msgspec.Struct):
     """The first loss of a training and its newest ones; one that is not finite counts as infinite."""
 
     first: float = math.nan
+    begun: float = math.nan
+    """The first since the counter started."""
     count: int = 0
-    """Losses since the counter started."""
+    """Losses since then."""
     newest: list[float] = []
 
     def observe(self, losses: Sequence[float]) -> None:
         """Take losses that were printed, in stream order."""
-        if math.isnan(self.first) and losses:
-            self.first = losses[0]
+        if losses and not self.count:
+            self.begun = losses[0]
+            self.first = self.begun if math.isnan(self.first) else self.first
         self.count += len(losses)
         self.newest = [*self.newest, *losses[-_NEWEST:]][-_NEWEST:]
+
+    def restart(self) -> None:
+        """Take that the counter starts again and the loss went on."""
+        self.count = 0
 
     def is_back(self, loss: float) -> bool:
         """Return whether a loss is nearer to the first than to the newest ones, which had moved away."""
         if self.count < 2 or math.isnan(loss):
             return False
         newest = self.newest[-(self.count // 2) :]
-        nearest = min(newest) if self.first < min(newest) else max(newest)
-        if min(newest) <= self.first <= max(newest):
-            return False
-        first, nearest, loss, apart = _scaled(self.first, nearest, loss)
-        return abs(first - nearest) > apart and abs(first - loss) < abs(nearest - loss)
+        return any(_nearer(loss, first, newest) for first in (self.first, self.begun))
 
 
-def _scaled(first: float, nearest: float, loss: float) -> tuple[float, float, float, float]:
-    """Return numbers as their logarithms if all have one, and the distance that is more than noise."""
+def _nearer(loss: float, first: float, newest: Sequence[float]) -> bool:
+    """Return whether a loss is nearer to the first one than to the newest, which are all above or below."""
+    low, high = min(newest), max(newest)
+    if low <= first <= high:
+        return False
+    nearest, apart = low if first < low else high, _APART
     if min(first, nearest, loss) > 0:
-        return math.log(first), math.log(nearest), math.log(loss), _APART
-    return first, nearest, loss, _APART * max(abs(first), abs(nearest))
+        first, nearest, loss = math.log(first), math.log(nearest), math.log(loss)
+    else:
+        apart *= max(abs(first), abs(nearest))
+    return abs(first - nearest) > apart and abs(first - loss) < abs(nearest - loss)

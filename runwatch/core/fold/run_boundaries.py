@@ -101,7 +101,9 @@ class Splitter:
     """The state between batches of one source; bounded."""
 
     _step: float = np.nan
-    """Newest training step of the current run."""
+    """Newest training step of the current run, or its epoch as long as no step was printed."""
+    _stepped: bool = False
+    """Whether any was."""
     _pattern: str = ""
     _total: float = np.nan
     _left: float = np.nan
@@ -155,8 +157,10 @@ class Splitter:
         batch = self._duplicates.without(self._echoes.without(batch))
         bars, train, evals, plans = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
         train, stepless = self._fill_steps(batch, train, bars)
-        first_step = self._step
-        begins, restarts = self._boundaries(batch, train, evals)
+        first_step = self._step if self._stepped else np.nan
+        begins, restarts = self._boundaries(batch, self._counted(train), evals)
+        stepped = train.offset[~np.isnan(train.step)]
+        restarts = [offset for offset in restarts if offset in stepped]
         evals = step_of_last(evals, train, first_step)
         system = step_of_last(Rows.of(batch, SYSTEM), train, first_step)
         samples = samples_of(batch, {TRAIN: train, EVAL: evals, SYSTEM: system})
@@ -199,6 +203,13 @@ class Splitter:
                 yield Segment(
                     Block(columns, steps if len(steps) else None, rank=rank, live=live, arrival=arrival)
                 )
+
+    def _counted(self, train: Rows) -> Rows:
+        """Return records with their epochs in place of steps, as long as no step was printed."""
+        known = ~np.isnan(train.step)
+        stepped = np.logical_or.accumulate(known) | self._stepped
+        self._stepped |= bool(known.any())
+        return replace(train, step=np.where(stepped, train.step, train.epoch))
 
     def _is_stage(self, train: Rows) -> bool:
         """Return whether the first training record of a run shows that it is a stage of the one before."""
@@ -375,7 +386,7 @@ class Splitter:
                 self._finished, self._first, self._level, self._cyclic = False, np.nan, LossLevel(), False
             elif step < last and kind == TRAIN:
                 self._cyclic |= step <= self._first and self._ended != _CRASHED
-                self._level.count = 0
+                self._level.restart()
                 restarts.append(offset)
             elif kind == TRAIN:
                 self._finished = False

@@ -19,7 +19,7 @@ from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.progress.epochs import Counts, Place
 from runwatch.parsers.progress.grammar import Bar, Named
-from runwatch.parsers.progress.names import ALIASES, counts_other, is_loss, is_validation, spans_run
+from runwatch.parsers.progress.names import ALIASES, counts_other, is_loss, is_validation, spans_run, trains
 
 if TYPE_CHECKING:
     from runwatch.parsers.body.decoded import Floats
@@ -64,6 +64,8 @@ class BarLayout(Layout):
     """How many bars it is drawn below."""
     run_wide: bool = False
     """Whether its description says that it spans the run."""
+    trains: bool = False
+    """Whether its description says that it trains."""
     scaled: bool = False
     """Whether n or total are printed in thousands or the like."""
     redrawn: bool = False
@@ -252,7 +254,7 @@ class BarFrames(Matcher):
         clocked = len(bar.elapsed) if max(bar.scales) == 1.0 and len(bar.elapsed) < 4 else 0
         key = (
             *(len(epochs), clocked, bar.rate_unit, tuple(items), rank is not None, bar.total is None),
-            *(not epochs and _is_outer(text, bar), spans_run(text), bar.scales, bar.redrawn),
+            *(not epochs and _is_outer(text, bar), spans_run(text), trains(text), bar.scales, bar.redrawn),
             line.count(UP),
         )
         if key not in self._layouts:
@@ -278,6 +280,7 @@ class BarFrames(Matcher):
         open_: bool,
         outer: bool,
         run_wide: bool,
+        trains: bool,
         scales: tuple[float, float, float],
         redrawn: bool,
         position: int,
@@ -301,6 +304,7 @@ class BarFrames(Matcher):
             outer=outer,
             open=open_,
             run_wide=run_wide,
+            trains=trains,
             scaled=max(scales[:2]) > 1.0,
             redrawn=redrawn,
             position=position,

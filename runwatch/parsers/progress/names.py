@@ -25,6 +25,7 @@ _OTHER = re.compile(
 )
 _TRIAL = re.compile(rb"(?i:\btrials?\b)")
 _STEPS = re.compile(rb"(?i:epoch|train|step|batch)")
+_TRAINS = re.compile(rb"(?i:\btrain(?:ing)?\b)")
 _RUN_WIDE = re.compile(rb"(?i)\W{0,8}(?:(?:global|optimization|training|total) )?steps\W{0,8}$")
 _COUNTED = re.compile(rb"(?i:(?:trial|file|fold|shard|config|model|combination|candidate|url|doc)s?)$")
 
@@ -37,6 +38,11 @@ def counts_other(desc: bytes, unit: bytes = b"") -> bool:
     if _OTHER.search(desc) is not None or (unit and _COUNTED.match(unit) is not None):
         return True
     return _TRIAL.search(desc) is not None and _STEPS.search(desc) is None
+
+
+def trains(desc: bytes) -> bool:
+    """Return whether a description says that a bar counts steps of training."""
+    return _TRAINS.search(desc) is not None
 
 
 def spans_run(desc: bytes) -> bool:
