@@ -106,6 +106,7 @@ class Splitter:
     """Whether any was."""
     _pattern: str = ""
     _total: float = np.nan
+    _epoch: float = np.nan
     _left: float = np.nan
     """Steps from the newest one to the end of the run; NaN if its lines do not show that."""
     _stride: float = np.nan
@@ -284,7 +285,7 @@ class Splitter:
         self._led += int(np.count_nonzero(who[since:] == lowest[-1]))
         if again:
             self._step, self._pattern, self._total, self._finished = np.nan, "", np.nan, False
-            self._first = self._left = self._stride = np.nan
+            self._first = self._left = self._stride = self._epoch = np.nan
         return begin, again
 
     def _fill_steps(self, batch: Batch, train: Rows, bars: Rows) -> tuple[Rows, NDArray[np.bool_]]:
@@ -396,6 +397,7 @@ class Splitter:
         if len(train):
             self._left, self._stride = self._course(train, len(train))
             self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
+            self._epoch = float(train.epoch[-1])
         self._step = self._last_step(train, np.inf, begins)
         return begins, restarts
 
@@ -414,7 +416,7 @@ class Splitter:
         or behind the end of what was planned or said to be over. So does a first epoch or round, where nothing
         had failed and no total is known.
         """
-        step, total, pattern = train.step[index], train.total[index], str(train.pattern[index])
+        step, pattern = train.step[index], str(train.pattern[index])
         if step <= 1 and self._has_another_total(train, index):
             return True
         if step > self._first or self._ended == _CRASHED:
@@ -426,9 +428,13 @@ class Splitter:
             return False
         left, stride = self._course(train, index)
         at_end = left <= (self._first == 0) or left < stride + (self._first == 0)
-        return bool(
-            at_end or self._ended == _OVER or (pattern.endswith((BY_EPOCH, BY_ROUND)) and np.isnan(total))
-        )
+        by_epoch = pattern.endswith((BY_EPOCH, BY_ROUND)) or self._epoch_falls(train, index)
+        endless = np.isnan(train.total[index]) or not np.isnan(train.epoch_steps[index])
+        return bool(at_end or self._ended == _OVER or (by_epoch and endless))
+
+    def _epoch_falls(self, train: Rows, index: int) -> bool:
+        """Return True if a record shows an epoch before that of the record before."""
+        return bool(train.epoch[index] < (train.epoch[index - 1] if index else self._epoch))
 
     def _has_another_total(self, train: Rows, index: int) -> bool:
         """Return True if a record and the one before it show their totals, and these differ."""
