@@ -39,21 +39,18 @@ class LossLevel(msgspec.Struct):
         self.count = 0
 
     def is_back(self, loss: float) -> bool:
-        """Return whether a loss is nearer to the first than to the newest ones, which had moved away."""
-        if self.count < 2 or math.isnan(loss):
+        """Return whether a loss has come back more than half of the way that the newest ones had fallen."""
+        if self.count < 2 or not math.isfinite(loss):
             return False
-        newest = self.newest[-(self.count // 2) :]
-        return any(_nearer(loss, first, newest) for first in (self.first, self.begun))
+        newest = max(self.newest[-(self.count // 2) :])
+        if math.isinf(newest):
+            return True
+        return any(_is_back(loss, first, newest) for first in (self.first, self.begun))
 
 
-def _nearer(loss: float, first: float, newest: Sequence[float]) -> bool:
-    """Return whether a loss is nearer to the first one than to the newest, which are all above or below."""
-    low, high = min(newest), max(newest)
-    if low <= first <= high:
-        return False
-    nearest, apart = low if first < low else high, _APART
-    if min(first, nearest, loss) > 0:
-        first, nearest, loss = math.log(first), math.log(nearest), math.log(loss)
+def _is_back(loss: float, first: float, newest: float) -> bool:
+    if min(first, newest, loss) > 0:
+        first, newest, loss, apart = math.log(first), math.log(newest), math.log(loss), _APART
     else:
-        apart *= max(abs(first), abs(nearest))
-    return abs(first - nearest) > apart and abs(first - loss) < abs(nearest - loss)
+        apart = _APART * max(abs(first), abs(newest))
+    return first - newest > apart and 2 * loss > first + newest

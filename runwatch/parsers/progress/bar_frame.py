@@ -64,6 +64,8 @@ class BarLayout(Layout):
     """How many bars it is drawn below."""
     run_wide: bool = False
     """Whether its description says that it spans the run."""
+    loss: int = 0
+    """Which of its values is the first loss."""
     trains: bool = False
     """Whether its description says that it trains."""
     scaled: bool = False
@@ -108,6 +110,10 @@ class BarLayout(Layout):
 
         with np.errstate(divide="ignore"):
             return 1.0 / rate
+
+    def loss_of(self, shown: _Values) -> Any:
+        """Return the first loss that a frame shows, or columns of it."""
+        return shown[self.first + self.loss]
 
     def elapsed(self, shown: _Values) -> Any:
         """Return the seconds that a bar is drawn, by a frame or columns of them; -1 if unknown."""
@@ -286,7 +292,8 @@ class BarFrames(Matcher):
         position: int,
     ) -> BarLayout | None:
         values = tuple(name.decode("ascii") for name in printed)
-        if not any(map(is_loss, values)):
+        losses = [i for i, name in enumerate(values) if is_loss(name)]
+        if not losses:
             return None
         of = {"n": scales[0], "total": scales[1]} | dict.fromkeys(_EPOCHS[:epochs], 1.0)
         of |= dict.fromkeys(_CLOCK[len(_CLOCK) - clocked :], 1.0) | ({"rate": scales[2]} if rate else {})
@@ -304,6 +311,7 @@ class BarFrames(Matcher):
             outer=outer,
             open=open_,
             run_wide=run_wide,
+            loss=losses[0],
             trains=trains,
             scaled=max(scales[:2]) > 1.0,
             redrawn=redrawn,

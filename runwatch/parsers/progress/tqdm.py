@@ -234,7 +234,7 @@ class TqdmReader(BarReader):
     def _note(self, line: bytes) -> None:
         """See whether Lightning draws the bar: it counts epochs from 0, and repeats values at 0."""
         if self._epochs.first is None and b"v_num=" in line:
-            self._epochs.first, self._moved = 0, True
+            self._epochs.first, self._moved, self._lasts = 0, True, True
 
     def _held_out(self, line: bytes, number_: int) -> list[Row] | None:
         """Return what a line near a bar says about held-out data, at the step at which the bar is."""
