@@ -121,6 +121,10 @@ _PAIRED = re.compile(rb"\b([A-Za-z]\w*)/([A-Za-z][\w/]*)\b")
 _SPLIT = re.compile(rb"(?i)train(?:ing)?|val(?:id(?:ation)?)?|test|dev")
 _OF_SPLIT = re.compile(rb"(?i)(.*\S[ _-])(?:" + _SPLIT.pattern[4:] + rb")\Z")
 """Names a value and a part of the data; the next number may name but its own: `LOSS train 0.5 valid 0.6`."""
+_TEXT = re.compile(
+    rb"(?<=[\"']: )(?:\"(?=(?:[^\"\\]|\\.)* )(?:[^\"\\]|\\.)*\"|'(?=(?:[^'\\]|\\.)* )(?:[^'\\]|\\.)*')(?=[,}\]])"
+)
+"""What an object says in words: the numbers in it are no values."""
 _FILLING = re.compile(rb"\[(?:[=#>*. -]|\xe2[\x94-\x97][\x80-\xbf]){8,200}\]")
 """A bar that a script draws itself, as far as it is filled: `Training [====      ] 40/100 loss=0.5`."""
 _COPULA = re.compile(rb"(?i)(?<=.) (?:is|was)\Z")
@@ -164,7 +168,9 @@ def masked(text: bytes) -> bytes:
 
 
 def fields(line: bytes) -> list[Field]:
-    """Return the numbers of a line from left to right, named or not."""
+    """Return the numbers of a line from left to right, named or not, but for those in texts of an object."""
+    if b"{" in line:
+        line = _TEXT.sub(lambda text: b" " * len(text[0]), line)
     found: list[Field] = []
     before = 0
     said = b""

@@ -44,13 +44,13 @@ _CLASSES = RUNS | frozenset(
     b"memory mem ram vram correct predicted size sps fps ips tps wps ups qps speed throughput".split()
 )
 """Words of names whose numbers count no time: runs, classes, amounts and rates."""
-_WAITS = frozenset(b"patience improve improved improvement stopping stop early wait waiting".split())
-"""Words of names whose numbers count how long nothing has become better: `no improve 3/10`."""
+_NO_COUNT = frozenset(b"patience improve improved improvement stopping stop early wait waiting max".split())
+"""Words of names whose numbers count how long nothing has become better, `no improve 3/10`, or are planned."""
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k", b"e"))
 _AMOUNTS = [[word] for word in b"tokens samples examples sequences images frames".split()]
 """What training consumes: an amount in thousands or millions of these may be its place."""
 TELLING = (
-    *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
+    *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou dice score elbo fid "
     b"round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick train "
     b"episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ total= %)".split(),
     b"% (",
@@ -124,7 +124,7 @@ def rank(line: bytes, number: Field) -> int | None:
     """Return how likely a number's name makes it the step (0 is best), or None if it cannot be one."""
     name = number.name
     whole = _INTEGER.match(line, number.start, number.end) and number.suffix in _COUNT_SUFFIXES
-    if not whole or not _WAITS.isdisjoint(words(name)):
+    if not whole or not _NO_COUNT.isdisjoint(words(name)):
         return None
     if name.lower() in _GLOBAL:
         return 0

@@ -73,6 +73,8 @@ _PLAIN = _LOSSES - {b"all"}
 """The same where each is on a line of its own; `all` is then one of several sets of data."""
 _TESTED = _PLAIN - {b"train", b"training", b"trn"} | frozenset(b"test set data global".split())
 """Words of the name of the loss of test data."""
+_SUM = frozenset((b"total", b"sum"))
+"""Names of the loss next to its parts."""
 _TOLD = frozenset((b"best", b"min", b"lowest"))
 """Words of the names of losses that were."""
 _LOSS_COUNTS = 12
@@ -247,7 +249,7 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
     """
     meant: dict[bytes, str] = {}
     if not any(canonical(spelled(name)) == LOSS for name in names):
-        scores = [n for n in sorted(names) if (is_loss(n) and is_quality(n)) or n.lower() == b"total"]
+        scores = [n for n in sorted(names) if (is_loss(n) and is_quality(n)) or n.lower() in _SUM]
         losses = [n for n in scores if not is_val(n)]
         shares = {f.name for kept in lines for f in kept.found if f.suffix == b"%"}
         losses = [name for name in losses if _TOLD.isdisjoint(words(name)) and name not in shares]
@@ -312,7 +314,7 @@ def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
 def loss_of_parts(names: frozenset[bytes]) -> bytes | None:
     """Return the `total` that is the loss, since parts of one are next to it: `total,pde,bc,data`."""
     parts = sum(not _PARTS.isdisjoint(words(name)) for name in names)
-    return next((name for name in names if name.lower() == b"total"), None) if parts > 1 else None
+    return next((name for name in names if name.lower() in _SUM), None) if parts > 1 else None
 
 
 def losses_by_split(names: Collection[bytes]) -> dict[bytes, str]:

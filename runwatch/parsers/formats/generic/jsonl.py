@@ -69,7 +69,7 @@ MMENGINE = Format(
             Schema(
                 "mmengine",
                 steps=("iter", "step"),
-                needs=frozenset({"step"}),
+                needs=frozenset({"step", "time"}),
                 train=re.compile(r"^(?:iter|base_lr)$"),
                 otherwise=EVAL,
                 aliases=_OPENMMLAB,
