@@ -26,7 +26,7 @@ MAX_FIELDS = 256
 """More numbers in one line than this are not looked at."""
 _MAX_NAME = 80
 VALUE_OF_PLACE = b"value"
-"""What a number without a name behind a place is called: `epoch 0, batch 12: 4.98`."""
+"""What a number without a name behind a place, or alone below one, is called: `epoch 0, batch 12: 4.98`."""
 
 _SPEEDS = frozenset(name.encode() for name in ("", *SPEED))
 _SPELLED = {b"sec": b"s", b"secs": b"s", b"f0": b"", b"wps": b"words/s", b"K wps": b"K words/s"}
@@ -211,6 +211,8 @@ def fields(line: bytes) -> list[Field]:
                     break
         named_next = token["unit"] in RATES and found and found[-1].suffix != token["unit"]
         before = token.end("value") if named_next else token.end()
+    if len(found) == 1 and not found[0].name and line.strip() == line[found[0].start : found[0].end]:
+        return [found[0]._replace(name=VALUE_OF_PLACE)]
     return found
 
 

@@ -57,8 +57,8 @@ TELLING = (
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(map(re.escape, TELLING)))
-is_count = re.compile(rb"\W*\d+ ?/ ?\d+\W*$").match
-"""Whether a line holds a counter and its total, and nothing else: the heading of a block."""
+is_count = re.compile(rb"\W*\d+ ?/ ?\d+\W*$|\s*\d+\.\d+(?:e[+-]\d+)?\s*$").match
+"""Whether a line holds a counter and its total, the heading of a block, or a value, and nothing else."""
 _TURN = re.compile(rb"(?i)(?:/ ?\d+)? (begin|start|end|done|finish|complete)(?:s|e?d|ing)?\b")
 """Says whether a record begins or ends there: `epoch 3 begins`."""
 _OBJECT = re.compile(rb"\{\s?['\"]")
@@ -98,8 +98,9 @@ def is_boxed(line: bytes) -> bool:
 
 
 def is_bare_score(line: bytes, number: Field) -> bool:
-    """Whether a number that is no count is named only by a part of the data: `Validation: 0.97`."""
-    return b"." in line[number.start : number.end] and is_split(number.name)
+    """Whether a number that is no count is named only by a part of the data, or not: `Validation: 0.97`."""
+    real = b"." in line[number.start : number.end]
+    return real and (is_split(number.name) or line.strip() == line[number.start : number.end])
 
 
 def relevant(line: bytes) -> bool:

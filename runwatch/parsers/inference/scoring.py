@@ -122,7 +122,8 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     guessed = not meaningful and not structured and counter is not None and _steady(lines, counter)
     if not meaningful and not guessed and not (structured and _has_floats(lines)):
         return None
-    bare = counter is None and len(meaningful) + (epoch is not None) < 2
+    usual = usual_of(lines)
+    bare = counter is None and len(usual.intersection(meaningful)) + (epoch is not None) < 2
     if counter is None:
         needed = FEW + 3 if last else 2 * ENOUGH
         if (
@@ -135,7 +136,6 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         share = sum(any(is_meaningful(f.name) for f in kept.found) for kept in lines) / len(lines)
         if share < 0.5 and not (ratio(lines, counter) and grows(lines, counter, least=0.9)):
             return None
-    usual = usual_of(lines)
     validated = any(is_val(name) and is_quality(name) for name in usual)  # so each is of a whole epoch
     meant = aliases(lines, usual)
     repeats = counter is not None and (is_epoch(counter[1]) or rounded(lines, counter))

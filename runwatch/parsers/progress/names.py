@@ -13,7 +13,9 @@ ALIASES = {"reduced_train_loss": LOSS, "Tot": LOSS}
 
 _HELD_OUT = "|".join(sorted((word.decode() for word in VAL), key=len, reverse=True))
 _HELD_OUT_NAME = re.compile(rf"(?i)\b(?:{_HELD_OUT})(?:[ _/-].*)?$")
-_HELD_OUT_LOSS = re.compile(rf"(?i:\b(?:{_HELD_OUT})(?:[ _/-]\w{{1,20}})?[ _/-]loss)".encode())
+_HELD_OUT_SCORE = re.compile(
+    rf"(?i:\b(?:{_HELD_OUT})(?:[ _/-]\w{{1,20}})?[ _/-](?:loss|acc|elbo|error|dice|f1|auc|m?iou|psnr|ppl|perplexity))".encode()
+)
 _REPEATED = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)|%\||\{['\"]")
 """What is in lines that print a value again, or that others read."""
 _LOSS = re.compile(r"(?i:loss)(?!.*epoch)|^Tot$")
@@ -71,6 +73,6 @@ def held_out(name: str) -> str:
 
 
 def has_held_out(line: bytes) -> bool:
-    """Return whether a line next to a bar prints a loss of held-out data for the first time."""
-    found = (b"oss" in line or b"LOSS" in line) and len(line) < 400 and _HELD_OUT_LOSS.search(line)
+    """Return whether a line next to a bar prints a score of held-out data for the first time."""
+    found = len(line) < 400 and _HELD_OUT_SCORE.search(line)
     return bool(found) and not _REPEATED.search(line)

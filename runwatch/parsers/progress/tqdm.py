@@ -16,6 +16,7 @@ from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.progress.bar_frame import BarFrames, BarLayout
 from runwatch.parsers.progress.epochs import begun, epoch_of, outer_of
 from runwatch.parsers.progress.grammar import NEEDLES, Bar, bar_in, emptied, holds, is_drawn, named
+from runwatch.parsers.lexicon.words import is_quality
 from runwatch.parsers.progress.names import counts_other, has_held_out, held_out
 from runwatch.parsers.progress.stacked import apart, newest, seen
 from runwatch.parsers.progress.tracker import BarReader
@@ -30,7 +31,7 @@ _NEAR = 64
 _MOST_ENDED = 256
 _SURE = 16
 """Records from which these lines are nobody else's."""
-_MAY = re.compile(rb"%\||poch|POCH|oss|LOSS| \[|%\] in |\xe2")
+_MAY = re.compile(rb"%\||poch|POCH|[Vv]al|[Tt]est|[Ee]val|[Dd]ev|oss|LOSS| \[|%\] in |\xe2")
 """What a line holds that is a bar or describes one: most hold none of it."""
 
 _DESC_LOSS = re.compile(rb"oss|(?<![A-Za-z])Tot[:=]")
@@ -243,7 +244,8 @@ class TqdmReader(BarReader):
             return None
         items = []
         for field in FIELDS.finditer(line):
-            name = held_out(field[1].decode("ascii"))
+            printed = field[1].decode("ascii")
+            name = held_out(printed) or (items and is_quality(field[1]) and f"val {printed}")
             if name:
                 items.append((name, number(field[3])))
         if not items:
