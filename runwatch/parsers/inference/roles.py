@@ -52,8 +52,9 @@ _AMOUNTS = [[word] for word in b"tokens samples examples sequences images frames
 TELLING = (
     *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou dice score elbo fid "
     b"round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick train "
-    b"episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ total= %)".split(),
+    b"episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ val: val= total= %)".split(),
     b"% (",
+    b" val ",
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(map(re.escape, TELLING)))
