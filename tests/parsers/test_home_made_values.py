@@ -151,3 +151,11 @@ def test_a_progress_of_what_was_trained_on():
 )
 def test_other_text_with_numbers_is_no_training(line):
     assert parse(_lines(line)).format is None
+
+
+@pytest.mark.parametrize("row", ["{i} {loss} 0.{acc}\n", "{i}\t{loss}\n", "  {i}   {loss} 0.{acc} 0.5\n"])
+def test_columns_without_a_header_are_a_step_and_a_loss_if_it_falls(row):
+    parsed = parse(_lines(row))
+    assert parsed.column("step").tolist() == list(range(N))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parse(_lines(row.replace("{loss}", "0.{acc}"))).format is None

@@ -28,6 +28,8 @@ _MAX_NAME = 80
 VALUE_OF_PLACE = b"value"
 """What a number without a name behind a place, or alone below one, is called: `epoch 0, batch 12: 4.98`."""
 
+BARE = re.compile(rb"\s*(?:\d+[ \t]+)?(?P<value>-?\d+\.\d+(?:e[+-]?\d+)?)(?:[ \t]+-?\d+\.\d+(?:e[+-]?\d+)?){0,2}\s*\Z")
+"""A line of nothing but numbers: a value, maybe behind its place and before others."""
 _SPEEDS = frozenset(name.encode() for name in ("", *SPEED))
 _SPELLED = {b"sec": b"s", b"secs": b"s", b"f0": b"", b"wps": b"words/s", b"K wps": b"K words/s"}
 """Units as they are kept; `f0` ends a number of single precision as Julia shows it."""
@@ -211,8 +213,8 @@ def fields(line: bytes) -> list[Field]:
                     break
         named_next = token["unit"] in RATES and found and found[-1].suffix != token["unit"]
         before = token.end("value") if named_next else token.end()
-    if len(found) == 1 and not found[0].name and line.strip() == line[found[0].start : found[0].end]:
-        return [found[0]._replace(name=VALUE_OF_PLACE)]
+    if bare := BARE.match(line):
+        return [f._replace(name=VALUE_OF_PLACE) if f.start == bare.start("value") else f for f in found]
     return found
 
 

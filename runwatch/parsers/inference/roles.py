@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from runwatch.parsers.envelope.header import before as header_before
-from runwatch.parsers.inference.fields import Field, masked
+from runwatch.parsers.inference.fields import BARE, Field, masked
 from runwatch.parsers.lexicon import counters as counted
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.names import meaning
@@ -58,8 +58,8 @@ TELLING = (
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(map(re.escape, TELLING)))
-is_count = re.compile(rb"\W*\d+ ?/ ?\d+\W*$|\s*\d+\.\d+(?:e[+-]\d+)?\s*$").match
-"""Whether a line holds a counter and its total, the heading of a block, or a value, and nothing else."""
+is_count = re.compile(rb"\W*\d+ ?/ ?\d+\W*$|" + BARE.pattern).match
+"""Whether a line holds a counter and its total, the heading of a block, or values, and nothing else."""
 _TURN = re.compile(rb"(?i)(?:/ ?\d+)? (begin|start|end|done|finish|complete)(?:s|e?d|ing)?\b")
 """Says whether a record begins or ends there: `epoch 3 begins`."""
 _OBJECT = re.compile(rb"\{\s?['\"]")

@@ -28,7 +28,7 @@ from runwatch.parsers.inference.places import (
     steps_of,
     two_ratios,
 )
-from runwatch.parsers.inference.roles import EPOCH_RANK, STEP_RANK, is_time
+from runwatch.parsers.inference.roles import EPOCH_RANK, LEADING, STEP_RANK, is_time
 from runwatch.parsers.inference.template import Plan
 from runwatch.parsers.inference.turns import takes_turns, turning
 from runwatch.parsers.inference.unnamed import competes, mean_losses, unnamed_losses
@@ -163,6 +163,7 @@ def _certainty(plan: Plan) -> float:
     """Return how far a reading of many lines is to be trusted: by its counter, and what it names."""
     rank = plan.counter[0] if plan.counter else None
     by_counter = 0.6 if rank is None else 1.0 if rank <= STEP_RANK or rank == EPOCH_RANK else 0.85
+    by_counter = by_counter if plan.names != {VALUE_OF_PLACE} or rank != LEADING else 0.6
     named = LOSS in _meant(plan) and VALUE_OF_PLACE not in plan.losses
     by_name = 1.0 if named else LOSSLESS if plan.quality else 0.6
     return by_counter * by_name
