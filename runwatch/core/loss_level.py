@@ -35,7 +35,7 @@ class LossLevel(msgspec.Struct):
         self.newest = [*self.newest, *losses[-_NEWEST:]][-_NEWEST:]
 
     def restart(self) -> None:
-        """Take that the counter starts again and the loss went on."""
+        """Take that the counter starts again, in the same training."""
         self.count = 0
 
     def is_back(self, loss: float) -> bool:

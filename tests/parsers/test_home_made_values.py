@@ -106,7 +106,9 @@ def test_a_value_shown_again_because_it_decreased_is_no_series():
 
 
 def test_a_cross_entropy_is_a_loss_and_so_is_a_sum_of_losses():
-    parsed = parse(_lines("epoch={i} crossentropy(train): {loss}\nepoch={i} crossentropy(validation): {val}\n"))
+    parsed = parse(
+        _lines("epoch={i} crossentropy(train): {loss}\nepoch={i} crossentropy(validation): {val}\n")
+    )
     assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("val/loss", EVAL).tolist() == VALS
     parsed = parse(_lines("Step {step}/90 MLoss: 0.0 GLoss: {val} Sum: {loss}\n"))
@@ -129,7 +131,9 @@ def test_runs_of_few_epochs_each():
 
 def test_scores_of_held_out_data_next_to_bars():
     bar = "Epoch {step}: 100%|##########| 400/400 [00:05<00:00, 79.10it/s, loss={loss}]\n"
-    parsed = parse(_lines(bar + "Epoch {step}: test ELBO = -{val}\nValidation loss: {val}, accuracy: 0.{acc}\n"))
+    parsed = parse(
+        _lines(bar + "Epoch {step}: test ELBO = -{val}\nValidation loss: {val}, accuracy: 0.{acc}\n")
+    )
     assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("test ELBO", EVAL).tolist() == [-val for val in VALS]
     assert parsed.column("val/loss", EVAL).tolist() == VALS

@@ -22,6 +22,7 @@ from runwatch.core.batch import (
     BAR,
     BY_EPOCH,
     BY_FIT,
+    BY_LAUNCH,
     BY_ROUND,
     CRASH_KINDS,
     EVAL,
@@ -116,7 +117,7 @@ class Splitter:
     _level: LossLevel = field(default_factory=LossLevel)
     """How far its loss has come."""
     _cyclic: bool = False
-    """Whether its step began again and its loss went on: it counts within an epoch that no line shows."""
+    """Whether its step began again but not its loss: it counts within an epoch that no line shows."""
     _ended: str = ""
     """What lines said since the newest step of how that launch ended: _CRASHED, or else _OVER."""
     _finished: bool = False
@@ -286,6 +287,7 @@ class Splitter:
         if again:
             self._step, self._pattern, self._total, self._finished = np.nan, "", np.nan, False
             self._first = self._left = self._stride = self._epoch = np.nan
+            self._level, self._cyclic = LossLevel(), False
         return begin, again
 
     def _fill_steps(self, batch: Batch, train: Rows, bars: Rows) -> tuple[Rows, NDArray[np.bool_]]:
@@ -412,24 +414,26 @@ class Splitter:
     def _begins_again(self, train: Rows, index: int) -> bool:
         """Return True if a record that goes back is the first of another run, though no line says so.
 
-        It starts from the beginning, with another total than the one before, with a loss as high as there,
-        or behind the end of what was planned or said to be over. So does a first epoch or round, where nothing
-        had failed and no total is known.
+        It starts from the beginning, with another total than the one before, or behind the end of what was
+        planned or said to be over, or with a loss as high as there: but a launch is of the run whose steps
+        have not come to their total. So does a first epoch or round, where nothing had failed and no total
+        is known.
         """
         step, pattern = train.step[index], str(train.pattern[index])
         if step <= 1 and self._has_another_total(train, index):
             return True
         if step > self._first or self._ended == _CRASHED:
             return False
-        cyclic = self._cyclic and not pattern.endswith((BY_EPOCH, BY_FIT, BY_ROUND))
-        if not cyclic and self._level.is_back(float(train.loss[index])):
+        endless = np.isnan(train.total[index]) or not np.isnan(train.epoch_steps[index])
+        by_epoch = pattern.endswith((BY_EPOCH, BY_ROUND)) or self._epoch_falls(train, index)
+        by_fit = pattern.endswith(BY_FIT)
+        may = by_fit or (endless and not pattern.endswith(BY_LAUNCH))
+        if (by_epoch or (may and not self._cyclic)) and self._level.is_back(float(train.loss[index])):
             return True
-        if pattern.endswith(BY_FIT):
+        if by_fit:
             return False
         left, stride = self._course(train, index)
         at_end = left <= (self._first == 0) or left < stride + (self._first == 0)
-        by_epoch = pattern.endswith((BY_EPOCH, BY_ROUND)) or self._epoch_falls(train, index)
-        endless = np.isnan(train.total[index]) or not np.isnan(train.epoch_steps[index])
         return bool(at_end or self._ended == _OVER or (by_epoch and endless))
 
     def _epoch_falls(self, train: Rows, index: int) -> bool:

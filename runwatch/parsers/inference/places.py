@@ -157,9 +157,9 @@ def grows(lines: list[Kept], counted: Place, *, least: float) -> bool:
     rises = sum(b > a for a, b in pairwise(values))
     falls = sum(b < a for a, b in pairwise(values))
     again = sum(b < a and b <= values[0] for a, b in pairwise(values))
-    if falls and falls == again and counted[0] in _NAMED and rises >= 2:
-        if 4 * falls <= len(values) or _ends_before_falls(lines, counted):
-            return True  # a named counter that begins again, run by run
+    by_run = falls and falls == again and counted[0] in _NAMED and rises >= 2
+    if by_run and (4 * falls <= len(values) or _ends_before_falls(lines, counted)):
+        return True  # a named counter that begins again, run by run
     if len(values) < ENOUGH and falls:
         return False
     if (

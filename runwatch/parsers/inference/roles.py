@@ -45,14 +45,15 @@ _CLASSES = RUNS | frozenset(
 )
 """Words of names whose numbers count no time: runs, classes, amounts and rates."""
 _NO_COUNT = frozenset(b"patience improve improved improvement stopping stop early wait waiting max".split())
-"""Words of names whose numbers count how long nothing has become better, `no improve 3/10`, or are planned."""
+"""Words of names whose numbers count for how long nothing is better, `no improve 3/10`, or are planned."""
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k", b"e"))
 _AMOUNTS = [[word] for word in b"tokens samples examples sequences images frames".split()]
 """What training consumes: an amount in thousands or millions of these may be its place."""
 TELLING = (
-    *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou dice score elbo fid "
-    b"round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick train "
-    b"episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ val: val= total= %)".split(),
+    *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou dice score elbo "
+    b"fid round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick "
+    b"train episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ val: val= total= "
+    b"%)".split(),
     b"% (",
     b" val ",
 )

@@ -35,7 +35,8 @@ _SCORED = frozenset(b"loss losses acc accuracy auc err error mse mae f ppl".spli
 _QUALITY = frozenset(
     b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
     b"error err accuracy auc reward rewards rew return returns bleu rouge wer cer miou iou dice elbo fid "
-    b"xent crossentropy score fitness psnr ssim lpips map ndcg prec precision recall mrr mcc kappa hitrate".split()
+    b"xent crossentropy score fitness psnr ssim lpips map ndcg prec precision recall mrr mcc kappa "
+    b"hitrate".split()
 )
 """Words of names that say how well training goes."""
 _NOT_QUALITY = frozenset(b"scale time coeff code".split())
@@ -65,7 +66,7 @@ REPEATED = frozenset(
 )
 """Words of lines and names that show again what others reported."""
 CHANGED = frozenset(b"best decreased increased improved".split())
-"""Words of lines that show a value again because of how it has changed: `Validation loss decreased (0.5 -->`."""
+"""Words of lines that show a value again as it has changed: `Validation loss decreased (0.5 -->`."""
 SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loaded loading".split())
 """Words of lines that show what was done then, not that a record begins."""
 OTHER_WORK = _PASSES | frozenset(

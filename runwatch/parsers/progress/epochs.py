@@ -4,8 +4,8 @@ Epoch 2/10
  35%|###5      | 14/40 [00:02<00:04,  6.67it/s, loss=1.5]
 
 A bar shows its epoch, or lines between bars show it, or a bar of epochs above, or it is counted. Bars of
-epochs are laid end to end, unless the loss of one that is counted is back where the first began: then it is of
-another training. One bar may as well span the run: its `n` continues growing as the epoch moves on.
+epochs are laid end to end, unless the loss of one that is counted is back where the first began: then it is
+of another training. One bar may as well span the run: its `n` continues growing as the epoch moves on.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class Epochs:
         return Place(before, (epochs + 1 - first) * total, epoch, -1.0)
 
     def fold(self, counts: Floats, loss: Floats) -> Floats:
-        """Take frames (as Counts, n) with their losses, each as if by itself; return their places (as Place, n)."""
+        """Take frames (as Counts, n) and their losses, each as if by itself; return places (as Place, n)."""
         import numpy as np
 
         changes = (counts[1:, 1:] != counts[1:, :-1]).any(axis=0) | (counts[0, 1:] < counts[0, :-1])
@@ -218,7 +218,7 @@ class _Around:
         """Whether lines show the epoch when its bar has ended."""
         self._level = LossLevel()
         self._again = False
-        """Whether the bar is drawn anew, and the epoch of its first frame is not decided."""
+        """Whether the bar is drawn from its beginning again, the epoch of that not yet decided."""
 
     def set_epoch(self, epoch: int, epochs: int, *, for_all: bool) -> None:
         if not self._any:
@@ -278,7 +278,8 @@ class _Around:
             self._begin_known(self._reported)
         elif self._total >= 0 and not self.run_wide:
             whole = math.isinf(total) or is_full(self._n, total)
-            ended = total == self._total and whole and (self._epoch > self.first or not self._level.is_back(loss))
+            same = self._epoch > self.first or not self._level.is_back(loss)
+            ended = total == self._total and whole and same
             self._epoch = self._epoch + 1 if ended else self.first
             if not ended:
                 self._level = LossLevel()

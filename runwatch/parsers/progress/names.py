@@ -13,9 +13,8 @@ ALIASES = {"reduced_train_loss": LOSS, "Tot": LOSS}
 
 _HELD_OUT = "|".join(sorted((word.decode() for word in VAL), key=len, reverse=True))
 _HELD_OUT_NAME = re.compile(rf"(?i)\b(?:{_HELD_OUT})(?:[ _/-].*)?$")
-_HELD_OUT_SCORE = re.compile(
-    rf"(?i:\b(?:{_HELD_OUT})(?:[ _/-]\w{{1,20}})?[ _/-](?:loss|acc|elbo|error|dice|f1|auc|m?iou|psnr|ppl|perplexity))".encode()
-)
+_SCORE = "loss|acc|elbo|error|dice|f1|auc|m?iou|psnr|ppl|perplexity"
+_HELD_OUT_SCORE = re.compile(rf"(?i:\b(?:{_HELD_OUT})(?:[ _/-]\w{{1,20}})?[ _/-](?:{_SCORE}))".encode())
 _REPEATED = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)|%\||\{['\"]")
 """What is in lines that print a value again, or that others read."""
 _LOSS = re.compile(r"(?i:loss)(?!.*epoch)|^Tot$")

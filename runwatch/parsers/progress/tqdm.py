@@ -13,10 +13,10 @@ from runwatch.parsers.api import Layout, Match, Row
 from runwatch.parsers.body.matchers import FIELDS, number, values
 from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.framing.ansi import UP
+from runwatch.parsers.lexicon.words import is_quality
 from runwatch.parsers.progress.bar_frame import BarFrames, BarLayout
 from runwatch.parsers.progress.epochs import begun, epoch_of, outer_of
 from runwatch.parsers.progress.grammar import NEEDLES, Bar, bar_in, emptied, holds, is_drawn, named
-from runwatch.parsers.lexicon.words import is_quality
 from runwatch.parsers.progress.names import counts_other, has_held_out, held_out
 from runwatch.parsers.progress.stacked import apart, newest, seen
 from runwatch.parsers.progress.tracker import BarReader
@@ -242,10 +242,10 @@ class TqdmReader(BarReader):
         self.awake = number_ - self._line < _NEAR
         if self.step is None or not self.awake or not has_held_out(line):
             return None
-        items = []
+        items: list[tuple[str, float]] = []
         for field in FIELDS.finditer(line):
             printed = field[1].decode("ascii")
-            name = held_out(printed) or (items and is_quality(field[1]) and f"val {printed}")
+            name = held_out(printed) or (f"val {printed}" if items and is_quality(field[1]) else None)
             if name:
                 items.append((name, number(field[3])))
         if not items:

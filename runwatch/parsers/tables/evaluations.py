@@ -1,4 +1,4 @@
-"""Tables of an evaluation below its title: `Evaluation results for bbox:`, names, a rule, and rows of scores."""
+"""Tables of an evaluation below its title, `Evaluation results for bbox:`: names, a rule, rows of scores."""
 
 from __future__ import annotations
 

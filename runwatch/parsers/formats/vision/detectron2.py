@@ -42,7 +42,7 @@ FORMAT = Format(
             {"val/bbox/AP": [12.5], "val/bbox/AP50": [25.25]},
         ),
         Sample(
-            "[01/02 03:04:05 fastreid.utils.events]: eta: 0:07:20  epoch/iter: 1/39  total_loss: 2.125  lr: 0.00125\n"
+            "[01/02 03:04:05 fastreid.utils.events]: eta: 0:07:20  epoch/iter: 1/39  total_loss: 2.125\n"
             "[01/02 03:05:05 fastreid.evaluation.testing]: Evaluation results in csv format: \n"
             "\x1b[36m| Dataset | Rank-1   | mAP    |\n"
             "|:--------|:---------|:-------|\n"
