@@ -426,4 +426,4 @@ def test_a_training_that_begins_again_is_another_run_if_its_loss_is_back(size, l
     data = _falling(line, *launches)
     found = steps_of_runs(segments(*(data[at : at + size] for at in range(0, len(data), size))))
     counts = [list(range(first, last + 1)) for first, last, _ in launches]
-    assert found == (counts if runs == len(launches) else [sum(counts, [])])
+    assert found == (counts if runs == len(launches) else [[count for launch in counts for count in launch]])

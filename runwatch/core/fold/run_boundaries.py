@@ -14,7 +14,6 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,22 +29,20 @@ from runwatch.core.batch import (
     SYSTEM,
     TRAIN,
     Batch,
-    Table,
 )
 from runwatch.core.block import Block, Samples
 from runwatch.core.fold.bar_steps import Redraws, without_unrelated
+from runwatch.core.fold.bars import Bars
 from runwatch.core.fold.duplicate_records import DuplicateRecords
+from runwatch.core.fold.lowest_rank import LowestRank
 from runwatch.core.fold.rank_dedup import Echoes
 from runwatch.core.fold.rows import (
     Floats,
     Rows,
     by_rank,
-    column_of,
     marks_of,
     newest_of,
-    number_of,
     part_of,
-    pick,
     ranks_of,
     samples_of,
     step_of_last,
@@ -57,9 +54,6 @@ from runwatch.core.metrics import STEP_TIME
 _CRASHED, _OVER = "crashed", "over"
 _SAID = dict.fromkeys((*CRASH_KINDS, "resume"), _CRASHED) | {"over": _OVER}
 """Kinds of events that show whether a step that starts from the beginning is a restart, or of another run."""
-_MAX_BARS = 64
-_HEAD_START = 4
-"""Records by which ranks of one launch may be ahead of its lowest one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +76,6 @@ class _Former:
     """Kind of its newest training record."""
     announced: bool
     """A line has announced a stage behind it."""
-
-
-@dataclass(slots=True)
-class _Bar:
-    """One progress bar, known by its total."""
-
-    first: int
-    last: int
-    updates: int = 0
-    records: int = 0
-    """Training records printed next to it: the training bar has most."""
-    outer: bool = False
-    """Whether it continued after another bar was drawn: that one was of an evaluation."""
 
 
 @dataclass(slots=True)
@@ -133,18 +114,10 @@ class Splitter:
     """Its offset and its line."""
     _outer: tuple[float, float, float] = (np.nan, np.nan, np.nan)
     """The same of the newest one next to a record that was not at its end: the training's own."""
-    _bars: dict[float, _Bar] = field(default_factory=dict)
-    _drawn_total: float = np.nan
-    """Total of the newest bar."""
-    _prints_steps: bool = False
+    _bars: Bars = field(default_factory=Bars)
     _plan: int | None = None
     """Newest planned total that was outside of step lines."""
-    _rank: float = np.inf
-    """Lowest rank (of the lowest node) whose records were seen: only its records make series."""
-    _led_from: float = np.nan
-    """First step that it provided."""
-    _led: int = 0
-    """Records that it provided so far."""
+    _lowest: LowestRank = field(default_factory=LowestRank)
     _redraws: Redraws = field(default_factory=Redraws)
     _filled: bool = False
     """Whether a bar has given the step of a record."""
@@ -155,7 +128,11 @@ class Splitter:
 
     def split(self, batch: Batch, *, live: bool = False, arrival: float = 0.0) -> Iterator[Segment]:
         """Yield the batch's blocks in order; concatenated they are the batch."""
-        batch, others, again = self._of_lowest_rank(batch)
+        batch, others, again = self._lowest.records(batch)
+        if again:
+            self._step, self._pattern, self._total, self._finished = np.nan, "", np.nan, False
+            self._first = self._left = self._stride = self._epoch = np.nan
+            self._level, self._cyclic, self._stepped = LossLevel(), False, False
         batch = self._duplicates.without(self._echoes.without(batch))
         bars, train, evals, plans = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
         train, stepless = self._fill_steps(batch, train, bars)
@@ -174,12 +151,10 @@ class Splitter:
         edges = [-np.inf, *begins, np.inf]
         for index, (low, high) in enumerate(pairwise(edges)):
             if index:
-                self._bars.clear()
-                self._drawn_total = np.nan
-                self._prints_steps = False
+                self._bars = Bars()
                 self._former = begins[low]
             rows = train.between(low, high)
-            self._count_bars(bars.between(low, high), rows, stepless)
+            self._bars.count(bars.between(low, high), rows, stepless)
             total, epoch_steps = self._newest_total(rows, plans.between(low, high))
             block = Block(
                 samples={name: cut for name, s in samples.items() if len(cut := part_of(s, low, high))},
@@ -192,8 +167,8 @@ class Splitter:
                 total=total,
                 epoch_steps=epoch_steps,
                 by_epoch=str(rows.pattern[-1]).endswith(BY_EPOCH) if len(rows) else None,
-                bar=None if self._prints_steps else self._training_bar(),
-                lead=int(self._rank) if math.isfinite(self._rank) else None,
+                bar=self._bars.of_training(self._total),
+                lead=self._lowest.rank,
                 results=results_of(batch, samples, low, high, rows.offset[-1] if len(rows) else low),
                 live=live,
                 arrival=arrival,
@@ -233,62 +208,6 @@ class Splitter:
         if len(known):
             return newest_of(train.total[known]), newest_of(train.epoch_steps[known])
         return (self._plan if len(train) or planned is not None else None), None
-
-    def _of_lowest_rank(self, batch: Batch) -> tuple[Batch, list[Table], bool]:
-        """Return the batch with the records of the lowest rank seen so far, and those of the others.
-
-        Launchers that tag lines with ranks print the same step once per rank: series are of one rank.
-        Which of them is first to print the first step is chance: what others provided before the lowest one
-        provides it counts no more, and True is returned too if that was in earlier batches.
-        """
-        if not any(table.kind in (TRAIN, EVAL) and "rank" in table.names for table in batch.tables):
-            return batch, [], False
-        ranked = [t for t in batch.tables if t.kind in (TRAIN, EVAL) and "rank" in t.names]
-        offset, rank, node, step = (column_of(ranked, name) for name in ("offset", "rank", "node", "step"))
-        order = np.argsort(offset, kind="stable")
-        who = number_of(rank[order], node[order])
-        lowest = np.minimum(np.minimum.accumulate(who), self._rank)
-        begin, again = self._led_again(who, lowest, step[order])
-        self._rank = float(lowest[-1])
-        keep = np.empty(len(who), bool)
-        keep[order] = (who == lowest) & (np.arange(len(who)) >= begin)
-        if keep.all():
-            return batch, [], again
-        tables: list[Table] = []
-        others: list[Table] = []
-        at = 0
-        for table in batch.tables:
-            if not any(table is t for t in ranked):
-                tables.append(table)
-                continue
-            kept = keep[at : at + table.rows]
-            at += table.rows
-            if kept.any():
-                tables.append(pick(table, kept))
-            if not kept.all():
-                others.append(pick(table, ~kept))
-        return msgspec.structs.replace(batch, tables=tuple(tables)), others, again
-
-    def _led_again(self, who: Floats, lowest: Floats, step: Floats) -> tuple[int, bool]:
-        """Return where the lowest rank begins that has the steps from the first, and if others led before.
-
-        One that comes when another one has led for long is of a launch of its own. All of shape (n,), a
-        record of the batch each: its rank, the lowest rank up to it, its step.
-        """
-        begin, known, again, since = 0, math.isfinite(self._rank), False, 0
-        for at in np.flatnonzero(lowest < np.append(self._rank, lowest[:-1])).tolist():
-            led = self._led + int(np.count_nonzero(who[since:at] == lowest[at - 1])) if at else self._led
-            if not known and not at:
-                self._led_from = float(step[at])
-            elif not step[at] > self._led_from and led <= _HEAD_START:  # or they have no steps
-                self._led_from, begin, again = float(step[at]), at, known
-            self._led, since = 0, at
-        self._led += int(np.count_nonzero(who[since:] == lowest[-1]))
-        if again:
-            self._step, self._pattern, self._total, self._finished = np.nan, "", np.nan, False
-            self._first = self._left = self._stride = self._epoch = np.nan
-            self._level, self._cyclic = LossLevel(), False
-        return begin, again
 
     def _fill_steps(self, batch: Batch, train: Rows, bars: Rows) -> tuple[Rows, NDArray[np.bool_]]:
         """Give records without a step what the bar before them shows; say which those are."""
@@ -467,35 +386,6 @@ class Splitter:
         if index >= 0 and (not begins or train.offset[index] >= max(begins)):
             return float(train.step[index])
         return np.nan if begins else self._step
-
-    def _count_bars(self, bars: Rows, train: Rows, stepless: NDArray[np.bool_]) -> None:
-        for step, total in zip(bars.step.tolist(), bars.total.tolist(), strict=True):
-            if math.isnan(step) or math.isnan(total):
-                continue
-            bar = self._bars.setdefault(total, _Bar(int(step), int(step)))
-            bar.outer |= total != self._drawn_total and 0 < bar.last <= step and bar.last < total
-            bar.last, self._drawn_total = int(step), total
-            bar.updates += 1
-        if stepless.any():
-            totals, counts = np.unique(train.total[~np.isnan(train.total)], return_counts=True)
-            for total, count in zip(totals.tolist(), counts.tolist(), strict=True):
-                if total in self._bars:
-                    self._bars[total].records += count
-        elif len(train):
-            self._prints_steps = True
-        while len(self._bars) > _MAX_BARS:
-            del self._bars[min(self._bars, key=lambda total: self._bars[total].updates)]
-
-    def _training_bar(self) -> tuple[int, int, int] | None:
-        if not self._bars:
-            return None
-        total, bar = max(
-            self._bars.items(), key=lambda item: (item[1].records, item[1].outer, item[1].updates)
-        )
-        newest = self._bars.get(self._total)
-        if newest is not None and newest.records > 1 and self._total > total:  # resumed, with more to do
-            total, bar = self._total, newest
-        return bar.first, bar.last, int(total)
 
 
 def _turns(
