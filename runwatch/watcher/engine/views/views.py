@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
+from runwatch.core import rank_pace
 from runwatch.core.batch import NODE, Batch
 from runwatch.core.findings import Severity
 from runwatch.core.fold.rank_state import RankState, trained
@@ -369,8 +370,9 @@ def rank_rows(run: Run, machine: Machine, now: float) -> tuple[RankRow, ...]:
     # Ranks that a log names by their node are not those of the processes' environment.
     silent = set() if any(rank >= NODE for rank in run.ranks) else set(places) - set(run.ranks)
     steps = trained(run.ranks.values())
+    edge = rank_pace.newest(state.pace for state in run.ranks.values())
     found = [
-        _rank(rank, state, state.progress(steps, run.total), now, places.get(rank))
+        _rank(rank, state, edge, state.progress(steps, run.total), now, places.get(rank))
         for rank, state in run.ranks.items()
     ]
     found += [RankRow(rank, None, place=places[rank]) for rank in silent]
@@ -380,14 +382,19 @@ def rank_rows(run: Run, machine: Machine, now: float) -> tuple[RankRow, ...]:
 
 
 def _rank(
-    rank: int, state: RankState, progress: tuple[int | None, int | None], now: float, place: RankPlace | None
+    rank: int,
+    state: RankState,
+    edge: int,
+    progress: tuple[int | None, int | None],
+    now: float,
+    place: RankPlace | None,
 ) -> RankRow:
     loss = state.latest.get(LOSS)
     return RankRow(
         rank,
         *progress,
         None if state.seen is None else max(0.0, now - state.seen),
-        step_time=finite(state.step_time),
+        step_time=finite(state.step_time(edge)),
         loss=finite(loss),
         loss_text=not_finite(loss),
         place=place,
