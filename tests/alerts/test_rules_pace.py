@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -196,6 +198,7 @@ def test_a_slow_rank_is_named(since):
     times[5, since:300] *= 1.4
     found = judged(Straggler(), ranks(8, 400, times))
     assert {(f.verdict.value, f.rank) for f in found[:-1]} == {("firing", 5)}, "also while it lasts"
+    assert all(old.title != new.title for old, new in pairwise(found)), "and only what is new"
     assert (found[-1].verdict.value, found[-1].rank) == ("clear", 5)
     assert len({(f.step, f.line) for f in found[:-1]}) == 1
     assert (found[0].step, found[0].line) == (

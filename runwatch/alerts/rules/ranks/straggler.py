@@ -72,8 +72,8 @@ class Straggler(RunRule):
     _metric: int = field(default=len(_COMPUTE), init=False, repr=False)
     _peers: Peers = field(default_factory=Peers, init=False, repr=False)
     _rounds: dict[int, deque[_Round]] = field(default_factory=dict, init=False, repr=False)
-    _open: dict[int, Place] = field(default_factory=dict, init=False, repr=False)
-    """Ranks that are slow, and since when."""
+    _open: dict[int, Finding] = field(default_factory=dict, init=False, repr=False)
+    """What was reported last of each rank that is slow."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Take the step times of one rank; judge the buckets that all ranks have passed."""
@@ -130,17 +130,20 @@ class Straggler(RunRule):
             rounds = self._rounds.setdefault(rank, deque(maxlen=_ROUNDS))
             rows = ripe[rank]
             first, last = np.searchsorted(rows.step, (end - self.bucket, end)).tolist()
-            slow = excess > (least / 2 if rank in self._open else least)
+            reported = self._open.get(rank)
+            slow = excess > (least if reported is None else least / 2)
             rounds.append((slow, _onset(rows, slice(first, last), usual + least / 2)))
             count = sum(was_slow for was_slow, _ in rounds)
-            if rank not in self._open and count >= self.of:
-                self._open[rank] = _since(rounds)
-            elif rank in self._open and len(rounds) - count >= self.of:
+            if reported is not None and len(rounds) - count >= self.of:
                 del self._open[rank]
                 here = _place(rows, last - 1)
                 found.append(self._about(rank, Verdict.CLEAR, f"rank {rank} keeps up again", here))
-            if rank in self._open and slow:  # also while it lasts: how slow it is now
-                found.append(self._finding(rank, float(np.expm1(excess)), len(ranks), rows, self._open[rank]))
+            elif slow and (reported is not None or count >= self.of):
+                since = _since(rounds) if reported is None else Place(reported.step, reported.line)
+                firing = self._finding(rank, float(np.expm1(excess)), len(ranks), rows, since)
+                if reported is None or firing.title != reported.title:  # how slow it is now
+                    self._open[rank] = firing
+                    found.append(firing)
         return found
 
     def _finding(self, rank: int, slower: float, ranks: int, rows: PeerRows, since: Place) -> Finding:
