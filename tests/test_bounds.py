@@ -18,7 +18,7 @@ CONSTANTS = {
     "a search": "watcher.sources.search:MAX_DEPTH MAX_ENTRIES MAX_HERE watcher.sources.discover:MAX_SOURCES MAX_RUNS",
     "older history": "watcher.sources.rotated_history:MAX_BYTES",
     "a checkpoint": "watcher.sources.files:MAX_FILES watcher.checkpoints.directory:OPENED",
-    "a view": "watcher.engine.views.views:MAX_CHARTS MAX_NAMED MAX_COLUMNS MAX_CURVES",
+    "a view": "watcher.engine.views.views:MAX_CHARTS MAX_NAMED MAX_COLUMNS watcher.engine.views.comparison:MAX_CURVES",
     "a scrape": "watcher.exporter.http:MAX_CONNECTIONS MAX_REQUEST",
     "the fleet screen": "prometheus.fleet:MAX_RUNS prometheus.api:MAX_BYTES watcher.fleet.questions:MAX_POINTS MAX_CHARTS",
     "clients": "watcher.service.clients:MAX_CLIENTS MAX_WATCHING MAX_HELD watcher.protocol:MAX_REQUEST",

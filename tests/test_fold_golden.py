@@ -70,7 +70,7 @@ def whole(run: Run) -> list[str]:
     saves = [(s.step, s.after, s.epoch, s.line, s.path, s.until, s.done, s.again) for s in run.saves.newest()]
     stage = (run.stage_name, sorted(run.stage.results.items()), run.stage.next_trains, run.stage.trackers)
     ranks = [
-        (number, rank.done, rank.total, rank.training, rank.step_time, list(rank.latest.values()))
+        (number, rank.done, rank.total, rank.training, rank.step_time(0), list(rank.latest.values()))
         for number, rank in sorted(run.ranks.items())
     ]
     lines = [

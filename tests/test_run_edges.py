@@ -413,14 +413,14 @@ def test_arrivals_say_more_than_printed_step_times_after_20_seconds(seconds, sou
 
 def test_the_step_time_of_a_rank_is_printed_or_between_arrivals():
     state = RankState()
-    assert state.step_time is None
+    assert state.step_time(0) is None
     for step, time in ((10, 100.0), (12, 101.0), (20, 107.0)):
         state.fold(block([step], live=True, arrival=time))
-        assert state.step_time == (None if step == 10 else (time - 100) / (step - 10))
+        assert state.step_time(0) == (None if step == 10 else (time - 100) / (step - 10))
     state.fold(block([10], live=True, arrival=200.0))
-    assert state.step_time is None, "it went back"
+    assert state.step_time(0) is None, "it went back"
     state.fold(block([11], samples={"perf/step_time": samples([11], [0.5])}))
-    assert (state.step_time, state.seen, state.step) == (0.5, 200.0, 11)
+    assert (state.step_time(0), state.seen, state.step) == (0.5, 200.0, 11)
 
 
 def test_ranks_are_compared_by_steps_where_several_print_them():
@@ -449,6 +449,7 @@ def test_rows_between_offsets_and_the_newest_of_a_column():
     )
     assert len(column_of([], "step")) == 0
     a = np.zeros(2)
-    moments = Rows(a, a, np.array([1, np.nan]), a, a, a, np.array([5.0, 6.0]), np.array(["", ""])).moments()
+    rows = Rows(a, a, np.array([1, np.nan]), a, a, a, np.array([5.0, 6.0]), a, a, np.array(["", ""]))
+    moments = rows.moments()
     assert moments is not None
     assert (moments.step.tolist(), moments.value.tolist()) == ([1.0], [5.0])

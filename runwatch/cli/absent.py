@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import glob
 import os
-import re
 import sys
 import time
 from collections.abc import Iterable
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING
 from runwatch.core.errors import SourceError
 from runwatch.core.text import path as safe_path
 from runwatch.core.text import plain
+from runwatch.watcher.sources import misnamed
 
 if TYPE_CHECKING:
     from runwatch.watcher.daemon.nearby import Nearby
@@ -22,15 +21,13 @@ _PAUSE = 2.0
 """Least seconds between two searches for a run."""
 _SHARE = 20.0
 """A search is repeated after so many times the seconds that it took."""
-_ALIKE = 0.85
-"""How similar a name is to that of a file for which it may be a typing error."""
 
 
 def report(paths: Iterable[str]) -> None:
     """Print which of these do not exist to standard error, except patterns and server addresses."""
     for path in paths:
         if _is_absent(path):
-            print(f"runwatch: waiting for a path that does not exist yet: {path}", file=sys.stderr)
+            print(f"runwatch: {misnamed.waited_for(path)}", file=sys.stderr)
 
 
 def worth_waiting(paths: Iterable[str]) -> bool:
@@ -75,21 +72,10 @@ def _may_come(path: str) -> bool:
         return not search(path, lambda note: None, lambda error: None)[0]
     if not _is_absent(path):
         return True
-    directory, name = os.path.split(path)
-    try:
-        names = os.listdir(directory or ".")
-    except OSError:
-        return False
-    others = [
-        each for each in names if _letters(each) != _letters(name)
-    ]  # train1.log is no error for train2.log
-    if close := difflib.get_close_matches(name, others, 1, _ALIKE):
-        meant = safe_path(os.path.join(directory, close[0]))
+    if close := misnamed.meant(path, misnamed.ALIKE):
+        meant = safe_path(close)
         raise SourceError(
             "no such file or directory", path, f"did you mean {meant}? --wait waits for this one"
         )
-    return name not in names  # a broken link will not come
-
-
-def _letters(name: str) -> str:
-    return re.sub(r"\d+", "", name)
+    broken_link = os.path.lexists(path)
+    return os.path.isdir(os.path.dirname(path) or ".") and not broken_link

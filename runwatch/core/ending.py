@@ -94,13 +94,13 @@ def finished(
     story = "stopped early" if early else "probably finished" if probable else "finished"
     if story == "finished" and last_step is not None and last_step + 1 == total:
         # Its steps count from 0. Its last checkpoint often has the total as its step.
-        return f"{story} all {total} steps"
+        return f"{story} all {total:,} steps"
     if last_step is not None:
-        story += f" at step {last_step}"
+        story += f" at step {last_step:,}"
     if total and last_step is not None:
         # Where steps count from 0, the last one is one less than the total.
         short = not early and last_step + 1 < whole * total
-        story += f" of {total}" + (", before its end" if short else "")
+        story += f" of {total:,}" + (", before its end" if short else "")
     return f"{story}: {probable}" if probable else story
 
 

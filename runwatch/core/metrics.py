@@ -12,6 +12,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -23,6 +25,8 @@ EPOCH = "train/epoch"
 LOSS_SCALE = "train/loss_scale"
 VAL_LOSS = "val/loss"
 VAL_BPB = "val/bpb"
+_LOSSES = (LOSS, VAL_LOSS, VAL_BPB)
+"""What runs are compared by, before anything else."""
 STEP_TIME = "perf/step_time"
 DATA_TIME = "data_time"
 REMAINING = "perf/remaining"
@@ -172,3 +176,10 @@ def goal(metric: str) -> str:
         return two
     ways = (_WAYS.get(word, "min" if word.endswith("loss") else "") for word in reversed(words))
     return next(filter(None, ways), "")
+
+
+def primary(ours: Iterable[str], theirs: Container[str]) -> str:
+    """Return the metric that runs are compared by: the training loss, else one with a known goal; or ""."""
+    both = [name for name in ours if name in theirs]
+    ranked = [name for name in _LOSSES if name in both] or [name for name in both if goal(name)]
+    return ranked[0] if ranked else ""

@@ -430,6 +430,34 @@ class RunView(msgspec.Struct, frozen=True):
     """How it ended, or that it makes no progress, on one line; "" while it continues."""
 
 
+class Gap(msgspec.Struct, frozen=True):
+    """How far one curve is above another near the end of what both have; halves are of 95 % ranges."""
+
+    value: float
+    """Other minus reference."""
+    noise: float
+    """Half width by the noise of the two curves."""
+    seed: float
+    """Half width by what another seed may change."""
+    first: float
+    """The window, on the axis of the curves."""
+    last: float
+    level: float
+    """Mean of the reference there."""
+    repeats: int = 0
+    """Further runs of one configuration that show what another seed changes."""
+
+    @property
+    def half(self) -> float:
+        """Half width of the whole 95 % range."""
+        return math.hypot(self.noise, self.seed)
+
+    @property
+    def real(self) -> bool:
+        """Whether the difference is more than noise."""
+        return abs(self.value) > self.half
+
+
 class Compared(msgspec.Struct, frozen=True):
     """Another run, laid over the charts of the one that is shown."""
 
@@ -437,6 +465,10 @@ class Compared(msgspec.Struct, frozen=True):
     charts: tuple[Columns, ...] = ()
     about: dict[str, str] = {}
     """Its configuration and where it runs."""
+    metric: str = ""
+    """What both are compared by; "" if they have nothing in common."""
+    gap: Gap | None = None
+    """How far it is above the run that is shown; None if they have too few steps in common."""
 
 
 class Replay(msgspec.Struct, frozen=True):

@@ -34,8 +34,8 @@ class Fault:
     def gradient(self, step: int, rank: int, gradient: dict[str, Array]) -> None:
         """Change the rank's gradient in place, before the ranks average theirs."""
 
-    def linger(self, step: int, rank: int, usual: float) -> None:
-        """Take more time than the step needs; `usual` is the recent step time in seconds."""
+    def linger(self, step: int, rank: int, spent: float, usual: float) -> None:
+        """Take more time than the `spent` seconds that the step needed; `usual` is the recent step time."""
 
 
 class Nan(Fault):
@@ -72,7 +72,7 @@ class Hang(Fault):
         self._locks = [threading.Lock() for _ in range(ranks)]
         self._all_hold_one = threading.Barrier(ranks)
 
-    def linger(self, step: int, rank: int, usual: float) -> None:
+    def linger(self, step: int, rank: int, spent: float, usual: float) -> None:
         """Wait for a lock that is never released."""
         if step == self.at:
             neighbor = self._locks[(rank + 1) % self.ranks]
@@ -83,22 +83,20 @@ class Hang(Fault):
 
 
 class Slow(Fault):
-    """One rank burns CPU time in every step, so all wait for it."""
+    """One rank takes longer in every step, as on a throttled GPU, so all wait for it."""
 
     summary = "one rank becomes a straggler: every step takes 80 % longer"
 
     def __init__(self, at: int, ranks: int) -> None:
         super().__init__(at, ranks)
-        self._extra = 0.0
+        self._whole = 0.0
 
-    def linger(self, step: int, rank: int, usual: float) -> None:
-        """Hold the victim up by 80 % of a healthy step."""
+    def linger(self, step: int, rank: int, spent: float, usual: float) -> None:
+        """Let the victim take 80 % longer than a healthy step of all ranks, however busy the machine is."""
         if step < self.at or rank != self.victim:
             return
-        self._extra = self._extra or 0.8 * usual  # of the healthy step time; later ones already contain it
-        end = time.perf_counter() + self._extra
-        while time.perf_counter() < end:
-            pass
+        self._whole = self._whole or 1.8 * usual  # of the healthy step time; later ones already contain it
+        time.sleep(max(0.0, self._whole - spent))  # a busy loop would slow down the other threads, too
 
 
 class Crash(Fault):

@@ -53,7 +53,7 @@ class Rank:
         loss, gradient = self.model.gradient(windows)
         self.fault.gradient(step, self.index, gradient)
         time.sleep(max(0.0, pace - (time.perf_counter() - began)))
-        self.fault.linger(step, self.index, usual)
+        self.fault.linger(step, self.index, time.perf_counter() - began, usual)
         return Share(loss, gradient, time.perf_counter() - began)
 
     def note(self, step: int, steps: int, multiplier: float, share: Share) -> None:

@@ -149,7 +149,7 @@ class Training:
             self.total_seconds += seconds
         self.smooth = 0.9 * self.smooth + 0.1 * loss
         self.report(step, self.smooth / (1 - 0.9 ** (step + 1)), norm(gradient), multiplier, seconds)
-        if step % max(1, steps // 80) == 0:
+        if step % max(1, steps // 340) == 0:
             for rank, share in zip(self.ranks, shares, strict=True):
                 rank.note(step, steps, multiplier, share)
 

@@ -277,7 +277,7 @@ def _gpu(row: RunRow, width: int, glyphs: Glyphs) -> Row:
 def _alert(row: RunRow, width: int, glyphs: Glyphs) -> Row:
     """Return the worst alert in words; that of a run which cannot be seen is why."""
     role = {"critical": "crit", "warning": "warn"}.get(row.worst_severity, "dim")
-    sign, words = glyphs.severities.get(row.worst_severity, ""), plain.counted(row.worst)
+    sign, words = glyphs.severities.get(row.worst_severity, ""), row.worst
     if not words and not (row.critical or row.warning):
         return [(cells.clip(row.reason, width, glyphs.ellipsis), "warn")] if row.reason else [("none", "dim")]
     more = row.critical + row.warning - 1

@@ -105,6 +105,15 @@ def percent(fraction: float | None, digits: int = 1) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text and abs(scaled) >= 100 else text) + "%"
 
 
+def rise(by: float) -> str:
+    """`+60%` of a value that is higher by that fraction; `2.4x` from twice on, where per cent say little."""
+    if not math.isfinite(by):
+        return odd(by)
+    if by >= 1:
+        return f"{1 + by:.1f}x" if by < 1e3 else f"{si(1 + by)}x"
+    return f"{by:+.0%}" if abs(by) >= 0.005 else "0%"
+
+
 def size(n: float | None) -> str:
     """`71.2 GiB` of a number of bytes."""
     if n is None or not math.isfinite(n):

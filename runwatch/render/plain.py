@@ -22,8 +22,6 @@ _SOME_CHECKPOINT = re.compile(
 )
 """Words of advice for a checkpoint that has no name there; `step`: the step of the incident bounds it."""
 _FOR = re.compile(r"\bfor (?:[\d.]{1,9} ?(?:s|min|[mhd])\b ?)+")
-_STEP = re.compile(r"\b(steps?|checkpoint) (\d{4,15})\b(?![.,]\d)", re.ASCII)
-"""A step as rules write it."""
 
 
 def steps(progress: Progress, ended: bool = False) -> str:
@@ -86,16 +84,11 @@ def title(row: IncidentRow, now: float | None = None) -> str:
 
     A hang says for how long nothing came when it was found; while it lasts, that grows.
     """
-    said, silent = counted(row.title), row.evidence.get("silent_for")
+    said, silent = row.title, row.evidence.get("silent_for")
     if row.state == "resolved" or row.since is None or now is None or not isinstance(silent, (int, float)):
         return said
     grown = numbers.brief(silent + max(0.0, now - row.since))
     return _FOR.sub(lambda found: f"for {grown}{' ' if found[0].endswith(' ') else ''}", said, count=1)
-
-
-def counted(said: str) -> str:
-    """Return what a rule says, with its steps as the screen writes them: `step 41,230`."""
-    return _STEP.sub(lambda found: f"{found[1]} {numbers.step(int(found[2]))}", said)
 
 
 def advice(row: IncidentRow) -> str:

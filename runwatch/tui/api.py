@@ -75,6 +75,9 @@ class AppApi(Protocol):
     def show_metric(self, metric: str) -> None:
         """Show one metric alone."""
 
+    def show_rank(self, rank: int) -> None:
+        """Show one rank in detail; in the view of ranks it is selected first."""
+
     def show_line(self, number: int, source: str | None = None) -> None:
         """Show one line of the log."""
 

@@ -97,7 +97,7 @@ def alarming(run: RunView | None) -> list[str]:
     if run is None:
         return []
     pace = next((item.value for item in run.latest if item.metric == metrics.STEP_TIME), None)
-    unseen = ranks.median_step(run.ranks) > 0 and not ranks.slows(run.ranks, pace)
+    unseen = ranks.usual_step(run.ranks) > 0 and not ranks.slows(run.ranks, pace)
     slowed = "" if unseen else metrics.STEP_TIME
     found = (item.metric or (slowed if item.rank is not None else "") for item in states.firing(run))
     have = set(of_run(run))

@@ -19,6 +19,7 @@ from runwatch.tui.views import Views
 
 if TYPE_CHECKING:
     from runwatch.tui.screens.logs import Logs
+    from runwatch.tui.screens.ranks import Ranks
 
 
 class NavigationApp(App[int], inherit_bindings=False):
@@ -135,6 +136,12 @@ class NavigationApp(App[int], inherit_bindings=False):
         screen = self._views.open(actions.OVERVIEW)
         if isinstance(screen, Overview):
             self.call_later(screen.zoom_metric, metric)
+
+    def show_rank(self, rank: int) -> None:
+        """Show one rank in detail; in the view of ranks it is selected first."""
+        there = self.view is not None and self.view.view == actions.RANKS
+        screen = self._views.open(actions.RANKS)
+        self.call_later(cast("Ranks", screen).choose_rank, rank, open_=not there)
 
     def go_to_step(self, step: int) -> None:
         """Put the cursor of all charts at a step."""

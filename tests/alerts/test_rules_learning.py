@@ -34,7 +34,7 @@ def test_a_loss_of_exactly_zero_is_masked_nan():
     log.columns[GRAD][1000:1100] = np.nan
     found = log.judge(MaskedNan())
     assert brief(found) == [("firing", "critical", 1000), ("clear", "critical", 1102)]
-    assert "is exactly 0 since step 1000" in found[0].title
+    assert "is exactly 0 since step 1,000" in found[0].title
     assert "NaN losses are printed as 0" in found[0].cause
 
 

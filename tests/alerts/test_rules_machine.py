@@ -383,10 +383,10 @@ def silent(t, since=10, **more):
 
 def test_processes_that_ended_in_the_middle():
     (found,) = watch(Ended(), 30, lambda t, v: died(t) if t == 10 else [], more=silent)
-    assert found.title == "the run's processes ended at step 7 of 1000; how is unknown"
+    assert found.title == "the run's processes ended at step 7 of 1,000; how is unknown"
     assert found.severity.value == "warning"
     (found,) = watch(Ended(), 30, lambda t, v: died(t, exit_code=0) if t == 10 else [], more=silent)
-    assert found.title == "the run's processes ended at step 7 of 1000 with exit code 0"
+    assert found.title == "the run's processes ended at step 7 of 1,000 with exit code 0"
     killed = watch(Ended(), 30, lambda t, v: died(t, signal=9) if t == 10 else [], more=silent)
     assert killed == [], "that is a crash"
     done = watch(

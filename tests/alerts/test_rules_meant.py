@@ -377,7 +377,7 @@ def test_a_spike_that_grows_names_the_step_of_its_peak():
     log.columns[LOSS][1504] *= 2.0
     titles = [f.title for f in log.judge(LossSpike()) if f.verdict is Verdict.FIRING]
     assert titles
-    found = re.search(r"rose at step 1500, by (\d+)% at step 1504, and", titles[0])
+    found = re.search(r"rose at step 1,500, by (\d+)% at step 1,504, and", titles[0])
     assert found is not None, titles
     assert 150 < int(found[1]) < 260
     assert log.columns[LOSS][1504] > 2.5 * np.median(log.columns[LOSS][1400:1500])
@@ -387,5 +387,5 @@ def test_a_spike_whose_first_row_is_its_peak_names_one_step():
     log = healthy()
     log.columns[LOSS][1500] *= 3.0
     (title,) = [f.title for f in log.judge(LossSpike()) if f.verdict is Verdict.FIRING]
-    assert title.count("step 1500") == 1
-    assert " at step 1500 and recovered after 1 logged step" in title
+    assert title.count("step 1,500") == 1
+    assert " at step 1,500 and recovered after 1 logged step" in title

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -209,7 +211,10 @@ def test_a_slow_rank_is_named(since):
     assert judged(Straggler(), ranks(8, 400, times)) == []
     times[5, since:300] *= 1.4
     found = judged(Straggler(), ranks(8, 400, times))
-    assert [(f.verdict.value, f.rank) for f in found] == [("firing", 5), ("clear", 5)]
+    assert {(f.verdict.value, f.rank) for f in found[:-1]} == {("firing", 5)}, "also while it lasts"
+    assert all(old.title != new.title for old, new in pairwise(found)), "and only what is new"
+    assert (found[-1].verdict.value, found[-1].rank) == ("clear", 5)
+    assert len({(f.step, f.line) for f in found[:-1]}) == 1
     assert (found[0].step, found[0].line) == (
         since,
         since + 1,
@@ -224,7 +229,7 @@ def test_a_slow_rank_is_named(since):
 def test_two_ranks_need_a_clear_difference(slower, expected):
     times = 0.5 * noise(2, 300)
     times[1, 50:] *= slower
-    assert [f.rank for f in judged(Straggler(), ranks(2, 300, times))] == expected
+    assert [*{f.rank for f in judged(Straggler(), ranks(2, 300, times))}] == expected
 
 
 def test_ranks_that_agreed_and_no_longer_do():
@@ -427,7 +432,7 @@ def test_the_end_is_a_note_when_it_was_watched():
     rule = Finished()
     rule.observe(received(0, 100.0))
     (found,) = rule.tick(end)
-    assert found.title == "finished at step 600 of 1000, before its end"
+    assert found.title == "finished at step 600 of 1,000, before its end"
     assert rule.tick(end) == []
     assert rule.observe(received(0, 200.0)) == []
     assert [f.verdict.value for f in rule.tick(Status(now=2.0, last_step=601))] == ["clear"]

@@ -174,7 +174,7 @@ def test_a_log_that_ends_early_is_a_hang_only_if_its_goal_is_known():
     assert Hang().tick(quiet(9999, fraction=0.99, **end)) == []
     assert Hang().tick(quiet(10, fraction=0.5, **end)) == []
     (found,) = Hang().tick(quiet(9999, fraction=0.1, **end))
-    assert found.title == "log ends at step 99 of 1000 without an error or a finish line"
+    assert found.title == "log ends at step 99 of 1,000 without an error or a finish line"
 
 
 def test_a_log_that_ends_in_an_evaluation_is_a_note_where_its_goal_is_unknown():

@@ -314,7 +314,7 @@ def test_a_bad_path_is_one_line_and_never_brings_the_screen_up(tmp_path):
 @pytest.mark.parametrize("named", ["new.log", "", "*.log"], ids=["file", "directory", "pattern"])
 def test_a_screen_waits_for_a_run_that_has_not_begun(tmp_path, named):
     with Terminal("tail", os.path.join(tmp_path, named), env={"RUNWATCH_SLACK_WEBHOOK": ""}) as terminal:
-        reason = "does not exist yet" if named == "new.log" else "looking for *.log"
+        reason = "no such file: new.log; waiting for it" if named == "new.log" else "looking for *.log"
         terminal.until(lambda p: "waiting for" in p and reason in p)
         Log(tmp_path / "new.log").steps(3)
         terminal.until(lambda p: "3/10,000" in p or "2/10,000" in p)

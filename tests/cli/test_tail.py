@@ -52,6 +52,18 @@ def test_history_growth_and_rotation(log, tmp_path):
         assert follower.records(97)["step"] == 96
 
 
+@pytest.mark.parametrize(
+    ("named", "meant"),
+    [("typo.log", "; did you mean train.log?"), ("train2.log", ""), ("other.jsonl", "")],
+)
+def test_a_file_that_does_not_exist_is_reported_and_the_one_that_may_be_meant(log, tmp_path, named, meant):
+    done = called("tail", named, "--headless", cwd=tmp_path)
+    why = meant.removeprefix("; ") or "check the path"
+    assert done.stderr == f"runwatch: no such file or directory: {named}: {why} (--wait waits for it)\n"
+    with Follower(tmp_path / named, "--wait") as follower:
+        follower.says(f"no such file: {named}; waiting for it{meant}")
+
+
 @pytest.mark.deep
 def test_polling_sees_growth_too(log):
     with Follower(log.path, "--interval", "0.05", "--poll") as follower:

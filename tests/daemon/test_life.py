@@ -200,9 +200,7 @@ def test_paths_are_added_and_dropped(tmp_path, log):
     other.path.parent.mkdir()
     other.steps(5)
     with Daemon(tmp_path, log.path) as daemon, Peer(daemon.socket) as peer:
-        assert (
-            daemon.run("add", "mroe").stderr == "runwatch: waiting for a path that does not exist yet: mroe\n"
-        )
+        assert daemon.run("add", "mroe").stderr == "runwatch: no such file: mroe; waiting for it\n"
         assert daemon.run("drop", "mroe").returncode == 0
         done = daemon.run("add", "more")
         assert ("watching 1 more" in done.stdout, done.stderr) == (True, "")

@@ -189,8 +189,12 @@ def test_slow_makes_one_rank_hold_up_all(run):
     assert log.status == 0
     assert statistics.median(log.dt[at:]) > 1.4 * statistics.median(log.dt[11:at])
     late = [float(step["dt"]) for step in log.rank(4) if int(step["step"]) >= at]
-    peers = [float(step["dt"]) for step in log.rank(0) if int(step["step"]) >= at]
+    before, peers = (
+        [float(s["dt"]) for s in log.rank(0) if (int(s["step"]) >= at) is on] for on in (False, True)
+    )
     assert statistics.median(late) > 1.4 * statistics.median(peers)
+    assert statistics.median(peers) < 1.3 * statistics.median(before), "it slows down nobody else"
+    assert len(log.rank(4)) == 60, "every step, so that a median of a few is not chance"
 
 
 def test_crash_leaves_a_traceback_and_a_bad_exit_status(run):

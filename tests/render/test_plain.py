@@ -31,23 +31,6 @@ def test_time_left_with_its_spread():
     assert plain.eta(Progress(eta_seconds=223_200.0, eta_spread=10_800.0), ASCII).isascii()
 
 
-@pytest.mark.parametrize(
-    ("said", "shown"),
-    [
-        ("loss is NaN since step 1761", "loss is NaN since step 1,761"),
-        ("no step for 5 min, since step 12000", "no step for 5 min, since step 12,000"),
-        ("at step 999 of rank 7", "at step 999 of rank 7"),
-        ("step 1,234 and checkpoint 20000", "step 1,234 and checkpoint 20,000"),
-        (
-            "step 1234.5, 4096 ranks, step 12345678901234567890",
-            "step 1234.5, 4096 ranks, step 12345678901234567890",
-        ),
-    ],
-)
-def test_a_title_has_its_steps_as_the_screen_writes_them(said, shown):
-    assert plain.title(IncidentRow("i", "r", "nonfinite", "critical", "firing", said)) == shown
-
-
 def test_the_headline_says_since_which_step_unless_the_run_has_just_ended():
     row = IncidentRow("i", "r", "nonfinite", "critical", "firing", "loss is NaN", step=1_761)
     assert incident.headline(row) == "loss is NaN · since step 1,761"

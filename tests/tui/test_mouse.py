@@ -256,3 +256,32 @@ async def test_on_a_phone_a_thumb_hits_a_tab(open_app):
         await s.pilot.click("#head", offset=(s.drawn("#head").splitlines()[2].index("Logs"), 1))
         await s.settle()
         assert s.view.view == actions.OVERVIEW, "there is room enough"
+
+
+async def test_a_click_on_the_bar_of_a_rank_opens_it_and_in_its_view_selects_it_first(open_app):
+    async with open_app((120, 40), ranks=8) as s:
+        await click(s, "r2 ")
+        assert (s.view.view, s.view.query_one("#rank-table").selected().rank) == (actions.RANKS, 2)
+        assert "rank 2" in s.drawn("#rank-detail"), "as Enter does"
+        await s.press("escape")
+        await click(s, "r6 ")
+        assert s.view.query_one("#rank-table").selected().rank == 6
+        assert not s.view.detail
+        await click(s, "r6 ")
+        assert "rank 6" in s.drawn("#rank-detail")
+
+
+@pytest.mark.parametrize(("count", "width"), [(64, 120), (512, 120), (64, 80), (4096, 120)])
+async def test_each_cell_of_a_grid_shows_the_rank_that_a_click_on_it_opens(open_app, count, width):
+    async with open_app((width, 40), ranks=count) as s:
+        await s.press("3")
+        grid, table = s.view.query_one("#rank-grid"), s.view.query_one("#rank-table")
+        seen = []
+        for y in range(1, grid.size.height - 1):
+            for x in range(1, width - 1):
+                row = grid._rank_at(x - 1, y - 1)
+                seen += [] if row is None else [row.rank]
+        assert set(seen) == set(range(count)) if count <= 512 else len(set(seen)) > 200
+        await s.pilot.click("#rank-grid", offset=(9, 1))
+        await s.settle()
+        assert table.selected().rank in range(64)

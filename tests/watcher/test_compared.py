@@ -1,8 +1,12 @@
 """What a picture holds for runs that are compared, and which marks it has."""
 
+import numpy as np
+import pytest
+
 from runwatch.parsers.log import LogParser
 from runwatch.watcher.engine.engine import Engine
-from runwatch.watcher.engine.views.views import MAX_COMPARED, Shown, snapshot
+from runwatch.watcher.engine.views.comparison import MAX_COMPARED
+from runwatch.watcher.engine.views.views import Shown, snapshot
 from runwatch.watcher.protocol import Chart, View
 
 NOW = 1_700_000_000.0
@@ -34,6 +38,22 @@ def test_the_charts_of_other_runs_come_along():
     assert (loss.metric, loss.low[0]) == ("train/loss", 2.0)
     assert (nothing.metric, nothing.x) == ("nothing", ())
     assert picture.run.charts[0].low[0] == 0.0
+
+
+@pytest.mark.parametrize("width", [7, 40, 400])
+def test_how_far_runs_are_apart_depends_on_their_data_alone(width):
+    rng, engine = np.random.default_rng(3), Engine()
+    for number in range(2):
+        engine.add_source(f"{number}.log", f"run{number}", f"{number}.log")
+        losses = 2 + number / 10 + np.exp(-np.arange(600) / 100) + rng.normal(0, 0.02, 600)
+        rows = "".join(f"step {s:05d}/00600 | loss: {x:.4f} | dt: 10.00ms\n" for s, x in enumerate(losses))
+        engine.fold(f"{number}.log", LogParser().feed(rows.encode()), written=NOW)
+    shown = [Shown(group) for group in engine.groups.values()]
+    ids = [row.id for row in snapshot(shown, View(), NOW).runs]
+    view = View(ids[0], (Chart("train/loss", width, first=500.0),), compare=(ids[1],))
+    (other,) = snapshot(shown, view, NOW).compared
+    assert (other.metric, other.gap.last) == ("train/loss", 599.0)
+    assert (round(other.gap.value, 4), round(other.gap.half, 4)) == (0.0981, 0.0264)
 
 
 def test_no_more_than_a_few_and_none_unless_asked():

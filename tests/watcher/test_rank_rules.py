@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from runwatch.parsers.stream import StreamParser
+from runwatch.render.ranks.ranks import notable
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.views.document import document
+from runwatch.watcher.engine.views.views import Shown, snapshot
+from runwatch.watcher.protocol import View
 from runwatch.watcher.sources.member import Member
 
 NOW = 1_700_000_000.0
@@ -159,3 +164,24 @@ def test_a_rank_that_gets_slow_is_reported_while_it_runs(many):
             fired = step
     assert fired is not None
     assert 160 <= fired <= 200
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_the_alert_and_the_panel_say_the_same_of_a_slow_rank(many):
+    """One window and one yardstick, also while the slowness changes and ranks are at different steps."""
+    ranks, steps = Ranks(many), 400
+    seconds = 0.5 * noise(steps, 0.05)
+    seconds[2, 100:] *= np.linspace(1.4, 3.0, 300)
+    lines = reported(steps, seconds=seconds)
+    said = []
+    for at in range(0, steps, 4):
+        ranks.clock += 2.0
+        ranks.read({rank: own[at : at + 4] for rank, own in lines.items()}, live=True)
+        run = snapshot([Shown(group) for group in ranks.engine.groups.values()], View(), ranks.clock).run
+        for row in run.incidents:
+            if row.rule == "straggler" and row.state == "firing":
+                panel = next(text for text, _ in notable(run.ranks) if text.startswith("r2 "))
+                more = re.search(r"is (\d+%) slower|takes (\S+x) as", row.title)
+                said.append((more[1] or more[2], panel.rpartition(" ")[2].lstrip("+")))
+    assert len({alert for alert, _ in said}) > 5
+    assert all(alert == panel for alert, panel in said), said

@@ -43,7 +43,7 @@ def found(tmp_path, missing):
 
 def test_a_smooth_curve_that_is_too_high_is_reported(found):
     (reported,) = found(lambda step: 1 + 0.3 * np.minimum(1, step / 1000))
-    assert reported == ("critical", "loss is 30% above that of base.jsonl at step 1500")
+    assert reported == ("critical", "loss is 30% above that of base.jsonl at step 1,500")
     ((severity, title),) = found(lambda step: 1.12)
     assert severity == "warning"
     assert title.startswith("loss is 12% above")

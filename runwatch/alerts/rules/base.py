@@ -20,6 +20,7 @@ import numpy as np
 
 from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.render import numbers
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -159,7 +160,7 @@ class Place(NamedTuple):
     line: int | None
 
     def __str__(self) -> str:
-        return f"step {self.step}" if self.step is not None else f"line {self.line}"
+        return f"step {numbers.step(self.step)}" if self.step is not None else f"line {self.line}"
 
 
 def place(samples: Samples, row: int) -> Place:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from runwatch.core.block import Block, RankProgress
 from runwatch.core.metrics import STEP_TIME
+from runwatch.core.rank_pace import RankPace
 
 MAX_RANK_METRICS = 32
 
@@ -29,6 +30,8 @@ class RankState:
     """Unix time at which it last said anything, as far as known."""
     latest: dict[str, float] = field(default_factory=dict)
     """Newest value of each metric it prints."""
+    pace: RankPace = field(default_factory=RankPace)
+    """Its step times as printed."""
     _source: str = ""
     _offset: float = -1.0
     """Where `done` was said."""
@@ -39,6 +42,8 @@ class RankState:
         for name, samples in block.samples.items():
             if len(samples) and (name in self.latest or len(self.latest) < MAX_RANK_METRICS):
                 self.latest[name] = float(samples.value[-1])
+        if STEP_TIME in block.samples:
+            self.pace.add(block.samples[STEP_TIME])
         if block.progress is not None:
             step = float(block.progress.step[-1])
             self.step = int(step) if math.isfinite(step) else self.step
@@ -72,11 +77,10 @@ class RankState:
             return self.step, total
         return self.done, total if self.training else self.total
 
-    @property
-    def step_time(self) -> float | None:
-        """Seconds per step: as printed, else between arrivals."""
-        if STEP_TIME in self.latest:
-            return self.latest[STEP_TIME]
+    def step_time(self, edge: int) -> float | None:
+        """Return seconds per step: as printed for the steps before bucket `edge`, else between arrivals."""
+        if (printed := self.pace.until(edge)) is not None:
+            return printed
         if len(self._moves) < 2:
             return None
         (t0, s0), (t1, s1) = self._moves[0], self._moves[-1]

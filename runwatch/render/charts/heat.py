@@ -9,6 +9,8 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
+from runwatch.core import rank_pace
+
 Heat = Callable[[float | None], str]
 """The role of a value; `dim` of one that is not known."""
 SILENT = 60.0
@@ -38,7 +40,7 @@ def among(measure: str, values: Sequence[float | None], near: float = 0.0) -> He
     if measure == "progress":
         most = max(known)
         return _judge(_SHARES[measure], lambda x: -1.0 if most - x <= near else (most - x) / most)
-    usual = sorted(known)[len(known) // 2]
+    usual = rank_pace.usual(known) if measure == "step time" else sorted(known)[len(known) // 2]
     if usual <= 0:
         return _neutral
     sign = 1 if measure == "step time" else -1

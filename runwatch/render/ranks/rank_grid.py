@@ -75,23 +75,59 @@ def grid(
         return []
     if not rows:
         return [cells.fit([("no ranks seen", "dim")], width, glyphs.ascii)]
-    ordered = ranks.ordered(rows)
-    top = ranks.furthest(ordered)
-    levels = ranks.levels(ordered, measure, top)
-    free = height - 1 if height > 1 else 1
-    tall = not by and free - 2 >= _TALL and bars_fit(ordered, width)
-    span = _span(levels, measure, max(row.total or top for row in ordered), tall)
-    warm = ranks.heats(ordered, measure)
-    drawing = _Drawing(ordered, levels, width, free, span, warm, glyphs)
-    found = _grouped(drawing, rank_groups.places(ordered, by, parallel)) if by else _few(drawing)
+    drawing = _drawing(rows, width, height, measure, glyphs, tall=not by)
+    found = _grouped(drawing, rank_groups.places(drawing.ranks, by, parallel)) if by else _few(drawing)
     lines, each = found or _strip(drawing)
     out = [cells.fit(line, width) for line in lines]
     if height > len(out):
-        scale = _scale(drawing, each, top)
+        scale = _scale(drawing, each, ranks.furthest(drawing.ranks))
         if by and found is None:
             scale.append((f"  no room for a line a {by}", "dim"))
         out.append(cells.fit(scale, width, glyphs.ascii))
     return out[:height]
+
+
+def rank_at(rows: Sequence[RankRow], width: int, height: int, measure: str, x: int, y: int) -> RankRow | None:
+    """Return the rank that a cell of the grid shows, of several the worst; None between them.
+
+    Of a grid without groups.
+    """
+    if not rows or width <= 0 or height <= 0 or not 0 <= x < width:
+        return None
+    drawing = _drawing(rows, width, height, measure)
+    if not 0 <= y < drawing.lines:
+        return None
+    if _has_bars(drawing):
+        at, place = divmod(x, _bar_width(drawing.ranks, width) + 1)
+        return drawing.ranks[at] if at < len(rows) and place < _bar_width(drawing.ranks, width) else None
+    if shape := _apart_shape(drawing, numbered := _numbered(drawing)):
+        across, each = shape
+        line, place = divmod(x, numbered + each * _TOGETHER + 1)
+        at, place = (y * across + line) * _TOGETHER, (place - numbered) // each
+        inside = line < across and 0 <= place < _TOGETHER and at + place < len(rows)
+        return drawing.ranks[at + place] if inside else None
+    numbered, group, across = _strip_shape(drawing)
+    place = x - numbered
+    several = drawing.ranks[(y * across + place) * group :][:group] if 0 <= place < across else ()
+    return ranks.worst(several, measure)[0] if several else None
+
+
+def _drawing(
+    rows: Sequence[RankRow],
+    width: int,
+    height: int,
+    measure: str,
+    glyphs: Glyphs = UNICODE,
+    *,
+    tall: bool = True,
+) -> _Drawing:
+    ordered = ranks.ordered(rows)
+    top = ranks.furthest(ordered)
+    levels = ranks.levels(ordered, measure, top)
+    free = height - 1 if height > 1 else 1
+    tall = tall and free - 2 >= _TALL and bars_fit(ordered, width)
+    span = _span(levels, measure, max(row.total or top for row in ordered), tall)
+    return _Drawing(ordered, levels, width, free, span, ranks.heats(ordered, measure), glyphs)
 
 
 def bars_fit(rows: Sequence[RankRow], width: int) -> bool:
@@ -124,9 +160,9 @@ def _span(levels: Sequence[float | None], measure: str, whole: int, tall: bool) 
 
 def _few(drawing: _Drawing) -> tuple[list[Row], int] | None:
     """Return a bar for each rank with its name, and its value where that fits; None without room."""
-    each = _bar_width(drawing.ranks, drawing.width)
-    if drawing.lines < 2 or not bars_fit(drawing.ranks, drawing.width):
+    if not _has_bars(drawing):
         return None
+    each = _bar_width(drawing.ranks, drawing.width)
     names = [ranks.name(row) for row in drawing.ranks]
     measure = drawing.span[0]
     described = (ranks.describe(row, measure).partition(" ")[2] for row in drawing.ranks)
@@ -147,6 +183,10 @@ def _few(drawing: _Drawing) -> tuple[list[Row], int] | None:
     return [*(_bars(drawing, each, high, y) for y in reversed(range(high))), *below], 1
 
 
+def _has_bars(drawing: _Drawing) -> bool:
+    return drawing.lines >= 2 and bars_fit(drawing.ranks, drawing.width)
+
+
 def _bars(drawing: _Drawing, each: int, high: int, y: int) -> Row:
     """Return the row `y`, from below, of bars that are `each` cells wide and `high` rows high."""
     signs, out = drawing.glyphs.levels, []
@@ -165,16 +205,10 @@ def _bars(drawing: _Drawing, each: int, high: int, y: int) -> Row:
 
 def _strip(drawing: _Drawing) -> tuple[list[Row], int]:
     """Return numbered lines with one cell per rank or per group of neighbors, and how many are a group."""
-    several = any(row.host for row in drawing.ranks)
-    numbered = 1 + max(map(len, map(_number, drawing.ranks if several else drawing.ranks[-1:])))
-    if found := _apart(drawing, numbered):
+    if found := _apart(drawing, _numbered(drawing)):
         return found, 1
-    if numbered > drawing.width // 3:
-        numbered = 0
-    room = max(1, drawing.width - numbered)
-    group = max(1, -(-len(drawing.ranks) // (room * drawing.lines)))
+    numbered, group, across = _strip_shape(drawing)
     shown = drawing.joined(drawing.levels, group)
-    across = _across(len(shown), room, drawing.lines)
     rows: list[Row] = []
     for start in range(0, len(shown), across):
         first = _number(drawing.ranks[start * group])
@@ -183,8 +217,24 @@ def _strip(drawing: _Drawing) -> tuple[list[Row], int]:
     return rows, group
 
 
-def _apart(drawing: _Drawing, numbered: int) -> list[Row]:
-    """Return numbered lines of eight ranks and a gap each, as wide as they can be; [] without room."""
+def _numbered(drawing: _Drawing) -> int:
+    """Return the cells for the number before a line, and the gap behind it."""
+    several = any(row.host for row in drawing.ranks)
+    return 1 + max(map(len, map(_number, drawing.ranks if several else drawing.ranks[-1:])))
+
+
+def _strip_shape(drawing: _Drawing) -> tuple[int, int, int]:
+    """Return the cells for a number, how many ranks have a cell together, and how many cells make a line."""
+    numbered = _numbered(drawing)
+    if numbered > drawing.width // 3:
+        numbered = 0
+    room = max(1, drawing.width - numbered)
+    group = max(1, -(-len(drawing.ranks) // (room * drawing.lines)))
+    return numbered, group, _across(-(-len(drawing.ranks) // group), room, drawing.lines)
+
+
+def _apart_shape(drawing: _Drawing, numbered: int) -> tuple[int, int] | None:
+    """Return how many eights of ranks make a line, and the cells of each rank; None without room."""
     count = -(-len(drawing.ranks) // _TOGETHER)
     fitting = [
         (across * (numbered + each * _TOGETHER + 1), across, each)
@@ -193,9 +243,16 @@ def _apart(drawing: _Drawing, numbered: int) -> list[Row]:
         if -(-count // across) <= drawing.lines and across < 2 * count
     ]
     fitting = [found for found in fitting if found[0] <= drawing.width + 1]
-    if count < 2 or not fitting:
+    return max(fitting)[1:] if count >= 2 and fitting else None
+
+
+def _apart(drawing: _Drawing, numbered: int) -> list[Row]:
+    """Return numbered lines of eight ranks and a gap each, as wide as they can be; [] without room."""
+    shape = _apart_shape(drawing, numbered)
+    if shape is None:
         return []
-    _, across, each = max(fitting)
+    across, each = shape
+    count = -(-len(drawing.ranks) // _TOGETHER)
     rows: list[Row] = [[] for _ in range(-(-count // across))]
     for at in range(count):
         first = at * _TOGETHER

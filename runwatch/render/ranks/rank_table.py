@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from runwatch.core import rank_pace
 from runwatch.core.batch import NODE
 from runwatch.core.metrics import STEP_TIME
 from runwatch.core.snapshot import ProcessRow, RankPlace, RankRow
@@ -68,7 +69,7 @@ def table(
             line.append((f" {text}", column.role(row)))
         out.append(line)
     room = min(_BAR, width - cells.row_width(out[0]) - 2)
-    slower = any(column.head == "vs median" for column in columns) and ranks.slow(peers or rows)
+    slower = any(column.head.startswith("vs ") for column in columns) and ranks.slow(peers or rows)
     if room >= _BAR // 3 and slower:
         out[0].append(("  slower", "dim"))
         for line, bar in zip(out[1:], _bars(rows, peers or rows, room, glyphs), strict=True):
@@ -94,15 +95,15 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
 
     def deviation(row: RankRow) -> str:
         apart = _apart(row, usual)
-        return "" if apart is None else f"{apart:+.0%}" if abs(apart) >= 0.005 else "0%"
+        return "" if apart is None else numbers.rise(apart)
 
-    usual, slow = ranks.median_step(peers), warm("step time")
+    usual, slow = ranks.usual_step(peers), warm("step time")
     progress, age = warm("progress"), warm("age")
     return [
         _Column("progress", 15, 0, _done, progress),
         _Column("done", 6, 5, lambda row: _known(numbers.percent, part(row)), progress),
         _Column("step time", 9, 2, lambda row: _known(_seconds, row.step_time), slow),
-        _Column("vs median", 9, 3, deviation, slow),
+        _Column(f"vs {rank_pace.yardstick(_timed(peers))}", 10, 3, deviation, slow),
         _Column("loss", 8, 3, ranks.loss, lambda row: "crit" if row.loss_text else ""),
         _Column("last seen", 9, 1, _seen, age),
         _Column(
@@ -121,15 +122,15 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
 
 
 def _apart(row: RankRow, usual: float) -> float | None:
-    """Return by which part the steps of a rank take longer than the median; None if that is not known."""
+    """Return by which part the steps of a rank take longer than usual; None if that is not known."""
     if row.step_time is None or not math.isfinite(row.step_time) or usual <= 0:
         return None
     return row.step_time / usual - 1
 
 
 def _bars(rows: Sequence[RankRow], peers: Sequence[RankRow], room: int, glyphs: Glyphs) -> list[Row]:
-    """Return a bar for each rank that is no longer near the median, as long as its steps take longer."""
-    usual, slow = ranks.median_step(peers), ranks.heats(peers, "step time")
+    """Return a bar for each rank that is clearly slower, as long as its steps take longer."""
+    usual, slow = ranks.usual_step(peers), ranks.heats(peers, "step time")
     longest = max([_LONG, *(_apart(row, usual) or 0.0 for row in ranks.slow(peers))])
     out: list[Row] = []
     for row, role in ((row, slow(row.step_time)) for row in rows):
@@ -189,13 +190,20 @@ def _progress(row: RankRow, others: Sequence[RankRow]) -> str:
 
 def _pace(row: RankRow, others: Sequence[RankRow]) -> str:
     text = f"{numbers.value(STEP_TIME, row.step_time)} a step"
-    median = ranks.median_step(others)
-    if row.step_time is None or median <= 0:
+    apart = _apart(row, ranks.usual_step(others))
+    if apart is None:
         return text
-    apart = row.step_time / median - 1
-    if abs(apart) < 0.005:
-        return f"{text}, as the median of the ranks"
-    return f"{text}, {numbers.percent(abs(apart), 0)} {'above' if apart > 0 else 'below'} the median"
+    peers = f"the {rank_pace.yardstick(_timed(others))} of the ranks"
+    if (said := numbers.rise(apart)) == "0%":
+        return f"{text}, as {peers}"
+    if said.endswith("x"):
+        return f"{text}, {said} as long as {peers}"
+    return f"{text}, {said[1:]} {'above' if apart > 0 else 'below'} {peers}"
+
+
+def _timed(rows: Sequence[RankRow]) -> int:
+    """Return how many ranks have a step time."""
+    return sum(row.step_time is not None for row in rows)
 
 
 def _process(place: RankPlace, process: ProcessRow | None) -> str:

@@ -8,6 +8,7 @@ from functools import wraps
 from operator import attrgetter
 from typing import ClassVar, Concatenate, ParamSpec, TypeVar, cast
 
+from runwatch.core import rank_pace
 from runwatch.core.batch import NODE
 from runwatch.core.metrics import LOSS, STEP_TIME
 from runwatch.core.snapshot import RankRow
@@ -252,7 +253,7 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
         )
         for row in behind
     ]
-    usual = median_step(ranks)
+    usual = usual_step(ranks)
     out += [(_slow(row, usual), judge["step time"](row.step_time)) for row in late if row.rank not in lags]
     if len(silent) == len(ranks) > 1 and not named:
         return [*out, (f"all silent {numbers.brief(silent[-1].age)}", "warn")]
@@ -271,8 +272,8 @@ def _through(row: RankRow) -> bool:
 
 @_once
 def slow(ranks: Sequence[RankRow]) -> list[RankRow]:
-    """Return the ranks whose steps take clearly longer than the median, the slowest first."""
-    usual = median_step(ranks)
+    """Return the ranks whose steps take clearly longer than usual, the slowest first."""
+    usual = usual_step(ranks)
     late = [row for row in ranks if row.step_time is not None and row.step_time > _SLOW * usual > 0]
     return sorted(late, key=lambda row: -(row.step_time or 0.0))
 
@@ -282,17 +283,15 @@ def slows(ranks: Sequence[RankRow], step_time: float | None) -> bool:
 
     In a log of one rank that waits for nobody it does not. Without a slow rank there is nothing to hide.
     """
-    usual = median_step(ranks)
+    usual = usual_step(ranks)
     return step_time is not None and usual > 0 and (step_time > _SLOW * usual or not slow(ranks))
 
 
 @_once
-def median_step(ranks: Sequence[RankRow]) -> float:
-    """Return the median of the ranks' step times; 0 if fewer than two are known."""
-    known = sorted(row.step_time for row in ranks if row.step_time is not None)
-    return known[len(known) // 2] if len(known) > 1 else 0.0
+def usual_step(ranks: Sequence[RankRow]) -> float:
+    """Return what the ranks' step times are compared with; 0 if fewer than two are known."""
+    return rank_pace.usual([row.step_time for row in ranks if row.step_time is not None])
 
 
 def _slow(row: RankRow, usual: float) -> str:
-    more = (row.step_time or 0.0) / usual - 1
-    return f"{describe(row, 'step time')} +{numbers.percent(more, 0)}"
+    return f"{describe(row, 'step time')} {numbers.rise((row.step_time or 0.0) / usual - 1)}"

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.core.metrics import LEARNING_RATE, LOSS, VAL_BPB, VAL_LOSS, goal
+from runwatch.core.metrics import LEARNING_RATE, LOSS, VAL_LOSS, goal, primary
+from runwatch.core.noise import STEP, TIME, TOKENS, Line, common, gap
+from runwatch.core.snapshot import Gap
 from runwatch.reports.analysis import Options
 from runwatch.reports.comparison.account import Account, account
 from runwatch.reports.comparison.curves import over, tokens_per_step
 from runwatch.reports.comparison.known import Known, apart, same_tokens
-from runwatch.reports.comparison.noise import STEP, TIME, TOKENS, Gap, Line, common, gap
 from runwatch.reports.comparison.variables import Differences
 from runwatch.reports.evidence import Curve, RunEvidence, StageEvidence
 from runwatch.watcher.engine.agreement import parted
@@ -21,7 +22,6 @@ from runwatch.watcher.engine.agreement import parted
 Floats = NDArray[np.float64]
 
 AXES = (STEP, TOKENS, TIME)
-_LOSSES = (LOSS, VAL_LOSS, VAL_BPB)
 _NOTHING = Options()
 _NAMED = 4
 """Metrics that an error names."""
@@ -118,7 +118,7 @@ def _pair(
     alike: Sequence[StageEvidence],
 ) -> Pair:
     ours, theirs = base.main, run.main
-    metric = primary(ours, theirs)
+    metric = primary(ours.curves, theirs.curves)
     problem = _problem(ours, theirs, metric, names)
     if problem:
         return Pair(account, differing, metric, problem=problem)
@@ -135,13 +135,6 @@ def _pair(
     evaluations = _evaluations(ours, theirs, metric, gaps[STEP], alike)
     together = _parted(ours.curves[metric], theirs.curves[metric])
     return Pair(account, differing, metric, gaps, evaluations, *together, same_tokens=as_many)
-
-
-def primary(ours: StageEvidence, theirs: StageEvidence) -> str:
-    """Return the metric that runs are compared by: the training loss, else one with a known goal; or ""."""
-    both = [name for name in ours.curves if name in theirs.curves]
-    ranked = [name for name in _LOSSES if name in both] or [name for name in both if goal(name)]
-    return ranked[0] if ranked else ""
 
 
 def _problem(ours: StageEvidence, theirs: StageEvidence, metric: str, names: tuple[str, str]) -> str:
@@ -218,7 +211,7 @@ def _parted(left: Curve, right: Curve) -> tuple[int, float | None, float | None]
 
 def _alike(ours: StageEvidence, theirs: StageEvidence) -> bool:
     """Return whether runs of one configuration are within noise: what a bug changes is no noise."""
-    metric = primary(ours, theirs)
+    metric = primary(ours.curves, theirs.curves)
     left, right = over(ours, metric, STEP), over(theirs, metric, STEP)
     found = gap(left, right) if left is not None and right is not None else None
     return found is not None and not found.real

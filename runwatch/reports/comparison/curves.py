@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.core.metrics import STEP_TIME, TOKENS_PER_SEC
-from runwatch.reports.comparison.noise import TIME, TOKENS, Line
+from runwatch.core.noise import TIME, TOKENS, Line
 from runwatch.reports.evidence import Curve, StageEvidence, last_pass
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from runwatch.reports.comparison.noise import Line
+from runwatch.core.noise import Line
 from runwatch.reports.comparison.variables import (
     BATCH,
     LENGTH,

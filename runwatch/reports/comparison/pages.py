@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from string import ascii_uppercase
 
 from runwatch.core.metrics import LOSS, label
+from runwatch.core.noise import STEP, TOKENS, Line, smoothed
 from runwatch.render import numbers
 from runwatch.render.charts import chart
 from runwatch.reports import document
@@ -13,7 +14,6 @@ from runwatch.reports.comparison import words
 from runwatch.reports.comparison.account import Account
 from runwatch.reports.comparison.compare import HIGHER, LOWER, NOT_COMPARABLE, Comparison
 from runwatch.reports.comparison.curves import over
-from runwatch.reports.comparison.noise import STEP, TOKENS, Line, smoothed
 from runwatch.reports.comparison.phrases import amount, cause, level, place, unknown
 from runwatch.reports.comparison.variables import MAJOR, SEED, Difference
 from runwatch.reports.document import (

@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Iterable
 
 from runwatch.core.metrics import goal, label
+from runwatch.core.noise import STEP, TIME, TOKENS
+from runwatch.core.snapshot import Gap
 from runwatch.render import numbers
-from runwatch.reports.comparison.noise import STEP, TIME, TOKENS, Gap
 from runwatch.reports.comparison.variables import Differences
 
 _WRITE: dict[str, Callable[[float], str]] = {

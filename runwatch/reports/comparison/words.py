@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runwatch.core.metrics import LOSS, label
+from runwatch.core.noise import STEP
+from runwatch.core.snapshot import Gap
 from runwatch.render import numbers
 from runwatch.reports.comparison.compare import (
     HIGHER,
@@ -14,7 +16,6 @@ from runwatch.reports.comparison.compare import (
     Comparison,
     Pair,
 )
-from runwatch.reports.comparison.noise import STEP, Gap
 from runwatch.reports.comparison.phrases import amount, cause, level, place, said
 
 _DIRECTIONS = {LOWER: "lower", HIGHER: "higher"}

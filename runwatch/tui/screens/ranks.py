@@ -115,11 +115,19 @@ class Ranks(PointedScreen, ListScreen):
 
     def choose(self, panel: Panel, entry: int) -> None:
         """Select the rank that was clicked, or show what is known of it."""
+        rows = self.query_one(RankTable).sorted()
+        if entry < len(rows):
+            self.choose_rank(rows[entry].rank)
+
+    def choose_rank(self, rank: int, *, open_: bool = False) -> None:
+        """Select a rank; show what is known of it if it is selected already, or if it is to be opened."""
         table = self.query_one(RankTable)
-        if entry == table.at:
+        selected = table.selected()
+        if selected is not None and selected.rank == rank and not open_:
             self.do_detail()
-        else:
-            self.move(entry - table.at)
+            return
+        table.chosen, self.detail = rank, self.detail or open_
+        self.show()
 
     def do_detail(self) -> None:
         """Show what is known of the selected rank, and take it away again."""

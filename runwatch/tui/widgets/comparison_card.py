@@ -14,8 +14,8 @@ from runwatch.render.panel import Content
 from runwatch.tui.widgets.rows import Panel
 
 if TYPE_CHECKING:
+    from runwatch.core.noise import Line
     from runwatch.reports.comparison.known import Known
-    from runwatch.reports.comparison.noise import Gap, Line
 
 _MOST = 3
 """Rows of one text."""
@@ -61,18 +61,11 @@ class ComparisonCard(Panel):
         scene, run = self.scene, self.scene.run
         assert run is not None
         name = scene.name_of(other.id)
-        metric = next((each for each in _judged(scene.columns) if each in scene.others[other.id]), "")
-        # The noise of a few steps says nothing of what another seed changes.
-        whole = scene.window is None
-        found = _gap(scene.columns[metric], scene.others[other.id][metric]) if metric and whole else None
-        differs = False
-        if not whole:
-            yield f"{name}: zoom out to see whether the runs differ", "dim"
-        elif found is None:
+        differs = other.gap is not None and other.gap.real
+        if other.gap is None:
             yield f"{name}: too few steps in common to compare", "dim"
         else:
-            differs = found.real
-            text, at = said(metric, found, name), place("step", found.last)
+            text, at = said(other.metric, other.gap, name), place("step", other.gap.last)
             yield (f"{text} {at}", "value") if differs else (f"{name}: {text} {at}", "dim")
         known = apart(
             _known(run.name, run.about, scene.columns), _known(name, other.about, scene.others[other.id])
@@ -81,13 +74,7 @@ class ComparisonCard(Panel):
         more = f" and {len(changed) - _SETTINGS} more" if len(changed) > _SETTINGS else ""
         if changed:
             yield f"{'; '.join(changed[:_SETTINGS])}{more}", ""
-        if whole:
-            yield f"{cause(known, differs=differs)}", "warn" if len(known.variables) > 1 else "dim"
-
-
-def _judged(columns: Mapping[str, Columns]) -> list[str]:
-    """Return the metrics that runs can be compared by, the training loss first."""
-    return sorted((each for each in columns if metrics.goal(each)), key=lambda each: each != metrics.LOSS)
+        yield f"{cause(known, differs=differs)}", "warn" if len(known.variables) > 1 else "dim"
 
 
 def _known(name: str, about: Mapping[str, str], columns: Mapping[str, Columns]) -> Known:
@@ -101,17 +88,9 @@ def _known(name: str, about: Mapping[str, str], columns: Mapping[str, Columns]) 
     return Known(name, sort_facts(about), rate if rate is not None and len(rate) > 1 else None, highest)
 
 
-def _gap(ours: Columns, theirs: Columns) -> Gap | None:
-    """Return how far another run is above the one that is shown, by the charts of all steps."""
-    from runwatch.reports.comparison.noise import gap
-
-    left, right = _line(ours), _line(theirs)
-    return gap(left, right) if len(left) > 1 and len(right) > 1 else None
-
-
 def _line(columns: Columns) -> Line:
     """Return a chart's means over steps."""
-    from runwatch.reports.comparison.noise import Line
+    from runwatch.core.noise import Line
 
     return Line.of([
         (x, mean)

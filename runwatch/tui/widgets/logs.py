@@ -47,7 +47,7 @@ def nothing(run: RunView | None) -> str:
         return "no lines to show: what is read here is no text"
     if run.checkpoints and not run.log_source:
         return "no log is watched, only checkpoints"
-    return "no lines yet: the file is empty, or does not exist yet"
+    return "no lines yet"
 
 
 class LogPanel(Panel):

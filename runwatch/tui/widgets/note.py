@@ -50,7 +50,8 @@ class Note(Panel):
         if not run.log_source and run.checkpoints:
             return [*lines, "only checkpoints are here: name the log too, to see its steps"]
         if not run.log_source:
-            return [*lines, "it is empty, or does not exist yet: is the run started, and does it write here?"]
+            notices = scene.snapshot.notices if scene.snapshot else ()
+            return [*lines, *(notices or ("it is empty: is the run started, and does it write here?",))]
         if run.log or states.ended(run.phase):
             lines.append("no training step was recognized in its lines; why, says")
             lines.append(f"runwatch formats {run.log_source}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from runwatch.core.batch import NODE
 from runwatch.core.snapshot import RankRow
@@ -11,6 +11,7 @@ from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.render.ranks import rank_grid, rank_table, ranks
 from runwatch.tui import actions
+from runwatch.tui.api import api
 from runwatch.tui.lines import rank_of
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.rows import Listed, Panel
@@ -32,6 +33,18 @@ class RankGrid(Panel):
     measure = ""
     """What it shows; "" is what was chosen."""
 
+    def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id, classes)
+        self._rank_at: Callable[[int, int], RankRow | None] = lambda x, y: None
+        """Returns the rank that a cell shows, in what is drawn."""
+
+    def click(self, x: int, y: int) -> bool:
+        """Show the rank there, as Enter does in the table."""
+        if (row := self._rank_at(x - 1, y - 1)) is None:
+            return super().click(x, y)
+        api(self.app).show_rank(row.rank)
+        return True
+
     def content(self, width: int, height: int) -> Content:
         """Return the grid, that of what was chosen with the worst ranks next to it or in the title."""
         scene, measure = self.scene, self.measure or measure_of(self.scene)
@@ -46,6 +59,15 @@ class RankGrid(Panel):
         side = 0 if narrow else min(30, width // 3)
         parallel = scene.run.parallel if scene.run else {}
         grid = rank_grid.grid(rows, width - side, height, measure, scene.glyphs, scene.grouping, parallel)
+        names = () if narrow else tuple(text.partition(" ")[0] for text, _ in named[:height])
+
+        def rank_at(x: int, y: int) -> RankRow | None:
+            if x >= width - side:
+                name = names[y] if 0 <= y < len(names) else ""
+                return next((row for row in rows if ranks.name(row) == name), None)
+            return None if scene.grouping else rank_grid.rank_at(rows, width - side, height, measure, x, y)
+
+        self._rank_at = rank_at
         if narrow:
             return Content(title, grid, named[:1])
         grid += [cells.fit([], width - side)] * (height - len(grid))

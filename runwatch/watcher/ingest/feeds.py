@@ -19,7 +19,7 @@ from runwatch.parsers.stream import StreamParser, joined
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.ingest.record_times import newest
 from runwatch.watcher.ingest.resting import Resting
-from runwatch.watcher.sources import discover
+from runwatch.watcher.sources import discover, misnamed
 from runwatch.watcher.sources.member import SCHEME, TENSORBOARD, WANDB
 from runwatch.watcher.sources.rotated_history import RotatedFiles
 from runwatch.watcher.sources.tail import Mark, Piece, Position, Tail
@@ -416,7 +416,7 @@ class LogSource:
         """Say why the path cannot be read: one that is not there is waited for."""
         if problem != _GONE:
             return f"cannot read {self._called}: {problem}"
-        return f"waiting for {self._called}: it {'is gone' if self._read else 'does not exist yet'}"
+        return f"waiting for {self._called}: it is gone" if self._read else misnamed.waited_for(self.path)
 
     def _preview(self, send: Send) -> None:
         """Show the newest bytes, now and then: what was read to see how old they are comes first."""

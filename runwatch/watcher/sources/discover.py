@@ -18,7 +18,7 @@ from runwatch.core import text
 from runwatch.core.batch import BAR, TRAIN, Batch
 from runwatch.core.errors import AbsentError, SourceError
 from runwatch.core.run_names import names
-from runwatch.watcher.sources import layout
+from runwatch.watcher.sources import layout, misnamed
 from runwatch.watcher.sources.compressed import at_once
 from runwatch.watcher.sources.kinds import NUMBERED, SUFFIXES, is_binary, kind_of, may_be_read, opens
 from runwatch.watcher.sources.member import DIRECTORY, LOG, ORDER, SCHEME, WANDB, Member
@@ -119,7 +119,8 @@ def _files(path: str, *, wait: bool) -> list[str]:
     except FileNotFoundError:
         if wait:
             return [path]
-        raise AbsentError("no such file or directory", path, "check the path") from None
+        hint = misnamed.question(path).removeprefix("; ") or "check the path"
+        raise AbsentError("no such file or directory", path, hint) from None
     except OSError as error:
         if wait:
             return [path]

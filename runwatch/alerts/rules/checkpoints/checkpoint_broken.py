@@ -30,6 +30,7 @@ from runwatch.alerts.rules.base import Place, RunRule, threshold
 from runwatch.core.block import Status
 from runwatch.core.checkpoint import Checkpoint, Summary
 from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.render import numbers
 
 
 @dataclass
@@ -76,7 +77,8 @@ class CheckpointBroken(RunRule):
         good = seen.last_good
         advice = "There is no complete one: save again, and check the disk."
         if good is not None and good.at is not None:
-            advice = f"The last complete one is {good.at}; delete this one so that nothing resumes from it."
+            complete = numbers.step(good.at)
+            advice = f"The last complete one is {complete}; delete this one so that nothing resumes from it."
         return self.say(
             Verdict.FIRING,
             severity,

@@ -42,6 +42,7 @@ from runwatch.core.block import Block, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.fold.saves import FAILED, Save, is_about_save
 from runwatch.core.metrics import goal
+from runwatch.render import numbers
 
 _ADVICE = "Check that saving works and the disk has room; all since then would be lost."
 _ALIKE = 0.1
@@ -209,7 +210,7 @@ class CheckpointOverdue(RunRule):
             self.say(
                 Verdict.FIRING,
                 severity,
-                f"no checkpoint for {step - newest} steps; usually there is one every {seen.interval:g}",
+                _title(step - newest, "steps", round(seen.interval)),
                 where,
                 advice=_ADVICE,
                 evidence={"usual_steps": seen.interval, "last_step": newest, "path": seen.newest.path},
@@ -233,7 +234,7 @@ class CheckpointOverdue(RunRule):
                     self.say(
                         Verdict.FIRING,
                         severity,
-                        f"no checkpoint for {due - last} logged steps; usually there is one every {usual}",
+                        _title(due - last, "logged steps", usual),
                         place(block.progress, low + due - start - 1),
                         advice=_ADVICE,
                         evidence={"usual_rows": usual, "last_step": where.step, "last_line": where.line},
@@ -255,3 +256,7 @@ class CheckpointOverdue(RunRule):
             return []
         severity, self._firing = self._firing, None
         return [self.say(Verdict.CLEAR, severity, "a checkpoint was saved", where)]
+
+
+def _title(since: int, unit: str, usual: int) -> str:
+    return f"no checkpoint for {numbers.step(since)} {unit}; usually there is one every {numbers.step(usual)}"

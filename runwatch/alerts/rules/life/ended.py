@@ -34,6 +34,7 @@ from runwatch.alerts.rules.life.milestone import Milestone
 from runwatch.core.block import Block, Status
 from runwatch.core.ending import End
 from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.render import numbers
 
 
 @dataclass
@@ -86,8 +87,8 @@ class Ended(RunRule):
             return ()
         self._firing = Severity.INFO if self._may_be_complete(status, ended.exit_code) else Severity.WARNING
         how = "how is unknown" if ended.exit_code is None else "with exit code 0"
-        at = "" if status.last_step is None else f" at step {status.last_step}"
-        of = "" if status.total is None or not at else f" of {status.total}"
+        at = "" if status.last_step is None else f" at {Place(status.last_step, None)}"
+        of = "" if status.total is None or not at else f" of {numbers.step(status.total)}"
         return [
             self.say(
                 Verdict.FIRING,

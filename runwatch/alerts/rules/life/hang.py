@@ -48,6 +48,7 @@ from runwatch.core.block import Block, Status
 from runwatch.core.ending import End
 from runwatch.core.findings import Finding, Verdict
 from runwatch.core.findings import Severity as Sev
+from runwatch.render import numbers
 
 _ADVICE = "Look at the stacks of all ranks (py-spy dump), GPU power and the mounts it reads and writes."
 _ENDED = (
@@ -160,7 +161,7 @@ class Hang(RunRule):
         severity = Sev.CRITICAL if firing and not over else Sev.WARNING
         what = "stopped by a signal" if halted else "no progress"  # for how long is its age, which grows
         title = f"{what} while {status.phase}"
-        title += f", since step {status.last_step}" if status.last_step is not None else ""
+        title += f", since {Place(status.last_step, None)}" if status.last_step is not None else ""
         if over:
             title += ": it hangs, or has ended without a word"
         return [self._finding(verdict, severity, title, status, limit)]
@@ -178,16 +179,17 @@ class Hang(RunRule):
         """Judge a log that nobody writes any more, and that shows no end."""
         if status.silent_for <= limit or self._open is Verdict.FIRING:
             return ()
+        last = Place(status.last_step, status.last_line)
         closing = status.behind >= self.closing  # what a program says when it ends by itself
         severity = Sev.WARNING if self._rows >= self.excerpt else Sev.INFO
         if status.fraction is not None and status.fraction < self.complete:
-            title = f"log ends at step {status.last_step} of {status.total} without an error or a finish line"
+            title = f"log ends at {last} of {numbers.step(status.total)} without an error or a finish line"
             severity = Sev.INFO if closing else severity
         elif self._within(status):
-            title = f"log ends within an epoch, at step {status.last_step}, without an error or a finish line"
+            title = f"log ends within an epoch, at {last}, without an error or a finish line"
             severity = Sev.INFO if closing else severity
         elif status.fraction is None and status.phase == "evaluating":
-            title = f"log ends in an evaluation after step {status.last_step}, and shows no result or end"
+            title = f"log ends in an evaluation after {last}, and shows no result or end"
             severity = Sev.INFO  # what came of it may be written in words that nobody knows
         else:
             return ()

@@ -34,6 +34,7 @@ from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.core.batch import CRASH_KINDS
 from runwatch.core.block import Block
 from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.render import numbers
 
 
 @dataclass
@@ -151,7 +152,7 @@ class RestartLoop(RankRule):
             self.say(
                 Verdict.FIRING,
                 Severity.CRITICAL,
-                f"{self._vain + 1} restarts without getting past step {self._highest:.0f}",
+                f"{self._vain + 1} restarts without getting past step {numbers.step(self._highest)}",
                 where,
                 cause="every attempt fails at about the same step",
                 advice="Stop the launcher; read the first error of an attempt; look at the data there.",

@@ -34,6 +34,7 @@ from runwatch.alerts.rules.common.wording import above
 from runwatch.core.block import Block, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LOSS, label
+from runwatch.render import numbers
 
 _OFTEN = 64
 """New rows after which it is compared again."""
@@ -92,7 +93,7 @@ class BehindReference(RunRule):
             self.say(
                 Verdict.FIRING,
                 severity,
-                f"{label(LOSS)} {above(rise, f'that of {name}')} at step {steps[-1]:.0f}",
+                f"{label(LOSS)} {above(rise, f'that of {name}')} at step {numbers.step(steps[-1])}",
                 here,
                 metric=LOSS,
                 advice="Compare configuration and data of the two runs.",

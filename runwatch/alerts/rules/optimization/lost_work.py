@@ -34,6 +34,7 @@ from runwatch.alerts.rules.baseline import take, went_on
 from runwatch.core.batch import CRASH_KINDS
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.render import numbers
 
 _KEPT = 64
 
@@ -114,8 +115,8 @@ class LostWork(RunRule):
             self.say(
                 Verdict.FIRING,
                 self._firing,
-                f"training continued from step {step:.0f}, though checkpoint {known[-2]:.0f} was saved: "
-                f"{lost:.0f} steps are done again",
+                f"training continued from step {numbers.step(step)}, though checkpoint "
+                f"{numbers.step(known[-2])} was saved: {numbers.step(lost)} steps are done again",
                 place(piece, 0),
                 cause="the restart loaded an older checkpoint than it could have",
                 advice="See which checkpoint the launcher takes for the latest, if that was not meant.",

@@ -57,6 +57,7 @@ from runwatch.alerts.rules.common.players import Players
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
+from runwatch.render import numbers
 
 _EARLY = 50
 """Steps from which a first row shows that the run began elsewhere, unless rows are as far apart."""
@@ -186,7 +187,8 @@ class NeverLearns(RankRule):
         return self.say(
             Verdict.FIRING,
             self._firing,
-            f"{label(LOSS)} has not fallen in the first {len(first)} logged steps: {grow(end):.4g}",
+            f"{label(LOSS)} has not fallen in the first {numbers.step(len(first))} logged steps: "
+            f"{grow(end):.4g}",
             here,
             metric=LOSS,
             cause=cause,

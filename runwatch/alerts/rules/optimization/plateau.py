@@ -35,6 +35,7 @@ from runwatch.alerts.rules.metric_rule import LossRule
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LOSS, label
+from runwatch.render import numbers
 
 _WIDTH = 64
 _SCATTER = 0.02
@@ -100,7 +101,7 @@ class Plateau(LossRule, RankRule):
             guess = self._guess(level, sigma)
             self._open = Severity.WARNING if guess else Severity.INFO
             best = self._best
-            title = f"{label(LOSS)} has not improved for {flat} logged steps, since {best[2]}"
+            title = f"{label(LOSS)} has not improved for {numbers.step(flat)} logged steps, since {best[2]}"
             found.append(
                 self.say(
                     Verdict.FIRING,

@@ -7,7 +7,7 @@ above that of the first by more than 2 standard errors of the two. A note; where
 exactly the same a warning after four times as many rows. Ends when the mean of 64 rows is above
 that of the first quarter by the deviation of its rows.
 
-Example: 'the reward has not risen in the first 1600 logged steps: -200', in which no car has ever
+Example: 'the reward has not risen in the first 1,600 logged steps: -200', in which no car has ever
 reached the top of its hill.
 
 What to do: look at a few episodes. Check that the reward can be reached by chance, that advantages are
@@ -36,6 +36,7 @@ from runwatch.alerts.rules.common.roles import REWARD, cast, of_episode
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import label
+from runwatch.render import numbers
 
 _LONG = 4
 """Multiple of the rows after which it is judged again, and the last time."""
@@ -153,7 +154,7 @@ class RewardFlat(RunRule):
         return self.say(
             Verdict.FIRING,
             severity,
-            f"{label(metric)} has not risen in the first {count} logged steps: {now:.4g}",
+            f"{label(metric)} has not risen in the first {numbers.step(count)} logged steps: {now:.4g}",
             here,
             metric=metric,
             cause="it is always exactly the same, so that nothing is better than anything else"

@@ -141,7 +141,7 @@ class RankDivergence(RunRule):
             self._finding(
                 Verdict.FIRING,
                 LOSS,
-                f"the loss of rank {rank} is {value:g} at step {step}; that of its peers is finite",
+                f"the loss of rank {rank} is {value:g} at {Place(step, None)}; that of its peers is finite",
                 step,
                 rank,
                 reported,

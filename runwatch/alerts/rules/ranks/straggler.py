@@ -27,15 +27,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import log
 from typing import Any, ClassVar
 
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RunRule, threshold
 from runwatch.alerts.rules.ranks.peers import PeerRows, Peers, rank_of
+from runwatch.core import rank_pace
 from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import STEP_TIME, TOKENS_PER_SEC
+from runwatch.render.numbers import rise
 
 _ROUNDS = 5
 _PARTS = ("compute", "forward", "fwd")
@@ -63,13 +66,14 @@ class Straggler(RunRule):
     rise: float = threshold(0.10, "least slowness against the median of the ranks, as a fraction")
     z: float = threshold(6.0, "least slowness in robust deviations between ranks")
     few: float = threshold(0.3, "slowness asked for with two or three ranks, as a fraction")
-    bucket: int = threshold(20, "steps that are compared at a time")
+    bucket: int = threshold(rank_pace.BUCKET, "steps that are compared at a time")
     of: int = threshold(4, "slow buckets among the last 5 that are a straggler", most=_ROUNDS)
 
     _metric: int = field(default=len(_COMPUTE), init=False, repr=False)
     _peers: Peers = field(default_factory=Peers, init=False, repr=False)
     _rounds: dict[int, deque[_Round]] = field(default_factory=dict, init=False, repr=False)
-    _open: set[int] = field(default_factory=set, init=False, repr=False)
+    _open: dict[int, Finding] = field(default_factory=dict, init=False, repr=False)
+    """What was reported last of each rank that is slow."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Take the step times of one rank; judge the buckets that all ranks have passed."""
@@ -115,10 +119,10 @@ class Straggler(RunRule):
     def _compare(self, times: dict[int, float], end: int, ripe: Mapping[int, PeerRows]) -> list[Finding]:
         ranks = list(times)
         y = np.log(list(times.values()))
-        if len(ranks) <= 3:
-            usual, least = float(y.min()), float(np.log1p(self.few))
+        usual = log(rank_pace.usual(list(times.values())))
+        if len(ranks) <= rank_pace.FEW:
+            least = float(np.log1p(self.few))
         else:
-            usual = float(np.median(y))
             spread = 1.4826 * float(np.median(np.abs(y - usual)))
             least = max(float(np.log1p(self.rise)), self.z * spread)
         found: list[Finding] = []
@@ -126,23 +130,27 @@ class Straggler(RunRule):
             rounds = self._rounds.setdefault(rank, deque(maxlen=_ROUNDS))
             rows = ripe[rank]
             first, last = np.searchsorted(rows.step, (end - self.bucket, end)).tolist()
-            slow = excess > (least / 2 if rank in self._open else least)
+            reported = self._open.get(rank)
+            slow = excess > (least if reported is None else least / 2)
             rounds.append((slow, _onset(rows, slice(first, last), usual + least / 2)))
             count = sum(was_slow for was_slow, _ in rounds)
-            if rank not in self._open and count >= self.of:
-                self._open.add(rank)
-                found.append(self._finding(rank, float(np.expm1(excess)), len(ranks), rows, _since(rounds)))
-            elif rank in self._open and len(rounds) - count >= self.of:
-                self._open.discard(rank)
+            if reported is not None and len(rounds) - count >= self.of:
+                del self._open[rank]
                 here = _place(rows, last - 1)
                 found.append(self._about(rank, Verdict.CLEAR, f"rank {rank} keeps up again", here))
+            elif slow and (reported is not None or count >= self.of):
+                since = _since(rounds) if reported is None else Place(reported.step, reported.line)
+                firing = self._finding(rank, float(np.expm1(excess)), len(ranks), rows, since)
+                if reported is None or firing.title != reported.title:  # how slow it is now
+                    self._open[rank] = firing
+                    found.append(firing)
         return found
 
     def _finding(self, rank: int, slower: float, ranks: int, rows: PeerRows, since: Place) -> Finding:
         return self._about(
             rank,
             Verdict.FIRING,
-            f"rank {rank} {_slower(slower)} the {'fastest' if ranks <= 3 else 'median'} of {ranks} ranks",
+            f"rank {rank} {_slower(slower)} the {rank_pace.yardstick(ranks)} of {ranks} ranks",
             since,
             cause=f"rank {rank} is a straggler: all others wait for it",
             advice="Look at that GPU's clocks and temperature and at its node; exclude it if it stays.",
@@ -184,4 +192,5 @@ def _place(rows: PeerRows, row: int) -> Place:
 
 def _slower(by: float) -> str:
     """Return in words how much slower a rank is: `100% slower` would read as if it had stopped."""
-    return f"is {by:.0%} slower than" if by < 1.0 else f"takes {1 + by:.1f}x as long as"
+    said = rise(by)
+    return f"takes {said} as long as" if said.endswith("x") else f"is {said.removeprefix('+')} slower than"

@@ -50,6 +50,7 @@ from runwatch.alerts.rules.common.wording import longer
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import label
+from runwatch.render.numbers import duration
 
 _WIDTH, _HOP, _NOW = 64, 16, 24
 _CALM = 0.7
@@ -255,7 +256,7 @@ class StepTime(RankRule):
         usual = track.usual.level
         more = grow(level - usual) - 1
         if metric in TIMES:
-            title = f"steps {longer(more)}: {grow(level):.3g} s, usually {grow(usual):.3g} s"
+            title = f"steps {longer(more)}: {duration(grow(level))}, usually {duration(grow(usual))}"
         else:
             less = 1 - grow(usual - level)
             title = f"{label(metric)} fell {less:.0%}: {grow(-level):.4g}, usually {grow(-usual):.4g}"

@@ -42,6 +42,7 @@ from runwatch.alerts.rules.common.speed import Speed
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import STEP_TIME, label
+from runwatch.render.numbers import duration
 
 _BACK = 32
 """Newest rows among which it is looked where a collapse began."""
@@ -177,7 +178,7 @@ class Throughput(RankRule):
     def _fire(self, metric: str, track: _Track, where: Place, now: float) -> Finding:
         usual, seconds, times = grow(track.level), grow(now), grow(now - track.level)
         if metric == STEP_TIME:
-            title = f"steps take {times:.1f} times longer: {seconds:.3g} s, usually {usual:.3g} s"
+            title = f"steps take {times:.1f} times longer: {duration(seconds)}, usually {duration(usual)}"
         else:
             title = f"{label(metric)} fell to 1/{times:.1f}: {1 / seconds:.4g}, usually {1 / usual:.4g}"
         return self.say(

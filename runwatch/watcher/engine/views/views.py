@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
+from runwatch.core import rank_pace
 from runwatch.core.batch import NODE, Batch
 from runwatch.core.findings import Severity
 from runwatch.core.fold.rank_state import RankState, trained
@@ -35,7 +36,14 @@ from runwatch.watcher.engine.evidence import spoilt
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import pipelines
 from runwatch.watcher.engine.source import Source
-from runwatch.watcher.engine.views import checkpoint_view, event_rows, machine_view, one_series, stage_view
+from runwatch.watcher.engine.views import (
+    checkpoint_view,
+    comparison,
+    event_rows,
+    machine_view,
+    one_series,
+    stage_view,
+)
 from runwatch.watcher.engine.views.run_rows import elapsed, run_row
 from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.protocol import View
@@ -51,8 +59,6 @@ MAX_INCIDENTS = 100
 MAX_SOURCES = 64
 MAX_CHECKPOINTS = 200
 FEW_CHECKPOINTS = 20
-MAX_COMPARED = 4
-"""Runs laid over another at once."""
 MAX_NAMED = 64
 """Runs a view may name to be laid over another."""
 MAX_TREND = 64
@@ -61,8 +67,6 @@ MAX_WIDTH = 4096
 """Widest chart a client may ask for, in columns."""
 MAX_CHARTS = 160
 """Charts of one view."""
-MAX_CURVES = 256
-"""Charts of one picture: those of the run that is shown, then those of the runs compared with it."""
 MAX_COLUMNS = 8192
 """Columns of all charts of one picture; where more are asked for, each chart gets its part of them."""
 FASTEST = 0.02
@@ -208,7 +212,12 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
         if view.run == run.id or (view.run is None and newest and (not best or place < best)):
             picked, best = (item, watched, run), place
     view_of = _run_view(*picked, view, now) if picked else None
-    return Snapshot(now, tuple(_newest(rows)), view_of, tuple(notices), _compared(shown, view))
+    compared: tuple[Compared, ...] = ()
+    if picked and view.compare:
+        _, watched, run = picked
+        others = {each.run.id: each for item in shown for each in item.group.runs}
+        compared = comparison.compared(run, _repeats(watched, run), others, view)
+    return Snapshot(now, tuple(_newest(rows)), view_of, tuple(notices), compared)
 
 
 def rows(shown: Sequence[Shown], now: float) -> list[RunRow]:
@@ -257,7 +266,7 @@ def checked(view: View) -> View:
     if len(view.compare) > MAX_NAMED:
         raise ValueError(f"a view names {MAX_NAMED} runs at most, this one {len(view.compare)}")
     widths = [max(1, min(chart.width, MAX_WIDTH)) for chart in view.charts]
-    runs = 1 + min(len(view.compare), MAX_COMPARED)
+    runs = 1 + min(len(view.compare), comparison.MAX_COMPARED)
     share = min(1.0, MAX_COLUMNS / max(1, sum(widths) * runs))
     charts = tuple(
         replace(chart, width=max(1, int(width * share)))
@@ -267,22 +276,8 @@ def checked(view: View) -> View:
     return replace(view, charts=charts, interval=max(FASTEST, view.interval), trends=trends)
 
 
-def _compared(shown: Sequence[Shown], view: View) -> tuple[Compared, ...]:
-    """Return the charts of the runs that the shown one is compared with, as many as a picture holds."""
-    runs = {watched.run.id: watched for item in shown for watched in item.group.runs if view.compare}
-    wanted = [runs[name] for name in dict.fromkeys(view.compare) if name in runs]
-    left = MAX_CURVES - len(view.charts)
-    return tuple(
-        Compared(
-            each.run.id,
-            tuple(
-                one_series.columns(each.run, each.repeats, chart)
-                for chart in view.charts[: max(0, left - number * len(view.charts))]
-            ),
-            each.run.about,
-        )
-        for number, each in enumerate(wanted[:MAX_COMPARED])
-    )
+def _repeats(watched: WatchedRun | None, run: Run) -> one_series.Repeats:
+    return watched.repeats if watched is not None and watched.run is run else {}
 
 
 def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, now: float) -> RunView:
@@ -295,7 +290,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         lines = shown.preview_log
     log = [line for line in lines if view.log_before is None or line[0] <= view.log_before]
     newest = log[-view.log_lines :] if view.log_lines > 0 else []
-    repeats = watched.repeats if watched is not None and watched.run is run else {}
+    repeats = _repeats(watched, run)
     ending = watched.ending if watched else None
     spoils = spoilt(watched.incidents.rows()) if watched else None
     return RunView(
@@ -375,8 +370,9 @@ def rank_rows(run: Run, machine: Machine, now: float) -> tuple[RankRow, ...]:
     # Ranks that a log names by their node are not those of the processes' environment.
     silent = set() if any(rank >= NODE for rank in run.ranks) else set(places) - set(run.ranks)
     steps = trained(run.ranks.values())
+    edge = rank_pace.newest(state.pace for state in run.ranks.values())
     found = [
-        _rank(rank, state, state.progress(steps, run.total), now, places.get(rank))
+        _rank(rank, state, edge, state.progress(steps, run.total), now, places.get(rank))
         for rank, state in run.ranks.items()
     ]
     found += [RankRow(rank, None, place=places[rank]) for rank in silent]
@@ -386,14 +382,19 @@ def rank_rows(run: Run, machine: Machine, now: float) -> tuple[RankRow, ...]:
 
 
 def _rank(
-    rank: int, state: RankState, progress: tuple[int | None, int | None], now: float, place: RankPlace | None
+    rank: int,
+    state: RankState,
+    edge: int,
+    progress: tuple[int | None, int | None],
+    now: float,
+    place: RankPlace | None,
 ) -> RankRow:
     loss = state.latest.get(LOSS)
     return RankRow(
         rank,
         *progress,
         None if state.seen is None else max(0.0, now - state.seen),
-        step_time=finite(state.step_time),
+        step_time=finite(state.step_time(edge)),
         loss=finite(loss),
         loss_text=not_finite(loss),
         place=place,

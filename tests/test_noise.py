@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.reports.comparison.noise import Line, block_error, common, gap, seed_noise, student
+from runwatch.core.noise import Line, block_error, common, gap, seed_noise, student
 
-from .trainings import losses
+from .reports.trainings import losses
 
 
 def line(values: np.ndarray, every: int = 1) -> Line:

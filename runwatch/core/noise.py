@@ -23,6 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from runwatch.core.snapshot import Gap
+
 Floats = NDArray[np.float64]
 
 STEP, TOKENS, TIME = "step", "tokens", "time"
@@ -88,35 +90,6 @@ class Line:
         total = area[left] + width * (self.y[left] + slope * width / 2)
         means: Floats = np.diff(total) / np.diff(edges)
         return means
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """How far one curve is above another near the end of what both have; halves are of 95 % ranges."""
-
-    value: float
-    """Other minus reference."""
-    noise: float
-    """Half width by the noise of the two curves."""
-    seed: float
-    """Half width by what another seed may change."""
-    first: float
-    """The window, on the axis of the curves."""
-    last: float
-    level: float
-    """Mean of the reference there."""
-    repeats: int = 0
-    """Further runs of one configuration that show what another seed changes."""
-
-    @property
-    def half(self) -> float:
-        """Half width of the whole 95 % range."""
-        return math.hypot(self.noise, self.seed)
-
-    @property
-    def real(self) -> bool:
-        """Whether the difference is more than noise."""
-        return abs(self.value) > self.half
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
