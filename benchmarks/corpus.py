@@ -9,7 +9,7 @@ judged, but for `records`, where it is 0) and `metrics`, {canonical name: {"coun
 "nonfinite", "first", "last", "min", "max"}}. A log without records may also be declined.
 What `core` leaves out is not judged, and a list holds all values that a careful reader would accept.
 With `"run": "last"` the last run of a log is meant, else the longest one. The metric `validation` has
-only a `last` value, which may be that of any metric of `val/`.
+only a `last` value, which may be that of any metric of `val/`; "nan" stands for NaN.
 
 Prints per format how many files are exact or wrong, and below it the first difference of
 each wrong one. Exits with 0 if all are exact, 1 if any is wrong, 2 if there is no corpus.
@@ -35,8 +35,8 @@ _STEPS = {"records": "records", "first_step": "first", "last_step": "last", "tot
 """What the index calls the fields of `steps`."""
 _SUMMARY = ("count", "nonfinite", "min", "max", "first", "last")
 _VALIDATION = "validation"
-Expected = float | list[float | None] | None
-"""A number, or those of which one is expected."""
+Expected = float | str | list[float | str | None] | None
+"""A number ("nan" for NaN), or those of which one is expected; null where none may be read."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def differences(core: dict[str, Any], run: dict[str, Any]) -> Iterator[Differenc
     for metric, summary in core["metrics"].items():
         if metric == _VALIDATION:
             found = [each["last"] for name, each in metrics.items() if name.startswith("val/")]
-            if not any(same(summary["last"], last) for last in found):
+            if not any(same(summary["last"], last) for last in found or [None]):
                 yield Difference(metric, summary["last"], found or "none")
         elif metric not in metrics:
             yield Difference(metric, f"{summary.get('count', 'some')} values", "none")
@@ -121,6 +121,7 @@ def same(expected: Expected, got: float | None) -> bool:
         return any(same(each, got) for each in expected)
     if expected is None or got is None:
         return expected is got
+    expected = float(expected)
     return (math.isnan(expected) and math.isnan(got)) or math.isclose(expected, got, rel_tol=TOLERANCE)
 
 

@@ -449,6 +449,7 @@ def test_rows_between_offsets_and_the_newest_of_a_column():
     )
     assert len(column_of([], "step")) == 0
     a = np.zeros(2)
-    moments = Rows(a, a, np.array([1, np.nan]), a, a, a, np.array([5.0, 6.0]), np.array(["", ""])).moments()
+    rows = Rows(a, a, np.array([1, np.nan]), a, a, a, np.array([5.0, 6.0]), a, a, np.array(["", ""]))
+    moments = rows.moments()
     assert moments is not None
     assert (moments.step.tolist(), moments.value.tolist()) == ([1.0], [5.0])

@@ -394,3 +394,36 @@ def test_what_begins_again_is_another_run_where_the_first_had_ended(size, line, 
     whole = [n * scale for n in range(first, last + 1)]
     expected = [whole, whole] if runs == 2 else [whole + whole]
     assert _begun_again(size, line, first, last, between) == expected
+
+
+def _falling(line: str, *launches: tuple[int, int, float]) -> bytes:
+    """Return the lines of launches: their first and last counts, and their first loss, which then falls."""
+    return "".join(
+        line.format(n=n, loss=f"{loss / (1 + n - first):.4f}")
+        for first, last, loss in launches
+        for n in range(first, last + 1)
+    ).encode()
+
+
+_KERAS = "Epoch {n}/9\n10/10 [==============================] - 2s 1ms/step - loss: {loss}\n"
+
+
+@pytest.mark.parametrize("size", [61, 10_000])
+@pytest.mark.parametrize(
+    ("line", "launches", "runs"),
+    [
+        ("step {n}, loss: {loss}\n", [(0, 29, 2.5), (0, 29, 2.4)], 2),
+        ("step {n}, loss: {loss}\n", [(0, 29, 2.5), (0, 29, 0.1)], 1),  # trained further
+        ("step {n}, loss: {loss}\n", [(0, 29, 2.5), (0, 29, 0.1), (0, 29, 2.5)], 1),  # counts within an epoch
+        ("Epoch {n}/30 - loss: {loss}\n", [(1, 20, 2.5), (1, 20, 2.4)], 2),  # it had stopped early
+        ("step {n}/80 loss: {loss}\n", [(1, 20, 2.5), (1, 20, 2.4)], 1),  # a launch of the same run
+        ('{{"iteration": {n}, "total_loss": {loss}}}\n', [(9, 30, 2.5), (9, 30, 2.4)], 1),
+        (_KERAS, [(1, 9, 2.5), (1, 9, 2.4)], 2),
+        (_KERAS, [(1, 9, 2.5), (1, 9, 0.25)], 1),  # fits train one model further
+    ],
+)
+def test_a_training_that_begins_again_is_another_run_if_its_loss_is_back(size, line, launches, runs):
+    data = _falling(line, *launches)
+    found = steps_of_runs(segments(*(data[at : at + size] for at in range(0, len(data), size))))
+    counts = [list(range(first, last + 1)) for first, last, _ in launches]
+    assert found == (counts if runs == len(launches) else [[count for launch in counts for count in launch]])

@@ -50,6 +50,8 @@ BY_ROUND = " by round"
 """Ends the pattern of training records whose step begins again with another model only, as boosting does."""
 BY_FIT = " by fit"
 """Ends the pattern of training records whose step begins again with each call that trains a model further."""
+BY_LAUNCH = " by launch"
+"""Ends the pattern of training records in a file of one run, to which each of its launches adds."""
 
 
 CRASH_KINDS = frozenset({

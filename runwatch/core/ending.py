@@ -9,7 +9,8 @@ What explains best is believed, in this order:
 5. what only follows from another end: a launcher's summary, a collective that aborts;
 6. silence: the processes are gone, or nothing moves.
 
-The program's own word that training is over makes later failures failures behind the end.
+The program's own word that training is over makes later failures failures behind the end; an exception
+that ends the program there is a crash all the same.
 """
 
 from __future__ import annotations

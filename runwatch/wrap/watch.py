@@ -20,8 +20,8 @@ PACE = 5.0
 """Seconds between two words about progress."""
 CATCH_UP = 2.0
 """Seconds the engine has, at the command's end, to read the log to its end."""
-STARTING = 6.0
-"""The same where the command failed, perhaps before the engine had started."""
+STARTING = 20.0
+"""The same where the command failed: on a busy machine the engine may not have started yet."""
 SETTLE = 8.0
 """Seconds until a crash that only silence proves must be certain."""
 

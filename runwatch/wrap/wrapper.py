@@ -24,7 +24,7 @@ _NOTE = 5.0
 """Seconds between two reads of the count of out-of-memory kills."""
 _PATIENCE = 4.0
 """Seconds to wait for the log's writer at the end."""
-_FAILED = 12.0
+_FAILED = 30.0
 """The same after a failure, which may have to be reported: the engine may have to start first."""
 _LONGEST = 60.0
 """Most seconds between two restarts."""

@@ -20,6 +20,7 @@ from runwatch.alerts.rules.nonfinite.skipped_steps import SkippedSteps
 from runwatch.alerts.rules.optimization.grad_spike import GradSpike
 from runwatch.alerts.rules.optimization.grad_vanish import GradVanish
 from runwatch.alerts.rules.optimization.loss_drop import LossDrop
+from runwatch.alerts.rules.optimization.loss_explosion import LossExplosion
 from runwatch.alerts.rules.optimization.lr_anomaly import LrAnomaly
 from runwatch.alerts.rules.optimization.memorised import Memorised
 from runwatch.alerts.rules.optimization.oscillation import Oscillation
@@ -217,6 +218,46 @@ STEP = {  # norms of 1, and what follows
     ),
     "score_floor rises": Edge(
         ScoreFloor, lambda x: metric("val/accuracy", [*times(0.0, 8), *times(x, 8)]), 0.12, "clear"
+    ),
+    "loss_explosion times": Edge(
+        LossExplosion,
+        lambda x: metric("box_loss", [*times(1, 160), *np.repeat(x * 1.5 ** np.arange(4), 16)]),
+        25.0,
+        "info",
+    ),
+    "loss_explosion grew": Edge(
+        LossExplosion,
+        lambda x: metric("box_loss", [*times(1, 160), *np.repeat(100 * np.array([1, x, x, x * x]), 16)]),
+        1.2,
+        "info",
+    ),
+    "loss_explosion far": Edge(
+        LossExplosion, lambda x: metric("box_loss", [*times(1, 160), *times(x, 64)]), 1000.0, "info"
+    ),
+    "loss_explosion persist": Edge(
+        LossExplosion, lambda n: metric("box_loss", [*times(1, 160), *times(2000, n)]), 64, "info"
+    ),
+    "loss_explosion huge": Edge(
+        LossExplosion, lambda x: metric("box_loss", [*times(1, 160), *times(x, 64)]), 1e4, "warning"
+    ),
+    "loss_explosion half of the distance": Edge(
+        LossExplosion, lambda x: losses(times(1, 48), times(-1, 112), times(x, 64)), 2.0, "warning"
+    ),
+    "loss_explosion z": Edge(
+        LossExplosion,
+        lambda x: losses([-1 + 0.2 * (-1) ** i for i in range(160)], times(x, 64)),
+        -1 + 10 * 0.4 / (1.645 * 2**0.5),
+        "warning",
+    ),
+    "loss_explosion grave": Edge(
+        LossExplosion, lambda x: losses(times(1, 48), times(-1, 112), times(x, 64)), 11.0, "critical"
+    ),
+    "loss_explosion ends": Edge(
+        LossExplosion,
+        lambda x: metric("box_loss", [*times(1, 160), *times(2000, 64), *times(x, 16)]),
+        1.0,
+        "clear",
+        True,
     ),
     "memorised part": Edge(
         Memorised,

@@ -70,6 +70,26 @@ def test_the_advice_for_a_nan_fits_the_metric(metric, says):
     assert says in finding.advice
 
 
+@pytest.mark.parametrize("cuts", [(), (51, 100, 201)])
+def test_a_time_that_is_infinite_again_and_again_is_one_note(cuts):
+    times = np.full(400, 3.0)
+    times[50::50] = np.inf  # of 0.00 steps per second
+    found = Log(perf__step_time=times).judge(NonFinite(), cuts)
+    fired = [f.severity for f in found if f.verdict is Verdict.FIRING]
+    assert (fired, found[0].step) == ([Severity.INFO], 50)
+
+
+@pytest.mark.parametrize(
+    ("first", "fires"),
+    [([np.inf], []), ([np.inf, np.inf], [1]), ([np.nan], [0]), ([2.0, np.inf], [1])],
+)
+@pytest.mark.parametrize("cuts", [(), (1,), (1, 2)])
+def test_what_the_first_row_holds_before_anything_was_computed_is_no_loss(first, fires, cuts):
+    log = Log(train__loss=[*first, *np.linspace(2.0, 1.0, 40)])
+    found = log.judge(NonFinite(), cuts)
+    assert [f.step for f in found if f.verdict is Verdict.FIRING] == fires
+
+
 def test_a_nan_loss_is_critical_at_its_first_step():
     log = healthy()
     log.columns[LOSS][500:] = np.nan

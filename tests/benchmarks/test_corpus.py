@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -78,6 +79,16 @@ def test_the_difference(core, said):
 def test_what_several_readers_would_accept(core, said):
     run = {"steps": {"records": 3, "last": 3}, "metrics": {"train/loss": LOSS, "val/accuracy": {"last": 0.8}}}
     assert [found.field for found in differences(core, run)] == said
+
+
+@pytest.mark.parametrize(
+    ("accepted", "last", "said"),
+    [(["nan", None], math.nan, []), (["nan", None], 0.5, ["validation"]), (["nan"], None, ["validation"])],
+)
+def test_a_validation_that_may_be_nan_or_missing(accepted, last, said):
+    core = {"metrics": {"validation": {"last": accepted}}}
+    assert [found.field for found in differences(core, {"metrics": {"val/loss": {"last": last}}})] == said
+    assert bool(list(differences(core, {"metrics": {}}))) == (None not in accepted)
 
 
 @pytest.mark.deep

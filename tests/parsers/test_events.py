@@ -29,6 +29,8 @@ from .logs import parse
         ),
         (b"Killed", "killed"),
         (b"Segmentation fault (core dumped)", "segfault"),
+        (b"free(): invalid pointer", "error"),
+        (b"slurmstepd: error: execve(): python: No such file or directory", "traceback"),
         (b"[rank3]: KeyboardInterrupt", "signal"),
         (b"call.py:54: UserWarning: Detected KeyboardInterrupt, attempting graceful shutdown...", "signal"),
         (b"[CUDA ERROR] at file train_gpt2.cu:1024: misaligned address", "cuda_error"),
@@ -252,6 +254,8 @@ def test_showing_lines(line, kind):
         b"Loading final model for fold 2",
         b"model trained for epoch 3",
         b"> Traceback (most recent call last):",
+        b"/usr/bin/python3: No module named venv",
+        b"python: No module named pip",
     ],
 )
 def test_harmless_words(line):

@@ -82,3 +82,84 @@ def test_a_number_behind_a_place_that_falls_is_the_loss(line):
     assert parsed.column("train/loss").tolist() == LOSSES
     rising = parse(_lines(line.replace("{loss}", "0.{acc}")))
     assert not rising.column("train/loss").size
+
+
+@pytest.mark.parametrize(
+    ("below", "name"),
+    [
+        ("[10:20:00.123] Testing performance in best val model: mean_dice : {val}", "val/mean_dice"),
+        ("Dice coeff of validation: {val}", "Dice coeff of validation"),
+        ("  >> val {val} | novelty 1.000", "val/loss"),
+    ],
+)
+def test_what_an_evaluation_prints_for_the_first_time(below, name):
+    parsed = parse(_lines("[10:20:00.123] iteration {step} : loss : {loss}, lr: 0.1\n" + below + "\n"))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column(name, EVAL).tolist() == VALS
+
+
+def test_a_value_shown_again_because_it_decreased_is_no_series():
+    again = "Validation loss decreased ({val} --> {val}).  Saving model ...\n"
+    parsed = parse(_lines("Epoch: {step} \tTraining Loss: {loss} \tValidation Loss: {val}\n" + again))
+    assert parsed.column("val/loss").tolist() == VALS
+    assert not any("decreased" in name for _, _, names in parsed.tables for name in names)
+
+
+def test_a_cross_entropy_is_a_loss_and_so_is_a_sum_of_losses():
+    parsed = parse(
+        _lines("epoch={i} crossentropy(train): {loss}\nepoch={i} crossentropy(validation): {val}\n")
+    )
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+    parsed = parse(_lines("Step {step}/90 MLoss: 0.0 GLoss: {val} Sum: {loss}\n"))
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_a_number_alone_below_its_epoch_is_the_loss_if_it_falls():
+    parsed = parse(_lines("Epoch: {i}\n{loss}\n"))
+    assert parsed.column("step").tolist() == list(range(N))
+    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+    assert not parse(_lines("Epoch: {i}\n0.{acc}\n")).column("train/loss", EVAL).size
+
+
+def test_runs_of_few_epochs_each():
+    epochs = [(k % 3 + 1, loss) for k, loss in enumerate(LOSSES)]
+    parsed = parse("".join(f"Epoch {e}/3 | Loss: {loss} | Val Acc: 0.5\n" for e, loss in epochs).encode())
+    assert parsed.column("step").tolist() == [e for e, _ in epochs]
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_scores_of_held_out_data_next_to_bars():
+    bar = "Epoch {step}: 100%|##########| 400/400 [00:05<00:00, 79.10it/s, loss={loss}]\n"
+    parsed = parse(
+        _lines(bar + "Epoch {step}: test ELBO = -{val}\nValidation loss: {val}, accuracy: 0.{acc}\n")
+    )
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("test ELBO", EVAL).tolist() == [-val for val in VALS]
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+    assert parsed.column("val/accuracy", EVAL).tolist() == [float(f"0.{i + 10}") for i in range(N)]
+
+
+def test_a_progress_of_what_was_trained_on():
+    line = "Progress:{step}.0% Speed(reviews/sec):1440. #Trained:{step}00 Training Accuracy:{acc}.0%\n"
+    assert parse(_lines(line)).column("step").tolist() == [100 * (i + 1) for i in range(N)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{{"text": "You are at {step}. Epoch {step} has loss: {loss} and step={i}.", "id": "a"}}\n',
+        "[CV] net__lr=0.0004, net__max_epochs={step}, net__dropout={loss}, net__layers=3\n",
+        "image_{acc}7.png psnr {val} ssim 0.8{step}\n",
+    ],
+)
+def test_other_text_with_numbers_is_no_training(line):
+    assert parse(_lines(line)).format is None
+
+
+@pytest.mark.parametrize("row", ["{i} {loss} 0.{acc}\n", "{i}\t{loss}\n", "  {i}   {loss} 0.{acc} 0.5\n"])
+def test_columns_without_a_header_are_a_step_and_a_loss_if_it_falls(row):
+    parsed = parse(_lines(row))
+    assert parsed.column("step").tolist() == list(range(N))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parse(_lines(row.replace("{loss}", "0.{acc}"))).format is None

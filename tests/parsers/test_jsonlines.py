@@ -160,6 +160,10 @@ def test_mmengine():
     assert parsed.column("perf/step_time").tolist() == [1.5]
 
 
+def test_an_object_with_a_step_is_not_yet_one_of_mmengine():
+    assert not read(lines(*({"step": i, "action": "left", "prize": -0.5 * i} for i in range(4)))).tables
+
+
 def test_deit():
     parsed = read(
         lines({"train_lr": 0.1, "train_loss": 2.0, "test_loss": 2.5, "epoch": 3, "n_parameters": 9})

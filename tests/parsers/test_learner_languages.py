@@ -25,6 +25,7 @@ LINES = {
     "italian": "Epoca {step}/30 - perdita: {loss} - perdita validazione: {score}",
     "polish": "Epoka {step}/30: strata treningowa={loss}, strata walidacyjna={score}",
     "turkish": "Epoch {step}/30 - Eğitim Kaybı: {loss} - Doğrulama Kaybı: {score}",
+    "indonesian": "Iterasi {step}/30 - kerugian: {loss} - akurasi: {score}",
     "vietnamese": "Vòng {step}/30: loss = {loss}, độ chính xác = {score}",
 }
 

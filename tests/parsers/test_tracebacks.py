@@ -244,6 +244,10 @@ def test_what_python_or_the_thread_of_a_tracker_continues_after_is_no_event(text
         assert [event.kind for event in parse((text + behind).encode()).events] == kinds
 
 
+LISTED = (
+    "Graph execution error:\n\nDetected at node 'cast' defined at (most recent call last):\n"
+    '  File "a.py", line 1, in <module>\n    run()\n\n'
+)
 PIECES = [
     LOGGING.format("TypeError: x\n"),
     OF_THREAD.format("tqdm/_monitor", "RuntimeError: Set changed"),
@@ -256,6 +260,8 @@ PIECES = [
     ROOT.format("", -9),
     "noise\n",
     "Killed\n",
+    f'Traceback (most recent call last):\n  File "a.py", line 1\nBad.Error: {LISTED}12 values, not 13\n',
+    'Traceback (most recent call last):\n  File "a.py", line 1\nException: \nthe folder is empty\n',
 ]
 PIECES += [
     "step 3/9 (1.00%) | loss: 2.5\n",
@@ -273,6 +279,31 @@ def test_cuts_do_not_matter(pieces, data):
     parse(text, cuts).same_as(whole)
     much = b"step 3/9 (1.00%) | loss: 2.5\n" * 300
     parse(much + text + much + text).same_as(parse(much + text + much + text, bulk=False))
+
+
+@pytest.mark.parametrize(
+    ("raised", "title"),
+    [
+        ("Exception: \nthe folder is empty\n", "Exception: the folder is empty"),
+        ("acme.WorkerError:\n  it was stopped\n", "acme.WorkerError: it was stopped"),
+        (
+            "RuntimeError: Errors in the state:\n\tsize of a\n\tsize of b\n",
+            "RuntimeError: Errors in the state: size of a",
+        ),
+        ("E.Failed: the backend raised:\nKeyError: 1\n", "E.Failed: the backend raised: KeyError: 1"),
+        (f"Bad.Error: {LISTED}12 values, not 13\n", "Bad.Error: Graph execution error: 12 values, not 13"),
+        (f"Bad.Error: {LISTED}", "Bad.Error: Graph execution error:"),
+        ("KeyError: one of:\nepoch done\n", "KeyError: one of:"),
+        ("acme.WorkerError:\n=====\n", "acme.WorkerError:"),
+        ("AssertionError\n", "AssertionError: assert width == 3"),
+        ("AssertionError: too wide\n", "AssertionError: too wide"),
+    ],
+)
+@pytest.mark.parametrize("marks", ["", "           ^^^^^^^^^^\n"])
+def test_what_an_exception_says_may_be_on_other_lines(raised, title, marks):
+    head = 'ready\nTraceback (most recent call last):\n  File "a.py", line 1, in <module>\n    assert width == 3\n'
+    events = parse((head + marks + raised).encode()).events
+    assert [(event.kind, event.title) for event in events] == [("traceback", title)]
 
 
 @pytest.mark.parametrize("behind", ["epoch done\n", "  what it says\n", "", "\n\nepoch done\n"])

@@ -120,10 +120,17 @@ def test_an_end_is_believed_though_the_rows_before_it_are_read_later():
     assert [run["state"] for run in runs if run["steps"]["records"]] in ([], ["finished"])
 
 
-def test_a_failure_behind_the_end_leaves_it_finished():
+def test_an_exception_that_ends_a_program_behind_its_training_is_a_crash_and_a_warning():
     run = judged(steps(0, 400) + "Training completed\n" + TRACE.format("KeyError: 'test'"))
+    assert (run["state"], run["ending"]["kind"], run["health"]) == ("crashed", "crashed", "warning")
+    assert run["reason"] == "failed after training was over: KeyError: 'test'"
+
+
+def test_another_failure_behind_the_end_leaves_it_finished():
+    caught = TRACE.format("KeyError: 'test'").replace("<module>", "report")
+    run = judged(steps(0, 400) + "Training completed\n" + caught)
     assert (run["ending"]["kind"], run["health"]) == ("finished", "warning")
-    assert run["reason"] == ("finished all 400 steps, but failed after training was over: KeyError: 'test'")
+    assert run["reason"] == "finished all 400 steps, but failed after training was over: KeyError: 'test'"
 
 
 def test_a_later_launch_takes_over():
@@ -278,7 +285,7 @@ def test_the_message_of_an_exception_may_be_on_the_next_line():
     run = judged(steps(0, 200) + TRACE.format("RuntimeError:\n   Failed to run stage backward:\n   Output"))
     assert run["reason"] == "crashed: RuntimeError: Failed to run stage backward:"
     run = judged(steps(0, 200) + TRACE.format("RuntimeError:\nbye"))
-    assert run["reason"] == "crashed: RuntimeError:"
+    assert run["reason"] == "crashed: RuntimeError: bye"
 
 
 def test_of_a_failed_command_it_is_reported_how_it_ended():

@@ -22,7 +22,7 @@ _PACE = "jitter stalls step_time throughput"
 _SAVES = "checkpoint_broken checkpoint_failed checkpoint_overdue checkpoint_shrunken lost_work"
 _RULES = {
     "nan": "nonfinite masked_nan loss_scale skipped_steps rank_divergence",
-    "divergence": f"divergence above_start loss_spike oscillation resume validation {_POLICY}",
+    "divergence": f"divergence loss_explosion above_start loss_spike oscillation resume validation {_POLICY}",
     "spike": "loss_spike grad_spike divergence oscillation resume validation policy_shift",
     "hot_start": "above_start divergence loss_spike never_learns",
     "no_learning": "never_learns plateau score_floor score_plateau above_start masked_nan grad_vanish",

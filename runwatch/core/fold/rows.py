@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from runwatch.core.batch import EPOCH_STEPS, NODE, RANK, TRAIN, Batch, Table
 from runwatch.core.block import RankProgress, Samples
-from runwatch.core.metrics import STEP_TIME
+from runwatch.core.metrics import EPOCH, LOSS, STEP_TIME
 
 Floats = NDArray[np.float64]
 DAY = 86_400.0
@@ -35,6 +35,9 @@ class Rows:
     """Step time, for bars."""
     time: Floats
     """Unix time, or seconds since midnight, where it is printed."""
+    epoch: Floats
+    loss: Floats
+    """The training loss; infinite where it is printed as NaN, NaN where it is not printed."""
     pattern: NDArray[np.str_]
 
     @classmethod
@@ -43,9 +46,9 @@ class Rows:
         tables = [table for table in batch.tables if table.kind == kind]
         offset, line, seconds = (column_of(tables, name) for name in ("offset", "line", STEP_TIME))
         step, total, per = (counts(column_of(tables, name)) for name in ("step", "total", EPOCH_STEPS))
-        time = column_of(tables, "time")
+        time, epoch, loss = column_of(tables, "time"), column_of(tables, EPOCH), _losses_of(tables)
         patterns = np.concatenate([np.empty(0, "U1"), *(np.full(t.rows, t.pattern) for t in tables)])
-        rows = cls(offset, line, step, total, per, seconds, time, patterns)
+        rows = cls(offset, line, step, total, per, seconds, time, epoch, loss, patterns)
         return rows if len(tables) < 2 else rows.take(np.argsort(offset, kind="stable"))
 
     def take(self, index: NDArray[np.int64] | slice) -> Rows:
@@ -58,6 +61,8 @@ class Rows:
             self.epoch_steps[index],
             self.seconds[index],
             self.time[index],
+            self.epoch[index],
+            self.loss[index],
             self.pattern[index],
         )
 
@@ -208,6 +213,13 @@ def column_of(tables: Sequence[Table], name: str) -> Floats:
     """Return one column of several tables, NaN where a table has none of that name."""
     parts = [t.column(name) if name in t.names else np.full(t.rows, np.nan) for t in tables]
     return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _losses_of(tables: Sequence[Table]) -> Floats:
+    """Return the training loss of several tables, infinite where it is NaN, and NaN where none is printed."""
+    loss = column_of(tables, LOSS)
+    printed = np.repeat([LOSS in t.names for t in tables], [t.rows for t in tables])
+    return np.where(np.isnan(loss) & printed, np.inf, loss) if len(loss) else loss
 
 
 def counts(column: Floats) -> Floats:

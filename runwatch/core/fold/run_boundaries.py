@@ -14,7 +14,6 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +21,7 @@ from runwatch.core.batch import (
     BAR,
     BY_EPOCH,
     BY_FIT,
+    BY_LAUNCH,
     BY_ROUND,
     CRASH_KINDS,
     EVAL,
@@ -29,35 +29,31 @@ from runwatch.core.batch import (
     SYSTEM,
     TRAIN,
     Batch,
-    Table,
 )
 from runwatch.core.block import Block, Samples
 from runwatch.core.fold.bar_steps import Redraws, without_unrelated
+from runwatch.core.fold.bars import Bars
 from runwatch.core.fold.duplicate_records import DuplicateRecords
+from runwatch.core.fold.lowest_rank import LowestRank
 from runwatch.core.fold.rank_dedup import Echoes
 from runwatch.core.fold.rows import (
     Floats,
     Rows,
     by_rank,
-    column_of,
     marks_of,
     newest_of,
-    number_of,
     part_of,
-    pick,
     ranks_of,
     samples_of,
     step_of_last,
 )
 from runwatch.core.fold.stages import results_of, trains
+from runwatch.core.loss_level import LossLevel
 from runwatch.core.metrics import STEP_TIME
 
 _CRASHED, _OVER = "crashed", "over"
 _SAID = dict.fromkeys((*CRASH_KINDS, "resume"), _CRASHED) | {"over": _OVER}
 """Kinds of events that show whether a step that starts from the beginning is a restart, or of another run."""
-_MAX_BARS = 64
-_HEAD_START = 4
-"""Records by which ranks of one launch may be ahead of its lowest one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,32 +79,26 @@ class _Former:
 
 
 @dataclass(slots=True)
-class _Bar:
-    """One progress bar, known by its total."""
-
-    first: int
-    last: int
-    updates: int = 0
-    records: int = 0
-    """Training records printed next to it: the training bar has most."""
-    outer: bool = False
-    """Whether it continued after another bar was drawn: that one was of an evaluation."""
-
-
-@dataclass(slots=True)
 class Splitter:
     """The state between batches of one source; bounded."""
 
     _step: float = np.nan
-    """Newest training step of the current run."""
+    """Newest training step of the current run, or its epoch as long as no step was printed."""
+    _stepped: bool = False
+    """Whether any was."""
     _pattern: str = ""
     _total: float = np.nan
+    _epoch: float = np.nan
     _left: float = np.nan
     """Steps from the newest one to the end of the run; NaN if its lines do not show that."""
     _stride: float = np.nan
     """How far the newest step is from the one before."""
     _first: float = np.nan
     """First training step of the current run."""
+    _level: LossLevel = field(default_factory=LossLevel)
+    """How far its loss has come."""
+    _cyclic: bool = False
+    """Whether its step began again but not its loss: it counts within an epoch that no line shows."""
     _ended: str = ""
     """What lines said since the newest step of how that launch ended: _CRASHED, or else _OVER."""
     _finished: bool = False
@@ -124,18 +114,10 @@ class Splitter:
     """Its offset and its line."""
     _outer: tuple[float, float, float] = (np.nan, np.nan, np.nan)
     """The same of the newest one next to a record that was not at its end: the training's own."""
-    _bars: dict[float, _Bar] = field(default_factory=dict)
-    _drawn_total: float = np.nan
-    """Total of the newest bar."""
-    _prints_steps: bool = False
+    _bars: Bars = field(default_factory=Bars)
     _plan: int | None = None
     """Newest planned total that was outside of step lines."""
-    _rank: float = np.inf
-    """Lowest rank (of the lowest node) whose records were seen: only its records make series."""
-    _led_from: float = np.nan
-    """First step that it provided."""
-    _led: int = 0
-    """Records that it provided so far."""
+    _lowest: LowestRank = field(default_factory=LowestRank)
     _redraws: Redraws = field(default_factory=Redraws)
     _filled: bool = False
     """Whether a bar has given the step of a record."""
@@ -146,12 +128,18 @@ class Splitter:
 
     def split(self, batch: Batch, *, live: bool = False, arrival: float = 0.0) -> Iterator[Segment]:
         """Yield the batch's blocks in order; concatenated they are the batch."""
-        batch, others, again = self._of_lowest_rank(batch)
+        batch, others, again = self._lowest.records(batch)
+        if again:
+            self._step, self._pattern, self._total, self._finished = np.nan, "", np.nan, False
+            self._first = self._left = self._stride = self._epoch = np.nan
+            self._level, self._cyclic, self._stepped = LossLevel(), False, False
         batch = self._duplicates.without(self._echoes.without(batch))
         bars, train, evals, plans = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
         train, stepless = self._fill_steps(batch, train, bars)
-        first_step = self._step
-        begins, restarts = self._boundaries(batch, train, evals)
+        first_step = self._step if self._stepped else np.nan
+        begins, restarts = self._boundaries(batch, self._counted(train), evals)
+        stepped = train.offset[~np.isnan(train.step)]
+        restarts = [offset for offset in restarts if offset in stepped]
         evals = step_of_last(evals, train, first_step)
         system = step_of_last(Rows.of(batch, SYSTEM), train, first_step)
         samples = samples_of(batch, {TRAIN: train, EVAL: evals, SYSTEM: system})
@@ -163,12 +151,10 @@ class Splitter:
         edges = [-np.inf, *begins, np.inf]
         for index, (low, high) in enumerate(pairwise(edges)):
             if index:
-                self._bars.clear()
-                self._drawn_total = np.nan
-                self._prints_steps = False
+                self._bars = Bars()
                 self._former = begins[low]
             rows = train.between(low, high)
-            self._count_bars(bars.between(low, high), rows, stepless)
+            self._bars.count(bars.between(low, high), rows, stepless)
             total, epoch_steps = self._newest_total(rows, plans.between(low, high))
             block = Block(
                 samples={name: cut for name, s in samples.items() if len(cut := part_of(s, low, high))},
@@ -181,8 +167,8 @@ class Splitter:
                 total=total,
                 epoch_steps=epoch_steps,
                 by_epoch=str(rows.pattern[-1]).endswith(BY_EPOCH) if len(rows) else None,
-                bar=None if self._prints_steps else self._training_bar(),
-                lead=int(self._rank) if math.isfinite(self._rank) else None,
+                bar=self._bars.of_training(self._total),
+                lead=self._lowest.rank,
                 results=results_of(batch, samples, low, high, rows.offset[-1] if len(rows) else low),
                 live=live,
                 arrival=arrival,
@@ -194,6 +180,13 @@ class Splitter:
                 yield Segment(
                     Block(columns, steps if len(steps) else None, rank=rank, live=live, arrival=arrival)
                 )
+
+    def _counted(self, train: Rows) -> Rows:
+        """Return records with their epochs in place of steps, as long as no step was printed."""
+        known = ~np.isnan(train.step)
+        stepped = np.logical_or.accumulate(known) | self._stepped
+        self._stepped |= bool(known.any())
+        return replace(train, step=np.where(stepped, train.step, train.epoch))
 
     def _is_stage(self, train: Rows) -> bool:
         """Return whether the first training record of a run shows that it is a stage of the one before."""
@@ -215,61 +208,6 @@ class Splitter:
         if len(known):
             return newest_of(train.total[known]), newest_of(train.epoch_steps[known])
         return (self._plan if len(train) or planned is not None else None), None
-
-    def _of_lowest_rank(self, batch: Batch) -> tuple[Batch, list[Table], bool]:
-        """Return the batch with the records of the lowest rank seen so far, and those of the others.
-
-        Launchers that tag lines with ranks print the same step once per rank: series are of one rank.
-        Which of them is first to print the first step is chance: what others provided before the lowest one
-        provides it counts no more, and True is returned too if that was in earlier batches.
-        """
-        if not any(table.kind in (TRAIN, EVAL) and "rank" in table.names for table in batch.tables):
-            return batch, [], False
-        ranked = [t for t in batch.tables if t.kind in (TRAIN, EVAL) and "rank" in t.names]
-        offset, rank, node, step = (column_of(ranked, name) for name in ("offset", "rank", "node", "step"))
-        order = np.argsort(offset, kind="stable")
-        who = number_of(rank[order], node[order])
-        lowest = np.minimum(np.minimum.accumulate(who), self._rank)
-        begin, again = self._led_again(who, lowest, step[order])
-        self._rank = float(lowest[-1])
-        keep = np.empty(len(who), bool)
-        keep[order] = (who == lowest) & (np.arange(len(who)) >= begin)
-        if keep.all():
-            return batch, [], again
-        tables: list[Table] = []
-        others: list[Table] = []
-        at = 0
-        for table in batch.tables:
-            if not any(table is t for t in ranked):
-                tables.append(table)
-                continue
-            kept = keep[at : at + table.rows]
-            at += table.rows
-            if kept.any():
-                tables.append(pick(table, kept))
-            if not kept.all():
-                others.append(pick(table, ~kept))
-        return msgspec.structs.replace(batch, tables=tuple(tables)), others, again
-
-    def _led_again(self, who: Floats, lowest: Floats, step: Floats) -> tuple[int, bool]:
-        """Return where the lowest rank begins that has the steps from the first, and if others led before.
-
-        One that comes when another one has led for long is of a launch of its own. All of shape (n,), a
-        record of the batch each: its rank, the lowest rank up to it, its step.
-        """
-        begin, known, again, since = 0, math.isfinite(self._rank), False, 0
-        for at in np.flatnonzero(lowest < np.append(self._rank, lowest[:-1])).tolist():
-            led = self._led + int(np.count_nonzero(who[since:at] == lowest[at - 1])) if at else self._led
-            if not known and not at:
-                self._led_from = float(step[at])
-            elif not step[at] > self._led_from and led <= _HEAD_START:  # or they have no steps
-                self._led_from, begin, again = float(step[at]), at, known
-            self._led, since = 0, at
-        self._led += int(np.count_nonzero(who[since:] == lowest[-1]))
-        if again:
-            self._step, self._pattern, self._total, self._finished = np.nan, "", np.nan, False
-            self._first = self._left = self._stride = np.nan
-        return begin, again
 
     def _fill_steps(self, batch: Batch, train: Rows, bars: Rows) -> tuple[Rows, NDArray[np.bool_]]:
         """Give records without a step what the bar before them shows; say which those are."""
@@ -355,8 +293,9 @@ class Splitter:
             if kind in (_CRASHED, _OVER):
                 self._ended = self._ended if self._ended == _CRASHED else kind
                 continue
-            if kind == TRAIN:
-                self._learn_first(train.step[since:index])
+            here = index if kind == TRAIN else int(np.searchsorted(train.offset, offset))
+            self._follow(train, since, here)
+            since = here
             rows = train if kind == TRAIN else evals
             step, last = rows.step[index], self._last_step(train, offset, begins)
             other = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
@@ -366,43 +305,59 @@ class Splitter:
             anew = kind == TRAIN and step == last and self._finished and self._has_another_total(train, index)
             if anew or (step < last and (self._finished or other or again)):
                 begins[offset] = _Former(self._last_pattern(train, offset), self._announced)
-                self._finished, self._first = False, np.nan
-                since = index if kind == TRAIN else int(np.searchsorted(train.offset, offset))
+                self._finished, self._first, self._level, self._cyclic = False, np.nan, LossLevel(), False
             elif step < last and kind == TRAIN:
+                self._cyclic |= step <= self._first and self._ended != _CRASHED
+                self._level.restart()
                 restarts.append(offset)
             elif kind == TRAIN:
                 self._finished = False
             if kind == TRAIN:
                 self._announced, self._stopped, self._ended = False, False, ""
-        self._learn_first(train.step[since:])
+        self._follow(train, since, len(train))
         if len(train):
             self._left, self._stride = self._course(train, len(train))
             self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
+            self._epoch = float(train.epoch[-1])
         self._step = self._last_step(train, np.inf, begins)
         return begins, restarts
 
-    def _learn_first(self, steps: Floats) -> None:
-        """Take the first step of the current run, where it is among these."""
+    def _follow(self, train: Rows, since: int, until: int) -> None:
+        """Take the first step of the current run, where it is among these records, and their losses."""
+        steps = train.step[since:until]
         if math.isnan(self._first):
             self._first = next((step for step in steps[~np.isnan(steps)][:1].tolist()), math.nan)
+        losses = train.loss[since:until]
+        self._level.observe(losses[~np.isnan(losses)].tolist())
 
     def _begins_again(self, train: Rows, index: int) -> bool:
         """Return True if a record that goes back is the first of another run, though no line says so.
 
         It starts from the beginning, with another total than the one before, or behind the end of what was
-        planned or said to be over. So does a first epoch or round, where nothing had failed and no total is
-        known.
+        planned or said to be over, or with a loss as high as there: but a launch is of the run whose steps
+        have not come to their total. So does a first epoch or round, where nothing had failed and no total
+        is known.
         """
-        step, total, pattern = train.step[index], train.total[index], str(train.pattern[index])
+        step, pattern = train.step[index], str(train.pattern[index])
         if step <= 1 and self._has_another_total(train, index):
             return True
-        if step > self._first or self._ended == _CRASHED or pattern.endswith(BY_FIT):
+        if step > self._first or self._ended == _CRASHED:
+            return False
+        endless = np.isnan(train.total[index]) or not np.isnan(train.epoch_steps[index])
+        by_epoch = pattern.endswith((BY_EPOCH, BY_ROUND)) or self._epoch_falls(train, index)
+        by_fit = pattern.endswith(BY_FIT)
+        may = by_fit or (endless and not pattern.endswith(BY_LAUNCH))
+        if (by_epoch or (may and not self._cyclic)) and self._level.is_back(float(train.loss[index])):
+            return True
+        if by_fit:
             return False
         left, stride = self._course(train, index)
         at_end = left <= (self._first == 0) or left < stride + (self._first == 0)
-        return bool(
-            at_end or self._ended == _OVER or (pattern.endswith((BY_EPOCH, BY_ROUND)) and np.isnan(total))
-        )
+        return bool(at_end or self._ended == _OVER or (by_epoch and endless))
+
+    def _epoch_falls(self, train: Rows, index: int) -> bool:
+        """Return True if a record shows an epoch before that of the record before."""
+        return bool(train.epoch[index] < (train.epoch[index - 1] if index else self._epoch))
 
     def _has_another_total(self, train: Rows, index: int) -> bool:
         """Return True if a record and the one before it show their totals, and these differ."""
@@ -431,35 +386,6 @@ class Splitter:
         if index >= 0 and (not begins or train.offset[index] >= max(begins)):
             return float(train.step[index])
         return np.nan if begins else self._step
-
-    def _count_bars(self, bars: Rows, train: Rows, stepless: NDArray[np.bool_]) -> None:
-        for step, total in zip(bars.step.tolist(), bars.total.tolist(), strict=True):
-            if math.isnan(step) or math.isnan(total):
-                continue
-            bar = self._bars.setdefault(total, _Bar(int(step), int(step)))
-            bar.outer |= total != self._drawn_total and 0 < bar.last <= step and bar.last < total
-            bar.last, self._drawn_total = int(step), total
-            bar.updates += 1
-        if stepless.any():
-            totals, counts = np.unique(train.total[~np.isnan(train.total)], return_counts=True)
-            for total, count in zip(totals.tolist(), counts.tolist(), strict=True):
-                if total in self._bars:
-                    self._bars[total].records += count
-        elif len(train):
-            self._prints_steps = True
-        while len(self._bars) > _MAX_BARS:
-            del self._bars[min(self._bars, key=lambda total: self._bars[total].updates)]
-
-    def _training_bar(self) -> tuple[int, int, int] | None:
-        if not self._bars:
-            return None
-        total, bar = max(
-            self._bars.items(), key=lambda item: (item[1].records, item[1].outer, item[1].updates)
-        )
-        newest = self._bars.get(self._total)
-        if newest is not None and newest.records > 1 and self._total > total:  # resumed, with more to do
-            total, bar = self._total, newest
-        return bar.first, bar.last, int(total)
 
 
 def _turns(

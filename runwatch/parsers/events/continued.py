@@ -1,10 +1,12 @@
-"""Words of trouble that end with a colon: what they announce is on the next lines.
+"""Words of trouble whose reason is on the next lines: they end with a colon, or are those of C++.
 
 A panic of Rust and a failed check of CUDA in C print where they happened, and behind it why. The line
 behind is taken, and the indented ones that follow it.
 """
 
 from __future__ import annotations
+
+import re
 
 import msgspec
 
@@ -14,7 +16,8 @@ from runwatch.parsers.events.tracebacks import HEAD
 from runwatch.parsers.events.trouble import trouble
 
 KINDS = frozenset({"cuda_error", "error"})
-"""Kinds of trouble that may continue behind a colon."""
+"""Kinds of trouble that may continue on the next lines."""
+_ANNOUNCES = re.compile(r":$|^terminate called after throwing")
 _LINES = 5
 """So many lines are taken at most."""
 _LONGEST = 300
@@ -33,7 +36,7 @@ class Continued:
 
     def begin(self, event: Event, ordinal: int) -> bool:
         """Return whether an event of record `ordinal` continues; it then is held."""
-        if event.kind not in KINDS or not event.title.endswith(":"):
+        if event.kind not in KINDS or not _ANNOUNCES.search(event.title):
             return False
         self._event, self._said, self._next = event, [], ordinal + 1
         return True

@@ -29,6 +29,8 @@ _XID = re.compile(rb"Xid \(([^)]*)\): (\d+)")
 _EXIT = re.compile(rb"(?:code\s*[:=]? *|exitcode: *)(-?\d+)")
 _TASK = re.compile(rb"\btask (\d+): ")
 _COMMAND = re.compile(rb"(?<=CalledProcessError: )Command ('.{60}).*'(?= (?:died with|returned))")
+_ASSERTED = re.compile(r"\n\s*(assert\b[^\n]*)(?:\n[\s~^]*)?\Z")
+"""The last line of code of a traceback, and the marks below it."""
 _LOOK = 4096
 """Bytes of a line in which words are looked for, so that no line takes long."""
 _REDRAWN = frozenset({"eval_begin", "load", "compile"})
@@ -299,9 +301,15 @@ def _of_traceback(ended: Ended) -> list[Event]:
     kind = (TROUBLE.first(ended.raised) or ("traceback",))[0]
     if ended.ignored and kind == "traceback":
         return []
-    title = _title(ended.raised) if ended.raised else "Traceback without its last line"
+    title = _title(_said(ended)) if ended.raised else "Traceback without its last line"
     data |= saves.broken_off(ended.raised) if ended.raised else {}
     return [Event(kind, ended.offset, ended.line, title, rank, data=data)]
+
+
+def _said(ended: Ended) -> bytes:
+    """Return what was raised; of an assertion without words, what it asserts."""
+    asserted = _ASSERTED.search(ended.frames) if ended.raised.strip() == b"AssertionError" else None
+    return b"AssertionError: " + asserted[1].encode() if asserted else ended.raised
 
 
 def _title(raised: bytes) -> str:

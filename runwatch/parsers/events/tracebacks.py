@@ -61,6 +61,11 @@ _CAUGHT = re.compile(rb"\w+: Caught \w+ in .{1,80}\.$")
 """What torch raises again for a worker; the original is below."""
 _QUOTES = re.compile(rb"(?:[a-z_]\w*\.)+\w+: .{0,200}\bTraceback \(most recent call last\):\s*$")
 """An error of native code that called Python, whose own traceback it quotes below."""
+_NAME_ONLY = re.compile(rb"[\w.]+: *$")
+"""An exception whose message begins on the next line: one without a message has no colon."""
+_LETTER = re.compile(rb"[A-Za-z\x80-\xff]")
+_LISTS = b"(most recent call last):"
+"""Ends a line that lists calls, as TensorFlow does between an exception and its message."""
 _MAX_FRAMES = 60
 _SHOWN = 20
 """Lines of a traceback that are kept, the newest."""
@@ -89,7 +94,9 @@ class _Open:
     frames: list[str] = field(default_factory=list)
     stray: int = 0
     raised: bytes = b""
-    """Its last line, whose message is on the next."""
+    """Its last line, whose message is below it."""
+    lists: bool = False
+    """Whether calls are listed between the two."""
     begun: int = 0
     """Line of its head."""
     chained: bool = False
@@ -191,7 +198,7 @@ class Tracebacks:
         text = _inner(text, open_)
         open_.next = ordinal + 1
         if open_.raised:
-            return self._say_what(tag, open_.raised, text)
+            return self._say_what(tag, open_, text)
         if _FRAME.match(text) or _CAUGHT.match(text) or _QUOTES.match(text):
             open_.stray, open_.offset = 0, offset
             open_.frames.append(decode(text, 200))
@@ -207,13 +214,16 @@ class Tracebacks:
         open_.offset = offset
         return False, self._end(tag) if open_.stray > _STRAY else None
 
-    def _say_what(self, tag: bytes, raised: bytes, text: bytes) -> tuple[bool, Ended | None]:
-        """Take the line behind `raised`, which has no message: it is that if it is indented."""
-        more = text.strip()
-        if not more:
+    def _say_what(self, tag: bytes, open_: _Open, text: bytes) -> tuple[bool, Ended | None]:
+        """Take a line below an exception whose message is not on its own line: it is that if it can be."""
+        more, indented = text.strip(), text[:1] in (b" ", b"\t")
+        lists = more.endswith(_LISTS) and HEAD not in text
+        if not more or lists or (open_.lists and indented):
+            open_.lists |= lists
             return True, None
-        inside = text[:1] == b" "
-        return inside, self._end(tag, raised + more if inside else raised)
+        says = indented or open_.lists or _NAME_ONLY.match(open_.raised) or _RAISED.match(text)
+        inside = bool(says) and HEAD not in text and _LETTER.search(more) is not None
+        return inside, self._end(tag, open_.raised + more if inside else open_.raised)
 
     def flush(self) -> list[Ended]:
         """End all tracebacks: the log ends or breaks here."""

@@ -135,6 +135,7 @@ TROUBLE = Signs(
         rb"No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc",
         rb"(?:^F\d{4} |: F )\S.{0,200}?\] Check failed",  # glog, and TensorFlow
         rb"^\[[^\]]{8,40}\] Error: (?!Aborted from)",  # Marian
+        rb"^(?:double free|free\(\): |malloc\(\): |corrupted (?:size|double)|munmap_chunk\(\): )",
         rb"[Ff]ailed to (?:save|write) (?:the |a )?(?:\w+ )?checkpoint\b|^terminate called after throwing",
         rb"\b[Tt]raining failed\b(?! (?:runs|trials|jobs))|\b[Ee]rror during training\b",
         rb"\b[Ll]oss is (?:nan|NaN|-?inf)(?: \w+)?, (?:stopping|aborting|exiting)",
@@ -153,13 +154,31 @@ TROUBLE = Signs(
             b"te called",
             b"Check fa",
             b"] Error: ",
+            b"double free",
+            b"(): ",
+            b"corrupted ",
         ),
     ),
     # of a program that does not even begin, Python prints no traceback
     sign(
         "traceback",
         rb"^(?:Syntax|Indentation|Tab)Error: ",
-        needles=(b"SyntaxError: ", b"IndentationError: ", b"TabError: "),
+        rb"^[\w./-]{1,80}: error: (?:unrecognized arguments|the following arguments are|argument \S)",
+        rb"^[\w./-]{0,80}python[\d.]*: can't open file ",
+        rb"^[\w./-]{0,80}python[\d.]*: No module named (?!(?:pip|venv|virtualenv|ensurepip)\b)",
+        rb"\b(?:python[\d.]*|torchrun|accelerate|deepspeed|mpirun|srun): command not found",
+        rb"^slurmstepd: error: execve\(\): ",
+        rb"^Could not override '|^In '[^']{1,80}': Could not find '",  # Hydra
+        needles=(
+            b"SyntaxError: ",
+            b"IndentationError: ",
+            b"TabError: ",
+            b": error: ",
+            b": can't open file ",
+            b": No module named ",
+            b"command not found",
+            b"Could not ",
+        ),
     ),
 )
 """What may end a run."""

@@ -26,8 +26,12 @@ MAX_FIELDS = 256
 """More numbers in one line than this are not looked at."""
 _MAX_NAME = 80
 VALUE_OF_PLACE = b"value"
-"""What a number without a name behind a place is called: `epoch 0, batch 12: 4.98`."""
+"""What a number without a name behind a place, or alone below one, is called: `epoch 0, batch 12: 4.98`."""
 
+BARE = re.compile(
+    rb"\s*(?:\d+[ \t]+)?(?P<value>-?\d+\.\d+(?:e[+-]?\d+)?)(?:[ \t]+-?\d+\.\d+(?:e[+-]?\d+)?){0,2}\s*\Z"
+)
+"""A line of nothing but numbers: a value, maybe behind its place and before others."""
 _SPEEDS = frozenset(name.encode() for name in ("", *SPEED))
 _SPELLED = {b"sec": b"s", b"secs": b"s", b"f0": b"", b"wps": b"words/s", b"K wps": b"K words/s"}
 """Units as they are kept; `f0` ends a number of single precision as Julia shows it."""
@@ -121,6 +125,8 @@ _PAIRED = re.compile(rb"\b([A-Za-z]\w*)/([A-Za-z][\w/]*)\b")
 _SPLIT = re.compile(rb"(?i)train(?:ing)?|val(?:id(?:ation)?)?|test|dev")
 _OF_SPLIT = re.compile(rb"(?i)(.*\S[ _-])(?:" + _SPLIT.pattern[4:] + rb")\Z")
 """Names a value and a part of the data; the next number may name but its own: `LOSS train 0.5 valid 0.6`."""
+_TEXT = re.compile(rb"(?<=[\"']: )(?P<quote>[\"'])(?P<said>(?:(?!(?P=quote))[^\\]|\\.)*)(?P=quote)(?=[,}\]])")
+"""What an object says in words: the numbers in it are no values."""
 _FILLING = re.compile(rb"\[(?:[=#>*. -]|\xe2[\x94-\x97][\x80-\xbf]){8,200}\]")
 """A bar that a script draws itself, as far as it is filled: `Training [====      ] 40/100 loss=0.5`."""
 _COPULA = re.compile(rb"(?i)(?<=.) (?:is|was)\Z")
@@ -164,7 +170,16 @@ def masked(text: bytes) -> bytes:
 
 
 def fields(line: bytes) -> list[Field]:
-    """Return the numbers of a line from left to right, named or not."""
+    """Return the numbers of a line from left to right, named or not, but for those in texts of an object."""
+    if b"{" in line:
+        line = _TEXT.sub(lambda text: b" " * len(text[0]) if b" " in text["said"] else text[0], line)
+    found = _fields(line)
+    if found and (bare := BARE.match(line)):
+        return [f._replace(name=VALUE_OF_PLACE) if f.start == bare.start("value") else f for f in found]
+    return found
+
+
+def _fields(line: bytes) -> list[Field]:
     found: list[Field] = []
     before = 0
     said = b""

@@ -157,7 +157,8 @@ def grows(lines: list[Kept], counted: Place, *, least: float) -> bool:
     rises = sum(b > a for a, b in pairwise(values))
     falls = sum(b < a for a, b in pairwise(values))
     again = sum(b < a and b <= values[0] for a, b in pairwise(values))
-    if falls and falls == again and counted[0] in _NAMED and rises >= 2 and 4 * falls <= len(values):
+    by_run = falls and falls == again and counted[0] in _NAMED and rises >= 2
+    if by_run and (4 * falls <= len(values) or _ends_before_falls(lines, counted)):
         return True  # a named counter that begins again, run by run
     if len(values) < ENOUGH and falls:
         return False
@@ -171,6 +172,13 @@ def grows(lines: list[Kept], counted: Place, *, least: float) -> bool:
     least = 0.0 if rounded(lines, counted) else least  # 28K stays the same for a while
     often = rises > least * (len(values) - 1) and rises >= min(2, len(lines) - 1)
     return falls <= 0.1 * len(values) and (least == 0.0 or often)
+
+
+def _ends_before_falls(lines: list[Kept], counted: Place) -> bool:
+    """Whether a counter is printed with its end, and falls nowhere else: runs of few epochs each."""
+    places = [(k, k.found[i]) for k in lines if (i := k.find(counted)) is not None]
+    shown = [(number(k.text(f)), number(k.line[slice(*f.total)])) for k, f in places if f.total]
+    return len(shown) == len(lines) and all(a[0] == a[1] for a, b in pairwise(shown) if b[0] < a[0])
 
 
 def rounded(lines: list[Kept], counted: Place) -> bool:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from runwatch.parsers.envelope.header import before as header_before
-from runwatch.parsers.inference.fields import Field, masked
+from runwatch.parsers.inference.fields import BARE, Field, masked
 from runwatch.parsers.lexicon import counters as counted
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.names import meaning
@@ -44,21 +44,23 @@ _CLASSES = RUNS | frozenset(
     b"memory mem ram vram correct predicted size sps fps ips tps wps ups qps speed throughput".split()
 )
 """Words of names whose numbers count no time: runs, classes, amounts and rates."""
-_WAITS = frozenset(b"patience improve improved improvement stopping stop early wait waiting".split())
-"""Words of names whose numbers count how long nothing has become better: `no improve 3/10`."""
+_NO_COUNT = frozenset(b"patience improve improved improvement stopping stop early wait waiting max".split())
+"""Words of names whose numbers count for how long nothing is better, `no improve 3/10`, or are planned."""
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k", b"e"))
 _AMOUNTS = [[word] for word in b"tokens samples examples sequences images frames".split()]
 """What training consumes: an amount in thousands or millions of these may be its place."""
 TELLING = (
-    *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou score elbo fid "
-    b"round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick train "
-    b"episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ total= %)".split(),
+    *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou dice score elbo "
+    b"fid round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick "
+    b"train episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ val: val= total= "
+    b"%)".split(),
     b"% (",
+    b" val ",
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(map(re.escape, TELLING)))
-is_count = re.compile(rb"\W*\d+ ?/ ?\d+\W*$").match
-"""Whether a line holds a counter and its total, and nothing else: the heading of a block."""
+is_count = re.compile(rb"\W*\d+ ?/ ?\d+\W*$|" + BARE.pattern).match
+"""Whether a line holds a counter and its total, the heading of a block, or values, and nothing else."""
 _TURN = re.compile(rb"(?i)(?:/ ?\d+)? (begin|start|end|done|finish|complete)(?:s|e?d|ing)?\b")
 """Says whether a record begins or ends there: `epoch 3 begins`."""
 _OBJECT = re.compile(rb"\{\s?['\"]")
@@ -98,8 +100,9 @@ def is_boxed(line: bytes) -> bool:
 
 
 def is_bare_score(line: bytes, number: Field) -> bool:
-    """Whether a number that is no count is named only by a part of the data: `Validation: 0.97`."""
-    return b"." in line[number.start : number.end] and is_split(number.name)
+    """Whether a number that is no count is named only by a part of the data, or not: `Validation: 0.97`."""
+    real = b"." in line[number.start : number.end]
+    return real and (is_split(number.name) or line.strip() == line[number.start : number.end])
 
 
 def relevant(line: bytes) -> bool:
@@ -124,7 +127,7 @@ def rank(line: bytes, number: Field) -> int | None:
     """Return how likely a number's name makes it the step (0 is best), or None if it cannot be one."""
     name = number.name
     whole = _INTEGER.match(line, number.start, number.end) and number.suffix in _COUNT_SUFFIXES
-    if not whole or not _WAITS.isdisjoint(words(name)):
+    if not whole or not _NO_COUNT.isdisjoint(words(name)):
         return None
     if name.lower() in _GLOBAL:
         return 0

@@ -28,7 +28,7 @@ from runwatch.parsers.inference.places import (
     steps_of,
     two_ratios,
 )
-from runwatch.parsers.inference.roles import EPOCH_RANK, STEP_RANK, is_time
+from runwatch.parsers.inference.roles import EPOCH_RANK, LEADING, STEP_RANK, is_time
 from runwatch.parsers.inference.template import Plan
 from runwatch.parsers.inference.turns import takes_turns, turning
 from runwatch.parsers.inference.unnamed import competes, mean_losses, unnamed_losses
@@ -73,6 +73,8 @@ _PLAIN = _LOSSES - {b"all"}
 """The same where each is on a line of its own; `all` is then one of several sets of data."""
 _TESTED = _PLAIN - {b"train", b"training", b"trn"} | frozenset(b"test set data global".split())
 """Words of the name of the loss of test data."""
+_SUM = frozenset((b"total", b"sum"))
+"""Names of the loss next to its parts."""
 _TOLD = frozenset((b"best", b"min", b"lowest"))
 """Words of the names of losses that were."""
 _LOSS_COUNTS = 12
@@ -120,7 +122,8 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     guessed = not meaningful and not structured and counter is not None and _steady(lines, counter)
     if not meaningful and not guessed and not (structured and _has_floats(lines)):
         return None
-    bare = counter is None and len(meaningful) + (epoch is not None) < 2
+    usual = usual_of(lines)
+    bare = counter is None and len(usual.intersection(meaningful)) + (epoch is not None) < 2
     if counter is None:
         needed = FEW + 3 if last else 2 * ENOUGH
         if (
@@ -133,7 +136,6 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         share = sum(any(is_meaningful(f.name) for f in kept.found) for kept in lines) / len(lines)
         if share < 0.5 and not (ratio(lines, counter) and grows(lines, counter, least=0.9)):
             return None
-    usual = usual_of(lines)
     validated = any(is_val(name) and is_quality(name) for name in usual)  # so each is of a whole epoch
     meant = aliases(lines, usual)
     repeats = counter is not None and (is_epoch(counter[1]) or rounded(lines, counter))
@@ -161,6 +163,7 @@ def _certainty(plan: Plan) -> float:
     """Return how far a reading of many lines is to be trusted: by its counter, and what it names."""
     rank = plan.counter[0] if plan.counter else None
     by_counter = 0.6 if rank is None else 1.0 if rank <= STEP_RANK or rank == EPOCH_RANK else 0.85
+    by_counter = by_counter if plan.names != {VALUE_OF_PLACE} or rank != LEADING else 0.6
     named = LOSS in _meant(plan) and VALUE_OF_PLACE not in plan.losses
     by_name = 1.0 if named else LOSSLESS if plan.quality else 0.6
     return by_counter * by_name
@@ -247,7 +250,7 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
     """
     meant: dict[bytes, str] = {}
     if not any(canonical(spelled(name)) == LOSS for name in names):
-        scores = [n for n in sorted(names) if (is_loss(n) and is_quality(n)) or n.lower() == b"total"]
+        scores = [n for n in sorted(names) if (is_loss(n) and is_quality(n)) or n.lower() in _SUM]
         losses = [n for n in scores if not is_val(n)]
         shares = {f.name for kept in lines for f in kept.found if f.suffix == b"%"}
         losses = [name for name in losses if _TOLD.isdisjoint(words(name)) and name not in shares]
@@ -312,7 +315,7 @@ def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
 def loss_of_parts(names: frozenset[bytes]) -> bytes | None:
     """Return the `total` that is the loss, since parts of one are next to it: `total,pde,bc,data`."""
     parts = sum(not _PARTS.isdisjoint(words(name)) for name in names)
-    return next((name for name in names if name.lower() == b"total"), None) if parts > 1 else None
+    return next((name for name in names if name.lower() in _SUM), None) if parts > 1 else None
 
 
 def losses_by_split(names: Collection[bytes]) -> dict[bytes, str]:

@@ -34,6 +34,7 @@ from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical
 from runwatch.parsers.lexicon.names import columns as columns_of
 from runwatch.parsers.lexicon.words import (
+    CHANGED,
     REPEATED,
     SAVES,
     VAL,
@@ -50,11 +51,14 @@ _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
     VAL - {b"test", b"tested", b"testing"}
 )
 _SAYS_VAL = re.compile(
-    rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*|\s{1,8})"
+    rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*"
+    rb"|\s{1,8}(?:[>*+-]{1,3} )?)"
     rb"(?:(?:(?:avg|average|mean|epoch) )?train|val|test|eval"
     rb"|[a-z ]{1,40} (?:val|test|eval)[a-z]{0,8}(?:[ -](?:set|data))?:)"
 )
 """A line whose first word, after a logger's, is a part of the data, or whose words before a colon are."""
+_OF_BEST = re.compile(rb"(?i)\b(?:in|of|with|from) (?:the )?best (?:\w+ )?(?:model|checkpoint|weights)\b")
+"""What is evaluated is the best: its value is printed for the first time."""
 _STARRED = re.compile(rb"\s{0,4}\* {1,3}(?=[A-Z])")
 """Begins the line below an evaluation in PyTorch's ImageNet example and its kin: ` * Prec@1 46.865`."""
 _LAST = re.compile(rb"\b(?i:final|last)\b")
@@ -269,8 +273,8 @@ class LearnedMatcher(Matcher):
         scores = [*(f for f in found if is_quality(f.name)), *splits]
         if not scores:
             return None
-        said = words(line[: scores[0].start])
-        if b"best" in said:  # a value that was printed before
+        said = words(_OF_BEST.sub(b"", line[: scores[0].start]))
+        if not CHANGED.isdisjoint(said):  # a value that was printed before
             return None
         below = family.startswith(VAL_SECTION) or (not ranked and _STARRED.match(line) is not None)
         inside = below or not VAL.isdisjoint(said)

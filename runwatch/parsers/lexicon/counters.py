@@ -41,7 +41,7 @@ _RANKED = {
     ITERATION: "iteration iterations iter iters it itr",
     3: "update batch minibatch tick round episode episodes generation count",
     EPOCH: "epoch epochs ep eps",
-    8: "train training",
+    8: "train training trained",
 }
 RANKS = {word: rank for rank, words in _RANKED.items() for word in words.split()}
 """How likely the last word of a name makes its number the step: 1 is likeliest."""

@@ -28,16 +28,16 @@ _MEANT = {
 """English words, and stems of those that mean the same; % means a space."""
 
 _LATIN = {
-    "loss": "perda perdida perdita perte verlust kayip strata straty",
-    "error": "fehler erreur errore erro blad",
-    "accuracy": "exactitud exactitude genauigkeit dogruluk accuratezza acuracia dokladnosc",
+    "loss": "perda perdida perdita perte verlust kayip strata straty kerugian",
+    "error": "fehler erreur errore erro blad galat",
+    "accuracy": "exactitud exactitude genauigkeit dogruluk accuratezza acuracia dokladnosc akurasi",
     "train": "trainings treino treinamento entrenamiento entrainement apprentissage addestramento egitim "
-    "treningowa treningowy uczenia",
+    "treningowa treningowy uczenia latih pelatihan",
     "val": "validierungs validierung validacion validacao validazione "
-    "walidacyjna walidacyjny walidacji dogrulama",
+    "walidacyjna walidacyjny walidacji dogrulama validasi",
     "epoch": "epoche epoca epok epoka epoque",
-    "iteration": "iteracion iteracao iterazione iteracja",
-    "step": "schritt paso passo krok etape",
+    "iteration": "iteracion iteracao iterazione iteracja iterasi",
+    "step": "schritt paso passo krok etape langkah",
 }
 """The same for words of letters that ASCII has; these are whole."""
 LATIN = {word.encode(): english.encode() for english, words in _LATIN.items() for word in words.split()}

@@ -35,10 +35,13 @@ _SCORED = frozenset(b"loss losses acc accuracy auc err error mse mae f ppl".spli
 _QUALITY = frozenset(
     b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
     b"error err accuracy auc reward rewards rew return returns bleu rouge wer cer miou iou dice elbo fid "
-    b"score fitness psnr ssim lpips map ndcg prec precision recall mrr mcc kappa hitrate".split()
+    b"xent crossentropy score fitness psnr ssim lpips map ndcg prec precision recall mrr mcc kappa "
+    b"hitrate".split()
 )
 """Words of names that say how well training goes."""
 _NOT_QUALITY = frozenset(b"scale time coeff code".split())
+_COEFFICIENTS = frozenset(b"dice jaccard kappa".split())
+"""Scores that are coefficients."""
 _SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
 """Words of names that only training prints."""
 TEST = frozenset(b"test tested testing".split())
@@ -62,6 +65,8 @@ REPEATED = frozenset(
     b"best final finished end average avg mean overall last early stop stopping summary".split()
 )
 """Words of lines and names that show again what others reported."""
+CHANGED = frozenset(b"best decreased increased improved".split())
+"""Words of lines that show a value again as it has changed: `Validation loss decreased (0.5 -->`."""
 SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loaded loading".split())
 """Words of lines that show what was done then, not that a record begins."""
 OTHER_WORK = _PASSES | frozenset(
@@ -136,7 +141,7 @@ def is_quality(name: bytes) -> bool:
     """Whether a name says how well training goes: loss, accuracy, reward."""
     parts = words(name)
     known = is_loss(name) or not _QUALITY.isdisjoint(parts) or [*parts] == [b"top"]  # top1, top-5
-    return known and _NOT_QUALITY.isdisjoint(parts)
+    return known and (_NOT_QUALITY.isdisjoint(parts) or not _COEFFICIENTS.isdisjoint(parts))
 
 
 def is_epoch(name: bytes) -> bool:

@@ -19,7 +19,7 @@ from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.progress.epochs import Counts, Place
 from runwatch.parsers.progress.grammar import Bar, Named
-from runwatch.parsers.progress.names import ALIASES, counts_other, is_loss, is_validation, spans_run
+from runwatch.parsers.progress.names import ALIASES, counts_other, is_loss, is_validation, spans_run, trains
 
 if TYPE_CHECKING:
     from runwatch.parsers.body.decoded import Floats
@@ -64,6 +64,10 @@ class BarLayout(Layout):
     """How many bars it is drawn below."""
     run_wide: bool = False
     """Whether its description says that it spans the run."""
+    loss: int = 0
+    """Which of its values is the first loss."""
+    trains: bool = False
+    """Whether its description says that it trains."""
     scaled: bool = False
     """Whether n or total are printed in thousands or the like."""
     redrawn: bool = False
@@ -106,6 +110,10 @@ class BarLayout(Layout):
 
         with np.errstate(divide="ignore"):
             return 1.0 / rate
+
+    def loss_of(self, shown: _Values) -> Any:
+        """Return the first loss that a frame shows, or columns of it."""
+        return shown[self.first + self.loss]
 
     def elapsed(self, shown: _Values) -> Any:
         """Return the seconds that a bar is drawn, by a frame or columns of them; -1 if unknown."""
@@ -252,7 +260,7 @@ class BarFrames(Matcher):
         clocked = len(bar.elapsed) if max(bar.scales) == 1.0 and len(bar.elapsed) < 4 else 0
         key = (
             *(len(epochs), clocked, bar.rate_unit, tuple(items), rank is not None, bar.total is None),
-            *(not epochs and _is_outer(text, bar), spans_run(text), bar.scales, bar.redrawn),
+            *(not epochs and _is_outer(text, bar), spans_run(text), trains(text), bar.scales, bar.redrawn),
             line.count(UP),
         )
         if key not in self._layouts:
@@ -278,12 +286,14 @@ class BarFrames(Matcher):
         open_: bool,
         outer: bool,
         run_wide: bool,
+        trains: bool,
         scales: tuple[float, float, float],
         redrawn: bool,
         position: int,
     ) -> BarLayout | None:
         values = tuple(name.decode("ascii") for name in printed)
-        if not any(map(is_loss, values)):
+        losses = [i for i, name in enumerate(values) if is_loss(name)]
+        if not losses:
             return None
         of = {"n": scales[0], "total": scales[1]} | dict.fromkeys(_EPOCHS[:epochs], 1.0)
         of |= dict.fromkeys(_CLOCK[len(_CLOCK) - clocked :], 1.0) | ({"rate": scales[2]} if rate else {})
@@ -301,6 +311,8 @@ class BarFrames(Matcher):
             outer=outer,
             open=open_,
             run_wide=run_wide,
+            loss=losses[0],
+            trains=trains,
             scaled=max(scales[:2]) > 1.0,
             redrawn=redrawn,
             position=position,

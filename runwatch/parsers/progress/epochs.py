@@ -4,7 +4,8 @@ Epoch 2/10
  35%|###5      | 14/40 [00:02<00:04,  6.67it/s, loss=1.5]
 
 A bar shows its epoch, or lines between bars show it, or a bar of epochs above, or it is counted. Bars of
-epochs are laid end to end. One bar may as well span the run: its `n` continues growing as the epoch moves on.
+epochs are laid end to end, unless the loss of one that is counted is back where the first began: then it is
+of another training. One bar may as well span the run: its `n` continues growing as the epoch moves on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from runwatch.core.loss_level import LossLevel
 from runwatch.parsers.progress.grammar import BAR
 
 if TYPE_CHECKING:
@@ -120,11 +122,11 @@ class Epochs:
         """Let go of what bars without a total have come to."""
         self._open = _Open()
 
-    def take(self, counts: Counts) -> Place:
-        """Return the place of a frame."""
+    def take(self, counts: Counts, loss: float = math.nan) -> Place:
+        """Return the place of a frame, which shows a loss."""
         n, total, epoch, epochs, counted, run_wide = counts
         if counted:
-            epoch, epochs = self._around.take(n, total, run_wide=bool(run_wide))
+            epoch, epochs = self._around.take(n, total, loss, run_wide=bool(run_wide))
             if epoch >= 0:
                 self.first = self._around.first
         elif epoch >= 0:
@@ -143,16 +145,19 @@ class Epochs:
             return Place(before, before + total, epoch, total)
         return Place(before, (epochs + 1 - first) * total, epoch, -1.0)
 
-    def fold(self, counts: Floats) -> Floats:
-        """Take frames (as Counts, n), each as if by itself; return their places (as Place, n)."""
+    def fold(self, counts: Floats, loss: Floats) -> Floats:
+        """Take frames (as Counts, n) and their losses, each as if by itself; return places (as Place, n)."""
         import numpy as np
 
         changes = (counts[1:, 1:] != counts[1:, :-1]).any(axis=0) | (counts[0, 1:] < counts[0, :-1])
         places = np.empty((len(Place._fields), counts.shape[1]))
         for begin, end in pairwise([0, *(np.flatnonzero(changes) + 1).tolist(), counts.shape[1]]):
-            places[:, begin:end] = np.array([self.take(Counts(*counts[:, begin].tolist()))]).T
+            first, last = (Counts(*counts[:, at].tolist()) for at in (begin, end - 1))
+            places[:, begin:end] = np.array([self.take(first, float(loss[begin]))]).T
             if end > begin + 1:
-                self.take(Counts(*counts[:, end - 1].tolist()))
+                if first.counted:
+                    self._around.observe(loss[begin + 1 : end - 1].tolist())
+                self.take(last, float(loss[end - 1]))
                 n, total = counts[:2, begin:end]
                 if counts[4, begin]:
                     self._around.moved |= bool(np.any((n > 0) & (n < total)))
@@ -211,6 +216,9 @@ class _Around:
         """Whether the newest bar's was."""
         self._behind = False
         """Whether lines show the epoch when its bar has ended."""
+        self._level = LossLevel()
+        self._again = False
+        """Whether the bar is drawn from its beginning again, the epoch of that not yet decided."""
 
     def set_epoch(self, epoch: int, epochs: int, *, for_all: bool) -> None:
         if not self._any:
@@ -231,21 +239,24 @@ class _Around:
         self._reported = epoch, self.planned
 
     def begin(self, total: float) -> None:
-        if total == self._total and self._n > 0 and self.moved:
-            self._turn(total)
-            self._n = 0.0
+        self._again |= total == self._total and self._n > 0 and self.moved
 
-    def take(self, n: float, total: float, *, run_wide: bool) -> tuple[int, int]:
+    def observe(self, losses: list[float]) -> None:
+        """Take the losses of frames."""
+        self._level.observe([loss for loss in losses if not math.isnan(loss)])
+
+    def take(self, n: float, total: float, loss: float, *, run_wide: bool) -> tuple[int, int]:
         """Return the epoch of a frame, and how many there are; -1 where they are not known."""
         if self._total < 0 or total != self._total:
             self.run_wide = run_wide
-            self._turn(total)
-        elif n < self._n and 2 * n <= total:
-            self._turn(total)
+            self._turn(total, loss)
+        elif self._again or (n < self._n and 2 * n <= total):
+            self._turn(total, loss)
         elif self._reported is not None and (self.run_wide or self._goes_on(n)):
             self.run_wide = True
             self._begin_known(self._reported)
-        self._n, self._total = n, total
+        self._n, self._total, self._again = n, total, False
+        self.observe([loss])
         self.moved |= 0 < n < total
         return (self._epoch, self._epochs) if self._latched or self._known else (-1, -1)
 
@@ -260,15 +271,18 @@ class _Around:
         under_way = n >= self._n > 0 and not is_full(self._n, self._total)
         return next_ and under_way and not math.isinf(self._total)
 
-    def _turn(self, total: float) -> None:
-        """Take a bar that has begun again."""
+    def _turn(self, total: float, loss: float) -> None:
+        """Take a bar that has begun again, and its first loss."""
         if self._reported is not None:
             self.run_wide &= self._total < 0 or self._reported[0] <= self._epoch
             self._begin_known(self._reported)
         elif self._total >= 0 and not self.run_wide:
             whole = math.isinf(total) or is_full(self._n, total)
-            ended = total == self._total and whole
+            same = self._epoch > self.first or not self._level.is_back(loss)
+            ended = total == self._total and whole and same
             self._epoch = self._epoch + 1 if ended else self.first
+            if not ended:
+                self._level = LossLevel()
 
     def _begin_known(self, known: tuple[int, int]) -> None:
         self._epoch, self._epochs = known

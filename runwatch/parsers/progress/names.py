@@ -13,7 +13,8 @@ ALIASES = {"reduced_train_loss": LOSS, "Tot": LOSS}
 
 _HELD_OUT = "|".join(sorted((word.decode() for word in VAL), key=len, reverse=True))
 _HELD_OUT_NAME = re.compile(rf"(?i)\b(?:{_HELD_OUT})(?:[ _/-].*)?$")
-_HELD_OUT_LOSS = re.compile(rf"(?i:\b(?:{_HELD_OUT})(?:[ _/-]\w{{1,20}})?[ _/-]loss)".encode())
+_SCORE = "loss|acc|elbo|error|dice|f1|auc|m?iou|psnr|ppl|perplexity"
+_HELD_OUT_SCORE = re.compile(rf"(?i:\b(?:{_HELD_OUT})(?:[ _/-]\w{{1,20}})?[ _/-](?:{_SCORE}))".encode())
 _REPEATED = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)|%\||\{['\"]")
 """What is in lines that print a value again, or that others read."""
 _LOSS = re.compile(r"(?i:loss)(?!.*epoch)|^Tot$")
@@ -25,6 +26,7 @@ _OTHER = re.compile(
 )
 _TRIAL = re.compile(rb"(?i:\btrials?\b)")
 _STEPS = re.compile(rb"(?i:epoch|train|step|batch)")
+_TRAINS = re.compile(rb"(?i:\btrain(?:ing)?\b)")
 _RUN_WIDE = re.compile(rb"(?i)\W{0,8}(?:(?:global|optimization|training|total) )?steps\W{0,8}$")
 _COUNTED = re.compile(rb"(?i:(?:trial|file|fold|shard|config|model|combination|candidate|url|doc)s?)$")
 
@@ -37,6 +39,11 @@ def counts_other(desc: bytes, unit: bytes = b"") -> bool:
     if _OTHER.search(desc) is not None or (unit and _COUNTED.match(unit) is not None):
         return True
     return _TRIAL.search(desc) is not None and _STEPS.search(desc) is None
+
+
+def trains(desc: bytes) -> bool:
+    """Return whether a description says that a bar counts steps of training."""
+    return _TRAINS.search(desc) is not None
 
 
 def spans_run(desc: bytes) -> bool:
@@ -65,6 +72,6 @@ def held_out(name: str) -> str:
 
 
 def has_held_out(line: bytes) -> bool:
-    """Return whether a line next to a bar prints a loss of held-out data for the first time."""
-    found = (b"oss" in line or b"LOSS" in line) and len(line) < 400 and _HELD_OUT_LOSS.search(line)
+    """Return whether a line next to a bar prints a score of held-out data for the first time."""
+    found = len(line) < 400 and _HELD_OUT_SCORE.search(line)
     return bool(found) and not _REPEATED.search(line)

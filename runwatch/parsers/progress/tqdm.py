@@ -13,6 +13,7 @@ from runwatch.parsers.api import Layout, Match, Row
 from runwatch.parsers.body.matchers import FIELDS, number, values
 from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.framing.ansi import UP
+from runwatch.parsers.lexicon.words import is_quality
 from runwatch.parsers.progress.bar_frame import BarFrames, BarLayout
 from runwatch.parsers.progress.epochs import begun, epoch_of, outer_of
 from runwatch.parsers.progress.grammar import NEEDLES, Bar, bar_in, emptied, holds, is_drawn, named
@@ -30,7 +31,7 @@ _NEAR = 64
 _MOST_ENDED = 256
 _SURE = 16
 """Records from which these lines are nobody else's."""
-_MAY = re.compile(rb"%\||poch|POCH|oss|LOSS| \[|%\] in |\xe2")
+_MAY = re.compile(rb"%\||poch|POCH|[Vv]al|[Tt]est|[Ee]val|[Dd]ev|oss|LOSS| \[|%\] in |\xe2")
 """What a line holds that is a bar or describes one: most hold none of it."""
 
 _DESC_LOSS = re.compile(rb"oss|(?<![A-Za-z])Tot[:=]")
@@ -234,16 +235,17 @@ class TqdmReader(BarReader):
     def _note(self, line: bytes) -> None:
         """See whether Lightning draws the bar: it counts epochs from 0, and repeats values at 0."""
         if self._epochs.first is None and b"v_num=" in line:
-            self._epochs.first, self._moved = 0, True
+            self._epochs.first, self._moved, self._lasts = 0, True, True
 
     def _held_out(self, line: bytes, number_: int) -> list[Row] | None:
         """Return what a line near a bar says about held-out data, at the step at which the bar is."""
         self.awake = number_ - self._line < _NEAR
         if self.step is None or not self.awake or not has_held_out(line):
             return None
-        items = []
+        items: list[tuple[str, float]] = []
         for field in FIELDS.finditer(line):
-            name = held_out(field[1].decode("ascii"))
+            printed = field[1].decode("ascii")
+            name = held_out(printed) or (f"val {printed}" if items and is_quality(field[1]) else None)
             if name:
                 items.append((name, number(field[3])))
         if not items:

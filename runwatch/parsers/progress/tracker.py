@@ -45,7 +45,9 @@ class BarReader(FoldingReader):
         self._flushed: _Key | None = None
         """Place of the record that was flushed: the bar may be drawn once more as it was."""
         self._moved = False
-        """Whether a bar was seen behind 0: what the next one shows at 0 is of the epoch before."""
+        """Whether a bar was seen behind 0: what the next one of its run shows at 0 is of the epoch before."""
+        self._lasts = False
+        """Whether one bar is drawn for all epochs, so that this holds for the next run, too."""
         self._validation: dict[str, float] = {}
         self._stacked = False
         """Whether bars that say the same are drawn below each other: those of ranks."""
@@ -93,7 +95,7 @@ class BarReader(FoldingReader):
             reader = self._of_rank(int(shown[-1]) if layout.ranked else layout.position)
             return [] if reader is None else reader.take(layout, shown, number_)
         counts = layout.counts(shown)
-        place = self._epochs.take(counts)
+        place = self._epochs.take(counts, layout.loss_of(shown))
         columns = self._of.columns_of(layout, place, shown, ranked=self._rank is not None)
         key = (place.before + counts.n, *place[1:])
         took = self._pace.take(counts.n, layout.elapsed(shown), layout.took(shown))
@@ -106,7 +108,7 @@ class BarReader(FoldingReader):
             if validation != self._validation:
                 self._validation = validation
                 out.append(Row(columns.eval, number_, columns.validated(key[0], shown, self._rank)))
-        if counts.n == 0 and self._moved:  # it has just begun again: what it shows is of the epoch before
+        if counts.n == 0 and self._moved and (self._lasts or key[0] > 0):
             self._flushed = None
         elif key != self._flushed:
             self._pending = key, Row(columns.train, number_, columns.trained(key, took, shown, self._rank))
@@ -120,13 +122,14 @@ class BarReader(FoldingReader):
         if self._rank is None and (self._stacked or _ranked(frames)):
             yield from self._by_rank(frames)
             return
-        counts, times = np.empty((6, len(frames))), np.empty((2, len(frames)))
+        counts, times, loss = np.empty((6, len(frames))), np.empty((2, len(frames))), np.empty(len(frames))
         for part in frames.parts:
             layout, shown = cast("BarLayout", part.layout), [*part.columns]
             counts[:, part.at] = layout.counts(shown)
+            loss[part.at] = layout.loss_of(shown)
             times[0, part.at], times[1, part.at] = layout.elapsed(shown), layout.took(shown)
         took = self._pace.fold(counts[0], *times)
-        key = self._epochs.fold(counts)
+        key = self._epochs.fold(counts, loss)
         key[0] += counts[0]
         cuts = [
             cut for part in frames.parts for cut in self._of.cut(part, key, ranked=self._rank is not None)
@@ -190,7 +193,7 @@ class BarReader(FoldingReader):
         import numpy as np
 
         begin, last = 0, len(frames) - 1
-        counted = n != 0
+        counted = (n != 0) | ((key[0] == 0) & (not self._lasts))
         if not self._moved:
             counted |= ~np.logical_or.accumulate(counted)
             self._moved = bool(n.any())

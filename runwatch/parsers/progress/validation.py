@@ -60,7 +60,7 @@ class ValidationBars:
             if total == last[1] and not (done < last[0] and 2 * done <= total):
                 return None, self._wait(frame)
             reported, trained = self._ended(done, total)
-        if total != self._total and (total in self._known or self._may(total)):
+        if total != self._total and (total in self._known or self._may(frame)):
             return reported, trained + self._wait(frame)
         self._done, self._total = done, total
         return reported, [*trained, frame]
@@ -85,8 +85,8 @@ class ValidationBars:
         self._done, self._total = newest.columns[:2, -1].tolist()
         return True
 
-    def _may(self, total: float) -> bool:
-        return 0 < total <= _SHARE * self._total
+    def _may(self, frame: Frame) -> bool:
+        return not frame.layout.trains and 0 < frame.shown[1] <= _SHARE * self._total
 
     def _wait(self, frame: Frame) -> list[Frame]:
         """Keep a frame of another bar; return those of which there are too many to wait longer."""

@@ -223,6 +223,17 @@ SIGNATURES: tuple[Matcher, ...] = (
     _signature("elastic", Role.CASCADE, "a worker process failed", _CODE, kinds="elastic"),
     _signature(
         "terminated",
+        Role.LATE_ROOT,
+        "its processes received SIGTERM; the log does not say who sent it",
+        _RELAUNCH,
+        kinds="worker",
+        pattern=r"signal: Terminated",
+        end=End.INTERRUPTED,
+        severity=Severity.WARNING,
+        said="terminated",
+    ),
+    _signature(
+        "terminated",
         Role.CASCADE,
         "it received SIGTERM; the log does not say who sent it",
         _RELAUNCH,
@@ -314,6 +325,14 @@ SIGNATURES: tuple[Matcher, ...] = (
         severity=Severity.WARNING,
         said="terminated",
     ),
+    _signature(
+        "aborted",
+        Role.LATE_ROOT,
+        "native code ended itself because of an error",
+        "Look at the lines before it: they say why.",
+        kinds="segfault",
+        pattern=r"\bAborted\b|SIGABRT",
+    ),
     _signature("segfault", Role.ROOT, "native code crashed", _CODE, kinds="segfault"),
     _signature(
         "killed",
@@ -322,6 +341,14 @@ SIGNATURES: tuple[Matcher, ...] = (
         _WHO,
         kinds="killed",
         end=End.KILLED,
+    ),
+    _signature(
+        "worker_gone",
+        Role.LATE_ROOT,
+        "a data loader worker ended; the log does not say how",
+        _HOST,
+        kinds="worker",
+        pattern=r"exited unexpectedly",
     ),
     _signature("worker", Role.ROOT, "a data loader worker died", _HOST, kinds="worker"),
     _signature("cuda_error", Role.ROOT, "a CUDA call failed", _RELAUNCH, kinds="cuda_error"),
@@ -349,6 +376,15 @@ SIGNATURES: tuple[Matcher, ...] = (
         kinds="traceback error",
         pattern=r"found invalid values|\b(?:contains|returned|is|are) (?:either )?[`'\"]?(?:nan|inf)"
         r"|\bnot finite\b|\bnon-?finite\b|\bnan (?:loss|detected|encountered)|\bloss is (?:nan|-?inf)",
+    ),
+    _signature(
+        "not_started",
+        Role.ROOT,
+        "the program could not be started",
+        "Correct the command or its settings; the words of the error say which.",
+        kinds="traceback",
+        pattern=r"^\S+: error: |: can't open file |^\S*python[\d.]*: No module named |: command not found"
+        r"|^execve\(\): |^Could not override|: Could not find '",
     ),
     _signature("exception", Role.ROOT, "the program raised an exception", _CODE, kinds="traceback"),
     _signature("error", Role.LATE_ROOT, "the program reported a fatal error", _CODE, kinds="error"),

@@ -20,13 +20,15 @@ begins inside the program was caught there: a launch proves nothing, unless it i
 twenty lines behind it.
 Cause: of all errors since training last moved, what the kernel or the driver says wins,
 then what can begin a crash, then what only follows from another (a collective that
-aborts); among equals the first. Where a launcher's table says
+aborts); among equals the first, but an exception that ended the program goes before one that it may have
+caught. Where a launcher's table says
 which rank failed first, what that rank said, or the signal that killed it, goes before
 what others said, unless it only ended because of others (SIGTERM, SIGABRT).
 What ended it decides the severity: a crash is critical; a time limit, a preemption and
 a SIGTERM from somebody unknown are warnings; an interrupt by hand is a note; so is
 nothing that is in the way of a relaunch. A failure behind the word that training is
-over is a warning, unless it is that of a checkpoint: without its last one a run has not finished.
+over is a warning, unless it is that of a checkpoint: without its last one a run has not finished. The run
+has finished before it, unless an exception ended the program.
 
 Example: 'crashed on rank 2: torch.OutOfMemoryError: CUDA out of memory', though 63
 other ranks print NCCL errors below it.
@@ -73,8 +75,10 @@ _JUDGED = CRASH_KINDS | _STARTS | _ANEW | {"finished", "over"}
 """Kinds of event that change anything here."""
 _OF_SAVE = re.compile(r"PytorchStreamWriter|\b(?:save|torch_save|save_\w+|_save\w*)\b")
 """Words of an error, or of its traceback, that came while a checkpoint was written."""
-_PREFIX = re.compile(r"\A(?:runwatch|(?:slurmstepd: )?error): ")
-"""Who reported it, before the words."""
+_PREFIX = re.compile(
+    r"\A(?:(?:runwatch|(?:slurmstepd: )?error): |what\(\): +|\[[IWEF]\d{3,8} [^\]]{1,80}\] )"
+)
+"""Who reported it, before the words: also C++, and the logger of torch."""
 _SHOWN = 160
 """Characters of an error's words that a title has; all of them are in the evidence."""
 _RELAUNCHED = "relaunched"
@@ -267,7 +271,7 @@ class Crash(RunRule):
         rank = rank if rank is not None else self.rank
         unsaved = bool(root.data.get("state") == "failed" and _OF_SAVE.search(_words(root)))
         behind = death.behind and not unsaved  # without its last checkpoint it has not finished
-        end = End.FINISHED if behind else signature.end
+        end = End.FINISHED if behind and not death.uncaught else signature.end
         evidence: dict[str, float | int | str | None] = {
             "ending": end.value,
             "reported_by": _reported_by(root),
@@ -287,6 +291,8 @@ class Crash(RunRule):
             }
         if len(_short(root.title, 1000)) > _SHOWN:
             evidence["message"] = _short(root.title, 1000)
+        if death.led_to not in ("", root.title):
+            evidence["led_to"] = _short(death.led_to)
         if "frames" in root.data:
             evidence["frames"] = _newest_lines(root.data["frames"], 2000)
         severity = signature.severity

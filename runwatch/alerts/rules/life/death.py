@@ -37,6 +37,8 @@ class Death:
     symptoms: dict[str, None] = field(default_factory=dict)
     by_rank: dict[int, tuple[Event, Signature]] = field(default_factory=dict)
     """What explains best how each rank ended, of the first few."""
+    led_to: str = ""
+    """The newest exception that was raised because of another one, as the log's last words show it."""
     first: Event | None = None
     """What the launcher says of the rank that failed first."""
     rows: int = 0
@@ -57,7 +59,7 @@ class Death:
     final: bool = False
     """Whether anything of it leaves a process no way on: a signal, or an exception that nothing caught."""
     uncaught: bool = False
-    """Whether the program itself, no rank of it, ended by an exception that nothing seems to have caught."""
+    """Whether the program, no rank of it, could not start or ended by an exception that nothing caught."""
     untrained: bool = False
     """Whether no training preceded it: what trains behind the end of a program is another launch."""
     behind: bool = False
@@ -74,7 +76,8 @@ class Death:
         self.newest = event.line
         self.doubtful &= may_be_caught(event)
         self.final |= event.kind in _FINAL or ("frames" in event.data and not is_caught(event))
-        self.uncaught |= ends_program(event)
+        self.uncaught |= ends_program(event) or signature.name == "not_started"
+        self.led_to = event.title if "chained" in event.data else self.led_to
         if is_seen(event):
             self.pids.add(int(event.data["pid"]))
         self.ended |= event.title.startswith(LAUNCHER_ENDS)
@@ -98,10 +101,16 @@ class Death:
             self.by_rank[event.rank] = event, signature
 
     def _replaces(self, event: Event, signature: Signature) -> bool:
-        """Whether an exception was raised while the root was handled, in what the root's traceback quotes."""
+        """Whether an exception takes the place of the root, one of the same process that was caught.
+
+        It was raised while the root was handled, in what the root's traceback quotes; or it ended the
+        program, which the root may not have done.
+        """
+        if event.rank != self.root.rank or not signature.name == self.signature.name == "exception":
+            return False
         near = is_caught(event) and 0 <= event.line - self.root.line < _CHAIN
-        same = signature.name == self.signature.name == "exception"
-        return "handling" in event.data and near and same and event.rank == self.root.rank
+        final = may_be_caught(self.root) and not may_be_caught(event) and "chained" not in event.data
+        return ("handling" in event.data and near) or (final and signature.role >= self.signature.role)
 
     @property
     def closed(self) -> bool:

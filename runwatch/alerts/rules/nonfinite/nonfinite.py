@@ -20,8 +20,9 @@ Traps: fp16 loss scaling overflows by design (an info while the scale searches
 its level); metrics that are non-finite from their first sample were never
 computed (z-scores, averages over no steps); a perplexity overflows although
 its loss is finite; what follows from a NaN loss is not news; means over the episodes
-that ended are NaN in an interval in which none did, and a share of a variance is where
-nothing varies, which are notes.
+that ended are NaN in an interval in which none did, a share of a variance is where
+nothing varies, and a time is infinite where its rate was rounded to 0, which are notes (the last of these
+one for all); the first loss of a log may be infinite before anything was computed.
 
 Sources: Megatron-LM's and Lightning's own NaN checks.
 """
@@ -185,13 +186,17 @@ class NonFinite(RankRule):
         bad = np.flatnonzero(~finite)
         if watch.last is None and metric not in _FATAL and metric != GRAD_NORM:
             bad = bad[bad > (np.argmax(finite) if finite.any() else len(finite))]  # never computed so far
+        if not watch.rows and metric == LOSS and np.isposinf(samples.value[0]):
+            bad = bad[1:]  # what the first row holds before anything was computed
         carried = len(watch.bad)
         bad = np.concatenate([np.asarray(watch.bad, np.int64) - watch.rows, bad])
         calm_after = np.diff(bad, append=len(samples)) > self.streak
         known = carried - 1 if watch.firing else carried
         """Index into `bad` up to which all has been judged."""
         while known < len(bad):
-            if watch.firing is None:
+            if watch.firing is None and watch.title and _is_rounded(metric, samples.value[bad[known]]):
+                known += 1  # it was said once
+            elif watch.firing is None:
                 found += self._hit(metric, watch, samples, bad, known)
             elif calm_after[known]:
                 found.append(self._clear(metric, watch, samples, int(bad[known])))
@@ -229,6 +234,8 @@ class NonFinite(RankRule):
         many = first >= 0 and row - bad[first] < self.grad_window
         offset = float(samples.offset[row])
         severity = self._severity(metric, offset, watch.rows + row, many=many)
+        if _is_rounded(metric, samples.value[row]):
+            severity = Severity.INFO
         if not severity.exceeds(watch.firing):
             return []
         if watch.firing is None:
@@ -300,6 +307,11 @@ class NonFinite(RankRule):
                 evidence["grad_norm_before"] = float(norms[-1])
                 evidence["grad_norm_median"] = float(np.median(norms))
         return evidence
+
+
+def _is_rounded(metric: str, value: float) -> bool:
+    """Whether a value is a time or rate whose inverse was rounded to 0."""
+    return bool(np.isinf(value)) and _MEASURED.search(metric) is not None
 
 
 def _validates(metric: str) -> bool:

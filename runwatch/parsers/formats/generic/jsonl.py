@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.batch import BY_LAUNCH, EVAL, TRAIN
 from runwatch.core.metrics import (
     EPOCH,
     GRAD_NORM,
@@ -69,7 +69,7 @@ MMENGINE = Format(
             Schema(
                 "mmengine",
                 steps=("iter", "step"),
-                needs=frozenset({"step"}),
+                needs=frozenset({"step", "time"}),
                 train=re.compile(r"^(?:iter|base_lr)$"),
                 otherwise=EVAL,
                 aliases=_OPENMMLAB,
@@ -86,7 +86,7 @@ DETECTRON2 = Format(
     matchers=(
         JsonLine(
             Schema(
-                "detectron2",
+                "detectron2" + BY_LAUNCH,
                 steps=("iteration",),
                 needs=frozenset({"iteration"}),
                 train=re.compile("^total_loss$"),
