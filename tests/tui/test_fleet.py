@@ -195,6 +195,18 @@ async def test_the_sidebar_and_the_keys_for_the_next_run_follow_the_order_of_the
         assert [name for name in names if name][:4] == ["03", "07", "11", "00"]
 
 
+async def test_runs_to_compare_with_are_listed_by_name(open_app):
+    def backwards(view):
+        shown = fleet(6)(view)
+        return msgspec.structs.replace(shown, runs=shown.runs[::-1])
+
+    async with open_app((120, 40), make=backwards) as s:
+        await s.press("c")
+        names = [line.partition("] exp-")[2][:2] for line in s.text().splitlines() if "] exp-" in line]
+        assert len(names) == 5
+        assert names == sorted(names)
+
+
 async def test_all_tabs_fit_on_the_smallest_screen(open_app):
     async with open_app((40, 12), make=fleet()) as s:
         await s.press("6")
