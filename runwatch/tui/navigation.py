@@ -85,7 +85,7 @@ class NavigationApp(App[int], inherit_bindings=False):
 
     def _other_run(self, by: int) -> None:
         scene = self.scene
-        ids = [row.id for row in scene.runs]
+        ids = [row.id for row in scene.ordered_runs]
         here = scene.run_id or (scene.run.id if scene.run else None)
         if here not in ids and scene.run is not None and scene.run.stages:
             here = scene.run.stages[-1].id

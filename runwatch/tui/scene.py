@@ -20,7 +20,7 @@ from runwatch.core.snapshot import (
     Snapshot,
     stale,
 )
-from runwatch.render import numbers, plain, states
+from runwatch.render import fleet, numbers, plain, states
 from runwatch.render.cells import Row
 from runwatch.render.charts import xaxis
 from runwatch.render.charts.smooth import FACTORS
@@ -67,6 +67,8 @@ class Scene:
     """Pictures that are taken though paused."""
     run_id: str | None = None
     """The run that a person asked for."""
+    order: fleet.Order = field(default_factory=fleet.Order)
+    """How the runs are sorted."""
     began: float | None = None
     """When the first snapshot came, by `clock`."""
     smoothing: float = FACTORS[1]
@@ -109,6 +111,11 @@ class Scene:
     def runs(self) -> tuple[RunRow, ...]:
         """All runs that are known."""
         return self.snapshot.runs if self.snapshot else ()
+
+    @property
+    def ordered_runs(self) -> list[RunRow]:
+        """All runs, in the order of their table."""
+        return fleet.ordered(self.runs, self.order)
 
     @property
     def replay(self) -> Replay | None:

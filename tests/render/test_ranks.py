@@ -159,7 +159,18 @@ def test_columns_put_the_worst_first_and_what_is_not_known_last():
     assert order["step time"] == [1, 0, 2]
     assert order["loss"] == [0, 1, 2]
     assert order["last seen"] == [1, 0, 2]
-    assert order["worst"] == [1, 0, 2]
+    assert order["worst"] == [0, 1, 2]
+
+
+def test_what_is_bad_comes_first_and_noise_moves_no_other_rank():
+    def order(measure, *seconds, done=(100, 100, 100, 100, 100)):
+        rows = [RankRow(i, done[i], 200, 1.0, each) for i, each in enumerate(seconds)]
+        return [row.rank for row in ranks.worst(rows, measure)]
+
+    assert order("step time", 1.0, 1.01, 1.0, 1.4, 1.02) == [3, 0, 1, 2, 4]
+    assert order("step time", 1.02, 1.0, 1.01, 1.4, 1.6) == [4, 3, 0, 1, 2]
+    assert order("step time", 1.0, None, 1.0, 1.4, 1.0) == [3, 0, 2, 4, 1]
+    assert order("progress", 1.0, 1.0, 1.0, 1.0, 1.0, done=(100, 98, 99, 60, None)) == [3, 0, 1, 2, 4]
 
 
 FLOATS = st.one_of(st.none(), st.floats(allow_nan=False), st.just(math.inf))

@@ -192,6 +192,14 @@ def test_what_cannot_be_compared_is_one_line(tmp_path, make, code, said):
     assert done.stderr.count("\n") == 1
 
 
+def test_a_log_with_two_runs_is_compared_as_two(tmp_path):
+    base, both = (run(tmp_path / name, 1) / "train.log" for name in ("base", "both"))
+    both.write_text((once := both.read_text()) + "Training complete\n" + once)
+    done = called("compare", base, both, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(json.loads(done.stdout)["runs"]) == 3
+
+
 def empty(path: Path, content: str = "") -> Path:
     path.write_text(content)
     return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from runwatch.reports.comparison.phrases import cause, unknown
 from runwatch.reports.comparison.variables import Differences, differences
 from runwatch.reports.facts import sort_facts
 
@@ -94,3 +95,13 @@ def test_a_commit_is_a_change_and_what_is_not_known_is_listed():
     assert not found.comparable
     assert found.unknown == (("configuration", "B"), ("code", "B"))
     assert found.variables == ()  # what only one reports is no difference, where the other reports nothing
+
+
+def test_what_is_not_known_of_the_same_runs_is_one_thing():
+    assert unknown([("code", "A"), ("data", "A"), ("code", "B"), ("data", "B"), ("seed", "B")]) == [
+        "the code and the data of A and B",
+        "the seed of B",
+    ]
+    lacking = Differences((), 0, (("configuration", "A"), ("code", "A")))
+    assert "the configuration and the code of A are not reported" in cause(lacking, differs=True)
+    assert "the code of A is not reported" in cause(Differences((), 0, (("code", "A"),)), differs=True)

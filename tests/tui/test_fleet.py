@@ -44,13 +44,13 @@ async def test_runs_are_sorted_by_each_column_and_the_other_way_round(open_app):
     async with open_app((120, 40), make=fleet()) as s:
         await s.press("0")
         assert listed(s)[:3] == [3, 7, 11]  # what is wrong
-        while s.view.table.order.column != "loss":
+        while s.scene.order.column != "loss":
             await s.press(">")
         assert listed(s) == [*range(11, -1, -1)]
         await s.press("r")
         assert listed(s) == [*range(12)]
         await s.press("<")
-        assert s.view.table.order.column == "ETA"
+        assert s.scene.order.column == "ETA"
 
 
 @pytest.mark.deep
@@ -185,15 +185,43 @@ async def test_no_row_of_the_table_is_wider_than_the_screen(open_app, width):
         assert "exp-03" in s.drawn("#runs")
 
 
+async def test_the_sidebar_and_the_keys_for_the_next_run_follow_the_order_of_the_table(open_app):
+    async with open_app((200, 50), make=fleet()) as s:
+        await s.press("0", "home", "1")
+        assert s.scene.run.id == "run3.log"
+        await s.press("]")
+        assert s.scene.run.id == "run7.log"
+        names = [line.partition("exp-")[2][:2] for line in s.drawn("#summary").splitlines()]
+        assert [name for name in names if name][:4] == ["03", "07", "11", "00"]
+
+
+async def test_runs_to_compare_with_are_listed_by_name(open_app):
+    def backwards(view):
+        shown = fleet(6)(view)
+        return msgspec.structs.replace(shown, runs=shown.runs[::-1])
+
+    async with open_app((120, 40), make=backwards) as s:
+        await s.press("c")
+        names = [line.partition("] exp-")[2][:2] for line in s.text().splitlines() if "] exp-" in line]
+        assert len(names) == 5
+        assert names == sorted(names)
+
+
+async def test_all_tabs_fit_on_the_smallest_screen(open_app):
+    async with open_app((40, 12), make=fleet()) as s:
+        await s.press("6")
+        assert s.drawn("#head").splitlines()[2].rstrip().endswith("[6]Ckpts  7")
+
+
 async def test_the_sidebar_has_the_run_of_the_screen(open_app):
     async with open_app((200, 50), make=fleet(22)) as s:
         for _ in range(3):
             await s.press("[")
-        assert s.scene.run.id == "run19.log"
-        assert "exp-19" in s.drawn("#summary")
+        assert s.scene.run.id == "run11.log"
+        assert "exp-11" in s.drawn("#summary")
         assert "exp-00" in s.drawn("#summary"), "all of them, as there is room"
         await s.resize(200, 30)
-        assert "exp-19" in s.drawn("#summary")
+        assert "exp-11" in s.drawn("#summary")
         assert "and " in s.drawn("#summary")
 
 

@@ -67,6 +67,14 @@ async def test_wrap(open_app):
         assert "2.03 s" in s.text()
 
 
+async def test_a_wrapped_line_keeps_a_name_and_its_value_together(open_app):
+    async with open_app(
+        (40, 24), log=((1242, "step 01240/05000 (24.80%) | loss: 4.472221 | lrm: 1.00"),)
+    ) as s:
+        await s.press("4")
+        assert "loss: 4.472221" in s.drawn("#log-view")
+
+
 async def test_a_phone_wraps_long_lines_until_somebody_chooses(open_app):
     async with open_app((48, 40)) as s:
         await s.press("4")

@@ -457,3 +457,21 @@ async def test_the_help_says_where_numbers_come_from(open_app):
         assert "the newest step in the log, of 120,000 that it says it will do" in s.text()
         await s.press("escape", "escape", "5", "question_mark", "pagedown")
         assert "a rule found something" in s.text()
+
+
+async def test_steps_of_the_newest_checkpoint_are_written_as_on_the_screen(open_app):
+    about = {"summary.checkpoint.step": "18000", "config.batch_size": "65536", "summary.note": "step 18000"}
+    async with open_app(about=about) as s:
+        await s.press("7")
+        text = s.drawn("#fact-table")
+        assert "step            18,000" in text
+        assert "65536" in text, "a setting is shown as it was given"
+        assert "step 18000" in text, "words too"
+
+
+async def test_on_a_small_screen_checkpoints_have_the_rows_of_events_that_are_none(open_app):
+    for size, shown in (((40, 12), False), ((80, 24), True)):
+        async with open_app(size, events=()) as s:
+            await s.press("6")
+            assert s.view.query_one("#event-table").display == shown
+            assert "30,000" in s.drawn("#checkpoint-table")

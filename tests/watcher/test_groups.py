@@ -355,8 +355,8 @@ def test_each_rank_has_its_pace_and_when_it_was_last_seen():
                 arrival=NOW + 2 * step,
             )
     ((_, watched),) = fold.engine.runs()
-    assert watched.run.ranks[0].step_time == 1.0
-    assert watched.run.ranks[1].step_time == 2.0
+    assert watched.run.ranks[0].step_time(0) == 1.0
+    assert watched.run.ranks[1].step_time(0) == 2.0
     assert (watched.run.ranks[0].seen, watched.run.ranks[1].seen) == (NOW + 4, NOW + 4)
 
 

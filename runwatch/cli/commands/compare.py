@@ -63,8 +63,9 @@ def command(
     from runwatch.reports.comparison.pages import pages
     from runwatch.reports.comparison.record import record
 
-    given = [(path, run) for path in paths for run in _runs(path, config, wanted)]
-    _check(paths, [run for _, run in given])
+    read_in = [(path, _runs(path, config, wanted)) for path in paths]
+    _check([runs for _, runs in read_in])
+    given = [(path, run) for path, runs in read_in for run in runs]
     names = _names([run for _, run in given])
     at = _index(reference, [path for path, _ in given], names)
     comparison = compare([run for _, run in given], names, at, Options(price, gpus))
@@ -92,19 +93,19 @@ def _runs(path: str, config: str | None, wanted: str | None) -> tuple[RunEvidenc
     return gather(rest.engine, rest.now, facts_beside((path,)))
 
 
-def _check(paths: Sequence[str], runs: Sequence[RunEvidence]) -> None:
-    """Raise UsageError or SourceError if there is nothing to compare."""
+def _check(found: Sequence[Sequence[RunEvidence]]) -> None:
+    """Raise UsageError or SourceError if there is nothing to compare; the runs of each path are apart."""
     sources: set[str] = set()
-    for run in runs:
-        own = sources_of([run])
+    for own in map(sources_of, found):  # a file may have several runs
         if twice := sorted(own & sources):
             raise UsageError("the same file twice", text.path(twice[0]), "give two different runs")
         sources |= own
+    runs = [run for own in found for run in own]
     if len(runs) < 2:
         raise UsageError("only one run to compare", runs[0].name, "give the path of another one")
     if len(runs) > MOST:
         advice = f"at most {MOST} at once: give fewer paths"
-        raise SourceError("too many runs", f"{len(runs)} in {len(paths)} paths", advice)
+        raise SourceError("too many runs", f"{len(runs)} in {len(found)} paths", advice)
 
 
 def _names(runs: Sequence[RunEvidence]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from operator import attrgetter
@@ -120,27 +121,34 @@ def furthest(ranks: Sequence[RankRow]) -> int:
 def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
     """Return the ranks with the worst first: the least done or busy, else the most of what is measured.
 
-    One whose process is stopped goes before all others.
+    One whose process is stopped goes before all others. Those that are as they should be keep the order of
+    their numbers: noise does not move them.
     """
-    top = furthest(ranks)
-    parts = levels(ranks, "progress", top)
-    found = parts if measure == "progress" else levels(ranks, measure, top)
-    least = measure in LEAST_IS_WORST
-    first = [(2.0 if x is None else x) if least else -(x or 0.0) for x in found]
-    if measure == "progress":
-        second = [-(row.age or 0.0) for row in ranks]
-    else:
-        second = [2.0 if part is None else part for part in parts]
+    first, second = _badness(ranks, measure), _badness(ranks, "age" if measure == "progress" else "progress")
     # Sorting by one list of numbers after the other is several times quicker than by tuples of them.
     at = sorted(range(len(ranks)), key=[row.rank for row in ranks].__getitem__)
     for keys in (second, first):
-        at.sort(key=keys.__getitem__)
+        at.sort(key=keys.__getitem__, reverse=True)
     rows = [ranks[place] for place in at]
     stopped = [row for row in rows if row.place is not None and row.place.state == "stopped"]
     if not stopped:
         return rows
     ids = {row.rank for row in stopped}
     return [*stopped, *(row for row in rows if row.rank not in ids)]
+
+
+def _badness(ranks: Sequence[RankRow], measure: str) -> list[float]:
+    """Return how bad each rank is: a larger number is worse; what is not known is lowest."""
+    judge = heats(ranks, measure)
+    sign = -1.0 if measure in LEAST_IS_WORST else 1.0
+    judged = measure != "loss"  # of which nobody knows what it should be
+
+    def bad(x: float | None) -> float:
+        if x is None or math.isnan(x):
+            return -math.inf
+        return -sys.float_info.max if judged and judge(x) == heat.ROLES[0] else sign * x
+
+    return [bad(x) for x in levels(ranks, measure, furthest(ranks) if measure == "progress" else 0)]
 
 
 _KEYS: dict[str, Callable[[RankRow], float | None]] = {

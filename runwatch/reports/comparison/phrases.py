@@ -36,7 +36,7 @@ def cause(known: Differences, *, differs: bool) -> str:
             if variables
             else "what changed is unknown"
         )
-        are = "is" if len(lacking) == 1 else "are"
+        are = "are" if len({kind for kind, _ in known.unknown}) > 1 else "is"
         return f"{said}: {' and '.join(lacking)} {are} not reported, so nothing is said about the cause"
     if variables:
         said = f"the only reported change that may matter is {variables[0]}"
@@ -85,11 +85,14 @@ def said(metric: str, found: Gap, theirs: str) -> str:
 
 
 def unknown(missing: Iterable[tuple[str, str]]) -> list[str]:
-    """Return what is not known, each kind with its runs: `the code of A and B`."""
+    """Return what is not known, and of which runs: `the configuration and the code of A and B`."""
     runs: dict[str, list[str]] = {}
     for kind, run in dict.fromkeys(missing):
         runs.setdefault(kind, []).append(run)
-    return [f"the {kind} of {_listed(names)}" for kind, names in runs.items()]
+    kinds: dict[str, list[str]] = {}
+    for kind, names in runs.items():
+        kinds.setdefault(_listed(names), []).append(f"the {kind}")
+    return [f"{_listed(what)} of {names}" for names, what in kinds.items()]
 
 
 def _listed(names: list[str]) -> str:

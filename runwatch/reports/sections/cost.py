@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from runwatch.core import rank_pace
 from runwatch.core.batch import NODE
 from runwatch.core.metrics import (
     DATA_TIME,
@@ -172,13 +173,15 @@ def ranks(analysis: Analysis) -> Section | None:
     trained = sum(state.step is not None for state in found.values()) > 1
     rows = []
     known = {rank: state for rank, state in found.items() if state.done is not None}
+    edge = rank_pace.newest(state.pace for state in found.values())
     for rank, state in list(known.items())[:_MOST]:
         done = state.step if trained else state.done
         loss = state.latest.get(LOSS)
         node, number = divmod(rank, NODE)
         rows.append((
             Cell(f"{number} of node {node}" if node else str(rank), rank),
-            Cell(numbers.step(done), done), words.cell(LOSS, loss), words.cell(STEP_TIME, state.step_time),
+            Cell(numbers.step(done), done), words.cell(LOSS, loss),
+            words.cell(STEP_TIME, state.step_time(edge)),
         ))  # fmt: skip
     steps = [done for state in found.values() if (done := state.step if trained else state.done) is not None]
     silent = len(found) - len(known)

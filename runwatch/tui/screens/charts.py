@@ -179,6 +179,6 @@ class ChartScreen(PointedScreen, ZoomScreen):
 
 def compare_with(scene: Scene, here: str | None, marked: Container[str] = ()) -> Pick:
     """Return the question which runs are laid over the charts of the one with that id."""
-    rows = [(row.id, row.name) for row in scene.runs if row.id != here]
+    rows = sorted(((row.id, row.name) for row in scene.runs if row.id != here), key=lambda row: row[1])
     asked = f"1 marked: {scene.name_of(here)}. Compare it with which?" if here and here in marked else ""
     return Pick("compare with", rows, set(scene.compare), MOST_COMPARED, asked=asked)

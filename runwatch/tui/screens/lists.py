@@ -99,19 +99,22 @@ class Checkpoints(PointedScreen, PageScreen):
     def place(self) -> None:
         """Give the checkpoints the rows they need first, then the stages; a third is left to the events.
 
-        What none of them needs goes to the chart.
+        What none of them needs goes to the chart. Events that are none give way to checkpoints.
         """
         upper, lower = self.query_one(CheckpointTable), self.query_one(EventTable)
         width, height = self.size.width - 2, self.free - 4
         stages = self.query_one(StageTable)
+        run, chart = self.scene.run, self.query_one(ChartPanel)
         least = min(max(_LEAST, height // 3), lower.needed(width))
         behind = min(_LEAST, stages.needed(width))
+        happened = run is not None and bool(run.events)
+        lower.display = happened or upper.needed(width) + behind + least <= height
+        least *= lower.display
         rows = min(upper.needed(width), max(_LEAST, height - least - behind))
         upper.styles.height = rows
         stages.display = behind > 0
         behind = min(stages.needed(width), max(behind, height - least - rows))
         stages.styles.height = behind
-        run, chart = self.scene.run, self.query_one(ChartPanel)
         validated = [name for name in choose.of_run(run) if name in (metrics.VAL_LOSS, metrics.VAL_BPB)]
         chart.metrics = tuple((validated or choose.of_run(run))[:1]) if run and run.checkpoints else ()
         chart.display = bool(chart.metrics) and height - rows - behind - lower.needed(width) >= LEAST_CHART

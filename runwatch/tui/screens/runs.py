@@ -195,8 +195,8 @@ class Runs(FilterScreen, ListScreen):
 
     def do_reverse(self) -> None:
         """Sort the other way round."""
-        order = self.table.order
-        self.table.order = fleet.Order(order.column, not order.backwards)
+        order = self.scene.order
+        self.scene.order = fleet.Order(order.column, not order.backwards)
         self.show()
 
     def do_group_runs(self) -> None:
@@ -207,5 +207,5 @@ class Runs(FilterScreen, ListScreen):
 
     def _sort(self, by: int) -> None:
         known = [name for name in fleet.sortable(self.table.found()) if name != "trend"]
-        self.table.order = fleet.Order(following(known, self.table.order.column, by))
+        self.scene.order = fleet.Order(following(known, self.scene.order.column, by))
         self.show()

@@ -213,7 +213,7 @@ def _tabs(scene: Scene, view: str, names: dict[str, str], digits: bool) -> Tabs:
         if tight:
             text = f"[{key}{label}]" if name == view else f"{key}{label}"
         elif name == view:
-            text = f"[{key}]{label or _LONG[name]}"
+            text = f"[{key}]{label or _SHORT[name]}"
         else:
             text = f" {key} {label}".rstrip()
         tab: Row = [(text, "title" if name == view else "dim" if there else "track")]

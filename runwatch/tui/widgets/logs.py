@@ -207,7 +207,8 @@ class LogView(Panel):
         out: list[str] = []
         while len(piece := cells.take(text, width)) < len(text) and piece and len(out) < self.room:
             parts = [found.end() for found in _PART.finditer(piece) if found.end() > width // 2]
-            piece = piece[: parts[-1]] if parts and text[len(piece)] != " " else piece
+            whole = text[len(piece)] == " " and piece[-1] not in ":="
+            piece = piece[: parts[-1]] if parts and not whole else piece
             out.append(piece)
             text = text[len(piece) :]
         return [*out, cells.clip(text, width, more)]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from runwatch.core import metrics
 from runwatch.core.snapshot import CheckpointRow, RunView
 from runwatch.render import cells, checkpoints, numbers, stages
 from runwatch.render.cells import Row
@@ -149,6 +150,12 @@ class EventTable(Table):
         return Content([*title, *self.more()], [checkpoints.event_heading(width), *page])
 
 
+def _measured(name: str, text: str) -> str:
+    """Return a value that was measured, its steps and tokens as the screen writes them."""
+    counts = text.isascii() and text.isdecimal() and metrics.is_bookkeeping(name)
+    return numbers.step(int(text)) if counts and len(text) < 16 else text
+
+
 class FactTable(Table):
     """Where the run is read from, its configuration, and where it runs."""
 
@@ -167,7 +174,7 @@ class FactTable(Table):
         values: dict[str, list[tuple[str, str]]] = {}
         for begin, title in _VALUES.items():
             found = [
-                (name.removeprefix(begin), settings.pop(name))
+                (name.removeprefix(begin), _measured(name.removeprefix(begin), settings.pop(name)))
                 for name in [*settings]
                 if name.startswith(begin)
             ]

@@ -27,7 +27,7 @@ class RunTable(Panel):
 
     def __init__(self) -> None:
         super().__init__(id="runs")
-        self.order, self.grouping = Order(), ""
+        self.grouping = ""
         self.marked: dict[str, None] = {}
         """Ids of the runs that something is done to together, in the order in which they were chosen."""
         self._at = 0
@@ -53,7 +53,7 @@ class RunTable(Panel):
             )
         ]
         by = self.grouping if self.grouping in fleet.groupings(fit) else ""
-        return fleet.groups(fleet.ordered(fit, self.order), by)
+        return fleet.groups(fleet.ordered(fit, self.scene.order), by)
 
     def selected(self) -> RunRow | None:
         """Return the run that is on the screen; where it is not in the table, what is at its place.
@@ -112,7 +112,7 @@ class RunTable(Panel):
         here = self.selected()
         self._keep_shown(max(1, height - 1), self._lines.index(here) if here is not None else 0, here)
         self._names = fleet.names(runs, self._places, glyphs)
-        rows = [fleet.heading(self._places, self.order, glyphs)]
+        rows = [fleet.heading(self._places, self.scene.order, glyphs)]
         for line in self._lines[self._first : self._first + height - 1]:
             rows.append(self._row(line, line is here, width))
         self.listed = Listed(self._first, len(rows) - 1, len(self._lines), top=1)
@@ -164,7 +164,8 @@ class RunTable(Panel):
 
     def sort_by(self, column: str) -> None:
         """Sort by a column; the other way round if it is that already."""
-        self.order = Order(column, backwards=column == self.order.column and not self.order.backwards)
+        was = self.scene.order
+        self.scene.order = Order(column, backwards=column == was.column and not was.backwards)
         self.redraw()
 
 

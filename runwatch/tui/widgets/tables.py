@@ -252,7 +252,7 @@ class Summary(Panel):
     def content(self, width: int, height: int) -> Content:
         """Return the runs, then the metrics, then what was found out about the run."""
         scene, run, more = self.scene, self.scene.run, self.scene.glyphs.ellipsis
-        runs = scene.runs
+        runs = scene.ordered_runs
         below: list[Row] = []
         if run is not None:
             facts = {name: text for name, text in run.facts.items() if name not in _PAGE}
@@ -269,15 +269,14 @@ class Summary(Panel):
             for title, lines in sections.items():
                 below += [[], [(title, "dim")], *pairs(lines, width, more, label)] if lines else []
         room = max(1, height // 4, height - len(below))
-        shown = self._nearest(room if len(runs) <= room else max(1, room - 1))
+        shown = self._nearest(runs, room if len(runs) <= room else max(1, room - 1))
         rows: list[Row] = [run_line(row, width, self._here(row)) for row in shown]
         if len(rows) < len(runs):
             rows.append([(f"and {len(runs) - len(rows)} more", "dim")])
         return Content([("runs", "title"), (f" {len(runs)}", "dim")], [*rows, *below])
 
-    def _nearest(self, most: int) -> Sequence[RunRow]:
+    def _nearest(self, runs: Sequence[RunRow], most: int) -> Sequence[RunRow]:
         """Return the runs around the one on the screen, it among them."""
-        runs = self.scene.runs
         at = next((place for place, row in enumerate(runs) if self._here(row)), 0)
         first = max(0, min(at - most // 2, len(runs) - most))
         return runs[first : first + most]
