@@ -135,9 +135,9 @@ def test_an_evaluation_that_is_shorter_than_the_steps_between_records_is_seen(tm
 def test_the_last_of_several_launches_is_not_the_best_by_its_smaller_step(tmp_path: Path) -> None:
     rows: list[tuple[float, str]] = []
     for at, step in enumerate([*range(1, 41), *range(1, 21)]):
-        rows.append((float(at), f"step {step} loss {3 - step / 50:.4f} lr 1.0e-03"))
+        rows.append((float(at), f"step {step}/50 loss {3 - step / 50:.4f} lr 1.0e-03"))
         if step % 10 == 0:
-            rows.append((at + 0.5, f"step {step} val_loss {3.2 - step / 50:.4f}"))
+            rows.append((at + 0.5, f"step {step}/50 val_loss {3.2 - step / 50:.4f}"))
     analysis = _analysis(tmp_path, stamped(rows))
     found = analysis.validation
     assert found is not None

@@ -39,7 +39,7 @@ def test_evaluations_without_steps_are_not_compared_with_training(tmp_path: Path
 
 def test_trainings_one_after_the_other_are_said_to_be_mixed(tmp_path: Path) -> None:
     one = "".join(
-        f"epoch {epoch}/30 loss: {1 / epoch:.4f} val_loss: {1 / epoch + 0.1:.4f}\n" for epoch in range(1, 21)
+        f"step {step}/30 loss: {1 / step:.4f} val_loss: {1 / step + 0.1:.4f}\n" for step in range(1, 21)
     )
     text = _report(tmp_path / "run.log", one * 3)
     verdict = text.split("## Verdict")[1].split("##")[0]
