@@ -139,3 +139,19 @@ def test_a_bar_whose_unit_is_an_epoch_is_above_those_of_its_steps(stamp):
     assert parsed.column("step").tolist() == list(range(1, 201))
     assert parsed.column("val/loss", "eval").tolist() == [5.5, 4.5, 3.5, 2.5, 1.5]
     parsed.same_as(parse(text.encode(), bulk=False))
+
+
+@pytest.mark.parametrize("sign", [" - ", "="])
+@pytest.mark.parametrize("size", [100, 10_000])
+def test_bars_only_drawn_when_full_are_of_the_epochs_that_lines_announce(sign, size):
+    losses = [1 / (i + 1) for i in range(12)]
+    text = "".join(
+        f"\nEpoch: {epoch}\n"
+        + f"train: 100%|####| 100/100 [00:30<00:00,  3.30it/s, dice_loss{sign}{loss}, iou_score{sign}0.7]\n"
+        * 2
+        + f"valid: 100%|####| 20/20 [00:05<00:00,  3.30it/s, dice_loss{sign}0.9, iou_score{sign}0.6]\n"
+        for epoch, loss in enumerate(losses)
+    ).encode()
+    parsed = parse(text, range(size, len(text), size))
+    assert parsed.column("step").tolist() == [100 * (epoch + 1) for epoch in range(12)]
+    assert parsed.column("train/loss").tolist() == losses

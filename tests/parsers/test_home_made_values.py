@@ -163,3 +163,37 @@ def test_columns_without_a_header_are_a_step_and_a_loss_if_it_falls(row):
     assert parsed.column("step").tolist() == list(range(N))
     assert parsed.column("train/loss").tolist() == LOSSES
     assert parse(_lines(row.replace("{loss}", "0.{acc}"))).format is None
+
+
+@pytest.mark.parametrize(
+    "head", ["step {step} / 90 (epoch 0.{acc} / 20):", "step {step}/90 (epoch 0.{acc}):"]
+)
+def test_a_heading_with_a_step_and_a_share_of_an_epoch(head):
+    below = "  learning_rate = 1.00e-03, loss_average = {loss}\n  validation accuracy: 50.00, loss: {val}\n"
+    parsed = parse(_lines(head + "\n" + below))
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
+@pytest.mark.parametrize("led", ["evaluate: loss {val} acc 0.5", "dev: loss: {val}, acc: 0.5"])
+def test_the_first_word_of_a_line_says_that_it_is_of_an_evaluation(led):
+    parsed = parse(_lines("step: {step} loss: {loss}\n" + led + "\n"))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
+@pytest.mark.parametrize(
+    "line", ["Loss [ {loss}] Avg Loss [ {val}]", "Time 0.5  Data 0.2  Err {loss}  top1  50.5"]
+)
+def test_the_loss_of_a_known_program_in_brackets_or_called_an_error(line):
+    parsed = parse(_lines("Epoch: [{i}][30/32]\t " + line + "\n"))
+    assert parsed.format == "swav"
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_a_clock_of_twelve_hours_is_no_part_of_a_name():
+    stamp = "06/25 12:00:00 PM "
+    parsed = parse(_lines(stamp + "epoch {step} lr 2.5e-02\n" + stamp + "train_acc 0.{acc}\n"))
+    assert parsed.column("train_acc", EVAL).tolist() == [float(f"0.{i + 10}") for i in range(N)]
+    assert not any("PM" in name for _, _, names in parsed.tables for name in names)

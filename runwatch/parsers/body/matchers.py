@@ -29,7 +29,7 @@ FIELDS = re.compile(
     rb"(?<![\w./@'-])"  # and bounded words: a line of one long word must not take quadratic time
     rb"([A-Za-z][\w./@'-]{0,80}(?: [A-Za-z][\w./@'-]{0,80}){0,4})"  # a name of one to five words
     rb"(?: ?\(([\w/%]{1,16})\))?"  # its unit, if it is there
-    rb"(?:\s*[:=]\s*|\s+)"
+    rb"(?:\s*[:=]\s*|\s+)(?:\[ *(?=-?\d+\.[\de+-]+ *\]))?"  # Loss [ 0.5]
     rb"(" + VALUE + rb")"
     rb"(%|[A-Za-z]{1,3}(?![\w/])| ms\b)?"  # its unit, if it is here
     rb"(?=[\s|;)(\]]|,(?!\d)|$)(?! days?,)"  # 1,051,31 was cut: it is not 1,051

@@ -194,7 +194,7 @@ def _planned(epoch: Place, lines: list[Kept], families: Mapping[bytes, list[Kept
 def _places_alone(kept: Kept) -> bool:
     """Whether a line shows nothing but places, or one and a time.
 
-    `Epoch: 3/30`, `[step=4/90,epoch=0]`, `Epoch: 3, step=4`, `epoch: 3  time: 17`.
+    `Epoch: 3/30`, `[step=4/90,epoch=0]`, `Epoch: 3, step=4`, `epoch: 3  time: 17`, `step 4 (epoch 0.5)`.
     """
     if len(kept.found) == 1:
         return True
@@ -202,7 +202,10 @@ def _places_alone(kept: Kept) -> bool:
         return all(kept.found[i].name for _, i in kept.ranked)
     places = {i for _, i in kept.ranked}
     others = [f for f in kept.found if not f.total and not is_time(f) and f.suffix != b"%"]
-    if len(places) == 1 and all(i in places or is_time(f) or _is_soft(f) for i, f in enumerate(kept.found)):
+    if len(places) == 1 and all(
+        i in places or is_time(f) or _is_soft(f) or _is_of_epoch(kept.line, f)
+        for i, f in enumerate(kept.found)
+    ):
         return True
     named = [i for r, i in kept.ranked if r <= EPOCH_RANK and kept.found[i].name]
     if named and all(kept.whole(i) and not is_meaningful(f.name) for i, f in enumerate(kept.found)):
@@ -210,6 +213,11 @@ def _places_alone(kept: Kept) -> bool:
     ends = sum(kept.found[i].total is not None for i in places)
     lr = [f for f in others if _is_soft(f)]
     return ends == 1 and not any(f not in lr and (is_quality(f.name) or b"." in kept.text(f)) for f in others)
+
+
+def _is_of_epoch(line: bytes, field: Field) -> bool:
+    """Whether a number is a share of an epoch, or of how many there will be: `epoch 0.07 / 20`."""
+    return is_epoch(field.name) or (not field.name and line[: field.start].rstrip().endswith(b"/"))
 
 
 def _is_soft(field: Field) -> bool:

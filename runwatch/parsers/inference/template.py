@@ -53,7 +53,7 @@ _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
 _SAYS_VAL = re.compile(
     rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*"
     rb"|\s{1,8}(?:[>*+-]{1,3} )?)"
-    rb"(?:(?:(?:avg|average|mean|epoch) )?train|val|test|eval"
+    rb"(?:(?:(?:avg|average|mean|epoch) )?train|val|test|eval|dev\b"
     rb"|[a-z ]{1,40} (?:val|test|eval)[a-z]{0,8}(?:[ -](?:set|data))?:)"
 )
 """A line whose first word, after a logger's, is a part of the data, or whose words before a colon are."""
@@ -277,7 +277,7 @@ class LearnedMatcher(Matcher):
         if not CHANGED.isdisjoint(said):  # a value that was printed before
             return None
         below = family.startswith(VAL_SECTION) or (not ranked and _STARRED.match(line) is not None)
-        inside = below or not VAL.isdisjoint(said)
+        inside = below or not (VAL | {b"evaluate"}).isdisjoint(said)
         if not inside and not any(is_val(f.name) for f in scores):
             return None
         main = next(plan for plan in self.plans.values() if plan.main)

@@ -117,7 +117,10 @@ OWN = word_set("train_samples_per_second train_steps_per_second train_runtime to
 """Sums and means of the whole run, as the Hugging Face Trainer prints them at its end, and counters."""
 PERCENT = word_set("bf16_mfu percent pct %")
 """Names, and words of names, of a share that is printed in per cent."""
-SORTS = word_set("ce bce mse nll xent cross entropy crossentropy lm mlm clm ntp huber l1 smoothl1 ctc")
+SORTS = word_set(
+    "ce bce mse nll xent cross entropy crossentropy lm mlm clm ntp huber l1 smoothl1 ctc dice tversky "
+    "jaccard lovasz hinge triplet contrastive infonce charbonnier"
+)
 """Words for the function that a loss is computed by: such a loss is the loss if there is no other."""
 BARE = _cores(
     "nll,xent,cross entropy,crossentropy,ce,bce,cost,objective,logloss,mlogloss,binary logloss,multi logloss,"

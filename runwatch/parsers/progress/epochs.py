@@ -150,6 +150,7 @@ class Epochs:
         import numpy as np
 
         changes = (counts[1:, 1:] != counts[1:, :-1]).any(axis=0) | (counts[0, 1:] < counts[0, :-1])
+        changes |= (counts[0, 1:] == counts[1, 1:]) & (loss[1:] != loss[:-1])  # it may be full again
         places = np.empty((len(Place._fields), counts.shape[1]))
         for begin, end in pairwise([0, *(np.flatnonzero(changes) + 1).tolist(), counts.shape[1]]):
             first, last = (Counts(*counts[:, at].tolist()) for at in (begin, end - 1))
@@ -250,7 +251,7 @@ class _Around:
         if self._total < 0 or total != self._total:
             self.run_wide = run_wide
             self._turn(total, loss)
-        elif self._again or (n < self._n and 2 * n <= total):
+        elif self._again or (n < self._n and 2 * n <= total) or self._is_full_again(n, loss):
             self._turn(total, loss)
         elif self._reported is not None and (self.run_wide or self._goes_on(n)):
             self.run_wide = True
@@ -263,6 +264,11 @@ class _Around:
     @property
     def _known(self) -> bool:
         return self._epochs >= 0 or self._epoch > self.first
+
+    def _is_full_again(self, n: float, loss: float) -> bool:
+        """Return whether a bar that is only drawn when full is that of the epoch that a line announced."""
+        other = not math.isnan(loss) and self._level.newest[-1:] != [loss]
+        return self._reported is not None and other and n == self._n == self._total
 
     def _goes_on(self, n: float) -> bool:
         """Return whether a bar continues although a line has announced the next epoch."""

@@ -81,7 +81,7 @@ SWAV = Format(
             rb"Epoch(?:\[(?P<epoch>\d+)\] - Iter: |: \[(?P<epoch_>\d+)\])"
             rb"\[ *(?P<within>\d+)/(?P<per>\d+)\]\s+(?:Elapsed [^()\r\n]{1,40}\(remain [^()\r\n]{1,40}\))?",
             fields=True,
-            aliases={**_TIME, "epoch ": "train/epoch"},
+            aliases={**_TIME, "epoch ": "train/epoch", "Err": LOSS},  # as fb.resnet.torch calls its loss
             first_epoch=0,
         ),
         LinePattern(  # SwAV itself does not show how many batches there are
