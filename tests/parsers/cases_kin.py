@@ -52,6 +52,21 @@ CASES = [
         {"train/loss": [1.5, 1.25], "train/grad_norm": [0.5, 0.75], "train/epoch": [0.1, 0.2]},
     ),
     Case(
+        "pix2pix",  # its numbers filled up with spaces
+        "================ Training Loss (Wed Jan  2 03:04:05 2030) ================\n"
+        "(epoch: 1 , iters: 100 , time: 0.125) D_A: 1.250 G_A: 2.500 Cyc_A: 6.125 \n"
+        "(epoch: 1 , iters: 200 , time: 0.250) D_A: 1.125 G_A: 2.250 Cyc_A: 5.125 \n",
+        {"step": [100, 200], "D_A": [1.25, 1.125], "Cyc_A": [6.125, 5.125]},
+    ),
+    Case(
+        "progress-bar",  # segmentation_models.pytorch
+        "".join(
+            f"train:  {10 * i}%|#         | {i}/10 [00:0{i}<00:05,  1.00it/s, dice_loss - 0.{i}25, iou - 0.5]\r"
+            for i in range(1, 6)
+        ),
+        {"step": [1, 2, 3, 4, 5], "dice_loss": [0.125, 0.225, 0.325, 0.425, 0.525], "iou": [0.5] * 5},
+    ),
+    Case(
         "pix2pix",  # without brackets, and without a space before the names
         "epoch: 1, iters: 8, time: 2.750 L_GAN: 0.500 G_Lp: 0.125 D_real: 0.250 D_fake: 22.250  \n"
         "epoch: 1, iters: 16, time: 2.500G_GAN: -0.500G_Lp: 0.125D_real: -0.250D_fake: 22.125 \n",
