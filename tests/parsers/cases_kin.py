@@ -226,6 +226,42 @@ CASES = [
         },
     ),
     Case(
+        "torchvision",  # what COCO's API prints of boxes and of masks
+        "Epoch: [0]  [10/40]  eta: 0:00:10  lr: 0.1  loss: 2.5 (2.5)  time: 0.5  data: 0.1  max mem: 900\n"
+        "IoU metric: bbox\n"
+        " Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 0.250\n"
+        " Average Precision  (AP) @[ IoU=0.50      | area=   all | maxDets=100 ] = 0.750\n"
+        "IoU metric: segm\n"
+        " Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 0.125\n"
+        " Average Precision  (AP) @[ IoU=0.50      | area=   all | maxDets=100 ] = 0.750\n",
+        {"step": [10], "train/loss": [2.5]},
+        {"val/bbox/mAP50-95": [0.25], "val/segm/mAP50-95": [0.125]},
+    ),
+    Case(
+        "yolox",
+        "INFO | yolox.core.trainer:after_iter:250 - epoch: 2/90, iter: 10/45, iter_time: 0.125s, total_loss: 2.5\n"
+        " Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 0.375\n"
+        " Average Precision  (AP) @[ IoU=0.50      | area=   all | maxDets=100 ] = 0.750\n",
+        {"step": [55], "train/loss": [2.5]},
+        {"val/mAP50-95": [0.375]},
+    ),
+    Case(
+        "detectron2",  # scores of a task without a table, and of one that has it
+        "[01/02 03:04:05 d2.utils.events]:  eta: 0:07:20  iter: 39  total_loss: 2.125  lr: 0.00125\n"
+        "[01/02 03:05:05 d2.evaluation.coco_evaluation]: Evaluation results for bbox: \n"
+        "|   AP   |  AP50  |\n"
+        "|:------:|:------:|\n"
+        "| 12.500 | 25.250 |\n"
+        "[01/02 03:05:05 d2.evaluation.testing]: copypaste: Task: bbox\n"
+        "[01/02 03:05:05 d2.evaluation.testing]: copypaste: AP,AP50\n"
+        "[01/02 03:05:05 d2.evaluation.testing]: copypaste: 12.5000,25.2500\n"
+        "[01/02 03:05:05 d2.evaluation.testing]: copypaste: Task: sem_seg\n"
+        "[01/02 03:05:05 d2.evaluation.testing]: copypaste: mIoU,fwIoU\n"
+        "[01/02 03:05:05 d2.evaluation.testing]: copypaste: 45.5000,60.2500\n",
+        {"step": [39], "train/loss": [2.125]},
+        {"val/bbox/AP": [12.5], "val/sem_seg/mIoU": [45.5], "val/sem_seg/fwIoU": [60.25]},
+    ),
+    Case(
         "torchvision",  # LAVIS
         "Train: data epoch: [0]  [  0/500]  eta: 0:10:00  lr: 0.001  loss: 2.5  time: 1.25  data: 0.5  max mem: 1200\n"
         "Train: data epoch: [0] Total time: 0:05:12 (0.6240 s / it)\n"
