@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from runwatch.core.errors import SourceError
 from runwatch.core.text import path as safe_path
 from runwatch.core.text import plain
-from runwatch.watcher.sources import misnamed
 
 if TYPE_CHECKING:
     from runwatch.watcher.daemon.nearby import Nearby
@@ -25,9 +24,10 @@ _SHARE = 20.0
 
 def report(paths: Iterable[str]) -> None:
     """Print which of these do not exist to standard error, except patterns and server addresses."""
-    for path in paths:
-        if _is_absent(path):
-            print(f"runwatch: {misnamed.waited_for(path)}", file=sys.stderr)
+    for path in filter(_is_absent, paths):
+        from runwatch.watcher.sources import misnamed
+
+        print(f"runwatch: {misnamed.waited_for(path)}", file=sys.stderr)
 
 
 def worth_waiting(paths: Iterable[str]) -> bool:
@@ -72,6 +72,8 @@ def _may_come(path: str) -> bool:
         return not search(path, lambda note: None, lambda error: None)[0]
     if not _is_absent(path):
         return True
+    from runwatch.watcher.sources import misnamed
+
     if close := misnamed.meant(path, misnamed.ALIKE):
         meant = safe_path(close)
         raise SourceError(

@@ -52,6 +52,21 @@ CASES = [
         {"train/loss": [1.5, 1.25], "train/grad_norm": [0.5, 0.75], "train/epoch": [0.1, 0.2]},
     ),
     Case(
+        "pix2pix",  # its numbers filled up with spaces
+        "================ Training Loss (Wed Jan  2 03:04:05 2030) ================\n"
+        "(epoch: 1 , iters: 100 , time: 0.125) D_A: 1.250 G_A: 2.500 Cyc_A: 6.125 \n"
+        "(epoch: 1 , iters: 200 , time: 0.250) D_A: 1.125 G_A: 2.250 Cyc_A: 5.125 \n",
+        {"step": [100, 200], "D_A": [1.25, 1.125], "Cyc_A": [6.125, 5.125]},
+    ),
+    Case(
+        "progress-bar",  # segmentation_models.pytorch
+        "".join(
+            f"train:  {10 * i}%|#         | {i}/10 [00:0{i}<00:05,  1.00it/s, dice_loss - 0.{i}25, iou - 0.5]\r"
+            for i in range(1, 6)
+        ),
+        {"step": [1, 2, 3, 4, 5], "train/loss": [0.125, 0.225, 0.325, 0.425, 0.525], "iou": [0.5] * 5},
+    ),
+    Case(
         "pix2pix",  # without brackets, and without a space before the names
         "epoch: 1, iters: 8, time: 2.750 L_GAN: 0.500 G_Lp: 0.125 D_real: 0.250 D_fake: 22.250  \n"
         "epoch: 1, iters: 16, time: 2.500G_GAN: -0.500G_Lp: 0.125D_real: -0.250D_fake: 22.125 \n",
@@ -209,6 +224,42 @@ CASES = [
             "train/learning_rate": [5e-4, 5e-4],
             "perf/step_time": [0.5],
         },
+    ),
+    Case(
+        "torchvision",  # what COCO's API prints of boxes and of masks
+        "Epoch: [0]  [10/40]  eta: 0:00:10  lr: 0.1  loss: 2.5 (2.5)  time: 0.5  data: 0.1  max mem: 900\n"
+        "IoU metric: bbox\n"
+        " Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 0.250\n"
+        " Average Precision  (AP) @[ IoU=0.50      | area=   all | maxDets=100 ] = 0.750\n"
+        "IoU metric: segm\n"
+        " Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 0.125\n"
+        " Average Precision  (AP) @[ IoU=0.50      | area=   all | maxDets=100 ] = 0.750\n",
+        {"step": [10], "train/loss": [2.5]},
+        {"val/bbox/mAP50-95": [0.25], "val/segm/mAP50-95": [0.125]},
+    ),
+    Case(
+        "yolox",
+        "INFO | yolox.core.trainer:after_iter:250 - epoch: 2/90, iter: 10/45, iter_time: 0.125s, total_loss: 2.5\n"
+        " Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 0.375\n"
+        " Average Precision  (AP) @[ IoU=0.50      | area=   all | maxDets=100 ] = 0.750\n",
+        {"step": [55], "train/loss": [2.5]},
+        {"val/mAP50-95": [0.375]},
+    ),
+    Case(
+        "detectron2",  # scores of a task without a table, and of one that has it
+        "[01/02 03:04:05 d2.utils.events]:  eta: 0:07:20  iter: 39  total_loss: 2.125  lr: 0.00125\n"
+        "[01/02 03:05:05 d2.evaluation.coco_evaluation]: Evaluation results for bbox: \n"
+        "|   AP   |  AP50  |\n"
+        "|:------:|:------:|\n"
+        "| 12.500 | 25.250 |\n"
+        "[01/02 03:05:05 d2.evaluation.testing]: copypaste: Task: bbox\n"
+        "[01/02 03:05:05 d2.evaluation.testing]: copypaste: AP,AP50\n"
+        "[01/02 03:05:05 d2.evaluation.testing]: copypaste: 12.5000,25.2500\n"
+        "[01/02 03:05:05 d2.evaluation.testing]: copypaste: Task: sem_seg\n"
+        "[01/02 03:05:05 d2.evaluation.testing]: copypaste: mIoU,fwIoU\n"
+        "[01/02 03:05:05 d2.evaluation.testing]: copypaste: 45.5000,60.2500\n",
+        {"step": [39], "train/loss": [2.125]},
+        {"val/bbox/AP": [12.5], "val/sem_seg/mIoU": [45.5], "val/sem_seg/fwIoU": [60.25]},
     ),
     Case(
         "torchvision",  # LAVIS

@@ -149,6 +149,8 @@ _SPREAD = frozenset(
     (
         "allennlp",
         "box",
+        "coqui",
+        "rvc",
         "rich",
         "step-block",
         "result",

@@ -162,6 +162,7 @@ def test_the_configuration(tmp_path):
     [
         ("[[formats]]\ntrain = 'x {loss}'", "a format needs a name: runwatch.toml:1"),
         ("[[formats]]\nname = 'a'\ntrain = 'l {l}'\n[[formats]]\nname = 'b'\nregex = '('", "not a regular expression: runwatch.toml:6"),
+        ("[[formats]]\nname = 'a'\nregex = 'it (?\t)'", "runwatch.toml:3: unknown extension ?  "),
         ("[[formats]]\nname = 'a'\n\ntrian = 'x'", "unknown name 'trian': runwatch.toml:4: did you mean 'train'?"),
         ("[[formats]]\nname = 'a'\ntrain = 'l {l}'\n[[formats]]\nname = 'a'\ntrain = 'm {l}'", "two formats are called 'a': runwatch.toml:5"),
         ("[[formats]]\nname = 3", "formats.name must be text in quotes, not this number: runwatch.toml:2"),

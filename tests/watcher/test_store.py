@@ -116,7 +116,7 @@ def test_it_is_for_the_user_alone(kept) -> None:
 # -- faults ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", ["random", "truncated", "empty page", "no database"])
+@pytest.mark.parametrize("how", ["random", "truncated", "empty page", "schema", "no database"])
 def test_a_damaged_file_is_set_aside_and_begun_again(tmp_path, how) -> None:
     directory = tmp_path / "state"
     one = again(directory)
@@ -133,6 +133,10 @@ def test_a_damaged_file_is_set_aside_and_begun_again(tmp_path, how) -> None:
         del data[len(data) // 3 :]
     elif how == "empty page":
         data[4096:8192] = bytes(4096)
+    elif how == "schema":  # SQLite's message quotes the name, which is no UTF-8
+        data[:] = data.replace(b"tablesilences", b"tablesilenc\xf3s").replace(
+            b"TABLE silences", b"TABEL silences"
+        )
     else:
         data[:] = b"this is no database at all, only a text that is long enough" * 20
     path.write_bytes(data)

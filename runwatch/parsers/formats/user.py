@@ -32,6 +32,7 @@ from functools import cache, lru_cache
 
 from runwatch.core.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import Unit
+from runwatch.core.text import plain
 from runwatch.parsers.api import Format, Layout, Match, Matcher
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.formats import report
@@ -244,7 +245,7 @@ def _expression(text: str) -> tuple[re.Pattern[bytes], dict[int, str]]:
     try:
         pattern = re.compile(text.encode())
     except (re.error, OverflowError, RecursionError) as error:
-        raise PatternError("regex", "not a regular expression", str(error)) from None
+        raise PatternError("regex", "not a regular expression", plain(str(error))) from None
     groups = {index: name for name, index in sorted(pattern.groupindex.items(), key=lambda item: item[1])}
     if set(groups.values()) <= _PLACES:
         raise PatternError("regex", "no named group is a metric", r"such as (?P<loss>[\d.]+)")

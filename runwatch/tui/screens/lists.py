@@ -99,7 +99,7 @@ class Checkpoints(PointedScreen, PageScreen):
     def place(self) -> None:
         """Give the checkpoints the rows they need first, then the stages; a third is left to the events.
 
-        What none of them needs goes to the chart. Events that are none give way to checkpoints.
+        What none of them needs goes to the chart. Without events, checkpoints have their rows.
         """
         upper, lower = self.query_one(CheckpointTable), self.query_one(EventTable)
         width, height = self.size.width - 2, self.free - 4

@@ -83,8 +83,10 @@ def connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute(f"PRAGMA journal_size_limit = {16 << 20}")
         _migrate(db, version)
-    except BaseException:
+    except BaseException as error:
         db.close()
+        if isinstance(error, UnicodeDecodeError):  # SQLite's message quotes a damaged name
+            raise sqlite3.DatabaseError("damaged") from None
         raise
     return db
 
@@ -100,7 +102,7 @@ def read_only(path: Path) -> sqlite3.Connection | None:
             if schema_of(db) == SCHEMA:
                 db.execute("SELECT 1 FROM groups").fetchone()
                 return db
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             pass
         if db is not None:
             db.close()

@@ -10,6 +10,7 @@ from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import NUMBER, VALUE, ExactPattern, LinePattern
 from runwatch.parsers.tables.epoch_lines import EpochLine, LastBatch
+from runwatch.parsers.tables.evaluations import CocoReader
 
 _TIME = {"time": STEP_TIME, "Time": STEP_TIME}
 _MEANS = {"acc1": "val/acc1", "acc5": "val/acc5", "loss": "val/loss"}
@@ -158,6 +159,7 @@ TORCHVISION = Format(
         _accuracy(b"* "),
         _accuracy(b"Test:  "),
     ),
+    readers=(CocoReader,),
     logged=True,
 )
 

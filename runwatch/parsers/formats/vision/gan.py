@@ -31,7 +31,7 @@ PIX2PIX = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"\(epoch: (?P<epoch>\d+), iters: (?P<step>\d+), time: (?P<time_per_image>" + NUMBER + rb")"
+            rb"\(epoch: (?P<epoch>\d+) *, iters: (?P<step>\d+) *, time: (?P<time_per_image>" + NUMBER + rb")"
             rb"(?:, data: (?P<data>" + NUMBER + rb"))?\) ",  # CycleGAN's first versions had none
             fields=True,
         ),

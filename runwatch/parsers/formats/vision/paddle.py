@@ -7,6 +7,7 @@ from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import LEARNING_RATE, SAMPLES_PER_SEC, STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.tables.evaluations import CocoReader
 
 SEG = Format(
     name="paddleseg",
@@ -50,6 +51,7 @@ DETECTION = Format(
             aliases=_PACE,
         ),
     ),
+    readers=(CocoReader,),
     logged=True,
 )
 

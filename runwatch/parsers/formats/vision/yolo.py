@@ -1,9 +1,10 @@
 """YOLO: Ultralytics (v5, v8 and later) rows that are redrawn, and YOLOX lines."""
 
-from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.batch import TRAIN
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.tables.evaluations import CocoReader
 from runwatch.parsers.tables.yolo import ResultsPattern, YoloReader
 
 ULTRALYTICS = Format(
@@ -62,13 +63,8 @@ YOLOX = Format(
             aliases={"total_loss": LOSS},
             first_epoch=1,
         ),
-        LinePattern(
-            "ap",
-            EVAL,
-            rb"Average Precision  \(AP\) @\[ IoU=0\.50:0\.95 \| area=   all \| maxDets=100 \] = (?P<ap>)",
-            aliases={"ap": "val/mAP50-95"},
-        ),
     ),
+    readers=(CocoReader,),
     logged=True,
     markers=((b"Training of experiment is done", "finished"),),
 )
