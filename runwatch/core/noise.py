@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.core.snapshot import Gap
+from runwatch.core.gap import Gap
 
 Floats = NDArray[np.float64]
 

@@ -11,6 +11,8 @@ import math
 
 import msgspec
 
+from runwatch.core.gap import Gap
+
 _STALE = 30.0
 """Seconds without a line before a run that steps quickly is called stale."""
 _STALE_STEPS = 10.0
@@ -428,34 +430,6 @@ class RunView(msgspec.Struct, frozen=True):
     """Why it is blind and what to do, or what is wrong with it though it has finished; one line, else ""."""
     story: str = ""
     """How it ended, or that it makes no progress, on one line; "" while it continues."""
-
-
-class Gap(msgspec.Struct, frozen=True):
-    """How far one curve is above another near the end of what both have; halves are of 95 % ranges."""
-
-    value: float
-    """Other minus reference."""
-    noise: float
-    """Half width by the noise of the two curves."""
-    seed: float
-    """Half width by what another seed may change."""
-    first: float
-    """The window, on the axis of the curves."""
-    last: float
-    level: float
-    """Mean of the reference there."""
-    repeats: int = 0
-    """Further runs of one configuration that show what another seed changes."""
-
-    @property
-    def half(self) -> float:
-        """Half width of the whole 95 % range."""
-        return math.hypot(self.noise, self.seed)
-
-    @property
-    def real(self) -> bool:
-        """Whether the difference is more than noise."""
-        return abs(self.value) > self.half
 
 
 class Compared(msgspec.Struct, frozen=True):

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from runwatch.core.snapshot import Compared, Gap
+from runwatch.core.gap import Gap
+from runwatch.core.snapshot import Compared
 from runwatch.render.charts import chart
 from runwatch.tui import actions
 from runwatch.tui.screens.pick import Pick

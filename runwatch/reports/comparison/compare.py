@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from runwatch.core.gap import Gap
 from runwatch.core.metrics import LEARNING_RATE, LOSS, VAL_LOSS, goal, primary
 from runwatch.core.noise import STEP, TIME, TOKENS, Line, common, gap
-from runwatch.core.snapshot import Gap
 from runwatch.reports.analysis import Options
 from runwatch.reports.comparison.account import Account, account
 from runwatch.reports.comparison.curves import over, tokens_per_step

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
+from runwatch.core.gap import Gap
 from runwatch.core.metrics import goal, label
 from runwatch.core.noise import STEP, TIME, TOKENS
-from runwatch.core.snapshot import Gap
 from runwatch.render import numbers
 from runwatch.reports.comparison.variables import Differences
 

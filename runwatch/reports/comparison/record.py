@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from runwatch.core.snapshot import Gap, finite
+from runwatch.core.gap import Gap
+from runwatch.core.snapshot import finite
 from runwatch.reports.comparison import words
 from runwatch.reports.comparison.compare import Comparison, Pair
 from runwatch.reports.comparison.phrases import cause, unknown

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runwatch.core.gap import Gap
 from runwatch.core.metrics import LOSS, label
 from runwatch.core.noise import STEP
-from runwatch.core.snapshot import Gap
 from runwatch.render import numbers
 from runwatch.reports.comparison.compare import (
     HIGHER,
