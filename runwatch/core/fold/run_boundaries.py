@@ -333,13 +333,15 @@ class Splitter:
     def _begins_again(self, train: Rows, index: int) -> bool:
         """Return True if a record that goes back is the first of another run, though no line says so.
 
-        It starts from the beginning, with another total than the one before, or behind the end of what was
-        planned or said to be over, or with a loss as high as there: but a launch is of the run whose steps
-        have not come to their total. So does a first epoch or round, where nothing had failed and no total
-        is known.
+        It starts from the beginning, with another total than the one before (and, if its first step is not
+        shown, a loss as high as there), or behind the end of what was planned or said to be over, or with a
+        loss as high as there: but a launch is of the run whose steps have not come to their total. So does a
+        first epoch or round, where nothing had failed and no total is known.
         """
-        step, pattern = train.step[index], str(train.pattern[index])
-        if step <= 1 and self._has_another_total(train, index):
+        step, pattern, loss = train.step[index], str(train.pattern[index]), float(train.loss[index])
+        if self._has_another_total(train, index) and (
+            step <= 1 or (step <= self._first and self._level.is_back(loss))
+        ):
             return True
         if step > self._first or self._ended == _CRASHED:
             return False
@@ -347,7 +349,7 @@ class Splitter:
         by_epoch = pattern.endswith((BY_EPOCH, BY_ROUND)) or self._epoch_falls(train, index)
         by_fit = pattern.endswith(BY_FIT)
         may = by_fit or (endless and not pattern.endswith(BY_LAUNCH))
-        if (by_epoch or (may and not self._cyclic)) and self._level.is_back(float(train.loss[index])):
+        if (by_epoch or (may and not self._cyclic)) and self._level.is_back(loss):
             return True
         if by_fit:
             return False
