@@ -241,3 +241,36 @@ def test_a_run_that_another_source_leads_again_keeps_its_plan():
     run.add_facts({"trainer/max_epochs": "8", "max_steps": "400"})
     anew = run.led_anew(None)
     assert (anew.plan.epochs, anew.plan.steps) == ((8, "max_epochs"), (400, "max_steps"))
+
+
+TRAINER = "".join(
+    f"{{'loss': {3 - n / 20}, 'learning_rate': 0.5, 'epoch': {n / 20}}}\n" for n in range(1, 21)
+)
+TRAINER += "{'train_runtime': 9.5, 'train_samples_per_second': 2.5, 'train_loss': 1.5, 'epoch': 1.0}\n"
+DETECTRON = "".join(
+    f"[01/02 03:04:05 d2.utils.events]:  eta: 0:10:00  iter: {n}  total_loss: {3 - n / 20}  time: 0.5  lr: 0.001\n"
+    for n in range(20)
+)
+DETECTRON += (
+    "[01/02 03:04:05 d2.engine.hooks]: Overall training speed: 18 iterations in 0:00:09 (0.5 s / it)\n"
+)
+TWICE = {
+    "settings": ("Num Epochs = 1 | Total steps = {}\n", TRAINER),
+    "plan": ("***** Running training *****\n  Total optimization steps = {}\n", TRAINER),
+    "configuration": ("SOLVER:\n  MAX_ITER: {}\n", DETECTRON),
+}
+
+
+@pytest.mark.parametrize("size", [7, 61, 1 << 20])
+@pytest.mark.parametrize("kind", TWICE)
+def test_what_is_planned_between_two_runs_is_of_the_second(kind, size):
+    head, lines = TWICE[kind]
+    data = (head.format(20) + lines + head.format(40) + lines).encode()
+    parser, splitter, runs = LogParser(), Splitter(), [Run("run", "run")]
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+    for batch in (*map(parser.feed, pieces), parser.flush()):
+        for segment in splitter.split(batch):
+            if segment.begins_run:
+                runs.append(Run("run", "run"))
+            runs[-1].fold(segment.block)
+    assert [run.planned for run in runs] == [20, 40]

@@ -427,3 +427,15 @@ def test_a_training_that_begins_again_is_another_run_if_its_loss_is_back(size, l
     found = steps_of_runs(segments(*(data[at : at + size] for at in range(0, len(data), size))))
     counts = [list(range(first, last + 1)) for first, last, _ in launches]
     assert found == (counts if runs == len(launches) else [[count for launch in counts for count in launch]])
+
+
+@pytest.mark.parametrize("size", [61, 10_000])
+@pytest.mark.parametrize(("loss", "runs"), [("2.4", 2), ("0.1", 1)])
+@pytest.mark.parametrize("between", [b"", b"RuntimeError: CUDA error: out of memory\n"])
+def test_another_total_and_a_loss_that_is_back_are_another_run(size, loss, runs, between):
+    """The first launch was cut short; every tenth step is printed."""
+    first = _falling("step {n}0/300 loss: {loss}\n", (1, 10, 2.5))
+    data = first + between + _falling("step {n}0/200 loss: {loss}\n", (1, 20, float(loss)))
+    found = steps_of_runs(segments(*(data[at : at + size] for at in range(0, len(data), size))))
+    launches = [[10 * n for n in range(1, last + 1)] for last in (10, 20)]
+    assert found == (launches if runs == 2 else [launches[0] + launches[1]])

@@ -404,4 +404,32 @@ CASES = [
         {"step": [1, 2, 3], "train/loss": [0.875, 0.75, 0.625]},
         {"val/score": [0.5, 0.625, 0.625]},
     ),
+    Case(
+        "yolact",
+        "[  0]     100 || B: 4.512 | C: 9.018 | M: 4.215 | S: 1.204 | T: 18.949 || ETA: 1 day, 2:03:04 || timer: 0.912\n"
+        "[  1]     110 || B: 4.250 | C: 8.500 | M: 4.125 | S: 1.125 | T: 18.000 || ETA: 23:03:04 || timer: 0.875\n",
+        {
+            "step": [100, 110],
+            "train/epoch": [0, 1],
+            "train/loss": [18.949, 18],
+            "M": [4.215, 4.125],
+            "perf/step_time": [0.912, 0.875],
+        },
+    ),
+    Case(
+        "tesseract",
+        "At iteration 98/200/201, Mean rms=1.912%, delta=4.512%, BCER train=9.325%, BWER train=21.500%, skip ratio=0.000%,  "
+        "New worst BCER = 9.325 wrote checkpoint.\n"
+        "At iteration 130/300/301, Mean rms=1.500%, delta=4.250%, char train=8.250%, word train=20.500%, skip ratio=0%,  "
+        "New best char error = 8.25 wrote checkpoint.\n",
+        {"step": [200, 300], "rms": [1.912, 1.5], "BCER": [9.325, 8.25], "BWER": [21.5, 20.5]},
+    ),
+    Case(
+        "nerfstudio",
+        "Step (% Done)       Train Iter (time)    ETA (time)           Train Rays / Sec\n"
+        "-----------------------------------------------------------------------------------\n"
+        "19600 (65.33%)      33.125 ms            5 m, 44 s            123.40 K\n"
+        "19700 (65.67%)      32.500 ms            5 m, 35 s            1.25 M\n",
+        {"step": [19600, 19700], "perf/step_time": [0.033125, 0.0325], "train/done": [0.6533, 0.6567]},
+    ),
 ]  # fmt: skip

@@ -155,3 +155,27 @@ def test_bars_only_drawn_when_full_are_of_the_epochs_that_lines_announce(sign, s
     parsed = parse(text, range(size, len(text), size))
     assert parsed.column("step").tolist() == [100 * (epoch + 1) for epoch in range(12)]
     assert parsed.column("train/loss").tolist() == losses
+
+
+@pytest.mark.few(2)
+@pytest.mark.parametrize("size", [100, 40_000])
+@pytest.mark.parametrize("times", [20, 900])
+@pytest.mark.parametrize("text", ["", "Train: "])
+def test_bars_only_drawn_when_full_and_nothing_else_are_an_epoch_each(text, times, size):
+    losses = [round(3 / (i + 1), 5) for i in range(times)]
+    lines = "".join(
+        f"{text}100%|##########| 469/469 [00:10<00:00, 45.1it/s, loss={loss}]\n"
+        f"Valid: 100%|##########| 79/79 [00:01<00:00, 65.1it/s, loss={loss + 1}]\n"
+        for loss in losses
+    ).encode()
+    parsed = parse(lines, range(size, len(lines), size))
+    parsed.same_as(parse(lines, bulk=False))
+    assert parsed.column("step").tolist() == [469 * (epoch + 1) for epoch in range(times)]
+    assert parsed.column("train/loss").tolist() == losses
+    assert parsed.column("val/loss", "eval").tolist() == pytest.approx([loss + 1 for loss in losses])
+
+
+def test_a_full_bar_that_is_drawn_again_with_another_value_is_of_one_epoch():
+    drawn = "\r".join(f"{50 * n}%|##  | {n}/2 [00:01<00:00, 2.0it/s, loss={n}.5]" for n in (1, 2, 2))
+    text = "\n".join(drawn[:-4] + f"{epoch}.5]" for epoch in range(1, 19)) + "\n"
+    assert parse(text.encode()).column("step").tolist() == list(range(1, 37))

@@ -150,6 +150,9 @@ DOUBTFUL = {
     ),
     "another launch without a word": _lines(STEP) + _lines(STEP, 50).replace("/50", "/100"),
     "beyond its total": _lines(STEP).replace("/100", "/50"),
+    "a loss that a known format leaves": _lines(
+        "global_step={i}00, episodic_return={x:.2f}\nloss: {x:.4f}\n"
+    ),
     "no loss": _lines("step {i}: foo {x:.4f} lr 1.0e-03\n"),
 }
 

@@ -197,3 +197,34 @@ def test_a_clock_of_twelve_hours_is_no_part_of_a_name():
     parsed = parse(_lines(stamp + "epoch {step} lr 2.5e-02\n" + stamp + "train_acc 0.{acc}\n"))
     assert parsed.column("train_acc", EVAL).tolist() == [float(f"0.{i + 10}") for i in range(N)]
     assert not any("PM" in name for _, _, names in parsed.tables for name in names)
+
+
+@pytest.mark.parametrize(
+    ("head", "line"),
+    [
+        ("", "Epoch {i} MSE: {loss} Val MSE: {val}\n"),
+        ("", "Epoch {step}/24 | MAE: {loss} | val_MAE: {val} | lr: 0.1\n"),
+        ("", "Epoch {i} MSE: {loss} MAE: 0.5 Val MSE: {val} Val MAE: 0.75\n"),
+        ("", "epoch={i} train_mse={loss} val_mse={val}\n"),
+        ("", "Epoch {i}: RMSE = {loss}, Test RMSE = {val}\n"),
+        ("epoch,mse,val_mse\n", "{i},{loss},{val}\n"),
+        ("", '{{"epoch": {i}, "rmse": {loss}, "val_rmse": {val}}}\n'),
+    ],
+)
+def test_an_error_next_to_the_same_of_held_out_data_is_the_loss_where_no_name_is_one(head, line):
+    parsed = parse(head.encode() + _lines(line))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Epoch {i} MAE: 0.5 RMSE: {val} Val MAE: 0.75 Val RMSE: {val}\n",  # either may be
+        "Epoch {i} loss: {loss} MSE: 0.5 Val MSE: 0.75\n",  # another one is
+    ],
+)
+def test_an_error_that_may_be_the_loss_or_not_keeps_its_name(line):
+    parsed = parse(_lines(line))
+    assert parsed.column("train/loss").tolist() in ([], LOSSES)
+    assert parsed.column("val/loss").tolist() == []

@@ -61,3 +61,40 @@ def test_a_bar_that_was_broken_off_is_no_validation():
     train, val = reported(f"{bar(40, 0)}\n{broken}\n{bar(40, 200)}\n")
     assert len(train) == 84
     assert val == []
+
+
+@pytest.mark.few(4)
+@pytest.mark.parametrize("times", [3, 60])
+@pytest.mark.parametrize("short", [8, 40])
+@pytest.mark.parametrize(
+    ("trains", "holds_out"),
+    [
+        ("Train:", "Valid:"),
+        ("train", "val"),
+        ("Epoch {}/99 [Train]:", "Epoch {}/99 [Val]:"),
+        ("Training", "Evaluating"),
+        ("Train epoch {}", "Test epoch {}"),
+    ],
+)
+def test_a_bar_that_is_called_one_of_held_out_data(times, short, trains, holds_out):
+    bars = "\n".join(
+        f"{bar(40, 100 * lap, trains.format(lap + 1))}\n{bar(short, 10_000 + lap, holds_out.format(lap + 1))}"
+        for lap in range(times)
+    )
+    train, val = reported(bars + "\n", 30_000)
+    assert train == [(40 * lap + i, 100 * lap + i + 0.5) for lap in range(times) for i in range(1, 41)]
+    assert val == [(40 * lap + 40, 10_000 + lap + short + 0.5) for lap in range(times)]
+
+
+def test_a_bar_of_held_out_data_that_was_broken_off_shows_nothing():
+    broken = "\r".join(bar(8, 100, "Valid:").split("\r")[:5])
+    train, val = reported(f"{bar(40, 0, 'Train:')}\n{broken}\n{bar(40, 200, 'Train:')}\n")
+    assert (len(train), val) == (80, [])
+
+
+def test_a_bar_of_test_data_next_to_those_of_validation_is_another():
+    text = bar(40, 0, "Train:") + "\n" + bar(8, 500, "Valid:") + "\n" + bar(8, 600, "Test:") + "\n"
+    parsed = parse(text.encode())
+    assert parsed.column("val/loss", "eval").tolist() == [508.5]
+    assert parsed.column("test_loss", "eval").tolist() == [608.5]
+    assert parsed.column("train/loss").tolist() == [i + 0.5 for i in range(1, 41)]

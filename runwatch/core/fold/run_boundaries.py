@@ -35,6 +35,7 @@ from runwatch.core.fold.bar_steps import Redraws, without_unrelated
 from runwatch.core.fold.bars import Bars
 from runwatch.core.fold.duplicate_records import DuplicateRecords
 from runwatch.core.fold.lowest_rank import LowestRank
+from runwatch.core.fold.next_plan import NextPlan
 from runwatch.core.fold.rank_dedup import Echoes
 from runwatch.core.fold.rows import (
     Floats,
@@ -115,8 +116,7 @@ class Splitter:
     _outer: tuple[float, float, float] = (np.nan, np.nan, np.nan)
     """The same of the newest one next to a record that was not at its end: the training's own."""
     _bars: Bars = field(default_factory=Bars)
-    _plan: int | None = None
-    """Newest planned total that was outside of step lines."""
+    _plan: NextPlan = field(default_factory=NextPlan)
     _lowest: LowestRank = field(default_factory=LowestRank)
     _redraws: Redraws = field(default_factory=Redraws)
     _filled: bool = False
@@ -137,7 +137,9 @@ class Splitter:
         bars, train, evals, plans = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
         train, stepless = self._fill_steps(batch, train, bars)
         first_step = self._step if self._stepped else np.nan
+        trained = self._pattern != ""
         begins, restarts = self._boundaries(batch, self._counted(train), evals)
+        events = list(self._plan.place(batch.events, train.offset, trained=trained))
         stepped = train.offset[~np.isnan(train.step)]
         restarts = [offset for offset in restarts if offset in stepped]
         evals = step_of_last(evals, train, first_step)
@@ -155,12 +157,13 @@ class Splitter:
                 self._former = begins[low]
             rows = train.between(low, high)
             self._bars.count(bars.between(low, high), rows, stepless)
-            total, epoch_steps = self._newest_total(rows, plans.between(low, high))
+            planned = self._plan.take(rows, plans.between(low, high), trained=trained or index > 0)
+            total, epoch_steps = self._newest_total(rows) if planned else (None, None)
             block = Block(
                 samples={name: cut for name, s in samples.items() if len(cut := part_of(s, low, high))},
                 progress=Samples(rows.offset, rows.line, rows.step, rows.step) if len(rows) else None,
                 moments=rows.moments(),
-                events=[event for event in batch.events if low <= event.offset < high],
+                events=[event for at, event in events if low <= at < high],
                 restarts=[int(offset) for offset in restarts if low <= offset < high],
                 ranks=ranks_of(batch, low, high),
                 marks=marks_of(batch, low, high),
@@ -196,18 +199,15 @@ class Splitter:
         self._former = None
         return former.announced or former.pattern != str(train.pattern[0])
 
-    def _newest_total(self, train: Rows, plans: Rows) -> tuple[int | None, int | None]:
+    def _newest_total(self, train: Rows) -> tuple[int | None, int | None]:
         """Return the newest total, and the steps of an epoch where it but ends one.
 
         As steps print it, else as planned, be it before this batch.
         """
-        planned = newest_of(plans.total)
-        if planned is not None:
-            self._plan = planned
         known = np.flatnonzero(~np.isnan(train.total))[-1:]
         if len(known):
             return newest_of(train.total[known]), newest_of(train.epoch_steps[known])
-        return (self._plan if len(train) or planned is not None else None), None
+        return self._plan.total, None
 
     def _fill_steps(self, batch: Batch, train: Rows, bars: Rows) -> tuple[Rows, NDArray[np.bool_]]:
         """Give records without a step what the bar before them shows; say which those are."""
@@ -333,13 +333,15 @@ class Splitter:
     def _begins_again(self, train: Rows, index: int) -> bool:
         """Return True if a record that goes back is the first of another run, though no line says so.
 
-        It starts from the beginning, with another total than the one before, or behind the end of what was
-        planned or said to be over, or with a loss as high as there: but a launch is of the run whose steps
-        have not come to their total. So does a first epoch or round, where nothing had failed and no total
-        is known.
+        It starts from the beginning, with another total than the one before (and, if its first step is not
+        shown, a loss as high as there), or behind the end of what was planned or said to be over, or with a
+        loss as high as there: but a launch is of the run whose steps have not come to their total. So does a
+        first epoch or round, where nothing had failed and no total is known.
         """
-        step, pattern = train.step[index], str(train.pattern[index])
-        if step <= 1 and self._has_another_total(train, index):
+        step, pattern, loss = train.step[index], str(train.pattern[index]), float(train.loss[index])
+        if self._has_another_total(train, index) and (
+            step <= 1 or (step <= self._first and self._level.is_back(loss))
+        ):
             return True
         if step > self._first or self._ended == _CRASHED:
             return False
@@ -347,7 +349,7 @@ class Splitter:
         by_epoch = pattern.endswith((BY_EPOCH, BY_ROUND)) or self._epoch_falls(train, index)
         by_fit = pattern.endswith(BY_FIT)
         may = by_fit or (endless and not pattern.endswith(BY_LAUNCH))
-        if (by_epoch or (may and not self._cyclic)) and self._level.is_back(float(train.loss[index])):
+        if (by_epoch or (may and not self._cyclic)) and self._level.is_back(loss):
             return True
         if by_fit:
             return False

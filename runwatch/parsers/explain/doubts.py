@@ -81,6 +81,8 @@ class Grounds(NamedTuple):
     """Half the share of what looks like a record that was not read, in [0, 1]."""
     missed: Sequence[int]
     """Numbers of these lines."""
+    lost: int | None
+    """Number of the first of several lines not read that print a loss of training."""
     counted: bool
     """Whether the step is printed nowhere, but counted by epochs."""
     beside: bool
@@ -173,7 +175,10 @@ def _of_values(grounds: Grounds) -> Iterator[Doubt]:
     records = sum(course.run.records for course in grounds.courses)
     losses = sum(course.losses for course in grounds.courses)
     names = {name for course in grounds.courses for name in course.run.series}
-    if not losses and grounds.learned is None and any(is_quality(name.encode()) for name in names):
+    if not losses and grounds.lost is not None:
+        reason = f"no loss of training was read, but lines print one: line {grounds.lost:,}"
+        yield Doubt(_WEIGHTS["no loss"], reason)
+    elif not losses and grounds.learned is None and any(is_quality(name.encode()) for name in names):
         reason = "no loss of training was found, but other measures of how it goes"
         yield Doubt(_WEIGHTS["no loss, other measures"], reason)
     elif not losses:

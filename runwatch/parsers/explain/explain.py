@@ -14,12 +14,14 @@ from runwatch.parsers.explain.doubts import SLIGHT, Doubt, Grounds, certainty, d
 from runwatch.parsers.explain.samples import Sample, sample, template
 from runwatch.parsers.inference.fields import fields
 from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, counters, relevant
-from runwatch.parsers.lexicon.words import is_quality, is_val
+from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val
 from runwatch.parsers.stream import StreamParser
 
 WORDS = ((0.95, "sure"), (0.8, "fairly sure"), (0.6, "likely"), (0.0, "unsure"))
 """What a certainty of at least so much is called."""
 _SPOKE = 3
+_SEVERAL = 3
+"""Lines with a loss that were not read, from which on they are no chance."""
 _LONGEST = 4096
 """Bytes of a line that are looked at, to see whether it should have been read."""
 
@@ -202,6 +204,7 @@ def _doubts(
         weak=learned is None and fmt is not None and fmt.weak,
         unread=_unread(reading, rows, missed),
         missed=missed,
+        lost=_lost(reading),
         counted=reported.get("step") == "",
         beside="step" not in reported,
         drawn=fmt is not None and fmt.weak and bool(fmt.readers),
@@ -229,6 +232,16 @@ def _missed(reading: _Reading) -> list[int]:
         for number in reading.unread
         if number > first and number not in read and _speaks(reading.lines[number - 1], by_epoch=by_epoch)
     ]
+
+
+def _lost(reading: _Reading) -> int | None:
+    """Return the first of several lines not read that print a loss of training; None if there are few."""
+    found = [n for n in reading.unread if _prints_loss(reading.lines[n - 1][:_LONGEST])][:_SEVERAL]
+    return found[0] if len(found) == _SEVERAL else None
+
+
+def _prints_loss(line: bytes) -> bool:
+    return b"oss" in line and any(is_loss(f.name) and not is_val(line[: f.end]) for f in fields(line))
 
 
 def _speaks(line: bytes, *, by_epoch: bool) -> bool:

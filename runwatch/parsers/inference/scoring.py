@@ -34,7 +34,7 @@ from runwatch.parsers.inference.turns import takes_turns, turning
 from runwatch.parsers.inference.unnamed import competes, mean_losses, unnamed_losses
 from runwatch.parsers.lexicon.kinds import WHOLE
 from runwatch.parsers.lexicon.languages import spelled
-from runwatch.parsers.lexicon.names import canonical, meaning
+from runwatch.parsers.lexicon.names import canonical, meaning, measured
 from runwatch.parsers.lexicon.words import (
     distinguishes_runs,
     is_epoch,
@@ -248,8 +248,9 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
 
     `part` says whether a loss of another name, as of a part of the model, is the loss if there is no other.
     """
-    meant: dict[bytes, str] = {}
-    if not any(canonical(spelled(name)) == LOSS for name in names):
+    spelling = {spelled(name): name for name in names}
+    meant = {spelling[name]: metric for name, metric in measured(spelling).items()}
+    if LOSS not in {*meant.values(), *map(canonical, spelling)}:
         scores = [n for n in sorted(names) if (is_loss(n) and is_quality(n)) or n.lower() in _SUM]
         losses = [n for n in scores if not is_val(n)]
         shares = {f.name for kept in lines for f in kept.found if f.suffix == b"%"}
@@ -267,7 +268,7 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
         splits = unnamed_losses(lines, names)
         if mean_losses(lines, splits, names):  # train=2.5 val=2.6 ppl=13.5
             meant.update({name: VAL_LOSS if is_val(name) else LOSS for name in splits})
-    if not any(canonical(spelled(name)) == VAL_LOSS for name in names):
+    if VAL_LOSS not in {*meant.values(), *map(canonical, spelling)}:
         losses = [name for name in sorted(names) if is_loss(name) and is_val(name)]
         if len(losses) == 1:
             meant.setdefault(losses[0], VAL_LOSS)

@@ -54,6 +54,7 @@ def _metrics() -> Iterable[str]:
     yield f"A loss of a kind ({_listed(sorted(kinds.SORTS))}) is the loss if its record has no other."
     errors = _listed(sorted(kinds.ERRORS))
     yield f"The same holds for {errors} if named with `loss` or a part of the data (`train-rmse`, `val l2`)."
+    yield "`mse` next to `val_mse` is so too, and other errors likewise, if the record has no other loss."
     yield "It is not a validation loss if the record has a loss of another kind."
     yield "`l_pix` and similar names are losses of a kind."
     yield "A `total_loss` has priority over those, with any text before its slash, and so does `l_total`."

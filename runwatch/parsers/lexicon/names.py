@@ -7,7 +7,7 @@ Every word has to be known, or the name is kept as it was printed: `lr_mult` and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -27,6 +27,7 @@ from runwatch.parsers.lexicon.kinds import (
     BARE,
     ERRORS,
     EXACT,
+    HELD_OUT,
     HOLDERS,
     KINDS,
     METRICS,
@@ -203,7 +204,7 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
     The loss of a certain kind, as `ce_loss`, is the loss if there is no other, and one of test data
     that is next to that of training is the validation loss.
     """
-    found = _by_letter(named)
+    found = _by_letter(named) | measured(named)
     losses = {name: reported for name in named if (reported := meaning(name)).role == "loss"}
     for target in (LOSS, VAL_LOSS):
         if target in (*named.values(), *found.values()):
@@ -220,6 +221,31 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
         if losses[rivals[0]].split != "test" or LOSS in {*named.values(), *found.values()}:
             found[rivals[0]] = target
     return found
+
+
+def measured(printed: Iterable[str]) -> dict[str, str]:
+    """Return the error of what is learned from next to the same of held-out data, `MSE` next to `Val MSE`.
+
+    It is the loss if no name is one; of several errors, only a mean square is.
+    """
+    names = {name: meaning(name) for name in printed}
+    losses = [found for found in names.values() if found.role == "loss" and found.rule != MEASURE]
+    if any(found.split in ("", "train", "both") for found in losses):
+        return {}
+    plain = {core: name for name in names if (core := _error(name, ("", "train"))) is not None}
+    held_out = {core: name for name in names if (core := _error(name, HELD_OUT | {"test"})) is not None}
+    both = plain.keys() & held_out
+    both = both if len(both) < 2 else both & {"mse"}
+    return {
+        name: target for core in both for name, target in ((plain[core], LOSS), (held_out[core], VAL_LOSS))
+    }
+
+
+def _error(name: str, splits: Collection[str]) -> str | None:
+    """Return the function by which an error of these parts of the data is computed; None of other names."""
+    split, words = without_split(_tokens(name)[0])
+    core = frozenset(words) - ANY
+    return next(iter(core)) if split in splits and len(core) == 1 and core <= ERRORS else None
 
 
 def _by_letter(named: Mapping[str, str]) -> dict[str, str]:

@@ -19,7 +19,16 @@ from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.progress.epochs import Counts, Place
 from runwatch.parsers.progress.grammar import Bar, Named
-from runwatch.parsers.progress.names import ALIASES, counts_other, is_loss, is_validation, spans_run, trains
+from runwatch.parsers.progress.names import (
+    ALIASES,
+    counts_other,
+    is_loss,
+    is_score,
+    is_validation,
+    part_of,
+    spans_run,
+    trains,
+)
 
 if TYPE_CHECKING:
     from runwatch.parsers.body.decoded import Floats
@@ -68,6 +77,8 @@ class BarLayout(Layout):
     """Which of its values is the first loss."""
     trains: bool = False
     """Whether its description says that it trains."""
+    held_out: str = ""
+    """The held-out data that it passes over, if its description says so: val or test."""
     scaled: bool = False
     """Whether n or total are printed in thousands or the like."""
     redrawn: bool = False
@@ -174,7 +185,9 @@ def _is_outer(text: bytes, bar: Bar) -> bool:
 
 
 class BarFrames(Matcher):
-    """What bars show: matches those of training that carry a loss."""
+    """What bars show: matches those of training that carry a loss, and of held-out data if it `holds_out`."""
+
+    holds_out = False
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
@@ -239,14 +252,15 @@ class BarFrames(Matcher):
         epoch: tuple[int, int] | None = None,
         desc: bytes | None = None,
     ) -> Match | None:
-        """Return the frame of a bar; None if it is not of training.
+        """Return the frame of a bar; None if it is of something else.
 
         `named` are the spans of its values, and `epoch` the one among them that is the epoch's number.
         `desc` is the description, where values are part of it.
         """
         begin = bar.desc[0]
         text = line[slice(*bar.desc)] if desc is None else desc
-        if counts_other(text, bar.unit):
+        held_out = part_of(text) if self.holds_out and bar.total is not None else ""
+        if counts_other(text, bar.unit) and not held_out:
             return None
         found = _EPOCH.search(text) or _TORCHTUNE.match(text) or _LEADING.match(text)
         groups = range(1, 1 + (found.lastindex or 0)) if found else ()
@@ -261,7 +275,7 @@ class BarFrames(Matcher):
         key = (
             *(len(epochs), clocked, bar.rate_unit, tuple(items), rank is not None, bar.total is None),
             *(not epochs and _is_outer(text, bar), spans_run(text), trains(text), bar.scales, bar.redrawn),
-            line.count(UP),
+            *(held_out, line.count(UP)),
         )
         if key not in self._layouts:
             if len(self._layouts) > _MOST:
@@ -289,10 +303,12 @@ class BarFrames(Matcher):
         trains: bool,
         scales: tuple[float, float, float],
         redrawn: bool,
+        held_out: str,
         position: int,
     ) -> BarLayout | None:
         values = tuple(name.decode("ascii") for name in printed)
-        losses = [i for i, name in enumerate(values) if is_loss(name)]
+        shown = is_loss if not held_out else is_score
+        losses = [i for i, name in enumerate(values) if shown(name)]
         if not losses:
             return None
         of = {"n": scales[0], "total": scales[1]} | dict.fromkeys(_EPOCHS[:epochs], 1.0)
@@ -313,6 +329,7 @@ class BarFrames(Matcher):
             run_wide=run_wide,
             loss=losses[0],
             trains=trains,
+            held_out=held_out,
             scaled=max(scales[:2]) > 1.0,
             redrawn=redrawn,
             position=position,

@@ -266,9 +266,12 @@ class _Around:
         return self._epochs >= 0 or self._epoch > self.first
 
     def _is_full_again(self, n: float, loss: float) -> bool:
-        """Return whether a bar that is only drawn when full is that of the epoch that a line announced."""
+        """Return whether a bar that is only drawn when full is that of the next epoch.
+
+        A line has announced that, or no bar was ever drawn under way.
+        """
         other = not math.isnan(loss) and self._level.newest[-1:] != [loss]
-        return self._reported is not None and other and n == self._n == self._total
+        return (self._reported is not None or not self.moved) and other and n == self._n == self._total
 
     def _goes_on(self, n: float) -> bool:
         """Return whether a bar continues although a line has announced the next epoch."""

@@ -6,7 +6,7 @@ import re
 
 from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS
 from runwatch.parsers.lexicon.names import meaning, of_validation
-from runwatch.parsers.lexicon.words import VAL
+from runwatch.parsers.lexicon.words import VAL, is_quality
 
 ALIASES = {"reduced_train_loss": LOSS, "Tot": LOSS}
 """NeMo's, next to a `train_loss` that is the mean of the epoch; a sum of losses that is called no loss."""
@@ -19,8 +19,9 @@ _REPEATED = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monito
 """What is in lines that print a value again, or that others read."""
 _LOSS = re.compile(r"(?i:loss)(?!.*epoch)|^Tot$")
 _BEST = re.compile(r"(?i:best|lowest|min(?:imum)?)[_/ -]")
+_HOLDS_OUT = re.compile(rb"(?i:\b(?:(test)|val|eval))")
 _OTHER = re.compile(
-    rb"(?i:\bval|\beval|\btest|predict|infer|sanity|generat"
+    rb"(?i:predict|infer|sanity|generat"
     rb"|^\W{0,8}(?:token|download|upload|map\b|filter|cach|extract|search|sampling|scor|calibrat|quanti[sz])"
     rb"|hyper.?param|\bsweep|\bgrid.?search)"
 )
@@ -36,7 +37,7 @@ def counts_other(desc: bytes, unit: bytes = b"") -> bool:
 
     A trial that is named before an epoch or a step is only where these belong: `Trial 3, epoch 1/4`.
     """
-    if _OTHER.search(desc) is not None or (unit and _COUNTED.match(unit) is not None):
+    if _OTHER.search(desc) or _HOLDS_OUT.search(desc) or (unit and _COUNTED.match(unit) is not None):
         return True
     return _TRIAL.search(desc) is not None and _STEPS.search(desc) is None
 
@@ -44,6 +45,14 @@ def counts_other(desc: bytes, unit: bytes = b"") -> bool:
 def trains(desc: bytes) -> bool:
     """Return whether a description says that a bar counts steps of training."""
     return _TRAINS.search(desc) is not None
+
+
+def part_of(desc: bytes) -> str:
+    """Return the held-out data that a bar passes over, as its description says: val, test, or "" for none."""
+    found = _HOLDS_OUT.search(desc)
+    if found is None or _OTHER.search(desc) or trains(desc):
+        return ""
+    return "test" if found[1] else "val"
 
 
 def spans_run(desc: bytes) -> bool:
@@ -63,6 +72,11 @@ def is_loss(name: str) -> bool:
     """Return whether a value is a loss of the step at which the bar is."""
     said = _LOSS.search(name) is not None or meaning(name).unless == LOSS  # by its name, or as `ce` is
     return said and not is_validation(name) and _BEST.match(name) is None
+
+
+def is_score(name: str) -> bool:
+    """Return whether a value of a bar of held-out data says how good the model is."""
+    return is_validation(name) or is_quality(name.encode("ascii", "replace"))
 
 
 def held_out(name: str) -> str:

@@ -17,7 +17,7 @@ from runwatch.parsers.lexicon.words import is_quality
 from runwatch.parsers.progress.bar_frame import BarFrames, BarLayout
 from runwatch.parsers.progress.epochs import begun, epoch_of, outer_of
 from runwatch.parsers.progress.grammar import NEEDLES, Bar, bar_in, emptied, holds, is_drawn, named
-from runwatch.parsers.progress.names import counts_other, has_held_out, held_out
+from runwatch.parsers.progress.names import counts_other, has_held_out, held_out, is_validation
 from runwatch.parsers.progress.stacked import apart, newest, seen
 from runwatch.parsers.progress.tracker import BarReader
 from runwatch.parsers.progress.validation import Frame, ValidationBars, has_total
@@ -39,6 +39,7 @@ _DESC_LOSS = re.compile(rb"oss|(?<![A-Za-z])Tot[:=]")
 
 
 class _TqdmPictures(BarFrames):
+    holds_out = True
     redrawn = False
     """Whether any was not drawn by tqdm."""
 
@@ -88,6 +89,8 @@ class TqdmReader(BarReader):
         self._validation_bars = ValidationBars()
         self._ended: dict[tuple[Layout, tuple[float, ...]], None] = {}
         """Bars of rich that have ended, as they were last."""
+        self._validates = False
+        """Whether a bar was called one of validation: then one of test data is another."""
         self._under = False
         """Whether there is a bar of epochs above."""
         self._nested = False
@@ -148,7 +151,9 @@ class TqdmReader(BarReader):
             if match is None:
                 self._observe(line)
                 continue
-            self._epochs.take(cast("BarLayout", match.layout).counts(values(line, match)))
+            layout = cast("BarLayout", match.layout)
+            if not layout.held_out:
+                self._epochs.take(layout.counts(values(line, match)))
         self._epochs.forget_lengths()
 
     def fold(self, frames: Frames) -> Iterator[tuple[Layout, Floats]]:
@@ -156,6 +161,8 @@ class TqdmReader(BarReader):
         self._line, self._records = int(frames.line[-1]), _SURE  # else there would be no block
         kept = frames.spread((), 1.0) > 0
         kept[self._drawn_again(frames)] = False
+        for part in frames.parts if self._stacked else ():
+            kept[part.at] &= not cast("BarLayout", part.layout).held_out
         frames = frames.only(kept)
         if not len(frames):
             return iter(())
@@ -184,11 +191,14 @@ class TqdmReader(BarReader):
             for bar in self.bars:
                 bar.note_outer(int(shown[0]) + 1, int(shown[1]))
             return []
-        frame = Frame(layout, shown, number_)
-        reported = has_total(layout) and not self._stacked and LOSS in self._bar.losses(layout)
-        if not reported or self._validation_bars.goes_on(frame):
+        frame, bars = Frame(layout, shown, number_), self._validation_bars
+        alone = has_total(layout) and not self._stacked
+        if layout.held_out:
+            return self._report(*bars.take(frame)) if alone else []
+        reported = alone and (bars.waits or LOSS in self._bar.losses(layout))
+        if not reported or bars.goes_on(frame):
             return self._trained(frame)
-        return self._report(*self._validation_bars.take(frame))
+        return self._report(*bars.take(frame))
 
     def _report(self, validated: Frame | None, trained: list[Frame]) -> list[Row]:
         """Return what was validated, at the step at which the bar is, and what trains."""
@@ -196,7 +206,9 @@ class TqdmReader(BarReader):
         if validated is not None and self.step is not None:
             layout, shown, line = validated
             values = zip(layout.values, shown[layout.first :], strict=False)
-            items = [(f"val_{name}", value) for name, value in values]
+            self._validates |= layout.held_out == "val"
+            part = "test" if layout.held_out == "test" and self._validates else "val"
+            items = [(name if is_validation(name) else f"{part}_{name}", value) for name, value in values]
             rows = [self._row(EVAL, line, [("step", self.step), *items])]
         return [*rows, *(row for frame in trained for row in self._trained(frame))]
 

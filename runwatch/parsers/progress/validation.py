@@ -1,10 +1,11 @@
-"""Bars of validation that do not say so: another total and a plain loss, between bars of training.
+"""Bars of validation: their description says so, or they have another total and a plain loss.
 
 100%|##########| 400/400 [01:20<00:00,  5.00it/s, loss=0.5]
 100%|##########| 50/50 [00:05<00:00, 10.00it/s, loss=0.6]
 100%|##########| 400/400 [01:20<00:00,  5.00it/s, loss=0.4]
 
-The first such bar shows what it is only when the longer one comes again. It waits until then.
+The first such bar without a description shows what it is only when the longer one comes again. It waits
+until then.
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ class Frame(NamedTuple):
     shown: Sequence[float]
     line: int
 
+    @property
+    def full(self) -> bool:
+        """Whether the bar has come to its end."""
+        done, total = self.shown[:2]
+        return is_full(done, total) and 2 * done > total
+
 
 class ValidationBars:
     """Distinguishes bars of training from those between them."""
@@ -42,6 +49,11 @@ class ValidationBars:
         """Totals of validation."""
         self._waiting: list[Frame] = []
         """What a bar between them has shown; of one that is known, the newest."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether a frame waits."""
+        return self._waiting != []
 
     def goes_on(self, frame: Frame) -> bool:
         """Take a frame if it is of the bar that trains, and nothing waits; return whether it is."""
@@ -56,11 +68,12 @@ class ValidationBars:
         reported: Frame | None = None
         trained: list[Frame] = []
         if self._waiting:
-            last = self._waiting[-1].shown
-            if total == last[1] and not (done < last[0] and 2 * done <= total):
+            newest, last = self._waiting[-1].layout, self._waiting[-1].shown
+            alike = total == last[1] and frame.layout.held_out == newest.held_out
+            if alike and not (done < last[0] and 2 * done <= total):
                 return None, self._wait(frame)
             reported, trained = self._ended(done, total)
-        if total != self._total and (total in self._known or self._may(frame)):
+        if frame.layout.held_out or (total != self._total and (total in self._known or self._may(frame))):
             return reported, trained + self._wait(frame)
         self._done, self._total = done, total
         return reported, [*trained, frame]
@@ -68,13 +81,16 @@ class ValidationBars:
     def end(self) -> tuple[Frame | None, list[Frame]]:
         """Return the same where a run has ended: what comes next is for another of these."""
         waiting = self._waiting
-        if waiting and waiting[-1].shown[1] in self._known:
-            return (waiting[-1] if is_full(*waiting[-1].shown[:2]) else None), []
+        if waiting and self._is_known(waiting[-1]):
+            return (waiting[-1] if waiting[-1].full else None), []
         return None, waiting
 
     def quick(self, frames: Frames) -> bool:
         """Take many frames of bars of about the same total, which train; return False if they differ."""
-        own = [part for part in frames.parts if has_total(cast("BarLayout", part.layout))]
+        layouts = [cast("BarLayout", part.layout) for part in frames.parts]
+        own = [part for part, layout in zip(frames.parts, layouts, strict=True) if has_total(layout)]
+        if any(layout.held_out for layout in layouts):
+            return False
         if not own:
             return True
         totals = [*(float(of) for part in own for of in (part.columns[1].min(), part.columns[1].max()))]
@@ -85,13 +101,16 @@ class ValidationBars:
         self._done, self._total = newest.columns[:2, -1].tolist()
         return True
 
+    def _is_known(self, frame: Frame) -> bool:
+        return frame.layout.held_out != "" or frame.shown[1] in self._known
+
     def _may(self, frame: Frame) -> bool:
         return not frame.layout.trains and 0 < frame.shown[1] <= _SHARE * self._total
 
     def _wait(self, frame: Frame) -> list[Frame]:
         """Keep a frame of another bar; return those of which there are too many to wait longer."""
         done, total = frame.shown[:2]
-        if total in self._known:
+        if self._is_known(frame):
             self._waiting = [frame]
         else:
             self._waiting.append(frame)
@@ -105,6 +124,8 @@ class ValidationBars:
         """Take that the bar aside has given way to another one."""
         waiting, self._waiting = self._waiting, []
         newest = waiting[-1].shown
+        if waiting[-1].layout.held_out:
+            return (waiting[-1] if waiting[-1].full else None), []
         goes_on = total == self._total and (is_full(self._done, total) or done >= self._done)
         if newest[1] in self._known or (goes_on and is_full(*newest[:2])):
             self._known.add(newest[1])

@@ -21,7 +21,7 @@ from runwatch.parsers.api import Layout, Match, Shared
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS
-from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, promoted, unit_of
+from runwatch.parsers.lexicon.names import canonical, meaning, measured, of_validation, own, promoted, unit_of
 from runwatch.parsers.lexicon.words import is_val
 
 MODES = ("split", "mode", "phase", "stage", "set", "subset", "dataset", "type", "_type", "part", "kind")
@@ -117,6 +117,8 @@ class Schema(Shared):
         if keys & self.ends:
             return EVAL
         trained = {key for key in keys if self.is_training(key)}
+        if self.held_out and not trained:
+            trained = {*measured(keys)}
         if trained:
             settings = self.train is TRAINED and bool(keys & _PLANNED)
             return None if settings and all(canonical(key) == LEARNING_RATE for key in trained) else TRAIN

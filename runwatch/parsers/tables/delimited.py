@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -19,7 +19,7 @@ import msgspec
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.inference.scoring import aliases, is_part, loss_of_parts, losses_by_split
-from runwatch.parsers.lexicon.names import meaning, objective
+from runwatch.parsers.lexicon.names import meaning, measured, objective
 from runwatch.parsers.lexicon.words import is_loss, is_meaningful, is_split, is_val, split_of
 from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.resume_state import row as known_by
@@ -92,14 +92,14 @@ def _trained(schema: Schema, names: Sequence[str]) -> list[int]:
     return [i for i in found if is_loss(names[i].encode())] or found
 
 
-def _meant(names: Iterable[str]) -> dict[str, str]:
+def _meant(names: Collection[str]) -> dict[str, str]:
     """Return what columns mean where their names alone do not say: `Avg Train loss`, a `total` of parts."""
     keys = {name.encode(): name for name in names}
     total = loss_of_parts(frozenset(keys))
     losses = frozenset(key for key in keys if key == total or b"loss" in key.lower())
     nearby = frozenset(filter(is_split, keys)) if losses else frozenset()  # loss,val
     reported = aliases([], losses | nearby, part=all(map(is_part, losses))) or losses_by_split(keys)
-    return {keys[key]: metric for key, metric in reported.items()}
+    return measured(names) | {keys[key]: metric for key, metric in reported.items()}
 
 
 def _minimized(names: Iterable[str]) -> dict[str, str]:

@@ -14,7 +14,12 @@ FORMAT = Format(
     example="{'loss': 1.2345, 'grad_norm': 0.98, 'learning_rate': 4.9e-05, 'epoch': 0.12}",
     matchers=(
         DictPattern("hf", aliases={"train_loss": "train_loss"}),
-        LinePattern("plan", PLAN, rb"Total optimization steps = (?P<total>[\d,]+)\s*$"),
+        LinePattern(
+            "plan",
+            PLAN,
+            rb"[^\r\n]{0,200}?Total optimization steps = (?P<total>[\d,]+)\s*$",
+            needle=b"Total optimization steps = ",
+        ),
     ),
     markers=(
         (b"***** Running Evaluation *****", "eval_begin"),

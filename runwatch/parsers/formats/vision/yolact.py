@@ -1,0 +1,25 @@
+"""YOLACT: the epoch, the iteration of the run, the parts of the loss by their letters, their total `T`."""
+
+import re
+
+from runwatch.core.batch import TRAIN
+from runwatch.core.metrics import EPOCH, LOSS, STEP_TIME
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.matchers import VALUE, LinePattern
+
+FORMAT = Format(
+    name="yolact",
+    title="YOLACT",
+    example="[  0]     100 || B: 4.512 | C: 9.018 | T: 13.530 || ETA: 1 day, 2:03:04 || timer: 0.912",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"\[ *(?P<epoch>\d+)\] +(?P<step>\d+) \|\|"
+            rb"(?= [A-Z]: [^\r\n]{1,300} \|\| ETA: [^\r\n]{1,40} \|\| timer: )",
+            needle=b" || timer: ",
+            fields=re.compile(rb"(?<= )([A-Z]|timer): (" + VALUE + rb")(?= \||\s*$)"),
+            aliases={"epoch": EPOCH, "T": LOSS, "timer": STEP_TIME},
+        ),
+    ),
+)
