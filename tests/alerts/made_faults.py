@@ -259,7 +259,7 @@ KINDS: dict[Callable[[Chance], Made], str] = {
     start: "above_start never_learns plateau memorised",
     zero: "masked_nan nonfinite loss_drop",
     unscaled: "loss_scale skipped_steps nonfinite masked_nan",
-    learnt: "memorised validation loss_drop plateau score_plateau",
+    learnt: "memorised validation generalization_gap loss_drop plateau score_plateau",
     norms: "clip_saturation grad_spike grad_vanish loss_spike",
     rates: "lr_anomaly resume divergence lost_work",
     worse: f"{LEVELS} above_start grad_spike",

@@ -58,6 +58,36 @@ def test_less_is_a_note_and_nothing_else_judges_these_times():
         assert Dated(slow).judge(rule()) == []
 
 
+def stalled(*, at, seconds_each=60.0):
+    return Dated(np.where(np.isin(BACK, at), seconds_each, np.random.default_rng(2).normal(1, 0.02, COUNT)))
+
+
+IRREGULAR = np.cumsum([300, 97, 131, 83, 149, 101, 89, 127, 139, 93, 118, 107])
+
+
+def test_single_steps_that_cost_much_are_a_note_where_only_times_are_printed():
+    log = stalled(at=IRREGULAR)
+    found = log.judge(Stalls())
+    assert {severity for severity, _ in fired(found)} == {"info"}
+    assert "training stalled 4 times since step 861" in found[0].title
+    assert found[0].evidence["cost"] == pytest.approx(60 / 167, abs=0.05)
+    assert log.judge(Stalls(), range(0, COUNT, 17)) == found
+    assert log.set(TIME, np.ones(COUNT)).judge(Stalls()) == []
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        stalled(at=IRREGULAR[:1]),
+        stalled(at=IRREGULAR, seconds_each=15.0),
+        stalled(at=np.arange(300, COUNT, 100)),  # as evaluations come
+        stalled(at=IRREGULAR).set("val/loss", np.where(np.isin(BACK, IRREGULAR), 2.0, np.nan)),
+    ],
+)
+def test_a_single_stall_small_ones_and_what_looks_like_evaluations_are_not_reported(log):
+    assert log.judge(Stalls()) == []
+
+
 def test_it_ends_when_lines_come_as_often_as_before():
     found = brief(Dated(seconds(4, 12, 4)).judge(StepTime()))
     assert [verdict for verdict, *_ in found if verdict != "pending"][-1] == "clear"

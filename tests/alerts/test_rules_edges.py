@@ -17,6 +17,7 @@ from runwatch.alerts.rules.base import Rule
 from runwatch.alerts.rules.nonfinite.loss_scale import LossScale
 from runwatch.alerts.rules.nonfinite.nonfinite import NonFinite
 from runwatch.alerts.rules.nonfinite.skipped_steps import SkippedSteps
+from runwatch.alerts.rules.optimization.generalization_gap import GeneralizationGap
 from runwatch.alerts.rules.optimization.grad_spike import GradSpike
 from runwatch.alerts.rules.optimization.grad_vanish import GradVanish
 from runwatch.alerts.rules.optimization.loss_drop import LossDrop
@@ -98,6 +99,12 @@ def lost(back, died=False):
     crash = [Event("traceback", 12099, 120, "it broke")] * died
     steps = [*range(121), *range(int(back), 130)]
     return Log(steps=steps, restarts=[121], events=[*saved, *crash], loss=np.ones(len(steps)))
+
+
+def validated(held_out, train):
+    """Return a run with 64 rows of each training loss, behind which it is evaluated."""
+    values = [value for each in held_out for value in (*times(np.nan, 63), each)]
+    return losses(*(times(each, 64) for each in train)).set("val/loss", values)
 
 
 FLAT = times(1.0, 100)
@@ -192,6 +199,23 @@ STEP = {  # norms of 1, and what follows
         Plateau, lambda x: losses([log(10) * x], times(log(10), 575)), 2.0, "warning", True
     ),
     "plateau, not a rise": Edge(Plateau, lambda x: losses(times(1, 512), times(x, 64)), 1.05, "info", True),
+    "generalization_gap evals": Edge(
+        GeneralizationGap, lambda n: validated(times(1, n + 1), [3, *times(0.1, n)]), 6
+    ),
+    "generalization_gap part": Edge(
+        GeneralizationGap,
+        lambda n: validated([*np.linspace(3, 1, 20), *times(1, n)], [*times(3, 20), *times(0.1, n)]),
+        20,
+    ),
+    "generalization_gap fall": Edge(
+        GeneralizationGap, lambda x: validated([1, *times(1 - x, 7)], [3, *times(0.1, 7)]), 0.02, "info", True
+    ),
+    "generalization_gap near": Edge(
+        GeneralizationGap, lambda x: validated([1, *times(1 + x, 7)], [3, *times(0.1, 7)]), 0.1, "info", True
+    ),
+    "generalization_gap gap": Edge(
+        GeneralizationGap, lambda x: validated(times(0.5, 8), [3, *times(0.5 - x, 7)]), 0.3
+    ),
     "score_plateau evals": Edge(ScorePlateau, lambda n: metric("val/accuracy", [0.5, *times(0.4, n)]), 8),
     "score_plateau part": Edge(
         ScorePlateau, lambda n: metric("val/accuracy", [*np.linspace(0.1, 0.5, 20), *times(0.4, n)]), 20

@@ -404,18 +404,6 @@ def test_processes_that_ended_in_the_middle():
     assert beats == [], "another process still writes to the log"
 
 
-@pytest.mark.parametrize("silence", ["log_silent_for", "silent_for"])  # a directory next to it may change
-def test_a_log_that_was_silent_before_the_end_may_be_read_late(silence):
-    def quiet(t):  # nothing was read since t = 0
-        return silent(t) | {silence: t}
-
-    def found(seconds):
-        return watch(Ended(), seconds, lambda t, v: died(t) if t == 10 else [], more=quiet)
-
-    assert found(28) == []
-    assert [finding.severity.value for finding in found(40)] == ["warning"]
-
-
 def test_processes_that_ended_in_a_run_of_unknown_length():
     def ended(step, exit_code=None):
         def unknown(t):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from runwatch.alerts.rules.optimization.generalization_gap import GeneralizationGap
 from runwatch.alerts.rules.optimization.score_floor import ScoreFloor
 from runwatch.alerts.rules.optimization.score_plateau import ScorePlateau
 from runwatch.alerts.rules.optimization.validation import Validation
@@ -228,3 +229,39 @@ def test_a_score_that_makes_no_progress_is_a_note_reported_at_its_best():
     assert Log(accuracy=score).judge(ScorePlateau()) == [], "of training rows"
     late = np.r_[np.linspace(0.1, 0.6, 40), np.full(12, 0.6)]
     assert Log(val__f1=late).judge(ScorePlateau()) == [], "a quarter of the run is not long"
+
+
+def flat(level=1.0, train=0.1, rng=None):
+    """Return a run whose validation loss stays where it was early on, while its training loss falls."""
+    steps = np.arange(2000)
+    log = Log(train__loss=train + 2 * np.exp(-steps / 300))
+    log.set(VAL, np.full(2000, np.nan))
+    values = level + 1.2 * np.exp(-np.arange(20) / 0.7)
+    log.columns[VAL][99::100] = values * (1 if rng is None else np.exp(0.01 * rng.normal(size=20)))
+    return log
+
+
+def test_validation_that_stays_flat_while_training_falls_far_below_it_is_a_note():
+    log = flat(rng=np.random.default_rng(1))
+    found = log.judge(GeneralizationGap())
+    assert [severity for severity, _ in fired(found)] == ["info"]
+    assert "val loss has not fallen below" in found[0].title
+    assert log.judge(GeneralizationGap(), range(0, 2000, 7)) == found
+    assert Validation().observe(log.block(0, 2000)) == []
+    log.columns[VAL][1899] = 0.8
+    assert brief(log.judge(GeneralizationGap()))[-1] == ("clear", "info", 1899)
+
+
+@pytest.mark.parametrize(
+    "log", [flat(train=0.8), flat(level=0.2), healthy(3000).set(VAL, np.full(3000, 2.6))]
+)
+def test_validation_that_stays_flat_near_training_is_no_gap(log):
+    assert log.judge(GeneralizationGap()) == []
+
+
+def test_a_gap_is_of_one_run():
+    steps = np.r_[np.arange(1000), np.arange(1000)]
+    log = Log(steps=steps, restarts=[1000], train__loss=np.r_[np.full(1000, 3.0), np.full(1000, 0.1)])
+    log.set(VAL, np.full(2000, np.nan))
+    log.columns[VAL][99::100] = 1.0
+    assert log.judge(GeneralizationGap()) == []

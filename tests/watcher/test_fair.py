@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from runwatch.core.batch import Batch
+from runwatch.core.machine import Ended
 from runwatch.parsers.log import LogParser
 from runwatch.watcher.engine.attention import Attention, goes_on
 from runwatch.watcher.engine.engine import Engine
@@ -135,7 +136,10 @@ def test_a_run_does_not_hang_because_the_clock_jumped(jump):
     engine.add_source("run", "run", "run.log")
     engine.fold("run", parser.feed(log(400)[:20_000]), live=True, arrival=NOW, written=NOW)
     assert engine.tick(NOW + 2) == []
+    engine.groups["run"].machine.ended = Ended(NOW + 1, None, None)
     engine.shift(jump)
+    assert engine.groups["run"].machine.ended == Ended(NOW + 1 + jump, None, None)
+    engine.groups["run"].machine.ended = None
     assert [change.kind for change in engine.tick(NOW + jump + 3)] == []
     hanging = [change.row.rule for change in engine.tick(NOW + jump + 3600) if change.kind == "firing"]
     assert hanging == ["hang"]

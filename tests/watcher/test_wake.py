@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -355,3 +356,42 @@ def test_forgotten_waker_does_not_hold_up_the_exit(tmp_path) -> None:
         f"from runwatch.watcher.sources.wake import Waker; w = Waker([{str(tmp_path / 'a')!r}]); w.wait(20)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_it_is_known_until_when_writes_made_their_path_due(tmp_path, wakers, monkeypatch) -> None:
+    looking, go_on = threading.Event(), threading.Event()
+
+    class Slow(Waker):
+        def _changed(self, polled: set[str]) -> set[str]:
+            looking.set()
+            go_on.wait(PATIENCE)
+            return super()._changed(polled)
+
+    log = tmp_path / "run.log"
+    log.write_bytes(b"")
+    waker = Slow([str(log)], poll=True)
+    wakers.append(waker)
+    assert looking.wait(PATIENCE)
+    begun = time.time()
+    for _ in range(3):
+        waker.wait(0.05)
+    assert waker.until <= begun, "its look at what is polled has not returned"
+    monkeypatch.setattr(wake, "_STUCK", -wake.SWEEP)
+    waker.wait(0.05)
+    assert waker.until > begun, "it is stuck, and not waited for"
+    monkeypatch.undo()
+    go_on.set()
+    before = time.time()
+    for _ in range(100):
+        waker.wait(0.05)
+        if waker.until > before:
+            break
+    assert before < waker.until <= time.time()
+
+
+def test_with_events_all_is_known_until_they_were_taken(tmp_path, wakers) -> None:
+    log = tmp_path / "run.log"
+    waker = armed(wakers, log)
+    before = time.time()
+    waker.wait(0.01)
+    assert before <= waker.until <= time.time()

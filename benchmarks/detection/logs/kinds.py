@@ -28,7 +28,7 @@ _RULES = {
     "no_learning": "never_learns plateau reward_flat score_floor score_plateau above_start masked_nan"
     " grad_vanish",
     "plateau": "plateau score_plateau never_learns reward_flat",
-    "overfitting": "validation memorised",
+    "overfitting": "validation generalization_gap memorised",
     "oscillation": "oscillation loss_spike validation",
     "grad_explosion": "grad_spike nonfinite clip_saturation",
     "zero_grad": "grad_vanish masked_nan never_learns",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 import msgspec
 
@@ -15,6 +16,8 @@ def shift(group: Group, seconds: float) -> None:
         source.written = _moved(source.written, seconds)
         if source.lost is not None:
             source.lost = msgspec.structs.replace(source.lost, since=source.lost.since + seconds)
+    ended = group.machine.ended
+    group.machine.ended = ended and replace(ended, time=ended.time + seconds)
     group.dark_since = _moved(group.dark_since, seconds)
     group.dark = deque(((a + seconds, b + seconds) for a, b in group.dark), group.dark.maxlen)
     for watched in filter(None, (*group.runs[-1:], group.twin)):

@@ -99,6 +99,8 @@ class LogSource:
         self._reported = False
         """Whether the engine knows where this is."""
         self._resting = Resting()
+        self._read_until: float | None = None
+        """Until when all that was written has been read, on the monotonic clock; None before that was so."""
         self._newest: float | None = None
         """Unix time of the newest record, if records have one."""
         self.rested = False
@@ -229,10 +231,11 @@ class LogSource:
             return self._read_older(self.older, send)
         if self._place is not None and self._tail.changed():
             self._go_on(self._place)
-        piece = self._poll(send)
+        polled, piece = time.monotonic(), self._poll(send)
         self._report_problem(send)
         if piece is None:
             self._idle(send)
+            self._read_until = polled
             return False
         before: Batch | None = None
         count, piece = len(piece.data), self._continued(piece)
@@ -253,8 +256,9 @@ class LogSource:
         if self.history and self._gather(batch):
             return True
         self._send(send, batch, live=live, late=late)
-        if not self.behind:  # it may have rested for days
-            self._rest_if_due(send)
+        if not self.behind:
+            self._read_until = polled
+            self._rest_if_due(send)  # it may have rested for days
         return True
 
     def _idle(self, send: Send) -> None:
@@ -337,7 +341,7 @@ class LogSource:
             batch, self._gathered = joined(self._gathered, batch), None
         self._date(batch)
         now, written = time.time(), self.written()
-        arrival = min(now, written) if late and written is not None else now
+        arrival = self._arrival(now, written, late=late)
         begins = (
             whole and not self._reported and batch.end > 0
         )  # a successor too says once what it holds back
@@ -346,6 +350,17 @@ class LogSource:
         resume = self._resume() if whole else None
         self._reported |= whole
         send(wire.Read(self.id, batch, live, arrival, written, self.left, resume, late))
+
+    def _arrival(self, now: float, written: float | None, *, late: bool) -> float:
+        """Return the Unix time at which what is read `now` was written, however late the reader is.
+
+        That was after it had read all there was: so the clock of another host, or one that was set,
+        does no harm.
+        """
+        if written is None or not (late or self._read_until is not None):
+            return now
+        since = written if late or self._read_until is None else now + self._read_until - time.monotonic()
+        return min(now, max(written, since))
 
     def _resume(self) -> wire.Resume:
         """Return where a successor continues."""

@@ -14,9 +14,6 @@ from runwatch.watcher.ingest.workers import Worker
 from runwatch.watcher.sources.member import SCHEME
 from runwatch.watcher.sources.mounts import mount_of
 
-LATE = 5.0
-"""Seconds by which readers may be behind the clock: they report every second how far they are."""
-
 
 class Readers:
     """Starts workers for what is to be watched, and hands them changes of that."""
@@ -66,13 +63,12 @@ class Readers:
         self._workers[mount] = worker, asyncio.create_task(worker.run())
 
     def seen(self, now: float) -> float:
-        """Return the Unix time until which what was written has been read: `now`, unless a reader is late.
+        """Return the Unix time until which what was written has been read: a second before `now`, or earlier.
 
-        So it is on a busy machine. A reader that is replaced, or was given up, is blind, not late.
+        So it is on a busy machine. A reader that failed, or was given up, is blind, not late.
         """
         known = [worker.seen for worker, task in self._workers.values() if worker.seen and not task.done()]
-        until = min(known, default=now)
-        return until if now - until > LATE else now
+        return min([now, *known])
 
     async def stop(self) -> None:
         """End all of them."""

@@ -101,6 +101,8 @@ class Reader:
         """What people should know of the search, each said once."""
         self._dropped: set[str] = set()
         """Paths that there was no room for: what they held then is no news."""
+        self.complete = False
+        """Whether the last sweep read what was due to its end; history that is still read does not count."""
         self._more: set[str] = set()
         """Sources that had something new at the last sweep."""
         self._others: list[AnySource] | None = None
@@ -192,6 +194,7 @@ class Reader:
                     source.arrived()
                 new.append(source)
         self.sources += new
+        self._more.update(source.id for source in new)
         self._others = None if new else self._others
         self._searched = time.monotonic()
         self._pause = max(RESCAN, SEARCH_REST * (self._searched - now))
@@ -233,14 +236,18 @@ class Reader:
         """
         more: set[str] = set()
         busy, growing = set[str](), set[str]()
-        self.hurried = False
+        self.hurried, self.complete = False, True
         others = self._others if due is not None and not due else None
         for source in self.sources if others is None else others:
             group = source.member.group or source.id
-            if group in busy or not self._is_due(source, due):
+            if not self._is_due(source, due):
+                continue
+            if group in busy:
+                more.add(source.id)
                 continue
             if isinstance(source, LogSource) and not self._logs.may_look(source):
                 more.add(source.id)  # once others are closed
+                self.complete = False
                 continue
             if group in growing and source.member.kind == DIRECTORY:
                 cast("DirectorySource", source).hurry()
@@ -254,6 +261,7 @@ class Reader:
                 self.hurried |= not isinstance(source, LogSource) or source.behind
             if isinstance(source, LogSource):
                 self._logs.looked(source, news=news)
+                self.complete &= not source.behind or source.left > 0
                 growing.update([group] if news else ())
             if _in_history(source):
                 busy.add(group)
@@ -351,9 +359,9 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
     files = [source.path for source in reader.sources if isinstance(source, LogSource)]
     sweep = setup.interval if setup.poll and setup.interval else max(SWEEP, len(files) * PER_FILE)
     reported, failed, noted, looked, began, beaten = "", 0, len(reader.notes), 0.0, 0.0, 0.0
-    seen = time.time()
-    busy = reader.sweep(send)
     waker = Waker(files, poll=setup.poll, sweep=sweep, busy=max(BUSY, setup.pace))
+    busy = reader.sweep(send)
+    seen = waker.until if reader.complete else None
     with contextlib.closing(waker):
         while True:
             if time.monotonic() - looked >= IDLE or not busy:  # also while a log is written without a pause
@@ -375,8 +383,9 @@ def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:
             if rest > 0:  # lines that come one by one are taken together, also where others continue coming
                 time.sleep(rest)
             due = waker.wait(0.0 if busy else 0.05 if stdin else IDLE)
-            began, behind, seen = time.monotonic(), reader.behind, time.time()
+            began, behind = time.monotonic(), reader.behind
             busy = reader.sweep(send, due)
+            seen = waker.until if reader.complete else seen
             if behind and not reader.behind:
                 give_back()
 

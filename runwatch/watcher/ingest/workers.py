@@ -236,7 +236,7 @@ class Worker(Child[wire.Message]):
         """Unix time until which what was written has been read, as far as its process has said."""
 
     async def _start(self) -> asyncio.subprocess.Process | Adopted:
-        prewarmed, self.prewarmed, self.seen = self.prewarmed, None, None
+        prewarmed, self.prewarmed = self.prewarmed, None
         setup = self._command()[1]
         if prewarmed is not None and prewarmed.given is None:
             prewarmed.give(setup)
@@ -285,6 +285,7 @@ class Worker(Child[wire.Message]):
         return f"{super()._silent()} (check that its file system responds)"
 
     def _blinded(self, why: str) -> None:
+        self.seen = None
         since = time.time() - (time.monotonic() - self._received)
         if self._opened or self._resume:  # else there is nothing that was seen
             self._receive(wire.Sight("", why, since, self._setup.paths))

@@ -21,8 +21,10 @@ class Clock:
     def __init__(self) -> None:
         self.now = time.time()
         """Unix time of the last look."""
-        self._steady = time.monotonic()
+        self._steady = self._expected = time.monotonic()
         self._late: deque[float] = deque(maxlen=MINUTE)
+        self._jumped = 0.0, 0.0
+        """The last jump: its seconds, and the Unix time behind it."""
 
     @property
     def lag(self) -> float:
@@ -33,11 +35,24 @@ class Clock:
         """Return the Unix time now."""
         return time.time()
 
-    def look(self, expected: float) -> float:
-        """Look again after `expected` seconds; return the seconds by which the clock jumped, or 0."""
+    def look(self, expected: float | None = None) -> float:
+        """Look again; return the seconds by which the clock jumped, or 0. `expected`: seconds since the last.
+
+        Only looks that are expected show how late they are.
+        """
         now, steady = time.time(), time.monotonic()
-        passed, steadily = now - self.now, steady - self._steady
+        jump = now - self.now - (steady - self._steady)
+        if expected is not None:
+            self._late.append(max(0.0, steady - self._expected - expected))
+            self._expected = steady
         self.now, self._steady = now, steady
-        self._late.append(max(0.0, steadily - expected))
-        jump = passed - steadily
-        return jump if abs(jump) > JUMP else 0.0
+        if abs(jump) <= JUMP:
+            return 0.0
+        self._jumped = jump, now
+        return jump
+
+    def noted(self, time: float) -> float:
+        """Return a Unix time that another process has just noted, which may have been before a jump."""
+        jump, at = self._jumped
+        before = self.now - at < MINUTE and time < at - jump / 2
+        return min(self.now, time + jump if jump > 0 and before else time)

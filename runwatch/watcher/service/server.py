@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from runwatch.alerts.incidents.incidents import Change
 from runwatch.alerts.routing.silences import InMemory, Silences
 from runwatch.config.loader import Config, load
@@ -45,6 +47,7 @@ from runwatch.watcher.service.notices import Notices
 from runwatch.watcher.service.notify import Notifier
 from runwatch.watcher.service.run_reports import RunReports
 from runwatch.watcher.service.sampling import Samplers
+from runwatch.watcher.service.unread_ends import UnreadEnds
 from runwatch.watcher.service.watchlist import Watchlist
 
 if TYPE_CHECKING:
@@ -113,6 +116,7 @@ class Server:
         self._reports = self._open_reports()
         self.notifier = self._notify()
         every = sampler.EVERY if assignment.private else sampler.CALM
+        self._ends = UnreadEnds()
         self._samplers = Samplers(self.sampled, self.notice, assignment.pids, every)
         self._readers = Readers(
             self.receive,
@@ -257,13 +261,30 @@ class Server:
 
     def receive(self, message: wire.Message) -> None:
         """Take one message of a worker."""
+        self._look_for_a_jump()
         now = self.clock.time()
+        if isinstance(message, wire.Read | wire.Provisional) and message.live and not message.late:
+            message = msgspec.structs.replace(message, arrival=self.clock.noted(message.arrival))
         if self._recorder is not None:
             self._recorder.took(message, now)
         self._intake.receive(message, now)
+        if isinstance(message, wire.Beat):
+            self._end()
 
     def sampled(self, group: str, message: sample.Message) -> None:
-        """Take what is said of the machine under a group: part of the next picture; events wake at once."""
+        """Take what is said of the machine under a group, ends once all is read that preceded them."""
+        self._look_for_a_jump()
+        if not self._ends.holds(group, message, self._readers.seen(self.clock.time())):
+            self._take_sample(group, message)
+
+    def _end(self) -> None:
+        """Take the ends of processes whose last lines have been read."""
+        for group, event in self._ends.due(self._readers.seen(self.clock.time())):
+            if group in self.engine.groups:
+                self._take_sample(group, event)
+
+    def _take_sample(self, group: str, message: sample.Message) -> None:
+        """Take what is said of the machine: part of the next picture; events wake at once."""
         if self._recorder is not None:
             self._recorder.sampled(group, message, self.clock.time())
         try:
@@ -381,13 +402,8 @@ class Server:
             self.beat()
 
     async def _look_at_the_clock(self) -> None:
-        if jump := self.clock.look(TICK):
-            self.engine.shift(jump)
-            self._judged = 0.0
-            if self._recorder is not None:
-                self._recorder.jumped(self.clock.now, jump)
-            self._attention.reset()
-            self._report("clock", f"the clock jumped by {jump:+.0f} s, or the machine slept")
+        self._look_for_a_jump(TICK)
+        self._end()
         now = self.clock.now
         unknown = views.unrecognized(self.shown.values(), now, UNKNOWN_AFTER)
         if self._notices.set_present(unknown):
@@ -404,6 +420,18 @@ class Server:
         except Exception as error:  # notices are not worth the clock
             self.notice(f"runs could not be checked: {type(error).__name__}: {error}")
         self.wake()
+
+    def _look_for_a_jump(self, expected: float | None = None) -> None:
+        """Move the times of runs with the clock, before anything is noted by it."""
+        jump = self.clock.look(expected)
+        if not jump:
+            return
+        self.engine.shift(jump)
+        self._judged = 0.0
+        if self._recorder is not None:
+            self._recorder.jumped(self.clock.now, jump)
+        self._attention.reset()
+        self._report("clock", f"the clock jumped by {jump:+.0f} s, or the machine slept")
 
     def _sample(self, now: float) -> None:
         """Sample the machine under the groups that continue; among many they are sought more rarely."""

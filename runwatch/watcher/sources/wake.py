@@ -34,6 +34,8 @@ OTHERS = 0.05
 """Seconds that events of files that nobody asked for are let gather."""
 _SLOWER = 1.5
 _CLOSE_WAIT = 5.0
+_STUCK = 60.0
+"""Seconds after which a look at polled paths, or the setting of watches, is not waited for any longer."""
 
 
 class Watches(Protocol):
@@ -83,6 +85,12 @@ class Waker:
         """Watched directory -> which one it was when the watch was set."""
         self._plan = _Plan()
         self._seen: dict[str, object] = {}
+        self._armed: set[str] = set()
+        """The paths that were made due once their watches were set; those of `_paths`, if that is so."""
+        self._polled = 0.0
+        """Unix time as of which what is polled was looked at."""
+        self.until = time.time()
+        """Unix time until which all that was written has made its path due, as of the last `wait`."""
         self._thread = threading.Thread(target=self._run, name="runwatch-wake", daemon=True)
         self._thread.start()
 
@@ -109,6 +117,7 @@ class Waker:
         while True:
             left = None if until is None else max(0.0, until - time.monotonic())
             poller.poll(None if left is None else left * 1000)
+            until_now = self._covered(time.time())
             if self._watches is not None:
                 for directory, name in self._watches.events():
                     self._on_event(directory, name)
@@ -116,6 +125,7 @@ class Waker:
                 due, self._due = frozenset(self._due), set()
                 with suppress(BlockingIOError):
                     os.read(self._reader, 64)
+            self.until = until_now
             if due or (until is not None and time.monotonic() >= until):
                 return due
             time.sleep(OTHERS if left is None else min(OTHERS, left))
@@ -133,6 +143,18 @@ class Waker:
             self._watches.close()
         os.close(self._reader)
         os.close(self._writer)
+
+    def _covered(self, now: float) -> float:
+        """Return the Unix time until which what was written is known, once events are taken at `now`.
+
+        Our thread may be late, or stuck on a mount: then for at most `_STUCK` seconds.
+        """
+        known = now
+        if self._armed is not self._paths:
+            known = self.until
+        elif self._plan.polled:
+            known = min(now, self._polled)
+        return known if now - known < self._sweep + _STUCK else now
 
     def _wake(self, paths: Iterable[str]) -> None:
         with self._lock:
@@ -152,10 +174,14 @@ class Waker:
                     self._plan = self._arm(paths)
                 except OSError:  # no working directory, no mount list: then without events
                     self._plan = _Plan(polled=set(paths))
+                self._polled = time.time()
                 self._wake(paths)  # once the watches are set, so that nothing falls in between
+                self._armed = paths
                 sweep_at = time.monotonic() + self._sweep
+            began = time.time()
             changed = self._changed(self._plan.polled)
             self._wake(changed)
+            self._polled = began
             pause = self._busy if changed else min(pause * _SLOWER, self._sweep)
             left = sweep_at - time.monotonic()
             self._nudge.wait(max(0.0, min(left, pause) if self._plan.polled else left))

@@ -3,9 +3,9 @@
 Reason: storage that gets slow shows first where most is written; and a save that takes
 minutes where it took seconds costs the run more than the checkpoint is worth.
 Formula: a pause is the time between the training rows before and after a checkpoint,
-less the usual time between rows. `persist` pauses in a row are above `times` the median
-of those before them (3 or more) and `least` seconds longer: a warning. Ends with
-a pause below half of that.
+less the usual time between rows. `persist` pauses in a row are above `times` what three
+in four of those before them (3 or more) stayed below, and `least` seconds longer: a warning.
+Ends with a pause below half of that.
 
 Example: 'training waited 340 s for the last checkpoint, usually 45 s'.
 
@@ -14,14 +14,15 @@ less often or asynchronously.
 
 Traps: pauses are timed as the lines arrive, so that nothing is known of what was in the
 log before; the first save makes directories and files, and counts for nothing; an
-evaluation near a save is part of its pause, in all of them or in none.
+evaluation near a save is part of its pause, in all of them or in none. Saves that take no
+time (in the background, of the weights alone) and complete ones may take turns: the longer ones
+are as usual as the others, so that no median is asked for.
 
 Source: none. CheckFreq (Mohan et al. 2021) measures what saving costs in the same way.
 """
 
 from __future__ import annotations
 
-import statistics
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -87,7 +88,7 @@ class CheckpointSlow(RunRule):
         if self._first:
             self._first = False
             return []
-        usual = statistics.median(self._pauses) if len(self._pauses) >= self.known else None
+        usual = sorted(self._pauses)[3 * len(self._pauses) // 4] if len(self._pauses) >= self.known else None
         if usual is None or pause <= max(self.times * usual, usual + self.least):
             self._pauses.append(pause)
             self._slow = 0

@@ -4,8 +4,7 @@ Reason: a run that a `max_time`, an early stop or an older kernel's kill ended i
 middle leaves a log that just stops; that is known at once, not after ten minutes of
 silence.
 Formula: every rank and main process that was linked to the log has ended, none has
-come for `settle` seconds without a line, and for as long as the log or training had been silent
-before, up to a minute: on a busy machine the last lines are read late. The log shows progress below
+come for `settle` seconds without a line. The log shows progress below
 98 %, and there is no crash. A warning; a note if the run may have been complete: its length is unknown, and
 it exited with 0, or is at a round step or at the end of an epoch, as finished runs
 do. Ends when training moves again.
@@ -48,11 +47,8 @@ class Ended(RunRule):
     complete: ClassVar[float] = 0.98
     """Progress from which it has finished."""
 
-    unread: ClassVar[float] = 60.0
-    """Seconds for which the log may be silent before the end and not be read since, on a busy machine."""
-
     behind: ClassVar[float] = 2.0
-    """Seconds by which rows are read at most after the process that wrote them has ended."""
+    """Seconds by which rows come at most after the process has ended: a pipe may pass them on."""
 
     _words: LastWords = field(default_factory=LastWords, init=False, repr=False)
     _milestone: Milestone = field(default_factory=Milestone, init=False, repr=False)
@@ -78,11 +74,8 @@ class Ended(RunRule):
         moves = (
             status.now - status.silent_for > ended.time + self.behind
         )  # another one trains, not linked yet
-        # what was written since is not read yet; that a directory next to the log changed says nothing of it
-        written = status.now - max(status.log_silent_for, status.silent_for)
-        unread = min(max(0.0, ended.time - written), self.unread)
         quiet = min(status.now - ended.time, status.log_silent_for)  # others may write on
-        due = not moves and quiet >= self.settle + unread
+        due = not moves and quiet >= self.settle
         if self._firing or self._words.fatal or reported or whole or not due:
             return ()
         self._firing = Severity.INFO if self._may_be_complete(status, ended.exit_code) else Severity.WARNING

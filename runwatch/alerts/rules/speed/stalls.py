@@ -10,8 +10,10 @@ between the first and the last of them. A warning where they are at equal distan
 times is no habit. A note too where
 evaluations or checkpoints were printed next to most of them; or where they come at each
 multiple of one number of steps, as evaluations do, and would cost less than `cost` if the time
-of a row were that of its last step alone, not of each step since the row before. Ends when as many rows as
-between the first and the last of them have passed without one.
+of a row were that of its last step alone, not of each step since the row before. Where a log has only the
+times of its lines, they are judged by these, 20 s or more at once: a note at most, and nothing where
+evaluations or checkpoints were printed or they come at multiples of one number of steps. Ends
+when as many rows as between the first and the last of them have passed without one.
 
 Example: 'one logged step in 100 takes 150 times the usual: 60% of the time is lost', by a loader that
 fills its buffer.
@@ -39,7 +41,7 @@ import numpy as np
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Baseline, Floats, grow, middle, take
 from runwatch.alerts.rules.common.context import copied, join
-from runwatch.alerts.rules.common.speed import Speed
+from runwatch.alerts.rules.common.speed import BETWEEN, Speed
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import label
@@ -91,7 +93,7 @@ class Stalls(RankRule):
     skip: int = threshold(10, "rows after a start or restart that are not judged")
 
     _tracks: dict[str, _Track] = field(default_factory=dict, init=False, repr=False)
-    _speed: Speed = field(default_factory=Speed, init=False, repr=False)
+    _speed: Speed = field(default_factory=lambda: Speed(stamps=True), init=False, repr=False)
     _marks: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
     """Offsets at which an evaluation or a checkpoint was printed."""
 
@@ -124,6 +126,9 @@ class Stalls(RankRule):
             found += self._over(metric, track, rows, row, start)
             low, high = np.searchsorted(self._marks, [rows.offset[row - 1], rows.offset[row + 1]], "right")
             lost = grow(float(excess[row])) - 1
+            if metric == BETWEEN:  # which has fewer steps than a usual row
+                before, here, after = rows.step[row - 1 : row + 2].tolist()
+                lost *= (here - before) / (after - here)
             track.stalls.append(_Stall(start + row, lost, bool(low < high), place(rows, row)))
             found += self._judge(metric, track)
         return found + self._over(metric, track, rows, len(rows) - 1, start)
@@ -146,23 +151,25 @@ class Stalls(RankRule):
         few = not even and (len(newest) < self.many or apart)
         every_step, planned = _distances(newest, gap)
         single = even and planned and lost / (lost + span * every_step) < self.cost
-        severity = Severity.INFO if meant or few or single else Severity.WARNING
-        frequent = gap < _RARE  # those are for `jitter` to judge
-        known = frequent or not severity.exceeds(track.firing)
+        between = metric == BETWEEN
+        severity = Severity.INFO if meant or few or single or between else Severity.WARNING
+        frequent = gap < _RARE and not between  # those are for `jitter` to judge
+        known = frequent or not severity.exceeds(track.firing) or (between and (meant or (even and planned)))
         if cost < self.cost or rest < self.cost / 2 * (rest + span) or known:
             return []
         track.firing = severity
         times = middle([stall.lost + 1 for stall in newest])
-        every = (
-            f"one logged step in {gap:.0f} takes"
-            if even
-            else f"{len(newest)} of {span + 1} logged steps take"
-        )
+        if between:
+            stall = f"training stalled {len(newest)} times since {newest[0].where}"
+        elif even:
+            stall = f"one logged step in {gap:.0f} takes {times:.3g} times the usual"
+        else:
+            stall = f"{len(newest)} of {span + 1} logged steps take {times:.3g} times the usual"
         return [
             self.say(
                 Verdict.FIRING,
                 severity,
-                f"{every} {times:.3g} times the usual: {cost:.0%} of the time is lost",
+                f"{stall}: {cost:.0%} of the time is lost",
                 newest[0].where,
                 metric=metric,
                 cause="evaluations or checkpoints are printed near them" if meant else "",

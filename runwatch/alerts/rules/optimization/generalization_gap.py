@@ -1,0 +1,135 @@
+"""The validation loss stays flat while the training loss falls far below it.
+
+Reason: what a run still learns then holds for its own data alone. A validation loss that rises
+shows that, too; one that stays flat from early on does not look like a fault, and costs as much.
+Formula: no evaluation is below the best by `fall`, for max(`evals`, `part` of all so far) in a row,
+and the median of the newest three is at most `near` above it; the median training loss of 64 rows
+fell to half of what it was at that best, to less than half of that best, and `gap` below it. A note. Ends
+with a better evaluation.
+
+Example: 'val loss has not fallen below 1.02 for 9 evaluations, since step 400, while train loss fell to 0.2'.
+
+What to do: keep the checkpoint of the best evaluation; add data or regularization, or stop.
+
+Traps: the score of a classifier may still rise where its loss does not; runs that keep their
+best checkpoint may mean it. A validation loss that rises is judged by `validation`.
+
+Source: the gap between training and validation in any guide to training, as in Goodfellow et al., 2016.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.baseline import middle
+from runwatch.alerts.rules.common.context import Recent
+from runwatch.core.block import Block, Samples
+from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import LOSS, VAL_LOSS, label
+
+_HALF = 0.5
+
+
+@dataclass
+class _Watch:
+    """What is remembered of the evaluations."""
+
+    best: float = np.inf
+    where: Place = field(default_factory=lambda: Place(None, None))
+    train: float = np.nan
+    """Median training loss at the best."""
+    count: int = 0
+    since: int = 0
+    """Evaluations since the best."""
+    step: float = -np.inf
+    begin: float = -np.inf
+    """Where the run before this one was evaluated last, in the log."""
+    offset: float = -np.inf
+    """Where it was evaluated last."""
+    newest: deque[float] = field(default_factory=lambda: deque(maxlen=3))
+    open: bool = False
+
+
+@dataclass
+class GeneralizationGap(RankRule):
+    """Notes when training improves and validation does not."""
+
+    name: ClassVar[str] = "generalization_gap"
+    summary: ClassVar[str] = "The training loss falls far below a validation loss that stays flat (a note)."
+
+    evals: int = threshold(6, "evaluations in a row without a better one, at least")
+    part: float = threshold(0.5, "of the evaluations so far, at least")
+    fall: float = threshold(0.02, "fall of the validation loss that is an improvement, as a fraction")
+    near: float = threshold(0.1, "rise over the best up to which it stays flat, as a fraction")
+    gap: float = threshold(0.3, "least gap between validation and training loss")
+
+    _recent: Recent = field(default_factory=Recent, init=False, repr=False)
+    _watch: _Watch = field(default_factory=_Watch, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge the evaluations of a block."""
+        self._recent.push(block.samples.get(LOSS))
+        found: list[Finding] = []
+        samples = block.samples.get(VAL_LOSS)
+        if samples is not None:
+            for row in np.flatnonzero(np.isfinite(samples.value) & (samples.value > 0)).tolist():
+                found += self._take(samples, row)
+        return found
+
+    def _take(self, samples: Samples, row: int) -> list[Finding]:
+        value, here = float(samples.value[row]), place(samples, row)
+        step, offset = float(samples.step[row]), float(samples.offset[row])
+        found: list[Finding] = []
+        if step < self._watch.step:  # another run, or one that went back
+            found = self._clear(here)
+            self._watch = _Watch(begin=self._watch.offset)
+        watch = self._watch
+        watch.offset = offset
+        if step == watch.step:  # a line of the same evaluation
+            return found
+        watch.step, watch.count, watch.since = step, watch.count + 1, watch.since + 1
+        watch.newest.append(value)
+        train = self._train(offset)
+        if value < watch.best * (1 - self.fall):
+            found += self._clear(here)
+            watch.best, watch.where, watch.train, watch.since = value, here, train, 0
+            return found
+        if watch.open or watch.since < max(self.evals, self.part * watch.count):
+            return found
+        fell = train < _HALF * min(watch.train, watch.best) and watch.best - train > self.gap
+        if not fell or middle(list(watch.newest)) > watch.best * (1 + self.near):
+            return found
+        watch.open = True
+        return [*found, self._finding(watch, train, here)]
+
+    def _finding(self, watch: _Watch, train: float, here: Place) -> Finding:
+        best = f"{watch.best:.4g} for {watch.since} evaluations, since {watch.where}"
+        return self.say(
+            Verdict.FIRING,
+            Severity.INFO,
+            f"{label(VAL_LOSS)} has not fallen below {best}, while {label(LOSS)} fell to {train:.4g}",
+            here,
+            metric=VAL_LOSS,
+            cause="it overfits: what it still learns does not hold for other data",
+            advice=f"Keep the checkpoint near {watch.where}; add data or regularization.",
+            evidence={"best": watch.best, "best_step": watch.where.step, "now": train, "then": watch.train},
+        )
+
+    def _train(self, offset: float) -> float:
+        """Return the median training loss of up to 64 rows of this run up to an offset."""
+        samples = self._recent.until(offset, 64)
+        values = samples.value[np.isfinite(samples.value) & (samples.offset > self._watch.begin)]
+        return middle(values.tolist()) if len(values) else np.nan
+
+    def _clear(self, where: Place) -> list[Finding]:
+        if not self._watch.open:
+            return []
+        self._watch.open = False
+        title = f"{label(VAL_LOSS)} falls again"
+        return [self.say(Verdict.CLEAR, Severity.INFO, title, where, metric=VAL_LOSS)]
