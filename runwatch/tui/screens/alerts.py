@@ -60,6 +60,7 @@ class Alerts(PointedScreen, ListScreen):
         crowded = row is None or body - least < _DETAIL
         lower = self.query_one("#alert-lower")
         lower.display = self.alone or not crowded
+        found.hides = crowded and row is not None
         most = max(4, body * 2 // 5, least)
         rows = min(found.needed(self.size.width), most)
         found.styles.height = "1fr" if crowded else rows

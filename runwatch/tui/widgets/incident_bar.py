@@ -12,8 +12,10 @@ from runwatch.tui.widgets.rows import Rows
 
 _FIXED = 4
 """Rows of head and footer."""
-_BODY = 4
+_BODY = 3
 """Rows that a body needs at least; cause and advice give way to them, the headline does not."""
+_ENOUGH = 6
+"""Rows that nearly all incidents fit in."""
 
 
 class IncidentBar(Rows):
@@ -24,7 +26,7 @@ class IncidentBar(Rows):
 
     def fit(self, width: int, height: int) -> int:
         """Take the height that is needed on a screen of this size, and return it."""
-        rows = self._rows(width, max(1, min(height // 4, height - _FIXED - _BODY)))
+        rows = self._rows(width, max(1, min(max(_ENOUGH, height // 4), height - _FIXED - _BODY)))
         needed = max(0, min(len(rows), height - _FIXED - 1))
         self.styles.height = needed
         self.display = needed > 0
