@@ -51,7 +51,7 @@ def rows(
 
 
 def _labelled(name: str, text: str, width: int, most: int, glyphs: Glyphs) -> list[Row]:
-    """Return a text behind its label in up to `most` rows; where it is too long for them, without the label."""
+    """Return a text behind its label in up to `most` rows; one that is too long loses its label."""
     if not text or most < 1:
         return []
     label, room = f"{name}:", width - _INDENT
