@@ -70,7 +70,11 @@ class ChartScreen(PointedScreen, ZoomScreen):
         self._smooth(-1)
 
     def _smooth(self, by: int) -> None:
-        self.scene.smoothing = following(FACTORS, self.scene.smoothing, by)
+        scene, keys = self.scene, self.runwatch.registry.by_id
+        scene.smoothing = following(FACTORS, scene.smoothing, by)
+        if scene.firing():  # its key is that of a silence too, where alerts are
+            silence = f"{keys['alerts'].shown} {keys['silence'].shown}"
+            self.runwatch.say(f"smoothing {scene.smoothing:g} {scene.glyphs.dot} to silence the alert: {silence}")
         self.show()
 
     def do_shorter(self) -> None:
