@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import TYPE_CHECKING
 
 from runwatch.core import metrics
@@ -42,10 +41,13 @@ class ComparisonCard(Panel):
         shown = self.scene.run
         name = "" if shown is None else f" with {shown.name}"
         rows = self._rows(width)[:height]
-        self.targets = [(y, 0, width + 2, partial(api(self.app).action_do, _CHANGES)) for y in range(height + 2)]
-        key = api(self.app).registry.by_id[_CHANGES].shown
+        self.targets = [(y, 0, width + 2, self._change) for y in range(height + 2)]
+        key = api(self.app).registry.by_id[_CHANGES].shown if self.is_attached else ""
         right: Row = [(key, "key"), (" changes or ends it", "dim"), ("   runwatch compare says more", "dim")]
         return Content([("compared", "title"), (name, "dim")], rows, right)
+
+    def _change(self) -> None:
+        api(self.app).action_do(_CHANGES)
 
     def _rows(self, width: int) -> list[Row]:
         scene = self.scene
