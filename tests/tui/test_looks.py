@@ -142,3 +142,21 @@ async def test_the_selected_row_of_every_list_is_a_bar_over_its_width(open_app, 
         bars = [[role for text, role in row[1:-1] if text.strip("█")] for row in rows if "▸" in str(row)]
         assert bars
         assert all(set(bar) == {"select"} for bar in bars), bars
+
+
+async def test_without_shades_of_a_color_a_band_has_cells_of_one_brightness(open_app, monkeypatch):
+    parts = set("▁▂▃▄▅▆▇▔▀")
+
+    def seen(s):
+        return parts & set(s.drawn("#main-0"))
+
+    async with open_app((120, 40), theme=themes.ANSI) as s:
+        assert not seen(s)
+        assert "░" in s.drawn("#main-0")
+        s.app.use_theme(themes.DARK)
+        s.app.refresh_view()
+        await s.settle()
+        assert seen(s)
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with open_app((120, 40)) as s:
+        assert not seen(s)
