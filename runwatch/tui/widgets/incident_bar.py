@@ -51,10 +51,9 @@ class IncidentBar(Rows):
             return incident.because(run.phase, run.reason, width, scene.glyphs) + (
                 incident.rows(firing[0], width, 1, scene.glyphs, scene.now()) if firing else []
             )
-        quiet = scene.silence_left(firing[0].id)
-        said: Row = [(f"{quiet}  ", "dim")] if quiet else []
         more, hint = self._keys(len(firing))
-        more, hint = ([*said, *more] if more else []), ([*said, *hint] if hint else [])
+        if quiet := scene.silence_left(firing[0].id):  # it is said even if that takes a row
+            more = [(f"{quiet}  " if more else quiet, "dim"), *more]
         return incident.rows(firing[0], width, most, scene.glyphs, scene.now(), more, hint)
 
     def _keys(self, count: int) -> tuple[Row, Row]:

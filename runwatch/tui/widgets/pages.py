@@ -27,7 +27,8 @@ _LEAST = 4
 _HEADED = 3
 """Rows from which one is a heading."""
 _NO_CHECKPOINTS = (
-    "none seen; if they are elsewhere, name their directory too: runwatch tail train.log checkpoints/"
+    "none yet: the log reports no save, and none is in the paths that are watched. If they are elsewhere, "
+    "name their directory too: runwatch tail train.log checkpoints/"
 )
 _NO_EVENTS = "nothing yet: errors, restarts and what the log says of saving come here"
 _NO_CONFIGURATION = (
