@@ -142,3 +142,12 @@ async def test_metrics_pages(open_app):
         assert "PgDn" not in s.drawn("#keys")
         await s.press("pageup")
         assert s.view.page == 1
+
+
+async def test_what_is_not_finite_at_the_cursor_is_not_called_a_number_or_nan(open_app):
+    async with open_app((120, 40), bad=tuple(range(200))) as s:
+        assert "NaN" in s.drawn("#main-0").splitlines()[0]
+        await s.press("left")
+        title = s.drawn("#main-0").splitlines()[0]
+        assert "not finite" in title
+        assert "nan" not in title
