@@ -64,11 +64,15 @@ def _labelled(name: str, text: str, width: int, most: int, glyphs: Glyphs) -> li
 
 
 def _brief(text: str, width: int, most: int, glyphs: Glyphs) -> list[str]:
-    """Return a text in up to `most` lines; one that is too long ends with a clause, or is cut off."""
+    """Return a text in up to `most` lines; one that is too long ends with a clause.
+
+    Where clauses leave more than half of the room empty, it is cut off.
+    """
     lines = cells.wrapped(text, width, _UNCUT, glyphs.ellipsis)
-    for clause in reversed([*_CLAUSE.finditer(text)]):
+    ends = [clause.start() for clause in _CLAUSE.finditer(text) if 2 * clause.start() >= width * most]
+    for end in reversed(ends):
         if len(lines) > most:
-            lines = cells.wrapped(text[: clause.start()] + glyphs.ellipsis, width, _UNCUT, glyphs.ellipsis)
+            lines = cells.wrapped(text[:end] + glyphs.ellipsis, width, _UNCUT, glyphs.ellipsis)
     return lines if len(lines) <= most else cells.wrapped(text, width, most, glyphs.ellipsis)
 
 

@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from runwatch.core.snapshot import CheckpointRow, IncidentRow, Saving
+from runwatch.core.snapshot import CheckpointRow, IncidentRow, Progress, RunRow, Saving
 from runwatch.render import cells, incident
 
-from .fake_engine import SPIKE
+from .fake_engine import SPIKE, picture
 from .test_screens import words
 
 SMALL = (40, 12)
@@ -43,6 +43,18 @@ async def test_what_to_do_is_said_in_full_on_every_view(open_app, alert):
             *_, edge, keys = s.text().splitlines()
             assert (edge[0], edge[-1]) == ("╰", "╯"), f"the frame of {s.view.view} is cut off"
             assert "? Help" in keys
+
+
+async def test_the_list_of_runs_keeps_rows_to_choose_from(open_app):
+    def make(view):
+        runs = tuple(RunRow(f"r{n}", f"exp_{n}", "training", Progress(step=5)) for n in range(1, 9))
+        return msgspec.structs.replace(picture(view, incidents=(NAN,)), runs=runs)
+
+    async with open_app(SMALL, make=make) as s:
+        await s.press("0")
+        assert s.drawn("#runs").count("exp_") == 2
+        assert NAN.title in words(s.drawn("#incident-bar"))
+        assert "Stop; go back to a checkpoint from be…" in s.drawn("#incident-bar")
 
 
 def test_advice_goes_before_the_cause_and_ends_with_a_clause_where_it_is_too_long():

@@ -14,6 +14,8 @@ _FIXED = 4
 """Rows of head and footer."""
 _BODY = 3
 """Rows that a body needs at least; cause and advice give way to them, the headline does not."""
+_LIST = 5
+"""Rows of a body that is above the bar: a list that one chooses from, with a frame and a heading."""
 _ENOUGH = 6
 """Rows that nearly all incidents fit in."""
 
@@ -26,7 +28,8 @@ class IncidentBar(Rows):
 
     def fit(self, width: int, height: int) -> int:
         """Take the height that is needed on a screen of this size, and return it."""
-        rows = self._rows(width, max(1, min(max(_ENOUGH, height // 4), height - _FIXED - _BODY)))
+        body = _LIST if getattr(self.screen, "bar_below", False) else _BODY
+        rows = self._rows(width, max(1, min(max(_ENOUGH, height // 4), height - _FIXED - body)))
         needed = max(0, min(len(rows), height - _FIXED - 1))
         self.styles.height = needed
         self.display = needed > 0
