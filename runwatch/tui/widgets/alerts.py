@@ -162,7 +162,7 @@ class AlertList(Panel):
         if self.hides:
             right = [(api(self.app).registry.by_id["evidence"].shown, "key"), (" what to do", "dim")]
         for state, count in _counted(rows):
-            right += [("   ", ""), (f"{state} {count}", "dim")] if right else [(f"{state} {count}", "dim")]
+            right.append((f"{'   ' if right else ''}{state} {count}", "dim"))
         return Content([("alerts", "title"), *more], shown, right)
 
     def _looked_for(self, width: int, height: int) -> list[Row]:

@@ -15,7 +15,8 @@ _FIXED = 4
 _BODY = 3
 """Rows that a body needs at least; cause and advice give way to them, the headline does not."""
 _LIST = 5
-"""Rows of a body that is above the bar: a list that one chooses from, with a frame and a heading."""
+"""The same where one reads or chooses line by line."""
+_LISTS = frozenset({actions.RUNS, actions.LOGS, actions.CONFIGURATION})
 _ENOUGH = 6
 """Rows that nearly all incidents fit in."""
 
@@ -28,7 +29,7 @@ class IncidentBar(Rows):
 
     def fit(self, width: int, height: int) -> int:
         """Take the height that is needed on a screen of this size, and return it."""
-        body = _LIST if getattr(self.screen, "bar_below", False) else _BODY
+        body = _LIST if getattr(self.screen, "view", "") in _LISTS else _BODY
         rows = self._rows(width, max(1, min(max(_ENOUGH, height // 4), height - _FIXED - body)))
         needed = max(0, min(len(rows), height - _FIXED - 1))
         self.styles.height = needed
