@@ -45,7 +45,7 @@ SCENES = (
         "nan",
         "the grad norm overflows, then the loss is NaN",
         runs.demo("nan"),
-        (r"CRIT", "step 3[34]"),
+        (r"CRIT", "step 3[34]", "4, good"),
         _EVERY,
     ),
     Scene("spike", "a corrupt stretch of data", runs.demo("spike"), (r"CRIT|WARN",), _EVERY),

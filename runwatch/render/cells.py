@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 Segment = tuple[str, str]
 """Text and its role; "" is ordinary text."""
@@ -169,6 +171,18 @@ def fit(row: Sequence[Segment], cells: int, ascii_only: bool = False) -> Row:
     if left > 0:
         out.append((" " * left, ""))
     return out
+
+
+_FULL = "\u2588"
+
+
+def bar(row: Sequence[Segment], cells: int, ascii_only: bool = False) -> Row:
+    """Return the row that keys act on: a bar of exactly `cells` cells.
+
+    A full block keeps its color: reversed it would be a hole.
+    """
+    roles = ((text, "select" if text.strip(_FULL) else role) for text, role in fit(row, cells, ascii_only))
+    return [("".join(text for text, _ in same), role) for role, same in groupby(roles, key=itemgetter(1))]
 
 
 def spread(left: Sequence[Segment], right: Sequence[Segment], cells: int, ascii_only: bool = False) -> Row:

@@ -35,6 +35,8 @@ _CHANGED = 0.01
 _KINDS = {"eval_begin": "evaluation", "eval_end": "evaluated"}
 _FIXED, _TOOK = 45, 8
 """Cells of the columns that usual widths have, and of the time it took. A narrower one has no size."""
+_NAME = 8
+"""Cells of a name at least: less of it says nothing."""
 _NUMBERED = 60
 """Cells from which an event says in which line it is."""
 LAST_GOOD = "last good"
@@ -116,8 +118,9 @@ def heading(rows: Sequence[CheckpointRow], width: int) -> Row:
     ranks = f"{'ranks':>{ranks_room}} " if ranks_room else ""
     took = f"{'took':>7} " if timed else ""
     size = f"{'size':>9} " if width >= _FIXED else ""
-    columns = f"{'':2}{'step':>10} {'state':<11}{size}{'written':>10} {took}{ranks} name"
-    return cells.fit([(columns, "dim")], width)
+    columns = f"{'':2}{'step':>10} {'state':<11}{size}{'written':>10} {took}{ranks} "
+    name = "name" if width - len(columns) >= _NAME else ""
+    return cells.fit([(columns + name, "dim")], width)
 
 
 def _are_timed(rows: Sequence[CheckpointRow]) -> bool:
@@ -174,9 +177,9 @@ def table(
             parts.append((f"{_ranks(row):>{ranks_room}} ", role if lacking else ""))
         parts.append((" ", ""))
         room = width - cells.row_width(parts)
-        out.append(
-            cells.fit([*parts, (cells.shorten(row.name, room, glyphs.ellipsis), "dim")], width, glyphs.ascii)
-        )
+        if room >= _NAME:
+            parts.append((cells.shorten(row.name, room, glyphs.ellipsis), "dim"))
+        out.append(cells.fit(parts, width, glyphs.ascii))
         if (part := written(row, usual)) is not None:
             of = f"  {numbers.size(row.bytes)} of the usual {numbers.size(usual)}"
             line: Row = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,9 @@ UNICODE = Glyphs(
     severities={"critical": "▲", "warning": "●", "info": "○"},
     states={"pending": "◌", "acknowledged": "◎", "resolved": "✓"},
 )
+
+FLAT = replace(UNICODE, fill_low="   ░░░░", fill_high="   ░░")
+"""For two or sixteen colors: of those a partly filled cell would be brighter than a full one."""
 
 ASCII = Glyphs(
     ascii=True,

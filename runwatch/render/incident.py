@@ -10,6 +10,8 @@ from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 
 _NUMBER = re.compile(r"[0-9](?:[0-9,]*[0-9])?")
+_CLAUSE = re.compile(r"[;,:]? \(|[;,.:] ")
+"""Where a clause of a sentence ends."""
 _INDENT = 2
 _GAP = 2
 _UNCUT = 10_000
@@ -36,18 +38,9 @@ def rows(
     if age and row.step is None and not _free(out, age, width):
         out, age = _behind(tag, f"{said} {glyphs.dot} {age}", width, glyphs), ""
     headlines = len(out)
-    room = most - len(out)
-    for name, text in (("cause", row.cause), ("advice", plain.advice(row))):
-        if not text or room < 1:
-            continue
-        label = " " * _INDENT + f"{name}: "
-        kept = room - (name == "cause" and bool(row.advice) and room > 1)  # the advice gets a row at least
-        pieces = cells.wrapped(label.strip() + " " + text, width - _INDENT, kept, glyphs.ellipsis)
-        for i, piece in enumerate(pieces):
-            first = i == 0 and piece.startswith(name)
-            head: Row = [(label[: _INDENT + len(name) + 1], "dim")] if first else [(" " * _INDENT, "")]
-            out.append([*head, (piece[len(name) + 1 :] if first else piece, "")])
-        room -= len(pieces)
+    room = most - headlines
+    advice = _labelled("advice", plain.advice(row), width, room, glyphs)  # what to do goes before why
+    out += [*_labelled("cause", row.cause, width, room - len(advice), glyphs), *advice]
     right: list[Row] = [[] for _ in out]
     if more and not _put(out, right, more, width) and len(out) < most:
         out.append([])
@@ -55,6 +48,32 @@ def rows(
     _put(out, right, hint or [], width)
     _put(out[:headlines], right, [(age, "dim")] if age else [], width)
     return [cells.spread(left, end, width) if end else left for left, end in zip(out, right, strict=True)]
+
+
+def _labelled(name: str, text: str, width: int, most: int, glyphs: Glyphs) -> list[Row]:
+    """Return a text behind its label in up to `most` rows; one that is too long loses its label."""
+    if not text or most < 1:
+        return []
+    label, room = f"{name}:", width - _INDENT
+    pieces = cells.wrapped(f"{label} {text}", room, _UNCUT, glyphs.ellipsis)
+    if len(pieces) > most:
+        label, pieces = "", _brief(text, room, most, glyphs)
+    left = " " * _INDENT
+    first: Row = [(left + label, "dim"), (pieces[0][len(label) :], "")] if label else [(left + pieces[0], "")]
+    return [first, *([(left, ""), (piece, "")] for piece in pieces[1:])]
+
+
+def _brief(text: str, width: int, most: int, glyphs: Glyphs) -> list[str]:
+    """Return a text in up to `most` lines; one that is too long ends with a clause.
+
+    Where clauses leave more than half of the room empty, it is cut off.
+    """
+    lines = cells.wrapped(text, width, _UNCUT, glyphs.ellipsis)
+    ends = [clause.start() for clause in _CLAUSE.finditer(text) if 2 * clause.start() >= width * most]
+    for end in reversed(ends):
+        if len(lines) > most:
+            lines = cells.wrapped(text[:end] + glyphs.ellipsis, width, _UNCUT, glyphs.ellipsis)
+    return lines if len(lines) <= most else cells.wrapped(text, width, most, glyphs.ellipsis)
 
 
 def _free(out: list[Row], text: str, width: int) -> bool:

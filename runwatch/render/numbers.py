@@ -199,7 +199,7 @@ def _writer(metric: str) -> Callable[[float], str]:
 
 
 def _number(x: float) -> str:
-    return f"{x:.0f}" if float(x).is_integer() and abs(x) < 10_000 else si(x)
+    return f"{x:,.0f}" if float(x).is_integer() and abs(x) < 10_000 else si(x)
 
 
 _BY_METRIC: dict[str, Callable[[float], str]] = {

@@ -19,7 +19,7 @@ from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from runwatch.core.errors import ExitCode, RunwatchError
-from runwatch.render.glyphs import glyphs
+from runwatch.render.glyphs import FLAT, UNICODE, glyphs
 from runwatch.tui import actions, capture, deferred, paint, silencing, themes
 from runwatch.tui.actions import Action, Registry
 from runwatch.tui.api import Rules, api
@@ -367,8 +367,10 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
         self.push_screen(Pick("theme", rows, {before}, 1, self.use_theme), callback=chosen)
 
     def use_theme(self, name: str) -> None:
-        """Use the theme of that name."""
+        """Use the theme of that name, and the signs that its colors need."""
         self._look = name
+        if not self.scene.glyphs.ascii:
+            self.scene.glyphs = FLAT if name == themes.ANSI or self.ansi_color else UNICODE
         chosen = themes.theme(name)
         self.register_theme(chosen)
         self.theme = chosen.name

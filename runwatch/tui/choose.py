@@ -92,16 +92,18 @@ def _moves(item: Latest) -> bool:
 def alarming(run: RunView | None) -> list[str]:
     """Return the metrics with open incidents, the most urgent first.
 
-    A slow rank shows in the step time, unless that is of a rank that does not wait for it.
+    A slow rank shows in the step time, unless that is of a rank that does not wait for it. A loss that is
+    not finite is what all others lead to, and comes first.
     """
     if run is None:
         return []
     pace = next((item.value for item in run.latest if item.metric == metrics.STEP_TIME), None)
     unseen = ranks.usual_step(run.ranks) > 0 and not ranks.slows(run.ranks, pace)
     slowed = "" if unseen else metrics.STEP_TIME
-    found = (item.metric or (slowed if item.rank is not None else "") for item in states.firing(run))
+    found = [item.metric or (slowed if item.rank is not None else "") for item in states.firing(run)]
     have = set(of_run(run))
-    return [name for name in dict.fromkeys(found) if name in have]
+    lost = [item.metric for item in run.latest if item.metric == metrics.LOSS and item.value is None]
+    return [name for name in dict.fromkeys([*(lost if any(found) else ()), *found]) if name in have]
 
 
 def charts(run: RunView | None, large: int = 2) -> list[tuple[str, ...]]:

@@ -11,7 +11,8 @@ from runwatch.render.charts.smooth import FACTORS
 from runwatch.tui import actions, choose, silencing, themes
 from runwatch.tui.actions import Action
 from runwatch.tui.api import AppApi
-from runwatch.tui.scene import WINDOWS, Scene
+from runwatch.tui.scene import Scene
+from runwatch.tui.step_range import WINDOWS
 
 _ALSO = {
     "acknowledge": "seen",

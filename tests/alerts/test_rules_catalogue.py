@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,12 @@ def test_a_rule_is_explained_with_its_reason_and_thresholds(rule):
     assert text.index("Example: ") < text.index("What to do: ") < text.index("Reason: ")
     assert "RULES" not in text
     assert all(f"  {entry.name} = " in text for entry in thresholds(rule))
+
+
+@pytest.mark.parametrize("rule", CATALOGUE, ids=lambda rule: rule.name)
+def test_an_example_writes_steps_as_the_screen_does(rule):
+    example = explain(rule).partition("Example: ")[2].partition("Reason: ")[0]
+    assert not re.findall(r"\b(?:steps?|step [\d,]+ of) \d{4,}|\d{4,} steps", example)
 
 
 def test_an_explanation_shows_state_and_cost_and_the_words_it_uses():

@@ -76,3 +76,9 @@ def test_a_blank_is_no_other_run_unless_its_background_is():
     assert cells.runs("a b", ["x", " on g", "x"]) == [("a", "x"), (" ", " on g"), ("b", "x")]
     assert cells.runs(" a ", ["x on g", "y on g", " on g"]) == [(" a ", "y on g")]
     assert cells.runs("  a", ["x on g", "", "y"]) == [(" ", "x on g"), (" a", "y")]
+
+
+def test_the_row_that_keys_act_on_is_a_bar_of_the_whole_width_in_which_full_blocks_keep_their_color():
+    assert cells.bar([("ab", "x"), (" c", "y")], 6) == [("ab c  ", "select")]
+    row = cells.bar([("a ", "x"), ("██", "warn"), ("", "")], 6)
+    assert row == [("a ", "select"), ("██", "warn"), ("  ", "select")]

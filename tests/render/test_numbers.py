@@ -72,6 +72,7 @@ def test_percent_says_100_only_when_complete(fraction, text):
         ("perf/step_time", 2.03, "2.03 s"),
         ("train/learning_rate", 2.12e-4, "2.12e-4"),
         ("perf/tokens_per_sec", 412_331.2, "412k"),
+        ("perf/tokens_per_sec", 6_181.0, "6,181"),
         ("gpu/0/memory_used", 71.2 * 2**30, "71.2 GiB"),
         ("gpu/0/util", 0.98, "98.0%"),
         ("gpu0/memory_util", 0.5, "50.0%"),

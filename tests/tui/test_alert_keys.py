@@ -290,6 +290,29 @@ async def test_an_alert_of_a_rank_shows_it_among_the_others(open_app):
             assert s.view.query_one("#alert-chart").display is (row.rank is None), row.title
 
 
+async def test_a_silence_is_said_in_the_bar_even_where_its_rows_are_full(open_app):
+    full = msgspec.structs.replace(
+        SPIKE, step=None, since=None, title="loss is 42% above its best of 6.202 at step 495, and rises",
+        cause="", advice="Go back to a checkpoint near the best; lower the rate now.",
+    )  # fmt: skip
+    held = {SPIKE.id: Silenced(1_000_000.0 + 3500, ("5117",))}
+    make = lambda asked: msgspec.structs.replace(picture(asked, incidents=(full,)), silenced=held)  # noqa: E731
+    for width in (72, 80, 120):
+        async with open_app((width, 24), make=make) as s:
+            assert "silenced 58m" in s.drawn("#incident-bar"), width
+
+
+async def test_on_a_phone_bars_leave_room_for_the_log(open_app):
+    slow = IncidentRow("i5", "r1", "straggler", "warning", "firing", "rank 3 is slow", rank=3)
+    for size, log in (((50, 90), True), ((50, 36), False)):
+        async with open_app(size, incidents=(slow,), ranks=8) as s:
+            await s.press("5")
+            bars = s.view.query_one("#alert-ranks")
+            assert bars.display
+            assert bars.size.height <= 20
+            assert s.view.query_one("#alert-log").display is log
+
+
 @pytest.mark.parametrize("state", ["firing", "resolved"])
 async def test_an_alert_of_no_metric_shows_the_end_of_the_log_while_it_lasts(open_app, state):
     hang = IncidentRow(

@@ -5,6 +5,8 @@ import pytest
 from runwatch.core.snapshot import Mark
 from runwatch.tui import actions
 
+from .fake_engine import SPIKE
+
 
 async def test_zoom_and_back(open_app):
     async with open_app((120, 40), ranks=8) as s:
@@ -51,6 +53,18 @@ async def test_log_scale_and_smoothing(open_app):
         await s.press("S", "y")
         assert "smooth" not in s.drawn("#main-0")
         assert "log y" not in s.drawn("#main-0")
+
+
+async def test_who_presses_s_to_silence_learns_where_while_an_alert_is_open(open_app):
+    async with open_app((80, 24)) as s:
+        await s.press("s")
+        assert "silence" not in s.drawn("#head")
+        await s.push(incidents=(SPIKE,))
+        await s.press("s")
+        assert "smoothing 0.99 · to silence the alert: 5 s" in s.drawn("#head")
+        await s.press("5", "s")
+        assert "silence" in s.text()
+        assert "1 hour" in s.text()
 
 
 @pytest.mark.deep
@@ -128,3 +142,12 @@ async def test_metrics_pages(open_app):
         assert "PgDn" not in s.drawn("#keys")
         await s.press("pageup")
         assert s.view.page == 1
+
+
+async def test_what_is_not_finite_at_the_cursor_is_not_called_a_number_or_nan(open_app):
+    async with open_app((120, 40), bad=tuple(range(200))) as s:
+        assert "NaN" in s.drawn("#main-0").splitlines()[0]
+        await s.press("left")
+        title = s.drawn("#main-0").splitlines()[0]
+        assert "not finite" in title
+        assert "nan" not in title

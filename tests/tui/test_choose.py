@@ -83,6 +83,16 @@ def test_an_incident_of_the_loss_moves_no_chart():
     assert choose.charts(alarmed) == choose.charts(view) == choose.charts(alarmed, 1)
 
 
+def test_a_loss_that_is_not_finite_has_the_only_chart_whatever_led_to_it():
+    row = IncidentRow("i", "r1", "nonfinite", "critical", "firing", "loss is NaN", metric="train/grad_norm")
+    loss, norm = series("train/loss", 1, 3), series("train/grad_norm", 0, 9)
+    assert choose.charts(run(loss, norm, incidents=(row,)), 1)[0] == ("train/grad_norm",)
+    lost = msgspec.structs.replace(loss, value=None, text="nan")
+    assert choose.charts(run(lost, norm, incidents=(row,)), 1)[0] == ("train/loss",)
+    assert choose.charts(run(lost, norm, incidents=(row,)))[:2] == [("train/loss",), ("train/grad_norm",)]
+    assert choose.alarming(run(lost, norm)) == []
+
+
 def test_a_run_that_has_only_begun_has_a_chart():
     assert choose.charts(run(once("train/epoch", 0.0), once("train/grad_norm", 1.0))) == [
         ("train/grad_norm",)

@@ -26,7 +26,7 @@ def test_one_line_that_says_what_where_and_what_to_do(tmp_path):
     assert error.exit_code is ExitCode.INTERNAL
     what, kind, *rest = str(error).split(": ")
     assert (what, kind) == ("internal error in the screen", "AttributeError")
-    assert "(runwatch/tui/scene.py, line " in rest[0]
+    assert "(runwatch/tui/step_range.py, line " in rest[0]
     assert rest[1] == f"the run is not affected; report what is in {state}/screen-error.txt"
     report = (state / fault.FILE).read_text()
     assert report.startswith("runwatch ")

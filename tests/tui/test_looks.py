@@ -132,3 +132,31 @@ def test_keys_that_cannot_be_meant(keys, message):
     with pytest.raises(ConfigError) as caught:
         actions.registry(keys)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("key", "selector"), [("0", "#runs"), ("3", "#rank-table"), ("5", "#alert-list")])
+async def test_the_selected_row_of_every_list_is_a_bar_over_its_width(open_app, key, selector):
+    async with open_app((120, 40), ranks=64, incidents=ALERTS) as s:
+        await s.press(key)
+        rows = s.view.query_one(selector)._drawn[1:-1]
+        bars = [[role for text, role in row[1:-1] if text.strip("█")] for row in rows if "▸" in str(row)]
+        assert bars
+        assert all(set(bar) == {"select"} for bar in bars), bars
+
+
+async def test_without_shades_of_a_color_a_band_has_cells_of_one_brightness(open_app, monkeypatch):
+    parts = set("▁▂▃▄▅▆▇▔▀")
+
+    def seen(s):
+        return parts & set(s.drawn("#main-0"))
+
+    async with open_app((120, 40), theme=themes.ANSI) as s:
+        assert not seen(s)
+        assert "░" in s.drawn("#main-0")
+        s.app.use_theme(themes.DARK)
+        s.app.refresh_view()
+        await s.settle()
+        assert seen(s)
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with open_app((120, 40)) as s:
+        assert not seen(s)

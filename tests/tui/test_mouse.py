@@ -9,6 +9,7 @@ from runwatch.tui import actions
 from runwatch.watcher.protocol import Silence
 
 from .fake_engine import ALERTS, CHECKPOINTS, picture
+from .test_plots import with_other
 
 
 async def click(s, text, row=None):
@@ -220,6 +221,25 @@ async def test_runs_are_compared_with_clicks_alone(open_app):
             await click(s, "[ ] exp_3")
             await click(s, "enter Done")
             assert s.engine.view.compare == ("r3", "r4")
+
+
+async def test_a_click_on_what_was_compared_ends_it(open_app):
+    def compared(view):
+        shown = msgspec.structs.replace(with_other(view), runs=with_others(view).runs)
+        here = msgspec.structs.replace(shown.run, id="r1")
+        return msgspec.structs.replace(shown, run=here)
+
+    async with open_app((120, 40), make=compared) as s:
+        await click(s, "Compare")
+        await click(s, "[ ] exp_3")
+        await click(s, "enter Done")
+        assert s.view.query_one("#comparison").display
+        assert "c changes or ends it" in s.drawn("#comparison")
+        await click(s, "too few steps in common")
+        await click(s, "[x] exp_3")
+        await click(s, "enter Done")
+        assert s.engine.view.compare == ()
+        assert not s.view.query_one("#comparison").display
 
 
 async def test_a_dialog_has_its_own_footer_and_ends_with_a_click(open_app):

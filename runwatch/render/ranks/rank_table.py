@@ -63,7 +63,7 @@ def table(
     ]
     for row in rows:
         pointer = (glyphs.pointer if row.rank == chosen else " ", "key")
-        line: Row = [pointer, (_name(row).rjust(names), "title" if row.rank == chosen else "")]
+        line: Row = [pointer, (_name(row).rjust(names), "")]
         for column in columns:
             text = cells.pad(column.write(row) or "-", column.width, glyphs.ellipsis, True)
             line.append((f" {text}", column.role(row)))
@@ -74,7 +74,11 @@ def table(
         out[0].append(("  slower", "dim"))
         for line, bar in zip(out[1:], _bars(rows, peers or rows, room, glyphs), strict=True):
             line.extend(bar)
-    return [cells.fit(line, width, glyphs.ascii) for line in out]
+    drawn = [cells.fit(line, width, glyphs.ascii) for line in out]
+    for at, row in enumerate(rows, 1):
+        if row.rank == chosen:
+            drawn[at] = cells.bar(drawn[at], width, glyphs.ascii)
+    return drawn
 
 
 def _name(row: RankRow) -> str:

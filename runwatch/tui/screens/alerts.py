@@ -23,6 +23,8 @@ _OF_ONE = frozenset({"evidence", "acknowledge", "silence", "jump", "jump_log"})
 _HEAD_AND_KEYS = 4
 _SIDE_BY_SIDE = 100
 """Columns from which on the chart is next to the evidence; else below it, where that leaves room."""
+_BARS = 20
+"""Rows of the bars of ranks at most, where they are below the evidence."""
 _DETAIL = 3
 """Rows that the evidence needs at least, with its frame."""
 
@@ -60,6 +62,7 @@ class Alerts(PointedScreen, ListScreen):
         crowded = row is None or body - least < _DETAIL
         lower = self.query_one("#alert-lower")
         lower.display = self.alone or not crowded
+        found.hides = crowded and row is not None
         most = max(4, body * 2 // 5, least)
         rows = min(found.needed(self.size.width), most)
         found.styles.height = "1fr" if crowded else rows
@@ -72,7 +75,8 @@ class Alerts(PointedScreen, ListScreen):
         grid.display = room and not panel.metrics and len(ranks) > 1
         log = self.query_one("#alert-log", LogPanel)
         lasts = row is not None and row.state == "firing" and "frames" not in row.evidence  # it has its lines
-        log.display = room and lasts and not (panel.display or grid.display)
+        below_bars = grid.display and not side_by_side and body - rows - needed >= _BARS + LEAST_CHART
+        log.display = room and lasts and (below_bars or not (panel.display or grid.display))
         stacked = (panel.display or grid.display or log.display) and not side_by_side
         lower.set_class(stacked, "-stacked")
         detail.styles.height = needed if stacked else "1fr"

@@ -7,10 +7,11 @@ from collections.abc import Container
 from runwatch.render.charts import chart
 from runwatch.render.charts.smooth import FACTORS
 from runwatch.tui.cycle import following
-from runwatch.tui.scene import WINDOWS, Scene
+from runwatch.tui.scene import Scene
 from runwatch.tui.screens.pick import Pick
 from runwatch.tui.screens.pointed import PointedScreen
 from runwatch.tui.screens.zoom import ZoomScreen
+from runwatch.tui.step_range import WINDOWS
 from runwatch.tui.widgets.charts import MOST_COMPARED, ChartPanel
 
 _NEED_CHARTS = frozenset({
@@ -70,7 +71,11 @@ class ChartScreen(PointedScreen, ZoomScreen):
         self._smooth(-1)
 
     def _smooth(self, by: int) -> None:
-        self.scene.smoothing = following(FACTORS, self.scene.smoothing, by)
+        scene, keys = self.scene, self.runwatch.registry.by_id
+        scene.smoothing = following(FACTORS, scene.smoothing, by)
+        if scene.firing():  # its key is that of a silence too, where alerts are
+            silence = f"to silence the alert: {keys['alerts'].shown} {keys['silence'].shown}"
+            self.runwatch.say(f"smoothing {scene.smoothing:g} {scene.glyphs.dot} {silence}")
         self.show()
 
     def do_shorter(self) -> None:

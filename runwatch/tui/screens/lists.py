@@ -110,7 +110,7 @@ class Checkpoints(PointedScreen, PageScreen):
         happened = run is not None and bool(run.events)
         lower.display = happened or upper.needed(width) + behind + least <= height
         least *= lower.display
-        rows = min(upper.needed(width), max(_LEAST, height - least - behind))
+        rows = min(upper.needed(width), max(_LEAST, height - least - behind), height)
         upper.styles.height = rows
         stages.display = behind > 0
         behind = min(stages.needed(width), max(behind, height - least - rows))

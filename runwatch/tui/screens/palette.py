@@ -69,7 +69,7 @@ class PalettePanel(Panel):
             label = cells.pad(_name(entry) if i == 0 else "", wide, glyphs.ellipsis)
             row: Row = [(f"{glyphs.pointer if here and i == 0 else ' '} ", "key"), (label, "title")]
             rows.append([*row, (f" {cells.pad(text, room)} ", "dim"), (f"{keys if i == 0 else ''} ", "key")])
-        return rows
+        return [cells.bar(row, width, glyphs.ascii) for row in rows] if here else rows
 
 
 def _name(entry: Entry) -> str:

@@ -52,7 +52,8 @@ class PickPanel(Panel):
             here = index == self.at
             mark = "" if self.most == 1 else "[x] " if name in self.chosen else "[ ] "
             text = cells.pad(f"{mark}{label}", width - 2, glyphs.ellipsis)
-            rows.append([(f"{glyphs.pointer if here else ' '} {text}", "select" if here else "")])
+            row: Row = [(f"{glyphs.pointer if here else ' '} {text}", "")]
+            rows.append(cells.bar(row, width, glyphs.ascii) if here else row)
         self.listed = Listed(start, len(rows), len(self.items), len(question))
         legend, self.targets = laid_out(self.keys, width - 4, height + 1, 3)
         return Content([(self.title, "title")], [*question, *rows], legend=legend)

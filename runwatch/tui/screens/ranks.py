@@ -21,6 +21,8 @@ _WHOLE_LINE = 72
 """Columns in which 64 ranks and the number of the first are a line of cells."""
 _DETAIL = 10
 """Rows of what is known of one rank."""
+_LEAST = 4
+"""Rows of cells, and of a table, that show something."""
 _BARS = 6
 """Rows of bars of one row, with their names, values, scale and frame."""
 _HIGHER = 14
@@ -72,14 +74,16 @@ class Ranks(PointedScreen, ListScreen):
         detail.row = table.selected() if self.detail else None
         detail.display = detail.row is not None and not alone
         cells, lines = self.shown != 1 and not detail.display, self.shown != 2 or detail.display
+        body = self.free - 4
+        half = max(min(_LEAST, body), body // 2)
+        lines = lines and (not cells or body - half >= _LEAST)
         grid.display, table.display = cells and not alone, lines and not alone
-        half = max(4, (self.free - 4) // 2)
         a_line = 8 if self.scene.grouping else 64 if self.size.width >= _WHOLE_LINE else 32
         needed = _BARS if count <= 32 else 3 + -(-count // a_line) + bool(self.scene.grouping)
         rows = min(half, needed)
         machine = int(panel.styles.height.value) if panel.display and panel.styles.height else 0
         others = (0 if alone else machine) + _DETAIL * detail.display
-        rest = self.free - 4 - count - 3 - others - rows * grid.display
+        rest = body - count - 3 - others - rows * grid.display
         table.styles.height = count + 3 if rest >= LEAST_CHART else "3fr"
         grid.styles.height = "1fr" if not table.display else rows + self._fill(rest)
 

@@ -115,6 +115,9 @@ def _worst(scene: Scene) -> str:
 class AlertList(Panel):
     """All alerts, one selected."""
 
+    hides = False
+    """Whether there is no room below it for what is known of the selected one."""
+
     def needed(self, width: int) -> int:
         """Return how many rows show all of it at this outer width, with the frame."""
         rows = self.scene.incidents()
@@ -156,8 +159,10 @@ class AlertList(Panel):
         self.targets = [(y, 1, width + 1, self._runs)] if elsewhere else []
         more: Row = [(f"  {hidden} more below", "dim")] if rows and hidden > 0 else []
         right: Row = []
+        if self.hides:
+            right = [(api(self.app).registry.by_id["evidence"].shown, "key"), (" what to do", "dim")]
         for state, count in _counted(rows):
-            right += [("   ", ""), (f"{state} {count}", "dim")] if right else [(f"{state} {count}", "dim")]
+            right.append((f"{'   ' if right else ''}{state} {count}", "dim"))
         return Content([("alerts", "title"), *more], shown, right)
 
     def _looked_for(self, width: int, height: int) -> list[Row]:
@@ -187,7 +192,8 @@ class AlertList(Panel):
         rule = cells.pad(row.rule, name, self.scene.glyphs.ellipsis) if name else ""
         first, *rest = lines(self.scene, row, width - name - 2)
         left: Row = [(f"{pointer or ' '} ", "key"), (rule, "dim")]
-        return [[*left, *first], *([(" " * (name + 2), ""), *each] for each in rest)]
+        drawn = [[*left, *first], *([(" " * (name + 2), ""), *each] for each in rest)]
+        return [cells.bar(each, width, self.scene.glyphs.ascii) for each in drawn] if pointer else drawn
 
 
 def _elsewhere(scene: Scene, width: int) -> list[Row]:
@@ -278,7 +284,8 @@ class AlertDetail(PagePanel):
             lines = [[(piece, "title")] for piece in title] + lines
         lines = lines if len(lines) <= height else [line for line in lines if line]
         page = self.part(lines, height)
-        right: Row = [(f"{self.below} more below: v", "key")] if self.below else []
+        more = f"{self.below} more below" + ": v" * (not self.alone)
+        right: Row = [(more, "dim" if self.alone else "key")] if self.below else []
         return Content([("evidence", "title")], page, right)
 
     def needed(self, width: int) -> int:

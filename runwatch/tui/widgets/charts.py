@@ -41,6 +41,8 @@ _BRIEFEST = {**_BRIEF, "spoilt": "bad"}
 _EDGES = 6
 """Cells of a border that its legend leaves free."""
 _SHADES = {"warning": "shade-warn", "critical": "shade-crit"}
+_NOT_FINITE = "not finite"
+"""The value of a column in which one is NaN or infinite: which of them is not known there."""
 _NOTHING = Plot([])
 
 
@@ -317,7 +319,7 @@ class ChartPanel(Panel):
         """Return the value of a run that is laid over, and whether it is not finite."""
         value, bad = self._point(columns)
         bad = bad and value is None and self.scene.cursor is None
-        return ("nan", True) if bad else (numbers.value(self.metrics[0], value), False)
+        return (_NOT_FINITE, True) if bad else (numbers.value(self.metrics[0], value), False)
 
     def _point(self, columns: Columns) -> tuple[float | None, bool]:
         """Return the value under the cursor, without one the newest, and whether any there is not finite."""
@@ -335,7 +337,7 @@ class ChartPanel(Panel):
             if columns is None or not columns.x:
                 return numbers.MISSING, False
             value, bad = self._point(columns)
-            return ("nan", True) if bad or value is None else (numbers.value(metric, value), False)
+            return (_NOT_FINITE, True) if bad or value is None else (numbers.value(metric, value), False)
         latest = scene.latest(metric)
         if latest is None:
             return numbers.MISSING, False

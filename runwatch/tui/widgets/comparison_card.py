@@ -11,6 +11,7 @@ from runwatch.core.snapshot import Columns, Compared
 from runwatch.render import cells
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
+from runwatch.tui.api import api
 from runwatch.tui.widgets.rows import Panel
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _MOST = 3
 """Rows of one text."""
+_CHANGES = "compare"
+"""The action that lays runs over, or takes them away."""
 _SETTINGS = 4
 """Differences that are named; the rest is counted."""
 
@@ -38,7 +41,13 @@ class ComparisonCard(Panel):
         shown = self.scene.run
         name = "" if shown is None else f" with {shown.name}"
         rows = self._rows(width)[:height]
-        return Content([("compared", "title"), (name, "dim")], rows, [("runwatch compare says more", "dim")])
+        self.targets = [(y, 0, width + 2, self._change) for y in range(height + 2)]
+        key = api(self.app).registry.by_id[_CHANGES].shown if self.is_attached else ""
+        right: Row = [(key, "key"), (" changes or ends it", "dim"), ("   runwatch compare says more", "dim")]
+        return Content([("compared", "title"), (name, "dim")], rows, right)
+
+    def _change(self) -> None:
+        api(self.app).action_do(_CHANGES)
 
     def _rows(self, width: int) -> list[Row]:
         scene = self.scene

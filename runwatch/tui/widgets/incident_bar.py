@@ -12,8 +12,13 @@ from runwatch.tui.widgets.rows import Rows
 
 _FIXED = 4
 """Rows of head and footer."""
-_BODY = 4
+_BODY = 3
 """Rows that a body needs at least; cause and advice give way to them, the headline does not."""
+_LIST = 5
+"""The same where one reads or chooses line by line."""
+_LISTS = frozenset({actions.RUNS, actions.LOGS, actions.CONFIGURATION})
+_ENOUGH = 6
+"""Rows that nearly all incidents fit in."""
 
 
 class IncidentBar(Rows):
@@ -24,7 +29,8 @@ class IncidentBar(Rows):
 
     def fit(self, width: int, height: int) -> int:
         """Take the height that is needed on a screen of this size, and return it."""
-        rows = self._rows(width, max(1, min(height // 4, height - _FIXED - _BODY)))
+        body = _LIST if getattr(self.screen, "view", "") in _LISTS else _BODY
+        rows = self._rows(width, max(1, min(max(_ENOUGH, height // 4), height - _FIXED - body)))
         needed = max(0, min(len(rows), height - _FIXED - 1))
         self.styles.height = needed
         self.display = needed > 0
@@ -49,10 +55,9 @@ class IncidentBar(Rows):
             return incident.because(run.phase, run.reason, width, scene.glyphs) + (
                 incident.rows(firing[0], width, 1, scene.glyphs, scene.now()) if firing else []
             )
-        quiet = scene.silence_left(firing[0].id)
-        said: Row = [(f"{quiet}  ", "dim")] if quiet else []
         more, hint = self._keys(len(firing))
-        more, hint = ([*said, *more] if more else []), ([*said, *hint] if hint else [])
+        if quiet := scene.silence_left(firing[0].id):  # it is said even if that takes a row
+            more = [(f"{quiet}  " if more else quiet, "dim"), *more]
         return incident.rows(firing[0], width, most, scene.glyphs, scene.now(), more, hint)
 
     def _keys(self, count: int) -> tuple[Row, Row]:

@@ -24,8 +24,11 @@ _TITLE = 22
 """Cells of a frame's title that are kept for what is at its left."""
 _LEAST = 4
 """Rows of checkpoints before which nothing is said of all of them."""
+_HEADED = 3
+"""Rows from which one is a heading."""
 _NO_CHECKPOINTS = (
-    "none seen; if they are elsewhere, name their directory too: runwatch tail train.log checkpoints/"
+    "none yet: the log reports no save, and none is in the paths that are watched. If they are elsewhere, "
+    "name their directory too: runwatch tail train.log checkpoints/"
 )
 _NO_EVENTS = "nothing yet: errors, restarts and what the log says of saving come here"
 _NO_CONFIGURATION = (
@@ -96,9 +99,12 @@ class CheckpointTable(Table):
             return Content(title, self.empty(_NO_CHECKPOINTS, width))
         framed, lines = self._said(width)
         above: list[Row] = [[(line, "value")] for line in lines[: max(0, height - 1 - _LEAST)]]
-        page = self.part(rows, height - 1 - len(above), 1 + len(above))
-        heading = checkpoints.heading(run.checkpoints, width)
-        return Content([*title, *self.more()], [*above, heading, *page], [(framed, "value")])
+        if lines and not above:
+            framed = lines[0].partition(", ")[0]
+        if height >= _HEADED:
+            above.append(checkpoints.heading(run.checkpoints, width))
+        page = self.part(rows, height - len(above), len(above))
+        return Content([*title, *self.more()], [*above, *page], [(framed, "value")])
 
 
 class StageTable(Table):

@@ -134,7 +134,7 @@ class RunTable(Panel):
             name=name,
             note=self.scene.silence_left(line.id),
         )
-        return [(cells.row_text(cells.fit(row, width, glyphs.ascii)), "select")] if here else row
+        return cells.bar(row, width, glyphs.ascii) if here else row
 
     def _keep_shown(self, room: int, at: int, here: RunRow | None) -> None:
         """Show the line at `at`, and the heading above it; where it is scrolled, a run stays where it was.

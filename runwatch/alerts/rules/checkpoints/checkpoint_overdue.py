@@ -8,7 +8,7 @@ new one within `late` of that distance: a warning; within `very_late`: critical.
 shows checkpoints at regular steps, the same multiples of their distance count, in
 steps and in seconds at once. Either evidence of a new one ends it, whichever began it.
 
-Example: 'no checkpoint for 1600 steps; usually there is one every 500'.
+Example: 'no checkpoint for 1,600 steps; usually there is one every 500'.
 
 What to do: see whether the disk is full, the mount answers and the program still saves.
 What has been trained since the last one is at risk.

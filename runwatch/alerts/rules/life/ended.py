@@ -9,7 +9,7 @@ come for `settle` seconds without a line. The log shows progress below
 it exited with 0, or is at a round step or at the end of an epoch, as finished runs
 do. Ends when training moves again.
 
-Example: 'the run's processes ended at step 812 of 5000; how is not known'.
+Example: 'the run's processes ended at step 812 of 5,000; how is not known'.
 
 What to do: see the scheduler's record, the exit code and dmesg; if it did not stop on
 purpose, resume it.

@@ -5,7 +5,7 @@ Formula: the log says that training is complete, or the last step has been
 reached and the log is silent. Said once, while the run is watched live, as a
 note; it ends when training continues.
 
-Example: 'finished at step 5000 of 5000'.
+Example: 'finished at step 5,000 of 5,000'.
 
 What to do: nothing; free the machine.
 

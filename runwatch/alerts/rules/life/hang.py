@@ -13,7 +13,7 @@ the least, and the median gaps count as many times more: where rows are minutes
 apart, so are its pauses. A process of the run that a signal has stopped for `stopped` seconds, in which
 training did not move, needs no longer silence.
 
-Example: 'no progress while evaluating, since step 4200'.
+Example: 'no progress while evaluating, since step 4,200'.
 
 What to do: see whether the processes live. If they do, look where they are (py-spy
 dump) on every rank and whether the mounts answer; then kill the job and resume from the

@@ -10,7 +10,7 @@ Ends when training has passed the highest step by as many steps as one attempt t
 Also `starts` launches in a row that failed before their first step; it ends with the
 next step.
 
-Example: '4 restarts without getting past step 1200'.
+Example: '4 restarts without getting past step 1,200'.
 
 What to do: stop the job: it burns its time. Find what kills it at that step (bad data,
 memory, a damaged checkpoint) in the first error of an attempt.

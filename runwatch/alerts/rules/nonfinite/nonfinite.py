@@ -9,7 +9,7 @@ and are no records, `Loss: nan`, are a warning from the `lines`-th on, and criti
 times as many where no loss is read; a restart ends that. They are a note where finite losses of
 training are printed between them: an evaluation prints one that it does not compute.
 
-Example: 'loss is NaN since step 31216', critical at the first such row.
+Example: 'loss is NaN since step 31,216', critical at the first such row.
 
 What to do: stop the run, since every step from now on is lost; go back to the last
 checkpoint before that step, with a lower learning rate or without the batches that

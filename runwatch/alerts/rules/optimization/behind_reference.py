@@ -7,7 +7,7 @@ runs have, eight stretches at least, the median of ln(loss / loss of the referen
 max(ln(1 + rise), 4 standard errors), and each of them is above half of that. A warning;
 critical from `grave` on. Ends below half of it.
 
-Example: 'loss is 31% above that of baseline at step 4200'.
+Example: 'loss is 31% above that of baseline at step 4,200'.
 
 What to do: compare the two configurations and the data; the first step at which the
 curves part says where to look.

@@ -19,7 +19,7 @@ same margin confirms it. At the end of a run the lowest of the last `last` rows 
 with the lowest level at which as many were: a run that ends `grave` above it, above best, and by z *
 s, is critical, however short, unless it is below a tenth of what it was untrained.
 
-Example: 'loss is 24% above its best of 2.31 at step 5210', and 40 rows later
+Example: 'loss is 24% above its best of 2.31 at step 5,210', and 40 rows later
 still is.
 
 What to do: stop, or wait for it to become critical if it may recover. Go back to the

@@ -10,7 +10,7 @@ or when `several` rows in a row are above `high` medians; critical when
 `sustained` are, and the norm is not below a tenth of its peak again. It ends after 20 rows
 below `factor` medians, or after 256 rows, when the new level is the usual one.
 
-Example: 'grad norm rose to 38x its median at step 1602', three rows before the
+Example: 'grad norm rose to 38x its median at step 1,602', three rows before the
 loss.
 
 What to do: watch the loss. If it follows, go back to the checkpoint before it; if

@@ -7,7 +7,7 @@ Formula, in y = ln(loss) against the rolling baseline (median m, deviation s): m
 loss is above half of the fall for as many rows, or after 256 rows. As many rows must
 never have been as low before: a loss that comes back from a spike only returns.
 
-Example: 'loss fell 58% at step 2100, and stays there': labels had leaked into the
+Example: 'loss fell 58% at step 2,100, and stays there': labels had leaked into the
 inputs.
 
 What to do: do not trust the run before you know why: look for labels in the inputs, a

@@ -13,7 +13,7 @@ of `large` a note; critical after `long` rows, unless half of the rise is lost b
 After 512 rows the new level is the usual one. While there is no baseline, a row spikes when
 it is 10 times the highest so far, if that was above 0.5, or above 2 in the first five rows.
 
-Example: 'loss rose 63% at step 1605 and did not recover at once'; a single bad
+Example: 'loss rose 63% at step 1,605 and did not recover at once'; a single bad
 batch is a note.
 
 What to do: nothing, if it recovers. If it stays, go back to the checkpoint before it,

@@ -8,7 +8,7 @@ the noise). A warning where the loss began at less than twice that level, rows h
 scatter, and it is within `chance` of ln(k) for a usual number of classes k. Ends at the
 next such improvement.
 
-Example: 'loss has not improved for 896 logged steps, since step 26240'.
+Example: 'loss has not improved for 896 logged steps, since step 26,240'.
 
 What to do: nothing has to be done. Stop, lower the rate, or let it run to its end as
 planned.

@@ -19,7 +19,7 @@ between its neighbors, of the newest 12 or 48, whichever is more, times 1 + 4 / 
 few that n are. Only evaluations before the rise count, or those of a rise that was lost
 again; where fewer than eight are known, those of the rise count too.
 
-Example: 'val loss is 8% above its best of 2.984 at step 2418': it overfits.
+Example: 'val loss is 8% above its best of 2.984 at step 2,418': it overfits.
 
 What to do: keep the checkpoint of the best evaluation. If it overfits, stop or add data
 or regularization; if it jumped, look at the evaluation's data and at the weights loaded

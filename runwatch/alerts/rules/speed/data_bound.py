@@ -8,7 +8,7 @@ its lowest such median so far, else a note: it was so from the beginning. A warn
 after `rows` rows in a row above `most`: nearly all of the time is lost. Ends below half of
 `high`, or half of what it was.
 
-Example: '46% of the step time is spent waiting for data, 2% before', since step 5200.
+Example: '46% of the step time is spent waiting for data, 2% before', since step 5,200.
 
 What to do: raise the number of workers and the prefetch, or move the data nearer; if it
 was fast before, look at the storage.

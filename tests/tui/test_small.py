@@ -1,0 +1,99 @@
+"""A terminal of 40x12: what is wrong and what to do are whole, whatever else gives way."""
+
+import msgspec
+import pytest
+
+from runwatch.core.snapshot import CheckpointRow, IncidentRow, Progress, RunRow, Saving
+from runwatch.render import cells, incident
+
+from .fake_engine import SPIKE, picture
+from .test_screens import words
+
+SMALL = (40, 12)
+NAN = IncidentRow(
+    "i1", "r1", "nonfinite", "critical", "firing",
+    "loss is NaN since step 198; grad norm is infinite since step 197", step=197, since=999_900.0,
+    advice="Stop; go back to a checkpoint from before this step, and skip the batch or lower the learning rate.",
+)  # fmt: skip
+HANG = IncidentRow(
+    "i2", "r1", "hang", "critical", "firing", "no progress while training, since step 196", step=196, since=999_900.0,
+    advice="Look at the stacks of all ranks (py-spy dump), GPU power and the mounts it reads and writes.",
+)  # fmt: skip
+SLOW = IncidentRow(
+    "i3", "r1", "straggler", "warning", "firing", "rank 4 takes 2.3x as long as the median of 8 ranks", step=197,
+    rank=4, cause="rank 4 is a straggler: all others wait for it",
+    advice="Look at that GPU's clocks and temperature and at its node; exclude it if it stays.",
+)  # fmt: skip
+PAGES = {"4": "#log-view", "7": "#fact-table"}
+SAVES = {
+    "checkpoints": tuple(
+        CheckpointRow(f"model_{step:06d}.pt", step, "nanochat", "complete", "", 1 << 20, 30.0, 1.0)
+        for step in (255, 170, 85)
+    ),
+    "saving": Saving(170),
+}
+
+
+@pytest.mark.few(1)
+@pytest.mark.parametrize("alert", [NAN, HANG, SLOW], ids=lambda row: row.rule)
+async def test_what_to_do_is_said_in_full_on_every_view(open_app, alert):
+    async with open_app(SMALL, ranks=8, incidents=(alert,), **SAVES) as s:
+        for key in "123467":
+            await s.press(key)
+            said = words(s.drawn("#incident-bar"))
+            if key in "47":  # what is read there line by line has rows too
+                assert alert.advice[:12] in said, s.view.view
+                assert s.view.query_one(PAGES[key]).size.height >= 5
+            else:
+                assert alert.advice in said, s.view.view
+            *_, edge, keys = s.text().splitlines()
+            assert (edge[0], edge[-1]) == ("╰", "╯"), f"the frame of {s.view.view} is cut off"
+            assert "? Help" in keys
+
+
+async def test_the_list_of_runs_keeps_rows_to_choose_from(open_app):
+    def make(view):
+        runs = tuple(RunRow(f"r{n}", f"exp_{n}", "training", Progress(step=5)) for n in range(1, 9))
+        return msgspec.structs.replace(picture(view, incidents=(NAN,)), runs=runs)
+
+    async with open_app(SMALL, make=make) as s:
+        await s.press("0")
+        assert s.drawn("#runs").count("exp_") == 2
+        assert NAN.title in words(s.drawn("#incident-bar"))
+        assert "Stop; go back to a checkpoint from be…" in s.drawn("#incident-bar")
+
+
+def test_advice_goes_before_the_cause_and_ends_with_a_clause_where_it_is_too_long():
+    def said(most):
+        return words(" ".join(map(cells.row_text, incident.rows(SLOW, 40, most))))
+
+    head = "● WARNING rank 4 takes 2.3x as long as the median of 8 ranks · since step 197"
+    assert said(7).removeprefix(head) == f" cause: {SLOW.cause} advice: {SLOW.advice}"
+    assert said(5).removeprefix(head) == f" advice: {SLOW.advice}"
+    assert said(4).removeprefix(head) == " Look at that GPU's clocks and temperature and at its node…"
+    assert said(2) == head
+
+
+async def test_the_last_good_checkpoint_is_in_the_title_and_rows_need_no_heading(open_app):
+    async with open_app(SMALL, incidents=(NAN,), **SAVES) as s:
+        await s.press("6")
+        title, *rows, _ = s.drawn("#checkpoint-table").splitlines()
+        assert "last good 170" in title
+        assert [row.split()[1] for row in rows] == ["255"]
+        assert "model" not in " ".join(rows), "a name of which one character fits"
+
+
+async def test_where_evidence_has_no_room_the_list_says_which_key_shows_what_to_do(open_app):
+    long = msgspec.structs.replace(SPIKE, title=SPIKE.title + ", and did not recover at once, nor later")
+    async with open_app(SMALL, incidents=(long,)) as s:
+        await s.press("5")
+        assert "v what to do" in s.drawn("#alert-list").splitlines()[0]
+        await s.press("v")
+        shown = s.drawn("#alert-detail")
+        assert "more below ─" in shown.splitlines()[0], "v leads back now"
+        await s.press("down")
+        last = s.drawn("#alert-detail").splitlines()[-2]
+        assert SPIKE.advice in words(f"{shown} {last}".translate(dict.fromkeys(map(ord, "│╰╯─█")))), last
+        await s.resize(80, 24)
+        await s.press("v")
+        assert "what to do" not in s.drawn("#alert-list")
