@@ -120,7 +120,7 @@ def test_nothing_is_said_of_a_loss_of_adversaries(name):
     assert fired(log.judge(Divergence()))
 
 
-@pytest.mark.parametrize("name", ["reward", "Rew", "value_loss", "epsilon"])
+@pytest.mark.parametrize("name", ["reward", "Rew", "value_loss", "epsilon", "explained_var_old"])
 def test_the_loss_of_an_agent_is_at_most_a_note(name):
     log = Log(train__loss=(1 + np.arange(800) / 200) * noise(800, 0.1)).set(name, noise(800, 0.3))
     assert {severity for severity, _ in fired(log.judge(Divergence()))} == {"info"}
