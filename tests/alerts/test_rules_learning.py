@@ -299,13 +299,21 @@ def test_the_first_rows_of_a_mean_scatter():
     assert fired(log.judge(LossSpike()))[0] == ("warning", 600)
 
 
-def test_spikes_at_equal_distances_are_notes_from_the_third_on():
+@pytest.mark.parametrize(("first", "second"), [(500, "info"), (400, "warning")])
+def test_spikes_at_equal_distances_are_notes_from_the_third_on_or_the_second_after_the_start(first, second):
+    rng = np.random.default_rng(0)
+    log = Log(train__loss=2.0 * np.exp(0.01 * rng.normal(size=3000)))
+    for row in (first, *range(first + 500, 3000, 500)):
+        log.columns[LOSS][row : row + 12] *= 2.0
+    found = fired(log.judge(LossSpike()))
+    assert [severity for severity, _ in found][:5] == ["warning", second, "info", "info", "info"]
+
+
+def test_a_spike_that_is_higher_than_those_at_equal_distances_is_a_warning():
     rng = np.random.default_rng(0)
     log = Log(train__loss=2.0 * np.exp(0.01 * rng.normal(size=3000)))
     for row in range(500, 3000, 500):
         log.columns[LOSS][row : row + 12] *= 2.0
-    found = fired(log.judge(LossSpike()))
-    assert [severity for severity, _ in found] == ["warning", "warning", "info", "info", "info"]
     log.columns[LOSS][2000:2012] *= 2.0
     assert fired(log.judge(LossSpike()))[3] == ("warning", 2000)
 

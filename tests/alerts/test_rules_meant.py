@@ -315,6 +315,25 @@ def test_a_spike_of_a_model_that_grows_is_a_note():
     assert {severity for severity, _ in fired(log.judge(LossSpike()))} == {"info"}
 
 
+@pytest.mark.parametrize(("level", "severity"), [(1.13, "info"), (1.3, "warning")])
+def test_a_single_high_row_does_not_make_a_slight_rise_heavy(level, severity):
+    log = healthy()
+    log.columns[LOSS][1500:1560] *= level
+    log.columns[LOSS][1504] *= 1.3
+    found = [severity for severity, _ in fired(log.judge(LossSpike()))]
+    assert found[0] == severity
+    assert ("critical" in found) == (level > 1.2)
+    assert log.judge(LossSpike(), range(1, 3000, 7)) == log.judge(LossSpike())
+
+
+@pytest.mark.parametrize(("validated", "severity"), [(0.9, "info"), (1.1, "critical")])
+def test_a_rate_that_is_high_at_first_is_a_note_while_evaluations_get_better(validated, severity):
+    loss = np.append(6.8, 99.0 * noise(119, 0.3))
+    log = Log(train__loss=loss).set("val/loss", 100.0 * validated ** np.minimum(np.arange(120), 20))
+    assert fired(log.judge(LossSpike()))[-1] == (severity, 1)
+    assert log.judge(LossSpike(), range(1, 120)) == log.judge(LossSpike())
+
+
 # -- overfitting -------------------------------------------------------------------------------------
 
 
