@@ -85,6 +85,16 @@ def test_a_frozen_loss_is_found_and_a_rounded_one_is_not():
     assert rounded.judge(MaskedNan()) == []
 
 
+@pytest.mark.parametrize(("value", "severity"), [(2.3026, "warning"), (2.3029, "critical")])
+def test_a_loss_that_is_frozen_where_all_outputs_are_as_likely_is_a_warning(value, severity):
+    log = healthy()
+    log.columns[LOSS] = np.round(log.columns[LOSS], 4)
+    log.columns[LOSS][1000:1200] = value
+    found = log.judge(MaskedNan())
+    assert [(f.verdict.value, f.severity.value) for f in found] == [("firing", severity), ("clear", severity)]
+    assert ("guessing" in found[0].cause) == (severity == "warning")
+
+
 # -- gradients and the loss scale ------------------------------------------------------------------
 
 
