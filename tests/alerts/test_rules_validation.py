@@ -48,6 +48,22 @@ def test_a_wide_gap_says_nothing_of_evaluations_that_scatter():
     assert log.judge(Validation()) == []
 
 
+@pytest.mark.parametrize(
+    ("best", "count", "severities"),
+    [(np.log(5), 12, ["info"]), (1.8, 12, None), (np.log(5), 40, None)],
+)
+def test_evaluations_above_that_of_the_untrained_model_are_a_note_for_long(best, count, severities):
+    values = best * np.append([1.0, 1.03, 1.02, 1.03, 1.02], np.linspace(1.1, 2.5, count))
+    log = Log(train__loss=np.exp(-np.arange(5 * len(values)) / 20) + 0.05)
+    log.set(VAL, np.full(5 * len(values), np.nan))
+    log.columns[VAL][::5] = values
+    found = log.judge(Validation())
+    assert ("guessing" in found[0].cause) == (best != 1.8)
+    assert sorted({severity for severity, _ in fired(found)}) == (severities or ["info", "warning"])
+    each_epoch = Log(train__loss=log.columns[LOSS][::5]).set(VAL, values)
+    assert "guessing" not in each_epoch.judge(Validation())[0].cause
+
+
 def test_a_jump_below_the_training_loss_is_a_note():
     before = np.array([3, 2.8, 2.7, 2.65, 2.6, 2.55])
     found = evaluated([*before / 6, 0.87, 0.87]).judge(Validation())
