@@ -170,6 +170,13 @@ def test_a_schedule_that_starts_again_after_a_restart():
     assert "at the same step before" in found.title
 
 
+@pytest.mark.parametrize(("part", "severity"), [(0.7, "info"), (0.4, "warning"), (1.4, "warning")])
+def test_a_rate_a_little_lower_than_before_the_restart_may_be_a_new_plan(part, severity):
+    log = resumed()
+    log.columns[LR][1500:] *= part
+    assert fired(log.judge(LrAnomaly())) == [(severity, 1472)]
+
+
 # -- restarts --------------------------------------------------------------------------------------
 
 

@@ -177,6 +177,22 @@ def test_a_score_of_nothing_is_a_note_where_the_loss_falls_or_networks_play():
     assert fired(plays.judge(ScoreFloor())) == [("info", 7)]
 
 
+@pytest.mark.parametrize(
+    ("name", "every", "severity"),
+    [
+        ("val/mean_dice", 10, "warning"),
+        ("val/mIoU", 10, "warning"),
+        ("val/miou", 2, "info"),
+        ("val/dice_car", 10, "info"),
+    ],
+)
+def test_an_overlap_of_nothing_is_a_warning_after_many_epochs_though_the_loss_falls(name, every, severity):
+    falls = scored(np.full(10, 3e-4), name, loss=np.geomspace(3, 0.1, 10))
+    falls.set("train/epoch", every * np.arange(1, 11))
+    assert fired(falls.judge(ScoreFloor())) == [(severity, 7)]
+    assert falls.judge(ScoreFloor(), range(10)) == falls.judge(ScoreFloor())
+
+
 def test_evaluations_that_rose_and_came_back_must_rise_further():
     wave = [2.0, 2.1, 2.2, 2.3, 2.4, 2.5, 2.4, 2.3, 2.2, 2.1]
     found = fired(evaluated([2.4, 2.3, 2.2, 2.1, *4 * wave]).judge(Validation()))
