@@ -257,6 +257,34 @@ def test_a_loss_that_is_the_highest_a_program_can_print_is_found_at_once(losses,
     assert all("the lowest probability that the program admits" in finding.cause for finding in found)
 
 
+def signed(level=0.106, scatter=1e-4, begin=-0.08, count=240):
+    loss = level + scatter * np.random.default_rng(0).normal(size=count)
+    loss[:3] = begin, begin, 0.11
+    return Log(train__loss=loss)
+
+
+def test_a_loss_of_both_signs_that_stands_still_above_its_beginning_is_a_warning():
+    log = signed()
+    (found,) = log.judge(NeverLearns())
+    assert (found.severity.value, found.step) == ("warning", 199)
+    assert "has stayed at 0.106 since it began, in 200 logged steps" in found.title
+    assert log.judge(NeverLearns(), range(1, 240)) == [found]
+    log.restarts = [230]
+    log.steps[230:] -= 230
+    assert [(f.verdict.value, f.step) for f in log.judge(NeverLearns())] == [("firing", 199), ("clear", 0)]
+    log.columns[LOSS][220:] = 0.09
+    assert [(f.verdict.value, f.step) for f in log.judge(NeverLearns())] == [("firing", 199), ("clear", 220)]
+    assert log.judge(NeverLearns(), range(1, 240)) == log.judge(NeverLearns())
+
+
+@pytest.mark.parametrize(
+    "more", [{"scatter": 0.02}, {"begin": 0.2}, {"level": -0.3}, {"count": 199}, {"begin": 0.105}], ids=str
+)
+def test_a_loss_of_both_signs_that_moves_or_fell_is_not_judged(more):
+    assert signed(**more).judge(NeverLearns()) == []
+    assert signed().set("policy_loss", np.ones(240)).judge(NeverLearns()) == []
+
+
 def test_a_plateau_is_a_note():
     log = healthy()
     log.columns[LOSS][1000:] = 2.5 * np.exp(0.005 * np.random.default_rng(0).normal(size=2000))
