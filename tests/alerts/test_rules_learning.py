@@ -263,7 +263,7 @@ def signed(level=0.106, scatter=1e-4, begin=-0.08, count=240):
     return Log(train__loss=loss)
 
 
-def test_a_loss_of_both_signs_that_stands_still_above_its_beginning_is_a_warning():
+def test_a_loss_of_both_signs_that_does_not_move_above_its_beginning_is_a_warning():
     log = signed()
     (found,) = log.judge(NeverLearns())
     assert (found.severity.value, found.step) == ("warning", 199)

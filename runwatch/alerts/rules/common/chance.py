@@ -27,7 +27,7 @@ def guessing(loss: float, within: float) -> int:
 
 
 _MOST = 100
-"""Most classes of which the printed digits tell that a loss is that of guessing among just so many."""
+"""Most classes for which printed digits distinguish the loss of guessing among them from others."""
 
 
 def uniform(loss: float, step: float) -> int:

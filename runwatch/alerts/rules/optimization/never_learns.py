@@ -123,7 +123,7 @@ class NeverLearns(RankRule):
         for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
             judged, signed = before_negative(piece)
             if restarted:
-                found += self._end(piece, stands=self._frozen > -np.inf)
+                found += self._end(piece, still=self._frozen > -np.inf)
                 self._frozen = -np.inf
                 self._first, self._steps, self._done = np.empty(0), [], self._signed
                 self._begin, self._plain = float(piece.offset[0]), np.empty(0)
@@ -251,12 +251,12 @@ class NeverLearns(RankRule):
         return [self.say(Verdict.CLEAR, self._firing, title, place(rows, row), metric=LOSS)]
 
     def _freezes(self, piece: Samples) -> list[Finding]:
-        """Judge a loss of both signs, which has no ratio: it must stand still, where it began or above."""
+        """Judge a loss of both signs, which has no ratio: it must not move, from where it began or above."""
         rows = take(piece, np.isfinite(piece.value))
         missing = max(0, self.rows // 2 - len(self._plain))
         self._plain = np.append(self._plain, rows.value[:missing])
         found: list[Finding] = []
-        if 0 < missing <= len(rows) and self._stands(float(rows.offset[missing - 1])):
+        if 0 < missing <= len(rows) and self._is_still(float(rows.offset[missing - 1])):
             self._frozen, self._firing = float(np.median(self._plain[-self.rows // 4 :])), Severity.WARNING
             title = (
                 f"{label(LOSS)} has stayed at {self._frozen:.4g} since it began, "
@@ -281,8 +281,8 @@ class NeverLearns(RankRule):
             )
         return found
 
-    def _stands(self, offset: float) -> bool:
-        """Whether the first rows, of both signs, came to a standstill no lower than where they began."""
+    def _is_still(self, offset: float) -> bool:
+        """Whether the first rows, of both signs, came to rest no lower than where they began."""
         last = np.sort(self._plain[-self.rows // 4 :])
         level, margin = float(np.median(last)), len(last) // 20
         still = last[-1 - margin] - last[margin] <= _FLAT * abs(level)
@@ -290,8 +290,8 @@ class NeverLearns(RankRule):
         above = level >= middle(self._plain[:3].tolist())
         return signed and still and above and not self._elsewhere() and offset < self._players.first
 
-    def _end(self, rows: Samples, *, stands: bool = False) -> list[Finding]:
-        if self._windows is None and not stands:
+    def _end(self, rows: Samples, *, still: bool = False) -> list[Finding]:
+        if self._windows is None and not still:
             return []
         self._windows = None
         title = "the run started again"
