@@ -313,7 +313,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         _GO_ON,
         pattern=r"KeyboardInterrupt|SIGINT|signal:? 2\b|\b2 death signal|scancel|^Aborted!"
         r"|\bCtrl-c pressed|\binterrupted by (the )?user|\btraining (was )?interrupted"
-        r"|\] (Test interrupted|Optimization stopped early)\.",  # Caffe's, at Ctrl-C
+        r"|(^|\] )(Test interrupted|Optimization stopped early)\.",  # Caffe's, at Ctrl-C
         end=End.INTERRUPTED,
     ),
     _signature(
