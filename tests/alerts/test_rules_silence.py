@@ -199,6 +199,15 @@ def test_a_log_that_ends_a_few_rows_after_it_began_again_may_hold_attempts(last,
     assert found.severity.value == "warning"
 
 
+def test_rows_of_the_first_step_may_be_those_of_attempts():
+    log = healthy(38)
+    log.steps = np.append(np.zeros(36), [1.0, 2.0])
+    rule = Hang()
+    rule.observe(log.block(0, 38))
+    (found,) = rule.tick(quiet(9999, fraction=0.1, live=False, total=1000))
+    assert found.severity.value == "info"
+
+
 def test_a_log_that_ends_in_an_evaluation_is_a_note_where_its_goal_is_unknown():
     def end(**more):
         return [

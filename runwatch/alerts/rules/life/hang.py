@@ -28,8 +28,8 @@ processes have ended. What they do goes along as evidence (where they are in the
 code only if `stack` is set, since it reads their memory). Of a log at rest
 that just ends a warning says so, if it is known how far it should go, or within an
 epoch; where lines of another kind follow its last row, a note: it
-may have ended by itself. So is one that shows fewer than ten rows since it last began at the first step: an
-excerpt, or one of many attempts.
+may have ended by itself. So is one with fewer than ten rows since it was at the first step: an
+excerpt, or the last of many attempts.
 
 Sources: NVIDIA's resiliency extension, whose timeouts are multiples of the longest
 gap; measured on 628 hours of real runs.
@@ -96,7 +96,7 @@ class Hang(RunRule):
     """Silences far above the usual gap that ended well."""
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _rows: int = field(default=0, init=False, repr=False)
-    """Rows since it began at the first step."""
+    """Rows since it was at the first step, and one for that."""
     _first: float = field(default=np.inf, init=False, repr=False)
     _furthest: float = field(default=-np.inf, init=False, repr=False)
     _launching: bool = field(default=False, init=False, repr=False)
@@ -127,13 +127,14 @@ class Hang(RunRule):
         return [self.say(Verdict.CLEAR, Sev.CRITICAL, "training moves again", place(progress, 0))]
 
     def _count(self, progress: Samples | None, restarts: Sequence[int]) -> None:
-        """Count the rows since the run began; a launch that begins again at the first step is another."""
+        """Count the rows since the run began; what is at the first step again may be of another launch."""
         for restarted, rows in self._segments.split(progress, restarts):
             if restarted and not went_on(float(rows.step[0]), self._first, self._furthest):
                 self._rows = 0
-            self._rows += len(rows)
-            self._first = min(self._first, float(rows.step.min()))
-            self._furthest = max(self._furthest, float(rows.step.max()))
+            lowest = np.fmin.accumulate(np.append(self._first, rows.step))
+            self._rows = max(1, self._rows) + int(np.count_nonzero(~(rows.step <= lowest[1:])))
+            self._first = float(lowest[-1])
+            self._furthest = float(np.fmax.reduce(rows.step, initial=self._furthest))
 
     def timeout(self, phase: str, *, patient: bool = True) -> float:
         """Return the seconds of silence that are a hang in `phase`.
