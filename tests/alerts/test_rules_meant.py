@@ -326,6 +326,17 @@ def test_a_single_high_row_does_not_make_a_slight_rise_heavy(level, severity):
     assert log.judge(LossSpike(), range(1, 3000, 7)) == log.judge(LossSpike())
 
 
+def test_a_slight_rise_that_grows_becomes_a_warning_soon():
+    log = healthy()
+    log.columns[LOSS][1500:1580] *= np.append(np.full(10, 1.15), np.linspace(1.3, 2.5, 70))
+    found = log.judge(LossSpike())
+    assert [severity for severity, _ in fired(found)] == ["info", "warning", "critical"]
+    rows = [f.evidence["rows"] for f in found if f.verdict is Verdict.FIRING]
+    assert rows[0] == 6
+    assert 10 < rows[1] < 16
+    assert log.judge(LossSpike(), range(1, 3000, 7)) == found
+
+
 @pytest.mark.parametrize(("validated", "severity"), [(0.9, "info"), (1.1, "critical")])
 def test_a_rate_that_is_high_at_first_is_a_note_while_evaluations_get_better(validated, severity):
     loss = np.append(6.8, 99.0 * noise(119, 0.3))

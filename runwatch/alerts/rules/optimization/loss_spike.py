@@ -8,9 +8,9 @@ pending until it is known whether it recovers (3 rows back below m + max(3 s, ha
 rise))). Recovered within `brief` rows: info; a warning when it is twice as high as a spike must
 be, and ten times the usual, or `large` and the third and highest within 200 rows. A note,
 however long, when the loss stays below `low` of what it was untrained, the highest of its
-first 16 rows: losses near zero jump by ratios. Not recovered: a warning, or a note where half
-of its rows rose by less than half of `large`; critical after `long` rows, unless half of the
-rise is lost by then, or half of the rows rose by less than that.
+first 16 rows: losses near zero jump by ratios. Not recovered: a warning, or a note as long as
+half of its rows, and of the newest `brief`, rose by less than half of `large`; critical after
+`long` rows, unless half of the rise is lost by then, or half of the rows rose by less than that.
 After 512 rows the new level is the usual one. While there is no baseline, a row spikes when
 it is 10 times the highest so far, if that was above 0.5, or above 2 in the first five rows: a
 note while the newest three evaluations since then are better than all before.
@@ -110,6 +110,8 @@ class _Spike:
     """Whether there was no baseline yet."""
     survived: float = 0.0
     """By how much ln(loss) had risen, and come back, twice before."""
+    slight: bool = False
+    """Whether half of its rows are hardly higher than usual."""
     old: bool = False
     """Whether it lasts for longer than `long`."""
 
@@ -118,10 +120,9 @@ class _Spike:
         """Height over the usual level, as a fraction."""
         return grow(self.peak - self.usual) - 1
 
-    @property
-    def stays(self) -> float:
-        """Height over the usual level of half of its rows, as a fraction."""
-        return grow(middle(self.heights) - self.usual) - 1
+    def stays(self, newest: int = 0) -> float:
+        """Height over the usual level of half of its rows, or of the `newest`, as a fraction."""
+        return grow(middle(self.heights[-newest:]) - self.usual) - 1
 
 
 @dataclass
@@ -295,19 +296,23 @@ class LossSpike(LossRule, RankRule):
         elif lasted > self.long and not spike.old:
             spike.old = True
             now = middle(spike.heights[-self.brief :]) - spike.usual
-            returns = now < (spike.peak - spike.usual) / 2 or spike.stays < self.large / 2
+            returns = now < (spike.peak - spike.usual) / 2 or spike.stays() < self.large / 2
             severity = Severity.WARNING if returns and not spike.early else Severity.CRITICAL
             ending = f"and has not recovered in {self.long} logged steps"
             found.append(self._fire(spike, severity, ending, offset))
-        elif not spike.firing and lasted > self.brief:
+        elif lasted > self.brief and self._news(spike):
             grows = self._growing(spike)
-            slight = Severity.INFO if spike.stays < self.large / 2 else Severity.WARNING
-            severity = Severity.CRITICAL if grows else slight
+            severity = Severity.CRITICAL if grows else Severity.INFO if spike.slight else Severity.WARNING
             note = ", the third and highest within 200 logged steps" if grows else ""
             found.append(self._fire(spike, severity, f"and did not recover at once{note}", offset))
         elif spike.rows == 1:
             found.append(self._finding(spike, Verdict.PENDING, Severity.WARNING, self._title(spike, "")))
         return found
+
+    def _news(self, spike: _Spike) -> bool:
+        """Whether a spike that lasts is not reported yet, or was reported as slight and is no longer."""
+        slight, spike.slight = spike.slight, max(spike.stays(), spike.stays(self.brief)) < self.large / 2
+        return not spike.firing or (slight and not spike.slight)
 
     def _severity(self, spike: _Spike) -> Severity:
         """Return how severe a spike is that did not last: it cost nothing, but higher ones may follow."""
