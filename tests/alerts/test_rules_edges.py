@@ -181,7 +181,10 @@ STEP = {  # norms of 1, and what follows
         LrAnomaly, lambda x: again(times(1, 100), times(x, 3), back=20), 1.2, "warning"
     ),
     "lr_anomaly mismatch below": Edge(
-        LrAnomaly, lambda x: again(times(1, 100), times(x, 3), back=20), 1 / 1.2, "warning", True
+        LrAnomaly, lambda x: again(times(1, 100), times(x, 3), back=20), 1 / 1.2, "info", True
+    ),
+    "lr_anomaly half": Edge(
+        LrAnomaly, lambda x: again(times(1, 100), times(x, 3), back=20), 1 / 2, "warning", True
     ),
     "lr_anomaly agree": Edge(LrAnomaly, lambda n: again(times(1, 100), times(2, n), back=20), 3, "warning"),
     "loss_drop fall": Edge(LossDrop, lambda x: losses(times(1, 300), times(x, 8)), 0.65, "warning", True),

@@ -85,6 +85,16 @@ def test_a_frozen_loss_is_found_and_a_rounded_one_is_not():
     assert rounded.judge(MaskedNan()) == []
 
 
+@pytest.mark.parametrize(("value", "severity"), [(2.3026, "warning"), (2.3029, "critical")])
+def test_a_loss_that_is_frozen_where_all_outputs_are_as_likely_is_a_warning(value, severity):
+    log = healthy()
+    log.columns[LOSS] = np.round(log.columns[LOSS], 4)
+    log.columns[LOSS][1000:1200] = value
+    found = log.judge(MaskedNan())
+    assert [(f.verdict.value, f.severity.value) for f in found] == [("firing", severity), ("clear", severity)]
+    assert ("guessing" in found[0].cause) == (severity == "warning")
+
+
 # -- gradients and the loss scale ------------------------------------------------------------------
 
 
@@ -158,6 +168,13 @@ def test_a_schedule_that_starts_again_after_a_restart():
     (found,) = log.judge(LrAnomaly())
     assert (found.severity.value, found.step) == ("warning", 1472)
     assert "at the same step before" in found.title
+
+
+@pytest.mark.parametrize(("part", "severity"), [(0.7, "info"), (0.4, "warning"), (1.4, "warning")])
+def test_a_rate_a_little_lower_than_before_the_restart_may_be_a_new_plan(part, severity):
+    log = resumed()
+    log.columns[LR][1500:] *= part
+    assert fired(log.judge(LrAnomaly())) == [(severity, 1472)]
 
 
 # -- restarts --------------------------------------------------------------------------------------
@@ -240,6 +257,34 @@ def test_a_loss_that_is_the_highest_a_program_can_print_is_found_at_once(losses,
     assert all("the lowest probability that the program admits" in finding.cause for finding in found)
 
 
+def signed(level=0.106, scatter=1e-4, begin=-0.08, count=240):
+    loss = level + scatter * np.random.default_rng(0).normal(size=count)
+    loss[:3] = begin, begin, 0.11
+    return Log(train__loss=loss)
+
+
+def test_a_loss_of_both_signs_that_does_not_move_above_its_beginning_is_a_warning():
+    log = signed()
+    (found,) = log.judge(NeverLearns())
+    assert (found.severity.value, found.step) == ("warning", 199)
+    assert "has stayed at 0.106 since it began, in 200 logged steps" in found.title
+    assert log.judge(NeverLearns(), range(1, 240)) == [found]
+    log.restarts = [230]
+    log.steps[230:] -= 230
+    assert [(f.verdict.value, f.step) for f in log.judge(NeverLearns())] == [("firing", 199), ("clear", 0)]
+    log.columns[LOSS][220:] = 0.09
+    assert [(f.verdict.value, f.step) for f in log.judge(NeverLearns())] == [("firing", 199), ("clear", 220)]
+    assert log.judge(NeverLearns(), range(1, 240)) == log.judge(NeverLearns())
+
+
+@pytest.mark.parametrize(
+    "more", [{"scatter": 0.02}, {"begin": 0.2}, {"level": -0.3}, {"count": 199}, {"begin": 0.105}], ids=str
+)
+def test_a_loss_of_both_signs_that_moves_or_fell_is_not_judged(more):
+    assert signed(**more).judge(NeverLearns()) == []
+    assert signed().set("policy_loss", np.ones(240)).judge(NeverLearns()) == []
+
+
 def test_a_plateau_is_a_note():
     log = healthy()
     log.columns[LOSS][1000:] = 2.5 * np.exp(0.005 * np.random.default_rng(0).normal(size=2000))
@@ -299,13 +344,21 @@ def test_the_first_rows_of_a_mean_scatter():
     assert fired(log.judge(LossSpike()))[0] == ("warning", 600)
 
 
-def test_spikes_at_equal_distances_are_notes_from_the_third_on():
+@pytest.mark.parametrize(("first", "second"), [(500, "info"), (400, "warning")])
+def test_spikes_at_equal_distances_are_notes_from_the_third_on_or_the_second_after_the_start(first, second):
+    rng = np.random.default_rng(0)
+    log = Log(train__loss=2.0 * np.exp(0.01 * rng.normal(size=3000)))
+    for row in (first, *range(first + 500, 3000, 500)):
+        log.columns[LOSS][row : row + 12] *= 2.0
+    found = fired(log.judge(LossSpike()))
+    assert [severity for severity, _ in found][:5] == ["warning", second, "info", "info", "info"]
+
+
+def test_a_spike_that_is_higher_than_those_at_equal_distances_is_a_warning():
     rng = np.random.default_rng(0)
     log = Log(train__loss=2.0 * np.exp(0.01 * rng.normal(size=3000)))
     for row in range(500, 3000, 500):
         log.columns[LOSS][row : row + 12] *= 2.0
-    found = fired(log.judge(LossSpike()))
-    assert [severity for severity, _ in found] == ["warning", "warning", "info", "info", "info"]
     log.columns[LOSS][2000:2012] *= 2.0
     assert fired(log.judge(LossSpike()))[3] == ("warning", 2000)
 

@@ -120,7 +120,7 @@ def test_nothing_is_said_of_a_loss_of_adversaries(name):
     assert fired(log.judge(Divergence()))
 
 
-@pytest.mark.parametrize("name", ["reward", "Rew", "value_loss", "epsilon"])
+@pytest.mark.parametrize("name", ["reward", "Rew", "value_loss", "epsilon", "explained_var_old"])
 def test_the_loss_of_an_agent_is_at_most_a_note(name):
     log = Log(train__loss=(1 + np.arange(800) / 200) * noise(800, 0.1)).set(name, noise(800, 0.3))
     assert {severity for severity, _ in fired(log.judge(Divergence()))} == {"info"}
@@ -313,6 +313,36 @@ def test_a_spike_of_a_model_that_grows_is_a_note():
     assert [severity for severity, _ in fired(log.judge(LossSpike()))][-1:] == ["warning"]
     log.set("num_points", np.arange(3000) * 1e3)
     assert {severity for severity, _ in fired(log.judge(LossSpike()))} == {"info"}
+
+
+@pytest.mark.parametrize(("level", "severity"), [(1.13, "info"), (1.3, "warning")])
+def test_a_single_high_row_does_not_make_a_slight_rise_heavy(level, severity):
+    log = healthy()
+    log.columns[LOSS][1500:1560] *= level
+    log.columns[LOSS][1504] *= 1.3
+    found = [severity for severity, _ in fired(log.judge(LossSpike()))]
+    assert found[0] == severity
+    assert ("critical" in found) == (level > 1.2)
+    assert log.judge(LossSpike(), range(1, 3000, 7)) == log.judge(LossSpike())
+
+
+def test_a_slight_rise_that_grows_becomes_a_warning_soon():
+    log = healthy()
+    log.columns[LOSS][1500:1580] *= np.append(np.full(10, 1.15), np.linspace(1.3, 2.5, 70))
+    found = log.judge(LossSpike())
+    assert [severity for severity, _ in fired(found)] == ["info", "warning", "critical"]
+    rows = [f.evidence["rows"] for f in found if f.verdict is Verdict.FIRING]
+    assert rows[0] == 6
+    assert 10 < rows[1] < 16
+    assert log.judge(LossSpike(), range(1, 3000, 7)) == found
+
+
+@pytest.mark.parametrize(("validated", "severity"), [(0.9, "info"), (1.1, "critical")])
+def test_a_rate_that_is_high_at_first_is_a_note_while_evaluations_get_better(validated, severity):
+    loss = np.append(6.8, 99.0 * noise(119, 0.3))
+    log = Log(train__loss=loss).set("val/loss", 100.0 * validated ** np.minimum(np.arange(120), 20))
+    assert fired(log.judge(LossSpike()))[-1] == (severity, 1)
+    assert log.judge(LossSpike(), range(1, 120)) == log.judge(LossSpike())
 
 
 # -- overfitting -------------------------------------------------------------------------------------

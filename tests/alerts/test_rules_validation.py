@@ -49,6 +49,22 @@ def test_a_wide_gap_says_nothing_of_evaluations_that_scatter():
     assert log.judge(Validation()) == []
 
 
+@pytest.mark.parametrize(
+    ("best", "count", "severities"),
+    [(np.log(5), 12, ["info"]), (1.8, 12, None), (np.log(5), 40, None)],
+)
+def test_evaluations_above_that_of_the_untrained_model_are_a_note_for_long(best, count, severities):
+    values = best * np.append([1.0, 1.03, 1.02, 1.03, 1.02], np.linspace(1.1, 2.5, count))
+    log = Log(train__loss=np.exp(-np.arange(5 * len(values)) / 20) + 0.05)
+    log.set(VAL, np.full(5 * len(values), np.nan))
+    log.columns[VAL][::5] = values
+    found = log.judge(Validation())
+    assert ("guessing" in found[0].cause) == (best != 1.8)
+    assert sorted({severity for severity, _ in fired(found)}) == (severities or ["info", "warning"])
+    each_epoch = Log(train__loss=log.columns[LOSS][::5]).set(VAL, values)
+    assert "guessing" not in each_epoch.judge(Validation())[0].cause
+
+
 def test_a_jump_below_the_training_loss_is_a_note():
     before = np.array([3, 2.8, 2.7, 2.65, 2.6, 2.55])
     found = evaluated([*before / 6, 0.87, 0.87]).judge(Validation())
@@ -160,6 +176,22 @@ def test_a_score_of_nothing_is_a_note_where_the_loss_falls_or_networks_play():
     assert falls.judge(ScoreFloor(), range(64)) == falls.judge(ScoreFloor())
     plays = scored(np.zeros(64)).set("d_loss", np.ones(64))
     assert fired(plays.judge(ScoreFloor())) == [("info", 7)]
+
+
+@pytest.mark.parametrize(
+    ("name", "every", "severity"),
+    [
+        ("val/mean_dice", 10, "warning"),
+        ("val/mIoU", 10, "warning"),
+        ("val/miou", 2, "info"),
+        ("val/dice_car", 10, "info"),
+    ],
+)
+def test_an_overlap_of_nothing_is_a_warning_after_many_epochs_though_the_loss_falls(name, every, severity):
+    falls = scored(np.full(10, 3e-4), name, loss=np.geomspace(3, 0.1, 10))
+    falls.set("train/epoch", every * np.arange(1, 11))
+    assert fired(falls.judge(ScoreFloor())) == [(severity, 7)]
+    assert falls.judge(ScoreFloor(), range(10)) == falls.judge(ScoreFloor())
 
 
 def test_evaluations_that_rose_and_came_back_must_rise_further():

@@ -57,6 +57,7 @@ from runwatch.core.batch import CRASH_KINDS, Event
         ),
         ("nccl", "Watchdog caught collective operation timeout: WorkNCCL", "nccl_timeout", Role.LATE_ROOT),
         ("nccl", "NCCL error in: x.cpp, unhandled system error", "nccl", Role.CASCADE),
+        ("signal", "Optimization stopped early.", "user", Role.ROOT),
         ("xid", "NVRM: Xid (PCI:0000:81:00): 79, pid=1, GPU has fallen off the bus.", "xid", Role.PROOF),
         ("xid", "NVRM: Xid (PCI:0000:81:00): 31, pid=1", "xid_of_application", Role.CASCADE),
         (

@@ -26,6 +26,16 @@ def guessing(loss: float, within: float) -> int:
     return 0
 
 
+_MOST = 100
+"""Most classes for which printed digits distinguish the loss of guessing among them from others."""
+
+
+def uniform(loss: float, step: float) -> int:
+    """Return the number of classes that a loss, printed in steps of `step`, is the guess among, or 0."""
+    classes = round(float(np.exp(min(loss, 10.0))))
+    return classes if 2 <= classes <= _MOST and abs(loss - np.log(classes)) <= 0.51 * step else 0
+
+
 _LEAST = np.array([1.17549435e-38, 2.220446e-16, 1.1920929e-7, *(10.0**-power for power in range(6, 17))])
 """The least probabilities that programs admit: the smallest float, the spacing of floats, and round ones."""
 _AS_PRINTED = 1e-5

@@ -44,7 +44,8 @@ _NAMES = {
     JUDGE: """d_loss loss_d lossd errd disc_loss discriminator_loss loss_disc loss_discriminator
         d_a d_b d_fake""",
     AGENT: """policy_loss pi_loss policy_gradient_loss pg_loss actor_loss value_loss vf_loss critic_loss
-        q_loss td_loss epsilon ε eps_greedy exploration_rate""",
+        q_loss td_loss epsilon ε eps_greedy exploration_rate explained_variance explained_var
+        explained_var_old explained_var_new""",
     SIZE: """num_gaussians n_gaussians number_of_gaussians gaussians num num_gs num_splats splats num_points
         n_points points total_points""",
     RIVAL: "elo elo_rating win_rate winrate winning_rate self_play selfplay self_play_games",

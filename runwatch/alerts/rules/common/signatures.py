@@ -312,7 +312,8 @@ SIGNATURES: tuple[Matcher, ...] = (
         "somebody interrupted it",
         _GO_ON,
         pattern=r"KeyboardInterrupt|SIGINT|signal:? 2\b|\b2 death signal|scancel|^Aborted!"
-        r"|\bCtrl-c pressed|\binterrupted by (the )?user|\btraining (was )?interrupted",
+        r"|\bCtrl-c pressed|\binterrupted by (the )?user|\btraining (was )?interrupted"
+        r"|(^|\] )(Test interrupted|Optimization stopped early)\.",  # Caffe's, at Ctrl-C
         end=End.INTERRUPTED,
     ),
     _signature(

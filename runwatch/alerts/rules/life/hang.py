@@ -28,7 +28,8 @@ processes have ended. What they do goes along as evidence (where they are in the
 code only if `stack` is set, since it reads their memory). Of a log at rest
 that just ends a warning says so, if it is known how far it should go, or within an
 epoch; where lines of another kind follow its last row, a note: it
-may have ended by itself.
+may have ended by itself. So is one with fewer than ten rows since it was at the first step: an
+excerpt, or the last of many attempts.
 
 Sources: NVIDIA's resiliency extension, whose timeouts are multiples of the longest
 gap; measured on 628 hours of real runs.
@@ -40,11 +41,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.baseline import Segments, went_on
 from runwatch.alerts.rules.common.pace import Pace
 from runwatch.alerts.rules.common.witness import witness
 from runwatch.alerts.rules.life.lastwords import LastWords
-from runwatch.core.block import Block, Status
+from runwatch.core.block import Block, Samples, Status
 from runwatch.core.ending import End
 from runwatch.core.findings import Finding, Verdict
 from runwatch.core.findings import Severity as Sev
@@ -90,7 +94,11 @@ class Hang(RunRule):
     """Longest silence of each phase that ended well."""
     _paused: int = field(default=0, init=False, repr=False)
     """Silences far above the usual gap that ended well."""
+    _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _rows: int = field(default=0, init=False, repr=False)
+    """Rows since it was at the first step, and one for that."""
+    _first: float = field(default=np.inf, init=False, repr=False)
+    _furthest: float = field(default=-np.inf, init=False, repr=False)
     _launching: bool = field(default=False, init=False, repr=False)
     """Whether it said that it starts or resumes, and has not moved since."""
     _words: LastWords = field(default_factory=LastWords, init=False, repr=False)
@@ -106,9 +114,9 @@ class Hang(RunRule):
         last_progress = float(progress.offset[-1]) if progress is not None and len(progress) else -1.0
         resumed = max((e.offset for e in block.events if e.kind in {"resume", "start"}), default=-1.0)
         self._launching = resumed > last_progress if resumed >= 0 or last_progress >= 0 else self._launching
+        self._count(progress, block.restarts)
         if progress is None or not len(progress):
             return ()
-        self._rows += len(progress)
         for phase, silence in self._silence.items():
             self._pauses[phase] = max(self._pauses.get(phase, 0.0), silence)
             self._paused += silence > 3 * self._pace.median > 0
@@ -117,6 +125,16 @@ class Hang(RunRule):
             return ()
         self._open = None
         return [self.say(Verdict.CLEAR, Sev.CRITICAL, "training moves again", place(progress, 0))]
+
+    def _count(self, progress: Samples | None, restarts: Sequence[int]) -> None:
+        """Count the rows since the run began; what is at the first step again may be of another launch."""
+        for restarted, rows in self._segments.split(progress, restarts):
+            if restarted and not went_on(float(rows.step[0]), self._first, self._furthest):
+                self._rows = 0
+            lowest = np.fmin.accumulate(np.append(self._first, rows.step))
+            self._rows = max(1, self._rows) + int(np.count_nonzero(~(rows.step <= lowest[1:])))
+            self._first = float(lowest[-1])
+            self._furthest = float(np.fmax.reduce(rows.step, initial=self._furthest))
 
     def timeout(self, phase: str, *, patient: bool = True) -> float:
         """Return the seconds of silence that are a hang in `phase`.

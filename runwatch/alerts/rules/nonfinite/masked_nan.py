@@ -7,7 +7,8 @@ Formula: `zeros` rows of exactly 0, after losses above 0.05 or with gradient
 norms that are zero or not finite (`early` rows where no loss has been seen, and norms must be);
 a warning after `never` rows of exactly 0 from the first, where no other loss or reward is printed;
 or `same` rows of one value, after a window in which values differed, and at
-least four times the longest such stretch so far. Ends at the third other value.
+least four times the longest such stretch so far; a warning, where that is ln(k) of up to 100
+classes to the last printed digit. Ends at the third other value.
 
 Example: 'loss is exactly 0 since step 410', where it was 2.1 just before.
 
@@ -37,6 +38,7 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.common.chance import uniform
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.rewards import Rewards
 from runwatch.alerts.rules.metric_rule import MetricRule
@@ -108,6 +110,7 @@ class MaskedNan(MetricRule, RankRule):
     _signed: bool = field(default=False, init=False, repr=False)
     """Whether there was a loss below zero."""
     _open: str = field(default="", init=False, repr=False)
+    _firing: Severity = field(default=Severity.CRITICAL, init=False, repr=False)
     _others: int = field(default=0, init=False, repr=False)
     """Rows in a row that contradict what is firing."""
 
@@ -196,9 +199,7 @@ class MaskedNan(MetricRule, RankRule):
             if self._others < _OTHER:
                 return []
             self._open, self._others = "", 0
-            return [
-                self.say(Verdict.CLEAR, Severity.CRITICAL, "the loss moves again", self._here(), metric=LOSS)
-            ]
+            return [self.say(Verdict.CLEAR, self._firing, "the loss moves again", self._here(), metric=LOSS)]
         found = self._sure(rows, low, high, was)
         if not found and now.value == 0 and not now.above and was < self.never <= now.rows:
             return self._never(rows, max(low, low + self.never - was - 1))
@@ -276,8 +277,12 @@ class MaskedNan(MetricRule, RankRule):
         cause = "the gradient norm is not finite: NaN losses are printed as 0" if bad else ""
         if not bad and value == 0:
             cause = "NaN losses are printed as 0, or no token counts in the loss (all labels masked)"
+        elif not bad and (classes := uniform(value, self._now.finest)):
+            severity = Severity.WARNING  # it trains, and may leave that
+            cause = f"it is the loss of guessing: all of {classes} outputs are as likely"
         elif not bad:
             cause = "the weights do not change: every step is skipped, or the learning rate is zero"
+        self._firing = severity
         return self.say(
             Verdict.FIRING,
             severity,

@@ -59,17 +59,17 @@ from runwatch.alerts.rules.baseline import (
     grow,
     jitter,
     median,
-    middle,
     swing,
 )
 from runwatch.alerts.rules.common.context import Recent, lr_jump, surge
+from runwatch.alerts.rules.common.evaluations import Evaluations
 from runwatch.alerts.rules.common.players import limited
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.common.wording import above
 from runwatch.alerts.rules.metric_rule import LossRule
 from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, VAL_LOSS, label
+from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
 
 _HOP = 16
 _TAIL = 32
@@ -89,8 +89,6 @@ _STEEPEST = 3.0
 _ALWAYS = 3
 """Multiple of `long` after which it counts even on its way back."""
 _IMPROVED = re.compile(r"(?i)\bsav(?:ed|ing) (?:a |the |new )*best\b|\bnew best\b")
-_EVALS = 3
-"""Newest evaluations whose median is compared."""
 _AGAIN = 2
 """Saves of the best model since the lowest loss that say that it gets better."""
 _NOTHING = 0.02
@@ -110,26 +108,6 @@ class _Best:
     """Where it is in the log."""
     evaluated: float = np.inf
     """The lowest evaluation up to there."""
-
-
-class _Lowest:
-    """The lowest evaluation up to any place of the newest block."""
-
-    def __init__(self) -> None:
-        self._before = np.inf
-        self._offsets, self._lowest = np.empty(0), np.empty(0)
-
-    def push(self, samples: Samples | None) -> None:
-        """Take the evaluations of a new block, if it has any."""
-        if samples is not None and len(samples):
-            self._before = self._lowest[-1] if len(self._lowest) else self._before
-            self._offsets = samples.offset
-            self._lowest = np.fmin.accumulate(np.append(self._before, samples.value))[1:]
-
-    def until(self, offset: float) -> float:
-        """Return the lowest one at or before `offset`; infinite if there is none."""
-        count = int(np.searchsorted(self._offsets, offset, "right"))
-        return float(self._lowest[count - 1] if count else self._before)
 
 
 @dataclass
@@ -223,8 +201,7 @@ class Divergence(LossRule, RankRule):
     _loss: Recent = field(default_factory=Recent, init=False, repr=False)
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
     _rate: Recent = field(default_factory=Recent, init=False, repr=False)
-    _evaluated: Recent = field(default_factory=Recent, init=False, repr=False)
-    _lowest: _Lowest = field(default_factory=_Lowest, init=False, repr=False)
+    _evaluations: Evaluations = field(default_factory=Evaluations, init=False, repr=False)
     _improved: list[float] = field(default_factory=list, init=False, repr=False)
     """Offsets at which a best model was saved: those of the newest block, and the two before."""
     _source: str = field(default="", init=False, repr=False)
@@ -241,8 +218,7 @@ class Divergence(LossRule, RankRule):
         self._loss.push(block.samples.get(LOSS))
         self._grad.push(block.samples.get(GRAD_NORM))
         self._rate.push(block.samples.get(LEARNING_RATE))
-        self._evaluated.push(block.samples.get(VAL_LOSS))
-        self._lowest.push(block.samples.get(VAL_LOSS))
+        self._evaluations.push(block)
         del self._improved[:-_AGAIN]
         if LOSS in block.samples:
             self._source = block.source
@@ -327,9 +303,8 @@ class Divergence(LossRule, RankRule):
         if best >= 0:
             row = int(points[best])
             offset = float(rows.offset[row])
-            self._best = _Best(
-                float(level[best]), float(sigma[best]), place(rows, row), offset, self._lowest.until(offset)
-            )
+            evaluated = self._evaluations.lowest(offset)
+            self._best = _Best(float(level[best]), float(sigma[best]), place(rows, row), offset, evaluated)
         return stop
 
     def _least(self, noise: Floats, height: Floats) -> Floats:
@@ -379,9 +354,7 @@ class Divergence(LossRule, RankRule):
         saved = [at for at in self._improved if self._best.offset < at <= offset]
         if len(saved) >= _AGAIN:
             return True
-        newest = self._evaluated.until(offset, _EVALS)
-        after = newest.value[newest.offset > self._best.offset].tolist()
-        return bool(after) and middle(after) < self._best.evaluated < np.inf
+        return self._evaluations.better(self._best.evaluated, self._best.offset, offset)
 
     def _follow(self, rise: _Rise, level: float, here: Place, *, warms: bool, better: bool) -> list[Finding]:
         excess = level - self._best.level

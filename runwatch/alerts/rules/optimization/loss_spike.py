@@ -8,10 +8,12 @@ pending until it is known whether it recovers (3 rows back below m + max(3 s, ha
 rise))). Recovered within `brief` rows: info; a warning when it is twice as high as a spike must
 be, and ten times the usual, or `large` and the third and highest within 200 rows. A note,
 however long, when the loss stays below `low` of what it was untrained, the highest of its
-first 16 rows: losses near zero jump by ratios. Not recovered: a warning, of less than half
-of `large` a note; critical after `long` rows, unless half of the rise is lost by then.
+first 16 rows: losses near zero jump by ratios. Not recovered: a warning, or a note as long as
+half of its rows, and of the newest `brief`, rose by less than half of `large`; critical after
+`long` rows, unless half of the rise is lost by then, or half of the rows rose by less than that.
 After 512 rows the new level is the usual one. While there is no baseline, a row spikes when
-it is 10 times the highest so far, if that was above 0.5, or above 2 in the first five rows.
+it is 10 times the highest so far, if that was above 0.5, or above 2 in the first five rows: a
+note while the newest three evaluations since then are better than all before.
 
 Example: 'loss rose 63% at step 1,605 and did not recover at once'; a single bad
 batch is a note.
@@ -26,7 +28,8 @@ conservative; a loss of few printed digits goes up by a tenth and more in a sing
 rounding; the last row of a run may be an outlier, so that a spike is certain at the end
 only if a second row was up too; a loss that is printed as the mean since its epoch began
 starts each epoch from a few rows, which scatter; spikes at equal distances (opacities
-that are reset, cycles of data) that were survived twice are notes from the third on,
+that are reset, cycles of data) that were survived twice are notes from the third on, from
+the second if the first came after as many rows as lie between them,
 unless they are 1.5 times as high or stay; where no step is printed, a rise to where the loss
 began is another fold, and a note; so is, even if it stays, what is less than `waves`
 times as high as the loss has risen, and come back from, twice.
@@ -58,6 +61,7 @@ from runwatch.alerts.rules.baseline import (
 )
 from runwatch.alerts.rules.common.context import Recent, lr_jump, surge
 from runwatch.alerts.rules.common.epoch_mean import EpochMean
+from runwatch.alerts.rules.common.evaluations import Evaluations
 from runwatch.alerts.rules.common.players import limited
 from runwatch.alerts.rules.common.roles import SIZE, role
 from runwatch.alerts.rules.common.waves import Waves
@@ -90,7 +94,13 @@ class _Spike:
     cause: str
     highest: Place
     """Where the peak is."""
+    offset: float
+    """Where it begins in the log."""
     peak: float = -np.inf
+    evaluated: float = np.inf
+    """The lowest evaluation up to there."""
+    heights: list[float] = field(default_factory=list)
+    """ln(loss) of its rows, until it is old."""
     rows: int = 0
     calm: int = 0
     back: Place | None = None
@@ -100,6 +110,8 @@ class _Spike:
     """Whether there was no baseline yet."""
     survived: float = 0.0
     """By how much ln(loss) had risen, and come back, twice before."""
+    slight: bool = False
+    """Whether half of its rows are hardly higher than usual."""
     old: bool = False
     """Whether it lasts for longer than `long`."""
 
@@ -107,6 +119,10 @@ class _Spike:
     def rise(self) -> float:
         """Height over the usual level, as a fraction."""
         return grow(self.peak - self.usual) - 1
+
+    def stays(self, newest: int = 0) -> float:
+        """Height over the usual level of half of its rows, or of the `newest`, as a fraction."""
+        return grow(middle(self.heights[-newest:]) - self.usual) - 1
 
 
 @dataclass
@@ -137,6 +153,7 @@ class LossSpike(LossRule, RankRule):
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
     _rate: Recent = field(default_factory=Recent, init=False, repr=False)
     _means: EpochMean = field(default_factory=EpochMean, init=False, repr=False)
+    _evaluations: Evaluations = field(default_factory=Evaluations, init=False, repr=False)
     _grows: bool = field(default=False, init=False, repr=False)
     """Whether the size of a model of points or splats is printed."""
     _levels: Windows = field(default_factory=lambda: Windows(32, 16), init=False, repr=False)
@@ -156,6 +173,7 @@ class LossSpike(LossRule, RankRule):
         self._grad.push(block.samples.get(GRAD_NORM))
         self._rate.push(block.samples.get(LEARNING_RATE))
         self._means.push(block)
+        self._evaluations.push(block)
         self._grows = self._grows or any(role(name) == SIZE for name in block.samples)
         return super().judge(block)
 
@@ -174,7 +192,8 @@ class LossSpike(LossRule, RankRule):
             return ()
         lasts = spike.rows - spike.calm > 1
         severity = Severity.WARNING if lasts else self._severity(spike)
-        return limited([self._fire(spike, severity, "and had not recovered at the end")], self._players.most)
+        found = self._fire(spike, severity, "and had not recovered at the end", np.inf)
+        return limited([found], self._players.most)
 
     def walk_positive(self, rows: Samples) -> list[Finding]:
         """Judge the next rows."""
@@ -214,8 +233,9 @@ class LossSpike(LossRule, RankRule):
             if not cause and jump > 1.5:
                 cause = f"the learning rate had risen {jump:.1f}x within 100 logged steps"
             where = place(rows, row)
-            self._spike = _Spike(at, where, float(usual[row]), level, float(least[row]), cause, where)
+            self._spike = _Spike(at, where, float(usual[row]), level, float(least[row]), cause, where, offset)
             self._spike.survived, self._spike.early = float(survived[row]), row < little
+            self._spike.evaluated = self._evaluations.lowest(offset)
         return found
 
     def _survived(self, y: Floats) -> Floats:
@@ -253,6 +273,8 @@ class LossSpike(LossRule, RankRule):
     def _follow(self, spike: _Spike, height: float, rows: Samples, row: int) -> list[Finding]:
         """Judge one row of a spike; the first is the spike itself."""
         spike.rows += 1
+        if not spike.old:
+            spike.heights.append(height)
         if height < spike.level:
             spike.back = spike.back or place(rows, row)
             spike.calm += 1
@@ -261,29 +283,36 @@ class LossSpike(LossRule, RankRule):
                 spike.peak, spike.highest = height, place(rows, row)
             spike.back, spike.calm = None, 0
         found = []
+        offset = float(rows.offset[row])
         lasted = spike.rows - spike.calm
         if spike.calm >= self.calm:
             assert spike.back is not None
             if not spike.firing:
                 ending = f"and recovered after {_rows(lasted)}"
-                found.append(self._fire(spike, self._severity(spike), ending))
+                found.append(self._fire(spike, self._severity(spike), ending, offset))
             found.append(self._end(spike, spike.back))
         elif spike.rows >= self.settle:
             found.append(self._end(spike, place(rows, row)))
         elif lasted > self.long and not spike.old:
             spike.old = True
-            returns = height - spike.usual < (spike.peak - spike.usual) / 2
+            now = middle(spike.heights[-self.brief :]) - spike.usual
+            returns = now < (spike.peak - spike.usual) / 2 or spike.stays() < self.large / 2
             severity = Severity.WARNING if returns and not spike.early else Severity.CRITICAL
-            found.append(self._fire(spike, severity, f"and has not recovered in {self.long} logged steps"))
-        elif not spike.firing and lasted > self.brief:
+            ending = f"and has not recovered in {self.long} logged steps"
+            found.append(self._fire(spike, severity, ending, offset))
+        elif lasted > self.brief and self._news(spike):
             grows = self._growing(spike)
-            slight = Severity.INFO if spike.rise < self.large / 2 else Severity.WARNING
-            severity = Severity.CRITICAL if grows else slight
+            severity = Severity.CRITICAL if grows else Severity.INFO if spike.slight else Severity.WARNING
             note = ", the third and highest within 200 logged steps" if grows else ""
-            found.append(self._fire(spike, severity, f"and did not recover at once{note}"))
+            found.append(self._fire(spike, severity, f"and did not recover at once{note}", offset))
         elif spike.rows == 1:
             found.append(self._finding(spike, Verdict.PENDING, Severity.WARNING, self._title(spike, "")))
         return found
+
+    def _news(self, spike: _Spike) -> bool:
+        """Whether a spike that lasts is not reported yet, or was reported as slight and is no longer."""
+        slight, spike.slight = spike.slight, max(spike.stays(), spike.stays(self.brief)) < self.large / 2
+        return not spike.firing or (slight and not spike.slight)
 
     def _severity(self, spike: _Spike) -> Severity:
         """Return how severe a spike is that did not last: it cost nothing, but higher ones may follow."""
@@ -301,18 +330,19 @@ class LossSpike(LossRule, RankRule):
         return len(peaks) >= 3 and peaks == sorted(peaks)
 
     def _regular(self, spike: _Spike) -> bool:
-        """Whether the last two spikes came at the distance of this one, and were about as high."""
-        if len(self._past) < 2:
+        """Whether the last two spikes, or one and the start, are as far apart as this one, and as high."""
+        if not self._past:
             return False
-        (older, _), (newer, _) = list(self._past)[-2:]
+        *_, older, newer = [0, *(row for row, _ in self._past)]
         usual, gap = newer - older, spike.row - newer
         highest = max(peak for _, peak in self._past)
         return abs(gap - usual) <= max(2, 0.02 * usual) and spike.peak < highest + log(1.5)
 
-    def _fire(self, spike: _Spike, severity: Severity, ending: str) -> Finding:
+    def _fire(self, spike: _Spike, severity: Severity, ending: str, offset: float) -> Finding:
         meant = spike.peak < max(self._first) + log(self.low)
         meant |= spike.peak - spike.usual < self.waves * spike.survived
         meant |= spike.early and spike.peak - spike.usual < _SCATTER * self._scatter(spike)
+        meant |= spike.early and self._evaluations.better(spike.evaluated, spike.offset, offset)
         meant |= self._grows  # its opacities are reset now and then
         meant |= spike.where.step is None and abs(spike.peak - max(self._first)) < log(1 + self.rise)
         if meant or (severity is Severity.WARNING and self._regular(spike)):

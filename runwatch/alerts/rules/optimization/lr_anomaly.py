@@ -9,7 +9,8 @@ Formula, each a warning unless said otherwise:
 - jump: from one row to the next `jump` times higher, and above 1.5 times the
   highest so far, when it had not risen for 10 rows;
 - resumed: in `agree` rows after a restart the rate differs by more than
-  `mismatch` from what it was at the same steps before.
+  `mismatch` from what it was at the same steps before; a note where it is lower, but more
+  than half of that: a schedule that begins again is far from there, a changed plan need not be.
 Ends with a rate above zero, below the limit of a jump, or at the next restart.
 
 Example: 'the learning rate is 1e-06 after the restart, and was 2.4e-05 at the same step
@@ -202,7 +203,8 @@ class LrAnomaly(RankRule):
         title = (
             f"the learning rate is {now:.3g} after the restart, and was {then:.3g} at the same step before"
         )
-        return [self._fire(Severity.WARNING, title, place(rows, row), (np.inf, np.inf))]
+        severity = Severity.INFO if then / 2 < now < then else Severity.WARNING
+        return [self._fire(severity, title, place(rows, row), (np.inf, np.inf))]
 
     def _fire(self, severity: Severity, title: str, where: Place, ends: tuple[float, float]) -> Finding:
         self._open = (severity, *ends)

@@ -14,7 +14,9 @@ through all those epochs, or moves and is flat through all those rows; or it is 
 lowest probability that a program admits (87.3365 of a float, 16.1181 of 1e-7) in each of
 the first `clipped` rows, or of the newest as many when all these rows are judged. Elsewhere
 a note, unless rows are noisy, or all alike as they are printed: fine-tuning may rightly
-begin where it ends. Ends when the median of 64 rows has fallen by 3 %.
+begin where it ends. Ends when the median of 64 rows has fallen by 3 %. A loss of both signs has
+no level to fall from: a warning if the second quarter of all these rows stays within 1 %, not
+below where it began; it ends with a row 3 % lower.
 
 Example: 'loss has not fallen in the first 400 logged steps: 10.83', which is ln(50257).
 
@@ -22,7 +24,7 @@ What to do: stop and check, in this order: whether the parameters are in the opt
 labels that fit their inputs, the learning rate, a single batch that it can overfit.
 
 Traps: a run that is resumed begins at its level, and one that is started again from its
-first step is judged again; losses of both signs, of adversaries and
+first step is judged again; losses of adversaries and
 of agents have no level to fall from; warm-up holds the first rows up, which the length
 allows for.
 
@@ -104,6 +106,10 @@ class NeverLearns(RankRule):
     _windows: Windows | None = field(default=None, init=False, repr=False)
     _begin: float = field(default=-np.inf, init=False, repr=False)
     """Where the newest launch began in the log."""
+    _plain: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
+    """The first half of the first rows, of any sign."""
+    _frozen: float = field(default=-np.inf, init=False, repr=False)
+    """Where a loss of both signs stays, while that is what fires."""
     _firing: Severity = field(default=Severity.WARNING, init=False, repr=False)
     _level: float = field(default=0.0, init=False, repr=False)
 
@@ -117,10 +123,13 @@ class NeverLearns(RankRule):
         for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
             judged, signed = before_negative(piece)
             if restarted:
-                found += self._end(piece)
+                found += self._end(piece, still=self._frozen > -np.inf)
+                self._frozen = -np.inf
                 self._first, self._steps, self._done = np.empty(0), [], self._signed
-                self._begin = float(piece.offset[0])
+                self._begin, self._plain = float(piece.offset[0]), np.empty(0)
+            self._steps += piece.step[: 2 - len(self._steps)].tolist()
             found += self._walk(positive(judged))
+            found += self._freezes(piece)
             if signed:
                 found += self._end(take(piece, slice(len(judged), None)))
                 self._done = self._signed = True
@@ -132,7 +141,6 @@ class NeverLearns(RankRule):
         y = np.log(rows.value)
         if self._windows is not None:
             return self._watch(rows, y)
-        self._steps += rows.step[: 2 - len(self._steps)].tolist()
         for count in sorted((self.clipped, self.rows // 8, self.rows // 4, self.rows // 2, self.rows)):
             missing = count - len(self._first)
             if self._done or missing <= 0 or len(y) < missing:
@@ -192,7 +200,7 @@ class NeverLearns(RankRule):
             here,
             metric=LOSS,
             cause=cause,
-            advice="Check that labels match inputs, that gradients reach the weights, and the learning rate.",
+            advice=_ADVICE,
             evidence={"first": grow(start), "now": grow(end)},
         )
 
@@ -242,9 +250,52 @@ class NeverLearns(RankRule):
         title = f"{label(LOSS)} falls after all"
         return [self.say(Verdict.CLEAR, self._firing, title, place(rows, row), metric=LOSS)]
 
-    def _end(self, rows: Samples) -> list[Finding]:
-        if self._windows is None:
+    def _freezes(self, piece: Samples) -> list[Finding]:
+        """Judge a loss of both signs, which has no ratio: it must not move, from where it began or above."""
+        rows = take(piece, np.isfinite(piece.value))
+        missing = max(0, self.rows // 2 - len(self._plain))
+        self._plain = np.append(self._plain, rows.value[:missing])
+        found: list[Finding] = []
+        if 0 < missing <= len(rows) and self._is_still(float(rows.offset[missing - 1])):
+            self._frozen, self._firing = float(np.median(self._plain[-self.rows // 4 :])), Severity.WARNING
+            title = (
+                f"{label(LOSS)} has stayed at {self._frozen:.4g} since it began, "
+                f"in {numbers.step(len(self._plain))} logged steps"
+            )
+            found.append(
+                self.say(
+                    Verdict.FIRING,
+                    Severity.WARNING,
+                    title,
+                    place(rows, missing - 1),
+                    metric=LOSS,
+                    advice=_ADVICE,
+                )
+            )
+        moved = rows.value[missing:] < self._frozen - self.escape * abs(self._frozen)
+        if self._frozen > -np.inf and moved.any():
+            self._frozen = -np.inf
+            here = place(rows, missing + int(np.argmax(moved)))
+            found.append(
+                self.say(Verdict.CLEAR, Severity.WARNING, f"{label(LOSS)} falls after all", here, metric=LOSS)
+            )
+        return found
+
+    def _is_still(self, offset: float) -> bool:
+        """Whether the first rows, of both signs, came to rest no lower than where they began."""
+        last = np.sort(self._plain[-self.rows // 4 :])
+        level, margin = float(np.median(last)), len(last) // 20
+        still = last[-1 - margin] - last[margin] <= _FLAT * abs(level)
+        signed = bool((self._plain < 0).any() and (self._plain > 0).any())
+        above = level >= middle(self._plain[:3].tolist())
+        return signed and still and above and not self._elsewhere() and offset < self._players.first
+
+    def _end(self, rows: Samples, *, still: bool = False) -> list[Finding]:
+        if self._windows is None and not still:
             return []
         self._windows = None
         title = "the run started again"
         return [self.say(Verdict.CLEAR, self._firing, title, place(rows, 0), metric=LOSS)]
+
+
+_ADVICE = "Check that labels match inputs, that gradients reach the weights, and the learning rate."

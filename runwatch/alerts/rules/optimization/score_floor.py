@@ -9,8 +9,9 @@ training rows print; judged again whenever there are twice as many. The main sco
 translator (mAP, BLEU, F1) and a reward are judged only where every value is exactly 0, of training rows `few`
 such scores. A note; a warning from twice as many on, unless the training loss has fallen by `fall` since it
 began, or there is a discriminator; of such a main score from four times as many on at the latest, of a
-reward only then. An accuracy that was exactly 1/k, the same for a whole number k of 3 or more, in each of
-`evals` evaluations is judged as well: one class is predicted for all. So is one that is that of guessing:
+reward only then, and of an overlap (IoU, Dice) of all classes at any rate after `epochs`. An accuracy
+that was exactly 1/k, the same for a whole number k of 3 or more, in each of `evals` evaluations is judged
+as well: one class is predicted for all. So is one that is that of guessing:
 both halves have means within `chance` of 1/k for 2, 10, 100 or 1000 classes.
 Ends when the mean of the newest 16 values is above twice `most`, or a fifth above 1/k.
 
@@ -41,6 +42,7 @@ import numpy as np
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import middle
 from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.epochs import Epochs
 from runwatch.alerts.rules.common.roles import FORGER, JUDGE, role
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -60,6 +62,11 @@ _ACCURACY = re.compile(r"(?:acc(?:uracy)?|top1)(?![a-z])")
 _ONE = "one class is predicted for all"
 _PLAIN = re.compile(r"(?:(?:val(?:id(?:ation)?)?|test|eval|dev|train)[/_ ])?(?:acc(?:uracy)?|top1)\Z")
 """An accuracy of all that is predicted, of no task or class by name."""
+_OVERLAP = re.compile(
+    r"(?:(?:val(?:id(?:ation)?)?|test|eval|dev)[/_ ])?(?:m|(?:mean|avg|average)[_ ])?(?:iou|dice)"
+    r"(?:[_ ](?:score|coef))?\Z"
+)
+"""An overlap of all that is tested, of no class by name."""
 _GUESSES = (2, 10, 100, 1000)
 """Numbers of classes that are usual enough to know an accuracy of guessing by."""
 _RISEN = 1.2
@@ -105,10 +112,12 @@ class ScoreFloor(RankRule):
     grew: float = threshold(1.2, "multiple of the mean of the first half from which it grows")
     evals: int = threshold(8, "evaluations after which it is judged", least=2)
     rows: int = threshold(512, "training rows after which it is judged", least=2)
+    epochs: float = threshold(50.0, "epochs after which an overlap of next to nothing is a warning")
     few: int = threshold(32, "training rows with a main score of exactly 0 after which it is judged", least=2)
     fall: float = threshold(0.2, "fall of the training loss for which it is only a note, as a fraction")
 
     _watches: dict[str, _Watch] = field(default_factory=dict, init=False, repr=False)
+    _epochs: Epochs = field(default_factory=Epochs, init=False, repr=False)
     _loss: Recent = field(default_factory=lambda: Recent(_NEWEST), init=False, repr=False)
     _begun: list[tuple[float, float]] = field(default_factory=list, init=False, repr=False)
     """(offset, value) of the first training losses."""
@@ -119,6 +128,7 @@ class ScoreFloor(RankRule):
         """Judge the scores of a block."""
         loss = block.samples.get(LOSS)
         self._loss.push(loss)
+        self._epochs.push(block)
         if loss is not None and len(self._begun) < _FEW:
             pairs = zip(loss.offset.tolist(), loss.value.tolist(), strict=True)
             self._begun = [*self._begun, *pairs][:_FEW]
@@ -175,6 +185,7 @@ class ScoreFloor(RankRule):
         if _OF_AGENT.match(name.lower()):  # what is hard to reach is not reached for long
             long = False
         long |= times >= 4 and main
+        long |= bool(_OVERLAP.match(name.lower())) and self._epochs.passed(offset) >= self.epochs
         severity = Severity.WARNING if long else Severity.INFO
         if not severity.exceeds(watch.firing):
             return None

@@ -12,8 +12,10 @@ where the gap is wide: the training loss fell by half since the best, to less th
 each of as many evaluations and `gap` below them, which are above the lowest median by `rise`
 and by what single ones have risen twice, and as many once, and lost again. A note; a
 warning where they jumped, or as many are `costly` above the lowest median, unless the
-training loss is higher. Reported again when the rise has grown by half or becomes a
-warning; ends with an evaluation near the best.
+training loss is higher, or fewer than 24 in a row are above a best that is of the untrained
+model, and that of guessing, ln(k): batch norms may know their data later than weights do.
+Reported again when the rise has grown by half or becomes a warning; ends with an evaluation
+near the best.
 s is the noise of one evaluation: the 90th percentile of how far one is above the line
 between its neighbors, of the newest 12 or 48, whichever is more, times 1 + 4 / n for the
 few that n are. Only evaluations before the rise count, or those of a rise that was lost
@@ -50,6 +52,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import grow, middle
+from runwatch.alerts.rules.common.chance import guessing
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.common.wording import above
@@ -67,6 +70,8 @@ _ANEW = 1.5
 """Multiple of the rise reported last that is news."""
 _NEAR = 6
 """Training rows that the newest two are compared with."""
+_CHANCE = 0.01
+"""Distance from ln(k) at which a loss is that of guessing, as a fraction."""
 _LONGEST = 24
 """The most evaluations in a row that a rise must last."""
 
@@ -107,6 +112,8 @@ class _Watch:
     where: Place | None = None
     low: float = np.inf
     """Lowest median of three evaluations in a row: the best of many is low by chance."""
+    untrained: bool = False
+    """Whether the best is the first evaluation, before training."""
     train: float = np.nan
     """Median training loss at the best."""
     above: int = 0
@@ -126,6 +133,11 @@ class _Watch:
     reported: float = 0.0
     """Rise, in ln, that was reported last."""
     since: Place | None = None
+
+    @property
+    def guesses(self) -> bool:
+        """Whether none, of few in a row so far, was better than that of the untrained model, a guess."""
+        return self.untrained and self.above < _LONGEST and guessing(self.best, _CHANCE) > 0
 
 
 @dataclass
@@ -168,9 +180,11 @@ class Validation(RankRule):
         if self._goes_on(watch, step, float(samples.offset[row])):
             return []
         watch.step = step
+        watch.untrained &= watch.count != 1 or len(self._trained(watch)) > 2  # rows are no epochs
         margin, jumped = self._measure(watch, log(value))
         if value <= watch.best:
             watch.best, watch.where, watch.above = value, where, 0
+            watch.untrained = watch.count == 1 and len(self._trained(watch)) <= 1
             watch.train = self._train(watch)
             return self._end(metric, watch, where)
         if watch.firing and log(value / watch.best) < margin / 2:
@@ -183,6 +197,7 @@ class Validation(RankRule):
         """Report a rise again once it has grown by half, or costs enough for a warning."""
         rise = log(value / watch.best)
         worse = watch.firing is Severity.INFO and self._costs(watch) and not value < self._train(watch)
+        worse &= not watch.guesses
         if rise < _ANEW * watch.reported and not worse:
             return []
         watch.reported = rise
@@ -199,7 +214,7 @@ class Validation(RankRule):
         apart = watch.count >= self.least and self._apart(watch, train, long)
         if not jumped and not rising and not apart:
             return []
-        grave = (jumped or self._costs(watch)) and not value < train
+        grave = (jumped or self._costs(watch)) and not value < train and not watch.guesses
         watch.firing = Severity.WARNING if grave else Severity.INFO
         watch.reported, watch.since = log(value / watch.best), where
         return [self._finding(metric, watch, where, value, rising=rising or apart)]
@@ -222,6 +237,7 @@ class Validation(RankRule):
             best = f"its best of {watch.best:.4g} at {watch.where}"
             title = f"{label(metric)} {above(value / watch.best - 1, best)}"
             cause = "it overfits: the training loss did not rise" if watch.train > 0 else ""
+            cause = "it has never been better than guessing" if watch.guesses else cause
         else:
             times = value / grow(watch.newest[-3])
             title = f"{label(metric)} jumped to {value:.4g}, {times:.1f} times what it was, and stays there"
@@ -278,9 +294,16 @@ class Validation(RankRule):
 
     def _train(self, watch: _Watch) -> float:
         """Return the median training loss of up to 64 rows of this run, before the newest evaluation."""
+        values = self._trained(watch)
+        return middle(values) if values else np.nan
+
+    def _trained(self, watch: _Watch) -> list[float]:
+        """Return the training losses of up to 64 rows of this run, before the newest evaluation."""
         samples = self._recent.until(watch.offset, 64)
-        values = samples.value[np.isfinite(samples.value) & (samples.offset > watch.begin)]
-        return middle(values.tolist()) if len(values) else np.nan
+        trained: list[float] = samples.value[
+            np.isfinite(samples.value) & (samples.offset > watch.begin)
+        ].tolist()
+        return trained
 
     def _end(self, metric: str, watch: _Watch, where: Place) -> list[Finding]:
         if watch.firing is None:

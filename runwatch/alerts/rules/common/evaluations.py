@@ -1,0 +1,42 @@
+"""Whether evaluations get better: then a training loss that rose is that of harder data, or of a start."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from runwatch.alerts.rules.baseline import middle
+from runwatch.alerts.rules.common.context import Recent
+from runwatch.core.block import Block
+from runwatch.core.metrics import VAL_LOSS
+
+_NEWEST = 3
+"""Newest evaluations whose median is compared."""
+
+
+class Evaluations:
+    """The validation losses of a run, and the lowest of them up to any place of the newest block."""
+
+    def __init__(self) -> None:
+        self._recent = Recent()
+        self._before = np.inf
+        self._offsets, self._lowest = np.empty(0), np.empty(0)
+
+    def push(self, block: Block) -> None:
+        """Take the evaluations of a new block, if it has any."""
+        samples = block.samples.get(VAL_LOSS)
+        self._recent.push(samples)
+        if samples is not None and len(samples):
+            self._before = self._lowest[-1] if len(self._lowest) else self._before
+            self._offsets = samples.offset
+            self._lowest = np.fmin.accumulate(np.append(self._before, samples.value))[1:]
+
+    def lowest(self, offset: float) -> float:
+        """Return the lowest one at or before `offset`; infinite if there is none."""
+        count = int(np.searchsorted(self._offsets, offset, "right"))
+        return float(self._lowest[count - 1] if count else self._before)
+
+    def better(self, than: float, since: float, offset: float) -> bool:
+        """Whether the newest ones up to `offset`, since `since`, are lower than `than`, if that is known."""
+        newest = self._recent.until(offset, _NEWEST)
+        after = newest.value[newest.offset > since].tolist()
+        return bool(after) and middle(after) < than < np.inf
