@@ -56,6 +56,14 @@ def test_a_rule_of_dashes_may_be_below_the_header():
     assert parsed.column("Error").tolist() == LOSSES
 
 
+def test_a_column_may_draw_what_another_shows():
+    marks = ["▁", "▅", "?", "", "█▏", "**"]
+    rows = "".join(f"{i:6}  {i + 5:6}s  {loss:8}  {marks[i % 6]}\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(f"  step  elapsed      loss  spark\n{rows}".encode())
+    assert parsed.column("step").tolist() == list(range(N))
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
 def test_a_data_frame_may_be_printed_into_a_log():
     rows = "".join(f"{i},{x},0.5,{y},0.4\n" for i, (x, y) in enumerate(zip(LOSSES, VALS, strict=True)))
     preamble = "".join(f"layer_{name} (Dense)   (None, 40)\n" for name in "abcdefghijkl")
