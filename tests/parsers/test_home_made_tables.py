@@ -21,6 +21,7 @@ def test_a_table_counts_by_any_name(name):
     [
         *("Episode,Score,Total_Reward,Epsilon", "Episode,Length,Avg agent reward,Steps"),
         "generation,best_fitness,avg_fitness,nodes",
+        "generation,phase,prey_best_fitness,nodes",
     ],
 )
 def test_a_table_of_episodes_needs_no_loss(head):

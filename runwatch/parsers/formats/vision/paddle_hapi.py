@@ -22,7 +22,7 @@ _EVAL, _EVALUATED = b"Eval begin", b"Eval samples"
 
 
 class HapiReader(Reader):
-    """Reads the lines of steps, be they indented. Those of an evaluation are between two lines that say so."""
+    """Reads the lines of steps, be they indented; those of an evaluation are between two that say so."""
 
     begins = rb"[ \t]{0,16}(?:Epoch \d+/\d+\s*\Z|step +\d+(?:/\d+)? |Eval begin|Eval samples)"
     awake = False
