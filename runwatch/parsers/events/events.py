@@ -21,7 +21,7 @@ from runwatch.parsers.events import plans, saves, sizes, stages
 from runwatch.parsers.events.continued import Continued
 from runwatch.parsers.events.failures import ROOT_CAUSE, FailureTables, Root
 from runwatch.parsers.events.milestones import milestone
-from runwatch.parsers.events.tracebacks import HEAD, IGNORED, Ended, Tracebacks
+from runwatch.parsers.events.tracebacks import HEAD, IGNORED, MODULE, Ended, Tracebacks
 from runwatch.parsers.events.triggers import TRIGGER
 from runwatch.parsers.events.trouble import TROUBLE, trouble
 
@@ -202,7 +202,7 @@ class EventScanner:
         self._tracebacks.link(line.text, line.tag)
         if line.text.startswith(IGNORED):
             self._tracebacks.ignore(line.tag, line.ordinal)
-        if not (HEAD in line.text or line.text.startswith(ROOT_CAUSE)):
+        if not (HEAD in line.text or MODULE in line.text or line.text.startswith(ROOT_CAUSE)):
             return False
         begun = self._tracebacks.begin(*line[:2], *line[3:6]) or self._failures.begin(*line[:2], *line[3:6])
         self.inside |= begun
