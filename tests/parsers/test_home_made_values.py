@@ -33,6 +33,24 @@ def test_a_count_behind_a_score_is_no_place():
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "step {step} || Task Loss: {loss} || KD Loss: {val}\n",
+        "Epoch {step}/40 train_mse_scaled={loss} val_mae={val} val_rmse=12{acc}.5\n",
+    ],
+)
+def test_what_else_is_the_loss(line):
+    parsed = parse(_lines(line))
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_errors_of_validation_are_named_like_its_other_scores():
+    parsed = parse(_lines("Epoch {step}/40 loss={loss} val_mae={val} val_acc={acc}\n"))
+    assert parsed.column("val/mae").tolist() == VALS
+    assert parsed.column("val/acc").tolist() == [i + 10 for i in range(N)]
+
+
+@pytest.mark.parametrize(
     ("below", "name"),
     [
         ("Accuracy on Test-Set: {acc}.00% ({acc}00 / 10000)", "Accuracy on Test-Set"),

@@ -282,7 +282,7 @@ def _read(name: str) -> Meaning:
             found = found and replace(found, loose=found.loose + len(heads) - len(kept))
     if found is not None:
         if not found.metric:
-            found = replace(found, metric=name)
+            found = replace(found, metric=of_validation(name) or name)
         return (
             replace(found, unit=Unit(divide=100.0))
             if found.metric == MFU and _percent(lower, tokens)
@@ -390,7 +390,7 @@ def _rate(words: tuple[str, ...]) -> Meaning | None:
 
 def _loss_of_a_sort(split: str, words: tuple[str, ...]) -> Meaning | None:
     """Return the meaning of a loss that its name says how to compute: `ce_loss`, `val_nll`."""
-    bare = frozenset(words) - ANY - {"total"}
+    bare = frozenset(words) - ANY - {"total", "scaled", "normalized"}
     sort = bare - {"loss"}
     kinds = len(sort) < len(bare) and sort and sort <= SORTS | ERRORS
     measured = bool(split) and len(bare) == 1 and bare <= ERRORS
