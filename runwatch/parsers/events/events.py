@@ -269,6 +269,10 @@ class EventScanner:
         return [Event("facts", line.offset, line.number, "model size", data=data)] if data else []
 
 
+_NAMED = {b"epoch": b"epochs", b"num_steps": b"num_train_steps", b"progress_on": b"total_steps"}
+"""Names of settings that have another name here."""
+
+
 def _plan(line: Line) -> list[Event]:
     """Return the settings of a line that say how many steps or epochs are planned."""
     data = {}
@@ -276,7 +280,7 @@ def _plan(line: Line) -> list[Event]:
         name, value = sorted(filter(None, found.groups()), key=bytes.isdigit)
         name = re.sub(rb"[ -]", b"_", name.strip(b"#").lower())
         name = name.replace(b"number_of_training_", b"num_").replace(b"number_of_", b"num_")
-        name = {b"epoch": b"epochs", b"num_steps": b"num_train_steps"}.get(name, name)
+        name = _NAMED.get(name, name)
         if name.decode() in NAMES:
             data[name.decode()] = value.decode()
     return [Event("facts", line.offset, line.number, "settings", data=data)] if data else []
