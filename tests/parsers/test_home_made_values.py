@@ -215,3 +215,33 @@ def test_a_clock_of_twelve_hours_is_no_part_of_a_name():
     parsed = parse(_lines(stamp + "epoch {step} lr 2.5e-02\n" + stamp + "train_acc 0.{acc}\n"))
     assert parsed.column("train_acc", EVAL).tolist() == [float(f"0.{i + 10}") for i in range(N)]
     assert not any("PM" in name for _, _, names in parsed.tables for name in names)
+
+
+@pytest.mark.parametrize("head", ["Validating...", "Eval begin...", "--- Start evaluation ---"])
+@pytest.mark.parametrize(
+    "line", ["Epoch {0} [{1}/{2}] loss: {3}\n", "epoch {0} batch {1}/{2} loss {3} lr 0.1\n"]
+)
+def test_batches_below_a_heading_of_validation_that_count_to_another_end(head, line):
+    text, train, val = "", [], []
+    for epoch in range(1, 7):
+        for batch in range(1, 31):
+            train.append(3 / epoch + batch / 100)
+            text += line.format(epoch, batch, 30, train[-1])
+        text += head + "\n"
+        for batch in range(1, 6):
+            val.append(4 / epoch + batch / 100)
+            text += line.format(epoch, batch, 5, val[-1])
+    parsed = parse(text.encode(), [1000, 2500])
+    assert parsed.column("train/loss").tolist() == train
+    assert parsed.column("step").tolist() == list(range(1, 181))
+    assert parsed.column("val/loss", EVAL).tolist() == val
+
+
+def test_batches_below_a_heading_that_nothing_is_validated_below_are_of_training():
+    text = "".join(
+        f"Epoch {epoch} [{batch}/{30 + 10 * (epoch > 3)}] loss: {3 / epoch}\n"
+        + "Validating...\n" * (batch == 30)
+        for epoch in range(1, 7)
+        for batch in range(1, 31)
+    )
+    assert len(parse(text.encode()).column("train/loss")) == 180

@@ -282,7 +282,7 @@ class LearnedMatcher(Matcher):
             return None
         main = next(plan for plan in self.plans.values() if plan.main)
         at = None
-        if main.epoch is None:
+        if main.epoch is None and not (ranked and family.startswith(VAL_SECTION)):
             same = None if main.counter is None else _find(main.counter, found, ranked)
             at = next((index for r, index in ranked if r < RATIO), same)
         code = len(scores) == 1 and b" = " in line and b" " not in scores[0].name
