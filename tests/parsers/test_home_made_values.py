@@ -44,6 +44,30 @@ def test_what_else_is_the_loss(line):
     assert parsed.column("train/loss").tolist() == LOSSES
 
 
+@pytest.mark.parametrize(
+    ("below", "name"),
+    [
+        ("Average validation loss: {}", "val/loss"),
+        ("2030-01-02 03:04:05,678 - __main__ - INFO - Current val loss: {}", "val/loss"),
+        ("Mean Validation Loss = {}", "val/loss"),
+        (">> avg eval loss {}", "val/loss"),
+        ("Final validation loss: {}", "Final validation loss"),
+    ],
+)
+def test_a_line_may_say_which_loss_of_validation_it_shows(below, name):
+    steps = "Step {step} loss {loss} lr 0.1\n"
+    parsed = parse(_lines(steps + below.format("{val}") + "\n"))
+    assert parsed.column(name, EVAL).tolist() == VALS
+
+
+@pytest.mark.parametrize(
+    "below", ["Lowest validation loss: {val}", "Previous val loss: {val}", "Best val loss {val}"]
+)
+def test_a_loss_of_validation_that_was_shown_before(below):
+    parsed = parse(_lines("Step {step} loss {loss} lr 0.1\n" + below + "\n"))
+    assert not len(parsed.column("val/loss", EVAL))
+
+
 def test_errors_of_validation_are_named_like_its_other_scores():
     parsed = parse(_lines("Epoch {step}/40 loss={loss} val_mae={val} val_acc={acc}\n"))
     assert parsed.column("val/mae").tolist() == VALS

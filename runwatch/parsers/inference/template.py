@@ -53,7 +53,8 @@ _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
 _SAYS_VAL = re.compile(
     rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*"
     rb"|\s{1,8}(?:[>*+-]{1,3} )?)"
-    rb"(?:(?:(?:avg|average|mean|epoch) )?train|val|test|eval|dev\b"
+    rb"(?:(?:(?:avg\.?|averaged?|mean|epoch|final|current|new|total|full) ){0,2}"
+    rb"(?:train|val|test|eval|dev\b)"
     rb"|[a-z ]{1,40} (?:val|test|eval)[a-z]{0,8}(?:[ -](?:set|data))?:)"
 )
 """A line whose first word, after a logger's, is a part of the data, or whose words before a colon are."""
