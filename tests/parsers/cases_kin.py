@@ -34,7 +34,7 @@ CASES = [
         "Training progress:   1%|          | 30/3000 [00:02<01:30,  20.00it/s, Loss=0.0625000]\n"
         "[ITER 30] Evaluating test: L1 0.05 PSNR 21.5 SSIM 0.75 LPIPS 0.25\n",
         {"step": [10, 20, 30], "train/loss": [0.25, 0.125, 0.0625]},
-        {"step": [20, 30], "val/l1": [0.0625, 0.05], "val/psnr": [20.5, 21.5], "val/ssim": [0.75]},
+        {"step": [20, 30], "val/PSNR": [20.5, 21.5], "val/SSIM": [0.75], "val/LPIPS": [0.25]},
     ),
     Case(
         "progress-bar",  # the description has bars of its own

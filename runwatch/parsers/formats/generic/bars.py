@@ -1,29 +1,16 @@
 """Progress bars that carry the metrics: Lightning, kohya, own tqdm loops; OpenPCDet; Keras; pytorch-cifar."""
 
-import re
-
-from runwatch.core.batch import EVAL
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import VALUE, LinePattern
 from runwatch.parsers.progress.cifar import CifarReader
 from runwatch.parsers.progress.keras import KerasReader
 from runwatch.parsers.progress.lightning import RichReader
 from runwatch.parsers.progress.openpcdet import PcdetReader
 from runwatch.parsers.progress.tqdm import TqdmReader
 
-_SPLATTING = LinePattern(  # 3D Gaussian Splatting and its kin
-    "evaluation",
-    EVAL,
-    rb"\[ITER (?P<step>\d+)\] Evaluating test: ",
-    fields=re.compile(rb"\b([A-Z][A-Z\d]{1,7}):? (" + VALUE + rb")"),
-    aliases={name: f"val/{name.lower()}" for name in ("L1", "PSNR", "SSIM", "LPIPS")},
-)
-
 TQDM = Format(
     name="progress-bar",
     title="PyTorch Lightning, kohya and other tqdm bars with metrics",
     example="Epoch 0:  25%|##5       | 5/20 [00:10<00:30,  2.00s/it, loss=2.125, v_num=7]",
-    matchers=(_SPLATTING,),
     readers=(TqdmReader,),
     weak=True,
 )
