@@ -70,6 +70,8 @@ _BEGINS = re.compile(
 )
 _LETTER = re.compile(r"^t(?=_)|(?<=_)t$")
 """Is in short for training, where a `v` is in the same place of another name."""
+_MANY_PAIRS = 3
+"""Names with and without a `v_` in one record that are enough for these to be of validation."""
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where a word begins in LearningRate and TrainLR."""
 _TOKEN = re.compile(r"l[12](?![a-z0-9])|bf16|[a-z]+|%|/|\d+(?:\.\d+)?")
@@ -223,8 +225,13 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
 
 
 def _by_letter(named: Mapping[str, str]) -> dict[str, str]:
-    """Return what names mean that a letter distinguishes: `t_loss` next to `v_loss`, `loss_t` to `loss_v`."""
+    """Return what names mean that a letter distinguishes: `t_loss` next to `v_loss`, `loss_t` to `loss_v`.
+
+    So do many names that are there with a `v_` and without: a lone `v_loss` is of values.
+    """
     pairs = [(name, v) for name in named if (v := _LETTER.sub("v", name)) != name and v in named]
+    bare = [(name, v) for name in named if (v := f"v_{name}") in named]
+    pairs += bare if len(bare) >= _MANY_PAIRS else []
     whole = {t: canonical(_LETTER.sub("train", t)) for t, _ in pairs if meaning(t).role == "loss"}
     of_both = {v: f"val/{_LETTER.sub('', t).strip('_')}" for t, v in pairs} if whole else {}
     return whole | of_both | {v: VAL_LOSS for t, v in pairs if whole.get(t) == LOSS}
