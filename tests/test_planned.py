@@ -32,6 +32,12 @@ def folded(text: str, size: int = 1 << 20) -> Run:
     return run
 
 
+def test_what_tqdm_loggable_shows_before_its_first_step():
+    line = "03:04:05.678 [I] Progress on: {} rate:- remaining:? elapsed:00:00 postfix:- (8:a.py:14)"
+    assert run_of(line.format("-/600")).plan.steps == (600, "total_steps")
+    assert run_of(line.format("4.00it/30.0kit")).plan.steps is None  # it rounds
+
+
 @pytest.mark.parametrize("size", [7, 1 << 20])
 @pytest.mark.parametrize(
     "head",

@@ -26,6 +26,17 @@ CASES = [
         {"val/loss": [0.5]},
     ),
     Case(
+        "progress-bar",  # 3D Gaussian Splatting evaluates below its bar
+        "Training progress:   0%|          | 10/3000 [00:00<01:30,  20.00it/s, Loss=0.2500000]\r"
+        "Training progress:   1%|          | 20/3000 [00:01<01:30,  20.00it/s, Loss=0.1250000]\n\n"
+        "[ITER 20] Evaluating test: L1 0.0625 PSNR 20.5 [02/01 03:04:05]\n\n"
+        "[ITER 20] Evaluating train: L1 0.03125 PSNR 30.5 [02/01 03:04:06]\n\n"
+        "Training progress:   1%|          | 30/3000 [00:02<01:30,  20.00it/s, Loss=0.0625000]\n"
+        "[ITER 30] Evaluating test: L1 0.05 PSNR 21.5 SSIM 0.75 LPIPS 0.25\n",
+        {"step": [10, 20, 30], "train/loss": [0.25, 0.125, 0.0625]},
+        {"step": [20, 30], "val/PSNR": [20.5, 21.5], "val/SSIM": [0.75], "val/LPIPS": [0.25]},
+    ),
+    Case(
         "progress-bar",  # the description has bars of its own
         "Training:   1%|          | 1/200 [00:02<06:00,  2.00s/it]\r"
         "Loss: 1.5 | Acc: 0.5 | ETA: 3.4h | GPU: 6.4/8.8GB:   1%|1         | 2/200 [00:04<06:00,  2.00s/it]\n"

@@ -72,8 +72,11 @@ CASES = [
     Case(
         "dl4j",
         "o.d.o.l.ScoreIterationListener - Score at iteration 100 is 1.625\n"
-        "o.d.o.l.ScoreIterationListener - Score at iteration 200 is 1.5\n",
+        "o.d.o.l.ScoreIterationListener - Score at iteration 200 is 1.5\n"
+        "\n=========Evaluation Metrics=========\n # of classes:    3\n Accuracy:        0.6250\n"
+        " F1 Score:        0.5000\nPrecision, recall & F1: macro-averaged\n Recall:          0.1\n",
         {"step": [100, 200], "train/loss": [1.625, 1.5]},
+        {"val/accuracy": [0.625], "val/f1 score": [0.5]},
     ),
     Case(
         "catboost",  # AUC is not computed on what is learnt from

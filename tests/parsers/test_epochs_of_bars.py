@@ -87,6 +87,19 @@ def test_the_epoch_may_be_among_the_values():
     assert reported(text, 3)[0] == list(range(1, 3 * PER + 1))
 
 
+@pytest.mark.parametrize("text", ["[part_a] {0:03}/{1:03}:", "{0}/{1}:", "Train {0}/{1}: "])
+def test_a_count_behind_a_tag_is_the_epoch(text):
+    step, total = reported("\n".join(bar(e, text.format(e + 1, 3)) for e in range(3)) + "\n", 3)
+    assert step == list(range(1, 3 * PER + 1))
+    assert set(total) == {3 * PER}
+
+
+@pytest.mark.parametrize("text", ["Fold {0}/{1}:", "shard {0}/{1}: "])
+def test_a_count_of_something_else_plans_no_epochs(text):
+    _, total = reported("\n".join(bar(e, text.format(e + 1, 3)) for e in range(3)) + "\n", 3)
+    assert total[0] == PER
+
+
 def test_a_bar_that_was_broken_off_is_no_epoch():
     text = f"{bar(0)}\n{bar(1, steps=7)}\nKilled\n{bar(0)}\n"
     assert parse(text.encode()).column("step").tolist() == [*range(1, 28), *range(1, 21)]

@@ -21,6 +21,7 @@ def test_a_table_counts_by_any_name(name):
     [
         *("Episode,Score,Total_Reward,Epsilon", "Episode,Length,Avg agent reward,Steps"),
         "generation,best_fitness,avg_fitness,nodes",
+        "generation,phase,prey_best_fitness,nodes",
     ],
 )
 def test_a_table_of_episodes_needs_no_loss(head):
@@ -54,6 +55,14 @@ def test_a_rule_of_dashes_may_be_below_the_header():
     parsed = parse(f"Epochs     Error\n-----------------\n{rows}".encode())
     assert parsed.column("step").tolist() == list(range(N))
     assert parsed.column("Error").tolist() == LOSSES
+
+
+def test_a_column_may_draw_what_another_shows():
+    marks = ["▁", "▅", "?", "", "█▏", "**"]
+    rows = "".join(f"{i:6}  {i + 5:6}s  {loss:8}  {marks[i % 6]}\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(f"  step  elapsed      loss  spark\n{rows}".encode())
+    assert parsed.column("step").tolist() == list(range(N))
+    assert parsed.column("train/loss").tolist() == LOSSES
 
 
 def test_a_data_frame_may_be_printed_into_a_log():

@@ -33,6 +33,48 @@ def test_a_count_behind_a_score_is_no_place():
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "step {step} || Task Loss: {loss} || KD Loss: {val}\n",
+        "Epoch {step}/40 train_mse_scaled={loss} val_mae={val} val_rmse=12{acc}.5\n",
+    ],
+)
+def test_what_else_is_the_loss(line):
+    parsed = parse(_lines(line))
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize(
+    ("below", "name"),
+    [
+        ("Average validation loss: {}", "val/loss"),
+        ("2030-01-02 03:04:05,678 - __main__ - INFO - Current val loss: {}", "val/loss"),
+        ("Mean Validation Loss = {}", "val/loss"),
+        (">> avg eval loss {}", "val/loss"),
+        ("Final validation loss: {}", "Final validation loss"),
+    ],
+)
+def test_a_line_may_say_which_loss_of_validation_it_shows(below, name):
+    steps = "Step {step} loss {loss} lr 0.1\n"
+    parsed = parse(_lines(steps + below.format("{val}") + "\n"))
+    assert parsed.column(name, EVAL).tolist() == VALS
+
+
+@pytest.mark.parametrize(
+    "below", ["Lowest validation loss: {val}", "Previous val loss: {val}", "Best val loss {val}"]
+)
+def test_a_loss_of_validation_that_was_shown_before(below):
+    parsed = parse(_lines("Step {step} loss {loss} lr 0.1\n" + below + "\n"))
+    assert not len(parsed.column("val/loss", EVAL))
+
+
+def test_errors_of_validation_are_named_like_its_other_scores():
+    parsed = parse(_lines("Epoch {step}/40 loss={loss} val_mae={val} val_acc={acc}\n"))
+    assert parsed.column("val/mae").tolist() == VALS
+    assert parsed.column("val/acc").tolist() == [i + 10 for i in range(N)]
+
+
+@pytest.mark.parametrize(
     ("below", "name"),
     [
         ("Accuracy on Test-Set: {acc}.00% ({acc}00 / 10000)", "Accuracy on Test-Set"),
@@ -228,3 +270,33 @@ def test_an_error_that_may_be_the_loss_or_not_keeps_its_name(line):
     parsed = parse(_lines(line))
     assert parsed.column("train/loss").tolist() in ([], LOSSES)
     assert parsed.column("val/loss").tolist() == []
+
+
+@pytest.mark.parametrize("head", ["Validating...", "Eval begin...", "--- Start evaluation ---"])
+@pytest.mark.parametrize(
+    "line", ["Epoch {0} [{1}/{2}] loss: {3}\n", "epoch {0} batch {1}/{2} loss {3} lr 0.1\n"]
+)
+def test_batches_below_a_heading_of_validation_that_count_to_another_end(head, line):
+    text, train, val = "", [], []
+    for epoch in range(1, 7):
+        for batch in range(1, 31):
+            train.append(3 / epoch + batch / 100)
+            text += line.format(epoch, batch, 30, train[-1])
+        text += head + "\n"
+        for batch in range(1, 6):
+            val.append(4 / epoch + batch / 100)
+            text += line.format(epoch, batch, 5, val[-1])
+    parsed = parse(text.encode(), [1000, 2500])
+    assert parsed.column("train/loss").tolist() == train
+    assert parsed.column("step").tolist() == list(range(1, 181))
+    assert parsed.column("val/loss", EVAL).tolist() == val
+
+
+def test_batches_below_a_heading_that_nothing_is_validated_below_are_of_training():
+    text = "".join(
+        f"Epoch {epoch} [{batch}/{30 + 10 * (epoch > 3)}] loss: {3 / epoch}\n"
+        + "Validating...\n" * (batch == 30)
+        for epoch in range(1, 7)
+        for batch in range(1, 31)
+    )
+    assert len(parse(text.encode()).column("train/loss")) == 180

@@ -52,8 +52,8 @@ def test_a_name_that_is_no_utf8_is_spelled_all_the_same():
         ("metrics/loss", LOSS, 1, ""),
         ("train/metrics/loss", LOSS, 1, ""),
         ("stats/val_loss", VAL_LOSS, 1, ""),
-        ("val_rmse", "val_rmse", 10, VAL_LOSS),
-        ("val_mae", "val_mae", 10, VAL_LOSS),
+        ("val_rmse", "val/rmse", 10, VAL_LOSS),
+        ("val_mae", "val/mae", 10, VAL_LOSS),
         ("train_mse", "train_mse", 10, LOSS),
         ("rmse", "rmse", 0, ""),
         ("total_ce_loss", "total_ce_loss", 10, LOSS),
@@ -157,6 +157,13 @@ def test_a_name_that_begins_with_a_word_for_held_out_data(name, expected):
 def test_a_letter_before_names_distinguishes_parts_of_the_data_where_one_is_a_loss():
     named = {name: name for name in ("t_loss", "v_loss", "t_acc", "v_acc", "t_only")}
     assert names.promoted(named) == {"t_loss": LOSS, "v_loss": VAL_LOSS, "v_acc": "val/acc"}
+
+
+def test_many_names_with_a_letter_more_are_of_validation():
+    every = ("loss", "v_loss", "kl", "v_kl", "recons", "v_recons", "v_only")
+    found = names.columns(every)
+    assert found == [LOSS, VAL_LOSS, "kl", "val/kl", "recons", "val/recons", "v_only"]
+    assert names.columns(every[:4]) == [LOSS, "v_loss", "kl", "v_kl"]  # the loss of a value function
     assert names.promoted({"t_x": "t_x", "v_x": "v_x"}) == {}
 
 

@@ -22,6 +22,22 @@ def test_a_traceback_is_one_event_with_its_last_line():
     assert "main()" in event.data["frames"]
 
 
+FRAMES = (
+    b'  File "train.py", line 9, in <module>\n    main()\n  File "loop.py", line 4, in main\n    step()\n'
+)
+
+
+def test_a_traceback_may_have_lost_its_head():
+    (event,) = parse(b"step 9\n\n" + FRAMES + b"ValueError: bad shard\n").events
+    assert (event.kind, event.title) == ("traceback", "ValueError: bad shard")
+    assert "step()" in event.data["frames"]
+
+
+@pytest.mark.parametrize("behind", [b"", b"step 10\n" * 9, b"Epoch 2/3\nloading\n"])
+def test_a_list_of_calls_that_nothing_was_raised_from_is_no_traceback(behind):
+    assert not parse(b"Stack (most recent call last):\n" + FRAMES + behind).events
+
+
 def test_of_a_deep_traceback_the_last_frames_are_kept_with_their_indentation():
     frames = "".join(
         f'  File "deep.py", line {i}, in call_{i}\n    call_{i + 1}()\n    ~~~~~^^\n' for i in range(40)

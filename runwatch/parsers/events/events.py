@@ -21,7 +21,7 @@ from runwatch.parsers.events import plans, saves, sizes, stages
 from runwatch.parsers.events.continued import Continued
 from runwatch.parsers.events.failures import ROOT_CAUSE, FailureTables, Root
 from runwatch.parsers.events.milestones import milestone
-from runwatch.parsers.events.tracebacks import HEAD, IGNORED, Ended, Tracebacks
+from runwatch.parsers.events.tracebacks import HEAD, IGNORED, MODULE, Ended, Tracebacks
 from runwatch.parsers.events.triggers import TRIGGER
 from runwatch.parsers.events.trouble import TROUBLE, trouble
 
@@ -202,7 +202,7 @@ class EventScanner:
         self._tracebacks.link(line.text, line.tag)
         if line.text.startswith(IGNORED):
             self._tracebacks.ignore(line.tag, line.ordinal)
-        if not (HEAD in line.text or line.text.startswith(ROOT_CAUSE)):
+        if not (HEAD in line.text or MODULE in line.text or line.text.startswith(ROOT_CAUSE)):
             return False
         begun = self._tracebacks.begin(*line[:2], *line[3:6]) or self._failures.begin(*line[:2], *line[3:6])
         self.inside |= begun
@@ -269,6 +269,10 @@ class EventScanner:
         return [Event("facts", line.offset, line.number, "model size", data=data)] if data else []
 
 
+_NAMED = {b"epoch": b"epochs", b"num_steps": b"num_train_steps", b"progress_on": b"total_steps"}
+"""Names of settings that have another name here."""
+
+
 def _plan(line: Line) -> list[Event]:
     """Return the settings of a line that say how many steps or epochs are planned."""
     data = {}
@@ -276,7 +280,7 @@ def _plan(line: Line) -> list[Event]:
         name, value = sorted(filter(None, found.groups()), key=bytes.isdigit)
         name = re.sub(rb"[ -]", b"_", name.strip(b"#").lower())
         name = name.replace(b"number_of_training_", b"num_").replace(b"number_of_", b"num_")
-        name = {b"epoch": b"epochs", b"num_steps": b"num_train_steps"}.get(name, name)
+        name = _NAMED.get(name, name)
         if name.decode() in NAMES:
             data[name.decode()] = value.decode()
     return [Event("facts", line.offset, line.number, "settings", data=data)] if data else []

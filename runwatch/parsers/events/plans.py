@@ -33,6 +33,7 @@ NEEDLES = (
     b"um ste",
     b"ax epo",
     b"amespace",
+    b"rogress on: -",
 )
 _SETTING = (
     rb"(?<![A-Za-z0-9_])((?:max|total|num|train|training)[_-](?:[a-z]{5,8}[_-])?"
@@ -51,6 +52,7 @@ _FOR = (
     rb"|\b[Tt]rain[^\n=:%]{0,60}? for (\d{1,6}) (epochs|epoch(?=\(s\)))(?:\(s\))?"
     rb"(?=(?:[ .!]|\xe2\x80\xa6)*\Z| (?:with|on|using|started|begins)\b)"
     rb"|\b(?:[Bb]egin|[Ss]tart)(?:ning|ing)? training (\d{1,6}) (epochs)\b"
+    rb"|\b(Progress on): -/(\d{1,12}) rate:"  # tqdm_loggable before its first step; later it rounds
 )
 PLAN = re.compile(rb"|".join((_SETTING % b"[Ee]pochs", _OF_NAMESPACE, _FOR)))
 """A setting that may say how many steps or epochs are planned, and its value."""

@@ -42,6 +42,9 @@ _BOTTOM = re.compile(r"<module>|_bootstrap|_wrap\b|spawn_main|_run_(?:module|cod
 """Those below which nothing can have caught it."""
 _MAIN = re.compile(r"\s*File \"[^<\"].*\", line \d+, in <module>")
 """Where a program begins, in its own file."""
+_HEADLESS = re.compile(rb" {1,8}File \"[^<\"][^\"]*\", line \d+, in <module>\s*\Z")
+"""The first frame of one whose head was lost, as in what trackers keep of a terminal."""
+MODULE = b"in <module>"
 _OF_TRACKER = re.compile(
     r"\s*File \".*\bthreading\.py\", line \d+, in _bootstrap(?:_inner)?\n(?:.*\n)*?\s*File \".*[/\\]"
     r"(?:wandb|tqdm|tensorboardX?|comet_ml|mlflow|neptune|clearml|swanlab|aim|sentry_sdk)[/\\]"
@@ -105,6 +108,8 @@ class _Open:
     """Whether it was raised while one right before it was handled."""
     ignored: bool = False
     """Whether Python says that it continues after it."""
+    headless: bool = False
+    """Whether its head was not seen: it may be a list of calls, unless an exception ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +163,14 @@ class Tracebacks:
 
     def begin(self, text: bytes, tag: bytes, offset: int, line: int, ordinal: int) -> bool:
         """Return whether `text` is the first line of a traceback, which then is open."""
-        if HEAD not in text or len(self._open) >= _MAX_OPEN:
+        if len(self._open) >= _MAX_OPEN:
             return False
+        if HEAD not in text and _HEADLESS.match(text):
+            frames = [decode(text, 200)]
+            self._open[tag] = _Open(
+                line, offset, ordinal + 1, b"", 0, frames=frames, begun=line, headless=True
+            )
+            return True
         head = _HEAD.match(text) or _NOTEBOOK.match(text)
         if head is None and _GLUED.search(text):
             head = _HEAD.match(text, text.rfind(b"Traceback"))
@@ -243,7 +254,7 @@ class Tracebacks:
             return Ended(
                 tag, offset, line, raised, frames, caught, inner, open_.chained, ignored, main, open_.handling
             )
-        return Ended(tag, open_.offset, open_.line, b"", frames, ignored=ignored)
+        return Ended(tag, open_.offset, open_.line, b"", frames, ignored=ignored or open_.headless)
 
 
 def _shape(text: bytes) -> bytes:

@@ -42,6 +42,7 @@ _TRIGGERS = (
         b"ruption",
         b"ritten",
         b"can't open",
+        b"<module>",
         b"command not",
         rb"(\): inv",
         b"Could not",

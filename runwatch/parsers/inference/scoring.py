@@ -50,7 +50,7 @@ from runwatch.parsers.lexicon.words import (
 
 _WHOLE = frozenset(word.encode() for word in WHOLE) | {b"final"}
 _LOSSES = _WHOLE | frozenset(
-    b"train training trn batch avr avg average mean running current loss losses cost metric".split()
+    b"train training trn batch avr avg average mean running current loss losses cost metric task".split()
 )
 """Words of the names of the loss itself where others are its parts; those of its sum before others."""
 _BARE = _LOSSES | frozenset(b"mse mae ce bce nll l cross entropy model step epoch iter the info".split())

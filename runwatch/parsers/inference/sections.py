@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 
+from runwatch.parsers.body.matchers import number
 from runwatch.parsers.inference.fields import Field
-from runwatch.parsers.lexicon.words import is_val, words
+from runwatch.parsers.lexicon.words import is_epoch, is_val, words
 
 SECTION = b"section"
 """Family of the lines that open a section and hold no number; the head of no other."""
@@ -19,11 +20,11 @@ _TRAIN = frozenset((b"train", b"training", b"trn"))
 _LONGEST = 96
 _OPENS = re.compile(
     rb"(?i)(?:[^a-z]{0,40}(?:info|debug)\W+(?:[\w.]+ ?[-:|] )?)?\W*"
-    rb"(?:(?:phase|mode|split|stage|starting|start|on|the|running)\W+){0,2}"
+    rb"(?:(?:phase|mode|split|stage|starting|start|begin|on|the|running)\W+){0,2}"
     rb"(?:(?P<train>train(?:ing)?)|val(?:id(?:ation|ating|ate)?)?|test(?:ing)?|eval(?:uation|uating|uate)?"
     rb"|dev)"
     rb"(?:[ _-]?(?:set|data|phase|mode|split|stage|loop|step|results?|metrics|stats|summary"
-    rb"|performance|errors?|accuracy|scores?))?"
+    rb"|performance|errors?|accuracy|scores?|begins?|starts?|started))?"
     rb"\W*\Z"
 )
 
@@ -47,24 +48,43 @@ class Sections:
 
     def __init__(self) -> None:
         self._val = False
+        self._total = b""
+        """How many batches the first line of training said there are."""
+        self._newest = -1.0
+        """The newest batch in the section."""
 
     def pass_by(self, line: bytes) -> bool:
         """Take a line without a number; return whether it opens a section."""
         found = _opening(line)
         if found is not None:
-            self._val = found["train"] is None
+            self._val, self._newest = found["train"] is None, -1.0
         return found is not None
 
     def family(self, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bytes:
         """Return the family of a line: below the name of a section, that of its lines.
 
-        A line that shows a place means itself, and ends the section before it; so does, but for the
-        end, one that says itself that it is of training.
+        A line that shows a place means itself, and ends the section before it, unless it counts to
+        another end than those of training; so does, but for the end, one that says itself that it is
+        of training.
         """
         if not ranked:
             if not self._val or not _TRAIN.isdisjoint(words(line[: found[-1].start])):
                 return family
             return VAL_SECTION + family
+        if self._counts_other(line, found, ranked):
+            return VAL_SECTION + family
         first = found[ranked[0][1]]
         self._val = len(found) == len(ranked) and (is_val(line[: first.start]) or family.endswith(b"# val"))
         return family
+
+    def _counts_other(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bool:
+        """Whether a line counts the batches of a section of validation, in one sweep to an end of its own."""
+        batch = next((f for _, i in ranked if (f := found[i]).total and not is_epoch(f.name)), None)
+        if batch is None or batch.total is None:
+            return False
+        total = line[slice(*batch.total)]
+        if not self._val:
+            self._total = self._total or total
+            return False
+        before, self._newest = self._newest, number(line[batch.start : batch.end])
+        return total != (self._total or total) and before < self._newest

@@ -41,9 +41,9 @@ _RULED_WORD = re.compile(rb"[^\s|\x80-\xff]+")
 """The same between the lines of a box that is drawn."""
 _CELL = re.compile(
     rb"(" + VALUE + rb")(?:%|s)?"
-    rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+/\d+|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None|-+|\+"
+    rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+/\d+|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None|[^\w\s|]{1,24}"
 )
-"""A number, or one of the things that are among numbers: an object, a clock time, a size, a gap."""
+"""A number, or one of the things that are among numbers: an object, a clock time, a size, a gap or sign."""
 _BARE = re.compile(rb"(?i)#? ?(?:(?:avg|average|mean|total|train|training)[ _.-]?){0,2}loss(?:es)?\.?")
 """A heading that is alone above a column of losses."""
 _TWO = re.compile(rb"[\t|]|\A\W*\w+[,;]? *\w+\s*\Z")

@@ -53,7 +53,8 @@ _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
 _SAYS_VAL = re.compile(
     rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*"
     rb"|\s{1,8}(?:[>*+-]{1,3} )?)"
-    rb"(?:(?:(?:avg|average|mean|epoch) )?train|val|test|eval|dev\b"
+    rb"(?:(?:(?:avg\.?|averaged?|mean|epoch|final|current|new|total|full) ){0,2}"
+    rb"(?:train|val|test|eval|dev\b)"
     rb"|[a-z ]{1,40} (?:val|test|eval)[a-z]{0,8}(?:[ -](?:set|data))?:)"
 )
 """A line whose first word, after a logger's, is a part of the data, or whose words before a colon are."""
@@ -282,7 +283,7 @@ class LearnedMatcher(Matcher):
             return None
         main = next(plan for plan in self.plans.values() if plan.main)
         at = None
-        if main.epoch is None:
+        if main.epoch is None and not (ranked and family.startswith(VAL_SECTION)):
             same = None if main.counter is None else _find(main.counter, found, ranked)
             at = next((index for r, index in ranked if r < RATIO), same)
         code = len(scores) == 1 and b" = " in line and b" " not in scores[0].name

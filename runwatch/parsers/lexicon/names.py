@@ -71,6 +71,8 @@ _BEGINS = re.compile(
 )
 _LETTER = re.compile(r"^t(?=_)|(?<=_)t$")
 """Is in short for training, where a `v` is in the same place of another name."""
+_MANY_PAIRS = 3
+"""Names with and without a `v_` in one record that are enough for these to be of validation."""
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where a word begins in LearningRate and TrainLR."""
 _TOKEN = re.compile(r"l[12](?![a-z0-9])|bf16|[a-z]+|%|/|\d+(?:\.\d+)?")
@@ -249,8 +251,13 @@ def _error(name: str, splits: Collection[str]) -> str | None:
 
 
 def _by_letter(named: Mapping[str, str]) -> dict[str, str]:
-    """Return what names mean that a letter distinguishes: `t_loss` next to `v_loss`, `loss_t` to `loss_v`."""
+    """Return what names mean that a letter distinguishes: `t_loss` next to `v_loss`, `loss_t` to `loss_v`.
+
+    So do many names that are there with a `v_` and without: a lone `v_loss` is of values.
+    """
     pairs = [(name, v) for name in named if (v := _LETTER.sub("v", name)) != name and v in named]
+    bare = [(name, v) for name in named if (v := f"v_{name}") in named]
+    pairs += bare if len(bare) >= _MANY_PAIRS else []
     whole = {t: canonical(_LETTER.sub("train", t)) for t, _ in pairs if meaning(t).role == "loss"}
     of_both = {v: f"val/{_LETTER.sub('', t).strip('_')}" for t, v in pairs} if whole else {}
     return whole | of_both | {v: VAL_LOSS for t, v in pairs if whole.get(t) == LOSS}
@@ -308,7 +315,7 @@ def _read(name: str) -> Meaning:
             found = found and replace(found, loose=found.loose + len(heads) - len(kept))
     if found is not None:
         if not found.metric:
-            found = replace(found, metric=name)
+            found = replace(found, metric=of_validation(name) or name)
         return (
             replace(found, unit=Unit(divide=100.0))
             if found.metric == MFU and _percent(lower, tokens)
@@ -416,7 +423,7 @@ def _rate(words: tuple[str, ...]) -> Meaning | None:
 
 def _loss_of_a_sort(split: str, words: tuple[str, ...]) -> Meaning | None:
     """Return the meaning of a loss that its name says how to compute: `ce_loss`, `val_nll`."""
-    bare = frozenset(words) - ANY - {"total"}
+    bare = frozenset(words) - ANY - {"total", "scaled", "normalized"}
     sort = bare - {"loss"}
     kinds = len(sort) < len(bare) and sort and sort <= SORTS | ERRORS
     measured = bool(split) and len(bare) == 1 and bare <= ERRORS

@@ -41,6 +41,8 @@ _EPOCH = re.compile(rb"(?i:epoch)[ :=\[]*(\d+)(?: ?(?:/|of) ?(\d+))?\]?[^\d]{0,4
 _OUTER = re.compile(rb"(?i:\bepochs?(?: progress)?)[ :]{0,3}$")
 _LEADING = re.compile(rb"\W{0,8}\[(\d{1,6})/(\d{1,6})\]")
 """An epoch in front: `[3/10] train`."""
+_TRAILING = re.compile(rb"(?:(?:^|[\])])\s{0,4}|(?i:\btrain(?:ing)?)[ :]{1,3})(\d{1,6})/(\d{1,6})[: ]{0,3}$")
+"""One behind a tag, or by itself: `[fold_0] 3/10:`."""
 _TORCHTUNE = re.compile(rb"(\d{1,9})\|\d{1,9}\|[^\d]{0,40}$")
 """Its description begins with epoch and step."""
 _RANK = re.compile(
@@ -263,6 +265,7 @@ class BarFrames(Matcher):
         if counts_other(text, bar.unit) and not held_out:
             return None
         found = _EPOCH.search(text) or _TORCHTUNE.match(text) or _LEADING.match(text)
+        found = found or _TRAILING.search(text)
         groups = range(1, 1 + (found.lastindex or 0)) if found else ()
         epochs = [(begin + found.start(i), begin + found.end(i)) for i in groups] if found else []
         items: dict[bytes, tuple[int, int]] = {}

@@ -14,7 +14,11 @@ ALIASES = {"reduced_train_loss": LOSS, "Tot": LOSS}
 _HELD_OUT = "|".join(sorted((word.decode() for word in VAL), key=len, reverse=True))
 _HELD_OUT_NAME = re.compile(rf"(?i)\b(?:{_HELD_OUT})(?:[ _/-].*)?$")
 _SCORE = "loss|acc|elbo|error|dice|f1|auc|m?iou|psnr|ppl|perplexity"
-_HELD_OUT_SCORE = re.compile(rf"(?i:\b(?:{_HELD_OUT})(?:[ _/-]\w{{1,20}})?[ _/-](?:{_SCORE}))".encode())
+_HELD_OUT_SCORE = re.compile(
+    rf"(?i:\b(?:{_HELD_OUT})"
+    rf"(?:(?:[ _/-]\w{{1,20}})?[ _/-]|(?P<all>: )(?:L1 [\d.e-]{{1,24}} )?)(?:{_SCORE}))".encode()
+)
+"""A score, or a heading on the line of the scores: `Evaluating test: L1 0.5 PSNR 20.5`."""
 _REPEATED = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)|%\||\{['\"]")
 """What is in lines that print a value again, or that others read."""
 _LOSS = re.compile(r"(?i:loss)(?!.*epoch)|^Tot$")
@@ -89,3 +93,9 @@ def has_held_out(line: bytes) -> bool:
     """Return whether a line next to a bar prints a score of held-out data for the first time."""
     found = len(line) < 400 and _HELD_OUT_SCORE.search(line)
     return bool(found) and not _REPEATED.search(line)
+
+
+def all_held_out(line: bytes) -> int:
+    """Return from where on the scores of such a line are of held-out data, whatever their names say."""
+    found = _HELD_OUT_SCORE.search(line)
+    return len(line) if found is None or found["all"] is None else found.end("all")

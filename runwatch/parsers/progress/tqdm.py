@@ -17,7 +17,7 @@ from runwatch.parsers.lexicon.words import is_quality
 from runwatch.parsers.progress.bar_frame import BarFrames, BarLayout
 from runwatch.parsers.progress.epochs import begun, epoch_of, outer_of
 from runwatch.parsers.progress.grammar import NEEDLES, Bar, bar_in, emptied, holds, is_drawn, named
-from runwatch.parsers.progress.names import counts_other, has_held_out, held_out, is_validation
+from runwatch.parsers.progress.names import all_held_out, counts_other, has_held_out, held_out, is_validation
 from runwatch.parsers.progress.stacked import apart, newest, seen
 from runwatch.parsers.progress.tracker import BarReader
 from runwatch.parsers.progress.validation import Frame, ValidationBars, has_total
@@ -255,9 +255,10 @@ class TqdmReader(BarReader):
         if self.step is None or not self.awake or not has_held_out(line):
             return None
         items: list[tuple[str, float]] = []
+        behind = all_held_out(line)
         for field in FIELDS.finditer(line):
-            printed = field[1].decode("ascii")
-            name = held_out(printed) or (f"val {printed}" if items and is_quality(field[1]) else None)
+            printed, said = field[1].decode("ascii"), items or field.start() >= behind
+            name = held_out(printed) or (f"val {printed}" if said and is_quality(field[1]) else None)
             if name:
                 items.append((name, number(field[3])))
         if not items:

@@ -14,8 +14,7 @@ _LOSS = re.compile(
     r"(?:^|(?:train\w*|total|avg|mean|policy|value|actor|critic|gen\w*|disc\w*|[dg])[/_ .])loss\b"
     r"|^(?:(?:mean|avg|average|ep|episode|\d{1,6})[/_ .])*(?:reward|return)s?(?:[/_ .]mean)?$"
     r"|^(?:average|mean)?ep(?:isode)?(?:ret(?:urn)?|rew(?:ard)?)(?:mean)?$|^(?:average|mean)(?:return|reward)$"
-    r"|^(?:(?:max|best|mean|avg|average|median)[/_ .])?fitness(?:[/_ .](?:max|best|mean|avg))?$"
-    r"|^(?:[a-z]+[/_ .]){1,3}rewards?$|^epsilon$"
+    r"|^(?:[a-z]+[/_ .]){0,3}(?:rewards?|fitness(?:[/_ .](?:max|best|mean|avg))?)$|^epsilon$"
     r"|^loss[/_ ]|^(?:train[/_])?(?:ppl|perplexity|bpb)$|^train(?:ing)?[/_ .]",
     re.IGNORECASE,
 )

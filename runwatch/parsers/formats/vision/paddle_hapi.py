@@ -22,9 +22,9 @@ _EVAL, _EVALUATED = b"Eval begin", b"Eval samples"
 
 
 class HapiReader(Reader):
-    """Reads the lines of steps. Those of an evaluation are between two lines that say so."""
+    """Reads the lines of steps, be they indented; those of an evaluation are between two that say so."""
 
-    begins = rb"Epoch \d+/\d+\s*\Z|step +\d+(?:/\d+)? |Eval begin|Eval samples"
+    begins = rb"[ \t]{0,16}(?:Epoch \d+/\d+\s*\Z|step +\d+(?:/\d+)? |Eval begin|Eval samples)"
     awake = False
 
     def __init__(self) -> None:
@@ -34,6 +34,7 @@ class HapiReader(Reader):
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one line."""
+        line = line.lstrip(b" \t")
         if line.startswith((_EVAL, _EVALUATED)):
             self._evaluates = line.startswith(_EVAL)
             return []
@@ -66,12 +67,12 @@ FORMAT = Format(
     readers=(HapiReader,),
     samples=(
         Sample(
-            "Epoch 1/2\n"
-            "step 20/40 - loss: 2.5000 - acc: 0.2500 - 12ms/step\n"
+            "    Epoch 1/2\n"
+            "    step 20/40 - loss: 2.5000 - acc: 0.2500 - 12ms/step\n"
             "step 40/40 - loss: 1.2500 - acc: 0.5000 - 8ms/step\n"
             "save checkpoint at out/0\n"
-            "Eval begin...\n"
-            "step 5/10 - loss: 1.7500 - acc: 0.4000 - 6ms/step\n"
+            "    Eval begin...\n"
+            "    step 5/10 - loss: 1.7500 - acc: 0.4000 - 6ms/step\n"
             "step 10/10 - loss: 1.5000 - acc: 0.4500 - 6ms/step\n"
             "Eval samples: 100\n"
             "Epoch 2/2\n"
