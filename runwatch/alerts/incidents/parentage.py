@@ -71,12 +71,19 @@ def before(one: Point, other: Point) -> bool | None:
     return None
 
 
-def _precedence(life: Life) -> tuple[int, int, bool, int, int, str]:
+def _precedence(life: Life) -> tuple[int, int, bool, int, int, str, str, str]:
     """Return what sorts those that may lead first."""
     row = life.row
     known = row.step is not None
     where = (not known, row.step or 0, row.line or 0)
-    return (_MOST_SEVERE_FIRST[row.severity], _DEPTH.get(row.rule, 0), *where, row.id)
+    return (
+        _MOST_SEVERE_FIRST[row.severity],
+        _DEPTH.get(row.rule, 0),
+        *where,
+        row.rule,
+        row.metric or "",
+        row.id,
+    )
 
 
 def _leads(lead: Life, life: Life) -> bool:
