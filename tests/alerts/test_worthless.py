@@ -45,6 +45,14 @@ def test_lines_without_a_record_that_say_nan_are_reported():
     assert of("nonfinite", text, 50, 130, 300) == of("nonfinite", text)
 
 
+def test_a_loss_of_held_out_data_that_was_never_finite_is_a_note_where_training_is_sound():
+    line = "INFO avg. test_loss nan avg. top1 0.001\n"
+    text = "".join(rows(at, at + 10) + line for at in range(1, 101, 10))
+    assert of("nonfinite", text) == [("info", "firing", 44)]
+    assert of("nonfinite", text, 50, 900, 2_000) == of("nonfinite", text)
+    assert of("nonfinite", rows(1, 60) + line * 3) == []
+
+
 TRACE = 'Traceback (most recent call last):\n  File "fit.py", line 3, in <module>\n    main()\nKeyError: 1\n'
 
 

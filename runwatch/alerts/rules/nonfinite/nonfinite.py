@@ -18,7 +18,8 @@ check how the program measures it.
 
 Traps: fp16 loss scaling overflows by design (an info while the scale searches
 its level); metrics that are non-finite from their first sample were never
-computed (z-scores, averages over no steps); a perplexity overflows although
+computed (z-scores, averages over no steps), but for a loss of held-out data, which counts as such
+lines do; a perplexity overflows although
 its loss is finite; what follows from a NaN loss is not news; means over the episodes
 that ended are NaN in an interval in which none did, a share of a variance is where
 nothing varies, and a time is infinite where its rate was rounded to 0, which are notes (the last of these
@@ -65,6 +66,8 @@ _LINES = "loss in lines without a record"
 _CONTEXT = (LOSS, GRAD_NORM, LEARNING_RATE, LOSS_SCALE)
 _HARMLESS = ("ppl", "perplexity", "explained_variance", "explained variance", "decreased", "improved")
 """Parts of names of what overflows, has nothing to divide by, or is the best so far, at first infinite."""
+_HELD_OUT = re.compile(r"(?:^|[^a-z])(?:test|val\w*|eval\w*|dev)[ _/.-]?loss$", re.IGNORECASE)
+"""A loss of held-out data by another name: also if it was never finite, its values are news."""
 _MAX_METRICS = 1024
 """Metrics that are watched; a log may print any number of names."""
 
@@ -74,6 +77,8 @@ class _Watch:
     """What is remembered of one metric."""
 
     rows: int = 0
+    begun: float | None = None
+    """Where the first row is."""
     last: tuple[float, Place] | None = None
     """The newest finite value."""
     bad: tuple[int, ...] = ()
@@ -119,6 +124,7 @@ class NonFinite(RankRule):
             if not len(samples) or (metric not in self._watches and len(self._watches) >= _MAX_METRICS):
                 continue
             watch = self._watches.setdefault(metric, _Watch())
+            watch.begun = float(samples.offset[0]) if watch.begun is None else watch.begun
             finite = np.isfinite(samples.value)
             if watch.firing is None and finite.all():
                 watch.last = (float(samples.value[-1]), place(samples, -1))
@@ -185,7 +191,9 @@ class NonFinite(RankRule):
         found: list[tuple[float, Finding]] = []
         bad = np.flatnonzero(~finite)
         if watch.last is None and metric not in _FATAL and metric != GRAD_NORM:
-            bad = bad[bad > (np.argmax(finite) if finite.any() else len(finite))]  # never computed so far
+            computed = bad > (np.argmax(finite) if finite.any() else len(finite))
+            again = bad >= self.lines - 1 - watch.rows if _HELD_OUT.search(metric) else computed
+            bad = bad[computed | again]
         if not watch.rows and metric == LOSS and np.isposinf(samples.value[0]):
             bad = bad[1:]  # what the first row holds before anything was computed
         carried = len(watch.bad)
@@ -234,7 +242,7 @@ class NonFinite(RankRule):
         many = first >= 0 and row - bad[first] < self.grad_window
         offset = float(samples.offset[row])
         severity = self._severity(metric, offset, watch.rows + row, many=many)
-        if _is_rounded(metric, samples.value[row]):
+        if _is_rounded(metric, samples.value[row]) or self._uncomputed(metric, watch, offset):
             severity = Severity.INFO
         if not severity.exceeds(watch.firing):
             return []
@@ -271,6 +279,14 @@ class NonFinite(RankRule):
             return Severity.CRITICAL if many or loss_bad else Severity.WARNING
         harmless = any(word in metric.lower() for word in _HARMLESS) or over_episodes(metric)
         return Severity.INFO if loss_bad or harmless else Severity.WARNING
+
+    def _uncomputed(self, metric: str, watch: _Watch, offset: float) -> bool:
+        """Whether a loss of held-out data was never finite, next to losses of training that are."""
+        if watch.last is not None or metric in _FATAL or watch.begun is None or not _HELD_OUT.search(metric):
+            return False
+        newest_row = self._recent[LOSS].until(offset, 1)
+        between = len(newest_row) > 0 and float(newest_row.offset[0]) > watch.begun
+        return between and bool(np.isfinite(newest_row.value[0]))
 
     def _is_bad(self, metric: str, offset: float) -> bool:
         value: Floats = self._recent[metric].until(offset, 1).value
