@@ -143,6 +143,7 @@ def test_what_is_read_late_arrived_when_it_was_written_but_not_before_all_was_re
     assert read(4, 2.0, 1.0, slept=28800.0) == -2.0, "the machine slept"
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_watcher_that_was_stopped_for_longer_than_a_hang_takes_no_run_for_hung_that_wrote_on(
     tmp_path, whole
