@@ -175,7 +175,7 @@ def test_bars_only_drawn_when_full_are_of_the_epochs_that_lines_announce(sign, s
 @pytest.mark.parametrize("times", [20, 900])
 @pytest.mark.parametrize("text", ["", "Train: "])
 def test_bars_only_drawn_when_full_and_nothing_else_are_an_epoch_each(text, times, size):
-    losses = [round(3 / (i + 1), 5) for i in range(times)]
+    losses = [round(3 / (i + 1), 9) for i in range(times)]
     lines = "".join(
         f"{text}100%|##########| 469/469 [00:10<00:00, 45.1it/s, loss={loss}]\n"
         f"Valid: 100%|##########| 79/79 [00:01<00:00, 65.1it/s, loss={loss + 1}]\n"

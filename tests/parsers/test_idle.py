@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -187,6 +188,8 @@ def test_redraws_are_passed_over_whatever_precedes(kind, draw, monkeypatch):
     _, few = read_by_itself(before, monkeypatch)
     rng = random.Random(5)
     bars = "".join(text.replace("\n", "\r") for text in draw(rng, 20_000)).encode() + b"\n"
+    if kind == "none":  # as long as no format is known, bars that show validation values are looked at
+        bars = re.sub(rb", val_loss=[\d.]+", b"", bars)
     parsed, reads = read_by_itself(before + bars, monkeypatch)
     assert reads - few < 3000
     assert parsed.lines == before.count(b"\n") + 1

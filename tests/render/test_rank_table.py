@@ -28,6 +28,13 @@ RANKS = st.lists(
 )  # fmt: skip
 
 
+def test_a_step_time_beyond_all_comparison_has_a_whole_bar():
+    times = [None, None, None, None, 0.97, 1.7e308]
+    rows = [RankRow(rank, None, None, None, seconds, None) for rank, seconds in enumerate(times)]
+    made = rank_table.table(rows, 45, UNICODE, 100, 3)
+    assert "".join(text for text, _ in made[-1]).endswith(UNICODE.levels[-1])
+
+
 @settings(max_examples=80, deadline=None)
 @given(RANKS, st.integers(0, 200), st.sampled_from([UNICODE, ASCII]), WORDS)
 def test_any_rank_fits_exactly(rows, width, glyphs, line):

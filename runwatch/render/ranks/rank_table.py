@@ -7,6 +7,7 @@ least important ones are left out first.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -103,11 +104,12 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
 
     usual, slow = ranks.usual_step(peers), warm("step time")
     progress, age = warm("progress"), warm("age")
+    yardstick = f"vs {rank_pace.yardstick(_timed(peers))}"
     return [
         _Column("progress", 15, 0, _done, progress),
         _Column("done", 6, 5, lambda row: _known(numbers.percent, part(row)), progress),
         _Column("step time", 9, 2, lambda row: _known(_seconds, row.step_time), slow),
-        _Column(f"vs {rank_pace.yardstick(_timed(peers))}", 10, 3, deviation, slow),
+        _Column(yardstick, len(yardstick), 3, deviation, slow),
         _Column("loss", 8, 3, ranks.loss, lambda row: "crit" if row.loss_text else ""),
         _Column("last seen", 9, 1, _seen, age),
         _Column(
@@ -129,7 +131,7 @@ def _apart(row: RankRow, usual: float) -> float | None:
     """Return by which part the steps of a rank take longer than usual; None if that is not known."""
     if row.step_time is None or not math.isfinite(row.step_time) or usual <= 0:
         return None
-    return row.step_time / usual - 1
+    return min(row.step_time / usual, sys.float_info.max) - 1
 
 
 def _bars(rows: Sequence[RankRow], peers: Sequence[RankRow], room: int, glyphs: Glyphs) -> list[Row]:
