@@ -64,6 +64,14 @@ def test_a_file_that_does_not_exist_is_reported_and_the_one_that_may_be_meant(lo
         follower.says(f"no such file: {named}; waiting for it{meant}")
 
 
+def test_of_several_logs_only_one_with_a_similar_name_is_meant(tmp_path):
+    for name in ("random.log", "train.log"):
+        (tmp_path / name).write_text("no step\n")
+    for named, why in (("nosuch.log", "check the path"), ("trian.log", "did you mean train.log?")):
+        done = called("check", named, cwd=tmp_path)
+        assert done.stderr.endswith(f"no such file or directory: {named}: {why}\n")
+
+
 @pytest.mark.deep
 def test_polling_sees_growth_too(log):
     with Follower(log.path, "--interval", "0.05", "--poll") as follower:

@@ -16,7 +16,10 @@ _GUESS = 0.5
 
 
 def meant(path: str, alike: float = _GUESS) -> str:
-    """Return the file next to a path that may have been meant: any that is `alike`, else a log; or ""."""
+    """Return the file next to a path that may have been meant: any that is `alike`, else a log; or "".
+
+    A log is meant if its name is alike without what all logs end with, or if there is no other.
+    """
     directory, name = os.path.split(path)
     try:
         names = os.listdir(directory or ".")
@@ -25,9 +28,15 @@ def meant(path: str, alike: float = _GUESS) -> str:
     letters = _letters(name)
     # train1.log is no error for train2.log
     others = sorted(each for each in names if _letters(each) != letters)
-    logs = [each for each in others if each.endswith(SUFFIXES)]
     close = difflib.get_close_matches(name, others, 1, max(alike, ALIKE))
-    close = close or difflib.get_close_matches(name, logs, 1, alike)
+    if not close and alike < ALIKE and name.endswith(SUFFIXES):
+        logs = {os.path.splitext(each)[0]: each for each in others if each.endswith(SUFFIXES)}
+        stems = (
+            [*logs]
+            if len(logs) == 1
+            else difflib.get_close_matches(os.path.splitext(name)[0], logs, 1, alike)
+        )
+        close = [logs[stem] for stem in stems]
     return os.path.join(directory, close[0]) if close else ""
 
 
