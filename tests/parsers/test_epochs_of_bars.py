@@ -192,3 +192,21 @@ def test_a_full_bar_that_is_drawn_again_with_another_value_is_of_one_epoch():
     drawn = "\r".join(f"{50 * n}%|##  | {n}/2 [00:01<00:00, 2.0it/s, loss={n}.5]" for n in (1, 2, 2))
     text = "\n".join(drawn[:-4] + f"{epoch}.5]" for epoch in range(1, 19)) + "\n"
     assert parse(text.encode()).column("step").tolist() == list(range(1, 37))
+
+
+@pytest.mark.parametrize("size", [60, 10_000])
+def test_a_bar_that_is_reset_before_its_next_epoch_shows_nothing(size):
+    """As Lightning draws it: with the values that it had, at 0 of the epoch that is over."""
+    bar = "\rEpoch {0}: {1:3}%|{2:10}| {3}/4 [00:0{3}<00:00,  1.00it/s, train_loss={4}]"
+    lines = "".join(
+        "".join(
+            bar.format(epoch, 25 * n, "#" * n, n, loss)
+            for n, loss in ((1, 3 - epoch), (3, 2.5 - epoch), (4, 2 - epoch))
+        )
+        + bar.format(epoch, 0, "", 0, 2 - epoch)
+        + bar.format(epoch + 1, 0, "", 0, 2 - epoch)
+        for epoch in range(12)
+    ).encode()
+    parsed = parse(lines, range(size, len(lines), size))
+    assert parsed.column("step").tolist() == [4 * epoch + n for epoch in range(12) for n in (1, 3, 4)]
+    parsed.same_as(parse(lines, bulk=False))

@@ -19,6 +19,9 @@ from runwatch.parsers.progress.epochs import Epochs
 from runwatch.parsers.progress.pace import StepPace
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from runwatch.parsers.body.decoded import Floats
     from runwatch.parsers.body.frames import Frames, Part
 
@@ -48,6 +51,8 @@ class BarReader(FoldingReader):
         """Whether a bar was seen behind 0: what the next one of its run shows at 0 is of the epoch before."""
         self._lasts = False
         """Whether one bar is drawn for all epochs, so that this holds for the next run, too."""
+        self._loss = math.inf
+        """The loss that was shown last: what shows it again at 0 is a bar that was only reset."""
         self._validation: dict[str, float] = {}
         self._stacked = False
         """Whether bars that say the same are drawn below each other: those of ranks."""
@@ -95,7 +100,8 @@ class BarReader(FoldingReader):
             reader = self._of_rank(int(shown[-1]) if layout.ranked else layout.position)
             return [] if reader is None else reader.take(layout, shown, number_)
         counts = layout.counts(shown)
-        place = self._epochs.take(counts, layout.loss_of(shown))
+        loss = layout.loss_of(shown)
+        place = self._epochs.take(counts, loss)
         columns = self._of.columns_of(layout, place, shown, ranked=self._rank is not None)
         key = (place.before + counts.n, *place[1:])
         took = self._pace.take(counts.n, layout.elapsed(shown), layout.took(shown))
@@ -108,7 +114,8 @@ class BarReader(FoldingReader):
             if validation != self._validation:
                 self._validation = validation
                 out.append(Row(columns.eval, number_, columns.validated(key[0], shown, self._rank)))
-        if counts.n == 0 and self._moved and (self._lasts or key[0] > 0):
+        before, self._loss = self._loss, _comparable(loss)
+        if counts.n == 0 and self._moved and (self._lasts or key[0] > 0 or self._loss == before):
             self._flushed = None
         elif key != self._flushed:
             self._pending = key, Row(columns.train, number_, columns.trained(key, took, shown, self._rank))
@@ -135,7 +142,10 @@ class BarReader(FoldingReader):
             cut for part in frames.parts for cut in self._of.cut(part, key, ranked=self._rank is not None)
         ]
         yield from self._changes(frames, cuts, key)
-        yield from self._steps(frames, cuts, key, counts[0], took)
+        loss = np.where(np.isnan(loss), _NAN, loss)
+        fresh = loss != np.append(self._loss, loss[:-1])
+        self._loss = float(loss[-1])
+        yield from self._steps(frames, cuts, key, counts[0], took, fresh)
 
     def _by_rank(self, frames: Frames) -> Iterator[tuple[Layout, Floats]]:
         """Take frames of several ranks, each rank's by itself."""
@@ -188,12 +198,16 @@ class BarReader(FoldingReader):
         key: Floats,
         n: Floats,
         took: Floats,
+        fresh: NDArray[np.bool_],
     ) -> Iterator[tuple[Layout, Floats]]:
-        """Return the last frame of each step that another one follows; keep the newest."""
+        """Return the last frame of each step that another one follows; keep the newest.
+
+        `fresh` (n,): whether a frame shows another loss than the one before.
+        """
         import numpy as np
 
         begin, last = 0, len(frames) - 1
-        counted = (n != 0) | ((key[0] == 0) & (not self._lasts))
+        counted = (n != 0) | ((key[0] == 0) & fresh & (not self._lasts))
         if not self._moved:
             counted |= ~np.logical_or.accumulate(counted)
             self._moved = bool(n.any())
