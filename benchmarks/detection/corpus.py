@@ -1,4 +1,4 @@
-"""Real logs: the healthy ones must be silent, the others told by the right rule at the right place.
+"""Real logs: the healthy ones must be silent, the others reported by the right rule at the right place.
 
 DIR/index.jsonl describes one log a line: `path` (relative to DIR), `health` ("healthy" or
 anything else) and `failure`, {"kind", "step", "line"} or null. What the kinds mean is in KINDS;
@@ -48,11 +48,11 @@ class Result:
     rules: frozenset[str]
     """Those that tell it; none if it is no fault of a run."""
     caught: str = ""
-    """The rule that told it, at the right place."""
+    """The rule that reported it, at the right place."""
     reason: str = ""
-    """Why it could not be told."""
+    """Why it could not be reported."""
     alarms: tuple[str, ...] = ()
-    """Of a healthy log: what was told at warning or above."""
+    """Of a healthy log: what was reported at warning or above."""
 
 
 def judge(corpus: Path, entry: dict[str, Any]) -> Result:
@@ -75,7 +75,7 @@ def judge(corpus: Path, entry: dict[str, Any]) -> Result:
     right = next((row for row in found if _placed(row, failure)), None)
     reason = ""
     if right is None and found:
-        reason = f"told at step {found[-1].step}, line {found[-1].line}"
+        reason = f"reported at step {found[-1].step}, line {found[-1].line}"
     elif right is None and "hang" in wanted and all(w.run.total is None for _, w in engine.runs()):
         reason = "its length is unknown"
     return Result(path, kind, wanted, right.rule if right else "", reason)
@@ -98,12 +98,12 @@ def table(corpus: Path, jobs: int) -> str:
     healthy = [result for result in results if not result.kind]
     faulty = [result for result in results if result.rules]
     silent = sum(not result.alarms for result in healthy)
-    told = sum(bool(result.caught) for result in faulty)
+    caught = sum(bool(result.caught) for result in faulty)
     others = len(results) - len(healthy) - len(faulty)
     said = (
         f"Of {len(results)} logs: {silent} of {len(healthy)} healthy ones are silent at warning and above; "
-        f"{told} of {len(faulty)} faults are told by the right rule at the right step or line; {others} hold "
-        "no training step and no crash, or something that is no fault of a run."
+        f"{caught} of {len(faulty)} faults are reported by the right rule at the right step or line; "
+        f"{others} hold no training step and no crash, or something that is no fault of a run."
     )
     return "\n".join([said, "", *_exceptions(healthy, faulty)])
 
@@ -114,4 +114,4 @@ def _exceptions(healthy: list[Result], faulty: list[Result]) -> Iterator[str]:
             yield f"- {Path(result.path).name}, healthy: {alarm[:150]}"
     for result in faulty:
         if not result.caught:
-            yield f"- {Path(result.path).name}, {result.kind}: not told ({result.reason or 'missed'})"
+            yield f"- {Path(result.path).name}, {result.kind}: not reported ({result.reason or 'missed'})"

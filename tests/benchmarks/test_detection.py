@@ -99,5 +99,5 @@ def test_a_corpus_is_judged_by_its_index(tmp_path):
     )
     assert rest == [
         "- alarm.log, healthy: nonfinite (firing): loss is NaN since step 40",
-        "- late.log, nan loss: not told (told at step 40, line 41)",
+        "- late.log, nan loss: not reported (reported at step 40, line 41)",
     ]

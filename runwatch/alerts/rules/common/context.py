@@ -44,6 +44,12 @@ class Recent:
         older = take(self._older, slice(max(0, old - (count - end)), old))
         return join(older, take(self._newest, slice(0, end)))
 
+    def finite(self, offset: float, count: int, since: float) -> list[float]:
+        """Return the finite values among the last `count` samples at or before `offset`, after `since`."""
+        newest = self.until(offset, count)
+        values: list[float] = newest.value[np.isfinite(newest.value) & (newest.offset > since)].tolist()
+        return values
+
     def after(self, offset: float) -> Samples:
         """Return the samples of the newest block after `offset`."""
         return take(self._newest, slice(int(np.searchsorted(self._newest.offset, offset, "right")), None))

@@ -41,6 +41,7 @@ from numpy.typing import NDArray
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats
 from runwatch.alerts.rules.common.context import Recent, newest, surge
+from runwatch.alerts.rules.common.held_out import HELD_OUT, of_held_out
 from runwatch.alerts.rules.common.roles import over_episodes
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Samples
@@ -66,7 +67,7 @@ _LINES = "loss in lines without a record"
 _CONTEXT = (LOSS, GRAD_NORM, LEARNING_RATE, LOSS_SCALE)
 _HARMLESS = ("ppl", "perplexity", "explained_variance", "explained variance", "decreased", "improved")
 """Parts of names of what overflows, has nothing to divide by, or is the best so far, at first infinite."""
-_HELD_OUT = re.compile(r"(?:^|[^a-z])(?:test|val\w*|eval\w*|dev)[ _/.-]?loss$", re.IGNORECASE)
+_TESTED = re.compile(rf"(?:^|[^a-z]){HELD_OUT}[ _/.-]?loss$", re.IGNORECASE)
 """A loss of held-out data by another name: also if it was never finite, its values are news."""
 _MAX_METRICS = 1024
 """Metrics that are watched; a log may print any number of names."""
@@ -192,7 +193,7 @@ class NonFinite(RankRule):
         bad = np.flatnonzero(~finite)
         if watch.last is None and metric not in _FATAL and metric != GRAD_NORM:
             computed = bad > (np.argmax(finite) if finite.any() else len(finite))
-            again = bad >= self.lines - 1 - watch.rows if _HELD_OUT.search(metric) else computed
+            again = bad >= self.lines - 1 - watch.rows if _TESTED.search(metric) else computed
             bad = bad[computed | again]
         if not watch.rows and metric == LOSS and np.isposinf(samples.value[0]):
             bad = bad[1:]  # what the first row holds before anything was computed
@@ -282,7 +283,7 @@ class NonFinite(RankRule):
 
     def _uncomputed(self, metric: str, watch: _Watch, offset: float) -> bool:
         """Whether a loss of held-out data was never finite, next to losses of training that are."""
-        if watch.last is not None or metric in _FATAL or watch.begun is None or not _HELD_OUT.search(metric):
+        if watch.last is not None or metric in _FATAL or watch.begun is None or not _TESTED.search(metric):
             return False
         newest_row = self._recent[LOSS].until(offset, 1)
         between = len(newest_row) > 0 and float(newest_row.offset[0]) > watch.begun
@@ -345,7 +346,7 @@ def _advice(metric: str, severity: Severity, *, never: bool) -> str:
         return _OF_MEASURE
     if metric == LEARNING_RATE:
         return _OF_SCHEDULE
-    if _EVALUATED.match(metric) or goal(metric) == "max":
+    if of_held_out(metric) or goal(metric) == "max":
         return _OF_EVALUATION
     return _WATCH
 
@@ -353,7 +354,6 @@ def _advice(metric: str, severity: Severity, *, never: bool) -> str:
 _MEASURED = re.compile(
     r"^perf/|per_sec|time$|(?:^|[/_])(?:mfu|tflops|throughput|speed|fps)(?:$|_)", re.IGNORECASE
 )
-_EVALUATED = re.compile(r"(?:val|eval|test)[/_]", re.IGNORECASE)
 _NEVER = "It was never finite: check the data, the initialization and the precision."
 _STOP = "Stop; go back to a checkpoint from before this step, and skip the batch or lower the learning rate."
 _WATCH = "Watch whether it stays; check gradient clipping and the newest batches."

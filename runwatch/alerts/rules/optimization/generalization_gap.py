@@ -123,9 +123,8 @@ class GeneralizationGap(RankRule):
 
     def _train(self, offset: float) -> float:
         """Return the median training loss of up to 64 rows of this run up to an offset."""
-        samples = self._recent.until(offset, 64)
-        values = samples.value[np.isfinite(samples.value) & (samples.offset > self._watch.begin)]
-        return middle(values.tolist()) if len(values) else np.nan
+        values = self._recent.finite(offset, 64, self._watch.begin)
+        return middle(values) if values else np.nan
 
     def _clear(self, where: Place) -> list[Finding]:
         if not self._watch.open:

@@ -39,6 +39,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Segments, Windows, median, swing, take
+from runwatch.alerts.rules.common.held_out import HELD_OUT
 from runwatch.alerts.rules.common.players import Players, limited
 from runwatch.alerts.rules.common.roles import FORGER, JUDGE, KL, RIVAL, role
 from runwatch.alerts.rules.common.wording import fold
@@ -57,7 +58,7 @@ _MOST = 32
 """Losses that are watched at most."""
 _PART = re.compile(r"(?:^|[/_. ])(?:loss[/_. ]\w+|\w*loss)$", re.IGNORECASE)
 _NO_PART = re.compile(
-    r"^(?:val|valid|validation|eval|test|dev|perf)[/_. ]"
+    rf"^(?:{HELD_OUT}|perf)[/_. ]"
     r"|scale|weight|coef|lambda|best|smooth|avg|ema|ratio|norm|std|min|max|count|delta|diff",
     re.IGNORECASE,
 )

@@ -43,6 +43,7 @@ from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import middle
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.epochs import Epochs
+from runwatch.alerts.rules.common.held_out import HELD_OUT, of_held_out
 from runwatch.alerts.rules.common.roles import FORGER, JUDGE, role
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -56,14 +57,13 @@ _MAIN = re.compile(
     rf"|em|exact[ _]match|{_REWARD})\Z"
 )
 """Scores of all that is tested, and rewards: those of single classes may be 0."""
-_EVALUATED = re.compile(r"(?:val(?:id(?:ation)?)?|test|eval|dev)[/_ ]", re.IGNORECASE)
 _OF_AGENT = re.compile(rf"(?:\w+/)?{_REWARD}\Z")
 _ACCURACY = re.compile(r"(?:acc(?:uracy)?|top1)(?![a-z])")
 _ONE = "one class is predicted for all"
-_PLAIN = re.compile(r"(?:(?:val(?:id(?:ation)?)?|test|eval|dev|train)[/_ ])?(?:acc(?:uracy)?|top1)\Z")
+_PLAIN = re.compile(rf"(?:(?:{HELD_OUT}|train)[/_ ])?(?:acc(?:uracy)?|top1)\Z")
 """An accuracy of all that is predicted, of no task or class by name."""
 _OVERLAP = re.compile(
-    r"(?:(?:val(?:id(?:ation)?)?|test|eval|dev)[/_ ])?(?:m|(?:mean|avg|average)[_ ])?(?:iou|dice)"
+    rf"(?:{HELD_OUT}[/_ ])?(?:m|(?:mean|avg|average)[_ ])?(?:iou|dice)"
     r"(?:[_ ](?:score|coef))?\Z"
 )
 """An overlap of all that is tested, of no class by name."""
@@ -190,7 +190,7 @@ class ScoreFloor(RankRule):
         if not severity.exceeds(watch.firing):
             return None
         watch.firing = severity
-        what = "evaluations" if _EVALUATED.match(name) else "logged steps"
+        what = "evaluations" if of_held_out(name) else "logged steps"
         return self.say(
             Verdict.FIRING,
             severity,
@@ -217,7 +217,7 @@ class ScoreFloor(RankRule):
 
     def _least(self, name: str) -> int:
         """Return after how many values a score is judged first."""
-        if _EVALUATED.match(name):
+        if of_held_out(name):
             return self.evals
         return self.rows if _JUDGED.search(name.lower()) or _OF_AGENT.match(name.lower()) else self.few
 
@@ -236,7 +236,7 @@ def _is_judged(name: str) -> bool:
 
 def _is_guess(name: str, value: float | None) -> bool:
     """Whether a value is the accuracy of predicting one of k equally frequent classes, as printed."""
-    if value is None or not _EVALUATED.match(name) or not _ACCURACY.search(name.lower()):
+    if value is None or not of_held_out(name) or not _ACCURACY.search(name.lower()):
         return False
     share = value / 100 if value > 1 else value
     classes = round(1 / share) if share > 0 else 0

@@ -299,11 +299,7 @@ class Validation(RankRule):
 
     def _trained(self, watch: _Watch) -> list[float]:
         """Return the training losses of up to 64 rows of this run, before the newest evaluation."""
-        samples = self._recent.until(watch.offset, 64)
-        trained: list[float] = samples.value[
-            np.isfinite(samples.value) & (samples.offset > watch.begin)
-        ].tolist()
-        return trained
+        return self._recent.finite(watch.offset, 64, watch.begin)
 
     def _end(self, metric: str, watch: _Watch, where: Place) -> list[Finding]:
         if watch.firing is None:

@@ -3,36 +3,33 @@
 import re
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.parsers.api import Format, Reader, Row
-from runwatch.parsers.body.matchers import VALUE, LinePattern, number
+from runwatch.parsers.api import Format
+from runwatch.parsers.body.item_blocks import ItemBlockReader
+from runwatch.parsers.body.matchers import VALUE, LinePattern
 from runwatch.parsers.body.readers import RowMaker
 
 _SCORE = b"Score at iteration "
-
 _TITLE = b"=Evaluation Metrics="
-_MEASURED = re.compile(rb" (# of classes|[A-Z][\w ]{1,24}): +(" + VALUE + rb")\s*\Z")
 
 
-class StatsReader(Reader):
+class StatsReader(ItemBlockReader):
     """Reads the scores that are below each other in what `Evaluation.stats()` prints."""
 
     needles = (_TITLE,)
-    awake = False
+    item = re.compile(rb" (?P<name># of classes|[A-Z][\w ]{1,24}): +(?P<value>" + VALUE + rb")\s*\Z")
 
     def __init__(self) -> None:
-        self._row = RowMaker("evaluation")
+        super().__init__()
+        self.row = RowMaker("evaluation")
 
-    def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take the title, or a score below it."""
-        if _TITLE in line:
-            self.awake = True
-            return []
-        found = _MEASURED.match(line) if self.awake else None
-        self.awake = found is not None
-        if found is None:
-            return None
-        name = f"val/{found[1].decode().lower()}"
-        return [self._row(EVAL, number_, [(name, number(found[2]))])] if found[1][:1] != b"#" else []
+    def begin(self, line: bytes) -> bool:
+        """Return whether it is the title."""
+        return _TITLE in line
+
+    def complete(self, items: list[tuple[str, float]]) -> tuple[str, list[tuple[str, float]]] | None:
+        """Return the scores; how many classes there are is none."""
+        scores = [(f"val/{name.lower()}", value) for name, value in items if name[0] != "#"]
+        return (EVAL, scores) if scores else None
 
 
 FORMAT = Format(
