@@ -159,6 +159,7 @@ _SPREAD = frozenset(
         "tfod",
         "yolo",
         "spacy",
+        "stats",
     )
 ).union(("trainer-state", "arrays", "json"))
 """Patterns whose records take numbers from several lines."""

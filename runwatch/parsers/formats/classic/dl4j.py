@@ -20,7 +20,7 @@ class StatsReader(ItemBlockReader):
 
     def __init__(self) -> None:
         super().__init__()
-        self.row = RowMaker("evaluation")
+        self.row = RowMaker("stats")
 
     def begin(self, line: bytes) -> bool:
         """Return whether it is the title."""
