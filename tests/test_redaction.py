@@ -42,6 +42,8 @@ HEX40 = "0123456789abcdef0123456789abcdef01234567"
         "https://prod-1.westeurope.logic.azure.com:443/workflows/hush/triggers/manual",
         "https://api.telegram.org/bot123456789:hushhushhushhushhushhushhushhush12/getMe",
         "clientsecret=hushhush",
+        "APIKEY='hush it'ishush",
+        '{"api_key": "hush it is"}',
     ],
 )
 def test_what_looks_like_a_secret_is_cut_out(said):

@@ -28,7 +28,8 @@ _SHAPES = re.compile(
     r"|(?i:(?<=bearer )|(?<=sig=)(?=[A-Za-z0-9%/+_=-]{16}))[^\s&\"',;]+"
     r"|(?i:(?<=[?&]signature=)|(?<=x-amz-signature=)|(?<=x-goog-signature=)|(?<=x-amz-security-token=))[^\s&\"']+"
 )
-_VALUE = r"""("[^"]*"|'[^']*'|[^\s,;]+)"""
+_VALUE = r"""("[^"]*"\w*|'[^']*'\w*|[^\s,;]+)"""
+"""What is behind a name; a shell joins what follows a quotation mark to it."""
 _SCHEME = r"(?:basic|bearer|digest|token|key) {1,3}"
 _HEADER = re.compile(rf"(?i)(authorization[\"']?\s{{0,3}}[:=]\s{{0,3}}[\"']?(?:{_SCHEME})?){_VALUE}")
 _BASIC = re.compile(r"(\b[Bb]asic {1,3})([A-Za-z0-9+/_-]{8,}={0,2})")
@@ -104,7 +105,7 @@ def _named(found: re.Match[str]) -> str:
         short = len(value.strip("\"'")) < _SHORTEST
         if short or _NUMBER.fullmatch(value) or not is_secret(name):
             return found[0]
-    return found[0] if _EMPTY.fullmatch(value) else lead + MARK
+    return found[0] if _EMPTY.fullmatch(value) or value.startswith(MARK) else lead + MARK
 
 
 def _basic(found: re.Match[str]) -> str:
