@@ -235,7 +235,7 @@ async def test_samplers_run_for_the_groups_written_last_and_again_for_new_logs(m
     class Child:
         def __init__(self, setup, receive, notice):
             started.append((setup.kind, setup.paths, self))
-            self.stopped = False
+            self.receive, self.stopped = receive, False
 
         async def run(self):
             pass
@@ -259,6 +259,10 @@ async def test_samplers_run_for_the_groups_written_last_and_again_for_new_logs(m
     for _ in range(2):
         samplers.want({"g0": {b"/logs/0.log", b"/logs/0-rank1.log"}})
     assert started[-1][1] == (b"/logs/0-rank1.log", b"/logs/0.log")
+    assert not started[0][2].stopped  # a death while the next one starts is still seen
+    started[-1][2].receive(Blind("machine", 0.0, "silent", "", final=False))
+    assert not started[0][2].stopped
+    started[-1][2].receive(Sample(0.0, {}))
     assert started[0][2].stopped
     count = len(started)
     samplers.want(

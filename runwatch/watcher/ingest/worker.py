@@ -26,6 +26,7 @@ from runwatch.core.errors import AbsentError, SourceError
 from runwatch.parsers.api import Format
 from runwatch.parsers.formats import catalogue, restricted, troubles
 from runwatch.parsers.lexicon.names import use
+from runwatch.system.stopwatch import Stopwatch
 from runwatch.watcher.ingest import open_file_limit, wire
 from runwatch.watcher.ingest.feeds import LogSource, Send, source_id
 from runwatch.watcher.ingest.stdin import StdinSource
@@ -46,10 +47,10 @@ if TYPE_CHECKING:
 
 IDLE = 1.0
 """Seconds between signs of life."""
-RESCAN = 5.0
+RESCAN = 2.0
 """Seconds between two searches for new files; longer where a search takes long."""
 SEARCH_REST = 150
-"""Seconds without a search for each second that the last one took."""
+"""Seconds without a search for each second that the last one took, without waits for a processor."""
 PER_FILE = 0.01
 """Seconds for each file that a look at all of them is put off: with thousands a look is work."""
 PER_LOG, SLOWEST = 0.03, 5.0
@@ -180,9 +181,9 @@ class Reader:
 
     def appeared(self) -> list[AnySource]:
         """Return the sources that came into being since the last search; it looks now and then."""
-        now = time.monotonic()
-        if not self._search or now - self._searched < self._pause:
+        if not self._search or time.monotonic() - self._searched < self._pause:
             return []
+        watch = Stopwatch()
         known = {source.path: source.member for source in self.sources}
         new: list[AnySource] = []
         with contextlib.suppress(SourceError):  # it was emptied: what is open continues
@@ -197,7 +198,7 @@ class Reader:
         self._more.update(source.id for source in new)
         self._others = None if new else self._others
         self._searched = time.monotonic()
-        self._pause = max(RESCAN, SEARCH_REST * (self._searched - now))
+        self._pause = max(RESCAN, SEARCH_REST * watch.seconds)
         return new
 
     def too_many(self) -> list[AnySource]:

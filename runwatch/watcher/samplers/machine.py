@@ -12,6 +12,7 @@ import msgspec
 
 from runwatch.core import text
 from runwatch.core.sample import Job, MachineEvent, Message, Process, Processes, Sample
+from runwatch.system.stopwatch import Stopwatch
 from runwatch.watcher.samplers import slurm
 from runwatch.watcher.samplers.cgroup import Cgroup, Cgroups, Limits, OomKills
 from runwatch.watcher.samplers.exits import Exit, Exits
@@ -22,10 +23,11 @@ from runwatch.watcher.samplers.usage import Usage
 from runwatch.watcher.samplers.waits import waits_for
 
 RESCAN = 10.0
-"""Seconds between looks for processes that joined the run; fewer while none is known."""
+"""Seconds between looks for processes that joined the run."""
 SEEK = 2.0
+"""The same while none is known, or while they still start."""
 SCAN_COST = 200.0
-"""Times its own duration that must pass between two looks, on a machine with many processes."""
+"""Times its own work that must pass between two looks, on a machine with many processes."""
 ASK_EVERY = 60.0
 """Seconds between questions to the scheduler."""
 _NAMED = 3
@@ -81,10 +83,15 @@ class Machine:
         self._send(Sample(now, values))
 
     def wait(self, seconds: float) -> None:
-        """Wait for the next look; a death is reported at once."""
+        """Wait for the next look; a death is reported at once. It looks for who joined when that is due."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            for ended in self._exits.wait(left):
+            due = self._scan_at - time.monotonic()
+            if due <= 0:
+                self._scan()
+                self._report_processes(time.time())
+                continue
+            for ended in self._exits.wait(min(left, due)):
                 self._bury(ended)
 
     def close(self) -> None:
@@ -92,7 +99,7 @@ class Machine:
         self._exits.close()
 
     def _scan(self) -> None:
-        begun = time.monotonic()
+        watch, before = Stopwatch(), {item.stat.pid for item in self._linked}
         self._linked = tuple(item for item in self._linker.scan() if item.stat.state not in {"Z", "X"})
         groups = {item.stat.pid: self._cgroups.of(item.stat.pid) for item in self._linked}
         ending = {pid: group for pid, group in self._groups.items() if pid in self._watched}
@@ -103,8 +110,9 @@ class Machine:
             self._watched[item.stat.pid] = item.process
         if self._scheduler is None:
             self._find_scheduler()
-        self._cost = SCAN_COST * (time.monotonic() - begun)
-        self._scan_at = time.monotonic() + max(RESCAN if self._linked else SEEK, self._cost)
+        self._cost = SCAN_COST * watch.seconds
+        settled = self._linked and groups.keys() <= before
+        self._scan_at = time.monotonic() + max(RESCAN if settled else SEEK, self._cost)
 
     def _refresh(self) -> None:
         """Read the counters of known processes; those that are gone are left to their pidfd."""

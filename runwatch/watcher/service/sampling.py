@@ -6,11 +6,10 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 
 import msgspec
 
-from runwatch.core.sample import Gpus, Message, Process
+from runwatch.core.sample import Blind, Gpus, Message, Process
 from runwatch.watcher.engine import stacks
 from runwatch.watcher.ingest.workers import Sampler
 from runwatch.watcher.samplers import sampler
@@ -49,6 +48,8 @@ class Samplers:
         self._notice = notice
         self._pids = tuple(pids)
         self._machines: dict[str, tuple[frozenset[bytes], Sampler, asyncio.Task[None]]] = {}
+        self._former: dict[str, tuple[Sampler, asyncio.Task[None]]] = {}
+        """Group -> its sampler before this one, until this one has seen something: no death falls between."""
         self._changed: dict[str, tuple[frozenset[bytes], float]] = {}
         """Group -> logs it has now, and since when."""
         self._left: list[float] = []
@@ -64,8 +65,8 @@ class Samplers:
         now = time.monotonic()
         for group in self._machines.keys() - groups.keys():
             _, child, task = self._machines.pop(group)
-            task.cancel()
-            child.stop()
+            _end(child, task)
+            self._relieve(group)
             self._left.append(now)
         self._left = [at for at in self._left if now - at < PAUSE]
         for group, found in groups.items():
@@ -88,10 +89,9 @@ class Samplers:
     async def stop(self) -> None:
         """End all of them."""
         running = [(child, task) for _, child, task in self._machines.values()]
-        running += [self._gpu] if self._gpu is not None else []
+        running += [*self._former.values(), *([self._gpu] if self._gpu is not None else [])]
         for child, task in running:
-            task.cancel()
-            child.stop()
+            _end(child, task)
         for look in self._looks.values():
             look.cancel()
         tasks = [*(task for _, task in running), *self._looks.values()]
@@ -109,15 +109,28 @@ class Samplers:
         if self._changed.get(group, (known, now))[0] != paths:
             self._changed[group] = paths, now
         elif now - self._changed[group][1] >= SETTLE:
-            task.cancel()
-            child.stop()
+            self._relieve(group)
+            self._former[group] = child, task
             self._start(group, paths)
 
     def _start(self, group: str, paths: frozenset[bytes]) -> None:
         child = Sampler(
-            _setup(sorted(paths), self._pids, self._every), partial(self._receive, group), self._notice
+            _setup(sorted(paths), self._pids, self._every),
+            lambda message: self._take(group, child, message),
+            self._notice,
         )
         self._machines[group] = paths, child, asyncio.create_task(child.run())
+
+    def _take(self, group: str, child: Sampler, message: Message) -> None:
+        """Pass on what a sampler of a group found; once the newest sees something, the one before is done."""
+        if group in self._machines and self._machines[group][1] is child and not isinstance(message, Blind):
+            self._relieve(group)
+        self._receive(group, message)
+
+    def _relieve(self, group: str) -> None:
+        """End the sampler that a group had before this one."""
+        if group in self._former:
+            _end(*self._former.pop(group))
 
     def _start_gpus(self) -> None:
         if not has_driver():
@@ -130,6 +143,12 @@ class Samplers:
         self._gpus = message if isinstance(message, Gpus) else self._gpus
         for group in self._machines:
             self._receive(group, message)
+
+
+def _end(child: Sampler, task: asyncio.Task[None]) -> None:
+    """End a sampler and what keeps it."""
+    task.cancel()
+    child.stop()
 
 
 def _setup(paths: Sequence[bytes], pids: Sequence[int], every: float) -> sampler.Setup:

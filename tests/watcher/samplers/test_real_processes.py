@@ -130,6 +130,34 @@ def test_four_ranks_under_a_launcher(runs, tmp_path, watching):
             os.kill(rank.pid, signal.SIGKILL)
 
 
+def test_a_process_that_starts_between_two_looks_is_found_before_the_next(
+    runs, tmp_path, script, watching, monkeypatch
+):
+    """Whoever looks every five seconds must not miss one that lives for twenty."""
+    monkeypatch.setattr("runwatch.watcher.samplers.machine.SEEK", 0.05)
+    monkeypatch.setattr("runwatch.watcher.samplers.machine.SCAN_COST", 0.0)
+    watch = watching(tmp_path / "train.log")
+    watch.machine.sample(time.time())
+    process = runs.start(["sh", "-c", f"exec {sys.executable} train.py > train.log"])
+    eventually(has_text(tmp_path / "train.log"))
+    watch.machine.wait(0.5)
+    process.terminate()
+    (event,) = eventually(watch.died)
+    assert (event.pid, event.signal) == (process.pid, signal.SIGTERM if KEPT else event.signal)
+
+
+def test_looks_are_not_put_off_because_the_machine_is_busy(tmp_path, watching, monkeypatch):
+    """What a look costs is its work, not how long it waited for a processor."""
+    monkeypatch.setattr("runwatch.watcher.samplers.machine.SEEK", 0.0)
+    monkeypatch.setattr("runwatch.system.stopwatch.waited", time.monotonic)
+    watch = watching(tmp_path / "train.log")
+    watch.machine.sample(time.time())
+    assert watch.machine._scan_at <= time.monotonic()
+    monkeypatch.setattr("runwatch.system.stopwatch.waited", lambda: 0.0)
+    watch.processes()
+    assert watch.machine._scan_at > time.monotonic()
+
+
 @pytest.mark.parametrize("looks", [0, 1, 2])
 def test_killed(runs, tmp_path, script, watching, looks):
     """However many looks at the processes come between the death and its telling."""
