@@ -36,6 +36,8 @@ def take(scene: Scene, shots: Iterable[tuple[str, str]], out: Path, command: str
         folder.mkdir()
         watched = scene.make(folder)
         own = {"HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_STATE_HOME": str(home)}
+        if not command:  # this checkout's code, wherever its environment was installed from
+            own["PYTHONPATH"] = str(TOP)
         called = [command, *watched.command[3:]] if command else watched.command
         with Terminal(called, SIZES[FIRST], own, folder) as terminal:
             feed = Feed(watched.sources)

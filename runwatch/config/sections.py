@@ -167,8 +167,9 @@ class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the screen looks."""
 
     theme: str = "dark"
-    """dark, light, contrast (for readers who distinguish few colors), ansi (the terminal's own colors),
-    nord, gruvbox, dracula, catppuccin, tokyo-night, solarized-light or monokai."""
+    """dark, light, contrast (for readers who distinguish few colors), color-blind (for readers who do not
+    distinguish red and green), ansi (the terminal's own colors), nord, gruvbox, dracula, catppuccin,
+    tokyo-night, solarized-light or monokai."""
     ascii: bool = False
     """Draw with ASCII characters only."""
 

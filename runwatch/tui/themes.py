@@ -9,7 +9,7 @@ from textual.theme import BUILTIN_THEMES, Theme
 
 from runwatch.core.theme_names import THEMES
 
-DARK, LIGHT, CONTRAST, ANSI = "dark", "light", "contrast", "ansi"
+DARK, LIGHT, CONTRAST, COLOR_BLIND, ANSI = "dark", "light", "contrast", "color-blind", "ansi"
 TEXT, FADED = 4.5, 3.0
 """Contrast with the background that text has, and text that fades: WCAG 2, AA, of text and of large text."""
 _FADES = 0.55
@@ -70,8 +70,10 @@ def _theme(
 _PALETTES = {
     # background, panel, foreground, data, other, good, warn, crit
     DARK:              "#0e1116 #1b212b #d8dee4 #56b4e9 #cc79a7 #2fb58d #e69f00 #f0643c",
-    LIGHT:             "#fcfcfa #e8e9ec #1b2027 #0060a0 #8a3a68 #00714f #8a5a00 #b3370f",
+    LIGHT:             "#fcfcfa #e8e9ec #1b2027 #0060a0 #8a3a68 #00714f #8f6800 #981b00",
     CONTRAST:          "#000000 #202020 #ffffff #7cc7ff #ffffff #7cc7ff #ffd000 #ff9a00",
+    # Blue, ice, yellow and vermilion, each as far as can be from the others with any one cone missing.
+    COLOR_BLIND:       "#0b0e14 #1a202b #b8bec8 #4699ff #b8609a #c4eeff #ffe81a #ea5528",
     "nord":            "#2e3440 #3b4252 #d8dee9 #88c0d0 #b48ead #a3be8c #ebcb8b #bf616a",
     "gruvbox":         "#282828 #3c3836 #ebdbb2 #83a598 #d3869b #b8bb26 #fabd2f #fb4934",
     "dracula":         "#282a36 #44475a #f8f8f2 #8be9fd #bd93f9 #50fa7b #ffb86c #ff5555",
@@ -85,6 +87,7 @@ WORDS = {
     DARK: "not red against green",
     LIGHT: "the same on white",
     CONTRAST: "few colors, far apart",
+    COLOR_BLIND: "blue, yellow, orange",
     ANSI: "the terminal's own sixteen",
 }
 
