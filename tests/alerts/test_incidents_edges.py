@@ -361,3 +361,22 @@ def test_only_what_fires_takes_over_since_when(book, state):
     book.recall(IncidentRow(row.id, "speedrun", row.rule, "warning", "firing", "t", since=7.0))
     (now,) = book.every()
     assert (now.state, now.since) == (state, None if state == "pending" else 100.0)
+
+
+def test_ids_are_those_of_every_version(book):
+    """Saved incidents and messages name them: another version that reads the log must give the same."""
+    ids = []
+    for _ in range(2):
+        ids.append(apply(book).row.id)
+        apply(book, CLEAR)
+    assert ids == ["6946511efa53", "6af67d46324a"]
+    other, provisional = IncidentBook("run-1", "speedrun"), IncidentBook("run-1", "speedrun")
+    apply(provisional)
+    (doubt,) = provisional.doubts(other, 5.0)
+    other.withdraw(doubt)
+    assert apply(other).row.id == ids[1]
+
+
+def test_an_end_that_is_found_in_history_is_not_sent(book):
+    assert apply(book).send
+    assert not book.apply(Finding("loss_spike", CLEAR, WARNING, "t", "train/loss"), now=None, live=False).send
