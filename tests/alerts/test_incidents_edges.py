@@ -66,6 +66,7 @@ LEADS = {  # the learning rate explains a spike
     "5 % apart": (life("lr_anomaly", 9500), life("loss_spike", 10_000), "lr_anomaly"),
     "more than 5 % apart": (life("lr_anomaly", 9499), life("loss_spike", 10_000), ""),
     "what lasts explains it however late": (life("divergence", 100), life("loss_spike", 9000), "divergence"),
+    "what lasts is explained by what was near": (life("lr_anomaly", 100), life("divergence", 9000), ""),
     "no step": (life("lr_anomaly", 100), life("loss_spike", (None, 7)), "lr_anomaly"),
     "the cause has no step": (life("lr_anomaly", (None, 7)), life("loss_spike", 900), "lr_anomaly"),
     "they have nothing to do with each other": (life("jitter", 100), life("loss_spike", 100), ""),
