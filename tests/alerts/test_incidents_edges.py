@@ -14,10 +14,11 @@ FIRING, CLEAR = Verdict.FIRING, Verdict.CLEAR
 INFO, WARNING, CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL
 
 
-def life(rule, begin, over=None, severity=WARNING, name=""):
+def life(rule, begin, over=None, severity=WARNING, name="", metric=None):
     """Return an incident; `begin` and `over` are steps, or (step, line)."""
     start, end = (place if isinstance(place, tuple) else (place, None) for place in (begin, over))
-    row = IncidentRow(name or rule, "run", rule, severity.value, "firing", rule, step=start[0], line=start[1])
+    where = {"metric": metric, "step": start[0], "line": start[1]}
+    row = IncidentRow(name or rule, "run", rule, severity.value, "firing", rule, **where)
     return Life(row, None if over is None else Point(*end))
 
 
@@ -53,6 +54,11 @@ LEADS = {  # the learning rate explains a spike
         life("lr_anomaly", 100, 150),
         life("loss_spike", 150, 150),
         "lr_anomaly",
+    ),
+    "it began after the cause was over, and ended further back": (
+        life("lr_anomaly", 50, 90),
+        life("loss_spike", 100, 80),
+        "",
     ),
     "it was over, and then the cause began": (life("lr_anomaly", 100, 150), life("loss_spike", 90, 99), ""),
     "it was over as the cause began": (
@@ -94,6 +100,7 @@ def test_the_more_severe_leads_also_if_it_follows_from_the_other():
         (life("nonfinite", (1, 3), name="a"), life("nonfinite", (1, 2), name="b")),
         (life("nonfinite", (1, 1), name="a"), life("nonfinite", 1, name="b")),  # no line: as if before all
         (life("nonfinite", 1, name="b"), life("nonfinite", 1, name="a")),
+        (life("nonfinite", 1, name="a", metric="b"), life("nonfinite", 1, name="b", metric="a")),
     ],
 )
 def test_among_equals_the_earlier_leads(first, second):
