@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -70,3 +71,21 @@ def test_what_cannot_be_matched_so_is_refused(text, words):
 def test_what_an_older_version_kept_and_is_not_known_here_silences_nothing():
     assert not Matcher("run", "=~", "(?!a).*").holds({"run": "b"})
     assert not Matcher("run", "!~", "(?!a).*").holds({"run": "a"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["^a", "a^", "(a|^)b", "a$", "$a", "a$b", r"\Aa", r"a\Ab", r"a\Zb", r"a\Z", r"\b", r"\Ba", r"a\b", r"a\bb",
+     "(?i)(?-i:a)b", "(?i:a)b", "(?i)a[b-c]", "(?s:a.b)", "(?-s:a.b)", "[]a]", "[^]a]", r"[\d-]+", r"\x61",
+     r"\u0061b", "a{,1}b", "a{1,}?b", "a{1}b", "{a", "a{,b", "(?P<n>a)b", "a**", "(a|)b", "()", ""],
+)  # fmt: skip
+def test_each_sign_means_what_python_means(text):
+    try:
+        known = re.compile(text, re.DOTALL)
+    except re.error:
+        with pytest.raises(ValueError, match="not a regular expression"):
+            Expression(text)
+        return
+    found, words = Expression(text), ["".join(word) for n in range(4) for word in product("abA\n]", repeat=n)]
+    words += ["a{,b", "{a", "1-1", "a-b", "a b"]
+    assert [word for word in words if found.matches(word) != bool(known.fullmatch(word))] == []

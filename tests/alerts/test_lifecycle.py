@@ -45,6 +45,7 @@ def test_a_run_is_reported_to_begin_once_and_to_end_once():
         life, NOW + 12_120, look("finished", 5000, checkpoint=lambda: "Best checkpoint: 4000 (2.7)")
     )
     assert compose(notice).subject == "✓ Finished: speedrun finished at step 5,000 of 5,000 (speedrun)"
+    assert (notice.more, notice.left_out, notice.note, notice.late) == ((), 0, "", 0.0)
     body = compose(notice).body()
     for said in (
         "Host: node1",

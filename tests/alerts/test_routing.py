@@ -168,6 +168,14 @@ class TestInhibition:
         r.take(alert("other", run="s"), 0.0)
         assert [names for _, names in reported(r, 0.0)] == [["crash"], ["nan"], ["other"]]
 
+    def test_each_inhibition_has_sources_of_its_own(self):
+        other = Inhibition((parse_matcher("rule=nonfinite"),), (parse_matcher("rule=plateau"),))
+        for inhibitions in ((*BUILT_IN, other), (other, *BUILT_IN)):
+            r = router(inhibitions=inhibitions)
+            r.take(alert("crash", rule="crash", severity="critical"), 0.0)
+            r.take(alert("slow"), 0.0)
+            assert reported(r, 0.0) == [("firing", ["crash"])]
+
     def test_muted_all_its_life_it_is_not_reported_to_be_over(self):
         r = router(inhibitions=BUILT_IN)
         r.take(alert("crash", rule="crash", severity="critical"), 0.0)

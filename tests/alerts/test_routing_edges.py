@@ -12,9 +12,18 @@ from runwatch.alerts.routing.expression import MAX_SIZE, Expression
 from runwatch.alerts.routing.flapping import Stories
 from runwatch.alerts.routing.grouping import FLAPPING, Alert, earliest, eased, worse
 from runwatch.alerts.routing.notification import Recent
-from runwatch.alerts.routing.policy import Damping, Labels, Quiet, Receiver, Route, parse_matcher
+from runwatch.alerts.routing.policy import Damping, Labels, Policy, Quiet, Receiver, Route, parse_matcher
 from runwatch.alerts.routing.router import MOST_NAMED, REMEMBERED, RESUME, RESUME_OWN
-from runwatch.alerts.routing.silences import LONGEST, MOST_MATCHERS, Once, Silence, Weekly, muted, silence
+from runwatch.alerts.routing.silences import (
+    LONGEST,
+    MOST_MATCHERS,
+    Once,
+    Silence,
+    Weekly,
+    muted,
+    parse_hours,
+    silence,
+)
 
 from .routed import alert, grouped, reported, router
 
@@ -29,6 +38,7 @@ def test_a_message_about_one_change_has_the_id_of_that_change():
     r.take(one, 0.0)
     ((_, message),) = r.flush(0.0)
     assert message.id == f"e.{one.change}" == "e.a.3.firing.warning.5.6."
+    assert (message.more, message.left_out, message.note, message.late) == ((), 0, "", 0.0)
 
 
 def test_a_message_about_several_has_an_id_that_does_not_depend_on_their_order():
@@ -151,6 +161,67 @@ def test_what_a_process_sent_long_ago_is_forgotten(lasting, age, kept):
     second.resume(saved, age)
     second.take(alert("a", "resolved", at=age), age)
     assert bool(reported(second, age)) is kept
+
+
+def test_a_group_of_a_route_that_is_gone_goes_by_what_holds_for_the_rest():
+    slow = Route(matchers=(parse_matcher("run=r"),), group_by=("run",), group_wait=500.0)
+    first = router(routes=(slow,))
+    first.take(alert("a"), 0.0)
+    saved = {key: body for key, body in first.changes().items() if body is not None}
+    second = router()
+    second.resume(saved, 1.0)
+    assert reported(second, 1.0) == [("firing", ["a"])]
+
+
+def test_a_dead_process_is_not_repeated():
+    repeated = (grouped(repeat_interval=100.0),)
+    first = router(routes=repeated)
+    first.take(alert("a"), 0.0)
+    assert reported(first, 10.0) == [("firing", ["a"])]
+    second = router(routes=repeated)
+    second.resume({key: body for key, body in first.changes().items() if body is not None}, 20.0)
+    assert [reported(second, at) for at in (90.0, 110.0, 500.0)] == [[], [], []]
+
+
+def test_the_end_of_the_process_does_not_wait_for_company():
+    r = router(routes=(grouped(),))
+    r.take(alert("a", run="sent"), 0.0)
+    r.flush(10.0)
+    r.take(alert("b", run="waits"), 10.0)
+    r.hurry(11.0)
+    assert r.due() == 11.0
+    assert reported(r, 11.0) == [("firing", ["b"])]
+    r.take(alert("c"), 12.0)
+    r.hurry(900.0)  # it is late for that one
+    assert reported(r, 900.0) == [("firing", ["c"])]
+
+
+def test_an_end_that_waits_is_due_when_it_has_waited():
+    r = router(damping=Damping(resolve_delay=60.0))
+    r.take(msgspec.structs.replace(alert("a", step=5), scope="one"), 0.0)
+    assert reported(r, 0.0) == [("firing", ["a"])]
+    r.take(msgspec.structs.replace(alert("a", "resolved", step=6), scope="one"), 100.0)
+    assert r.due() == 160.0
+
+
+def test_a_late_word_about_an_incident_before_the_newest_of_a_story_is_its_own():
+    stories = Stories(Damping(count=1, window=600.0, calm=300.0))
+    for name, state, now in (("a", "firing", 0.0), ("a", "resolved", 1.0), ("b", "firing", 2.0)):
+        stories.take(msgspec.structs.replace(alert(name, state), scope="one"), now, ())
+    for name, state, now in (("b", "resolved", 3.0), ("c", "firing", 4.0)):
+        stories.take(msgspec.structs.replace(alert(name, state), scope="one"), now, ())
+    names = {name: stories.named(msgspec.structs.replace(alert(name), scope="one")).name for name in "abc"}
+    assert names == {"a": "a", "b": "b", "c": "b"}
+
+
+def test_what_a_route_takes_does_not_reach_later_ones_unless_it_goes_on():
+    routes = tuple(
+        Route((parse_matcher(f"run=~{run}"),), (channel,), goes_on=goes_on)
+        for run, channel, goes_on in (("a.*", "one", True), ("a", "two", False), (".*", "three", False))
+    )
+    policy = Policy(tuple(map(Receiver, ("one", "two", "three"))), routes)
+    found = {run: [name for _, _, name in policy.destinations({"run": run})] for run in ("a", "ab", "b")}
+    assert found == {"a": ["one", "two"], "ab": ["one", "three"], "b": ["three"]}
 
 
 # -- who is meant, and when ------------------------------------------------------------------------
@@ -334,6 +405,31 @@ def test_an_expression_matches_a_whole_text(text, matches, not_matches):
     expression = Expression(text)
     assert [word for word in matches if not expression.matches(word)] == []
     assert [word for word in not_matches if expression.matches(word)] == []
+
+
+def test_a_window_of_nearly_a_day_belongs_to_the_day_on_which_it_began():
+    window = Weekly((), (5,), Quiet(*parse_hours("22:30-22:10")))  # on Saturdays
+    assert [window.until(at(*when), time.gmtime) > 0 for when in ((6, 22, 40), (7, 22, 5), (7, 22, 40))] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_what_reaches_nobody_and_holds_nothing_back_is_not_kept():
+    r = router()
+    r.take(alert("a", severity="info"), 0.0)
+    r.flush(0.0)
+    assert r.changes()["alert/a"] is None
+
+
+def test_hours_are_minutes_of_the_day():
+    assert parse_hours("22:30-7:45") == (22 * 60 + 30, 7 * 60 + 45)
+
+
+def test_what_is_kept_of_a_silence_is_short():
+    kept = silence(["run=a"], 60.0, now=0.0, comment="c" * 600, author="a" * 200)
+    assert (len(kept.id), len(kept.comment), len(kept.author)) == (8, 500, 100)
 
 
 def test_a_channel_takes_30_messages_a_minute():

@@ -121,7 +121,7 @@ class IncidentBook:
             return self._clear(finding.scope, incident, over, live=live)
         firing = finding.verdict is Verdict.FIRING
         if incident is None:
-            incident = self._open[finding.scope] = _Incident(self._row(finding), 0)
+            incident = self._open[finding.scope] = _Incident(self._row(finding), self._order)
             kind = "firing" if firing else "pending"
         elif incident.row.state == "pending":
             incident.row = self._confirm(incident.row, finding, moved=True)
@@ -181,7 +181,7 @@ class IncidentBook:
         title = f"{doubt.row.title} (the line it was read from continued)"
         row = msgspec.structs.replace(doubt.row, title=title, state="firing", lead="")
         scope = _scope(row)
-        incident = _Incident(row, 0, doubt.announced, doubt.number, Point(None, None))
+        incident = _Incident(row, self._order, doubt.announced, doubt.number, Point(None, None))
         self._occurrences[scope] = self._occurrences.get(scope, 0) + 1
         self._resolved.append(incident)
         return self._change(incident, "resolved", send=doubt.announced, state="resolved")
@@ -330,7 +330,7 @@ def _same_in_loss(row: IncidentRow, symptom: IncidentRow) -> bool:
     """Return whether a symptom is the same in the loss, and neither is over."""
     alike = (row.rule, row.rank) == (symptom.rule, symptom.rank)
     both_open = "resolved" not in (row.state, symptom.state)
-    return alike and both_open and row.metric != LOSS and symptom.metric == LOSS
+    return alike and both_open and symptom.metric == LOSS  # so that the other is of another metric
 
 
 def _rank(row: IncidentRow) -> int:

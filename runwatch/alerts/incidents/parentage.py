@@ -71,15 +71,14 @@ def before(one: Point, other: Point) -> bool | None:
     return None
 
 
-def _precedence(life: Life) -> tuple[int, int, bool, int, int, str, str, str]:
+def _precedence(life: Life) -> tuple[int, float, float, float, str, str, str]:
     """Return what sorts those that may lead first."""
     row = life.row
-    known = row.step is not None
-    where = (not known, row.step or 0, row.line or 0)
     return (
         _MOST_SEVERE_FIRST[row.severity],
-        _DEPTH.get(row.rule, 0),
-        *where,
+        _DEPTH.get(row.rule, inf),
+        inf if row.step is None else row.step,
+        -inf if row.line is None else row.line,
         row.rule,
         row.metric or "",
         row.id,

@@ -126,7 +126,8 @@ class Stories:
         incident = alert.row.id
         if story is None:
             story = Story(incident, incident, now)
-        ends = (*story.ends, now)[-max(1, self._damping.count) :]
+        count = self._damping.count
+        ends = (*story.ends, now)[-count:] if count else ()
         flaps = self._flapped(story, now)
         self._keep(alert.scope, msgspec.structs.replace(story, changed=now, ends=ends, flaps=flaps))
 

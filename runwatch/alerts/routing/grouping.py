@@ -121,7 +121,7 @@ FLAPPING = (-1, -1)
 """The place of an alert sent as flapping."""
 
 
-def worse(alert: Alert, sent: tuple[int, int | None, int | None] | None, *, flaps: bool = False) -> bool:
+def worse(alert: Alert, sent: tuple[int, int | None, int | None] | None, *, flaps: bool) -> bool:
     """Return whether to send a firing alert: it is not sent yet, has escalated, or is at another place.
 
     One that flaps has no place, and one that somebody has seen is where it was.

@@ -57,7 +57,7 @@ class Router:
         self._tokens: dict[str, tuple[float, float]] = {}  # channel -> (how many, when)
         self._old: set[str] = set()  # sent by a process that died: no one will send their end
         self._homes: dict[str, set[str]] = {}  # alert -> groups it is a member of
-        self._inhibitors: dict[str, None] = {}  # alerts that keep others back while they fire
+        self._inhibitors: dict[str, None] = {}  # alerts that have been sources; `sources` says which are now
         self._blocked: dict[str, float] = {}  # channel -> until when its limit holds all back
         self._next = math.inf
         self._dirty: set[str] = set()
@@ -202,7 +202,6 @@ class Router:
     def _place(self, alert: Alert, now: float) -> None:
         """Put an alert into the groups it belongs to now."""
         name, labels = alert.name, alert.labels()
-        self._inhibitors.pop(name, None)
         if any(matches(inhibition.source, labels) for inhibition in self.policy.inhibitions):
             self._inhibitors[name] = None
         homes = set()

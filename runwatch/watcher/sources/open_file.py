@@ -17,7 +17,7 @@ HEAD = 1024
 """Bytes of a file's beginning that distinguish it from others."""
 RECENT = 256
 """Bytes before the offset that must stay as they were read."""
-_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_FLAGS = os.O_NONBLOCK | os.O_NOCTTY  # only to read, and never inherited: as Python opens files
 
 
 class Mark(Enum):
@@ -238,8 +238,8 @@ class OpenFile:
         start = max(0, os.fstat(self.fd).st_size - count)
         before = min(1, start)  # the byte before shows whether a line starts right there
         data = os.pread(self.fd, count + before, start - before)
-        line = data.find(b"\n") + 1 if before else 0
-        if not 0 < line < len(data):
+        line = data.find(b"\n") + 1
+        if not before or not 0 < line < len(data):
             line = before
         text = data[line:].lstrip(b"\0")
         return start - before + len(data) - len(text), text

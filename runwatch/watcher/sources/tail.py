@@ -398,7 +398,7 @@ class Tail:
             file, until = entry
             expired = self._clock() >= until
             if self._line_open and not expired:
-                continue
+                return None  # nor is the time up of those that were left behind later
             try:
                 mark, data = file.read(self._block, whole_lines=not expired)
             except OSError:
