@@ -182,7 +182,7 @@ async def test_compared_runs_have_a_verdict_and_what_differs(open_app):
         await s.press("c", "m", "enter")
         shown = s.drawn("#comparison")
         assert "compared with llama-7b-r3" in shown
-        assert "loss of abl-17-wd is higher by 1.20 ± 0.15 (worse) at step 18,000" in shown
+        assert "loss of abl-17-wd is higher by 1.20 ± 0.15 (worse) over steps 13,500 to 18,000" in shown
         assert "lr 3e-4 > 1e-3; batch_size 32 > 64" in shown
         assert "2 things changed at once" in shown
         await s.press("plus")  # a shorter window is another picture of the same two runs

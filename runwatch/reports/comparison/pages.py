@@ -188,7 +188,7 @@ def _gaps(comparison: Comparison) -> Table:
             rows.append((
                 Cell(heads[at], pair.other.name),
                 Cell(label(metric), metric),
-                Cell(place(axis, gap.last), gap.last),
+                Cell(place(axis, gap), gap.last),
                 Cell(level(gap.level, gap), gap.level),
                 Cell(level(gap.level + gap.value, gap), gap.level + gap.value),
                 Cell(amount(gap), gap.value),

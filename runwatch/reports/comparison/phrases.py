@@ -16,7 +16,7 @@ _WRITE: dict[str, Callable[[float], str]] = {
     TOKENS: numbers.si,
     TIME: numbers.duration,
 }
-_AXES = {STEP: "at step {}", TOKENS: "at {} tokens", TIME: "after {}"}
+_AXES = {STEP: "over steps {} to {}", TOKENS: "over {} to {} tokens", TIME: "from {} to {}"}
 
 
 def cause(known: Differences, *, differs: bool) -> str:
@@ -47,9 +47,10 @@ def cause(known: Differences, *, differs: bool) -> str:
     return "no reported setting that may matter differs" + differs * ": look at code, data and hardware"
 
 
-def place(axis: str, at: float) -> str:
-    """Return a place on an axis: `at step 4,000`."""
-    return _AXES[axis].format(_WRITE[axis](at))
+def place(axis: str, found: Gap) -> str:
+    """Return where a difference is the mean of: `over steps 3,000 to 4,000`."""
+    write = _WRITE[axis]
+    return _AXES[axis].format(write(found.first), write(found.last))
 
 
 def amount(found: Gap, *, sign: bool = True) -> str:

@@ -30,7 +30,7 @@ def verdict(comparison: Comparison, pair: Pair) -> str:
         what = f"the same {label(pair.metric)} at all {pair.common:,} common steps"
         return f"{theirs} is identical to {ours}: {what}"
     found, metric = pair.gaps[STEP], label(pair.metric)
-    where = place(STEP, found.last)
+    where = place(STEP, found)
     if pair.verdict not in _DIRECTIONS:
         both = f"no difference beyond noise between {theirs} and {ours}"
         return f"{both}: {metric} differs by {amount(found)} {where}"
@@ -54,7 +54,7 @@ def details(comparison: Comparison, pair: Pair) -> Iterator[str]:
         yield _evaluation(metric, found, theirs)
     for axis, found in pair.gaps.items():
         if axis != STEP:
-            yield f"{place(axis, found.last)}: {said(pair.metric, found, theirs)}"
+            yield f"{place(axis, found)}: {said(pair.metric, found, theirs)}"
     if pair.differences.comparable or pair.verdict != IDENTICAL:  # of what is the same nothing is a cause
         yield cause(pair.differences, differs=pair.differs)
 
@@ -62,7 +62,7 @@ def details(comparison: Comparison, pair: Pair) -> Iterator[str]:
 def _evaluation(metric: str, found: Gap | None, theirs: str) -> str:
     if found is None:
         return f"{label(metric)}: too few common evaluations to judge"
-    return f"{place(STEP, found.last)}: {said(metric, found, theirs)}"
+    return f"{place(STEP, found)}: {said(metric, found, theirs)}"
 
 
 def _broken(comparison: Comparison, pair: Pair) -> Iterator[str]:

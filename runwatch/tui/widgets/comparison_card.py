@@ -74,7 +74,7 @@ class ComparisonCard(Panel):
         if other.gap is None:
             yield f"{name}: too few steps in common to compare", "dim"
         else:
-            text, at = said(other.metric, other.gap, name), place("step", other.gap.last)
+            text, at = said(other.metric, other.gap, name), place("step", other.gap)
             yield (f"{text} {at}", "value") if differs else (f"{name}: {text} {at}", "dim")
         known = apart(
             _known(run.name, run.about, scene.columns), _known(name, other.about, scene.others[other.id])
