@@ -240,6 +240,16 @@ def test_a_loss_that_never_falls_from_chance():
     assert healthy().judge(NeverLearns()) == []
 
 
+def test_a_loss_that_oscillates_from_the_first_row_on():
+    """There is no calm before it, by which `oscillation` knows one; where it falls it learns."""
+    noise = np.exp(0.5 * np.random.default_rng(0).normal(size=1000))
+    (found,) = Log(train__loss=2.5 * noise).judge(NeverLearns())
+    assert (found.severity.value, found.step) == ("info", 399)
+    assert "scatter" in found.cause
+    falls = np.linspace(2.5, 1.5, 1000)
+    assert Log(train__loss=falls * noise).judge(NeverLearns()) == []
+
+
 @pytest.mark.parametrize("cuts", [(), (3, 8), range(100)])
 @pytest.mark.parametrize(
     ("losses", "where"),

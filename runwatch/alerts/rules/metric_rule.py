@@ -1,8 +1,8 @@
-"""What rules about one metric share: its rows are cut where the run restarted, then judged in order."""
+"""What rules about metrics share: their rows are cut where the run restarted, then judged in order."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -37,6 +37,37 @@ class MetricRule(RunRule):
 
     def walk(self, rows: Samples) -> Sequence[Finding]:
         """Judge the next rows."""
+        raise NotImplementedError
+
+
+@dataclass
+class SeriesRule(RunRule):
+    """Judges several metrics of a kind, each by itself; to judge each rank too, derive from RankRule."""
+
+    most: ClassVar[int]
+    """Metrics that are judged, the first ones."""
+
+    _segments: dict[str, Segments] = field(default_factory=dict, init=False, repr=False)
+
+    def judge_each(self, series: Mapping[str, Samples], block: Block) -> list[Finding]:
+        """Judge these metrics of a block; findings about different ones are put in stream order."""
+        found: list[tuple[float, str, Finding]] = []
+        for metric in sorted({*series, *self._segments}):
+            if metric not in self._segments and len(self._segments) >= self.most:
+                continue
+            segments = self._segments.setdefault(metric, Segments())
+            for restarted, piece in segments.split(series.get(metric), block.restarts):
+                if restarted:
+                    found += [(float(piece.offset[0]), metric, f) for f in self.restart(metric, piece)]
+                found += [(offset, metric, finding) for offset, finding in self.walk(metric, piece)]
+        return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+
+    def restart(self, metric: str, rows: Samples) -> Sequence[Finding]:
+        """Begin again with a metric: these are the first rows of a restarted run."""
+        raise NotImplementedError
+
+    def walk(self, metric: str, rows: Samples) -> Sequence[tuple[float, Finding]]:
+        """Judge the next rows of a metric; return each finding with its offset."""
         raise NotImplementedError
 
 

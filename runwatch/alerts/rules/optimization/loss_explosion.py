@@ -38,11 +38,12 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Segments, Windows, median, swing, take
+from runwatch.alerts.rules.baseline import Windows, median, swing, take
 from runwatch.alerts.rules.common.held_out import HELD_OUT
 from runwatch.alerts.rules.common.players import Players, limited
 from runwatch.alerts.rules.common.roles import FORGER, JUDGE, KL, RIVAL, role
 from runwatch.alerts.rules.common.wording import fold
+from runwatch.alerts.rules.metric_rule import SeriesRule
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LOSS, label
@@ -54,8 +55,6 @@ _BEFORE = 2
 """So many levels before the newest is the one with which it is compared."""
 _RANGE = 0.5
 """Part of the distance between the usual levels by which a loss of either sign must rise above them."""
-_MOST = 32
-"""Losses that are watched at most."""
 _PART = re.compile(r"(?:^|[/_. ])(?:loss[/_. ]\w+|\w*loss)$", re.IGNORECASE)
 _NO_PART = re.compile(
     rf"^(?:{HELD_OUT}|perf)[/_. ]"
@@ -79,7 +78,6 @@ class _Usual:
 class _Watch:
     """What is remembered of one loss."""
 
-    segments: Segments = field(default_factory=Segments)
     windows: Windows = field(default_factory=lambda: Windows(_SMOOTH, _HOP))
     lowest: float = np.inf
     """The lowest row so far."""
@@ -108,9 +106,10 @@ class _Watch:
 
 
 @dataclass
-class LossExplosion(RankRule):
+class LossExplosion(SeriesRule, RankRule):
     """Fires when a loss that has no ratio to its best, or is only a part, grows without end."""
 
+    most: ClassVar[int] = 32
     name: ClassVar[str] = "loss_explosion"
     summary: ClassVar[str] = "A part of the loss, or a loss of either sign, has exploded."
 
@@ -128,25 +127,19 @@ class LossExplosion(RankRule):
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the losses of a block."""
         self._players.push(block)
-        found: list[tuple[float, str, Finding]] = []
-        known = [name for name in self._watches if name not in block.samples]
-        for name in sorted([*known, *filter(_is_judged, block.samples)]):
-            if name not in self._watches and len(self._watches) >= _MOST:
-                continue
-            watch = self._watches.setdefault(name, _Watch())
-            for restarted, piece in watch.segments.split(block.samples.get(name), block.restarts):
-                if restarted:
-                    cleared = self._restart(name, watch, place(piece, 0))
-                    found += [(float(piece.offset[0]), name, finding) for finding in cleared]
-                    watch = self._watches[name]
-                found += [(offset, name, finding) for offset, finding in self._walk(name, watch, piece)]
-        return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+        return self.judge_each(
+            {name: block.samples[name] for name in filter(_is_judged, block.samples)}, block
+        )
 
-    def _restart(self, name: str, watch: _Watch, where: Place) -> list[Finding]:
-        self._watches[name] = _Watch(watch.segments)
-        return [self._clear(name, watch.firing, where)] if watch.firing else []
+    def restart(self, metric: str, rows: Samples) -> list[Finding]:
+        """Begin again with a loss."""
+        before = self._watches.pop(metric, None)
+        firing = None if before is None else before.firing
+        return [self._clear(metric, firing, place(rows, 0))] if firing else []
 
-    def _walk(self, name: str, watch: _Watch, rows: Samples) -> list[tuple[float, Finding]]:
+    def walk(self, metric: str, rows: Samples) -> list[tuple[float, Finding]]:
+        """Judge the next rows of a loss."""
+        watch = self._watches.setdefault(metric, _Watch())
         rows = take(rows, np.isfinite(rows.value))
         if not watch.windows.rows:  # zeros are no values of a part whose stage has not begun
             begun = np.flatnonzero(rows.value)
@@ -163,8 +156,8 @@ class LossExplosion(RankRule):
             row = end - start - 1
             signed = bool(lowest[row + 1] < 0)
             offset = float(rows.offset[row])
-            for finding in self._take(name, watch, level, sigma, place(rows, row), signed=signed):
-                found += [(offset, kept) for kept in limited([finding], self._most(name, offset))]
+            for finding in self._take(metric, watch, level, sigma, place(rows, row), signed=signed):
+                found += [(offset, kept) for kept in limited([finding], self._most(metric, offset))]
         return found
 
     def _take(

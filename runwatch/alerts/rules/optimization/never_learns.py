@@ -13,10 +13,12 @@ were exactly 0; or it is flat to 1 %
 through all those epochs, or moves and is flat through all those rows; or it is -ln of the
 lowest probability that a program admits (87.3365 of a float, 16.1181 of 1e-7) in each of
 the first `clipped` rows, or of the newest as many when all these rows are judged. Elsewhere
-a note, unless rows are noisy, or all alike as they are printed: fine-tuning may rightly
-begin where it ends. Ends when the median of 64 rows has fallen by 3 %. A loss of both signs has
-no level to fall from: a warning if the second quarter of all these rows stays within 1 %, not
-below where it began; it ends with a row 3 % lower.
+a note, unless rows are noisy, or all alike as they are printed: fine-tuning may rightly begin
+where it ends. A note too where single rows scatter by 28 % or more, and it has not fallen by
+even one standard error: it oscillates from the first row on. Ends when the median of 64 rows
+has fallen by 3 %. A loss of both signs has no level to fall from: a warning if the second
+quarter of all these rows stays within 1 %, not below where it began; it ends with a row 3 %
+lower.
 
 Example: 'loss has not fallen in the first 400 logged steps: 10.83', which is ln(50257).
 
@@ -65,8 +67,11 @@ _EARLY = 50
 """Steps from which a first row shows that the run began elsewhere, unless rows are as far apart."""
 _STEPS = 10
 """Steps that say as much as one row."""
-_NOISY = 0.1
-"""Deviation of single rows, in ln, from which nothing is said of a loss that merely does not fall."""
+_NOISY, _WILD = 0.1, 0.25
+"""Deviations of single rows, in ln, from which nothing is said of a loss that merely does not fall, and
+from which it oscillates."""
+_SURE = 4
+"""Deviations of a mean of 64 such rows by which their median must fall in addition, to end it."""
 _FLAT = 0.01
 _NORMS = 32
 """Gradient norms of exactly 0, and no other, that say that nothing is trained."""
@@ -185,10 +190,25 @@ class NeverLearns(RankRule):
         cause = self._cause(float(end), offset)
         span = float(np.ptp(first))  # 0: perhaps the numbers are rounded
         flat = span < 4 * _FLAT and (epochs or (span > 0 and count == self.rows))
-        if not cause and not flat and (not 0 < noise <= _NOISY or count < self.rows):
-            return None
         self._firing = Severity.WARNING if cause or flat else Severity.INFO
-        return self._fire(first, here, cause, float(start), float(end))
+        if self._firing is Severity.WARNING:
+            return self._fire(first, here, cause, float(start), float(end))
+        falls = bool(start - end > error)
+        known = (first, here, float(start), float(end), float(noise))
+        return self._note(*known, falls=falls) if count == self.rows else None
+
+    def _note(
+        self, first: Floats, here: Place, start: float, end: float, noise: float, *, falls: bool
+    ) -> Finding | None:
+        """Note that it does not fall, unless rows are noisy, but not so wild that they oscillate."""
+        if 0 < noise <= _NOISY:
+            return self._fire(first, here, "", start, end)
+        if noise <= _WILD or falls:
+            return None
+        cause = f"single rows scatter by {grow(noise) - 1:.0%}: the rate is too high, or batches differ much"
+        finding = self._fire(first, here, cause, start, end)
+        self._level -= _SURE * noise / 64**0.5
+        return finding
 
     def _fire(self, first: Floats, here: Place, cause: str, start: float, end: float) -> Finding:
         self._done, self._windows, self._level = True, Windows(64, 16), start

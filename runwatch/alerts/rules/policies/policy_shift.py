@@ -31,16 +31,16 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RunRule, place, threshold
-from runwatch.alerts.rules.baseline import Segments, Windows, median, middle
+from runwatch.alerts.rules.base import Place, place, threshold
+from runwatch.alerts.rules.baseline import Windows, median, middle
 from runwatch.alerts.rules.common.rewards import Rewards
 from runwatch.alerts.rules.common.roles import KL, cast
+from runwatch.alerts.rules.metric_rule import SeriesRule
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import label
 
 _NOW, _BEFORE, _HOP = 16, 64, 8
-_MOST = 8
 _FEW = 8
 """First rows that show what is usual while little is known."""
 _SURE = 3
@@ -51,7 +51,6 @@ _OVERFLOW = 1e6
 class _Shift:
     """What is known of one series."""
 
-    segments: Segments = field(default_factory=Segments)
     windows: Windows = field(default_factory=lambda: Windows(_NOW + _BEFORE, _HOP))
     over: int = 0
     since: Place | None = None
@@ -66,9 +65,10 @@ class _Shift:
 
 
 @dataclass
-class PolicyShift(RunRule):
+class PolicyShift(SeriesRule):
     """Fires when a policy's divergence jumps and stays up."""
 
+    most: ClassVar[int] = 8
     name: ClassVar[str] = "policy_shift"
     summary: ClassVar[str] = "The divergence (KL) of a policy is many times the usual."
 
@@ -85,25 +85,19 @@ class PolicyShift(RunRule):
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the divergences of a block."""
-        parts = {part.metric: part.samples for part in cast(block.samples, KL)}
         self._rewards.push(block)
-        if not parts and not (block.restarts and self._shifts):
-            return ()
-        found: list[tuple[float, str, Finding]] = []
-        for metric in sorted({*parts, *self._shifts}):
-            if metric not in self._shifts and len(self._shifts) >= _MOST:
-                continue
-            shift = self._shifts.setdefault(metric, _Shift())
-            for restarted, piece in shift.segments.split(parts.get(metric), block.restarts):
-                if restarted:
-                    if shift.firing is not None:
-                        begin = float(piece.offset[0])
-                        found.append((begin, metric, self._clear(metric, shift, place(piece, 0))))
-                    shift = self._shifts[metric] = _Shift(shift.segments)
-                found += [(offset, metric, f) for offset, f in self._walk(metric, shift, piece)]
-        return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+        return self.judge_each({part.metric: part.samples for part in cast(block.samples, KL)}, block)
 
-    def _walk(self, metric: str, shift: _Shift, rows: Samples) -> list[tuple[float, Finding]]:
+    def restart(self, metric: str, rows: Samples) -> list[Finding]:
+        """Begin again with a divergence."""
+        before = self._shifts.pop(metric, None)
+        if before is None or before.firing is None:
+            return []
+        return [self._clear(metric, before, place(rows, 0))]
+
+    def walk(self, metric: str, rows: Samples) -> list[tuple[float, Finding]]:
+        """Judge the next rows of a divergence."""
+        shift = self._shifts.setdefault(metric, _Shift())
         start = shift.windows.rows
         values = np.abs(rows.value)
         shift.first += values[: _FEW - len(shift.first)].tolist()

@@ -32,9 +32,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RunRule, place, threshold
-from runwatch.alerts.rules.baseline import Segments, Windows, median, spread
+from runwatch.alerts.rules.base import Place, place, threshold
+from runwatch.alerts.rules.baseline import Windows, median, spread
 from runwatch.alerts.rules.common.roles import REWARD, cast, of_episode
+from runwatch.alerts.rules.metric_rule import SeriesRule
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import label
@@ -42,15 +43,12 @@ from runwatch.core.metrics import label
 _WIDTH, _HOP = 32, 16
 _LEAST = 0.2
 """Part of a reward that had not risen that is worth a finding, however little it scatters."""
-_MOST = 8
-"""Series of rewards that are judged."""
 
 
 @dataclass
 class _Reward:
     """What is known of one series."""
 
-    segments: Segments = field(default_factory=Segments)
     windows: Windows = field(default_factory=lambda: Windows(_WIDTH, _HOP))
     low: float = np.inf
     """The lowest level before the best."""
@@ -66,9 +64,10 @@ class _Reward:
 
 
 @dataclass
-class RewardCollapse(RunRule):
+class RewardCollapse(SeriesRule):
     """Fires when a reward stays far below its best."""
 
+    most: ClassVar[int] = 8
     name: ClassVar[str] = "reward_collapse"
     summary: ClassVar[str] = "The reward of reinforcement learning fell from its best and stays down."
 
@@ -79,24 +78,17 @@ class RewardCollapse(RunRule):
     _rewards: dict[str, _Reward] = field(default_factory=dict, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Judge each reward of a block; findings of different ones are put in stream order."""
-        parts = {part.metric: part.samples for part in cast(block.samples, REWARD)}
-        if not parts and not (block.restarts and self._rewards):
-            return ()
-        found: list[tuple[float, str, Finding]] = []
-        for metric in sorted({*parts, *self._rewards}):
-            if metric not in self._rewards and len(self._rewards) >= _MOST:
-                continue
-            reward = self._rewards.setdefault(metric, _Reward())
-            for restarted, piece in reward.segments.split(parts.get(metric), block.restarts):
-                if restarted:
-                    if reward.firing:
-                        found.append((float(piece.offset[0]), metric, self._clear(metric, place(piece, 0))))
-                    reward = self._rewards[metric] = _Reward(reward.segments)
-                found += [(offset, metric, f) for offset, f in self._walk(metric, reward, piece)]
-        return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+        """Judge each reward of a block."""
+        return self.judge_each({part.metric: part.samples for part in cast(block.samples, REWARD)}, block)
 
-    def _walk(self, metric: str, reward: _Reward, rows: Samples) -> list[tuple[float, Finding]]:
+    def restart(self, metric: str, rows: Samples) -> list[Finding]:
+        """Begin again with a reward."""
+        before = self._rewards.pop(metric, None)
+        return [self._clear(metric, place(rows, 0))] if before is not None and before.firing else []
+
+    def walk(self, metric: str, rows: Samples) -> list[tuple[float, Finding]]:
+        """Judge the next rows of a reward."""
+        reward = self._rewards.setdefault(metric, _Reward())
         start = reward.windows.rows
         ends, windows = reward.windows.add(rows.value)
         if not len(ends):

@@ -29,10 +29,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RunRule, place, threshold
-from runwatch.alerts.rules.baseline import Floats, Segments, Windows, take
+from runwatch.alerts.rules.base import Place, place, threshold
+from runwatch.alerts.rules.baseline import Floats, Windows, take
 from runwatch.alerts.rules.common.players import Players
 from runwatch.alerts.rules.common.roles import REWARD, cast, of_episode
+from runwatch.alerts.rules.metric_rule import SeriesRule
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import label
@@ -45,15 +46,12 @@ _EARLY = 50
 """Steps from which a first row shows that the run began elsewhere, unless rows are as far apart."""
 _GIVEN = frozenset({0.0, 1.0, 100.0})
 """Rewards that, always the same, are perfect or of another rule."""
-_MOST = 8
-"""Series of rewards that are judged."""
 
 
 @dataclass
 class _Reward:
     """What is known of one series."""
 
-    segments: Segments = field(default_factory=Segments)
     first: Floats = field(default_factory=lambda: np.empty(0))
     """The first rows, until all of them are judged."""
     steps: list[float] = field(default_factory=list)
@@ -67,9 +65,10 @@ class _Reward:
 
 
 @dataclass
-class RewardFlat(RunRule):
+class RewardFlat(SeriesRule):
     """Fires when hundreds of rows have not raised a reward."""
 
+    most: ClassVar[int] = 8
     name: ClassVar[str] = "reward_flat"
     summary: ClassVar[str] = "The reward of reinforcement learning has not risen since the run began."
 
@@ -79,26 +78,19 @@ class RewardFlat(RunRule):
     _players: Players = field(default_factory=Players, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
-        """Judge each reward of a block; findings of different ones are put in stream order."""
+        """Judge each reward of a block."""
         self._players.push(block)
-        parts = {part.metric: part.samples for part in cast(block.samples, REWARD)}
-        found: list[tuple[float, str, Finding]] = []
-        for metric in sorted({*parts, *self._rewards}):
-            if metric not in self._rewards and len(self._rewards) >= _MOST:
-                continue
-            reward = self._rewards.setdefault(metric, _Reward())
-            for restarted, piece in reward.segments.split(parts.get(metric), block.restarts):
-                pieces = self._restart(metric, reward, piece) if restarted else []
-                pieces += self._walk(metric, reward, piece)
-                found += [(offset, metric, finding) for offset, finding in pieces]
-        return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+        return self.judge_each({part.metric: part.samples for part in cast(block.samples, REWARD)}, block)
 
-    def _restart(self, metric: str, reward: _Reward, rows: Samples) -> list[tuple[float, Finding]]:
+    def restart(self, metric: str, rows: Samples) -> list[Finding]:
         """End with the first launch."""
+        reward = self._rewards.setdefault(metric, _Reward())
         reward.done, reward.windows, reward.first = True, None, np.empty(0)
-        return self._clear(metric, reward, rows, 0, "the run started again")
+        return [finding for _, finding in self._clear(metric, reward, rows, 0, "the run started again")]
 
-    def _walk(self, metric: str, reward: _Reward, rows: Samples) -> list[tuple[float, Finding]]:
+    def walk(self, metric: str, rows: Samples) -> list[tuple[float, Finding]]:
+        """Judge the first rows of a reward, and look whether it rises after all."""
+        reward = self._rewards.setdefault(metric, _Reward())
         reward.steps += rows.step[: 2 - len(reward.steps)].tolist()
         found: list[tuple[float, Finding]] = []
         for count in (self.rows, _LONG * self.rows):
