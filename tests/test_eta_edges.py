@@ -109,3 +109,29 @@ def test_a_clock_without_a_date_goes_on_after_midnight():
     assert unwrapped(np.array([3.0]), 86_400.0 + 86_399).tolist() == [2 * 86_400 + 3]
     assert unwrapped(np.array([50_000.0]), 86_399.0).tolist() == [50_000], "less than half a day back"
     assert unwrapped(np.array([1e9, 1e9 - 90_000]), None).tolist() == [1e9, 1e9 - 90_000]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        ([1.0] * 100 + [1.5] * 12, 1.5),
+        ([1.0] * 100 + [1.5] * 11, (11 * 1.5 + 1) / 12),
+        ([1.0] * 100 + [1.5] * 13, 1.5),
+        ([1.0] * 100 + [1.11] * 12, 1.11),
+        ([1.0] * 100 + [1.09] * 12, (100 + 12 * 1.09) / 112),  # hardly differs: all count
+        ([1.0] * 50 + [1.5] * 48, 1.5),
+        ([1.0] * 12, 1.0),
+    ],
+)
+def test_the_pace_is_that_of_the_newest_12_or_48_where_it_differs_by_a_tenth(seconds, expected):
+    pace, _ = pace_of(seconds)
+    assert pace.estimate(len(seconds), len(seconds) + 100).pace == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("height", "newest"), [(0.3, False), (0.4, True)])
+def test_what_differs_by_less_than_four_errors_is_noise(height, newest):
+    """The newest twelve are two thirds apart in turn: their error is a third of it over the root of 12."""
+    seconds = [1.0] * 100 + [1 + height - 1 / 3, 1 + height + 1 / 3] * 6
+    found, _ = pace_of(seconds)
+    pace = found.estimate(112, 200).pace
+    assert (pace == pytest.approx(1 + height)) is newest

@@ -5,7 +5,19 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from runwatch.core.jobs import BEHIND, SILENT, SLOW, Part, groups, joined, odd_nodes, odd_ranks, silent_nodes
+from runwatch.core.batch import NODE
+from runwatch.core.jobs import (
+    BEHIND,
+    SILENT,
+    SLOW,
+    Part,
+    groups,
+    joined,
+    numbered,
+    odd_nodes,
+    odd_ranks,
+    silent_nodes,
+)
 from runwatch.core.run_order import urgency
 from runwatch.core.snapshot import IncidentRow, Progress, RankRow, RunRow
 
@@ -134,3 +146,18 @@ def test_an_epoch_alone_is_a_beginning_and_numbers_in_names_count():
     epoch = RunRow("e", "run10", "training", Progress(epoch=0.0))
     assert sorted([epoch, RunRow("f", "run2", "training", Progress(0))], key=urgency)[-1] is epoch
     assert urgency(epoch) < urgency(row(step=None))
+
+
+def test_ranks_of_all_nodes_have_numbers_of_their_own():
+    nodes = [("a", [RankRow(0, 5), RankRow(1, 5)]), ("b", [RankRow(0, 5), RankRow(NODE + 1, 9)])]
+    assert [(rank.rank, rank.host, rank.done) for rank in numbered(nodes)] == [
+        (NODE, "a", 5),
+        (NODE + 1, "a", 5),
+        (2 * NODE, "b", 5),
+    ]
+
+
+def test_a_node_of_quick_steps_is_slow_too():
+    parts = [Part(row(host), seconds) for host, seconds in zip("abc", (0.1, 0.1, 0.2), strict=True)]
+    assert words(odd_nodes(parts)) == ["c takes 2.0 times as long per step as its peers"]
+    assert words(odd_nodes([Part(row("a"), 0.0), Part(row("b"), 9.0), Part(row("c"), 0.0)])) == []

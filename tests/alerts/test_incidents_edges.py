@@ -101,6 +101,7 @@ def test_the_more_severe_leads_also_if_it_follows_from_the_other():
         (life("nonfinite", (1, 1), name="a"), life("nonfinite", 1, name="b")),  # no line: as if before all
         (life("nonfinite", 1, name="b"), life("nonfinite", 1, name="a")),
         (life("nonfinite", 1, name="a", metric="b"), life("nonfinite", 1, name="b", metric="a")),
+        (life("nonfinite", 1, name="a", metric="a"), life("nonfinite", 1, name="b")),
     ],
 )
 def test_among_equals_the_earlier_leads(first, second):
@@ -369,6 +370,16 @@ def test_only_what_fires_takes_over_since_when(book, state):
     book.recall(IncidentRow(row.id, "speedrun", row.rule, "warning", "firing", "t", since=7.0))
     (now,) = book.every()
     assert (now.state, now.since) == (state, None if state == "pending" else 100.0)
+
+
+def test_what_changed_last_goes_first_among_equally_severe_ones(book):
+    apply(book, severity=INFO, rule="plateau")
+    apply(book, rule="jitter")
+    apply(book, rule="plateau")
+    assert [row.rule for row in book.every()] == ["plateau", "jitter"]
+    apply(book, severity=CRITICAL, rule="jitter")
+    apply(book, rule="jitter")
+    assert [row.rule for row in book.every()] == ["jitter", "plateau"]
 
 
 def test_ids_are_those_of_every_version(book):

@@ -10,7 +10,7 @@ import pytest
 
 from runwatch.alerts.routing.expression import MAX_SIZE, Expression
 from runwatch.alerts.routing.flapping import Stories
-from runwatch.alerts.routing.grouping import FLAPPING, Alert, earliest, eased, worse
+from runwatch.alerts.routing.grouping import FLAPPING, Alert, AlertGroup, News, earliest, eased, worse
 from runwatch.alerts.routing.notification import Recent
 from runwatch.alerts.routing.policy import Damping, Labels, Policy, Quiet, Receiver, Route, parse_matcher
 from runwatch.alerts.routing.router import MOST_NAMED, REMEMBERED, RESUME, RESUME_OWN
@@ -222,6 +222,15 @@ def test_what_a_route_takes_does_not_reach_later_ones_unless_it_goes_on():
     policy = Policy(tuple(map(Receiver, ("one", "two", "three"))), routes)
     found = {run: [name for _, _, name in policy.destinations({"run": run})] for run in ("a", "ab", "b")}
     assert found == {"a": ["one", "two"], "ab": ["one", "three"], "b": ["three"]}
+    assert [number for number, _, _ in policy.destinations({"run": "ab"})] == [0, 2]
+    assert Policy((Receiver("one"),)).destinations({}) == [(-1, Route(), "one")]
+
+
+def test_news_are_as_severe_as_what_is_new_then_as_what_still_fires_then_as_what_is_over():
+    group, mild, grave = AlertGroup("slack", 0), alert("a"), alert("b", severity="critical")
+    ranks = [News("k", group, *parts).rank for parts in (([mild], [grave], [grave]), ([], [grave], [mild]))]
+    assert ranks == [mild.rank, mild.rank]
+    assert News("k", group, [], [mild, grave], []).rank == grave.rank
 
 
 # -- who is meant, and when ------------------------------------------------------------------------
@@ -409,7 +418,7 @@ def test_an_expression_matches_a_whole_text(text, matches, not_matches):
 
 def test_a_window_of_nearly_a_day_belongs_to_the_day_on_which_it_began():
     window = Weekly((), (5,), Quiet(*parse_hours("22:30-22:10")))  # on Saturdays
-    assert [window.until(at(*when), time.gmtime) > 0 for when in ((6, 22, 40), (7, 22, 5), (7, 22, 40))] == [
+    assert [window.until(at(*when), time.gmtime) > 0 for when in ((6, 22, 31), (7, 22, 5), (7, 22, 31))] == [
         True,
         True,
         False,

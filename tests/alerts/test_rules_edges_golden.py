@@ -1,7 +1,7 @@
 """What each rule finds at the edges of its thresholds is what was read last: words, steps, evidence, and its end.
 
 The runs are those of `test_rules_edges*`, just before a rule fires, just behind that, and well behind; those of
-metrics go on as they began, go wrong again, and go on. UPDATE_GOLDEN=1 writes tests/alerts/golden anew.
+metrics continue as they began, go wrong again, and continue. UPDATE_GOLDEN=1 writes tests/alerts/golden anew.
 Read the difference before you commit it.
 """
 
@@ -16,7 +16,7 @@ from .edges import sides
 from .test_rules_golden import compare, lines
 
 CALM = 300
-"""Rows for which a run goes on as it began."""
+"""Rows for which a run continues as it began."""
 
 
 def values(edge):
@@ -27,7 +27,7 @@ def values(edge):
 
 
 def again(log):
-    """Return a run that goes on as it began, goes wrong as before, and goes on."""
+    """Return a run that continues as it began, goes wrong as before, and continues."""
     begin = min(20, log.count)
     rows = np.concatenate(
         [np.arange(log.count), np.arange(CALM) % begin, np.arange(log.count), np.arange(CALM) % begin]

@@ -33,7 +33,7 @@ dice_coeff map mrr perplexity entropy kl wd gnorm grad_norm/max learning_rate lr
 episodic_return ep_rew_mean episode_score return fold fold_1 client agent3 training%run val%set epoch_loss e n_epoch round
 损失 验证损失 训练%loss 学习率 第 потер Trainingsverlust validierungsgenauigkeit pérdida Perte perte_val 精度 步数 verlust
 predict prediction_loss inference train=val tested both_train_val step epoch train/epoch val/epoch loss_best max_lr min_lr
-x x/loss x_losses lossless my_loss aux_loss v_loss t_loss loss_t loss_v ppl v_ppl t_acc
+step_us step_usec data_us iter_seconds x_s loss_sec batch_s tok_s toks_s its_sec x x/loss x_losses lossless my_loss aux_loss v_loss t_loss loss_t loss_v ppl v_ppl t_acc
 """
 RECORD = """
 loss total_loss train/loss train_loss ce_loss mse MSE val_loss val/loss val_mse val%MSE test_loss test_mse val_ce_loss eval/nll
@@ -111,6 +111,7 @@ def of_names() -> Iterator[str]:
         for metric, name in (
             ("perf/step_time", "t_ms"),
             ("perf/step_time", "time"),
+            ("data_time", "a_b_us"),
             ("perf/mfu", "u"),
             ("x", "loss"),
         ):

@@ -64,7 +64,7 @@ class Stories:
     def named(self, alert: Alert) -> Alert:
         """Return an alert with the id of its story, if its incident is the newest of one."""
         story = self._kept.get(alert.scope)
-        if story is None or story.incident != alert.row.id or story.name == alert.row.id:
+        if story is None or story.incident != alert.row.id:
             return alert
         return msgspec.structs.replace(alert, story=story.name)
 
@@ -97,7 +97,7 @@ class Stories:
     def flaps(self, alert: Alert, now: float) -> bool:
         """Return whether an alert is sent as flapping."""
         story = self._kept.get(alert.scope)
-        return story is not None and story.flaps and self.held(alert, now) > 0
+        return story is not None and story.flaps and bool(self.held(alert, now))
 
     def note(self, alert: Alert, now: float, *, sent: bool) -> str:
         """Return a line about a flapping alert, or one `sent` as flapping; "" otherwise."""

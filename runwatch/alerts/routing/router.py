@@ -229,7 +229,7 @@ class Router:
                 continue
             kept.add(key)
             until = self._stories.held(alert, now)
-            news = alert.firing and worse(alert, group.sent.get(name), flaps=until > 0)
+            news = alert.firing and worse(alert, group.sent.get(name), flaps=bool(until))
             self._schedule(group, now, 0.0 if news else until)
         self._homes[name] = kept
 
@@ -280,7 +280,7 @@ class Router:
             return not mutes[alert.name] and not inhibited(self.policy.inhibitions, alert, by)
 
         def is_news(alert: Alert) -> bool:
-            gets_worse = worse(alert, group.sent.get(alert.name), flaps=held[alert.name] > 0)
+            gets_worse = worse(alert, group.sent.get(alert.name), flaps=bool(held[alert.name]))
             return gets_worse or ease.get(alert.name, math.inf) <= now
 
         firing = [alert for alert in alerts if alert.firing and audible(alert)]

@@ -103,6 +103,17 @@ def test_a_late_line_before_the_next_text_takes_no_mark_from_it(log, tail, clock
     assert pieces(tail) == [(b"fast 2\n", Mark.TRUNCATED, 0)]
 
 
+def test_an_old_file_that_is_cut_is_let_go_before_its_time(log, tail) -> None:
+    log.write_bytes(b"one\n")
+    read(tail)
+    log.rename(log.with_suffix(".1"))
+    log.write_bytes(b"two\n")
+    read(tail)
+    assert tail.files == 2
+    log.with_suffix(".1").write_bytes(b"")
+    assert (pieces(tail), tail.files) == ([], 1)
+
+
 def test_held_bytes_are_in_this_file_or_in_an_older_one(log, tail) -> None:
     log.write_bytes(b"old")
     read(tail)
