@@ -22,7 +22,7 @@ OTHERS = """
 loss_val valLoss heldout_loss held-out/loss h_o_loss Training.Loss lr_mult max_grad_norm lr/group0 lr/group1 lr-AdamW
 lr-SGD/pg1 FusedAdam DeepSpeedCPUAdam_lr loss/1 loss_1e999 loss_12_3 val_loss_2 val_l1 l2 top1 top-5 acc@5 val_top1 best_loss
 final_loss lowest_val_loss trloss valacc MSTestError mserr rmserr cverr te_acc loss_va va l_pix L_g_gan l_d_total_1 val_l_ssim
-l_total policies/red/total_loss a/total_loss train/a/b/loss data/loss metrics/train/loss info/learner/x/loss
+l_total policies/red/total_loss eval/red/total_loss a/total_loss train/a/b/loss data/loss metrics/train/loss info/learner/x/loss
 train/loss/total eval/ eval/x eval_ppl eval-ppl eval.ppl eval/ppl EvalPpl evalPpl evalppl test_x testX dev2 dev_2 val valid
 train_samples_per_second train/total_flos timestep lm%loss%value mfu mfu_% bf16_mfu mfu_pct train/mfu_percent tokens/s tok/s/gpu
 ktok/s Mtokens_per_sec k%tok/s samples_s images_sec steps/s it/s s/it ms/step ms/iter/gpu sec_per_batch min/step tflops/gpu

@@ -321,24 +321,22 @@ def _read(name: str) -> Meaning:
             if found.metric == MFU and _percent(lower, tokens)
             else found
         )
-    part = _part(name)
+    split = without_split(tokens)[0]
+    part = _part(name, split)
     if part is not None:
         return part
     metric = f"val/{name[5:]}" if name[:5] == "eval/" and name[5:] else of_validation(name) or name
     rule = "a part of the data before it" if metric != name else ""
-    return Meaning(metric, rule, _role(name), without_split(tokens)[0])
+    return Meaning(metric, rule, _role(name), split)
 
 
-def _part(name: str) -> Meaning | None:
+def _part(name: str, split: str) -> Meaning | None:
     """Return the meaning of a loss that is named by what it is of: `policies/red/total_loss`, `l_pix`."""
     short = SHORT_LOSS.fullmatch(name.encode(errors="replace"))
     if short is not None:
-        split = "train" if short["split"] is None else "val"
-        target = LOSS if split == "train" else VAL_LOSS
-        return Meaning(
-            name, SUM if "total" in name else "l_: a loss", "loss", split, loose=WEAK, unless=target
-        )
-    split, words = without_split(_tokens(name.rpartition("/")[2])[0])
+        of, target = ("train", LOSS) if short["split"] is None else ("val", VAL_LOSS)
+        return Meaning(name, SUM if "total" in name else "l_: a loss", "loss", of, loose=WEAK, unless=target)
+    words = without_split(_tokens(name.rpartition("/")[2])[0])[1]
     if "/" in name and frozenset(words) == {"total", "loss"} and split in ("", "train"):
         return Meaning(name, SUM, "loss", split, loose=WEAK, unless=LOSS)
     return None
