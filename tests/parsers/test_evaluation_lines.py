@@ -19,6 +19,7 @@ OTHERS = (
     "interval accuracy: 0.5",
     "Best validation accuracy: 0.5",
     "Test: loss 0.5",
+    "val bpb: 0.8125",
 )
 
 

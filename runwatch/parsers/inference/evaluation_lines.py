@@ -20,8 +20,10 @@ _NEEDLES = tuple(word for stem in (b"val", b"test") for word in (stem, stem.titl
 _SAYS = re.compile(
     rb"(?i)[^a-z\d\"'(\[{]{0,20}(?:epoch\W{0,3}\d+(?: ?/ ?\d+)?\W{1,5})?"
     rb"(?:(?:avg\.?|averaged?|mean|overall|final) ){0,2}"
-    rb"(?:val(?:id(?:ation)?)?|(?P<test>test)|eval(?:uation)?)(?![a-z\d])"
+    rb"(?:val(?:id(?:ation)?)?|test|eval(?:uation)?)(?![a-z\d])"
 )
+_OWN = frozenset((VAL_LOSS, "val/bpb"))
+"""What formats report themselves: a line that is not theirs shows it again, or is of other data."""
 
 
 class EvaluationLine(Matcher, Shared):
@@ -36,8 +38,7 @@ class EvaluationLine(Matcher, Shared):
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the scores of a line, if all are decimals, and are not those of one batch of many."""
         line = line[start:] if start else line
-        said = _SAYS.match(line)
-        if said is None or not relevant(line):
+        if not _SAYS.match(line) or not relevant(line):
             return None
         found = [field for field in fields(line) if not is_time(field)]
         ranked = counters(line, found)
@@ -46,9 +47,7 @@ class EvaluationLine(Matcher, Shared):
             return None
         family = head(line, found, ranked)
         match = None if family is None else self._learned.evaluation(family, line, found, ranked)
-        if match is not None and said["test"] and VAL_LOSS in match.layout.names:
-            return None  # the format's own evaluations may be of other data
-        return match
+        return None if match is None or not _OWN.isdisjoint(match.layout.names) else match
 
 
 def _is_score(line: bytes, field: Field) -> bool:
