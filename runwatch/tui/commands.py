@@ -66,7 +66,7 @@ def _goto(app: AppApi, word: str) -> str:
 
 def _window(app: AppApi, word: str) -> str:
     if word == "all":
-        app.scene.window = app.scene.right = None
+        app.scene.show_all()
     elif word.isdecimal() and int(word) > 1:
         app.scene.window = int(word)
     else:
@@ -198,7 +198,8 @@ def _settings(scene: Scene) -> Iterator[Entry]:
         yield Entry(f"y {text}", "y axis of charts", _set("log_y", log))
     for window in WINDOWS:
         text = "all" if window is None else f"{window}"
-        yield Entry(f"window {text}", "steps shown in charts", _with(_window, text))
+        also = "reset zoom, whole run" if window is None else ""
+        yield Entry(f"window {text}", "steps shown in charts", _with(_window, text), also=also)
 
 
 def _with(act: Act, word: str) -> Act:

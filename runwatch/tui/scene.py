@@ -255,8 +255,11 @@ class Scene(StepRange):
 
     def silence_left(self, name: str) -> str:
         """Return `silenced 58m` for an incident or a run, by its id; "" where it is sent."""
-        found = self.silenced(name)
-        return f"silenced {numbers.brief(found.ends - self.engine_time())}" if found else ""
+        if (found := self.silenced(name)) is None:
+            return ""
+        left = found.ends - self.engine_time()
+        # Of an hour that began a moment ago an hour is left.
+        return f"silenced {numbers.brief(round(left / 60) * 60 if left > 60 else left)}"
 
     def latest(self, metric: str) -> Latest | None:
         """Return the newest value of a metric."""

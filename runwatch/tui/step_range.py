@@ -34,6 +34,15 @@ class StepRange:
         """The run whose steps they are."""
         raise NotImplementedError
 
+    @property
+    def is_part(self) -> bool:
+        """Whether charts show a part of the run."""
+        return self.right is not None or self.window is not None
+
+    def show_all(self) -> None:
+        """Show the whole run again."""
+        self.right = self.window = None
+
     def _newest(self) -> int | None:
         """Return the newest step of any metric."""
         run = self.run

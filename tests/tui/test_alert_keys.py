@@ -302,6 +302,13 @@ async def test_a_silence_is_said_in_the_bar_even_where_its_rows_are_full(open_ap
             assert "silenced 58m" in s.drawn("#incident-bar"), width
 
 
+async def test_of_an_hour_that_just_began_an_hour_is_left(open_app):
+    held = {SPIKE.id: Silenced(1_000_000.0 + 3590, ("5117",))}
+    make = lambda asked: msgspec.structs.replace(picture(asked, incidents=(SPIKE,)), silenced=held)  # noqa: E731
+    async with open_app((120, 40), make=make) as s:
+        assert "silenced 1h" in s.drawn("#incident-bar")
+
+
 async def test_on_a_phone_bars_leave_room_for_the_log(open_app):
     slow = IncidentRow("i5", "r1", "straggler", "warning", "firing", "rank 3 is slow", rank=3)
     for size, log in (((50, 90), True), ((50, 36), False)):

@@ -151,3 +151,17 @@ async def test_what_is_not_finite_at_the_cursor_is_not_called_a_number_or_nan(op
         title = s.drawn("#main-0").splitlines()[0]
         assert "not finite" in title
         assert "nan" not in title
+
+
+async def test_escape_shows_the_whole_run_again_and_the_footer_says_so(open_app):
+    async with open_app((120, 40)) as s:
+        for key in "12":
+            await s.press(key)
+            assert "esc All" not in s.drawn("#keys")
+            s.app.scene.show_steps(118, 182)
+            await s.press("f")  # the newest, as many as were picked
+            assert s.app.scene.window == 64
+            assert "esc All" in s.drawn("#keys")
+            await s.press("escape")
+            assert (s.app.scene.window, s.app.scene.right) == (None, None)
+            assert "esc All" not in s.drawn("#keys")

@@ -353,3 +353,18 @@ async def test_the_help_names_keys_that_go_together_once(open_app):
         assert [" ".join(row.split()) for row in named] == ["[ ] previous run; next run"]
         assert any(row.startswith("left right h l ") for row in rows)
         assert any(row.startswith("H L ") for row in rows), "shift+left and shift+right do not fit together"
+
+
+async def test_a_filter_of_charts_is_seen_and_left_as_it_was(open_app):
+    async with open_app((120, 40)) as s:
+        await s.press("2")
+        assert "/ Filter" in s.drawn("#keys")
+        await s.press("slash", *"grad")
+        assert s.drawn("#keys").split() == ["/", "words,", "then", "enter", "esc", "Cancel"]
+        await s.press("enter")
+        assert "/ only 'grad': 1 of" in s.drawn("#keys")
+        await s.press("slash", *"loss", "escape")
+        assert s.app.scene.filters["metrics"] == "grad"
+        assert "esc All" in s.drawn("#keys")
+        await s.press("escape")
+        assert "only" not in s.drawn("#keys")

@@ -69,3 +69,19 @@ async def test_an_empty_screen_says_what_to_do(open_app):
     unknown = {"metrics": (), "phase": "starting", "progress": Progress(), "format": None}
     async with open_app((100, 30), **unknown) as s:
         assert "runwatch formats /runs/llama/train.log" in s.text()
+
+
+async def test_a_log_that_is_still_being_read_is_not_called_empty(open_app):
+    unread = {
+        "metrics": (),
+        "phase": "reading",
+        "progress": Progress(),
+        "log": (),
+        "log_source": "",
+        "format": None,
+        "checkpoints": (),
+    }
+    async with open_app((100, 30), history=0.0, **unread) as s:
+        assert "it is empty" not in s.text()
+        await s.push(history=None, **unread)
+        assert "it is empty" in s.text()

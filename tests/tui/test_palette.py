@@ -287,3 +287,16 @@ async def test_a_chart_that_cannot_be_saved_is_reported(open_app, tmp_path, monk
         await typed(s, "export csv")
         await s.settle()
         assert len(s.engine.requests) == asked
+
+
+async def test_the_whole_run_is_found_by_what_people_call_it(open_app):
+    async with open_app((100, 30)) as s:
+        entries = commands.entries(s.app, actions.OVERVIEW, actions.ACTIONS)
+        for words in ("reset zoom", "whole run"):
+            assert commands.matching(entries, words)[0].name == "window all", words
+
+
+async def test_on_a_small_screen_it_has_all_rows(open_app):
+    async with open_app((40, 12), incidents=(SPIKE,)) as s:
+        await s.press("colon")
+        assert s.app.screen.panel.size.height >= 9

@@ -18,6 +18,7 @@ _NEED_CHARTS = frozenset({
     "cursor_left", "cursor_right", "pan_left", "pan_right", "log_steps", "log_scale", "smoother", "rougher",
     "shorter", "longer", "marks",
 })  # fmt: skip
+_ALL = "All"
 _AROUND_CURSOR = 2.0
 """How many times as long what is shown becomes with a key, around the cursor."""
 
@@ -38,16 +39,22 @@ class ChartScreen(PointedScreen, ZoomScreen):
             return scene.cursor is not None
         return super().can(action) and (action not in _NEED_CHARTS or bool(self.visible_charts()))
 
+    def _in_part(self) -> bool:
+        """Return whether charts show a part of the run, with nothing over it that goes first."""
+        return self.zoomed is None and self.scene.cursor is None and self.scene.is_part
+
     def inside(self) -> bool:
         """Return whether there is something in this view to go back from."""
-        return self.scene.right is not None or super().inside()
+        return self.scene.is_part or super().inside()
+
+    def label(self, action: str, usual: str) -> str:
+        """Return the word of an action for the footer: of the one that leads back, that it shows all."""
+        return _ALL if action == "back" and self._in_part() else super().label(action, usual)
 
     def do_back(self) -> None:
-        """Close the zoom, else drop the cursor, else follow the newest."""
-        if self.zoomed is None and self.scene.cursor is None and self.scene.right is not None:
-            self.scene.right = None
-            if self.scene.window not in WINDOWS:  # it was picked with the mouse
-                self.scene.window = None
+        """Close the zoom, else drop the cursor, else show the whole run."""
+        if self._in_part():
+            self.scene.show_all()
             self.show()
         else:
             super().do_back()

@@ -99,7 +99,8 @@ class Checkpoints(PointedScreen, PageScreen):
     def place(self) -> None:
         """Give the checkpoints the rows they need first, then the stages; a third is left to the events.
 
-        What none of them needs goes to the chart. Without events, checkpoints have their rows.
+        What none of them needs goes to the chart. Without events, or room for them,
+        checkpoints have their rows.
         """
         upper, lower = self.query_one(CheckpointTable), self.query_one(EventTable)
         width, height = self.size.width - 2, self.free - 4
@@ -107,7 +108,7 @@ class Checkpoints(PointedScreen, PageScreen):
         run, chart = self.scene.run, self.query_one(ChartPanel)
         least = min(max(_LEAST, height // 3), lower.needed(width))
         behind = min(_LEAST, stages.needed(width))
-        happened = run is not None and bool(run.events)
+        happened = run is not None and bool(run.events) and height >= 2 * _LEAST
         lower.display = happened or upper.needed(width) + behind + least <= height
         least *= lower.display
         rows = min(upper.needed(width), max(_LEAST, height - least - behind), height)

@@ -10,6 +10,7 @@ from textual.containers import Grid
 
 from runwatch.core import metrics
 from runwatch.core.snapshot import RunView
+from runwatch.render import cells
 from runwatch.tui import actions, choose
 from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.screens.filtering import FilterScreen
@@ -24,6 +25,8 @@ _TABLE = 3
 """Rows of a table in addition to its values."""
 _LEAST = 3
 """Values that a table below charts has at least, or all of them."""
+_WORDS = 16
+"""Cells of a filter's words in the footer."""
 _WIDTH, _HEIGHT = 50, 9
 """Least size of a chart that is still pleasant to read."""
 
@@ -69,6 +72,13 @@ class Metrics(FilterScreen, ChartScreen):
         names = chosen(self.scene.run)
         return [name for name in names if self.scene.fits(self.view, name, metrics.label(name))]
 
+    def _known(self, *, filtered: bool) -> list[str]:
+        """Return the metrics that this view has, of all pages."""
+        kinds = (choose.charted, choose.single)
+        return [
+            name for kind in kinds for name in (self._fitting(kind) if filtered else kind(self.scene.run))
+        ]
+
     def _shape(self) -> tuple[int, int]:
         across = max(1, min(4, self.size.width // _WIDTH))
         across = 2 if across == 1 and self.size.width >= 76 else across
@@ -99,6 +109,14 @@ class Metrics(FilterScreen, ChartScreen):
         if self.zoomed is None:  # the first takes the places that no chart has
             self.query_one("#chart-0").styles.column_span = 1 + -len(here) % across
         self.hide_others()
+
+    def label(self, action: str, usual: str) -> str:
+        """Return the word of an action for the footer: of a filter, what it is and how much it shows."""
+        words = self.scene.filters.get(self.view)
+        if action != "filter" or words is None or self.typing:
+            return super().label(action, usual)
+        shown, known = (len(names) for names in (self._known(filtered=True), self._known(filtered=False)))
+        return f"only {cells.clip(words, _WORDS, self.scene.glyphs.ellipsis)!r}: {shown} of {known}"
 
     def can(self, action: str) -> bool:
         """Return whether an action would do something now."""

@@ -84,6 +84,7 @@ class Palette(Dialog[tuple[Entry, str] | None], inherit_bindings=False):
         Binding("down", "move(1)", show=False, priority=True),
         Binding("escape,ctrl+c", "close", show=False, priority=True),
     ]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012  as Screen has it
 
     def __init__(self, offered: list[Entry]) -> None:
         super().__init__()

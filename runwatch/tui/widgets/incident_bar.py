@@ -12,11 +12,8 @@ from runwatch.tui.widgets.rows import Rows
 
 _FIXED = 4
 """Rows of head and footer."""
-_BODY = 3
+_BODY = 5
 """Rows that a body needs at least; cause and advice give way to them, the headline does not."""
-_LIST = 5
-"""The same where one reads or chooses line by line."""
-_LISTS = frozenset({actions.RUNS, actions.LOGS, actions.CONFIGURATION})
 _ENOUGH = 6
 """Rows that nearly all incidents fit in."""
 
@@ -29,8 +26,7 @@ class IncidentBar(Rows):
 
     def fit(self, width: int, height: int) -> int:
         """Take the height that is needed on a screen of this size, and return it."""
-        body = _LIST if getattr(self.screen, "view", "") in _LISTS else _BODY
-        rows = self._rows(width, max(1, min(max(_ENOUGH, height // 4), height - _FIXED - body)))
+        rows = self._rows(width, max(1, min(max(_ENOUGH, height // 4), height - _FIXED - _BODY)))
         needed = max(0, min(len(rows), height - _FIXED - 1))
         self.styles.height = needed
         self.display = needed > 0

@@ -72,11 +72,11 @@ class Keys(Rows):
             for action in sorted(live, key=lambda action: action.rank)
             if action is not back
         ]
-        if width >= _NARROW:  # nor is there room for what the tabs do
+        if width >= _NARROW and len(pieces) > 1:  # nor is there room for what the tabs do
             pieces.insert(2, (f"0-{len(actions.VIEWS) - 1}", "View", ""))
         next_view = following(actions.VIEWS, self._view)
         keys = [(shown, label, partial(app.action_do, name or next_view)) for shown, label, name in pieces]
-        place = width - cells.width(f"{back.shown} {back.label}")
+        place = width - cells.width(f"{back.shown} {labels.get(back.id) or back.label}")
         kept = back in live or self._view != actions.RUNS
         row, self.targets = laid_out(keys, place - 2 if kept else width)
         if back in live:

@@ -48,11 +48,11 @@ class Note(Panel):
         if run.format:
             return [*lines, f"format {run.format}"]
         if not run.log_source and run.checkpoints:
-            return [*lines, "only checkpoints are here: name the log too, to see its steps"]
-        if not run.log_source:
+            lines.append("only checkpoints are here: name the log too, to see its steps")
+        elif not run.log_source and run.history is None:  # until it was read, nobody knows what is in it
             notices = scene.snapshot.notices if scene.snapshot else ()
-            return [*lines, *(notices or ("it is empty: is the run started, and does it write here?",))]
-        if run.log or states.ended(run.phase):
+            lines += notices or ("it is empty: is the run started, and does it write here?",)
+        elif run.log_source and (run.log or states.ended(run.phase)):
             lines.append("no training step was recognized in its lines; why, says")
             lines.append(f"runwatch formats {run.log_source}")
         return lines

@@ -24,7 +24,7 @@ _TITLE = 22
 """Cells of a frame's title that are kept for what is at its left."""
 _LEAST = 4
 """Rows of checkpoints before which nothing is said of all of them."""
-_HEADED = 3
+_HEADED = 4
 """Rows from which one is a heading."""
 _NO_CHECKPOINTS = (
     "none yet: the log reports no save, and none is in the paths that are watched. If they are elsewhere, "
