@@ -1,7 +1,9 @@
 """The rank grid: levels that distinguish ranks, nodes, columns; exact whatever the numbers."""
 
 import math
+import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
@@ -236,3 +238,34 @@ def test_a_rank_behind_or_silent_has_heat_and_what_all_have_is_none():
     assert heat_of(all_silent, "age", 3) == "heat-0", "the run is silent, not a rank"
     assert heat_of([RankRow(i, 9) for i in range(3)], "age", 1) == "dim"
     assert heat_of([RankRow(i, 9, loss=2.0 + i) for i in range(8)], "loss", 7) == "heat-0"
+
+
+def test_asking_for_one_rank_keeps_what_is_known_of_all():
+    rows = tuple(RankRow(rank, 50, 100, 1.0, 2.0 + (rank == 5)) for rank in range(8))
+    known = ranks.slow(rows)
+    assert [row.rank for row in known] == [5]
+    ranks.level(rows[0], "progress", 50)
+    assert ranks.slow(rows) is known
+
+
+@pytest.mark.parametrize("measure", ["step time", "progress", "age"])
+def test_the_worst_are_those_that_are_judged_so_one_by_one(measure):
+    made = random.Random(7)
+    for _ in range(300):
+        rows = tuple(
+            RankRow(
+                rank,
+                made.choice((None, 50, made.randint(0, 60))),
+                made.choice((None, 60)),
+                made.choice((None, 0.0, made.uniform(0, 400), math.inf)),
+                made.choice((None, 2.0, made.uniform(1, 9), 0.0, math.inf, math.nan)),
+            )
+            for rank in range(made.randint(1, 12))
+        )
+        top = ranks.furthest(rows)
+        judge = ranks.heats(rows, measure)
+        found = [judge(ranks.level(row, measure, top)) for row in ranks.worst(rows, measure)]
+        hot = [role not in {"dim", "heat-0"} for role in found]
+        assert hot == sorted(hot, reverse=True), "one that is as it should be goes before one that is not"
+        unknown = [role == "dim" for role in found]
+        assert unknown == sorted(unknown), "one that is not known goes before one that is"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import wraps
 from operator import attrgetter
@@ -88,7 +89,7 @@ def levels(ranks: Sequence[RankRow], measure: str, furthest: int) -> list[float 
 
 def level(row: RankRow, measure: str, furthest: int) -> float | None:
     """Return what is drawn for one rank."""
-    return levels((row,), measure, furthest)[0]
+    return levels([row], measure, furthest)[0]  # a tuple would take the place of all ranks in what is known
 
 
 @_once
@@ -141,14 +142,14 @@ def _badness(ranks: Sequence[RankRow], measure: str) -> list[float]:
     """Return how bad each rank is: a larger number is worse; what is not known is lowest."""
     judge = heats(ranks, measure)
     sign = -1.0 if measure in LEAST_IS_WORST else 1.0
-    judged = measure != "loss"  # of which nobody knows what it should be
-
-    def bad(x: float | None) -> float:
-        if x is None or math.isnan(x):
-            return -math.inf
-        return -sys.float_info.max if judged and judge(x) == heat.ROLES[0] else sign * x
-
-    return [bad(x) for x in levels(ranks, measure, furthest(ranks) if measure == "progress" else 0)]
+    found = levels(ranks, measure, furthest(ranks) if measure == "progress" else 0)
+    bad = [-math.inf if x is None or math.isnan(x) else sign * x for x in found]
+    if measure == "loss":  # of which nobody knows what it should be
+        return bad
+    known = sorted({x for x in bad if x > -math.inf})
+    # What is worse is hotter.
+    hot = known[bisect_left(known, True, key=lambda x: judge(sign * x) != heat.ROLES[0]) :]
+    return [x if x == -math.inf or (hot and x >= hot[0]) else -sys.float_info.max for x in bad]
 
 
 _KEYS: dict[str, Callable[[RankRow], float | None]] = {
