@@ -20,6 +20,7 @@ OTHERS = (
     "Best validation accuracy: 0.5",
     "Test: loss 0.5",
     "val bpb: 0.8125",
+    "2030-01-02 03:04:05,678 - eval - INFO - GSM8K accuracy: 0.5",
 )
 
 

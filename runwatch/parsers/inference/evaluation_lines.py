@@ -10,6 +10,7 @@ import re
 
 from runwatch.core.metrics import VAL_LOSS
 from runwatch.parsers.api import Format, Match, Matcher, Shared
+from runwatch.parsers.envelope.header import LEVEL
 from runwatch.parsers.inference.fields import Field, fields
 from runwatch.parsers.inference.roles import counters, head, is_time, relevant
 from runwatch.parsers.inference.template import LearnedMatcher, Plan
@@ -20,7 +21,8 @@ _NEEDLES = tuple(word for stem in (b"val", b"test") for word in (stem, stem.titl
 _SAYS = re.compile(
     rb"(?i)[^a-z\d\"'(\[{]{0,20}(?:epoch\W{0,3}\d+(?: ?/ ?\d+)?\W{1,5})?"
     rb"(?:(?:avg\.?|averaged?|mean|overall|final) ){0,2}"
-    rb"(?:val(?:id(?:ation)?)?|test|eval(?:uation)?)(?![a-z\d])"
+    rb"(?:val(?:id(?:ation)?)?|test|eval(?:uation)?)"
+    rb"(?![a-z\d]|\W{1,5}" + LEVEL + rb"\b)"  # the name of a logger says nothing
 )
 _OWN = frozenset((VAL_LOSS, "val/bpb"))
 """What formats report themselves: a line that is not theirs shows it again, or is of other data."""
