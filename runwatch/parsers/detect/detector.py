@@ -16,8 +16,6 @@ from runwatch.parsers.detect.dispatch import Dispatch, constant, trains
 from runwatch.parsers.detect.weak_formats import WeakFormats
 from runwatch.parsers.events.events import EventScanner
 from runwatch.parsers.formats import catalogue
-from runwatch.parsers.inference.evaluation_lines import EVALUATIONS
-from runwatch.parsers.inference.learner import NAME as LEARNED
 
 _SURE_RECORDS = 512
 """So many training records of a weak format that was settled on, and no other one is looked for."""
@@ -101,9 +99,7 @@ class Detector:
     def _ask(self, fmt: Format, formats: Iterable[Format], logged: bool | None) -> None:
         """Ask some formats from now on, of which `fmt` is settled on."""
         known, formats = self.candidates, tuple(formats)
-        last = () if fmt.own or fmt.name == LEARNED else (EVALUATIONS,)
-        dispatch = Dispatch(formats, logged, self._ranks, last)
-        readers = readers_of(formats, known.readers)
+        dispatch, readers = self._dispatch(formats, logged), readers_of(formats, known.readers)
         first = tuple(m for m, of in dispatch.owned if of is fmt and trains(m)) if not self.sure else ()
         self.candidates = chosen = Candidates(dispatch, readers, self._events, own=self._own, first=first)
         if self.bulk and not (readers and self.sure) and not self._own:

@@ -59,9 +59,8 @@ class Dispatch:
         formats: Sequence[Format],
         logged: bool | None,
         ranks: Ranks | None = None,
-        last: Sequence[Format] = (),
     ) -> None:
-        """Sort the matchers of `formats`, and of those that are asked `last`.
+        """Sort the matchers of `formats`.
 
         `logged` says whether lines follow a logging prefix; None: both ways are tried.
         `ranks` holds the matchers of each rank's lines.
@@ -69,7 +68,6 @@ class Dispatch:
         self._asked = (
             *(one for fmt in formats for one in _bare(fmt, bool(logged))),
             *(one for fmt in formats if logged is not False for one in _behind(fmt)),
-            *(one for fmt in last for one in _bare(fmt, bool(logged))),
         )
         self._heads = {asked.needle[:1] for asked in self._asked if asked.begins}
         self.matchers: tuple[Matcher, ...] = tuple(asked.matcher for asked in self._asked)

@@ -185,7 +185,7 @@ class LearnedMatcher(Matcher):
                 return behind
             plan = self._stage(family, found, ranked)
         if plan is None:
-            return self.evaluation(family, line, found, ranked)
+            return self._evaluation(family, line, found, ranked)
         return self._read(plan, family, line, found, ranked)
 
     def _behind(self, line: bytes) -> Match | None:
@@ -266,7 +266,7 @@ class LearnedMatcher(Matcher):
             return None
         return self._match(plan.pattern, kind, columns)
 
-    def evaluation(
+    def _evaluation(
         self, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]
     ) -> Match | None:
         """Return the match of a line that is about validation: it says so, or a line above it does."""
