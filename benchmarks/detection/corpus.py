@@ -46,7 +46,7 @@ class Result:
     kind: str
     """Of its failure; "" for a healthy log."""
     rules: frozenset[str]
-    """Those that tell it; none if it is no fault of a run."""
+    """Those that report it; none if it is no fault of a run."""
     caught: str = ""
     """The rule that reported it, at the right place."""
     reason: str = ""

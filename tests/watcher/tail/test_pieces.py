@@ -20,6 +20,15 @@ def pieces(tail):
     return found
 
 
+def rotated(log, tail, old=b"one\n", new=b"two\n"):
+    """Write and read a log and its successor."""
+    log.write_bytes(old)
+    read(tail)
+    log.rename(log.with_suffix(".1"))
+    log.write_bytes(new)
+    read(tail)
+
+
 def test_a_hole_before_the_first_text_is_no_loss(log, tail) -> None:
     log.write_bytes(bytes(5000) + b"on\n")
     assert pieces(tail) == [(b"on\n", None, 0)]
@@ -104,22 +113,14 @@ def test_a_late_line_before_the_next_text_takes_no_mark_from_it(log, tail, clock
 
 
 def test_an_old_file_that_is_cut_is_let_go_before_its_time(log, tail) -> None:
-    log.write_bytes(b"one\n")
-    read(tail)
-    log.rename(log.with_suffix(".1"))
-    log.write_bytes(b"two\n")
-    read(tail)
+    rotated(log, tail)
     assert tail.files == 2
     log.with_suffix(".1").write_bytes(b"")
     assert (pieces(tail), tail.files) == ([], 1)
 
 
 def test_held_bytes_are_in_this_file_or_in_an_older_one(log, tail) -> None:
-    log.write_bytes(b"old")
-    read(tail)
-    log.rename(log.with_suffix(".1"))
-    log.write_bytes(b"new")
-    read(tail)
+    rotated(log, tail, b"old", b"new")
     assert [(tail.elsewhere(held), tail.position(held).offset) for held in (0, 3, 5)] == [
         (0, 3),
         (0, 0),
@@ -128,11 +129,7 @@ def test_held_bytes_are_in_this_file_or_in_an_older_one(log, tail) -> None:
 
 
 def test_after_the_end_no_file_is_open(log, tail) -> None:
-    log.write_bytes(b"one\n")
-    read(tail)
-    log.rename(log.with_suffix(".1"))
-    log.write_bytes(b"two\n")
-    read(tail)
+    rotated(log, tail)
     assert tail.files == 2
     tail.close()
     assert tail.files == 0

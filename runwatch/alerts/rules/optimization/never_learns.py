@@ -189,18 +189,19 @@ class NeverLearns(RankRule):
             return None
         cause = self._cause(float(end), offset)
         span = float(np.ptp(first))  # 0: perhaps the numbers are rounded
-        flat = span < 4 * _FLAT and (epochs or (span > 0 and count == self.rows))
-        self._firing = Severity.WARNING if cause or flat else Severity.INFO
-        if self._firing is Severity.WARNING:
-            return self._fire(first, here, cause, float(start), float(end))
-        falls = bool(start - end > error)
-        known = (first, here, float(start), float(end), float(noise))
-        return self._note(*known, falls=falls) if count == self.rows else None
+        whole = count == self.rows
+        flat = span < 4 * _FLAT and (epochs or (span > 0 and whole))
+        if not (cause or flat):
+            found = float(start), float(end), float(noise)
+            return self._note(first, here, *found, falls=bool(start - end > error)) if whole else None
+        self._firing = Severity.WARNING
+        return self._fire(first, here, cause, float(start), float(end))
 
     def _note(
         self, first: Floats, here: Place, start: float, end: float, noise: float, *, falls: bool
     ) -> Finding | None:
         """Note that it does not fall, unless rows are noisy, but not so wild that they oscillate."""
+        self._firing = Severity.INFO
         if 0 < noise <= _NOISY:
             return self._fire(first, here, "", start, end)
         if noise <= _WILD or falls:
