@@ -69,6 +69,7 @@ _BEGINS = re.compile(
     r"(?:(?P<test>[Tt]est|TEST)|(?i:val|valid|validation|vali|eval|evaluation|dev|h[eo]ld[_ -]?out))"
     r"(?:(?P<sep>[_/ .-])|$|(?=[A-Z][a-z]))"
 )
+_ENDS = re.compile(r"([A-Za-z][^/]*?)[_/ .-](?i:val|valid|validation|vali|eval|evaluation|dev)")
 _LETTER = re.compile(r"^t(?=_)|(?<=_)t$")
 """Is in short for training, where a `v` is in the same place of another name."""
 _MANY_PAIRS = 3
@@ -190,13 +191,16 @@ def own(printed: str) -> str | None:
 def of_validation(printed: str) -> str | None:
     """Return a name that begins with a word for held-out data as one of validation: `eval_ppl` -> val/ppl.
 
-    One that does so before a slash or a number, or speaks of a test, stays as it is printed; None for others.
+    So is a score that ends with one: `acc_val` -> val/acc. One that begins so before a slash or a number,
+    or speaks of a test, stays as it is printed; None for others.
     """
     found = _BEGINS.match(printed)
     if found is None:
-        return None
+        ends = _ENDS.fullmatch(printed)
+        scored = ends is not None and is_quality(ends[1].encode()) and not without_split(_tokens(ends[1])[0])[0]
+        return f"val/{ends[1]}" if ends is not None and scored else None
     rest = printed[found.end() :]
-    kept = found["sep"] in ("/", ".", "-") or found["test"] or not rest[:1].isalpha()
+    kept = found["sep"] in ("/", ".") or found["test"] or not rest[:1].isalpha()
     return printed if kept else f"val/{rest}"
 
 
