@@ -48,6 +48,7 @@ from runwatch.parsers.lexicon.words import (
     is_meaningful,
     is_quality,
     own_losses,
+    split_of,
     without_split,
 )
 
@@ -197,8 +198,8 @@ def of_validation(printed: str) -> str | None:
     found = _BEGINS.match(printed)
     if found is None:
         ends = _ENDS.fullmatch(printed)
-        scored = ends is not None and is_quality(ends[1].encode()) and not without_split(_tokens(ends[1])[0])[0]
-        return f"val/{ends[1]}" if ends is not None and scored else None
+        score = b"" if ends is None else ends[1].encode(errors="replace")
+        return f"val/{ends[1]}" if ends and is_quality(score) and not split_of(score) else None
     rest = printed[found.end() :]
     kept = found["sep"] in ("/", ".") or found["test"] or not rest[:1].isalpha()
     return printed if kept else f"val/{rest}"
