@@ -201,7 +201,8 @@ def of_validation(printed: str) -> str | None:
         score = b"" if ends is None else ends[1].encode(errors="replace")
         return f"val/{ends[1]}" if ends and is_quality(score) and not split_of(score) else None
     rest = printed[found.end() :]
-    kept = found["sep"] in ("/", ".") or found["test"] or not rest[:1].isalpha()
+    named = found["sep"] in ("/", ".") or (found["sep"] == "-" and "/" in rest)  # verl's val-core/x/mean
+    kept = named or found["test"] or not rest[:1].isalpha()
     return printed if kept else f"val/{rest}"
 
 
