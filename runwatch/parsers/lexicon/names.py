@@ -70,7 +70,7 @@ _BEGINS = re.compile(
     r"(?:(?P<test>[Tt]est|TEST)|(?i:val|valid|validation|vali|eval|evaluation|dev|h[eo]ld[_ -]?out))"
     r"(?:(?P<sep>[_/ .-])|$|(?=[A-Z][a-z]))"
 )
-_ENDS = re.compile(r"([A-Za-z][^/]*?)[_/ .-](?i:val|valid|validation|vali|eval|evaluation|dev)")
+_ENDS = re.compile(r"([A-Za-z][^/]*?)(?: o[fn])?[_/ .-](?i:val|valid|validation|vali|eval|evaluation|dev)")
 _LETTER = re.compile(r"^t(?=_)|(?<=_)t$")
 """Is in short for training, where a `v` is in the same place of another name."""
 _MANY_PAIRS = 3
