@@ -147,6 +147,8 @@ class Status:
     """Progress in [0, 1], if the total is known."""
     epoch: float | None = None
     """Progress in [0, 1] of the epoch, where only the step at which that ends is known."""
+    last_row: bool = False
+    """Whether no other training record is due before the end of the epoch."""
     last_step: int | None = None
     last_line: int | None = None
     behind: int = 0

@@ -324,6 +324,26 @@ def epochs(last: int) -> bytes:
     ).encode()
 
 
+@pytest.mark.parametrize(
+    ("shown", "found"),
+    [
+        (range(0, 40, 10), False),
+        (range(0, 30, 10), True),
+        (range(10, 40, 10), True),
+        (range(1, 40, 10), False),
+    ],
+    ids=["from 0", "a row is due", "from 10", "from 1"],
+)
+def test_an_epoch_whose_last_row_is_printed_may_be_complete(shown, found):
+    lines = "".join(
+        f"Epoch {epoch} Batch {batch}/40 loss {2 / epoch + batch / 1e4:.4f}\n"
+        for epoch, batches in enumerate(([*range(shown[0], 41 - (shown[0] < 10), 10)],) * 6 + (shown,), 1)
+        for batch in batches
+    ).encode()
+    run = document(fold(lines, written=NOW - 9000), NOW)["runs"][0]
+    assert [i["rule"] for i in run["incidents"]] == ["hang"] * found
+
+
 def test_the_end_of_an_epoch_is_not_taken_for_that_of_the_run():
     run = document(fold(epochs(67), written=NOW - 9000), NOW)["runs"][0]
     assert [(i["rule"], i["severity"], i["title"]) for i in run["incidents"]] == [

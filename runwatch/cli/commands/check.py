@@ -143,7 +143,7 @@ def _steps(watched: WatchedRun) -> list[str]:
     if run.last_step is None:
         steps = f"{run.records} records without a step" if run.records else "no training steps"
     if run.planned is not None:
-        steps += f" of {run.planned} ({100 * (run.fraction or 0):.0f} %)"
+        steps += f" of {run.planned} ({100 * (run.covered or 0):.0f} %)"
     loss = run.latest(LOSS)
     return [steps] if loss is None else [steps, f"loss {show_loss(loss)}"]
 

@@ -46,6 +46,16 @@ _WHOLE = 0.98
 """Part of the planned steps that is all of them."""
 
 
+def is_last_row(left: float, stride: float, first: float | None) -> bool:
+    """Return whether the end, `left` steps after a row, comes before the next row.
+
+    `stride` is the distance from the row before to this one; NaN is unknown. `first` is the first step of
+    the run, which counts from 0 or from 1.
+    """
+    spare = int(first == 0)
+    return left <= spare or left < stride + spare
+
+
 @dataclass(frozen=True, slots=True)
 class Close:
     """A run where its log ends."""
@@ -62,6 +72,8 @@ class Close:
     planned_epochs: int | None
     planned: int | None
     """Steps in all."""
+    stride: float
+    """Steps from the row before to the newest one; NaN if not known."""
     evaluated: bool
     """Something was evaluated behind the last training record."""
     saved: bool
@@ -148,7 +160,8 @@ class Close:
     def _ends_epoch(self) -> bool:
         """Whether the newest record is the last one of its epoch."""
         if self.total is not None and self.last_step is not None and self.epoch_steps:
-            return self.total - self.last_step <= max(1, 0.01 * self.epoch_steps)
+            left = self.total - self.last_step
+            return left <= 0.01 * self.epoch_steps or is_last_row(left, self.stride, self.first_step)
         epoch = self.series.get(EPOCH)
         return epoch is not None and _is_share(epoch)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from runwatch.core.fold.eta import Estimate
 from runwatch.core.fold.launches import Launches
 from runwatch.core.fold.planned import Plan
 from runwatch.core.fold.rank_state import RankState
-from runwatch.core.fold.regular_end import Close
+from runwatch.core.fold.regular_end import Close, is_last_row
 from runwatch.core.fold.saves import Reconciled, Saves, is_about_save, reconcile
 from runwatch.core.fold.stages import Stage
 from runwatch.core.fold.timing import Timing, remaining
@@ -88,6 +89,8 @@ class Run:
     restarts: deque[int] = field(default_factory=lambda: deque(maxlen=64))
     """Steps from which training continued after going back."""
     launches: Launches = field(default_factory=Launches)
+    stride: float = math.nan
+    """Steps from the training record before to the newest one; NaN if not known."""
     stepped: bool = False
     """Its records have a step, themselves or by the bar next to them."""
     owners: dict[str, str] = field(default_factory=dict)
@@ -172,6 +175,8 @@ class Run:
         self.last_line = int(rows.line[-1])
         known = rows.step[~np.isnan(rows.step)]
         if len(known):
+            before = known[-2] if len(known) > 1 else self.last_step if self.stepped else None
+            self.stride = math.nan if before is None else float(known[-1] - before)
             self.first_step = self.first_step if self.stepped else int(known[0])
             self.stepped = True
             self.last_step = int(known[-1])
@@ -313,6 +318,7 @@ class Run:
             self.total,
             None if self.plan.epochs is None else self.plan.epochs[0],
             self.planned,
+            self.stride,
             evaluated=bool(self.stage.results),
             saved=self._phase == "checkpointing",
             before=before,
@@ -374,6 +380,15 @@ class Run:
         if self.total is None or self.epoch_steps is None or self.last_step is None:
             return self.covered
         return 1.0 if self.epoch_steps <= 0 else 1.0 - max(0, self.total - self.last_step) / self.epoch_steps
+
+    @property
+    def last_row(self) -> bool:
+        """Whether no other record is due in its epoch, which is the last one if that is planned."""
+        if self.total is None or self.epoch_steps is None or self.last_step is None:
+            return False
+        if self.planned is not None and self.total < self.planned:
+            return False
+        return is_last_row(self.total - self.last_step, self.stride, self.first_step)
 
     @property
     def covered(self) -> float | None:

@@ -37,6 +37,7 @@ from runwatch.core.fold.duplicate_records import DuplicateRecords
 from runwatch.core.fold.lowest_rank import LowestRank
 from runwatch.core.fold.next_plan import NextPlan
 from runwatch.core.fold.rank_dedup import Echoes
+from runwatch.core.fold.regular_end import is_last_row
 from runwatch.core.fold.rows import (
     Floats,
     Rows,
@@ -354,8 +355,7 @@ class Splitter:
         if by_fit:
             return False
         left, stride = self._course(train, index)
-        at_end = left <= (self._first == 0) or left < stride + (self._first == 0)
-        return bool(at_end or self._ended == _OVER or (by_epoch and endless))
+        return bool(is_last_row(left, stride, self._first) or self._ended == _OVER or (by_epoch and endless))
 
     def _epoch_falls(self, train: Rows, index: int) -> bool:
         """Return True if a record shows an epoch before that of the record before."""

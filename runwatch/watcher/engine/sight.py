@@ -62,6 +62,7 @@ def status_of(group: Group, run: Run, now: float, reference: Reference | None, *
         stopped_early=run.stopped_early,
         fraction=run.covered,
         epoch=run.fraction if run.planned is None else None,
+        last_row=run.last_row,
         last_step=run.last_step,
         last_line=run.last_line,
         behind=max(0, group.leader.lines - run.last_line) if group.leader and run.last_line else 0,

@@ -27,8 +27,8 @@ silence is asked for. A crash explains silence and is not a hang, nor is a run w
 processes have ended. What they do goes along as evidence (where they are in their
 code only if `stack` is set, since it reads their memory). Of a log at rest
 that just ends a warning says so, if it is known how far it should go, or within an
-epoch; where lines of another kind follow its last row, a note: it
-may have ended by itself. So is one with fewer than ten rows since it was at the first step: an
+epoch; where lines of another kind follow its last row, or its last epoch prints no other row, a
+note: it may have ended by itself. So is one with fewer than ten rows since it was at the first step: an
 excerpt, or the last of many attempts.
 
 Sources: NVIDIA's resiliency extension, whose timeouts are multiples of the longest
@@ -199,13 +199,12 @@ class Hang(RunRule):
             return ()
         last = Place(status.last_step, status.last_line)
         closing = status.behind >= self.closing  # what a program says when it ends by itself
-        severity = Sev.WARNING if self._rows >= self.excerpt else Sev.INFO
+        noted = closing or status.last_row or self._rows < self.excerpt
+        severity = Sev.INFO if noted else Sev.WARNING
         if status.fraction is not None and status.fraction < self.complete:
             title = f"log ends at {last} of {numbers.step(status.total)} without an error or a finish line"
-            severity = Sev.INFO if closing else severity
         elif self._within(status):
             title = f"log ends within an epoch, at {last}, without an error or a finish line"
-            severity = Sev.INFO if closing else severity
         elif status.fraction is None and status.phase == "evaluating":
             title = f"log ends in an evaluation after {last}, and shows no result or end"
             severity = Sev.INFO  # what came of it may be written in words that nobody knows
@@ -216,7 +215,7 @@ class Hang(RunRule):
 
     def _within(self, status: Status) -> bool:
         """Whether it is within an epoch, where a run does not end by itself."""
-        return status.epoch is not None and status.epoch < self.complete
+        return status.epoch is not None and status.epoch < self.complete and not status.last_row
 
     def _calm(self, status: Status) -> Sequence[Finding]:
         if self._open is None:
