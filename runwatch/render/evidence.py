@@ -61,7 +61,7 @@ _LABELS = {
     "grad_norm_median": "usual grad norm",
     "last_finite": "last finite value",
     "last_finite_step": "at step",
-    "last_checkpoint": "last good checkpoint",
+    "last_checkpoint": "last checkpoint before it",
     "sound_step": "last step before the rise",
 }
 _PARTS = frozenset({

@@ -92,7 +92,7 @@ def title(row: IncidentRow, now: float | None = None) -> str:
 
 
 def advice(row: IncidentRow) -> str:
-    """Return the advice of an incident; it names the last good checkpoint where that is known.
+    """Return the advice of an incident; it names the last checkpoint before it where that is known.
 
     It is good only for an incident that says up to which step all was well.
     """

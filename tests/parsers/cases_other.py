@@ -128,6 +128,22 @@ CASES = [
         {"val/loss": [5.5], "val/acc1": [5.812]},
     ),
     Case(
+        "torchvision",  # an evaluation that shows its epoch, and measures anything but a loss
+        "Epoch: [3]  [ 20/40]  eta: 0:10:00  lr: 0.001  total_loss: 6.5000 (6.7500)  time: 1.2500  data: 0.5000\n"
+        "Test: [3]  [ 0/25]  eta: 0:01:00  cons_loss: 0.5  f1: 0.1250 (0.1250)  clf_loss: 0.5000 (0.5000)  time: 0.7500\n"
+        "Test: [3]  [24/25]  eta: 0:00:00  cons_loss: 0.5  f1: 0.2500 (0.3750)  clf_loss: 0.5000 (0.6250)  time: 0.7500\n"
+        "Test: [3] Total time: 0:02:37 (0.6829 s / it)\n",
+        {"step": [140], "train/loss": [6.5]},
+        {"val/f1": [0.375], "val/clf_loss": [0.625]},
+    ),
+    Case(
+        "torchvision",
+        "Epoch: [0]  [20/40]  eta: 0:10:00  lr: 0.001  loss: 6.5000 (6.7500)  time: 1.2500  data: 0.5000\n"
+        "Val:  [24/25]  eta: 0:00:00  loss: 0.5000 (0.6250)  acc1: 6.2500 (6.2500)  time: 0.7500\n",
+        {"step": [20], "train/loss": [6.5]},
+        {"val/loss": [0.625]},
+    ),
+    Case(
         "torchvision",
         "[03:04:05.678901] Epoch: [0]  [ 20/900]  eta: 0:10:00  lr: 0.001  edge_loss: 0.5  total_loss: 6.5000 (6.7500)"
         "  loss: 0.5000 (0.5000)  time: 1.2500\n",

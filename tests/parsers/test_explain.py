@@ -136,6 +136,7 @@ def _lines(line: str, count: int = 100, *, ranks: int = 1) -> str:
 
 
 STEP = "step {i}/{t} | loss: {x:.4f} | lr: 1.0e-03\n"
+MEGATRON = " iteration {i}/ {t} | elapsed time per iteration (ms): 500.0 | learning rate: 1.0E-04 | lm loss: {x:.6E} |\n"
 DOUBTFUL = {
     "two processes without a tag": _lines(STEP, ranks=2),
     "two processes that print epochs": _lines("Epoch {i}/{t}: loss={x:.4f} acc=0.5\n", ranks=2),
@@ -153,6 +154,12 @@ DOUBTFUL = {
     "a loss that a known format leaves": _lines(
         "global_step={i}00, episodic_return={x:.2f}\nloss: {x:.4f}\n"
     ),
+    "scores of held-out data that a known format leaves": _lines(
+        MEGATRON + " test (exact) dice {x:.4f}, f1 {x:.4f}\n"
+    ),
+    "scores below a heading that a known format leaves": _lines(
+        MEGATRON + "----[Evaluate]----\nExtract features:\nRecall@1: {x:.4f} - AP: {x:.4f}\n"
+    ),
     "no loss": _lines("step {i}: foo {x:.4f} lr 1.0e-03\n"),
 }
 
@@ -166,7 +173,7 @@ def test_what_speaks_against_a_reading_is_said_and_makes_it_less_than_sure(name)
 
 
 def test_a_reading_without_doubts_is_sure_whoever_printed_it():
-    for line in (STEP, "iter {i}: loss {x:.4f}, time 100.00ms, mfu 30.00%\n"):
+    for line in (STEP, "iter {i}: loss {x:.4f}, time 100.00ms, mfu 30.00%\n", MEGATRON):
         reported = explain(_lines(line).encode(), builtin())
         assert reported.words == "sure", reported
         assert reported.reasons[:2] == ("100 records of training read", "the step goes from 1 to 100")

@@ -51,6 +51,11 @@ def test_what_else_is_the_loss(line):
         ("2030-01-02 03:04:05,678 - __main__ - INFO - Current val loss: {}", "val/loss"),
         ("Mean Validation Loss = {}", "val/loss"),
         (">> avg eval loss {}", "val/loss"),
+        ("Overall validation pixAcc: {}, mIoU: 0.5", "val/pixAcc"),
+        (
+            "2030-01-02 03:04:05,678 - " + "long_name_" * 7 + ".trainer - INFO - Validation loss: {}",
+            "val/loss",
+        ),
         ("Final validation loss: {}", "Final validation loss"),
     ],
 )
@@ -66,6 +71,11 @@ def test_a_line_may_say_which_loss_of_validation_it_shows(below, name):
 def test_a_loss_of_validation_that_was_shown_before(below):
     parsed = parse(_lines("Step {step} loss {loss} lr 0.1\n" + below + "\n"))
     assert not len(parsed.column("val/loss", EVAL))
+
+
+def test_an_evaluation_is_placed_by_what_counts_the_records():
+    text = _lines("Epoch {step} loss {loss}\n Epoch {step}, minibatch 120/120, validation error {val} %\n")
+    assert parse(text).column("step", EVAL).tolist() == list(range(1, N + 1))
 
 
 def test_errors_of_validation_are_named_like_its_other_scores():

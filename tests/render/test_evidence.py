@@ -28,7 +28,7 @@ def row(rule="hang", metric=None, since=None, state="firing", title="", **seen):
         (row("throughput", metric="perf/tokens_per_sec", now=1e-5), ("now", "100k")),
         (row("nonfinite", **{"train/learning_rate": 3e-4}), ("lr", "3e-4")),
         (row("gpu_slowed", sm_clock=1410.0), ("clock", "1,410 MHz")),
-        (row("x", last_checkpoint=41000), ("last good checkpoint", "41,000")),
+        (row("x", last_checkpoint=41000), ("last checkpoint before it", "41,000")),
         (row("x", some_ratio=2.3456), ("some ratio", "2.346")),
         (row("straggler", metric="perf/step_time", slower=0.41), ("slower", "41.0%")),
     ],
@@ -106,7 +106,7 @@ def test_a_file_that_failed_is_named_without_where_the_machine_keeps_it(path, na
 
 def test_the_checkpoint_to_go_back_to_comes_first_and_the_file_last():
     seen = row("nonfinite", source="/runs/a/train.log", value=3.0, last_checkpoint=170)
-    assert [name for name, _ in evidence.words(seen)] == ["last good checkpoint", "value", "file"]
+    assert [name for name, _ in evidence.words(seen)] == ["last checkpoint before it", "value", "file"]
 
 
 def test_what_the_title_says_is_no_evidence():

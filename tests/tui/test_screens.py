@@ -228,7 +228,7 @@ async def test_the_advice_names_the_checkpoint_to_go_back_to(open_app, size):
         await s.press("5")
         shown = words(s.drawn("#alert-detail").replace("│", " "))
         assert "go back to checkpoint 31,000, and skip" in shown
-        assert "batch. last good checkpoint 31,000" in shown
+        assert "batch. last checkpoint before it 31,000" in shown
 
 
 @pytest.mark.parametrize(("incidents", "sign", "worst"), [((SPIKE,), "▲", "crit"), ((SLOW,), "●", "warn")])

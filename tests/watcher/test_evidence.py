@@ -164,6 +164,13 @@ def test_a_checkpoint_saved_during_a_slow_rise_is_none_to_go_back_to():
     assert found["evidence"]["last_checkpoint"] == 300
 
 
+def test_a_slow_run_needs_no_checkpoint_to_go_back_to():
+    fold = Fold(log=Member("g"))
+    fold.see(saved(100), saved(200))
+    fold.read("log", steps(0, 300) + steps(300, 900).replace("dt: 1000", "dt: 3000"))
+    assert "last_checkpoint" not in fold.found("step_time")["evidence"]
+
+
 def test_overfitting_names_the_checkpoint_of_the_best_evaluation():
     fold = Fold(log=Member("g"))
     fold.see(*(saved(step) for step in range(50, 601, 50)))

@@ -31,6 +31,7 @@ _WEIGHTS = {
     "no loss, other measures": 0.02,
     "loss in most records": 0.06,
     "loss in few records": 0.15,
+    "scores not read": 0.08,
     "epochs without a total": 0.3,
     "unknown epochs": 0.03,
     "bar with a total": 0.06,
@@ -83,6 +84,8 @@ class Grounds(NamedTuple):
     """Numbers of these lines."""
     lost: int | None
     """Number of the first of several lines not read that print a loss of training."""
+    unvalidated: int | None
+    """Number of the first line not read that prints a score of held-out data, if none of such was read."""
     counted: bool
     """Whether the step is printed nowhere, but counted by epochs."""
     beside: bool
@@ -187,6 +190,9 @@ def _of_values(grounds: Grounds) -> Iterator[Doubt]:
         share = "most" if 2 * losses > records else "few"
         weight = _WEIGHTS[f"loss in {share} records"]
         yield Doubt(weight, f"only {losses / records:.0%} of the records have the loss of training")
+    if grounds.unvalidated is not None:
+        reason = f"no score of validation was read, but lines print one: line {grounds.unvalidated:,}"
+        yield Doubt(_WEIGHTS["scores not read"], reason)
 
 
 def _of_total(grounds: Grounds, data: bytes) -> Iterator[Doubt]:

@@ -14,7 +14,8 @@ from runwatch.parsers.explain.doubts import SLIGHT, Doubt, Grounds, certainty, d
 from runwatch.parsers.explain.samples import Sample, sample, template
 from runwatch.parsers.inference.fields import fields
 from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, counters, relevant
-from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val
+from runwatch.parsers.inference.sections import opens
+from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val, split_of
 from runwatch.parsers.stream import StreamParser
 
 WORDS = ((0.95, "sure"), (0.8, "fairly sure"), (0.6, "likely"), (0.0, "unsure"))
@@ -22,6 +23,8 @@ WORDS = ((0.95, "sure"), (0.8, "fairly sure"), (0.6, "likely"), (0.0, "unsure"))
 _SPOKE = 3
 _SEVERAL = 3
 """Lines with a loss that were not read, from which on they are no chance."""
+_BELOW = 8
+"""Lines below a heading that are about what it says."""
 _LONGEST = 4096
 """Bytes of a line that are looked at, to see whether it should have been read."""
 
@@ -205,6 +208,7 @@ def _doubts(
         unread=_unread(reading, rows, missed),
         missed=missed,
         lost=_lost(reading),
+        unvalidated=_unvalidated(reading),
         counted=reported.get("step") == "",
         beside="step" not in reported,
         drawn=fmt is not None and fmt.weak and bool(fmt.readers),
@@ -238,6 +242,32 @@ def _lost(reading: _Reading) -> int | None:
     """Return the first of several lines not read that print a loss of training; None if there are few."""
     found = [n for n in reading.unread if _prints_loss(reading.lines[n - 1][:_LONGEST])][:_SEVERAL]
     return found[0] if len(found) == _SEVERAL else None
+
+
+def _unvalidated(reading: _Reading) -> int | None:
+    """Return the first line behind a record of training that prints a score of held-out data, not read.
+
+    The line says what it is about, or a heading above it does. None if scores of such data were read.
+    """
+    names = {name.encode() for rows in reading.rows.values() for name in rows[0]}
+    if any(is_val(name) and is_quality(name) for name in names):
+        return None
+    first = int(min((row["line"] for row in reading.training()), default=0))
+    unread, below = set(reading.unread), -_BELOW
+    for number, line in enumerate(reading.lines[first:], first + 1):
+        if opens(line):
+            below = -_BELOW if split_of(line) == "train" else number
+        elif number in unread and _prints_score(line[:_LONGEST], below=number - below < _BELOW):
+            return number
+    return None
+
+
+def _prints_score(line: bytes, *, below: bool) -> bool:
+    """Whether a line names a score that is no whole number, of held-out data as it or a heading says."""
+    if not (below or is_val(line)) or not relevant(line):
+        return False
+    scores = (f for f in fields(line) if is_quality(f.name) and b"." in line[f.start : f.end])
+    return any(below or is_val(line[: f.end]) for f in scores)
 
 
 def _prints_loss(line: bytes) -> bool:

@@ -53,7 +53,7 @@ _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
 _SAYS_VAL = re.compile(
     rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*"
     rb"|\s{1,8}(?:[>*+-]{1,3} )?)"
-    rb"(?:(?:(?:avg\.?|averaged?|mean|epoch|final|current|new|total|full) ){0,2}"
+    rb"(?:(?:(?:avg\.?|averaged?|mean|overall|epoch|final|current|new|total|full) ){0,2}"
     rb"(?:train|val|test|eval|dev\b)"
     rb"|[a-z ]{1,40} (?:val|test|eval)[a-z]{0,8}(?:[ -](?:set|data))?:)"
 )
@@ -285,7 +285,8 @@ class LearnedMatcher(Matcher):
         at = None
         if main.epoch is None and not (ranked and family.startswith(VAL_SECTION)):
             same = None if main.counter is None else _find(main.counter, found, ranked)
-            at = next((index for r, index in ranked if r < RATIO), same)
+            finest = next((index for r, index in ranked if r < RATIO), None)
+            at = finest if same is None else same
         code = len(scores) == 1 and b" = " in line and b" " not in scores[0].name
         says = _SAYS_VAL.match(line) and not code
         dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1

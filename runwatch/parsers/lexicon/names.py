@@ -67,7 +67,8 @@ _OPTIMIZER = re.compile(
     r"muon|sophia|shampoo)[a-z]{0,10}(?![a-z])"
 )
 _BEGINS = re.compile(
-    r"(?:(?P<test>[Tt]est|TEST)|(?i:val|valid|validation|vali|eval|evaluation|dev|h[eo]ld[_ -]?out))"
+    r"(?:(?P<test>[Tt]est|TEST)|(?i:(?:(?:avg\.?|averaged?|mean|overall) ){0,2}"
+    r"(?:val|valid|validation|vali|eval|evaluation|dev|h[eo]ld[_ -]?out)))"
     r"(?:(?P<sep>[_/ .-])|$|(?=[A-Z][a-z]))"
 )
 _ENDS = re.compile(r"([A-Za-z][^/]*?)(?: o[fn])?[_/ .-](?i:val|valid|validation|vali|eval|evaluation|dev)")

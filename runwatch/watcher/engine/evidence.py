@@ -12,6 +12,11 @@ from runwatch.core.snapshot import IncidentRow
 
 _SPOILS = {"nonfinite": "after NaN", "masked_nan": "after NaN", "divergence": "diverged"}
 """Rules whose critical findings mean that the weights are no longer worth saving, and what those are then."""
+_PACE = frozenset({
+    "data_bound", "deadline", "gpu_memory", "gpu_slowed", "gpu_underuse", "io_stall", "jitter", "low_mfu",
+    "stalls", "step_time", "straggler", "throughput",
+})  # fmt: skip
+"""Rules about how fast a run is: it trains on with weights as good as before, and needs no checkpoint."""
 
 
 def _sound(finding: Finding | IncidentRow) -> int | None:
@@ -48,11 +53,16 @@ def placed(finding: Finding, run: Run, source: str) -> Finding:
     more: dict[str, float | int | str | None] = {}
     if source and finding.line is not None:
         more["source"] = source
-    if finding.verdict is Verdict.FIRING and finding.severity is not Severity.INFO:
+    if finding.verdict is Verdict.FIRING and _wants_checkpoint(finding):
         good = run.good_before(_sound(finding), None if source else finding.line)
         if good is not None:
             more["last_checkpoint"] = good
     return msgspec.structs.replace(finding, evidence={**more, **finding.evidence}) if more else finding
+
+
+def _wants_checkpoint(found: Finding | IncidentRow) -> bool:
+    """Return whether a person may have to go back to a checkpoint from before it."""
+    return found.severity != Severity.INFO and found.rule not in _PACE
 
 
 def current(row: IncidentRow, run: Run) -> IncidentRow:
@@ -60,7 +70,7 @@ def current(row: IncidentRow, run: Run) -> IncidentRow:
 
     A directory of checkpoints may be read after the log in which the incident began.
     """
-    if row.state == "resolved" or row.severity == Severity.INFO:
+    if row.state == "resolved" or not _wants_checkpoint(row):
         return row
     good = run.good_before(_sound(row), None if "source" in row.evidence else row.line)
     if good is None or good == row.evidence.get("last_checkpoint"):

@@ -9,6 +9,7 @@ from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import NUMBER, VALUE, ExactPattern, LinePattern
+from runwatch.parsers.lexicon.validation_names import HeldOut
 from runwatch.parsers.tables.epoch_lines import EpochLine, LastBatch
 from runwatch.parsers.tables.evaluations import CocoReader
 
@@ -135,6 +136,23 @@ def _epoch_line(prefix: bytes) -> EpochLine:
     )
 
 
+_MEAN = re.compile(rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80}): " + VALUE + rb" \((" + VALUE + rb")\)")
+"""A value, and its mean over all batches."""
+
+
+def _last_batches(prefix: bytes) -> tuple[LastBatch, LastBatch]:
+    """Return what matches the last batch of an evaluation: its loss, or, if it has none, all its means.
+
+    Where there is a loss, a line below shows the scores once more.
+    """
+    head = prefix + rb" +(?:\[\d+\] +)?\[ *\d+/\d+\]" + _ETA  # some show the epoch, too
+    loss = rb"[^\r\n]{0,400}?\bloss: "
+    return (
+        LastBatch("test", EVAL, head + rb"(?=" + loss + VALUE + rb" \((?P<loss>)\))", aliases=_MEANS),
+        LastBatch("test", EVAL, head + rb"(?!" + loss + rb")", fields=_MEAN, aliases=HeldOut(re.compile(""))),
+    )
+
+
 TORCHVISION = Format(
     name="torchvision",
     title="torchvision's reference scripts and users of their logger (DeiT, MAE, DINO, DETR, BLIP, LAVIS)",
@@ -150,12 +168,8 @@ TORCHVISION = Format(
             fields=True,
             aliases={**_TIME, "total_loss": LOSS},
         ),
-        LastBatch(
-            "test",
-            EVAL,
-            rb"Test: +\[ *\d+/\d+\]" + _ETA + rb"(?=[^\r\n]{0,400}?\bloss: " + VALUE + rb" \((?P<loss>)\))",
-            aliases=_MEANS,
-        ),
+        *_last_batches(b"Test:"),
+        *_last_batches(b"Val:"),
         _accuracy(b"* "),
         _accuracy(b"Test:  "),
     ),
