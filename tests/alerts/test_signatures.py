@@ -33,6 +33,8 @@ from runwatch.core.batch import CRASH_KINDS, Event
         ("traceback", "BrokenPipeError: [Errno 32] Broken pipe", "teardown", Role.CASCADE),
         ("elastic", "runwatch: the command exited with code 3 after 3 s", "exit", Role.CASCADE),
         ("elastic", "main_worker exits with code 1", "elastic", Role.CASCADE),
+        ("error", "python train.py (pid 7) ended with exit code 1", "exit", Role.CASCADE),
+        ("error", "rank 1 (pid 7) ended with exit code 1", "error", Role.LATE_ROOT),
         (
             "traceback",
             "torch.distributed.DistNetworkError: Connection reset by peer",

@@ -80,7 +80,7 @@ CASES = [
         "spacy",
         "E    #       LOSS TOK2VEC  LOSS NER  ENTS_F  SCORE \n---  ------  ------------  --------  ------  ------\n"
         "  0       0          0.00     36.75    0.00    0.00\n 66     200         16.25    933.50   47.00    0.47\n",
-        {"step": [0, 200], "LOSS NER": [36.75, 933.5], "train/epoch": [0, 66], "SCORE": [0, 0.47]},
+        {"step": [0, 200], "LOSS NER": [36.75, 933.5], "train/epoch": [0, 66], "val/SCORE": [0, 0.47]},
     ),
     Case(
         "stable-baselines3",  # as baselines' deepq has it

@@ -140,7 +140,7 @@ def test_a_number_behind_a_place_that_falls_is_the_loss(line):
     ("below", "name"),
     [
         ("[10:20:00.123] Testing performance in best val model: mean_dice : {val}", "val/mean_dice"),
-        ("Dice coeff of validation: {val}", "Dice coeff of validation"),
+        ("Dice coeff of validation: {val}", "val/Dice coeff"),
         ("  >> val {val} | novelty 1.000", "val/loss"),
     ],
 )

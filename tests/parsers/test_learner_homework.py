@@ -79,6 +79,7 @@ SECTIONED = (
     "[INFO] Epoch {i}/30\n[INFO] train results\n[INFO] loss = {x}\n[INFO] test results\n[INFO] loss = {y}\n",
     "[INFO] Epoch {i}/30\nTraining\nValidation\nTraining loss: {x}\nValidation loss: {y}\n",
     "Train epoch: {i}\n  loss: {x}\nEval epoch: {i}\n  loss: {y}\n",
+    "[Epoch: {i}, images: 1464]\nLoss: {x}\nValidation:\n[Epoch: {i}, images: 449]\nmIoU: 0.5\nLoss: {y}\n",
     "Epoch: {i}\n  TRAIN    100/1680  200/1680\n\tLoss: {x}\n  DEV    100/390  200/390\n\tLoss: {y}\n",
 )
 

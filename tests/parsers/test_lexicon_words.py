@@ -147,10 +147,11 @@ def test_one_character_is_a_word_in_utf8_only():
     ("name", "expected"),
     [
         ("eval_ppl", "val/ppl"), ("validation_top1", "val/top1"), ("eval/ppl", "eval/ppl"), ("val.loss", "val.loss"),
-        ("dev-acc", "dev-acc"), ("test_acc", "test_acc"), ("eval_", "eval_"), ("loss", None),
+        ("dev-acc", "val/acc"), ("test_acc", "test_acc"), ("eval_", "eval_"), ("loss", None),
+        ("acc_val", "val/acc"), ("top1 dev", "val/top1"), ("best_val", None), ("time_eval", None), ("train_acc_val", None),
     ],
 )  # fmt: skip
-def test_a_name_that_begins_with_a_word_for_held_out_data(name, expected):
+def test_a_name_that_begins_or_ends_with_a_word_for_held_out_data(name, expected):
     assert names.of_validation(name) == expected
 
 
@@ -198,7 +199,7 @@ def test_a_name_with_accents_is_known_by_one_of_its_words():
     ("name", "expected"),
     [
         (b"cost", True), (b"batch cost", False), (b"trl", True), (b"ms error", True), (b"error", False),
-        (b"g_losses", True), (b"l_pix", True), (b"acc", False),
+        (b"g_losses", True), (b"l_pix", True), (b"acc", False), (b"val-cross-entropy", True), (b"entropy", False),
     ],
 )  # fmt: skip
 def test_a_name_is_that_of_a_loss(name, expected):

@@ -10,7 +10,7 @@ import re
 
 from runwatch.parsers.body.matchers import number
 from runwatch.parsers.inference.fields import Field
-from runwatch.parsers.lexicon.words import is_epoch, is_val, words
+from runwatch.parsers.lexicon.words import is_epoch, is_quality, is_val, words
 
 SECTION = b"section"
 """Family of the lines that open a section and hold no number; the head of no other."""
@@ -52,6 +52,8 @@ class Sections:
         """How many batches the first line of training said there are."""
         self._newest = -1.0
         """The newest batch in the section."""
+        self._place = b""
+        """What the newest line outside such sections counted."""
 
     def pass_by(self, line: bytes) -> bool:
         """Take a line without a number; return whether it opens a section."""
@@ -64,8 +66,8 @@ class Sections:
         """Return the family of a line: below the name of a section, that of its lines.
 
         A line that shows a place means itself, and ends the section before it, unless it counts to
-        another end than those of training; so does, but for the end, one that says itself that it is
-        of training.
+        another end than those of training, or shows the same place again and no score; so does, but for
+        the end, one that says itself that it is of training.
         """
         if not ranked:
             if not self._val or not _TRAIN.isdisjoint(words(line[: found[-1].start])):
@@ -74,6 +76,10 @@ class Sections:
         if self._counts_other(line, found, ranked):
             return VAL_SECTION + family
         first = found[ranked[0][1]]
+        shown = line[first.start : first.end]
+        if self._val and shown == self._place and not any(is_quality(each.name) for each in found):
+            return VAL_SECTION + family
+        self._place = shown
         self._val = len(found) == len(ranked) and (is_val(line[: first.start]) or family.endswith(b"# val"))
         return family
 

@@ -48,6 +48,7 @@ from runwatch.parsers.lexicon.words import (
     is_meaningful,
     is_quality,
     own_losses,
+    split_of,
     without_split,
 )
 
@@ -70,6 +71,7 @@ _BEGINS = re.compile(
     r"(?:val|valid|validation|vali|eval|evaluation|dev|h[eo]ld[_ -]?out)))"
     r"(?:(?P<sep>[_/ .-])|$|(?=[A-Z][a-z]))"
 )
+_ENDS = re.compile(r"([A-Za-z][^/]*?)(?: o[fn])?[_/ .-](?i:val|valid|validation|vali|eval|evaluation|dev)")
 _LETTER = re.compile(r"^t(?=_)|(?<=_)t$")
 """Is in short for training, where a `v` is in the same place of another name."""
 _MANY_PAIRS = 3
@@ -191,13 +193,17 @@ def own(printed: str) -> str | None:
 def of_validation(printed: str) -> str | None:
     """Return a name that begins with a word for held-out data as one of validation: `eval_ppl` -> val/ppl.
 
-    One that does so before a slash or a number, or speaks of a test, stays as it is printed; None for others.
+    So is a score that ends with one: `acc_val` -> val/acc. One that begins so before a slash or a number,
+    or speaks of a test, stays as it is printed; None for others.
     """
     found = _BEGINS.match(printed)
     if found is None:
-        return None
+        ends = _ENDS.fullmatch(printed)
+        score = b"" if ends is None else ends[1].encode(errors="replace")
+        return f"val/{ends[1]}" if ends and is_quality(score) and not split_of(score) else None
     rest = printed[found.end() :]
-    kept = found["sep"] in ("/", ".", "-") or found["test"] or not rest[:1].isalpha()
+    named = found["sep"] in ("/", ".") or (found["sep"] == "-" and "/" in rest)  # verl's val-core/x/mean
+    kept = named or found["test"] or not rest[:1].isalpha()
     return printed if kept else f"val/{rest}"
 
 

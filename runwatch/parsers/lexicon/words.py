@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 from runwatch.parsers.lexicon import languages
 
@@ -156,6 +157,8 @@ def is_loss(name: bytes) -> bool:
         return True
     parts = words(name)
     if any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in parts):
+        return True
+    if any(pair == (b"cross", b"entropy") for pair in pairwise(parts)):
         return True
     if SHORT_LOSS.fullmatch(name):
         return True

@@ -25,12 +25,14 @@ _HELD = b"SCORE", b"WPS"
 
 
 def _head(line: bytes) -> tuple[str, ...]:
-    """Return the columns of a header, or nothing."""
+    """Return the columns of a header, or nothing; scores next to losses are of held-out data."""
     head = _HEAD.match(line) if line.rstrip().endswith(_HELD) else None
     if head is None:
         return ()
-    first = ("step",) if head[1] is None else (EPOCH, "step")
-    return (*first, *re.split(r"\s{2,}", (head[1] or head[2]).decode("utf-8", "replace")))
+    names = re.split(r"\s{2,}", (head[1] or head[2]).decode("utf-8", "replace"))
+    if head[1] is None:
+        return ("step", *names)
+    return (EPOCH, "step", *(name if name.startswith("LOSS") else f"val/{name}" for name in names))
 
 
 class _Rows(Matcher):

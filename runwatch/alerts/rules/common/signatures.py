@@ -217,8 +217,8 @@ SIGNATURES: tuple[Matcher, ...] = (
         Role.CASCADE,
         "the program ended itself with an error, and its log does not say why",
         "Look at the last lines of its log, and at what else it writes to.",
-        kinds="elastic",
-        pattern=r"^runwatch: the command exited",
+        kinds="elastic error",
+        pattern=r"^runwatch: the command exited|^(?!rank ).* \(pid \d+\) ended with exit code \d+$",
     ),
     _signature("elastic", Role.CASCADE, "a worker process failed", _CODE, kinds="elastic"),
     _signature(
