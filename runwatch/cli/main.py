@@ -148,7 +148,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Return a question with the most similar known word; "" if there is no similar word."""
     import difflib
 
-    found = difflib.get_close_matches(word, list(known), 1, 0.5)
+    found = difflib.get_close_matches(word, list(known), 1, 0.6)
     return f"did you mean {found[0]}?" if found else ""
 
 

@@ -23,6 +23,8 @@ _SINGLE = re.compile("[ -~\u00b1\u00b7\u03c3\u2026\u2190-\u2199\u2500-\u25fc\u27
 """What nearly all of a screen is made of: ASCII, frames, bars, braille. A cell each, nothing to settle."""
 
 
+_DOTS = (" \u00b7", " -")
+"""How a line ends that was broken behind the dot between two parts."""
 _LINES = 100
 """Lines into which one is wrapped at most."""
 
@@ -45,6 +47,11 @@ def settled(text: str, ascii_only: bool = False) -> str:
         return text
     text = "".join(map(_settle, unicodedata.normalize("NFC", text)))
     return text.encode("ascii", "replace").decode() if ascii_only else text
+
+
+def _is_single(text: str, ascii_only: bool) -> bool:
+    """Return whether each character takes a cell as it is."""
+    return not ascii_only and _SINGLE.fullmatch(text) is not None
 
 
 def width(text: str) -> int:
@@ -111,7 +118,7 @@ def pad(text: str, cells: int, ellipsis: str = "…", right: bool = False) -> st
 def wrapped(text: str, cells: int, most: int, ellipsis: str = "…") -> list[str]:
     """Return any text in lines of at most `cells` cells, broken at blanks where that is possible.
 
-    After `most` lines the rest is cut off.
+    A dot between two parts begins a line, it does not end one. After `most` lines the rest is cut off.
     """
     rest = settled(text, ascii_only=ellipsis.isascii()).strip()
     out: list[str] = []
@@ -122,6 +129,7 @@ def wrapped(text: str, cells: int, most: int, ellipsis: str = "…") -> list[str
             break
         blank = line.rfind(" ") if line != rest and rest[len(line)] != " " else -1
         line = line[:blank] if blank > 0 else line
+        line = line[:-2] if line != rest and line.endswith(_DOTS) else line
         out.append(line.rstrip())
         rest = rest[len(line) :].lstrip()
     return out
@@ -157,6 +165,9 @@ def row_text(row: Iterable[Segment]) -> str:
 
 def fit(row: Sequence[Segment], cells: int, ascii_only: bool = False) -> Row:
     """Return a row of exactly `cells` cells: cut at the right, or filled with blanks."""
+    whole = "".join(text for text, _ in row)
+    if len(whole) == cells and (whole.isprintable() if whole.isascii() else _is_single(whole, ascii_only)):
+        return [segment for segment in row if segment[0]]  # nothing to settle, nothing to cut: most rows
     out: Row = []
     left = max(0, cells)
     for text, role in row:

@@ -69,10 +69,12 @@ _PARTS = frozenset({
     "slowdown", "progress",
 })  # fmt: skip
 _SECONDS = frozenset({
-    "silent_for", "log_silent_for", "timeout", "median_gap", "longest_gap", "pause_seconds", "usual_seconds",
+    "timeout", "median_gap", "longest_gap", "pause_seconds", "usual_seconds",
     "late_seconds", "eta_seconds", "seconds_left", "full_in",
 })  # fmt: skip
 _BYTES = frozenset({"bytes", "usual_bytes", "free", "left", "used", "total"})
+_THEN = frozenset({"silent_for", "log_silent_for"})
+"""Seconds that grow while the incident lasts."""
 _TIMES = frozenset({"multiple", "times"})
 _CLOCKS = frozenset({"deadline", "ended"})
 _HERTZ = frozenset({"sm_clock", "sm_clock_max"})
@@ -114,6 +116,7 @@ def _writer(row: IncidentRow, name: str) -> Write:
 
 _BY_NAME: tuple[tuple[frozenset[str], Write], ...] = (
     (_PARTS, numbers.percent),
+    (_THEN, lambda x: f"{numbers.duration(x)} when found"),
     (_SECONDS, numbers.duration),
     (_BYTES, numbers.size),
     (_TIMES, lambda x: f"{numbers.si(x)} times"),

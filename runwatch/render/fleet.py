@@ -14,7 +14,7 @@ from itertools import groupby
 
 from runwatch.core.metrics import SAMPLES_PER_SEC, TOKENS_PER_SEC
 from runwatch.core.run_order import begun, urgency
-from runwatch.core.snapshot import RunRow
+from runwatch.core.snapshot import RunRow, stale
 from runwatch.render import cells, numbers, plain, progress, states
 from runwatch.render.cells import Row, Segment
 from runwatch.render.charts.sparkline import sparkline
@@ -31,8 +31,6 @@ _LEAST_ALERT = 12
 """Cells in which an alert says something next to a note."""
 _LEAST_NAME = 4
 """Cells in which the name of a column can be guessed."""
-_OLD = 60.0
-"""Seconds after which the age of a run that has not ended is worth a look."""
 _UNITS = {TOKENS_PER_SEC: "tok/s", SAMPLES_PER_SEC: "smp/s"}
 
 
@@ -290,8 +288,9 @@ def _alert(row: RunRow, width: int, glyphs: Glyphs) -> Row:
 def _updated(row: RunRow, width: int, glyphs: Glyphs) -> Row:
     if row.age is None:
         return []
-    old = row.phase != "reading" and not states.ended(row.phase) and row.age >= _OLD
-    return [(f"{numbers.brief(row.age)} ago", "warn" if old else "dim")]
+    old = row.phase != "reading" and not states.ended(row.phase) and stale(row.progress, row.age)
+    text = numbers.brief(row.age)
+    return [(f"STALE {text}", "warn")] if old else [(f"{text} ago", "dim")]
 
 
 def _weight(row: RunRow) -> float:
@@ -312,7 +311,7 @@ COLUMNS = (
         "speed", ((14, 11),), 11, _speed, lambda row: row.speed or row.progress.rate, right=True, falls=True
     ),
     Column("GPU", ((15, 4),), 4, _gpu, lambda row: row.gpu, right=True, falls=True),
-    Column("updated", ((16, 8),), 8, _updated, lambda row: row.age, right=True),
+    Column("updated", ((16, 9),), 9, _updated, lambda row: row.age, right=True),
     Column("alerts", ((4, 6), (9, 22), (13, 36)), 120, _alert, _weight, falls=True),
 )
 """From left to right."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from runwatch.core import metrics
-from runwatch.core.snapshot import RunView
-from runwatch.render import cells, evidence, incident, numbers, plain, states, summary
+from runwatch.core.snapshot import RunRow, RunView
+from runwatch.render import cells, evidence, fleet, incident, numbers, plain, states, summary
 from runwatch.render.glyphs import UNICODE, Glyphs
 
 _WIDEST = 100
+_RUNS = 20
+"""Runs that are named one by one."""
 GO_BACK = "last good checkpoint"
 
 
 def tag(run: RunView, glyphs: Glyphs = UNICODE) -> tuple[str, str, str]:
     """Return sign, word and role of the state of a run."""
     critical, warning = states.severities(states.firing(run))
-    return states.phase_tag(run.phase, glyphs, critical, warning)
+    return states.phase_tag(states.phase_of(run), glyphs, critical, warning)
 
 
 def story(run: RunView) -> str:
@@ -61,6 +65,8 @@ def following(run: RunView) -> str:
     advice = next((plain.advice(row) for row in states.firing(run) if row.advice), "")
     if advice or run.phase == "finished":
         return advice
+    if states.phase_of(run) == states.NO_STEPS and run.log_source:
+        return f"no training step was recognized; why, says runwatch formats {run.log_source}"
     good = run.saving.last_good
     return "" if good is None else f"continue from the checkpoint of step {numbers.step(good)}"
 
@@ -96,3 +102,14 @@ def farewell(run: RunView, width: int, glyphs: Glyphs = UNICODE, log: bool = Tru
         pieces = [text] if label == "log" else cells.wrapped(text, room, 20, glyphs.ellipsis)
         out += [(indent if i == 0 else " " * (len(indent) or 2)) + piece for i, piece in enumerate(pieces)]
     return [cells.settled(line, glyphs.ascii) for line in out]
+
+
+def farewell_all(runs: Sequence[RunRow], width: int, glyphs: Glyphs = UNICODE) -> list[str]:
+    """Return several runs, a line each, as their list shows them; the most urgent first."""
+    shown, room = fleet.ordered(runs, fleet.Order())[:_RUNS], min(width, _WIDEST)
+    places = fleet.layout(shown, room, glyphs)
+    names = fleet.names(shown, places, glyphs)
+    rows = [fleet.heading(places, fleet.Order(), glyphs)]
+    rows += [fleet.line(row, places, glyphs, name=names[row.id]) for row in shown]
+    rows += [[(f"  and {len(runs) - _RUNS} more", "")]] if len(runs) > _RUNS else []
+    return [cells.row_text(row).removeprefix(" " * fleet.EDGE).rstrip() for row in rows]

@@ -12,14 +12,14 @@ from runwatch.core.snapshot import IncidentRow, RunRow, RunView
 from runwatch.render.cells import Row
 from runwatch.render.glyphs import UNICODE, Glyphs
 
-_NO_STEPS = "no_steps"
+NO_STEPS = "no_steps"
 """What is shown of a log that is no training run, or of none that began: it has been silent for so long."""
 _BEGINS = 60.0
 """Seconds of silence after which a log without a step is not starting."""
 _PHASES: dict[str, tuple[str, str]] = {
     "reading": ("READING", "dim"),
     "starting": ("STARTING", "busy"),
-    _NO_STEPS: ("NO STEPS", "dim"),
+    NO_STEPS: ("NO STEPS", "dim"),
     "warmup": ("WARMUP", "busy"),
     "training": ("RUNNING", "good"),
     "evaluating": ("EVALUATING", "busy"),
@@ -32,6 +32,7 @@ _PHASES: dict[str, tuple[str, str]] = {
     "vanished": ("ENDED", "warn"),
     "stalled": ("STALLED", "warn"),
     "blind": ("BLIND", "warn"),
+    "unknown": ("SILENT", "dim"),
 }
 AT_WORK = frozenset({"training", "evaluating", "checkpointing"})
 """Phases in which steps are expected."""
@@ -55,9 +56,11 @@ _SEVERITY = {"warn": 1, "crit": 2}
 
 
 def phase_of(run: RunRow | RunView) -> str:
-    """Return the phase to show of a run."""
+    """Return the phase to show of a run: of one whose log is still being read nothing else is known yet."""
+    if run.phase == "starting" and isinstance(run, RunView) and run.history is not None:
+        return "reading"
     silent = run.phase == "starting" and (run.age or 0.0) >= _BEGINS
-    return _NO_STEPS if silent and (run.progress.step, run.progress.epoch) == (None, None) else run.phase
+    return NO_STEPS if silent and (run.progress.step, run.progress.epoch) == (None, None) else run.phase
 
 
 def phase_word(phase: str) -> str:

@@ -133,5 +133,5 @@ def _checkpoints(run: RunView) -> str:
         # one that was saved after NaN is not what a reader wants to go back to
         newest = checkpoints.newest_unchecked(run.checkpoints, run.saving)
         at = good if newest is None else newest.at
-        return "reported" if at is None else f"reported @{numbers.step(at)}"
+        return "in the log" if at is None else f"@{numbers.step(at)} (log)"
     return f"{seen:,}" if good is None else f"{seen:,}, good @{numbers.step(good)}"

@@ -26,6 +26,8 @@ _ALSO = {
     "theme": "colors, dark, light",
 }
 """Other words for an action or a rule."""
+_SCATTERED = 3
+"""Letters from which on a name is found that has them anywhere, in order."""
 Act = Callable[[AppApi, str], str]
 """Takes the word behind the name, "" for none; returns what was wrong, or ""."""
 
@@ -257,9 +259,10 @@ def entries(app: AppApi, view: str, known: Iterable[Action]) -> list[Entry]:
 
 
 def matching(offered: Iterable[Entry], typed: str) -> list[Entry]:
-    """Return what fits the typed text, the best first: by its beginning, by other words for it, by a part.
+    """Return what fits the typed text, the best first: by its beginning, by other words for it, by a word.
 
-    Then what has all words of the text somewhere, then what has its letters in order.
+    Then what has it within a word, then what has all of its words somewhere. What only has its letters in
+    order is there if nothing else is.
     """
     wanted = typed.strip().lower()
     word, *more = wanted.split(" ", 1)
@@ -267,21 +270,31 @@ def matching(offered: Iterable[Entry], typed: str) -> list[Entry]:
 
     def place(entry: Entry) -> int | None:
         name, text = entry.name.lower(), f"{entry.name} {entry.description} {entry.also}".lower()
-        known, rest = f" {wanted}" in f" {entry.also}", iter(name)
+        known = f" {wanted}" in f" {entry.also}"
         fits = (
             wanted == name,
             (entry.argument and word == name) or (known and more),
             name.startswith(wanted),
             known,
+            f" {wanted}" in name,
+            f" {wanted}" in text,
             wanted in name,
             wanted in text,
             all(part in text for part in parts),
-            len(wanted) > 2 and all(letter in rest for letter in wanted),
         )
         return next((number for number, fit in enumerate(fits) if fit), None)
 
-    ranked = [(rank, entry) for entry in offered if (rank := place(entry)) is not None]
-    return [entry for _, entry in sorted(ranked, key=lambda pair: pair[0])]
+    entries = list(offered)
+    ranked = [(rank, entry) for entry in entries if (rank := place(entry)) is not None]
+    if ranked or len(wanted) < _SCATTERED:
+        return [entry for _, entry in sorted(ranked, key=lambda pair: pair[0])]
+    return [entry for entry in entries if _in_order(wanted, entry.name.lower())]
+
+
+def _in_order(letters: str, name: str) -> bool:
+    """Return whether a name has all of these letters, one behind the other."""
+    rest = iter(name)
+    return all(letter in rest for letter in letters)
 
 
 def carry_out(app: AppApi, entry: Entry, typed: str) -> str:

@@ -46,14 +46,14 @@ def run(
     `keys` are as configured, `named` is a theme that goes before that; raises ConfigError if keys are
     invalid, with the place that `where` returns, as Config.where does. Raises ScreenError after an internal
     error, with the terminal as it was; the traceback is in a file of the state directory, or raised if
-    $RUNWATCH_DEBUG is set. On a terminal a summary of the run is printed at the end; `kept`: its files stay
-    where they are.
+    $RUNWATCH_DEBUG is set. On a terminal a summary of the run is printed at the end, of several runs below a
+    list of them; `kept`: its files stay where they are.
     """
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
     gc.set_threshold(20_000)  # of modules and widgets, which stay, nothing is garbage
     sys.modules.setdefault("ssl", None)  # type: ignore[arg-type]  # asyncio would load OpenSSL; we do without
+    from runwatch.render import outcome
     from runwatch.render.glyphs import glyphs
-    from runwatch.render.outcome import farewell
     from runwatch.tui import actions, hints, leaving, themes
     from runwatch.tui.app import RunwatchApp
     from runwatch.tui.deferred import HeldDriver
@@ -92,5 +92,7 @@ def run(
     if app.scene.run is not None and code < _BY_SIGNAL and sys.stdout.isatty():
         signs = glyphs(ascii, sys.stdout.encoding)
         width = shutil.get_terminal_size().columns
-        sys.stdout.write("\n".join([*farewell(app.scene.run, width, signs, kept), ""]))
+        several = outcome.farewell_all(app.scene.runs, width, signs) if len(app.scene.runs) > 1 else []
+        said = outcome.farewell(app.scene.run, width, signs, kept)
+        sys.stdout.write("\n".join([*several, *said, ""]))
     return code

@@ -84,11 +84,11 @@ _PALETTES = {
 }  # fmt: skip
 NAMES = THEMES
 WORDS = {
-    DARK: "not red against green",
-    LIGHT: "the same on white",
-    CONTRAST: "few colors, far apart",
-    COLOR_BLIND: "blue, yellow, orange",
-    ANSI: "the terminal's own sixteen",
+    DARK: "on dark terminals",
+    LIGHT: "on light terminals",
+    CONTRAST: "white on black",
+    COLOR_BLIND: "no red, no green",
+    ANSI: "the terminal's own",
 }
 
 

@@ -44,7 +44,7 @@ _VIEWS: dict[str, tuple[Sentence, ...]] = {
     ),
     actions.RUNS: (
         ("a line", "one run: state, newest step, part done, newest loss, firing alerts (critical, warning)"),
-        ("updated", "time since its log grew"),
+        ("updated", "time since its log grew; STALE: longer than its pace explains"),
         ("ETA", "time left, at the pace of its newest steps"),
     ),
     actions.RANKS: (
@@ -168,6 +168,25 @@ _AREAS: dict[str, tuple[Sentence, ...]] = {
 """The areas of a view by what finds them, in the order in which the guide shows them."""
 
 
+_CLICKS: Sentence = (
+    "click",
+    "a tab, a key of the last row, a row, the name of a column; on what is selected: open it",
+)
+_WHEEL: Sentence = ("wheel", "scroll what is under the pointer")
+_OF_CHARTS: tuple[Sentence, ...] = (
+    ("pointer", "on a chart: the values at that step"),
+    ("wheel", "on a chart: zoom, fewer or more steps around the pointer"),
+    ("drag", "on a chart: zoom, show only those steps; esc shows the whole run"),
+    ("double click", "enlarge a chart, and back"),
+)
+_WITH_CHARTS = frozenset({actions.OVERVIEW, actions.METRICS})
+
+
+def mouse(view: str) -> tuple[Sentence, ...]:
+    """Return what the mouse does in a view."""
+    return (_CLICKS, *(_OF_CHARTS if view in _WITH_CHARTS else (_WHEEL,)))
+
+
 _REPLAY = (
     "The replay: space holds it, , and . seek, ( and ) change the speed, I plays to the next incident. "
     "A click goes to a place. Marks are incidents that were seen."
@@ -220,7 +239,7 @@ def _head(scene: Scene) -> Iterator[Sentence]:
 
 
 def _charts(view: str, scene: Scene) -> Iterator[Sentence]:
-    if view not in {actions.OVERVIEW, actions.METRICS} or scene.run is None:
+    if view not in _WITH_CHARTS or scene.run is None:
         return
     if scene.smoothing:
         yield (

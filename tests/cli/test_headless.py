@@ -189,6 +189,8 @@ def test_an_old_log_of_few_lines_is_a_run_as_check_says(tmp_path):
     [
         (("tial", "x"), "did you mean tail?"),
         (("zzz",), "see runwatch --help"),
+        (("nope",), "see runwatch --help"),
+        (("demo", "straggler"), "faults are --fault crash|hang|nan|slow|spike"),
         (("rules", "hng"), "did you mean hang?"),
         (("tail", "--headles", "x"), "--headless"),
         ((__file__,), "did you mean runwatch tail "),

@@ -72,6 +72,13 @@ def test_of_several_logs_only_one_with_a_similar_name_is_meant(tmp_path):
         assert done.stderr.endswith(f"no such file or directory: {named}: {why}\n")
 
 
+def test_the_only_text_of_a_directory_is_not_meant_by_any_name(tmp_path):
+    (tmp_path / "notes.txt").write_text("no step\n")
+    for named, why in (("nothere.log", "check the path"), ("notse.log", "did you mean notes.txt?")):
+        done = called("check", named, cwd=tmp_path)
+        assert done.stderr.endswith(f"no such file or directory: {named}: {why}\n")
+
+
 @pytest.mark.deep
 def test_polling_sees_growth_too(log):
     with Follower(log.path, "--interval", "0.05", "--poll") as follower:

@@ -157,6 +157,7 @@ def test_wrapping_breaks_at_blanks():
     assert cells.wrapped("one two three", 8, 5) == ["one two", "three"]
     assert cells.wrapped("abcdefghij kl", 4, 5) == ["abcd", "efgh", "ij", "kl"]
     assert cells.wrapped("one two three four", 8, 2) == ["one two", "three f…"]
+    assert cells.wrapped("one two · three", 10, 5) == ["one two", "· three"]
 
 
 def test_what_was_saved_after_nan_is_not_in_a_good_color():

@@ -15,7 +15,7 @@ def row(rule="hang", metric=None, since=None, state="firing", title="", **seen):
 @pytest.mark.parametrize(
     ("given_", "said"),
     [
-        (row(silent_for=1158.0), ("no step for", "19m 18s")),
+        (row(silent_for=1158.0), ("no step for", "19m 18s when found")),
         (row(median_gap=0.1109), ("usual gap of steps", "111 ms")),
         (row(mfu=0.02575), ("MFU", "2.6%")),
         (row(io_pressure=0.0312), ("I/O wait", "3.1%")),

@@ -55,6 +55,15 @@ def test_the_worst_alert_is_said_in_words():
     assert drawn(198)[1].rstrip().endswith("none")
 
 
+def test_a_run_that_is_stale_is_called_so_as_in_its_own_header():
+    updated = [
+        next(word for word in line.split("  ") if "90s" in word or "1m" in word) for line in drawn(198)[1:2]
+    ]
+    assert [text.strip() for text in updated] == ["STALE 1m"]
+    assert "8s ago" in drawn(198)[4]
+    assert "STALE" not in "".join(drawn(198, [msgspec.structs.replace(DONE, age=9e3)])), "it has ended"
+
+
 def test_what_is_not_known_is_a_dash():
     assert drawn(198)[3].split()[:5] == ["◌", "STARTING", "new", "node01", "-"]
 

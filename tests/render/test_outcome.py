@@ -2,7 +2,7 @@
 
 import msgspec
 
-from runwatch.core.snapshot import IncidentRow, Latest, Progress, RunView, Saving
+from runwatch.core.snapshot import IncidentRow, Latest, Progress, RunRow, RunView, Saving
 from runwatch.render import outcome
 from runwatch.render.glyphs import ASCII
 
@@ -70,3 +70,22 @@ def test_long_words_wrap_and_lose_nothing():
     lines = outcome.farewell(long, 60)
     assert max(map(len, lines)) <= 60
     assert " ".join(" ".join(lines).split()).count("why") == 60
+
+
+def test_a_log_without_a_step_says_where_to_look():
+    notes = RunView("r1", "notes", "starting", Progress(), log_source="/runs/notes.txt", age=700.0)
+    lines = outcome.farewell(notes, 100)
+    assert lines[0].startswith("◌ NO STEPS  notes")
+    assert "  next    no training step was recognized; why, says runwatch formats /runs/notes.txt" in lines
+
+
+def test_several_runs_have_a_line_each_the_most_urgent_first():
+    runs = [
+        RunRow(f"r{i}", f"run-{i}", "training", Progress(i, 100, i / 100), critical=int(i == 7))
+        for i in range(1, 24)
+    ]
+    heading, first, *rest = outcome.farewell_all(runs, 80)
+    assert heading.split()[:2] == ["state", "name"]
+    assert first.startswith("▲ RUNNING  run-7")
+    assert rest[0].startswith("▶ RUNNING  run-1 ")
+    assert (len(rest), rest[-1].strip()) == (20, "and 3 more")

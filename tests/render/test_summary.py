@@ -67,9 +67,9 @@ def test_checkpoints_that_only_the_log_reports_are_reported():
     view = run(
         series("train/loss", 1.0, 3.0), checkpoints=(CheckpointRow("a", 40_000), CheckpointRow("b", 7))
     )
-    assert said(view) == {"checkpoints": "reported @40,000"}
+    assert said(view) == {"checkpoints": "@40,000 (log)"}
     spoilt = (CheckpointRow("a", 600, spoilt="after NaN"), CheckpointRow("b", 500))
-    assert said(msgspec.structs.replace(view, checkpoints=spoilt)) == {"checkpoints": "reported @500"}, (
+    assert said(msgspec.structs.replace(view, checkpoints=spoilt)) == {"checkpoints": "@500 (log)"}, (
         "not one after NaN"
     )
 

@@ -74,6 +74,15 @@ async def test_no_name_of_the_help_is_cut(open_app):
         assert not any("…" in name for name in names)
 
 
+async def test_the_help_says_what_the_mouse_does_in_a_view(open_app):
+    async with open_app((120, 40)) as s:
+        for view, wheel in (("2", "zoom"), ("4", "scroll")):
+            await s.press(view, "?")
+            rows = map(cells.row_text, s.app.screen.panel.rows(80))
+            assert [row for row in rows if row.split()[:1] == ["wheel"] and wheel in row]
+            await s.press("escape")
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("size", [(80, 24), (48, 40)])
 async def test_no_line_of_the_help_is_cut(open_app, size):

@@ -198,6 +198,7 @@ async def test_one_click_on_a_duration_silences(open_app):
             text = s.text()
             assert "Send nothing about loss_spike" in text
             assert "until it is done" in text
+            assert "if not before." in text
             assert text.count("esc Cancel") == 2, "in the frame and in the footer"
             await click(s, "1 hour")
             (asked,) = [request for request in s.engine.requests if isinstance(request, Silence)]
@@ -223,12 +224,21 @@ async def test_runs_are_compared_with_clicks_alone(open_app):
             assert s.engine.view.compare == ("r3", "r4")
 
 
-async def test_a_click_on_what_was_compared_ends_it(open_app):
-    def compared(view):
-        shown = msgspec.structs.replace(with_other(view), runs=with_others(view).runs)
-        here = msgspec.structs.replace(shown.run, id="r1")
-        return msgspec.structs.replace(shown, run=here)
+def compared(view):
+    shown = msgspec.structs.replace(with_other(view), runs=with_others(view).runs)
+    return msgspec.structs.replace(shown, run=msgspec.structs.replace(shown.run, id="r1"))
 
+
+async def test_on_a_small_screen_the_verdict_has_no_frame_and_the_chart_stays(open_app):
+    async with open_app((40, 12), make=compared) as s:
+        await s.press("c", "down", "enter")
+        assert s.drawn("#comparison").startswith("exp_3: too few steps in common")
+        assert s.view.query_one("#main-0").size.height >= 5
+        await click(s, "too few steps")
+        assert "compare with" in s.text()
+
+
+async def test_a_click_on_what_was_compared_ends_it(open_app):
     async with open_app((120, 40), make=compared) as s:
         await click(s, "Compare")
         await click(s, "[ ] exp_3")

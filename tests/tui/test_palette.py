@@ -29,6 +29,20 @@ def test_matching_prefers_the_beginning():
     assert commands.matching(offered, "qqqq") == []
 
 
+def test_what_has_the_word_comes_before_what_has_its_letters():
+    def offer(name, also=""):
+        return commands.Entry(name, "", lambda app, word: "", also=also)
+
+    offered = [offer("rule stalls"), offer("rule skipped_steps"), offer("window all", "reset zoom")]
+
+    def found(text):
+        return [entry.name for entry in commands.matching(offered, text)]
+
+    assert found("all") == ["window all", "rule stalls"], "a word goes before a part of one"
+    assert found("reset") == ["window all"], "r e s e t are in skipped_steps too"
+    assert found("skst") == ["rule skipped_steps"], "letters in order are better than nothing"
+
+
 @pytest.mark.parametrize(
     ("text", "first"),
     [

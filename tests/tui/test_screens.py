@@ -341,9 +341,15 @@ async def test_symptoms_are_below_what_leads_them(open_app):
 
 async def test_too_small_says_so(open_app):
     async with open_app((38, 24)) as s:
-        for size in ((80, 9), (9, 3), (38, 24)):
+        here = {
+            (80, 9): "at least 40x10, here 80x9",
+            (9, 3): "40x10",
+            (38, 24): "small",
+            (24, 9): "40x10 needed",
+        }
+        for size, said in here.items():
             await s.resize(*size)
-            assert "too small" in s.text()
+            assert said in s.text()
             assert "RUNNING" not in s.text()
         await s.resize(80, 24)
         assert "too small" not in s.text()
@@ -475,3 +481,13 @@ async def test_on_a_small_screen_checkpoints_have_the_rows_of_events_that_are_no
             await s.press("6")
             assert s.view.query_one("#event-table").display == shown
             assert "30,000" in s.drawn("#checkpoint-table")
+
+
+@pytest.mark.parametrize("size", [(48, 40), (120, 40)])
+async def test_two_checkpoints_have_a_heading_and_no_blank_row(open_app, size):
+    two = tuple(CheckpointRow(f"step_{n}", n, "dcp", "complete", "", 1 << 20, 9.0, 1.0) for n in (200, 100))
+    async with open_app(size, checkpoints=two, saving=Saving(last_good=200, interval=100.0)) as s:
+        await s.press("6")
+        *above, heading, first, second = s.drawn("#checkpoint-table").splitlines()[1:-1]
+        assert ("step state" in heading, "200" in first, "100" in second) == (True, True, True)
+        assert all(row.strip("│ ") for row in above)

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from runwatch.cli.watching import line_options, look_options, printer, show
+from runwatch.core.errors import UsageError
 from runwatch.demo.launch import FAULT_NAMES, start, stop
 
 CONFIG = """\
@@ -26,13 +27,26 @@ seconds = 8.0
 """
 
 
+class _Unexpected(click.Argument):
+    """Words that no option takes: they get a better answer than Click's."""
+
+    def get_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Name them nowhere."""
+        return []
+
+
 @click.command("demo")
-@click.option("--fault", type=click.Choice(FAULT_NAMES), help="Cause this real fault during the run.")
+@click.argument("words", nargs=-1, cls=_Unexpected)
+@click.option(
+    "--fault", type=click.Choice(FAULT_NAMES),
+    help="Cause this real fault during the run; slow: one rank gets slow, spike: corrupt data.",
+)  # fmt: skip
 @click.option("--steps", type=click.IntRange(20, 100_000), help="Training steps (default 340).")
 @line_options
 @click.option("--dir", "directory", type=click.Path(path_type=Path), help="Keep the run's files here.")
 @look_options
 def command(
+    words: tuple[str, ...],
     fault: str | None,
     steps: int | None,
     headless: bool,
@@ -53,6 +67,8 @@ def command(
     """
     from runwatch.watcher.service.launch import PrivateEngine, greet
 
+    if words:
+        raise UsageError("unexpected word", words[0], f"faults are --fault {'|'.join(FAULT_NAMES)}")
     lines = headless or plain or as_json
     screen = not lines and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     with _place(directory) as place:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, ClassVar
@@ -49,31 +49,33 @@ class HelpPanel(PagePanel):
         return [
             *_keys(f"keys in {self._view}", here, width),
             *_keys("keys everywhere", usual, width),
-            *self._explained(width),
+            *_sentences("mouse", words.mouse(self._view), width),
+            *_sentences("on this screen", words.explain(self._view, self.scene), width),
             *_signs(self.scene.glyphs, width),
             *_keys("keys in other views", elsewhere, width, named=True),
         ][1:]
 
-    def _explained(self, width: int) -> list[Row]:
-        """Return what is on the screen."""
-        out: list[Row] = [[], [("on this screen", "title")]]
-        for name, text in words.explain(self._view, self.scene):
-            names = cells.wrapped(name, _NAMES, _MOST)
-            pieces = cells.wrapped(text, max(8, width - _NAMES - 3), _MOST)
-            for label, piece in zip_longest(names, pieces, fillvalue=""):
-                out.append([(f"  {cells.pad(label, _NAMES)} ", "value"), (piece, "")])
-        return out
-
     def content(self, width: int, height: int) -> Content:
         """Return the part that fits."""
         rows = self.rows(width)
-        if words := self.wanted.lower().split():
-            rows = [row for row in rows if all(word in cells.row_text(row).lower() for word in words)]
+        if wanted := self.wanted.lower().split():
+            rows = [row for row in rows if all(word in cells.row_text(row).lower() for word in wanted)]
             rows = rows or [[("no line has these words; esc shows all", "dim")]]
         page = self.part(rows, height)
         right: Row = [(f"{self.below} more below", "dim")] if self.below else []
         title: Row = [("help", "title"), *([(f" only {self.wanted!r}", "warn")] if self.wanted else [])]
         return Content(title, page, right)
+
+
+def _sentences(title: str, known: Iterable[words.Sentence], width: int) -> list[Row]:
+    """Return things, each with what it is, below a title."""
+    out: list[Row] = [[], [(title, "title")]]
+    for name, text in known:
+        names = cells.wrapped(name, _NAMES, _MOST)
+        pieces = cells.wrapped(text, max(8, width - _NAMES - 3), _MOST)
+        for label, piece in zip_longest(names, pieces, fillvalue=""):
+            out.append([(f"  {cells.pad(label, _NAMES)} ", "value"), (piece, "")])
+    return out
 
 
 def _keys(title: str, chosen: list[Action], width: int, named: bool = False) -> list[Row]:

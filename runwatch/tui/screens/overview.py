@@ -22,7 +22,7 @@ from runwatch.watcher import protocol
 
 _MAIN, _MINOR = 2, 3
 _LEAST = 9
-"""Rows of the screen that the card of the end leaves."""
+"""Rows of the screen that the card of the end and a comparison leave."""
 _CARD = 6
 """Rows of the summary where no chart is next to it."""
 _CHART = 33
@@ -86,9 +86,7 @@ class Overview(ChartScreen):
         ending = needed if height - needed >= _LEAST else 0
         end.styles.height = ending
         height -= ending
-        comparison = self.query_one(ComparisonCard)
-        comparing = needed if height - (needed := comparison.needed(width)) >= _LEAST else 0
-        comparison.styles.height = comparing
+        comparing = self.query_one(ComparisonCard).fit(width, height - _LEAST)
         height -= comparing
         narrow, wide, tall = width < 100, width >= 160, height >= 30
         wanted = choose.charts(run, 1 if narrow else _MAIN)

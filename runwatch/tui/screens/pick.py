@@ -16,8 +16,10 @@ from runwatch.tui.screens.dialog import Dialog
 from runwatch.tui.widgets.keys import DialogKeys, Key, laid_out
 from runwatch.tui.widgets.rows import Listed, Panel
 
-_ASKED = 3
-"""Rows that the question may take."""
+_ASKED = 6
+"""Rows that the question may take at most."""
+_AROUND = 3
+"""Rows of the frame and of the keys."""
 
 
 class PickPanel(Panel):
@@ -38,9 +40,12 @@ class PickPanel(Panel):
         self.at = 0
 
     def question(self, width: int) -> list[Row]:
-        """Return the question, and a blank row; nothing where the title says it all."""
-        lines = cells.wrapped(self.asked, width - 4, _ASKED, self.scene.glyphs.ellipsis) if self.asked else []
-        return [*([("  ", ""), (line, "")] for line in lines), []] if lines else []
+        """Return the question, and a blank row where there is room; nothing where the title says it all."""
+        if not self.asked:
+            return []
+        room = self.screen.size.height - len(self.items) - _AROUND
+        lines = cells.wrapped(self.asked, width - 4, max(2, min(_ASKED, room)), self.scene.glyphs.ellipsis)
+        return [*([("  ", ""), (line, "")] for line in lines), *([[]] if len(lines) < room else [])]
 
     def content(self, width: int, height: int) -> Content:
         """Return the rows around the one the pointer is at."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 
 from runwatch.core import metrics
+from runwatch.core.snapshot import RankRow
 from runwatch.render.ranks import rank_grid, rank_groups, rank_table, ranks
 from runwatch.tui import actions
 from runwatch.tui.cycle import following
@@ -25,7 +28,7 @@ _LEAST = 4
 """Rows of cells, and of a table, that show something."""
 _BARS = 6
 """Rows of bars of one row, with their names, values, scale and frame."""
-_HIGHER = 14
+_HIGHER = 8
 """Rows that bars get at most beyond those."""
 _LOOKED_AT = 400
 """Newest lines of the log in which one of the selected rank is looked for."""
@@ -100,9 +103,15 @@ class Ranks(PointedScreen, ListScreen):
         other.measure = following(ranks.measures(known), measure_of(self.scene))
         if self.scene.grouping or not bars:
             return 0
-        if chart.display:
-            return (rest - LEAST_CHART) // 2
+        if chart.display:  # bars that are all alike say no more where they are higher
+            return 0 if self._alike(known) else (rest - LEAST_CHART) // 2
         return max(0, min(_HIGHER, rest - _BARS * other.display))
+
+    def _alike(self, known: Sequence[RankRow]) -> bool:
+        """Return whether no rank is worse than the others in what the cells show."""
+        measure = measure_of(self.scene)
+        levels = ranks.levels(known, measure, ranks.furthest(known))
+        return len(set(map(ranks.heats(known, measure), levels))) == 1
 
     def log_wanted(self) -> tuple[int, int | None]:
         """Return how many lines are looked at for the newest one of the selected rank."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from runwatch.core import metrics
@@ -27,7 +28,7 @@ _SETTINGS = 4
 
 
 class ComparisonCard(Panel):
-    """There while other runs are laid over the charts."""
+    """There while other runs are laid over the charts; where there is little room, only the verdicts."""
 
     can_focus = False
 
@@ -35,6 +36,21 @@ class ComparisonCard(Panel):
         """Return how many rows show all of it at this outer width, with the frame; 0 without other runs."""
         rows = self._rows(width - 2)
         return 2 + len(rows) if rows else 0
+
+    def fit(self, width: int, room: int) -> int:
+        """Take the height of all that is known, or of the verdicts where room is short; return it."""
+        verdicts = len(self._rows(width, verdicts=True))
+        height = next((needed for needed in (self.needed(width), verdicts) if needed <= room), 0)
+        self.styles.height = height
+        return height
+
+    def draw(self, width: int, height: int) -> list[Row]:
+        """Return all that is known in a frame, or the verdicts alone."""
+        if height >= self.needed(width):
+            return super().draw(width, height)
+        self.targets = [(y, 0, width, self._change) for y in range(height)]
+        rows = self._rows(width, verdicts=True)[:height]
+        return rows + [[] for _ in range(height - len(rows))]
 
     def content(self, width: int, height: int) -> Content:
         """Return a verdict on each run and what differs from the one that is shown."""
@@ -49,7 +65,7 @@ class ComparisonCard(Panel):
     def _change(self) -> None:
         api(self.app).action_do(_CHANGES)
 
-    def _rows(self, width: int) -> list[Row]:
+    def _rows(self, width: int, *, verdicts: bool = False) -> list[Row]:
         scene = self.scene
         if scene.run is None or scene.snapshot is None or not scene.compare:
             return []
@@ -57,7 +73,7 @@ class ComparisonCard(Panel):
         for other in scene.snapshot.compared:
             if other.id == scene.run.id:
                 continue
-            for text, role in self._said(other):
+            for text, role in islice(self._said(other), 1 if verdicts else None):
                 pieces = cells.wrapped(text, width, _MOST, scene.glyphs.ellipsis)
                 rows += [[(piece, role)] for piece in pieces]
         return rows

@@ -98,10 +98,11 @@ class CheckpointTable(Table):
             self.part([], height)
             return Content(title, self.empty(_NO_CHECKPOINTS, width))
         framed, lines = self._said(width)
-        above: list[Row] = [[(line, "value")] for line in lines[: max(0, height - 1 - _LEAST)]]
+        room = max(0, height - 1 - min(_LEAST, len(rows)))
+        above: list[Row] = [[(line, "value")] for line in lines[:room]]
         if lines and not above:
             framed = lines[0].partition(", ")[0]
-        if height >= _HEADED:
+        if height - len(above) > min(_HEADED - 1, len(rows)):
             above.append(checkpoints.heading(run.checkpoints, width))
         page = self.part(rows, height - len(above), len(above))
         return Content([*title, *self.more()], [*above, *page], [(framed, "value")])

@@ -21,8 +21,8 @@ class TooSmall(Rows):
         least = f"{LEAST[0]}x{LEAST[1]}"
         texts = (
             f"too small: at least {least}, here {width}x{height}",
-            f"too small: at least {least}",
-            "too small",
+            f"too small: {least} needed",
+            f"need {least}",
         )
         text = next((text for text in texts if cells.width(text) <= width), least)
         return centered(text, width, height, "warn")

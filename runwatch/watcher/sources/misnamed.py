@@ -11,14 +11,15 @@ from runwatch.watcher.sources.kinds import SUFFIXES
 
 ALIKE = 0.85
 """How similar a name is to that of a file for which it may be a typing error."""
-_GUESS = 0.5
+_GUESS = 0.7
 """How similar it is to that of a log which may have been meant."""
 
 
 def meant(path: str, alike: float = _GUESS) -> str:
     """Return the file next to a path that may have been meant: any that is `alike`, else a log; or "".
 
-    A log is meant if its name is alike without what all logs end with, or if there is no other.
+    A log is meant if its name is alike without what all logs end with, or if it is the only one
+    and ends as the path does.
     """
     directory, name = os.path.split(path)
     try:
@@ -31,11 +32,9 @@ def meant(path: str, alike: float = _GUESS) -> str:
     close = difflib.get_close_matches(name, others, 1, max(alike, ALIKE))
     if not close and alike < ALIKE and name.endswith(SUFFIXES):
         logs = {os.path.splitext(each)[0]: each for each in others if each.endswith(SUFFIXES)}
-        stems = (
-            [*logs]
-            if len(logs) == 1
-            else difflib.get_close_matches(os.path.splitext(name)[0], logs, 1, alike)
-        )
+        stem, ending = os.path.splitext(name)
+        alone = len(logs) == 1 and next(iter(logs.values())).endswith(ending)
+        stems = [*logs] if alone else difflib.get_close_matches(stem, logs, 1, alike)
         close = [logs[stem] for stem in stems]
     return os.path.join(directory, close[0]) if close else ""
 
