@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from runwatch.core.block import Samples
 from runwatch.core.series import Detail, Series, united
@@ -18,49 +15,6 @@ def series(steps, values=None, detail: Detail | None = SMALL) -> Series:
     made = Series("train/loss", detail)
     made.add(Samples(steps, steps, steps, steps if values is None else np.asarray(values, float)))
     return made
-
-
-@settings(max_examples=40)
-@given(st.integers(1, 600), st.data())
-def test_every_sample_is_in_one_stretch_and_each_stretch_is_of_its_samples(count, data):
-    values = np.random.default_rng(count).normal(size=count)
-    values[data.draw(st.lists(st.integers(0, count - 1), max_size=9))] = np.nan
-    made = series(np.arange(count), values)
-    points = made.points()
-    assert points.count.sum() == count
-    assert made.stored <= 8 * SMALL.buckets + 2 * 64 + 2 * SMALL.chunk
-    at = 0
-    for i, size in enumerate(points.count.astype(int).tolist()):
-        part = values[at : at + size]
-        finite = part[np.isfinite(part)]
-        assert at - points.first_x[i] in (0, 1)  # the first bucket begins where the single samples end
-        assert (points.last_x[i], points.nonfinite[i]) == (at + size - 1, size - len(finite))
-        if len(finite):
-            from_ = 0 if points.first_x[i] < at else at  # whose extremes are those of the single ones too
-            known = values[from_ : at + size][np.isfinite(values[from_ : at + size])]
-            assert points.low[i] in (finite.min(), known.min())
-            assert points.high[i] in (finite.max(), known.max())
-            assert points.last[i] == finite[-1]
-            assert points.mean[i] == pytest.approx(finite.mean())
-        at += size
-    assert made.newest()[1].tolist()[-1:] == pytest.approx(values[-1:].tolist(), nan_ok=True)
-
-
-@settings(max_examples=40)
-@given(st.integers(1, 300), st.integers(0, 320), st.integers(0, 320), st.integers(1, 40))
-def test_a_part_is_shown_with_all_its_samples_and_little_else(count, one, two, width):
-    low, high = sorted((one, two))
-    made = series(np.arange(count))
-    columns = made.columns(low, high, width)
-    inside = [x for x in range(count) if low <= x <= high]
-    assert bool(columns.x) == bool(inside)
-    if inside:
-        assert min(columns.low) <= inside[0]
-        assert max(columns.high) >= inside[-1]
-        assert min(columns.low) > inside[0] - made.bucket
-        assert max(columns.high) < inside[-1] + made.bucket
-        assert low <= columns.x[0] <= columns.x[-1] <= high
-        assert len(columns.x) <= width
 
 
 def test_before_the_first_step_that_is_known_samples_are_at_that_step():

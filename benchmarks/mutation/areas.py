@@ -60,7 +60,7 @@ AREAS = (
         "rules",
         ("runwatch/alerts/rules/**/*.py",),
         (
-            *(f"tests/alerts/test_{name}.py" for name in ("rules_*", "traps", "worthless")),
+            *(f"tests/alerts/test_{name}.py" for name in ("rules_*", "parentage", "traps", "worthless")),
             "tests/watcher/test_rank_rules.py",
         ),
     ),

@@ -10,7 +10,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from . import test_rules_edges, test_rules_edges_events, test_rules_edges_machine, test_rules_edges_time
+from . import (
+    test_rules_edges,
+    test_rules_edges_events,
+    test_rules_edges_levels,
+    test_rules_edges_machine,
+    test_rules_edges_time,
+)
 from .columns import Log
 from .edges import sides
 from .test_rules_golden import compare, lines
@@ -53,6 +59,7 @@ def of_others(edge):
 
 EDGES = {
     "metrics": (test_rules_edges.STEP, of_metrics),
+    "levels": (test_rules_edges_levels.EDGES, of_metrics),
     "events": (test_rules_edges_events.EDGES, of_others),
     "machine": (test_rules_edges_machine.EDGES, of_others),
     "time": (test_rules_edges_time.EDGES, of_others),
