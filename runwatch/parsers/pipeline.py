@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from runwatch.core.batch import BAR, Event, Table
+from runwatch.core.batch import BAR, EVAL, Event, Table
 from runwatch.core.ending import ENDS
 from runwatch.core.text import decode
-from runwatch.parsers.api import MAX_LINE, Format, Match
+from runwatch.parsers.api import MAX_LINE, Format, Match, as_printed
 from runwatch.parsers.blocks import BlockReader
 from runwatch.parsers.body.matchers import values
 from runwatch.parsers.body.piece import Piece
@@ -30,6 +30,7 @@ from runwatch.parsers.envelope.line import Line
 from runwatch.parsers.events.events import EventScanner
 from runwatch.parsers.events.glued import glued
 from runwatch.parsers.events.opening import Opening
+from runwatch.parsers.events.stages import held_out
 from runwatch.parsers.framing.ansi import UP, bare, rows
 from runwatch.parsers.framing.chunks import Chunk, Framing
 
@@ -179,7 +180,7 @@ class Pipeline:
 
     def _add(self, match: Match, line: Line, piece: Piece) -> None:
         """Add the row that was read in a line."""
-        layout, numbers = self.evidence.placed(line, match.layout, values(line.text, match))
+        layout, numbers = self.evidence.placed(line.outer, match.layout, values(line.text, match))
         piece.add(layout, line.offset, line.number, numbers)
         if layout.event:
             title = decode(line.text, 300)
@@ -196,8 +197,22 @@ class Pipeline:
             self._body.flush_readers(
                 line.offset - 1, piece, line
             )  # what was read is of the run that has ended
+        for score in filter(None, map(held_out, found or ())):
+            self._evaluate(*score, line, piece)
         piece.events += found or ()
         return found is not None
+
+    def _evaluate(self, name: str, value: float, line: Line, piece: Piece) -> None:
+        """Add the score of held-out data that a script prints next to the records of a known format.
+
+        One that was learned reads them itself.
+        """
+        fmt = self.evidence.detector.format
+        if fmt is None or fmt.own or self.evidence.share is not None:
+            return
+        envelope = line if line.header is not None else line.outer
+        layout, numbers = self.evidence.placed(envelope, as_printed(EVAL, "evaluation", (name,)), [value])
+        piece.add(layout, line.offset, line.number, numbers)
 
     # -- what blocks may pass over -----------------------------------------------------------------
 

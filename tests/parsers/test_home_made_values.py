@@ -52,6 +52,7 @@ def test_what_else_is_the_loss(line):
         ("Mean Validation Loss = {}", "val/loss"),
         (">> avg eval loss {}", "val/loss"),
         ("Overall validation pixAcc: {}, mIoU: 0.5", "val/pixAcc"),
+        ("Validation F1: {} | AUROC: 0.5", "val/F1"),
         (
             "2030-01-02 03:04:05,678 - " + "long_name_" * 7 + ".trainer - INFO - Validation loss: {}",
             "val/loss",

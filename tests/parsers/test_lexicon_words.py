@@ -170,6 +170,8 @@ def test_many_names_with_a_letter_more_are_of_validation():
 
 def test_the_scale_of_a_loss_says_nothing_of_how_training_goes():
     assert words.is_quality(b"loss")
+    assert all(map(words.is_quality, (b"F1", b"val_f1", b"macro F1", b"AP50", b"AUROC", b"f1score")))
+    assert not any(map(words.is_quality, (b"f10", b"f1.weight", b"conf1", b"f")))
     assert not words.is_quality(b"loss_scale")
 
 

@@ -123,5 +123,6 @@ class Body:
                 continue
             if not detector.sure and row.layout.kind == TRAIN:
                 detector.settle(fmt)
-            layout, numbers = self._evidence.placed(line, row.layout, row.values)
+            outer = None if line is None else line.outer
+            layout, numbers = self._evidence.placed(outer, row.layout, row.values)
             piece.add(layout, offset, row.line, numbers)

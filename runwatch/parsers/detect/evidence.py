@@ -52,9 +52,8 @@ class Evidence:
                 self.learner = self.learner.below(self.records)
             self.learner.pass_over(count)
 
-    def placed(self, line: Line | None, layout: Layout, numbers: list[float]) -> tuple[Layout, list[float]]:
-        """Return a record with what the envelope shows of the line that ends with its own."""
-        outer = None if line is None else line.outer
+    def placed(self, outer: Line | None, layout: Layout, numbers: list[float]) -> tuple[Layout, list[float]]:
+        """Return a record with what the envelope of a line shows, if there is one."""
         if outer is None or outer.header is None:
             return layout, numbers
         return self._placing.row(layout, numbers, outer.text, outer.header)
@@ -69,7 +68,7 @@ class Evidence:
         used, weak = False, self.detector.weak
         for fmt, match in weak.read(line.text) if weak is not None else ():
             used = True
-            layout, numbers = self.placed(line, match.layout, values(line.text, match))
+            layout, numbers = self.placed(line.outer, match.layout, values(line.text, match))
             self.hold(fmt, Held(layout, line.offset, line.number, numbers), piece)
             if self.detector.weak is None:
                 break  # settled

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 
+from runwatch.core.batch import Event
 from runwatch.core.text import decode
-from runwatch.parsers.lexicon.names import canonical
+from runwatch.parsers.lexicon.kinds import METRICS
+from runwatch.parsers.lexicon.names import canonical, of_validation
 from runwatch.parsers.lexicon.words import is_quality
 
 _NAME = rb"[A-Za-z][\w +&/,-]{1,60}?(?: ?\([^()]{0,40}\))?"
@@ -70,3 +72,14 @@ def result(line: bytes) -> dict[str, str]:
         return {}
     value = float(found["value"]) / (100.0 if found["share"] else 1.0)
     return {"name": canonical(decode(found["name"], 60)), "value": repr(round(value, 12))}
+
+
+def held_out(event: Event) -> tuple[str, float] | None:
+    """Return the score that an event shows if it says that it is of held-out data: name and value.
+
+    What formats report themselves is not read again where a script repeats it.
+    """
+    name = event.data.get("name", "") if event.kind == "result" else ""
+    if name in METRICS or of_validation(name) is None:
+        return None
+    return name, float(event.data["value"])

@@ -36,10 +36,12 @@ _SCORED = frozenset(b"loss losses acc accuracy auc err error mse mae f ppl".spli
 _QUALITY = frozenset(
     b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
     b"error err accuracy auc reward rewards rew return returns bleu rouge wer cer miou iou dice elbo fid "
-    b"xent crossentropy score fitness psnr ssim lpips map ndcg prec precision recall mrr mcc kappa "
-    b"hitrate".split()
+    b"xent crossentropy score fitness psnr ssim lpips map ap ndcg prec precision recall mrr mcc kappa "
+    b"hitrate auroc auprc jaccard dsc sensitivity specificity meteor cider chrf pesq stoi mpjpe".split()
 )
 """Words of names that say how well training goes."""
+_F_SCORE = re.compile(rb"(?i)(?<![a-z\d])(?:micro|macro|weighted)?f[12](?![a-z\d.])")
+"""Scores whose name is a letter and a digit."""
 _NOT_QUALITY = frozenset(b"scale time coeff code".split())
 _COEFFICIENTS = frozenset(b"dice jaccard kappa".split())
 """Scores that are coefficients."""
@@ -142,6 +144,7 @@ def is_quality(name: bytes) -> bool:
     """Whether a name says how well training goes: loss, accuracy, reward."""
     parts = words(name)
     known = is_loss(name) or not _QUALITY.isdisjoint(parts) or [*parts] == [b"top"]  # top1, top-5
+    known = known or _F_SCORE.search(name) is not None
     return known and (_NOT_QUALITY.isdisjoint(parts) or not _COEFFICIENTS.isdisjoint(parts))
 
 
