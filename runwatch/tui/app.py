@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import RenderableType
 from textual import events, work
@@ -21,13 +21,12 @@ from textual.worker import WorkerFailed
 from runwatch.core.errors import ExitCode, RunwatchError
 from runwatch.render.glyphs import FLAT, UNICODE, glyphs
 from runwatch.tui import actions, capture, deferred, paint, silencing, themes
-from runwatch.tui.actions import Action, Registry
+from runwatch.tui.acting import ActingApp
+from runwatch.tui.actions import Registry
 from runwatch.tui.api import Rules, api
 from runwatch.tui.hints import Hints
 from runwatch.tui.link import Answered, Link, LinkLost
-from runwatch.tui.navigation import NavigationApp
 from runwatch.tui.scene import Scene
-from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.screens.help import Help
 from runwatch.watcher import protocol
@@ -43,7 +42,7 @@ _BLURRED = 2.0
 """Seconds between frames while another window has the keyboard."""
 
 
-class RunwatchApp(NavigationApp, inherit_bindings=False):
+class RunwatchApp(ActingApp, inherit_bindings=False):
     """Shows what the engine at the other end of a socket says."""
 
     CSS_PATH = "runwatch.tcss"
@@ -71,8 +70,9 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
         """`fleet`: begin with the list of runs where several are known within the first moments."""
         # NO_COLOR: the terminal's own two colors, instead of shades of gray that are colors too.
         scene = Scene(glyphs(ascii), title, alone, clock=clock, received=clock())
-        super().__init__(scene, driver, True if "NO_COLOR" in os.environ else None)
-        self.registry = registry or Registry()
+        super().__init__(
+            scene, driver, True if "NO_COLOR" in os.environ else None, registry or Registry(), reopen
+        )
         self.link = Link(sock, self)
         self.rules = rules
         self.hints = hints or Hints()
@@ -81,7 +81,6 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
         """The internal error that ended the screen."""
         self._bindings = BindingsMap(self.registry.bindings())
         self.use_theme(theme)  # before anything is mounted: a theme that comes later styles everything again
-        self._reopen = reopen
         self._private = private
         self._fleet = fleet
         self.exports: Exports | None = None
@@ -179,46 +178,6 @@ class RunwatchApp(NavigationApp, inherit_bindings=False):
         self.subscribe()
 
     # Keys
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Let a key through only where it does something."""
-        if action == "do" and parameters:
-            return self.available(str(parameters[0]))
-        return super().check_action(action, parameters)
-
-    def available(self, action: str) -> bool:
-        """Return whether an action does something on the screen that is up."""
-        return self._does(self.screen, action)
-
-    def offered(self, action: str) -> bool:
-        """Return whether an action does something in the view, also when something is over it."""
-        return self.view is not None and self._does(self.view, action)
-
-    def label(self, action: Action) -> str:
-        """Return the word of an action in the footer now."""
-        view = self.view
-        return action.label if view is None else view.label(action.id, action.label)
-
-    def _does(self, screen: Screen[Any], action: str) -> bool:
-        if not screen.is_mounted:
-            return False
-        if not isinstance(screen, (RunScreen, Help)) or screen.view not in self.registry.by_id[action].views:
-            return False
-        return screen.can(action) and self._can(action)
-
-    def _can(self, action: str) -> bool:
-        scene = self.scene
-        if action in {"next_run", "previous_run"}:
-            return len(scene.runs) > 1
-        if action.startswith("replay_"):
-            return scene.replay is not None
-        if action in {"next_stage", "previous_stage"}:
-            return scene.run is not None and len(scene.run.stages) > 1
-        if action == "next_alert":
-            return bool(scene.firing()) or any(row.critical for row in scene.runs)
-        if action == "retry":
-            return scene.link == "lost" and self._reopen is not None
-        return action != "suspend" or (self._driver is not None and self._driver.can_suspend)
 
     def action_do(self, action: str) -> None:
         """Carry out an action of the registry: on the screen if it knows it, else here."""

@@ -74,7 +74,7 @@ async def test_an_empty_screen_says_what_to_do(open_app):
 async def test_a_log_that_is_still_being_read_is_not_called_empty(open_app):
     unread = {
         "metrics": (),
-        "phase": "reading",
+        "phase": "starting",
         "progress": Progress(),
         "log": (),
         "log_source": "",
@@ -83,5 +83,8 @@ async def test_a_log_that_is_still_being_read_is_not_called_empty(open_app):
     }
     async with open_app((100, 30), history=0.0, **unread) as s:
         assert "it is empty" not in s.text()
+        assert "READING" in s.drawn("#head"), "as in the list of runs"
+        assert "no line yet" not in s.drawn("#head")
         await s.push(history=None, **unread)
         assert "it is empty" in s.text()
+        assert "no line yet" in s.drawn("#head")

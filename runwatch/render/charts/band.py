@@ -96,6 +96,14 @@ def _connected(columns: list[Span | None]) -> list[Span | None]:
     return out
 
 
+def reach(columns: Sequence[Span | None]) -> range:
+    """Return the rows from the bottom in which the band is anywhere."""
+    known = [span for span in columns if span is not None]
+    if not known:
+        return range(0)
+    return range(int(min(low for low, _ in known) // PARTS), int(max(high for _, high in known) // PARTS) + 1)
+
+
 def covered(columns: Sequence[Span | None], drawn: Callable[[int, int], bool]) -> set[int]:
     """Return the cells in which the band is as thin as the line that is drawn over it.
 

@@ -50,13 +50,13 @@ class Canvas:
             grid[(top - y) // deep][cell] |= bits[(top - y) % deep]
 
     def line(self, layer: str, start: tuple[int, int], end: tuple[int, int]) -> None:
-        """Draw a connected line between two dots, the left one first."""
+        """Draw a connected line between two dots, of which the left one is drawn already."""
         (x0, y0), (x1, y1) = start, end
-        if x1 <= x0:
-            self.column(layer, x0, min(y0, y1), max(y0, y1))
+        if x1 <= x0 + 1:
+            self.column(layer, max(x0, x1), min(y0, y1), max(y0, y1))
             return
         before = y0
-        for x in range(x0, x1 + 1):
+        for x in range(x0 + 1, x1 + 1):
             y = y0 + round((y1 - y0) * (x - x0) / (x1 - x0))
             self.column(layer, x, min(before, y), max(before, y))
             before = y
@@ -75,8 +75,11 @@ class Canvas:
 
     def drawn(self, row: int, cell: int) -> bool:
         """Return whether a cell has a dot."""
-        inside = 0 <= row < self.height
-        return inside and any(rows[row][cell] for rows in self._layers.values())
+        if 0 <= row < self.height:
+            for rows in self._layers.values():
+                if rows[row][cell]:
+                    return True
+        return False
 
     def points(self, layers: Sequence[str]) -> dict[int, dict[int, str]]:
         """Return by row and cell where curves show a sign, every few cells, whatever lies over them.

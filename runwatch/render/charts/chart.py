@@ -13,7 +13,9 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from runwatch.core.snapshot import Columns, Mark
 from runwatch.render import cells
@@ -131,10 +133,10 @@ def plot(
     limits = _limits(series, options)
     tables = [_points(columns, limits, x) for columns, x in zip(series, axes, strict=False)]
     scale = _scale(tables, options, height - under)
-    labels, minor = _labels(scale, height - under, options.unit, glyphs)
+    labels, minor = _labels(scale, height - under, options.unit, rows_of_dots(glyphs.ascii))
     gutter = max((len(label) for label in labels.values()), default=1)
     if gutter + 2 > width:
-        labels, minor, gutter = {}, set(), 0
+        labels, minor, gutter = {}, frozenset(), 0
     metrics = {columns.metric for columns in series}
     layers = _METRICS if len(metrics) == len(series) > 1 else _RUNS
     canvas = Canvas(max(1, width - gutter - 1), height - under, layers, glyphs.ascii)
@@ -154,9 +156,8 @@ def plot(
         below = [(" " * gutter + glyphs.origin, "axis"), *foot.rule(window, options.axis, glyphs, on_rule)]
         rows.append(cells.fit(below, width))
     if under == 2:
-        rows.append(
-            cells.fit([(" " * (gutter + 1), ""), *foot.row_of_marks(placed, window.cells, glyphs)], width)
-        )
+        found = foot.row_of_marks(placed, window.cells, glyphs)
+        rows.append(cells.fit([(" " * (gutter + 1), ""), *found], width))
     return Plot(
         rows,
         window,
@@ -242,13 +243,13 @@ def _unit(scale: Scale, unit: tuple[float, str]) -> tuple[float, str]:
     return factor / size, letter
 
 
+@lru_cache(32)  # the range stays while it suits
 def _labels(
-    scale: Scale, rows: int, unit: tuple[float, str], glyphs: Glyphs
-) -> tuple[dict[int, str], set[int]]:
-    """Return the labels of the y axis by their rows, and the rows of ticks without one."""
+    scale: Scale, rows: int, unit: tuple[float, str], deep: int
+) -> tuple[Mapping[int, str], AbstractSet[int]]:
+    """Return the labels of the y axis by their rows, `deep` dots high, and the rows of ticks without one."""
     factor, letter = _unit(scale, unit)
     read = replace(scale, low=scale.low * factor, high=scale.high * factor)
-    deep = rows_of_dots(glyphs.ascii)
 
     def row(y: float) -> int:
         return rows - 1 - round(read.position(y) * (rows * deep - 1)) // deep
@@ -327,6 +328,7 @@ class _Picture:
         spread: list[band.Span | None], tables: Sequence[Sequence[Point]], best: Best | None,
     ) -> None:  # fmt: skip
         self._canvas, self._spread, self._glyphs = canvas, spread, options.glyphs
+        self._reach = band.reach(spread)
         self._thin = band.covered(spread, lambda row, cell: canvas.drawn(canvas.height - 1 - row, cell))
         self._points = canvas.points(_SERIES[1:])
         places = options.axis
@@ -349,14 +351,19 @@ class _Picture:
         for table in tables:
             before: int | None = None
             for x, low, high, _, bad in table:
+                above = high is not None and high > scale.high
+                below = low is not None and low < scale.low and not scale.log
+                if not (bad or above or below):
+                    before = None
+                    continue
                 here = window.cell(x)
                 if bad:  # up to the one before that is, where there is nothing in between
                     for cell in range(here if before is None else before, here + 1):
                         self._bad.add(cell)
                         grounds[cell] = "shade-crit"
-                elif high is not None and high > scale.high:
+                elif above:
                     self._above.add(here)
-                if low is not None and low < scale.low and not scale.log:
+                if below:
                     self._below.add(here)
                 before = here if bad else None
         self._grounds = {cell: ground for cell, ground in enumerate(grounds) if ground}
@@ -367,7 +374,7 @@ class _Picture:
         signs, roles = self._canvas.row(y)
         for cell, role in self._points.get(y, {}).items():
             signs[cell], roles[cell] = glyphs.points[_SERIES.index(role) - 1], role
-        if self._spread:
+        if height - 1 - y in self._reach:
             band.fill(signs, roles, self._spread, height - 1 - y, glyphs, self._thin)
         if self._cursor is not None and (signs[self._cursor] == " " or roles[self._cursor] == band.FULL):
             _put(signs, roles, self._cursor, glyphs.cursor, "cursor")

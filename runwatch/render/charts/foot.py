@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from runwatch.core.snapshot import Mark
 from runwatch.render import cells
@@ -38,11 +39,22 @@ class Placed:
 
 def rule(window: Window, places: Axis, glyphs: Glyphs, marks: Sequence[Placed] = ()) -> Row:
     """Return the x axis: a rule with round labels, ticks between them, and marks where nothing else is."""
-    signs = [glyphs.horizontal] * window.cells
-    extent = window.last - window.first
-    unit, letter = places.unit(extent)
+    signs, roles = [glyphs.horizontal] * window.cells, ["axis"] * window.cells
+    minor, put = _ticks(window, places)
+    for cell in minor:
+        signs[cell] = glyphs.minor
+    _stamp(marks, signs, roles, glyphs)
+    for at, text in put:
+        signs[at : at + len(text)], roles[at : at + len(text)] = text, ["axis"] * len(text)
+    return cells.runs(signs, roles)
+
+
+@lru_cache(16)  # charts of one view have the same axis
+def _ticks(window: Window, places: Axis) -> tuple[frozenset[int], tuple[tuple[int, str], ...]]:
+    """Return the cells of ticks without a label, and where labels begin."""
+    unit, letter = places.unit(window.last - window.first)
     first, last = window.first / unit, window.last / unit
-    put: list[tuple[int, str]] = []
+    minor, put = frozenset[int](), list[tuple[int, str]]()
 
     def placed(labels: Sequence[tuple[float, str]]) -> list[tuple[int, str]]:
         return _placed([(window.cell(x * unit), text + letter) for x, text in labels], window.cells)
@@ -58,18 +70,13 @@ def rule(window: Window, places: Axis, glyphs: Glyphs, marks: Sequence[Placed] =
         if window.log and places.name == TIME:
             ticks, unit, letter = axis.Ticks(_times(window)), 1.0, ""
         labeled = {window.cell(x * unit) for x, _ in ticks.labels}
-        for cell in {window.cell(x * unit) for x in ticks.minor} - labeled:
-            signs[cell] = glyphs.minor
+        minor = frozenset(window.cell(x * unit) for x in ticks.minor) - labeled
         put = placed(ticks.labels)
     if len(put) < 2:  # so narrow, or between two round numbers: the ends say more
         put = _placed([(0, axis.exact(first) + letter)], window.cells)
         if last > first:
             put = _placed([*put, (window.cells - 1, axis.exact(last) + letter)], window.cells) or put
-    roles = ["axis"] * window.cells
-    _stamp(marks, signs, roles, glyphs)
-    for at, text in put:
-        signs[at : at + len(text)], roles[at : at + len(text)] = text, ["axis"] * len(text)
-    return cells.runs(signs, roles)
+    return minor, tuple(put)
 
 
 def _times(window: Window) -> tuple[tuple[float, str], ...]:

@@ -114,7 +114,7 @@ class Alerts(PointedScreen, ListScreen):
         else:
             self.do_evidence()
 
-    def on_chart_panel_opened(self) -> None:
+    def on_chart_mouse_opened(self) -> None:
         """Show the alert on its chart, large."""
         if self.can("jump"):
             self.do_jump()

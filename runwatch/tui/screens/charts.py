@@ -12,6 +12,7 @@ from runwatch.tui.screens.pick import Pick
 from runwatch.tui.screens.pointed import PointedScreen
 from runwatch.tui.screens.zoom import ZoomScreen
 from runwatch.tui.step_range import WINDOWS
+from runwatch.tui.widgets.chart_mouse import ChartMouse
 from runwatch.tui.widgets.charts import MOST_COMPARED, ChartPanel
 
 _NEED_CHARTS = frozenset({
@@ -161,7 +162,7 @@ class ChartScreen(PointedScreen, ZoomScreen):
         """Move the cursor one column to later steps."""
         self._move_cursor(1)
 
-    def on_chart_panel_opened(self, event: ChartPanel.Opened) -> None:
+    def on_chart_mouse_opened(self, event: ChartMouse.Opened) -> None:
         """Enlarge the chart, or go back."""
         if self.zoomed is not None:
             self.unzoom()

@@ -10,6 +10,7 @@ from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.filtering import FilterScreen
 from runwatch.tui.screens.moves import MOVES, Moves
 from runwatch.tui.screens.pointed import PointedScreen
+from runwatch.tui.widgets.chart_mouse import ChartMouse
 from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.paged import PagePanel
 from runwatch.tui.widgets.pages import CheckpointTable, EventTable, FactTable, StageTable
@@ -138,7 +139,7 @@ class Checkpoints(PointedScreen, PageScreen):
             elif event.step is not None:
                 self.runwatch.go_to_step(event.step)
 
-    def on_chart_panel_opened(self, event: ChartPanel.Opened) -> None:
+    def on_chart_mouse_opened(self, event: ChartMouse.Opened) -> None:
         """Show the chart large."""
         self.runwatch.show_metric(event.panel.metrics[0])
 

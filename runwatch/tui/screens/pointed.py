@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from runwatch.tui.screens.base import RunScreen
-from runwatch.tui.widgets.charts import ChartPanel
+from runwatch.tui.widgets.chart_mouse import ChartMouse
 
 
 class PointedScreen(RunScreen):
     """A view whose charts answer the mouse: values, range, wheel."""
 
-    def on_chart_panel_pointed(self, event: ChartPanel.Pointed) -> None:
+    def on_chart_mouse_pointed(self, event: ChartMouse.Pointed) -> None:
         """Move the cursor with the pointer."""
         self.scene.cursor, self.scene.picked = event.step, None
         self.show()
 
-    def on_chart_panel_picked(self, event: ChartPanel.Picked) -> None:
+    def on_chart_mouse_picked(self, event: ChartMouse.Picked) -> None:
         """Shade the range that is being picked; in the end show it alone."""
         self.scene.picked = None if event.done else (event.first, event.last)
         if event.done:
@@ -22,12 +22,12 @@ class PointedScreen(RunScreen):
             self.scene.show_steps(event.first, event.last)
         self.show()
 
-    def on_chart_panel_scaled(self, event: ChartPanel.Scaled) -> None:
+    def on_chart_mouse_scaled(self, event: ChartMouse.Scaled) -> None:
         """Zoom around the pointer."""
         self.scene.scale_steps(event.at, event.by, event.begin)
         self.show()
 
-    def on_chart_panel_dropped(self) -> None:
+    def on_chart_mouse_dropped(self) -> None:
         """Shade nothing: the range is not wanted."""
         self.scene.picked = None
         self.show()

@@ -13,6 +13,7 @@ from runwatch.tui import actions
 from runwatch.tui.cycle import following
 from runwatch.tui.screens.lists import LEAST_CHART, ListScreen
 from runwatch.tui.screens.pointed import PointedScreen
+from runwatch.tui.widgets.chart_mouse import ChartMouse
 from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.machine import MachinePanel
 from runwatch.tui.widgets.ranks import RankDetail, RankGrid, RankTable, measure_of
@@ -117,7 +118,7 @@ class Ranks(PointedScreen, ListScreen):
         """Return how many lines are looked at for the newest one of the selected rank."""
         return (_LOOKED_AT if self.detail else 0), None
 
-    def on_chart_panel_opened(self, event: ChartPanel.Opened) -> None:
+    def on_chart_mouse_opened(self, event: ChartMouse.Opened) -> None:
         """Show the chart large."""
         self.runwatch.show_metric(event.panel.metrics[0])
 

@@ -1,22 +1,20 @@
-"""One chart in a frame: its curves, their values, and the mouse on them."""
+"""One chart in a frame: its curves and their values."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
-from textual import events
-from textual.message import Message
-
 from runwatch.core import metrics
 from runwatch.core.snapshot import Columns
 from runwatch.render import cells, numbers, summary
 from runwatch.render.cells import Row
 from runwatch.render.charts import axis, chart, xaxis
-from runwatch.render.charts.chart import Plot, Shade
+from runwatch.render.charts.chart import Shade
 from runwatch.render.charts.extremes import Cut
 from runwatch.render.panel import Content
-from runwatch.tui.widgets.rows import Panel, centered
+from runwatch.tui.widgets.chart_mouse import NOTHING, ChartMouse
+from runwatch.tui.widgets.rows import centered
 
 _STEADY = 0.2
 """Speed charts show at least this range: a per cent of noise is no news."""
@@ -43,57 +41,19 @@ _EDGES = 6
 _SHADES = {"warning": "shade-warn", "critical": "shade-crit"}
 _NOT_FINITE = "not finite"
 """The value of a column in which one is NaN or infinite: which of them is not known there."""
-_NOTHING = Plot([])
 
 
 def _steps(count: float) -> str:
     return axis.trimmed(numbers.si(round(count)))
 
 
-class ChartPanel(Panel):
+class ChartPanel(ChartMouse):
     """Shows one metric, and others laid over it."""
-
-    class Pointed(Message):
-        """The pointer is at a step; None: it left."""
-
-        def __init__(self, step: float | None) -> None:
-            super().__init__()
-            self.step = step
-
-    class Picked(Message):
-        """A range of steps was drawn up with the mouse; `done` when the button is up."""
-
-        def __init__(self, first: float, last: float, done: bool) -> None:
-            super().__init__()
-            self.first, self.last, self.done = first, last, done
-
-    class Dropped(Message):
-        """A range that was being drawn up is not wanted."""
-
-    class Scaled(Message):
-        """The wheel was turned at a step: what is shown, from `begin`, becomes `by` times as long."""
-
-        def __init__(self, at: float, by: float, begin: float) -> None:
-            super().__init__()
-            self.at, self.by, self.begin = at, by, begin
-
-    class Opened(Message):
-        """The panel was clicked twice."""
-
-        def __init__(self, panel: ChartPanel) -> None:
-            super().__init__()
-            self.panel = panel
 
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
-        self.metrics: tuple[str, ...] = ()
-        self._plot = _NOTHING
         self._range_of: tuple[object, ...] = ()
         """What the y range of the plot belongs to."""
-        self._from: int | None = None
-        """Cell at which the button went down."""
-        self._at: int | None = None
-        """Cell at which the pointer was last."""
 
     def charts(self) -> list[tuple[str, int]]:
         """Return the metrics with the columns of the plot."""
@@ -103,7 +63,7 @@ class ChartPanel(Panel):
     def content(self, width: int, height: int) -> Content:
         """Return the chart at this size."""
         scene, before = self.scene, self._plot.scale
-        self._plot = _NOTHING
+        self._plot = NOTHING
         if not self.metrics:
             return Content([], centered("no metric", width, height))
         own, others = self._own(), self._others()
@@ -342,102 +302,3 @@ class ChartPanel(Panel):
         if latest is None:
             return numbers.MISSING, False
         return numbers.latest(metric, latest.value, latest.text), latest.value is None and bool(latest.text)
-
-    def begin(self) -> float:
-        """Return the step at the left edge of the plot."""
-        return self._plot.step(self._plot.gutter) or 0.0
-
-    def beside(self, step: float, cells: int) -> float:
-        """Return the step that lies so many cells to the right of another one, or to the left."""
-        window = self._plot.window
-        if window is None:
-            return step
-        cell = window.cell(self._plot.places.at(step)) + cells
-        return self._plot.step(self._plot.gutter + max(0, min(window.cells - 1, cell))) or 0.0
-
-    def _measured(self, step: float) -> float:
-        """Return the nearest step of which there is a value."""
-        columns = self.scene.columns.get(self.metrics[0]) if self.metrics else None
-        near = chart.nearest(columns, step) if columns is not None else None
-        return step if columns is None or near is None else columns.x[near]
-
-    def _step(self, cell: int) -> float | None:
-        """Return the step at a column of the panel, or None outside the plot."""
-        return self._plot.step(cell - 1)
-
-    def _nearest_step(self, cell: int) -> float:
-        """Return the step at a column; beyond the plot that of its end."""
-        window = self._plot.window
-        width = window.cells if window is not None else 1
-        inside = max(self._plot.gutter, min(self._plot.gutter + width - 1, cell - 1))
-        return self._plot.step(inside) or 0.0
-
-    def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Show the values under the pointer, or the range that is picked."""
-        if event.x == self._at or self._plot.window is None:
-            return
-        self._at = event.x
-        if self._from is not None and not event.button:
-            self._drop()  # the button went up where no one saw it
-        elif self._from is not None:
-            self._pick(event.x, False)
-        elif (step := self._step(event.x)) is not None:
-            self.post_message(self.Pointed(self._measured(step)))
-
-    def _pick(self, cell: int, done: bool) -> None:
-        first, last = sorted((self._nearest_step(self._from or 0), self._nearest_step(cell)))
-        self.post_message(self.Picked(first, last, done))
-
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Begin to pick a range."""
-        if event.button == 1 and self._step(event.x) is not None:
-            self._from = self._at = event.x
-            self.capture_mouse()
-
-    def on_mouse_up(self, event: events.MouseUp) -> None:
-        """Show the range that was picked."""
-        if self._from is None:
-            return
-        if abs(event.x - self._from) > 1:
-            self._pick(event.x, True)
-            self._from = None
-        self.release_mouse()
-        self._drop()
-
-    def on_mouse_release(self) -> None:
-        """Forget the range when the mouse was taken away, as by another view."""
-        if self.app.mouse_captured is not self:
-            self._drop()
-
-    def on_hide(self) -> None:
-        """Forget the range when the chart goes away."""
-        self._drop()
-
-    def _drop(self) -> None:
-        if self._from is not None:
-            self._from = None
-            self.release_mouse()
-            self.post_message(self.Dropped())
-
-    def on_click(self, event: events.Click) -> None:
-        """Enlarge the chart, or go back, when it is clicked twice."""
-        if event.chain == 2:
-            self.post_message(self.Opened(self))
-
-    def on_leave(self) -> None:
-        """Show the newest values again."""
-        if self._from is None:
-            self._at = None
-            self.post_message(self.Pointed(None))
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Show fewer steps around the pointer."""
-        self._scale(event.x, 0.7)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Show more steps around the pointer."""
-        self._scale(event.x, 1 / 0.7)
-
-    def _scale(self, cell: int, by: float) -> None:
-        if (step := self._step(cell)) is not None:
-            self.post_message(self.Scaled(step, by, self.begin()))

@@ -71,7 +71,8 @@ def freshness(scene: Scene) -> Segment:
         return f"{glyphs.stale} {word if scene.replay is None else 'replay'}", "dim"
     old = numbers.brief(age)
     if run.progress.step is None and not run.log_source:
-        return f"{glyphs.stale} no line yet, {old}", "dim"
+        said = f"no line yet, {old}" if run.history is None else f"written {old} ago"
+        return f"{glyphs.stale} {said}", "dim"
     if scene.stale() or run.phase in _SILENT:
         return f"{glyphs.stale} STALE {old}", "warn"
     return (f"ended {old} ago", "dim") if states.ended(run.phase) else (f"{glyphs.live} live {old}", "good")

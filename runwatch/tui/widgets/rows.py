@@ -112,6 +112,21 @@ class Rows(Widget):
             return self._strips[y]
         return Strip.blank(self.size.width, self.rich_style)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return painted rows as they are: of all that styles may add, rows have at most a tint.
+
+        Textual would ask for every style of the widget first, in each frame.
+        """
+        if self.styles.tint.a:
+            return super().render_lines(crop)
+        width = self.size.width
+        strips = [self.render_line(y).adjust_cell_length(width) for y in crop.line_range]
+        _, ground = self.background_colors
+        for each in self.get_line_filters():
+            strips = [strip.apply_filter(each, ground) for strip in strips]
+        first, end = crop.column_span
+        return strips if (first, end) == (0, width) else [strip.crop(first, end) for strip in strips]
+
     def notify_style_update(self) -> None:
         """Forget colors when the theme changes; the new ones are known only after this."""
         super().notify_style_update()
