@@ -66,7 +66,7 @@ def following(run: RunView) -> str:
     if advice or run.phase == "finished":
         return advice
     if states.phase_of(run) == states.NO_STEPS and run.log_source:
-        return f"no training step was recognized; `runwatch formats {run.log_source}` says why"
+        return f"no training step was recognized; to see why: runwatch formats {run.log_source}"
     good = run.saving.last_good
     return "" if good is None else f"continue from the checkpoint of step {numbers.step(good)}"
 

@@ -76,7 +76,7 @@ def test_a_log_without_a_step_says_where_to_look():
     notes = RunView("r1", "notes", "starting", Progress(), log_source="/runs/notes.txt", age=700.0)
     lines = outcome.farewell(notes, 100)
     assert lines[0].startswith("◌ NO STEPS  notes")
-    assert "  next    no training step was recognized; why, says runwatch formats /runs/notes.txt" in lines
+    assert "  next    no training step was recognized; to see why: runwatch formats /runs/notes.txt" in lines
 
 
 def test_several_runs_have_a_line_each_the_most_urgent_first():

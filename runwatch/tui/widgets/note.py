@@ -53,6 +53,6 @@ class Note(Panel):
             notices = scene.snapshot.notices if scene.snapshot else ()
             lines += notices or ("it is empty: is the run started, and does it write here?",)
         elif run.log_source and (run.log or states.ended(run.phase)):
-            lines.append("no training step was recognized in its lines; why, says")
+            lines.append("no training step was recognized in its lines; to see why:")
             lines.append(f"runwatch formats {run.log_source}")
         return lines
