@@ -29,6 +29,13 @@ def test_nothing_that_controls_or_is_shown_as_nothing_passes():
         assert plain(f"a{chr(code)}b") == "ab", hex(code)
 
 
+@given(st.text(st.sampled_from("\x1b\x9b[]PX^_\\\x07;0mab\n"), max_size=8))
+@example("a\x1b")
+@example("\x1b\nb")
+def test_no_piece_of_an_escape_sequence_passes(said):
+    assert plain(said).isprintable()
+
+
 @pytest.mark.parametrize(
     "said",
     [

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.alerts.incidents.incidents import IncidentBook
+from runwatch.alerts.rules.causes import near
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.stream import StreamParser
@@ -179,3 +180,18 @@ def test_a_log_gives_the_same_parents_however_it_is_cut(made, parts, cuts):
 def test_a_log_that_comes_bit_by_bit_gives_the_same_parents(made):
     data = made()
     assert judged(data, range(1000, len(data), 1000)) == in_one_piece(made)
+
+
+@pytest.mark.parametrize(
+    ("cause", "one", "other", "expected"),
+    [
+        ("loss_spike", 100, 300, True),
+        ("loss_spike", 301, 100, False),
+        ("loss_spike", 10_000, 10_526, True),
+        ("loss_spike", 10_527, 10_000, False),
+        ("loss_spike", None, 10_000, True),
+        ("divergence", 1, 10_000, True),
+    ],
+)
+def test_what_is_far_apart_has_another_cause_unless_that_lasts(cause, one, other, expected):
+    assert near(cause, one, other) is expected

@@ -7,6 +7,7 @@ from math import exp
 import numpy as np
 import pytest
 
+from runwatch.alerts.rules.nonfinite.masked_nan import MaskedNan
 from runwatch.alerts.rules.optimization.above_start import AboveStart
 from runwatch.alerts.rules.optimization.clip_saturation import ClipSaturation
 from runwatch.alerts.rules.policies.discriminator import Discriminator
@@ -14,7 +15,7 @@ from runwatch.alerts.rules.policies.reward_collapse import RewardCollapse
 from runwatch.alerts.rules.speed.jitter import Jitter
 from runwatch.alerts.rules.speed.stalls import Stalls
 
-from .columns import TIME
+from .columns import GRAD, TIME
 from .edges import sides
 from .test_rules_edges import SCATTER, SWING, Edge, losses, metric, norms, said, times, turns
 
@@ -49,6 +50,11 @@ def stalled(size, rows, count=460):
 def now_and_then(number, short=8, long=10):
     """Return rows at which so many stalls are, at two distances in turn."""
     return 303 + np.cumsum([short if i % 2 else long for i in range(int(number))])
+
+
+def masked(*values):
+    """Return a loss that is zero at its end, where the norm of the gradients is NaN."""
+    return losses(values, times(0.0, 3)).set(GRAD, [*times(1.0, len(values)), *times(np.nan, 3)])
 
 
 ODD = (320, 323, 331, 345, 350, 367, 371, 380, 382, 389, 395, 398, 403, 406)
@@ -92,6 +98,14 @@ EDGES = {
     "discriminator back": Edge(
         Discriminator, lambda x: judges(times(1, 64), times(1e-4, 256), times(x, 256)), 0.05, "clear"
     ),
+    "masked_nan last digit": Edge(MaskedNan, lambda x: masked(2, 1, x, 2 * x, 1), 0.01, "critical"),
+    "masked_nan last digit, repeated": Edge(
+        MaskedNan, lambda x: masked(2, 1, x, x, x, 3 * x, 2 * x, 1), 0.01, "critical"
+    ),
+    "masked_nan fell to its last digits": Edge(
+        MaskedNan, lambda x: masked(2, 1, 0.5, 0.502, x), 0.02, "critical"
+    ),
+    "masked_nan fell to little": Edge(MaskedNan, lambda x: masked(2, 1, 0.5, 0.55, x), 0.1, "critical"),
     "reward_collapse part": Edge(
         RewardCollapse, lambda x: rewards(times(0, 32), times(1, 64), times(x, 128)), 0.5, "info", True
     ),

@@ -99,7 +99,7 @@ def test_it_finds_what_one_sample_after_the_other_says(seed):
         log.steps[rng.random(count) < 0.5] = np.nan
     times = np.full(count, np.nan)
     if rng.random() < 0.5:
-        times = rng.choice([1.0, 1.0, 5.0, -1.0, np.inf], count)
+        times = rng.choice([1.0, 0.25, 5.0, -1.0, np.inf], count)
         log.set(TIME, times)
     log.restarts += sorted(set(rng.integers(0, count, int(rng.integers(0, 3))).tolist()))
     judge, plain, live, now = make("mine", rule)(), Plain(rule), bool(rng.random() < 0.5), 1000.0

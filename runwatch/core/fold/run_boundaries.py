@@ -103,6 +103,8 @@ class Splitter:
     """Whether its step began again but not its loss: it counts within an epoch that no line shows."""
     _ended: str = ""
     """What lines said since the newest step of how that launch ended: _CRASHED, or else _OVER."""
+    _shows_total: bool = False
+    """Whether its lines have printed a total: what is planned counts no more."""
     _finished: bool = False
     _stopped: bool = False
     """A line said that it gets no better, and no step was printed since."""
@@ -133,7 +135,7 @@ class Splitter:
         if again:
             self._step, self._pattern, self._total, self._finished = np.nan, "", np.nan, False
             self._first = self._left = self._stride = self._epoch = np.nan
-            self._level, self._cyclic, self._stepped = LossLevel(), False, False
+            self._level, self._cyclic, self._stepped, self._shows_total = LossLevel(), False, False, False
         batch = self._duplicates.without(self._echoes.without(batch))
         bars, train, evals, plans = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
         train, stepless = self._fill_steps(batch, train, bars)
@@ -154,7 +156,7 @@ class Splitter:
         edges = [-np.inf, *begins, np.inf]
         for index, (low, high) in enumerate(pairwise(edges)):
             if index:
-                self._bars = Bars()
+                self._bars, self._shows_total = Bars(), False
                 self._former = begins[low]
             rows = train.between(low, high)
             self._bars.count(bars.between(low, high), rows, stepless)
@@ -207,8 +209,9 @@ class Splitter:
         """
         known = np.flatnonzero(~np.isnan(train.total))[-1:]
         if len(known):
+            self._shows_total = True
             return newest_of(train.total[known]), newest_of(train.epoch_steps[known])
-        return self._plan.total, None
+        return None if self._shows_total else self._plan.total, None
 
     def _fill_steps(self, batch: Batch, train: Rows, bars: Rows) -> tuple[Rows, NDArray[np.bool_]]:
         """Give records without a step what the bar before them shows; say which those are."""
@@ -302,12 +305,13 @@ class Splitter:
             other = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
             other = other or (kind == TRAIN and index == 0 and self._pattern not in ("", train.pattern[0]))
             other = other or self._announced or (kind == TRAIN and self._stopped)
-            again = kind == TRAIN and step < last and self._begins_again(train, index)
             anew = kind == TRAIN and step == last and self._finished and self._has_another_total(train, index)
-            if anew or (step < last and (self._finished or other or again)):
+            back = step < last
+            again = back and (self._finished or other or (kind == TRAIN and self._begins_again(train, index)))
+            if anew or again:
                 begins[offset] = _Former(self._last_pattern(train, offset), self._announced)
                 self._finished, self._first, self._level, self._cyclic = False, np.nan, LossLevel(), False
-            elif step < last and kind == TRAIN:
+            elif back and kind == TRAIN:
                 self._cyclic |= step <= self._first and self._ended != _CRASHED
                 self._level.restart()
                 restarts.append(offset)
