@@ -341,7 +341,8 @@ class Splitter:
         It starts from the beginning, with another total than the one before (and, if its first step is not
         shown, a loss as high as there), or behind the end of what was planned or said to be over, or with a
         loss as high as there: but a launch is of the run whose steps have not come to their total. So does a
-        first epoch or round, where nothing had failed and no total is known.
+        first epoch or round, or one that begins again with the step with which it began, where nothing had
+        failed and no total is known.
         """
         step, pattern, loss = train.step[index], str(train.pattern[index]), float(train.loss[index])
         if self._has_another_total(train, index) and (
@@ -351,7 +352,8 @@ class Splitter:
         if step > self._first or self._ended == _CRASHED:
             return False
         endless = np.isnan(train.total[index]) or not np.isnan(train.epoch_steps[index])
-        by_epoch = pattern.endswith((BY_EPOCH, BY_ROUND)) or self._epoch_falls(train, index)
+        epoch, before = train.epoch[index], train.epoch[index - 1] if index else self._epoch
+        by_epoch = pattern.endswith((BY_EPOCH, BY_ROUND)) or epoch < before
         by_fit = pattern.endswith(BY_FIT)
         may = by_fit or (endless and not pattern.endswith(BY_LAUNCH))
         if (by_epoch or (may and not self._cyclic)) and self._level.is_back(loss):
@@ -359,11 +361,9 @@ class Splitter:
         if by_fit:
             return False
         left, stride = self._course(train, index)
-        return bool(is_last_row(left, stride, self._first) or self._ended == _OVER or (by_epoch and endless))
-
-    def _epoch_falls(self, train: Rows, index: int) -> bool:
-        """Return True if a record shows an epoch before that of the record before."""
-        return bool(train.epoch[index] < (train.epoch[index - 1] if index else self._epoch))
+        ended = is_last_row(left, stride, self._first) or self._ended == _OVER
+        same = epoch == before and step == self._first
+        return bool(ended or (endless and (by_epoch or same)))
 
     def _has_another_total(self, train: Rows, index: int) -> bool:
         """Return True if a record and the one before it show their totals, and these differ."""
