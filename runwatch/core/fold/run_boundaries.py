@@ -34,6 +34,7 @@ from runwatch.core.block import Block, Samples
 from runwatch.core.fold.bar_steps import Redraws, without_unrelated
 from runwatch.core.fold.bars import Bars
 from runwatch.core.fold.duplicate_records import DuplicateRecords
+from runwatch.core.fold.early_events import EarlyEvents
 from runwatch.core.fold.lowest_rank import LowestRank
 from runwatch.core.fold.next_plan import NextPlan
 from runwatch.core.fold.rank_dedup import Echoes
@@ -126,6 +127,7 @@ class Splitter:
     """Whether a bar has given the step of a record."""
     _since: float | None = None
     """Epoch of the newest record without a step since the newest bar; None if there was none."""
+    _early: EarlyEvents = field(default_factory=EarlyEvents)
     _echoes: Echoes = field(default_factory=Echoes)
     _duplicates: DuplicateRecords = field(default_factory=DuplicateRecords)
 
@@ -136,11 +138,11 @@ class Splitter:
             self._step, self._pattern, self._total, self._finished = np.nan, "", np.nan, False
             self._first = self._left = self._stride = self._epoch = np.nan
             self._level, self._cyclic, self._stepped, self._shows_total = LossLevel(), False, False, False
-        batch = self._duplicates.without(self._echoes.without(batch))
+        trained = self._pattern != ""
+        batch, early = self._early.placed(self._duplicates.without(self._echoes.without(batch)), trained)
         bars, train, evals, plans = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
         train, stepless = self._fill_steps(batch, train, bars)
         first_step = self._step if self._stepped else np.nan
-        trained = self._pattern != ""
         begins, restarts = self._boundaries(batch, self._counted(train), evals)
         events = list(self._plan.place(batch.events, train.offset, trained=trained))
         stepped = train.offset[~np.isnan(train.step)]
@@ -166,7 +168,7 @@ class Splitter:
                 samples={name: cut for name, s in samples.items() if len(cut := part_of(s, low, high))},
                 progress=Samples(rows.offset, rows.line, rows.step, rows.step) if len(rows) else None,
                 moments=rows.moments(),
-                events=[event for at, event in events if low <= at < high],
+                events=[e for at, e in events if low <= at < high and (index or e not in early)],
                 restarts=[int(offset) for offset in restarts if low <= offset < high],
                 ranks=ranks_of(batch, low, high),
                 marks=marks_of(batch, low, high),
