@@ -183,6 +183,20 @@ def test_epochs_of_the_settings_where_the_step_is_an_epoch(head):
 
 
 @pytest.mark.parametrize(
+    ("head", "total"),
+    [
+        ("Training for 800 steps", 800),
+        ("[2030-01-02 03:04:05] INFO: Starting training of gpt for 8,000 iterations.", 8000),
+        ("Training took a minute for 800 steps of warmup", None),
+        ("Trained for 800 steps.", None),
+    ],
+)
+def test_steps_that_a_sentence_plans(head, total):
+    lines = [f"step {step} loss {3 - step / 400:.4f}" for step in range(0, 400, 20)]
+    assert folded("\n".join([head, *lines, ""])).progress().total == total
+
+
+@pytest.mark.parametrize(
     "head",
     [
         "max_epochs: 3",  # was passed
@@ -199,7 +213,7 @@ def test_what_says_nothing_of_the_epochs(head):
 def test_epochs_in_the_line_go_before():
     line = "Epoch {epoch}/3: {pct:3d}%|###  | {n}/{per} [00:01<00:02,  9.8it/s, loss={loss:.3f}]"
     progress = folded("max_epochs: 8\n" + drawn(line, "\r", 1.5)).progress()
-    assert (progress.total, progress.total_source) == (200, "")
+    assert (progress.total, progress.total_source) == (150, "")
 
 
 def test_more_epochs_than_the_settings_say_count_something_else():

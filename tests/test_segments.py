@@ -382,6 +382,8 @@ def _begun_again(size: int, line: str, first: int, last: int, between: str) -> l
         ("step {}, loss: 2.5\n", 0, 29, "", 1),  # may be of an epoch
         ("step {}, loss: 2.5\n", 0, 29, "Finished Training\n", 2),
         ("epoch {}, loss: 2.5\n", 1, 29, "", 2),
+        ("epoch 1, iter {}, loss: 2.5\n", 0, 29, "", 2),  # stopped in its first epoch
+        ("epoch 1, iter {}, loss: 2.5\n", 0, 29, "CUDA out of memory\n", 1),
         ("[{}]\ttrain-rmse:2.5\tvalidation-rmse:2.75\n", 0, 29, "", 2),  # another model is boosted
         ("[{}]\ttrain-rmse:2.5\tvalidation-rmse:2.75\n", 0, 29, "KeyboardInterrupt\n", 1),
         ("[{}]\ttraining's l2: 2.5\tvalid_1's l2: 2.75\n", 1, 29, "", 2),
@@ -417,6 +419,7 @@ _KERAS = "Epoch {n}/9\n10/10 [==============================] - 2s 1ms/step - lo
         ("step {n}, loss: {loss}\n", [(0, 29, 2.5), (0, 29, 0.1), (0, 29, 2.5)], 1),  # counts within an epoch
         ("Epoch {n}/30 - loss: {loss}\n", [(1, 20, 2.5), (1, 20, 2.4)], 2),  # it had stopped early
         ("step {n}/80 loss: {loss}\n", [(1, 20, 2.5), (1, 20, 2.4)], 1),  # a launch of the same run
+        ("epoch: 1, iter: {n}/80 loss: {loss}\n", [(1, 20, 2.5), (1, 20, 2.4)], 1),
         ('{{"iteration": {n}, "total_loss": {loss}}}\n', [(9, 30, 2.5), (9, 30, 2.4)], 1),
         (_KERAS, [(1, 9, 2.5), (1, 9, 2.4)], 2),
         (_KERAS, [(1, 9, 2.5), (1, 9, 0.25)], 1),  # fits train one model further
@@ -439,3 +442,37 @@ def test_another_total_and_a_loss_that_is_back_are_another_run(size, loss, runs,
     found = steps_of_runs(segments(*(data[at : at + size] for at in range(0, len(data), size))))
     launches = [[10 * n for n in range(1, last + 1)] for last in (10, 20)]
     assert found == (launches if runs == 2 else [launches[0] + launches[1]])
+
+
+def test_an_epoch_whose_first_step_was_not_seen_may_be_that_of_the_same_run():
+    data = _falling("epoch 0, iter {n}, loss: {loss}\n", (4, 29, 2.5)) + _falling(
+        "epoch 0, iter {n}, loss: {loss}\n", (1, 29, 0.1)
+    )
+    assert steps_of_runs(segments(data)) == [[*range(4, 30), *range(1, 30)]]
+
+
+@pytest.mark.parametrize("size", [1, 61, 10_000])
+@pytest.mark.parametrize(
+    ("line", "between", "runs"),
+    [
+        ("epoch {n} loss {loss}\n", b"KeyboardInterrupt\n", 1),
+        ("step {n} loss {loss}\n", b"Training finished\n", 2),
+    ],
+)
+def test_what_happened_before_the_format_was_known_is_between_the_records(size, line, between, runs):
+    data = _falling(line, (0, 3, 2.5)) + between + _falling(line, (0, 29, 0.5))
+    found = steps_of_runs(segments(*(data[at : at + size] for at in range(0, len(data), size))))
+    assert found == ([[*range(4)], [*range(30)]] if runs == 2 else [[*range(4), *range(30)]])
+
+
+@pytest.mark.parametrize("size", [1, 61, 10_000])
+def test_settings_before_the_format_was_known_are_of_the_run_behind_them(size):
+    line = "epoch {n} loss {loss}\n"
+    data = b"epochs: 4\n" + _falling(line, (0, 3, 2.5)) + b"epochs: 30\n" + _falling(line, (0, 29, 2.5))
+    plans: list[dict[str, str]] = [{}]
+    for segment in segments(*(data[at : at + size] for at in range(0, len(data), size))):
+        if segment.begins_run:
+            plans.append({})
+        for event in segment.block.events:
+            plans[-1] |= event.data
+    assert plans == [{"epochs": "4"}, {"epochs": "30"}]

@@ -56,6 +56,18 @@ def test_a_line_before_each_bar_shows_its_epoch(times, line):
     assert total == [PER * times] * PER * times
 
 
+@pytest.mark.few(2)
+@pytest.mark.parametrize("times", [3, 200])
+@pytest.mark.parametrize("text", ["Epoch [{0}/{1}]: ", "Epochs {0}/{1}. Running "])
+@pytest.mark.parametrize(("first", "last"), [(1, 0), (0, 0), (0, 1)])
+def test_a_description_counts_epochs_from_one_or_from_zero(times, text, first, last):
+    """From zero, the number behind the stroke is that of all epochs until the last one has it."""
+    numbered = "\n".join(bar(e, text.format(e + first, times - last)) for e in range(times)) + "\n"
+    step, total = reported(numbered, times)
+    assert step == list(range(1, PER * times + 1))
+    assert total == [PER * (times - last)] * PER * (times - last) + [PER * times] * PER * last
+
+
 @pytest.mark.parametrize("times", [3, 200])
 def test_a_line_behind_each_bar_shows_what_has_ended(times):
     text = "".join(f"{bar(e)}\nEpoch {e + 1}/{times}: done\n" for e in range(times))

@@ -34,6 +34,7 @@ from runwatch.core.block import Block, Samples
 from runwatch.core.fold.bar_steps import Redraws, without_unrelated
 from runwatch.core.fold.bars import Bars
 from runwatch.core.fold.duplicate_records import DuplicateRecords
+from runwatch.core.fold.early_events import EarlyEvents
 from runwatch.core.fold.lowest_rank import LowestRank
 from runwatch.core.fold.next_plan import NextPlan
 from runwatch.core.fold.rank_dedup import Echoes
@@ -126,6 +127,7 @@ class Splitter:
     """Whether a bar has given the step of a record."""
     _since: float | None = None
     """Epoch of the newest record without a step since the newest bar; None if there was none."""
+    _early: EarlyEvents = field(default_factory=EarlyEvents)
     _echoes: Echoes = field(default_factory=Echoes)
     _duplicates: DuplicateRecords = field(default_factory=DuplicateRecords)
 
@@ -136,11 +138,11 @@ class Splitter:
             self._step, self._pattern, self._total, self._finished = np.nan, "", np.nan, False
             self._first = self._left = self._stride = self._epoch = np.nan
             self._level, self._cyclic, self._stepped, self._shows_total = LossLevel(), False, False, False
-        batch = self._duplicates.without(self._echoes.without(batch))
+        trained = self._pattern != ""
+        batch, early = self._early.placed(self._duplicates.without(self._echoes.without(batch)), trained)
         bars, train, evals, plans = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
         train, stepless = self._fill_steps(batch, train, bars)
         first_step = self._step if self._stepped else np.nan
-        trained = self._pattern != ""
         begins, restarts = self._boundaries(batch, self._counted(train), evals)
         events = list(self._plan.place(batch.events, train.offset, trained=trained))
         stepped = train.offset[~np.isnan(train.step)]
@@ -166,7 +168,7 @@ class Splitter:
                 samples={name: cut for name, s in samples.items() if len(cut := part_of(s, low, high))},
                 progress=Samples(rows.offset, rows.line, rows.step, rows.step) if len(rows) else None,
                 moments=rows.moments(),
-                events=[event for at, event in events if low <= at < high],
+                events=[e for at, e in events if low <= at < high and (index or e not in early)],
                 restarts=[int(offset) for offset in restarts if low <= offset < high],
                 ranks=ranks_of(batch, low, high),
                 marks=marks_of(batch, low, high),
@@ -341,7 +343,8 @@ class Splitter:
         It starts from the beginning, with another total than the one before (and, if its first step is not
         shown, a loss as high as there), or behind the end of what was planned or said to be over, or with a
         loss as high as there: but a launch is of the run whose steps have not come to their total. So does a
-        first epoch or round, where nothing had failed and no total is known.
+        first epoch or round, or one that begins again with the step with which it began, where nothing had
+        failed and no total is known.
         """
         step, pattern, loss = train.step[index], str(train.pattern[index]), float(train.loss[index])
         if self._has_another_total(train, index) and (
@@ -351,7 +354,8 @@ class Splitter:
         if step > self._first or self._ended == _CRASHED:
             return False
         endless = np.isnan(train.total[index]) or not np.isnan(train.epoch_steps[index])
-        by_epoch = pattern.endswith((BY_EPOCH, BY_ROUND)) or self._epoch_falls(train, index)
+        epoch, before = train.epoch[index], train.epoch[index - 1] if index else self._epoch
+        by_epoch = pattern.endswith((BY_EPOCH, BY_ROUND)) or epoch < before
         by_fit = pattern.endswith(BY_FIT)
         may = by_fit or (endless and not pattern.endswith(BY_LAUNCH))
         if (by_epoch or (may and not self._cyclic)) and self._level.is_back(loss):
@@ -359,11 +363,9 @@ class Splitter:
         if by_fit:
             return False
         left, stride = self._course(train, index)
-        return bool(is_last_row(left, stride, self._first) or self._ended == _OVER or (by_epoch and endless))
-
-    def _epoch_falls(self, train: Rows, index: int) -> bool:
-        """Return True if a record shows an epoch before that of the record before."""
-        return bool(train.epoch[index] < (train.epoch[index - 1] if index else self._epoch))
+        ended = is_last_row(left, stride, self._first) or self._ended == _OVER
+        same = epoch == before and step == self._first
+        return bool(ended or (endless and (by_epoch or same)))
 
     def _has_another_total(self, train: Rows, index: int) -> bool:
         """Return True if a record and the one before it show their totals, and these differ."""

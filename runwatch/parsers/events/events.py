@@ -269,7 +269,13 @@ class EventScanner:
         return [Event("facts", line.offset, line.number, "model size", data=data)] if data else []
 
 
-_NAMED = {b"epoch": b"epochs", b"num_steps": b"num_train_steps", b"progress_on": b"total_steps"}
+_NAMED = {
+    b"epoch": b"epochs",
+    b"num_steps": b"num_train_steps",
+    b"progress_on": b"total_steps",
+    b"steps": b"total_steps",
+    b"iterations": b"total_iterations",
+}
 """Names of settings that have another name here."""
 
 
@@ -277,7 +283,7 @@ def _plan(line: Line) -> list[Event]:
     """Return the settings of a line that say how many steps or epochs are planned."""
     data = {}
     for found in plans.PLAN.finditer(line.text):
-        name, value = sorted(filter(None, found.groups()), key=bytes.isdigit)
+        name, value = sorted(filter(None, found.groups()), key=lambda part: part[:1].isdigit())
         name = re.sub(rb"[ -]", b"_", name.strip(b"#").lower())
         name = name.replace(b"number_of_training_", b"num_").replace(b"number_of_", b"num_")
         name = _NAMED.get(name, name)

@@ -65,7 +65,8 @@ MILESTONES = Signs(
         rb"|ended(?! (?:unexpect|prematur|with (?:an? )?err)))|[Mm]odel [Tt]rained(?! for\b))\b" + _NOT_OF,
         rb"Finished Training|^Finished\. Total (?:elapsed )?time|^Loss for final step: ",
         rb"\.(?:pth|ckpt|tar) is the best(?: overall)?\W*\Z",
-        rb"^\[(?i:done)\] (?!.*(?i:epoch|fold|round|step|stage|phase|batch)).*",
+        rb"^(?:\[[Tt]rain(?:ing)?\] done\b|\[(?i:done)\] )"
+        rb"(?!.*(?i:epoch|fold|round|step|stage|phase|batch)).*",
         rb"\b(?:[Tt]raining run|Run) (?:finished|completed?)(?: successfully)?[.!]*\s*$",
         # launchers and trackers that saw it end well, and MLPerf
         rb"\bProcess \d+ exits successfully|W&B process to finish\.\.\. \(success\)",
@@ -86,6 +87,7 @@ MILESTONES = Signs(
             b"Finished. Total",
             b"or final step",
             b"is the best",
+            b"rain] d",
             b"one] ",
             b"ONE] ",
             b"odel Trained",
@@ -166,7 +168,7 @@ MILESTONES = Signs(
     sign("stage", stages.STAGE, needles=stages.STAGE_NEEDLES),
     sign("tracker", stages.TRACKER, needles=stages.TRACKER_NEEDLES),
     sign("result", stages.RESULT, needles=stages.RESULT_NEEDLES),
-    sign("plan", *plans.PATTERNS, needles=plans.NEEDLES),
+    sign("plan", *plans.PATTERNS, needles=(*plans.NEEDLES, b"raining")),
     sign("size", sizes.SIZE, needles=sizes.NEEDLES),
 )
 """What a run does in addition to training."""

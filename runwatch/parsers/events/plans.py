@@ -51,6 +51,8 @@ _FOR = (
     rb"(?<=\bmax: )(\d{1,6}) (epochs)\b|(?<=per epoch\. )(\d{1,9}) (max iterations)\b"
     rb"|\b[Tt]rain[^\n=:%]{0,60}? for (\d{1,6}) (epochs|epoch(?=\(s\)))(?:\(s\))?"
     rb"(?=(?:[ .!]|\xe2\x80\xa6)*\Z| (?:with|on|using|started|begins)\b)"
+    rb"|\b[Tt]raining\b[^\n=:%\d]{0,40}? for (\d{1,3}(?:,\d{3}){1,3}|\d{1,12}) (steps|iterations)"
+    rb"(?=(?:[ .!]|\xe2\x80\xa6)*\Z| (?:with|on|using)\b)"
     rb"|\b(?:[Bb]egin|[Ss]tart)(?:ning|ing)? training (\d{1,6}) (epochs)\b"
     rb"|\b(Progress on): -/(\d{1,12}) rate:"  # tqdm_loggable before its first step; later it rounds
 )

@@ -17,7 +17,17 @@ _TRIGGERS = (
     (rb"%\|", b"bad_alloc", b"gnal", b"kill", b"med out", b"quota", b"ut of ", b"watchdog", b"xit"),
     (b"ccl", b"checkpoint", b"compil", b"cess to finish", b"completed in", b"core dumped", rb"config\."),
     (b"continuing", b"connection"),
-    (b"rror", b"reempt", b"reset", b"resum", b"restoring", rb"raining\b", b"retry", rb"rly ?[sS]top"),
+    (
+        b"rror",
+        b"reempt",
+        b"reset",
+        b"resum",
+        b"restoring",
+        rb"raining\b",
+        rb"rain\] d",
+        b"retry",
+        rb"rly ?[sS]top",
+    ),
     (
         b"direct cause",
         b"During handling",

@@ -52,7 +52,7 @@ _MANY = 8
 _EPOCHS = re.compile(
     rb"(?i)(?<![a-z])"
     rb"(?:(?:total|max(?:imum)?|num(?:ber)?(?:[_ ]of)?|n|nb)[_ -]?(?:train(?:ing)?[_ -]?)?epochs?"
-    rb"|epochs?[_ -](?:num|total|max)|(?<![_ ])epochs)['\"]?\s{0,30}[:=( ]\s{0,3}(\d{1,6})(?![\w.]|,\d)"
+    rb"|epochs?[_ -](?:num|total|max)|(?<![_ ])epochs)['\"]?\s{0,30}[:=( ]\s{0,3}([1-9]\d{0,5})(?![\w./]|,\d)"
 )
 """How many epochs are planned, as settings show it."""
 

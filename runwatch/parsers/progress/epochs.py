@@ -93,9 +93,11 @@ class Epochs:
     Only at the first frame of a stretch, in which nothing but `n` moves on, anything is decided.
     """
 
-    def __init__(self, first: int | None = None) -> None:
+    def __init__(self, first: int | None = None, last: float = -1.0) -> None:
         """`first` is the number of the first epoch, if it is known."""
         self.first = first
+        self.last = last
+        """Up to here, what is behind the stroke numbers the last epoch, not all: `Epoch 9/9` of ten."""
         self._around = _Around()
         self._open = _Open()
         self._run_wide = False
@@ -132,7 +134,10 @@ class Epochs:
         elif epoch >= 0:
             if self.first is None:
                 self.first = int(epoch == 1 or (epochs >= 0 and epoch > 0))
-            self._watch(counts)
+            self.last = max(self.last, epochs if epoch == epochs else -1.0)
+            if self.first == 0 and epochs > self.last:
+                epochs -= 1
+            self._watch(counts._replace(epochs=epochs))
         if math.isinf(total):
             return Place(self._open.take(n, epoch), -1.0, epoch, -1.0)
         if epoch < 0 or (self._around.run_wide if counted else self._run_wide):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from runwatch.parsers.api import Match, Row
@@ -32,6 +33,7 @@ class RichReader(BarReader):
 
     def __init__(self) -> None:
         super().__init__(_RichPictures("rich"), first_epoch=0)
+        self._epochs.last = math.inf
         self._newest = 0, b""
         """Number and text of the line before, if a bar may be broken there."""
 

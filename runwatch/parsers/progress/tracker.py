@@ -73,7 +73,7 @@ class BarReader(FoldingReader):
 
     def flush(self) -> list[Row]:
         """Return the last frame of the bar, or of each rank's."""
-        self._epochs = Epochs(self._epochs.first)  # what comes next is of another run
+        self._epochs = Epochs(self._epochs.first, self._epochs.last)  # what comes next is of another run
         return self._end() + [row for rank in self._ranks.values() for row in rank.flush()]
 
     def _end(self) -> list[Row]:
