@@ -198,6 +198,14 @@ def test_an_epoch_has_ended_where_a_hundredth_of_it_is_left(size, left, ends):
     assert close.reason() == ("all 3 planned epochs are complete" if ends else "")
 
 
+@pytest.mark.parametrize(
+    ("left", "first", "ends"), [(9, 1, True), (10, 1, False), (10, 0, True), (11, 0, False)]
+)
+def test_an_epoch_has_ended_where_its_next_row_would_be_behind_it(left, first, ends):
+    assert (close(first=first, last=300 - left, total=300, epoch_steps=100, planned_epochs=3, stride=10.0,
+                  by_epoch=False, records=9).reason() != "") == ends  # fmt: skip
+
+
 def close(series=None, first=1, last=10, records=None, by_epoch=True, **more):
     records = last - first + 1 if records is None else records
     plans = {"epoch_steps": None, "total": None, "planned_epochs": None, "planned": None, **more}

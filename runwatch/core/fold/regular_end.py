@@ -8,6 +8,7 @@ steps, such as a score of the test set. A round step alone shows nothing: rows a
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -72,8 +73,6 @@ class Close:
     planned_epochs: int | None
     planned: int | None
     """Steps in all."""
-    stride: float
-    """Steps from the row before to the newest one; NaN if not known."""
     evaluated: bool
     """Something was evaluated behind the last training record."""
     saved: bool
@@ -82,6 +81,8 @@ class Close:
     """Lines up to the newest training record, as far as they are at hand."""
     behind: Sequence[str] = ()
     """Lines behind it, all of them or none."""
+    stride: float = math.nan
+    """Steps from the row before to the newest one; NaN if not known."""
 
     def reason(self) -> str:
         """Return why the run has probably finished; "" where nothing shows that."""
@@ -161,7 +162,7 @@ class Close:
         """Whether the newest record is the last one of its epoch."""
         if self.total is not None and self.last_step is not None and self.epoch_steps:
             left = self.total - self.last_step
-            return left <= 0.01 * self.epoch_steps or is_last_row(left, self.stride, self.first_step)
+            return left <= max(1, 0.01 * self.epoch_steps) or is_last_row(left, self.stride, self.first_step)
         epoch = self.series.get(EPOCH)
         return epoch is not None and _is_share(epoch)
 

@@ -318,11 +318,11 @@ class Run:
             self.total,
             None if self.plan.epochs is None else self.plan.epochs[0],
             self.planned,
-            self.stride,
             evaluated=bool(self.stage.results),
             saved=self._phase == "checkpointing",
             before=before,
             behind=behind,
+            stride=self.stride,
         )
 
     @property
