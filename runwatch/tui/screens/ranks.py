@@ -29,7 +29,7 @@ _LEAST = 4
 """Rows of cells, and of a table, that show something."""
 _BARS = 6
 """Rows of bars of one row, with their names, values, scale and frame."""
-_HIGHER = 8
+_HIGHER = 14
 """Rows that bars get at most beyond those."""
 _LOOKED_AT = 400
 """Newest lines of the log in which one of the selected rank is looked for."""
