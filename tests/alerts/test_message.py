@@ -227,7 +227,7 @@ def test_advice_and_evidence_are_worded_as_on_the_screen():
     assert reported.advice == "Stop, go back to checkpoint 12,000."
     assert (
         reported.numbers
-        == "failed in a.py:7, in step · last finite value 2.500 · no step for 10m 00s · kind x"
+        == "failed in a.py:7, in step · last finite value 2.500 · no step for 10m 00s when found · kind x"
     )
     waiting = msgspec.structs.replace(row, state="pending")
     assert compose(msgspec.structs.replace(FIRING, incident=waiting)).advice.startswith("if it lasts: Stop")

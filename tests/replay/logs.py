@@ -39,8 +39,10 @@ def incidents(engine: Engine) -> list[dict[str, object]]:
 def played(path: Path, times: list[float] | None = None) -> Player:
     session = opened(str(path), Config(), None)
     player = Player(session, Ruleset())
-    for share in times or []:
-        player.advance(session.first + share * (session.last - session.first))
-    player.advance(session.last)
-    player.close()
+    try:
+        for share in times or []:
+            player.advance(session.first + share * (session.last - session.first))
+        player.advance(session.last)
+    finally:
+        player.close()
     return player
