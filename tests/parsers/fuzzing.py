@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from hypothesis import strategies as st
 
 from runwatch.core.batch import META_COLUMNS
+from runwatch.core.metrics import LOSS
 from runwatch.parsers.formats import builtin
 
 from .logs import hf, nanochat
@@ -167,6 +168,14 @@ _COMPUTED = frozenset({("tqdm", "train/epoch"), ("tqdm", "perf/step_time")})
 """Of bars: an epoch that they do not show is counted, and a time may be that between two redraws."""
 
 
+def _summed(names: tuple[str, ...], row: list[float]) -> float | None:
+    """Return the sum of the losses of a detector, in the order of their columns."""
+    if not {"train/box_loss", "train/giou_loss"} & {*names}:
+        return None
+    parts = (n.startswith("train/") and n.endswith("_loss") for n in names)
+    return sum(value for value, part in zip(row, parts, strict=True) if part)
+
+
 def invented(data: bytes, tables: dict[tuple[str, str, tuple[str, ...]], object]) -> list[tuple[object, ...]]:
     """Return (pattern, line, metric, value) of every metric that no number of its record's text explains."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -183,7 +192,9 @@ def invented(data: bytes, tables: dict[tuple[str, str, tuple[str, ...]], object]
             else:
                 held = known.setdefault(line, numbers(lines[line - 1]))
             for name, value in zip(names, row, strict=True):
-                if (pattern, name) in _COMPUTED:
+                if (pattern, name) in _COMPUTED or (
+                    name == LOSS and repr(value) == repr(_summed(names, row))
+                ):
                     continue
                 if name not in META_COLUMNS and (NAN if value != value else value) not in held:
                     found.append((pattern, line, name, value, lines[line - 1][:300]))

@@ -13,6 +13,7 @@ from runwatch.parsers.lexicon.names import canonical, columns, meaning, promoted
 from runwatch.parsers.lexicon.units import Unit
 from runwatch.parsers.lexicon.validation_names import HeldOut
 from runwatch.parsers.lexicon.words import OTHER_WORK, is_quality
+from tests.parsers.logs import parse
 
 
 def test_aliases_of_a_format_go_before_the_lexicon_and_the_users_names_before_both():
@@ -129,3 +130,17 @@ def test_a_step_is_likelier_than_an_iteration_a_batch_an_epoch_and_training():
     order = ["step", "iteration", "batch", "epoch", "train"]
     assert sorted(order, key=RANKS.get) == order
     assert [RANKS[word] for word in order] == [1, 2, 3, 7, 8]
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "loss"),
+    [
+        ("epoch,train/box_loss,train/cls_loss,train/dfl_loss", "{i},1.5,0.25,1", 2.75),
+        ("epoch,train/giou_loss,train/cls_loss,train/l1_loss", "{i},1.5,0.25,1", 2.75),
+        ("epoch,train/box_loss,train/cls_loss,train/loss", "{i},1.5,0.25,9", 9.0),
+        ("epoch,train/box_loss,lr/pg0", "{i},1.5,0.25", None),
+    ],
+)
+def test_the_loss_of_a_detector_is_the_sum_of_its_parts(head, row, loss):
+    parsed = parse("\n".join([head, *(row.format(i=i) for i in range(40)), ""]).encode())
+    assert parsed.column("train/loss").tolist() == [loss] * 40 * (loss is not None)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from runwatch.core.batch import Batch, Event, Table
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Layout
+from runwatch.parsers.lexicon.parts import parts_of_loss
 
 if TYPE_CHECKING:
     from runwatch.parsers.body.decoded import Decoded
@@ -96,6 +97,8 @@ class Piece:
         printed: dict[str, str] = {}
         for layout in (*self._rows, *self._bulk):
             printed.update(layout.printed)
+            if parts := parts_of_loss(layout.names):
+                printed[LOSS] = " + ".join(parts)
         return Batch(
             start=self.start,
             end=end,
@@ -114,7 +117,13 @@ def _transpose(rows: array[float], width: int) -> tuple[int, bytes]:
 
 
 def _table(layout: Layout, rows: int, data: bytes) -> Table:
-    return Table(layout.kind, layout.pattern, ("offset", "line", *layout.names), rows, data)
+    """Return the records of a layout, with the sum of their losses where only its parts are printed."""
+    names = ("offset", "line", *layout.names)
+    if parts := parts_of_loss(layout.names):
+        columns = array("d", data)
+        losses = (columns[names.index(part) * rows :][:rows] for part in parts)
+        names, data = (*names, LOSS), data + array("d", map(sum, zip(*losses, strict=True))).tobytes()
+    return Table(layout.kind, layout.pattern, names, rows, data)
 
 
 def _less(table: Table, lines: Sequence[int]) -> Table:
