@@ -144,3 +144,10 @@ def test_a_step_is_likelier_than_an_iteration_a_batch_an_epoch_and_training():
 def test_the_loss_of_a_detector_is_the_sum_of_its_parts(head, row, loss):
     parsed = parse("\n".join([head, *(row.format(i=i) for i in range(40)), ""]).encode())
     assert parsed.column("train/loss").tolist() == [loss] * 40 * (loss is not None)
+
+
+def test_the_plain_loss_of_a_table_goes_before_a_part_of_it_and_a_step_may_be_of_two_words():
+    rows = "".join(f"0,{32 * i},{3 - i / 40},{1 - i / 90}\n" for i in range(1, 41))
+    parsed = parse(f"epoch,global step,loss,lm loss\n{rows}".encode())
+    assert parsed.column("step").tolist() == [32 * i for i in range(1, 41)]
+    assert parsed.column("train/loss").tolist() == [3 - i / 40 for i in range(1, 41)]

@@ -125,7 +125,7 @@ SORTS = word_set(
 BARE = _cores(
     "nll,xent,cross entropy,crossentropy,ce,bce,cost,objective,logloss,mlogloss,binary logloss,multi logloss,"
     "multi class,multi class one vs all,multi cross entropy,pair logit,pair logit pairwise,query rmse,"
-    "query soft max,query cross entropy,yeti rank,yeti rank pairwise,multi rmse,survival aft"
+    "query soft max,query cross entropy,yeti rank,yeti rank pairwise,multi rmse,multi quantile,survival aft"
 )
 ERRORS = word_set(
     "mse rmse rmsle msle mae mape smape l1 l2 lq huber expectile quantile poisson gamma tweedie focal"

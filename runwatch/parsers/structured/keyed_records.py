@@ -95,7 +95,7 @@ class Schema(Shared):
 
     def step_key(self, keys: Mapping[str, object] | frozenset[str]) -> str | None:
         """Return the key that places a record with these keys."""
-        found = {key.lower(): key for key in keys}
+        found = {key.lower().replace(" ", "_"): key for key in keys}
         if "steps" in found and EPISODE in found and EPISODE in self.steps:
             return found[EPISODE]
         return next((found[name.lower()] for name in self.steps if name.lower() in found), None)
@@ -245,9 +245,13 @@ class Reader:
         layout = self._layouts.setdefault((layout, tuple(printed.items())), layout)
         return Shape(layout, tuple(columns.values()), all(unit == Unit() for unit in units))
 
-    def _order(self, key: str) -> tuple[bool, bool, int, str]:
-        """Sort the clear keys first: they get the canonical names, and never fall to the limit."""
-        return key not in self.schema.aliases, not TRAINED.search(key), meaning(key).loose, key
+    def _order(self, key: str) -> tuple[bool, bool, int, bool, str]:
+        """Sort the clear keys first: they get the canonical names, and never fall to the limit.
+
+        `loss` is clearer than the `lm loss` that it is the sum of.
+        """
+        plain = key.lower() == "loss"
+        return key not in self.schema.aliases, not TRAINED.search(key), meaning(key).loose, not plain, key
 
 
 def numeric(text: str) -> float | None:
