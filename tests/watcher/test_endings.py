@@ -446,6 +446,16 @@ def test_words_that_end_a_run_behind_others_or_in_words_of_their_own(words, kind
     assert judged(steps(0, 200) + words)["ending"]["kind"] == kind
 
 
+@pytest.mark.parametrize("end", ["\r", "\n"])
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [("Killed", "killed"), ("Segmentation fault (core dumped)", "crashed"), ("Hangup", "interrupted")],
+)
+def test_what_a_shell_says_right_behind_the_last_bar_that_shows_a_loss(end, words, kind):
+    bars = (f"Training:   5%|5    | {n}/200 [00:19<06:09, 19.2s/it, loss=0.{n}]" for n in range(20))
+    assert judged(end.join(bars) + f"{words}\n")["ending"]["kind"] == kind
+
+
 def test_what_ends_the_next_run_of_a_sweep_is_no_failure_behind_the_end_of_the_one_before():
     tracker = "wandb: Run data is saved locally in ./wandb/run-20300102_030405-{}\n"
     first = tracker.format("aaaaaaaa") + steps(0, 400) + "wandb: Run summary:\nwandb: loss 2.2\n"
