@@ -28,7 +28,7 @@ from runwatch.parsers.detect.evidence import Evidence
 from runwatch.parsers.envelope.containers import unwrapped
 from runwatch.parsers.envelope.line import Line
 from runwatch.parsers.events.events import EventScanner
-from runwatch.parsers.events.glued import glued
+from runwatch.parsers.events.glued import KINDS, glued
 from runwatch.parsers.events.opening import Opening
 from runwatch.parsers.events.stages import held_out
 from runwatch.parsers.framing.ansi import UP, bare, rows
@@ -69,7 +69,7 @@ class Pipeline:
         line = self.blocks.line
         found = list(self.opening.launches(chunk.text, chunk.end, chunk.start, line))
         self.blocks.read(chunk.text, chunk.end, piece)  # comes back to `read` for single records
-        known = {event.line for event in piece.events if event.kind == "scheduler"}
+        known = {event.line for event in piece.events if event.kind in KINDS}
         found += glued(chunk.text, chunk.end, chunk.start, line, known)
         if found:
             piece.events = sorted([*found, *piece.events], key=lambda event: event.offset)

@@ -456,6 +456,14 @@ def test_what_a_shell_says_right_behind_the_last_bar_that_shows_a_loss(end, word
     assert judged(end.join(bars) + f"{words}\n")["ending"]["kind"] == kind
 
 
+def test_what_a_shell_says_right_behind_a_number_that_is_drawn_again():
+    epoch = "Epoch {}/5\n" + "".join(
+        f"\r {i}/9 [==>..] - ETA: 3s - loss: {2 - i / 10:.4f}" for i in range(1, 10)
+    )
+    ending = judged("".join(f"{epoch.format(e)}\n" for e in (1, 2)) + f"{epoch.format(3)}Killed\n")["ending"]
+    assert (ending["kind"], ending["line"]) == ("killed", 6)
+
+
 def test_what_ends_the_next_run_of_a_sweep_is_no_failure_behind_the_end_of_the_one_before():
     tracker = "wandb: Run data is saved locally in ./wandb/run-20300102_030405-{}\n"
     first = tracker.format("aaaaaaaa") + steps(0, 400) + "wandb: Run summary:\nwandb: loss 2.2\n"
