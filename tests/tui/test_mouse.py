@@ -198,7 +198,7 @@ async def test_one_click_on_a_duration_silences(open_app):
             text = s.text()
             assert "Send nothing about loss_spike" in text
             assert "until it is done" in text
-            assert "if not before." in text
+            assert "shows it." in text
             assert text.count("esc Cancel") == 2, "in the frame and in the footer"
             await click(s, "1 hour")
             (asked,) = [request for request in s.engine.requests if isinstance(request, Silence)]
