@@ -7,10 +7,12 @@ import time
 
 import pytest
 
+from runwatch.alerts.rules import CATALOGUE
 from runwatch.core.checkpoint import Checkpoint, Look, State
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.check import check
 from runwatch.watcher.engine.engine import Engine
+from runwatch.watcher.engine.evidence import PACE
 from runwatch.watcher.engine.views.document import document
 from runwatch.watcher.engine.views.surroundings import looks
 from runwatch.watcher.engine.views.views import Shown, snapshot
@@ -21,6 +23,12 @@ from runwatch.watcher.sources.sidecar_facts import SidecarFacts
 from ..checkpoints.made import family
 
 NOW = 1_700_000_000.0
+
+
+def test_the_rules_about_speed_are_known_to_want_no_checkpoint():
+    known = {rule.name: rule.__module__ for rule in CATALOGUE}
+    assert known.keys() >= PACE
+    assert {name for name, module in known.items() if ".speed." in module} <= PACE
 
 
 def steps(first: int, last: int, loss: str = "2.0000") -> str:

@@ -28,10 +28,8 @@ ENDLESS = (b"it [", b"/? [", b"step [", b"steps [", b"batch [", b"batches [", b"
 """A bar of tqdm that has no total holds one of these: `120it [00:10, 11.90it/s, loss=0.5]`."""
 is_endless = re.compile(rb"(?:it|/\?|steps?|batch(?:es)?|samples) \[\d").search
 """Finds them in a line."""
-_MESSAGE = re.compile(
-    rb"[^\s,\])}][^\r\n]{0,400}?[:=]|(?:Killed|Terminated|Hangup|Aborted|Segmentation fault|Bus error)\b"
-)
-"""Something that may contain a number, or what a shell says of a program that a signal ended."""
+_MESSAGE = re.compile(rb"[^\s,\])}][^\r\n]{0,400}?[:=]")
+"""Something that may contain a number."""
 
 
 class FoldingReader(Reader):

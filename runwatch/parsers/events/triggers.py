@@ -43,7 +43,6 @@ _TRIGGERS = (
         b"Signaling",
         b"panicked",
         b"EARLY STOP",
-        b"]Killed",
         b"ping_early",
         b"Exiting from",
         b"stopped early",

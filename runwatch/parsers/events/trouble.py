@@ -70,7 +70,7 @@ TROUBLE = Signs(
     ),
     sign(
         "killed",
-        rb"(?:^\s*|\])Killed\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
+        rb"^\s*Killed\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
         rb"^zsh: killed {2,}\S|^\[\d+\][+-]? +(?:\d+ )?[Kk]illed {2,}\S",
         rb"killed by signal: Killed|\bSIGKILL\b|exited on signal 9 \(Killed\)|with exit code 137\b",
         needles=(b"illed", b"SIG", b"zsh: ", b"code"),
@@ -105,7 +105,7 @@ TROUBLE = Signs(
         rb"^\*\*\* SIG"
         + _ASKED_TO_END
         + rb" \(@0x|\] (?:Test interrupted|Optimization stopped early)\.$",  # glog and Caffe
-        rb"Received \d+ death signal|(?:^\s*|\])Terminated\s*$|^Hangup\s*$"
+        rb"Received \d+ death signal|^\s*Terminated\s*$|^Hangup\s*$"
         rb"|: line \d+: +\d+ (?:Terminated|Hangup|Interrupt) {2,}\S|task\S* \S+: Terminated\s*$",
         rb"[Pp]reemption (?:notice|signal|warning|event)|being preempted|[Ss]pot (?:instance )?interruption",
         rb"(?:[Ww]all ?time|(?:[Jj]ob|SLURM) time limit) (?:limit )?(?:is )?(?:reached|exceeded|approach)",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from runwatch.parsers.lexicon import kinds, units, words
+from runwatch.parsers.lexicon import kinds, parts, units, words
 
 _HEAD = """\
 # Names
@@ -58,6 +58,9 @@ def _metrics() -> Iterable[str]:
     yield "It is not a validation loss if the record has a loss of another kind."
     yield "`l_pix` and similar names are losses of a kind."
     yield "A `total_loss` has priority over those, with any text before its slash, and so does `l_total`."
+    summed = _listed(sorted(parts.PARTS))
+    yield f"A record with the loss of boxes and others of {summed}, but no loss, has their sum as its loss."
+    yield "A score whose name begins or ends with a word of validation is its: `acc_val` is `val/acc`."
     yield "A test loss next to a training loss is `val/loss` if its record has no validation loss."
 
 

@@ -10,10 +10,11 @@ _BOXES = frozenset({"train/box_loss", "train/giou_loss"})
 _OTHERS = frozenset(
     ["obj", "cls", "dfl", "l1", "seg", "pose", "kobj", "rle", "angle", "landmark", "kpt", "kptv"]
 )
-_PARTS = _BOXES | {f"train/{name}_loss" for name in _OTHERS}
+PARTS = _BOXES | {f"train/{name}_loss" for name in _OTHERS}
+"""Losses that are added, if one of them is of boxes."""
 
 
 def parts_of_loss(names: Sequence[str]) -> tuple[str, ...]:
     """Return the metrics of one record whose sum is its loss of training; none where it shows that itself."""
-    found = tuple(name for name in names if name in _PARTS)
+    found = tuple(name for name in names if name in PARTS)
     return found if len(found) > 1 and LOSS not in names and not _BOXES.isdisjoint(found) else ()

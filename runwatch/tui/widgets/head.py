@@ -29,7 +29,7 @@ _NOTE = 16
 _NOTED = f"note: see {actions.VIEWS.index(actions.ALERTS)}"
 """What is said of a note that does not fit."""
 
-_SILENT = frozenset({"stalled", "blind"})
+_STALE = frozenset({"stalled", "blind"})
 """Phases of a run that prints nothing though it should, or cannot be seen."""
 
 Tabs = list[tuple[str, Row]]
@@ -73,7 +73,7 @@ def freshness(scene: Scene) -> Segment:
     if run.progress.step is None and not run.log_source:
         said = f"no line yet, {old}" if run.history is None else f"written {old} ago"
         return f"{glyphs.stale} {said}", "dim"
-    if scene.stale() or run.phase in _SILENT:
+    if scene.stale() or run.phase in _STALE:
         return f"{glyphs.stale} STALE {old}", "warn"
     return (f"ended {old} ago", "dim") if states.ended(run.phase) else (f"{glyphs.live} live {old}", "good")
 

@@ -12,7 +12,7 @@ from runwatch.core.snapshot import IncidentRow
 
 _SPOILS = {"nonfinite": "after NaN", "masked_nan": "after NaN", "divergence": "diverged"}
 """Rules whose critical findings mean that the weights are no longer worth saving, and what those are then."""
-_PACE = frozenset({
+PACE = frozenset({
     "data_bound", "deadline", "gpu_memory", "gpu_slowed", "gpu_underuse", "io_stall", "jitter", "low_mfu",
     "stalls", "step_time", "straggler", "throughput",
 })  # fmt: skip
@@ -62,7 +62,7 @@ def placed(finding: Finding, run: Run, source: str) -> Finding:
 
 def _wants_checkpoint(found: Finding | IncidentRow) -> bool:
     """Return whether a person may have to go back to a checkpoint from before it."""
-    return found.severity != Severity.INFO and found.rule not in _PACE
+    return found.severity != Severity.INFO and found.rule not in PACE
 
 
 def current(row: IncidentRow, run: Run) -> IncidentRow:
