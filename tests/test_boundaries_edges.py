@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from runwatch.core.batch import BAR, BY_EPOCH, BY_FIT, EPOCH_STEPS, EVAL, PLAN, TRAIN, Batch, Event, Table
-from runwatch.core.fold.run_boundaries import Segment, Splitter
+from runwatch.core.fold.segments import Segment, Splitter
 from runwatch.core.metrics import STEP_TIME
 
 NAN = float("nan")

@@ -17,7 +17,7 @@ import pytest
 
 from runwatch.core.batch import BY_EPOCH, BY_FIT, BY_LAUNCH, BY_ROUND, EPOCH_STEPS, EVAL, PLAN, TRAIN
 from runwatch.core.fold.run import Run
-from runwatch.core.fold.run_boundaries import Splitter
+from runwatch.core.fold.segments import Splitter
 from runwatch.core.metrics import EPOCH, LEARNING_RATE, LOSS
 
 from .made_folds import T0, Record, batch

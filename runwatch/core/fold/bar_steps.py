@@ -9,7 +9,7 @@ their steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,82 @@ class Redraws:
         return np.where(near & ((measured & quick) | unmeasured), behind.step, step)
 
 
-def without_unrelated(
+@dataclass(slots=True)
+class BarSteps:
+    """Gives records without a step that of the bar before them; remembers the newest bar of a source."""
+
+    _beside: tuple[float, float, float] = (np.nan, np.nan, np.nan)
+    """Step, total and seconds per step of the newest bar."""
+    _drawn: tuple[float, float] = (np.nan, np.nan)
+    """Its offset and its line."""
+    _outer: tuple[float, float, float] = (np.nan, np.nan, np.nan)
+    """The same of the newest one next to a record that was not at its end: the training's own."""
+    _redraws: Redraws = field(default_factory=Redraws)
+    _filled: bool = False
+    """Whether a bar has given the step of a record."""
+    _epoch: float | None = None
+    """Epoch of the newest record without a step since the newest bar; None if there was none."""
+
+    def fill(self, batch: Batch, train: Rows, bars: Rows) -> tuple[Rows, NDArray[np.bool_]]:
+        """Give records without a step what the bar before them shows; say which those are."""
+        stepless = np.isnan(train.step)
+        if stepless.any():
+            at = np.searchsorted(bars.offset, train.offset)
+            shown = [
+                np.concatenate(([before], column))[at]
+                for before, column in zip(
+                    (*self._beside, *self._drawn),
+                    (bars.step, bars.total, bars.seconds, bars.offset, bars.line),
+                    strict=True,
+                )
+            ]
+            nearby = self._without_inner(shown[:3], bars, at)
+            if len(bars):
+                nearby[0] = self._redraws.steps(nearby, shown[2:], train, bars, at)
+            step, total, seconds = (
+                np.where(stepless, b, own)
+                for b, own in zip(nearby, (train.step, train.total, train.seconds), strict=True)
+            )
+            train = replace(train, step=step, total=total, seconds=seconds)
+            train, epoch = _without_unrelated(
+                batch, train, stepless, at, shown[3], first=not self._filled, before=self._epoch
+            )
+            self._filled = True
+            self._epoch = epoch if at[-1] == len(bars) else None
+        elif len(bars):
+            self._epoch = None
+        if len(bars):
+            self._beside = (bars.step[-1], bars.total[-1], bars.seconds[-1])
+            self._drawn = (bars.offset[-1], bars.line[-1])
+            for last in np.flatnonzero(bars.total == self._outer[1])[-1:].tolist():
+                self._outer = (float(bars.step[last]), self._outer[1], float(bars.seconds[last]))
+        return train, stepless
+
+    def _without_inner(self, beside: list[Floats], bars: Rows, at: NDArray[np.int64]) -> list[Floats]:
+        """Replace what a bar shows that ended in the middle of another: of an evaluation, of files written.
+
+        `beside` are step, total and seconds per step by record, arrays of shape (n,); `at` is the bar
+        behind each. A training that steps faster than its bar is redrawn prints a record after such a bar.
+        """
+        step, total, _ = beside
+        under_way = step < total
+        newest = np.maximum.accumulate(np.where(under_way, np.arange(1, len(step) + 1), 0))
+        outer = [
+            np.concatenate(([before], column))[newest]
+            for before, column in zip(self._outer, beside, strict=True)
+        ]
+        inner = ~under_way & ~np.isnan(total) & ~np.isnan(outer[1]) & (total != outer[1])
+        for whole in np.unique(outer[1][inner]):  # the bar of the training may have been drawn since
+            those = np.flatnonzero(inner & (outer[1] == whole))
+            drawn = np.flatnonzero(bars.total == whole)
+            newest = np.searchsorted(drawn, at[those]) - 1
+            those, newest = those[newest >= 0], drawn[newest[newest >= 0]]
+            outer[0][those], outer[2][those] = bars.step[newest], bars.seconds[newest]
+        self._outer = (float(outer[0][-1]), float(outer[1][-1]), float(outer[2][-1]))
+        return [np.where(inner, own, shown) for own, shown in zip(outer, beside, strict=True)]
+
+
+def _without_unrelated(
     batch: Batch,
     train: Rows,
     stepless: NDArray[np.bool_],
