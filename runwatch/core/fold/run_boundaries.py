@@ -39,13 +39,12 @@ class Former:
 class RunBoundaries:
     """The newest run of one source, as far as it shows whether the next record is of another one; bounded."""
 
-    total: float = np.nan
-    """Total of the newest training record."""
     _step: float = np.nan
     """Newest training step of the current run, or its epoch as long as no step was printed."""
     _stepped: bool = False
     """Whether any was."""
     _pattern: str = ""
+    _total: float = np.nan
     _epoch: float = np.nan
     _left: float = np.nan
     """Steps from the newest one to the end of the run; NaN if its lines do not show that."""
@@ -77,7 +76,7 @@ class RunBoundaries:
 
     def lead_anew(self) -> None:
         """Forget the records of the current run: a lower rank provides its steps from the first."""
-        self._step, self._pattern, self.total, self._finished = np.nan, "", np.nan, False
+        self._step, self._pattern, self._total, self._finished = np.nan, "", np.nan, False
         self._first = self._left = self._stride = self._epoch = np.nan
         self._level, self._cyclic, self._stepped = LossLevel(), False, False
 
@@ -133,7 +132,7 @@ class RunBoundaries:
         self._follow(train, since, len(train))
         if len(train):
             self._left, self._stride = self._course(train, len(train))
-            self._pattern, self.total = str(train.pattern[-1]), float(train.total[-1])
+            self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
             self._epoch = float(train.epoch[-1])
         self._step = self._last_step(train, np.inf, begins)
         return begins, restarts
@@ -185,7 +184,7 @@ class RunBoundaries:
 
     def _has_another_total(self, train: Rows, index: int) -> bool:
         """Return True if a record and the one before it show their totals, and these differ."""
-        total, before = train.total[index], train.total[index - 1] if index else self.total
+        total, before = train.total[index], train.total[index - 1] if index else self._total
         return bool(total != before and not np.isnan(before) and not np.isnan(total))
 
     def _course(self, train: Rows, index: int) -> tuple[float, float]:

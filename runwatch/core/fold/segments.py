@@ -10,6 +10,7 @@ import numpy as np
 
 from runwatch.core.batch import BAR, BY_EPOCH, EVAL, PLAN, SYSTEM, TRAIN, Batch
 from runwatch.core.block import Block, Samples
+from runwatch.core.ending import ENDS
 from runwatch.core.fold.bar_steps import BarSteps
 from runwatch.core.fold.bars import Bars
 from runwatch.core.fold.duplicate_records import DuplicateRecords
@@ -89,7 +90,9 @@ class Splitter:
                 self._bars, self._shows_total = Bars(), False
                 self._former = begins[low]
             rows = train.between(low, high)
-            self._bars.count(bars.between(low, high), rows, stepless)
+            among = (train.offset >= low) & (train.offset < high)
+            ended = [e.offset for e in batch.events if e.kind in ENDS and low <= e.offset < high]
+            self._bars.count(bars.between(low, high), rows, stepless[among], np.array(ended, float))
             planned = self._plan.take(rows, plans.between(low, high), trained=trained or index > 0)
             total, epoch_steps = self._newest_total(rows) if planned else (None, None)
             block = Block(
@@ -103,7 +106,7 @@ class Splitter:
                 total=total,
                 epoch_steps=epoch_steps,
                 by_epoch=str(rows.pattern[-1]).endswith(BY_EPOCH) if len(rows) else None,
-                bar=self._bars.of_training(self._boundaries.total),
+                bar=self._bars.of_training(),
                 lead=self._lowest.rank,
                 results=results_of(batch, samples, low, high, rows.offset[-1] if len(rows) else low),
                 live=live,
