@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from runwatch.core.batch import BAR, BY_EPOCH, BY_FIT, EPOCH_STEPS, EVAL, PLAN, TRAIN, Batch, Event, Table
-from runwatch.core.fold.run_boundaries import Segment, Splitter
+from runwatch.core.fold.segments import Segment, Splitter
 from runwatch.core.metrics import STEP_TIME
 
 NAN = float("nan")
@@ -219,6 +219,14 @@ def test_a_bar_of_more_steps_is_of_a_run_that_was_resumed():
     assert split(two, len(two))[-1].block.bar == (5, 6, 20)
     less = [*records, bar(5, 8), t(NAN), bar(6, 8), t(NAN)]
     assert split(less, len(less))[-1].block.bar == (1, 4, 10)
+
+
+def test_a_bar_that_begins_again_behind_the_end_is_of_the_next_launch():
+    records = [bar(10, 20), t(NAN), bar(20, 20), t(NAN), said("finished"), bar(0, 20), bar(1, 20)]
+    for size in (1, 2, 3, len(records)):
+        assert split(records, size)[-1].block.bar == (10, 20, 20), size
+        goes_on = split([*records, t(NAN), bar(2, 20)], size)
+        assert goes_on[-1].block.bar is not None and goes_on[-1].block.bar[1] == 2, size
 
 
 def test_the_bars_that_are_updated_least_are_forgotten():

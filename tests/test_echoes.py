@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.core.fold.run_boundaries import Splitter
+from runwatch.core.fold.segments import Splitter
 from runwatch.parsers.log import LogParser
 
 STEPS = range(10, 410, 10)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.core.fold.run import Run
-from runwatch.core.fold.run_boundaries import Splitter
+from runwatch.core.fold.segments import Splitter
 from runwatch.core.snapshot import Progress
 from runwatch.parsers.log import LogParser
 

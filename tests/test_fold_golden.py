@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from runwatch.core.fold.run import Run
-from runwatch.core.fold.run_boundaries import Splitter
+from runwatch.core.fold.segments import Splitter
 from runwatch.core.series import Detail, Series
 
 from .made_folds import KINDS, Record, batch, held

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runwatch.core.batch import BY_EPOCH, BY_FIT, BY_LAUNCH, BY_ROUND, EPOCH_STEPS, EVAL, PLAN, TRAIN
+from runwatch.core.batch import BAR, BY_EPOCH, BY_FIT, BY_LAUNCH, BY_ROUND, EPOCH_STEPS, EVAL, PLAN, TRAIN
 from runwatch.core.fold.run import Run
-from runwatch.core.fold.run_boundaries import Splitter
-from runwatch.core.metrics import EPOCH, LEARNING_RATE, LOSS
+from runwatch.core.fold.segments import Splitter
+from runwatch.core.metrics import EPOCH, LEARNING_RATE, LOSS, STEP_TIME
 
 from .made_folds import T0, Record, batch
 from .test_fold_golden import shown
@@ -80,6 +80,19 @@ def anything(rng: np.random.Generator) -> Iterator[Record]:
             yield EVAL, "eval", {**({"step": step} if rng.random() < 0.5 else {}), "val/loss": loss}
 
 
+def among_bars(rng: np.random.Generator) -> Iterator[Record]:
+    """Yield such records with bars before half of them; half of the logs print some without a step."""
+    without = rng.random() < 0.5
+    for record in anything(rng):
+        kind, pattern, row = record
+        if kind == TRAIN and rng.random() < 0.5:
+            step, total = row.get("step", rng.integers(0, 20)), rng.choice([10, 20])
+            yield BAR, "bar", {"step": float(step), "total": float(total), STEP_TIME: 0.5}
+        if kind == TRAIN and without and rng.random() < 0.5:
+            row = {name: value for name, value in row.items() if name != "step"}
+        yield kind, pattern, row
+
+
 def came_to(run: Run) -> str:
     """Return what is known of a run."""
     ends = (run.phase, run.finished, run.stopped_early, run.goes_on, run.stage_name, run.records, run.lead)
@@ -127,6 +140,18 @@ def test_a_short_log_of_anything_comes_to_what_was_read_last(part):
     if "UPDATE_GOLDEN" in os.environ:
         path.write_text(text, encoding="utf-8")
     assert text.splitlines() == path.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_records_among_bars_come_to_the_same_in_pieces(part):
+    for seed in range(part, MOST, 4):
+        rng = np.random.default_rng([seed, 77])
+        records = list(among_bars(rng))
+        count = len(records)
+        # what a log is read in never parts a record without a step and the bar that is drawn for it
+        apart = [at for at in range(1, count) if records[at][0] != BAR or "step" in records[at - 1][2]]
+        edges = sorted({0, *rng.choice(apart, 5).tolist(), count})
+        assert folded(records, edges) == folded(records, [0, count]), seed
 
 
 def test_what_is_planned_does_not_replace_a_total_that_lines_print():

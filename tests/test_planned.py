@@ -8,7 +8,7 @@ import pytest
 
 from runwatch.core.fold.planned import planned_epochs, planned_steps
 from runwatch.core.fold.run import Run
-from runwatch.core.fold.run_boundaries import Splitter
+from runwatch.core.fold.segments import Splitter
 from runwatch.parsers.log import LogParser
 
 HEAD = 700

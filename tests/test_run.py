@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runwatch.core.fold.run import Run
-from runwatch.core.fold.run_boundaries import Splitter
+from runwatch.core.fold.segments import Splitter
 from runwatch.parsers.log import LogParser
 
 TOTAL = 1000

@@ -214,8 +214,6 @@ def test_a_bar_gives_the_steps_that_records_do_not_print():
     assert (run.first_step, run.last_step) == (1, 4)
     run.fold(block([np.nan], offset=100, bar=(0, 9, 12), marks={"finished": 200}))
     assert (run.last_step, run.total) == (9, 12)
-    run.fold(block(bar=(0, 8, 12)))
-    assert run.last_step == 9, "the bar of the next launch"
     assert run_of(block([7, 8], bar=(3, 8, 10))).first_step == 7
     run = run_of(block([np.nan], bar=(0, 5, 10)), block([np.nan], offset=100, bar=(0, 2, 10)))
     assert run.last_step == 2, "it has not ended"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runwatch.core.fold.run_boundaries import Segment, Splitter
+from runwatch.core.fold.segments import Segment, Splitter
 from runwatch.parsers.log import LogParser
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.core.fold.run_boundaries import Splitter
+from runwatch.core.fold.segments import Splitter
 from runwatch.export.curves import MOST, Curve
 from runwatch.export.values import COLUMNS
 from runwatch.parsers.stream import StreamParser

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.core.fold.run_boundaries import Splitter
+from runwatch.core.fold.segments import Splitter
 from runwatch.parsers.log import LogParser
 
 from .envelopes import CARRIERS, ENVELOPES, Envelope, one, two

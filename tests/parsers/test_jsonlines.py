@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.core.fold.run_boundaries import Splitter
+from runwatch.core.fold.segments import Splitter
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.structured.json_text import load

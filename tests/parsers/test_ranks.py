@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runwatch.core.fold.run_boundaries import Splitter
+from runwatch.core.fold.segments import Splitter
 from runwatch.parsers.log import LogParser
 
 LINE = "[rank{}]: step: {}  loss:  {}.5  grad_norm:  1.5\n"

@@ -139,6 +139,16 @@ def test_standard_error_adds_the_bar_and_the_traceback():
     assert run["state"] == "crashed"
 
 
+def test_a_bar_that_begins_again_on_standard_error_leaves_the_finished_run_as_it_is():
+    fold = Fold(out=Member("g"), err=Member("g"))
+    fold.read("out", "{'loss': 2.5, 'grad_norm': 1.0, 'learning_rate': 1e-05, 'epoch': 0.1}\n" * 3)
+    fold.read("err", "100%|##########| 1000/1000 [16:40<00:00,  1.00s/it]\r" * 2)
+    fold.read("out", "{'train_runtime': 1000.0, 'train_loss': 2.5, 'epoch': 1.0}\n")
+    fold.read("err", "\n  0%|          | 2/1000 [00:02<16:38,  1.00s/it]\r" * 2)
+    (run,) = fold.runs()
+    assert (run["steps"]["last"], run["steps"]["total"]) == (1000, 1000)
+
+
 def test_a_tracker_adds_what_the_log_does_not_show():
     fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"))
     fold.read("log", steps(0, 10, loss=2.0))

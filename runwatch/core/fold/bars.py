@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.core.fold.rows import Rows
+from runwatch.core.fold.rows import Floats, Rows
 
 _MAX_BARS = 64
 
@@ -20,8 +20,6 @@ class _Bar:
     first: int
     last: int
     updates: int = 0
-    records: int = 0
-    """Training records printed next to it: the training bar has most."""
     outer: bool = False
     """Whether it continued after another bar was drawn: that one was of an evaluation."""
 
@@ -33,39 +31,62 @@ class Bars:
     _bars: dict[float, _Bar] = field(default_factory=dict)
     _drawn_total: float = np.nan
     """Total of the newest bar."""
-    _prints_steps: bool = False
-    """Whether a record shows its step."""
+    _records: dict[float, int] = field(default_factory=dict)
+    """Training records by their total: those of the training bar are most."""
+    _newest_total: float = np.nan
+    """Total of the newest training record."""
+    _trained: float = -np.inf
+    """Offset of the newest training record."""
+    _ended: float = -np.inf
+    """Offset of the newest end that a line reported."""
+    _fills: bool = False
+    """Whether a record took its step from a bar."""
 
-    def count(self, bars: Rows, train: Rows, stepless: NDArray[np.bool_]) -> None:
-        """Take bars and the training records next to them; `stepless`: which took their step from a bar."""
-        for step, total in zip(bars.step.tolist(), bars.total.tolist(), strict=True):
-            if math.isnan(step) or math.isnan(total):
-                continue
-            bar = self._bars.setdefault(total, _Bar(int(step), int(step)))
-            bar.outer |= total != self._drawn_total and 0 < bar.last <= step and bar.last < total
-            bar.last, self._drawn_total = int(step), total
-            bar.updates += 1
-        if stepless.any():
-            totals, counts = np.unique(train.total[~np.isnan(train.total)], return_counts=True)
-            for total, count in zip(totals.tolist(), counts.tolist(), strict=True):
-                if total in self._bars:
-                    self._bars[total].records += count
-        elif len(train):
-            self._prints_steps = True
-        while len(self._bars) > _MAX_BARS:
-            del self._bars[min(self._bars, key=lambda total: self._bars[total].updates)]
+    def count(self, bars: Rows, train: Rows, stepless: NDArray[np.bool_], ends: Floats) -> None:
+        """Take the next bars, training records and ends of the run (offsets).
 
-    def of_training(self, newest_total: float) -> tuple[int, int, int] | None:
-        """Return first and newest step and total of the bar of training; None if records print their steps.
-
-        `newest_total` is that of the newest record.
+        `stepless`, of the shape of `train`, is whether a record took its step from a bar.
         """
-        if self._prints_steps or not self._bars:
+        over = _newest(ends, bars.offset, self._ended) > _newest(train.offset, bars.offset, self._trained)
+        for step, total, behind in zip(bars.step.tolist(), bars.total.tolist(), over.tolist(), strict=True):
+            if not (math.isnan(step) or math.isnan(total)):
+                self._draw(step, total, over=behind)
+        totals, counts = np.unique(train.total[~np.isnan(train.total)], return_counts=True)
+        for total, count in zip(totals.tolist(), counts.tolist(), strict=True):
+            if total in self._records or len(self._records) < _MAX_BARS:
+                self._records[total] = self._records.get(total, 0) + count
+        self._fills |= bool(stepless.any())
+        self._ended = float(ends[-1]) if len(ends) else self._ended
+        if len(train):
+            self._trained, self._newest_total = float(train.offset[-1]), float(train.total[-1])
+
+    def _draw(self, step: float, total: float, *, over: bool) -> None:
+        """Take one bar. `over`: the run has ended; a bar that begins again there is of the next one."""
+        bar = self._bars.get(total)
+        if bar is None:
+            if len(self._bars) >= _MAX_BARS:
+                del self._bars[min(self._bars, key=lambda total: self._bars[total].updates)]
+            bar = self._bars[total] = _Bar(int(step), int(step))
+        elif over and step < bar.last:
+            return
+        bar.outer |= total != self._drawn_total and 0 < bar.last <= step and bar.last < total
+        bar.last, self._drawn_total = int(step), total
+        bar.updates += 1
+
+    def of_training(self) -> tuple[int, int, int] | None:
+        """Return first and newest step and total of the training's bar; None if records print their steps."""
+        if not self._bars or not (self._fills or math.isinf(self._trained)):
             return None
+        records = self._records
         total, bar = max(
-            self._bars.items(), key=lambda item: (item[1].records, item[1].outer, item[1].updates)
+            self._bars.items(), key=lambda item: (records.get(item[0], 0), item[1].outer, item[1].updates)
         )
-        newest = self._bars.get(newest_total)
-        if newest is not None and newest.records > 1 and newest_total > total:  # resumed, with more to do
-            total, bar = newest_total, newest
+        newest = self._bars.get(self._newest_total)
+        if newest is not None and records[self._newest_total] > 1 and self._newest_total > total:
+            total, bar = self._newest_total, newest  # resumed, with more to do
         return bar.first, bar.last, int(total)
+
+
+def _newest(reported: Floats, at: Floats, before: float) -> Floats:
+    """Return the newest of the offsets `reported` before each of `at`; `before` is of an earlier batch."""
+    return np.concatenate(([before], reported))[np.searchsorted(reported, at)]

@@ -30,8 +30,8 @@ class Launches:
     _loaded: int = -1
     """Records when weights were loaded, or it said that it resumes."""
 
-    def observe(self, block: Block, records: int, last_step: int | None) -> None:
-        """Take in a block of the run, before whose records there were `records`, up to `last_step`."""
+    def observe(self, block: Block, records: int, newest: int | None) -> None:
+        """Take in a block of the run, before whose records there were `records`, up to step `newest`."""
         rows = block.progress
         offsets = rows.offset if rows is not None else np.empty(0)
         back = [(offset, "restart") for offset in block.restarts]
@@ -42,8 +42,8 @@ class Launches:
                 self._opened = records + at
             else:
                 self._loaded = records + at
-            newest = self.known[-1][0] if self.known else 0
-            if 0 < self._opened == self._loaded and newest != self._opened:
+            former = self.known[-1][0] if self.known else 0
+            if 0 < self._opened == self._loaded and former != self._opened:
                 steps = rows.step[:at] if rows is not None else np.empty(0)
                 steps = steps[~np.isnan(steps)]
-                self.known.append((self._opened, int(steps[-1]) if len(steps) else last_step))
+                self.known.append((self._opened, int(steps[-1]) if len(steps) else newest))

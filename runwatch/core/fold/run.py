@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from runwatch.core.ending import ENDS, STOPS
 from runwatch.core.fold.eta import Estimate
 from runwatch.core.fold.launches import Launches
 from runwatch.core.fold.planned import Plan
+from runwatch.core.fold.position import Position
 from runwatch.core.fold.rank_state import RankState
 from runwatch.core.fold.regular_end import Close, is_last_row
 from runwatch.core.fold.saves import Reconciled, Saves, is_about_save, reconcile
@@ -89,10 +89,8 @@ class Run:
     restarts: deque[int] = field(default_factory=lambda: deque(maxlen=64))
     """Steps from which training continued after going back."""
     launches: Launches = field(default_factory=Launches)
-    stride: float = math.nan
-    """Steps from the training record before to the newest one; NaN if not known."""
-    stepped: bool = False
-    """Its records have a step, themselves or by the bar next to them."""
+    position: Position = field(default_factory=Position)
+    """Where it is in its steps."""
     owners: dict[str, str] = field(default_factory=dict)
     """Metric -> id of the source that provides it, where a run has several; "" for the one that leads."""
     printed: dict[str, str] = field(default_factory=dict)
@@ -119,7 +117,7 @@ class Run:
             self._fold_rank(block.rank, block)
             return
         before = (self.records, self.last_step)
-        self.launches.observe(block, self.records, self.last_step)
+        self.launches.observe(block, self.records, self.position.newest)
         self.stage.observe(block, first=not self.records)
         for name, samples in block.samples.items():
             if name not in self.series:
@@ -129,13 +127,9 @@ class Run:
             self.series[name].add(samples)
         if block.progress is not None:
             self._advance(block)
-        if block.bar is not None and not self._is_of_the_next(block):
-            (first, self.last_step, self.total), self.epoch_steps = block.bar, None
-            if self.records:  # its steps were not printed: at 0 the bar is before the first
-                first = min(max(first, 1), self.last_step)
-            self.first_step = self.first_step if self.stepped else first
-        elif block.total is not None:
-            self.total, self.epoch_steps = block.total, block.epoch_steps
+        self.position.observe(block)
+        place = self.position.shown(trained=self.records > 0)
+        self.first_step, self.last_step, self.total, self.epoch_steps = place
         self.by_epoch = self.by_epoch if block.by_epoch is None else block.by_epoch
         self._follow_phase(block)
         self._take_ranks(block)
@@ -147,11 +141,6 @@ class Run:
         self._timing.observe(block, self.last_step, moved=moved, detail=self.detail)
         if block.live and moved:
             self.progressed = block.arrival
-
-    def _is_of_the_next(self, block: Block) -> bool:
-        """Return whether a bar that begins again, after the run's end, is that of the next launch."""
-        ended = self.finished or not block.marks.keys().isdisjoint(ENDS)
-        return ended and block.bar is not None and block.bar[1] < (self.last_step or 0)
 
     def _note(self, events: Iterable[Event]) -> None:
         """Remember what happened."""
@@ -173,13 +162,6 @@ class Run:
         rows = block.progress
         self.records += len(rows)
         self.last_line = int(rows.line[-1])
-        known = rows.step[~np.isnan(rows.step)]
-        if len(known):
-            before = known[-2] if len(known) > 1 else self.last_step if self.stepped else None
-            self.stride = math.nan if before is None else float(known[-1] - before)
-            self.first_step = self.first_step if self.stepped else int(known[0])
-            self.stepped = True
-            self.last_step = int(known[-1])
         for offset in block.restarts:
             step = rows.step[np.searchsorted(rows.offset, offset)]
             self.restarts.append(int(step))
@@ -322,7 +304,7 @@ class Run:
             saved=self._phase == "checkpointing",
             before=before,
             behind=behind,
-            stride=self.stride,
+            stride=self.position.stride,
         )
 
     @property
@@ -388,7 +370,7 @@ class Run:
             return False
         if self.planned is not None and self.total < self.planned:
             return False
-        return is_last_row(self.total - self.last_step, self.stride, self.first_step)
+        return is_last_row(self.total - self.last_step, self.position.stride, self.first_step)
 
     @property
     def covered(self) -> float | None:

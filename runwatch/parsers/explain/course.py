@@ -11,7 +11,7 @@ import numpy as np
 from runwatch.core.batch import Batch
 from runwatch.core.block import Block
 from runwatch.core.fold.run import Run
-from runwatch.core.fold.run_boundaries import Splitter
+from runwatch.core.fold.segments import Splitter
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Format
 from runwatch.parsers.stream import StreamParser

@@ -334,7 +334,9 @@ class Group:
         own = (event for event in block.events if event.kind not in _OF_STAGES)
         events = [*own, *self._disagreements(watched, source, repeated)]
         marks = {kind: at for kind, at in block.marks.items() if kind not in (TRAIN, BAR)}
-        bar = None if run.records and run.stepped else block.bar
+        bar = None if run.records and run.position.stepped else block.bar
+        if bar is not None and run.finished and bar[1] < (run.last_step or 0):
+            bar = None  # of the next launch
         return replace(
             block, samples=samples, events=events, progress=None, restarts=(), marks=marks, bar=bar,
             results={},

@@ -11,8 +11,8 @@ import msgspec
 
 from runwatch.core.batch import BAR, EVAL, RANK, TRAIN, Batch, Event
 from runwatch.core.block import Block
-from runwatch.core.fold.run_boundaries import Segment, Splitter
 from runwatch.core.fold.saves import AFTER, UNTIL, is_about_save
+from runwatch.core.fold.segments import Segment, Splitter
 from runwatch.core.readability import FEWER, KNOWN, LAYOUT, Lost, misread
 from runwatch.watcher.engine.agreement import Report
 from runwatch.watcher.engine.packable import Packable

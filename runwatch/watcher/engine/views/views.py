@@ -15,7 +15,7 @@ from runwatch.core.batch import NODE, Batch
 from runwatch.core.findings import Severity
 from runwatch.core.fold.rank_state import RankState, trained
 from runwatch.core.fold.run import Run
-from runwatch.core.fold.run_boundaries import Splitter
+from runwatch.core.fold.segments import Splitter
 from runwatch.core.machine import Machine
 from runwatch.core.metrics import LOSS
 from runwatch.core.run_order import begun, urgency
