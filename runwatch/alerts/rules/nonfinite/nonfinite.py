@@ -44,13 +44,13 @@ from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats
 from runwatch.alerts.rules.common.context import Recent, newest, surge
 from runwatch.alerts.rules.common.falling import falls
-from runwatch.alerts.rules.common.held_out import HELD_OUT, of_held_out
 from runwatch.alerts.rules.common.roles import over_episodes
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import (
     GRAD_NORM,
+    HELD_OUT,
     LEARNING_RATE,
     LOSS,
     LOSS_SCALE,
@@ -60,6 +60,7 @@ from runwatch.core.metrics import (
     is_bookkeeping,
     is_of_machine,
     label,
+    of_held_out,
 )
 
 _FATAL = frozenset({LOSS, VAL_LOSS, VAL_BPB})
