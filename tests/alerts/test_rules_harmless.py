@@ -74,8 +74,9 @@ def test_one_next_to_a_loss_that_is_not_finite_is_critical():
     loss = np.array([2.0, 1.9, *np.full(20, np.nan)])
     found = Log(train__loss=loss, train__grad_norm=np.full(22, np.nan)).judge(NonFinite())
     assert ("critical", 2) in [(f.severity.value, f.step) for f in found if f.metric == GRAD]
-    alone = Log(train__grad_norm=np.full(22, np.nan)).judge(NonFinite())
-    assert fired(alone) == [("warning", 0), ("critical", 2)]
+    for filtered in ({}, {"train__loss": np.zeros(22)}):
+        alone = Log(train__grad_norm=np.full(22, np.nan), **filtered).judge(NonFinite())
+        assert fired(alone) == [("warning", 0), ("critical", 2)]
 
 
 def test_one_that_was_finite_once_is_that_of_the_updates():

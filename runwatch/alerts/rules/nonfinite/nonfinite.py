@@ -292,11 +292,11 @@ class NonFinite(RankRule):
         return Severity.INFO if loss_bad or harmless else Severity.WARNING
 
     def _never_finite(self, watch: _Watch, offset: float, row: int) -> Severity | None:
-        """Judge a gradient norm that was never finite by the losses so far; None where there are none."""
+        """Judge a gradient norm that was never finite by the losses so far, if there are any above 0."""
         assert watch.begun is not None
         losses = self._recent[LOSS].until(offset, min(self.scale_search, _MOST_LOSSES))
         values = losses.value[losses.offset >= watch.begun]
-        if not len(values) or not np.isfinite(values).all():
+        if not values.any() or not np.isfinite(values).all():
             return None
         watch.harmless, known = falls(values), min(row + 1, len(values))
         if watch.harmless or known < self.grad_window:
