@@ -69,6 +69,28 @@ def test_among_many_rows_that_arrive_at_once_no_pause_is_seen():
     assert found == []
 
 
+def test_saves_among_many_rows_that_arrive_at_once_show_what_is_usual():
+    """A daemon that looks every ten seconds sees a pause only once it is long."""
+    events = [Event("checkpoint", row * 100 - 50, row, "Saving checkpoint") for row in range(10, 300, 20)]
+    log = Log(train__loss=np.ones(300), perf__step_time=np.full(300, 1.0), events=events)
+    one, clock, found = CheckpointSlow(), 1000.0, []
+    for low, high, pause in [
+        *((row, row + 20, 2.0) for row in range(0, 160, 20)),
+        (160, 170, 0.0),
+        (170, 190, 80.0),
+        (190, 210, 80.0),
+        (210, 230, 2.0),
+        (230, 250, 2.0),
+    ]:
+        clock += float(high - low) + pause
+        said = [event for event in events if low * 100 - 100 <= event.offset < high * 100 - 100]
+        found += one.observe(replace(log.block(low, high), events=said, live=True, arrival=clock))
+    assert [(f.verdict.value, f.title) for f in found] == [
+        ("firing", "training waited 1m 20s for the last checkpoint, usually 2.00 s"),
+        ("clear", "training waited 2.00 s for the last checkpoint, usually 2.00 s"),
+    ]
+
+
 @pytest.mark.parametrize(
     "pauses",
     [

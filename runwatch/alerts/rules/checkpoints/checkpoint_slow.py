@@ -16,10 +16,11 @@ What to do: look at the storage that it saves to (full, shared, a sick mount), o
 less often or asynchronously.
 
 Traps: pauses are timed as the lines arrive, so that nothing is known of what was in the
-log before; the first save makes directories and files, and counts for nothing; an
-evaluation near a save is part of its pause, in all of them or in none. Saves that take no
-time (in the background, of the weights alone) and complete ones may take turns: the longer ones
-are as usual as the others, so that no median is asked for.
+log before; of many rows that arrive at once only the time of all is known, which no pause among them
+exceeds; the first save makes directories and files, and counts for nothing; an evaluation near a save
+is part of its pause, in all of them or in none. Saves that take no time (in the background, of the
+weights alone) and complete ones may take turns: the longer ones are as usual as the others, so that no
+median is asked for.
 
 Source: none. CheckFreq (Mohan et al. 2021) measures what saving costs in the same way.
 """
@@ -84,14 +85,17 @@ class CheckpointSlow(RunRule):
         if rows is not None and len(rows):
             last = rows.offset[-1 if len(rows) <= _FEW else 0]  # many rows hide a pause
             early = [offset for offset in saves if offset < last]
-            saved = max([self._saved, *early])
+            saved, hidden = max([self._saved, *early]), any(last < at < rows.offset[-1] for at in saves)
             waited, self._waits = self._waits, False
             if block.restarts:
                 self._moved = None
-            if self._moved is not None and saved > self._moved[0] and block.live:
+            if self._moved is not None and block.live and (saved > self._moved[0] or hidden):
                 # The row before the save may have been held back, and arrive with those behind it.
-                pause = block.arrival - self._moved[1] - len(rows) * self._pace.median
-                found += self._judge(max(0.0, pause), block)
+                pause = max(0.0, block.arrival - self._moved[1] - len(rows) * self._pace.median)
+                if saved > self._moved[0] or not self._is_long(
+                    pause
+                ):  # a hidden pause is no longer than that
+                    found += self._judge(pause, place(rows, 0))
             elif waited:  # only files said that it saves
                 self._firing = False
                 found.append(
@@ -135,14 +139,16 @@ class CheckpointSlow(RunRule):
         """Return the longest pause that is no stall."""
         return max(self.times * usual, usual + self.least)
 
-    def _judge(self, pause: float, block: Block) -> list[Finding]:
-        assert block.progress is not None
-        here = place(block.progress, 0)
+    def _is_long(self, pause: float) -> bool:
+        usual = self._usual
+        return usual is not None and pause > self._longest(usual)
+
+    def _judge(self, pause: float, here: Place) -> list[Finding]:
         if self._first:
             self._first = False
             return [self._say(Verdict.CLEAR, pause, None, here)] if self._firing else []
         usual = self._usual
-        if usual is None or pause <= self._longest(usual):
+        if not self._is_long(pause):
             self._pauses.append(pause)
             self._slow = 0
             near = usual is None or pause <= self._longest(usual) / 2
