@@ -93,11 +93,10 @@ _COUNTING = frozenset(_WORD.findall("""
 _CLOCKS = re.compile(
     r"(?:^|[/_ ])(?:total|wall|elapsed|train|training) ?_?time$|^eta$|runtime|timestamp|elapsed$"
 )
-_OF_EVALUATIONS = re.compile(
-    r"^(?:val|eval|test)[/_].*(?:per_sec(?:ond)?|_time|runtime)$|^train_.*per_second$"
-)
-EVALUATIONS = ("val/", "test/", "eval/")
-"""How the names of what evaluations print begin."""
+_SPEEDS = re.compile(r"^(?:val|eval|test)[/_].*(?:per_sec(?:ond)?|_time|runtime)$|^train_.*per_second$")
+HELD_OUT = r"(?:val(?:id(?:ation)?)?|test|eval|dev)"
+"""A regular expression of the parts of the data that are held out."""
+_OF_HELD_OUT = re.compile(HELD_OUT + r"[/_ ]", re.IGNORECASE)
 _OF_MACHINE = ("system/", "host/", "proc/", "gpu/")
 
 
@@ -108,7 +107,12 @@ def is_bookkeeping(metric: str) -> bool:
     if words & _COUNTED and words <= _COUNTED | _COUNTING:
         return True
     name = metric.lower()
-    return metric in (REMAINING, DONE) or bool(_CLOCKS.search(name) or _OF_EVALUATIONS.search(name))
+    return metric in (REMAINING, DONE) or bool(_CLOCKS.search(name) or _SPEEDS.search(name))
+
+
+def of_held_out(metric: str) -> bool:
+    """Return whether the name of a metric begins with a part of the data that is held out."""
+    return _OF_HELD_OUT.match(metric) is not None
 
 
 def is_of_machine(metric: str) -> bool:

@@ -9,7 +9,6 @@ import numpy as np
 
 from runwatch.alerts.rules.common.roles import REWARD, role
 from runwatch.core.metrics import (
-    EVALUATIONS,
     GRAD_NORM,
     LEARNING_RATE,
     LOSS,
@@ -19,6 +18,7 @@ from runwatch.core.metrics import (
     goal,
     is_bookkeeping,
     is_of_machine,
+    of_held_out,
 )
 from runwatch.core.snapshot import IncidentRow
 from runwatch.reports.evidence import Curve, RunEvidence, StageEvidence, last_pass
@@ -172,7 +172,7 @@ def main_loss(stage: StageEvidence) -> Curve | None:
     named = [
         curve
         for name, curve in stage.curves.items()
-        if goal(name) == "min" and not name.startswith(EVALUATIONS) and "loss" in name.lower()
+        if goal(name) == "min" and not of_held_out(name) and "loss" in name.lower()
         if curve.summary.minimum > 0  # one of both signs, as of policies, does not fall by learning
     ]
     return max(named, key=lambda curve: curve.summary.count, default=None)
@@ -183,7 +183,7 @@ def evaluations(stage: StageEvidence) -> dict[str, Curve]:
     found = {
         name: curve
         for name, curve in stage.curves.items()
-        if (name.startswith(EVALUATIONS) or _is_score(curve, stage.records))
+        if (of_held_out(name) or _is_score(curve, stage.records))
         and not (is_bookkeeping(name) or is_of_machine(name))
         and curve.summary.count > curve.summary.nonfinite
     }

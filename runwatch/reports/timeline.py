@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.core.metrics import EPOCH, EVALUATIONS, STEP_TIME
+from runwatch.core.metrics import EPOCH, STEP_TIME, of_held_out
 from runwatch.reports.document import Part
 from runwatch.reports.evidence import Clock, Curve, StageEvidence, stride
 
@@ -167,7 +167,7 @@ def _lost(cause: str, pauses: list[tuple[float, float]]) -> Lost:
 
 def _evaluations(stage: StageEvidence) -> Floats:
     """Return the steps at which something was validated."""
-    found = [curve for name, curve in stage.curves.items() if name.startswith(EVALUATIONS)]
+    found = [curve for name, curve in stage.curves.items() if of_held_out(name)]
     found = [curve for curve in found if len(np.unique(curve.steps)) < 0.5 * stage.records]
     marked = [float(event.step) for event in stage.events if event.kind == "eval_begin" and event.step]
     return np.unique(np.concatenate([np.array(marked), *(curve.steps for curve in found)]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from runwatch.alerts.rules.nonfinite.masked_nan import MaskedNan
+from runwatch.alerts.rules.nonfinite.nonfinite import NonFinite
 from runwatch.alerts.rules.optimization.divergence import Divergence
 from runwatch.alerts.rules.optimization.grad_spike import GradSpike
 from runwatch.alerts.rules.optimization.loss_drop import LossDrop
@@ -48,6 +49,42 @@ def test_zeros_next_to_a_validation_loss_that_falls_are_no_masked_nan():
     val = 0.4 * np.exp(-np.arange(31) / 5)
     assert Log(train__loss=loss).set(VAL, val).judge(MaskedNan()) == []
     assert fired(Log(train__loss=loss).set(VAL, 0.4 + 0 * val).judge(MaskedNan())) == [("critical", 1)]
+
+
+# -- a norm that is not that of the updates ---------------------------------------------------------
+
+
+def descent(count):
+    return 4 * np.exp(-np.arange(count) / 40) * noise(count, 0.01)
+
+
+def test_a_gradient_norm_that_was_never_finite_while_the_loss_falls_is_a_note():
+    log = Log(train__loss=descent(300), train__grad_norm=np.full(300, np.nan))
+    assert fired(log.judge(NonFinite())) == [("info", 0)]
+
+
+def test_one_next_to_a_loss_that_does_not_fall_says_that_every_step_is_skipped():
+    log = Log(train__loss=2.3 * noise(300), train__grad_norm=np.full(300, np.nan))
+    assert fired(log.judge(NonFinite())) == [("info", 0), ("warning", 9), ("critical", 99)]
+    patient = NonFinite(grad_window=20, scale_search=50)
+    assert fired(log.judge(patient)) == [("info", 0), ("warning", 19), ("critical", 49)]
+
+
+def test_one_next_to_a_loss_that_is_not_finite_is_critical():
+    loss = np.array([2.0, 1.9, *np.full(20, np.nan)])
+    found = Log(train__loss=loss, train__grad_norm=np.full(22, np.nan)).judge(NonFinite())
+    assert ("critical", 2) in [(f.severity.value, f.step) for f in found if f.metric == GRAD]
+    for filtered in ({}, {"train__loss": np.zeros(22)}):
+        alone = Log(train__grad_norm=np.full(22, np.nan), **filtered).judge(NonFinite())
+        assert fired(alone) == [("warning", 0), ("critical", 2)]
+
+
+def test_one_that_was_finite_once_is_that_of_the_updates():
+    norms = np.array([1.0, *np.full(29, np.nan)])
+    assert fired(Log(train__loss=descent(30), train__grad_norm=norms).judge(NonFinite())) == [
+        ("warning", 1),
+        ("critical", 3),
+    ]
 
 
 # -- another beginning -----------------------------------------------------------------------------

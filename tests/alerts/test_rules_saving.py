@@ -10,8 +10,9 @@ import pytest
 from runwatch.alerts.rules.checkpoints.checkpoint_slow import CheckpointSlow
 from runwatch.alerts.rules.speed.low_mfu import LowMfu
 from runwatch.core.batch import Event
-from runwatch.core.block import Status
-from runwatch.core.machine import Machine
+from runwatch.core.block import Block, Status
+from runwatch.core.checkpoint import Checkpoint, State, Summary
+from runwatch.core.machine import Ended, Machine
 from runwatch.core.sample import Gpu, Gpus, Process, Processes
 
 from .columns import Log, brief
@@ -68,6 +69,28 @@ def test_among_many_rows_that_arrive_at_once_no_pause_is_seen():
     assert found == []
 
 
+def test_saves_among_many_rows_that_arrive_at_once_show_what_is_usual():
+    """A daemon that looks every ten seconds sees a pause only once it is long."""
+    events = [Event("checkpoint", row * 100 - 50, row, "Saving checkpoint") for row in range(10, 300, 20)]
+    log = Log(train__loss=np.ones(300), perf__step_time=np.full(300, 1.0), events=events)
+    one, clock, found = CheckpointSlow(), 1000.0, []
+    for low, high, pause in [
+        *((row, row + 20, 2.0) for row in range(0, 160, 20)),
+        (160, 170, 0.0),
+        (170, 190, 80.0),
+        (190, 210, 80.0),
+        (210, 230, 2.0),
+        (230, 250, 2.0),
+    ]:
+        clock += float(high - low) + pause
+        said = [event for event in events if low * 100 - 100 <= event.offset < high * 100 - 100]
+        found += one.observe(replace(log.block(low, high), events=said, live=True, arrival=clock))
+    assert [(f.verdict.value, f.title) for f in found] == [
+        ("firing", "training waited 1m 20s for the last checkpoint, usually 2.00 s"),
+        ("clear", "training waited 2.00 s for the last checkpoint, usually 2.00 s"),
+    ]
+
+
 @pytest.mark.parametrize(
     "pauses",
     [
@@ -80,6 +103,77 @@ def test_among_many_rows_that_arrive_at_once_no_pause_is_seen():
 )
 def test_saves_that_are_not_reported(pauses):
     assert watch(pauses) == []
+
+
+def waiting(seconds, phase="checkpointing", **more):
+    """The state of a run whose newest row, 179, arrived `seconds` ago."""
+    more.setdefault("fraction", 0.5)
+    return Status(now=5000.0, phase=phase, silent_for=seconds, last_step=179, last_line=180, **more)
+
+
+def writing(seconds, state=State.WRITING):
+    """What a directory shows in which a checkpoint was last written to `seconds` ago."""
+    newest = Checkpoint("1", "/runs/1", "torch", state, step=179, written=5000.0 - seconds)
+    return Summary(newest=newest)
+
+
+def known(**thresholds):
+    """A rule that knows four saves of about ten seconds, none of them reported."""
+    rule = CheckpointSlow(**thresholds)
+    assert watch([90, 10, 11, 9, 10, 10, 10, 10], rule=rule) == []
+    return rule
+
+
+def test_a_save_that_is_not_over_is_reported_at_the_time_of_two_slow_ones():
+    rule = known()
+    assert rule.tick(waiting(80.9)) == []
+    (found,) = rule.tick(waiting(81.1))  # 2 * (10 + 30), and a second of a row
+    assert brief([found]) == [("firing", "warning", 179)]
+    assert found.title == "training has waited 1m 20s for the last checkpoint, usually 10 s"
+    assert rule.tick(waiting(900)) == []
+    assert rule.tick(waiting(900, phase="training", checkpoints=writing(3))) == []
+
+
+def test_where_no_pause_is_known_a_save_may_take_ten_minutes():
+    rule = CheckpointSlow()
+    assert rule.tick(waiting(600)) == []
+    (found,) = rule.tick(waiting(601))
+    assert found.title == "training has waited 10m 01s for the last checkpoint"
+    (end,) = watch([601], rule=rule)
+    assert end.verdict.value == "clear"
+    assert CheckpointSlow(unknown=700.0).tick(waiting(601)) == []
+
+
+def test_files_that_are_written_show_a_save_that_the_log_does_not():
+    rule = known()
+    assert rule.tick(waiting(200, phase="training")) == []
+    assert rule.tick(waiting(200, phase="training", checkpoints=writing(201))) == [], "before it stopped"
+    (found,) = rule.tick(waiting(200, phase="training", checkpoints=writing(5)))
+    assert brief([found]) == [("firing", "warning", 179)]
+    (end,) = rule.observe(Log(train__loss=np.ones(200)).block(190, 191))
+    assert (end.verdict.value, end.title) == ("clear", "training moves again")
+
+
+def test_what_follows_the_last_save_of_a_run_is_no_stall():
+    done = Machine()
+    done.ended = Ended(4000.0, 0, None)
+    for ending in (
+        {"fraction": 1.0},
+        {"fraction": None},
+        {"finished": True},
+        {"machine": done},
+        {"live": False},
+        {"phase": "evaluating"},
+        {"fraction": None, "checkpoints": writing(5, State.COMPLETE)},
+    ):
+        assert known().tick(waiting(3600, **ending)) == [], ending
+    assert known().tick(waiting(3600, fraction=None, checkpoints=writing(5))) != []
+
+
+def test_a_run_that_died_while_it_saved_does_not_wait():
+    rule = known()
+    rule.observe(Block({}, None, [Event("traceback", 10**6, 999, "OSError: no space")]))
+    assert rule.tick(waiting(3600)) == []
 
 
 def test_history_has_no_times():

@@ -11,6 +11,7 @@ from runwatch.alerts.rules.life.crash import Crash
 from runwatch.alerts.rules.life.hang import Hang
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Samples, Status
+from runwatch.core.checkpoint import Checkpoint, State, Summary
 from runwatch.core.machine import Machine
 from runwatch.core.sample import Process, Processes
 
@@ -141,6 +142,34 @@ def test_other_phases_have_more_patience():
     rule.tick(quiet(280, phase="evaluating"))
     rule.observe(rows(0, 10, seconds=1.0))
     assert rule.timeout("evaluating") == 840.0
+
+
+def test_behind_the_last_step_nothing_is_trained_and_work_takes_its_time():
+    rule = familiar()
+    assert rule.tick(quiet(299, fraction=1.0)) == []
+    assert brief(rule.tick(quiet(599, fraction=1.0))) == [("pending", "warning")]
+    (found,) = rule.tick(quiet(601, fraction=1.0))
+    assert (found.severity.value, found.title) == (
+        "critical",
+        "no progress behind the last step, since step 99",
+    )
+    assert brief(familiar().tick(quiet(301, fraction=0.999))) == [("firing", "critical")]
+
+
+def test_files_of_a_checkpoint_that_are_written_show_a_save_and_break_the_silence():
+    def saved(ago, state=State.COMPLETE):
+        newest = Checkpoint("1", "/runs/1", "torch", state, step=99, written=1000.0 + 700 - ago)
+        return familiar().tick(quiet(700, checkpoints=Summary(newest=newest)))
+
+    assert saved(5) == saved(299) == [], "it grows"
+    assert brief(saved(301)) == [("pending", "warning")]
+    (found,) = saved(601)
+    assert (found.severity.value, found.title) == (
+        "critical",
+        "no progress while checkpointing, since step 99",
+    )
+    (before,) = saved(701)
+    assert before.title == "no progress while training, since step 99"
 
 
 def test_without_a_total_it_is_a_warning_unless_a_process_is_alive():

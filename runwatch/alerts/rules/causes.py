@@ -71,7 +71,7 @@ FOLLOWS: Mapping[str, frozenset[str]] = {
     "policy_collapse": frozenset({"policy_collapse", "reward_collapse", "reward_flat", "plateau"}),
     "reward_collapse": frozenset({"reward_collapse", "reward_flat"}),
     "reward_flat": frozenset({"reward_flat"}),
-    "hang": frozenset({"silent_rank", "checkpoint_overdue"}),
+    "hang": frozenset({"silent_rank", "checkpoint_overdue", "checkpoint_slow"}),
 }
 """Rule -> the rules whose findings may follow from it."""
 

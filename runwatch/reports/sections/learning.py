@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from runwatch.core.metrics import EVALUATIONS, LR_MULTIPLIER, goal, is_bookkeeping, is_of_machine
+from runwatch.core.metrics import LR_MULTIPLIER, goal, is_bookkeeping, is_of_machine, of_held_out
 from runwatch.render import numbers
 from runwatch.reports.analysis import Analysis, Validation, evaluations
 from runwatch.reports.document import (
@@ -83,7 +83,7 @@ def _other_losses(analysis: Analysis) -> str:
     named = [
         curve.printed or metric
         for metric, curve in analysis.stage.curves.items()
-        if "loss" in metric.lower() and not metric.startswith(EVALUATIONS)
+        if "loss" in metric.lower() and not of_held_out(metric)
         if main is not None and metric != main.metric
     ]
     return ", ".join(named[:_FEW]) + (f" and {len(named) - _FEW} more" if len(named) > _FEW else "")

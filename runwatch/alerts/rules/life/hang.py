@@ -6,12 +6,12 @@ Formula: silence is judged against max(`least`, 10 median gaps, 3 longest gaps),
 gaps being seconds between training rows: step time times steps per row where the
 log has it, else time between live arrivals. In 628 hours of real runs this raised
 no false alarm, where 3 median gaps raised 42. From half of it on it is shown, not sent. Evaluation and
-checkpoints may take `pause` seconds or 3 times their longest so far; a start
-`starting` seconds. While the run has not yet shown how long its pauses are
-(`familiar` silences above 3 median gaps that ended well), `unfamiliar` seconds are
-the least, and the median gaps count as many times more: where rows are minutes
-apart, so are its pauses. A process of the run that a signal has stopped for `stopped` seconds, in which
-training did not move, needs no longer silence.
+checkpoints may take `pause` seconds or 3 times their longest so far, and so may what follows the last
+planned step; a start `starting` seconds. While files of a checkpoint are written, nothing is silent.
+While the run has not yet shown how long its pauses are (`familiar` silences above 3 median gaps that
+ended well), `unfamiliar` seconds are the least, and the median gaps count as many times more: where
+rows are minutes apart, so are its pauses. A process of the run that a signal has stopped for `stopped`
+seconds, in which training did not move, needs no longer silence.
 
 Example: 'no progress while evaluating, since step 4,200'.
 
@@ -46,6 +46,7 @@ import numpy as np
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.alerts.rules.baseline import Segments, went_on
 from runwatch.alerts.rules.common.pace import Pace
+from runwatch.alerts.rules.common.saving import saving_since_training
 from runwatch.alerts.rules.common.witness import witness
 from runwatch.alerts.rules.life.lastwords import LastWords
 from runwatch.core.block import Block, Samples, Status
@@ -59,7 +60,9 @@ _ENDED = (
     "If it still runs, look at its stacks (py-spy dump); if not, at the scheduler, dmesg and the OOM killer."
 )
 _QUIET_PHASES = frozenset({"finished", "crashed"})
-_PAUSES = frozenset({"evaluating", "checkpointing"})
+_BEHIND = "behind the last step"
+_PAUSES = frozenset({"evaluating", "checkpointing", _BEHIND})
+"""Phases in which no training row is due."""
 _STARTS = frozenset({"starting", "warmup"})
 
 
@@ -158,19 +161,22 @@ class Hang(RunRule):
         ended = status.machine is not None and status.machine.ended is not None
         if status.finished or self._words.fatal or ended or status.phase in _QUIET_PHASES:
             return self._calm(status)
-        limit = self.timeout(status.phase)
         if not status.live:
-            return self._judge_end(status, limit)
+            return self._judge_end(status, self.timeout(status.phase))
+        saved = saving_since_training(status)
+        phase = _awaited(status, saves=saved is not None)
+        limit = self.timeout(phase)
         alive = status.machine is not None and any(status.machine.own())
         over = status.fraction is None and not alive and not self._within(status)
         if over and not status.lived:
             return self._calm(status)
-        self._silence[status.phase] = max(self._silence.get(status.phase, 0.0), status.silent_for)
+        self._silence[phase] = max(self._silence.get(phase, 0.0), status.silent_for)
         halted = self._halted(status)
-        if status.silent_for < limit / 2 and not halted:
+        silent_for = status.silent_for if saved is None else status.now - saved
+        if silent_for < limit / 2 and not halted:
             return self._calm(status)
-        quiet = status.log_silent_for >= min(status.silent_for, limit) / 2
-        lasted = status.silent_for >= (limit if quiet else 3 * self.timeout(status.phase, patient=False))
+        quiet = status.log_silent_for >= min(silent_for, limit) / 2
+        lasted = silent_for >= (limit if quiet else 3 * self.timeout(phase, patient=False))
         firing = lasted or halted
         verdict = Verdict.FIRING if firing else Verdict.PENDING
         if self._open in {verdict, Verdict.FIRING}:
@@ -178,7 +184,7 @@ class Hang(RunRule):
         self._open = verdict
         severity = Sev.CRITICAL if firing and not over else Sev.WARNING
         what = "stopped by a signal" if halted else "no progress"  # for how long is its age, which grows
-        title = f"{what} while {status.phase}"
+        title = f"{what} {phase if phase == _BEHIND else f'while {phase}'}"
         title += f", since {Place(status.last_step, None)}" if status.last_step is not None else ""
         if over:
             title += ": it hangs, or has ended without a word"
@@ -253,3 +259,12 @@ class Hang(RunRule):
                 **seen.evidence,
             },
         )
+
+
+def _awaited(status: Status, *, saves: bool) -> str:
+    """Return what the silence is of: the phase, unless files show a save, or no step is left to train."""
+    if status.phase != "training":
+        return status.phase
+    if saves:
+        return "checkpointing"
+    return _BEHIND if status.fraction is not None and status.fraction >= 1.0 else status.phase

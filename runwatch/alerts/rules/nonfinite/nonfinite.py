@@ -19,7 +19,9 @@ check how the program measures it.
 Traps: fp16 loss scaling overflows by design (an info while the scale searches
 its level); metrics that are non-finite from their first sample were never
 computed (z-scores, averages over no steps), but for a loss of held-out data, which counts as such
-lines do; a perplexity overflows although
+lines do; a gradient norm that was never finite is not that of the updates while losses are finite,
+since no weights survive one: a note, unless the loss does not fall in `grad_window` rows (critical
+after `scale_search`); a perplexity overflows although
 its loss is finite; what follows from a NaN loss is not news; means over the episodes
 that ended are NaN in an interval in which none did, a share of a variance is where
 nothing varies, and a time is infinite where its rate was rounded to 0, which are notes (the last of these
@@ -41,13 +43,14 @@ from numpy.typing import NDArray
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats
 from runwatch.alerts.rules.common.context import Recent, newest, surge
-from runwatch.alerts.rules.common.held_out import HELD_OUT, of_held_out
+from runwatch.alerts.rules.common.falling import falls
 from runwatch.alerts.rules.common.roles import over_episodes
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import (
     GRAD_NORM,
+    HELD_OUT,
     LEARNING_RATE,
     LOSS,
     LOSS_SCALE,
@@ -57,6 +60,7 @@ from runwatch.core.metrics import (
     is_bookkeeping,
     is_of_machine,
     label,
+    of_held_out,
 )
 
 _FATAL = frozenset({LOSS, VAL_LOSS, VAL_BPB})
@@ -69,6 +73,8 @@ _HARMLESS = ("ppl", "perplexity", "explained_variance", "explained variance", "d
 """Parts of names of what overflows, has nothing to divide by, or is the best so far, at first infinite."""
 _TESTED = re.compile(rf"(?:^|[^a-z]){HELD_OUT}[ _/.-]?loss$", re.IGNORECASE)
 """A loss of held-out data by another name: also if it was never finite, its values are news."""
+_MOST_LOSSES = 128
+"""Losses of which it is seen whether they fall."""
 _MAX_METRICS = 1024
 """Metrics that are watched; a log may print any number of names."""
 
@@ -88,6 +94,8 @@ class _Watch:
     """Where the present run of finite samples began, while firing."""
     firing: Severity | None = None
     title: str = ""
+    harmless: bool = False
+    """Whether it is a gradient norm that was never finite while the loss fell."""
 
 
 @dataclass
@@ -113,7 +121,7 @@ class NonFinite(RankRule):
     _said: Severity | None = field(default=None, init=False, repr=False)
     """How severe what lines without a record say was reported to be."""
     _recent: dict[str, Recent] = field(
-        default_factory=lambda: {name: Recent() for name in _CONTEXT}, init=False, repr=False
+        default_factory=lambda: {name: Recent(_MOST_LOSSES) for name in _CONTEXT}, init=False, repr=False
     )
 
     def judge(self, block: Block) -> Sequence[Finding]:
@@ -210,7 +218,7 @@ class NonFinite(RankRule):
             elif calm_after[known]:
                 found.append(self._clear(metric, watch, samples, int(bad[known])))
                 known += 1
-            elif watch.firing is Severity.CRITICAL or not (metric == GRAD_NORM or _validates(metric)):
+            elif watch.harmless or watch.firing is Severity.CRITICAL or not _worsens(metric):
                 calm = np.flatnonzero(calm_after[known:])
                 known = known + int(calm[0]) if len(calm) else len(bad)
             else:
@@ -242,7 +250,12 @@ class NonFinite(RankRule):
         row, first = int(bad[index]), index - self.grad_count + 1
         many = first >= 0 and row - bad[first] < self.grad_window
         offset = float(samples.offset[row])
+        before = np.flatnonzero(np.isfinite(samples.value[:row]))
+        if len(before):
+            watch.last = (float(samples.value[before[-1]]), place(samples, int(before[-1])))
         severity = self._severity(metric, offset, watch.rows + row, many=many)
+        if metric == GRAD_NORM and watch.last is None:
+            severity = self._never_finite(watch, offset, watch.rows + row) or severity
         if _is_rounded(metric, samples.value[row]) or self._uncomputed(metric, watch, offset):
             severity = Severity.INFO
         if not severity.exceeds(watch.firing):
@@ -251,9 +264,6 @@ class NonFinite(RankRule):
             kind = "NaN" if np.isnan(samples.value[row]) else "infinite"
             watch.title = f"{label(metric)} is {kind} since {place(samples, row)}"
         watch.firing = severity
-        before = np.flatnonzero(np.isfinite(samples.value[:row]))
-        if len(before):
-            watch.last = (float(samples.value[before[-1]]), place(samples, int(before[-1])))
         finding = self.say(
             Verdict.FIRING,
             severity,
@@ -280,6 +290,18 @@ class NonFinite(RankRule):
             return Severity.CRITICAL if many or loss_bad else Severity.WARNING
         harmless = any(word in metric.lower() for word in _HARMLESS) or over_episodes(metric)
         return Severity.INFO if loss_bad or harmless else Severity.WARNING
+
+    def _never_finite(self, watch: _Watch, offset: float, row: int) -> Severity | None:
+        """Judge a gradient norm that was never finite by the losses so far, if there are any above 0."""
+        assert watch.begun is not None
+        losses = self._recent[LOSS].until(offset, min(self.scale_search, _MOST_LOSSES))
+        values = losses.value[losses.offset >= watch.begun]
+        if not values.any() or not np.isfinite(values).all():
+            return None
+        watch.harmless, known = falls(values), min(row + 1, len(values))
+        if watch.harmless or known < self.grad_window:
+            return Severity.INFO
+        return Severity.WARNING if known < min(self.scale_search, _MOST_LOSSES) else Severity.CRITICAL
 
     def _uncomputed(self, metric: str, watch: _Watch, offset: float) -> bool:
         """Whether a loss of held-out data was never finite, next to losses of training that are."""
@@ -329,6 +351,11 @@ class NonFinite(RankRule):
 def _is_rounded(metric: str, value: float) -> bool:
     """Whether a value is a time or rate whose inverse was rounded to 0."""
     return bool(np.isinf(value)) and _MEASURED.search(metric) is not None
+
+
+def _worsens(metric: str) -> bool:
+    """Whether more non-finite samples of a metric are worse than the first one."""
+    return metric == GRAD_NORM or _validates(metric)
 
 
 def _validates(metric: str) -> bool:

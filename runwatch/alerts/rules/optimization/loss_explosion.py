@@ -39,14 +39,13 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Windows, median, swing, take
-from runwatch.alerts.rules.common.held_out import HELD_OUT
 from runwatch.alerts.rules.common.players import Players, limited
 from runwatch.alerts.rules.common.roles import FORGER, JUDGE, KL, RIVAL, role
 from runwatch.alerts.rules.common.wording import fold
 from runwatch.alerts.rules.metric_rule import SeriesRule
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import LOSS, label
+from runwatch.core.metrics import HELD_OUT, LOSS, label
 
 _SMOOTH, _HOP = 20, 16
 _FIRST = 8

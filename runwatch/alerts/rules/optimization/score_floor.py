@@ -43,11 +43,10 @@ from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import middle
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.epochs import Epochs
-from runwatch.alerts.rules.common.held_out import HELD_OUT, of_held_out
 from runwatch.alerts.rules.common.roles import FORGER, JUDGE, role
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import LOSS, goal, label
+from runwatch.core.metrics import HELD_OUT, LOSS, goal, label, of_held_out
 
 _JUDGED = re.compile(r"(?:acc(?:uracy)?|iou|dice|top1)(?![a-z])")
 _REWARD = r"(?:(?:mean|avg|average|episode|total)[ _])*(?:reward|return|success(?:[ _]rate)?)(?:[ _]mean)?"
