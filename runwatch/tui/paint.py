@@ -7,7 +7,7 @@ and writes the same cells in fewer bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import takewhile
 
@@ -29,9 +29,11 @@ _NEAR = 6
 
 def changes(before: Row, after: Row) -> list[tuple[int, int]]:
     """Return where two rows of the same width differ: [begin, end) in cells, near ones as one."""
-    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False)))
+    same = _alike(zip(before, after, strict=False))
+    most = min(len(before), len(after)) - same
+    tail = min(most, _alike(zip(reversed(before), reversed(after), strict=False)))
     first = cells.row_width(after[:same])
-    old, new = _cells(before[same:]), _cells(after[same:])
+    old, new = _cells(before[same : len(before) - tail]), _cells(after[same : len(after) - tail])
     out: list[tuple[int, int]] = []
     for at, (was, now) in enumerate(zip(old, new, strict=False)):
         if was == now:
@@ -43,6 +45,11 @@ def changes(before: Row, after: Row) -> list[tuple[int, int]]:
     # A wide character is painted whole or not at all.
     whole = (_widened(new, *_widened(old, begin, end)) for begin, end in out)
     return [(first + begin, first + end) for begin, end in whole]
+
+
+def _alike(pairs: Iterable[tuple[object, object]]) -> int:
+    """Return how many pairs are alike before the first that is not."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _cells(row: Row) -> list[tuple[str, str]]:

@@ -16,7 +16,6 @@ from runwatch.render.charts.canvas import Canvas
 from runwatch.render.charts.chart import Options, Shade, nearest, plot
 from runwatch.render.charts.extremes import Best, Cut
 from runwatch.render.charts.smooth import smooth
-from runwatch.render.charts.xaxis import Window
 from runwatch.render.glyphs import ASCII, UNICODE
 
 GOLDEN = [
@@ -261,14 +260,12 @@ def test_single_values_are_a_connected_line_behind_the_smooth_one():
 
 
 def test_a_band_has_no_holes_between_points_further_apart_than_cells():
-    sparse = [(0.0, 0.0, 8.0), (9.0, 40.0, 48.0)]
-    made = band.spans(sparse, Window(0.0, 9.0, columns=20, cells=10), float)
+    made = band.spans([0, 9], [0.0, 40.0], [8.0, 48.0], 10)
     assert None not in made
 
 
 def test_a_steep_band_has_no_holes():
-    steep = [(0.0, 0.0, 8.0), (1.0, 0.0, 8.0), (2.0, 80.0, 88.0), (3.0, 80.0, 88.0)]
-    made = band.spans(steep, Window(0.0, 3.0, columns=8, cells=4), float)
+    made = band.spans([0, 1, 2, 3], [0.0, 0.0, 80.0, 80.0], [8.0, 8.0, 88.0, 88.0], 4)
     assert all(left[1] >= right[0] for left, right in pairwise(made)), made
 
 

@@ -56,6 +56,14 @@ class Scale:
         part = (x - low) / (high - low)
         return part if 0.0 <= part <= 1.0 else max(0.0, min(1.0, part))
 
+    def positions(self, values: Sequence[float | None]) -> list[float | None]:
+        """Return the position of each finite value; None stays."""
+        low, extent = self.low, self.high - self.low
+        if self.log or extent <= 0:
+            return [None if y is None else self.position(y) for y in values]
+        parts = [None if y is None else (y - low) / extent for y in values]
+        return [p if p is None or 0.0 <= p <= 1.0 else max(0.0, min(1.0, p)) for p in parts]
+
     def part(self, inner: Scale) -> float:
         """Return how much of this axis the range of another one takes."""
         return self.position(inner.high) - self.position(inner.low)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from runwatch.render.cells import ON
-from runwatch.render.charts.xaxis import Window
 from runwatch.render.glyphs import Glyphs
 
 PARTS = 8
@@ -27,40 +26,37 @@ Span = tuple[float, float]
 """Bottom and top of the band in a column, in parts of a cell from the bottom of the plot."""
 
 
-def has_spread(points: Sequence[Span]) -> bool:
+def has_spread(lows: Sequence[float | None], highs: Sequence[float | None]) -> bool:
     """Return whether points with these lowest and highest values make a band."""
-    single = sum(low == high for low, high in points)
-    return single <= len(points) * _MOST_SINGLE and bool(points)
+    known = [
+        low == high for low, high in zip(lows, highs, strict=True) if low is not None and high is not None
+    ]
+    return bool(known) and sum(known) <= len(known) * _MOST_SINGLE
 
 
 def spans(
-    points: Iterable[tuple[float, float | None, float | None]],
-    window: Window,
-    height: Callable[[float], float],
+    at: Sequence[int], bottoms: Sequence[float | None], tops: Sequence[float | None], count: int
 ) -> list[Span | None]:
-    """Return the band of each column of cells; None where there is none.
+    """Return the band of each of `count` columns of cells; None where there is none.
 
-    A point is its place and its lowest and highest value; without values it is a gap.
+    A point is its cell and the ends of its values, in parts of a cell; without values it is a gap.
     """
-    out: list[Span | None] = [None] * window.cells
+    out: list[Span | None] = [None] * count
     before: tuple[int, float, float] | None = None
-    for x, low, high in points:
-        if low is None or high is None:
+    for here, bottom, top in zip(at, bottoms, tops, strict=True):
+        if bottom is None or top is None:
             before = None
             continue
-        at, bottom, top = window.cell(x), height(low), height(high)
-        if before is not None:
-            for cell in range(before[0] + 1, at):  # points may be further apart than cells
-                share = (cell - before[0]) / (at - before[0])
-                out[cell] = (
-                    before[1] + share * (bottom - before[1]),
-                    before[2] + share * (top - before[2]),
-                )
-        known = out[at]
-        out[at] = (bottom, top) if known is None else (min(known[0], bottom), max(known[1], top))
-        before = (at, bottom, top)
+        if before is not None and before[0] + 1 < here:  # points may be further apart than cells
+            start, low, high = before
+            for cell in range(start + 1, here):
+                share = (cell - start) / (here - start)
+                out[cell] = (low + share * (bottom - low), high + share * (top - high))
+        known = out[here]
+        out[here] = (bottom, top) if known is None else (min(known[0], bottom), max(known[1], top))
+        before = (here, bottom, top)
     thick = max((top - bottom for bottom, top in filter(None, out)), default=0.0) >= _THICK
-    return _connected(_even(out)) if thick else [None] * window.cells
+    return _connected(_even(out)) if thick else [None] * count
 
 
 def _even(columns: list[Span | None]) -> list[Span | None]:
@@ -70,13 +66,15 @@ def _even(columns: list[Span | None]) -> list[Span | None]:
     closer together than half a row has none: a band there would show a spread that is not.
     """
     out: list[Span | None] = []
-    for i, span in enumerate(columns):
+    for left, span, right in zip([None, *columns], columns, [*columns[1:], None], strict=False):
         if span is None:
             out.append(None)
             continue
-        near = [each for each in columns[max(0, i - 1) : i + 2] if each is not None]
-        bottom = min(span[0], sum(each[0] for each in near) / len(near))
-        top = max(span[1], sum(each[1] for each in near) / len(near))
+        low, high, near = 0.0, 0.0, 0
+        for each in (left, span, right):
+            if each is not None:
+                low, high, near = low + each[0], high + each[1], near + 1
+        bottom, top = min(span[0], low / near), max(span[1], high / near)
         lacking = max(0.0, PARTS - (top - bottom)) / 2
         out.append((bottom - lacking, top + lacking) if top - bottom >= _THICK else None)
     return out
@@ -96,12 +94,23 @@ def _connected(columns: list[Span | None]) -> list[Span | None]:
     return out
 
 
-def reach(columns: Sequence[Span | None]) -> range:
-    """Return the rows from the bottom in which the band is anywhere."""
-    known = [span for span in columns if span is not None]
-    if not known:
-        return range(0)
-    return range(int(min(low for low, _ in known) // PARTS), int(max(high for _, high in known) // PARTS) + 1)
+Part = tuple[int, int, int]
+"""A cell of the band, and from where to where it is filled, in parts from its bottom."""
+
+
+def by_rows(columns: Sequence[Span | None]) -> dict[int, list[Part]]:
+    """Return the cells of the band in each row from the bottom."""
+    out: dict[int, list[Part]] = {}
+    for cell, span in enumerate(columns):
+        if span is None:
+            continue
+        low, high = span
+        first, last = int(low // PARTS), int(high // PARTS)
+        for row in range(first, last + 1):
+            bottom = round(low - first * PARTS) if row == first else 0
+            top = round(high - last * PARTS) if row == last else PARTS
+            out.setdefault(row, []).append((cell, bottom, top))
+    return out
 
 
 def covered(columns: Sequence[Span | None], drawn: Callable[[int, int], bool]) -> set[int]:
@@ -119,18 +128,12 @@ def covered(columns: Sequence[Span | None], drawn: Callable[[int, int], bool]) -
     }
 
 
-def fill(
-    signs: list[str], roles: list[str], band: Sequence[Span | None], row: int, glyphs: Glyphs, thin: set[int]
-) -> None:
-    """Put the band into a row of the plot, `row` from the bottom, behind what is drawn there already.
+def fill(signs: list[str], roles: list[str], parts: Sequence[Part], glyphs: Glyphs, thin: set[int]) -> None:
+    """Put the band into a row of the plot, behind what is drawn there already.
 
     In `thin` cells it is only behind what is drawn.
     """
-    base = row * PARTS
-    for cell, span in enumerate(band):
-        if span is None or span[1] <= base or span[0] >= base + PARTS:
-            continue
-        bottom, top = max(0, round(span[0] - base)), min(PARTS, round(span[1] - base))
+    for cell, bottom, top in parts:
         filled = top - bottom
         if signs[cell] != " ":
             if (2 * filled > PARTS or (cell in thin and filled > 0)) and not glyphs.ascii:

@@ -46,8 +46,8 @@ class Canvas:
         cell, sub = divmod(x, len(self._bits))
         bits = self._bits[sub]
         grid, top, deep = self._layers[layer], self.rows - 1, len(bits)
-        for y in range(low if low > 0 else 0, (high if high < top else top) + 1):
-            grid[(top - y) // deep][cell] |= bits[(top - y) % deep]
+        for y in range(top - high if high < top else 0, (top - low if low > 0 else top) + 1):
+            grid[y // deep][cell] |= bits[y % deep]
 
     def line(self, layer: str, start: tuple[int, int], end: tuple[int, int]) -> None:
         """Draw a connected line between two dots, of which the left one is drawn already."""
@@ -55,10 +55,10 @@ class Canvas:
         if x1 <= x0 + 1:
             self.column(layer, max(x0, x1), min(y0, y1), max(y0, y1))
             return
-        before = y0
-        for x in range(x0 + 1, x1 + 1):
-            y = y0 + round((y1 - y0) * (x - x0) / (x1 - x0))
-            self.column(layer, x, min(before, y), max(before, y))
+        before, rise, run = y0, y1 - y0, x1 - x0
+        for x in range(1, run + 1):
+            y = y0 + round(rise * x / run)
+            self.column(layer, x0 + x, before if before < y else y, y if before < y else before)
             before = y
 
     def row(self, index: int) -> tuple[list[str], list[str]]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -90,6 +90,8 @@ class Plot:
     gutter: int = 0
     """Cells before the plot."""
     scale: Scale | None = None
+    dots: int = 0
+    """Rows of dots of the plot."""
     above: Cut = NOTHING
     below: Cut = NOTHING
     best: Best | None = None
@@ -130,8 +132,8 @@ def plot(
     under = 0 if height < 3 else 2 if marks and height >= _FOR_MARKS else 1
     axes = [options.axis, *options.others][:MOST]
     axes += [options.axis] * (MOST - len(axes))
-    limits = _limits(series, options)
-    tables = [_points(columns, limits, x) for columns, x in zip(series, axes, strict=False)]
+    ends = limits(series, options)
+    tables = [_points(columns, ends, x) for columns, x in zip(series, axes, strict=False)]
     scale = _scale(tables, options, height - under)
     labels, minor = _labels(scale, height - under, options.unit, rows_of_dots(glyphs.ascii))
     gutter = max((len(label) for label in labels.values()), default=1)
@@ -140,8 +142,8 @@ def plot(
     metrics = {columns.metric for columns in series}
     layers = _METRICS if len(metrics) == len(series) > 1 else _RUNS
     canvas = Canvas(max(1, width - gutter - 1), height - under, layers, glyphs.ascii)
-    log = options.log_x and limits[0] > 0
-    window = Window(*limits, columns=canvas.columns, cells=canvas.width, log=log)
+    log = options.log_x and ends[0] > 0
+    window = Window(*ends, columns=canvas.columns, cells=canvas.width, log=log)
     best = best_value(series, tables)
     spread = _draw(canvas, window, scale, tables, options.smoothing)
     picture = _Picture(canvas, window, scale, options, spread, tables, best)
@@ -164,6 +166,7 @@ def plot(
         options.axis,
         gutter + 1,
         scale,
+        canvas.rows,
         *cut_off(tables, scale),
         best=replace(best, step=options.axis.step(best.step)) if best is not None else None,
         marks=foot.kinds(placed, glyphs),
@@ -179,23 +182,25 @@ def _points(columns: Columns, window: tuple[float, float], places: xaxis.Axis) -
     """Return the points inside the window; lists of unequal length are read as far as they agree."""
     out: list[Point] = []
     first, last = window
-    lows, highs, bads = len(columns.low), len(columns.high), len(columns.nonfinite)
-    for i, (x, printed) in enumerate(zip(columns.x, columns.mean, strict=False)):
+    count = min(len(columns.x), len(columns.mean))
+    lows, highs, bads = (
+        values if len(values) >= count else (*values, *[None] * (count - len(values)))
+        for values in (columns.low, columns.high, columns.nonfinite)
+    )
+    for x, printed, least, most, not_finite in zip(columns.x, columns.mean, lows, highs, bads, strict=False):
         if not math.isfinite(x):
             continue
         place = axis.bounded(places.at(x))
         if not first <= place <= last:
             continue
-        mean = _finite(printed)
-        low = _finite(columns.low[i]) if i < lows else None
-        high = _finite(columns.high[i]) if i < highs else None
-        bad = (i < bads and columns.nonfinite[i] > 0) or (printed is not None and not math.isfinite(printed))
+        mean, low, high = _finite(printed), _finite(least), _finite(most)
+        bad = bool(not_finite and not_finite > 0) or (printed is not None and not math.isfinite(printed))
         out.append((place, mean if low is None else low, mean if high is None else high, mean, bad))
     return out
 
 
-def _limits(series: Sequence[Columns], options: Options) -> tuple[float, float]:
-    # The main series sets the window: a rare evaluation must not stretch it.
+def limits(series: Sequence[Columns], options: Options) -> tuple[float, float]:
+    """Return the ends of the x axis. The main series sets them: a rare evaluation must not stretch it."""
     places = options.axis
     for columns in series:
         known = [axis.bounded(x) for x in columns.x[: len(columns.mean)] if math.isfinite(x)]
@@ -270,52 +275,48 @@ def _draw(
     canvas: Canvas, window: Window, scale: Scale, tables: Sequence[Sequence[Point]], smoothing: float
 ) -> list[band.Span | None]:
     """Draw all series, the main one last; return the band behind it, where it has one."""
-    position, top, parts = scale.position, canvas.rows - 1, canvas.height * band.PARTS
-
-    def height(y: float) -> int:
-        return round(position(y) * top)
-
-    def part(y: float) -> float:
-        return position(y) * parts
-
     spread: list[band.Span | None] = []
     for index, table in reversed(list(enumerate(tables))):
         layer = _SERIES[index]
+        at = window.dots([point[0] for point in table])
         lines = [point[3] for point in table]
         if index == 0:
-            if band.has_spread([(p[1], p[2]) for p in table if p[1] is not None and p[2] is not None]):
-                spread = band.spans((p[:3] for p in table), window, part)
+            lows, highs = [point[1] for point in table], [point[2] for point in table]
+            if band.has_spread(lows, highs):
+                ends = _heights(scale, lows, canvas), _heights(scale, highs, canvas)
+                spread = band.spans([window.under(dot) for dot in at], *ends, window.cells)
             else:
-                _single(canvas, window, table, height, layer if smoothing <= 0 else "raw")
+                _single(canvas, at, table, scale, layer if smoothing <= 0 else "raw")
             if smoothing > 0:
                 lines = smooth(lines, smoothing)
-        _polyline(canvas, layer, [(p[0], y) for p, y in zip(table, lines, strict=True)], window, height)
+        _polyline(canvas, layer, at, scale.positions(lines))
     return spread
 
 
-def _single(
-    canvas: Canvas, window: Window, table: Sequence[Point], height: Callable[[float], int], layer: str
-) -> None:
+def _heights(scale: Scale, values: Sequence[float | None], canvas: Canvas) -> list[float | None]:
+    """Return how high values lie, in parts of a cell."""
+    parts = canvas.height * band.PARTS
+    return [None if part is None else part * parts for part in scale.positions(values)]
+
+
+def _single(canvas: Canvas, at: Sequence[int], table: Sequence[Point], scale: Scale, layer: str) -> None:
     """Draw values one by one: a line through them, and what few of them are several."""
-    _polyline(canvas, layer, [(point[0], point[3]) for point in table], window, height)
-    for x, low, high, _, _ in table:
+    _polyline(canvas, layer, at, scale.positions([point[3] for point in table]))
+    top = canvas.rows - 1
+    for dot, (_, low, high, _, _) in zip(at, table, strict=True):
         if low is not None and high is not None and low < high:
-            canvas.column(layer, window.dot(x), height(low), height(high))
+            canvas.column(layer, dot, round(scale.position(low) * top), round(scale.position(high) * top))
 
 
-def _polyline(
-    canvas: Canvas,
-    layer: str,
-    points: list[tuple[float, float | None]],
-    window: Window,
-    height: Callable[[float], int],
-) -> None:
+def _polyline(canvas: Canvas, layer: str, at: Sequence[int], parts: Sequence[float | None]) -> None:
+    """Draw a line through points: their columns of dots, and their parts of the height."""
+    top = canvas.rows - 1
     before: tuple[int, int] | None = None
-    for x, y in points:
-        if y is None:
+    for dot, part in zip(at, parts, strict=True):
+        if part is None:
             before = None
             continue
-        here = (window.dot(x), height(y))
+        here = (dot, round(part * top))
         canvas.line(layer, before or here, here)
         before = here
 
@@ -327,8 +328,8 @@ class _Picture:
         self, canvas: Canvas, window: Window, scale: Scale, options: Options,
         spread: list[band.Span | None], tables: Sequence[Sequence[Point]], best: Best | None,
     ) -> None:  # fmt: skip
-        self._canvas, self._spread, self._glyphs = canvas, spread, options.glyphs
-        self._reach = band.reach(spread)
+        self._canvas, self._glyphs = canvas, options.glyphs
+        self._band = band.by_rows(spread)
         self._thin = band.covered(spread, lambda row, cell: canvas.drawn(canvas.height - 1 - row, cell))
         self._points = canvas.points(_SERIES[1:])
         places = options.axis
@@ -348,11 +349,12 @@ class _Picture:
             if first <= window.last and last >= window.first:
                 for cell in range(window.cell(first), window.cell(last) + 1):
                     grounds[cell] = shade.role
+        floor = -math.inf if scale.log else scale.low
         for table in tables:
             before: int | None = None
             for x, low, high, _, bad in table:
                 above = high is not None and high > scale.high
-                below = low is not None and low < scale.low and not scale.log
+                below = low is not None and low < floor
                 if not (bad or above or below):
                     before = None
                     continue
@@ -374,8 +376,8 @@ class _Picture:
         signs, roles = self._canvas.row(y)
         for cell, role in self._points.get(y, {}).items():
             signs[cell], roles[cell] = glyphs.points[_SERIES.index(role) - 1], role
-        if height - 1 - y in self._reach:
-            band.fill(signs, roles, self._spread, height - 1 - y, glyphs, self._thin)
+        if (behind := self._band.get(height - 1 - y)) is not None:
+            band.fill(signs, roles, behind, glyphs, self._thin)
         if self._cursor is not None and (signs[self._cursor] == " " or roles[self._cursor] == band.FULL):
             _put(signs, roles, self._cursor, glyphs.cursor, "cursor")
         if self._best is not None and self._best[0] == y:

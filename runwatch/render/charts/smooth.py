@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate
 
 FACTORS = (0.0, 0.6, 0.9, 0.99)
 """The choices a person has; 0 is off."""
@@ -24,9 +26,14 @@ def smooth(values: Sequence[float | None], factor: float) -> list[float | None]:
     known = [x for x in values if x is not None and math.isfinite(x)]
     before = _faded(known, factor)
     after = _faded(known[::-1], factor)[::-1]
+    weights = _weights(len(known), factor)
     means: list[float] = []
-    for i, (x, (left, heavy_left), (right, heavy_right)) in enumerate(zip(known, before, after, strict=True)):
-        beyond, heavy_beyond = after[2 * i + 1] if 2 * i + 1 < len(known) else (0.0, 0.0)
+    for i, (x, left, right, heavy_left, heavy_right) in enumerate(
+        zip(known, before, after, weights, weights[::-1], strict=True)
+    ):
+        beyond, heavy_beyond = 0.0, 0.0
+        if 2 * i + 1 < len(known):
+            beyond, heavy_beyond = after[2 * i + 1], weights[-2 * i - 2]
         fade = factor ** (i + 1)
         # Both sides count the value itself.
         total = left + right - x - fade * beyond
@@ -35,11 +42,12 @@ def smooth(values: Sequence[float | None], factor: float) -> list[float | None]:
     return [next(smoothed) if x is not None and math.isfinite(x) else None for x in values]
 
 
-def _faded(values: Sequence[float], factor: float) -> list[tuple[float, float]]:
-    """Return at each place the faded sum of all values up to there, and the sum of their weights."""
-    out: list[tuple[float, float]] = []
-    total, weight = 0.0, 0.0
-    for x in values:
-        total, weight = factor * total + x, factor * weight + 1
-        out.append((total, weight))
-    return out
+def _faded(values: Sequence[float], factor: float) -> list[float]:
+    """Return at each place the faded sum of all values up to there."""
+    return list(accumulate(values, lambda total, x: factor * total + x))
+
+
+@lru_cache(16)  # charts of one view have few lengths
+def _weights(count: int, factor: float) -> tuple[float, ...]:
+    """Return at each place the sum of the weights of all values up to there."""
+    return tuple(_faded([1.0] * count, factor))

@@ -79,9 +79,20 @@ class Window:
         """Return the column of dots of a place."""
         return round(self._part(x) * (self.columns - 1))
 
+    def dots(self, places: Sequence[float]) -> list[int]:
+        """Return the columns of dots of places inside the window."""
+        if self.log or self.last <= self.first:
+            return [self.dot(x) for x in places]
+        first, extent, most = self.first, self.last - self.first, self.columns - 1
+        return [round((x - first) / extent * most) for x in places]
+
     def cell(self, x: float) -> int:
         """Return the cell of a place."""
-        return min(self.cells - 1, self.dot(x) * self.cells // max(1, self.columns))
+        return self.under(self.dot(x))
+
+    def under(self, dot: int) -> int:
+        """Return the cell of a column of dots."""
+        return min(self.cells - 1, dot * self.cells // max(1, self.columns))
 
     def place(self, cell: int) -> float:
         """Return the place in the middle of a cell; at the ends, the ends."""

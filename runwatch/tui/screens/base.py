@@ -24,6 +24,8 @@ from runwatch.tui.widgets.small import LEAST, TooSmall
 from runwatch.watcher import protocol
 
 _Part = TypeVar("_Part", bound=Rows)
+_LATELY = 0.9
+"""Seconds in which a picture showed all ages."""
 
 
 class RunScreen(Screen[None], inherit_bindings=False):
@@ -181,7 +183,9 @@ class RunScreen(Screen[None], inherit_bindings=False):
         self.runwatch.do_back()
 
     def tick(self) -> None:
-        """Let the age of the data grow."""
+        """Let the age of the data grow; where pictures come they bring it."""
+        if self.scene.since_frame() < _LATELY:
+            return
         for part in self.parts(Head):
             part.redraw()
 

@@ -38,7 +38,7 @@ class ChartScreen(PointedScreen, ZoomScreen):
             return bool(scene.compare) or len(scene.runs) > 1
         if action == "at_log":
             return scene.cursor is not None
-        return super().can(action) and (action not in _NEED_CHARTS or bool(self.visible_charts()))
+        return super().can(action) and (action not in _NEED_CHARTS or self.has_charts())
 
     def _in_part(self) -> bool:
         """Return whether charts show a part of the run, with nothing over it that goes first."""

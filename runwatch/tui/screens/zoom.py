@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from textual.widget import Widget
 
 from runwatch.tui.screens.base import RunScreen
@@ -18,6 +20,11 @@ class ZoomScreen(RunScreen):
         """Return the charts on the screen that have data."""
         return [part for part in self.parts(ChartPanel) if part.metrics and part.size.width and part.display]
 
+    def has_charts(self, least: int = 1) -> bool:
+        """Return whether so many charts with data are on the screen: cheaper than to collect them."""
+        seen = (part for part in self.parts(ChartPanel) if part.metrics and part.size.width and part.display)
+        return len(list(islice(seen, least))) == least
+
     def focused_panel(self) -> Panel | None:
         """Return the panel with the focus, if it is on the screen."""
         focused = self.focused
@@ -26,9 +33,9 @@ class ZoomScreen(RunScreen):
     def can(self, action: str) -> bool:
         """Return whether an action would do something now."""
         if action == "zoom":
-            return self.zoomed is not None or self.focused_panel() is not None or bool(self.visible_charts())
-        if action in {"panel", "panel_back"}:
-            return self.zoomed is None and len(self.focus_chain) > 1
+            return self.zoomed is not None or self.has_charts() or self.focused_panel() is not None
+        if action in {"panel", "panel_back"}:  # a walk over all widgets is the dearest part of a footer
+            return self.zoomed is None and (self.has_charts(2) or len(self.focus_chain) > 1)
         return super().can(action)
 
     def inside(self) -> bool:

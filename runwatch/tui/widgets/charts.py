@@ -9,7 +9,7 @@ from runwatch.core import metrics
 from runwatch.core.snapshot import Columns
 from runwatch.render import cells, numbers, summary
 from runwatch.render.cells import Row
-from runwatch.render.charts import axis, chart, xaxis
+from runwatch.render.charts import axis, chart, still, xaxis
 from runwatch.render.charts.chart import Shade
 from runwatch.render.charts.extremes import Cut
 from runwatch.render.panel import Content
@@ -54,6 +54,7 @@ class ChartPanel(ChartMouse):
         super().__init__(id=id, classes=classes)
         self._range_of: tuple[object, ...] = ()
         """What the y range of the plot belongs to."""
+        self._picture: still.Picture | None = None
 
     def charts(self) -> list[tuple[str, int]]:
         """Return the metrics with the columns of the plot."""
@@ -78,7 +79,7 @@ class ChartPanel(ChartMouse):
         shown = [columns.x[:2] for columns in series]  # other buckets are another picture
         range_of = (run, self.metrics, scene.compare, scene.window, scene.right, scene.log_x, height, *shown)
         if range_of != self._range_of:
-            self._range_of, before = range_of, None
+            self._range_of, self._picture, before = range_of, None, None
         options = chart.Options(
             glyphs=scene.glyphs,
             smoothing=self._smoothing(),
@@ -92,10 +93,11 @@ class ChartPanel(ChartMouse):
             axis=scene.places(),
             others=[scene.places()] * (len(own) - 1) + [scene.places(run) for run in others],
             shades=self._shades(),
-            scale=before,
         )
         marks = scene.run.marks if scene.run and scene.marks else ()
-        self._plot = chart.plot(series, width, height, marks, options)
+        asked = still.Asked(series, width, height, marks, options)
+        self._picture = still.picture(asked, self._picture, before)
+        self._plot = self._picture.plot
         return Content(self._title(), self._plot.rows, right, self._legend())
 
     def _own(self) -> list[Columns]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
+from textual import events, messages
+from textual.color import Color
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -41,10 +42,14 @@ class Rows(Widget):
 
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
+        self._asked: list[Row] = []
+        """The rows as `draw` returned them."""
         self._drawn: list[Row] = []
+        """The same, each as wide as the widget."""
         self._width = 0
         self._strips: list[Strip] = []
         self._palette: dict[str, Style] = {}
+        self._ground: Color | None = None
         self._faded = False
         """Colors have changed since it was painted."""
         self.targets: list[Target] = []
@@ -74,24 +79,32 @@ class Rows(Widget):
         except Exception as error:  # one bad panel must not take the screen down
             self.log.error(error)
             drawn = [[(f"cannot show this: {type(error).__name__}: {error}", "bad")]]
-        drawn = [cells.fit(row, width, ascii_only) for row in drawn[:height]]
-        drawn += [cells.fit([], width)] * (height - len(drawn))
-        before = self._drawn
-        if len(drawn) != len(before) or self._width != width:
-            self._strips = [self._strip(row, width) for row in drawn]
+        asked = [*drawn[:height], *[[]] * (height - len(drawn))]
+        if (height, width) != (len(self._asked), self._width):
+            self._drawn = [cells.fit(row, width, ascii_only) for row in asked]
+            self._strips = [self._strip(row, width) for row in self._drawn]
             regions = [Region(0, 0, width, height)]
         else:
-            changed = [y for y, row in enumerate(drawn) if row != before[y]]
             regions = []
-            for y in changed:
-                self._strips[y] = self._strip(drawn[y], width)
-                regions += [Region(x, y, end - x, 1) for x, end in paint.changes(before[y], drawn[y])]
-        self._drawn, self._width = drawn, width
-        if regions:
-            self.refresh(*regions)
+            for y, row in enumerate(asked):
+                if row == self._asked[y]:
+                    continue
+                before, after = self._drawn[y], cells.fit(row, width, ascii_only)
+                if before != after:
+                    self._drawn[y], self._strips[y] = after, self._strip(after, width)
+                    regions += [Region(x, y, end - x, 1) for x, end in paint.changes(before, after)]
+        self._asked, self._width = asked, width
+        if regions:  # straight to the screen: `refresh` would first wake this widget
+            self._repaint_regions.update(regions)
+            self.screen.post_message(messages.Update(self))
 
     def _strip(self, row: Row, width: int) -> Strip:
-        return Strip([Segment(text, self._style(role)) for text, role in row], width)
+        strip = Strip([Segment(text, self._style(role)) for text, role in row], width)
+        if self._ground is None:
+            self._ground = self.background_colors[1]
+        for each in self.get_line_filters():
+            strip = strip.apply_filter(each, self._ground)
+        return strip
 
     def _style(self, role: str) -> Style:
         style = self._palette.get(role)
@@ -118,12 +131,12 @@ class Rows(Widget):
         Textual would ask for every style of the widget first, in each frame.
         """
         if self.styles.tint.a:
+            self._styles_cache.clear()
             return super().render_lines(crop)
         width = self.size.width
-        strips = [self.render_line(y).adjust_cell_length(width) for y in crop.line_range]
-        _, ground = self.background_colors
-        for each in self.get_line_filters():
-            strips = [strip.apply_filter(each, ground) for strip in strips]
+        strips = [self.render_line(y) for y in crop.line_range]
+        if width != self._width:  # not drawn yet at this size
+            strips = [strip.adjust_cell_length(width) for strip in strips]
         first, end = crop.column_span
         return strips if (first, end) == (0, width) else [strip.crop(first, end) for strip in strips]
 
@@ -138,6 +151,7 @@ class Rows(Widget):
         """Paint what is drawn in new colors."""
         self._faded = False
         self._palette.clear()
+        self._ground = None
         self._strips = [self._strip(row, self._width) for row in self._drawn]
         self.refresh()
 
