@@ -225,8 +225,9 @@ def test_a_bar_that_begins_again_behind_the_end_is_of_the_next_launch():
     records = [bar(10, 20), t(NAN), bar(20, 20), t(NAN), said("finished"), bar(0, 20), bar(1, 20)]
     for size in (1, 2, 3, len(records)):
         assert split(records, size)[-1].block.bar == (10, 20, 20), size
-        goes_on = split([*records, t(NAN), bar(2, 20)], size)
-        assert goes_on[-1].block.bar is not None and goes_on[-1].block.bar[1] == 2, size
+        goes_on = split([*records, t(NAN), bar(2, 20)], size)[-1].block.bar
+        assert goes_on is not None
+        assert goes_on[1] == 2, size
 
 
 def test_the_bars_that_are_updated_least_are_forgotten():
