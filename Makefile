@@ -17,7 +17,7 @@ LOWEST_PYTHON ?= python3.10
 LOWEST := build/lowest
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: help demo test test-more test-again test-web test-real test-gpu test-services test-lowest lock audit sbom install-real docs man dist wheelhouse pictures lint types check bench soak fuzz mutation corpus detection detection-logs detection-real format clean
+.PHONY: help demo test test-more test-again test-web test-real test-gpu test-services test-lowest lock audit sbom install-real docs man dist wheelhouse pictures lint types check bench soak fuzz mutation corpus public-logs detection detection-logs detection-real format clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -175,6 +175,11 @@ pictures: $(PICTURES)  ## Take pictures of every view of runs made here: [KEPT=1
 corpus: $(STAMP)  ## Read a corpus of logs and compare with its labels: CORPUS=DIR [INDEX=FILE]
 	@test -n "$(CORPUS)" || { echo 'usage: make corpus CORPUS=DIR [INDEX=FILE] [JOBS=N]'; exit 2; }
 	$(BIN)/python benchmarks/corpus.py "$(CORPUS)" $(if $(INDEX),--index "$(INDEX)") $(if $(JOBS),--jobs $(JOBS))
+
+public-logs: $(STAMP)  ## Compare with public logs that were labeled blind: DIR=DIR [INDEX=FILE] [ONLY=text]
+	@test -n "$(DIR)" || { echo 'usage: make public-logs DIR=DIR [INDEX=FILE] [ONLY=text] [JOBS=N]'; exit 2; }
+	$(BIN)/python -m benchmarks.public_logs "$(DIR)" $(if $(INDEX),--index "$(INDEX)") $(if $(ONLY),--only "$(ONLY)") \
+		$(if $(JOBS),--jobs $(JOBS))
 
 # Takes the chromium that is on the path: apt-get install chromium, or CHROMIUM=/where/it/is
 test-web: $(STAMP)  ## Run the tests of the screen in a browser, with textual-serve and chromium

@@ -96,7 +96,8 @@ def differences(core: dict[str, Any], run: dict[str, Any]) -> Iterator[Differenc
     metrics = run.get("metrics", {})
     for metric, summary in core["metrics"].items():
         if metric == _VALIDATION:
-            found = [each["last"] for name, each in metrics.items() if name.startswith("val/")]
+            val = [each for name, each in metrics.items() if name.startswith("val/")]
+            found = [each[end] for each in val for end in ("last", "newest") if end in each]
             if not any(same(summary["last"], last) for last in found or [None]):
                 yield Difference(metric, summary["last"], found or "none")
         elif metric not in metrics:
