@@ -15,6 +15,7 @@ import msgspec
 from runwatch.cli.terminal import Terminal
 from runwatch.core import metrics
 from runwatch.core.errors import EngineError, ExitCode
+from runwatch.core.snapshot import Progress
 from runwatch.core.text import escaped, plain
 from runwatch.render import cells, numbers
 from runwatch.render import plain as plain_words
@@ -151,7 +152,7 @@ class Printer:
         return f"{run}: stage {body['number']} begins: {body['stage']}"
 
     def _preview(self, run: str, body: dict[str, Any]) -> str:
-        share = "" if body["history"] is None else f", {100 * body['history']:.0f}%"
+        share = "" if body["history"] is None else f", {numbers.percent(body['history'], 0)}"
         return f"{run}: reading history{share}; newest: {_values(body)}"
 
     def _progress(self, run: str, body: dict[str, Any]) -> str:
@@ -206,11 +207,10 @@ def _values(body: dict[str, Any]) -> str:
     """Return the progress of a run and its newest values."""
     parts = []
     if body["step"] is not None:
-        total = f"/{body['total']:,}" if body["total"] else ""
-        stage = f"{body['stage']}: " if body.get("stage") else ""
-        parts.append(f"{stage}step {body['step']:,}{total}")
+        at = Progress(body["step"], body["total"] or None, body["progress"], stage=body.get("stage") or "")
+        parts.append(plain_words.steps(at, ended(body["phase"])))
     if body["progress"] is not None:
-        parts.append(f"{100 * body['progress']:.1f}%")
+        parts.append(numbers.percent(body["progress"]))
     if body["eta_seconds"] and not ended(body["phase"]):
         parts.append(f"ETA {numbers.left(body['eta_seconds'])}")
     for name in SHOWN:

@@ -50,7 +50,7 @@ class Sentences(Printer):
         return f"{run}: stage {body['number']} begins, {body['stage']}."
 
     def _preview(self, run: str, body: dict[str, Any]) -> str:
-        share = "" if body["history"] is None else f", {100 * body['history']:.0f} percent so far"
+        share = "" if body["history"] is None else f", {_percent(body['history'])} so far"
         return f"Reading the history of {run}{share}."
 
     def _values(self, run: str, body: dict[str, Any]) -> str:
@@ -88,6 +88,10 @@ def _closed(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
+def _percent(share: float) -> str:
+    return numbers.percent(share, 0).replace("%", " percent")
+
+
 def _place(body: Mapping[str, Any]) -> str:
     """Return how far a run is, for the end of a clause."""
     clause = ""
@@ -96,7 +100,7 @@ def _place(body: Mapping[str, Any]) -> str:
         total = f" of {body['total']:,}" if body["total"] else ""
         clause += f", at step {body['step']:,}{total}{stage}"
     if body["progress"] is not None:
-        clause += f", {100 * body['progress']:.0f} percent"
+        clause += f", {_percent(body['progress'])}"
     if body["eta_seconds"] and not ended(body["phase"]):
         clause += f", {spoken(body['eta_seconds'])} left"
     return clause

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from runwatch.core.text import plain
+from runwatch.render import numbers
 from runwatch.render.states import ended
 from runwatch.watcher.protocol import key_of
 
@@ -69,12 +70,12 @@ class Terminal:
         if ended(body["phase"]):
             return
         share = body["progress"]
-        done = "" if share is None else f" {100 * share:.0f}%"
+        done = "" if share is None else f" {numbers.percent(share, 0)}"
         alarmed = key_of(body) in self._alarmed
         if not alarmed:
             self._title(f"{body['run']}:{done} {body['phase']}")
         state = "2" if alarmed else "1"
-        self._grade(f"{state};{100 * share:.0f}" if share is not None else "3;0")
+        self._grade(f"{state};{numbers.percent(share, 0).rstrip('%')}" if share is not None else "3;0")
 
     def _title(self, text: str) -> None:
         if self._titled:

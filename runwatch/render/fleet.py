@@ -232,7 +232,7 @@ def _step(row: RunRow, width: int, glyphs: Glyphs) -> Row:
     """Return `41,230/120,000`, or the step alone where that is too wide."""
     if not begun(row):
         return []
-    text = plain.steps(row.progress, states.ended(row.phase)).removeprefix("step ")
+    text = plain.steps(row.progress, states.ended(row.phase)).removeprefix("step ").removesuffix(" steps")
     text = text if cells.width(text) <= width else text.partition("/")[0]
     return [(cells.clip(text, width, glyphs.ellipsis), "")]
 

@@ -37,7 +37,7 @@ def facts(run: RunView) -> list[tuple[str, str]]:
     said = step is not None and incident.names_step(story(run), step)
     said = said or (total is not None and incident.names_step(story(run), total))
     if not said and (step is not None or run.progress.epoch is not None):
-        label, _, value = plain.steps(run.progress, ended=True).rpartition(" ")
+        label, _, value = plain.steps(run.progress).rpartition(" ")
         out.append((f"last {label}", value))
     if failed := next((where for row in states.firing(run) if (where := evidence.failed_in(row))), ""):
         out.append(("failed in", failed))

@@ -27,6 +27,7 @@ _FOR = re.compile(r"\bfor (?:[\d.]{1,9} ?(?:s|min|[mhd])\b ?)+")
 def steps(progress: Progress, ended: bool = False) -> str:
     """Return `step 41,230/120,000`, or what is known of it: `epoch 1.49` where a log has no step.
 
+    A run whose steps count from 0 ended with all of them at the last but one: `all 340 steps`.
     In a pipeline the stage comes first: `sft: step 41/651`.
     """
     stage = f"{progress.stage}: " if progress.stage else ""
@@ -38,6 +39,8 @@ def _steps(progress: Progress, ended: bool) -> str:
         return f"epoch {progress.epoch:.4g}"
     if progress.step is None:
         return "no step" if ended else "no step yet"
+    if ended and progress.fraction == 1.0 and progress.step + 1 == progress.total:
+        return f"all {numbers.step(progress.total)} steps"
     total = "" if progress.total is None else f"/{numbers.step(progress.total)}"
     return f"step {numbers.step(progress.step)}{total}"
 

@@ -50,8 +50,15 @@ def test_the_end_is_one_line():
     lines = said(Printer(False), progress(step=9), progress("finished", 10), progress("finished", 10), end())
     assert lines == [
         "r: training  step 9/10  90.0%  ETA 1m 00s  loss 2.500",
-        "✓ r: finished  step 10/10  100.0%  loss 2.500  no findings",
+        "✓ r: finished  step 10/10  100%  loss 2.500  no findings",
     ]
+
+
+def test_no_share_is_rounded_up_to_the_whole():
+    almost = {**progress(step=9), "progress": 0.9996}
+    assert said(Printer(False), almost) == ["r: training  step 9/10  99.9%  ETA 1m 00s  loss 2.500"]
+    done = {**progress("finished", 9), "progress": 1.0}
+    assert said(Printer(False), done, end())[-1].startswith("✓ r: finished  all 10 steps  100%")
 
 
 def test_while_a_history_is_read_its_newest_values_are_told_now_and_then():

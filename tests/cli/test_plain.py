@@ -23,6 +23,12 @@ def test_progress_is_a_sentence_and_is_said_once():
     ]
 
 
+def test_percent_are_not_rounded_up_to_the_whole():
+    assert sentences({**progress(step=9), "progress": 0.996})[0].startswith(
+        "r is training, at step 9 of 10, 99 percent"
+    )
+
+
 def test_an_alert_is_said_in_full():
     spike = incident(title="loss spiked to 5.13 (+4.1σ)", advice="lower the learning rate")
     assert sentences(spike, incident("resolved")) == [

@@ -20,6 +20,21 @@ def test_steps(progress, words):
     assert plain.steps(progress) == words
 
 
+@pytest.mark.parametrize(
+    ("progress", "words"),
+    [
+        (Progress(339, 340, 1.0), "all 340 steps"),  # counted from 0: 339 of 340 would deny the 100 %
+        (Progress(340, 340, 1.0), "step 340/340"),
+        (Progress(338, 340, 1.0), "step 338/340"),
+        (Progress(339, 340, 0.997), "step 339/340"),
+        (Progress(339, 340, 1.0, stage="sft"), "sft: all 340 steps"),
+    ],
+)
+def test_a_run_that_made_all_steps_says_so_however_they_are_counted(progress, words):
+    assert plain.steps(progress, ended=True) == words
+    assert "all" not in plain.steps(progress)
+
+
 def test_time_left_with_its_spread():
     assert plain.eta(Progress()) == ""
     assert plain.eta(Progress(eta_seconds=223_200.0)) == "ETA 2d 14h"

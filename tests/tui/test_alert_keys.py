@@ -320,6 +320,15 @@ async def test_on_a_phone_bars_leave_room_for_the_log(open_app):
             assert s.view.query_one("#alert-log").display is log
 
 
+async def test_next_to_tall_evidence_the_log_is_below_the_bars(open_app):
+    slow = IncidentRow("i5", "r1", "straggler", "warning", "firing", "rank 3 is slow", rank=3)
+    async with open_app((200, 50), incidents=(slow,), ranks=8) as s:
+        await s.press("5")
+        evidence, bars, log = (s.view.query_one(f"#alert-{name}") for name in ("detail", "ranks", "log"))
+        assert (bars.region.y, bars.region.bottom) == (evidence.region.y, log.region.y)
+        assert log.region.bottom == evidence.region.bottom
+
+
 @pytest.mark.parametrize("state", ["firing", "resolved"])
 async def test_an_alert_of_no_metric_shows_the_end_of_the_log_while_it_lasts(open_app, state):
     hang = IncidentRow(

@@ -83,6 +83,15 @@ async def test_a_phone_wraps_long_lines_until_somebody_chooses(open_app):
         assert "2.03 s" not in s.text()
 
 
+async def test_carets_below_a_line_that_is_broken_point_at_nothing(open_app):
+    code = "    loss = model(tokens, labels).loss.backward(retain_graph=True)"
+    log = ((7, code), (8, " " * 11 + "^" * 40), (9, "    loss.step()"), (10, "    ^^^^^^^^^^^"))
+    for width, shown in ((48, 1), (100, 2)):
+        async with open_app((width, 40), log=log) as s:
+            await s.press("4")
+            assert sum("^^^" in line for line in s.drawn("#log-view").splitlines()) == shown, width
+
+
 async def test_log_filters_and_marks(open_app):
     log = tuple((n, f"[rank{n % 2}] step {n} ok") for n in range(1, 60))
     async with open_app((100, 30), log=log) as s:

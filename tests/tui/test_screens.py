@@ -385,6 +385,9 @@ async def test_nan_is_marked_and_named(open_app):
         shown = s.drawn("#main-0")
         assert "NaN" in shown.splitlines()[0]
         assert "!" in shown.splitlines()[1]
+        assert "! NaN" in shown.splitlines()[-1]  # what the sign means
+    async with open_app((80, 24)) as s:
+        assert "!" not in s.drawn("#main-0").splitlines()[-1]
 
 
 async def test_markup_in_logs_is_only_text(open_app):

@@ -137,13 +137,14 @@ def _steps(watched: WatchedRun) -> list[str]:
     """Return the progress of a run, and its loss."""
     from runwatch.core.metrics import LOSS
     from runwatch.render.numbers import loss as show_loss
+    from runwatch.render.numbers import percent
 
     run = watched.run
     steps = f"step {run.last_step}"
     if run.last_step is None:
         steps = f"{run.records} records without a step" if run.records else "no training steps"
     if run.planned is not None:
-        steps += f" of {run.planned} ({100 * (run.covered or 0):.0f} %)"
+        steps += f" of {run.planned} ({percent(run.covered or 0.0, 0)})"
     loss = run.latest(LOSS)
     return [steps] if loss is None else [steps, f"loss {show_loss(loss)}"]
 

@@ -95,6 +95,8 @@ class Plot:
     above: Cut = NOTHING
     below: Cut = NOTHING
     best: Best | None = None
+    bad: bool = False
+    """Some values are not finite: `!` says where."""
     marks: tuple[tuple[str, str], ...] = ()
     """The kinds of marks that are shown, and their roles."""
     many: Mapping[str, int] = field(default_factory=dict)
@@ -169,6 +171,7 @@ def plot(
         canvas.rows,
         *cut_off(tables, scale),
         best=replace(best, step=options.axis.step(best.step)) if best is not None else None,
+        bad=picture.bad,
         marks=foot.kinds(placed, glyphs),
         many=many,
     )
@@ -369,6 +372,11 @@ class _Picture:
                     self._below.add(here)
                 before = here if bad else None
         self._grounds = {cell: ground for cell, ground in enumerate(grounds) if ground}
+
+    @property
+    def bad(self) -> bool:
+        """Whether a column has a value that is not finite."""
+        return bool(self._bad)
 
     def row(self, y: int) -> Row:
         """Return a row of the plot, the top one being 0."""

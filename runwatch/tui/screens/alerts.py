@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import plain
@@ -24,7 +24,7 @@ _HEAD_AND_KEYS = 4
 _SIDE_BY_SIDE = 100
 """Columns from which on the chart is next to the evidence; else below it, where that leaves room."""
 _BARS = 20
-"""Rows of the bars of ranks at most, where they are below the evidence."""
+"""Rows of the bars of ranks at most, where the log can have the rest."""
 _DETAIL = 3
 """Rows that the evidence needs at least, with its frame."""
 
@@ -41,14 +41,16 @@ class Alerts(PointedScreen, ListScreen):
         yield AlertList(id="alert-list")
         with Horizontal(id="alert-lower"):
             yield AlertDetail(id="alert-detail")
-            yield ChartPanel(id="alert-chart")
-            yield RankGrid(id="alert-ranks")
-            yield LogPanel(id="alert-log")
+            with Vertical(id="alert-side"):
+                yield ChartPanel(id="alert-chart")
+                yield RankGrid(id="alert-ranks")
+                yield LogPanel(id="alert-log")
 
     def place(self) -> None:
         """Show the chart of the selected alert, or its rank among the others, where there is room.
 
-        Of one that lasts and has neither, such as a hang, the end of the log is shown.
+        Of one that lasts and has neither, such as a hang, the end of the log is shown; below bars too,
+        which need no more rows than they have.
         """
         row = self.scene.selected()
         metric = row.metric if row is not None else None
@@ -75,9 +77,13 @@ class Alerts(PointedScreen, ListScreen):
         grid.display = room and not panel.metrics and len(ranks) > 1
         log = self.query_one("#alert-log", LogPanel)
         lasts = row is not None and row.state == "firing" and "frames" not in row.evidence  # it has its lines
-        below_bars = grid.display and not side_by_side and body - rows - needed >= _BARS + LEAST_CHART
+        left = body - rows - (0 if side_by_side else needed)
+        below_bars = grid.display and left >= _BARS + LEAST_CHART
         log.display = room and lasts and (below_bars or not (panel.display or grid.display))
-        stacked = (panel.display or grid.display or log.display) and not side_by_side
+        grid.styles.max_height = None if side_by_side and not log.display else _BARS
+        side = self.query_one("#alert-side")
+        side.display = panel.display or grid.display or log.display
+        stacked = side.display and not side_by_side
         lower.set_class(stacked, "-stacked")
         detail.styles.height = needed if stacked else "1fr"
 

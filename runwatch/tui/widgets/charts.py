@@ -171,6 +171,9 @@ class ChartPanel(ChartMouse):
     def _legend(self) -> Row:
         """Return what the signs on the plot mean."""
         most, least = self._best()
+        if self._plot.bad:
+            most = [*most, ("  " * bool(most) + "! NaN or Inf", "bad")]
+            least = [*least, ("  " * bool(least) + "! NaN", "bad")]
         marked = bool(self._plot.marks or self._plot.many) and self.is_attached and self._explains()
         ways = [(most, _MARKS), (most, _BRIEF), (least, _BRIEF), (least, _BRIEFEST), ([], _BRIEFEST)]
         rows = [

@@ -19,6 +19,8 @@ _NARROW = 60
 """Cells of a log below which long lines are wrapped."""
 _RULED = frozenset(" ^~=-_*#")
 """What underlines and rules are made of: their rest says nothing."""
+_CARETS = frozenset(" ^~")
+"""What points into the line above, in a traceback."""
 _PART = re.compile(r"(?<![:=]) +")
 """Between two parts of a line; a name and its value are one."""
 _PATIENCE = 4
@@ -146,11 +148,16 @@ class LogView(Panel):
         gutter = len(str(self.bottom)) + 1
         rows: list[Row] = []
         at_row: list[int] = []
+        broken = False
         for number in numbers:
+            if broken and number != self.at and _CARETS.issuperset(lines[number]):
+                continue  # they point into a line that is no longer one
             here, marked = number == self.at, number in lines.marked
             mark = scene.glyphs.pointer if here else scene.glyphs.bookmark if marked else " "
             head = f"{number:>{gutter - 1}}{mark}" + (f"{self._time(number):8} " if self.times else "")
-            for piece in self._pieces(lines[number], max(1, width - len(head))):
+            pieces = self._pieces(lines[number], max(1, width - len(head)))
+            broken = len(pieces) > 1
+            for piece in pieces:
                 rows.append([(head, "key" if here or marked else "dim"), *self._painted(piece)])
                 head = " " * len(head)
                 at_row.append(number)

@@ -51,7 +51,7 @@ def reading(replay: Replay, width: int, glyphs: Glyphs) -> Row:
     """Return the row until the end is known: how much was read."""
     left: Row = [(f"REPLAY {replay.state}", "good" if replay.state == "playing" else "warn")]
     left.append((f" {_speed(replay)}  ", "value"))
-    right = f" reading {replay.share:.0%}"
+    right = f" reading {numbers.percent(replay.share, 0)}"
     track = bar(replay.share, max(0, width - cells.row_width(left) - cells.width(right)), glyphs)
     return [*left, *track, (right, "dim")]
 

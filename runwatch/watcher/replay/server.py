@@ -14,6 +14,7 @@ from runwatch.alerts.incidents.incidents import Change
 from runwatch.config.loader import Config
 from runwatch.core.errors import RunwatchError
 from runwatch.core.snapshot import Replay
+from runwatch.render import numbers
 from runwatch.watcher import protocol
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.views.views import Shown, snapshot
@@ -173,7 +174,7 @@ class ReplayServer:
             self._searching, self._goal, self._paused = True, None, True
             return "playing to the next incident"
         if action in ("share", "goto") and self.player.session.share < 1.0:
-            return f"reading {self.player.session.share:.0%}: where it ends is not known yet"
+            return f"reading {numbers.percent(self.player.session.share, 0)}: where it ends is not known yet"
         if action in ("share", "goto") and math.isfinite(amount):
             return self._seek(action, amount)
         raise ValueError(f"a replay cannot {action} by {amount:g}")
