@@ -293,12 +293,20 @@ def test_of_losses_with_words_in_common_the_whole_is_the_loss(line):
 @pytest.mark.parametrize(
     "line",
     [
-        "step {step} l1_loss: 0.5 adv_loss: 0.25 d_loss: {loss} lr: 0.001",
+        "step {step} l1_loss: {loss} adv_loss: 0.25 d_loss: 0.5 lr: 0.001",
+        "[{step:4d}] disc loss: 0.5, gen loss: {loss}",
+        "[{step}/90] Loss_D: 0.5 Loss_G: {loss} D(x): 0.75 D(G(z)): 0.25 / 0.125",
         "Iteration: {step}, Generator Loss : {loss}, Discriminator Loss : 2.141, domain_classifier_loss: 1.5",
+        "Epoch {step}/30 mse={loss}",
     ],
 )
-def test_the_loss_of_one_of_several_networks_is_not_the_sum_of_the_others(line):
-    assert all("train/loss" not in names for _, _, names in parse(_log(line)).tables)
+def test_of_losses_of_several_networks_the_first_stands_for_training_but_no_judges(line):
+    assert parse(_log(line)).column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize("line", ["epoch {step} mse: 0.5 mae: {loss}", "epoch {step} best_loss: {loss}"])
+def test_one_of_two_errors_and_what_was_best_stand_for_no_loss(line):
+    assert not parse(_log(line)).column("train/loss").size
 
 
 def test_values_made_bold_in_an_issue_are_read():

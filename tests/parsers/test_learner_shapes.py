@@ -137,7 +137,7 @@ def test_blocks_whose_heading_shows_the_time():
     parsed = parse(text.encode(), formats=())
     assert parsed.column("step").tolist() == list(range(20))
     assert set(parsed.column("total")) == {100}
-    assert len(parsed.column("Generator Loss", "eval")) == 20
+    assert len(parsed.column("train/loss", "eval")) == 20
 
 
 def test_blocks_below_a_bare_place():

@@ -147,7 +147,7 @@ class TableMatcher(Matcher):
         at = _counter(columns)
         epochs = [column for column in columns if is_epoch(column)]
         self._step = WITHIN if at is not None and epochs and columns[at] not in epochs else "step"
-        meant = aliases([], frozenset(columns), part=not self.counted) or losses_by_split(columns)
+        meant = aliases([], columns, part=not self.counted) or losses_by_split(columns)
         texts = list(map(spelled, columns))
         known = columns_of(texts, {spelled(column): metric for column, metric in meant.items()})
         self._units: dict[str, Unit] = {}
