@@ -91,7 +91,7 @@ def test_tables_under_a_header(gap):
     rows += [gap.join([str(i // 2), str(200 * i), "2.5", f"0.{i}"]) for i in range(8)]
     parsed = parse("\n".join(rows).encode(), formats=())
     assert parsed.column("step").tolist() == [200 * i for i in range(8)]
-    assert parsed.column("LOSS NER").tolist() == [2.5] * 8
+    assert parsed.column("train/loss").tolist() == [2.5] * 8
 
 
 def test_table_cells_that_are_no_numbers():

@@ -249,15 +249,12 @@ def _by_itself(quality: frozenset[bytes], lines: list[Kept]) -> frozenset[bytes]
     return plain if plain and apart else quality
 
 
-def aliases(lines: list[Kept], names: Collection[bytes], *, part: bool = True) -> dict[bytes, str]:
-    """Return what a family's names mean where they alone do not show; in the order of print without lines.
-
-    `part` says whether a loss of another name, as of a part of the model, is the loss if there is no other.
-    """
+def aliases(lines: list[Kept], names: Collection[bytes]) -> dict[bytes, str]:
+    """Return what a family's names mean where they alone do not show; without lines, they are in order."""
     spelling = {spelled(name): name for name in names}
     meant = {spelling[name]: metric for name, metric in measured(spelling).items()}
     if LOSS not in {*meant.values(), *map(canonical, spelling)}:
-        meant.update(dict.fromkeys(_whole(lines, names) or (_foremost(lines, names) if part else []), LOSS))
+        meant.update(dict.fromkeys(_whole(lines, names) or _foremost(lines, names), LOSS))
         splits = unnamed_losses(lines, names)
         if mean_losses(lines, splits, names):  # train=2.5 val=2.6 ppl=13.5
             meant.update({name: VAL_LOSS if is_val(name) else LOSS for name in splits})
