@@ -162,7 +162,9 @@ def test_a_table_that_counts_no_epochs_and_shows_no_score_is_none(head):
     assert parse(f"{head}\n{rows}".encode()).format is None
 
 
-@pytest.mark.parametrize("head", ["step,actor_loss,critic_loss", "step   d_loss   g_loss", "step\tDisc Loss\tGen Loss"])
+@pytest.mark.parametrize(
+    "head", ["step,actor_loss,critic_loss", "step   d_loss   g_loss", "step\tDisc Loss\tGen Loss"]
+)
 def test_the_first_of_several_losses_of_a_table_stands_for_training_but_no_judges(head):
     cells = ("{loss}", "0.5") if "actor" in head else ("0.5", "{loss}")
     gap = "," if "," in head else "\t" if "\t" in head else "   "

@@ -95,7 +95,7 @@ class Learner:
         """How likely it reads step and loss right, in [0, 1]; 0 before.
 
         By the kind of its counter and the names of its values (see Judgement), as if it had read
-        many lines; less where it reads but a small share of those that were kept.
+        many lines; less where it reads very few, or but a small share of those that were kept.
         """
 
     @property
@@ -305,7 +305,8 @@ class Learner:
         if TRAIN not in kinds:
             return None
         self.sure = len(kinds) / sum(kept.head != SECTION for kept in self.kept)
-        self.certainty = certainty * min(1.0, 2 * self.sure)
+        few = min(1.0, len(kinds) / (FEW + 1))
+        self.certainty = certainty * min(1.0, 2 * self.sure) * few
         return Format(NAME, "learned from this log", decode(example, 200), (fresh,), weak=True)
 
 

@@ -122,7 +122,12 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
     )
     counted = _counter(columns) is not None or (alone and _of_losses(columns))
     scored = any(is_quality(name) and len(name) < 40 for name in columns)
-    nested = counted and len(columns) > 2 and any(map(is_epoch, columns)) and not is_epoch(columns[_counter(columns) or 0])
+    nested = (
+        counted
+        and len(columns) > 2
+        and any(map(is_epoch, columns))
+        and not is_epoch(columns[_counter(columns) or 0])
+    )
     return counted and (scored or nested or bool(losses_by_split(columns)))
 
 
@@ -256,7 +261,6 @@ class TableMatcher(Matcher):
         rises = sum(b > a for a, b in pairwise(steps))
         least = 1 if few and self.of_epochs else 3
         return len(steps) >= least and rises >= max(least - 1, 0.8 * (len(steps) - 1)) and _distinct(steps)
-
 
     def _place(self, row: bytes) -> tuple[float, float] | None:
         """Return the epoch and the step of a row."""
