@@ -390,3 +390,28 @@ def test_a_dict_shows_how_many_steps_are_planned():
         f"{{'loss': {x}, 'epoch': 0.1, 'step': {i}, 'max_steps': 90}}\n" for i, x in enumerate(LOSSES, 1)
     )
     assert parse(text.encode()).column("total").tolist() == [90] * N
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "epoch;{step};train loss;{loss};val loss;{val}",
+        "epoch|{step}|loss|{loss}|val_loss|{val}",
+        "epoch, {step}, loss, {loss}, val_loss, {val}",
+        "('epoch:', {step}, 'loss:', {loss}, 'val loss:', {val})",
+        "('Epoch: ', {step}, '| train loss: ', {loss}, '| val loss: ', {val})",
+        "('epoch', {step}, 'loss', {loss}, 'val loss', {val})",
+    ],
+)
+def test_what_separates_a_name_from_its_value_may_separate_all(line):
+    parsed = parse(_log(line))
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+
+
+@pytest.mark.parametrize(
+    "line", ["in May, {step}, we lost, {loss}, of them", "a loss of {step}, then {loss}"]
+)
+def test_numbers_between_commas_of_a_sentence_are_no_values(line):
+    assert parse(_log(line)).format is None

@@ -137,7 +137,7 @@ class Learner:
             if self._sections.pass_by(line):
                 self._keep(Kept(line, offset, number, SECTION, [], []))
                 return False
-            head = header(line)
+            head = header(line, first=self._lines == 1)
             if head is not None and (self._table is None or self._table.head != head):
                 self._head(TableMatcher(head))
             return False
@@ -258,7 +258,12 @@ class Learner:
         rows = [kept.line for kept in families.pop(ROW, [])]
         families.pop(SECTION, None)
         few = last and not self._markdown
-        if self._table is not None and 2 * len(rows) > len(self.kept) and self._table.counts(rows, few=few):
+        all_rows = few and (self._table is None or not self._table.bare or len(rows) + 1 == self._lines)
+        if (
+            self._table is not None
+            and 2 * len(rows) > len(self.kept)
+            and self._table.counts(rows, few=all_rows)
+        ):
             return self._believe(self._table, self._table, rows[-1], self._table.trust)
         judged = [
             judgement

@@ -49,8 +49,12 @@ _ENDS = {"step": "total", WITHIN: PER, EPOCH: PLANNED}
 """What the end of a place is called."""
 _BARE = re.compile(rb"(?i)#? ?(?:(?:avg|average|mean|total|train|training)[ _.-]?){0,2}loss(?:es)?\.?")
 """A heading that is alone above a column of losses."""
+_TITLE = re.compile(rb"%? ?[A-Za-z_]+(?: \(?[A-Za-z_]+\)?){0,5}")
+"""A name that is alone in the first line of a file: with a score, it is the heading of a column of it."""
 _TWO = re.compile(rb"[\t|]|\A\W*\w+[,;]? *\w+\s*\Z")
 """What a header of two columns holds, or all there is of it: other pairs of words are prose."""
+_FEW = 4
+"""Rows that are enough where there is nothing else."""
 _REMARK = re.compile(rb"[^\d|]{0,40}[\s|]*")
 """What may be behind the last cell: `<- best`."""
 
@@ -77,12 +81,12 @@ class Header(NamedTuple):
     """Where the columns are if nothing but spaces separates them: cells may be empty."""
 
 
-def header(line: bytes) -> Header | None:
-    """Return the header that a line is if it heads a table of training, else None."""
+def header(line: bytes, *, first: bool = False) -> Header | None:
+    """Return the header that a line, maybe the `first` of all, is if it heads a table of training."""
     bare = line[:512].strip(b" \t|\r")
     if comment := _COMMENT.match(bare):
         bare = bare[comment.end() :]
-    if _BARE.fullmatch(bare):
+    if _BARE.fullmatch(bare) or (first and _TITLE.fullmatch(bare) and is_quality(bare)):
         return Header((bare,))
     ruled = line[:1] == b"\xe2" and _RULED.match(line) is not None
     gapped = ruled or b"  " in line.strip() or _GAPPED.search(line)
@@ -251,10 +255,10 @@ class TableMatcher(Matcher):
         """Whether the column that counts grows from row to row, but for tables that begin again.
 
         Without one, whether the rows are many and contain no counts. `few` says that the first rows may be
-        enough: those of epochs with the loss of training.
+        enough: those of epochs with the loss of training, or of a column that is all there is.
         """
         if not self.counted:
-            return len(rows) >= ENOUGH and all(
+            return len(rows) >= (_FEW if few and self.bare else ENOUGH) and all(
                 row.count(b".") >= max(1, len(self._names) - 1) for row in rows
             )
         steps = [place for row in rows if (place := self._place(row)) is not None]
