@@ -415,3 +415,21 @@ def test_what_separates_a_name_from_its_value_may_separate_all(line):
 )
 def test_numbers_between_commas_of_a_sentence_are_no_values(line):
     assert parse(_log(line)).format is None
+
+
+@pytest.mark.parametrize("opening", ["Evaluation:", "Testing...", "=== Validation ==="])
+def test_the_same_step_again_below_a_heading_of_validation_is_an_evaluation(opening):
+    line = "2030-01-02T03:04:05.678901: step {step}, loss {x}, acc 0.5"
+    train = line.replace("{x}", "{loss}")
+    parsed = parse(_log(train, f"\n{opening}\n{line.replace('{x}', '{val}')}\n"))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS[9::10]
+    assert parse(_log(f"{opening}\n{train}")).column("train/loss").tolist() == LOSSES
+
+
+def test_each_line_may_show_one_of_two_losses():
+    line = "INFO:__main__:Epoch: {i:04d} avg_loss_{of}: {x} time: 9.5s"
+    source = line.replace("{of}", "src").replace("{x}", "0.5")
+    parsed = parse(_log(line.replace("{of}", "tgt").replace("{x}", "{loss}"), source, of=1))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("avg_loss_src").tolist() == [0.5] * N

@@ -124,6 +124,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     if not meaningful and not guessed and not (structured and _has_floats(lines)):
         return None
     usual = usual_of(lines)
+    usual = usual if usual & quality else usual | quality  # each line may show one of several
     bare = counter is None and len(usual.intersection(meaningful)) + (epoch is not None) < 2
     if counter is None:
         needed = FEW + 3 if last else 2 * ENOUGH
