@@ -34,7 +34,7 @@ from runwatch.parsers.inference.turns import takes_turns, turning
 from runwatch.parsers.inference.unnamed import competes, mean_losses, unnamed_losses
 from runwatch.parsers.lexicon.kinds import WHOLE
 from runwatch.parsers.lexicon.languages import spelled
-from runwatch.parsers.lexicon.names import canonical, meaning, measured, objective
+from runwatch.parsers.lexicon.names import canonical, meaning, measured, objective, of_test
 from runwatch.parsers.lexicon.parts import foremost
 from runwatch.parsers.lexicon.words import (
     distinguishes_runs,
@@ -46,6 +46,7 @@ from runwatch.parsers.lexicon.words import (
     is_return,
     is_split,
     is_val,
+    split_of,
     words,
 )
 
@@ -80,6 +81,8 @@ _TOLD = frozenset((b"best", b"min", b"lowest"))
 """Words of the names of losses that were."""
 _LOSS_COUNTS = 12
 """A line that shows the loss of training counts as much as four with another score."""
+_SCORE = "val/score"
+"""A score that only says of which part of the data it is."""
 LOSSLESS = 0.75
 """The most a reading is trusted in which nothing is the loss of training: it may be what was missed."""
 _NAMELESS = frozenset((b"", VALUE_OF_PLACE))
@@ -335,10 +338,20 @@ def _is_of_training(name: bytes) -> bool:
 
 
 def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
-    """Return the name of a loss of test data as that of validation, if only that is printed."""
+    """Return what scores of test data mean if they are all there is of held-out data: validation.
+
+    One that is called by its part of the data alone, next to what is not, is one, too.
+    """
     losses = [name for name in names if is_loss(name) and is_val(name)]
     plain = [name for name in losses if b"test" in words(name) and _TESTED.issuperset(words(name))]
-    return dict.fromkeys(plain, VAL_LOSS) if len(losses) == 1 else {}
+    meant = dict.fromkeys(plain, VAL_LOSS) if len(losses) == 1 else {}
+    held_out = {
+        name: split_of(name) for name in names if is_val(name) and (is_quality(name) or is_split(name))
+    }
+    val = [name for name, split in held_out.items() if split == "val"]
+    bare = [name for name in val or held_out if is_split(name)]
+    scores = {} if val else {name: found for name in held_out if (found := of_test(spelled(name)))}
+    return {**dict.fromkeys(bare[:1], _SCORE), **scores, **meant}
 
 
 def loss_of_parts(names: frozenset[bytes]) -> bytes | None:

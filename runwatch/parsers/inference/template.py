@@ -254,8 +254,7 @@ class LearnedMatcher(Matcher):
                 :1
             ]
         else:
-            known = {**self._evaluated, **plan.aliases} if kind == EVAL else plan.aliases
-            metrics = self._metrics(line, found, taken, known, validation)
+            metrics = self._metrics(line, found, taken, {**self._evaluated, **plan.aliases}, validation)
         if kind == EVAL and plan.nested:  # its batches are those of the evaluation
             columns = [column for column in columns if column[0] not in (WITHIN, PER, PLANNED)]
         columns += metrics if kind == TRAIN else self._nearby(metrics)
