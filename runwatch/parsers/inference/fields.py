@@ -114,6 +114,8 @@ _WINDOW = re.compile(
 _BEHIND = re.compile(rb"[A-Za-z_][\w./-]*(?: [A-Za-z_][\w./-]*){0,3} ?\Z")
 _PLACE = re.compile(rb"(?i)(?:step|iter(?:ation)?|epoch|batch|episode|update)\Z")
 """What precedes a number that is printed without a name: `epoch 0, batch 12: 4.98`."""
+_OF_TRAIN = re.compile(rb"(?:\A| )(?:train|valid|val|test)\Z")
+"""What may stand for the name of a place: `train 050 2.57`."""
 _GROUP = re.compile(
     rb"(?i)\b(train(?:ing)?|val(?:id(?:ation)?)?|test|dev)[:=]? ?[({\[] ?"
     rb"(?=['\"]?[a-z][\w ]{0,30}['\"]? ?[=:])([^(){}\[\]]{1,400})"
@@ -252,7 +254,9 @@ def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
     between = line[place.total[1] if place.total else place.end : value.start]
     bare = _DONE.sub(b"", between).strip()
     real = b"." in line[value.start : value.end] and not value.suffix
-    if (bare == b":" or (real and bare in _BARELY)) and _PLACE.search(place.name):
+    if (bare == b":" or (real and bare in _BARELY)) and (
+        _PLACE.search(place.name) or _OF_TRAIN.search(place.name)
+    ):
         return place, value._replace(name=VALUE_OF_PLACE)
     whole = line[place.start - 1 : place.end].strip().isdigit() and not place.suffix and not place.total
     if whole and between.isspace() and place.name.lower().endswith(b"loss"):

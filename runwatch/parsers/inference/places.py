@@ -19,7 +19,7 @@ from runwatch.parsers.inference.roles import (
     UNKNOWN,
     place,
 )
-from runwatch.parsers.lexicon.counters import ITERATION
+from runwatch.parsers.lexicon.counters import ITERATION, TRAINED
 from runwatch.parsers.lexicon.units import SCALES
 from runwatch.parsers.lexicon.words import TRAIN, is_loss, is_val, words
 
@@ -33,7 +33,7 @@ _PATIENCE = 128
 
 _LINES_A_STEP = 4
 """The most lines that belong to one step."""
-_NAMED = frozenset((*range(STEP_RANK + 1), EPOCH_RANK))
+_NAMED = frozenset((*range(STEP_RANK + 1), EPOCH_RANK, TRAINED))
 """Ranks of counters that say what they count."""
 
 

@@ -127,7 +127,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     if not meaningful and not guessed and not (structured and _has_floats(lines)):
         return None
     usual = usual_of(lines)
-    usual = usual if usual & quality else usual | quality  # each line may show one of several
+    shown = usual if usual & quality else usual | quality  # each line may show one of several
     bare = counter is None and len(usual.intersection(meaningful)) + (epoch is not None) < 2
     if counter is None:
         needed = FEW + 3 if last else 2 * ENOUGH
@@ -142,7 +142,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         if share < 0.5 and not (ratio(lines, counter) and grows(lines, counter, least=0.9)):
             return None
     validated = any(is_val(name) and is_quality(name) for name in usual)  # so each is of a whole epoch
-    meant = aliases(lines, usual)
+    meant = aliases(lines, shown)
     repeats = counter is not None and (is_epoch(counter[1]) or rounded(lines, counter))
     plan = Plan(
         head=every[0].head,
@@ -154,14 +154,14 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
             for name in usual - names_of(lines, counter) - names_of(lines, epoch)
             if not distinguishes_runs(name)
         ),
-        losses=frozenset(name for name in quality & usual if is_loss(name) or meant.get(name) == LOSS),
+        losses=frozenset(name for name in quality & shown if is_loss(name) or meant.get(name) == LOSS),
         aliases=meant,
         pattern="learned" + BY_EPOCH * repeats,
         nested=counter is not None and (epoch is not None or (not validated and takes_turns(lines, counter))),
     )
     score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)
     whole = any(_LOSSES.issuperset(words(name)) for name in plan.losses)
-    certainty = _certainty(plan, apart=not _whole(lines, usual) and len(_losses(lines, usual)) > 1)
+    certainty = _certainty(plan, apart=not _whole(lines, shown) and len(_losses(lines, shown)) > 1)
     return Judgement(plan, score if whole else 0.9 * score, certainty, waits, guessed, bare)
 
 
