@@ -311,3 +311,29 @@ def test_batches_below_a_heading_that_nothing_is_validated_below_are_of_training
         for batch in range(1, 31)
     )
     assert len(parse(text.encode()).column("train/loss")) == 180
+
+
+@pytest.mark.parametrize(
+    ("line", "metric"),
+    [
+        ("epoch {i} train loss: {loss} test acc: {val}", "val/acc"),
+        ("epoch {i}, loss {loss}, train acc 0.5, test accuracy {val}", "val/accuracy"),
+        ("Epoch: {i}, Loss: {loss}, Train: 0.5, Val: {val}, Test: 0.75", "val/score"),
+        ("Epoch: {i}, Loss: {loss}, Train: 0.5, Test: {val}", "val/score"),
+    ],
+)
+def test_scores_of_the_only_held_out_data_are_of_validation(line, metric):
+    parsed = parse(_lines(f"{line}\n"))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column(metric).tolist() == VALS
+
+
+def test_scores_of_test_data_keep_their_name_next_to_those_of_validation():
+    parsed = parse(_lines("epoch {i} loss: {loss} val acc: {val} test acc: 0.5\n"))
+    assert parsed.column("val/acc").tolist() == VALS
+    assert parsed.column("test acc").tolist() == [0.5] * len(VALS)
+
+
+def test_scores_of_test_data_on_lines_of_their_own_are_of_validation():
+    parsed = parse(_lines("epoch {i} train loss: {loss}\nTest accuracy: {val}\n"))
+    assert parsed.column("val/accuracy", "eval").tolist() == VALS

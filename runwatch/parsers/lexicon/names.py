@@ -72,6 +72,9 @@ _BEGINS = re.compile(
     r"(?:(?P<sep>[_/ .-])|$|(?=[A-Z][a-z]))"
 )
 _ENDS = re.compile(r"([A-Za-z][^/]*?)(?: o[fn])?[_/ .-](?i:val|valid|validation|vali|eval|evaluation|dev)")
+_OF_TEST = re.compile(
+    r"(?i)^(?:test|testing)(?:[_ ](?:set|data))?[_/ .:-]+(?=[a-z])|[_/ -](?:on )?test(?:[_ ]set)?$"
+)
 _LETTER = re.compile(r"^t(?=_)|(?<=_)t$")
 """Is in short for training, where a `v` is in the same place of another name."""
 _MANY_PAIRS = 3
@@ -205,6 +208,12 @@ def of_validation(printed: str) -> str | None:
     named = found["sep"] in ("/", ".") or (found["sep"] == "-" and "/" in rest)  # verl's val-core/x/mean
     kept = named or found["test"] or not rest[:1].isalpha()
     return printed if kept else f"val/{rest}"
+
+
+def of_test(printed: str) -> str | None:
+    """Return the name of a score of test data as one of validation: `test_acc` -> val/acc; else None."""
+    rest = _OF_TEST.sub("", printed)
+    return f"val/{rest}" if rest != printed and is_quality(rest.encode()) else None
 
 
 def promoted(named: Mapping[str, str]) -> dict[str, str]:

@@ -1,10 +1,11 @@
-"""Losses that programs print in parts only: of boxes, classes and masks, whose sum a detector minimizes."""
+"""Losses that programs print in parts only: those of a detector, and those of networks next to each other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from runwatch.core.metrics import LOSS
+from runwatch.parsers.lexicon.words import words
 
 _BOXES = frozenset({"train/box_loss", "train/giou_loss"})
 _OTHERS = frozenset(
@@ -12,9 +13,19 @@ _OTHERS = frozenset(
 )
 PARTS = _BOXES | {f"train/{name}_loss" for name in _OTHERS}
 """Losses that are added, if one of them is of boxes."""
+_JUDGES = frozenset(b"d dis disc discriminator discrim critic fake real".split())
+"""Words of the losses of networks that judge another one."""
 
 
 def parts_of_loss(names: Sequence[str]) -> tuple[str, ...]:
     """Return the metrics of one record whose sum is its loss of training; none where it shows that itself."""
     found = tuple(name for name in names if name in PARTS)
     return found if len(found) > 1 and LOSS not in names and not _BOXES.isdisjoint(found) else ()
+
+
+def foremost(losses: Sequence[bytes]) -> bytes:
+    """Return which of several losses, in the order they are printed in, stands for training: no sum is shown.
+
+    It is the first, as programs print first what they are about; but no network is trained for its judge.
+    """
+    return next((name for name in losses if _JUDGES.isdisjoint(words(name))), losses[0])
