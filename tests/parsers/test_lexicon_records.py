@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 
 import pytest
 
@@ -96,8 +95,11 @@ def test_the_unit_of_a_value(metric, suffix, printed, unit):
 
 
 def test_what_a_validation_prints_under_the_names_of_training():
-    aliases = HeldOut(re.compile("loss|acc"))
-    assert (aliases["loss"], aliases["acc"], aliases.get("lr")) == ("val/loss", "val/acc", None)
+    aliases = HeldOut()
+    scores = {"loss": "val/loss", "acc": "val/acc", "coco/AP": "val/coco/AP", "loss_cls": "val/loss_cls"}
+    assert {name: aliases[name] for name in scores} == scores
+    work = ("lr", "time", "data_time", "data", "memory", "max mem", "img/s", "eta", "grad_norm", "epoch")
+    assert [aliases[name] for name in work] == [*work]
     assert (list(aliases), len(aliases)) == ([], 0)
 
 
