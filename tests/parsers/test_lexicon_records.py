@@ -36,9 +36,16 @@ def test_aliases_of_a_format_go_before_the_lexicon_and_the_users_names_before_bo
         ({"test_loss": "test_loss"}, {}),
         ({"loss": LOSS, "test_loss": "test_loss"}, {"test_loss": VAL_LOSS}),
         ({"ce_loss": "ce_loss", "test_loss": "test_loss"}, {"ce_loss": LOSS, "test_loss": VAL_LOSS}),
+        ({"loss": LOSS, "test_acc1": "test_acc1"}, {"test_acc1": "val/acc1"}),
+        (
+            {"loss": LOSS, "test_96_acc1": "test_96_acc1", "test_time": "test_time"},
+            {"test_96_acc1": "val/96_acc1"},
+        ),
+        ({"loss": LOSS, "val_acc": "val/acc", "test_acc": "test_acc"}, {}),  # which has a part of its own
+        ({"test_acc": "test_acc"}, {}),
     ],
 )
-def test_a_loss_of_some_kind_is_the_loss_where_no_other_is(named, found):
+def test_what_names_mean_where_no_other_of_the_record_does(named, found):
     assert promoted(named) == found
 
 

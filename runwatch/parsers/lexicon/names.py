@@ -210,8 +210,8 @@ def of_validation(printed: str) -> str | None:
 def promoted(named: Mapping[str, str]) -> dict[str, str]:
     """Return what names of one record mean because no other of them does, by {printed: metric}.
 
-    The loss of a certain kind, as `ce_loss`, is the loss if there is no other, and one of test data
-    that is next to that of training is the validation loss.
+    The loss of a certain kind, as `ce_loss`, is the loss if there is no other. Test data that is looked
+    at again and again while the loss falls are those of the validation, if there are no others.
     """
     found = _by_letter(named) | measured(named)
     losses = {name: reported for name in named if (reported := meaning(name)).role == "loss"}
@@ -229,7 +229,22 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
             continue  # `val_rmse` next to a loss of another kind
         if losses[rivals[0]].split != "test" or LOSS in {*named.values(), *found.values()}:
             found[rivals[0]] = target
+    if LOSS in {*named.values(), *found.values()}:
+        found.update(_tested({name: found.get(name, metric) for name, metric in named.items()}))
     return found
+
+
+def _tested(named: Mapping[str, str]) -> dict[str, str]:
+    """Return the scores of test data as those of a validation, if none of these names is of another."""
+    if any(meaning(name).split == "val" for name in named):
+        return {}
+    scores = {name: _BEGINS.match(name) for name in named if name == named[name] and _is_tested(name)}
+    return {name: f"val/{name[begin.end() :]}" for name, begin in scores.items() if begin}
+
+
+def _is_tested(name: str) -> bool:
+    found = meaning(name)
+    return found.split == "test" and found.role in ("score", "loss")
 
 
 def measured(printed: Iterable[str]) -> dict[str, str]:
