@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from runwatch.core.metrics import LOSS, MFU, SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, VAL_LOSS
