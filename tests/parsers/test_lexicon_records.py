@@ -8,6 +8,7 @@ from runwatch.core.metrics import LOSS, MFU, SAMPLES_PER_SEC, STEP_TIME, TOKENS_
 from runwatch.parsers.lexicon import names, words
 from runwatch.parsers.lexicon.counters import RANKS
 from runwatch.parsers.lexicon.names import canonical, columns, meaning, promoted, unit_of
+from runwatch.parsers.lexicon.parts import parts_of_loss
 from runwatch.parsers.lexicon.units import Unit
 from runwatch.parsers.lexicon.validation_names import HeldOut
 from runwatch.parsers.lexicon.words import OTHER_WORK, is_quality
@@ -107,6 +108,22 @@ def test_what_a_validation_prints_under_the_names_of_training():
     work = ("lr", "time", "data_time", "data", "memory", "max mem", "img/s", "eta", "grad_norm", "epoch")
     assert [aliases[name] for name in work] == [*work]
     assert (list(aliases), len(aliases)) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("names", "loss"),
+    [
+        (["D_A", "G_A", "cycle_A", "D_B", "G_B"], ("G_A",)),
+        (["Loss/G/loss", "Loss/D/loss"], ("Loss/G/loss",)),
+        (["Discriminator Loss", "Generator Loss"], ("Generator Loss",)),
+        (["d_loss", "g_loss", LOSS], ()),
+        (["g_loss", "acc"], ()),  # of some other `g`
+        (["val/loss_disc", "val/loss_gen"], ()),
+        (["val/loss_disc", "loss_gen"], ()),
+    ],
+)
+def test_the_loss_of_adversaries_is_that_of_the_generator(names, loss):
+    assert parts_of_loss(names) == loss
 
 
 @pytest.mark.parametrize(

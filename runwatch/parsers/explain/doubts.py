@@ -210,7 +210,9 @@ def _of_values(grounds: Grounds) -> Iterator[Doubt]:
 def _of_total(grounds: Grounds, data: bytes) -> Iterator[Doubt]:
     course = max(grounds.courses, key=lambda course: course.run.records)
     run = course.run
-    if run.planned is None and course.steps:  # where no step is known, no total is missed
+    if run.planned is None and not course.steps:
+        return  # where no step is known, no total is missed
+    if run.planned is None:
         planned = _EPOCHS.search(data)
         if planned is not None:
             reason = f"{int(planned[1]):,} epochs are planned, and how many steps these are is unknown"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from runwatch.core.metrics import LOSS
+from runwatch.core.metrics import DISCRIMINATOR_LOSSES, GENERATOR_LOSSES, LOSS
+from runwatch.parsers.lexicon.words import is_val
 
 _BOXES = frozenset({"train/box_loss", "train/giou_loss"})
 _OTHERS = frozenset(
@@ -15,6 +16,19 @@ PARTS = _BOXES | {f"train/{name}_loss" for name in _OTHERS}
 
 
 def parts_of_loss(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the metrics of one record whose sum is its loss of training; none where it shows that itself."""
+    """Return the metrics of one record whose sum is its loss of training; none where it shows that itself.
+
+    Of adversaries it is the loss of the generator, which is trained for use, or of the first of several.
+    """
+    if LOSS not in names and any(_is_one(name, DISCRIMINATOR_LOSSES) for name in names):
+        return next(((name,) for name in names if _is_one(name, GENERATOR_LOSSES)), ())
     found = tuple(name for name in names if name in PARTS)
     return found if len(found) > 1 and LOSS not in names and not _BOXES.isdisjoint(found) else ()
+
+
+def _is_one(name: str, losses: Collection[str]) -> bool:
+    """Return whether a metric of training is one of these, by its whole or by its last parts."""
+    if is_val(name.encode()):
+        return False
+    heads, _, last = name.lower().replace(" ", "_").rpartition("/")
+    return last in losses or f"{heads.rpartition('/')[2]}/{last}" in losses
