@@ -217,7 +217,7 @@ CASES = [
         "2030-01-02 03:04:06,678 - mmdet - INFO - Epoch(val) [2][271]\tbbox_mAP: 0.1500, bbox_mAP_s: -1.0000\n",
         {"step": [321], "train/loss": [0.6875], "train/grad_norm": [5.75], "perf/step_time": [0.75],
          "train/learning_rate": [4.875e-4]},
-        {"bbox_mAP": [0.15]},
+        {"val/bbox_mAP": [0.15]},
     ),
     Case(
         "openmmlab",
@@ -226,7 +226,7 @@ CASES = [
         "01/02 03:04:06 - mmengine - INFO - Epoch(val)   [1][ 50/5000]    eta: 0:01:02  time: 0.0250  data_time: 0.0010  \n"
         "01/02 03:04:07 - mmengine - INFO - Epoch(val) [1][5000/5000]    coco/bbox_mAP: 0.3750  coco/bbox_mAP_50: 0.5\n",
         {"step": [50], "train/loss": [1.25], "perf/step_time": [0.5]},
-        {"coco/bbox_mAP": [0.375]},
+        {"val/coco/bbox_mAP": [0.375]},
     ),
     Case(
         "paddleseg",
