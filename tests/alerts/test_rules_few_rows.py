@@ -70,3 +70,11 @@ def test_evaluations_that_scatter_widely_rise_if_their_order_says_so(seed):
     trained.columns["train/loss"] = np.exp(np.arange(24) / 20)
     found = fired(trained.set("val/loss", rising).judge(Validation()))
     assert "warning" not in {severity for severity, _ in found}, "it diverges: others say so"
+
+
+def test_a_rise_among_evaluations_that_scatter_ends_with_the_median_of_three():
+    high = 0.11 * np.exp(0.2 * (-1.0) ** np.arange(24) + np.arange(24) / 20)
+    values = np.r_[high, 0.097, high[-3:], 0.097, 0.097, 0.097]
+    log = Log(train__loss=0.1 * np.exp(-np.arange(len(values)) / 20)).set("val/loss", values)
+    found = [(f.verdict.value, f.step) for f in log.judge(Validation()) if f.step >= 12]
+    assert [step for verdict, step in found if verdict == "clear"] == [29], "not at 24"

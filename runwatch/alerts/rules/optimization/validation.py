@@ -15,7 +15,7 @@ single ones have risen twice, and as many once, and lost again. A note; a warnin
 many are `costly` above the lowest median, unless the training loss is higher, or fewer than 24 in a row
 are above a best that is of the untrained model, and that of guessing, ln(k): batch norms may know their
 data later than weights do. Reported again when the rise has grown by half or becomes a warning; ends with
-an evaluation near the best.
+an evaluation near the best, or a median of three where only their order shows the rise.
 s is the noise of one evaluation: the 90th percentile of how far one is above the line
 between its neighbors, of the newest 12 or 48, whichever is more, times 1 + 4 / n for the
 few that n are. Only evaluations before the rise count, or those of a rise that was lost
@@ -134,6 +134,8 @@ class _Watch:
     lasting: Waves = field(default_factory=Waves)
     """Rises of single evaluations, and of as many in a row as a rise must last, that came back."""
     noise: _Noise = field(default_factory=_Noise)
+    trends: bool = False
+    """Whether the order of the evaluations alone shows what fires."""
     firing: Severity | None = None
     reported: float = 0.0
     """Rise, in ln, that was reported last."""
@@ -194,7 +196,7 @@ class Validation(RankRule):
             watch.untrained = watch.count == 1 and len(self._trained(watch)) <= 1
             watch.train = self._train(watch)
             return self._end(metric, watch, where)
-        if watch.firing and log(value / watch.best) < margin / 2:
+        if watch.firing and self._is_back(watch, log(value / watch.best), margin):
             return self._end(metric, watch, where)
         if watch.firing:
             return self._grows(metric, watch, value)
@@ -219,13 +221,19 @@ class Validation(RankRule):
         long = self._long(watch)
         rising = watch.above >= long and watch.count >= self.least and learns
         apart = watch.count >= self.least and self._apart(watch, train, long)
-        apart |= learns and self._trends(watch, long) and self._costs(watch)
-        if not jumped and not rising and not apart:
+        watch.trends = not (jumped or rising or apart) and learns and self._trends(watch, long)
+        if not (jumped or rising or apart or watch.trends):
             return []
         grave = (jumped or self._costs(watch)) and not value < train and not watch.guesses
         watch.firing = Severity.WARNING if grave else Severity.INFO
         watch.reported, watch.since = log(value / watch.best), where
-        return [self._finding(metric, watch, where, value, rising=rising or apart)]
+        return [self._finding(metric, watch, where, value, rising=not jumped or rising or apart)]
+
+    def _is_back(self, watch: _Watch, rise: float, margin: float) -> bool:
+        """Whether a rise is over: where evaluations scatter, the median of three shows that."""
+        if not watch.trends:
+            return rise < margin / 2
+        return middle(list(watch.newest)[-3:]) - log(watch.best) < log(1 + self.costly) / 2
 
     def _apart(self, watch: _Watch, train: float, long: int) -> bool:
         """Whether the newest evaluations are above the lowest and far above a training loss that fell."""
@@ -237,8 +245,10 @@ class Validation(RankRule):
         )
 
     def _trends(self, watch: _Watch, long: int) -> bool:
-        """Whether the evaluations since the best rise, by their order, and more than they did before."""
+        """Whether the evaluations since the best rise, by their order, far, and more than they did before."""
         known = min(watch.behind, len(watch.newest))
+        if not self._costs(watch):
+            return False
         if min(list(watch.newest)[-long:]) - watch.low <= self.waves * watch.lasting.highest:
             return False
         return known >= self.trend and falls(-np.array(watch.newest)[-known:], _TREND)
