@@ -337,3 +337,24 @@ def test_scores_of_test_data_keep_their_name_next_to_those_of_validation():
 def test_scores_of_test_data_on_lines_of_their_own_are_of_validation():
     parsed = parse(_lines("epoch {i} train loss: {loss}\nTest accuracy: {val}\n"))
     assert parsed.column("val/accuracy", "eval").tolist() == VALS
+
+
+@pytest.mark.parametrize(
+    ("line", "metric"),
+    [
+        ("Epoch #{step}: test_reward: {val}, best_reward: 1.5 in #1", "val/reward"),
+        (
+            "epoch:{step}, time: 12.5(s), valid (NDCG@10: {val}, HR@10: 0.7), test (NDCG@10: 0.5, HR@10: 0.6)",
+            "val/NDCG@10",
+        ),
+    ],
+)
+def test_epochs_may_show_nothing_but_how_good_they_were_on_held_out_data(line, metric):
+    parsed = parse(_lines(f"{line}\n"))
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column(metric).tolist() == VALS
+
+
+def test_a_share_of_validation_that_is_done_is_no_loss():
+    parsed = parse(_lines("=== epoch {step} ===\ntrain: 100%, loss {loss}\nvalid: 100%, loss {val}\n"))
+    assert parsed.column("val/loss", EVAL).tolist() == VALS

@@ -118,7 +118,7 @@ _OF_TRAIN = re.compile(rb"(?:\A| )(?:train|valid|val|test)\Z")
 """What may stand for the name of a place: `train 050 2.57`."""
 _GROUP = re.compile(
     rb"(?i)\b(train(?:ing)?|val(?:id(?:ation)?)?|test|dev)[:=]? ?[({\[] ?"
-    rb"(?=['\"]?[a-z][\w ]{0,30}['\"]? ?[=:])([^(){}\[\]]{1,400})"
+    rb"(?=['\"]?[a-z][\w @]{0,30}['\"]? ?[=:])([^(){}\[\]]{1,400})"
 )
 """Values in brackets behind the part of the data that they are of: `Train(L=0.5 | A=0.9) Valid(L=0.6)`."""
 _LETTERS = {b"l": b"loss", b"a": b"acc"}

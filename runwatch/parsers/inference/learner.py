@@ -318,12 +318,15 @@ class Learner:
 def _of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:
     """Return the judgements about lines that are not of validation, the likeliest first.
 
-    Lines led by a score of validation count if there are no others: each may print both. So do
-    at the end those that show what was saved, and how good it was.
+    Lines led by a score of validation count if there are no others: each may print both. So do at the
+    end those that show how good each epoch was on held-out data, and those that show what was saved.
     """
     judged = [j for j in judged if OTHER_WORK.isdisjoint(words(j.plan.head))]
     train = [j for j in judged if not is_val(j.plan.head) or _names_training(j.plan)]
     train = train or [j for j in judged if j.plan.head.endswith(VAL_LED) and j.plan.losses]
+    train = train or [
+        j for j in judged if last and j.plan.counter is not None and is_epoch(j.plan.counter[1])
+    ]
     steps = [j for j in train if SAVES.isdisjoint(words(j.plan.head))]
     return sorted(steps or (train if last else []), key=lambda judgement: -judgement.score)
 

@@ -334,7 +334,7 @@ class LearnedMatcher(Matcher):
             metric = meant[number.name]
             of = set(words(number.name))
             if validation and b"train" not in of:
-                metric = _of_validation(metric, number.name, of)
+                metric = _of_validation(metric, number, of)
             if metric == LOSS and metric in seen and is_val(line[found[index - 1].end : number.start]):
                 metric = VAL_LOSS  # Train: loss=1.2 acc=0.5 | Val: loss=1.4
             if metric not in seen:
@@ -361,11 +361,11 @@ class LearnedMatcher(Matcher):
         return Match(layout, tuple(column[3] for column in columns))
 
 
-def _of_validation(metric: str, name: bytes, said: set[bytes]) -> str:
+def _of_validation(metric: str, number: Field, said: set[bytes]) -> str:
     """Return what a line of validation means by a name of these words that may be one of training, too."""
-    if metric == LOSS or said <= _PLAIN_LOSS:
+    if metric == LOSS or (said <= _PLAIN_LOSS and number.suffix != b"%"):
         return VAL_LOSS
-    return metric if said & VAL or metric in (EPOCH, LEARNING_RATE) else f"val/{spelled(name)}"
+    return metric if said & VAL or metric in (EPOCH, LEARNING_RATE) else f"val/{spelled(number.name)}"
 
 
 @lru_cache(1024)
