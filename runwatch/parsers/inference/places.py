@@ -23,6 +23,8 @@ from runwatch.parsers.lexicon.counters import ITERATION, TRAINED
 from runwatch.parsers.lexicon.units import SCALES
 from runwatch.parsers.lexicon.words import TRAIN, is_loss, is_val, words
 
+_PROMPTS = (b"$ ", b"> ", b">>> ", b"# ")
+"""Of shells: a command may quote a line."""
 Place = tuple[int, bytes]
 """Rank and name of a counter (see learn_words.place)."""
 ENOUGH = 12
@@ -138,8 +140,11 @@ def _named(lines: list[Kept], named: list[Place], *, last: bool) -> tuple[Place,
 def states_all(kept: Kept) -> bool:
     """Whether a line leaves no doubt by itself: a loss that is no count, and a place that is named.
 
-    The place is within an epoch, or has an end, or the line says that it is of training.
+    The place is within an epoch, or has an end, or the line says that it is of training. A line that begins
+    with words of validation, or is a command, is none.
     """
+    if kept.line.startswith(_PROMPTS) or is_val(kept.line[: kept.found[0].start]):
+        return False
     at = [i for r, i in kept.ranked if r in _NAMED and kept.found[i].name]
     scored = any(is_loss(f.name) and not is_val(f.name) and b"." in kept.text(f) for f in kept.found)
     ends = len(at) > 1 or any(kept.found[i].total for i in at)
