@@ -66,7 +66,7 @@ class LogPanel(Panel):
         more = self.scene.glyphs.ellipsis
         rows: list[Row] = [painted(cells.clip(text, width, more)) for _, text in lines]
         if not rows:
-            rows = [[(nothing(run), "dim")]]
+            rows = [[(nothing(run) if self.scene.snapshot else self.scene.waiting_for(), "dim")]]
         return Content(
             [("log", "title"), (source, "dim")], rows, [("4", "key"), (" scroll and search", "dim")]
         )

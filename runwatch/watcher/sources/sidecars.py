@@ -31,6 +31,8 @@ FACTS = re.compile(
 META = re.compile(r"meta_(\d{1,15})\.json")
 """Files that contain facts of one checkpoint; the newest counts for the run."""
 _PLACES = frozenset({"step", "epoch", "iteration"})
+_STATE = "state_dict/"
+"""How PyTorch calls what an object saves of itself, such as the place of a loader in the data."""
 SERIES = re.compile(r"training_metrics\.json|trainer_state\.json")
 """Files that contain series, written whole again and again."""
 REPORTS = "report"
@@ -49,8 +51,12 @@ class _File:
 
 
 def _of_checkpoint(facts: Facts) -> Facts:
-    """Return the facts of a checkpoint: how far it is and how good are values, not settings."""
-    return {f"summary.checkpoint.{n}" if n in _PLACES or goal(n) else n: value for n, value in facts.items()}
+    """Return the facts of a checkpoint: how far it is, how good, and any state are values, not settings."""
+
+    def is_value(name: str) -> bool:
+        return name in _PLACES or bool(goal(name)) or _STATE in name
+
+    return {f"summary.checkpoint.{n}" if is_value(n) else n: value for n, value in facts.items()}
 
 
 class SidecarSource:
