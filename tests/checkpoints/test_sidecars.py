@@ -263,7 +263,6 @@ def test_facts_follow_their_files(tmp_path):
     }
     assert reported["meta_000500.json"] == {
         "summary.checkpoint.step": "500",
-        "summary.checkpoint.dataloader_state_dict/rg_idx": "9",
         "user_config/run": "x",
     }
     put(tmp_path / "config.yaml", b"lr: 0.25\n", now=101)

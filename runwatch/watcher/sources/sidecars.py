@@ -51,12 +51,9 @@ class _File:
 
 
 def _of_checkpoint(facts: Facts) -> Facts:
-    """Return the facts of a checkpoint: how far it is, how good, and any state are values, not settings."""
-
-    def is_value(name: str) -> bool:
-        return name in _PLACES or bool(goal(name)) or _STATE in name
-
-    return {f"summary.checkpoint.{n}" if is_value(n) else n: value for n, value in facts.items()}
+    """Return the facts of a checkpoint: how far it is and how good are values, not settings; no state."""
+    kept = {name: value for name, value in facts.items() if _STATE not in name}
+    return {f"summary.checkpoint.{n}" if n in _PLACES or goal(n) else n: value for n, value in kept.items()}
 
 
 class SidecarSource:
