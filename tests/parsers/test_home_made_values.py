@@ -358,3 +358,11 @@ def test_epochs_may_show_nothing_but_how_good_they_were_on_held_out_data(line, m
 def test_a_share_of_validation_that_is_done_is_no_loss():
     parsed = parse(_lines("=== epoch {step} ===\ntrain: 100%, loss {loss}\nvalid: 100%, loss {val}\n"))
     assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
+def test_the_only_loss_of_held_out_data_is_that_of_validation_whatever_it_is_called():
+    line = "Epoch {step} phase {split} loss {x} acc 0.5\n"
+    train = line.replace("{split}", "train").replace("{x}", "{loss}")
+    parsed = parse(_lines(train + line.replace("{split}", "val").replace("{x}", "{val}")))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS

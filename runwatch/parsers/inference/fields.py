@@ -115,7 +115,7 @@ _BEHIND = re.compile(rb"[A-Za-z_][\w./-]*(?: [A-Za-z_][\w./-]*){0,3} ?\Z")
 _PLACE = re.compile(rb"(?i)(?:step|iter(?:ation)?|epoch|batch|episode|update)\Z")
 """What precedes a number that is printed without a name: `epoch 0, batch 12: 4.98`."""
 _OF_TRAIN = re.compile(rb"(?:\A| )(?:train|valid|val|test)\Z")
-"""What may stand for the name of a place: `train 050 2.57`."""
+"""What may be the name of a place: `train 050 2.57`."""
 _GROUP = re.compile(
     rb"(?i)\b(train(?:ing)?|val(?:id(?:ation)?)?|test|dev)[:=]? ?[({\[] ?"
     rb"(?=['\"]?[a-z][\w @]{0,30}['\"]? ?[=:])([^(){}\[\]]{1,400})"

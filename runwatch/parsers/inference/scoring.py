@@ -305,7 +305,7 @@ def _whole(lines: list[Kept], names: Collection[bytes]) -> list[bytes]:
 
 
 def _foremost(lines: list[Kept], names: Collection[bytes]) -> list[bytes]:
-    """Return the loss that stands for training where none is the whole of the others."""
+    """Return the loss that is shown as that of training where none is the whole of the others."""
     losses = [] if any(map(_is_of_training, names)) else _losses(lines, names)
     return [foremost(losses)] if losses else []
 
@@ -337,14 +337,21 @@ def _is_of_training(name: bytes) -> bool:
     return reported.split == "train" and reported.unless == LOSS
 
 
-def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
-    """Return what scores of test data mean if they are all there is of held-out data: validation.
+def _is_last(name: bytes) -> bool:
+    """Whether a name is of what was reached: `Final validation loss`."""
+    return not (_TOLD | {b"final", b"last"}).isdisjoint(words(name))
 
-    One that is called by its part of the data alone, next to what is not, is one, too.
+
+def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
+    """Return what scores of held-out data mean that no line of training shows.
+
+    Those of test data are of validation if no others are. The only loss is that of validation, whatever
+    it is called, and what is called by its part of the data alone is a score.
     """
     losses = [name for name in names if is_loss(name) and is_val(name)]
     plain = [name for name in losses if b"test" in words(name) and _TESTED.issuperset(words(name))]
-    meant = dict.fromkeys(plain, VAL_LOSS) if len(losses) == 1 else {}
+    meant = dict.fromkeys(plain or [n for n in losses if split_of(n) == "val" and not _is_last(n)], VAL_LOSS)
+    meant = meant if len(losses) == 1 else {}
     held_out = {
         name: split_of(name) for name in names if is_val(name) and (is_quality(name) or is_split(name))
     }

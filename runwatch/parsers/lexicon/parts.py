@@ -29,7 +29,7 @@ def parts_of_loss(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def foremost(losses: Sequence[bytes]) -> bytes:
-    """Return which of several losses, in the order they are printed in, stands for training: no sum is shown.
+    """Return which of several losses, in the order of print, is shown as that of training: no sum is printed.
 
     It is the first, as programs print first what they are about; but no network is trained for its judge.
     """
