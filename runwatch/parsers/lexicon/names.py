@@ -229,7 +229,7 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
             continue  # `val_rmse` next to a loss of another kind
         if losses[rivals[0]].split != "test" or LOSS in {*named.values(), *found.values()}:
             found[rivals[0]] = target
-    if LOSS in {*named.values(), *found.values()}:
+    if LOSS in {*named.values(), *found.values()} or any(map(_is_trained, named)):
         found.update(_tested({name: found.get(name, metric) for name, metric in named.items()}))
     return found
 
@@ -240,6 +240,11 @@ def _tested(named: Mapping[str, str]) -> dict[str, str]:
         return {}
     scores = {name: _BEGINS.match(name) for name in named if name == named[name] and _is_tested(name)}
     return {name: f"val/{name[begin.end() :]}" for name, begin in scores.items() if begin}
+
+
+def _is_trained(name: str) -> bool:
+    found = meaning(name)
+    return found.split == "train" and found.role == "score"
 
 
 def _is_tested(name: str) -> bool:
