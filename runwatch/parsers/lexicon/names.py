@@ -249,7 +249,7 @@ def _is_trained(name: str) -> bool:
 
 def _is_tested(name: str) -> bool:
     found = meaning(name)
-    return found.split == "test" and found.role in ("score", "loss")
+    return found.split == "test" and found.role == "score"
 
 
 def measured(printed: Iterable[str]) -> dict[str, str]:
