@@ -55,8 +55,8 @@ def test_a_bar_that_ended_before_training_shows_no_step(size, logged):
 
 @pytest.mark.parametrize(("epoch", "runs"), [(2, 1), (1, 2)])
 def test_a_step_that_falls_while_the_epoch_moves_on_begins_no_run(epoch, runs):
-    row = "(epoch: {}, iters: {}, time: 0.125, data: 0.002) G_GAN: 2.5 D_real: 0.25 D_fake: 0.5 \n"
-    text = "".join(row.format(1, step) for step in (100, 200, 300)) + row.format(epoch, 50)
+    row = "(epoch: {}, iters: {}, time: 0.125, data: 0.002) G_GAN: {} D_real: 0.25 D_fake: 0.5 \n"
+    text = "".join(row.format(1, 100 * n, 4 / n) for n in range(1, 9)) + row.format(epoch, 50, 4.0)
     assert len(steps_of_runs(segments(text.encode()))) == runs
 
 

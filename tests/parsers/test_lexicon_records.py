@@ -43,6 +43,7 @@ def test_aliases_of_a_format_go_before_the_lexicon_and_the_users_names_before_bo
         ),
         ({"loss": LOSS, "val_acc": "val/acc", "test_acc": "test_acc"}, {}),  # which has a part of its own
         ({"test_acc": "test_acc"}, {}),
+        ({"train-auc": "train-auc", "test-auc": "test-auc"}, {"test-auc": "val/auc"}),
     ],
 )
 def test_what_names_mean_where_no_other_of_the_record_does(named, found):

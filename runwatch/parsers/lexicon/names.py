@@ -238,7 +238,7 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
             continue  # `val_rmse` next to a loss of another kind
         if losses[rivals[0]].split != "test" or LOSS in {*named.values(), *found.values()}:
             found[rivals[0]] = target
-    if LOSS in {*named.values(), *found.values()}:
+    if LOSS in {*named.values(), *found.values()} or any(map(_is_trained, named)):
         found.update(_tested({name: found.get(name, metric) for name, metric in named.items()}))
     return found
 
@@ -248,6 +248,11 @@ def _tested(named: Mapping[str, str]) -> dict[str, str]:
     if any(meaning(name).split == "val" for name in named):
         return {}
     return {name: found for name in named if name == named[name] and (found := of_test(name))}
+
+
+def _is_trained(name: str) -> bool:
+    found = meaning(name)
+    return found.split == "train" and found.role == "score"
 
 
 def measured(printed: Iterable[str]) -> dict[str, str]:

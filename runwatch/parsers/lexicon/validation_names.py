@@ -10,7 +10,7 @@ from runwatch.parsers.lexicon.words import words
 _OF_WORK = frozenset(
     ("counter", "duration", "rate", "share", "amount", "learning rate", "gradient norm"),
 )
-"""Roles of what describes the work, or the training that goes on."""
+"""Roles of what describes the work, or the training that continues."""
 _WORK = frozenset(b"time times eta seconds mem memory ram fps throughput speed ips lr".split())
 """Words of the names of such numbers that the lexicon leaves as they are printed."""
 

@@ -14,6 +14,7 @@ from runwatch.core.metrics import (
     SAMPLES_PER_SEC,
     STEP_TIME,
     TOKENS_PER_SEC,
+    VAL_LOSS,
 )
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import LinePattern
@@ -103,6 +104,7 @@ _AN_EPOCH_A_LINE = Schema(
     needs=frozenset({"epoch", "train_loss", "train_lr"}),
     lacks=frozenset({"step", "iter", "batch"}),
     train=re.compile(r"^train_"),
+    aliases={"test_loss": VAL_LOSS},  # its "test" loader is the validation set
     skip=re.compile("n_parameters"),
 )
 DEIT = Format(
