@@ -18,7 +18,7 @@ from runwatch.core import metrics
         ("eval/success_rate", "max"), ("pass@1", "max"), ("critic/rewards/mean", "max"), ("rewards/accuracies", "max"),
         ("perf/mfu", "max"), ("val/r2_score", "max"), ("test_BLEU", "max"), ("top5_acc", "max"),
         ("val/wer", "min"), ("eval/cer", "min"), ("fid50k_full", "min"), ("metrics/fid", "min"), ("top1_err", "min"),
-        ("val/perplexity", "min"), ("f1_loss", "min"), ("error_rate", "min"), ("val/lpips", "min"),
+        ("val/perplexity", "min"), ("f1_loss", "min"), ("val/loss_giou_0", "min"), ("error_rate", "min"), ("val/lpips", "min"),
         ("reward_std", ""), ("rewards/margins", ""), ("rewards/rejected", ""), ("ep_len_mean", ""), ("score_time", ""),
         ("loss_weight", ""), ("train/kl", ""), ("top_k", ""), ("top_p", ""), ("forward_pass", ""), ("lr", ""),
     ],

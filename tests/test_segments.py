@@ -53,6 +53,13 @@ def test_a_bar_that_ended_before_training_shows_no_step(size, logged):
     assert np.isnan(steps[0 if logged else 1 :]).all()
 
 
+@pytest.mark.parametrize(("epoch", "runs"), [(2, 1), (1, 2)])
+def test_a_step_that_falls_while_the_epoch_moves_on_begins_no_run(epoch, runs):
+    row = "(epoch: {}, iters: {}, time: 0.125, data: 0.002) G_GAN: {} D_real: 0.25 D_fake: 0.5 \n"
+    text = "".join(row.format(1, 100 * n, 4 / n) for n in range(1, 9)) + row.format(epoch, 50, 4.0)
+    assert len(steps_of_runs(segments(text.encode()))) == runs
+
+
 @pytest.mark.parametrize("size", [1, 7, 64, 10_000])
 def test_a_pipeline_is_several_runs(size):
     found = segments(*(PIPELINE[i : i + size] for i in range(0, len(PIPELINE), size)))

@@ -1,7 +1,7 @@
 """The detection benchmark: what is caught, how soon, and what is raised for nothing.
 
 usage: python -m benchmarks.detection [--seeds N] [--shapes N] [--split dev|test|fresh] [--only NAME]
-       [--verbose] [--write]
+       [--minutes N] [--verbose] [--write]
        python -m benchmarks.detection --healthy [--seeds N] [--split dev|test|fresh]
        python -m benchmarks.detection --sweep [--seeds N] [--only NAME] [--write]
        python -m benchmarks.detection --corpus DIR [--write]
@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import TimeoutError as NotInTime
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -34,10 +36,29 @@ def _case(task: tuple[str, str, int]) -> dict[str, Outcome]:
 def _tasks(
     first: int, seeds: int, only: str, *, healthy: bool = False, shapes: int | None = None
 ) -> list[tuple[str, str, int]]:
-    """Return (kind, name, seed) of all runs; of a healthy shape `shapes` runs, else twice `seeds`."""
+    """Return (kind, name, seed) of all runs; of a healthy shape `shapes` runs, else twice `seeds`.
+
+    Every fault and shape comes once before any comes again, so that the first results are of all of them.
+    """
     tasks = [("fault", name, first + seed) for name in FAULTS for seed in range(0 if healthy else seeds)]
     tasks += [("healthy", name, first + seed) for name in SHAPES for seed in range(shapes or 2 * seeds)]
-    return [task for task in tasks if only in task[1]]
+    return sorted((task for task in tasks if only in task[1]), key=lambda task: task[2])
+
+
+def _judge(tasks: list[tuple[str, str, int]], jobs: int, minutes: float) -> list[dict[str, Outcome]]:
+    """Return the outcomes, in order, of the runs that `minutes` allow for; show each as it is known."""
+    outcomes: list[dict[str, Outcome]] = []
+    end = time.monotonic() + 60 * minutes
+    with ProcessPoolExecutor(jobs) as pool:
+        waiting = [pool.submit(_case, task) for task in tasks]
+        try:
+            for future in waiting:
+                outcomes.append(future.result(max(0.0, end - time.monotonic())))
+                shown = report.line(outcomes[-1]["runwatch"])
+                print(f"{len(outcomes)} of {len(tasks)}: {shown}", file=sys.stderr, flush=True)
+        except (NotInTime, KeyboardInterrupt):
+            pool.shutdown(wait=False, cancel_futures=True)
+    return outcomes
 
 
 def main() -> None:
@@ -47,6 +68,9 @@ def main() -> None:
     parser.add_argument("--split", choices=sorted(SPLITS), default="dev")
     parser.add_argument("--only", default="", help="cases whose name contains this")
     parser.add_argument("--healthy", action="store_true", help="healthy runs alone, to bound false alarms")
+    parser.add_argument(
+        "--minutes", type=float, default=1e6, help="begin no run later, and show what is known"
+    )
     parser.add_argument("--verbose", action="store_true", help="print every miss and false alarm")
     parser.add_argument("--sweep", action="store_true", help="every threshold x 0.5 to x 2, one at a time")
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="the real logs of DIR/index.jsonl instead")
@@ -69,14 +93,13 @@ def main() -> None:
         if chosen.write:
             report.write(text, "sweep")
         return
-    with ProcessPoolExecutor(chosen.jobs) as pool:
-        outcomes = list(pool.map(_case, tasks, chunksize=4))
+    outcomes = _judge(tasks, chosen.jobs, chosen.minutes)
     text = report.table(outcomes, chosen.split, chosen.seeds)
     print(text)
     if chosen.verbose:
         print(report.troubles(outcomes))
-    print(f"{len(tasks)} runs, {time.perf_counter() - begin:.0f} s")
-    if chosen.write:
+    print(f"{len(outcomes)} of {len(tasks)} runs, {time.perf_counter() - begin:.0f} s")
+    if chosen.write and len(outcomes) == len(tasks):
         report.write(text)
 
 

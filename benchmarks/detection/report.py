@@ -98,6 +98,14 @@ def _row(name: str, events: list[Outcome]) -> str:
     return f"| {name} | {len(events)} | {_ratio(len(caught), len(events))} | {delays} | {cause} |"
 
 
+def line(out: Outcome) -> str:
+    """Return what became of one run."""
+    false = f"{len(out.false)} false: {', '.join(alarm.rule for alarm in out.false)}" if out.false else ""
+    found = out.caught and f"{out.caught.rule} after {out.delay_rows:.0f} rows"
+    said = [found or "missed"] if out.fault else []
+    return f"{out.case} seed {out.seed}: {', '.join([*said, false] if false else said) or 'silent'}"
+
+
 def troubles(outcomes: list[dict[str, Outcome]]) -> str:
     """Return a line for every miss, wrong cause and false alarm of runwatch."""
     lines = []

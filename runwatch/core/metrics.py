@@ -37,6 +37,16 @@ TOKENS_PER_SEC = "perf/tokens_per_sec"
 SAMPLES_PER_SEC = "perf/samples_per_sec"
 MFU = "perf/mfu"
 TFLOPS = "perf/tflops"
+GENERATOR_LOSSES = frozenset({
+    "g_loss", "loss_g", "lossg", "errg", "gen_loss", "generator_loss", "loss_gen", "loss_generator",
+    "g_gan", "g_a", "g_b", "g/loss",
+})  # fmt: skip
+"""Names of the losses of what adversaries train for use, in small letters."""
+DISCRIMINATOR_LOSSES = frozenset({
+    "d_loss", "loss_d", "lossd", "errd", "disc_loss", "discriminator_loss", "loss_disc", "loss_discriminator",
+    "d_a", "d_b", "d_fake", "d/loss",
+})  # fmt: skip
+"""Names of the losses of what judges it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +180,7 @@ _HUMP = re.compile(r"(?<=[a-z]{2})(?=[A-Z])")
 def goal(metric: str) -> str:
     """Return `min` or `max`, where a smaller or a larger value is known to be better, else "".
 
-    The last known word decides: `f1_loss` is a loss, `loss/accuracy` an accuracy.
+    The last known word decides, but for losses: `loss_giou` is one, `loss/accuracy` an accuracy.
     """
     words = _PART.findall(_HUMP.sub(" ", metric).lower())
     if not _NO_GOAL.isdisjoint(words) or is_of_machine(metric):
@@ -178,6 +188,8 @@ def goal(metric: str) -> str:
     pairs = map(" ".join, pairwise(words))
     if two := next(filter(None, map(_TWO.get, pairs)), ""):
         return two
+    if any(word.endswith("loss") for word in _PART.findall(metric.lower().rpartition("/")[2])):
+        return "min"
     ways = (_WAYS.get(word, "min" if word.endswith("loss") else "") for word in reversed(words))
     return next(filter(None, ways), "")
 

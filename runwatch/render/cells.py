@@ -146,11 +146,32 @@ def joined(parts: Sequence[str], cells: int, gap: str) -> list[str]:
     return out
 
 
+_CARETS = frozenset(" ^~")
+
+
+def is_carets(text: str) -> bool:
+    """Return whether a line of a traceback points into the one above: where that is broken, at nothing."""
+    return _CARETS.issuperset(text)
+
+
 def indented(text: str, cells: int, ellipsis: str = "…") -> list[str]:
     """Return a line of a traceback in lines of at most `cells` cells, all with its indentation."""
     indent = min(len(text) - len(text.lstrip(" ")), max(0, cells // 2))
     pieces = wrapped(text, max(1, cells - indent), _LINES, ellipsis)
     return [" " * indent + piece for piece in pieces] or [""]
+
+
+def traceback(text: str, cells: int, ellipsis: str = "…") -> list[str]:
+    """Return a traceback in lines of at most `cells` cells, all with their indentation."""
+    out: list[str] = []
+    broken = False
+    for line in text.splitlines():
+        if broken and is_carets(line):
+            continue
+        pieces = indented(line, cells, ellipsis)
+        broken = len(pieces) > 1
+        out += pieces
+    return out
 
 
 def row_width(row: Iterable[Segment]) -> int:

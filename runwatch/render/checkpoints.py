@@ -171,7 +171,8 @@ def table(
             (f"{size}{age:>10} ", ""),
         ]
         if timed:
-            parts.append((f"{numbers.brief(row.seconds):>7} ", ""))
+            took = "<1s" if row.seconds is not None and 0 <= row.seconds < 1 else numbers.brief(row.seconds)
+            parts.append((f"{took:>7} ", ""))
         if ranks_room:
             lacking = row.ranks_expected is not None and row.ranks < row.ranks_expected
             parts.append((f"{_ranks(row):>{ranks_room}} ", role if lacking else ""))

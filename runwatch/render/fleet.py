@@ -229,10 +229,11 @@ def _done(row: RunRow, width: int, glyphs: Glyphs) -> Row:
 
 
 def _step(row: RunRow, width: int, glyphs: Glyphs) -> Row:
-    """Return `41,230/120,000`, or the step alone where that is too wide."""
+    """Return `41,230/120,000`, the step alone where that is too wide, of all steps how many they are."""
     if not begun(row):
         return []
-    text = plain.steps(row.progress, states.ended(row.phase)).removeprefix("step ").removesuffix(" steps")
+    text = plain.steps(row.progress, states.ended(row.phase)).removesuffix(" steps")
+    text = text.removeprefix("step ").removeprefix("all ")
     text = text if cells.width(text) <= width else text.partition("/")[0]
     return [(cells.clip(text, width, glyphs.ellipsis), "")]
 

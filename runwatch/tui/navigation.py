@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+from msgspec.structs import replace
 from textual.app import App
 from textual.driver import Driver
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from runwatch.tui.screens.ranks import Ranks
 
 
+_WITH_IT = 2
+"""Pictures until one has what was asked for, the one on its way too: they are shown while paused."""
+
+
 class NavigationApp(App[int], inherit_bindings=False):
     """An app that leads from one view, run, alert, step or line to another."""
 
@@ -31,12 +36,20 @@ class NavigationApp(App[int], inherit_bindings=False):
         super().__init__(driver, ansi_color=ansi_color)
         self.scene = scene
         self._views = Views(self)
+        self._asked: tuple[object, ...] = ()
+        """What was asked for last."""
 
     def subscribe(self) -> None:
         """Ask the engine for what is on the screen, if that changed."""
         view = self.view
         if view is not None and view.is_mounted:
-            self.link.show(view.wanted())
+            wanted, scene = view.wanted(), self.scene
+            self.link.show(wanted)
+            # Not where charts end: that moves on with each picture, which a pause would never hold.
+            drawn = {chart.metric for chart in wanted.charts}, scene.window, scene.right, scene.log_x
+            asked = replace(wanted, charts=(), interval=0.0), *drawn
+            if asked != self._asked:
+                self._asked, scene.due = asked, _WITH_IT
 
     @property
     def view(self) -> RunScreen | None:
@@ -70,7 +83,7 @@ class NavigationApp(App[int], inherit_bindings=False):
         if name == actions.RANKS and not (run and (run.ranks or run.has_machine)):
             self.say("no ranks, GPUs or processes are known of this run")
             return
-        self.scene.due = 2  # the one on its way, and one with what this view shows: also while paused
+        self.scene.due = _WITH_IT
         screen = self._views.open(name)
         if isinstance(screen, Overview) and screen.is_mounted:
             screen.unzoom()

@@ -87,6 +87,15 @@ def test_an_incident_is_not_the_symptom_of_one_that_was_over_before_it():
     assert reported([slow, spike], ())["grad_spike", 100, "resolved"] == ""
 
 
+def test_a_validation_loss_that_rises_and_its_gap_to_training_are_one_incident_however_far_apart():
+    for severity, lead in ((Severity.INFO, "generalization_gap"), (Severity.WARNING, "validation")):
+        queues = [
+            findings("validation", 500, severity, None, None),
+            findings("generalization_gap", 9000, Severity.WARNING, None, None),
+        ]
+        assert set(reported(queues, ()).values()) == {"", lead}
+
+
 def test_what_follows_from_a_symptom_is_beneath_its_lead():
     queues = [
         findings("jitter", 120, Severity.WARNING, None, None),

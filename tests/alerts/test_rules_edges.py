@@ -219,6 +219,31 @@ STEP = {  # norms of 1, and what follows
     "generalization_gap gap": Edge(
         GeneralizationGap, lambda x: validated(times(0.5, 8), [3, *times(0.5 - x, 7)]), 0.3
     ),
+    "generalization_gap many": Edge(
+        GeneralizationGap, lambda n: validated([1, *times(1.08, n)], [3, *times(0.1, n)]), 10, "warning"
+    ),
+    "generalization_gap many, of a guess": Edge(
+        GeneralizationGap,
+        lambda n: validated([log(10), *times(1.08 * log(10), n)], [3, *times(0.1, n)]),
+        24,
+        "warning",
+    ),
+    "generalization_gap wasted": Edge(
+        GeneralizationGap,
+        lambda n: validated([*np.linspace(3, 1, 10), *times(1.08, n)], [*times(3, 10), *times(0.1, n)]),
+        20,
+        "warning",
+    ),
+    "generalization_gap rise": Edge(
+        GeneralizationGap, lambda x: validated([1, *times(1 + x, 12)], [3, *times(0.1, 12)]), 0.05, "warning"
+    ),
+    "generalization_gap costly": Edge(
+        GeneralizationGap,
+        lambda x: validated([1, *times(1 + x, 12)], [3, *times(0.1, 12)]),
+        0.2,
+        "warning",
+        True,
+    ),
     "score_plateau evals": Edge(ScorePlateau, lambda n: metric("val/accuracy", [0.5, *times(0.4, n)]), 8),
     "score_plateau part": Edge(
         ScorePlateau, lambda n: metric("val/accuracy", [*np.linspace(0.1, 0.5, 20), *times(0.4, n)]), 20

@@ -30,6 +30,8 @@ from runwatch.core.block import Block, Samples, Status
 from .columns import END, GRAD, LOSS, TIME, Log
 from .edges import Edge, fires_on_one_side
 
+ALIVE = Status(now=0.0)
+
 
 def log(**columns):
     """Show a run whose columns are functions of what is tried; `steps`, `events` and `restarts` too."""
@@ -287,6 +289,20 @@ EDGES = {
         ),
         3,
         "clear",
+    ),
+    "crash survive, of what leaves no way on": Edge(
+        Crash, happens(("killed", 50, {}), rows=lambda n: 50 + n, end=ALIVE), 60, "clear"
+    ),
+    "crash goes on": Edge(
+        Crash,
+        happens(
+            ("traceback", 50, {"inner": "1", "frames": "x"}),
+            rows=lambda n: 50,
+            end=lambda n: Status(now=0.0, log_silent_for=60.0, fraction=0.5, lines={"a": 50 + int(n)}),
+        ),
+        20,
+        "critical",
+        True,
     ),
     "restart_loop starts": Edge(RestartLoop, tried(lambda n: n, lambda n: 0), 3, "critical"),
     "restart_loop gain": Edge(RestartLoop, tried(lambda n: 3, lambda n: 25 - n), 1, "critical"),

@@ -98,6 +98,39 @@ EDGES = {
     "discriminator back": Edge(
         Discriminator, lambda x: judges(times(1, 64), times(1e-4, 256), times(x, 256)), 0.05, "clear"
     ),
+    "masked_nan early": Edge(
+        MaskedNan, lambda n: losses(times(0.0, n)).set(GRAD, times(np.nan, int(n))), 10, "critical"
+    ),
+    "masked_nan above": Edge(MaskedNan, lambda x: masked(0.998 * x, 0.999 * x, x), 0.05, "critical"),
+    "masked_nan learnt": Edge(
+        MaskedNan,
+        lambda x: losses([2, 1.9], times(0.0, 3)).set("val/loss", [1.0, 1.0, 1.0, x, x]),
+        0.97,
+        "critical",
+    ),
+    "masked_nan coarse": Edge(
+        MaskedNan, lambda x: losses([2.0, 2.0 * (1 + x)] * 25, times(2.0, 30)), 0.005, "critical", True
+    ),
+    "masked_nan longest": Edge(
+        MaskedNan,
+        lambda n: losses(
+            np.linspace(2.6, 2.56, 30), times(2.5, 10), np.linspace(2.4, 2.36, 30), times(2.0, n)
+        ),
+        40,
+        "critical",
+    ),
+    "masked_nan changes": Edge(
+        MaskedNan, lambda n: losses(np.linspace(2.2, 2.1, int(n)), times(2.0, 24)), 23, "critical"
+    ),
+    "masked_nan others": Edge(
+        MaskedNan,
+        lambda n: losses(np.linspace(2.2, 2.1, 90), times(2.0, 24), np.linspace(1.9, 1.8, int(n))),
+        3,
+        "clear",
+    ),
+    "masked_nan others than zero": Edge(
+        MaskedNan, lambda n: losses([2, 1.9], times(0.0, 3), np.linspace(1.9, 1.8, int(n))), 3, "clear"
+    ),
     "masked_nan last digit": Edge(MaskedNan, lambda x: masked(2, 1, x, 2 * x, 1), 0.01, "critical"),
     "masked_nan last digit, repeated": Edge(
         MaskedNan, lambda x: masked(2, 1, x, x, x, 3 * x, 2 * x, 1), 0.01, "critical"

@@ -214,3 +214,22 @@ def test_a_loss_of_next_to_nothing_falls_for_nothing():
     assert fired(fallen(1.0).judge(LossDrop())) != []
     log = fallen(0.1)
     assert log.judge(LossDrop()) == log.judge(LossDrop(), range(0, 1500, 11)) == []
+
+
+# -- the level that a loss settles at rises with the rate ------------------------------------------
+
+
+def cycle(rise, steepness=10.0):
+    """Return a run whose rate rises for 1,500 rows, and whose loss is `rise` above its best from then on."""
+    part = np.clip(np.arange(2500) / 1500, 0, 1)
+    loss = (2.3 + 2 * np.exp(-np.arange(2500) / 80)) * (1 + rise * part**2) * noise(2500)
+    return Log(train__loss=loss, train__learning_rate=3e-4 * (1 + (steepness - 1) * part**2))
+
+
+def test_a_slight_rise_of_the_loss_with_the_learning_rate_is_a_note():
+    found = cycle(0.2).judge(Divergence())
+    assert {severity for severity, _ in fired(found)} == {"info"}
+    assert "the learning rate is" in found[-1].cause
+    for log in (cycle(0.4), cycle(0.2, steepness=1.3), cycle(0.2, steepness=1.0)):
+        assert {severity for severity, _ in fired(log.judge(Divergence()))} & {"warning", "critical"}
+    assert {severity for severity, _ in fired(cycle(0.2).judge(Divergence(slight=0.15)))} & {"critical"}

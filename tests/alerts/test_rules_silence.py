@@ -298,6 +298,45 @@ def test_a_handled_exception_clears_after_three_rows():
     assert rule.tick(quiet(0, live=False)) == []
 
 
+@pytest.mark.parametrize(("lines", "severities"), [(19, ["critical"]), (20, [])])
+def test_a_launch_close_behind_an_exception_that_was_caught_shows_that_nothing_came_of_it(lines, severities):
+    rule = Crash()
+    rule.observe(rows(0, 20))
+    rule.observe(only(event("traceback", 5000, data={"caught": "1", "frames": "x"})))
+    rule.observe(only(event("launch", 5000 + 100 * lines), event("start", 5100 + 100 * lines)))
+    found = rule.observe(only(event("traceback", 9000)))
+    assert [f.severity.value for f in found if f.verdict.value == "firing"] == severities
+    assert [f.verdict.value for f in found][-2:] == ["clear", "pending"], "the next launch failed, too"
+
+
+@pytest.mark.parametrize(("lines", "ended"), [(2, False), (3, True)])
+def test_an_exception_that_begins_behind_another_in_a_program_of_its_own_is_of_another_launch(lines, ended):
+    rule = Crash()
+    rule.observe(rows(0, 20))
+    rule.observe(only(event("traceback", 5000, data={"main": "45", "frames": "x"})))  # on line 51
+    found = rule.observe(only(event("traceback", 6000, data={"main": str(51 + lines), "frames": "y"})))
+    assert ("clear" in [f.verdict.value for f in found]) is ended
+
+
+@pytest.mark.parametrize(("lines", "named"), [(99, "KeyError: 'b'"), (100, "ValueError: a")])
+def test_what_was_raised_while_an_exception_was_handled_takes_its_place_if_it_is_near(lines, named):
+    rule = Crash()
+    rule.observe(only(event("traceback", 5000, "ValueError: a", data={"caught": "1", "frames": "x"})))
+    data = {"caught": "1", "handling": "1", "frames": "y"}
+    rule.observe(only(event("traceback", 5000 + 100 * lines, "KeyError: 'b'", data=data)))
+    (found,) = rule.tick(quiet(60))
+    assert found.title == f"crashed: {named}"
+
+
+@pytest.mark.parametrize(("size", "shown"), [(160, 160), (161, 160)])
+def test_a_long_message_is_cut_in_the_title_and_whole_in_the_evidence(size, shown):
+    rule = Crash()
+    rule.observe(only(event("traceback", 5000, "E" * size)))
+    (found,) = rule.tick(quiet(60))
+    words = found.title.removeprefix("crashed: ")
+    assert (len(words), words.endswith("…"), "message" in found.evidence) == (shown, size > 160, size > 160)
+
+
 def test_rows_that_are_read_late_do_not_clear_it():
     rule = Crash()
     assert brief(rule.observe(only(event("signal", 2550)))) == [("pending", "warning")]

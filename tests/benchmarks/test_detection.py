@@ -6,9 +6,12 @@ import json
 
 import pytest
 
-from benchmarks.detection import corpus, sweep
+from benchmarks.detection import __main__ as benchmark
+from benchmarks.detection import corpus, report, sweep
 from benchmarks.detection.faults import FAULTS
-from benchmarks.detection.score import judge_fault, sound
+from benchmarks.detection.healthy import SHAPES
+from benchmarks.detection.replay import Alarm
+from benchmarks.detection.score import Outcome, judge_fault, sound
 from runwatch.alerts.rules import CATALOGUE
 
 
@@ -21,7 +24,6 @@ def test_faults_name_rules_that_exist():
         "blind",
         "disagreement",
         "finished",
-        "generalization_gap",
         "low_mfu",
         "memorised",
         "score_plateau",
@@ -29,6 +31,7 @@ def test_faults_name_rules_that_exist():
     assert known - reported == notes | {
         "behind_reference",
         "checkpoint_failed",
+        "generalization_gap",
         "loss_explosion",
         "reward_flat",
         "score_floor",
@@ -51,6 +54,24 @@ def test_the_same_seed_gives_the_same_run():
     one, two = sound("plain", 3), sound("plain", 3)
     assert one.style == two.style
     assert (one.columns["loss"] == two.columns["loss"]).all()
+
+
+def test_the_first_runs_are_of_every_fault_and_shape():
+    tasks = benchmark._tasks(0, 2, "")
+    every = len(FAULTS) + len(SHAPES)
+    assert len({name for _, name, _ in tasks[:every]}) == every
+    assert len(tasks) == 2 * len(FAULTS) + 4 * len(SHAPES)
+
+
+def test_what_became_of_each_run_is_shown_and_the_rest_may_be_left(capsys):
+    tasks = benchmark._tasks(0, 1, "nan_from_a_step_on")
+    assert benchmark._judge(tasks, jobs=1, minutes=0) == []
+    assert len(benchmark._judge(tasks, jobs=1, minutes=10)) == 1
+    assert "1 of 1: nan_from_a_step_on/" in capsys.readouterr().err
+    alarm = Alarm("hang", "warning", 7, 0.0, "no progress", sent=True)
+    assert report.line(Outcome("a/b", 3, 1.0, 9, false=[alarm])) == "a/b seed 3: 1 false: hang"
+    assert report.line(Outcome("a/b", 3, 1.0, 9)) == "a/b seed 3: silent"
+    assert report.line(Outcome("a/b", 3, 1.0, 9, fault="a")) == "a/b seed 3: missed"
 
 
 @pytest.mark.deep

@@ -247,7 +247,11 @@ def test_facts_follow_their_files(tmp_path):
     put(tmp_path / "run_manifest.json", b'{"commit": "abc"}', now=100)
     put(tmp_path / "report" / "base-model-training.md", b"## Base\n- depth: 20\n", now=100)
     put(tmp_path / "meta_000250.json", b'{"step": 250}', now=100)
-    put(tmp_path / "meta_000500.json", b'{"step": 500, "user_config": {"run": "x"}}', now=100)
+    put(
+        tmp_path / "meta_000500.json",
+        b'{"step": 500, "user_config": {"run": "x"}, "dataloader_state_dict": {"rg_idx": 9}}',
+        now=100,
+    )
     put(tmp_path / "data.json", b'{"not": "a fact"}', now=100)
     source = SidecarSource(str(tmp_path))
     reported = source.look().facts
@@ -257,7 +261,10 @@ def test_facts_follow_their_files(tmp_path):
         "report/base-model-training.md",
         "meta_000500.json",
     }
-    assert reported["meta_000500.json"] == {"summary.checkpoint.step": "500", "user_config/run": "x"}
+    assert reported["meta_000500.json"] == {
+        "summary.checkpoint.step": "500",
+        "user_config/run": "x",
+    }
     put(tmp_path / "config.yaml", b"lr: 0.25\n", now=101)
     os.unlink(tmp_path / "run_manifest.json")
     again = source.look()

@@ -61,6 +61,18 @@ CASES = [
         {"step": [0], "total": [5], "train/box_loss": [0.125], "train/loss": [0.875]},
     ),
     Case(
+        "yolo",  # a log of stdout: rows, which stderr got, come behind it
+        "      Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size\n"
+        "                   all        107        938      0.5      0.25      0.375     0.125\n"
+        "      Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size\n"
+        "                   all        107        938      0.75      0.25      0.375     0.25\n"
+        "2 epochs completed in 0.125 hours.\n"
+        "      1/2      2.5G      1.125      2.25      1.375         12        640: 100%|####| 10/10 [00:02<00:00,  5.00it/s]\n"
+        "      2/2      2.5G      1.0      2.125      1.25         4        640: 100%|####| 10/10 [00:02<00:00,  5.00it/s]\n",
+        {"step": [1, 2], "total": [2, 2], "train/box_loss": [1.125, 1]},
+        {"step": [1, 2], "val/precision": [0.5, 0.75], "val/mAP50-95": [0.125, 0.25]},
+    ),
+    Case(
         "yolo",  # a classifier
         "      Epoch    GPU_mem       loss  Instances       Size\n"
         "        1/3         0G     0.5          4         32:  50%|##  | 2/4 2.5it/s 0.1s<1.2s\r"

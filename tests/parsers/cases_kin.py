@@ -145,7 +145,7 @@ CASES = [
         "acc: 75.5, loss_cls: 0.25, loss: 0.6875\n"
         "2030-01-02 03:04:06,678 - mmdet - INFO - Epoch(val) [1][20]\tacc: 50.5, loss_cls: 0.5, loss: 0.75, bbox_mAP: 0.125\n",
         {"step": [50], "train/loss": [0.6875], "acc": [75.5]},
-        {"val/loss": [0.75], "val/loss_cls": [0.5], "val/acc": [50.5], "bbox_mAP": [0.125]},
+        {"val/loss": [0.75], "val/loss_cls": [0.5], "val/acc": [50.5], "val/bbox_mAP": [0.125]},
     ),
     Case(
         "caffe",

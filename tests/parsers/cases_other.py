@@ -217,7 +217,7 @@ CASES = [
         "2030-01-02 03:04:06,678 - mmdet - INFO - Epoch(val) [2][271]\tbbox_mAP: 0.1500, bbox_mAP_s: -1.0000\n",
         {"step": [321], "train/loss": [0.6875], "train/grad_norm": [5.75], "perf/step_time": [0.75],
          "train/learning_rate": [4.875e-4]},
-        {"bbox_mAP": [0.15]},
+        {"val/bbox_mAP": [0.15]},
     ),
     Case(
         "openmmlab",
@@ -226,7 +226,7 @@ CASES = [
         "01/02 03:04:06 - mmengine - INFO - Epoch(val)   [1][ 50/5000]    eta: 0:01:02  time: 0.0250  data_time: 0.0010  \n"
         "01/02 03:04:07 - mmengine - INFO - Epoch(val) [1][5000/5000]    coco/bbox_mAP: 0.3750  coco/bbox_mAP_50: 0.5\n",
         {"step": [50], "train/loss": [1.25], "perf/step_time": [0.5]},
-        {"coco/bbox_mAP": [0.375]},
+        {"val/coco/bbox_mAP": [0.375]},
     ),
     Case(
         "paddleseg",
@@ -234,14 +234,16 @@ CASES = [
         "reader_cost: 0.125, ips: 1.25 samples/sec | ETA 34:13:14\n"
         "2030-01-02 03:04:06 [INFO]\t[EVAL] #Images: 500 mIoU: 0.5000 Acc: 0.7500 Kappa: 0.5 \n",
         {"step": [10], "total": [900], "train/loss": [6.85], "perf/step_time": [1.5], "perf/samples_per_sec": [1.25]},
-        {"mIoU": [0.5], "Acc": [0.75]},
+        {"val/mIoU": [0.5], "val/Acc": [0.75]},
     ),
     Case(
         "paddledetection",
         "[01/02 03:04:05] ppdet.engine INFO: Epoch: [2] [ 40/900] learning_rate: 0.000125 loss_class: 0.25 loss_bbox: 0.5 "
-        "loss: 2.125 eta: 1 day, 2:36:11 batch_cost: 0.5 data_cost: 0.0625 ips: 3.5 images/s\n",
+        "loss: 2.125 eta: 1 day, 2:36:11 batch_cost: 0.5 data_cost: 0.0625 ips: 3.5 images/s\n"
+        "[01/02 03:05:05] ppdet.metrics.metrics INFO: mAP(0.50, 11point) = 62.50%\n",
         {"step": [1840], "total": [2700], "train/loss": [2.125], "train/learning_rate": [0.000125],
          "perf/step_time": [0.5], "perf/samples_per_sec": [3.5]},
+        {"val/mAP50": [62.5]},
     ),
     Case(
         "paddledetection",
@@ -257,7 +259,7 @@ CASES = [
         "[2030/01/02 03:04:06] ppocr INFO: cur metric, precision: 0.5, recall: 0.25, hmean: 0.375, fps: 1.5\n",
         {"step": [40], "train/loss": [2.125], "train/learning_rate": [0.000125], "perf/step_time": [0.5],
          "perf/samples_per_sec": [3.5]},
-        {"precision": [0.5], "hmean": [0.375]},
+        {"val/precision": [0.5], "val/hmean": [0.375]},
     ),
     Case(
         "paddleocr",

@@ -54,6 +54,15 @@ CASES = [
         {"step": [10], "val/loss": [8.25], "val/ppl": [3828]},
     ),
     Case(
+        "megatron",  # tasks that are evaluated in between
+        " iteration       10/     900 | consumed samples:        5120 | lm loss: 8.500000E+00 |\n"
+        "--------------------------------------\n"
+        " validation results on LAMBADA | number correct: 3.5000E+03 | total examples: 5.1500E+03 | avg accuracy: 6.7500E-01\n"
+        " validation results on WIKITEXT103 | avg loss: 2.5000E+00 | ppl: 1.2250E+01 | adjusted ppl: 1.6500E+01 | \n",
+        {"step": [10], "total": [900], "train/loss": [8.5]},
+        {"val/accuracy": [0.675], "val/loss": [2.5], "val/ppl": [12.25]},
+    ),
+    Case(
         "megatron",  # SwissArmyTransformer, and GLM
         "[2030-01-02 03:04:05,678] [INFO] [RANK 0]  iteration       10/     900 | learning rate 1.000E-04 | loss 8.500000E+00 |\n"
         "[2030-01-02 03:04:06,678] [INFO] [RANK 0]  validation loss at iteration 10 | loss: 8.250000E+00 | PPL: 3.828000E+03\n",

@@ -293,12 +293,20 @@ def test_of_losses_with_words_in_common_the_whole_is_the_loss(line):
 @pytest.mark.parametrize(
     "line",
     [
-        "step {step} l1_loss: 0.5 adv_loss: 0.25 d_loss: {loss} lr: 0.001",
+        "step {step} l1_loss: {loss} adv_loss: 0.25 d_loss: 0.5 lr: 0.001",
+        "[{step:4d}] disc loss: 0.5, gen loss: {loss}",
+        "[{step}/90] Loss_D: 0.5 Loss_G: {loss} D(x): 0.75 D(G(z)): 0.25 / 0.125",
         "Iteration: {step}, Generator Loss : {loss}, Discriminator Loss : 2.141, domain_classifier_loss: 1.5",
+        "Epoch {step}/30 mse={loss}",
     ],
 )
-def test_the_loss_of_one_of_several_networks_is_not_the_sum_of_the_others(line):
-    assert all("train/loss" not in names for _, _, names in parse(_log(line)).tables)
+def test_of_losses_of_several_networks_the_first_stands_for_training_but_no_judges(line):
+    assert parse(_log(line)).column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize("line", ["epoch {step} mse: 0.5 mae: {loss}", "epoch {step} best_loss: {loss}"])
+def test_one_of_two_errors_and_what_was_best_stand_for_no_loss(line):
+    assert not parse(_log(line)).column("train/loss").size
 
 
 def test_values_made_bold_in_an_issue_are_read():
@@ -382,3 +390,46 @@ def test_a_dict_shows_how_many_steps_are_planned():
         f"{{'loss': {x}, 'epoch': 0.1, 'step': {i}, 'max_steps': 90}}\n" for i, x in enumerate(LOSSES, 1)
     )
     assert parse(text.encode()).column("total").tolist() == [90] * N
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "epoch;{step};train loss;{loss};val loss;{val}",
+        "epoch|{step}|loss|{loss}|val_loss|{val}",
+        "epoch, {step}, loss, {loss}, val_loss, {val}",
+        "('epoch:', {step}, 'loss:', {loss}, 'val loss:', {val})",
+        "('Epoch: ', {step}, '| train loss: ', {loss}, '| val loss: ', {val})",
+        "('epoch', {step}, 'loss', {loss}, 'val loss', {val})",
+    ],
+)
+def test_what_separates_a_name_from_its_value_may_separate_all(line):
+    parsed = parse(_log(line))
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+
+
+@pytest.mark.parametrize(
+    "line", ["in May, {step}, we lost, {loss}, of them", "a loss of {step}, then {loss}"]
+)
+def test_numbers_between_commas_of_a_sentence_are_no_values(line):
+    assert parse(_log(line)).format is None
+
+
+@pytest.mark.parametrize("opening", ["Evaluation:", "Testing...", "=== Validation ==="])
+def test_the_same_step_again_below_a_heading_of_validation_is_an_evaluation(opening):
+    line = "2030-01-02T03:04:05.678901: step {step}, loss {x}, acc 0.5"
+    train = line.replace("{x}", "{loss}")
+    parsed = parse(_log(train, f"\n{opening}\n{line.replace('{x}', '{val}')}\n"))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS[9::10]
+    assert parse(_log(f"{opening}\n{train}")).column("train/loss").tolist() == LOSSES
+
+
+def test_each_line_may_show_one_of_two_losses():
+    line = "INFO:__main__:Epoch: {i:04d} avg_loss_{of}: {x} time: 9.5s"
+    source = line.replace("{of}", "src").replace("{x}", "0.5")
+    parsed = parse(_log(line.replace("{of}", "tgt").replace("{x}", "{loss}"), source, of=1))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("avg_loss_src").tolist() == [0.5] * N

@@ -141,3 +141,32 @@ def test_a_table_with_a_row_per_epoch_is_read_from_the_first_one_on(table, rows)
     assert set(parsed.column("val/loss").tolist()) == {0.75}
     if table is SKORCH:
         assert set(parsed.column("perf/step_time").tolist()) == {0.0125}
+
+
+@pytest.mark.parametrize("logger", ["", "2030-01-02 03:04:05 [INFO]: "])
+def test_a_table_of_batches_within_epochs_shows_where_both_end(logger):
+    lines = [f"{logger}   Epoch    Batch      box     conf    total     time"]
+    for i, loss in enumerate(LOSSES):
+        if i % 5 == 0:
+            lines += ["dataset summary", f"Extracting {i}/438, # of instances {7 * i}, time 3.50 sec."]
+        lines.append(f"{logger}  {i // 5}/5   {i % 5 * 40}/200   0.125   0.25   {loss}   59.5")
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("step").tolist() == [i // 5 * 200 + i % 5 * 40 for i in range(N)]
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("total").tolist()[-1] == 6 * 200  # `5/5` is the sixth
+
+
+@pytest.mark.parametrize("head", ["Class   Batch   count   total", "Batch   Size   Images   total"])
+def test_a_table_that_counts_no_epochs_and_shows_no_score_is_none(head):
+    rows = "".join(f"{i}   {i}/200   {i}.5   0.5\n" for i in range(N))
+    assert parse(f"{head}\n{rows}".encode()).format is None
+
+
+@pytest.mark.parametrize(
+    "head", ["step,actor_loss,critic_loss", "step   d_loss   g_loss", "step\tDisc Loss\tGen Loss"]
+)
+def test_the_first_of_several_losses_of_a_table_stands_for_training_but_no_judges(head):
+    cells = ("{loss}", "0.5") if "actor" in head else ("0.5", "{loss}")
+    gap = "," if "," in head else "\t" if "\t" in head else "   "
+    rows = "".join(f"{i}{gap}{gap.join(cells).format(loss=loss)}\n" for i, loss in enumerate(LOSSES))
+    assert parse(f"{head}\n{rows}".encode()).column("train/loss").tolist() == LOSSES

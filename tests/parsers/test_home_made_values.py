@@ -311,3 +311,58 @@ def test_batches_below_a_heading_that_nothing_is_validated_below_are_of_training
         for batch in range(1, 31)
     )
     assert len(parse(text.encode()).column("train/loss")) == 180
+
+
+@pytest.mark.parametrize(
+    ("line", "metric"),
+    [
+        ("epoch {i} train loss: {loss} test acc: {val}", "val/acc"),
+        ("epoch {i}, loss {loss}, train acc 0.5, test accuracy {val}", "val/accuracy"),
+        ("Epoch: {i}, Loss: {loss}, Train: 0.5, Val: {val}, Test: 0.75", "val/score"),
+        ("Epoch: {i}, Loss: {loss}, Train: 0.5, Test: {val}", "val/score"),
+    ],
+)
+def test_scores_of_the_only_held_out_data_are_of_validation(line, metric):
+    parsed = parse(_lines(f"{line}\n"))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column(metric).tolist() == VALS
+
+
+def test_scores_of_test_data_keep_their_name_next_to_those_of_validation():
+    parsed = parse(_lines("epoch {i} loss: {loss} val acc: {val} test acc: 0.5\n"))
+    assert parsed.column("val/acc").tolist() == VALS
+    assert parsed.column("test acc").tolist() == [0.5] * len(VALS)
+
+
+def test_scores_of_test_data_on_lines_of_their_own_are_of_validation():
+    parsed = parse(_lines("epoch {i} train loss: {loss}\nTest accuracy: {val}\n"))
+    assert parsed.column("val/accuracy", "eval").tolist() == VALS
+
+
+@pytest.mark.parametrize(
+    ("line", "metric"),
+    [
+        ("Epoch #{step}: test_reward: {val}, best_reward: 1.5 in #1", "val/reward"),
+        (
+            "epoch:{step}, time: 12.5(s), valid (NDCG@10: {val}, HR@10: 0.7), test (NDCG@10: 0.5, HR@10: 0.6)",
+            "val/NDCG@10",
+        ),
+    ],
+)
+def test_epochs_may_show_nothing_but_how_good_they_were_on_held_out_data(line, metric):
+    parsed = parse(_lines(f"{line}\n"))
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column(metric).tolist() == VALS
+
+
+def test_a_share_of_validation_that_is_done_is_no_loss():
+    parsed = parse(_lines("=== epoch {step} ===\ntrain: 100%, loss {loss}\nvalid: 100%, loss {val}\n"))
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
+def test_the_only_loss_of_held_out_data_is_that_of_validation_whatever_it_is_called():
+    line = "Epoch {step} phase {split} loss {x} acc 0.5\n"
+    train = line.replace("{split}", "train").replace("{x}", "{loss}")
+    parsed = parse(_lines(train + line.replace("{split}", "val").replace("{x}", "{val}")))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS

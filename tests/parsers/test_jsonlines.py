@@ -175,6 +175,20 @@ def test_deit():
     assert not len(parsed.column("n_parameters"))
 
 
+def test_the_loss_of_detr_goes_before_its_parts():
+    row = {
+        "train_lr": 0.1,
+        "train_loss": 2.0,
+        "test_loss_ce": 0.5,
+        "test_loss": 2.5,
+        "test_class_error": 9.5,
+        "epoch": 3,
+    }
+    parsed = read(lines(row))
+    assert parsed.column("val/loss").tolist() == [2.5]
+    assert parsed.column("val/class_error").tolist() == [9.5]
+
+
 def test_rows_that_show_no_epoch_are_records_without_a_step():
     row = {"train_lr": 0.1, "train_loss": 2.0, "test_loss": 2.5, "n_parameters": 9}
     parsed = read(lines(row, {**row, "train_loss": 1.5}))

@@ -147,3 +147,16 @@ def test_losses_between_lines_that_show_a_place_are_no_records():
     losses = "\n".join(f"loss: 0.{i:03d}" for i in range(300))
     text = "\n".join(f"{losses}\nTrain Epoch:{i} Loss:{loss}" for i, loss in enumerate(LOSSES[:9]))
     assert len(parse(text.encode(), formats=()).tables) == 0
+
+
+@pytest.mark.parametrize(
+    "title", ["Cost function value\t", "Training loss", "% mean class accuracy (train set)\t"]
+)
+def test_a_file_may_begin_with_the_name_of_its_only_column(title):
+    rows = [f" {9 / (i + 1):.4e}\t" for i in range(8)]
+    parsed = parse("\n".join([title, *rows, ""]).encode())
+    metric = "train/loss" if "acc" not in title else title.strip()
+    assert parsed.column(metric).tolist() == [float(row) for row in rows]
+    assert parse("\n".join(["Some text", title, *rows, ""]).encode()).format is None or "oss" in title
+    assert parse("\n".join([title, *rows[:4], "some text", *rows[4:], ""]).encode()).format is None
+    assert parse("\n".join(["Names of all", *rows, ""]).encode()).format is None

@@ -102,7 +102,7 @@ def test_rows_of_classes_are_no_steps():
         lines += [f"{epoch} [D loss: 0.5, acc.: 70.30%] [G loss: 0.25]"]
     parsed = parse("\n".join(lines).encode(), formats=())
     assert parsed.column("step").tolist() == list(range(40))
-    assert parsed.column("G loss").tolist() == [0.25] * 40
+    assert parsed.column("train/loss").tolist() == [0.25] * 40
 
 
 def test_entries_of_an_object_over_many_lines_are_no_records():

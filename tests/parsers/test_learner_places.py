@@ -165,3 +165,75 @@ def test_scores_of_validation_that_look_like_code():
     ]
     parsed = parse("\n".join(lines).encode() + b"\n", formats=())
     assert parsed.column("val/Acc", "eval").tolist() == [e / 100 for e in EPOCHS]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "**** Epoch {i} ({i}/30) ****",
+        "progress  epoch {i}  step {i}  image/sec 10.1  remaining 10m",
+        "Epoch {i}/30 took 12.5s, 120.5 samples/s",
+    ],
+)
+def test_a_heading_may_show_its_place_twice_and_how_fast_training_is(heading):
+    block = f"{heading}\nTraining loss {{x}}\nModel quality: 0.5\n"
+    text = "".join(block.format(i=i, x=9 / i) for i in range(1, 31))
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == list(range(1, 31))
+    assert parsed.column("train/loss", "eval").tolist() == [9 / i for i in range(1, 31)]
+
+
+def test_a_heading_with_a_score_is_none():
+    block = "Epoch {i} ({i}/30) precision 0.5\nTraining loss {x}\n"
+    text = "".join(block.format(i=i, x=9 / i) for i in range(1, 31))
+    assert not parse(text.encode()).column("train/loss", "eval").size
+
+
+@pytest.mark.parametrize(
+    "summary", ["Epoch {e} loss: 0.75", "Finished epoch {e}, mean loss 0.75, took 12.5s"]
+)
+def test_the_summary_of_an_epoch_ends_it_where_its_batches_show_none(summary):
+    lines = []
+    for e in range(1, 9):
+        lines += [f"Batch {20 * b} loss: {9 / (5 * e + b):.4f}" for b in range(1, 6)]
+        lines.append(summary.format(e=e))
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("step").tolist() == [100 * e + 20 * b for e in range(8) for b in range(1, 6)]
+    assert parsed.column("train/loss").tolist() == [
+        round(9 / (5 * e + b), 4) for e in range(1, 9) for b in range(1, 6)
+    ]
+
+
+def test_a_line_with_both_parts_of_the_data_is_about_the_epoch_above_it():
+    lines = []
+    for e in range(1, 9):
+        lines += [f"EPOCH {e}:", *(f"  batch {20 * b} loss: {9 / (5 * e + b):.4f}" for b in range(1, 6))]
+        lines.append(f"LOSS train 0.5{e} valid 0.6{e}")
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("step").tolist()[-1] == 800
+    assert parsed.column("val/loss", "eval").tolist() == [float(f"0.6{e}") for e in range(1, 9)]
+
+
+def test_a_value_behind_train_and_a_place_is_the_loss():
+    lines = []
+    for e in range(8):
+        lines += [f"08/01 10:00:00 AM epoch {e} lr 2.5e-02"]
+        lines += [
+            f"08/01 10:00:00 AM train {b * 50:03d} {9 / (5 * e + b + 1):.6e} 40.125 60.125" for b in range(5)
+        ]
+        lines += [
+            f"08/01 10:00:00 AM valid {b * 50:03d} {9 / (5 * e + b + 1):.6e} 40.125 60.125" for b in range(2)
+        ]
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("train/loss").tolist() == [float(f"{9 / (i + 1):.6e}") for i in range(40)]
+    steps = parsed.column("step").tolist()
+    assert steps == sorted(steps)
+
+
+@pytest.mark.parametrize("length", ["Steps", "episode steps", "length"])
+def test_how_long_an_episode_was_is_no_place(length):
+    text = "".join(
+        f"Episode {i}, {length}: {100 + 9 * i - 40 * (i % 12 == 9)}, Score: {i * 7 % 11}.5\n"
+        for i in range(60)
+    )
+    assert parse(text.encode()).column("step").tolist() == list(range(60))

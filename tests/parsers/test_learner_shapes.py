@@ -91,7 +91,7 @@ def test_tables_under_a_header(gap):
     rows += [gap.join([str(i // 2), str(200 * i), "2.5", f"0.{i}"]) for i in range(8)]
     parsed = parse("\n".join(rows).encode(), formats=())
     assert parsed.column("step").tolist() == [200 * i for i in range(8)]
-    assert parsed.column("LOSS NER").tolist() == [2.5] * 8
+    assert parsed.column("train/loss").tolist() == [2.5] * 8
 
 
 def test_table_cells_that_are_no_numbers():
@@ -137,7 +137,7 @@ def test_blocks_whose_heading_shows_the_time():
     parsed = parse(text.encode(), formats=())
     assert parsed.column("step").tolist() == list(range(20))
     assert set(parsed.column("total")) == {100}
-    assert len(parsed.column("Generator Loss", "eval")) == 20
+    assert len(parsed.column("train/loss", "eval")) == 20
 
 
 def test_blocks_below_a_bare_place():

@@ -34,6 +34,42 @@ def test_two_records_are_enough_if_they_say_much():
     assert parse(b"step 10 loss 2.5\nstep 20 loss 2.25\n", formats=()).format is None
 
 
+SETUP = b"layer (linear)  some shape\nUsing device: cuda\n" * 20
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        (b"10:00:01 - INFO - epoch 0, step 50, training loss = 3.37, validation loss = 2.98\n", [50]),
+        (b"Epoch 1/30 - train_loss: 1.5 - val_loss: 1.75\n", [1]),
+        (b"Epoch 1/2 loss 1.5\nEpoch 2/2 loss 1.25\nSaved model to a.pt\n", [1, 2]),
+        (
+            b"[TRAINING] Epoch 0  Loss: 5.5\n[TRAINING] Epoch 1  Loss: 5.25\n[TRAINING] Epoch 0  Loss: 5.5\n",
+            [0, 1, 0],
+        ),
+        (b"".join(b"Epoch 1/30 | Batch %d/100 | Loss: 2.%d\n" % (i, i) for i in (20, 40, 60)), [20, 40, 60]),
+    ],
+)
+def test_records_that_leave_no_doubt_are_enough_at_the_end_however_few(text, steps):
+    assert parse(SETUP + text, formats=()).column("step").tolist() == steps
+    parse(SETUP + text, range(0, len(SETUP + text), 7), formats=()).same_as(parse(SETUP + text, formats=()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"In epoch 3 the loss was 0.5\n",
+        b"After 3 of 30 epochs the validation loss is 0.5\n",
+        b"Epoch 3/30 - saved 2.5 MB\n",
+        b"version 1/2 loss 0.5\n",
+        b"Epoch 1/30 - train_loss: 1.5\n" + SETUP,
+        b"# Results\nEpoch 1/30 - train_loss: 1.5\n",
+    ],
+)
+def test_a_line_that_leaves_a_doubt_or_has_much_below_it_is_an_example(text):
+    assert parse(SETUP + text, formats=()).format is None
+
+
 def certainty(text: bytes) -> float:
     parser = LogParser(())
     parser.feed(text)
@@ -51,6 +87,17 @@ def test_certainty():
     assert 0 < odd < clear
     assert clear > 0.9
     assert LogParser(()).certainty is None
+
+
+def test_very_few_records_make_it_unsure():
+    line = b"epoch %d, step 50, training loss = 3.37, validation loss = 2.98\n"
+    assert (
+        0
+        < certainty(line % 0)
+        < certainty((line % 0) + (line % 1))
+        < certainty(b"".join(line % i for i in range(6)))
+    )
+    assert certainty(line % 0) < 0.5
 
 
 def test_after_many_records_a_learned_format_stays():

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from runwatch.core.metrics import LOSS, MFU, SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, VAL_LOSS
 from runwatch.parsers.lexicon import names, words
 from runwatch.parsers.lexicon.counters import RANKS
 from runwatch.parsers.lexicon.names import canonical, columns, meaning, promoted, unit_of
+from runwatch.parsers.lexicon.parts import parts_of_loss
 from runwatch.parsers.lexicon.units import Unit
 from runwatch.parsers.lexicon.validation_names import HeldOut
 from runwatch.parsers.lexicon.words import OTHER_WORK, is_quality
@@ -37,9 +36,17 @@ def test_aliases_of_a_format_go_before_the_lexicon_and_the_users_names_before_bo
         ({"test_loss": "test_loss"}, {}),
         ({"loss": LOSS, "test_loss": "test_loss"}, {"test_loss": VAL_LOSS}),
         ({"ce_loss": "ce_loss", "test_loss": "test_loss"}, {"ce_loss": LOSS, "test_loss": VAL_LOSS}),
+        ({"loss": LOSS, "test_acc1": "test_acc1"}, {"test_acc1": "val/acc1"}),
+        (
+            {"loss": LOSS, "test_96_acc1": "test_96_acc1", "test_time": "test_time"},
+            {"test_96_acc1": "val/96_acc1"},
+        ),
+        ({"loss": LOSS, "val_acc": "val/acc", "test_acc": "test_acc"}, {}),  # which has a part of its own
+        ({"test_acc": "test_acc"}, {}),
+        ({"train-auc": "train-auc", "test-auc": "test-auc"}, {"test-auc": "val/auc"}),
     ],
 )
-def test_a_loss_of_some_kind_is_the_loss_where_no_other_is(named, found):
+def test_what_names_mean_where_no_other_of_the_record_does(named, found):
     assert promoted(named) == found
 
 
@@ -96,9 +103,28 @@ def test_the_unit_of_a_value(metric, suffix, printed, unit):
 
 
 def test_what_a_validation_prints_under_the_names_of_training():
-    aliases = HeldOut(re.compile("loss|acc"))
-    assert (aliases["loss"], aliases["acc"], aliases.get("lr")) == ("val/loss", "val/acc", None)
+    aliases = HeldOut()
+    scores = {"loss": "val/loss", "acc": "val/acc", "coco/AP": "val/coco/AP", "loss_cls": "val/loss_cls"}
+    assert {name: aliases[name] for name in scores} == scores
+    work = ("lr", "time", "data_time", "data", "memory", "max mem", "img/s", "eta", "grad_norm", "epoch")
+    assert [aliases[name] for name in work] == [*work]
     assert (list(aliases), len(aliases)) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("names", "loss"),
+    [
+        (["D_A", "G_A", "cycle_A", "D_B", "G_B"], ("G_A",)),
+        (["Loss/G/loss", "Loss/D/loss"], ("Loss/G/loss",)),
+        (["Discriminator Loss", "Generator Loss"], ("Generator Loss",)),
+        (["d_loss", "g_loss", LOSS], ()),
+        (["g_loss", "acc"], ()),  # of some other `g`
+        (["val/loss_disc", "val/loss_gen"], ()),
+        (["val/loss_disc", "loss_gen"], ()),
+    ],
+)
+def test_the_loss_of_adversaries_is_that_of_the_generator(names, loss):
+    assert parts_of_loss(names) == loss
 
 
 @pytest.mark.parametrize(

@@ -237,11 +237,21 @@ OF_THREAD = (
     '  File "/py/threading.py", line 926, in _bootstrap_inner\n    self.run()\n'
     '  File "/x/{}.py", line 144, in run\n    resp = self._communicate(req)\n{}\n'
 )
+OF_TASK = (
+    "2025-03-04 05:06:07 asyncio ERROR {}\nTraceback (most recent call last):\n"
+    '  File "/x/retry.py", line 151, in retry\n    ret = await target(*args)\n{}\n'
+)
+NOT_AWAITED = (
+    "Task exception was never retrieved\nfuture: <Task finished name='T-9' exception=NameError('f')>"
+)
 
 
 @pytest.mark.parametrize(
     ("text", "kinds"),
     [
+        (OF_TASK.format(NOT_AWAITED, "NameError: name 'f' is not defined"), []),
+        (OF_TASK.format(NOT_AWAITED, "torch.OutOfMemoryError: CUDA out of memory."), ["oom"]),
+        (OF_TASK.format("it failed", "NameError: name 'f' is not defined"), ["traceback"]),
         (LOGGING.format("UnicodeEncodeError: 'charmap' codec can't encode\n"), []),
         (LOGGING.format(""), []),  # cut off
         (LOGGING.format("OSError: [Errno 28] No space left on device\n"), ["error"]),
@@ -265,6 +275,7 @@ LISTED = (
     '  File "a.py", line 1, in <module>\n    run()\n\n'
 )
 PIECES = [
+    OF_TASK.format(NOT_AWAITED, "NameError: x"),
     LOGGING.format("TypeError: x\n"),
     OF_THREAD.format("tqdm/_monitor", "RuntimeError: Set changed"),
     LOGURU,

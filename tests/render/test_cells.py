@@ -82,3 +82,10 @@ def test_the_row_that_keys_act_on_is_a_bar_of_the_whole_width_in_which_full_bloc
     assert cells.bar([("ab", "x"), (" c", "y")], 6) == [("ab c  ", "select")]
     row = cells.bar([("a ", "x"), ("██", "warn"), ("", "")], 6)
     assert row == [("a ", "select"), ("██", "warn"), ("  ", "select")]
+
+
+def test_carets_of_a_traceback_stay_below_a_whole_line_only():
+    text = "  x = model(tokens, labels)\n      ^^^^^^^^^^^^^^^^^^^^^\n"
+    assert cells.traceback(text, 40) == text.splitlines()
+    assert not any("^" in line for line in cells.traceback(text, 20))
+    assert cells.traceback(text, 20) == ["  x = model(tokens,", "  labels)"]

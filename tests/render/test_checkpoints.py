@@ -90,6 +90,11 @@ def test_of_files_that_cannot_be_checked_it_is_known_which_were_saved_after_the_
     assert checkpoints.summary(Saving(), logged[1:]) == ""
 
 
+def test_what_took_less_than_a_second_took_some_time():
+    row = CheckpointRow("a", 2, state="complete", seconds=0.2)
+    assert "<1s" in cells.row_text(checkpoints.table([row], 80)[0])
+
+
 def test_a_column_of_which_nothing_is_known_is_left_out_and_a_cell_is_a_dash():
     rows = [CheckpointRow("a", 2, state="complete"), CheckpointRow("b", 1, state="complete", seconds=3.0)]
     assert "took" not in cells.row_text(checkpoints.heading(rows[:1], 80))

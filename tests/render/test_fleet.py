@@ -136,3 +136,9 @@ def test_long_names_that_differ_at_the_end_stay_apart():
         assert len({line.strip() for line in lines}) == len(rows), lines
         assert all("seed" in line or "実験" in line for line in lines)
         assert all(cells.width(line) <= width for line in lines)
+
+
+@pytest.mark.parametrize("width", [118, 198])
+def test_a_run_that_counts_from_0_has_all_its_steps_at_the_end(width):
+    done = msgspec.structs.replace(DONE, progress=Progress(119_999, 120_000, 1.0))
+    assert " 120,000 " in drawn(width, [FINE, done])[2]

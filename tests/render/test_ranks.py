@@ -56,6 +56,13 @@ def test_bars_have_the_scale_of_what_matters_and_are_over_their_names():
     assert text(rank_grid.grid(halves, 30, 2, "step time"))[0] == "0 ▁█▁█▁█▁█"
 
 
+def test_bars_that_are_all_alike_stay_low():
+    rows = [RankRow(i, 5, None, 1.0, 2.0 + (0.004 if i == 3 else 0)) for i in range(8)]
+    *bars, names, _, _ = text(rank_grid.grid(rows, 80, 8, "step time"))
+    assert names.split() == [f"r{i}" for i in range(8)]
+    assert [bool(row) for row in bars] == [False] * (len(bars) - 1) + [True]
+
+
 def test_bars_of_several_rows_are_as_long_as_what_they_show():
     slow = [RankRow(i, 5, None, 1.0, None if i == 2 else 1.0 if i == 1 else 0.5) for i in range(4)]
     assert text(rank_grid.grid(slow, 40, 7, "step time")) == [

@@ -144,6 +144,14 @@ async def test_metrics_pages(open_app):
         assert s.view.page == 1
 
 
+async def test_where_a_legend_is_narrow_its_words_get_shorter_before_the_best_is_left_out(open_app):
+    marks = tuple(Mark("eval", 1000 * i) for i in range(40))
+    async with open_app((86, 24), marks=(*marks, Mark("checkpoint", 20_000))) as s:
+        await s.press("2")
+        (legend,) = [line for line in s.text().splitlines() if " evals" in line]
+        assert "★ lowest" in legend
+
+
 async def test_what_is_not_finite_at_the_cursor_is_not_called_a_number_or_nan(open_app):
     async with open_app((120, 40), bad=tuple(range(200))) as s:
         assert "NaN" in s.drawn("#main-0").splitlines()[0]

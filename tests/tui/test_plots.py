@@ -109,6 +109,16 @@ async def test_thinking_better_of_a_comparison_changes_nothing(open_app):
         assert s.app.screen is s.view
 
 
+async def test_a_run_that_is_compared_while_paused_has_its_curve_and_the_pause_holds(open_app):
+    async with open_app((120, 40), make=with_other) as s:
+        await s.press("space", "c", "m", "enter")
+        assert "second" in {role for row in s.view.query_one("#main-1")._drawn for _, role in row}
+        for step in (60_000, 70_000, 80_000):
+            await s.push(step=step)
+        assert "80,000" not in s.drawn("#head")
+        assert "PAUSED" in s.drawn("#head")
+
+
 async def test_marks_can_be_hidden(open_app):
     async with open_app((120, 40)) as s:
         assert "▼" in s.drawn("#main-0")

@@ -169,7 +169,7 @@ class Run:
     def rest(self, silent_for: float) -> None:
         """Take a run that reached its end and fell silent for finished: not every program says so."""
         done = self.fraction if self.planned is None else self.covered  # another epoch may follow
-        if done is not None and done >= DONE and (self.planned is not None or self._close().closed):
+        if done is not None and done >= DONE and (self.planned is not None or self.close().closed):
             last = done >= 1.0
             self.finished = self.finished or silent_for >= (REST / 4 if last else REST)
 
@@ -183,7 +183,7 @@ class Run:
         since = self.last_line or 0
         failed = any(event.kind in CRASH_KINDS and event.line >= since for event in self.events)
         if not failed and not self.stage.next_trains and self._phase != "evaluating":
-            self.probable = self._close(before, behind).reason()
+            self.probable = self.close(before, behind).reason()
             self.finished = self.probable != ""
 
     def _follow_phase(self, block: Block) -> None:
@@ -288,7 +288,7 @@ class Run:
         """When its steps were reached; see Timing."""
         return self._timing.moments
 
-    def _close(self, before: Sequence[str] = (), behind: Sequence[str] = ()) -> Close:
+    def close(self, before: Sequence[str] = (), behind: Sequence[str] = ()) -> Close:
         """Return what it is like where its log ends."""
         return Close(
             self.series,

@@ -159,7 +159,7 @@ class RunBoundaries:
         shown, a loss as high as there), or behind the end of what was planned or said to be over, or with a
         loss as high as there: but a launch is of the run whose steps have not come to their total. So does a
         first epoch or round, or one that begins again with the step with which it began, where nothing had
-        failed and no total is known.
+        failed and no total is known. A step that falls while the epoch moves on is one within epochs.
         """
         step, pattern, loss = train.step[index], str(train.pattern[index]), float(train.loss[index])
         if self._has_another_total(train, index) and (
@@ -172,7 +172,7 @@ class RunBoundaries:
         epoch, before = train.epoch[index], train.epoch[index - 1] if index else self._epoch
         by_epoch = pattern.endswith((BY_EPOCH, BY_ROUND)) or epoch < before
         by_fit = pattern.endswith(BY_FIT)
-        may = by_fit or (endless and not pattern.endswith(BY_LAUNCH))
+        may = by_fit or (endless and not pattern.endswith(BY_LAUNCH) and not epoch > before)
         if (by_epoch or (may and not self._cyclic)) and self._level.is_back(loss):
             return True
         if by_fit:

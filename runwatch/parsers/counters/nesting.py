@@ -124,6 +124,7 @@ class Nest(msgspec.Struct):
         """Return the planned steps of the run, and of an epoch where they but end it; NaN if not known."""
         if planned != _UNKNOWN and self.nested is not False:
             per = self.per if self.per != _UNKNOWN else self.length if self.nested else 0.0
+            planned = max(planned, self.epoch - self.origin + 1)  # `29/29` is the thirtieth
             return (planned * per if per > 0 else math.nan), math.nan
         if self.per == _UNKNOWN:
             return math.nan, math.nan

@@ -22,6 +22,7 @@ _WEIGHTS = {
     "falls, learned": 0.06,  # and four times the share: what was taken for the step may not be one
     "begins again": 0.06,  # another launch: of the same run, or of another
     "stepless": 0.1,  # and as much as 0.3 by their share
+    "steps not printed": 0.06,  # by a known program, in any record
     "step again": 0.05,  # and the share of the records
     "uneven steps": 0.03,
     "first epoch unseen": 0.06,
@@ -43,6 +44,8 @@ SLIGHT = 0.005
 """Weight below which a doubt is not worth a word."""
 _START = 4
 """Records that a format counts for with each of its first ones, up to its head start."""
+_OF_KNOWN = 0.25
+"""What lines not read count for next to the records of a known program: they are seldom such."""
 _REPEATED = 0.01
 """Share of records that may repeat the step before: one redrawn at the end, or written twice."""
 _IRREGULAR = 0.5
@@ -93,6 +96,11 @@ class Grounds(NamedTuple):
     drawn: bool
     """Whether the records are redraws of a bar."""
 
+    @property
+    def known(self) -> bool:
+        """Whether the records are those of a program that is known by them."""
+        return self.learned is None and not self.weak
+
 
 def doubts(grounds: Grounds, data: bytes) -> list[Doubt]:
     """Return what speaks against a reading of `data`, the most severe first."""
@@ -123,7 +131,8 @@ def _of_format(grounds: Grounds) -> Iterator[Doubt]:
         )
     if grounds.unread:
         lines = _count(len(grounds.missed), "line")
-        yield Doubt(grounds.unread, f"{lines} not read that may be a record: line {grounds.missed[0]:,}")
+        weight = grounds.unread * (_OF_KNOWN if grounds.known else 1.0)
+        yield Doubt(weight, f"{lines} not read that may be a record: line {grounds.missed[0]:,}")
 
 
 def _of_runs(grounds: Grounds) -> Iterator[Doubt]:
@@ -151,7 +160,10 @@ def _of_steps(grounds: Grounds) -> Iterator[Doubt]:
     courses = grounds.courses
     steps = [step for course in courses for step in course.steps]
     stepless = sum(course.stepless for course in courses)
-    if stepless:
+    if stepless and not steps and grounds.known:
+        reason = f"{_count(stepless, 'record')} without a step, as none is printed"
+        yield Doubt(_WEIGHTS["steps not printed"], reason)
+    elif stepless:
         share = stepless / (stepless + len(steps))
         yield Doubt(_WEIGHTS["stepless"] + 0.3 * share, f"{_count(stepless, 'record')} without a step")
     gaps = [gap for course in courses for gap in course.gaps]
@@ -198,6 +210,8 @@ def _of_values(grounds: Grounds) -> Iterator[Doubt]:
 def _of_total(grounds: Grounds, data: bytes) -> Iterator[Doubt]:
     course = max(grounds.courses, key=lambda course: course.run.records)
     run = course.run
+    if run.planned is None and not course.steps:
+        return  # where no step is known, no total is missed
     if run.planned is None:
         planned = _EPOCHS.search(data)
         if planned is not None:

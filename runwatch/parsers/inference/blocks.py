@@ -10,7 +10,7 @@ from runwatch.core.metrics import LOSS
 from runwatch.parsers.inference.evidence import FEW
 from runwatch.parsers.inference.fields import Field
 from runwatch.parsers.inference.places import ENOUGH, Kept, Place, counter_of, grows, ratio, steps_of
-from runwatch.parsers.inference.roles import EPOCH_RANK, is_bare_score, is_boxed, is_time, place
+from runwatch.parsers.inference.roles import EPOCH_RANK, is_bare_score, is_boxed, is_pace, place
 from runwatch.parsers.inference.scoring import LOSSLESS, aliases, interleaved, usual_of
 from runwatch.parsers.inference.template import Plan
 from runwatch.parsers.inference.turns import takes_turns
@@ -192,22 +192,22 @@ def _planned(epoch: Place, lines: list[Kept], families: Mapping[bytes, list[Kept
 
 
 def _places_alone(kept: Kept) -> bool:
-    """Whether a line shows nothing but places, or one and a time.
+    """Whether a line shows nothing but places, or some and how fast training is.
 
-    `Epoch: 3/30`, `[step=4/90,epoch=0]`, `Epoch: 3, step=4`, `epoch: 3  time: 17`, `step 4 (epoch 0.5)`.
+    `Epoch: 3/30`, `[step=4/90,epoch=0]`, `Epoch: 3 (3/30)`, `epoch: 3  time: 17`, `step 4 (epoch 0.5)`.
     """
     if len(kept.found) == 1:
         return True
-    if all(any(i == index for _, i in kept.ranked) for index in range(len(kept.found))):
-        return all(kept.found[i].name for _, i in kept.ranked)
     places = {i for _, i in kept.ranked}
-    others = [f for f in kept.found if not f.total and not is_time(f) and f.suffix != b"%"]
-    if len(places) == 1 and all(
-        i in places or is_time(f) or _is_soft(f) or _is_of_epoch(kept.line, f)
+    if places.issuperset(range(len(kept.found))):
+        return all(f.name or f.total for f in kept.found)
+    others = [f for f in kept.found if not f.total and not is_pace(f) and f.suffix != b"%"]
+    named = [i for r, i in kept.ranked if r <= EPOCH_RANK and kept.found[i].name]
+    if (len(places) == 1 or len(places) == len(named)) and all(
+        i in places or is_pace(f) or _is_soft(f) or _is_of_epoch(kept.line, f)
         for i, f in enumerate(kept.found)
     ):
         return True
-    named = [i for r, i in kept.ranked if r <= EPOCH_RANK and kept.found[i].name]
     if named and all(kept.whole(i) and not is_meaningful(f.name) for i, f in enumerate(kept.found)):
         return True
     ends = sum(kept.found[i].total is not None for i in places)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from runwatch.parsers.inference.places import Kept, steps_of
+from runwatch.parsers.inference.places import Kept, states_all, steps_of
 from runwatch.parsers.inference.roles import STEP_RANK
 from runwatch.parsers.inference.template import Plan
 from runwatch.parsers.lexicon.words import is_meaningful, is_quality, is_val
@@ -51,14 +51,17 @@ def few_are_enough(lines: list[Kept], seen: int) -> bool:
     An eighth of the lines is a log; so are a quarter of those since the first of them if each
     names much (before them, much may have been said about the model), a sixteenth if each also shows
     how many there will be or names yet more, and five lines with a score each that are all over the
-    text. Less is an example in a text.
+    text. Less is an example in a text. Of lines that leave no doubt, any number is a quarter.
     """
+    since = seen - lines[0].seen
+    if 4 * len(lines) > since and all(map(states_all, lines)):
+        return True
     named = min(len({f.name for f in kept.found if is_meaningful(f.name)}) for kept in lines)
     scored = all(any(is_quality(f.name) for f in kept.found) for kept in lines)
     steps = all(any(r <= STEP_RANK for r, _ in kept.ranked) for kept in lines)
     if len(lines) < FEW and not (len(lines) > 1 and steps and scored and named >= 3):
         return False
-    if 8 * len(lines) > seen or (4 * len(lines) > seen - lines[0].seen and scored and named >= 2):
+    if 8 * len(lines) > seen or (4 * len(lines) > since and scored and named >= 2):
         return True
     ends = all(any(kept.found[i].total and kept.found[i].name for _, i in kept.ranked) for kept in lines)
     if len(lines) >= PLAIN and scored and named >= (2 if ends else 3) and 16 * len(lines) > seen:

@@ -73,7 +73,8 @@ _NAME = re.compile(
     rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3}"
     rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w /]{0,20}\))?)"
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
-    rb"(?P<mark>(?:['\"],?)?\s*(?:(?:[:=]>?|->|\.{3,}:?|-{3,}>?)\s*(?:[A-Za-z][\w.]{0,20}[(\[])?)?)['\"\[({]*\s*$"
+    rb"(?P<mark>(?::? ?['\"],?)?\s*"
+    rb"(?:(?:[:=]>?|->|\.{3,}:?|-{3,}>?)\s*(?:[A-Za-z][\w.]{0,20}[(\[])?)?)['\"\[({]*\s*$"
 )
 _FOLLOWS = re.compile(
     rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b(?=\s*(?:[,;|]|$)))"
@@ -113,9 +114,11 @@ _WINDOW = re.compile(
 _BEHIND = re.compile(rb"[A-Za-z_][\w./-]*(?: [A-Za-z_][\w./-]*){0,3} ?\Z")
 _PLACE = re.compile(rb"(?i)(?:step|iter(?:ation)?|epoch|batch|episode|update)\Z")
 """What precedes a number that is printed without a name: `epoch 0, batch 12: 4.98`."""
+_OF_TRAIN = re.compile(rb"(?:\A| )(?:train|valid|val|test)\Z")
+"""What may be the name of a place: `train 050 2.57`."""
 _GROUP = re.compile(
     rb"(?i)\b(train(?:ing)?|val(?:id(?:ation)?)?|test|dev)[:=]? ?[({\[] ?"
-    rb"(?=['\"]?[a-z][\w ]{0,30}['\"]? ?[=:])([^(){}\[\]]{1,400})"
+    rb"(?=['\"]?[a-z][\w @]{0,30}['\"]? ?[=:])([^(){}\[\]]{1,400})"
 )
 """Values in brackets behind the part of the data that they are of: `Train(L=0.5 | A=0.9) Valid(L=0.6)`."""
 _LETTERS = {b"l": b"loss", b"a": b"acc"}
@@ -127,6 +130,12 @@ _OF_SPLIT = re.compile(rb"(?i)(.*\S[ _-])(?:" + _SPLIT.pattern[4:] + rb")\Z")
 """Names a value and a part of the data; the next number may name but its own: `LOSS train 0.5 valid 0.6`."""
 _TEXT = re.compile(rb"(?<=[\"']: )(?P<quote>[\"'])(?P<said>(?:(?!(?P=quote))[^\\]|\\.)*)(?P=quote)(?=[,}\]])")
 """What an object says in words: the numbers in it are no values."""
+_LISTED = re.compile(
+    rb"\s*(?P<name>[A-Za-z][\w. /-]{0,30}?)(?P<gap> ?[,;|] ?)-?\d[\d.]*(?:e[+-]?\d+)?"
+    rb"(?:(?P=gap)[A-Za-z][\w. /-]{0,30}?(?P=gap)-?\d[\d.]*(?:e[+-]?\d+)?){1,30}\s*"
+)
+"""Names and values with one sign between all of them: `epoch;3;loss;0.5`."""
+_BEHIND_NAME = re.compile(rb"(?<=[A-Za-z_\d]) ?[,;|](?= ?-?\d)")
 _FILLING = re.compile(rb"\[(?:[=#>*. -]|\xe2[\x94-\x97][\x80-\xbf]){8,200}\]")
 """A bar that a script draws itself, as far as it is filled: `Training [====      ] 40/100 loss=0.5`."""
 _COPULA = re.compile(rb"(?i)(?<=.) (?:is|was)\Z")
@@ -173,6 +182,8 @@ def fields(line: bytes) -> list[Field]:
     """Return the numbers of a line from left to right, named or not, but for those in texts of an object."""
     if b"{" in line:
         line = _TEXT.sub(lambda text: b" " * len(text[0]) if b" " in text["said"] else text[0], line)
+    if (b";" in line or b"|" in line or b"," in line) and b":" not in line and _LISTED.fullmatch(line):
+        line = _BEHIND_NAME.sub(lambda gap: gap[0][:-1] + b":", line)
     found = _fields(line)
     if found and (bare := BARE.match(line)):
         return [f._replace(name=VALUE_OF_PLACE) if f.start == bare.start("value") else f for f in found]
@@ -243,7 +254,9 @@ def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
     between = line[place.total[1] if place.total else place.end : value.start]
     bare = _DONE.sub(b"", between).strip()
     real = b"." in line[value.start : value.end] and not value.suffix
-    if (bare == b":" or (real and bare in _BARELY)) and _PLACE.search(place.name):
+    if (bare == b":" or (real and bare in _BARELY)) and (
+        _PLACE.search(place.name) or _OF_TRAIN.search(place.name)
+    ):
         return place, value._replace(name=VALUE_OF_PLACE)
     whole = line[place.start - 1 : place.end].strip().isdigit() and not place.suffix and not place.total
     if whole and between.isspace() and place.name.lower().endswith(b"loss"):

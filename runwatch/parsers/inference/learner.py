@@ -95,7 +95,7 @@ class Learner:
         """How likely it reads step and loss right, in [0, 1]; 0 before.
 
         By the kind of its counter and the names of its values (see Judgement), as if it had read
-        many lines; less where it reads but a small share of those that were kept.
+        many lines; less where it reads very few, or but a small share of those that were kept.
         """
 
     @property
@@ -137,7 +137,7 @@ class Learner:
             if self._sections.pass_by(line):
                 self._keep(Kept(line, offset, number, SECTION, [], []))
                 return False
-            head = header(line)
+            head = header(line, first=self._lines == 1)
             if head is not None and (self._table is None or self._table.head != head):
                 self._head(TableMatcher(head))
             return False
@@ -258,7 +258,12 @@ class Learner:
         rows = [kept.line for kept in families.pop(ROW, [])]
         families.pop(SECTION, None)
         few = last and not self._markdown
-        if self._table is not None and 2 * len(rows) > len(self.kept) and self._table.counts(rows, few=few):
+        all_rows = few and (self._table is None or not self._table.bare or len(rows) + 1 == self._lines)
+        if (
+            self._table is not None
+            and 2 * len(rows) > len(self.kept)
+            and self._table.counts(rows, few=all_rows)
+        ):
             return self._believe(self._table, self._table, rows[-1], self._table.trust)
         judged = [
             judgement
@@ -305,19 +310,23 @@ class Learner:
         if TRAIN not in kinds:
             return None
         self.sure = len(kinds) / sum(kept.head != SECTION for kept in self.kept)
-        self.certainty = certainty * min(1.0, 2 * self.sure)
+        few = min(1.0, len(kinds) / (FEW + 1))
+        self.certainty = certainty * min(1.0, 2 * self.sure) * few
         return Format(NAME, "learned from this log", decode(example, 200), (fresh,), weak=True)
 
 
 def _of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:
     """Return the judgements about lines that are not of validation, the likeliest first.
 
-    Lines led by a score of validation count if there are no others: each may print both. So do
-    at the end those that show what was saved, and how good it was.
+    Lines led by a score of validation count if there are no others: each may print both. So do at the
+    end those that show how good each epoch was on held-out data, and those that show what was saved.
     """
     judged = [j for j in judged if OTHER_WORK.isdisjoint(words(j.plan.head))]
     train = [j for j in judged if not is_val(j.plan.head) or _names_training(j.plan)]
     train = train or [j for j in judged if j.plan.head.endswith(VAL_LED) and j.plan.losses]
+    train = train or [
+        j for j in judged if last and j.plan.counter is not None and is_epoch(j.plan.counter[1])
+    ]
     steps = [j for j in train if SAVES.isdisjoint(words(j.plan.head))]
     return sorted(steps or (train if last else []), key=lambda judgement: -judgement.score)
 

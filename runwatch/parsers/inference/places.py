@@ -19,9 +19,12 @@ from runwatch.parsers.inference.roles import (
     UNKNOWN,
     place,
 )
-from runwatch.parsers.lexicon.counters import ITERATION
+from runwatch.parsers.lexicon.counters import ITERATION, TRAINED
 from runwatch.parsers.lexicon.units import SCALES
+from runwatch.parsers.lexicon.words import TRAIN, is_loss, is_val, words
 
+_PROMPTS = (b"$ ", b"> ", b">>> ", b"# ")
+"""Of shells: a command may quote a line."""
 Place = tuple[int, bytes]
 """Rank and name of a counter (see learn_words.place)."""
 ENOUGH = 12
@@ -32,7 +35,7 @@ _PATIENCE = 128
 
 _LINES_A_STEP = 4
 """The most lines that belong to one step."""
-_NAMED = frozenset((*range(STEP_RANK + 1), EPOCH_RANK))
+_NAMED = frozenset((*range(STEP_RANK + 1), EPOCH_RANK, TRAINED))
 """Ranks of counters that say what they count."""
 
 
@@ -108,17 +111,56 @@ def counter_of(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | 
         if grows(lines, counted, least=0.5):
             return counted, None, False
     named = [p for p in places if p[0] in _NAMED]
+    found = _named(lines, named, last=last)
+    if found is not None:
+        return *found, False
+    reported = any(2 * len(steps_of(lines, counted)) > len(lines) for counted in named)
+    return None, epoch, reported and not last and len(lines) < _PATIENCE  # it may yet grow
+
+
+def _named(lines: list[Kept], named: list[Place], *, last: bool) -> tuple[Place, Place | None] | None:
+    """Return the step, and the epoch, of lines that are too few to see it grow: they say what it is."""
     for counted in named if last else ():  # few epochs, with many lines each
         values = steps_of(lines, counted)
         whole = ratio(lines, counted) and len(values) == len(lines)
         if whole and values == sorted(values) and values[0] < values[-1]:
-            return counted, None, False
+            return counted, None
+    if last and all(map(states_all, lines)):
+        going = [p for p in named if _goes_on(lines, p)]
+        epoch = next((p for p in going[1:] if p[0] == EPOCH_RANK), None)
+        if going:
+            return going[0], epoch
     if last or len(lines) >= _PATIENCE:
         at = next((p for p in named if p[0] == EPOCH_RANK and _begins(lines, p, last=last)), None)
         if at is not None:
-            return at, None, False
-    reported = any(2 * len(steps_of(lines, counted)) > len(lines) for counted in named)
-    return None, epoch, reported and not last and len(lines) < _PATIENCE  # it may yet grow
+            return at, None
+    return None
+
+
+def states_all(kept: Kept) -> bool:
+    """Whether a line leaves no doubt by itself: a loss that is no count, and a place that is named.
+
+    The place is within an epoch, or has an end, or the line says that it is of training. A line that begins
+    with words of validation, or is a command, is none.
+    """
+    if kept.line.startswith(_PROMPTS) or is_val(kept.line[: kept.found[0].start]):
+        return False
+    at = [i for r, i in kept.ranked if r in _NAMED and kept.found[i].name]
+    scored = any(is_loss(f.name) and not is_val(f.name) and b"." in kept.text(f) for f in kept.found)
+    ends = len(at) > 1 or any(kept.found[i].total for i in at)
+    return bool(at) and scored and (ends or not TRAIN.isdisjoint(words(kept.line)))
+
+
+def _goes_on(lines: list[Kept], counted: Place) -> bool:
+    """Whether each of some lines shows a place, and it goes back only to where it began, as launches do."""
+    values = steps_of(lines, counted)
+    ends = {
+        k.line[slice(*total)]
+        for k in lines
+        if (i := k.find(counted)) is not None and (total := k.found[i].total)
+    }
+    on = all(b >= a or b == values[0] for a, b in pairwise(values))
+    return len(values) == len(lines) and len(ends) < 2 and on
 
 
 def _round_of(lines: list[Kept], counted: Place, places: list[Place]) -> Place | None:

@@ -14,6 +14,7 @@ from runwatch.parsers.inference.fields import BARE, Field, masked
 from runwatch.parsers.lexicon import counters as counted
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.names import meaning
+from runwatch.parsers.lexicon.units import RATES
 from runwatch.parsers.lexicon.words import (
     REPEATED,
     RUNS,
@@ -46,6 +47,8 @@ _CLASSES = RUNS | frozenset(
 """Words of names whose numbers count no time: runs, classes, amounts and rates."""
 _NO_COUNT = frozenset(b"patience improve improved improvement stopping stop early wait waiting max".split())
 """Words of names whose numbers count for how long nothing is better, `no improve 3/10`, or are planned."""
+_EPISODE = [counted.EPISODE.encode()]
+_LENGTHS = frozenset((b"steps", b"episode steps", b"timesteps", b"length", b"step"))
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k", b"e"))
 _AMOUNTS = [[word] for word in b"tokens samples examples sequences images frames".split()]
 """What training consumes: an amount in thousands or millions of these may be its place."""
@@ -87,6 +90,12 @@ def is_time(field: Field) -> bool:
     """Whether a number is a time: `time: 17`, `took 12.4s`."""
     said = not _TIME.isdisjoint(words(field.name))
     return said or (field.suffix in _TIME_UNITS and not is_meaningful(field.name))
+
+
+def is_pace(field: Field) -> bool:
+    """Whether a number is a time or a rate: `took 12.4s`, `image/sec 10.1`."""
+    rate = meaning(languages.spelled(field.name)).role == "rate" or field.suffix in RATES
+    return rate or is_time(field)
 
 
 def named_by(family: bytes) -> bytes:
@@ -173,6 +182,8 @@ def place(rank: int, name: bytes) -> tuple[int, bytes]:
 def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
     """Return (rank, index) of the numbers of a line that may be its step, the likeliest first."""
     ranks = [rank(line, number) for number in found[:24]]
+    if any(words(number.name) == _EPISODE for number in found):
+        ranks = [None if _is_length(n.name) else r for r, n in zip(ranks, found, strict=False)]
     if len(ranks) > 1 and ranks[0] in (RATIO, LEADING) and _follows(line, *found[:2]):
         ranks[1] = INNER
     if all(r in (None, LEADING, EPOCH_RANK) for r in ranks):
@@ -180,6 +191,11 @@ def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
         if unknown is not None:
             ranks[unknown] = INNER if LEADING in ranks and EPOCH_RANK not in ranks else UNKNOWN
     return sorted((r, index) for index, r in enumerate(ranks) if r is not None)
+
+
+def _is_length(name: bytes) -> bool:
+    """Whether a name next to that of an episode is of how long it was: `Episode 3, steps 174`."""
+    return name.lower() in _LENGTHS
 
 
 def _unknown(line: bytes, found: list[Field], ranks: list[int | None]) -> int | None:

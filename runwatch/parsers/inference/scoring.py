@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -34,7 +34,8 @@ from runwatch.parsers.inference.turns import takes_turns, turning
 from runwatch.parsers.inference.unnamed import competes, mean_losses, unnamed_losses
 from runwatch.parsers.lexicon.kinds import WHOLE
 from runwatch.parsers.lexicon.languages import spelled
-from runwatch.parsers.lexicon.names import canonical, meaning, measured
+from runwatch.parsers.lexicon.names import canonical, meaning, measured, objective, of_test
+from runwatch.parsers.lexicon.parts import foremost
 from runwatch.parsers.lexicon.words import (
     distinguishes_runs,
     is_epoch,
@@ -45,6 +46,7 @@ from runwatch.parsers.lexicon.words import (
     is_return,
     is_split,
     is_val,
+    split_of,
     words,
 )
 
@@ -79,6 +81,8 @@ _TOLD = frozenset((b"best", b"min", b"lowest"))
 """Words of the names of losses that were."""
 _LOSS_COUNTS = 12
 """A line that shows the loss of training counts as much as four with another score."""
+_SCORE = "val/score"
+"""A score that only says of which part of the data it is."""
 LOSSLESS = 0.75
 """The most a reading is trusted in which nothing is the loss of training: it may be what was missed."""
 _NAMELESS = frozenset((b"", VALUE_OF_PLACE))
@@ -123,6 +127,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     if not meaningful and not guessed and not (structured and _has_floats(lines)):
         return None
     usual = usual_of(lines)
+    shown = usual if usual & quality else usual | quality  # each line may show one of several
     bare = counter is None and len(usual.intersection(meaningful)) + (epoch is not None) < 2
     if counter is None:
         needed = FEW + 3 if last else 2 * ENOUGH
@@ -137,7 +142,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         if share < 0.5 and not (ratio(lines, counter) and grows(lines, counter, least=0.9)):
             return None
     validated = any(is_val(name) and is_quality(name) for name in usual)  # so each is of a whole epoch
-    meant = aliases(lines, usual)
+    meant = aliases(lines, shown)
     repeats = counter is not None and (is_epoch(counter[1]) or rounded(lines, counter))
     plan = Plan(
         head=every[0].head,
@@ -149,22 +154,27 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
             for name in usual - names_of(lines, counter) - names_of(lines, epoch)
             if not distinguishes_runs(name)
         ),
-        losses=frozenset(name for name in quality & usual if is_loss(name) or meant.get(name) == LOSS),
+        losses=frozenset(name for name in quality & shown if is_loss(name) or meant.get(name) == LOSS),
         aliases=meant,
         pattern="learned" + BY_EPOCH * repeats,
         nested=counter is not None and (epoch is not None or (not validated and takes_turns(lines, counter))),
     )
     score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)
     whole = any(_LOSSES.issuperset(words(name)) for name in plan.losses)
-    return Judgement(plan, score if whole else 0.9 * score, _certainty(plan), waits, guessed, bare)
+    certainty = _certainty(plan, apart=not _whole(lines, shown) and len(_losses(lines, shown)) > 1)
+    return Judgement(plan, score if whole else 0.9 * score, certainty, waits, guessed, bare)
 
 
-def _certainty(plan: Plan) -> float:
-    """Return how far a reading of many lines is to be trusted: by its counter, and what it names."""
+def _certainty(plan: Plan, *, apart: bool) -> float:
+    """Return how far a reading of many lines is to be trusted: by its counter, and what it names.
+
+    `apart` says that of several losses none is the whole of the others.
+    """
     rank = plan.counter[0] if plan.counter else None
     by_counter = 0.6 if rank is None else 1.0 if rank <= STEP_RANK or rank == EPOCH_RANK else 0.85
     by_counter = by_counter if plan.names != {VALUE_OF_PLACE} or rank != LEADING else 0.6
     named = LOSS in _meant(plan) and VALUE_OF_PLACE not in plan.losses
+    named = named and not (apart and LOSS not in map(canonical, map(spelled, plan.losses)))
     by_name = 1.0 if named else LOSSLESS if plan.quality else 0.6
     return by_counter * by_name
 
@@ -243,28 +253,12 @@ def _by_itself(quality: frozenset[bytes], lines: list[Kept]) -> frozenset[bytes]
     return plain if plain and apart else quality
 
 
-def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) -> dict[bytes, str]:
-    """Return what a family's names mean where they alone do not show.
-
-    `part` says whether a loss of another name, as of a part of the model, is the loss if there is no other.
-    """
+def aliases(lines: list[Kept], names: Collection[bytes]) -> dict[bytes, str]:
+    """Return what a family's names mean where they alone do not show; without lines, they are in order."""
     spelling = {spelled(name): name for name in names}
     meant = {spelling[name]: metric for name, metric in measured(spelling).items()}
     if LOSS not in {*meant.values(), *map(canonical, spelling)}:
-        scores = [n for n in sorted(names) if (is_loss(n) and is_quality(n)) or n.lower() in _SUM]
-        losses = [n for n in scores if not is_val(n)]
-        shares = {f.name for kept in lines for f in kept.found if f.suffix == b"%"}
-        losses = [name for name in losses if _TOLD.isdisjoint(words(name)) and name not in shares]
-        shared = frozenset.intersection(*(frozenset(words(n)) for n in losses)) if losses[1:] else frozenset()
-        whole = [n for n in losses if _LOSSES.issuperset(shared.symmetric_difference(words(n)))]
-        whole.sort(key=lambda name: (_WHOLE.isdisjoint(words(name)), b"train" not in words(name)))
-        sums = [n for n in losses if not is_part(n)]
-        sums = sums if all(_PLAYERS.isdisjoint(words(n)) for n in sums) else losses
-        if len(losses) > _SEVERAL:  # what has no name of a part is their sum
-            losses = _sums(lines, losses) or sums
-        lone = part and len(losses) == 1 and not any(map(_is_of_training, names))
-        best = whole[:1] or (losses if lone else [])
-        meant.update(dict.fromkeys(best, LOSS))
+        meant.update(dict.fromkeys(_whole(lines, names) or _foremost(lines, names), LOSS))
         splits = unnamed_losses(lines, names)
         if mean_losses(lines, splits, names):  # train=2.5 val=2.6 ppl=13.5
             meant.update({name: VAL_LOSS if is_val(name) else LOSS for name in splits})
@@ -274,8 +268,9 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
             meant.setdefault(losses[0], VAL_LOSS)
         elif not losses and all(is_loss(name) for name in names if is_quality(name)):
             splits = unnamed_losses(lines, names) if lines else frozenset(filter(is_split, names))
-            vals = [name for name in names & splits if is_val(name) and name.lower() != b"eval"]
-            alone = len(vals) == 1 and names & splits == {*vals}
+            nearby = splits.intersection(names)
+            vals = [name for name in nearby if is_val(name) and name.lower() != b"eval"]
+            alone = len(vals) == 1 and nearby == {*vals}
             meant.update({name: VAL_LOSS for name in vals if alone})  # loss 0.5 val 0.6, but no train 0.8
     for name in sorted(names):
         if b"time" in (parts := set(words(name))) and parts <= _TIMES and lines:
@@ -284,6 +279,35 @@ def aliases(lines: list[Kept], names: frozenset[bytes], *, part: bool = True) ->
             rising = 8 * falls <= len(values) and len(set(values)) > len(values) // 2
             meant[name] = "elapsed" if rising else STEP_TIME
     return meant
+
+
+def _losses(lines: list[Kept], names: Collection[bytes]) -> list[bytes]:
+    """Return the losses of training among some names, in the order of print."""
+    printed = dict.fromkeys(f.name for kept in lines for f in kept.found if f.name in names) or names
+    shares = {f.name for kept in lines for f in kept.found if f.suffix == b"%"}
+    scores = [n for n in printed if (is_loss(n) and is_quality(n)) or n.lower() in _SUM]
+    losses = [n for n in scores if not is_val(n) and _TOLD.isdisjoint(words(n)) and n not in shares]
+    return losses or _errors(printed)
+
+
+def _whole(lines: list[Kept], names: Collection[bytes]) -> list[bytes]:
+    """Return the name of the loss whose parts the others are, if one is."""
+    losses = _losses(lines, names)
+    shared = frozenset.intersection(*(frozenset(words(n)) for n in losses)) if losses[1:] else frozenset()
+    whole = [n for n in losses if _LOSSES.issuperset(shared.symmetric_difference(words(n)))]
+    whole.sort(key=lambda name: (_WHOLE.isdisjoint(words(name)), b"train" not in words(name)))
+    if not whole and len(losses) > _SEVERAL and not any(map(_is_of_training, names)):
+        sums = [n for n in losses if not is_part(n)]
+        players = any(not _PLAYERS.isdisjoint(words(n)) for n in sums)
+        found = _sums(lines, losses) or ([] if players else sums)  # what has no name of a part is their sum
+        whole = found if len(found) == 1 else []
+    return whole[:1]
+
+
+def _foremost(lines: list[Kept], names: Collection[bytes]) -> list[bytes]:
+    """Return the loss that is shown as that of training where none is the whole of the others."""
+    losses = [] if any(map(_is_of_training, names)) else _losses(lines, names)
+    return [foremost(losses)] if losses else []
 
 
 def _sums(lines: list[Kept], losses: list[bytes]) -> list[bytes]:
@@ -300,17 +324,41 @@ def _sums(lines: list[Kept], losses: list[bytes]) -> list[bytes]:
     return [name for name in losses if 10 * added(name) > 9 * len(rows)]
 
 
+def _errors(names: Iterable[bytes]) -> list[bytes]:
+    """Return the error that is minimized where no loss is printed, and no other error: `mse`."""
+    reported = [name for name in names if not is_val(name) and (is_quality(name) or is_split(name))]
+    measured = [name for name in reported if objective([spelled(name)]) is not None]
+    return measured if len(measured) == 1 and not any(map(is_split, reported)) else []
+
+
 def _is_of_training(name: bytes) -> bool:
     """Whether a name is that of a loss of training by its kind, `Train MSE`: others are parts next to it."""
     reported = meaning(spelled(name))
     return reported.split == "train" and reported.unless == LOSS
 
 
+def _is_last(name: bytes) -> bool:
+    """Whether a name is of what was reached: `Final validation loss`."""
+    return not (_TOLD | {b"final", b"last"}).isdisjoint(words(name))
+
+
 def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
-    """Return the name of a loss of test data as that of validation, if only that is printed."""
+    """Return what scores of held-out data mean that no line of training shows.
+
+    Those of test data are of validation if no others are. The only loss is that of validation, whatever
+    it is called, and what is called by its part of the data alone is a score.
+    """
     losses = [name for name in names if is_loss(name) and is_val(name)]
     plain = [name for name in losses if b"test" in words(name) and _TESTED.issuperset(words(name))]
-    return dict.fromkeys(plain, VAL_LOSS) if len(losses) == 1 else {}
+    meant = dict.fromkeys(plain or [n for n in losses if split_of(n) == "val" and not _is_last(n)], VAL_LOSS)
+    meant = meant if len(losses) == 1 else {}
+    held_out = {
+        name: split_of(name) for name in names if is_val(name) and (is_quality(name) or is_split(name))
+    }
+    val = [name for name, split in held_out.items() if split == "val"]
+    bare = [name for name in val or held_out if is_split(name)]
+    scores = {} if val else {name: found for name in held_out if (found := of_test(spelled(name)))}
+    return {**dict.fromkeys(bare[:1], _SCORE), **scores, **meant}
 
 
 def loss_of_parts(names: frozenset[bytes]) -> bytes | None:

@@ -10,7 +10,8 @@ import re
 
 from runwatch.parsers.body.matchers import number
 from runwatch.parsers.inference.fields import Field
-from runwatch.parsers.lexicon.words import is_epoch, is_quality, is_val, words
+from runwatch.parsers.inference.roles import STEP_RANK
+from runwatch.parsers.lexicon.words import is_epoch, is_quality, is_val, split_of, words
 
 SECTION = b"section"
 """Family of the lines that open a section and hold no number; the head of no other."""
@@ -66,8 +67,8 @@ class Sections:
         """Return the family of a line: below the name of a section, that of its lines.
 
         A line that shows a place means itself, and ends the section before it, unless it counts to
-        another end than those of training, or shows the same place again and no score; so does, but for
-        the end, one that says itself that it is of training.
+        another end than those of training, or shows the same step, or the same place and no score, again;
+        so does, but for the end, one that says itself that it is of training.
         """
         if not ranked:
             if not self._val or not _TRAIN.isdisjoint(words(line[: found[-1].start])):
@@ -77,7 +78,8 @@ class Sections:
             return VAL_SECTION + family
         first = found[ranked[0][1]]
         shown = line[first.start : first.end]
-        if self._val and shown == self._place and not any(is_quality(each.name) for each in found):
+        again = self._val and shown == self._place and not any(split_of(each.name) for each in found)
+        if again and (ranked[0][0] <= STEP_RANK or not any(is_quality(each.name) for each in found)):
             return VAL_SECTION + family
         self._place = shown
         self._val = len(found) == len(ranked) and (is_val(line[: first.start]) or family.endswith(b"# val"))

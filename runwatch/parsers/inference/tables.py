@@ -8,10 +8,10 @@ from itertools import islice, pairwise
 from typing import NamedTuple
 
 from runwatch.core.batch import META_COLUMNS, TRAIN
-from runwatch.core.metrics import LOSS, Unit
+from runwatch.core.metrics import EPOCH, LOSS, Unit
 from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.body.matchers import VALUE, number
-from runwatch.parsers.counters.nesting import WITHIN
+from runwatch.parsers.counters.nesting import PER, PLANNED, WITHIN
 from runwatch.parsers.envelope.header import behind_logger
 from runwatch.parsers.inference.places import ENOUGH
 from runwatch.parsers.inference.scoring import LOSSLESS, aliases, losses_by_split
@@ -40,14 +40,21 @@ _RULED = re.compile(rb"\s*\xe2[\x94\x95][\x80-\xbf]\s*")
 _RULED_WORD = re.compile(rb"[^\s|\x80-\xff]+")
 """The same between the lines of a box that is drawn."""
 _CELL = re.compile(
-    rb"(" + VALUE + rb")(?:%|s)?"
-    rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+/\d+|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None|[^\w\s|]{1,24}"
+    rb"(" + VALUE + rb")(?:%|s)?|(?P<done>\d+)/(?P<end>\d+)"
+    rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None|[^\w\s|]{1,24}"
 )
-"""A number, or one of the things that are among numbers: an object, a clock time, a size, a gap or sign."""
+"""A number, or one of the things that are among numbers: a place and its end, an object, a clock time, a
+size, a gap or sign."""
+_ENDS = {"step": "total", WITHIN: PER, EPOCH: PLANNED}
+"""What the end of a place is called."""
 _BARE = re.compile(rb"(?i)#? ?(?:(?:avg|average|mean|total|train|training)[ _.-]?){0,2}loss(?:es)?\.?")
 """A heading that is alone above a column of losses."""
+_TITLE = re.compile(rb"%? ?[A-Za-z_]+(?: \(?[A-Za-z_]+\)?){0,5}")
+"""A name that is alone in the first line of a file: with a score, it is the heading of a column of it."""
 _TWO = re.compile(rb"[\t|]|\A\W*\w+[,;]? *\w+\s*\Z")
 """What a header of two columns holds, or all there is of it: other pairs of words are prose."""
+_FEW = 4
+"""Rows that are enough where there is nothing else."""
 _REMARK = re.compile(rb"[^\d|]{0,40}[\s|]*")
 """What may be behind the last cell: `<- best`."""
 
@@ -74,12 +81,12 @@ class Header(NamedTuple):
     """Where the columns are if nothing but spaces separates them: cells may be empty."""
 
 
-def header(line: bytes) -> Header | None:
-    """Return the header that a line is if it heads a table of training, else None."""
+def header(line: bytes, *, first: bool = False) -> Header | None:
+    """Return the header that a line, maybe the `first` of all, is if it heads a table of training."""
     bare = line[:512].strip(b" \t|\r")
     if comment := _COMMENT.match(bare):
         bare = bare[comment.end() :]
-    if _BARE.fullmatch(bare):
+    if _BARE.fullmatch(bare) or (first and _TITLE.fullmatch(bare) and is_quality(bare)):
         return Header((bare,))
     ruled = line[:1] == b"\xe2" and _RULED.match(line) is not None
     gapped = ruled or b"  " in line.strip() or _GAPPED.search(line)
@@ -119,7 +126,13 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
     )
     counted = _counter(columns) is not None or (alone and _of_losses(columns))
     scored = any(is_quality(name) and len(name) < 40 for name in columns)
-    return counted and (scored or bool(losses_by_split(columns)))
+    nested = (
+        counted
+        and len(columns) > 2
+        and any(map(is_epoch, columns))
+        and not is_epoch(columns[_counter(columns) or 0])
+    )
+    return counted and (scored or nested or bool(losses_by_split(columns)))
 
 
 def _of_losses(columns: tuple[bytes, ...]) -> bool:
@@ -147,7 +160,7 @@ class TableMatcher(Matcher):
         at = _counter(columns)
         epochs = [column for column in columns if is_epoch(column)]
         self._step = WITHIN if at is not None and epochs and columns[at] not in epochs else "step"
-        meant = aliases([], frozenset(columns), part=not self.counted) or losses_by_split(columns)
+        meant = aliases([], columns) or losses_by_split(columns)
         texts = list(map(spelled, columns))
         known = columns_of(texts, {spelled(column): metric for column, metric in meant.items()})
         self._units: dict[str, Unit] = {}
@@ -191,8 +204,12 @@ class TableMatcher(Matcher):
         cells = [_CELL.fullmatch(line, *word.span()) for word in words]
         if len(cells) < len(columns) or None in cells:
             return None
-        reported = zip(columns, cells, strict=False)
-        spans = {name: cell.span(1) for name, cell in reported if cell is not None and cell[1]}
+        spans: dict[str, tuple[int, int]] = {}
+        for name, cell in zip(columns, cells, strict=False):
+            if cell is not None and cell[1]:
+                spans[name] = cell.span(1)
+            elif cell is not None and cell["done"] and name in _ENDS:
+                spans |= {name: cell.span("done"), _ENDS[name]: cell.span("end")}
         names = tuple(spans)
         missing = self._step not in names if self.counted else len(names) < len(self._names)
         if missing or len(names) < min(2, len(self._names)):
@@ -202,7 +219,7 @@ class TableMatcher(Matcher):
         if layout is None:
             if len(self._layouts) > 256:
                 self._layouts.clear()
-            units = tuple(self._units[name] for name in names)
+            units = tuple(self._units.get(name, Unit()) for name in names)
             layout = self._layouts[names] = Layout(TRAIN, "table", names, units, self._printed)
         return Match(layout, tuple(spans.values()))
 
@@ -238,20 +255,25 @@ class TableMatcher(Matcher):
         """Whether the column that counts grows from row to row, but for tables that begin again.
 
         Without one, whether the rows are many and contain no counts. `few` says that the first rows may be
-        enough: those of epochs with the loss of training.
+        enough: those of epochs with the loss of training, or of a column that is all there is.
         """
         if not self.counted:
-            return len(rows) >= ENOUGH and all(
+            return len(rows) >= (_FEW if few and self.bare else ENOUGH) and all(
                 row.count(b".") >= max(1, len(self._names) - 1) for row in rows
             )
-        steps = []
-        for row in rows:
-            found = self.match(row)
-            if found is not None:
-                steps.append(number(row[slice(*found.spans[found.layout.names.index(self._step)])]))
+        steps = [place for row in rows if (place := self._place(row)) is not None]
         rises = sum(b > a for a, b in pairwise(steps))
         least = 1 if few and self.of_epochs else 3
         return len(steps) >= least and rises >= max(least - 1, 0.8 * (len(steps) - 1)) and _distinct(steps)
+
+    def _place(self, row: bytes) -> tuple[float, float] | None:
+        """Return the epoch and the step of a row."""
+        found = self.match(row)
+        if found is None:
+            return None
+        at = dict(zip(found.layout.names, found.spans, strict=True))
+        epoch = number(row[slice(*at[EPOCH])]) if self._step == WITHIN and EPOCH in at else 0.0
+        return epoch, number(row[slice(*at[self._step])])
 
 
 def _is_index(line: bytes, word: re.Match[bytes], indent: int) -> bool:
@@ -259,6 +281,6 @@ def _is_index(line: bytes, word: re.Match[bytes], indent: int) -> bool:
     return word.start() == 0 and word.end() <= indent and line[: word.end()].isdigit()
 
 
-def _distinct(steps: list[float]) -> bool:
+def _distinct(steps: list[tuple[float, float]]) -> bool:
     """Whether no number is printed twice in a row."""
     return all(b != a for a, b in pairwise(steps))

@@ -254,8 +254,7 @@ class LearnedMatcher(Matcher):
                 :1
             ]
         else:
-            known = {**self._evaluated, **plan.aliases} if kind == EVAL else plan.aliases
-            metrics = self._metrics(line, found, taken, known, validation)
+            metrics = self._metrics(line, found, taken, {**self._evaluated, **plan.aliases}, validation)
         if kind == EVAL and plan.nested:  # its batches are those of the evaluation
             columns = [column for column in columns if column[0] not in (WITHIN, PER, PLANNED)]
         columns += metrics if kind == TRAIN else self._nearby(metrics)
@@ -280,7 +279,7 @@ class LearnedMatcher(Matcher):
         below = family.startswith(VAL_SECTION) or (not ranked and _STARRED.match(line) is not None)
         inside = below or not (VAL | {b"evaluate"}).isdisjoint(said)
         if not inside and not any(is_val(f.name) for f in scores):
-            return None
+            return self._summary(line, found, ranked)
         main = next(plan for plan in self.plans.values() if plan.main)
         at = None
         if main.epoch is None and not (ranked and family.startswith(VAL_SECTION)):
@@ -290,13 +289,21 @@ class LearnedMatcher(Matcher):
         code = len(scores) == 1 and b" = " in line and b" " not in scores[0].name
         says = _SAYS_VAL.match(line) and not code
         dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1
-        if main.counter is not None and at is None and not (says or dated or below):
+        both = {split_of(f.name) for f in found} >= {"train", "val"}  # LOSS train 0.5 valid 0.6
+        if main.counter is not None and at is None and not (says or dated or below or both):
             return None
         columns = self._nearby(self._metrics(line, found, {i for _, i in ranked}, self._evaluated, inside))
         columns += self._closing(found, ranked) if columns and at is None else []
         if at is not None:
             columns.insert(0, ("step", b"", Unit(), (found[at].start, found[at].end)))
         return self._match("evaluation", EVAL, columns) if columns else None
+
+    def _summary(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Match | None:
+        """Return the match of a line that sums up an epoch below the batches of it."""
+        closing = self._closing(found, ranked) if len(ranked) == 1 else []
+        taken = {index for _, index in ranked}
+        metrics = self._nearby(self._metrics(line, found, taken, {}, False)) if closing else []
+        return self._match("summary", EVAL, [*closing, *metrics]) if metrics else None
 
     def _closing(self, found: list[Field], ranked: list[tuple[int, int]]) -> list[Column]:
         """Return the epoch that a line reported below the batches of it, whose lines show none."""
@@ -327,7 +334,7 @@ class LearnedMatcher(Matcher):
             metric = meant[number.name]
             of = set(words(number.name))
             if validation and b"train" not in of:
-                metric = _of_validation(metric, number.name, of)
+                metric = _of_validation(metric, number, of)
             if metric == LOSS and metric in seen and is_val(line[found[index - 1].end : number.start]):
                 metric = VAL_LOSS  # Train: loss=1.2 acc=0.5 | Val: loss=1.4
             if metric not in seen:
@@ -354,11 +361,11 @@ class LearnedMatcher(Matcher):
         return Match(layout, tuple(column[3] for column in columns))
 
 
-def _of_validation(metric: str, name: bytes, said: set[bytes]) -> str:
+def _of_validation(metric: str, number: Field, said: set[bytes]) -> str:
     """Return what a line of validation means by a name of these words that may be one of training, too."""
-    if metric == LOSS or said <= _PLAIN_LOSS:
+    if metric == LOSS or (said <= _PLAIN_LOSS and number.suffix != b"%"):
         return VAL_LOSS
-    return metric if said & VAL or metric in (EPOCH, LEARNING_RATE) else f"val/{spelled(name)}"
+    return metric if said & VAL or metric in (EPOCH, LEARNING_RATE) else f"val/{spelled(number.name)}"
 
 
 @lru_cache(1024)

@@ -35,13 +35,13 @@ TOTALS = ("total_steps", "max_steps", "total_iters", "max_iters", "num_steps", "
 TIMES = ("_timestamp", "timestamp", "wall_time", "unix_time")
 """Keys whose number says when a record was written, in Unix seconds."""
 
-ITERATION, EPOCH = 2, 7
+ITERATION, EPOCH, TRAINED = 2, 7, 8
 _RANKED = {
     1: "step steps updates timesteps",
     ITERATION: "iteration iterations iter iters it itr",
     3: "update batch minibatch tick round episode episodes generation count",
     EPOCH: "epoch epochs ep eps",
-    8: "train training trained",
+    TRAINED: "train training trained",
 }
 RANKS = {word: rank for rank, words in _RANKED.items() for word in words.split()}
 """How likely the last word of a name makes its number the step: 1 is likeliest."""

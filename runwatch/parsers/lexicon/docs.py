@@ -62,6 +62,8 @@ def _metrics() -> Iterable[str]:
     yield f"A record with the loss of boxes and others of {summed}, but no loss, has their sum as its loss."
     yield "A score whose name begins or ends with a word of validation is its: `acc_val` is `val/acc`."
     yield "A test loss next to a training loss is `val/loss` if its record has no validation loss."
+    yield "Test scores next to a loss or score of training are of validation if no name of their record is."
+    yield "If a record only has losses of a discriminator and a generator, the generator's is its loss."
 
 
 def _parts() -> Iterable[str]:

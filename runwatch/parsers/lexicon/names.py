@@ -72,6 +72,9 @@ _BEGINS = re.compile(
     r"(?:(?P<sep>[_/ .-])|$|(?=[A-Z][a-z]))"
 )
 _ENDS = re.compile(r"([A-Za-z][^/]*?)(?: o[fn])?[_/ .-](?i:val|valid|validation|vali|eval|evaluation|dev)")
+_OF_TEST = re.compile(
+    r"(?i)^(?:test|testing)(?:[_ ](?:set|data))?[_/ .:-]+(?=[a-z0-9])|[_/ -](?:on )?test(?:[_ ]set)?$"
+)
 _LETTER = re.compile(r"^t(?=_)|(?<=_)t$")
 """Is in short for training, where a `v` is in the same place of another name."""
 _MANY_PAIRS = 3
@@ -207,11 +210,17 @@ def of_validation(printed: str) -> str | None:
     return printed if kept else f"val/{rest}"
 
 
+def of_test(printed: str) -> str | None:
+    """Return the name of a score of test data as one of validation: `test_acc` -> val/acc; else None."""
+    rest = _OF_TEST.sub("", printed)
+    return f"val/{rest}" if rest != printed and is_quality(rest.encode()) else None
+
+
 def promoted(named: Mapping[str, str]) -> dict[str, str]:
     """Return what names of one record mean because no other of them does, by {printed: metric}.
 
-    The loss of a certain kind, as `ce_loss`, is the loss if there is no other, and one of test data
-    that is next to that of training is the validation loss.
+    The loss of a certain kind, as `ce_loss`, is the loss if there is no other. Test data that is looked
+    at again and again while the loss falls are those of the validation, if there are no others.
     """
     found = _by_letter(named) | measured(named)
     losses = {name: reported for name in named if (reported := meaning(name)).role == "loss"}
@@ -229,7 +238,21 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
             continue  # `val_rmse` next to a loss of another kind
         if losses[rivals[0]].split != "test" or LOSS in {*named.values(), *found.values()}:
             found[rivals[0]] = target
+    if LOSS in {*named.values(), *found.values()} or any(map(_is_trained, named)):
+        found.update(_tested({name: found.get(name, metric) for name, metric in named.items()}))
     return found
+
+
+def _tested(named: Mapping[str, str]) -> dict[str, str]:
+    """Return the scores of test data as those of a validation, if none of these names is of another."""
+    if any(meaning(name).split == "val" for name in named):
+        return {}
+    return {name: found for name in named if name == named[name] and (found := of_test(name))}
+
+
+def _is_trained(name: str) -> bool:
+    found = meaning(name)
+    return found.split == "train" and found.role == "score"
 
 
 def measured(printed: Iterable[str]) -> dict[str, str]:

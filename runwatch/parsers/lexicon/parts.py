@@ -1,10 +1,11 @@
-"""Losses that programs print in parts only: of boxes, classes and masks, whose sum a detector minimizes."""
+"""Losses that programs print in parts only: those of a detector, and those of networks next to each other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from runwatch.core.metrics import LOSS
+from runwatch.core.metrics import DISCRIMINATOR_LOSSES, GENERATOR_LOSSES, LOSS
+from runwatch.parsers.lexicon.words import is_val, words
 
 _BOXES = frozenset({"train/box_loss", "train/giou_loss"})
 _OTHERS = frozenset(
@@ -12,9 +13,37 @@ _OTHERS = frozenset(
 )
 PARTS = _BOXES | {f"train/{name}_loss" for name in _OTHERS}
 """Losses that are added, if one of them is of boxes."""
+_JUDGES = frozenset(b"d dis disc discriminator discrim critic fake real".split())
+"""Words of the losses of networks that judge another one."""
 
 
 def parts_of_loss(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the metrics of one record whose sum is its loss of training; none where it shows that itself."""
+    """Return the metrics of one record whose sum is its loss of training; none where it shows that itself.
+
+    Of adversaries it is the loss of the generator, which is trained for use, or of the first of several.
+    """
+    if LOSS not in names and any(map(_is_judges, names)):
+        return next(((name,) for name in names if _is_one(name, GENERATOR_LOSSES)), ())
     found = tuple(name for name in names if name in PARTS)
     return found if len(found) > 1 and LOSS not in names and not _BOXES.isdisjoint(found) else ()
+
+
+def foremost(losses: Sequence[bytes]) -> bytes:
+    """Return which of several losses, in the order of print, is shown as that of training: no sum is printed.
+
+    It is the first, as programs print first what they are about; but no network is trained for its judge.
+    """
+    return next((name for name in losses if not _is_judges(name.decode(errors="replace"))), losses[0])
+
+
+def _is_judges(name: str) -> bool:
+    said = name.encode(errors="replace")
+    return _is_one(name, DISCRIMINATOR_LOSSES) or not (is_val(said) or _JUDGES.isdisjoint(words(said)))
+
+
+def _is_one(name: str, losses: Collection[str]) -> bool:
+    """Return whether a metric of training is one of these, by its whole or by its last parts."""
+    if is_val(name.encode(errors="replace")):
+        return False
+    heads, _, last = name.lower().replace(" ", "_").rpartition("/")
+    return last in losses or f"{heads.rpartition('/')[2]}/{last}" in losses

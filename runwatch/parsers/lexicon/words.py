@@ -47,13 +47,13 @@ _COEFFICIENTS = frozenset(b"dice jaccard kappa".split())
 """Scores that are coefficients."""
 _SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
 """Words of names that only training prints."""
-TEST = frozenset(b"test tested testing".split())
+TEST = frozenset(b"test tested testing testset".split())
 VAL = TEST | frozenset(
     b"val vali valid validate validation validated validating eval evaluation evaluated evaluating dev "
-    b"heldout holdout".split()
+    b"heldout holdout valset devset evalset".split()
 )
 """Words for data that is not trained on; a name that holds one is of such data."""
-TRAIN = frozenset(b"train training trn".split())
+TRAIN = frozenset(b"train training trn trainset".split())
 _PASSES = frozenset(b"predict predicting prediction infer inference".split())
 """Words for passes over data that are no training, where a column or key says what its row is of."""
 _SPLITS = VAL | TRAIN

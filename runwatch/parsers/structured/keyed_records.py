@@ -22,6 +22,7 @@ from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS
 from runwatch.parsers.lexicon.names import canonical, meaning, measured, of_validation, own, promoted, unit_of
+from runwatch.parsers.lexicon.validation_names import is_score
 from runwatch.parsers.lexicon.words import is_val
 
 MODES = ("split", "mode", "phase", "stage", "set", "subset", "dataset", "type", "_type", "part", "kind")
@@ -152,7 +153,9 @@ def _nearby(key: str, name: str, alias: str | None) -> str | None:
         return None
     if name.startswith("val/"):
         return name
-    return VAL_LOSS if name == LOSS else f"val/{key}"
+    if name == LOSS:
+        return VAL_LOSS
+    return f"val/{key}" if is_score(key) else None
 
 
 class Shape(NamedTuple):

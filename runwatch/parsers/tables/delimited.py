@@ -96,9 +96,10 @@ def _meant(names: Collection[str]) -> dict[str, str]:
     """Return what columns mean where their names alone do not say: `Avg Train loss`, a `total` of parts."""
     keys = {name.encode(): name for name in names}
     total = loss_of_parts(frozenset(keys))
-    losses = frozenset(key for key in keys if key == total or b"loss" in key.lower())
-    nearby = frozenset(filter(is_split, keys)) if losses else frozenset()  # loss,val
-    reported = aliases([], losses | nearby, part=all(map(is_part, losses))) or losses_by_split(keys)
+    losses = [key for key in keys if key == total or b"loss" in key.lower()]
+    nearby = list(filter(is_split, keys)) if losses else []  # loss,val
+    known = total or nearby or losses[1:] or all(map(is_part, losses))  # a lone `weight_loss` is of anything
+    reported = (aliases([], losses + nearby) if known else {}) or losses_by_split(keys)
     return measured(names) | {keys[key]: metric for key, metric in reported.items()}
 
 

@@ -209,6 +209,8 @@ class YoloReader(FoldingReader):
         """The newest frame; its first value is its epoch."""
         self._validated: float | None = None
         """The newest epoch that was validated; None if none was."""
+        self._headers = 0
+        """Headers since the newest row: they count epochs whose rows went to another stream."""
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take a header, one frame of an epoch's row, or its validation."""
@@ -216,23 +218,25 @@ class YoloReader(FoldingReader):
         if head is not None:
             self._names = _column_names(head[1])
             self._rows.use(self._names)
+            self._headers += 1
             return []
         match = self._rows.match(line)
         if match is not None:
             before, row = self._pending, Row(match.layout, number_, values(line, match))
-            self._pending = row
+            self._pending, self._headers = row, 0
             return [before] if before is not None and before.values[0] != row.values[0] else []
         found = _YOLO_ALL.match(line)
-        if found is None or self._pending is None:
+        epoch = self._pending.values[0] if self._pending is not None else float(self._headers)
+        if found is None or (self._pending is None and not self._headers):
             return None
         names = self._ACCURACY if found[1] is None else self._EVAL
-        self._validated = self._pending.values[0]
+        self._validated = epoch if self._pending is not None else None
         measured = zip(names, map(number, found[found.lastindex or 1].split()), strict=False)
-        return [self._row(EVAL, number_, [("epoch", self._pending.values[0]), *measured])]
+        return [self._row(EVAL, number_, [("epoch", epoch), *measured])]
 
     def flush(self) -> list[Row]:
         """Return the last epoch as it ended; one that was not validated, as others were, did not."""
-        pending, self._pending = self._pending, None
+        pending, self._pending, self._headers = self._pending, None, 0
         ended = pending and self._validated in (None, pending.values[0])
         return [pending] if pending and ended else []
 
@@ -261,7 +265,7 @@ class YoloReader(FoldingReader):
         moves = frames.last_of(epoch[None])
         for part in frames.parts:
             yield part.layout, frames.rows(part, moves, [*part.columns], frames.next_offset)
-        self._pending = frames.newest()
+        self._pending, self._headers = frames.newest(), 0
 
 
 def _column_names(head: bytes) -> list[str]:

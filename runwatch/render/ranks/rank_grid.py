@@ -125,9 +125,11 @@ def _drawing(
     top = ranks.furthest(ordered)
     levels = ranks.levels(ordered, measure, top)
     free = height - 1 if height > 1 else 1
-    tall = tall and free - 2 >= _TALL and bars_fit(ordered, width)
+    warm = ranks.heats(ordered, measure)
+    differ = len(set(map(warm, levels))) > 1  # bars that are all alike say no more where they are higher
+    tall = tall and differ and free - 2 >= _TALL and bars_fit(ordered, width)
     span = _span(levels, measure, max(row.total or top for row in ordered), tall)
-    return _Drawing(ordered, levels, width, free, span, ranks.heats(ordered, measure), glyphs)
+    return _Drawing(ordered, levels, width, free, span, warm, glyphs)
 
 
 def bars_fit(rows: Sequence[RankRow], width: int) -> bool:

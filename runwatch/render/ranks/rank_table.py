@@ -95,9 +95,6 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
         judge = ranks.heats(peers, measure)
         return lambda row: ranks.plain(judge(ranks.level(row, measure, top)))
 
-    def part(row: RankRow) -> float | None:
-        return ranks.level(row, "progress", top) if row.total else None
-
     def deviation(row: RankRow) -> str:
         apart = _apart(row, usual)
         return "" if apart is None else numbers.rise(apart)
@@ -107,7 +104,6 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
     yardstick = f"vs {rank_pace.yardstick(_timed(peers))}"
     return [
         _Column("progress", 15, 0, _done, progress),
-        _Column("done", 6, 5, lambda row: _known(numbers.percent, part(row)), progress),
         _Column("step time", 9, 2, lambda row: _known(_seconds, row.step_time), slow),
         _Column(yardstick, len(yardstick), 3, deviation, slow),
         _Column("loss", 8, 3, ranks.loss, lambda row: "crit" if row.loss_text else ""),

@@ -104,8 +104,12 @@ class Ranks(PointedScreen, ListScreen):
         other.measure = following(ranks.measures(known), measure_of(self.scene))
         if self.scene.grouping or not bars:
             return 0
-        if chart.display:  # bars that are all alike say no more where they are higher
-            return 0 if self._alike(known) else (rest - LEAST_CHART) // 2
+        if not other.display and self._alike(
+            known
+        ):  # bars that are all alike say no more where they are higher
+            return 0
+        if chart.display:
+            return (rest - LEAST_CHART) // 2
         return max(0, min(_HIGHER, rest - _BARS * other.display))
 
     def _alike(self, known: Sequence[RankRow]) -> bool:

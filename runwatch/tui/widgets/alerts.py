@@ -334,10 +334,7 @@ class AlertDetail(PagePanel):
         for name, text in words:
             if "\n" in text:  # a traceback: what is read first, and needs the width
                 out += [[], [(name, "dim")]]
-                pieces = [
-                    piece for line in text.splitlines() for piece in cells.indented(line, width - 2, more)
-                ]
-                out += [[("  ", ""), (piece, "")] for piece in pieces]
+                out += [[("  ", ""), (piece, "")] for piece in cells.traceback(text, width - 2, more)]
         words = [(name, text) for name, text in words if "\n" not in text]
         return out + ([[], *_labelled(words, width, more, _widest(row, width))] if words else [])
 

@@ -191,15 +191,24 @@ class ChartPanel(ChartMouse):
             return [], []
         name = summary.best_is(best.metric)
         name += "" if best.metric == self.metrics[0] else f" {metrics.label(best.metric)}"
-        said = f"{self.scene.glyphs.best} {name} {numbers.value(best.metric, best.value)}"
-        at = f" @{numbers.step(round(best.step))}" if best.single else ""
+        value = self._newest_best(best.metric, best.value)
+        said = f"{self.scene.glyphs.best} {name} {numbers.value(best.metric, value)}"
+        at = f" @{numbers.step(round(best.step))}" if best.single and value == best.value else ""
         return [(said + at, "best")], [(said, "best")]
+
+    def _newest_best(self, metric: str, drawn: float) -> float:
+        """Return the best value of all the run where all of it is shown: the newest may not be drawn yet."""
+        newest = None if self.scene.is_part else self.scene.latest(metric)
+        known = summary.best_of(newest) if newest is not None else None
+        if known is None:
+            return drawn
+        return min(drawn, known.value) if metrics.goal(metric) == "min" else max(drawn, known.value)
 
     def _signs(self, names: Mapping[str, str], follow: bool) -> Row:
         """Return the marks with their names; where they `follow` something, with a gap before them."""
         glyphs = self.scene.glyphs
         signs = [(f"{glyphs.marks[kind]} {names.get(kind, kind)}", role) for kind, role in self._plot.marks]
-        signs += [(self._many(kind, count), "dim") for kind, count in self._plot.many.items()]
+        signs += [(self._many(kind, count, names), "dim") for kind, count in self._plot.many.items()]
         return [("  " * bool(follow or i) + text, role) for i, (text, role) in enumerate(signs)]
 
     def _explains(self) -> bool:
@@ -210,9 +219,9 @@ class ChartPanel(ChartMouse):
         shown = (part for part in self.screen.walk_children(ChartPanel) if part.metrics and part.display)
         return next(shown, self) is self
 
-    def _many(self, kind: str, count: int) -> str:
+    def _many(self, kind: str, count: int, names: Mapping[str, str]) -> str:
         """Return how many marks there are where too many to show: `72 evaluations`."""
-        scene, name = self.scene, _MARKS.get(kind, kind)
+        scene, name = self.scene, names.get(kind, kind)
         if kind == "eval":  # the picture has only the newest
             counts = [
                 item.count
@@ -223,7 +232,7 @@ class ChartPanel(ChartMouse):
             if known > count and (scene.window is not None or scene.right is not None):
                 return f"many {name}s"
             count = max(count, known)
-        return f"{count} {name}s"
+        return f"{count:,} {name}s"
 
     def _begin(self) -> float | None:
         """Return the step at the left edge: of all charts the same, where the first of them has data."""

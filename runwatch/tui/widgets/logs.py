@@ -19,8 +19,6 @@ _NARROW = 60
 """Cells of a log below which long lines are wrapped."""
 _RULED = frozenset(" ^~=-_*#")
 """What underlines and rules are made of: their rest says nothing."""
-_CARETS = frozenset(" ^~")
-"""What points into the line above, in a traceback."""
 _PART = re.compile(r"(?<![:=]) +")
 """Between two parts of a line; a name and its value are one."""
 _PATIENCE = 4
@@ -66,7 +64,7 @@ class LogPanel(Panel):
         more = self.scene.glyphs.ellipsis
         rows: list[Row] = [painted(cells.clip(text, width, more)) for _, text in lines]
         if not rows:
-            rows = [[(nothing(run), "dim")]]
+            rows = [[(nothing(run) if self.scene.snapshot else self.scene.waiting_for(), "dim")]]
         return Content(
             [("log", "title"), (source, "dim")], rows, [("4", "key"), (" scroll and search", "dim")]
         )
@@ -150,8 +148,8 @@ class LogView(Panel):
         at_row: list[int] = []
         broken = False
         for number in numbers:
-            if broken and number != self.at and _CARETS.issuperset(lines[number]):
-                continue  # they point into a line that is no longer one
+            if broken and number != self.at and cells.is_carets(lines[number]):
+                continue
             here, marked = number == self.at, number in lines.marked
             mark = scene.glyphs.pointer if here else scene.glyphs.bookmark if marked else " "
             head = f"{number:>{gutter - 1}}{mark}" + (f"{self._time(number):8} " if self.times else "")

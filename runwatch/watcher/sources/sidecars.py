@@ -31,6 +31,8 @@ FACTS = re.compile(
 META = re.compile(r"meta_(\d{1,15})\.json")
 """Files that contain facts of one checkpoint; the newest counts for the run."""
 _PLACES = frozenset({"step", "epoch", "iteration"})
+_STATE = "state_dict/"
+"""How PyTorch calls what an object saves of itself, such as the place of a loader in the data."""
 SERIES = re.compile(r"training_metrics\.json|trainer_state\.json")
 """Files that contain series, written whole again and again."""
 REPORTS = "report"
@@ -49,8 +51,9 @@ class _File:
 
 
 def _of_checkpoint(facts: Facts) -> Facts:
-    """Return the facts of a checkpoint: how far it is and how good are values, not settings."""
-    return {f"summary.checkpoint.{n}" if n in _PLACES or goal(n) else n: value for n, value in facts.items()}
+    """Return the facts of a checkpoint: how far it is and how good are values, not settings; no state."""
+    kept = {name: value for name, value in facts.items() if _STATE not in name}
+    return {f"summary.checkpoint.{n}" if n in _PLACES or goal(n) else n: value for n, value in kept.items()}
 
 
 class SidecarSource:

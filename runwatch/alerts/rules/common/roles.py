@@ -16,6 +16,7 @@ import numpy as np
 
 from runwatch.alerts.rules.baseline import take
 from runwatch.core.block import Samples
+from runwatch.core.metrics import DISCRIMINATOR_LOSSES, GENERATOR_LOSSES
 
 REWARD = "reward"
 SPREAD = "reward spread"
@@ -41,15 +42,14 @@ _NAMES = {
         response_length response_len""",
     KL: """kl approx_kl approxkl approxkl_avg ppo_kl mean_kl kl_mean kl/mean reward_kl_penalty
         kl_divergence kl_div kl_loss""",
-    JUDGE: """d_loss loss_d lossd errd disc_loss discriminator_loss loss_disc loss_discriminator
-        d_a d_b d_fake""",
+    JUDGE: " ".join(DISCRIMINATOR_LOSSES),
     AGENT: """policy_loss pi_loss policy_gradient_loss pg_loss actor_loss value_loss vf_loss critic_loss
         q_loss td_loss epsilon ε eps_greedy exploration_rate explained_variance explained_var
         explained_var_old explained_var_new""",
     SIZE: """num_gaussians n_gaussians number_of_gaussians gaussians num num_gs num_splats splats num_points
         n_points points total_points""",
     RIVAL: "elo elo_rating win_rate winrate winning_rate self_play selfplay self_play_games",
-    FORGER: "g_loss loss_g lossg errg gen_loss generator_loss loss_gen loss_generator g_gan g_a g_b",
+    FORGER: " ".join(GENERATOR_LOSSES),
 }
 _ROLES = {name: role for role, names in _NAMES.items() for name in names.split()}
 _NEGATED = frozenset({"entropy_loss"})

@@ -27,9 +27,10 @@ silence is asked for. A crash explains silence and is not a hang, nor is a run w
 processes have ended. What they do goes along as evidence (where they are in their
 code only if `stack` is set, since it reads their memory). Of a log at rest
 that just ends a warning says so, if it is known how far it should go, or within an
-epoch; where lines of another kind follow its last row, or its last epoch prints no other row, a
-note: it may have ended by itself. So is one with fewer than ten rows since it was at the first step: an
-excerpt, or the last of many attempts.
+epoch. It is a note where it may have ended by itself: lines of another kind follow its last row, its
+last epoch prints no other row, or each row is that of an epoch, and the newest evaluation is not the
+best, since many programs stop early without a word. So is one with fewer than ten rows since it was at
+the first step: an excerpt, or the last of many attempts.
 
 Sources: NVIDIA's resiliency extension, whose timeouts are multiples of the longest
 gap; measured on 628 hours of real runs.
@@ -205,7 +206,7 @@ class Hang(RunRule):
             return ()
         last = Place(status.last_step, status.last_line)
         closing = status.behind >= self.closing  # what a program says when it ends by itself
-        noted = closing or status.last_row or self._rows < self.excerpt
+        noted = closing or status.last_row or status.may_stop or self._rows < self.excerpt
         severity = Sev.INFO if noted else Sev.WARNING
         if status.fraction is not None and status.fraction < self.complete:
             title = f"log ends at {last} of {numbers.step(status.total)} without an error or a finish line"

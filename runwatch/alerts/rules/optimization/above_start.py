@@ -1,20 +1,18 @@
 """The training loss is above where it began.
 
-Reason: a rate that is far too high breaks a model within its first steps. There is no best
-to rise from then, and the loss is flat, or even falls, high above that of the untrained
-model. Formula, in y = ln(loss): the start is the median of the first three rows, or the
-first, where that is lower but 2 or more, as a likelihood's is, or an evaluation before them
-that is the guess among a vocabulary; f is the median of the last 20 rows, taken every 16
-rows. Fires when f is above the start by max(ln(1 + `rise`), z * s), s the noise of single
-rows now, at `persist` such points in a row, and is not falling (near its highest, or for
-three times as long). With fewer rows: when each of the newest five, of `early` at least, is
-`grave` above a start that was a likelihood's, or at the end of the run; there one point
-less is enough, too. A note below
-`grave`, or from a lower start, unless that is as high as the guess among 200 tokens or
-`epochs` epochs have passed: queues and teachers raise a loss by design. A first row above
-1e15 is a warning by itself. Else a warning, and critical when it is `grave` above the start
-and lasts. Ends, and stays ended, when f is below the start: from then on `divergence` has a
-best to compare with.
+Reason: a rate that is far too high breaks a model within its first steps. There is no best to rise from
+then, and the loss is flat, or even falls, high above that of the untrained model. Formula, in y =
+ln(loss): the start is the median of the first three rows, or the first, where that is lower but 2 or
+more, as a likelihood's is, or the newest rows are at the guess among a vocabulary, or an evaluation
+before them that is that guess; f is the median of the last 20 rows, taken every 16 rows. Fires when f is
+above the start by max(ln(1 + `rise`), z * s), s the noise of single rows now, at `persist` such points in
+a row, and is not falling (near its highest, or for three times as long). With fewer rows: when each of
+the newest five, of `early` at least, is `grave` above a start that was a likelihood's, or at the end of
+the run; there one point less is enough, too. A note below `grave`, or from a lower start, unless that is
+as high as the guess among 200 tokens, and no higher than that among a million, or `epochs` epochs have
+passed: queues and teachers raise a loss by design, and sums grow with what is summed. A first row above
+1e15 is a warning by itself. Else a warning, and critical when it is `grave` above the start and lasts.
+Ends, and stays ended, when f is below the start: from then on `divergence` has a best to compare with.
 
 Example: 'loss is 4.4 times what it began with (4.31 at step 0)', at a rate 1,000 times too high.
 
@@ -59,8 +57,10 @@ _ABSURD = 1e15
 """Loss that no model begins with: its squares overflow."""
 _NEAR = 0.03
 """How near to ln(k) an untrained model begins, as a fraction."""
-_TOKENS = 200
-"""Number of choices from which guessing is that of a vocabulary."""
+_EXACT = 0.001
+"""How near to ln(k) weights that know nothing any more are, as a fraction."""
+_TOKENS, _MOST_TOKENS = 200, 1_000_000
+"""Number of choices from which guessing is that of a vocabulary, and those that none exceeds."""
 
 
 @dataclass
@@ -90,8 +90,11 @@ class AboveStart(LossRule, RankRule):
     _reference: float = field(default=np.inf, init=False, repr=False)
     """ln of the loss that was evaluated before them."""
     _begin: Place = field(default=Place(None, None), init=False, repr=False)
+    _second: Place = field(default=Place(None, None), init=False, repr=False)
     _newest: list[float] = field(default_factory=list, init=False, repr=False)
     """ln(loss) of the newest rows."""
+    _lost: int = field(default=0, init=False, repr=False)
+    """Size of the vocabulary that the newest of the first rows are the guess among, or 0."""
     _moves: list[float] = field(default_factory=list, init=False, repr=False)
     """By how much ln(loss) moved from each of the first rows to the next."""
     _onset: Place = field(default=Place(None, None), init=False, repr=False)
@@ -158,6 +161,7 @@ class AboveStart(LossRule, RankRule):
                 found += [self._absurd(height)] if height > log(_ABSURD) else []
                 self._reference = self._evaluated[1] if self._evaluated[0] < rows.offset[row] else np.inf
             if len(self._first) < _FIRST:
+                self._second = place(rows, row) if len(self._first) == 1 else self._second
                 self._first.append(height)
                 step = float(rows.step[row])
                 self._steps.add(step if isfinite(step) else self._epochs.printed(float(rows.offset[row])))
@@ -166,13 +170,17 @@ class AboveStart(LossRule, RankRule):
                     return found
             self._moves += [abs(height - self._newest[-1])] if self._newest else []
             self._newest = [*self._newest[1 - _NEWEST :], height]
+            guess = guessing(grow(middle(self._newest)), _EXACT)
+            if guess >= _TOKENS and not self._lost:
+                self._onset, self._high = self._second, True
+            self._lost = guess if guess >= _TOKENS else 0
             high = height > self._start + log(1 + self.rise) / 2
             if high and not self._high:
                 self._onset = place(rows, row)
             self._high = high
             if (
                 not self._firing
-                and self._start >= log(_LIKELIHOOD)
+                and (self._start >= log(_LIKELIHOOD) or self._lost)
                 and start + row + 1 >= self.early
                 and self._few()
             ):
@@ -182,7 +190,7 @@ class AboveStart(LossRule, RankRule):
     @property
     def _start(self) -> float:
         usual = middle(self._first)
-        if self._first[0] >= log(_LIKELIHOOD):
+        if self._first[0] >= log(_LIKELIHOOD) or self._lost:
             usual = min(usual, self._first[0])
         return min(usual, self._reference)
 
@@ -217,10 +225,10 @@ class AboveStart(LossRule, RankRule):
         return [self._fire(level, lasts=True)]
 
     def _severity(self, excess: float, *, lasts: bool) -> Severity:
-        likelihood = self._start >= log(_LIKELIHOOD)
+        likelihood = self._start >= log(_LIKELIHOOD) or self._lost > 0
         if excess > log(1 + self.grave) and likelihood:
             return Severity.CRITICAL if lasts else Severity.WARNING
-        costs = grow(self._start) >= log(_TOKENS) or self._passed >= self.epochs
+        costs = log(_TOKENS) <= grow(self._start) <= log(_MOST_TOKENS) or self._passed >= self.epochs
         return Severity.WARNING if costs else Severity.INFO
 
     def _fire(self, level: float, *, lasts: bool = False) -> Finding:
@@ -234,7 +242,11 @@ class AboveStart(LossRule, RankRule):
             f"{label(LOSS)} {above(grow(excess) - 1, began)}",
             self._onset,
             metric=LOSS,
-            cause=f"it began with the loss of guessing among {guess:,}" if guess >= _TOKENS else "",
+            cause=f"it is that of guessing among {self._lost:,} now: what was known is lost"
+            if self._lost
+            else f"it began with the loss of guessing among {guess:,}"
+            if guess >= _TOKENS
+            else "",
             advice="Stop; lower the learning rate by ten or lengthen the warm-up, and start again.",
             evidence={"start": grow(self._start), "now": grow(level)},
         )

@@ -33,7 +33,8 @@ adversary's loss, must rise twice as high as it has twice; the first two waves o
 cannot be distinguished from divergence, and are warnings; the loss of a student that teaches itself
 first falls as its outputs collapse, and rises with the rate until they differ; a curriculum
 makes training harder: while evaluations since the best are better than all before, or a best
-model is saved, it is a note.
+model is saved, it is a note; so is a rise of less than `slight` while the learning rate is twice what it
+was at the best, or more: the level that a loss settles at rises with the rate, and falls with it again.
 
 Source: IDEFICS' logs, where instant spikes recovered and slow rises did not.
 """
@@ -61,7 +62,7 @@ from runwatch.alerts.rules.baseline import (
     median,
     swing,
 )
-from runwatch.alerts.rules.common.context import Recent, lr_jump, surge
+from runwatch.alerts.rules.common.context import Recent, lr_jump, newest, surge
 from runwatch.alerts.rules.common.evaluations import Evaluations
 from runwatch.alerts.rules.common.players import limited
 from runwatch.alerts.rules.common.waves import Waves
@@ -86,6 +87,8 @@ _NEWEST, _AFTER = 4, 16
 _RAMP = 32
 """Rows over which, twice in a row, the rate rises in a warm-up, and by how much at most."""
 _STEEPEST = 3.0
+_HIGHER = 2.0
+"""Multiple of the learning rate at the best from which a slight rise is that of the rate."""
 _ALWAYS = 3
 """Multiple of `long` after which it counts even on its way back."""
 _IMPROVED = re.compile(r"(?i)\bsav(?:ed|ing) (?:a |the |new )*best\b|\bnew best\b")
@@ -108,6 +111,8 @@ class _Best:
     """Where it is in the log."""
     evaluated: float = np.inf
     """The lowest evaluation up to there."""
+    rate: float = np.inf
+    """The learning rate there."""
 
 
 @dataclass
@@ -196,6 +201,7 @@ class Divergence(LossRule, RankRule):
     long: int = threshold(8, "evaluations in a row from which it is critical")
     last: int = threshold(3, "last rows of a run that are judged at its end")
     waves: float = threshold(2.0, "multiple of the second highest rise so far that was lost again")
+    slight: float = threshold(0.25, "rise below which a higher learning rate explains it, as a fraction")
 
     _windows: Windows = field(default_factory=lambda: Windows(32, _HOP), init=False, repr=False)
     _loss: Recent = field(default_factory=Recent, init=False, repr=False)
@@ -255,10 +261,8 @@ class Divergence(LossRule, RankRule):
             row = int(points[at])
             if self._rise is not None:
                 offset = float(rows.offset[row])
-                warms, better = self._warms_up(offset, float(level[at])), self._validates(offset)
-                found += self._follow(
-                    self._rise, float(level[at]), place(rows, row), warms=warms, better=better
-                )
+                warms, meant = self._warms_up(offset, float(level[at])), self._meant(offset, float(level[at]))
+                found += self._follow(self._rise, float(level[at]), place(rows, row), meant, warms=warms)
             else:
                 ahead = slice(at, None)
                 least = self._least(noise[ahead], height[ahead])
@@ -285,8 +289,8 @@ class Divergence(LossRule, RankRule):
         if ending.best < self._best.level:
             self._best = replace(self._best, level=ending.best, sigma=0.0, where=ending.where)
         self._rise = self._rise or _Rise(ending.begin, "", level, least, None)
-        better = self._validates(np.inf)
-        return limited([self._fire(self._rise, level, grave=True, better=better)], self._players.most)
+        meant = self._meant(np.inf, level)
+        return limited([self._fire(self._rise, level, meant, grave=True)], self._players.most)
 
     def _search(
         self, rows: Samples, points: NDArray[np.int64], level: Floats, least: Floats, sigma: Floats
@@ -303,8 +307,10 @@ class Divergence(LossRule, RankRule):
         if best >= 0:
             row = int(points[best])
             offset = float(rows.offset[row])
-            evaluated = self._evaluations.lowest(offset)
-            self._best = _Best(float(level[best]), float(sigma[best]), place(rows, row), offset, evaluated)
+            evaluated, rate = self._evaluations.lowest(offset), newest(self._rate, offset) or np.inf
+            self._best = _Best(
+                float(level[best]), float(sigma[best]), place(rows, row), offset, evaluated, rate
+            )
         return stop
 
     def _least(self, noise: Floats, height: Floats) -> Floats:
@@ -346,6 +352,16 @@ class Divergence(LossRule, RankRule):
         first, middle, last = rates[0], rates[_RAMP], rates[-1]
         return bool(0 < first < middle < last < _STEEPEST * middle)
 
+    def _meant(self, offset: float, level: float) -> str:
+        """Return why a rise is none of the model's, or ""."""
+        if self._validates(offset):
+            return _HARDER
+        times = (newest(self._rate, offset) or 0.0) / self._best.rate
+        slight = level - self._best.level < log(1 + self.slight)
+        return (
+            f"the learning rate is {times:.1f} times what it was then" if times >= _HIGHER and slight else ""
+        )
+
     def _validates(self, offset: float) -> bool:
         """Whether evaluations since the best are better than all before: training has only become harder.
 
@@ -356,7 +372,7 @@ class Divergence(LossRule, RankRule):
             return True
         return self._evaluations.better(self._best.evaluated, self._best.offset, offset)
 
-    def _follow(self, rise: _Rise, level: float, here: Place, *, warms: bool, better: bool) -> list[Finding]:
+    def _follow(self, rise: _Rise, level: float, here: Place, meant: str, *, warms: bool) -> list[Finding]:
         excess = level - self._best.level
         lasting = rise.over + 1 >= _ALWAYS * self.long
         waits = warms or (rise.comes_back(level, self._best.level) and not lasting)
@@ -368,25 +384,25 @@ class Divergence(LossRule, RankRule):
             return []
         grave = excess > log(1 + self.grave) or rise.over >= self.long
         grave &= level >= self._ending.untrained + log(_LOW)
-        severity = self._severity(level, grave=grave, better=better)
+        severity = self._severity(level, meant, grave=grave)
         if not rise.firing:
             reported = rise.over >= self.persist
         else:
             reported = level > rise.level + rise.margin or severity.exceeds(rise.firing)
-        return [self._fire(rise, level, grave=grave, better=better)] if reported else []
+        return [self._fire(rise, level, meant, grave=grave)] if reported else []
 
-    def _severity(self, level: float, *, grave: bool, better: bool) -> Severity:
-        if better or level < self._ending.untrained + log(_NOTHING):
+    def _severity(self, level: float, meant: str, *, grave: bool) -> Severity:
+        if meant or level < self._ending.untrained + log(_NOTHING):
             return Severity.INFO
         return Severity.CRITICAL if grave else Severity.WARNING
 
-    def _fire(self, rise: _Rise, level: float, *, grave: bool = False, better: bool = False) -> Finding:
+    def _fire(self, rise: _Rise, level: float, meant: str = "", *, grave: bool = False) -> Finding:
         rise.level = level
-        severity = self._severity(level, grave=grave, better=better)
+        severity = self._severity(level, meant, grave=grave)
         if severity.exceeds(rise.firing):
             rise.firing = severity
-        if better and rise.firing is Severity.INFO:
-            rise.cause = rise.cause or _HARDER
+        if meant and rise.firing is Severity.INFO:
+            rise.cause = rise.cause or meant
         return self._finding(rise, Verdict.FIRING, level)
 
     def _clear(self, here: Place) -> Finding:

@@ -4,8 +4,10 @@ Reason: what a run still learns then holds for its own data alone. A validation 
 shows that, too; one that stays flat from early on does not look like a fault, and costs as much.
 Formula: no evaluation is below the best by `fall`, for max(`evals`, `part` of all so far) in a row,
 and the median of the newest three is at most `near` above it; the median training loss of 64 rows
-fell to half of what it was at that best, to less than half of that best, and `gap` below it. A note. Ends
-with a better evaluation.
+fell to half of what it was at that best, to less than half of that best, and `gap` below it. A note.
+A warning once `wasted` of all evaluations, ten at least, lie behind the best, and the newest three are
+above it by `rise`: most of the run has made it worse. From `costly` on, `validation` says so; a best that
+is that of guessing, ln(k), counts after 24. Ends with a better evaluation.
 
 Example: 'val loss has not fallen below 1.02 for 9 evaluations, since step 400, while train loss fell to 0.2'.
 
@@ -28,12 +30,17 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import middle
+from runwatch.alerts.rules.common.chance import guessing
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LOSS, VAL_LOSS, label
 
 _HALF = 0.5
+_MANY, _OF_GUESS = 10, 24
+"""Evaluations behind the best from which they may be a warning, also where that is the loss of guessing."""
+_CHANCE = 0.01
+"""Distance from ln(k) at which a loss is that of guessing, as a fraction."""
 
 
 @dataclass
@@ -53,20 +60,23 @@ class _Watch:
     offset: float = -np.inf
     """Where it was evaluated last."""
     newest: deque[float] = field(default_factory=lambda: deque(maxlen=3))
-    open: bool = False
+    firing: Severity | None = None
 
 
 @dataclass
 class GeneralizationGap(RankRule):
-    """Notes when training improves and validation does not."""
+    """Fires when training improves and validation does not."""
 
     name: ClassVar[str] = "generalization_gap"
-    summary: ClassVar[str] = "The training loss falls far below a validation loss that stays flat (a note)."
+    summary: ClassVar[str] = "The training loss falls far below a validation loss that stays flat."
 
     evals: int = threshold(6, "evaluations in a row without a better one, at least")
     part: float = threshold(0.5, "of the evaluations so far, at least")
     fall: float = threshold(0.02, "fall of the validation loss that is an improvement, as a fraction")
     near: float = threshold(0.1, "rise over the best up to which it stays flat, as a fraction")
+    wasted: float = threshold(2 / 3, "of all evaluations, behind the best, that are a warning")
+    rise: float = threshold(0.05, "rise over the best from which they may be, as a fraction")
+    costly: float = threshold(0.2, "rise over the best up to which they may be, as a fraction")
     gap: float = threshold(0.3, "least gap between validation and training loss")
 
     _recent: Recent = field(default_factory=Recent, init=False, repr=False)
@@ -100,19 +110,28 @@ class GeneralizationGap(RankRule):
             found += self._clear(here)
             watch.best, watch.where, watch.train, watch.since = value, here, train, 0
             return found
-        if watch.open or watch.since < max(self.evals, self.part * watch.count):
+        if watch.since < max(self.evals, self.part * watch.count):
             return found
         fell = train < _HALF * min(watch.train, watch.best) and watch.best - train > self.gap
-        if not fell or middle(list(watch.newest)) > watch.best * (1 + self.near):
+        flat = middle(list(watch.newest)) <= watch.best * (1 + self.near)
+        severity = Severity.WARNING if self._wastes(watch) else Severity.INFO if flat else None
+        if not fell or severity is None or not severity.exceeds(watch.firing):
             return found
-        watch.open = True
-        return [*found, self._finding(watch, train, here)]
+        watch.firing = severity
+        return [*found, self._finding(watch, severity, train, here)]
 
-    def _finding(self, watch: _Watch, train: float, here: Place) -> Finding:
+    def _wastes(self, watch: _Watch) -> bool:
+        """Whether most of the run lies behind the best, and has made it somewhat worse."""
+        least = _OF_GUESS if guessing(watch.best, _CHANCE) else _MANY
+        low, high = min(watch.newest) / watch.best - 1, max(watch.newest) / watch.best - 1
+        long = watch.since >= max(least, self.wasted * watch.count)
+        return long and low > self.rise and high < self.costly
+
+    def _finding(self, watch: _Watch, severity: Severity, train: float, here: Place) -> Finding:
         best = f"{watch.best:.4g} for {watch.since} evaluations, since {watch.where}"
         return self.say(
             Verdict.FIRING,
-            Severity.INFO,
+            severity,
             f"{label(VAL_LOSS)} has not fallen below {best}, while {label(LOSS)} fell to {train:.4g}",
             here,
             metric=VAL_LOSS,
@@ -127,8 +146,8 @@ class GeneralizationGap(RankRule):
         return middle(values) if values else np.nan
 
     def _clear(self, where: Place) -> list[Finding]:
-        if not self._watch.open:
+        if self._watch.firing is None:
             return []
-        self._watch.open = False
+        severity, self._watch.firing = self._watch.firing, None
         title = f"{label(VAL_LOSS)} falls again"
-        return [self.say(Verdict.CLEAR, Severity.INFO, title, where, metric=VAL_LOSS)]
+        return [self.say(Verdict.CLEAR, severity, title, where, metric=VAL_LOSS)]

@@ -12,7 +12,7 @@ first 16 rows: losses near zero jump by ratios. Not recovered: a warning, or a n
 half of its rows, and of the newest `brief`, rose by less than half of `large`; critical after
 `long` rows, unless half of the rise is lost by then, or half of the rows rose by less than that.
 After 512 rows the new level is the usual one. While there is no baseline, a row spikes when
-it is 10 times the highest so far, if that was above 0.5, or above 2 in the first five rows: a
+it is 10 times the highest so far, and 5 or more, or, if that was above 2, in the first five rows: a
 note while the newest three evaluations since then are better than all before.
 
 Example: 'loss rose 63% at step 1,605 and did not recover at once'; a single bad
@@ -75,6 +75,8 @@ _FIRST, _EARLY = 16, 64
 """Rows that show the untrained loss, and how rows scatter while there is no baseline."""
 _KNOWN, _LIKELIHOOD = 5, 2.0
 """Rows before which nothing is usual yet, unless the loss is as high as that of guessing."""
+_SMALL = 0.5
+"""Loss below which it jumps by ratios while nothing is usual yet."""
 _SCATTER = 3.4
 """Deviations of the first rows that a spike among them must be high."""
 
@@ -258,8 +260,8 @@ class LossSpike(LossRule, RankRule):
         self._highest = float(highest[-1])
         before, here = highest[:-1], slice(0, len(y))
         known = start + np.arange(len(y)) >= _KNOWN
-        usual[here] = np.where(before > np.where(known, log(0.5), log(_LIKELIHOOD)), before, np.nan)
-        excess[here], least[here] = y - usual[here], log(self.early)
+        usual[here] = np.where(known | (before > log(_LIKELIHOOD)), before, np.nan)
+        excess[here], least[here] = y - np.maximum(usual[here], log(_SMALL)), log(self.early)
         sigma[here] = log(2) / 3
 
     def _expected(self, at: int, height: float) -> bool:

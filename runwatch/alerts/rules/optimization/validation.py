@@ -2,20 +2,20 @@
 
 Reason: when validation rises while training falls the run learns its data by heart,
 and the checkpoint to keep is an old one.
-Formula: evaluations in a row, `evals` of them and at least `part` of all so far (24 at
-most), above the lowest median of three (the best of many is low by chance) by max(ln(1 +
-`rise`), 4 s) and by `waves` times the highest rise that was lost again by half; after at
-least `least` evaluations, while the median training loss of 64 rows has not risen since
-the best. Two in a row that are `jump` times, and 8 s, above the two before them are
-reported sooner, unless single ones have risen half as high twice. All in logarithms. Sooner too
-where the gap is wide: the training loss fell by half since the best, to less than half of
-each of as many evaluations and `gap` below them, which are above the lowest median by `rise`
-and by what single ones have risen twice, and as many once, and lost again. A note; a
-warning where they jumped, or as many are `costly` above the lowest median, unless the
-training loss is higher, or fewer than 24 in a row are above a best that is of the untrained
-model, and that of guessing, ln(k): batch norms may know their data later than weights do.
-Reported again when the rise has grown by half or becomes a warning; ends with an evaluation
-near the best.
+Formula: evaluations in a row, `evals` of them and at least `part` of all so far (24 at most), above the
+lowest median of three (the best of many is low by chance) by max(ln(1 + `rise`), 4 s) and by `waves`
+times the highest rise that was lost again by half; after at least `least` evaluations, while the median
+training loss of 64 rows has not risen since the best. Two in a row that are `jump` times, and 8 s, above
+the two before them are reported sooner, unless single ones have risen half as high twice. All in
+logarithms. However they scatter, those since the best rise if the order of the newest 24, `trend` at
+least, says so (the test of Mann and Kendall), and as many as above are `costly` above the lowest median.
+Sooner too where the gap is wide: the training loss fell by half since the best, to less than half of each
+of as many evaluations and `gap` below them, which are above the lowest median by `rise` and by what
+single ones have risen twice, and as many once, and lost again. A note; a warning where they jumped, or as
+many are `costly` above the lowest median, unless the training loss is higher, or fewer than 24 in a row
+are above a best that is of the untrained model, and that of guessing, ln(k): batch norms may know their
+data later than weights do. Reported again when the rise has grown by half or becomes a warning; ends with
+an evaluation near the best, or a median of three where only their order shows the rise.
 s is the noise of one evaluation: the 90th percentile of how far one is above the line
 between its neighbors, of the newest 12 or 48, whichever is more, times 1 + 4 / n for the
 few that n are. Only evaluations before the rise count, or those of a rise that was lost
@@ -54,6 +54,7 @@ from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import grow, middle
 from runwatch.alerts.rules.common.chance import guessing
 from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.falling import falls
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.common.wording import above
 from runwatch.core.block import Block, Samples
@@ -72,6 +73,8 @@ _NEAR = 6
 """Training rows that the newest two are compared with."""
 _CHANCE = 0.01
 """Distance from ln(k) at which a loss is that of guessing, as a fraction."""
+_TREND = 2.3
+"""Standard errors by which evaluations rise that are also much higher than the best."""
 _LONGEST = 24
 """The most evaluations in a row that a rise must last."""
 
@@ -116,6 +119,8 @@ class _Watch:
     """Whether the best is the first evaluation, before training."""
     train: float = np.nan
     """Median training loss at the best."""
+    behind: int = 0
+    """Evaluations since the best."""
     above: int = 0
     """Evaluations in a row that were above the margin."""
     step: float = -np.inf
@@ -129,6 +134,8 @@ class _Watch:
     lasting: Waves = field(default_factory=Waves)
     """Rises of single evaluations, and of as many in a row as a rise must last, that came back."""
     noise: _Noise = field(default_factory=_Noise)
+    trends: bool = False
+    """Whether the order of the evaluations alone shows what fires."""
     firing: Severity | None = None
     reported: float = 0.0
     """Rise, in ln, that was reported last."""
@@ -153,6 +160,7 @@ class Validation(RankRule):
     least: int = threshold(5, "evaluations before anything is said")
     jump: float = threshold(1.5, "times the evaluations before that two in a row must be")
     costly: float = threshold(0.2, "rise from which it is a warning, as a fraction")
+    trend: int = threshold(10, "evaluations since the best that show by their order whether they rise")
     gap: float = threshold(0.3, "least gap between validation and training loss that is wide")
     waves: float = threshold(2.0, "multiple of the highest rise so far that was lost again")
 
@@ -182,12 +190,13 @@ class Validation(RankRule):
         watch.step = step
         watch.untrained &= watch.count != 1 or len(self._trained(watch)) > 2  # rows are no epochs
         margin, jumped = self._measure(watch, log(value))
+        watch.behind += 1
         if value <= watch.best:
-            watch.best, watch.where, watch.above = value, where, 0
+            watch.best, watch.where, watch.above, watch.behind = value, where, 0, 0
             watch.untrained = watch.count == 1 and len(self._trained(watch)) <= 1
             watch.train = self._train(watch)
             return self._end(metric, watch, where)
-        if watch.firing and log(value / watch.best) < margin / 2:
+        if watch.firing and self._is_back(watch, log(value / watch.best), margin):
             return self._end(metric, watch, where)
         if watch.firing:
             return self._grows(metric, watch, value)
@@ -212,12 +221,19 @@ class Validation(RankRule):
         long = self._long(watch)
         rising = watch.above >= long and watch.count >= self.least and learns
         apart = watch.count >= self.least and self._apart(watch, train, long)
-        if not jumped and not rising and not apart:
+        watch.trends = not (jumped or rising or apart) and learns and self._trends(watch, long)
+        if not (jumped or rising or apart or watch.trends):
             return []
         grave = (jumped or self._costs(watch)) and not value < train and not watch.guesses
         watch.firing = Severity.WARNING if grave else Severity.INFO
         watch.reported, watch.since = log(value / watch.best), where
-        return [self._finding(metric, watch, where, value, rising=rising or apart)]
+        return [self._finding(metric, watch, where, value, rising=not jumped or rising or apart)]
+
+    def _is_back(self, watch: _Watch, rise: float, margin: float) -> bool:
+        """Whether a rise is over: where evaluations scatter, the median of three shows that."""
+        if not watch.trends:
+            return rise < margin / 2
+        return middle(list(watch.newest)[-3:]) - log(watch.best) < log(1 + self.costly) / 2
 
     def _apart(self, watch: _Watch, train: float, long: int) -> bool:
         """Whether the newest evaluations are above the lowest and far above a training loss that fell."""
@@ -227,6 +243,15 @@ class Validation(RankRule):
         return fell and level - watch.low > max(
             log(1 + self.rise), watch.single.second, watch.lasting.highest
         )
+
+    def _trends(self, watch: _Watch, long: int) -> bool:
+        """Whether the evaluations since the best rise, by their order, far, and more than they did before."""
+        known = min(watch.behind, len(watch.newest))
+        if not self._costs(watch):
+            return False
+        if min(list(watch.newest)[-long:]) - watch.low <= self.waves * watch.lasting.highest:
+            return False
+        return known >= self.trend and falls(-np.array(watch.newest)[-known:], _TREND)
 
     def _costs(self, watch: _Watch) -> bool:
         """Whether the newest evaluations are all so high that the rise is no small matter."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.item_blocks import ItemBlockReader
 from runwatch.parsers.body.matchers import VALUE
@@ -19,6 +20,10 @@ _MEAN = "avg_"
 """What begins the names of means, which are over the evaluation."""
 
 
+_OF_GENERATOR = {"loss_1": LOSS}
+"""Where there are two optimizers, the first is that of the discriminator."""
+
+
 class CoquiReader(ItemBlockReader):
     """Reads blocks of steps, and of the means of evaluations; those of single batches of these are none."""
 
@@ -31,7 +36,7 @@ class CoquiReader(ItemBlockReader):
 
     def __init__(self) -> None:
         super().__init__()
-        self.row = RowMaker("coqui")
+        self.row = RowMaker("coqui", _OF_GENERATOR)
         self._place: list[tuple[str, float]] = []
         self._epochs = 0.0
         self._means = False
@@ -85,11 +90,18 @@ FORMAT = Format(
             "   --> STEP: 24/60 -- GLOBAL_STEP: 145\n"
             "     | > loss: 2.25  (2.5)\n"
             "     | > step_time: 0.25  (0.5)\n"
+            "\n"
+            "   --> STEP: 49/60 -- GLOBAL_STEP: 170\n"
+            "     | > loss_disc: 3.5  (3.25)\n"
+            "     | > loss_0: 3.5  (3.25)\n"
+            "     | > loss_gen: 1.5  (1.25)\n"
+            "     | > loss_mel: 0.5  (0.5)\n"
+            "     | > loss_1: 2.0  (1.75)\n"
             "\n",
             {
-                "step": [85, 145],
-                "total": [600, 600],
-                "train/loss": [2.5, 2.25],
+                "step": [85, 145, 170],
+                "total": [600, 600, 600],
+                "train/loss": [2.5, 2.25, 2.0],
                 "perf/step_time": [0.5, 0.25],
             },
             {"step": [85], "val/loss": [3.25]},

@@ -28,6 +28,8 @@ _VALID = {
 }
 """What GPT-NeoX, GLM and SwissArmyTransformer, and the first Megatron call what they evaluate."""
 
+_TASK = {"avg accuracy": "val/accuracy", "avg loss": VAL_LOSS, "ppl": "val/ppl"}
+
 FORMAT = Format(
     name="megatron",
     title="Megatron-LM / Megatron-DeepSpeed / GPT-NeoX",
@@ -56,6 +58,13 @@ FORMAT = Format(
             rb"validation results at iteration (?P<step>\d+) \|",
             fields=True,
             aliases=_VALID,
+        ),
+        LinePattern(  # WikiText and LAMBADA, in between or by tasks/main.py
+            "task",
+            EVAL,
+            rb"validation results on [\w ().-]{1,40} \| ",
+            fields=True,
+            aliases=_TASK,
         ),
         LinePattern(
             "test",

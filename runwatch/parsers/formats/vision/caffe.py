@@ -23,9 +23,7 @@ FORMAT = Format(
             rb"loss = (?P<loss>)\s*$",
         ),
         LinePattern("lr", EVAL, rb"Iteration (?P<step>\d+), lr = (?P<lr>)\s*$"),
-        LinePattern(
-            "test", EVAL, rb"Test net output #\d+: ", fields=_OUTPUT, aliases=HeldOut(re.compile(""))
-        ),
+        LinePattern("test", EVAL, rb"Test net output #\d+: ", fields=_OUTPUT, aliases=HeldOut()),
         LinePattern("output", EVAL, rb"Train net output #\d+: ", fields=_SCORE),
         LinePattern("plan", PLAN, rb"max_iter: (?P<total>\d+)\s*$"),
     ),

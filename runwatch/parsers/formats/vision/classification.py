@@ -149,7 +149,7 @@ def _last_batches(prefix: bytes) -> tuple[LastBatch, LastBatch]:
     loss = rb"[^\r\n]{0,400}?\bloss: "
     return (
         LastBatch("test", EVAL, head + rb"(?=" + loss + VALUE + rb" \((?P<loss>)\))", aliases=_MEANS),
-        LastBatch("test", EVAL, head + rb"(?!" + loss + rb")", fields=_MEAN, aliases=HeldOut(re.compile(""))),
+        LastBatch("test", EVAL, head + rb"(?!" + loss + rb")", fields=_MEAN, aliases=HeldOut()),
     )
 
 

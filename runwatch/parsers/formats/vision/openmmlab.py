@@ -1,7 +1,5 @@
 """OpenMMLab (MMDetection, MMEngine): `Epoch [2][50/900]  lr: 1.250e-03, eta: ..., loss: 0.6`."""
 
-import re
-
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import STEP_TIME
 from runwatch.parsers.api import Format
@@ -10,9 +8,6 @@ from runwatch.parsers.lexicon.validation_names import HeldOut
 
 _ALIASES = {"time": STEP_TIME}
 _VAL = rb" ?\(val\) +(?:\[\d+\])?\[ *\d+(?:/\d+)?\]\s+(?!eta)"
-_VAL_ALIASES = HeldOut(  # where the workflow validates, its lines print what those of training do
-    re.compile(r"^(?:(?:data_)?time|lr|memory|grad_norm)$|(?:^|[._])(?:loss|acc)(?:_|$)")
-)
 
 FORMAT = Format(
     name="openmmlab",
@@ -34,8 +29,8 @@ FORMAT = Format(
             fields=True,
             aliases=_ALIASES,
         ),
-        LinePattern("val", EVAL, rb"Epoch" + _VAL, fields=True, aliases=_VAL_ALIASES),
-        LinePattern("val-iter", EVAL, rb"Iter" + _VAL, fields=True, aliases=_VAL_ALIASES),
+        LinePattern("val", EVAL, rb"Epoch" + _VAL, fields=True, aliases=HeldOut()),
+        LinePattern("val-iter", EVAL, rb"Iter" + _VAL, fields=True, aliases=HeldOut()),
     ),
     logged=True,
 )

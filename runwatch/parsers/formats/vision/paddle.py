@@ -7,6 +7,7 @@ from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import LEARNING_RATE, SAMPLES_PER_SEC, STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.lexicon.validation_names import HeldOut
 from runwatch.parsers.tables.evaluations import CocoReader
 
 SEG = Format(
@@ -21,7 +22,7 @@ SEG = Format(
             fields=True,
             aliases={"ips": SAMPLES_PER_SEC},
         ),
-        LinePattern("eval", EVAL, rb"\[EVAL\] #Images[:=] ?\d+,? ", fields=True),
+        LinePattern("eval", EVAL, rb"\[EVAL\] #Images[:=] ?\d+,? ", fields=True, aliases=HeldOut()),
     ),
     logged=True,
 )
@@ -50,6 +51,12 @@ DETECTION = Format(
             fields=True,
             aliases=_PACE,
         ),
+        LinePattern(  # of VOC; COCO's is a table
+            "voc",
+            EVAL,
+            rb"mAP\(0?\.50?, (?:11point|integral)\) = (?P<mAP50>[\d.]+)%",
+            aliases={"mAP50": "val/mAP50"},
+        ),
     ),
     readers=(CocoReader,),
     logged=True,
@@ -67,7 +74,7 @@ OCR = Format(
             fields=True,
             aliases={**_PACE, "avg_batch_cost": STEP_TIME},
         ),
-        LinePattern("metric", EVAL, rb"cur metric, ", fields=True),
+        LinePattern("metric", EVAL, rb"cur metric, ", fields=True, aliases=HeldOut()),
     ),
     logged=True,
 )
@@ -91,7 +98,7 @@ CLAS = Format(
             EVAL,
             rb"\[Eval\]\[Epoch (?P<epoch>\d+)\]\[Avg\]",
             fields=True,
-            aliases={name: f"val/{name}" for name in ("loss", "top1", "top5", "CELoss")},
+            aliases=HeldOut(),
         ),
     ),
     logged=True,

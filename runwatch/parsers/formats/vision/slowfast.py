@@ -3,8 +3,6 @@
 Its json_stats.log, of epochs alone, is read as json-stats.
 """
 
-import re
-
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import STEP_TIME
 from runwatch.parsers.api import Format
@@ -32,7 +30,7 @@ FORMAT = Format(
             EVAL,
             rb"json_stats: \{(?=[^\r\n]{0,80}\"_type\": \"val_epoch\")",
             fields=ITEMS,
-            aliases=HeldOut(re.compile("acc|err|map|loss|time")),
+            aliases=HeldOut(),
         ),
     ),
     logged=True,

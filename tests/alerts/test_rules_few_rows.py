@@ -1,0 +1,80 @@
+"""Faults of the loss in logs of few rows, where there is no window to compare with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from runwatch.alerts.rules.optimization.above_start import AboveStart
+from runwatch.alerts.rules.optimization.loss_spike import LossSpike
+from runwatch.alerts.rules.optimization.validation import Validation
+from runwatch.core.block import Status
+
+from .columns import Log, fired, healthy
+
+
+def ended(log, rule, size=1):
+    """Judge a log that is complete, in pieces of so many rows."""
+    found = []
+    for low in range(0, log.count, size):
+        found += rule.observe(log.block(low, min(low + size, log.count)))
+    return found + list(rule.tick(Status(now=0.0, live=False)))
+
+
+def fall(count):
+    return 0.25 * np.exp(-np.arange(count) / 8) + 0.03
+
+
+@pytest.mark.parametrize(
+    ("row", "peak", "found"),
+    [
+        (19, 62.0, [("warning", 19)]),
+        (19, 4.9, []),  # losses near zero jump by ratios
+        (19, 5.1, [("info", 19)]),
+        (5, 62.0, [("warning", 5)]),
+        (4, 62.0, []),  # nothing is usual yet
+    ],
+)
+def test_one_row_far_above_all_before_it_is_a_spike_in_a_log_of_few_rows(row, peak, found):
+    loss = fall(30)
+    loss[row] = peak
+    assert fired(ended(Log(train__loss=loss), LossSpike())) == found
+
+
+@pytest.mark.parametrize("size", [1, 3, 10])
+def test_a_loss_that_goes_to_the_guess_among_a_vocabulary_has_lost_what_was_known(size):
+    loss = np.array([1.637, 11.81, 11.60, 10.383, *np.full(6, 10.3735)])
+    found, worse = ended(Log(train__loss=loss), AboveStart(), size)
+    assert [(f.severity.value, f.step) for f in (found, worse)] == [("warning", 1), ("critical", 1)]
+    assert found.title == "loss is 534% above what it began with (1.637 at step 0)"
+    assert "guessing among 32," in found.cause
+    assert ended(Log(train__loss=0.97 * loss), AboveStart(), size) == [], "a mean may begin low"
+
+
+@pytest.mark.parametrize(("start", "severity"), [(6.0, "warning"), (13.5, "warning"), (1100.0, "info")])
+def test_a_sum_may_grow_with_what_is_summed(start, severity):
+    log = healthy(200)
+    log.columns["train/loss"][:] = np.where(np.arange(200) < 10, start, 1.4 * start)
+    assert {found for found, _ in fired(log.judge(AboveStart()))} == {severity}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_evaluations_that_scatter_widely_rise_if_their_order_says_so(seed):
+    rng = np.random.default_rng(seed)
+    trained = Log(train__loss=0.1 * np.exp(-np.arange(24) / 20))
+    rising = 0.11 * np.exp(0.2 * rng.permutation([-1.0, 1.0] * 12) + np.arange(24) / 20)
+    trained.set("val/loss", rising)
+    assert "warning" in {severity for severity, _ in fired(trained.judge(Validation()))}
+    trained.set("val/loss", 0.15 * np.exp(0.2 * rng.normal(size=24)))
+    assert fired(trained.judge(Validation())) == fired(trained.judge(Validation(trend=99)))
+    trained.columns["train/loss"] = np.exp(np.arange(24) / 20)
+    found = fired(trained.set("val/loss", rising).judge(Validation()))
+    assert "warning" not in {severity for severity, _ in found}, "it diverges: others say so"
+
+
+def test_a_rise_among_evaluations_that_scatter_ends_with_the_median_of_three():
+    high = 0.11 * np.exp(0.2 * (-1.0) ** np.arange(24) + np.arange(24) / 20)
+    values = np.r_[high, 0.097, high[-3:], 0.097, 0.097, 0.097]
+    log = Log(train__loss=0.1 * np.exp(-np.arange(len(values)) / 20)).set("val/loss", values)
+    found = [(f.verdict.value, f.step) for f in log.judge(Validation()) if f.step >= 12]
+    assert [step for verdict, step in found if verdict == "clear"] == [29], "not at 24"
