@@ -38,11 +38,17 @@ def _tasks(
 ) -> list[tuple[str, str, int]]:
     """Return (kind, name, seed) of all runs; of a healthy shape `shapes` runs, else twice `seeds`.
 
-    Every fault and shape comes once before any comes again, so that the first results are of all of them.
+    Every fault and shape comes once before any comes again, and shapes among faults: the first results are
+    of all kinds.
     """
-    tasks = [("fault", name, first + seed) for name in FAULTS for seed in range(0 if healthy else seeds)]
-    tasks += [("healthy", name, first + seed) for name in SHAPES for seed in range(shapes or 2 * seeds)]
-    return sorted((task for task in tasks if only in task[1]), key=lambda task: task[2])
+    tasks = []
+    for kind, names, runs in (
+        ("fault", FAULTS, 0 if healthy else seeds),
+        ("healthy", SHAPES, shapes or 2 * seeds),
+    ):
+        for number, name in enumerate(names):
+            tasks += [(seed, number / len(names), (kind, name, first + seed)) for seed in range(runs)]
+    return [task for *_, task in sorted(tasks) if only in task[1]]
 
 
 def _judge(tasks: list[tuple[str, str, int]], jobs: int, minutes: float) -> list[dict[str, Outcome]]:

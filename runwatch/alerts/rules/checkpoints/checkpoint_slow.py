@@ -33,9 +33,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.common.lastwords import LastWords
 from runwatch.alerts.rules.common.pace import Pace
 from runwatch.alerts.rules.common.saving import saving_since_training
-from runwatch.alerts.rules.life.lastwords import LastWords
 from runwatch.core.block import Block, Status
 from runwatch.core.checkpoint import State
 from runwatch.core.findings import Finding, Severity, Verdict

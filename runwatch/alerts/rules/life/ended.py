@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
-from runwatch.alerts.rules.life.lastwords import LastWords
+from runwatch.alerts.rules.common.lastwords import LastWords
 from runwatch.alerts.rules.life.milestone import Milestone
 from runwatch.core.block import Block, Status
 from runwatch.core.ending import End

@@ -46,10 +46,10 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.alerts.rules.baseline import Segments, went_on
+from runwatch.alerts.rules.common.lastwords import LastWords
 from runwatch.alerts.rules.common.pace import Pace
 from runwatch.alerts.rules.common.saving import saving_since_training
 from runwatch.alerts.rules.common.witness import witness
-from runwatch.alerts.rules.life.lastwords import LastWords
 from runwatch.core.block import Block, Samples, Status
 from runwatch.core.ending import End
 from runwatch.core.findings import Finding, Verdict
