@@ -139,6 +139,23 @@ def test_standard_error_adds_the_bar_and_the_traceback():
     assert run["state"] == "crashed"
 
 
+@pytest.mark.parametrize("fires_at", [NOW + 10.0, None])
+def test_a_crash_is_where_the_run_came_to_though_its_log_is_read_later(fires_at):
+    fold = Fold(rank0=Member("g", rank=0), err=Member("g"))
+    fold.read("rank0", steps(0, 71), live=True, arrival=NOW)
+    error = (
+        'Traceback (most recent call last):\n  File "train.py", line 9, in <module>\nRuntimeError: no luck\n'
+    )
+    fold.read("err", error, live=True, arrival=NOW)
+    if fires_at is not None:
+        fold.engine.tick(fires_at)
+    fold.read("rank0", steps(71, 73), live=True, arrival=NOW + 10.0)
+    fold.engine.finish(NOW + 9e5)
+    (run,) = fold.runs()
+    (crash,) = (each for each in run["incidents"] if each["rule"] == "crash")
+    assert (crash["state"], crash["step"], crash["evidence"]["last_step"]) == ("firing", 72, 72)
+
+
 def test_a_bar_that_begins_again_on_standard_error_leaves_the_finished_run_as_it_is():
     fold = Fold(out=Member("g"), err=Member("g"))
     fold.read("out", "{'loss': 2.5, 'grad_norm': 1.0, 'learning_rate': 1e-05, 'epoch': 0.1}\n" * 3)

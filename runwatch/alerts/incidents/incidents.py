@@ -130,7 +130,7 @@ class IncidentBook:
             return None
         else:
             rise = finding.severity.rank - Severity(incident.row.severity).rank
-            incident.row = self._confirm(incident.row, finding, moved=False)
+            incident.row = self._confirm(incident.row, finding, moved=finding.rule in HALTS)
             kind = "escalated" if rise > 0 else "eased" if rise < 0 else ""
         if not kind:
             return None
@@ -302,7 +302,7 @@ class IncidentBook:
     def _confirm(row: IncidentRow, finding: Finding, *, moved: bool) -> IncidentRow:
         """Return `row` with what a newer finding knows; `moved` also takes over its place.
 
-        A firing incident keeps its place.
+        A firing incident keeps its place: where it began. What halted a run is where it came to a halt.
         """
         return msgspec.structs.replace(
             row,

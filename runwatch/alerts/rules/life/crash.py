@@ -158,11 +158,18 @@ class Crash(RunRule):
             where = place(progress, restart)
             return self._relaunched(death, where)
         if death.final and not death.at.precedes(block, float(progress.offset[high - 1])):
-            return []  # another file may be written late
+            return self._late(death, block)  # another file may be written late
         if survived < high and (death.ended or not death.pids):
             return self._survive(death, place(progress, survived))
         death.rows += high - low
-        return []
+        return self._late(death, block)
+
+    def _late(self, death: Death, block: Block) -> list[Finding]:
+        """Take rows of another file than the error's: it is read later, and shows how far the run came."""
+        if block.source == death.at.source or death.root.step is not None:
+            return []
+        death.last_step = self._last.step
+        return [self._finding(death, Verdict.FIRING)] if death.firing else []
 
     def _survive(self, death: Death, where: Place) -> list[Finding]:
         """Training continues: behind the end of a launcher or a program it is that of another launch."""
@@ -249,8 +256,8 @@ class Crash(RunRule):
             return [self._survivor(death)]
         mild = status.fraction is not None and status.fraction >= self.complete
         loose = death.root.kind == "error" and "frames" not in death.root.data  # words alone, no traceback
-        mild |= status.fraction is None and loose
-        return [self._finding(death, Verdict.FIRING, mild=mild)]
+        death.mild = mild or (status.fraction is None and loose)
+        return [self._finding(death, Verdict.FIRING)]
 
     def _clear(self, title: str, where: Place) -> Finding:
         ended = {} if title == _RELAUNCHED else {"ending": NO_END}
@@ -275,7 +282,7 @@ class Crash(RunRule):
             },
         )
 
-    def _finding(self, death: Death, verdict: Verdict, *, mild: bool = False) -> Finding:
+    def _finding(self, death: Death, verdict: Verdict) -> Finding:
         root, signature, rank = death.explanation()
         rank = rank if rank is not None else self.rank
         unsaved = bool(root.data.get("state") == "failed" and _OF_SAVE.search(_words(root)))
@@ -305,7 +312,7 @@ class Crash(RunRule):
         if "frames" in root.data:
             evidence["frames"] = _newest_lines(root.data["frames"], 2000)
         severity = signature.severity
-        if severity is Severity.CRITICAL and not unsaved and (mild or behind):
+        if severity is Severity.CRITICAL and not unsaved and (death.mild or behind):
             severity = Severity.WARNING
         by = "" if rank is None or root is death.first else f" on rank {rank}"
         said = "failed after training was over" if behind else signature.said

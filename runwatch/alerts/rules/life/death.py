@@ -65,6 +65,8 @@ class Death:
     behind: bool = False
     """It came after the word that training is over."""
     firing: bool = False
+    mild: bool = False
+    """Whether it is less than critical: training was nearly over, or only words say so."""
     at: Moment = field(default_factory=Moment)
     """Where the newest event was said."""
 
