@@ -126,12 +126,8 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
     )
     counted = _counter(columns) is not None or (alone and _of_losses(columns))
     scored = any(is_quality(name) and len(name) < 40 for name in columns)
-    nested = (
-        counted
-        and len(columns) > 2
-        and any(map(is_epoch, columns))
-        and not is_epoch(columns[_counter(columns) or 0])
-    )
+    of_epochs = len(columns) > 2 and any(map(is_epoch, columns))
+    nested = of_epochs and not is_epoch(columns[_counter(columns) or 0])
     return counted and (scored or nested or bool(losses_by_split(columns)))
 
 

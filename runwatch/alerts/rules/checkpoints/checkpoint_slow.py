@@ -92,9 +92,8 @@ class CheckpointSlow(RunRule):
             if self._moved is not None and block.live and (saved > self._moved[0] or hidden):
                 # The row before the save may have been held back, and arrive with those behind it.
                 pause = max(0.0, block.arrival - self._moved[1] - len(rows) * self._pace.median)
-                if saved > self._moved[0] or not self._is_long(
-                    pause
-                ):  # a hidden pause is no longer than that
+                # A hidden pause is no longer than that.
+                if saved > self._moved[0] or not self._is_long(pause):
                     found += self._judge(pause, place(rows, 0))
             elif waited:  # only files said that it saves
                 self._firing = False
