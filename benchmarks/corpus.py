@@ -100,10 +100,10 @@ def differences(core: dict[str, Any], run: dict[str, Any]) -> Iterator[Differenc
             found = [each[end] for each in val for end in ("last", "newest") if end in each]
             if not any(same(summary["last"], last) for last in found or [None]):
                 yield Difference(metric, summary["last"], found or "none")
-        elif metric not in metrics:
-            yield Difference(metric, f"{summary.get('count', 'some')} values", "none")
-        else:
+        elif metric in metrics:
             yield from _metric_differences(metric, summary, metrics[metric])
+        elif not all(same(summary[key], None) for key in _SUMMARY if key in summary):
+            yield Difference(metric, f"{summary.get('count', 'some')} values", "none")
 
 
 def _metric_differences(

@@ -120,7 +120,8 @@ def judge(row: Row, log: Path, limit: float) -> Verdict:
     said = read(log, limit)
     trained = [run for run in said.runs if run["steps"]["records"]]
     ending = (said.runs[-1].get("ending") or {}).get("kind") if said.runs else None
-    ended_right = ending in row["ending"] or ("cut_off" in row["ending"] and ending not in CLAIMS)
+    open_end = "cut_off" in row["ending"] and ending not in CLAIMS
+    ended_right = not said.error and (ending in row["ending"] or open_end)
     alarms = [i for run in said.runs for i in run["incidents"] if _is_alarm(i)]
     if row["format"] == "none":
         wrong = ["called a run"] if trained or (said.error and not said.declined) else []

@@ -51,6 +51,13 @@ def test_exact(tmp_path):
     ]
 
 
+def test_a_metric_that_may_be_missing_is_no_difference():
+    run = {"steps": {"records": 3, "first": 1, "last": 3, "total": 9}, "metrics": {}}
+    assert list(differences({**CORE, "metrics": {"train/loss": {"last": [2.5, None]}}}, run)) == []
+    (found,) = differences({**CORE, "metrics": {"train/loss": {"first": 3.5, "last": [2.5, None]}}}, run)
+    assert str(found) == "train/loss: expected some values, got none"
+
+
 @pytest.mark.parametrize(
     ("core", "said"),
     [
