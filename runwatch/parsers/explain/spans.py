@@ -16,7 +16,7 @@ from runwatch.parsers.body.matchers import NONFINITE, NUMBER, number
 
 _TOKEN = re.compile(
     rb"(?<![\d.])(?:(?<![A-Za-z])(" + NONFINITE + rb")(?![A-Za-z])|(" + NUMBER + rb")(?!\d)"
-    rb"((?:\s?(?:%|[kKMGT]i?[bB]\b|it/s|s/it|[mu]?s\b|min\b|[mhkKMBG]\b))?))"
+    rb"((?: ?(?:%|[kKMGT]i?[bB]\b|it/s|s/it|[mu]?s\b|min\b|[mhkKMBG]\b)(?!/))?))"
 )
 _SCALES = (
     1e-2, 1e-3, 1e-6, 60.0, 3600.0, 1e3, 1e6, 1e9, 2.0**10, 2.0**20, 2.0**30, 2.0**40,
