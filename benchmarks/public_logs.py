@@ -20,7 +20,6 @@ Prints what is wrong of each log, then the tables. A log that was looked at is t
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import shutil
@@ -28,7 +27,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -37,15 +36,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.corpus import differences
-from benchmarks.detection.logs.kinds import BAD, ENDS, FATAL, RULES, SIGNATURES
+from benchmarks.detection.logs.kinds import BAD, CLAIMS, ENDS, FATAL, RULES, SIGNATURES
+from benchmarks.detection.logs.labels import locate
 from benchmarks.detection.logs.observe import observe_apart
 from benchmarks.detection.logs.report import share
+from runwatch.parsers.explain.explain import WORDS
 
 INDEX = Path(__file__).with_suffix(".jsonl")
 WEEK = 7 * 86_400.0
 FAILURES = frozenset({"crash", "oom", "nan", "hang"})
-SURE = ("sure", "fairly sure", "likely", "unsure")
-CLAIMS = BAD | {"finished", "stopped_early"}
 _ABOUT = {
     "crash": frozenset(ENDS) - {"hang"},
     "oom": RULES["out_of_memory"],
@@ -179,7 +178,7 @@ def tables(verdicts: list[Verdict]) -> Iterator[str]:
     for name in dict.fromkeys(v.row["format"] for v in trained):
         of = [v for v in trained if v.row["format"] == name]
         yield _line(name, share(v.right for v in of), share(v.learns_right for v in of))
-    for words in SURE:
+    for _, words in WORDS:
         of = [v for v in trained if v.said.certainty == words]
         yield _line(f"called {words}", share(v.right for v in of), share(v.learns_right for v in of))
     texts = [v for v in verdicts if v.row["format"] == "none"]
@@ -217,18 +216,6 @@ def _line(*cells: str) -> str:
     return "{:24}{:40}{}".format(*cells, *("",) * (3 - len(cells))).rstrip()
 
 
-def located(rows: Iterable[Row], folder: Path, say: Callable[[str], object]) -> Iterator[tuple[Row, Path]]:
-    """Yield the logs that were labeled; what is missing, or another file by now, is reported."""
-    for row in rows:
-        log = folder / row["path"]
-        if not log.is_file():
-            say(f"{log}: no such file, left out")
-        elif hashlib.sha256(log.read_bytes()).hexdigest() != row["sha256"]:
-            say(f"{log}: not the file that was labeled, left out")
-        else:
-            yield row, log
-
-
 def main() -> int:
     options = argparse.ArgumentParser(description="Compare what is said of public logs with their labels.")
     options.add_argument("folder", type=Path, metavar="DIR", help="directory with the logs")
@@ -242,7 +229,8 @@ def main() -> int:
     except OSError as error:
         options.error(f"no labels: {error.filename}: {error.strerror}")
     rows = [row for row in map(json.loads, filter(None, index)) if given.only in row["path"]]
-    logs = list(located(rows, given.folder, lambda line: print(line, file=sys.stderr)))
+    found = [(row, locate(row["path"], row["sha256"], [given.folder], _say)) for row in rows]
+    logs = [(row, log) for row, log in found if log is not None]
     if not logs:
         options.error("no labeled log is wanted and there")
     with ThreadPoolExecutor(given.jobs) as pool:
@@ -252,6 +240,10 @@ def main() -> int:
             print(f"{verdict.row['path']}: {detail}")
     print("", *tables(verdicts), f"\n{len(logs)} of {len(rows)} labeled logs were read.", sep="\n")
     return 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 if __name__ == "__main__":

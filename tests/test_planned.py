@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from runwatch.core.block import Block
 from runwatch.core.fold.planned import planned_epochs, planned_steps
 from runwatch.core.fold.run import Run
 from runwatch.core.fold.segments import Splitter
@@ -88,7 +89,7 @@ def test_what_says_nothing_certain(head):
 
 def test_what_step_lines_print_goes_before():
     run = run_of("max_steps = 600")
-    run.total = 300
+    run.fold(Block({}, None, total=300))
     assert (run.planned, run.progress().total_source) == (300, "")
 
 

@@ -10,6 +10,7 @@ import pytest
 from runwatch.core.batch import EVAL, RANK, TRAIN, Batch, Event, Table
 from runwatch.core.block import LATE, Block, Moment, RankProgress, Samples
 from runwatch.core.checkpoint import Checkpoint, Look, State
+from runwatch.core.fold.position import Position
 from runwatch.core.fold.rank_state import MAX_RANK_METRICS, RankState, trained
 from runwatch.core.fold.rows import Rows, column_of, counts, newest_of, part_of
 from runwatch.core.fold.run import DONE, MAX_EVENTS, MAX_FACTS, MAX_RANKS, MAX_SERIES, REST, Run
@@ -374,7 +375,10 @@ def test_another_source_that_leads_keeps_what_others_provide():
 
 @pytest.mark.parametrize(
     "change",
-    [{"records": 1}, {"last_step": 0}, {"ranks": {0: RankState()}}, {"series": {"a": None}}, {"events": [1]}],
+    [
+        *({"records": 1}, {"position": Position(newest=0)}, {"ranks": {0: RankState()}}),
+        *({"series": {"a": None}}, {"events": [1]}),
+    ],
 )
 def test_a_run_of_which_anything_is_known_is_not_bare(change):
     assert Run("run", "run").bare

@@ -27,6 +27,7 @@ _DOTS = (" \u00b7", " -")
 """How a line ends that was broken behind the dot between two parts."""
 _LINES = 100
 """Lines into which one is wrapped at most."""
+_CARETS = frozenset(" ^~")
 
 
 def _settle(char: str) -> str:
@@ -144,9 +145,6 @@ def joined(parts: Sequence[str], cells: int, gap: str) -> list[str]:
         else:
             out.append(part)
     return out
-
-
-_CARETS = frozenset(" ^~")
 
 
 def is_carets(text: str) -> bool:

@@ -82,7 +82,7 @@ def test_what_is_wrong_is_named(tmp_path):
     assert "lost.log: ending: expected ['finished'], got vanished" in details
     assert "flat.log: not reported: flat" in details
     assert any(line.startswith("text.log: called a run, ") for line in details)
-    assert any(line.endswith("other.log: not the file that was labeled, left out") for line in details)
+    assert any(line.endswith("other.log: not the file that was labelled, left out") for line in details)
     assert table["listed"][-3:] == ["2", "of", "3)"]
     assert table["troubles of the curve"][-4:] == ["flat", "0", "of", "1"]
     assert table["healthy, none critical"][-3:] == ["2", "of", "3)"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from runwatch.core.block import Block
 from runwatch.core.checkpoint import (
     LOOK_EVERY,
     Checkpoint,
@@ -97,7 +98,7 @@ def test_looks_are_folded_by_id_and_problems_clear():
 def reported(now, phase="training", total=None):
     """What the view of checkpoints says of a run that saved every 100 steps, every 20 s."""
     run = Run("r", "r")
-    run.total = total
+    run.fold(Block({}, None, total=total))
     run.checkpoints.fold(Look("d", (saved(100, 0.0), saved(200, 20.0), saved(300, 40.0))))
     seen = saving(run, phase, now)
     return seen.next_at, seen.next_in

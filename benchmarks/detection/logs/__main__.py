@@ -43,7 +43,8 @@ def main() -> None:
         if given.part in (None, labels.part_of(label))
         and given.only.lower() in f"{label.path} {label.source} {label.program}".lower()
     ]
-    found = [(label, labels.locate(label, [given.folder, *given.files], _say)) for label in chosen]
+    folders = [given.folder, *given.files]
+    found = [(label, labels.locate(label.path, label.sha256, folders, _say)) for label in chosen]
     logs = [(label, path) for label, path in found if path is not None]
     if not logs:
         parser.error(f"no labelled log is wanted and there: {given.folder}/*.jsonl")

@@ -12,6 +12,8 @@ FATAL = frozenset({"crashed", "killed"})
 """Ends that ask for a warning at least."""
 BAD = FATAL | {"interrupted", "preempted", "time_limit"}
 """Ends that were not planned, and are named by the log."""
+CLAIMS = BAD | {"finished", "stopped_early"}
+"""Ends that a log names."""
 OPEN = "cut_off"
 """The log just ends: whether the run hung, died or went on elsewhere cannot be known from it."""
 OTHER = "other"

@@ -83,11 +83,11 @@ def read(folder: Path, say: Callable[[str], object]) -> list[Label]:
     return list(found.values())
 
 
-def locate(label: Label, folders: Iterable[Path], say: Callable[[str], object]) -> Path | None:
+def locate(labelled: str, sha256: str, folders: Iterable[Path], say: Callable[[str], object]) -> Path | None:
     """Return the log that was labelled; None, and said, if it is not there or is another one by now."""
-    there = [path for folder in folders if (path := folder / label.path).is_file()]
+    there = [path for folder in folders if (path := folder / labelled).is_file()]
     for path in there:
-        if hashlib.sha256(path.read_bytes()).hexdigest() == label.sha256.lower():
+        if hashlib.sha256(path.read_bytes()).hexdigest() == sha256.lower():
             return path
-    say(f"{label.path}: {'not the file that was labelled' if there else 'no such file'}, left out")
+    say(f"{labelled}: {'not the file that was labelled' if there else 'no such file'}, left out")
     return None

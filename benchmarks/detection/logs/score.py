@@ -10,7 +10,7 @@ from math import inf
 
 import msgspec
 
-from benchmarks.detection.logs.kinds import BAD, ENDS, FATAL, OPEN, OTHER, RULES, SIGNATURES
+from benchmarks.detection.logs.kinds import BAD, CLAIMS, ENDS, FATAL, OPEN, OTHER, RULES, SIGNATURES
 from benchmarks.detection.logs.labels import Label, Trouble
 from benchmarks.detection.logs.observe import Incident, Observed, Run
 
@@ -20,7 +20,6 @@ LATE_ROWS = 20
 """It may stand that many records behind what is over, or as many as that lasted."""
 TRUE, DEBATABLE, FALSE = "true", "debatable", "false"
 _BEST = (TRUE, DEBATABLE, FALSE)
-_CLAIMS = BAD | {"finished", "stopped_early"}
 
 
 class Alarm(msgspec.Struct, frozen=True):
@@ -192,8 +191,8 @@ def _run(label: Label, number: int, seen: Observed) -> Run | None:
 def said_right(wanted: str, run: Run) -> bool:
     """Whether a run was said to have ended so; states without an `ending` are coarser."""
     if wanted == OPEN:
-        return run.kind not in _CLAIMS
-    if run.exact or wanted not in _CLAIMS:
+        return run.kind not in CLAIMS
+    if run.exact or wanted not in CLAIMS:
         return run.kind == wanted
     return run.kind == ("crashed" if wanted in BAD else "finished")
 

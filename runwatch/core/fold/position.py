@@ -23,6 +23,8 @@ class Position:
     _epoch_steps: int | None = None
     _bar: tuple[int, int, int] | None = None
     """First and newest step and total; None if records print their own."""
+    _trained: bool = False
+    """Whether there were records."""
 
     @property
     def stepped(self) -> bool:
@@ -31,6 +33,7 @@ class Position:
 
     def observe(self, block: Block) -> None:
         """Take the next block."""
+        self._trained |= block.progress is not None
         steps = np.empty(0) if block.progress is None else block.progress.step[~np.isnan(block.progress.step)]
         if len(steps):
             before = steps[-2] if len(steps) > 1 else self.newest
@@ -42,14 +45,25 @@ class Position:
         if block.bar is not None or len(steps):
             self._bar = block.bar
 
-    def shown(self, *, trained: bool) -> tuple[int | None, int | None, int | None, int | None]:
-        """Return first and newest step, total, and the steps of an epoch where the total is but its end.
+    @property
+    def first(self) -> int | None:
+        """First step. Where a bar alone shows it and there are records, a bar at 0 is before the first."""
+        if self._bar is None or self._first is not None:
+            return self._first
+        first, last, _ = self._bar
+        return min(max(first, 1), last) if self._trained else first
 
-        `trained` is whether there were records: then a bar at 0 is before the first step.
-        """
-        if self._bar is None:
-            return self._first, self.newest, self._total, self._epoch_steps
-        first, last, total = self._bar
-        if trained:
-            first = min(max(first, 1), last)
-        return first if self._first is None else self._first, last, total, None
+    @property
+    def last(self) -> int | None:
+        """Newest step."""
+        return self.newest if self._bar is None else self._bar[1]
+
+    @property
+    def total(self) -> int | None:
+        """Planned number of steps, or where the epoch ends."""
+        return self._total if self._bar is None else self._bar[2]
+
+    @property
+    def epoch_steps(self) -> int | None:
+        """Steps of an epoch, where the total is but where the newest one ends."""
+        return self._epoch_steps if self._bar is None else None

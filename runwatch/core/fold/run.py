@@ -58,13 +58,8 @@ class Run:
     format: str | None = None
     records: int = 0
     """Training records parsed."""
-    first_step: int | None = None
-    last_step: int | None = None
-    total: int | None = None
     plan: Plan = field(default_factory=Plan)
     """What its configuration plans, where `about` names it."""
-    epoch_steps: int | None = None
-    """Steps of an epoch, where the total is but where the newest one ends."""
     by_epoch: bool = False
     """Whether its newest step is an epoch."""
     finished: bool = False
@@ -128,8 +123,6 @@ class Run:
         if block.progress is not None:
             self._advance(block)
         self.position.observe(block)
-        place = self.position.shown(trained=self.records > 0)
-        self.first_step, self.last_step, self.total, self.epoch_steps = place
         self.by_epoch = self.by_epoch if block.by_epoch is None else block.by_epoch
         self._follow_phase(block)
         self._take_ranks(block)
@@ -169,7 +162,7 @@ class Run:
     def rest(self, silent_for: float) -> None:
         """Take a run that reached its end and fell silent for finished: not every program says so."""
         done = self.fraction if self.planned is None else self.covered  # another epoch may follow
-        if done is not None and done >= DONE and (self.planned is not None or self.close().closed):
+        if done is not None and done >= DONE and (self.planned is not None or self._close().closed):
             last = done >= 1.0
             self.finished = self.finished or silent_for >= (REST / 4 if last else REST)
 
@@ -183,7 +176,7 @@ class Run:
         since = self.last_line or 0
         failed = any(event.kind in CRASH_KINDS and event.line >= since for event in self.events)
         if not failed and not self.stage.next_trains and self._phase != "evaluating":
-            self.probable = self.close(before, behind).reason()
+            self.probable = self._close(before, behind).reason()
             self.finished = self.probable != ""
 
     def _follow_phase(self, block: Block) -> None:
@@ -279,6 +272,26 @@ class Run:
     # -- what others ask -----------------------------------------------------------------------
 
     @property
+    def first_step(self) -> int | None:
+        """Its first step."""
+        return self.position.first
+
+    @property
+    def last_step(self) -> int | None:
+        """Its newest step."""
+        return self.position.last
+
+    @property
+    def total(self) -> int | None:
+        """Steps that it prints as planned; with `epoch_steps`, where its epoch ends."""
+        return self.position.total
+
+    @property
+    def epoch_steps(self) -> int | None:
+        """Steps of an epoch, where the total is but where the newest one ends."""
+        return self.position.epoch_steps
+
+    @property
     def stage_name(self) -> str:
         """What its stage of a pipeline is called; "" if nothing says so."""
         return self.stage.named(save.path for save in self.saves.newest())
@@ -288,7 +301,7 @@ class Run:
         """When its steps were reached; see Timing."""
         return self._timing.moments
 
-    def close(self, before: Sequence[str] = (), behind: Sequence[str] = ()) -> Close:
+    def _close(self, before: Sequence[str] = (), behind: Sequence[str] = ()) -> Close:
         """Return what it is like where its log ends."""
         return Close(
             self.series,
@@ -371,6 +384,11 @@ class Run:
         if self.planned is not None and self.total < self.planned:
             return False
         return is_last_row(self.total - self.last_step, self.position.stride, self.first_step)
+
+    @property
+    def may_stop(self) -> bool:
+        """Whether it may have stopped early without a word, where its log ends."""
+        return self._close().may_stop
 
     @property
     def covered(self) -> float | None:

@@ -258,13 +258,10 @@ class Learner:
         rows = [kept.line for kept in families.pop(ROW, [])]
         families.pop(SECTION, None)
         few = last and not self._markdown
-        all_rows = few and (self._table is None or not self._table.bare or len(rows) + 1 == self._lines)
-        if (
-            self._table is not None
-            and 2 * len(rows) > len(self.kept)
-            and self._table.counts(rows, few=all_rows)
-        ):
-            return self._believe(self._table, self._table, rows[-1], self._table.trust)
+        if self._table is not None and 2 * len(rows) > len(self.kept):
+            alone = not self._table.bare or len(rows) + 1 == self._lines
+            if self._table.counts(rows, few=few and alone):
+                return self._believe(self._table, self._table, rows[-1], self._table.trust)
         judged = [
             judgement
             for lines in families.values()

@@ -35,7 +35,7 @@ from runwatch.parsers.inference.unnamed import competes, mean_losses, unnamed_lo
 from runwatch.parsers.lexicon.kinds import WHOLE
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical, meaning, measured, objective, of_test
-from runwatch.parsers.lexicon.parts import foremost
+from runwatch.parsers.lexicon.parts import PLAYERS, foremost
 from runwatch.parsers.lexicon.words import (
     distinguishes_runs,
     is_epoch,
@@ -65,8 +65,6 @@ _PARTS = frozenset(
     b"giou centerness objectness classifier loss".split()
 )
 """Words of the parts of a loss."""
-_PLAYERS = frozenset(b"d g dis disc discriminator gen generator critic actor policy value fake real".split())
-"""Words of losses that are against, or next to, each other: none is the sum of the others."""
 _SEVERAL = 2
 """The most losses that need not be parts of one."""
 _ROUNDED = 0.005
@@ -298,7 +296,7 @@ def _whole(lines: list[Kept], names: Collection[bytes]) -> list[bytes]:
     whole.sort(key=lambda name: (_WHOLE.isdisjoint(words(name)), b"train" not in words(name)))
     if not whole and len(losses) > _SEVERAL and not any(map(_is_of_training, names)):
         sums = [n for n in losses if not is_part(n)]
-        players = any(not _PLAYERS.isdisjoint(words(n)) for n in sums)
+        players = any(not PLAYERS.isdisjoint(words(n)) for n in sums)
         found = _sums(lines, losses) or ([] if players else sums)  # what has no name of a part is their sum
         whole = found if len(found) == 1 else []
     return whole[:1]
@@ -327,8 +325,8 @@ def _sums(lines: list[Kept], losses: list[bytes]) -> list[bytes]:
 def _errors(names: Iterable[bytes]) -> list[bytes]:
     """Return the error that is minimized where no loss is printed, and no other error: `mse`."""
     reported = [name for name in names if not is_val(name) and (is_quality(name) or is_split(name))]
-    measured = [name for name in reported if objective([spelled(name)]) is not None]
-    return measured if len(measured) == 1 and not any(map(is_split, reported)) else []
+    errors = [name for name in reported if objective([spelled(name)]) is not None]
+    return errors if len(errors) == 1 and not any(map(is_split, reported)) else []
 
 
 def _is_of_training(name: bytes) -> bool:

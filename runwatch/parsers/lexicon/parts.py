@@ -15,6 +15,8 @@ PARTS = _BOXES | {f"train/{name}_loss" for name in _OTHERS}
 """Losses that are added, if one of them is of boxes."""
 _JUDGES = frozenset(b"d dis disc discriminator discrim critic fake real".split())
 """Words of the losses of networks that judge another one."""
+PLAYERS = _JUDGES | frozenset(b"g gen generator actor policy value".split())
+"""Words of losses that are against, or next to, each other: none is the sum of the others."""
 
 
 def parts_of_loss(names: Sequence[str]) -> tuple[str, ...]:

@@ -104,9 +104,8 @@ class Ranks(PointedScreen, ListScreen):
         other.measure = following(ranks.measures(known), measure_of(self.scene))
         if self.scene.grouping or not bars:
             return 0
-        if not other.display and self._alike(
-            known
-        ):  # bars that are all alike say no more where they are higher
+        # Bars that are all alike say no more where they are higher.
+        if not other.display and self._alike(known):
             return 0
         if chart.display:
             return (rest - LEAST_CHART) // 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 
 from textual.widget import Widget
@@ -18,12 +19,14 @@ class ZoomScreen(RunScreen):
 
     def visible_charts(self) -> list[ChartPanel]:
         """Return the charts on the screen that have data."""
-        return [part for part in self.parts(ChartPanel) if part.metrics and part.size.width and part.display]
+        return list(self._charts())
 
     def has_charts(self, least: int = 1) -> bool:
         """Return whether so many charts with data are on the screen: cheaper than to collect them."""
-        seen = (part for part in self.parts(ChartPanel) if part.metrics and part.size.width and part.display)
-        return len(list(islice(seen, least))) == least
+        return len(list(islice(self._charts(), least))) == least
+
+    def _charts(self) -> Iterator[ChartPanel]:
+        return (part for part in self.parts(ChartPanel) if part.metrics and part.size.width and part.display)
 
     def focused_panel(self) -> Panel | None:
         """Return the panel with the focus, if it is on the screen."""

@@ -63,7 +63,7 @@ def status_of(group: Group, run: Run, now: float, reference: Reference | None, *
         fraction=run.covered,
         epoch=run.fraction if run.planned is None else None,
         last_row=run.last_row,
-        may_stop=not live and run.close().may_stop,
+        may_stop=not live and run.may_stop,
         last_step=run.last_step,
         last_line=run.last_line,
         behind=max(0, group.leader.lines - run.last_line) if group.leader and run.last_line else 0,

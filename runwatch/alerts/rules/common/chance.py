@@ -13,7 +13,11 @@ _FEW = np.arange(3, 10)
 _NEARER = 0.2
 
 
-def guessing(loss: float, within: float) -> int:
+NEAR = 0.01
+"""How far a loss may usually be from ln(k), as a fraction."""
+
+
+def guessing(loss: float, within: float = NEAR) -> int:
     """Return the usual number of classes or tokens that a loss is the guess among; 0 if there is none.
 
     `within` is how far the loss may be from ln(k), as a fraction.

@@ -42,16 +42,18 @@ _NAMES = {
         response_length response_len""",
     KL: """kl approx_kl approxkl approxkl_avg ppo_kl mean_kl kl_mean kl/mean reward_kl_penalty
         kl_divergence kl_div kl_loss""",
-    JUDGE: " ".join(DISCRIMINATOR_LOSSES),
     AGENT: """policy_loss pi_loss policy_gradient_loss pg_loss actor_loss value_loss vf_loss critic_loss
         q_loss td_loss epsilon ε eps_greedy exploration_rate explained_variance explained_var
         explained_var_old explained_var_new""",
     SIZE: """num_gaussians n_gaussians number_of_gaussians gaussians num num_gs num_splats splats num_points
         n_points points total_points""",
     RIVAL: "elo elo_rating win_rate winrate winning_rate self_play selfplay self_play_games",
-    FORGER: " ".join(GENERATOR_LOSSES),
 }
-_ROLES = {name: role for role, names in _NAMES.items() for name in names.split()}
+_ROLES = {
+    **{name: role for role, names in _NAMES.items() for name in names.split()},
+    **dict.fromkeys(DISCRIMINATOR_LOSSES, JUDGE),
+    **dict.fromkeys(GENERATOR_LOSSES, FORGER),
+}
 _NEGATED = frozenset({"entropy_loss"})
 """Names under which stable-baselines3 prints minus the value, and verl the value."""
 _SCORES = ("score/mean", "objective/scores", "mean_scores")

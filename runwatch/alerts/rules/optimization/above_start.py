@@ -231,10 +231,15 @@ class AboveStart(LossRule, RankRule):
         costs = log(_TOKENS) <= grow(self._start) <= log(_MOST_TOKENS) or self._passed >= self.epochs
         return Severity.WARNING if costs else Severity.INFO
 
+    def _cause(self) -> str:
+        if self._lost:
+            return f"it is that of guessing among {self._lost:,} now: what was known is lost"
+        guess = guessing(grow(self._start), _NEAR)
+        return f"it began with the loss of guessing among {guess:,}" if guess >= _TOKENS else ""
+
     def _fire(self, level: float, *, lasts: bool = False) -> Finding:
         excess = level - self._start
         self._firing = self._severity(excess, lasts=lasts)
-        guess = guessing(grow(self._start), _NEAR)
         began = f"what it began with ({grow(self._start):.4g} at {self._begin})"
         return self.say(
             Verdict.FIRING,
@@ -242,11 +247,7 @@ class AboveStart(LossRule, RankRule):
             f"{label(LOSS)} {above(grow(excess) - 1, began)}",
             self._onset,
             metric=LOSS,
-            cause=f"it is that of guessing among {self._lost:,} now: what was known is lost"
-            if self._lost
-            else f"it began with the loss of guessing among {guess:,}"
-            if guess >= _TOKENS
-            else "",
+            cause=self._cause(),
             advice="Stop; lower the learning rate by ten or lengthen the warm-up, and start again.",
             evidence={"start": grow(self._start), "now": grow(level)},
         )

@@ -39,8 +39,6 @@ from runwatch.core.metrics import LOSS, VAL_LOSS, label
 _HALF = 0.5
 _MANY, _OF_GUESS = 10, 24
 """Evaluations behind the best from which they may be a warning, also where that is the loss of guessing."""
-_CHANCE = 0.01
-"""Distance from ln(k) at which a loss is that of guessing, as a fraction."""
 
 
 @dataclass
@@ -122,7 +120,7 @@ class GeneralizationGap(RankRule):
 
     def _wastes(self, watch: _Watch) -> bool:
         """Whether most of the run lies behind the best, and has made it somewhat worse."""
-        least = _OF_GUESS if guessing(watch.best, _CHANCE) else _MANY
+        least = _OF_GUESS if guessing(watch.best) else _MANY
         low, high = min(watch.newest) / watch.best - 1, max(watch.newest) / watch.best - 1
         long = watch.since >= max(least, self.wasted * watch.count)
         return long and low > self.rise and high < self.costly

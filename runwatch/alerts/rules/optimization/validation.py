@@ -71,8 +71,6 @@ _ANEW = 1.5
 """Multiple of the rise reported last that is news."""
 _NEAR = 6
 """Training rows that the newest two are compared with."""
-_CHANCE = 0.01
-"""Distance from ln(k) at which a loss is that of guessing, as a fraction."""
 _TREND = 2.3
 """Standard errors by which evaluations rise that are also much higher than the best."""
 _LONGEST = 24
@@ -144,7 +142,7 @@ class _Watch:
     @property
     def guesses(self) -> bool:
         """Whether none, of few in a row so far, was better than that of the untrained model, a guess."""
-        return self.untrained and self.above < _LONGEST and guessing(self.best, _CHANCE) > 0
+        return self.untrained and self.above < _LONGEST and guessing(self.best) > 0
 
 
 @dataclass
