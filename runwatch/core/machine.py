@@ -39,6 +39,8 @@ KEPT = 3600.0
 """Seconds for which means of values are kept."""
 KEPT_ROOM = 21600.0
 """Seconds for which the room of file systems is kept."""
+MEAN, MEAN_ROOM = 10.0, 60.0
+"""Seconds of which one mean is kept, of values and of the room of file systems."""
 FRESH = 75.0
 """Seconds after which a value is too old to say how things are."""
 SLOWED = 0x8 | 0x20 | 0x40 | 0x80
@@ -58,7 +60,7 @@ class Trail:
     However samples arrive, the same samples give the same means.
     """
 
-    def __init__(self, period: float = 10.0, seconds: float = KEPT) -> None:
+    def __init__(self, period: float = MEAN, seconds: float = KEPT) -> None:
         self.period = period
         self._kept = round(seconds / period)
         self._times = array("d")
@@ -273,7 +275,7 @@ class Machine:
         if space.mount not in self.spaces and len(self.spaces) >= MAX_SPACES:
             return
         self.spaces[space.mount] = space
-        self.rooms.setdefault(space.mount, Trail(60.0, KEPT_ROOM)).add(space.time, float(space.free))
+        self.rooms.setdefault(space.mount, Trail(MEAN_ROOM, KEPT_ROOM)).add(space.time, float(space.free))
 
 
 def gpus_of(

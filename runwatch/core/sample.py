@@ -5,7 +5,7 @@ values: `gpu/<index>/<what>` (a MIG slice is `gpu/<index>:<slice>/<what>`),
 `host/<what>`, and `proc/<key>/<what>` with `process_key` as the key. A value
 that cannot be had is left out; it is never a guess and never NaN.
 
-Units: bytes, seconds, hertz, watts, joules, degrees Celsius, fractions in
+Units: bytes, seconds, hertz, watts, degrees Celsius, fractions in
 [0, 1], flags of 0 or 1, counts. What is read or written, by a process, a disk or
 the net, is in bytes a second; `cores` in CPU seconds a second.
 """

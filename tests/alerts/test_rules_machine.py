@@ -182,6 +182,18 @@ def test_a_gpu_that_is_lost_is_still_of_the_run():
     assert brief(watch(GpuFault(), 30, change)) == [("firing", "critical", "gpu/1")]
 
 
+@pytest.mark.parametrize(("seconds", "found"), [(20, [("firing", "critical", "gpu/0/xid")]), (90, [])])
+def test_a_gpu_is_of_the_run_until_shortly_after_its_process_has_ended(seconds, found):
+    left = tuple(process for process in PROCESSES if process.rank != 0)
+
+    def change(t, values):
+        error = MachineEvent("xid", T0 + t, "", gpu="0", xid=79)
+        at_work = GpuProcesses(T0 + t, {"1": {left[0].pid: GB}})
+        return [] if t < 20 else [Processes(T0 + t, left), at_work, *([error] if t == 20 + seconds else [])]
+
+    assert brief(watch(GpuFault(), 130, change)) == found
+
+
 @pytest.mark.parametrize(
     ("xid", "found"),
     [(79, "critical"), (48, "critical"), (13, "warning"), (63, "warning"), (43, None), (45, None)],

@@ -1,4 +1,4 @@
-"""Trains a small model on the card: SECONDS [--slow-after S] [--grow MIB_A_STEP] [--times FILE]."""
+"""Trains a small model on the card, and fails there as it is told: `python train.py --help`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,37 @@ options = argparse.ArgumentParser()
 options.add_argument("seconds", type=float)
 options.add_argument("--slow-after", type=float, default=1e9, help="seconds until the loader gets slow")
 options.add_argument("--grow", type=int, default=0, help="MiB kept of each step")
-options.add_argument("--times", default="", help="where the times of the steps are written")
+options.add_argument("--times", default="", help="where the Unix time and duration of each step are written")
+options.add_argument(
+    "--fail",
+    choices=("memory", "index", "address"),
+    help="after ten seconds: fill the card, look up row 99 of 9, or write where there is no memory",
+)
 given = options.parse_args()
+
+
+def fail(how: str) -> None:
+    """Fail on the card; an error is reported when it is next waited for."""
+    if how == "memory":
+        while True:
+            kept.append(torch.zeros(1 << 30, device="cuda"))
+    if how == "index":
+        nn.Embedding(9, 8).cuda()(torch.full((4,), 99, device="cuda"))
+    if how == "address":
+        write_astray[(1,)](batch)
+
+
+try:
+    import triton
+    import triton.language as tl
+except ImportError:
+    pass  # only --fail address needs it
+else:
+
+    @triton.jit
+    def write_astray(begin):  # type: ignore[no-untyped-def]
+        tl.store(begin + (1 << 40), 1.0)
+
 
 model = nn.Sequential(*(layer for _ in range(6) for layer in (nn.Linear(4096, 4096), nn.ReLU()))).cuda()
 optimizer = torch.optim.SGD(model.parameters(), lr=1e-4)
@@ -29,10 +58,12 @@ while time.monotonic() - begun < given.seconds:
     optimizer.step()
     if given.grow:
         kept.append(torch.zeros(given.grow << 18, device="cuda"))
+    if given.fail and at - begun > 10:
+        fail(given.fail)
     shown = loss.item()  # waits for the card
-    took.append(time.monotonic() - at)
-    print(f"step {step:05d}/99999 (0.10%) | loss: {shown:.6f} | dt: {1e3 * took[-1]:.2f}ms", flush=True)
+    took.append((time.time(), time.monotonic() - at))
+    print(f"step {step:05d}/99999 (0.10%) | loss: {shown:.6f} | dt: {1e3 * took[-1][1]:.2f}ms", flush=True)
     step += 1
 if given.times:
     with open(given.times, "w") as file:
-        file.writelines(f"{seconds}\n" for seconds in took)
+        file.writelines(f"{ended} {seconds}\n" for ended, seconds in took)

@@ -223,12 +223,6 @@ API nvmlReturn_t nvmlDeviceGetEnforcedPowerLimit(nvmlDevice_t device, unsigned i
     return SUCCESS;
 }
 
-API nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device, unsigned long long *energy) {
-    ASK(device);
-    *energy = (unsigned long long)(1e3 * GET(device, "energy", 1000));
-    return SUCCESS;
-}
-
 API nvmlReturn_t nvmlDeviceGetClockInfo(nvmlDevice_t device, nvmlClockType_t type, unsigned int *clock) {
     ASK(device);
     *clock = (unsigned int)(type == 2 ? GET(device, "memory_clock", 2619) : GET(device, "sm_clock", 1980));

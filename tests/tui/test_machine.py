@@ -44,6 +44,14 @@ async def test_a_run_without_ranks_shows_its_machine(open_app):
         assert not s.view.query_one("#rank-grid").display
 
 
+async def test_the_machine_has_it_all_when_it_becomes_known(open_app):
+    async with open_app((120, 40), has_machine=True) as s:
+        await s.press("3")
+        await s.push(machine=MACHINE)
+        assert "640/700 W" in s.text()
+        assert "no ranks" not in s.text()
+
+
 @pytest.mark.few(1)
 @pytest.mark.parametrize(("height", "shown"), [(24, False), (50, True)])
 async def test_ranks_come_first(open_app, height, shown):

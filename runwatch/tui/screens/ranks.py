@@ -89,13 +89,15 @@ class Ranks(PointedScreen, ListScreen):
         others = (0 if alone else machine) + _DETAIL * detail.display
         rest = body - count - 3 - others - rows * grid.display
         table.styles.height = count + 3 if rest >= LEAST_CHART else "3fr"
-        grid.styles.height = "1fr" if not table.display else rows + self._fill(rest)
+        higher = self._fill(rest)
+        grid.styles.height = rows + higher if table.display else "1fr"
 
     def _fill(self, rest: int) -> int:
         """Show a curve or other bars in the rows that the table leaves; return how many the bars get."""
         chart, other = self.query_one(ChartPanel), self.query_one("#rank-other", RankGrid)
         known = self.scene.run.ranks if self.scene.run else ()
-        room, bars = self.shown == 0 and rest >= LEAST_CHART, rank_grid.bars_fit(known, self.size.width - 2)
+        room = bool(known) and self.shown == 0 and rest >= LEAST_CHART
+        bars = rank_grid.bars_fit(known, self.size.width - 2)
         newest = self.scene.latest(metrics.STEP_TIME)
         curve = newest is not None and ranks.slows(known, newest.value)
         chart.metrics = (metrics.STEP_TIME,) if curve else ()

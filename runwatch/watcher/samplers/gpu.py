@@ -1,7 +1,7 @@
 """Samples all NVIDIA GPUs: cheap questions often, costly ones rarely, events as they come.
 
 Every call takes the driver's lock, which training needs too, so what is costly
-(processes, links) is asked twice a minute. One GPU that is denied or lost hides
+(clocks, links) is asked every ten seconds or twice a minute. One GPU that is denied or lost hides
 only itself. Waiting for the next look is waiting for events: no second thread is
 ever inside the driver.
 """
@@ -20,9 +20,9 @@ from runwatch.core.sample import Alive, Gpu, GpuProcesses, Gpus, MachineEvent, M
 from runwatch.watcher.samplers.nvml import Denied, Device, Library, Lost, NoDriver
 
 SLOW = 10.0
-"""Seconds between looks at temperatures, clocks, errors and activity."""
+"""Seconds between looks at temperatures, clocks, errors, activity and processes."""
 RARE = 30.0
-"""Seconds between looks at processes and links, and between tries to reach a lost GPU."""
+"""Seconds between looks at links, and between tries to reach a lost GPU."""
 REOPENS = 2.0
 """Times `RARE` between tries to open a driver again through which nothing can be reached."""
 _SILENT = 2
@@ -96,7 +96,7 @@ class GpuSampler:
         self._report(now)
         if values:
             self._send(Sample(now, values))
-        if rare and pids:
+        if pids:
             self._send(GpuProcesses(now, pids))
 
     def wait(self, seconds: float) -> None:
@@ -189,7 +189,7 @@ class GpuSampler:
             found = device.cheap()
             found |= device.slow() if slow else {}
             found |= device.links() if rare and device is card.device else {}
-            computing = device.processes() if rare else None
+            computing = device.processes() if slow else None
             if computing is not None:
                 pids[name] = computing
                 found["processes"] = len(computing)

@@ -8,6 +8,7 @@ driver may never return from a call, or crash.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -188,7 +189,6 @@ class Device:
         clock = "nvmlDeviceGetClockInfo"
         return {
             "power_limit": _scaled(self.ask("nvmlDeviceGetEnforcedPowerLimit"), 1e-3),
-            "energy": _scaled(self.ask("nvmlDeviceGetTotalEnergyConsumption"), 1e-3),
             "sm_clock": _scaled(self.ask(clock, sm, key="sm clock"), 1e6),
             "sm_clock_max": _scaled(self.ask("nvmlDeviceGetMaxClockInfo", sm), 1e6),
             "memory_clock": _scaled(self.ask(clock, memory, key="memory clock"), 1e6),
@@ -249,7 +249,10 @@ class Device:
         return found | {"nvlink_active": active, "nvlink_errors": errors}
 
     def activity(self) -> Values:
-        """Return shares of SMs, tensor cores and memory at work since the last call (Hopper and newer)."""
+        """Return shares of SMs, tensor cores and memory at work since the last call (Hopper and newer).
+
+        Right after the last call an H200 answers NaN: it has counted nothing in between.
+        """
         if not self.has_activity:
             return {}
         before, self._gpm = self._gpm, self.attempt("gpm sample", self._take_gpm)
@@ -295,7 +298,7 @@ class Device:
         return {
             name: request.metrics[place].value / 100.0
             for place, name in enumerate(_GPM_METRICS.values())
-            if request.metrics[place].nvmlReturn == 0
+            if request.metrics[place].nvmlReturn == 0 and not math.isnan(request.metrics[place].value)
         }
 
     def processes(self) -> dict[int, float] | None:

@@ -66,6 +66,18 @@ def test_sm_activity_is_the_better_measure_where_there_is_one(driver, sampling):
     assert "gpu/1/sm_activity" not in values
 
 
+def test_an_activity_that_is_no_number_is_left_out(driver, sampling):
+    driver.say("0 sm_activity 9", "0 tensor_activity nan")  # an H200, right after the look before
+    values = sampling(QUICK, driver.environ).expect(Sample, sample_with("gpu/0/sm_activity")).values
+    assert "gpu/0/tensor_activity" not in values
+
+
+def test_processes_are_looked_at_as_often_as_temperatures(driver, sampling):
+    driver.say("0 pids 77")
+    watched = sampling(Setup("gpu", interval=0.05, slow=0.0, rare=3600.0), driver.environ)
+    assert watched.expect(GpuProcesses).pids == watched.expect(GpuProcesses).pids == {"0": {77: 0.0}}
+
+
 def test_throttling_is_reported_in_bits_and_words(driver, sampling):
     driver.say("0 throttle 68")
     bits = sampling(QUICK, driver.environ).expect(Sample).values["gpu/0/throttle"]

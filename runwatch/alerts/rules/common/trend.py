@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Sequence
 from itertools import pairwise
 
+FEWEST = 16
+"""Points without which there is no trend."""
 _MOST = 60
 """Points that are compared with each other."""
 
@@ -19,7 +21,7 @@ def seconds_to(points: Sequence[tuple[float, float]], limit: float, *, least: fl
     a saw-tooth, or a step up that stays, has no trend. Nor has what has just sprung
     back by half of that: something makes room.
     """
-    if len(points) < 16:
+    if len(points) < FEWEST:
         return None
     every = -(-len(points) // _MOST)
     points = points[(len(points) - 1) % every :: every]  # with the newest

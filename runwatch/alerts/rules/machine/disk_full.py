@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import threshold
-from runwatch.alerts.rules.common.trend import seconds_to
+from runwatch.alerts.rules.common.trend import FEWEST, seconds_to
 from runwatch.alerts.rules.machine.symptoms import MachineRule, Symptom
 from runwatch.core.block import Status
 from runwatch.core.findings import Severity
-from runwatch.core.machine import KEPT_ROOM, Machine
+from runwatch.core.machine import KEPT_ROOM, MEAN_ROOM, Machine
 from runwatch.core.sample import Space
 from runwatch.render.numbers import brief
 
@@ -43,7 +43,9 @@ class DiskFull(MachineRule):
 
     least: float = threshold(256e6, "free bytes that are critical")
     inodes: float = threshold(0.005, "part of the inodes left that is a warning")
-    trend: float = threshold(7200.0, "seconds over which a trend is judged", most=KEPT_ROOM)
+    trend: float = threshold(
+        7200.0, "seconds over which a trend is judged", least=FEWEST * MEAN_ROOM, most=KEPT_ROOM
+    )
     soon: float = threshold(28800.0, "seconds until it is full that are a warning")
     very_soon: float = threshold(7200.0, "seconds until it is full that are critical")
 

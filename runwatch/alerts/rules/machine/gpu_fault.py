@@ -14,7 +14,8 @@ Example: 'GPU 3 reports Xid 79': it has fallen off the bus.
 What to do: drain the node and reset the GPU; have it tested if the error comes back.
 Resume elsewhere from the last checkpoint.
 
-Traps: only GPUs of the run count; where it is not known which are, all of the machine
+Traps: only GPUs of the run count, until a minute after its process has ended, which the
+fault often ends before it is seen; where it is not known which are, all of the machine
 do, one degree less severe. 13 and 31 mostly are bugs of the program: warnings, and the
 crash that follows shows the rest.
 
@@ -42,6 +43,8 @@ GRAVE = frozenset({
     *range(144, 151), 155, 156, 158, 167, 171, 172,
 })  # fmt: skip
 """Xids after which the GPU, or what it holds, cannot be relied on."""
+_AFTER = 60.0
+"""Seconds after the end of its process for which a GPU is still the run's."""
 _REPLACE = "Take the node out of the job and look at dmesg; relaunch from the last complete checkpoint."
 _RESET = "Reset the GPU (nvidia-smi --gpu-reset) before the next run."
 
@@ -65,11 +68,13 @@ class GpuFault(MachineRule):
     """GPU -> when it last reported an Xid, which, and how severe that was."""
     _ecc: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """GPU -> uncorrectable errors at the first look."""
+    _owned: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """GPU -> when it was last known to be the run's."""
     _corrected: dict[str, Counter] = field(default_factory=dict, init=False, repr=False)
 
     def look(self, machine: Machine, status: Status) -> Iterator[Symptom]:
         """Judge the driver, each GPU of the run, and what they reported."""
-        owned = machine.owned()
+        owned = self._own(machine, status.now)
         self._take(machine, status.now)
         blind = machine.blind.get("gpu")
         if blind is not None and blind.cause == "silent":
@@ -84,6 +89,12 @@ class GpuFault(MachineRule):
                 continue
             for symptom in self._judge(machine, index, gpu.state == "lost", status.now):
                 yield symptom if owned or symptom.severity is None else _milder(symptom)
+
+    def _own(self, machine: Machine, now: float) -> set[str]:
+        """Return the GPUs that are the run's, or were until a moment ago."""
+        self._owned |= dict.fromkeys(machine.owned(), now)
+        self._owned = {index: last for index, last in self._owned.items() if now - last <= _AFTER}
+        return set(self._owned)
 
     def _take(self, machine: Machine, now: float) -> None:
         self._since = now - BEFORE if self._since is None else self._since

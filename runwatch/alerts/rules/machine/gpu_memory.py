@@ -24,11 +24,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import threshold
-from runwatch.alerts.rules.common.trend import seconds_to
+from runwatch.alerts.rules.common.trend import FEWEST, seconds_to
 from runwatch.alerts.rules.machine.symptoms import Held, MachineRule, Symptom
 from runwatch.core.block import Status
 from runwatch.core.findings import Severity
-from runwatch.core.machine import KEPT, Machine
+from runwatch.core.machine import KEPT, MEAN, Machine
 from runwatch.render.numbers import brief
 
 
@@ -39,7 +39,7 @@ class GpuMemory(MachineRule):
     name: ClassVar[str] = "gpu_memory"
     summary: ClassVar[str] = "A GPU's memory grows steadily and will be full soon."
 
-    seconds: float = threshold(3000.0, "seconds over which growth is judged", most=KEPT)
+    seconds: float = threshold(3000.0, "seconds over which growth is judged", least=FEWEST * MEAN, most=KEPT)
     begin: float = threshold(600.0, "seconds of training that are left out")
     least: float = threshold(0.01, "growth that counts, as a part of the capacity")
     soon: float = threshold(7200.0, "seconds until it is full that are a warning")

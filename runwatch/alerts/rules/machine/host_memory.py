@@ -24,11 +24,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import threshold
-from runwatch.alerts.rules.common.trend import seconds_to
+from runwatch.alerts.rules.common.trend import FEWEST, seconds_to
 from runwatch.alerts.rules.machine.symptoms import BEFORE, Held, MachineRule, Symptom
 from runwatch.core.block import Status
 from runwatch.core.findings import Severity
-from runwatch.core.machine import KEPT, Machine
+from runwatch.core.machine import KEPT, MEAN, Machine
 from runwatch.render.numbers import brief
 
 _ADVICE = "Lower data loader workers or what they cache; see which process grows."
@@ -45,7 +45,7 @@ class HostMemory(MachineRule):
     low: float = threshold(0.08, "part of the memory left that is a warning")
     very_low: float = threshold(0.03, "part of the memory left that is critical")
     seconds: float = threshold(120.0, "seconds for which it must be so")
-    trend: float = threshold(1800.0, "seconds over which a trend is judged", most=KEPT)
+    trend: float = threshold(1800.0, "seconds over which a trend is judged", least=FEWEST * MEAN, most=KEPT)
     soon: float = threshold(3600.0, "seconds until none is left that are a warning")
 
     _low: dict[str, Held] = field(default_factory=dict, init=False, repr=False)
