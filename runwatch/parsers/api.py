@@ -278,6 +278,8 @@ class Format:
     """Described by the user: it goes before all others."""
     weak: bool = False
     """Its lines are also printed next to those of other formats, which then are preferred."""
+    distinct: bool = False
+    """Though it is weak, no other program prints such a line: one record is enough at the end of a log."""
     repeats_records: bool = False
     """Below the words that end a run it prints the best record once more."""
     package: str = ""

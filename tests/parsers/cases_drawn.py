@@ -227,6 +227,15 @@ CASES = [
         {"step": [32], "val/loss": [0.875]},
     ),
     Case(
+        "lightning-rich",  # where its output is no terminal: the last frame alone, behind its end
+        "`Trainer.fit` stopped: `max_epochs=3` reached.\n"
+        "Epoch 2/2  \u2501\u2501\u2501\u2501 32/32 0:00:05 \u2022 0:00:00 16.0it/s train_loss: 0.500\n"
+        "                                                val_loss: 0.875  \n"
+        "                                                train_acc: 0.750 \n",
+        {"step": [96], "total": [96], "train/loss": [0.5], "train_acc": [0.75]},
+        {"step": [96], "val/loss": [0.875]},
+    ),
+    Case(
         "yolo-results-txt",
         "     0/149     12.5G   0.0625   0.0125         0    0.0750        52       640    0.125     0.25    0.5    0.0625   0.0500    0.025         0\n"
         "     1/149     12.5G    0.050   0.0100         0    0.0600        27       640    0.250     0.50    0.5    0.1250   0.0375    0.010         0\n",

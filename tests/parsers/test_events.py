@@ -100,6 +100,10 @@ from .logs import parse
         ),
         (b"AUTOTUNE mm(4096x4096, 4096x4096)", "compile"),
         (b"`Trainer.fit` stopped: `max_epochs=3` reached.", "finished"),
+        (
+            "Validation ━━━╺━ 9/10  0:00:00 • 0:00:01 30.5it/s      `Trainer.fit` stopped: ".encode(),
+            "finished",
+        ),
         (b"Training time 1:02:03", "finished"),
         (b"Epoch 7: early stopping", "early_stop"),
         (b"[2030-01-02 03:04:05,678 INFO] Training finished, no better for long. Early Stop!", "early_stop"),

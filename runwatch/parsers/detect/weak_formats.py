@@ -65,7 +65,7 @@ class WeakFormats:
         """Return the first format that has read training steps, and all its records."""
         for fmt in self._formats:
             rows = self._held.get(fmt.name, [])
-            if _steps(rows) > 1:  # one is no evidence
+            if _steps(rows) > (0 if fmt.distinct else 1):  # else one is no evidence
                 return fmt, rows
         return None
 

@@ -55,7 +55,7 @@ MILESTONES = Signs(
         rb"^Training completed|^\d+ epochs completed in |done training in",
         rb"Finished training\b" + _NOT_OF,
         _WHOLE + rb"[Tt]raining (?:is )?(?:complete|finished|done)\b" + _NOT_OF,
-        rb"^`Trainer\.fit` stopped: |Training time \d+:\d|\bTrainOutput\(global_step=\d",
+        rb"`Trainer\.fit` stopped: |Training time \d+:\d|\bTrainOutput\(global_step=\d",
         needles=(b"raining", b"leted in", b"rainer.fit", b"TrainOutput("),
     ),
     sign(

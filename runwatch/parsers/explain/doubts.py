@@ -121,7 +121,7 @@ def certainty(found: Sequence[Doubt]) -> float:
 
 def _of_format(grounds: Grounds) -> Iterator[Doubt]:
     few = 1 / (grounds.records + min(grounds.head_start, _START * grounds.records) + 1)
-    yield Doubt(few, f"{_count(grounds.records, 'record')} may be too few")
+    yield Doubt(few, f"{counted(grounds.records, 'record')} may be too few")
     if grounds.learned is not None and grounds.learned < 1:
         yield Doubt(1 - grounds.learned, f"learned from this log with a certainty of {grounds.learned:.0%}")
     if grounds.weak:
@@ -130,7 +130,7 @@ def _of_format(grounds: Grounds) -> Iterator[Doubt]:
             "other formats print such lines too, but nothing else of theirs was found",
         )
     if grounds.unread:
-        lines = _count(len(grounds.missed), "line")
+        lines = counted(len(grounds.missed), "line")
         weight = grounds.unread * (_OF_KNOWN if grounds.known else 1.0)
         yield Doubt(weight, f"{lines} not read that may be a record: line {grounds.missed[0]:,}")
 
@@ -161,11 +161,11 @@ def _of_steps(grounds: Grounds) -> Iterator[Doubt]:
     steps = [step for course in courses for step in course.steps]
     stepless = sum(course.stepless for course in courses)
     if stepless and not steps and grounds.known:
-        reason = f"{_count(stepless, 'record')} without a step, as none is printed"
+        reason = f"{counted(stepless, 'record')} without a step, as none is printed"
         yield Doubt(_WEIGHTS["steps not printed"], reason)
     elif stepless:
         share = stepless / (stepless + len(steps))
-        yield Doubt(_WEIGHTS["stepless"] + 0.3 * share, f"{_count(stepless, 'record')} without a step")
+        yield Doubt(_WEIGHTS["stepless"] + 0.3 * share, f"{counted(stepless, 'record')} without a step")
     gaps = [gap for course in courses for gap in course.gaps]
     same = gaps.count(0) / len(gaps) if gaps else 0.0
     if same > _REPEATED:
@@ -229,5 +229,6 @@ def _of_total(grounds: Grounds, data: bytes) -> Iterator[Doubt]:
         yield Doubt(_WEIGHTS["off by one"], reason)
 
 
-def _count(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """Return a number with what it counts, in the singular or plural."""
     return f"{number:,} {what}{'s' * (number != 1)}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from runwatch.core.batch import BAR, PLAN, TRAIN, Batch
 from runwatch.parsers.api import Format
 from runwatch.parsers.explain.course import courses
-from runwatch.parsers.explain.doubts import SLIGHT, Doubt, Grounds, certainty, doubts
+from runwatch.parsers.explain.doubts import SLIGHT, Doubt, Grounds, certainty, counted, doubts
 from runwatch.parsers.explain.samples import Sample, sample, template
 from runwatch.parsers.inference.fields import fields
 from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, counters, relevant
@@ -184,7 +184,7 @@ def _basis(reading: _Reading, fmt: Format | None) -> list[str]:
     """Return what a reading is made of."""
     rows = reading.training()
     steps = [row["step"] for row in rows if "step" in row]
-    said = [f"{len(rows):,} records of training read"]
+    said = [f"{counted(len(rows), 'record')} of training read"]
     if steps:
         said.append(f"the step goes from {steps[0]:,.0f} to {steps[-1]:,.0f}")
     if fmt is not None and fmt.own:

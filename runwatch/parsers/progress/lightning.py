@@ -44,6 +44,7 @@ class RichReader(BarReader):
         if more is not None:
             reported = NAMED.search(line) or text.rstrip().endswith(b":")
             line = text.rstrip() + b" " + line[more.end() :] if reported else b""
+            self._newest = (number_, line) if reported else (0, b"")
         elif line[:6] == b"Epoch ":
             self._newest = number_, line
         match = self.frames[0].match(line)

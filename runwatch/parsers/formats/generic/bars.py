@@ -28,6 +28,7 @@ RICH = Format(
     example="Epoch 0/2  \u2501\u2501\u2578\u2501 9/32 0:00:01 \u2022 0:00:01 22.5it/s train_loss: 0.5",
     readers=(RichReader,),
     weak=True,
+    distinct=True,
 )
 
 KERAS = Format(
