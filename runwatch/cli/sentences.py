@@ -8,6 +8,7 @@ from typing import Any
 
 from runwatch.cli.headless import ENDS, SHOWN, Printer
 from runwatch.core import metrics
+from runwatch.core.plural import counted
 from runwatch.render import numbers
 from runwatch.render import plain as plain_words
 from runwatch.render.states import ended
@@ -126,7 +127,7 @@ def spoken(seconds: float) -> str:
     for unit, size in _UNITS:
         count, rest = divmod(rest, size)
         if count:
-            parts.append(f"{count} {unit}{'s' if count > 1 else ''}")
+            parts.append(counted(count, unit))
         elif parts:
             break
     return " ".join(parts[:2])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from runwatch.core.metrics import SAMPLES_PER_SEC, TOKENS_PER_SEC
+from runwatch.core.plural import counted
 from runwatch.core.run_order import begun, urgency
 from runwatch.core.snapshot import RunRow, stale
 from runwatch.render import cells, numbers, plain, progress, states
@@ -188,8 +189,12 @@ def groups(rows: Sequence[RunRow], by: str) -> list[Heading | RunRow]:
     for name, found in groupby(sorted(rows, key=lambda row: first[of(row)]), of):
         inside = list(found)
         wrong = sum(row.critical > 0 for row in inside)
-        counted = f"{len(inside)} run{'s' * (len(inside) != 1)}"
-        out += [Heading(f"{name or '-'}  {counted}" + (f", {wrong} critical" if wrong else "")), *inside]
+        out += [
+            Heading(
+                f"{name or '-'}  {counted(len(inside), 'run')}" + (f", {wrong} critical" if wrong else "")
+            ),
+            *inside,
+        ]
     return out
 
 

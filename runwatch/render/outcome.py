@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runwatch.core import metrics
+from runwatch.core.plural import counted
 from runwatch.core.snapshot import RunRow, RunView
 from runwatch.render import cells, evidence, fleet, incident, numbers, plain, states, summary
 from runwatch.render.glyphs import UNICODE, Glyphs
@@ -78,8 +79,10 @@ def alerts(run: RunView) -> str:
     if not firing:
         return f"none open, {over} resolved" if over else "none"
     counts = [
-        f"{count} {word}{'s' if word == 'warning' and count > 1 else ''}"
-        for count, word in zip(states.severities(firing), ("critical", "warning"), strict=True)
+        counted(count, *words)
+        for count, words in zip(
+            states.severities(firing), (("critical", "critical"), ("warning",)), strict=True
+        )
         if count
     ]
     return f"{', '.join(counts)}: {plain.title(firing[0])}"

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from runwatch.core.plural import counted
 from runwatch.reports.evidence import Curve, last_pass
 
 Floats = NDArray[np.float64]
@@ -263,7 +264,7 @@ def _stairs(t: Floats, z: Floats) -> str | None:
     places = ", ".join(f"{step:,.0f}" for step in t[changes + 1][:6].tolist())
     more = f" and {len(changes) - 6} more" if len(changes) > 6 else ""
     by = f"times {factors[0]:.3g}" if same else "by different factors"
-    return f"{len(changes)} step{'s' * (len(changes) > 1)} {by} at {places}{more}"
+    return f"{counted(len(changes), 'step')} {by} at {places}{more}"
 
 
 def _restarts(t: Floats, y: Floats) -> str | None:

@@ -12,6 +12,7 @@ import click
 
 from runwatch.cli import complete, document
 from runwatch.core.errors import EngineError, ExitCode, UsageError
+from runwatch.core.plural import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,8 +134,7 @@ def _print(
     up = numbers.brief(max(0.0, time.time() - health.since))
     late = f", its clock was {health.lag:.0f} s late" if health.lag > 5 else ""
     counts = ", ".join(
-        f"{count} {word}{'s' * (count != 1)}"
-        for count, word in ((health.runs, "run"), (health.sources, "file"))
+        counted(count, word) for count, word in ((health.runs, "run"), (health.sources, "file"))
     )
     unknown = f" ({health.unknown} without a run so far)" if health.unknown else ""
     daemon = f"daemon {health.pid} on {health.host}, up {up}: {counts}{unknown}; {sends}{late}"

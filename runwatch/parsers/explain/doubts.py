@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from runwatch.core.plural import counted
 from runwatch.parsers.explain.course import Course
 from runwatch.parsers.lexicon.words import is_quality
 
@@ -227,8 +228,3 @@ def _of_total(grounds: Grounds, data: bytes) -> Iterator[Doubt]:
     elif run.first_step == 0 and run.last_step == run.planned and len(course.steps) > 1 and not grounds.drawn:
         reason = f"it counts from 0 and reaches its total, {run.planned:,}: one of the two is off by one"
         yield Doubt(_WEIGHTS["off by one"], reason)
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number with what it counts, in the singular or plural."""
-    return f"{number:,} {what}{'s' * (number != 1)}"

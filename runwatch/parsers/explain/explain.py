@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from runwatch.core.batch import BAR, PLAN, TRAIN, Batch
+from runwatch.core.plural import counted
 from runwatch.parsers.api import Format
 from runwatch.parsers.explain.course import courses
-from runwatch.parsers.explain.doubts import SLIGHT, Doubt, Grounds, certainty, counted, doubts
+from runwatch.parsers.explain.doubts import SLIGHT, Doubt, Grounds, certainty, doubts
 from runwatch.parsers.explain.samples import Sample, sample, template
 from runwatch.parsers.inference.fields import fields
 from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, counters, relevant

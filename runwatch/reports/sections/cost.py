@@ -16,6 +16,7 @@ from runwatch.core.metrics import (
     TOKENS_PER_SEC,
     is_of_machine,
 )
+from runwatch.core.plural import counted
 from runwatch.render import numbers
 from runwatch.reports.analysis import Analysis, Options, gpus
 from runwatch.reports.document import Cell, Figure, Section, Sentence, Table, paragraph, section
@@ -87,7 +88,7 @@ def _step_times(analysis: Analysis, times: StepTimes) -> list[str]:
         said += _by_the_clock(analysis)
     if times.slow:
         said.append(
-            f"{words.count(times.slow, one)}{of} {took} more than twice the median: "
+            f"{counted(times.slow, one)}{of} {took} more than twice the median: "
             f"{d(times.slow_seconds)} beyond it in total."
         )
     return said
@@ -145,12 +146,12 @@ def spent(run: RunEvidence, analysis: Analysis, options: Options) -> list[str]:
     if power:
         watts, hours = float(np.sum(power)), clock.length / 3600
         said.append(
-            f"The {words.count(len(power), 'measured GPU')} drew {watts:,.0f} W on average, which makes "
+            f"The {counted(len(power), 'measured GPU')} drew {watts:,.0f} W on average, which makes "
             f"{watts * hours / 1000:,.3g} kWh over {numbers.duration(clock.length)}."
         )
     if number is not None:
         hours = number * clock.length / 3600
-        text = f"It used {hours:,.4g} GPU-hours: {words.count(number, 'GPU')} ({why})"
+        text = f"It used {hours:,.4g} GPU-hours: {counted(number, 'GPU')} ({why})"
         text += f" for {numbers.duration(clock.length)}"
         text += "" if clock.pauses else ", pauses left out"
         said.append(f"{text}.")
@@ -185,14 +186,12 @@ def ranks(analysis: Analysis) -> Section | None:
         ))  # fmt: skip
     steps = [done for state in found.values() if (done := state.step if trained else state.done) is not None]
     silent = len(found) - len(known)
-    said = (
-        f"{words.count(len(known), 'rank')} reported how far {'it was' if len(known) == 1 else 'they were'}."
-    )
-    said += f" {words.count(silent, 'other')} printed no step." if silent else ""
+    said = f"{counted(len(known), 'rank')} reported how far {'it was' if len(known) == 1 else 'they were'}."
+    said += f" {counted(silent, 'other')} printed no step." if silent else ""
     if steps and trained:
         behind = sum(step < max(steps) for step in steps)
         said += f" All are at {words.step(max(steps))}." if not behind else (
-            f" {words.count(behind, 'rank')} ended before {words.step(max(steps))}, the last of them at "
+            f" {counted(behind, 'rank')} ended before {words.step(max(steps))}, the last of them at "
             f"{words.step(min(steps))}."
         )  # fmt: skip
     columns = ("rank", "step" if trained else "done", "loss", "step time")

@@ -11,6 +11,7 @@ import numpy as np
 
 from runwatch.core.ending import OVER
 from runwatch.core.metrics import TOKENS_PER_SEC
+from runwatch.core.plural import counted
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers, plain
 from runwatch.reports.analysis import Analysis, Validation
@@ -98,7 +99,7 @@ def verdict(run: RunEvidence, analyses: tuple[Analysis, ...], found: Mentions) -
         said.append(Sentence("No rule found anything wrong.", GOOD))
     elif len(rows) > 1:
         said.append(
-            Sentence(f"In all there are {words.count(len(rows), 'finding')} of warning or critical severity.")
+            Sentence(f"In all there are {counted(len(rows), 'finding')} of warning or critical severity.")
         )
     if unread := _judges(found):
         lines = ", ".join(f"line {found[subject].lines[0]:,}" for subject in unread)
@@ -134,7 +135,7 @@ def ending(run: RunEvidence) -> str:
 def _where(run: RunEvidence) -> str:
     stage = run.newest
     if stage.last_step is None:
-        return f" after {words.count(stage.records, 'record')}" if stage.records else ""
+        return f" after {counted(stage.records, 'record')}" if stage.records else ""
     total = f" of {stage.total:,}" if stage.total is not None else ""
     return f" at {words.step(stage.last_step)}{total}"
 
@@ -185,7 +186,7 @@ def _good(analysis: Analysis) -> list[str]:
     loss, shape, validation = analysis.loss, analysis.shape, analysis.validation
     if loss is not None and loss.summary.count > 1 and not loss.summary.nonfinite and not is_constant(loss):
         said.append(
-            f"All {words.count(loss.summary.count, 'value')} of the {words.name(loss.metric)} are finite."
+            f"All {counted(loss.summary.count, 'value')} of the {words.name(loss.metric)} are finite."
         )
     if shape is not None and shape.relative and shape.kind in ("fast drop", "steady fall", "late fall"):
         first, last = (words.value(loss.metric if loss else "", x) for x in (shape.first, shape.last))
@@ -219,7 +220,7 @@ def _bad(analysis: Analysis) -> list[str]:
     said = []
     loss = analysis.loss
     if loss is not None and is_constant(loss) and not loss.summary.nonfinite:
-        many = words.count(loss.summary.count, "record")
+        many = counted(loss.summary.count, "record")
         value = words.value(loss.metric, loss.summary.last)
         said.append(f"The {words.name(loss.metric)} is {value} in all {many}: nothing is learned from that.")
     shape, found = analysis.shape, analysis.schedule
@@ -307,7 +308,7 @@ def look_into(analyses: tuple[Analysis, ...], mentioned: Mentions) -> Section | 
             found.append(
                 Sentence(
                     f"The best {words.name(metric)} was {_at(validation)}"
-                    f"{words.count(validation.after_best, 'evaluation')} before the end{advice}",
+                    f"{counted(validation.after_best, 'evaluation')} before the end{advice}",
                     NOTE,
                 )
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from runwatch.core.metrics import is_bookkeeping
+from runwatch.core.plural import counted
 from runwatch.reports.analysis import Analysis, Rival
 from runwatch.reports.document import CRITICAL, NOTE, Sentence
 from runwatch.reports.evidence import Curve
@@ -32,7 +33,7 @@ def learned(analysis: Analysis) -> list[Sentence]:
         if loss.broken:
             text += ", its last finite value, and is NaN or Inf at the end"
         elif is_constant(loss) or count == 1:
-            many = "the only record" if count == 1 else f"all {words.count(count, 'record')}"
+            many = "the only record" if count == 1 else f"all {counted(count, 'record')}"
             text = f"The {name} is {last} in {many}"
         elif shape is not None:
             trend = {"falls": "and was still falling", "rises": "and was rising"}.get(shape.trend)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from runwatch.core.metrics import LR_MULTIPLIER, goal, is_bookkeeping, is_of_machine, of_held_out
+from runwatch.core.plural import counted
 from runwatch.render import numbers
 from runwatch.reports.analysis import Analysis, Validation, evaluations
 from runwatch.reports.document import (
@@ -48,12 +49,12 @@ def loss(analysis: Analysis) -> Section | None:
         return section("loss", "Loss", paragraph(f"No training loss was found. Metrics that were: {known}."))
     summary, metric = curve.summary, curve.metric
     if summary.count == summary.nonfinite:
-        all_bad = f"None of the {words.count(summary.count, 'value')} of the loss is a finite number."
+        all_bad = f"None of the {counted(summary.count, 'value')} of the loss is a finite number."
         return section("loss", "Loss", paragraph(Sentence(all_bad, WARNING)))
     finite = " finite value" if summary.nonfinite else ""
     single = " single value" if shape is not None and shape.noisy else ""
     said = [
-        f"The {words.name(metric)}{_printed(curve)} has {words.count(summary.count, 'value')}: the "
+        f"The {words.name(metric)}{_printed(curve)} has {counted(summary.count, 'value')}: the "
         f"first{finite} is {_v(metric, summary.first)}, the last{finite} {_v(metric, summary.last)}, the "
         f"lowest{single} {_v(metric, summary.minimum)}{_at(summary.minimum_step)}, the highest{single} "
         f"{_v(metric, summary.maximum)}{_at(summary.maximum_step)}."
@@ -152,9 +153,7 @@ def _spikes(analysis: Analysis) -> list[Sentence]:
     steps = ", ".join(numbers.step(row.step) for row in rows[:_SPIKES] if row.step is not None)
     more = f" and {len(rows) - _SPIKES} more" if len(rows) > _SPIKES else ""
     return [
-        Sentence(
-            f"The rule loss_spike reported {words.count(len(rows), 'spike')}: at step {steps}{more}.", NOTE
-        )
+        Sentence(f"The rule loss_spike reported {counted(len(rows), 'spike')}: at step {steps}{more}.", NOTE)
     ]
 
 
@@ -209,7 +208,7 @@ def reward(analysis: Analysis) -> Section | None:
         return None
     summary, metric = curve.summary, curve.metric
     said = (
-        f"The {words.name(metric)} has {words.count(summary.count, 'value')}: the first is "
+        f"The {words.name(metric)} has {counted(summary.count, 'value')}: the first is "
         f"{_v(metric, summary.first)}, the last {_v(metric, summary.last)}, the highest "
         f"{_v(metric, summary.maximum)}{_at(summary.maximum_step)}, the lowest "
         f"{_v(metric, summary.minimum)}{_at(summary.minimum_step)}."
@@ -230,7 +229,7 @@ def _validated(analysis: Analysis, main: Validation) -> list[str]:
     if main.curve.broken:
         said.append("The last evaluation is NaN or Inf.")
     elif main.after_best and main.worse > 0:
-        many = words.count(main.after_best, "evaluation")
+        many = counted(main.after_best, "evaluation")
         said.append(f"{many} followed the best one; the last is {_worse(metric, main)}.")
     elif main.last == main.best:
         same = "the best one" if main.last_step == main.best_step else "as good as the best one"
@@ -264,7 +263,7 @@ def learning_rate(analysis: Analysis) -> Section | None:
     if curve is None:
         return None
     first, last = (_v(curve.metric, x) for x in (curve.summary.first, curve.summary.last))
-    name, many = words.name(curve.metric), words.count(curve.summary.count, "value")
+    name, many = words.name(curve.metric), counted(curve.summary.count, "value")
     said = [Sentence(f"The {name} has {many}, from {first} to {last}.")]
     if found is None:
         said.append(Sentence(f"Its schedule is not stated: that takes {RATES} values."))
@@ -355,7 +354,7 @@ def gradient(analysis: Analysis) -> Section | None:
             f"{_v(metric, float(np.percentile(values, 99)))}."
         )
     if summary.nonfinite:
-        said.append(f"{words.count(summary.nonfinite, 'value')} {_is(summary.nonfinite)} NaN or Inf.")
+        said.append(f"{counted(summary.nonfinite, 'value')} {_is(summary.nonfinite)} NaN or Inf.")
     wide = summary.minimum > 0 and summary.maximum > 20 * summary.minimum
     figure = Figure("Gradient norm", metric, (words.line(curve),), log=bool(wide))
     return section("gradient", "Gradient norm", paragraph(*said), figure)

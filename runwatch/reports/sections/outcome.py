@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from runwatch.core.checkpoint import State
+from runwatch.core.plural import counted
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers, plain
 from runwatch.reports.analysis import Analysis
@@ -54,7 +55,7 @@ def checkpoints(analysis: Analysis) -> Section | None:
     rows.sort(key=lambda row: row[0], reverse=True)
     last = rows[0][0]
     known = "seen" if seen else "reported by the log"
-    said = [f"{words.count(len(rows), 'checkpoint')} {'is' if len(rows) == 1 else 'are'} {known}."]
+    said = [f"{counted(len(rows), 'checkpoint')} {'is' if len(rows) == 1 else 'are'} {known}."]
     if last >= 0:
         said.append(f"The last is of {words.step(last)}.")
     if stage.last_good is not None:
@@ -86,7 +87,7 @@ def _best(analysis: Analysis, steps: list[int]) -> list[str]:
     apart = abs(nearest - best)
     return [
         f"The best {name} was at {words.step(best)}; the nearest checkpoint is of {words.step(nearest)}, "
-        f"{words.count(int(apart), 'step')} away."
+        f"{counted(int(apart), 'step')} away."
     ]
 
 

@@ -41,11 +41,6 @@ def place(number: float | None) -> Cell:
     return Cell(numbers.step(number) if known else "-", number if known else None)
 
 
-def count(number: int, one: str, many: str = "") -> str:
-    """Return `1 value` or `2,000 values`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def times(number: int) -> str:
     """Return `once`, `twice` or `3 times`."""
     return {1: "once", 2: "twice"}.get(number, f"{number:,} times")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from runwatch.core import metrics
+from runwatch.core.plural import counted
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import cells, evidence, incident, numbers, plain, states
 from runwatch.render.cells import Row
@@ -35,7 +36,7 @@ def lines(scene: Scene, row: IncidentRow, width: int) -> list[Row]:
     when = _age(row, scene.now() or 0.0)
     text = incident.headline(row, scene.now(), scene.glyphs)
     if row.symptoms:
-        text += f" (+{len(row.symptoms)} symptom{'s' if len(row.symptoms) > 1 else ''})"
+        text += f" (+{counted(len(row.symptoms), 'symptom')})"
     text += f" {scene.glyphs.dot} {left}" if (left := scene.silence_left(row.id)) else ""
     tag = f"{sign} {word:<5}" if width >= 40 else f"{sign} "
     pieces = incident.hung(text, width - _WHEN, len(tag), len(tag), scene.glyphs)
@@ -201,7 +202,7 @@ def _elsewhere(scene: Scene, width: int) -> list[Row]:
     count = scene.elsewhere()
     if not count:
         return []
-    said = f"{count} critical alert{'s' if count > 1 else ''} in other runs"
+    said = f"{counted(count, 'critical alert')} in other runs"
     press = "  press " if len(said) + 12 <= width else "  "
     return [[("  ", ""), (said, "crit"), (press, "dim"), (str(actions.VIEWS.index(actions.RUNS)), "key")]]
 

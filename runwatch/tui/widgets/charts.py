@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from runwatch.core import metrics
+from runwatch.core.plural import counted
 from runwatch.core.snapshot import Columns
 from runwatch.render import cells, numbers, summary
 from runwatch.render.cells import Row
@@ -165,7 +166,7 @@ class ChartPanel(ChartMouse):
         end = f"to {numbers.value(self.metrics[0], cut.extreme)}"
         if self.size.width < _WIDE:
             return end
-        count = f"{cut.count} value{'s' * (cut.count > 1)}" if cut.single else "values"
+        count = counted(cut.count, "value") if cut.single else "values"
         return f"{count} {where}, {end}"
 
     def _legend(self) -> Row:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from runwatch.core import text
 from runwatch.core.errors import EngineError, ExitCode, RunwatchError
 from runwatch.core.notice import Notice
+from runwatch.core.plural import counted
 from runwatch.watcher.daemon import logs
 from runwatch.watcher.daemon.lock import Lock
 from runwatch.watcher.daemon.systemd import Manager
@@ -104,8 +105,7 @@ class _Daemon:
 
     def _words(self) -> str:
         """Return what is done and where alerts go, for people."""
-        count, config = len(self._server.paths), self._server.config
-        paths = f"{count} path{'s' * (count != 1)}"
+        paths, config = counted(len(self._server.paths), "path"), self._server.config
         where = ", ".join(config.everyone())
         sends = (
             f"alerts go to {where}" if where else "no channel is configured: alerts are only shown on screen"

@@ -13,6 +13,7 @@ import msgspec
 
 from runwatch.core import text
 from runwatch.core.errors import ConfigError, SourceError
+from runwatch.core.plural import counted
 from runwatch.core.text import plain
 from runwatch.watcher.daemon.nearby import MOST, is_run, written
 from runwatch.watcher.samplers.procfs import Proc
@@ -97,7 +98,7 @@ def _written_at(found: Found) -> float:
 def _counted(found: Sequence[Found]) -> str:
     if not found:
         return "no training in it yet"
-    return f"{_count(len({each.name for each in found}), 'run')} in {_count(len(found), 'file')}"
+    return f"{counted(len({each.name for each in found}), 'run')} in {counted(len(found), 'file')}"
 
 
 def _is_broad(path: str) -> bool:
@@ -210,10 +211,6 @@ SystemCallArchitectures=native
 [Install]
 WantedBy=default.target
 """
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _text(value: str) -> str:
