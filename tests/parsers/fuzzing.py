@@ -108,7 +108,7 @@ _SCALES: list[tuple[re.Pattern[bytes], Callable[[float], Iterable[float]]]] = [
         (rb"M(?:i?[Bb])?", lambda x: (x * 1e6, x * 2.0**20)),
         (rb"B|G(?:i?B)?", lambda x: (x * 1e9, x * 2.0**30)),
         (rb"T(?:i?B)?", lambda x: (x * 2.0**40,)),
-        (rb"(?:[a-z]{1,12})/s", lambda x: (1.0 / x,) if x else (float("inf"), 0.0)),
+        (rb"(?:[a-z]{1,12})/s(?:ec(?:ond)?)?", lambda x: (1.0 / x,) if x else (float("inf"), 0.0)),
     )
 ]
 """Where a unit is printed anywhere in the text, its numbers may have been scaled by it."""
