@@ -386,11 +386,6 @@ class Run:
         return is_last_row(self.total - self.last_step, self.position.stride, self.first_step)
 
     @property
-    def may_stop(self) -> bool:
-        """Whether it may have stopped early without a word, where its log ends."""
-        return self._close().may_stop
-
-    @property
     def covered(self) -> float | None:
         """Progress in [0, 1] of the whole run; None if only the epoch's end is known and more may come."""
         total = self.total if self.finished and self.planned is None else self.planned
