@@ -41,6 +41,30 @@ def test_one_row_far_above_all_before_it_is_a_spike_in_a_log_of_few_rows(row, pe
     assert fired(ended(Log(train__loss=loss), LossSpike())) == found
 
 
+@pytest.mark.parametrize("size", [1, 3, 30])
+@pytest.mark.parametrize(
+    ("first", "row", "peak", "found"),
+    [
+        (4e4, 8, 60.0, [("info", 8)]),  # a tenth of the first, or 100 times the usual: not much
+        (4e4, 8, 900.0, [("warning", 8)]),
+        (4e4, 5, 900.0, []),  # four rows since it came down
+        (4e4, 6, 900.0, [("warning", 6)]),
+        (8.0, 8, 60.0, []),  # it never was ten times as high
+        (8.0, 8, 900.0, [("warning", 8)]),
+    ],
+)
+def test_a_first_row_of_absurd_height_is_not_what_is_usual(first, row, peak, found, size):
+    loss = np.full(25, 1.0) + 0.1 * (np.arange(25) % 3)
+    loss[0], loss[row] = first, peak
+    assert fired(ended(Log(train__loss=loss), LossSpike(), size)) == found
+
+
+def test_rows_that_scatter_as_widely_before_are_no_spikes():
+    loss = np.tile([1.0, 40.0, 3.0, 1.0, 20.0], 6) * 1.0
+    loss[0], loss[17] = 4e4, 900.0
+    assert {severity for severity, _ in fired(ended(Log(train__loss=loss), LossSpike()))} <= {"info"}
+
+
 @pytest.mark.parametrize("size", [1, 3, 10])
 def test_a_loss_that_goes_to_the_guess_among_a_vocabulary_has_lost_what_was_known(size):
     loss = np.array([1.637, 11.81, 11.60, 10.383, *np.full(6, 10.3735)])
