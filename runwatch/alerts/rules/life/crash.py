@@ -320,8 +320,7 @@ class Crash(RunRule):
         if "frames" in root.data:
             evidence["frames"] = _newest_lines(root.data["frames"], 2000)
         severity = signature.severity
-        # the kernel's word weighs by itself, and what could not be started shows nothing
-        trains = self._trains or signature.role is Role.PROOF or signature.name == "not_started"
+        trains = self._trains or signature.role is Role.PROOF  # the kernel's word weighs by itself
         if severity is Severity.CRITICAL and not unsaved and (death.mild or behind or not trains):
             severity = Severity.WARNING
         by = "" if rank is None or root is death.first else f" on rank {rank}"
