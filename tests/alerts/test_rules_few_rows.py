@@ -96,6 +96,27 @@ def test_evaluations_that_scatter_widely_rise_if_their_order_says_so(seed):
     assert "warning" not in {severity for severity, _ in found}, "it diverges: others say so"
 
 
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([0.2, 0.4, 0.43, 0.39, 0.42, 0.4], [("warning", 50)]),
+        ([0.2, 0.4, 0.43, 0.39, 0.42], []),
+        ([0.3, 0.2, 0.4, 0.43, 0.39, 0.42, 0.4], [("warning", 60)]),
+        ([0.2, 0.29, 0.28, 0.29, 0.28, 0.29], []),  # less than half as high again
+        ([0.2, 0.4, 0.8, 0.4, 0.7, 0.4], []),  # they scatter as far
+        ([0.2, 0.6, 0.7, 0.6, 0.7, 0.6, 0.21, 0.2, 0.2], [("warning", 50)]),
+    ],
+)
+def test_evaluations_that_never_come_near_the_first_again_are_worse(values, found):
+    log = Log(train__loss=np.linspace(0.1, 0.3, 10 * len(values)))
+    loss = np.full(log.count, np.nan)
+    loss[::10] = values
+    judged = log.set("val/loss", loss).judge(Validation())
+    assert fired(judged) == found
+    assert [f.verdict.value for f in judged][1:] == ["clear"] * (values[-1] == 0.2)
+    assert all(f.cause == "" for f in judged), "the training loss rose, too"
+
+
 def test_a_rise_among_evaluations_that_scatter_ends_with_the_median_of_three():
     high = 0.11 * np.exp(0.2 * (-1.0) ** np.arange(24) + np.arange(24) / 20)
     values = np.r_[high, 0.097, high[-3:], 0.097, 0.097, 0.097]
