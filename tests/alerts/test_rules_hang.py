@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from runwatch.alerts.rules.life.hang import Hang
 from runwatch.core.checkpoint import Checkpoint, State, Summary
 from runwatch.core.machine import Machine
-from runwatch.core.sample import Process, Processes
+from runwatch.core.sample import Process, Processes, Sample, process_key
 
 from .made_silences import brief, event, only, quiet, rows
 
@@ -177,6 +179,21 @@ def seen(state, now=1000.0):
     process = Process(7, 0.0, "main", "python", state, 1)
     machine.fold(Processes(now, (process,)))
     return machine
+
+
+@pytest.mark.parametrize(
+    ("pressure", "cores", "seconds"),
+    [(0.6, 0.2, 900), (0.6, 1.0, 900), (0.4, 0.2, 300), (0.6, 0.01, 300), (0.6, None, 300)],
+)
+def test_on_a_crowded_machine_a_run_that_works_needs_a_longer_silence(pressure, cores, seconds):
+    machine = seen("sleeping")
+    key = process_key(machine.processes[0])
+    values = {"host/cpu_pressure": pressure} | ({} if cores is None else {f"proc/{key}/cores": cores})
+    rule = familiar()
+    for late, found in ((-1, []), (1, [("firing", "critical")])):
+        now = 1000.0 + seconds + late
+        machine.fold(Sample(now, values))
+        assert [f for f in brief(rule.tick(quiet(seconds + late, machine=machine))) if "firing" in f] == found
 
 
 def test_a_stopped_process_needs_no_long_silence():

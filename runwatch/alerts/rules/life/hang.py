@@ -23,7 +23,8 @@ Traps: many programs end without saying so. Where neither the run's length nor a
 process of it is known, silence is a warning: it hangs, or it has ended; and nothing is said of a log that
 did not grow since it is watched: it had ended before. Buffered output
 arrives in bursts and fakes silence; while other lines still arrive, three times the
-silence is asked for. A crash explains silence and is not a hang, nor is a run whose
+silence is asked for, as while a process of the run works on a machine with too few processors. A crash
+explains silence and is not a hang, nor is a run whose
 processes have ended. What they do goes along as evidence (where they are in their
 code only if `stack` is set, since it reads their memory). Of a log at rest
 that just ends a note says so, if it is known how far it should go, or within an
@@ -48,6 +49,7 @@ from runwatch.core.block import Block, Status
 from runwatch.core.ending import End
 from runwatch.core.findings import Finding, Verdict
 from runwatch.core.findings import Severity as Sev
+from runwatch.core.sample import process_key
 from runwatch.render import numbers
 
 _ADVICE = "Look at the stacks of all ranks (py-spy dump), GPU power and the mounts it reads and writes."
@@ -59,6 +61,12 @@ _BEHIND = "behind the last step"
 _PAUSES = frozenset({"evaluating", "checkpointing", _BEHIND})
 """Phases in which no training row is due."""
 _STARTS = frozenset({"starting", "warmup"})
+_PRESSURE = 0.5
+"""Part of the time in which something waited for a processor, from which a machine is crowded."""
+_CROWDED = 3.0
+"""Multiple of the silence that is a hang there, while the run gets some of a processor."""
+_IDLE = 0.05
+"""Cores below which a process does nothing."""
 
 
 @dataclass
@@ -140,7 +148,7 @@ class Hang(RunRule):
             return self._judge_end(status, self.timeout(status.phase))
         saved = saving_since_training(status)
         phase = _awaited(status, saves=saved is not None)
-        limit = self.timeout(phase)
+        limit = self.timeout(phase) * (_CROWDED if _starves(status) else 1.0)
         alive = status.machine is not None and any(status.machine.own())
         over = status.fraction is None and not alive and not self._within(status)
         if over and not status.lived:
@@ -230,6 +238,15 @@ class Hang(RunRule):
                 **seen.evidence,
             },
         )
+
+
+def _starves(status: Status) -> bool:
+    """Whether the machine has too few processors for what it runs, and a process of the run uses one."""
+    machine, now = status.machine, status.now
+    if machine is None or (machine.value("host/cpu_pressure", now) or 0.0) < _PRESSURE:
+        return False
+    used = (machine.value(f"proc/{process_key(process)}/cores", now) for process in machine.own())
+    return any(cores is not None and cores > _IDLE for cores in used)
 
 
 def _awaited(status: Status, *, saves: bool) -> str:
