@@ -253,31 +253,3 @@ def test_a_schedule_has_ended_at_a_thousandth_of_its_highest_rate(rates, decayed
     series.add(Samples(steps, steps, steps, np.array(rates)))
     found = close({"train/learning_rate": series}, last=37, by_epoch=False).reason()
     assert found == ("its learning rate has come down to nothing" if decayed else "")
-
-
-# -- early stops -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("val", "severity"),
-    [
-        ([0.9, 0.8, 0.7, 0.6], "warning"),  # no patience runs out at the best evaluation
-        ([0.9, 0.8, 0.6, 0.7], "info"),
-        ([], "warning"),
-    ],
-)
-def test_a_run_of_epochs_may_have_stopped_early_where_its_evaluations_get_no_better(val, severity):
-    values = [*np.linspace(2, 1, 20), *val] if val else [None] * 24
-    rows = "".join(
-        f"Epoch {at}/100 train_loss={2 / at:.4f}" + (f" val_loss={value:.4f}\n" if value else "\n")
-        for at, value in enumerate(values, 1)
-    )
-    (run,) = judged(rows)
-    said = "log ends at step 24 of 100 without an error or a finish line"
-    assert [(i["severity"], i["title"]) for i in run["incidents"]] == [(severity, said)]
-    assert run["ending"]["kind"] == "vanished"
-
-
-def test_within_an_epoch_nothing_stops_early():
-    (run,) = judged("".join(f"Epoch {at // 9}/40 step {at}/360 loss {2 / at:.4f}\n" for at in range(1, 200)))
-    assert [i["severity"] for i in run["incidents"] if i["rule"] == "hang"] == ["warning"]

@@ -68,6 +68,21 @@ def test_a_run_that_reached_its_end_is_finished_when_it_was_silent_for_a_minute(
 
 
 @pytest.mark.parametrize(
+    ("steps", "finished"),
+    [
+        ([100, 100, 100], False),
+        ([500, 501, 502], False),  # it began at 500: 100 is of something else
+        ([100, 100], True),  # two rows of an only epoch
+        ([99, 100, 100], True),
+    ],
+)
+def test_what_began_at_its_end_has_not_reached_it(steps, finished):
+    run = run_of(block(steps, total=100))
+    run.rest(1e9)
+    assert run.finished is finished
+
+
+@pytest.mark.parametrize(
     ("then", "source", "attempt", "written", "later"),
     [
         (101, "a", 0, 0.0, True),

@@ -149,12 +149,8 @@ class Status:
     """Progress in [0, 1] of the epoch, where only the step at which that ends is known."""
     last_row: bool = False
     """Whether no other training record is due before the end of the epoch."""
-    may_stop: bool = False
-    """Whether a log that ends may be of a run that stopped early without a word."""
     last_step: int | None = None
     last_line: int | None = None
-    behind: int = 0
-    """Lines of its log behind the newest training record."""
     lines: Mapping[str, int] = field(default_factory=dict)
     """Path of a source -> its lines so far."""
     total: int | None = None

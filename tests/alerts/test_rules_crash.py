@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from runwatch.alerts.rules.life.crash import Crash
+from runwatch.alerts.rules.life.restart_loop import RestartLoop
 
 from .made_silences import brief, event, only, quiet, rows
+
+SETTINGS = event("facts", 5, "settings", data={"epochs": "3"})
 
 
 def test_an_error_is_pending_until_the_log_is_silent():
@@ -37,7 +40,7 @@ def test_the_end_of_the_log_makes_it_certain():
 
 @pytest.mark.parametrize("kind", ["killed", "scheduler", "segfault", "host_oom"])
 def test_some_ends_are_certain_at_once(kind):
-    assert brief(Crash().observe(only(event(kind, 10)))) == [("firing", "critical")]
+    assert brief(Crash().observe(only(SETTINGS, event(kind, 10)))) == [("firing", "critical")]
 
 
 def test_what_killed_it_is_looked_for_before_memory_is_blamed():
@@ -184,13 +187,69 @@ def test_a_run_that_cannot_write_its_last_checkpoint_has_not_finished():
 )
 def test_severity_and_words_follow_from_the_kind_of_end(kind, title, severity, ending, begins):
     rule = Crash()
-    found = [*rule.observe(only(event(kind, 10, title))), *rule.tick(quiet(6))][-1]
+    found = [*rule.observe(only(SETTINGS, event(kind, 10, title))), *rule.tick(quiet(6))][-1]
     assert (found.verdict.value, found.severity.value, found.evidence["ending"]) == (
         "firing",
         severity,
         ending,
     )
     assert found.title.startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("block", "severity"),
+    [
+        (
+            only(
+                event("traceback", 10, "KeyError: 'b'", data={"frames": 'File "serve.py", line 3, in answer'})
+            ),
+            "warning",
+        ),
+        (only(event("traceback", 10, data={"frames": 'File "net.py", in from_pretrained'})), "warning"),
+        (only(event("traceback", 10, data={"frames": "in check\n  raise of a constraint"})), "warning"),
+        (only(event("killed", 10, "run.sh: line 3: 7 Killed   uvicorn api:app")), "warning"),
+        (
+            only(event("traceback", 10, data={"frames": 'File "pretrain.py", line 3, in <module>'})),
+            "critical",
+        ),
+        (only(event("traceback", 10, data={"frames": "in run\n  trainer.fit(model)"})), "critical"),
+        (only(event("killed", 10, "run.sh: line 3: 7 Killed   python train.py")), "critical"),
+        (only(event("killed", 10, rank=0)), "critical"),
+        (only(event("resume", 5), event("killed", 10)), "critical"),
+        (only(SETTINGS, event("killed", 10)), "critical"),
+        (only(event("facts", 5, "model size"), event("killed", 10)), "warning"),
+        (only(event("host_oom", 10)), "critical"),  # the kernel says so, whatever it was
+        (rows(0, 3, events=[event("killed", 250)]), "critical"),
+    ],
+)
+def test_the_crash_of_what_shows_no_training_is_a_warning(block, severity):
+    rule = Crash()
+    found = [*rule.observe(block), *rule.tick(quiet(6))][-1]
+    assert (found.verdict.value, found.severity.value) == ("firing", severity)
+    assert found.cause.endswith("nothing shows that it is a training") == (severity == "warning")
+
+
+def test_launches_of_what_shows_no_training_are_a_warning():
+    def launches(words, **data):
+        events = (
+            made
+            for at in range(1, 5)
+            for made in (event("launch", 1000 * at, words), event("traceback", 1000 * at + 500, data=data))
+        )
+        return [(f.verdict.value, f.severity.value) for f in RestartLoop().observe(only(*events))]
+
+    assert launches("Serving on port 80") == [("firing", "warning")]
+    assert launches("Serving on port 80", caught="1") == []
+    assert launches("python train.py") == [("firing", "critical")]
+
+
+def test_that_it_trains_may_be_known_after_the_crash():
+    rule = Crash()
+    assert brief(rule.observe(only(event("killed", 250)))) == [("firing", "warning")]
+    assert brief(rule.observe(rows(0, 2))) == [("firing", "critical")]  # read late: they stand before it
+    rule = Crash()
+    rule.observe(only(event("killed", 250)))
+    assert brief(rule.observe(only(event("elastic", 300)))) == [("firing", "critical")]
 
 
 def test_a_program_that_receives_a_signal_does_not_know_from_whom():

@@ -48,12 +48,11 @@ def silent_after(gaps, phase="training"):
     return run
 
 
-def cut(rows=10, **fields):
+def cut(**fields):
     """Look at the end of a log that was read whole."""
 
     def run(rule, x):
-        count = int(x) if rows is None else rows
-        rule.observe(Log(loss=np.ones(count)).block(0, count))
+        rule.observe(Log(loss=np.ones(10)).block(0, 10))
         given = {"silent_for": 1e6, "log_silent_for": 1e6, "fraction": 0.5, "live": False, **fields}
         return tick(**given)(rule, x)
 
@@ -152,10 +151,8 @@ EDGES = {
         15,
         "critical",
     ),
-    "hang excerpt": Edge(Hang, cut(None), 10),
-    "hang complete": Edge(Hang, cut(fraction=lambda x: x), 0.98, "warning", True),
-    "hang complete epoch": Edge(Hang, cut(fraction=None, epoch=lambda x: x), 0.98, "warning", True),
-    "hang closing": Edge(Hang, cut(behind=lambda n: int(4 - n)), 2),
+    "hang complete": Edge(Hang, cut(fraction=lambda x: x), 0.98, "info", True),
+    "hang complete epoch": Edge(Hang, cut(fraction=None, epoch=lambda x: x), 0.98, "info", True),
     "ended settle": Edge(Ended, ended(ended=lambda x: T0 - x, log_silent_for=2000.0), 10.0, "info"),
     "ended quiet": Edge(Ended, ended(log_silent_for=lambda x: x, silent_for=1e4), 10.0, "info"),
     "ended complete": Edge(Ended, ended(fraction=lambda x: x), 0.98, "warning", True),

@@ -41,6 +41,30 @@ def test_one_row_far_above_all_before_it_is_a_spike_in_a_log_of_few_rows(row, pe
     assert fired(ended(Log(train__loss=loss), LossSpike())) == found
 
 
+@pytest.mark.parametrize("size", [1, 3, 30])
+@pytest.mark.parametrize(
+    ("first", "row", "peak", "found"),
+    [
+        (4e4, 8, 60.0, [("info", 8)]),  # a tenth of the first, or 100 times the usual: not much
+        (4e4, 8, 900.0, [("warning", 8)]),
+        (4e4, 5, 900.0, []),  # four rows since it came down
+        (4e4, 6, 900.0, [("warning", 6)]),
+        (8.0, 8, 60.0, []),  # it never was ten times as high
+        (8.0, 8, 900.0, [("warning", 8)]),
+    ],
+)
+def test_a_first_row_of_absurd_height_is_not_what_is_usual(first, row, peak, found, size):
+    loss = np.full(25, 1.0) + 0.1 * (np.arange(25) % 3)
+    loss[0], loss[row] = first, peak
+    assert fired(ended(Log(train__loss=loss), LossSpike(), size)) == found
+
+
+def test_rows_that_scatter_as_widely_before_are_no_spikes():
+    loss = np.tile([1.0, 40.0, 3.0, 1.0, 20.0], 6) * 1.0
+    loss[0], loss[17] = 4e4, 900.0
+    assert {severity for severity, _ in fired(ended(Log(train__loss=loss), LossSpike()))} <= {"info"}
+
+
 @pytest.mark.parametrize("size", [1, 3, 10])
 def test_a_loss_that_goes_to_the_guess_among_a_vocabulary_has_lost_what_was_known(size):
     loss = np.array([1.637, 11.81, 11.60, 10.383, *np.full(6, 10.3735)])
@@ -70,6 +94,27 @@ def test_evaluations_that_scatter_widely_rise_if_their_order_says_so(seed):
     trained.columns["train/loss"] = np.exp(np.arange(24) / 20)
     found = fired(trained.set("val/loss", rising).judge(Validation()))
     assert "warning" not in {severity for severity, _ in found}, "it diverges: others say so"
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([0.2, 0.4, 0.43, 0.39, 0.42, 0.4], [("warning", 50)]),
+        ([0.2, 0.4, 0.43, 0.39, 0.42], []),
+        ([0.3, 0.2, 0.4, 0.43, 0.39, 0.42, 0.4], [("warning", 60)]),
+        ([0.2, 0.29, 0.28, 0.29, 0.28, 0.29], []),  # less than half as high again
+        ([0.2, 0.4, 0.8, 0.4, 0.7, 0.4], []),  # they scatter as far
+        ([0.2, 0.6, 0.7, 0.6, 0.7, 0.6, 0.21, 0.2, 0.2], [("warning", 50)]),
+    ],
+)
+def test_evaluations_that_never_come_near_the_first_again_are_worse(values, found):
+    log = Log(train__loss=np.linspace(0.1, 0.3, 10 * len(values)))
+    loss = np.full(log.count, np.nan)
+    loss[::10] = values
+    judged = log.set("val/loss", loss).judge(Validation())
+    assert fired(judged) == found
+    assert [f.verdict.value for f in judged][1:] == ["clear"] * (values[-1] == 0.2)
+    assert all(f.cause == "" for f in judged), "the training loss rose, too"
 
 
 def test_a_rise_among_evaluations_that_scatter_ends_with_the_median_of_three():

@@ -95,8 +95,23 @@ def test_a_loss_that_is_zero_from_the_first_row_is_a_warning():
     text = "".join(bar(at, "0.0000") for at in range(1, 150))
     ((severity, state, _),) = of("masked_nan", text)
     assert (severity, state) == ("warning", "firing")
-    assert of("masked_nan", "".join(bar(at, "0.0000") for at in range(1, 90))) == []
+    assert of("masked_nan", "".join(bar(at, "0.0000") for at in range(1, 19))) == []
     assert of("masked_nan", "".join(bar(at, "0.0000", ", kd_loss=0.31") for at in range(1, 150))) == []
+
+
+@pytest.mark.parametrize(
+    ("epochs", "plan", "more", "found"),
+    [
+        (10, 100, "", ["warning"]),
+        (9, 90, "", []),
+        (10, 101, "", []),  # less than a tenth of the plan
+        (10, 100, " aux_loss 0.7", []),  # a part that is switched off
+        (10, 100, " reward 0.0", []),
+    ],
+)
+def test_a_tenth_of_the_plan_at_a_loss_of_zero_is_enough(epochs, plan, more, found):
+    text = "".join(f"Epoch {at}/{plan} loss 0.0000{more}\n" for at in range(1, epochs + 1))
+    assert [severity for severity, *_ in of("masked_nan", text)] == found
 
 
 def test_gradients_that_are_all_zero_make_a_flat_loss_a_warning():

@@ -244,11 +244,13 @@ OF_TASK = (
 NOT_AWAITED = (
     "Task exception was never retrieved\nfuture: <Task finished name='T-9' exception=NameError('f')>"
 )
+OF_CALLBACK = "Exception in callback Wakeup()\nhandle: <Handle Wakeup()>"
 
 
 @pytest.mark.parametrize(
     ("text", "kinds"),
     [
+        (OF_TASK.format(OF_CALLBACK, "RuntimeError: Cannot enter into task"), []),
         (OF_TASK.format(NOT_AWAITED, "NameError: name 'f' is not defined"), []),
         (OF_TASK.format(NOT_AWAITED, "torch.OutOfMemoryError: CUDA out of memory."), ["oom"]),
         (OF_TASK.format("it failed", "NameError: name 'f' is not defined"), ["traceback"]),

@@ -347,7 +347,7 @@ def test_an_epoch_whose_last_row_is_printed_may_be_complete(shown, found):
 def test_the_end_of_an_epoch_is_not_taken_for_that_of_the_run():
     run = document(fold(epochs(67), written=NOW - 9000), NOW)["runs"][0]
     assert [(i["rule"], i["severity"], i["title"]) for i in run["incidents"]] == [
-        ("hang", "warning", "log ends within an epoch, at step 267, without an error or a finish line")
+        ("hang", "info", "log ends within an epoch, at step 267, without an error or a finish line")
     ]
     assert run["steps"]["total"] is None
     whole = document(fold(epochs(100), written=NOW - 9000), NOW)["runs"][0]

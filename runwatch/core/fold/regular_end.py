@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from runwatch.core.metrics import EPOCH, LEARNING_RATE, VAL_LOSS
+from runwatch.core.metrics import EPOCH, LEARNING_RATE
 from runwatch.core.series import Series
 
 _FEW = 10
@@ -129,18 +129,6 @@ class Close:
         """Whether what was evaluated behind every epoch so far was behind the newest one, too."""
         epochs = self._begun()
         return not epochs or self.evaluated or not self._regular(epochs)
-
-    @property
-    def may_stop(self) -> bool:
-        """Whether it may have stopped early, of which many programs say nothing.
-
-        It ends behind an epoch, as each of its records does, and its newest evaluation is not the best one.
-        """
-        evaluated = self.series.get(VAL_LOSS)
-        if evaluated is None or not self._each_row():
-            return False
-        found = evaluated.summary
-        return len(evaluated) >= self.records and found.last > found.minimum
 
     def _epochs(self) -> int:
         """Return how many epochs are complete, if the newest one is; else 0."""

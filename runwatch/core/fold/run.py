@@ -34,6 +34,8 @@ MAX_FACTS = 1024
 MAX_EVENTS = 200
 DONE = 0.98
 """Progress from which a run that fell silent counts as finished."""
+_FEW = 2
+"""Records that may all be those of the last step: a run of one epoch."""
 REST = 60.0
 """Seconds of silence after which it does; a quarter of it after its very last step."""
 _PHASES = {
@@ -160,7 +162,13 @@ class Run:
             self.restarts.append(int(step))
 
     def rest(self, silent_for: float) -> None:
-        """Take a run that reached its end and fell silent for finished: not every program says so."""
+        """Take a run that reached its end and fell silent for finished: not every program says so.
+
+        One whose first records were there already has not reached it: what is planned counts something else.
+        """
+        planned = self.planned
+        if planned is not None and self.records > _FEW and (self.first_step or 0) >= planned:
+            return
         done = self.fraction if self.planned is None else self.covered  # another epoch may follow
         if done is not None and done >= DONE and (self.planned is not None or self._close().closed):
             last = done >= 1.0
@@ -384,11 +392,6 @@ class Run:
         if self.planned is not None and self.total < self.planned:
             return False
         return is_last_row(self.total - self.last_step, self.position.stride, self.first_step)
-
-    @property
-    def may_stop(self) -> bool:
-        """Whether it may have stopped early without a word, where its log ends."""
-        return self._close().may_stop
 
     @property
     def covered(self) -> float | None:

@@ -19,8 +19,10 @@ DURING = b"During handling of the above exception"
 """Appears between a traceback and one that was raised while it was handled."""
 AGAIN = b"Original exception was:"
 """Appears between the traceback of a hook that failed and the one that it should have shown."""
-IGNORED = (b"Exception ignored in", b"--- Logging error ---", b"future: <")
-"""Begin the line before a traceback that Python prints and continues after; asyncio names the task there."""
+IGNORED = (b"Exception ignored in", b"--- Logging error ---", b"future: <", b"handle: <")
+"""Begin the line before a traceback that Python prints and continues after; asyncio names there the task
+or the callback.
+"""
 _HEAD = re.compile(
     rb"(?P<indent> *)(?P<before>(?:(?!\+ Exc|>+ )[^\s'\"`].{0,200}?[\s>:|\]-])?)"
     rb"(?P<group>(?:\+ Exception Group )?)Traceback \(most recent call last\)(?::\s*$| [\x80-\xff]+\s*$)"

@@ -40,6 +40,7 @@ _TRIGGERS = (
         b"Ctrl-c pr",
         b"Hangup",
         b"Exception ign",
+        b"handle: <",
         b"Signaling",
         b"panicked",
         b"EARLY STOP",

@@ -24,7 +24,8 @@ aborts); among equals the first, but an exception that ended the program goes be
 caught. Where a launcher's table says
 which rank failed first, what that rank said, or the signal that killed it, goes before
 what others said, unless it only ended because of others (SIGTERM, SIGABRT).
-What ended it decides the severity: a crash is critical; a time limit, a preemption and
+What ended it decides the severity: a crash is critical, but a warning where no row, setting, launcher or
+word of its traceback shows that the program trains: a server or an evaluation; a time limit, a preemption and
 a SIGTERM from somebody unknown are warnings; an interrupt by hand is a note; so is
 nothing that is in the way of a relaunch. A failure behind the word that training is
 over is a warning, unless it is that of a checkpoint: without its last one a run has not finished. The run
@@ -55,6 +56,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.alerts.rules.common.pace import Pace
+from runwatch.alerts.rules.common.purpose import shows_training
 from runwatch.alerts.rules.common.signatures import (
     CERTAIN_KINDS,
     LAUNCHER_ENDS,
@@ -72,7 +74,7 @@ _TOLD = ("source", "host", "exitcode")
 _STARTS = frozenset({"start", "resume", "load", "compile", "launch"})
 """Kinds of events of a program that begins."""
 _ANEW = (_STARTS - {"load"}) | {"tracker"}  # an evaluation behind the end loads too
-_JUDGED = CRASH_KINDS | _STARTS | _ANEW | {"finished", "over", "skip"}
+_JUDGED = CRASH_KINDS | _STARTS | _ANEW | {"facts", "finished", "over", "skip"}
 """Kinds of event that change anything here."""
 _OF_SAVE = re.compile(r"PytorchStreamWriter|\b(?:save|torch_save|save_\w+|_save\w*)\b")
 """Words of an error, or of its traceback, that came while a checkpoint was written."""
@@ -108,6 +110,8 @@ class Crash(RunRule):
     _over: Moment = field(default_factory=Moment, init=False, repr=False)
     """Where it said so."""
     _pace: Pace = field(default_factory=Pace, init=False, repr=False)
+    _trains: bool = field(default=False, init=False, repr=False)
+    """Whether anything shows that it is a training."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge events and the training rows between them, in stream order."""
@@ -115,6 +119,9 @@ class Crash(RunRule):
         rows = block.progress.offset if block.progress is not None else np.empty(0)
         found: list[Finding] = []
         done = self._before(block)
+        trained, self._trains = self._trains, self._trains or done > 0
+        if self._trains > trained and self._death is not None and self._death.firing:
+            found.append(self._finding(self._death, Verdict.FIRING))
         events = (event for event in block.events if event.kind in _JUDGED)
         for event in sorted(events, key=lambda event: event.offset):
             upto = int(np.searchsorted(rows, event.offset))
@@ -143,7 +150,7 @@ class Crash(RunRule):
         if progress is None or low >= high:
             return []
         self._finished &= not self._over.precedes(block, float(progress.offset[high - 1]))
-        self._last = place(progress, high - 1)
+        self._last, self._trains = place(progress, high - 1), True
         death = self._death
         if death is None or death.source != block.rank:
             return []
@@ -179,6 +186,7 @@ class Crash(RunRule):
         return [self._clear("training continued", where)]
 
     def _take(self, event: Event, block: Block) -> list[Finding]:
+        trained, self._trains = self._trains, self._trains or shows_training(event)
         if event.kind in {"finished", "over"}:
             self._over = Moment.of(block, event.offset)
             return self._finish(Place(event.step or self._last.step, event.line))
@@ -211,7 +219,7 @@ class Crash(RunRule):
         death.take(event, signature)
         if death.source == block.rank:
             death.at = Moment.of(block, event.offset)
-        changed = death.explanation() != before
+        changed = death.explanation() != before or (death.firing and self._trains > trained)
         certain = event.kind in CERTAIN_KINDS and not death.firing
         death.firing |= certain
         if certain or changed:
@@ -312,7 +320,8 @@ class Crash(RunRule):
         if "frames" in root.data:
             evidence["frames"] = _newest_lines(root.data["frames"], 2000)
         severity = signature.severity
-        if severity is Severity.CRITICAL and not unsaved and (death.mild or behind):
+        trains = self._trains or signature.role is Role.PROOF  # the kernel's word weighs by itself
+        if severity is Severity.CRITICAL and not unsaved and (death.mild or behind or not trains):
             severity = Severity.WARNING
         by = "" if rank is None or root is death.first else f" on rank {rank}"
         said = "failed after training was over" if behind else signature.said
@@ -324,7 +333,8 @@ class Crash(RunRule):
             f"{said}{by}: {_short(root.title)}",
             Place(death.last_step, root.line),
             cause=("a checkpoint could not be written" if unsaved else signature.cause)
-            + _elsewhere(death.first, rank),
+            + _elsewhere(death.first, rank)
+            + ("" if trains else "; nothing shows that it is a training"),
             advice=signature.advice,
             evidence=evidence,
         )

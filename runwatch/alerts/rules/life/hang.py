@@ -23,14 +23,12 @@ Traps: many programs end without saying so. Where neither the run's length nor a
 process of it is known, silence is a warning: it hangs, or it has ended; and nothing is said of a log that
 did not grow since it is watched: it had ended before. Buffered output
 arrives in bursts and fakes silence; while other lines still arrive, three times the
-silence is asked for. A crash explains silence and is not a hang, nor is a run whose
+silence is asked for, as while a process of the run works on a machine with too few processors. A crash
+explains silence and is not a hang, nor is a run whose
 processes have ended. What they do goes along as evidence (where they are in their
 code only if `stack` is set, since it reads their memory). Of a log at rest
-that just ends a warning says so, if it is known how far it should go, or within an
-epoch. It is a note where it may have ended by itself: lines of another kind follow its last row, its
-last epoch prints no other row, or each row is that of an epoch, and the newest evaluation is not the
-best, since many programs stop early without a word. So is one with fewer than ten rows since it was at
-the first step: an excerpt, or the last of many attempts.
+that just ends a note says so, if it is known how far it should go, or within an
+epoch: it may be a copy, its run may continue elsewhere, and many programs end without a word.
 
 Sources: NVIDIA's resiliency extension, whose timeouts are multiples of the longest
 gap; measured on 628 hours of real runs.
@@ -42,18 +40,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
-from runwatch.alerts.rules.baseline import Segments, went_on
 from runwatch.alerts.rules.common.lastwords import LastWords
 from runwatch.alerts.rules.common.pace import Pace
 from runwatch.alerts.rules.common.saving import saving_since_training
 from runwatch.alerts.rules.common.witness import witness
-from runwatch.core.block import Block, Samples, Status
+from runwatch.core.block import Block, Status
 from runwatch.core.ending import End
 from runwatch.core.findings import Finding, Verdict
 from runwatch.core.findings import Severity as Sev
+from runwatch.core.sample import process_key
 from runwatch.render import numbers
 
 _ADVICE = "Look at the stacks of all ranks (py-spy dump), GPU power and the mounts it reads and writes."
@@ -65,6 +61,12 @@ _BEHIND = "behind the last step"
 _PAUSES = frozenset({"evaluating", "checkpointing", _BEHIND})
 """Phases in which no training row is due."""
 _STARTS = frozenset({"starting", "warmup"})
+_PRESSURE = 0.5
+"""Part of the time in which something waited for a processor, from which a machine is crowded."""
+_CROWDED = 3.0
+"""Multiple of the silence that is a hang there, while the run gets some of a processor."""
+_IDLE = 0.05
+"""Cores below which a process does nothing."""
 
 
 @dataclass
@@ -82,10 +84,6 @@ class Hang(RunRule):
     pause: float = threshold(600.0, "seconds an evaluation or checkpoint may always take")
     starting: float = threshold(900.0, "seconds a start may take")
     stopped: float = threshold(15.0, "seconds for which a process of the run may be stopped by a signal")
-    excerpt: ClassVar[int] = 10
-    """Training rows below which a log that ends may be an excerpt, and it is a note."""
-    closing: ClassVar[int] = 3
-    """Lines behind the last training row from which the program seems to have ended by itself."""
     complete: ClassVar[float] = 0.98
     """Progress from which a log that ends is finished."""
 
@@ -98,11 +96,6 @@ class Hang(RunRule):
     """Longest silence of each phase that ended well."""
     _paused: int = field(default=0, init=False, repr=False)
     """Silences far above the usual gap that ended well."""
-    _segments: Segments = field(default_factory=Segments, init=False, repr=False)
-    _rows: int = field(default=0, init=False, repr=False)
-    """Rows since it was at the first step, and one for that."""
-    _first: float = field(default=np.inf, init=False, repr=False)
-    _furthest: float = field(default=-np.inf, init=False, repr=False)
     _launching: bool = field(default=False, init=False, repr=False)
     """Whether it said that it starts or resumes, and has not moved since."""
     _words: LastWords = field(default_factory=LastWords, init=False, repr=False)
@@ -118,7 +111,6 @@ class Hang(RunRule):
         last_progress = float(progress.offset[-1]) if progress is not None and len(progress) else -1.0
         resumed = max((e.offset for e in block.events if e.kind in {"resume", "start"}), default=-1.0)
         self._launching = resumed > last_progress if resumed >= 0 or last_progress >= 0 else self._launching
-        self._count(progress, block.restarts)
         if progress is None or not len(progress):
             return ()
         for phase, silence in self._silence.items():
@@ -129,16 +121,6 @@ class Hang(RunRule):
             return ()
         self._open = None
         return [self.say(Verdict.CLEAR, Sev.CRITICAL, "training moves again", place(progress, 0))]
-
-    def _count(self, progress: Samples | None, restarts: Sequence[int]) -> None:
-        """Count the rows since the run began; what is at the first step again may be of another launch."""
-        for restarted, rows in self._segments.split(progress, restarts):
-            if restarted and not went_on(float(rows.step[0]), self._first, self._furthest):
-                self._rows = 0
-            lowest = np.fmin.accumulate(np.append(self._first, rows.step))
-            self._rows = max(1, self._rows) + int(np.count_nonzero(~(rows.step <= lowest[1:])))
-            self._first = float(lowest[-1])
-            self._furthest = float(np.fmax.reduce(rows.step, initial=self._furthest))
 
     def timeout(self, phase: str, *, patient: bool = True) -> float:
         """Return the seconds of silence that are a hang in `phase`.
@@ -166,7 +148,7 @@ class Hang(RunRule):
             return self._judge_end(status, self.timeout(status.phase))
         saved = saving_since_training(status)
         phase = _awaited(status, saves=saved is not None)
-        limit = self.timeout(phase)
+        limit = self.timeout(phase) * (_CROWDED if _starves(status) else 1.0)
         alive = status.machine is not None and any(status.machine.own())
         over = status.fraction is None and not alive and not self._within(status)
         if over and not status.lived:
@@ -205,20 +187,16 @@ class Hang(RunRule):
         if status.silent_for <= limit or self._open is Verdict.FIRING:
             return ()
         last = Place(status.last_step, status.last_line)
-        closing = status.behind >= self.closing  # what a program says when it ends by itself
-        noted = closing or status.last_row or status.may_stop or self._rows < self.excerpt
-        severity = Sev.INFO if noted else Sev.WARNING
         if status.fraction is not None and status.fraction < self.complete:
             title = f"log ends at {last} of {numbers.step(status.total)} without an error or a finish line"
         elif self._within(status):
             title = f"log ends within an epoch, at {last}, without an error or a finish line"
         elif status.fraction is None and status.phase == "evaluating":
             title = f"log ends in an evaluation after {last}, and shows no result or end"
-            severity = Sev.INFO  # what came of it may be written in words that nobody knows
         else:
             return ()
         self._open = Verdict.FIRING
-        return [self._finding(Verdict.FIRING, severity, title, status, limit, _ENDED)]
+        return [self._finding(Verdict.FIRING, Sev.INFO, title, status, limit, _ENDED)]
 
     def _within(self, status: Status) -> bool:
         """Whether it is within an epoch, where a run does not end by itself."""
@@ -260,6 +238,15 @@ class Hang(RunRule):
                 **seen.evidence,
             },
         )
+
+
+def _starves(status: Status) -> bool:
+    """Whether the machine has too few processors for what it runs, and a process of the run uses one."""
+    machine, now = status.machine, status.now
+    if machine is None or (machine.value("host/cpu_pressure", now) or 0.0) < _PRESSURE:
+        return False
+    used = (machine.value(f"proc/{process_key(process)}/cores", now) for process in machine.own())
+    return any(cores is not None and cores > _IDLE for cores in used)
 
 
 def _awaited(status: Status, *, saves: bool) -> str:

@@ -7,8 +7,8 @@ not passed by more than `gain` of the steps that were done again. Critical. A st
 that goes back is a restart here only if an error or a line about resuming is
 before it.
 Ends when training has passed the highest step by as many steps as one attempt took.
-Also `starts` launches in a row that failed before their first step; it ends with the
-next step.
+Also `starts` launches in a row that failed before their first step, a warning where nothing
+shows that they train; it ends with the next step.
 
 Example: '4 restarts without getting past step 1,200'.
 
@@ -31,10 +31,15 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.common.purpose import shows_training
+from runwatch.alerts.rules.common.signatures import is_caught
 from runwatch.core.batch import CRASH_KINDS
 from runwatch.core.block import Block
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.render import numbers
+
+_JUDGED = CRASH_KINDS | {"facts", "launch", "resume"}
+"""Kinds of events by which launches are counted, or that show what is launched."""
 
 
 @dataclass
@@ -57,6 +62,8 @@ class RestartLoop(RankRule):
     _announced: bool = field(default=False, init=False, repr=False)
     """Whether an error or a line about resuming came since training last moved."""
     _open: bool = field(default=False, init=False, repr=False)
+    _trains: bool = field(default=False, init=False, repr=False)
+    """Whether anything shows that it is a training."""
     _failed: bool = field(default=False, init=False, repr=False)
     """Whether an error came in the present launch, and no step."""
     _barren: int = field(default=0, init=False, repr=False)
@@ -71,13 +78,15 @@ class RestartLoop(RankRule):
         moved = block.progress.offset if block.progress is not None else np.empty(0)
         found: list[Finding] = []
         at = 0
-        events = (event for event in block.events if event.kind in CRASH_KINDS | {"launch"})
+        events = (event for event in block.events if event.kind in _JUDGED)
         for event in sorted(events, key=lambda event: event.offset):
             upto = int(np.searchsorted(moved, event.offset))
             found += self._moved(block, at, upto)
             at = upto
+            self._trains = self._trains or shows_training(event)
+            if event.kind in CRASH_KINDS:
+                self._failed |= not is_caught(event)
             if event.kind != "launch":
-                self._failed = True
                 continue
             self._barren, self._failed = self._barren + self._failed, False
             if self._barren == self.starts:
@@ -89,13 +98,13 @@ class RestartLoop(RankRule):
         if block.progress is None or low >= high:
             return []
         over = self._barren >= self.starts
-        self._barren, self._failed = 0, False
+        self._barren, self._failed, self._trains = 0, False, True
         return [self.say(Verdict.CLEAR, Severity.CRITICAL, "it trains", place(block.progress, low))] * over
 
     def _vainly(self, where: Place) -> Finding:
         return self.say(
             Verdict.FIRING,
-            Severity.CRITICAL,
+            Severity.CRITICAL if self._trains else Severity.WARNING,
             f"{self._barren} launches in a row failed before their first step",
             where,
             advice="Stop the launcher; read the error of the newest launch.",

@@ -5,7 +5,8 @@ averages bad losses away), and a loop whose every step is skipped prints the
 same loss forever. Nothing in such a log is NaN, and nothing is learned.
 Formula: `zeros` rows of exactly 0, after losses above 0.05 or with gradient
 norms that are zero or not finite (`early` rows where no loss has been seen, and norms must be);
-a warning after `never` rows of exactly 0 from the first, where no other loss or reward is printed;
+a warning after `never` rows of exactly 0 from the first, or `early` that are a tenth of what is planned,
+where no other loss or reward is printed;
 or `same` rows of one value, after a window in which values differed, and at
 least four times the longest such stretch so far; a warning, where that is ln(k) of up to 100
 classes to the last printed digit. Ends at the third other value.
@@ -42,7 +43,7 @@ from runwatch.alerts.rules.common.chance import uniform
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.rewards import Rewards
 from runwatch.alerts.rules.metric_rule import MetricRule
-from runwatch.core.block import Block, Samples
+from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, LOSS, LOSS_SCALE, VAL_LOSS, label
 
@@ -100,6 +101,8 @@ class MaskedNan(MetricRule, RankRule):
     early: int = threshold(10, "rows of exactly zero, where there was no other loss yet")
     never: int = threshold(100, "rows of exactly zero from the first, where no other loss is printed")
     same: int = threshold(24, "rows of one and the same value")
+    planned: ClassVar[float] = 0.1
+    """Progress from which `early` rows of zero are enough, instead of `never`."""
 
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
     _evaluated: Recent = field(default_factory=Recent, init=False, repr=False)
@@ -202,7 +205,8 @@ class MaskedNan(MetricRule, RankRule):
             return [self.say(Verdict.CLEAR, self._firing, "the loss moves again", self._here(), metric=LOSS)]
         found = self._sure(rows, low, high, was)
         if not found and now.value == 0 and not now.above and was < self.never <= now.rows:
-            return self._never(rows, max(low, low + self.never - was - 1))
+            row = max(low, low + self.never - was - 1)
+            return self._never(float(rows.offset[min(row, len(rows) - 1)]), self.never)
         return found
 
     def _sure(self, rows: Samples, low: int, high: int, was: int) -> list[Finding]:
@@ -222,13 +226,21 @@ class MaskedNan(MetricRule, RankRule):
         self._open = "zero" if now.value == 0 else "same"
         return [self._finding(float(rows.offset[row]), was + row - low + 1)]
 
-    def _never(self, rows: Samples, row: int) -> list[Finding]:
+    def elapse(self, status: Status) -> Sequence[Finding]:
+        """Judge a loss that has been zero for a good part of what is planned: a row may be an epoch."""
+        now = self._now
+        zero = now.value == 0 and not now.above and self.early <= now.rows < self.never
+        if self._open or not zero or (status.fraction or 0.0) < self.planned:
+            return ()
+        return self._never(np.inf, now.rows)
+
+    def _never(self, offset: float, rows: int) -> list[Finding]:
         """Judge a loss that has been zero since the first row."""
-        offset = float(rows.offset[min(row, len(rows) - 1)])
-        if self._now.number > 1 or self._part <= offset or self._rewards.known(offset) or self._now.learns:
+        other = self._part < np.inf and self._part <= offset
+        if self._now.number > 1 or other or self._rewards.known(offset) or self._now.learns:
             return []
         self._open = "zero"
-        return [self._finding(offset, self.never, Severity.WARNING)]
+        return [self._finding(offset, rows, Severity.WARNING)]
 
     def _needed(self) -> int:
         if self._now.value == 0:

@@ -8,12 +8,13 @@ pending until it is known whether it recovers (3 rows back below m + max(3 s, ha
 rise))). Recovered within `brief` rows: info; a warning when it is twice as high as a spike must
 be, and ten times the usual, or `large` and the third and highest within 200 rows. A note,
 however long, when the loss stays below `low` of what it was untrained, the highest of its
-first 16 rows: losses near zero jump by ratios. Not recovered: a warning, or a note as long as
-half of its rows, and of the newest `brief`, rose by less than half of `large`; critical after
-`long` rows, unless half of the rise is lost by then, or half of the rows rose by less than that.
-After 512 rows the new level is the usual one. While there is no baseline, a row spikes when
-it is 10 times the highest so far, and 5 or more, or, if that was above 2, in the first five rows: a
-note while the newest three evaluations since then are better than all before.
+first 16 rows: losses near zero jump by ratios, unless it is above 2 and 100 times the usual. Not
+recovered: a warning, or a note as long as half of its rows, and of the newest `brief`, rose by less than
+half of `large`; critical after `long` rows, unless half of the rise is lost by then, or half of the rows
+rose by less than that. After 512 rows the new level is the usual one. While there is no baseline, a row
+spikes when it is 10 times the highest so far (of the newest 16 since the loss came down to a tenth of
+that, five at least), and 5 or more, or, if that was above 2, in the first five rows: a note while the
+newest three evaluations since then are better than all before.
 
 Example: 'loss rose 63% at step 1,605 and did not recover at once'; a single bad
 batch is a note.
@@ -128,6 +129,29 @@ class _Spike:
 
 
 @dataclass
+class _Highest:
+    """The highest of the rows before, while there is no baseline: of the newest, and those since it fell."""
+
+    most: float = -np.inf
+    """Of all rows."""
+    newest: deque[float] = field(default_factory=lambda: deque(maxlen=_FIRST))
+    """ln(loss) of the newest rows since it came down from its highest; of all others before."""
+    fallen: bool = False
+    """Whether it has come down to a tenth of its highest."""
+
+    def take(self, height: float) -> float:
+        """Take the next row; return what it is compared with."""
+        fell = not self.fallen and height <= self.most - log(10)
+        self.fallen |= fell
+        known = self.fallen and len(self.newest) >= _KNOWN
+        before = max(self.newest) if known else self.most
+        self.most = max(self.most, height)
+        if self.fallen:
+            self.newest.append(height)
+        return before
+
+
+@dataclass
 class LossSpike(LossRule, RankRule):
     """Fires at a sudden rise of the training loss, and says whether it recovered."""
 
@@ -167,8 +191,7 @@ class LossSpike(LossRule, RankRule):
     """ln(loss) of the first rows."""
     _early: list[float] = field(default_factory=list, init=False, repr=False)
     """ln(loss) of the rows before there can be a baseline."""
-    _highest: float = field(default=-np.inf, init=False, repr=False)
-    """Highest ln(loss) while there is no baseline."""
+    _highest: _Highest = field(default_factory=_Highest, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge a block, with what it contains besides the loss."""
@@ -181,7 +204,7 @@ class LossSpike(LossRule, RankRule):
 
     def restart(self, where: Place) -> Sequence[Finding]:
         """Begin again."""
-        self._baseline, self._highest = Baseline(floor=0.002), -np.inf
+        self._baseline, self._highest = Baseline(floor=0.002), _Highest()
         self._levels, self._waves, self._early = Windows(32, 16), Waves(), []
         self._past.clear()
         spike, self._spike = self._spike, None
@@ -255,10 +278,8 @@ class LossSpike(LossRule, RankRule):
     def _compare(
         self, y: Floats, start: int, usual: Floats, sigma: Floats, excess: Floats, least: Floats
     ) -> None:
-        """Put the highest row so far where there is no baseline yet."""
-        highest = np.maximum.accumulate(np.append(self._highest, y))
-        self._highest = float(highest[-1])
-        before, here = highest[:-1], slice(0, len(y))
+        """Put the highest row of those before where there is no baseline yet."""
+        before, here = np.array([self._highest.take(height) for height in y.tolist()]), slice(0, len(y))
         known = start + np.arange(len(y)) >= _KNOWN
         usual[here] = np.where(known | (before > log(_LIKELIHOOD)), before, np.nan)
         excess[here], least[here] = y - np.maximum(usual[here], log(_SMALL)), log(self.early)
@@ -341,7 +362,8 @@ class LossSpike(LossRule, RankRule):
         return abs(gap - usual) <= max(2, 0.02 * usual) and spike.peak < highest + log(1.5)
 
     def _fire(self, spike: _Spike, severity: Severity, ending: str, offset: float) -> Finding:
-        meant = spike.peak < max(self._first) + log(self.low)
+        small = spike.peak < log(_LIKELIHOOD) or spike.peak - spike.usual < 2 * log(self.early)
+        meant = small and spike.peak < max(self._first) + log(self.low)
         meant |= spike.peak - spike.usual < self.waves * spike.survived
         meant |= spike.early and spike.peak - spike.usual < _SCATTER * self._scatter(spike)
         meant |= spike.early and self._evaluations.better(spike.evaluated, spike.offset, offset)

@@ -11,11 +11,13 @@ logarithms. However they scatter, those since the best rise if the order of the 
 least, says so (the test of Mann and Kendall), and as many as above are `costly` above the lowest median.
 Sooner too where the gap is wide: the training loss fell by half since the best, to less than half of each
 of as many evaluations and `gap` below them, which are above the lowest median by `rise` and by what
-single ones have risen twice, and as many once, and lost again. A note; a warning where they jumped, or as
+single ones have risen twice, and as many once, and lost again. And where the first or second was
+the best, and `least` since are all `jump` times as high, and scatter by less than half of that, whatever
+the training loss did. A note; a warning where they jumped or came nowhere near the first again, or as
 many are `costly` above the lowest median, unless the training loss is higher, or fewer than 24 in a row
 are above a best that is of the untrained model, and that of guessing, ln(k): batch norms may know their
 data later than weights do. Reported again when the rise has grown by half or becomes a warning; ends with
-an evaluation near the best, or a median of three where only their order shows the rise.
+an evaluation near the best, or a median of three where the rise is within the noise.
 s is the noise of one evaluation: the 90th percentile of how far one is above the line
 between its neighbors, of the newest 12 or 48, whichever is more, times 1 + 4 / n for the
 few that n are. Only evaluations before the rise count, or those of a rise that was lost
@@ -132,8 +134,8 @@ class _Watch:
     lasting: Waves = field(default_factory=Waves)
     """Rises of single evaluations, and of as many in a row as a rise must last, that came back."""
     noise: _Noise = field(default_factory=_Noise)
-    trends: bool = False
-    """Whether the order of the evaluations alone shows what fires."""
+    scatters: bool = False
+    """Whether what fires is within the noise: only the order of the evaluations shows it, or all since."""
     firing: Severity | None = None
     reported: float = 0.0
     """Rise, in ln, that was reported last."""
@@ -219,17 +221,18 @@ class Validation(RankRule):
         long = self._long(watch)
         rising = watch.above >= long and watch.count >= self.least and learns
         apart = watch.count >= self.least and self._apart(watch, train, long)
-        watch.trends = not (jumped or rising or apart) and learns and self._trends(watch, long)
-        if not (jumped or rising or apart or watch.trends):
+        lost = watch.behind >= self.least and not (jumped or rising or apart) and self._lost(watch)
+        watch.scatters = lost or (not (jumped or rising or apart) and learns and self._trends(watch, long))
+        if not (jumped or rising or apart or watch.scatters):
             return []
-        grave = (jumped or self._costs(watch)) and not value < train and not watch.guesses
+        grave = (jumped or lost or self._costs(watch)) and not value < train and not watch.guesses
         watch.firing = Severity.WARNING if grave else Severity.INFO
         watch.reported, watch.since = log(value / watch.best), where
         return [self._finding(metric, watch, where, value, rising=not jumped or rising or apart)]
 
     def _is_back(self, watch: _Watch, rise: float, margin: float) -> bool:
-        """Whether a rise is over: where evaluations scatter, the median of three shows that."""
-        if not watch.trends:
+        """Whether a rise is over: within the noise, the median of three shows that."""
+        if not watch.scatters:
             return rise < margin / 2
         return middle(list(watch.newest)[-3:]) - log(watch.best) < log(1 + self.costly) / 2
 
@@ -241,6 +244,13 @@ class Validation(RankRule):
         return fell and level - watch.low > max(
             log(1 + self.rise), watch.single.second, watch.lasting.highest
         )
+
+    def _lost(self, watch: _Watch) -> bool:
+        """Whether all evaluations since the first or second are about as high, and nowhere near it."""
+        since = list(watch.newest)[-watch.behind :]
+        far = min(since) - log(watch.best)
+        early = watch.count - watch.behind < self.evals  # no median of three shows it
+        return early and far > log(self.jump) and max(since) - min(since) < far / 2
 
     def _trends(self, watch: _Watch, long: int) -> bool:
         """Whether the evaluations since the best rise, by their order, far, and more than they did before."""
@@ -259,7 +269,8 @@ class Validation(RankRule):
         if rising:
             best = f"its best of {watch.best:.4g} at {watch.where}"
             title = f"{label(metric)} {above(value / watch.best - 1, best)}"
-            cause = "it overfits: the training loss did not rise" if watch.train > 0 else ""
+            learns = watch.train > 0 and not self._train(watch) > 1.03 * watch.train
+            cause = "it overfits: the training loss did not rise" if learns else ""
             cause = "it has never been better than guessing" if watch.guesses else cause
         else:
             times = value / grow(watch.newest[-3])

@@ -1,0 +1,26 @@
+"""Whether the words of a program show that it trains, where no training record does.
+
+A server or an evaluation that crashes is reported too, but it is no training that was lost.
+"""
+
+from __future__ import annotations
+
+import re
+
+from runwatch.core.batch import Event
+
+_TRAINS = re.compile(r"(?i)(?<!s)train(?!ed)|\bfit\b|\bepochs?\b|\bfine_?tun")
+"""Words of an error, or of its traceback's files and functions: `constraint` and `pretrained` are none."""
+_OF_TRAINING = frozenset({"elastic", "nccl", "resume"})
+"""Kinds of events that only a training prints, as a rule."""
+_SETTINGS = "settings"
+"""Title of what says how many steps or epochs are planned."""
+
+
+def shows_training(event: Event) -> bool:
+    """Return whether an event says that its program trains."""
+    if event.kind in _OF_TRAINING or event.rank is not None:
+        return True
+    if event.kind == "facts":
+        return event.title == _SETTINGS
+    return _TRAINS.search(f"{event.title}\n{event.data.get('frames', '')}") is not None
