@@ -190,7 +190,7 @@ def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bo
     Where they are right below each other, one that shows a place may yet come between them.
     """
     of_episode = len(names) == 1 and is_return(names[0])
-    if not of_episode and (len(names) != 1 or not is_loss(names[0]) or not _BARE.issuperset(words(names[0]))):
+    if not of_episode and (len(names) != 1 or not is_loss(names[0]) or not _is_plain(names[0])):
         return False
     values = [k.text(f) for k in lines for f in k.found if f.name == names[0]]
     dense = 2 * (lines[-1].seen - lines[0].seen) < 3 * len(lines) < 3 * _DENSE
@@ -201,6 +201,12 @@ def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bo
         and (of_episode or all(b"." in value for value in values))
         and (4 * len(set(values)) > 3 * len(values) or (of_episode and len(set(values)) > FEW))
     )
+
+
+def _is_plain(name: bytes) -> bool:
+    """Whether a loss is believed to be one of training by its name alone, as the only one of `Losses {...}`."""
+    said = words(name)
+    return said[0] == b"losses" or _BARE.issuperset(said)
 
 
 def _has_floats(lines: list[Kept]) -> bool:
