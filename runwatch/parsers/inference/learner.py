@@ -42,7 +42,7 @@ from runwatch.parsers.inference.scoring import (
 )
 from runwatch.parsers.inference.sections import SECTION, VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import reading_of
-from runwatch.parsers.inference.tables import TableMatcher, header
+from runwatch.parsers.inference.tables import TableMatcher, header, joined
 from runwatch.parsers.inference.template import LearnedMatcher, Plan
 from runwatch.parsers.lexicon.words import OTHER_WORK, SAVES, is_epoch, is_loss, is_quality, is_val, words
 
@@ -78,6 +78,8 @@ class Learner:
         self._due = _LOOK
         self._table: TableMatcher | None = None
         """Reads the rows under the newest header."""
+        self._above = b""
+        """The newest line without a number, which may be part of a header."""
         self._sections = Sections()
         self._markdown = False
         """Whether a heading was seen."""
@@ -137,7 +139,9 @@ class Learner:
             if self._sections.pass_by(line):
                 self._keep(Kept(line, offset, number, SECTION, [], []))
                 return False
-            head = header(line, first=self._lines == 1)
+            both = joined(self._above, line)
+            self._above = line
+            head = (header(both) if both else None) or header(line, first=self._lines == 1)
             if head is not None and (self._table is None or self._table.head != head):
                 self._head(TableMatcher(head))
             return False
@@ -261,6 +265,7 @@ class Learner:
         if self._table is not None and 2 * len(rows) > len(self.kept):
             alone = not self._table.bare or len(rows) + 1 == self._lines
             if self._table.counts(rows, few=few and alone):
+                self._table = self._table.settled(rows)
                 return self._believe(self._table, self._table, rows[-1], self._table.trust)
         judged = [
             judgement

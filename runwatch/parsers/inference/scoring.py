@@ -83,6 +83,8 @@ _SCORE = "val/score"
 """A score that only says of which part of the data it is."""
 LOSSLESS = 0.75
 """The most a reading is trusted in which nothing is the loss of training: it may be what was missed."""
+UNNAMED = 0.6
+"""The most a reading is trusted whose loss no word names."""
 _NAMELESS = frozenset((b"", VALUE_OF_PLACE))
 _STRETCH = 4
 """Lines of a family in a row, on average, that are a stage of their own."""
@@ -170,10 +172,10 @@ def _certainty(plan: Plan, *, apart: bool) -> float:
     """
     rank = plan.counter[0] if plan.counter else None
     by_counter = 0.6 if rank is None else 1.0 if rank <= STEP_RANK or rank == EPOCH_RANK else 0.85
-    by_counter = by_counter if plan.names != {VALUE_OF_PLACE} or rank != LEADING else 0.6
+    by_counter = by_counter if plan.names != {VALUE_OF_PLACE} or rank != LEADING else UNNAMED
     named = LOSS in _meant(plan) and VALUE_OF_PLACE not in plan.losses
     named = named and not (apart and LOSS not in map(canonical, map(spelled, plan.losses)))
-    by_name = 1.0 if named else LOSSLESS if plan.quality else 0.6
+    by_name = 1.0 if named else LOSSLESS if plan.quality else UNNAMED
     return by_counter * by_name
 
 
