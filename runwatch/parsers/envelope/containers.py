@@ -1,4 +1,4 @@
-r"""Lines that are in the JSON of a container's log, of the journal or of a logger: the text in them is the line.
+r"""Lines in the JSON of a container's log, of the journal or of a logger: the text in them is the line.
 
 docker's json-file driver writes `{"log":"step 1 loss 2\n","stream":"stdout","time":"..."}`,
 `journalctl -o json` one object of fields with the text as MESSAGE. The time that they show is put
@@ -17,8 +17,8 @@ _DOCKER = b'{"log":"'
 _JOURNAL = (b'"MESSAGE"', b'"__REALTIME_TIMESTAMP"')
 _LOGGED = re.compile(rb'"(?:message|msg)": ?"[^"]*\d')
 _TIMES = ("time", "timestamp", "@timestamp", "ts", "asctime")
-_OWN = frozenset(
-    (*_TIMES, *"level levelno lineno line line_number process thread pid tid created msecs v rank".split())
+_OWN = frozenset("level levelno lineno line process thread pid tid created msecs v rank".split()).union(
+    _TIMES
 )
 """Keys whose numbers are a logger's own."""
 _DATED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?", re.ASCII)
@@ -83,14 +83,21 @@ def _logged(line: bytes) -> bytes | None:
     except (ValueError, RecursionError):
         return None
     text = record.pop("message", None) or record.pop("msg", None)
-    alone = all(key in _OWN or (isinstance(value, str) and "\n" not in value) for key, value in record.items())
+    alone = all(
+        key in _OWN or (isinstance(value, str) and "\n" not in value) for key, value in record.items()
+    )
     if not alone or not isinstance(text, str):
         return None
     time = next((str(record[key]) for key in _TIMES if key in record), "")
-    return _stamped(time, text) if _DATED.fullmatch(time) else text.encode("utf-8", "replace").replace(b"\n", b" ")
+    return (
+        _stamped(time, text)
+        if _DATED.fullmatch(time)
+        else text.encode("utf-8", "replace").replace(b"\n", b" ")
+    )
 
 
 def _stamped(time: str, text: str) -> bytes:
     """Return the text behind its time; of a line that is redrawn within it, the last drawing."""
     shown = next((part for part in reversed(text.split("\r")) if part.strip()), "")
-    return f"{time} {shown}".encode("utf-8", "replace").rstrip(b"\n").replace(b"\n", b" ")
+    dated = f"{time} {shown}" if time else shown
+    return dated.encode("utf-8", "replace").rstrip(b"\n").replace(b"\n", b" ")

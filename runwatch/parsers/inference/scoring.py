@@ -206,7 +206,7 @@ def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bo
 
 
 def _is_plain(name: bytes) -> bool:
-    """Whether a loss is believed to be one of training by its name alone, as the only one of `Losses {...}`."""
+    """Whether a loss is one of training by its name alone, as the only one of `Losses {...}` is."""
     said = words(name)
     return said[0] == b"losses" or _BARE.issuperset(said)
 

@@ -20,7 +20,15 @@ from runwatch.parsers.inference.unnamed import falls
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import columns as columns_of
 from runwatch.parsers.lexicon.names import unit_of
-from runwatch.parsers.lexicon.words import is_epoch, is_loss, is_meaningful, is_quality, is_rate, split_of, words
+from runwatch.parsers.lexicon.words import (
+    is_epoch,
+    is_loss,
+    is_meaningful,
+    is_quality,
+    is_rate,
+    split_of,
+    words,
+)
 
 _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
 _GAPPED = re.compile(rb"[\t|]|[Ll]oss")
@@ -37,9 +45,7 @@ _MAX_COLUMNS = 32
 _WORD = re.compile(rb"[^\s|]+")
 _SPACED = re.compile(rb"[^\s|]+(?: [^\s|]+)*")
 _LISTED = re.compile(rb"\s*[,;]\s*")
-_LISTED_WORD = {
-    sign: re.compile(rb"[^\s%s](?:[^%s]*[^\s%s])?" % (sign, sign, sign)) for sign in (b",", b";")
-}
+_LISTED_WORD = {sign: re.compile(rb"[^\s%s](?:[^%s]*[^\s%s])?" % (sign, sign, sign)) for sign in (b",", b";")}
 """The gaps and cells of rows that are lists: `1;2.5;2.6`."""
 _RULED = re.compile(rb"\s*\xe2[\x94\x95][\x80-\xbf]\s*")
 _RULED_WORD = re.compile(rb"[^\s|\x80-\xff]+")
@@ -266,7 +272,7 @@ class TableMatcher(Matcher):
         """Return the columns whose names cells are below, where some are empty; None if that is not sure."""
         if self.head.barred:
             at = [line.count(b"|", start, word.start()) - 1 for word in words]
-            sure = len({*at}) == len(at) and 0 <= at[0] and at[-1] < len(self._names)
+            sure = len({*at}) == len(at) and at[0] >= 0 and at[-1] < len(self._names)
             return [self._names[column] for column in at] if sure else None
         columns = iter(zip(self._names, self.head.spans, strict=False))
         found: list[str] = []
