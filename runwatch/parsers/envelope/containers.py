@@ -17,8 +17,21 @@ _DOCKER = b'{"log":"'
 _JOURNAL = (b'"MESSAGE"', b'"__REALTIME_TIMESTAMP"')
 _LOGGED = re.compile(rb'"(?:message|msg)": ?"[^"]*\d')
 _TIMES = ("time", "timestamp", "@timestamp", "ts", "asctime")
-_OWN = frozenset("level levelno lineno line process thread pid tid created msecs v rank".split()).union(
-    _TIMES
+_OWN = frozenset(
+    (
+        *_TIMES,
+        "level",
+        "levelno",
+        "lineno",
+        "line",
+        "process",
+        "thread",
+        "pid",
+        "tid",
+        "created",
+        "msecs",
+        "rank",
+    )
 )
 """Keys whose numbers are a logger's own."""
 _DATED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?", re.ASCII)

@@ -150,6 +150,10 @@ class LearnedMatcher(Matcher):
         """The head of its records."""
         return self._main.head
 
+    def in_sections(self) -> LearnedMatcher:
+        """Return a matcher of the same lines that knows in which section a line is."""
+        return LearnedMatcher(self.plans, self._evaluated, sections=True)
+
     def of_stage(self, number: int) -> LearnedMatcher:
         """Return a matcher of the same lines that has read none, as those of another stage of training."""
         plans = {
