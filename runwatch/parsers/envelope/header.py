@@ -21,7 +21,7 @@ _CALM = rb"(?:TRACE|DEBUG|INFO|NOTICE|STDOUT|STDERR)"
 """Levels that say nothing; others stay with the message."""
 _FRACTION = rb"(?:[.,]\d{1,9})?"
 _DATED = (
-    rb"\d{4}[-/]\d\d[-/]\d\d[T _]\d\d:\d\d:\d\d" + _FRACTION + rb"(?: ?Z| ?[+-]\d\d:?\d\d)?"
+    rb"\d{4}[-/]\d\d[-/]\d\d[T _,]\d\d:\d\d:\d\d" + _FRACTION + rb"(?: ?Z| ?[+-]\d\d:?\d\d)?"
     rb"|\d\d/\d\d(?:/\d{2,4})?,? \d\d:\d\d:\d\d"
     + _FRACTION
     + rb"(?: [AP]M\b)?|\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}"

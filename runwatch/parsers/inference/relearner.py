@@ -73,7 +73,7 @@ class Relearner(Learner):
 
     def _in_sections(self, number: int) -> Format | None:
         """Return the format as one that knows the section of a line, at the first score of validation."""
-        newest, main = (self.kept or [None])[-1], self._fmt.matchers[0]
+        newest, main = self.kept[-1] if self.kept else None, self._fmt.matchers[0]
         if newest is None or newest.number != number or not newest.head.startswith(VAL_SECTION):
             return None
         if len(self._fmt.matchers) > 1 or not isinstance(main, LearnedMatcher) or not main.skeletons:
