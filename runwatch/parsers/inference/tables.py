@@ -13,9 +13,10 @@ from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import PER, PLANNED, WITHIN
 from runwatch.parsers.envelope.header import behind_logger
+from runwatch.parsers.inference.losses import aliases, losses_by_split
 from runwatch.parsers.inference.places import ENOUGH
 from runwatch.parsers.inference.roles import is_boxed
-from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED, aliases, losses_by_split
+from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED
 from runwatch.parsers.inference.unnamed import falls
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import columns as columns_of

@@ -18,7 +18,7 @@ import msgspec
 
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Layout, Match, Matcher
-from runwatch.parsers.inference.scoring import aliases, is_part, loss_of_parts, losses_by_split
+from runwatch.parsers.inference.losses import aliases, is_part, loss_of_parts, losses_by_split
 from runwatch.parsers.lexicon.names import meaning, measured, objective
 from runwatch.parsers.lexicon.words import is_loss, is_meaningful, is_split, is_val, split_of
 from runwatch.parsers.resume_state import ResumeState

@@ -1,4 +1,4 @@
-"""DeepXDE: rows of lists below `Step  Train loss  Test loss  Test metric`; the loss is the sum of its terms."""
+"""DeepXDE: rows of lists below `Step  Train loss  Test loss  Test metric`; losses are sums of lists."""
 
 from __future__ import annotations
 
