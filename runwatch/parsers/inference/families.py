@@ -107,7 +107,7 @@ def side_by_side(judged: list[Judgement], families: Mapping[bytes, list[Kept]]) 
 
 
 def _one_series(lines: list[Kept], others: list[Kept], main: Plan) -> bool:
-    """Whether the steps of both families grow as one: a word says what each step is of, `step 2 [imagenet]`."""
+    """Whether the steps of both families grow as one: a word may say what each is of, `step 2 [x4k]`."""
     if main.counter is None or main.epoch is not None:
         return False
     steps = steps_of(sorted([*lines, *others], key=lambda kept: kept.offset), main.counter)

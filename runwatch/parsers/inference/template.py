@@ -296,6 +296,8 @@ class LearnedMatcher(Matcher):
         if not CHANGED.isdisjoint(said):  # a value that was printed before
             return None
         below = family.startswith(VAL_SECTION) or (not ranked and _STARRED.match(line) is not None)
+        kept = not ranked and any(b"best" in words(f.name) for f in scores[1:])  # `mIoU: 0.4, best mIoU: 0.5`
+        below = below or kept
         inside = below or not (VAL | {b"evaluate"}).isdisjoint(said)
         if not inside and not any(is_val(f.name) for f in scores):
             return self._summary(line, found, ranked)

@@ -9,7 +9,7 @@ from runwatch.parsers.lexicon.validation_names import HeldOut
 FORMAT = Format(
     name="open-clip",
     title="OpenCLIP",
-    example="Train Epoch: 0 [  4096/409600 (1%)] Data (t): 0.250 Batch (t): 0.500, 8192/s ... Loss: 2.125 (2.25)",
+    example="Train Epoch: 0 [  4096/409600 (1%)] Data (t): 0.250 Batch (t): 0.500 ... Loss: 2.125 (2.25)",
     matchers=(
         LinePattern(
             "train",
