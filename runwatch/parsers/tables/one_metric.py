@@ -10,6 +10,7 @@ from runwatch.parsers.structured.keyed_records import BESIDE, Schema
 
 _NAMES = frozenset(("metric", "metric_name", "name", "tag", "key", "variable"))
 _VALUES = frozenset(("value", "metric_value"))
+_OTHER = "other"
 _MILLISECONDS = 1e11
 """A time that is later than this in seconds is in milliseconds."""
 
@@ -32,17 +33,22 @@ class OneMetric:
         return cls(schema, keys, named[0], value[0]) if len(named) == len(value) == 1 else None
 
     def read(self, cells: Sequence[bytes], numbers: dict[str, float]) -> tuple[dict[str, float], str | None]:
-        """Return the numbers of a row under their own names, and whether it is next to the records."""
+        """Return the numbers of a row under their own names, and what it is of (see _part)."""
         metric = cells[self._named].decode("utf-8", "replace").strip()
-        value = numbers.get(self._keys[self._value])
-        if not metric or value is None:
+        value, part = numbers.get(self._keys[self._value]), self._part(metric)
+        if value is None or part == _OTHER:
             return {}, None
         step = self._schema.step_key(numbers)
         places = {key: n for key, n in numbers.items() if key == step}
         for key, n in numbers.items():
             if key.lower() in TIMES:
                 places[key.lower()] = n / 1e3 if n > _MILLISECONDS else n
+        return {metric: value, **places}, part
+
+    def _part(self, metric: str) -> str | None:
+        """Return what rows of a metric are of: the records (None), what is next to them, or no training."""
+        if is_val(metric.encode()):
+            return "val"
         if self._schema.is_training(metric):
             self._first = self._first or metric
-        beside = self._first not in ("", metric) and not is_val(metric.encode())
-        return {metric: value, **places}, BESIDE if beside else None
+        return None if metric and metric == self._first else BESIDE if metric and self._first else _OTHER
