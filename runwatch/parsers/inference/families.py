@@ -10,9 +10,9 @@ from runwatch.core.batch import BY_EPOCH
 from runwatch.parsers.inference.blocks import headings
 from runwatch.parsers.inference.evidence import FEW
 from runwatch.parsers.inference.places import ENOUGH, Kept, steps_of
+from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import VAL_LED
 from runwatch.parsers.inference.scoring import Judgement, counts_alike, in_stretches, interleaved, judge
-from runwatch.parsers.inference.template import Plan
 from runwatch.parsers.lexicon.words import OTHER_WORK, SAVES, is_epoch, is_val, words
 
 NAME = "learned"

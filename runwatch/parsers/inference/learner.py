@@ -39,12 +39,13 @@ from runwatch.parsers.inference.families import (
 from runwatch.parsers.inference.learning_rate import rates
 from runwatch.parsers.inference.losses import tests_of
 from runwatch.parsers.inference.places import ENOUGH, Kept
+from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import relevant
 from runwatch.parsers.inference.scoring import judge
 from runwatch.parsers.inference.sections import SECTION, VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import reading_of
 from runwatch.parsers.inference.tables import TableMatcher, header, joined
-from runwatch.parsers.inference.template import LearnedMatcher, Plan
+from runwatch.parsers.inference.template import LearnedMatcher
 from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val
 
 ROW = b"row"

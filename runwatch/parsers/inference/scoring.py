@@ -27,8 +27,8 @@ from runwatch.parsers.inference.places import (
     steps_of,
     two_ratios,
 )
+from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, LEADING, STEP_RANK, is_time
-from runwatch.parsers.inference.template import Plan
 from runwatch.parsers.inference.turns import takes_turns, turning
 from runwatch.parsers.inference.unnamed import mean_losses, unnamed_losses
 from runwatch.parsers.lexicon.languages import spelled

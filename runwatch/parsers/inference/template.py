@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from runwatch.core.batch import EVAL, META_COLUMNS, TRAIN
@@ -19,6 +19,7 @@ from runwatch.core.text import decode
 from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.counters.nesting import CLOSES, HEADING, PER, PLANNED, WITHIN
 from runwatch.parsers.inference.fields import Field
+from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, is_boxed, named_by, place, relevant
 from runwatch.parsers.inference.sections import VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import plain_shape, reading_of
@@ -31,7 +32,6 @@ from runwatch.parsers.lexicon.words import (
     SAVES,
     VAL,
     is_epoch,
-    is_loss,
     is_quality,
     is_rate,
     is_val,
@@ -66,49 +66,6 @@ _PLACES = META_COLUMNS | {WITHIN, PER, PLANNED, CLOSES}
 
 Column = tuple[str, bytes, Unit, tuple[int, int]]
 """Metric, printed name, unit and span of one number of a line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How the lines of one family are read."""
-
-    head: bytes
-    counter: tuple[int, bytes] | None
-    """Rank and name of the step; None for lines that print none."""
-    epoch: tuple[int, bytes] | None = None
-    """The same of the epoch within which the step counts; alone, it is that of the lines below."""
-    quality: frozenset[bytes] = frozenset()
-    """Names one of which every record has; empty if any will do."""
-    names: frozenset[bytes] = frozenset()
-    """All names of a typical record."""
-    aliases: Mapping[bytes, str] = field(default_factory=dict)
-    pattern: str = "learned"
-    """Distinguishes families: another kind of step line that begins again is another run."""
-    alone: bool = False
-    """Whether the counter is on a line of its own, and the numbers of its record on others."""
-    losses: frozenset[bytes] = frozenset()
-    """Names of its losses: what holds none of them is no record."""
-    nested: bool = False
-    """Whether the step may start again with each epoch, be it one that no line shows (see counters)."""
-    main: bool = True
-    """False for lines that are next to the records and are not records."""
-    rated: bool = False
-    """Whether nothing but the learning rate is read."""
-
-    def kind(self, names: set[bytes]) -> str | None:
-        """Return the table kind of a line with values of these names; None if it was cut short."""
-        if self.alone:
-            return TRAIN
-        alike = 2 * len(self.names & names) >= max(1, len(self.names) + (self.counter is None))
-        others = self.losses and not self.losses & names  # a later stage may train with another loss
-        if not self.main or (others and not any(is_loss(n) and split_of(n) == "train" for n in names)):
-            return EVAL
-        if others:
-            return TRAIN
-        if not alike and self.quality & names:
-            return TRAIN if 2 * len(names - self.names - {b""}) > len(self.names) else None
-        held_out = not self.quality & names and any(is_val(n) and is_quality(n) for n in names)
-        return TRAIN if alike and not held_out else EVAL
 
 
 class LearnedMatcher(Matcher):
