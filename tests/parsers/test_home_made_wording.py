@@ -112,3 +112,15 @@ def test_a_time_as_asctime_prints_it_is_no_part_of_a_message():
     )
     assert parsed.column("train/loss").tolist() == LOSSES
     assert [round(100 * value, 4) for value in parsed.column("val/WER", EVAL)] == VALS[9::10]
+
+
+def test_a_later_launch_that_counts_to_another_end_is_no_part_of_the_validation_before_it():
+    lines = []
+    for launch, end in enumerate((1000, 500)):
+        for i, loss in enumerate(LOSSES):
+            lines.append(f"Iter: {10 * (i + 1 + N * launch)}/{end} loss_pixel: {loss}")
+            if i % 10 == 9:
+                lines += [*(f"Test iter: [{at}/4]" for at in range(4)), f"Metric ssim: 0.{i + 11}"]
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("train/loss", TRAIN).tolist() == LOSSES * 2
+    assert parsed.column("val/Metric ssim", EVAL).tolist() == [0.2, 0.3, 0.4] * 2

@@ -56,10 +56,10 @@ TELLING = (
     *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou dice score elbo "
     b"fid round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick "
     b"train episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ val: val= total= "
-    b"wer: wer= f1: f1= %)".split(),
+    b"f1: f1= %)".split(),
     b"% (",
     b" val ",
-    b" wer ",
+    b" wer",
     b" f1 ",
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
