@@ -57,10 +57,12 @@ _decode_journal = msgspec.json.Decoder(_Journal).decode
 
 def may_wrap(line: bytes) -> bool:
     """Return whether another line may be in this one: a quick look."""
-    if line[:2] != b'{"':
-        return False
-    known = line.startswith(_DOCKER) or all(word in line for word in _JOURNAL)
-    return known or (b'"m' in line and _LOGGED.search(line) is not None)
+    return line[:2] == b'{"' and (contained(line) or (b'"m' in line and _LOGGED.search(line) is not None))
+
+
+def contained(line: bytes) -> bool:
+    """Return whether this may be a line of a container's log or of the journal."""
+    return line[:2] == b'{"' and (line.startswith(_DOCKER) or all(word in line for word in _JOURNAL))
 
 
 def unwrapped(line: bytes) -> bytes | None:
