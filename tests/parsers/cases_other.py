@@ -320,6 +320,22 @@ CASES = [
         {"step": [10], "train/loss": [6.125], "perf/step_time": [0.25]},
     ),
     Case(
+        "open-clip",
+        "2030-01-02,03:04:05 | INFO | Train Epoch: 1 [  4096/409600 (1%)] Data (t): 0.250 Batch (t): 0.500, 8192.00/s, "
+        "8192.00/s/gpu LR: 0.125000 Logit Scale: 14.286 Contrastive_loss: 8.5000 (8.2500) Loss: 8.5000 (8.2500)\n"
+        "2030-01-02,03:05:05 | INFO | Eval Epoch: 2 imagenet-zeroshot-val-top1: 0.2500\timagenet-zeroshot-val-top5: 0.5000\n",
+        {"step": [413696], "train/loss": [8.5], "train/learning_rate": [0.125], "perf/step_time": [0.5],
+         "perf/samples_per_sec": [8192]},
+        {"val/imagenet-zeroshot-val-top1": [0.25]},
+    ),
+    Case(
+        "deepxde",
+        "Step      Train loss              Test loss               Test metric   \n"
+        "0         [2.50e-01, 1.25e-01]    [5.00e-01, 2.50e-01]    [7.50e-01]    \n"
+        "1000      [1.25e-01, 1.25e-01]    [2.50e-01, 2.50e-01]    [5.00e-01]    \n",
+        {"step": [0, 1000], "train/loss": [0.375, 0.25], "val/loss": [0.75, 0.5], "val/metric 1": [0.75, 0.5]},
+    ),
+    Case(
         "paddle-cyclegan", "epoch id: 0, batch step: 3, g_loss: 17.125000\n", {"step": [3], "g_loss": [17.125]}
     ),
     Case(

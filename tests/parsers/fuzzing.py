@@ -164,8 +164,11 @@ _SPREAD = frozenset(
     )
 ).union(("trainer-state", "arrays", "json"))
 """Patterns whose records take numbers from several lines."""
-_COMPUTED = frozenset({("tqdm", "train/epoch"), ("tqdm", "perf/step_time")})
-"""Of bars: an epoch that they do not show is counted, and a time may be that between two redraws."""
+_COMPUTED = frozenset({("tqdm", "train/epoch"), ("tqdm", "perf/step_time")}).union(
+    {("deepxde", LOSS), ("deepxde", "val/loss")}
+)
+"""Of bars: an epoch that they do not show is counted, and a time may be that between two redraws. Of
+DeepXDE: a loss is the sum of the terms that are printed."""
 
 
 def _summed(names: tuple[str, ...], row: list[float]) -> float | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from runwatch.core.batch import EVAL, TRAIN
+
 from .logs import parse
 from .test_home_made import LOSSES, VALS, N
 
@@ -170,3 +172,69 @@ def test_the_first_of_several_losses_of_a_table_stands_for_training_but_no_judge
     gap = "," if "," in head else "\t" if "\t" in head else "   "
     rows = "".join(f"{i}{gap}{gap.join(cells).format(loss=loss)}\n" for i, loss in enumerate(LOSSES))
     assert parse(f"{head}\n{rows}".encode()).column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize(
+    ("head", "row"),
+    [
+        (
+            '"Run","Run ID","metric","step","timestamp","value"',
+            '"bold-swan","0a1b","{name}","{i}","19000000{i:05d}","{value}"',
+        ),
+        ("step,metric,value", "{i},{name},{value}"),
+        ("name,step,value,wall_time", "{name},{i},{value},1900000000.5"),
+    ],
+)
+def test_a_table_may_have_a_metric_a_row(head, row):
+    series = {"train_loss": LOSSES, "lr": [0.5] * N, "val_loss": VALS}
+    rows = [
+        row.format(name=name, i=i, value=value) for name, of in series.items() for i, value in enumerate(of)
+    ]
+    parsed = parse("\n".join([head, *rows, ""]).encode())
+    assert parsed.column("step", TRAIN).tolist() == list(range(N))
+    assert parsed.column("train/loss", TRAIN).tolist() == LOSSES
+    assert parsed.column("train/learning_rate", EVAL).tolist() == [0.5] * N
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
+def test_other_tables_with_a_value_a_row_are_none():
+    rows = "".join(f"price,{i},{loss}\n" for i, loss in enumerate(LOSSES))
+    assert not parse(f"name,step,value\n{rows}".encode()).tables
+
+
+@pytest.mark.parametrize("head", ["step,value", "Wall time,Step,Value"])
+def test_a_series_whose_name_is_that_of_its_file_is_a_loss_if_it_falls(head):
+    before = "1900000000.5," if "time" in head else ""
+    rows = "".join(f"{before}{10 * i},{loss}\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(f"{head}\n{rows}".encode())
+    assert parsed.column("step").tolist() == [10 * i for i in range(N)]
+    assert parsed.column("train/loss").tolist() == LOSSES
+    grows = "".join(f"{before}{10 * i},{4 - loss:.4f}\n" for i, loss in enumerate(LOSSES))
+    assert not parse(f"{head}\n{grows}".encode()).column("train/loss").size
+
+
+@pytest.mark.parametrize(
+    ("head", "row"),
+    [
+        ("loss,supervised_loss,time", "{loss},0.5,2030-01-02 03:04:05"),
+        ("timestamp,loss,lr", "2030-01-02T03:04:05,{loss},0.001"),
+    ],
+)
+def test_a_table_of_losses_may_have_dates_and_no_step(head, row):
+    rows = "".join(f"{row.format(loss=loss)}\n" for loss in LOSSES)
+    assert parse(f"{head}\n{rows}".encode()).column("train/loss").tolist() == LOSSES
+
+
+def test_the_header_of_a_box_may_take_several_lines_and_its_cells_may_be_empty():
+    lines = [
+        "|=================================================|",
+        "|  Epoch  |  Iteration  |  Mini-batch  |  Validation  |",
+        "|         |             |     Loss     |     Loss     |",
+        "|=================================================|",
+    ]
+    for i, (loss, val) in enumerate(zip(LOSSES, VALS, strict=True)):
+        lines.append(f"| {i // 10 + 1:7d} | {i + 1:11d} | {loss:12.4f} | {val if i % 5 == 0 else '':12} |")
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert sorted(parsed.column("step").tolist()) == [i + 1 for i in range(N)]
+    assert sorted(parsed.column("train/loss").tolist(), reverse=True) == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS[::5]

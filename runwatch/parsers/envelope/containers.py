@@ -1,8 +1,9 @@
-r"""Lines that are in the JSON of a container's log or of the journal: the text in them is the line.
+r"""Lines in the JSON of a container's log, of the journal or of a logger: the text in them is the line.
 
 docker's json-file driver writes `{"log":"step 1 loss 2\n","stream":"stdout","time":"..."}`,
 `journalctl -o json` one object of fields with the text as MESSAGE. The time that they show is put
-before the text, as journalctl and docker print it otherwise.
+before the text, as journalctl and docker print it otherwise. So is that of loggers that print JSON:
+`{"level":"info","time":"...","message":"step 1 loss 2"}`, unless they show numbers of their own there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,26 @@ import msgspec
 
 _DOCKER = b'{"log":"'
 _JOURNAL = (b'"MESSAGE"', b'"__REALTIME_TIMESTAMP"')
+_LOGGED = re.compile(rb'"(?:message|msg)": ?"[^"]*\d')
+_TIMES = ("time", "timestamp", "@timestamp", "ts", "asctime")
+_OWN = frozenset(
+    (
+        *_TIMES,
+        "level",
+        "levelno",
+        "lineno",
+        "line",
+        "process",
+        "thread",
+        "pid",
+        "tid",
+        "created",
+        "msecs",
+        "rank",
+    )
+)
+"""Keys whose numbers are a logger's own."""
+_DATED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
 _SINCE = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -29,12 +50,18 @@ class _Journal(msgspec.Struct):
     micros: str = msgspec.field(name="__REALTIME_TIMESTAMP")
 
 
+_decode = msgspec.json.Decoder(dict[str, object]).decode
 _decode_docker = msgspec.json.Decoder(_Docker).decode
 _decode_journal = msgspec.json.Decoder(_Journal).decode
 
 
 def may_wrap(line: bytes) -> bool:
     """Return whether another line may be in this one: a quick look."""
+    return line[:2] == b'{"' and (contained(line) or (b'"m' in line and _LOGGED.search(line) is not None))
+
+
+def contained(line: bytes) -> bool:
+    """Return whether this may be a line of a container's log or of the journal."""
     return line[:2] == b'{"' and (line.startswith(_DOCKER) or all(word in line for word in _JOURNAL))
 
 
@@ -42,7 +69,9 @@ def unwrapped(line: bytes) -> bytes | None:
     """Return the line that is in another, its time before it; None if this is none of those."""
     if not may_wrap(line):
         return None
-    return _docker(line) if line.startswith(_DOCKER) else _journal(line)
+    if line.startswith(_DOCKER):
+        return _docker(line)
+    return _journal(line) if all(word in line for word in _JOURNAL) else _logged(line)
 
 
 def _docker(line: bytes) -> bytes | None:
@@ -62,7 +91,28 @@ def _journal(line: bytes) -> bytes | None:
     return _stamped(f"{time:%Y-%m-%dT%H:%M:%S.%f}Z", reported.text)
 
 
+def _logged(line: bytes) -> bytes | None:
+    """Return the message of a logger; None if another text says more, or a number is not the logger's."""
+    try:
+        record = _decode(line)
+    except (ValueError, RecursionError):
+        return None
+    text = record.pop("message", None) or record.pop("msg", None)
+    alone = all(
+        key in _OWN or (isinstance(value, str) and "\n" not in value) for key, value in record.items()
+    )
+    if not alone or not isinstance(text, str):
+        return None
+    time = next((str(record[key]) for key in _TIMES if key in record), "")
+    return (
+        _stamped(time, text)
+        if _DATED.fullmatch(time)
+        else text.encode("utf-8", "replace").replace(b"\n", b" ")
+    )
+
+
 def _stamped(time: str, text: str) -> bytes:
     """Return the text behind its time; of a line that is redrawn within it, the last drawing."""
     shown = next((part for part in reversed(text.split("\r")) if part.strip()), "")
-    return f"{time} {shown}".encode("utf-8", "replace").rstrip(b"\n").replace(b"\n", b" ")
+    dated = f"{time} {shown}" if time else shown
+    return dated.encode("utf-8", "replace").rstrip(b"\n").replace(b"\n", b" ")

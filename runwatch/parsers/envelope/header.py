@@ -21,11 +21,12 @@ _CALM = rb"(?:TRACE|DEBUG|INFO|NOTICE|STDOUT|STDERR)"
 """Levels that say nothing; others stay with the message."""
 _FRACTION = rb"(?:[.,]\d{1,9})?"
 _DATED = (
-    rb"\d{4}[-/]\d\d[-/]\d\d[T _]\d\d:\d\d:\d\d" + _FRACTION + rb"(?: ?Z| ?[+-]\d\d:?\d\d)?"
+    rb"\d{4}[-/]\d\d[-/]\d\d[T _,]\d\d:\d\d:\d\d" + _FRACTION + rb"(?: ?Z| ?[+-]\d\d:?\d\d)?"
     rb"|\d\d/\d\d(?:/\d{2,4})?,? \d\d:\d\d:\d\d"
     + _FRACTION
     + rb"(?: [AP]M\b)?|\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}"
     rb"|[A-Z][a-z]{2} \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d"  # RecBole
+    rb"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?: [A-Z]{3,5})? \d{4}"  # asctime
 )
 _CLOCK = rb"\d{1,3}:\d\d:\d\d" + _FRACTION
 _SYSLOG = rb"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
@@ -59,7 +60,7 @@ _LAUNCHED = (
 )
 _TIMED = (
     rb"(?P<timed>\[" + _CALM + rb"\|(?:" + _DATED + rb"|" + _SOURCE + rb":\d{1,6})\]"  # transformers
-    rb"|\[(?:" + _DATED + rb"|" + _CLOCK + rb")(?: [\w.]{1,60})?\]:?|(?:" + _DATED + rb"|" + _CLOCK + rb")"
+    rb"|\[ ?(?:" + _DATED + rb"|" + _CLOCK + rb")(?: [\w.]{0,60})?\]:?|(?:" + _DATED + rb"|" + _CLOCK + rb")"
     + _NOT_A_ROW + rb"|" + _GLOG + rb"|" + _SYSLOG + _SYSLOG_PROCESS + rb"|<\d{1,3}>(?:1(?= )|(?=[A-Z]))"
     rb"|" + _CALM + rb" - \d\d/\d\d/\d\d \d\d:\d\d:\d\d - (?:\d{1,3} days?, )?\d{1,3}:\d\d:\d\d -(?= )"  # XLM
     rb"|\[[\w.:/-]{1,80}\] (?:" + _DATED + rb") \([\w.]{1,60}:\d{1,6}\) " + _CALM + rb":(?= )"  # ESPnet
@@ -106,7 +107,7 @@ _ALARMED = re.compile(
 )
 """Any level behind a time, with the logger's name."""
 _MAY = re.compile(
-    rb"[\[(<\d]| {0,4}\d{1,5}: |[Rr]ank ?\d|[A-Z][a-z]{2} [ \d]\d |[IWEF]\d{4}|[A-Z]{4,6}(?::| - \d)"
+    rb"[\[(<\d]| {0,4}\d{1,5}: |[Rr]ank ?\d|(?:[A-Z][a-z]{2} ){1,2}[ \d]\d |[IWEF]\d{4}|[A-Z]{4,6}(?::| - \d)"
     rb"|[A-Za-z][\w.-]{0,62}(?:: | {1,20}\| )"
 ).match
 """What a line begins with that may have something before its message: a quick look."""

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 DAY = 86400.0
 """A time below this is a clock's: seconds since midnight."""
 _STAMP = re.compile(
-    rb"(?<!\d)(?:(\d{4})[-/](\d\d)[-/](\d\d)[T _])?(?<![\d:])(\d\d):(\d\d):(\d\d)(?![\d:])"
+    rb"(?<!\d)(?:(\d{4})[-/](\d\d)[-/](\d\d)[T _,])?(?<![\d:])(\d\d):(\d\d):(\d\d)(?![\d:])"
     rb"(?:[.,](\d{1,9})(?!\d))?"
     rb"(?: ?(?:(Z)(?![A-Za-z])|([+-])(\d\d):?(\d\d)(?!\d)))?"
 )

@@ -9,10 +9,11 @@ from runwatch.core.batch import BY_EPOCH
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.inference.evidence import FEW
 from runwatch.parsers.inference.fields import Field
+from runwatch.parsers.inference.losses import aliases
 from runwatch.parsers.inference.places import ENOUGH, Kept, Place, counter_of, grows, ratio, steps_of
+from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, is_bare_score, is_boxed, is_pace, place
-from runwatch.parsers.inference.scoring import LOSSLESS, aliases, interleaved, usual_of
-from runwatch.parsers.inference.template import Plan
+from runwatch.parsers.inference.scoring import LOSSLESS, interleaved, usual_of
 from runwatch.parsers.inference.turns import takes_turns
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import meaning

@@ -8,8 +8,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 from runwatch.parsers.inference.places import Kept, states_all, steps_of
+from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import STEP_RANK
-from runwatch.parsers.inference.template import Plan
 from runwatch.parsers.lexicon.words import is_meaningful, is_quality, is_val
 
 FEW = 3

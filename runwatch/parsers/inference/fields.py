@@ -20,7 +20,7 @@ from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.counters import RANKS
 from runwatch.parsers.lexicon.names import SPEED, unit_of
 from runwatch.parsers.lexicon.units import RATES, SCALES
-from runwatch.parsers.lexicon.words import is_quality
+from runwatch.parsers.lexicon.words import is_loss, is_quality
 
 MAX_FIELDS = 256
 """More numbers in one line than this are not looked at."""
@@ -67,19 +67,21 @@ _TOKEN = re.compile(
     rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
     rb"|" + _GLUED + rb"(?P<at>\d+)(?![\w-]|[./]\w))"
     rb"|" + _NO_WORD + rb"(?P<value>" + VALUE + rb")"
-    rb"(?:" + _ORDINAL + rb"|[ ]?(?P<unit>" + _UNIT + rb")(?!\s*[:=]))?(?!\.*\w|/(?!\d+\.\d)\w|,\d)"
+    rb"(?:" + _ORDINAL + rb"|(?P<gap> )?(?P<unit>" + _UNIT + rb")(?(gap)(?!\s*[:=])))?"  # `step 5k: loss`
+    rb"(?!\.*\w|/(?!\d+\.\d)\w|,\d)"
 )
 _NAME = re.compile(
     rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3}"
     rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w /]{0,20}\))?)"
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
     rb"(?P<mark>(?::? ?['\"],?)?\s*"
-    rb"(?:(?:[:=]>?|->|\.{3,}:?|-{3,}>?)\s*(?:[A-Za-z][\w.]{0,20}[(\[])?)?)['\"\[({]*\s*$"
+    rb"(?:(?:[:=]>?|==|->|\.{3,}:?|-{3,}>?)\s*(?:[A-Za-z][\w.]{0,20}[(\[])?)?)['\"\[({]*\s*$"
 )
 _FOLLOWS = re.compile(
-    rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b(?=\s*(?:[,;|]|$)))"
+    rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b"
+    rb"(?=\s*(?:[,;|]|$)| (?:at|after|in) ))"
 )
-"""A score that is named behind its number: `0.95 C.E. Loss, 98.1% Accuracy`."""
+"""A score that is named behind its number: `0.95 C.E. Loss, 98.1% Accuracy`, `0.5 loss at step 9`."""
 _GRADIENT = re.compile(rb"\]?, (?:device='\w+:?\d*', )?grad_fn=")
 """Behind the number of a tensor that is trained on, which is a loss: `tensor(0.53, grad_fn=<...>)`."""
 _COUNTED = re.compile(rb"(?i) ?(?P<name>ep(?:isode|och)?s?|steps?|iter(?:ation)?s?|updates?)\b(?![/.:=])")
@@ -109,18 +111,19 @@ _SENTENCE = re.compile(rb"[A-Za-z]{6,}\. +(?=[A-Za-z_#])")
 _NUMBER_NEXT = re.compile(rb" +[+-]?\d[\d.,]*(?:e[+-]?\d+)?[kKMB]?(?=\s|$|[,;|])")
 _WINDOW = re.compile(
     rb"\((?:(?:last|over|past|prev|previous|of) |(?=\d+ [a-z]))(\d+)(?: [a-z]{1,10})?\)(?=\s*[:=])"
+    rb"|(?<= )(?:(?:over|of|in|for) )?(?:the )?(?:last|past|previous) (\d+)(?: [a-z]{1,10})?(?=\s*[:=])"
 )
-"""Over how many a value is a mean, behind its name: `Avg reward (last 100): 2.5`."""
+"""Over how many a value is a mean, behind its name: `Avg reward (last 100): 2.5`, `loss over last 9: 2.5`."""
 _BEHIND = re.compile(rb"[A-Za-z_][\w./-]*(?: [A-Za-z_][\w./-]*){0,3} ?\Z")
 _PLACE = re.compile(rb"(?i)(?:step|iter(?:ation)?|epoch|batch|episode|update)\Z")
 """What precedes a number that is printed without a name: `epoch 0, batch 12: 4.98`."""
 _OF_TRAIN = re.compile(rb"(?:\A| )(?:train|valid|val|test)\Z")
 """What may be the name of a place: `train 050 2.57`."""
 _GROUP = re.compile(
-    rb"(?i)\b(train(?:ing)?|val(?:id(?:ation)?)?|test|dev)[:=]? ?[({\[] ?"
+    rb"(?i)\b(train(?:ing)?|val(?:id(?:ation)?)?|test|dev|loss(?:es)?(?=[:=]? ?\{))[:=]? ?[({\[] ?"
     rb"(?=['\"]?[a-z][\w @]{0,30}['\"]? ?[=:])([^(){}\[\]]{1,400})"
 )
-"""Values in brackets behind the part of the data that they are of: `Train(L=0.5 | A=0.9) Valid(L=0.6)`."""
+"""Values in brackets behind what they are of: `Train(L=0.5 | A=0.9) Valid(L=0.6)`, `Losses {'ner': 9.5}`."""
 _LETTERS = {b"l": b"loss", b"a": b"acc"}
 """What the values of a group may be called in short."""
 _PAIRED = re.compile(rb"\b([A-Za-z]\w*)/([A-Za-z][\w/]*)\b")
@@ -194,15 +197,16 @@ def _fields(line: bytes) -> list[Field]:
     found: list[Field] = []
     before = 0
     said = b""
-    windows = {window.start(1): window.start() for window in _WINDOW.finditer(line)}
+    windows = {window.start(window.lastindex or 0): window for window in _WINDOW.finditer(line)}
     groups = list(_GROUP.finditer(line)) if b"(" in line or b"{" in line or b"[" in line else ()
     for token in _TOKEN.finditer(line):
         start = token.start()
-        opened = windows.get(start, before)
-        mean_of = opened > before and _BEHIND.search(line, max(before, opened - _MAX_NAME), opened)
-        if mean_of:
-            said = mean_of[0].rstrip()
-        elif token["clock"] is None:
+        window = windows.get(start)
+        mean_of = window and _BEHIND.search(line, max(before, window.start() - _MAX_NAME), window.start())
+        if window and mean_of:
+            said, before = mean_of[0].rstrip(), window.end()
+            continue
+        if token["clock"] is None:
             field = _field(line, token, line[max(before, start - _MAX_NAME) : start])
             if field is not None:
                 counted = bool(found) and field.name == found[-1].name  # 5 epochs = 0.5
@@ -235,13 +239,12 @@ def _fields(line: bytes) -> list[Field]:
 
 
 def _grouped(field: Field, groups: Sequence[re.Match[bytes]]) -> Field:
-    """Return a field with the part of the data before its name that the group says that it is in."""
+    """Return a field with what the group that it is in says before its name."""
     for group in groups:
-        if group.start(2) <= field.start < group.end(2) and not field.name.lower().startswith(
-            group[1].lower()
-        ):
-            name = _LETTERS.get(field.name.lower(), field.name)
-            return field._replace(name=group[1] + b" " + name)
+        said, name = group[1].lower(), field.name.lower()
+        repeated = name.startswith(said) or (is_loss(said) and is_loss(name))
+        if group.start(2) <= field.start < group.end(2) and not repeated:
+            return field._replace(name=group[1] + b" " + _LETTERS.get(name, field.name))
     return field
 
 

@@ -17,9 +17,8 @@ from __future__ import annotations
 import re
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from runwatch.core.batch import BY_EPOCH, TRAIN
+from runwatch.core.batch import TRAIN
 from runwatch.core.text import decode
 from runwatch.parsers.api import Format, Matcher
 from runwatch.parsers.body.enveloped import Placing
@@ -27,38 +26,36 @@ from runwatch.parsers.body.matchers import values
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.body.ranks import Ranks
 from runwatch.parsers.envelope.header import Header
-from runwatch.parsers.inference.blocks import blocks, certainty, has_batches, headings
+from runwatch.parsers.inference.blocks import blocks, certainty, has_batches
 from runwatch.parsers.inference.evidence import FEW, PLAIN, few_are_enough, speaks_plainly
-from runwatch.parsers.inference.learning_rate import rates
-from runwatch.parsers.inference.places import ENOUGH, Kept
-from runwatch.parsers.inference.roles import VAL_LED, relevant
-from runwatch.parsers.inference.scoring import (
-    Judgement,
-    counts_alike,
-    in_stretches,
-    interleaved,
-    judge,
-    tests_of,
+from runwatch.parsers.inference.families import (
+    NAME,
+    better_may_come,
+    of_training,
+    promising,
+    side_by_side,
+    within_epochs,
 )
+from runwatch.parsers.inference.learning_rate import rates
+from runwatch.parsers.inference.losses import tests_of
+from runwatch.parsers.inference.places import ENOUGH, Kept
+from runwatch.parsers.inference.plan import Plan
+from runwatch.parsers.inference.roles import relevant
+from runwatch.parsers.inference.scoring import judge
 from runwatch.parsers.inference.sections import SECTION, VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import reading_of
-from runwatch.parsers.inference.tables import TableMatcher, header
-from runwatch.parsers.inference.template import LearnedMatcher, Plan
-from runwatch.parsers.lexicon.words import OTHER_WORK, SAVES, is_epoch, is_loss, is_quality, is_val, words
+from runwatch.parsers.inference.tables import TableMatcher, header, joined
+from runwatch.parsers.inference.template import LearnedMatcher
+from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val
 
-NAME = "learned"
 ROW = b"row"
 """Family of the rows under a header; the head of no other."""
 KEPT_LINES, KEPT_BYTES = 2048, 1 << 19
 """What is kept to learn from and to replay; the oldest lines go first."""
-_TOLD = frozenset((b"best", b"summary"))
-"""Words of the heads of lines that repeat what others printed."""
 _LOOK = 16
 """Lines kept before the first look."""
 _NEAR = 3
 """Lines within which another handler prints a message again."""
-_RARER = 8
-"""A family of lines may be so much rarer than another if it is to be waited for."""
 _HEADING = re.compile(rb"#{1,6} (?!of\b|.*[=: ][\d.]+\s*\Z)\S")
 """A heading of a Markdown text, and no count: `# of trainset = 12`."""
 _LONGEST_EXAMPLE = 256
@@ -78,6 +75,8 @@ class Learner:
         self._due = _LOOK
         self._table: TableMatcher | None = None
         """Reads the rows under the newest header."""
+        self._above = b""
+        """The newest line without a number, which may be part of a header."""
         self._sections = Sections()
         self._markdown = False
         """Whether a heading was seen."""
@@ -137,7 +136,9 @@ class Learner:
             if self._sections.pass_by(line):
                 self._keep(Kept(line, offset, number, SECTION, [], []))
                 return False
-            head = header(line, first=self._lines == 1)
+            both = joined(self._above, line)
+            self._above = line
+            head = (header(both) if both else None) or header(line, first=self._lines == 1)
             if head is not None and (self._table is None or self._table.head != head):
                 self._head(TableMatcher(head))
             return False
@@ -261,6 +262,7 @@ class Learner:
         if self._table is not None and 2 * len(rows) > len(self.kept):
             alone = not self._table.bare or len(rows) + 1 == self._lines
             if self._table.counts(rows, few=few and alone):
+                self._table = self._table.settled(rows)
                 return self._believe(self._table, self._table, rows[-1], self._table.trust)
         judged = [
             judgement
@@ -272,18 +274,18 @@ class Learner:
             judged = [judgement for judgement in judged if not judgement.guessed]
         if self.saw_loss:
             judged = [judgement for judgement in judged if not judgement.bare]
-        judged = _of_training(judged, last=last)
-        if judged and not last and _better_may_come(judged[0], families):
+        judged = of_training(judged, last=last)
+        if judged and not last and better_may_come(judged[0], families):
             return None
         partial = not judged or judged[0].plan.counter is None or not judged[0].plan.quality
-        if not partial or last or not _promising(families):
+        if not partial or last or not promising(families):
             plans = blocks(families, self._lines, few=few)
             if plans is not None and (partial or has_batches(plans, judged[0].plan, families)):
                 trust = certainty(plans, families)
-                return self._format(_within_epochs(plans, families), families, trust)
+                return self._format(within_epochs(plans, families), families, trust)
         if not judged or (judged[0].waits and not last):
             return None
-        plans = _within_epochs(_side_by_side(judged, families), families)
+        plans = within_epochs(side_by_side(judged, families), families)
         for head, plan in rates(judged[0].plan, families).items():
             plans.setdefault(head, plan)
         return self._format(plans, families, judged[0].certainty)
@@ -310,84 +312,3 @@ class Learner:
         few = min(1.0, len(kinds) / (FEW + 1))
         self.certainty = certainty * min(1.0, 2 * self.sure) * few
         return Format(NAME, "learned from this log", decode(example, 200), (fresh,), weak=True)
-
-
-def _of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:
-    """Return the judgements about lines that are not of validation, the likeliest first.
-
-    Lines led by a score of validation count if there are no others: each may print both. So do at the
-    end those that show how good each epoch was on held-out data, and those that show what was saved.
-    """
-    judged = [j for j in judged if OTHER_WORK.isdisjoint(words(j.plan.head))]
-    train = [j for j in judged if not is_val(j.plan.head) or _names_training(j.plan)]
-    train = train or [j for j in judged if j.plan.head.endswith(VAL_LED) and j.plan.losses]
-    train = train or [
-        j for j in judged if last and j.plan.counter is not None and is_epoch(j.plan.counter[1])
-    ]
-    steps = [j for j in train if SAVES.isdisjoint(words(j.plan.head))]
-    return sorted(steps or (train if last else []), key=lambda judgement: -judgement.score)
-
-
-def _names_training(plan: Plan) -> bool:
-    """Whether a loss says that it is of training: `Eval step 100 | train loss 1.9 | val loss 2.0`."""
-    return any(b"train" in words(name) for name in plan.losses)
-
-
-def _better_may_come(judgement: Judgement, families: Mapping[bytes, list[Kept]]) -> bool:
-    """Whether a judgement about lines without a loss is to wait for a rarer family that shows one."""
-    if judgement.plan.losses:
-        return False
-    many = len(families[judgement.plan.head])
-    few = (lines for lines in families.values() if FEW <= len(lines) < ENOUGH and many <= _RARER * len(lines))
-    plans = (judged.plan for lines in few if (judged := judge(lines, last=True)) is not None)
-    return any(plan.counter and plan.losses and not is_val(plan.head) for plan in plans)
-
-
-def _promising(families: Mapping[bytes, list[Kept]]) -> bool:
-    """Whether a family of few lines may yet turn out to hold whole records."""
-    judged = (judge(lines, last=True) for lines in families.values() if len(lines) >= FEW)
-    plans = [judgement.plan for judgement in judged if judgement is not None]
-    return any(plan.counter and plan.quality and not is_val(plan.head) for plan in plans)
-
-
-def _stages_before(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
-    """Return the plans of a stage with a counter of its own: `Epoch 7`, then `L-BFGS Step 3`."""
-    stages: dict[bytes, Plan] = {}
-    for head, lines in families.items():
-        if len(lines) >= FEW and lines[-1].offset < families[main.head][0].offset:
-            judged = judge(lines, last=True)
-            if judged is not None and judged.plan.counter and judged.plan.losses and not is_val(head):
-                same = 4 * len(judged.plan.names & main.names) > 3 * len(main.names) and counts_alike(
-                    judged.plan, main
-                )
-                stages.update({head: replace(judged.plan, pattern=f"{NAME}-0{len(stages)}")} if same else {})
-    return stages
-
-
-def _within_epochs(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
-    """Return plans with that of the headings of epochs, if there are any: the step counts within these."""
-    main = plans[next(iter(plans))]
-    heads = headings(main, families[main.head], families)
-    if not heads:
-        return plans
-    if main.counter is None:
-        return {**plans, main.head: replace(main, pattern=NAME + BY_EPOCH)} | heads
-    if is_epoch(main.counter[1]):
-        return plans | heads
-    nested = {head: replace(p, nested=p.nested or p.counter == main.counter) for head, p in plans.items()}
-    return nested | heads
-
-
-def _side_by_side(judged: list[Judgement], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
-    """Return the plans of the likeliest family and of those whose lines count the same steps."""
-    main = judged[0].plan
-    plans = {main.head: main, **_stages_before(main, families)}
-    for other in (judgement.plan for judgement in judged[1:]):
-        if (
-            other.head not in plans and counts_alike(other, main) and _TOLD.isdisjoint(words(other.head))
-        ):  # a value that was printed before
-            lines = families[other.head], families[main.head]
-            among = interleaved(*lines) and not (other.names == main.names and in_stretches(*lines))
-            nearby = among or is_val(other.head) or (not other.quality and bool(main.quality))
-            plans[other.head] = replace(other, main=not nearby, pattern=f"{NAME}-{len(plans) + 1}")
-    return plans

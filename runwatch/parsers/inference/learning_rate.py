@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from runwatch.parsers.inference.evidence import FEW
 from runwatch.parsers.inference.places import Kept
+from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK
 from runwatch.parsers.inference.scoring import interleaved
-from runwatch.parsers.inference.template import Plan
 from runwatch.parsers.lexicon.words import is_rate
 
 

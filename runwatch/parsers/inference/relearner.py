@@ -14,8 +14,9 @@ from runwatch.parsers.envelope.header import Header
 from runwatch.parsers.inference.learner import KEPT_LINES, Learner
 from runwatch.parsers.inference.places import ENOUGH
 from runwatch.parsers.inference.roles import named_by
+from runwatch.parsers.inference.sections import VAL_SECTION
 from runwatch.parsers.inference.template import LearnedMatcher
-from runwatch.parsers.lexicon.words import REPEATED, SAVES, VAL, words
+from runwatch.parsers.lexicon.words import REPEATED, SAVES, VAL, is_quality, words
 
 _SURE = 0.8
 """How likely a later stage must be read right."""
@@ -66,7 +67,21 @@ class Relearner(Learner):
         self, line: bytes, offset: int, number: int, whole: bytes = b"", before: Header | None = None
     ) -> Format | None:
         """Take one record that the format does not read; see Learner."""
-        return super().see(line, offset, number, whole, before) if self._added < _PATIENCE else None
+        if self._added >= _PATIENCE:
+            return None
+        return super().see(line, offset, number, whole, before) or self._in_sections(number)
+
+    def _in_sections(self, number: int) -> Format | None:
+        """Return the format as one that knows the section of a line, at the first score of validation."""
+        newest, main = self.kept[-1] if self.kept else None, self._fmt.matchers[0]
+        if newest is None or newest.number != number or not newest.head.startswith(VAL_SECTION):
+            return None
+        if len(self._fmt.matchers) > 1 or not isinstance(main, LearnedMatcher) or not main.skeletons:
+            return None
+        if newest.ranked or not any(is_quality(field.name) for field in newest.found):
+            return None
+        self.sure, self.certainty = self._trust
+        return replace(self._fmt, matchers=(main.in_sections(),))
 
     def _plain(self) -> Format | None:
         return None

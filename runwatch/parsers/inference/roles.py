@@ -56,9 +56,11 @@ TELLING = (
     *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou dice score elbo "
     b"fid round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick "
     b"train episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ val: val= total= "
-    b"%)".split(),
+    b"f1: f1= %)".split(),
     b"% (",
     b" val ",
+    b" wer",
+    b" f1 ",
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(map(re.escape, TELLING)))
@@ -74,11 +76,13 @@ _TYPE_VAL = re.compile(
 _LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
 _OTHER = re.compile(
-    rb"%\||\|(?:[#-]|\xe2\x96\x88){8,}\||\d ?\[[=>.#-]{8,}\]|- ETA: |WARN|Namespace\("
+    rb"%\||\|(?:[#-]|\xe2\x96\x88){8,}\||\d ?\[[=>.#-]{8,}\]|\] ?- ETA: |WARN|Namespace\("
     rb"|\bf1-score\b.{1,40}\bsupport\b"
 )
 """Progress bars, which redraw what they show where a record is printed once, warnings, settings, and
 reports of a classifier's classes, which any program prints."""
+_FIRST_ITEM = re.compile(rb"\{'[\w ]{1,40}': \d[\d.e+-]*,")
+"""Opens a dict that is printed with an item a line."""
 _SETTING = re.compile(rb"': (?:'[^\d'-]|True|False|None)")
 _SETTINGS = 3
 """A dict with more values that are no numbers is one of settings."""
@@ -121,7 +125,8 @@ def relevant(line: bytes) -> bool:
     known = _RELEVANT.search(line.lower()) or (not line.isascii() and languages.knows(line))
     if not known and not is_count(line):
         return False
-    if _OTHER.search(line) or (b"{'" in line and line.count(b"{") > line.count(b"}")):
+    opens = b"{'" in line and line.count(b"{") > line.count(b"}")
+    if _OTHER.search(line) or (opens and not _FIRST_ITEM.fullmatch(line)):
         return False
     return b"': " not in line or len(_SETTING.findall(_behind_settings(line))) <= _SETTINGS
 

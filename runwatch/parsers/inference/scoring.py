@@ -6,16 +6,15 @@ begins again with each epoch), repetition, and names that only training prints.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
 from runwatch.core.batch import BY_EPOCH
-from runwatch.core.metrics import LOSS, STEP_TIME, VAL_LOSS
+from runwatch.core.metrics import LOSS
 from runwatch.parsers.inference.evidence import FEW
 from runwatch.parsers.inference.fields import VALUE_OF_PLACE
+from runwatch.parsers.inference.losses import LOSS_WORDS, PLAIN, aliases, losses_of, whole_of
 from runwatch.parsers.inference.places import (
     ENOUGH,
     Kept,
@@ -28,65 +27,36 @@ from runwatch.parsers.inference.places import (
     steps_of,
     two_ratios,
 )
+from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, LEADING, STEP_RANK, is_time
-from runwatch.parsers.inference.template import Plan
 from runwatch.parsers.inference.turns import takes_turns, turning
-from runwatch.parsers.inference.unnamed import competes, mean_losses, unnamed_losses
-from runwatch.parsers.lexicon.kinds import WHOLE
+from runwatch.parsers.inference.unnamed import mean_losses, unnamed_losses
 from runwatch.parsers.lexicon.languages import spelled
-from runwatch.parsers.lexicon.names import canonical, meaning, measured, objective, of_test
-from runwatch.parsers.lexicon.parts import PLAYERS, foremost
+from runwatch.parsers.lexicon.names import canonical
 from runwatch.parsers.lexicon.words import (
     distinguishes_runs,
     is_epoch,
     is_loss,
     is_meaningful,
     is_quality,
-    is_rate,
     is_return,
-    is_split,
     is_val,
-    split_of,
     words,
 )
 
-_WHOLE = frozenset(word.encode() for word in WHOLE) | {b"final"}
-_LOSSES = _WHOLE | frozenset(
-    b"train training trn batch avr avg average mean running current loss losses cost metric task".split()
-)
-"""Words of the names of the loss itself where others are its parts; those of its sum before others."""
-_BARE = _LOSSES | frozenset(b"mse mae ce bce nll l cross entropy model step epoch iter the info".split())
+_BARE = LOSS_WORDS | frozenset(b"mse mae ce bce nll l cross entropy model step epoch iter the info".split())
 """Words of the name of a loss that is believed to be one of training if its lines show nothing else."""
 _DENSE = 512
 """So many of these lines right below each other are enough."""
-_PARTS = frozenset(
-    b"pde ode bc bcs ic ics residual physics boundary initial data energy mse ce bce nll kl kld recon rec "
-    b"reconstruction adv adversarial perceptual reg regularization l box bbox cls obj dfl dice mmd mask rpn "
-    b"giou centerness objectness classifier loss".split()
-)
-"""Words of the parts of a loss."""
-_SEVERAL = 2
-"""The most losses that need not be parts of one."""
-_ROUNDED = 0.005
-"""Share of a sum by which it may differ from its parts as they are printed."""
-_PLAIN = _LOSSES - {b"all"}
-"""The same where each is on a line of its own; `all` is then one of several sets of data."""
-_TESTED = _PLAIN - {b"train", b"training", b"trn"} | frozenset(b"test set data global".split())
-"""Words of the name of the loss of test data."""
-_SUM = frozenset((b"total", b"sum"))
-"""Names of the loss next to its parts."""
-_TOLD = frozenset((b"best", b"min", b"lowest"))
-"""Words of the names of losses that were."""
 _LOSS_COUNTS = 12
 """A line that shows the loss of training counts as much as four with another score."""
-_SCORE = "val/score"
-"""A score that only says of which part of the data it is."""
 LOSSLESS = 0.75
 """The most a reading is trusted in which nothing is the loss of training: it may be what was missed."""
+UNNAMED = 0.6
+"""The most a reading is trusted whose loss no word names."""
 _NAMELESS = frozenset((b"", VALUE_OF_PLACE))
 _STRETCH = 4
 """Lines of a family in a row, on average, that are a stage of their own."""
-_TIMES = frozenset(b"time elapsed per iteration iter step batch total avg".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +128,8 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         nested=counter is not None and (epoch is not None or (not validated and takes_turns(lines, counter))),
     )
     score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)
-    whole = any(_LOSSES.issuperset(words(name)) for name in plan.losses)
-    certainty = _certainty(plan, apart=not _whole(lines, shown) and len(_losses(lines, shown)) > 1)
+    whole = any(LOSS_WORDS.issuperset(words(name)) for name in plan.losses)
+    certainty = _certainty(plan, apart=not whole_of(lines, shown) and len(losses_of(lines, shown)) > 1)
     return Judgement(plan, score if whole else 0.9 * score, certainty, waits, guessed, bare)
 
 
@@ -170,10 +140,10 @@ def _certainty(plan: Plan, *, apart: bool) -> float:
     """
     rank = plan.counter[0] if plan.counter else None
     by_counter = 0.6 if rank is None else 1.0 if rank <= STEP_RANK or rank == EPOCH_RANK else 0.85
-    by_counter = by_counter if plan.names != {VALUE_OF_PLACE} or rank != LEADING else 0.6
+    by_counter = by_counter if plan.names != {VALUE_OF_PLACE} or rank != LEADING else UNNAMED
     named = LOSS in _meant(plan) and VALUE_OF_PLACE not in plan.losses
     named = named and not (apart and LOSS not in map(canonical, map(spelled, plan.losses)))
-    by_name = 1.0 if named else LOSSLESS if plan.quality else 0.6
+    by_name = 1.0 if named else LOSSLESS if plan.quality else UNNAMED
     return by_counter * by_name
 
 
@@ -190,7 +160,7 @@ def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bo
     Where they are right below each other, one that shows a place may yet come between them.
     """
     of_episode = len(names) == 1 and is_return(names[0])
-    if not of_episode and (len(names) != 1 or not is_loss(names[0]) or not _BARE.issuperset(words(names[0]))):
+    if not of_episode and (len(names) != 1 or not is_loss(names[0]) or not _is_plain(names[0])):
         return False
     values = [k.text(f) for k in lines for f in k.found if f.name == names[0]]
     dense = 2 * (lines[-1].seen - lines[0].seen) < 3 * len(lines) < 3 * _DENSE
@@ -201,6 +171,12 @@ def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bo
         and (of_episode or all(b"." in value for value in values))
         and (4 * len(set(values)) > 3 * len(values) or (of_episode and len(set(values)) > FEW))
     )
+
+
+def _is_plain(name: bytes) -> bool:
+    """Whether a loss is one of training by its name alone, as the only one of `Losses {...}` is."""
+    said = words(name)
+    return said[0] == b"losses" or _BARE.issuperset(said)
 
 
 def _has_floats(lines: list[Kept]) -> bool:
@@ -245,146 +221,10 @@ def _quality(
 
 def _by_itself(quality: frozenset[bytes], lines: list[Kept]) -> frozenset[bytes]:
     """Return the plain loss alone if its parts are on lines of their own: `step 1 box_loss`."""
-    plain = frozenset(name for name in quality if is_loss(name) and _PLAIN.issuperset(words(name)))
+    plain = frozenset(name for name in quality if is_loss(name) and PLAIN.issuperset(words(name)))
     reported = [quality & {f.name for f in kept.found} for kept in lines]
     apart = all(is_loss(name) for name in quality) and not any(t & plain and t - plain for t in reported)
     return plain if plain and apart else quality
-
-
-def aliases(lines: list[Kept], names: Collection[bytes]) -> dict[bytes, str]:
-    """Return what a family's names mean where they alone do not show; without lines, they are in order."""
-    spelling = {spelled(name): name for name in names}
-    meant = {spelling[name]: metric for name, metric in measured(spelling).items()}
-    if LOSS not in {*meant.values(), *map(canonical, spelling)}:
-        meant.update(dict.fromkeys(_whole(lines, names) or _foremost(lines, names), LOSS))
-        splits = unnamed_losses(lines, names)
-        if mean_losses(lines, splits, names):  # train=2.5 val=2.6 ppl=13.5
-            meant.update({name: VAL_LOSS if is_val(name) else LOSS for name in splits})
-    if VAL_LOSS not in {*meant.values(), *map(canonical, spelling)}:
-        losses = [name for name in sorted(names) if is_loss(name) and is_val(name)]
-        if len(losses) == 1:
-            meant.setdefault(losses[0], VAL_LOSS)
-        elif not losses and all(is_loss(name) for name in names if is_quality(name)):
-            splits = unnamed_losses(lines, names) if lines else frozenset(filter(is_split, names))
-            nearby = splits.intersection(names)
-            vals = [name for name in nearby if is_val(name) and name.lower() != b"eval"]
-            alone = len(vals) == 1 and nearby == {*vals}
-            meant.update({name: VAL_LOSS for name in vals if alone})  # loss 0.5 val 0.6, but no train 0.8
-    for name in sorted(names):
-        if b"time" in (parts := set(words(name))) and parts <= _TIMES and lines:
-            values = [k.value(i) for k in lines for i, f in enumerate(k.found) if f.name == name]
-            falls = sum(b < a for a, b in pairwise(values))  # few: it starts again with each epoch
-            rising = 8 * falls <= len(values) and len(set(values)) > len(values) // 2
-            meant[name] = "elapsed" if rising else STEP_TIME
-    return meant
-
-
-def _losses(lines: list[Kept], names: Collection[bytes]) -> list[bytes]:
-    """Return the losses of training among some names, in the order of print."""
-    printed = dict.fromkeys(f.name for kept in lines for f in kept.found if f.name in names) or names
-    shares = {f.name for kept in lines for f in kept.found if f.suffix == b"%"}
-    scores = [n for n in printed if (is_loss(n) and is_quality(n)) or n.lower() in _SUM]
-    losses = [n for n in scores if not is_val(n) and _TOLD.isdisjoint(words(n)) and n not in shares]
-    return losses or _errors(printed)
-
-
-def _whole(lines: list[Kept], names: Collection[bytes]) -> list[bytes]:
-    """Return the name of the loss whose parts the others are, if one is."""
-    losses = _losses(lines, names)
-    shared = frozenset.intersection(*(frozenset(words(n)) for n in losses)) if losses[1:] else frozenset()
-    whole = [n for n in losses if _LOSSES.issuperset(shared.symmetric_difference(words(n)))]
-    whole.sort(key=lambda name: (_WHOLE.isdisjoint(words(name)), b"train" not in words(name)))
-    if not whole and len(losses) > _SEVERAL and not any(map(_is_of_training, names)):
-        sums = [n for n in losses if not is_part(n)]
-        players = any(not PLAYERS.isdisjoint(words(n)) for n in sums)
-        found = _sums(lines, losses) or ([] if players else sums)  # what has no name of a part is their sum
-        whole = found if len(found) == 1 else []
-    return whole[:1]
-
-
-def _foremost(lines: list[Kept], names: Collection[bytes]) -> list[bytes]:
-    """Return the loss that is shown as that of training where none is the whole of the others."""
-    losses = [] if any(map(_is_of_training, names)) else _losses(lines, names)
-    return [foremost(losses)] if losses else []
-
-
-def _sums(lines: list[Kept], losses: list[bytes]) -> list[bytes]:
-    """Return the losses that are the sum of all others, up to rounding, in nearly every line."""
-    rows = [{f.name: k.value(i) for i, f in enumerate(k.found) if f.name in losses} for k in lines]
-    rows = [row for row in rows if len(row) > _SEVERAL]
-    if len(rows) < FEW:
-        return []
-
-    def added(name: bytes) -> int:
-        shown = [(row[name], sum(row.values()) - row[name]) for row in rows if name in row]
-        return sum(math.isclose(whole, parts, rel_tol=_ROUNDED) for whole, parts in shown)
-
-    return [name for name in losses if 10 * added(name) > 9 * len(rows)]
-
-
-def _errors(names: Iterable[bytes]) -> list[bytes]:
-    """Return the error that is minimized where no loss is printed, and no other error: `mse`."""
-    reported = [name for name in names if not is_val(name) and (is_quality(name) or is_split(name))]
-    errors = [name for name in reported if objective([spelled(name)]) is not None]
-    return errors if len(errors) == 1 and not any(map(is_split, reported)) else []
-
-
-def _is_of_training(name: bytes) -> bool:
-    """Whether a name is that of a loss of training by its kind, `Train MSE`: others are parts next to it."""
-    reported = meaning(spelled(name))
-    return reported.split == "train" and reported.unless == LOSS
-
-
-def _is_last(name: bytes) -> bool:
-    """Whether a name is of what was reached: `Final validation loss`."""
-    return not (_TOLD | {b"final", b"last"}).isdisjoint(words(name))
-
-
-def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
-    """Return what scores of held-out data mean that no line of training shows.
-
-    Those of test data are of validation if no others are. The only loss is that of validation, whatever
-    it is called, and what is called by its part of the data alone is a score.
-    """
-    losses = [name for name in names if is_loss(name) and is_val(name)]
-    plain = [name for name in losses if b"test" in words(name) and _TESTED.issuperset(words(name))]
-    meant = dict.fromkeys(plain or [n for n in losses if split_of(n) == "val" and not _is_last(n)], VAL_LOSS)
-    meant = meant if len(losses) == 1 else {}
-    held_out = {
-        name: split_of(name) for name in names if is_val(name) and (is_quality(name) or is_split(name))
-    }
-    val = [name for name, split in held_out.items() if split == "val"]
-    bare = [name for name in val or held_out if is_split(name)]
-    scores = {} if val else {name: found for name in held_out if (found := of_test(spelled(name)))}
-    return {**dict.fromkeys(bare[:1], _SCORE), **scores, **meant}
-
-
-def loss_of_parts(names: frozenset[bytes]) -> bytes | None:
-    """Return the `total` that is the loss, since parts of one are next to it: `total,pde,bc,data`."""
-    parts = sum(not _PARTS.isdisjoint(words(name)) for name in names)
-    return next((name for name in names if name.lower() in _SUM), None) if parts > 1 else None
-
-
-def losses_by_split(names: Collection[bytes]) -> dict[bytes, str]:
-    """Return the columns of losses that are called by their part of the data alone: `epoch,train,val`.
-
-    So is a `total` next to nothing but epochs, times and rates.
-    """
-    others = [n for n in names if not (is_epoch(n) or is_rate(n) or b"time" in words(n))]
-    epochs = any(map(is_epoch, names))
-    if epochs and [name.lower() for name in others] == [b"total"]:
-        return dict.fromkeys(others, LOSS)
-    splits = [name for name in names if is_split(name)]
-    reported = [name for name in splits if not is_val(name)]
-    vals = [name for name in splits if is_val(name)]
-    if len(reported) != 1 or len(vals) != 1 or any(map(competes, names)) or b"test" in words(vals[0]):
-        return {}
-    return {reported[0]: LOSS, vals[0]: VAL_LOSS}
-
-
-def is_part(name: bytes) -> bool:
-    """Whether a name is that of a part of a loss, as `data_loss` is, and `weight_loss` is not."""
-    return _PARTS.issuperset(words(name))
 
 
 def counts_alike(plan: Plan, main: Plan) -> bool:

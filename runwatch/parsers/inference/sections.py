@@ -51,6 +51,8 @@ class Sections:
         self._val = False
         self._total = b""
         """How many batches the first line of training said there are."""
+        self._end = b""
+        """How many its batches are in the section, once a line says so."""
         self._newest = -1.0
         """The newest batch in the section."""
         self._place = b""
@@ -60,7 +62,7 @@ class Sections:
         """Take a line without a number; return whether it opens a section."""
         found = _opening(line)
         if found is not None:
-            self._val, self._newest = found["train"] is None, -1.0
+            self._val, self._end, self._newest = found["train"] is None, b"", -1.0
         return found is not None
 
     def family(self, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bytes:
@@ -83,6 +85,7 @@ class Sections:
             return VAL_SECTION + family
         self._place = shown
         self._val = len(found) == len(ranked) and (is_val(line[: first.start]) or family.endswith(b"# val"))
+        self._end = line[slice(*first.total)] if self._val and first.total else b""
         return family
 
     def _counts_other(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bool:
@@ -92,7 +95,8 @@ class Sections:
             return False
         total = line[slice(*batch.total)]
         if not self._val:
-            self._total = self._total or total
+            self._total = self._total or (b"" if is_val(line[: batch.start]) else total)
             return False
         before, self._newest = self._newest, number(line[batch.start : batch.end])
-        return total != (self._total or total) and before < self._newest
+        self._end = self._end or total
+        return total == self._end != (self._total or total) and before < self._newest

@@ -36,6 +36,7 @@ class Reading(NamedTuple):
 _NOTHING = Reading(None, [], [])
 _Spans = list[tuple[int, int, int]]
 """Which numbers have names with digits, and where those are."""
+_UNSURE: tuple[None, None] = None, None
 _known: dict[bytes, tuple[Reading | None, _Spans]] = {}
 
 
@@ -54,6 +55,13 @@ def reading_of(line: bytes) -> Reading | None:
             _known.clear()
         _known[shape] = reading, names
     return reading
+
+
+def plain_shape(line: bytes) -> bytes | None:
+    """Return the shape of a line if that says all that the line says but its numbers, else None."""
+    reading_of(line)
+    shape = line.translate(_ZEROS)
+    return shape if _known.get(shape, _UNSURE)[1] == [] else None
 
 
 def _read(line: bytes) -> Reading | None:

@@ -13,12 +13,23 @@ from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import PER, PLANNED, WITHIN
 from runwatch.parsers.envelope.header import behind_logger
+from runwatch.parsers.inference.losses import aliases, losses_by_split
 from runwatch.parsers.inference.places import ENOUGH
-from runwatch.parsers.inference.scoring import LOSSLESS, aliases, losses_by_split
+from runwatch.parsers.inference.roles import is_boxed
+from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED
+from runwatch.parsers.inference.unnamed import falls
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import columns as columns_of
 from runwatch.parsers.lexicon.names import unit_of
-from runwatch.parsers.lexicon.words import is_epoch, is_loss, is_meaningful, is_quality, split_of, words
+from runwatch.parsers.lexicon.words import (
+    is_epoch,
+    is_loss,
+    is_meaningful,
+    is_quality,
+    is_rate,
+    split_of,
+    words,
+)
 
 _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
 _GAPPED = re.compile(rb"[\t|]|[Ll]oss")
@@ -30,21 +41,23 @@ _COUNTERS = tuple(
 """Names of the column that counts, the best first."""
 _COMMENT = re.compile(rb"#(?=[A-Za-z])|# +(?=(?i:" + b"|".join(_COUNTERS[1:]) + rb")\b)")
 """Before a header that is a comment; a `#` before a name that counts nothing is a column itself."""
+_TIMES = frozenset(b"time timestamp date datetime".split())
 _MAX_COLUMNS = 32
 _WORD = re.compile(rb"[^\s|]+")
 _SPACED = re.compile(rb"[^\s|]+(?: [^\s|]+)*")
 _LISTED = re.compile(rb"\s*[,;]\s*")
-_LISTED_WORD = {b",": re.compile(rb"[^\s,;]+"), b";": re.compile(rb"[^\s;](?:[^;]*[^\s;])?")}
+_LISTED_WORD = {sign: re.compile(rb"[^\s%s](?:[^%s]*[^\s%s])?" % (sign, sign, sign)) for sign in (b",", b";")}
 """The gaps and cells of rows that are lists: `1;2.5;2.6`."""
 _RULED = re.compile(rb"\s*\xe2[\x94\x95][\x80-\xbf]\s*")
 _RULED_WORD = re.compile(rb"[^\s|\x80-\xff]+")
 """The same between the lines of a box that is drawn."""
 _CELL = re.compile(
     rb"(" + VALUE + rb")(?:%|s)?|(?P<done>\d+)/(?P<end>\d+)"
+    rb"|(?P<clock>\d{4}[-/]\d\d[-/]\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?)"
     rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None|[^\w\s|]{1,24}"
 )
-"""A number, or one of the things that are among numbers: a place and its end, an object, a clock time, a
-size, a gap or sign."""
+"""A number, or one of the things that are among numbers: a place and its end, a date, an object, a clock
+time, a size, a gap or sign."""
 _ENDS = {"step": "total", WITHIN: PER, EPOCH: PLANNED}
 """What the end of a place is called."""
 _BARE = re.compile(rb"(?i)#? ?(?:(?:avg|average|mean|total|train|training)[ _.-]?){0,2}loss(?:es)?\.?")
@@ -53,6 +66,8 @@ _TITLE = re.compile(rb"%? ?[A-Za-z_]+(?: \(?[A-Za-z_]+\)?){0,5}")
 """A name that is alone in the first line of a file: with a score, it is the heading of a column of it."""
 _TWO = re.compile(rb"[\t|]|\A\W*\w+[,;]? *\w+\s*\Z")
 """What a header of two columns holds, or all there is of it: other pairs of words are prose."""
+_UNNAMED = re.compile(rb"(?i)(?:wall[ _]?time,)?(?P<step>step|iter|iteration),(?P<value>value)")
+"""The header of a series whose name is that of its file, as TensorBoard exports them."""
 _FEW = 4
 """Rows that are enough where there is nothing else."""
 _REMARK = re.compile(rb"[^\d|]{0,40}[\s|]*")
@@ -79,6 +94,10 @@ class Header(NamedTuple):
     """Bytes before the first column: room for the index of a data frame, which has no name."""
     spans: tuple[tuple[int, int], ...] = ()
     """Where the columns are if nothing but spaces separates them: cells may be empty."""
+    barred: bool = False
+    """Whether each column is between bars: cells may be empty."""
+    loss: bytes = b""
+    """A column that is the loss though no word says so, as its values fall."""
 
 
 def header(line: bytes, *, first: bool = False) -> Header | None:
@@ -88,6 +107,8 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
         bare = bare[comment.end() :]
     if _BARE.fullmatch(bare) or (first and _TITLE.fullmatch(bare) and is_quality(bare)):
         return Header((bare,))
+    if first and _UNNAMED.fullmatch(bare):
+        return Header(tuple(bare.split(b",")), _LISTED_WORD[b","])
     ruled = line[:1] == b"\xe2" and _RULED.match(line) is not None
     gapped = ruled or b"  " in line.strip() or _GAPPED.search(line)
     if len(line) > 512 or not gapped or not (ruled or b"oss" in line or may_head(line)):
@@ -109,7 +130,19 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
         return None
     aligned = gap is _GAP and b"|" not in line and b"\t" not in line
     spans = tuple(name.span() for name in _SPACED.finditer(line)) if aligned else ()
-    return Header(columns, cell, indent=indent, spans=spans if len(spans) == len(columns) else ())
+    spans = spans if len(spans) == len(columns) else ()
+    return Header(columns, cell, indent=indent, spans=spans, barred=is_boxed(line))
+
+
+def joined(above: bytes, line: bytes) -> bytes | None:
+    """Return two rows of a box as one whose cells say what both do; None if they do not belong together.
+
+    A header may take several lines: `| Mini-batch |` above `| Loss |`.
+    """
+    if not (is_boxed(above) and is_boxed(line)) or above.count(b"|") != line.count(b"|"):
+        return None
+    rows = zip(above.strip().split(b"|"), line.strip().split(b"|"), strict=True)
+    return b"|".join(b" ".join(b" ".join(cells).split()) for cells in rows)
 
 
 def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
@@ -122,7 +155,7 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
     if any(not column[:1].isalpha() and column != b"#" for column in columns):
         return False
     alone = b"\t" in line or (
-        b"," in line and sum(is_meaningful(name) or b"time" in words(name) for name in columns) > 1
+        b"," in line and sum(is_meaningful(name) or _is_time(name) for name in columns) > 1
     )
     counted = _counter(columns) is not None or (alone and _of_losses(columns))
     scored = any(is_quality(name) and len(name) < 40 for name in columns)
@@ -132,8 +165,16 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
 
 
 def _of_losses(columns: tuple[bytes, ...]) -> bool:
-    """Whether columns none of which counts are of training all the same: the first, or most, are losses."""
-    return is_loss(columns[0]) or 2 * sum(map(is_loss, columns)) > len(columns)
+    """Whether columns none of which counts are of training all the same: the first, or most, are losses.
+
+    Times and learning rates do not count.
+    """
+    rest = [column for column in columns if not (_is_time(column) or is_rate(column))]
+    return bool(rest) and (is_loss(rest[0]) or 2 * sum(map(is_loss, rest)) > len(rest))
+
+
+def _is_time(column: bytes) -> bool:
+    return not _TIMES.isdisjoint(words(column))
 
 
 def _counter(columns: tuple[bytes, ...]) -> int | None:
@@ -157,6 +198,7 @@ class TableMatcher(Matcher):
         epochs = [column for column in columns if is_epoch(column)]
         self._step = WITHIN if at is not None and epochs and columns[at] not in epochs else "step"
         meant = aliases([], columns) or losses_by_split(columns)
+        meant = {**meant, head.loss: LOSS} if head.loss else meant
         texts = list(map(spelled, columns))
         known = columns_of(texts, {spelled(column): metric for column, metric in meant.items()})
         self._units: dict[str, Unit] = {}
@@ -181,6 +223,13 @@ class TableMatcher(Matcher):
         """Return a matcher of the same tables that has seen no row."""
         return TableMatcher(self.head)
 
+    def settled(self, rows: list[bytes]) -> TableMatcher:
+        """Return what reads rows like these: the value of a series without a name is the loss if it falls."""
+        if not _UNNAMED.fullmatch(b",".join(self.head.columns)):
+            return self
+        values = [number(row[slice(*found.spans[-1])]) for row in rows if (found := self.match(row))]
+        return TableMatcher(self.head._replace(loss=self.head.columns[-1])) if falls(values) else self
+
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a row; other cells are absent."""
         if len(line) > 1024:
@@ -193,7 +242,7 @@ class TableMatcher(Matcher):
             words = words[1:] if _is_index(line, words[0], self.head.indent) else words[:-1]
         if not words or not _REMARK.fullmatch(line, words[-1].end()):
             return None
-        placed = self._below(words, start)
+        placed = self._below(line, words, start)
         if placed is None and len(words) != (self._width or len(words)):
             return None
         columns = placed or self._reported(len(words))
@@ -207,7 +256,8 @@ class TableMatcher(Matcher):
             elif cell is not None and cell["done"] and name in _ENDS:
                 spans |= {name: cell.span("done"), _ENDS[name]: cell.span("end")}
         names = tuple(spans)
-        missing = self._step not in names if self.counted else len(names) < len(self._names)
+        dates = sum(cell is not None and cell["clock"] is not None for cell in cells)
+        missing = self._step not in names if self.counted else len(names) + dates < len(self._names)
         if missing or len(names) < min(2, len(self._names)):
             return None
         self._width = len(words) if placed is None else len(self._names)
@@ -219,8 +269,12 @@ class TableMatcher(Matcher):
             layout = self._layouts[names] = Layout(TRAIN, "table", names, units, self._printed)
         return Match(layout, tuple(spans.values()))
 
-    def _below(self, words: Sequence[re.Match[bytes]], start: int) -> list[str] | None:
+    def _below(self, line: bytes, words: Sequence[re.Match[bytes]], start: int) -> list[str] | None:
         """Return the columns whose names cells are below, where some are empty; None if that is not sure."""
+        if self.head.barred:
+            at = [line.count(b"|", start, word.start()) - 1 for word in words]
+            sure = len({*at}) == len(at) and at[0] >= 0 and at[-1] < len(self._names)
+            return [self._names[column] for column in at] if sure else None
         columns = iter(zip(self._names, self.head.spans, strict=False))
         found: list[str] = []
         for word in words if len(words) < len(self.head.spans) else ():
@@ -240,7 +294,8 @@ class TableMatcher(Matcher):
     def trust(self) -> float:
         """How far its reading is to be trusted, in [0, 1]."""
         doubts = (not self.counted) + (self._width < len(self._names))
-        return (1.0 if self.reads_loss else LOSSLESS) * 0.8**doubts
+        by_name = UNNAMED if self.head.loss else 1.0 if self.reads_loss else LOSSLESS
+        return by_name * 0.8**doubts
 
     @property
     def bare(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from runwatch.core.batch import EVAL, META_COLUMNS, TRAIN
@@ -18,18 +18,11 @@ from runwatch.core.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
 from runwatch.core.text import decode
 from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.counters.nesting import CLOSES, HEADING, PER, PLANNED, WITHIN
-from runwatch.parsers.inference.fields import Field, fields
-from runwatch.parsers.inference.roles import (
-    EPOCH_RANK,
-    RATIO,
-    counters,
-    head,
-    is_boxed,
-    named_by,
-    place,
-    relevant,
-)
+from runwatch.parsers.inference.fields import Field
+from runwatch.parsers.inference.plan import Plan
+from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, is_boxed, named_by, place, relevant
 from runwatch.parsers.inference.sections import VAL_SECTION, Sections
+from runwatch.parsers.inference.shapes import plain_shape, reading_of
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical
 from runwatch.parsers.lexicon.names import columns as columns_of
@@ -39,7 +32,6 @@ from runwatch.parsers.lexicon.words import (
     SAVES,
     VAL,
     is_epoch,
-    is_loss,
     is_quality,
     is_rate,
     is_val,
@@ -67,55 +59,13 @@ _LAST = re.compile(rb"\b(?i:final|last)\b")
 _MAX_STAGES = 64
 """Heads of records, besides those learned, that are remembered."""
 _MAX_NAME = 100
+_MAX_SHAPES = 1024
 _LONG = 4
 """Bytes before the first number of a record that decide where one begins."""
 _PLACES = META_COLUMNS | {WITHIN, PER, PLANNED, CLOSES}
 
 Column = tuple[str, bytes, Unit, tuple[int, int]]
 """Metric, printed name, unit and span of one number of a line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How the lines of one family are read."""
-
-    head: bytes
-    counter: tuple[int, bytes] | None
-    """Rank and name of the step; None for lines that print none."""
-    epoch: tuple[int, bytes] | None = None
-    """The same of the epoch within which the step counts; alone, it is that of the lines below."""
-    quality: frozenset[bytes] = frozenset()
-    """Names one of which every record has; empty if any will do."""
-    names: frozenset[bytes] = frozenset()
-    """All names of a typical record."""
-    aliases: Mapping[bytes, str] = field(default_factory=dict)
-    pattern: str = "learned"
-    """Distinguishes families: another kind of step line that begins again is another run."""
-    alone: bool = False
-    """Whether the counter is on a line of its own, and the numbers of its record on others."""
-    losses: frozenset[bytes] = frozenset()
-    """Names of its losses: what holds none of them is no record."""
-    nested: bool = False
-    """Whether the step may start again with each epoch, be it one that no line shows (see counters)."""
-    main: bool = True
-    """False for lines that are next to the records and are not records."""
-    rated: bool = False
-    """Whether nothing but the learning rate is read."""
-
-    def kind(self, names: set[bytes]) -> str | None:
-        """Return the table kind of a line with values of these names; None if it was cut short."""
-        if self.alone:
-            return TRAIN
-        alike = 2 * len(self.names & names) >= max(1, len(self.names) + (self.counter is None))
-        others = self.losses and not self.losses & names  # a later stage may train with another loss
-        if not self.main or (others and not any(is_loss(n) and split_of(n) == "train" for n in names)):
-            return EVAL
-        if others:
-            return TRAIN
-        if not alike and self.quality & names:
-            return TRAIN if 2 * len(names - self.names - {b""}) > len(self.names) else None
-        held_out = not self.quality & names and any(is_val(n) and is_quality(n) for n in names)
-        return TRAIN if alike and not held_out else EVAL
 
 
 class LearnedMatcher(Matcher):
@@ -139,8 +89,11 @@ class LearnedMatcher(Matcher):
         self._stages: dict[bytes, Plan] = {}
         self._boxed = any(plan.alone and plan.head[:1] == b"|" for plan in plans.values())
         self._layouts: dict[tuple[object, ...], Layout] = {}
+        self._matches: dict[tuple[bytes | None, bytes], Match | None] = {}
+        """What was found in lines of a shape and section, where these say all."""
         lead = self._main.head.partition(b"#")[0]
-        self._lead = lead if len(lead) >= _LONG and self._main.counter is not None else b""
+        long = len(lead) >= _LONG and not re.search(rb"\d", lead)
+        self._lead = lead if long and self._main.counter is not None else b""
         sections = sections or any(head.startswith(VAL_SECTION) for head in plans)
         self._sections = Sections() if sections else None
         self.skeletons = self._sections is None  # else what a line means depends on those before it
@@ -154,6 +107,10 @@ class LearnedMatcher(Matcher):
         """The head of its records."""
         return self._main.head
 
+    def in_sections(self) -> LearnedMatcher:
+        """Return a matcher of the same lines that knows in which section a line is."""
+        return LearnedMatcher(self.plans, self._evaluated, sections=True)
+
     def of_stage(self, number: int) -> LearnedMatcher:
         """Return a matcher of the same lines that has read none, as those of another stage of training."""
         plans = {
@@ -163,17 +120,36 @@ class LearnedMatcher(Matcher):
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of a learned family; `start` is 0, as it sees messages alone."""
+        key = plain_shape(line), self._section(line)
+        if key[0] is None:
+            return self._match_in(line, key[1])
+        if key not in self._matches:
+            if len(self._matches) >= _MAX_SHAPES:
+                self._matches.clear()
+            self._matches[key] = self._match_in(line, key[1])
+        return self._matches[key]
+
+    def _section(self, line: bytes) -> bytes:
+        """Take a line into its section; return what its family begins with because of that."""
+        if self._sections is None:
+            return b""
+        if not relevant(line) and not (self._boxed and is_boxed(line)):
+            self._sections.pass_by(line)
+            return b""
+        reading = reading_of(line)
+        if reading is None or reading.family is None:
+            return b""
+        family = self._sections.family(reading.family, line, reading.found, reading.ranked)
+        return family.removesuffix(reading.family)
+
+    def _match_in(self, line: bytes, section: bytes) -> Match | None:
+        """Return the numbers of a line of a section."""
         boxed = self._boxed and is_boxed(line)
-        if not boxed and not relevant(line):
-            if self._sections is not None:
-                self._sections.pass_by(line)
+        reading = reading_of(line) if boxed or relevant(line) else None
+        if reading is None or (reading.family is None and not boxed):
             return None
-        found = fields(line)
-        ranked = counters(line, found)
-        family = head(line, found, ranked)
-        if self._sections is not None and family is not None:
-            family = self._sections.family(family, line, found, ranked)
-        plan = self.plans.get(family or b"")
+        family, found, ranked = reading
+        plan = None if family is None else self.plans.get(section + family)
         if boxed and (plan is None or not plan.alone):
             columns = self._metrics(line, found, set(), plan.aliases if plan else {}, False)
             return self._match("beside", EVAL, columns) if len(columns) == 1 else None
@@ -183,18 +159,18 @@ class LearnedMatcher(Matcher):
             behind = self._behind(line)
             if behind is not None:
                 return behind
-            plan = self._stage(family, found, ranked)
+            plan = self._stage(section + family, found, ranked)
         if plan is None:
-            return self._evaluation(family, line, found, ranked)
-        return self._read(plan, family, line, found, ranked)
+            return self._evaluation(section + family, line, found, ranked)
+        return self._read(plan, section + family, line, found, ranked)
 
     def _behind(self, line: bytes) -> Match | None:
         """Return the match of a record behind a line that was not ended: `Valid: 0.7Epoch: 1 | Loss: 0.5`."""
         at = line.rfind(self._lead, 1) if self._lead else -1
-        match = self.match(line[at:]) if at > 0 and line[at - 1 : at].isalnum() else None
+        match = self._match_in(line[at:], b"") if at > 0 and line[at - 1 : at].isalnum() else None
         if match is None or match.layout.kind != TRAIN or line.count(self._lead) > 2:
             return None
-        before = self.match(line[:at])
+        before = self._match_in(line[:at], b"")
         if before is not None and before.layout.kind == TRAIN:  # one of the two would be lost unseen
             return None
         return Match(match.layout, tuple((begin + at, end + at) for begin, end in match.spans))
@@ -277,6 +253,8 @@ class LearnedMatcher(Matcher):
         if not CHANGED.isdisjoint(said):  # a value that was printed before
             return None
         below = family.startswith(VAL_SECTION) or (not ranked and _STARRED.match(line) is not None)
+        kept = not ranked and any(b"best" in words(f.name) for f in scores[1:])  # `mIoU: 0.4, best mIoU: 0.5`
+        below = below or kept
         inside = below or not (VAL | {b"evaluate"}).isdisjoint(said)
         if not inside and not any(is_val(f.name) for f in scores):
             return self._summary(line, found, ranked)

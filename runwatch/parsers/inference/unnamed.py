@@ -58,7 +58,11 @@ def _next_to(names: Collection[bytes], lines: list[Kept]) -> set[bytes]:
 
 
 def _falls(lines: list[Kept], name: bytes) -> bool:
-    """Whether a number is clearly less in the second half of the lines than in the first, on average."""
-    values = [kept.value(i) for kept in lines for i, f in enumerate(kept.found) if f.name == name]
+    """Whether the numbers of that name fall from line to line."""
+    return falls([kept.value(i) for kept in lines for i, f in enumerate(kept.found) if f.name == name])
+
+
+def falls(values: list[float]) -> bool:
+    """Whether numbers are clearly less in their second half than in the first, on average."""
     half = len(values) // 2
     return half > 0 and sum(values[-half:]) < _CLEARLY * sum(values[:half])

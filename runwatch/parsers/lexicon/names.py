@@ -69,7 +69,7 @@ _OPTIMIZER = re.compile(
 _BEGINS = re.compile(
     r"(?:(?P<test>[Tt]est|TEST)|(?i:(?:(?:avg\.?|averaged?|mean|overall) ){0,2}"
     r"(?:val|valid|validation|vali|eval|evaluation|dev|h[eo]ld[_ -]?out)))"
-    r"(?:(?P<sep>[_/ .-])|$|(?=[A-Z][a-z]))"
+    r"(?:(?P<sep>'s |[_/ .-])|$|(?=[A-Z][a-z]))"
 )
 _ENDS = re.compile(r"([A-Za-z][^/]*?)(?: o[fn])?[_/ .-](?i:val|valid|validation|vali|eval|evaluation|dev)")
 _OF_TEST = re.compile(

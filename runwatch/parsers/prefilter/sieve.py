@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from runwatch.parsers.api import MAX_LINE
-from runwatch.parsers.envelope.containers import may_wrap
+from runwatch.parsers.envelope.containers import contained
 from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.events.triggers import TRIGGER, TRIGGER_HEADS
 from runwatch.parsers.framing.lines import UNCLEAN, Lines
@@ -62,7 +62,7 @@ class Sieve:
 
     def _odd(self, line: bytes) -> bool:
         """Return whether a line begins with something, or may be the header of a table."""
-        if may_wrap(line):
+        if contained(line):
             return True
         header = opened(line)
         line = line if header is None else line[header.end :]

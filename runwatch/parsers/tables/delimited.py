@@ -18,12 +18,13 @@ import msgspec
 
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Layout, Match, Matcher
-from runwatch.parsers.inference.scoring import aliases, is_part, loss_of_parts, losses_by_split
+from runwatch.parsers.inference.losses import aliases, is_part, loss_of_parts, losses_by_split
 from runwatch.parsers.lexicon.names import meaning, measured, objective
 from runwatch.parsers.lexicon.words import is_loss, is_meaningful, is_split, is_val, split_of
 from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.resume_state import row as known_by
 from runwatch.parsers.structured.keyed_records import ANYTHING, BESIDE, MODES, Reader, Schema, Shape
+from runwatch.parsers.tables.one_metric import OneMetric
 
 HEADER_WITHIN = 8
 """How many lines may precede the header (comments, a note of the launcher)."""
@@ -151,6 +152,8 @@ class Columns(Matcher):
         self._keys: tuple[str, ...] = ()
         self._mode_at: int | None = None
         """The column that says which part of the data a row is of."""
+        self._single: OneMetric | None = None
+        """What reads rows of one metric each."""
         self._trained: list[int] = []
         """The columns one of which a row of training fills; none where all rows are of training."""
         self._plans: dict[bytes, _Plan | None] = {}
@@ -200,7 +203,8 @@ class Columns(Matcher):
         """
         if not self._keys:
             return None if self._seen < HEADER_WITHIN else []
-        if not lines or self._mode_at is not None or not self._rows or self._rows < self._known.rows:
+        by_row = self._mode_at is not None or self._single is not None
+        if not lines or by_row or not self._rows or self._rows < self._known.rows:
             return []
         return self._alike(lines) or self._one_by_one(lines)
 
@@ -293,6 +297,7 @@ class Columns(Matcher):
         if keys != self._keys:
             self._keys = keys
             self._mode_at = _mode_at(keys)
+            self._single = OneMetric.of(self._schema, keys) if self._schema.guesses else None
             self._plans.clear()
             self._trained = _trained(self._schema, keys) if self._schema.mixed else []
             if self._schema.guesses:
@@ -319,6 +324,7 @@ class Columns(Matcher):
         trains = any(map(schema.is_training, keys))
         if schema.guesses:
             trains |= LOSS in {meaning(name).metric for name in named} | {*_meant(named).values()}
+            trains |= OneMetric.of(schema, names) is not None
         if not placed or not schema.needs <= keys or not trains:
             return ()
         return tuple(names)
@@ -346,7 +352,11 @@ class Columns(Matcher):
             }
         if self._schema.counts:
             numbers["step"] = self._rows + 1.0
-        match = self._reader.read(numbers, self._part(cells))
+        part = self._part(cells)
+        if self._single is not None:
+            numbers, nearby = self._single.read(cells, numbers)
+            part = part or nearby
+        match = self._reader.read(numbers, part)
         if match is None:
             return None
         if not self._rows:

@@ -1,0 +1,114 @@
+"""Which families of lines are read, and which together: those of training, and what is next to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
+
+from runwatch.core.batch import BY_EPOCH
+from runwatch.parsers.inference.blocks import headings
+from runwatch.parsers.inference.evidence import FEW
+from runwatch.parsers.inference.places import ENOUGH, Kept, steps_of
+from runwatch.parsers.inference.plan import Plan
+from runwatch.parsers.inference.roles import VAL_LED
+from runwatch.parsers.inference.scoring import Judgement, counts_alike, in_stretches, interleaved, judge
+from runwatch.parsers.lexicon.words import OTHER_WORK, SAVES, is_epoch, is_val, words
+
+NAME = "learned"
+_TOLD = frozenset((b"best", b"summary"))
+"""Words of the heads of lines that repeat what others printed."""
+_RARER = 8
+"""A family of lines may be so much rarer than another if it is to be waited for."""
+
+
+def of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:
+    """Return the judgements about lines that are not of validation, the likeliest first.
+
+    Lines led by a score of validation count if there are no others: each may print both. So do at the
+    end those that show how good each epoch was on held-out data, and those that show what was saved.
+    """
+    judged = [j for j in judged if OTHER_WORK.isdisjoint(words(j.plan.head))]
+    train = [j for j in judged if not is_val(j.plan.head) or _names_training(j.plan)]
+    train = train or [j for j in judged if j.plan.head.endswith(VAL_LED) and j.plan.losses]
+    train = train or [
+        j for j in judged if last and j.plan.counter is not None and is_epoch(j.plan.counter[1])
+    ]
+    steps = [j for j in train if SAVES.isdisjoint(words(j.plan.head))]
+    return sorted(steps or (train if last else []), key=lambda judgement: -judgement.score)
+
+
+def _names_training(plan: Plan) -> bool:
+    """Whether a loss says that it is of training: `Eval step 100 | train loss 1.9 | val loss 2.0`."""
+    return any(b"train" in words(name) for name in plan.losses)
+
+
+def better_may_come(judgement: Judgement, families: Mapping[bytes, list[Kept]]) -> bool:
+    """Whether a judgement about lines without a loss is to wait for a rarer family that shows one."""
+    if judgement.plan.losses:
+        return False
+    many = len(families[judgement.plan.head])
+    few = (lines for lines in families.values() if FEW <= len(lines) < ENOUGH and many <= _RARER * len(lines))
+    plans = (judged.plan for lines in few if (judged := judge(lines, last=True)) is not None)
+    return any(plan.counter and plan.losses and not is_val(plan.head) for plan in plans)
+
+
+def promising(families: Mapping[bytes, list[Kept]]) -> bool:
+    """Whether a family of few lines may yet turn out to hold whole records."""
+    judged = (judge(lines, last=True) for lines in families.values() if len(lines) >= FEW)
+    plans = [judgement.plan for judgement in judged if judgement is not None]
+    return any(plan.counter and plan.quality and not is_val(plan.head) for plan in plans)
+
+
+def _stages_before(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
+    """Return the plans of a stage with a counter of its own: `Epoch 7`, then `L-BFGS Step 3`."""
+    stages: dict[bytes, Plan] = {}
+    for head, lines in families.items():
+        if len(lines) >= FEW and lines[-1].offset < families[main.head][0].offset:
+            judged = judge(lines, last=True)
+            if judged is not None and judged.plan.counter and judged.plan.losses and not is_val(head):
+                same = 4 * len(judged.plan.names & main.names) > 3 * len(main.names) and counts_alike(
+                    judged.plan, main
+                )
+                stages.update({head: replace(judged.plan, pattern=f"{NAME}-0{len(stages)}")} if same else {})
+    return stages
+
+
+def within_epochs(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
+    """Return plans with that of the headings of epochs, if there are any: the step counts within these."""
+    main = plans[next(iter(plans))]
+    heads = headings(main, families[main.head], families)
+    if not heads:
+        return plans
+    if main.counter is None:
+        return {**plans, main.head: replace(main, pattern=NAME + BY_EPOCH)} | heads
+    if is_epoch(main.counter[1]):
+        return plans | heads
+    nested = {head: replace(p, nested=p.nested or p.counter == main.counter) for head, p in plans.items()}
+    return nested | heads
+
+
+def side_by_side(judged: list[Judgement], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
+    """Return the plans of the likeliest family and of those whose lines count the same steps."""
+    main = judged[0].plan
+    plans = {main.head: main, **_stages_before(main, families)}
+    for other in (judgement.plan for judgement in judged[1:]):
+        if (
+            other.head not in plans and counts_alike(other, main) and _TOLD.isdisjoint(words(other.head))
+        ):  # a value that was printed before
+            lines = families[other.head], families[main.head]
+            alike = other.names == main.names
+            among = interleaved(*lines) and not (
+                alike and (in_stretches(*lines) or _one_series(*lines, main))
+            )
+            nearby = among or is_val(other.head) or (not other.quality and bool(main.quality))
+            plans[other.head] = replace(other, main=not nearby, pattern=f"{NAME}-{len(plans) + 1}")
+    return plans
+
+
+def _one_series(lines: list[Kept], others: list[Kept], main: Plan) -> bool:
+    """Whether the steps of both families grow as one: a word may say what each is of, `step 2 [x4k]`."""
+    if main.counter is None or main.epoch is not None:
+        return False
+    steps = steps_of(sorted([*lines, *others], key=lambda kept: kept.offset), main.counter)
+    return len(steps) == len(lines) + len(others) and all(b > a for a, b in pairwise(steps))

@@ -1,0 +1,52 @@
+"""How the lines of one family are read: what counts, what is a record, and what the names mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val, split_of
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the lines of one family are read."""
+
+    head: bytes
+    counter: tuple[int, bytes] | None
+    """Rank and name of the step; None for lines that print none."""
+    epoch: tuple[int, bytes] | None = None
+    """The same of the epoch within which the step counts; alone, it is that of the lines below."""
+    quality: frozenset[bytes] = frozenset()
+    """Names one of which every record has; empty if any will do."""
+    names: frozenset[bytes] = frozenset()
+    """All names of a typical record."""
+    aliases: Mapping[bytes, str] = field(default_factory=dict)
+    pattern: str = "learned"
+    """Distinguishes families: another kind of step line that begins again is another run."""
+    alone: bool = False
+    """Whether the counter is on a line of its own, and the numbers of its record on others."""
+    losses: frozenset[bytes] = frozenset()
+    """Names of its losses: what holds none of them is no record."""
+    nested: bool = False
+    """Whether the step may start again with each epoch, be it one that no line shows (see counters)."""
+    main: bool = True
+    """False for lines that are next to the records and are not records."""
+    rated: bool = False
+    """Whether nothing but the learning rate is read."""
+
+    def kind(self, names: set[bytes]) -> str | None:
+        """Return the table kind of a line with values of these names; None if it was cut short."""
+        if self.alone:
+            return TRAIN
+        alike = 2 * len(self.names & names) >= max(1, len(self.names) + (self.counter is None))
+        others = self.losses and not self.losses & names  # a later stage may train with another loss
+        if not self.main or (others and not any(is_loss(n) and split_of(n) == "train" for n in names)):
+            return EVAL
+        if others:
+            return TRAIN
+        if not alike and self.quality & names:
+            return TRAIN if 2 * len(names - self.names - {b""}) > len(self.names) else None
+        held_out = not self.quality & names and any(is_val(n) and is_quality(n) for n in names)
+        return TRAIN if alike and not held_out else EVAL

@@ -1,0 +1,126 @@
+"""What lines of home-made loops say in other words, in other orders, or over several lines."""
+
+from __future__ import annotations
+
+import json
+from pprint import pformat
+
+import pytest
+
+from runwatch.core.batch import EVAL, TRAIN
+
+from .logs import parse
+from .test_home_made import LOSSES, VALS, N, _log
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{step} steps done, mean loss over last 100: {loss}",
+        "step {step} avg loss over the last 50 steps: {loss}",
+        "step=={step}; train_loss=={loss}; valid_loss=={val}",
+        "{loss} loss at step {step}",
+        "Step: {step}/1000 - ETA: 1:02:03 - Loss: {loss} - PSNR: 20.00dB",
+        "Step {step} - Losses: {{'ner': {loss}}}",
+    ],
+)
+def test_other_ways_to_say_the_loss(line):
+    parsed = parse(_log(line))
+    assert parsed.column("step").tolist() == [i + 1 for i in range(N)]
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_steps_in_thousands_before_a_colon():
+    assert parse(_log("step {step}k: loss {loss}")).column("step").tolist() == [
+        1e3 * (i + 1) for i in range(N)
+    ]
+
+
+def test_losses_in_a_dict_are_losses_whatever_they_are_of():
+    assert parse(_log("Losses {{'ner': {loss}}}")).column("train/loss").tolist() == LOSSES
+
+
+def test_a_dict_may_be_printed_with_an_item_a_line():
+    rows = [{"epoch": i, "train_loss": loss, "val_loss": val, "learning_rate": 1e-4 / (i + 1), "valid_accuracy": 0.5}
+            for i, (loss, val) in enumerate(zip(LOSSES, VALS, strict=True))]  # fmt: skip
+    parsed = parse("".join(f"{pformat(row)}\n" for row in rows).encode())
+    assert parsed.column("step").tolist() == list(range(N))
+    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
+def test_a_word_may_say_what_each_step_is_of():
+    sets = ("VIMEO", "X4K", "WMS")
+    lines = [
+        f"[{50 * i:05d}/5000] {sets[i * 7 % 3]}  | loss {loss} | ETA 3.1 min" for i, loss in enumerate(LOSSES)
+    ]
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert sorted(parsed.column("step").tolist()) == [50.0 * i for i in range(N)]
+    assert sorted(parsed.column("train/loss").tolist(), reverse=True) == LOSSES
+
+
+def test_a_score_next_to_its_best_is_one_of_an_evaluation():
+    parsed = parse(_log("step {step} loss {loss} acc 0.5", "Loss: {val}, MeanIU: 0.25, Best_mIoU: 0.5"))
+    assert parsed.column("train/loss", TRAIN).tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS[9::10]
+
+
+def test_a_section_of_validation_may_come_long_after_the_records():
+    lines = [f"step {i + 1} loss {2 - i / 1000}" for i in range(400)]
+    lines += [
+        "Validation results - Epoch: 1",
+        "mAP: 62.5%",
+        "step 401 loss 1.5",
+        "Validation results - Epoch: 2",
+        "mAP: 75%",
+    ]
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("val/mAP", EVAL).tolist() == [0.625, 0.75]
+    assert len(parsed.column("step", TRAIN)) == 401
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        {"level": "info", "message": "{}", "time": "2030-01-02T03:04:05Z"},
+        {"time": "2030-01-02 03:04:05,678", "levelno": 20, "name": "train", "lineno": 12, "msg": "{}"},
+    ],
+)
+def test_a_logger_may_print_json_around_its_message(wrapped):
+    lines = [json.dumps(wrapped).replace("{}", f"step {i + 1} loss {loss}") for i, loss in enumerate(LOSSES)]
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("step").tolist() == [i + 1 for i in range(N)]
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_json_with_numbers_of_its_own_is_no_message():
+    lines = [
+        json.dumps({"message": f"step {i} of 30", "step": 2 * i, "loss": loss})
+        for i, loss in enumerate(LOSSES)
+    ]
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("step").tolist() == [2 * i for i in range(N)]
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_a_time_as_asctime_prints_it_is_no_part_of_a_message():
+    stamp = "[ Tue Dec  2 07:51:{i:02d} 2030 ] "
+    parsed = parse(
+        _log(
+            stamp + "\tEpoch: 1, Batch({step}/30) done. Loss: {loss}", stamp + "Dev WER: {val}% DEV del 6.5%"
+        )
+    )
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert [round(100 * value, 4) for value in parsed.column("val/WER", EVAL)] == VALS[9::10]
+
+
+def test_a_later_launch_that_counts_to_another_end_is_no_part_of_the_validation_before_it():
+    lines = []
+    for launch, end in enumerate((1000, 500)):
+        for i, loss in enumerate(LOSSES):
+            lines.append(f"Iter: {10 * (i + 1 + N * launch)}/{end} loss_pixel: {loss}")
+            if i % 10 == 9:
+                lines += [*(f"Test iter: [{at}/4]" for at in range(4)), f"Metric ssim: 0.{i + 11}"]
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("train/loss", TRAIN).tolist() == LOSSES * 2
+    assert parsed.column("val/Metric ssim", EVAL).tolist() == [0.2, 0.3, 0.4] * 2
