@@ -7,9 +7,8 @@ and writes the same cells in fewer bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
-from itertools import takewhile
 
 from rich.color import ColorSystem
 from rich.console import Console
@@ -29,9 +28,9 @@ _NEAR = 6
 
 def changes(before: Row, after: Row) -> list[tuple[int, int]]:
     """Return where two rows of the same width differ: [begin, end) in cells, near ones as one."""
-    same = _alike(zip(before, after, strict=False))
+    same = _alike(before, after)
     most = min(len(before), len(after)) - same
-    tail = min(most, _alike(zip(reversed(before), reversed(after), strict=False)))
+    tail = min(most, _alike(before[::-1], after[::-1]))
     first = cells.row_width(after[:same])
     old, new = _cells(before[same : len(before) - tail]), _cells(after[same : len(after) - tail])
     out: list[tuple[int, int]] = []
@@ -47,9 +46,10 @@ def changes(before: Row, after: Row) -> list[tuple[int, int]]:
     return [(first + begin, first + end) for begin, end in whole]
 
 
-def _alike(pairs: Iterable[tuple[object, object]]) -> int:
-    """Return how many pairs are alike before the first that is not."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+def _alike(before: Row, after: Row) -> int:
+    """Return how many segments are alike before the first that is not."""
+    different = (at for at, (was, now) in enumerate(zip(before, after, strict=False)) if was != now)
+    return next(different, min(len(before), len(after)))
 
 
 def _cells(row: Row) -> list[tuple[str, str]]:

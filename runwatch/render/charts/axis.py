@@ -34,6 +34,11 @@ def bounded(x: float) -> float:
     return x if -_HUGE <= x <= _HUGE else max(-_HUGE, min(_HUGE, x))
 
 
+def are_bounded(values: Sequence[float]) -> bool:
+    """Return whether all of these finite values lie where sums and differences stay finite."""
+    return not values or (min(values) >= -_HUGE and max(values) <= _HUGE)
+
+
 @dataclass(frozen=True)
 class Scale:
     """The range of an axis, and where on it a value lies."""

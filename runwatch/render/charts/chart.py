@@ -177,36 +177,45 @@ def plot(
     )
 
 
-def _finite(x: float | None) -> float | None:
-    return axis.bounded(x) if x is not None and math.isfinite(x) else None
+def _finite(values: Sequence[float | None]) -> Sequence[float | None]:
+    """Return values of which those that are not finite are None."""
+    try:
+        if math.isfinite(sum(values)) and axis.are_bounded(values):  # type: ignore[arg-type]
+            return values  # nearly always
+    except TypeError:  # None
+        pass
+    return [axis.bounded(x) if x is not None and math.isfinite(x) else None for x in values]
 
 
 def _points(columns: Columns, window: tuple[float, float], places: xaxis.Axis) -> list[Point]:
     """Return the points inside the window; lists of unequal length are read as far as they agree."""
-    out: list[Point] = []
     first, last = window
     count = min(len(columns.x), len(columns.mean))
     lows, highs, bads = (
         values if len(values) >= count else (*values, *[None] * (count - len(values)))
         for values in (columns.low, columns.high, columns.nonfinite)
     )
-    for x, printed, least, most, not_finite in zip(columns.x, columns.mean, lows, highs, bads, strict=False):
-        if not math.isfinite(x):
-            continue
-        place = axis.bounded(places.at(x))
-        if not first <= place <= last:
-            continue
-        mean, low, high = _finite(printed), _finite(least), _finite(most)
-        bad = bool(not_finite and not_finite > 0) or (printed is not None and not math.isfinite(printed))
-        out.append((place, mean if low is None else low, mean if high is None else high, mean, bad))
-    return out
+    means = _finite(columns.mean)
+    return [
+        (
+            place,
+            mean if low is None else low,
+            mean if high is None else high,
+            mean,
+            bool(bad and bad > 0) or (mean is None and printed is not None),
+        )
+        for x, printed, mean, low, high, bad in zip(
+            columns.x, columns.mean, means, _finite(lows), _finite(highs), bads, strict=False
+        )
+        if math.isfinite(x) and first <= (place := axis.bounded(places.at(x))) <= last
+    ]
 
 
 def limits(series: Sequence[Columns], options: Options) -> tuple[float, float]:
     """Return the ends of the x axis. The main series sets them: a rare evaluation must not stretch it."""
     places = options.axis
     for columns in series:
-        known = [axis.bounded(x) for x in columns.x[: len(columns.mean)] if math.isfinite(x)]
+        known = [x for x in _finite(columns.x[: len(columns.mean)]) if x is not None]
         if known:
             first = known[0] if options.first is None else options.first
             last = max(known) if options.last is None else options.last
@@ -333,7 +342,7 @@ class _Picture:
     ) -> None:  # fmt: skip
         self._canvas, self._glyphs = canvas, options.glyphs
         self._band = band.by_rows(spread)
-        self._thin = band.covered(spread, lambda row, cell: canvas.drawn(canvas.height - 1 - row, cell))
+        self._thin = band.covered(spread, canvas.drawn())
         self._points = canvas.points(_SERIES[1:])
         places = options.axis
         cursor = None if options.cursor is None else places.at(options.cursor)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events, messages
-from textual.color import Color
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -49,13 +49,12 @@ class Rows(Widget):
         self._width = 0
         self._strips: list[Strip] = []
         self._palette: dict[str, Style] = {}
-        self._ground: Color | None = None
         self._faded = False
         """Colors have changed since it was painted."""
         self.targets: list[Target] = []
         """What can be clicked in what is drawn; `draw` says it."""
 
-    @property
+    @cached_property
     def scene(self) -> Scene:
         """What there is to show."""
         return api(self.app).scene
@@ -99,25 +98,28 @@ class Rows(Widget):
             self.screen.post_message(messages.Update(self))
 
     def _strip(self, row: Row, width: int) -> Strip:
-        strip = Strip([Segment(text, self._style(role)) for text, role in row], width)
-        if self._ground is None:
-            self._ground = self.background_colors[1]
-        for each in self.get_line_filters():
-            strip = strip.apply_filter(each, self._ground)
-        return strip
+        return Strip(
+            [Segment(text, self._palette.get(role) or self._style(role)) for text, role in row], width
+        )
 
     def _style(self, role: str) -> Style:
-        style = self._palette.get(role)
-        if style is None:
-            fore, _, ground = role.partition(cells.ON)
-            name = f"rows--{fore.replace('.', '-')}"
-            view = api(self.app).view
-            known = view is not None and name in view.COMPONENT_CLASSES
-            style = view.get_component_rich_style(name) if view is not None and known else self.rich_style
-            if ground:
-                style += Style(bgcolor=self._style(ground).bgcolor)
-            self._palette[role] = style
+        """Return the style of a role as the terminal shows it, and keep it."""
+        fore, _, ground = role.partition(cells.ON)
+        style = self._component(fore)
+        if ground:
+            style += Style(bgcolor=self._component(ground).bgcolor)
+        behind = self.background_colors[1]
+        for each in self.get_line_filters():
+            style = each.apply([Segment(" ", style)], behind)[0].style or style
+        self._palette[role] = style
         return style
+
+    def _component(self, role: str) -> Style:
+        """Return the style that the theme has for a role."""
+        name, view = f"rows--{role.replace('.', '-')}", api(self.app).view
+        if view is None or name not in view.COMPONENT_CLASSES:
+            return self.rich_style
+        return view.get_component_rich_style(name)
 
     def render_line(self, y: int) -> Strip:
         """Return one painted row."""
@@ -133,7 +135,7 @@ class Rows(Widget):
         if self.styles.tint.a:
             self._styles_cache.clear()
             return super().render_lines(crop)
-        width = self.size.width
+        width = self.outer_size.width  # as `size` for what has no border, without a search for it
         strips = [self.render_line(y) for y in crop.line_range]
         if width != self._width:  # not drawn yet at this size
             strips = [strip.adjust_cell_length(width) for strip in strips]
@@ -151,7 +153,6 @@ class Rows(Widget):
         """Paint what is drawn in new colors."""
         self._faded = False
         self._palette.clear()
-        self._ground = None
         self._strips = [self._strip(row, self._width) for row in self._drawn]
         self.refresh()
 
