@@ -32,10 +32,12 @@ def changes(before: Row, after: Row) -> list[tuple[int, int]]:
     most = min(len(before), len(after)) - same
     tail = min(most, _alike(before[::-1], after[::-1]))
     first = cells.row_width(after[:same])
-    old, new = _cells(before[same : len(before) - tail]), _cells(after[same : len(after) - tail])
+    old, old_roles = _cells(before[same : len(before) - tail])
+    new, new_roles = _cells(after[same : len(after) - tail])
     out: list[tuple[int, int]] = []
-    for at, (was, now) in enumerate(zip(old, new, strict=False)):
-        if was == now:
+    for at, (was, now, role, other) in enumerate(zip(old, new, old_roles, new_roles, strict=False)):
+        # The color of a blank is not seen, unless it is one of the background.
+        if was == now and (role == other or (now == " " and _ground(role) == _ground(other))):
             continue
         if out and at - out[-1][1] <= _NEAR:
             out[-1] = (out[-1][0], at + 1)
@@ -52,26 +54,29 @@ def _alike(before: Row, after: Row) -> int:
     return next(different, min(len(before), len(after)))
 
 
-def _cells(row: Row) -> list[tuple[str, str]]:
+def _cells(row: Row) -> tuple[list[str], list[str]]:
     """Return sign and role of each cell; the second cell of a wide character has no sign."""
-    out: list[tuple[str, str]] = []
+    signs: list[str] = []
+    roles: list[str] = []
     for text, role in row:
-        # The color of a blank is not seen, unless it is one of the background.
-        blank = (" ", role if role in _GROUNDS else cells.ground(role))
-        if cells.width(text) == len(text):
-            out += [blank if char == " " else (char, role) for char in text]
+        width = cells.width(text)
+        roles += [role] * width
+        if width == len(text):
+            signs += text
             continue
         for char in text:
-            out.append(blank if char == " " else (char, role))
-            if not char.isascii() and cells.width(char) > 1:
-                out.append(("", role))
-    return out
+            signs += [char, ""] if cells.width(char) > 1 else [char]
+    return signs, roles
 
 
-def _widened(row: list[tuple[str, str]], begin: int, end: int) -> tuple[int, int]:
-    while begin > 0 and row[begin][0] == "":
+def _ground(role: str) -> str:
+    return role if role in _GROUNDS else cells.ground(role)
+
+
+def _widened(signs: list[str], begin: int, end: int) -> tuple[int, int]:
+    while begin > 0 and signs[begin] == "":
         begin -= 1
-    while end < len(row) and row[end][0] == "":
+    while end < len(signs) and signs[end] == "":
         end += 1
     return begin, end
 
