@@ -153,17 +153,18 @@ def plot(
     for y in range(canvas.height):
         label = labels.get(y, "")
         stem = glyphs.tick if label or y in minor else glyphs.vertical
-        rows.append(cells.fit([(label.rjust(gutter) + stem, "axis"), *picture.row(y)], width))
+        rows.append([(label.rjust(gutter) + stem, "axis"), *picture.row(y)])
     placed, many = foot.shown(marks, window, options.axis, glyphs) if under else ([], {})
     if under:
         on_rule = placed if under == 1 else ()
-        below = [(" " * gutter + glyphs.origin, "axis"), *foot.rule(window, options.axis, glyphs, on_rule)]
-        rows.append(cells.fit(below, width))
+        rows.append(
+            [(" " * gutter + glyphs.origin, "axis"), *foot.rule(window, options.axis, glyphs, on_rule)]
+        )
     if under == 2:
         found = foot.row_of_marks(placed, window.cells, glyphs)
-        rows.append(cells.fit([(" " * (gutter + 1), ""), *found], width))
+        rows.append([(" " * (gutter + 1), ""), *found])
     return Plot(
-        rows,
+        rows if gutter + 1 < width else [cells.fit(row, width) for row in rows],
         window,
         options.axis,
         gutter + 1,
@@ -295,40 +296,34 @@ def _draw(
         if index == 0:
             lows, highs = [point[1] for point in table], [point[2] for point in table]
             if band.has_spread(lows, highs):
-                ends = _heights(scale, lows, canvas), _heights(scale, highs, canvas)
-                spread = band.spans([window.under(dot) for dot in at], *ends, window.cells)
+                height = canvas.height * band.PARTS
+                ends = scale.positions(lows, height), scale.positions(highs, height)
+                spread = band.spans(window.under_all(at), *ends, window.cells)
             else:
                 _single(canvas, at, table, scale, layer if smoothing <= 0 else "raw")
             if smoothing > 0:
                 lines = smooth(lines, smoothing)
-        _polyline(canvas, layer, at, scale.positions(lines))
+        _polyline(canvas, layer, at, scale.positions(lines, canvas.rows - 1))
     return spread
-
-
-def _heights(scale: Scale, values: Sequence[float | None], canvas: Canvas) -> list[float | None]:
-    """Return how high values lie, in parts of a cell."""
-    parts = canvas.height * band.PARTS
-    return [None if part is None else part * parts for part in scale.positions(values)]
 
 
 def _single(canvas: Canvas, at: Sequence[int], table: Sequence[Point], scale: Scale, layer: str) -> None:
     """Draw values one by one: a line through them, and what few of them are several."""
-    _polyline(canvas, layer, at, scale.positions([point[3] for point in table]))
     top = canvas.rows - 1
+    _polyline(canvas, layer, at, scale.positions([point[3] for point in table], top))
     for dot, (_, low, high, _, _) in zip(at, table, strict=True):
         if low is not None and high is not None and low < high:
             canvas.column(layer, dot, round(scale.position(low) * top), round(scale.position(high) * top))
 
 
-def _polyline(canvas: Canvas, layer: str, at: Sequence[int], parts: Sequence[float | None]) -> None:
-    """Draw a line through points: their columns of dots, and their parts of the height."""
-    top = canvas.rows - 1
+def _polyline(canvas: Canvas, layer: str, at: Sequence[int], heights: Sequence[float | None]) -> None:
+    """Draw a line through points: their columns of dots, and their heights in dots."""
     before: tuple[int, int] | None = None
-    for dot, part in zip(at, parts, strict=True):
-        if part is None:
+    for dot, height in zip(at, heights, strict=True):
+        if height is None:
             before = None
             continue
-        here = (dot, round(part * top))
+        here = (dot, round(height))
         canvas.line(layer, before or here, here)
         before = here
 
