@@ -171,13 +171,15 @@ class ChartPanel(ChartMouse):
         return f"{count} {where}, {end}"
 
     def _legend(self) -> Row:
-        """Return what the signs on the plot mean."""
+        """Return what the signs on the plot mean; that of NaN stays longest."""
         most, least = self._best()
+        alone: Row = []
         if self._plot.bad:
             most = [*most, ("  " * bool(most) + "! NaN or Inf", "bad")]
             least = [*least, ("  " * bool(least) + "! NaN", "bad")]
+            alone = [("! NaN", "bad")]
         marked = bool(self._plot.marks or self._plot.many) and self.is_attached and self._explains()
-        ways = [(most, _MARKS), (most, _BRIEF), (least, _BRIEF), (least, _BRIEFEST), ([], _BRIEFEST)]
+        ways = [(most, _MARKS), (most, _BRIEF), (least, _BRIEF), (least, _BRIEFEST), (alone, _BRIEFEST)]
         rows = [
             [*best, *self._signs(names, bool(best))] if marked else best
             for best, names in ways
