@@ -237,18 +237,21 @@ def runs(chars: Sequence[str], roles: Sequence[str]) -> Row:
     what is next to it on the same background, as nobody sees it.
     """
     out: Row = []
-    start, role = 0, roles[0] if roles else ""
-    blank = True
-    for index, char in enumerate(chars):
-        mine = roles[index]
-        if mine == role:
-            blank = blank and char == " "
-            continue
-        same = ground(mine) == ground(role)
-        if char == " " and same:
-            continue
-        if index > start and not (blank and same):
-            out.append(("".join(chars[start:index]), role))
-            start = index
-        role, blank = mine, char == " "
-    return [*out, ("".join(chars[start:]), role)] if chars else out
+    text = "".join(chars)
+    start, end, role = 0, 0, roles[0] if roles else ""
+    behind, blank = ground(role), True
+    for mine, alike in groupby(roles):
+        begin, end = end, end + len(list(alike))
+        if mine != role:
+            under = ground(mine)
+            same = under == behind
+            if same:
+                begin = end - len(text[begin:end].lstrip(" "))
+            if begin == end:
+                continue
+            if begin > start and not (blank and same):
+                out.append((text[start:begin], role))
+                start = begin
+            role, behind, blank = mine, under, True
+        blank = blank and not text[begin:end].strip(" ")
+    return [*out, (text[start:], role)] if chars else out

@@ -237,9 +237,13 @@ def _step(row: RunRow, width: int, glyphs: Glyphs) -> Row:
     """Return `41,230/120,000`, the step alone where that is too wide, of all steps how many they are."""
     if not begun(row):
         return []
-    text = plain.steps(row.progress, states.ended(row.phase)).removesuffix(" steps")
-    text = text.removeprefix("step ").removeprefix("all ")
-    text = text if cells.width(text) <= width else text.partition("/")[0]
+    progress, ended = row.progress, states.ended(row.phase)
+    step, total = plain.position(progress, ended)
+    whole = f"{step}/{total}" if total else step
+    ways = [f"{progress.stage}: {whole}" if progress.stage else whole, whole, step]
+    if not step:
+        ways = [plain.steps(progress, ended)]
+    text = next((way for way in ways if cells.width(way) <= width), ways[-1])
     return [(cells.clip(text, width, glyphs.ellipsis), "")]
 
 

@@ -39,10 +39,22 @@ def _steps(progress: Progress, ended: bool) -> str:
         return f"epoch {progress.epoch:.4g}"
     if progress.step is None:
         return "no step" if ended else "no step yet"
-    if ended and progress.fraction == 1.0 and progress.step + 1 == progress.total:
-        return f"all {numbers.step(progress.total)} steps"
-    total = "" if progress.total is None else f"/{numbers.step(progress.total)}"
-    return f"step {numbers.step(progress.step)}{total}"
+    step, total = position(progress, ended)
+    if _made_all(progress, ended):
+        return f"all {step} steps"
+    return f"step {step}/{total}" if total else f"step {step}"
+
+
+def position(progress: Progress, ended: bool = False) -> tuple[str, str]:
+    """Return step and total as they are written, "" where one is not known; of all steps only how many."""
+    step, total = ("" if count is None else numbers.step(count) for count in (progress.step, progress.total))
+    return (total, "") if _made_all(progress, ended) else (step, total)
+
+
+def _made_all(progress: Progress, ended: bool) -> bool:
+    """Return whether a run that counts its steps from 0 has ended with the last one."""
+    step = progress.step
+    return ended and progress.fraction == 1.0 and step is not None and step + 1 == progress.total
 
 
 def results(values: Mapping[str, float | None]) -> str:

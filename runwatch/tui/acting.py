@@ -9,7 +9,7 @@ from typing import Any
 from textual.driver import Driver
 from textual.screen import Screen
 
-from runwatch.tui.actions import Action, Registry
+from runwatch.tui.actions import Registry
 from runwatch.tui.navigation import NavigationApp
 from runwatch.tui.scene import Scene
 from runwatch.tui.screens.base import RunScreen
@@ -42,14 +42,14 @@ class ActingApp(NavigationApp, inherit_bindings=False):
         """Return whether an action does something on the screen that is up."""
         return self._does(self.screen, action)
 
-    def offered(self, action: str) -> bool:
-        """Return whether an action does something in the view, also when something is over it."""
-        return self.view is not None and self._does(self.view, action)
-
-    def label(self, action: Action) -> str:
-        """Return the word of an action in the footer now."""
+    def footer(self, name: str) -> dict[str, str]:
+        """Return the actions that do something in a view, also when something is over it, and their words."""
         view = self.view
-        return action.label if view is None else view.label(action.id, action.label)
+        if view is None:
+            return {}
+        known = (action for action in self.registry.of_view(name) if action.label)
+        words = {each.id: view.label(each.id, each.label) for each in known if self._does(view, each.id)}
+        return {action: word for action, word in words.items() if word}
 
     def _does(self, screen: Screen[Any], action: str) -> bool:
         if not screen.is_mounted:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 from textual.app import App
 from textual.screen import Screen
 
-from runwatch.tui.actions import Action, Registry
+from runwatch.tui.actions import Registry
 from runwatch.tui.hints import Hints
 from runwatch.tui.link import Link
 from runwatch.tui.scene import Scene
@@ -42,11 +42,8 @@ class AppApi(Protocol):
     def available(self, action: str) -> bool:
         """Return whether an action does something on the screen that is up."""
 
-    def offered(self, action: str) -> bool:
-        """Return whether an action does something in the view, also when something is over it."""
-
-    def label(self, action: Action) -> str:
-        """Return the word of an action in the footer now; "" leaves it out."""
+    def footer(self, name: str) -> dict[str, str]:
+        """Return the actions that do something in a view, also when something is over it, and their words."""
 
     def action_do(self, action: str) -> None:
         """Carry out an action of the registry."""

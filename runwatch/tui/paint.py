@@ -7,9 +7,8 @@ and writes the same cells in fewer bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
-from itertools import takewhile
 
 from rich.color import ColorSystem
 from rich.console import Console
@@ -29,14 +28,16 @@ _NEAR = 6
 
 def changes(before: Row, after: Row) -> list[tuple[int, int]]:
     """Return where two rows of the same width differ: [begin, end) in cells, near ones as one."""
-    same = _alike(zip(before, after, strict=False))
+    same = _alike(before, after)
     most = min(len(before), len(after)) - same
-    tail = min(most, _alike(zip(reversed(before), reversed(after), strict=False)))
+    tail = min(most, _alike(before[::-1], after[::-1]))
     first = cells.row_width(after[:same])
-    old, new = _cells(before[same : len(before) - tail]), _cells(after[same : len(after) - tail])
+    old, old_roles = _cells(before[same : len(before) - tail])
+    new, new_roles = _cells(after[same : len(after) - tail])
     out: list[tuple[int, int]] = []
-    for at, (was, now) in enumerate(zip(old, new, strict=False)):
-        if was == now:
+    for at, (was, now, role, other) in enumerate(zip(old, new, old_roles, new_roles, strict=False)):
+        # The color of a blank is not seen, unless it is one of the background.
+        if was == now and (role == other or (now == " " and _ground(role) == _ground(other))):
             continue
         if out and at - out[-1][1] <= _NEAR:
             out[-1] = (out[-1][0], at + 1)
@@ -47,31 +48,35 @@ def changes(before: Row, after: Row) -> list[tuple[int, int]]:
     return [(first + begin, first + end) for begin, end in whole]
 
 
-def _alike(pairs: Iterable[tuple[object, object]]) -> int:
-    """Return how many pairs are alike before the first that is not."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+def _alike(before: Row, after: Row) -> int:
+    """Return how many segments are alike before the first that is not."""
+    different = (at for at, (was, now) in enumerate(zip(before, after, strict=False)) if was != now)
+    return next(different, min(len(before), len(after)))
 
 
-def _cells(row: Row) -> list[tuple[str, str]]:
+def _cells(row: Row) -> tuple[list[str], list[str]]:
     """Return sign and role of each cell; the second cell of a wide character has no sign."""
-    out: list[tuple[str, str]] = []
+    signs: list[str] = []
+    roles: list[str] = []
     for text, role in row:
-        # The color of a blank is not seen, unless it is one of the background.
-        blank = (" ", role if role in _GROUNDS else cells.ground(role))
-        if cells.width(text) == len(text):
-            out += [blank if char == " " else (char, role) for char in text]
+        width = cells.width(text)
+        roles += [role] * width
+        if width == len(text):
+            signs += text
             continue
         for char in text:
-            out.append(blank if char == " " else (char, role))
-            if not char.isascii() and cells.width(char) > 1:
-                out.append(("", role))
-    return out
+            signs += [char, ""] if cells.width(char) > 1 else [char]
+    return signs, roles
 
 
-def _widened(row: list[tuple[str, str]], begin: int, end: int) -> tuple[int, int]:
-    while begin > 0 and row[begin][0] == "":
+def _ground(role: str) -> str:
+    return role if role in _GROUNDS else cells.ground(role)
+
+
+def _widened(signs: list[str], begin: int, end: int) -> tuple[int, int]:
+    while begin > 0 and signs[begin] == "":
         begin -= 1
-    while end < len(row) and row[end][0] == "":
+    while end < len(signs) and signs[end] == "":
         end += 1
     return begin, end
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -290,6 +291,11 @@ class Scene(StepRange):
         text = " ".join(texts).lower()
         return all(word in text for word in wanted)
 
+    def abbreviated(self, view: str, text: str) -> bool:
+        """Return whether the words of a filter are short for this text, as `nrm` is for `grad norm`."""
+        wanted = self.filters.get(view, "").lower().split()
+        return all(abbreviates(word, text.lower()) for word in wanted)
+
     def filtered(self, view: str, count: int) -> Row:
         """Return for a title what a view is filtered by; nothing where it is not."""
         wanted = self.filters.get(view, "")
@@ -308,6 +314,15 @@ class Scene(StepRange):
         if states.ended(self.run.phase):
             return "no training step was found"
         return "waiting for the first training step"
+
+
+def abbreviates(short: str, text: str) -> bool:
+    """Return whether letters are all in a text in their order, the first of them where a word begins."""
+    for word in re.finditer(r"\b\w", text):
+        rest = iter(text[word.start() :])
+        if text[word.start()] == short[:1] and all(letter in rest for letter in short):
+            return True
+    return False
 
 
 def _source(run: str) -> str:

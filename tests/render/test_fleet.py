@@ -142,3 +142,21 @@ def test_long_names_that_differ_at_the_end_stay_apart():
 def test_a_run_that_counts_from_0_has_all_its_steps_at_the_end(width):
     done = msgspec.structs.replace(DONE, progress=Progress(119_999, 120_000, 1.0))
     assert " 120,000 " in drawn(width, [FINE, done])[2]
+
+
+@pytest.mark.parametrize(
+    ("progress", "phase", "shown"),
+    [
+        (Progress(41, 651), "training", "41/651"),
+        (Progress(41, 651, stage="sft"), "training", "sft: 41/651"),
+        (Progress(41_230, 1_200_000, stage="a long stage's name"), "training", "41,230/1,200,000"),
+        (Progress(None, None, epoch=1.5), "training", "epoch 1.5"),
+        (Progress(339, 340, 1.0), "finished", "340"),
+        (Progress(340, 340, 1.0), "finished", "340/340"),
+    ],
+)
+def test_the_column_of_steps_says_the_step_and_as_much_else_as_fits(progress, phase, shown):
+    row = RunRow("1", "a", phase, progress, loss=1.0, age=1.0)
+    place = next(place for place in fleet.layout([row], 110) if place.column.name == "step")
+    heading, line = drawn(110, [row])
+    assert line[heading.index("step") + 4 - place.width : heading.index("step") + 4].strip() == shown

@@ -221,6 +221,15 @@ async def test_a_narrow_legend_names_every_mark(open_app, width, named):
         assert named in s.drawn("#main-0").splitlines()[-1]
 
 
+@pytest.mark.parametrize("width", [36, 60, 80])
+async def test_the_sign_of_nan_is_explained_however_many_marks_there_are(open_app, width):
+    kinds = ("incident", "resolved", "restart", "checkpoint", "spoilt", "eval")
+    marks = tuple(Mark(kind, 5_000 * (i + 1)) for i, kind in enumerate(kinds))
+    async with open_app((width, 24), marks=marks, bad=(20, 21)) as s:
+        assert "!" in s.drawn("#main-0").splitlines()[1]
+        assert "! NaN" in s.drawn("#main-0").splitlines()[-1]
+
+
 @pytest.mark.deep
 async def test_what_is_cut_off_is_said_in_the_title(open_app):
     def spiky(view):

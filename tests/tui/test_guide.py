@@ -22,6 +22,24 @@ async def test_the_guide_leads_over_what_is_on_the_screen(open_app):
         assert not s.view.query(".-guided")
 
 
+async def test_what_the_guide_tints_still_shows_the_newest(open_app):
+    async with open_app((120, 40)) as s:
+        head = s.view.query_one("#head")
+
+        def shown():
+            return head.render_lines(head.size.region)
+
+        plain = shown()
+        await s.press("i")
+        assert [strip.text for strip in shown()] == [strip.text for strip in plain]
+        grounds = {segment.style.bgcolor for segment in plain[0]}
+        assert not grounds & {segment.style.bgcolor for segment in shown()[0]}
+        await s.push(step=41_500)
+        assert "41,500" in shown()[0].text
+        await s.press("escape")
+        assert {segment.style.bgcolor for segment in shown()[0]} == grounds
+
+
 async def test_escape_ends_the_guide(open_app):
     async with open_app((80, 24)) as s:
         await s.press("question_mark", "i", "escape")

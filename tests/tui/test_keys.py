@@ -377,3 +377,19 @@ async def test_a_filter_of_charts_is_seen_and_left_as_it_was(open_app):
         assert "esc All" in s.drawn("#keys")
         await s.press("escape")
         assert "only" not in s.drawn("#keys")
+
+
+async def test_metrics_are_found_by_their_abbreviations_too(open_app):
+    async with open_app((120, 40)) as s:
+        await s.press("2", "slash", *"nrm")
+        assert "grad norm" in s.text()
+        assert "tok/s" not in s.text()
+        await s.press("escape", "slash", *"gnrm", "enter")
+        assert "/ only 'gnrm': 1 of" in s.drawn("#keys")
+        await s.press("escape", "slash", *"orm")
+        await s.press("enter")
+        assert "/ only 'orm': 1 of" in s.drawn("#keys"), (
+            "a part of a name comes before letters here and there"
+        )
+        await s.press("escape", "slash", *"rmg", "enter")
+        assert "/ only 'rmg': 0 of" in s.drawn("#keys")

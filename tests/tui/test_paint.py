@@ -78,3 +78,19 @@ def test_a_colour_is_named_once():
     written = paint.Update(chops(row, [(0, WIDTH)])).render_segments(console)
     assert written.count("86;180;233") == 2
     assert written.endswith("\x1b[0m")
+
+
+async def test_only_cells_that_changed_are_painted(open_app, monkeypatch):
+    async with open_app((120, 40)) as s:
+        painted = []
+        monkeypatch.setattr(s.app, "_display", lambda screen, update: painted.append(update))
+        before = s.text().splitlines()
+        await s.push(step=41_231)
+        after = s.text().splitlines()
+        spans = [span for update in painted for span in update.spans]
+        assert any(y == 0 and after[0][x:end] != before[0][x:end] for y, x, end in spans)
+        assert all(end - x < 20 for _, x, end in spans), "Textual would paint whole panels"
+        for y, line in enumerate(after):
+            for x, sign in enumerate(line):
+                if sign != before[y][x]:
+                    assert any(row == y and begin <= x < end for row, begin, end in spans), (y, x)

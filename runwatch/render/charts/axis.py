@@ -34,6 +34,11 @@ def bounded(x: float) -> float:
     return x if -_HUGE <= x <= _HUGE else max(-_HUGE, min(_HUGE, x))
 
 
+def are_bounded(values: Sequence[float]) -> bool:
+    """Return whether all of these finite values lie where sums and differences stay finite."""
+    return not values or (min(values) >= -_HUGE and max(values) <= _HUGE)
+
+
 @dataclass(frozen=True)
 class Scale:
     """The range of an axis, and where on it a value lies."""
@@ -56,13 +61,19 @@ class Scale:
         part = (x - low) / (high - low)
         return part if 0.0 <= part <= 1.0 else max(0.0, min(1.0, part))
 
-    def positions(self, values: Sequence[float | None]) -> list[float | None]:
-        """Return the position of each finite value; None stays."""
+    def positions(self, values: Sequence[float | None], top: float = 1.0) -> list[float | None]:
+        """Return the position of each finite value, `top` being the high end; None stays."""
         low, extent = self.low, self.high - self.low
         if self.log or extent <= 0:
-            return [None if y is None else self.position(y) for y in values]
-        parts = [None if y is None else (y - low) / extent for y in values]
-        return [p if p is None or 0.0 <= p <= 1.0 else max(0.0, min(1.0, p)) for p in parts]
+            return [None if y is None else self.position(y) * top for y in values]
+        return [
+            None
+            if y is None
+            else part * top
+            if 0.0 <= (part := (y - low) / extent) <= 1.0
+            else max(0.0, min(1.0, part)) * top
+            for y in values
+        ]
 
     def part(self, inner: Scale) -> float:
         """Return how much of this axis the range of another one takes."""

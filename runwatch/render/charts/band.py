@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from itertools import pairwise
 
 from runwatch.render.cells import ON
@@ -70,10 +71,12 @@ def _even(columns: list[Span | None]) -> list[Span | None]:
         if span is None:
             out.append(None)
             continue
-        low, high, near = 0.0, 0.0, 0
-        for each in (left, span, right):
-            if each is not None:
-                low, high, near = low + each[0], high + each[1], near + 1
+        low, high = span
+        near = 1
+        if left is not None:
+            low, high, near = low + left[0], high + left[1], near + 1
+        if right is not None:
+            low, high, near = low + right[0], high + right[1], near + 1
         bottom, top = min(span[0], low / near), max(span[1], high / near)
         lacking = max(0.0, PARTS - (top - bottom)) / 2
         out.append((bottom - lacking, top + lacking) if top - bottom >= _THICK else None)
@@ -100,23 +103,22 @@ Part = tuple[int, int, int]
 
 def by_rows(columns: Sequence[Span | None]) -> dict[int, list[Part]]:
     """Return the cells of the band in each row from the bottom."""
-    out: dict[int, list[Part]] = {}
+    out: dict[int, list[Part]] = defaultdict(list)
     for cell, span in enumerate(columns):
         if span is None:
             continue
         low, high = span
         first, last = int(low // PARTS), int(high // PARTS)
+        bottom, top = round(low - first * PARTS), round(high - last * PARTS)
         for row in range(first, last + 1):
-            bottom = round(low - first * PARTS) if row == first else 0
-            top = round(high - last * PARTS) if row == last else PARTS
-            out.setdefault(row, []).append((cell, bottom, top))
+            out[row].append((cell, bottom if row == first else 0, top if row == last else PARTS))
     return out
 
 
-def covered(columns: Sequence[Span | None], drawn: Callable[[int, int], bool]) -> set[int]:
+def covered(columns: Sequence[Span | None], drawn: Sequence[bytes]) -> set[int]:
     """Return the cells in which the band is as thin as the line that is drawn over it.
 
-    `drawn` is asked for a row from the bottom, and a cell.
+    `drawn`: the rows of cells, the bottom row first; a cell where nothing is drawn is 0.
     """
     thin = [
         (cell, span) for cell, span in enumerate(columns) if span is not None and span[1] - span[0] < _THIN
@@ -124,7 +126,7 @@ def covered(columns: Sequence[Span | None], drawn: Callable[[int, int], bool]) -
     return {
         cell
         for cell, (low, high) in thin
-        if any(drawn(row, cell) for row in range(int(low // PARTS), int(high // PARTS) + 1))
+        if any(row[cell] for row in drawn[max(0, int(low // PARTS)) : int(high // PARTS) + 1])
     }
 
 

@@ -7,9 +7,19 @@ there is the one that shows, so a line stays crisp over a noisy band.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 
 _BRAILLE = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 _ASCII = ((0x01, 0x02, 0x04),)
+
+
+def _masks(dots: Sequence[Sequence[int]]) -> list[list[list[int]]]:
+    """Return for each column of dots the mask of all from one row to another; 0 where the second is above."""
+    return [[[sum(bits[a : b + 1]) for b in range(len(bits))] for a in range(len(bits))] for bits in dots]
+
+
+_BRAILLE_MASKS, _ASCII_MASKS = _masks(_BRAILLE), _masks(_ASCII)
 _APART = 8
 """Cells between two signs of a curve."""
 _ASCII_SIGNS = " '-\"._:|"
@@ -30,6 +40,7 @@ class Canvas:
 
     def __init__(self, width: int, height: int, layers: Sequence[str], ascii_only: bool = False) -> None:
         self._bits: Sequence[Sequence[int]] = _ASCII if ascii_only else _BRAILLE
+        self._masks = _ASCII_MASKS if ascii_only else _BRAILLE_MASKS
         self._ascii = ascii_only
         self.width = width
         self.height = height
@@ -44,10 +55,16 @@ class Canvas:
         if not 0 <= x < self.columns:
             return
         cell, sub = divmod(x, len(self._bits))
-        bits = self._bits[sub]
-        grid, top, deep = self._layers[layer], self.rows - 1, len(bits)
-        for y in range(top - high if high < top else 0, (top - low if low > 0 else top) + 1):
-            grid[y // deep][cell] |= bits[y % deep]
+        grid, top, masks = self._layers[layer], self.rows - 1, self._masks[sub]
+        first, upper = divmod(top - high if high < top else 0, len(masks))
+        last, lower = divmod(top - low if low > 0 else top, len(masks))
+        if first == last:
+            grid[first][cell] |= masks[upper][lower]
+        elif first < last:
+            grid[first][cell] |= masks[upper][-1]
+            for row in range(first + 1, last):
+                grid[row][cell] |= masks[0][-1]
+            grid[last][cell] |= masks[0][lower]
 
     def line(self, layer: str, start: tuple[int, int], end: tuple[int, int]) -> None:
         """Draw a connected line between two dots, of which the left one is drawn already."""
@@ -73,13 +90,11 @@ class Canvas:
                     signs[cell], shown[cell] = table[mask], layer
         return signs, shown
 
-    def drawn(self, row: int, cell: int) -> bool:
-        """Return whether a cell has a dot."""
-        if 0 <= row < self.height:
-            for rows in self._layers.values():
-                if rows[row][cell]:
-                    return True
-        return False
+    def drawn(self) -> list[bytes]:
+        """Return the rows of cells, the bottom row first: a cell without a dot is 0."""
+        rows = zip(*self._layers.values(), strict=True)
+        masks = (reduce(or_, (int.from_bytes(layer, "little") for layer in row)) for row in rows)
+        return [mask.to_bytes(self.width, "little") for mask in masks][::-1]
 
     def points(self, layers: Sequence[str]) -> dict[int, dict[int, str]]:
         """Return by row and cell where curves show a sign, every few cells, whatever lies over them.

@@ -153,17 +153,18 @@ def plot(
     for y in range(canvas.height):
         label = labels.get(y, "")
         stem = glyphs.tick if label or y in minor else glyphs.vertical
-        rows.append(cells.fit([(label.rjust(gutter) + stem, "axis"), *picture.row(y)], width))
+        rows.append([(label.rjust(gutter) + stem, "axis"), *picture.row(y)])
     placed, many = foot.shown(marks, window, options.axis, glyphs) if under else ([], {})
     if under:
         on_rule = placed if under == 1 else ()
-        below = [(" " * gutter + glyphs.origin, "axis"), *foot.rule(window, options.axis, glyphs, on_rule)]
-        rows.append(cells.fit(below, width))
+        rows.append(
+            [(" " * gutter + glyphs.origin, "axis"), *foot.rule(window, options.axis, glyphs, on_rule)]
+        )
     if under == 2:
         found = foot.row_of_marks(placed, window.cells, glyphs)
-        rows.append(cells.fit([(" " * (gutter + 1), ""), *found], width))
+        rows.append([(" " * (gutter + 1), ""), *found])
     return Plot(
-        rows,
+        rows if gutter + 1 < width else [cells.fit(row, width) for row in rows],
         window,
         options.axis,
         gutter + 1,
@@ -177,36 +178,45 @@ def plot(
     )
 
 
-def _finite(x: float | None) -> float | None:
-    return axis.bounded(x) if x is not None and math.isfinite(x) else None
+def _finite(values: Sequence[float | None]) -> Sequence[float | None]:
+    """Return values of which those that are not finite are None."""
+    try:
+        if math.isfinite(sum(values)) and axis.are_bounded(values):  # type: ignore[arg-type]
+            return values  # nearly always
+    except TypeError:  # None
+        pass
+    return [axis.bounded(x) if x is not None and math.isfinite(x) else None for x in values]
 
 
 def _points(columns: Columns, window: tuple[float, float], places: xaxis.Axis) -> list[Point]:
     """Return the points inside the window; lists of unequal length are read as far as they agree."""
-    out: list[Point] = []
     first, last = window
     count = min(len(columns.x), len(columns.mean))
     lows, highs, bads = (
         values if len(values) >= count else (*values, *[None] * (count - len(values)))
         for values in (columns.low, columns.high, columns.nonfinite)
     )
-    for x, printed, least, most, not_finite in zip(columns.x, columns.mean, lows, highs, bads, strict=False):
-        if not math.isfinite(x):
-            continue
-        place = axis.bounded(places.at(x))
-        if not first <= place <= last:
-            continue
-        mean, low, high = _finite(printed), _finite(least), _finite(most)
-        bad = bool(not_finite and not_finite > 0) or (printed is not None and not math.isfinite(printed))
-        out.append((place, mean if low is None else low, mean if high is None else high, mean, bad))
-    return out
+    means = _finite(columns.mean)
+    return [
+        (
+            place,
+            mean if low is None else low,
+            mean if high is None else high,
+            mean,
+            bool(bad and bad > 0) or (mean is None and printed is not None),
+        )
+        for x, printed, mean, low, high, bad in zip(
+            columns.x, columns.mean, means, _finite(lows), _finite(highs), bads, strict=False
+        )
+        if math.isfinite(x) and first <= (place := axis.bounded(places.at(x))) <= last
+    ]
 
 
 def limits(series: Sequence[Columns], options: Options) -> tuple[float, float]:
     """Return the ends of the x axis. The main series sets them: a rare evaluation must not stretch it."""
     places = options.axis
     for columns in series:
-        known = [axis.bounded(x) for x in columns.x[: len(columns.mean)] if math.isfinite(x)]
+        known = [x for x in _finite(columns.x[: len(columns.mean)]) if x is not None]
         if known:
             first = known[0] if options.first is None else options.first
             last = max(known) if options.last is None else options.last
@@ -286,40 +296,34 @@ def _draw(
         if index == 0:
             lows, highs = [point[1] for point in table], [point[2] for point in table]
             if band.has_spread(lows, highs):
-                ends = _heights(scale, lows, canvas), _heights(scale, highs, canvas)
-                spread = band.spans([window.under(dot) for dot in at], *ends, window.cells)
+                height = canvas.height * band.PARTS
+                ends = scale.positions(lows, height), scale.positions(highs, height)
+                spread = band.spans(window.under_all(at), *ends, window.cells)
             else:
                 _single(canvas, at, table, scale, layer if smoothing <= 0 else "raw")
             if smoothing > 0:
                 lines = smooth(lines, smoothing)
-        _polyline(canvas, layer, at, scale.positions(lines))
+        _polyline(canvas, layer, at, scale.positions(lines, canvas.rows - 1))
     return spread
-
-
-def _heights(scale: Scale, values: Sequence[float | None], canvas: Canvas) -> list[float | None]:
-    """Return how high values lie, in parts of a cell."""
-    parts = canvas.height * band.PARTS
-    return [None if part is None else part * parts for part in scale.positions(values)]
 
 
 def _single(canvas: Canvas, at: Sequence[int], table: Sequence[Point], scale: Scale, layer: str) -> None:
     """Draw values one by one: a line through them, and what few of them are several."""
-    _polyline(canvas, layer, at, scale.positions([point[3] for point in table]))
     top = canvas.rows - 1
+    _polyline(canvas, layer, at, scale.positions([point[3] for point in table], top))
     for dot, (_, low, high, _, _) in zip(at, table, strict=True):
         if low is not None and high is not None and low < high:
             canvas.column(layer, dot, round(scale.position(low) * top), round(scale.position(high) * top))
 
 
-def _polyline(canvas: Canvas, layer: str, at: Sequence[int], parts: Sequence[float | None]) -> None:
-    """Draw a line through points: their columns of dots, and their parts of the height."""
-    top = canvas.rows - 1
+def _polyline(canvas: Canvas, layer: str, at: Sequence[int], heights: Sequence[float | None]) -> None:
+    """Draw a line through points: their columns of dots, and their heights in dots."""
     before: tuple[int, int] | None = None
-    for dot, part in zip(at, parts, strict=True):
-        if part is None:
+    for dot, height in zip(at, heights, strict=True):
+        if height is None:
             before = None
             continue
-        here = (dot, round(part * top))
+        here = (dot, round(height))
         canvas.line(layer, before or here, here)
         before = here
 
@@ -333,7 +337,7 @@ class _Picture:
     ) -> None:  # fmt: skip
         self._canvas, self._glyphs = canvas, options.glyphs
         self._band = band.by_rows(spread)
-        self._thin = band.covered(spread, lambda row, cell: canvas.drawn(canvas.height - 1 - row, cell))
+        self._thin = band.covered(spread, canvas.drawn())
         self._points = canvas.points(_SERIES[1:])
         places = options.axis
         cursor = None if options.cursor is None else places.at(options.cursor)

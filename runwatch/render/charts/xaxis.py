@@ -94,6 +94,11 @@ class Window:
         """Return the cell of a column of dots."""
         return min(self.cells - 1, dot * self.cells // max(1, self.columns))
 
+    def under_all(self, dots: Sequence[int]) -> list[int]:
+        """Return the cells of columns of dots."""
+        last, cells, columns = self.cells - 1, self.cells, max(1, self.columns)
+        return [cell if (cell := dot * cells // columns) < last else last for dot in dots]
+
     def place(self, cell: int) -> float:
         """Return the place in the middle of a cell; at the ends, the ends."""
         if self.cells < 2:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
 
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import plain
@@ -12,6 +11,7 @@ from runwatch.tui.screens.lists import LEAST_CHART, ListScreen
 from runwatch.tui.screens.moves import MOVES
 from runwatch.tui.screens.pointed import PointedScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
+from runwatch.tui.widgets.boxes import Horizontal, Vertical
 from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.logs import LogPanel
 from runwatch.tui.widgets.ranks import RankGrid

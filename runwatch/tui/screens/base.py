@@ -13,6 +13,7 @@ from runwatch.render.charts import xaxis
 from runwatch.tui import actions
 from runwatch.tui.api import AppApi, api
 from runwatch.tui.scene import Scene
+from runwatch.tui.widgets.boxes import Ground
 from runwatch.tui.widgets.head import Head
 from runwatch.tui.widgets.hint import Hint
 from runwatch.tui.widgets.incident_bar import IncidentBar
@@ -28,7 +29,7 @@ _LATELY = 0.9
 """Seconds in which a picture showed all ages."""
 
 
-class RunScreen(Screen[None], inherit_bindings=False):
+class RunScreen(Screen[None], Ground, inherit_bindings=False):
     """A view of the run."""
 
     view: ClassVar[str]

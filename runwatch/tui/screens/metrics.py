@@ -25,6 +25,8 @@ _TABLE = 3
 """Rows of a table in addition to its values."""
 _LEAST = 3
 """Values that a table below charts has at least, or all of them."""
+_KINDS = (choose.charted, choose.single)
+"""Metrics with a chart, and those with a value alone."""
 _WORDS = 16
 """Cells of a filter's words in the footer."""
 _WIDTH, _HEIGHT = 50, 9
@@ -68,15 +70,18 @@ class Metrics(FilterScreen, ChartScreen):
         return [*pages, *(Page([], values[i : i + size]) for i in range(0, len(values), size))]
 
     def _fitting(self, chosen: Callable[[RunView | None], list[str]]) -> list[str]:
-        """Return those metrics that the filter lets through."""
-        names = chosen(self.scene.run)
-        return [name for name in names if self.scene.fits(self.view, name, metrics.label(name))]
+        """Return those metrics that the filter lets through; where it is in no name, as an abbreviation."""
+        scene, view = self.scene, self.view
+        fits = {name for name in self._known(filtered=False) if scene.fits(view, name, metrics.label(name))}
+        names = chosen(scene.run)
+        if fits:
+            return [name for name in names if name in fits]
+        return [name for name in names if scene.abbreviated(view, metrics.label(name))]
 
     def _known(self, *, filtered: bool) -> list[str]:
         """Return the metrics that this view has, of all pages."""
-        kinds = (choose.charted, choose.single)
         return [
-            name for kind in kinds for name in (self._fitting(kind) if filtered else kind(self.scene.run))
+            name for kind in _KINDS for name in (self._fitting(kind) if filtered else kind(self.scene.run))
         ]
 
     def _shape(self) -> tuple[int, int]:

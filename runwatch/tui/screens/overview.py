@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
 
 from runwatch.render import outcome
 from runwatch.render.charts import chart
 from runwatch.tui import actions, choose
 from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.widgets.alerts import AlertsPanel
+from runwatch.tui.widgets.boxes import Horizontal, Vertical
 from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.comparison_card import ComparisonCard
 from runwatch.tui.widgets.end_card import EndCard

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 from textual.app import ComposeResult
-from textual.containers import Horizontal
 
 from runwatch.core.snapshot import Silenced
 from runwatch.render import fleet
@@ -13,6 +12,7 @@ from runwatch.tui.cycle import following
 from runwatch.tui.screens.charts import compare_with
 from runwatch.tui.screens.filtering import FilterScreen
 from runwatch.tui.screens.lists import ListScreen
+from runwatch.tui.widgets.boxes import Horizontal
 from runwatch.tui.widgets.charts import MOST_COMPARED, ChartPanel
 from runwatch.tui.widgets.rows import Panel
 from runwatch.tui.widgets.runs import RunDetail, RunTable

@@ -56,6 +56,8 @@ class ChartPanel(ChartMouse):
         self._range_of: tuple[object, ...] = ()
         """What the y range of the plot belongs to."""
         self._picture: still.Picture | None = None
+        self._outer = 0
+        """Cells of the panel with its frame."""
 
     def charts(self) -> list[tuple[str, int]]:
         """Return the metrics with the columns of the plot."""
@@ -64,7 +66,7 @@ class ChartPanel(ChartMouse):
 
     def content(self, width: int, height: int) -> Content:
         """Return the chart at this size."""
-        scene, before = self.scene, self._plot.scale
+        scene, before, self._outer = self.scene, self._plot.scale, width + 2
         self._plot = NOTHING
         if not self.metrics:
             return Content([], centered("no metric", width, height))
@@ -143,7 +145,7 @@ class ChartPanel(ChartMouse):
         ):
             if cut.count:
                 title.append((f" {dot} {sign} {self._cut(cut, where)}", "dim"))
-        if not (self.has_focus or self.size.width >= _WIDE):
+        if not (self.has_focus or self._outer >= _WIDE):
             return title
         if scene.right is not None and scene.window is not None:
             first, last = _steps(max(0, scene.right - scene.window)), _steps(scene.right)
@@ -164,25 +166,27 @@ class ChartPanel(ChartMouse):
     def _cut(self, cut: Cut, where: str) -> str:
         """Return what is cut off: `2 values above, to 1.2M`; in a narrow chart `to 1.2M`."""
         end = f"to {numbers.value(self.metrics[0], cut.extreme)}"
-        if self.size.width < _WIDE:
+        if self._outer < _WIDE:
             return end
         count = counted(cut.count, "value") if cut.single else "values"
         return f"{count} {where}, {end}"
 
     def _legend(self) -> Row:
-        """Return what the signs on the plot mean."""
+        """Return what the signs on the plot mean; that of NaN stays longest."""
         most, least = self._best()
+        alone: Row = []
         if self._plot.bad:
             most = [*most, ("  " * bool(most) + "! NaN or Inf", "bad")]
             least = [*least, ("  " * bool(least) + "! NaN", "bad")]
+            alone = [("! NaN", "bad")]
         marked = bool(self._plot.marks or self._plot.many) and self.is_attached and self._explains()
-        ways = [(most, _MARKS), (most, _BRIEF), (least, _BRIEF), (least, _BRIEFEST), ([], _BRIEFEST)]
+        ways = [(most, _MARKS), (most, _BRIEF), (least, _BRIEF), (least, _BRIEFEST), (alone, _BRIEFEST)]
         rows = [
             [*best, *self._signs(names, bool(best))] if marked else best
             for best, names in ways
             if best or marked
         ]
-        room = self.size.width - _EDGES
+        room = self._outer - _EDGES
         return next((row for row in rows if cells.row_width(row) <= room), rows[-1] if rows else [])
 
     def _best(self) -> tuple[Row, Row]:

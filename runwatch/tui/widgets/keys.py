@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from runwatch.render import cells
@@ -56,13 +56,21 @@ class Keys(Rows):
     def __init__(self, view: str) -> None:
         super().__init__(id="keys")
         self._view = view
+        self._shown: tuple[object, ...] = ()
+        """What the row was made of."""
+        self._row: Row = []
 
     def draw(self, width: int, height: int) -> list[Row]:
         """Return as many keys as fit."""
+        labels = api(self.app).footer(self._view)
+        shown = labels, width, self.scene.glyphs
+        if shown != self._shown:
+            self._shown, self._row = shown, self._laid_out(labels, width)
+        return [self._row]
+
+    def _laid_out(self, labels: Mapping[str, str], width: int) -> Row:
         app = api(self.app)
-        known = app.registry.of_view(self._view)
-        labels = {action.id: app.label(action) for action in known if action.label and app.offered(action.id)}
-        live = [action for action in known if labels.get(action.id)]
+        live = [app.registry.by_id[action] for action in labels]
         arrows = str.maketrans({"←": "<", "→": ">"} if self.scene.glyphs.ascii else {})
         if width < _NARROW:  # a touch at the corner of a phone is no wish to leave
             live = [action for action in live if action.id != "quit"]
@@ -83,4 +91,4 @@ class Keys(Rows):
             press = partial(app.action_do, back.id)
             last, target = laid_out([(back.shown, labels[back.id], press)], width - place, left=place)
             row, self.targets = [*cells.fit(row, place), *last], [*self.targets, *target]
-        return [row]
+        return row

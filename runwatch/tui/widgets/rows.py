@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from rich.segment import Segment
 from rich.style import Style
@@ -11,6 +12,7 @@ from textual import events, messages
 from textual.color import Color
 from textual.geometry import Region
 from textual.message import Message
+from textual.renderables.tint import Tint
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -49,13 +51,12 @@ class Rows(Widget):
         self._width = 0
         self._strips: list[Strip] = []
         self._palette: dict[str, Style] = {}
-        self._ground: Color | None = None
         self._faded = False
         """Colors have changed since it was painted."""
         self.targets: list[Target] = []
         """What can be clicked in what is drawn; `draw` says it."""
 
-    @property
+    @cached_property
     def scene(self) -> Scene:
         """What there is to show."""
         return api(self.app).scene
@@ -94,30 +95,35 @@ class Rows(Widget):
                     self._drawn[y], self._strips[y] = after, self._strip(after, width)
                     regions += [Region(x, y, end - x, 1) for x, end in paint.changes(before, after)]
         self._asked, self._width = asked, width
-        if regions:  # straight to the screen: `refresh` would first wake this widget
+        if (
+            regions
+        ):  # Straight to the screen. `refresh` would first wake each widget: a tenth of a frame's CPU.
             self._repaint_regions.update(regions)
             self.screen.post_message(messages.Update(self))
 
     def _strip(self, row: Row, width: int) -> Strip:
-        strip = Strip([Segment(text, self._style(role)) for text, role in row], width)
-        if self._ground is None:
-            self._ground = self.background_colors[1]
-        for each in self.get_line_filters():
-            strip = strip.apply_filter(each, self._ground)
-        return strip
+        return Strip(
+            [Segment(text, self._palette.get(role) or self._style(role)) for text, role in row], width
+        )
 
     def _style(self, role: str) -> Style:
-        style = self._palette.get(role)
-        if style is None:
-            fore, _, ground = role.partition(cells.ON)
-            name = f"rows--{fore.replace('.', '-')}"
-            view = api(self.app).view
-            known = view is not None and name in view.COMPONENT_CLASSES
-            style = view.get_component_rich_style(name) if view is not None and known else self.rich_style
-            if ground:
-                style += Style(bgcolor=self._style(ground).bgcolor)
-            self._palette[role] = style
+        """Return the style of a role as the terminal shows it, and keep it."""
+        fore, _, ground = role.partition(cells.ON)
+        style = self._component(fore)
+        if ground:
+            style += Style(bgcolor=self._component(ground).bgcolor)
+        behind = self.background_colors[1]
+        for each in self.get_line_filters():
+            style = each.apply([Segment(" ", style)], behind)[0].style or style
+        self._palette[role] = style
         return style
+
+    def _component(self, role: str) -> Style:
+        """Return the style that the theme has for a role."""
+        name, view = f"rows--{role.replace('.', '-')}", api(self.app).view
+        if view is None or name not in view.COMPONENT_CLASSES:
+            return self.rich_style
+        return view.get_component_rich_style(name)
 
     def render_line(self, y: int) -> Strip:
         """Return one painted row."""
@@ -130,15 +136,21 @@ class Rows(Widget):
 
         Textual would ask for every style of the widget first, in each frame.
         """
-        if self.styles.tint.a:
-            self._styles_cache.clear()
-            return super().render_lines(crop)
-        width = self.size.width
+        width = self.outer_size.width  # as `size` for what has no border, without a search for it
         strips = [self.render_line(y) for y in crop.line_range]
         if width != self._width:  # not drawn yet at this size
             strips = [strip.adjust_cell_length(width) for strip in strips]
+        if (tint := self.styles.tint).a:
+            strips = [self._tinted(strip, tint) for strip in strips]
         first, end = crop.column_span
         return strips if (first, end) == (0, width) else [strip.crop(first, end) for strip in strips]
+
+    def _tinted(self, strip: Strip, tint: Color) -> Strip:
+        ground = self.background_colors[1]
+        strip = Strip(Tint.process_segments(strip, tint, self.app.ansi_theme, ground), strip.cell_length)
+        for each in self.get_line_filters():
+            strip = strip.apply_filter(each, ground)
+        return strip
 
     def notify_style_update(self) -> None:
         """Forget colors when the theme changes; the new ones are known only after this."""
@@ -151,7 +163,6 @@ class Rows(Widget):
         """Paint what is drawn in new colors."""
         self._faded = False
         self._palette.clear()
-        self._ground = None
         self._strips = [self._strip(row, self._width) for row in self._drawn]
         self.refresh()
 
