@@ -40,6 +40,7 @@ UNTOUCHED = {
 }
 """What times the rules, and what writes the documentation."""
 
+OF_RULES = ("loss_explosion", "parentage", "reward_flat", "rules_*", "signatures", "traps", "worthless")
 CORE = ("block", "ending", "fold/*", "jobs", "run_order", "series")
 OF_CORE = (
     "boundaries",
@@ -65,7 +66,9 @@ AREAS = (
         "rules",
         ("runwatch/alerts/rules/**/*.py",),
         (
-            *(f"tests/alerts/test_{name}.py" for name in ("rules_*", "parentage", "traps", "worthless")),
+            *(f"tests/alerts/test_{name}.py" for name in OF_RULES),
+            "tests/alerts/test_settings.py",
+            "tests/cli/test_rules.py",
             "tests/watcher/test_rank_rules.py",
         ),
     ),

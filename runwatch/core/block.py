@@ -52,9 +52,9 @@ class Block:
     """One piece of a run, in the order it was written."""
 
     samples: Mapping[str, Samples]
-    """Canonical metric name -> its new samples."""
+    """Canonical metric name -> its new samples, at least one."""
     progress: Samples | None
-    """One sample per new training record; value is the step (NaN if unknown)."""
+    """One sample per new training record, None if there is none; value is the step (NaN if unknown)."""
     events: Sequence[Event] = ()
     restarts: Sequence[int] = ()
     """Offsets at which the step went back: baselines do not span these."""

@@ -34,7 +34,7 @@ class Log:
             return Samples(rows * 100.0, rows + 1.0, self.steps[rows], values[rows])
 
         return Block(
-            {name: samples(values) for name, values in self.columns.items()},
+            {name: samples(values) for name, values in self.columns.items() if high > low},
             samples(self.steps) if high > low else None,
             [e for e in self.events if low * 100 <= e.offset < high * 100],
             [row * 100 for row in self.restarts if low <= row < high],

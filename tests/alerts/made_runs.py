@@ -25,7 +25,9 @@ class Made(Log):
         rows = np.arange(low, high)
         seldom = rows % EVERY == EVERY - 1
         samples = {
-            name: _some(s, seldom) if name.startswith("val/") else s for name, s in whole.samples.items()
+            name: _some(s, seldom) if name.startswith("val/") else s
+            for name, s in whole.samples.items()
+            if seldom.any() or not name.startswith("val/")
         }
         return Block(samples, whole.progress, whole.events, whole.restarts)
 

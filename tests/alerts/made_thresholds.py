@@ -114,8 +114,10 @@ class Stretched(Log):
     def block(self, low: int, high: int) -> Block:
         whole, rows = super().block(low, high), np.arange(low, high)
         seldom = rows % self.every == self.every - 1
-        for name, samples in whole.samples.items():
-            if name.startswith("val/"):
+        for name, samples in list(whole.samples.items()):
+            if name.startswith("val/") and not seldom.any():
+                del whole.samples[name]
+            elif name.startswith("val/"):
                 fields = samples.offset, samples.line, samples.step, samples.value
                 whole.samples[name] = type(samples)(*(each[seldom] for each in fields))
         return whole

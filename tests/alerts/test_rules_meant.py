@@ -49,6 +49,36 @@ def test_large_rises_are_factors_and_larger_ones_overflowed():
     assert [longer(0.56), longer(31.0)] == ["take 56% longer", "take 32 times as long"]
 
 
+@pytest.mark.parametrize(
+    ("rise", "words"),
+    [
+        (9.994, ["is 999% above x", "rose 999%", "take 999% longer", "999% higher", "10x"]),
+        (
+            10.0,
+            [
+                "is 11 times x",
+                "rose to 11 times the usual",
+                "take 11 times as long",
+                "11 times as high",
+                "10x",
+            ],
+        ),
+        (
+            1e6,
+            [
+                "overflowed: it is over a million times x",
+                "overflowed",
+                "take over a million times as long",
+                "over a million times as high",
+                "over a million times",
+            ],
+        ),
+    ],
+)
+def test_per_cent_become_a_factor_and_a_factor_too_large_to_picture(rise, words):
+    assert [above(rise, "x"), rose(rise), longer(rise), higher(rise), fold(rise)] == words
+
+
 def test_no_title_holds_per_cent_that_nobody_can_read():
     log = healthy()
     log.columns[LOSS][1500:] *= np.exp(np.minimum(np.arange(1500), 48))

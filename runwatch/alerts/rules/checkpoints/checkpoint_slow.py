@@ -82,7 +82,7 @@ class CheckpointSlow(RunRule):
         found: list[Finding] = []
         saves = [event.offset for event in block.events if event.kind == "checkpoint"]
         rows = block.progress
-        if rows is not None and len(rows):
+        if rows is not None:
             last = rows.offset[-1 if len(rows) <= _FEW else 0]  # many rows hide a pause
             early = [offset for offset in saves if offset < last]
             saved, hidden = max([self._saved, *early]), any(last < at < rows.offset[-1] for at in saves)

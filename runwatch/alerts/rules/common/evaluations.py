@@ -25,7 +25,7 @@ class Evaluations:
         """Take the evaluations of a new block, if it has any."""
         samples = block.samples.get(VAL_LOSS)
         self._recent.push(samples)
-        if samples is not None and len(samples):
+        if samples is not None:
             self._before = self._lowest[-1] if len(self._lowest) else self._before
             self._offsets = samples.offset
             self._lowest = np.fmin.accumulate(np.append(self._before, samples.value))[1:]

@@ -32,7 +32,7 @@ class LastWords:
         offsets = [event.offset for event in block.events if event.kind in CRASH_KINDS]
         if offsets:
             self.fatal, self._source, self._at, self._behind = True, source, max(offsets), 0
-        if block.progress is not None and len(block.progress):
+        if block.progress is not None:
             own = source == self._source
             behind = block.progress.offset > self._at if own else block.progress.offset > -np.inf
             self._behind += int(behind.sum())

@@ -36,16 +36,14 @@ class Pace:
     def push(self, block: Block) -> None:
         """Take the gaps of a new block."""
         times = block.samples.get(STEP_TIME)
-        timed = times is not None and len(times) > 0
-        moved = block.progress is not None and len(block.progress) > 0
-        if not timed and not moved:
+        if times is None and block.progress is None:
             return
         self._leader = self._leader or (block.rank,)
         if self._leader != (block.rank,):
             return
         if block.restarts:
             self._skip = 1  # the first gap after a start holds loading and compilation
-        if times is not None and timed:
+        if times is not None:
             self._timed = True
             steps = np.diff(times.step, prepend=self._step)
             self._step = float(times.step[-1])

@@ -30,9 +30,9 @@ class Players:
         """Take what a new block prints."""
         for metric, samples in block.samples.items():
             played = role(metric)
-            if played in _SILENT and len(samples):
+            if played in _SILENT:
                 self.silent = min(self.silent, float(samples.offset[0]))
-            elif played in _NOTED and len(samples):
+            elif played in _NOTED:
                 self.noted = min(self.noted, float(samples.offset[0]))
 
     @property

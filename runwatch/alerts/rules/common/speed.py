@@ -144,7 +144,7 @@ class Speed:
         until = np.inf
         for number, metric in enumerate(SOURCES[: self._source + 1]):
             samples = block.samples.get(metric)
-            if samples is not None and len(samples):
+            if samples is not None:
                 self._source = min(self._source, number)
                 segments = self._segments.setdefault(metric, Segments())
                 chosen = samples if until == np.inf else take(samples, samples.offset < until)

@@ -59,7 +59,7 @@ class Ended(RunRule):
         self._milestone.push(block)
         self._words.push(block)
         progress = block.progress
-        if progress is None or not len(progress) or self._firing is None or not block.live:
+        if progress is None or self._firing is None or not block.live:
             return ()
         return [self._clear(place(progress, 0))]
 

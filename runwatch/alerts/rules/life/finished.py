@@ -43,7 +43,7 @@ class Finished(RunRule):
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Note whether training moves."""
-        self._watched |= block.live and block.progress is not None and len(block.progress) > 0
+        self._watched |= block.live and block.progress is not None
         return ()
 
     def elapse(self, status: Status) -> Sequence[Finding]:

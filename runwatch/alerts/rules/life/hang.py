@@ -108,10 +108,10 @@ class Hang(RunRule):
         self._pace.push(block)
         self._words.push(block)
         progress = block.progress
-        last_progress = float(progress.offset[-1]) if progress is not None and len(progress) else -1.0
+        last_progress = float(progress.offset[-1]) if progress is not None else -1.0
         resumed = max((e.offset for e in block.events if e.kind in {"resume", "start"}), default=-1.0)
         self._launching = resumed > last_progress if resumed >= 0 or last_progress >= 0 else self._launching
-        if progress is None or not len(progress):
+        if progress is None:
             return ()
         for phase, silence in self._silence.items():
             self._pauses[phase] = max(self._pauses.get(phase, 0.0), silence)

@@ -20,12 +20,12 @@ class Milestone:
     def push(self, block: Block) -> None:
         """Take the training rows of a new block."""
         progress = block.progress
-        if progress is None or not len(progress):
+        if progress is None:
             return
         steps = np.append(self._step, progress.step)[-2:]
         self._step, self._every = float(steps[-1]), float(steps[-1] - steps[0])
         epochs = block.samples.get(EPOCH)
-        if epochs is not None and len(epochs) and np.isfinite(epochs.value[-1]):
+        if epochs is not None and np.isfinite(epochs.value[-1]):
             self._epoch = float(epochs.value[-1])
 
     def at(self, step: int) -> bool:

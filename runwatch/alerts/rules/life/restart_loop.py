@@ -115,7 +115,7 @@ class RestartLoop(RankRule):
         """Judge how far each attempt that trained came."""
         rows = block.progress
         signs = [event.offset for event in block.events if event.kind in CRASH_KINDS | {"resume"}]
-        if rows is None or not len(rows):
+        if rows is None:
             self._announced |= bool(signs)
             return []
         cuts = np.searchsorted(rows.offset, np.sort(np.asarray(block.restarts, np.float64))).tolist()

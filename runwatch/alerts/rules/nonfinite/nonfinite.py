@@ -130,7 +130,7 @@ class NonFinite(RankRule):
             recent.push(block.samples.get(name))
         found: list[tuple[float, str, Finding]] = []
         for metric, samples in block.samples.items():
-            if not len(samples) or (metric not in self._watches and len(self._watches) >= _MAX_METRICS):
+            if metric not in self._watches and len(self._watches) >= _MAX_METRICS:
                 continue
             watch = self._watches.setdefault(metric, _Watch())
             watch.begun = float(samples.offset[0]) if watch.begun is None else watch.begun

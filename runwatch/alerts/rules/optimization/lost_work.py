@@ -127,7 +127,7 @@ class LostWork(RunRule):
 
 def _between(rows: Samples | None, low: float, high: float) -> Samples | None:
     """Return the rows of an attempt that have their step."""
-    if rows is None or not len(rows):
+    if rows is None:
         return None
     if low > -np.inf or high < np.inf:
         rows = take(rows, (rows.offset >= low) & (rows.offset < high))

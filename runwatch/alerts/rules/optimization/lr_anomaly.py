@@ -93,7 +93,7 @@ class LrAnomaly(RankRule):
         found: list[Finding] = []
         epochs = block.samples.get(EPOCH)
         self._epoch.push(epochs)
-        if np.isnan(self._first_epoch) and epochs is not None and len(epochs):
+        if np.isnan(self._first_epoch) and epochs is not None:
             self._first_epoch = float(epochs.value[0])
         for restarted, piece in self._segments.split(block.samples.get(LEARNING_RATE), block.restarts):
             if restarted:

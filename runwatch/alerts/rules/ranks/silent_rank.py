@@ -63,7 +63,7 @@ class SilentRank(RunRule):
             return ()
         active = set(block.ranks)
         rank = rank_of(block)
-        if rank is not None and block.progress is not None and len(block.progress):
+        if rank is not None and block.progress is not None:
             active.add(rank)
         found: list[Finding] = []
         for rank in sorted(active):

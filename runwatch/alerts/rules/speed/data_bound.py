@@ -75,7 +75,7 @@ class DataBound(RunRule):
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the data times of a block."""
         if not self._metric:
-            reported = [name for name in _NAMES if name in block.samples and len(block.samples[name])]
+            reported = [name for name in _NAMES if name in block.samples]
             self._metric = min(reported, key=lambda name: float(block.samples[name].offset[0]), default="")
             if not self._metric:
                 return ()
