@@ -46,7 +46,7 @@ class DeepXdeReader(Reader):
 
 
 def _numbers(part: bytes | None) -> list[float]:
-    """Return the numbers of a list; those that are none are left out."""
+    """Return the numbers of a list, without what else is in it."""
     words = (part or b"").replace(b",", b" ").split()
     return [number(word) for word in words if re.fullmatch(VALUE, word)]
 
