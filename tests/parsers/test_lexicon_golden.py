@@ -129,9 +129,9 @@ def of_records() -> Iterator[str]:
     records = [*combinations(known, 2), *(tuple(each.split(",")) for each in MORE.split())]
     records += [(*pair, "loss") for pair in combinations(known[4:20], 2)]
     for record in records:
-        found = names.columns(record)
+        found = records.columns(record)
         changed = [metric if metric != name else "=" for name, metric in zip(record, found, strict=True)]
-        yield f"{', '.join(record)}: {', '.join(changed)} | {names.objective(record)}"
+        yield f"{', '.join(record)}: {', '.join(changed)} | {records.objective(record)}"
 
 
 @pytest.mark.parametrize("what", [of_names, of_records], ids=lambda each: each.__name__)
