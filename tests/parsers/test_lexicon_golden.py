@@ -126,9 +126,9 @@ def of_names() -> Iterator[str]:
 
 def of_records() -> Iterator[str]:
     known = list(map(plain, RECORD.split()))
-    records = [*combinations(known, 2), *(tuple(each.split(",")) for each in MORE.split())]
-    records += [(*pair, "loss") for pair in combinations(known[4:20], 2)]
-    for record in records:
+    every = [*combinations(known, 2), *(tuple(each.split(",")) for each in MORE.split())]
+    every += [(*pair, "loss") for pair in combinations(known[4:20], 2)]
+    for record in every:
         found = records.columns(record)
         changed = [metric if metric != name else "=" for name, metric in zip(record, found, strict=True)]
         yield f"{', '.join(record)}: {', '.join(changed)} | {records.objective(record)}"
