@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from runwatch.core.metrics import Unit
-from runwatch.parsers.lexicon import languages, names, places, units, words
+from runwatch.parsers.lexicon import languages, names, places, records, units, words
 from runwatch.parsers.lexicon.kinds import KINDS
 
 GOLDEN = Path(__file__).with_name("golden")
