@@ -12,7 +12,7 @@ from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.body.readers import RowMaker
 
 _HEAD = re.compile(rb"Step\s+Train loss\s+Test loss(?:\s+Test metric)?\s*$")
-_LIST = rb"\[((?:" + VALUE + rb"(?:,\s)?){1,64})\]"
+_LIST = rb"\[(" + VALUE + rb"(?:, ?" + VALUE + rb"){0,63})\]"
 _ROW = re.compile(rb"(\d+)\s+" + _LIST + rb"\s+" + _LIST + rb"(?:\s+\[([^\[\]]{0,400})\])?\s*$")
 
 
