@@ -19,7 +19,7 @@ from runwatch.parsers.formats.generic.documents import (
     TRAINER_STATE,
     DocumentFormat,
 )
-from runwatch.parsers.lexicon.names import objective
+from runwatch.parsers.lexicon.records import objective
 from runwatch.parsers.structured.keyed_records import flatten
 
 _MAX_ENTRIES = 2_000_000

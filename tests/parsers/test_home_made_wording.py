@@ -124,3 +124,10 @@ def test_a_later_launch_that_counts_to_another_end_is_no_part_of_the_validation_
     parsed = parse("\n".join([*lines, ""]).encode())
     assert parsed.column("train/loss", TRAIN).tolist() == LOSSES * 2
     assert parsed.column("val/Metric ssim", EVAL).tolist() == [0.2, 0.3, 0.4] * 2
+
+
+def test_names_that_differ_in_a_digit_are_different_names():
+    lines = [f"step {i + 10} loss {loss} acc{1 + 4 * (i % 2)} 0.{i + 10}" for i, loss in enumerate(LOSSES)]
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("acc1").tolist() == [float(f"0.{i + 10}") for i in range(0, N, 2)]
+    assert parsed.column("acc5").tolist() == [float(f"0.{i + 10}") for i in range(1, N, 2)]

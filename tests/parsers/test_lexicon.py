@@ -24,7 +24,8 @@ from runwatch.core.metrics import (
     VAL_LOSS,
 )
 from runwatch.parsers.lexicon import docs
-from runwatch.parsers.lexicon.names import canonical, columns, meaning, use
+from runwatch.parsers.lexicon.names import canonical, meaning, use
+from runwatch.parsers.lexicon.records import columns
 from tests.parsers.logs import parse
 
 SPELLINGS = {

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from runwatch.core.metrics import Unit
-from runwatch.parsers.lexicon import languages, names, places, units, words
+from runwatch.parsers.lexicon import languages, names, places, records, units, words
 from runwatch.parsers.lexicon.kinds import KINDS
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -126,12 +126,12 @@ def of_names() -> Iterator[str]:
 
 def of_records() -> Iterator[str]:
     known = list(map(plain, RECORD.split()))
-    records = [*combinations(known, 2), *(tuple(each.split(",")) for each in MORE.split())]
-    records += [(*pair, "loss") for pair in combinations(known[4:20], 2)]
-    for record in records:
-        found = names.columns(record)
+    every = [*combinations(known, 2), *(tuple(each.split(",")) for each in MORE.split())]
+    every += [(*pair, "loss") for pair in combinations(known[4:20], 2)]
+    for record in every:
+        found = records.columns(record)
         changed = [metric if metric != name else "=" for name, metric in zip(record, found, strict=True)]
-        yield f"{', '.join(record)}: {', '.join(changed)} | {names.objective(record)}"
+        yield f"{', '.join(record)}: {', '.join(changed)} | {records.objective(record)}"
 
 
 @pytest.mark.parametrize("what", [of_names, of_records], ids=lambda each: each.__name__)

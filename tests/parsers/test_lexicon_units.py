@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runwatch.core.metrics import DATA_TIME, MFU, SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC
-from runwatch.parsers.lexicon import names
+from runwatch.parsers.lexicon import names, records
 from runwatch.parsers.lexicon.places import numbered, place, place_of
 from runwatch.parsers.lexicon.units import SCALES, is_per, of_suffix, rate
 
@@ -164,7 +164,7 @@ def test_the_place_of_a_checkpoint(path, expected):
     ],
 )
 def test_names_of_one_record_mean_what_no_other_of_them_does(printed, expected):
-    assert names.columns(printed) == expected
+    assert records.columns(printed) == expected
 
 
 @pytest.mark.parametrize(

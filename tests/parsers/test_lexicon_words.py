@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runwatch.core.metrics import LOSS, VAL_LOSS
-from runwatch.parsers.lexicon import languages, names, words
+from runwatch.parsers.lexicon import languages, names, records, words
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_name_distinguishes_runs(name, expected):
     ],
 )
 def test_what_is_the_loss_where_no_other_name_is(named, found):
-    assert names.promoted(named) == found
+    assert records.promoted(named) == found
 
 
 @pytest.mark.parametrize(
@@ -157,15 +157,15 @@ def test_a_name_that_begins_or_ends_with_a_word_for_held_out_data(name, expected
 
 def test_a_letter_before_names_distinguishes_parts_of_the_data_where_one_is_a_loss():
     named = {name: name for name in ("t_loss", "v_loss", "t_acc", "v_acc", "t_only")}
-    assert names.promoted(named) == {"t_loss": LOSS, "v_loss": VAL_LOSS, "v_acc": "val/acc"}
+    assert records.promoted(named) == {"t_loss": LOSS, "v_loss": VAL_LOSS, "v_acc": "val/acc"}
 
 
 def test_many_names_with_a_letter_more_are_of_validation():
     every = ("loss", "v_loss", "kl", "v_kl", "recons", "v_recons", "v_only")
-    found = names.columns(every)
+    found = records.columns(every)
     assert found == [LOSS, VAL_LOSS, "kl", "val/kl", "recons", "val/recons", "v_only"]
-    assert names.columns(every[:4]) == [LOSS, "v_loss", "kl", "v_kl"]  # the loss of a value function
-    assert names.promoted({"t_x": "t_x", "v_x": "v_x"}) == {}
+    assert records.columns(every[:4]) == [LOSS, "v_loss", "kl", "v_kl"]  # the loss of a value function
+    assert records.promoted({"t_x": "t_x", "v_x": "v_x"}) == {}
 
 
 def test_the_scale_of_a_loss_says_nothing_of_how_training_goes():
@@ -226,6 +226,6 @@ def test_eval_before_a_name_that_is_not_known():
 
 
 def test_the_first_function_that_is_a_loss_is_the_objective():
-    assert names.objective(["Accuracy", "RMSE", "Logloss"]) == "RMSE"
-    assert names.objective(["Quantile:alpha=0.9"]) == "Quantile:alpha=0.9"
-    assert names.objective(["Accuracy"]) is None
+    assert records.objective(["Accuracy", "RMSE", "Logloss"]) == "RMSE"
+    assert records.objective(["Quantile:alpha=0.9"]) == "Quantile:alpha=0.9"
+    assert records.objective(["Accuracy"]) is None

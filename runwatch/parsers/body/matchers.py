@@ -12,7 +12,8 @@ from runwatch.core.text import decode
 from runwatch.parsers.api import Epochs, Known, Layout, Match, Matcher, Shared, Summed
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import OF_RUN, TOTALS, WITHIN_EPOCH
-from runwatch.parsers.lexicon.names import columns, meaning, unit_of
+from runwatch.parsers.lexicon.names import meaning, unit_of
+from runwatch.parsers.lexicon.records import columns
 from runwatch.parsers.lexicon.words import split_of
 
 NUMBER = (

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from runwatch.core.batch import META_COLUMNS
 from runwatch.core.metrics import Unit
 from runwatch.parsers.api import Known, Layout, Matcher, Reader, Row, Shared
-from runwatch.parsers.lexicon.names import columns, unit_of
+from runwatch.parsers.lexicon.names import unit_of
+from runwatch.parsers.lexicon.records import columns
 
 if TYPE_CHECKING:
     from runwatch.parsers.body.decoded import Floats

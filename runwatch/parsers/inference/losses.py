@@ -12,8 +12,9 @@ from runwatch.parsers.inference.places import Kept
 from runwatch.parsers.inference.unnamed import competes, mean_losses, unnamed_losses
 from runwatch.parsers.lexicon.kinds import WHOLE
 from runwatch.parsers.lexicon.languages import spelled
-from runwatch.parsers.lexicon.names import canonical, meaning, measured, objective, of_test
+from runwatch.parsers.lexicon.names import canonical, meaning
 from runwatch.parsers.lexicon.parts import PLAYERS, foremost
+from runwatch.parsers.lexicon.records import measured, objective, of_test
 from runwatch.parsers.lexicon.words import (
     is_epoch,
     is_loss,

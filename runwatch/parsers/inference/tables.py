@@ -19,8 +19,8 @@ from runwatch.parsers.inference.roles import is_boxed
 from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED
 from runwatch.parsers.inference.unnamed import falls
 from runwatch.parsers.lexicon.languages import spelled
-from runwatch.parsers.lexicon.names import columns as columns_of
 from runwatch.parsers.lexicon.names import unit_of
+from runwatch.parsers.lexicon.records import columns as columns_of
 from runwatch.parsers.lexicon.words import (
     is_epoch,
     is_loss,

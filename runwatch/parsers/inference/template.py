@@ -16,7 +16,7 @@ from functools import lru_cache
 from runwatch.core.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
 from runwatch.core.text import decode
-from runwatch.parsers.api import Layout, Match, Matcher
+from runwatch.parsers.api import Layout, Match, Matcher, Shared
 from runwatch.parsers.counters.nesting import CLOSES, HEADING, PER, PLANNED, WITHIN
 from runwatch.parsers.inference.fields import Field
 from runwatch.parsers.inference.plan import Plan
@@ -25,7 +25,7 @@ from runwatch.parsers.inference.sections import VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import plain_shape, reading_of
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical
-from runwatch.parsers.lexicon.names import columns as columns_of
+from runwatch.parsers.lexicon.records import columns as columns_of
 from runwatch.parsers.lexicon.words import (
     CHANGED,
     REPEATED,
@@ -68,6 +68,10 @@ Column = tuple[str, bytes, Unit, tuple[int, int]]
 """Metric, printed name, unit and span of one number of a line."""
 
 
+class _Found(dict[tuple[bytes | None, bytes], Match | None], Shared):
+    """What was found in lines of a shape and section, where these say all: copies find the same."""
+
+
 class LearnedMatcher(Matcher):
     """Matches the lines of learned families, and evaluations wherever they name themselves."""
 
@@ -89,8 +93,7 @@ class LearnedMatcher(Matcher):
         self._stages: dict[bytes, Plan] = {}
         self._boxed = any(plan.alone and plan.head[:1] == b"|" for plan in plans.values())
         self._layouts: dict[tuple[object, ...], Layout] = {}
-        self._matches: dict[tuple[bytes | None, bytes], Match | None] = {}
-        """What was found in lines of a shape and section, where these say all."""
+        self._matches = _Found()
         lead = self._main.head.partition(b"#")[0]
         long = len(lead) >= _LONG and not re.search(rb"\d", lead)
         self._lead = lead if long and self._main.counter is not None else b""
@@ -100,7 +103,7 @@ class LearnedMatcher(Matcher):
 
     def of_rank(self) -> LearnedMatcher | None:
         """Return a matcher of one rank's lines, where what a line means depends on those before it."""
-        return None if self._sections is None else LearnedMatcher(self.plans, self._evaluated)
+        return None if self._sections is None else self.in_sections()
 
     @property
     def head(self) -> bytes:
@@ -109,7 +112,9 @@ class LearnedMatcher(Matcher):
 
     def in_sections(self) -> LearnedMatcher:
         """Return a matcher of the same lines that knows in which section a line is."""
-        return LearnedMatcher(self.plans, self._evaluated, sections=True)
+        matcher = LearnedMatcher(self.plans, self._evaluated, sections=True)
+        matcher._matches = self._matches
+        return matcher
 
     def of_stage(self, number: int) -> LearnedMatcher:
         """Return a matcher of the same lines that has read none, as those of another stage of training."""

@@ -7,7 +7,7 @@ Every word has to be known, or the name is kept as it was printed: `lr_mult` and
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -27,14 +27,11 @@ from runwatch.parsers.lexicon.kinds import (
     BARE,
     ERRORS,
     EXACT,
-    HELD_OUT,
     HOLDERS,
     KINDS,
-    METRICS,
     OWN,
     PERCENT,
     REPEATED,
-    SMOOTHED,
     SORTS,
     WHOLE,
     Kind,
@@ -72,13 +69,6 @@ _BEGINS = re.compile(
     r"(?:(?P<sep>'s |[_/ .-])|$|(?=[A-Z][a-z]))"
 )
 _ENDS = re.compile(r"([A-Za-z][^/]*?)(?: o[fn])?[_/ .-](?i:val|valid|validation|vali|eval|evaluation|dev)")
-_OF_TEST = re.compile(
-    r"(?i)^(?:test|testing)(?:[_ ](?:set|data))?[_/ .:-]+(?=[a-z0-9])|[_/ -](?:on )?test(?:[_ ]set)?$"
-)
-_LETTER = re.compile(r"^t(?=_)|(?<=_)t$")
-"""Is in short for training, where a `v` is in the same place of another name."""
-_MANY_PAIRS = 3
-"""Names with and without a `v_` in one record that are enough for these to be of validation."""
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where a word begins in LearningRate and TrainLR."""
 _TOKEN = re.compile(r"l[12](?![a-z0-9])|bf16|[a-z]+|%|/|\d+(?:\.\d+)?")
@@ -135,7 +125,7 @@ def unit_of(metric: str, suffix: str, printed: str = "") -> Unit:
     if metric in (found.metric, found.unless):
         return found.unit
     if metric in (STEP_TIME, DATA_TIME):
-        last = _tokens(printed)[0][-1:]
+        last = tokens_of(printed)[0][-1:]
         return units.of_seconds(last[0]) if last and last[0] in units.SECONDS else Unit()
     return SHARE if metric == MFU else Unit()
 
@@ -210,121 +200,6 @@ def of_validation(printed: str) -> str | None:
     return printed if kept else f"val/{rest}"
 
 
-def of_test(printed: str) -> str | None:
-    """Return the name of a score of test data as one of validation: `test_acc` -> val/acc; else None."""
-    rest = _OF_TEST.sub("", printed)
-    return f"val/{rest}" if rest != printed and is_quality(rest.encode()) else None
-
-
-def promoted(named: Mapping[str, str]) -> dict[str, str]:
-    """Return what names of one record mean because no other of them does, by {printed: metric}.
-
-    The loss of a certain kind, as `ce_loss`, is the loss if there is no other. Test data that is looked
-    at again and again while the loss falls are those of the validation, if there are no others.
-    """
-    found = _by_letter(named) | measured(named)
-    losses = {name: reported for name in named if (reported := meaning(name)).role == "loss"}
-    for target in (LOSS, VAL_LOSS):
-        if target in (*named.values(), *found.values()):
-            continue
-        splits = ("", "train", "both") if target == LOSS else ("val", "test")
-        rivals = [name for name, reported in losses.items() if reported.split in splits]
-        rivals = [name for name in rivals if losses[name].rule == SUM] or rivals
-        said = "train" if target == LOSS else "val"
-        rivals = [name for name in rivals if losses[name].split == said] or rivals
-        if len(rivals) != 1 or losses[rivals[0]].unless != target or named[rivals[0]] in METRICS:
-            continue
-        if target == VAL_LOSS and LOSS in named.values() and losses[rivals[0]].rule == MEASURE:
-            continue  # `val_rmse` next to a loss of another kind
-        if losses[rivals[0]].split != "test" or LOSS in {*named.values(), *found.values()}:
-            found[rivals[0]] = target
-    if LOSS in {*named.values(), *found.values()} or any(map(_is_trained, named)):
-        found.update(_tested({name: found.get(name, metric) for name, metric in named.items()}))
-    return found
-
-
-def _tested(named: Mapping[str, str]) -> dict[str, str]:
-    """Return the scores of test data as those of a validation, if none of these names is of another."""
-    if any(meaning(name).split == "val" for name in named):
-        return {}
-    return {name: found for name in named if name == named[name] and (found := of_test(name))}
-
-
-def _is_trained(name: str) -> bool:
-    found = meaning(name)
-    return found.split == "train" and found.role == "score"
-
-
-def measured(printed: Iterable[str]) -> dict[str, str]:
-    """Return the error of what is learned from next to the same of held-out data, `MSE` next to `Val MSE`.
-
-    It is the loss if no name is one; of several errors, only a mean square is.
-    """
-    names = {name: meaning(name) for name in printed}
-    losses = [found for found in names.values() if found.role == "loss" and found.rule != MEASURE]
-    if any(found.split in ("", "train", "both") for found in losses):
-        return {}
-    plain = {core: name for name in names if (core := _error(name, ("", "train"))) is not None}
-    held_out = {core: name for name in names if (core := _error(name, HELD_OUT | {"test"})) is not None}
-    both = plain.keys() & held_out
-    both = both if len(both) < 2 else both & {"mse"}
-    return {
-        name: target for core in both for name, target in ((plain[core], LOSS), (held_out[core], VAL_LOSS))
-    }
-
-
-def _error(name: str, splits: Collection[str]) -> str | None:
-    """Return the function by which an error of these parts of the data is computed; None of other names."""
-    split, words = without_split(_tokens(name)[0])
-    core = frozenset(words) - ANY
-    return next(iter(core)) if split in splits and len(core) == 1 and core <= ERRORS else None
-
-
-def _by_letter(named: Mapping[str, str]) -> dict[str, str]:
-    """Return what names mean that a letter distinguishes: `t_loss` next to `v_loss`, `loss_t` to `loss_v`.
-
-    So do many names that are there with a `v_` and without: a lone `v_loss` is of values.
-    """
-    pairs = [(name, v) for name in named if (v := _LETTER.sub("v", name)) != name and v in named]
-    bare = [(name, v) for name in named if (v := f"v_{name}") in named]
-    pairs += bare if len(bare) >= _MANY_PAIRS else []
-    whole = {t: canonical(_LETTER.sub("train", t)) for t, _ in pairs if meaning(t).role == "loss"}
-    of_both = {v: f"val/{_LETTER.sub('', t).strip('_')}" for t, v in pairs} if whole else {}
-    return whole | of_both | {v: VAL_LOSS for t, v in pairs if whole.get(t) == LOSS}
-
-
-def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) -> list[str]:
-    """Return the metric of each name of one record; of two names of one metric the other keeps its own.
-
-    `aliases` says what some names mean in the format; they go before the lexicon.
-    """
-    aliases = aliases or {}
-    names = list(printed)
-    aliases = {name: metric for name in names if (metric := own(name) or aliases.get(name))}
-    named = {name: aliases.get(name) or canonical(name) for name in names}
-    named.update({name: metric for name, metric in promoted(named).items() if name not in aliases})
-    best: dict[str, str] = {}
-    for name in sorted(named, key=lambda name: (0, False) if name in aliases else _looseness(name)):
-        best.setdefault(named[name], name)
-    return [named[name] if best[named[name]] == name else name for name in names]
-
-
-def _looseness(name: str) -> tuple[int, bool]:
-    """Return how far a name is from that of its metric; a mean is further than a total of as many words."""
-    return meaning(name).loose, not SMOOTHED.isdisjoint(_tokens(name)[0])
-
-
-def objective(printed: Iterable[str]) -> str | None:
-    """Return the first of the names of functions measured on what is learned from that is a loss: `RMSE`.
-
-    A function may have parameters behind a colon: `Quantile:alpha=0.9`.
-    """
-    functions = {name: meaning(f"train {name.partition(':')[0]}") for name in printed}
-    return next(
-        (name for name, reported in functions.items() if LOSS in (reported.metric, reported.unless)), None
-    )
-
-
 # -- how a name is read ------------------------------------------------------------------------------
 
 
@@ -335,13 +210,13 @@ def _read(name: str) -> Meaning:
         return Meaning(EXACT[lower], f"{lower!r} itself", "loss", "val")
     if lower.removeprefix("train/") in OWN:  # as its trackers' callbacks write them
         return Meaning(name[-len(lower.removeprefix("train/")) :])
-    tokens, numbers = _tokens(name)
+    tokens, numbers = tokens_of(name)
     found = _known(tokens, numbers)
     if found is None and "/" in name:
         *heads, last = name.split("/")
         kept = [head for head in heads if head.lower() not in HOLDERS]
         if len(kept) < len(heads):
-            found = _known(*_tokens("/".join((*kept, last))))
+            found = _known(*tokens_of("/".join((*kept, last))))
             found = found and replace(found, loose=found.loose + len(heads) - len(kept))
     if found is not None:
         if not found.metric:
@@ -366,7 +241,7 @@ def _part(name: str, split: str) -> Meaning | None:
     if short is not None:
         of, target = ("train", LOSS) if short["split"] is None else ("val", VAL_LOSS)
         return Meaning(name, SUM if "total" in name else "l_: a loss", "loss", of, loose=WEAK, unless=target)
-    words = without_split(_tokens(name.rpartition("/")[2])[0])[1]
+    words = without_split(tokens_of(name.rpartition("/")[2])[0])[1]
     if "/" in name and frozenset(words) == {"total", "loss"} and split in ("", "train"):
         return Meaning(name, SUM, "loss", split, loose=WEAK, unless=LOSS)
     return None
@@ -376,7 +251,7 @@ def _percent(lower: str, tokens: tuple[str, ...]) -> bool:
     return lower in PERCENT or not PERCENT.isdisjoint(tokens)
 
 
-def _tokens(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def tokens_of(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the words of a name, and the numbers between them; a slash in a rate is a `per`."""
     if not name.isascii():
         name = spelled(translated(name.encode(errors="replace"))).strip()
@@ -464,6 +339,6 @@ def _loss_of_a_sort(split: str, words: tuple[str, ...]) -> Meaning | None:
 
 def _role(name: str) -> str:
     raw = name.encode(errors="replace")
-    if not REPEATED.isdisjoint(_tokens(name)[0]):
+    if not REPEATED.isdisjoint(tokens_of(name)[0]):
         return ""
     return "loss" if is_loss(raw) else "score" if is_quality(raw) else ""

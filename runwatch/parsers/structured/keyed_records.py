@@ -21,7 +21,8 @@ from runwatch.parsers.api import Layout, Match, Shared
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS
-from runwatch.parsers.lexicon.names import canonical, meaning, measured, of_validation, own, promoted, unit_of
+from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, unit_of
+from runwatch.parsers.lexicon.records import measured, promoted
 from runwatch.parsers.lexicon.validation_names import is_score
 from runwatch.parsers.lexicon.words import is_val
 

@@ -19,7 +19,8 @@ import msgspec
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.inference.losses import aliases, is_part, loss_of_parts, losses_by_split
-from runwatch.parsers.lexicon.names import meaning, measured, objective
+from runwatch.parsers.lexicon.names import meaning
+from runwatch.parsers.lexicon.records import measured, objective
 from runwatch.parsers.lexicon.words import is_loss, is_meaningful, is_split, is_val, split_of
 from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.resume_state import row as known_by

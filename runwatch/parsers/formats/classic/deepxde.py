@@ -12,7 +12,7 @@ from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.body.readers import RowMaker
 
 _HEAD = re.compile(rb"Step\s+Train loss\s+Test loss(?:\s+Test metric)?\s*$")
-_LIST = rb"\[((?:" + VALUE + rb"(?:,\s)?){1,64})\]"
+_LIST = rb"\[(" + VALUE + rb"(?:, ?" + VALUE + rb"){0,63})\]"
 _ROW = re.compile(rb"(\d+)\s+" + _LIST + rb"\s+" + _LIST + rb"(?:\s+\[([^\[\]]{0,400})\])?\s*$")
 
 
@@ -46,7 +46,7 @@ class DeepXdeReader(Reader):
 
 
 def _numbers(part: bytes | None) -> list[float]:
-    """Return the numbers of a list; those that are none are left out."""
+    """Return the numbers of a list, without what else is in it."""
     words = (part or b"").replace(b",", b" ").split()
     return [number(word) for word in words if re.fullmatch(VALUE, word)]
 

@@ -1,0 +1,137 @@
+"""What printed names mean next to the other names of their record.
+
+The loss of a certain kind is the loss if there is no other. Of two names of one metric the clearer has it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+from runwatch.core.metrics import LOSS, VAL_LOSS
+from runwatch.parsers.lexicon.kinds import ANY, ERRORS, HELD_OUT, METRICS, SMOOTHED
+from runwatch.parsers.lexicon.names import MEASURE, SUM, canonical, meaning, own, tokens_of
+from runwatch.parsers.lexicon.words import is_quality, without_split
+
+_OF_TEST = re.compile(
+    r"(?i)^(?:test|testing)(?:[_ ](?:set|data))?[_/ .:-]+(?=[a-z0-9])|[_/ -](?:on )?test(?:[_ ]set)?$"
+)
+_LETTER = re.compile(r"^t(?=_)|(?<=_)t$")
+"""Is in short for training, where a `v` is in the same place of another name."""
+_MANY_PAIRS = 3
+"""Names with and without a `v_` in one record that are enough for these to be of validation."""
+
+
+def of_test(printed: str) -> str | None:
+    """Return the name of a score of test data as one of validation: `test_acc` -> val/acc; else None."""
+    rest = _OF_TEST.sub("", printed)
+    return f"val/{rest}" if rest != printed and is_quality(rest.encode()) else None
+
+
+def promoted(named: Mapping[str, str]) -> dict[str, str]:
+    """Return what names of one record mean because no other of them does, by {printed: metric}.
+
+    The loss of a certain kind, as `ce_loss`, is the loss if there is no other. Test data that is looked
+    at again and again while the loss falls are those of the validation, if there are no others.
+    """
+    found = _by_letter(named) | measured(named)
+    losses = {name: reported for name in named if (reported := meaning(name)).role == "loss"}
+    for target in (LOSS, VAL_LOSS):
+        if target in (*named.values(), *found.values()):
+            continue
+        splits = ("", "train", "both") if target == LOSS else ("val", "test")
+        rivals = [name for name, reported in losses.items() if reported.split in splits]
+        rivals = [name for name in rivals if losses[name].rule == SUM] or rivals
+        said = "train" if target == LOSS else "val"
+        rivals = [name for name in rivals if losses[name].split == said] or rivals
+        if len(rivals) != 1 or losses[rivals[0]].unless != target or named[rivals[0]] in METRICS:
+            continue
+        if target == VAL_LOSS and LOSS in named.values() and losses[rivals[0]].rule == MEASURE:
+            continue  # `val_rmse` next to a loss of another kind
+        if losses[rivals[0]].split != "test" or LOSS in {*named.values(), *found.values()}:
+            found[rivals[0]] = target
+    if LOSS in {*named.values(), *found.values()} or any(map(_is_trained, named)):
+        found.update(_tested({name: found.get(name, metric) for name, metric in named.items()}))
+    return found
+
+
+def _tested(named: Mapping[str, str]) -> dict[str, str]:
+    """Return the scores of test data as those of a validation, if none of these names is of another."""
+    if any(meaning(name).split == "val" for name in named):
+        return {}
+    return {name: found for name in named if name == named[name] and (found := of_test(name))}
+
+
+def _is_trained(name: str) -> bool:
+    found = meaning(name)
+    return found.split == "train" and found.role == "score"
+
+
+def measured(printed: Iterable[str]) -> dict[str, str]:
+    """Return the error of what is learned from next to the same of held-out data, `MSE` next to `Val MSE`.
+
+    It is the loss if no name is one; of several errors, only a mean square is.
+    """
+    names = {name: meaning(name) for name in printed}
+    losses = [found for found in names.values() if found.role == "loss" and found.rule != MEASURE]
+    if any(found.split in ("", "train", "both") for found in losses):
+        return {}
+    plain = {core: name for name in names if (core := _error(name, ("", "train"))) is not None}
+    held_out = {core: name for name in names if (core := _error(name, HELD_OUT | {"test"})) is not None}
+    both = plain.keys() & held_out
+    both = both if len(both) < 2 else both & {"mse"}
+    return {
+        name: target for core in both for name, target in ((plain[core], LOSS), (held_out[core], VAL_LOSS))
+    }
+
+
+def _error(name: str, splits: Collection[str]) -> str | None:
+    """Return the function by which an error of these parts of the data is computed; None of other names."""
+    split, words = without_split(tokens_of(name)[0])
+    core = frozenset(words) - ANY
+    return next(iter(core)) if split in splits and len(core) == 1 and core <= ERRORS else None
+
+
+def _by_letter(named: Mapping[str, str]) -> dict[str, str]:
+    """Return what names mean that a letter distinguishes: `t_loss` next to `v_loss`, `loss_t` to `loss_v`.
+
+    So do many names that are there with a `v_` and without: a lone `v_loss` is of values.
+    """
+    pairs = [(name, v) for name in named if (v := _LETTER.sub("v", name)) != name and v in named]
+    bare = [(name, v) for name in named if (v := f"v_{name}") in named]
+    pairs += bare if len(bare) >= _MANY_PAIRS else []
+    whole = {t: canonical(_LETTER.sub("train", t)) for t, _ in pairs if meaning(t).role == "loss"}
+    of_both = {v: f"val/{_LETTER.sub('', t).strip('_')}" for t, v in pairs} if whole else {}
+    return whole | of_both | {v: VAL_LOSS for t, v in pairs if whole.get(t) == LOSS}
+
+
+def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) -> list[str]:
+    """Return the metric of each name of one record; of two names of one metric the other keeps its own.
+
+    `aliases` says what some names mean in the format; they go before the lexicon.
+    """
+    aliases = aliases or {}
+    names = list(printed)
+    aliases = {name: metric for name in names if (metric := own(name) or aliases.get(name))}
+    named = {name: aliases.get(name) or canonical(name) for name in names}
+    named.update({name: metric for name, metric in promoted(named).items() if name not in aliases})
+    best: dict[str, str] = {}
+    for name in sorted(named, key=lambda name: (0, False) if name in aliases else _looseness(name)):
+        best.setdefault(named[name], name)
+    return [named[name] if best[named[name]] == name else name for name in names]
+
+
+def _looseness(name: str) -> tuple[int, bool]:
+    """Return how far a name is from that of its metric; a mean is further than a total of as many words."""
+    return meaning(name).loose, not SMOOTHED.isdisjoint(tokens_of(name)[0])
+
+
+def objective(printed: Iterable[str]) -> str | None:
+    """Return the first of the names of functions measured on what is learned from that is a loss: `RMSE`.
+
+    A function may have parameters behind a colon: `Quantile:alpha=0.9`.
+    """
+    functions = {name: meaning(f"train {name.partition(':')[0]}") for name in printed}
+    return next(
+        (name for name, reported in functions.items() if LOSS in (reported.metric, reported.unless)), None
+    )
