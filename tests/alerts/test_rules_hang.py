@@ -217,3 +217,14 @@ def test_a_stopped_process_whose_run_continues_is_none():
     for second in range(5, 100, 5):
         status = quiet(2, machine=seen("stopped"), log=2)
         assert rule.tick(dataclasses.replace(status, now=1000.0 + second)) == []
+
+
+def test_a_log_that_did_not_grow_since_it_is_watched_may_have_ended():
+    (found,) = familiar().tick(quiet(9999, lived=False))
+    assert (found.verdict.value, found.severity.value) == ("firing", "warning")
+    assert found.title.endswith(": it hangs, or has ended without a word")
+    assert brief(familiar().tick(quiet(9999, lived=False, machine=seen("sleeping")))) == [
+        ("firing", "critical")
+    ]
+    assert brief(familiar().tick(quiet(9999))) == [("firing", "critical")]
+    assert familiar().tick(quiet(9999, lived=False, fraction=None)) == []

@@ -21,8 +21,8 @@ last checkpoint. If they do not, the scheduler and dmesg say why.
 
 Traps: many programs end without saying so. Where neither the run's length nor a
 process of it is known, silence is a warning: it hangs, or it has ended; and nothing is said of a log that
-did not grow since it is watched: it had ended before. Buffered output
-arrives in bursts and fakes silence; while other lines still arrive, three times the
+did not grow since it is watched: it had ended before. Where its length is known, that is a warning, too.
+Buffered output arrives in bursts and fakes silence; while other lines still arrive, three times the
 silence is asked for, as while a process of the run works on a machine with too few processors. A crash
 explains silence and is not a hang, nor is a run whose
 processes have ended. What they do goes along as evidence (where they are in their
@@ -150,9 +150,10 @@ class Hang(RunRule):
         phase = _awaited(status, saves=saved is not None)
         limit = self.timeout(phase) * (_CROWDED if _starves(status) else 1.0)
         alive = status.machine is not None and any(status.machine.own())
-        over = status.fraction is None and not alive and not self._within(status)
-        if over and not status.lived:
+        unknown = status.fraction is None and not self._within(status)
+        if unknown and not alive and not status.lived:
             return self._calm(status)
+        over = not alive and (unknown or not status.lived)
         self._silence[phase] = max(self._silence.get(phase, 0.0), status.silent_for)
         halted = self._halted(status)
         silent_for = status.silent_for if saved is None else status.now - saved
