@@ -170,7 +170,7 @@ _AREAS: dict[str, tuple[Sentence, ...]] = {
 
 _CLICKS: Sentence = (
     "click",
-    "a tab, a key of the last row, a row, the name of a column; on what is selected: open it",
+    "a tab, a key of the last row or of this help, a row, the name of a column; on what is selected: open it",
 )
 _WHEEL: Sentence = ("wheel", "scroll what is under the pointer")
 _OF_CHARTS: tuple[Sentence, ...] = (

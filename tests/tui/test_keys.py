@@ -393,3 +393,10 @@ async def test_metrics_are_found_by_their_abbreviations_too(open_app):
         )
         await s.press("escape", "slash", *"rmg", "enter")
         assert "/ only 'rmg': 0 of" in s.drawn("#keys")
+
+
+async def test_pages_are_offered_where_a_list_has_more_rows(open_app):
+    for ranks, offered in ((8, False), (512, True)):
+        async with open_app((200, 50), ranks=ranks) as s:
+            await s.press("3")
+            assert ("PgDn Page" in s.drawn("#keys")) == offered, ranks

@@ -315,3 +315,25 @@ async def test_each_cell_of_a_grid_shows_the_rank_that_a_click_on_it_opens(open_
         await s.pilot.click("#rank-grid", offset=(9, 1))
         await s.settle()
         assert table.selected().rank in range(64)
+
+
+async def test_a_line_of_the_help_does_what_its_key_does(open_app):
+    async def click(words):
+        lines = s.text().splitlines()
+        y = next(y for y, line in enumerate(lines) if words in line)
+        await s.pilot.click(offset=(lines[y].index(words), y))
+        await s.settle()
+
+    async with open_app((120, 80)) as s:
+        await s.press("question_mark")
+        await click("on this screen")
+        assert s.app.screen is not s.view, "this line is about no key"
+        await click("linear or logarithmic y axis")
+        assert s.app.screen is s.view
+        assert s.scene.log_y
+        await s.press("question_mark", "slash", *"theme", "enter")
+        await click("choose a theme")
+        assert "color-blind" in s.text()
+        await s.press("escape", "question_mark", "slash", *"bookmark", "enter")
+        await click("(logs)")
+        assert s.view.view == "logs", "a key of another view leads there"

@@ -30,6 +30,10 @@ _NAMES, _MOST = 14, 12
 """Cells for the name of a thing, and rows for what it is, more than any takes."""
 
 
+Line = tuple[Row, Action | None]
+"""A line of the help, and the action that it is about."""
+
+
 class HelpPanel(PagePanel):
     """The keys, those of the view below first and of them the most used; then what the view shows."""
 
@@ -38,9 +42,18 @@ class HelpPanel(PagePanel):
         self._view, self._registry = view, registry
         self.wanted = ""
         """Words that a line must have to be shown."""
+        self._acts: list[Action | None] = []
+        """What a click on each line does."""
 
     def rows(self, width: int) -> list[Row]:
         """Return all lines of the help: the keys of the view, what is on the screen, signs, other keys."""
+        return [row for row, _ in self._lines(width)]
+
+    def act(self, entry: int) -> Action | None:
+        """Return the action that a line is about."""
+        return self._acts[entry] if 0 <= entry < len(self._acts) else None
+
+    def _lines(self, width: int) -> list[Line]:
         played = self.scene.replay is not None
         all_of_them = [each for each in self._registry.actions if played or each.id not in actions.CONTROLS]
         usual = [action for action in all_of_them if action.group in {"everywhere", "views"}]
@@ -49,19 +62,25 @@ class HelpPanel(PagePanel):
         return [
             *_keys(f"keys in {self._view}", here, width),
             *_keys("keys everywhere", usual, width),
-            *_sentences("mouse", words.mouse(self._view), width),
-            *_sentences("on this screen", words.explain(self._view, self.scene), width),
-            *_signs(self.scene.glyphs, width),
+            *((row, None) for row in _sentences("mouse", words.mouse(self._view), width)),
+            *(
+                (row, None)
+                for row in _sentences("on this screen", words.explain(self._view, self.scene), width)
+            ),
+            *((row, None) for row in _signs(self.scene.glyphs, width)),
             *_keys("keys in other views", elsewhere, width, named=True),
         ][1:]
 
     def content(self, width: int, height: int) -> Content:
         """Return the part that fits."""
-        rows = self.rows(width)
+        lines = self._lines(width)
         if wanted := self.wanted.lower().split():
-            rows = [row for row in rows if all(word in cells.row_text(row).lower() for word in wanted)]
-            rows = rows or [[("no line has these words; esc shows all", "dim")]]
-        page = self.part(rows, height)
+            lines = [
+                line for line in lines if all(word in cells.row_text(line[0]).lower() for word in wanted)
+            ]
+            lines = lines or [([("no line has these words; esc shows all", "dim")], None)]
+        self._acts = [action for _, action in lines]
+        page = self.part([row for row, _ in lines], height)
         right: Row = [(f"{self.below} more below", "dim")] if self.below else []
         title: Row = [("help", "title"), *([(f" only {self.wanted!r}", "warn")] if self.wanted else [])]
         return Content(title, page, right)
@@ -78,9 +97,9 @@ def _sentences(title: str, known: Iterable[words.Sentence], width: int) -> list[
     return out
 
 
-def _keys(title: str, chosen: list[Action], width: int, named: bool = False) -> list[Row]:
+def _keys(title: str, chosen: list[Action], width: int, named: bool = False) -> list[Line]:
     """Return the keys of some actions below a title, with the views they are of if `named`."""
-    rows: list[Row] = [[], [(title, "title")]] if chosen else []
+    lines: list[Line] = [([], None), ([(title, "title")], None)] if chosen else []
     second = {action.follows: action for action in chosen if action.follows}
     known = {action.id for action in chosen}
     for action in sorted(chosen, key=lambda action: action.rank):
@@ -91,8 +110,8 @@ def _keys(title: str, chosen: list[Action], width: int, named: bool = False) -> 
         text += f" ({', '.join(sorted(action.views))})" * named
         for i, piece in enumerate(cells.wrapped(text, max(8, width - _NAMES - 3), _MOST)):
             label = cells.pad(_named(both) if i == 0 else "", _NAMES)
-            rows.append([(f"  {label} ", "key"), (piece, "")])
-    return rows
+            lines.append(([(f"  {label} ", "key"), (piece, "")], action))
+    return lines
 
 
 def _named(actions: Sequence[Action]) -> str:
@@ -153,6 +172,13 @@ class Help(Moves, Dialog[None], inherit_bindings=False):
     def page(self) -> int:
         """Return how many rows make a page."""
         return self.size.height - 4
+
+    def on_panel_chosen(self, event: HelpPanel.Chosen) -> None:
+        """Do what a line is about, where it can be done."""
+        if (action := self.panel.act(event.entry)) is not None:
+            self.dismiss()
+            views = (self._below, *actions.VIEWS)
+            api(self.app).do_there(next(view for view in views if view in action.views), action.id)
 
     def do_quit(self) -> None:
         """Close the help; the view below stays."""

@@ -39,6 +39,13 @@ class ListScreen(Moves, RunScreen):
             return self.length() > 1
         return super().can(action)
 
+    def label(self, action: str, usual: str) -> str:
+        """Return the word of an action for the footer; pages are not offered where all of a list is shown."""
+        lists = [part.listed for part in self.parts(Panel) if part.display and part.listed is not None]
+        if action == "page_down" and lists and all(each.shown >= each.total for each in lists):
+            return ""
+        return super().label(action, usual)
+
     def choose(self, panel: Panel, entry: int) -> None:
         """Select an entry that was clicked; one that is selected already is opened."""
 

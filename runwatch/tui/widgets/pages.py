@@ -202,11 +202,15 @@ class FactTable(Table):
     def _files(self, files: list[tuple[str, str]], width: int) -> list[Row]:
         """Return what is read, and why it belongs to this run: behind it, or below where there is no room."""
         out: list[Row] = []
+        longest = max((cells.width(cells.settled(path)) for path, _ in files), default=0)
+        needed = longest + max((cells.width(cells.settled(why)) for _, why in files), default=0) + 4
+        place = longest if needed <= width else 0
         for path, why in files:
             *above, last = cells.wrapped(path, max(1, width - 1), _MOST, self.scene.glyphs.ellipsis) or [""]
             out += [[(f" {piece}", "")] for piece in above]
             if cells.width(last) + cells.width(cells.settled(why)) + 4 <= width:
-                out.append([(f" {last}", ""), (f"   {why}", "dim")])
+                blank = " " * max(0, place - cells.width(last))
+                out.append([(f" {last}{blank}", ""), (f"   {why}", "dim")])
             else:
                 pieces = cells.wrapped(why, max(1, width - 3), _MOST, self.scene.glyphs.ellipsis)
                 out += [[(f" {last}", "")], *([(f"   {piece}", "dim")] for piece in pieces)]
