@@ -32,6 +32,8 @@ class Levels(NamedTuple):
     bad: float = 0.1
     """How often a level is no number."""
     rows: tuple[int, ...] = (60, 300, 900)
+    brief: bool = False
+    """Whether each level but the first lasts one row."""
 
 
 _SCORES = (0.0, 0.0, 0.01, 0.03, 0.029, 0.1, 0.1003, 0.098, 0.5, 0.12, 0.7)
@@ -98,8 +100,10 @@ RULES = {
     "step_time": Levels({
         TIME: (1.0, 1.06, 1.1, 1.3, 2.1), TOKENS: (9.0, 5.0), "global batch size": (8.0, 16.0),
     }, (10, 24, 48, 100, 300), "", 0.0),
-    "jitter": Levels({TIME: (1.0, 1.0, 1.0, 2.5, 4.1, 9.0)}, (1, 1, 1, 10, 50, 100), TIME, 0.0),
-    "stalls": Levels({TIME: (1.0, 1.0, 1.0, 2.5, 4.1, 9.0), "val/loss": (2.0,)}, (1, 1, 1, 10, 50, 100), TIME, 0.0),
+    "jitter": Levels({TIME: (1.0, 1.79, 1.81, 4.1, 9.0)}, (1, 4, 5, 10, 40, 100), TIME, 0.0, (900, 1500), brief=True),
+    "stalls": Levels({
+        TIME: (1.0, 3.9, 4.1, 9.0, 30.0), "val/loss": (2.0,),
+    }, (3, 10, 20, 40, 100), TIME, 0.0, (900, 1500), brief=True),
     "data_bound": Levels({"data_time": (0.1, 0.21, 0.5, 0.91), TIME: (1.0,)}, (16, 20, 64), "data_time", 0.0),
     "low_mfu": Levels({"perf/mfu": (0.4, 0.19, 0.21, 0.31, 0.009, 30.0, 19.0), TIME: (1.0,)}, (50, 128), "perf/mfu", 0.0),
     "policy_shift": Levels({
@@ -133,7 +137,8 @@ def _printed(levels: Levels, seed: int) -> Iterator[Block | Status]:
         never = rng.random() < 0.2 * (levels.bad > 0.3)
         while len(column) < count:
             level = rng.choice(BAD) if never or rng.random() < levels.bad else rng.choice(levels.names[name])
-            column += [level] * rng.choice(levels.lengths)
+            once = levels.brief and level != levels.names[name][0]
+            column += [level] * (1 if once else rng.choice(levels.lengths))
         noise = rng.choice([0.0, 0.0, 0.001])
         wave = 1 + noise * np.sin(1.7 * np.arange(count))
         columns[name] = np.array(column[:count]) * wave
