@@ -110,7 +110,7 @@ def launched(seed: int) -> Iterator[Block | Status]:
         places, numbers = begin + 100.0 * rows, line + 1.0 + rows
         steps = step + rows.astype(float) if rng.random() < 0.9 else np.full(count, np.nan)
         now += rng.choice([1.0, 30.0, 400.0])
-        values = {TIME: pace, LOSS: 2.0} if count else {}
+        values = {TIME: pace * (1 + (file[0] or 0)), LOSS: 2.0} if count else {}
         yield Block(
             {name: Samples(places, numbers, steps, np.full(count, value)) for name, value in values.items()},
             Samples(places, numbers, steps, steps) if count else None,

@@ -1,4 +1,4 @@
-"""Made-up looks at a machine, at checkpoints and at a deadline, at which every number is one at which a rule decides.
+"""Made-up looks at a machine, at checkpoints and at a deadline: each number is one at which a rule decides.
 
 Each is exactly that number, hardly more or less, far from it, or not known at all.
 """

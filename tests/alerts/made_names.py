@@ -1,6 +1,7 @@
-"""Made-up runs that print what rules judge under other names, from the first row or later, and never a number or none at all.
+"""Made-up runs that print what rules judge under other names, late or not at all, and often no number.
 
-Each series has one level for a while, then another; levels are those at which a rule decides.
+Each series has one level for a while, then another; levels are just above or below those at which a rule decides,
+not at them: a logarithm is not the same number on every processor.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class Levels(NamedTuple):
     bad: float = 0.1
     """How often a level is no number."""
     rows: tuple[int, ...] = (60, 300, 900)
+    brief: bool = False
+    """Whether each level but the first lasts one row."""
 
 
 _SCORES = (0.0, 0.0, 0.01, 0.03, 0.029, 0.1, 0.1003, 0.098, 0.5, 0.12, 0.7)
@@ -53,12 +56,12 @@ RULES = {
         "success_rate": _SCORES, "val/rouge-l": _SCORES, "train/epoch": (1.0, 49.0, 50.0, 60.0), "loss_D": (0.5,), "task_7_accuracy": _SCORES,
     }, (4, 8, 16, 40, 300), bad=0.02),
     "validation": Levels({
-        LOSS: (1.0, 0.5, 0.3, 2.0), "val/loss": (1.0, 1.05, 1.06, 1.2, 1.21, 1.5, 2.0, 2.4, 0.9, 10.82), "val/bpb": (1.0, 1.06, 1.3, 0.9),
+        LOSS: (1.0, 0.5, 0.3, 2.0), "val/loss": (1.0, 1.04, 1.06, 1.19, 1.21, 1.49, 1.51, 2.1, 0.9, 10.82), "val/bpb": (1.0, 1.06, 1.3, 0.9),
     }, (1, 1, 2, 3, 5, 10), "val/loss", 0.02, (40, 80)),
     "lr_anomaly": Levels({
-        LR: (1e-3, 0.0, 2e-3, 3e-3, 4e-3, 3.1e-3, 1e-4, 1.2e-3, 8e-4), LOSS: (2.0,), "train/epoch": (1.0, 3.0),
+        LR: (1e-3, 0.0, 2e-3, 3e-3, 4e-3, 3.1e-3, 1e-4, 1.19e-3, 1.21e-3), LOSS: (2.0,), "train/epoch": (1.0, 3.0),
     }, (1, 3, 10, 11, 40), LR, 0.02),
-    "throughput": Levels({TOKENS: (9.0, 3.0, 2.9, 1.5, 8.0), TIME: (1.0, 3.0, 3.1, 5.1), "global batch size": (8.0, 16.0)}, (3, 5, 10, 40, 90)),
+    "throughput": Levels({TOKENS: (9.0, 3.1, 2.9, 1.4, 8.0), TIME: (1.0, 2.9, 3.1, 5.1), "global batch size": (8.0, 16.0)}, (3, 5, 10, 40, 90)),
     "reward_collapse": Levels({
         "episode_reward_mean": (10.0, 9.0, 4.0, 0.0, -10.0), "score/mean": (1.0, 0.5, 0.2), "reward_std": (0.2, 0.0), LOSS: (2.0,),
     }, (4, 8, 32, 64)),
@@ -70,13 +73,13 @@ RULES = {
         LOSS: (2.3026, 2.3026, 2.30, 2.25, 2.0, 10.82, 1.0), GRAD: (1.0, 0.0, 1e-9), LR: (1e-3, 1e-8, 0.0), "epsilon": (1.0,), "val/loss": (2.3,),
     }, (8, 9, 50, 200, 400), LOSS, 0.0),
     "loss_spike": Levels({
-        LOSS: (2.0, 2.0, 2.0, 2.21, 3.0, 3.1, 9.0, 25.0, 0.15), GRAD: (1.0, 9.0), "val/loss": (2.0, 1.9), "num_gaussians": (9.0,), LR: (1e-3, 2e-3),
+        LOSS: (2.0, 2.0, 2.0, 2.21, 2.97, 3.1, 9.0, 25.0, 0.15), GRAD: (1.0, 9.0), "val/loss": (2.0, 1.9), "num_gaussians": (9.0,), LR: (1e-3, 2e-3),
     }, (1, 1, 2, 5, 6, 52, 60, 100), LOSS, 0.0, SHORT),
     "divergence": Levels({
         LOSS: (2.0, 2.0, 2.3, 2.21, 2.6, 4.1, 0.15, 0.03), LR: (1e-3, 2.1e-3), "val/loss": (2.0, 1.9), GRAD: (1.0, 9.0),
     }, (3, 16, 32, 48, 160), LOSS, 0.0),
     "above_start": Levels({
-        LOSS: (2.0, 2.2, 2.3, 4.1, 10.82, 41.0), "train/epoch": (1.0, 19.0, 21.0), "val/loss": (2.0, 1.9), LR: (1e-3, 2e-3),
+        LOSS: (2.0, 2.19, 2.21, 4.1, 10.82, 41.0), "train/epoch": (1.0, 19.0, 21.0), "val/loss": (2.0, 1.9), LR: (1e-3, 2e-3),
     }, (3, 5, 45, 64, 160), LOSS, 0.0, SHORT),
     "loss_explosion": Levels({
         LOSS: (2.0, 0.5, 12.0, 3000.0, -1.0), "box_loss": (0.1, 0.2, 3.0, 200.0), "policy_loss": (0.1, 50.0), "loss_D": (0.5,),
@@ -96,10 +99,12 @@ RULES = {
     }, (1, 3, 10, 20, 50, 100), GRAD, 0.0, SHORT),
     "score_plateau": Levels({"val/accuracy": (0.5, 0.51, 0.6, 1.0), "val/f1": (0.5, 0.6)}, (1, 2, 8, 16), "val/accuracy", 0.0, SHORT),
     "step_time": Levels({
-        TIME: (1.0, 1.06, 1.1, 1.3, 2.1), TOKENS: (9.0, 5.0), "global batch size": (8.0, 16.0),
+        TIME: (1.0, 1.06, 1.11, 1.3, 2.1), TOKENS: (9.0, 5.0), "global batch size": (8.0, 16.0),
     }, (10, 24, 48, 100, 300), "", 0.0),
-    "jitter": Levels({TIME: (1.0, 1.0, 1.0, 2.5, 4.1, 9.0)}, (1, 1, 1, 10, 50, 100), TIME, 0.0),
-    "stalls": Levels({TIME: (1.0, 1.0, 1.0, 2.5, 4.1, 9.0), "val/loss": (2.0,)}, (1, 1, 1, 10, 50, 100), TIME, 0.0),
+    "jitter": Levels({TIME: (1.0, 1.79, 1.81, 4.1, 9.0)}, (1, 4, 5, 10, 40, 100), TIME, 0.0, (900, 1500), brief=True),
+    "stalls": Levels({
+        TIME: (1.0, 3.9, 4.1, 9.0, 30.0), "val/loss": (2.0,),
+    }, (3, 10, 20, 40, 100), TIME, 0.0, (900, 1500), brief=True),
     "data_bound": Levels({"data_time": (0.1, 0.21, 0.5, 0.91), TIME: (1.0,)}, (16, 20, 64), "data_time", 0.0),
     "low_mfu": Levels({"perf/mfu": (0.4, 0.19, 0.21, 0.31, 0.009, 30.0, 19.0), TIME: (1.0,)}, (50, 128), "perf/mfu", 0.0),
     "policy_shift": Levels({
@@ -133,7 +138,8 @@ def _printed(levels: Levels, seed: int) -> Iterator[Block | Status]:
         never = rng.random() < 0.2 * (levels.bad > 0.3)
         while len(column) < count:
             level = rng.choice(BAD) if never or rng.random() < levels.bad else rng.choice(levels.names[name])
-            column += [level] * rng.choice(levels.lengths)
+            once = levels.brief and level != levels.names[name][0]
+            column += [level] * (1 if once else rng.choice(levels.lengths))
         noise = rng.choice([0.0, 0.0, 0.001])
         wave = 1 + noise * np.sin(1.7 * np.arange(count))
         columns[name] = np.array(column[:count]) * wave

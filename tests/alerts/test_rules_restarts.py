@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.alerts.rules.life.restart_loop import RestartLoop
 from runwatch.alerts.rules.optimization.lost_work import LostWork
 from runwatch.core.batch import Event
-from runwatch.core.block import Block
+from runwatch.core.block import Block, Samples
 
 from .columns import Log
 
@@ -68,3 +69,42 @@ def test_rows_that_are_read_behind_a_process_death_change_nothing(late):
     for block in (log.block(940, 960) if late else Block({}, None, [death]), log.block(960, log.count)):
         found += rule.observe(block)
     assert [f.severity.value for f in found][:1] == ["warning"]
+
+
+def launches(*words):
+    """Return what a log says whose words come line by line: "launch", an error's kind, or "step"."""
+    for line, word in enumerate(words, 1):
+        at = np.array([100.0 * line])
+        if word == "step":
+            row = Samples(at, at / 100, np.zeros(1), np.zeros(1))
+            yield Block({"train/loss": row}, row)
+        else:
+            yield Block({}, None, [Event(word, 100 * line, line, "it says so")])
+
+
+FAILED = ("launch", "traceback")
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ((*FAILED, *FAILED, "launch"), []),
+        ((*FAILED, *FAILED, *FAILED), []),  # the third may yet go on
+        ((*FAILED, *FAILED, *FAILED, "launch"), [("firing", "critical", 7)]),
+        ((*FAILED, *FAILED, *FAILED, *FAILED, "launch"), [("firing", "critical", 7)]),
+        (
+            (*FAILED, *FAILED, *FAILED, "launch", "step"),
+            [("firing", "critical", 7), ("clear", "critical", 8)],
+        ),
+        ((*FAILED, *FAILED, "launch", "step", *FAILED, "launch"), []),  # one of them trained
+        ((*FAILED, *FAILED, "launch", "launch", *FAILED, "launch"), [("firing", "critical", 9)]),
+        (("launch", *FAILED, "launch", "launch", "launch"), []),  # no error, no failure
+    ],
+)
+def test_launches_that_fail_before_their_first_step(words, found):
+    rule = RestartLoop()
+    reported = [f for block in launches(*words) for f in rule.observe(block)]
+    assert [(f.verdict.value, f.severity.value, f.line) for f in reported] == found
+    if found:
+        assert reported[0].title == "3 launches in a row failed before their first step"
+        assert reported[0].evidence == {"launches": 3}

@@ -53,6 +53,7 @@ def test_each_mutant_differs_in_one_place():
     ("before", "after"),
     [
         ("a < b", ["a <= b", "a >= b"]),
+        ("a < np.log(b)", ["a >= np.log(b)"]),
         ("a == b", ["a != b"]),
         ("a + b", ["a - b"]),
         ("a += b", ["a -= b", "pass"]),
@@ -69,6 +70,7 @@ def test_each_mutant_differs_in_one_place():
         ("a = 'text'", []),
         ("a: Literal[1] = b", []),
         ("assert a > 1", []),
+        ("raise NotImplementedError", []),
         ("zip(a, strict=True)", ["pass"]),
     ],
 )

@@ -82,7 +82,7 @@ def surge(recent: Recent, metric: str, offset: float, factor: float = 5.0, lead:
     last = np.where(np.isfinite(samples.value[-lead:]), samples.value[-lead:], -np.inf)
     usual = float(np.median(before)) if len(before) else 0.0
     best = int(np.argmax(last))
-    if usual <= 0 or not np.isfinite(last[best]) or last[best] < factor * usual:
+    if usual <= 0 or last[best] < factor * usual:
         return ""
     where = place(samples, len(samples) - lead + best)
     peak = float(last[best])

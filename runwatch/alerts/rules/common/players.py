@@ -68,4 +68,8 @@ def limited(findings: Iterable[Finding], most: Severity | None) -> list[Finding]
         return list(findings)
     kept = [f for f in findings if most is not None or f.verdict is Verdict.CLEAR]
     least = most or Severity.INFO
-    return [msgspec.structs.replace(f, severity=least) if f.severity.rank > least.rank else f for f in kept]
+    return [msgspec.structs.replace(f, severity=min(f.severity, least, key=_rank)) for f in kept]
+
+
+def _rank(severity: Severity) -> int:
+    return severity.rank

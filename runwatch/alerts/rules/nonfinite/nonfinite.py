@@ -278,7 +278,7 @@ class NonFinite(RankRule):
 
     def _severity(self, metric: str, offset: float, row: int, *, many: bool) -> Severity:
         if metric in _FATAL or _validates(metric):
-            alone = _validates(metric) and newest(self._recent[LOSS], offset) is not None
+            alone = newest(self._recent[LOSS], offset) is not None  # not if it is that loss itself
             return Severity.WARNING if alone and not many else Severity.CRITICAL
         loss_bad = self._is_bad(LOSS, offset)
         if metric == GRAD_NORM:

@@ -101,7 +101,7 @@ class PolicyShift(SeriesRule):
         start = shift.windows.rows
         values = np.abs(rows.value)
         shift.first += values[: _FEW - len(shift.first)].tolist()
-        absurd = len(shift.first) == _FEW and bool(shift.absurd or values.max(initial=0.0) > self.absurd)
+        absurd = bool(shift.absurd or values.max(initial=0.0) > self.absurd)
         ends, windows = shift.windows.add(values)
         if not absurd and not len(ends):
             return []
