@@ -90,14 +90,15 @@ FAILED = ("launch", "traceback")
     [
         ((*FAILED, *FAILED, "launch"), []),
         ((*FAILED, *FAILED, *FAILED), []),  # the third may yet go on
-        ((*FAILED, *FAILED, *FAILED, "launch"), [("firing", "critical", 7)]),
-        ((*FAILED, *FAILED, *FAILED, *FAILED, "launch"), [("firing", "critical", 7)]),
+        ((*FAILED, *FAILED, *FAILED, "launch"), [("firing", "warning", 7)]),
+        ((*FAILED, *FAILED, *FAILED, *FAILED, "launch"), [("firing", "warning", 7)]),
         (
             (*FAILED, *FAILED, *FAILED, "launch", "step"),
-            [("firing", "critical", 7), ("clear", "critical", 8)],
+            [("firing", "warning", 7), ("clear", "critical", 8)],
         ),
         ((*FAILED, *FAILED, "launch", "step", *FAILED, "launch"), []),  # one of them trained
-        ((*FAILED, *FAILED, "launch", "launch", *FAILED, "launch"), [("firing", "critical", 9)]),
+        ((*FAILED, *FAILED, "launch", "launch", *FAILED, "launch"), [("firing", "warning", 9)]),
+        (("step", *FAILED, *FAILED, *FAILED, "launch"), [("firing", "critical", 8)]),  # it has trained
         (("launch", *FAILED, "launch", "launch", "launch"), []),  # no error, no failure
     ],
 )
