@@ -79,7 +79,7 @@ def launches(*words):
             row = Samples(at, at / 100, np.zeros(1), np.zeros(1))
             yield Block({"train/loss": row}, row)
         else:
-            yield Block({}, None, [Event(word, 100 * line, line, "train.py says so")])
+            yield Block({}, None, [Event(word, 100 * line, line, "it says so")])
 
 
 FAILED = ("launch", "traceback")
