@@ -66,6 +66,18 @@ async def test_a_reader_that_gets_no_processor_is_late_and_one_that_was_stopped_
     assert readers.seen(begun + 1000.0) == begun + 1000.0
 
 
+async def test_a_sign_of_life_amid_a_long_look_does_not_say_that_all_is_read(tmp_path, beaten):
+    path = tmp_path / "train.log"
+    path.write_text("step 1/100 | loss 2.5\n")
+    readers = await beaten(path)
+    try:
+        ((worker, _),) = readers._workers.values()
+        worker._take(wire.Beat())  # as while checkpoints are measured
+        assert readers.seen(time.time() + 1000.0) <= time.time()
+    finally:
+        await readers.stop()
+
+
 async def test_one_that_reads_with_another_setup_is_as_late_as_the_one_before_and_one_that_failed_is_blind(
     tmp_path, beaten
 ):

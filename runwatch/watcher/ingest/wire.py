@@ -155,7 +155,7 @@ class Beat(msgspec.Struct, frozen=True, tag="beat"):
     """The worker is alive and every read has returned."""
 
     seen: float | None = None
-    """Unix time until which it has read what was written; None before it has read all once."""
+    """Unix time until which it has read all that was written; None until then, and amid a look."""
 
 
 class Setup(msgspec.Struct, frozen=True):

@@ -299,7 +299,7 @@ class Worker(Child[wire.Message]):
             self._opened[message.source] = message.path
             self._members.setdefault(message.source, message.member)
         elif isinstance(message, wire.Beat):
-            self.seen = message.seen
+            self.seen = self.seen if message.seen is None else message.seen
         elif isinstance(message, wire.Dropped):
             for known in (self._opened, self._members, self._resume):
                 known.pop(message.source, None)
