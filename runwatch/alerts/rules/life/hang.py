@@ -20,15 +20,16 @@ dump) on every rank and whether the mounts answer; then kill the job and resume 
 last checkpoint. If they do not, the scheduler and dmesg say why.
 
 Traps: many programs end without saying so. Where neither the run's length nor a
-process of it is known, silence is a warning: it hangs, or it has ended; and nothing is said of a log that
-did not grow since it is watched: it had ended before. Where its length is known, that is a warning, too.
-Buffered output arrives in bursts and fakes silence; while other lines still arrive, three times the
-silence is asked for, as while a process of the run works on a machine with too few processors. A crash
-explains silence and is not a hang, nor is a run whose
-processes have ended. What they do goes along as evidence (where they are in their
-code only if `stack` is set, since it reads their memory). Of a log at rest
-that just ends a note says so, if it is known how far it should go, or within an
-epoch: it may be a copy, its run may continue elsewhere, and many programs end without a word.
+process of it is known, silence is a warning: it hangs, or it has ended; and nothing is
+said of a log that did not grow since it is watched: it had ended before. Where its
+length is known, that is a warning too, until a process of it is found. Buffered output
+arrives in bursts and fakes silence; while other lines still arrive, three times the
+silence is asked for, as while a process of the run works on a machine with too few
+processors. A crash explains silence and is not a hang, nor is a run whose processes
+have ended. What they do goes along as evidence (where they are in their code only if
+`stack` is set, since it reads their memory). Of a log at rest that just ends a note
+says so, if it is known how far it should go, or within an epoch: it may be a copy, its
+run may continue elsewhere, and many programs end without a word.
 
 Sources: NVIDIA's resiliency extension, whose timeouts are multiples of the longest
 gap; measured on 628 hours of real runs.
@@ -100,6 +101,8 @@ class Hang(RunRule):
     """Whether it said that it starts or resumes, and has not moved since."""
     _words: LastWords = field(default_factory=LastWords, init=False, repr=False)
     _open: Verdict | None = field(default=None, init=False, repr=False)
+    _doubted: bool = field(default=False, init=False, repr=False)
+    """Whether it was reported though the run may have ended before anyone watched it."""
     _stopped_at: float | None = field(default=None, init=False, repr=False)
     """Unix time since which a process of the run is seen to be stopped."""
 
@@ -163,9 +166,10 @@ class Hang(RunRule):
         lasted = silent_for >= (limit if quiet else 3 * self.timeout(phase, patient=False))
         firing = lasted or halted
         verdict = Verdict.FIRING if firing else Verdict.PENDING
-        if self._open in {verdict, Verdict.FIRING}:
+        certain = self._doubted and firing and not over
+        if self._open in {verdict, Verdict.FIRING} and not certain:
             return ()
-        self._open = verdict
+        self._open, self._doubted = verdict, over
         severity = Sev.CRITICAL if firing and not over else Sev.WARNING
         what = "stopped by a signal" if halted else "no progress"  # for how long is its age, which grows
         title = f"{what} {phase if phase == _BEHIND else f'while {phase}'}"
