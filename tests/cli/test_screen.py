@@ -6,13 +6,13 @@ import contextlib
 import fcntl
 import os
 import pty
-import select
 import signal
 import struct
 import sys
 import termios
 import time
 from collections.abc import Callable
+from multiprocessing.connection import wait  # takes any descriptor, where select() ends at 1,024
 
 import psutil
 import pyte
@@ -83,7 +83,7 @@ class Terminal:
         """Return the picture once it is as `wanted`; fail if it never is."""
         deadline = time.monotonic() + WAIT
         while time.monotonic() < deadline:
-            if select.select([self._master], [], [], 0.05)[0]:
+            if wait([self._master], 0.05):
                 try:
                     self.seen += os.read(self._master, 1 << 16)
                     self._stream.feed(self.seen[self._fed :])
@@ -104,7 +104,7 @@ class Terminal:
         """Return the exit code once the program has ended."""
         deadline = time.monotonic() + WAIT
         while time.monotonic() < deadline:
-            if select.select([self._master], [], [], 0.05)[0]:
+            if wait([self._master], 0.05):
                 with contextlib.suppress(OSError):
                     self.tail = (self.tail + os.read(self._master, 1 << 16))[-64:]
             pid, status = os.waitpid(self.pid, os.WNOHANG)
