@@ -189,12 +189,8 @@ def groups(rows: Sequence[RunRow], by: str) -> list[Heading | RunRow]:
     for name, found in groupby(sorted(rows, key=lambda row: first[of(row)]), of):
         inside = list(found)
         wrong = sum(row.critical > 0 for row in inside)
-        out += [
-            Heading(
-                f"{name or '-'}  {counted(len(inside), 'run')}" + (f", {wrong} critical" if wrong else "")
-            ),
-            *inside,
-        ]
+        critical = f", {wrong} critical" if wrong else ""
+        out += [Heading(f"{name or '-'}  {counted(len(inside), 'run')}{critical}"), *inside]
     return out
 
 

@@ -44,7 +44,7 @@ SHORT: dict[str, Any] = {
     "gpu_underuse": {"seconds": 180.0},
     "gpu_slowed": {"seconds": 180.0, "close": 120.0},
     "host_memory": {"trend": 300.0},
-    "disk_full": {"trend": 600.0},
+    "disk_full": {"trend": 960.0},
     "gpu_fault": {"quiet": 240.0},
     "io_stall": {"long": 120.0},
     "deadline": {"seconds": 120.0},

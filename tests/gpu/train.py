@@ -1,4 +1,4 @@
-"""Trains a small model on the card, and fails there as it is told: `python train.py --help`."""
+"""Trains a small model on the card, and fails there in the way that is asked for: `python train.py --help`."""
 
 from __future__ import annotations
 

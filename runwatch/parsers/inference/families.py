@@ -16,7 +16,7 @@ from runwatch.parsers.inference.scoring import Judgement, counts_alike, in_stret
 from runwatch.parsers.lexicon.words import OTHER_WORK, SAVES, is_epoch, is_val, words
 
 NAME = "learned"
-_TOLD = frozenset((b"best", b"summary"))
+_REPEATING = frozenset((b"best", b"summary"))
 """Words of the heads of lines that repeat what others printed."""
 _RARER = 8
 """A family of lines may be so much rarer than another if it is to be waited for."""
@@ -94,7 +94,7 @@ def side_by_side(judged: list[Judgement], families: Mapping[bytes, list[Kept]]) 
     plans = {main.head: main, **_stages_before(main, families)}
     for other in (judgement.plan for judgement in judged[1:]):
         if (
-            other.head not in plans and counts_alike(other, main) and _TOLD.isdisjoint(words(other.head))
+            other.head not in plans and counts_alike(other, main) and _REPEATING.isdisjoint(words(other.head))
         ):  # a value that was printed before
             lines = families[other.head], families[main.head]
             alike = other.names == main.names

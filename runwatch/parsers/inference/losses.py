@@ -47,8 +47,8 @@ _TESTED = PLAIN - {b"train", b"training", b"trn"} | frozenset(b"test set data gl
 """Words of the name of the loss of test data."""
 _SUM = frozenset((b"total", b"sum"))
 """Names of the loss next to its parts."""
-_TOLD = frozenset((b"best", b"min", b"lowest"))
-"""Words of the names of losses that were."""
+_BEST = frozenset((b"best", b"min", b"lowest"))
+"""Words of the names of losses of an earlier record."""
 _SCORE = "val/score"
 """A score that only says of which part of the data it is."""
 _TIMES = frozenset(b"time elapsed per iteration iter step batch total avg".split())
@@ -87,7 +87,7 @@ def losses_of(lines: list[Kept], names: Collection[bytes]) -> list[bytes]:
     printed = dict.fromkeys(f.name for kept in lines for f in kept.found if f.name in names) or names
     shares = {f.name for kept in lines for f in kept.found if f.suffix == b"%"}
     scores = [n for n in printed if (is_loss(n) and is_quality(n)) or n.lower() in _SUM]
-    losses = [n for n in scores if not is_val(n) and _TOLD.isdisjoint(words(n)) and n not in shares]
+    losses = [n for n in scores if not is_val(n) and _BEST.isdisjoint(words(n)) and n not in shares]
     return losses or _errors(printed)
 
 
@@ -140,7 +140,7 @@ def _is_of_training(name: bytes) -> bool:
 
 def _is_last(name: bytes) -> bool:
     """Whether a name is of what was reached: `Final validation loss`."""
-    return not (_TOLD | {b"final", b"last"}).isdisjoint(words(name))
+    return not (_BEST | {b"final", b"last"}).isdisjoint(words(name))
 
 
 def tests_of(names: Collection[bytes]) -> dict[bytes, str]:

@@ -59,15 +59,15 @@ class HelpPanel(PagePanel):
         usual = [action for action in all_of_them if action.group in {"everywhere", "views"}]
         here = [each for each in all_of_them if self._view in each.views and each not in usual]
         elsewhere = [action for action in all_of_them if action not in here and action not in usual]
+        explained = [
+            *_sentences("mouse", words.mouse(self._view), width),
+            *_sentences("on this screen", words.explain(self._view, self.scene), width),
+            *_signs(self.scene.glyphs, width),
+        ]
         return [
             *_keys(f"keys in {self._view}", here, width),
             *_keys("keys everywhere", usual, width),
-            *((row, None) for row in _sentences("mouse", words.mouse(self._view), width)),
-            *(
-                (row, None)
-                for row in _sentences("on this screen", words.explain(self._view, self.scene), width)
-            ),
-            *((row, None) for row in _signs(self.scene.glyphs, width)),
+            *((row, None) for row in explained),
             *_keys("keys in other views", elsewhere, width, named=True),
         ][1:]
 
