@@ -107,7 +107,7 @@ def differences(core: dict[str, Any], run: dict[str, Any]) -> Iterator[Differenc
 
 
 def _metric_differences(
-    metric: str, summary: dict[str, Any], got: dict[str, float | None]
+    metric: str, summary: dict[str, Any], got: dict[str, float | str | None]
 ) -> Iterator[Difference]:
     """Yield where what is read of a metric differs."""
     keys = _SUMMARY[:4] if summary.get("nonfinite") else _SUMMARY  # nan first or last: by taste
@@ -116,13 +116,16 @@ def _metric_differences(
             yield Difference(f"{metric}.{key}", summary[key], got.get(key))
 
 
-def same(expected: Expected, got: float | None) -> bool:
-    """Whether a number is expected, or is one of a list; NaN agrees with NaN, and nothing else with none."""
+def same(expected: Expected, got: float | str | None) -> bool:
+    """Whether a number is expected, or is one of a list; NaN agrees with NaN, and nothing else with none.
+
+    In JSON, a number that is not finite is a text.
+    """
     if isinstance(expected, list):
         return any(same(each, got) for each in expected)
     if expected is None or got is None:
         return expected is got
-    expected = float(expected)
+    expected, got = float(expected), float(got)
     return (math.isnan(expected) and math.isnan(got)) or math.isclose(expected, got, rel_tol=TOLERANCE)
 
 

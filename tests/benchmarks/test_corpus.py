@@ -90,7 +90,13 @@ def test_what_several_readers_would_accept(core, said):
 
 @pytest.mark.parametrize(
     ("accepted", "last", "said"),
-    [(["nan", None], math.nan, []), (["nan", None], 0.5, ["validation"]), (["nan"], None, ["validation"])],
+    [
+        (["nan", None], math.nan, []),
+        (["nan", None], "NaN", []),
+        (["nan", None], 0.5, ["validation"]),
+        ([0.5], "Infinity", ["validation"]),
+        (["nan"], None, ["validation"]),
+    ],
 )
 def test_a_validation_that_may_be_nan_or_missing(accepted, last, said):
     core = {"metrics": {"validation": {"last": accepted}}}
