@@ -250,7 +250,8 @@ class LearnedMatcher(Matcher):
         self, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]
     ) -> Match | None:
         """Return the match of a line that is about validation: it says so, or a line above it does."""
-        splits = (f for f in found if f.name.lower() in VAL and not line[f.start : f.end].isdigit())
+        counts = {f.start for f in found if line[f.start : f.end].replace(b",", b"").isdigit()}
+        splits = (f for f in found if f.name.lower() in VAL and f.start not in counts)
         scores = [*(f for f in found if is_quality(f.name)), *splits]
         if not scores:
             return None
