@@ -303,7 +303,7 @@ class Learner:
         main = plans[next(iter(plans))]
         self.reads_loss = bool(main.counter and main.losses)
         example = families[next(iter(plans))][-1].line
-        tests = tests_of({f.name for kept in self.kept for f in kept.found})
+        tests = tests_of(dict.fromkeys(f.name for kept in self.kept for f in kept.found))
         below = (kept for kept in self.kept if kept.head.startswith(VAL_SECTION) and kept.head not in plans)
         sections = any(is_quality(f.name) for kept in below for f in kept.found)
         matcher, fresh = (LearnedMatcher(plans, tests, sections=sections) for _ in range(2))
