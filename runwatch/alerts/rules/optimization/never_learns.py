@@ -15,7 +15,8 @@ lowest probability that a program admits (87.3365 of a float, 16.1181 of 1e-7) i
 the first `clipped` rows, or of the newest as many when all these rows are judged. Elsewhere
 a note, unless rows are noisy, or all alike as they are printed: fine-tuning may rightly begin
 where it ends. A note too where single rows scatter by 28 % or more, and it has not fallen by
-even one standard error: it oscillates from the first row on. Ends when the median of 64 rows
+even one standard error: it oscillates from the first row on. A note becomes a warning after ten times as many
+rows, where the loss is above 0.5. Ends when the median of 64 rows
 has fallen by 3 %. A loss of both signs has no level to fall from: a warning if the second
 quarter of all these rows stays within 1 %, not below where it began; it ends with a row 3 %
 lower.
@@ -72,6 +73,10 @@ _NOISY, _WILD = 0.1, 0.25
 from which it oscillates."""
 _SURE = 4
 """Deviations of a mean of 64 such rows by which their median must fall in addition, to end it."""
+_LATE = 10
+"""Multiple of the rows behind a note after which it costs the run."""
+_OF_NOISE = log(0.5)
+"""ln of a loss up to which it may be that of what predicts noise, which fine-tuning hardly lowers."""
 _FLAT = 0.01
 _NORMS = 32
 """Gradient norms of exactly 0, and no other, that say that nothing is trained."""
@@ -213,11 +218,13 @@ class NeverLearns(RankRule):
 
     def _fire(self, first: Floats, here: Place, cause: str, start: float, end: float) -> Finding:
         self._done, self._windows, self._level = True, Windows(64, 16), start
+        return self._say(len(first), here, cause, start, end)
+
+    def _say(self, count: int, here: Place, cause: str, start: float, end: float) -> Finding:
         return self.say(
             Verdict.FIRING,
             self._firing,
-            f"{label(LOSS)} has not fallen in the first {numbers.step(len(first))} logged steps: "
-            f"{grow(end):.4g}",
+            f"{label(LOSS)} has not fallen in the first {numbers.step(count)} logged steps: {grow(end):.4g}",
             here,
             metric=LOSS,
             cause=cause,
@@ -257,19 +264,25 @@ class NeverLearns(RankRule):
         return begin > max(_EARLY, 2 * (second - begin))
 
     def _watch(self, rows: Samples, y: Floats) -> list[Finding]:
-        """Look whether it learns after all."""
+        """Look whether it learns after all, or costs the run."""
         assert self._windows is not None
         start = self._windows.rows
         ends, windows = self._windows.add(y)
         if not len(ends):
             return []
         fallen = np.flatnonzero(np.median(windows, axis=1) < self._level + log(1 - min(self.escape, 0.9)))
-        if not len(fallen):
-            return []
-        row = int(ends[fallen[0]]) - start - 1
-        self._windows = None
-        title = f"{label(LOSS)} falls after all"
-        return [self.say(Verdict.CLEAR, self._firing, title, place(rows, row), metric=LOSS)]
+        over = int(fallen[0]) if len(fallen) else len(ends)
+        late = int(np.searchsorted(ends, _LATE * self.rows))
+        found: list[Finding] = []
+        if late < over and self._firing is Severity.INFO and self._level > _OF_NOISE:
+            self._firing, first = Severity.WARNING, (_LATE + 1) * self.rows
+            here = place(rows, int(ends[late]) - start - 1)
+            found.append(self._say(first, here, "", self._level, float(np.median(windows[late]))))
+        if len(fallen):
+            self._windows = None
+            title, here = f"{label(LOSS)} falls after all", place(rows, int(ends[over]) - start - 1)
+            found.append(self.say(Verdict.CLEAR, self._firing, title, here, metric=LOSS))
+        return found
 
     def _freezes(self, piece: Samples) -> list[Finding]:
         """Judge a loss of both signs, which has no ratio: it must not move, from where it began or above."""
