@@ -31,6 +31,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Windows, take
+from runwatch.alerts.rules.common.beginning import began_elsewhere
 from runwatch.alerts.rules.common.players import Players
 from runwatch.alerts.rules.common.roles import REWARD, cast, of_episode
 from runwatch.alerts.rules.metric_rule import SeriesRule
@@ -42,8 +43,6 @@ from runwatch.render import numbers
 _LONG = 4
 """Multiple of the rows after which it is judged again, and the last time."""
 _WIDTH, _HOP = 64, 16
-_EARLY = 50
-"""Steps from which a first row shows that the run began elsewhere, unless rows are as far apart."""
 _GIVEN = frozenset({0.0, 1.0, 100.0})
 """Rewards that, always the same, are perfect or of another rule."""
 
@@ -117,7 +116,7 @@ class RewardFlat(SeriesRule):
         reward.done = count == _LONG * self.rows
         if reward.done:
             reward.first = np.empty(0)
-        if now - level > 2 * error or offset >= self._players.silent or _began_elsewhere(reward.steps):
+        if now - level > 2 * error or offset >= self._players.silent or began_elsewhere(reward.steps):
             reward.done = True
             return []
         around_zero = abs(now) <= 2 * error and not same
@@ -178,8 +177,3 @@ class RewardFlat(SeriesRule):
         reward.windows, reward.done, reward.first = None, True, np.empty(0)
         finding = self.say(Verdict.CLEAR, severity, title, place(rows, row), metric=metric)
         return [(float(rows.offset[row]), finding)]
-
-
-def _began_elsewhere(steps: list[float]) -> bool:
-    """Return whether the first rows are not those of a run's beginning."""
-    return len(steps) == 2 and steps[0] > max(_EARLY, 2 * (steps[1] - steps[0]))
