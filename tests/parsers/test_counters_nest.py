@@ -77,7 +77,10 @@ NEXT = {
         (16, None, None),
     ),
     "every second, no length": (printed(1, [2, 4], NO, 4) + printed(2, [2], NO, 4), (6, None, None)),
-    "the last one is printed at once": (printed(1, [3, 6, 7], NO, 4) + printed(2, [3], NO, 4), (10, 28, None)),
+    "the last one is printed at once": (
+        printed(1, [3, 6, 7], NO, 4) + printed(2, [3], NO, 4),
+        (10, 28, None),
+    ),
     "one line of an epoch, before its end": (
         printed(1, [4, 8], NO, 4) + printed(2, [6], NO, 4) + printed(3, [3], NO, 4),
         (18, None, None),

@@ -78,7 +78,7 @@ class _LogClock:
             return
         steps = np.diff(times.step, prepend=self._step)
         self._step = float(times.step[-1])
-        seconds = times.value * np.where(steps >= 1, steps, 1.0)
+        seconds = times.value * np.fmax(steps, 1.0)
         seconds[~((seconds >= 0) & (seconds < np.inf))] = 0.0
         self._total = np.cumsum(np.append(self._total[-1], seconds))
         self._offset = times.offset
@@ -146,7 +146,7 @@ class Own(RunRule):
         if not self._missed and (self._misses >= _ENOUGH or (self._misses > 0 and not status.live)):
             return self._miss(status)
         since = self._since
-        if since is None or self._firing or not (self._beyond and self.for_seconds and status.live):
+        if since is None or self._firing or not (self._beyond and status.live):
             return ()
         if not (status.now - since.clock >= self.for_seconds and self._steps >= self.for_steps):
             return ()

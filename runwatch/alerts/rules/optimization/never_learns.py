@@ -257,7 +257,7 @@ class NeverLearns(RankRule):
         ends, windows = self._windows.add(y)
         if not len(ends):
             return []
-        fallen = np.flatnonzero(np.median(windows, axis=1) < self._level + log(1 - min(self.escape, 0.9)))
+        fallen = np.flatnonzero(np.median(windows, axis=1) < self._level + log(1 - self.escape))
         if not len(fallen):
             return []
         row = int(ends[fallen[0]]) - start - 1
@@ -288,7 +288,7 @@ class NeverLearns(RankRule):
                 )
             )
         moved = rows.value[missing:] < self._frozen - self.escape * abs(self._frozen)
-        if self._frozen > -np.inf and moved.any():
+        if moved.any():  # none is below where nothing is frozen
             self._frozen = -np.inf
             here = place(rows, missing + int(np.argmax(moved)))
             found.append(
