@@ -55,6 +55,7 @@ from runwatch.alerts.rules.baseline import (
     spread,
     take,
 )
+from runwatch.alerts.rules.common.beginning import began_elsewhere
 from runwatch.alerts.rules.common.chance import guessing, least_likely
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.epochs import Epochs
@@ -64,8 +65,6 @@ from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
 from runwatch.render import numbers
 
-_EARLY = 50
-"""Steps from which a first row shows that the run began elsewhere, unless rows are as far apart."""
 _STEPS = 10
 """Steps that say as much as one row."""
 _NOISY, _WILD = 0.1, 0.25
@@ -183,7 +182,7 @@ class NeverLearns(RankRule):
         seen = bool(chance) and count >= self.rows // 4 and passed >= self.seen
         dead = count >= self.rows // 4 and self._dead(offset)
         enough = self._done or epochs or steps or seen or dead
-        if not enough or self._elsewhere() or offset >= self._players.first:
+        if not enough or began_elsewhere(self._steps) or offset >= self._players.first:
             return None
         (start, end), (sigma, noise) = spread(np.stack([first[:quarter], first[-quarter:]]), 0.0)
         error = 1.2533 * float(np.hypot(sigma, noise)) / quarter**0.5
@@ -258,11 +257,6 @@ class NeverLearns(RankRule):
         values = norms.value[norms.offset >= self._begin]
         return len(values) >= _NORMS and not values.any()
 
-    def _elsewhere(self) -> bool:
-        """Whether the first rows are not those of a run's beginning."""
-        begin, second = self._steps
-        return begin > max(_EARLY, 2 * (second - begin))
-
     def _watch(self, rows: Samples, y: Floats) -> list[Finding]:
         """Look whether it learns after all, or costs the run."""
         assert self._windows is not None
@@ -270,7 +264,7 @@ class NeverLearns(RankRule):
         ends, windows = self._windows.add(y)
         if not len(ends):
             return []
-        fallen = np.flatnonzero(np.median(windows, axis=1) < self._level + log(1 - min(self.escape, 0.9)))
+        fallen = np.flatnonzero(np.median(windows, axis=1) < self._level + log(1 - self.escape))
         over = int(fallen[0]) if len(fallen) else len(ends)
         late = int(np.searchsorted(ends, _LATE * self.rows))
         found: list[Finding] = []
@@ -307,7 +301,7 @@ class NeverLearns(RankRule):
                 )
             )
         moved = rows.value[missing:] < self._frozen - self.escape * abs(self._frozen)
-        if self._frozen > -np.inf and moved.any():
+        if moved.any():  # none is below where nothing is frozen
             self._frozen = -np.inf
             here = place(rows, missing + int(np.argmax(moved)))
             found.append(
@@ -322,7 +316,9 @@ class NeverLearns(RankRule):
         still = last[-1 - margin] - last[margin] <= _FLAT * abs(level)
         signed = bool((self._plain < 0).any() and (self._plain > 0).any())
         above = level >= middle(self._plain[:3].tolist())
-        return signed and still and above and not self._elsewhere() and offset < self._players.first
+        return (
+            signed and still and above and not began_elsewhere(self._steps) and offset < self._players.first
+        )
 
     def _end(self, rows: Samples, *, still: bool = False) -> list[Finding]:
         if self._windows is None and not still:

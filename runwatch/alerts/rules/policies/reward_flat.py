@@ -32,6 +32,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Windows, take
+from runwatch.alerts.rules.common.beginning import began_elsewhere
 from runwatch.alerts.rules.common.players import Players
 from runwatch.alerts.rules.common.roles import REWARD, cast, of_episode
 from runwatch.alerts.rules.metric_rule import SeriesRule
@@ -45,8 +46,6 @@ _LONG = 4
 _STEPS = 40
 """Steps that say as much as one row, four times over."""
 _WIDTH, _HOP = 64, 16
-_EARLY = 50
-"""Steps from which a first row shows that the run began elsewhere, unless rows are as far apart."""
 _GIVEN = frozenset({0.0, 1.0, 100.0})
 """Rewards that, always the same, are perfect or of another rule."""
 
@@ -122,7 +121,7 @@ class RewardFlat(SeriesRule):
         reward.done = count != self.rows
         if reward.done:
             reward.first = np.empty(0)
-        if now - level > 2 * error or offset >= self._players.silent or _began_elsewhere(reward.steps):
+        if now - level > 2 * error or offset >= self._players.silent or began_elsewhere(reward.steps):
             reward.done = True
             return []
         around_zero = abs(now) <= 2 * error and not same
@@ -188,8 +187,3 @@ class RewardFlat(SeriesRule):
 def _covers(steps: list[float], newest: float, rows: int) -> bool:
     """Return whether rows are so far apart that few say as much as many."""
     return newest - steps[0] >= _STEPS * rows
-
-
-def _began_elsewhere(steps: list[float]) -> bool:
-    """Return whether the first rows are not those of a run's beginning."""
-    return len(steps) == 2 and steps[0] > max(_EARLY, 2 * (steps[1] - steps[0]))
