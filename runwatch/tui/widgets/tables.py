@@ -148,7 +148,7 @@ class SummaryCard(Panel):
 
 _SHARED = frozenset({"step", "values"})
 """Columns that say nothing where all metrics have the same there."""
-_NAME = 20
+_WHOLE = 20
 """Cells of a name for which columns are left out, where it is that long."""
 
 
@@ -198,7 +198,7 @@ class Values(Panel):
         widths = [max(map(len, column)) + 2 for column in columns]
         names = [metrics.label(item.metric) for item in known]
         longest = max(map(cells.width, ["metric", *names]))
-        while sum(widths) + min(longest, _NAME) > width and len(columns) > 1:
+        while sum(widths) + min(longest, _WHOLE) > width and len(columns) > 1:
             columns.pop()
             widths.pop()
         name = max(8, min(width - sum(widths), longest))
