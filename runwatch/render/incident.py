@@ -66,14 +66,18 @@ def _labelled(name: str, text: str, width: int, most: int, glyphs: Glyphs) -> li
 def _brief(text: str, width: int, most: int, glyphs: Glyphs) -> list[str]:
     """Return a text in up to `most` lines; one that is too long ends with a clause.
 
-    Where clauses leave more than half of the room empty, it is cut off.
+    Where clauses leave more than half of the room empty, it ends with a word.
     """
     lines = cells.wrapped(text, width, _UNCUT, glyphs.ellipsis)
     ends = [clause.start() for clause in _CLAUSE.finditer(text) if 2 * clause.start() >= width * most]
     for end in reversed(ends):
         if len(lines) > most:
             lines = cells.wrapped(text[:end] + glyphs.ellipsis, width, _UNCUT, glyphs.ellipsis)
-    return lines if len(lines) <= most else cells.wrapped(text, width, most, glyphs.ellipsis)
+    if len(lines) <= most:
+        return lines
+    *above, last = cells.wrapped(text, width, most, glyphs.ellipsis)
+    word = last.rfind(" ")
+    return [*above, last[:word].rstrip(",;:") + glyphs.ellipsis if 2 * word > width else last]
 
 
 def _free(out: list[Row], text: str, width: int) -> bool:

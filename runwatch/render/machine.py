@@ -77,10 +77,26 @@ def gpu_rows(gpus: Sequence[GpuRow], width: int, glyphs: Glyphs = UNICODE) -> li
     if not gpus:
         return []
     words = dict.fromkeys(BUSY[gpu.measure] for gpu in gpus if gpu.measure)
-    heading = f"{'GPU':>5} {'/'.join(words) or 'busy':>6} {'memory':>19} {'power':>11} {'temp':>5}  "
-    out: list[Row] = [cells.fit([(heading, "dim")], width)]
+    heading = _gpu_columns("GPU", "/".join(words) or "busy", "memory", "power", "temp", "dim")
+    out: list[Row] = [_fitting(heading, width)]
     for gpu in sorted(gpus, key=lambda gpu: not gpu.own):
-        out.append(cells.fit(_gpu(gpu, glyphs), width))
+        out.append(_fitting(_gpu(gpu, glyphs), width))
+    return out
+
+
+def _gpu_columns(index: str, busy: str, memory: str, power: str, temperature: str, role: str) -> Row:
+    """Return one row of the GPUs, a part for each column."""
+    texts = (f"{index:>5}", f" {busy:>6}", f" {memory:>19}", f" {power:>11}", f" {temperature:>5}")
+    return [(text, role) for text in texts]
+
+
+def _fitting(parts: Row, width: int) -> Row:
+    """Return the parts of a row that fit: half a number would be another one."""
+    out: Row = []
+    for part in parts:
+        if cells.row_width(out) + cells.width(part[0]) > width:
+            break
+        out.append(part)
     return out
 
 
@@ -92,9 +108,9 @@ def _gpu(gpu: GpuRow, glyphs: Glyphs) -> Row:
     power = _pair(lambda watts: f"{watts:.0f}", gpu.power, gpu.power_limit) + (" W" if gpu.power else "")
     busy = "-" if gpu.busy is None else numbers.percent(gpu.busy, 0)
     heat = "-" if gpu.temperature is None else f"{gpu.temperature:.0f}C"
-    row: Row = [(f"{gpu.index:>5} {busy:>6} {memory:>19} {power:>11} {heat:>5}  ", role)]
+    row = _gpu_columns(str(gpu.index), busy, memory, power, heat, role)
     if gpu.trend:
-        row.append((sparkline(gpu.trend, _TREND, glyphs), "smooth"))
+        row.append((f"  {sparkline(gpu.trend, _TREND, glyphs)}", "smooth"))
     if gpu.slowed:
         row.append((f" {gpu.slowed}", "warn"))
     return row
@@ -104,11 +120,15 @@ def process_rows(processes: Sequence[ProcessRow], width: int, glyphs: Glyphs = U
     """Return a heading and one row per process, ranks first; data workers are counted."""
     if not processes:
         return []
-    out: list[Row] = [
-        cells.fit(
-            [(f"{'pid':>9} {'role':<9}{'state':<10}{'cores':>6} {'memory':>9} {'GPU':>5}  ", "dim")], width
-        )
-    ]
+    heading = (
+        f"{'pid':>9}",
+        f" {'role':<9}",
+        f"{'state':<10}",
+        f"{'cores':>6}",
+        f" {'memory':>9}",
+        f" {'GPU':>5}",
+    )
+    out: list[Row] = [_fitting([(text, "dim") for text in heading], width)]
     shown = [process for process in processes if process.role != "worker"]
     for process in sorted(shown, key=lambda p: (_ORDER.index(p.role), p.rank or 0)):
         name = f"rank {process.rank}" if process.role == "rank" else process.role
@@ -117,12 +137,15 @@ def process_rows(processes: Sequence[ProcessRow], width: int, glyphs: Glyphs = U
         doing = f"waits: {process.waits}" if process.waits else process.command
         doing = cells.clip(doing, max(0, width - _BEFORE_DOING), glyphs.ellipsis)
         row: Row = [
-            (f"{process.pid:>9} {name:<9}", ""),
+            (f"{process.pid:>9}", ""),
+            (f" {name:<9}", ""),
             (f"{process.state:<10}", STATES.get(process.state, "dim")),
-            (f"{cores:>6} {memory:>9} {','.join(process.gpus):>5}  ", ""),
-            (doing, "warn" if process.waits and process.state == "blocked" else "dim"),
+            (f"{cores:>6}", ""),
+            (f" {memory:>9}", ""),
+            (f" {','.join(process.gpus):>5}", ""),
+            (f"  {doing}", "warn" if process.waits and process.state == "blocked" else "dim"),
         ]
-        out.append(cells.fit(row, width, glyphs.ascii))
+        out.append(cells.fit(_fitting(row, width), width, glyphs.ascii))
     if helpers := len(processes) - len(shown):
         out.append([(f"{'':>9} {helpers} helper processes", "dim")])
     return out

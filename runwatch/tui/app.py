@@ -321,7 +321,8 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
 
         def chosen(name: tuple[str, ...] | None) -> None:
             self.use_theme(name[0] if name else before)
-            self.say(f"theme {self._look}" if name else "")
+            kept = f'; to keep it: theme = "{self._look}" in [screen] of runwatch.toml'
+            self.say(f"theme {self._look}{kept}" if name else "")
 
         self.push_screen(Pick("theme", rows, {before}, 1, self.use_theme), callback=chosen)
 

@@ -21,10 +21,22 @@ def rewarded(values, name="ep_rew_mean"):
     )
 
 
-def test_a_reward_that_stays_where_it_began_is_a_note():
-    (found,) = rewarded(22 + 3 * NOISE).judge(RewardFlat())
-    assert (found.severity.value, found.step, found.cause) == ("info", 399, "")
-    assert found.title.startswith("ep rew mean has not risen in the first 400 logged steps: 2")
+def test_a_reward_that_stays_where_it_began_is_a_note_and_then_a_warning():
+    found = rewarded(22 - 3 * NOISE).judge(RewardFlat())
+    assert brief(found) == [("firing", "info", 399), ("firing", "warning", 1599)]
+    assert found[0].cause == ""
+    assert found[0].title.startswith("ep rew mean has not risen in the first 400 logged steps: 2")
+    rises = 22 + 3 * NOISE + ROWS / 6000  # by more than an error
+    assert fired(rewarded(rises).judge(RewardFlat())) == [("info", 399)]
+
+
+@pytest.mark.parametrize(("apart", "fires"), [(50, [("warning", 299)]), (39, [("info", 399)])])
+def test_rows_that_are_far_apart_say_more(apart, fires):
+    log = rewarded(22 + 3 * NOISE, "reward")
+    log.steps = log.steps * apart
+    rule = RewardFlat()
+    found = [*rule.observe(log.block(0, 450))]
+    assert [(f.severity.value, int(f.step) // apart) for f in found] == fires
 
 
 def test_a_reward_that_is_always_the_same_becomes_a_warning():

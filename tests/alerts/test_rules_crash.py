@@ -213,6 +213,10 @@ def test_severity_and_words_follow_from_the_kind_of_end(kind, title, severity, e
             "critical",
         ),
         (only(event("traceback", 10, data={"frames": "in run\n  trainer.fit(model)"})), "critical"),
+        (only(event("traceback", 10, "PermissionError: '/data/train_bone.npy'")), "warning"),
+        (only(event("traceback", 10, "python: can't open file '/x/train.py': [Errno 2]")), "critical"),
+        (only(event("elastic", 10, "srun: error: n1: task 0: Exited with exit code 1")), "warning"),
+        (only(event("elastic", 10, "runwatch: the command exited with code 3")), "critical"),
         (only(event("killed", 10, "run.sh: line 3: 7 Killed   python train.py")), "critical"),
         (only(event("killed", 10, rank=0)), "critical"),
         (only(event("resume", 5), event("killed", 10)), "critical"),
@@ -249,7 +253,7 @@ def test_that_it_trains_may_be_known_after_the_crash():
     assert brief(rule.observe(rows(0, 2))) == [("firing", "critical")]  # read late: they stand before it
     rule = Crash()
     rule.observe(only(event("killed", 250)))
-    assert brief(rule.observe(only(event("elastic", 300)))) == [("firing", "critical")]
+    assert brief(rule.observe(only(event("elastic", 300, "ChildFailedError")))) == [("firing", "critical")]
 
 
 def test_a_program_that_receives_a_signal_does_not_know_from_whom():

@@ -250,6 +250,23 @@ def test_a_loss_that_oscillates_from_the_first_row_on():
     assert Log(train__loss=falls * noise).judge(NeverLearns()) == []
 
 
+@pytest.mark.parametrize(
+    ("level", "falls_at", "severities"),
+    [
+        (2.5, 6000, ["info", "warning"]),
+        (2.5, 4000, ["info"]),
+        (0.1, 6000, ["info"]),  # of what predicts noise
+    ],
+)
+def test_a_loss_that_never_falls_costs_the_run_whatever_its_noise(level, falls_at, severities):
+    noise = np.exp(0.5 * np.random.default_rng(0).normal(size=6000))
+    loss = level * np.where(np.arange(6000) < falls_at, 1.0, 0.3) * noise
+    log = Log(train__loss=loss)
+    found = log.judge(NeverLearns())
+    assert [severity for severity, _ in fired(found)] == severities
+    assert log.judge(NeverLearns(), range(0, 6000, 7)) == found
+
+
 @pytest.mark.parametrize("cuts", [(), (3, 8), range(100)])
 @pytest.mark.parametrize(
     ("losses", "where"),

@@ -94,7 +94,7 @@ FAILED = ("launch", "traceback")
         ((*FAILED, *FAILED, *FAILED, *FAILED, "launch"), [("firing", "warning", 7)]),
         (
             (*FAILED, *FAILED, *FAILED, "launch", "step"),
-            [("firing", "warning", 7), ("clear", "critical", 8)],
+            [("firing", "warning", 7), ("clear", "warning", 8)],
         ),
         ((*FAILED, *FAILED, "launch", "step", *FAILED, "launch"), []),  # one of them trained
         ((*FAILED, *FAILED, "launch", "launch", *FAILED, "launch"), [("firing", "warning", 9)]),
@@ -109,3 +109,23 @@ def test_launches_that_fail_before_their_first_step(words, found):
     if found:
         assert reported[0].title == "3 launches in a row failed before their first step"
         assert reported[0].evidence == {"launches": 3}
+
+
+@pytest.mark.parametrize(
+    ("begins", "kind", "severities"),
+    [
+        ((0, 50, 50, 50), "resume", ["critical"]),
+        ((0, 50, 60, 70), "resume", []),  # parts of a plan
+        ((0, 50, 60, 70), "traceback", ["critical"]),
+    ],
+)
+def test_what_resumes_elsewhere_without_an_error_is_no_loop(begins, kind, severities):
+    rule, found, at = RestartLoop(), [], 0.0
+    for begin in begins:
+        steps = np.arange(begin, 100.0)
+        offset = at + 1 + np.arange(len(steps))
+        row = Samples(offset, offset, steps, np.full(len(steps), np.nan))
+        events = [Event(kind, int(at), int(at), "it says so")] * (at > 0)
+        found += rule.observe(Block({}, row, events, restarts=[offset[0]] * (at > 0)))
+        at = float(offset[-1]) + 1
+    assert [finding.severity.value for finding in found] == severities

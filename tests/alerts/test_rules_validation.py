@@ -297,3 +297,27 @@ def test_a_gap_is_of_one_run():
     log.set(VAL, np.full(2000, np.nan))
     log.columns[VAL][99::100] = 1.0
     assert log.judge(GeneralizationGap()) == []
+
+
+FEW = [0.6, 0.5, 0.54, 0.52, 0.56, 0.58, 0.58, 0.59, 0.6]
+
+
+@pytest.mark.parametrize(
+    ("values", "train", "warns"),
+    [
+        (FEW, 0.2, True),
+        (FEW[:-1], 0.2, False),  # four in a row
+        ([*FEW[:6], 0.54, *FEW[6:]], 0.2, False),
+        ([0.6, *FEW[1:4], 0.52, 0.53, 0.54, *FEW[4:]], 0.2, False),  # less than half
+        ([*FEW[:6], 0.56, 0.56, 0.56], 0.2, False),
+        (FEW, 0.45, False),  # training hardly fell
+    ],
+)
+def test_few_evaluations_that_are_far_above_the_best_of_them_are_a_warning(values, train, warns):
+    rows = 10 * len(values)
+    log = Log(train__loss=np.r_[np.full(20, 0.5), np.full(rows - 20, train)])
+    log.set(VAL, np.full(rows, np.nan))
+    log.columns[VAL][9::10] = values
+    found = log.judge(GeneralizationGap())
+    assert [severity for severity, _ in fired(found) if severity == "warning"] == ["warning"] * warns
+    assert log.judge(GeneralizationGap(), range(0, rows, 7)) == found

@@ -68,7 +68,7 @@ class TestWords:
             (["run=~.*"], HOUR, "ask for something"),
             (["severity!=critical"], HOUR, "ask for something"),
             (["rum=x"], HOUR, "no label"),
-            (["run=x"], 0.0, "from a second"),
+            (["run=x"], 0.9, "from a second"),
             (["run=x"], 1e9, "to a year"),
             (["run=x"], float("nan"), "to a year"),
         ],
@@ -79,6 +79,10 @@ class TestWords:
 
 
 class TestTimes:
+    @pytest.mark.parametrize("seconds", [1.0, 366 * 86400.0])
+    def test_the_shortest_and_the_longest(self, seconds):
+        assert silence(["run=x"], seconds, now=5.0).ends == 5.0 + seconds
+
     def test_a_silence_holds_from_its_start_until_its_end(self):
         one = hush("run=r", starts=10.0, ends=20.0)
         assert [one.until(now) for now in (9.9, 10.0, 19.9, 20.0)] == [0.0, 20.0, 20.0, 0.0]

@@ -76,6 +76,21 @@ NEXT = {
         printed(1, [4, 8], NO, 4) + printed(2, [4], NO, 4) + printed(3, [4], NO, 4),
         (16, None, None),
     ),
+    "every second, no length": (printed(1, [2, 4], NO, 4) + printed(2, [2], NO, 4), (6, None, None)),
+    "the last one is printed at once": (
+        printed(1, [3, 6, 7], NO, 4) + printed(2, [3], NO, 4),
+        (10, 28, None),
+    ),
+    "one line of an epoch, before its end": (
+        printed(1, [4, 8], NO, 4) + printed(2, [6], NO, 4) + printed(3, [3], NO, 4),
+        (18, None, None),
+    ),
+    "an epoch is cut, and the next is printed late": (
+        printed(1, range(1, 6), 5) + printed(2, [1, 2], 5) + printed(3, [4], 5),
+        (14, 15, 5),
+    ),
+    "that, but no length": (printed(1, range(1, 6)) + printed(2, [1, 2]) + printed(3, [4]), (11, None, None)),
+    "it begins in epoch 3, but all epochs count": (printed(3, [5], 5) + printed(4, [6], 5), (6, 5, None)),
     "two epochs later, no length": (printed(1, [1, 2, 3]) + printed(3, [1]), (7, None, None)),
     "the length and the plan": (printed(1, [1], 5, 4), (1, 20, None)),
     "the plan of one step": (printed(1, [1], 1, 4), (1, 4, None)),
@@ -136,16 +151,18 @@ def steps(tables, name="step"):
     }
 
 
-def stream(epochs, per, width=10):
+def stream(epochs, per, width=10, planned=9.0):
     """Return (offset, epoch, planned) of headings, and (offset, step) of the lines below them."""
-    heads = [(e * per * width, float(e + 1), 9.0) for e in range(epochs)]
+    heads = [(e * per * width, float(e + 1), planned) for e in range(epochs)]
     lines = [(e * per * width + b * width, float(b)) for e in range(epochs) for b in range(1, per)]
     return heads, lines
 
 
+@pytest.mark.parametrize("planned", [9.0, NO])
 @pytest.mark.parametrize("count", [20, 128])  # line by line, and as many as numpy is quicker with
-def test_headings_hold_for_the_lines_below_also_in_the_tables_that_follow(count):
-    heads, lines = stream(4, count)
+def test_headings_hold_for_the_lines_below_also_in_the_tables_that_follow(count, planned):
+    heads, lines = stream(4, count, planned=planned)
+    total = {9.0 * (count - 1)} if planned != NO else set()
     nests = Nests()
     for half in (0, 1):
         low, high = half * 2 * count * 10, (half + 1) * 2 * count * 10
@@ -158,9 +175,12 @@ def test_headings_hold_for_the_lines_below_also_in_the_tables_that_follow(count)
         expected = {at: half * 2 * (count - 1) + i for i, (at, _) in enumerate(lines[: 2 * (count - 1)], 1)}
         assert steps(found) == {at + low: step for at, step in expected.items()}
         if half:
-            assert set(steps(found, "total").values()) == {9.0 * (count - 1)}
-    late = [(high + 10, 1.0), (high + 20, 2.0)]
-    assert list(steps(nests.placed((table(TRAIN, (WITHIN,), late),))).values())[1] == 2.0 + 3 * (count - 1)
+            assert set(steps(found, "total").values()) == total
+    for lines in (2, 300, 300, 2):
+        late = [(high + 10.0 * b, float(b)) for b in range(1, lines + 1)]
+        found, high = nests.placed((table(TRAIN, (WITHIN,), late),)), high + 10 * lines
+        assert list(steps(found).values())[-1] == lines + 3.0 * (count - 1)
+        assert set(steps(found, "total").values()) == total
 
 
 @pytest.mark.parametrize("count", [20, 300])

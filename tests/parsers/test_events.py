@@ -197,6 +197,37 @@ from .logs import parse
         (b"Training loss is NaN!", "error"),
         (b"wandb: 429 encountered (rate limit exceeded), retrying request", "retry"),
         (b"urllib.error.HTTPError: HTTP Error 503: Service Unavailable", "retry"),
+        (
+            b"[2030-01-02 03:04:05,678][hydra.utils][ERROR] - Error instantiating nets.Big : no module x",
+            "error",
+        ),
+        (b"Error executing job with overrides: ['lr=3']", "error"),
+        (b"forrtl: severe (174): SIGSEGV, segmentation fault occurred", "segfault"),
+        (b"forrtl: severe (24): end-of-file during read, unit 5", "error"),
+        (b"Fortran runtime error: Index '9' of dimension 1 above upper bound of 8", "error"),
+        (b"ERROR: LoadError: DimensionMismatch: x", "error"),
+        (b"ERROR: BoundsError: attempt to access 3-element Vector", "error"),
+        (b"Error using trainNetwork (line 184)", "error"),
+        (b"Error in library(keras) : there is no package called 'keras'", "error"),
+        (b"Execution halted", "elastic"),
+        (b'Exception in thread "main" org.acme.NoShape: x', "error"),
+        (b"panic: runtime error: index out of range [3]", "error"),
+        (b"net: src/net.c:36: check: Assertion `0' failed.", "error"),
+        (b"[LightGBM] [Fatal] Label should be int type", "error"),
+        (b"GPUassert: invalid device function k.cu 12", "cuda_error"),
+        (b"CUDA Error: no kernel image is available", "cuda_error"),
+        (b"mpirun detected that one or more processes exited with non-zero status, thus", "elastic"),
+        (b"Command exited with non-zero status 1", "elastic"),
+        (b"MPI_ABORT was invoked on rank 0 in communicator MPI_COMM_WORLD", "elastic"),
+        (b"run.sh: 7: run.sh: Bad substitution", "traceback"),
+        (b"run.sh: line 7: syntax error near unexpected token `done'", "traceback"),
+        (b"./run.sh: line 3: DATA: unbound variable", "traceback"),
+        (b"bash: go.sh: No such file or directory", "traceback"),
+        (b"sh: 0: Can't open go.sh", "traceback"),
+        (b"nohup: failed to run command 'pyhton': No such file or directory", "traceback"),
+        (b"/usr/bin/env: 'python': No such file or directory", "traceback"),
+        (b"Error: No such option: --lrr", "traceback"),
+        (b"ERROR: Could not consume arg: --lrr", "traceback"),
     ],
 )
 def test_showing_lines(line, kind):
@@ -267,6 +298,14 @@ def test_showing_lines(line, kind):
         b"/usr/bin/python3: No module named venv",
         b"python: No module named pip",
         b"CUDA out of memory with batch size 512, trying 256",
+        b"run.sh: line 3: nvidia-smi: command not found",  # a script continues
+        b"run.sh: 3: module: not found",
+        b"run.sh: line 4: cd: data: No such file or directory",
+        b"Error in 3 of 512 images : skipped",
+        b"Error in reading a.png : it is empty",
+        b"Command exited with non-zero status 0",
+        b"ERROR: pip's dependency resolver does not take everything into account",
+        b"no syntax error in the config",
         b"CUDA out of memory, reducing the batch size",
     ],
 )
@@ -410,10 +449,12 @@ def test_the_size_of_the_model_is_a_fact(line, facts):
 def test_what_a_message_announces_with_a_colon_is_on_the_next_lines():
     panic = b"thread 'main' panicked at src/tensor.rs:1447:13:\nshapes differ:\n  [2, 3] and [3, 3]\nbye\n"
     cuda = b"[CUDA ERROR] at file train.cu:754:\nmisaligned address\n"
+    hydra = b"Error executing job with overrides: ['lr=3']\nacme.errors.NoKey: Key 'lrr' is missing\n\nbye\n"
     for text, title in (
         (panic, "thread 'main' panicked at src/tensor.rs:1447:13: shapes differ: [2, 3] and [3, 3]"),
         (cuda, "[CUDA ERROR] at file train.cu:754: misaligned address"),
         (panic.split(b"\n")[0], "thread 'main' panicked at src/tensor.rs:1447:13:"),
+        (hydra, "Error executing job with overrides: ['lr=3'] acme.errors.NoKey: Key 'lrr' is missing"),
         (cuda.replace(b"misaligned address", b"Segmentation fault"), "[CUDA ERROR] at file train.cu:754:"),
     ):
         for size in (1, 20, 4096):

@@ -160,3 +160,10 @@ def test_a_file_may_begin_with_the_name_of_its_only_column(title):
     assert parse("\n".join(["Some text", title, *rows, ""]).encode()).format is None or "oss" in title
     assert parse("\n".join([title, *rows[:4], "some text", *rows[4:], ""]).encode()).format is None
     assert parse("\n".join(["Names of all", *rows, ""]).encode()).format is None
+
+
+@pytest.mark.parametrize(("moves", "read"), [(4, False), (40, True)])
+def test_a_number_behind_a_place_that_hardly_ever_moves_is_no_loss(moves, read):
+    values = [2.0 - 2.0 * (k * moves // 40) / moves for k in range(40)]
+    text = "".join(f"{k:4d}   {value:.4f}     {k / 7 - 19.5:.6f}\n" for k, value in enumerate(values))
+    assert (parse(text.encode()).format is not None) == read

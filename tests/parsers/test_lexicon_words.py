@@ -129,6 +129,7 @@ def test_a_part_of_the_data_that_is_said_twice_is_said_once():
     assert names.once("train/train_loss") == "train_loss"
     assert names.once("train/loss") == "train/loss"
     assert names.once("loss") == "loss"
+    assert names.once("/_loss") == "/_loss"
 
 
 def test_words_of_other_languages_are_translated_within_a_name():

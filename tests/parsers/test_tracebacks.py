@@ -342,3 +342,37 @@ def test_an_exception_without_its_message_is_on_its_own_line(behind):
     )
     (event,) = parse((text + behind).encode()).events
     assert event.line == 4
+
+
+FOLDED = (
+    "python.exe : Traceback (most recent call last):\n"
+    "{between}"
+    '  File "C:\\work\\some-long-name\\kno\n'
+    'w\\Run.py", line 40, in <module>\n'
+    "    train(\n"
+    "{between}"
+    '  File "C:\\work\\some-long-name\\kno\n'
+    'w\\Run.py", line 10, in train\n'
+    "    open('out')\n"
+)
+"""As PowerShell writes what a program says, at a width of 32."""
+
+
+@pytest.mark.parametrize("between", ["", "loaded\n" * 12])
+def test_a_folded_traceback_is_one_event_with_all_that_was_raised(between):
+    width = len('  File "C:\\work\\some-long-name\\kno')
+    said = "FileNotFoundError: " + "x" * (width - 19)
+    text = FOLDED.format(between=between)
+    (event,) = parse((text + said + "\nand more\nepoch 3\n").encode()).events
+    assert (event.kind, event.title) == ("traceback", said + "and more")
+    (event,) = parse((text + "ValueError: too short\nepoch 3\n").encode()).events
+    assert event.title == "ValueError: too short"
+
+
+def test_a_traceback_of_conda_is_the_end_of_what_it_runs():
+    text = '  Traceback (most recent call last):\n    File "{}", line 2, in __call__\n  UnicodeError: x\n'
+    conda, own = (
+        parse(text.format(name).encode()).events[0] for name in ("/x/conda/exception_handler.py", "/x/own.py")
+    )
+    assert "caught" in own.data
+    assert not {"caught", "inner"} & conda.data.keys()

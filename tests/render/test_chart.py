@@ -489,3 +489,10 @@ def test_a_steep_curve_has_its_sign_once_a_column():
     for column in zip(*rows, strict=True):
         assert column.count("○") <= 1
     assert sum(row.count("○") for row in rows) >= 5
+
+
+def test_a_few_thin_columns_within_a_band_leave_no_hole_and_many_do():
+    for thin, kept in ((4, True), (6, False)):  # their neighbors make the outer ones wide
+        high = [5.1 if 5 <= i < 5 + thin else 20.0 for i in range(20)]
+        made = band.spans(list(range(20)), [5.0] * 20, high, 20)
+        assert (None not in made) is kept, (thin, made)

@@ -71,3 +71,18 @@ def test_what_cannot_be_seen_is_said_in_full():
 def test_nothing_to_say_at_the_right_leaves_the_frame_whole():
     top = cells.row_text(panel.framed(panel.Content([("a", "")], [], [("", "dim")]), 20, 3)[0])
     assert top == "╭─ a ──────────────╮"
+
+
+def test_a_column_that_does_not_fit_is_left_out_whole():
+    process = ProcessRow(6751, "main", "sleeping", None, "python train.py", "", 0.5, 52_000_000.0, ())
+    for width, shown in (
+        (38, "     6751 main     sleeping    0.50"),
+        (46, "     6751 main     sleeping    0.50  49.6 MiB"),
+    ):
+        heading, row = (cells.row_text(each).rstrip() for each in machine.process_rows([process], width))
+        assert row == shown
+        assert heading.endswith("memory") is (width > 40)
+    gpu = GpuRow("0", "H100", "ok", True, "util", 0.9, 7e10, 8e10, 400.0, 700.0, 60.0, "", ())
+    heading, row = (cells.row_text(each).rstrip() for each in machine.gpu_rows([gpu], 40))
+    assert heading.split() == ["GPU", "util", "memory"]
+    assert row.split()[-1].endswith("GiB")

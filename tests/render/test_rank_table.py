@@ -62,7 +62,7 @@ def test_columns_line_up_and_the_least_important_goes_first():
             for head in ("progress", "last seen", "step time", "util", "GPU memory", "power")
             if head in heading
         }
-        for heading in (cells.row_text(rank_table.table(rows, width)[0]) for width in (130, 95, 70, 45, 25))
+        for heading in (cells.row_text(rank_table.table(rows, width)[0]) for width in (130, 95, 70, 45, 20))
     ]
     assert all(later < before or later == before for before, later in itertools.pairwise(found))
     assert found[-1] == {"progress"}

@@ -276,3 +276,12 @@ def test_the_worst_are_those_that_are_judged_so_one_by_one(measure):
         assert hot == sorted(hot, reverse=True), "one that is as it should be goes before one that is not"
         unknown = [role == "dim" for role in found]
         assert unknown == sorted(unknown), "one that is not known goes before one that is"
+
+
+def test_the_color_of_a_rank_is_in_its_own_cells_however_wide_they_are():
+    rows = [RankRow(i, 40, None, 0.1, 3.03 if i == 37 else 2.03) for i in range(64)]
+    for width in (118, 198):
+        above = rank_grid.grid(rows, width, 2, "step time")[0]
+        ((cell, role),) = {(text, role) for text, role in above if "█" in text}
+        assert (set(cell), role) == ({"█"}, "heat-2"), width
+        assert sum(role == "heat-2" for _, role in above) == 1, width

@@ -320,13 +320,55 @@ async def test_on_a_phone_bars_leave_room_for_the_log(open_app):
             assert s.view.query_one("#alert-log").display is log
 
 
-async def test_next_to_tall_evidence_the_log_is_below_the_bars(open_app):
+async def test_the_log_is_below_evidence_and_bars_in_all_the_width(open_app):
     slow = IncidentRow("i5", "r1", "straggler", "warning", "firing", "rank 3 is slow", rank=3)
     async with open_app((200, 50), incidents=(slow,), ranks=8) as s:
         await s.press("5")
         evidence, bars, log = (s.view.query_one(f"#alert-{name}") for name in ("detail", "ranks", "log"))
-        assert (bars.region.y, bars.region.bottom) == (evidence.region.y, log.region.y)
-        assert log.region.bottom == evidence.region.bottom
+        assert (bars.region.y, bars.region.bottom) == (evidence.region.y, evidence.region.bottom)
+        assert (log.region.y, log.region.width) == (evidence.region.bottom, 200)
+
+
+async def test_with_an_alert_are_the_lines_around_its_own_and_a_click_shows_one_in_the_log(open_app):
+    elsewhere = msgspec.structs.replace(SPIKE, evidence={"source": SOURCES[1]})
+    async with open_app((120, 40), incidents=(elsewhere,)) as s:
+        await s.press("5")
+        await s.until(lambda: "40112▸" in s.drawn("#alert-log"))
+        rows = s.drawn("#alert-log").splitlines()
+        at = next(y for y, row in enumerate(rows) if "40112▸" in row)
+        assert "log train.err, line 40,112" in rows[0]
+        assert ("40111 " in rows[at - 1], "40113 " in rows[at + 1]) == (True, True)
+        await s.pilot.click("#alert-log", offset=(20, at + 1))
+        await s.until(lambda: s.view.view == actions.LOGS)
+        await s.until(lambda: "40113▸" in s.drawn("#log-view"))
+        assert s.engine.view.log_source == SOURCES[1]
+
+
+@pytest.mark.parametrize("state", ["firing", "resolved"])
+async def test_where_the_line_of_an_alert_is_kept_no_more_its_end_is_shown_while_it_lasts(open_app, state):
+    old = msgspec.structs.replace(SPIKE, state=state, line=7)
+
+    def make(asked):
+        full = picture(asked, incidents=(old,))
+        return msgspec.structs.replace(
+            full, run=msgspec.structs.replace(full.run, log=tuple(e for e in full.run.log if e[0] > 49_000))
+        )
+
+    async with open_app((120, 40), make=make) as s:
+        await s.press("5")
+        await s.until(lambda: s.engine.view.log_before is None)
+        assert s.view.query_one("#alert-log").display is (state == "firing")
+        if state == "firing":
+            await s.until(lambda: "iteration 50000/" in s.drawn("#alert-log"))
+
+
+async def test_on_a_phone_a_label_of_the_evidence_is_wrapped(open_app):
+    asked = msgspec.structs.replace(SPIKE, evidence={"last_checkpoint": 170})
+    async with open_app((40, 60), incidents=(asked,)) as s:
+        await s.press("5")
+        shown = s.drawn("#alert-detail")
+        assert "│last checkpoint  170" in shown
+        assert "│before it  " in shown
 
 
 @pytest.mark.parametrize("state", ["firing", "resolved"])

@@ -213,7 +213,11 @@ async def test_on_a_phone_the_alerts_have_the_whole_width(open_app):
 
 @pytest.mark.parametrize(
     ("width", "named"),
-    [(52, "★ best val loss 2.303  ▼ alert  ◈ bad  ◆ ckpt"), (36, "▼ alert  ◈ bad  ◆ ckpt")],
+    [
+        (52, "★ best val loss 2.303  ▼ alert  ◈ bad  ◆ ckpt"),
+        (44, "★ 2.303  ▼ alert  ◈ bad  ◆ ckpt"),
+        (30, "▼ alert  ◈ bad  ◆ ckpt"),
+    ],
 )
 async def test_a_narrow_legend_names_every_mark(open_app, width, named):
     marks = (Mark("incident", 31_800), Mark("checkpoint", 30_000), Mark("spoilt", 40_000))

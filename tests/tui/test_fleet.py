@@ -225,6 +225,18 @@ async def test_the_sidebar_has_the_run_of_the_screen(open_app):
         assert "and " in s.drawn("#summary")
 
 
+async def test_the_log_of_the_selected_run_has_the_rows_that_nothing_else_needs(open_app):
+    async with open_app((120, 40), make=fleet()) as s:
+        await s.press("0")
+        detail, log = s.view.query_one("#run-detail"), s.view.query_one("#run-log")
+        assert log.display
+        assert detail.region.bottom == log.region.y
+        assert detail.size.height == detail.needed(detail.size.width)
+        await s.until(lambda: "iteration 50000/" in s.drawn("#run-log"))
+        await s.resize(80, 24)
+        await s.until(lambda: not log.display)
+
+
 @pytest.mark.deep
 async def test_on_a_phone_the_alerts_of_a_run_are_below_its_chart(open_app):
     async with open_app((58, 64), make=fleet()) as s:

@@ -1,8 +1,11 @@
 """Keys of the log: scrolling through the protocol, sources, searches, marks."""
 
+import msgspec
 import pytest
 
 from runwatch.tui import actions
+
+from .fake_engine import picture
 
 
 async def test_log_scrolls_through_the_protocol(open_app):
@@ -127,3 +130,16 @@ async def test_the_time_at_which_lines_were_read(open_app, monkeypatch):
     async with open_app((80, 24)) as s:
         await s.press("4")
         assert not s.app.available("times")
+
+
+async def test_of_a_line_that_is_kept_no_more_this_is_said_above_the_oldest(open_app):
+    def make(asked):
+        full = picture(asked)
+        kept = tuple(each for each in full.run.log if each[0] > 49_000)
+        return msgspec.structs.replace(full, run=msgspec.structs.replace(full.run, log=kept))
+
+    async with open_app((100, 30), make=make) as s:
+        await s.press("4")
+        s.app.show_line(7)
+        await s.until(lambda: "line 7 is older than what is kept" in s.drawn("#log-view"))
+        assert "│49001 " in s.drawn("#log-view")

@@ -57,7 +57,7 @@ async def test_the_list_of_runs_keeps_rows_to_choose_from(open_app):
         await s.press("0")
         assert s.drawn("#runs").count("exp_") == 2
         assert NAN.title in words(s.drawn("#incident-bar"))
-        assert "Stop; go back to a checkpoint from be…" in s.drawn("#incident-bar")
+        assert "Stop; go back to a checkpoint from…" in s.drawn("#incident-bar")
 
 
 def test_advice_goes_before_the_cause_and_ends_with_a_clause_where_it_is_too_long():

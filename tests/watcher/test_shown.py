@@ -132,3 +132,12 @@ def test_evaluations_are_one_row_of_the_events():
     assert [(row.kind, row.line) for row in rows] == [("evaluation", 720), ("checkpoint", 355)]
     assert rows[0].title == "72 evaluations since line 10"
     assert event_rows.grouped([*begun[:2], saved]) == [*begun[:2], saved]
+
+
+def test_ranks_of_a_finished_run_that_counts_from_0_have_made_all_its_steps():
+    ranks = Ranks(many=True)
+    text = log(40).decode().splitlines(keepends=True)
+    ranks.read(dict.fromkeys(range(3), text) | {3: text[:-2]}, live=True)
+    assert {row.done for row in picture(ranks.engine).ranks} == {37, 39}
+    ranks.read({0: ["Total training time: 1.00m\n"]}, live=True)
+    assert {row.rank: row.done for row in picture(ranks.engine).ranks} == {0: 40, 1: 40, 2: 40, 3: 38}

@@ -159,7 +159,7 @@ def silence(
         raise ValueError("a silence needs a matcher, such as run=speedrun")
     if all(matcher.holds({}) for matcher in matchers):
         raise ValueError("one matcher at least must ask for something, such as run=speedrun or run=~.+")
-    if not 0 < seconds <= LONGEST:
+    if not 1 <= seconds <= LONGEST:
         raise ValueError("a silence lasts from a second to a year")
     begin = now if starts is None else starts
     said, who = text.plain(comment, 500), text.plain(author, 100)

@@ -163,6 +163,9 @@ class Place(NamedTuple):
         return f"step {numbers.step(self.step)}" if self.step is not None else f"line {self.line}"
 
 
+NOWHERE = Place(None, None)
+
+
 def place(samples: Samples, row: int) -> Place:
     """Return where one row of `samples` is."""
     step, line = samples.step[row], samples.line[row]

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from runwatch.alerts.rules.base import Place, RunRule, place
 from runwatch.alerts.rules.baseline import Segments, before_negative, positive
+from runwatch.alerts.rules.common.beginning import is_among_first
 from runwatch.alerts.rules.common.players import Players, limited
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding
@@ -53,7 +54,7 @@ class SeriesRule(RunRule):
         """Judge these metrics of a block; findings about different ones are put in stream order."""
         found: list[tuple[float, str, Finding]] = []
         for metric in sorted({*series, *self._segments}):
-            if metric not in self._segments and len(self._segments) >= self.most:
+            if not is_among_first(metric, self._segments, self.most):
                 continue
             segments = self._segments.setdefault(metric, Segments())
             for restarted, piece in segments.split(series.get(metric), block.restarts):

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Segments, take
 from runwatch.alerts.rules.settings import Aggregate, OwnRule
 from runwatch.core.block import Block, Samples, Status
@@ -73,12 +73,12 @@ class _LogClock:
 
     def push(self, times: Samples | None) -> None:
         """Take the step times of a new block."""
-        if times is None or not len(times):
+        if times is None:
             self._offset, self._total = np.empty(0), self._total[-1:]
             return
         steps = np.diff(times.step, prepend=self._step)
         self._step = float(times.step[-1])
-        seconds = times.value * np.where(steps >= 1, steps, 1.0)
+        seconds = times.value * np.fmax(steps, 1.0)
         seconds[~((seconds >= 0) & (seconds < np.inf))] = 0.0
         self._total = np.cumsum(np.append(self._total[-1], seconds))
         self._offset = times.offset
@@ -113,7 +113,7 @@ class Own(RunRule):
     """Whether the newest sample was beyond the limit."""
     _since: _Since | None = field(default=None, init=False, repr=False)
     """Since when it has been so, or has not."""
-    _last: tuple[Place, float] = field(default=(Place(None, None), np.nan), init=False, repr=False)
+    _last: tuple[Place, float] = field(default=(NOWHERE, np.nan), init=False, repr=False)
     """Where the newest sample is, and the value that was compared."""
     _steps: float = field(default=0.0, init=False, repr=False)
     """For how many steps it has been so."""
@@ -146,7 +146,7 @@ class Own(RunRule):
         if not self._missed and (self._misses >= _ENOUGH or (self._misses > 0 and not status.live)):
             return self._miss(status)
         since = self._since
-        if since is None or self._firing or not (self._beyond and self.for_seconds and status.live):
+        if since is None or self._firing or not (self._beyond and status.live):
             return ()
         if not (status.now - since.clock >= self.for_seconds and self._steps >= self.for_steps):
             return ()
@@ -158,7 +158,7 @@ class Own(RunRule):
             self._misses = -1
             self._others.clear()
             end = "the metric is there"
-            return [self.say(Verdict.CLEAR, Severity.INFO, end, Place(None, None))] if self._missed else ()
+            return [self.say(Verdict.CLEAR, Severity.INFO, end, NOWHERE)] if self._missed else ()
         if not self._missed:
             self._misses += len(block.progress) if block.progress is not None else 0
             self._others.update(list(block.samples)[: _MOST - len(self._others)])
@@ -202,16 +202,16 @@ class Own(RunRule):
         time = self._clock.at(rows.offset)
         before = not beyond[0] if self._since is None else self._beyond
         begins = np.flatnonzero(np.diff(beyond, prepend=before))
-        goes_on = not len(begins) or begins[0] > 0
-        begins = np.append(0, begins) if goes_on else begins
+        continued = self._since if not len(begins) or begins[0] > 0 else None
+        begins = begins if continued is None else np.append(0, begins)
         since = _Stretches(step[begins], time[begins], number[begins])
-        if goes_on and self._since is not None:
-            since.step[0], since.time[0], since.row[0] = self._since[:3]
+        if continued is not None:
+            since.step[0], since.time[0], since.row[0] = continued[:3]
         of = np.repeat(np.arange(len(begins)), np.diff(np.append(begins, len(rows))))
         held = (step - since.step[of] >= self.for_steps) & (time - since.time[of] >= self.for_seconds)
         over = held & (number - since.row[of] + 1 >= CALM)
         yield from self._turns(np.flatnonzero(held & beyond), np.flatnonzero(over & ~beyond), rows, value)
-        clock = self._since.clock if goes_on and len(begins) == 1 and self._since is not None else arrival
+        clock = continued.clock if continued is not None and len(begins) == 1 else arrival
         self._beyond = bool(beyond[-1])
         self._since = _Since(float(since.step[-1]), float(since.time[-1]), int(since.row[-1]), clock)
         self._last = place(rows, -1), float(value[-1])

@@ -1,7 +1,7 @@
 """Words of trouble whose reason is on the next lines: they end with a colon, or are those of C++.
 
-A panic of Rust and a failed check of CUDA in C print where they happened, and behind it why. The line
-behind is taken, and the indented ones that follow it.
+A panic of Rust and a failed check of CUDA in C print where they happened, and behind it why; so does Hydra.
+The line behind is taken, and the indented ones that follow it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from runwatch.parsers.events.trouble import trouble
 
 KINDS = frozenset({"cuda_error", "error"})
 """Kinds of trouble that may continue on the next lines."""
-_ANNOUNCES = re.compile(r":$|^terminate called after throwing")
+_ANNOUNCES = re.compile(r":$|^terminate called after throwing|^Error executing job with overrides")
 _LINES = 5
 """So many lines are taken at most."""
 _LONGEST = 300

@@ -52,7 +52,10 @@ _OF_TRACKER = re.compile(
     r"(?:wandb|tqdm|tensorboardX?|comet_ml|mlflow|neptune|clearml|swanlab|aim|sentry_sdk)[/\\]"
 )
 """Frames of a thread that watches training and is no part of it."""
-_FILE = re.compile(r"\s*(?:> )?File \".*\", line \d+, in ")
+_FILE = re.compile(r"\s*(?:> )?File \"(?!.*\bconda[/\\]exception_handler\.py).*\", line \d+, in ")
+"""A frame; that of conda shows what ended the program that it ran."""
+_FOLDED = re.compile(rb"\s*File \"[^\"]*$")
+"""A frame that continues on the next line: PowerShell folds what it writes of a program at a width."""
 _FRAME = re.compile(
     rb"\s|[\x80-\xff>|]|$|\^|During handling of|The above exception|(?:Original )?Traceback \(most"
     rb"|During task with name"
@@ -79,6 +82,10 @@ _APART = 512
 """So many records may be between two lines of a tagged traceback."""
 _STRAY = 3
 """So many lines of others may be between two lines of one without a tag."""
+_MIXED = 20
+"""So many may be behind its head, and between folded ones: what another pipe held back."""
+_LONGEST = 2000
+"""Bytes of an exception's words that are joined of folded lines."""
 
 
 @dataclass(slots=True)
@@ -112,6 +119,14 @@ class _Open:
     """Whether Python says that it continues after it."""
     headless: bool = False
     """Whether its head was not seen: it may be a list of calls, unless an exception ends it."""
+    width: int = 0
+    """At which its lines are folded; 0 if they are not."""
+    joins: bool = False
+    """Whether its last line continues on the next one."""
+
+    def folds(self, text: bytes) -> bool:
+        """Return whether a line continues on the next one."""
+        return self.width > 0 and (len(text) >= self.width or text[-1:] == b" ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,21 +226,33 @@ class Tracebacks:
         text = _inner(text, open_)
         open_.next = ordinal + 1
         if open_.raised:
-            return self._say_what(tag, open_, text)
+            return self._join(tag, open_, text) if open_.joins else self._say_what(tag, open_, text)
         if _FRAME.match(text) or _CAUGHT.match(text) or _QUOTES.match(text):
             open_.stray, open_.offset = 0, offset
+            open_.width = open_.width or (len(text) if _FOLDED.match(text) else 0)
             open_.frames.append(decode(text, 200))
             if len(open_.frames) > _MAX_FRAMES:
                 del open_.frames[1]  # the first says where it began, the newest where it failed
             return True, None
         if _RAISED.match(text):
-            if text.rstrip()[-1:] == b":":
-                open_.raised, open_.offset, open_.line = text.rstrip() + b" ", offset, line
+            folds = open_.folds(text)
+            if folds or text.rstrip()[-1:] == b":":
+                open_.raised, open_.offset, open_.line = text if folds else text.rstrip() + b" ", offset, line
+                open_.joins = folds
                 return True, None
             return True, self._end(tag, text, offset, line)
         open_.stray += 1
         open_.offset = offset
-        return False, self._end(tag) if open_.stray > _STRAY else None
+        near = open_.frames and not open_.width
+        return False, self._end(tag) if open_.stray > (_STRAY if near else _MIXED) else None
+
+    def _join(self, tag: bytes, open_: _Open, text: bytes) -> tuple[bool, Ended | None]:
+        """Take a line below an exception whose words are folded."""
+        if HEAD in text or not text.strip():
+            return False, self._end(tag, open_.raised)
+        open_.raised += text
+        more = open_.folds(text) and len(open_.raised) < _LONGEST
+        return True, None if more else self._end(tag, open_.raised)
 
     def _say_what(self, tag: bytes, open_: _Open, text: bytes) -> tuple[bool, Ended | None]:
         """Take a line below an exception whose message is not on its own line: it is that if it can be."""

@@ -39,8 +39,9 @@ TROUBLE = Signs(
     ),
     sign(
         "cuda_error",
-        rb"CUDA ERROR|CUDA error: |uncorrectable ECC error encountered|device-side assert triggered",
-        needles=(b"CUDA ", b"ECC error", b"device-side"),
+        rb"CUDA ERROR|CUDA [Ee]rror: |uncorrectable ECC error encountered|device-side assert triggered",
+        rb"CUDA kernel failed|^GPUassert: ",
+        needles=(b"CUDA ", b"ECC error", b"device-side", b"GPUassert"),
     ),
     sign(
         "scheduler",
@@ -81,7 +82,18 @@ TROUBLE = Signs(
         rb"[Ee]xit(?:ed|s) with (?:exit |return )?code\s*[:=]? *-?[1-9]",
         rb"(?:finished|failed|terminated) with exit code -?[1-9]",
         rb"srun: (?:Job step aborted|forcing job termination)|^make(?:\[\d+\])?: \*\*\* \[.*\] Error [1-9]",
-        needles=(b"FailedError", b"code", b"srun: ", b": *** ["),
+        rb"processes exited with non-zero status|^Command exited with non-zero status [1-9]",
+        rb"^MPI_ABORT was invoked",
+        rb"^Execution halted\s*$",  # R
+        needles=(
+            b"FailedError",
+            b"code",
+            b"srun: ",
+            b": *** [",
+            b"non-zero status",
+            b"MPI_ABORT",
+            b"ion halted",
+        ),
     ),
     sign(
         "nccl",
@@ -135,6 +147,13 @@ TROUBLE = Signs(
         rb"No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc",
         rb"(?:^F\d{4} |: F )\S.{0,200}?\] Check failed",  # glog, and TensorFlow
         rb"^\[[^\]]{8,40}\] Error: (?!Aborted from)",  # Marian
+        rb"^Error executing job with overrides: |\bError (?:instantiating|locating target) \S",  # Hydra
+        rb"^forrtl: (?:severe|error) \(\d+\): |^Fortran runtime error: ",
+        rb"^ERROR: (?:LoadError: |[A-Z]\w*(?:Error|Exception)\b)",  # Julia
+        rb"^Error using \S|^Error in [\w.:$]+\(.{0,200}\) : ",  # MATLAB and R
+        rb"^Exception in thread \"[^\"]{1,80}\" [\w.]{3,}|^panic: \S",  # Java and Go
+        rb"^(?:\S{1,80}: )?\S{1,200}:\d+: .{1,300}: Assertion [`'].{1,300}' failed\.",
+        rb"^\[LightGBM\] \[Fatal\] ",
         rb"^(?:double free|free\(\): |malloc\(\): |corrupted (?:size|double)|munmap_chunk\(\): )",
         rb"[Ff]ailed to (?:save|write) (?:the |a )?(?:\w+ )?checkpoint\b|^terminate called after throwing",
         rb"\b[Tt]raining failed\b(?! (?:runs|trials|jobs))|\b[Ee]rror during training\b",
@@ -156,6 +175,18 @@ TROUBLE = Signs(
             b"te called",
             b"Check fa",
             b"] Error: ",
+            b"rror executing",
+            b"rror instant",
+            b"rror locating",
+            b"rror using ",
+            b"rror in ",
+            b"forrtl: ",
+            b"Fortran run",
+            b"ERROR: ",
+            b"Exception in th",
+            b"panic: ",
+            b"Assertion ",
+            b"[Fatal]",
             b"double free",
             b"(): ",
             b"corrupted ",
@@ -171,16 +202,30 @@ TROUBLE = Signs(
         rb"\b(?:python[\d.]*|torchrun|accelerate|deepspeed|mpirun|srun): command not found",
         rb"^slurmstepd: error: execve\(\): |^FATAL:   \S",  # the second of Apptainer
         rb"^Could not override '|^In '[^']{1,80}': Could not find '",  # Hydra
+        # what a shell cannot read, or not even begin: it continues behind a command that it does not find
+        rb"^[\w./~+-]{1,200}: (?:line )?\d+: (?:\S.{0,200}: )?"
+        rb"(?:[Bb]ad substitution$|[Ss]yntax error\b|unbound variable$)",
+        rb"^-?(?:(?:/usr)?/bin/)?(?:ba|da|k|z)?sh: (?:0: [Cc]an't open |\S+: No such file or directory$)",
+        rb"^(?:/usr/bin/)?env: \S.*: No such file or directory$|^nohup: failed to run command ",
+        rb"^Error: (?:No such (?:option|command)|Missing (?:option|argument)|Invalid value for)\b",
+        rb"^ERROR: Could not consume arg: ",
         needles=(
             b"SyntaxError: ",
             b"IndentationError: ",
             b"TabError: ",
             b": error: ",
-            b": can't open file ",
+            b": can't open ",
+            b": Can't open ",
             b": No module named ",
             b"command not found",
             b"Could not ",
             b"FATAL:   ",
+            b"ad substitution",
+            b"yntax error",
+            b"nbound variable",
+            b": No such ",
+            b": Missing ",
+            b": Invalid value",
         ),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from itertools import pairwise
 
 from runwatch.parsers.inference.fields import VALUE_OF_PLACE
 from runwatch.parsers.inference.places import Kept
@@ -14,6 +15,8 @@ _NOT_LOSS = frozenset(b"ppl perplexity acc accuracy bpb bpc".split())
 """Words of scores next to which `train` and `val` mean losses: they would be those scores otherwise."""
 _MEASURE = re.compile(rb" ?[^\W\d_]{1,4}/")
 """A unit behind a number that is not among the known ones: `2.5 ms/op`."""
+_SELDOM = 4
+"""One line in so many has another loss than the line before, at least."""
 _CLEARLY = 0.9
 """So much of its former mean is left of what falls clearly."""
 
@@ -45,9 +48,12 @@ def competes(name: bytes) -> bool:
 
 
 def _is_loss_of_place(lines: list[Kept]) -> bool:
-    """Whether a number behind a place is a loss: it has no unit, falls, and no score is next to it."""
+    """Whether a number behind a place is a loss: it has no unit, moves, falls, and no score is next to it."""
     values = [(k, f) for k in lines for f in k.found if f.name == VALUE_OF_PLACE]
     if not values or any(f.suffix or _MEASURE.match(k.line, f.end) for k, f in values):
+        return False
+    moves = sum(k.text(f) != before.text(g) for (before, g), (k, f) in pairwise(values))
+    if _SELDOM * moves < len(values):
         return False
     return _falls(lines, VALUE_OF_PLACE) and not any(map(is_quality, _next_to((VALUE_OF_PLACE,), lines)))
 

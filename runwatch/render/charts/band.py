@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 from runwatch.render.cells import ON
@@ -19,6 +19,9 @@ _THICK = PARTS / 2
 
 _THIN = PARTS * 1.125
 """A band no higher than that is a row high: it is shown by the cells of its line."""
+
+_HOLE = 2
+"""Cells without a band between two that have one, up to which they get it: a hole looks like missing data."""
 
 FULL = f"edge{ON}band"
 """The role of a cell that the band fills."""
@@ -63,10 +66,11 @@ def spans(
 def _even(columns: list[Span | None]) -> list[Span | None]:
     """Return columns at least as wide as the mean of three, and as a row of cells.
 
-    A bucket holds now two values, now one: the band would be a string of beads. A column whose values lie
-    closer together than half a row has none: a band there would show a spread that is not.
+    A bucket holds now two values, now one: the band would be a string of beads. Columns whose values lie
+    closer together than half a row have none: a band there would show a spread that is not.
     """
     out: list[Span | None] = []
+    thin: dict[int, Span] = {}
     for left, span, right in zip([None, *columns], columns, [*columns[1:], None], strict=False):
         if span is None:
             out.append(None)
@@ -79,8 +83,24 @@ def _even(columns: list[Span | None]) -> list[Span | None]:
             low, high, near = low + right[0], high + right[1], near + 1
         bottom, top = min(span[0], low / near), max(span[1], high / near)
         lacking = max(0.0, PARTS - (top - bottom)) / 2
-        out.append((bottom - lacking, top + lacking) if top - bottom >= _THICK else None)
-    return out
+        even = (bottom - lacking, top + lacking)
+        if top - bottom < _THICK:
+            thin[len(out)] = even
+        out.append(None if len(out) in thin else even)
+    return [thin[i] if span is None and _is_hole(out, i, thin) else span for i, span in enumerate(out)]
+
+
+def _is_hole(columns: Sequence[Span | None], at: int, thin: Collection[int]) -> bool:
+    """Return whether few `thin` columns around this one separate two that have a band."""
+    if at not in thin:
+        return False
+    first = last = at
+    while first in thin:
+        first -= 1
+    while last in thin:
+        last += 1
+    ends = columns[first] if first >= 0 else None, columns[last] if last < len(columns) else None
+    return last - first - 1 <= _HOLE and None not in ends
 
 
 def _connected(columns: list[Span | None]) -> list[Span | None]:

@@ -48,8 +48,8 @@ class _Drawing:
 
     def cells(self, values: Sequence[float | None], each: int = 1) -> Row:
         """Return `each` cells for each level."""
-        signs = [_sign(x, self.span, self.glyphs) * each for x in values]
-        return cells.runs(signs, list(map(self.warm, values)))
+        values = [x for x in values for _ in range(each)]
+        return cells.runs([_sign(x, self.span, self.glyphs) for x in values], list(map(self.warm, values)))
 
     def joined(self, values: Sequence[float | None], each: int) -> list[float | None]:
         """Return the worst level of every `each` neighbors."""

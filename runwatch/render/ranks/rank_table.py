@@ -55,10 +55,9 @@ def table(
     `top` is the most that any rank has done, for the part of a run of unknown
     length; `chosen` is the selected rank; `peers` are all ranks, if these are not.
     """
-    columns = _fitting(
-        [c for c in _columns(rows, top, peers or rows) if any(c.write(row) for row in rows)], width
-    )
     names = max([5, *(len(_name(row)) for row in rows)])
+    known = [c for c in _columns(rows, top, peers or rows) if any(c.write(row) for row in rows)]
+    columns = _fitting(known, width - 1 - names)
     out: list[Row] = [
         [(" " + "rank".rjust(names) + "".join(f" {c.head:>{c.width}}" for c in columns), "dim")]
     ]
@@ -103,11 +102,11 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
     progress, age = warm("progress"), warm("age")
     yardstick = f"vs {rank_pace.yardstick(_timed(peers))}"
     return [
-        _Column("progress", 15, 0, _done, progress),
-        _Column("step time", 9, 2, lambda row: _known(_seconds, row.step_time), slow),
+        _Column("progress", _widest(peers), 0, _done, progress),
+        _Column("step time", 9, 1, lambda row: _known(_seconds, row.step_time), slow),
         _Column(yardstick, len(yardstick), 3, deviation, slow),
         _Column("loss", 8, 3, ranks.loss, lambda row: "crit" if row.loss_text else ""),
-        _Column("last seen", 9, 1, _seen, age),
+        _Column("last seen", 9, 2, _seen, age),
         _Column(
             "process", 8, 4, _placed(lambda place: place.state),
             _placed(lambda place: STATES.get(place.state, "dim")),
@@ -121,6 +120,12 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
         ),
         _Column("power", 7, 9, _placed(lambda place: _known(_watts, place.power))),
     ]  # fmt: skip
+
+
+def _widest(rows: Sequence[RankRow]) -> int:
+    """Return the cells of the progress of ranks that have done all they have to."""
+    most = numbers.step(max((row.total or 0 for row in rows), default=0))
+    return max(8, 2 * len(most) + 1) if len(most) > 1 else 15
 
 
 def _apart(row: RankRow, usual: float) -> float | None:
@@ -141,10 +146,9 @@ def _bars(rows: Sequence[RankRow], peers: Sequence[RankRow], room: int, glyphs: 
     return out
 
 
-def _fitting(columns: list[_Column], width: int) -> list[_Column]:
+def _fitting(columns: list[_Column], room: int) -> list[_Column]:
     """Return the columns that fit next to the rank, in their order."""
     kept: list[_Column] = []
-    room = width - 7
     for column in sorted(columns, key=lambda column: column.keep):
         if column.width + 1 > room:
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from runwatch.core.snapshot import IncidentRow
+from runwatch.core.snapshot import IncidentRow, Snapshot
 from runwatch.render import plain
 from runwatch.tui import actions, choose, silencing
 from runwatch.tui.screens.lists import LEAST_CHART, ListScreen
@@ -13,7 +13,7 @@ from runwatch.tui.screens.pointed import PointedScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
 from runwatch.tui.widgets.boxes import Horizontal, Vertical
 from runwatch.tui.widgets.charts import ChartPanel
-from runwatch.tui.widgets.logs import LogPanel
+from runwatch.tui.widgets.logs import LogExcerpt
 from runwatch.tui.widgets.ranks import RankGrid
 from runwatch.tui.widgets.rows import Panel
 from runwatch.watcher import protocol
@@ -24,7 +24,9 @@ _HEAD_AND_KEYS = 4
 _SIDE_BY_SIDE = 100
 """Columns from which on the chart is next to the evidence; else below it, where that leaves room."""
 _BARS = 20
-"""Rows of the bars of ranks at most, where the log can have the rest."""
+"""Rows of the bars of ranks at most, next to a log."""
+_LEAST_LOG = 6
+"""Rows from which an excerpt of the log is worth its place."""
 _DETAIL = 3
 """Rows that the evidence needs at least, with its frame."""
 
@@ -35,6 +37,12 @@ class Alerts(PointedScreen, ListScreen):
     view = actions.ALERTS
     alone = False
     """Whether the evidence has the view to itself."""
+    _of = ""
+    """The alert whose line is looked for."""
+    _before: Snapshot | None = None
+    """The picture from before it was."""
+    _gone = False
+    """Whether the engine does not keep that line."""
 
     def body(self) -> ComposeResult:
         """Lay out list, evidence, and chart, ranks or log."""
@@ -44,13 +52,13 @@ class Alerts(PointedScreen, ListScreen):
             with Vertical(id="alert-side"):
                 yield ChartPanel(id="alert-chart")
                 yield RankGrid(id="alert-ranks")
-                yield LogPanel(id="alert-log")
+        yield LogExcerpt(id="alert-log")
 
     def place(self) -> None:
         """Show the chart of the selected alert, or its rank among the others, where there is room.
 
-        Of one that lasts and has neither, such as a hang, the end of the log is shown; below bars too,
-        which need no more rows than they have.
+        Below it are the lines of the log around its own, as far as the engine keeps them; of one that lasts
+        and has neither chart nor ranks, such as a hang, the end of the log.
         """
         row = self.scene.selected()
         metric = row.metric if row is not None else None
@@ -71,21 +79,62 @@ class Alerts(PointedScreen, ListScreen):
         ranks = self.scene.run.ranks if self.scene.run and row is not None and row.rank is not None else ()
         grid = self.query_one("#alert-ranks", RankGrid)
         side_by_side = self.size.width >= _SIDE_BY_SIDE
-        needed = detail.needed(self.size.width)
-        room = not self.alone and (side_by_side or body - rows - needed >= LEAST_CHART)
+        below, needed = body - rows, detail.needed(self.size.width)
+        room = not self.alone and (side_by_side or below - needed >= LEAST_CHART)
         panel.display = room and bool(panel.metrics)
         grid.display = room and not panel.metrics and len(ranks) > 1
-        log = self.query_one("#alert-log", LogPanel)
-        lasts = row is not None and row.state == "firing" and "frames" not in row.evidence  # it has its lines
-        left = body - rows - (0 if side_by_side else needed)
-        below_bars = grid.display and left >= _BARS + LEAST_CHART
-        log.display = room and lasts and (below_bars or not (panel.display or grid.display))
-        grid.styles.max_height = None if side_by_side and not log.display else _BARS
         side = self.query_one("#alert-side")
-        side.display = panel.display or grid.display or log.display
+        side.display = panel.display or grid.display
+        upper = self._upper(below, panel.display, grid.display, side_by_side)
+        log = self.query_one(LogExcerpt)
+        log.display = not crowded and self._has_log(row, side.display) and below - upper >= _LEAST_LOG
+        grid.styles.max_height = None if side_by_side and not log.display else _BARS
         stacked = side.display and not side_by_side
         lower.set_class(stacked, "-stacked")
+        lower.styles.height = upper if log.display else "1fr"
         detail.styles.height = needed if stacked else "1fr"
+
+    def _upper(self, below: int, chart: bool, bars: bool, side_by_side: bool) -> int:
+        """Return how many of the rows below the list the evidence and its chart or bars take above a log."""
+        detail, width = self.query_one(AlertDetail), self.size.width
+        if not (chart or bars):
+            return detail.needed(width)
+        if not side_by_side:
+            return below if chart else detail.needed(width) + _BARS
+        most = below * 3 // 5
+        return max(detail.needed(width // 2), min(most, _BARS) if bars else most)
+
+    def _has_log(self, row: IncidentRow | None, drawn: bool) -> bool:
+        """Return whether there are lines to show: those around its own, else while it lasts the end.
+
+        Of what lasts and is not `drawn`, such as a hang, the end says more. A traceback is in the evidence.
+        """
+        log, snapshot = self.query_one(LogExcerpt), self.scene.snapshot
+        log.at = log.source = None
+        if row is None or self.alone or "frames" in row.evidence:
+            return False
+        if row.id != self._of:
+            self._of, self._before, self._gone = row.id, snapshot, False
+        lasts = row.state == "firing"
+        if row.line is None or self._gone or (lasts and not drawn):
+            return lasts
+        source = row.evidence.get("source")
+        log.at, log.source = row.line, source if isinstance(source, str) else None
+        run = self.scene.run
+        come = run is not None and (not run.log or run.log[-1][0] <= row.line + self.free)
+        if snapshot is not self._before and come and not log.has_line():
+            self._gone, log.at, log.source = True, None, None
+            return lasts
+        return True
+
+    def log_wanted(self) -> tuple[int, int | None]:
+        """Return how many log lines are wanted, and the last one: around the line of the alert."""
+        log = self.query_one(LogExcerpt)
+        return super().log_wanted() if log.at is None else (2 * self.free, log.at + self.free)
+
+    def log_from(self) -> str | None:
+        """Return the log of the alert."""
+        return self.query_one(LogExcerpt).source or super().log_from()
 
     def move(self, by: int) -> None:
         """Select another alert; where the evidence is alone, scroll it."""

@@ -128,7 +128,7 @@ class RunScreen(Screen[None], Ground, inherit_bindings=False):
             ),
             log_lines=lines,
             log_before=before,
-            log_source=scene.log_source,
+            log_source=self.log_from(),
             details=self.details(),
             machine=self.machine(),
             compare=scene.compare if widths else (),
@@ -146,6 +146,10 @@ class RunScreen(Screen[None], Ground, inherit_bindings=False):
     def log_wanted(self) -> tuple[int, int | None]:
         """Return how many log lines are wanted, and the last one."""
         return max((part.lines_wanted() for part in self.parts(LogPanel)), default=0), None
+
+    def log_from(self) -> str | None:
+        """Return the path of the log whose lines are wanted; None for the one that the run is read from."""
+        return self.scene.log_source
 
     def copied(self) -> str:
         """Return what the copy key takes: the run and where it is read from."""

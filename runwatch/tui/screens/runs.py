@@ -12,8 +12,9 @@ from runwatch.tui.cycle import following
 from runwatch.tui.screens.charts import compare_with
 from runwatch.tui.screens.filtering import FilterScreen
 from runwatch.tui.screens.lists import ListScreen
-from runwatch.tui.widgets.boxes import Horizontal
+from runwatch.tui.widgets.boxes import Horizontal, Vertical
 from runwatch.tui.widgets.charts import MOST_COMPARED, ChartPanel
+from runwatch.tui.widgets.logs import LogPanel
 from runwatch.tui.widgets.rows import Panel
 from runwatch.tui.widgets.runs import RunDetail, RunTable
 from runwatch.watcher import protocol
@@ -22,6 +23,10 @@ _LEAST = 7
 """Rows from which the run below the table is shown."""
 _BESIDE = 80
 """Columns from which its chart and its alerts are next to each other."""
+_SIDE = 2
+"""Fifths of the columns that the side of the chart has."""
+_LEAST_LOG = 6
+"""Rows from which the log is worth its place."""
 _BELOW = 24
 """Rows from which, on a narrower screen, the alerts are below the chart."""
 
@@ -44,7 +49,9 @@ class Runs(FilterScreen, ListScreen):
         yield RunTable()
         with Horizontal(id="run-lower"):
             yield ChartPanel(id="run-chart")
-            yield RunDetail(id="run-detail")
+            with Vertical(id="run-side"):
+                yield RunDetail(id="run-detail")
+                yield LogPanel(id="run-log")
 
     @property
     def table(self) -> RunTable:
@@ -52,7 +59,11 @@ class Runs(FilterScreen, ListScreen):
         return self.query_one(RunTable)
 
     def place(self) -> None:
-        """Give the table the rows it needs, and what is left to the run that is selected in it."""
+        """Give the table the rows it needs, and what is left to the run that is selected in it.
+
+        Next to the chart, the log has the rows that what is known of the run does not need; above
+        what is known, the chart has them.
+        """
         lower, chart, detail = (
             self.query_one("#run-lower"),
             self.query_one(ChartPanel),
@@ -65,7 +76,12 @@ class Runs(FilterScreen, ListScreen):
         lower.display = left >= _LEAST and self.table.selected() is not None
         wide, high = self.size.width >= _BESIDE, left >= _BELOW
         lower.set_class(high and not wide, "-stacked")
-        detail.display = wide or high or not chart.metrics
+        side, log, run = self.query_one("#run-side"), self.query_one(LogPanel), self.scene.run
+        detail.display = side.display = wide or high or not chart.metrics
+        rows = detail.needed(self.size.width * _SIDE // 5 if wide else self.size.width)
+        log.display = wide and run is not None and bool(run.log_source) and left - rows >= _LEAST_LOG
+        detail.styles.height = rows if log.display else "1fr"
+        side.styles.height = min(rows, left // 2) if high and not wide and chart.metrics else "1fr"
         chart.display = bool(chart.metrics) and (wide or high or not detail.display)
         self.table.styles.height = needed if lower.display else "1fr"
 

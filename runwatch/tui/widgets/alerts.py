@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from functools import partial
+from itertools import zip_longest
 
 from runwatch.core import metrics
 from runwatch.core.plural import counted
@@ -345,7 +346,7 @@ def _widest(row: IncidentRow, width: int) -> int:
     words = [name for name, text in evidence.words(row) if "\n" not in text]
     return min(
         max(26, width // 3),
-        width * 3 // 5,
+        width * 2 // 5,
         max((cells.width(cells.settled(name)) for name in words), default=0),
     )
 
@@ -354,9 +355,9 @@ def _labelled(words: list[tuple[str, str]], width: int, more: str, widest: int =
     """Return texts in rows, each behind its label."""
     out: list[Row] = []
     for name, text in words:
-        label, room = cells.pad(name, widest, more), max(8, width - widest - 2)
+        room = max(8, width - widest - 2)
         said = cells.shorten(text, room, more) if text.startswith("/") else text  # a path loses its middle
-        for piece in cells.wrapped(said, room, 8, more) or [numbers.MISSING]:
-            out.append([(f"{label}  ", "dim"), (piece, "")])
-            label = " " * widest
+        pieces = cells.wrapped(said, room, 8, more) or [numbers.MISSING]
+        for label, piece in zip_longest(cells.wrapped(name, widest, 3, more), pieces, fillvalue=""):
+            out.append([(f"{cells.pad(label, widest, more)}  ", "dim"), (piece, "")])
     return out

@@ -173,14 +173,16 @@ class ChartPanel(ChartMouse):
 
     def _legend(self) -> Row:
         """Return what the signs on the plot mean; that of NaN stays longest."""
-        most, least = self._best()
-        alone: Row = []
+        bests, alone = self._best(), list[tuple[str, str]]()
         if self._plot.bad:
-            most = [*most, ("  " * bool(most) + "! NaN or Inf", "bad")]
-            least = [*least, ("  " * bool(least) + "! NaN", "bad")]
+            words = ("! NaN or Inf", "! NaN", "! NaN")
+            said = zip(bests, words, strict=True)
+            bests = tuple([*best, ("  " * bool(best) + word, "bad")] for best, word in said)
             alone = [("! NaN", "bad")]
+        most, least, value = bests
         marked = bool(self._plot.marks or self._plot.many) and self.is_attached and self._explains()
-        ways = [(most, _MARKS), (most, _BRIEF), (least, _BRIEF), (least, _BRIEFEST), (alone, _BRIEFEST)]
+        ways = [(most, _MARKS), (most, _BRIEF), (least, _BRIEF)]
+        ways += [(each, _BRIEFEST) for each in (least, value, alone)]
         rows = [
             [*best, *self._signs(names, bool(best))] if marked else best
             for best, names in ways
@@ -189,17 +191,18 @@ class ChartPanel(ChartMouse):
         room = self._outer - _EDGES
         return next((row for row in rows if cells.row_width(row) <= room), rows[-1] if rows else [])
 
-    def _best(self) -> tuple[Row, Row]:
-        """Return the best value with its step, and without it; nothing where none is marked."""
+    def _best(self) -> tuple[Row, ...]:
+        """Return the best value with its step, without it, and its value alone; nothing without a mark."""
         best = self._plot.best
         if best is None:
-            return [], []
+            return [], [], []
         name = summary.best_is(best.metric)
         name += "" if best.metric == self.metrics[0] else f" {metrics.label(best.metric)}"
         value = self._newest_best(best.metric, best.value)
-        said = f"{self.scene.glyphs.best} {name} {numbers.value(best.metric, value)}"
+        sign, text = self.scene.glyphs.best, numbers.value(best.metric, value)
+        said = f"{sign} {name} {text}"
         at = f" @{numbers.step(round(best.step))}" if best.single and value == best.value else ""
-        return [(said + at, "best")], [(said, "best")]
+        return tuple([(each, "best")] for each in (said + at, said, f"{sign} {text}"))
 
     def _newest_best(self, metric: str, drawn: float) -> float:
         """Return the best value of all the run where all of it is shown: the newest may not be drawn yet."""

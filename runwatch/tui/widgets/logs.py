@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from functools import partial
 
 from runwatch.core.snapshot import RunView
 from runwatch.render import cells, plain
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions
+from runwatch.tui.api import api
 from runwatch.tui.lines import Lines, painted, role_of
 from runwatch.tui.search import Search
 from runwatch.tui.widgets.rows import Listed, Panel
@@ -74,6 +76,43 @@ class LogPanel(Panel):
         return max(0, self.size.height - 2) if self.display else 0
 
 
+class LogExcerpt(LogPanel):
+    """The lines around one of them; without that the newest."""
+
+    at: int | None = None
+    """The number of the line that is shown with what precedes and follows it."""
+    source: str | None = None
+    """The log it is in; None for the one that the run is read from."""
+
+    def has_line(self) -> bool:
+        """Return whether the engine has sent the line: it keeps the newest ones only."""
+        run = self.scene.run
+        here = run is not None and self.source in {None, run.log_source}
+        return here and run is not None and any(number == self.at for number, _ in run.log)
+
+    def content(self, width: int, height: int) -> Content:
+        """Return as many lines as fit, with their numbers; a click on one shows it in the log."""
+        self.targets = []
+        run = self.scene.run
+        if self.at is None or run is None or not self.has_line():
+            return super().content(width, height)
+        place = next(i for i, (number, _) in enumerate(run.log) if number == self.at)
+        first = max(0, min(len(run.log) - height, place - height // 2))
+        shown = run.log[first : first + height]
+        gutter = max(len(str(number)) for number, _ in shown)
+        rows: list[Row] = []
+        for y, (number, text) in enumerate(shown, 1):
+            here = number == self.at
+            head = f"{number:>{gutter}}{self.scene.glyphs.pointer if here else ' '}"
+            room = max(1, width - len(head))
+            piece = cells.clip(text, room, self.scene.glyphs.ellipsis)
+            rows.append([(head, "key" if here else "dim"), *painted(piece)])
+            self.targets.append((y, 1, width + 1, partial(api(self.app).show_line, number, self.source)))
+        key = api(self.app).registry.by_id["jump_log"].shown
+        title: Row = [("log", "title"), (f" {short_name(run)}, line {self.at:,}", "dim")]
+        return Content(title, rows, [(key, "key"), (" scroll and search", "dim")])
+
+
 class LogView(Panel):
     """Scrolls through lines by number."""
 
@@ -131,6 +170,8 @@ class LogView(Panel):
         if run.log and self.waiting:
             self.waiting = 0 if len(run.log) > usual or run.log[0][0] == 1 else self.waiting - 1
         self.lines.learn(run.log, self.bottom)
+        if self.at is not None and not self.waiting and (not run.log or len(run.log) > usual):
+            self._find_gone(self.at)
         if self.following and run.log:
             self.bottom = max(self.bottom if self.at else 0, run.log[-1][0])
         if self.step is not None and not self.waiting:
@@ -265,6 +306,12 @@ class LogView(Panel):
         if self.lines.of_step(step)[1] == 0:
             self._find_step(step)
         self.redraw()
+
+    def _find_gone(self, number: int) -> None:
+        """Instead of a line that the engine keeps no more show the oldest ones, and say so."""
+        if (known := self.lines.known()) and number < known[0]:
+            self.note = f"line {number:,} is older than what is kept"
+            self.at, self.bottom = None, known[0] + self.room - 1
 
     def _find_step(self, step: int) -> None:
         self.step = None

@@ -174,12 +174,20 @@ class RunDetail(Panel):
 
     can_focus = False
 
+    def needed(self, width: int) -> int:
+        """Return how many rows show all of it at this outer width, with the frame."""
+        run = self.scene.run
+        return 2 + (len(self._rows(run, width - 2)) if run is not None else 0)
+
     def content(self, width: int, height: int) -> Content:
         """Return its alerts, then what is known of it."""
-        run, glyphs = self.scene.run, self.scene.glyphs
+        run = self.scene.run
         if run is None:
             return Content([("run", "title")])
-        rows: list[Row] = []
+        return Content([(run.name, "title")], self._rows(run, width), [("enter opens", "dim")])
+
+    def _rows(self, run: RunView, width: int) -> list[Row]:
+        glyphs, rows = self.scene.glyphs, list[Row]()
         firing = self.scene.firing()
         for incident in firing[1:]:  # the bar has the first
             sign, word, role = states.incident_tag(incident, glyphs)
@@ -197,8 +205,7 @@ class RunDetail(Panel):
         room = width - 1 - max((cells.width(line.label) for line in known), default=0)
         if run.sources:
             known.append(Line("log", cells.shorten(run.sources[0], max(1, room), glyphs.ellipsis), ""))
-        rows += pairs(known, width, glyphs.ellipsis)
-        return Content([(run.name, "title")], rows, [("enter opens", "dim")])
+        return rows + pairs(known, width, glyphs.ellipsis)
 
 
 def _known(run: RunView) -> Iterator[Line]:

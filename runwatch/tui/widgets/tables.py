@@ -148,6 +148,8 @@ class SummaryCard(Panel):
 
 _SHARED = frozenset({"step", "values"})
 """Columns that say nothing where all metrics have the same there."""
+_WHOLE = 20
+"""Cells of a name for which columns are left out, where it is that long."""
 
 
 class Values(Panel):
@@ -195,10 +197,11 @@ class Values(Panel):
         columns = [column for column in columns if column[0] not in _SHARED or len({*column[1:]}) > 1]
         widths = [max(map(len, column)) + 2 for column in columns]
         names = [metrics.label(item.metric) for item in known]
-        name = max(8, min(width - sum(widths), max(map(cells.width, ["metric", *names]))))
-        while sum(widths) + name > width and len(columns) > 1:
+        longest = max(map(cells.width, ["metric", *names]))
+        while sum(widths) + min(longest, _WHOLE) > width and len(columns) > 1:
             columns.pop()
             widths.pop()
+        name = max(8, min(width - sum(widths), longest))
         first = ["metric", *cells.apart(names, name, more)]
         return [
             [

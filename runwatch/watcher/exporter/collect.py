@@ -17,7 +17,7 @@ from runwatch.core.run_order import urgency
 from runwatch.core.snapshot import GpuRow, RankRow, RunRow
 from runwatch.prometheus.table import DAEMON, GPU, RUN, ExportedRun, Metric, Own
 from runwatch.watcher.engine.group import Group
-from runwatch.watcher.engine.views import checkpoint_view, machine_view, stage_view, views
+from runwatch.watcher.engine.views import checkpoint_view, machine_view, rank_rows, stage_view, views
 from runwatch.watcher.engine.views.run_rows import run_row
 from runwatch.watcher.engine.views.views import Shown
 from runwatch.watcher.engine.watched import WatchedRun
@@ -70,7 +70,7 @@ def exported(shown: Shown, watched: WatchedRun, config: MetricsConfig, now: floa
     """Return what is exported of a run at Unix time `now`."""
     group, run = shown.group, watched.run
     row = _row(shown, watched, now)
-    ranks = views.rank_rows(run, group.machine, now)
+    ranks = rank_rows.rows(run, group.machine, now)
     incidents = stage_view.incidents(group, watched)[: views.MAX_INCIDENTS]
     return ExportedRun(
         row,

@@ -403,7 +403,7 @@ class Tail:
                 mark, data = file.read(self._block, whole_lines=not expired)
             except OSError:
                 mark, data = Mark.TRUNCATED, b""
-            if data and mark is None:
+            if data:
                 return self._splice(data)
             if mark or expired:  # cut after its time, it has nothing left that is owed
                 file.close()

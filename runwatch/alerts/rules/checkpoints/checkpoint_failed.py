@@ -27,7 +27,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RunRule, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, threshold
 from runwatch.core.batch import Event
 from runwatch.core.block import Block
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -50,7 +50,7 @@ class CheckpointFailed(RunRule):
 
     _failed: int = field(default=0, init=False, repr=False)
     """Saves that failed in a row."""
-    _first: Place = field(default=Place(None, None), init=False, repr=False)
+    _first: Place = field(default=NOWHERE, init=False, repr=False)
     _open: bool = field(default=False, init=False, repr=False)
     _error: Event | None = field(default=None, init=False, repr=False)
     """An error of a save, while it may yet be the end of the run."""

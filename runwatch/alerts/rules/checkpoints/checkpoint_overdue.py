@@ -36,7 +36,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, place, threshold
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Status
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -155,9 +155,7 @@ class CheckpointOverdue(RunRule):
             elif mark is None:
                 self._saved.clear()
                 self._choices, self._newest = {}, None
-                found += self._end(
-                    place(progress, min(upto, len(offsets) - 1)) if progress else Place(None, None)
-                )
+                found += self._end(place(progress, min(upto, len(offsets) - 1)) if progress else NOWHERE)
             elif mark.data.get("state") == FAILED:
                 if self._saved and self._saved[-1].row == self._row:  # it had only begun
                     self._saved.pop()
@@ -188,12 +186,11 @@ class CheckpointOverdue(RunRule):
             return ()
         newest = seen.newest.step
         where = Place(status.last_step, status.last_line)
-        if self._firing is not None and self._known is None:
-            self._known = newest
-        elif self._firing is not None and self._known is not None and newest > self._known:
-            # the log reports them no longer
-            self._saved.append(_Saved(self._row, Place(newest, None), best=False))
-            return self._end(where)
+        if self._firing is not None:
+            self._known = newest if self._known is None else self._known
+            if newest > self._known:  # the log reports them no longer
+                self._saved.append(_Saved(self._row, Place(newest, None), best=False))
+                return self._end(where)
         newest_logged = self._newest
         if status.finished or not seen.regular or (newest_logged is not None and newest_logged > newest):
             return ()

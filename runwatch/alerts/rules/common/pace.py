@@ -47,7 +47,7 @@ class Pace:
             self._timed = True
             steps = np.diff(times.step, prepend=self._step)
             self._step = float(times.step[-1])
-            self._add(times.value * np.where(steps >= 1, steps, 1.0))
+            self._add(times.value * np.fmax(steps, 1.0))
         elif not self._timed and block.live and block.arrival:
             if self._arrival and not block.late:
                 self._add(np.array([block.arrival - self._arrival]))

@@ -11,8 +11,15 @@ from runwatch.core.batch import Event
 
 _TRAINS = re.compile(r"(?i)(?<!s)train(?!ed)|\bfit\b|\bepochs?\b|\bfine_?tun")
 """Words of an error, or of its traceback's files and functions: `constraint` and `pretrained` are none."""
-_OF_TRAINING = frozenset({"elastic", "nccl", "resume"})
+_NAMED = re.compile(r"'[^']*'(?<!\.py')")
+"""What an error names, other than a program: a file of `train` data shows none."""
+_OF_TRAINING = frozenset({"nccl", "resume"})
 """Kinds of events that only a training prints, as a rule."""
+_LAUNCHES = re.compile(
+    r"ChildFailedError|failed \(exitcode|^rank \d+ |^a worker failed first"
+    r"|\bthe command exited|\(pid \d+\) ended with exit code"
+)
+"""Words of a launcher of ranks, or of what runwatch watches: a scheduler starts anything."""
 _SETTINGS = "settings"
 """Title of what says how many steps or epochs are planned."""
 
@@ -23,4 +30,7 @@ def shows_training(event: Event) -> bool:
         return True
     if event.kind == "facts":
         return event.title == _SETTINGS
-    return _TRAINS.search(f"{event.title}\n{event.data.get('frames', '')}") is not None
+    if event.kind == "elastic" and _LAUNCHES.search(event.title):
+        return True
+    words = f"{_NAMED.sub('', event.title)}\n{event.data.get('frames', '')}"
+    return _TRAINS.search(words) is not None

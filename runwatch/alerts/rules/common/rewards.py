@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from runwatch.alerts.rules.baseline import Floats, jitter
-from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.beginning import Beginning, is_among_first
 from runwatch.alerts.rules.common.roles import REWARD, cast, is_score
 from runwatch.core.block import Block
 
@@ -21,31 +21,16 @@ _MOST = 8
 
 
 @dataclass
-class _Series:
-    recent: Recent = field(default_factory=Recent)
-    first: list[float] = field(default_factory=list)
-    since: float = np.inf
-    """Offset from which its first level is known."""
-
-
-@dataclass
 class Rewards:
     """The newest rewards of a run, and its first."""
 
-    _series: dict[str, _Series] = field(default_factory=dict)
+    _series: dict[str, Beginning] = field(default_factory=dict)
 
     def push(self, block: Block) -> None:
         """Take the rewards of a new block."""
         for metric, samples in cast(block.samples, REWARD):
-            if metric not in self._series and len(self._series) >= _MOST:
-                continue
-            series = self._series.setdefault(metric, _Series())
-            series.recent.push(samples)
-            missing = _NOW - len(series.first)
-            if missing > 0:
-                series.first += samples.value[:missing].tolist()
-                if len(series.first) == _NOW:
-                    series.since = float(samples.offset[missing - 1])
+            if is_among_first(metric, self._series, _MOST):
+                self._series.setdefault(metric, Beginning(_NOW)).push(samples)
 
     def known(self, offset: float) -> bool:
         """Return whether there were rewards before `offset`: else this is no reinforcement learning."""
@@ -73,15 +58,13 @@ class Rewards:
             if len(rows := series.recent.until(offset, _NOW))
         }
 
-    def _informative(self, offset: float) -> dict[str, _Series]:
+    def _informative(self, offset: float) -> dict[str, Beginning]:
         """Return the rewards known before `offset`; where there are scores, these alone."""
         known = {m: series for m, series in self._series.items() if len(series.recent.until(offset, 1))}
         return {m: series for m, series in known.items() if is_score(m)} or known
 
 
 def _above(now: Floats, before: Floats) -> bool:
-    if len(now) < 2 or len(before) < 2:
-        return False
     noise = max(float(jitter(now[None, :])[0]), float(jitter(before[None, :])[0]))
     error = 1.2533 * noise * float(np.sqrt(1 / len(now) + 1 / len(before)))
     return float(np.median(now) - np.median(before)) > 2 * error

@@ -189,7 +189,8 @@ SIGNATURES: tuple[Matcher, ...] = (
         Role.ROOT,
         "the host ran out of memory",
         _HOST,
-        pattern=r"\bMemoryError|std::bad_alloc|\bcan(?:no|')t alloc|\bnot enough memory\b",
+        pattern=r"\bMemoryError|std::bad_alloc|\bcan(?:no|')t alloc|\bnot enough memory\b"
+        r"|\berror code: <1455>|WinError 1455|paging file is too small|java\.lang\.OutOfMemoryError",
     ),
     _signature(
         "worker_killed",
@@ -313,7 +314,8 @@ SIGNATURES: tuple[Matcher, ...] = (
         _GO_ON,
         pattern=r"KeyboardInterrupt|SIGINT|signal:? 2\b|\b2 death signal|scancel|^Aborted!"
         r"|\bCtrl-c pressed|\binterrupted by (the )?user|\btraining (was )?interrupted"
-        r"|(^|\] )(Test interrupted|Optimization stopped early)\.",  # Caffe's, at Ctrl-C
+        r"|(^|\] )(Test interrupted|Optimization stopped early)\."  # Caffe's, at Ctrl-C
+        r"|^forrtl: .*(window-CLOSE|control-C)",  # numpy's on Windows
         end=End.INTERRUPTED,
     ),
     _signature(
@@ -385,8 +387,9 @@ SIGNATURES: tuple[Matcher, ...] = (
         "the program could not be started",
         "Correct the command or its settings; the words of the error say which.",
         kinds="traceback",
-        pattern=r"^\S+: error: |: can't open file |^\S*python[\d.]*: No module named |: command not found"
-        r"|^(?:slurmstepd: error: )?execve\(\): |^FATAL:   |^Could not override|: Could not find '",
+        pattern=r"^\S+: error: |: can't open |^\S*python[\d.]*: No module named |: command not found"
+        r"|^(?:slurmstepd: error: )?execve\(\): |^FATAL:   |^Could not override|: Could not find '"
+        r"|^[\w./~+-]+: (?:line )?\d+: |^\S*(?:sh|env): |^nohup: |^Error: \w|^ERROR: Could not consume arg: ",
     ),
     _signature("exception", Role.ROOT, "the program raised an exception", _CODE, kinds="traceback"),
     _signature("error", Role.LATE_ROOT, "the program reported a fatal error", _CODE, kinds="error"),

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from runwatch.alerts.rules.baseline import Floats, Segments, positive, take
+from runwatch.alerts.rules.common.beginning import EARLY
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.roles import SIZE, role
 from runwatch.core.block import Block, Samples
@@ -25,8 +26,6 @@ _APART = 20.0
 """Seconds between two of these times that are compared, at least: most are printed in whole seconds."""
 BATCH = "global batch size"
 _TOKENS = 256
-_EARLY = 50
-"""Steps from which a first row shows that a run resumes."""
 _STALE = 256
 """Rows in which a bar that resumes may repeat its first rate: tqdm measures again after as many steps."""
 
@@ -57,7 +56,7 @@ class _Work:
         More work may take longer; less need not be faster.
         """
         work = None if work is None else positive(work)
-        if work is not None and len(work):
+        if work is not None:
             sizes = np.append(self._newest, work.value)
             leasts = np.fmin.accumulate(np.append(self._least, work.value))
             at = np.searchsorted(work.offset, times.offset, "right")
@@ -175,7 +174,7 @@ class Speed:
         if restarted:
             self._starts.pop(metric, None)
         if len(rows) and metric not in self._starts:
-            resumes = rows.step[0] > _EARLY
+            resumes = rows.step[0] > EARLY
             self._starts[metric] = _Start(stale=float(rows.value[0]) if resumes else None)
         drop = self._starts[metric].drop(rows.value, skip) if len(rows) else 0
         rows = take(rows, slice(drop, None)) if drop else rows

@@ -25,7 +25,7 @@ class WarmUp:
         """Take new rows; return for each whether a warm-up of `rows` rows is over."""
         number = self.rows + np.arange(len(samples))
         self.rows += len(samples)
-        if np.isnan(self.begin) and len(samples):
+        if np.isnan(self.begin):
             known = samples.step[np.isfinite(samples.step)]
             self.begin = float(known[0]) if len(known) else np.nan
         with np.errstate(invalid="ignore"):

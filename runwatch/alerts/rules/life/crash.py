@@ -79,9 +79,10 @@ _JUDGED = CRASH_KINDS | _STARTS | _ANEW | {"facts", "finished", "over", "skip"}
 _OF_SAVE = re.compile(r"PytorchStreamWriter|\b(?:save|torch_save|save_\w+|_save\w*)\b")
 """Words of an error, or of its traceback, that came while a checkpoint was written."""
 _PREFIX = re.compile(
-    r"\A(?:(?:runwatch|(?:slurmstepd: )?error): |what\(\): +|\[[IWEF]\d{3,8} [^\]]{1,80}\] )"
+    r"\A(?:(?:runwatch|(?:slurmstepd: )?error): |what\(\): +|\[[IWEF]\d{3,8} [^\]]{1,80}\] "
+    r"|\[[\w.]{1,80}\]\[[A-Z]{4,8}\] - )"
 )
-"""Who reported it, before the words: also C++, and the logger of torch."""
+"""Who reported it, before the words: also C++, and the loggers of torch and Hydra."""
 _SHOWN = 160
 """Characters of an error's words that a title has; all of them are in the evidence."""
 _RELAUNCHED = "relaunched"
@@ -262,7 +263,8 @@ class Crash(RunRule):
         lines = status.lines.get(death.at.source) or max(status.lines.values(), default=0)
         if death.doubtful and lines - death.newest >= _GOES_ON:
             return [self._survivor(death)]
-        mild = status.fraction is not None and status.fraction >= self.complete
+        trained = self._last.line is not None  # else a bar is of something before it
+        mild = trained and status.fraction is not None and status.fraction >= self.complete
         loose = death.root.kind == "error" and "frames" not in death.root.data  # words alone, no traceback
         death.mild = mild or (status.fraction is None and loose)
         return [self._finding(death, Verdict.FIRING)]

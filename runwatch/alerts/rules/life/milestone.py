@@ -30,6 +30,6 @@ class Milestone:
 
     def at(self, step: int) -> bool:
         """Return whether `step` is a multiple of 50 rows, counted from 0 or 1, or an epoch is complete."""
-        unit = 50 * self._every if self._every >= 1 else 50
+        unit = 50 * max(1.0, self._every)  # 1 where it is not known
         round_step = min(step % unit, (step + 1) % unit) == 0
         return round_step or abs(self._epoch - round(self._epoch)) < 0.01

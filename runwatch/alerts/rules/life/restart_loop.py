@@ -5,7 +5,7 @@ while it fails at the same step every time.
 Formula: `starts` restarts in a row after each of which the highest step so far was
 not passed by more than `gain` of the steps that were done again. Critical. A step
 that goes back is a restart here only if an error or a line about resuming is
-before it.
+before it; without an error, only if it continues from the same step as the attempt before.
 Ends when training has passed the highest step by as many steps as one attempt took.
 Also `starts` launches in a row that failed before their first step, a warning where nothing
 shows that they train; it ends with the next step.
@@ -59,8 +59,8 @@ class RestartLoop(RankRule):
     """Highest step before the present attempt."""
     _vain: int = field(default=0, init=False, repr=False)
     """Attempts in a row that brought no progress, before the present one."""
-    _announced: bool = field(default=False, init=False, repr=False)
-    """Whether an error or a line about resuming came since training last moved."""
+    _announced: set[str] = field(default_factory=set, init=False, repr=False)
+    """Kinds of errors, and of lines about resuming, that came since training last moved."""
     _open: bool = field(default=False, init=False, repr=False)
     _trains: bool = field(default=False, init=False, repr=False)
     """Whether anything shows that it is a training."""
@@ -68,6 +68,8 @@ class RestartLoop(RankRule):
     """Whether an error came in the present launch, and no step."""
     _barren: int = field(default=0, init=False, repr=False)
     """Launches in a row that failed before their first step."""
+    _barren_as: Severity | None = field(default=None, init=False, repr=False)
+    """As what these are firing."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge how far each attempt came."""
@@ -97,14 +99,16 @@ class RestartLoop(RankRule):
         """Take rows [low, high): a launch that trains is no failed one."""
         if block.progress is None or low >= high:
             return []
-        over = self._barren >= self.starts
+        fired, self._barren_as = self._barren_as, None
         self._barren, self._failed, self._trains = 0, False, True
-        return [self.say(Verdict.CLEAR, Severity.CRITICAL, "it trains", place(block.progress, low))] * over
+        where = place(block.progress, low)
+        return [] if fired is None else [self.say(Verdict.CLEAR, fired, "it trains", where)]
 
     def _vainly(self, where: Place) -> Finding:
+        self._barren_as = Severity.CRITICAL if self._trains else Severity.WARNING
         return self.say(
             Verdict.FIRING,
-            Severity.CRITICAL if self._trains else Severity.WARNING,
+            self._barren_as,
             f"{self._barren} launches in a row failed before their first step",
             where,
             advice="Stop the launcher; read the error of the newest launch.",
@@ -114,9 +118,11 @@ class RestartLoop(RankRule):
     def _attempts(self, block: Block) -> list[Finding]:
         """Judge how far each attempt that trained came."""
         rows = block.progress
-        signs = [event.offset for event in block.events if event.kind in CRASH_KINDS | {"resume"}]
+        signs = [
+            (event.offset, event.kind) for event in block.events if event.kind in CRASH_KINDS | {"resume"}
+        ]
         if rows is None:
-            self._announced |= bool(signs)
+            self._announced |= {kind for _, kind in signs}
             return []
         cuts = np.searchsorted(rows.offset, np.sort(np.asarray(block.restarts, np.float64))).tolist()
         found: list[Finding] = []
@@ -124,10 +130,12 @@ class RestartLoop(RankRule):
         for number, (low, high) in enumerate(pairwise(edges)):
             begin = float(rows.offset[cuts[number - 2]]) if number > 1 else -np.inf
             if number and low < len(rows):
-                self._announced |= any(begin <= offset < rows.offset[low] for offset in signs)
-                announced, self._announced = self._announced, False
-                if announced:
-                    found += self._restart(float(rows.step[low]), place(rows, low))
+                before = {kind for offset, kind in signs if begin <= offset < rows.offset[low]}
+                before |= self._announced
+                self._announced = set()
+                if before:
+                    failed = before != {"resume"}
+                    found += self._restart(float(rows.step[low]), place(rows, low), failed)
                 else:
                     self._vain, self._begin = 0, np.nan
             steps = rows.step[low:high]
@@ -140,7 +148,7 @@ class RestartLoop(RankRule):
                 self._open, self._vain = False, 0
                 found.append(self.say(Verdict.CLEAR, Severity.CRITICAL, "it gets further", place(rows, row)))
         last = float(rows.offset[cuts[-1]]) if cuts else -np.inf
-        self._announced |= any(offset >= last for offset in signs)
+        self._announced |= {kind for offset, kind in signs if offset >= last}
         return found
 
     def _needed(self) -> float:
@@ -150,8 +158,9 @@ class RestartLoop(RankRule):
     def _gained(self, step: float) -> bool:
         return not step < self._needed()
 
-    def _restart(self, step: float, where: Place) -> list[Finding]:
-        first = not np.isfinite(self._begin)
+    def _restart(self, step: float, where: Place, failed: bool) -> list[Finding]:
+        # what resumes elsewhere, and nothing failed before it, is another part of a plan
+        first = not np.isfinite(self._begin) or not (failed or step == self._begin)
         self._vain = 0 if first or self._gained(self._highest) else self._vain + 1
         self._begin, self._record = step, self._highest
         if self._vain + 1 < self.starts or self._open:

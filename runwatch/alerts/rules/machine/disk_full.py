@@ -79,7 +79,7 @@ class DiskFull(MachineRule):
             severity = Severity.CRITICAL if gone < self.very_soon else Severity.WARNING
             evidence["seconds_left"] = round(gone)
             return Symptom(name, severity, f"{mount} will be full in {brief(gone)}", "", _ADVICE, evidence)
-        if space.inodes_total and space.inodes_free < self.inodes * space.inodes_total:
+        if space.inodes_free < self.inodes * space.inodes_total:
             title = f"{mount} has room for {space.inodes_free:,} more files only"
             return Symptom(name, Severity.WARNING, title, "", "Delete small files.", evidence)
         return Symptom(name, None, f"there is room on {mount}")

@@ -149,7 +149,7 @@ def starved_of(
     if (workers and decoding >= 0.9 * workers) or cpu > 0.95:
         advice = "Add data loader workers or cores, or prepare the data beforehand."
         return "preparing data uses all processors it has", advice, evidence
-    if len(use) > 1 and min(use.values()) < 0.05 and max(use.values()) > 0.5:
+    if min(use.values()) < 0.05 and max(use.values()) > 0.5:
         idle = ", ".join(index for index, part in use.items() if part < 0.05)
         return f"GPU {idle} idles, others are busy", "Check the device map and that all ranks live.", evidence
     if cores >= 0.95:

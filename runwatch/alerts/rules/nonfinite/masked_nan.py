@@ -38,7 +38,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.alerts.rules.common.chance import uniform
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.rewards import Rewards
@@ -70,7 +70,7 @@ class _Stretch:
 
     value: float = np.nan
     rows: int = 0
-    where: Place | None = None
+    where: Place = NOWHERE
     offset: float = np.nan
     """Where it begins in the log."""
     learns: bool = False
@@ -202,21 +202,20 @@ class MaskedNan(MetricRule, RankRule):
             if self._others < _OTHER:
                 return []
             self._open, self._others = "", 0
-            return [self.say(Verdict.CLEAR, self._firing, "the loss moves again", self._here(), metric=LOSS)]
+            return [self.say(Verdict.CLEAR, self._firing, "the loss moves again", now.where, metric=LOSS)]
         found = self._sure(rows, low, high, was)
         if not found and now.value == 0 and not now.above and was < self.never <= now.rows:
-            row = max(low, low + self.never - was - 1)
-            return self._never(float(rows.offset[min(row, len(rows) - 1)]), self.never)
+            return self._never(float(rows.offset[low + self.never - was - 1]), self.never)
         return found
 
     def _sure(self, rows: Samples, low: int, high: int, was: int) -> list[Finding]:
         """Judge a stretch of `was` rows that rows [low, high) have made longer."""
         now = self._now
         needed = self._needed()
-        if not was < needed <= now.rows and not (now.value == 0 and now.rows >= needed):
+        if now.rows < needed or (was >= needed and now.value != 0):
             return []
         row = max(low, low + needed - was - 1)
-        if now.value == 0 and was < needed and self._learns(float(rows.offset[min(row, high - 1)])):
+        if now.value == 0 and was < needed and self._learns(float(rows.offset[row])):
             now.learns = True
         if now.value == 0:
             dead = None if now.learns or self._rounded() else self._first_dead(rows, row, high)
@@ -278,9 +277,6 @@ class MaskedNan(MetricRule, RankRule):
             row = max(row + 1, int(np.searchsorted(rows.offset, bad[0])))
         return None
 
-    def _here(self) -> Place:
-        return self._now.where or Place(None, None)
-
     def _finding(self, offset: float, rows: int, severity: Severity = Severity.CRITICAL) -> Finding:
         value = self._now.value
         norms = self._grad.until(offset, 1).value
@@ -298,8 +294,8 @@ class MaskedNan(MetricRule, RankRule):
         return self.say(
             Verdict.FIRING,
             severity,
-            f"{label(LOSS)} {what} since {self._here()}",
-            self._here(),
+            f"{label(LOSS)} {what} since {self._now.where}",
+            self._now.where,
             metric=LOSS,
             cause=cause,
             advice="Stop; look at the labels, the precision and the gradients before this step.",

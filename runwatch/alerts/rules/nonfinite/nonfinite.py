@@ -40,8 +40,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats
+from runwatch.alerts.rules.common.beginning import is_among_first
 from runwatch.alerts.rules.common.context import Recent, newest, surge
 from runwatch.alerts.rules.common.falling import falls
 from runwatch.alerts.rules.common.roles import over_episodes
@@ -130,7 +131,7 @@ class NonFinite(RankRule):
             recent.push(block.samples.get(name))
         found: list[tuple[float, str, Finding]] = []
         for metric, samples in block.samples.items():
-            if metric not in self._watches and len(self._watches) >= _MAX_METRICS:
+            if not is_among_first(metric, self._watches, _MAX_METRICS):
                 continue
             watch = self._watches.setdefault(metric, _Watch())
             watch.begun = float(samples.offset[0]) if watch.begun is None else watch.begun
@@ -166,7 +167,7 @@ class NonFinite(RankRule):
         severity, self._said = self._said, None
         if severity is None:
             return None
-        return self.say(Verdict.CLEAR, severity, "the run started again", Place(None, None), metric=_LINES)
+        return self.say(Verdict.CLEAR, severity, "the run started again", NOWHERE, metric=_LINES)
 
     def _line(self, event: Event) -> Finding | None:
         count = int(event.data.get("count", "1"))

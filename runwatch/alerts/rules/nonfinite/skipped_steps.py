@@ -121,7 +121,7 @@ class SkippedSteps(RunRule):
         count = rows.value if self._metric == _EACH else np.diff(rows.value, prepend=self._last[1])
         self._last = (float(rows.step[-1]), float(rows.value[-1]))
         ends, counts = skipped.add(np.where(count > 0, count, 0.0))
-        _, whole = steps.add(np.where(moved >= 1, moved, 1.0))
+        _, whole = steps.add(np.fmax(moved, 1.0))
         if self._firing is None and not counts.any():
             return []
         found: list[Finding] = []

@@ -35,7 +35,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Windows, grow, median, middle, swing
 from runwatch.alerts.rules.common.chance import guessing
 from runwatch.alerts.rules.common.epochs import Epochs
@@ -89,15 +89,15 @@ class AboveStart(LossRule, RankRule):
     """Their steps, or epochs where they print none."""
     _reference: float = field(default=np.inf, init=False, repr=False)
     """ln of the loss that was evaluated before them."""
-    _begin: Place = field(default=Place(None, None), init=False, repr=False)
-    _second: Place = field(default=Place(None, None), init=False, repr=False)
+    _begin: Place = field(default=NOWHERE, init=False, repr=False)
+    _second: Place = field(default=NOWHERE, init=False, repr=False)
     _newest: list[float] = field(default_factory=list, init=False, repr=False)
     """ln(loss) of the newest rows."""
     _lost: int = field(default=0, init=False, repr=False)
     """Size of the vocabulary that the newest of the first rows are the guess among, or 0."""
     _moves: list[float] = field(default_factory=list, init=False, repr=False)
     """By how much ln(loss) moved from each of the first rows to the next."""
-    _onset: Place = field(default=Place(None, None), init=False, repr=False)
+    _onset: Place = field(default=NOWHERE, init=False, repr=False)
     """The first row of the rise."""
     _high: bool = field(default=False, init=False, repr=False)
     """Whether the newest row is above the start."""
@@ -114,7 +114,7 @@ class AboveStart(LossRule, RankRule):
             return ()
         self._epochs.push(block)
         evaluated = block.samples.get(VAL_LOSS)
-        if evaluated is not None and len(evaluated) and self._evaluated[0] == np.inf:
+        if evaluated is not None and self._evaluated[0] == np.inf:
             value = float(evaluated.value[0])
             known = value > 0 and guessing(value, _NEAR) >= _TOKENS
             self._evaluated = (float(evaluated.offset[0]), log(value) if known else np.inf)

@@ -52,7 +52,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import (
     Floats,
     Windows,
@@ -106,7 +106,7 @@ class _Best:
 
     level: float = np.inf
     sigma: float = 0.0
-    where: Place | None = None
+    where: Place = NOWHERE
     offset: float = -np.inf
     """Where it is in the log."""
     evaluated: float = np.inf
@@ -150,7 +150,7 @@ class _Ending:
     """ln(loss) of the newest rows."""
     best: float = np.inf
     """The lowest level that as many rows in a row had not been above."""
-    where: Place | None = None
+    where: Place = NOWHERE
     untrained: float = -np.inf
     """The highest of the first rows."""
     rows: int = 0
@@ -326,7 +326,7 @@ class Divergence(LossRule, RankRule):
                 return []
             cause = cause or f"the learning rate had risen {jump:.1f}x within 100 logged steps"
         sound = until[0, until[1] <= self._best.level + margin / 2]
-        step = self._best.where and self._best.where.step
+        step = self._best.where.step
         step = int(sound[-1]) if len(sound) and np.isfinite(sound[-1]) else step
         sudden = bool(until.size) and level - until[1, -1] > (level - self._best.level) / 2
         self._rise = _Rise(self._onset(rows, row, margin), cause, level, margin, step, sudden)
@@ -424,7 +424,7 @@ class Divergence(LossRule, RankRule):
             advice=_ADVICE,
             evidence={
                 "best": grow(best.level),
-                "best_step": best.where and best.where.step,
+                "best_step": best.where.step,
                 "now": grow(level),
                 "rise": height,
                 "sound_step": rise.sound,

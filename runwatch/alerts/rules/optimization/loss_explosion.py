@@ -37,7 +37,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Windows, median, swing, take
 from runwatch.alerts.rules.common.players import Players, limited
 from runwatch.alerts.rules.common.roles import FORGER, JUDGE, KL, RIVAL, role
@@ -90,7 +90,7 @@ class _Watch:
     """Of the first ones, up to the power of two before."""
     newest: deque[float] = field(default_factory=lambda: deque(maxlen=_BEFORE))
     over: int = 0
-    since: Place = field(default_factory=lambda: Place(None, None))
+    since: Place = NOWHERE
     """Where it was first too high."""
     firing: Severity | None = None
 

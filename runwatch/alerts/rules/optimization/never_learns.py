@@ -15,7 +15,8 @@ lowest probability that a program admits (87.3365 of a float, 16.1181 of 1e-7) i
 the first `clipped` rows, or of the newest as many when all these rows are judged. Elsewhere
 a note, unless rows are noisy, or all alike as they are printed: fine-tuning may rightly begin
 where it ends. A note too where single rows scatter by 28 % or more, and it has not fallen by
-even one standard error: it oscillates from the first row on. Ends when the median of 64 rows
+even one standard error: it oscillates from the first row on. A note becomes a warning after ten times as many
+rows, where the loss is above 0.5. Ends when the median of 64 rows
 has fallen by 3 %. A loss of both signs has no level to fall from: a warning if the second
 quarter of all these rows stays within 1 %, not below where it began; it ends with a row 3 %
 lower.
@@ -54,6 +55,7 @@ from runwatch.alerts.rules.baseline import (
     spread,
     take,
 )
+from runwatch.alerts.rules.common.beginning import began_elsewhere
 from runwatch.alerts.rules.common.chance import guessing, least_likely
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.epochs import Epochs
@@ -63,8 +65,6 @@ from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
 from runwatch.render import numbers
 
-_EARLY = 50
-"""Steps from which a first row shows that the run began elsewhere, unless rows are as far apart."""
 _STEPS = 10
 """Steps that say as much as one row."""
 _NOISY, _WILD = 0.1, 0.25
@@ -72,6 +72,10 @@ _NOISY, _WILD = 0.1, 0.25
 from which it oscillates."""
 _SURE = 4
 """Deviations of a mean of 64 such rows by which their median must fall in addition, to end it."""
+_LATE = 10
+"""Multiple of the rows behind a note after which it costs the run."""
+_OF_NOISE = log(0.5)
+"""ln of a loss up to which it may be that of what predicts noise, which fine-tuning hardly lowers."""
 _FLAT = 0.01
 _NORMS = 32
 """Gradient norms of exactly 0, and no other, that say that nothing is trained."""
@@ -178,7 +182,7 @@ class NeverLearns(RankRule):
         seen = bool(chance) and count >= self.rows // 4 and passed >= self.seen
         dead = count >= self.rows // 4 and self._dead(offset)
         enough = self._done or epochs or steps or seen or dead
-        if not enough or self._elsewhere() or offset >= self._players.first:
+        if not enough or began_elsewhere(self._steps) or offset >= self._players.first:
             return None
         (start, end), (sigma, noise) = spread(np.stack([first[:quarter], first[-quarter:]]), 0.0)
         error = 1.2533 * float(np.hypot(sigma, noise)) / quarter**0.5
@@ -213,11 +217,13 @@ class NeverLearns(RankRule):
 
     def _fire(self, first: Floats, here: Place, cause: str, start: float, end: float) -> Finding:
         self._done, self._windows, self._level = True, Windows(64, 16), start
+        return self._say(len(first), here, cause, start, end)
+
+    def _say(self, count: int, here: Place, cause: str, start: float, end: float) -> Finding:
         return self.say(
             Verdict.FIRING,
             self._firing,
-            f"{label(LOSS)} has not fallen in the first {numbers.step(len(first))} logged steps: "
-            f"{grow(end):.4g}",
+            f"{label(LOSS)} has not fallen in the first {numbers.step(count)} logged steps: {grow(end):.4g}",
             here,
             metric=LOSS,
             cause=cause,
@@ -251,25 +257,26 @@ class NeverLearns(RankRule):
         values = norms.value[norms.offset >= self._begin]
         return len(values) >= _NORMS and not values.any()
 
-    def _elsewhere(self) -> bool:
-        """Whether the first rows are not those of a run's beginning."""
-        begin, second = self._steps
-        return begin > max(_EARLY, 2 * (second - begin))
-
     def _watch(self, rows: Samples, y: Floats) -> list[Finding]:
-        """Look whether it learns after all."""
+        """Look whether it learns after all, or costs the run."""
         assert self._windows is not None
         start = self._windows.rows
         ends, windows = self._windows.add(y)
         if not len(ends):
             return []
-        fallen = np.flatnonzero(np.median(windows, axis=1) < self._level + log(1 - min(self.escape, 0.9)))
-        if not len(fallen):
-            return []
-        row = int(ends[fallen[0]]) - start - 1
-        self._windows = None
-        title = f"{label(LOSS)} falls after all"
-        return [self.say(Verdict.CLEAR, self._firing, title, place(rows, row), metric=LOSS)]
+        fallen = np.flatnonzero(np.median(windows, axis=1) < self._level + log(1 - self.escape))
+        over = int(fallen[0]) if len(fallen) else len(ends)
+        late = int(np.searchsorted(ends, _LATE * self.rows))
+        found: list[Finding] = []
+        if late < over and self._firing is Severity.INFO and self._level > _OF_NOISE:
+            self._firing, first = Severity.WARNING, (_LATE + 1) * self.rows
+            here = place(rows, int(ends[late]) - start - 1)
+            found.append(self._say(first, here, "", self._level, float(np.median(windows[late]))))
+        if len(fallen):
+            self._windows = None
+            title, here = f"{label(LOSS)} falls after all", place(rows, int(ends[over]) - start - 1)
+            found.append(self.say(Verdict.CLEAR, self._firing, title, here, metric=LOSS))
+        return found
 
     def _freezes(self, piece: Samples) -> list[Finding]:
         """Judge a loss of both signs, which has no ratio: it must not move, from where it began or above."""
@@ -294,7 +301,7 @@ class NeverLearns(RankRule):
                 )
             )
         moved = rows.value[missing:] < self._frozen - self.escape * abs(self._frozen)
-        if self._frozen > -np.inf and moved.any():
+        if moved.any():  # none is below where nothing is frozen
             self._frozen = -np.inf
             here = place(rows, missing + int(np.argmax(moved)))
             found.append(
@@ -309,7 +316,9 @@ class NeverLearns(RankRule):
         still = last[-1 - margin] - last[margin] <= _FLAT * abs(level)
         signed = bool((self._plain < 0).any() and (self._plain > 0).any())
         above = level >= middle(self._plain[:3].tolist())
-        return signed and still and above and not self._elsewhere() and offset < self._players.first
+        return (
+            signed and still and above and not began_elsewhere(self._steps) and offset < self._players.first
+        )
 
     def _end(self, rows: Samples, *, still: bool = False) -> list[Finding]:
         if self._windows is None and not still:

@@ -30,7 +30,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Windows, grow, median, swing
 from runwatch.alerts.rules.metric_rule import LossRule
 from runwatch.core.block import Samples
@@ -64,7 +64,7 @@ class Oscillation(LossRule, RankRule):
     _over: int = field(default=0, init=False, repr=False)
     _high: int = field(default=0, init=False, repr=False)
     """Points in a row that were also above the best."""
-    _since: Place = field(default=Place(None, None), init=False, repr=False)
+    _since: Place = field(default=NOWHERE, init=False, repr=False)
     _firing: Severity | None = field(default=None, init=False, repr=False)
 
     def restart(self, where: Place) -> Sequence[Finding]:

@@ -30,7 +30,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import (
     Floats,
     Segments,
@@ -72,7 +72,7 @@ class Resume(RankRule):
     """Lowest first step of a stretch: what begins there again is another run."""
     _old: tuple[Floats, Floats] | None = field(default=None, init=False, repr=False)
     """Steps and ln(loss) of the newest rows before a restart that is being judged."""
-    _where: Place = field(default_factory=lambda: Place(None, None), init=False, repr=False)
+    _where: Place = field(default=NOWHERE, init=False, repr=False)
     _since: int = field(default=0, init=False, repr=False)
     """Rows since the restart."""
     _firing: tuple[Severity, float] | None = field(default=None, init=False, repr=False)

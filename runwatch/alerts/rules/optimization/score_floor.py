@@ -41,6 +41,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import middle
+from runwatch.alerts.rules.common.beginning import is_among_first
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.epochs import Epochs
 from runwatch.alerts.rules.common.roles import FORGER, JUDGE, role
@@ -136,7 +137,7 @@ class ScoreFloor(RankRule):
             if role(name) in (JUDGE, FORGER):
                 self._players = min(self._players, float(samples.offset.min(initial=np.inf)))
         for name, samples in sorted(block.samples.items()):
-            if _is_judged(name) and (name in self._watches or len(self._watches) < _WATCHED):
+            if _is_judged(name) and is_among_first(name, self._watches, _WATCHED):
                 watch = self._watches.setdefault(name, _Watch(self._least(name)))
                 found += self._walk(name, watch, samples)
         return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]

@@ -24,7 +24,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import goal, label
@@ -37,7 +37,7 @@ class _Watch:
     """What is remembered of one score."""
 
     best: float = -np.inf
-    where: Place = field(default_factory=lambda: Place(None, None))
+    where: Place = NOWHERE
     count: int = 0
     since: int = 0
     """Evaluations since the best."""

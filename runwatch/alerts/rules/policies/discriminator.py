@@ -30,6 +30,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Windows, before_negative, median
+from runwatch.alerts.rules.common.beginning import Beginning, is_among_first
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.roles import FORGER, JUDGE, cast
 from runwatch.core.block import Block, Samples
@@ -40,32 +41,6 @@ _FIRST, _HOP = 64, 64
 _REAL = 0.05
 """First level from which a loss counts as computed."""
 _MOST = 4
-
-
-@dataclass
-class _Level:
-    """Where a loss began, and its newest rows."""
-
-    first: list[float] = field(default_factory=list)
-    since: float = np.inf
-    """Offset from which the first level is known."""
-    recent: Recent = field(default_factory=Recent)
-
-    def push(self, rows: Samples) -> None:
-        """Take new rows."""
-        self.recent.push(rows)
-        missing = _FIRST - len(self.first)
-        if missing > 0:
-            self.first += rows.value[:missing].tolist()
-            if len(self.first) == _FIRST:
-                self.since = float(rows.offset[missing - 1])
-
-    def risen(self, offset: float, rise: float) -> bool:
-        """Return whether the last 64 rows up to `offset` are above the first ones by `rise`."""
-        if self.since >= offset:
-            return False
-        usual, now = float(np.median(self.first)), float(np.median(self.recent.until(offset, _FIRST).value))
-        return now > (1 + rise) * usual > 0
 
 
 @dataclass
@@ -92,16 +67,16 @@ class Discriminator(RunRule):
     rise: float = threshold(0.25, "rise of the generator's loss that makes it a warning, as a fraction")
 
     _judges: dict[str, _Loss] = field(default_factory=dict, init=False, repr=False)
-    _forgers: dict[str, _Level] = field(default_factory=dict, init=False, repr=False)
+    _forgers: dict[str, Beginning] = field(default_factory=dict, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the losses of the discriminators of a block."""
         for metric, samples in cast(block.samples, FORGER):
-            if metric in self._forgers or len(self._forgers) < _MOST:
-                self._forgers.setdefault(metric, _Level()).push(samples)
+            if is_among_first(metric, self._forgers, _MOST):
+                self._forgers.setdefault(metric, Beginning(_FIRST)).push(samples)
         found: list[tuple[float, str, Finding]] = []
         for metric, samples in cast(block.samples, JUDGE):
-            if metric not in self._judges and len(self._judges) >= _MOST:
+            if not is_among_first(metric, self._judges, _MOST):
                 continue
             loss = self._judges.setdefault(metric, _Loss(Windows(self.rows, _HOP)))
             loss.real.push(block.samples.get(_twin(metric)))
@@ -137,7 +112,7 @@ class Discriminator(RunRule):
             return self.say(Verdict.CLEAR, severity, f"{label(metric)} is back", here, metric=metric)
         if level >= self.part * first or not self._sure(metric, loss, self.part * first, offset):
             return None
-        forger = next((m for m in sorted(self._forgers) if self._forgers[m].risen(offset, self.rise)), "")
+        forger = next((m for m in sorted(self._forgers) if _risen(self._forgers[m], offset, self.rise)), "")
         severity = Severity.WARNING if forger else Severity.INFO
         if not severity.exceeds(loss.firing):
             return None
@@ -159,6 +134,14 @@ class Discriminator(RunRule):
             return True
         rows = loss.real.until(offset, _FIRST).value
         return len(rows) > 0 and float(np.median(np.abs(rows))) < limit
+
+
+def _risen(loss: Beginning, offset: float, rise: float) -> bool:
+    """Return whether the last 64 rows up to `offset` are above the first ones by `rise`."""
+    if loss.since >= offset:
+        return False
+    usual, now = float(np.median(loss.first)), float(np.median(loss.recent.until(offset, _FIRST).value))
+    return now > (1 + rise) * usual > 0
 
 
 def _twin(metric: str) -> str:

@@ -32,8 +32,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, place, threshold
 from runwatch.alerts.rules.baseline import Windows, before_negative, median
+from runwatch.alerts.rules.common.beginning import is_among_first
 from runwatch.alerts.rules.common.rewards import Rewards
 from runwatch.alerts.rules.common.roles import ENTROPY, LENGTH, SPREAD, cast, role
 from runwatch.core.block import Block, Samples
@@ -55,7 +56,7 @@ class _Sign:
     first: float = np.nan
     signed: bool = False
     under: int = 0
-    since: Place | None = None
+    since: Place = NOWHERE
     firing: Severity | None = None
 
 
@@ -67,7 +68,7 @@ class _Guess:
     least: float = np.inf
     """The least of the first rows."""
     over: int = 0
-    since: Place | None = None
+    since: Place = NOWHERE
     firing: Severity | None = None
 
 
@@ -94,7 +95,7 @@ class PolicyCollapse(RunRule):
         self._rewards.push(block)
         found: list[tuple[float, str, Finding]] = []
         for metric, samples in cast(block.samples, *_SIGNS):
-            if metric not in self._signs and len(self._signs) >= _MOST:
+            if not is_among_first(metric, self._signs, _MOST):
                 continue
             sign = self._signs.setdefault(metric, _Sign())
             if role(metric) == ENTROPY:
@@ -139,7 +140,7 @@ class PolicyCollapse(RunRule):
             Verdict.FIRING,
             severity,
             f"{label(metric)} rose to {level:.3g}, from {guess.least:.3g} at first",
-            guess.since or here,
+            guess.since,
             metric=metric,
             cause="the policy says anything at random" if severity is Severity.WARNING else "",
             advice=_TOO_FREE if severity is Severity.WARNING else "",
@@ -181,7 +182,7 @@ class PolicyCollapse(RunRule):
             Verdict.FIRING,
             severity,
             f"{label(metric)} is {level:.3g}, {share} of what it was at first",
-            sign.since or here,
+            sign.since,
             metric=metric,
             cause="" if severity is Severity.INFO else _CAUSES[role(metric)],
             advice="" if severity is Severity.INFO else _ADVICE,

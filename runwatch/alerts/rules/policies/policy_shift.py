@@ -31,7 +31,7 @@ from typing import ClassVar
 import msgspec
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, place, threshold
 from runwatch.alerts.rules.baseline import Windows, median, middle
 from runwatch.alerts.rules.common.rewards import Rewards
 from runwatch.alerts.rules.common.roles import KL, cast
@@ -53,7 +53,7 @@ class _Shift:
 
     windows: Windows = field(default_factory=lambda: Windows(_NOW + _BEFORE, _HOP))
     over: int = 0
-    since: Place | None = None
+    since: Place = NOWHERE
     usual: float = 0.0
     fired: int = 0
     """Row at which it fired."""
@@ -169,7 +169,7 @@ class PolicyShift(SeriesRule):
             Verdict.FIRING,
             shift.firing,
             f"{label(metric)} is {level:.3g}, {times}",
-            shift.since or Place(None, None),
+            shift.since,
             metric=metric,
             advice="Lower the learning rate or the number of epochs per batch, or raise the penalty on KL.",
             evidence={"usual": shift.usual, "now": level, **self._rewards.words(offset)},

@@ -32,7 +32,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, place, threshold
 from runwatch.alerts.rules.baseline import Windows, median, spread
 from runwatch.alerts.rules.common.roles import REWARD, cast, of_episode
 from runwatch.alerts.rules.metric_rule import SeriesRule
@@ -56,9 +56,9 @@ class _Reward:
     best: float = -np.inf
     noise: float = 0.0
     """A row's deviation at the best."""
-    where: Place | None = None
+    where: Place = NOWHERE
     under: int = 0
-    since: Place | None = None
+    since: Place = NOWHERE
     """Where it went down."""
     firing: bool = False
 
@@ -125,13 +125,13 @@ class RewardCollapse(SeriesRule):
             Verdict.FIRING,
             _severity(metric),
             f"{label(metric)} is {level:.4g}, down from its best of {reward.best:.4g} at {reward.where}",
-            reward.since or here,
+            reward.since,
             metric=metric,
             advice="Go back to a checkpoint near the best; lower the learning rate, or stay closer to "
             "the policy before (clip range, KL).",
             evidence={
                 "best": reward.best,
-                "best_step": reward.where and reward.where.step,
+                "best_step": reward.where.step,
                 "now": level,
                 "before_the_best": reward.low,
                 "noise": noise,

@@ -2,9 +2,10 @@
 
 Reason: the reward is what a policy is trained for. If it is where it began after hundreds of
 updates, it is out of reach of chance, or says nothing of what was done.
-Formula: after `rows` rows, and four times as many, the mean of the last quarter of them is not
-above that of the first by more than 2 standard errors of the two. A note; where every value is
-exactly the same a warning after four times as many rows. Ends when the mean of 64 rows is above
+Formula: after `rows` rows, and four times as many, or three quarters of them that are forty steps apart, the
+mean of the last quarter of them is not above that of the first by more than 2 standard errors of the two. A
+note; after four times as many rows, or so many steps, a warning where it is not above it by one either, or
+every value is exactly the same. Ends when the mean of 64 rows is above
 that of the first quarter by the deviation of its rows.
 
 Example: 'the reward has not risen in the first 1,600 logged steps: -200', in which no car has ever
@@ -16,7 +17,7 @@ not all 0, and that the policy is what is updated.
 Traps: what is resumed has learned already, so that only the first launch is judged, from its first
 steps on; a perfect reward of 1 or 100 cannot rise, and one of exactly 0 is that of `score_floor`; against
 oneself nobody wins more than half; rewards around 0 are of such games too. Where each row is an
-episode, hundreds are few: all is a note.
+episode, and its name says so, hundreds are few: all is a note.
 
 Source: Henderson et al. 2018, on how much of what rewards do is chance.
 """
@@ -31,6 +32,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Windows, take
+from runwatch.alerts.rules.common.beginning import began_elsewhere
 from runwatch.alerts.rules.common.players import Players
 from runwatch.alerts.rules.common.roles import REWARD, cast, of_episode
 from runwatch.alerts.rules.metric_rule import SeriesRule
@@ -41,9 +43,9 @@ from runwatch.render import numbers
 
 _LONG = 4
 """Multiple of the rows after which it is judged again, and the last time."""
+_STEPS = 40
+"""Steps that say as much as one row, four times over."""
 _WIDTH, _HOP = 64, 16
-_EARLY = 50
-"""Steps from which a first row shows that the run began elsewhere, unless rows are as far apart."""
 _GIVEN = frozenset({0.0, 1.0, 100.0})
 """Rewards that, always the same, are perfect or of another rule."""
 
@@ -93,9 +95,11 @@ class RewardFlat(SeriesRule):
         reward = self._rewards.setdefault(metric, _Reward())
         reward.steps += rows.step[: 2 - len(reward.steps)].tolist()
         found: list[tuple[float, Finding]] = []
-        for count in (self.rows, _LONG * self.rows):
+        for count in (3 * self.rows // 4, self.rows, _LONG * self.rows):
             missing = count - len(reward.first)
             if reward.done or not 0 < missing <= len(rows):
+                continue
+            if count < self.rows and not _covers(reward.steps, float(rows.step[missing - 1]), count):
                 continue
             piece, rows = take(rows, slice(None, missing)), take(rows, slice(missing, None))
             found += self._watch(metric, reward, piece)
@@ -114,16 +118,16 @@ class RewardFlat(SeriesRule):
         level, now = float(begin.mean()), float(end.mean())
         error = float(np.hypot(begin.std(), end.std())) / (count // 4) ** 0.5
         same = float(np.ptp(reward.first)) == 0
-        reward.done = count == _LONG * self.rows
+        reward.done = count != self.rows
         if reward.done:
             reward.first = np.empty(0)
-        if now - level > 2 * error or offset >= self._players.silent or _began_elsewhere(reward.steps):
+        if now - level > 2 * error or offset >= self._players.silent or began_elsewhere(reward.steps):
             reward.done = True
             return []
         around_zero = abs(now) <= 2 * error and not same
         if around_zero or (same and level in _GIVEN):
             return []
-        warns = same and reward.done and not of_episode(metric)
+        warns = (same or now - level <= error) and reward.done and not of_episode(metric)
         severity = Severity.WARNING if warns else Severity.INFO
         if not severity.exceeds(reward.firing):
             return []
@@ -180,6 +184,6 @@ class RewardFlat(SeriesRule):
         return [(float(rows.offset[row]), finding)]
 
 
-def _began_elsewhere(steps: list[float]) -> bool:
-    """Return whether the first rows are not those of a run's beginning."""
-    return len(steps) == 2 and steps[0] > max(_EARLY, 2 * (steps[1] - steps[0]))
+def _covers(steps: list[float], newest: float, rows: int) -> bool:
+    """Return whether rows are so far apart that few say as much as many."""
+    return newest - steps[0] >= _STEPS * rows

@@ -32,7 +32,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RunRule, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, threshold
 from runwatch.alerts.rules.ranks.peers import PeerRows, Peers, rank_of
 from runwatch.core import rank_pace
 from runwatch.core.block import Block, Samples, Status
@@ -183,7 +183,7 @@ def _since(rounds: Sequence[_Round]) -> Place:
     first = next(number for number, (slow, _) in enumerate(rounds) if slow)
     places = [where for _, where in rounds]
     before = places[first - 1] if first else None
-    return before or places[first] or Place(None, None)
+    return before or places[first] or NOWHERE
 
 
 def _place(rows: PeerRows, row: int) -> Place:

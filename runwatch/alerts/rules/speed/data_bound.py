@@ -31,7 +31,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Segments, Windows, median, take
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -67,7 +67,7 @@ class DataBound(RunRule):
     _over: int = field(default=0, init=False, repr=False)
     _starved: int = field(default=0, init=False, repr=False)
     """Rows in a row, up to the newest, that waited for nearly all of their time."""
-    _since: Place | None = field(default=None, init=False, repr=False)
+    _since: Place = field(default=NOWHERE, init=False, repr=False)
     _reported: float = field(default=0.0, init=False, repr=False)
     """Share at which it fired."""
     _firing: Severity | None = field(default=None, init=False, repr=False)
@@ -145,7 +145,7 @@ class DataBound(RunRule):
             return []
         rose = level >= self.times * self._least
         before = f", {self._least:.0%} before" if rose else ""
-        return [self._fire(level, Severity.WARNING if rose else Severity.INFO, before, self._since or here)]
+        return [self._fire(level, Severity.WARNING if rose else Severity.INFO, before, self._since)]
 
     def _fire(self, level: float, severity: Severity, before: str, where: Place) -> Finding:
         self._firing, self._reported = severity, level

@@ -50,7 +50,9 @@ class HapiReader(Reader):
         if self._evaluates:
             ended = step["per"] is None or step["within"] == step["per"]
             return [self._row(EVAL, number_, [(f"val/{n}", v) for n, v in items])] if ended else []
-        place = [(WITHIN, float(step["within"])), *((PER, float(step["per"])),) * (step["per"] is not None)]
+        place = [(WITHIN, float(step["within"]))]
+        if step["per"] is not None:  # else the data has no length
+            place.append((PER, float(step["per"])))
         took = (STEP_TIME, number(step["took"]) * _SECONDS[step["unit"]])
         return [self._row(TRAIN, number_, [*self._epoch, *place, took, *items])]
 
@@ -85,6 +87,15 @@ FORMAT = Format(
                 "perf/step_time": [0.012, 0.008, 0.008, 0.008],
             },
             {"val/loss": [1.5], "val/acc": [0.45]},
+        ),
+        Sample(
+            "Epoch 1/2\n"
+            "step 10 - loss: 2.5000 - acc: 0.2500 - 12ms/step\n"
+            "step 20 - loss: 1.2500 - acc: 0.5000 - 8ms/step\n"
+            "Epoch 2/2\n"
+            "step 10 - loss: 0.6250 - acc: 0.7500 - 8ms/step\n"
+            "step 20 - loss: 0.5000 - acc: 0.8750 - 8ms/step\n",
+            {"step": [10, 20, 30, 40], "train/loss": [2.5, 1.25, 0.625, 0.5]},
         ),
     ),
 )

@@ -10,25 +10,18 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
-from runwatch.core import rank_pace
-from runwatch.core.batch import NODE, Batch
+from runwatch.core.batch import Batch
 from runwatch.core.findings import Severity
-from runwatch.core.fold.rank_state import RankState, trained
 from runwatch.core.fold.run import Run
 from runwatch.core.fold.segments import Splitter
-from runwatch.core.machine import Machine
 from runwatch.core.metrics import LOSS
 from runwatch.core.run_order import begun, urgency
 from runwatch.core.snapshot import (
     Compared,
     Mark,
-    RankPlace,
-    RankRow,
     RunRow,
     RunView,
     Snapshot,
-    finite,
-    not_finite,
 )
 from runwatch.core.text import plain
 from runwatch.watcher.engine import parallel
@@ -42,6 +35,7 @@ from runwatch.watcher.engine.views import (
     event_rows,
     machine_view,
     one_series,
+    rank_rows,
     stage_view,
 )
 from runwatch.watcher.engine.views.run_rows import elapsed, run_row
@@ -308,7 +302,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         latest=tuple(one_series.latest(run, repeats, name) for name in list(run.series)[:MAX_METRICS]),
         charts=tuple(one_series.columns(run, repeats, chart) for chart in view.charts),
         marks=tuple(_marks(watched, run, spoils)),
-        ranks=rank_rows(run, group.machine, now),
+        ranks=rank_rows.counted(run, group.machine, now),
         incidents=stage_view.incidents(shown.group, watched)[:MAX_INCIDENTS],
         checkpoints=checkpoint_view.rows(
             run, now, MAX_CHECKPOINTS if view.details else FEW_CHECKPOINTS, spoils
@@ -362,43 +356,6 @@ def _size(run: Run) -> dict[str, str]:
     """Return how many parameters the model has, where its log says it."""
     named = {"parameters": "parameters", "trainable_parameters": "trainable parameters"}
     return {said: run.about[name] for name, said in named.items() if name in run.about}
-
-
-def rank_rows(run: Run, machine: Machine, now: float) -> tuple[RankRow, ...]:
-    """Return the ranks, also those of which only a process is known; one rank has none to compare with."""
-    places = machine_view.places(machine, now)
-    # Ranks that a log names by their node are not those of the processes' environment.
-    silent = set() if any(rank >= NODE for rank in run.ranks) else set(places) - set(run.ranks)
-    steps = trained(run.ranks.values())
-    edge = rank_pace.newest(state.pace for state in run.ranks.values())
-    found = [
-        _rank(rank, state, edge, state.progress(steps, run.total), now, places.get(rank))
-        for rank, state in run.ranks.items()
-    ]
-    found += [RankRow(rank, None, place=places[rank]) for rank in silent]
-    if len(found) == 1 and all(state.training for state in run.ranks.values()):
-        return ()
-    return tuple(sorted(found, key=lambda row: row.rank))
-
-
-def _rank(
-    rank: int,
-    state: RankState,
-    edge: int,
-    progress: tuple[int | None, int | None],
-    now: float,
-    place: RankPlace | None,
-) -> RankRow:
-    loss = state.latest.get(LOSS)
-    return RankRow(
-        rank,
-        *progress,
-        None if state.seen is None else max(0.0, now - state.seen),
-        step_time=finite(state.step_time(edge)),
-        loss=finite(loss),
-        loss_text=not_finite(loss),
-        place=place,
-    )
 
 
 def _marks(watched: WatchedRun | None, run: Run, spoils: tuple[int, str] | None) -> list[Mark]:
