@@ -68,11 +68,11 @@ def test_lightning_steps_of_a_metric_called_loss():
 @pytest.mark.parametrize(("steps", "placed"), [(True, [10, 30]), (False, [1, 2])])
 def test_the_last_row_of_a_history_of_the_hugging_face_trainer_sums_it_up(steps, placed):
     rows = [
-        "loss,epoch,eval_loss,train_runtime,train_loss",
-        "2.5,1.0,,,",
-        ",1.0,3.5,,",
-        "1.5,2.0,,,",
-        ",2.0,,90.5,2.0",
+        "loss,epoch,eval_loss,train_runtime,train_loss,total_flos",
+        "2.5,1.0,,,,",
+        ",1.0,3.5,,,",
+        "1.5,2.0,,,,",
+        ",2.0,,90.5,2.0,9e9",
     ]
     if steps:
         rows = [f"{10 * i or 'step'},{row}" for i, row in enumerate(rows)]
@@ -81,6 +81,9 @@ def test_the_last_row_of_a_history_of_the_hugging_face_trainer_sums_it_up(steps,
     assert parsed.column("train/loss").tolist() == [2.5, 1.5]
     assert parsed.column("val/loss", EVAL).tolist() == [3.5]
     assert [event.kind for event in parsed.events] == ["finished"]
+    assert {name for _, _, names in parsed.tables for name in names if name.startswith("val/")} == {
+        "val/loss"
+    }
 
 
 def test_rows_of_a_callback_that_logs_the_rate_are_no_records():

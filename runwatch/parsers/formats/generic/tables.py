@@ -53,6 +53,7 @@ HF_HISTORY = Format(
                 needs=frozenset({"loss", "epoch", "train_runtime"}),
                 ends=frozenset({"train_runtime"}),
                 train=re.compile(r"^loss$"),
+                skip=re.compile(r"^total_flos$"),
                 mixed=True,
             )
         ),
