@@ -156,7 +156,7 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
         "maintenance {one:.1f}  gpumem {mem:.2f}",
     ),
     "pix2pix": (
-        "(epoch: {epoch}, iters: {step}, time: {small:.3f}, data: {one:.3f}) G_GAN: {loss:.3f} G_L1: {norm:.3f} "
+        "(epoch: {epoch}, iters: {within}, time: {small:.3f}, data: {one:.3f}) G_GAN: {loss:.3f} G_L1: {norm:.3f} "
         "D_real: {mem:.3f} ",
     ),
     "flair": (
@@ -245,6 +245,7 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
     "jsonl": (
         '{{"step": {step}, "loss": {loss!r}, "lr": {lr!r}, "grad_norm": {norm!r}, "tokens_per_second": {speed!r}}}',
     ),
+    "hf-history-csv": ("{loss!r},{norm!r},{lr!r},{epoch},{step},,,",),
     "lightning-metrics-csv": ("{epoch},{step},{loss!r},",),
     "sb3-progress-csv": ("{epoch},{step},{loss!r},{norm!r}",),
     "rllib-progress-csv": ("{loss!r},{rate},{step},{small!r},node-{_within}",),
@@ -255,6 +256,7 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
     "csv": ("{step},{loss!r},{lr!r},{norm!r},{rate},{speed:.2f}",),
 }
 HEADERS = {
+    "hf-history-csv": "loss,grad_norm,learning_rate,epoch,step,eval_loss,train_runtime,train_loss",
     "lightning-metrics-csv": "epoch,step,train_loss_step,val_loss",
     "sb3-progress-csv": "time/iterations,time/total_timesteps,rollout/ep_rew_mean,train/loss",
     "rllib-progress-csv": "episode_reward_mean,timesteps_total,training_iteration,time_this_iter_s,hostname",
