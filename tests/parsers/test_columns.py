@@ -49,10 +49,10 @@ def test_sparse_rows_of_lightning():
         b"epoch,step,train_loss_step,train_loss_epoch,val_loss,lr-AdamW\n0,49,7.5,,,\n0,99,nan,,,0.1\n0,99,,,4.5,\n0,99,,6.5,,\n"
     )
     assert parsed.format == "lightning-metrics-csv"
-    assert parsed.column("step").tolist() == [49, 99, 99, 99]
+    assert parsed.column("step").tolist() == [49, 99, 99]
     assert parsed.column("train/loss")[0] == 7.5
     assert math.isnan(parsed.column("train/loss")[1])
-    assert parsed.column("val/loss").tolist() == [4.5]
+    assert parsed.column("val/loss", EVAL).tolist() == [4.5]
     assert parsed.column("train_loss_epoch").tolist() == [6.5]
 
 
@@ -63,6 +63,24 @@ def test_lightning_steps_of_a_metric_called_loss():
     assert parsed.format == "lightning-metrics-csv"
     assert parsed.column("train/loss").tolist() == [2.5]
     assert parsed.column("loss_epoch").tolist() == [3.5]
+
+
+@pytest.mark.parametrize(("steps", "placed"), [(True, [10, 30]), (False, [1, 2])])
+def test_the_last_row_of_a_history_of_the_hugging_face_trainer_sums_it_up(steps, placed):
+    rows = [
+        "loss,epoch,eval_loss,train_runtime,train_loss",
+        "2.5,1.0,,,",
+        ",1.0,3.5,,",
+        "1.5,2.0,,,",
+        ",2.0,,90.5,2.0",
+    ]
+    if steps:
+        rows = [f"{10 * i or 'step'},{row}" for i, row in enumerate(rows)]
+    parsed = read("\n".join([*rows, ""]).encode())
+    assert parsed.column("step").tolist() == placed
+    assert parsed.column("train/loss").tolist() == [2.5, 1.5]
+    assert parsed.column("val/loss", EVAL).tolist() == [3.5]
+    assert [event.kind for event in parsed.events] == ["finished"]
 
 
 def test_rows_of_a_callback_that_logs_the_rate_are_no_records():

@@ -46,3 +46,23 @@ def test_what_is_shown_again_or_not_said_to_be_of_held_out_data_is_no_evaluation
 def test_the_rank_of_an_evaluation_is_that_of_its_line():
     parsed = parse(log("Validation accuracy: {score}", ["[rank0]: ", "[rank1]: "]))
     assert parsed.column("rank", "eval").tolist() == [0, 1] * 8
+
+
+STEPS = "".join(
+    f"step {step}: train loss {9 / (step + 1):.4f} | val loss {8 / (step + 1):.4f}\n" for step in range(16)
+)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{'name': 'small', 'learning_rate': 0.001, 'batch_size': 8, 'eval_interval': 50, 'eval_iters': 20}",
+        '{"learning_rate": 0.001, "eval_interval": 50, "eval_iters": 20}',
+        "Samples: train=67,890 val=12,345 K=3",
+        "Splits - train: 67,890  val: 12,345  test: 23,456",
+    ],
+)
+def test_settings_and_sizes_of_data_are_no_evaluation(line):
+    parsed = parse(f"{line}\n{STEPS}{line}\n".encode())
+    assert parsed.column("train/loss").tolist() == [round(9 / (step + 1), 4) for step in range(16)]
+    assert {kind for kind, _, _ in parsed.tables} == {"train"}

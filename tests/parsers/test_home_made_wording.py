@@ -30,6 +30,23 @@ def test_other_ways_to_say_the_loss(line):
     assert parsed.column("train/loss").tolist() == LOSSES
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Epoch {step} | train loss {loss} acc 0.75 | val loss {val} acc 0.5",
+        "Epoch {step}: Train: loss {loss} acc 0.75 | Val: loss {val} acc 0.5",
+        "Epoch {step} train: loss={loss}, acc=75%; valid acc=50% loss={val}",
+        "Epoch {step}: Tr loss={loss} acc=0.75 | Va loss={val} acc=0.5 | Te loss=9.5 acc=0.25 | lr=1e-4",
+    ],
+)
+def test_a_score_that_is_named_again_is_of_the_part_of_the_data_that_was_named_last(line):
+    parsed = parse(_log(line))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+    assert parsed.column("acc").tolist() == [0.75] * N
+    assert parsed.column("val/acc").tolist() == [0.5] * N
+
+
 def test_steps_in_thousands_before_a_colon():
     assert parse(_log("step {step}k: loss {loss}")).column("step").tolist() == [
         1e3 * (i + 1) for i in range(N)

@@ -37,6 +37,27 @@ def test_few_step_lines_in_long_prose_are_an_example_not_a_log():
     assert parse(text).format is None
 
 
+EPOCHS = [
+    f"Epoch {i} | train loss {2 / i:.4f} acc 0.{i} | val loss {3 / i:.4f}\n".encode() for i in range(1, 9)
+]
+LONG = b"Some words about what was done then.\n" * 600
+
+
+@pytest.mark.parametrize(
+    ("text", "learned"),
+    [
+        (b"".join(EPOCHS), True),
+        (b"prepared\n".join(EPOCHS), False),
+        (b"epoch:  40%|####      | 2/5 [00:01<00:02]\repoch:  60%|######    | 3/5 [00:02<00:01]\nsaved\n".join(EPOCHS), True),
+    ],
+    ids=["below each other", "apart", "between bars"],
+)  # fmt: skip
+def test_few_lines_in_a_long_text_are_believed_if_they_say_much_in_a_row_or_a_program_drew_bars(
+    text, learned
+):
+    assert (parse(text + LONG).format == "learned") is learned
+
+
 def test_the_results_in_a_model_card_are_no_log():
     table = "| Training Loss | Epoch | Step | Validation Loss |\n|:---:|:---:|:---:|:---:|\n"
     table += "".join(f"| 0.{i}5 | {i}.0 | {1000 * i} | 0.5{i} |\n" for i in range(1, 9))

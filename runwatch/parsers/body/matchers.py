@@ -14,7 +14,7 @@ from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import OF_RUN, TOTALS, WITHIN_EPOCH
 from runwatch.parsers.lexicon.names import meaning, unit_of
 from runwatch.parsers.lexicon.records import columns
-from runwatch.parsers.lexicon.words import split_of
+from runwatch.parsers.lexicon.words import is_setting, split_of
 
 NUMBER = (
     rb"[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
@@ -299,7 +299,7 @@ class DictPattern(Matcher):
     def _kind(names: list[bytes]) -> str | None:
         if b"loss" in names and (b"epoch" in names or b"learning_rate" in names):
             return TRAIN  # also where it shows how long it took so far, as with tokens counted
-        if b"train_runtime" in names or any(name.startswith(b"eval_") for name in names):
+        if b"train_runtime" in names or any(n.startswith(b"eval_") and not is_setting(n) for n in names):
             return EVAL
         counts = not _PLACED.isdisjoint(names)
         return (

@@ -50,7 +50,7 @@ class Evidence:
         if self.learner is not None:
             if redraws:
                 self.learner = self.learner.below(self.records)
-            self.learner.pass_over(count)
+            self.learner.pass_over(count, redraws=redraws)
 
     def placed(self, outer: Line | None, layout: Layout, numbers: list[float]) -> tuple[Layout, list[float]]:
         """Return a record with what the envelope of a line shows, if there is one."""

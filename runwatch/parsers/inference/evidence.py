@@ -45,13 +45,16 @@ def speaks_plainly(lines: list[Kept], plan: Plan) -> bool:
     )
 
 
-def few_are_enough(lines: list[Kept], seen: int) -> bool:
+def few_are_enough(lines: list[Kept], seen: int, *, program: bool = False) -> bool:
     """Whether a family of few lines is to be believed at the end of a stream of `seen` lines.
+
+    `program` says that other lines show that a program wrote them: then five that score a step are enough.
 
     An eighth of the lines is a log; so are a quarter of those since the first of them if each
     names much (before them, much may have been said about the model), a sixteenth if each also shows
     how many there will be or names yet more, and five lines with a score each that are all over the
-    text. Less is an example in a text. Of lines that leave no doubt, any number is a quarter.
+    text, or directly below each other if each names much. Less is an example in a text. Of lines that leave
+    no doubt, any number is a quarter.
     """
     since = seen - lines[0].seen
     if 4 * len(lines) > since and all(map(states_all, lines)):
@@ -61,6 +64,10 @@ def few_are_enough(lines: list[Kept], seen: int) -> bool:
     steps = all(any(r <= STEP_RANK for r, _ in kept.ranked) for kept in lines)
     if len(lines) < FEW and not (len(lines) > 1 and steps and scored and named >= 3):
         return False
+    placed = all(any(kept.found[i].name for _, i in kept.ranked) for kept in lines)
+    row = lines[-1].seen - lines[0].seen == len(lines) - 1
+    if len(lines) >= PLAIN and placed and scored and (program or (row and named >= 3)):
+        return True
     if 8 * len(lines) > seen or (4 * len(lines) > since and scored and named >= 2):
         return True
     ends = all(any(kept.found[i].total and kept.found[i].name for _, i in kept.ranked) for kept in lines)

@@ -20,7 +20,7 @@ from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.counters import RANKS
 from runwatch.parsers.lexicon.names import SPEED, unit_of
 from runwatch.parsers.lexicon.units import RATES, SCALES
-from runwatch.parsers.lexicon.words import is_loss, is_quality
+from runwatch.parsers.lexicon.words import is_loss, is_quality, split_of
 
 MAX_FIELDS = 256
 """More numbers in one line than this are not looked at."""
@@ -190,7 +190,23 @@ def fields(line: bytes) -> list[Field]:
     found = _fields(line)
     if found and (bare := BARE.match(line)):
         return [f._replace(name=VALUE_OF_PLACE) if f.start == bare.start("value") else f for f in found]
-    return found
+    return _by_part(line, found) if len({field.name for field in found}) < len(found) else found
+
+
+def _by_part(line: bytes, found: list[Field]) -> list[Field]:
+    """Return fields of which scores that are named again are of the part of the data that was named last.
+
+    `train loss 0.5 acc 0.9 | val loss 0.6 acc 0.8`, `Train: loss 0.5 | Val: loss 0.6`
+    """
+    named, part, end, out = set(), "", 0, []
+    for field in found:
+        split = split_of(field.name)
+        part = split or split_of(line[end : field.start]) or part
+        again = not split and part not in ("", "train") and field.name in named and is_quality(field.name)
+        out.append(field._replace(name=b"%b %b" % (part.encode(), field.name)) if again else field)
+        named.add(field.name)
+        end = field.end
+    return out
 
 
 def _fields(line: bytes) -> list[Field]:

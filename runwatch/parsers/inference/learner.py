@@ -71,6 +71,10 @@ class Learner:
         self.kept: list[Kept] = []
         self._bytes = 0
         self._lines = 0
+        self._number = 0
+        """Number of the physical line of the newest record."""
+        self._redrawn = False
+        """Whether a line was redrawn: a program wrote it, and no author of a text."""
         self._added = 0
         self._due = _LOOK
         self._table: TableMatcher | None = None
@@ -102,9 +106,10 @@ class Learner:
         """Whether any line may be a row, whatever it holds."""
         return self._table is not None
 
-    def pass_over(self, lines: int) -> None:
-        """Count lines that are of no use (see TELLING)."""
+    def pass_over(self, lines: int, *, redraws: bool = False) -> None:
+        """Count lines, or redraws, that are of no use (see TELLING)."""
         self._lines += lines
+        self._redrawn = self._redrawn or redraws
 
     def below(self, records: int) -> Learner:
         """Return who is to see the lines below so many records: until a format is learned, there are none."""
@@ -118,6 +123,7 @@ class Learner:
         `line` is the message; `before` is what precedes it in the whole line, if anything does.
         """
         self._lines += 1
+        self._redrawn, self._number = self._redrawn or number == self._number, number
         if self._quoted(line):
             if self._fence is not None and self._examples is not None:
                 self._examples.append((line, offset, number, whole, before))
@@ -267,7 +273,7 @@ class Learner:
         judged = [
             judgement
             for lines in families.values()
-            if (len(lines) >= ENOUGH or (few and few_are_enough(lines, self._lines)))
+            if (len(lines) >= ENOUGH or (few and few_are_enough(lines, self._lines, program=self._redrawn)))
             and (judgement := judge(lines, last=last)) is not None
         ]
         if any(is_loss(f.name) for kept in self.kept for f in kept.found):
@@ -297,7 +303,7 @@ class Learner:
         main = plans[next(iter(plans))]
         self.reads_loss = bool(main.counter and main.losses)
         example = families[next(iter(plans))][-1].line
-        tests = tests_of({f.name for kept in self.kept for f in kept.found})
+        tests = tests_of(dict.fromkeys(f.name for kept in self.kept for f in kept.found))
         below = (kept for kept in self.kept if kept.head.startswith(VAL_SECTION) and kept.head not in plans)
         sections = any(is_quality(f.name) for kept in below for f in kept.found)
         matcher, fresh = (LearnedMatcher(plans, tests, sections=sections) for _ in range(2))

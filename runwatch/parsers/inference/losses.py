@@ -165,7 +165,7 @@ def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
 def loss_of_parts(names: frozenset[bytes]) -> bytes | None:
     """Return the `total` that is the loss, since parts of one are next to it: `total,pde,bc,data`."""
     parts = sum(not _PARTS.isdisjoint(words(name)) for name in names)
-    return next((name for name in names if name.lower() in _SUM), None) if parts > 1 else None
+    return min((name for name in names if name.lower() in _SUM), default=None) if parts > 1 else None
 
 
 def losses_by_split(names: Collection[bytes]) -> dict[bytes, str]:

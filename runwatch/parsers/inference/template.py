@@ -156,7 +156,7 @@ class LearnedMatcher(Matcher):
         family, found, ranked = reading
         plan = None if family is None else self.plans.get(section + family)
         if boxed and (plan is None or not plan.alone):
-            columns = self._metrics(line, found, set(), plan.aliases if plan else {}, False)
+            columns = self._metrics(found, set(), plan.aliases if plan else {}, False)
             return self._match("beside", EVAL, columns) if len(columns) == 1 else None
         if family is None:
             return None
@@ -235,7 +235,7 @@ class LearnedMatcher(Matcher):
                 :1
             ]
         else:
-            metrics = self._metrics(line, found, taken, {**self._evaluated, **plan.aliases}, validation)
+            metrics = self._metrics(found, taken, {**self._evaluated, **plan.aliases}, validation)
         if kind == EVAL and plan.nested:  # its batches are those of the evaluation
             columns = [column for column in columns if column[0] not in (WITHIN, PER, PLANNED)]
         columns += metrics if kind == TRAIN else self._nearby(metrics)
@@ -250,7 +250,8 @@ class LearnedMatcher(Matcher):
         self, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]
     ) -> Match | None:
         """Return the match of a line that is about validation: it says so, or a line above it does."""
-        splits = (f for f in found if f.name.lower() in VAL and not line[f.start : f.end].isdigit())
+        counts = {f.start for f in found if line[f.start : f.end].replace(b",", b"").isdigit()}
+        splits = (f for f in found if f.name.lower() in VAL and f.start not in counts)
         scores = [*(f for f in found if is_quality(f.name)), *splits]
         if not scores:
             return None
@@ -275,7 +276,7 @@ class LearnedMatcher(Matcher):
         both = {split_of(f.name) for f in found} >= {"train", "val"}  # LOSS train 0.5 valid 0.6
         if main.counter is not None and at is None and not (says or dated or below or both):
             return None
-        columns = self._nearby(self._metrics(line, found, {i for _, i in ranked}, self._evaluated, inside))
+        columns = self._nearby(self._metrics(found, {i for _, i in ranked}, self._evaluated, inside))
         columns += self._closing(found, ranked) if columns and at is None else []
         if at is not None:
             columns.insert(0, ("step", b"", Unit(), (found[at].start, found[at].end)))
@@ -285,7 +286,7 @@ class LearnedMatcher(Matcher):
         """Return the match of a line that sums up an epoch below the batches of it."""
         closing = self._closing(found, ranked) if len(ranked) == 1 else []
         taken = {index for _, index in ranked}
-        metrics = self._nearby(self._metrics(line, found, taken, {}, False)) if closing else []
+        metrics = self._nearby(self._metrics(found, taken, {}, False)) if closing else []
         return self._match("summary", EVAL, [*closing, *metrics]) if metrics else None
 
     def _closing(self, found: list[Field], ranked: list[tuple[int, int]]) -> list[Column]:
@@ -304,7 +305,7 @@ class LearnedMatcher(Matcher):
 
     @staticmethod
     def _metrics(
-        line: bytes, found: list[Field], taken: set[int], aliases: Mapping[bytes, str], validation: bool
+        found: list[Field], taken: set[int], aliases: Mapping[bytes, str], validation: bool
     ) -> list[Column]:
         """Return every named number that is not taken."""
         columns = []
@@ -318,8 +319,6 @@ class LearnedMatcher(Matcher):
             of = set(words(number.name))
             if validation and b"train" not in of:
                 metric = _of_validation(metric, number, of)
-            if metric == LOSS and metric in seen and is_val(line[found[index - 1].end : number.start]):
-                metric = VAL_LOSS  # Train: loss=1.2 acc=0.5 | Val: loss=1.4
             if metric not in seen:
                 seen.add(metric)
                 columns.append((metric, number.name, number.unit(metric), (number.start, number.end)))

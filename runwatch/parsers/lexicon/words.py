@@ -45,6 +45,7 @@ _F_SCORE = re.compile(rb"(?i)(?<![a-z\d])(?:micro|macro|weighted)?f[12](?![a-z\d
 _NOT_QUALITY = frozenset(b"scale time coeff code".split())
 _COEFFICIENTS = frozenset(b"dice jaccard kappa".split())
 """Scores that are coefficients."""
+_SETTINGS = frozenset((b"interval", b"iters", b"every", b"freq", b"frequency", b"steps", b"batches", b"size"))
 _SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
 """Words of names that only training prints."""
 TEST = frozenset(b"test tested testing testset".split())
@@ -190,6 +191,11 @@ def is_rate(name: bytes) -> bool:
 def is_val(text: bytes) -> bool:
     """Whether a name or a head speaks of validation."""
     return not VAL.isdisjoint(words(text))
+
+
+def is_setting(name: bytes) -> bool:
+    """Whether a name speaks of how something is done, and not of what came of it: `eval_interval`."""
+    return not _SETTINGS.isdisjoint(words(name)[-1:])
 
 
 def split_of(text: bytes) -> str:

@@ -24,7 +24,7 @@ from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOT
 from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, unit_of
 from runwatch.parsers.lexicon.records import measured, promoted
 from runwatch.parsers.lexicon.validation_names import is_score
-from runwatch.parsers.lexicon.words import is_val
+from runwatch.parsers.lexicon.words import is_setting, is_val
 
 MODES = ("split", "mode", "phase", "stage", "set", "subset", "dataset", "type", "_type", "part", "kind")
 """Keys whose word may say which part of the data a record is about."""
@@ -124,7 +124,7 @@ class Schema(Shared):
         if trained:
             settings = self.train is TRAINED and bool(keys & _PLANNED)
             return None if settings and all(canonical(key) == LEARNING_RATE for key in trained) else TRAIN
-        if any(map(self.is_held_out, keys)):
+        if any(self.is_held_out(key) and not is_setting(key.encode(errors="replace")) for key in keys):
             return EVAL
         trains = any(TRAINED.search(key) or key.startswith("train/") for key in keys)
         return None if trains else self.otherwise

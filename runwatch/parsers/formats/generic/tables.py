@@ -41,6 +41,24 @@ LIGHTNING = Format(
     ),
 )
 
+HF_HISTORY = Format(
+    name="hf-history-csv",
+    title="Hugging Face Trainer's log history as a table",
+    example="loss,grad_norm,learning_rate,epoch,step,eval_loss,train_runtime,train_loss",
+    matchers=(
+        Columns(
+            Schema(
+                "hf-history",
+                steps=("step", "epoch"),
+                needs=frozenset({"loss", "epoch", "train_runtime"}),
+                ends=frozenset({"train_runtime"}),
+                train=re.compile(r"^loss$"),
+                mixed=True,
+            )
+        ),
+    ),
+)
+
 SB3_PROGRESS = Format(
     name="sb3-progress-csv",
     title="progress.csv of Stable-Baselines3 and OpenAI Baselines",
@@ -165,4 +183,4 @@ GENERIC = Format(
     ),
 )
 
-FORMATS = (LIGHTNING, SB3_PROGRESS, RLLIB, SB3_MONITOR, YOLO, FLAIR, CATBOOST, GENERIC)
+FORMATS = (HF_HISTORY, LIGHTNING, SB3_PROGRESS, RLLIB, SB3_MONITOR, YOLO, FLAIR, CATBOOST, GENERIC)
