@@ -320,3 +320,18 @@ def test_every_launch_of_one_log_has_its_own_crash():
         ("pending", 31),
     ]
     assert rule.observe(only(event("load", 4000, "a slower rank"), event("nccl", 5000, "NCCL aborted"))) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("[hydra.utils][ERROR] - Error instantiating Net : x", "Error instantiating Net : x"),
+        ("ERROR:acme.launch:worker 3 failed", "worker 3 failed"),
+        ("2030-01-02 03:04:05.678901: W acme/core/op.cc:1273] it failed", "it failed"),
+        ("F acme/core/op.cc:1273] it failed", "it failed"),
+        ("ERROR: LoadError: x", "ERROR: LoadError: x"),
+    ],
+)
+def test_a_title_begins_with_the_words_of_the_error(words, shown):
+    (found,) = Crash().observe(only(event("segfault", 10, words)))
+    assert found.title == f"crashed: {shown}"
