@@ -24,7 +24,7 @@ IGNORED = (b"Exception ignored in", b"--- Logging error ---", b"future: <", b"ha
 or the callback.
 """
 _HEAD = re.compile(
-    rb"(?P<indent> *)(?P<before>(?:(?!\+ Exc|>+ )[^\s'\"`].{0,200}?[\s>:|\]-])?)"
+    rb"(?P<indent>[ \t]*)(?P<before>(?:(?!\+ Exc|>+ )[^\s'\"`].{0,200}?[\s>:|\]-])?)"
     rb"(?P<group>(?:\+ Exception Group )?)Traceback \(most recent call last\)(?::\s*$| [\x80-\xff]+\s*$)"
 )
 _NOTEBOOK = re.compile(
@@ -71,6 +71,11 @@ _QUOTES = re.compile(rb"(?:[a-z_]\w*\.)+\w+: .{0,200}\bTraceback \(most recent c
 """An error of native code that called Python, whose own traceback it quotes below."""
 _NAME_ONLY = re.compile(rb"[\w.]+: *$")
 """An exception whose message begins on the next line: one without a message has no colon."""
+_QUOTED = re.compile(
+    rb"Traceback \(most recent call last\):\\n(?:\s*File \\\"(?:[^\"\\]|\\.)+|\s*File \"(?:[^'\\]|\\.)+)"
+)
+"""In the text of another line, of JSON or Python, where lines end with the two characters of an escape."""
+_ESCAPED = {b"n": b"\n", b"t": b"\t"}
 _LETTER = re.compile(rb"[A-Za-z\x80-\xff]")
 _LISTS = b"(most recent call last):"
 """Ends a line that lists calls, as TensorFlow does between an exception and its message."""
@@ -295,6 +300,22 @@ def _inner(body: bytes, open_: _Open) -> bytes:
     size = len(open_.before)
     if size and _shape(body[:size]) == open_.before:
         return body[size:]
-    spaces = len(body) - len(body.lstrip(b" "))
+    spaces = len(body) - len(body.lstrip(b" \t"))
     body = body[min(spaces, open_.indent) :]
     return body[2:] if open_.barred and body[:2] == b"| " else body
+
+
+def quoted(line: bytes, offset: int, number: int) -> Ended | None:
+    """Return the traceback in a text that a line quotes, as loggers of JSON do; None if it has none."""
+    found = _QUOTED.search(line)
+    if found is None:
+        return None
+    text = re.sub(rb"\\(.)", lambda escaped: _ESCAPED.get(escaped[1], escaped[1]), found[0])
+    inside, ended = Tracebacks(), None
+    for ordinal, part in enumerate(text.split(b"\n")):
+        inside.link(part, b"")
+        belongs, newest = inside.feed(part, b"", offset, number, ordinal)
+        ended = newest or ended
+        if not belongs and HEAD in part:
+            inside.begin(part, b"", offset, number, ordinal)
+    return next(iter(inside.flush()), ended)
