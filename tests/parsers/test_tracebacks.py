@@ -21,6 +21,7 @@ def test_a_traceback_is_one_event_with_its_last_line():
     (event,) = parse(text).events
     assert (event.kind, event.rank, event.line) == ("traceback", 3, 4)
     assert event.title == "ValueError: bad shard <!channel>"
+    assert event.data["program"] == "train.py"
     assert "main()" in event.data["frames"]
 
 
@@ -46,6 +47,7 @@ def test_of_a_deep_traceback_the_last_frames_are_kept_with_their_indentation():
     )
     text = f"Traceback (most recent call last):\n{frames}RecursionError: too deep\n"
     (event,) = parse(text.encode()).events
+    assert "program" not in event.data
     assert event.data["frames"].splitlines()[-3:] == [
         '  File "deep.py", line 39, in call_39', "    call_40()", "    ~~~~~^^",
     ]  # fmt: skip

@@ -310,6 +310,7 @@ def _of_traceback(ended: Ended) -> list[Event]:
     data |= {"ignored": "1"} if ended.ignored else {}
     data |= {"handling": "1"} if ended.handling else {}
     data |= {"main": str(ended.main)} if ended.main else {}
+    data |= {"program": ended.program} if ended.program else {}
     rank = header.rank(ended.tag) if header is not None else None
     kind = (TROUBLE.first(ended.raised) or ("traceback",))[0]
     if ended.ignored and kind == "traceback":

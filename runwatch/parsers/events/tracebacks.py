@@ -42,7 +42,7 @@ _OUTERMOST = re.compile(
 """Functions in which a process or a thread begins, or from which a launcher prints what it caught."""
 _BOTTOM = re.compile(r"<module>|_bootstrap|_wrap\b|spawn_main|_run_(?:module|code)|_?worker_(?:loop|main)")
 """Those below which nothing can have caught it."""
-_MAIN = re.compile(r"\s*File \"[^<\"].*\", line \d+, in <module>")
+_MAIN = re.compile(r"\s*File \"(?!<)(?:[^\"]*[/\\])?([^\"/\\]+)\", line \d+, in <module>")
 """Where a program begins, in its own file."""
 _HEADLESS = re.compile(rb" {1,8}File \"[^<\"][^\"]*\", line \d+, in <module>\s*\Z")
 """The first frame of one whose head was lost, as in what trackers keep of a terminal."""
@@ -156,6 +156,8 @@ class Ended:
     """Line of its head, where it begins in the program's own file: unless that caught it, it has ended."""
     handling: bool = False
     """Whether it was raised while the one before it was handled: it takes the place of that."""
+    program: str = ""
+    """Name of the file in which it begins, where that is the program's own."""
 
 
 class Tracebacks:
@@ -281,12 +283,24 @@ class Tracebacks:
         caught = first is not None and not _OUTERMOST.match(open_.frames[0], first.end())
         inner = first is not None and not _BOTTOM.match(open_.frames[0], first.end())
         raised, offset, line = raised or open_.raised, offset or open_.offset, line or open_.line
-        begins = bool(open_.frames and _MAIN.match(open_.frames[0])) and not open_.handling
+        own = _MAIN.match(open_.frames[0]) if open_.frames else None
+        begins = own is not None and not open_.handling
         ignored = open_.ignored or _OF_TRACKER.match("\n".join(open_.frames)) is not None
         main = open_.begun if begins and not open_.chained and not ignored else 0
         if raised:
             return Ended(
-                tag, offset, line, raised, frames, caught, inner, open_.chained, ignored, main, open_.handling
+                tag,
+                offset,
+                line,
+                raised,
+                frames,
+                caught,
+                inner,
+                open_.chained,
+                ignored,
+                main,
+                open_.handling,
+                program="" if own is None else own[1],
             )
         return Ended(tag, open_.offset, open_.line, b"", frames, ignored=ignored or open_.headless)
 
