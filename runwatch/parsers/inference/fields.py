@@ -19,7 +19,7 @@ from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.counters import RANKS
 from runwatch.parsers.lexicon.names import SPEED, unit_of
-from runwatch.parsers.lexicon.units import RATES, SCALES
+from runwatch.parsers.lexicon.units import DURATION, RATES, SCALES
 from runwatch.parsers.lexicon.words import is_loss, is_quality
 
 MAX_FIELDS = 256
@@ -59,7 +59,7 @@ _TOKEN = re.compile(
     rb"|(?<=[A-Z][a-z][a-z] )\d\d \d\d:\d\d:\d\d\b"  # as syslog has it: Oct 18 08:28:52
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
     rb"|(?<=cuda:)\d+(?=')"  # tensor(0.5, device='cuda:0')
-    rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
+    rb"|" + DURATION + rb")"
     rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")(?P<done>" + _THOUSANDS + rb"(?= ?/ *" + _THOUSANDS + rb"\b)|\d+)"
     rb"(?: ?/ *|\]/\[| {1,8}(?:out )?(?:of|von|de|di|sur|z|\xd0\xb8\xd0\xb7) {1,8})(?P<total>"
     + _THOUSANDS
@@ -147,7 +147,7 @@ _IN_BRACKETS = re.compile(rb"\[([A-Za-z][\w-]{0,20})\]:? {0,4}\Z")
 """A name in brackets: `[Epoch] 001 [Loss] 0.5`; it is one if its word has a meaning, as a level has none."""
 _BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"=>"))
 """What is between a place and the number printed there, if it has a point: `Epoch 3 2.57`."""
-_DONE = re.compile(rb"\A *\d+%\)?(?: \((?:\d+h )?\d+m \d+s\))?(?= )")
+_DONE = re.compile(rb"\A *\d+%\)?(?: \(" + DURATION + rb"\))?(?= )")
 """Between them, how far training is, and how long it took."""
 _COPULAS = frozenset((b"", b"is", b"was"))
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")

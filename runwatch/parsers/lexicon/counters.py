@@ -12,9 +12,9 @@ FRAMES = (
 """What reinforcement learning counts: Spinning Up, Baselines, rllab, and scripts."""
 STEPS = (
     *(
-        "step",
         "global_step",
         "global_steps",
+        "step",
         "current_steps",
         "iteration",
         "iter",
