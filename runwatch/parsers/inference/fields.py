@@ -28,8 +28,9 @@ _MAX_NAME = 80
 VALUE_OF_PLACE = b"value"
 """What a number without a name behind a place, or alone below one, is called: `epoch 0, batch 12: 4.98`."""
 
+_REAL, _GAP = rb"-?\d+\.\d+(?:e[+-]?\d+)?", rb"(?:[ \t]*[,;][ \t]*|[ \t]+)"
 BARE = re.compile(
-    rb"\s*(?:\d+[ \t]+)?(?P<value>-?\d+\.\d+(?:e[+-]?\d+)?)(?:[ \t]+-?\d+\.\d+(?:e[+-]?\d+)?){0,2}\s*\Z"
+    rb"\s*(?:\d+" + _GAP + rb"){0,2}(?P<value>" + _REAL + rb")(?:" + _GAP + _REAL + rb"){0,7}[ \t]*[,;]?\s*\Z"
 )
 """A line of nothing but numbers: a value, maybe behind its place and before others."""
 _SPEEDS = frozenset(name.encode() for name in ("", *SPEED))
@@ -187,8 +188,9 @@ def fields(line: bytes) -> list[Field]:
         line = _TEXT.sub(lambda text: b" " * len(text[0]) if b" " in text["said"] else text[0], line)
     if (b";" in line or b"|" in line or b"," in line) and b":" not in line and _LISTED.fullmatch(line):
         line = _BEHIND_NAME.sub(lambda gap: gap[0][:-1] + b":", line)
-    found = _fields(line)
-    if found and (bare := BARE.match(line)):
+    bare = BARE.match(line)
+    found = _fields(line if bare is None else line.replace(b",", b" "))
+    if found and bare:
         return [f._replace(name=VALUE_OF_PLACE) if f.start == bare.start("value") else f for f in found]
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from itertools import pairwise
 
 from runwatch.parsers.inference.fields import VALUE_OF_PLACE
 from runwatch.parsers.inference.places import Kept
@@ -14,6 +15,8 @@ _NOT_LOSS = frozenset(b"ppl perplexity acc accuracy bpb bpc".split())
 """Words of scores next to which `train` and `val` mean losses: they would be those scores otherwise."""
 _MEASURE = re.compile(rb" ?[^\W\d_]{1,4}/")
 """A unit behind a number that is not among the known ones: `2.5 ms/op`."""
+_MOST_DOWN = 4
+"""Of seven steps from an eighth of a curve to the next, more than these go down."""
 _CLEARLY = 0.9
 """So much of its former mean is left of what falls clearly."""
 
@@ -60,6 +63,14 @@ def _next_to(names: Collection[bytes], lines: list[Kept]) -> set[bytes]:
 def _falls(lines: list[Kept], name: bytes) -> bool:
     """Whether the numbers of that name fall from line to line."""
     return falls([kept.value(i) for kept in lines for i, f in enumerate(kept.found) if f.name == name])
+
+
+def is_curve(values: list[float]) -> bool:
+    """Whether numbers that nothing names fall as a loss does: clearly, and from each eighth to the next."""
+    size = len(values) // 8
+    means = [sum(values[i * size : (i + 1) * size]) for i in range(8)]
+    downs = sum(b < a for a, b in pairwise(means))
+    return size > 0 and min(values) >= 0.0 and falls(values) and downs > _MOST_DOWN and means[0] == max(means)
 
 
 def falls(values: list[float]) -> bool:
