@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from runwatch.core.batch import BAR, EPOCH_STEPS, EVAL, META_COLUMNS, TRAIN
-from runwatch.core.metrics import EPOCH, STEP_TIME, VAL_LOSS, Unit
+from runwatch.core.metrics import EPOCH, LOSS, STEP_TIME, VAL_LOSS, Unit
 from runwatch.core.text import decode
 from runwatch.parsers.api import Epochs, Known, Layout, Match, Matcher, Shared, Summed
 from runwatch.parsers.counters.nesting import WITHIN
@@ -301,12 +301,9 @@ class DictPattern(Matcher):
             return TRAIN  # also where it shows how long it took so far, as with tokens counted
         if b"train_runtime" in names or any(name.startswith(b"eval_") for name in names):
             return EVAL
-        counts = not _PLACED.isdisjoint(names)
-        return (
-            EVAL
-            if counts and any(meaning(decode(name, _NAME)).metric == VAL_LOSS for name in names)
-            else None
-        )
+        shown = {meaning(decode(name, _NAME)).metric for name in names}
+        validates = VAL_LOSS in shown and LOSS not in shown  # a record with both is the learner's
+        return EVAL if validates and not _PLACED.isdisjoint(names) else None
 
 
 class BarPattern(Matcher):

@@ -30,7 +30,7 @@ VALUE_OF_PLACE = b"value"
 
 _REAL, _GAP = rb"-?\d+\.\d+(?:e[+-]?\d+)?", rb"(?:[ \t]*[,;][ \t]*|[ \t]+)"
 BARE = re.compile(
-    rb"\s*(?:\d+" + _GAP + rb"){0,2}(?P<value>" + _REAL + rb")(?:" + _GAP + _REAL + rb"){0,7}[ \t]*[,;]?\s*\Z"
+    rb"\s*[\[(]?(?:\d+" + _GAP + rb"){0,2}(?P<value>" + _REAL + rb")(?:" + _GAP + _REAL + rb"){0,7}[ \t]*[\])]?[,;]?\s*\Z"
 )
 """A line of nothing but numbers: a value, maybe behind its place and before others."""
 _SPEEDS = frozenset(name.encode() for name in ("", *SPEED))
@@ -152,6 +152,10 @@ _DONE = re.compile(rb"\A *\d+%\)?(?: \(" + DURATION + rb"\))?(?= )")
 """Between them, how far training is, and how long it took."""
 _COPULAS = frozenset((b"", b"is", b"was"))
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
+_HOLDER = re.compile(rb" (?:tensor|array|(?:np|numpy|jnp|torch)\.\w+)\Z")
+"""What holds the number behind it, as it is printed."""
+_OWNER = re.compile(rb"(?:\A|\s\s|\t)\s*((?:[A-Za-z]+[_-])?[Ll]oss), \Z")
+"""What the name behind it is of."""
 _TENSOR = re.compile(rb"\bTensor (\w+) of type \w+\. Dims: \(\): \Z")
 """Before the one number of a tensor, as Caffe2 prints it."""
 _CALLER = re.compile(rb"[\w.<>]+:[\w.<>]+:\Z")
@@ -331,11 +335,12 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     named = (languages.accented(gap) if foreign else None) or _NAME.search(gap)
     named = named or (languages.named(gap) if foreign else None)
     name = _COPULA.sub(b"", _SENTENCE.split(named["name"])[-1].rstrip(b"'>-.")) if named else b""
+    name = _owned(gap, name)
     boxed = None if named else _IN_BRACKETS.search(gap)
     if boxed and (_PLACE.fullmatch(boxed[1]) or is_quality(boxed[1])):
         name = boxed[1]
-    if gap.endswith(b" tensor("):  # train_loss tensor(0.5)
-        name = name.removesuffix(b" tensor")
+    if gap.endswith((b"(", b"([")):  # train_loss tensor(0.5)
+        name = _HOLDER.sub(b"", name)
     if not named and line[:1] == b"|":  # a box: | name | value |
         name = gap.strip(b" |")
     if not named and gap.endswith(b"(): "):
@@ -353,6 +358,12 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         if token[place] is not None:
             return Field(name, *token.span(place), b"")
     return _value(line, token, gap, name, named)
+
+
+def _owned(gap: bytes, name: bytes) -> bytes:
+    """Return the name of a value behind a comma, with the loss that it is of: `train-loss, overall: 0.5`."""
+    of = _OWNER.search(gap, 0, max(0, gap.rfind(name))) if name and b", " in gap else None
+    return b" ".join((of[1], name)) if of and not is_loss(name) else name
 
 
 def _value(

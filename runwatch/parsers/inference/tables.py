@@ -107,8 +107,8 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
     bare = line[:512].strip(b" \t|\r")
     if comment := _COMMENT.match(bare):
         bare = bare[comment.end() :]
-    titled = first and _TITLE.fullmatch(bare) and is_quality(bare) and not _heads(tuple(bare.split()), line)
-    if _BARE.fullmatch(bare) or titled:
+    titled = first and _TITLE.fullmatch(bare) and is_quality(bare)
+    if _BARE.fullmatch(bare) or (titled and _counter(tuple(bare.split())) is None):
         return Header((bare,))
     if first and _UNNAMED.fullmatch(bare):
         return Header(tuple(bare.split(b",")), _LISTED_WORD[b","])
