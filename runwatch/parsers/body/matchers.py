@@ -42,7 +42,8 @@ ITEMS = re.compile(
 _PLACE = re.compile(rb"'(?:global_)?step(?:/max_steps)?': ?'(\d+)/(\d+)'(?=[,}])")
 """Step and total in one text of a dict, as ms-swift prints them."""
 _BAR = re.compile(
-    rb"\s*(?:(?:(?!val|eval|test)[A-Za-z]\w{0,19}[:=] ?[-+]?\d+\.\d+[;,]? ?){1,8}:? *)?"  # values
+    rb"\s*(?:(?:(?!val|eval|test)[A-Za-z]\w{0,19}[:=] ?[-+]?\d+\.\d+[;,]? ?){1,8}:? *"  # values
+    rb"|(?i:training progress): ?)?"
     rb"\d+%(?:\|[^|]*\|\s*| )(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:(" + NUMBER + rb")(s/it|it/s)|\?it/s)"
 )
 _NAME = 100  # longest metric name kept
@@ -309,7 +310,7 @@ class DictPattern(Matcher):
 class BarPattern(Matcher):
     """A tqdm bar without a description: `12%|█▏  | 60/500 [00:31<03:48,  1.92it/s]`, or with values in it.
 
-    Bars with a description count something else (shards, dataset rows), and counts with a unit
+    Bars with another description count something else (shards, dataset rows), and counts with a unit
     (`2.56M/160M`) are bytes.
     """
 

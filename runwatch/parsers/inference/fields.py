@@ -30,7 +30,14 @@ VALUE_OF_PLACE = b"value"
 
 _REAL, _GAP = rb"-?\d+\.\d+(?:e[+-]?\d+)?", rb"(?:[ \t]*[,;][ \t]*|[ \t]+)"
 BARE = re.compile(
-    rb"\s*[\[(]?(?:\d+" + _GAP + rb"){0,2}(?P<value>" + _REAL + rb")(?:" + _GAP + _REAL + rb"){0,7}[ \t]*[\])]?[,;]?\s*\Z"
+    rb"\s*[\[(]?(?:\d+"
+    + _GAP
+    + rb"){0,2}(?P<value>"
+    + _REAL
+    + rb")(?:"
+    + _GAP
+    + _REAL
+    + rb"){0,7}[ \t]*[\])]?[,;]?\s*\Z"
 )
 """A line of nothing but numbers: a value, maybe behind its place and before others."""
 _SPEEDS = frozenset(name.encode() for name in ("", *SPEED))
