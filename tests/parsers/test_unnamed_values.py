@@ -147,6 +147,12 @@ def test_a_loss_may_be_named_before_a_comma():
     assert parsed.column("train/loss").tolist() == CURVE
 
 
+def test_values_may_be_listed_behind_their_names():
+    parsed = parse(_text("Epoch {i} [train loss, val loss]: [{x}, {y}], 0"))
+    assert parsed.column("train/loss").tolist() == CURVE
+    assert parsed.column("val/loss").tolist() == OTHER
+
+
 def test_bars_of_two_adversaries_that_letters_name():
     bar = "\rEpoch 0: {0}%|{1:10}| {0}/100 [00:01<00:09,  9.50it/s, D={2}, G={3}]"
     text = "".join(

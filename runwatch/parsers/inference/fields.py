@@ -147,6 +147,10 @@ _LISTED = re.compile(
 )
 """Names and values with one sign between all of them: `epoch;3;loss;0.5`."""
 _BEHIND_NAME = re.compile(rb"(?<=[A-Za-z_\d]) ?[,;|](?= ?-?\d)")
+_LISTS = re.compile(
+    rb"\[(?P<names>[A-Za-z][\w ./-]{0,30}(?:, ?[A-Za-z][\w ./-]{0,30}){1,8})\]: \[(?P<of>[^\[\]]+)\]"
+)
+"""Names in brackets, and their values behind them."""
 _FILLING = re.compile(rb"\[(?:[=#>*. -]|\xe2[\x94-\x97][\x80-\xbf]){8,200}\]")
 """A bar that a script draws itself, as far as it is filled: `Training [====      ] 40/100 loss=0.5`."""
 _COPULA = re.compile(rb"(?i)(?<=.) (?:is|was)\Z")
@@ -203,7 +207,16 @@ def fields(line: bytes) -> list[Field]:
     found = _fields(line if bare is None else line.replace(b",", b" "))
     if found and bare:
         return [f._replace(name=VALUE_OF_PLACE) if f.start == bare.start("value") else f for f in found]
-    return found
+    lists = _LISTS.search(line) if b"]: [" in line else None
+    return found if lists is None else _named_by_list(found, lists)
+
+
+def _named_by_list(found: list[Field], lists: re.Match[bytes]) -> list[Field]:
+    """Return fields with the names of a list before theirs: `[loss, val loss]: [0.5, 0.6]`."""
+    names = [name.strip() for name in lists["names"].split(b",")]
+    inside = [i for i, f in enumerate(found) if lists.start("of") <= f.start < lists.end("of")]
+    named = dict(zip(inside, names, strict=True)) if len(inside) == len(names) else {}
+    return [f._replace(name=named.get(i, f.name)) for i, f in enumerate(found)]
 
 
 def _fields(line: bytes) -> list[Field]:
