@@ -47,6 +47,16 @@ def test_a_score_that_is_named_again_is_of_the_part_of_the_data_that_was_named_l
     assert parsed.column("val/acc").tolist() == [0.5] * N
 
 
+def test_what_is_called_val_next_to_a_loss_is_that_of_validation_below_batches_too():
+    lines = []
+    for epoch, (loss, val) in enumerate(zip(LOSSES, VALS, strict=True), 1):
+        lines += [f"[{epoch}/40] batch {i}/90 loss={loss} lr=5e-6" for i in (30, 60, 90)]
+        lines.append(f"Epoch {epoch}/40 (11.1s) | loss={loss} pos=1.9813 | val={val} val_pos=1.8674")
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("train/loss").tolist() == [loss for loss in LOSSES for _ in range(3)]
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
 def test_steps_in_thousands_before_a_colon():
     assert parse(_log("step {step}k: loss {loss}")).column("step").tolist() == [
         1e3 * (i + 1) for i in range(N)

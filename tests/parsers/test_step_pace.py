@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import accumulate
 from random import Random
 
@@ -36,6 +37,16 @@ def test_a_pause_is_no_part_of_the_steps_behind_it(took, every):
     usual = [found[step] for step in found if not 600 < step < 600 + 12 / took + 2 * every]
     assert np.allclose(usual, took, rtol=0.15)
     assert max(found.values()) > 2 * took  # where the pause is
+    parsed.same_as(parse(text, bulk=False))
+
+
+def test_a_rate_of_few_digits_does_not_count_where_the_time_elapsed_says_more():
+    times = [66.0] * 20 + [69.0] * 20  # 0.02it/s, then 0.01it/s
+    text = "".join(
+        re.sub(r" *([\d.]+)s/it", lambda took: f" {1 / float(took[1]):.2f}it/s", bar) for bar in drawn(times)
+    ).encode()
+    parsed = parse(text)
+    assert np.allclose(parsed.column("perf/step_time")[-39:], times[1:], rtol=0.05)
     parsed.same_as(parse(text, bulk=False))
 
 

@@ -9,7 +9,7 @@ from runwatch.parsers.inference.places import Kept
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK
 from runwatch.parsers.inference.scoring import interleaved
-from runwatch.parsers.lexicon.words import is_rate
+from runwatch.parsers.lexicon.words import is_quality, is_rate, is_val
 
 
 def rates(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
@@ -32,6 +32,7 @@ def rates(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]
 
 
 def _has_rate(kept: Kept) -> bool:
-    """Whether one number of a line is a learning rate, and no place is there but an epoch."""
+    """Whether one number of a line is a learning rate, no place is there but an epoch, and no validation."""
     epochs = all(r == EPOCH_RANK for r, _ in kept.ranked)
-    return epochs and sum(is_rate(field.name) for field in kept.found) == 1
+    validates = any(is_val(field.name) and is_quality(field.name) for field in kept.found)
+    return epochs and not validates and sum(is_rate(field.name) for field in kept.found) == 1

@@ -19,6 +19,7 @@ from runwatch.core.text import decode
 from runwatch.parsers.api import Layout, Match, Matcher, Shared
 from runwatch.parsers.counters.nesting import CLOSES, HEADING, PER, PLANNED, WITHIN
 from runwatch.parsers.inference.fields import Field
+from runwatch.parsers.inference.losses import aliases
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, is_boxed, named_by, place, relevant
 from runwatch.parsers.inference.sections import VAL_SECTION, Sections
@@ -32,6 +33,7 @@ from runwatch.parsers.lexicon.words import (
     SAVES,
     VAL,
     is_epoch,
+    is_loss,
     is_quality,
     is_rate,
     is_val,
@@ -276,7 +278,9 @@ class LearnedMatcher(Matcher):
         both = {split_of(f.name) for f in found} >= {"train", "val"}  # LOSS train 0.5 valid 0.6
         if main.counter is not None and at is None and not (says or dated or below or both):
             return None
-        columns = self._nearby(self._metrics(found, {i for _, i in ranked}, self._evaluated, inside))
+        taken = {i for _, i in ranked}
+        meant = {**self._evaluated, **_of_val([f.name for i, f in enumerate(found) if i not in taken])}
+        columns = self._nearby(self._metrics(found, taken, meant, inside))
         columns += self._closing(found, ranked) if columns and at is None else []
         if at is not None:
             columns.insert(0, ("step", b"", Unit(), (found[at].start, found[at].end)))
@@ -348,6 +352,13 @@ def _of_validation(metric: str, number: Field, said: set[bytes]) -> str:
     if metric == LOSS or (said <= _PLAIN_LOSS and number.suffix != b"%"):
         return VAL_LOSS
     return metric if said & VAL or metric in (EPOCH, LEARNING_RATE) else f"val/{spelled(number.name)}"
+
+
+def _of_val(names: list[bytes]) -> dict[bytes, str]:
+    """Return which name of a line is the loss of validation next to that of training: `loss 0.5 val 0.6`."""
+    if not any(is_loss(name) and not is_val(name) for name in names):
+        return {}
+    return {name: metric for name, metric in aliases([], names).items() if metric == VAL_LOSS}
 
 
 @lru_cache(1024)

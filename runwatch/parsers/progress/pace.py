@@ -19,6 +19,8 @@ _STRETCH = 10.0
 """Seconds that a stretch has at least: elapsed times are whole seconds."""
 _ROUNDED = 0.006
 """By how much a rate of two decimals, one or more of its unit, may miss."""
+_LAST = 0.005
+"""The same in steps a second, of which slow bars show few: `0.01it/s`."""
 _LONGEST = 1e7
 """Seconds of a bar; what shows more is no time."""
 
@@ -51,8 +53,8 @@ class StepPace:
         """
         if not self._mean or not (n > 0 and 0 <= elapsed < _LONGEST and took < _LONGEST):
             return took
-        shown = n * took
-        self._mean = elapsed <= shown * (1 + _ROUNDED) and shown * (1 - _ROUNDED) <= elapsed + 1
+        shown, miss = n * took, max(_ROUNDED, _LAST * took)
+        self._mean = elapsed * (1 - miss) <= shown <= (elapsed + 1) * (1 + miss)
         if not self._mean:
             return took
         seconds = min(max(shown, elapsed), elapsed + 1)
@@ -66,7 +68,9 @@ class StepPace:
                 self._marks = [*self._marks[max(at, 0) :], _Mark(elapsed, n, seconds)]
             self._grown = elapsed
         self._newest = n, elapsed
-        return took if began is None else (seconds - began.seconds) / (n - began.n)
+        if began is not None:
+            return (seconds - began.seconds) / (n - began.n)
+        return took if seconds == shown else seconds / n
 
     def fold(self, n: Floats, elapsed: Floats, took: Floats) -> Floats:
         """Take many redraws, each as if by itself. All of shape (n,)."""
@@ -76,13 +80,15 @@ class StepPace:
         if not self._mean or not len(known):
             return took
         shown, past = n[known] * took[known], elapsed[known]
-        other = np.flatnonzero((past > shown * (1 + _ROUNDED)) | (shown * (1 - _ROUNDED) > past + 1))
+        miss = np.maximum(_ROUNDED, _LAST * took[known])
+        other = np.flatnonzero((past * (1 - miss) > shown) | (shown > (past + 1) * (1 + miss)))
         if len(other):
             self._mean = False
             known, shown, past = known[: other[0]], shown[: other[0]], past[: other[0]]
         out: Floats = took.copy()
         if len(known):
             seconds = np.minimum(np.maximum(shown, past), past + 1)
+            out[known] = np.where(seconds == shown, out[known], seconds / n[known])
             self._stretches(known, n[known], past, seconds, out)
         return out
 
