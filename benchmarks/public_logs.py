@@ -129,7 +129,8 @@ def judge(row: Row, log: Path, limit: float) -> Verdict:
     if said.error:
         wrong, details = ["run"], [said.error]
     else:
-        found = list(differences(row["core"], trained[-1] if trained else {}))
+        newest = (trained or said.runs)[-1:]  # of a run that has only begun, its bar says where it is
+        found = list(differences(row["core"], newest[0] if newest else {}))
         wrong, details = [each.field for each in found], list(map(str, found))
     reported = list(_reported(row, log, alarms, ending, limit))
     if not ended_right:

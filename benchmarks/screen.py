@@ -238,8 +238,8 @@ def compared(name: str, cost: Cost, usual: Cost, bar: float = 2.0) -> Iterator[R
 
 def against_plots(usual: Cost, seconds: float) -> Iterator[Row]:
     """Yield the usual screen next to limits and to an app of textual-plot."""
-    yield limit("screen, CPU of a core", 100 * usual.cpu, 5.0, "%")
-    yield limit("screen, output", usual.kilobytes, 10.0, "kB/s")
+    yield limit("screen, CPU of a core", 100 * usual.cpu, 4.0, "%")
+    yield limit("screen, output", usual.kilobytes, 5.0, "kB/s")
     yield limit("screen, memory", usual.resident, 45.0, "MB")
     cost = measure_cost(PLOTS, seconds)
     for what, ours, theirs, unit in (

@@ -253,3 +253,13 @@ def test_a_schedule_has_ended_at_a_thousandth_of_its_highest_rate(rates, decayed
     series.add(Samples(steps, steps, steps, np.array(rates)))
     found = close({"train/learning_rate": series}, last=37, by_epoch=False).reason()
     assert found == ("its learning rate has come down to nothing" if decayed else "")
+
+
+@pytest.mark.parametrize(
+    ("last", "planned", "says"),
+    [(37, None, True), (37, 38, True), (37, 39, False), (37, 10, True), (None, 1, True), (None, 2, False)],
+)
+def test_closing_words_count_once_all_that_was_planned_is_done(last, planned, says):
+    lines = {"before": ["step"] * 20, "behind": ["Done in 5 s"]}
+    found = Close({}, 40, 1, last, False, None, None, None, planned, evaluated=False, saved=False, **lines)
+    assert found.reason() == ("its last lines say 'Done in 5 s'" if says else "")

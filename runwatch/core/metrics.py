@@ -39,7 +39,7 @@ MFU = "perf/mfu"
 TFLOPS = "perf/tflops"
 GENERATOR_LOSSES = frozenset({
     "g_loss", "loss_g", "lossg", "errg", "gen_loss", "generator_loss", "loss_gen", "loss_generator",
-    "g_gan", "g_a", "g_b", "g/loss",
+    "g_gan", "g_a", "g_b", "g/loss", "g",
 })  # fmt: skip
 """Names of the losses of what adversaries train for use, in small letters."""
 DISCRIMINATOR_LOSSES = frozenset({

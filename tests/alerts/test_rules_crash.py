@@ -215,6 +215,10 @@ def test_severity_and_words_follow_from_the_kind_of_end(kind, title, severity, e
         (only(event("traceback", 10, data={"frames": "in run\n  trainer.fit(model)"})), "critical"),
         (only(event("traceback", 10, "PermissionError: '/data/train_bone.npy'")), "warning"),
         (only(event("traceback", 10, "python: can't open file '/x/train.py': [Errno 2]")), "critical"),
+        (only(event("traceback", 10, data={"frames": "step()", "program": "06_train.py"})), "critical"),
+        (only(event("traceback", 10, data={"program": "net_finetune.py"})), "critical"),
+        (only(event("traceback", 10, data={"frames": "sac.py, line 9, in learn"})), "critical"),
+        (only(event("traceback", 10, data={"program": "evaluate.py"})), "warning"),
         (only(event("elastic", 10, "srun: error: n1: task 0: Exited with exit code 1")), "warning"),
         (only(event("elastic", 10, "runwatch: the command exited with code 3")), "critical"),
         (only(event("killed", 10, "run.sh: line 3: 7 Killed   python train.py")), "critical"),
@@ -320,3 +324,18 @@ def test_every_launch_of_one_log_has_its_own_crash():
         ("pending", 31),
     ]
     assert rule.observe(only(event("load", 4000, "a slower rank"), event("nccl", 5000, "NCCL aborted"))) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("[hydra.utils][ERROR] - Error instantiating Net : x", "Error instantiating Net : x"),
+        ("ERROR:acme.launch:worker 3 failed", "worker 3 failed"),
+        ("2030-01-02 03:04:05.678901: W acme/core/op.cc:1273] it failed", "it failed"),
+        ("F acme/core/op.cc:1273] it failed", "it failed"),
+        ("ERROR: LoadError: x", "ERROR: LoadError: x"),
+    ],
+)
+def test_a_title_begins_with_the_words_of_the_error(words, shown):
+    (found,) = Crash().observe(only(event("segfault", 10, words)))
+    assert found.title == f"crashed: {shown}"

@@ -184,7 +184,7 @@ STEP = {  # norms of 1, and what follows
         LrAnomaly, lambda x: again(times(1, 100), times(x, 3), back=20), 1 / 1.2, "info", True
     ),
     "lr_anomaly half": Edge(
-        LrAnomaly, lambda x: again(times(1, 100), times(x, 3), back=20), 1 / 2, "warning", True
+        LrAnomaly, lambda x: again(times(1, 100), [x / 2, x, x], back=20), 1 / 2, "warning", True
     ),
     "lr_anomaly agree": Edge(LrAnomaly, lambda n: again(times(1, 100), times(2, n), back=20), 3, "warning"),
     "loss_drop fall": Edge(LossDrop, lambda x: losses(times(1, 300), times(x, 8)), 0.65, "warning", True),
@@ -239,10 +239,37 @@ STEP = {  # norms of 1, and what follows
     ),
     "generalization_gap costly": Edge(
         GeneralizationGap,
-        lambda x: validated([1, *times(1 + x, 12)], [3, *times(0.1, 12)]),
+        lambda x: validated([1, *times(1.06, 7), 1 + x, 1.08, 1.08], [3, *times(0.1, 10)]),
         0.2,
         "warning",
         True,
+    ),
+    "generalization_gap few": Edge(
+        GeneralizationGap, lambda n: validated([1, *times(1.2, n)], [3, *times(0.1, n)]), 5, "warning"
+    ),
+    "generalization_gap half": Edge(
+        GeneralizationGap,
+        lambda n: validated([*times(2, 7), 1, *times(1.2, n)], [*times(3, 8), *times(0.1, n)]),
+        8,
+        "warning",
+    ),
+    "generalization_gap far": Edge(
+        GeneralizationGap,
+        lambda x: validated([1, 1 + x, *times(1.2, 4)], [3, *times(0.1, 5)]),
+        0.1,
+        "warning",
+    ),
+    "generalization_gap newest": Edge(
+        GeneralizationGap,
+        lambda x: validated([1, *times(1.2, 4), 1 + x], [3, *times(0.1, 5)]),
+        0.15,
+        "warning",
+    ),
+    "generalization_gap falls": Edge(
+        GeneralizationGap, lambda x: validated([1, *times(1.2, 5)], [1, *times(x, 5)]), 0.8, "warning", True
+    ),
+    "generalization_gap below": Edge(
+        GeneralizationGap, lambda x: validated([1, *times(1.2, 5)], [3, *times(x, 5)]), 1.0, "warning", True
     ),
     "score_plateau evals": Edge(ScorePlateau, lambda n: metric("val/accuracy", [0.5, *times(0.4, n)]), 8),
     "score_plateau part": Edge(

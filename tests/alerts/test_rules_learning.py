@@ -177,6 +177,17 @@ def test_a_rate_a_little_lower_than_before_the_restart_may_be_a_new_plan(part, s
     assert fired(log.judge(LrAnomaly())) == [(severity, 1472)]
 
 
+@pytest.mark.parametrize(
+    ("now", "severity"),
+    [([0.1] * 1500, "info"), ([2.0] * 1500, "warning"), ([0.1, 0.1, 0.11] * 500, "warning")],
+)
+def test_a_constant_rate_that_is_another_lower_one_after_the_restart_is_a_new_plan(now, severity):
+    log = resumed()
+    log.columns[LR][:1500], log.columns[LR][1500:] = 1.0, now
+    assert fired(log.judge(LrAnomaly())) == [(severity, 1472)]
+    assert fired(log.judge(LrAnomaly(), [1501, 1502])) == [(severity, 1472)]
+
+
 # -- restarts --------------------------------------------------------------------------------------
 
 

@@ -228,6 +228,14 @@ from .logs import parse
         (b"/usr/bin/env: 'python': No such file or directory", "traceback"),
         (b"Error: No such option: --lrr", "traceback"),
         (b"ERROR: Could not consume arg: --lrr", "traceback"),
+        (b"docker: Error response from daemon: no such device driver", "traceback"),
+        (b"net: error while loading shared libraries: libnet.so: no such object file", "traceback"),
+        (b"MemoryError", "error"),
+        (b"Killed: 9", "killed"),
+        (b"Aborted", "segfault"),
+        (b"Command terminated by signal 9", "elastic"),
+        (b"ERROR: Job failed: exit code 1", "elastic"),
+        (b"ERROR conda.cli.main_run:execute(49): `conda run python train.py` failed. (See above)", "elastic"),
     ],
 )
 def test_showing_lines(line, kind):

@@ -287,7 +287,7 @@ OF_A_SCORE = {
         "Epoch: 3, Step: {i}, det loss: 1.5, bbox loss: 0.5, all_loss: {loss}, lr:0.01",
         {},
     ),
-    "an error": ("Iteration: {i}\tError: {loss}", {"metric": "Error"}),
+    "an error": ("Iteration: {i}\tError: {loss}", {}),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +21,7 @@ def test_a_traceback_is_one_event_with_its_last_line():
     (event,) = parse(text).events
     assert (event.kind, event.rank, event.line) == ("traceback", 3, 4)
     assert event.title == "ValueError: bad shard <!channel>"
+    assert event.data["program"] == "train.py"
     assert "main()" in event.data["frames"]
 
 
@@ -44,6 +47,7 @@ def test_of_a_deep_traceback_the_last_frames_are_kept_with_their_indentation():
     )
     text = f"Traceback (most recent call last):\n{frames}RecursionError: too deep\n"
     (event,) = parse(text.encode()).events
+    assert "program" not in event.data
     assert event.data["frames"].splitlines()[-3:] == [
         '  File "deep.py", line 39, in call_39', "    call_40()", "    ~~~~~^^",
     ]  # fmt: skip
@@ -376,3 +380,30 @@ def test_a_traceback_of_conda_is_the_end_of_what_it_runs():
     )
     assert "caught" in own.data
     assert not {"caught", "inner"} & conda.data.keys()
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        lambda text: json.dumps({"level": "ERROR", "msg": "it failed", "exc_info": text}),
+        lambda text: json.dumps({"message": f"it failed\n{text}", "code": 3}),
+        lambda text: f"E [worker]: {text!r}",
+    ],
+)
+def test_a_traceback_within_the_text_of_a_line_is_read(quoted):
+    frames = '  File "/w/a.py", line 9, in <module>\n    go("x")\n'
+    text = f"Traceback (most recent call last):\n{frames}KeyError: 'a'\n"
+    second = f"\nDuring handling of the above exception, another exception occurred:\n\n{text}"
+    (event,) = parse(f"ready\n{quoted(text)}\nbye\n".encode()).events
+    assert (event.kind, event.title, event.line) == ("traceback", "KeyError: 'a'", 2)
+    assert 'go("x")' in event.data["frames"]
+    (event,) = parse(quoted(text + second.replace("KeyError: 'a'", "ValueError: b")).encode()).events
+    assert (event.title, event.data.get("handling")) == ("ValueError: b", "1")
+    assert parse(quoted("Traceback (most recent call last): none").encode()).events == []
+
+
+@pytest.mark.parametrize("indent", ["\t", "  \t"])
+def test_tabs_may_indent_a_traceback(indent):
+    lines = ["Traceback (most recent call last):", *FRAMES.decode().splitlines(), "ValueError: bad shard"]
+    (event,) = parse("".join(f"{indent}{line}\n" for line in lines).encode()).events
+    assert event.title == "ValueError: bad shard"

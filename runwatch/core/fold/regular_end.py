@@ -133,7 +133,7 @@ class Close:
     def _epochs(self) -> int:
         """Return how many epochs are complete, if the newest one is; else 0."""
         epochs = self._begun()
-        if not epochs or not self.closed:
+        if not self.closed:
             return 0
         inside = not self._each_row() and not self._ends_epoch()
         return 0 if inside and not (self.evaluated or self.saved) else epochs

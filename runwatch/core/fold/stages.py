@@ -112,7 +112,7 @@ class Stage:
         for name, value in block.results.items():
             if name in self.results or len(self.results) < MAX_RESULTS:
                 self.results[name] = value
-        behind = max((block.marks.get(kind, -1) for kind in _EVALUATES), default=-1)
+        behind = max(block.marks.get(kind, -1) for kind in _EVALUATES)
         if behind >= 0:
             self.newest[block.source] = behind
 

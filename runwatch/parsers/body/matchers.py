@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from runwatch.core.batch import BAR, EPOCH_STEPS, EVAL, META_COLUMNS, TRAIN
-from runwatch.core.metrics import EPOCH, STEP_TIME, VAL_LOSS, Unit
+from runwatch.core.metrics import EPOCH, LOSS, STEP_TIME, VAL_LOSS, Unit
 from runwatch.core.text import decode
 from runwatch.parsers.api import Epochs, Known, Layout, Match, Matcher, Shared, Summed
 from runwatch.parsers.counters.nesting import WITHIN
@@ -42,7 +42,8 @@ ITEMS = re.compile(
 _PLACE = re.compile(rb"'(?:global_)?step(?:/max_steps)?': ?'(\d+)/(\d+)'(?=[,}])")
 """Step and total in one text of a dict, as ms-swift prints them."""
 _BAR = re.compile(
-    rb"\s*(?:(?:(?!val|eval|test)[A-Za-z]\w{0,19}[:=] ?[-+]?\d+\.\d+[;,]? ?){1,8}:? *)?"  # values
+    rb"\s*(?:(?:(?!val|eval|test)[A-Za-z]\w{0,19}[:=] ?[-+]?\d+\.\d+[;,]? ?){1,8}:? *"  # values
+    rb"|(?i:training progress): ?)?"
     rb"\d+%(?:\|[^|]*\|\s*| )(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:(" + NUMBER + rb")(s/it|it/s)|\?it/s)"
 )
 _NAME = 100  # longest metric name kept
@@ -301,18 +302,15 @@ class DictPattern(Matcher):
             return TRAIN  # also where it shows how long it took so far, as with tokens counted
         if b"train_runtime" in names or any(n.startswith(b"eval_") and not is_setting(n) for n in names):
             return EVAL
-        counts = not _PLACED.isdisjoint(names)
-        return (
-            EVAL
-            if counts and any(meaning(decode(name, _NAME)).metric == VAL_LOSS for name in names)
-            else None
-        )
+        shown = {meaning(decode(name, _NAME)).metric for name in names}
+        validates = VAL_LOSS in shown and LOSS not in shown  # a record with both is the learner's
+        return EVAL if validates and not _PLACED.isdisjoint(names) else None
 
 
 class BarPattern(Matcher):
     """A tqdm bar without a description: `12%|█▏  | 60/500 [00:31<03:48,  1.92it/s]`, or with values in it.
 
-    Bars with a description count something else (shards, dataset rows), and counts with a unit
+    Bars with another description count something else (shards, dataset rows), and counts with a unit
     (`2.56M/160M`) are bytes.
     """
 

@@ -21,7 +21,7 @@ from runwatch.parsers.events import plans, saves, sizes, stages
 from runwatch.parsers.events.continued import Continued
 from runwatch.parsers.events.failures import ROOT_CAUSE, FailureTables, Root
 from runwatch.parsers.events.milestones import milestone
-from runwatch.parsers.events.tracebacks import HEAD, IGNORED, MODULE, Ended, Tracebacks
+from runwatch.parsers.events.tracebacks import HEAD, IGNORED, MODULE, Ended, Tracebacks, quoted
 from runwatch.parsers.events.triggers import TRIGGER
 from runwatch.parsers.events.trouble import TROUBLE, trouble
 
@@ -133,6 +133,9 @@ class EventScanner:
         marker = self._marker(line)
         if not self.inside and marker is None and not TRIGGER.search(line):
             return None
+        if HEAD in line and (ended := quoted(line, offset, number)) is not None:
+            self._trouble = ordinal
+            return _of_traceback(ended)
         seen = Line.of(line, offset, number, ordinal)
         belongs, reported = self._go_on(seen) if self.inside else (False, [])
         if belongs or self._begin(seen):
@@ -307,6 +310,7 @@ def _of_traceback(ended: Ended) -> list[Event]:
     data |= {"ignored": "1"} if ended.ignored else {}
     data |= {"handling": "1"} if ended.handling else {}
     data |= {"main": str(ended.main)} if ended.main else {}
+    data |= {"program": ended.program} if ended.program else {}
     rank = header.rank(ended.tag) if header is not None else None
     kind = (TROUBLE.first(ended.raised) or ("traceback",))[0]
     if ended.ignored and kind == "traceback":

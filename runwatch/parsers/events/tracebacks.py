@@ -24,7 +24,7 @@ IGNORED = (b"Exception ignored in", b"--- Logging error ---", b"future: <", b"ha
 or the callback.
 """
 _HEAD = re.compile(
-    rb"(?P<indent> *)(?P<before>(?:(?!\+ Exc|>+ )[^\s'\"`].{0,200}?[\s>:|\]-])?)"
+    rb"(?P<indent>[ \t]*)(?P<before>(?:(?!\+ Exc|>+ )[^\s'\"`].{0,200}?[\s>:|\]-])?)"
     rb"(?P<group>(?:\+ Exception Group )?)Traceback \(most recent call last\)(?::\s*$| [\x80-\xff]+\s*$)"
 )
 _NOTEBOOK = re.compile(
@@ -42,7 +42,7 @@ _OUTERMOST = re.compile(
 """Functions in which a process or a thread begins, or from which a launcher prints what it caught."""
 _BOTTOM = re.compile(r"<module>|_bootstrap|_wrap\b|spawn_main|_run_(?:module|code)|_?worker_(?:loop|main)")
 """Those below which nothing can have caught it."""
-_MAIN = re.compile(r"\s*File \"[^<\"].*\", line \d+, in <module>")
+_MAIN = re.compile(r"\s*File \"(?!<)(?:[^\"]*[/\\])?([^\"/\\]+)\", line \d+, in <module>")
 """Where a program begins, in its own file."""
 _HEADLESS = re.compile(rb" {1,8}File \"[^<\"][^\"]*\", line \d+, in <module>\s*\Z")
 """The first frame of one whose head was lost, as in what trackers keep of a terminal."""
@@ -71,6 +71,11 @@ _QUOTES = re.compile(rb"(?:[a-z_]\w*\.)+\w+: .{0,200}\bTraceback \(most recent c
 """An error of native code that called Python, whose own traceback it quotes below."""
 _NAME_ONLY = re.compile(rb"[\w.]+: *$")
 """An exception whose message begins on the next line: one without a message has no colon."""
+_QUOTED = re.compile(
+    rb"Traceback \(most recent call last\):\\n(?:\s*File \\\"(?:[^\"\\]|\\.)+|\s*File \"(?:[^'\\]|\\.)+)"
+)
+"""In the text of another line, of JSON or Python, where lines end with the two characters of an escape."""
+_ESCAPED = {b"n": b"\n", b"t": b"\t"}
 _LETTER = re.compile(rb"[A-Za-z\x80-\xff]")
 _LISTS = b"(most recent call last):"
 """Ends a line that lists calls, as TensorFlow does between an exception and its message."""
@@ -151,6 +156,8 @@ class Ended:
     """Line of its head, where it begins in the program's own file: unless that caught it, it has ended."""
     handling: bool = False
     """Whether it was raised while the one before it was handled: it takes the place of that."""
+    program: str = ""
+    """Name of the file in which it begins, where that is the program's own."""
 
 
 class Tracebacks:
@@ -276,12 +283,24 @@ class Tracebacks:
         caught = first is not None and not _OUTERMOST.match(open_.frames[0], first.end())
         inner = first is not None and not _BOTTOM.match(open_.frames[0], first.end())
         raised, offset, line = raised or open_.raised, offset or open_.offset, line or open_.line
-        begins = bool(open_.frames and _MAIN.match(open_.frames[0])) and not open_.handling
+        own = _MAIN.match(open_.frames[0]) if open_.frames else None
+        begins = own is not None and not open_.handling
         ignored = open_.ignored or _OF_TRACKER.match("\n".join(open_.frames)) is not None
         main = open_.begun if begins and not open_.chained and not ignored else 0
         if raised:
             return Ended(
-                tag, offset, line, raised, frames, caught, inner, open_.chained, ignored, main, open_.handling
+                tag,
+                offset,
+                line,
+                raised,
+                frames,
+                caught,
+                inner,
+                open_.chained,
+                ignored,
+                main,
+                open_.handling,
+                program="" if own is None else own[1],
             )
         return Ended(tag, open_.offset, open_.line, b"", frames, ignored=ignored or open_.headless)
 
@@ -295,6 +314,22 @@ def _inner(body: bytes, open_: _Open) -> bytes:
     size = len(open_.before)
     if size and _shape(body[:size]) == open_.before:
         return body[size:]
-    spaces = len(body) - len(body.lstrip(b" "))
+    spaces = len(body) - len(body.lstrip(b" \t"))
     body = body[min(spaces, open_.indent) :]
     return body[2:] if open_.barred and body[:2] == b"| " else body
+
+
+def quoted(line: bytes, offset: int, number: int) -> Ended | None:
+    """Return the traceback in a text that a line quotes, as loggers of JSON do; None if it has none."""
+    found = _QUOTED.search(line)
+    if found is None:
+        return None
+    text = re.sub(rb"\\(.)", lambda escaped: _ESCAPED.get(escaped[1], escaped[1]), found[0])
+    inside, ended = Tracebacks(), None
+    for ordinal, part in enumerate(text.split(b"\n")):
+        inside.link(part, b"")
+        belongs, newest = inside.feed(part, b"", offset, number, ordinal)
+        ended = newest or ended
+        if not belongs and HEAD in part:
+            inside.begin(part, b"", offset, number, ordinal)
+    return next(iter(inside.flush()), ended)

@@ -56,7 +56,8 @@ TROUBLE = Signs(
         rb"^zsh: (?:segmentation fault|bus error|illegal hardware instruction) |!!! Segfault",
         rb"^\*\*\* SIG(?:BUS|FPE|ILL|ABRT) \(@0x",  # glog
         rb"FatalError: `(?!Termination)[^`]{5,60}` is detected",  # paddle's words for signals
-        rb"^\s*Bus error\s*$|: line \d+: +\d+ (?:Bus error|Aborted) {2,}\S|task\S* \S+: Bus error\s*$",
+        rb"^\s*(?:Bus error|Aborted)\s*$|: line \d+: +\d+ (?:Bus error|Aborted) {2,}\S",
+        rb"task\S* \S+: Bus error\s*$",
         needles=(
             b"Segmentation",
             b"Segfault",
@@ -65,13 +66,13 @@ TROUBLE = Signs(
             b"core dumped",
             b"zsh: ",
             b"Bus error",
-            b" Aborted ",
+            b"Aborted",
             b"FatalError",
         ),
     ),
     sign(
         "killed",
-        rb"^\s*Killed\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
+        rb"^\s*Killed(?:: 9)?\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
         rb"^zsh: killed {2,}\S|^\[\d+\][+-]? +(?:\d+ )?[Kk]illed {2,}\S",
         rb"killed by signal: Killed|\bSIGKILL\b|exited on signal 9 \(Killed\)|with exit code 137\b",
         needles=(b"illed", b"SIG", b"zsh: ", b"code"),
@@ -83,6 +84,8 @@ TROUBLE = Signs(
         rb"(?:finished|failed|terminated) with exit code -?[1-9]",
         rb"srun: (?:Job step aborted|forcing job termination)|^make(?:\[\d+\])?: \*\*\* \[.*\] Error [1-9]",
         rb"processes exited with non-zero status|^Command exited with non-zero status [1-9]",
+        rb"^Command terminated by signal \d|\bJob failed: exit (?:code|status) [1-9]",
+        rb"`conda run .{1,300}` failed\.",
         rb"^MPI_ABORT was invoked",
         rb"^Execution halted\s*$",  # R
         needles=(
@@ -91,6 +94,9 @@ TROUBLE = Signs(
             b"srun: ",
             b": *** [",
             b"non-zero status",
+            b"Command term",
+            b"Job failed: ",
+            b"`conda run ",
             b"MPI_ABORT",
             b"ion halted",
         ),
@@ -123,7 +129,7 @@ TROUBLE = Signs(
         rb"(?:[Ww]all ?time|(?:[Jj]ob|SLURM) time limit) (?:limit )?(?:is )?(?:reached|exceeded|approach)",
         needles=(
             b"KeyboardInterrupt",
-            b"Aborted!",
+            b"Aborted",
             b"Ctrl-c pr",
             b" by user",
             b" by the user",
@@ -144,7 +150,7 @@ TROUBLE = Signs(
     sign(
         "error",
         rb"\b(?:PANIC => |thread '[^']{1,60}' (?:\(\d+\) )?)panicked at ",  # Rust
-        rb"No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc",
+        rb"^MemoryError\s*$|No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc",
         rb"(?:^F\d{4} |: F )\S.{0,200}?\] Check failed",  # glog, and TensorFlow
         rb"^\[[^\]]{8,40}\] Error: (?!Aborted from)",  # Marian
         rb"^Error executing job with overrides: |\bError (?:instantiating|locating target) \S",  # Hydra
@@ -163,6 +169,7 @@ TROUBLE = Signs(
         rb"(?:: \D*\d+|[.!]*)\s*$",
         needles=(
             b"panicked",
+            b"MemoryError",
             b"No space",
             b"quota",
             b"Stale file",
@@ -208,7 +215,9 @@ TROUBLE = Signs(
         rb"^-?(?:(?:/usr)?/bin/)?(?:ba|da|k|z)?sh: (?:0: [Cc]an't open |\S+: No such file or directory$)",
         rb"^(?:/usr/bin/)?env: \S.*: No such file or directory$|^nohup: failed to run command ",
         rb"^Error: (?:No such (?:option|command)|Missing (?:option|argument)|Invalid value for)\b",
-        rb"^ERROR: Could not consume arg: ",
+        rb"^ERROR: Could not consume arg: |^docker: Error response from daemon: ",
+        rb"^\S{1,200}: error while loading shared libraries: ",
+        rb"^\S{1,200}: Error while finding module specification for ",
         needles=(
             b"SyntaxError: ",
             b"IndentationError: ",
@@ -225,6 +234,8 @@ TROUBLE = Signs(
             b"nbound variable",
             b": No such ",
             b": Missing ",
+            b"rror response",
+            b"rror while ",
             b": Invalid value",
         ),
     ),

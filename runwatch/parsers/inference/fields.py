@@ -19,7 +19,7 @@ from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.counters import RANKS
 from runwatch.parsers.lexicon.names import SPEED, unit_of
-from runwatch.parsers.lexicon.units import RATES, SCALES
+from runwatch.parsers.lexicon.units import DURATION, RATES, SCALES
 from runwatch.parsers.lexicon.words import is_loss, is_quality, split_of
 
 MAX_FIELDS = 256
@@ -28,8 +28,16 @@ _MAX_NAME = 80
 VALUE_OF_PLACE = b"value"
 """What a number without a name behind a place, or alone below one, is called: `epoch 0, batch 12: 4.98`."""
 
+_REAL, _GAP = rb"-?\d+\.\d+(?:e[+-]?\d+)?", rb"(?:[ \t]*[,;][ \t]*|[ \t]+)"
 BARE = re.compile(
-    rb"\s*(?:\d+[ \t]+)?(?P<value>-?\d+\.\d+(?:e[+-]?\d+)?)(?:[ \t]+-?\d+\.\d+(?:e[+-]?\d+)?){0,2}\s*\Z"
+    rb"\s*[\[(]?(?:\d+"
+    + _GAP
+    + rb"){0,2}(?P<value>"
+    + _REAL
+    + rb")(?:"
+    + _GAP
+    + _REAL
+    + rb"){0,7}[ \t]*[\])]?[,;]?\s*\Z"
 )
 """A line of nothing but numbers: a value, maybe behind its place and before others."""
 _SPEEDS = frozenset(name.encode() for name in ("", *SPEED))
@@ -59,7 +67,7 @@ _TOKEN = re.compile(
     rb"|(?<=[A-Z][a-z][a-z] )\d\d \d\d:\d\d:\d\d\b"  # as syslog has it: Oct 18 08:28:52
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
     rb"|(?<=cuda:)\d+(?=')"  # tensor(0.5, device='cuda:0')
-    rb"|(?:\d+ ?d )?(?:\d+ ?h )?\d+ ?m \d+ ?s\b)"
+    rb"|" + DURATION + rb")"
     rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")(?P<done>" + _THOUSANDS + rb"(?= ?/ *" + _THOUSANDS + rb"\b)|\d+)"
     rb"(?: ?/ *|\]/\[| {1,8}(?:out )?(?:of|von|de|di|sur|z|\xd0\xb8\xd0\xb7) {1,8})(?P<total>"
     + _THOUSANDS
@@ -139,6 +147,10 @@ _LISTED = re.compile(
 )
 """Names and values with one sign between all of them: `epoch;3;loss;0.5`."""
 _BEHIND_NAME = re.compile(rb"(?<=[A-Za-z_\d]) ?[,;|](?= ?-?\d)")
+_LISTS = re.compile(
+    rb"\[(?P<names>[A-Za-z][\w ./-]{0,30}(?:, ?[A-Za-z][\w ./-]{0,30}){1,8})\]: \[(?P<of>[^\[\]]+)\]"
+)
+"""Names in brackets, and their values behind them."""
 _FILLING = re.compile(rb"\[(?:[=#>*. -]|\xe2[\x94-\x97][\x80-\xbf]){8,200}\]")
 """A bar that a script draws itself, as far as it is filled: `Training [====      ] 40/100 loss=0.5`."""
 _COPULA = re.compile(rb"(?i)(?<=.) (?:is|was)\Z")
@@ -147,10 +159,14 @@ _IN_BRACKETS = re.compile(rb"\[([A-Za-z][\w-]{0,20})\]:? {0,4}\Z")
 """A name in brackets: `[Epoch] 001 [Loss] 0.5`; it is one if its word has a meaning, as a level has none."""
 _BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"=>"))
 """What is between a place and the number printed there, if it has a point: `Epoch 3 2.57`."""
-_DONE = re.compile(rb"\A *\d+%\)?(?: \((?:\d+h )?\d+m \d+s\))?(?= )")
+_DONE = re.compile(rb"\A *\d+%\)?(?: \(" + DURATION + rb"\))?(?= )")
 """Between them, how far training is, and how long it took."""
 _COPULAS = frozenset((b"", b"is", b"was"))
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
+_HOLDER = re.compile(rb" (?:tensor|array|(?:np|numpy|jnp|torch)\.\w+)\Z")
+"""What holds the number behind it, as it is printed."""
+_OWNER = re.compile(rb"(?:\A|\s\s|\t)\s*((?:[A-Za-z]+[_-])?[Ll]oss), \Z")
+"""What the name behind it is of."""
 _TENSOR = re.compile(rb"\bTensor (\w+) of type \w+\. Dims: \(\): \Z")
 """Before the one number of a tensor, as Caffe2 prints it."""
 _CALLER = re.compile(rb"[\w.<>]+:[\w.<>]+:\Z")
@@ -187,9 +203,13 @@ def fields(line: bytes) -> list[Field]:
         line = _TEXT.sub(lambda text: b" " * len(text[0]) if b" " in text["said"] else text[0], line)
     if (b";" in line or b"|" in line or b"," in line) and b":" not in line and _LISTED.fullmatch(line):
         line = _BEHIND_NAME.sub(lambda gap: gap[0][:-1] + b":", line)
-    found = _fields(line)
-    if found and (bare := BARE.match(line)):
+    bare = BARE.match(line)
+    found = _fields(line if bare is None else line.replace(b",", b" "))
+    if found and bare:
         return [f._replace(name=VALUE_OF_PLACE) if f.start == bare.start("value") else f for f in found]
+    lists = _LISTS.search(line) if b"]: [" in line else None
+    if lists is not None:
+        return _named_by_list(found, lists)
     return _by_part(line, found) if len({field.name for field in found}) < len(found) else found
 
 
@@ -207,6 +227,14 @@ def _by_part(line: bytes, found: list[Field]) -> list[Field]:
         named.add(field.name)
         end = field.end
     return out
+
+
+def _named_by_list(found: list[Field], lists: re.Match[bytes]) -> list[Field]:
+    """Return fields with the names of a list before theirs: `[loss, val loss]: [0.5, 0.6]`."""
+    names = [name.strip() for name in lists["names"].split(b",")]
+    inside = [i for i, f in enumerate(found) if lists.start("of") <= f.start < lists.end("of")]
+    named = dict(zip(inside, names, strict=True)) if len(inside) == len(names) else {}
+    return [f._replace(name=named.get(i, f.name)) for i, f in enumerate(found)]
 
 
 def _fields(line: bytes) -> list[Field]:
@@ -345,11 +373,12 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     named = (languages.accented(gap) if foreign else None) or _NAME.search(gap)
     named = named or (languages.named(gap) if foreign else None)
     name = _COPULA.sub(b"", _SENTENCE.split(named["name"])[-1].rstrip(b"'>-.")) if named else b""
+    name = _owned(gap, name)
     boxed = None if named else _IN_BRACKETS.search(gap)
     if boxed and (_PLACE.fullmatch(boxed[1]) or is_quality(boxed[1])):
         name = boxed[1]
-    if gap.endswith(b" tensor("):  # train_loss tensor(0.5)
-        name = name.removesuffix(b" tensor")
+    if gap.endswith((b"(", b"([")):  # train_loss tensor(0.5)
+        name = _HOLDER.sub(b"", name)
     if not named and line[:1] == b"|":  # a box: | name | value |
         name = gap.strip(b" |")
     if not named and gap.endswith(b"(): "):
@@ -367,6 +396,12 @@ def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         if token[place] is not None:
             return Field(name, *token.span(place), b"")
     return _value(line, token, gap, name, named)
+
+
+def _owned(gap: bytes, name: bytes) -> bytes:
+    """Return the name of a value behind a comma, with the loss that it is of: `train-loss, overall: 0.5`."""
+    of = _OWNER.search(gap, 0, max(0, gap.rfind(name))) if name and b", " in gap else None
+    return b" ".join((of[1], name)) if of and not is_loss(name) else name
 
 
 def _value(

@@ -30,7 +30,7 @@ from runwatch.parsers.inference.places import (
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, LEADING, STEP_RANK, is_time
 from runwatch.parsers.inference.turns import takes_turns, turning
-from runwatch.parsers.inference.unnamed import mean_losses, unnamed_losses
+from runwatch.parsers.inference.unnamed import is_curve, mean_losses, unnamed_losses
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical
 from runwatch.parsers.lexicon.words import (
@@ -40,6 +40,7 @@ from runwatch.parsers.lexicon.words import (
     is_meaningful,
     is_quality,
     is_return,
+    is_split,
     is_val,
     words,
 )
@@ -141,7 +142,7 @@ def _certainty(plan: Plan, *, apart: bool) -> float:
     rank = plan.counter[0] if plan.counter else None
     by_counter = 0.6 if rank is None else 1.0 if rank <= STEP_RANK or rank == EPOCH_RANK else 0.85
     by_counter = by_counter if plan.names != {VALUE_OF_PLACE} or rank != LEADING else UNNAMED
-    named = LOSS in _meant(plan) and VALUE_OF_PLACE not in plan.losses
+    named = LOSS in _meant(plan) and any(is_loss(name) or is_split(name) for name in plan.losses)
     named = named and not (apart and LOSS not in map(canonical, map(spelled, plan.losses)))
     by_name = 1.0 if named else LOSSLESS if plan.quality else UNNAMED
     return by_counter * by_name
@@ -159,6 +160,8 @@ def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bo
 
     Where they are right below each other, one that shows a place may yet come between them.
     """
+    if names == [VALUE_OF_PLACE]:
+        return last and is_curve([kept.value(0) for kept in lines]) and _is_all(lines)
     of_episode = len(names) == 1 and is_return(names[0])
     if not of_episode and (len(names) != 1 or not is_loss(names[0]) or not _is_plain(names[0])):
         return False
@@ -173,6 +176,12 @@ def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bo
     )
 
 
+def _is_all(lines: list[Kept]) -> bool:
+    """Whether lines are right below each other, many, and nothing but a number each."""
+    dense = lines[-1].seen - lines[0].seen < len(lines)
+    return dense and len(lines) >= ENOUGH and all(len(k.found) == 1 for k in lines)
+
+
 def _is_plain(name: bytes) -> bool:
     """Whether a loss is one of training by its name alone, as the only one of `Losses {...}` is."""
     said = words(name)
@@ -180,8 +189,9 @@ def _is_plain(name: bytes) -> bool:
 
 
 def _has_floats(lines: list[Kept]) -> bool:
-    """Whether every line names a number that is no count."""
-    return all(any(f.name and not k.whole(i) for i, f in enumerate(k.found)) for k in lines)
+    """Whether every line names a number that is no count, and is more than a row of a table."""
+    named = any(f.name not in _NAMELESS for f in lines[0].found)
+    return named and all(any(f.name and not k.whole(i) for i, f in enumerate(k.found)) for k in lines)
 
 
 def _steady(lines: list[Kept], counter: Place) -> bool:

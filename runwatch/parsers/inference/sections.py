@@ -11,7 +11,7 @@ import re
 from runwatch.parsers.body.matchers import number
 from runwatch.parsers.inference.fields import Field
 from runwatch.parsers.inference.roles import STEP_RANK
-from runwatch.parsers.lexicon.words import is_epoch, is_quality, is_val, split_of, words
+from runwatch.parsers.lexicon.words import SAVES, is_epoch, is_quality, is_val, split_of, words
 
 SECTION = b"section"
 """Family of the lines that open a section and hold no number; the head of no other."""
@@ -84,7 +84,9 @@ class Sections:
         if again and (ranked[0][0] <= STEP_RANK or not any(is_quality(each.name) for each in found)):
             return VAL_SECTION + family
         self._place = shown
-        self._val = len(found) == len(ranked) and (is_val(line[: first.start]) or family.endswith(b"# val"))
+        said = line[: first.start]
+        self._val = len(found) == len(ranked) and (is_val(said) or family.endswith(b"# val"))
+        self._val = self._val and SAVES.isdisjoint(words(said))
         self._end = line[slice(*first.total)] if self._val and first.total else b""
         return family
 

@@ -33,8 +33,10 @@ from runwatch.parsers.lexicon.words import (
 
 _GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
 _GAPPED = re.compile(rb"[\t|]|[Ll]oss")
-_NAMELESS = re.compile(rb"(?:\s\s|\t|\|)\s*[^A-Za-z#\s|]")
-"""A column that does not begin with a letter."""
+_COLUMN = re.compile(rb"[A-Za-z#]|\d[A-Za-z_]+[a-z]{3}")
+"""How a column begins: `loss`, `2d_loss`."""
+_NAMELESS = re.compile(rb"(?:\s\s|\t|\|)\s*(?!\d[A-Za-z_]+[a-z]{3})[^A-Za-z#\s|]")
+"""A column that begins otherwise."""
 _COUNTERS = tuple(
     b"# step steps iteration iterations iter iters update updates batch epoch epochs ep e episode".split()
 )
@@ -79,7 +81,7 @@ def may_head(line: bytes) -> bool:
     if b"  " not in line and b"\t" not in line and b"|" not in line:
         return False
     bare = line.strip(b" \t|\r")
-    return (bare[:1].isalpha() or bare[:1] == b"#") and not _NAMELESS.search(bare)
+    return _COLUMN.match(bare) is not None and not _NAMELESS.search(bare)
 
 
 class Header(NamedTuple):
@@ -105,7 +107,8 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
     bare = line[:512].strip(b" \t|\r")
     if comment := _COMMENT.match(bare):
         bare = bare[comment.end() :]
-    if _BARE.fullmatch(bare) or (first and _TITLE.fullmatch(bare) and is_quality(bare)):
+    titled = first and _TITLE.fullmatch(bare) and is_quality(bare)
+    if _BARE.fullmatch(bare) or (titled and _counter(tuple(bare.split())) is None):
         return Header((bare,))
     if first and _UNNAMED.fullmatch(bare):
         return Header(tuple(bare.split(b",")), _LISTED_WORD[b","])
@@ -152,7 +155,7 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
     paired = _counter(columns) == 0 or all(map(is_loss, columns))
     if len(columns) == 2 and not (paired and _TWO.search(line)):
         return False
-    if any(not column[:1].isalpha() and column != b"#" for column in columns):
+    if not all(_COLUMN.match(column) for column in columns):
         return False
     alone = b"\t" in line or (
         b"," in line and sum(is_meaningful(name) or _is_time(name) for name in columns) > 1

@@ -13,10 +13,17 @@ from runwatch.parsers.lexicon.words import is_loss, is_meaningful, is_quality, i
 
 _NOT_LOSS = frozenset(b"ppl perplexity acc accuracy bpb bpc".split())
 """Words of scores next to which `train` and `val` mean losses: they would be those scores otherwise."""
+_MEANS = frozenset(b"avg average mean total current".split())
+_ERROR = _MEANS | frozenset(b"error err energy j risk criterion".split())
+"""Words of the names of what is minimized, where nothing else says how well training goes."""
+_LISTED = re.compile(rb"\s*[-\d.e]+\s*[,;]")
+"""Begins the row of a table that is a list."""
 _MEASURE = re.compile(rb" ?[^\W\d_]{1,4}/")
 """A unit behind a number that is not among the known ones: `2.5 ms/op`."""
 _SELDOM = 4
 """One line in so many has another loss than the line before, at least."""
+_MOST_DOWN = 4
+"""Of seven steps from an eighth of a curve to the next, more than these go down."""
 _CLEARLY = 0.9
 """So much of its former mean is left of what falls clearly."""
 
@@ -28,6 +35,9 @@ def unnamed_losses(lines: list[Kept], names: Collection[bytes]) -> frozenset[byt
     """
     if _is_loss_of_place(lines):
         return frozenset((VALUE_OF_PLACE,))
+    error = _error(lines)
+    if error is not None:
+        return frozenset((error,))
     whole = {f.name for k in lines for i, f in enumerate(k.found) if k.whole(i) or is_time(f)}
     splits = frozenset(name for name in names if name not in whole and is_split(name))
     if len(splits) != 1 or not all(map(is_val, splits)):
@@ -38,7 +48,7 @@ def unnamed_losses(lines: list[Kept], names: Collection[bytes]) -> frozenset[byt
 
 def mean_losses(lines: list[Kept], splits: frozenset[bytes], names: Collection[bytes]) -> bool:
     """Whether `train` and `val` mean losses: no score is next to them, or no loss is, and they fall."""
-    rivals = [name for name in (_next_to(splits, lines) or names) if competes(name)]
+    rivals = [name for name in (_next_to(splits, lines) or names) if competes(name) and name not in splits]
     return not rivals or not (any(map(is_loss, rivals)) or any(not _falls(lines, n) for n in splits))
 
 
@@ -50,12 +60,24 @@ def competes(name: bytes) -> bool:
 def _is_loss_of_place(lines: list[Kept]) -> bool:
     """Whether a number behind a place is a loss: it has no unit, moves, falls, and no score is next to it."""
     values = [(k, f) for k in lines for f in k.found if f.name == VALUE_OF_PLACE]
+    if lines and lines[0].seen and _LISTED.match(lines[0].line):  # of a table whose header says what they are
+        return False
     if not values or any(f.suffix or _MEASURE.match(k.line, f.end) for k, f in values):
         return False
     moves = sum(k.text(f) != before.text(g) for (before, g), (k, f) in pairwise(values))
     if _SELDOM * moves < len(values):
         return False
     return _falls(lines, VALUE_OF_PLACE) and not any(map(is_quality, _next_to((VALUE_OF_PLACE,), lines)))
+
+
+def _error(lines: list[Kept]) -> bytes | None:
+    """Return the error that is minimized, if it is all that lines show but places, and falls."""
+    shown = {f.name for k in lines for i, f in enumerate(k.found) if not (k.whole(i) or is_time(f))}
+    name = next(iter(shown), b"")
+    minimized = len(shown) == 1 and _ERROR.issuperset(words(name)) and not _MEANS.issuperset(words(name))
+    shares = any(f.suffix for k in lines for f in k.found if f.name == name)
+    values = [kept.value(i) for kept in lines for i, f in enumerate(kept.found) if f.name == name]
+    return name if minimized and not shares and falls(values, 1.0) else None
 
 
 def _next_to(names: Collection[bytes], lines: list[Kept]) -> set[bytes]:
@@ -68,7 +90,15 @@ def _falls(lines: list[Kept], name: bytes) -> bool:
     return falls([kept.value(i) for kept in lines for i, f in enumerate(kept.found) if f.name == name])
 
 
-def falls(values: list[float]) -> bool:
-    """Whether numbers are clearly less in their second half than in the first, on average."""
+def is_curve(values: list[float]) -> bool:
+    """Whether numbers that nothing names fall as a loss does: clearly, and from each eighth to the next."""
+    size = len(values) // 8
+    means = [sum(values[i * size : (i + 1) * size]) for i in range(8)]
+    downs = sum(b < a for a, b in pairwise(means))
+    return size > 0 and min(values) >= 0.0 and falls(values) and downs > _MOST_DOWN and means[0] == max(means)
+
+
+def falls(values: list[float], least: float = _CLEARLY) -> bool:
+    """Whether numbers are less in their second half than `least` of those in the first, on average."""
     half = len(values) // 2
-    return half > 0 and sum(values[-half:]) < _CLEARLY * sum(values[:half])
+    return half > 0 and sum(values[-half:]) < least * sum(values[:half])

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 EPOCHS = ("epoch", "epochs")
+_AROUND = re.compile(
+    r"(?:(?:current|curr?|this|the|train|training)[ _.-]?)*(?P<what>[a-z][a-z_]*?[a-rt-z])"
+    r"(?:[ _.-]?(?:number|num|no|nr|idx|index|id|count|#))?"
+)
+"""A counter in the singular among words that change nothing; `num_epoch` is how many are planned."""
 EPISODE = "episode"
 """Next to one, `steps` are how long it was; next to `episodes`, they are those of all."""
 FRAMES = (
@@ -12,9 +19,9 @@ FRAMES = (
 """What reinforcement learning counts: Spinning Up, Baselines, rllab, and scripts."""
 STEPS = (
     *(
-        "step",
         "global_step",
         "global_steps",
+        "step",
         "current_steps",
         "iteration",
         "iter",
@@ -45,3 +52,10 @@ _RANKED = {
 }
 RANKS = {word: rank for rank, words in _RANKED.items() for word in words.split()}
 """How likely the last word of a name makes its number the step: 1 is likeliest."""
+
+
+def counted(name: str) -> str:
+    """Return what the number of a name counts, in one spelling: `Current Epoch`, `epoch_num` -> epoch."""
+    lower = name.strip().lower()
+    found = _AROUND.fullmatch(lower)
+    return found["what"] if found else lower

@@ -11,13 +11,15 @@ from collections.abc import Collection, Iterable, Mapping
 from runwatch.core.metrics import LOSS, VAL_LOSS
 from runwatch.parsers.lexicon.kinds import ANY, ERRORS, HELD_OUT, METRICS, SMOOTHED
 from runwatch.parsers.lexicon.names import MEASURE, SUM, canonical, meaning, own, tokens_of
-from runwatch.parsers.lexicon.words import is_quality, without_split
+from runwatch.parsers.lexicon.words import is_quality, of_episodes, without_split
 
 _OF_TEST = re.compile(
     r"(?i)^(?:test|testing)(?:[_ ](?:set|data))?[_/ .:-]+(?=[a-z0-9])|[_/ -](?:on )?test(?:[_ ]set)?$"
 )
 _LETTER = re.compile(r"^t(?=_)|(?<=_)t$")
 """Is in short for training, where a `v` is in the same place of another name."""
+_LASTED = re.compile(r"(?i)(?:(?:avg|mean|ep|episode|total)[_ ])?dur(?:ation)?")
+"""Says how long something took, and not what."""
 _MANY_PAIRS = 3
 """Names with and without a `v_` in one record that are enough for these to be of validation."""
 
@@ -34,7 +36,7 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
     The loss of a certain kind, as `ce_loss`, is the loss if there is no other. Test data that is looked
     at again and again while the loss falls are those of the validation, if there are no others.
     """
-    found = _by_letter(named) | measured(named)
+    found = _by_letter(named) | measured(named) | _lasted(named)
     losses = {name: reported for name in named if (reported := meaning(name)).role == "loss"}
     for target in (LOSS, VAL_LOSS):
         if target in (*named.values(), *found.values()):
@@ -53,6 +55,12 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
     if LOSS in {*named.values(), *found.values()} or any(map(_is_trained, named)):
         found.update(_tested({name: found.get(name, metric) for name, metric in named.items()}))
     return found
+
+
+def _lasted(named: Mapping[str, str]) -> dict[str, str]:
+    """Return the durations of episodes as they are printed: they are no time of a step."""
+    lasted = [name for name in named if _LASTED.fullmatch(name)]
+    return {name: name for name in lasted} if lasted and of_episodes(map(str.encode, named)) else {}
 
 
 def _tested(named: Mapping[str, str]) -> dict[str, str]:

@@ -38,6 +38,12 @@ _COUNTED = {
 """Words for what is counted, and the metric of how many a second there are."""
 MANY = frozenset(word for word in _COUNTED if word.endswith("s") or word == "tok")
 """Words for many of them: before a unit of time these are a rate, `samples_s`."""
+_PARTS = rb"h|hrs?|hours?|m|mins?|minutes?"
+DURATION = (
+    rb"\d+(?:\.\d+)? ?(?:d|days?|" + _PARTS + rb"),?"
+    rb"(?: {1,2}(?:and )?\d+(?:\.\d+)? ?(?:" + _PARTS + rb"|s|secs?|seconds?|ms),?)+(?<!,)(?!\w)"
+)
+"""A time in several units: `15h 56min 54s 632ms`, `1 hour, 2 minutes and 3.5 seconds`."""
 IN_NAMES = frozenset(word for word, seconds in SECONDS.items() if seconds <= 1.0)
 """Units that end names; a `min` there is a minimum."""
 _THOUSANDS = {"k": 1e3, "m": 1e6}

@@ -6,7 +6,7 @@ Everything here looks at one name, at its words and never at its digits.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -15,6 +15,8 @@ from runwatch.parsers.lexicon import languages
 _WORDS = re.compile(rb"[A-Za-z]+")
 _HUMP = re.compile(rb"(?<=[a-z0-9])(?=[A-Z][a-z])")
 """Where a word begins in `valLoss` and `LearningRate`."""
+_DIMENSION = re.compile(rb"(?<![A-Za-z\d])[1-4][dD](?![A-Za-z])")
+"""How many dimensions something has, `2d_loss`: no discriminator."""
 _HELD_OUT = re.compile(rb"(?i)(?<![a-z])h[eo]ld[ _-]?out(?![a-z])")
 _GLUED = re.compile(
     rb"(trn|tr|train|valid|val|vl|va|cv|test|tst|ts|te|dev|eval)(loss|acc|accuracy|auc|roc|f1|err|error)"
@@ -64,7 +66,8 @@ RUNS = frozenset(
 )
 """Words of names whose numbers distinguish trainings."""
 _EPISODE = frozenset(b"episode episodes episodic ep".split())
-_RETURNS = frozenset(b"return returns reward rewards score".split())
+_REWARDS = frozenset(b"return returns reward rewards rew".split())
+_RETURNS = _REWARDS - {b"rew"} | {b"score"}
 REPEATED = frozenset(
     b"best final finished end average avg mean overall last early stop stopping summary".split()
 )
@@ -101,7 +104,7 @@ def words(name: bytes) -> Sequence[bytes]:
 def _words(name: bytes) -> Sequence[bytes]:
     if not name.isascii():
         name = languages.translated(name)
-    name = _HELD_OUT.sub(b"heldout", _HUMP.sub(b" ", name))
+    name = _HELD_OUT.sub(b"heldout", _HUMP.sub(b" ", _DIMENSION.sub(b"", name)))
     parts = [part for word in _WORDS.findall(name) for part in _apart(word.lower())]
     if len(parts) > 1 and not _SCORED.isdisjoint(parts):
         return [_SHORT.get(part, part) for part in parts]
@@ -217,6 +220,12 @@ def is_return(name: bytes) -> bool:
     """Whether a name is that of the return of one episode: `episodic returns`, `Episode reward`."""
     parts = words(name)
     return not _EPISODE.isdisjoint(parts) and not _RETURNS.isdisjoint(parts)
+
+
+def of_episodes(names: Iterable[bytes]) -> bool:
+    """Whether names are those of episodes, each of which takes as long as it lasts: `Ep`, `Dur`, `Rew`."""
+    parts = {part for name in names for part in words(name)}
+    return not (_EPISODE - {b"ep"}).isdisjoint(parts) or (b"ep" in parts and not _REWARDS.isdisjoint(parts))
 
 
 def distinguishes_runs(name: bytes) -> bool:

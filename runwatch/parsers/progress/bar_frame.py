@@ -17,6 +17,7 @@ from runwatch.core.metrics import EPOCH, STEP_TIME, Unit
 from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.framing.ansi import UP
+from runwatch.parsers.lexicon.parts import adversaries
 from runwatch.parsers.progress.epochs import Counts, Place
 from runwatch.parsers.progress.grammar import Bar, Named
 from runwatch.parsers.progress.names import (
@@ -311,7 +312,7 @@ class BarFrames(Matcher):
     ) -> BarLayout | None:
         values = tuple(name.decode("ascii") for name in printed)
         shown = is_loss if not held_out else is_score
-        losses = [i for i, name in enumerate(values) if shown(name)]
+        losses = [i for i, name in enumerate(values) if shown(name)] or adversaries(values)
         if not losses:
             return None
         of = {"n": scales[0], "total": scales[1]} | dict.fromkeys(_EPOCHS[:epochs], 1.0)

@@ -20,7 +20,7 @@ from runwatch.core.text import shown
 from runwatch.parsers.api import Layout, Match, Shared
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import WITHIN
-from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS
+from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS, counted
 from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, unit_of
 from runwatch.parsers.lexicon.records import measured, promoted
 from runwatch.parsers.lexicon.validation_names import is_score
@@ -100,7 +100,11 @@ class Schema(Shared):
         found = {key.lower().replace(" ", "_"): key for key in keys}
         if "steps" in found and EPISODE in found and EPISODE in self.steps:
             return found[EPISODE]
-        return next((found[name.lower()] for name in self.steps if name.lower() in found), None)
+        exact = next((found[name.lower()] for name in self.steps if name.lower() in found), None)
+        if exact is not None:
+            return exact
+        found = {counted(key): key for key in keys}
+        return next((found[name] for name in self.steps if name in found), None)
 
     def is_training(self, key: str) -> bool:
         """Return whether only a record of training has this key."""
@@ -204,11 +208,12 @@ class Reader:
             return None
         columns: dict[str, str] = {}
         step = schema.step_key(keys)
-        epoch = next((key for key in keys if key.lower() in EPOCHS), None) if schema.nested else None
-        place = WITHIN if epoch and step and step.lower() not in EPOCHS else "step"
+        of_epochs = step is not None and counted(step) in EPOCHS
+        epoch = next((key for key in keys if counted(key) in EPOCHS), None) if schema.nested else None
+        place = WITHIN if epoch and step and not of_epochs else "step"
         if step and (kind == TRAIN or schema.eval_step):
             columns[place] = step
-        totals = (*schema.totals, *(sorted(planned.EPOCHS - {step}) if step in EPOCHS else ()))
+        totals = (*schema.totals, *(sorted(planned.EPOCHS - {step}) if of_epochs else ()))
         total = next((key for key in totals if key in keys), None)
         if total and kind == TRAIN:
             columns["total"] = total
@@ -242,7 +247,7 @@ class Reader:
         if not schema.ends & keys and not columns.keys() - META_COLUMNS - {WITHIN}:
             return None
         ended = "finished" if schema.ends & keys else None
-        pattern = schema.name + BY_EPOCH * (step in EPOCHS)  # one process writes those
+        pattern = schema.name + BY_EPOCH * of_epochs  # one process writes those
         layout = Layout(
             EVAL if mode == BESIDE else kind, pattern, tuple(columns), tuple(units), printed, ended
         )

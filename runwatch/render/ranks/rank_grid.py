@@ -48,8 +48,10 @@ class _Drawing:
 
     def cells(self, values: Sequence[float | None], each: int = 1) -> Row:
         """Return `each` cells for each level."""
-        values = [x for x in values for _ in range(each)]
-        return cells.runs([_sign(x, self.span, self.glyphs) for x in values], list(map(self.warm, values)))
+        signs, roles = [_sign(x, self.span, self.glyphs) for x in values], list(map(self.warm, values))
+        if each > 1:
+            signs, roles = ([part for part in parts for _ in range(each)] for parts in (signs, roles))
+        return cells.runs(signs, roles)
 
     def joined(self, values: Sequence[float | None], each: int) -> list[float | None]:
         """Return the worst level of every `each` neighbors."""

@@ -102,7 +102,7 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
     progress, age = warm("progress"), warm("age")
     yardstick = f"vs {rank_pace.yardstick(_timed(peers))}"
     return [
-        _Column("progress", _widest(peers), 0, _done, progress),
+        _Column("progress", _widest(rows), 0, _done, progress),
         _Column("step time", 9, 1, lambda row: _known(_seconds, row.step_time), slow),
         _Column(yardstick, len(yardstick), 3, deviation, slow),
         _Column("loss", 8, 3, ranks.loss, lambda row: "crit" if row.loss_text else ""),

@@ -346,7 +346,7 @@ def _widest(row: IncidentRow, width: int) -> int:
     words = [name for name, text in evidence.words(row) if "\n" not in text]
     return min(
         max(26, width // 3),
-        width * 2 // 5,
+        width // 2,
         max((cells.width(cells.settled(name)) for name in words), default=0),
     )
 

@@ -29,7 +29,7 @@ from runwatch.watcher.sources.open_file import HEAD, Mark, OpenFile, Position, r
 from runwatch.watcher.sources.rotated import AnyFile, between, continuation, renamed, was_packed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
 __all__ = ["HEAD", "Mark", "Piece", "Position", "Tail"]
 
@@ -253,11 +253,11 @@ class Tail:
         elif file.matches(anchor):
             file.seek(anchor.offset)
             if not anchor.offset:  # nothing was read of it: it may have been copied and cut since
-                self._put_before(file, between(self.path, anchor, file, certain=True), copies=True)
+                self._put_before(file, self._between(anchor, file, certain=True), copies=True)
         elif anchor.offset and (chain := continuation(self.path, anchor, file)):
             self._put_before(file, chain)
         else:
-            chain = between(self.path, anchor, file)
+            chain = self._between(anchor, file)
             self._put_before(file, chain)
             place = (anchor.device, anchor.inode)
             same = next((each for each in (*chain, file) if each.identity == place), None)
@@ -285,7 +285,7 @@ class Tail:
         if not (chain := continuation(self.path, old, file, self._known)):
             self._break(mark, old)
             self._lost += unread
-            chain = between(self.path, old, file, self._known, certain=True)
+            chain = self._between(old, file, self._known, certain=True)
         self._put_before(file, chain, copies=True)
 
     def _find_copies(self, file: AnyFile) -> bool:
@@ -294,14 +294,20 @@ class Tail:
         if since is None or not isinstance(file, OpenFile):
             return False
         old = msgspec.structs.replace(file.position(), offset=0, changed=since)
-        chain = between(self.path, old, file, self._known, certain=True)
+        chain = self._between(old, file, self._known, certain=True)
         self._put_before(file, chain, copies=True)
         return self._queue[0] is not file
+
+    def _between(
+        self, old: Position, file: OpenFile, known: Collection[tuple[int, ...]] = (), *, certain: bool = False
+    ) -> list[AnyFile]:
+        """Return the files after `old` and before `file`, without what compressing `file` itself gave."""
+        chain = between(self.path, old, file, known, certain=certain)
+        return [each for each in chain if not was_packed(each, file)]
 
     def _put_before(self, file: AnyFile, chain: list[AnyFile], *, copies: bool = False) -> None:
         """Read a chain of files before one that is in the queue."""
         at = self._queue.index(file)
-        chain = [each for each in chain if not was_packed(each, file)]
         for each in reversed(chain):
             each.copied |= copies
             self._queue.insert(at, each)

@@ -119,3 +119,23 @@ def test_a_file_that_is_copied_and_cut_in_the_tick_of_its_last_write_is_read_fro
     for path in (copy, log):
         os.utime(path, ns=(NS, NS))
     assert read(tail) == b"two\n"
+
+
+def test_a_file_that_is_packed_cut_and_deleted_in_one_tick_is_read_from_its_copy_and_goes_on_with_a_mark(
+    log, tail
+) -> None:
+    log.write_bytes(b"one\n")
+    fd = opened(log)
+    assert read(tail) == b"one\n"
+    os.write(fd, b"two\n")
+    os.utime(log, ns=(NS, NS))
+    assert log.stat().st_size == 8
+    copy = log.with_name(f"{log.name}.1.gz")
+    copy.write_bytes(gzip.compress(log.read_bytes()))
+    os.utime(copy, ns=(NS, NS))
+    os.truncate(log, 0)
+    os.write(fd, b"three\n")
+    os.utime(log, ns=(NS, NS))
+    log.unlink()
+    assert drain(tail) == (b"two\nthree\n", [None, Mark.COPIED])
+    os.close(fd)

@@ -15,4 +15,4 @@ def falls(values: Floats, sure: float = 3.0) -> bool:
     n = len(values)
     rises = np.sign(values[None, :] - values[:, None])
     score = -float(np.triu(rises, 1).sum())
-    return score > 1 and score - 1 > sure * (n * (n - 1) * (2 * n + 5) / 18) ** 0.5
+    return bool(score - 1 > sure * (n * (n - 1) * (2 * n + 5) / 18) ** 0.5)

@@ -9,8 +9,8 @@ import re
 
 from runwatch.core.batch import Event
 
-_TRAINS = re.compile(r"(?i)(?<!s)train(?!ed)|\bfit\b|\bepochs?\b|\bfine_?tun")
-"""Words of an error, or of its traceback's files and functions: `constraint` and `pretrained` are none."""
+_TRAINS = re.compile(r"(?i)(?<!s)train(?!ed)|\bfit\b|\bin learn\b|\bepochs?\b|fine_?tun(?!ed)")
+"""Words of an error, or of its traceback's files and functions: `constraint` and `pretrained` are not."""
 _NAMED = re.compile(r"'[^']*'(?<!\.py')")
 """What an error names, other than a program: a file of `train` data shows none."""
 _OF_TRAINING = frozenset({"nccl", "resume"})
@@ -32,5 +32,5 @@ def shows_training(event: Event) -> bool:
         return event.title == _SETTINGS
     if event.kind == "elastic" and _LAUNCHES.search(event.title):
         return True
-    words = f"{_NAMED.sub('', event.title)}\n{event.data.get('frames', '')}"
-    return _TRAINS.search(words) is not None
+    shown = (_NAMED.sub("", event.title), event.data.get("program", ""), event.data.get("frames", ""))
+    return _TRAINS.search("\n".join(shown)) is not None

@@ -389,7 +389,8 @@ SIGNATURES: tuple[Matcher, ...] = (
         kinds="traceback",
         pattern=r"^\S+: error: |: can't open |^\S*python[\d.]*: No module named |: command not found"
         r"|^(?:slurmstepd: error: )?execve\(\): |^FATAL:   |^Could not override|: Could not find '"
-        r"|^[\w./~+-]+: (?:line )?\d+: |^\S*(?:sh|env): |^nohup: |^Error: \w|^ERROR: Could not consume arg: ",
+        r"|^[\w./~+-]+: (?:line )?\d+: |^\S*(?:sh|env): |^nohup: |^docker: |^Error: \w"
+        r"|^ERROR: Could not consume arg: |: error while loading |: Error while finding module spec",
     ),
     _signature("exception", Role.ROOT, "the program raised an exception", _CODE, kinds="traceback"),
     _signature("error", Role.LATE_ROOT, "the program reported a fatal error", _CODE, kinds="error"),

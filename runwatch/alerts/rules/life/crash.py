@@ -80,9 +80,10 @@ _OF_SAVE = re.compile(r"PytorchStreamWriter|\b(?:save|torch_save|save_\w+|_save\
 """Words of an error, or of its traceback, that came while a checkpoint was written."""
 _PREFIX = re.compile(
     r"\A(?:(?:runwatch|(?:slurmstepd: )?error): |what\(\): +|\[[IWEF]\d{3,8} [^\]]{1,80}\] "
-    r"|\[[\w.]{1,80}\]\[[A-Z]{4,8}\] - )"
+    r"|\[[\w.]{1,80}\]\[[A-Z]{4,8}\] - |(?:WARNING|ERROR|CRITICAL):[\w.]{1,80}:"
+    r"|(?:[\d-]{10} [\d:.]{8,15}: )?[IWEF] [\w./]{1,120}:\d+\] )"
 )
-"""Who reported it, before the words: also C++, and the loggers of torch and Hydra."""
+"""Who reported it, before the words: also C++, and the loggers of Python, torch, Hydra and TensorFlow."""
 _SHOWN = 160
 """Characters of an error's words that a title has; all of them are in the evidence."""
 _RELAUNCHED = "relaunched"

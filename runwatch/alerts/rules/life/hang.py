@@ -137,7 +137,7 @@ class Hang(RunRule):
         longest = max(self._pace.longest, self._pauses.get(phase, 0.0))
         usual = max(least, self.longest * longest)
         if phase in _PAUSES:
-            return max(usual, self.pause, self.longest * self._pauses.get(phase, 0.0))
+            return max(usual, self.pause)
         if phase in _STARTS or self._launching:
             return max(usual, self.starting)
         return usual

@@ -10,7 +10,8 @@ Formula, each a warning unless said otherwise:
   highest so far, when it had not risen for 10 rows;
 - resumed: in `agree` rows after a restart the rate differs by more than
   `mismatch` from what it was at the same steps before; a note where it is lower, but more
-  than half of that: a schedule that begins again is far from there, a changed plan need not be.
+  than half of that, or a tenth where both are constant: a schedule that begins again is far from there, and
+  moves, a changed plan need not be.
 Ends with a rate above zero, below the limit of a jump, or at the next restart.
 
 Example: 'the learning rate is 1e-06 after the restart, and was 2.4e-05 at the same step
@@ -46,6 +47,8 @@ from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import EPOCH, LEARNING_RATE
 
+_BY_HAND = 11
+"""Somebody lowers a constant rate to a tenth at most."""
 _WARM = 4.0
 """Multiple of a constant rate to which a warm-up rises."""
 
@@ -82,6 +85,8 @@ class LrAnomaly(RankRule):
     """Lowest first step of a stretch."""
     _compared: int = field(default=-1, init=False, repr=False)
     """Rows after a restart that differed so far; -1 when there is nothing to compare."""
+    _pair: tuple[float, float] = field(default=(np.nan, np.nan), init=False, repr=False)
+    """Now and then the rate of these rows, while both are constant."""
     _open: tuple[Severity, float, float] | None = field(default=None, init=False, repr=False)
     """What is firing, and the range of rates, low and high, that ends it."""
 
@@ -195,6 +200,9 @@ class LrAnomaly(RankRule):
             self._compared = -1
             return []
         self._compared += 1
+        if self._compared == 1:
+            self._pair = now, then
+        self._pair = self._pair if self._pair == (now, then) else (np.nan, np.nan)
         if self._compared < self.agree:
             return []
         self._compared = -1
@@ -203,7 +211,8 @@ class LrAnomaly(RankRule):
         title = (
             f"the learning rate is {now:.3g} after the restart, and was {then:.3g} at the same step before"
         )
-        severity = Severity.INFO if then / 2 < now < then else Severity.WARNING
+        meant = now < then and (now > then / 2 or (self._pair == (now, then) and now > then / _BY_HAND))
+        severity = Severity.INFO if meant else Severity.WARNING
         return [self._fire(severity, title, place(rows, row), (np.inf, np.inf))]
 
     def _fire(self, severity: Severity, title: str, where: Place, ends: tuple[float, float]) -> Finding:
