@@ -147,6 +147,13 @@ def test_a_loss_may_be_named_before_a_comma():
     assert parsed.column("train/loss").tolist() == CURVE
 
 
+@pytest.mark.parametrize("sign", [" - ", ": ", " = ", "=", " -> "])
+def test_signs_between_a_loss_and_its_value(sign):
+    parsed = parse(_text(f"Epoch {{i}} - Train Loss{sign}{{x}} - Val Loss{sign}{{y}}"))
+    assert parsed.column("train/loss").tolist() == CURVE
+    assert parsed.column("val/loss").tolist() == OTHER
+
+
 def test_values_may_be_listed_behind_their_names():
     parsed = parse(_text("Epoch {i} [train loss, val loss]: [{x}, {y}], 0"))
     assert parsed.column("train/loss").tolist() == CURVE

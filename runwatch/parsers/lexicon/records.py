@@ -60,7 +60,8 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
 def _lasted(named: Mapping[str, str]) -> dict[str, str]:
     """Return the durations of episodes as they are printed: they are no time of a step."""
     lasted = [name for name in named if _LASTED.fullmatch(name)]
-    return {name: name for name in lasted} if lasted and of_episodes(map(str.encode, named)) else {}
+    names = (name.encode(errors="replace") for name in named)
+    return {name: name for name in lasted} if lasted and of_episodes(names) else {}
 
 
 def _tested(named: Mapping[str, str]) -> dict[str, str]:

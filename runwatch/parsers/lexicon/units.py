@@ -40,8 +40,8 @@ MANY = frozenset(word for word in _COUNTED if word.endswith("s") or word == "tok
 """Words for many of them: before a unit of time these are a rate, `samples_s`."""
 _PARTS = rb"h|hrs?|hours?|m|mins?|minutes?"
 DURATION = (
-    rb"\d+(?:\.\d+)? ?(?:d|days?|" + _PARTS + rb"),?"
-    rb"(?: {1,2}(?:and )?\d+(?:\.\d+)? ?(?:" + _PARTS + rb"|s|secs?|seconds?|ms),?)+(?<!,)(?!\w)"
+    rb"(?<![\w.])\d{1,9}(?:\.\d{1,9})? ?(?:d|days?|" + _PARTS + rb"),?"
+    rb"(?: {1,2}(?:and )?\d{1,9}(?:\.\d{1,9})? ?(?:" + _PARTS + rb"|s|secs?|seconds?|ms),?)+(?<!,)(?!\w)"
 )
 """A time in several units: `15h 56min 54s 632ms`, `1 hour, 2 minutes and 3.5 seconds`."""
 IN_NAMES = frozenset(word for word, seconds in SECONDS.items() if seconds <= 1.0)
