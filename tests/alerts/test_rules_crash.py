@@ -237,6 +237,15 @@ def test_the_crash_of_what_shows_no_training_is_a_warning(block, severity):
     assert found.cause.endswith("nothing shows that it is a training") == (severity == "warning")
 
 
+@pytest.mark.parametrize(("before", "severity"), [([], "critical"), ([rows(0, 3)], "warning")])
+def test_an_error_is_milder_at_the_end_of_training_and_not_of_something_before_it(before, severity):
+    rule = Crash()
+    for block in (*before, only(event("traceback", 1000, data={"program": "train.py"}))):
+        rule.observe(block)
+    (found,) = rule.tick(quiet(60, fraction=1.0))
+    assert found.severity.value == severity
+
+
 def test_launches_of_what_shows_no_training_are_a_warning():
     def launches(words, **data):
         events = (
