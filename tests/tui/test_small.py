@@ -94,3 +94,10 @@ async def test_where_evidence_has_no_room_the_list_says_which_key_shows_what_to_
         await s.resize(80, 24)
         await s.press("v")
         assert "what to do" not in s.drawn("#alert-list")
+
+
+async def test_on_a_phone_the_card_of_the_end_names_its_alerts_in_fewer_words(open_app):
+    over = msgspec.structs.replace(SPIKE, state="resolved", resolved_step=40_000)
+    for width, named in ((120, "alerts: none open, 1 resolved  esc closes"), (40, "alerts: none open  esc")):
+        async with open_app((width, 60), incidents=(over,), phase="finished") as s:
+            assert named in s.drawn("#end").splitlines()[0]

@@ -7,6 +7,8 @@ from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui.widgets.rows import Panel
 
+_BETWEEN = 6
+"""Cells of the frame around title and alerts."""
 _MOST = 4
 """Rows of one text."""
 
@@ -29,11 +31,14 @@ class EndCard(Panel):
             return Content()
         sign, word, role = outcome.tag(run, self.scene.glyphs)
         alerts = outcome.alerts(run).partition(":")[0]
-        return Content(
-            [(f"{sign} {word}", role)],
-            self._rows(width),
-            [(f"alerts: {alerts}  ", role), ("esc", "key"), (" closes", "dim")],
-        )
+        title = f"{sign} {word}"
+        ways: list[Row] = [
+            [(f"alerts: {said}  ", role), ("esc", "key"), (more, "dim")]
+            for said, more in ((alerts, " closes"), (alerts, ""), (alerts.partition(",")[0], ""))
+        ]
+        room = width - cells.width(title) - _BETWEEN
+        right = next((row for row in ways if cells.row_width(row) <= room), ways[-1])
+        return Content([(title, role)], self._rows(width), right)
 
     def _rows(self, width: int) -> list[Row]:
         run, glyphs = self.scene.run, self.scene.glyphs
