@@ -40,7 +40,16 @@ UNTOUCHED = {
 }
 """What times the rules, and what writes the documentation."""
 
-OF_RULES = ("loss_explosion", "parentage", "reward_flat", "rules_*", "signatures", "traps", "worthless")
+OF_RULES = (
+    "incidents_edges",
+    "loss_explosion",
+    "parentage",
+    "reward_flat",
+    "rules_*",
+    "signatures",
+    "traps",
+    "worthless",
+)
 CORE = ("block", "ending", "fold/*", "jobs", "run_order", "series")
 OF_CORE = (
     "boundaries",

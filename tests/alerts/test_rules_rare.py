@@ -11,10 +11,12 @@ import pytest
 from runwatch.alerts.rules import build
 from runwatch.alerts.rules.baseline import take
 from runwatch.alerts.rules.common.chance import uniform
+from runwatch.alerts.rules.common.rewards import Rewards
 from runwatch.alerts.rules.common.trend import seconds_to
 from runwatch.alerts.rules.machine.disk_full import DiskFull
 from runwatch.alerts.rules.machine.gpu_underuse import starved_of
 from runwatch.alerts.rules.machine.host_memory import HostMemory
+from runwatch.alerts.rules.optimization.divergence import Divergence
 from runwatch.alerts.rules.optimization.never_learns import NeverLearns
 from runwatch.alerts.rules.own import make
 from runwatch.alerts.rules.policies.discriminator import Discriminator
@@ -135,6 +137,27 @@ def test_fewer_rows_may_be_asked_for_after_a_restart():
     assert len(rule.observe(made.block(0, 210))) == 1
     rule.rows = 20
     assert [f.step for f in rule.observe(made.block(210, 400))] == [250]
+
+
+# -- rewards, and the end of a run -------------------------------------------------------------------
+
+
+def test_rewards_rise_or_are_better_if_any_does():
+    rewards, rows = Rewards(), np.arange(200.0)
+    made = Log(episode_reward_mean=np.where(rows < 150, 1.0, 2.0), eval_return=np.ones(200))
+    rewards.push(made.block(0, 200))
+    assert (rewards.rises(16500), rewards.better(16500)) == (True, True)
+    assert (rewards.rises(14000), rewards.better(14000)) == (False, False)
+    assert not Rewards().known(1e9)
+
+
+@pytest.mark.parametrize(
+    ("live", "finished", "expected"), [(True, True, 1), (True, False, 0), (False, False, 1)]
+)
+def test_the_last_rows_are_judged_once_no_more_can_come(live, finished, expected):
+    rule = Divergence()
+    rule.observe(Log(train__loss=np.r_[np.full(40, 2.0), np.full(4, 9.0)]).block(0, 44))
+    assert len(rule.tick(Status(now=0.0, live=live, finished=finished))) == expected
 
 
 # -- machines ----------------------------------------------------------------------------------------
