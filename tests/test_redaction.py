@@ -22,6 +22,7 @@ HEX40 = "0123456789abcdef0123456789abcdef01234567"
     "said",
     [
         f"WANDB_API_KEY={HEX40}",
+        f"{'of_a_long_name_' * 4}API_KEY=hush-hush-1",
         f"wandb login {HEX40}",
         f"wandb login --relogin {HEX40}",
         f"the api key is {HEX40}",

@@ -38,7 +38,9 @@ _NAMES = (
     r"|(?:api|access|account|private|secret|auth|encryption)[_-]?key|(?:wandb|license)[_-]key"
 )
 _NAME = re.compile(_NAMES, re.IGNORECASE)
-_NAMED = re.compile(rf"(?i)(\b[\w.-]{{0,40}}?(?:{_NAMES})[\w-]{{0,10}}[\"']?\s{{0,3}}[=:]\s{{0,3}}){_VALUE}")
+_NAMED = re.compile(  # of a long name its end is enough
+    rf"(?i)((?:\b[\w.-]{{0,40}}?|(?<=[\w.-]))(?:{_NAMES})[\w-]{{0,10}}[\"']?\s{{0,3}}[=:]\s{{0,3}}){_VALUE}"
+)
 _FLAGGED = re.compile(rf"(?i)((?<!\S)--?[\w-]{{0,40}}?(?:{_NAMES})\s{{1,3}})(?!-)(?=\S){_VALUE}")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-f]{32,64}|[0-9A-F]{32,64})(?![0-9A-Za-z])")
 _HEX_AFTER = re.compile(
