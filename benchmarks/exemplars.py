@@ -156,7 +156,7 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
         "maintenance {one:.1f}  gpumem {mem:.2f}",
     ),
     "pix2pix": (
-        "(epoch: {epoch}, iters: {within}, time: {small:.3f}, data: {one:.3f}) G_GAN: {loss:.3f} G_L1: {norm:.3f} "
+        "(epoch: {epoch}, iters: {step}, time: {small:.3f}, data: {one:.3f}) G_GAN: {loss:.3f} G_L1: {norm:.3f} "
         "D_real: {mem:.3f} ",
     ),
     "flair": (

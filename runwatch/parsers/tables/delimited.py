@@ -76,9 +76,8 @@ def _reader(schema: Schema) -> Reader:
 def _trained(schema: Schema, names: Sequence[str]) -> list[int]:
     """Return the columns that rows of training fill: losses, or other values if there is no loss.
 
-    Those of held-out data are among them where the schema calls them a record's own, and there are no
-    others. Else a mean over the epoch (`loss_epoch`) is none where the steps (`loss_step`) have a column of
-    their own.
+    Those of held-out data are among them where the schema calls them a record's own. Else a mean over the
+    epoch (`loss_epoch`) is none where the steps (`loss_step`) have a column of their own.
     """
     step = schema.step_key(frozenset(names))
     found = [
@@ -92,8 +91,7 @@ def _trained(schema: Schema, names: Sequence[str]) -> list[int]:
             and (is_val(name.encode()) or (name.endswith("_epoch") and f"{name[:-6]}_step" in names))
         )
     ]
-    losses = [i for i in found if is_loss(names[i].encode())]
-    return [i for i in losses if not is_val(names[i].encode())] or losses or found
+    return [i for i in found if is_loss(names[i].encode())] or found
 
 
 def _meant(names: Collection[str]) -> dict[str, str]:

@@ -3,10 +3,8 @@
 import re
 
 from runwatch.core.batch import TRAIN
-from runwatch.core.metrics import EPOCH
-from runwatch.parsers.api import Format, Sample
+from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern
-from runwatch.parsers.counters.nesting import WITHIN
 
 STYLEGAN = Format(
     name="stylegan",
@@ -25,7 +23,6 @@ STYLEGAN = Format(
 )
 
 _GLUED = re.compile(rb"([A-Z]{1,3}_[A-Za-z]{1,20}): (" + VALUE + rb")(?![\d.])")
-_PLACE = {"epoch": EPOCH, "step in epoch": WITHIN}
 PIX2PIX = Format(
     name="pix2pix",
     title="pix2pix / CycleGAN (PyTorch)",
@@ -34,31 +31,16 @@ PIX2PIX = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"\(epoch: (?P<epoch>\d+) *, iters: (?P<step_in_epoch>\d+) *, time: (?P<time_per_image>"
-            + NUMBER
-            + rb")"
+            rb"\(epoch: (?P<epoch>\d+) *, iters: (?P<step>\d+) *, time: (?P<time_per_image>" + NUMBER + rb")"
             rb"(?:, data: (?P<data>" + NUMBER + rb"))?\) ",  # CycleGAN's first versions had none
             fields=True,
-            aliases=_PLACE,
         ),
         LinePattern(  # kin of it without brackets, some without a space before a name
             "train",
             TRAIN,
-            rb"epoch: (?P<epoch>\d+), iters: (?P<step_in_epoch>\d+), time: (?P<time_per_image>"
-            + NUMBER
-            + rb")"
+            rb"epoch: (?P<epoch>\d+), iters: (?P<step>\d+), time: (?P<time_per_image>" + NUMBER + rb")"
             rb"(?:, data: (?P<data>" + NUMBER + rb"))?,? ?(?=[A-Z]{1,3}_\w{1,20}: )",
             fields=_GLUED,
-            aliases=_PLACE,
-        ),
-    ),
-    samples=(
-        Sample(
-            "".join(
-                f"(epoch: {e}, iters: {i}, time: 0.125, data: 0.002) G_GAN: {e}.5 D_real: 0.25 \n"
-                for e, i in ((1, 100), (1, 200), (2, 50), (2, 150), (3, 100))
-            ),
-            {"step": [100, 200, 300, 400, 500], "train/epoch": [1, 1, 2, 2, 3]},
         ),
     ),
 )
