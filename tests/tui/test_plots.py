@@ -213,7 +213,7 @@ async def test_compared_runs_without_settings_differ_in_the_learning_rate_of_the
 
     async with open_app((120, 40), make=make) as s:
         await s.press("c", "m", "enter")
-        assert "learning rate that the steps print" in s.drawn("#comparison")
+        assert "learning rate up to 0.000301 > up to 0.000" in s.drawn("#comparison")
 
 
 def higher(columns):

@@ -51,8 +51,8 @@ def apart(ours: Known, theirs: Known) -> Differences:
         rows = [replace(row, weight=MINOR) if row.group == LENGTH else row for row in rows]
     groups = {row.group for row in rows if row.weight == MAJOR}
     if paces and not groups & {RATE, LENGTH}:
-        left, right = (f"{each.highest or 0.0:.3g} at most" for each in (ours, theirs))
-        rows.append(Difference("learning rate that the steps print", left, right, MAJOR, RATE))
+        left, right = (f"up to {each.highest or 0.0:.3g}" for each in (ours, theirs))
+        rows.append(Difference(RATE, left, right, MAJOR, RATE))
     if BATCH not in groups and ours.tokens and theirs.tokens and not same_tokens(ours.tokens, theirs.tokens):
         left, right = f"{ours.tokens:,.0f}", f"{theirs.tokens:,.0f}"
         rows.append(Difference("tokens per step", left, right, MAJOR, BATCH))
