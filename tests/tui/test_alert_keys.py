@@ -344,6 +344,14 @@ async def test_with_an_alert_are_the_lines_around_its_own_and_a_click_shows_one_
         assert s.engine.view.log_source == SOURCES[1]
 
 
+async def test_the_lines_around_its_own_are_there_where_the_chart_of_an_alert_has_no_room(open_app):
+    lasts = msgspec.structs.replace(SPIKE, state="firing")
+    async with open_app((80, 24), incidents=(lasts,)) as s:
+        await s.press("5")
+        await s.until(lambda: "40112▸" in s.drawn("#alert-log"))
+        assert not s.view.query_one("#alert-chart").display
+
+
 @pytest.mark.parametrize("state", ["firing", "resolved"])
 async def test_where_the_line_of_an_alert_is_kept_no_more_its_end_is_shown_while_it_lasts(open_app, state):
     old = msgspec.structs.replace(SPIKE, state=state, line=7)

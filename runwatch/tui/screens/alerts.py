@@ -87,7 +87,8 @@ class Alerts(PointedScreen, ListScreen):
         side.display = panel.display or grid.display
         upper = self._upper(below, panel.display, grid.display, side_by_side)
         log = self.query_one(LogExcerpt)
-        log.display = not crowded and self._has_log(row, side.display) and below - upper >= _LEAST_LOG
+        drawn = bool(panel.metrics) or len(ranks) > 1
+        log.display = not crowded and self._has_log(row, drawn) and below - upper >= _LEAST_LOG
         grid.styles.max_height = None if side_by_side and not log.display else _BARS
         stacked = side.display and not side_by_side
         lower.set_class(stacked, "-stacked")
@@ -107,7 +108,7 @@ class Alerts(PointedScreen, ListScreen):
     def _has_log(self, row: IncidentRow | None, drawn: bool) -> bool:
         """Return whether there are lines to show: those around its own, else while it lasts the end.
 
-        Of what lasts and is not `drawn`, such as a hang, the end says more. A traceback is in the evidence.
+        Of what lasts and cannot be `drawn`, such as a hang, the end says more. A traceback is in the evidence.
         """
         log, snapshot = self.query_one(LogExcerpt), self.scene.snapshot
         log.at = log.source = None
