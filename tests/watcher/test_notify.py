@@ -225,7 +225,7 @@ class TestSilences:
 
     def test_when_one_ends_by_itself_what_still_fires_is_reported(self, notifier, slack):
         one = notifier(hook(slack))
-        one.silence(silence(["run=r"], 0.2, now=time.time()))
+        one.silence(silence(["run=r"], 1.0, now=time.time()))
         one.submit(change("a"))
         slack.wait(shown=1)
         assert one.silences() == []

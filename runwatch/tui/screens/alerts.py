@@ -108,7 +108,7 @@ class Alerts(PointedScreen, ListScreen):
     def _has_log(self, row: IncidentRow | None, drawn: bool) -> bool:
         """Return whether there are lines to show: those around its own, else while it lasts the end.
 
-        Of what lasts and cannot be `drawn`, such as a hang, the end says more. A traceback is in the evidence.
+        Of what lasts and cannot be `drawn`, as a hang, the end says more. A traceback is in the evidence.
         """
         log, snapshot = self.query_one(LogExcerpt), self.scene.snapshot
         log.at = log.source = None
