@@ -81,13 +81,24 @@ def test_a_time_that_is_infinite_again_and_again_is_one_note(cuts):
 
 @pytest.mark.parametrize(
     ("first", "fires"),
-    [([np.inf], []), ([np.inf, np.inf], [1]), ([np.nan], [0]), ([2.0, np.inf], [1])],
+    [
+        ([np.inf], []),
+        ([np.inf, np.inf], [1]),
+        ([np.nan], []),  # a mean of nothing
+        ([np.nan, np.nan], [1]),
+        ([2.0, np.inf], [1]),
+    ],
 )
 @pytest.mark.parametrize("cuts", [(), (1,), (1, 2)])
 def test_what_the_first_row_holds_before_anything_was_computed_is_no_loss(first, fires, cuts):
     log = Log(train__loss=[*first, *np.linspace(2.0, 1.0, 40)])
     found = log.judge(NonFinite(), cuts)
     assert [f.step for f in found if f.verdict is Verdict.FIRING] == fires
+
+
+def test_a_first_loss_that_is_nan_behind_step_0_was_computed():
+    log = Log(train__loss=[np.nan, *np.linspace(2.0, 1.0, 40)], steps=np.arange(1, 42))
+    assert [f.step for f in log.judge(NonFinite()) if f.verdict is Verdict.FIRING] == [1]
 
 
 def test_a_nan_loss_is_critical_at_its_first_step():

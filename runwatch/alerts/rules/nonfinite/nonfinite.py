@@ -25,7 +25,7 @@ after `scale_search`); a perplexity overflows although
 its loss is finite; what follows from a NaN loss is not news; means over the episodes
 that ended are NaN in an interval in which none did, a share of a variance is where
 nothing varies, and a time is infinite where its rate was rounded to 0, which are notes (the last of these
-one for all); the first loss of a log may be infinite before anything was computed.
+one for all); the first loss of a log may be infinite, and at step 0 NaN, before anything was computed.
 
 Sources: Megatron-LM's and Lightning's own NaN checks.
 """
@@ -204,8 +204,8 @@ class NonFinite(RankRule):
             computed = bad > (np.argmax(finite) if finite.any() else len(finite))
             again = bad >= self.lines - 1 - watch.rows if _TESTED.search(metric) else computed
             bad = bad[computed | again]
-        if not watch.rows and metric == LOSS and np.isposinf(samples.value[0]):
-            bad = bad[1:]  # what the first row holds before anything was computed
+        if not watch.rows and metric == LOSS and (np.isposinf(samples.value[0]) or samples.step[0] == 0):
+            bad = bad[bad > 0]  # what the first row holds before anything was computed
         carried = len(watch.bad)
         bad = np.concatenate([np.asarray(watch.bad, np.int64) - watch.rows, bad])
         calm_after = np.diff(bad, append=len(samples)) > self.streak
