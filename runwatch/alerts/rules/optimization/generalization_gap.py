@@ -86,7 +86,7 @@ class GeneralizationGap(RankRule):
     costly: float = threshold(0.2, "rise over the best up to which they may be, as a fraction")
     gap: float = threshold(0.3, "least gap between validation and training loss")
     few: int = threshold(5, "evaluations in a row, far above the best, that are a warning", least=3)
-    far: float = threshold(0.1, "rise over the best that is far, as a fraction")
+    far: float = threshold(0.2, "rise over the best that is far, as a fraction")
 
     _recent: Recent = field(default_factory=Recent, init=False, repr=False)
     _watch: _Watch = field(default_factory=_Watch, init=False, repr=False)
