@@ -30,15 +30,6 @@ def test_a_reward_that_stays_where_it_began_is_a_note_and_then_a_warning():
     assert fired(rewarded(rises).judge(RewardFlat())) == [("info", 399)]
 
 
-@pytest.mark.parametrize(("apart", "fires"), [(50, [("warning", 299)]), (39, [("info", 399)])])
-def test_rows_that_are_far_apart_say_more(apart, fires):
-    log = rewarded(22 + 3 * NOISE, "reward")
-    log.steps = log.steps * apart
-    rule = RewardFlat()
-    found = [*rule.observe(log.block(0, 450))]
-    assert [(f.severity.value, int(f.step) // apart) for f in found] == fires
-
-
 def test_a_reward_that_is_always_the_same_becomes_a_warning():
     found = rewarded(-200).judge(RewardFlat())
     assert brief(found) == [("firing", "info", 399), ("firing", "warning", 1599)]

@@ -2,11 +2,10 @@
 
 Reason: the reward is what a policy is trained for. If it is where it began after hundreds of
 updates, it is out of reach of chance, or says nothing of what was done.
-Formula: after `rows` rows, and four times as many, or three quarters of them that are forty steps apart, the
-mean of the last quarter of them is not above that of the first by more than 2 standard errors of the two. A
-note; after four times as many rows, or so many steps, a warning where it is not above it by one either, or
-every value is exactly the same. Ends when the mean of 64 rows is above
-that of the first quarter by the deviation of its rows.
+Formula: after `rows` rows, and four times as many, the mean of the last quarter of them is not
+above that of the first by more than 2 standard errors of the two. A note; after four times as many rows a
+warning where it is not above it by one either, or every value is exactly the same. Ends when the mean of 64
+rows is above that of the first quarter by the deviation of its rows.
 
 Example: 'the reward has not risen in the first 1,600 logged steps: -200', in which no car has ever
 reached the top of its hill.
@@ -43,8 +42,6 @@ from runwatch.render import numbers
 
 _LONG = 4
 """Multiple of the rows after which it is judged again, and the last time."""
-_STEPS = 40
-"""Steps that say as much as one row, four times over."""
 _WIDTH, _HOP = 64, 16
 _GIVEN = frozenset({0.0, 1.0, 100.0})
 """Rewards that, always the same, are perfect or of another rule."""
@@ -95,11 +92,9 @@ class RewardFlat(SeriesRule):
         reward = self._rewards.setdefault(metric, _Reward())
         reward.steps += rows.step[: 2 - len(reward.steps)].tolist()
         found: list[tuple[float, Finding]] = []
-        for count in (3 * self.rows // 4, self.rows, _LONG * self.rows):
+        for count in (self.rows, _LONG * self.rows):
             missing = count - len(reward.first)
             if reward.done or not 0 < missing <= len(rows):
-                continue
-            if count < self.rows and not _covers(reward.steps, float(rows.step[missing - 1]), count):
                 continue
             piece, rows = take(rows, slice(None, missing)), take(rows, slice(missing, None))
             found += self._watch(metric, reward, piece)
@@ -118,7 +113,7 @@ class RewardFlat(SeriesRule):
         level, now = float(begin.mean()), float(end.mean())
         error = float(np.hypot(begin.std(), end.std())) / (count // 4) ** 0.5
         same = float(np.ptp(reward.first)) == 0
-        reward.done = count != self.rows
+        reward.done = count == _LONG * self.rows
         if reward.done:
             reward.first = np.empty(0)
         if now - level > 2 * error or offset >= self._players.silent or began_elsewhere(reward.steps):
@@ -182,8 +177,3 @@ class RewardFlat(SeriesRule):
         reward.windows, reward.done, reward.first = None, True, np.empty(0)
         finding = self.say(Verdict.CLEAR, severity, title, place(rows, row), metric=metric)
         return [(float(rows.offset[row]), finding)]
-
-
-def _covers(steps: list[float], newest: float, rows: int) -> bool:
-    """Return whether rows are so far apart that few say as much as many."""
-    return newest - steps[0] >= _STEPS * rows
