@@ -204,6 +204,7 @@ from .logs import parse
         (b"Error executing job with overrides: ['lr=3']", "error"),
         (b"forrtl: severe (174): SIGSEGV, segmentation fault occurred", "segfault"),
         (b"forrtl: severe (24): end-of-file during read, unit 5", "error"),
+        (b"free(): double free detected in tcache 2", "error"),
         (b"Fortran runtime error: Index '9' of dimension 1 above upper bound of 8", "error"),
         (b"ERROR: LoadError: DimensionMismatch: x", "error"),
         (b"ERROR: BoundsError: attempt to access 3-element Vector", "error"),
