@@ -245,31 +245,31 @@ STEP = {  # norms of 1, and what follows
         True,
     ),
     "generalization_gap few": Edge(
-        GeneralizationGap, lambda n: validated([1, *times(1.2, n)], [3, *times(0.1, n)]), 5, "warning"
+        GeneralizationGap, lambda n: validated([1, *times(1.4, n)], [3, *times(0.1, n)]), 5, "warning"
     ),
     "generalization_gap half": Edge(
         GeneralizationGap,
-        lambda n: validated([*times(2, 7), 1, *times(1.2, n)], [*times(3, 8), *times(0.1, n)]),
+        lambda n: validated([*times(2, 7), 1, *times(1.4, n)], [*times(3, 8), *times(0.1, n)]),
         8,
         "warning",
     ),
     "generalization_gap far": Edge(
         GeneralizationGap,
-        lambda x: validated([1, 1 + x, *times(1.2, 4)], [3, *times(0.1, 5)]),
-        0.1,
+        lambda x: validated([1, 1 + x, *times(1.4, 4)], [3, *times(0.1, 5)]),
+        0.2,
         "warning",
     ),
     "generalization_gap newest": Edge(
         GeneralizationGap,
-        lambda x: validated([1, *times(1.2, 4), 1 + x], [3, *times(0.1, 5)]),
-        0.15,
+        lambda x: validated([1, *times(1.4, 4), 1 + x], [3, *times(0.1, 5)]),
+        0.3,
         "warning",
     ),
     "generalization_gap falls": Edge(
-        GeneralizationGap, lambda x: validated([1, *times(1.2, 5)], [1, *times(x, 5)]), 0.8, "warning", True
+        GeneralizationGap, lambda x: validated([1, *times(1.4, 5)], [1, *times(x, 5)]), 0.8, "warning", True
     ),
     "generalization_gap below": Edge(
-        GeneralizationGap, lambda x: validated([1, *times(1.2, 5)], [3, *times(x, 5)]), 1.0, "warning", True
+        GeneralizationGap, lambda x: validated([1, *times(1.4, 5)], [3, *times(x, 5)]), 1.0, "warning", True
     ),
     "score_plateau evals": Edge(ScorePlateau, lambda n: metric("val/accuracy", [0.5, *times(0.4, n)]), 8),
     "score_plateau part": Edge(
