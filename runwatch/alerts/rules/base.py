@@ -164,6 +164,7 @@ class Place(NamedTuple):
 
 
 NOWHERE = Place(None, None)
+"""The place of what has none, or none yet."""
 
 
 def place(samples: Samples, row: int) -> Place:

@@ -142,7 +142,7 @@ _LISTED = re.compile(
 )
 """Names and values with one sign between all of them: `epoch;3;loss;0.5`."""
 _BEHIND_NAME = re.compile(rb"(?<=[A-Za-z_\d]) ?[,;|](?= ?-?\d)")
-_LISTS = re.compile(
+_NAMES_AHEAD = re.compile(
     rb"\[(?P<names>[A-Za-z][\w ./-]{0,30}(?:, ?[A-Za-z][\w ./-]{0,30}){1,8})\]: \[(?P<of>[^\[\]]+)\]"
 )
 """Names in brackets, and their values behind them."""
@@ -202,7 +202,7 @@ def fields(line: bytes) -> list[Field]:
     found = _fields(line if bare is None else line.replace(b",", b" "))
     if found and bare:
         return [f._replace(name=VALUE_OF_PLACE) if f.start == bare.start("value") else f for f in found]
-    lists = _LISTS.search(line) if b"]: [" in line else None
+    lists = _NAMES_AHEAD.search(line) if b"]: [" in line else None
     if lists is not None:
         return _named_by_list(found, lists)
     return _by_part(line, found) if len({field.name for field in found}) < len(found) else found

@@ -79,7 +79,7 @@ class Judgement:
 def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     """Return how a family is to be read, or None if its lines are not of training."""
     every = [kept for kept in every if kept.rank == every[0].rank]  # each rank counts for itself
-    counts = Counter(name for kept in every for name in dict.fromkeys(f.name for f in kept.found if f.name))
+    counts = _line_counts(every)
     splits = unnamed_losses(every, counts)
     meaningful = [name for name in counts if is_meaningful(name) or name in splits]
     named = splits if mean_losses(every, splits, meaningful) else frozenset[bytes]()
@@ -211,8 +211,12 @@ def _steady(lines: list[Kept], counter: Place) -> bool:
 
 def usual_of(lines: list[Kept]) -> frozenset[bytes]:
     """Return the names that most of the lines have."""
-    counts = Counter(name for kept in lines for name in dict.fromkeys(f.name for f in kept.found if f.name))
-    return frozenset(name for name, count in counts.items() if 2 * count > len(lines))
+    return frozenset(name for name, count in _line_counts(lines).items() if 2 * count > len(lines))
+
+
+def _line_counts(lines: list[Kept]) -> Counter[bytes]:
+    """Return in how many lines each name is, in the order in which they come: a set has another each time."""
+    return Counter(name for kept in lines for name in dict.fromkeys(f.name for f in kept.found if f.name))
 
 
 def _quality(

@@ -54,7 +54,7 @@ RANKS = {word: rank for rank, words in _RANKED.items() for word in words.split()
 """How likely the last word of a name makes its number the step: 1 is likeliest."""
 
 
-def counted(name: str) -> str:
+def counter_of(name: str) -> str:
     """Return what the number of a name counts, in one spelling: `Current Epoch`, `epoch_num` -> epoch."""
     lower = name.strip().lower()
     found = _AROUND.fullmatch(lower)

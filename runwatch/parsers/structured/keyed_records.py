@@ -20,7 +20,7 @@ from runwatch.core.text import shown
 from runwatch.parsers.api import Layout, Match, Shared
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import WITHIN
-from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS, counted
+from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS, counter_of
 from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, unit_of
 from runwatch.parsers.lexicon.records import measured, promoted
 from runwatch.parsers.lexicon.validation_names import is_score
@@ -103,7 +103,7 @@ class Schema(Shared):
         exact = next((found[name.lower()] for name in self.steps if name.lower() in found), None)
         if exact is not None:
             return exact
-        found = {counted(key): key for key in keys}
+        found = {counter_of(key): key for key in keys}
         return next((found[name] for name in self.steps if name in found), None)
 
     def is_training(self, key: str) -> bool:
@@ -208,8 +208,8 @@ class Reader:
             return None
         columns: dict[str, str] = {}
         step = schema.step_key(keys)
-        of_epochs = step is not None and counted(step) in EPOCHS
-        epoch = next((key for key in keys if counted(key) in EPOCHS), None) if schema.nested else None
+        of_epochs = step is not None and counter_of(step) in EPOCHS
+        epoch = next((key for key in keys if counter_of(key) in EPOCHS), None) if schema.nested else None
         place = WITHIN if epoch and step and not of_epochs else "step"
         if step and (kind == TRAIN or schema.eval_step):
             columns[place] = step

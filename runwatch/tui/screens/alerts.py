@@ -13,7 +13,7 @@ from runwatch.tui.screens.pointed import PointedScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
 from runwatch.tui.widgets.boxes import Horizontal, Vertical
 from runwatch.tui.widgets.charts import ChartPanel
-from runwatch.tui.widgets.logs import LogExcerpt
+from runwatch.tui.widgets.logs import LEAST_LOG, LogExcerpt
 from runwatch.tui.widgets.ranks import RankGrid
 from runwatch.tui.widgets.rows import Panel
 from runwatch.watcher import protocol
@@ -25,8 +25,6 @@ _SIDE_BY_SIDE = 100
 """Columns from which on the chart is next to the evidence; else below it, where that leaves room."""
 _BARS = 20
 """Rows of the bars of ranks at most, next to a log."""
-_LEAST_LOG = 6
-"""Rows from which an excerpt of the log is worth its place."""
 _DETAIL = 3
 """Rows that the evidence needs at least, with its frame."""
 
@@ -88,7 +86,7 @@ class Alerts(PointedScreen, ListScreen):
         upper = self._upper(below, panel.display, grid.display, side_by_side)
         log = self.query_one(LogExcerpt)
         drawn = bool(panel.metrics) or len(ranks) > 1
-        log.display = not crowded and self._has_log(row, drawn) and below - upper >= _LEAST_LOG
+        log.display = not crowded and self._has_log(row, drawn) and below - upper >= LEAST_LOG
         grid.styles.max_height = None if side_by_side and not log.display else _BARS
         stacked = side.display and not side_by_side
         lower.set_class(stacked, "-stacked")

@@ -14,7 +14,7 @@ from runwatch.tui.screens.filtering import FilterScreen
 from runwatch.tui.screens.lists import ListScreen
 from runwatch.tui.widgets.boxes import Horizontal, Vertical
 from runwatch.tui.widgets.charts import MOST_COMPARED, ChartPanel
-from runwatch.tui.widgets.logs import LogPanel
+from runwatch.tui.widgets.logs import LEAST_LOG, LogPanel
 from runwatch.tui.widgets.rows import Panel
 from runwatch.tui.widgets.runs import RunDetail, RunTable
 from runwatch.watcher import protocol
@@ -25,8 +25,6 @@ _BESIDE = 80
 """Columns from which its chart and its alerts are next to each other."""
 _SIDE = 2
 """Fifths of the columns that the side of the chart has."""
-_LEAST_LOG = 6
-"""Rows from which the log is worth its place."""
 _BELOW = 24
 """Rows from which, on a narrower screen, the alerts are below the chart."""
 
@@ -79,7 +77,7 @@ class Runs(FilterScreen, ListScreen):
         side, log, run = self.query_one("#run-side"), self.query_one(LogPanel), self.scene.run
         detail.display = side.display = wide or high or not chart.metrics
         rows = detail.needed(self.size.width * _SIDE // 5 if wide else self.size.width)
-        log.display = wide and run is not None and bool(run.log_source) and left - rows >= _LEAST_LOG
+        log.display = wide and run is not None and bool(run.log_source) and left - rows >= LEAST_LOG
         detail.styles.height = rows if log.display else "1fr"
         side.styles.height = min(rows, left // 2) if high and not wide and chart.metrics else "1fr"
         chart.display = bool(chart.metrics) and (wide or high or not detail.display)

@@ -76,6 +76,10 @@ class LogPanel(Panel):
         return max(0, self.size.height - 2) if self.display else 0
 
 
+LEAST_LOG = 6
+"""Rows, with the frame, from which a part of a log is worth its place."""
+
+
 class LogExcerpt(LogPanel):
     """The lines around one of them; without that the newest."""
 
@@ -87,8 +91,9 @@ class LogExcerpt(LogPanel):
     def has_line(self) -> bool:
         """Return whether the engine has sent the line: it keeps the newest ones only."""
         run = self.scene.run
-        here = run is not None and self.source in {None, run.log_source}
-        return here and run is not None and any(number == self.at for number, _ in run.log)
+        if run is None or self.source not in {None, run.log_source}:
+            return False
+        return any(number == self.at for number, _ in run.log)
 
     def content(self, width: int, height: int) -> Content:
         """Return as many lines as fit, with their numbers; a click on one shows it in the log."""

@@ -54,7 +54,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, place, threshold
 from runwatch.alerts.rules.common.pace import Pace
 from runwatch.alerts.rules.common.purpose import shows_training
 from runwatch.alerts.rules.common.signatures import (
@@ -106,7 +106,7 @@ class Crash(RunRule):
     """Progress from which an error is no longer critical."""
 
     _death: Death | None = field(default=None, init=False, repr=False)
-    _last: Place = field(default_factory=lambda: Place(None, None), init=False, repr=False)
+    _last: Place = field(default=NOWHERE, init=False, repr=False)
     """The newest training row."""
     _finished: bool = field(default=False, init=False, repr=False)
     _over: Moment = field(default_factory=Moment, init=False, repr=False)

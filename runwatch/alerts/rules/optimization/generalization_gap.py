@@ -30,7 +30,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import middle
 from runwatch.alerts.rules.common.chance import guessing
 from runwatch.alerts.rules.common.context import Recent
@@ -49,7 +49,7 @@ class _Watch:
     """What is remembered of the evaluations."""
 
     best: float = np.inf
-    where: Place = field(default_factory=lambda: Place(None, None))
+    where: Place = NOWHERE
     train: float = np.nan
     """Median training loss at the best."""
     count: int = 0

@@ -39,7 +39,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Segments, went_on
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.history import History
@@ -78,7 +78,7 @@ class LrAnomaly(RankRule):
     """Rows since the rate last rose."""
     _last: float = field(default=np.nan, init=False, repr=False)
     _peak: float = field(default=0.0, init=False, repr=False)
-    _zero: tuple[int, Place, float] = field(default=(0, Place(None, None), np.nan), init=False, repr=False)
+    _zero: tuple[int, Place, float] = field(default=(0, NOWHERE, np.nan), init=False, repr=False)
     """Rows of zero so far, where they began, the rate before them."""
     _highest: float = field(default=-np.inf, init=False, repr=False)
     _begin: float = field(default=np.inf, init=False, repr=False)
@@ -103,7 +103,7 @@ class LrAnomaly(RankRule):
         for restarted, piece in self._segments.split(block.samples.get(LEARNING_RATE), block.restarts):
             if restarted:
                 self._then, self._now = self._now, History()
-                self._last, self._zero, self._flat = np.nan, (0, Place(None, None), np.nan), 0
+                self._last, self._zero, self._flat = np.nan, (0, NOWHERE, np.nan), 0
                 self._compared = 0 if went_on(float(piece.step[0]), self._begin, self._highest) else -1
                 found += self._end(piece, 0)
             self._begin = min(self._begin, float(piece.step[0]))

@@ -52,7 +52,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import grow, middle
 from runwatch.alerts.rules.common.chance import guessing
 from runwatch.alerts.rules.common.context import Recent
@@ -211,7 +211,7 @@ class Validation(RankRule):
             return []
         watch.reported = rise
         watch.firing = Severity.WARNING if worse else watch.firing
-        return [self._finding(metric, watch, watch.since or Place(None, None), value, rising=True)]
+        return [self._finding(metric, watch, watch.since or NOWHERE, value, rising=True)]
 
     def _begins(
         self, metric: str, watch: _Watch, where: Place, value: float, *, jumped: bool

@@ -14,7 +14,7 @@ from runwatch.core.snapshot import RankPlace, RankRow, finite, not_finite
 from runwatch.watcher.engine.views import machine_view
 
 
-def counted(run: Run, machine: Machine, now: float) -> tuple[RankRow, ...]:
+def as_counted(run: Run, machine: Machine, now: float) -> tuple[RankRow, ...]:
     """Return the ranks as people count steps: those of a run that made steps 0 to 339 have done 340."""
     found = rows(run, machine, now)
     last = run.last_step

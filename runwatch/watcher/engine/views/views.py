@@ -302,7 +302,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         latest=tuple(one_series.latest(run, repeats, name) for name in list(run.series)[:MAX_METRICS]),
         charts=tuple(one_series.columns(run, repeats, chart) for chart in view.charts),
         marks=tuple(_marks(watched, run, spoils)),
-        ranks=rank_rows.counted(run, group.machine, now),
+        ranks=rank_rows.as_counted(run, group.machine, now),
         incidents=stage_view.incidents(shown.group, watched)[:MAX_INCIDENTS],
         checkpoints=checkpoint_view.rows(
             run, now, MAX_CHECKPOINTS if view.details else FEW_CHECKPOINTS, spoils
