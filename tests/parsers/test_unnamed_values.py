@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runwatch.parsers.inference.fields import fields
-from runwatch.parsers.lexicon.counters import counted
+from runwatch.parsers.lexicon.counters import counter_of
 from runwatch.parsers.lexicon.records import columns
 
 from .logs import parse
@@ -96,7 +96,7 @@ def test_how_long_an_episode_lasts_is_no_time_of_a_step():
     ["Current Epoch", "epoch_num", "Epoch Number", "Train Epoch", "epoch_idx", "this epoch", "Epoch #"],
 )
 def test_a_counter_among_words_that_change_nothing(name):
-    assert counted(name) == "epoch"
+    assert counter_of(name) == "epoch"
     parsed = parse(f"{name},Train MAE,Val MAE\n".encode() + _text("{i},{x},{y}"))
     assert parsed.column("step").tolist() == [*range(40)]
     assert parsed.column("train/loss").tolist() == CURVE
@@ -104,7 +104,7 @@ def test_a_counter_among_words_that_change_nothing(name):
 
 @pytest.mark.parametrize("name", ["num_epochs", "max_epoch", "total_steps", "best_epoch", "epochs_left"])
 def test_what_is_planned_or_repeated_is_no_counter(name):
-    assert counted(name) not in ("epoch", "step")
+    assert counter_of(name) not in ("epoch", "step")
 
 
 @given(
@@ -112,7 +112,7 @@ def test_what_is_planned_or_repeated_is_no_counter(name):
     st.sampled_from(["", "_idx", " no"]),
 )
 def test_words_around_a_counter_never_matter(before, behind):
-    assert counted(f"{before}step{behind}".title()) == "step"
+    assert counter_of(f"{before}step{behind}".title()) == "step"
 
 
 def test_a_dict_with_both_losses_is_a_record():
